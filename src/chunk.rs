@@ -1,0 +1,221 @@
+//! A chunk of an image: a box and its values, of whichever type the image has.
+
+use ndarray::{Array3, ArrayView3, s};
+use serde::{Deserialize, Serialize};
+
+use crate::space::Region;
+
+/// The type of an image's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Dtype {
+    Bool,
+    U8,
+    U16,
+    U32,
+    I16,
+    I32,
+    F32,
+    F64,
+}
+
+impl Dtype {
+    /// Bytes a value.
+    pub fn size(self) -> usize {
+        match self {
+            Dtype::Bool | Dtype::U8 => 1,
+            Dtype::U16 | Dtype::I16 => 2,
+            Dtype::U32 | Dtype::I32 | Dtype::F32 => 4,
+            Dtype::F64 => 8,
+        }
+    }
+
+    /// Whether values are whole numbers (bool included).
+    pub fn is_integer(self) -> bool {
+        !matches!(self, Dtype::F32 | Dtype::F64)
+    }
+
+    /// The name that NumPy gives it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::Bool => "bool",
+            Dtype::U8 => "uint8",
+            Dtype::U16 => "uint16",
+            Dtype::U32 => "uint32",
+            Dtype::I16 => "int16",
+            Dtype::I32 => "int32",
+            Dtype::F32 => "float32",
+            Dtype::F64 => "float64",
+        }
+    }
+}
+
+/// A value that an image can have. Every such value is exact in `f64`.
+pub trait Value: Copy + Default + PartialEq + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// Its type.
+    const DTYPE: Dtype;
+    /// The value as `f64`; exact.
+    fn to_f64(self) -> f64;
+    /// The value rounded to `f32`, as NumPy's `astype(float32)`.
+    fn to_f32(self) -> f32;
+    /// An array of such values as [`Voxels`].
+    fn wrap(array: Array3<Self>) -> Voxels;
+}
+
+/// Values of a box, as an array of shape (z, y, x) in C order.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Voxels {
+    Bool(Array3<bool>),
+    U8(Array3<u8>),
+    U16(Array3<u16>),
+    U32(Array3<u32>),
+    I16(Array3<i16>),
+    I32(Array3<i32>),
+    F32(Array3<f32>),
+    F64(Array3<f64>),
+}
+
+/// Evaluates an expression with `$array` bound to the typed array inside a [`Voxels`].
+#[macro_export]
+macro_rules! with_voxels {
+    ($voxels:expr, $array:ident => $body:expr) => {
+        match $voxels {
+            $crate::chunk::Voxels::Bool($array) => $body,
+            $crate::chunk::Voxels::U8($array) => $body,
+            $crate::chunk::Voxels::U16($array) => $body,
+            $crate::chunk::Voxels::U32($array) => $body,
+            $crate::chunk::Voxels::I16($array) => $body,
+            $crate::chunk::Voxels::I32($array) => $body,
+            $crate::chunk::Voxels::F32($array) => $body,
+            $crate::chunk::Voxels::F64($array) => $body,
+        }
+    };
+}
+
+/// Evaluates an expression with the type `$t` bound to the value type of a [`Dtype`].
+#[macro_export]
+macro_rules! with_dtype {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        match $dtype {
+            $crate::chunk::Dtype::Bool => {
+                type $t = bool;
+                $body
+            }
+            $crate::chunk::Dtype::U8 => {
+                type $t = u8;
+                $body
+            }
+            $crate::chunk::Dtype::U16 => {
+                type $t = u16;
+                $body
+            }
+            $crate::chunk::Dtype::U32 => {
+                type $t = u32;
+                $body
+            }
+            $crate::chunk::Dtype::I16 => {
+                type $t = i16;
+                $body
+            }
+            $crate::chunk::Dtype::I32 => {
+                type $t = i32;
+                $body
+            }
+            $crate::chunk::Dtype::F32 => {
+                type $t = f32;
+                $body
+            }
+            $crate::chunk::Dtype::F64 => {
+                type $t = f64;
+                $body
+            }
+        }
+    };
+}
+
+macro_rules! values {
+    ($($t:ty, $variant:ident, $as_f64:expr, $as_f32:expr;)*) => {$(
+        impl Value for $t {
+            const DTYPE: Dtype = Dtype::$variant;
+            #[inline]
+            fn to_f64(self) -> f64 { let convert: fn($t) -> f64 = $as_f64; convert(self) }
+            #[inline]
+            fn to_f32(self) -> f32 { let convert: fn($t) -> f32 = $as_f32; convert(self) }
+            fn wrap(array: Array3<Self>) -> Voxels { Voxels::$variant(array) }
+        }
+    )*};
+}
+
+values! {
+    bool, Bool, |v| f64::from(u8::from(v)), |v| f32::from(u8::from(v));
+    u8, U8, f64::from, f32::from;
+    u16, U16, f64::from, f32::from;
+    u32, U32, f64::from, |v| v as f32;
+    i16, I16, f64::from, f32::from;
+    i32, I32, f64::from, |v| v as f32;
+    f32, F32, f64::from, |v| v;
+    f64, F64, |v| v, |v| v as f32;
+}
+
+impl Voxels {
+    /// An array of one value, given as `f64` and exact in the type.
+    pub fn filled(dtype: Dtype, shape: [usize; 3], value: f64) -> Voxels {
+        match dtype {
+            Dtype::Bool => Voxels::Bool(Array3::from_elem(shape, value != 0.0)),
+            Dtype::U8 => Voxels::U8(Array3::from_elem(shape, value as u8)),
+            Dtype::U16 => Voxels::U16(Array3::from_elem(shape, value as u16)),
+            Dtype::U32 => Voxels::U32(Array3::from_elem(shape, value as u32)),
+            Dtype::I16 => Voxels::I16(Array3::from_elem(shape, value as i16)),
+            Dtype::I32 => Voxels::I32(Array3::from_elem(shape, value as i32)),
+            Dtype::F32 => Voxels::F32(Array3::from_elem(shape, value as f32)),
+            Dtype::F64 => Voxels::F64(Array3::from_elem(shape, value)),
+        }
+    }
+
+    /// The type of the values.
+    pub fn dtype(&self) -> Dtype {
+        fn of<T: Value>(_: &Array3<T>) -> Dtype {
+            T::DTYPE
+        }
+        with_voxels!(self, array => of(array))
+    }
+
+    /// Voxels along (z, y, x).
+    pub fn shape(&self) -> [usize; 3] {
+        with_voxels!(self, array => array.dim().into())
+    }
+
+    /// Bytes of the values.
+    pub fn bytes(&self) -> usize {
+        self.shape().iter().product::<usize>() * self.dtype().size()
+    }
+
+    /// A copy of a part; `part` is relative to the array's own first voxel.
+    #[must_use]
+    pub fn part(&self, part: &Region) -> Voxels {
+        fn cut<T: Value>(array: ArrayView3<'_, T>, part: &Region) -> Voxels {
+            let [z, y, x] = std::array::from_fn(|a| part.min[a] as isize..part.max[a] as isize);
+            T::wrap(array.slice(s![z, y, x]).as_standard_layout().into_owned())
+        }
+        with_voxels!(self, array => cut(array.view(), part))
+    }
+
+    /// Whether some value is not a number.
+    pub fn has_nan(&self) -> bool {
+        match self {
+            Voxels::F32(a) => a.iter().any(|v| v.is_nan()),
+            Voxels::F64(a) => a.iter().any(|v| v.is_nan()),
+            _ => false,
+        }
+    }
+}
+
+/// A chunk of an image: where it lies, and its values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// The box that the values fill.
+    pub region: Region,
+    /// The values; their shape is the region's.
+    pub voxels: Voxels,
+}

@@ -1,0 +1,1 @@
+//! The kernels as timely and differential operators.

@@ -1,0 +1,38 @@
+//! Where chunks come from and where results go.
+
+use crate::chunk::{Chunk, Dtype};
+use crate::error::Result;
+use crate::space::{Region, Spacing};
+
+/// What a source holds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// The name that messages give it: its path as the user wrote it.
+    pub name: String,
+    /// Voxels along (z, y, x); a 2-D image has one plane.
+    pub shape: [usize; 3],
+    /// 2 or 3: how many of the axes are the image's own.
+    pub dimensions: usize,
+    /// Type of the values.
+    pub dtype: Dtype,
+    /// Size of a voxel, as the source's own metadata has it; else 1.
+    pub spacing: Spacing,
+    /// Unit of the spacing, where the metadata names one.
+    pub unit: Option<String>,
+    /// The shape that is read best: processing chunks follow it.
+    pub chunk: [usize; 3],
+    /// The value of voxels that have not been stored.
+    pub fill: f64,
+}
+
+/// An image that can be read part by part, by several threads at once.
+pub trait Source: Send + Sync {
+    /// What the source holds.
+    fn description(&self) -> &Description;
+
+    /// The values of a box inside the volume, or `None` where nothing of it is stored: it holds the fill value.
+    ///
+    /// # Errors
+    /// Where stored data are damaged or cannot be read; the error names the file and the chunk.
+    fn read(&self, region: &Region) -> Result<Option<Chunk>>;
+}

@@ -1,0 +1,1 @@
+//! The branch table: rows, ranks, summary.
