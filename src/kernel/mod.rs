@@ -1,3 +1,8 @@
 //! Pure functions on chunks; nothing here knows of timely.
 
 pub mod skeleton;
+pub mod mask;
+pub mod neighbourhood;
+pub mod thin;
+pub mod seam;
+pub mod partition;

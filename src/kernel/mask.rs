@@ -1,0 +1,284 @@
+//! The bit-packed mask of a chunk, with a halo of one voxel on every side.
+//!
+//! One bit a voxel. A row (fixed z and y) begins at a byte boundary, so a chunk of 64³ voxels takes 39 KiB. Voxels are
+//! named by their bit index, whose order is raster order over the padded box.
+
+use crate::space::{Position, Region};
+
+/// Bytes after the last row, so that a load of eight bytes at any byte of a row stays inside.
+const TAIL: usize = 16;
+
+/// How the voxels of a chunk and its halo are laid out in bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The chunk's own box.
+    pub own: Region,
+    /// Voxels of the own box along (z, y, x).
+    pub shape: [usize; 3],
+    /// Bytes of a padded row.
+    pub stride: usize,
+}
+
+impl Layout {
+    /// The layout for a chunk's own box.
+    pub fn new(own: Region) -> Self {
+        let shape = own.shape();
+        Layout { own, shape, stride: (shape[2] + 2).div_ceil(8) }
+    }
+
+    /// Whether bit indices of a chunk of this shape fit into 32 bits.
+    pub fn fits(shape: [usize; 3]) -> bool {
+        let bits =
+            (shape[0] + 2).checked_mul(shape[1] + 2).and_then(|rows| rows.checked_mul((shape[2] + 2).div_ceil(8) * 8));
+        bits.is_some_and(|bits| bits < u32::MAX as usize - 1024)
+    }
+
+    /// Bits from a voxel to the one below it along y.
+    #[inline]
+    pub fn row(&self) -> usize {
+        self.stride * 8
+    }
+
+    /// Bits from a voxel to the one below it along z.
+    #[inline]
+    pub fn plane(&self) -> usize {
+        (self.shape[1] + 2) * self.row()
+    }
+
+    /// Number of padded rows.
+    #[inline]
+    pub fn rows(&self) -> usize {
+        (self.shape[0] + 2) * (self.shape[1] + 2)
+    }
+
+    /// Bytes of the packed mask.
+    pub fn bytes(&self) -> usize {
+        self.rows() * self.stride + TAIL
+    }
+
+    /// Bit index of a padded position: 0 is the halo, 1 the first own voxel along each axis.
+    #[inline]
+    pub fn bit(&self, [z, y, x]: [usize; 3]) -> usize {
+        (z * (self.shape[1] + 2) + y) * self.row() + x
+    }
+
+    /// Padded position of a bit index.
+    #[inline]
+    pub fn padded(&self, bit: usize) -> [usize; 3] {
+        let (row, x) = (bit / self.row(), bit % self.row());
+        [row / (self.shape[1] + 2), row % (self.shape[1] + 2), x]
+    }
+
+    /// Bit index of an absolute position inside the padded box.
+    #[inline]
+    pub fn bit_at(&self, p: Position) -> usize {
+        self.bit(std::array::from_fn(|a| (p[a] - self.own.min[a] + 1) as usize))
+    }
+
+    /// Absolute position of a bit index.
+    #[inline]
+    pub fn position(&self, bit: usize) -> Position {
+        let p = self.padded(bit);
+        std::array::from_fn(|a| self.own.min[a] + p[a] as i64 - 1)
+    }
+}
+
+/// Bits of a chunk and its halo. Voxels outside the volume are background.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mask {
+    layout: Layout,
+    bits: Vec<u8>,
+}
+
+impl Mask {
+    /// An empty mask.
+    pub fn new(layout: Layout) -> Self {
+        Mask { layout, bits: vec![0; layout.bytes()] }
+    }
+
+    /// The layout of its bits.
+    #[inline]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Whether a voxel is set.
+    #[inline]
+    pub fn get(&self, bit: usize) -> bool {
+        self.bits[bit >> 3] >> (bit & 7) & 1 != 0
+    }
+
+    /// Sets a voxel.
+    #[inline]
+    pub fn set(&mut self, bit: usize) {
+        self.bits[bit >> 3] |= 1 << (bit & 7);
+    }
+
+    /// Clears a voxel.
+    #[inline]
+    pub fn clear(&mut self, bit: usize) {
+        self.bits[bit >> 3] &= !(1 << (bit & 7));
+    }
+
+    /// Eight bytes from a byte on, as bits in ascending order.
+    #[inline]
+    pub(crate) fn word(&self, byte: usize) -> u64 {
+        u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
+    }
+
+    /// The byte at an index.
+    #[inline]
+    pub(crate) fn byte(&self, byte: usize) -> u8 {
+        self.bits[byte]
+    }
+
+    /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
+    #[inline]
+    pub fn neighbourhood(&self, bit: usize) -> u32 {
+        let first = bit - self.layout.plane() - self.layout.row() - 1;
+        let (shift, byte) = (first & 7, first >> 3);
+        let (row, plane) = (self.layout.stride, self.layout.plane() >> 3);
+        let bytes = &self.bits[byte..byte + 2 * plane + 2 * row + 2];
+        let mut found = 0;
+        for z in 0..3 {
+            for y in 0..3 {
+                let at = z * plane + y * row;
+                let three = u32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) >> shift & 7;
+                found |= three << (9 * z + 3 * y);
+            }
+        }
+        found
+    }
+
+    /// Up to 64 bits of a row from a bit index on.
+    #[inline]
+    pub fn read(&self, bit: usize, count: usize) -> u64 {
+        let (byte, shift) = (bit >> 3, bit & 7);
+        let mut word = self.word(byte) >> shift;
+        if shift > 0 {
+            word |= u64::from(self.bits[byte + 8]) << (64 - shift);
+        }
+        if count < 64 { word & ((1 << count) - 1) } else { word }
+    }
+
+    /// Replaces up to 64 bits of a row from a bit index on.
+    #[inline]
+    pub fn write(&mut self, bit: usize, count: usize, value: u64) {
+        let (byte, shift) = (bit >> 3, bit & 7);
+        let keep = if count < 64 { !((1u64 << count) - 1) } else { 0 };
+        let value = value & !keep;
+        let low = self.word(byte) & !(!keep << shift) | value << shift;
+        self.bits[byte..byte + 8].copy_from_slice(&low.to_le_bytes());
+        if shift > 0 && count + shift > 64 {
+            let over = !keep >> (64 - shift);
+            self.bits[byte + 8] = self.bits[byte + 8] & !(over as u8) | (value >> (64 - shift)) as u8;
+        }
+    }
+
+    /// Copies a box, which must lie inside both padded boxes, from another chunk's mask.
+    pub fn copy_from(&mut self, other: &Mask, region: &Region) {
+        for_rows(region, |p, count| {
+            let word = other.read(other.layout.bit_at(p), count);
+            let bit = self.layout.bit_at(p);
+            self.write(bit, count, word);
+        });
+    }
+
+    /// The bits of a box inside the padded box, in raster order, rows in words of 64.
+    pub fn cut(&self, region: &Region) -> Vec<u64> {
+        let mut words = Vec::new();
+        for_rows(region, |p, count| words.push(self.read(self.layout.bit_at(p), count)));
+        words
+    }
+
+    /// Puts the bits of a box that [`Mask::cut`] took out of another mask.
+    pub fn paste(&mut self, region: &Region, words: &[u64]) {
+        let mut words = words.iter();
+        for_rows(region, |p, count| {
+            let bit = self.layout.bit_at(p);
+            self.write(bit, count, words.next().copied().unwrap_or(0));
+        });
+    }
+
+    /// Bit indices of the own voxels that are set, in raster order.
+    pub fn own_bits(&self) -> impl Iterator<Item = usize> + '_ {
+        let layout = self.layout;
+        let [nz, ny, nx] = layout.shape;
+        (1..=nz).flat_map(move |z| (1..=ny).map(move |y| layout.bit([z, y, 1]))).flat_map(move |first| {
+            (0..nx).step_by(64).flat_map(move |x| {
+                let mut word = self.read(first + x, (nx - x).min(64));
+                std::iter::from_fn(move || {
+                    (word != 0).then(|| {
+                        let low = word.trailing_zeros() as usize;
+                        word &= word - 1;
+                        first + x + low
+                    })
+                })
+            })
+        })
+    }
+
+    /// Number of own voxels that are set.
+    pub fn count(&self) -> usize {
+        let [nz, ny, nx] = self.layout.shape;
+        let mut count = 0;
+        for z in 1..=nz {
+            for y in 1..=ny {
+                let first = self.layout.bit([z, y, 1]);
+                for x in (0..nx).step_by(64) {
+                    count += self.read(first + x, (nx - x).min(64)).count_ones() as usize;
+                }
+            }
+        }
+        count
+    }
+}
+
+/// Calls `visit(position, count)` for every run of up to 64 voxels of the rows of a box.
+fn for_rows(region: &Region, mut visit: impl FnMut(Position, usize)) {
+    let [_, _, nx] = region.shape();
+    for z in region.min[0]..region.max[0] {
+        for y in region.min[1]..region.max[1] {
+            for x in (0..nx).step_by(64) {
+                visit([z, y, region.min[2] + x as i64], (nx - x).min(64));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_written_over_a_word_boundary_are_read_back_and_nothing_else_changes() {
+        let layout = Layout::new(Region::of_shape([1, 2, 150]));
+        let mut mask = Mask::new(layout);
+        let first = layout.bit([1, 1, 1]);
+        for bit in 0..150 {
+            mask.set(first + bit);
+        }
+        mask.write(first + 61, 64, 0x8000_0000_0000_0001);
+        assert_eq!(mask.read(first + 61, 64), 0x8000_0000_0000_0001);
+        assert_eq!(mask.count(), 150 - 62);
+        mask.write(first + 3, 2, 0);
+        assert_eq!(mask.count(), 150 - 64);
+        assert_eq!(mask.own_bits().count(), 150 - 64);
+    }
+
+    #[test]
+    fn a_box_cut_from_one_mask_and_pasted_into_another_is_the_same() {
+        let mut left = Mask::new(Layout::new(Region::of_shape([3, 3, 70])));
+        for bit in [[1, 1, 70], [2, 3, 70], [3, 3, 69]] {
+            left.set(left.layout.bit(bit));
+        }
+        let own = Region::new([0, 0, 70], [3, 3, 99]);
+        let mut right = Mask::new(Layout::new(own));
+        let seam = Region::new([0, 0, 69], [3, 3, 70]);
+        right.paste(&seam, &left.cut(&seam));
+        assert_eq!(right.cut(&seam), left.cut(&seam));
+        let mut copied = Mask::new(Layout::new(own));
+        copied.copy_from(&left, &seam);
+        assert_eq!(copied, right);
+    }
+}
