@@ -60,6 +60,12 @@ pub trait Value: Copy + Default + PartialEq + PartialOrd + Send + Sync + std::fm
     fn to_f32(self) -> f32;
     /// An array of such values as [`Voxels`].
     fn wrap(array: Array3<Self>) -> Voxels;
+    /// The array of such values inside, if it is of this type.
+    fn unwrap(voxels: &Voxels) -> Option<&Array3<Self>>;
+    /// The bytes of values, in the machine's order.
+    fn bytes(values: &[Self]) -> &[u8];
+    /// Values from such bytes; bytes over at the end are left out.
+    fn from_bytes(bytes: &[u8]) -> Vec<Self>;
 }
 
 /// Values of a box, as an array of shape (z, y, x) in C order.
@@ -135,7 +141,7 @@ macro_rules! with_dtype {
 }
 
 macro_rules! values {
-    ($($t:ty, $variant:ident, $as_f64:expr, $as_f32:expr;)*) => {$(
+    ($($t:ty, $variant:ident, $as_f64:expr, $as_f32:expr, $read:expr;)*) => {$(
         impl Value for $t {
             const DTYPE: Dtype = Dtype::$variant;
             #[inline]
@@ -143,19 +149,30 @@ macro_rules! values {
             #[inline]
             fn to_f32(self) -> f32 { let convert: fn($t) -> f32 = $as_f32; convert(self) }
             fn wrap(array: Array3<Self>) -> Voxels { Voxels::$variant(array) }
+            fn unwrap(voxels: &Voxels) -> Option<&Array3<Self>> {
+                match voxels {
+                    Voxels::$variant(array) => Some(array),
+                    _ => None,
+                }
+            }
+            fn bytes(values: &[Self]) -> &[u8] { bytemuck::cast_slice(values) }
+            fn from_bytes(bytes: &[u8]) -> Vec<Self> {
+                let read: fn(&[u8]) -> $t = $read;
+                bytes.chunks_exact(size_of::<$t>()).map(read).collect()
+            }
         }
     )*};
 }
 
 values! {
-    bool, Bool, |v| f64::from(u8::from(v)), |v| f32::from(u8::from(v));
-    u8, U8, f64::from, f32::from;
-    u16, U16, f64::from, f32::from;
-    u32, U32, f64::from, |v| v as f32;
-    i16, I16, f64::from, f32::from;
-    i32, I32, f64::from, |v| v as f32;
-    f32, F32, f64::from, |v| v;
-    f64, F64, |v| v, |v| v as f32;
+    bool, Bool, |v| f64::from(u8::from(v)), |v| f32::from(u8::from(v)), |b| b[0] != 0;
+    u8, U8, f64::from, f32::from, bytemuck::pod_read_unaligned;
+    u16, U16, f64::from, f32::from, bytemuck::pod_read_unaligned;
+    u32, U32, f64::from, |v| v as f32, bytemuck::pod_read_unaligned;
+    i16, I16, f64::from, f32::from, bytemuck::pod_read_unaligned;
+    i32, I32, f64::from, |v| v as f32, bytemuck::pod_read_unaligned;
+    f32, F32, f64::from, |v| v, bytemuck::pod_read_unaligned;
+    f64, F64, |v| v, |v| v as f32, bytemuck::pod_read_unaligned;
 }
 
 impl Voxels {
@@ -208,6 +225,38 @@ impl Voxels {
             Voxels::F64(a) => a.iter().any(|v| v.is_nan()),
             _ => false,
         }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Packed {
+    dtype: Dtype,
+    shape: [usize; 3],
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+}
+
+impl Serialize for Voxels {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        fn bytes<T: Value>(array: &Array3<T>) -> Vec<u8> {
+            match array.as_slice() {
+                Some(values) => T::bytes(values).to_vec(),
+                None => T::bytes(&array.iter().copied().collect::<Vec<_>>()).to_vec(),
+            }
+        }
+        let bytes = with_voxels!(self, array => bytes(array));
+        Packed { dtype: self.dtype(), shape: self.shape(), bytes }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Voxels {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        fn read<T: Value>(packed: &Packed) -> Option<Voxels> {
+            Array3::from_shape_vec(packed.shape, T::from_bytes(&packed.bytes)).ok().map(T::wrap)
+        }
+        let packed = Packed::deserialize(deserializer)?;
+        with_dtype!(packed.dtype, T => read::<T>(&packed))
+            .ok_or_else(|| serde::de::Error::custom("the bytes of a chunk do not fill its shape"))
     }
 }
 

@@ -63,10 +63,16 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// A partition of the chunks with these masks, whose halos are still empty. `planar` for volumes of one plane.
-    pub fn new(grid: Grid, planar: bool, masks: BTreeMap<ChunkId, Mask>, owner: impl Fn(ChunkId) -> usize) -> Self {
+    /// A partition of the chunks with these masks, whose halos are still empty; `index` is the worker that owns them.
+    /// `planar` for volumes of one plane.
+    pub fn new(
+        grid: Grid,
+        planar: bool,
+        masks: BTreeMap<ChunkId, Mask>,
+        index: usize,
+        owner: impl Fn(ChunkId) -> usize,
+    ) -> Self {
         let places: HashMap<ChunkId, u32> = masks.keys().zip(0..).map(|(&id, place)| (id, place)).collect();
-        let me = masks.keys().next().map(|&id| owner(id));
         let members = masks
             .into_iter()
             .map(|(id, mask)| {
@@ -76,7 +82,7 @@ impl Partition {
                     let at = owner(other);
                     homes[n] = match places.get(&other) {
                         Some(&place) => Home::Here(place),
-                        None if Some(at) == me => Home::Nowhere,
+                        None if at == index => Home::Nowhere,
                         None => Home::Away(at as u32, other),
                     };
                 }
@@ -163,7 +169,12 @@ impl Partition {
 
     /// Ends a sub-iteration in every chunk. Gives the number of voxels deleted in it.
     pub fn settle(&mut self, sub_iteration: usize) -> usize {
-        self.members.iter_mut().map(|member| member.thinning.settle(sub_iteration).deleted).sum()
+        self.members.iter_mut().map(|member| member.thinning.settle(sub_iteration)).sum()
+    }
+
+    /// Voxels deleted in the current sub-iteration, as far as is known.
+    pub fn deleted(&self) -> usize {
+        self.members.iter().map(|member| member.thinning.deleted()).sum()
     }
 
     /// How many quiet sub-iterations in a row end the thinning.

@@ -42,13 +42,8 @@ pub struct Thinning {
     halo: Vec<u32>,
     /// Places in `candidates` to be decided again.
     doubtful: BinaryHeap<Reverse<u32>>,
-}
-
-/// What a chunk decided in a sub-iteration, for the record.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
-    /// Own voxels that were deleted.
-    pub deleted: usize,
+    /// Candidates that are deleted, as far as is known.
+    deleted: usize,
 }
 
 impl Thinning {
@@ -63,6 +58,7 @@ impl Thinning {
             candidates: Vec::new(),
             halo: Vec::new(),
             doubtful: BinaryHeap::new(),
+            deleted: 0,
         }
     }
 
@@ -98,6 +94,7 @@ impl Thinning {
             let now = self.mask.neighbourhood(candidate.bit as usize);
             if now == candidate.old & !ON_SEAM || is_simple(now) {
                 candidate.old |= DELETED;
+                self.deleted += 1;
                 self.mask.clear(candidate.bit as usize);
                 if candidate.old & ON_SEAM != 0 {
                     flips.push(candidate.bit);
@@ -134,8 +131,10 @@ impl Thinning {
             self.candidates[place as usize].old ^= DELETED;
             if old & DELETED == 0 {
                 self.mask.clear(bit as usize);
+                self.deleted += 1;
             } else {
                 self.mask.set(bit as usize);
+                self.deleted -= 1;
             }
             if old & ON_SEAM != 0 {
                 flips.push(bit);
@@ -144,11 +143,15 @@ impl Thinning {
         }
     }
 
-    /// Ends the sub-iteration: its decisions are final.
-    pub fn settle(&mut self, sub_iteration: usize) -> Settled {
+    /// Own voxels deleted in this sub-iteration, as far as is known.
+    pub fn deleted(&self) -> usize {
+        self.deleted
+    }
+
+    /// Ends the sub-iteration: its decisions are final. Gives the number of own voxels deleted.
+    pub fn settle(&mut self, sub_iteration: usize) -> usize {
         let mut gone = std::mem::take(&mut self.window[sub_iteration % self.directions]);
         gone.extend(self.candidates.iter().filter(|c| c.old & DELETED != 0).map(|c| c.bit));
-        let deleted = gone.len();
         if !self.halo.is_empty() {
             self.halo.sort_unstable();
             self.halo.dedup();
@@ -164,7 +167,7 @@ impl Thinning {
             }
         }
         self.window[sub_iteration % self.directions] = gone;
-        Settled { deleted }
+        std::mem::take(&mut self.deleted)
     }
 
     /// Forgets the deletions that every direction has seen since.
@@ -333,7 +336,7 @@ impl Recent {
     fn nearby(&self, bit: usize) -> u64 {
         let layout = self.bits.layout();
         let (row, plane) = (layout.stride, layout.plane() >> 3);
-        let corner = (bit - 1 >> 3) - plane - row;
+        let corner = ((bit - 1) >> 3) - plane - row;
         let (mut low, mut high) = (0, 0);
         for z in 0..3 {
             for y in 0..3 {

@@ -1,1 +1,10 @@
-//! The kernels as timely and differential operators.
+//! The kernels as timely and differential operators, in the order in which a chunk meets them.
+//!
+//! Operators are extension traits on streams, and compose: chunks are read, exchange their overlap, and give any number
+//! of records of any type.
+
+pub mod failure;
+pub mod window;
+pub mod read;
+pub mod overlap;
+pub mod thin;

@@ -1,0 +1,143 @@
+//! Overlap exchange: every chunk together with the voxels around it.
+
+use std::collections::BTreeMap;
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::vec::Map;
+use timely::order::TotalOrder;
+use timely::progress::Timestamp;
+
+use super::read::Piece;
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::grid::{ChunkId, Grid};
+use crate::space::Region;
+use crate::with_voxels;
+
+/// A chunk with the voxels around it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Padded {
+    /// Which chunk.
+    pub chunk: ChunkId,
+    /// The chunk's own box.
+    pub own: Region,
+    /// The box of the values: the own box and `depth` voxels on every side, cut off at the bounds of the volume.
+    pub region: Region,
+    /// The values, or `None` where nothing is stored in the whole box: the fill value.
+    pub voxels: Option<Voxels>,
+}
+
+/// Extension trait on streams of chunks.
+pub trait OverlapChunks<'scope, T: Timestamp> {
+    /// Every chunk with the voxels within `depth` of it, from as many chunks as the depth needs.
+    ///
+    /// Slabs travel to the owner of the chunk that needs them, so a stored chunk is read once. A chunk goes on when all
+    /// its neighbours on the grid have sent theirs, and at the latest when the time is complete: what has not arrived by
+    /// then holds the fill value. Holds chunks until then: about depth / chunk + 1 planes of chunks, when chunks arrive in
+    /// raster order. Partitioned by [`Grid::owner`].
+    fn overlap(self, grid: Grid, depth: [usize; 3], dtype: Dtype, fill: f64) -> StreamVec<'scope, T, Padded>;
+}
+
+/// Slabs of one chunk that have arrived.
+struct Waiting<C> {
+    capability: C,
+    parts: Vec<(Region, Voxels)>,
+    missing: usize,
+}
+
+impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'scope, T, Piece> {
+    fn overlap(self, grid: Grid, depth: [usize; 3], dtype: Dtype, fill: f64) -> StreamVec<'scope, T, Padded> {
+        let peers = self.scope().peers();
+        if depth == [0; 3] {
+            return self.map(|piece| Padded {
+                chunk: piece.chunk,
+                own: piece.region,
+                region: piece.region,
+                voxels: piece.voxels,
+            });
+        }
+        let slabs = self.flat_map(move |piece| cut(&grid, depth, piece));
+        let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
+        slabs.unary_frontier(by_owner, "OverlapChunks", move |_capability, _info| {
+            let mut waiting: BTreeMap<(T, ChunkId), Waiting<_>> = BTreeMap::new();
+            move |(input, frontier), output| {
+                input.for_each(|capability, pieces| {
+                    let Some(least) = capability.retain_least(output.output_index()) else { return };
+                    for piece in pieces.drain(..) {
+                        let key = (least.time().clone(), piece.chunk);
+                        let entry = waiting.entry(key.clone()).or_insert_with(|| Waiting {
+                            capability: least.clone(),
+                            parts: Vec::new(),
+                            missing: grid.within(piece.chunk, depth).count() + 1,
+                        });
+                        entry.missing -= 1;
+                        entry.parts.extend(piece.voxels.map(|voxels| (piece.region, voxels)));
+                        if entry.missing == 0
+                            && let Some(whole) = waiting.remove(&key)
+                        {
+                            let padded = assemble(&grid, depth, dtype, fill, key.1, whole.parts);
+                            output.session(&whole.capability).give(padded);
+                        }
+                    }
+                });
+                while let Some(entry) = waiting.first_entry() {
+                    if frontier.less_equal(&entry.key().0) {
+                        break;
+                    }
+                    let ((_, chunk), part) = entry.remove_entry();
+                    let padded = assemble(&grid, depth, dtype, fill, chunk, part.parts);
+                    output.session(&part.capability).give(padded);
+                }
+            }
+        })
+    }
+}
+
+/// The piece itself, and the slabs of it that its neighbours need.
+fn cut(grid: &Grid, depth: [usize; 3], piece: Piece) -> Vec<Piece> {
+    let own = piece.region;
+    let mut pieces: Vec<Piece> = grid
+        .within(piece.chunk, depth)
+        .map(|to| {
+            let region = own.intersection(&grid.region(to).dilated(depth));
+            let part = region.shifted(own.min.map(|m| -m));
+            Piece { chunk: to, region, voxels: piece.voxels.as_ref().map(|voxels| voxels.part(&part)) }
+        })
+        .collect();
+    pieces.push(piece);
+    pieces
+}
+
+fn assemble(
+    grid: &Grid,
+    depth: [usize; 3],
+    dtype: Dtype,
+    fill: f64,
+    chunk: ChunkId,
+    parts: Vec<(Region, Voxels)>,
+) -> Padded {
+    let own = grid.region(chunk);
+    let region = own.dilated(depth).intersection(&grid.bounds());
+    let voxels = (!parts.is_empty()).then(|| {
+        let mut whole = Voxels::filled(dtype, region.shape(), fill);
+        for (part, voxels) in &parts {
+            whole.paste(&part.shifted(region.min.map(|m| -m)), voxels);
+        }
+        whole
+    });
+    Padded { chunk, own, region, voxels }
+}
+
+impl Voxels {
+    /// Replaces a part, relative to the array's own first voxel, by an array of the same type and the part's shape.
+    fn paste(&mut self, part: &Region, values: &Voxels) {
+        fn put<V: Value>(array: &mut ndarray::Array3<V>, part: &Region, values: &Voxels) {
+            let [z, y, x] = std::array::from_fn(|a| part.min[a] as isize..part.max[a] as isize);
+            if let Some(values) = V::unwrap(values) {
+                array.slice_mut(ndarray::s![z, y, x]).assign(values);
+            }
+        }
+        with_voxels!(self, array => put(array, part, values));
+    }
+}

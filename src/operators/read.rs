@@ -1,0 +1,85 @@
+//! Chunks as records, from a source that can be read part by part.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::operators::generic::operator::source;
+use timely::dataflow::{Scope, StreamVec};
+use timely::progress::Timestamp;
+
+use super::failure::Failure;
+use super::window::Window;
+use crate::chunk::Voxels;
+use crate::grid::{ChunkId, Grid};
+use crate::space::Region;
+use crate::store::Source;
+
+/// A box of voxels on its way through a dataflow, for the sake of one chunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The chunk that it belongs to or is meant for.
+    pub chunk: ChunkId,
+    /// The box.
+    pub region: Region,
+    /// Its values, or `None` where nothing is stored: the fill value.
+    pub voxels: Option<Voxels>,
+}
+
+/// Extension trait on scopes that reads chunks.
+pub trait ReadChunks<'scope, T: Timestamp> {
+    /// A record for every chunk of the grid, at the least time: the chunk with its values, or without where nothing is
+    /// stored.
+    ///
+    /// Every worker reads the chunks that it owns, in raster order, one a scheduling, as far ahead as the window admits;
+    /// whoever lets go of a chunk's values calls [`Window::complete`] with its rank in raster order. Errors are reported
+    /// to `failure`, which ends the reading.
+    fn read_chunks(
+        self,
+        source: Arc<dyn Source>,
+        grid: Grid,
+        window: Window,
+        failure: Failure,
+    ) -> StreamVec<'scope, T, Piece>;
+}
+
+impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
+    fn read_chunks(
+        self,
+        input: Arc<dyn Source>,
+        grid: Grid,
+        window: Window,
+        failure: Failure,
+    ) -> StreamVec<'scope, T, Piece> {
+        let (index, peers) = (self.index(), self.peers());
+        source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
+            let activator = self.activator_for(info.address);
+            let mut own = (0..).zip(grid.chunks()).filter(move |&(_, id)| grid.owner(id, peers) == index).peekable();
+            let mut capability = Some(capability);
+            move |output| {
+                let Some(at) = &capability else { return };
+                match own.peek().copied() {
+                    Some(_) if failure.happened() => capability = None,
+                    None => capability = None,
+                    Some((rank, id)) => {
+                        if window.admits(rank) {
+                            own.next();
+                            let region = grid.region(id);
+                            match input.read(&region) {
+                                Ok(found) => {
+                                    let voxels = found.map(|chunk| chunk.voxels);
+                                    output.session(at).give(Piece { chunk: id, region, voxels });
+                                }
+                                Err(error) => failure.report(error.in_chunk(id)),
+                            }
+                            activator.activate();
+                        } else {
+                            // Another worker is behind; look again shortly.
+                            activator.activate_after(std::time::Duration::from_micros(200));
+                        }
+                    }
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! Back-pressure: how far reading may run ahead.
+//!
+//! Timely's queues are unbounded, so sources hold themselves back. Chunks have a rank, their place in the order in which
+//! all workers together read them. A chunk may be read when its rank is less than the least rank that is still in
+//! flight plus the size of the window. A chunk waits for neighbours within a fixed distance in rank only, so a window
+//! that is larger than this distance never locks up, and what is in flight is bounded by the window's chunks.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::grid::Grid;
+
+/// The window of chunks in flight, shared by the workers of a process.
+#[derive(Clone, Debug)]
+pub struct Window(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    size: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// All chunks of lower rank are done.
+    next: u64,
+    /// Chunks that are done, of rank `next` and more.
+    done: BTreeSet<u64>,
+}
+
+impl Window {
+    /// A window of a number of chunks.
+    pub fn new(size: usize) -> Self {
+        Window(Arc::new(Shared { size: size.max(1) as u64, state: Mutex::default() }))
+    }
+
+    /// The least window for chunks of a grid that wait for all chunks within a depth: the farthest such chunk in raster
+    /// order is still admitted, plus one chunk for every other worker.
+    pub fn least(grid: &Grid, depth: [usize; 3], workers: usize) -> usize {
+        let shape = grid.shape();
+        let chunk = grid.chunk_shape();
+        let reach: [usize; 3] = std::array::from_fn(|a| depth[a].div_ceil(chunk[a]).min(shape[a].saturating_sub(1)));
+        (reach[0] * shape[1] + reach[1]) * shape[2] + reach[2] + workers
+    }
+
+    /// Whether the chunk of this rank may be read now.
+    pub fn admits(&self, rank: u64) -> bool {
+        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        rank < state.next + self.0.size
+    }
+
+    /// The chunk of this rank is not in flight any more.
+    pub fn complete(&self, rank: u64) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.done.insert(rank);
+        while state.done.first() == Some(&state.next) {
+            state.done.pop_first();
+            state.next += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Region;
+
+    #[test]
+    fn chunks_are_admitted_up_to_a_window_after_the_first_that_is_in_flight() {
+        let window = Window::new(2);
+        assert!(window.admits(0) && window.admits(1) && !window.admits(2));
+        window.complete(1);
+        assert!(!window.admits(2));
+        window.complete(0);
+        assert!(window.admits(3) && !window.admits(4));
+    }
+
+    #[test]
+    fn the_least_window_reaches_the_farthest_neighbour() {
+        let grid = Grid::new(Region::of_shape([40, 40, 40]), [10, 10, 10]);
+        assert_eq!(Window::least(&grid, [0; 3], 1), 1);
+        assert_eq!(Window::least(&grid, [4; 3], 1), 16 + 4 + 1 + 1);
+        assert_eq!(Window::least(&grid, [100; 3], 2), 48 + 12 + 3 + 2);
+    }
+}
