@@ -242,3 +242,72 @@ impl Team {
         self.said = Some(own);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use timely::dataflow::operators::ToStream;
+    use timely::dataflow::operators::vec::Map;
+
+    use super::*;
+    use crate::kernel::mask::Layout;
+    use crate::space::{Region, Voxel};
+
+    /// Thins a mask, given as a raster of the shape, on a number of workers.
+    fn thin(shape: [usize; 3], foreground: &[bool], chunk: [usize; 3], workers: usize) -> Vec<Voxel> {
+        let grid = Grid::new(Region::of_shape(shape), chunk);
+        let foreground = foreground.to_vec();
+        let (send, receive) = std::sync::mpsc::channel();
+        let send = std::sync::Mutex::new(send);
+        let guards = timely::execute(timely::Config::process(workers), move |worker| {
+            let (index, peers) = (worker.index(), worker.peers());
+            let mut masks = Vec::new();
+            for id in grid.chunks().filter(|&id| grid.owner(id, peers) == index) {
+                let region = grid.region(id);
+                let mut mask = Mask::new(Layout::new(region));
+                for (place, _) in foreground.iter().enumerate().filter(|(_, set)| **set) {
+                    let p = [place / (shape[1] * shape[2]), place / shape[2] % shape[1], place % shape[2]];
+                    let p = p.map(|v| v as i64);
+                    if region.contains(p) {
+                        mask.set(mask.layout().bit_at(p));
+                    }
+                }
+                masks.push((id, mask));
+            }
+            let send = send.lock().map(|send| send.clone()).ok();
+            worker.dataflow::<u64, _, _>(|scope| {
+                masks.to_stream(scope).container::<Vec<_>>().thin(grid, shape[0] == 1, |_| {}).map(move |(_, mask)| {
+                    let voxels: Vec<_> = mask.own_bits().map(|bit| Voxel::new(mask.layout().position(bit))).collect();
+                    send.as_ref().map(|send| send.send(voxels))
+                });
+            });
+        });
+        drop(guards.map(|guards| guards.join()));
+        let mut voxels: Vec<_> = receive.iter().flatten().collect();
+        voxels.sort();
+        voxels
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+
+        #[test]
+        fn chunks_and_workers_do_not_change_the_skeleton(
+            shape in [1usize..9, 3usize..12, 3usize..12],
+            chunk in [1usize..6, 1usize..8, 1usize..8],
+            seed: u64,
+            density in 20u64..95,
+            workers in 1usize..4,
+        ) {
+            let mut state = seed | 1;
+            let foreground: Vec<bool> = (0..shape.iter().product())
+                .map(|_| {
+                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    (state >> 33) % 100 < density
+                })
+                .collect();
+            let whole = thin(shape, &foreground, shape, 1);
+            prop_assert_eq!(thin(shape, &foreground, chunk, workers), whole);
+        }
+    }
+}
