@@ -6,3 +6,6 @@ pub mod neighbourhood;
 pub mod thin;
 pub mod seam;
 pub mod partition;
+pub mod smooth;
+pub mod threshold;
+pub mod binarise;

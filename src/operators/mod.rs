@@ -7,4 +7,7 @@ pub mod failure;
 pub mod window;
 pub mod read;
 pub mod overlap;
+pub mod binarise;
 pub mod thin;
+pub mod sample;
+pub mod write;

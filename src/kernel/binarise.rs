@@ -1,0 +1,160 @@
+//! From an image's values to its mask: optional smoothing, then a threshold.
+
+use ndarray::Array3;
+
+use super::mask::{Layout, Mask};
+use super::smooth::Gaussian;
+use super::threshold::Threshold;
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::space::Region;
+use crate::{with_dtype, with_voxels};
+
+/// The mask of one chunk, with what later stages need to know of the image there.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// The mask; its halo is empty.
+    pub mask: Mask,
+    /// Number of foreground voxels, at least one.
+    pub count: usize,
+    /// The image's values in the foreground.
+    pub foreground: Foreground,
+}
+
+/// The image's values in the foreground of a chunk, as far as they are worth keeping.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreground {
+    /// One whole number everywhere, as in a mask.
+    Constant(i64),
+    /// They vary, and are read again where they are needed.
+    Varying,
+}
+
+/// Makes masks of chunks.
+#[derive(Clone, Debug)]
+pub struct Binarise {
+    /// Smoothing before the threshold.
+    pub gaussian: Option<Gaussian>,
+    /// What makes a voxel foreground.
+    pub threshold: Threshold,
+    /// The bounds of the volume, at which smoothing reflects.
+    pub bounds: Region,
+    /// Type of the image's values.
+    pub dtype: Dtype,
+    /// The value of voxels that are not stored.
+    pub fill: f64,
+}
+
+impl Binarise {
+    /// How far around a chunk its mask depends on the image.
+    pub fn depth(&self) -> [usize; 3] {
+        self.gaussian.as_ref().map_or([0; 3], Gaussian::depth)
+    }
+
+    /// The smoothed values of a box, from the values of the box around it, or `None` where the image is not smoothed.
+    pub fn smooth(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Array3<f32>> {
+        let gaussian = self.gaussian.as_mut()?;
+        Some(with_voxels!(voxels, array => gaussian.smooth(array.view(), region, own, &self.bounds)))
+    }
+
+    /// The mask of a chunk, or `None` where all of it is background.
+    ///
+    /// `voxels` are the values of `region`, which is the chunk's box `own` and [`Binarise::depth`] voxels on every side
+    /// inside the bounds; without them the fill value stands everywhere.
+    pub fn mask(&mut self, voxels: Option<&Voxels>, region: &Region, own: &Region) -> Option<Binary> {
+        match voxels {
+            Some(voxels) => self.mask_of(voxels, region, own),
+            // Zeros stay zeros under smoothing; other values may be rounded by it.
+            None if self.gaussian.is_none() || self.fill == 0.0 => self.mask_of_fill(own),
+            None => self.mask_of(&Voxels::filled(self.dtype, region.shape(), self.fill), region, own),
+        }
+    }
+
+    fn mask_of(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Binary> {
+        match self.smooth(voxels, region, own) {
+            Some(smoothed) => {
+                let (mask, count) = pack(self.threshold, &smoothed, own)?;
+                Some(Binary { mask, count, foreground: Foreground::Varying })
+            }
+            None => with_voxels!(voxels, array => {
+                let (mask, count) = pack(self.threshold, array, own)?;
+                let foreground = foreground(array, &mask);
+                Some(Binary { mask, count, foreground })
+            }),
+        }
+    }
+
+    fn mask_of_fill(&self, own: &Region) -> Option<Binary> {
+        let smoothed = self.gaussian.is_some();
+        let value = Voxels::filled(self.dtype, [1; 3], self.fill);
+        let inside = with_voxels!(&value, array => {
+            let value = array[[0, 0, 0]];
+            if smoothed { self.threshold.is_foreground(value.to_f32()) } else { self.threshold.is_foreground(value) }
+        });
+        if !inside {
+            return None;
+        }
+        with_dtype!(self.dtype, T => {
+            let value = Voxels::filled(self.dtype, own.shape(), self.fill);
+            let array = <T as Value>::unwrap(&value)?;
+            let mut mask = Mask::new(Layout::new(*own));
+            fill(&mut mask);
+            let foreground = foreground(array, &mask);
+            Some(Binary { mask, count: own.volume(), foreground })
+        })
+    }
+}
+
+/// The packed mask of an array and the number of its voxels, or `None` where there are none.
+fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Option<(Mask, usize)> {
+    let layout = Layout::new(*own);
+    let [nz, ny, nx] = layout.shape;
+    let standard = array.as_standard_layout();
+    let values = standard.as_slice()?;
+    let mut words = vec![0; nx.div_ceil(64)];
+    let mut mask: Option<Mask> = None;
+    let mut count = 0;
+    for (row, values) in values.chunks_exact(nx.max(1)).enumerate().take(nz * ny) {
+        threshold.pack_row(values, &mut words);
+        if words.iter().all(|&word| word == 0) {
+            continue;
+        }
+        let mask = mask.get_or_insert_with(|| Mask::new(layout));
+        let first = layout.bit([row / ny + 1, row % ny + 1, 1]);
+        for (x, &word) in (0..nx).step_by(64).zip(&words) {
+            mask.write(first + x, (nx - x).min(64), word);
+            count += word.count_ones() as usize;
+        }
+    }
+    mask.map(|mask| (mask, count))
+}
+
+/// Sets all own voxels.
+fn fill(mask: &mut Mask) {
+    let layout = *mask.layout();
+    let [nz, ny, nx] = layout.shape;
+    for z in 1..=nz {
+        for y in 1..=ny {
+            for x in (0..nx).step_by(64) {
+                mask.write(layout.bit([z, y, 1 + x]), (nx - x).min(64), u64::MAX);
+            }
+        }
+    }
+}
+
+/// Whether the foreground has one whole number everywhere. Stops at the second value.
+fn foreground<T: Value>(array: &Array3<T>, mask: &Mask) -> Foreground {
+    if T::DTYPE == Dtype::Bool {
+        return Foreground::Constant(1);
+    }
+    if !T::DTYPE.is_integer() {
+        return Foreground::Varying;
+    }
+    let layout = mask.layout();
+    let value = |bit: usize| {
+        let [z, y, x] = layout.padded(bit);
+        array[[z - 1, y - 1, x - 1]]
+    };
+    let mut bits = mask.own_bits();
+    let Some(first) = bits.next().map(value) else { return Foreground::Varying };
+    if bits.all(|bit| value(bit) == first) { Foreground::Constant(first.to_f64() as i64) } else { Foreground::Varying }
+}
