@@ -1,2 +1,34 @@
-//! The program.
-fn main() {}
+//! The program: complete dataflows from source to sink, one file a subcommand.
+
+mod arguments;
+mod plan;
+mod threshold;
+mod analysis;
+mod outputs;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use anabranch::error::Kind;
+
+fn main() -> ExitCode {
+    // A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        eprintln!("anabranch: internal error, please report it with the lines below");
+        report(panic);
+        std::process::exit(i32::from(Kind::Internal.exit_code()));
+    }));
+    let result = match arguments::Program::parse().command {
+        arguments::Command::Run(options) => run::run(&options),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("anabranch: {error}");
+            ExitCode::from(error.kind().exit_code())
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! From options to what will be done: every default resolved and every contradiction refused.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use anabranch::chunk::Dtype;
+use anabranch::error::{Error, Result};
+use anabranch::grid::Grid;
+use anabranch::kernel::mask::Layout;
+use anabranch::kernel::smooth::Gaussian;
+use anabranch::operators::window::Window;
+use anabranch::space::{Region, Spacing, Voxel};
+use anabranch::store::Source;
+use anabranch::store::open::{OpenOptions, open};
+
+use crate::arguments::{Method, RunOptions};
+
+/// What a run will do.
+#[derive(Clone)]
+pub struct Plan {
+    pub source: Arc<dyn Source>,
+    pub grid: Grid,
+    pub spacing: Spacing,
+    pub unit: Option<String>,
+    pub method: Method,
+    pub gaussian: Option<Gaussian>,
+    pub sigma: Option<f64>,
+    pub threshold: Choice,
+    pub workers: usize,
+    /// Chunks in flight.
+    pub window: usize,
+}
+
+/// What was asked for as a threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Choice {
+    Nonzero,
+    Above(f64),
+    Otsu,
+}
+
+/// Budget for chunks in flight where none is given, in bytes.
+const DEFAULT_MEMORY: usize = 256 << 20;
+
+impl Plan {
+    /// Opens the input and resolves the options.
+    pub fn new(options: &RunOptions) -> Result<Plan> {
+        let workers = match options.workers {
+            Some(0) => return Err(Error::usage("--workers is 0, but at least one is needed")),
+            Some(workers) => workers,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        let threshold = parse_threshold(options.threshold.as_deref())?;
+        if options.sigma.is_some() && threshold == Choice::Nonzero {
+            return Err(Error::usage(
+                "--sigma smooths the image before a threshold, but there is none: add --threshold",
+            ));
+        }
+        let open_options = OpenOptions {
+            channel: options.channel,
+            time: options.time,
+            region: options.region.as_deref().map(parse_region).transpose()?,
+        };
+        let source: Arc<dyn Source> = Arc::from(open(&options.input, &open_options)?);
+        let description = source.description().clone();
+        let dimensions = description.dimensions;
+        if threshold != Choice::Nonzero && description.dtype == Dtype::Bool {
+            return Err(Error::usage("the input is a mask of bools already: leave --threshold out").at(&options.input));
+        }
+        let bounds = Region::of_shape(description.shape);
+        if (0..3).any(|a| bounds.max[a] > Voxel::END[a]) {
+            return Err(Error::data(format!(
+                "the volume has {:?} voxels, but at most {:?} are supported: analyse a part with --region",
+                description.shape,
+                Voxel::END
+            ))
+            .at(&options.input));
+        }
+        let method = match options.method {
+            Some(Method::Zhang) if dimensions == 3 => {
+                return Err(Error::usage("--method zhang is for 2-D images, and this volume is 3-D: use lee")
+                    .at(&options.input));
+            }
+            Some(method) => method,
+            None if dimensions == 2 => Method::Zhang,
+            None => Method::Lee,
+        };
+        let spacing = match &options.spacing {
+            Some(text) => parse_spacing(text, dimensions)?,
+            None => description.spacing,
+        };
+        let gaussian = options.sigma.map(|sigma| Gaussian::new(sigma, dimensions)).transpose()?;
+        let chunk = match &options.chunk {
+            Some(text) => parse_chunk(text, dimensions)?,
+            None => description.chunk,
+        };
+        let chunk = std::array::from_fn(|a| chunk[a].min(description.shape[a].max(1)));
+        if !Layout::fits(chunk) {
+            return Err(Error::usage(format!("a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels")));
+        }
+        let grid = Grid::new(bounds, chunk);
+        let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
+        let window = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
+        let unit = description.unit;
+        let sigma = options.sigma;
+        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window })
+    }
+
+    /// 2 or 3: how many of the axes are the image's own.
+    pub fn dimensions(&self) -> usize {
+        self.source.description().dimensions
+    }
+}
+
+/// How many chunks may be in flight within the budget.
+fn window(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, memory: Option<&str>) -> Result<usize> {
+    let chunk = grid.chunk_shape();
+    let own: usize = chunk.iter().product();
+    let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
+    // In flight: the values with the slabs cut off for neighbours; being worked on: a padded copy and its smoothed values.
+    let waiting = if depth == [0; 3] { own * dtype.size() } else { padded * dtype.size() };
+    let working = workers * (padded * dtype.size() + if depth == [0; 3] { 0 } else { 3 * 4 * padded });
+    let least = Window::least(grid, depth, workers);
+    let needed = working + least * waiting;
+    let budget = match memory {
+        Some(text) => parse_size(text)?,
+        None => DEFAULT_MEMORY.max(needed),
+    };
+    if budget < needed {
+        return Err(Error::usage(format!(
+            "--memory {} is too little: chunks of {chunk:?} voxels with a halo of {depth:?} on {workers} workers need \
+             {} at least; give that, or a smaller --chunk",
+            memory.unwrap_or_default(),
+            format_size(needed)
+        )));
+    }
+    Ok(((budget - working) / waiting.max(1)).max(least))
+}
+
+fn parse_threshold(text: Option<&str>) -> Result<Choice> {
+    match text {
+        None => Ok(Choice::Nonzero),
+        Some("otsu") => Ok(Choice::Otsu),
+        Some(text) => match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => Ok(Choice::Above(value)),
+            _ => Err(Error::usage(format!("--threshold {text} is neither a number nor otsu"))),
+        },
+    }
+}
+
+fn parse_spacing(text: &str, dimensions: usize) -> Result<Spacing> {
+    let wrong = || {
+        Error::usage(format!(
+            "--spacing {text} does not fit: give one positive number, or {dimensions} of them separated by commas"
+        ))
+    };
+    let values: Vec<f64> = text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
+    if values.iter().any(|v| !(v.is_finite() && *v > 0.0)) {
+        return Err(wrong());
+    }
+    match values[..] {
+        [one] => Ok(Spacing([one; 3])),
+        [y, x] if dimensions == 2 => Ok(Spacing([1.0, y, x])),
+        [z, y, x] if dimensions == 3 => Ok(Spacing([z, y, x])),
+        _ => Err(wrong()),
+    }
+}
+
+fn parse_chunk(text: &str, dimensions: usize) -> Result<[usize; 3]> {
+    let wrong = || {
+        Error::usage(format!(
+            "--chunk {text} does not fit: give one number of voxels, or {dimensions} of them separated by commas, each at \
+             least 1"
+        ))
+    };
+    let values: Vec<usize> = text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
+    if values.contains(&0) {
+        return Err(wrong());
+    }
+    match values[..] {
+        [one] => Ok([one; 3]),
+        [y, x] if dimensions == 2 => Ok([1, y, x]),
+        [z, y, x] if dimensions == 3 => Ok([z, y, x]),
+        _ => Err(wrong()),
+    }
+}
+
+fn parse_region(text: &str) -> Result<Vec<Range<usize>>> {
+    let range = |part: &str| {
+        let (from, to) = part.split_once(':')?;
+        let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
+        (from < to).then_some(from..to)
+    };
+    text.split(',').map(range).collect::<Option<_>>().ok_or_else(|| {
+        Error::usage(format!("--region {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
+    })
+}
+
+/// Bytes from a number with a unit: K, M, G or T, in powers of 1024.
+fn parse_size(text: &str) -> Result<usize> {
+    let wrong = || Error::usage(format!("--memory {text} is not a size such as 500M or 2G"));
+    let upper = text.trim().to_ascii_uppercase();
+    let number = upper.trim_end_matches('B').trim_end_matches('I');
+    let (digits, shift) = match number.chars().last() {
+        Some('K') => (&number[..number.len() - 1], 10),
+        Some('M') => (&number[..number.len() - 1], 20),
+        Some('G') => (&number[..number.len() - 1], 30),
+        Some('T') => (&number[..number.len() - 1], 40),
+        _ => (number, 0),
+    };
+    let value: f64 = digits.trim().parse().map_err(|_| wrong())?;
+    if !(value.is_finite() && value > 0.0) {
+        return Err(wrong());
+    }
+    Ok((value * f64::from(1u32 << (shift / 2)) * f64::from(1u32 << (shift - shift / 2))) as usize)
+}
+
+/// A size as a person writes it, rounded up so that it can be given back.
+pub fn format_size(bytes: usize) -> String {
+    if bytes >= 1 << 30 {
+        format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)
+    } else {
+        format!("{}M", bytes.div_ceil(1 << 20))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(parse_size("500M").unwrap(), 500 << 20);
+        assert_eq!(parse_size("1.5GiB").unwrap(), 3 << 29);
+        assert_eq!(parse_size("4096").unwrap(), 4096);
+        assert!(parse_size("lots").is_err() && parse_size("-1G").is_err() && parse_size("").is_err());
+    }
+
+    #[test]
+    fn a_refused_budget_names_one_that_is_taken() {
+        let grid = Grid::new(Region::of_shape([256; 3]), [64; 3]);
+        let error = window(&grid, [4; 3], Dtype::U16, 2, Some("1M")).unwrap_err().to_string();
+        let named = error.split(" need ").nth(1).unwrap().split(' ').next().unwrap();
+        assert!(window(&grid, [4; 3], Dtype::U16, 2, Some(named)).is_ok(), "{named}");
+    }
+}
