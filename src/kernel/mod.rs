@@ -1,3 +1,6 @@
 //! Pure functions on chunks; nothing here knows of timely.
 
+pub mod smooth;
+pub mod threshold;
+pub mod otsu;
 pub mod skeleton;

@@ -1,0 +1,172 @@
+//! Which voxels of a chunk are foreground, as packed bits.
+
+use multiversion::multiversion;
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::{Value, Voxels};
+use crate::with_voxels;
+
+/// What makes a voxel foreground.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub enum Threshold {
+    /// Its value is other than zero.
+    #[default]
+    Nonzero,
+    /// Its value is above a number, compared as NumPy 2 does: the number is rounded to `f32` for `f32` values (smoothed
+    /// ones are such), and values of any other type are compared with it in `f64`.
+    Above(f64),
+}
+
+impl Threshold {
+    /// Whether a value is foreground.
+    pub fn is_foreground<T: Value>(self, value: T) -> bool {
+        let mut word = [0];
+        self.pack_row(&[value], &mut word);
+        word[0] == 1
+    }
+
+    /// Packs which values of a row are foreground: bit `i` of word `w` is voxel `64 w + i`; bits past the end are 0.
+    ///
+    /// # Panics
+    /// Where `words` are not exactly as many as the row needs.
+    pub fn pack_row<T: Value>(self, row: &[T], words: &mut [u64]) {
+        assert!(words.len() == row.len().div_ceil(64), "one word for 64 values of a row");
+        match self {
+            Threshold::Nonzero => pack_nonzero(row, words),
+            Threshold::Above(bound) if T::DTYPE.size() <= 2 => {
+                // Whole numbers of 16 bits: v > bound where v > floor(bound), and both are exact in f32.
+                let bound = bound.floor().clamp(-65536.0, 65536.0) as f32;
+                pack_above_f32(row, bound, words);
+            }
+            Threshold::Above(bound) if T::DTYPE == crate::chunk::Dtype::F32 => pack_above_f32(row, bound as f32, words),
+            Threshold::Above(bound) => pack_above_f64(row, bound, words),
+        }
+    }
+
+    /// Packs all rows of an array in raster order, `ceil(width / 64)` words a row.
+    pub fn pack(self, voxels: &Voxels) -> Vec<u64> {
+        let [depth, height, width] = voxels.shape();
+        let mut words = vec![0; depth * height * width.div_ceil(64)];
+        if width > 0 {
+            with_voxels!(voxels, array => {
+                let array = array.as_standard_layout();
+                let values = array.as_slice().expect("standard layout is contiguous");
+                for (row, words) in values.chunks_exact(width).zip(words.chunks_exact_mut(width.div_ceil(64))) {
+                    self.pack_row(row, words);
+                }
+            });
+        }
+        words
+    }
+}
+
+/// Sets the bits of the values that a test lets pass; the test becomes vector instructions.
+#[inline(always)]
+fn pack<T: Value>(row: &[T], words: &mut [u64], test: impl Fn(T) -> bool) {
+    let (whole, rest) = row.as_chunks::<64>();
+    for (values, word) in whole.iter().zip(words.iter_mut()) {
+        let mut passed = [0u8; 64];
+        for i in 0..64 {
+            passed[i] = u8::from(test(values[i]));
+        }
+        *word = gather(&passed);
+    }
+    if !rest.is_empty() {
+        let mut passed = [0u8; 64];
+        for (passed, &value) in passed.iter_mut().zip(rest) {
+            *passed = u8::from(test(value));
+        }
+        words[whole.len()] = gather(&passed);
+    }
+}
+
+/// The word whose bits are 64 bytes of 0 or 1.
+#[inline(always)]
+fn gather(bytes: &[u8; 64]) -> u64 {
+    let mut word = 0;
+    for (i, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+        // The product moves the lowest bit of byte k to bit 56 + k.
+        word |= (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * i);
+    }
+    word
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn pack_nonzero<T: Value>(row: &[T], words: &mut [u64]) {
+    pack(row, words, |v| v != T::default());
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn pack_above_f32<T: Value>(row: &[T], bound: f32, words: &mut [u64]) {
+    pack(row, words, |v| v.to_f32() > bound);
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn pack_above_f64<T: Value>(row: &[T], bound: f64, words: &mut [u64]) {
+    pack(row, words, |v| v.to_f64() > bound);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check<T: Value>(row: &[T], bound: f64) {
+        let mut words = vec![u64::MAX; row.len().div_ceil(64)];
+        let reference =
+            |v: T| if T::DTYPE.name() == "float32" { v.to_f32() > bound as f32 } else { v.to_f64() > bound };
+        Threshold::Above(bound).pack_row(row, &mut words);
+        for (i, &v) in row.iter().enumerate() {
+            assert_eq!(words[i / 64] >> (i % 64) & 1 == 1, reference(v), "{v:?} > {bound}");
+        }
+        Threshold::Nonzero.pack_row(row, &mut words);
+        for (i, &v) in row.iter().enumerate() {
+            assert_eq!(words[i / 64] >> (i % 64) & 1 == 1, v != T::default(), "{v:?} != 0");
+        }
+        let unused = words.len() * 64 - row.len();
+        assert!(words.last().is_none_or(|word| unused == 0 || word >> (64 - unused) == 0));
+    }
+
+    proptest! {
+        #[test]
+        fn every_type_is_packed_as_it_compares(
+            row in prop::collection::vec(any::<i64>(), 0..200),
+            floats in prop::collection::vec(-3.0..3.0f64, 0..200),
+            bound in prop_oneof![-3.0..3.0f64, any::<i16>().prop_map(f64::from), any::<f64>().prop_filter("number", |b| !b.is_nan())],
+        ) {
+            check(&row.iter().map(|&v| v as u8).collect::<Vec<_>>(), bound);
+            check(&row.iter().map(|&v| v as u16).collect::<Vec<_>>(), bound);
+            check(&row.iter().map(|&v| v as i16).collect::<Vec<_>>(), bound);
+            check(&row.iter().map(|&v| v as u32).collect::<Vec<_>>(), bound);
+            check(&row.iter().map(|&v| v as i32).collect::<Vec<_>>(), bound);
+            check(&row.iter().map(|&v| v % 3 == 0).collect::<Vec<_>>(), bound);
+            check(&floats.iter().map(|&v| v as f32).collect::<Vec<_>>(), bound);
+            check(&floats, bound);
+        }
+    }
+
+    #[test]
+    fn a_bound_is_rounded_to_f32_for_f32_values_only() {
+        let third = 1.0 / 3.0;
+        assert!(!Threshold::Above(third - 1e-12).is_foreground(third as f32));
+        assert!(Threshold::Above(third - 1e-12).is_foreground(third));
+    }
+
+    #[test]
+    fn values_next_to_the_bound_are_told_apart() {
+        for bound in [41.0, 41.5, 42.0] {
+            assert!(Threshold::Above(bound).is_foreground(43u16));
+            assert_eq!(Threshold::Above(bound).is_foreground(42u16), bound < 42.0);
+        }
+        assert!(Threshold::Above(f64::from(i32::MAX) - 0.5).is_foreground(i32::MAX));
+        assert!(Threshold::Above(-1e300).is_foreground(0u8));
+        assert!(!Threshold::Above(1e300).is_foreground(u16::MAX));
+    }
+
+    #[test]
+    fn an_array_is_packed_row_by_row() {
+        let array = ndarray::Array3::from_shape_fn((2, 2, 65), |(z, y, x)| z == 1 && y == 0 && x == 64);
+        assert_eq!(Threshold::Nonzero.pack(&Voxels::Bool(array)), [0, 0, 0, 0, 0, 1, 0, 0]);
+    }
+}
