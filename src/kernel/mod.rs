@@ -2,5 +2,6 @@
 
 pub mod smooth;
 pub mod threshold;
+pub mod histogram;
 pub mod otsu;
 pub mod skeleton;
