@@ -321,3 +321,100 @@ fn in_planes(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::Voxels;
+    use crate::grid::Grid;
+
+    /// The volume smoothed chunk by chunk.
+    fn by_chunks(image: &Voxels, sigma: f64, dimensions: usize, chunk: [usize; 3]) -> Vec<f32> {
+        let bounds = Region::of_shape(image.shape());
+        let mut gaussian = Gaussian::new(sigma, dimensions).unwrap();
+        let mut whole = Array3::zeros(image.shape());
+        let grid = Grid::new(bounds, chunk);
+        for id in grid.chunks() {
+            let own = grid.region(id);
+            let padded_region = own.dilated(gaussian.depth()).intersection(&bounds);
+            let padded = image.part(&padded_region);
+            let smoothed = crate::with_voxels!(&padded, p => gaussian.smooth(p.view(), &padded_region, &own, &bounds));
+            for ((z, y, x), v) in smoothed.indexed_iter() {
+                let place: [usize; 3] = std::array::from_fn(|a| own.min[a] as usize + [z, y, x][a]);
+                whole[place] = *v;
+            }
+        }
+        whole.into_raw_vec_and_offset().0
+    }
+
+    fn parse<T: Value>(text: &str, shape: [usize; 3], convert: fn(f64) -> T) -> Voxels {
+        let values = text.split(' ').map(|v| convert(v.parse().unwrap())).collect();
+        T::wrap(Array3::from_shape_vec(shape, values).unwrap())
+    }
+
+    #[test]
+    fn every_chunking_gives_the_bits_of_scipy() {
+        let fixture = include_str!("../../tests/fixtures/voxels/smooth.txt");
+        assert!(fixture.lines().count() > 5);
+        for line in fixture.lines() {
+            let [dtype, dimensions, shape, sigma, values, bits] =
+                line.split(';').collect::<Vec<_>>().try_into().unwrap();
+            let shape: Vec<usize> = shape.split(',').map(|n| n.parse().unwrap()).collect();
+            let shape = shape.try_into().unwrap();
+            let image = match dtype {
+                "bool" => parse(values, shape, |v| v != 0.0),
+                "uint8" => parse(values, shape, |v| v as u8),
+                "uint16" => parse(values, shape, |v| v as u16),
+                "int16" => parse(values, shape, |v| v as i16),
+                "int32" => parse(values, shape, |v| v as i32),
+                "float32" => parse(values, shape, |v| v as f32),
+                "float64" => parse(values, shape, |v| v),
+                other => panic!("{other} in the fixture"),
+            };
+            let expected: Vec<u32> = bits.split(' ').map(|b| u32::from_str_radix(b, 16).unwrap()).collect();
+            for chunk in [[1, 1, 1], [2, 3, 4], [3, 2, 17], [64, 64, 64]] {
+                let smoothed = by_chunks(&image, sigma.parse().unwrap(), dimensions.parse().unwrap(), chunk);
+                let smoothed: Vec<u32> = smoothed.iter().map(|v| v.to_bits()).collect();
+                assert_eq!(smoothed, expected, "{dtype} {shape:?} sigma {sigma} chunk {chunk:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn chunk_shape_changes_no_bit(
+            shape in prop::array::uniform3(1usize..20),
+            chunk in prop::array::uniform3(1usize..20),
+            sigma in 0.1..3.0f64,
+            seed in any::<u32>(),
+        ) {
+            let mut state = seed | 1;
+            let image = Voxels::F32(Array3::from_shape_simple_fn(shape, || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state as f32
+            }));
+            let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            prop_assert_eq!(bits(by_chunks(&image, sigma, 3, chunk)), bits(by_chunks(&image, sigma, 3, shape)));
+        }
+    }
+
+    #[test]
+    fn weights_sum_to_one_and_reach_four_sigma() {
+        for (sigma, radius) in [(0.1, 0), (0.125, 1), (1.0, 4), (2.6, 10), (40.0, 160)] {
+            let gaussian = Gaussian::new(sigma, 3).unwrap();
+            assert_eq!(gaussian.radius(), radius);
+            let sum = gaussian.weights()[0] + 2.0 * gaussian.weights()[1..].iter().sum::<f64>();
+            assert!((sum - 1.0).abs() < 1e-14, "{sum}");
+        }
+    }
+
+    #[test]
+    fn a_sigma_that_means_nothing_is_refused() {
+        for sigma in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            assert_eq!(Gaussian::new(sigma, 3).unwrap_err().kind(), crate::error::Kind::Usage);
+        }
+    }
+}

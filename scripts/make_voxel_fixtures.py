@@ -1,0 +1,80 @@
+"""Writes tests/fixtures/voxels: what SciPy and scikit-image make of small images, for the kernels' unit tests.
+
+    python scripts/make_voxel_fixtures.py
+
+Made with numpy 2.4.6, scipy 1.17.1 and scikit-image 0.26.0. One case a line, fields between semicolons:
+
+    smooth.txt  dtype; dimensions; shape z,y,x; sigma; input values; bits of the smoothed float32 values in hex
+    otsu.txt    dtype; shape; input values; threshold
+    zhang.txt   rows of the image, # for foreground; rows of the skeleton
+"""
+
+import pathlib
+import warnings
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_otsu
+from skimage.morphology import skeletonize
+
+warnings.filterwarnings("ignore")
+rng = np.random.default_rng(20260)
+folder = pathlib.Path(__file__).parent.parent / "tests" / "fixtures" / "voxels"
+
+
+def text(values):
+    return " ".join(repr(v.item()) if v.dtype != bool else str(int(v)) for v in values.ravel())
+
+
+def smooth(dtype, shape, sigma, values):
+    image = values.astype(dtype)
+    result = gaussian_filter(image.astype(np.float32), sigma, mode="reflect", truncate=4.0)
+    bits = " ".join(f"{b:x}" for b in result.view(np.uint32).ravel())
+    shape = (1,) * (3 - image.ndim) + image.shape
+    return f"{dtype};{image.ndim};{','.join(map(str, shape))};{sigma};{text(image)};{bits}"
+
+
+def otsu(dtype, values):
+    image = values.astype(dtype)
+    return f"{dtype};{','.join(map(str, image.shape))};{text(image)};{float(threshold_otsu(image))!r}"
+
+
+def zhang(image):
+    rows = ["/".join("".join(".#"[int(v)] for v in row) for row in part) for part in (image, skeletonize(image, method="zhang"))]
+    return ";".join(rows)
+
+
+def blobs(shape, sigma, share):
+    field = gaussian_filter(rng.normal(size=shape), sigma, mode="constant")
+    return field > np.quantile(field, 1 - share)
+
+
+cases = [
+    smooth("uint16", (6, 7, 5), 1.0, rng.integers(0, 65536, size=(6, 7, 5))),
+    smooth("float32", (3, 4, 33), 1.5, rng.normal(size=(3, 4, 33))),
+    smooth("uint8", (1, 9, 4), 0.5, rng.integers(0, 256, size=(1, 9, 4))),
+    smooth("int32", (4, 1, 6), 1.5, rng.integers(-(2**31), 2**31, size=(4, 1, 6))),
+    smooth("float64", (8, 20), 1.0, rng.normal(size=(8, 20)) * 1e-3),
+    smooth("bool", (5, 4), 3.3, rng.random((5, 4)) < 0.4),
+    smooth("int16", (2, 3, 2), 7.7, rng.integers(-3000, 3000, size=(2, 3, 2))),
+]
+(folder / "smooth.txt").write_text("\n".join(cases) + "\n")
+
+two = lambda *shape: 0.2 * rng.normal(size=shape) + (rng.random(shape) < 0.3)
+cases = [
+    otsu("uint8", 100 + 60 * np.clip(two(4, 5, 6), -1, 2)),
+    otsu("uint16", 9000 + 4000 * np.clip(two(4, 5, 6), -1, 2)),
+    otsu("int16", 700 * two(4, 5, 6)),
+    otsu("int32", 1e6 * two(4, 4, 6)),
+    otsu("uint32", 3e5 + 1e5 * np.clip(two(4, 4, 6), -1, 2)),
+    otsu("float32", two(5, 5, 5)),
+    otsu("float64", 1e4 + two(5, 5, 5)),
+    otsu("float32", np.full((2, 2, 2), 0.1)),
+    otsu("uint16", np.full((2, 2, 2), 7)),
+]
+(folder / "otsu.txt").write_text("\n".join(cases) + "\n")
+
+cases = [zhang(rng.random((9, 70)) < share) for share in (0.3, 0.6, 0.8)]
+cases += [zhang(blobs((24, 150), 3, 0.4)), zhang(blobs((40, 40), 4, 0.5))]
+cases += [zhang(np.ones((7, 66), bool)), zhang(np.ones((2, 2), bool)), zhang(np.eye(6, dtype=bool)[::-1])]
+(folder / "zhang.txt").write_text("\n".join(cases) + "\n")
