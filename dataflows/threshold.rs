@@ -1,0 +1,116 @@
+//! The threshold that a run uses, where the image decides it: one pass over the image, two for float values.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use timely::dataflow::operators::{Inspect, Probe};
+use timely::worker::Worker;
+
+use anabranch::chunk::{Dtype, Value, Voxels};
+use anabranch::error::{Error, Result};
+use anabranch::kernel::binarise::Binarise;
+use anabranch::kernel::histogram::{Extent, Histogram};
+use anabranch::kernel::threshold::Threshold;
+use anabranch::operators::failure::Failure;
+use anabranch::operators::histogram::{Count, CountChunks};
+use anabranch::operators::overlap::{OverlapChunks, Padded};
+use anabranch::operators::read::ReadChunks;
+use anabranch::operators::window::Window;
+use anabranch::with_voxels;
+
+use crate::plan::{Choice, Plan};
+
+/// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
+pub fn threshold(worker: &mut Worker, plan: &Plan, windows: &[Window; 2], failure: &Failure) -> Result<Threshold> {
+    match plan.threshold {
+        Choice::Nonzero => Ok(Threshold::Nonzero),
+        Choice::Above(value) => Ok(Threshold::Above(value)),
+        Choice::Otsu => {
+            let dtype = if plan.gaussian.is_some() { Dtype::F32 } else { plan.source.description().dtype };
+            let empty = if dtype.is_integer() {
+                Histogram::of_integers()
+            } else {
+                let extent = pass(worker, plan, &windows[0], failure, Count::Extent(Extent::default()))?;
+                let Count::Extent(extent) = extent else {
+                    return Err(Error::internal("the first pass counts an extent"));
+                };
+                Histogram::of_floats(dtype, extent)?
+            };
+            match pass(worker, plan, &windows[1], failure, Count::Histogram(empty))? {
+                Count::Histogram(histogram) => Ok(Threshold::Above(histogram.threshold()?)),
+                Count::Extent(_) => Err(Error::internal("the last pass counts values")),
+            }
+        }
+    }
+}
+
+/// Counts over the whole image; every worker gets the total.
+fn pass(worker: &mut Worker, plan: &Plan, window: &Window, failure: &Failure, empty: Count) -> Result<Count> {
+    let description = plan.source.description().clone();
+    let mut kernel = Binarise {
+        gaussian: plan.gaussian.clone(),
+        threshold: Threshold::Nonzero,
+        bounds: plan.grid.bounds(),
+        dtype: description.dtype,
+        fill: description.fill,
+    };
+    let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
+    let ranks = crate::analysis::ranks(&grid);
+    let total = Rc::new(RefCell::new(Ok(empty.clone())));
+    let gathered = Rc::clone(&total);
+    let probe = worker.dataflow::<u64, _, _>(|scope| {
+        scope
+            .read_chunks(plan.source.clone(), grid, window.clone(), failure.clone())
+            .overlap(grid, depth, description.dtype, description.fill)
+            .count_chunks(
+                empty,
+                move |count, padded| {
+                    let result = count_chunk(count, &mut kernel, padded);
+                    window.complete(ranks[&padded.chunk]);
+                    result
+                },
+                failure.clone(),
+            )
+            .inspect(move |part| {
+                let mut total = gathered.borrow_mut();
+                let merged = total.as_mut().map_or(Ok(()), |total| total.merge(part));
+                if let Err(error) = merged {
+                    *total = Err(error);
+                }
+            })
+            .probe()
+            .0
+    });
+    worker.step_or_park_while(None, || !probe.done());
+    if failure.happened() {
+        return Err(Error::internal("reading has failed"));
+    }
+    let total = total.borrow();
+    total.clone()
+}
+
+fn count_chunk(count: &mut Count, kernel: &mut Binarise, padded: &Padded) -> Result<()> {
+    let filled;
+    let voxels = match &padded.voxels {
+        Some(voxels) => voxels,
+        None => {
+            filled = Voxels::filled(kernel.dtype, padded.region.shape(), kernel.fill);
+            &filled
+        }
+    };
+    match kernel.smooth(voxels, &padded.region, &padded.own) {
+        Some(smoothed) => count_voxels(count, &f32::wrap(smoothed)),
+        None => count_voxels(count, voxels),
+    }
+}
+
+fn count_voxels(count: &mut Count, voxels: &Voxels) -> Result<()> {
+    match count {
+        Count::Histogram(histogram) => histogram.add(voxels),
+        Count::Extent(extent) => {
+            let here = with_voxels!(voxels, array => array.as_slice().map(Extent::of));
+            *extent = extent.merged(here.unwrap_or_default());
+            Ok(())
+        }
+    }
+}

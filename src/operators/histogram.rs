@@ -1,0 +1,83 @@
+//! Histograms of whole images: each worker counts its chunks, and all learn the total.
+
+use serde::{Deserialize, Serialize};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::vec::Broadcast;
+use timely::progress::Timestamp;
+
+use super::failure::Failure;
+use super::overlap::Padded;
+use crate::error::Result;
+use crate::kernel::histogram::{Extent, Histogram};
+
+/// What a pass over the image counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Count {
+    /// The least and the largest value.
+    Extent(Extent),
+    /// How often each value, or each bin of values, occurs.
+    Histogram(Histogram),
+}
+
+impl Count {
+    /// Adds what was counted elsewhere.
+    ///
+    /// # Errors
+    /// As [`Histogram::merge`], and where one counts extents and the other values.
+    pub fn merge(&mut self, other: &Count) -> Result<()> {
+        match (self, other) {
+            (Count::Extent(extent), Count::Extent(other)) => {
+                *extent = extent.merged(*other);
+                Ok(())
+            }
+            (Count::Histogram(histogram), Count::Histogram(other)) => histogram.merge(other),
+            _ => Err(crate::error::Error::internal("an extent cannot be merged with a histogram")),
+        }
+    }
+}
+
+/// Extension trait on streams of chunks with their overlap.
+pub trait CountChunks<'scope, T: Timestamp> {
+    /// What each worker counted, at every worker: one record a worker, when all chunks have been seen.
+    ///
+    /// `count` adds a chunk to the count, which starts as `empty`; errors go to `failure`.
+    fn count_chunks(
+        self,
+        empty: Count,
+        count: impl FnMut(&mut Count, &Padded) -> Result<()> + 'static,
+        failure: Failure,
+    ) -> StreamVec<'scope, T, Count>;
+}
+
+impl<'scope, T: Timestamp> CountChunks<'scope, T> for StreamVec<'scope, T, Padded> {
+    fn count_chunks(
+        self,
+        empty: Count,
+        mut count: impl FnMut(&mut Count, &Padded) -> Result<()> + 'static,
+        failure: Failure,
+    ) -> StreamVec<'scope, T, Count> {
+        self.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "CountChunks", move |capability, _| {
+            let mut state = Some((capability, empty));
+            move |(input, frontier), output| {
+                input.for_each(|_, chunks| {
+                    for padded in chunks.drain(..) {
+                        if let Some((_, total)) = &mut state
+                            && let Err(error) = count(total, &padded)
+                        {
+                            failure.report(error.in_chunk(padded.chunk));
+                        }
+                    }
+                });
+                if frontier.is_empty()
+                    && let Some((capability, total)) = state.take()
+                {
+                    output.session(&capability).give(total);
+                }
+            }
+        })
+        .broadcast()
+    }
+}
