@@ -1,5 +1,12 @@
 //! Where chunks come from and where results go.
 
+pub mod memory;
+pub mod npy;
+mod cache;
+mod file;
+mod layout;
+mod values;
+
 use crate::chunk::{Chunk, Dtype};
 use crate::error::Result;
 use crate::space::{Region, Spacing};

@@ -1,0 +1,168 @@
+//! Decoded blocks (stored chunks, strips, tiles) that may be needed again soon.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::chunk::Voxels;
+use crate::error::Result;
+
+/// What is held of a block: `None` until it has been decoded.
+type Slot = Arc<Mutex<Option<Arc<Voxels>>>>;
+
+/// A cache of decoded blocks, bounded in bytes, that gives up the least recently used first. A block that several
+/// threads ask for at once is decoded by one of them.
+#[derive(Debug)]
+pub(crate) struct BlockCache<K> {
+    capacity: usize,
+    held: Mutex<Held<K>>,
+}
+
+#[derive(Debug)]
+struct Held<K> {
+    slots: HashMap<K, Entry>,
+    /// Keys by the time of their last use.
+    order: BTreeMap<u64, K>,
+    clock: u64,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry {
+    slot: Slot,
+    used: u64,
+    bytes: usize,
+}
+
+impl<K: Hash + Eq + Clone> BlockCache<K> {
+    /// A cache that holds at most so many bytes of values; the block decoded last is held even if it is larger.
+    pub(crate) fn new(capacity: usize) -> Self {
+        let held = Held { slots: HashMap::new(), order: BTreeMap::new(), clock: 0, bytes: 0 };
+        BlockCache { capacity, held: Mutex::new(held) }
+    }
+
+    /// The block of a key, decoded now if it is not held. `None` and errors of `decode` are passed on and not held.
+    pub(crate) fn get(&self, key: &K, decode: impl FnOnce() -> Result<Option<Voxels>>) -> Result<Option<Arc<Voxels>>> {
+        let slot = self.slot(key);
+        // A thread that panicked while it decoded left the slot empty, which is a sound state.
+        let mut value = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(voxels) = value.as_ref() {
+            return Ok(Some(Arc::clone(voxels)));
+        }
+        match decode() {
+            Ok(Some(voxels)) => {
+                let voxels = Arc::new(voxels);
+                *value = Some(Arc::clone(&voxels));
+                drop(value);
+                self.account(key, &slot, voxels.bytes());
+                Ok(Some(voxels))
+            }
+            other => {
+                drop(value);
+                self.forget(key, &slot);
+                other.map(|_| None)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held<K>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, key: &K) -> Slot {
+        let mut guard = self.lock();
+        let held = &mut *guard;
+        held.clock += 1;
+        let now = held.clock;
+        let entry =
+            held.slots.entry(key.clone()).or_insert_with(|| Entry { slot: Slot::default(), used: now, bytes: 0 });
+        held.order.remove(&entry.used);
+        entry.used = now;
+        held.order.insert(now, key.clone());
+        Arc::clone(&entry.slot)
+    }
+
+    fn forget(&self, key: &K, slot: &Slot) {
+        let mut guard = self.lock();
+        let held = &mut *guard;
+        // Another thread may have decoded it meanwhile: what is counted stays.
+        if let Some(entry) = held.slots.get(key)
+            && Arc::ptr_eq(&entry.slot, slot)
+            && entry.bytes == 0
+        {
+            held.order.remove(&entry.used);
+            held.slots.remove(key);
+        }
+    }
+
+    /// Counts a block that has been decoded, and lets go of the oldest ones beyond the capacity.
+    fn account(&self, key: &K, slot: &Slot, bytes: usize) {
+        let mut guard = self.lock();
+        let held = &mut *guard;
+        // The entry may have been let go of, or replaced, while it was decoded.
+        match held.slots.get_mut(key) {
+            Some(entry) if Arc::ptr_eq(&entry.slot, slot) && entry.bytes == 0 => {
+                entry.bytes = bytes;
+                held.bytes += bytes;
+            }
+            _ => return,
+        }
+        while held.bytes > self.capacity && held.slots.len() > 1 {
+            let Some((_, oldest)) = held.order.pop_first() else { break };
+            if let Some(entry) = held.slots.remove(&oldest) {
+                held.bytes -= entry.bytes;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Dtype;
+    use crate::error::Error;
+
+    fn block(value: u8) -> Result<Option<Voxels>> {
+        Ok(Some(Voxels::filled(Dtype::U8, [1, 1, 100], f64::from(value))))
+    }
+
+    #[test]
+    fn the_least_recently_used_block_goes_first() {
+        let cache = BlockCache::new(250);
+        for key in [1u8, 2, 1, 3] {
+            cache.get(&key, || block(key)).unwrap();
+        }
+        // 1 was used after 2, so 2 went.
+        let held = |key: u8| cache.get(&key, || Err(Error::data("decoded again"))).is_ok();
+        assert!(held(1) && held(3));
+        assert!(!held(2));
+    }
+
+    #[test]
+    fn a_block_larger_than_the_cache_is_held_until_the_next() {
+        let cache = BlockCache::new(10);
+        cache.get(&1u8, || block(1)).unwrap();
+        assert!(cache.get(&1u8, || Err(Error::data("decoded again"))).is_ok());
+        cache.get(&2u8, || block(2)).unwrap();
+        assert!(cache.get(&1u8, || Err(Error::data("decoded again"))).is_err());
+    }
+
+    #[test]
+    fn threads_that_ask_at_once_decode_once() {
+        let cache = BlockCache::new(1000);
+        let decoded = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    cache
+                        .get(&7u8, || {
+                            decoded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                            block(7)
+                        })
+                        .unwrap();
+                });
+            }
+        });
+        assert_eq!(decoded.into_inner(), 1);
+    }
+}

@@ -1,0 +1,63 @@
+//! Reading parts of a file, by several threads at once.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use crate::error::{Error, Kind, Result};
+
+/// Fills a buffer from the bytes at an offset, without moving a position that other threads share.
+#[cfg(unix)]
+pub(crate) fn read_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+/// Fills a buffer from the bytes at an offset, without relying on a position that other threads share.
+#[cfg(windows)]
+pub(crate) fn read_at(file: &File, mut offset: u64, mut buffer: &mut [u8]) -> io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                buffer = &mut buffer[n..];
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// An open file and its length.
+///
+/// # Errors
+/// Of kind `Missing` where there is no such file, else `Io`.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+    let file = File::open(path).map_err(|error| read_failed(&error).at(path))?;
+    let length = file.metadata().map_err(|error| read_failed(&error).at(path))?.len();
+    Ok((file, length))
+}
+
+/// The error of a read that the operating system refused.
+pub(crate) fn read_failed(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => Error::new(Kind::Missing, "is not there; check the path"),
+        io::ErrorKind::PermissionDenied => Error::new(Kind::Io, "may not be read; ask for the permission to read it"),
+        io::ErrorKind::UnexpectedEof => Error::data("ends too early; copy it again from where it came"),
+        _ => Error::new(Kind::Io, "cannot be read; check the disk and try again").because(error),
+    }
+}
+
+/// The error of a write that the operating system refused: a full disk, for example.
+pub(crate) fn write_failed(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Error::new(Kind::Io, "cannot be written because the disk is full; free some space and run again")
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Error::new(Kind::Output, "may not be written; choose another output folder")
+        }
+        _ => Error::new(Kind::Io, "cannot be written; check the disk and run again").because(error),
+    }
+}

@@ -1,0 +1,81 @@
+//! Which shape is read best, given how an image is stored.
+
+/// Voxels along an axis up to which small stored chunks are put together.
+const SMALL: usize = 64;
+/// Voxels along an axis beyond which stored chunks are divided.
+const LARGE: usize = 256;
+/// The same for 2-D images.
+const SMALL_2D: usize = 1024;
+const LARGE_2D: usize = 2048;
+
+/// The shape of processing chunks for a volume stored in blocks: whole blocks put together up to about 64 voxels along
+/// an axis (2-D: 1024), an even part of one that is longer than 256 (2-D: 2048), never longer than the volume.
+pub(crate) fn read_shape(shape: [usize; 3], block: [usize; 3], dimensions: usize) -> [usize; 3] {
+    std::array::from_fn(|a| {
+        if dimensions == 2 && a == 0 {
+            return 1;
+        }
+        let (small, large) = if dimensions == 2 { (SMALL_2D, LARGE_2D) } else { (SMALL, LARGE) };
+        let block = block[a].clamp(1, shape[a].max(1));
+        let length = if block > large {
+            let least = block.div_ceil(large);
+            let even = (least..=2 * least).find(|n| block.is_multiple_of(*n));
+            block.div_ceil(even.unwrap_or(least))
+        } else {
+            block * (small / block).max(1)
+        };
+        length.min(shape[a].max(1))
+    })
+}
+
+/// The same shape, flatter: halved along z (and doubled along the shorter of y and x while that is small) until the
+/// blocks that one chunk meets take at most `budget` bytes, or the chunk is as thin as a block.
+///
+/// Blocks that are wide and thin (pages, strips) are met by a whole row of chunks one after the other; they are decoded
+/// once only where those of one chunk fit in the cache.
+pub(crate) fn flattened(
+    mut chunk: [usize; 3],
+    shape: [usize; 3],
+    block: [usize; 3],
+    value_size: usize,
+    budget: usize,
+) -> [usize; 3] {
+    let met = |chunk: [usize; 3]| -> usize {
+        let blocks = (0..3).map(|a| chunk[a].div_ceil(block[a].max(1)));
+        blocks.product::<usize>().saturating_mul(block.iter().product::<usize>()).saturating_mul(value_size)
+    };
+    while met(chunk) > budget && chunk[0] > block[0].max(1) {
+        chunk[0] = chunk[0].div_ceil(2).next_multiple_of(block[0].max(1)).min(chunk[0] - 1);
+        let short = if chunk[1] <= chunk[2] { 1 } else { 2 };
+        if chunk[short] < LARGE {
+            chunk[short] = (2 * chunk[short]).min(shape[short].max(1));
+        }
+    }
+    chunk
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_chunks_are_put_together_or_divided_to_a_middling_size() {
+        let volume = [1000; 3];
+        assert_eq!(read_shape(volume, [64; 3], 3), [64; 3]);
+        assert_eq!(read_shape(volume, [1, 16, 33], 3), [64, 64, 33]);
+        assert_eq!(read_shape(volume, [128, 512, 1000], 3), [128, 256, 250]);
+        assert_eq!(read_shape([10, 100, 1000], [1; 3], 3), [10, 64, 64]);
+        assert_eq!(read_shape([1, 5000, 300], [1, 256, 256], 2), [1, 1024, 300]);
+        assert_eq!(read_shape([1, 5000, 5000], [1, 5000, 5000], 2), [1, 1250, 1250]);
+    }
+
+    #[test]
+    fn chunks_over_large_pages_get_flat() {
+        let (shape, page) = ([2000, 2048, 2048], [1, 2048, 2048]);
+        let flat = flattened([64; 3], shape, page, 2, 128 << 20);
+        assert_eq!(flat, [16, 128, 128]);
+        let kept = flattened([64; 3], [2000, 64, 2048], [1, 8, 2048], 2, 128 << 20);
+        assert_eq!(kept, [64; 3]);
+        assert_eq!(flattened([64; 3], [64, 50_000, 50_000], [1, 50_000, 50_000], 4, 1 << 20)[0], 1);
+    }
+}
