@@ -83,10 +83,14 @@ impl Grid {
 
     /// The box of a chunk, cut off at the bounds.
     pub fn region(&self, id: ChunkId) -> Region {
-        let place = id.place();
-        let min = std::array::from_fn(|a| place[a] * self.chunk[a]);
-        let max = std::array::from_fn(|a| min[a] + self.chunk[a]);
-        Region::new(min, max).intersection(&self.bounds)
+        self.whole_region(id).intersection(&self.bounds)
+    }
+
+    /// The box of a chunk as if the bounds were far away.
+    #[inline]
+    pub fn whole_region(&self, id: ChunkId) -> Region {
+        let min = std::array::from_fn(|a| id.place()[a] * self.chunk[a]);
+        Region::new(min, std::array::from_fn(|a| min[a] + self.chunk[a]))
     }
 
     /// Chunks that a box meets, inside the bounds, in raster order.

@@ -1,0 +1,156 @@
+//! The graph of a whole skeleton, chunk by chunk and level by level, in one thread.
+//!
+//! This is the specification of what the operators maintain, and what there is to use without the feature `dataflow`.
+
+use std::collections::BTreeMap;
+
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::branch::Branch;
+use crate::kernel::forest::{Edge, Forest, merge};
+use crate::kernel::network::{Network, drop_edges, halo_pieces, network};
+use crate::kernel::octree::Octree;
+use crate::kernel::skeleton::Skeleton;
+use crate::kernel::step::Lengths;
+use crate::kernel::stitch::{Fragment, by_level, stitch};
+use crate::kernel::walk::walk;
+use crate::space::{Spacing, Voxel};
+
+/// The branches of a skeleton and its isolated voxels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    /// All branches, in order.
+    pub branches: Vec<Branch>,
+    /// Voxels without neighbours, in raster order.
+    pub isolated: Vec<Voxel>,
+}
+
+impl Graph {
+    /// The graph of a skeleton given by the skeletons of its chunks. How it is cut into chunks does not change it.
+    pub fn new(chunks: &BTreeMap<ChunkId, Skeleton>, grid: Grid, spacing: Spacing) -> Self {
+        let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
+        let mut networks = networks(chunks, &octree, &lengths);
+        let mut dropped: Vec<Edge> = Vec::new();
+        let mut forests: Vec<(ChunkId, Forest)> =
+            networks.iter_mut().filter_map(|(&id, network)| network.forest.take().map(|forest| (id, forest))).collect();
+        for level in 1..=octree.top() {
+            let mut boxes: BTreeMap<ChunkId, Vec<Forest>> = BTreeMap::new();
+            for (child, forest) in forests.drain(..) {
+                boxes.entry(octree.parent(child, level - 1)).or_default().push(forest);
+            }
+            for (id, children) in boxes {
+                let (lost, forest) = merge(&children.iter().collect::<Vec<_>>(), level, &lengths);
+                dropped.extend(lost);
+                forests.extend(forest.map(|forest| (id, forest)));
+            }
+        }
+        let mut graph = Graph::default();
+        let mut meeting: BTreeMap<(u8, ChunkId), Vec<Vec<Fragment>>> = BTreeMap::new();
+        for (id, mut network) in networks {
+            let skeleton = &chunks[&id];
+            let near = |edge: &Edge| octree.chunk_of(edge.from) == id || octree.chunk_of(edge.to()) == id;
+            drop_edges(&skeleton.voxels, &mut network.sets, dropped.iter().copied().filter(near));
+            let walks = walk(skeleton, &network.sets, &lengths);
+            graph.branches.extend(walks.branches);
+            graph.isolated.extend(walks.isolated);
+            for (level, fragments) in by_level(walks.fragments, &octree) {
+                meeting.entry((level, octree.enclosing(id, level))).or_default().push(fragments);
+            }
+        }
+        while let Some(((level, id), parts)) = meeting.pop_first() {
+            let parts: Vec<&[Fragment]> = parts.iter().map(Vec::as_slice).collect();
+            let stitched = stitch(&parts, level, &octree, &lengths);
+            graph.branches.extend(stitched.branches);
+            for (above, fragments) in by_level(stitched.fragments, &octree) {
+                let chunk = ChunkId::new(id.place().map(|p| p << level));
+                meeting.entry((above, octree.enclosing(chunk, above))).or_default().push(fragments);
+            }
+        }
+        graph.branches.sort_unstable();
+        graph.isolated.sort_unstable();
+        graph
+    }
+}
+
+fn networks(chunks: &BTreeMap<ChunkId, Skeleton>, octree: &Octree, lengths: &Lengths) -> BTreeMap<ChunkId, Network> {
+    let mut pieces: BTreeMap<ChunkId, Vec<Vec<Voxel>>> = BTreeMap::new();
+    for (&id, skeleton) in chunks {
+        for (other, piece) in halo_pieces(id, &skeleton.voxels, octree.grid()) {
+            pieces.entry(other).or_default().push(piece);
+        }
+    }
+    let of_chunk = |(id, skeleton): (&ChunkId, &Skeleton)| {
+        let pieces = pieces.get(id).map_or(&[][..], Vec::as_slice);
+        let pieces: Vec<&[Voxel]> = pieces.iter().map(Vec::as_slice).collect();
+        (*id, network(&skeleton.voxels, &pieces, octree, lengths))
+    };
+    chunks.iter().map(of_chunk).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::skeleton::PixelValues;
+    use crate::space::{Position, Region};
+
+    /// Voxels with values, cut into the chunks of a grid.
+    pub(crate) fn cut(voxels: &[(Voxel, i64)], grid: &Grid, floats: bool) -> BTreeMap<ChunkId, Skeleton> {
+        let mut parts: BTreeMap<ChunkId, Vec<(Voxel, i64)>> = BTreeMap::new();
+        for &(voxel, value) in voxels {
+            parts.entry(grid.chunk_at(voxel.position())).or_default().push((voxel, value));
+        }
+        let skeleton = |part: Vec<(Voxel, i64)>| Skeleton {
+            voxels: part.iter().map(|p| p.0).collect(),
+            values: match floats {
+                true => PixelValues::Floats(part.iter().map(|p| (p.1 as f64 / 7.0).to_bits()).collect()),
+                false => PixelValues::Integers(part.iter().map(|p| p.1).collect()),
+            },
+        };
+        parts.into_iter().map(|(id, part)| (id, skeleton(part))).collect()
+    }
+
+    /// Skeleton voxels with values: random voxels, sparse or dense, in a box that may lie at negative positions.
+    pub(crate) fn voxels(shape: Position, at: Position) -> impl Strategy<Value = Vec<(Voxel, i64)>> {
+        let count = shape.iter().product::<i64>() as usize;
+        (prop::collection::vec((0u8..100, -9i64..10), count), 5u8..70).prop_map(move |(cells, density)| {
+            let place = |i: i64| [i / (shape[1] * shape[2]), i / shape[2] % shape[1], i % shape[2]];
+            (0..)
+                .zip(cells)
+                .filter(|(_, (draw, _))| *draw < density)
+                .map(|(i, (_, value))| {
+                    let p = place(i);
+                    (Voxel::new(std::array::from_fn(|a| p[a] + at[a])), value)
+                })
+                .collect()
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn chunk_shapes_do_not_change_the_graph(
+            voxels in voxels([5, 7, 8], [-3, -2, -5]),
+            chunk in prop::array::uniform3(1usize..6),
+            floats in any::<bool>(),
+            spacing in prop::sample::select(vec![[1.0; 3], [2.0, 1.0, 1.0], [0.3, 0.7, 1.1]]),
+        ) {
+            let bounds = Region::new([-3, -2, -5], [2, 5, 3]);
+            let whole = Grid::new(Region::new([-3, -2, -5], [2, 5, 3]).shifted([3, 2, 5]), [8; 3]);
+            let grid = Grid::new(bounds, chunk);
+            let graph = Graph::new(&cut(&voxels, &grid, floats), grid, Spacing(spacing));
+            // A single chunk that covers everything: the same voxels, moved to where one chunk holds them.
+            let moved: Vec<_> = voxels.iter().map(|&(v, value)| (v.offset([3, 2, 5]), value)).collect();
+            let expected = Graph::new(&cut(&moved, &whole, floats), whole, Spacing(spacing));
+            prop_assert_eq!(graph.isolated.iter().map(|v| v.offset([3, 2, 5])).collect::<Vec<_>>(), expected.isolated);
+            prop_assert_eq!(graph.branches.len(), expected.branches.len());
+            for (branch, other) in graph.branches.iter().zip(&expected.branches) {
+                let key = |b: &Branch, by| {
+                    let values = (b.kind(), b.is_isolated_cycle(), b.length(), b.mean(), b.stdev());
+                    (b.voxels().map(|v| v.offset(by)).collect::<Vec<_>>(), values)
+                };
+                prop_assert_eq!(key(branch, [3, 2, 5]), key(other, [0; 3]));
+            }
+        }
+    }
+}

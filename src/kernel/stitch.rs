@@ -1,0 +1,297 @@
+//! Fragments of branches, and how they join across seams.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::branch::{Branch, BranchKind, Moments, Steps};
+use crate::kernel::forest::Edge;
+use crate::kernel::octree::Octree;
+use crate::kernel::step::{Lengths, Step};
+use crate::space::Voxel;
+
+/// What follows an end of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Beyond {
+    /// The path goes on across a seam, by this step.
+    Open(Step),
+    /// Nothing: the voxel is a tip.
+    Tip,
+    /// Other branches: the voxel is a junction.
+    Junction,
+}
+
+/// An end of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct End {
+    /// The last voxel on this side.
+    pub voxel: Voxel,
+    /// What follows it.
+    pub beyond: Beyond,
+}
+
+impl End {
+    /// The edge that the path goes on by, where it does.
+    pub fn edge(&self) -> Option<Edge> {
+        match self.beyond {
+            Beyond::Open(step) => Some(Edge::new(self.voxel, step)),
+            Beyond::Tip | Beyond::Junction => None,
+        }
+    }
+
+    /// The level of the box in which the path is joined to what lies beyond, where it goes on.
+    pub fn level(&self, octree: &Octree) -> Option<u8> {
+        self.edge().map(|edge| octree.meeting_of(edge.from, edge.to()))
+    }
+}
+
+/// The image's values along a fragment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Values {
+    /// Whole numbers, by their exact sums.
+    Integers {
+        /// Sum of the values.
+        sum: i64,
+        /// Sum of their squares.
+        squares: u128,
+        /// The voxel that is first in raster order.
+        least: Voxel,
+        /// The value there: a cycle counts it twice.
+        at_least: i64,
+    },
+    /// The bits of each value, from the first end to the second.
+    Floats(Vec<u64>),
+}
+
+/// A path of which at least one end goes on in another chunk.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fragment {
+    /// Its two ends; they may be the same voxel.
+    pub ends: [End; 2],
+    /// The steps from the first end to the second.
+    pub steps: Steps,
+    /// The values along it.
+    pub values: Values,
+}
+
+impl Fragment {
+    /// The level of the smallest box in which one of its ends is joined.
+    pub fn level(&self, octree: &Octree) -> u8 {
+        self.ends.iter().filter_map(|end| end.level(octree)).min().unwrap_or(octree.top())
+    }
+}
+
+/// Fragments by the level of the box in which they go on (see [`Fragment::level`]), each list in order.
+pub fn by_level(fragments: Vec<Fragment>, octree: &Octree) -> Vec<(u8, Vec<Fragment>)> {
+    let mut levels = vec![Vec::new(); usize::from(octree.top()) + 1];
+    for fragment in fragments {
+        levels[usize::from(fragment.level(octree))].push(fragment);
+    }
+    let lists = levels.into_iter().zip(0..).filter(|(list, _)| !list.is_empty());
+    lists
+        .map(|(mut list, level)| {
+            list.sort_unstable();
+            (level, list)
+        })
+        .collect()
+}
+
+/// What a box makes of the fragments that meet in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stitched {
+    /// Branches that are complete, in order.
+    pub branches: Vec<Branch>,
+    /// Fragments that go on in a box above.
+    pub fragments: Vec<Fragment>,
+}
+
+/// Joins the fragments that meet in a box of a level. Takes time O(n log n) in their number, and linear in their steps.
+///
+/// # Panics
+/// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge.
+pub fn stitch(parts: &[&[Fragment]], level: u8, octree: &Octree, lengths: &Lengths) -> Stitched {
+    let fragments: Vec<&Fragment> = parts.iter().flat_map(|part| part.iter()).collect();
+    let partner = pair(&fragments, level, octree);
+    let mut stitched = Stitched::default();
+    let mut done = vec![false; fragments.len()];
+    let mut joint = Joint { fragments: &fragments, partner: &partner, done: &mut done };
+    for place in 0..fragments.len() {
+        for side in 0..2 {
+            if !joint.done[place] && partner[place][side].is_none() {
+                let chain = joint.follow(place, side);
+                match chain.ends.iter().any(|end| end.edge().is_some()) {
+                    true => stitched.fragments.push(chain.fragment()),
+                    false => stitched.branches.push(chain.branch(lengths)),
+                }
+            }
+        }
+    }
+    for place in 0..fragments.len() {
+        if !joint.done[place] {
+            stitched.branches.push(joint.follow(place, 0).cycle(lengths));
+        }
+    }
+    stitched.branches.sort_unstable();
+    stitched
+}
+
+/// One side of one fragment.
+type Side = (usize, usize);
+
+/// For both sides of each fragment, the side that it is joined to in a box of a level.
+fn pair(fragments: &[&Fragment], level: u8, octree: &Octree) -> Vec<[Option<Side>; 2]> {
+    let mut meeting: Vec<(Edge, Side)> = Vec::new();
+    for (place, fragment) in fragments.iter().enumerate() {
+        for (side, end) in fragment.ends.iter().enumerate() {
+            if let (Some(edge), Some(at)) = (end.edge(), end.level(octree))
+                && at <= level
+            {
+                meeting.push((edge, (place, side)));
+            }
+        }
+    }
+    meeting.sort_unstable();
+    let mut partner = vec![[None; 2]; fragments.len()];
+    for both in meeting.chunks(2) {
+        let &[(edge, a), (other, b)] = both else { panic!("an edge across a seam has one side only: {both:?}") };
+        assert_eq!(edge, other, "an edge across a seam has one side only");
+        partner[a.0][a.1] = Some(b);
+        partner[b.0][b.1] = Some(a);
+    }
+    partner
+}
+
+/// The values of a chain of fragments: of the whole numbers, only what fragments know of them.
+#[derive(Default)]
+struct Sums {
+    sum: i64,
+    squares: u128,
+    least: Option<(Voxel, i64)>,
+    floats: Vec<u64>,
+}
+
+/// A chain of joined fragments.
+struct Chain {
+    ends: [End; 2],
+    steps: Vec<Step>,
+    sums: Sums,
+}
+
+struct Joint<'a> {
+    fragments: &'a [&'a Fragment],
+    partner: &'a [[Option<Side>; 2]],
+    done: &'a mut [bool],
+}
+
+impl Joint<'_> {
+    /// Follows a chain from a side of a fragment through it and on, to an end that is not joined here or back to where
+    /// it began.
+    fn follow(&mut self, place: usize, side: usize) -> Chain {
+        let begin = self.fragments[place].ends[side];
+        let mut chain = Chain { ends: [begin, begin], steps: Vec::new(), sums: Sums::default() };
+        let (mut place, mut side) = (place, side);
+        loop {
+            self.done[place] = true;
+            let fragment = self.fragments[place];
+            chain.append(fragment, side == 1);
+            match self.partner[place][1 - side] {
+                Some(next) if !self.done[next.0] => {
+                    if let Beyond::Open(step) = chain.ends[1].beyond {
+                        chain.steps.push(step);
+                    }
+                    (place, side) = next;
+                }
+                _ => return chain,
+            }
+        }
+    }
+}
+
+impl Chain {
+    fn append(&mut self, fragment: &Fragment, reversed: bool) {
+        let steps = fragment.steps.as_slice();
+        match reversed {
+            false => self.steps.extend_from_slice(steps),
+            true => self.steps.extend(steps.iter().rev().map(|step| step.reversed())),
+        }
+        self.ends[1] = fragment.ends[usize::from(!reversed)];
+        match &fragment.values {
+            Values::Integers { sum, squares, least, at_least } => {
+                self.sums.sum += sum;
+                self.sums.squares += squares;
+                let own = (*least, *at_least);
+                self.sums.least = Some(self.sums.least.map_or(own, |other| other.min(own)));
+            }
+            Values::Floats(values) if reversed => self.sums.floats.extend(values.iter().rev()),
+            Values::Floats(values) => self.sums.floats.extend(values),
+        }
+    }
+
+    fn fragment(self) -> Fragment {
+        let values = match self.sums.least {
+            Some((least, at_least)) => {
+                Values::Integers { sum: self.sums.sum, squares: self.sums.squares, least, at_least }
+            }
+            None => Values::Floats(self.sums.floats),
+        };
+        Fragment { ends: self.ends, steps: Steps::from(&self.steps[..]), values }
+    }
+
+    fn turn_round(&mut self) {
+        self.ends.reverse();
+        self.steps.reverse();
+        for step in &mut self.steps {
+            *step = step.reversed();
+        }
+        self.sums.floats.reverse();
+    }
+
+    fn moments(&self) -> Moments {
+        match self.sums.least {
+            Some(_) => Moments::of_integers(self.steps.len() as u64 + 1, self.sums.sum, self.sums.squares),
+            None => Moments::of_floats(&self.sums.floats),
+        }
+    }
+
+    /// The branch of a chain between two terminals.
+    fn branch(mut self, lengths: &Lengths) -> Branch {
+        let [start, end] = self.ends.map(|end| end.voxel);
+        let first = self.steps[0];
+        let first_back = self.steps[self.steps.len() - 1].reversed();
+        if (start, first) > (end, first_back) {
+            self.turn_round();
+        }
+        let [start, end] = self.ends;
+        let kind = match start.voxel == end.voxel {
+            true => BranchKind::Cycle,
+            false => BranchKind::of_ends([start, end].map(|e| e.beyond == Beyond::Tip)),
+        };
+        Branch::new(start.voxel, end.voxel, kind, false, &self.steps, self.moments(), lengths)
+    }
+
+    /// The branch of a chain that closes on itself without a terminal.
+    fn cycle(mut self, lengths: &Lengths) -> Branch {
+        if let Beyond::Open(step) = self.ends[1].beyond {
+            self.steps.push(step);
+        }
+        let (mut at, mut least) = (self.ends[0].voxel, (self.ends[0].voxel, 0));
+        for (place, step) in self.steps.iter().enumerate() {
+            least = least.min((at, place));
+            at = step.from(at);
+        }
+        let (start, place) = least;
+        self.steps.rotate_left(place);
+        match &mut self.sums {
+            Sums { least: Some((_, value)), sum, squares, .. } => {
+                *sum += *value;
+                *squares += u128::from(value.unsigned_abs()).pow(2);
+            }
+            Sums { floats, .. } => {
+                floats.rotate_left(place);
+                floats.push(floats[0]);
+            }
+        }
+        if self.steps[0] > self.steps[self.steps.len() - 1].reversed() {
+            self.turn_round();
+        }
+        Branch::new(start, start, BranchKind::Cycle, true, &self.steps, self.moments(), lengths)
+    }
+}
