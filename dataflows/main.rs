@@ -4,7 +4,6 @@ mod arguments;
 mod plan;
 mod threshold;
 mod analysis;
-mod outputs;
 mod run;
 
 use std::process::ExitCode;

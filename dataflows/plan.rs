@@ -96,7 +96,9 @@ impl Plan {
         };
         let chunk = std::array::from_fn(|a| chunk[a].min(description.shape[a].max(1)));
         if !Layout::fits(chunk) {
-            return Err(Error::usage(format!("a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels")));
+            return Err(Error::usage(format!(
+                "a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels"
+            )));
         }
         let grid = Grid::new(bounds, chunk);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
@@ -154,7 +156,8 @@ fn parse_spacing(text: &str, dimensions: usize) -> Result<Spacing> {
             "--spacing {text} does not fit: give one positive number, or {dimensions} of them separated by commas"
         ))
     };
-    let values: Vec<f64> = text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
+    let values: Vec<f64> =
+        text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
     if values.iter().any(|v| !(v.is_finite() && *v > 0.0)) {
         return Err(wrong());
     }
@@ -173,7 +176,8 @@ fn parse_chunk(text: &str, dimensions: usize) -> Result<[usize; 3]> {
              least 1"
         ))
     };
-    let values: Vec<usize> = text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
+    let values: Vec<usize> =
+        text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
     if values.contains(&0) {
         return Err(wrong());
     }

@@ -59,25 +59,29 @@ impl<'scope, T: Timestamp> CountChunks<'scope, T> for StreamVec<'scope, T, Padde
         mut count: impl FnMut(&mut Count, &Padded) -> Result<()> + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, Count> {
-        self.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "CountChunks", move |capability, _| {
-            let mut state = Some((capability, empty));
-            move |(input, frontier), output| {
-                input.for_each(|_, chunks| {
-                    for padded in chunks.drain(..) {
-                        if let Some((_, total)) = &mut state
-                            && let Err(error) = count(total, &padded)
-                        {
-                            failure.report(error.in_chunk(padded.chunk));
+        self.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
+            Pipeline,
+            "CountChunks",
+            move |capability, _| {
+                let mut state = Some((capability, empty));
+                move |(input, frontier), output| {
+                    input.for_each(|_, chunks| {
+                        for padded in chunks.drain(..) {
+                            if let Some((_, total)) = &mut state
+                                && let Err(error) = count(total, &padded)
+                            {
+                                failure.report(error.in_chunk(padded.chunk));
+                            }
                         }
+                    });
+                    if frontier.is_empty()
+                        && let Some((capability, total)) = state.take()
+                    {
+                        output.session(&capability).give(total);
                     }
-                });
-                if frontier.is_empty()
-                    && let Some((capability, total)) = state.take()
-                {
-                    output.session(&capability).give(total);
                 }
-            }
-        })
+            },
+        )
         .broadcast()
     }
 }
