@@ -4,4 +4,5 @@ pub mod smooth;
 pub mod threshold;
 pub mod histogram;
 pub mod otsu;
+pub mod zhang;
 pub mod skeleton;
