@@ -11,6 +11,7 @@ use timely::worker::Worker;
 use anabranch::error::{Error, Result};
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::binarise::Binarise;
+use anabranch::kernel::method::Method;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::binarise::BinariseChunks;
 use anabranch::operators::failure::Failure;
@@ -20,6 +21,7 @@ use anabranch::operators::sample::SampleChunks;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts};
 use anabranch::operators::window::Window;
 
+use crate::arguments;
 use crate::plan::Plan;
 
 /// Rank of every chunk in raster order.
@@ -55,7 +57,11 @@ pub fn analyse(
         fill: description.fill,
     };
     let (grid, depth) = (plan.grid, kernel.depth());
-    let planar = description.shape[0] == 1;
+    let method = match plan.method {
+        arguments::Method::Zhang => Method::Zhang,
+        arguments::Method::Lee if description.shape[0] == 1 => Method::LeePlanar,
+        arguments::Method::Lee => Method::Lee,
+    };
     let ranks = ranks(&grid);
     let report =
         Rc::new(RefCell::new(Report { threshold, foreground: 0, thinning: ThinningCounts::default(), skeleton: 0 }));
@@ -70,7 +76,7 @@ pub fn analyse(
             });
         let foreground = binaries.clone().map(|(id, binary)| (id, binary.foreground));
         let masks = binaries.map(|(id, binary)| (id, binary.mask));
-        let skeletons = masks.thin(grid, planar, move |counts| thinned.borrow_mut().thinning = *counts).sample(
+        let skeletons = masks.thin(grid, method, move |counts| thinned.borrow_mut().thinning = *counts).sample(
             foreground,
             plan.source.clone(),
             failure.clone(),

@@ -8,6 +8,8 @@ pub mod mask;
 pub mod binarise;
 pub mod neighbourhood;
 pub mod thin;
+pub mod zhang;
+pub mod method;
 pub mod seam;
 pub mod partition;
 pub mod skeleton;

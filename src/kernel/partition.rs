@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::mask::{Layout, Mask};
+use super::method::{ChunkThinning, Method};
 use super::seam::Seams;
-use super::thin::{Thinning, directions};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
@@ -46,7 +46,7 @@ struct Member {
     id: ChunkId,
     seams: Seams,
     homes: [Home; 27],
-    thinning: Thinning,
+    thinning: ChunkThinning,
     inbox: Vec<u32>,
 }
 
@@ -54,7 +54,7 @@ struct Member {
 #[derive(Debug)]
 pub struct Partition {
     grid: Grid,
-    planar: bool,
+    method: Method,
     members: Vec<Member>,
     places: HashMap<ChunkId, u32>,
     /// Members with unread flips.
@@ -64,10 +64,9 @@ pub struct Partition {
 
 impl Partition {
     /// A partition of the chunks with these masks, whose halos are still empty; `index` is the worker that owns them.
-    /// `planar` for volumes of one plane.
     pub fn new(
         grid: Grid,
-        planar: bool,
+        method: Method,
         masks: BTreeMap<ChunkId, Mask>,
         index: usize,
         owner: impl Fn(ChunkId) -> usize,
@@ -86,10 +85,10 @@ impl Partition {
                         None => Home::Away(at as u32, other),
                     };
                 }
-                Member { id, seams, homes, thinning: Thinning::new(mask, planar), inbox: Vec::new() }
+                Member { id, seams, homes, thinning: ChunkThinning::new(mask, method), inbox: Vec::new() }
             })
             .collect();
-        Partition { grid, planar, members, places, waiting: Vec::new(), flips: Vec::new() }
+        Partition { grid, method, members, places, waiting: Vec::new(), flips: Vec::new() }
     }
 
     /// Number of chunks.
@@ -114,11 +113,11 @@ impl Partition {
                 match home {
                     Home::Nowhere => {}
                     Home::Here(other) => {
-                        let bits = self.members[place].thinning.mask().cut(&region);
+                        let bits = self.members[place].thinning.cut(&region);
                         self.members[other as usize].thinning.fill_halo(&region, &bits);
                     }
                     Home::Away(worker, to) => {
-                        let bits = self.members[place].thinning.mask().cut(&region);
+                        let bits = self.members[place].thinning.cut(&region);
                         if bits.iter().any(|&word| word != 0) {
                             send(worker as usize, Slab { to, region, bits });
                         }
@@ -159,10 +158,9 @@ impl Partition {
         while let Some(place) = self.waiting.pop() {
             let member = &mut self.members[place as usize];
             let mut inbox = std::mem::take(&mut member.inbox);
-            member.thinning.receive(&inbox);
+            member.thinning.receive(&inbox, &mut self.flips);
             inbox.clear();
             member.inbox = inbox;
-            member.thinning.reconsider(&mut self.flips);
             self.route(place as usize, &mut send);
         }
     }
@@ -178,8 +176,8 @@ impl Partition {
     }
 
     /// How many quiet sub-iterations in a row end the thinning.
-    pub fn directions(&self) -> usize {
-        directions(self.planar)
+    pub fn turns(&self) -> usize {
+        self.method.turns()
     }
 
     /// The thinned masks, in raster order of the chunks.

@@ -47,9 +47,8 @@ pub struct Thinning {
 }
 
 impl Thinning {
-    /// Begins the thinning of a chunk whose halo is filled. `planar` is set for volumes of one plane.
-    pub fn new(mask: Mask, planar: bool) -> Self {
-        let directions = directions(planar);
+    /// Begins the thinning of a chunk: in six directions, or in the first four for volumes of one plane.
+    pub fn new(mask: Mask, directions: usize) -> Self {
         Thinning {
             mask,
             directions,
@@ -228,11 +227,6 @@ impl Thinning {
             }
         }
     }
-}
-
-/// How many directions take turns: six, or four for volumes of one plane.
-pub fn directions(planar: bool) -> usize {
-    if planar { 4 } else { 6 }
 }
 
 /// Adds the candidates of one row. Without `recent` every border voxel is tested.

@@ -1,0 +1,373 @@
+//! Zhang-Suen thinning of one chunk of a 2-D image.
+//!
+//! Plainly: a sub-iteration deletes, all at once, every foreground pixel whose eight neighbours, as they were before
+//! it, form a code of its classes. First and second sub-iterations alternate until both of a pass delete nothing.
+//! Which pixels go depends on a pixel's eight neighbours only, so chunks that tell each other what they deleted next
+//! to their seams, once a sub-iteration, thin as the whole image does.
+//!
+//! The classes are those of scikit-image 0.26 (BSD-3-Clause), which differ from the published rule in 25 of 256
+//! neighbourhoods. 64 pixels are decided at a time, and only rows that changed lately are looked at.
+//!
+//! Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
+//! the ACM 27 (1984).
+
+use multiversion::multiversion;
+
+/// Codes of the neighbourhoods that a first sub-iteration deletes (classes 1 and 3). Bit 0 of a code is the neighbour
+/// up-left of the pixel; the others follow clockwise: up, up-right, right, down-right, down, down-left, left.
+const FIRST: [u8; 36] = [
+    3, 6, 7, 10, 11, 12, 14, 15, 28, 30, 31, 40, 60, 112, 120, 124, 130, 131, 134, 135, 143, 159, 160, 161, 193, 194,
+    195, 198, 199, 207, 225, 227, 231, 240, 241, 243,
+];
+
+/// Codes of the neighbourhoods that a second sub-iteration deletes (classes 2 and 3).
+const SECOND: [u8; 35] = [
+    7, 10, 15, 24, 26, 28, 30, 31, 40, 56, 60, 62, 63, 96, 104, 108, 112, 120, 124, 126, 130, 135, 160, 176, 192, 193,
+    195, 199, 224, 225, 240, 241, 248, 249, 252,
+];
+
+/// A row and column of a chunk's own, both from 0; the halo lies at -1 and one past the end.
+pub type Pixel = [i32; 2];
+
+/// A chunk of a 2-D bit image with a halo of one pixel, between sub-iterations.
+///
+/// Holds one bit a pixel, and 16 bytes and a little more a row.
+#[derive(Clone, Debug)]
+pub struct ZhangChunk {
+    height: usize,
+    width: usize,
+    /// Words of a row, with an empty one on either side. Own column x is bit x + 1 of what lies between.
+    stride: usize,
+    /// Rows with the halo's above and below.
+    rows: Vec<u64>,
+    /// For each row, one more than the sub-iteration that changed it last.
+    changed: Vec<u32>,
+    /// The bits of a row that are the chunk's own.
+    own: Vec<u64>,
+    /// What the next sub-iteration is.
+    next: u32,
+    /// Deletions of the sub-iteration under way: (first word, deleted bits).
+    deletions: Vec<(usize, u64)>,
+}
+
+impl ZhangChunk {
+    /// A chunk of `height` rows of `width` pixels, all of them background, the halo too.
+    pub fn new([height, width]: [usize; 2]) -> ZhangChunk {
+        let words = (width + 2).div_ceil(64);
+        let mut own = vec![0; words];
+        for bit in 1..=width {
+            own[bit / 64] |= 1 << (bit % 64);
+        }
+        ZhangChunk {
+            height,
+            width,
+            stride: words + 2,
+            rows: vec![0; (words + 2) * (height + 2)],
+            changed: vec![0; height + 2],
+            own,
+            next: 0,
+            deletions: Vec::new(),
+        }
+    }
+
+    /// Where a pixel's bit is: its word, and the bit in it.
+    fn place(&self, [y, x]: Pixel) -> (usize, u32) {
+        let (height, width) = (self.height as i32, self.width as i32);
+        assert!((-1..=height).contains(&y) && (-1..=width).contains(&x), "pixel {y}, {x} of {height} x {width}");
+        let (row, bit) = ((y + 1) as usize, (x + 1) as usize);
+        (row * self.stride + 1 + bit / 64, (bit % 64) as u32)
+    }
+
+    /// Makes a pixel foreground; own ones and those of the halo, before the first sub-iteration.
+    pub fn insert(&mut self, pixel: Pixel) {
+        let (word, bit) = self.place(pixel);
+        self.rows[word] |= 1 << bit;
+    }
+
+    /// Makes those pixels of an own row foreground whose bits are set; bit `i` of word `w` is column `64 w + i`.
+    pub fn insert_row(&mut self, y: usize, words: &[u64]) {
+        for (w, &word) in words.iter().enumerate() {
+            let mut left = word;
+            while left != 0 {
+                self.insert([y as i32, (w * 64) as i32 + left.trailing_zeros() as i32]);
+                left &= left - 1;
+            }
+        }
+    }
+
+    /// Whether a pixel, of the halo perhaps, is foreground.
+    pub fn is_foreground(&self, pixel: Pixel) -> bool {
+        let (word, bit) = self.place(pixel);
+        self.rows[word] >> bit & 1 == 1
+    }
+
+    /// Deletes a pixel of the halo: its own chunk deleted it in the sub-iteration that was run last. All that is to be
+    /// deleted there must be before the next one is run.
+    pub fn delete_in_halo(&mut self, pixel: Pixel) {
+        let (word, bit) = self.place(pixel);
+        self.rows[word] &= !(1 << bit);
+        self.changed[word / self.stride] = self.next;
+    }
+
+    /// Runs the next sub-iteration on the chunk's own pixels and gives the number of pixels that it deleted.
+    ///
+    /// Takes time in proportion to the words of rows next to rows that the last two sub-iterations changed.
+    pub fn sub_iteration(&mut self) -> usize {
+        let (now, words) = (self.next, self.stride - 2);
+        self.next += 1;
+        let codes: &[u8] = if now.is_multiple_of(2) { &FIRST } else { &SECOND };
+        self.deletions.clear();
+        for row in 1..=self.height {
+            // This kind ran two sub-iterations ago: only what changed then or after can make it decide differently.
+            let recent = self.changed[row - 1..=row + 1].iter().max().is_some_and(|&at| at + 1 >= now);
+            if now < 2 || recent {
+                let start = (row - 1) * self.stride;
+                let around = &self.rows[start..start + 3 * self.stride];
+                row_deletions(around, words, &self.own, codes, start + self.stride + 1, &mut self.deletions);
+            }
+        }
+        let mut deleted = 0;
+        for &(word, bits) in &self.deletions {
+            self.rows[word] &= !bits;
+            self.changed[word / self.stride] = self.next;
+            deleted += bits.count_ones() as usize;
+        }
+        deleted
+    }
+
+    /// What the last sub-iteration deleted, in raster order.
+    pub fn deleted(&self) -> impl Iterator<Item = Pixel> + '_ {
+        self.deletions.iter().flat_map(|&(word, bits)| self.pixels(word, bits))
+    }
+
+    /// What the last sub-iteration deleted in the chunk's outermost rows and columns, in raster order: what chunks
+    /// beyond the seams have to know.
+    pub fn deleted_at_seams(&self) -> impl Iterator<Item = Pixel> + '_ {
+        let (bottom, right) = (self.height as i32 - 1, self.width as i32 - 1);
+        let (last_word, last_bit) = (self.width / 64, self.width % 64);
+        self.deletions
+            .iter()
+            .flat_map(move |&(word, bits)| {
+                let (row, w) = (word / self.stride, word % self.stride - 1);
+                let first = u64::from(w == 0) << 1;
+                let last = u64::from(w == last_word) << last_bit;
+                let whole = row == 1 || row == self.height;
+                self.pixels(word, if whole { bits } else { bits & (first | last) })
+            })
+            .inspect(move |&[y, x]| debug_assert!(y == 0 || y == bottom || x == 0 || x == right))
+    }
+
+    /// The foreground pixels of the chunk's own, in raster order.
+    pub fn foreground(&self) -> impl Iterator<Item = Pixel> + '_ {
+        (1..=self.height).flat_map(move |row| {
+            let start = row * self.stride + 1;
+            self.own.iter().enumerate().flat_map(move |(w, own)| self.pixels(start + w, self.rows[start + w] & own))
+        })
+    }
+
+    fn pixels(&self, word: usize, bits: u64) -> impl Iterator<Item = Pixel> + use<> {
+        let y = (word / self.stride) as i32 - 1;
+        let x = (word % self.stride - 1) as i32 * 64 - 1;
+        std::iter::successors(Some(bits), |left| Some(left & left.wrapping_sub(1)))
+            .take_while(|&left| left != 0)
+            .map(move |left| [y, x + left.trailing_zeros() as i32])
+    }
+}
+
+/// Adds the deletions of one row, of three rows with an empty word on either side each, to `deletions`; `first` is the
+/// word that the row's own words begin with.
+#[multiversion(targets("x86_64+avx2"))]
+fn row_deletions(
+    around: &[u64],
+    words: usize,
+    own: &[u64],
+    codes: &[u8],
+    first: usize,
+    deletions: &mut Vec<(usize, u64)>,
+) {
+    let [above, at, below] = [0, 1, 2].map(|row| &around[row * (words + 2)..(row + 1) * (words + 2)]);
+    let mut decide = |w: usize, bits: u64| {
+        if bits & own[w] != 0 {
+            deletions.push((first + w, bits & own[w]));
+        }
+    };
+    let mut w = 0;
+    while w + 4 <= words {
+        if at[w + 1..w + 5] != [0; 4] {
+            let bits = matching::<4>(above, at, below, w, codes);
+            for i in 0..4 {
+                decide(w + i, bits[i]);
+            }
+        }
+        w += 4;
+    }
+    for w in w..words {
+        if at[w + 1] != 0 {
+            let [bits] = matching::<1>(above, at, below, w, codes);
+            decide(w, bits);
+        }
+    }
+}
+
+/// The foreground pixels of `N` words from word `w` on whose neighbours form one of the codes.
+#[inline(always)]
+fn matching<const N: usize>(above: &[u64], at: &[u64], below: &[u64], w: usize, codes: &[u8]) -> [u64; N] {
+    // Words 0 and words + 1 are empty: word w is at w + 1.
+    let here = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i]) };
+    let left = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] << 1 | row[w + i] >> 63) };
+    let right = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] >> 1 | row[w + 2 + i] << 63) };
+    // Which pixels have each of the 16 codes of their first four neighbours, and of their last four.
+    let low = minterms([left(above), here(above), right(above), right(at)]);
+    let high = minterms([right(below), here(below), left(below), left(at)]);
+    let mut matching = [0; N];
+    for &code in codes {
+        let (low, high) = (&low[usize::from(code & 15)], &high[usize::from(code >> 4)]);
+        for i in 0..N {
+            matching[i] |= low[i] & high[i];
+        }
+    }
+    let at = here(at);
+    std::array::from_fn(|i| matching[i] & at[i])
+}
+
+/// Of four words, where each of the 16 combinations of their bits is; the first word is bit 0 of a combination.
+#[inline(always)]
+fn minterms<const N: usize>(words: [[u64; N]; 4]) -> [[u64; N]; 16] {
+    let mut terms = [[u64::MAX; N]; 16];
+    for (combination, term) in terms.iter_mut().enumerate() {
+        for (bit, word) in words.iter().enumerate() {
+            for i in 0..N {
+                term[i] &= if combination >> bit & 1 == 1 { word[i] } else { !word[i] };
+            }
+        }
+    }
+    terms
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Image = Vec<Vec<bool>>;
+
+    fn parse(text: &str) -> Image {
+        text.split('/').map(|row| row.chars().map(|c| c == '#').collect()).collect()
+    }
+
+    /// Thins an image in chunks that exchange what they deleted at their seams.
+    fn thin(image: &Image, [tall, wide]: [usize; 2]) -> Image {
+        let (height, width) = (image.len(), image[0].len());
+        let mut chunks = BTreeMap::new();
+        for top in (0..height).step_by(tall) {
+            for left in (0..width).step_by(wide) {
+                let mut chunk = ZhangChunk::new([tall.min(height - top), wide.min(width - left)]);
+                for y in -1..=chunk.height as i32 {
+                    for x in -1..=chunk.width as i32 {
+                        let (row, column) = (top as i32 + y, left as i32 + x);
+                        if image.get(row as usize).and_then(|row| row.get(column as usize)) == Some(&true) {
+                            chunk.insert([y, x]);
+                        }
+                    }
+                }
+                chunks.insert([top as i32, left as i32], chunk);
+            }
+        }
+        let mut quiet = 0;
+        while quiet < 2 {
+            let deleted: usize = chunks.values_mut().map(ZhangChunk::sub_iteration).sum();
+            quiet = if deleted == 0 { quiet + 1 } else { 0 };
+            let seams: Vec<Pixel> =
+                chunks.iter().flat_map(|(at, c)| c.deleted_at_seams().map(|[y, x]| [at[0] + y, at[1] + x])).collect();
+            for (at, chunk) in &mut chunks {
+                let (height, width) = (chunk.height as i32, chunk.width as i32);
+                for [y, x] in seams.iter().map(|p| [p[0] - at[0], p[1] - at[1]]) {
+                    let own = (0..height).contains(&y) && (0..width).contains(&x);
+                    if !own && (-1..=height).contains(&y) && (-1..=width).contains(&x) {
+                        chunk.delete_in_halo([y, x]);
+                    }
+                }
+            }
+        }
+        let mut skeleton = vec![vec![false; width]; height];
+        for (at, chunk) in &chunks {
+            for [y, x] in chunk.foreground() {
+                skeleton[(at[0] + y) as usize][(at[1] + x) as usize] = true;
+            }
+        }
+        skeleton
+    }
+
+    /// The definition, pixel by pixel.
+    fn thin_plainly(image: &Image) -> Image {
+        let mut image = image.clone();
+        let (height, width) = (image.len() as i32, image[0].len() as i32);
+        let around = [[-1, -1], [-1, 0], [-1, 1], [0, 1], [1, 1], [1, 0], [1, -1], [0, -1]];
+        let mut quiet = 0;
+        for codes in [&FIRST[..], &SECOND[..]].into_iter().cycle() {
+            let foreground =
+                |[y, x]: [i32; 2]| (0..height).contains(&y) && (0..width).contains(&x) && image[y as usize][x as usize];
+            let mut deleted = Vec::new();
+            for p in (0..height).flat_map(|y| (0..width).map(move |x| [y, x])).filter(|&p| foreground(p)) {
+                let code: u8 =
+                    (0..8).map(|i| u8::from(foreground([p[0] + around[i][0], p[1] + around[i][1]])) << i).sum();
+                if codes.contains(&code) {
+                    deleted.push(p);
+                }
+            }
+            quiet = if deleted.is_empty() { quiet + 1 } else { 0 };
+            if quiet == 2 {
+                break;
+            }
+            for [y, x] in deleted {
+                image[y as usize][x as usize] = false;
+            }
+        }
+        image
+    }
+
+    #[test]
+    fn the_codes_are_those_of_the_three_classes() {
+        let (first, second) = (BTreeSet::from(FIRST), BTreeSet::from(SECOND));
+        assert_eq!((first.len(), second.len(), first.intersection(&second).count()), (36, 35, 20));
+    }
+
+    #[test]
+    fn skeletons_are_those_of_scikit_image() {
+        let fixture = include_str!("../../tests/fixtures/voxels/zhang.txt");
+        assert!(fixture.lines().count() > 5);
+        for line in fixture.lines() {
+            let (image, skeleton) = line.split_once(';').unwrap();
+            for chunk in [[1, 1], [5, 7], [8, 64], [1000, 1000]] {
+                assert_eq!(thin(&parse(image), chunk), parse(skeleton), "chunk {chunk:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_of_bits_go_where_single_pixels_go() {
+        let (mut by_row, mut by_pixel) = (ZhangChunk::new([2, 130]), ZhangChunk::new([2, 130]));
+        by_row.insert_row(1, &[1 << 63, 1, 2]);
+        for x in [63, 64, 129] {
+            by_pixel.insert([1, x]);
+        }
+        assert_eq!(by_row.rows, by_pixel.rows);
+        assert_eq!(by_row.foreground().collect::<Vec<_>>(), [[1, 63], [1, 64], [1, 129]]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(60))]
+        #[test]
+        fn chunks_thin_as_the_definition_says(
+            (width, pixels) in (1usize..150).prop_flat_map(|w| (Just(w), prop::collection::vec(0u8..10, w..w * 12))),
+            share in 2u8..10,
+            chunk in prop::array::uniform2(1usize..80),
+        ) {
+            let image: Image = pixels.chunks_exact(width).map(|row| row.iter().map(|&v| v < share).collect()).collect();
+            prop_assert_eq!(thin(&image, chunk), thin_plainly(&image));
+        }
+    }
+}
