@@ -1,0 +1,236 @@
+"""Runs anabranch over a matrix of inputs, chunk shapes and workers, and compares it with scikit-image and skan.
+
+    python scripts/verify.py --reference PATH/reference.py [--images DIR] [--quick] [--only WORD]
+
+For every input the answer is computed once, on the whole volume in memory, by the functions of reference.py (read,
+mask_of, table_of, compare); the first run is compared with it, and all runs with each other: branches.csv,
+summary.json and every file of skeleton.zarr must have the same bytes. Ends with exit code 1 where anything differs.
+Needs the packages of reference.py; --images names a folder of 2-D TIFF images to try by both methods.
+"""
+
+import argparse
+import hashlib
+import importlib.util
+import itertools
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import zarr
+from scipy.ndimage import gaussian_filter
+
+
+class Case:
+    """An input, made when its turn comes, with the options of a run and of the reference."""
+
+    def __init__(self, name, make, *, sigma=None, threshold=None, method=None, spacing=None, rounds="some"):
+        self.name, self.make = name, make
+        self.sigma, self.threshold, self.method, self.spacing = sigma, threshold, method, spacing
+        self.rounds = rounds
+
+    def options(self):
+        options = []
+        for name in ("sigma", "threshold", "method"):
+            if getattr(self, name) is not None:
+                options += [f"--{name}", str(getattr(self, name))]
+        if self.spacing:
+            options += ["--spacing", ",".join(map(str, self.spacing))]
+        return options
+
+
+def stored(array, how="zarr", chunk=None):
+    """A function that stores an array in a folder, as .npy or Zarr, and returns the path."""
+
+    def make(folder):
+        if how == "npy":
+            path = folder / "input.npy"
+            np.save(path, array)
+            return path
+        path = folder / "input.zarr"
+        chunks = chunk or tuple(min(n, 37 - 4 * axis) for axis, n in enumerate(array.shape))
+        target = zarr.create_array(str(path), shape=array.shape, chunks=chunks, dtype=array.dtype)
+        target[:] = array
+        return path
+
+    return make
+
+
+def phantom(program, shape, seed, *more):
+    """A function that has the program write a phantom in a folder, and returns the path."""
+
+    def make(folder):
+        path = folder / "phantom.zarr"
+        call = [program, "phantom", path, "--shape", ",".join(map(str, shape)), "--seed", str(seed), *more]
+        subprocess.run(call, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        return path
+
+    return make
+
+
+def woven(mask):
+    """A mask with values of their own in its foreground, as u16."""
+    grid = np.indices(mask.shape, dtype=np.int64)
+    ramp = 1 + sum(w * g for w, g in zip((29, 13, 7), grid[::-1])) % 1009
+    return (mask * ramp).astype(np.uint16)
+
+
+def noise(shape, density, seed):
+    return np.random.default_rng(seed).random(shape) < density
+
+
+def blobs(shape, fraction, seed, sigma=2.0):
+    values = gaussian_filter(np.random.default_rng(seed).random(shape), sigma)
+    return values > np.quantile(values, 1 - fraction)
+
+
+def solids(n):
+    """Sheet-like and solid objects in a cube of edge n."""
+    z, y, x = (np.indices((n, n, n)) - (n - 1) / 2) / n
+    block = (abs(z) < 0.3) & (abs(y) < 0.34) & (abs(x) < 0.41)
+    inner = (abs(z) < 0.21) & (abs(y) < 0.25) & (abs(x) < 0.33)
+    tubes = (y**2 + z**2 < 0.02) | (x**2 + (z - 0.26) ** 2 < 0.015) | ((x - 0.2) ** 2 + (y + z) ** 2 < 0.012)
+    yield "filled block", block
+    yield "hollow box", block & ~inner
+    yield "thick plane", abs(z + 0.3 * x - 0.1 * y) < 0.11
+    yield "torus", (np.hypot(y, x) - 0.3) ** 2 + z**2 < 0.012
+    yield "touching tubes", tubes
+    bounds = np.zeros((n, n, n), bool)
+    bounds[0, 0, :] = bounds[:, -1, -1] = bounds[-1, :, 0] = True
+    bounds[:3, n // 3 : -2, n // 4 : -6] = True
+    bounds[n // 3 : -5, 3:-9, -4:] = True
+    bounds[-1, -1, -1] = bounds[0, -1, 0] = True
+    yield "objects on the bounds", bounds
+
+
+def cases(program, images, quick):
+    phantoms = [((90, 101, 113), 1), ((64, 150, 70), 2)]
+    phantoms += [] if quick else [((129, 127, 131), 3), ((200, 210, 190), 4), ((40, 260, 255), 5)]
+    for shape, seed in phantoms:
+        yield Case(f"phantom {seed}", phantom(program, shape, seed), rounds="all")
+    yield Case("phantom anisotropic", phantom(program, (70, 80, 90), 6), spacing=(2.5, 0.7, 0.31), rounds="all")
+    for number, (shape, dtype) in enumerate([((70, 90, 85), None), ((60, 64, 131), None)][: 1 if quick else 2]):
+        for sigma, threshold in ((1.0, 14000), (1.0, "otsu"), (2.3, "otsu"), (None, "otsu")):
+            make = phantom(program, shape, 10 + number, "--gray")
+            yield Case(f"gray {number}, sigma {sigma}, {threshold}", make, sigma=sigma, threshold=threshold, rounds="all")
+    for dtype in (np.uint8, np.float32, np.float64, np.int16):
+        gray = woven(blobs((40, 45, 50), 0.3, 20)).astype(dtype)
+        gray = gray / dtype(7) if np.dtype(dtype).kind == "f" else gray
+        name = np.dtype(dtype).name
+        yield Case(f"{name}, sigma 0.8, value", stored(gray), sigma=0.8, threshold=20.5)
+        yield Case(f"{name}, otsu", stored(gray, "npy"), threshold="otsu")
+    for density in (0.02, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.97)[:: 3 if quick else 1]:
+        yield Case(f"random mask {density}", stored(woven(noise((33, 41, 37), density, 30))))
+    for fraction in (0.1, 0.3, 0.6, 0.9)[:: 2 if quick else 1]:
+        yield Case(f"blobs {fraction}", stored(woven(blobs((60, 66, 71), fraction, 40))))
+    yield Case("blobs anisotropic", stored(woven(blobs((40, 66, 71), 0.35, 41))), spacing=(3.0, 0.5, 0.25))
+    yield Case("random anisotropic", stored(woven(noise((30, 31, 33), 0.4, 42))), spacing=(0.3, 1.1, 1.7))
+    for name, volume in solids(48):
+        yield Case(name, stored(volume))
+    for axis, name in enumerate("zyx"):
+        shape = [61, 67, 71]
+        shape[axis] = 1
+        yield Case(f"one plane along {name}", stored(woven(blobs(shape, 0.45, 50 + axis))))
+        yield Case(f"one noisy plane along {name}", stored(woven(noise(shape, 0.5, 60 + axis)), "npy"))
+    yield Case("empty", stored(np.zeros((20, 30, 25), bool)))
+    one = np.zeros((20, 30, 25), bool)
+    one[11, 17, 16] = True
+    yield Case("one voxel", stored(one))
+    yield Case("full", stored(np.ones((26, 30, 33), bool)))
+    for method in ("zhang", "lee"):
+        yield Case(f"image, blobs, {method}", stored(woven(blobs((150, 170), 0.5, 70))), method=method)
+        yield Case(f"image, noise, {method}", stored(woven(noise((90, 85), 0.6, 71)), "npy"), method=method, spacing=(0.5, 2))
+        for path in sorted(images.glob("*.tif")) if images else []:
+            yield Case(f"{path.name}, otsu, {method}", lambda _, path=path: path, threshold="otsu", method=method)
+            yield Case(
+                f"{path.name}, sigma 1.5, {method}", lambda _, path=path: path, sigma=1.5, threshold="otsu", method=method
+            )
+
+
+def runs_of(case, shape, quick):
+    """Chunk shapes and workers: chunks from 8 to the whole volume, unequal by axis."""
+    small = 8 if np.prod(shape) < 300**3 else 32
+    unequal = [max(2, n // k) for n, k in zip(shape, (7, 2, 3)[-len(shape) :])]
+    across = [max(1, n // k) for n, k in zip(shape, (1, 5, 2)[-len(shape) :])]
+    chunks = [[small] * len(shape), unequal, [19] * len(shape), across, list(shape)]
+    if quick or case.rounds == "some":
+        return list(zip(chunks, (2, 4, 1, 2, 1)))
+    return list(itertools.product(chunks, (1, 2, 4)))
+
+
+def digest(out):
+    """One hash of all that no chunking may change."""
+    total = hashlib.sha256()
+    files = [out / "branches.csv", out / "summary.json"]
+    files += sorted(path for path in (out / "skeleton.zarr").rglob("*") if path.is_file())
+    for path in files:
+        total.update(str(path.relative_to(out)).encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def verify(case, program, reference, quick):
+    """What is wrong with a case (nothing, hopefully), and a line for the table."""
+    faults, digests = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        path = case.make(folder)
+        image = reference.read(str(path))
+        mask = reference.mask_of(image, case.sigma, case.threshold)
+        from skimage.morphology import skeletonize
+
+        skeleton = skeletonize(mask, method=case.method)
+        table = reference.table_of(skeleton, image, list(case.spacing or [1.0] * image.ndim))
+        runs = runs_of(case, image.shape, quick)
+        start = time.perf_counter()
+        for number, (chunk, workers) in enumerate(runs):
+            out = folder / f"out-{number}"
+            how = f"chunk {','.join(map(str, chunk))}, {workers} workers"
+            call = [program, "run", path, "--out", out, "--quiet", "--workers", str(workers)]
+            call += ["--chunk", ",".join(map(str, chunk)), *case.options()]
+            done = subprocess.run(call, capture_output=True, text=True)
+            if done.returncode:
+                faults.append(f"{how}: exit code {done.returncode}: {done.stderr.strip()}")
+                continue
+            if not digests:
+                faults += [f"{how}: {fault}" for fault in reference.compare(table, skeleton, out)]
+            digests.setdefault(digest(out), how)
+        seconds = time.perf_counter() - start
+    if len(digests) > 1:
+        faults.append(f"{len(digests)} different outputs: {'; '.join(digests.values())}")
+    shape = "x".join(map(str, image.shape))
+    rows = 0 if table is None else len(table)
+    line = f"{case.name:38} {shape:>12} {mask.mean():7.2%} {int(skeleton.sum()):8} {rows:7} {len(runs):5} {seconds:7.1f}"
+    return faults, line
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--reference", required=True, help="reference.py")
+    parser.add_argument("--images", type=pathlib.Path, help="folder of 2-D TIFF images")
+    parser.add_argument("--program", default="target/release/anabranch")
+    parser.add_argument("--quick", action="store_true", help="fewer inputs, and fewer runs for each")
+    parser.add_argument("--only", default="", help="only inputs whose name contains this")
+    options = parser.parse_args()
+    spec = importlib.util.spec_from_file_location("reference", options.reference)
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+
+    print(f"{'input':38} {'shape':>12} {'inside':>7} {'skeleton':>8} {'rows':>7} {'runs':>5} {'seconds':>7}")
+    bad = total = runs = 0
+    for case in cases(options.program, options.images, options.quick):
+        if options.only not in case.name:
+            continue
+        faults, line = verify(case, options.program, reference, options.quick)
+        print(line, "DIFFERS" if faults else "equal", flush=True)
+        for fault in faults:
+            print(f"    {fault}")
+        total, bad = total + 1, bad + bool(faults)
+    print(f"{total - bad} of {total} inputs equal the reference, with the same bytes from every run")
+    sys.exit(1 if bad or not total else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+//! Promise: the skeleton is scikit-image's, voxel for voxel, and the table skan's.
+
+use crate::fixtures::{self, Fixture};
+use crate::sequential::table;
+use crate::sequential::{Mask, Method};
+
+/// The first way in which an answer differs from a fixture's.
+fn fault(fixture: &Fixture, skeleton: &Mask, columns: &[String], rows: &[Vec<f64>]) -> Option<String> {
+    let wrong = skeleton.voxels.iter().zip(&fixture.skeleton.voxels).filter(|(have, want)| have != want).count();
+    if skeleton.shape != fixture.skeleton.shape || wrong > 0 {
+        return Some(format!("{}: {wrong} skeleton voxels differ", fixture.name));
+    }
+    if columns != fixture.columns {
+        return Some(format!("{}: columns {columns:?}", fixture.name));
+    }
+    table::difference(columns, &fixture.rows, rows).map(|difference| format!("{}: {difference}", fixture.name))
+}
+
+#[test]
+fn the_sequential_reference_equals_scikit_image_and_skan() {
+    let faults: Vec<String> = fixtures::all()
+        .iter()
+        .filter_map(|fixture| {
+            let skeleton = fixture.method.thin(&fixture.mask);
+            let rows: Vec<_> = table::rows(&skeleton, &fixture.image.values, fixture.spacing)
+                .iter()
+                .map(|row| table::numbers(row, fixture.image.dimensions, fixture.spacing))
+                .collect();
+            fault(fixture, &skeleton, &table::columns(fixture.image.dimensions), &rows)
+        })
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+#[test]
+fn the_fixtures_hold_every_kind_of_branch_and_both_methods() {
+    let fixtures = fixtures::all();
+    for kind in 0..4 {
+        assert!(
+            fixtures.iter().any(|f| f.rows.iter().any(|row| row[4] == f64::from(kind))),
+            "no branch of kind {kind}"
+        );
+    }
+    for method in [Method::Lee, Method::Zhang] {
+        assert!(fixtures.iter().any(|f| f.method == method && f.image.dimensions == 2), "no image by {method:?}");
+    }
+}

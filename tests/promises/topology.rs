@@ -1,0 +1,41 @@
+//! Promise: Lee's thinning splits no component, and those that survive keep their Euler number.
+
+use proptest::prelude::*;
+
+use crate::draw;
+use crate::sequential::topology::{components, euler_number};
+use crate::sequential::{Mask, lee};
+
+/// How a skeleton breaks the promise, if it does.
+fn fault(mask: &Mask, skeleton: &Mask) -> Option<String> {
+    if skeleton.voxels.iter().zip(&mask.voxels).any(|(&s, &m)| s && !m) {
+        return Some("the skeleton leaves the mask".into());
+    }
+    components(mask).iter().find_map(|component| {
+        let rest = Mask::from_fn(mask.shape, |p| component.get(p) && skeleton.get(p));
+        let parts = components(&rest).len();
+        if parts > 1 {
+            return Some(format!("a component of {} voxels falls into {parts}", component.count()));
+        }
+        let (before, after) = (euler_number(component), euler_number(&rest));
+        (parts == 1 && before != after).then(|| format!("an Euler number of {before} becomes {after}"))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_reference_splits_no_component_and_survivors_keep_their_euler_number(mask in draw::mask(9)) {
+        prop_assert_eq!(fault(&mask, &lee::thin(&mask)), None);
+    }
+}
+
+#[test]
+fn euler_numbers_are_those_of_known_bodies() {
+    let block = |p: [i64; 3]| p.iter().all(|n| (1..4).contains(n));
+    let solid = Mask::from_fn([5, 5, 5], block);
+    let hollow = Mask::from_fn([5, 5, 5], |p| block(p) && p != [2; 3]);
+    let ring = Mask::from_fn([5, 5, 5], |p| block(p) && (p[1], p[2]) != (2, 2));
+    assert_eq!([solid, hollow, ring].map(|mask| euler_number(&mask)), [1, 2, 0]);
+}
