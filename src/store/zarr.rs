@@ -7,6 +7,7 @@
 mod blocks;
 mod metadata;
 mod ome;
+mod shard;
 #[cfg(test)]
 mod tests;
 

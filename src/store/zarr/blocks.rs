@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use ndarray::{ArrayD, Axis, Ix3};
 use zarrs::array::{
-    Array, ArrayBytes, ArrayCreateError, ArrayError, ArrayShardedExt, ArrayShardedReadableExt,
-    ArrayShardedReadableExtCache, ArraySubset, CodecError, CodecOptions,
+    Array, ArrayBytes, ArrayCreateError, ArrayError, ArrayShardedExt, ArraySubset, ArrayToBytesCodecTraits, CodecError,
+    CodecOptions,
 };
 use zarrs::filesystem::FilesystemStore;
 use zarrs::storage::StorageError;
 
+use super::shard::Shards;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
@@ -29,8 +30,8 @@ pub(crate) struct Blocks {
     selection: Selection,
     /// Voxels of a block along every axis of the array.
     block: Vec<u64>,
-    /// Indexes of the shards read so far, where blocks are the inner chunks of shards.
-    shards: Option<ArrayShardedReadableExtCache>,
+    /// How blocks are found in shards, where they are the inner chunks of some.
+    shards: Option<Shards>,
     codecs: CodecOptions,
 }
 
@@ -45,17 +46,13 @@ impl Blocks {
         let array = Array::open(Arc::new(store), "/").map_err(creation_error)?;
         let plain = |shape: &[NonZeroU64]| -> Vec<u64> { shape.iter().map(|n| n.get()).collect() };
         let origin = vec![0; array.dimensionality()];
-        let chunk = array.chunk_shape(&origin).map_err(|error| decode_error(&error))?;
+        let chunk = array.chunk_shape(&origin).map_err(|error| array_error(&error))?;
         let regular = chunk_grid_is_regular(&array, &chunk);
         if !regular {
             return Err(Error::data("has chunks of different shapes; write it with chunks of one shape"));
         }
-        let (block, shards) = match array.subchunk_shape() {
-            Some(inner) if array.is_exclusively_sharded() => {
-                (plain(&inner), Some(ArrayShardedReadableExtCache::new(&array)))
-            }
-            _ => (plain(&chunk), None),
-        };
+        let shards = Shards::of(&array, &chunk)?;
+        let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
         let codecs = CodecOptions::default().with_concurrent_target(1);
         Ok(Blocks { array, folder: folder.to_owned(), dtype, selection, block, shards, codecs })
     }
@@ -96,7 +93,10 @@ impl Blocks {
         let index = self.index(place);
         let bytes = match &self.shards {
             None => self.decode_chunk(&index),
-            Some(cache) => self.decode_inner(&index, cache),
+            Some(shards) => {
+                let path = self.chunk_path(&self.stored_chunk(&index));
+                shards.decode(&path, &index, &self.array, &self.codecs)
+            }
         };
         let voxels = bytes.and_then(|bytes| bytes.map(|bytes| self.voxels(bytes, &self.block)).transpose());
         voxels.map_err(|error| self.locate(error, place))
@@ -121,7 +121,7 @@ impl Blocks {
         let shape: Vec<u64> = ranges.iter().map(|r| r.end - r.start).collect();
         let subset = ArraySubset::new_with_ranges(&ranges);
         let bytes = self.array.retrieve_chunk_subset_opt::<ArrayBytes<'static>>(&index, &subset, &self.codecs);
-        let bytes = bytes.map_err(|error| decode_error(&error)).and_then(fixed);
+        let bytes = bytes.map_err(|error| array_error(&error)).and_then(fixed);
         bytes.and_then(|bytes| self.voxels(bytes, &shape)).map(Some).map_err(|error| self.locate(error, place))
     }
 
@@ -153,12 +153,9 @@ impl Blocks {
 
     /// The stored chunk (the shard) that a block is in.
     fn stored_chunk(&self, index: &[u64]) -> Vec<u64> {
-        let origin = vec![0; index.len()];
-        match (&self.shards, self.array.chunk_shape(&origin)) {
-            (Some(_), Ok(shard)) => {
-                index.iter().zip(&self.block).zip(shard.iter()).map(|((i, n), shard)| i * n / shard.get()).collect()
-            }
-            _ => index.to_vec(),
+        match &self.shards {
+            Some(shards) => index.iter().zip(&shards.per_shard).map(|(i, n)| i / n.get()).collect(),
+            None => index.to_vec(),
         }
     }
 
@@ -174,23 +171,9 @@ impl Blocks {
         };
         let shape: Vec<NonZeroU64> = self.block.iter().filter_map(|&n| NonZeroU64::new(n)).collect();
         let (array, codecs) = (&self.array, self.array.codecs());
-        let decoded = zarrs::array::ArrayToBytesCodecTraits::decode(
-            codecs.as_ref(),
-            encoded.into(),
-            &shape,
-            array.data_type(),
-            array.fill_value(),
-            &self.codecs,
-        );
-        fixed(decoded.map_err(|error| decode_error(&error.into()))?.into_owned()).map(Some)
-    }
-
-    fn decode_inner(&self, index: &[u64], cache: &ArrayShardedReadableExtCache) -> Result<Option<Vec<u8>>> {
-        if self.array.subchunk_byte_range(cache, index).map_err(|error| decode_error(&error))?.is_none() {
-            return Ok(None);
-        }
-        let bytes = self.array.retrieve_subchunk_opt::<ArrayBytes<'static>>(cache, index, &self.codecs);
-        bytes.map_err(|error| decode_error(&error)).and_then(fixed).map(Some)
+        let (data_type, fill) = (array.data_type(), array.fill_value());
+        let decoded = codecs.decode(encoded.into(), &shape, data_type, fill, &self.codecs);
+        fixed(decoded.map_err(|error| codec_error(&error))?.into_owned()).map(Some)
     }
 
     /// The image's values among those of a box of the array.
@@ -236,28 +219,44 @@ fn fixed(bytes: ArrayBytes<'static>) -> Result<Vec<u8>> {
     bytes.into_fixed().map(std::borrow::Cow::into_owned).map_err(|_| damaged())
 }
 
-fn damaged() -> Error {
+pub(crate) fn damaged() -> Error {
     Error::data("is damaged or cut off; copy it again from where it came")
+}
+
+/// The refusal of an array whose codecs are not supported.
+pub(crate) fn encoding_error(cause: &dyn std::fmt::Display) -> Error {
+    Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(cause)
 }
 
 fn creation_error(error: ArrayCreateError) -> Error {
     match error {
-        ArrayCreateError::CodecsCreateError(_) => {
-            Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(error)
-        }
+        ArrayCreateError::CodecsCreateError(_) => encoding_error(&error),
+        // What a version 2 array asks for and has no counterpart in version 3 are codecs: its type has been checked.
+        ArrayCreateError::UnsupportedZarrV2Array(_) => encoding_error(&error),
         ArrayCreateError::StorageError(StorageError::IOError(error)) => file::read_failed(&error),
         error => Error::data("has Zarr metadata that are not supported; write the array again").because(error),
     }
 }
 
-/// The sentence for a chunk that did not decode.
-fn decode_error(error: &ArrayError) -> Error {
+/// The sentence for a part of a chunk that did not decode.
+fn array_error(error: &ArrayError) -> Error {
     match error {
-        ArrayError::StorageError(StorageError::IOError(error)) => file::read_failed(error),
-        ArrayError::CodecError(CodecError::StorageError(StorageError::IOError(error))) => file::read_failed(error),
-        ArrayError::CodecError(CodecError::IOError(error)) if error.raw_os_error().is_some() => {
-            file::read_failed(error)
-        }
+        ArrayError::StorageError(StorageError::IOError(error)) => io_error(error),
+        ArrayError::CodecError(error) => codec_error(error),
         error => damaged().because(error),
     }
+}
+
+/// The sentence for a chunk that did not decode.
+pub(crate) fn codec_error(error: &CodecError) -> Error {
+    match error {
+        CodecError::StorageError(StorageError::IOError(error)) => io_error(error),
+        CodecError::IOError(error) => io_error(error),
+        error => damaged().because(error),
+    }
+}
+
+/// Decoders report damage as errors of reading too: those that are not the operating system's.
+fn io_error(error: &std::io::Error) -> Error {
+    if error.raw_os_error().is_some() { file::read_failed(error) } else { damaged().because(error) }
 }
