@@ -2,10 +2,18 @@
 
 pub mod memory;
 pub mod npy;
+#[cfg(feature = "zarr")]
+pub mod zarr;
+mod open;
+mod axes;
 mod cache;
 mod file;
 mod layout;
 mod values;
+#[cfg(test)]
+mod fixtures;
+
+pub use self::open::{OpenOptions, RegionView, open};
 
 use crate::chunk::{Chunk, Dtype};
 use crate::error::Result;

@@ -1,0 +1,224 @@
+//! From a path to a source: which form an image is stored in, and which part of it is wanted.
+
+use std::ops::Range;
+use std::path::Path;
+
+use crate::chunk::Chunk;
+use crate::error::{Error, Kind, Result};
+use crate::space::{Region, Spacing, Voxel};
+use crate::store::npy::NpySource;
+use crate::store::{Description, Source};
+
+/// The forms that images come in, as messages list them.
+const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file";
+
+/// What of an image is wanted, and how it is held. The default is all of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OpenOptions {
+    /// Which channel, from 0, of an array that has several.
+    pub channel: Option<usize>,
+    /// Which time point, from 0, of an array that has several.
+    pub time: Option<usize>,
+    /// A part that is taken for the whole volume: a range along each axis, (z, y, x) or (y, x).
+    pub region: Option<Vec<Range<usize>>>,
+    /// Size of a voxel along (z, y, x) or (y, x), instead of what the metadata say; the unit is then unknown.
+    pub spacing: Option<Vec<f64>>,
+    /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, up to
+    /// 256 MiB where the image is stored in blocks so large that it takes them.
+    pub cache: Option<usize>,
+}
+
+/// The image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file, a
+/// folder of TIFF slices, or a `.npy` file.
+///
+/// # Errors
+/// `Missing` where nothing is at the path; `Data` where the form, type or number of axes is none of those supported, or
+/// the file is damaged; `Usage` where the options do not fit the image.
+pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    if let Err(error) = std::fs::metadata(path) {
+        return Err(super::file::read_failed(&error).at(path));
+    }
+    let source = if path.is_dir() { open_folder(path, options)? } else { open_file(path, options)? };
+    viewed(source, options).map_err(|error| error.at(path))
+}
+
+fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    match extension.as_deref() {
+        Some("npy") => {
+            refuse_selection(options).map_err(|error| error.at(path))?;
+            Ok(Box::new(NpySource::open(path)?))
+        }
+        _ => Err(unknown_form().at(path)),
+    }
+}
+
+fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    #[cfg(feature = "zarr")]
+    if super::zarr::is_zarr(path) {
+        return Ok(Box::new(super::zarr::ZarrSource::open(path, options)?));
+    }
+    let _ = options;
+    Err(unknown_form().at(path))
+}
+
+fn unknown_form() -> Error {
+    Error::data(format!("is not an image that can be read; give {FORMS}"))
+}
+
+/// Refuses to pick a channel or a time point where the form has none.
+fn refuse_selection(options: &OpenOptions) -> Result<()> {
+    for (picked, option) in [(options.channel, "--channel"), (options.time, "--time")] {
+        if picked.is_some() {
+            return Err(Error::usage(format!("has no such axis to pick from; leave {option} out")));
+        }
+    }
+    Ok(())
+}
+
+/// The source as the options want it, once its size has been found to be one that can be worked on.
+fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    let description = source.description();
+    if let Some(axis) = (0..3).find(|&a| description.shape[a] == 0) {
+        return Err(Error::data(format!("has no voxels along {}; give an image with some", ["z", "y", "x"][axis])));
+    }
+    let source = match &options.region {
+        Some(ranges) => Box::new(RegionView::new(source, ranges)?),
+        None => source,
+    };
+    let description = source.description();
+    let fits = |a: usize| i64::try_from(description.shape[a]).is_ok_and(|n| n <= Voxel::END[a]);
+    if let Some(axis) = (0..3).find(|&a| !fits(a)) {
+        let (name, most) = (["z", "y", "x"][axis], Voxel::END[axis]);
+        let message = format!("is too long along {name}: at most {most} voxels; pick a part with --region");
+        return Err(Error::new(Kind::Data, message));
+    }
+    Ok(source)
+}
+
+/// Spacing given by the caller, for an image of two or three dimensions.
+pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacing> {
+    if spacing.len() != dimensions {
+        let axes = if dimensions == 2 { "Y,X" } else { "Z,Y,X" };
+        let message = format!("has {dimensions} dimensions; give --spacing as {dimensions} numbers {axes}");
+        return Err(Error::usage(message));
+    }
+    if let Some(bad) = spacing.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
+        return Err(Error::usage(format!("cannot have a spacing of {bad}; give --spacing as positive numbers")));
+    }
+    Ok(in_three_axes(spacing))
+}
+
+/// Numbers along (z, y, x) or (y, x) as spacing; 1 along the axis that an image does not have.
+pub(crate) fn in_three_axes(numbers: &[f64]) -> Spacing {
+    let mut spacing = [1.0; 3];
+    let skipped = 3 - numbers.len().min(3);
+    for (target, number) in spacing[skipped..].iter_mut().zip(numbers) {
+        *target = *number;
+    }
+    Spacing(spacing)
+}
+
+/// A part of a source that is taken for the whole volume: its first voxel is the origin.
+pub struct RegionView {
+    source: Box<dyn Source>,
+    region: Region,
+    description: Description,
+}
+
+impl RegionView {
+    /// The part between ranges along (z, y, x), or (y, x) for a 2-D image.
+    ///
+    /// # Errors
+    /// `Usage` where there are other than as many ranges as dimensions, or one is empty or reaches outside.
+    pub fn new(source: Box<dyn Source>, ranges: &[Range<usize>]) -> Result<Self> {
+        let mut description = source.description().clone();
+        let dimensions = description.dimensions;
+        if ranges.len() != dimensions {
+            let message = format!("has {dimensions} dimensions; give --region as {dimensions} ranges");
+            return Err(Error::usage(message));
+        }
+        let mut region = Region::of_shape(description.shape);
+        for (axis, range) in (3 - dimensions..3).zip(ranges) {
+            let length = description.shape[axis];
+            if range.start >= range.end || range.end > length {
+                let (name, Range { start, end }) = (["z", "y", "x"][axis], range);
+                let message = format!("has no voxels {start}:{end} along {name}; give a part of 0:{length}");
+                return Err(Error::usage(message));
+            }
+            // Within the shape of an image, which is far below the limit of i64.
+            (region.min[axis], region.max[axis]) = (range.start as i64, range.end as i64);
+        }
+        description.shape = region.shape();
+        description.chunk = std::array::from_fn(|a| description.chunk[a].min(description.shape[a]));
+        Ok(RegionView { source, region, description })
+    }
+}
+
+impl std::fmt::Debug for RegionView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegionView").field("region", &self.region).field("description", &self.description).finish()
+    }
+}
+
+impl Source for RegionView {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        super::values::require_inside(region, self.description.shape)?;
+        let chunk = self.source.read(&region.shifted(self.region.min))?;
+        Ok(chunk.map(|chunk| Chunk { region: *region, voxels: chunk.voxels }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Voxels;
+    use crate::store::memory::MemorySource;
+    use ndarray::Array3;
+
+    fn image() -> Box<dyn Source> {
+        let array = Array3::from_shape_fn((1, 6, 8), |(_, y, x)| u8::try_from(10 * y + x).unwrap());
+        Box::new(MemorySource::of(Voxels::U8(array), 2))
+    }
+
+    #[test]
+    fn a_region_is_read_as_if_it_were_the_volume() {
+        let view = RegionView::new(image(), &[2..5, 3..8]).unwrap();
+        assert_eq!(view.description().shape, [1, 3, 5]);
+        assert_eq!(view.description().chunk, [1, 3, 5]);
+        let region = Region::new([0, 1, 2], [1, 2, 4]);
+        let chunk = view.read(&region).unwrap().unwrap();
+        assert_eq!(chunk.region, region);
+        assert_eq!(chunk.voxels, Voxels::U8(Array3::from_shape_vec((1, 1, 2), vec![35, 36]).unwrap()));
+    }
+
+    #[test]
+    fn a_region_outside_is_refused() {
+        for ranges in [vec![0..7, 0..8], vec![3..3, 0..8], vec![0..1, 0..6, 0..8]] {
+            assert_eq!(RegionView::new(image(), &ranges).unwrap_err().kind(), Kind::Usage);
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_image_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| open(path, &OpenOptions::default()).err().unwrap();
+        assert_eq!(refused(&folder.path().join("none.npy")).kind(), Kind::Missing);
+        assert_eq!(refused(folder.path()).kind(), Kind::Data);
+        let text = folder.path().join("notes.txt");
+        std::fs::write(&text, "hello").unwrap();
+        assert!(refused(&text).to_string().contains("give a Zarr array, an OME-Zarr image"));
+    }
+
+    #[test]
+    fn spacing_is_as_many_positive_numbers_as_dimensions() {
+        assert_eq!(given_spacing(&[2.0, 3.0], 2).unwrap(), Spacing([1.0, 2.0, 3.0]));
+        for (bad, dimensions) in [(&[1.0, 1.0][..], 3), (&[1.0, 0.0], 2), (&[f64::NAN, 1.0], 2)] {
+            assert_eq!(given_spacing(bad, dimensions).unwrap_err().kind(), Kind::Usage);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Zarr v2 and v3 arrays and OME-Zarr images in a folder.
+//!
+//! Each stored chunk (each inner chunk of a shard) is decoded on its own, by the thread that reads it. Where a region
+//! is made of whole stored chunks they are decoded once, straight into place; where it cuts through one, that one is
+//! kept decoded for a while, since the next region probably needs the rest of it.
+
+mod blocks;
+mod metadata;
+mod ome;
+mod shard;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use self::blocks::Blocks;
+use self::metadata::Node;
+use self::ome::Level;
+use crate::chunk::{Chunk, Voxels};
+use crate::error::{Error, Kind, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::space::{Region, Spacing};
+use crate::store::axes::{axes, select};
+use crate::store::cache::BlockCache;
+use crate::store::layout::read_plan;
+use crate::store::open::{given_spacing, in_three_axes};
+use crate::store::values::{first_nan, nan_at, parse_dtype, paste, require_inside, unsupported_dtype};
+use crate::store::{Description, OpenOptions, Source};
+
+pub(crate) use self::metadata::is_zarr;
+
+/// Blocks at least this large are read in part where they are stored uncompressed, bytes.
+const READ_IN_PART: usize = 16 << 20;
+
+/// An image in a Zarr array. Holds decoded chunks up to the cache's size, and the indexes of shards that were read.
+pub struct ZarrSource {
+    blocks: Blocks,
+    /// The grid of blocks over the image.
+    grid: Grid,
+    description: Description,
+    cache: BlockCache<ChunkId>,
+}
+
+impl ZarrSource {
+    /// The image in a folder: a Zarr array, or level 0 of an OME-Zarr group.
+    ///
+    /// # Errors
+    /// `Missing` where there is no such folder or array; `Data` where it is no image that can be read: its type, axes,
+    /// codecs or metadata; `Usage` where the options do not fit it.
+    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let node = metadata::read_node(path)?.ok_or_else(|| {
+            let kind = if path.exists() { Kind::Data } else { Kind::Missing };
+            Error::new(kind, "is no Zarr array; check the path").at(path)
+        })?;
+        match node {
+            Node::Array(_) => Self::open_array(path, path, None, options).map_err(|error| error.at(path)),
+            Node::Group { attributes } => {
+                let level = ome::first_level(&attributes).map_err(|error| error.at(path))?;
+                let level = level.ok_or_else(|| no_image(path).at(path))?;
+                let folder = path.join(&level.path);
+                Self::open_array(path, &folder, Some(&level), options).map_err(|error| error.at(&folder))
+            }
+        }
+    }
+
+    fn open_array(name: &Path, folder: &Path, level: Option<&Level>, options: &OpenOptions) -> Result<Self> {
+        let Some(Node::Array(node)) = metadata::read_node(folder)? else {
+            return Err(Error::new(Kind::Missing, "is not there, though the OME metadata name it; copy it again"));
+        };
+        let (dtype, _) = parse_dtype(&node.dtype).ok_or_else(|| unsupported_dtype(&node.dtype))?;
+        let names = level.and_then(|level| level.names.as_ref()).or(node.names.as_ref());
+        if names.is_some_and(|names| names.len() != node.shape.len()) {
+            let axes = node.shape.len();
+            return Err(Error::data(format!("has {axes} axes, but its metadata name another number; write it again")));
+        }
+        let selection = select(&axes(&node.shape, names.map(Vec::as_slice), options)?, options)?;
+        let dimensions = selection.kept.len();
+        let (spacing, unit) = match (&options.spacing, level) {
+            (Some(given), _) => (given_spacing(given, dimensions)?, None),
+            (None, Some(level)) => {
+                let (spacing, unit) = ome::calibration(level, node.shape.len(), &selection.kept)?;
+                (in_three_axes(&spacing), unit)
+            }
+            (None, None) => (Spacing::default(), None),
+        };
+        let blocks = Blocks::open(folder, dtype, selection)?;
+        let (shape, block) = (blocks.image_shape(), blocks.shape());
+        let plan = read_plan(shape, block, dimensions, dtype.size(), options.cache);
+        let description = Description {
+            name: name.display().to_string(),
+            shape,
+            dimensions,
+            dtype,
+            spacing,
+            unit,
+            chunk: plan.chunk,
+            fill: blocks.fill(),
+        };
+        let grid = Grid::new(Region::of_shape(shape), block);
+        Ok(ZarrSource { blocks, grid, description, cache: BlockCache::new(plan.cache) })
+    }
+
+    /// The values that a region needs of a block, with the box that they fill.
+    fn part(&self, place: ChunkId, region: &Region) -> Result<Option<(Region, Part)>> {
+        let block = self.blocks.region(place);
+        let stored = block.intersection(&self.grid.bounds());
+        let wanted = stored.intersection(region);
+        if wanted == stored {
+            return Ok(self.blocks.decode(place)?.map(|voxels| (block, Part::Owned(voxels))));
+        }
+        let bytes = block.volume().saturating_mul(self.description.dtype.size());
+        if bytes >= READ_IN_PART && self.blocks.is_uncompressed() {
+            let relative = wanted.shifted(block.min.map(|n| -n));
+            return Ok(self.blocks.read_part(place, &relative)?.map(|voxels| (wanted, Part::Owned(voxels))));
+        }
+        let voxels = self.cache.get(&place, || self.blocks.decode(place))?;
+        Ok(voxels.map(|voxels| (block, Part::Shared(voxels))))
+    }
+}
+
+/// The values of a block, decoded for one region or held for several.
+enum Part {
+    Owned(Voxels),
+    Shared(std::sync::Arc<Voxels>),
+}
+
+impl Source for ZarrSource {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        require_inside(region, self.description.shape)?;
+        let Description { dtype, fill, .. } = self.description;
+        let mut whole: Option<Voxels> = None;
+        for place in self.grid.chunks_in(region) {
+            let Some((at, part)) = self.part(place, region)? else {
+                if fill.is_nan() {
+                    let error = Error::data("is not stored and its fill value is NaN; replace NaN by a number");
+                    return Err(self.blocks.locate(error, place));
+                }
+                continue;
+            };
+            let part = match part {
+                Part::Owned(voxels) if at == *region => {
+                    whole = Some(voxels);
+                    continue;
+                }
+                Part::Owned(voxels) => &std::sync::Arc::new(voxels),
+                Part::Shared(ref voxels) => voxels,
+            };
+            let voxels = whole.get_or_insert_with(|| Voxels::filled(dtype, region.shape(), fill));
+            paste(part, &at, voxels, region);
+        }
+        let Some(voxels) = whole else { return Ok(None) };
+        if let Some(p) = first_nan(&voxels) {
+            let p = std::array::from_fn(|a| region.min[a] + p[a]);
+            return Err(self.blocks.locate(nan_at(p), self.grid.chunk_at(p)));
+        }
+        Ok(Some(Chunk { region: *region, voxels }))
+    }
+}
+
+impl std::fmt::Debug for ZarrSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ZarrSource").field("description", &self.description).finish_non_exhaustive()
+    }
+}
+
+/// The refusal of a group without OME metadata, with the arrays that it has.
+fn no_image(folder: &Path) -> Error {
+    let mut arrays: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map(|entries| entries.flatten().map(|entry| entry.path()).filter(|path| is_zarr(path)).collect())
+        .unwrap_or_default();
+    arrays.sort();
+    let advice = match arrays.first() {
+        Some(first) => format!("give the path of one array in it, such as {}", first.display()),
+        None => "give the path of an array".to_owned(),
+    };
+    Error::data(format!("is a Zarr group without the metadata of an OME image; {advice}"))
+}

@@ -1,0 +1,194 @@
+//! Zarr images as other programs write them, whole and damaged.
+
+use std::path::Path;
+
+use super::ZarrSource;
+use crate::chunk::{Dtype, Voxels};
+use crate::error::Kind;
+use crate::space::{Region, Spacing};
+use crate::store::fixtures::{SHAPE, assert_holds, copy, expected, fixture};
+use crate::store::{OpenOptions, Source};
+
+fn open(path: &Path) -> ZarrSource {
+    ZarrSource::open(path, &OpenOptions::default()).unwrap()
+}
+
+#[test]
+fn arrays_of_either_version_hold_what_was_written() {
+    for (name, dtype) in [("v2_blosc", Dtype::U16), ("v2_gzip_f", Dtype::I16), ("v2_raw", Dtype::Bool)] {
+        let source = open(&fixture(&format!("{name}.zarr")));
+        assert_holds(&source, &expected(SHAPE, dtype, 0));
+        assert_eq!(source.description().spacing, Spacing::default());
+    }
+    let image = open(&fixture("v3_blosc_2d.zarr"));
+    assert_eq!(image.description().dimensions, 2);
+    assert_holds(&image, &expected([1, 12, 14], Dtype::F32, 0));
+}
+
+fn sharded() -> Voxels {
+    let Voxels::U16(mut values) = expected(SHAPE, Dtype::U16, 0) else { unreachable!() };
+    values.slice_mut(ndarray::s![4.., ..8, ..]).fill(9);
+    values.slice_mut(ndarray::s![2..4, ..4, ..8]).fill(9);
+    Voxels::U16(values)
+}
+
+#[test]
+fn missing_shards_and_inner_chunks_hold_the_fill_value() {
+    let source = open(&fixture("v3_sharded.zarr"));
+    assert_eq!(source.description().fill, 9.0);
+    assert_holds(&source, &sharded());
+    // A missing shard, and an inner chunk that is missing in its shard.
+    assert_eq!(source.read(&Region::new([4, 0, 0], [5, 8, 14])).unwrap(), None);
+    assert_eq!(source.read(&Region::new([2, 0, 0], [4, 4, 8])).unwrap(), None);
+    assert!(source.read(&Region::new([2, 0, 0], [4, 4, 9])).unwrap().is_some());
+}
+
+#[test]
+fn processing_chunks_follow_inner_chunks() {
+    assert_eq!(open(&fixture("v3_sharded.zarr")).description().chunk, [5, 12, 14]);
+    let tiny = OpenOptions { cache: Some(1 << 20), ..OpenOptions::default() };
+    assert_eq!(ZarrSource::open(fixture("v3_sharded.zarr"), &tiny).unwrap().description().chunk, [5, 12, 14]);
+}
+
+#[test]
+fn ome_images_have_spacing_and_unit_and_are_picked_by_channel_and_time() {
+    for name in ["ome04.zarr", "ome05.zarr"] {
+        for (time, channel) in [(0, 0), (1, 2)] {
+            let options = OpenOptions { channel: Some(channel), time: Some(time), ..OpenOptions::default() };
+            let source = ZarrSource::open(fixture(name), &options).unwrap();
+            let image = i32::try_from(3 * time + channel).unwrap();
+            assert_holds(&source, &expected(SHAPE, Dtype::I32, image));
+            assert_eq!(source.description().spacing, Spacing([2.0, 0.5, 0.5]));
+            assert_eq!(source.description().unit.as_deref(), Some("micrometer"));
+        }
+        let error = ZarrSource::open(fixture(name), &OpenOptions::default()).unwrap_err();
+        assert!(error.to_string().ends_with("pick one with --time 0 to 1 and --channel 0 to 2"), "{error}");
+        let options = OpenOptions {
+            channel: Some(1),
+            time: Some(1),
+            spacing: Some(vec![3.0, 2.0, 1.0]),
+            ..OpenOptions::default()
+        };
+        let given = ZarrSource::open(fixture(name), &options).unwrap();
+        assert_eq!((given.description().spacing, &given.description().unit), (Spacing([3.0, 2.0, 1.0]), &None));
+    }
+}
+
+#[test]
+fn a_chunk_that_is_not_there_holds_the_fill_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy("v2_blosc.zarr", folder.path());
+    std::fs::remove_file(path.join("0.1.1")).unwrap();
+    let source = open(&path);
+    assert_eq!(source.read(&Region::new([0, 5, 6], [3, 10, 12])).unwrap(), None);
+    let Voxels::U16(mut values) = expected(SHAPE, Dtype::U16, 0) else { unreachable!() };
+    values.slice_mut(ndarray::s![..3, 5..10, 6..12]).fill(0);
+    assert_holds(&source, &Voxels::U16(values));
+}
+
+/// Reads a whole image whose only damage is in one file; the error must name that file and its chunk.
+fn error_of(path: &Path, file: &str) -> String {
+    let source = open(path);
+    let error = source.read(&Region::of_shape(source.description().shape)).unwrap_err();
+    assert_eq!(error.kind(), Kind::Data, "{error}");
+    assert!(error.chunk().is_some());
+    let text = error.to_string();
+    assert!(text.starts_with(&path.join(file).display().to_string()), "{text}");
+    text
+}
+
+#[test]
+fn damaged_chunks_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("v2_blosc.zarr", "0.1.1"),
+        ("v2_gzip_f.zarr", "0/0/1"),
+        ("v2_raw.zarr", "0.1.0"),
+        ("v3_sharded.zarr", "c/0/1/0"),
+    ];
+    for (name, file) in cases {
+        let path = copy(name, folder.path());
+        let bytes = std::fs::read(path.join(file)).unwrap();
+        for kept in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+            std::fs::write(path.join(file), &bytes[..kept]).unwrap();
+            let text = error_of(&path, file);
+            assert!(text.contains("is damaged or cut off; copy it again"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn flipped_bytes_give_values_or_an_error_and_never_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [("v2_blosc.zarr", "0.1.1"), ("v2_gzip_f.zarr", "0/0/1"), ("v3_sharded.zarr", "c/0/1/0")];
+    for (name, file) in cases {
+        let path = copy(name, folder.path());
+        let bytes = std::fs::read(path.join(file)).unwrap();
+        let mut source = open(&path);
+        let mut refused = 0;
+        for at in (0..bytes.len()).step_by(3) {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= [0x01, 0x80, 0xff][at / 3 % 3];
+            std::fs::write(path.join(file), damaged).unwrap();
+            if name == "v3_sharded.zarr" {
+                // The index of a shard is read once a source.
+                source = open(&path);
+            }
+            refused += usize::from(source.read(&Region::of_shape(SHAPE)).is_err());
+        }
+        assert!(refused > 5, "{refused} damaged chunks of {name} were noticed");
+    }
+}
+
+#[test]
+fn nan_is_refused_where_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy("v3_blosc_2d.zarr", folder.path());
+    let metadata = std::fs::read_to_string(path.join("zarr.json")).unwrap();
+    std::fs::write(path.join("zarr.json"), metadata.replace("\"fill_value\": 0.0", "\"fill_value\": \"NaN\"")).unwrap();
+    std::fs::remove_file(path.join("c/1/2")).unwrap();
+    let source = open(&path);
+    assert!(source.description().fill.is_nan());
+    assert!(source.read(&Region::of_shape([1, 12, 12])).is_ok());
+    let error = source.read(&Region::of_shape([1, 12, 14])).unwrap_err();
+    assert!(error.to_string().contains("c/1/2: chunk 0.1.2: is not stored and its fill value is NaN"), "{error}");
+    // Uncompressed values with a NaN among them.
+    let raw = metadata.replace("\"blosc\"", "\"other\"");
+    assert_ne!(raw, metadata);
+    let codecs = raw.find("\"codecs\"").unwrap();
+    let end = codecs + raw[codecs..].find("\n  ]").unwrap() + 4;
+    let little = r#""codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]"#;
+    std::fs::write(path.join("zarr.json"), format!("{}{little}{}", &raw[..codecs], &raw[end..])).unwrap();
+    let mut values = [1.0f32; 30];
+    values[6 + 2] = f32::NAN;
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    std::fs::write(path.join("c/1/1"), bytes).unwrap();
+    let error = open(&path).read(&Region::new([0, 5, 6], [1, 10, 12])).unwrap_err();
+    assert!(error.to_string().contains("c/1/1: chunk 0.1.1: the value at (z, y, x) = (0, 6, 8) is NaN"), "{error}");
+}
+
+#[test]
+fn arrays_that_cannot_be_read_are_refused_with_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("v2_blosc.zarr", ".zarray", ">u2", "<u8", "values of type uint64 are not supported"),
+        ("v2_blosc.zarr", ".zarray", "\"blosc\"", "\"magic\"", "is encoded in a way that is not supported"),
+        ("v3_sharded.zarr", "zarr.json", "\"uint16\"", "\"int64\"", "values of type int64 are not supported"),
+        ("v3_sharded.zarr", "zarr.json", "\"zstd\"", "\"magic\"", "is encoded in a way that is not supported"),
+        ("v3_sharded.zarr", "zarr.json", "\"node_type\"", "\"no\"", "no Zarr metadata that can be understood"),
+        ("v3_sharded.zarr", "zarr.json", "{", "", "no Zarr metadata that can be understood"),
+        ("ome05.zarr", "zarr.json", "\"multiscales\"", "\"no\"", "give the path of one array in it, such as"),
+        ("ome05.zarr", "zarr.json", "\"path\": \"0\"", "\"path\": \"7\"", "though the OME metadata name it"),
+    ];
+    for (name, file, from, to, sentence) in cases {
+        let path = copy(name, folder.path());
+        let text = std::fs::read_to_string(path.join(file)).unwrap();
+        assert!(text.contains(from), "{file} of {name} has {from}");
+        std::fs::write(path.join(file), text.replacen(from, to, 1)).unwrap();
+        let error = ZarrSource::open(&path, &OpenOptions::default()).unwrap_err();
+        assert!(error.to_string().contains(sentence), "{error}");
+        assert!(matches!(error.kind(), Kind::Data | Kind::Missing), "{error:?}");
+        std::fs::remove_dir_all(path).unwrap();
+    }
+    assert_eq!(ZarrSource::open("no/such.zarr", &OpenOptions::default()).unwrap_err().kind(), Kind::Missing);
+}
