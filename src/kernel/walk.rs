@@ -30,17 +30,17 @@ pub fn walk(skeleton: &Skeleton, sets: &[u32], lengths: &Lengths) -> Walks {
         match sets[place].count_ones() {
             0 => walker.found.isolated.push(voxels[place]),
             2 => {}
-            _ => walker.from_terminal(place),
+            _ => walker.leave_terminal(place),
         }
     }
     for place in 0..voxels.len() {
         if sets[place].count_ones() == 2 {
-            walker.from_seam(place);
+            walker.leave_seam(place);
         }
     }
     for place in 0..voxels.len() {
         if sets[place] != 0 {
-            walker.around(place);
+            walker.go_around(place);
         }
     }
     walker.found
@@ -61,7 +61,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    fn from_terminal(&mut self, place: usize) {
+    fn leave_terminal(&mut self, place: usize) {
         let set = self.sets[place];
         for (slot, step) in (self.adjacency.starts[place] as usize..).zip(steps(set)) {
             if self.walked[slot] {
@@ -83,7 +83,7 @@ impl Walker<'_> {
         }
     }
 
-    fn from_seam(&mut self, place: usize) {
+    fn leave_seam(&mut self, place: usize) {
         let base = self.adjacency.starts[place] as usize;
         for (side, out) in steps(self.sets[place]).enumerate() {
             if self.adjacency.targets[base + side] != Adjacency::OUTSIDE || self.walked[base + side] {
@@ -98,7 +98,7 @@ impl Walker<'_> {
         }
     }
 
-    fn around(&mut self, place: usize) {
+    fn go_around(&mut self, place: usize) {
         let slot = self.adjacency.starts[place] as usize;
         if self.walked[slot] {
             return;

@@ -1,0 +1,80 @@
+//! A row of the branch table.
+
+use crate::kernel::branch::{Branch, BranchKind};
+use crate::space::{Position, Spacing};
+
+/// What positions are told in: how many axes, the size of a voxel, and which voxel is at zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frame {
+    /// 2 or 3: a 2-D image has no coordinate along z.
+    pub dimensions: usize,
+    /// Size of a voxel along (z, y, x).
+    pub spacing: Spacing,
+    /// The position whose coordinates are zero.
+    pub origin: Position,
+}
+
+impl Frame {
+    /// The axes that have a coordinate, in array order.
+    pub fn axes(&self) -> std::ops::Range<usize> {
+        3 - self.dimensions..3
+    }
+}
+
+/// What a row says of a branch by itself, without ranks among other branches and voxels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measures {
+    /// Length along the branch.
+    pub branch_distance: f64,
+    /// What it joins.
+    pub branch_type: BranchKind,
+    /// Mean of the image's values along it.
+    pub mean_pixel_value: f64,
+    /// Population standard deviation of the image's values along it.
+    pub stdev_pixel_value: f64,
+    /// Where it starts, in voxels from the frame's origin.
+    pub image_coord_src: Position,
+    /// Where it ends, in voxels from the frame's origin.
+    pub image_coord_dst: Position,
+    /// Where it starts, in the unit of the spacing.
+    pub coord_src: [f64; 3],
+    /// Where it ends, in the unit of the spacing.
+    pub coord_dst: [f64; 3],
+    /// Distance between its ends.
+    pub euclidean_distance: f64,
+}
+
+impl Measures {
+    /// The measures of a branch, in a frame.
+    pub fn new(branch: &Branch, frame: &Frame) -> Self {
+        let place = |p: Position| -> Position { std::array::from_fn(|a| p[a] - frame.origin[a]) };
+        let scaled = |p: Position| -> [f64; 3] { std::array::from_fn(|a| p[a] as f64 * frame.spacing.0[a]) };
+        let (src, dst) = (place(branch.start().position()), place(branch.end().position()));
+        let (coord_src, coord_dst) = (scaled(src), scaled(dst));
+        let squares = frame.axes().map(|a| (coord_dst[a] - coord_src[a]) * (coord_dst[a] - coord_src[a]));
+        Measures {
+            branch_distance: branch.length(),
+            branch_type: branch.kind(),
+            mean_pixel_value: branch.mean(),
+            stdev_pixel_value: branch.stdev(),
+            image_coord_src: src,
+            image_coord_dst: dst,
+            coord_src,
+            coord_dst,
+            euclidean_distance: squares.sum::<f64>().sqrt(),
+        }
+    }
+}
+
+/// A row of the branch table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Rank of the connected component by its first voxel, from 0.
+    pub skeleton_id: u64,
+    /// Rank of the first end among all skeleton voxels, from 0.
+    pub node_id_src: u64,
+    /// Rank of the second end among all skeleton voxels, from 0.
+    pub node_id_dst: u64,
+    /// The measures of the branch.
+    pub measures: Measures,
+}

@@ -1,0 +1,94 @@
+//! The summary of a run: what `summary.json` holds.
+
+use serde::Serialize;
+
+use crate::table::statistics::{Describe, Statistics};
+
+/// What a summary tells besides the statistics of the rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Totals {
+    /// Number of connected components, isolated voxels included.
+    pub skeletons: u64,
+    /// Number of skeleton voxels.
+    pub skeleton_voxels: u64,
+    /// Number of foreground voxels of the mask.
+    pub foreground_voxels: u64,
+    /// Number of voxels of the volume.
+    pub voxels: u64,
+}
+
+/// A summary, to be written as JSON. It depends on the content and the parameters only: the same bytes for every
+/// chunking and history.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary<P> {
+    /// The version of this crate.
+    pub version: &'static str,
+    /// The parameters that results depend on.
+    pub parameters: P,
+    /// Number of branches.
+    pub branches: u64,
+    /// Number of branches by what they join.
+    pub branches_by_kind: Kinds,
+    /// Sum of the lengths of all branches.
+    pub total_length: f64,
+    /// Number of connected components of the skeleton, isolated voxels included.
+    pub skeletons: u64,
+    /// Number of skeleton voxels.
+    pub skeleton_voxels: u64,
+    /// Foreground voxels by voxels of the volume.
+    pub foreground_fraction: f64,
+    /// Distribution of the length of branches.
+    pub branch_distance: Describe,
+    /// Distribution of the distance between the ends of branches.
+    pub euclidean_distance: Describe,
+    /// Distribution of the mean pixel value of branches.
+    pub mean_pixel_value: Describe,
+}
+
+/// Numbers of branches by what they join.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Kinds {
+    /// Two tips.
+    pub tip_to_tip: i64,
+    /// A tip and a junction.
+    pub tip_to_junction: i64,
+    /// Two junctions.
+    pub junction_to_junction: i64,
+    /// A voxel with itself.
+    pub cycle: i64,
+}
+
+impl<P: Serialize> Summary<P> {
+    /// The summary of rows and totals, under parameters.
+    pub fn new(parameters: P, totals: &Totals, statistics: &mut Statistics) -> Self {
+        let [tip_to_tip, tip_to_junction, junction_to_junction, cycle] = statistics.kinds();
+        let branch_distance = statistics.branch_distance();
+        Summary {
+            version: env!("CARGO_PKG_VERSION"),
+            parameters,
+            branches: branch_distance.count,
+            branches_by_kind: Kinds { tip_to_tip, tip_to_junction, junction_to_junction, cycle },
+            total_length: statistics.total_length(),
+            skeletons: totals.skeletons,
+            skeleton_voxels: totals.skeleton_voxels,
+            foreground_fraction: match totals.voxels {
+                0 => 0.0,
+                voxels => totals.foreground_voxels as f64 / voxels as f64,
+            },
+            branch_distance,
+            euclidean_distance: statistics.euclidean_distance(),
+            mean_pixel_value: statistics.mean_pixel_value(),
+        }
+    }
+
+    /// The summary as indented JSON, with a newline at its end.
+    ///
+    /// # Errors
+    /// Where the parameters cannot be written as JSON.
+    #[cfg(feature = "cli")]
+    pub fn to_json(&self) -> crate::error::Result<String> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|e| crate::error::Error::internal("the summary cannot be written as JSON").because(e))?;
+        Ok(text + "\n")
+    }
+}
