@@ -141,7 +141,7 @@ impl Growth {
             direction[a] = 0.4 * (self.random.unit() - 0.5);
         }
         match axes.get(number % axes.len().max(1)) {
-            Some(&a) if number / axes.len() % 2 == 0 => (at[a], direction[a]) = (0.0, 1.0),
+            Some(&a) if (number / axes.len()).is_multiple_of(2) => (at[a], direction[a]) = (0.0, 1.0),
             Some(&a) => (at[a], direction[a]) = (self.plan.shape[a] as f64 - 1.0, -1.0),
             None => {}
         }

@@ -128,7 +128,7 @@ impl PhantomTree {
     /// Which voxels of a box are inside of tubes: 1 inside, 0 outside.
     pub fn mask(&self, region: &Region) -> Array3<u8> {
         let mut mask = Array3::zeros(region.shape());
-        self.draw(region, 0.0, &mut mask, |row, cone, rest, x| mark_row(row, cone, rest, x));
+        self.draw(region, 0.0, &mut mask, mark_row);
         mask
     }
 
@@ -136,7 +136,7 @@ impl PhantomTree {
     /// the brightness.
     pub fn gray(&self, region: &Region) -> Array3<u16> {
         let mut distance = Array3::from_elem(region.shape(), BLUR);
-        self.draw(region, BLUR, &mut distance, |row, cone, rest, x| approach_row(row, cone, rest, x));
+        self.draw(region, BLUR, &mut distance, approach_row);
         let [_, _, width] = region.shape();
         let mut gray = Array3::zeros(region.shape());
         if let (Some(distance), Some(gray)) = (distance.as_slice(), gray.as_slice_mut()) {
@@ -144,7 +144,7 @@ impl PhantomTree {
             for (i, (distance, gray)) in rows.enumerate() {
                 let height = region.shape()[1];
                 let (z, y) = (region.min[0] + (i / height) as i64, region.min[1] + (i % height) as i64);
-                let row = mix(mix(self.seed ^ 0x6E6F_6973_65) ^ (z as u64) << 32 ^ y as u64);
+                let row = mix(mix(self.seed ^ 0x006E_6F69_7365) ^ (z as u64) << 32 ^ y as u64);
                 expose_row(distance, gray, row, region.min[2] as u64);
             }
         }
@@ -204,7 +204,7 @@ impl PhantomTree {
 fn to_axis(cone: &Cone, [z, y]: [f32; 2], x: i64) -> (f32, f32) {
     let x = x as i32 as f32 - cone.start[2];
     let [az, ay, ax] = cone.axis;
-    let t = ((z * az + y * ay + x * ax) * cone.inverse).max(0.0).min(1.0);
+    let t = ((z * az + y * ay + x * ax) * cone.inverse).clamp(0.0, 1.0);
     let (dz, dy, dx) = (z - t * az, y - t * ay, x - t * ax);
     (dz * dz + dy * dy + dx * dx, cone.radius + t * cone.widening)
 }
@@ -232,7 +232,7 @@ fn approach_row(row: &mut [f32], cone: &Cone, rest: [f32; 2], first: i64) {
 #[multiversion(targets("x86_64+avx2"))]
 fn expose_row(distances: &[f32], row: &mut [u16], seed: u64, first: u64) {
     for (i, (voxel, &distance)) in row.iter_mut().zip(distances).enumerate() {
-        let inside = ((BLUR - distance) / (2.0 * BLUR)).max(0.0).min(1.0);
+        let inside = ((BLUR - distance) / (2.0 * BLUR)).clamp(0.0, 1.0);
         let share = inside * inside * (3.0 - 2.0 * inside);
         let hash = mix(seed ^ (first + i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         // Four numbers of 16 bits add up to nearly a normal distribution, of standard deviation 37837.
