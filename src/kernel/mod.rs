@@ -1,5 +1,7 @@
 //! Pure functions on chunks; nothing here knows of timely.
 
+pub mod phantom;
+mod growth;
 pub mod smooth;
 pub mod histogram;
 pub mod otsu;
