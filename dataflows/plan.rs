@@ -11,7 +11,7 @@ use anabranch::kernel::smooth::Gaussian;
 use anabranch::operators::window::Window;
 use anabranch::space::{Region, Spacing, Voxel};
 use anabranch::store::Source;
-use anabranch::store::open::{OpenOptions, open};
+use anabranch::store::{OpenOptions, open};
 
 use crate::arguments::{Method, RunOptions};
 
@@ -60,6 +60,7 @@ impl Plan {
             channel: options.channel,
             time: options.time,
             region: options.region.as_deref().map(parse_region).transpose()?,
+            ..OpenOptions::default()
         };
         let source: Arc<dyn Source> = Arc::from(open(&options.input, &open_options)?);
         let description = source.description().clone();
@@ -103,7 +104,8 @@ impl Plan {
         let grid = Grid::new(bounds, chunk);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let window = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
-        let unit = description.unit;
+        // Numbers of one's own need not be in the metadata's unit.
+        let unit = description.unit.filter(|_| options.spacing.is_none());
         let sigma = options.sigma;
         Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window })
     }
