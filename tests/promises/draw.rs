@@ -29,3 +29,17 @@ pub(crate) fn mask(longest: usize) -> impl Strategy<Value = Mask> {
 pub(crate) fn chunk_shape(shape: [usize; 3]) -> impl Strategy<Value = [usize; 3]> {
     (1..=shape[0] + 1, 1..=shape[1] + 1, 1..=shape[2] + 1).prop_map(|(z, y, x)| [z, y, x])
 }
+
+/// A mask with branches, loops and seams to cross everywhere: three slanting tubes and a shell, the same every time.
+pub(crate) fn tangle(shape: [usize; 3]) -> Mask {
+    let centre = shape.map(|n| (n as f64 - 1.0) / 2.0);
+    Mask::from_fn(shape, |p| {
+        let [z, y, x]: [f64; 3] = std::array::from_fn(|a| p[a] as f64 - centre[a]);
+        let tube = |a: f64, b: f64| a * a + b * b < 3.5;
+        let radius = (z * z + y * y + x * x).sqrt();
+        tube(z - 0.4 * x, y + 0.3 * x)
+            || tube(x - 0.5 * y, z + 2.0)
+            || tube(y - 0.6 * z, x - 3.0)
+            || (5.0..6.3).contains(&radius) && z > -2.0
+    })
+}

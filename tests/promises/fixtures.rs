@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::image::Image;
 use crate::sequential::{Mask, Method};
-use crate::support::Image;
 
 /// One fixture: an image with options, and what scikit-image and skan give for it.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use crate::fixtures::{self, Fixture};
 use crate::sequential::table;
 use crate::sequential::{Mask, Method};
+use crate::support::{read_skeleton, read_table, succeed};
 
 /// The first way in which an answer differs from a fixture's.
 fn fault(fixture: &Fixture, skeleton: &Mask, columns: &[String], rows: &[Vec<f64>]) -> Option<String> {
@@ -44,4 +45,23 @@ fn the_fixtures_hold_every_kind_of_branch_and_both_methods() {
     for method in [Method::Lee, Method::Zhang] {
         assert!(fixtures.iter().any(|f| f.method == method && f.image.dimensions == 2), "no image by {method:?}");
     }
+}
+
+#[test]
+fn the_program_equals_scikit_image_and_skan() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let faults: Vec<String> = fixtures::all()
+        .iter()
+        .filter_map(|fixture| {
+            let [input, out] = ["npy", "out"].map(|end| folder.path().join(format!("{}.{end}", fixture.name)));
+            fixture.image.write_npy(&input);
+            let [input, out_name] = [&input, &out].map(|path| path.to_str().expect("UTF-8").to_string());
+            let mut call = vec!["run".to_string(), input, "--out".into(), out_name, "--quiet".into()];
+            call.extend(fixture.options());
+            succeed(&call);
+            let (table, skeleton) = (read_table(&out), read_skeleton(&out).1);
+            fault(fixture, &skeleton, &table.columns, &table.rows)
+        })
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}");
 }

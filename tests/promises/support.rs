@@ -1,4 +1,4 @@
-//! Running the program, writing its inputs and reading its outputs.
+//! Running the program, and reading its outputs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,63 +53,6 @@ pub(crate) fn succeed<S: AsRef<std::ffi::OsStr> + std::fmt::Debug>(arguments: &[
     outcome
 }
 
-/// An image in memory: its values as `f64`, exact in its type.
-#[derive(Clone, Debug)]
-pub(crate) struct Image {
-    pub(crate) shape: [usize; 3],
-    pub(crate) dimensions: usize,
-    pub(crate) values: Vec<f64>,
-    /// As NumPy names it.
-    pub(crate) dtype: String,
-}
-
-impl Image {
-    /// A mask as a three-dimensional image of bool.
-    pub(crate) fn of_mask(mask: &Mask) -> Self {
-        let values = mask.voxels.iter().map(|&v| f64::from(u8::from(v))).collect();
-        Image { shape: mask.shape, dimensions: 3, values, dtype: "bool".into() }
-    }
-
-    fn code_and_bytes(&self) -> (&'static str, Vec<u8>) {
-        fn bytes<const N: usize>(values: &[f64], convert: impl Fn(f64) -> [u8; N]) -> Vec<u8> {
-            values.iter().flat_map(|&v| convert(v)).collect()
-        }
-        let values = &self.values;
-        match self.dtype.as_str() {
-            "bool" => ("|b1", bytes(values, |v| [u8::from(v != 0.0)])),
-            "uint8" => ("|u1", bytes(values, |v| [v as u8])),
-            "uint16" => ("<u2", bytes(values, |v| (v as u16).to_le_bytes())),
-            "uint32" => ("<u4", bytes(values, |v| (v as u32).to_le_bytes())),
-            "int16" => ("<i2", bytes(values, |v| (v as i16).to_le_bytes())),
-            "int32" => ("<i4", bytes(values, |v| (v as i32).to_le_bytes())),
-            "float32" => ("<f4", bytes(values, |v| (v as f32).to_le_bytes())),
-            "float64" => ("<f8", bytes(values, f64::to_le_bytes)),
-            other => panic!("no such type: {other}"),
-        }
-    }
-
-    /// Writes the image as a .npy file.
-    pub(crate) fn write_npy(&self, path: &Path) {
-        let axes: Vec<usize> = self.shape[3 - self.dimensions..].to_vec();
-        let (code, bytes) = self.code_and_bytes();
-        write_npy(path, code, &axes, &bytes);
-    }
-}
-
-/// Writes a .npy file (version 1.0, C order) of a type code and shape.
-pub(crate) fn write_npy(path: &Path, code: &str, axes: &[usize], bytes: &[u8]) {
-    let shape: String = axes.iter().map(|n| format!("{n},")).collect();
-    let mut header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': ({shape}), }}");
-    let unpadded = 10 + header.len() + 1;
-    header.extend(std::iter::repeat_n(' ', unpadded.next_multiple_of(64) - unpadded));
-    header.push('\n');
-    let mut file = b"\x93NUMPY\x01\x00".to_vec();
-    file.extend(u16::try_from(header.len()).expect("a short header").to_le_bytes());
-    file.extend(header.as_bytes());
-    file.extend(bytes);
-    std::fs::write(path, file).expect("a writable folder");
-}
-
 /// A branch table: its columns, and a number for each in every row.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Table {
@@ -140,20 +83,8 @@ pub(crate) fn read_skeleton(out: &Path) -> (Vec<usize>, Mask) {
 
 /// Every file under a folder, by path relative to it.
 pub(crate) fn files_under(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut files = BTreeMap::new();
-    let mut open = vec![folder.to_path_buf()];
-    while let Some(next) = open.pop() {
-        for entry in std::fs::read_dir(&next).expect("a readable folder") {
-            let path = entry.expect("a readable folder").path();
-            if path.is_dir() {
-                open.push(path);
-            } else {
-                let name = path.strip_prefix(folder).expect("under the folder").to_path_buf();
-                files.insert(name, std::fs::read(&path).expect("a readable file"));
-            }
-        }
-    }
-    files
+    let relative = |path: PathBuf| path.strip_prefix(folder).expect("under the folder").to_path_buf();
+    everything_under(folder).into_iter().filter_map(|(path, bytes)| Some((relative(path), bytes?))).collect()
 }
 
 /// The outputs that no chunking and no number of workers may change: branches.csv, summary.json and every file of
@@ -167,4 +98,21 @@ pub(crate) fn invariant_bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         name.starts_with("skeleton.zarr") || name == Path::new("branches.csv") || name == Path::new("summary.json")
     });
     files
+}
+
+/// Files and folders under a folder: the bytes of the former, nothing of the latter.
+pub(crate) fn everything_under(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
+    let mut all = BTreeMap::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(next) = open.pop() {
+        for entry in std::fs::read_dir(&next).expect("a readable folder") {
+            let path = entry.expect("a readable folder").path();
+            let bytes = path.is_file().then(|| std::fs::read(&path).expect("a readable file"));
+            if bytes.is_none() {
+                open.push(path.clone());
+            }
+            all.insert(path, bytes);
+        }
+    }
+    all
 }

@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use crate::draw;
+use crate::image::Image;
 use crate::sequential::topology::{components, euler_number};
 use crate::sequential::{Mask, lee};
+use crate::support::{read_skeleton, succeed};
 
 /// How a skeleton breaks the promise, if it does.
 fn fault(mask: &Mask, skeleton: &Mask) -> Option<String> {
@@ -28,6 +30,23 @@ proptest! {
     #[test]
     fn the_reference_splits_no_component_and_survivors_keep_their_euler_number(mask in draw::mask(9)) {
         prop_assert_eq!(fault(&mask, &lee::thin(&mask)), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 200, ..ProptestConfig::with_cases(24) })]
+
+    #[test]
+    fn a_run_splits_no_component_and_survivors_keep_their_euler_number(
+        (mask, chunk) in draw::mask(12).prop_flat_map(|mask| { let shape = mask.shape; (Just(mask), draw::chunk_shape(shape)) })
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (input, out) = (folder.path().join("mask.npy"), folder.path().join("out"));
+        Image::of_mask(&mask).write_npy(&input);
+        let chunk = chunk.map(|n| n.to_string()).join(",");
+        let [input, out_name] = [&input, &out].map(|path| path.to_str().expect("UTF-8"));
+        succeed(&["run", input, "--out", out_name, "--method", "lee", "--chunk", &chunk, "--quiet"]);
+        prop_assert_eq!(fault(&mask, &read_skeleton(&out).1), None);
     }
 }
 

@@ -1,0 +1,173 @@
+//! Promise: the program is called, and behaves, as its help says.
+
+use std::path::Path;
+
+use crate::draw::tangle;
+use crate::image::Image;
+use crate::sequential::Mask;
+use crate::support::{anabranch, files_under, invariant_bytes, read_skeleton, read_table, succeed};
+
+const OUTPUTS: [&str; 4] = ["branches.csv", "summary.json", "run.json", "overview.png"];
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    let version = succeed(&["--version"]);
+    assert_eq!(version.stdout.trim(), format!("anabranch {}", env!("CARGO_PKG_VERSION")));
+    for call in [&["--help"][..], &["run", "--help"], &["phantom", "--help"], &["demo", "--help"]] {
+        let help = succeed(call);
+        assert!(help.stdout.contains("Usage: anabranch") && help.stderr.is_empty(), "{call:?}: {help:?}");
+    }
+    let help = succeed(&["run", "--help"]).stdout;
+    for option in ["--out", "--threshold", "--sigma", "--method", "--spacing", "--region", "--chunk", "--workers"] {
+        assert!(help.contains(option), "run --help does not explain {option}");
+    }
+}
+
+#[test]
+fn a_call_that_makes_no_sense_ends_with_exit_code_2() {
+    for call in [&[][..], &["walk"], &["run"], &["run", "a.npy"], &["run", "a.npy", "--out", "b", "--fast"]] {
+        let outcome = anabranch(call);
+        assert_eq!(outcome.code, 2, "{call:?}: {outcome:?}");
+        assert!(!outcome.stderr.is_empty() && outcome.stdout.is_empty(), "{call:?}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_run_writes_all_its_outputs_and_says_what_it_found() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("mask.npy"), folder.path().join("out"));
+    Image::of_mask(&tangle([20, 22, 24])).write_npy(&input);
+    let outcome = succeed(&["run", text(&input), "--out", text(&out)]);
+    for name in OUTPUTS {
+        assert!(out.join(name).is_file(), "{name} is missing");
+    }
+    assert!(std::fs::read(out.join("overview.png")).expect("a picture").starts_with(b"\x89PNG\r\n\x1a\n"));
+    let printed = outcome.stdout + &outcome.stderr;
+    assert!(printed.contains(&read_table(&out).rows.len().to_string()), "the count of branches: {printed}");
+    let mut beside: Vec<_> =
+        std::fs::read_dir(folder.path()).expect("a folder").map(|e| e.expect("it").file_name()).collect();
+    beside.sort();
+    assert_eq!(beside, ["mask.npy", "out"], "nothing is left beside the outputs");
+}
+
+#[test]
+fn the_summary_agrees_with_the_table() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("mask.npy"), folder.path().join("out"));
+    let mask = tangle([20, 22, 24]);
+    Image::of_mask(&mask).write_npy(&input);
+    succeed(&["run", text(&input), "--out", text(&out), "--quiet"]);
+    let json = std::fs::read(out.join("summary.json")).expect("summary.json");
+    let summary: serde_json::Value = serde_json::from_slice(&json).expect("JSON");
+    let (table, skeleton) = (read_table(&out), read_skeleton(&out).1);
+    let has = |wanted: f64| numbers(&summary).iter().any(|n| (n - wanted).abs() <= 1e-12 * wanted.abs());
+    let lengths: Vec<f64> = table.rows.iter().map(|row| row[3]).collect();
+    assert!(has(lengths.iter().sum()), "total length in {summary}");
+    assert!(has(lengths.iter().copied().fold(0.0, f64::max)), "longest branch in {summary}");
+    assert!(has(skeleton.count() as f64), "skeleton voxels in {summary}");
+    assert!(has(mask.count() as f64 / mask.voxels.len() as f64), "foreground fraction in {summary}");
+    for kind in 0..4 {
+        assert!(
+            has(table.rows.iter().filter(|row| row[4] == f64::from(kind)).count() as f64),
+            "kind {kind} in {summary}"
+        );
+    }
+}
+
+/// All numbers in a JSON value.
+fn numbers(value: &serde_json::Value) -> Vec<f64> {
+    match value {
+        serde_json::Value::Number(n) => n.as_f64().into_iter().collect(),
+        serde_json::Value::Array(values) => values.iter().flat_map(numbers).collect(),
+        serde_json::Value::Object(entries) => entries.values().flat_map(numbers).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn quiet_prints_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("mask.npy"), folder.path().join("out"));
+    Image::of_mask(&tangle([12, 12, 12])).write_npy(&input);
+    let outcome = succeed(&["run", text(&input), "--out", text(&out), "--quiet"]);
+    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn overwriting_needs_its_option_and_spares_what_a_run_does_not_write() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("mask.npy"), folder.path().join("out"));
+    Image::of_mask(&tangle([12, 12, 12])).write_npy(&input);
+    std::fs::create_dir(&out).expect("a writable folder");
+    succeed(&["run", text(&input), "--out", text(&out), "--quiet"]);
+    let first = files_under(&out);
+
+    Image::of_mask(&tangle([14, 15, 16])).write_npy(&input);
+    let refused = anabranch(["run", text(&input), "--out", text(&out)]);
+    assert_eq!(refused.code, 73, "{}", refused.stderr);
+    assert!(refused.stderr.contains("--overwrite"), "{}", refused.stderr);
+    assert!(files_under(&out) == first, "a refused run changes nothing");
+
+    std::fs::write(out.join("notes.txt"), "mine").expect("a writable folder");
+    succeed(&["run", text(&input), "--out", text(&out), "--quiet", "--overwrite"]);
+    assert_eq!(std::fs::read(out.join("notes.txt")).expect("still there"), b"mine");
+    assert_eq!(read_skeleton(&out).0, [14, 15, 16]);
+
+    let fresh = folder.path().join("fresh");
+    succeed(&["run", text(&input), "--out", text(&fresh), "--quiet"]);
+    assert!(invariant_bytes(&out) == invariant_bytes(&fresh), "nothing of the first run shows through");
+}
+
+#[test]
+fn a_failed_run_leaves_the_outputs_of_an_earlier_one_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("mask.npy"), folder.path().join("out"));
+    Image::of_mask(&tangle([12, 12, 12])).write_npy(&input);
+    succeed(&["run", text(&input), "--out", text(&out), "--quiet"]);
+    let first = files_under(&out);
+    std::fs::write(&input, "no image any more").expect("a writable folder");
+    let outcome = anabranch(["run", text(&input), "--out", text(&out), "--overwrite"]);
+    assert_eq!(outcome.code, 65, "{}", outcome.stderr);
+    assert!(files_under(&out) == first);
+}
+
+/// Runs a mask and returns what the program says on standard error.
+fn warnings(mask: &Mask, dtype: &str) -> String {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("image.npy"), folder.path().join("out"));
+    Image::woven(mask, dtype).write_npy(&input);
+    succeed(&["run", text(&input), "--out", text(&out)]).stderr.to_lowercase()
+}
+
+#[test]
+fn results_that_may_surprise_come_with_a_warning() {
+    let shape = [10, 10, 10];
+    assert!(warnings(&Mask::from_fn(shape, |_| false), "uint8").contains("warning"), "an empty mask");
+    let cube = Mask::from_fn(shape, |p| p.iter().all(|n| (3..7).contains(n)));
+    assert!(warnings(&cube, "bool").contains("warning"), "foreground that leaves no skeleton");
+    assert!(warnings(&tangle(shape), "uint16").contains("label"), "an image with many values and no threshold");
+    assert!(!warnings(&tangle([16; 3]), "bool").contains("warning"), "a mask like any other");
+}
+
+#[test]
+fn a_phantom_follows_from_its_seed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    for (name, seed, more) in [("a", "5", None), ("b", "5", None), ("c", "6", None), ("d", "5", Some("--gray"))] {
+        let path = at(name);
+        let mut call = vec!["phantom", text(&path), "--shape", "30,40,50", "--seed", seed, "--radius", "4"];
+        call.extend(more);
+        succeed(&call);
+    }
+    assert!(files_under(&at("a")) == files_under(&at("b")), "the same seed, another phantom");
+    assert!(files_under(&at("a")) != files_under(&at("c")), "another seed, the same phantom");
+    assert!(files_under(&at("a")) != files_under(&at("d")), "gray, and the same phantom");
+    succeed(&["run", text(&at("a")), "--out", text(&at("out-a")), "--quiet"]);
+    succeed(&["run", text(&at("d")), "--out", text(&at("out-d")), "--quiet", "--sigma", "1", "--threshold", "otsu"]);
+    assert!(read_table(&at("out-a")).rows.len() > 1, "a phantom has branches");
+    assert_eq!(read_skeleton(&at("out-d")).0, [30, 40, 50]);
+}

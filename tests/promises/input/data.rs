@@ -1,0 +1,217 @@
+//! Cases: input that is missing, damaged, of an unsupported form, or of values without meaning.
+
+use std::path::{Path, PathBuf};
+
+use super::{Case, DATA, MISSING, gray, gray_npy};
+use crate::image::{CHECKED, Image, PLAIN, write_npy, zarr_json};
+
+fn zarr(folder: &Path, codecs: &str) -> PathBuf {
+    let path = folder.join("gray.zarr");
+    gray().write_zarr(&path, &[6, 6, 6], codecs);
+    path
+}
+
+/// A Zarr array that is metadata only.
+fn metadata(folder: &Path, json: &str) -> PathBuf {
+    let path = folder.join("odd.zarr");
+    std::fs::create_dir(&path).expect("a writable folder");
+    std::fs::write(path.join("zarr.json"), json).expect("a writable folder");
+    path
+}
+
+fn damage(path: &Path, how: impl Fn(&mut Vec<u8>)) {
+    let mut bytes = std::fs::read(path).expect("a stored chunk");
+    how(&mut bytes);
+    std::fs::write(path, bytes).expect("a writable folder");
+}
+
+fn halve(bytes: &mut Vec<u8>) {
+    bytes.truncate(bytes.len() / 2);
+}
+
+fn npy(folder: &Path, code: &str, axes: &[usize], size: usize) -> PathBuf {
+    let path = folder.join("odd.npy");
+    write_npy(&path, code, axes, &vec![1; axes.iter().product::<usize>() * size]);
+    path
+}
+
+fn with_nan(folder: &Path, dtype: &str) -> PathBuf {
+    let mut image = Image { dtype: dtype.into(), ..gray() };
+    image.values[700] = f64::NAN;
+    let path = folder.join("nan.npy");
+    image.write_npy(&path);
+    path
+}
+
+fn slices(folder: &Path) -> PathBuf {
+    let path = folder.join("slices");
+    gray().write_slices(&path);
+    path
+}
+
+pub(super) const CASES: &[Case] = &[
+    Case {
+        name: "a path that is not there",
+        input: |f| f.join("nowhere.zarr"),
+        options: &[],
+        says: &["nowhere.zarr"],
+        code: MISSING,
+    },
+    Case {
+        name: "an empty folder",
+        input: |f| {
+            std::fs::create_dir(f.join("empty")).expect("a writable folder");
+            f.join("empty")
+        },
+        options: &[],
+        says: &["empty"],
+        code: DATA,
+    },
+    Case {
+        name: "a file of no known format",
+        input: |f| {
+            std::fs::write(f.join("notes.txt"), "not an image").expect("a writable folder");
+            f.join("notes.txt")
+        },
+        options: &[],
+        says: &["notes.txt"],
+        code: DATA,
+    },
+    Case {
+        name: "a truncated chunk",
+        input: |f| {
+            let path = zarr(f, PLAIN);
+            damage(&path.join("c/1/0/1"), halve);
+            path
+        },
+        options: &[],
+        says: &["gray.zarr", "1/0/1"],
+        code: DATA,
+    },
+    Case {
+        name: "a corrupted chunk",
+        input: |f| {
+            let path = zarr(f, CHECKED);
+            damage(&path.join("c/0/1/2"), |bytes| bytes[33] ^= 4);
+            path
+        },
+        options: &[],
+        says: &["gray.zarr", "0/1/2"],
+        code: DATA,
+    },
+    Case {
+        name: "an unsupported codec",
+        input: |f| {
+            metadata(
+                f,
+                &zarr_json(&[8, 8, 8], &[4, 4, 4], "uint8", "0", &PLAIN.replace(']', r#", {"name": "rot13"}]"#)),
+            )
+        },
+        options: &[],
+        says: &["odd.zarr", "rot13"],
+        code: DATA,
+    },
+    Case {
+        name: "an unsupported type in Zarr",
+        input: |f| metadata(f, &zarr_json(&[8, 8, 8], &[4, 4, 4], "complex64", "[0.0, 0.0]", PLAIN)),
+        options: &[],
+        says: &["odd.zarr", "complex64"],
+        code: DATA,
+    },
+    Case {
+        name: "Zarr metadata that are no JSON",
+        input: |f| metadata(f, "{\"zarr_format\": 3, "),
+        options: &[],
+        says: &["odd.zarr"],
+        code: DATA,
+    },
+    Case {
+        name: "an unsupported type in .npy",
+        input: |f| npy(f, "<c8", &[4, 4, 4], 8),
+        options: &[],
+        says: &["odd.npy", "c8"],
+        code: DATA,
+    },
+    Case {
+        name: "a truncated .npy file",
+        input: |f| {
+            let path = gray_npy(f);
+            damage(&path, halve);
+            path
+        },
+        options: &[],
+        says: &["gray.npy"],
+        code: DATA,
+    },
+    Case {
+        name: "an array of one axis",
+        input: |f| npy(f, "|u1", &[50], 1),
+        options: &[],
+        says: &["odd.npy", "1"],
+        code: DATA,
+    },
+    Case {
+        name: "two long extra axes",
+        input: |f| npy(f, "|u1", &[2, 3, 4, 4, 4], 1),
+        options: &[],
+        says: &["odd.npy"],
+        code: DATA,
+    },
+    Case {
+        name: "six axes",
+        input: |f| npy(f, "|u1", &[2, 2, 3, 4, 4, 4], 1),
+        options: &[],
+        says: &["odd.npy", "6"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN among float32",
+        input: |f| with_nan(f, "float32"),
+        options: &["--threshold", "3"],
+        says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN among float64",
+        input: |f| with_nan(f, "float64"),
+        options: &[],
+        says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN in smoothed values",
+        input: |f| with_nan(f, "float32"),
+        options: &["--sigma", "1", "--threshold", "otsu"],
+        says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN as the fill value of a missing chunk",
+        input: |f| metadata(f, &zarr_json(&[8, 8, 8], &[4, 4, 4], "float32", "\"NaN\"", PLAIN)),
+        options: &["--threshold", "1"],
+        says: &["odd.zarr", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "TIFF slices of different sizes",
+        input: |f| {
+            let path = slices(f);
+            Image { shape: [1, 13, 11], values: vec![1.0; 143], ..gray() }.write_tiff(&path.join("slice_0005.tif"));
+            path
+        },
+        options: &[],
+        says: &["slice_0005.tif", "11", "14"],
+        code: DATA,
+    },
+    Case {
+        name: "a truncated TIFF slice",
+        input: |f| {
+            let path = slices(f);
+            damage(&path.join("slice_0003.tif"), halve);
+            path
+        },
+        options: &[],
+        says: &["slice_0003.tif"],
+        code: DATA,
+    },
+];
