@@ -4,22 +4,31 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use timely::dataflow::operators::Probe;
+use differential_dataflow::AsCollection;
+use std::sync::Arc;
+use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Exchange, Inspect, Probe};
 use timely::worker::Worker;
 
-use anabranch::error::{Error, Result};
+use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::binarise::Binarise;
+use anabranch::kernel::branch::Branch;
 use anabranch::kernel::method::Method;
+use anabranch::kernel::skeleton::Skeleton;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::binarise::BinariseChunks;
+use anabranch::operators::branches::ExtractBranches;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::overlap::OverlapChunks;
 use anabranch::operators::read::ReadChunks;
 use anabranch::operators::sample::SampleChunks;
+use anabranch::operators::shared::Shared;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts};
 use anabranch::operators::window::Window;
+use anabranch::operators::write::WriteSkeletons;
+use anabranch::space::Voxel;
 
 use crate::arguments;
 use crate::plan::Plan;
@@ -29,16 +38,19 @@ pub fn ranks(grid: &Grid) -> HashMap<ChunkId, u64> {
     grid.chunks().zip(0..).collect()
 }
 
-/// What one worker found.
-#[derive(Debug)]
+/// What one worker found. Branches and skeletons of all workers are at the first one.
+#[derive(Debug, Default)]
 pub struct Report {
-    /// The threshold that was used.
-    pub threshold: Threshold,
     /// Foreground voxels of the worker's chunks.
     pub foreground: u64,
     pub thinning: ThinningCounts,
-    pub skeleton: u64,
+    pub branches: Vec<Shared<Vec<Branch>>>,
+    pub isolated: Vec<Shared<Vec<Voxel>>>,
+    pub skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
 }
+
+/// Where the parts of the skeleton array go: a chunk of its grid and the skeleton voxels there.
+pub type Store = Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>;
 
 /// Runs the dataflow on one worker.
 pub fn analyse(
@@ -46,6 +58,7 @@ pub fn analyse(
     plan: &Plan,
     threshold: Threshold,
     window: Window,
+    (array, store): (Grid, Store),
     failure: &Failure,
 ) -> Result<Report> {
     let description = plan.source.description().clone();
@@ -63,10 +76,11 @@ pub fn analyse(
         arguments::Method::Lee => Method::Lee,
     };
     let ranks = ranks(&grid);
-    let report =
-        Rc::new(RefCell::new(Report { threshold, foreground: 0, thinning: ThinningCounts::default(), skeleton: 0 }));
-    let (counted, thinned, sampled) = (Rc::clone(&report), Rc::clone(&report), Rc::clone(&report));
-    let probe = worker.dataflow::<u64, _, _>(|scope| {
+    let report = Rc::new(RefCell::new(Report::default()));
+    let to_report = || Rc::clone(&report);
+    let mut probe = Handle::new();
+    worker.dataflow::<u64, _, _>(|scope| {
+        let counted = to_report();
         let binaries = scope
             .read_chunks(plan.source.clone(), grid, window.clone(), failure.clone())
             .overlap(grid, depth, description.dtype, description.fill)
@@ -75,15 +89,35 @@ pub fn analyse(
                 window.complete(ranks[&padded.chunk]);
             });
         let foreground = binaries.clone().map(|(id, binary)| (id, binary.foreground));
-        let masks = binaries.map(|(id, binary)| (id, binary.mask));
-        let skeletons = masks.thin(grid, method, move |counts| thinned.borrow_mut().thinning = *counts).sample(
-            foreground,
-            plan.source.clone(),
-            failure.clone(),
-        );
-        skeletons.map(move |(_, skeleton)| sampled.borrow_mut().skeleton += skeleton.voxels.len() as u64).probe().0
+        let thinned = to_report();
+        let skeletons = binaries
+            .map(|(id, binary)| (id, binary.mask))
+            .thin(grid, method, move |counts| thinned.borrow_mut().thinning = *counts)
+            .sample(foreground, plan.source.clone(), failure.clone());
+        skeletons
+            .clone()
+            .write_skeletons(array, move |id, voxels| store(id, voxels), failure.clone())
+            .probe_with(&mut probe);
+        let graph =
+            skeletons.clone().map(|skeleton| (skeleton, 0, 1)).as_collection().extract_branches(grid, plan.spacing);
+        let (parts, isolated, gathered) = (to_report(), to_report(), to_report());
+        graph
+            .parts
+            .inner
+            .exchange(|_| 0)
+            .inspect(move |((_, branches), _, _)| parts.borrow_mut().branches.push(branches.clone()))
+            .probe_with(&mut probe);
+        graph
+            .isolated
+            .inner
+            .exchange(|_| 0)
+            .inspect(move |((_, voxels), _, _)| isolated.borrow_mut().isolated.push(voxels.clone()))
+            .probe_with(&mut probe);
+        skeletons
+            .exchange(|_| 0)
+            .inspect(move |skeleton| gathered.borrow_mut().skeletons.push(skeleton.clone()))
+            .probe_with(&mut probe);
     });
     worker.step_or_park_while(None, || !probe.done());
-    drop(probe);
-    Rc::try_unwrap(report).map(RefCell::into_inner).map_err(|_| Error::internal("a finished dataflow still reports"))
+    Ok(report.take())
 }

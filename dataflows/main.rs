@@ -4,6 +4,7 @@ mod arguments;
 mod plan;
 mod threshold;
 mod analysis;
+mod outputs;
 mod run;
 
 use std::process::ExitCode;

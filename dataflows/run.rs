@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anabranch::error::{Error, Result};
+use anabranch::grid::Grid;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::window::Window;
 
-use crate::analysis::{Report, analyse};
+use crate::analysis::{Report, Store, analyse};
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
 use crate::threshold::threshold;
@@ -16,13 +17,16 @@ use crate::threshold::threshold;
 pub fn run(options: &RunOptions) -> Result<()> {
     let started = Instant::now();
     let plan = Arc::new(Plan::new(options)?);
-    let reports = execute(&plan)?;
-    eprintln!("{:?} {:?}", started.elapsed(), reports);
+    let array = crate::outputs::skeleton_array(&plan, &options.out)?;
+    let reports = execute(&plan, array)?;
+    eprintln!("{:?} {:?}", started.elapsed(), reports.iter().map(|r| (r.foreground, r.thinning)).collect::<Vec<_>>());
+    crate::outputs::write(&plan, &options.out, &reports)?;
+    eprintln!("{:?}", started.elapsed());
     Ok(())
 }
 
 /// What every worker found.
-fn execute(plan: &Arc<Plan>) -> Result<Vec<Report>> {
+fn execute(plan: &Arc<Plan>, array: (Grid, Store)) -> Result<Vec<Report>> {
     let failure = Failure::default();
     let window = || Window::new(plan.window);
     let (passes, window) = ([window(), window()], window());
@@ -30,7 +34,7 @@ fn execute(plan: &Arc<Plan>) -> Result<Vec<Report>> {
     let config = timely::Config::process(plan.workers);
     let guards = timely::execute(config, move |worker| {
         let threshold = threshold(worker, &plan, &passes, &shared)?;
-        analyse(worker, &plan, threshold, window.clone(), &shared)
+        analyse(worker, &plan, threshold, window.clone(), array.clone(), &shared)
     })
     .map_err(|reason| Error::internal("the workers could not be started").because(reason))?;
     let joined = guards.join();

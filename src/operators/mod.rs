@@ -12,3 +12,11 @@ pub mod binarise;
 pub mod thin;
 pub mod sample;
 pub mod write;
+pub mod shared;
+pub mod link;
+pub mod span;
+pub mod walk;
+pub mod stitch;
+pub mod branches;
+#[cfg(test)]
+mod tests;

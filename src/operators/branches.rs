@@ -1,0 +1,139 @@
+//! The branch network of a volume, maintained while the skeletons of its chunks come and go.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use differential_dataflow::lattice::Lattice;
+use differential_dataflow::{AsCollection, VecCollection};
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::order::TotalOrder;
+use timely::progress::Timestamp;
+
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::branch::Branch;
+use crate::kernel::octree::Octree;
+use crate::kernel::skeleton::Skeleton;
+use crate::kernel::step::Lengths;
+use crate::operators::link::{Link, LinkSkeletons};
+use crate::operators::shared::Shared;
+use crate::operators::span::SpanForests;
+use crate::operators::stitch::{Place, StitchFragments};
+use crate::operators::walk::{WalkGraphs, Walked};
+use crate::space::{Spacing, Voxel};
+
+/// The branch network of a volume.
+#[derive(Clone)]
+pub struct Graph<'scope, T: Timestamp> {
+    /// Branches by the smallest part of the volume that holds each, as lists in order. All lists together are the
+    /// branches, each once.
+    pub parts: VecCollection<'scope, T, (Place, Shared<Vec<Branch>>)>,
+    /// Voxels without neighbours, by chunk, as lists in raster order.
+    pub isolated: VecCollection<'scope, T, (ChunkId, Shared<Vec<Voxel>>)>,
+}
+
+impl<T: Timestamp> std::fmt::Debug for Graph<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Graph").finish_non_exhaustive()
+    }
+}
+
+/// The branch network of skeletons.
+pub trait ExtractBranches<'scope, T: Timestamp> {
+    /// The branches and isolated voxels of a skeleton that is given by the own skeleton voxels of each chunk of a grid;
+    /// chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
+    /// for how many levels there are: chunks may lie outside them.
+    ///
+    /// Morally this is [`crate::kernel::graph::Graph`], maintained: a change of a chunk recomputes that chunk, the halos
+    /// of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results change.
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T>;
+}
+
+impl<'scope, T: Timestamp + Lattice + Ord> ExtractBranches<'scope, T>
+    for VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>
+{
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T> {
+        let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
+        let linked = self.link(octree, lengths);
+        let forests = linked.clone().flat_map(|(id, link)| match link {
+            Link::Forest(forest) => Some((id, forest)),
+            Link::Graph(_) => None,
+        });
+        let graphs = linked.flat_map(|(id, link)| match link {
+            Link::Graph(graph) => Some((id, graph)),
+            Link::Forest(_) => None,
+        });
+        let dropped = forests.span(octree, lengths);
+        let walked = graphs.walk(dropped, octree, lengths);
+        let inside = walked.clone().flat_map(|(id, walked)| match walked {
+            Walked::Branches(branches) => Some(((0, id), branches)),
+            _ => None,
+        });
+        let isolated = walked.clone().flat_map(|(id, walked)| match walked {
+            Walked::Isolated(voxels) => Some((id, voxels)),
+            _ => None,
+        });
+        let fragments = walked.flat_map(|(id, walked)| match walked {
+            Walked::Fragments(level, fragments) => Some((id, (level, fragments))),
+            _ => None,
+        });
+        Graph { parts: inside.concat(fragments.stitch(octree, lengths)), isolated }
+    }
+}
+
+impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
+    /// The branches one by one. Of a part that changed only the branches that changed come out.
+    ///
+    /// Holds changes of parts until their time is complete, and nothing after that.
+    pub fn branches(&self) -> VecCollection<'scope, T, Branch> {
+        self.parts
+            .clone()
+            .inner
+            .unary_frontier(Pipeline, "Differ", |_, _| {
+                let mut waiting = BTreeMap::new();
+                move |(input, frontier), output| {
+                    input.for_each_stamp(|capability, messages| {
+                        let Some(capability) = capability.retain_least(output.output_index()) else { return };
+                        for ((place, branches), time, diff) in messages.flat_map(|message| message.drain(..)) {
+                            let capability = capability.delayed(&time);
+                            let (_, parts) = waiting.entry(time).or_insert_with(|| {
+                                (capability, BTreeMap::<Place, Vec<(Shared<Vec<Branch>>, isize)>>::new())
+                            });
+                            parts.entry(place).or_default().push((branches, diff));
+                        }
+                    });
+                    while let Some(entry) = waiting.first_entry() {
+                        if frontier.less_equal(entry.key()) {
+                            break;
+                        }
+                        let (time, (capability, parts)) = entry.remove_entry();
+                        let mut session = output.session(&capability);
+                        for lists in parts.into_values() {
+                            let changes = differences(&lists).into_iter();
+                            session.give_iterator(changes.map(|(branch, diff)| (branch, time.clone(), diff)));
+                        }
+                    }
+                }
+            })
+            .as_collection()
+    }
+}
+
+/// The branches of sorted lists with differences, those left out whose differences cancel.
+fn differences(lists: &[(Shared<Vec<Branch>>, isize)]) -> Vec<(Branch, isize)> {
+    if let [(list, diff)] = lists {
+        return list.iter().map(|branch| (branch.clone(), *diff)).collect();
+    }
+    let mut all: Vec<(&Branch, isize)> =
+        lists.iter().flat_map(|(list, diff)| list.iter().map(|branch| (branch, *diff))).collect();
+    // A stable sort merges lists that are sorted already.
+    all.sort();
+    let mut changes = Vec::new();
+    for same in all.chunk_by(|a, b| a.0 == b.0) {
+        let diff: isize = same.iter().map(|(_, diff)| diff).sum();
+        if diff != 0 {
+            changes.push((same[0].0.clone(), diff));
+        }
+    }
+    changes
+}

@@ -1,0 +1,141 @@
+//! The maintained branch network compared with one from scratch, epoch by epoch.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use differential_dataflow::input::InputSession;
+use proptest::prelude::*;
+use timely::dataflow::operators::probe::Handle;
+
+use super::branches::ExtractBranches;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::branch::Branch;
+use crate::kernel::graph::Graph;
+use crate::kernel::graph::tests::{cut, voxels};
+use crate::kernel::skeleton::Skeleton;
+use crate::space::{Region, Spacing, Voxel};
+
+type Chunks = BTreeMap<ChunkId, Skeleton>;
+type Changes<D> = Vec<(D, u64, isize)>;
+
+/// Runs a history of whole contents, one an epoch, with a number of workers; chunks enter at different workers. Gives
+/// all changes of branches and of isolated voxels.
+fn run(history: &[Chunks], grid: Grid, spacing: Spacing, workers: usize) -> (Changes<Branch>, Changes<Voxel>) {
+    let history: Arc<[Chunks]> = history.into();
+    let found: Arc<Mutex<(Changes<Branch>, Changes<Voxel>)>> = Arc::default();
+    let result = Arc::clone(&found);
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+        let mut input: InputSession<u64, (ChunkId, Arc<Skeleton>), isize> = InputSession::new();
+        let (branch_changes, voxel_changes) = (Arc::clone(&found), Arc::clone(&found));
+        let mut probe = Handle::new();
+        worker.dataflow(|scope| {
+            let graph = input.to_collection(scope).extract_branches(grid, spacing);
+            graph
+                .branches()
+                .inspect(move |change| branch_changes.lock().unwrap().0.push(change.clone()))
+                .probe_with(&mut probe);
+            graph
+                .isolated
+                .flat_map(|(_, voxels)| voxels.to_vec())
+                .inspect(move |change| voxel_changes.lock().unwrap().1.push(*change))
+                .probe_with(&mut probe);
+        });
+        let mut before = &Chunks::new();
+        let (index, peers) = (worker.index(), worker.peers());
+        let own = |id: &ChunkId| grid.owner(*id, peers) == index;
+        for (chunks, epoch) in history.iter().zip(1..) {
+            for (&id, skeleton) in before.iter().filter(|(id, s)| own(id) && chunks.get(id) != Some(s)) {
+                input.remove((id, Arc::new(skeleton.clone())));
+            }
+            for (&id, skeleton) in chunks.iter().filter(|(id, s)| own(id) && before.get(id) != Some(s)) {
+                input.insert((id, Arc::new(skeleton.clone())));
+            }
+            before = chunks;
+            input.advance_to(epoch);
+            input.flush();
+            worker.step_while(|| probe.less_than(&epoch));
+        }
+    });
+    for guard in guards.unwrap().join() {
+        guard.unwrap();
+    }
+    Arc::into_inner(result).unwrap().into_inner().unwrap()
+}
+
+/// Adds up the changes before an epoch, in order.
+fn content<D: Ord + Clone>(changes: &Changes<D>, before: u64) -> Vec<D> {
+    let mut counts: BTreeMap<&D, isize> = BTreeMap::new();
+    for (record, _, diff) in changes.iter().filter(|(_, epoch, _)| *epoch < before) {
+        *counts.entry(record).or_default() += diff;
+    }
+    assert!(counts.values().all(|count| (0..=1).contains(count)));
+    counts.into_iter().filter(|(_, count)| *count == 1).map(|(record, _)| record.clone()).collect()
+}
+
+const BOUNDS: Region = Region { min: [-3, -2, -5], max: [2, 5, 3] };
+
+/// Contents that follow each other by edits: each epoch draws some chunks anew from another set of voxels.
+fn histories() -> impl Strategy<Value = (Grid, Vec<Chunks>)> {
+    let contents = prop::collection::vec((voxels([5, 7, 8], BOUNDS.min), prop::collection::vec(any::<u8>(), 8)), 1..5);
+    (contents, prop::array::uniform3(1usize..6), any::<bool>()).prop_map(|(contents, chunk, floats)| {
+        let grid = Grid::new(BOUNDS, chunk);
+        let mut now = Chunks::new();
+        let mut history = Vec::new();
+        for (voxels, draws) in contents {
+            let mut new = cut(&voxels, &grid, floats);
+            for (number, id) in grid.chunks().enumerate() {
+                if history.is_empty() || draws[number % draws.len()] < 60 {
+                    match new.remove(&id) {
+                        Some(skeleton) => drop(now.insert(id, skeleton)),
+                        None => drop(now.remove(&id)),
+                    }
+                }
+            }
+            history.push(now.clone());
+        }
+        (grid, history)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn after_every_edit_the_network_is_that_of_the_content((grid, history) in histories(), workers in 1usize..3) {
+        let spacing = Spacing([1.0, 0.5, 1.0]);
+        let (branches, isolated) = run(&history, grid, spacing, workers);
+        for (chunks, epoch) in history.iter().zip(1..) {
+            let expected = Graph::new(chunks, grid, spacing);
+            prop_assert_eq!(content(&branches, epoch), expected.branches);
+            prop_assert_eq!(content(&isolated, epoch), expected.isolated);
+        }
+        // No branch comes and goes in the same epoch.
+        let mut named: Vec<_> = branches.iter().map(|(branch, epoch, _)| (epoch, branch)).collect();
+        named.sort();
+        let all = named.len();
+        named.dedup();
+        prop_assert_eq!(named.len(), all);
+    }
+}
+
+#[test]
+fn an_edit_far_away_leaves_branches_alone() {
+    let grid = Grid::new(Region::of_shape([1, 8, 64]), [1, 8, 8]);
+    let line = |y, from: i64, to: i64| (from..to).map(move |x| (Voxel::new([0, y, x]), 1));
+    let mut before: Vec<_> = line(1, 0, 30).chain(line(5, 0, 7)).chain(line(5, 33, 60)).collect();
+    before.sort_unstable();
+    let after: Vec<_> = before.iter().copied().filter(|(v, _)| *v != Voxel::new([0, 5, 50])).collect();
+    let history = [cut(&before, &grid, false), cut(&after, &grid, false)];
+    let (branches, _) = run(&history, grid, Spacing::default(), 2);
+    let ends = |epoch, sign| -> Vec<_> {
+        let mut ends: Vec<_> = branches
+            .iter()
+            .filter(|(_, at, diff)| (*at, *diff) == (epoch, sign))
+            .map(|(b, ..)| [b.start().position()[2], b.end().position()[2]])
+            .collect();
+        ends.sort_unstable();
+        ends
+    };
+    assert_eq!(ends(0, 1), [[0, 6], [0, 29], [33, 59]]);
+    assert_eq!(ends(1, -1), [[33, 59]]);
+    assert_eq!(ends(1, 1), [[33, 49], [51, 59]]);
+}
