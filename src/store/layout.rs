@@ -38,18 +38,20 @@ pub(crate) struct ReadPlan {
     pub(crate) cache: usize,
 }
 
-/// The plan for an image stored in blocks. `given` is the caller's own limit of bytes held.
+/// The plan for an image stored in blocks: `follow` is the shape that chunks should be made of, `block` what has to be
+/// decoded at once. `given` is the caller's own limit of bytes held.
 ///
 /// The cache holds the blocks that two chunks meet: workers may have reached different rows of chunks.
 pub(crate) fn read_plan(
     shape: [usize; 3],
+    follow: [usize; 3],
     block: [usize; 3],
     dimensions: usize,
     value_size: usize,
     given: Option<usize>,
 ) -> ReadPlan {
     let most = given.unwrap_or(*CACHE.end());
-    let chunk = flattened(read_shape(shape, block, dimensions), shape, block, value_size, most / 2);
+    let chunk = flattened(read_shape(shape, follow, dimensions), shape, block, value_size, most / 2);
     let cache = given.unwrap_or_else(|| (2 * bytes_met(chunk, block, value_size)).clamp(*CACHE.start(), *CACHE.end()));
     ReadPlan { chunk, cache }
 }

@@ -4,6 +4,8 @@ pub mod memory;
 pub mod npy;
 #[cfg(feature = "zarr")]
 pub mod zarr;
+#[cfg(feature = "tiff")]
+pub mod tiff;
 mod open;
 mod axes;
 mod cache;

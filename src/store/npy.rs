@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
-use crate::store::file::{self, read_at};
+use crate::store::file::{self, read_at, read_box};
 use crate::store::layout::read_shape;
 use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_nan, require_inside, unsupported_dtype};
 use crate::store::{Description, Source};
@@ -19,9 +19,6 @@ use crate::with_voxels;
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// A header longer than this is no header of an image.
 const LONGEST_HEADER: u32 = 1 << 20;
-/// Rows with gaps of up to this many times their length are read in one go, gaps included.
-const GAPS: usize = 3;
-
 /// A `.npy` file of a 2-D or 3-D array. Holds an open file and no values.
 #[derive(Debug)]
 pub struct NpySource {
@@ -120,42 +117,6 @@ fn reversed(voxels: &Voxels) -> Voxels {
         T::wrap(array.view().permuted_axes([2, 1, 0]).as_standard_layout().into_owned())
     }
     with_voxels!(voxels, array => turn(array))
-}
-
-/// The bytes of a box of an array in C order that begins at an offset of the file.
-pub(crate) fn read_box(
-    file: &File,
-    data: u64,
-    size: usize,
-    shape: [usize; 3],
-    [z, y, x]: [Range<usize>; 3],
-) -> std::io::Result<Vec<u8>> {
-    let [_, ny, nx] = shape;
-    let at = |p: [usize; 3]| data + (((p[0] * ny + p[1]) * nx + p[2]) * size) as u64;
-    let (row, stride) = (x.len() * size, nx * size);
-    let mut bytes = vec![0; z.len() * y.len() * row];
-    if row == stride && y.len() == ny {
-        read_at(file, at([z.start, 0, 0]), &mut bytes)?;
-        return Ok(bytes);
-    }
-    let span = if y.is_empty() { 0 } else { (y.len() - 1) * stride + row };
-    let together = stride <= (1 + GAPS) * row;
-    let mut buffer = vec![0; if together && row < stride { span } else { 0 }];
-    for (plane, out) in z.zip(bytes.chunks_exact_mut(y.len() * row)) {
-        if row == stride {
-            read_at(file, at([plane, y.start, 0]), out)?;
-        } else if together {
-            read_at(file, at([plane, y.start, x.start]), &mut buffer)?;
-            for (i, target) in out.chunks_exact_mut(row).enumerate() {
-                target.copy_from_slice(&buffer[i * stride..i * stride + row]);
-            }
-        } else {
-            for (line, target) in y.clone().zip(out.chunks_exact_mut(row)) {
-                read_at(file, at([plane, line, x.start]), target)?;
-            }
-        }
-    }
-    Ok(bytes)
 }
 
 /// The header of a file, and where its values begin.

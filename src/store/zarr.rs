@@ -86,7 +86,7 @@ impl ZarrSource {
         };
         let blocks = Blocks::open(folder, dtype, selection)?;
         let (shape, block) = (blocks.image_shape(), blocks.shape());
-        let plan = read_plan(shape, block, dimensions, dtype.size(), options.cache);
+        let plan = read_plan(shape, block, block, dimensions, dtype.size(), options.cache);
         let description = Description {
             name: name.display().to_string(),
             shape,
