@@ -6,6 +6,7 @@ pub mod npy;
 pub mod zarr;
 #[cfg(feature = "tiff")]
 pub mod tiff;
+pub mod output;
 mod open;
 mod axes;
 mod cache;

@@ -81,7 +81,7 @@ fn read_pages(path: &Path) -> Result<(Vec<Page>, FileTags)> {
     let tags = file_tags(&mut decoder);
     let mut pages = Vec::new();
     loop {
-        let number = (pages.len() > 0 || decoder.more_images()).then_some(pages.len());
+        let number = (!pages.is_empty() || decoder.more_images()).then_some(pages.len());
         pages.push(read_page(&mut decoder, &shared, number)?);
         if !decoder.more_images() {
             return Ok((pages, tags));
