@@ -8,10 +8,14 @@ pub mod zarr;
 pub mod tiff;
 pub mod output;
 mod open;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 mod axes;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 mod cache;
 mod file;
 mod layout;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+mod plan;
 mod values;
 #[cfg(test)]
 mod fixtures;

@@ -45,10 +45,7 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
-        Some("npy") => {
-            refuse_selection(options).map_err(|error| error.at(path))?;
-            Ok(Box::new(NpySource::open(path)?))
-        }
+        Some("npy") => Ok(Box::new(NpySource::open(path, options)?)),
         #[cfg(feature = "tiff")]
         Some("tif" | "tiff") => Ok(Box::new(super::tiff::TiffSource::open(path, options)?)),
         _ => Err(unknown_form().at(path)),

@@ -23,8 +23,8 @@ use crate::space::{Region, Spacing};
 use crate::store::axes::{Axis, Role, select};
 use crate::store::cache::BlockCache;
 use crate::store::file::{self, read_box};
-use crate::store::layout::read_plan;
 use crate::store::open::{given_spacing, in_three_axes};
+use crate::store::plan::read_plan;
 use crate::store::values::{first_nan, from_bytes, nan_at, paste, require_inside};
 use crate::store::{Description, OpenOptions, Source};
 
