@@ -102,6 +102,11 @@ impl Error {
         self
     }
 
+    /// Whether it is at a file or folder already.
+    pub fn is_placed(&self) -> bool {
+        self.0.path.is_some()
+    }
+
     /// What kind of error this is.
     pub fn kind(&self) -> Kind {
         self.0.kind

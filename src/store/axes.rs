@@ -27,6 +27,7 @@ pub(crate) struct Selection {
     pub(crate) fixed: Vec<u64>,
 }
 
+#[cfg(feature = "zarr")]
 /// What an axis of a name stands for.
 pub(crate) fn role_of(name: &str) -> Role {
     match name.to_ascii_lowercase().as_str() {
@@ -36,6 +37,7 @@ pub(crate) fn role_of(name: &str) -> Role {
     }
 }
 
+#[cfg(feature = "zarr")]
 /// The axes of an array, by its names where it has some, else by their place: t, c, z, y, x.
 ///
 /// # Errors
@@ -108,7 +110,7 @@ pub(crate) fn select(axes: &[Axis], options: &OpenOptions) -> Result<Selection> 
     Ok(Selection { kept, fixed })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "zarr"))]
 mod tests {
     use super::*;
     use crate::error::Kind;

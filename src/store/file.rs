@@ -2,9 +2,13 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
+
+/// Rows with gaps of up to this many times their length are read in one go, gaps included.
+const GAPS: usize = 3;
 
 /// Fills a buffer from the bytes at an offset, without moving a position that other threads share.
 #[cfg(unix)]
@@ -27,6 +31,42 @@ pub(crate) fn read_at(file: &File, mut offset: u64, mut buffer: &mut [u8]) -> io
         }
     }
     Ok(())
+}
+
+/// The bytes of a box of an array in C order that begins at an offset of the file.
+pub(crate) fn read_box(
+    file: &File,
+    data: u64,
+    size: usize,
+    shape: [usize; 3],
+    [z, y, x]: [Range<usize>; 3],
+) -> io::Result<Vec<u8>> {
+    let [_, ny, nx] = shape;
+    let at = |p: [usize; 3]| data + (((p[0] * ny + p[1]) * nx + p[2]) * size) as u64;
+    let (row, stride) = (x.len() * size, nx * size);
+    let mut bytes = vec![0; z.len() * y.len() * row];
+    if row == stride && y.len() == ny {
+        read_at(file, at([z.start, 0, 0]), &mut bytes)?;
+        return Ok(bytes);
+    }
+    let span = if y.is_empty() { 0 } else { (y.len() - 1) * stride + row };
+    let together = stride <= (1 + GAPS) * row;
+    let mut buffer = vec![0; if together && row < stride { span } else { 0 }];
+    for (plane, out) in z.zip(bytes.chunks_exact_mut(y.len() * row)) {
+        if row == stride {
+            read_at(file, at([plane, y.start, 0]), out)?;
+        } else if together {
+            read_at(file, at([plane, y.start, x.start]), &mut buffer)?;
+            for (i, target) in out.chunks_exact_mut(row).enumerate() {
+                target.copy_from_slice(&buffer[i * stride..i * stride + row]);
+            }
+        } else {
+            for (line, target) in y.clone().zip(out.chunks_exact_mut(row)) {
+                read_at(file, at([plane, line, x.start]), target)?;
+            }
+        }
+    }
+    Ok(bytes)
 }
 
 /// An open file and its length.

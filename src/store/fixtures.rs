@@ -56,6 +56,7 @@ pub(crate) fn assert_holds(source: &dyn Source, values: &Voxels) {
     }
 }
 
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 /// A copy of a fixture in a temporary folder, to be damaged.
 pub(crate) fn copy(name: &str, into: &Path) -> PathBuf {
     fn copy_tree(from: &Path, to: &Path) {

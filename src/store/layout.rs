@@ -3,7 +3,7 @@
 /// Voxels along an axis up to which small stored chunks are put together.
 const SMALL: usize = 64;
 /// Voxels along an axis beyond which stored chunks are divided.
-const LARGE: usize = 256;
+pub(crate) const LARGE: usize = 256;
 /// The same for 2-D images.
 const SMALL_2D: usize = 1024;
 const LARGE_2D: usize = 2048;
@@ -28,60 +28,6 @@ pub(crate) fn read_shape(shape: [usize; 3], block: [usize; 3], dimensions: usize
     })
 }
 
-/// Bytes of decoded blocks that are held unless the caller says otherwise: the least, and the most.
-const CACHE: std::ops::RangeInclusive<usize> = 64 << 20..=256 << 20;
-
-/// How an image is read: in chunks of which shape, with how many bytes of decoded blocks held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ReadPlan {
-    pub(crate) chunk: [usize; 3],
-    pub(crate) cache: usize,
-}
-
-/// The plan for an image stored in blocks. `given` is the caller's own limit of bytes held.
-///
-/// The cache holds the blocks that two chunks meet: workers may have reached different rows of chunks.
-pub(crate) fn read_plan(
-    shape: [usize; 3],
-    block: [usize; 3],
-    dimensions: usize,
-    value_size: usize,
-    given: Option<usize>,
-) -> ReadPlan {
-    let most = given.unwrap_or(*CACHE.end());
-    let chunk = flattened(read_shape(shape, block, dimensions), shape, block, value_size, most / 2);
-    let cache = given.unwrap_or_else(|| (2 * bytes_met(chunk, block, value_size)).clamp(*CACHE.start(), *CACHE.end()));
-    ReadPlan { chunk, cache }
-}
-
-/// Bytes of the blocks that one chunk meets.
-fn bytes_met(chunk: [usize; 3], block: [usize; 3], value_size: usize) -> usize {
-    let blocks = (0..3).map(|a| chunk[a].div_ceil(block[a].max(1)));
-    blocks.product::<usize>().saturating_mul(block.iter().product::<usize>()).saturating_mul(value_size)
-}
-
-/// The same shape, flatter: halved along z (and doubled along the shorter of y and x while that is small) until the
-/// blocks that one chunk meets take at most `budget` bytes, or the chunk is as thin as a block.
-///
-/// Blocks that are wide and thin (pages, strips) are met by a whole row of chunks one after the other; they are decoded
-/// once only where those of one chunk fit in the cache.
-fn flattened(
-    mut chunk: [usize; 3],
-    shape: [usize; 3],
-    block: [usize; 3],
-    value_size: usize,
-    budget: usize,
-) -> [usize; 3] {
-    while bytes_met(chunk, block, value_size) > budget && chunk[0] > block[0].max(1) {
-        chunk[0] = chunk[0].div_ceil(2).next_multiple_of(block[0].max(1)).min(chunk[0] - 1);
-        let short = if chunk[1] <= chunk[2] { 1 } else { 2 };
-        if chunk[short] < LARGE {
-            chunk[short] = (2 * chunk[short]).min(shape[short].max(1));
-        }
-    }
-    chunk
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,15 +41,5 @@ mod tests {
         assert_eq!(read_shape([10, 100, 1000], [1; 3], 3), [10, 64, 64]);
         assert_eq!(read_shape([1, 5000, 300], [1, 256, 256], 2), [1, 1024, 300]);
         assert_eq!(read_shape([1, 5000, 5000], [1, 5000, 5000], 2), [1, 1250, 1250]);
-    }
-
-    #[test]
-    fn chunks_over_large_pages_get_flat() {
-        let (shape, page) = ([2000, 2048, 2048], [1, 2048, 2048]);
-        let flat = flattened([64; 3], shape, page, 2, 128 << 20);
-        assert_eq!(flat, [16, 128, 128]);
-        let kept = flattened([64; 3], [2000, 64, 2048], [1, 8, 2048], 2, 128 << 20);
-        assert_eq!(kept, [64; 3]);
-        assert_eq!(flattened([64; 3], [64, 50_000, 50_000], [1, 50_000, 50_000], 4, 1 << 20)[0], 1);
     }
 }

@@ -4,11 +4,18 @@ pub mod memory;
 pub mod npy;
 #[cfg(feature = "zarr")]
 pub mod zarr;
+#[cfg(feature = "tiff")]
+pub mod tiff;
+pub mod output;
 mod open;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 mod axes;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 mod cache;
 mod file;
 mod layout;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+mod plan;
 mod values;
 #[cfg(test)]
 mod fixtures;

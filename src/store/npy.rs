@@ -10,18 +10,16 @@ use std::path::{Path, PathBuf};
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
-use crate::store::file::{self, read_at};
+use crate::store::file::{self, read_at, read_box};
 use crate::store::layout::read_shape;
+use crate::store::open::{given_spacing, refuse_selection};
 use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_nan, require_inside, unsupported_dtype};
-use crate::store::{Description, Source};
+use crate::store::{Description, OpenOptions, Source};
 use crate::with_voxels;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// A header longer than this is no header of an image.
 const LONGEST_HEADER: u32 = 1 << 20;
-/// Rows with gaps of up to this many times their length are read in one go, gaps included.
-const GAPS: usize = 3;
-
 /// A `.npy` file of a 2-D or 3-D array. Holds an open file and no values.
 #[derive(Debug)]
 pub struct NpySource {
@@ -47,13 +45,14 @@ impl NpySource {
     ///
     /// # Errors
     /// `Missing` where there is no file; `Data` where it is no such file, is cut off, has a type that images may not
-    /// have, or has other than two or three axes.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+    /// have, or has other than two or three axes; `Usage` where the options do not fit it.
+    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        Self::open_file(path).map_err(|error| error.at(path))
+        Self::open_file(path, options).map_err(|error| error.at(path))
     }
 
-    fn open_file(path: &Path) -> Result<Self> {
+    fn open_file(path: &Path, options: &OpenOptions) -> Result<Self> {
+        refuse_selection(options)?;
         let (file, length) = file::open(path)?;
         let (header, data) = read_header(&file)?;
         let (dtype, endian) = parse_dtype(&header.descr).ok_or_else(|| unsupported_dtype(&header.descr))?;
@@ -73,12 +72,13 @@ impl NpySource {
             return Err(Error::data(message + "; copy it again from where it came"));
         }
         let dimensions = header.shape.len();
+        let spacing = options.spacing.as_deref().map_or(Ok(Spacing::default()), |s| given_spacing(s, dimensions))?;
         let description = Description {
             name: path.display().to_string(),
             shape,
             dimensions,
             dtype,
-            spacing: Spacing::default(),
+            spacing,
             unit: None,
             chunk: read_shape(shape, [1; 3], dimensions),
             fill: 0.0,
@@ -120,42 +120,6 @@ fn reversed(voxels: &Voxels) -> Voxels {
         T::wrap(array.view().permuted_axes([2, 1, 0]).as_standard_layout().into_owned())
     }
     with_voxels!(voxels, array => turn(array))
-}
-
-/// The bytes of a box of an array in C order that begins at an offset of the file.
-pub(crate) fn read_box(
-    file: &File,
-    data: u64,
-    size: usize,
-    shape: [usize; 3],
-    [z, y, x]: [Range<usize>; 3],
-) -> std::io::Result<Vec<u8>> {
-    let [_, ny, nx] = shape;
-    let at = |p: [usize; 3]| data + (((p[0] * ny + p[1]) * nx + p[2]) * size) as u64;
-    let (row, stride) = (x.len() * size, nx * size);
-    let mut bytes = vec![0; z.len() * y.len() * row];
-    if row == stride && y.len() == ny {
-        read_at(file, at([z.start, 0, 0]), &mut bytes)?;
-        return Ok(bytes);
-    }
-    let span = if y.is_empty() { 0 } else { (y.len() - 1) * stride + row };
-    let together = stride <= (1 + GAPS) * row;
-    let mut buffer = vec![0; if together && row < stride { span } else { 0 }];
-    for (plane, out) in z.zip(bytes.chunks_exact_mut(y.len() * row)) {
-        if row == stride {
-            read_at(file, at([plane, y.start, 0]), out)?;
-        } else if together {
-            read_at(file, at([plane, y.start, x.start]), &mut buffer)?;
-            for (i, target) in out.chunks_exact_mut(row).enumerate() {
-                target.copy_from_slice(&buffer[i * stride..i * stride + row]);
-            }
-        } else {
-            for (line, target) in y.clone().zip(out.chunks_exact_mut(row)) {
-                read_at(file, at([plane, line, x.start]), target)?;
-            }
-        }
-    }
-    Ok(bytes)
 }
 
 /// The header of a file, and where its values begin.
@@ -250,6 +214,7 @@ pub fn write_npy(path: impl AsRef<Path>, voxels: &Voxels, dimensions: usize) -> 
 mod tests {
     use super::*;
     use crate::error::Kind;
+    use crate::store::fixtures::{SHAPE, assert_holds, expected, fixture};
     use ndarray::Array3;
 
     fn value(z: usize, y: usize, x: usize) -> i32 {
@@ -277,7 +242,7 @@ mod tests {
         let whole = Voxels::I32(array);
         let regions = [[0, 0, 0, 3, 4, 20], [1, 1, 2, 3, 3, 4], [0, 2, 0, 2, 4, 20], [2, 0, 5, 3, 4, 19]];
         for file in [c, f] {
-            let source = NpySource::open(file.path()).unwrap();
+            let source = NpySource::open(file.path(), &OpenOptions::default()).unwrap();
             for [z, y, x, zz, yy, xx] in regions {
                 let region = Region::new([z, y, x], [zz, yy, xx]);
                 let chunk = source.read(&region).unwrap().unwrap();
@@ -287,12 +252,29 @@ mod tests {
     }
 
     #[test]
+    fn files_that_numpy_writes_hold_what_was_written() {
+        let cases = [
+            ("c_i4.npy", SHAPE, Dtype::I32),
+            ("f_f8.npy", SHAPE, Dtype::F64),
+            ("be_2d.npy", [1, 12, 14], Dtype::U16),
+            ("bool.npy", SHAPE, Dtype::Bool),
+        ];
+        for (name, shape, dtype) in cases {
+            let source = NpySource::open(fixture(name), &OpenOptions::default()).unwrap();
+            assert_holds(&source, &expected(shape, dtype, 0));
+        }
+        let options = OpenOptions { spacing: Some(vec![2.0, 3.0]), ..OpenOptions::default() };
+        let given = NpySource::open(fixture("be_2d.npy"), &options).unwrap();
+        assert_eq!(given.description().spacing, Spacing([1.0, 2.0, 3.0]));
+    }
+
+    #[test]
     fn what_is_written_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image.npy");
         let voxels = Voxels::Bool(Array3::from_shape_fn((1, 5, 7), |(_, y, x)| (y + x) % 3 == 0));
         write_npy(&path, &voxels, 2).unwrap();
-        let source = NpySource::open(&path).unwrap();
+        let source = NpySource::open(&path, &OpenOptions::default()).unwrap();
         assert_eq!(source.description().dimensions, 2);
         let region = Region::of_shape([1, 5, 7]);
         assert_eq!(source.read(&region).unwrap().unwrap().voxels, voxels);
@@ -310,10 +292,10 @@ mod tests {
         ];
         for (header, bytes, expected) in cases {
             let file = file_of(header, &vec![0; bytes]);
-            let error = NpySource::open(file.path()).unwrap_err();
+            let error = NpySource::open(file.path(), &OpenOptions::default()).unwrap_err();
             assert_eq!(error.kind(), Kind::Data);
             assert!(error.to_string().contains(expected), "{error}");
         }
-        assert_eq!(NpySource::open("not/there.npy").unwrap_err().kind(), Kind::Missing);
+        assert_eq!(NpySource::open("not/there.npy", &OpenOptions::default()).unwrap_err().kind(), Kind::Missing);
     }
 }

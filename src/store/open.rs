@@ -45,10 +45,9 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     match extension.as_deref() {
-        Some("npy") => {
-            refuse_selection(options).map_err(|error| error.at(path))?;
-            Ok(Box::new(NpySource::open(path)?))
-        }
+        Some("npy") => Ok(Box::new(NpySource::open(path, options)?)),
+        #[cfg(feature = "tiff")]
+        Some("tif" | "tiff") => Ok(Box::new(super::tiff::TiffSource::open(path, options)?)),
         _ => Err(unknown_form().at(path)),
     }
 }
@@ -57,6 +56,10 @@ fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "zarr")]
     if super::zarr::is_zarr(path) {
         return Ok(Box::new(super::zarr::ZarrSource::open(path, options)?));
+    }
+    #[cfg(feature = "tiff")]
+    if super::tiff::has_slices(path) {
+        return Ok(Box::new(super::tiff::TiffSource::open_slices(path, options)?));
     }
     let _ = options;
     Err(unknown_form().at(path))
@@ -67,7 +70,7 @@ fn unknown_form() -> Error {
 }
 
 /// Refuses to pick a channel or a time point where the form has none.
-fn refuse_selection(options: &OpenOptions) -> Result<()> {
+pub(crate) fn refuse_selection(options: &OpenOptions) -> Result<()> {
     for (picked, option) in [(options.channel, "--channel"), (options.time, "--time")] {
         if picked.is_some() {
             return Err(Error::usage(format!("has no such axis to pick from; leave {option} out")));

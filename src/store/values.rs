@@ -1,7 +1,7 @@
 //! Between stored bytes and values, and between arrays that overlap.
 
 use bytemuck::{AnyBitPattern, NoUninit};
-use ndarray::{Array3, s};
+use ndarray::Array3;
 
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
@@ -70,8 +70,8 @@ pub(crate) fn unsupported_dtype(name: &str) -> Error {
 
 /// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape.
 pub(crate) fn from_bytes(dtype: Dtype, shape: [usize; 3], mut bytes: Vec<u8>, endian: Endian) -> Voxels {
-    fn numbers<T: Value + AnyBitPattern + NoUninit>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
-        T::wrap(array(shape, bytemuck::pod_collect_to_vec(bytes)))
+    fn numbers<T: Value + AnyBitPattern>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
+        T::wrap(array(shape, bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()))
     }
     fn array<T>(shape: [usize; 3], values: Vec<T>) -> Array3<T> {
         Array3::from_shape_vec(shape, values).expect("as many bytes as the shape holds")
@@ -113,6 +113,7 @@ pub(crate) fn to_bytes(voxels: &Voxels) -> Vec<u8> {
     }
 }
 
+#[cfg(any(feature = "zarr", feature = "tiff", test))]
 /// Copies what two boxes share from one array to the other.
 ///
 /// # Panics
@@ -127,9 +128,9 @@ pub(crate) fn paste(from: &Voxels, from_region: &Region, into: &mut Voxels, into
             std::array::from_fn(|i| (common.min[i] - r.min[i]) as isize..(common.max[i] - r.min[i]) as isize)
         };
         let [z, y, x] = part(b);
-        let mut target = into.slice_mut(s![z, y, x]);
+        let mut target = into.slice_mut(ndarray::s![z, y, x]);
         let [z, y, x] = part(a);
-        target.assign(&from.slice(s![z, y, x]));
+        target.assign(&from.slice(ndarray::s![z, y, x]));
     }
     macro_rules! same_type {
         ($($variant:ident)*) => {

@@ -22,8 +22,8 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
 use crate::store::axes::{axes, select};
 use crate::store::cache::BlockCache;
-use crate::store::layout::read_plan;
 use crate::store::open::{given_spacing, in_three_axes};
+use crate::store::plan::read_plan;
 use crate::store::values::{first_nan, nan_at, parse_dtype, paste, require_inside, unsupported_dtype};
 use crate::store::{Description, OpenOptions, Source};
 
@@ -86,7 +86,7 @@ impl ZarrSource {
         };
         let blocks = Blocks::open(folder, dtype, selection)?;
         let (shape, block) = (blocks.image_shape(), blocks.shape());
-        let plan = read_plan(shape, block, dimensions, dtype.size(), options.cache);
+        let plan = read_plan(shape, block, block, dimensions, dtype.size(), options.cache);
         let description = Description {
             name: name.display().to_string(),
             shape,

@@ -123,7 +123,8 @@ impl Shards {
         let shape = index_shape(&self.per_shard);
         let decoded = self.index_codecs.decode(encoded.into(), &shape, &data_type::uint64(), &not_stored(), options);
         let bytes = decoded.map_err(|error| codec_error(&error))?.into_fixed().map_err(|_| damaged())?;
-        Ok(Some(Arc::new(bytemuck::pod_collect_to_vec(&bytes[..bytes.len() / 8 * 8]))))
+        let (numbers, _) = bytes.as_chunks::<8>();
+        Ok(Some(Arc::new(numbers.iter().map(|number| u64::from_ne_bytes(*number)).collect())))
     }
 }
 

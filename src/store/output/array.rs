@@ -1,0 +1,291 @@
+//! A Zarr v3 array in a folder, written chunk by chunk.
+
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zarrs::array::codec::bytes_to_bytes::blosc::{BloscCompressionLevel, BloscCompressor, BloscShuffleMode};
+use zarrs::array::codec::{BloscCodec, ZstdCodec};
+use zarrs::array::{
+    Array, ArrayBuilder, ArrayBytes, ArrayToBytesCodecTraits, BytesToBytesCodecTraits, CodecOptions, DataType,
+    FillValue, data_type,
+};
+use zarrs::filesystem::FilesystemStore;
+
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::error::{Error, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::space::{Region, Spacing};
+use crate::store::file::write_failed;
+use crate::store::values::{paste, to_bytes};
+use crate::with_voxels;
+
+/// How chunks are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compression {
+    /// Zstandard: smallest for masks.
+    #[default]
+    Zstd,
+    /// Zstandard in Blosc, with bytes of equal significance put together: smaller for values of several bytes.
+    Blosc,
+}
+
+/// What an array that is to be written looks like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrayForm {
+    /// Voxels along (z, y, x).
+    pub shape: [usize; 3],
+    /// 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
+    pub dimensions: usize,
+    /// Type of the values.
+    pub dtype: Dtype,
+    /// Voxels of a chunk along (z, y, x).
+    pub chunk: [usize; 3],
+    /// How chunks are compressed.
+    pub compression: Compression,
+    /// Size of a voxel, written as attribute `spacing`.
+    pub spacing: Option<Spacing>,
+    /// Unit of the spacing, written as attribute `unit`.
+    pub unit: Option<String>,
+}
+
+/// A Zarr v3 array that several threads write at once, each its own chunks. Places not written hold 0.
+pub struct ArrayWriter {
+    array: Array<FilesystemStore>,
+    folder: PathBuf,
+    form: ArrayForm,
+    grid: Grid,
+    codecs: CodecOptions,
+}
+
+impl ArrayWriter {
+    /// A new array in a folder, which is created where it is not there.
+    ///
+    /// # Errors
+    /// `Usage` where a chunk has no voxels; `Output` or `Io` where the folder or the metadata cannot be written.
+    pub fn create(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
+        let folder = folder.as_ref();
+        Self::create_in(folder, form).map_err(|error| error.at(folder))
+    }
+
+    fn create_in(folder: &Path, form: ArrayForm) -> Result<Self> {
+        if form.chunk.contains(&0) {
+            return Err(Error::usage("cannot have chunks without voxels; give a chunk shape of positive numbers"));
+        }
+        let axes = 3 - form.dimensions.clamp(2, 3)..3;
+        let along = |values: [usize; 3]| -> Vec<u64> { values[axes.clone()].iter().map(|&n| n as u64).collect() };
+        let mut builder =
+            ArrayBuilder::new(along(form.shape), along(form.chunk), zarr_type(form.dtype), zero(form.dtype));
+        builder.bytes_to_bytes_codecs(vec![codec(form.compression, form.dtype)?]);
+        builder.dimension_names(Some(["z", "y", "x"][axes.clone()].iter().copied()));
+        let mut attributes = serde_json::Map::new();
+        if let Some(Spacing(spacing)) = form.spacing {
+            attributes.insert("spacing".to_owned(), spacing[axes].into());
+        }
+        if let Some(unit) = &form.unit {
+            attributes.insert("unit".to_owned(), unit.as_str().into());
+        }
+        builder.attributes(attributes);
+        std::fs::create_dir_all(folder).map_err(|error| write_failed(&error))?;
+        let unusable = |cause: &dyn std::fmt::Display| Error::internal("cannot be made a Zarr array").because(cause);
+        let store = FilesystemStore::new(folder).map_err(|error| unusable(&error))?;
+        // Without the attribute that zarrs adds: equal arrays have equal files.
+        let metadata = builder.build_metadata().map_err(|error| unusable(&error))?;
+        let array = builder.build(Arc::new(store), "/").map_err(|error| unusable(&error))?;
+        let path = folder.join("zarr.json");
+        std::fs::write(&path, metadata.to_string_pretty()).map_err(|error| write_failed(&error).at(&path))?;
+        let grid = Grid::new(Region::of_shape(form.shape), form.chunk);
+        let codecs = CodecOptions::default().with_concurrent_target(1);
+        Ok(ArrayWriter { array, folder: folder.to_owned(), form, grid, codecs })
+    }
+
+    /// What the array looks like.
+    pub fn form(&self) -> &ArrayForm {
+        &self.form
+    }
+
+    /// The grid of its chunks.
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// Writes a chunk: the values of its box, cut off at the volume's far sides. Returns whether it was stored: one of
+    /// zeros only is not, and takes the place of one stored before.
+    ///
+    /// # Errors
+    /// `Io` or `Output` where it cannot be written; `Internal` where the values do not fit the chunk.
+    pub fn write_chunk(&self, chunk: ChunkId, voxels: &Voxels) -> Result<bool> {
+        let region = self.grid.region(chunk);
+        if region.is_empty() || voxels.shape() != region.shape() || voxels.dtype() != self.form.dtype {
+            let (shape, dtype) = (voxels.shape(), voxels.dtype().name());
+            let message = format!("values of shape {shape:?} and type {dtype} do not fit");
+            return Err(Error::internal(message).at(&self.folder).in_chunk(chunk));
+        }
+        let place = chunk.place().map(|n| u64::try_from(n).unwrap_or(0));
+        let index = &place[3 - self.array.dimensionality()..];
+        let path = self.folder.join(self.array.chunk_key(index).as_str());
+        let written = if is_zero(voxels) { remove(&path).map(|()| false) } else { self.store(&path, &region, voxels) };
+        written.map_err(|error| error.at(&path).in_chunk(chunk))
+    }
+
+    fn store(&self, path: &Path, region: &Region, voxels: &Voxels) -> Result<bool> {
+        let chunk = self.form.chunk;
+        let bytes = if voxels.shape() == chunk {
+            to_bytes(voxels)
+        } else {
+            let mut whole = Voxels::filled(self.form.dtype, chunk, 0.0);
+            let at = Region::of_shape(chunk).shifted(region.min);
+            paste(voxels, region, &mut whole, &at);
+            to_bytes(&whole)
+        };
+        let shape = &chunk[3 - self.array.dimensionality()..];
+        let shape: Vec<NonZeroU64> = shape.iter().filter_map(|&n| NonZeroU64::new(n as u64)).collect();
+        let (codecs, array) = (self.array.codecs(), &self.array);
+        let encoded =
+            codecs.encode(ArrayBytes::from(bytes), &shape, array.data_type(), array.fill_value(), &self.codecs);
+        let encoded = encoded.map_err(|error| Error::internal("a chunk cannot be encoded").because(error))?;
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent).map_err(|error| write_failed(&error))?;
+        }
+        std::fs::write(path, encoded).map_err(|error| write_failed(&error))?;
+        Ok(true)
+    }
+}
+
+impl std::fmt::Debug for ArrayWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ArrayWriter").field("folder", &self.folder).field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(write_failed(&error)),
+        _ => Ok(()),
+    }
+}
+
+/// Whether all values are 0. A negative zero is none: it would be read back as another value.
+fn is_zero(voxels: &Voxels) -> bool {
+    fn all<T: Value>(array: &ndarray::Array3<T>) -> bool {
+        array.iter().all(|v| *v == T::default() && v.to_f64().is_sign_positive())
+    }
+    with_voxels!(voxels, array => all(array))
+}
+
+fn codec(compression: Compression, dtype: Dtype) -> Result<Arc<dyn BytesToBytesCodecTraits>> {
+    const LEVEL: u8 = 3;
+    match compression {
+        Compression::Zstd => Ok(Arc::new(ZstdCodec::new(i32::from(LEVEL), false))),
+        Compression::Blosc => {
+            let refused = |cause: &dyn std::fmt::Display| Error::internal("Blosc cannot be used").because(cause);
+            let level = BloscCompressionLevel::try_from(LEVEL).map_err(|_| refused(&"its level"))?;
+            let (shuffle, size) = (BloscShuffleMode::Shuffle, Some(dtype.size()));
+            let codec = BloscCodec::new(BloscCompressor::Zstd, level, None, shuffle, size);
+            Ok(Arc::new(codec.map_err(|error| refused(&error))?))
+        }
+    }
+}
+
+fn zarr_type(dtype: Dtype) -> DataType {
+    match dtype {
+        Dtype::Bool => data_type::bool(),
+        Dtype::U8 => data_type::uint8(),
+        Dtype::U16 => data_type::uint16(),
+        Dtype::U32 => data_type::uint32(),
+        Dtype::I16 => data_type::int16(),
+        Dtype::I32 => data_type::int32(),
+        Dtype::F32 => data_type::float32(),
+        Dtype::F64 => data_type::float64(),
+    }
+}
+
+fn zero(dtype: Dtype) -> FillValue {
+    FillValue::new(vec![0; dtype.size()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::store::fixtures::{assert_holds, expected};
+    use crate::store::zarr::ZarrSource;
+    use crate::store::{OpenOptions, Source};
+
+    fn form(shape: [usize; 3], dtype: Dtype, chunk: [usize; 3]) -> ArrayForm {
+        let dimensions = if shape[0] == 1 { 2 } else { 3 };
+        ArrayForm { shape, dimensions, dtype, chunk, compression: Compression::Zstd, spacing: None, unit: None }
+    }
+
+    fn write(writer: &ArrayWriter, values: &Voxels) {
+        let grid = writer.grid();
+        let chunks: Vec<ChunkId> = grid.chunks().collect();
+        std::thread::scope(|scope| {
+            for part in chunks.chunks(chunks.len().div_ceil(3)) {
+                scope.spawn(move || {
+                    for &chunk in part {
+                        writer.write_chunk(chunk, &values.part(&grid.region(chunk))).unwrap();
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn what_threads_write_is_read_back_in_every_type() {
+        let all = [Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::I16, Dtype::I32, Dtype::F32, Dtype::F64];
+        let folder = tempfile::tempdir().unwrap();
+        for (i, dtype) in all.into_iter().enumerate() {
+            for (shape, chunk) in [([5, 9, 10], [2, 4, 16]), ([1, 9, 10], [1, 4, 4])] {
+                let path = folder.path().join(format!("{}_{}.zarr", dtype.name(), shape[0]));
+                let compression = if i % 2 == 0 { Compression::Zstd } else { Compression::Blosc };
+                let form = ArrayForm { compression, ..form(shape, dtype, chunk) };
+                let values = expected(shape, dtype, 0);
+                write(&ArrayWriter::create(&path, form.clone()).unwrap(), &values);
+                let source = ZarrSource::open(&path, &OpenOptions::default()).unwrap();
+                assert_eq!(source.description().dimensions, form.dimensions);
+                assert_holds(&source, &values);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chunk_of_zeros_is_not_stored_and_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = ArrayWriter::create(folder.path(), form([4; 3], Dtype::U8, [2; 3])).unwrap();
+        let chunk = ChunkId::new([1, 0, 1]);
+        assert!(writer.write_chunk(chunk, &Voxels::filled(Dtype::U8, [2; 3], 3.0)).unwrap());
+        assert!(folder.path().join("c/1/0/1").is_file());
+        assert!(!writer.write_chunk(chunk, &Voxels::filled(Dtype::U8, [2; 3], 0.0)).unwrap());
+        assert!(!folder.path().join("c/1/0/1").exists());
+        let source = ZarrSource::open(folder.path(), &OpenOptions::default()).unwrap();
+        assert_eq!(source.read(&Region::of_shape([4; 3])).unwrap(), None);
+        let minus = Voxels::F32(ndarray::Array3::from_elem((1, 1, 1), -0.0));
+        assert!(!is_zero(&minus));
+    }
+
+    #[test]
+    fn the_metadata_say_axes_spacing_and_unit_and_nothing_of_who_wrote_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let spacing = Some(Spacing([2.0, 0.5, 0.25]));
+        let form = ArrayForm { spacing, unit: Some("micrometer".to_owned()), ..form([4; 3], Dtype::U8, [2; 3]) };
+        ArrayWriter::create(folder.path(), form).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("zarr.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(json["attributes"], serde_json::json!({"spacing": [2.0, 0.5, 0.25], "unit": "micrometer"}));
+        assert_eq!(json["dimension_names"], serde_json::json!(["z", "y", "x"]));
+        assert_eq!(json["data_type"], "uint8");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = ArrayWriter::create(folder.path(), form([2; 3], Dtype::U8, [2; 3])).unwrap();
+        std::fs::create_dir_all(folder.path().join("c/0/0")).unwrap();
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("c/0/0/0")).unwrap();
+        let error = writer.write_chunk(ChunkId::new([0; 3]), &Voxels::filled(Dtype::U8, [2; 3], 1.0)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Io);
+        assert!(error.to_string().ends_with("because the disk is full; free some space and run again"), "{error}");
+    }
+}
