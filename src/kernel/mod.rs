@@ -8,3 +8,4 @@ pub mod histogram;
 pub mod otsu;
 pub mod zhang;
 pub mod skeleton;
+pub mod project;
