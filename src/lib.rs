@@ -13,5 +13,7 @@ pub mod chunk;
 pub mod store;
 pub mod kernel;
 pub mod table;
+#[cfg(feature = "cli")]
+pub mod overview;
 #[cfg(feature = "dataflow")]
 pub mod operators;
