@@ -13,6 +13,7 @@ pub mod chunk;
 pub mod store;
 pub mod kernel;
 pub mod table;
+pub mod progress;
 #[cfg(feature = "cli")]
 pub mod overview;
 #[cfg(feature = "dataflow")]
