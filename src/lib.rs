@@ -13,5 +13,8 @@ pub mod chunk;
 pub mod store;
 pub mod kernel;
 pub mod table;
+pub mod progress;
+#[cfg(feature = "cli")]
+pub mod overview;
 #[cfg(feature = "dataflow")]
 pub mod operators;

@@ -31,8 +31,8 @@ pub(super) struct Plan {
 
 /// Thinnest tubes, in voxels: wide enough for neighbouring voxels to stay connected.
 const THINNEST: f64 = 1.3;
-/// The largest radius over that of the thinnest tubes, in 2-D and 3-D.
-const TAPER: [f64; 2] = [5.0, 7.0];
+/// The largest radius over that of the thinnest tubes.
+const TAPER: f64 = 5.0;
 /// Part of the volume that tubes are to fill, in 2-D and 3-D.
 const FILLED: [f64; 2] = [0.12, 0.05];
 /// Length of a branch over its radius, where growing begins to look for the right one; and its bounds.
@@ -98,9 +98,7 @@ impl Growth {
     }
 
     fn run(mut self) -> Growth {
-        let thinnest = (self.plan.largest_radius / TAPER[usize::from(self.plan.dimensions == 3)])
-            .max(THINNEST)
-            .min(self.plan.largest_radius);
+        let thinnest = (self.plan.largest_radius / TAPER).max(THINNEST).min(self.plan.largest_radius);
         let mut buds: std::collections::VecDeque<Bud> = (0..self.plan.roots).map(|i| self.root(i)).collect();
         let mut number = self.plan.roots;
         while let Some(bud) = buds.pop_front() {

@@ -24,3 +24,4 @@ pub mod walk;
 pub mod stitch;
 pub mod branch;
 pub mod graph;
+pub mod project;

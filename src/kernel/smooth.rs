@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use multiversion::multiversion;
-use ndarray::{Array3, ArrayView3, Axis};
+use ndarray::{Array3, ArrayView3, Axis, s};
 
 use crate::chunk::Value;
 use crate::error::{Error, Result};
@@ -22,6 +22,9 @@ const TRUNCATE: f64 = 4.0;
 
 /// The largest standard deviation that is accepted, in voxels.
 const LARGEST_SIGMA: f64 = 1000.0;
+
+/// About how many bytes of sums along z are held at a time, so that they stay in the cache.
+const STRIP_BYTES: usize = 1 << 20;
 
 /// Smooths chunks; keeps its buffers from one chunk to the next.
 #[derive(Clone, Debug)]
@@ -79,7 +82,7 @@ impl Gaussian {
     ///
     /// `padded` holds the values of `padded_region`, which covers `own` with its halo of [`depth`](Gaussian::depth)
     /// voxels as far as `bounds`, the bounds of the volume, reach. Takes time in proportion to the padded voxels and
-    /// the radius, and keeps buffers of one `f32` for each padded voxel of the own planes.
+    /// the radius, and keeps buffers of a few planes.
     ///
     /// # Panics
     /// Where the boxes are not nested as said.
@@ -101,40 +104,37 @@ impl Gaussian {
             return smoothed;
         }
         let taps: [Taps; 3] = std::array::from_fn(|a| Taps::new(a, self.depth()[a], own, padded_region, bounds));
-        if self.dimensions == 2 {
-            // The one axis that a 2-D image does not have: its planes are only cut out.
-            let [_, height, width] = padded_region.shape();
-            self.planes.clear();
-            for &z in &taps[0].sources {
-                for row in padded.index_axis(Axis(0), z).rows() {
-                    self.planes.extend(row.iter().map(|v| v.to_f32()));
-                }
-            }
-            debug_assert_eq!(self.planes.len(), own.shape()[0] * height * width);
-        } else {
-            self.along_z(padded, &taps[0]);
-        }
-        let [_, height, width] = padded_region.shape();
-        let buffers = Buffers { rows: &mut self.rows, row: &mut self.row, reflected: &mut self.reflected };
+        let ([own_depth, own_height, own_width], [_, height, width]) = (own.shape(), padded_region.shape());
+        let reach = self.depth()[0];
+        let strip = (STRIP_BYTES / (4 * height * width)).max(4 * reach).max(1);
         let out = smoothed.as_slice_mut().expect("a new array is contiguous");
-        in_planes(&self.weights, &self.planes, [height, width], &taps[1], &taps[2], buffers, out);
+        for (i, out) in out.chunks_mut(strip * own_height * own_width).enumerate() {
+            let (first, end) = (i * strip, ((i + 1) * strip).min(own_depth));
+            self.along_z(padded, &taps[0].sources[first..end + 2 * reach], end - first);
+            let buffers = Buffers { rows: &mut self.rows, row: &mut self.row, reflected: &mut self.reflected };
+            in_planes(&self.weights, &self.planes, [height, width], &taps[1], &taps[2], buffers, out);
+        }
         smoothed
     }
 
-    /// Fills `planes` with the sums along z for each own plane, over all padded rows.
-    fn along_z<T: Value>(&mut self, padded: ArrayView3<'_, T>, taps: &Taps) {
-        let (depth, height, width) = padded.dim();
-        let own_depth = taps.len(self.radius());
-        self.planes.resize(own_depth * height * width, 0.0);
-        self.rows.resize(depth * width, 0.0);
-        for (y, plane) in padded.axis_iter(Axis(1)).enumerate() {
+    /// Fills `planes` with the sums along z for some planes, over all padded rows; `sources` names the padded plane at
+    /// each place that they need. A 2-D image has no such axis: its planes are taken as they are.
+    fn along_z<T: Value>(&mut self, padded: ArrayView3<'_, T>, sources: &[usize], planes: usize) {
+        let (_, height, width) = padded.dim();
+        self.planes.resize(planes * height * width, 0.0);
+        let first = sources.iter().copied().min().unwrap_or(0);
+        let last = sources.iter().copied().max().unwrap_or(0);
+        let sources: Vec<usize> = sources.iter().map(|source| source - first).collect();
+        self.rows.resize((last - first + 1) * width, 0.0);
+        let weights = if self.dimensions == 2 { &[1.0][..] } else { &self.weights };
+        for (y, plane) in padded.slice(s![first..=last, .., ..]).axis_iter(Axis(1)).enumerate() {
             for (row, target) in plane.rows().into_iter().zip(self.rows.chunks_exact_mut(width)) {
                 match row.to_slice() {
                     Some(row) => convert(row, target),
                     None => target.iter_mut().zip(row).for_each(|(to, from)| *to = f64::from(from.to_f32())),
                 }
             }
-            across_rows(&self.weights, &self.rows, width, &taps.sources, &mut self.planes[y * width..], height * width);
+            across_rows(weights, &self.rows, width, &sources, &mut self.planes[y * width..], height * width);
         }
     }
 }

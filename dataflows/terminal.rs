@@ -1,0 +1,343 @@
+//! What a person sees: progress while a run is under way, and its summary afterwards.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anabranch::progress::{ProgressState, Snapshot, Stage};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// How often a bar is drawn, and how often a line is written where there is no terminal.
+const BAR_EVERY: Duration = Duration::from_millis(100);
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows the progress of a run on standard error until it is dropped: a bar on a terminal, a line every few seconds
+/// elsewhere, nothing when quiet.
+#[derive(Debug)]
+pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
+
+impl Progress {
+    /// Begins to show a run's counters.
+    pub(crate) fn show(state: &Arc<ProgressState>, quiet: bool) -> Progress {
+        if quiet {
+            return Progress(None);
+        }
+        let state = Arc::clone(state);
+        let (stop, stopped) = channel();
+        let thread = std::thread::spawn(move || {
+            let mut display = Display::new(std::io::stderr().is_terminal());
+            let every = display.every();
+            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                display.update(&state.snapshot());
+            }
+            display.clear();
+        });
+        Progress(Some((stop, thread)))
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.0.take() {
+            drop(stop);
+            // A display that has panicked is no reason for a run to fail.
+            let _ = thread.join();
+        }
+    }
+}
+
+enum Display {
+    Bar(ProgressBar),
+    Lines { since: Instant, last: String },
+}
+
+impl Display {
+    fn new(terminal: bool) -> Display {
+        if !terminal {
+            return Display::Lines { since: Instant::now(), last: String::new() };
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{elapsed:>4} [{bar:30}] {msg}").unwrap_or_else(|_| {
+            // The template is a constant; the plain style is as good.
+            ProgressStyle::default_bar()
+        });
+        bar.set_style(style.progress_chars("=> "));
+        Display::Bar(bar)
+    }
+
+    fn every(&self) -> Duration {
+        match self {
+            Display::Bar(_) => BAR_EVERY,
+            Display::Lines { .. } => LINE_EVERY,
+        }
+    }
+
+    fn update(&mut self, now: &Snapshot) {
+        let text = describe(now);
+        match self {
+            Display::Bar(bar) => {
+                bar.set_length(now.total.max(1));
+                bar.set_position(now.done.min(now.total));
+                bar.set_message(text);
+                bar.tick();
+            }
+            Display::Lines { since, last } => {
+                if text != *last {
+                    // Nobody may be listening any more.
+                    let _ = writeln!(std::io::stderr(), "{:>4} s  {text}", since.elapsed().as_secs());
+                    *last = text;
+                }
+            }
+        }
+    }
+
+    fn clear(&self) {
+        if let Display::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// The stage, with its chunks and rounds as far as there are any.
+fn describe(now: &Snapshot) -> String {
+    let mut text = String::from(now.stage.name());
+    if now.total > 0 {
+        let _ = write!(text, ", {} of {} chunks", now.done, now.total);
+    }
+    if now.stage >= Stage::Thinning && now.rounds > 0 {
+        let _ = write!(text, ", {} rounds", now.rounds);
+    }
+    if now.stage == Stage::Thinning && now.deletions > 0 {
+        let _ = write!(text, ", {} voxels deleted", grouped(now.deletions));
+    }
+    text
+}
+
+/// What the summary on the terminal tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Results<'a> {
+    /// Numbers of branches by skan's branch type.
+    pub(crate) kinds: [i64; 4],
+    /// Lengths of all branches, in any order.
+    pub(crate) lengths: &'a [f64],
+    /// Sum of the lengths.
+    pub(crate) total_length: f64,
+    /// Unit of lengths, where it is known.
+    pub(crate) unit: Option<&'a str>,
+    /// Connected components of the skeleton.
+    pub(crate) skeletons: u64,
+    pub(crate) skeleton_voxels: u64,
+    pub(crate) foreground_voxels: u64,
+    pub(crate) voxels: u64,
+    /// How long the run took.
+    pub(crate) elapsed: Duration,
+}
+
+/// The summary as lines of text.
+pub(crate) fn summary(results: &Results<'_>) -> String {
+    let unit = results.unit.map_or_else(|| " voxels".into(), |unit| format!(" {}", symbol(unit)));
+    let mut text = String::new();
+    let branches: i64 = results.kinds.iter().sum();
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<24}{value}");
+    };
+    line("branches", grouped(branches.unsigned_abs()));
+    let names = ["tip to tip", "tip to junction", "junction to junction", "cycle"];
+    for (name, count) in names.into_iter().zip(results.kinds).filter(|(_, count)| *count != 0) {
+        line(&format!("  {name}"), grouped(count.unsigned_abs()));
+    }
+    line("total length", format!("{}{unit}", rounded(results.total_length)));
+    line("skeletons", format!("{} with {} voxels", grouped(results.skeletons), grouped(results.skeleton_voxels)));
+    let share = 100.0 * results.foreground_voxels as f64 / results.voxels.max(1) as f64;
+    line("foreground", format!("{share:.2} % of {} voxels", grouped(results.voxels)));
+    let memory =
+        peak_memory().map_or_else(String::new, |bytes| format!(", peak memory {} MB", bytes.div_ceil(1 << 20)));
+    line("time", format!("{:.1} s{memory}", results.elapsed.as_secs_f64()));
+    if results.lengths.len() > 1 {
+        let _ = writeln!(text, "\n  length of branches ({})", unit.trim());
+        text.push_str(&distribution(results.lengths));
+    }
+    text
+}
+
+/// What a person should know of the results, one sentence each.
+pub(crate) fn warnings(results: &Results<'_>) -> Vec<String> {
+    if results.foreground_voxels == 0 {
+        return vec!["the mask is empty: no voxel is foreground; see --threshold".into()];
+    }
+    if results.skeleton_voxels == 0 {
+        return vec![
+            "the foreground left no skeleton: Lee's method lets small solid objects vanish, as in scikit-image".into(),
+        ];
+    }
+    if results.foreground_voxels == results.voxels && results.voxels > 1 {
+        return vec!["every voxel is foreground; see --threshold".into()];
+    }
+    Vec::new()
+}
+
+/// Bars of a distribution, with bins that double in width.
+fn distribution(lengths: &[f64]) -> String {
+    const BARS: usize = 12;
+    const WIDEST: usize = 40;
+    let largest = lengths.iter().copied().fold(0.0, f64::max);
+    // The first bin ends where the last one, doubled for each, reaches the largest length.
+    let mut end = 1.0;
+    while end < largest {
+        end *= 2.0;
+    }
+    while end / 2.0 >= largest && largest > 0.0 {
+        end /= 2.0;
+    }
+    let ends: Vec<f64> = (0..BARS as i32).map(|i| end / 2f64.powi(BARS as i32 - 1 - i)).collect();
+    let mut counts = [0usize; BARS];
+    for length in lengths {
+        counts[ends.iter().position(|end| length <= end).unwrap_or(BARS - 1)] += 1;
+    }
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    let mut text = String::new();
+    let mut from = 0.0;
+    for (end, count) in ends.into_iter().zip(counts) {
+        let bar = "#".repeat((count * WIDEST).div_ceil(most));
+        let range = format!("{} to {}", rounded(from), rounded(end));
+        let _ = writeln!(text, "  {range:>22}  {:>9}  {bar}", grouped(count as u64));
+        from = end;
+    }
+    text
+}
+
+/// A number with about three figures; from a thousand on as a whole number.
+fn rounded(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".into(),
+        v if v >= 1000.0 => grouped(value.round() as u64),
+        v if v >= 100.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.1}"),
+        v if v >= 1.0 => format!("{value:.2}"),
+        v if v >= 1e-3 => format!("{value:.3}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+/// A whole number with commas between thousands.
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// The usual sign of a unit; the unit's own name where there is none.
+fn symbol(unit: &str) -> &str {
+    match unit {
+        "angstrom" => "Å",
+        "nanometer" => "nm",
+        "micrometer" | "micron" | "microns" | "um" => "µm",
+        "millimeter" => "mm",
+        "centimeter" => "cm",
+        "meter" => "m",
+        other => other,
+    }
+}
+
+/// The most memory that this process has held, in bytes, where the operating system tells.
+pub(crate) fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+/// Prints a warning to standard error, unless quiet.
+pub(crate) fn print_warning(warning: &str, quiet: bool) {
+    if !quiet {
+        let _ = writeln!(std::io::stderr(), "warning: {warning}");
+    }
+}
+
+/// Prints warnings to standard error and the summary to standard output, unless quiet.
+pub(crate) fn print_summary(results: &Results<'_>, quiet: bool) {
+    for warning in warnings(results) {
+        print_warning(&warning, quiet);
+    }
+    if !quiet {
+        // Whoever reads may have gone, as in a pipe to head.
+        let _ = std::io::stdout().write_all(summary(results).as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(lengths: &[f64]) -> Results<'_> {
+        Results {
+            kinds: [0, 2, lengths.len() as i64 - 2, 0],
+            lengths,
+            total_length: lengths.iter().sum(),
+            unit: Some("micrometer"),
+            skeletons: 1,
+            skeleton_voxels: 1234,
+            foreground_voxels: 50_000,
+            voxels: 1_000_000,
+            elapsed: Duration::from_millis(1540),
+        }
+    }
+
+    #[test]
+    fn the_summary_has_what_a_person_wants_to_read() {
+        let text = summary(&results(&[0.5, 3.0, 700.0, 900.0]));
+        for part in ["1,604 µm", "tip to junction       2", "1,234 voxels", "5.00 % of 1,000,000", "1.5 s"] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+        assert!(!text.contains("cycle"), "{text}");
+    }
+
+    #[test]
+    fn every_length_is_in_one_bar() {
+        for lengths in [vec![1.0, 1.5, 2.0, 1024.0], vec![0.001, 0.002], vec![0.0, 0.0], vec![5.0; 12345]] {
+            let text = distribution(&lengths);
+            let counts = text
+                .lines()
+                .map(|line| line.replace(',', ""))
+                .map(|line| line.split_whitespace().nth(3).and_then(|count| count.parse::<usize>().ok()).unwrap());
+            assert_eq!(counts.sum::<usize>(), lengths.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_the_mask_or_the_skeleton_is_worth_a_warning() {
+        let fine = results(&[1.0, 2.0]);
+        assert!(warnings(&fine).is_empty());
+        assert!(warnings(&Results { foreground_voxels: 0, ..fine })[0].contains("mask is empty"));
+        assert!(warnings(&Results { skeleton_voxels: 0, ..fine })[0].contains("no skeleton"));
+        assert!(warnings(&Results { foreground_voxels: 1_000_000, ..fine })[0].contains("every voxel"));
+    }
+
+    #[test]
+    fn a_progress_line_names_stage_chunks_and_rounds() {
+        let now = Snapshot { stage: Stage::Thinning, done: 3, total: 512, rounds: 40, deletions: 1_234_567 };
+        assert_eq!(describe(&now), "thinning, 3 of 512 chunks, 40 rounds, 1,234,567 voxels deleted");
+        assert_eq!(describe(&Snapshot { total: 0, stage: Stage::Opening, ..now }), "opening");
+    }
+
+    #[test]
+    fn a_display_ends_when_it_is_dropped() {
+        let state = Arc::new(ProgressState::new());
+        drop(Progress::show(&state, false));
+        assert_eq!(Arc::strong_count(&state), 1);
+    }
+
+    #[test]
+    fn this_process_has_held_memory() {
+        assert!(peak_memory().is_none_or(|bytes| bytes > 1 << 20));
+    }
+}

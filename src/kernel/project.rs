@@ -1,0 +1,284 @@
+//! Maximum projections of an image along its axes, put together from those of its chunks.
+//!
+//! A 3-D image has three panels: along z (rows y, columns x), along y (rows z, columns x) and along x (rows z, columns
+//! y). A 2-D image has one: itself. A pixel stands for a square of `scale` voxels a side.
+
+use multiversion::multiversion;
+use ndarray::ArrayView3;
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::{Chunk, Value};
+use crate::space::{Position, Region};
+use crate::with_voxels;
+
+/// The longest side of a panel, in pixels.
+const LONGEST_SIDE: usize = 1024;
+
+/// For each panel, the axes of its rows and columns.
+const PANEL_AXES: [[usize; 2]; 3] = [[1, 2], [0, 2], [0, 1]];
+
+/// Largest values along each axis; parts of the same image merge in any order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Projections {
+    bounds: Region,
+    scale: usize,
+    panels: Vec<Panel>,
+}
+
+/// A part of one panel. A pixel that nothing has been projected to is negatively infinite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Panel {
+    /// Row and column of the first pixel, in the panel of the whole image.
+    pub first: [usize; 2],
+    /// Rows and columns.
+    pub shape: [usize; 2],
+    /// Pixels, row by row.
+    pub values: Vec<f32>,
+}
+
+impl Projections {
+    /// Empty projections of an image with these bounds and 2 or 3 axes of its own. They hold 4 bytes a pixel, in
+    /// panels of 1024 pixels a side at most.
+    pub fn new(bounds: Region, dimensions: usize) -> Projections {
+        Self::of_part(bounds, dimensions, &bounds)
+    }
+
+    /// The projections of one chunk, as large as the chunk needs.
+    pub fn of_chunk(bounds: Region, dimensions: usize, chunk: &Chunk) -> Projections {
+        let mut part = Self::of_part(bounds, dimensions, &chunk.region);
+        part.add_chunk(chunk);
+        part
+    }
+
+    fn of_part(bounds: Region, dimensions: usize, part: &Region) -> Projections {
+        let longest = bounds.shape()[3 - dimensions..].iter().copied().max().unwrap_or(1);
+        let scale = longest.div_ceil(LONGEST_SIDE).max(1);
+        let mut projections = Projections { bounds, scale, panels: Vec::new() };
+        for axes in &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }] {
+            let first = axes.map(|a| projections.pixel(part.min, a));
+            let last = axes.map(|a| projections.pixel(part.max.map(|p| p - 1), a));
+            let shape = if part.is_empty() { [0; 2] } else { [last[0] - first[0] + 1, last[1] - first[1] + 1] };
+            projections.panels.push(Panel { first, shape, values: vec![f32::NEG_INFINITY; shape[0] * shape[1]] });
+        }
+        projections
+    }
+
+    /// The pixel along an axis that a position falls on.
+    fn pixel(&self, p: Position, axis: usize) -> usize {
+        usize::try_from(p[axis] - self.bounds.min[axis]).unwrap_or(0) / self.scale
+    }
+
+    /// The bounds of the image.
+    pub fn bounds(&self) -> Region {
+        self.bounds
+    }
+
+    /// Voxels along the side of a pixel.
+    pub fn scale(&self) -> usize {
+        self.scale
+    }
+
+    /// The panels: along z, and for a 3-D image along y and x.
+    pub fn panels(&self) -> &[Panel] {
+        &self.panels
+    }
+
+    /// Where a voxel falls on each panel: row and column in the panel of the whole image.
+    pub fn pixels(&self, p: Position) -> impl Iterator<Item = [usize; 2]> + '_ {
+        PANEL_AXES[..self.panels.len()].iter().map(move |axes| axes.map(|a| self.pixel(p, a)))
+    }
+
+    /// Projects the values of a chunk inside the bounds, rounded to `f32`.
+    ///
+    /// # Panics
+    /// Where the chunk lies outside of what these projections cover.
+    pub fn add_chunk(&mut self, chunk: &Chunk) {
+        with_voxels!(&chunk.voxels, array => self.add(&chunk.region, array.view()));
+    }
+
+    /// Projects one value that fills a box inside the bounds: the fill value of what is not stored.
+    ///
+    /// # Panics
+    /// Where the box lies outside of what these projections cover.
+    pub fn add_constant(&mut self, region: &Region, value: f32) {
+        if region.is_empty() {
+            return;
+        }
+        for (panel, axes) in PANEL_AXES.into_iter().enumerate().take(self.panels.len()) {
+            let shape = axes.map(|a| self.pixel(region.max.map(|p| p - 1), a) - self.pixel(region.min, a) + 1);
+            let first = axes.map(|a| self.pixel(region.min, a));
+            self.panels[panel].raise(&Panel { first, shape, values: vec![value; shape[0] * shape[1]] });
+        }
+    }
+
+    /// Takes the projections of another part of the same image in.
+    ///
+    /// # Panics
+    /// Where the other part lies outside of what these projections cover, or is of another image.
+    pub fn merge(&mut self, other: &Projections) {
+        assert_eq!((self.bounds, self.panels.len()), (other.bounds, other.panels.len()), "parts of one image");
+        for (panel, other) in self.panels.iter_mut().zip(&other.panels) {
+            panel.raise(other);
+        }
+    }
+
+    fn add<T: Value>(&mut self, region: &Region, array: ArrayView3<'_, T>) {
+        let [depth, height, width] = region.shape();
+        assert_eq!(array.shape(), [depth, height, width], "the values fill their box");
+        if region.is_empty() {
+            return;
+        }
+        let array = array.as_standard_layout();
+        let values = array.as_slice().expect("standard layout is contiguous");
+        let first = values[0];
+        // At full resolution in the image's own type: rounding to f32 keeps the order.
+        let mut along_z = vec![first; height * width];
+        along_z.copy_from_slice(&values[..height * width]);
+        let mut along_y = Vec::with_capacity(depth * width);
+        let mut along_x = vec![first; depth * height];
+        for (z, plane) in values.chunks_exact(height * width).enumerate() {
+            along_y.extend_from_slice(&plane[..width]);
+            let along_y = &mut along_y[z * width..];
+            raise_plane(plane, &mut along_z, along_y, &mut along_x[z * height..][..height]);
+        }
+        let full: [(&[T], [usize; 2]); 3] =
+            [(&along_z, [height, width]), (&along_y, [depth, width]), (&along_x, [depth, height])];
+        for ((values, [rows, columns]), (panel, axes)) in full.into_iter().zip(self.panels.iter_mut().zip(PANEL_AXES)) {
+            let from = axes.map(|a| (region.min[a] - self.bounds.min[a]) as usize);
+            for row in 0..rows {
+                let range = panel.row((from[0] + row) / self.scale);
+                let (to, shift) = (&mut panel.values[range], panel.first[1]);
+                for (i, value) in values[row * columns..][..columns].iter().enumerate() {
+                    let pixel = &mut to[(from[1] + i) / self.scale - shift];
+                    *pixel = pixel.max(value.to_f32());
+                }
+            }
+        }
+    }
+}
+
+impl Panel {
+    /// Which values a row of the whole panel has here.
+    fn row(&self, row: usize) -> std::ops::Range<usize> {
+        let row = row.checked_sub(self.first[0]).filter(|&row| row < self.shape[0]).expect("a row of this part");
+        row * self.shape[1]..(row + 1) * self.shape[1]
+    }
+
+    /// Raises pixels to those of another part, where they are higher.
+    fn raise(&mut self, other: &Panel) {
+        let [rows, columns] = other.shape;
+        if rows * columns == 0 {
+            return;
+        }
+        let shift = other.first[1].checked_sub(self.first[1]).expect("a part inside this one");
+        for (row, values) in other.values.chunks_exact(columns).enumerate() {
+            let range = self.row(other.first[0] + row);
+            for (mine, value) in self.values[range][shift..shift + columns].iter_mut().zip(values) {
+                *mine = mine.max(*value);
+            }
+        }
+    }
+}
+
+/// The larger of two values.
+#[inline(always)]
+fn larger<T: PartialOrd>(a: T, b: T) -> T {
+    if a > b { a } else { b }
+}
+
+/// Raises one plane's share of the projections: all rows along z, one row along y, one value a row along x.
+#[multiversion(targets("x86_64+avx2"))]
+fn raise_plane<T: Value>(plane: &[T], along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
+    let width = along_y.len();
+    for (y, row) in plane.chunks_exact(width).enumerate() {
+        for ((value, z), y) in row.iter().zip(&mut along_z[y * width..]).zip(along_y.iter_mut()) {
+            *z = larger(*value, *z);
+            *y = larger(*value, *y);
+        }
+        let (whole, rest) = row.as_chunks::<16>();
+        let mut lanes = [row[0]; 16];
+        for values in whole {
+            for i in 0..16 {
+                lanes[i] = larger(values[i], lanes[i]);
+            }
+        }
+        along_x[y] = lanes.into_iter().chain(rest.iter().copied()).fold(row[0], larger);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array3;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::Voxels;
+    use crate::grid::Grid;
+
+    fn image(shape: [usize; 3], seed: u64) -> Chunk {
+        let mut state = seed;
+        let values = Array3::from_shape_simple_fn(shape, || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 48) as i16
+        });
+        Chunk { region: Region::of_shape(shape), voxels: Voxels::I16(values) }
+    }
+
+    fn part(image: &Chunk, region: Region) -> Chunk {
+        Chunk { region, voxels: image.voxels.part(&region) }
+    }
+
+    /// The definition, voxel by voxel.
+    fn plainly(image: &Chunk, dimensions: usize) -> Projections {
+        let mut projections = Projections::new(image.region, dimensions);
+        let Voxels::I16(values) = &image.voxels else { unreachable!("an image of i16") };
+        for ((z, y, x), &v) in values.indexed_iter() {
+            let pixels: Vec<_> = projections.pixels([z as i64, y as i64, x as i64]).collect();
+            for (panel, [row, column]) in projections.panels.iter_mut().zip(pixels) {
+                let pixel = &mut panel.values[row * panel.shape[1] + column];
+                *pixel = pixel.max(f32::from(v));
+            }
+        }
+        projections
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn chunks_in_any_order_give_the_projections_of_the_whole(
+            shape in prop::array::uniform3(1usize..40),
+            chunk in prop::array::uniform3(1usize..40),
+            seed in any::<u64>(),
+            dimensions in 2usize..4,
+        ) {
+            let image = image(shape, seed);
+            let mut projections = Projections::new(image.region, dimensions);
+            let grid = Grid::new(image.region, chunk);
+            let mut ids: Vec<_> = grid.chunks().collect();
+            ids.sort_by_key(|id| id.place().map(|p| (p.wrapping_mul(7919) ^ seed as i64) % 5));
+            for (i, id) in ids.into_iter().enumerate() {
+                let part = part(&image, grid.region(id));
+                if i % 2 == 0 {
+                    projections.add_chunk(&part);
+                } else {
+                    projections.merge(&Projections::of_chunk(image.region, dimensions, &part));
+                }
+            }
+            prop_assert_eq!(projections, plainly(&image, dimensions));
+        }
+    }
+
+    #[test]
+    fn a_large_image_is_scaled_down_and_keeps_its_single_bright_voxels() {
+        let mut image = image([1, 3, 2500], 1);
+        let Voxels::I16(values) = &mut image.voxels else { unreachable!("an image of i16") };
+        values.fill(0);
+        values[[0, 2, 2499]] = 9;
+        let mut projections = Projections::new(image.region, 2);
+        projections.add_chunk(&part(&image, Region::new([0, 0, 1250], [1, 3, 2500])));
+        projections.add_constant(&Region::new([0, 0, 0], [1, 3, 1250]), 5.0);
+        assert_eq!((projections.scale(), projections.panels()[0].shape), (3, [1, 834]));
+        let row = &projections.panels()[0].values;
+        assert_eq!((row[0], row[416], row[417], row[833]), (5.0, 5.0, 0.0, 9.0));
+    }
+}
