@@ -13,53 +13,72 @@ use timely::worker::Worker;
 
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
-use anabranch::kernel::binarise::Binarise;
+use anabranch::kernel::binarise::{Binarise, Foreground};
 use anabranch::kernel::branch::Branch;
 use anabranch::kernel::method::Method;
+use anabranch::kernel::project::Projections;
 use anabranch::kernel::skeleton::Skeleton;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::binarise::BinariseChunks;
 use anabranch::operators::branches::ExtractBranches;
 use anabranch::operators::failure::Failure;
-use anabranch::operators::overlap::OverlapChunks;
+use anabranch::operators::overlap::{OverlapChunks, Padded};
 use anabranch::operators::read::ReadChunks;
 use anabranch::operators::sample::SampleChunks;
 use anabranch::operators::shared::Shared;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts};
 use anabranch::operators::window::Window;
 use anabranch::operators::write::WriteSkeletons;
+use anabranch::progress::{ProgressState, Stage};
 use anabranch::space::Voxel;
 
 use crate::arguments;
 use crate::plan::Plan;
 
 /// Rank of every chunk in raster order.
-pub fn ranks(grid: &Grid) -> HashMap<ChunkId, u64> {
+pub(crate) fn ranks(grid: &Grid) -> HashMap<ChunkId, u64> {
     grid.chunks().zip(0..).collect()
 }
 
 /// What one worker found. Branches and skeletons of all workers are at the first one.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// Foreground voxels of the worker's chunks.
-    pub foreground: u64,
-    pub thinning: ThinningCounts,
-    pub branches: Vec<Shared<Vec<Branch>>>,
-    pub isolated: Vec<Shared<Vec<Voxel>>>,
-    pub skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+    pub(crate) foreground: u64,
+    /// Whether the foreground of an image of whole numbers has more than one value in a chunk.
+    pub(crate) many_values: bool,
+    /// Projections of the worker's chunks.
+    pub(crate) projections: Option<Projections>,
+    pub(crate) thinning: ThinningCounts,
+    pub(crate) branches: Vec<Shared<Vec<Branch>>>,
+    pub(crate) isolated: Vec<Shared<Vec<Voxel>>>,
+    pub(crate) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+}
+
+/// Projects the chunk's own voxels.
+fn project(projections: &mut Projections, padded: &Padded, fill: f64) {
+    match &padded.voxels {
+        None => projections.add_constant(&padded.own, fill as f32),
+        Some(voxels) if padded.region == padded.own => projections.add_voxels(&padded.own, voxels),
+        Some(voxels) => {
+            let own = voxels.part(&padded.own.shifted(padded.region.min.map(|m| -m)));
+            projections.add_voxels(&padded.own, &own);
+        }
+    }
 }
 
 /// Where the parts of the skeleton array go: a chunk of its grid and the skeleton voxels there.
-pub type Store = Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>;
+pub(crate) type Store = Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>;
 
 /// Runs the dataflow on one worker.
-pub fn analyse(
+pub(crate) fn analyse(
     worker: &mut Worker,
     plan: &Plan,
     threshold: Threshold,
     window: Window,
     (array, store): (Grid, Store),
     failure: &Failure,
+    state: &Arc<ProgressState>,
 ) -> Result<Report> {
     let description = plan.source.description().clone();
     let kernel = Binarise {
@@ -76,23 +95,37 @@ pub fn analyse(
         arguments::Method::Lee => Method::Lee,
     };
     let ranks = ranks(&grid);
+    state.begin(Stage::Reading, ranks.len() as u64);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
     let mut probe = Handle::new();
     worker.dataflow::<u64, _, _>(|scope| {
-        let counted = to_report();
+        let (counted, reading) = (to_report(), Arc::clone(state));
+        let (bounds, dimensions, fill) = (grid.bounds(), plan.dimensions(), description.fill);
+        let whole = description.dtype.is_integer();
         let binaries = scope
             .read_chunks(plan.source.clone(), grid, window.clone(), failure.clone())
             .overlap(grid, depth, description.dtype, description.fill)
             .binarise(kernel, move |padded, binary| {
-                counted.borrow_mut().foreground += binary.map_or(0, |binary| binary.count as u64);
+                let mut report = counted.borrow_mut();
+                report.foreground += binary.map_or(0, |binary| binary.count as u64);
+                report.many_values |= binary.is_some_and(|binary| binary.foreground == Foreground::Varying) && whole;
+                let projections = report.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
+                project(projections, padded, fill);
                 window.complete(ranks[&padded.chunk]);
+                reading.chunk_done(Stage::Reading);
             });
         let foreground = binaries.clone().map(|(id, binary)| (id, binary.foreground));
-        let thinned = to_report();
+        let (thinned, thinning) = (to_report(), Arc::clone(state));
         let skeletons = binaries
             .map(|(id, binary)| (id, binary.mask))
-            .thin(grid, method, move |counts| thinned.borrow_mut().thinning = *counts)
+            .thin(grid, method, move |counts| {
+                thinning.begin(Stage::Thinning, 0);
+                thinning.reach_round(counts.rounds);
+                let known = &mut thinned.borrow_mut().thinning;
+                thinning.add_deletions(counts.deleted - known.deleted);
+                *known = *counts;
+            })
             .sample(foreground, plan.source.clone(), failure.clone());
         skeletons
             .clone()

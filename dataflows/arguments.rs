@@ -10,14 +10,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// workers.
 #[derive(Debug, Parser)]
 #[command(name = "anabranch", version, arg_required_else_help = true)]
-pub struct Program {
+pub(crate) struct Program {
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     Run(RunOptions),
+    Phantom(PhantomOptions),
+    Demo(DemoOptions),
 }
 
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.
@@ -25,53 +27,53 @@ pub enum Command {
 /// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
 /// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64.
 #[derive(Args, Clone, Debug)]
-pub struct RunOptions {
+pub(crate) struct RunOptions {
     /// The volume to analyse
-    pub input: PathBuf,
+    pub(crate) input: PathBuf,
     /// Folder for branches.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
-    pub out: PathBuf,
+    pub(crate) out: PathBuf,
     /// Foreground is what is above this value; `otsu` computes it [default: nonzero is foreground]
     #[arg(long, value_name = "V|otsu", allow_hyphen_values = true)]
-    pub threshold: Option<String>,
+    pub(crate) threshold: Option<String>,
     /// Gaussian smoothing before the threshold, standard deviation in voxels
     #[arg(long, value_name = "S", allow_hyphen_values = true)]
-    pub sigma: Option<f64>,
+    pub(crate) sigma: Option<f64>,
     /// Thinning: Lee 1994 or Zhang-Suen (2-D only) [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
-    pub method: Option<Method>,
+    pub(crate) method: Option<Method>,
     /// Size of a voxel along the array's axes, or one number for all [default: the input's own calibration, else 1]
     #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
-    pub spacing: Option<String>,
+    pub(crate) spacing: Option<String>,
     /// Channel of a t,c,z,y,x array
     #[arg(long, value_name = "C")]
-    pub channel: Option<usize>,
+    pub(crate) channel: Option<usize>,
     /// Time point of a t,c,z,y,x array
     #[arg(long, value_name = "T")]
-    pub time: Option<usize>,
+    pub(crate) time: Option<usize>,
     /// Analyse a part, as if it were the volume: z0:z1,y0:y1,x0:x1
     #[arg(long, value_name = "RANGES")]
-    pub region: Option<String>,
+    pub(crate) region: Option<String>,
     /// Processing chunk; results do not depend on it [default: follows the storage]
     #[arg(long, value_name = "N|Z,Y,X")]
-    pub chunk: Option<String>,
+    pub(crate) chunk: Option<String>,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
-    pub workers: Option<usize>,
+    pub(crate) workers: Option<usize>,
     /// Budget for chunks in flight, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
-    pub memory: Option<String>,
+    pub(crate) memory: Option<String>,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
-    pub overwrite: bool,
+    pub(crate) overwrite: bool,
     /// Print nothing but errors
     #[arg(long)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
 }
 
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Method {
+pub(crate) enum Method {
     /// Lee, Kashyap and Chu 1994, as scikit-image runs it; 3-D and 2-D.
     Lee,
     /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
@@ -79,10 +81,60 @@ pub enum Method {
 }
 
 impl Method {
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Method::Lee => "lee",
             Method::Zhang => "zhang",
         }
     }
+}
+
+/// Write a synthetic vessel tree as a Zarr array: branching tubes with loops among them.
+///
+/// The same seed gives the same volume everywhere.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct PhantomOptions {
+    /// Folder of the array; must not exist, or be empty
+    pub(crate) out: PathBuf,
+    /// Voxels along each axis
+    #[arg(long, value_name = "Z,Y,X", default_value = "256,256,256")]
+    pub(crate) shape: String,
+    /// Which tree
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Trees that grow into the volume [default: by its size]
+    #[arg(long, value_name = "N")]
+    pub(crate) roots: Option<usize>,
+    /// Radius of the thickest tube, in voxels [default: by the volume's size, 14 for 512 voxels]
+    #[arg(long, value_name = "R")]
+    pub(crate) radius: Option<f64>,
+    /// A smoothed, noisy u16 image instead of a mask
+    #[arg(long)]
+    pub(crate) gray: bool,
+    /// Chunk of the array
+    #[arg(long, value_name = "N|Z,Y,X", default_value = "64")]
+    pub(crate) chunk: String,
+    /// Worker threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Make a phantom, analyse it and say where to look: the whole program in one command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DemoOptions {
+    /// Folder for the phantom and the results
+    #[arg(long, value_name = "DIR", default_value = "anabranch-demo")]
+    pub(crate) out: PathBuf,
+    /// Voxels along each axis
+    #[arg(long, value_name = "Z,Y,X", default_value = "256,256,256")]
+    pub(crate) shape: String,
+    /// Which tree
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// Worker threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
 }

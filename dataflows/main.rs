@@ -6,6 +6,9 @@ mod threshold;
 mod analysis;
 mod outputs;
 mod run;
+mod phantom;
+mod demo;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -23,6 +26,8 @@ fn main() -> ExitCode {
     }));
     let result = match arguments::Program::parse().command {
         arguments::Command::Run(options) => run::run(&options),
+        arguments::Command::Phantom(options) => phantom::phantom(&options),
+        arguments::Command::Demo(options) => demo::demo(&options),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -17,23 +17,23 @@ use crate::arguments::{Method, RunOptions};
 
 /// What a run will do.
 #[derive(Clone)]
-pub struct Plan {
-    pub source: Arc<dyn Source>,
-    pub grid: Grid,
-    pub spacing: Spacing,
-    pub unit: Option<String>,
-    pub method: Method,
-    pub gaussian: Option<Gaussian>,
-    pub sigma: Option<f64>,
-    pub threshold: Choice,
-    pub workers: usize,
+pub(crate) struct Plan {
+    pub(crate) source: Arc<dyn Source>,
+    pub(crate) grid: Grid,
+    pub(crate) spacing: Spacing,
+    pub(crate) unit: Option<String>,
+    pub(crate) method: Method,
+    pub(crate) gaussian: Option<Gaussian>,
+    pub(crate) sigma: Option<f64>,
+    pub(crate) threshold: Choice,
+    pub(crate) workers: usize,
     /// Chunks in flight.
-    pub window: usize,
+    pub(crate) window: usize,
 }
 
 /// What was asked for as a threshold.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Choice {
+pub(crate) enum Choice {
     Nonzero,
     Above(f64),
     Otsu,
@@ -44,12 +44,8 @@ const DEFAULT_MEMORY: usize = 256 << 20;
 
 impl Plan {
     /// Opens the input and resolves the options.
-    pub fn new(options: &RunOptions) -> Result<Plan> {
-        let workers = match options.workers {
-            Some(0) => return Err(Error::usage("--workers is 0, but at least one is needed")),
-            Some(workers) => workers,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
+    pub(crate) fn new(options: &RunOptions) -> Result<Plan> {
+        let workers = workers(options.workers)?;
         let threshold = parse_threshold(options.threshold.as_deref())?;
         if options.sigma.is_some() && threshold == Choice::Nonzero {
             return Err(Error::usage(
@@ -111,8 +107,17 @@ impl Plan {
     }
 
     /// 2 or 3: how many of the axes are the image's own.
-    pub fn dimensions(&self) -> usize {
+    pub(crate) fn dimensions(&self) -> usize {
         self.source.description().dimensions
+    }
+}
+
+/// How many workers to start: as many as were asked for, or one a core.
+pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
+    match asked {
+        Some(0) => Err(Error::usage("--workers is 0, but at least one is needed")),
+        Some(workers) => Ok(workers),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }
 }
 
@@ -171,7 +176,8 @@ fn parse_spacing(text: &str, dimensions: usize) -> Result<Spacing> {
     }
 }
 
-fn parse_chunk(text: &str, dimensions: usize) -> Result<[usize; 3]> {
+/// Voxels of a chunk along (z, y, x).
+pub(crate) fn parse_chunk(text: &str, dimensions: usize) -> Result<[usize; 3]> {
     let wrong = || {
         Error::usage(format!(
             "--chunk {text} does not fit: give one number of voxels, or {dimensions} of them separated by commas, each at \
@@ -222,7 +228,7 @@ fn parse_size(text: &str) -> Result<usize> {
 }
 
 /// A size as a person writes it, rounded up so that it can be given back.
-pub fn format_size(bytes: usize) -> String {
+pub(crate) fn format_size(bytes: usize) -> String {
     if bytes >= 1 << 30 {
         format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)
     } else {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
@@ -16,12 +17,19 @@ use anabranch::operators::histogram::{Count, CountChunks};
 use anabranch::operators::overlap::{OverlapChunks, Padded};
 use anabranch::operators::read::ReadChunks;
 use anabranch::operators::window::Window;
+use anabranch::progress::{ProgressState, Stage};
 use anabranch::with_voxels;
 
 use crate::plan::{Choice, Plan};
 
 /// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
-pub fn threshold(worker: &mut Worker, plan: &Plan, windows: &[Window; 2], failure: &Failure) -> Result<Threshold> {
+pub(crate) fn threshold(
+    worker: &mut Worker,
+    plan: &Plan,
+    windows: &[Window; 2],
+    failure: &Failure,
+    state: &Arc<ProgressState>,
+) -> Result<Threshold> {
     match plan.threshold {
         Choice::Nonzero => Ok(Threshold::Nonzero),
         Choice::Above(value) => Ok(Threshold::Above(value)),
@@ -30,13 +38,13 @@ pub fn threshold(worker: &mut Worker, plan: &Plan, windows: &[Window; 2], failur
             let empty = if dtype.is_integer() {
                 Histogram::of_integers()
             } else {
-                let extent = pass(worker, plan, &windows[0], failure, Count::Extent(Extent::default()))?;
+                let extent = pass(worker, plan, &windows[0], failure, state, Count::Extent(Extent::default()))?;
                 let Count::Extent(extent) = extent else {
                     return Err(Error::internal("the first pass counts an extent"));
                 };
                 Histogram::of_floats(dtype, extent)?
             };
-            match pass(worker, plan, &windows[1], failure, Count::Histogram(empty))? {
+            match pass(worker, plan, &windows[1], failure, state, Count::Histogram(empty))? {
                 Count::Histogram(histogram) => Ok(Threshold::Above(histogram.threshold()?)),
                 Count::Extent(_) => Err(Error::internal("the last pass counts values")),
             }
@@ -45,7 +53,14 @@ pub fn threshold(worker: &mut Worker, plan: &Plan, windows: &[Window; 2], failur
 }
 
 /// Counts over the whole image; every worker gets the total.
-fn pass(worker: &mut Worker, plan: &Plan, window: &Window, failure: &Failure, empty: Count) -> Result<Count> {
+fn pass(
+    worker: &mut Worker,
+    plan: &Plan,
+    window: &Window,
+    failure: &Failure,
+    state: &Arc<ProgressState>,
+    empty: Count,
+) -> Result<Count> {
     let description = plan.source.description().clone();
     let mut kernel = Binarise {
         gaussian: plan.gaussian.clone(),
@@ -56,6 +71,8 @@ fn pass(worker: &mut Worker, plan: &Plan, window: &Window, failure: &Failure, em
     };
     let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
     let ranks = crate::analysis::ranks(&grid);
+    let state = Arc::clone(state);
+    state.begin(Stage::Measuring, ranks.len() as u64);
     let total = Rc::new(RefCell::new(Ok(empty.clone())));
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {
@@ -67,6 +84,7 @@ fn pass(worker: &mut Worker, plan: &Plan, window: &Window, failure: &Failure, em
                 move |count, padded| {
                     let result = count_chunk(count, &mut kernel, padded);
                     window.complete(ranks[&padded.chunk]);
+                    state.chunk_done(Stage::Measuring);
                     result
                 },
                 failure.clone(),

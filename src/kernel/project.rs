@@ -7,7 +7,7 @@ use multiversion::multiversion;
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 
-use crate::chunk::{Chunk, Value};
+use crate::chunk::{Chunk, Value, Voxels};
 use crate::space::{Position, Region};
 use crate::with_voxels;
 
@@ -93,7 +93,15 @@ impl Projections {
     /// # Panics
     /// Where the chunk lies outside of what these projections cover.
     pub fn add_chunk(&mut self, chunk: &Chunk) {
-        with_voxels!(&chunk.voxels, array => self.add(&chunk.region, array.view()));
+        self.add_voxels(&chunk.region, &chunk.voxels);
+    }
+
+    /// The same for values that fill a box.
+    ///
+    /// # Panics
+    /// As [`Projections::add_chunk`].
+    pub fn add_voxels(&mut self, region: &Region, voxels: &Voxels) {
+        with_voxels!(voxels, array => self.add(region, array.view()));
     }
 
     /// Projects one value that fills a box inside the bounds: the fill value of what is not stored.

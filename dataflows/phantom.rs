@@ -1,0 +1,82 @@
+//! `anabranch phantom`: a synthetic vessel tree as a Zarr array.
+
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anabranch::chunk::{Dtype, Voxels};
+use anabranch::error::{Error, Kind, Result};
+use anabranch::grid::ChunkId;
+use anabranch::kernel::phantom::PhantomTree;
+use anabranch::store::output::{ArrayForm, ArrayWriter, Compression};
+
+use crate::arguments::PhantomOptions;
+use crate::plan::{parse_chunk, workers};
+
+/// Writes the array, chunk by chunk on all workers.
+pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
+    let shape = parse_shape(&options.shape)?;
+    let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
+    let chunk = parse_chunk(&options.chunk, tree.dimensions())?;
+    let form = ArrayForm {
+        shape: tree.shape(),
+        dimensions: tree.dimensions(),
+        dtype: if options.gray { Dtype::U16 } else { Dtype::U8 },
+        chunk: std::array::from_fn(|a| chunk[a].min(tree.shape()[a])),
+        compression: if options.gray { Compression::Blosc } else { Compression::Zstd },
+        spacing: None,
+        unit: None,
+    };
+    let workers = workers(options.workers)?;
+    refuse_existing(&options.out)?;
+    let written = write(&tree, ArrayWriter::create(&options.out, form)?, options.gray, workers);
+    if written.is_err() {
+        // Half an array would be taken for a whole one: chunks that are missing read as background.
+        let _ = fs::remove_dir_all(&options.out);
+    }
+    written?;
+    if !options.quiet {
+        println!("{}: {} tubes in {:?} voxels", options.out.display(), tree.tubes(), shape);
+    }
+    Ok(())
+}
+
+/// Refuses a path where something is already, other than an empty folder.
+fn refuse_existing(out: &Path) -> Result<()> {
+    let free = match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if free {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Output, "is there already; give another path, or remove it first").at(out))
+}
+
+fn write(tree: &PhantomTree, writer: ArrayWriter, gray: bool, workers: usize) -> Result<()> {
+    let grid = writer.grid();
+    let chunks: Vec<ChunkId> = grid.chunks().collect();
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<()> {
+        while let Some(&id) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let region = grid.region(id);
+            let voxels = if gray { Voxels::U16(tree.gray(&region)) } else { Voxels::U8(tree.mask(&region)) };
+            writer.write_chunk(id, &voxels)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().try_for_each(|thread| {
+            thread.join().unwrap_or_else(|_| Err(Error::internal("a thread that drew the phantom has stopped")))
+        })
+    })
+}
+
+/// Voxels along each axis of a 2-D or 3-D volume.
+pub(crate) fn parse_shape(text: &str) -> Result<Vec<usize>> {
+    let shape: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok().filter(|&n| n > 0)).collect();
+    shape.filter(|shape| shape.len() == 2 || shape.len() == 3).ok_or_else(|| {
+        Error::usage(format!("--shape {text} does not fit: give two or three positive numbers separated by commas"))
+    })
+}
