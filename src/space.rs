@@ -58,6 +58,19 @@ impl Voxel {
         Voxel::new([z + dz, y + dy, x + dx])
     }
 
+    /// What an offset adds to the number that holds a voxel's position.
+    #[inline]
+    pub const fn difference([dz, dy, dx]: Position) -> u64 {
+        ((dz << (X_BITS + Y_BITS)) + (dy << X_BITS) + dx) as u64
+    }
+
+    /// The voxel at an offset from this one, given by its [`Voxel::difference`].
+    #[inline]
+    #[must_use]
+    pub const fn moved(self, difference: u64) -> Self {
+        Voxel(self.0.wrapping_add(difference))
+    }
+
     /// The step from this voxel to another, along each axis.
     #[inline]
     pub fn step_to(self, other: Voxel) -> Position {

@@ -12,12 +12,8 @@ use crate::space::Voxel;
 pub fn for_each_link(voxels: &[Voxel], mut visit: impl FnMut(usize, usize, Step)) {
     const ROWS: [(i64, i64); 4] = [(0, 1), (1, -1), (1, 0), (1, 1)];
     let keys: &[u64] = bytemuck::cast_slice(voxels);
-    let origin = bytemuck::cast::<Voxel, u64>(Voxel::new([0; 3]));
     // Positions are packed into one number, so a fixed offset in space is a fixed difference of numbers.
-    let rows = ROWS.map(|(z, y)| {
-        let first = bytemuck::cast::<Voxel, u64>(Voxel::new([z, y, -1]));
-        (first - origin, ((z + 1) * 9 + (y + 1) * 3) as u8)
-    });
+    let rows = ROWS.map(|(z, y)| (Voxel::difference([z, y, -1]), ((z + 1) * 9 + (y + 1) * 3) as u8));
     let mut cursors = [0; 4];
     for (i, &key) in keys.iter().enumerate() {
         if keys.get(i + 1) == Some(&(key + 1)) {

@@ -57,10 +57,10 @@ impl Step {
         self.0 > Self::STILL
     }
 
-    /// Where it leads from a voxel.
+    /// Where it leads from a voxel, which must keep clear of the outermost positions that a [`Voxel`] can have.
     #[inline]
     pub fn from(self, voxel: Voxel) -> Voxel {
-        voxel.offset(self.offset())
+        voxel.moved(DIFFERENCE[usize::from(self.0)])
     }
 
     /// Which axes move, as a number below [`CLASSES`].
@@ -95,6 +95,18 @@ const CLASS: [u8; Step::COUNT] = {
         code += 1;
     }
     class
+};
+
+/// What each step adds to a voxel's packed position.
+const DIFFERENCE: [u64; Step::COUNT] = {
+    let mut difference = [0; Step::COUNT];
+    let mut code = 0;
+    while code < Step::COUNT {
+        let c = code as i64;
+        difference[code] = Voxel::difference([c / 9 - 1, c / 3 % 3 - 1, c % 3 - 1]);
+        code += 1;
+    }
+    difference
 };
 
 /// Lengths of steps by class, for one spacing.

@@ -1,6 +1,7 @@
 //! Records that many places hold and none copies.
 
 use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// A value behind a counted pointer, equal where the values are. Comparing a value with itself takes no time, which is
 /// what differential does when it cancels a record against its retraction.
-#[derive(Debug, Default, Hash, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Shared<D>(Arc<D>);
 
 impl<D> Shared<D> {
@@ -60,5 +61,11 @@ impl<D: Ord> PartialOrd for Shared<D> {
 impl<D: Ord> Ord for Shared<D> {
     fn cmp(&self, other: &Self) -> Ordering {
         if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+    }
+}
+
+impl<D: Hash> Hash for Shared<D> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }

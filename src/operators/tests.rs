@@ -27,18 +27,18 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, workers: usize) -> (Cha
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let mut input: InputSession<u64, (ChunkId, Arc<Skeleton>), isize> = InputSession::new();
         let (branch_changes, voxel_changes) = (Arc::clone(&found), Arc::clone(&found));
-        let mut probe = Handle::new();
+        let probe = Handle::new();
         worker.dataflow(|scope| {
             let graph = input.to_collection(scope).extract_branches(grid, spacing);
             graph
                 .branches()
                 .inspect(move |change| branch_changes.lock().unwrap().0.push(change.clone()))
-                .probe_with(&mut probe);
+                .probe_with(&probe);
             graph
                 .isolated
                 .flat_map(|(_, voxels)| voxels.to_vec())
                 .inspect(move |change| voxel_changes.lock().unwrap().1.push(*change))
-                .probe_with(&mut probe);
+                .probe_with(&probe);
         });
         let mut before = &Chunks::new();
         let (index, peers) = (worker.index(), worker.peers());

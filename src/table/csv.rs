@@ -23,21 +23,24 @@ pub fn measure_columns(dimensions: usize) -> Vec<String> {
 }
 
 /// Writes a header and rows; without rows, the header alone. Numbers are written with as few digits as read back to the
-/// same number.
+/// same number, without an exponent.
 ///
 /// # Errors
 /// Where writing fails.
 pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, mut out: impl Write) -> io::Result<()> {
     writeln!(out, "{}", columns(frame.dimensions).join(","))?;
+    let mut line = Line::default();
     for row in rows {
-        write!(out, "{},{},{},", row.skeleton_id, row.node_id_src, row.node_id_dst)?;
-        write_measures(&row.measures, frame, &mut out)?;
-        out.write_all(b"\n")?;
+        for id in [row.skeleton_id, row.node_id_src, row.node_id_dst] {
+            line.whole(id as i64);
+        }
+        line.measures(&row.measures, frame);
+        line.end(&mut out)?;
     }
     out.flush()
 }
 
-/// Writes rows that changed, each with its difference (+1 or -1) and without ranks; `header` as well, if asked for.
+/// Writes rows that changed, each with its difference (+1 or -1) and without ranks; a header as well, if asked for.
 ///
 /// # Errors
 /// Where writing fails.
@@ -50,27 +53,102 @@ pub fn write_changes(
     if header {
         writeln!(out, "diff,{}", measure_columns(frame.dimensions).join(","))?;
     }
+    let mut line = Line::default();
     for (measures, diff) in changes {
-        write!(out, "{diff},")?;
-        write_measures(&measures, frame, &mut out)?;
-        out.write_all(b"\n")?;
+        line.whole(diff as i64);
+        line.measures(&measures, frame);
+        line.end(&mut out)?;
     }
     out.flush()
 }
 
-fn write_measures(m: &Measures, frame: &Frame, out: &mut impl Write) -> io::Result<()> {
-    write!(out, "{},{},{},{}", m.branch_distance, m.branch_type as u8, m.mean_pixel_value, m.stdev_pixel_value)?;
-    for place in [m.image_coord_src, m.image_coord_dst] {
-        for axis in frame.axes() {
-            write!(out, ",{}", place[axis])?;
-        }
+/// Distinct numbers whose digits are remembered: lengths and distances repeat.
+const REMEMBERED: usize = 1 << 12;
+/// Digits that are remembered of a number.
+const REMEMBERED_DIGITS: usize = 23;
+
+/// A line that is being written.
+struct Line {
+    text: Vec<u8>,
+    /// The digits of numbers that came before, by a hash of the number's bits.
+    remembered: Vec<(u64, u8, [u8; REMEMBERED_DIGITS])>,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        // No finite number has these bits.
+        Line { text: Vec::new(), remembered: vec![(u64::MAX, 0, [0; REMEMBERED_DIGITS]); REMEMBERED] }
     }
-    for place in [m.coord_src, m.coord_dst] {
-        for axis in frame.axes() {
-            write!(out, ",{}", place[axis])?;
-        }
+}
+
+impl Line {
+    fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.text.pop();
+        self.text.push(b'\n');
+        out.write_all(&self.text)?;
+        self.text.clear();
+        Ok(())
     }
-    write!(out, ",{}", m.euclidean_distance)
+
+    fn measures(&mut self, m: &Measures, frame: &Frame) {
+        self.number(m.branch_distance);
+        self.whole(m.branch_type as i64);
+        self.number(m.mean_pixel_value);
+        self.number(m.stdev_pixel_value);
+        for place in [m.image_coord_src, m.image_coord_dst] {
+            for axis in frame.axes() {
+                self.whole(place[axis]);
+            }
+        }
+        for place in [m.coord_src, m.coord_dst] {
+            for axis in frame.axes() {
+                self.number(place[axis]);
+            }
+        }
+        self.number(m.euclidean_distance);
+    }
+
+    fn whole(&mut self, value: i64) {
+        if value < 0 {
+            self.text.push(b'-');
+        }
+        let mut left = value.unsigned_abs();
+        let mut digits = [0; 20];
+        let mut begin = digits.len();
+        loop {
+            begin -= 1;
+            digits[begin] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        self.text.extend_from_slice(&digits[begin..]);
+        self.text.push(b',');
+    }
+
+    fn number(&mut self, value: f64) {
+        const WHOLE: f64 = (1i64 << 53) as f64;
+        if value.abs() < WHOLE && value as i64 as f64 == value && (value != 0.0 || value.is_sign_positive()) {
+            return self.whole(value as i64);
+        }
+        let bits = value.to_bits();
+        let place = (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % REMEMBERED;
+        let (known, length, digits) = &mut self.remembered[place];
+        if *known != bits {
+            let begin = self.text.len();
+            // Writing to a vector does not fail.
+            let _ = write!(self.text, "{value}");
+            let written = &self.text[begin..];
+            if written.len() <= REMEMBERED_DIGITS {
+                (*known, *length) = (bits, written.len() as u8);
+                digits[..written.len()].copy_from_slice(written);
+            }
+        } else {
+            self.text.extend_from_slice(&digits[..usize::from(*length)]);
+        }
+        self.text.push(b',');
+    }
 }
 
 #[cfg(test)]
@@ -87,5 +165,24 @@ mod tests {
                         stdev_pixel_value,image_coord_src_0,image_coord_src_1,image_coord_dst_0,image_coord_dst_1,\
                         coord_src_0,coord_src_1,coord_dst_0,coord_dst_1,euclidean_distance\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
+    }
+
+    #[test]
+    fn numbers_are_written_as_rust_writes_them() {
+        let mut line = Line::default();
+        let mut expected = String::new();
+        let numbers =
+            [0.0, -0.0, 1.0, -7.5, 0.1, 1.0 / 3.0, 9007199254740993.0, 1e22, -1e-9, 5e-324, 1.5e300, f64::MIN];
+        for _ in 0..2 {
+            for number in numbers {
+                line.number(number);
+                expected += &format!("{number},");
+            }
+        }
+        for whole in [0, -1, 10, i64::MAX, i64::MIN] {
+            line.whole(whole);
+            expected += &format!("{whole},");
+        }
+        assert_eq!(String::from_utf8(line.text).unwrap(), expected);
     }
 }

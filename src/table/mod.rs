@@ -20,60 +20,76 @@ use row::{Frame, Measures, Row};
 /// cycles by first voxel.
 #[derive(Debug)]
 pub struct Table<'a> {
-    branches: Vec<&'a Branch>,
-    nodes: Vec<[u32; 2]>,
-    /// For each voxel by its rank, the rank of the first voxel of its component, where the voxel is an end of a branch.
-    components: DisjointSets,
-    /// Ranks of the first voxels of components, isolated voxels included, in order.
-    firsts: Vec<u32>,
+    entries: Vec<Entry<'a>>,
+    skeletons: u64,
     voxels: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry<'a> {
+    branch: &'a Branch,
+    /// Ranks of its ends.
+    nodes: [u32; 2],
+    skeleton: u32,
 }
 
 impl<'a> Table<'a> {
     /// The table of branches in any order, with the isolated voxels of the skeleton (they use up a skeleton id each) and
-    /// the ranks of its voxels.
+    /// the ranks of its voxels. Branches that come part by part, as the operators give them, are looked up faster.
     ///
     /// Takes time O(n log n) in the branches and linear in the voxels, and four bytes a voxel of memory.
     pub fn new(branches: impl IntoIterator<Item = &'a Branch>, isolated: &[Voxel], ranks: &Ranks<'_>) -> Self {
-        let mut branches: Vec<&Branch> = branches.into_iter().collect();
-        // The order of branches is the order of rows; branches mostly come as sorted runs, which a stable sort merges.
-        branches.sort();
         let mut components = DisjointSets::new(ranks.voxels() as usize);
-        let mut nodes = Vec::with_capacity(branches.len());
-        for branch in &branches {
-            let [start, end] = [branch.start(), branch.end()].map(|voxel| ranks.of(voxel));
-            components.unite(start, end);
+        let mut lookup = ranks.lookup();
+        let mut entries: Vec<Entry<'a>> = Vec::new();
+        let mut order: Vec<(u64, u32)> = Vec::new();
+        for branch in branches {
+            let nodes = [branch.start(), branch.end()].map(|voxel| lookup.of(voxel));
+            components.unite(nodes[0], nodes[1]);
             let least = branch.voxels().min().unwrap_or(branch.start());
-            if least != branch.start() {
-                components.unite(start, ranks.of(least));
+            if least < branch.start() {
+                components.unite(nodes[0], lookup.of(least));
             }
-            nodes.push([start, end]);
+            // One number that orders as rows do.
+            let cycle = u64::from(branch.is_isolated_cycle());
+            let key = cycle << 63 | u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code());
+            order.push((key, entries.len() as u32));
+            entries.push(Entry { branch, nodes, skeleton: 0 });
         }
-        let mut firsts: Vec<u32> = isolated.iter().map(|&voxel| ranks.of(voxel)).collect();
-        let mut counted = vec![false; ranks.voxels() as usize];
-        for [start, _] in &nodes {
-            let first = components.find(*start);
-            if !std::mem::replace(&mut counted[first as usize], true) {
+        // Branches mostly come as sorted runs, which a stable sort merges.
+        order.sort();
+        let mut entries: Vec<Entry<'a>> = order.iter().map(|&(_, place)| entries[place as usize]).collect();
+        let mut firsts: Vec<u32> = isolated.iter().map(|&voxel| lookup.of(voxel)).collect();
+        let mut ids = vec![u32::MAX; ranks.voxels() as usize];
+        for entry in &entries {
+            let first = components.find(entry.nodes[0]);
+            if std::mem::replace(&mut ids[first as usize], 0) != 0 {
                 firsts.push(first);
             }
         }
         firsts.sort_unstable();
-        Table { branches, nodes, components, firsts, voxels: ranks.voxels() }
+        for (id, &first) in (0..).zip(&firsts) {
+            ids[first as usize] = id;
+        }
+        for entry in &mut entries {
+            entry.skeleton = ids[components.find(entry.nodes[0]) as usize];
+        }
+        Table { entries, skeletons: firsts.len() as u64, voxels: ranks.voxels() }
     }
 
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.branches.len()
+        self.entries.len()
     }
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.branches.is_empty()
+        self.entries.is_empty()
     }
 
     /// Number of skeletons: connected components, isolated voxels included.
     pub fn skeletons(&self) -> u64 {
-        self.firsts.len() as u64
+        self.skeletons
     }
 
     /// Number of skeleton voxels.
@@ -82,16 +98,17 @@ impl<'a> Table<'a> {
     }
 
     /// The rows, with coordinates in a frame.
-    pub fn rows(&mut self, frame: Frame) -> impl Iterator<Item = Row> + '_ {
-        let Table { branches, nodes, components, firsts, .. } = self;
-        branches.iter().zip(nodes.iter()).map(move |(branch, &[start, end])| {
-            let first = components.find(start);
-            Row {
-                skeleton_id: firsts.partition_point(|&f| f < first) as u64,
-                node_id_src: u64::from(start),
-                node_id_dst: u64::from(end),
-                measures: Measures::new(branch, &frame),
-            }
+    pub fn rows(&self, frame: Frame) -> impl Iterator<Item = Row> + '_ {
+        self.entries.iter().map(move |entry| Row {
+            skeleton_id: u64::from(entry.skeleton),
+            node_id_src: u64::from(entry.nodes[0]),
+            node_id_dst: u64::from(entry.nodes[1]),
+            measures: Measures::new(entry.branch, &frame),
         })
+    }
+
+    /// The branches, in the order of their rows.
+    pub fn branches(&self) -> impl Iterator<Item = &'a Branch> + '_ {
+        self.entries.iter().map(|entry| entry.branch)
     }
 }

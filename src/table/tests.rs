@@ -78,7 +78,7 @@ fn check(case: &Case, chunk: [usize; 3]) {
     }
     let graph = Graph::new(&parts, grid, case.frame.spacing);
     let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels[..])), &grid);
-    let mut table = Table::new(&graph.branches, &graph.isolated, &ranks);
+    let table = Table::new(&graph.branches, &graph.isolated, &ranks);
     let rows: Vec<Vec<f64>> = table.rows(case.frame).map(|row| fields(&row, &case.frame)).collect();
     assert_eq!(rows.len(), case.rows.len(), "{}: number of rows", case.name);
     let most = case.rows.iter().map(|row| row[6].abs()).fold(1.0, f64::max);
