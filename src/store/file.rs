@@ -1,14 +1,17 @@
 //! Reading parts of a file, by several threads at once.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
+use crate::store::Mark;
 
-/// Rows with gaps of up to this many times their length are read in one go, gaps included.
-const GAPS: usize = 3;
+/// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
+/// is read whole anyway.
+const GAP: usize = 4 << 10;
 
 /// Fills a buffer from the bytes at an offset, without moving a position that other threads share.
 #[cfg(unix)]
@@ -50,7 +53,7 @@ pub(crate) fn read_box(
         return Ok(bytes);
     }
     let span = if y.is_empty() { 0 } else { (y.len() - 1) * stride + row };
-    let together = stride <= (1 + GAPS) * row;
+    let together = stride - row <= GAP.max(row);
     let mut buffer = vec![0; if together && row < stride { span } else { 0 }];
     for (plane, out) in z.zip(bytes.chunks_exact_mut(y.len() * row)) {
         if row == stride {
@@ -99,5 +102,31 @@ pub(crate) fn write_failed(error: &io::Error) -> Error {
             Error::new(Kind::Output, "may not be written; choose another output folder")
         }
         _ => Error::new(Kind::Io, "cannot be written; check the disk and run again").because(error),
+    }
+}
+
+/// Gathers sizes and times of change of files into a mark.
+#[derive(Default)]
+pub(crate) struct Marker(DefaultHasher);
+
+impl Marker {
+    /// Takes in a file, or that it is not there.
+    pub(crate) fn add(&mut self, path: &Path) -> Result<()> {
+        let metadata = match std::fs::metadata(path) {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(read_failed(&error).at(path)),
+        };
+        let changed = metadata.as_ref().and_then(|m| m.modified().ok()).map(|time| {
+            let since = time.duration_since(std::time::UNIX_EPOCH);
+            since.map_or_else(|before| (true, before.duration()), |after| (false, after))
+        });
+        (path, metadata.map(|m| m.len()), changed).hash(&mut self.0);
+        Ok(())
+    }
+
+    /// The mark of all files taken in.
+    pub(crate) fn finish(self) -> Mark {
+        Mark(self.0.finish())
     }
 }

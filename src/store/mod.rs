@@ -22,6 +22,8 @@ mod fixtures;
 
 pub use self::open::{OpenOptions, RegionView, open};
 
+use serde::{Deserialize, Serialize};
+
 use crate::chunk::{Chunk, Dtype};
 use crate::error::Result;
 use crate::space::{Region, Spacing};
@@ -57,4 +59,19 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// Where stored data are damaged or cannot be read; the error names the file and the chunk.
     fn read(&self, region: &Region) -> Result<Option<Chunk>>;
+
+    /// A mark of what is stored of a box, without reading it; `None` where the source cannot tell.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    fn mark(&self, region: &Region) -> Result<Option<Mark>> {
+        let _ = region;
+        Ok(None)
+    }
 }
+
+/// The sizes and times of change of the files behind a part of an image, in one number: it differs where any of them
+/// does, unless a file was changed twice within a tick of the file system's clock and kept its length. Not the same
+/// for every release of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mark(u64);

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
-use crate::store::file::{self, read_at, read_box};
+use crate::store::file::{self, Marker, read_at, read_box};
 use crate::store::layout::read_shape;
 use crate::store::open::{given_spacing, refuse_selection};
 use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_nan, require_inside, unsupported_dtype};
-use crate::store::{Description, OpenOptions, Source};
+use crate::store::{Description, Mark, OpenOptions, Source};
 use crate::with_voxels;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -111,6 +111,12 @@ impl Source for NpySource {
         };
         refuse_nan(&voxels, region).map_err(|error| error.at(&self.path))?;
         Ok(Some(Chunk { region: *region, voxels }))
+    }
+
+    fn mark(&self, _: &Region) -> Result<Option<Mark>> {
+        let mut marker = Marker::default();
+        marker.add(&self.path)?;
+        Ok(Some(marker.finish()))
     }
 }
 

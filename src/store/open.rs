@@ -7,7 +7,7 @@ use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Region, Spacing, Voxel};
 use crate::store::npy::NpySource;
-use crate::store::{Description, Source};
+use crate::store::{Description, Mark, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file";
@@ -174,6 +174,10 @@ impl Source for RegionView {
         let chunk = self.source.read(&region.shifted(self.region.min))?;
         Ok(chunk.map(|chunk| Chunk { region: *region, voxels: chunk.voxels }))
     }
+
+    fn mark(&self, region: &Region) -> Result<Option<Mark>> {
+        self.source.mark(&region.shifted(self.region.min))
+    }
 }
 
 #[cfg(test)]
@@ -203,6 +207,31 @@ mod tests {
     fn a_region_outside_is_refused() {
         for ranges in [vec![0..7, 0..8], vec![3..3, 0..8], vec![0..1, 0..6, 0..8]] {
             assert_eq!(RegionView::new(image(), &ranges).unwrap_err().kind(), Kind::Usage);
+        }
+    }
+
+    #[cfg(all(feature = "zarr", feature = "tiff"))]
+    #[test]
+    fn the_form_follows_from_the_path() {
+        use crate::store::fixtures::fixture;
+        let region = Some(vec![1..3, 2..12, 0..7]);
+        let options = OpenOptions { channel: Some(1), time: Some(1), region, ..OpenOptions::default() };
+        let part = open(&fixture("ome05.zarr"), &options).unwrap();
+        assert_eq!(part.description().shape, [2, 10, 7]);
+        assert_eq!(part.description().spacing, Spacing([2.0, 0.5, 0.5]));
+        for (name, shape) in [
+            ("slices", [11, 6, 7]),
+            ("imagej.tif", [5, 12, 14]),
+            ("c_i4.npy", [5, 12, 14]),
+            ("v3_blosc_2d.zarr", [1, 12, 14]),
+        ] {
+            let path = fixture(name);
+            let source = open(&path, &OpenOptions::default()).unwrap();
+            assert_eq!((source.description().shape, &source.description().name), (shape, &path.display().to_string()));
+            let channel = OpenOptions { channel: Some(7), ..OpenOptions::default() };
+            let error = open(&path, &channel).err().unwrap();
+            assert_eq!(error.kind(), Kind::Usage);
+            assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
         }
     }
 

@@ -22,11 +22,11 @@ use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
 use crate::store::axes::{Axis, Role, select};
 use crate::store::cache::BlockCache;
-use crate::store::file::{self, read_box};
+use crate::store::file::{self, Marker, read_box};
 use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
 use crate::store::values::{first_nan, from_bytes, nan_at, paste, require_inside};
-use crate::store::{Description, OpenOptions, Source};
+use crate::store::{Description, Mark, OpenOptions, Source};
 
 /// A volume of TIFF pages, or an image of one. Holds decoded strips and tiles up to the cache's size.
 #[derive(Debug)]
@@ -151,6 +151,16 @@ impl Source for TiffSource {
             return Err(nan_at(p).at(&self.pages[p[0] as usize].file.path));
         }
         Ok(Some(Chunk { region: *region, voxels }))
+    }
+
+    fn mark(&self, region: &Region) -> Result<Option<Mark>> {
+        require_inside(region, self.description.shape)?;
+        let mut marker = Marker::default();
+        let pages = &self.pages[region.min[0] as usize..region.max[0] as usize];
+        for file in pages.chunk_by(|a, b| Arc::ptr_eq(&a.file, &b.file)) {
+            marker.add(&file[0].file.path)?;
+        }
+        Ok(Some(marker.finish()))
     }
 }
 

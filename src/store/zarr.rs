@@ -22,10 +22,11 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
 use crate::store::axes::{axes, select};
 use crate::store::cache::BlockCache;
+use crate::store::file::Marker;
 use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
 use crate::store::values::{first_nan, nan_at, parse_dtype, paste, require_inside, unsupported_dtype};
-use crate::store::{Description, OpenOptions, Source};
+use crate::store::{Description, Mark, OpenOptions, Source};
 
 pub(crate) use self::metadata::is_zarr;
 
@@ -159,6 +160,18 @@ impl Source for ZarrSource {
             return Err(self.blocks.locate(nan_at(p), self.grid.chunk_at(p)));
         }
         Ok(Some(Chunk { region: *region, voxels }))
+    }
+
+    fn mark(&self, region: &Region) -> Result<Option<Mark>> {
+        require_inside(region, self.description.shape)?;
+        let mut marker = Marker::default();
+        let mut files: Vec<PathBuf> = self.grid.chunks_in(region).map(|place| self.blocks.path(place)).collect();
+        files.sort();
+        files.dedup();
+        for file in files {
+            marker.add(&file)?;
+        }
+        Ok(Some(marker.finish()))
     }
 }
 

@@ -73,7 +73,11 @@ fn imagej(text: &str, resolution: Option<[f64; 2]>) -> Calibration {
     let images = count("images").unwrap_or(1);
     let [frames, channels] = ["frames", "channels"].map(|key| count(key).unwrap_or(1));
     let slices = count("slices").unwrap_or_else(|| if frames * channels > 1 { 1 } else { images });
-    let planes = Planes::new([frames, channels, slices], "CZT");
+    // ImageJ has at most seven channels. More of them are planes along z of a writer that did not name its axes.
+    let planes = match [frames, channels, slices] {
+        [1, planes, 1] if planes > 7 => Planes::new([1, 1, planes], "CZT"),
+        counts => Planes::new(counts, "CZT"),
+    };
     let unit = value("unit").and_then(unit_name);
     // ImageJ leaves the spacing out of a stack where it is 1, gives flipped stacks a negative one, and says "inch" for
     // dots per inch.
@@ -164,6 +168,8 @@ mod tests {
         let planes = calibration(&tags(hyperstack, None)).unwrap().planes.unwrap();
         assert_eq!(planes.count(), Some(24));
         assert_eq!((planes.page(0, 1, 0), planes.page(0, 0, 1), planes.page(1, 0, 0)), (1, 2, 6));
+        let unnamed = calibration(&tags("ImageJ=1.11a\nimages=40\nchannels=40\n", None)).unwrap().planes.unwrap();
+        assert_eq!((unnamed.channels, unnamed.slices), (1, 40));
         let xml = r#"<?xml version="1.0"?><OME><Image><Pixels DimensionOrder="XYZTC" SizeX="9" SizeZ="3" SizeC="2"
             SizeT="4" PhysicalSizeX="0.5" PhysicalSizeXUnit="nm" PhysicalSizeY='0.5' PhysicalSizeYUnit='nm'>"#;
         let ome = calibration(&tags(xml, None)).unwrap();

@@ -132,8 +132,12 @@ impl Blocks {
 
     /// An error at a block: its file, and its place on the grid.
     pub(crate) fn locate(&self, error: Error, place: ChunkId) -> Error {
-        let chunk = self.stored_chunk(&self.index(place));
-        error.at(self.chunk_path(&chunk)).in_chunk(place)
+        error.at(self.path(place)).in_chunk(place)
+    }
+
+    /// The file that a block is in, or would be.
+    pub(crate) fn path(&self, place: ChunkId) -> PathBuf {
+        self.chunk_path(&self.stored_chunk(&self.index(place)))
     }
 
     fn along_zyx(&self, values: &[u64]) -> [u64; 3] {

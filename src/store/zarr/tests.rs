@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
+
 use super::ZarrSource;
 use crate::chunk::{Dtype, Voxels};
 use crate::error::Kind;
@@ -71,6 +73,47 @@ fn ome_images_have_spacing_and_unit_and_are_picked_by_channel_and_time() {
         };
         let given = ZarrSource::open(fixture(name), &options).unwrap();
         assert_eq!((given.description().spacing, &given.description().unit), (Spacing([3.0, 2.0, 1.0]), &None));
+    }
+}
+
+#[test]
+fn the_mark_of_a_region_follows_its_own_chunks() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy("v3_sharded.zarr", folder.path());
+    let source = open(&path);
+    let regions = [Region::new([0, 0, 0], [4, 8, 14]), Region::new([0, 8, 0], [4, 12, 14]), Region::of_shape(SHAPE)];
+    let marks = || regions.map(|region| source.mark(&region).unwrap().unwrap());
+    let before = marks();
+    assert_eq!(before, marks());
+    let mut bytes = std::fs::read(path.join("c/0/1/0")).unwrap();
+    bytes.insert(0, 0);
+    std::fs::write(path.join("c/0/1/0"), bytes).unwrap();
+    let after = marks();
+    assert_eq!(before[0], after[0]);
+    assert_ne!(before[1], after[1]);
+    std::fs::remove_file(path.join("c/0/0/0")).unwrap();
+    assert_ne!(before[0], marks()[0]);
+    assert_ne!(after[2], marks()[2]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_region_holds_its_own_values(
+        a in (0..5i64, 0..12i64, 0..14i64), b in (1..=5i64, 1..=12i64, 1..=14i64), cache in 0..2000usize,
+    ) {
+        let region = Region::new([a.0, a.1, a.2], [b.0.max(a.0 + 1), b.1.max(a.1 + 1), b.2.max(a.2 + 1)]);
+        let options = OpenOptions { cache: Some(cache), ..OpenOptions::default() };
+        for (name, values) in [("v3_sharded.zarr", sharded()), ("v2_blosc.zarr", expected(SHAPE, Dtype::U16, 0))] {
+            let source = ZarrSource::open(fixture(name), &options).unwrap();
+            // Twice, so that the second finds what the first has left in the cache.
+            for _ in 0..2 {
+                let read = source.read(&region).unwrap().map(|chunk| chunk.voxels);
+                let read = read.unwrap_or_else(|| Voxels::filled(Dtype::U16, region.shape(), 9.0));
+                prop_assert_eq!(&read, &values.part(&region));
+            }
+        }
     }
 }
 
