@@ -61,7 +61,8 @@ impl NpySource {
             [z, y, x] => [z, y, x],
             _ => {
                 let axes = header.shape.len();
-                let message = format!("has {axes} axes; save an array of 2 axes (y, x) or 3 axes (z, y, x)");
+                let message =
+                    format!("has not 2 or 3 axes but {axes}; save an array of 2 axes (y, x) or 3 axes (z, y, x)");
                 return Err(Error::data(message));
             }
         };
@@ -290,7 +291,7 @@ mod tests {
     fn files_that_cannot_be_read_are_refused_with_a_sentence() {
         let cases = [
             ("{'descr': '<i8', 'fortran_order': False, 'shape': (1, 1), }", 8, "type int64"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (8,), }", 32, "1 axes"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (8,), }", 32, "not 2 or 3 axes but 1"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 2), }", 31, "cut off"),
             ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 2), }", 16, "several fields"),
             ("{'descr': '<f4', 'fortran_order': Maybe, 'shape': (2, 2), }", 16, "damaged header"),

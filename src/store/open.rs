@@ -1,5 +1,6 @@
 //! From a path to a source: which form an image is stored in, and which part of it is wanted.
 
+use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
 
@@ -43,13 +44,20 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
 }
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    match extension.as_deref() {
-        Some("npy") => Ok(Box::new(NpySource::open(path, options)?)),
-        #[cfg(feature = "tiff")]
-        Some("tif" | "tiff") => Ok(Box::new(super::tiff::TiffSource::open(path, options)?)),
-        _ => Err(unknown_form().at(path)),
+    // By its first bytes: microscopes give TIFF files other extensions too.
+    let mut start = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut start));
+    read.map_err(|error| super::file::read_failed(&error).at(path))?;
+    let named =
+        |extensions: &[&str]| path.extension().is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)));
+    if start.starts_with(b"\x93NUM") || named(&["npy"]) {
+        return Ok(Box::new(NpySource::open(path, options)?));
     }
+    #[cfg(feature = "tiff")]
+    if [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| start == *magic) || named(&["tif", "tiff"]) {
+        return Ok(Box::new(super::tiff::TiffSource::open(path, options)?));
+    }
+    Err(unknown_form().at(path))
 }
 
 fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {

@@ -5,6 +5,7 @@
 
 mod calibration;
 mod page;
+mod reader;
 mod slices;
 #[cfg(test)]
 mod tests;
