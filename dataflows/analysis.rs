@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use differential_dataflow::AsCollection;
 use std::sync::Arc;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
@@ -26,7 +25,7 @@ use anabranch::operators::overlap::{OverlapChunks, Padded};
 use anabranch::operators::read::ReadChunks;
 use anabranch::operators::sample::SampleChunks;
 use anabranch::operators::shared::Shared;
-use anabranch::operators::thin::{ThinChunks, ThinningCounts};
+use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use anabranch::operators::window::Window;
 use anabranch::operators::write::WriteSkeletons;
 use anabranch::progress::{ProgressState, Stage};
@@ -103,10 +102,10 @@ pub(crate) fn analyse(
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), plan.dimensions(), description.fill);
         let whole = description.dtype.is_integer();
-        let binaries = scope
+        let (masks, foreground) = scope
             .read_chunks(plan.source.clone(), grid, window.clone(), failure.clone())
             .overlap(grid, depth, description.dtype, description.fill)
-            .binarise(kernel, move |padded, binary| {
+            .binarise(kernel, false, move |padded, binary| {
                 let mut report = counted.borrow_mut();
                 report.foreground += binary.map_or(0, |binary| binary.count as u64);
                 report.many_values |= binary.is_some_and(|binary| binary.foreground == Foreground::Varying) && whole;
@@ -115,24 +114,22 @@ pub(crate) fn analyse(
                 window.complete(ranks[&padded.chunk]);
                 reading.chunk_done(Stage::Reading);
             });
-        let foreground = binaries.clone().map(|(id, binary)| (id, binary.foreground));
         let (thinned, thinning) = (to_report(), Arc::clone(state));
-        let skeletons = binaries
-            .map(|(id, binary)| (id, binary.mask))
-            .thin(grid, method, move |counts| {
+        let collection = masks
+            .thin(ThinningPlan { grid, method, keep: false }, move |counts| {
                 thinning.begin(Stage::Thinning, 0);
                 thinning.reach_round(counts.rounds);
                 let known = &mut thinned.borrow_mut().thinning;
                 thinning.add_deletions(counts.deleted - known.deleted);
                 *known = *counts;
             })
-            .sample(foreground, plan.source.clone(), failure.clone());
+            .sample(foreground, plan.source.clone(), false, failure.clone());
+        let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);
         skeletons
             .clone()
             .write_skeletons(array, move |id, voxels| store(id, voxels), failure.clone())
             .probe_with(&mut probe);
-        let graph =
-            skeletons.clone().map(|skeleton| (skeleton, 0, 1)).as_collection().extract_branches(grid, plan.spacing);
+        let graph = collection.extract_branches(grid, plan.spacing);
         let (parts, isolated, gathered) = (to_report(), to_report(), to_report());
         graph
             .parts

@@ -93,7 +93,7 @@ struct Log<'a> {
     sub_iterations: usize,
     rounds: u64,
     deleted_voxels: u64,
-    seam_decisions_between_workers: u64,
+    messages_between_workers: u64,
 }
 
 /// Writes everything but the skeleton array, puts all in place, and prints the summary.
@@ -206,7 +206,7 @@ fn log(plan: &Plan, report: &Report, analysed: Duration, started: Instant) -> Re
         sub_iterations: report.thinning.sub_iterations,
         rounds: report.thinning.rounds,
         deleted_voxels: report.thinning.deleted,
-        seam_decisions_between_workers: report.thinning.seam_decisions,
+        messages_between_workers: report.thinning.messages,
     };
     let text = serde_json::to_string_pretty(&log)
         .map_err(|error| Error::internal("run.json cannot be written as JSON").because(error))?;
@@ -220,7 +220,7 @@ impl Report {
         self.many_values |= other.many_values;
         self.thinning.chunks += other.thinning.chunks;
         self.thinning.deleted += other.thinning.deleted;
-        self.thinning.seam_decisions += other.thinning.seam_decisions;
+        self.thinning.messages += other.thinning.messages;
         self.branches.extend(other.branches);
         self.isolated.extend(other.isolated);
         self.skeletons.extend(other.skeletons);

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use super::mask::{Layout, Mask};
 use super::thin::Thinning;
 use super::zhang::{Pixel, ZhangChunk};
-use crate::space::Region;
 
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,12 +49,15 @@ impl ZhangThinning {
     fn new(mask: &Mask) -> Self {
         let layout = *mask.layout();
         let mut chunk = ZhangChunk::new([layout.shape[1], layout.shape[2]]);
-        for y in 0..layout.shape[1] {
-            let words: Vec<u64> = (0..layout.shape[2])
-                .step_by(64)
-                .map(|x| mask.read(layout.bit([1, y + 1, x + 1]), (layout.shape[2] - x).min(64)))
-                .collect();
-            chunk.insert_row(y, &words);
+        // Row 0 of the padded plane is the halo above, and so for the other sides.
+        for y in 0..layout.shape[1] + 2 {
+            for x in (0..layout.shape[2] + 2).step_by(64) {
+                let mut word = mask.read(layout.bit([1, y, x]), (layout.shape[2] + 2 - x).min(64));
+                while word != 0 {
+                    chunk.insert([y as i32 - 1, x as i32 + word.trailing_zeros() as i32 - 1]);
+                    word &= word - 1;
+                }
+            }
         }
         ZhangThinning { layout, chunk, deleted: 0 }
     }
@@ -71,38 +73,11 @@ impl ZhangThinning {
 }
 
 impl ChunkThinning {
-    /// Begins the thinning of a chunk whose halo is still empty.
+    /// Begins the thinning of a chunk, given with its halo.
     pub fn new(mask: Mask, method: Method) -> Self {
         match method {
             Method::Lee | Method::LeePlanar => ChunkThinning::Lee(Box::new(Thinning::new(mask, method.turns()))),
             Method::Zhang => ChunkThinning::Zhang(Box::new(ZhangThinning::new(&mask))),
-        }
-    }
-
-    /// The initial bits of a box of own voxels, for a neighbour's halo.
-    pub fn cut(&self, region: &Region) -> Vec<u64> {
-        match self {
-            ChunkThinning::Lee(thinning) => thinning.mask().cut(region),
-            ChunkThinning::Zhang(zhang) => zhang.mask().cut(region),
-        }
-    }
-
-    /// Fills a box of the initial halo.
-    pub fn fill_halo(&mut self, region: &Region, bits: &[u64]) {
-        match self {
-            ChunkThinning::Lee(thinning) => thinning.fill_halo(region, bits),
-            ChunkThinning::Zhang(zhang) => {
-                let mut halo = Mask::new(zhang.layout);
-                halo.paste(region, bits);
-                for y in region.min[1]..region.max[1] {
-                    for x in region.min[2]..region.max[2] {
-                        let bit = zhang.layout.bit_at([region.min[0], y, x]);
-                        if halo.get(bit) {
-                            zhang.chunk.insert(zhang.pixel(bit));
-                        }
-                    }
-                }
-            }
         }
     }
 
@@ -137,7 +112,11 @@ impl ChunkThinning {
             ChunkThinning::Zhang(zhang) => {
                 for &bit in bits {
                     let pixel = zhang.pixel(bit as usize);
-                    zhang.chunk.delete_in_halo(pixel);
+                    if zhang.chunk.is_foreground(pixel) {
+                        zhang.chunk.delete_in_halo(pixel);
+                    } else {
+                        zhang.chunk.insert(pixel);
+                    }
                 }
             }
         }

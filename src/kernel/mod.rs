@@ -13,6 +13,8 @@ pub mod thin;
 pub mod zhang;
 pub mod method;
 pub mod seam;
+pub mod seam_log;
+mod member;
 pub mod partition;
 pub mod skeleton;
 pub mod step;

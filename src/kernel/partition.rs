@@ -1,53 +1,65 @@
-//! The chunks of one worker, thinned together: decisions travel inside at once, and outside by the caller.
+//! The chunks of one worker, thinned together: decisions travel inside at once, and outside as messages.
+//!
+//! A partition lives on from epoch to epoch. In the first all chunks run. Later a chunk becomes active, and runs again,
+//! where its mask or initial halo has changed; it hears from active neighbours as they decide, and from the others what
+//! the seam log says that they told it. Where an active chunk's decisions at a sub-iteration's fixpoint differ from
+//! what it told an inactive neighbour in the last run, that neighbour becomes active too: it replays its own
+//! sub-iterations up to there from its log, alone, and goes on with the others. Chunks that never become active keep
+//! their skeleton. Tentative decisions are no difference.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use super::mask::{Layout, Mask};
-use super::method::{ChunkThinning, Method};
-use super::seam::Seams;
+use super::member::Member;
+use super::method::Method;
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
-/// A part of a neighbour's initial halo that another worker owns.
+/// What a chunk's owner tells the owner of a neighbour.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// The chunk's mask is new: its bits in the neighbour's halo. A chunk that is `fresh` knows nothing of the neighbour
+    /// and asks for an answer.
+    Changed(Slab, bool),
+    /// The answer to a fresh chunk: the bits in its halo, and what the neighbour told or would have told it in the last
+    /// run, by sub-iteration.
+    Known(Slab, Vec<(u32, Vec<u32>)>),
+    /// The chunk takes part in this epoch.
+    Live(Link),
+    /// The neighbour has to take part from the current sub-iteration on: halo voxels that are not as its log says.
+    Activate(Link, Vec<u32>),
+    /// Halo voxels whose state changed.
+    Flips(Link, Vec<u32>),
+}
+
+/// From which chunk to which neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Link {
+    /// The chunk that tells.
+    pub from: ChunkId,
+    /// The neighbour that is told.
+    pub to: ChunkId,
+}
+
+/// A box of a chunk's mask that lies in a neighbour's halo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slab {
-    /// The chunk whose halo it fills.
-    pub to: ChunkId,
-    /// The box that it fills.
+    /// From which chunk to which neighbour.
+    pub link: Link,
+    /// The box.
     pub region: Region,
     /// The bits, as [`Mask::cut`] gives them.
     pub bits: Vec<u64>,
 }
 
-/// A halo voxel whose state changed: the chunk that sees it and its bit index there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Flip {
-    /// The chunk that has the voxel in its halo.
-    pub to: ChunkId,
-    /// Its bit index there.
-    pub bit: u32,
-}
-
-/// Where a neighbour of a chunk is thinned.
-#[derive(Clone, Copy, Debug)]
-enum Home {
-    /// It holds no foreground, or lies outside.
-    Nowhere,
-    /// In this partition.
-    Here(u32),
-    /// By another worker.
-    Away(u32, ChunkId),
-}
-
-#[derive(Debug)]
-struct Member {
-    id: ChunkId,
-    seams: Seams,
-    homes: [Home; 27],
-    thinning: ChunkThinning,
-    inbox: Vec<u32>,
+impl Slab {
+    /// The box of a mask that lies in the halo of a neighbour with a layout, and its bits.
+    pub(super) fn new(mask: &Mask, from: ChunkId, to: ChunkId, layout: &Layout) -> Self {
+        let region = mask.layout().own.intersection(&layout.own.dilated([1; 3]));
+        Slab { link: Link { from, to }, region, bits: mask.cut(&region) }
+    }
 }
 
 /// All chunks with foreground that one worker owns.
@@ -55,124 +67,50 @@ struct Member {
 pub struct Partition {
     grid: Grid,
     method: Method,
-    members: Vec<Member>,
+    /// Whether masks and seam logs are kept for later epochs.
+    keep: bool,
+    members: Vec<Option<Member>>,
     places: HashMap<ChunkId, u32>,
+    free: Vec<u32>,
+    /// Members that take part in this epoch.
+    active: Vec<u32>,
     /// Members with unread flips.
     waiting: Vec<u32>,
+    /// Messages to chunks that may be in this partition or elsewhere.
+    posted: Vec<Message>,
     flips: Vec<u32>,
 }
 
 impl Partition {
-    /// A partition of the chunks with these masks, whose halos are still empty; `index` is the worker that owns them.
-    pub fn new(
-        grid: Grid,
-        method: Method,
-        masks: BTreeMap<ChunkId, Mask>,
-        index: usize,
-        owner: impl Fn(ChunkId) -> usize,
-    ) -> Self {
-        let places: HashMap<ChunkId, u32> = masks.keys().zip(0..).map(|(&id, place)| (id, place)).collect();
-        let members = masks
-            .into_iter()
-            .map(|(id, mask)| {
-                let seams = Seams::new(&grid, id);
-                let mut homes = [Home::Nowhere; 27];
-                for (n, other, _) in seams.neighbours() {
-                    let at = owner(other);
-                    homes[n] = match places.get(&other) {
-                        Some(&place) => Home::Here(place),
-                        None if at == index => Home::Nowhere,
-                        None => Home::Away(at as u32, other),
-                    };
-                }
-                Member { id, seams, homes, thinning: ChunkThinning::new(mask, method), inbox: Vec::new() }
-            })
-            .collect();
-        Partition { grid, method, members, places, waiting: Vec::new(), flips: Vec::new() }
+    /// A partition without chunks. `keep` keeps what later epochs need: masks and seam logs.
+    pub fn new(grid: Grid, method: Method, keep: bool) -> Self {
+        Partition {
+            grid,
+            method,
+            keep,
+            members: Vec::new(),
+            places: HashMap::new(),
+            free: Vec::new(),
+            active: Vec::new(),
+            waiting: Vec::new(),
+            posted: Vec::new(),
+            flips: Vec::new(),
+        }
     }
 
-    /// Number of chunks.
+    /// Number of chunks with foreground.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.places.len()
     }
 
     /// Whether there are no chunks.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.places.is_empty()
     }
 
-    /// Fills the halos from the chunks at hand; what other workers' chunks need is given to `send(worker, slab)`.
-    pub fn exchange_halos(&mut self, mut send: impl FnMut(usize, Slab)) {
-        for place in 0..self.members.len() {
-            let member = &self.members[place];
-            let own = self.grid.region(member.id);
-            let targets: Vec<(Home, Layout)> =
-                member.seams.neighbours().map(|(n, _, layout)| (member.homes[n], *layout)).collect();
-            for (home, layout) in targets {
-                let region = own.intersection(&layout.own.dilated([1; 3]));
-                match home {
-                    Home::Nowhere => {}
-                    Home::Here(other) => {
-                        let bits = self.members[place].thinning.cut(&region);
-                        self.members[other as usize].thinning.fill_halo(&region, &bits);
-                    }
-                    Home::Away(worker, to) => {
-                        let bits = self.members[place].thinning.cut(&region);
-                        if bits.iter().any(|&word| word != 0) {
-                            send(worker as usize, Slab { to, region, bits });
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes in a part of a chunk's initial halo.
-    pub fn receive_halo(&mut self, slab: &Slab) {
-        if let Some(&place) = self.places.get(&slab.to) {
-            self.members[place as usize].thinning.fill_halo(&slab.region, &slab.bits);
-        }
-    }
-
-    /// Starts a sub-iteration in every chunk and carries decisions between them until nothing flips; what concerns
-    /// other workers is given to `send(worker, flip)`.
-    pub fn begin(&mut self, sub_iteration: usize, mut send: impl FnMut(usize, Flip)) {
-        for place in 0..self.members.len() {
-            if !self.members[place].thinning.is_resting(sub_iteration) {
-                self.members[place].thinning.begin(sub_iteration, &mut self.flips);
-                self.route(place, &mut send);
-            }
-        }
-        self.converge(&mut send);
-    }
-
-    /// Takes in a decision of another worker's chunk; [`Partition::converge`] follows when all are in.
-    pub fn receive(&mut self, flip: Flip) {
-        if let Some(&place) = self.places.get(&flip.to) {
-            self.post(place, flip.bit);
-        }
-    }
-
-    /// Carries decisions between the chunks until nothing flips.
-    pub fn converge(&mut self, mut send: impl FnMut(usize, Flip)) {
-        while let Some(place) = self.waiting.pop() {
-            let member = &mut self.members[place as usize];
-            let mut inbox = std::mem::take(&mut member.inbox);
-            member.thinning.receive(&inbox, &mut self.flips);
-            inbox.clear();
-            member.inbox = inbox;
-            self.route(place as usize, &mut send);
-        }
-    }
-
-    /// Ends a sub-iteration in every chunk. Gives the number of voxels deleted in it.
-    pub fn settle(&mut self, sub_iteration: usize) -> usize {
-        self.members.iter_mut().map(|member| member.thinning.settle(sub_iteration)).sum()
-    }
-
-    /// Voxels deleted in the current sub-iteration, as far as is known.
-    pub fn deleted(&self) -> usize {
-        self.members.iter().map(|member| member.thinning.deleted()).sum()
+    /// Number of chunks that have taken part in this epoch so far.
+    pub fn active(&self) -> usize {
+        self.active.len()
     }
 
     /// How many quiet sub-iterations in a row end the thinning.
@@ -180,39 +118,307 @@ impl Partition {
         self.method.turns()
     }
 
-    /// The thinned masks, in raster order of the chunks.
-    pub fn into_masks(self) -> impl Iterator<Item = (ChunkId, Mask)> {
-        self.members.into_iter().map(|member| (member.id, member.thinning.into_mask()))
+    /// Begins an epoch: chunks get new masks, with empty halos, or lose theirs (`None`: no foreground any more).
+    pub fn change(&mut self, masks: BTreeMap<ChunkId, Option<Mask>>, send: &mut impl FnMut(Message)) {
+        for (id, mask) in masks {
+            let known = self.places.get(&id).copied();
+            match (known, mask) {
+                (None, None) => {}
+                (Some(place), None) => {
+                    self.announce(place, Some(Mask::new(Layout::new(self.grid.region(id)))), false);
+                    self.members[place as usize] = None;
+                    self.places.remove(&id);
+                    self.free.push(place);
+                }
+                (Some(place), Some(mask)) => {
+                    if let Some(member) = &mut self.members[place as usize] {
+                        member.replace(&mask);
+                    }
+                    self.activate(place);
+                    self.announce(place, None, false);
+                }
+                (None, Some(mask)) => {
+                    let member = Member::new(&self.grid, id, mask);
+                    let place = self.free.pop().unwrap_or(self.members.len() as u32);
+                    if place as usize == self.members.len() {
+                        self.members.push(None);
+                    }
+                    self.members[place as usize] = Some(member);
+                    self.places.insert(id, place);
+                    self.activate(place);
+                    self.announce(place, None, true);
+                }
+            }
+        }
+        self.deliver(send);
     }
 
-    /// Carries the flips that a chunk has just made to the chunks that see them.
-    fn route(&mut self, place: usize, send: &mut impl FnMut(usize, Flip)) {
-        let flips = std::mem::take(&mut self.flips);
-        for &bit in &flips {
-            let (seams, homes) = (&self.members[place].seams, self.members[place].homes);
-            let mut here = [(0, 0); 26];
-            let mut count = 0;
-            seams.visit(bit as usize, |n, there| match homes[n] {
-                Home::Nowhere => {}
-                Home::Here(other) => {
-                    here[count] = (other, there as u32);
-                    count += 1;
+    /// Takes in a message of another worker; [`Partition::converge`] follows when all are in.
+    pub fn receive(&mut self, message: Message, sub_iteration: Option<usize>) {
+        match message {
+            Message::Changed(slab, fresh) => self.hear_change(slab, fresh),
+            Message::Known(slab, told) => {
+                if let Some(member) = self.member(slab.link.to) {
+                    member.learn(&slab, &told);
                 }
-                Home::Away(worker, to) => send(worker as usize, Flip { to, bit: there as u32 }),
+            }
+            Message::Live(link) => self.hear_live(link, sub_iteration),
+            Message::Activate(link, flips) => self.hear_activation(link, &flips, sub_iteration),
+            Message::Flips(link, flips) => {
+                if let Some(&place) = self.places.get(&link.to) {
+                    self.post(place, &flips);
+                }
+            }
+        }
+    }
+
+    /// Starts a sub-iteration in the active chunks and carries decisions between them until nothing flips.
+    pub fn begin(&mut self, sub_iteration: usize, send: &mut impl FnMut(Message)) {
+        if sub_iteration == 0 {
+            for place in self.active.clone() {
+                if let Some(member) = &mut self.members[place as usize] {
+                    member.start(self.method, self.keep);
+                }
+            }
+        }
+        for at in 0..self.active.len() {
+            let place = self.active[at];
+            let Some(member) = &mut self.members[place as usize] else { continue };
+            member.begin(sub_iteration, &mut self.flips);
+            let logged = member.logged(sub_iteration);
+            if !logged.is_empty() {
+                self.post(place, &logged);
+            }
+            self.route(place);
+        }
+        self.converge(Some(sub_iteration), send);
+    }
+
+    /// Carries decisions between the chunks until nothing flips.
+    pub fn converge(&mut self, sub_iteration: Option<usize>, send: &mut impl FnMut(Message)) {
+        loop {
+            while let Some(place) = self.waiting.pop() {
+                if let Some(member) = &mut self.members[place as usize] {
+                    member.read(&mut self.flips, self.keep);
+                    self.route(place);
+                }
+            }
+            if self.posted.is_empty() {
+                return;
+            }
+            self.deliver_in(sub_iteration, send);
+        }
+    }
+
+    /// Activates inactive neighbours that were told something else in the last run. To be called when nothing flips
+    /// anywhere; gives whether anybody was activated.
+    pub fn compare(&mut self, sub_iteration: usize, send: &mut impl FnMut(Message)) -> bool {
+        let before = self.active.len();
+        for at in 0..before {
+            let place = self.active[at];
+            let Some(member) = &mut self.members[place as usize] else { continue };
+            let differing = member.differences(sub_iteration);
+            let from = member.id;
+            for (to, flips) in differing {
+                self.posted.push(Message::Activate(Link { from, to }, flips));
+            }
+        }
+        let differs = !self.posted.is_empty();
+        self.converge(Some(sub_iteration), send);
+        differs
+    }
+
+    /// Voxels deleted in the current sub-iteration, as far as is known.
+    pub fn deleted(&self) -> usize {
+        self.active.iter().filter_map(|&place| self.members[place as usize].as_ref()).map(Member::deleted).sum()
+    }
+
+    /// Ends a sub-iteration in every active chunk. Gives the number of voxels deleted in it.
+    pub fn settle(&mut self, sub_iteration: usize) -> usize {
+        let keep = self.keep;
+        let active = &self.active;
+        let members = &mut self.members;
+        active
+            .iter()
+            .filter_map(|&place| members[place as usize].as_mut().map(|member| member.settle(sub_iteration, keep)))
+            .sum()
+    }
+
+    /// Number of sub-iterations that logs of active chunks know something of: the thinning must not end before.
+    pub fn horizon(&self) -> usize {
+        self.active
+            .iter()
+            .filter_map(|&place| self.members[place as usize].as_ref())
+            .map(Member::horizon)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// Ends the epoch: the thinned masks of the chunks that took part.
+    pub fn finish(&mut self) -> Vec<(ChunkId, Mask)> {
+        let mut thinned = Vec::with_capacity(self.active.len());
+        for place in std::mem::take(&mut self.active) {
+            if let Some(member) = &mut self.members[place as usize]
+                && let Some(mask) = member.finish()
+            {
+                thinned.push((member.id, mask));
+            }
+        }
+        if self.keep {
+            self.members.iter_mut().flatten().for_each(Member::rest);
+        } else {
+            *self = Partition::new(self.grid, self.method, false);
+        }
+        thinned.sort_by_key(|(id, _)| *id);
+        thinned
+    }
+
+    fn member(&mut self, id: ChunkId) -> Option<&mut Member> {
+        self.places.get(&id).and_then(|&place| self.members[place as usize].as_mut())
+    }
+
+    fn activate(&mut self, place: u32) {
+        if let Some(member) = &mut self.members[place as usize]
+            && !std::mem::replace(&mut member.active, true)
+        {
+            self.active.push(place);
+        }
+    }
+
+    /// Tells all neighbours of a new mask; `gone` is what a chunk that has lost its mask shows instead.
+    fn announce(&mut self, place: u32, gone: Option<Mask>, fresh: bool) {
+        let Some(member) = &self.members[place as usize] else { return };
+        let mask = gone.as_ref().unwrap_or(&member.initial);
+        for (_, to, layout) in member.seams.neighbours() {
+            let slab = Slab::new(mask, member.id, to, layout);
+            self.posted.push(Message::Changed(slab, fresh));
+        }
+    }
+
+    fn hear_change(&mut self, slab: Slab, fresh: bool) {
+        let link = slab.link;
+        let Some(&place) = self.places.get(&link.to) else { return };
+        let Some(member) = &mut self.members[place as usize] else { return };
+        let changed = member.hear_change(&slab);
+        if fresh {
+            let layout = Layout::new(self.grid.region(link.from));
+            self.posted.push(Message::Known(member.slab(link.from, &layout), member.told(link.from)));
+        }
+        if changed && !member.active {
+            self.activate(place);
+            self.call(place);
+        }
+    }
+
+    /// Tells all neighbours that a chunk takes part.
+    fn call(&mut self, place: u32) {
+        let Some(member) = &self.members[place as usize] else { return };
+        for (_, to, _) in member.seams.neighbours() {
+            self.posted.push(Message::Live(Link { from: member.id, to }));
+        }
+    }
+
+    fn hear_live(&mut self, link: Link, sub_iteration: Option<usize>) {
+        let Some(member) = self.member(link.to) else { return };
+        let news = member.hear_live(link.from, sub_iteration);
+        if !news.is_empty() {
+            self.posted.push(Message::Flips(Link { from: link.to, to: link.from }, news));
+        }
+    }
+
+    fn hear_activation(&mut self, link: Link, flips: &[u32], sub_iteration: Option<usize>) {
+        let (Some(&place), Some(now)) = (self.places.get(&link.to), sub_iteration) else { return };
+        let (method, keep) = (self.method, self.keep);
+        let Some(member) = &mut self.members[place as usize] else { return };
+        member.mark_live(link.from);
+        if !member.active {
+            // The neighbours' decisions in this sub-iteration are those of the log; what differs comes on top.
+            let logged = member.replay(now, method, keep);
+            self.flips = member.unlike_previous(now);
+            self.activate(place);
+            self.call(place);
+            self.post(place, &logged);
+            self.carry(place);
+        }
+        self.post(place, flips);
+    }
+
+    /// Carries the flips that a chunk has just made to the neighbours that take part.
+    fn route(&mut self, place: u32) {
+        if self.flips.is_empty() {
+            return;
+        }
+        let Some(member) = &mut self.members[place as usize] else { return };
+        if self.keep {
+            member.note_sent(&self.flips);
+        }
+        self.carry(place);
+    }
+
+    /// Sends flips of a chunk to the neighbours that take part.
+    fn carry(&mut self, place: u32) {
+        let flips = std::mem::take(&mut self.flips);
+        let Some(member) = &self.members[place as usize] else { return };
+        let mut away: [Vec<u32>; 27] = Default::default();
+        for &bit in &flips {
+            member.seams.visit(bit as usize, |n, there| {
+                if member.live[n] {
+                    away[n].push(there as u32);
+                }
             });
-            for &(other, there) in &here[..count] {
-                self.post(other, there);
+        }
+        let from = member.id;
+        let homes: Vec<(ChunkId, Vec<u32>)> = member
+            .seams
+            .neighbours()
+            .filter(|(n, _, _)| !away[*n].is_empty())
+            .map(|(n, to, _)| (to, away[n].clone()))
+            .collect();
+        for (to, bits) in homes {
+            match self.places.get(&to).copied() {
+                Some(other) => self.post(other, &bits),
+                None => self.posted.push(Message::Flips(Link { from, to }, bits)),
             }
         }
         self.flips = flips;
         self.flips.clear();
     }
 
-    fn post(&mut self, place: u32, bit: u32) {
-        let inbox = &mut self.members[place as usize].inbox;
-        if inbox.is_empty() {
+    fn post(&mut self, place: u32, bits: &[u32]) {
+        let Some(member) = &mut self.members[place as usize] else { return };
+        if bits.is_empty() {
+            return;
+        }
+        if member.inbox.is_empty() {
             self.waiting.push(place);
         }
-        inbox.push(bit);
+        member.inbox.extend_from_slice(bits);
+    }
+
+    fn deliver(&mut self, send: &mut impl FnMut(Message)) {
+        while !self.posted.is_empty() {
+            self.deliver_in(None, send);
+        }
+    }
+
+    /// Delivers what was posted: here where the chunk may be owned by this worker, else to whom it concerns.
+    fn deliver_in(&mut self, sub_iteration: Option<usize>, send: &mut impl FnMut(Message)) {
+        for message in std::mem::take(&mut self.posted) {
+            if self.places.contains_key(&message.link().to) {
+                self.receive(message, sub_iteration);
+            } else {
+                send(message);
+            }
+        }
+    }
+}
+
+impl Message {
+    /// From which chunk to which neighbour it goes.
+    pub fn link(&self) -> Link {
+        match self {
+            Message::Changed(slab, _) | Message::Known(slab, _) => slab.link,
+            Message::Live(link) | Message::Activate(link, _) | Message::Flips(link, _) => *link,
+        }
     }
 }

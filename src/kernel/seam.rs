@@ -40,6 +40,21 @@ impl Seams {
         self.neighbours.iter().enumerate().filter_map(|(n, found)| found.as_ref().map(|(id, layout)| (n, *id, layout)))
     }
 
+    /// The number of a neighbour among the 27 offsets, if it is one.
+    pub fn number_of(&self, neighbour: ChunkId) -> Option<usize> {
+        self.neighbours.iter().position(|found| found.as_ref().is_some_and(|(id, _)| *id == neighbour))
+    }
+
+    /// The number of the neighbour that owns a voxel of the halo.
+    pub fn owner_of_halo(&self, bit: usize) -> usize {
+        let padded = self.layout.padded(bit);
+        number(std::array::from_fn(|a| match padded[a] {
+            0 => -1,
+            p if p > self.layout.shape[a] => 1,
+            _ => 0,
+        }))
+    }
+
     /// Calls `visit(number, bit)` for every neighbour that has an own voxel of this chunk in its halo, with the voxel's
     /// bit index there.
     #[inline]

@@ -14,7 +14,6 @@ use std::collections::BinaryHeap;
 
 use super::mask::{Layout, Mask};
 use super::neighbourhood::{EARLIER, LATER, is_endpoint, is_euler_invariant, is_simple};
-use crate::space::Region;
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
 const DELETED: u32 = 1 << 31;
@@ -61,19 +60,9 @@ impl Thinning {
         }
     }
 
-    /// The mask as it is now, its halo included.
-    pub fn mask(&self) -> &Mask {
-        &self.mask
-    }
-
     /// The mask as it is now, given away.
     pub fn into_mask(self) -> Mask {
         self.mask
-    }
-
-    /// Fills a box of the initial halo with the bits that [`Mask::cut`] gave.
-    pub fn fill_halo(&mut self, region: &Region, bits: &[u64]) {
-        self.mask.paste(region, bits);
     }
 
     /// Whether nothing near the chunk was deleted lately, so that the coming sub-iteration has no candidates in it.

@@ -3,43 +3,71 @@
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::overlap::Padded;
 use crate::grid::ChunkId;
-use crate::kernel::binarise::{Binarise, Binary};
+use crate::kernel::binarise::{Binarise, Binary, Foreground};
+use crate::kernel::mask::Mask;
+
+/// The masks of chunks, and what is known of the image's values in their foreground.
+pub type Binaries<'scope, T> =
+    (StreamVec<'scope, T, (ChunkId, Option<Mask>)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp> {
-    /// The mask of every chunk that has foreground. `watch` sees every chunk, also those without, before its values are
-    /// let go.
+    /// The mask of every chunk that has foreground, and what is known of the image's values there. With `retract` also
+    /// `None` for the chunks without, which may have had some before. `watch` sees every chunk before its values are let
+    /// go.
     fn binarise(
         self,
         kernel: Binarise,
+        retract: bool,
         watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
-    ) -> StreamVec<'scope, T, (ChunkId, Binary)>;
+    ) -> Binaries<'scope, T>;
 }
 
-impl<'scope, T: Timestamp> BinariseChunks<'scope, T> for StreamVec<'scope, T, Padded> {
+impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<'scope, T, Padded> {
     fn binarise(
         self,
         mut kernel: Binarise,
+        retract: bool,
         mut watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
-    ) -> StreamVec<'scope, T, (ChunkId, Binary)> {
-        self.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "BinariseChunks", move |_, _| {
-            move |input, output| {
+    ) -> Binaries<'scope, T> {
+        let mut builder = OperatorBuilder::new("BinariseChunks".to_owned(), self.scope());
+        let mut input = builder.new_input(self, Pipeline);
+        let (masks, mask_stream) = builder.new_output::<Vec<(ChunkId, Option<Mask>)>>();
+        let mut masks = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(masks);
+        let (foregrounds, foreground_stream) = builder.new_output::<Vec<(ChunkId, Foreground)>>();
+        let mut foregrounds = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(foregrounds);
+        builder.build(move |_| {
+            move |_| {
                 input.for_each(|capability, chunks| {
-                    let mut session = output.session(&capability);
+                    let (Some(for_masks), Some(for_values)) = (capability.retain_least(0), capability.retain_least(1))
+                    else {
+                        return;
+                    };
+                    let (mut masks, mut foregrounds) = (masks.activate(), foregrounds.activate());
+                    let mut masks = masks.session(&for_masks);
+                    let mut foregrounds = foregrounds.session(&for_values);
                     for padded in chunks.drain(..) {
                         let binary = kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own);
                         watch(&padded, binary.as_ref());
-                        if let Some(binary) = binary {
-                            session.give((padded.chunk, binary));
+                        match binary {
+                            Some(binary) => {
+                                foregrounds.give((padded.chunk, binary.foreground));
+                                masks.give((padded.chunk, Some(binary.mask)));
+                            }
+                            None if retract => masks.give((padded.chunk, None)),
+                            None => {}
                         }
                     }
                 });
             }
-        })
+        });
+        (mask_stream, foreground_stream)
     }
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use differential_dataflow::lattice::Lattice;
+use differential_dataflow::{AsCollection, VecCollection};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -23,37 +25,45 @@ use crate::with_voxels;
 
 /// Extension trait on streams of thinned masks.
 pub trait SampleChunks<'scope, T: Timestamp> {
-    /// The skeleton of every chunk that has one, with the image's values at its voxels.
+    /// The skeleton of every chunk that has one, with the image's values at its voxels, as differences: a chunk that was
+    /// thinned again, or lost its mask (`None`), gives its old skeleton with -1 and its new one with +1 where they differ.
     ///
-    /// `foreground` says what is known of the values of every chunk that comes in. Where it varies the chunk is read
-    /// again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner.
+    /// `foreground` says what is known of the values of every chunk whose mask is new. Where it varies the chunk is read
+    /// again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner. With `keep`
+    /// the skeletons are held for later times.
     fn sample(
         self,
         foreground: StreamVec<'scope, T, (ChunkId, Foreground)>,
         source: Arc<dyn Source>,
+        keep: bool,
         failure: Failure,
-    ) -> StreamVec<'scope, T, (ChunkId, Arc<Skeleton>)>;
+    ) -> VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>;
 }
 
-impl<'scope, T: Timestamp + TotalOrder> SampleChunks<'scope, T> for StreamVec<'scope, T, (ChunkId, Mask)> {
+impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
+    for StreamVec<'scope, T, (ChunkId, Option<Mask>)>
+{
     fn sample(
         self,
         foreground: StreamVec<'scope, T, (ChunkId, Foreground)>,
         source: Arc<dyn Source>,
+        keep: bool,
         failure: Failure,
-    ) -> StreamVec<'scope, T, (ChunkId, Arc<Skeleton>)> {
+    ) -> VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)> {
         self.binary_frontier::<_, CapacityContainerBuilder<Vec<_>>, _, _, _, _>(
             foreground,
             Pipeline,
             Pipeline,
             "SampleChunks",
             move |_, _| {
-                let mut known: BTreeMap<T, BTreeMap<ChunkId, Foreground>> = BTreeMap::new();
+                let mut news: BTreeMap<T, Vec<(ChunkId, Foreground)>> = BTreeMap::new();
                 let mut thinned = BTreeMap::new();
-                move |(masks, frontier), (foregrounds, known_until), output| {
+                let mut known: BTreeMap<ChunkId, Foreground> = BTreeMap::new();
+                let mut held: BTreeMap<ChunkId, Arc<Skeleton>> = BTreeMap::new();
+                move |(masks, _), (foregrounds, known_until), output| {
                     foregrounds.for_each(|capability, records| {
                         if let Some(time) = capability.least() {
-                            known.entry(time.clone()).or_default().extend(records.drain(..));
+                            news.entry(time.clone()).or_default().append(records);
                         }
                     });
                     masks.for_each(|capability, records| {
@@ -67,24 +77,39 @@ impl<'scope, T: Timestamp + TotalOrder> SampleChunks<'scope, T> for StreamVec<'s
                         if known_until.less_equal(entry.key()) {
                             break;
                         }
-                        let time = entry.key().clone();
-                        let (held, masks) = entry.remove();
-                        let known = known.get(&time);
-                        let mut session = output.session(&held);
+                        let (time, (capability, masks)) = entry.remove_entry();
+                        while let Some(entry) = news.first_entry().filter(|entry| entry.key() <= &time) {
+                            known.extend(entry.remove());
+                        }
+                        let mut session = output.session(&capability);
                         for (id, mask) in masks {
-                            let foreground = known.and_then(|known| known.get(&id)).copied();
-                            match skeleton(&mask, foreground, source.as_ref()) {
-                                Ok(found) => {
-                                    session.give_iterator(found.map(|found| (id, Arc::new(found))).into_iter())
+                            let new = mask.map(|mask| skeleton(&mask, known.get(&id).copied(), source.as_ref()));
+                            let new = match new.transpose() {
+                                Ok(new) => new.flatten().map(Arc::new),
+                                Err(error) => {
+                                    failure.report(error.in_chunk(id));
+                                    continue;
                                 }
-                                Err(error) => failure.report(error.in_chunk(id)),
+                            };
+                            let old = match (&new, keep) {
+                                (_, false) => None,
+                                (Some(new), true) => held.insert(id, Arc::clone(new)),
+                                (None, true) => held.remove(&id),
+                            };
+                            if old != new {
+                                let changes = [(old, -1), (new, 1)];
+                                let changes = changes.into_iter().filter_map(|(s, diff)| s.map(|s| (s, diff)));
+                                session.give_iterator(changes.map(|(s, diff)| ((id, s), time.clone(), diff)));
                             }
                         }
+                        if !keep {
+                            known.clear();
+                        }
                     }
-                    known.retain(|time, _| frontier.less_equal(time) || thinned.contains_key(time));
                 }
             },
         )
+        .as_collection()
     }
 }
 

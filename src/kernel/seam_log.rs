@@ -1,0 +1,107 @@
+//! What a chunk heard from its neighbours and told them while it was thinned.
+
+use serde::{Deserialize, Serialize};
+
+/// Voxels by sub-iteration, as bit indices in ascending order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Decisions {
+    /// Where the voxels of each sub-iteration end.
+    ends: Vec<u32>,
+    bits: Vec<u32>,
+}
+
+impl Decisions {
+    /// The voxels of a sub-iteration; none for those after the last.
+    pub fn at(&self, sub_iteration: usize) -> &[u32] {
+        let Some(&end) = self.ends.get(sub_iteration) else { return &[] };
+        let start = sub_iteration.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.bits[start as usize..end as usize]
+    }
+
+    /// Number of sub-iterations up to the last that has voxels.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether no sub-iteration has voxels.
+    pub fn is_empty(&self) -> bool {
+        self.bits.is_empty()
+    }
+
+    /// Sets the voxels of a sub-iteration, which is later than those that have some: of voxels that flipped, with
+    /// repetitions, those that flipped an odd number of times. Sorts them.
+    pub fn set(&mut self, sub_iteration: usize, flips: &mut Vec<u32>) {
+        keep_odd(flips);
+        if !flips.is_empty() {
+            self.ends.resize(sub_iteration, self.bits.len() as u32);
+            self.bits.extend_from_slice(flips);
+            self.ends.push(self.bits.len() as u32);
+        }
+    }
+
+    /// Adds voxels by sub-iteration, in ascending order of these.
+    pub fn merge(&mut self, more: &[(u32, Vec<u32>)]) {
+        let mut merged = Decisions::default();
+        let last = more.last().map_or(0, |(sub_iteration, _)| *sub_iteration as usize + 1).max(self.len());
+        let mut more = more.iter().peekable();
+        for sub_iteration in 0..last {
+            let mut bits = self.at(sub_iteration).to_vec();
+            if let Some((_, further)) = more.next_if(|(at, _)| *at as usize == sub_iteration) {
+                bits.extend_from_slice(further);
+            }
+            merged.set(sub_iteration, &mut bits);
+        }
+        *self = merged;
+    }
+}
+
+/// Sorts voxels and keeps one each of those that occur an odd number of times.
+pub fn keep_odd(bits: &mut Vec<u32>) {
+    bits.sort_unstable();
+    let mut kept: Vec<u32> = Vec::with_capacity(bits.len());
+    for &bit in bits.iter() {
+        if kept.last() == Some(&bit) {
+            kept.pop();
+        } else {
+            kept.push(bit);
+        }
+    }
+    *bits = kept;
+}
+
+/// The seam log of a chunk's thinning. Together with the initial mask and halo it determines the run: a chunk that is
+/// given them again goes through the same states.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SeamLog {
+    /// Halo voxels that neighbours deleted.
+    pub received: Decisions,
+    /// Own voxels next to a seam that were deleted.
+    pub sent: Decisions,
+}
+
+impl SeamLog {
+    /// Number of sub-iterations of which it knows something.
+    pub fn len(&self) -> usize {
+        self.received.len().max(self.sent.len())
+    }
+
+    /// Whether nothing crossed a seam.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn voxels_that_flipped_back_are_not_in_the_log() {
+        let mut decisions = Decisions::default();
+        decisions.set(1, &mut vec![7, 3, 7, 5, 3, 3]);
+        decisions.set(2, &mut vec![4, 4]);
+        decisions.set(4, &mut vec![1]);
+        assert_eq!([decisions.at(0), decisions.at(1), decisions.at(2), decisions.at(4)], [&[][..], &[3, 5], &[], &[1]]);
+        assert_eq!((decisions.len(), decisions.at(9)), (5, &[][..]));
+    }
+}
