@@ -173,3 +173,77 @@ impl Distribution {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::branch::BranchKind;
+
+    fn row(value: f64) -> Measures {
+        Measures {
+            branch_distance: value,
+            branch_type: BranchKind::ALL[value.to_bits() as usize % 4],
+            mean_pixel_value: -value / 3.0,
+            stdev_pixel_value: 0.0,
+            image_coord_src: [0; 3],
+            image_coord_dst: [0; 3],
+            coord_src: [0.0; 3],
+            coord_dst: [0.0; 3],
+            euclidean_distance: value.sqrt(),
+        }
+    }
+
+    fn all(statistics: &mut Statistics) -> String {
+        let columns = [statistics.branch_distance(), statistics.euclidean_distance(), statistics.mean_pixel_value()];
+        format!("{:?} {:?} {columns:?}", statistics.kinds(), statistics.total_length())
+    }
+
+    #[test]
+    fn columns_are_described_as_pandas_does() {
+        // pandas.Series([4.0, 1.5, 1.5, 7.0, 2.25, 9.0]).describe()
+        let mut statistics = Statistics::default();
+        for value in [4.0, 1.5, 1.5, 7.0, 2.25, 9.0] {
+            statistics.add(&row(value));
+        }
+        let expected = Describe {
+            count: 6,
+            mean: Some(4.208333333333333),
+            std: None,
+            min: Some(1.5),
+            quarter: Some(1.6875),
+            half: Some(3.125),
+            three_quarters: Some(6.25),
+            max: Some(9.0),
+        };
+        let described = statistics.branch_distance();
+        assert_eq!(Describe { std: None, ..described }, expected);
+        // The last bit is better than pandas'.
+        assert!((described.std.unwrap() - 3.1401300397701153).abs() < 1e-15);
+        assert_eq!(Statistics::default().branch_distance(), Describe::default());
+        let mut one = Statistics::default();
+        one.add(&row(2.0));
+        assert_eq!((one.branch_distance().mean, one.branch_distance().std), (Some(2.0), None));
+    }
+
+    proptest! {
+        #[test]
+        fn statistics_do_not_depend_on_history(
+            kept in prop::collection::vec(0.0..1e3f64, 0..40),
+            passing in prop::collection::vec(0.0..1e9f64, 0..40),
+            asked in any::<bool>(),
+        ) {
+            let mut straight = Statistics::default();
+            kept.iter().for_each(|&value| straight.add(&row(value)));
+            let mut winding = Statistics::default();
+            passing.iter().for_each(|&value| winding.add(&row(value)));
+            if asked {
+                all(&mut winding);
+            }
+            kept.iter().rev().for_each(|&value| winding.add(&row(value)));
+            passing.iter().for_each(|&value| winding.remove(&row(value)));
+            prop_assert_eq!(all(&mut winding), all(&mut straight));
+        }
+    }
+}
