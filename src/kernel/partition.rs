@@ -170,6 +170,23 @@ impl Partition {
         self.members.iter_mut().map(|member| member.thinning.settle(sub_iteration)).sum()
     }
 
+    /// Thins all chunks to the end, where none of them has neighbours at other workers: halos are exchanged, and
+    /// sub-iterations follow until as many as take turns have deleted nothing. Gives the number of voxels deleted.
+    pub fn thin(&mut self) -> usize {
+        self.exchange_halos(|_, _| ());
+        let (mut quiet, mut total) = (0, 0);
+        for sub_iteration in 0.. {
+            self.begin(sub_iteration, |_, _| ());
+            let deleted = self.settle(sub_iteration);
+            total += deleted;
+            quiet = if deleted == 0 { quiet + 1 } else { 0 };
+            if quiet == self.turns() {
+                break;
+            }
+        }
+        total
+    }
+
     /// Voxels deleted in the current sub-iteration, as far as is known.
     pub fn deleted(&self) -> usize {
         self.members.iter().map(|member| member.thinning.deleted()).sum()

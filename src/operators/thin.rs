@@ -55,8 +55,9 @@ pub struct ThinningCounts {
 
 /// Extension trait on streams of masks.
 pub trait ThinChunks<'scope, T: Timestamp> {
-    /// The masks of all chunks, thinned together: the skeleton that one thinning of the whole volume gives. Chunks are partitioned by [`Grid::owner`], and must arrive at their owner; chunks without foreground need
-    /// not arrive. A chunk without skeleton voxels still goes out. `watch` is called at the end of every round.
+    /// The masks of all chunks, thinned together: the skeleton that one thinning of the whole volume gives. Chunks are
+    /// partitioned by [`Grid::owner`], and must arrive at their owner; chunks without foreground need not arrive. A chunk
+    /// without skeleton voxels still goes out. `watch` is called at the end of every round.
     ///
     /// Holds all chunks of a time until it is complete; times are worked off in their order, each on its own.
     fn thin(
