@@ -4,7 +4,98 @@
 //! threshold, thinning, extraction of branches, statistics. The skeleton is scikit-image's, voxel for voxel, and the
 //! table skan's, row for row, for every chunking, number of workers and order of arrival.
 //!
-//! Modules are listed in the order in which a chunk meets them.
+//! Axes are (z, y, x) everywhere; a 2-D image is a volume of one plane.
+//!
+//! # What a chunk meets
+//!
+//! Modules are listed in this order.
+//!
+//! 1. A [`store::Source`] gives the values of any box of the image: [`store::open`] finds out what is stored at a path.
+//!    A [`grid::Grid`] says which boxes are chunks, and which worker owns each.
+//! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::binarise`] makes its mask,
+//!    [`kernel::partition`] thins the chunks of one worker together, [`kernel::graph`] finds the branches.
+//! 3. [`table`] gives branches their ranks, and writes rows and a summary.
+//! 4. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
+//!    collections: they carry halos, seam decisions and fragments of branches between workers. What they need of the
+//!    time and memory of a run is said at each.
+//!
+//! # Without dataflow
+//!
+//! The kernels work alone, with `default-features = false`: here a T of single voxels, held as two chunks.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use anabranch::chunk::{Dtype, Voxels};
+//! use anabranch::grid::Grid;
+//! use anabranch::kernel::binarise::Binarise;
+//! use anabranch::kernel::graph::Graph;
+//! use anabranch::kernel::method::Method;
+//! use anabranch::kernel::partition::Partition;
+//! use anabranch::kernel::skeleton::{PixelValues, Skeleton};
+//! use anabranch::kernel::threshold::Threshold;
+//! use anabranch::space::{Region, Spacing, Voxel};
+//! use anabranch::store::{Source, memory::MemorySource};
+//! use anabranch::table::{Table, csv::write_csv, ranks::Ranks, row::Frame};
+//!
+//! // A bar along x, three voxels thick, from which another one goes down along y.
+//! let inside = |z: usize, y: usize, x: usize| {
+//!     let bar = (4..7).contains(&y) && (2..38).contains(&x);
+//!     let stem = (4..24).contains(&y) && (18..21).contains(&x);
+//!     (4..7).contains(&z) && (bar || stem)
+//! };
+//! let image = ndarray::Array3::from_shape_fn((11, 28, 40), |(z, y, x)| u8::from(inside(z, y, x)));
+//! let source = MemorySource::of(Voxels::U8(image), 3);
+//! let bounds = Region::of_shape(source.description().shape);
+//! let grid = Grid::new(bounds, [11, 28, 20]);
+//!
+//! // The mask of each chunk that has foreground.
+//! let threshold = Threshold::Nonzero;
+//! let mut binarise = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0 };
+//! let mut masks = BTreeMap::new();
+//! for id in grid.chunks() {
+//!     let region = grid.region(id);
+//!     let chunk = source.read(&region)?;
+//!     if let Some(binary) = binarise.mask(chunk.as_ref().map(|chunk| &chunk.voxels), &region, &region) {
+//!         masks.insert(id, Some(binary.mask));
+//!     }
+//! }
+//!
+//! // All chunks thinned together, in one partition: this thread's.
+//! let mut partition = Partition::new(grid, Method::Lee, false);
+//! let skeletons: BTreeMap<_, _> = partition
+//!     .thin(masks)
+//!     .into_iter()
+//!     .map(|(id, mask)| {
+//!         let voxels = mask.own_bits().map(|bit| Voxel::new(mask.layout().position(bit))).collect();
+//!         (id, Skeleton { voxels, values: PixelValues::Constant(1) })
+//!     })
+//!     .collect();
+//!
+//! // Branches over the seam are whole; the table has them in skan's order.
+//! let spacing = Spacing([2.0, 0.5, 0.5]);
+//! let graph = Graph::new(&skeletons, grid, spacing);
+//! let ranks = Ranks::new(skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &grid);
+//! let table = Table::new(&graph.branches, &graph.isolated, &ranks);
+//! assert_eq!((table.len(), table.skeletons()), (3, 1));
+//!
+//! let frame = Frame { dimensions: 3, spacing, origin: [0; 3] };
+//! let mut csv = Vec::new();
+//! write_csv(table.rows(frame), &frame, &mut csv).expect("a vector takes all that is written");
+//! assert!(csv.starts_with(b"skeleton_id,node_id_src,node_id_dst,branch_distance,branch_type"));
+//! # Ok::<(), anabranch::error::Error>(())
+//! ```
+//!
+//! # With dataflow
+//!
+//! `examples/bright_spots.rs` puts a kernel of its own behind `read_chunks` and `overlap`, and drops what overlaps find
+//! twice with differential's `distinct`. `dataflows/analysis.rs` is the dataflow of `anabranch run`.
+//!
+//! # Features
+//!
+//! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
+//! - `dataflow`: the operators.
+//! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
 
 pub mod space;
 pub mod grid;

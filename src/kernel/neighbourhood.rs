@@ -2,7 +2,7 @@
 //!
 //! A neighbourhood is a number of 27 bits: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1), the voxel itself at bit 13.
 //!
-//! [Lee94] T.-C. Lee, R. L. Kashyap, C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning
+//! The method is T.-C. Lee, R. L. Kashyap, C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning
 //! algorithms", CVGIP: Graphical Models and Image Processing 56(6), 1994.
 
 /// The voxel itself.

@@ -153,6 +153,19 @@ impl Partition {
         self.deliver(send);
     }
 
+    /// A whole epoch, where no chunk has neighbours at other workers: the thinned masks of the chunks that took part.
+    pub fn thin(&mut self, masks: BTreeMap<ChunkId, Option<Mask>>) -> Vec<(ChunkId, Mask)> {
+        self.change(masks, &mut |_| ());
+        let (mut quiet, mut sub_iteration) = (0, 0);
+        while quiet < self.turns() || sub_iteration < self.horizon() {
+            self.begin(sub_iteration, &mut |_| ());
+            while self.keep && self.compare(sub_iteration, &mut |_| ()) {}
+            quiet = if self.settle(sub_iteration) == 0 { quiet + 1 } else { 0 };
+            sub_iteration += 1;
+        }
+        self.finish()
+    }
+
     /// Takes in a message of another worker; [`Partition::converge`] follows when all are in.
     pub fn receive(&mut self, message: Message, sub_iteration: Option<usize>) {
         match message {

@@ -2,9 +2,9 @@
 //!
 //! Morally a sub-iteration lists the candidates (foreground with background in one direction, no endpoint, Euler
 //! invariant, simple) on the state at its start, and then visits them in raster order and deletes each that is still
-//! simple [Lee94]. The decision for a voxel depends on the decisions for candidates before it in raster order among its
-//! neighbours only; that relation has no cycles, so chunks that tell each other what they deleted, and reconsider what
-//! that touches until nothing flips, reach the sequential answer together.
+//! simple; the source is named in [`super::neighbourhood`]. The decision for a voxel depends on the decisions for
+//! candidates before it in raster order among its neighbours only; that relation has no cycles, so chunks that tell each
+//! other what they deleted, and reconsider what that touches until nothing flips, reach the sequential answer together.
 //!
 //! Candidacy for a direction is a function of a voxel's neighbourhood, so a voxel is tested again only where a
 //! neighbour was deleted since the direction's last turn: within the last six sub-iterations (four for one plane).
