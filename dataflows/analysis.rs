@@ -23,7 +23,7 @@ use anabranch::operators::branches::ExtractBranches;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::overlap::{OverlapChunks, Padded};
 use anabranch::operators::read::ReadChunks;
-use anabranch::operators::sample::SampleChunks;
+use anabranch::operators::sample::{SampleChunks, Values};
 use anabranch::operators::shared::Shared;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use anabranch::operators::window::Window;
@@ -86,6 +86,7 @@ pub(crate) fn analyse(
         bounds: plan.grid.bounds(),
         dtype: description.dtype,
         fill: description.fill,
+        keep: false,
     };
     let (grid, depth) = (plan.grid, kernel.depth());
     let method = match plan.method {
@@ -123,7 +124,7 @@ pub(crate) fn analyse(
                 thinning.add_deletions(counts.deleted - known.deleted);
                 *known = *counts;
             })
-            .sample(foreground, plan.source.clone(), false, failure.clone());
+            .sample(foreground, Values::Source(plan.source.clone()), false, failure.clone());
         let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);
         skeletons
             .clone()

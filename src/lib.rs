@@ -51,7 +51,7 @@
 //!
 //! // The mask of each chunk that has foreground.
 //! let threshold = Threshold::Nonzero;
-//! let mut binarise = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0 };
+//! let mut binarise = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0, keep: false };
 //! let mut masks = BTreeMap::new();
 //! for id in grid.chunks() {
 //!     let region = grid.region(id);
@@ -109,3 +109,5 @@ pub mod progress;
 pub mod overview;
 #[cfg(feature = "dataflow")]
 pub mod operators;
+#[cfg(feature = "dataflow")]
+pub mod session;

@@ -1,5 +1,7 @@
 //! From an image's values to its mask: optional smoothing, then a threshold.
 
+use std::sync::Arc;
+
 use ndarray::Array3;
 
 use super::mask::{Layout, Mask};
@@ -21,12 +23,59 @@ pub struct Binary {
 }
 
 /// The image's values in the foreground of a chunk, as far as they are worth keeping.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Foreground {
     /// One whole number everywhere, as in a mask.
     Constant(i64),
     /// They vary, and are read again where they are needed.
     Varying,
+    /// They vary, and are held.
+    Kept(Arc<Kept>),
+}
+
+/// The values of a chunk's foreground.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    mask: Mask,
+    /// Number of foreground voxels before each row of the padded box.
+    before: Vec<u32>,
+    /// The values in raster order, as an array of one row.
+    values: Voxels,
+}
+
+impl Kept {
+    /// The values of an array where a mask is set.
+    fn new<T: Value>(array: &Array3<T>, mask: &Mask) -> Self {
+        let layout = *mask.layout();
+        let mut before = vec![0; layout.rows() + 1];
+        let mut values = Vec::new();
+        for bit in mask.own_bits() {
+            let [z, y, x] = layout.padded(bit);
+            before[bit / layout.row() + 1] += 1;
+            values.push(array[[z - 1, y - 1, x - 1]]);
+        }
+        for row in 1..before.len() {
+            before[row] += before[row - 1];
+        }
+        let values = T::wrap(Array3::from_shape_fn((1, 1, values.len()), |(_, _, at)| values[at]));
+        Kept { mask: mask.clone(), before, values }
+    }
+
+    /// The value at a foreground voxel's bit index, by its place in the array of [`Kept::values`].
+    pub fn place(&self, bit: usize) -> [usize; 3] {
+        let row = bit / self.mask.layout().row();
+        let first = row * self.mask.layout().row();
+        let mut place = self.before[row] as usize;
+        for from in (first..bit).step_by(64) {
+            place += self.mask.read(from, (bit - from).min(64)).count_ones() as usize;
+        }
+        [0, 0, place]
+    }
+
+    /// The values, as an array of one row.
+    pub fn values(&self) -> &Voxels {
+        &self.values
+    }
 }
 
 /// Makes masks of chunks.
@@ -42,6 +91,8 @@ pub struct Binarise {
     pub dtype: Dtype,
     /// The value of voxels that are not stored.
     pub fill: f64,
+    /// Whether values of the foreground that vary are held.
+    pub keep: bool,
 }
 
 impl Binarise {
@@ -77,7 +128,7 @@ impl Binarise {
             }
             None => with_voxels!(voxels, array => {
                 let (mask, count) = pack(self.threshold, array, own)?;
-                let foreground = foreground(array, &mask);
+                let foreground = foreground(array, &mask, self.keep);
                 Some(Binary { mask, count, foreground })
             }),
         }
@@ -98,7 +149,7 @@ impl Binarise {
             let array = <T as Value>::unwrap(&value)?;
             let mut mask = Mask::new(Layout::new(*own));
             fill(&mut mask);
-            let foreground = foreground(array, &mask);
+            let foreground = foreground(array, &mask, self.keep);
             Some(Binary { mask, count: own.volume(), foreground })
         })
     }
@@ -141,13 +192,10 @@ fn fill(mask: &mut Mask) {
     }
 }
 
-/// Whether the foreground has one whole number everywhere. Stops at the second value.
-fn foreground<T: Value>(array: &Array3<T>, mask: &Mask) -> Foreground {
+/// What is to be known of the foreground's values.
+fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, keep: bool) -> Foreground {
     if T::DTYPE == Dtype::Bool {
         return Foreground::Constant(1);
-    }
-    if !T::DTYPE.is_integer() {
-        return Foreground::Varying;
     }
     let layout = mask.layout();
     let value = |bit: usize| {
@@ -155,6 +203,13 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask) -> Foreground {
         array[[z - 1, y - 1, x - 1]]
     };
     let mut bits = mask.own_bits();
-    let Some(first) = bits.next().map(value) else { return Foreground::Varying };
-    if bits.all(|bit| value(bit) == first) { Foreground::Constant(first.to_f64() as i64) } else { Foreground::Varying }
+    let first = bits.next().map(value);
+    match first {
+        // Stops at the second value.
+        Some(first) if T::DTYPE.is_integer() && bits.all(|bit| value(bit) == first) => {
+            Foreground::Constant(first.to_f64() as i64)
+        }
+        _ if keep => Foreground::Kept(Arc::new(Kept::new(array, mask))),
+        _ => Foreground::Varying,
+    }
 }

@@ -23,18 +23,36 @@ use crate::space::Voxel;
 use crate::store::Source;
 use crate::with_voxels;
 
+/// Where values that vary are found.
+#[derive(Clone)]
+pub enum Values {
+    /// With the foreground: it is [`Foreground::Kept`].
+    Kept,
+    /// In a source that can be read again.
+    Source(Arc<dyn Source>),
+}
+
+impl std::fmt::Debug for Values {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Values::Kept => "Kept",
+            Values::Source(_) => "Source",
+        })
+    }
+}
+
 /// Extension trait on streams of thinned masks.
 pub trait SampleChunks<'scope, T: Timestamp> {
     /// The skeleton of every chunk that has one, with the image's values at its voxels, as differences: a chunk that was
     /// thinned again, or lost its mask (`None`), gives its old skeleton with -1 and its new one with +1 where they differ.
     ///
-    /// `foreground` says what is known of the values of every chunk whose mask is new. Where it varies the chunk is read
-    /// again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner. With `keep`
+    /// `foreground` says what is known of the values of every chunk whose mask is new. Where it varies and is not held the
+    /// chunk is read again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner. With `keep`
     /// the skeletons are held for later times.
     fn sample(
         self,
         foreground: StreamVec<'scope, T, (ChunkId, Foreground)>,
-        source: Arc<dyn Source>,
+        values: Values,
         keep: bool,
         failure: Failure,
     ) -> VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>;
@@ -46,7 +64,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
     fn sample(
         self,
         foreground: StreamVec<'scope, T, (ChunkId, Foreground)>,
-        source: Arc<dyn Source>,
+        values: Values,
         keep: bool,
         failure: Failure,
     ) -> VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)> {
@@ -83,7 +101,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
                         }
                         let mut session = output.session(&capability);
                         for (id, mask) in masks {
-                            let new = mask.map(|mask| skeleton(&mask, known.get(&id).copied(), source.as_ref()));
+                            let new = mask.map(|mask| skeleton(&mask, known.get(&id), &values));
                             let new = match new.transpose() {
                                 Ok(new) => new.flatten().map(Arc::new),
                                 Err(error) => {
@@ -114,16 +132,20 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
 }
 
 /// The skeleton that a thinned mask holds, with the image's values at it; `None` where it holds no voxel.
-fn skeleton(mask: &Mask, foreground: Option<Foreground>, source: &dyn Source) -> Result<Option<Skeleton>> {
+fn skeleton(mask: &Mask, foreground: Option<&Foreground>, values: &Values) -> Result<Option<Skeleton>> {
     let layout = mask.layout();
     let bits: Vec<usize> = mask.own_bits().collect();
     if bits.is_empty() {
         return Ok(None);
     }
     let voxels = bits.iter().map(|&bit| Voxel::new(layout.position(bit))).collect();
-    let values = match foreground {
-        Some(Foreground::Constant(value)) => PixelValues::Constant(value),
-        Some(Foreground::Varying) => {
+    let values = match (foreground, values) {
+        (Some(Foreground::Constant(value)), _) => PixelValues::Constant(*value),
+        (Some(Foreground::Kept(kept)), _) => {
+            let at = bits.iter().map(|&bit| kept.place(bit));
+            with_voxels!(kept.values(), array => values_at(array, at))
+        }
+        (Some(Foreground::Varying), Values::Source(source)) => {
             let read = source.read(&layout.own)?;
             let description = source.description();
             let stored = read.map(|chunk| chunk.voxels);
@@ -131,7 +153,10 @@ fn skeleton(mask: &Mask, foreground: Option<Foreground>, source: &dyn Source) ->
             let at = bits.iter().map(|&bit| layout.padded(bit).map(|p| p - 1));
             with_voxels!(&stored, array => values_at(array, at))
         }
-        None => return Err(Error::internal("a chunk was thinned that never had foreground")),
+        (Some(Foreground::Varying), Values::Kept) => {
+            return Err(Error::internal("values of the foreground vary and are neither held nor stored"));
+        }
+        (None, _) => return Err(Error::internal("a chunk was thinned that never had foreground")),
     };
     Ok(Some(Skeleton { voxels, values }))
 }
