@@ -98,7 +98,7 @@ pub(crate) fn analyse(
     state.begin(Stage::Reading, ranks.len() as u64);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
-    let mut probe = Handle::new();
+    let probe = Handle::new();
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), plan.dimensions(), description.fill);
@@ -130,7 +130,7 @@ pub(crate) fn analyse(
         skeletons
             .clone()
             .write_skeletons(array, move |id, voxels| store(id, voxels), failure.clone())
-            .probe_with(&mut probe);
+            .probe_with(&probe);
         let graph =
             skeletons.clone().map(|skeleton| (skeleton, 0, 1)).as_collection().extract_branches(grid, plan.spacing);
         let (parts, isolated, gathered) = (to_report(), to_report(), to_report());
@@ -139,17 +139,17 @@ pub(crate) fn analyse(
             .inner
             .exchange(|_| 0)
             .inspect(move |((_, branches), _, _)| parts.borrow_mut().branches.push(branches.clone()))
-            .probe_with(&mut probe);
+            .probe_with(&probe);
         graph
             .isolated
             .inner
             .exchange(|_| 0)
             .inspect(move |((_, voxels), _, _)| isolated.borrow_mut().isolated.push(voxels.clone()))
-            .probe_with(&mut probe);
+            .probe_with(&probe);
         skeletons
             .exchange(|_| 0)
             .inspect(move |skeleton| gathered.borrow_mut().skeletons.push(skeleton.clone()))
-            .probe_with(&mut probe);
+            .probe_with(&probe);
     });
     worker.step_or_park_while(None, || !probe.done());
     Ok(report.take())

@@ -115,7 +115,7 @@ pub(crate) fn write(
     let branches = || report.branches.iter().flat_map(|list| list.iter());
     let ranks = Ranks::new(report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels[..])), &plan.grid);
     let isolated: Vec<Voxel> = report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect();
-    let mut table = Table::new(branches(), &isolated, &ranks);
+    let table = Table::new(branches(), &isolated, &ranks);
 
     let csv = File::create(folder.path("branches.csv")).map_err(|error| folder.write_error("branches.csv", &error))?;
     write_csv(table.rows(frame), &frame, BufWriter::new(csv))
