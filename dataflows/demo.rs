@@ -1,22 +1,17 @@
 //! `anabranch demo`: phantom, run and summary in one go.
 
-use std::fs;
-
-use anabranch::error::{Error, Kind, Result};
+use anabranch::error::Result;
 
 use crate::arguments::{DemoOptions, PhantomOptions, RunOptions};
-use crate::phantom::phantom;
+use crate::phantom;
 use crate::run::run;
+use crate::terminal::print;
 
 /// Makes a phantom, analyses it, and says where to look. Results of an earlier demo are replaced.
 pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     let input = options.out.join("phantom.zarr");
     let results = options.out.join("results");
-    if input.exists() {
-        fs::remove_dir_all(&input)
-            .map_err(|error| Error::new(Kind::Output, "cannot be replaced; give --out").at(&input).because(error))?;
-    }
-    phantom(&PhantomOptions {
+    let made = PhantomOptions {
         out: input.clone(),
         shape: options.shape.clone(),
         seed: options.seed,
@@ -26,7 +21,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         chunk: String::from("64"),
         workers: options.workers,
         quiet: false,
-    })?;
+    };
+    phantom::make(&made, true)?;
     run(&RunOptions {
         input,
         out: results.clone(),
@@ -43,6 +39,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         overwrite: true,
         quiet: false,
     })?;
-    println!("\nLook at {0}/overview.png, {0}/branches.csv and {0}/summary.json", results.display());
+    let [picture, table, summary] = ["overview.png", "branches.csv", "summary.json"].map(|name| results.join(name));
+    print(&format!("\nLook at {}, {} and {}\n", picture.display(), table.display(), summary.display()), false);
     Ok(())
 }

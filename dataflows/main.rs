@@ -10,17 +10,24 @@ mod phantom;
 mod demo;
 mod terminal;
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use anabranch::error::Kind;
 
+/// A line on standard error, if anybody listens there.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stderr(), "anabranch: {line}");
+}
+
 fn main() -> ExitCode {
     // A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        eprintln!("anabranch: internal error, please report it with the lines below");
+        say("internal error, please report it with the lines below");
         report(panic);
         std::process::exit(i32::from(Kind::Internal.exit_code()));
     }));
@@ -32,7 +39,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("anabranch: {error}");
+            say(&error);
             ExitCode::from(error.kind().exit_code())
         }
     }

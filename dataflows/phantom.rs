@@ -1,6 +1,7 @@
 //! `anabranch phantom`: a synthetic vessel tree as a Zarr array.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,9 +13,16 @@ use anabranch::store::output::{ArrayForm, ArrayWriter, Compression};
 
 use crate::arguments::PhantomOptions;
 use crate::plan::{parse_chunk, workers};
+use crate::terminal::print;
 
-/// Writes the array, chunk by chunk on all workers.
+/// Writes the array where nothing is yet.
 pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
+    make(options, false)
+}
+
+/// Writes the array, chunk by chunk on all workers; nothing stays of one that could not be finished. Where asked to, it
+/// replaces what is at the path, once the options have been found to make sense.
+pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     let shape = parse_shape(&options.shape)?;
     let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
     let chunk = parse_chunk(&options.chunk, tree.dimensions())?;
@@ -28,29 +36,39 @@ pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
         unit: None,
     };
     let workers = workers(options.workers)?;
+    if replace && options.out.exists() {
+        fs::remove_dir_all(&options.out).map_err(|error| {
+            Error::new(Kind::Output, "cannot be replaced; give another path").at(&options.out).because(error)
+        })?;
+    }
     refuse_existing(&options.out)?;
-    let written = write(&tree, ArrayWriter::create(&options.out, form)?, options.gray, workers);
-    if written.is_err() {
+    let missing: Vec<&Path> = options.out.ancestors().take_while(|path| !path.exists()).collect();
+    let written =
+        ArrayWriter::create(&options.out, form).and_then(|writer| write(&tree, writer, options.gray, workers));
+    if let Err(error) = written {
         // Half an array would be taken for a whole one: chunks that are missing read as background.
         let _ = fs::remove_dir_all(&options.out);
+        match missing.split_first() {
+            // It was there, and empty.
+            None => drop(fs::create_dir(&options.out)),
+            Some((_, above)) => above.iter().for_each(|folder| drop(fs::remove_dir(folder))),
+        }
+        return Err(error);
     }
-    written?;
-    if !options.quiet {
-        println!("{}: {} tubes in {:?} voxels", options.out.display(), tree.tubes(), shape);
-    }
+    print(&format!("{}: {} tubes in {shape:?} voxels\n", options.out.display(), tree.tubes()), options.quiet);
     Ok(())
 }
 
-/// Refuses a path where something is already, other than an empty folder.
+/// Refuses a path where something is already, other than an empty folder, and one that cannot be a folder.
 fn refuse_existing(out: &Path) -> Result<()> {
-    let free = match fs::read_dir(out) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    if free {
-        return Ok(());
+    let wrong = |message: &str| Error::new(Kind::Output, message).at(out);
+    let is_there = || wrong("is there already; give another path, or remove it first");
+    match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().map_or(Ok(()), |_| Err(is_there())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(_) if out.exists() => Err(is_there()),
+        Err(error) => Err(wrong("cannot be a folder; give another path").because(error)),
     }
-    Err(Error::new(Kind::Output, "is there already; give another path, or remove it first").at(out))
 }
 
 fn write(tree: &PhantomTree, writer: ArrayWriter, gray: bool, workers: usize) -> Result<()> {

@@ -268,9 +268,14 @@ pub(crate) fn print_summary(results: &Results<'_>, quiet: bool) {
     for warning in warnings(results) {
         print_warning(&warning, quiet);
     }
+    print(&summary(results), quiet);
+}
+
+/// Prints text to standard output, unless quiet.
+pub(crate) fn print(text: &str, quiet: bool) {
     if !quiet {
         // Whoever reads may have gone, as in a pipe to head.
-        let _ = std::io::stdout().write_all(summary(results).as_bytes());
+        let _ = std::io::stdout().write_all(text.as_bytes());
     }
 }
 

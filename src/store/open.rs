@@ -154,7 +154,7 @@ impl RegionView {
             let length = description.shape[axis];
             if range.start >= range.end || range.end > length {
                 let (name, Range { start, end }) = (["z", "y", "x"][axis], range);
-                let message = format!("has no voxels {start}:{end} along {name}; give a part of 0:{length}");
+                let message = format!("has no voxels {start}:{end} along {name}; give a --region within 0:{length}");
                 return Err(Error::usage(message));
             }
             // Within the shape of an image, which is far below the limit of i64.

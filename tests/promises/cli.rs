@@ -5,9 +5,15 @@ use std::path::Path;
 use crate::draw::tangle;
 use crate::image::Image;
 use crate::sequential::Mask;
-use crate::support::{anabranch, files_under, invariant_bytes, read_skeleton, read_table, succeed};
+use crate::support::{
+    anabranch, anabranch_into_closed_pipe, anabranch_with_little_disk, everything_under, files_under, invariant_bytes,
+    kill_once, read_skeleton, read_table, succeed,
+};
 
 const OUTPUTS: [&str; 4] = ["branches.csv", "summary.json", "run.json", "overview.png"];
+
+/// Where a run keeps its outputs until they are complete.
+const STAGING: &str = ".anabranch-partial";
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -29,7 +35,11 @@ fn help_and_version_go_to_standard_output() {
 
 #[test]
 fn a_call_that_makes_no_sense_ends_with_exit_code_2() {
-    for call in [&[][..], &["walk"], &["run"], &["run", "a.npy"], &["run", "a.npy", "--out", "b", "--fast"]] {
+    let run = ["run", "a.npy", "--out", "b"];
+    let wrong = [&["--fast"][..], &["--method", "palagyi"], &["--workers", "two"], &["--sigma"], &["--sigma", "big"]];
+    let calls = wrong.map(|more| [&run, more].concat());
+    for call in [&[][..], &["walk"], &["run"], &["run", "a.npy"]].into_iter().chain(calls.iter().map(|call| &call[..]))
+    {
         let outcome = anabranch(call);
         assert_eq!(outcome.code, 2, "{call:?}: {outcome:?}");
         assert!(!outcome.stderr.is_empty() && outcome.stdout.is_empty(), "{call:?}: {outcome:?}");
@@ -136,21 +146,23 @@ fn a_failed_run_leaves_the_outputs_of_an_earlier_one_alone() {
 }
 
 /// Runs a mask and returns what the program says on standard error.
-fn warnings(mask: &Mask, dtype: &str) -> String {
+fn warnings(mask: &Mask, dtype: &str, options: &[&str]) -> String {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (input, out) = (folder.path().join("image.npy"), folder.path().join("out"));
     Image::woven(mask, dtype).write_npy(&input);
-    succeed(&["run", text(&input), "--out", text(&out)]).stderr.to_lowercase()
+    succeed(&[&["run", text(&input), "--out", text(&out)], options].concat()).stderr.to_lowercase()
 }
 
 #[test]
 fn results_that_may_surprise_come_with_a_warning() {
     let shape = [10, 10, 10];
-    assert!(warnings(&Mask::from_fn(shape, |_| false), "uint8").contains("warning"), "an empty mask");
+    assert!(warnings(&Mask::from_fn(shape, |_| false), "uint8", &[]).contains("warning"), "an empty mask");
     let cube = Mask::from_fn(shape, |p| p.iter().all(|n| (3..7).contains(n)));
-    assert!(warnings(&cube, "bool").contains("warning"), "foreground that leaves no skeleton");
-    assert!(warnings(&tangle(shape), "uint16").contains("label"), "an image with many values and no threshold");
-    assert!(!warnings(&tangle([16; 3]), "bool").contains("warning"), "a mask like any other");
+    assert!(warnings(&cube, "bool", &[]).contains("warning"), "foreground that leaves no skeleton");
+    assert!(warnings(&tangle(shape), "uint16", &[]).contains("label"), "an image with many values and no threshold");
+    let even = Mask::from_fn(shape, |_| false);
+    assert!(warnings(&even, "float32", &["--threshold", "otsu"]).contains("warning"), "one value by Otsu's method");
+    assert!(!warnings(&tangle([16; 3]), "bool", &[]).contains("warning"), "a mask like any other");
 }
 
 #[test]
@@ -170,4 +182,94 @@ fn a_phantom_follows_from_its_seed() {
     succeed(&["run", text(&at("d")), "--out", text(&at("out-d")), "--quiet", "--sigma", "1", "--threshold", "otsu"]);
     assert!(read_table(&at("out-a")).rows.len() > 1, "a phantom has branches");
     assert_eq!(read_skeleton(&at("out-d")).0, [30, 40, 50]);
+}
+
+#[test]
+fn a_demo_makes_a_phantom_analyses_it_and_says_where_to_look() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("demo");
+    for seed in ["3", "4"] {
+        let told = succeed(&["demo", "--shape", "64,72,80", "--seed", seed, "--out", text(&out)]).stdout;
+        for name in OUTPUTS {
+            assert!(out.join("results").join(name).is_file(), "{name} is missing");
+        }
+        assert!(told.contains("branches") && told.contains(text(&out.join("results/overview.png"))), "{told}");
+        assert_eq!(read_skeleton(&out.join("results")).0, [64, 72, 80]);
+        // The same as by the two commands it stands for.
+        let [phantom, again] = [format!("phantom-{seed}"), format!("out-{seed}")].map(|name| folder.path().join(name));
+        succeed(&["phantom", text(&phantom), "--shape", "64,72,80", "--seed", seed, "--quiet"]);
+        succeed(&["run", text(&phantom), "--out", text(&again), "--quiet"]);
+        assert!(!read_table(&again).rows.is_empty());
+        assert!(invariant_bytes(&out.join("results")) == invariant_bytes(&again), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_can_be_started_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, out, whole] = ["gray.zarr", "out", "whole"].map(|name| folder.path().join(name));
+    succeed(&["phantom", text(&input), "--shape", "90,100,110", "--gray", "--quiet"]);
+    let call = |out| ["run", text(&input), "--out", text(out), "--quiet", "--sigma", "1", "--threshold", "otsu"];
+    succeed(&call(&whole));
+    kill_once(&call(&out), || out.join(STAGING).is_dir());
+    assert!(out.join(STAGING).is_dir() && !out.join("run.json").exists(), "killed on the way");
+    succeed(&call(&out));
+    assert!(invariant_bytes(&out) == invariant_bytes(&whole));
+    assert!(!out.join(STAGING).exists(), "nothing is left of the killed run");
+}
+
+#[test]
+fn a_phantom_that_cannot_be_made_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("file"), "mine").expect("a writable folder");
+    std::fs::create_dir(at("full")).expect("a writable folder");
+    std::fs::write(at("full/notes.txt"), "mine").expect("a writable folder");
+    let before = everything_under(folder.path());
+    let (new, in_file) = (at("a/b/new.zarr"), at("file/new.zarr"));
+    for (out, more, code) in [
+        (&new, ["--shape", "30,0,30"], 2),
+        (&new, ["--shape", "30"], 2),
+        (&new, ["--radius", "0"], 2),
+        (&new, ["--chunk", "0"], 2),
+        (&new, ["--roots", "0"], 2),
+        (&new, ["--workers", "0"], 2),
+        (&in_file, ["--shape", "30,30,30"], 73),
+        (&at("file"), ["--shape", "30,30,30"], 73),
+        (&at("full"), ["--shape", "30,30,30"], 73),
+    ] {
+        let outcome = anabranch(["phantom", text(out), more[0], more[1]]);
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (code, 1), "{more:?}: {outcome:?}");
+        assert!(everything_under(folder.path()) == before, "{more:?}");
+    }
+    for kib in [0, 1] {
+        for command in [&["phantom", text(&new), "--gray"][..], &["demo", "--out", text(&new)]] {
+            let outcome = anabranch_with_little_disk(kib, &[command, &["--shape", "60,60,60"]].concat());
+            assert_eq!((outcome.code, outcome.stderr.lines().count()), (74, 1), "{outcome:?}");
+            assert!(outcome.stderr.contains("new.zarr"), "{outcome:?}");
+            assert!(everything_under(folder.path()) == before, "{command:?} with {kib} KiB");
+        }
+    }
+}
+
+#[test]
+fn a_demo_whose_options_make_no_sense_spares_the_last_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("demo");
+    succeed(&["demo", "--shape", "32,32,32", "--out", text(&out)]);
+    let first = everything_under(folder.path());
+    for more in [["--shape", "all"], ["--shape", "0,32,32"], ["--workers", "0"]] {
+        let outcome = anabranch(["demo", more[0], more[1], "--out", text(&out)]);
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{more:?}: {outcome:?}");
+        assert!(everything_under(folder.path()) == first, "{more:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("demo");
+    let outcome = anabranch_into_closed_pipe(&["demo", "--shape", "32,32,32", "--out", text(&out)]);
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    assert!(out.join("results/branches.csv").is_file());
 }

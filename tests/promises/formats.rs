@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::draw::tangle;
 use crate::image::{CHECKED, Image, PLAIN};
-use crate::sequential::Mask;
+use crate::sequential::{Mask, table};
 use crate::support::{invariant_bytes, read_skeleton, read_table, succeed};
 
 fn run(input: &Path, out: &Path, options: &[&str]) {
@@ -46,7 +46,10 @@ fn every_type_of_an_image_gives_the_same_skeleton_and_rows() {
         Image::woven(&mask, dtype).write_npy(&at(&format!("{dtype}.npy")));
         run(&at(&format!("{dtype}.npy")), &at(dtype), &[]);
         assert_eq!(read_skeleton(&at(dtype)), read_skeleton(&at("uint8")), "{dtype}");
-        assert_eq!(read_table(&at(dtype)), read_table(&at("uint8")), "{dtype}");
+        // Means of whole numbers and of others are rounded at different steps.
+        let (found, expected) = (read_table(&at(dtype)), read_table(&at("uint8")));
+        assert_eq!(found.columns, expected.columns, "{dtype}");
+        assert_eq!(table::difference(&found.columns, &expected.rows, &found.rows), None, "{dtype}");
     }
 }
 

@@ -1,9 +1,12 @@
 //! Running the program, and reading its outputs.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use zarrs::array::Array;
 use zarrs::filesystem::FilesystemStore;
@@ -18,20 +21,44 @@ pub(crate) struct Outcome {
     pub(crate) stderr: String,
 }
 
-impl Outcome {
-    fn of(output: Output) -> Self {
-        Outcome {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+/// No call in these tests takes longer; one that hangs fails its test.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// Where it does not start, or has not ended after a minute.
+fn finish(command: &mut Command) -> Outcome {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    // Read while it runs: a full pipe would stop it.
+    let stdout = gather(child.stdout.take().expect("a pipe"));
+    let stderr = gather(child.stderr.take().expect("a pipe"));
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
         }
-    }
+        if started.elapsed() > LONGEST {
+            child.kill().expect("a child");
+            panic!("{command:?} has not ended after {LONGEST:?}: {}", stderr.join().expect("text"));
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    };
+    let [stdout, stderr] = [stdout, stderr].map(|text| text.join().expect("text"));
+    Outcome { code: status.code().unwrap_or(-1), stdout, stderr }
+}
+
+fn gather(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        pipe.read_to_end(&mut bytes).expect("a pipe");
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// Runs the program to its end.
 pub(crate) fn anabranch<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Outcome {
-    let output = Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments).output();
-    Outcome::of(output.expect("the program starts"))
+    finish(Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments))
 }
 
 /// Runs the program with no file allowed to grow over `kib` KiB: writes fail as they do on a full disk.
@@ -39,11 +66,32 @@ pub(crate) fn anabranch<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<
 /// `ulimit -f` with the signal ignored, so that `write` returns an error (EFBIG) in place of ending the process; what
 /// the shell ignores stays ignored in the program.
 pub(crate) fn anabranch_with_little_disk(kib: u32, arguments: &[&str]) -> Outcome {
+    // In bash a unit is 1 KiB; in POSIX shells it is 512 bytes.
     let script = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
     let program = env!("CARGO_BIN_EXE_anabranch");
-    // In bash a unit is 1 KiB; in POSIX shells it is 512 bytes.
-    let output = Command::new("bash").args(["-c", &script, program]).args(arguments).output();
-    Outcome::of(output.expect("bash starts"))
+    finish(Command::new("bash").args(["-c", &script, program]).args(arguments))
+}
+
+/// Runs the program with a standard output that nobody reads.
+pub(crate) fn anabranch_into_closed_pipe(arguments: &[&str]) -> Outcome {
+    // Standard output of the first command is the pipe; its exit code takes the way of standard error.
+    let script = "{ \"$0\" \"$@\"; echo \"exit $?\" >&2; } | true";
+    let mut outcome =
+        finish(Command::new("bash").args(["-c", script, env!("CARGO_BIN_EXE_anabranch")]).args(arguments));
+    let end = outcome.stderr.rfind("exit ").expect("an exit code");
+    outcome.code = outcome.stderr[end + 5..].trim().parse().expect("an exit code");
+    outcome.stderr.truncate(end);
+    outcome
+}
+
+/// Starts the program, and kills it as soon as something has come about.
+pub(crate) fn kill_once(arguments: &[&str], come_about: impl Fn() -> bool) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments).spawn().expect("the program starts");
+    while !come_about() && child.try_wait().expect("a child").is_none() {
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    child.kill().expect("a child");
+    child.wait().expect("a child");
 }
 
 /// Runs the program and expects it to succeed.

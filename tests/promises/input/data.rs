@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Case, DATA, MISSING, gray, gray_npy};
+use super::{Case, DATA, IO, MISSING, USAGE, gray, gray_npy};
 use crate::image::{CHECKED, Image, PLAIN, write_npy, zarr_json};
 
 fn zarr(folder: &Path, codecs: &str) -> PathBuf {
@@ -40,6 +40,15 @@ fn with_nan(folder: &Path, dtype: &str) -> PathBuf {
     image.values[700] = f64::NAN;
     let path = folder.join("nan.npy");
     image.write_npy(&path);
+    path
+}
+
+/// Only chunk 1/0/1 holds NaN.
+fn zarr_with_nan(folder: &Path) -> PathBuf {
+    let mut image = Image { dtype: "float32".into(), ..gray() };
+    image.values[(7 * 13 + 4) * 14 + 9] = f64::NAN;
+    let path = folder.join("nan.zarr");
+    image.write_zarr(&path, &[6, 6, 6], CHECKED);
     path
 }
 
@@ -129,7 +138,7 @@ pub(super) const CASES: &[Case] = &[
         name: "an unsupported type in .npy",
         input: |f| npy(f, "<c8", &[4, 4, 4], 8),
         options: &[],
-        says: &["odd.npy", "c8"],
+        says: &["odd.npy", "complex64"],
         code: DATA,
     },
     Case {
@@ -190,6 +199,131 @@ pub(super) const CASES: &[Case] = &[
         input: |f| metadata(f, &zarr_json(&[8, 8, 8], &[4, 4, 4], "float32", "\"NaN\"", PLAIN)),
         options: &["--threshold", "1"],
         says: &["odd.zarr", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN in smoothed values by a given threshold",
+        input: |f| with_nan(f, "float64"),
+        options: &["--sigma", "0.7", "--threshold", "3", "--chunk", "5", "--workers", "3"],
+        says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN by Otsu's method",
+        input: |f| with_nan(f, "float64"),
+        options: &["--threshold", "otsu", "--chunk", "5", "--workers", "3"],
+        says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "nothing but NaN",
+        input: |f| {
+            let path = f.join("nan.npy");
+            Image { dtype: "float32".into(), values: vec![f64::NAN; 12 * 13 * 14], ..gray() }.write_npy(&path);
+            path
+        },
+        options: &["--threshold", "otsu"],
+        says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN in a stored chunk",
+        input: |f| zarr_with_nan(f),
+        options: &["--threshold", "3"],
+        says: &["nan.zarr", "1/0/1", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN in a stored chunk that is smoothed",
+        input: |f| zarr_with_nan(f),
+        options: &["--sigma", "2", "--threshold", "otsu", "--chunk", "3", "--workers", "4"],
+        says: &["nan.zarr", "1/0/1", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "NaN as the fill value of a missing chunk, smoothed",
+        input: |f| metadata(f, &zarr_json(&[8, 8, 8], &[4, 4, 4], "float64", "\"NaN\"", PLAIN)),
+        options: &["--sigma", "1", "--threshold", "otsu", "--workers", "3"],
+        says: &["odd.zarr", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "an axis without voxels",
+        input: |f| npy(f, "|u1", &[4, 0, 6], 1),
+        options: &[],
+        says: &["odd.npy", "y"],
+        code: DATA,
+    },
+    Case {
+        name: "two long extra axes in Zarr",
+        input: |f| metadata(f, &zarr_json(&[2, 3, 8, 8, 8], &[1, 1, 4, 4, 4], "uint8", "0", PLAIN)),
+        options: &[],
+        says: &["odd.zarr", "--channel"],
+        code: USAGE,
+    },
+    Case {
+        name: "a Zarr array of one axis",
+        input: |f| metadata(f, &zarr_json(&[80], &[4], "uint8", "0", PLAIN)),
+        options: &[],
+        says: &["odd.zarr", "1"],
+        code: DATA,
+    },
+    Case {
+        name: "a corrupted chunk of a compressed array, by several workers",
+        input: |f| {
+            let path =
+                zarr(f, &PLAIN.replace(']', r#", {"name": "zstd", "configuration": {"level": 1, "checksum": true}}]"#));
+            damage(&path.join("c/1/1/1"), |bytes| *bytes.last_mut().expect("a byte") ^= 1);
+            path
+        },
+        options: &["--sigma", "1", "--threshold", "otsu", "--chunk", "4", "--workers", "4"],
+        says: &["gray.zarr", "1/1/1"],
+        code: DATA,
+    },
+    Case {
+        name: "a chunk that is a folder",
+        input: |f| {
+            let path = zarr(f, PLAIN);
+            std::fs::remove_file(path.join("c/0/0/1")).expect("the chunk was stored");
+            std::fs::create_dir(path.join("c/0/0/1")).expect("a writable folder");
+            path
+        },
+        options: &[],
+        says: &["gray.zarr", "0/0/1"],
+        code: IO,
+    },
+    Case {
+        name: "TIFF slices of different types",
+        input: |f| {
+            let path = slices(f);
+            Image { shape: [1, 13, 14], values: vec![1.0; 182], dtype: "uint8".into(), ..gray() }
+                .write_tiff(&path.join("slice_0007.tif"));
+            path
+        },
+        options: &[],
+        says: &["slice_0007.tif", "uint8", "uint16"],
+        code: DATA,
+    },
+    Case {
+        name: "a truncated TIFF file",
+        input: |f| {
+            let path = f.join("gray.tif");
+            gray().write_tiff(&path);
+            damage(&path, halve);
+            path
+        },
+        options: &[],
+        says: &["gray.tif"],
+        code: DATA,
+    },
+    Case {
+        name: "a TIFF file of nothing",
+        input: |f| {
+            std::fs::write(f.join("empty.tif"), "").expect("a writable folder");
+            f.join("empty.tif")
+        },
+        options: &[],
+        says: &["empty.tif"],
         code: DATA,
     },
     Case {

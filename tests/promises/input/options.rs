@@ -98,6 +98,13 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "no workers", input: gray_npy, options: &["--workers", "0"], says: &["workers", "0"], code: USAGE },
     Case { name: "a budget too small", input: gray_npy, options: &["--memory", "1"], says: &["--memory"], code: USAGE },
     Case {
+        name: "a budget too small for smoothing",
+        input: gray_npy,
+        options: &["--memory", "100K", "--sigma", "4", "--threshold", "otsu", "--chunk", "6"],
+        says: &["--memory", "100K", "--chunk"],
+        code: USAGE,
+    },
+    Case {
         name: "a budget that is none",
         input: gray_npy,
         options: &["--memory", "plenty"],
@@ -109,6 +116,27 @@ pub(super) const CASES: &[Case] = &[
         input: gray_npy,
         options: &["--method", "zhang"],
         says: &["zhang"],
+        code: USAGE,
+    },
+    Case {
+        name: "a region of the wrong length",
+        input: gray_npy,
+        options: &["--region", "0:3,0:3"],
+        says: &["region", "3"],
+        code: USAGE,
+    },
+    Case {
+        name: "NaN as sigma",
+        input: gray_npy,
+        options: &["--sigma", "NaN", "--threshold", "5"],
+        says: &["sigma", "NaN"],
+        code: USAGE,
+    },
+    Case {
+        name: "a chunk beyond all memory",
+        input: gray_npy,
+        options: &["--chunk", "99999999999999999999999"],
+        says: &["chunk"],
         code: USAGE,
     },
     Case {
