@@ -9,4 +9,5 @@ pub mod forest;
 pub mod walk;
 pub mod stitch;
 pub mod branch;
+pub mod components;
 pub mod graph;
