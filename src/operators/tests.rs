@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use differential_dataflow::input::InputSession;
 use proptest::prelude::*;
+use timely::CommunicationConfig as Communication;
 use timely::dataflow::operators::probe::Handle;
 
 use super::branches::ExtractBranches;
@@ -28,12 +29,13 @@ struct Found {
     components: Changes<u64>,
 }
 
-/// Runs a history of whole contents, one an epoch, with a number of workers; chunks enter at different workers.
-fn run(history: &[Chunks], grid: Grid, spacing: Spacing, workers: usize) -> Found {
+/// Runs a history of whole contents, one an epoch, on some workers; chunks enter at different ones.
+fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> Found {
     let history: Arc<[Chunks]> = history.into();
     let found: Arc<Mutex<Found>> = Arc::default();
     let result = Arc::clone(&found);
-    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+    let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
         let mut input: InputSession<u64, (ChunkId, Arc<Skeleton>), isize> = InputSession::new();
         let [branches, isolated, components] = std::array::from_fn(|_| Arc::clone(&found));
         let probe = Handle::new();
@@ -114,9 +116,11 @@ fn histories() -> impl Strategy<Value = (Grid, Vec<Chunks>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn after_every_edit_the_network_is_that_of_the_content((grid, history) in histories(), workers in 1usize..3) {
+    fn after_every_edit_the_network_is_that_of_the_content((grid, history) in histories(), workers in 0usize..3) {
         let spacing = Spacing([1.0, 0.5, 1.0]);
-        let found = run(&history, grid, spacing, workers);
+        // One worker, two, and two that exchange bytes as processes do.
+        let how = [Communication::Thread, Communication::Process(2), Communication::ProcessBinary(2)][workers].clone();
+        let found = run(&history, grid, spacing, how);
         for (chunks, epoch) in history.iter().zip(1..) {
             let expected = Graph::new(chunks, grid, spacing);
             let ranks = Ranks::new(chunks.iter().map(|(&id, part)| (id, &part.voxels[..])), &grid);
@@ -144,7 +148,7 @@ fn an_edit_far_away_leaves_branches_alone() {
     before.sort_unstable();
     let after: Vec<_> = before.iter().copied().filter(|(v, _)| *v != Voxel::new([0, 5, 50])).collect();
     let history = [cut(&before, &grid, false), cut(&after, &grid, false)];
-    let branches = run(&history, grid, Spacing::default(), 2).branches;
+    let branches = run(&history, grid, Spacing::default(), Communication::Process(2)).branches;
     let ends = |epoch, sign| -> Vec<_> {
         let mut ends: Vec<_> = branches
             .iter()
