@@ -25,5 +25,6 @@ pub mod forest;
 pub mod walk;
 pub mod stitch;
 pub mod branch;
+pub mod components;
 pub mod graph;
 pub mod project;

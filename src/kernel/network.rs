@@ -13,17 +13,20 @@ pub const HALO: usize = 2;
 
 /// The parts of a chunk's skeleton that lie within [`HALO`] voxels of other chunks: each with its chunk, in raster
 /// order of the chunks and of the voxels. Takes time linear in the voxels.
+///
+/// The bounds of the grid do not limit where chunks are, but an axis along which they are one voxel thick has no
+/// neighbours: a 2-D image stays in its plane.
 pub fn halo_pieces(own: ChunkId, voxels: &[Voxel], grid: &Grid) -> Vec<(ChunkId, Vec<Voxel>)> {
     let core = grid.whole_region(own);
-    let reach = HALO as i64;
+    let reach = grid.bounds().shape().map(|thick| if thick > 1 { HALO as i64 } else { 0 });
     let mut pieces: Vec<(ChunkId, Vec<Voxel>)> = Vec::new();
     for &voxel in voxels {
         let p = voxel.position();
-        if (0..3).all(|a| p[a] >= core.min[a] + reach && p[a] + reach < core.max[a]) {
+        if (0..3).all(|a| p[a] >= core.min[a] + reach[a] && p[a] + reach[a] < core.max[a]) {
             continue;
         }
-        let first = grid.chunk_at(p.map(|v| v - reach)).place();
-        let last = grid.chunk_at(p.map(|v| v + reach)).place();
+        let first = grid.chunk_at(std::array::from_fn(|a| p[a] - reach[a])).place();
+        let last = grid.chunk_at(std::array::from_fn(|a| p[a] + reach[a])).place();
         for z in first[0]..=last[0] {
             for y in first[1]..=last[1] {
                 for x in first[2]..=last[2] {
@@ -147,6 +150,7 @@ mod tests {
         assert_eq!(of(id(1, 0)), Some(vec![at(4, 4)]));
         assert_eq!(of(id(1, 1)), Some(vec![at(4, 4)]));
         assert_eq!(of(id(0, 0)), None);
+        assert!(pieces.iter().all(|(id, _)| id.place()[0] == 0));
     }
 
     #[test]

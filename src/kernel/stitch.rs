@@ -106,7 +106,8 @@ pub struct Stitched {
 /// Joins the fragments that meet in a box of a level. Takes time O(n log n) in their number, and linear in their steps.
 ///
 /// # Panics
-/// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge.
+/// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
+/// the values of some chunks are whole numbers, and those of others are not.
 pub fn stitch(parts: &[&[Fragment]], level: u8, octree: &Octree, lengths: &Lengths) -> Stitched {
     let fragments: Vec<&Fragment> = parts.iter().flat_map(|part| part.iter()).collect();
     let partner = pair(&fragments, level, octree);
@@ -213,6 +214,9 @@ impl Chain {
             true => self.steps.extend(steps.iter().rev().map(|step| step.reversed())),
         }
         self.ends[1] = fragment.ends[usize::from(!reversed)];
+        let whole = matches!(fragment.values, Values::Integers { .. });
+        let mixed = if whole { !self.sums.floats.is_empty() } else { self.sums.least.is_some() };
+        assert!(!mixed, "the values of some chunks are whole numbers, and those of others are not");
         match &fragment.values {
             Values::Integers { sum, squares, least, at_least } => {
                 self.sums.sum += sum;

@@ -15,7 +15,8 @@ use crate::kernel::branch::Branch;
 use crate::kernel::octree::Octree;
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
-use crate::operators::link::{Link, LinkSkeletons};
+use crate::operators::components::CountComponents;
+use crate::operators::link::{Link, LinkSkeletons, Linked};
 use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
 use crate::operators::stitch::{Place, StitchFragments};
@@ -30,6 +31,9 @@ pub struct Graph<'scope, T: Timestamp> {
     pub parts: VecCollection<'scope, T, (Place, Shared<Vec<Branch>>)>,
     /// Voxels without neighbours, by chunk, as lists in raster order.
     pub isolated: VecCollection<'scope, T, (ChunkId, Shared<Vec<Voxel>>)>,
+    /// The voxel graphs that chunks know by themselves, for other measures of the network.
+    pub linked: VecCollection<'scope, T, (ChunkId, Shared<Linked>)>,
+    octree: Octree,
 }
 
 impl<T: Timestamp> std::fmt::Debug for Graph<'_, T> {
@@ -42,10 +46,14 @@ impl<T: Timestamp> std::fmt::Debug for Graph<'_, T> {
 pub trait ExtractBranches<'scope, T: Timestamp> {
     /// The branches and isolated voxels of a skeleton that is given by the own skeleton voxels of each chunk of a grid;
     /// chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
-    /// for how many levels there are: chunks may lie outside them.
+    /// for how many levels there are and which axes are one voxel thick: chunks may lie outside them.
     ///
     /// Morally this is [`crate::kernel::graph::Graph`], maintained: a change of a chunk recomputes that chunk, the halos
     /// of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results change.
+    ///
+    /// # Panics
+    /// When running, where a chunk has two records at once or voxels of another chunk, so that chunks contradict each
+    /// other about an edge; or where the values of some chunks are whole numbers and those of others are not.
     fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T>;
 }
 
@@ -64,7 +72,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> ExtractBranches<'scope, T>
             Link::Forest(_) => None,
         });
         let dropped = forests.span(octree, lengths);
-        let walked = graphs.walk(dropped, octree, lengths);
+        let walked = graphs.clone().walk(dropped, octree, lengths);
         let inside = walked.clone().flat_map(|(id, walked)| match walked {
             Walked::Branches(branches) => Some(((0, id), branches)),
             _ => None,
@@ -77,11 +85,18 @@ impl<'scope, T: Timestamp + Lattice + Ord> ExtractBranches<'scope, T>
             Walked::Fragments(level, fragments) => Some((id, (level, fragments))),
             _ => None,
         });
-        Graph { parts: inside.concat(fragments.stitch(octree, lengths)), isolated }
+        Graph { parts: inside.concat(fragments.stitch(octree, lengths)), isolated, linked: graphs, octree }
     }
 }
 
 impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
+    /// Numbers of connected components by part of the volume; their sum is the number of skeletons (see
+    /// [`CountComponents`]). The table of a whole skeleton tells it as well: this is for following it while chunks come
+    /// and go.
+    pub fn components(&self) -> VecCollection<'scope, T, (Place, u64)> {
+        self.linked.clone().count_components(self.octree)
+    }
+
     /// The branches one by one. Of a part that changed only the branches that changed come out.
     ///
     /// Holds changes of parts until their time is complete, and nothing after that.

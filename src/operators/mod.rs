@@ -17,6 +17,7 @@ pub mod link;
 pub mod span;
 pub mod walk;
 pub mod stitch;
+pub mod components;
 pub mod branches;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use differential_dataflow::input::InputSession;
 use proptest::prelude::*;
+use timely::CommunicationConfig as Communication;
 use timely::dataflow::operators::probe::Handle;
 
 use super::branches::ExtractBranches;
@@ -14,30 +15,45 @@ use crate::kernel::graph::Graph;
 use crate::kernel::graph::tests::{cut, voxels};
 use crate::kernel::skeleton::Skeleton;
 use crate::space::{Region, Spacing, Voxel};
+use crate::table::Table;
+use crate::table::ranks::Ranks;
 
 type Chunks = BTreeMap<ChunkId, Skeleton>;
 type Changes<D> = Vec<(D, u64, isize)>;
 
-/// Runs a history of whole contents, one an epoch, with a number of workers; chunks enter at different workers. Gives
-/// all changes of branches and of isolated voxels.
-fn run(history: &[Chunks], grid: Grid, spacing: Spacing, workers: usize) -> (Changes<Branch>, Changes<Voxel>) {
+/// Changes of branches, of isolated voxels, and of the number of components.
+#[derive(Default)]
+struct Found {
+    branches: Changes<Branch>,
+    isolated: Changes<Voxel>,
+    components: Changes<u64>,
+}
+
+/// Runs a history of whole contents, one an epoch, on some workers; chunks enter at different ones.
+fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> Found {
     let history: Arc<[Chunks]> = history.into();
-    let found: Arc<Mutex<(Changes<Branch>, Changes<Voxel>)>> = Arc::default();
+    let found: Arc<Mutex<Found>> = Arc::default();
     let result = Arc::clone(&found);
-    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+    let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
         let mut input: InputSession<u64, (ChunkId, Arc<Skeleton>), isize> = InputSession::new();
-        let (branch_changes, voxel_changes) = (Arc::clone(&found), Arc::clone(&found));
+        let [branches, isolated, components] = std::array::from_fn(|_| Arc::clone(&found));
         let probe = Handle::new();
         worker.dataflow(|scope| {
             let graph = input.to_collection(scope).extract_branches(grid, spacing);
             graph
                 .branches()
-                .inspect(move |change| branch_changes.lock().unwrap().0.push(change.clone()))
+                .inspect(move |change| branches.lock().unwrap().branches.push(change.clone()))
+                .probe_with(&probe);
+            graph
+                .components()
+                .map(|(_, count)| count)
+                .inspect(move |change| components.lock().unwrap().components.push(*change))
                 .probe_with(&probe);
             graph
                 .isolated
                 .flat_map(|(_, voxels)| voxels.to_vec())
-                .inspect(move |change| voxel_changes.lock().unwrap().1.push(*change))
+                .inspect(move |change| isolated.lock().unwrap().isolated.push(*change))
                 .probe_with(&probe);
         });
         let mut before = &Chunks::new();
@@ -59,7 +75,7 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, workers: usize) -> (Cha
     for guard in guards.unwrap().join() {
         guard.unwrap();
     }
-    Arc::into_inner(result).unwrap().into_inner().unwrap()
+    std::mem::take(&mut *result.lock().unwrap())
 }
 
 /// Adds up the changes before an epoch, in order.
@@ -100,16 +116,23 @@ fn histories() -> impl Strategy<Value = (Grid, Vec<Chunks>)> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
     #[test]
-    fn after_every_edit_the_network_is_that_of_the_content((grid, history) in histories(), workers in 1usize..3) {
+    fn after_every_edit_the_network_is_that_of_the_content((grid, history) in histories(), workers in 0usize..3) {
         let spacing = Spacing([1.0, 0.5, 1.0]);
-        let (branches, isolated) = run(&history, grid, spacing, workers);
+        // One worker, two, and two that exchange bytes as processes do.
+        let how = [Communication::Thread, Communication::Process(2), Communication::ProcessBinary(2)][workers].clone();
+        let found = run(&history, grid, spacing, how);
         for (chunks, epoch) in history.iter().zip(1..) {
             let expected = Graph::new(chunks, grid, spacing);
-            prop_assert_eq!(content(&branches, epoch), expected.branches);
-            prop_assert_eq!(content(&isolated, epoch), expected.isolated);
+            let ranks = Ranks::new(chunks.iter().map(|(&id, part)| (id, &part.voxels[..])), &grid);
+            let table = Table::new(&expected.branches, &expected.isolated, &ranks);
+            let counts = found.components.iter().filter(|(_, at, _)| *at < epoch);
+            let components: i64 = counts.map(|(count, _, diff)| *count as i64 * *diff as i64).sum();
+            prop_assert_eq!(components, table.skeletons() as i64);
+            prop_assert_eq!(content(&found.branches, epoch), expected.branches);
+            prop_assert_eq!(content(&found.isolated, epoch), expected.isolated);
         }
         // No branch comes and goes in the same epoch.
-        let mut named: Vec<_> = branches.iter().map(|(branch, epoch, _)| (epoch, branch)).collect();
+        let mut named: Vec<_> = found.branches.iter().map(|(branch, epoch, _)| (epoch, branch)).collect();
         named.sort();
         let all = named.len();
         named.dedup();
@@ -125,7 +148,7 @@ fn an_edit_far_away_leaves_branches_alone() {
     before.sort_unstable();
     let after: Vec<_> = before.iter().copied().filter(|(v, _)| *v != Voxel::new([0, 5, 50])).collect();
     let history = [cut(&before, &grid, false), cut(&after, &grid, false)];
-    let (branches, _) = run(&history, grid, Spacing::default(), 2);
+    let branches = run(&history, grid, Spacing::default(), Communication::Process(2)).branches;
     let ends = |epoch, sign| -> Vec<_> {
         let mut ends: Vec<_> = branches
             .iter()

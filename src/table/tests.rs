@@ -60,7 +60,8 @@ fn fields(row: &Row, frame: &Frame) -> Vec<f64> {
 }
 
 fn check(case: &Case, chunk: [usize; 3]) {
-    let grid = Grid::new(Region::of_shape([24; 3]), chunk);
+    let planes = if case.frame.dimensions == 2 { 1 } else { 24 };
+    let grid = Grid::new(Region::of_shape([planes, 24, 24]), chunk);
     let mut parts: std::collections::BTreeMap<_, Skeleton> = Default::default();
     for (place, &voxel) in case.voxels.iter().enumerate() {
         let empty = match case.values {
