@@ -42,12 +42,11 @@ impl OutputFolder {
     /// Of kind `Output` where the folder holds other things, another run writes there, or it cannot be written.
     pub fn create(folder: impl AsRef<Path>, overwrite: bool) -> Result<Self> {
         let folder = folder.as_ref();
-        let created = create_all(folder).map_err(|error| unwritable(&error).at(folder))?;
-        let mut output = OutputFolder { folder: folder.to_owned(), created, lock: None };
-        match output.prepare(overwrite) {
-            Ok(()) => Ok(output),
-            Err(error) => Err(error.at(folder)),
-        }
+        // Dropped where anything fails from here on, which removes the folders made up to there.
+        let mut output = OutputFolder { folder: folder.to_owned(), created: missing(folder), lock: None };
+        let made = fs::create_dir_all(folder).map_err(|error| unwritable(&error));
+        made.and_then(|()| output.prepare(overwrite)).map_err(|error| error.at(folder))?;
+        Ok(output)
     }
 
     fn prepare(&mut self, overwrite: bool) -> Result<()> {
@@ -58,7 +57,11 @@ impl OutputFolder {
             return Err(Error::new(Kind::Output, message));
         }
         fs::create_dir_all(self.staging()).map_err(|error| unwritable(&error))?;
-        let lock = File::create(self.staging().join(LOCK)).map_err(|error| unwritable(&error))?;
+        let lock = File::create(self.staging().join(LOCK)).map_err(|error| {
+            // Only where it is empty.
+            let _ = fs::remove_dir(self.staging());
+            unwritable(&error)
+        })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -202,12 +205,10 @@ impl Drop for OutputFolder {
     }
 }
 
-/// Creates a folder and those above it; returns the ones that were not there, innermost first.
-fn create_all(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The folders that would have to be made for one to be there, innermost first.
+fn missing(folder: &Path) -> Vec<PathBuf> {
     let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
-    let missing: Vec<PathBuf> = missing.map(Path::to_owned).collect();
-    fs::create_dir_all(folder)?;
-    Ok(missing)
+    missing.map(Path::to_owned).collect()
 }
 
 /// Removes a file or a folder, if it is there.
@@ -347,9 +348,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let file = root.path().join("file");
         fs::write(&file, "").unwrap();
-        for path in [file.clone(), file.join("out")] {
+        let long = root.path().join("new").join("n".repeat(300));
+        for path in [file.clone(), file.join("out"), long] {
             let error = OutputFolder::create(&path, true).unwrap_err();
             assert_eq!(error.kind(), Kind::Output, "{error}");
+            assert_eq!(names(root.path()), ["file"]);
         }
     }
 
