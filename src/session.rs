@@ -305,8 +305,8 @@ impl Session {
         Ok(epoch)
     }
 
-    /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. Takes time in
-    /// proportion to the number of rows, for the number of skeletons.
+    /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
+    /// maintained: it takes time in proportion to what has changed since it was last asked for.
     ///
     /// # Errors
     /// `Internal` where the session cannot go on.
@@ -320,7 +320,8 @@ impl Session {
         Ok(shared.ledger.summary(parameters, voxels))
     }
 
-    /// The whole table after the last closed epoch, in order and with ranks.
+    /// The whole table after the last closed epoch, in order and with ranks, for which it takes time in proportion to the
+    /// skeleton.
     ///
     /// # Errors
     /// `Internal` where the session cannot go on.

@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     isolated: BTreeMap<Voxel, isize>,
     skeletons: BTreeMap<ChunkId, Arc<Skeleton>>,
     statistics: Statistics,
+    components: i64,
+    voxels: u64,
     pub(super) foreground: i64,
 }
 
@@ -34,6 +36,8 @@ impl Ledger {
             isolated: BTreeMap::new(),
             skeletons: BTreeMap::new(),
             statistics: Statistics::default(),
+            components: 0,
+            voxels: 0,
             foreground: 0,
         }
     }
@@ -50,14 +54,19 @@ impl Ledger {
                         add(&mut self.isolated, voxel, diff);
                     }
                 }
+                Change::Components(more) => self.components += more,
                 Change::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Change::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
         }
         for id in gone {
-            self.skeletons.remove(&id);
+            let old = self.skeletons.remove(&id);
+            self.voxels -= old.map_or(0, |skeleton| skeleton.voxels.len() as u64);
         }
-        self.skeletons.extend(come);
+        for (id, skeleton) in come {
+            self.voxels += skeleton.voxels.len() as u64;
+            self.skeletons.insert(id, skeleton);
+        }
         changed.retain(|_, diff| *diff != 0);
         let rows = changed.iter().map(|(branch, &diff)| (Measures::new(branch, &self.frame), diff)).collect::<Vec<_>>();
         for (row, diff) in &rows {
@@ -69,14 +78,10 @@ impl Ledger {
         rows
     }
 
-    fn with_table<R>(&self, use_table: impl FnOnce(&Ranks<'_>, &[Voxel]) -> R) -> R {
+    pub(super) fn rows(&self) -> Vec<Row> {
         let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &self.grid);
         let isolated: Vec<Voxel> = self.isolated.keys().copied().collect();
-        use_table(&ranks, &isolated)
-    }
-
-    pub(super) fn rows(&self) -> Vec<Row> {
-        self.with_table(|ranks, isolated| Table::new(self.branches.keys(), isolated, ranks).rows(self.frame).collect())
+        Table::new(self.branches.keys(), &isolated, &ranks).rows(self.frame).collect()
     }
 
     pub(super) fn voxels(&self) -> Vec<Voxel> {
@@ -84,12 +89,13 @@ impl Ledger {
     }
 
     pub(super) fn summary<P: serde::Serialize>(&mut self, parameters: P, voxels: u64) -> Summary<P> {
-        let (skeletons, skeleton_voxels) = self.with_table(|ranks, isolated| {
-            let table = Table::new(self.branches.keys(), isolated, ranks);
-            (table.skeletons(), table.voxels())
-        });
-        let foreground_voxels = u64::try_from(self.foreground).unwrap_or(0);
-        let totals = Totals { skeletons, skeleton_voxels, foreground_voxels, voxels };
+        let count = |n: i64| u64::try_from(n).unwrap_or(0);
+        let totals = Totals {
+            skeletons: count(self.components),
+            skeleton_voxels: self.voxels,
+            foreground_voxels: count(self.foreground),
+            voxels,
+        };
         Summary::new(parameters, &totals, &mut self.statistics)
     }
 }

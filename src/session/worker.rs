@@ -49,6 +49,8 @@ pub(super) enum Change {
     Branch(Branch, isize),
     Isolated(Shared<Vec<Voxel>>, isize),
     Skeleton(ChunkId, Arc<Skeleton>, isize),
+    /// So many connected components more.
+    Components(i64),
 }
 
 pub(super) struct Plan {
@@ -147,7 +149,7 @@ fn build(worker: &mut Worker, plan: &Plan, probe: &Handle<u64>, counts: &Rc<RefC
             let changes = Arc::clone(&plan.changes);
             move |change| changes.lock().unwrap_or_else(PoisonError::into_inner).push(change)
         };
-        let (branches, isolated, voxels) = (note(), note(), note());
+        let (branches, isolated, voxels, components) = (note(), note(), note(), note());
         graph
             .branches()
             .inner
@@ -158,6 +160,12 @@ fn build(worker: &mut Worker, plan: &Plan, probe: &Handle<u64>, counts: &Rc<RefC
             .isolated
             .inner
             .inspect(move |((_, list), _, diff)| isolated(Change::Isolated(list.clone(), *diff)))
+            .map(|_| ())
+            .probe_with(probe);
+        graph
+            .components()
+            .inner
+            .inspect(move |((_, count), _, diff)| components(Change::Components(*count as i64 * *diff as i64)))
             .map(|_| ())
             .probe_with(probe);
         skeletons

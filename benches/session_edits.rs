@@ -1,0 +1,85 @@
+//! What it costs to replace one chunk in a session: chunks thinned again, CPU and wall time against the first epoch.
+//!
+//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense]
+
+use std::time::Instant;
+
+use anabranch::chunk::{Dtype, Voxels};
+use anabranch::error::Result;
+use anabranch::grid::{ChunkId, Grid};
+use anabranch::kernel::phantom::PhantomTree;
+use anabranch::session::SessionBuilder;
+use anabranch::space::Region;
+
+/// CPU time of all threads of this process, in milliseconds.
+fn cpu() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let nanoseconds: u64 = tasks
+        .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
+        .filter_map(|stat| stat.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()))
+        .sum();
+    nanoseconds as f64 / 1e6
+}
+
+fn median_and_worst(mut values: Vec<f64>) -> (f64, f64) {
+    values.sort_by(f64::total_cmp);
+    (values[values.len() / 2], values[values.len() - 1])
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    let number = |at: usize, otherwise: usize| arguments.get(at).and_then(|a| a.parse().ok()).unwrap_or(otherwise);
+    let (size, chunk, workers, edits) = (number(0, 256), number(1, 64), number(2, 2), number(3, 20));
+    let dense = arguments.iter().any(|a| a == "--dense");
+    let tree = PhantomTree::new(&[size; 3], 1, None, None)?;
+    let grid = Grid::new(Region::of_shape([size; 3]), [chunk; 3]);
+    let image = |id: ChunkId| {
+        let mut mask = tree.mask(&grid.region(id));
+        if dense {
+            // Sheets between the tubes: about a third of the volume, thick and touching.
+            let min = grid.region(id).min;
+            mask.indexed_iter_mut().for_each(|((z, y, x), v)| {
+                let [z, y, x] = [z as i64 + min[0], y as i64 + min[1], x as i64 + min[2]];
+                *v |= u8::from((z + y / 3) % 19 < 5 && (x + y) % 31 > 2);
+            });
+        }
+        mask
+    };
+    let session = SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build()?;
+    let mut filled = Vec::new();
+    for id in grid.chunks() {
+        let mask = image(id);
+        if mask.iter().any(|&v| v != 0) {
+            filled.push(id);
+        }
+        session.insert(id, Voxels::U8(mask))?;
+    }
+    let (started, before) = (Instant::now(), cpu());
+    let first = session.advance()?;
+    let (full_wall, full_cpu) = (started.elapsed().as_secs_f64() * 1e3, cpu() - before);
+    println!(
+        "{} rows, {} chunks with foreground, first epoch {full_wall:.0} ms, CPU {full_cpu:.0} ms",
+        first.changes.len(),
+        filled.len()
+    );
+    let (mut thinned, mut wall, mut used) = (Vec::new(), Vec::new(), Vec::new());
+    for edit in 0..edits {
+        let id = filled[edit * filled.len() / edits];
+        let empty = ndarray::Array3::zeros(grid.region(id).shape());
+        for content in [empty, image(id)] {
+            let voxels = Voxels::U8(content);
+            let (started, before) = (Instant::now(), cpu());
+            session.replace(id, voxels)?;
+            let epoch = session.advance()?;
+            wall.push(started.elapsed().as_secs_f64() * 1e3);
+            used.push(cpu() - before);
+            thinned.push(epoch.thinned as f64 * 100.0 / filled.len() as f64);
+        }
+    }
+    for (name, unit, values) in [("thinned again", "%", thinned), ("wall", "ms", wall), ("CPU", "ms", used)] {
+        let (median, worst) = median_and_worst(values);
+        println!("one chunk emptied or filled again: {name} {median:.2} {unit}, worst {worst:.2} {unit}");
+    }
+    println!("3 % of the first epoch's CPU time: {:.1} ms", full_cpu * 0.03);
+    session.close()
+}
