@@ -158,6 +158,7 @@ fn build(worker: &mut Worker, plan: &Plan, probe: &Handle<u64>, counts: &Rc<RefC
             .probe_with(probe);
         graph
             .isolated
+            .clone()
             .inner
             .inspect(move |((_, list), _, diff)| isolated(Change::Isolated(list.clone(), *diff)))
             .map(|_| ())
