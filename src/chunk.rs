@@ -218,6 +218,15 @@ impl Voxels {
         with_voxels!(self, array => cut(array.view(), part))
     }
 
+    /// Whether all values are finite numbers.
+    pub fn is_finite(&self) -> bool {
+        match self {
+            Voxels::F32(a) => a.iter().all(|v| v.is_finite()),
+            Voxels::F64(a) => a.iter().all(|v| v.is_finite()),
+            _ => true,
+        }
+    }
+
     /// Whether some value is not a number.
     pub fn has_nan(&self) -> bool {
         match self {

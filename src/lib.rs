@@ -94,7 +94,7 @@
 //! # Features
 //!
 //! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
-//! - `dataflow`: the operators.
+//! - `dataflow`: the operators, and the [`session`] for analyses inside a program.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
 
 pub mod space;

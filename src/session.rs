@@ -379,8 +379,8 @@ impl Session {
             ))
             .in_chunk(chunk));
         }
-        if voxels.has_nan() {
-            return Err(Error::data("holds NaN: give numbers only").in_chunk(chunk));
+        if !voxels.is_finite() {
+            return Err(Error::data("holds NaN or infinity: give finite numbers only").in_chunk(chunk));
         }
         Ok(())
     }

@@ -128,7 +128,7 @@ impl Binarise {
             }
             None => with_voxels!(voxels, array => {
                 let (mask, count) = pack(self.threshold, array, own)?;
-                let foreground = foreground(array, &mask, self.keep);
+                let foreground = foreground(array, &mask, self.threshold, self.keep);
                 Some(Binary { mask, count, foreground })
             }),
         }
@@ -149,7 +149,7 @@ impl Binarise {
             let array = <T as Value>::unwrap(&value)?;
             let mut mask = Mask::new(Layout::new(*own));
             fill(&mut mask);
-            let foreground = foreground(array, &mask, self.keep);
+            let foreground = foreground(array, &mask, self.threshold, self.keep);
             Some(Binary { mask, count: own.volume(), foreground })
         })
     }
@@ -193,7 +193,7 @@ fn fill(mask: &mut Mask) {
 }
 
 /// What is to be known of the foreground's values.
-fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, keep: bool) -> Foreground {
+fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, keep: bool) -> Foreground {
     if T::DTYPE == Dtype::Bool {
         return Foreground::Constant(1);
     }
@@ -204,11 +204,20 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, keep: bool) -> Foregroun
     };
     let mut bits = mask.own_bits();
     let first = bits.next().map(value);
+    let same = first.is_some_and(|first| {
+        T::DTYPE.is_integer()
+            && match (threshold, array.as_slice()) {
+                // The foreground is all that is not zero: a plain pass, without looking for it.
+                (Threshold::Nonzero, Some(values)) => {
+                    let other = |v: &T| (*v != first) & (*v != T::default());
+                    values.chunks(4096).all(|values| values.iter().filter(|v| other(v)).count() == 0)
+                }
+                // Stops at the second value.
+                _ => bits.all(|bit| value(bit) == first),
+            }
+    });
     match first {
-        // Stops at the second value.
-        Some(first) if T::DTYPE.is_integer() && bits.all(|bit| value(bit) == first) => {
-            Foreground::Constant(first.to_f64() as i64)
-        }
+        Some(first) if same => Foreground::Constant(first.to_f64() as i64),
         _ if keep => Foreground::Kept(Arc::new(Kept::new(array, mask))),
         _ => Foreground::Varying,
     }

@@ -59,7 +59,8 @@ impl Member {
     /// Takes in a neighbour's new mask. Whether the halo has changed.
     pub(super) fn hear_change(&mut self, slab: &Slab) -> bool {
         self.mark_live(slab.link.from);
-        let changed = self.initial.cut(&slab.region) != slab.bits;
+        // A chunk that takes part anyway need not know.
+        let changed = self.active || self.initial.cut(&slab.region) != slab.bits;
         if changed {
             self.initial.paste(&slab.region, &slab.bits);
         }

@@ -144,7 +144,8 @@ impl Thinning {
             self.halo.sort_unstable();
             self.halo.dedup();
             gone.extend(self.halo.drain(..).filter(|&bit| !self.mask.get(bit as usize)));
-            gone.sort_unstable();
+            // Two sorted runs, which a stable sort merges.
+            gone.sort();
         }
         self.candidates.clear();
         if !gone.is_empty() {

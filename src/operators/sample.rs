@@ -158,6 +158,11 @@ fn skeleton(mask: &Mask, foreground: Option<&Foreground>, values: &Values) -> Re
         }
         (None, _) => return Err(Error::internal("a chunk was thinned that never had foreground")),
     };
+    if let PixelValues::Floats(bits) = &values
+        && bits.iter().any(|&bits| !f64::from_bits(bits).is_finite())
+    {
+        return Err(Error::data("holds an infinite value on the skeleton: give finite numbers only"));
+    }
     Ok(Some(Skeleton { voxels, values }))
 }
 
