@@ -86,7 +86,7 @@ pub(crate) fn analyse(
         bounds: plan.grid.bounds(),
         dtype: description.dtype,
         fill: description.fill,
-        keep: false,
+        keep: plan.keep,
     };
     let (grid, depth) = (plan.grid, kernel.depth());
     let method = match plan.method {

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Chunks in flight.
     pub(crate) window: usize,
+    /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
+    pub(crate) keep: usize,
 }
 
 /// What was asked for as a threshold.
@@ -41,6 +43,9 @@ pub(crate) enum Choice {
 
 /// Budget for chunks in flight where none is given, in bytes.
 const DEFAULT_MEMORY: usize = 256 << 20;
+
+/// Bytes of foreground values that are held for the table, over all workers; chunks beyond are read again.
+const KEPT_VALUES: usize = 128 << 20;
 
 impl Plan {
     /// Opens the input and resolves the options.
@@ -100,10 +105,11 @@ impl Plan {
         let grid = Grid::new(bounds, chunk);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let window = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
+        let keep = KEPT_VALUES / workers;
         // Numbers of one's own need not be in the metadata's unit.
         let unit = description.unit.filter(|_| options.spacing.is_none());
         let sigma = options.sigma;
-        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window })
+        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window, keep })
     }
 
     /// 2 or 3: how many of the axes are the image's own.

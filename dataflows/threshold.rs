@@ -68,7 +68,7 @@ fn pass(
         bounds: plan.grid.bounds(),
         dtype: description.dtype,
         fill: description.fill,
-        keep: false,
+        keep: 0,
     };
     let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
     let ranks = crate::analysis::ranks(&grid);

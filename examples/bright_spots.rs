@@ -1,7 +1,7 @@
 //! A kernel of one's own on overlapping chunks: bright spots in an image, each found once.
 //!
 //! Chunks exchange an overlap of two voxels, and every chunk gives any number of records: the local maxima that it sees,
-//! also those of its neighbours that lie in its overlap. Differential's `distinct` drops what is seen twice.
+//! also those of its neighbours that lie in its overlap. `extract` drops by differential's `distinct` what is seen twice.
 //!
 //!     cargo run --release --example bright_spots
 
@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use anabranch::chunk::Voxels;
 use anabranch::grid::Grid;
+use anabranch::operators::extract::ExtractRecords;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::overlap::{OverlapChunks, Padded};
 use anabranch::operators::read::ReadChunks;
@@ -17,9 +18,7 @@ use anabranch::operators::window::Window;
 use anabranch::space::{Region, Voxel};
 use anabranch::store::Source;
 use anabranch::store::memory::MemorySource;
-use differential_dataflow::AsCollection;
 use ndarray::Array3;
-use timely::dataflow::operators::vec::Map;
 
 const SHAPE: [usize; 3] = [40, 60, 80];
 const OVERLAP: [usize; 3] = [2; 3];
@@ -63,9 +62,7 @@ fn main() {
             scope
                 .read_chunks(Arc::clone(&source), grid, window.clone(), Failure::default())
                 .overlap(grid, OVERLAP, description.dtype, description.fill)
-                .flat_map(|padded| maxima(&padded).into_iter().map(|spot| (spot, 0, 1isize)))
-                .as_collection()
-                .distinct()
+                .extract(maxima)
                 .inspect(move |(spot, _, diff)| {
                     assert_eq!(*diff, 1, "every spot is reported once");
                     found.lock().expect("no worker has stopped").insert(*spot);

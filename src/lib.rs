@@ -51,7 +51,7 @@
 //!
 //! // The mask of each chunk that has foreground.
 //! let threshold = Threshold::Nonzero;
-//! let mut binarise = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0, keep: false };
+//! let mut binarise = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0, keep: 0 };
 //! let mut masks = BTreeMap::new();
 //! for id in grid.chunks() {
 //!     let region = grid.region(id);

@@ -8,7 +8,7 @@ use super::mask::{Layout, Mask};
 use super::smooth::Gaussian;
 use super::threshold::Threshold;
 use crate::chunk::{Dtype, Value, Voxels};
-use crate::space::Region;
+use crate::space::{Position, Region};
 use crate::{with_dtype, with_voxels};
 
 /// The mask of one chunk, with what later stages need to know of the image there.
@@ -44,15 +44,15 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The values of an array where a mask is set.
-    fn new<T: Value>(array: &Array3<T>, mask: &Mask) -> Self {
+    /// The values of an array where a mask is set, whose first voxel lies at a corner inside the array.
+    fn new<T: Value>(array: &Array3<T>, corner: Position, mask: &Mask) -> Self {
         let layout = *mask.layout();
         let mut before = vec![0; layout.rows() + 1];
         let mut values = Vec::new();
         for bit in mask.own_bits() {
-            let [z, y, x] = layout.padded(bit);
+            let p = layout.padded(bit);
             before[bit / layout.row() + 1] += 1;
-            values.push(array[[z - 1, y - 1, x - 1]]);
+            values.push(array[std::array::from_fn(|a| p[a] - 1 + corner[a] as usize)]);
         }
         for row in 1..before.len() {
             before[row] += before[row - 1];
@@ -91,8 +91,8 @@ pub struct Binarise {
     pub dtype: Dtype,
     /// The value of voxels that are not stored.
     pub fill: f64,
-    /// Whether values of the foreground that vary are held.
-    pub keep: bool,
+    /// Bytes that may still be held of foreground values that vary.
+    pub keep: usize,
 }
 
 impl Binarise {
@@ -124,17 +124,28 @@ impl Binarise {
         match self.smooth(voxels, region, own) {
             Some(smoothed) => {
                 let (mask, count) = pack(self.threshold, &smoothed, own)?;
-                Some(Binary { mask, count, foreground: Foreground::Varying })
+                // The image's own values are looked at, and these lie in a larger box.
+                let inner = own.shifted(region.min.map(|m| -m));
+                let bytes = count * self.dtype.size() + mask.layout().bytes();
+                let foreground = match self.keep.checked_sub(bytes) {
+                    None => Foreground::Varying,
+                    Some(left) => {
+                        self.keep = left;
+                        let values = with_voxels!(voxels, array => Kept::new(array, inner.min, &mask));
+                        Foreground::Kept(Arc::new(values))
+                    }
+                };
+                Some(Binary { mask, count, foreground })
             }
             None => with_voxels!(voxels, array => {
                 let (mask, count) = pack(self.threshold, array, own)?;
-                let foreground = foreground(array, &mask, self.threshold, self.keep);
+                let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
                 Some(Binary { mask, count, foreground })
             }),
         }
     }
 
-    fn mask_of_fill(&self, own: &Region) -> Option<Binary> {
+    fn mask_of_fill(&mut self, own: &Region) -> Option<Binary> {
         let smoothed = self.gaussian.is_some();
         let value = Voxels::filled(self.dtype, [1; 3], self.fill);
         let inside = with_voxels!(&value, array => {
@@ -149,7 +160,7 @@ impl Binarise {
             let array = <T as Value>::unwrap(&value)?;
             let mut mask = Mask::new(Layout::new(*own));
             fill(&mut mask);
-            let foreground = foreground(array, &mask, self.threshold, self.keep);
+            let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
             Some(Binary { mask, count: own.volume(), foreground })
         })
     }
@@ -193,7 +204,7 @@ fn fill(mask: &mut Mask) {
 }
 
 /// What is to be known of the foreground's values.
-fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, keep: bool) -> Foreground {
+fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, keep: &mut usize) -> Foreground {
     if T::DTYPE == Dtype::Bool {
         return Foreground::Constant(1);
     }
@@ -218,7 +229,11 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
     });
     match first {
         Some(first) if same => Foreground::Constant(first.to_f64() as i64),
-        _ if keep => Foreground::Kept(Arc::new(Kept::new(array, mask))),
-        _ => Foreground::Varying,
+        _ => {
+            let bytes = mask.count() * T::DTYPE.size() + layout.bytes();
+            let Some(left) = keep.checked_sub(bytes) else { return Foreground::Varying };
+            *keep = left;
+            Foreground::Kept(Arc::new(Kept::new(array, [0; 3], mask)))
+        }
     }
 }

@@ -312,6 +312,9 @@ mod tests {
     /// Whether each voxel of a volume is foreground, in raster order.
     type Volume = Vec<bool>;
 
+    /// Skeleton voxels by chunk and epoch.
+    type Thinned = BTreeMap<(ChunkId, usize), Vec<Voxel>>;
+
     fn mask(grid: &Grid, id: ChunkId, volume: &Volume) -> Option<Mask> {
         let (region, [_, ny, nx]) = (grid.region(id), grid.bounds().shape());
         let mut mask = Mask::new(Layout::new(region));
@@ -332,7 +335,7 @@ mod tests {
     fn skeletons(plan: ThinningPlan, volumes: &[Volume], workers: usize) -> Vec<Vec<Voxel>> {
         let volumes = volumes.to_vec();
         let count = volumes.len();
-        let thinned: Arc<Mutex<BTreeMap<(ChunkId, usize), Vec<Voxel>>>> = Arc::default();
+        let thinned: Arc<Mutex<Thinned>> = Arc::default();
         let found = Arc::clone(&thinned);
         let guards = timely::execute(timely::Config::process(workers), move |worker| {
             let (index, peers) = (worker.index(), worker.peers());

@@ -126,7 +126,7 @@ fn build(worker: &mut Worker, plan: &Plan, probe: &Handle<u64>, counts: &Rc<RefC
         bounds: plan.grid.bounds(),
         dtype: plan.dtype,
         fill: 0.0,
-        keep: true,
+        keep: usize::MAX,
     };
     let thinning = ThinningPlan { grid: plan.grid, method: plan.method, keep: true };
     worker.dataflow(|scope| {
