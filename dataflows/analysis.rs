@@ -109,7 +109,8 @@ pub(crate) fn analyse(
             .binarise(kernel, false, move |padded, binary| {
                 let mut report = counted.borrow_mut();
                 report.foreground += binary.map_or(0, |binary| binary.count as u64);
-                report.many_values |= binary.is_some_and(|binary| binary.foreground == Foreground::Varying) && whole;
+                report.many_values |=
+                    whole && binary.is_some_and(|binary| !matches!(binary.foreground, Foreground::Constant(_)));
                 let projections = report.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
                 project(projections, padded, fill);
                 window.complete(ranks[&padded.chunk]);

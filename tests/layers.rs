@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("store", &["space", "grid", "error", "chunk"]),
     ("table", &["space", "grid", "error", "kernel"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
-    ("operators", &["space", "grid", "error", "chunk", "kernel", "store"]),
+    ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
     ("session", &["space", "grid", "error", "chunk", "kernel", "table", "operators"]),
 ];
 
