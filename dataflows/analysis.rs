@@ -25,11 +25,14 @@ use anabranch::operators::overlap::{OverlapChunks, Padded};
 use anabranch::operators::read::ReadChunks;
 use anabranch::operators::sample::{SampleChunks, Values};
 use anabranch::operators::shared::Shared;
+use anabranch::operators::statistics::MaintainStatistics;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use anabranch::operators::window::Window;
 use anabranch::operators::write::WriteSkeletons;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::space::Voxel;
+use anabranch::table::row::Measures;
+use anabranch::table::statistics::Snapshot;
 
 use crate::arguments;
 use crate::plan::Plan;
@@ -50,6 +53,8 @@ pub(crate) struct Report {
     pub(crate) projections: Option<Projections>,
     pub(crate) thinning: ThinningCounts,
     pub(crate) branches: Vec<Shared<Vec<Branch>>>,
+    /// Statistics of the branches, at the first worker where there are some.
+    pub(crate) statistics: Option<Snapshot>,
     pub(crate) isolated: Vec<Shared<Vec<Voxel>>>,
     pub(crate) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
 }
@@ -132,7 +137,18 @@ pub(crate) fn analyse(
             .write_skeletons(array, move |id, voxels| store(id, voxels), failure.clone())
             .probe_with(&probe);
         let graph = collection.extract_branches(grid, plan.spacing);
-        let (parts, isolated, gathered) = (to_report(), to_report(), to_report());
+        let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
+        let frame = plan.frame();
+        graph
+            .parts
+            .clone()
+            .inner
+            .flat_map(move |((_, branches), _, diff)| {
+                (0..branches.len()).map(move |at| (Measures::new(&branches[at], &frame), diff))
+            })
+            .statistics()
+            .inspect(move |snapshot| described.borrow_mut().statistics = Some(*snapshot))
+            .probe_with(&probe);
         graph
             .parts
             .inner

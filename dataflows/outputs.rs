@@ -19,7 +19,6 @@ use anabranch::store::output::{ArrayForm, ArrayWriter, Compression, OUTPUTS, Out
 use anabranch::table::Table;
 use anabranch::table::csv::write_csv;
 use anabranch::table::ranks::Ranks;
-use anabranch::table::row::{Frame, Measures};
 use anabranch::table::statistics::Statistics;
 use anabranch::table::summary::{Summary, Totals};
 
@@ -111,7 +110,7 @@ pub(crate) fn write(
     for other in rest {
         report.merge(other);
     }
-    let frame = Frame { dimensions: plan.dimensions(), spacing: plan.spacing, origin: [0; 3] };
+    let frame = plan.frame();
     let branches = || report.branches.iter().flat_map(|list| list.iter());
     let ranks = Ranks::new(report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels[..])), &plan.grid);
     let isolated: Vec<Voxel> = report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect();
@@ -121,19 +120,15 @@ pub(crate) fn write(
     write_csv(table.rows(frame), &frame, BufWriter::new(csv))
         .map_err(|error| folder.write_error("branches.csv", &error))?;
 
-    let mut statistics = Statistics::default();
-    let mut lengths = Vec::with_capacity(table.len());
-    for branch in branches() {
-        statistics.add(&Measures::new(branch, &frame));
-        lengths.push(branch.length());
-    }
+    let statistics = report.statistics.unwrap_or_else(|| Statistics::default().snapshot());
+    let lengths: Vec<f64> = branches().map(|branch| branch.length()).collect();
     let totals = Totals {
         skeletons: table.skeletons(),
         skeleton_voxels: table.voxels(),
         foreground_voxels: report.foreground,
         voxels: plan.grid.bounds().volume() as u64,
     };
-    let summary = Summary::new(parameters(plan, threshold), &totals, &mut statistics);
+    let summary = Summary::new(parameters(plan, threshold), &totals, &statistics);
     folder.write("summary.json", summary.to_json()?)?;
 
     if let Some(projections) = &report.projections {
@@ -153,9 +148,9 @@ pub(crate) fn write(
         );
     }
     let results = Results {
-        kinds: statistics.kinds(),
+        kinds: statistics.kinds,
         lengths: &lengths,
-        total_length: statistics.total_length(),
+        total_length: statistics.total_length,
         unit: plan.unit.as_deref(),
         skeletons: totals.skeletons,
         skeleton_voxels: totals.skeleton_voxels,
@@ -224,6 +219,7 @@ impl Report {
         self.branches.extend(other.branches);
         self.isolated.extend(other.isolated);
         self.skeletons.extend(other.skeletons);
+        self.statistics = self.statistics.or(other.statistics);
         match (&mut self.projections, other.projections) {
             (Some(projections), Some(others)) => Projections::merge(projections, &others),
             (mine @ None, others) => *mine = others,

@@ -12,6 +12,7 @@ use anabranch::operators::window::Window;
 use anabranch::space::{Region, Spacing, Voxel};
 use anabranch::store::Source;
 use anabranch::store::{OpenOptions, open};
+use anabranch::table::row::Frame;
 
 use crate::arguments::{Method, RunOptions};
 
@@ -110,6 +111,11 @@ impl Plan {
         let unit = description.unit.filter(|_| options.spacing.is_none());
         let sigma = options.sigma;
         Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window, keep })
+    }
+
+    /// In what coordinates are told.
+    pub(crate) fn frame(&self) -> Frame {
+        Frame { dimensions: self.dimensions(), spacing: self.spacing, origin: [0; 3] }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

@@ -200,6 +200,7 @@ struct Shared {
 impl Session {
     fn start(builder: SessionBuilder, method: Method) -> Result<Session> {
         let grid = Grid::new(builder.bounds, builder.chunk);
+        let frame = Frame { dimensions: builder.dimensions, spacing: builder.spacing, origin: [0; 3] };
         let (to_session, reports) = channel();
         let changes = Arc::new(Mutex::new(Vec::new()));
         let plan = worker::Plan {
@@ -208,6 +209,7 @@ impl Session {
             dtype: builder.dtype,
             threshold: builder.threshold,
             spacing: builder.spacing,
+            frame,
             changes: Arc::clone(&changes),
         };
         let guards = worker::start(builder.workers, plan, to_session)?;
@@ -218,7 +220,6 @@ impl Session {
                 _ => return Err(Error::internal("a worker of the session did not start")),
             }
         }
-        let frame = Frame { dimensions: builder.dimensions, spacing: builder.spacing, origin: [0; 3] };
         let shared = Shared {
             workers: workers.into_iter().flatten().collect(),
             reports,
@@ -306,12 +307,12 @@ impl Session {
     }
 
     /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
-    /// maintained: it takes time in proportion to what has changed since it was last asked for.
+    /// maintained by the dataflow, so asking costs nothing.
     ///
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Result<Summary<P>> {
-        let mut shared = self.usable()?;
+        let shared = self.usable()?;
         let voxels = if self.grid.bounds() == Region::new(Voxel::MIN, Voxel::END) {
             shared.present.iter().map(|&id| self.grid.region(id).volume() as u64).sum()
         } else {

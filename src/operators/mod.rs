@@ -20,5 +20,6 @@ pub mod walk;
 pub mod stitch;
 pub mod components;
 pub mod branches;
+pub mod statistics;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::ranks::Ranks;
 use crate::table::row::{Frame, Measures, Row};
-use crate::table::statistics::Statistics;
+use crate::table::statistics::{Snapshot, Statistics};
 use crate::table::summary::{Summary, Totals};
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(super) struct Ledger {
     branches: BTreeMap<Branch, isize>,
     isolated: BTreeMap<Voxel, isize>,
     skeletons: BTreeMap<ChunkId, Arc<Skeleton>>,
-    statistics: Statistics,
+    statistics: Snapshot,
     components: i64,
     voxels: u64,
     pub(super) foreground: i64,
@@ -35,7 +35,7 @@ impl Ledger {
             branches: BTreeMap::new(),
             isolated: BTreeMap::new(),
             skeletons: BTreeMap::new(),
-            statistics: Statistics::default(),
+            statistics: Statistics::default().snapshot(),
             components: 0,
             voxels: 0,
             foreground: 0,
@@ -54,6 +54,7 @@ impl Ledger {
                         add(&mut self.isolated, voxel, diff);
                     }
                 }
+                Change::Statistics(snapshot) => self.statistics = snapshot,
                 Change::Components(more) => self.components += more,
                 Change::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Change::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
@@ -69,9 +70,6 @@ impl Ledger {
         }
         changed.retain(|_, diff| *diff != 0);
         let rows = changed.iter().map(|(branch, &diff)| (Measures::new(branch, &self.frame), diff)).collect::<Vec<_>>();
-        for (row, diff) in &rows {
-            self.statistics.change(row, *diff as i64);
-        }
         for (branch, diff) in changed {
             add(&mut self.branches, branch, diff);
         }
@@ -88,7 +86,7 @@ impl Ledger {
         self.skeletons.values().flat_map(|skeleton| skeleton.voxels.iter().copied()).collect()
     }
 
-    pub(super) fn summary<P: serde::Serialize>(&mut self, parameters: P, voxels: u64) -> Summary<P> {
+    pub(super) fn summary<P: serde::Serialize>(&self, parameters: P, voxels: u64) -> Summary<P> {
         let count = |n: i64| u64::try_from(n).unwrap_or(0);
         let totals = Totals {
             skeletons: count(self.components),
@@ -96,7 +94,7 @@ impl Ledger {
             foreground_voxels: count(self.foreground),
             voxels,
         };
-        Summary::new(parameters, &totals, &mut self.statistics)
+        Summary::new(parameters, &totals, &self.statistics)
     }
 }
 

@@ -25,8 +25,11 @@ use crate::operators::branches::ExtractBranches;
 use crate::operators::overlap::Padded;
 use crate::operators::sample::{SampleChunks, Values};
 use crate::operators::shared::Shared;
+use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use crate::space::{Spacing, Voxel};
+use crate::table::row::{Frame, Measures};
+use crate::table::statistics::Snapshot;
 
 /// What a session tells a worker.
 pub(super) enum Command {
@@ -49,6 +52,8 @@ pub(super) enum Change {
     Branch(Branch, isize),
     Isolated(Shared<Vec<Voxel>>, isize),
     Skeleton(ChunkId, Arc<Skeleton>, isize),
+    /// The statistics of all rows, where they have changed.
+    Statistics(Snapshot),
     /// So many connected components more.
     Components(i64),
 }
@@ -59,6 +64,7 @@ pub(super) struct Plan {
     pub(super) dtype: Dtype,
     pub(super) threshold: Threshold,
     pub(super) spacing: Spacing,
+    pub(super) frame: Frame,
     pub(super) changes: Arc<Mutex<Vec<Change>>>,
 }
 
@@ -149,12 +155,15 @@ fn build(worker: &mut Worker, plan: &Plan, probe: &Handle<u64>, counts: &Rc<RefC
             let changes = Arc::clone(&plan.changes);
             move |change| changes.lock().unwrap_or_else(PoisonError::into_inner).push(change)
         };
-        let (branches, isolated, voxels, components) = (note(), note(), note(), note());
+        let (branches, isolated, voxels, components, statistics) = (note(), note(), note(), note(), note());
+        let frame = plan.frame;
         graph
             .branches()
             .inner
             .inspect(move |(branch, _, diff)| branches(Change::Branch(branch.clone(), *diff)))
-            .map(|_| ())
+            .map(move |(branch, _, diff)| (Measures::new(&branch, &frame), diff))
+            .statistics()
+            .inspect(move |snapshot| statistics(Change::Statistics(*snapshot)))
             .probe_with(probe);
         graph
             .isolated

@@ -1,5 +1,7 @@
 //! A row of the branch table.
 
+use serde::{Deserialize, Serialize};
+
 use crate::kernel::branch::{Branch, BranchKind};
 use crate::space::{Position, Spacing};
 
@@ -22,7 +24,7 @@ impl Frame {
 }
 
 /// What a row says of a branch by itself, without ranks among other branches and voxels.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measures {
     /// Length along the branch.
     pub branch_distance: f64,

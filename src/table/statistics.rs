@@ -1,7 +1,7 @@
 //! Statistics of the branch table, maintained row by row: counts by kind, total length, and for three columns what
 //! pandas' `describe` tells.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::table::exact::{ExactSum, scaled_spread};
 use crate::table::row::Measures;
@@ -34,6 +34,20 @@ impl Statistics {
         self.branch_distance.change(row.branch_distance, difference);
         self.euclidean_distance.change(row.euclidean_distance, difference);
         self.mean_pixel_value.change(row.mean_pixel_value, difference);
+    }
+
+    /// All of it at this moment.
+    ///
+    /// # Panics
+    /// As [`Statistics::total_length`].
+    pub fn snapshot(&mut self) -> Snapshot {
+        Snapshot {
+            kinds: self.kinds(),
+            total_length: self.total_length(),
+            branch_distance: self.branch_distance(),
+            euclidean_distance: self.euclidean_distance(),
+            mean_pixel_value: self.mean_pixel_value(),
+        }
     }
 
     /// Number of branches of each kind, by its number.
@@ -69,8 +83,23 @@ impl Statistics {
     }
 }
 
+/// All that is known of the rows at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Number of branches of each kind, by its number.
+    pub kinds: [i64; 4],
+    /// Sum of the lengths of all branches.
+    pub total_length: f64,
+    /// The distribution of `branch_distance`.
+    pub branch_distance: Describe,
+    /// The distribution of `euclidean_distance`.
+    pub euclidean_distance: Describe,
+    /// The distribution of `mean_pixel_value`.
+    pub mean_pixel_value: Describe,
+}
+
 /// What pandas' `describe` tells of a column. What is not defined, for want of numbers, is `None`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Describe {
     /// How many numbers there are.
     pub count: u64,

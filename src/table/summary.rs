@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::table::statistics::{Describe, Statistics};
+use crate::table::statistics::{Describe, Snapshot};
 
 /// What a summary tells besides the statistics of the rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,24 +60,23 @@ pub struct Kinds {
 
 impl<P: Serialize> Summary<P> {
     /// The summary of rows and totals, under parameters.
-    pub fn new(parameters: P, totals: &Totals, statistics: &mut Statistics) -> Self {
-        let [tip_to_tip, tip_to_junction, junction_to_junction, cycle] = statistics.kinds();
-        let branch_distance = statistics.branch_distance();
+    pub fn new(parameters: P, totals: &Totals, statistics: &Snapshot) -> Self {
+        let [tip_to_tip, tip_to_junction, junction_to_junction, cycle] = statistics.kinds;
         Summary {
             version: env!("CARGO_PKG_VERSION"),
             parameters,
-            branches: branch_distance.count,
+            branches: statistics.branch_distance.count,
             branches_by_kind: Kinds { tip_to_tip, tip_to_junction, junction_to_junction, cycle },
-            total_length: statistics.total_length(),
+            total_length: statistics.total_length,
             skeletons: totals.skeletons,
             skeleton_voxels: totals.skeleton_voxels,
             foreground_fraction: match totals.voxels {
                 0 => 0.0,
                 voxels => totals.foreground_voxels as f64 / voxels as f64,
             },
-            branch_distance,
-            euclidean_distance: statistics.euclidean_distance(),
-            mean_pixel_value: statistics.mean_pixel_value(),
+            branch_distance: statistics.branch_distance,
+            euclidean_distance: statistics.euclidean_distance,
+            mean_pixel_value: statistics.mean_pixel_value,
         }
     }
 
