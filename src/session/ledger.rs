@@ -54,7 +54,7 @@ impl Ledger {
                         add(&mut self.isolated, voxel, diff);
                     }
                 }
-                Change::Statistics(snapshot) => self.statistics = snapshot,
+                Change::Statistics(snapshot) => self.statistics = *snapshot,
                 Change::Components(more) => self.components += more,
                 Change::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Change::Skeleton(id, skeleton, _) => come.push((id, skeleton)),

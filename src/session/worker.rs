@@ -53,7 +53,7 @@ pub(super) enum Change {
     Isolated(Shared<Vec<Voxel>>, isize),
     Skeleton(ChunkId, Arc<Skeleton>, isize),
     /// The statistics of all rows, where they have changed.
-    Statistics(Snapshot),
+    Statistics(Box<Snapshot>),
     /// So many connected components more.
     Components(i64),
 }
@@ -163,7 +163,7 @@ fn build(worker: &mut Worker, plan: &Plan, probe: &Handle<u64>, counts: &Rc<RefC
             .inspect(move |(branch, _, diff)| branches(Change::Branch(branch.clone(), *diff)))
             .map(move |(branch, _, diff)| (Measures::new(&branch, &frame), diff))
             .statistics()
-            .inspect(move |snapshot| statistics(Change::Statistics(*snapshot)))
+            .inspect(move |snapshot| statistics(Change::Statistics(Box::new(*snapshot))))
             .probe_with(probe);
         graph
             .isolated
