@@ -9,7 +9,7 @@ use anabranch::grid::Grid;
 use anabranch::kernel::mask::Layout;
 use anabranch::kernel::smooth::Gaussian;
 use anabranch::operators::window::Window;
-use anabranch::space::{Region, Spacing, Voxel};
+use anabranch::space::{Region, Spacing};
 use anabranch::store::Source;
 use anabranch::store::{OpenOptions, open};
 use anabranch::table::row::Frame;
@@ -71,14 +71,6 @@ impl Plan {
             return Err(Error::usage("the input is a mask of bools already: leave --threshold out").at(&options.input));
         }
         let bounds = Region::of_shape(description.shape);
-        if (0..3).any(|a| bounds.max[a] > Voxel::END[a]) {
-            return Err(Error::data(format!(
-                "the volume has {:?} voxels, but at most {:?} are supported: analyse a part with --region",
-                description.shape,
-                Voxel::END
-            ))
-            .at(&options.input));
-        }
         let method = match options.method {
             Some(Method::Zhang) if dimensions == 3 => {
                 return Err(Error::usage("--method zhang is for 2-D images, and this volume is 3-D: use lee")

@@ -226,15 +226,6 @@ impl Voxels {
             _ => true,
         }
     }
-
-    /// Whether some value is not a number.
-    pub fn has_nan(&self) -> bool {
-        match self {
-            Voxels::F32(a) => a.iter().any(|v| v.is_nan()),
-            Voxels::F64(a) => a.iter().any(|v| v.is_nan()),
-            _ => false,
-        }
-    }
 }
 
 #[derive(Serialize, Deserialize)]

@@ -47,8 +47,8 @@ pub trait SampleChunks<'scope, T: Timestamp> {
     /// thinned again, or lost its mask (`None`), gives its old skeleton with -1 and its new one with +1 where they differ.
     ///
     /// `foreground` says what is known of the values of every chunk whose mask is new. Where it varies and is not held the
-    /// chunk is read again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner. With `keep`
-    /// the skeletons are held for later times.
+    /// chunk is read again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner.
+    /// With `keep` the skeletons are held for later times.
     fn sample(
         self,
         foreground: StreamVec<'scope, T, (ChunkId, Foreground)>,
