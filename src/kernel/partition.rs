@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::mask::{Layout, Mask};
 use super::member::Member;
 use super::method::Method;
+use super::seam_log::SeamLog;
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
@@ -106,6 +107,12 @@ impl Partition {
     /// Whether there are no chunks.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
+    }
+
+    /// The initial mask and the seam log of a chunk as the last epoch left them, where they are kept.
+    pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
+        let member = self.members[*self.places.get(&id)? as usize].as_ref()?;
+        self.keep.then_some((&member.initial, &member.previous))
     }
 
     /// Number of chunks that have taken part in this epoch so far.
