@@ -233,6 +233,13 @@ impl Mask {
         })
     }
 
+    /// Number of voxels that are set, those of the halo included.
+    pub fn ones(&self) -> usize {
+        let (words, rest) = self.bits.as_chunks::<8>();
+        let ones = words.iter().map(|&word| u64::from_ne_bytes(word).count_ones() as usize);
+        ones.sum::<usize>() + rest.iter().map(|byte| byte.count_ones() as usize).sum::<usize>()
+    }
+
     /// Number of own voxels that are set.
     pub fn count(&self) -> usize {
         let [nz, ny, nx] = self.layout.shape;
