@@ -33,7 +33,28 @@ pub struct Panel {
     /// Rows and columns.
     pub shape: [usize; 2],
     /// Pixels, row by row.
+    #[serde(with = "packed")]
     pub values: Vec<f32>,
+}
+
+/// Numbers as one run of bytes, little endian: far faster than one by one.
+mod packed {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
+        let words: Vec<u32> = values.iter().map(|value| value.to_bits().to_le()).collect();
+        serializer.serialize_bytes(bytemuck::cast_slice(&words))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
+        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?;
+        let (values, rest) = bytes.as_chunks::<4>();
+        if rest.is_empty() {
+            Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
+        } else {
+            Err(serde::de::Error::custom("a number of a panel is cut off"))
+        }
+    }
 }
 
 impl Projections {

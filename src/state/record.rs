@@ -101,12 +101,9 @@ impl Record for MaskRecord {
             && Region::new(Voxel::MIN, Voxel::END).encloses(&self.padded);
         let mask = match &self.mask {
             None => self.foreground == 0,
-            // Nothing is set in the halo, since as many voxels are set in all as inside.
             Some(mask) => {
-                self.foreground > 0
-                    && mask.layout().own == region
-                    && mask.count() as u64 == self.foreground
-                    && mask.ones() as u64 == self.foreground
+                let ones = mask.ones() as u64;
+                mask.layout().own == region && mask.has_empty_halo() && ones > 0 && ones == self.foreground
             }
         };
         boxes
