@@ -133,15 +133,36 @@ enum Place {
     Nowhere,
 }
 
-/// Where in a layout a bit index lies.
-fn place(layout: &Layout, bit: usize) -> Place {
-    let padded = layout.padded(bit);
-    let inside = |most: usize| (0..3).all(|a| padded[a] <= layout.shape[a] + most);
-    if !inside(1) {
+/// Where in a layout a bit index lies. In 32 bits, which a layout fits into: division is several times faster there.
+fn place(layout: &Layout, bit: u32) -> Place {
+    let [nz, ny, nx] = layout.shape.map(|n| n as u32);
+    let (row, x) = (bit / layout.row() as u32, bit % layout.row() as u32);
+    let (z, y) = (row / (ny + 2), row % (ny + 2));
+    let own = |p: u32, n: u32| (1..=n).contains(&p);
+    if z > nz + 1 || x > nx + 1 {
         Place::Nowhere
-    } else if padded.contains(&0) || !inside(0) {
-        Place::Halo
-    } else {
+    } else if own(z, nz) && own(y, ny) && own(x, nx) {
         Place::Own
+    } else {
+        Place::Halo
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bit_of_a_layout_lies_inside_or_around_or_nowhere() {
+        let layout = Layout::new(Region::new([4, -5, 6], [7, -3, 13]));
+        for bit in 0..=layout.bytes() * 8 {
+            let position = layout.position(bit);
+            let expected = match (layout.own.contains(position), layout.own.dilated([1; 3]).contains(position)) {
+                (true, _) => Place::Own,
+                (_, true) => Place::Halo,
+                _ => Place::Nowhere,
+            };
+            assert!(place(&layout, bit as u32) == expected, "bit {bit}");
+        }
     }
 }
