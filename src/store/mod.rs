@@ -14,7 +14,7 @@ mod open;
 mod axes;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod cache;
-mod file;
+pub(crate) mod file;
 mod layout;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod plan;
