@@ -36,6 +36,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         chunk: None,
         workers: options.workers,
         memory: None,
+        changes: None,
         overwrite: true,
         quiet: false,
     })?;

@@ -23,6 +23,7 @@ use anabranch::table::statistics::Statistics;
 use anabranch::table::summary::{Summary, Totals};
 
 use crate::analysis::{Report, Store};
+use crate::changes::Changes;
 use crate::plan::{Choice, Plan};
 use crate::terminal::{Results, peak_memory, print_summary, print_warning};
 
@@ -93,14 +94,19 @@ struct Log<'a> {
     rounds: u64,
     deleted_voxels: u64,
     messages_between_workers: u64,
+    /// The epoch that the rows that changed have in the file of changes.
+    epoch: Option<u64>,
+    rows_changed: Option<u64>,
 }
 
-/// Writes everything but the skeleton array, puts all in place, and prints the summary.
+/// Writes everything but the skeleton array, puts all in place, appends what changed to the file of changes, and prints
+/// the summary.
 pub(crate) fn write(
     plan: &Plan,
     threshold: Threshold,
     mut reports: Vec<Report>,
     folder: OutputFolder,
+    changes: Option<&mut Changes>,
     started: Instant,
     quiet: bool,
 ) -> Result<()> {
@@ -137,8 +143,13 @@ pub(crate) fn write(
         let alone = isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated));
         folder.write("overview.png", overview(projections, voxels.chain(alone))?)?;
     }
-    folder.write("run.json", log(plan, &report, analysed, started)?)?;
+    let difference = changes.as_ref().map(|changes| changes.compare(&folder.path("branches.csv"))).transpose()?;
+    let changed = changes.as_ref().zip(difference.as_ref()).map(|(changes, rows)| (changes.epoch(), rows.rows()));
+    folder.write("run.json", log(plan, &report, changed, analysed, started)?)?;
     folder.commit()?;
+    if let Some((changes, difference)) = changes.zip(difference) {
+        changes.append(&difference)?;
+    }
 
     if report.many_values && plan.threshold == Choice::Nonzero {
         print_warning(
@@ -184,7 +195,13 @@ fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
     }
 }
 
-fn log(plan: &Plan, report: &Report, analysed: Duration, started: Instant) -> Result<String> {
+fn log(
+    plan: &Plan,
+    report: &Report,
+    changed: Option<(u64, u64)>,
+    analysed: Duration,
+    started: Instant,
+) -> Result<String> {
     let log = Log {
         program: "anabranch",
         version: env!("CARGO_PKG_VERSION"),
@@ -202,6 +219,8 @@ fn log(plan: &Plan, report: &Report, analysed: Duration, started: Instant) -> Re
         rounds: report.thinning.rounds,
         deleted_voxels: report.thinning.deleted,
         messages_between_workers: report.thinning.messages,
+        epoch: changed.map(|(epoch, _)| epoch),
+        rows_changed: changed.map(|(_, rows)| rows),
     };
     let text = serde_json::to_string_pretty(&log)
         .map_err(|error| Error::internal("run.json cannot be written as JSON").because(error))?;

@@ -20,6 +20,7 @@ mod values;
 #[cfg(test)]
 mod fixtures;
 
+pub use self::file::{read_failed, write_failed};
 pub use self::open::{OpenOptions, RegionView, open};
 
 use serde::{Deserialize, Serialize};

@@ -4,9 +4,15 @@ use std::io::{self, Write};
 
 use crate::table::row::{Frame, Measures, Row};
 
+/// Number of columns that are ranks: the first ones. They depend on other branches.
+pub const RANKS: usize = 3;
+/// Which of the columns after the ranks is the first coordinate of a branch's start, from 0.
+pub const START: usize = 4;
+
 /// Names of the columns, in order, for images of 2 or 3 dimensions.
 pub fn columns(dimensions: usize) -> Vec<String> {
-    let mut names: Vec<String> = ["skeleton_id", "node_id_src", "node_id_dst"].map(String::from).to_vec();
+    let ranks: [&str; RANKS] = ["skeleton_id", "node_id_src", "node_id_dst"];
+    let mut names = ranks.map(String::from).to_vec();
     names.extend(measure_columns(dimensions));
     names
 }
@@ -35,28 +41,6 @@ pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, mut out: im
             line.whole(id as i64);
         }
         line.measures(&row.measures, frame);
-        line.end(&mut out)?;
-    }
-    out.flush()
-}
-
-/// Writes rows that changed, each with its difference (+1 or -1) and without ranks; a header as well, if asked for.
-///
-/// # Errors
-/// Where writing fails.
-pub fn write_changes(
-    changes: impl IntoIterator<Item = (Measures, isize)>,
-    frame: &Frame,
-    header: bool,
-    mut out: impl Write,
-) -> io::Result<()> {
-    if header {
-        writeln!(out, "diff,{}", measure_columns(frame.dimensions).join(","))?;
-    }
-    let mut line = Line::default();
-    for (measures, diff) in changes {
-        line.whole(diff as i64);
-        line.measures(&measures, frame);
         line.end(&mut out)?;
     }
     out.flush()

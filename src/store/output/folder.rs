@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::file::write_failed;
 
 /// Names of all that a run writes into its folder. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 6] = ["branches.csv", "changes.csv", "overview.png", "skeleton.zarr", "summary.json", RUN];
+pub const OUTPUTS: [&str; 5] = ["branches.csv", "overview.png", "skeleton.zarr", "summary.json", RUN];
 
 const RUN: &str = "run.json";
 /// The folder in which outputs are staged.
