@@ -66,6 +66,9 @@ pub(crate) struct RunOptions {
     /// Append the rows that changed, with diff +1 or -1, to this CSV file; over all runs they add up to the table
     #[arg(long, value_name = "FILE")]
     pub(crate) changes: Option<PathBuf>,
+    /// Mark branches near what has not been stored yet: a column `provisional` in the table
+    #[arg(long)]
+    pub(crate) provisional: bool,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,

@@ -13,7 +13,7 @@ use twox_hash::XxHash3_64;
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::{read_failed, write_failed};
-use anabranch::table::csv::{RANKS, START};
+use anabranch::table::csv::{PROVISIONAL, RANKS, START};
 
 /// No line of changes is longer, in bytes.
 const LONGEST_LINE: u64 = 1 << 12;
@@ -273,7 +273,12 @@ fn parse<'t>(line: &'t [u8], columns: &[String]) -> Option<(u64, i64, &'t [u8])>
     let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ',');
     let (epoch, diff, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
     let mut values = row.split(',');
-    let is_value = |_: &String| values.next().is_some_and(|value| value.parse::<f64>().is_ok());
+    let is_value = |column: &String| {
+        values.next().is_some_and(|value| match column.as_str() {
+            PROVISIONAL => value == "True" || value == "False",
+            _ => value.parse::<f64>().is_ok(),
+        })
+    };
     let complete = columns.iter().all(is_value) && values.next().is_none();
     (complete && diff != 0 && epoch < u64::MAX).then_some((epoch, diff, row.as_bytes()))
 }

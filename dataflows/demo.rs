@@ -37,6 +37,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         workers: options.workers,
         memory: None,
         changes: None,
+        provisional: false,
         overwrite: true,
         quiet: false,
     })?;

@@ -17,15 +17,24 @@ use anabranch::overview::{VoxelKind, overview};
 use anabranch::space::Voxel;
 use anabranch::store::output::{ArrayForm, ArrayWriter, Compression, OUTPUTS, OutputFolder, skeleton_chunk_shape};
 use anabranch::table::Table;
-use anabranch::table::csv::write_csv;
+use anabranch::table::arrival::Arrival;
+use anabranch::table::csv::{write_csv, write_csv_with_arrival};
 use anabranch::table::ranks::Ranks;
 use anabranch::table::statistics::Statistics;
-use anabranch::table::summary::{Summary, Totals};
+use anabranch::table::summary::{Awaited, Summary, Totals};
 
 use crate::analysis::{Report, Store};
 use crate::changes::Changes;
 use crate::plan::{Choice, Plan};
 use crate::terminal::{Results, peak_memory, print_summary, print_warning};
+
+/// Where outputs go.
+#[derive(Debug)]
+pub(crate) struct Destination<'a> {
+    pub(crate) folder: OutputFolder,
+    /// The file of changes, if there is one.
+    pub(crate) changes: Option<&'a mut Changes>,
+}
 
 /// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for.
 pub(crate) fn folder(out: &Path, overwrite: bool) -> Result<OutputFolder> {
@@ -73,6 +82,8 @@ struct Parameters<'a> {
     threshold_method: &'static str,
     spacing: &'a [f64],
     unit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provisional: Option<bool>,
 }
 
 /// How it ran: everything that results do not depend on.
@@ -105,8 +116,8 @@ pub(crate) fn write(
     plan: &Plan,
     threshold: Threshold,
     mut reports: Vec<Report>,
-    folder: OutputFolder,
-    changes: Option<&mut Changes>,
+    arrival: Option<&Arrival>,
+    Destination { folder, changes }: Destination<'_>,
     started: Instant,
     quiet: bool,
 ) -> Result<()> {
@@ -120,11 +131,16 @@ pub(crate) fn write(
     let branches = || report.branches.iter().flat_map(|list| list.iter());
     let ranks = Ranks::new(report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels[..])), &plan.grid);
     let isolated: Vec<Voxel> = report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect();
-    let table = Table::new(branches(), &isolated, &ranks);
+    let mut table = Table::new(branches(), &isolated, &ranks);
+    if let Some(arrival) = arrival {
+        table = table.with_arrival(arrival);
+    }
 
     let csv = File::create(folder.path("branches.csv")).map_err(|error| folder.write_error("branches.csv", &error))?;
-    write_csv(table.rows(frame), &frame, BufWriter::new(csv))
-        .map_err(|error| folder.write_error("branches.csv", &error))?;
+    let mut provisional = 0;
+    let rows = table.rows(frame).inspect(|row| provisional += u64::from(row.provisional == Some(true)));
+    let write = if arrival.is_some() { write_csv_with_arrival } else { write_csv };
+    write(rows, &frame, BufWriter::new(csv)).map_err(|error| folder.write_error("branches.csv", &error))?;
 
     let statistics = report.statistics.unwrap_or_else(|| Statistics::default().snapshot());
     let lengths: Vec<f64> = branches().map(|branch| branch.length()).collect();
@@ -134,7 +150,11 @@ pub(crate) fn write(
         foreground_voxels: report.foreground,
         voxels: plan.grid.bounds().volume() as u64,
     };
-    let summary = Summary::new(parameters(plan, threshold), &totals, &statistics);
+    let mut summary = Summary::new(parameters(plan, threshold), &totals, &statistics);
+    if let Some(arrival) = arrival {
+        let (units, missing) = (arrival.units(), arrival.missing());
+        summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
+    }
     folder.write("summary.json", summary.to_json()?)?;
 
     if let Some(projections) = &report.projections {
@@ -192,6 +212,7 @@ fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
         },
         spacing: &plan.spacing.0[axes..],
         unit: plan.unit.as_deref(),
+        provisional: plan.provisional.then_some(true),
     }
 }
 

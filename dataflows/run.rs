@@ -9,12 +9,11 @@ use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::window::Window;
 use anabranch::progress::ProgressState;
-use anabranch::table::csv::measure_columns;
 
 use crate::analysis::{Report, Store, analyse};
 use crate::arguments::RunOptions;
 use crate::changes::Changes;
-use crate::outputs;
+use crate::outputs::{self, Destination};
 use crate::plan::Plan;
 use crate::terminal::Progress;
 use crate::threshold::threshold;
@@ -24,15 +23,16 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
     let started = Instant::now();
     let plan = Arc::new(Plan::new(options)?);
     let changes = options.changes.as_deref();
-    let columns = measure_columns(plan.dimensions());
-    let mut changes = changes.map(|file| Changes::open(file, &options.out, columns)).transpose()?;
+    let mut changes = changes.map(|file| Changes::open(file, &options.out, plan.columns())).transpose()?;
     let folder = outputs::folder(&options.out, options.overwrite)?;
+    let arrival = plan.arrival()?;
     let array = outputs::skeleton_array(&plan, &folder)?;
     let state = Arc::new(ProgressState::new());
     let progress = Progress::show(&state, options.quiet);
     let (threshold, reports) = execute(&plan, array, &state)?;
     drop(progress);
-    outputs::write(&plan, threshold, reports, folder, changes.as_mut(), started, options.quiet)
+    let destination = Destination { folder, changes: changes.as_mut() };
+    outputs::write(&plan, threshold, reports, arrival.as_ref(), destination, started, options.quiet)
 }
 
 /// The threshold that was used, and what every worker found.

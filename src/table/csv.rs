@@ -9,6 +9,9 @@ pub const RANKS: usize = 3;
 /// Which of the columns after the ranks is the first coordinate of a branch's start, from 0.
 pub const START: usize = 4;
 
+/// The column after all others, where arrival is tracked: `True` or `False`.
+pub const PROVISIONAL: &str = "provisional";
+
 /// Names of the columns, in order, for images of 2 or 3 dimensions.
 pub fn columns(dimensions: usize) -> Vec<String> {
     let ranks: [&str; RANKS] = ["skeleton_id", "node_id_src", "node_id_dst"];
@@ -33,14 +36,31 @@ pub fn measure_columns(dimensions: usize) -> Vec<String> {
 ///
 /// # Errors
 /// Where writing fails.
-pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, mut out: impl Write) -> io::Result<()> {
-    writeln!(out, "{}", columns(frame.dimensions).join(","))?;
+pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, out: impl Write) -> io::Result<()> {
+    write(rows, frame, false, out)
+}
+
+/// The same with the column [`PROVISIONAL`].
+///
+/// # Errors
+/// Where writing fails.
+pub fn write_csv_with_arrival(rows: impl IntoIterator<Item = Row>, frame: &Frame, out: impl Write) -> io::Result<()> {
+    write(rows, frame, true, out)
+}
+
+fn write(rows: impl IntoIterator<Item = Row>, frame: &Frame, arrival: bool, mut out: impl Write) -> io::Result<()> {
+    let mut names = columns(frame.dimensions);
+    names.extend(arrival.then(|| String::from(PROVISIONAL)));
+    writeln!(out, "{}", names.join(","))?;
     let mut line = Line::default();
     for row in rows {
         for id in [row.skeleton_id, row.node_id_src, row.node_id_dst] {
             line.whole(id as i64);
         }
         line.measures(&row.measures, frame);
+        if arrival {
+            line.text.extend_from_slice(if row.provisional == Some(true) { b"True," } else { b"False," });
+        }
         line.end(&mut out)?;
     }
     out.flush()

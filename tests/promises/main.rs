@@ -6,6 +6,7 @@ mod image;
 mod sequential;
 mod support;
 
+mod arrival;
 mod changes;
 mod chunking;
 mod cli;
