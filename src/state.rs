@@ -12,6 +12,7 @@
 //! Files are written under another name and renamed. They are not forced to the disk: after a power failure some may
 //! be torn, which is noticed as any other damage is.
 
+mod counted;
 mod encoding;
 mod folder;
 mod manifest;
@@ -23,6 +24,7 @@ mod examples;
 #[cfg(test)]
 mod tests;
 
+pub use self::counted::Counted;
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
 pub use self::parameters::{Parameters, fingerprint};

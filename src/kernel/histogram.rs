@@ -48,14 +48,6 @@ impl Count {
             _ => Err(Error::internal("an extent cannot be merged with a histogram")),
         }
     }
-
-    /// Whether the numbers belong together, as those of every count that was made by counting do.
-    pub fn is_sound(&self) -> bool {
-        match self {
-            Count::Extent(extent) => !extent.min.is_nan() && !extent.max.is_nan(),
-            Count::Histogram(histogram) => histogram.is_sound(),
-        }
-    }
 }
 
 /// The least and the largest value of a float image: the first of its two passes.
@@ -248,7 +240,7 @@ impl Histogram {
 
 impl Histogram {
     /// Whether every value that can be counted has a place.
-    fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(&self) -> bool {
         match &self.0 {
             // The span is looked at last: it needs pages whose values are in reach.
             Counts::Integers(pages) => {

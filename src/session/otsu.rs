@@ -3,18 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::crew::Crew;
 use super::following::Following;
+use super::unexpected;
 use super::worker::{Answer, Command};
 use crate::chunk::Dtype;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::histogram::{Extent, Histogram};
-
-/// How hard histograms of chunks are compressed.
-const LEVEL: i32 = 1;
+use crate::state::Counted;
 
 /// How often values occur, in every chunk and in all of them.
 #[derive(Default)]
@@ -22,40 +19,6 @@ pub(super) struct Otsu {
     counted: BTreeMap<ChunkId, Counted>,
     /// Of all chunks, for whole numbers.
     total: Option<Histogram>,
-}
-
-/// The values of a chunk.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Counted {
-    /// The least and the largest; for floats only.
-    extent: Extent,
-    /// How often each occurs, encoded and compressed: most bins of most chunks are empty.
-    #[serde(with = "serde_bytes")]
-    packed: Vec<u8>,
-}
-
-impl Counted {
-    /// What is to be kept of the values of a chunk.
-    pub(super) fn new(extent: Extent, histogram: Option<&Histogram>) -> Result<Self> {
-        let failed = || Error::internal("a histogram cannot be encoded");
-        let packed = match histogram {
-            None => Vec::new(),
-            Some(histogram) => {
-                let bytes = postcard::to_stdvec(histogram).map_err(|error| failed().because(error))?;
-                zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?
-            }
-        };
-        Ok(Counted { extent, packed })
-    }
-
-    fn histogram(&self) -> Result<Option<Histogram>> {
-        if self.packed.is_empty() {
-            return Ok(None);
-        }
-        let failed = || Error::internal("a histogram cannot be decoded");
-        let bytes = zstd::stream::decode_all(&self.packed[..]).map_err(|error| failed().because(error))?;
-        postcard::from_bytes(&bytes).map(Some).map_err(|error| failed().because(error))
-    }
 }
 
 impl Otsu {
@@ -76,7 +39,7 @@ impl Otsu {
         }
         self.counted.retain(|chunk, _| !gone.contains(chunk));
         self.counted.extend(count(changed, None, following, crew)?);
-        let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent));
+        let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent()));
         let mut total = Histogram::of_floats(dtype, extent)?;
         let empty = total.clone();
         let mut again = BTreeSet::new();
@@ -92,9 +55,21 @@ impl Otsu {
             if let Some(histogram) = counted.histogram()? {
                 total.merge(&histogram)?;
             }
-            self.counted.insert(chunk, Counted { extent: self.counted[&chunk].extent, ..counted });
+            let extent = self.counted.get(&chunk).map(Counted::extent).unwrap_or_default();
+            self.counted.insert(chunk, counted.with_extent(extent));
         }
         total.threshold()
+    }
+
+    /// What was counted of a chunk by an earlier session.
+    pub(super) fn remember(&mut self, chunk: ChunkId, counted: Counted) {
+        self.counted.insert(chunk, counted);
+        self.total = None;
+    }
+
+    /// What was counted of some chunks.
+    pub(super) fn counted(&self, chunks: &BTreeSet<ChunkId>) -> BTreeMap<ChunkId, Counted> {
+        chunks.iter().filter_map(|chunk| Some((*chunk, self.counted.get(chunk)?.clone()))).collect()
     }
 
     /// Puts new counts of whole numbers in place of old ones. Where that fails the total is made anew the next time.
@@ -144,7 +119,7 @@ fn count(
     for answer in following.ask(crew, &reading, || Command::Count(Arc::clone(&reading), empty.clone()))? {
         match answer {
             Answer::Counted(counted) => all.extend(counted),
-            _ => return Err(Error::internal("a worker answers another question")),
+            _ => return Err(unexpected()),
         }
     }
     Ok(all)

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 
 use ndarray::Array3;
 
-use super::{MaskRecord, ThinningRecord, fingerprint};
+use super::{Counted, MaskRecord, ThinningRecord, fingerprint};
 use crate::chunk::{Chunk, Voxels};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::histogram::{Count, Histogram};
+use crate::kernel::histogram::{Extent, Histogram};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::method::Method;
 use crate::kernel::partition::Partition;
 use crate::kernel::project::Projections;
 use crate::kernel::seam::Seams;
 use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::threshold::Threshold;
 use crate::space::{Region, Voxel};
 
 /// A canvas without ends.
@@ -56,7 +57,7 @@ pub(super) fn records(
             let values = PixelValues::Integers(voxels.iter().map(|voxel| voxel.position()[2]).collect());
             Skeleton { voxels, values }
         });
-        Some((id, ThinningRecord::new(&Seams::new(grid, id), initial.clone(), log.clone(), skeleton)))
+        Some((id, ThinningRecord::new(&Seams::new(grid, id), initial.clone(), log.clone(), skeleton, 7)))
     };
     ids.into_iter().filter_map(record).collect()
 }
@@ -75,10 +76,11 @@ pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
         padded: own.dilated([2; 3]),
         mark: None,
         fingerprint: fingerprint(Some(&voxels)),
+        threshold: Threshold::Above(3.0),
         foreground: mask.as_ref().map_or(0, |mask| mask.count() as u64),
         constant: None,
         mask,
-        count: Some(Count::Histogram(histogram)),
+        count: Some(Counted::new(Extent::default(), Some(&histogram)).unwrap()),
         projections: Some(Projections::of_chunk(bounds, 3, &Chunk { region: own, voxels })),
     }
 }

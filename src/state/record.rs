@@ -3,15 +3,16 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::counted::Counted;
 use super::parameters::hash_words;
 use super::seen::Seen;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::histogram::Count;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::project::Projections;
 use crate::kernel::seam::Seams;
 use crate::kernel::seam_log::SeamLog;
 use crate::kernel::skeleton::Skeleton;
+use crate::kernel::threshold::Threshold;
 use crate::space::{Region, Voxel};
 use crate::store::Mark;
 
@@ -26,6 +27,8 @@ pub struct MaskRecord {
     pub mark: Option<Mark>,
     /// Of the values of `padded`: see [`fingerprint`](super::fingerprint).
     pub fingerprint: u64,
+    /// The threshold that made the mask.
+    pub threshold: Threshold,
     /// Number of foreground voxels.
     pub foreground: u64,
     /// The one value of the foreground, where there is one, as in a mask image.
@@ -33,7 +36,7 @@ pub struct MaskRecord {
     /// The mask with an empty halo, in the layout that the chunk has on the state's grid; none where all is background.
     pub mask: Option<Mask>,
     /// What the chunk adds to the count that Otsu's threshold is made from.
-    pub count: Option<Count>,
+    pub count: Option<Counted>,
     /// The chunk's part of the overview.
     pub projections: Option<Projections>,
 }
@@ -49,13 +52,15 @@ pub struct ThinningRecord {
     pub log: SeamLog,
     /// What is left of it, if anything is.
     pub skeleton: Option<Skeleton>,
+    /// The fingerprint of the mask record whose values the skeleton has.
+    pub fingerprint: u64,
 }
 
 impl ThinningRecord {
     /// The record of a chunk with these seams, mask and halo before thinning, log and skeleton.
-    pub fn new(seams: &Seams, initial: Mask, log: SeamLog, skeleton: Option<Skeleton>) -> Self {
+    pub fn new(seams: &Seams, initial: Mask, log: SeamLog, skeleton: Option<Skeleton>, fingerprint: u64) -> Self {
         let seen = Seen::new(seams, &initial, &log);
-        ThinningRecord { mask: hash_of_mask(Some(&initial)), seen, initial, log, skeleton }
+        ThinningRecord { mask: hash_of_mask(Some(&initial)), seen, initial, log, skeleton, fingerprint }
     }
 
     /// The [`hash_of_mask`] of the mask before thinning.
@@ -108,7 +113,7 @@ impl Record for MaskRecord {
         };
         boxes
             && mask
-            && self.count.as_ref().is_none_or(Count::is_sound)
+            && self.count.as_ref().is_none_or(Counted::is_sound)
             && self.projections.as_ref().is_none_or(|projections| projections.is_of(&self.own))
     }
 }

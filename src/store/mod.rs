@@ -9,6 +9,7 @@ pub mod zarr;
 #[cfg(feature = "tiff")]
 pub mod tiff;
 pub mod output;
+mod absent;
 mod open;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod axes;
@@ -22,6 +23,8 @@ pub(crate) mod values;
 #[cfg(test)]
 mod fixtures;
 
+pub use self::absent::Absent;
+pub use self::file::{read_failed, write_failed};
 pub use self::open::{OpenOptions, RegionView, open};
 
 use serde::{Deserialize, Serialize};
@@ -68,6 +71,15 @@ pub trait Source: Send + Sync {
     /// Where the operating system does not say.
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         let _ = region;
+        Ok(None)
+    }
+
+    /// What is not stored, by the units that the image is stored in, which do not depend on how it is read; `None` where
+    /// the image is there as a whole or not at all. May look at every unit.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    fn absent(&self) -> Result<Option<Absent>> {
         Ok(None)
     }
 }

@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Region, Spacing, Voxel};
 use crate::store::npy::NpySource;
-use crate::store::{Description, Mark, Source};
+use crate::store::{Absent, Description, Mark, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file";
@@ -185,6 +185,10 @@ impl Source for RegionView {
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         self.source.mark(&region.shifted(self.region.min))
+    }
+
+    fn absent(&self) -> Result<Option<Absent>> {
+        Ok(self.source.absent()?.map(|absent| absent.within(&self.region)))
     }
 }
 
