@@ -8,6 +8,10 @@ mod outputs;
 mod run;
 mod phantom;
 mod demo;
+#[allow(dead_code, reason = "the command that watches is not there yet")]
+mod interrupt;
+#[allow(dead_code, reason = "the command that watches is not there yet")]
+mod monitor;
 mod terminal;
 
 use std::fmt::Display;
