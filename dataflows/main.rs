@@ -12,6 +12,8 @@ mod demo;
 mod interrupt;
 #[allow(dead_code, reason = "the command that watches is not there yet")]
 mod monitor;
+#[allow(dead_code, reason = "the command that watches is not there yet")]
+mod follower;
 mod terminal;
 
 use std::fmt::Display;

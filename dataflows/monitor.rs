@@ -173,7 +173,7 @@ fn is_end_of_write(kind: notify::event::AccessKind) -> bool {
 fn state(path: &Path) -> u64 {
     fn hash(name: &OsStr, within: u64, metadata: &Metadata) -> u64 {
         let mut hasher = DefaultHasher::new();
-        let length = (!metadata.is_dir()).then(|| metadata.len());
+        let length = (!metadata.is_dir()).then_some(metadata.len());
         (name, within, length, metadata.modified().ok()).hash(&mut hasher);
         hasher.finish()
     }

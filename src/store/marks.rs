@@ -30,8 +30,8 @@ pub struct Marks {
 pub struct Look {
     /// Chunks that have changed and settled, in raster order, with their marks; `None` where the source cannot tell.
     pub changed: Vec<(ChunkId, Option<Mark>)>,
-    /// How many chunks have changed, but not settled: they are for a later look.
-    pub unsettled: usize,
+    /// Chunks that have changed, but not settled, in raster order: they are for a later look.
+    pub unsettled: Vec<ChunkId>,
 }
 
 impl Marks {
@@ -48,6 +48,12 @@ impl Marks {
     /// Lets a chunk be found changed at the next look.
     pub fn forget(&mut self, chunk: ChunkId) {
         self.known.remove(&chunk);
+    }
+
+    /// The mark of a chunk at the last look at which it had settled; `None` where there was none, or the source cannot
+    /// tell.
+    pub fn of(&self, chunk: ChunkId) -> Option<Mark> {
+        self.known.get(&chunk).copied().flatten()
     }
 
     /// The box that a chunk's mark stands for: its own and the voxels within the depth, cut off at the bounds.
@@ -77,7 +83,7 @@ impl Marks {
                 self.known.insert(chunk, mark);
                 look.changed.push((chunk, mark));
             } else {
-                look.unsettled += 1;
+                look.unsettled.push(chunk);
             }
         }
         Ok(look)
@@ -160,7 +166,7 @@ mod tests {
         for &(time, now) in history {
             source.marks.lock().unwrap()[0] = now;
             let look = marks.look(&source, at(time)).unwrap();
-            found.push((look.changed.iter().any(|(id, _)| *id == chunk(0)), look.unsettled));
+            found.push((look.changed.iter().any(|(id, _)| *id == chunk(0)), look.unsettled.len()));
         }
         found
     }
