@@ -73,7 +73,7 @@ fn main() -> Result<()> {
             let epoch = session.advance()?;
             wall.push(started.elapsed().as_secs_f64() * 1e3);
             used.push(cpu() - before);
-            thinned.push(epoch.thinned as f64 * 100.0 / filled.len() as f64);
+            thinned.push(epoch.thinning.thinned as f64 * 100.0 / filled.len() as f64);
         }
     }
     for (name, unit, values) in [("thinned again", "%", thinned), ("wall", "ms", wall), ("CPU", "ms", used)] {

@@ -22,8 +22,8 @@ use anabranch::operators::binarise::BinariseChunks;
 use anabranch::operators::branches::ExtractBranches;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::overlap::{OverlapChunks, Padded};
-use anabranch::operators::read::ReadChunks;
-use anabranch::operators::sample::{SampleChunks, Values};
+use anabranch::operators::read::{ReadChunks, Selection};
+use anabranch::operators::sample::SampleChunks;
 use anabranch::operators::shared::Shared;
 use anabranch::operators::statistics::MaintainStatistics;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
@@ -109,9 +109,9 @@ pub(crate) fn analyse(
         let (bounds, dimensions, fill) = (grid.bounds(), plan.dimensions(), description.fill);
         let whole = description.dtype.is_integer();
         let (masks, foreground) = scope
-            .read_chunks(plan.source.clone(), grid, window.clone(), failure.clone())
-            .overlap(grid, depth, description.dtype, description.fill)
-            .binarise(kernel, false, move |padded, binary| {
+            .read_chunks(plan.source.clone(), grid, depth, Selection::All, window.clone(), failure.clone())
+            .overlap(grid, depth, Selection::All, description.dtype, description.fill)
+            .binarise(kernel, move |padded, binary| {
                 let mut report = counted.borrow_mut();
                 report.foreground += binary.map_or(0, |binary| binary.count as u64);
                 report.many_values |=
@@ -123,14 +123,14 @@ pub(crate) fn analyse(
             });
         let (thinned, thinning) = (to_report(), Arc::clone(state));
         let collection = masks
-            .thin(ThinningPlan { grid, method, keep: false }, move |counts| {
+            .thin(ThinningPlan { grid, method, keep: false }, move |counts: &ThinningCounts| {
                 thinning.begin(Stage::Thinning, 0);
                 thinning.reach_round(counts.rounds);
                 let known = &mut thinned.borrow_mut().thinning;
                 thinning.add_deletions(counts.deleted - known.deleted);
                 *known = *counts;
             })
-            .sample(foreground, Values::Source(plan.source.clone()), false, failure.clone());
+            .sample(foreground, plan.source.clone(), failure.clone());
         let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);
         skeletons
             .clone()

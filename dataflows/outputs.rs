@@ -213,9 +213,7 @@ impl Report {
     fn merge(&mut self, other: Report) {
         self.foreground += other.foreground;
         self.many_values |= other.many_values;
-        self.thinning.chunks += other.thinning.chunks;
-        self.thinning.deleted += other.thinning.deleted;
-        self.thinning.messages += other.thinning.messages;
+        self.thinning.add(&other.thinning);
         self.branches.extend(other.branches);
         self.isolated.extend(other.isolated);
         self.skeletons.extend(other.skeletons);

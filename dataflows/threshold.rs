@@ -7,15 +7,15 @@ use std::sync::Arc;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
-use anabranch::chunk::{Dtype, Value, Voxels};
+use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::{Error, Result};
 use anabranch::kernel::binarise::Binarise;
 use anabranch::kernel::histogram::{Extent, Histogram};
 use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::histogram::{Count, CountChunks};
-use anabranch::operators::overlap::{OverlapChunks, Padded};
-use anabranch::operators::read::ReadChunks;
+use anabranch::operators::overlap::OverlapChunks;
+use anabranch::operators::read::{ReadChunks, Selection};
 use anabranch::operators::window::Window;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::with_voxels;
@@ -78,12 +78,13 @@ fn pass(
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {
         scope
-            .read_chunks(plan.source.clone(), grid, window.clone(), failure.clone())
-            .overlap(grid, depth, description.dtype, description.fill)
+            .read_chunks(plan.source.clone(), grid, depth, Selection::All, window.clone(), failure.clone())
+            .overlap(grid, depth, Selection::All, description.dtype, description.fill)
             .count_chunks(
                 empty,
                 move |count, padded| {
-                    let result = count_chunk(count, &mut kernel, padded);
+                    let (voxels, region, own) = (padded.voxels.as_ref(), &padded.region, &padded.own);
+                    let result = kernel.with_compared(voxels, region, own, |values| count_voxels(count, values));
                     window.complete(ranks[&padded.chunk]);
                     state.chunk_done(Stage::Measuring);
                     result
@@ -105,21 +106,6 @@ fn pass(
     // that read nothing. To look at the failure here would have one worker leave while another waits for it.
     let total = total.borrow();
     total.clone()
-}
-
-fn count_chunk(count: &mut Count, kernel: &mut Binarise, padded: &Padded) -> Result<()> {
-    let filled;
-    let voxels = match &padded.voxels {
-        Some(voxels) => voxels,
-        None => {
-            filled = Voxels::filled(kernel.dtype, padded.region.shape(), kernel.fill);
-            &filled
-        }
-    };
-    match kernel.smooth(voxels, &padded.region, &padded.own) {
-        Some(smoothed) => count_voxels(count, &f32::wrap(smoothed)),
-        None => count_voxels(count, voxels),
-    }
 }
 
 fn count_voxels(count: &mut Count, voxels: &Voxels) -> Result<()> {

@@ -13,7 +13,7 @@ use anabranch::grid::Grid;
 use anabranch::operators::extract::ExtractRecords;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::overlap::{OverlapChunks, Padded};
-use anabranch::operators::read::ReadChunks;
+use anabranch::operators::read::{ReadChunks, Selection};
 use anabranch::operators::window::Window;
 use anabranch::space::{Region, Voxel};
 use anabranch::store::Source;
@@ -60,8 +60,8 @@ fn main() {
         worker.dataflow::<u64, _, _>(|scope| {
             let description = source.description();
             scope
-                .read_chunks(Arc::clone(&source), grid, window.clone(), Failure::default())
-                .overlap(grid, OVERLAP, description.dtype, description.fill)
+                .read_chunks(Arc::clone(&source), grid, OVERLAP, Selection::All, window.clone(), Failure::default())
+                .overlap(grid, OVERLAP, Selection::All, description.dtype, description.fill)
                 .extract(maxima)
                 .inspect(move |(spot, _, diff)| {
                     assert_eq!(*diff, 1, "every spot is reported once");

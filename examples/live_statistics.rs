@@ -26,7 +26,7 @@ fn report(session: &Session, what: &str, started: Instant) -> Result<()> {
     let summary = session.summary(())?;
     println!(
         "{what:<24} {:>4} chunks thinned, {:>5} rows changed, {:>5} branches of {:>8.0} voxels in all, {:>5} ms",
-        epoch.thinned,
+        epoch.thinning.thinned,
         epoch.changes.len(),
         summary.branches,
         summary.total_length,

@@ -29,140 +29,37 @@
 //! # Ok::<(), anabranch::error::Error>(())
 //! ```
 
-mod ledger;
+mod budget;
+mod builder;
+mod crew;
+mod following;
+mod otsu;
+mod reading;
+mod results;
 mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-use std::sync::mpsc::{Receiver, Sender, channel};
+pub use self::builder::SessionBuilder;
+pub use self::results::Results;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::Thread;
 
-use timely::communication::WorkerGuards;
-
+use self::budget::Budget;
+use self::crew::Crew;
+use self::following::Following;
+use self::worker::{Answer, Command, Plan, work};
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::mask::Layout;
-use crate::kernel::method::Method;
 use crate::kernel::threshold::Threshold;
-use crate::space::{Region, Spacing, Voxel};
+use crate::operators::thin::ThinningCounts;
+use crate::space::{Region, Voxel};
+use crate::store::Source;
+use crate::store::held::HeldChunks;
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::summary::Summary;
-use ledger::Ledger;
-use worker::{Change, Command, Report};
-
-/// What a session will be.
-#[derive(Clone, Debug)]
-pub struct SessionBuilder {
-    bounds: Region,
-    chunk: [usize; 3],
-    dimensions: usize,
-    dtype: Dtype,
-    spacing: Spacing,
-    method: Option<Method>,
-    threshold: Threshold,
-    workers: usize,
-}
-
-impl SessionBuilder {
-    /// A session over a volume of a shape (z, y, x), in chunks of a shape, for an image of a type. By default every
-    /// nonzero value is foreground, voxels have the size 1, and one worker thread is started.
-    pub fn new(shape: [usize; 3], chunk: [usize; 3], dtype: Dtype) -> Self {
-        SessionBuilder {
-            bounds: Region::of_shape(shape),
-            chunk,
-            dimensions: 3,
-            dtype,
-            spacing: Spacing::default(),
-            method: None,
-            threshold: Threshold::Nonzero,
-            workers: 1,
-        }
-    }
-
-    /// A canvas without ends instead of bounds: chunks may lie at any place, also at negative ones.
-    #[must_use]
-    pub fn open_ended(mut self) -> Self {
-        self.bounds = Region::new(Voxel::MIN, Voxel::END);
-        if self.dimensions == 2 {
-            (self.bounds.min[0], self.bounds.max[0]) = (0, 1);
-        }
-        self
-    }
-
-    /// A 2-D image: shapes have one plane, rows two coordinates, and thinning is Zhang and Suen's unless said otherwise.
-    #[must_use]
-    pub fn planar(mut self) -> Self {
-        self.dimensions = 2;
-        (self.bounds.min[0], self.bounds.max[0]) = (0, 1);
-        self.chunk[0] = 1;
-        self
-    }
-
-    /// Size of a voxel along (z, y, x).
-    #[must_use]
-    pub fn spacing(mut self, spacing: Spacing) -> Self {
-        self.spacing = spacing;
-        self
-    }
-
-    /// How masks are thinned.
-    #[must_use]
-    pub fn method(mut self, method: Method) -> Self {
-        self.method = Some(method);
-        self
-    }
-
-    /// What makes a voxel foreground.
-    #[must_use]
-    pub fn threshold(mut self, threshold: Threshold) -> Self {
-        self.threshold = threshold;
-        self
-    }
-
-    /// Number of worker threads.
-    #[must_use]
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
-        self
-    }
-
-    /// Starts the session.
-    ///
-    /// # Errors
-    /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
-    pub fn build(self) -> Result<Session> {
-        if self.workers == 0 || self.chunk.contains(&0) || self.bounds.is_empty() {
-            return Err(Error::usage("a session needs a worker, and a volume and chunks with at least one voxel"));
-        }
-        if !Layout::fits(self.chunk) {
-            return Err(Error::usage(format!(
-                "a chunk of {:?} voxels is too large: choose one below 2^31",
-                self.chunk
-            )));
-        }
-        if !self.spacing.0.iter().all(|s| s.is_finite() && *s > 0.0) {
-            return Err(Error::usage("the spacing of a session needs three positive numbers"));
-        }
-        if self.threshold.is_foreground(0.0f64) {
-            return Err(Error::usage("the threshold makes zero foreground, and with it all that has not arrived"));
-        }
-        let planes = self.bounds.max[0] - self.bounds.min[0];
-        let method = self.method.unwrap_or(match (self.dimensions, planes) {
-            (2, _) => Method::Zhang,
-            (_, 1) => Method::LeePlanar,
-            _ => Method::Lee,
-        });
-        if (method == Method::Lee) == (planes == 1) {
-            return Err(Error::usage(
-                "Lee's method in six directions is for volumes of several planes, others for one",
-            ));
-        }
-        Session::start(self, method)
-    }
-}
 
 /// What an epoch brought.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -171,86 +68,89 @@ pub struct Epoch {
     pub number: u64,
     /// The rows that changed, without ranks, with +1 or -1: in the order of rows, new before old where they tie.
     pub changes: Vec<(Measures, isize)>,
-    /// Chunks that were thinned, or thinned again.
-    pub thinned: usize,
-    /// Rounds in which workers exchanged decisions.
-    pub rounds: u64,
+    /// Chunks that were read, where the session reads by itself.
+    pub read: usize,
+    /// Chunks that have other values now, or none.
+    pub changed: usize,
+    /// How thinning went: `thinned` are the chunks that took part, changed or not.
+    pub thinning: ThinningCounts,
 }
 
 /// A running analysis. All methods may be called from any thread.
 pub struct Session {
-    grid: Grid,
     frame: Frame,
     dtype: Dtype,
-    shared: Mutex<Shared>,
+    budget: Budget,
+    /// Where the values of chunks are held, if they are.
+    held: Option<Arc<HeldChunks>>,
+    inner: Mutex<Inner>,
 }
 
-struct Shared {
-    workers: Vec<(Sender<Command>, Thread)>,
-    reports: Receiver<Report>,
-    changes: Arc<Mutex<Vec<Change>>>,
-    guards: Option<WorkerGuards<()>>,
+struct Inner {
+    crew: Crew<Command, Answer>,
+    /// The chunks inside the bounds.
+    grid: Grid,
+    following: Option<Following>,
     present: BTreeSet<ChunkId>,
-    ledger: Ledger,
-    epoch: u64,
+    /// Foreground voxels of chunks that have some, and of all.
+    foregrounds: BTreeMap<ChunkId, u64>,
+    foreground: u64,
+    results: Results,
+    /// What has come together for the next epoch.
+    coming: Epoch,
     /// Why the session cannot go on.
     broken: Option<Error>,
 }
 
 impl Session {
-    fn start(builder: SessionBuilder, method: Method) -> Result<Session> {
-        let grid = Grid::new(builder.bounds, builder.chunk);
-        let frame = Frame { dimensions: builder.dimensions, spacing: builder.spacing, origin: [0; 3] };
-        let (to_session, reports) = channel();
-        let changes = Arc::new(Mutex::new(Vec::new()));
-        let plan = worker::Plan {
+    fn start(
+        plan: Plan,
+        grid: Grid,
+        dtype: Dtype,
+        workers: usize,
+        budget: Budget,
+        following: Option<Following>,
+        held: Option<Arc<HeldChunks>>,
+    ) -> Result<Session> {
+        let (frame, results) = (plan.frame, Results::new(plan.canvas, plan.frame));
+        let crew = Crew::start(workers, move |worker, post| work(worker, &plan, post))?;
+        let inner = Inner {
+            crew,
             grid,
-            method,
-            dtype: builder.dtype,
-            threshold: builder.threshold,
-            spacing: builder.spacing,
-            frame,
-            changes: Arc::clone(&changes),
-        };
-        let guards = worker::start(builder.workers, plan, to_session)?;
-        let mut workers: Vec<Option<(Sender<Command>, Thread)>> = (0..builder.workers).map(|_| None).collect();
-        while workers.iter().any(Option::is_none) {
-            match reports.recv() {
-                Ok(Report::Ready(index, sender, thread)) => workers[index] = Some((sender, thread)),
-                _ => return Err(Error::internal("a worker of the session did not start")),
-            }
-        }
-        let shared = Shared {
-            workers: workers.into_iter().flatten().collect(),
-            reports,
-            changes,
-            guards: Some(guards),
+            following,
             present: BTreeSet::new(),
-            ledger: Ledger::new(grid, frame),
-            epoch: 0,
+            foregrounds: BTreeMap::new(),
+            foreground: 0,
+            results,
+            coming: Epoch::default(),
             broken: None,
         };
-        Ok(Session { grid, frame, dtype: builder.dtype, shared: Mutex::new(shared) })
+        Ok(Session { frame, dtype, budget, held, inner: Mutex::new(inner) })
     }
 
     /// The chunks of the volume.
-    pub fn grid(&self) -> Grid {
-        self.grid
-    }
-
-    /// A chunk arrives.
     ///
     /// # Errors
-    /// `Usage` where it is there already or lies outside; `Data` where its values do not fit or are not numbers. The
-    /// session stays as it was. Any call gives `Internal` once a session cannot go on.
+    /// `Internal` where the session cannot go on.
+    pub fn grid(&self) -> Result<Grid> {
+        Ok(self.usable()?.grid)
+    }
+
+    /// In what coordinates are told.
+    pub fn frame(&self) -> Frame {
+        self.frame
+    }
+
+    /// A chunk arrives. Waits while there are more values in flight than the session's memory allows.
+    ///
+    /// # Errors
+    /// `Usage` where it is there already or lies outside, or the session reads by itself; `Data` where its values do not
+    /// fit or are not numbers. The session stays as it was. Any call gives `Internal` once a session cannot go on.
     pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
-        let mut shared = self.usable()?;
-        if shared.present.contains(&chunk) {
-            return Err(Error::usage("is there already: replace it").in_chunk(chunk));
-        }
-        self.check(chunk, &voxels)?;
-        shared.present.insert(chunk);
-        self.send(&mut shared, chunk, Some(voxels))
+        self.set(chunk, voxels, |present| match present {
+            true => Err(Error::usage("is there already: replace it")),
+            false => Ok(()),
+        })
     }
 
     /// A chunk that is there gets new values.
@@ -258,52 +158,117 @@ impl Session {
     /// # Errors
     /// As [`Session::insert`], but `Usage` where the chunk is not there.
     pub fn replace(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
-        let mut shared = self.usable()?;
-        if !shared.present.contains(&chunk) {
-            return Err(Error::usage("is not there: insert it").in_chunk(chunk));
+        self.set(chunk, voxels, |present| match present {
+            true => Ok(()),
+            false => Err(Error::usage("is not there: insert it")),
+        })
+    }
+
+    fn set(&self, chunk: ChunkId, voxels: Voxels, fits: impl FnOnce(bool) -> Result<()>) -> Result<()> {
+        let permit = self.budget.take(voxels.bytes());
+        let inner = &mut *self.usable()?;
+        inner.is_fed(self.held.is_some())?;
+        fits(inner.present.contains(&chunk)).map_err(|error| error.in_chunk(chunk))?;
+        let region = inner.grid.region(chunk);
+        check(chunk, region, &voxels, self.dtype)?;
+        match (&self.held, &mut inner.following) {
+            (Some(held), Some(following)) => {
+                held.set(chunk, region, &voxels)?;
+                following.refresh(chunk);
+            }
+            _ => inner.tell(chunk, Command::Set(chunk, region, voxels, permit))?,
         }
-        self.check(chunk, &voxels)?;
-        self.send(&mut shared, chunk, Some(voxels))
+        inner.present.insert(chunk);
+        Ok(())
     }
 
     /// A chunk that is there goes.
     ///
     /// # Errors
-    /// `Usage` where it is not there.
+    /// `Usage` where it is not there, or the session reads by itself.
     pub fn retract(&self, chunk: ChunkId) -> Result<()> {
-        let mut shared = self.usable()?;
-        if !shared.present.remove(&chunk) {
+        let inner = &mut *self.usable()?;
+        inner.is_fed(self.held.is_some())?;
+        if !inner.present.contains(&chunk) {
             return Err(Error::usage("is not there, and cannot be retracted").in_chunk(chunk));
         }
-        self.send(&mut shared, chunk, None)
+        match (&self.held, &mut inner.following) {
+            (Some(held), Some(following)) => {
+                held.remove(chunk);
+                following.refresh(chunk);
+            }
+            _ => inner.tell(chunk, Command::Forget(chunk))?,
+        }
+        inner.present.remove(&chunk);
+        Ok(())
+    }
+
+    /// A chunk of the source has come, changed or gone: the next epoch reads it again, with all that depends on it.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source, or the chunk lies outside.
+    pub fn refresh(&self, chunk: ChunkId) -> Result<()> {
+        let inner = &mut *self.usable()?;
+        if inner.grid.region(chunk).is_empty() {
+            return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
+        }
+        inner.follows(self.held.is_some())?.refresh(chunk);
+        Ok(())
+    }
+
+    /// Looks for chunks of the source that have changed since they were read, or never were: the next epoch reads them.
+    /// Goes by the sizes and times of stored files; with `verify`, and where a source has none, by all values. Gives
+    /// the number of chunks that will be read for their own sake.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source; `Io` where the operating system does not tell.
+    pub fn look(&self, verify: bool) -> Result<usize> {
+        self.usable()?.follows(self.held.is_some())?.look(verify)
+    }
+
+    /// From now on the image is read from another source: the same image opened again, perhaps with other bounds.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source, or the new one's type, fill value or axes are others.
+    pub fn follow(&self, source: Arc<dyn Source>) -> Result<()> {
+        let inner = &mut *self.usable()?;
+        let following = inner.follows(self.held.is_some())?;
+        following.follow(source)?;
+        inner.grid = following.grid;
+        Ok(())
+    }
+
+    /// Other bounds, from the next epoch on. Chunks at the old ones, whose boxes or surroundings change by that, are looked
+    /// at again where the session holds values; otherwise they have to be replaced, with values for all of their box.
+    ///
+    /// # Errors
+    /// `Usage` where chunks that are there would lie outside, or a session of one plane would get several.
+    pub fn resize(&self, shape: [usize; 3]) -> Result<()> {
+        let inner = &mut *self.usable()?;
+        let bounds = Region::of_shape(shape);
+        let grid = Grid::new(bounds, inner.grid.chunk_shape());
+        if let Some(&outside) = inner.present.iter().find(|&&chunk| grid.region(chunk).is_empty()) {
+            return Err(Error::usage("would lie outside: retract it first").in_chunk(outside));
+        }
+        let flat = |region: Region| region.max[0] - region.min[0] == 1;
+        if bounds.is_empty() || flat(bounds) != flat(inner.grid.bounds()) {
+            return Err(Error::usage("a session of one plane stays one, and one of several stays one of several"));
+        }
+        inner.is_fed(self.held.is_some())?;
+        if let Some(following) = &mut inner.following {
+            following.resize(bounds);
+        }
+        inner.grid = grid;
+        Ok(())
     }
 
     /// Closes the epoch, waits until its results are known, and gives what changed.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
+    /// Where a source cannot be read: then the session's results stay those of the last epoch, and the next call tries
+    /// again. `Internal` where the session cannot go on.
     pub fn advance(&self) -> Result<Epoch> {
-        let mut shared = self.usable()?;
-        let number = shared.epoch;
-        shared.epoch += 1;
-        let workers = shared.workers.len();
-        for index in 0..workers {
-            self.command(&mut shared, index, Command::Advance(number + 1))?;
-        }
-        let mut epoch = Epoch { number, ..Epoch::default() };
-        for _ in 0..workers {
-            match shared.reports.recv() {
-                Ok(Report::Done(counts, foreground)) => {
-                    epoch.thinned += counts.thinned;
-                    epoch.rounds = epoch.rounds.max(counts.rounds);
-                    shared.ledger.foreground += foreground;
-                }
-                _ => return Err(self.break_off(&mut shared, "a worker of the session has stopped")),
-            }
-        }
-        let changes = std::mem::take(&mut *shared.changes.lock().unwrap_or_else(PoisonError::into_inner));
-        epoch.changes = shared.ledger.apply(changes);
-        Ok(epoch)
+        self.usable()?.advance()
     }
 
     /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
@@ -312,13 +277,21 @@ impl Session {
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Result<Summary<P>> {
-        let shared = self.usable()?;
-        let voxels = if self.grid.bounds() == Region::new(Voxel::MIN, Voxel::END) {
-            shared.present.iter().map(|&id| self.grid.region(id).volume() as u64).sum()
+        let inner = self.usable()?;
+        let voxels = if inner.grid.bounds().max[2] == Voxel::END[2] {
+            inner.present.iter().map(|&id| inner.grid.region(id).volume() as u64).sum()
         } else {
-            self.grid.bounds().volume() as u64
+            inner.grid.bounds().volume() as u64
         };
-        Ok(shared.ledger.summary(parameters, voxels))
+        Ok(inner.results.summary(parameters, voxels))
+    }
+
+    /// Calls `see` with the results of the last closed epoch. Other calls wait meanwhile.
+    ///
+    /// # Errors
+    /// `Internal` where the session cannot go on.
+    pub fn results<R>(&self, see: impl FnOnce(&Results) -> R) -> Result<R> {
+        Ok(see(&self.usable()?.results))
     }
 
     /// The whole table after the last closed epoch, in order and with ranks, for which it takes time in proportion to the
@@ -327,20 +300,15 @@ impl Session {
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn rows(&self) -> Result<Vec<Row>> {
-        Ok(self.usable()?.ledger.rows())
+        self.results(Results::rows)
     }
 
-    /// The skeleton's voxels after the last closed epoch, in no particular order.
+    /// The threshold that the last epoch's masks were made with.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
-    pub fn skeleton(&self) -> Result<Vec<Voxel>> {
-        Ok(self.usable()?.ledger.voxels())
-    }
-
-    /// In what coordinates are told.
-    pub fn frame(&self) -> Frame {
-        self.frame
+    /// `Usage` where the session has neither source nor held values; `Internal` where it cannot go on.
+    pub fn threshold(&self) -> Result<Threshold> {
+        Ok(self.usable()?.follows(false)?.threshold())
     }
 
     /// Ends the session and its threads.
@@ -348,84 +316,109 @@ impl Session {
     /// # Errors
     /// `Internal` where a worker had stopped.
     pub fn close(self) -> Result<()> {
-        let mut shared = self.usable()?;
-        for index in 0..shared.workers.len() {
-            self.command(&mut shared, index, Command::Close)?;
-        }
-        let stopped = shared.guards.take().map(WorkerGuards::join).into_iter().flatten().any(|end| end.is_err());
-        shared.broken = Some(Error::internal("the session is closed"));
-        if stopped { Err(Error::internal("a worker of the session had stopped")) } else { Ok(()) }
+        self.usable()?.crew.close()
     }
 
-    fn usable(&self) -> Result<MutexGuard<'_, Shared>> {
-        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        match &shared.broken {
+    fn usable(&self) -> Result<MutexGuard<'_, Inner>> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        match &inner.broken {
             Some(error) => Err(error.clone()),
-            None => Ok(shared),
+            None => Ok(inner),
         }
     }
+}
 
-    fn check(&self, chunk: ChunkId, voxels: &Voxels) -> Result<()> {
-        let region = self.grid.region(chunk);
-        if region.is_empty() {
-            return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
-        }
-        if voxels.shape() != region.shape() || voxels.dtype() != self.dtype {
-            return Err(Error::data(format!(
-                "has {:?} voxels of type {}, but the session expects {:?} of type {} there",
-                voxels.shape(),
-                voxels.dtype().name(),
-                region.shape(),
-                self.dtype.name()
-            ))
-            .in_chunk(chunk));
-        }
-        if !voxels.is_finite() {
-            return Err(Error::data("holds NaN or infinity: give finite numbers only").in_chunk(chunk));
+impl Inner {
+    /// Refuses values from outside where the session reads by itself.
+    fn is_fed(&self, held: bool) -> Result<()> {
+        if self.following.is_some() && !held {
+            return Err(Error::usage("the session reads its source by itself: refresh the chunk instead"));
         }
         Ok(())
     }
 
-    fn send(&self, shared: &mut Shared, chunk: ChunkId, voxels: Option<Voxels>) -> Result<()> {
-        let index = self.grid.owner(chunk, shared.workers.len());
-        self.command(shared, index, Command::Set(chunk, voxels))
-    }
-
-    fn command(&self, shared: &mut Shared, index: usize, command: Command) -> Result<()> {
-        let sent = shared.workers.get(index).map(|(sender, thread)| {
-            let sent = sender.send(command);
-            thread.unpark();
-            sent
-        });
-        match sent {
-            Some(Ok(())) => Ok(()),
-            _ => Err(self.break_off(shared, "a worker of the session has stopped")),
+    fn follows(&mut self, held: bool) -> Result<&mut Following> {
+        match &mut self.following {
+            Some(following) if !held => Ok(following),
+            _ => Err(Error::usage("the session has no source: it is fed with chunks")),
         }
     }
 
-    fn break_off(&self, shared: &mut Shared, why: &str) -> Error {
-        let error = Error::new(Kind::Internal, format!("{why}: start another session"));
-        shared.broken = Some(error.clone());
-        // Workers that wait for the one that stopped would never end.
-        std::mem::forget(shared.guards.take());
-        error
+    fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
+        let index = self.grid.owner(chunk, self.crew.len());
+        self.crew.tell(index, command).inspect_err(|error| self.broken = Some(error.clone()))
     }
+
+    fn ask(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
+        self.crew.ask(|_| command()).inspect_err(|error| self.broken = Some(error.clone()))
+    }
+
+    fn advance(&mut self) -> Result<Epoch> {
+        let mut source = None;
+        if let Some(following) = &mut self.following {
+            let read = following.read(&mut self.crew).inspect_err(|error| {
+                if error.kind() == Kind::Internal {
+                    self.broken = Some(error.clone());
+                }
+            })?;
+            self.coming.read += read.chunks;
+            source = Some(Arc::clone(&following.source));
+        }
+        let grid = self.grid;
+        let mut sampled = Ok(());
+        for answer in self.ask(|| Command::Thin(source.clone(), grid))? {
+            let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
+            self.coming.changed += foregrounds.len();
+            self.coming.thinning.add(&counts);
+            sampled = sampled.and(result);
+            for (chunk, count) in foregrounds {
+                self.foreground += count;
+                self.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
+                if count == 0 {
+                    self.foregrounds.remove(&chunk);
+                }
+            }
+        }
+        sampled?;
+        let mut differences = Vec::new();
+        for answer in self.ask(|| Command::Publish)? {
+            let Answer::Published(some) = answer else { return Err(unexpected()) };
+            differences.extend(some);
+        }
+        let number = self.coming.number;
+        let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
+        let changes = self.results.apply(differences, self.foreground);
+        Ok(Epoch { changes, ..epoch })
+    }
+}
+
+fn unexpected() -> Error {
+    Error::internal("a worker answers another question")
+}
+
+/// Refuses values that do not fit a chunk.
+fn check(chunk: ChunkId, region: Region, voxels: &Voxels, dtype: Dtype) -> Result<()> {
+    if region.is_empty() {
+        return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
+    }
+    if voxels.shape() != region.shape() || voxels.dtype() != dtype {
+        return Err(Error::data(format!(
+            "has {:?} voxels of type {}, but the session expects {:?} of type {} there",
+            voxels.shape(),
+            voxels.dtype().name(),
+            region.shape(),
+            dtype.name()
+        ))
+        .in_chunk(chunk));
+    }
+    if !voxels.is_finite() {
+        return Err(Error::data("holds NaN or infinity: give finite numbers only").in_chunk(chunk));
+    }
+    Ok(())
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("grid", &self.grid).field("dtype", &self.dtype).finish_non_exhaustive()
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for (sender, thread) in &shared.workers {
-            // A worker that is gone needs no telling.
-            let _ = sender.send(Command::Close);
-            thread.unpark();
-        }
-        drop(shared.guards.take());
+        f.debug_struct("Session").field("frame", &self.frame).field("dtype", &self.dtype).finish_non_exhaustive()
     }
 }

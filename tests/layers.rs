@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("table", &["space", "grid", "error", "kernel"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
     ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
-    ("session", &["space", "grid", "error", "chunk", "kernel", "table", "operators"]),
+    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "operators"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.
@@ -26,7 +26,7 @@ const MACROS: [(&str, &str); 2] = [("with_voxels", "chunk"), ("with_dtype", "chu
 /// Crates that only some modules know of.
 const CRATES: &[(&str, &[&str])] = &[
     ("timely", &["operators", "session"]),
-    ("differential_dataflow", &["operators"]),
+    ("differential_dataflow", &["operators", "session"]),
     ("zarrs", &["store"]),
     ("tiff", &["store"]),
     ("image", &["overview"]),

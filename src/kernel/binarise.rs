@@ -61,8 +61,9 @@ impl Kept {
         Kept { mask: mask.clone(), before, values }
     }
 
-    /// The value at a foreground voxel's bit index, by its place in the array of [`Kept::values`].
-    pub fn place(&self, bit: usize) -> [usize; 3] {
+    /// The value at the position of a foreground voxel, by its place in the array of [`Kept::values`].
+    pub fn place(&self, position: Position) -> [usize; 3] {
+        let bit = self.mask.layout().bit_at(position);
         let row = bit / self.mask.layout().row();
         let first = row * self.mask.layout().row();
         let mut place = self.before[row] as usize;
@@ -105,6 +106,29 @@ impl Binarise {
     pub fn smooth(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Array3<f32>> {
         let gaussian = self.gaussian.as_mut()?;
         Some(with_voxels!(voxels, array => gaussian.smooth(array.view(), region, own, &self.bounds)))
+    }
+
+    /// Calls `see` with the values of a chunk that a threshold looks at: the smoothed ones, or the image's own. What is given
+    /// is as for [`Binarise::mask`].
+    pub fn with_compared<R>(
+        &mut self,
+        voxels: Option<&Voxels>,
+        region: &Region,
+        own: &Region,
+        see: impl FnOnce(&Voxels) -> R,
+    ) -> R {
+        let filled;
+        let voxels = match voxels {
+            Some(voxels) => voxels,
+            None => {
+                filled = Voxels::filled(self.dtype, region.shape(), self.fill);
+                &filled
+            }
+        };
+        match self.smooth(voxels, region, own) {
+            Some(smoothed) => see(&f32::wrap(smoothed)),
+            None => see(voxels),
+        }
     }
 
     /// The mask of a chunk, or `None` where all of it is background.

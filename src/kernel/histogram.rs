@@ -180,6 +180,16 @@ impl Histogram {
         }
     }
 
+    /// Whether the other's counts have the same bins, so that both can be merged.
+    pub fn has_bins_of(&self, other: &Histogram) -> bool {
+        match (&self.0, &other.0) {
+            (Counts::Integers(_), Counts::Integers(_)) => true,
+            (Counts::Singles(mine), Counts::Singles(theirs)) => (mine.min, mine.max) == (theirs.min, theirs.max),
+            (Counts::Doubles(mine), Counts::Doubles(theirs)) => (mine.min, mine.max) == (theirs.min, theirs.max),
+            _ => false,
+        }
+    }
+
     /// Otsu's threshold: foreground is what lies above it. The value itself where all values are the same.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ pub(super) struct Member {
     pub(super) initial: Mask,
     /// What crossed the seams in the last run.
     pub(super) previous: SeamLog,
+    /// Whether it was restored and may contradict its neighbours: its halo has to be asked for.
+    pub(super) doubtful: bool,
     /// Whether the chunk takes part in this epoch.
     pub(super) active: bool,
     /// Which neighbours take part in this epoch, by number.
@@ -35,6 +37,7 @@ impl Member {
             seams: Seams::new(grid, id),
             initial: mask,
             previous: SeamLog::default(),
+            doubtful: false,
             active: false,
             live: [false; 27],
             inbox: Vec::new(),
@@ -45,10 +48,15 @@ impl Member {
         }
     }
 
-    /// Puts a new mask in place of the old one; the halo stays.
-    pub(super) fn replace(&mut self, mask: &Mask) {
+    /// Puts a new mask in place of the old one; the halo stays. Whether the chunk has to run.
+    pub(super) fn replace(&mut self, mask: &Mask) -> bool {
         let own = self.initial.layout().own;
-        self.initial.paste(&own, &mask.cut(&own));
+        let bits = mask.cut(&own);
+        let changed = self.initial.cut(&own) != bits;
+        if changed {
+            self.initial.paste(&own, &bits);
+        }
+        changed || self.doubtful
     }
 
     /// The box of the mask that lies in the halo of a neighbour with a layout, and its bits.

@@ -14,17 +14,17 @@ use serde::{Deserialize, Serialize};
 use super::mask::{Layout, Mask};
 use super::member::Member;
 use super::method::Method;
+use super::seam_log::SeamLog;
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
 /// What a chunk's owner tells the owner of a neighbour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
-    /// The chunk's mask is new: its bits in the neighbour's halo. A chunk that is `fresh` knows nothing of the neighbour
-    /// and asks for an answer.
-    Changed(Slab, bool),
-    /// The answer to a fresh chunk: the bits in its halo, and what the neighbour told or would have told it in the last
-    /// run, by sub-iteration.
+    /// The chunk's mask is new: its bits in the neighbour's halo. It may ask for an answer.
+    Changed(Slab, Ask),
+    /// The answer: the bits in the asking chunk's halo, and what the neighbour told or would have told it in the last run,
+    /// by sub-iteration, where that was asked for.
     Known(Slab, Vec<(u32, Vec<u32>)>),
     /// The chunk takes part in this epoch.
     Live(Link),
@@ -32,6 +32,42 @@ pub enum Message {
     Activate(Link, Vec<u32>),
     /// Halo voxels whose state changed.
     Flips(Link, Vec<u32>),
+}
+
+/// What a chunk wants to know of a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ask {
+    /// Nothing: it knows the neighbour's mask and what the neighbour told.
+    Nothing,
+    /// The bits in its halo.
+    Halo,
+    /// These, and what the neighbour told in the last run.
+    Everything,
+}
+
+/// What becomes of a chunk at the beginning of an epoch.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// It has this mask from now on, given with an empty halo. It runs, unless the mask is the one that it has.
+    Mask(Mask),
+    /// It has no foreground any more.
+    Gone,
+    /// It is as an earlier partition left it, with everything around it, and does not run.
+    Restored(Box<Restored>),
+    /// It was restored in doubt and its mask is right: it runs from the start, whatever its log says.
+    Rerun,
+}
+
+/// A chunk as an earlier partition left it.
+#[derive(Clone, Debug)]
+pub struct Restored {
+    /// The mask before thinning, with its halo.
+    pub initial: Mask,
+    /// What crossed its seams.
+    pub log: SeamLog,
+    /// Whether chunk and neighbours may contradict each other: then it has to run in the next epoch, be it by a mask or by
+    /// [`Change::Rerun`], and so do those that it contradicts.
+    pub doubtful: bool,
 }
 
 /// From which chunk to which neighbour.
@@ -118,44 +154,70 @@ impl Partition {
         self.method.turns()
     }
 
-    /// Begins an epoch: chunks get new masks, with empty halos, or lose theirs (`None`: no foreground any more).
-    pub fn change(&mut self, masks: BTreeMap<ChunkId, Option<Mask>>, send: &mut impl FnMut(Message)) {
-        for (id, mask) in masks {
+    /// The mask before thinning, with its halo, and the seam log of a chunk with foreground, as the last epoch left them.
+    pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
+        let place = *self.places.get(&id)?;
+        self.members[place as usize].as_ref().map(|member| (&member.initial, &member.previous))
+    }
+
+    /// Begins an epoch. Chunks are restored in an epoch of their own, before all others.
+    pub fn change(&mut self, changes: BTreeMap<ChunkId, Change>, send: &mut impl FnMut(Message)) {
+        for (id, change) in changes {
             let known = self.places.get(&id).copied();
-            match (known, mask) {
-                (None, None) => {}
-                (Some(place), None) => {
-                    self.announce(place, Some(Mask::new(Layout::new(self.grid.region(id)))), false);
+            match (known, change) {
+                (None, Change::Gone | Change::Rerun) => {}
+                (Some(place), Change::Gone) => {
+                    self.announce(place, Some(Mask::new(Layout::new(self.grid.region(id)))), Ask::Nothing);
                     self.members[place as usize] = None;
                     self.places.remove(&id);
                     self.free.push(place);
                 }
-                (Some(place), Some(mask)) => {
-                    if let Some(member) = &mut self.members[place as usize] {
-                        member.replace(&mask);
+                (Some(place), Change::Mask(mask)) => {
+                    if let Some(member) = &mut self.members[place as usize]
+                        && member.replace(&mask)
+                    {
+                        self.run_again(place);
                     }
-                    self.activate(place);
-                    self.announce(place, None, false);
                 }
-                (None, Some(mask)) => {
-                    let member = Member::new(&self.grid, id, mask);
-                    let place = self.free.pop().unwrap_or(self.members.len() as u32);
-                    if place as usize == self.members.len() {
-                        self.members.push(None);
-                    }
-                    self.members[place as usize] = Some(member);
-                    self.places.insert(id, place);
+                (Some(place), Change::Rerun) => self.run_again(place),
+                (None, Change::Mask(mask)) => {
+                    let place = self.place(Member::new(&self.grid, id, mask));
                     self.activate(place);
-                    self.announce(place, None, true);
+                    self.announce(place, None, Ask::Everything);
+                }
+                (_, Change::Restored(restored)) => {
+                    let Restored { initial, log, doubtful } = *restored;
+                    let mut member = Member::new(&self.grid, id, initial);
+                    (member.previous, member.doubtful) = (log, doubtful);
+                    self.place(member);
                 }
             }
         }
         self.deliver(send);
     }
 
+    /// Finds a place for a member.
+    fn place(&mut self, member: Member) -> u32 {
+        let place = self.free.pop().unwrap_or(self.members.len() as u32);
+        if place as usize == self.members.len() {
+            self.members.push(None);
+        }
+        self.places.insert(member.id, place);
+        self.members[place as usize] = Some(member);
+        place
+    }
+
+    /// A chunk that was there before takes part from the start.
+    fn run_again(&mut self, place: u32) {
+        let doubtful = self.members[place as usize].as_mut().is_some_and(|m| std::mem::take(&mut m.doubtful));
+        self.activate(place);
+        self.announce(place, None, if doubtful { Ask::Halo } else { Ask::Nothing });
+    }
+
     /// A whole epoch, where no chunk has neighbours at other workers: the thinned masks of the chunks that took part.
     pub fn thin(&mut self, masks: BTreeMap<ChunkId, Option<Mask>>) -> Vec<(ChunkId, Mask)> {
-        self.change(masks, &mut |_| ());
+        let change = |mask| if let Some(mask) = mask { Change::Mask(mask) } else { Change::Gone };
+        self.change(masks.into_iter().map(|(id, mask)| (id, change(mask))).collect(), &mut |_| ());
         let (mut quiet, mut sub_iteration) = (0, 0);
         while quiet < self.turns() || sub_iteration < self.horizon() {
             self.begin(sub_iteration, &mut |_| ());
@@ -169,7 +231,7 @@ impl Partition {
     /// Takes in a message of another worker; [`Partition::converge`] follows when all are in.
     pub fn receive(&mut self, message: Message, sub_iteration: Option<usize>) {
         match message {
-            Message::Changed(slab, fresh) => self.hear_change(slab, fresh),
+            Message::Changed(slab, ask) => self.hear_change(slab, ask),
             Message::Known(slab, told) => {
                 if let Some(member) = self.member(slab.link.to) {
                     member.learn(&slab, &told);
@@ -299,23 +361,24 @@ impl Partition {
     }
 
     /// Tells all neighbours of a new mask; `gone` is what a chunk that has lost its mask shows instead.
-    fn announce(&mut self, place: u32, gone: Option<Mask>, fresh: bool) {
+    fn announce(&mut self, place: u32, gone: Option<Mask>, ask: Ask) {
         let Some(member) = &self.members[place as usize] else { return };
         let mask = gone.as_ref().unwrap_or(&member.initial);
         for (_, to, layout) in member.seams.neighbours() {
             let slab = Slab::new(mask, member.id, to, layout);
-            self.posted.push(Message::Changed(slab, fresh));
+            self.posted.push(Message::Changed(slab, ask));
         }
     }
 
-    fn hear_change(&mut self, slab: Slab, fresh: bool) {
+    fn hear_change(&mut self, slab: Slab, ask: Ask) {
         let link = slab.link;
         let Some(&place) = self.places.get(&link.to) else { return };
         let Some(member) = &mut self.members[place as usize] else { return };
         let changed = member.hear_change(&slab);
-        if fresh {
+        if ask != Ask::Nothing {
             let layout = Layout::new(self.grid.region(link.from));
-            self.posted.push(Message::Known(member.slab(link.from, &layout), member.told(link.from)));
+            let told = if ask == Ask::Everything { member.told(link.from) } else { Vec::new() };
+            self.posted.push(Message::Known(member.slab(link.from, &layout), told));
         }
         if changed && !member.active {
             self.activate(place);

@@ -11,35 +11,27 @@ use timely::progress::Timestamp;
 use super::overlap::Padded;
 use crate::grid::ChunkId;
 use crate::kernel::binarise::{Binarise, Binary, Foreground};
-use crate::kernel::mask::Mask;
+use crate::kernel::partition::Change;
 
 /// The masks of chunks, and what is known of the image's values in their foreground.
-pub type Binaries<'scope, T> =
-    (StreamVec<'scope, T, (ChunkId, Option<Mask>)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
+pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp> {
-    /// The mask of every chunk that has foreground, and what is known of the image's values there. With `retract` also
-    /// `None` for the chunks without, which may have had some before. `watch` sees every chunk before its values are let
-    /// go.
-    fn binarise(
-        self,
-        kernel: Binarise,
-        retract: bool,
-        watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
-    ) -> Binaries<'scope, T>;
+    /// The mask of every chunk that has foreground, as a change for thinning, and what is known of the image's values
+    /// there. `watch` sees every chunk before its values are let go.
+    fn binarise(self, kernel: Binarise, watch: impl FnMut(&Padded, Option<&Binary>) + 'static) -> Binaries<'scope, T>;
 }
 
 impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<'scope, T, Padded> {
     fn binarise(
         self,
         mut kernel: Binarise,
-        retract: bool,
         mut watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
     ) -> Binaries<'scope, T> {
         let mut builder = OperatorBuilder::new("BinariseChunks".to_owned(), self.scope());
         let mut input = builder.new_input(self, Pipeline);
-        let (masks, mask_stream) = builder.new_output::<Vec<(ChunkId, Option<Mask>)>>();
+        let (masks, mask_stream) = builder.new_output::<Vec<(ChunkId, Change)>>();
         let mut masks = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(masks);
         let (foregrounds, foreground_stream) = builder.new_output::<Vec<(ChunkId, Foreground)>>();
         let mut foregrounds = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(foregrounds);
@@ -56,13 +48,9 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                     for padded in chunks.drain(..) {
                         let binary = kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own);
                         watch(&padded, binary.as_ref());
-                        match binary {
-                            Some(binary) => {
-                                foregrounds.give((padded.chunk, binary.foreground));
-                                masks.give((padded.chunk, Some(binary.mask)));
-                            }
-                            None if retract => masks.give((padded.chunk, None)),
-                            None => {}
+                        if let Some(binary) = binary {
+                            foregrounds.give((padded.chunk, binary.foreground));
+                            masks.give((padded.chunk, Change::Mask(binary.mask)));
                         }
                     }
                 });

@@ -9,7 +9,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use super::read::Piece;
+use super::read::{Piece, Selection};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
@@ -30,13 +30,20 @@ pub struct Padded {
 
 /// Extension trait on streams of chunks.
 pub trait OverlapChunks<'scope, T: Timestamp> {
-    /// Every chunk with the voxels within `depth` of it, from as many chunks as the depth needs.
+    /// Every selected chunk with the voxels within `depth` of it, from as many chunks as the depth needs.
     ///
     /// Slabs travel to the owner of the chunk that needs them, so a stored chunk is read once. A chunk goes on when all
     /// its neighbours on the grid have sent theirs, and at the latest when the time is complete: what has not arrived by
     /// then holds the fill value. Holds chunks until then: about depth / chunk + 1 planes of chunks, when chunks arrive in
     /// raster order. Partitioned by [`Grid::owner`].
-    fn overlap(self, grid: Grid, depth: [usize; 3], dtype: Dtype, fill: f64) -> StreamVec<'scope, T, Padded>;
+    fn overlap(
+        self,
+        grid: Grid,
+        depth: [usize; 3],
+        selection: Selection,
+        dtype: Dtype,
+        fill: f64,
+    ) -> StreamVec<'scope, T, Padded>;
 }
 
 /// Slabs of one chunk that have arrived.
@@ -47,7 +54,14 @@ struct Waiting<C> {
 }
 
 impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'scope, T, Piece> {
-    fn overlap(self, grid: Grid, depth: [usize; 3], dtype: Dtype, fill: f64) -> StreamVec<'scope, T, Padded> {
+    fn overlap(
+        self,
+        grid: Grid,
+        depth: [usize; 3],
+        selection: Selection,
+        dtype: Dtype,
+        fill: f64,
+    ) -> StreamVec<'scope, T, Padded> {
         if depth == [0; 3] {
             return self.map(|piece| Padded {
                 chunk: piece.chunk,
@@ -56,7 +70,7 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
                 voxels: piece.voxels,
             });
         }
-        let slabs = self.flat_map(move |piece| cut(&grid, depth, piece));
+        let slabs = self.flat_map(move |piece| cut(&grid, depth, &selection, piece));
         gather(slabs, grid, depth, dtype, fill)
     }
 }
@@ -105,17 +119,21 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
     })
 }
 
-/// The piece itself, and the slabs of it that its neighbours need.
-fn cut(grid: &Grid, depth: [usize; 3], piece: Piece) -> Vec<Piece> {
+/// The piece itself and the slabs of it that its neighbours need, as far as these are selected.
+fn cut(grid: &Grid, depth: [usize; 3], selection: &Selection, piece: Piece) -> Vec<Piece> {
+    let own = piece.region;
     let mut pieces: Vec<Piece> = grid
         .within(piece.chunk, depth)
+        .filter(|&to| selection.contains(to))
         .map(|to| {
-            let region = piece.region.intersection(&grid.region(to).dilated(depth));
-            let part = region.shifted(piece.region.min.map(|m| -m));
+            let region = own.intersection(&grid.region(to).dilated(depth));
+            let part = region.shifted(own.min.map(|m| -m));
             Piece { chunk: to, region, voxels: piece.voxels.as_ref().map(|voxels| voxels.part(&part)) }
         })
         .collect();
-    pieces.push(piece);
+    if selection.contains(piece.chunk) {
+        pieces.push(piece);
+    }
     pieces
 }
 

@@ -1,5 +1,6 @@
 //! Chunks as records, from a source that can be read part by part.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -26,18 +27,52 @@ pub struct Piece {
     pub voxels: Option<Voxels>,
 }
 
+/// Which chunks' padded boxes are wanted: what is read and exchanged follows from it.
+#[derive(Clone, Debug, Default)]
+pub enum Selection {
+    /// All of the grid.
+    #[default]
+    All,
+    /// These.
+    Some(Arc<BTreeSet<ChunkId>>),
+}
+
+impl Selection {
+    /// Whether a chunk's padded box is wanted.
+    pub fn contains(&self, id: ChunkId) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::Some(chunks) => chunks.contains(&id),
+        }
+    }
+
+    /// The chunks of a grid that have to be read, when padded boxes reach as far as `depth`: in raster order, with their
+    /// ranks in it.
+    pub fn reads(&self, grid: &Grid, depth: [usize; 3]) -> BTreeMap<ChunkId, u64> {
+        match self {
+            Selection::All => grid.chunks().zip(0..).collect(),
+            Selection::Some(chunks) => {
+                let near = chunks.iter().flat_map(|&id| grid.chunks_in(&grid.region(id).dilated(depth)));
+                near.collect::<BTreeSet<_>>().into_iter().zip(0..).collect()
+            }
+        }
+    }
+}
+
 /// Extension trait on scopes that reads chunks.
 pub trait ReadChunks<'scope, T: Timestamp> {
-    /// A record for every chunk of the grid, at the least time: the chunk with its values, or without where nothing is
-    /// stored.
+    /// A record for every chunk that has to be read for the selected ones with `depth` voxels around them, at the least
+    /// time: the chunk with its values, or without where nothing is stored.
     ///
     /// Every worker reads the chunks that it owns, in raster order, one a scheduling, as far ahead as the window admits;
-    /// whoever lets go of a chunk's values calls [`Window::complete`] with its rank in raster order. Errors are reported
-    /// to `failure`, which ends the reading.
+    /// whoever lets go of a selected chunk's values calls [`Window::complete`] with its rank in [`Selection::reads`].
+    /// Errors are reported to `failure`, which ends the reading.
     fn read_chunks(
         self,
         source: Arc<dyn Source>,
         grid: Grid,
+        depth: [usize; 3],
+        selection: Selection,
         window: Window,
         failure: Failure,
     ) -> StreamVec<'scope, T, Piece>;
@@ -48,20 +83,23 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         self,
         input: Arc<dyn Source>,
         grid: Grid,
+        depth: [usize; 3],
+        selection: Selection,
         window: Window,
         failure: Failure,
     ) -> StreamVec<'scope, T, Piece> {
         let (index, peers) = (self.index(), self.peers());
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
             let activator = self.activator_for(info.address);
-            let mut own = (0..).zip(grid.chunks()).filter(move |&(_, id)| grid.owner(id, peers) == index).peekable();
+            let reads = selection.reads(&grid, depth).into_iter();
+            let mut own = reads.filter(move |&(id, _)| grid.owner(id, peers) == index).peekable();
             let mut capability = Some(capability);
             move |output| {
                 let Some(at) = &capability else { return };
                 match own.peek().copied() {
                     Some(_) if failure.happened() => capability = None,
                     None => capability = None,
-                    Some((rank, id)) => {
+                    Some((id, rank)) => {
                         if window.admits(rank) {
                             own.next();
                             let region = grid.region(id);
@@ -69,6 +107,10 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
                                 Ok(found) => {
                                     let voxels = found.map(|chunk| chunk.voxels);
                                     output.session(at).give(Piece { chunk: id, region, voxels });
+                                    if !selection.contains(id) {
+                                        // Only slabs of it go on.
+                                        window.complete(rank);
+                                    }
                                 }
                                 Err(error) => failure.report(error.in_chunk(id)),
                             }

@@ -6,12 +6,37 @@ use ndarray::Array3;
 use proptest::prelude::*;
 
 use super::*;
+use crate::space::Spacing;
+use crate::store::memory::MemorySource;
 
 const SHAPE: [usize; 3] = [9, 14, 13];
 const CHUNK: [usize; 3] = [5, 6, 7];
+const SPACING: Spacing = Spacing([2.0, 1.0, 0.5]);
 
 /// An edit: which chunk, and its new content, or none.
 type Edit = (usize, Option<(u64, u64)>);
+
+/// How a session makes masks.
+#[derive(Clone, Copy, Debug)]
+enum Masks {
+    Nonzero,
+    Smoothed,
+    Otsu,
+    SmoothedOtsu,
+}
+
+const MASKS: [Masks; 4] = [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu];
+
+impl Masks {
+    fn apply(self, builder: SessionBuilder) -> SessionBuilder {
+        match self {
+            Masks::Nonzero => builder,
+            Masks::Smoothed => builder.smoothing(0.8).threshold(Threshold::Above(0.9)),
+            Masks::Otsu => builder.otsu(),
+            Masks::SmoothedOtsu => builder.smoothing(1.3).otsu(),
+        }
+    }
+}
 
 /// Random values with a share of foreground, in percent; 0 to 3, so that pixel statistics vary.
 fn content(shape: [usize; 3], seed: u64, density: u64) -> Voxels {
@@ -23,66 +48,115 @@ fn content(shape: [usize; 3], seed: u64, density: u64) -> Voxels {
 }
 
 fn session(workers: usize) -> Session {
-    let spacing = Spacing([2.0, 1.0, 0.5]);
-    SessionBuilder::new(SHAPE, CHUNK, Dtype::U8).workers(workers).spacing(spacing).build().unwrap()
+    SessionBuilder::new(SHAPE, CHUNK, Dtype::U8).workers(workers).spacing(SPACING).build().unwrap()
+}
+
+/// The whole volume, with zeros where there is no chunk.
+fn whole(shape: [usize; 3], chunks: &BTreeMap<ChunkId, Voxels>) -> Voxels {
+    let grid = Grid::new(Region::of_shape(shape), CHUNK);
+    let mut array = Array3::zeros(shape);
+    for (&id, voxels) in chunks {
+        let (Voxels::U8(values), min) = (voxels, grid.region(id).min) else { panic!("content is u8") };
+        for (p, &value) in values.indexed_iter() {
+            let at = [p.0, p.1, p.2];
+            array[std::array::from_fn(|a| at[a] + min[a] as usize)] = value;
+        }
+    }
+    Voxels::U8(array)
+}
+
+/// A session that sees an image once and in one piece.
+fn scratch(image: Voxels, masks: Masks) -> Session {
+    let chunk = image.shape();
+    let source = Arc::new(MemorySource::of(image, 3).with_chunk(chunk));
+    let session = masks.apply(SessionBuilder::of_source(source).spacing(SPACING)).build().unwrap();
+    assert_eq!(session.look(false).unwrap(), 1);
+    session.advance().unwrap();
+    session
 }
 
 fn summary(session: &Session) -> String {
     format!("{:?}", session.summary(()).unwrap())
 }
 
+/// Rows and how often each occurs, without ranks.
+fn table(session: &Session) -> BTreeMap<String, isize> {
+    let mut table: BTreeMap<String, isize> = BTreeMap::new();
+    for row in session.rows().unwrap() {
+        *table.entry(format!("{:?}", row.measures)).or_default() += 1;
+    }
+    table
+}
+
+/// Takes part in an epoch: gives the session some edits.
+fn edit(live: &Session, edits: &[Edit], now: &mut BTreeMap<ChunkId, Voxels>) {
+    let grid = live.grid().unwrap();
+    let chunks: Vec<ChunkId> = grid.chunks().collect();
+    for (at, edit) in edits {
+        let id = chunks[*at % chunks.len()];
+        let voxels = edit.map(|(seed, density)| content(grid.region(id).shape(), seed, density));
+        match (voxels, now.contains_key(&id)) {
+            (Some(voxels), false) => {
+                live.insert(id, voxels.clone()).unwrap();
+                now.insert(id, voxels);
+            }
+            (Some(voxels), true) => {
+                live.replace(id, voxels.clone()).unwrap();
+                now.insert(id, voxels);
+            }
+            (None, true) => {
+                live.retract(id).unwrap();
+                now.remove(&id);
+            }
+            (None, false) => assert!(live.retract(id).is_err()),
+        }
+    }
+}
+
+fn edits() -> impl Strategy<Value = Vec<Vec<Edit>>> {
+    let edit = (0usize..12, prop::option::weighted(0.8, (any::<u64>(), 10u64..90)));
+    prop::collection::vec(prop::collection::vec(edit, 0..6), 1..5)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(20))]
 
     #[test]
-    fn edits_end_where_a_session_with_the_final_content_ends_and_differences_add_up(
-        epochs in prop::collection::vec(
-            prop::collection::vec((0usize..12, prop::option::weighted(0.8, (any::<u64>(), 10u64..90))), 0..6),
-            1..5,
-        ),
+    fn edits_end_where_one_run_over_the_final_content_ends_and_differences_add_up(
+        epochs in edits(),
         workers in 1usize..4,
+        masks in 0usize..4,
+        grown in prop::option::of(0usize..4),
     ) {
-        let live = session(workers);
-        let chunks: Vec<ChunkId> = live.grid().chunks().collect();
+        let masks = MASKS[masks];
+        let mut shape = SHAPE;
+        let builder = masks.apply(SessionBuilder::new(SHAPE, CHUNK, Dtype::U8).workers(workers).spacing(SPACING));
+        let held = !matches!(masks, Masks::Nonzero);
+        let live = if held { builder.hold_values() } else { builder }.build().unwrap();
         let mut now: BTreeMap<ChunkId, Voxels> = BTreeMap::new();
         let mut rows: BTreeMap<String, isize> = BTreeMap::new();
-        for epoch in &epochs {
-            let epoch: &Vec<Edit> = epoch;
-            for (at, edit) in epoch {
-                let id = chunks[*at % chunks.len()];
-                let voxels = edit.map(|(seed, density)| content(live.grid().region(id).shape(), seed, density));
-                match (voxels, now.contains_key(&id)) {
-                    (Some(voxels), false) => {
-                        live.insert(id, voxels.clone()).unwrap();
-                        now.insert(id, voxels);
-                    }
-                    (Some(voxels), true) => {
-                        live.replace(id, voxels.clone()).unwrap();
-                        now.insert(id, voxels);
-                    }
-                    (None, true) => {
-                        live.retract(id).unwrap();
-                        now.remove(&id);
-                    }
-                    (None, false) => prop_assert!(live.retract(id).is_err()),
+        for (number, epoch) in epochs.iter().enumerate() {
+            if held && grown == Some(number) {
+                shape = [SHAPE[0] + 3, SHAPE[1] + 6, SHAPE[2]];
+                live.resize(shape).unwrap();
+                // Values of a chunk that was cut off at the old bounds go on behind them.
+                let grid = live.grid().unwrap();
+                for (&id, voxels) in now.iter_mut().filter(|(id, voxels)| grid.region(**id).shape() != voxels.shape()) {
+                    let old = voxels.clone();
+                    *voxels = Voxels::filled(Dtype::U8, grid.region(id).shape(), 0.0);
+                    let (Voxels::U8(new), Voxels::U8(old)) = (voxels, old) else { panic!("content is u8") };
+                    old.indexed_iter().for_each(|(p, &value)| new[p] = value);
                 }
             }
+            edit(&live, epoch, &mut now);
             for (row, diff) in live.advance().unwrap().changes {
                 *rows.entry(format!("{row:?}")).or_default() += diff;
             }
-            let scratch = session(1);
-            for (id, voxels) in &now {
-                scratch.insert(*id, voxels.clone()).unwrap();
-            }
-            scratch.advance().unwrap();
+            let scratch = scratch(whole(shape, &now), masks);
             prop_assert_eq!(live.rows().unwrap(), scratch.rows().unwrap());
             prop_assert_eq!(summary(&live), summary(&scratch));
             rows.retain(|_, diff| *diff != 0);
-            let mut table: BTreeMap<String, isize> = BTreeMap::new();
-            for row in scratch.rows().unwrap() {
-                *table.entry(format!("{:?}", row.measures)).or_default() += 1;
-            }
-            prop_assert_eq!(&rows, &table);
+            prop_assert_eq!(&rows, &table(&scratch));
             scratch.close().unwrap();
         }
         live.close().unwrap();
@@ -100,7 +174,8 @@ fn a_refused_chunk_leaves_the_session_as_it_was() {
     assert_eq!(session.insert(id, content(CHUNK, 1, 50)).unwrap_err().kind(), Kind::Usage);
     let first = session.advance().unwrap();
     assert!(!first.changes.is_empty());
-    assert_eq!(session.advance().unwrap(), Epoch { number: 1, rounds: 1, ..Epoch::default() });
+    let second = session.advance().unwrap();
+    assert_eq!((second.number, second.changed, second.thinning.thinned, second.changes.len()), (1, 0, 0, 0));
 }
 
 #[test]
@@ -120,8 +195,8 @@ fn an_open_canvas_takes_chunks_at_negative_places_and_joins_them() {
 #[test]
 fn bytes_fed_from_several_threads_are_those_fed_from_one() {
     let (one, many) = (session(1), session(3));
-    let parts: Vec<(ChunkId, Voxels)> =
-        one.grid().chunks().map(|id| (id, content(one.grid().region(id).shape(), 7, 60))).collect();
+    let grid = one.grid().unwrap();
+    let parts: Vec<(ChunkId, Voxels)> = grid.chunks().map(|id| (id, content(grid.region(id).shape(), 7, 60))).collect();
     for (id, voxels) in &parts {
         one.insert(*id, voxels.clone()).unwrap();
     }
@@ -133,4 +208,72 @@ fn bytes_fed_from_several_threads_are_those_fed_from_one() {
     });
     assert_eq!(one.advance().unwrap().changes, many.advance().unwrap().changes);
     assert_eq!(one.rows().unwrap(), many.rows().unwrap());
+}
+
+#[test]
+fn a_session_follows_a_source_that_is_opened_again_and_reads_what_is_new() {
+    let image = |length: usize| content([6, 10, length], 5, 40);
+    let first = MemorySource::of(image(14), 3).with_chunk([6, 5, 7]);
+    let session = SessionBuilder::of_source(Arc::new(first)).spacing(SPACING).workers(2).build().unwrap();
+    assert!(
+        session.insert(ChunkId::new([0, 0, 0]), content([6, 5, 7], 1, 1)).unwrap_err().to_string().contains("refresh")
+    );
+    assert_eq!(session.look(false).unwrap(), 4);
+    let epoch = session.advance().unwrap();
+    assert_eq!((epoch.read, epoch.changed), (4, 4));
+    // The values are the same: they are read, but nothing else is done.
+    session.refresh(ChunkId::new([0, 1, 0])).unwrap();
+    let epoch = session.advance().unwrap();
+    assert_eq!((epoch.read, epoch.changed, epoch.changes.len()), (1, 0, 0));
+    let grown = image(19);
+    session.follow(Arc::new(MemorySource::of(grown.clone(), 3).with_chunk([6, 5, 7]))).unwrap();
+    session.look(false).unwrap();
+    assert_eq!(session.advance().unwrap().read, 6);
+    assert_eq!(session.rows().unwrap(), scratch(grown, Masks::Nonzero).rows().unwrap());
+    session.close().unwrap();
+}
+
+/// A source that fails as long as it is told to.
+struct Failing(MemorySource, std::sync::atomic::AtomicBool);
+
+impl Source for Failing {
+    fn description(&self) -> &crate::store::Description {
+        self.0.description()
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<crate::chunk::Chunk>> {
+        match self.1.load(std::sync::atomic::Ordering::Relaxed) && region.min[2] > 0 {
+            true => Err(Error::new(Kind::Io, "cannot be read; check the disk and try again")),
+            false => self.0.read(region),
+        }
+    }
+}
+
+#[test]
+fn an_epoch_that_fails_leaves_the_last_good_one_and_is_made_up_for() {
+    let image = content([6, 10, 14], 9, 40);
+    let failing = Arc::new(Failing(MemorySource::of(image.clone(), 3).with_chunk([6, 5, 7]), true.into()));
+    let source: Arc<dyn Source> = Arc::clone(&failing) as Arc<dyn Source>;
+    let session = SessionBuilder::of_source(source).spacing(SPACING).workers(2).build().unwrap();
+    session.look(false).unwrap();
+    for _ in 0..2 {
+        let error = session.advance().unwrap_err();
+        assert_eq!((error.kind(), error.chunk()), (Kind::Io, Some(ChunkId::new([0, 0, 1]))));
+        assert!(session.rows().unwrap().is_empty());
+    }
+    failing.1.store(false, std::sync::atomic::Ordering::Relaxed);
+    let epoch = session.advance().unwrap();
+    assert_eq!((epoch.number, epoch.read), (0, 4));
+    assert_eq!(session.rows().unwrap(), scratch(image, Masks::Nonzero).rows().unwrap());
+}
+
+#[test]
+fn options_that_need_values_again_are_refused_without_them() {
+    let builder = || SessionBuilder::new(SHAPE, CHUNK, Dtype::U8);
+    for refused in [builder().smoothing(1.0).threshold(Threshold::Above(1.0)), builder().otsu()] {
+        let error = refused.clone().build().unwrap_err();
+        assert!(error.to_string().contains("need the values of chunks again"), "{error}");
+        assert!(refused.hold_values().build().is_ok());
+    }
+    assert!(builder().open_ended().hold_values().otsu().build().is_err());
 }

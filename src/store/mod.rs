@@ -1,6 +1,8 @@
 //! Where chunks come from and where results go.
 
 pub mod memory;
+#[cfg(feature = "dataflow")]
+pub mod held;
 pub mod npy;
 #[cfg(feature = "zarr")]
 pub mod zarr;
@@ -20,7 +22,7 @@ mod layout;
 mod marker;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod plan;
-mod values;
+pub(crate) mod values;
 #[cfg(test)]
 mod fixtures;
 

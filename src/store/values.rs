@@ -113,7 +113,7 @@ pub(crate) fn to_bytes(voxels: &Voxels) -> Vec<u8> {
     }
 }
 
-#[cfg(any(feature = "zarr", feature = "tiff", test))]
+#[cfg(any(feature = "zarr", feature = "tiff", feature = "dataflow", test))]
 /// Copies what two boxes share from one array to the other.
 ///
 /// # Panics

@@ -14,7 +14,7 @@ use crate::chunk::{Dtype, Voxels};
 use crate::grid::{ChunkId, Grid};
 use crate::operators::extract::ExtractRecords;
 use crate::operators::overlap::{OverlapChunks, Padded};
-use crate::operators::read::Piece;
+use crate::operators::read::{Piece, Selection};
 use crate::space::{Region, Voxel};
 
 /// A volume, how far around a chunk is looked, and what stands where nothing is stored.
@@ -97,7 +97,7 @@ fn run(setting: Setting, history: &[Edits], live: bool, how: Communication) -> F
             let chunks = if live {
                 pieces.overlap_live(grid, depth, Dtype::U8, fill.into())
             } else {
-                pieces.overlap(grid, depth, Dtype::U8, fill.into())
+                pieces.overlap(grid, depth, Selection::All, Dtype::U8, fill.into())
             };
             chunks
                 .inspect_core(move |event| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::worker::Change;
+use super::worker::Difference;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
 use crate::kernel::skeleton::Skeleton;
@@ -14,8 +14,9 @@ use crate::table::row::{Frame, Measures, Row};
 use crate::table::statistics::{Snapshot, Statistics};
 use crate::table::summary::{Summary, Totals};
 
+/// The results of a session after its last closed epoch.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub struct Results {
     grid: Grid,
     frame: Frame,
     branches: BTreeMap<Branch, isize>,
@@ -24,12 +25,12 @@ pub(super) struct Ledger {
     statistics: Snapshot,
     components: i64,
     voxels: u64,
-    pub(super) foreground: i64,
+    foreground: u64,
 }
 
-impl Ledger {
+impl Results {
     pub(super) fn new(grid: Grid, frame: Frame) -> Self {
-        Ledger {
+        Results {
             grid,
             frame,
             branches: BTreeMap::new(),
@@ -43,21 +44,22 @@ impl Ledger {
     }
 
     /// Takes in the differences of an epoch. Gives those of the rows, summed and in order.
-    pub(super) fn apply(&mut self, changes: Vec<Change>) -> Vec<(Measures, isize)> {
+    pub(super) fn apply(&mut self, changes: Vec<Difference>, foreground: u64) -> Vec<(Measures, isize)> {
         let mut changed: BTreeMap<Branch, isize> = BTreeMap::new();
+        self.foreground = foreground;
         let (mut gone, mut come) = (Vec::new(), Vec::new());
         for change in changes {
             match change {
-                Change::Branch(branch, diff) => *changed.entry(branch).or_default() += diff,
-                Change::Isolated(voxels, diff) => {
+                Difference::Branch(branch, diff) => *changed.entry(branch).or_default() += diff,
+                Difference::Isolated(voxels, diff) => {
                     for &voxel in voxels.iter() {
                         add(&mut self.isolated, voxel, diff);
                     }
                 }
-                Change::Statistics(snapshot) => self.statistics = *snapshot,
-                Change::Components(more) => self.components += more,
-                Change::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
-                Change::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
+                Difference::Statistics(snapshot) => self.statistics = *snapshot,
+                Difference::Components(more) => self.components += more,
+                Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
+                Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
         }
         for id in gone {
@@ -76,22 +78,53 @@ impl Ledger {
         rows
     }
 
-    pub(super) fn rows(&self) -> Vec<Row> {
-        let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &self.grid);
-        let isolated: Vec<Voxel> = self.isolated.keys().copied().collect();
-        Table::new(self.branches.keys(), &isolated, &ranks).rows(self.frame).collect()
+    /// The branches, in order, each once.
+    pub fn branches(&self) -> impl Iterator<Item = &Branch> {
+        self.branches.keys()
     }
 
-    pub(super) fn voxels(&self) -> Vec<Voxel> {
-        self.skeletons.values().flat_map(|skeleton| skeleton.voxels.iter().copied()).collect()
+    /// Skeleton voxels without neighbours, in raster order.
+    pub fn isolated(&self) -> impl Iterator<Item = Voxel> {
+        self.isolated.keys().copied()
+    }
+
+    /// The skeletons of the chunks that have one, in the order of the chunks.
+    pub fn skeletons(&self) -> impl Iterator<Item = (ChunkId, &Arc<Skeleton>)> {
+        self.skeletons.iter().map(|(&id, skeleton)| (id, skeleton))
+    }
+
+    /// Number of skeleton voxels.
+    pub fn voxels(&self) -> u64 {
+        self.voxels
+    }
+
+    /// Number of connected components of the skeleton, isolated voxels included.
+    pub fn components(&self) -> u64 {
+        u64::try_from(self.components).unwrap_or(0)
+    }
+
+    /// Number of foreground voxels.
+    pub fn foreground(&self) -> u64 {
+        self.foreground
+    }
+
+    /// The statistics of all rows.
+    pub fn statistics(&self) -> &Snapshot {
+        &self.statistics
+    }
+
+    /// The whole table, in order and with ranks, for which it takes time in proportion to the skeleton.
+    pub fn rows(&self) -> Vec<Row> {
+        let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &self.grid);
+        let isolated: Vec<Voxel> = self.isolated().collect();
+        Table::new(self.branches(), &isolated, &ranks).rows(self.frame).collect()
     }
 
     pub(super) fn summary<P: serde::Serialize>(&self, parameters: P, voxels: u64) -> Summary<P> {
-        let count = |n: i64| u64::try_from(n).unwrap_or(0);
         let totals = Totals {
-            skeletons: count(self.components),
+            skeletons: self.components(),
             skeleton_voxels: self.voxels,
-            foreground_voxels: count(self.foreground),
+            foreground_voxels: self.foreground,
             voxels,
         };
         Summary::new(parameters, &totals, &self.statistics)

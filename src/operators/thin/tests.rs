@@ -1,0 +1,152 @@
+//! Thinning by any chunks and workers, and after any edits, against thinning in one piece.
+
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use timely::dataflow::operators::{Input, Inspect, Probe};
+
+use super::*;
+use crate::kernel::mask::Layout;
+use crate::space::{Region, Voxel};
+
+/// Whether each voxel of a volume is foreground, in raster order.
+type Volume = Vec<bool>;
+
+/// Skeleton voxels by chunk and epoch.
+type Thinned = BTreeMap<(ChunkId, usize), Vec<Voxel>>;
+
+fn mask(grid: &Grid, id: ChunkId, volume: &Volume) -> Option<Mask> {
+    let (region, [_, ny, nx]) = (grid.region(id), grid.bounds().shape());
+    let mut mask = Mask::new(Layout::new(region));
+    for z in region.min[0]..region.max[0] {
+        for y in region.min[1]..region.max[1] {
+            for x in region.min[2]..region.max[2] {
+                if volume[(z as usize * ny + y as usize) * nx + x as usize] {
+                    mask.set(mask.layout().bit_at([z, y, x]));
+                }
+            }
+        }
+    }
+    (mask.count() > 0).then_some(mask)
+}
+
+/// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
+/// only what changed is given; without, every volume is given whole.
+fn skeletons(plan: ThinningPlan, volumes: &[Volume], workers: usize) -> Vec<Vec<Voxel>> {
+    let volumes = volumes.to_vec();
+    let count = volumes.len();
+    let thinned: Arc<Mutex<Thinned>> = Arc::default();
+    let found = Arc::clone(&thinned);
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+        let (index, peers) = (worker.index(), worker.peers());
+        let found = Arc::clone(&found);
+        let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
+            let (input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
+            let (probe, _) = masks
+                .thin(plan, |_: &ThinningCounts| {})
+                .inspect_core(move |event| {
+                    let Ok((stamp, masks)) = event else { return };
+                    for (id, mask) in masks {
+                        let voxels = mask
+                            .iter()
+                            .flat_map(|mask| mask.own_bits().map(|bit| Voxel::new(mask.layout().position(bit))));
+                        found.lock().unwrap().insert((*id, *stamp.expect_singleton()), voxels.collect());
+                    }
+                })
+                .probe();
+            (input, probe)
+        });
+        for (epoch, volume) in volumes.iter().enumerate() {
+            for id in plan.grid.chunks().filter(|&id| plan.grid.owner(id, peers) == index) {
+                let new = mask(&plan.grid, id, volume);
+                let old = if epoch == 0 { None } else { mask(&plan.grid, id, &volumes[epoch - 1]) };
+                if !plan.keep || new != old {
+                    input.send((id, new.map_or(Change::Gone, Change::Mask)));
+                }
+            }
+            input.advance_to(epoch + 1);
+            worker.step_while(|| probe.less_than(input.time()));
+        }
+    });
+    drop(guards.map(|guards| guards.join()));
+    let thinned = thinned.lock().unwrap();
+    let current = |epoch: usize, id: ChunkId| {
+        let since = if plan.keep { 0 } else { epoch };
+        thinned.range((id, since)..=(id, epoch)).next_back().map(|(_, voxels)| voxels.clone()).unwrap_or_default()
+    };
+    (0..count)
+        .map(|epoch| {
+            let mut all: Vec<Voxel> = plan.grid.chunks().flat_map(|id| current(epoch, id)).collect();
+            all.sort();
+            all
+        })
+        .collect()
+}
+
+/// Volumes of a shape, each made from the one before by new content in some boxes: a history of edits.
+fn histories(shape: [usize; 3], chunk: [usize; 3], seed: u64, density: u64, edits: usize) -> Vec<Volume> {
+    let grid = Grid::new(Region::of_shape(shape), chunk);
+    let mut state = seed | 1;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let first: Volume = (0..shape.iter().product()).map(|_| random() % 100 < density).collect();
+    let mut volumes = vec![first];
+    for _ in 0..edits {
+        let mut next = volumes[volumes.len() - 1].clone();
+        for id in grid.chunks() {
+            let (touched, density) = (random() % 3 == 0, [0, 30, 70, 100, density][random() as usize % 5]);
+            let region = grid.region(id);
+            for (place, value) in next.iter_mut().enumerate() {
+                let p = [place / (shape[1] * shape[2]), place / shape[2] % shape[1], place % shape[2]];
+                if touched && region.contains(p.map(|v| v as i64)) {
+                    *value = random() % 100 < density;
+                }
+            }
+        }
+        volumes.push(next);
+    }
+    volumes
+}
+
+fn methods(shape: [usize; 3]) -> Vec<Method> {
+    if shape[0] == 1 { vec![Method::LeePlanar, Method::Zhang] } else { vec![Method::Lee] }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn chunks_and_workers_do_not_change_the_skeleton(
+        shape in [1usize..6, 3usize..12, 3usize..12],
+        chunk in [1usize..6, 1usize..8, 1usize..8],
+        seed: u64,
+        density in 20u64..95,
+        workers in 1usize..4,
+    ) {
+        for method in methods(shape) {
+            let volumes = histories(shape, chunk, seed, density, 0);
+            let plan = |chunk| ThinningPlan { grid: Grid::new(Region::of_shape(shape), chunk), method, keep: false };
+            let whole = skeletons(plan(shape), &volumes, 1);
+            prop_assert_eq!(skeletons(plan(chunk), &volumes, workers), whole);
+        }
+    }
+
+    #[test]
+    fn edits_end_in_the_skeleton_of_a_run_from_scratch(
+        shape in [1usize..8, 6usize..16, 6usize..16],
+        chunk in [2usize..5, 2usize..6, 3usize..8],
+        seed: u64,
+        density in 30u64..95,
+        workers in 1usize..4,
+        edits in 1usize..5,
+    ) {
+        for method in methods(shape) {
+            let volumes = histories(shape, chunk, seed, density, edits);
+            let plan = |keep| ThinningPlan { grid: Grid::new(Region::of_shape(shape), chunk), method, keep };
+            let scratch = skeletons(plan(false), &volumes, 1);
+            prop_assert_eq!(skeletons(plan(true), &volumes, workers), scratch);
+        }
+    }
+}

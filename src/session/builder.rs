@@ -1,0 +1,233 @@
+//! What a session will be, checked before it starts.
+
+use std::sync::Arc;
+
+use super::Session;
+use super::budget::Budget;
+use super::following::{Choice, Following};
+use super::worker::Plan;
+use crate::chunk::Dtype;
+use crate::error::{Error, Result};
+use crate::grid::Grid;
+use crate::kernel::binarise::Binarise;
+use crate::kernel::mask::Layout;
+use crate::kernel::method::Method;
+use crate::kernel::smooth::Gaussian;
+use crate::kernel::threshold::Threshold;
+use crate::space::{Region, Spacing, Voxel};
+use crate::store::Source;
+use crate::store::held::HeldChunks;
+use crate::table::row::Frame;
+
+/// Bytes of values in flight where nothing else is said.
+const MEMORY: usize = 256 << 20;
+
+/// What a session will be.
+#[derive(Clone)]
+pub struct SessionBuilder {
+    bounds: Region,
+    chunk: [usize; 3],
+    dimensions: usize,
+    dtype: Dtype,
+    spacing: Spacing,
+    method: Option<Method>,
+    choice: Choice,
+    sigma: Option<f64>,
+    source: Option<Arc<dyn Source>>,
+    held: bool,
+    memory: usize,
+    workers: usize,
+}
+
+impl std::fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("bounds", &self.bounds)
+            .field("chunk", &self.chunk)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionBuilder {
+    /// A session over a volume of a shape (z, y, x), in chunks of a shape, for an image of a type. By default every
+    /// nonzero value is foreground, voxels have the size 1, and one worker thread is started.
+    pub fn new(shape: [usize; 3], chunk: [usize; 3], dtype: Dtype) -> Self {
+        SessionBuilder {
+            bounds: Region::of_shape(shape),
+            chunk,
+            dimensions: 3,
+            dtype,
+            spacing: Spacing::default(),
+            method: None,
+            choice: Choice::Value(Threshold::Nonzero),
+            sigma: None,
+            source: None,
+            held: false,
+            memory: MEMORY,
+            workers: 1,
+        }
+    }
+
+    /// A session that follows an image that can be read again: it reads by itself what [`Session::look`] finds changed or
+    /// [`Session::refresh`] names. Shape, type, spacing and chunks are the source's; what is not stored holds its fill
+    /// value.
+    pub fn of_source(source: Arc<dyn Source>) -> Self {
+        let description = source.description();
+        let mut builder = Self::new(description.shape, description.chunk, description.dtype);
+        (builder.dimensions, builder.spacing) = (description.dimensions, description.spacing);
+        builder.source = Some(source);
+        builder
+    }
+
+    /// A canvas without ends instead of bounds: chunks may lie at any place, also at negative ones. Smoothing reflects
+    /// nowhere then.
+    #[must_use]
+    pub fn open_ended(mut self) -> Self {
+        self.bounds = Region::new(Voxel::MIN, Voxel::END);
+        if self.dimensions == 2 {
+            (self.bounds.min[0], self.bounds.max[0]) = (0, 1);
+        }
+        self
+    }
+
+    /// A 2-D image: shapes have one plane, rows two coordinates, and thinning is Zhang and Suen's unless said otherwise.
+    #[must_use]
+    pub fn planar(mut self) -> Self {
+        self.dimensions = 2;
+        (self.bounds.min[0], self.bounds.max[0]) = (0, 1);
+        self.chunk[0] = 1;
+        self
+    }
+
+    /// Voxels of a chunk along (z, y, x).
+    #[must_use]
+    pub fn chunk(mut self, chunk: [usize; 3]) -> Self {
+        self.chunk = chunk;
+        self
+    }
+
+    /// Size of a voxel along (z, y, x).
+    #[must_use]
+    pub fn spacing(mut self, spacing: Spacing) -> Self {
+        self.spacing = spacing;
+        self
+    }
+
+    /// How masks are thinned.
+    #[must_use]
+    pub fn method(mut self, method: Method) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// What makes a voxel foreground.
+    #[must_use]
+    pub fn threshold(mut self, threshold: Threshold) -> Self {
+        self.choice = Choice::Value(threshold);
+        self
+    }
+
+    /// Otsu's threshold of the whole image, fill values included. It may move when chunks change: then the masks of all
+    /// chunks are made again. Needs a source or [`SessionBuilder::hold_values`].
+    #[must_use]
+    pub fn otsu(mut self) -> Self {
+        self.choice = Choice::Otsu;
+        self
+    }
+
+    /// Gaussian smoothing before the threshold, by its standard deviation in voxels. Needs a source or
+    /// [`SessionBuilder::hold_values`].
+    #[must_use]
+    pub fn smoothing(mut self, sigma: f64) -> Self {
+        self.sigma = Some(sigma);
+        self
+    }
+
+    /// Holds the values of all chunks in memory, compressed, for smoothing and Otsu's threshold.
+    #[must_use]
+    pub fn hold_values(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
+    /// Bytes of values that may be in flight: [`Session::insert`] waits while there are more.
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Number of worker threads.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Starts the session.
+    ///
+    /// # Errors
+    /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
+    pub fn build(self) -> Result<Session> {
+        if self.workers == 0 || self.chunk.contains(&0) || self.bounds.is_empty() {
+            return Err(Error::usage("a session needs a worker, and a volume and chunks with at least one voxel"));
+        }
+        if !Layout::fits(self.chunk) {
+            return Err(Error::usage(format!(
+                "a chunk of {:?} voxels is too large: choose one below 2^31",
+                self.chunk
+            )));
+        }
+        if !self.spacing.0.iter().all(|s| s.is_finite() && *s > 0.0) {
+            return Err(Error::usage("the spacing of a session needs three positive numbers"));
+        }
+        let follows = self.source.is_some() || self.held;
+        if !follows && (self.sigma.is_some() || self.choice == Choice::Otsu) {
+            return Err(Error::usage(
+                "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
+            ));
+        }
+        let open = self.bounds.max[2] == Voxel::END[2];
+        if open && (self.source.is_some() || self.choice == Choice::Otsu) {
+            return Err(Error::usage("a canvas without ends has no source and no threshold of the whole image"));
+        }
+        if self.source.is_none() && matches!(self.choice, Choice::Value(t) if t.is_foreground(0.0f64)) {
+            return Err(Error::usage("the threshold makes zero foreground, and with it all that has not arrived"));
+        }
+        let planes = self.bounds.max[0] - self.bounds.min[0];
+        let method = self.method.unwrap_or(match (self.dimensions, planes) {
+            (2, _) => Method::Zhang,
+            (_, 1) => Method::LeePlanar,
+            _ => Method::Lee,
+        });
+        if (method == Method::Lee) == (planes == 1) {
+            return Err(Error::usage(
+                "Lee's method in six directions is for volumes of several planes, others for one",
+            ));
+        }
+        let canvas = canvas(planes == 1, self.chunk);
+        let grid = Grid::new(self.bounds, self.chunk);
+        let gaussian = self.sigma.map(|sigma| Gaussian::new(sigma, self.dimensions)).transpose()?;
+        let fill = self.source.as_ref().map_or(0.0, |source| source.description().fill);
+        let threshold = match self.choice {
+            Choice::Value(threshold) => threshold,
+            Choice::Otsu => Threshold::Nonzero,
+        };
+        let kernel = Binarise { gaussian, threshold, bounds: self.bounds, dtype: self.dtype, fill, keep: usize::MAX };
+        let held = self.held.then(|| Arc::new(HeldChunks::new(canvas, self.dimensions, self.dtype)));
+        let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
+        let following = source.map(|source| Following::new(source, grid, kernel.clone(), self.choice, self.memory));
+        let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
+        let plan = Plan { canvas, method, kernel, spacing: self.spacing, frame };
+        Session::start(plan, grid, self.dtype, self.workers, Budget::new(self.memory), following, held)
+    }
+}
+
+/// The grid on which masks are thinned. It has no bounds, so that those of the image may grow.
+fn canvas(flat: bool, chunk: [usize; 3]) -> Grid {
+    let mut everywhere = Region::new(Voxel::MIN, Voxel::END);
+    if flat {
+        (everywhere.min[0], everywhere.max[0]) = (0, 1);
+    }
+    Grid::new(everywhere, chunk)
+}

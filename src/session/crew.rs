@@ -1,0 +1,152 @@
+//! The worker threads of a session: they take commands one by one, each answers each, and sleep in between.
+
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Thread;
+
+use timely::communication::WorkerGuards;
+use timely::worker::Worker;
+
+use crate::error::{Error, Result};
+
+/// What a worker says.
+enum Heard<C, R> {
+    Ready(usize, Sender<C>, Thread),
+    Answer(usize, R),
+    Stopped,
+}
+
+/// Where a worker gets its commands and gives its answers.
+pub(super) struct Post<C, R> {
+    index: usize,
+    commands: Receiver<C>,
+    heard: Sender<Heard<C, R>>,
+}
+
+impl<C, R> Post<C, R> {
+    /// The next command, or `None` when there will be none. Meanwhile the worker does what its dataflows ask for.
+    pub(super) fn next(&self, worker: &mut Worker) -> Option<C> {
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => return Some(command),
+                Err(TryRecvError::Disconnected) => return None,
+                Err(TryRecvError::Empty) => {
+                    worker.step_or_park(None);
+                }
+            }
+        }
+    }
+
+    /// Answers a command.
+    pub(super) fn answer(&self, answer: R) {
+        // Nobody listens any more where the session is gone; then no command follows either.
+        let _ = self.heard.send(Heard::Answer(self.index, answer));
+    }
+}
+
+/// Tells the session when a worker panics: the others would wait for it without end.
+struct Alarm<C, R>(Sender<Heard<C, R>>);
+
+impl<C, R> Drop for Alarm<C, R> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Nobody may be listening any more.
+            let _ = self.0.send(Heard::Stopped);
+        }
+    }
+}
+
+/// Worker threads that wait for commands.
+pub(super) struct Crew<C, R> {
+    workers: Vec<(Sender<C>, Thread)>,
+    heard: Receiver<Heard<C, R>>,
+    guards: Option<WorkerGuards<()>>,
+}
+
+impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
+    /// Starts so many workers, each of which does `work` until it gets no further commands.
+    pub(super) fn start(
+        workers: usize,
+        work: impl Fn(&mut Worker, &Post<C, R>) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let (to_session, heard) = channel();
+        let to_session = Mutex::new(to_session);
+        let guards = timely::execute(timely::Config::process(workers), move |worker| {
+            let heard = to_session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let _alarm = Alarm(heard.clone());
+            let (sender, commands) = channel();
+            let index = worker.index();
+            if heard.send(Heard::Ready(index, sender, std::thread::current())).is_ok() {
+                work(worker, &Post { index, commands, heard });
+            }
+        })
+        .map_err(|reason| Error::internal("the workers of a session could not be started").because(reason))?;
+        let mut ready: Vec<Option<(Sender<C>, Thread)>> = (0..workers).map(|_| None).collect();
+        while ready.iter().any(Option::is_none) {
+            match heard.recv() {
+                Ok(Heard::Ready(index, sender, thread)) => ready[index] = Some((sender, thread)),
+                _ => return Err(Error::internal("a worker of the session did not start")),
+            }
+        }
+        Ok(Crew { workers: ready.into_iter().flatten().collect(), heard, guards: Some(guards) })
+    }
+
+    /// Number of workers.
+    pub(super) fn len(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// Gives one worker a command that it does not answer.
+    pub(super) fn tell(&mut self, index: usize, command: C) -> Result<()> {
+        let sent = self.workers.get(index).is_some_and(|(sender, thread)| {
+            let sent = sender.send(command);
+            thread.unpark();
+            sent.is_ok()
+        });
+        if sent { Ok(()) } else { Err(self.stopped()) }
+    }
+
+    /// Gives every worker a command, and gathers their answers in the order of the workers.
+    pub(super) fn ask(&mut self, mut command: impl FnMut(usize) -> C) -> Result<Vec<R>> {
+        for index in 0..self.len() {
+            self.tell(index, command(index))?;
+        }
+        let mut answers: Vec<Option<R>> = (0..self.len()).map(|_| None).collect();
+        while answers.iter().any(Option::is_none) {
+            match self.heard.recv() {
+                Ok(Heard::Answer(index, answer)) => answers[index] = Some(answer),
+                _ => return Err(self.stopped()),
+            }
+        }
+        Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// Ends the workers, and waits for them.
+    pub(super) fn close(&mut self) -> Result<()> {
+        dismiss(&mut self.workers);
+        let stopped = self.guards.take().map(WorkerGuards::join).into_iter().flatten().any(|end| end.is_err());
+        if stopped { Err(Error::internal("a worker of the session had stopped")) } else { Ok(()) }
+    }
+
+    fn stopped(&mut self) -> Error {
+        // Workers that wait for the one that stopped would never end.
+        std::mem::forget(self.guards.take());
+        Error::internal("a worker of the session has stopped: start another session")
+    }
+}
+
+impl<C, R> Drop for Crew<C, R> {
+    fn drop(&mut self) {
+        dismiss(&mut self.workers);
+        // Waits for the threads.
+        drop(self.guards.take());
+    }
+}
+
+/// Closes the workers' commands, which ends them.
+fn dismiss<C>(workers: &mut Vec<(Sender<C>, Thread)>) {
+    for (sender, thread) in workers.drain(..) {
+        drop(sender);
+        thread.unpark();
+    }
+}

@@ -1,0 +1,221 @@
+//! What a session knows of an image that it reads by itself, chunk by chunk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::crew::Crew;
+use super::otsu::Otsu;
+use super::reading::Reading;
+use super::worker::{Answer, Command};
+use crate::error::{Error, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::binarise::Binarise;
+use crate::kernel::threshold::Threshold;
+use crate::operators::failure::Failure;
+use crate::operators::window::Window;
+use crate::space::Region;
+use crate::store::{Mark, Source};
+
+/// Where the threshold comes from.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Choice {
+    Value(Threshold),
+    Otsu,
+}
+
+/// An image that a session reads by itself.
+pub(super) struct Following {
+    pub(super) source: Arc<dyn Source>,
+    /// The chunks inside the bounds.
+    pub(super) grid: Grid,
+    kernel: Binarise,
+    otsu: Option<Otsu>,
+    memory: usize,
+    known: BTreeMap<ChunkId, Known>,
+    /// Chunks whose padded boxes have to be looked at in the next epoch.
+    dirty: BTreeSet<ChunkId>,
+    /// Marks of dirty chunks, taken before they are read.
+    marks: BTreeMap<ChunkId, Option<Mark>>,
+}
+
+/// What a chunk's mask was made from.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) own: Region,
+    /// The box that the mask depends on.
+    pub(super) padded: Region,
+    pub(super) mark: Option<Mark>,
+    pub(super) fingerprint: u64,
+    pub(super) threshold: Threshold,
+}
+
+/// What an epoch has read.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    /// Chunks that were looked at.
+    pub(super) chunks: usize,
+    /// Those whose masks were made again.
+    pub(super) masks: usize,
+}
+
+impl Following {
+    pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, choice: Choice, memory: usize) -> Self {
+        let otsu = (choice == Choice::Otsu).then(Otsu::default);
+        // Places without chunks count as well.
+        let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
+        Following { source, grid, kernel, otsu, memory, known: BTreeMap::new(), dirty, marks: BTreeMap::new() }
+    }
+
+    /// The threshold that the masks were made with.
+    pub(super) fn threshold(&self) -> Threshold {
+        self.kernel.threshold
+    }
+
+    /// Whether the image is smoothed before its threshold.
+    pub(super) fn is_smoothed(&self) -> bool {
+        self.kernel.gaussian.is_some()
+    }
+
+    fn padded(&self, chunk: ChunkId) -> Region {
+        self.grid.region(chunk).dilated(self.kernel.depth()).intersection(&self.grid.bounds())
+    }
+
+    /// A chunk's values may have changed: all masks that depend on them are looked at.
+    pub(super) fn refresh(&mut self, chunk: ChunkId) {
+        self.dirty.insert(chunk);
+        self.dirty.extend(self.grid.within(chunk, self.kernel.depth()));
+    }
+
+    /// Finds the chunks that have changed since they were read: by the source's marks, or all where `verify` asks for it
+    /// or the source has none. Gives how many chunks will be looked at.
+    pub(super) fn look(&mut self, verify: bool) -> Result<usize> {
+        let chunks: Vec<ChunkId> = self.grid.chunks().collect();
+        for chunk in chunks {
+            let (own, padded) = (self.grid.region(chunk), self.padded(chunk));
+            let mark = self.source.mark(&padded)?;
+            let same = |known: &Known| (known.own, known.padded, known.mark) == (own, padded, mark);
+            if verify || mark.is_none() || !self.known.get(&chunk).is_some_and(same) {
+                self.dirty.insert(chunk);
+                self.marks.insert(chunk, mark);
+            }
+        }
+        let grid = self.grid;
+        self.dirty.extend(self.known.keys().copied().filter(|&chunk| grid.region(chunk).is_empty()));
+        Ok(self.dirty.len())
+    }
+
+    /// The image is another one from now on: the same, perhaps within other bounds.
+    pub(super) fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
+        let (old, new) = (self.source.description(), source.description());
+        if (old.dtype, old.dimensions, old.fill.to_bits()) != (new.dtype, new.dimensions, new.fill.to_bits())
+            || (old.shape[0] == 1) != (new.shape[0] == 1)
+        {
+            let message = "has another type, fill value or number of axes than before; start another session";
+            return Err(Error::usage(message).at(&new.name));
+        }
+        self.resize(Region::of_shape(new.shape));
+        self.source = source;
+        Ok(())
+    }
+
+    /// Other bounds: chunks whose boxes change by that, or that of their values, are looked at.
+    pub(super) fn resize(&mut self, bounds: Region) {
+        self.grid = Grid::new(bounds, self.grid.chunk_shape());
+        self.kernel.bounds = bounds;
+        let boxes = |chunk| (self.grid.region(chunk), self.padded(chunk));
+        let moved = self.known.iter().filter(|(chunk, known)| (known.own, known.padded) != boxes(**chunk));
+        let moved: Vec<ChunkId> = moved.map(|(&chunk, _)| chunk).collect();
+        self.dirty.extend(moved);
+        if self.otsu.is_some() {
+            self.dirty.extend(self.grid.chunks().filter(|chunk| !self.known.contains_key(chunk)));
+        }
+    }
+
+    /// Reads the chunks that have to be looked at, and makes their masks. Where that fails they stay to be looked at.
+    pub(super) fn read(&mut self, crew: &mut Crew<Command, Answer>) -> Result<Read> {
+        let mut read = Read::default();
+        let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =
+            self.dirty.iter().partition(|&&chunk| !self.grid.region(chunk).is_empty());
+        for &chunk in &inside {
+            if !self.marks.contains_key(&chunk) {
+                self.marks.insert(chunk, self.source.mark(&self.padded(chunk))?);
+            }
+        }
+        let mut wanted = inside.clone();
+        if let Some(mut otsu) = self.otsu.take() {
+            let counted = otsu.threshold(&outside, &inside, self, crew);
+            self.otsu = Some(otsu);
+            self.kernel.threshold = Threshold::Above(counted?);
+            let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
+            wanted.extend(others.map(|(&chunk, _)| chunk).filter(|chunk| !outside.contains(chunk)));
+        }
+        for &chunk in &outside {
+            crew.tell(self.grid.owner(chunk, crew.len()), Command::Forget(chunk))?;
+        }
+        if !wanted.is_empty() {
+            let reading = self.reading(wanted, crew.len());
+            let made = self.ask(crew, &reading, || Command::Read(Arc::clone(&reading)))?;
+            for answer in made {
+                let Answer::Read(chunks) = answer else {
+                    return Err(Error::internal("a worker answers another question"));
+                };
+                for (chunk, fingerprint, foreground) in chunks {
+                    read.chunks += 1;
+                    read.masks += usize::from(foreground.is_some());
+                    let known = self.known.get(&chunk);
+                    let mark = self.marks.remove(&chunk).unwrap_or_else(|| known.and_then(|known| known.mark));
+                    let (own, padded) = (self.grid.region(chunk), self.padded(chunk));
+                    let threshold = self.kernel.threshold;
+                    self.known.insert(chunk, Known { own, padded, mark, fingerprint, threshold });
+                }
+            }
+        }
+        for chunk in &outside {
+            self.known.remove(chunk);
+        }
+        self.dirty.clear();
+        self.marks.clear();
+        Ok(read)
+    }
+
+    /// The reading of some chunks inside the bounds.
+    pub(super) fn reading(&self, chunks: BTreeSet<ChunkId>, workers: usize) -> Arc<Reading> {
+        let known = chunks.iter().filter_map(|chunk| {
+            let known = self.known.get(chunk).filter(|known| known.threshold == self.kernel.threshold)?;
+            Some((*chunk, known.fingerprint))
+        });
+        let known = known.collect();
+        let depth = self.kernel.depth();
+        let least = Window::least(&self.grid, depth, workers);
+        let bytes: usize = (0..3).map(|a| self.grid.chunk_shape()[a] + 2 * depth[a]).product();
+        let window = Window::new((self.memory / (bytes * self.kernel.dtype.size()).max(1)).max(least));
+        let mut kernel = self.kernel.clone();
+        kernel.keep = self.memory / workers;
+        Arc::new(Reading {
+            source: Arc::clone(&self.source),
+            grid: self.grid,
+            chunks: Arc::new(chunks),
+            kernel,
+            window,
+            failure: Failure::default(),
+            known,
+        })
+    }
+
+    /// Has all workers read, and gives up what they made where one of them failed.
+    pub(super) fn ask(
+        &self,
+        crew: &mut Crew<Command, Answer>,
+        reading: &Reading,
+        command: impl Fn() -> Command,
+    ) -> Result<Vec<Answer>> {
+        let answers = crew.ask(|_| command())?;
+        match reading.failure.take() {
+            None => Ok(answers),
+            Some(error) => {
+                crew.ask(|_| Command::Discard)?;
+                Err(error)
+            }
+        }
+    }
+}

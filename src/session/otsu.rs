@@ -1,0 +1,158 @@
+//! Otsu's threshold of an image whose chunks change, from counts that are kept by chunk.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::crew::Crew;
+use super::following::Following;
+use super::worker::{Answer, Command};
+use crate::chunk::Dtype;
+use crate::error::{Error, Result};
+use crate::grid::ChunkId;
+use crate::kernel::histogram::{Extent, Histogram};
+
+/// How hard histograms of chunks are compressed.
+const LEVEL: i32 = 1;
+
+/// How often values occur, in every chunk and in all of them.
+#[derive(Default)]
+pub(super) struct Otsu {
+    counted: BTreeMap<ChunkId, Counted>,
+    /// Of all chunks, for whole numbers.
+    total: Option<Histogram>,
+}
+
+/// The values of a chunk.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    /// The least and the largest; for floats only.
+    extent: Extent,
+    /// How often each occurs, encoded and compressed: most bins of most chunks are empty.
+    #[serde(with = "serde_bytes")]
+    packed: Vec<u8>,
+}
+
+impl Counted {
+    /// What is to be kept of the values of a chunk.
+    pub(super) fn new(extent: Extent, histogram: Option<&Histogram>) -> Result<Self> {
+        let failed = || Error::internal("a histogram cannot be encoded");
+        let packed = match histogram {
+            None => Vec::new(),
+            Some(histogram) => {
+                let bytes = postcard::to_stdvec(histogram).map_err(|error| failed().because(error))?;
+                zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?
+            }
+        };
+        Ok(Counted { extent, packed })
+    }
+
+    fn histogram(&self) -> Result<Option<Histogram>> {
+        if self.packed.is_empty() {
+            return Ok(None);
+        }
+        let failed = || Error::internal("a histogram cannot be decoded");
+        let bytes = zstd::stream::decode_all(&self.packed[..]).map_err(|error| failed().because(error))?;
+        postcard::from_bytes(&bytes).map(Some).map_err(|error| failed().because(error))
+    }
+}
+
+impl Otsu {
+    /// The threshold, after chunks have gone and others have changed. Where the least or the largest value of a float image
+    /// has moved, all of it is counted again.
+    pub(super) fn threshold(
+        &mut self,
+        gone: &BTreeSet<ChunkId>,
+        changed: &BTreeSet<ChunkId>,
+        following: &Following,
+        crew: &mut Crew<Command, Answer>,
+    ) -> Result<f64> {
+        let dtype = following.counted_dtype();
+        if dtype.is_integer() {
+            let new = count(changed, Some(Histogram::of_integers()), following, crew)?;
+            self.replace(gone, new)?;
+            return self.total.as_ref().map_or_else(|| Histogram::of_integers().threshold(), Histogram::threshold);
+        }
+        self.counted.retain(|chunk, _| !gone.contains(chunk));
+        self.counted.extend(count(changed, None, following, crew)?);
+        let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent));
+        let mut total = Histogram::of_floats(dtype, extent)?;
+        let empty = total.clone();
+        let mut again = BTreeSet::new();
+        for (&chunk, counted) in &self.counted {
+            match counted.histogram()? {
+                Some(histogram) if histogram.has_bins_of(&empty) => total.merge(&histogram)?,
+                _ => {
+                    again.insert(chunk);
+                }
+            }
+        }
+        for (chunk, counted) in count(&again, Some(empty), following, crew)? {
+            if let Some(histogram) = counted.histogram()? {
+                total.merge(&histogram)?;
+            }
+            self.counted.insert(chunk, Counted { extent: self.counted[&chunk].extent, ..counted });
+        }
+        total.threshold()
+    }
+
+    /// Puts new counts of whole numbers in place of old ones. Where that fails the total is made anew the next time.
+    fn replace(&mut self, gone: &BTreeSet<ChunkId>, new: Vec<(ChunkId, Counted)>) -> Result<()> {
+        let mut total = match self.total.take() {
+            Some(total) => total,
+            None => {
+                let mut total = Histogram::of_integers();
+                for histogram in self.counted.values().filter_map(|counted| counted.histogram().transpose()) {
+                    total.merge(&histogram?)?;
+                }
+                total
+            }
+        };
+        let mut changes: BTreeMap<ChunkId, Option<Counted>> = gone.iter().map(|&chunk| (chunk, None)).collect();
+        changes.extend(new.into_iter().map(|(chunk, counted)| (chunk, Some(counted))));
+        for (chunk, new) in changes {
+            let added = new.as_ref().map(Counted::histogram).transpose()?.flatten();
+            let old = match new {
+                Some(new) => self.counted.insert(chunk, new),
+                None => self.counted.remove(&chunk),
+            };
+            if let Some(old) = old.as_ref().map(Counted::histogram).transpose()?.flatten() {
+                total.remove(&old)?;
+            }
+            if let Some(added) = added {
+                total.merge(&added)?;
+            }
+        }
+        self.total = Some(total);
+        Ok(())
+    }
+}
+
+/// Has chunks counted: into a histogram like an empty one, or their extent where there is none.
+fn count(
+    chunks: &BTreeSet<ChunkId>,
+    empty: Option<Histogram>,
+    following: &Following,
+    crew: &mut Crew<Command, Answer>,
+) -> Result<Vec<(ChunkId, Counted)>> {
+    if chunks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reading = following.reading(chunks.clone(), crew.len());
+    let mut all = Vec::new();
+    for answer in following.ask(crew, &reading, || Command::Count(Arc::clone(&reading), empty.clone()))? {
+        match answer {
+            Answer::Counted(counted) => all.extend(counted),
+            _ => return Err(Error::internal("a worker answers another question")),
+        }
+    }
+    Ok(all)
+}
+
+impl Following {
+    /// The type of the values that are counted.
+    fn counted_dtype(&self) -> Dtype {
+        if self.is_smoothed() { Dtype::F32 } else { self.source.description().dtype }
+    }
+}

@@ -1,0 +1,137 @@
+//! What an epoch reads of its source: the chunks whose padded boxes may have changed, each once.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hasher;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use timely::dataflow::operators::{Inspect, Probe};
+use timely::worker::Worker;
+use twox_hash::XxHash3_64;
+
+use super::otsu::Counted;
+use crate::chunk::Voxels;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::binarise::{Binarise, Binary};
+use crate::kernel::histogram::{Extent, Histogram};
+use crate::operators::failure::Failure;
+use crate::operators::overlap::{OverlapChunks, Padded};
+use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::window::Window;
+use crate::store::Source;
+use crate::store::values::to_bytes;
+use crate::with_voxels;
+
+/// Which chunks are read, and what for.
+pub(super) struct Reading {
+    pub(super) source: Arc<dyn Source>,
+    /// The chunks inside the bounds.
+    pub(super) grid: Grid,
+    pub(super) chunks: Arc<BTreeSet<ChunkId>>,
+    pub(super) kernel: Binarise,
+    pub(super) window: Window,
+    pub(super) failure: Failure,
+    /// Fingerprints of chunks whose masks stand where their values are the same.
+    pub(super) known: BTreeMap<ChunkId, u64>,
+}
+
+/// What was made of a chunk that was read.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) chunk: ChunkId,
+    pub(super) fingerprint: u64,
+    /// Its mask and foreground, where its values are not the ones that are known.
+    pub(super) mask: Option<Option<Binary>>,
+}
+
+impl Reading {
+    /// Calls `each` for every chunk that this worker owns, with its padded box. All workers have to do it together.
+    pub(super) fn read(&self, worker: &mut Worker, mut each: impl FnMut(&Padded) + 'static) {
+        let description = self.source.description();
+        let (grid, depth) = (self.grid, self.kernel.depth());
+        let selection = Selection::Some(Arc::clone(&self.chunks));
+        let ranks = selection.reads(&grid, depth);
+        let window = self.window.clone();
+        let probe = worker.dataflow::<u64, _, _>(|scope| {
+            scope
+                .read_chunks(
+                    Arc::clone(&self.source),
+                    grid,
+                    depth,
+                    selection.clone(),
+                    window.clone(),
+                    self.failure.clone(),
+                )
+                .overlap(grid, depth, selection, description.dtype, description.fill)
+                .inspect(move |padded| {
+                    each(padded);
+                    if let Some(&rank) = ranks.get(&padded.chunk) {
+                        window.complete(rank);
+                    }
+                })
+                .probe()
+                .0
+        });
+        worker.step_or_park_while(None, || !probe.done());
+    }
+
+    /// The masks of the chunks that this worker owns, as far as their values are not the known ones.
+    pub(super) fn masks(&self, worker: &mut Worker, mut watch: impl FnMut(&Padded, &Made) + 'static) -> Vec<Made> {
+        let made = Rc::new(RefCell::new(Vec::new()));
+        let (makes, mut kernel, known) = (Rc::clone(&made), self.kernel.clone(), self.known.clone());
+        let fill = self.source.description().fill;
+        self.read(worker, move |padded| {
+            let fingerprint = fingerprint(padded, fill);
+            let same = known.get(&padded.chunk) == Some(&fingerprint);
+            let mask = (!same).then(|| kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own));
+            let made = Made { chunk: padded.chunk, fingerprint, mask };
+            watch(padded, &made);
+            makes.borrow_mut().push(made);
+        });
+        made.take()
+    }
+
+    /// Counts the values of the chunks that this worker owns, into histograms like an empty one, or their extents.
+    pub(super) fn counts(&self, worker: &mut Worker, empty: Option<Histogram>) -> Vec<(ChunkId, Counted)> {
+        let counted = Rc::new(RefCell::new(Vec::new()));
+        let (counts, mut kernel, failure) = (Rc::clone(&counted), self.kernel.clone(), self.failure.clone());
+        self.read(worker, move |padded| {
+            let count = |values: &Voxels| match empty.clone() {
+                Some(mut histogram) => {
+                    histogram.add(values)?;
+                    Counted::new(Extent::default(), Some(&histogram))
+                }
+                None => {
+                    let extent = with_voxels!(values, array => array.as_slice().map(Extent::of));
+                    Counted::new(extent.unwrap_or_default(), None)
+                }
+            };
+            match kernel.with_compared(padded.voxels.as_ref(), &padded.region, &padded.own, count) {
+                Ok(counted) => counts.borrow_mut().push((padded.chunk, counted)),
+                Err(error) => failure.report(error.in_chunk(padded.chunk)),
+            }
+        });
+        counted.take()
+    }
+}
+
+/// A fingerprint of a padded box and its values.
+fn fingerprint(padded: &Padded, fill: f64) -> u64 {
+    let mut hasher = XxHash3_64::with_seed(0);
+    for p in [padded.own.min, padded.own.max, padded.region.min, padded.region.max] {
+        p.iter().for_each(|n| hasher.write(&n.to_le_bytes()));
+    }
+    match &padded.voxels {
+        Some(voxels) => hash_values(voxels, &mut hasher),
+        None => hasher.write(&fill.to_bits().to_le_bytes()),
+    }
+    hasher.finish()
+}
+
+fn hash_values(voxels: &Voxels, hasher: &mut XxHash3_64) {
+    match voxels {
+        Voxels::U8(array) if array.is_standard_layout() => hasher.write(array.as_slice().unwrap_or_default()),
+        voxels => hasher.write(&to_bytes(voxels)),
+    }
+}

@@ -1,0 +1,121 @@
+//! Chunks in memory, compressed, that come and go: what a session reads again that has no image on disk.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+
+use crate::chunk::{Chunk, Dtype, Voxels};
+use crate::error::{Error, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::space::Region;
+use crate::store::values::{Endian, from_bytes, paste, to_bytes};
+use crate::store::{Description, Source};
+
+/// How hard values are compressed: as fast as it goes.
+const LEVEL: i32 = 1;
+
+/// A source of chunks that are put there one by one; all others hold zero. Its grid may have no bounds: then the shape
+/// of its description says nothing.
+#[derive(Debug)]
+pub struct HeldChunks {
+    grid: Grid,
+    description: Description,
+    chunks: RwLock<BTreeMap<ChunkId, Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    region: Region,
+    bytes: Vec<u8>,
+}
+
+impl HeldChunks {
+    /// A source without chunks.
+    pub fn new(grid: Grid, dimensions: usize, dtype: Dtype) -> Self {
+        let description = Description {
+            name: "chunks in memory".to_owned(),
+            shape: grid.bounds().shape(),
+            dimensions,
+            dtype,
+            spacing: Default::default(),
+            unit: None,
+            chunk: grid.chunk_shape(),
+            fill: 0.0,
+        };
+        HeldChunks { grid, description, chunks: RwLock::default() }
+    }
+
+    /// Puts a chunk's values in place of those that were there.
+    ///
+    /// # Errors
+    /// `Internal` where they cannot be compressed.
+    pub fn set(&self, chunk: ChunkId, region: Region, voxels: &Voxels) -> Result<()> {
+        let bytes = zstd::bulk::compress(&to_bytes(voxels), LEVEL)
+            .map_err(|error| Error::internal("cannot be compressed").in_chunk(chunk).because(error))?;
+        self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(chunk, Held { region, bytes });
+        Ok(())
+    }
+
+    /// Takes a chunk away.
+    pub fn remove(&self, chunk: ChunkId) {
+        self.chunks.write().unwrap_or_else(PoisonError::into_inner).remove(&chunk);
+    }
+
+    /// Bytes of compressed values.
+    pub fn bytes(&self) -> usize {
+        self.held().values().map(|held| held.bytes.len()).sum()
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, BTreeMap<ChunkId, Held>> {
+        self.chunks.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source for HeldChunks {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        let dtype = self.description.dtype;
+        let mut whole: Option<Voxels> = None;
+        for id in self.grid.chunks_in(region) {
+            let held = self.held();
+            let Some(held) = held.get(&id) else { continue };
+            let bytes = zstd::bulk::decompress(&held.bytes, held.region.volume() * dtype.size())
+                .map_err(|error| Error::internal("cannot be decompressed").in_chunk(id).because(error))?;
+            let voxels = from_bytes(dtype, held.region.shape(), bytes, Endian::NATIVE);
+            if held.region == *region {
+                return Ok(Some(Chunk { region: *region, voxels }));
+            }
+            let whole = whole.get_or_insert_with(|| Voxels::filled(dtype, region.shape(), 0.0));
+            paste(&voxels, &held.region, whole, region);
+        }
+        Ok(whole.map(|voxels| Chunk { region: *region, voxels }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_is_put_together_from_the_chunks_that_are_there() {
+        let grid = Grid::new(Region::new([-8, 0, 0], [8, 4, 4]), [4, 4, 4]);
+        let held = HeldChunks::new(grid, 3, Dtype::U16);
+        let values = |base: u16| {
+            let at = move |(z, y, x): (usize, usize, usize)| base + (16 * z + 4 * y + x) as u16;
+            Voxels::U16(ndarray::Array3::from_shape_fn((4, 4, 4), at))
+        };
+        for (z, base) in [(-1, 100), (0, 200)] {
+            let id = ChunkId::new([z, 0, 0]);
+            held.set(id, grid.region(id), &values(base)).unwrap();
+        }
+        let region = Region::new([-1, 3, 2], [1, 4, 4]);
+        let read = held.read(&region).unwrap().unwrap();
+        assert_eq!(read.voxels, Voxels::U16(ndarray::arr3(&[[[162, 163]], [[214, 215]]])));
+        held.remove(ChunkId::new([0, 0, 0]));
+        let read = held.read(&region).unwrap().unwrap();
+        assert_eq!(read.voxels, Voxels::U16(ndarray::arr3(&[[[162, 163]], [[0, 0]]])));
+        assert_eq!(held.read(&Region::new([4, 0, 0], [8, 4, 4])).unwrap(), None);
+    }
+}
