@@ -1,16 +1,16 @@
 //! Following a stored image that others write to: which chunks to read again, and when.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anabranch::error::{Error, Kind, Result};
-use anabranch::grid::ChunkId;
+use anabranch::grid::{ChunkId, Grid};
+use anabranch::space::Region;
 use anabranch::store::marks::Marks;
-use anabranch::store::reopened::ReopenedSource;
 use anabranch::store::suspects::{Suspects, Verdict};
-use anabranch::store::{Description, Mark};
+use anabranch::store::{OpenOptions, Source, open};
 
 use crate::interrupt::Interrupt;
 use crate::monitor::{Monitor, Pace, Wake};
@@ -22,19 +22,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
-    /// These chunks are to be read again, as they are now. With their marks, taken before; in raster order.
-    Changed(Vec<(ChunkId, Option<Mark>)>),
-    /// The image has got another description, such as a larger shape: another follower is needed.
-    Grown(Description),
+    /// The image as it is now, opened again and perhaps with other bounds, and its chunks that are to be read again, in
+    /// raster order. Those at old bounds, whose boxes have grown with the image, need not be among them.
+    Changed(Arc<dyn Source>, Vec<ChunkId>),
     /// The program has been asked to end.
     Interrupted,
 }
 
-/// Follows one image for as long as its shape and type stay.
+/// Follows one image.
 pub(crate) struct Follower {
-    source: Arc<ReopenedSource>,
+    path: PathBuf,
+    options: OpenOptions,
     monitor: Monitor,
     marks: Marks,
     suspects: Suspects,
@@ -50,10 +49,10 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Follows the image at a path, held by a source. Chunks whose marks are remembered have not changed. What a person
-    /// should know goes to `tell`.
+    /// Follows the image at a path from the state on that `marks` has on its grid: chunks that it remembers have not
+    /// changed. What a person should know goes to `tell`.
     pub(crate) fn new(
-        (path, source): (&Path, Arc<ReopenedSource>),
+        (path, options): (&Path, OpenOptions),
         marks: Marks,
         pace: Pace,
         patience: Duration,
@@ -61,7 +60,8 @@ impl Follower {
         tell: impl FnMut(&str) + 'static,
     ) -> Follower {
         Follower {
-            source,
+            path: path.to_owned(),
+            options,
             monitor: Monitor::new(path, pace, interrupt),
             marks,
             suspects: Suspects::new(patience),
@@ -74,11 +74,11 @@ impl Follower {
         }
     }
 
-    /// Waits until there is something to do; the first time, only if nothing has changed yet. Before chunks are named,
-    /// the source has let go of what it kept of the files.
+    /// Waits until there is something to do; the first time, only if nothing has changed yet.
     ///
     /// # Errors
-    /// Where the files cannot be looked at. An image that is damaged or not there is waited for.
+    /// Where the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
+    /// there is waited for.
     pub(crate) fn next(&mut self) -> Result<Step> {
         loop {
             let at_most = if self.begun { self.at_most() } else { Some(Duration::ZERO) };
@@ -87,8 +87,8 @@ impl Follower {
                 return Ok(Step::Interrupted);
             }
             self.begun = true;
-            if let Some(step) = self.look(wake)? {
-                return Ok(step);
+            if let Some((source, chunks)) = self.look(wake)? {
+                return Ok(Step::Changed(source, chunks));
             }
         }
     }
@@ -129,27 +129,30 @@ impl Follower {
         again.into_iter().chain(due).min()
     }
 
-    fn look(&mut self, wake: Wake) -> Result<Option<Step>> {
-        match self.source.reopen() {
-            Ok(None) => self.closed = None,
-            Ok(Some(description)) => return Ok(Some(Step::Grown(description))),
+    fn look(&mut self, wake: Wake) -> Result<Option<(Arc<dyn Source>, Vec<ChunkId>)>> {
+        // Opened again: a source may keep what it has read, such as blocks, indexes of shards and where strips begin.
+        let source: Arc<dyn Source> = match open(&self.path, &self.options) {
+            Ok(source) => Arc::from(source),
             Err(error) if matches!(error.kind(), Kind::Data | Kind::Missing) => {
                 self.wait_for(&error);
                 return Ok(None);
             }
             Err(error) => return Err(error),
+        };
+        self.closed = None;
+        let (known, bounds) = (self.marks.grid(), Region::of_shape(source.description().shape));
+        if known.bounds() != bounds {
+            self.marks.resize(Grid::new(bounds, known.chunk_shape()));
         }
-        let look = self.marks.look(&*self.source, SystemTime::now())?;
+        let look = self.marks.look(&*source, SystemTime::now())?;
         self.unsettled = !look.unsettled.is_empty();
-        let mut chunks: BTreeMap<ChunkId, Option<Mark>> = look.changed.into_iter().collect();
+        let mut chunks: BTreeSet<ChunkId> = look.changed.iter().map(|(chunk, _)| *chunk).collect();
         if wake == Wake::Changed || self.suspects.due().is_some_and(|due| due <= Instant::now()) {
             // One that is being written right now will have changed when that is done.
-            let still = self.suspects.waiting().filter(|chunk| look.unsettled.binary_search(chunk).is_err());
-            for chunk in still {
-                chunks.entry(chunk).or_insert_with(|| self.marks.of(chunk));
-            }
+            chunks.extend(self.suspects.waiting().filter(|chunk| look.unsettled.binary_search(chunk).is_err()));
         }
-        Ok((!chunks.is_empty()).then(|| Step::Changed(chunks.into_iter().collect())))
+        let news = !chunks.is_empty() || known.bounds() != bounds;
+        Ok(news.then(|| (source, chunks.into_iter().collect())))
     }
 
     /// Notes that the image as a whole cannot be opened.
@@ -166,12 +169,7 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::path::PathBuf;
     use std::sync::Mutex;
-
-    use anabranch::grid::Grid;
-    use anabranch::space::Region;
-    use anabranch::store::{OpenOptions, Source};
 
     use super::*;
 
@@ -182,7 +180,7 @@ mod tests {
     /// A follower of a Zarr array with chunks of one plane, after its first look, with what it tells.
     struct Scene {
         root: tempfile::TempDir,
-        source: Arc<ReopenedSource>,
+        source: Arc<dyn Source>,
         follower: Follower,
         told: Arc<Mutex<Vec<String>>>,
         interrupt: Interrupt,
@@ -201,14 +199,13 @@ mod tests {
         fn new(patience: Duration) -> Scene {
             let root = tempfile::tempdir().unwrap();
             fs::write(root.path().join("zarr.json"), metadata(4)).unwrap();
-            let source = ReopenedSource::open(root.path(), &OpenOptions::default()).unwrap();
-            let source = Arc::new(source);
+            let source: Arc<dyn Source> = Arc::from(open(root.path(), &OpenOptions::default()).unwrap());
             let grid = Grid::new(Region::of_shape(source.description().shape), [1, 2, 2]);
             let pace = Pace { settle: SETTLE, longest: LONG, poll: SETTLE };
             let told: Arc<Mutex<Vec<String>>> = Arc::default();
             let (tell, interrupt) = (Arc::clone(&told), Interrupt::default());
             let follower = Follower::new(
-                (root.path(), Arc::clone(&source)),
+                (root.path(), OpenOptions::default()),
                 Marks::new(grid, [0; 3], SETTLE),
                 pace,
                 patience,
@@ -231,10 +228,9 @@ mod tests {
 
         /// The planes that are to be read again.
         fn changed(&mut self) -> Vec<i64> {
-            match self.follower.next().unwrap() {
-                Step::Changed(chunks) => chunks.iter().map(|(chunk, _)| chunk.place()[0]).collect(),
-                step => panic!("{step:?}"),
-            }
+            let Step::Changed(source, chunks) = self.follower.next().unwrap() else { panic!("it was not interrupted") };
+            self.source = source;
+            chunks.iter().map(|chunk| chunk.place()[0]).collect()
         }
 
         /// Whether a plane can be read, as a session would try it.
@@ -265,7 +261,7 @@ mod tests {
         assert_eq!(scene.source.read(&Region::new([2, 0, 0], [3, 2, 2])).unwrap(), None);
         assert!(scene.told().is_empty());
         scene.interrupt.raise();
-        assert_eq!(scene.follower.next().unwrap(), Step::Interrupted);
+        assert!(matches!(scene.follower.next().unwrap(), Step::Interrupted));
     }
 
     #[test]
@@ -312,28 +308,33 @@ mod tests {
         fs::write(&path, &metadata(6)[..40]).unwrap();
         // Until it has lasted too long.
         while scene.told.lock().unwrap().is_empty() {
-            assert_eq!(scene.follower.look(Wake::Elapsed).unwrap(), None);
+            assert!(scene.follower.look(Wake::Elapsed).unwrap().is_none());
             std::thread::sleep(SETTLE);
         }
         let told = scene.told();
         assert!(told.len() == 1 && told[0].contains("goes on when it can be read again"), "{told:?}");
         fs::write(&path, metadata(6)).unwrap();
-        let Step::Grown(description) = scene.follower.next().unwrap() else { panic!("the shape is another") };
-        assert_eq!(description.shape, [6, 2, 2]);
+        // The new planes are those that were never looked at.
+        assert_eq!(scene.changed(), [4, 5]);
+        assert_eq!(scene.source.description().shape, [6, 2, 2]);
+        // One that is cut off again needs no chunk to be read.
+        fs::write(&path, metadata(3)).unwrap();
+        assert_eq!(scene.changed(), []);
+        assert_eq!(scene.source.description().shape, [3, 2, 2]);
     }
 
     #[test]
     fn what_is_remembered_is_not_read_again() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("zarr.json"), metadata(2)).unwrap();
-        let source = Arc::new(ReopenedSource::open(root.path(), &OpenOptions::default()).unwrap());
+        let source = open(root.path(), &OpenOptions::default()).unwrap();
         let grid = Grid::new(Region::of_shape([2, 2, 2]), [1, 2, 2]);
         let mut marks = Marks::new(grid, [0; 3], SETTLE);
         let known = ChunkId::new([0; 3]);
         marks.remember(known, source.mark(&marks.region(known)).unwrap().unwrap());
-        let place = (root.path(), source);
+        let place = (root.path(), OpenOptions::default());
         let mut follower = Follower::new(place, marks, Pace::default(), LONG, &Interrupt::default(), |_| {});
-        let Step::Changed(chunks) = follower.next().unwrap() else { panic!("one is not remembered") };
-        assert_eq!(chunks.iter().map(|(chunk, _)| chunk.place()[0]).collect::<Vec<_>>(), [1]);
+        let Step::Changed(_, chunks) = follower.next().unwrap() else { panic!("one is not remembered") };
+        assert_eq!(chunks, [ChunkId::new([1, 0, 0])]);
     }
 }

@@ -50,6 +50,19 @@ impl Marks {
         self.known.remove(&chunk);
     }
 
+    /// Other bounds or chunks, as of an image that has grown. What is known of chunks that stay on the grid stays known;
+    /// those that are new to it have changed.
+    pub fn resize(&mut self, grid: Grid) {
+        self.grid = grid;
+        self.known.retain(|&chunk, _| !grid.region(chunk).is_empty());
+        self.unsettled.retain(|&chunk, _| !grid.region(chunk).is_empty());
+    }
+
+    /// The chunks that are looked at.
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
     /// The mark of a chunk at the last look at which it had settled; `None` where there was none, or the source cannot
     /// tell.
     pub fn of(&self, chunk: ChunkId) -> Option<Mark> {
@@ -117,12 +130,12 @@ mod tests {
     use crate::store::memory::MemorySource;
 
     /// A source whose chunks of two voxels along a line have the marks that are set.
-    struct Marked2 {
+    struct TwoChunks {
         image: MemorySource,
         marks: Mutex<Vec<Marked>>,
     }
 
-    impl Source for Marked2 {
+    impl Source for TwoChunks {
         fn description(&self) -> &Description {
             self.image.description()
         }
@@ -161,7 +174,7 @@ mod tests {
 
     /// What looks find at times (in milliseconds) at which the chunk at the origin has a mark and an age.
     fn looks(marks: &mut Marks, history: &[(u64, Marked)]) -> Vec<(bool, usize)> {
-        let source = Marked2 { image: image(), marks: Mutex::new(vec![marked(0, None); 2]) };
+        let source = TwoChunks { image: image(), marks: Mutex::new(vec![marked(0, None); 2]) };
         let mut found = Vec::new();
         for &(time, now) in history {
             source.marks.lock().unwrap()[0] = now;
@@ -228,6 +241,16 @@ mod tests {
         assert_eq!(looks(&mut marks, &[(5000, marked(1, Some(0)))]), [(false, 0)]);
         marks.forget(chunk(0));
         assert_eq!(looks(&mut marks, &[(5000, marked(1, Some(0)))]), [(true, 0)]);
+    }
+
+    #[test]
+    fn chunks_that_are_new_to_the_grid_have_changed() {
+        let mut marks = marks();
+        looks(&mut marks, &[(5000, marked(1, Some(0)))]);
+        marks.resize(Grid::new(Region::of_shape([1, 1, 2]), [1, 1, 2]));
+        marks.resize(Grid::new(Region::of_shape([1, 1, 4]), [1, 1, 2]));
+        let source = TwoChunks { image: image(), marks: Mutex::new(vec![marked(1, Some(0)), marked(0, None)]) };
+        assert_eq!(marks.look(&source, at(5000)).unwrap().changed, [(chunk(1), Some(Mark(0)))]);
     }
 
     #[test]

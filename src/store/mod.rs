@@ -8,7 +8,6 @@ pub mod npy;
 pub mod zarr;
 #[cfg(feature = "tiff")]
 pub mod tiff;
-pub mod reopened;
 pub mod marks;
 pub mod suspects;
 pub mod output;
