@@ -15,7 +15,9 @@
 //! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::binarise`] makes its mask,
 //!    [`kernel::partition`] thins the chunks of one worker together, [`kernel::graph`] finds the branches.
 //! 3. [`table`] gives branches their ranks, and writes rows and a summary.
-//! 4. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
+//! 4. `state` (feature `dataflow`) keeps what was found out in a folder, so that a later run computes only what has
+//!    changed since.
+//! 5. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
 //!    collections: they carry halos, seam decisions and fragments of branches between workers. What they need of the
 //!    time and memory of a run is said at each.
 //!
@@ -104,6 +106,8 @@ pub mod chunk;
 pub mod store;
 pub mod kernel;
 pub mod table;
+#[cfg(feature = "dataflow")]
+pub mod state;
 pub mod progress;
 #[cfg(feature = "cli")]
 pub mod overview;

@@ -128,6 +128,11 @@ impl Region {
         (0..3).all(|a| self.min[a] <= p[a] && p[a] < self.max[a])
     }
 
+    /// Whether another box reaches beyond this one on no side.
+    pub fn encloses(&self, other: &Region) -> bool {
+        (0..3).all(|a| self.min[a] <= other.min[a] && other.max[a] <= self.max[a])
+    }
+
     /// The common part of two boxes, which may be empty.
     #[must_use]
     pub fn intersection(&self, other: &Region) -> Region {

@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &["space", "grid", "error", "chunk"]),
     ("store", &["space", "grid", "error", "chunk"]),
     ("table", &["space", "grid", "error", "kernel"]),
+    ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
     ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
     ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "operators"]),
@@ -30,6 +31,9 @@ const CRATES: &[(&str, &[&str])] = &[
     ("zarrs", &["store"]),
     ("tiff", &["store"]),
     ("image", &["overview"]),
+    ("postcard", &["state"]),
+    ("twox_hash", &["state"]),
+    ("zstd", &["state"]),
     ("clap", &[]),
     ("indicatif", &[]),
 ];

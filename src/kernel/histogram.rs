@@ -21,6 +21,35 @@ const BINS: usize = 256;
 /// Bins that are allocated together.
 const PAGE: usize = 4096;
 
+/// The largest number of a page that a value of 32 bits can fall on, on either side of zero.
+const LAST_PAGE: u64 = (1 << 32) / PAGE as u64;
+
+/// What a pass over the image counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Count {
+    /// The least and the largest value.
+    Extent(Extent),
+    /// How often each value, or each bin of values, occurs.
+    Histogram(Histogram),
+}
+
+impl Count {
+    /// Adds what was counted elsewhere.
+    ///
+    /// # Errors
+    /// As [`Histogram::merge`], and where one counts extents and the other values.
+    pub fn merge(&mut self, other: &Count) -> Result<()> {
+        match (self, other) {
+            (Count::Extent(extent), Count::Extent(other)) => {
+                *extent = extent.merged(*other);
+                Ok(())
+            }
+            (Count::Histogram(histogram), Count::Histogram(other)) => histogram.merge(other),
+            _ => Err(Error::internal("an extent cannot be merged with a histogram")),
+        }
+    }
+}
+
 /// The least and the largest value of a float image: the first of its two passes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extent {
@@ -209,6 +238,21 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    /// Whether every value that can be counted has a place.
+    pub(crate) fn is_sound(&self) -> bool {
+        match &self.0 {
+            // The span is looked at last: it needs pages whose values are in reach.
+            Counts::Integers(pages) => {
+                pages.iter().all(|(page, counts)| page.unsigned_abs() <= LAST_PAGE && counts.len() == PAGE)
+                    && check_span(pages, span(pages)).is_ok()
+            }
+            Counts::Singles(bins) => bins.is_sound(),
+            Counts::Doubles(bins) => bins.is_sound(),
+        }
+    }
+}
+
 fn never_added() -> Error {
     Error::internal("a histogram lost counts that were never added to it")
 }
@@ -339,6 +383,11 @@ impl<F: Real> Bins<F> {
             return Err(other_bins());
         }
         subtract(&mut self.counts, &other.counts)
+    }
+
+    fn is_sound(&self) -> bool {
+        let bins = if self.edges.is_empty() { 1 } else { BINS };
+        self.counts.len() == bins && (self.edges.is_empty() || self.edges.len() == bins + 1)
     }
 
     fn threshold(&self) -> Option<F> {

@@ -3,7 +3,9 @@
 //! One bit a voxel. A row (fixed z and y) begins at a byte boundary, so a chunk of 64³ voxels takes 39 KiB. Voxels are
 //! named by their bit index, whose order is raster order over the padded box.
 
-use crate::space::{Position, Region};
+use serde::{Deserialize, Serialize};
+
+use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of eight bytes at any byte of a row stays inside.
 const TAIL: usize = 16;
@@ -94,6 +96,23 @@ impl Mask {
     /// An empty mask.
     pub fn new(layout: Layout) -> Self {
         Mask { layout, bits: vec![0; layout.bytes()] }
+    }
+
+    /// The mask of a box with these bits, or `None` where no mask of that box has them: their number is another, or
+    /// some are set where the layout has no voxel.
+    fn from_bits(own: Region, bits: Vec<u8>) -> Option<Mask> {
+        // First of all: without it the shape of the box may be beyond all numbers.
+        if own.is_empty() || !Region::new(Voxel::MIN, Voxel::END).encloses(&own) || !Layout::fits(own.shape()) {
+            return None;
+        }
+        let layout = Layout::new(own);
+        if bits.len() != layout.bytes() {
+            return None;
+        }
+        let (rows, tail) = bits.split_at(layout.rows() * layout.stride);
+        let unused = layout.row() - (layout.shape[2] + 2);
+        let stray = rows.chunks_exact(layout.stride).any(|row| row[layout.stride - 1].leading_zeros() < unused as u32);
+        (!stray && tail.iter().all(|&byte| byte == 0)).then_some(Mask { layout, bits })
     }
 
     /// The mask, taken out; what is left must not be looked into.
@@ -214,6 +233,13 @@ impl Mask {
         })
     }
 
+    /// Number of voxels that are set, those of the halo included.
+    pub fn ones(&self) -> usize {
+        let (words, rest) = self.bits.as_chunks::<8>();
+        let ones = words.iter().map(|&word| u64::from_ne_bytes(word).count_ones() as usize);
+        ones.sum::<usize>() + rest.iter().map(|byte| byte.count_ones() as usize).sum::<usize>()
+    }
+
     /// Number of own voxels that are set.
     pub fn count(&self) -> usize {
         let [nz, ny, nx] = self.layout.shape;
@@ -227,6 +253,20 @@ impl Mask {
             }
         }
         count
+    }
+}
+
+impl Serialize for Mask {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.layout.own, serde_bytes::Bytes::new(&self.bits)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Mask {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (own, bits) = <(Region, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
+        Mask::from_bits(own, bits.into_vec())
+            .ok_or_else(|| serde::de::Error::custom("the bits of a mask do not fill its layout"))
     }
 }
 

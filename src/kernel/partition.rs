@@ -144,6 +144,12 @@ impl Partition {
         self.places.is_empty()
     }
 
+    /// The initial mask and the seam log of a chunk as the last epoch left them, where they are kept.
+    pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
+        let member = self.members[*self.places.get(&id)? as usize].as_ref()?;
+        self.keep.then_some((&member.initial, &member.previous))
+    }
+
     /// Number of chunks that have taken part in this epoch so far.
     pub fn active(&self) -> usize {
         self.active.len()
@@ -152,12 +158,6 @@ impl Partition {
     /// How many quiet sub-iterations in a row end the thinning.
     pub fn turns(&self) -> usize {
         self.method.turns()
-    }
-
-    /// The mask before thinning, with its halo, and the seam log of a chunk with foreground, as the last epoch left them.
-    pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
-        let place = *self.places.get(&id)?;
-        self.members[place as usize].as_ref().map(|member| (&member.initial, &member.previous))
     }
 
     /// Begins an epoch. Chunks are restored in an epoch of their own, before all others.

@@ -8,7 +8,7 @@ use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Chunk, Value, Voxels};
-use crate::space::{Position, Region};
+use crate::space::{Position, Region, Voxel};
 use crate::with_voxels;
 
 /// The longest side of a panel, in pixels.
@@ -61,6 +61,17 @@ impl Projections {
             projections.panels.push(Panel { first, shape, values: vec![f32::NEG_INFINITY; shape[0] * shape[1]] });
         }
         projections
+    }
+
+    /// Whether these are the projections of a chunk with this box: they merge into those of an image with these bounds.
+    pub fn is_of(&self, chunk: &Region) -> bool {
+        let reach = Region::new(Voxel::MIN, Voxel::END);
+        if chunk.is_empty() || !self.bounds.encloses(chunk) || !reach.encloses(&self.bounds) {
+            return false;
+        }
+        let like = Self::of_part(self.bounds, if self.panels.len() == 1 { 2 } else { 3 }, chunk);
+        let form = |panel: &Panel| (panel.first, panel.shape, panel.values.len());
+        self.scale == like.scale && self.panels.iter().map(form).eq(like.panels.iter().map(form))
     }
 
     /// The pixel along an axis that a position falls on.

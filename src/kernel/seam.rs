@@ -17,6 +17,11 @@ fn number([z, y, x]: Position) -> usize {
     (9 * (z + 1) + 3 * (y + 1) + x + 1) as usize
 }
 
+/// The offset between neighbouring chunks that has a number; the offset back has 26 less that number.
+pub fn offset(number: usize) -> Position {
+    [number / 9, number / 3 % 3, number % 3].map(|step| step as i64 - 1)
+}
+
 impl Seams {
     /// The seams of a chunk on a grid.
     pub fn new(grid: &Grid, id: ChunkId) -> Self {
@@ -87,6 +92,14 @@ impl Seams {
 mod tests {
     use super::*;
     use crate::space::Region;
+
+    #[test]
+    fn offsets_have_the_numbers_that_they_are_found_by() {
+        for n in 0..27 {
+            assert_eq!(number(offset(n)), n);
+            assert_eq!(offset(26 - n), offset(n).map(|step| -step));
+        }
+    }
 
     #[test]
     fn a_corner_voxel_is_seen_by_seven_neighbours_at_its_own_position() {

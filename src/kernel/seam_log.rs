@@ -28,6 +28,14 @@ impl Decisions {
         self.bits.is_empty()
     }
 
+    /// Whether the voxels are in order and all of them may be there, as in decisions that were set one by one.
+    pub fn is_sound(&self, mut may_be: impl FnMut(usize) -> bool) -> bool {
+        self.ends.is_sorted()
+            && self.ends.last().copied().unwrap_or(0) as usize == self.bits.len()
+            && (0..self.len()).all(|at| self.at(at).is_sorted_by(|a, b| a < b))
+            && self.bits.iter().all(|&bit| may_be(bit as usize))
+    }
+
     /// Sets the voxels of a sub-iteration, which is later than those that have some: of voxels that flipped, with
     /// repetitions, those that flipped an odd number of times. Sorts them.
     pub fn set(&mut self, sub_iteration: usize, flips: &mut Vec<u32>) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::space::Voxel;
+use crate::space::{Region, Voxel};
 
 /// Skeleton voxels of one chunk (its own, without a halo) and the image's values at them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,4 +22,18 @@ pub enum PixelValues {
     Integers(Vec<i64>),
     /// A number each, by the bits of its `f64`.
     Floats(Vec<u64>),
+}
+
+impl Skeleton {
+    /// Whether the voxels are in order and lie in a box, and there is a value for each.
+    pub fn is_sound(&self, own: &Region) -> bool {
+        let values = match &self.values {
+            PixelValues::Constant(_) => self.voxels.len(),
+            PixelValues::Integers(values) => values.len(),
+            PixelValues::Floats(values) => values.len(),
+        };
+        values == self.voxels.len()
+            && self.voxels.is_sorted_by(|a, b| a < b)
+            && self.voxels.iter().all(|voxel| own.contains(voxel.position()))
+    }
 }

@@ -1,6 +1,5 @@
 //! Histograms of whole images: each worker counts its chunks, and all learn the total.
 
-use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -11,33 +10,7 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::overlap::Padded;
 use crate::error::Result;
-use crate::kernel::histogram::{Extent, Histogram};
-
-/// What a pass over the image counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Count {
-    /// The least and the largest value.
-    Extent(Extent),
-    /// How often each value, or each bin of values, occurs.
-    Histogram(Histogram),
-}
-
-impl Count {
-    /// Adds what was counted elsewhere.
-    ///
-    /// # Errors
-    /// As [`Histogram::merge`], and where one counts extents and the other values.
-    pub fn merge(&mut self, other: &Count) -> Result<()> {
-        match (self, other) {
-            (Count::Extent(extent), Count::Extent(other)) => {
-                *extent = extent.merged(*other);
-                Ok(())
-            }
-            (Count::Histogram(histogram), Count::Histogram(other)) => histogram.merge(other),
-            _ => Err(crate::error::Error::internal("an extent cannot be merged with a histogram")),
-        }
-    }
-}
+use crate::kernel::histogram::Count;
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait CountChunks<'scope, T: Timestamp> {

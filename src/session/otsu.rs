@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::crew::Crew;
 use super::following::Following;
 use super::worker::{Answer, Command};
@@ -12,9 +10,7 @@ use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::histogram::{Extent, Histogram};
-
-/// How hard histograms of chunks are compressed.
-const LEVEL: i32 = 1;
+use crate::state::Counted;
 
 /// How often values occur, in every chunk and in all of them.
 #[derive(Default)]
@@ -22,40 +18,6 @@ pub(super) struct Otsu {
     counted: BTreeMap<ChunkId, Counted>,
     /// Of all chunks, for whole numbers.
     total: Option<Histogram>,
-}
-
-/// The values of a chunk.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Counted {
-    /// The least and the largest; for floats only.
-    extent: Extent,
-    /// How often each occurs, encoded and compressed: most bins of most chunks are empty.
-    #[serde(with = "serde_bytes")]
-    packed: Vec<u8>,
-}
-
-impl Counted {
-    /// What is to be kept of the values of a chunk.
-    pub(super) fn new(extent: Extent, histogram: Option<&Histogram>) -> Result<Self> {
-        let failed = || Error::internal("a histogram cannot be encoded");
-        let packed = match histogram {
-            None => Vec::new(),
-            Some(histogram) => {
-                let bytes = postcard::to_stdvec(histogram).map_err(|error| failed().because(error))?;
-                zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?
-            }
-        };
-        Ok(Counted { extent, packed })
-    }
-
-    fn histogram(&self) -> Result<Option<Histogram>> {
-        if self.packed.is_empty() {
-            return Ok(None);
-        }
-        let failed = || Error::internal("a histogram cannot be decoded");
-        let bytes = zstd::stream::decode_all(&self.packed[..]).map_err(|error| failed().because(error))?;
-        postcard::from_bytes(&bytes).map(Some).map_err(|error| failed().because(error))
-    }
 }
 
 impl Otsu {
@@ -76,7 +38,7 @@ impl Otsu {
         }
         self.counted.retain(|chunk, _| !gone.contains(chunk));
         self.counted.extend(count(changed, None, following, crew)?);
-        let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent));
+        let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent()));
         let mut total = Histogram::of_floats(dtype, extent)?;
         let empty = total.clone();
         let mut again = BTreeSet::new();
@@ -92,7 +54,8 @@ impl Otsu {
             if let Some(histogram) = counted.histogram()? {
                 total.merge(&histogram)?;
             }
-            self.counted.insert(chunk, Counted { extent: self.counted[&chunk].extent, ..counted });
+            let extent = self.counted.get(&chunk).map(Counted::extent).unwrap_or_default();
+            self.counted.insert(chunk, counted.with_extent(extent));
         }
         total.threshold()
     }

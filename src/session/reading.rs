@@ -10,7 +10,7 @@ use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 use twox_hash::XxHash3_64;
 
-use super::otsu::Counted;
+use crate::state::Counted;
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary};

@@ -19,7 +19,7 @@ use differential_dataflow::AsCollection;
 
 use super::budget::Permit;
 use super::crew::Post;
-use super::otsu::Counted;
+use crate::state::Counted;
 use super::reading::{Made, Reading};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};

@@ -16,7 +16,7 @@ mod open;
 mod axes;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod cache;
-mod file;
+pub(crate) mod file;
 mod layout;
 mod marker;
 #[cfg(any(feature = "zarr", feature = "tiff"))]

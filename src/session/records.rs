@@ -1,0 +1,261 @@
+//! A worker's part of the state on disk: what it finds there of its chunks, and what it leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::reading::{Made, Reading};
+use crate::chunk::Chunk;
+use crate::error::Result;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::binarise::{Binary, Foreground};
+use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::partition::{Change, Restored};
+use crate::kernel::project::Projections;
+use crate::kernel::seam::Seams;
+use crate::kernel::seam_log::SeamLog;
+use crate::kernel::skeleton::Skeleton;
+use crate::kernel::threshold::Threshold;
+use crate::operators::overlap::Padded;
+use crate::space::Region;
+use crate::state::{Counted, Loaded, MaskRecord, Reason, Seen, StateFolder, ThinningRecord, hash_of_mask};
+use crate::store::Mark;
+
+/// The state of a session, and what its records hold besides masks.
+#[derive(Clone)]
+pub(super) struct Keeping {
+    pub(super) folder: StateFolder,
+    /// 2 or 3: how many axes the overview has.
+    pub(super) dimensions: usize,
+}
+
+/// What was found of a chunk.
+pub(super) struct Found {
+    pub(super) chunk: ChunkId,
+    pub(super) mask: Option<FoundMask>,
+    /// What crossed its seams, where it has a record of its thinning.
+    pub(super) seen: Option<Seen>,
+    /// Records that are of no use.
+    pub(super) unusable: Vec<Reason>,
+}
+
+/// What a mask record says, but for the mask.
+pub(super) struct FoundMask {
+    pub(super) own: Region,
+    pub(super) padded: Region,
+    pub(super) mark: Option<Mark>,
+    pub(super) fingerprint: u64,
+    pub(super) threshold: Threshold,
+    pub(super) foreground: u64,
+    pub(super) counted: Option<Counted>,
+}
+
+/// The records of a worker's chunks.
+pub(super) struct Records {
+    keeping: Keeping,
+    canvas: Grid,
+    /// Found, and not yet put back to work.
+    found: BTreeMap<ChunkId, (Option<MaskRecord>, Option<ThinningRecord>)>,
+    /// Fingerprints of the values that masks were made from.
+    fingerprints: BTreeMap<ChunkId, u64>,
+    /// Chunks whose thinning record has to be written again, with mask and log where they were thinned.
+    stale: BTreeMap<ChunkId, Option<(Mask, SeamLog)>>,
+}
+
+/// What a restored chunk brings to its worker.
+pub(super) struct Brought {
+    pub(super) chunk: ChunkId,
+    pub(super) change: Option<Change>,
+    pub(super) skeleton: Option<Skeleton>,
+    pub(super) foreground: Foreground,
+    /// The mask that it has now, where it is not the one that was thinned.
+    pub(super) made: Option<Option<Binary>>,
+    /// Whether the skeleton's values are older than the mask.
+    pub(super) revalued: bool,
+}
+
+impl Records {
+    pub(super) fn new(keeping: Keeping, canvas: Grid) -> Self {
+        let (found, fingerprints, stale) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Records { keeping, canvas, found, fingerprints, stale }
+    }
+
+    /// Reads the records of chunks. Adds their parts of the overview to `overview`, as far as they fit.
+    pub(super) fn load(&mut self, chunks: &[ChunkId], overview: &mut Projections) -> Result<Vec<Found>> {
+        let mut all = Vec::new();
+        for &chunk in chunks {
+            let mut unusable = Vec::new();
+            let mask = usable(self.keeping.folder.mask(chunk)?, &mut unusable);
+            let thinning = usable(self.keeping.folder.thinning(chunk)?, &mut unusable);
+            let mask = mask.filter(|record| {
+                record.projections.as_ref().is_some_and(|part| part.fits(&overview.bounds()))
+                    && overview.bounds().intersection(&record.own) == record.own
+            });
+            if let Some(part) = mask.as_ref().and_then(|record| record.projections.as_ref()) {
+                overview.merge(part);
+            }
+            let seen = thinning.as_ref().map(|record| *record.seen());
+            let found = mask.as_ref().map(|record| FoundMask {
+                own: record.own,
+                padded: record.padded,
+                mark: record.mark,
+                fingerprint: record.fingerprint,
+                threshold: record.threshold,
+                foreground: record.foreground,
+                counted: record.count.clone(),
+            });
+            if let Some(found) = &found {
+                self.fingerprints.insert(chunk, found.fingerprint);
+            }
+            all.push(Found { chunk, mask: found, seen, unusable });
+            self.found.insert(chunk, (mask, thinning));
+        }
+        Ok(all)
+    }
+
+    /// Puts all that was found back to work. The records of doubtful chunks contradict those of their neighbours.
+    pub(super) fn restore(&mut self, doubtful: &BTreeSet<ChunkId>) -> Vec<Brought> {
+        let bring = |(chunk, (mask, thinning)): (ChunkId, (Option<MaskRecord>, Option<ThinningRecord>))| {
+            let thinned = thinning.as_ref().map_or(0, ThinningRecord::mask);
+            let foreground = match mask.as_ref().and_then(|record| record.constant) {
+                Some(value) => Foreground::Constant(value),
+                None => Foreground::Varying,
+            };
+            let fingerprint = mask.as_ref().map(|record| record.fingerprint);
+            let revalued = fingerprint.is_some() && fingerprint != thinning.as_ref().map(|record| record.fingerprint);
+            let made = mask.filter(|record| hash_of_mask(record.mask.as_ref()) != thinned).map(|record| {
+                let (count, foreground) = (record.foreground as usize, foreground.clone());
+                record.mask.map(|mask| Binary { mask, count, foreground })
+            });
+            let (change, skeleton) = match thinning {
+                None => (None, None),
+                Some(ThinningRecord { initial, log, skeleton, .. }) => {
+                    let restored = Restored { initial, log, doubtful: doubtful.contains(&chunk) };
+                    (Some(Change::Restored(Box::new(restored))), skeleton)
+                }
+            };
+            Brought { chunk, change, skeleton, foreground, made, revalued }
+        };
+        std::mem::take(&mut self.found).into_iter().map(bring).collect()
+    }
+
+    /// Writes what was made of a chunk, and what it looks like.
+    pub(super) fn write_mask(
+        &mut self,
+        reading: &Reading,
+        bounds: &Region,
+        padded: &Padded,
+        made: &Made,
+        epoch: u64,
+    ) -> Result<()> {
+        let (folder, chunk) = (&self.keeping.folder, made.chunk);
+        let mark = reading.marks.get(&chunk).copied().flatten();
+        let Some(binary) = &made.mask else {
+            // Only the mark is new.
+            return match folder.mask(chunk)? {
+                Loaded::Valid(record) if record.mark != mark => {
+                    folder.write_mask(chunk, &MaskRecord { mark, ..record }, epoch)
+                }
+                _ => Ok(()),
+            };
+        };
+        let own = padded.own;
+        let constant = binary.as_ref().and_then(|binary| match binary.foreground {
+            Foreground::Constant(value) => Some(value),
+            _ => None,
+        });
+        let record = MaskRecord {
+            own,
+            padded: padded.region,
+            mark,
+            fingerprint: made.fingerprint,
+            threshold: reading.kernel.threshold,
+            foreground: binary.as_ref().map_or(0, |binary| binary.count as u64),
+            constant,
+            mask: binary.as_ref().map(|binary| on_canvas(&binary.mask, &self.canvas, chunk)),
+            count: reading.counted.get(&chunk).cloned(),
+            projections: Some(self.projections(bounds, padded, reading.source.description().fill)),
+        };
+        self.fingerprints.insert(chunk, made.fingerprint);
+        folder.write_mask(chunk, &record, epoch)
+    }
+
+    fn projections(&self, bounds: &Region, padded: &Padded, fill: f64) -> Projections {
+        let region = padded.own;
+        match &padded.voxels {
+            None => {
+                let mut part = Projections::of_part(*bounds, self.keeping.dimensions, &region);
+                part.add_constant(&region, fill as f32);
+                part
+            }
+            Some(voxels) => {
+                let voxels = match padded.region == region {
+                    true => voxels.clone(),
+                    false => voxels.part(&region.shifted(padded.region.min.map(|m| -m))),
+                };
+                Projections::of_chunk(*bounds, self.keeping.dimensions, &Chunk { region, voxels })
+            }
+        }
+    }
+
+    /// A chunk was thinned: mask before, with its halo, and seam log.
+    pub(super) fn thinned(&mut self, chunk: ChunkId, initial: Mask, log: SeamLog) {
+        self.stale.insert(chunk, Some((initial, log)));
+    }
+
+    /// A chunk's skeleton is new, or gone.
+    pub(super) fn changed(&mut self, chunk: ChunkId) {
+        self.stale.entry(chunk).or_default();
+    }
+
+    /// Stages the records of all chunks that have changed since the last time, and those that have `gone` from the volume.
+    pub(super) fn stage(
+        &mut self,
+        skeletons: &BTreeMap<ChunkId, Arc<Skeleton>>,
+        masked: impl Fn(ChunkId) -> bool,
+        gone: &[ChunkId],
+        epoch: u64,
+    ) -> Result<()> {
+        let folder = &self.keeping.folder;
+        for &chunk in gone {
+            self.fingerprints.remove(&chunk);
+            folder.stage_mask(chunk, None, epoch)?;
+        }
+        for (&chunk, kept) in &self.stale {
+            if !masked(chunk) {
+                folder.stage_thinning(chunk, None, epoch)?;
+                continue;
+            }
+            let kept = match kept {
+                Some((initial, log)) => Some((initial.clone(), log.clone())),
+                None => folder.thinning(chunk)?.valid().map(|record| (record.initial, record.log)),
+            };
+            let skeleton = skeletons.get(&chunk).map(|skeleton| Skeleton::clone(skeleton));
+            let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
+            let record = kept.map(|(initial, log)| {
+                ThinningRecord::new(&Seams::new(&self.canvas, chunk), initial, log, skeleton, fingerprint)
+            });
+            folder.stage_thinning(chunk, record.as_ref(), epoch)?;
+        }
+        self.stale.clear();
+        Ok(())
+    }
+}
+
+fn usable<R>(loaded: Loaded<R>, unusable: &mut Vec<Reason>) -> Option<R> {
+    if let Loaded::Unusable(reason) = loaded {
+        unusable.push(reason);
+        return None;
+    }
+    loaded.valid()
+}
+
+/// The mask of a chunk that may be cut off at bounds, in a layout without bounds.
+pub(super) fn on_canvas(mask: &Mask, canvas: &Grid, chunk: ChunkId) -> Mask {
+    let (own, whole) = (mask.layout().own, canvas.region(chunk));
+    if own == whole {
+        return mask.clone();
+    }
+    let mut placed = Mask::new(Layout::new(whole));
+    placed.paste(&own, &mask.cut(&own));
+    placed
+}

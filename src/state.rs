@@ -1,0 +1,32 @@
+//! What earlier runs found out, kept in a folder: a later run computes only what has changed since.
+//!
+//! A [`StateFolder`] holds up to two records for every chunk. The [`MaskRecord`] is written as soon as a chunk's mask is
+//! known, and is valid by itself: a run that is killed does not read again what it has read. The [`ThinningRecord`] is
+//! put in place at the end of an epoch. It holds what the chunk and its neighbours saw of each other ([`Seen`]), so that
+//! records which come from different epochs, because a run was killed between them, are found out: [`verify`].
+//!
+//! A record is verified whole before it is decoded, and what was decoded before it is used. One that fails
+//! ([`Loaded::Unusable`]) is as good as absent: the chunk is computed again. Records depend neither on the number of
+//! workers nor on the release of the program, but on the [`Parameters`] and the version of the format.
+//!
+//! Files are written under another name and renamed. They are not forced to the disk: after a power failure some may
+//! be torn, which is noticed as any other damage is.
+
+mod counted;
+mod encoding;
+mod folder;
+mod manifest;
+mod parameters;
+mod record;
+mod seen;
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod tests;
+
+pub use self::counted::Counted;
+pub use self::encoding::{Loaded, Reason};
+pub use self::folder::StateFolder;
+pub use self::parameters::{Parameters, fingerprint};
+pub use self::record::{MaskRecord, ThinningRecord, hash_of_mask};
+pub use self::seen::{Seen, disagreeing, verify};

@@ -1,0 +1,390 @@
+//! The folder of a state: a file a record, and the lock that keeps other runs out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::encoding::{self, HEADER, Header, Loaded, decode, encode};
+use super::manifest;
+use super::parameters::Parameters;
+use super::record::{MaskRecord, Record, RecordKind, ThinningRecord};
+use crate::error::{Error, Kind, Result};
+use crate::grid::ChunkId;
+use crate::space::{Region, Voxel};
+use crate::store::file::{read_failed, write_failed};
+
+const MANIFEST: &str = "state.json";
+const LOCK: &str = "lock";
+/// The folders of the two kinds of records.
+const FOLDERS: [(RecordKind, &str); 2] = [(RecordKind::Mask, "masks"), (RecordKind::Thinning, "thinned")];
+/// The end of the name of a file that is being written, and is renamed at once.
+const WRITING: &str = ".writing";
+/// The end of the name of a record that waits for the end of its epoch.
+const STAGED: &str = ".staged";
+
+/// The state of an analysis on disk. No other run can open it until the last clone is dropped.
+///
+/// `state.json` says what it is, `masks/<z>/<y>.<x>` and `thinned/<z>/<y>.<x>` are the records of the chunk at a place on
+/// the grid. Any thread may read and write; a chunk's records are written by one at a time.
+#[derive(Clone, Debug)]
+pub struct StateFolder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    parameters: Parameters,
+    found: Loaded<()>,
+    changing: Mutex<Changing>,
+    /// Locked for as long as this run has the folder.
+    _lock: File,
+}
+
+#[derive(Debug)]
+struct Changing {
+    epoch: u64,
+    /// What the end of the epoch puts in place (true) or removes.
+    staged: BTreeMap<(RecordKind, ChunkId), bool>,
+}
+
+impl StateFolder {
+    /// The state in a folder, which is made where it is missing. Files that a killed run was writing are removed.
+    ///
+    /// # Errors
+    /// Of kind `Output` where the folder holds other things than a state, which it keeps, where another run uses it, or
+    /// where it cannot be written; `Io` where it cannot be read or the disk is full.
+    pub fn open(path: impl AsRef<Path>, parameters: &Parameters) -> Result<StateFolder> {
+        let path = path.as_ref();
+        let at = |error: Error| if error.is_placed() { error } else { error.at(path) };
+        // Looked at before anything is written: a refused folder stays as it is.
+        if let Some(other) = foreign(path).map_err(at)? {
+            let message = format!("holds other things than a state ({other}); give an empty folder for the state");
+            return Err(at(Error::new(Kind::Output, message)));
+        }
+        fs::create_dir_all(path).map_err(|error| at(unwritable(&error)))?;
+        let lock = File::create(path.join(LOCK)).map_err(|error| at(unwritable(&error)))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let message = "is the state of another run that is going on; wait for it, or give another folder";
+                return Err(at(Error::new(Kind::Output, message)));
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(at(unwritable(&error))),
+        }
+        for file in files(path)? {
+            if file.chunk.is_none() && file.is_left_over() {
+                fs::remove_file(&file.path).map_err(|error| write_failed(&error).at(&file.path))?;
+            }
+        }
+        let (epoch, found) = match read(&path.join(MANIFEST))? {
+            Some(text) => manifest::parse(&text, parameters),
+            None => (None, Loaded::Absent),
+        };
+        // The next epochs have numbers that no record has yet.
+        let epoch = epoch.map_or_else(|| last_epoch(path), Ok)?;
+        let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
+        let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, _lock: lock };
+        if !matches!(folder.found, Loaded::Valid(())) {
+            folder.write_manifest(epoch)?;
+        }
+        Ok(StateFolder(Arc::new(folder)))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0.path
+    }
+
+    /// What was there when the folder was opened: nothing, a state of the same parameters, or why there is none to be
+    /// continued as a whole. Single records may be usable even so.
+    pub fn found(&self) -> &Loaded<()> {
+        &self.0.found
+    }
+
+    /// The last epoch that was committed; 0 before the first.
+    pub fn epoch(&self) -> u64 {
+        self.0.changing().epoch
+    }
+
+    /// The chunks that have a record of either kind, usable or not.
+    ///
+    /// # Errors
+    /// Of kind `Io` where a folder cannot be read.
+    pub fn chunks(&self) -> Result<BTreeSet<ChunkId>> {
+        let grid = &self.0.parameters.grid;
+        let chunks = files(&self.0.path)?.into_iter().filter_map(|file| file.chunk);
+        Ok(chunks.filter(|&chunk| !grid.region(chunk).is_empty()).collect())
+    }
+
+    /// The mask record of a chunk.
+    ///
+    /// # Errors
+    /// Of kind `Io` where there is a file that cannot be read.
+    pub fn mask(&self, chunk: ChunkId) -> Result<Loaded<MaskRecord>> {
+        self.0.load(chunk)
+    }
+
+    /// The thinning record of a chunk.
+    ///
+    /// # Errors
+    /// As [`StateFolder::mask`].
+    pub fn thinning(&self, chunk: ChunkId) -> Result<Loaded<ThinningRecord>> {
+        self.0.load(chunk)
+    }
+
+    /// Puts a mask record in place at once.
+    ///
+    /// # Errors
+    /// Of kind `Io` where the disk is full or the write fails, `Output` where it is not allowed; the record that was
+    /// there stays. Of kind `Internal` where the record does not fit the chunk.
+    pub fn write_mask(&self, chunk: ChunkId, record: &MaskRecord, epoch: u64) -> Result<()> {
+        let place = self.0.place(RecordKind::Mask, chunk);
+        let bytes = self.0.encode(chunk, record, epoch)?;
+        replace(&place, &bytes)
+    }
+
+    /// Writes a mask record that [`StateFolder::commit`] puts in place, or takes down that the chunk loses it (`None`).
+    /// What was staged for the chunk before makes way.
+    ///
+    /// # Errors
+    /// As [`StateFolder::write_mask`].
+    pub fn stage_mask(&self, chunk: ChunkId, record: Option<&MaskRecord>, epoch: u64) -> Result<()> {
+        self.0.stage(chunk, record, epoch)
+    }
+
+    /// Writes a thinning record that [`StateFolder::commit`] puts in place, or takes down that the chunk loses it
+    /// (`None`). What was staged for the chunk before makes way.
+    ///
+    /// # Errors
+    /// As [`StateFolder::write_mask`].
+    pub fn stage_thinning(&self, chunk: ChunkId, record: Option<&ThinningRecord>, epoch: u64) -> Result<()> {
+        self.0.stage(chunk, record, epoch)
+    }
+
+    /// Ends an epoch: puts all in place that was staged, removes what was to go, and takes the epoch down.
+    ///
+    /// A run that is killed meanwhile leaves records of two epochs, each of them whole: see [`verify`](super::verify).
+    ///
+    /// # Errors
+    /// Of kind `Io` or `Output` where a file cannot be moved; those that were not moved stay staged.
+    pub fn commit(&self, epoch: u64) -> Result<()> {
+        let mut changing = self.0.changing();
+        while let Some((&(kind, chunk), &written)) = changing.staged.first_key_value() {
+            let place = self.0.place(kind, chunk);
+            let moved = if written { fs::rename(named(&place, STAGED), &place) } else { remove(&place) };
+            moved.map_err(|error| write_failed(&error).at(&place))?;
+            changing.staged.pop_first();
+        }
+        self.0.write_manifest(epoch)?;
+        changing.epoch = epoch;
+        Ok(())
+    }
+
+    /// Forgets all that was staged. A file that cannot be removed now is removed when the folder is opened again.
+    pub fn discard(&self) {
+        self.0.discard();
+    }
+}
+
+impl Inner {
+    fn changing(&self) -> MutexGuard<'_, Changing> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn place(&self, kind: RecordKind, chunk: ChunkId) -> PathBuf {
+        let folder = FOLDERS.iter().find(|(of, _)| *of == kind).map_or("", |(_, name)| name);
+        let [z, y, x] = chunk.place();
+        self.path.join(folder).join(z.to_string()).join(format!("{y}.{x}"))
+    }
+
+    fn header(&self, kind: RecordKind, chunk: ChunkId, epoch: u64) -> Header {
+        let parameters = match kind {
+            RecordKind::Mask => self.parameters.masks,
+            RecordKind::Thinning => self.parameters.thinning,
+        };
+        Header { kind, chunk, parameters, epoch }
+    }
+
+    fn encode<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<Vec<u8>> {
+        encode(record, &self.header(R::KIND, chunk, epoch), &self.parameters.grid)
+    }
+
+    fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
+        let Some(bytes) = read(&self.place(R::KIND, chunk))? else { return Ok(Loaded::Absent) };
+        let record = decode(&bytes, &self.header(R::KIND, chunk, 0), &self.parameters.grid);
+        Ok(record.map_or_else(Loaded::Unusable, Loaded::Valid))
+    }
+
+    fn stage<R: Record>(&self, chunk: ChunkId, record: Option<&R>, epoch: u64) -> Result<()> {
+        let place = self.place(R::KIND, chunk);
+        let staged = named(&place, STAGED);
+        // Until the new file is whole, nothing is staged for the chunk.
+        let before = self.changing().staged.remove(&(R::KIND, chunk));
+        match record {
+            Some(record) => write(&staged, &self.encode(chunk, record, epoch)?).map_err(|error| error.at(&place))?,
+            None if before == Some(true) => remove(&staged).map_err(|error| write_failed(&error).at(&place))?,
+            None => {}
+        }
+        self.changing().staged.insert((R::KIND, chunk), record.is_some());
+        Ok(())
+    }
+
+    fn discard(&self) {
+        for ((kind, chunk), written) in std::mem::take(&mut self.changing().staged) {
+            if written {
+                // The next run clears it away.
+                let _ = fs::remove_file(named(&self.place(kind, chunk), STAGED));
+            }
+        }
+    }
+
+    fn write_manifest(&self, epoch: u64) -> Result<()> {
+        replace(&self.path.join(MANIFEST), manifest::render(&self.parameters, epoch).as_bytes())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.discard();
+    }
+}
+
+/// A file beside another one.
+fn named(place: &Path, end: &str) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Puts a file in place of another, whole.
+fn replace(place: &Path, bytes: &[u8]) -> Result<()> {
+    let writing = named(place, WRITING);
+    write(&writing, bytes).map_err(|error| error.at(place))?;
+    fs::rename(&writing, place).map_err(|error| write_failed(&error).at(place))
+}
+
+/// Writes a file and the folders that it lies in. Leaves nothing of it where that fails.
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = match (fs::write(path, bytes), path.parent()) {
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(parent).and_then(|()| fs::write(path, bytes))
+        }
+        (written, _) => written,
+    };
+    written.map_err(|error| {
+        let _ = fs::remove_file(path);
+        write_failed(&error)
+    })
+}
+
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+/// The bytes of a file, if it is there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(read_failed(&error).at(path)),
+    }
+}
+
+/// A file in the folders of records.
+struct Entry {
+    path: PathBuf,
+    /// Whose record it is, if it has the name of one.
+    chunk: Option<ChunkId>,
+}
+
+impl Entry {
+    fn is_left_over(&self) -> bool {
+        let name = self.path.as_os_str().as_encoded_bytes();
+        [WRITING, STAGED].iter().any(|end| name.ends_with(end.as_bytes()))
+    }
+}
+
+/// All files in the folders of records, and the manifest that was being written.
+fn files(path: &Path) -> Result<Vec<Entry>> {
+    let mut found: Vec<Entry> = Vec::new();
+    let writing = named(&path.join(MANIFEST), WRITING);
+    if writing.exists() {
+        found.push(Entry { path: writing, chunk: None });
+    }
+    for (_, folder) in FOLDERS {
+        for plane in entries(&path.join(folder))? {
+            for path in entries(&plane)? {
+                found.push(Entry { chunk: chunk_at(&path), path });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The paths of what is in a folder, sorted; nothing where there is no such folder.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let list = |folder: &Path| fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    match list(folder) {
+        Ok(mut paths) => {
+            paths.sort();
+            Ok(paths)
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(error) => Err(read_failed(&error).at(folder)),
+    }
+}
+
+/// The chunk whose record has a path.
+fn chunk_at(path: &Path) -> Option<ChunkId> {
+    let number = |text: &str| text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+    let (y, x) = path.file_name()?.to_str()?.split_once('.')?;
+    let place = [number(path.parent()?.file_name()?.to_str()?)?, number(y)?, number(x)?];
+    Region::new(Voxel::MIN, Voxel::END).contains(place).then(|| ChunkId::new(place))
+}
+
+/// The last epoch in which any record was written: for a folder whose manifest is lost.
+fn last_epoch(path: &Path) -> Result<u64> {
+    let mut last = 0;
+    for file in files(path)?.into_iter().filter(|file| file.chunk.is_some()) {
+        let mut start = Vec::with_capacity(HEADER);
+        let opened = File::open(&file.path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut start));
+        opened.map_err(|error| read_failed(&error).at(&file.path))?;
+        last = last.max(encoding::epoch(&start).unwrap_or(0));
+    }
+    Ok(last)
+}
+
+/// Something in a folder that no run wrote. The names alone do not make a folder a state: `state.json` has to say so,
+/// or a lock has to lie beside the records.
+fn foreign(path: &Path) -> Result<Option<String>> {
+    let list = || fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
+    let mut names: Vec<String> = match list() {
+        Ok(names) => names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unwritable(&error)),
+    };
+    names.sort();
+    let has = |name: &str| names.iter().any(|other| other == name);
+    let records = FOLDERS.map(|(_, name)| name);
+    let said = read(&path.join(MANIFEST))?.map(|text| manifest::is_ours(&text));
+    let ours = match said {
+        Some(ours) => ours || (has(LOCK) && records.iter().any(|name| has(name))),
+        None => has(LOCK),
+    };
+    let unfinished = format!("{MANIFEST}{WRITING}");
+    let known = |name: &str| [MANIFEST, LOCK, &unfinished].contains(&name) || records.contains(&name);
+    Ok(names.iter().find(|name| !ours || !known(name)).cloned())
+}
+
+/// The error of a folder that cannot be made or written.
+fn unwritable(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            Error::new(Kind::Output, "is not a folder; give another path for the state")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
+        _ => Error::new(Kind::Output, "cannot be written; give another folder for the state").because(error),
+    }
+}

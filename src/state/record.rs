@@ -1,0 +1,155 @@
+//! What is kept of a chunk.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::counted::Counted;
+use super::parameters::hash_words;
+use super::seen::Seen;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::project::Projections;
+use crate::kernel::seam::Seams;
+use crate::kernel::seam_log::SeamLog;
+use crate::kernel::skeleton::Skeleton;
+use crate::kernel::threshold::Threshold;
+use crate::space::{Region, Voxel};
+use crate::store::Mark;
+
+/// What is known of a chunk of the input without reading it again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MaskRecord {
+    /// The chunk's box, cut off at the volume's bounds.
+    pub own: Region,
+    /// The box that its mask depends on: `own` and what smoothing reaches around it, cut off at the bounds.
+    pub padded: Region,
+    /// The store's mark of `padded`, taken before that was read.
+    pub mark: Option<Mark>,
+    /// Of the values of `padded`: see [`fingerprint`](super::fingerprint).
+    pub fingerprint: u64,
+    /// The threshold that made the mask.
+    pub threshold: Threshold,
+    /// Number of foreground voxels.
+    pub foreground: u64,
+    /// The one value of the foreground, where there is one, as in a mask image.
+    pub constant: Option<i64>,
+    /// The mask with an empty halo, in the layout that the chunk has on the state's grid; none where all is background.
+    pub mask: Option<Mask>,
+    /// What the chunk adds to the count that Otsu's threshold is made from.
+    pub count: Option<Counted>,
+    /// The chunk's part of the overview.
+    pub projections: Option<Projections>,
+}
+
+/// What is known of a chunk's thinning without thinning it again. Only chunks with foreground have one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ThinningRecord {
+    mask: u64,
+    seen: Seen,
+    /// The mask before thinning, with its halo.
+    pub initial: Mask,
+    /// What crossed the seams while it was thinned.
+    pub log: SeamLog,
+    /// What is left of it, if anything is.
+    pub skeleton: Option<Skeleton>,
+    /// The fingerprint of the mask record whose values the skeleton has.
+    pub fingerprint: u64,
+}
+
+impl ThinningRecord {
+    /// The record of a chunk with these seams, mask and halo before thinning, log and skeleton.
+    pub fn new(seams: &Seams, initial: Mask, log: SeamLog, skeleton: Option<Skeleton>, fingerprint: u64) -> Self {
+        let seen = Seen::new(seams, &initial, &log);
+        ThinningRecord { mask: hash_of_mask(Some(&initial)), seen, initial, log, skeleton, fingerprint }
+    }
+
+    /// The [`hash_of_mask`] of the mask before thinning.
+    pub fn mask(&self) -> u64 {
+        self.mask
+    }
+
+    /// What crossed the seams, in the numbers that [`verify`](super::verify) compares.
+    pub fn seen(&self) -> &Seen {
+        &self.seen
+    }
+}
+
+/// A hash of the own voxels of a mask; 0 where there are none. It ties a thinning record to the mask record that the
+/// chunk has now.
+pub fn hash_of_mask(mask: Option<&Mask>) -> u64 {
+    let words = mask.map(|mask| mask.cut(&mask.layout().own)).unwrap_or_default();
+    if words.iter().all(|&word| word == 0) { 0 } else { hash_words(words) }
+}
+
+/// Which of a chunk's records, as the number that stands in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum RecordKind {
+    Mask = 1,
+    Thinning = 2,
+}
+
+/// A record that a state folder can hold.
+pub(super) trait Record: Serialize + DeserializeOwned {
+    const KIND: RecordKind;
+    /// Whether all of it belongs to a chunk of a grid, so that nobody who uses it stumbles.
+    fn fits(&self, grid: &Grid, id: ChunkId) -> bool;
+}
+
+impl Record for MaskRecord {
+    const KIND: RecordKind = RecordKind::Mask;
+
+    fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
+        let region = grid.region(id);
+        let boxes = !self.own.is_empty()
+            && region.encloses(&self.own)
+            && self.padded.encloses(&self.own)
+            && Region::new(Voxel::MIN, Voxel::END).encloses(&self.padded);
+        let mask = match &self.mask {
+            None => self.foreground == 0,
+            // Nothing is set in the halo, since as many voxels are set in all as inside.
+            Some(mask) => {
+                self.foreground > 0
+                    && mask.layout().own == region
+                    && mask.count() as u64 == self.foreground
+                    && mask.ones() as u64 == self.foreground
+            }
+        };
+        boxes
+            && mask
+            && self.count.as_ref().is_none_or(Counted::is_sound)
+            && self.projections.as_ref().is_none_or(|projections| projections.is_of(&self.own))
+    }
+}
+
+impl Record for ThinningRecord {
+    const KIND: RecordKind = RecordKind::Thinning;
+
+    fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
+        let layout = *self.initial.layout();
+        let region = grid.region(id);
+        layout.own == region
+            && self.log.sent.is_sound(|bit| place(&layout, bit) == Place::Own)
+            && self.log.received.is_sound(|bit| place(&layout, bit) == Place::Halo)
+            && self.skeleton.as_ref().is_none_or(|skeleton| skeleton.is_sound(&region))
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Place {
+    Own,
+    Halo,
+    Nowhere,
+}
+
+/// Where in a layout a bit index lies.
+fn place(layout: &Layout, bit: usize) -> Place {
+    let padded = layout.padded(bit);
+    let inside = |most: usize| (0..3).all(|a| padded[a] <= layout.shape[a] + most);
+    if !inside(1) {
+        Place::Nowhere
+    } else if padded.contains(&0) || !inside(0) {
+        Place::Halo
+    } else {
+        Place::Own
+    }
+}

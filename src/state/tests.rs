@@ -1,0 +1,257 @@
+//! Promises of a state folder.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use super::examples::{grid, mask_record, thinning_record};
+use super::{Loaded, Parameters, Reason, StateFolder};
+use crate::error::Kind;
+use crate::grid::ChunkId;
+
+const HERE: [i64; 3] = [-1, 0, 12];
+
+fn here() -> ChunkId {
+    ChunkId::new(HERE)
+}
+
+fn parameters(sigma: f64, method: &str) -> Parameters {
+    Parameters::new(grid(), &sigma, &method).unwrap().named("sigma", sigma.to_string()).named("method", method)
+}
+
+fn open(path: &Path) -> StateFolder {
+    StateFolder::open(path, &parameters(1.0, "lee")).unwrap()
+}
+
+/// A folder with both records of a chunk, from its first epoch.
+fn filled(path: &Path) -> StateFolder {
+    let state = open(path);
+    state.write_mask(here(), &mask_record(here()), 1).unwrap();
+    state.stage_thinning(here(), Some(&thinning_record(here())), 1).unwrap();
+    state.commit(1).unwrap();
+    state
+}
+
+/// All files below a folder, and what is in them.
+fn contents(folder: &Path) -> BTreeSet<(String, Vec<u8>)> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.insert((path.display().to_string(), fs::read(&path).unwrap()));
+        }
+    }
+    found
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    contents(folder).into_iter().map(|(name, _)| name[folder.display().to_string().len() + 1..].to_owned()).collect()
+}
+
+#[test]
+fn a_later_run_finds_the_records_of_an_earlier_one() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("new/state");
+    let state = filled(&path);
+    assert_eq!((state.found(), state.epoch()), (&Loaded::Absent, 1));
+    drop(state);
+    let expected = ["lock", "masks/-1/0.12", "state.json", "thinned/-1/0.12"].map(String::from);
+    assert_eq!(names(&path), expected.into());
+    let state = open(&path);
+    assert_eq!((state.found(), state.epoch(), state.path()), (&Loaded::Valid(()), 1, path.as_path()));
+    assert_eq!(state.chunks().unwrap(), [here()].into());
+    assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(mask_record(here())));
+    assert_eq!(state.thinning(here()).unwrap(), Loaded::Valid(thinning_record(here())));
+    let other = ChunkId::new([0, 0, 0]);
+    assert_eq!((state.mask(other).unwrap(), state.thinning(other).unwrap()), (Loaded::Absent, Loaded::Absent));
+    let text = fs::read_to_string(path.join("state.json")).unwrap();
+    assert!(text.contains("\"epoch\": 1") && text.contains("\"method\": \"lee\""), "{text}");
+}
+
+#[test]
+fn records_of_other_parameters_are_not_used() {
+    let root = tempfile::tempdir().unwrap();
+    drop(filled(root.path()));
+    let unusable = Reason::OtherParameters;
+    let state = StateFolder::open(root.path(), &parameters(2.0, "lee")).unwrap();
+    assert_eq!((state.found(), state.epoch()), (&Loaded::Unusable(unusable), 1));
+    assert_eq!(state.mask(here()).unwrap(), Loaded::Unusable(unusable));
+    assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+    drop(state);
+    let state = StateFolder::open(root.path(), &parameters(1.0, "zhang")).unwrap();
+    assert!(matches!(state.mask(here()).unwrap(), Loaded::Valid(_)));
+    assert_eq!(state.thinning(here()).unwrap(), Loaded::Unusable(unusable));
+    drop(state);
+    // The folder has the parameters of the last run now.
+    let state = StateFolder::open(root.path(), &parameters(1.0, "zhang")).unwrap();
+    assert_eq!((state.found(), state.epoch()), (&Loaded::Valid(()), 1));
+}
+
+#[test]
+fn records_swapped_between_chunks_and_kinds_are_noticed() {
+    let root = tempfile::tempdir().unwrap();
+    let state = filled(root.path());
+    let other = ChunkId::new([-1, 0, 13]);
+    let [mask, thinning] = ["masks/-1", "thinned/-1"].map(|folder| root.path().join(folder));
+    fs::copy(mask.join("0.12"), mask.join("0.13")).unwrap();
+    assert_eq!(state.mask(other).unwrap(), Loaded::Unusable(Reason::OtherChunk));
+    assert_eq!(state.chunks().unwrap(), [here(), other].into());
+    fs::copy(mask.join("0.12"), thinning.join("0.12")).unwrap();
+    assert_eq!(state.thinning(here()).unwrap(), Loaded::Unusable(Reason::OtherKind));
+    let reason = state.thinning(here()).unwrap();
+    let Loaded::Unusable(reason) = reason else { unreachable!("it was looked at") };
+    let warning = format!("chunk {}: the record of its thinning {reason}; it is computed again", here());
+    assert_eq!(warning, "chunk -1.0.12: the record of its thinning is of another kind; it is computed again");
+}
+
+#[test]
+fn what_a_killed_run_was_writing_is_cleared_away_and_nothing_else() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path();
+    drop(filled(path));
+    let kept = contents(path);
+    for left in ["masks/-1/0.12.writing", "thinned/-1/0.12.staged", "masks/-1/0.13.staged", "state.json.writing"] {
+        fs::write(path.join(left), "half").unwrap();
+    }
+    let state = open(path);
+    assert_eq!(contents(path), kept);
+    assert_eq!(state.chunks().unwrap(), [here()].into());
+}
+
+#[test]
+fn what_is_staged_does_not_show_before_it_is_committed() {
+    let root = tempfile::tempdir().unwrap();
+    let state = filled(root.path());
+    let kept = contents(root.path());
+    let mut changed = mask_record(here());
+    changed.fingerprint += 1;
+    let other = ChunkId::new([-1, 1, 12]);
+    let stage = |state: &StateFolder| {
+        state.stage_mask(here(), Some(&changed), 2).unwrap();
+        state.stage_thinning(here(), None, 2).unwrap();
+        state.stage_thinning(other, Some(&thinning_record(other)), 2).unwrap();
+        assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(mask_record(here())));
+        assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+        assert_eq!(state.thinning(other).unwrap(), Loaded::Absent);
+    };
+    stage(&state);
+    state.discard();
+    assert_eq!(contents(root.path()), kept);
+    // A run that ends without a commit.
+    stage(&state);
+    drop(state);
+    assert_eq!(contents(root.path()), kept);
+    let state = open(root.path());
+    stage(&state);
+    std::thread::scope(|scope| scope.spawn(|| state.clone().commit(2)).join().unwrap()).unwrap();
+    assert_eq!(state.epoch(), 2);
+    assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(changed));
+    assert_eq!(state.thinning(here()).unwrap(), Loaded::Absent);
+    assert_eq!(state.thinning(other).unwrap(), Loaded::Valid(thinning_record(other)));
+    // The last word counts.
+    state.stage_thinning(other, None, 3).unwrap();
+    state.stage_thinning(here(), Some(&thinning_record(here())), 3).unwrap();
+    state.stage_thinning(here(), None, 3).unwrap();
+    state.commit(3).unwrap();
+    assert_eq!(names(root.path()), ["lock", "masks/-1/0.12", "state.json"].map(String::from).into());
+}
+
+#[test]
+fn a_state_is_one_runs_at_a_time() {
+    let root = tempfile::tempdir().unwrap();
+    let state = open(root.path());
+    let clone = state.clone();
+    drop(state);
+    let error = StateFolder::open(root.path(), &parameters(1.0, "lee")).unwrap_err();
+    assert_eq!(error.kind(), Kind::Output);
+    assert!(error.to_string().contains("is the state of another run that is going on"), "{error}");
+    drop(clone);
+    open(root.path());
+}
+
+#[test]
+fn a_folder_of_something_else_is_refused_and_left_as_it_was() {
+    for name in ["thesis.txt", "masks/0/0.0", "state.json", "lock.txt"] {
+        let root = tempfile::tempdir().unwrap();
+        let file = root.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "years").unwrap();
+        let before = contents(root.path());
+        let error = StateFolder::open(root.path(), &parameters(1.0, "lee")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Output);
+        let first = name.split('/').next().unwrap();
+        assert!(error.to_string().contains(&format!("holds other things than a state ({first})")), "{error}");
+        assert_eq!(contents(root.path()), before);
+    }
+    // Beside a state.
+    let root = tempfile::tempdir().unwrap();
+    drop(filled(root.path()));
+    fs::write(root.path().join("thesis.txt"), "years").unwrap();
+    let error = StateFolder::open(root.path(), &parameters(1.0, "lee")).unwrap_err();
+    assert!(error.to_string().contains("(thesis.txt)"), "{error}");
+    // No folder at all.
+    let error = StateFolder::open(root.path().join("lock"), &parameters(1.0, "lee")).unwrap_err();
+    assert!(error.kind() == Kind::Output && error.to_string().contains("is not a folder"), "{error}");
+}
+
+#[test]
+fn a_damaged_manifest_costs_nothing_but_a_word() {
+    let root = tempfile::tempdir().unwrap();
+    drop(filled(root.path()));
+    let manifest = root.path().join("state.json");
+    let whole = fs::read(&manifest).unwrap();
+    let mut flipped = whole.clone();
+    flipped[6] ^= 1;
+    for damaged in [vec![], vec![0; 100], whole[..40].to_vec(), flipped] {
+        fs::write(&manifest, damaged).unwrap();
+        let state = open(root.path());
+        // The number of the epoch is that of the last record.
+        assert_eq!((state.found(), state.epoch()), (&Loaded::Unusable(Reason::Damaged), 1));
+        assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+        drop(state);
+        assert_eq!(fs::read(&manifest).unwrap(), whole);
+    }
+    fs::remove_file(&manifest).unwrap();
+    assert_eq!(open(root.path()).epoch(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said_and_the_record_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let state = filled(root.path());
+    let [mask, thinning] = ["masks/-1/0.12", "thinned/-1/0.12"].map(|name| root.path().join(name));
+    let kept = contents(root.path());
+    let full = |place: &Path, end: &str| {
+        std::os::unix::fs::symlink("/dev/full", format!("{}{end}", place.display())).unwrap();
+    };
+    full(&mask, ".writing");
+    let error = state.write_mask(here(), &mask_record(here()), 2).unwrap_err();
+    assert_eq!(error.kind(), Kind::Io);
+    let expected = format!("{}: cannot be written because the disk is full", mask.display());
+    assert!(error.to_string().starts_with(&expected), "{error}");
+    full(&thinning, ".staged");
+    let error = state.stage_thinning(here(), Some(&thinning_record(here())), 2).unwrap_err();
+    let expected = format!("{}: cannot be written because the disk is full", thinning.display());
+    assert!(error.kind() == Kind::Io && error.to_string().starts_with(&expected), "{error}");
+    assert_eq!(contents(root.path()), kept);
+    state.commit(2).unwrap();
+    assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+    full(&root.path().join("state.json"), ".writing");
+    assert_eq!(state.commit(3).unwrap_err().kind(), Kind::Io);
+    assert_eq!(state.epoch(), 2);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_an_error_that_names_it() {
+    let root = tempfile::tempdir().unwrap();
+    let state = filled(root.path());
+    let place = root.path().join("masks/-1/0.12");
+    fs::remove_file(&place).unwrap();
+    fs::create_dir(&place).unwrap();
+    let error = state.mask(here()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Io);
+    assert!(error.to_string().starts_with(&place.display().to_string()), "{error}");
+}
