@@ -10,7 +10,6 @@ use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 use twox_hash::XxHash3_64;
 
-use crate::state::Counted;
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary};
@@ -19,6 +18,7 @@ use crate::operators::failure::Failure;
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
+use crate::state::Counted;
 use crate::store::Source;
 use crate::store::values::to_bytes;
 use crate::with_voxels;

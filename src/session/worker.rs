@@ -19,7 +19,6 @@ use differential_dataflow::AsCollection;
 
 use super::budget::Permit;
 use super::crew::Post;
-use crate::state::Counted;
 use super::reading::{Made, Reading};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
@@ -38,6 +37,7 @@ use crate::operators::shared::Shared;
 use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
 use crate::space::{Region, Spacing, Voxel};
+use crate::state::Counted;
 use crate::store::Source;
 use crate::table::row::{Frame, Measures};
 use crate::table::statistics::Snapshot;

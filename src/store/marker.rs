@@ -1,6 +1,6 @@
 //! Marks of stored files: what the operating system says of them, without reading them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -46,39 +46,43 @@ impl FileMark {
         FileMark { hash: hasher.finish(), changed }
     }
 
-    /// The states of many files, in their order. Each is asked for once; of a folder with many of them the list is read
-    /// first, so that those that are not there cost nothing.
+    /// The states of many files, in their order. Each is asked for once. Where many of one folder follow each other its
+    /// list is read first, so that those that are not there cost nothing.
     ///
     /// # Errors
     /// Where the operating system does not say.
     pub(crate) fn of_all(paths: &[PathBuf]) -> Result<Vec<FileMark>> {
-        let mut folders: BTreeMap<&Path, Vec<usize>> = BTreeMap::new();
-        for (number, path) in paths.iter().enumerate() {
-            folders.entry(path.parent().unwrap_or(Path::new(""))).or_default().push(number);
-        }
-        let mut marks: Vec<FileMark> = paths.iter().map(|path| Self::new(path, None)).collect();
-        for (folder, numbers) in folders {
-            if numbers.len() < LISTED {
-                for number in numbers {
-                    marks[number] = Self::of(&paths[number])?;
+        let mut marks = Vec::with_capacity(paths.len());
+        for paths in paths.chunk_by(|a, b| folder(a) == folder(b)) {
+            if paths.len() < LISTED {
+                for path in paths {
+                    marks.push(Self::of(path)?);
                 }
                 continue;
             }
-            let entries = match std::fs::read_dir(folder) {
-                Ok(entries) => entries,
-                Err(error) if is_absent(&error) => continue,
-                Err(error) => return Err(read_failed(&error).at(folder)),
-            };
-            let wanted: HashMap<Option<&OsStr>, usize> = numbers.iter().map(|&n| (paths[n].file_name(), n)).collect();
-            for entry in entries {
-                let name = entry.map_err(|error| read_failed(&error).at(folder))?.file_name();
-                if let Some(&number) = wanted.get(&Some(name.as_os_str())) {
-                    marks[number] = Self::of(&paths[number])?;
+            let folder = paths[0].parent().unwrap_or(Path::new(""));
+            let mut present = HashSet::new();
+            match std::fs::read_dir(folder) {
+                Ok(entries) => {
+                    for entry in entries {
+                        present.insert(entry.map_err(|error| read_failed(&error).at(folder))?.file_name());
+                    }
                 }
+                Err(error) if is_absent(&error) => {}
+                Err(error) => return Err(read_failed(&error).at(folder)),
+            }
+            for path in paths {
+                let listed = path.file_name().is_some_and(|name| present.contains(name));
+                marks.push(if listed { Self::of(path)? } else { Self::new(path, None) });
             }
         }
         Ok(marks)
     }
+}
+
+/// The folder that a file is in, to be compared fast.
+fn folder(path: &Path) -> Option<&OsStr> {
+    path.parent().map(Path::as_os_str)
 }
 
 /// Whether there is nothing at a path; a file where a folder was expected comes to the same.

@@ -165,9 +165,7 @@ impl Source for ZarrSource {
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         require_inside(region, self.description.shape)?;
-        let mut files: Vec<PathBuf> = self.grid.chunks_in(region).map(|place| self.blocks.path(place)).collect();
-        files.sort();
-        files.dedup();
+        let files = each_once(self.grid.chunks_in(region).map(|place| self.blocks.path(place)).collect());
         mark_of(files.iter().map(PathBuf::as_path)).map(Some)
     }
 
@@ -179,9 +177,7 @@ impl Source for ZarrSource {
                 paths.entry(place).or_insert_with(|| self.blocks.path(place));
             }
         }
-        let mut files: Vec<PathBuf> = paths.values().cloned().collect();
-        files.sort();
-        files.dedup();
+        let files = each_once(paths.values().cloned().collect());
         let marks = FileMark::of_all(&files)?;
         let numbers: HashMap<&PathBuf, usize> = files.iter().zip(0..).collect();
         let number: HashMap<ChunkId, usize> = paths.iter().map(|(&place, path)| (place, numbers[path])).collect();
@@ -201,6 +197,13 @@ impl std::fmt::Debug for ZarrSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ZarrSource").field("description", &self.description).finish_non_exhaustive()
     }
+}
+
+/// Each of some paths once. In the order of their text, which is found faster than theirs, folder by folder.
+fn each_once(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
+    paths.dedup();
+    paths
 }
 
 /// The refusal of a group without OME metadata, with the arrays that it has.
