@@ -9,6 +9,12 @@ mod outputs;
 mod run;
 mod phantom;
 mod demo;
+#[allow(dead_code, reason = "the command that watches is not there yet")]
+mod interrupt;
+#[allow(dead_code, reason = "the command that watches is not there yet")]
+mod monitor;
+#[allow(dead_code, reason = "the command that watches is not there yet")]
+mod follower;
 mod terminal;
 
 use std::fmt::Display;

@@ -36,6 +36,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("zstd", &["state"]),
     ("clap", &[]),
     ("indicatif", &[]),
+    ("notify", &[]),
+    ("ctrlc", &[]),
 ];
 
 /// The lines of a source file that are no comments.

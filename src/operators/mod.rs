@@ -7,6 +7,7 @@ pub mod failure;
 pub mod window;
 pub mod read;
 pub mod overlap;
+pub mod live_overlap;
 pub mod extract;
 pub mod histogram;
 pub mod binarise;

@@ -62,7 +62,6 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
         dtype: Dtype,
         fill: f64,
     ) -> StreamVec<'scope, T, Padded> {
-        let peers = self.scope().peers();
         if depth == [0; 3] {
             return self.map(|piece| Padded {
                 chunk: piece.chunk,
@@ -72,40 +71,52 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
             });
         }
         let slabs = self.flat_map(move |piece| cut(&grid, depth, &selection, piece));
-        let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
-        slabs.unary_frontier(by_owner, "OverlapChunks", move |_capability, _info| {
-            let mut waiting: BTreeMap<(T, ChunkId), Waiting<_>> = BTreeMap::new();
-            move |(input, frontier), output| {
-                input.for_each(|capability, pieces| {
-                    let Some(least) = capability.retain_least(output.output_index()) else { return };
-                    for piece in pieces.drain(..) {
-                        let key = (least.time().clone(), piece.chunk);
-                        let entry = waiting.entry(key.clone()).or_insert_with(|| Waiting {
-                            capability: least.clone(),
-                            parts: Vec::new(),
-                            missing: grid.within(piece.chunk, depth).count() + 1,
-                        });
-                        entry.missing -= 1;
-                        entry.parts.extend(piece.voxels.map(|voxels| (piece.region, voxels)));
-                        if entry.missing == 0
-                            && let Some(whole) = waiting.remove(&key)
-                        {
-                            let padded = assemble(&grid, depth, dtype, fill, key.1, whole.parts);
-                            output.session(&whole.capability).give(padded);
-                        }
-                    }
-                });
-                while let Some(entry) = waiting.first_entry() {
-                    if frontier.less_equal(&entry.key().0) {
-                        break;
-                    }
-                    let ((_, chunk), part) = entry.remove_entry();
-                    let padded = assemble(&grid, depth, dtype, fill, chunk, part.parts);
-                    output.session(&part.capability).give(padded);
-                }
-            }
-        })
+        gather(slabs, grid, depth, dtype, fill)
     }
+}
+
+/// The chunks that slabs are meant for, each put together from its own values and a slab of every neighbour.
+pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
+    slabs: StreamVec<'scope, T, Piece>,
+    grid: Grid,
+    depth: [usize; 3],
+    dtype: Dtype,
+    fill: f64,
+) -> StreamVec<'scope, T, Padded> {
+    let peers = slabs.scope().peers();
+    let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
+    slabs.unary_frontier(by_owner, "OverlapChunks", move |_capability, _info| {
+        let mut waiting: BTreeMap<(T, ChunkId), Waiting<_>> = BTreeMap::new();
+        move |(input, frontier), output| {
+            input.for_each(|capability, pieces| {
+                let Some(least) = capability.retain_least(output.output_index()) else { return };
+                for piece in pieces.drain(..) {
+                    let key = (least.time().clone(), piece.chunk);
+                    let entry = waiting.entry(key.clone()).or_insert_with(|| Waiting {
+                        capability: least.clone(),
+                        parts: Vec::new(),
+                        missing: grid.within(piece.chunk, depth).count() + 1,
+                    });
+                    entry.missing -= 1;
+                    entry.parts.extend(piece.voxels.map(|voxels| (piece.region, voxels)));
+                    if entry.missing == 0
+                        && let Some(whole) = waiting.remove(&key)
+                    {
+                        let padded = assemble(&grid, depth, dtype, fill, key.1, whole.parts);
+                        output.session(&whole.capability).give(padded);
+                    }
+                }
+            });
+            while let Some(entry) = waiting.first_entry() {
+                if frontier.less_equal(&entry.key().0) {
+                    break;
+                }
+                let ((_, chunk), part) = entry.remove_entry();
+                let padded = assemble(&grid, depth, dtype, fill, chunk, part.parts);
+                output.session(&part.capability).give(padded);
+            }
+        }
+    })
 }
 
 /// The piece itself and the slabs of it that its neighbours need, as far as these are selected.

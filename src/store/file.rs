@@ -1,13 +1,11 @@
 //! Reading parts of a file, by several threads at once.
 
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
-use crate::store::Mark;
 
 /// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
 /// is read whole anyway.
@@ -102,31 +100,5 @@ pub fn write_failed(error: &io::Error) -> Error {
             Error::new(Kind::Output, "may not be written; choose another output folder")
         }
         _ => Error::new(Kind::Io, "cannot be written; check the disk and run again").because(error),
-    }
-}
-
-/// Gathers sizes and times of change of files into a mark.
-#[derive(Default)]
-pub(crate) struct Marker(DefaultHasher);
-
-impl Marker {
-    /// Takes in a file, or that it is not there.
-    pub(crate) fn add(&mut self, path: &Path) -> Result<()> {
-        let metadata = match std::fs::metadata(path) {
-            Ok(metadata) => Some(metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(read_failed(&error).at(path)),
-        };
-        let changed = metadata.as_ref().and_then(|m| m.modified().ok()).map(|time| {
-            let since = time.duration_since(std::time::UNIX_EPOCH);
-            since.map_or_else(|before| (true, before.duration()), |after| (false, after))
-        });
-        (path, metadata.map(|m| m.len()), changed).hash(&mut self.0);
-        Ok(())
-    }
-
-    /// The mark of all files taken in.
-    pub(crate) fn finish(self) -> Mark {
-        Mark(self.0.finish())
     }
 }

@@ -8,6 +8,8 @@ pub mod npy;
 pub mod zarr;
 #[cfg(feature = "tiff")]
 pub mod tiff;
+pub mod marks;
+pub mod suspects;
 pub mod output;
 mod absent;
 mod open;
@@ -17,6 +19,7 @@ mod axes;
 mod cache;
 pub(crate) mod file;
 mod layout;
+mod marker;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod plan;
 pub(crate) mod values;
@@ -26,6 +29,8 @@ mod fixtures;
 pub use self::absent::Absent;
 pub use self::file::{read_failed, write_failed};
 pub use self::open::{OpenOptions, RegionView, open};
+
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -82,6 +87,16 @@ pub trait Source: Send + Sync {
     fn absent(&self) -> Result<Option<Absent>> {
         Ok(None)
     }
+
+    /// The marks of many boxes, as [`Source::mark`] gives them, with the youngest file behind each. Sources in files
+    /// ask the operating system once for each file, however many boxes it is in.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+        let marked = |region| Ok(self.mark(region)?.map(|mark| Marked { mark, youngest: None }));
+        regions.iter().map(marked).collect()
+    }
 }
 
 /// The sizes and times of change of the files behind a part of an image, in one number: it differs where any of them
@@ -89,3 +104,12 @@ pub trait Source: Send + Sync {
 /// for every release of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark(u64);
+
+/// A mark, and how young what it stands for is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Marked {
+    /// The mark.
+    pub mark: Mark,
+    /// When the file changed last that changed last; `None` where there are no files, or it is not known.
+    pub youngest: Option<SystemTime>,
+}

@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
-use crate::store::file::{self, Marker, read_at, read_box};
+use crate::store::file::{self, read_at, read_box};
 use crate::store::layout::read_shape;
+use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::open::{given_spacing, refuse_selection};
 use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_nan, require_inside, unsupported_dtype};
-use crate::store::{Description, Mark, OpenOptions, Source};
+use crate::store::{Description, Mark, Marked, OpenOptions, Source};
 use crate::with_voxels;
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -115,9 +116,13 @@ impl Source for NpySource {
     }
 
     fn mark(&self, _: &Region) -> Result<Option<Mark>> {
+        mark_of([&*self.path]).map(Some)
+    }
+
+    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
         let mut marker = Marker::default();
-        marker.add(&self.path)?;
-        Ok(Some(marker.finish()))
+        FileMark::of_all(std::slice::from_ref(&self.path))?.iter().for_each(|file| marker.add(file));
+        Ok(vec![Some(marker.finish()); regions.len()])
     }
 }
 

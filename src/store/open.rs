@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Region, Spacing, Voxel};
 use crate::store::npy::NpySource;
-use crate::store::{Absent, Description, Mark, Source};
+use crate::store::{Absent, Description, Mark, Marked, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file";
@@ -190,6 +190,11 @@ impl Source for RegionView {
     fn absent(&self) -> Result<Option<Absent>> {
         Ok(self.source.absent()?.map(|absent| absent.within(&self.region)))
     }
+
+    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+        let regions: Vec<Region> = regions.iter().map(|region| region.shifted(self.region.min)).collect();
+        self.source.marks(&regions)
+    }
 }
 
 #[cfg(test)]
@@ -244,6 +249,37 @@ mod tests {
             let error = open(&path, &channel).err().unwrap();
             assert_eq!(error.kind(), Kind::Usage);
             assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+        }
+    }
+
+    #[cfg(all(feature = "zarr", feature = "tiff"))]
+    #[test]
+    fn many_boxes_have_the_marks_that_each_has_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, one_file) in [
+            ("v2_blosc.zarr", false),
+            ("v3_sharded.zarr", false),
+            ("ome05.zarr", true),
+            ("slices", false),
+            ("imagej.tif", true),
+            ("c_i4.npy", true),
+        ] {
+            let path = crate::store::fixtures::copy(name, folder.path());
+            let picked = name.starts_with("ome").then_some(1);
+            let options = OpenOptions { channel: picked, time: picked, ..OpenOptions::default() };
+            let whole = open(&path, &options).unwrap();
+            let [z, y, x] = whole.description().shape;
+            let view = RegionView::new(whole, &[1..z, 2..y, 0..x]).unwrap();
+            // Chunks of one voxel, so that there are many, with what is around them.
+            let bounds = Region::of_shape(view.description().shape);
+            let grid = crate::grid::Grid::new(bounds, [1; 3]);
+            let around = |id| grid.region(id).dilated([1, 2, 3]).intersection(&bounds);
+            let regions: Vec<Region> = grid.chunks().map(around).collect();
+            let alone: Vec<_> = regions.iter().map(|region| view.mark(region).unwrap().unwrap()).collect();
+            let together = view.marks(&regions).unwrap();
+            assert_eq!(together.iter().map(|marked| marked.unwrap().mark).collect::<Vec<_>>(), alone, "{name}");
+            assert!(together.iter().all(|marked| marked.unwrap().youngest.is_some()), "{name}");
+            assert_eq!(alone.iter().collect::<std::collections::BTreeSet<_>>().len() == 1, one_file, "{name}");
         }
     }
 

@@ -13,7 +13,7 @@ mod tests;
 pub(crate) use self::slices::has_slices;
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::calibration::{Calibration, Planes, calibration};
@@ -23,11 +23,12 @@ use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
 use crate::store::axes::{Axis, Role, select};
 use crate::store::cache::BlockCache;
-use crate::store::file::{self, Marker, read_box};
+use crate::store::file::{self, read_box};
+use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
 use crate::store::values::{first_nan, from_bytes, nan_at, paste, require_inside};
-use crate::store::{Description, Mark, OpenOptions, Source};
+use crate::store::{Description, Mark, Marked, OpenOptions, Source};
 
 /// A volume of TIFF pages, or an image of one. Holds decoded strips and tiles up to the cache's size.
 #[derive(Debug)]
@@ -156,13 +157,31 @@ impl Source for TiffSource {
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         require_inside(region, self.description.shape)?;
-        let mut marker = Marker::default();
         let pages = &self.pages[region.min[0] as usize..region.max[0] as usize];
-        for file in pages.chunk_by(|a, b| Arc::ptr_eq(&a.file, &b.file)) {
-            marker.add(&file[0].file.path)?;
-        }
-        Ok(Some(marker.finish()))
+        mark_of(files(pages).map(|file| &*file.path)).map(Some)
     }
+
+    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+        let paths: Vec<PathBuf> = files(&self.pages).map(|file| file.path.clone()).collect();
+        let marks = FileMark::of_all(&paths)?;
+        // The file of each plane, by its number.
+        let runs = self.pages.chunk_by(|a, b| Arc::ptr_eq(&a.file, &b.file)).zip(0..);
+        let numbers: Vec<usize> = runs.flat_map(|(run, number)| run.iter().map(move |_| number)).collect();
+        let marked = |region: &Region| {
+            require_inside(region, self.description.shape)?;
+            let mut marker = Marker::default();
+            for file in numbers[region.min[0] as usize..region.max[0] as usize].chunk_by(|a, b| a == b) {
+                marker.add(&marks[file[0]]);
+            }
+            Ok(Some(marker.finish()))
+        };
+        regions.iter().map(marked).collect()
+    }
+}
+
+/// The files of pages, in their order; one that several pages in a row are in is given once.
+fn files(pages: &[Page]) -> impl Iterator<Item = &PageFile> {
+    pages.chunk_by(|a, b| Arc::ptr_eq(&a.file, &b.file)).map(|run| &*run[0].file)
 }
 
 /// The file read last, kept open for the next plane.

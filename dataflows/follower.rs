@@ -1,0 +1,340 @@
+//! Following a stored image that others write to: which chunks to read again, and when.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use anabranch::error::{Error, Kind, Result};
+use anabranch::grid::{ChunkId, Grid};
+use anabranch::space::Region;
+use anabranch::store::marks::Marks;
+use anabranch::store::suspects::{Suspects, Verdict};
+use anabranch::store::{OpenOptions, Source, open};
+
+use crate::interrupt::Interrupt;
+use crate::monitor::{Monitor, Pace, Wake};
+
+/// For how long a file may be unreadable and unchanged before it counts as damaged rather than being written.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Files that are being written are looked at again after so long at least.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// What is to be done.
+pub(crate) enum Step {
+    /// The image as it is now, opened again and perhaps with other bounds, and its chunks that are to be read again, in
+    /// raster order. Those at old bounds, whose boxes have grown with the image, need not be among them.
+    Changed(Arc<dyn Source>, Vec<ChunkId>),
+    /// The program has been asked to end.
+    Interrupted,
+}
+
+/// Follows one image.
+pub(crate) struct Follower {
+    path: PathBuf,
+    options: OpenOptions,
+    monitor: Monitor,
+    marks: Marks,
+    suspects: Suspects,
+    settle: Duration,
+    patience: Duration,
+    /// Whether there was a first look, for which nothing is waited.
+    begun: bool,
+    /// Whether the last look has found chunks that had not settled.
+    unsettled: bool,
+    /// Since when the image as a whole cannot be opened, and whether that has lasted too long.
+    closed: Option<(Instant, bool)>,
+    tell: Box<dyn FnMut(&str)>,
+}
+
+impl Follower {
+    /// Follows the image at a path from the state on that `marks` has on its grid: chunks that it remembers have not
+    /// changed. What a person should know goes to `tell`.
+    pub(crate) fn new(
+        (path, options): (&Path, OpenOptions),
+        marks: Marks,
+        pace: Pace,
+        patience: Duration,
+        interrupt: &Interrupt,
+        tell: impl FnMut(&str) + 'static,
+    ) -> Follower {
+        Follower {
+            path: path.to_owned(),
+            options,
+            monitor: Monitor::new(path, pace, interrupt),
+            marks,
+            suspects: Suspects::new(patience),
+            settle: pace.settle.max(SHORTEST),
+            patience,
+            begun: false,
+            unsettled: false,
+            closed: None,
+            tell: Box::new(tell),
+        }
+    }
+
+    /// Waits until there is something to do; the first time, only if nothing has changed yet.
+    ///
+    /// # Errors
+    /// Where the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
+    /// there is waited for.
+    pub(crate) fn next(&mut self) -> Result<Step> {
+        loop {
+            let at_most = if self.begun { self.at_most() } else { Some(Duration::ZERO) };
+            let wake = self.monitor.wait(at_most);
+            if wake == Wake::Interrupted {
+                return Ok(Step::Interrupted);
+            }
+            self.begun = true;
+            if let Some(step) = self.look(wake)? {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// A chunk that was to be read again could not be: it is named, and to be left as it was. It is tried again when it
+    /// changes, when something else does, and once when it has been unreadable for too long.
+    ///
+    /// # Errors
+    /// The error itself, where it is not about damage of a chunk.
+    pub(crate) fn failed(&mut self, error: Error) -> Result<ChunkId> {
+        let Some(chunk) = error.chunk() else { return Err(error) };
+        let (text, mark) = (error.to_string(), self.marks.of(chunk));
+        match self.suspects.failed(chunk, mark, error, Instant::now())? {
+            Verdict::Suspected => (self.tell)(&format!("{text}; it may be being written, and is tried again")),
+            Verdict::GivenUp => {
+                let seconds = self.patience.as_secs_f64();
+                (self.tell)(&format!("{text}; it has not changed for {seconds} s, so what was there before stays"));
+            }
+            Verdict::Waiting | Verdict::Damaged => {}
+        }
+        Ok(chunk)
+    }
+
+    /// A chunk that was to be read again has been.
+    pub(crate) fn succeeded(&mut self, chunk: ChunkId) {
+        self.suspects.cleared(chunk);
+    }
+
+    /// Whether changes are noticed at once; else only from time to time.
+    pub(crate) fn has_events(&self) -> bool {
+        self.monitor.has_events()
+    }
+
+    /// For how long nothing needs to be looked at unless it changes.
+    fn at_most(&self) -> Option<Duration> {
+        let again = (self.unsettled || self.closed.is_some()).then_some(self.settle);
+        let due = self.suspects.due().map(|due| due.saturating_duration_since(Instant::now()).max(self.settle));
+        again.into_iter().chain(due).min()
+    }
+
+    fn look(&mut self, wake: Wake) -> Result<Option<Step>> {
+        // Opened again: a source may keep what it has read, such as blocks, indexes of shards and where strips begin.
+        let source: Arc<dyn Source> = match open(&self.path, &self.options) {
+            Ok(source) => Arc::from(source),
+            Err(error) if matches!(error.kind(), Kind::Data | Kind::Missing) => {
+                self.wait_for(&error);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        self.closed = None;
+        let (known, bounds) = (self.marks.grid(), Region::of_shape(source.description().shape));
+        if known.bounds() != bounds {
+            self.marks.resize(Grid::new(bounds, known.chunk_shape()));
+        }
+        let look = self.marks.look(&*source, SystemTime::now())?;
+        self.unsettled = !look.unsettled.is_empty();
+        let mut chunks: BTreeSet<ChunkId> = look.changed.iter().map(|(chunk, _)| *chunk).collect();
+        if wake == Wake::Changed || self.suspects.due().is_some_and(|due| due <= Instant::now()) {
+            // One that is being written right now will have changed when that is done.
+            chunks.extend(self.suspects.waiting().filter(|chunk| look.unsettled.binary_search(chunk).is_err()));
+        }
+        let news = !chunks.is_empty() || known.bounds() != bounds;
+        Ok(news.then(|| Step::Changed(source, chunks.into_iter().collect())))
+    }
+
+    /// Notes that the image as a whole cannot be opened.
+    fn wait_for(&mut self, error: &Error) {
+        let (since, told) = self.closed.unwrap_or((Instant::now(), false));
+        let long = since.elapsed() >= self.patience;
+        if long && !told {
+            (self.tell)(&format!("{error}; anabranch goes on when it can be read again"));
+        }
+        self.closed = Some((since, long));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const SETTLE: Duration = Duration::from_millis(50);
+    /// Longer than any machine is busy.
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// A follower of a Zarr array with chunks of one plane, after its first look, with what it tells.
+    struct Scene {
+        root: tempfile::TempDir,
+        source: Arc<dyn Source>,
+        follower: Follower,
+        told: Arc<Mutex<Vec<String>>>,
+        interrupt: Interrupt,
+    }
+
+    fn metadata(planes: usize) -> String {
+        format!(
+            r#"{{"zarr_format":3,"node_type":"array","shape":[{planes},2,2],"data_type":"uint8","fill_value":0,
+            "chunk_grid":{{"name":"regular","configuration":{{"chunk_shape":[1,2,2]}}}},"attributes":{{}},
+            "chunk_key_encoding":{{"name":"default","configuration":{{"separator":"/"}}}},
+            "codecs":[{{"name":"bytes"}}]}}"#
+        )
+    }
+
+    impl Scene {
+        fn new(patience: Duration) -> Scene {
+            let root = tempfile::tempdir().unwrap();
+            fs::write(root.path().join("zarr.json"), metadata(4)).unwrap();
+            let source: Arc<dyn Source> = Arc::from(open(root.path(), &OpenOptions::default()).unwrap());
+            let grid = Grid::new(Region::of_shape(source.description().shape), [1, 2, 2]);
+            let pace = Pace { settle: SETTLE, longest: LONG, poll: SETTLE };
+            let told: Arc<Mutex<Vec<String>>> = Arc::default();
+            let (tell, interrupt) = (Arc::clone(&told), Interrupt::default());
+            let follower = Follower::new(
+                (root.path(), OpenOptions::default()),
+                Marks::new(grid, [0; 3], SETTLE),
+                pace,
+                patience,
+                &interrupt,
+                move |text| tell.lock().unwrap().push(text.to_owned()),
+            );
+            let mut scene = Scene { root, source, follower, told, interrupt };
+            assert_eq!(scene.changed(), [0, 1, 2, 3]);
+            scene
+        }
+
+        fn file(&self, plane: i64) -> PathBuf {
+            self.root.path().join(format!("c/{plane}/0/0"))
+        }
+
+        fn write(&self, plane: i64, bytes: &[u8]) {
+            fs::create_dir_all(self.file(plane).parent().unwrap()).unwrap();
+            fs::write(self.file(plane), bytes).unwrap();
+        }
+
+        /// The planes that are to be read again.
+        fn changed(&mut self) -> Vec<i64> {
+            let Step::Changed(source, chunks) = self.follower.next().unwrap() else { panic!("it was not interrupted") };
+            self.source = source;
+            chunks.iter().map(|chunk| chunk.place()[0]).collect()
+        }
+
+        /// Whether a plane can be read, as a session would try it.
+        fn read(&mut self, plane: i64) -> bool {
+            let chunk = ChunkId::new([plane, 0, 0]);
+            match self.source.read(&Region::new([plane, 0, 0], [plane + 1, 2, 2])) {
+                Ok(_) => self.follower.succeeded(chunk),
+                Err(error) => assert_eq!(self.follower.failed(error.in_chunk(chunk)).unwrap(), chunk),
+            }
+            self.follower.suspects.waiting().chain(self.follower.suspects.damaged()).all(|other| other != chunk)
+        }
+
+        fn told(&self) -> Vec<String> {
+            std::mem::take(&mut *self.told.lock().unwrap())
+        }
+    }
+
+    #[test]
+    fn chunks_that_come_change_and_go_are_named() {
+        let mut scene = Scene::new(LONG);
+        scene.write(2, &[1, 2, 3, 4]);
+        assert_eq!(scene.changed(), [2]);
+        assert!(scene.read(2));
+        scene.write(2, &[4, 3, 2, 1]);
+        assert_eq!(scene.changed(), [2]);
+        fs::remove_file(scene.file(2)).unwrap();
+        assert_eq!(scene.changed(), [2]);
+        assert_eq!(scene.source.read(&Region::new([2, 0, 0], [3, 2, 2])).unwrap(), None);
+        assert!(scene.told().is_empty());
+        scene.interrupt.raise();
+        assert!(matches!(scene.follower.next().unwrap(), Step::Interrupted));
+    }
+
+    #[test]
+    fn a_half_written_chunk_is_said_once_and_tried_again() {
+        let mut scene = Scene::new(LONG);
+        scene.write(1, &[1, 2]);
+        assert_eq!(scene.changed(), [1]);
+        assert!(!scene.read(1));
+        let told = scene.told();
+        assert!(told.len() == 1 && told[0].contains("c/1/0/0") && told[0].contains("may be being written"), "{told:?}");
+        // Something else changes: it is tried again, and fails as before.
+        scene.write(3, &[5; 4]);
+        while !scene.changed().contains(&3) {}
+        assert!(!scene.read(1));
+        scene.write(1, &[1, 2, 3, 4]);
+        while !scene.read(1) {
+            scene.changed();
+        }
+        assert!(scene.told().is_empty());
+    }
+
+    #[test]
+    fn a_chunk_that_stays_damaged_is_warned_of_and_left() {
+        let mut scene = Scene::new(4 * SETTLE);
+        scene.write(1, &[1, 2]);
+        while scene.follower.suspects.damaged().next().is_none() {
+            assert_eq!(scene.changed(), [1]);
+            assert!(!scene.read(1));
+        }
+        let told = scene.told();
+        assert!(told.len() == 2 && told[1].contains("what was there before stays"), "{told:?}");
+        // It is not tried again until it changes.
+        scene.write(3, &[5; 4]);
+        assert_eq!(scene.changed(), [3]);
+        scene.write(1, &[1, 2, 3, 4]);
+        assert_eq!(scene.changed(), [1]);
+        assert!(scene.read(1) && scene.told().is_empty());
+    }
+
+    #[test]
+    fn an_image_that_grows_is_told_once_it_can_be_opened() {
+        let mut scene = Scene::new(2 * SETTLE);
+        let path = scene.root.path().join("zarr.json");
+        fs::write(&path, &metadata(6)[..40]).unwrap();
+        // Until it has lasted too long.
+        while scene.told.lock().unwrap().is_empty() {
+            assert!(scene.follower.look(Wake::Elapsed).unwrap().is_none());
+            std::thread::sleep(SETTLE);
+        }
+        let told = scene.told();
+        assert!(told.len() == 1 && told[0].contains("goes on when it can be read again"), "{told:?}");
+        fs::write(&path, metadata(6)).unwrap();
+        // The new planes are those that were never looked at.
+        assert_eq!(scene.changed(), [4, 5]);
+        assert_eq!(scene.source.description().shape, [6, 2, 2]);
+        // One that is cut off again needs no chunk to be read.
+        fs::write(&path, metadata(3)).unwrap();
+        assert!(scene.changed().is_empty());
+        assert_eq!(scene.source.description().shape, [3, 2, 2]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_not_read_again() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("zarr.json"), metadata(2)).unwrap();
+        let source = open(root.path(), &OpenOptions::default()).unwrap();
+        let grid = Grid::new(Region::of_shape([2, 2, 2]), [1, 2, 2]);
+        let mut marks = Marks::new(grid, [0; 3], SETTLE);
+        let known = ChunkId::new([0; 3]);
+        marks.remember(known, source.mark(&marks.region(known)).unwrap().unwrap());
+        let place = (root.path(), OpenOptions::default());
+        let mut follower = Follower::new(place, marks, Pace::default(), LONG, &Interrupt::default(), |_| {});
+        let Step::Changed(_, chunks) = follower.next().unwrap() else { panic!("one is not remembered") };
+        assert_eq!(chunks, [ChunkId::new([1, 0, 0])]);
+    }
+}

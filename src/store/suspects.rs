@@ -1,0 +1,136 @@
+//! Chunks that cannot be read, perhaps only because they are being written.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Kind, Result};
+use crate::grid::ChunkId;
+use crate::store::Mark;
+
+/// Damaged chunks of an input that others write to. A chunk that is cut off or does not decode right after a change is
+/// probably being written: it is tried again. One that stays as it is and unreadable for so long is damaged.
+#[derive(Clone, Debug)]
+pub struct Suspects {
+    patience: Duration,
+    chunks: BTreeMap<ChunkId, Suspect>,
+}
+
+#[derive(Clone, Debug)]
+struct Suspect {
+    mark: Option<Mark>,
+    since: Instant,
+    given_up: bool,
+}
+
+/// What to do about a chunk that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Say that it is probably being written, and try again: it failed for the first time.
+    Suspected,
+    /// Try again, as was said before.
+    Waiting,
+    /// Warn that it is damaged and go on with what it held before: it has not changed for too long.
+    GivenUp,
+    /// Go on without it, as was said before.
+    Damaged,
+}
+
+impl Suspects {
+    /// No chunk is under suspicion. A chunk is given up when it is unreadable and unchanged for so long.
+    pub fn new(patience: Duration) -> Suspects {
+        Suspects { patience, chunks: BTreeMap::new() }
+    }
+
+    /// A chunk with a mark could not be read.
+    ///
+    /// # Errors
+    /// The error itself, where it is not of kind [`Kind::Data`]: no waiting mends it.
+    pub fn failed(&mut self, chunk: ChunkId, mark: Option<Mark>, error: Error, now: Instant) -> Result<Verdict> {
+        if error.kind() != Kind::Data {
+            return Err(error);
+        }
+        let known = self.chunks.get(&chunk);
+        let verdict = match known {
+            None => Verdict::Suspected,
+            Some(suspect) if suspect.mark != mark => {
+                // It is being written, or was written anew with the same result; either way its time begins again.
+                if suspect.given_up { Verdict::Suspected } else { Verdict::Waiting }
+            }
+            Some(suspect) if suspect.given_up => return Ok(Verdict::Damaged),
+            Some(suspect) if now.duration_since(suspect.since) >= self.patience => Verdict::GivenUp,
+            Some(_) => return Ok(Verdict::Waiting),
+        };
+        self.chunks.insert(chunk, Suspect { mark, since: now, given_up: verdict == Verdict::GivenUp });
+        Ok(verdict)
+    }
+
+    /// A chunk could be read, or is not there any more.
+    pub fn cleared(&mut self, chunk: ChunkId) {
+        self.chunks.remove(&chunk);
+    }
+
+    /// Chunks to be tried again, in raster order: those that have not been given up.
+    pub fn waiting(&self) -> impl Iterator<Item = ChunkId> {
+        self.chunks.iter().filter(|(_, suspect)| !suspect.given_up).map(|(&chunk, _)| chunk)
+    }
+
+    /// Chunks that were given up and have not changed since, in raster order.
+    pub fn damaged(&self) -> impl Iterator<Item = ChunkId> {
+        self.chunks.iter().filter(|(_, suspect)| suspect.given_up).map(|(&chunk, _)| chunk)
+    }
+
+    /// When the first of those waiting will have been unreadable for too long, if it stays as it is.
+    pub fn due(&self) -> Option<Instant> {
+        self.chunks.values().filter(|suspect| !suspect.given_up).map(|suspect| suspect.since + self.patience).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunk(x: i64) -> ChunkId {
+        ChunkId::new([0, 0, x])
+    }
+
+    #[test]
+    fn a_chunk_that_stays_unreadable_is_given_up_once() {
+        let mut suspects = Suspects::new(Duration::from_secs(30));
+        let start = Instant::now();
+        let mut fails = |mark, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            suspects.failed(chunk(0), Some(Mark(mark)), Error::data("is cut off"), now).unwrap()
+        };
+        let verdicts = [(1, 0), (1, 5), (2, 20), (2, 40), (2, 50), (2, 60), (3, 61), (3, 91)];
+        let verdicts = verdicts.map(|(mark, seconds)| fails(mark, seconds));
+        use Verdict::{Damaged, GivenUp, Suspected, Waiting};
+        assert_eq!(verdicts, [Suspected, Waiting, Waiting, Waiting, GivenUp, Damaged, Suspected, GivenUp]);
+    }
+
+    #[test]
+    fn those_waiting_are_tried_again_until_they_can_be_read() {
+        let mut suspects = Suspects::new(Duration::from_secs(30));
+        let start = Instant::now();
+        for (x, seconds) in [(0, 0), (1, 10), (2, 20)] {
+            let now = start + Duration::from_secs(seconds);
+            suspects.failed(chunk(x), None, Error::data("is cut off"), now).unwrap();
+        }
+        assert_eq!(suspects.due(), Some(start + Duration::from_secs(30)));
+        let late = start + Duration::from_secs(35);
+        assert_eq!(suspects.failed(chunk(0), None, Error::data("is cut off"), late).unwrap(), Verdict::GivenUp);
+        suspects.cleared(chunk(1));
+        assert_eq!(suspects.waiting().collect::<Vec<_>>(), [chunk(2)]);
+        assert_eq!(suspects.damaged().collect::<Vec<_>>(), [chunk(0)]);
+        assert_eq!(suspects.due(), Some(start + Duration::from_secs(50)));
+        suspects.cleared(chunk(2));
+        assert_eq!(suspects.due(), None);
+    }
+
+    #[test]
+    fn errors_that_waiting_does_not_mend_come_back() {
+        let mut suspects = Suspects::new(Duration::from_secs(30));
+        let error = Error::new(Kind::Io, "cannot be read");
+        assert_eq!(suspects.failed(chunk(0), None, error, Instant::now()).unwrap_err().kind(), Kind::Io);
+        assert_eq!(suspects.waiting().count(), 0);
+    }
+}
