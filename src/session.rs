@@ -33,6 +33,7 @@ mod budget;
 mod builder;
 mod crew;
 mod following;
+mod hosted;
 mod keeping;
 mod otsu;
 mod reading;
@@ -45,6 +46,7 @@ mod tests;
 mod state_tests;
 
 pub use self::builder::SessionBuilder;
+pub use self::hosted::{HostedBuilder, HostedSession};
 pub use self::results::Results;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -23,7 +23,7 @@ use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
 
 /// Bytes of values in flight where nothing else is said.
-const MEMORY: usize = 256 << 20;
+pub(super) const MEMORY: usize = 256 << 20;
 
 /// What a session will be.
 #[derive(Clone)]
