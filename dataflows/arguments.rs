@@ -69,6 +69,12 @@ pub(crate) struct RunOptions {
     /// Mark branches near what has not been stored yet: a column `provisional` in the table
     #[arg(long)]
     pub(crate) provisional: bool,
+    /// Keep and reuse what is known of the image in this folder: only what has changed is computed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Read all of the image to tell what has changed, whatever the sizes and times of its files say
+    #[arg(long, requires = "state")]
+    pub(crate) verify: bool,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,

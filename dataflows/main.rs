@@ -6,6 +6,7 @@ mod threshold;
 mod analysis;
 mod changes;
 mod outputs;
+mod epochs;
 mod run;
 mod phantom;
 mod demo;

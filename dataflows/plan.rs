@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Chunks in flight.
     pub(crate) window: usize,
+    /// The budget that this follows from, in bytes.
+    pub(crate) memory: usize,
     /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
     pub(crate) keep: usize,
     /// Whether the table tells which branches are provisional.
@@ -102,12 +104,26 @@ impl Plan {
         }
         let grid = Grid::new(bounds, chunk);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
-        let window = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
+        let (window, memory) = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
         let keep = KEPT_VALUES / workers;
         // Numbers of one's own need not be in the metadata's unit.
         let unit = description.unit.filter(|_| options.spacing.is_none());
         let (sigma, provisional) = (options.sigma, options.provisional);
-        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window, keep, provisional })
+        Ok(Plan {
+            source,
+            grid,
+            spacing,
+            unit,
+            method,
+            gaussian,
+            sigma,
+            threshold,
+            workers,
+            window,
+            memory,
+            keep,
+            provisional,
+        })
     }
 
     /// In what coordinates are told.
@@ -151,8 +167,14 @@ pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// How many chunks may be in flight within the budget.
-fn window(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, memory: Option<&str>) -> Result<usize> {
+/// How many chunks may be in flight within the budget, and the budget in bytes.
+fn window(
+    grid: &Grid,
+    depth: [usize; 3],
+    dtype: Dtype,
+    workers: usize,
+    memory: Option<&str>,
+) -> Result<(usize, usize)> {
     let chunk = grid.chunk_shape();
     let own: usize = chunk.iter().product();
     let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
@@ -173,7 +195,7 @@ fn window(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, memory: 
             format_size(needed)
         )));
     }
-    Ok(((budget - working) / waiting.max(1)).max(least))
+    Ok((((budget - working) / waiting.max(1)).max(least), budget))
 }
 
 fn parse_threshold(text: Option<&str>) -> Result<Choice> {

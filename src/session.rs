@@ -78,6 +78,8 @@ pub struct Epoch {
     pub read: usize,
     /// Chunks that have other values now, or none.
     pub changed: usize,
+    /// Whether Otsu's threshold has moved, so that all masks were made again.
+    pub remade: bool,
     /// How thinning went: `thinned` are the chunks that took part, changed or not.
     pub thinning: ThinningCounts,
 }
@@ -395,6 +397,7 @@ impl Inner {
                 }
             })?;
             self.coming.read += read.chunks;
+            self.coming.remade |= read.remade;
             source = Some(Arc::clone(&following.source));
         }
         let grid = self.grid;
@@ -418,6 +421,18 @@ impl Inner {
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
         let changes = self.results.apply(differences, self.foreground);
+        let (thinning, rows) = (&epoch.thinning, changes.len());
+        tracing::info!(
+            epoch = number,
+            chunks_read = epoch.read,
+            chunks_changed = epoch.changed,
+            chunks_thinned = thinning.thinned,
+            sub_iterations = thinning.sub_iterations,
+            rounds = thinning.rounds,
+            voxels_deleted = thinning.deleted,
+            rows_changed = rows,
+            "an epoch is closed"
+        );
         Ok(Epoch { changes, ..epoch })
     }
 }

@@ -16,6 +16,7 @@ use crate::kernel::mask::Layout;
 use crate::kernel::method::Method;
 use crate::kernel::smooth::Gaussian;
 use crate::kernel::threshold::Threshold;
+use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Parameters, StateFolder};
 use crate::store::Source;
@@ -40,6 +41,7 @@ pub struct SessionBuilder {
     held: bool,
     state: Option<(PathBuf, String)>,
     memory: usize,
+    progress: Arc<ProgressState>,
     workers: usize,
 }
 
@@ -69,6 +71,7 @@ impl SessionBuilder {
             held: false,
             state: None,
             memory: MEMORY,
+            progress: Arc::default(),
             workers: 1,
         }
     }
@@ -171,6 +174,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Where it is told how far an epoch has come.
+    #[must_use]
+    pub fn progress(mut self, progress: Arc<ProgressState>) -> Self {
+        self.progress = progress;
+        self
+    }
+
     /// Number of worker threads.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
@@ -233,11 +243,14 @@ impl SessionBuilder {
         let kernel = Binarise { gaussian, threshold, bounds: self.bounds, dtype: self.dtype, fill, keep: usize::MAX };
         let held = self.held.then(|| Arc::new(HeldChunks::new(canvas, self.dimensions, self.dtype)));
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
-        let following = source.map(|source| Following::new(source, grid, kernel.clone(), self.choice, self.memory));
+        let following = source.map(|source| {
+            Following::new(source, grid, kernel.clone(), self.choice, self.memory, Arc::clone(&self.progress))
+        });
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
         let folder = self.state.as_ref().map(|(path, selection)| self.open(path, selection, canvas, method, fill));
         let keeping = folder.transpose()?.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let plan = Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping };
+        let plan =
+            Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping, progress: self.progress.clone() };
         Session::start(plan, grid, self.dtype, self.workers, Budget::new(self.memory), following, held)
     }
 }

@@ -18,8 +18,12 @@ use crate::kernel::binarise::Binarise;
 use crate::kernel::threshold::Threshold;
 use crate::operators::failure::Failure;
 use crate::operators::window::Window;
+use crate::progress::ProgressState;
 use crate::space::Region;
 use crate::store::{Mark, Source};
+
+/// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
+const KEPT_VALUES: usize = 128 << 20;
 
 /// Where the threshold comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -36,6 +40,7 @@ pub(super) struct Following {
     kernel: Binarise,
     otsu: Option<Otsu>,
     memory: usize,
+    progress: Arc<ProgressState>,
     known: BTreeMap<ChunkId, Known>,
     /// Chunks whose padded boxes have to be looked at in the next epoch.
     dirty: BTreeSet<ChunkId>,
@@ -59,16 +64,33 @@ pub(super) struct Known {
 pub(super) struct Read {
     /// Chunks that were looked at.
     pub(super) chunks: usize,
-    /// Those whose masks were made again.
-    pub(super) masks: usize,
+    /// Whether the threshold has moved.
+    pub(super) remade: bool,
 }
 
 impl Following {
-    pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, choice: Choice, memory: usize) -> Self {
+    pub(super) fn new(
+        source: Arc<dyn Source>,
+        grid: Grid,
+        kernel: Binarise,
+        choice: Choice,
+        memory: usize,
+        progress: Arc<ProgressState>,
+    ) -> Self {
         let otsu = (choice == Choice::Otsu).then(Otsu::default);
         // Places without chunks count as well.
         let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
-        Following { source, grid, kernel, otsu, memory, known: BTreeMap::new(), dirty, marks: BTreeMap::new() }
+        Following {
+            source,
+            grid,
+            kernel,
+            otsu,
+            memory,
+            progress,
+            known: BTreeMap::new(),
+            dirty,
+            marks: BTreeMap::new(),
+        }
     }
 
     /// The threshold that the masks were made with.
@@ -177,7 +199,10 @@ impl Following {
             self.otsu = Some(otsu);
             self.kernel.threshold = Threshold::Above(counted?);
             let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
-            wanted.extend(others.map(|(&chunk, _)| chunk).filter(|chunk| !outside.contains(chunk)));
+            let others: Vec<ChunkId> =
+                others.map(|(&chunk, _)| chunk).filter(|chunk| !outside.contains(chunk)).collect();
+            read.remade = !others.is_empty();
+            wanted.extend(others);
         }
         for &chunk in &outside {
             crew.tell(self.grid.owner(chunk, crew.len()), Command::Forget(chunk))?;
@@ -193,9 +218,8 @@ impl Following {
                 if let Some(kept) = &mut *kept {
                     kept.add(overview, replaced);
                 }
-                for (chunk, fingerprint, made) in chunks {
+                for (chunk, fingerprint, _) in chunks {
                     read.chunks += 1;
-                    read.masks += usize::from(made);
                     let known = self.known.get(&chunk);
                     let mark = self.marks.remove(&chunk).unwrap_or_else(|| known.and_then(|known| known.mark));
                     let (own, padded) = (self.grid.region(chunk), self.padded(chunk));
@@ -234,7 +258,7 @@ impl Following {
         let bytes: usize = (0..3).map(|a| self.grid.chunk_shape()[a] + 2 * depth[a]).product();
         let window = Window::new((self.memory / (bytes * self.kernel.dtype.size()).max(1)).max(least));
         let mut kernel = self.kernel.clone();
-        kernel.keep = self.memory / workers;
+        kernel.keep = KEPT_VALUES / workers;
         Arc::new(Reading {
             source: Arc::clone(&self.source),
             grid: self.grid,
@@ -245,6 +269,7 @@ impl Following {
             known,
             marks,
             counted,
+            progress: Arc::clone(&self.progress),
         })
     }
 

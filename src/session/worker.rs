@@ -38,6 +38,7 @@ use crate::operators::sample::{skeleton, values_at};
 use crate::operators::shared::Shared;
 use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
+use crate::progress::{ProgressState, Stage};
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::Counted;
 use crate::store::Source;
@@ -114,6 +115,7 @@ pub(super) struct Plan {
     pub(super) spacing: Spacing,
     pub(super) frame: Frame,
     pub(super) keeping: Option<Keeping>,
+    pub(super) progress: Arc<ProgressState>,
 }
 
 /// One worker's part of a session.
@@ -164,10 +166,15 @@ struct Watch {
     thinned: Rc<RefCell<Thinned>>,
     /// Whether masks and logs are wanted.
     keeps: bool,
+    progress: Arc<ProgressState>,
 }
 
 impl WatchThinning for Watch {
     fn round(&mut self, counts: &ThinningCounts) {
+        if counts.thinned > 0 {
+            self.progress.begin(Stage::Thinning, 0);
+            self.progress.reach_round(counts.rounds);
+        }
         self.thinned.borrow_mut().counts = *counts;
     }
 
@@ -439,7 +446,8 @@ fn thinning(
     probe: &Handle<u64>,
     thinned: &Rc<RefCell<Thinned>>,
 ) -> Feed<(ChunkId, Change)> {
-    let watch = Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some() };
+    let watch =
+        Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some(), progress: Arc::clone(&plan.progress) };
     let gathered = Rc::clone(thinned);
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
