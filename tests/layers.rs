@@ -32,8 +32,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tiff", &["store"]),
     ("image", &["overview"]),
     ("postcard", &["state"]),
-    ("twox_hash", &["state"]),
-    ("zstd", &["state"]),
+    ("twox_hash", &["store", "state"]),
+    ("zstd", &["store", "state"]),
     ("clap", &[]),
     ("indicatif", &[]),
 ];

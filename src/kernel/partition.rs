@@ -134,6 +134,12 @@ impl Partition {
         self.places.is_empty()
     }
 
+    /// The initial mask and the seam log of a chunk as the last epoch left them, where they are kept.
+    pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
+        let member = self.members[*self.places.get(&id)? as usize].as_ref()?;
+        self.keep.then_some((&member.initial, &member.previous))
+    }
+
     /// Number of chunks that have taken part in this epoch so far.
     pub fn active(&self) -> usize {
         self.active.len()

@@ -42,26 +42,6 @@ pub struct Panel {
     pub values: Vec<f32>,
 }
 
-/// Numbers as one run of bytes, little endian: far faster than one by one.
-mod packed {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
-        let words: Vec<u32> = values.iter().map(|value| value.to_bits().to_le()).collect();
-        serializer.serialize_bytes(bytemuck::cast_slice(&words))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f32>, D::Error> {
-        let bytes = serde_bytes::ByteBuf::deserialize(deserializer)?;
-        let (values, rest) = bytes.as_chunks::<4>();
-        if rest.is_empty() {
-            Ok(values.iter().map(|&value| f32::from_le_bytes(value)).collect())
-        } else {
-            Err(serde::de::Error::custom("a number of a panel is cut off"))
-        }
-    }
-}
-
 impl Projections {
     /// Empty projections of an image with these bounds and 2 or 3 axes of its own. They hold 4 bytes a pixel, in
     /// panels of 1024 pixels a side at most.
