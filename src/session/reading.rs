@@ -2,13 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::Hasher;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
-use twox_hash::XxHash3_64;
 
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
@@ -18,9 +16,8 @@ use crate::operators::failure::Failure;
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
-use crate::state::Counted;
-use crate::store::Source;
-use crate::store::values::to_bytes;
+use crate::state::{Counted, fingerprint};
+use crate::store::{Mark, Source};
 use crate::with_voxels;
 
 /// Which chunks are read, and what for.
@@ -34,6 +31,9 @@ pub(super) struct Reading {
     pub(super) failure: Failure,
     /// Fingerprints of chunks whose masks stand where their values are the same.
     pub(super) known: BTreeMap<ChunkId, u64>,
+    /// For the records: the marks of chunks, and what was counted of them.
+    pub(super) marks: BTreeMap<ChunkId, Option<Mark>>,
+    pub(super) counted: BTreeMap<ChunkId, Counted>,
 }
 
 /// What was made of a chunk that was read.
@@ -80,9 +80,8 @@ impl Reading {
     pub(super) fn masks(&self, worker: &mut Worker, mut watch: impl FnMut(&Padded, &Made) + 'static) -> Vec<Made> {
         let made = Rc::new(RefCell::new(Vec::new()));
         let (makes, mut kernel, known) = (Rc::clone(&made), self.kernel.clone(), self.known.clone());
-        let fill = self.source.description().fill;
         self.read(worker, move |padded| {
-            let fingerprint = fingerprint(padded, fill);
+            let fingerprint = fingerprint(padded.voxels.as_ref());
             let same = known.get(&padded.chunk) == Some(&fingerprint);
             let mask = (!same).then(|| kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own));
             let made = Made { chunk: padded.chunk, fingerprint, mask };
@@ -113,25 +112,5 @@ impl Reading {
             }
         });
         counted.take()
-    }
-}
-
-/// A fingerprint of a padded box and its values.
-fn fingerprint(padded: &Padded, fill: f64) -> u64 {
-    let mut hasher = XxHash3_64::with_seed(0);
-    for p in [padded.own.min, padded.own.max, padded.region.min, padded.region.max] {
-        p.iter().for_each(|n| hasher.write(&n.to_le_bytes()));
-    }
-    match &padded.voxels {
-        Some(voxels) => hash_values(voxels, &mut hasher),
-        None => hasher.write(&fill.to_bits().to_le_bytes()),
-    }
-    hasher.finish()
-}
-
-fn hash_values(voxels: &Voxels, hasher: &mut XxHash3_64) {
-    match voxels {
-        Voxels::U8(array) if array.is_standard_layout() => hasher.write(array.as_slice().unwrap_or_default()),
-        voxels => hasher.write(&to_bytes(voxels)),
     }
 }

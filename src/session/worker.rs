@@ -19,16 +19,18 @@ use differential_dataflow::AsCollection;
 
 use super::budget::Permit;
 use super::crew::Post;
-use super::reading::{Made, Reading};
+use super::reading::Reading;
+use super::records::{Brought, Found, Keeping, Records, on_canvas};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary, Foreground};
 use crate::kernel::branch::Branch;
 use crate::kernel::histogram::Histogram;
-use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::mask::Mask;
 use crate::kernel::method::Method;
 use crate::kernel::partition::Change;
+use crate::kernel::project::Projections;
 use crate::kernel::seam_log::SeamLog;
 use crate::kernel::skeleton::Skeleton;
 use crate::operators::branches::ExtractBranches;
@@ -50,12 +52,18 @@ pub(super) enum Command {
     Forget(ChunkId),
     /// Read chunks and count their values, into histograms like an empty one, or else their extents.
     Count(Arc<Reading>, Option<Histogram>),
-    /// Read chunks and make their masks.
-    Read(Arc<Reading>),
+    /// Read chunks and make their masks; keep them under the number of an epoch.
+    Read(Arc<Reading>, u64),
     /// Give up what was read last.
     Discard,
+    /// Find the records of chunks on disk, for an image within bounds.
+    Load(Arc<BTreeSet<ChunkId>>, Region),
+    /// Put what was found back to work, with doubts about some.
+    Restore(Arc<BTreeSet<ChunkId>>),
     /// Thin the masks that are there, and look up the values at what is new of the skeleton.
     Thin(Option<Arc<dyn Source>>, Grid),
+    /// Stage the records of what is new, under the number of an epoch.
+    Stage(u64),
     /// Give out what is new of the skeleton, and what follows from it.
     Publish,
 }
@@ -64,11 +72,24 @@ pub(super) enum Command {
 pub(super) enum Answer {
     Done,
     Counted(Vec<(ChunkId, Counted)>),
-    /// Chunks that were read, with their fingerprint and foreground; the latter where it is new.
-    Read(Vec<(ChunkId, u64, Option<u64>)>),
+    Read(ChunksRead),
+    /// What was found on disk, and what it looks like together.
+    Loaded(Result<(Vec<Found>, Projections)>),
+    Staged(Result<()>),
     /// How the thinning went; foreground voxels of chunks whose masks are new; the first error at a chunk's values.
     Thinned(ThinningCounts, Vec<(ChunkId, u64)>, Result<()>),
     Published(Vec<Difference>),
+}
+
+/// What became of the chunks that a worker has read.
+#[derive(Default)]
+pub(super) struct ChunksRead {
+    /// Chunks with their fingerprint, and whether their masks were made again.
+    pub(super) chunks: Vec<(ChunkId, u64, bool)>,
+    /// What those look like together whose masks were made again.
+    pub(super) overview: Option<Projections>,
+    /// Those of them that looked otherwise before.
+    pub(super) replaced: Vec<ChunkId>,
 }
 
 /// A difference that an epoch brought.
@@ -92,6 +113,7 @@ pub(super) struct Plan {
     pub(super) kernel: Binarise,
     pub(super) spacing: Spacing,
     pub(super) frame: Frame,
+    pub(super) keeping: Option<Keeping>,
 }
 
 /// One worker's part of a session.
@@ -119,6 +141,12 @@ struct Station<'w> {
     /// Skeletons that have not been given out.
     news: BTreeMap<ChunkId, Option<Arc<Skeleton>>>,
     published: BTreeMap<ChunkId, Arc<Skeleton>>,
+    /// The state on disk, where there is one.
+    records: Option<Rc<RefCell<Records>>>,
+    /// Restored chunks that have to run again.
+    doubtful: BTreeSet<ChunkId>,
+    /// Chunks that have gone from the volume.
+    gone: Vec<ChunkId>,
 }
 
 type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
@@ -128,15 +156,25 @@ type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 struct Thinned {
     counts: ThinningCounts,
     masks: Vec<(ChunkId, Option<Mask>)>,
-    kept: BTreeMap<ChunkId, (Mask, SeamLog)>,
+    kept: Vec<(ChunkId, Mask, SeamLog)>,
 }
 
 /// Looks on while chunks are thinned.
-struct Watch(Rc<RefCell<Thinned>>);
+struct Watch {
+    thinned: Rc<RefCell<Thinned>>,
+    /// Whether masks and logs are wanted.
+    keeps: bool,
+}
 
 impl WatchThinning for Watch {
     fn round(&mut self, counts: &ThinningCounts) {
-        self.0.borrow_mut().counts = *counts;
+        self.thinned.borrow_mut().counts = *counts;
+    }
+
+    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+        if self.keeps {
+            self.thinned.borrow_mut().kept.push((chunk, initial.clone(), log.clone()));
+        }
     }
 }
 
@@ -174,6 +212,9 @@ impl<'w> Station<'w> {
             revalued: BTreeSet::new(),
             news: BTreeMap::new(),
             published: BTreeMap::new(),
+            records: plan.keeping.clone().map(|keeping| Rc::new(RefCell::new(Records::new(keeping, plan.canvas)))),
+            doubtful: BTreeSet::new(),
+            gone: Vec::new(),
         }
     }
 
@@ -186,10 +227,11 @@ impl<'w> Station<'w> {
             }
             Command::Forget(chunk) => {
                 self.made.insert(chunk, None);
+                self.gone.push(chunk);
                 return None;
             }
             Command::Count(reading, empty) => Some(Answer::Counted(reading.counts(self.worker, empty))),
-            Command::Read(reading) => Some(Answer::Read(self.read(&reading))),
+            Command::Read(reading, epoch) => Some(Answer::Read(self.read(&reading, epoch))),
             Command::Discard => {
                 self.read.clear();
                 Some(Answer::Done)
@@ -199,20 +241,89 @@ impl<'w> Station<'w> {
                 let counts = std::mem::take(&mut self.thinned.borrow_mut().counts);
                 Some(Answer::Thinned(counts, foregrounds, self.sample(source.as_deref(), &bounds)))
             }
+            Command::Load(chunks, bounds) => Some(Answer::Loaded(self.load(&chunks, bounds))),
+            Command::Restore(doubtful) => {
+                self.restore(&doubtful);
+                Some(Answer::Done)
+            }
+            Command::Stage(epoch) => Some(Answer::Staged(self.stage(epoch))),
             Command::Publish => Some(Answer::Published(self.publish())),
         }
     }
 
-    fn read(&mut self, reading: &Reading) -> Vec<(ChunkId, u64, Option<u64>)> {
-        let made = reading.masks(self.worker, |_, _| {});
-        let news = made.into_iter().map(|Made { chunk, fingerprint, mask }| {
-            let foreground = mask.as_ref().map(|binary| binary.as_ref().map_or(0, |binary| binary.count as u64));
-            if let Some(binary) = mask {
-                self.read.insert(chunk, binary);
+    fn read(&mut self, reading: &Arc<Reading>, epoch: u64) -> ChunksRead {
+        let read: Rc<RefCell<ChunksRead>> = Rc::default();
+        let (noted, records, shared) = (Rc::clone(&read), self.records.clone(), Arc::clone(reading));
+        let made = reading.masks(self.worker, move |padded, made| {
+            let mut noted = noted.borrow_mut();
+            noted.chunks.push((made.chunk, made.fingerprint, made.mask.is_some()));
+            if let Some(records) = &records
+                && let Err(error) = records.borrow_mut().write_mask(&shared, padded, made, epoch, &mut noted)
+            {
+                shared.failure.report(error);
             }
-            (chunk, fingerprint, foreground)
         });
-        news.collect()
+        self.read = made.into_iter().filter_map(|made| Some((made.chunk, made.mask?))).collect();
+        read.take()
+    }
+
+    fn load(&mut self, chunks: &BTreeSet<ChunkId>, bounds: Region) -> Result<(Vec<Found>, Projections)> {
+        let (index, peers, canvas) = (self.worker.index(), self.worker.peers(), self.plan.canvas);
+        let own: Vec<ChunkId> = chunks.iter().copied().filter(|&chunk| canvas.owner(chunk, peers) == index).collect();
+        let mut overview = Projections::new(bounds, self.plan.frame.dimensions);
+        match &self.records {
+            Some(records) => Ok((records.borrow_mut().load(&own, &mut overview)?, overview)),
+            None => Ok((Vec::new(), overview)),
+        }
+    }
+
+    fn restore(&mut self, doubtful: &BTreeSet<ChunkId>) {
+        let Some(records) = self.records.clone() else { return };
+        for brought in records.borrow_mut().restore(doubtful) {
+            let Brought { chunk, change, skeleton, foreground, made, revalued } = brought;
+            if let Some(change) = change {
+                self.foregrounds.insert(chunk, foreground);
+                self.masks.send((chunk, change));
+                if doubtful.contains(&chunk) {
+                    self.doubtful.insert(chunk);
+                }
+            }
+            if let Some(skeleton) = skeleton {
+                self.news.insert(chunk, Some(Arc::new(skeleton)));
+                if revalued {
+                    self.revalued.insert(chunk);
+                }
+            }
+            if let Some(made) = made {
+                self.made.insert(chunk, made);
+            }
+        }
+        self.advance_masks();
+    }
+
+    fn advance_masks(&mut self) {
+        let next = self.masks.time() + 1;
+        self.masks.advance_to(next);
+        let done = &self.masks_done;
+        self.worker.step_or_park_while(None, || done.less_than(&next));
+    }
+
+    fn stage(&mut self, epoch: u64) -> Result<()> {
+        let Some(records) = &self.records else { return Ok(()) };
+        let mut records = records.borrow_mut();
+        for (chunk, initial, log) in std::mem::take(&mut self.thinned.borrow_mut().kept) {
+            records.thinned(chunk, initial, log);
+        }
+        for &chunk in self.news.keys() {
+            records.changed(chunk);
+        }
+        let skeleton = |chunk| match self.news.get(&chunk) {
+            Some(new) => new.clone(),
+            None => self.published.get(&chunk).cloned(),
+        };
+        records.stage(skeleton, |chunk| self.foregrounds.contains_key(&chunk), &self.gone, epoch)?;
+        self.gone.clear();
+        Ok(())
     }
 
     /// Thins the chunks with new masks, and all that follows. Gives the foreground of those.
@@ -230,19 +341,20 @@ impl<'w> Station<'w> {
                         self.holding.push(chunk);
                     }
                     self.foregrounds.insert(chunk, binary.foreground);
-                    Change::Mask(on_canvas(binary.mask, &self.plan.canvas, chunk))
+                    Change::Mask(on_canvas(&binary.mask, &self.plan.canvas, chunk))
                 }
                 None => {
                     self.foregrounds.remove(&chunk);
                     Change::Gone
                 }
             };
+            self.doubtful.remove(&chunk);
             self.masks.send((chunk, change));
         }
-        let next = self.masks.time() + 1;
-        self.masks.advance_to(next);
-        let done = &self.masks_done;
-        self.worker.step_or_park_while(None, || done.less_than(&next));
+        for chunk in std::mem::take(&mut self.doubtful) {
+            self.masks.send((chunk, Change::Rerun));
+        }
+        self.advance_masks();
         for (chunk, mask) in std::mem::take(&mut self.thinned.borrow_mut().masks) {
             self.revalued.remove(&chunk);
             self.unsampled.insert(chunk, mask);
@@ -320,17 +432,6 @@ impl<'w> Station<'w> {
     }
 }
 
-/// The mask of a chunk that may be cut off at bounds, in a layout without bounds.
-fn on_canvas(mask: Mask, canvas: &Grid, chunk: ChunkId) -> Mask {
-    let (own, whole) = (mask.layout().own, canvas.region(chunk));
-    if own == whole {
-        return mask;
-    }
-    let mut placed = Mask::new(Layout::new(whole));
-    placed.paste(&own, &mask.cut(&own));
-    placed
-}
-
 /// The dataflow that thins masks, and gathers what comes out.
 fn thinning(
     worker: &mut Worker,
@@ -338,8 +439,9 @@ fn thinning(
     probe: &Handle<u64>,
     thinned: &Rc<RefCell<Thinned>>,
 ) -> Feed<(ChunkId, Change)> {
+    let watch = Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some() };
+    let gathered = Rc::clone(thinned);
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
-    let (watch, gathered) = (Watch(Rc::clone(thinned)), Rc::clone(thinned));
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
         masks
