@@ -59,6 +59,24 @@ pub(crate) struct Report {
     pub(crate) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
 }
 
+impl Report {
+    /// Adds what another worker found.
+    pub(crate) fn merge(&mut self, other: Report) {
+        self.foreground += other.foreground;
+        self.many_values |= other.many_values;
+        self.thinning.add(&other.thinning);
+        self.branches.extend(other.branches);
+        self.isolated.extend(other.isolated);
+        self.skeletons.extend(other.skeletons);
+        self.statistics = self.statistics.or(other.statistics);
+        match (&mut self.projections, other.projections) {
+            (Some(projections), Some(others)) => Projections::merge(projections, &others),
+            (mine @ None, others) => *mine = others,
+            (Some(_), None) => {}
+        }
+    }
+}
+
 /// Projects the chunk's own voxels.
 fn project(projections: &mut Projections, padded: &Padded, fill: f64) {
     match &padded.voxels {

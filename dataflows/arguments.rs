@@ -63,6 +63,12 @@ pub(crate) struct RunOptions {
     /// Budget for chunks in flight, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
+    /// Append the rows that changed, with diff +1 or -1, to this CSV file; over all runs they add up to the table
+    #[arg(long, value_name = "FILE")]
+    pub(crate) changes: Option<PathBuf>,
+    /// Mark branches near what has not been stored yet: a column `provisional` in the table
+    #[arg(long)]
+    pub(crate) provisional: bool,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,

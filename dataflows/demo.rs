@@ -36,6 +36,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         chunk: None,
         workers: options.workers,
         memory: None,
+        changes: None,
+        provisional: false,
         overwrite: true,
         quiet: false,
     })?;

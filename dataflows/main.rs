@@ -4,6 +4,7 @@ mod arguments;
 mod plan;
 mod threshold;
 mod analysis;
+mod changes;
 mod outputs;
 mod run;
 mod phantom;

@@ -1,30 +1,41 @@
 //! What a run writes, and what it tells on the terminal.
 
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use anabranch::chunk::{Dtype, Voxels};
+use anabranch::chunk::Dtype;
 use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::{ChunkId, Grid};
+use anabranch::kernel::branch::Branch;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::overview::{VoxelKind, overview};
 use anabranch::space::Voxel;
-use anabranch::store::output::{ArrayForm, ArrayWriter, Compression, OUTPUTS, OutputFolder, skeleton_chunk_shape};
+use anabranch::store::output::{ArrayForm, Compression, OUTPUTS, OutputFolder, SkeletonArray, skeleton_chunk_shape};
 use anabranch::table::Table;
-use anabranch::table::csv::write_csv;
+use anabranch::table::arrival::Arrival;
+use anabranch::table::csv::{write_csv, write_csv_with_arrival};
 use anabranch::table::ranks::Ranks;
-use anabranch::table::statistics::Statistics;
-use anabranch::table::summary::{Summary, Totals};
+use anabranch::table::statistics::Snapshot;
+use anabranch::table::summary::{Awaited, Summary, Totals};
 
-use crate::analysis::{Report, Store};
+use crate::analysis::Store;
+use crate::changes::Changes;
 use crate::plan::{Choice, Plan};
-use crate::terminal::{Results, peak_memory, print_summary, print_warning};
+use crate::terminal::{self, peak_memory, print_summary, print_warning};
+
+/// Where outputs go.
+#[derive(Debug)]
+pub(crate) struct Destination<'a> {
+    pub(crate) folder: OutputFolder,
+    /// The file of changes, if there is one.
+    pub(crate) changes: Option<&'a mut Changes>,
+}
 
 /// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for.
 pub(crate) fn folder(out: &Path, overwrite: bool) -> Result<OutputFolder> {
@@ -35,10 +46,10 @@ pub(crate) fn folder(out: &Path, overwrite: bool) -> Result<OutputFolder> {
     OutputFolder::create(out, overwrite)
 }
 
-/// The array for the skeleton: its grid, and where its chunks go.
-pub(crate) fn skeleton_array(plan: &Plan, folder: &OutputFolder) -> Result<(Grid, Store)> {
+/// What the skeleton's array looks like.
+pub(crate) fn skeleton_form(plan: &Plan) -> ArrayForm {
     let shape = plan.source.description().shape;
-    let form = ArrayForm {
+    ArrayForm {
         shape,
         dimensions: plan.dimensions(),
         dtype: Dtype::U8,
@@ -46,19 +57,14 @@ pub(crate) fn skeleton_array(plan: &Plan, folder: &OutputFolder) -> Result<(Grid
         compression: Compression::Zstd,
         spacing: Some(plan.spacing),
         unit: plan.unit.clone(),
-    };
-    let writer = ArrayWriter::create(folder.path("skeleton.zarr"), form)?;
-    let grid = writer.grid();
-    let store = move |id: ChunkId, voxels: &[Voxel]| {
-        let region = grid.region(id);
-        let mut values = ndarray::Array3::zeros(region.shape());
-        for voxel in voxels {
-            let p = voxel.position();
-            values[std::array::from_fn(|a| (p[a] - region.min[a]) as usize)] = 1u8;
-        }
-        writer.write_chunk(id, &Voxels::U8(values)).map(|_| ())
-    };
-    Ok((grid, Arc::new(store)))
+    }
+}
+
+/// The array for the skeleton: its grid, and where its chunks go.
+pub(crate) fn skeleton_array(plan: &Plan, folder: &OutputFolder) -> Result<(Grid, Store)> {
+    let array = SkeletonArray::create(folder, skeleton_form(plan))?;
+    let grid = array.grid();
+    Ok((grid, Arc::new(move |id: ChunkId, voxels: &[Voxel]| array.write_chunk(id, voxels))))
 }
 
 /// The parameters that results depend on.
@@ -72,6 +78,8 @@ struct Parameters<'a> {
     threshold_method: &'static str,
     spacing: &'a [f64],
     unit: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provisional: Option<bool>,
 }
 
 /// How it ran: everything that results do not depend on.
@@ -88,69 +96,136 @@ struct Log<'a> {
     seconds_until_branches: f64,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
-    chunks_with_foreground: usize,
-    sub_iterations: usize,
-    rounds: u64,
-    deleted_voxels: u64,
-    messages_between_workers: u64,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
-/// Writes everything but the skeleton array, puts all in place, and prints the summary.
+/// How much there was to do.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Counts {
+    /// Chunks whose values were read to tell their foreground.
+    pub(crate) chunks_read: u64,
+    /// Chunks of which everything was known.
+    pub(crate) chunks_reused: u64,
+    /// Chunks that were thinned, or thinned again.
+    pub(crate) chunks_activated: u64,
+    pub(crate) chunks_with_foreground: u64,
+    pub(crate) sub_iterations: u64,
+    pub(crate) rounds: u64,
+    pub(crate) deleted_voxels: u64,
+    pub(crate) messages_between_workers: u64,
+    /// Rows that came or went in this epoch. Where there is a file of changes these are its lines, and the epoch is the
+    /// one that the file gives them.
+    pub(crate) rows_changed: Option<u64>,
+    pub(crate) epoch: Option<u64>,
+}
+
+/// What an analysis has found, all at once or epoch by epoch.
+#[derive(Debug)]
+pub(crate) struct Results<'a> {
+    /// The threshold that was used.
+    pub(crate) threshold: Threshold,
+    /// All branches, in any order; best those of one part of the volume after the other's.
+    pub(crate) branches: Vec<&'a Branch>,
+    /// Skeleton voxels without neighbours.
+    pub(crate) isolated: Vec<Voxel>,
+    /// Skeleton voxels of every chunk that has some, in raster order.
+    pub(crate) skeletons: Vec<(ChunkId, &'a [Voxel])>,
+    /// Statistics of the branches.
+    pub(crate) statistics: Snapshot,
+    /// Number of foreground voxels.
+    pub(crate) foreground: u64,
+    /// Whether the foreground of an image of whole numbers has more than one value in a chunk.
+    pub(crate) many_values: bool,
+    /// Projections of the whole image.
+    pub(crate) projections: Option<&'a Projections>,
+    /// What has arrived, where the table is to tell.
+    pub(crate) arrival: Option<&'a Arrival>,
+    pub(crate) counts: Counts,
+}
+
+/// Writes everything but the skeleton array, puts all in place, appends what changed to the file of changes, and prints
+/// the summary.
 pub(crate) fn write(
     plan: &Plan,
-    threshold: Threshold,
-    mut reports: Vec<Report>,
-    folder: OutputFolder,
+    results: &Results<'_>,
+    Destination { folder, changes }: Destination<'_>,
     started: Instant,
     quiet: bool,
 ) -> Result<()> {
     let analysed = started.elapsed();
-    let rest = reports.split_off(1);
-    let Some(mut report) = reports.pop() else { return Err(Error::internal("a run has at least one worker")) };
-    for other in rest {
-        report.merge(other);
+    let ranks = Ranks::new(results.skeletons.iter().copied(), &plan.grid);
+    let mut table = Table::new(results.branches.iter().copied(), &results.isolated, &ranks);
+    if let Some(arrival) = results.arrival {
+        table = table.with_arrival(arrival);
     }
-    let frame = plan.frame();
-    let branches = || report.branches.iter().flat_map(|list| list.iter());
-    let ranks = Ranks::new(report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels[..])), &plan.grid);
-    let isolated: Vec<Voxel> = report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect();
-    let table = Table::new(branches(), &isolated, &ranks);
-
-    let csv = File::create(folder.path("branches.csv")).map_err(|error| folder.write_error("branches.csv", &error))?;
-    write_csv(table.rows(frame), &frame, BufWriter::new(csv))
-        .map_err(|error| folder.write_error("branches.csv", &error))?;
-
-    let statistics = report.statistics.unwrap_or_else(|| Statistics::default().snapshot());
-    let lengths: Vec<f64> = branches().map(|branch| branch.length()).collect();
+    let provisional = write_table(plan, &table, results.arrival.is_some(), &folder)?;
     let totals = Totals {
         skeletons: table.skeletons(),
         skeleton_voxels: table.voxels(),
-        foreground_voxels: report.foreground,
+        foreground_voxels: results.foreground,
         voxels: plan.grid.bounds().volume() as u64,
     };
-    let summary = Summary::new(parameters(plan, threshold), &totals, &statistics);
-    folder.write("summary.json", summary.to_json()?)?;
-
-    if let Some(projections) = &report.projections {
-        let voxels = branches()
-            .flat_map(|branch| branch.voxels().map(|voxel| (voxel, VoxelKind::of_branch_type(branch.kind() as u8))));
-        let alone = isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated));
-        folder.write("overview.png", overview(projections, voxels.chain(alone))?)?;
+    let mut summary = Summary::new(parameters(plan, results.threshold), &totals, &results.statistics);
+    if let Some(arrival) = results.arrival {
+        let (units, missing) = (arrival.units(), arrival.missing());
+        summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
     }
-    folder.write("run.json", log(plan, &report, analysed, started)?)?;
+    folder.write("summary.json", summary.to_json()?)?;
+    if let Some(projections) = results.projections {
+        folder.write("overview.png", overview(projections, kinds(results))?)?;
+    }
+    let difference = changes.as_ref().map(|changes| changes.compare(&folder.path("branches.csv"))).transpose()?;
+    let mut counts = results.counts;
+    if let Some((changes, difference)) = changes.as_ref().zip(difference.as_ref()) {
+        (counts.rows_changed, counts.epoch) = (Some(difference.rows()), Some(changes.epoch()));
+    }
+    folder.write("run.json", log(plan, counts, analysed, started)?)?;
     folder.commit()?;
+    if let Some((changes, difference)) = changes.zip(difference) {
+        changes.append(&difference)?;
+    }
+    tell(plan, results, &totals, started, quiet);
+    Ok(())
+}
 
-    if report.many_values && plan.threshold == Choice::Nonzero {
+/// Writes the table. Gives the number of provisional branches.
+fn write_table(plan: &Plan, table: &Table<'_>, arrival: bool, folder: &OutputFolder) -> Result<u64> {
+    let (frame, failed) = (plan.frame(), |error: io::Error| folder.write_error("branches.csv", &error));
+    let out = BufWriter::new(File::create(folder.path("branches.csv")).map_err(failed)?);
+    let mut provisional = 0;
+    let rows = table.rows(frame).inspect(|row| provisional += u64::from(row.provisional == Some(true)));
+    let write = if arrival { write_csv_with_arrival } else { write_csv };
+    write(rows, &frame, out).map_err(failed)?;
+    Ok(provisional)
+}
+
+/// Every skeleton voxel with what it belongs to.
+fn kinds<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (Voxel, VoxelKind)> + 'a {
+    let branches = results.branches.iter().flat_map(|branch| {
+        let kind = VoxelKind::of_branch_type(branch.kind() as u8);
+        branch.voxels().map(move |voxel| (voxel, kind))
+    });
+    branches.chain(results.isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated)))
+}
+
+/// Prints warnings and the summary.
+fn tell(plan: &Plan, results: &Results<'_>, totals: &Totals, started: Instant, quiet: bool) {
+    if quiet {
+        return;
+    }
+    if results.many_values && plan.threshold == Choice::Nonzero {
         print_warning(
             "the image has many values and every one but zero is taken for foreground: touching labels merge, and a raw \
              image needs --threshold",
             quiet,
         );
     }
-    let results = Results {
-        kinds: statistics.kinds,
+    let lengths: Vec<f64> = results.branches.iter().map(|branch| branch.length()).collect();
+    let results = terminal::Results {
+        kinds: results.statistics.kinds,
         lengths: &lengths,
-        total_length: statistics.total_length,
+        total_length: results.statistics.total_length,
         unit: plan.unit.as_deref(),
         skeletons: totals.skeletons,
         skeleton_voxels: totals.skeleton_voxels,
@@ -159,7 +234,6 @@ pub(crate) fn write(
         elapsed: started.elapsed(),
     };
     print_summary(&results, quiet);
-    Ok(())
 }
 
 fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
@@ -181,10 +255,11 @@ fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
         },
         spacing: &plan.spacing.0[axes..],
         unit: plan.unit.as_deref(),
+        provisional: plan.provisional.then_some(true),
     }
 }
 
-fn log(plan: &Plan, report: &Report, analysed: Duration, started: Instant) -> Result<String> {
+fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Result<String> {
     let log = Log {
         program: "anabranch",
         version: env!("CARGO_PKG_VERSION"),
@@ -197,31 +272,9 @@ fn log(plan: &Plan, report: &Report, analysed: Duration, started: Instant) -> Re
         seconds_until_branches: analysed.as_secs_f64(),
         seconds: started.elapsed().as_secs_f64(),
         peak_memory_bytes: peak_memory(),
-        chunks_with_foreground: report.thinning.chunks,
-        sub_iterations: report.thinning.sub_iterations,
-        rounds: report.thinning.rounds,
-        deleted_voxels: report.thinning.deleted,
-        messages_between_workers: report.thinning.messages,
+        counts,
     };
     let text = serde_json::to_string_pretty(&log)
         .map_err(|error| Error::internal("run.json cannot be written as JSON").because(error))?;
     Ok(text + "\n")
-}
-
-impl Report {
-    /// Adds what another worker found.
-    fn merge(&mut self, other: Report) {
-        self.foreground += other.foreground;
-        self.many_values |= other.many_values;
-        self.thinning.add(&other.thinning);
-        self.branches.extend(other.branches);
-        self.isolated.extend(other.isolated);
-        self.skeletons.extend(other.skeletons);
-        self.statistics = self.statistics.or(other.statistics);
-        match (&mut self.projections, other.projections) {
-            (Some(projections), Some(others)) => Projections::merge(projections, &others),
-            (mine @ None, others) => *mine = others,
-            (Some(_), None) => {}
-        }
-    }
 }

@@ -1,5 +1,6 @@
 //! From options to what will be done: every default resolved and every contradiction refused.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use anabranch::operators::window::Window;
 use anabranch::space::{Region, Spacing};
 use anabranch::store::Source;
 use anabranch::store::{OpenOptions, open};
+use anabranch::table::arrival::Arrival;
+use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
 use crate::arguments::{Method, RunOptions};
@@ -32,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
     pub(crate) keep: usize,
+    /// Whether the table tells which branches are provisional.
+    pub(crate) provisional: bool,
 }
 
 /// What was asked for as a threshold.
@@ -101,13 +106,34 @@ impl Plan {
         let keep = KEPT_VALUES / workers;
         // Numbers of one's own need not be in the metadata's unit.
         let unit = description.unit.filter(|_| options.spacing.is_none());
-        let sigma = options.sigma;
-        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window, keep })
+        let (sigma, provisional) = (options.sigma, options.provisional);
+        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window, keep, provisional })
     }
 
     /// In what coordinates are told.
     pub(crate) fn frame(&self) -> Frame {
         Frame { dimensions: self.dimensions(), spacing: self.spacing, origin: [0; 3] }
+    }
+
+    /// What has arrived by now, where the table is to tell; asked for before anything is read, a branch can be provisional
+    /// though the missing part has just come, but not the other way round.
+    pub(crate) fn arrival(&self) -> Result<Option<Arrival>> {
+        if !self.provisional {
+            return Ok(None);
+        }
+        Ok(Some(match self.source.absent()? {
+            Some(absent) => Arrival::without(absent.grid, absent.origin, &absent.missing),
+            // The whole image is one unit, and is there.
+            None => {
+                Arrival::without(Grid::new(self.grid.bounds(), self.grid.bounds().shape()), [0; 3], &BTreeSet::new())
+            }
+        }))
+    }
+
+    /// Columns of the table after the ranks.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let provisional = self.provisional.then(|| PROVISIONAL.to_owned());
+        measure_columns(self.dimensions()).into_iter().chain(provisional).collect()
     }
 
     /// 2 or 3: how many of the axes are the image's own.

@@ -33,12 +33,16 @@ mod budget;
 mod builder;
 mod crew;
 mod following;
+mod keeping;
 mod otsu;
 mod reading;
+mod records;
 mod results;
 mod worker;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod state_tests;
 
 pub use self::builder::SessionBuilder;
 pub use self::results::Results;
@@ -49,10 +53,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::budget::Budget;
 use self::crew::Crew;
 use self::following::Following;
+use self::keeping::Kept;
 use self::worker::{Answer, Command, Plan, work};
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::project::Projections;
 use crate::kernel::threshold::Threshold;
 use crate::operators::thin::ThinningCounts;
 use crate::space::{Region, Voxel};
@@ -96,6 +102,7 @@ struct Inner {
     foregrounds: BTreeMap<ChunkId, u64>,
     foreground: u64,
     results: Results,
+    kept: Option<Kept>,
     /// What has come together for the next epoch.
     coming: Epoch,
     /// Why the session cannot go on.
@@ -112,9 +119,11 @@ impl Session {
         following: Option<Following>,
         held: Option<Arc<HeldChunks>>,
     ) -> Result<Session> {
-        let (frame, results) = (plan.frame, Results::new(plan.canvas, plan.frame));
+        let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
+        let keeping = plan.keeping.clone();
+        let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
         let crew = Crew::start(workers, move |worker, post| work(worker, &plan, post))?;
-        let inner = Inner {
+        let mut inner = Inner {
             crew,
             grid,
             following,
@@ -122,9 +131,11 @@ impl Session {
             foregrounds: BTreeMap::new(),
             foreground: 0,
             results,
+            kept,
             coming: Epoch::default(),
             broken: None,
         };
+        inner.restore(&canvas)?;
         Ok(Session { frame, dtype, budget, held, inner: Mutex::new(inner) })
     }
 
@@ -232,9 +243,13 @@ impl Session {
     /// `Usage` where the session has no source, or the new one's type, fill value or axes are others.
     pub fn follow(&self, source: Arc<dyn Source>) -> Result<()> {
         let inner = &mut *self.usable()?;
-        let following = inner.follows(self.held.is_some())?;
-        following.follow(source)?;
-        inner.grid = following.grid;
+        inner.follows(self.held.is_some())?.follow(source)?;
+        if let Some(following) = &mut inner.following {
+            if following.grid != inner.grid {
+                following.resize_with(inner.kept.as_mut());
+            }
+            inner.grid = following.grid;
+        }
         Ok(())
     }
 
@@ -303,6 +318,24 @@ impl Session {
         self.results(Results::rows)
     }
 
+    /// What the image of a session with a state looks like, seen along each axis; `None` without a state.
+    ///
+    /// # Errors
+    /// `Io` where records cannot be read; `Internal` where the session cannot go on.
+    pub fn overview(&self) -> Result<Option<Projections>> {
+        let inner = &mut *self.usable()?;
+        let grid = inner.grid;
+        inner.kept.as_mut().map(|kept| kept.overview(&grid).cloned()).transpose()
+    }
+
+    /// Takes what there is to say about the state that the session found: records that were of no use, a sentence each.
+    ///
+    /// # Errors
+    /// `Internal` where the session cannot go on.
+    pub fn warnings(&self) -> Result<Vec<String>> {
+        Ok(self.usable()?.kept.as_mut().map(|kept| std::mem::take(&mut kept.warnings)).unwrap_or_default())
+    }
+
     /// The threshold that the last epoch's masks were made with.
     ///
     /// # Errors
@@ -356,7 +389,7 @@ impl Inner {
     fn advance(&mut self) -> Result<Epoch> {
         let mut source = None;
         if let Some(following) = &mut self.following {
-            let read = following.read(&mut self.crew).inspect_err(|error| {
+            let read = following.read(&mut self.crew, &mut self.kept, self.coming.number + 1).inspect_err(|error| {
                 if error.kind() == Kind::Internal {
                     self.broken = Some(error.clone());
                 }
@@ -380,11 +413,8 @@ impl Inner {
             }
         }
         sampled?;
-        let mut differences = Vec::new();
-        for answer in self.ask(|| Command::Publish)? {
-            let Answer::Published(some) = answer else { return Err(unexpected()) };
-            differences.extend(some);
-        }
+        self.keep()?;
+        let differences = self.publish()?;
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
         let changes = self.results.apply(differences, self.foreground);

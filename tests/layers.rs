@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
     ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
-    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "operators"]),
+    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "state", "operators"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

@@ -4,7 +4,7 @@ use super::mask::{Layout, Mask};
 use super::method::{ChunkThinning, Method};
 use super::partition::Slab;
 use super::seam::Seams;
-use super::seam_log::{SeamLog, keep_odd};
+use super::seam_log::{Decisions, SeamLog, keep_odd};
 use crate::grid::{ChunkId, Grid};
 
 #[derive(Debug)]
@@ -57,6 +57,20 @@ impl Member {
             self.initial.paste(&own, &bits);
         }
         changed || self.doubtful
+    }
+
+    /// Forgets all that neighbours showed and told, where that is in doubt: those that are there will say it again. Gives
+    /// whether it was.
+    pub(super) fn forget_neighbours(&mut self) -> bool {
+        if !std::mem::take(&mut self.doubtful) {
+            return false;
+        }
+        let layout = *self.initial.layout();
+        let own = self.initial.cut(&layout.own);
+        self.initial = Mask::new(layout);
+        self.initial.paste(&layout.own, &own);
+        self.previous.received = Decisions::default();
+        true
     }
 
     /// The box of the mask that lies in the halo of a neighbour with a layout, and its bits.

@@ -21,10 +21,11 @@ use crate::space::Region;
 /// What a chunk's owner tells the owner of a neighbour.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Message {
-    /// The chunk's mask is new: its bits in the neighbour's halo. It may ask for an answer.
-    Changed(Slab, Ask),
+    /// The chunk's mask is new: its bits in the neighbour's halo. A chunk that `asks` knows nothing of the neighbour and
+    /// wants an answer.
+    Changed(Slab, bool),
     /// The answer: the bits in the asking chunk's halo, and what the neighbour told or would have told it in the last run,
-    /// by sub-iteration, where that was asked for.
+    /// by sub-iteration.
     Known(Slab, Vec<(u32, Vec<u32>)>),
     /// The chunk takes part in this epoch.
     Live(Link),
@@ -32,17 +33,6 @@ pub enum Message {
     Activate(Link, Vec<u32>),
     /// Halo voxels whose state changed.
     Flips(Link, Vec<u32>),
-}
-
-/// What a chunk wants to know of a neighbour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Ask {
-    /// Nothing: it knows the neighbour's mask and what the neighbour told.
-    Nothing,
-    /// The bits in its halo.
-    Halo,
-    /// These, and what the neighbour told in the last run.
-    Everything,
 }
 
 /// What becomes of a chunk at the beginning of an epoch.
@@ -167,7 +157,7 @@ impl Partition {
             match (known, change) {
                 (None, Change::Gone | Change::Rerun) => {}
                 (Some(place), Change::Gone) => {
-                    self.announce(place, Some(Mask::new(Layout::new(self.grid.region(id)))), Ask::Nothing);
+                    self.announce(place, Some(Mask::new(Layout::new(self.grid.region(id)))), false);
                     self.members[place as usize] = None;
                     self.places.remove(&id);
                     self.free.push(place);
@@ -183,7 +173,7 @@ impl Partition {
                 (None, Change::Mask(mask)) => {
                     let place = self.place(Member::new(&self.grid, id, mask));
                     self.activate(place);
-                    self.announce(place, None, Ask::Everything);
+                    self.announce(place, None, true);
                 }
                 (_, Change::Restored(restored)) => {
                     let Restored { initial, log, doubtful } = *restored;
@@ -209,9 +199,9 @@ impl Partition {
 
     /// A chunk that was there before takes part from the start.
     fn run_again(&mut self, place: u32) {
-        let doubtful = self.members[place as usize].as_mut().is_some_and(|m| std::mem::take(&mut m.doubtful));
+        let doubtful = self.members[place as usize].as_mut().is_some_and(Member::forget_neighbours);
         self.activate(place);
-        self.announce(place, None, if doubtful { Ask::Halo } else { Ask::Nothing });
+        self.announce(place, None, doubtful);
     }
 
     /// A whole epoch, where no chunk has neighbours at other workers: the thinned masks of the chunks that took part.
@@ -231,7 +221,7 @@ impl Partition {
     /// Takes in a message of another worker; [`Partition::converge`] follows when all are in.
     pub fn receive(&mut self, message: Message, sub_iteration: Option<usize>) {
         match message {
-            Message::Changed(slab, ask) => self.hear_change(slab, ask),
+            Message::Changed(slab, asks) => self.hear_change(slab, asks),
             Message::Known(slab, told) => {
                 if let Some(member) = self.member(slab.link.to) {
                     member.learn(&slab, &told);
@@ -361,24 +351,23 @@ impl Partition {
     }
 
     /// Tells all neighbours of a new mask; `gone` is what a chunk that has lost its mask shows instead.
-    fn announce(&mut self, place: u32, gone: Option<Mask>, ask: Ask) {
+    fn announce(&mut self, place: u32, gone: Option<Mask>, asks: bool) {
         let Some(member) = &self.members[place as usize] else { return };
         let mask = gone.as_ref().unwrap_or(&member.initial);
         for (_, to, layout) in member.seams.neighbours() {
             let slab = Slab::new(mask, member.id, to, layout);
-            self.posted.push(Message::Changed(slab, ask));
+            self.posted.push(Message::Changed(slab, asks));
         }
     }
 
-    fn hear_change(&mut self, slab: Slab, ask: Ask) {
+    fn hear_change(&mut self, slab: Slab, asks: bool) {
         let link = slab.link;
         let Some(&place) = self.places.get(&link.to) else { return };
         let Some(member) = &mut self.members[place as usize] else { return };
         let changed = member.hear_change(&slab);
-        if ask != Ask::Nothing {
+        if asks {
             let layout = Layout::new(self.grid.region(link.from));
-            let told = if ask == Ask::Everything { member.told(link.from) } else { Vec::new() };
-            self.posted.push(Message::Known(member.slab(link.from, &layout), told));
+            self.posted.push(Message::Known(member.slab(link.from, &layout), member.told(link.from)));
         }
         if changed && !member.active {
             self.activate(place);

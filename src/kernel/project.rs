@@ -3,6 +3,8 @@
 //! A 3-D image has three panels: along z (rows y, columns x), along y (rows z, columns x) and along x (rows z, columns
 //! y). A 2-D image has one: itself. A pixel stands for a square of `scale` voxels a side.
 
+mod packed;
+
 use multiversion::multiversion;
 use ndarray::ArrayView3;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,9 @@ pub struct Projections {
 }
 
 /// A part of one panel. A pixel that nothing has been projected to is negatively infinite.
+///
+/// Serialised it takes one or two bytes a pixel where all of them are such whole numbers, and next to nothing where all
+/// are equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Panel {
     /// Row and column of the first pixel, in the panel of the whole image.
@@ -33,6 +38,7 @@ pub struct Panel {
     /// Rows and columns.
     pub shape: [usize; 2],
     /// Pixels, row by row.
+    #[serde(with = "packed")]
     pub values: Vec<f32>,
 }
 
@@ -50,10 +56,9 @@ impl Projections {
         part
     }
 
-    fn of_part(bounds: Region, dimensions: usize, part: &Region) -> Projections {
-        let longest = bounds.shape()[3 - dimensions..].iter().copied().max().unwrap_or(1);
-        let scale = longest.div_ceil(LONGEST_SIDE).max(1);
-        let mut projections = Projections { bounds, scale, panels: Vec::new() };
+    /// Empty projections of a box of an image with these bounds, as large as the box needs.
+    pub fn of_part(bounds: Region, dimensions: usize, part: &Region) -> Projections {
+        let mut projections = Projections { bounds, scale: scale(&bounds, dimensions), panels: Vec::new() };
         for axes in &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }] {
             let first = axes.map(|a| projections.pixel(part.min, a));
             let last = axes.map(|a| projections.pixel(part.max.map(|p| p - 1), a));
@@ -130,12 +135,32 @@ impl Projections {
         }
     }
 
-    /// Takes the projections of another part of the same image in.
+    /// Forgets all that was projected to the pixels on which a box falls.
+    pub fn forget(&mut self, region: &Region) {
+        let empty = Self::of_part(self.bounds, if self.panels.len() == 1 { 2 } else { 3 }, region);
+        for (panel, part) in self.panels.iter_mut().zip(&empty.panels) {
+            for row in 0..part.shape[0] {
+                let first = (part.first[0] + row - panel.first[0]) * panel.shape[1] + part.first[1] - panel.first[1];
+                panel.values[first..first + part.shape[1]].fill(f32::NEG_INFINITY);
+            }
+        }
+    }
+
+    /// Whether a part is of use for the same image with other bounds: those that it was made for, or ones that begin at
+    /// the same place and have the same scale. Else it has to be projected again.
+    pub fn fits(&self, bounds: &Region) -> bool {
+        let dimensions = if self.panels.len() == 1 { 2 } else { 3 };
+        (self.bounds.min, self.scale) == (bounds.min, scale(bounds, dimensions))
+    }
+
+    /// Takes the projections of another part of the same image in, which may have been made while its bounds were others
+    /// that it [fits](Projections::fits).
     ///
     /// # Panics
     /// Where the other part lies outside of what these projections cover, or is of another image.
     pub fn merge(&mut self, other: &Projections) {
-        assert_eq!((self.bounds, self.panels.len()), (other.bounds, other.panels.len()), "parts of one image");
+        let same = other.fits(&self.bounds) && self.panels.len() == other.panels.len();
+        assert!(same, "parts of one image");
         for (panel, other) in self.panels.iter_mut().zip(&other.panels) {
             panel.raise(other);
         }
@@ -174,6 +199,12 @@ impl Projections {
             }
         }
     }
+}
+
+/// Voxels along the side of a pixel, for an image with these bounds.
+fn scale(bounds: &Region, dimensions: usize) -> usize {
+    let longest = bounds.shape()[3 - dimensions..].iter().copied().max().unwrap_or(1);
+    longest.div_ceil(LONGEST_SIDE).max(1)
 }
 
 impl Panel {
@@ -285,6 +316,25 @@ mod tests {
             }
             prop_assert_eq!(projections, plainly(&image, dimensions));
         }
+    }
+
+    #[test]
+    fn parts_stay_of_use_while_bounds_grow_and_the_scale_does_not() {
+        let image = image([4, 30, 1030], 3);
+        let small = Region::of_shape([4, 20, 1000]);
+        let grown = Region::of_shape([4, 30, 1024]);
+        let old = Projections::of_chunk(small, 3, &part(&image, small));
+        assert!(old.fits(&small) && old.fits(&grown));
+        let mut whole = Projections::new(grown, 3);
+        whole.merge(&old);
+        for rest in [Region::new([0, 20, 0], [4, 30, 1024]), Region::new([0, 0, 1000], [4, 20, 1024])] {
+            whole.merge(&Projections::of_chunk(grown, 3, &part(&image, rest)));
+        }
+        assert_eq!(whole, plainly(&part(&image, grown), 3));
+        // Half the resolution, and another first voxel.
+        assert!(!old.fits(&Region::of_shape([4, 30, 1025])));
+        assert!(!old.fits(&Region::new([0, -1, 0], [4, 20, 1000])));
+        assert!(!Projections::of_chunk(small, 3, &part(&image, small)).fits(&image.region));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a session will be, checked before it starts.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Session;
 use super::budget::Budget;
 use super::following::{Choice, Following};
+use super::records::Keeping;
 use super::worker::Plan;
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
@@ -15,6 +17,7 @@ use crate::kernel::method::Method;
 use crate::kernel::smooth::Gaussian;
 use crate::kernel::threshold::Threshold;
 use crate::space::{Region, Spacing, Voxel};
+use crate::state::{Parameters, StateFolder};
 use crate::store::Source;
 use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
@@ -35,6 +38,7 @@ pub struct SessionBuilder {
     sigma: Option<f64>,
     source: Option<Arc<dyn Source>>,
     held: bool,
+    state: Option<(PathBuf, String)>,
     memory: usize,
     workers: usize,
 }
@@ -63,6 +67,7 @@ impl SessionBuilder {
             sigma: None,
             source: None,
             held: false,
+            state: None,
             memory: MEMORY,
             workers: 1,
         }
@@ -150,6 +155,15 @@ impl SessionBuilder {
         self
     }
 
+    /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
+    /// computes what has changed since. Needs a source. `selection` says in words which part of the stored image the
+    /// source gives, since masks of another part are of no use.
+    #[must_use]
+    pub fn state(mut self, folder: impl AsRef<Path>, selection: impl Into<String>) -> Self {
+        self.state = Some((folder.as_ref().to_owned(), selection.into()));
+        self
+    }
+
     /// Bytes of values that may be in flight: [`Session::insert`] waits while there are more.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
@@ -187,6 +201,9 @@ impl SessionBuilder {
                 "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
             ));
         }
+        if self.state.is_some() && self.source.is_none() {
+            return Err(Error::usage("a session with a state on disk needs a source from which it can read again"));
+        }
         let open = self.bounds.max[2] == Voxel::END[2];
         if open && (self.source.is_some() || self.choice == Choice::Otsu) {
             return Err(Error::usage("a canvas without ends has no source and no threshold of the whole image"));
@@ -218,8 +235,23 @@ impl SessionBuilder {
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
         let following = source.map(|source| Following::new(source, grid, kernel.clone(), self.choice, self.memory));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
-        let plan = Plan { canvas, method, kernel, spacing: self.spacing, frame };
+        let folder = self.state.as_ref().map(|(path, selection)| self.open(path, selection, canvas, method, fill));
+        let keeping = folder.transpose()?.map(|folder| Keeping { folder, dimensions: self.dimensions });
+        let plan = Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping };
         Session::start(plan, grid, self.dtype, self.workers, Budget::new(self.memory), following, held)
+    }
+}
+
+impl SessionBuilder {
+    fn open(&self, path: &Path, selection: &str, canvas: Grid, method: Method, fill: f64) -> Result<StateFolder> {
+        let form = (self.dtype, self.dimensions, fill.to_bits(), selection);
+        let masks = (form, self.sigma.map(f64::to_bits), self.choice);
+        let parameters = Parameters::new(canvas, &masks, &(method, self.dtype))?
+            .named("values", format!("{}, {} axes, {selection}", self.dtype.name(), self.dimensions))
+            .named("smoothing", self.sigma.map_or_else(|| "none".to_owned(), |sigma| sigma.to_string()))
+            .named("threshold", format!("{:?}", self.choice))
+            .named("method", format!("{method:?}"));
+        StateFolder::open(path, &parameters)
     }
 }
 

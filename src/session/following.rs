@@ -3,10 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use super::crew::Crew;
+use super::keeping::Kept;
 use super::otsu::Otsu;
 use super::reading::Reading;
-use super::worker::{Answer, Command};
+use super::records::FoundMask;
+use super::unexpected;
+use super::worker::{Answer, ChunksRead, Command};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::Binarise;
@@ -17,7 +22,7 @@ use crate::space::Region;
 use crate::store::{Mark, Source};
 
 /// Where the threshold comes from.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub(super) enum Choice {
     Value(Threshold),
     Otsu,
@@ -104,6 +109,26 @@ impl Following {
         Ok(self.dirty.len())
     }
 
+    /// What a record says of a chunk.
+    pub(super) fn remember(&mut self, chunk: ChunkId, found: FoundMask) {
+        let FoundMask { own, padded, mark, fingerprint, threshold, counted, .. } = found;
+        self.known.insert(chunk, Known { own, padded, mark, fingerprint, threshold });
+        if let (Some(otsu), Some(counted)) = (&mut self.otsu, counted) {
+            otsu.remember(chunk, counted);
+        } else if self.otsu.is_some() {
+            self.known.remove(&chunk);
+        }
+        if self.known.contains_key(&chunk) {
+            self.dirty.remove(&chunk);
+        }
+    }
+
+    /// Knows nothing of the image any more: all of it is read again.
+    pub(super) fn forget_all(&mut self) {
+        self.dirty.extend(std::mem::take(&mut self.known).into_keys());
+        self.dirty.extend(self.grid.chunks());
+    }
+
     /// The image is another one from now on: the same, perhaps within other bounds.
     pub(super) fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
         let (old, new) = (self.source.description(), source.description());
@@ -132,7 +157,12 @@ impl Following {
     }
 
     /// Reads the chunks that have to be looked at, and makes their masks. Where that fails they stay to be looked at.
-    pub(super) fn read(&mut self, crew: &mut Crew<Command, Answer>) -> Result<Read> {
+    pub(super) fn read(
+        &mut self,
+        crew: &mut Crew<Command, Answer>,
+        kept: &mut Option<Kept>,
+        epoch: u64,
+    ) -> Result<Read> {
         let mut read = Read::default();
         let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =
             self.dirty.iter().partition(|&&chunk| !self.grid.region(chunk).is_empty());
@@ -154,14 +184,18 @@ impl Following {
         }
         if !wanted.is_empty() {
             let reading = self.reading(wanted, crew.len());
-            let made = self.ask(crew, &reading, || Command::Read(Arc::clone(&reading)))?;
-            for answer in made {
-                let Answer::Read(chunks) = answer else {
-                    return Err(Error::internal("a worker answers another question"));
-                };
-                for (chunk, fingerprint, foreground) in chunks {
+            let made = self.ask(crew, &reading, || Command::Read(Arc::clone(&reading), epoch));
+            if let (Err(_), Some(kept)) = (&made, &mut *kept) {
+                kept.lose();
+            }
+            for answer in made? {
+                let Answer::Read(ChunksRead { chunks, overview, replaced }) = answer else { return Err(unexpected()) };
+                if let Some(kept) = &mut *kept {
+                    kept.add(overview, replaced);
+                }
+                for (chunk, fingerprint, made) in chunks {
                     read.chunks += 1;
-                    read.masks += usize::from(foreground.is_some());
+                    read.masks += usize::from(made);
                     let known = self.known.get(&chunk);
                     let mark = self.marks.remove(&chunk).unwrap_or_else(|| known.and_then(|known| known.mark));
                     let (own, padded) = (self.grid.region(chunk), self.padded(chunk));
@@ -172,6 +206,9 @@ impl Following {
         }
         for chunk in &outside {
             self.known.remove(chunk);
+            if let Some(kept) = &mut *kept {
+                kept.lose();
+            }
         }
         self.dirty.clear();
         self.marks.clear();
@@ -181,10 +218,17 @@ impl Following {
     /// The reading of some chunks inside the bounds.
     pub(super) fn reading(&self, chunks: BTreeSet<ChunkId>, workers: usize) -> Arc<Reading> {
         let known = chunks.iter().filter_map(|chunk| {
-            let known = self.known.get(chunk).filter(|known| known.threshold == self.kernel.threshold)?;
+            let now = (self.grid.region(*chunk), self.padded(*chunk), self.kernel.threshold);
+            let known = self.known.get(chunk).filter(|known| (known.own, known.padded, known.threshold) == now)?;
             Some((*chunk, known.fingerprint))
         });
         let known = known.collect();
+        let marks = chunks.iter().filter_map(|chunk| {
+            let known = || self.known.get(chunk).map(|known| known.mark);
+            Some((*chunk, self.marks.get(chunk).copied().or_else(known)?))
+        });
+        let marks = marks.collect();
+        let counted = self.otsu.as_ref().map_or_else(BTreeMap::new, |otsu| otsu.counted(&chunks));
         let depth = self.kernel.depth();
         let least = Window::least(&self.grid, depth, workers);
         let bytes: usize = (0..3).map(|a| self.grid.chunk_shape()[a] + 2 * depth[a]).product();
@@ -199,6 +243,8 @@ impl Following {
             window,
             failure: Failure::default(),
             known,
+            marks,
+            counted,
         })
     }
 

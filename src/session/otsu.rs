@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::crew::Crew;
 use super::following::Following;
+use super::unexpected;
 use super::worker::{Answer, Command};
 use crate::chunk::Dtype;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::histogram::{Extent, Histogram};
 use crate::state::Counted;
@@ -60,6 +61,17 @@ impl Otsu {
         total.threshold()
     }
 
+    /// What was counted of a chunk by an earlier session.
+    pub(super) fn remember(&mut self, chunk: ChunkId, counted: Counted) {
+        self.counted.insert(chunk, counted);
+        self.total = None;
+    }
+
+    /// What was counted of some chunks.
+    pub(super) fn counted(&self, chunks: &BTreeSet<ChunkId>) -> BTreeMap<ChunkId, Counted> {
+        chunks.iter().filter_map(|chunk| Some((*chunk, self.counted.get(chunk)?.clone()))).collect()
+    }
+
     /// Puts new counts of whole numbers in place of old ones. Where that fails the total is made anew the next time.
     fn replace(&mut self, gone: &BTreeSet<ChunkId>, new: Vec<(ChunkId, Counted)>) -> Result<()> {
         let mut total = match self.total.take() {
@@ -107,7 +119,7 @@ fn count(
     for answer in following.ask(crew, &reading, || Command::Count(Arc::clone(&reading), empty.clone()))? {
         match answer {
             Answer::Counted(counted) => all.extend(counted),
-            _ => return Err(Error::internal("a worker answers another question")),
+            _ => return Err(unexpected()),
         }
     }
     Ok(all)

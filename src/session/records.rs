@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::reading::{Made, Reading};
+use super::worker::ChunksRead;
 use crate::chunk::Chunk;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
@@ -34,6 +35,8 @@ pub(super) struct Found {
     pub(super) mask: Option<FoundMask>,
     /// What crossed its seams, where it has a record of its thinning.
     pub(super) seen: Option<Seen>,
+    /// Whether the mask is the one that was thinned.
+    pub(super) stands: bool,
     /// Records that are of no use.
     pub(super) unusable: Vec<Reason>,
 }
@@ -94,6 +97,8 @@ impl Records {
                 overview.merge(part);
             }
             let seen = thinning.as_ref().map(|record| *record.seen());
+            let thinned = thinning.as_ref().map_or(0, ThinningRecord::mask);
+            let stands = mask.as_ref().is_some_and(|record| hash_of_mask(record.mask.as_ref()) == thinned);
             let found = mask.as_ref().map(|record| FoundMask {
                 own: record.own,
                 padded: record.padded,
@@ -106,7 +111,7 @@ impl Records {
             if let Some(found) = &found {
                 self.fingerprints.insert(chunk, found.fingerprint);
             }
-            all.push(Found { chunk, mask: found, seen, unusable });
+            all.push(Found { chunk, mask: found, seen, stands, unusable });
             self.found.insert(chunk, (mask, thinning));
         }
         Ok(all)
@@ -138,16 +143,16 @@ impl Records {
         std::mem::take(&mut self.found).into_iter().map(bring).collect()
     }
 
-    /// Writes what was made of a chunk, and what it looks like.
+    /// Writes what was made of a chunk, and adds what it looks like to what was read.
     pub(super) fn write_mask(
         &mut self,
         reading: &Reading,
-        bounds: &Region,
         padded: &Padded,
         made: &Made,
         epoch: u64,
+        read: &mut ChunksRead,
     ) -> Result<()> {
-        let (folder, chunk) = (&self.keeping.folder, made.chunk);
+        let (folder, chunk) = (self.keeping.folder.clone(), made.chunk);
         let mark = reading.marks.get(&chunk).copied().flatten();
         let Some(binary) = &made.mask else {
             // Only the mark is new.
@@ -158,7 +163,13 @@ impl Records {
                 _ => Ok(()),
             };
         };
-        let own = padded.own;
+        let (own, bounds) = (padded.own, reading.grid.bounds());
+        let part = self.projections(&bounds, padded, reading.source.description().fill);
+        read.overview.get_or_insert_with(|| Projections::new(bounds, self.keeping.dimensions)).merge(&part);
+        let before = self.fingerprints.insert(chunk, made.fingerprint);
+        if before.is_some_and(|before| before != made.fingerprint) {
+            read.replaced.push(chunk);
+        }
         let constant = binary.as_ref().and_then(|binary| match binary.foreground {
             Foreground::Constant(value) => Some(value),
             _ => None,
@@ -173,9 +184,8 @@ impl Records {
             constant,
             mask: binary.as_ref().map(|binary| on_canvas(&binary.mask, &self.canvas, chunk)),
             count: reading.counted.get(&chunk).cloned(),
-            projections: Some(self.projections(bounds, padded, reading.source.description().fill)),
+            projections: Some(part),
         };
-        self.fingerprints.insert(chunk, made.fingerprint);
         folder.write_mask(chunk, &record, epoch)
     }
 
@@ -210,7 +220,7 @@ impl Records {
     /// Stages the records of all chunks that have changed since the last time, and those that have `gone` from the volume.
     pub(super) fn stage(
         &mut self,
-        skeletons: &BTreeMap<ChunkId, Arc<Skeleton>>,
+        skeletons: impl Fn(ChunkId) -> Option<Arc<Skeleton>>,
         masked: impl Fn(ChunkId) -> bool,
         gone: &[ChunkId],
         epoch: u64,
@@ -229,7 +239,7 @@ impl Records {
                 Some((initial, log)) => Some((initial.clone(), log.clone())),
                 None => folder.thinning(chunk)?.valid().map(|record| (record.initial, record.log)),
             };
-            let skeleton = skeletons.get(&chunk).map(|skeleton| Skeleton::clone(skeleton));
+            let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
             let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
             let record = kept.map(|(initial, log)| {
                 ThinningRecord::new(&Seams::new(&self.canvas, chunk), initial, log, skeleton, fingerprint)

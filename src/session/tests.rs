@@ -9,26 +9,26 @@ use super::*;
 use crate::space::Spacing;
 use crate::store::memory::MemorySource;
 
-const SHAPE: [usize; 3] = [9, 14, 13];
-const CHUNK: [usize; 3] = [5, 6, 7];
-const SPACING: Spacing = Spacing([2.0, 1.0, 0.5]);
+pub(super) const SHAPE: [usize; 3] = [9, 14, 13];
+pub(super) const CHUNK: [usize; 3] = [5, 6, 7];
+pub(super) const SPACING: Spacing = Spacing([2.0, 1.0, 0.5]);
 
 /// An edit: which chunk, and its new content, or none.
 type Edit = (usize, Option<(u64, u64)>);
 
 /// How a session makes masks.
 #[derive(Clone, Copy, Debug)]
-enum Masks {
+pub(super) enum Masks {
     Nonzero,
     Smoothed,
     Otsu,
     SmoothedOtsu,
 }
 
-const MASKS: [Masks; 4] = [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu];
+pub(super) const MASKS: [Masks; 4] = [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu];
 
 impl Masks {
-    fn apply(self, builder: SessionBuilder) -> SessionBuilder {
+    pub(super) fn apply(self, builder: SessionBuilder) -> SessionBuilder {
         match self {
             Masks::Nonzero => builder,
             Masks::Smoothed => builder.smoothing(0.8).threshold(Threshold::Above(0.9)),
@@ -39,7 +39,7 @@ impl Masks {
 }
 
 /// Random values with a share of foreground, in percent; 0 to 3, so that pixel statistics vary.
-fn content(shape: [usize; 3], seed: u64, density: u64) -> Voxels {
+pub(super) fn content(shape: [usize; 3], seed: u64, density: u64) -> Voxels {
     let mut state = seed | 1;
     Voxels::U8(Array3::from_shape_simple_fn(shape, || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -52,7 +52,7 @@ fn session(workers: usize) -> Session {
 }
 
 /// The whole volume, with zeros where there is no chunk.
-fn whole(shape: [usize; 3], chunks: &BTreeMap<ChunkId, Voxels>) -> Voxels {
+pub(super) fn whole(shape: [usize; 3], chunks: &BTreeMap<ChunkId, Voxels>) -> Voxels {
     let grid = Grid::new(Region::of_shape(shape), CHUNK);
     let mut array = Array3::zeros(shape);
     for (&id, voxels) in chunks {
@@ -66,7 +66,7 @@ fn whole(shape: [usize; 3], chunks: &BTreeMap<ChunkId, Voxels>) -> Voxels {
 }
 
 /// A session that sees an image once and in one piece.
-fn scratch(image: Voxels, masks: Masks) -> Session {
+pub(super) fn scratch(image: Voxels, masks: Masks) -> Session {
     let chunk = image.shape();
     let source = Arc::new(MemorySource::of(image, 3).with_chunk(chunk));
     let session = masks.apply(SessionBuilder::of_source(source).spacing(SPACING)).build().unwrap();
@@ -75,7 +75,7 @@ fn scratch(image: Voxels, masks: Masks) -> Session {
     session
 }
 
-fn summary(session: &Session) -> String {
+pub(super) fn summary(session: &Session) -> String {
     format!("{:?}", session.summary(()).unwrap())
 }
 

@@ -81,7 +81,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
 }
 
 /// The error of a read that the operating system refused.
-pub(crate) fn read_failed(error: &io::Error) -> Error {
+pub fn read_failed(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::new(Kind::Missing, "is not there; check the path"),
         io::ErrorKind::PermissionDenied => Error::new(Kind::Io, "may not be read; ask for the permission to read it"),
@@ -91,7 +91,7 @@ pub(crate) fn read_failed(error: &io::Error) -> Error {
 }
 
 /// The error of a write that the operating system refused: a full disk, for example.
-pub(crate) fn write_failed(error: &io::Error) -> Error {
+pub fn write_failed(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Error::new(Kind::Io, "cannot be written because the disk is full; free some space and run again")

@@ -11,6 +11,7 @@ pub mod tiff;
 pub mod marks;
 pub mod suspects;
 pub mod output;
+mod absent;
 mod open;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod axes;
@@ -25,6 +26,8 @@ pub(crate) mod values;
 #[cfg(test)]
 mod fixtures;
 
+pub use self::absent::Absent;
+pub use self::file::{read_failed, write_failed};
 pub use self::open::{OpenOptions, RegionView, open};
 
 use std::time::SystemTime;
@@ -84,6 +87,15 @@ pub trait Source: Send + Sync {
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
         let marked = |region| Ok(self.mark(region)?.map(|mark| Marked { mark, youngest: None }));
         regions.iter().map(marked).collect()
+    }
+
+    /// What is not stored, by the units that the image is stored in, which do not depend on how it is read; `None` where
+    /// the image is there as a whole or not at all. May look at every unit.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    fn absent(&self) -> Result<Option<Absent>> {
+        Ok(None)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Region, Spacing, Voxel};
 use crate::store::npy::NpySource;
-use crate::store::{Description, Mark, Marked, Source};
+use crate::store::{Absent, Description, Mark, Marked, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file";
@@ -190,6 +190,10 @@ impl Source for RegionView {
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
         let regions: Vec<Region> = regions.iter().map(|region| region.shifted(self.region.min)).collect();
         self.source.marks(&regions)
+    }
+
+    fn absent(&self) -> Result<Option<Absent>> {
+        Ok(self.source.absent()?.map(|absent| absent.within(&self.region)))
     }
 }
 

@@ -11,7 +11,7 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use self::blocks::Blocks;
@@ -23,11 +23,12 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
 use crate::store::axes::{axes, select};
 use crate::store::cache::BlockCache;
+use crate::store::file::read_failed;
 use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
 use crate::store::values::{first_nan, nan_at, parse_dtype, paste, require_inside, unsupported_dtype};
-use crate::store::{Description, Mark, Marked, OpenOptions, Source};
+use crate::store::{Absent, Description, Mark, Marked, OpenOptions, Source};
 
 pub(crate) use self::metadata::is_zarr;
 
@@ -190,6 +191,20 @@ impl Source for ZarrSource {
             Some(marker.finish())
         };
         Ok(regions.iter().map(marked).collect())
+    }
+
+    fn absent(&self) -> Result<Option<Absent>> {
+        let blocks = self.blocks.per_file().map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        let shape = std::array::from_fn(|a| self.blocks.shape()[a].saturating_mul(self.blocks.per_file()[a]));
+        let grid = Grid::new(self.grid.bounds(), shape);
+        let mut missing = BTreeSet::new();
+        for unit in grid.chunks() {
+            let file = self.blocks.path(ChunkId::new(std::array::from_fn(|a| unit.place()[a] * blocks[a])));
+            if !file.try_exists().map_err(|error| read_failed(&error).at(&file))? {
+                missing.insert(unit);
+            }
+        }
+        Ok(Some(Absent { grid, origin: [0; 3], missing }))
     }
 }
 

@@ -4,9 +4,18 @@ use std::io::{self, Write};
 
 use crate::table::row::{Frame, Measures, Row};
 
+/// Number of columns that are ranks: the first ones. They depend on other branches.
+pub const RANKS: usize = 3;
+/// Which of the columns after the ranks is the first coordinate of a branch's start, from 0.
+pub const START: usize = 4;
+
+/// The column after all others, where arrival is tracked: `True` or `False`.
+pub const PROVISIONAL: &str = "provisional";
+
 /// Names of the columns, in order, for images of 2 or 3 dimensions.
 pub fn columns(dimensions: usize) -> Vec<String> {
-    let mut names: Vec<String> = ["skeleton_id", "node_id_src", "node_id_dst"].map(String::from).to_vec();
+    let ranks: [&str; RANKS] = ["skeleton_id", "node_id_src", "node_id_dst"];
+    let mut names = ranks.map(String::from).to_vec();
     names.extend(measure_columns(dimensions));
     names
 }
@@ -27,36 +36,31 @@ pub fn measure_columns(dimensions: usize) -> Vec<String> {
 ///
 /// # Errors
 /// Where writing fails.
-pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, mut out: impl Write) -> io::Result<()> {
-    writeln!(out, "{}", columns(frame.dimensions).join(","))?;
+pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, out: impl Write) -> io::Result<()> {
+    write(rows, frame, false, out)
+}
+
+/// The same with the column [`PROVISIONAL`].
+///
+/// # Errors
+/// Where writing fails.
+pub fn write_csv_with_arrival(rows: impl IntoIterator<Item = Row>, frame: &Frame, out: impl Write) -> io::Result<()> {
+    write(rows, frame, true, out)
+}
+
+fn write(rows: impl IntoIterator<Item = Row>, frame: &Frame, arrival: bool, mut out: impl Write) -> io::Result<()> {
+    let mut names = columns(frame.dimensions);
+    names.extend(arrival.then(|| String::from(PROVISIONAL)));
+    writeln!(out, "{}", names.join(","))?;
     let mut line = Line::default();
     for row in rows {
         for id in [row.skeleton_id, row.node_id_src, row.node_id_dst] {
             line.whole(id as i64);
         }
         line.measures(&row.measures, frame);
-        line.end(&mut out)?;
-    }
-    out.flush()
-}
-
-/// Writes rows that changed, each with its difference (+1 or -1) and without ranks; a header as well, if asked for.
-///
-/// # Errors
-/// Where writing fails.
-pub fn write_changes(
-    changes: impl IntoIterator<Item = (Measures, isize)>,
-    frame: &Frame,
-    header: bool,
-    mut out: impl Write,
-) -> io::Result<()> {
-    if header {
-        writeln!(out, "diff,{}", measure_columns(frame.dimensions).join(","))?;
-    }
-    let mut line = Line::default();
-    for (measures, diff) in changes {
-        line.whole(diff as i64);
-        line.measures(&measures, frame);
+        if arrival {
+            line.text.extend_from_slice(if row.provisional == Some(true) { b"True," } else { b"False," });
+        }
         line.end(&mut out)?;
     }
     out.flush()

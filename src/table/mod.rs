@@ -1,6 +1,7 @@
 //! The branch table: rows, ranks, summary.
 
 pub mod row;
+pub mod arrival;
 pub mod ranks;
 pub mod csv;
 pub mod exact;
@@ -13,6 +14,7 @@ mod tests;
 use crate::kernel::branch::Branch;
 use crate::kernel::forest::DisjointSets;
 use crate::space::Voxel;
+use arrival::Arrival;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
 
@@ -23,6 +25,7 @@ pub struct Table<'a> {
     entries: Vec<Entry<'a>>,
     skeletons: u64,
     voxels: u64,
+    arrival: Option<&'a Arrival>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,7 +77,14 @@ impl<'a> Table<'a> {
         for entry in &mut entries {
             entry.skeleton = ids[components.find(entry.nodes[0]) as usize];
         }
-        Table { entries, skeletons: firsts.len() as u64, voxels: ranks.voxels() }
+        Table { entries, skeletons: firsts.len() as u64, voxels: ranks.voxels(), arrival: None }
+    }
+
+    /// The same table, whose rows also tell whether they are provisional.
+    #[must_use]
+    pub fn with_arrival(mut self, arrival: &'a Arrival) -> Self {
+        self.arrival = Some(arrival);
+        self
     }
 
     /// Number of rows.
@@ -104,6 +114,7 @@ impl<'a> Table<'a> {
             node_id_src: u64::from(entry.nodes[0]),
             node_id_dst: u64::from(entry.nodes[1]),
             measures: Measures::new(entry.branch, &frame),
+            provisional: self.arrival.map(|arrival| arrival.is_provisional(entry.branch)),
         })
     }
 

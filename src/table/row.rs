@@ -79,4 +79,6 @@ pub struct Row {
     pub node_id_dst: u64,
     /// The measures of the branch.
     pub measures: Measures,
+    /// Whether something near the branch has not arrived; `None` where arrival is not tracked.
+    pub provisional: Option<bool>,
 }

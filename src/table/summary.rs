@@ -37,6 +37,9 @@ pub struct Summary<P> {
     pub skeleton_voxels: u64,
     /// Foreground voxels by voxels of the volume.
     pub foreground_fraction: f64,
+    /// What has not arrived, where arrival is tracked.
+    #[serde(flatten)]
+    pub awaited: Option<Awaited>,
     /// Distribution of the length of branches.
     pub branch_distance: Describe,
     /// Distribution of the distance between the ends of branches.
@@ -58,6 +61,17 @@ pub struct Kinds {
     pub cycle: i64,
 }
 
+/// What has not arrived of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Awaited {
+    /// Number of branches near something that has not arrived.
+    pub provisional_branches: u64,
+    /// Number of units of the volume, arrived or not.
+    pub units: u64,
+    /// Number of units that have not arrived.
+    pub missing: u64,
+}
+
 impl<P: Serialize> Summary<P> {
     /// The summary of rows and totals, under parameters.
     pub fn new(parameters: P, totals: &Totals, statistics: &Snapshot) -> Self {
@@ -74,10 +88,18 @@ impl<P: Serialize> Summary<P> {
                 0 => 0.0,
                 voxels => totals.foreground_voxels as f64 / voxels as f64,
             },
+            awaited: None,
             branch_distance: statistics.branch_distance,
             euclidean_distance: statistics.euclidean_distance,
             mean_pixel_value: statistics.mean_pixel_value,
         }
+    }
+
+    /// The same summary, which also tells what has not arrived.
+    #[must_use]
+    pub fn with_awaited(mut self, awaited: Awaited) -> Self {
+        self.awaited = Some(awaited);
+        self
     }
 
     /// The summary as indented JSON, with a newline at its end.

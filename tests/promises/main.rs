@@ -6,6 +6,8 @@ mod image;
 mod sequential;
 mod support;
 
+mod arrival;
+mod changes;
 mod chunking;
 mod cli;
 mod formats;

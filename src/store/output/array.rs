@@ -121,11 +121,15 @@ impl ArrayWriter {
             let message = format!("values of shape {shape:?} and type {dtype} do not fit");
             return Err(Error::internal(message).at(&self.folder).in_chunk(chunk));
         }
-        let place = chunk.place().map(|n| u64::try_from(n).unwrap_or(0));
-        let index = &place[3 - self.array.dimensionality()..];
-        let path = self.folder.join(self.array.chunk_key(index).as_str());
+        let path = self.folder.join(self.file(chunk));
         let written = if is_zero(voxels) { remove(&path).map(|()| false) } else { self.store(&path, &region, voxels) };
         written.map_err(|error| error.at(&path).in_chunk(chunk))
+    }
+
+    /// The file of a chunk, relative to the folder.
+    pub(super) fn file(&self, chunk: ChunkId) -> PathBuf {
+        let place = chunk.place().map(|n| u64::try_from(n).unwrap_or(0));
+        PathBuf::from(self.array.chunk_key(&place[3 - self.array.dimensionality()..]).as_str())
     }
 
     fn store(&self, path: &Path, region: &Region, voxels: &Voxels) -> Result<bool> {

@@ -8,7 +8,10 @@ use crate::error::{Error, Kind, Result};
 use crate::store::file::write_failed;
 
 /// Names of all that a run writes into its folder. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 6] = ["branches.csv", "changes.csv", "overview.png", "skeleton.zarr", "summary.json", RUN];
+pub const OUTPUTS: [&str; 5] = ["branches.csv", "overview.png", SKELETON, "summary.json", RUN];
+
+/// The output that holds the skeleton's array.
+pub const SKELETON: &str = "skeleton.zarr";
 
 const RUN: &str = "run.json";
 /// The folder in which outputs are staged.

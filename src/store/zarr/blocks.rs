@@ -62,6 +62,14 @@ impl Blocks {
         self.along_zyx(&self.block).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
+    /// Blocks of a file along (z, y, x): more than one where they are the inner chunks of a shard.
+    pub(crate) fn per_file(&self) -> [usize; 3] {
+        let shards = self.shards.as_ref();
+        let blocks: Vec<u64> =
+            shards.map_or(vec![1; self.block.len()], |shards| shards.per_shard.iter().map(|n| n.get()).collect());
+        self.along_zyx(&blocks).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+    }
+
     /// Voxels of the image along (z, y, x).
     pub(crate) fn image_shape(&self) -> [usize; 3] {
         self.along_zyx(self.array.shape()).map(|n| usize::try_from(n).unwrap_or(usize::MAX))

@@ -7,9 +7,10 @@ use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use super::ZarrSource;
 use crate::chunk::{Dtype, Voxels};
 use crate::error::Kind;
+use crate::grid::ChunkId;
 use crate::space::{Region, Spacing};
 use crate::store::fixtures::{SHAPE, assert_holds, copy, expected, fixture};
-use crate::store::{OpenOptions, Source};
+use crate::store::{Absent, OpenOptions, RegionView, Source};
 
 fn open(path: &Path) -> ZarrSource {
     ZarrSource::open(path, &OpenOptions::default()).unwrap()
@@ -94,6 +95,32 @@ fn the_mark_of_a_region_follows_its_own_chunks() {
     std::fs::remove_file(path.join("c/0/0/0")).unwrap();
     assert_ne!(before[0], marks()[0]);
     assert_ne!(after[2], marks()[2]);
+}
+
+#[test]
+fn what_is_absent_is_told_by_the_files_of_the_image_that_was_picked() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = |source: &dyn Source| {
+        let Absent { grid, origin, missing } = source.absent().unwrap().unwrap();
+        (grid.chunk_shape(), origin, missing.into_iter().map(ChunkId::place).collect::<Vec<_>>())
+    };
+    let path = copy("v3_sharded.zarr", folder.path());
+    // A shard is there, whatever inner chunks it has.
+    assert_eq!(absent(&open(&path)), ([4, 8, 16], [0; 3], vec![[1, 0, 0]]));
+    std::fs::remove_file(path.join("c/0/1/0")).unwrap();
+    assert_eq!(absent(&open(&path)).2, [[0, 1, 0], [1, 0, 0]]);
+    let view = |ranges| RegionView::new(Box::new(open(&path)), ranges).unwrap();
+    assert_eq!(absent(&view(&[2..5, 1..8, 0..14])), ([4, 8, 16], [2, 1, 0], vec![[1, 0, 0]]));
+    assert_eq!(absent(&view(&[0..4, 3..9, 0..14])), ([4, 8, 16], [0, 3, 0], vec![[0, 1, 0]]));
+
+    let path = copy("ome05.zarr", folder.path());
+    std::fs::remove_dir_all(path.join("0/c/1/0")).unwrap();
+    // Two channels share a file.
+    for (time, channel, gone) in [(0, 0, false), (1, 0, true), (1, 1, true), (1, 2, false)] {
+        let options = OpenOptions { channel: Some(channel), time: Some(time), ..OpenOptions::default() };
+        let missing = absent(&ZarrSource::open(&path, &options).unwrap()).2;
+        assert_eq!(missing, if gone { vec![[0; 3]] } else { Vec::new() }, "time {time}, channel {channel}");
+    }
 }
 
 proptest! {

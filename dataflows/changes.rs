@@ -1,0 +1,316 @@
+//! `--changes FILE`: the rows that changed, epoch by epoch, in one file over many runs.
+//!
+//! A difference is taken between the new table and what FILE adds up to, not between two tables. So FILE adds up to the
+//! table after every epoch, whatever happened before: what a killed run had not written, or only half, comes with the
+//! next epoch.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use twox_hash::XxHash3_64;
+
+use anabranch::error::{Error, Kind, Result};
+use anabranch::store::{read_failed, write_failed};
+use anabranch::table::csv::{PROVISIONAL, RANKS, START};
+
+/// No line of changes is longer, in bytes.
+const LONGEST_LINE: u64 = 1 << 12;
+
+/// Changes are summed up once this many lines have been read, or twice as many as there are different rows.
+const SUMMED: usize = 1 << 16;
+
+/// A file of changes, locked for as long as this is there.
+///
+/// Of a row that FILE adds up to it holds 32 bytes: a hash of the row's text and where in FILE the text is.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    path: PathBuf,
+    file: File,
+    /// Whether the file was made by this run.
+    created: bool,
+    /// The columns after `epoch` and `diff`.
+    columns: Vec<String>,
+    /// The rows that the file adds up to, by digest.
+    rows: Vec<Held>,
+    /// The number of the next epoch.
+    epoch: u64,
+    /// Where the last whole line ends.
+    end: u64,
+}
+
+/// A row that the file adds up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Held {
+    digest: u128,
+    /// Where its text is in the file, without epoch and difference.
+    at: u64,
+    count: i64,
+}
+
+/// What an epoch has changed.
+#[derive(Debug, Default)]
+pub(crate) struct Difference {
+    lines: Vec<Line>,
+    /// The rows of all lines.
+    texts: Vec<u8>,
+}
+
+/// A row that comes (+1) or goes (-1).
+#[derive(Clone, Debug)]
+struct Line {
+    /// Where the branch starts.
+    start: Vec<i64>,
+    diff: i64,
+    /// Which part of the texts its row is.
+    text: Range<usize>,
+}
+
+impl Difference {
+    /// Number of rows that come or go.
+    pub(crate) fn rows(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    fn add(&mut self, row: &[u8], diff: i64) {
+        let from = self.texts.len();
+        self.texts.extend_from_slice(row);
+        let line = Line { start: start(row), diff: diff.signum(), text: from..self.texts.len() };
+        self.lines.extend(std::iter::repeat_n(line, usize::try_from(diff.unsigned_abs()).unwrap_or(0)));
+    }
+
+    /// Puts lines in the order of their branches' starts, old rows before new ones, then in that of their texts.
+    fn sort(&mut self) {
+        let text = |line: &Line| &self.texts[line.text.clone()];
+        self.lines.sort_by(|a, b| (&a.start, a.diff, text(a)).cmp(&(&b.start, b.diff, text(b))));
+    }
+}
+
+impl Changes {
+    /// Opens a file of changes, or makes it, for tables with these columns (without ranks); the outputs of the run go to
+    /// `out`. A last line without an end, as a killed run leaves it, counts for nothing. Takes time linear in the file.
+    ///
+    /// # Errors
+    /// `Usage` where the file would be among the outputs; `Output` where it is no file of changes with these columns,
+    /// another run holds it, or it cannot be made; `Io` where it cannot be read.
+    pub(crate) fn open(path: &Path, out: &Path, columns: Vec<String>) -> Result<Changes> {
+        if resolved(path).starts_with(resolved(out)) {
+            let message =
+                "is in the folder of the outputs, which are replaced as a whole: give --changes a file elsewhere";
+            return Err(Error::usage(message).at(path));
+        }
+        if path.exists() && !path.is_file() {
+            return Err(Error::new(Kind::Output, "is not a file; give --changes another path").at(path));
+        }
+        let created = !path.exists();
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| {
+            let message = "cannot be written; give --changes a file in a folder that is there";
+            Error::new(Kind::Output, message).because(error).at(path)
+        })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let message = "is being written by another run; wait for it, or give --changes another file";
+                return Err(Error::new(Kind::Output, message).at(path));
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(write_failed(&error).at(path)),
+        }
+        let path = path.to_owned();
+        let mut changes = Changes { path, file, created, columns, rows: Vec::new(), epoch: 0, end: 0 };
+        changes.read()?;
+        Ok(changes)
+    }
+
+    /// The number that the next epoch has in the file.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// What has to be added to the file for it to add up to a table, given as the file `branches.csv`. Nothing is written
+    /// yet. Takes time O(n log n) in the rows.
+    ///
+    /// # Errors
+    /// Where one of the files cannot be read.
+    pub(crate) fn compare(&self, table: &Path) -> Result<Difference> {
+        let at_table = |error: io::Error| read_failed(&error).at(table);
+        let mut seen = vec![0i64; self.rows.len()];
+        let mut difference = Difference::default();
+        for line in BufReader::new(File::open(table).map_err(at_table)?).split(b'\n').skip(1) {
+            let line = line.map_err(at_table)?;
+            let row = line.splitn(RANKS + 1, |&byte| byte == b',').last().unwrap_or_default();
+            match self.rows.binary_search_by_key(&digest(row), |held| held.digest) {
+                Ok(place) => seen[place] += 1,
+                Err(_) => difference.add(row, 1),
+            }
+        }
+        let changed = self.rows.iter().zip(seen).map(|(held, seen)| (held.at, seen - held.count));
+        let mut changed: Vec<(u64, i64)> = changed.filter(|(_, diff)| *diff != 0).collect();
+        changed.sort_unstable();
+        self.copy(&changed, &mut difference).map_err(|error| read_failed(&error).at(&self.path))?;
+        difference.sort();
+        Ok(difference)
+    }
+
+    /// Copies rows of the file, at ascending places, into a difference.
+    fn copy(&self, rows: &[(u64, i64)], difference: &mut Difference) -> io::Result<()> {
+        let mut file = &self.file;
+        let mut position = file.seek(SeekFrom::Start(0))?;
+        let mut reader = BufReader::new(file);
+        let mut row = Vec::new();
+        for &(at, diff) in rows {
+            // Within the buffer where that is possible.
+            reader.seek_relative(at.saturating_sub(position) as i64)?;
+            row.clear();
+            position = at + reader.read_until(b'\n', &mut row)? as u64;
+            difference.add(row.strip_suffix(b"\n").unwrap_or(&row), diff);
+        }
+        Ok(())
+    }
+
+    /// Appends an epoch to the file, and brings it to the disk. What is not complete in the file is overwritten. Where
+    /// nothing has changed nothing is written, but a header to a new file.
+    ///
+    /// # Errors
+    /// `Io` or `Output` where the file cannot be written; the call can be repeated then.
+    pub(crate) fn append(&mut self, difference: &Difference) -> Result<()> {
+        self.write(difference).map_err(|error| write_failed(&error).at(&self.path))
+    }
+
+    fn write(&mut self, difference: &Difference) -> io::Result<()> {
+        self.file.set_len(self.end)?;
+        let mut end = (&self.file).seek(SeekFrom::Start(self.end))?;
+        if difference.lines.is_empty() && end > 0 {
+            return Ok(());
+        }
+        let mut writer = BufWriter::new(&self.file);
+        if end == 0 {
+            let header = self.header() + "\n";
+            writer.write_all(header.as_bytes())?;
+            end += header.len() as u64;
+        }
+        let mut rows = Vec::with_capacity(difference.lines.len());
+        for line in &difference.lines {
+            let (row, begin) = (&difference.texts[line.text.clone()], format!("{},{},", self.epoch, line.diff));
+            writer.write_all(begin.as_bytes())?;
+            writer.write_all(row)?;
+            writer.write_all(b"\n")?;
+            rows.push(Held { digest: digest(row), at: end + begin.len() as u64, count: line.diff });
+            end += (begin.len() + row.len() + 1) as u64;
+        }
+        writer.flush()?;
+        drop(writer);
+        self.file.sync_all()?;
+        self.end = end;
+        if !rows.is_empty() {
+            self.epoch += 1;
+            self.rows.append(&mut rows);
+            sum(&mut self.rows);
+        }
+        Ok(())
+    }
+
+    fn header(&self) -> String {
+        format!("epoch,diff,{}", self.columns.join(","))
+    }
+
+    /// Reads the whole file.
+    fn read(&mut self) -> Result<()> {
+        let header = self.header();
+        let unread = |error: io::Error| read_failed(&error).at(&self.path);
+        let refused = |line: u64, message: &str| {
+            let message = format!("line {line} {message}; give --changes another file, or mend this one");
+            Err(Error::new(Kind::Output, message).at(&self.path))
+        };
+        let mut reader = BufReader::new(&self.file);
+        let (mut line, mut most) = (Vec::new(), SUMMED);
+        for number in 1.. {
+            line.clear();
+            let length = (&mut reader).take(LONGEST_LINE).read_until(b'\n', &mut line).map_err(unread)? as u64;
+            let torn = !line.ends_with(b"\n");
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            let is_header = if torn { header.as_bytes().starts_with(text) } else { text == header.as_bytes() };
+            if number == 1 && !is_header {
+                return refused(number, &format!("is not {header}"));
+            }
+            if length == LONGEST_LINE {
+                return refused(number, "is too long for a change of a row");
+            }
+            if torn {
+                break;
+            }
+            if number > 1 {
+                let Some((epoch, diff, row)) = parse(text, &self.columns) else {
+                    return refused(number, "is no change of a row with the columns of the first line");
+                };
+                let at = self.end + (text.len() - row.len()) as u64;
+                self.rows.push(Held { digest: digest(row), at, count: diff });
+                self.epoch = self.epoch.max(epoch + 1);
+            }
+            self.end += length;
+            if self.rows.len() > most {
+                sum(&mut self.rows);
+                most = SUMMED.max(2 * self.rows.len());
+            }
+        }
+        sum(&mut self.rows);
+        Ok(())
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        if self.created && self.end == 0 {
+            // A run that failed leaves nothing behind.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Epoch, difference and the text of the row in a line; nothing where it is no such line.
+fn parse<'t>(line: &'t [u8], columns: &[String]) -> Option<(u64, i64, &'t [u8])> {
+    let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ',');
+    let (epoch, diff, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    let mut values = row.split(',');
+    let is_value = |column: &String| {
+        values.next().is_some_and(|value| match column.as_str() {
+            PROVISIONAL => value == "True" || value == "False",
+            _ => value.parse::<f64>().is_ok(),
+        })
+    };
+    let complete = columns.iter().all(is_value) && values.next().is_none();
+    (complete && diff != 0 && epoch < u64::MAX).then_some((epoch, diff, row.as_bytes()))
+}
+
+/// Where the branch of a row starts: the coordinates that are whole numbers, as far as they are some.
+fn start(row: &[u8]) -> Vec<i64> {
+    let values = row.split(|&byte| byte == b',').skip(START).take(3);
+    values.map_while(|value| std::str::from_utf8(value).ok()?.parse().ok()).collect()
+}
+
+/// 128 bits that no two rows share.
+fn digest(row: &[u8]) -> u128 {
+    let half = |seed| u128::from(XxHash3_64::oneshot_with_seed(seed, row));
+    half(0) << 64 | half(1)
+}
+
+/// Sums equal rows up, and leaves out those that have gone.
+fn sum(rows: &mut Vec<Held>) {
+    rows.sort();
+    rows.dedup_by(|next, kept| {
+        let same = next.digest == kept.digest;
+        if same {
+            kept.count += next.count;
+        }
+        same
+    });
+    rows.retain(|row| row.count != 0);
+}
+
+/// A path without links and relative parts, as far as it is there.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let there = path.ancestors().find_map(|part| Some((part.canonicalize().ok()?, path.strip_prefix(part).ok()?)));
+    there.map_or_else(|| path.clone(), |(part, rest)| part.join(rest))
+}

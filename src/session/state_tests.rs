@@ -1,0 +1,183 @@
+//! Sessions that end and begin again from their state, whatever happens to it meanwhile.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::RwLock;
+
+use proptest::prelude::*;
+
+use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, scratch, summary, whole};
+use super::*;
+use crate::chunk::Chunk;
+use crate::store::Description;
+use crate::store::memory::MemorySource;
+
+/// An image that changes.
+struct Changing {
+    image: RwLock<Voxels>,
+    description: Description,
+}
+
+impl Changing {
+    fn new(image: Voxels) -> Arc<Self> {
+        let description = MemorySource::of(image.clone(), 3).with_chunk(CHUNK).description().clone();
+        Arc::new(Changing { image: RwLock::new(image), description })
+    }
+}
+
+impl Source for Changing {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        Ok(Some(Chunk { region: *region, voxels: self.image.read().unwrap().part(region) }))
+    }
+}
+
+fn open(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> Session {
+    let source: Arc<dyn Source> = Arc::clone(source) as Arc<dyn Source>;
+    let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder, "all");
+    masks.apply(builder).build().unwrap()
+}
+
+/// The files of all records, and their bytes.
+fn records(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let list = |folder: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path()).collect()
+    };
+    let planes = ["masks", "thinned"].into_iter().flat_map(|kind| list(&folder.join(kind)));
+    planes.flat_map(|plane| list(&plane)).map(|file| (file.clone(), std::fs::read(&file).unwrap())).collect()
+}
+
+/// Does something to the records that are there, of the present epoch and an earlier one.
+fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64) {
+    let now: Vec<(PathBuf, Vec<u8>)> = records(folder).into_iter().collect();
+    for (at, (file, bytes)) in now.iter().enumerate() {
+        match seed.rotate_left(5 * at as u32) % 16 {
+            0 => std::fs::remove_file(file).unwrap(),
+            1 => std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap(),
+            2 => {
+                let mut bytes = bytes.clone();
+                let place = seed as usize % bytes.len();
+                bytes[place] ^= 0x40;
+                std::fs::write(file, bytes).unwrap();
+            }
+            3 => std::fs::write(file, &now[seed as usize % now.len()].1).unwrap(),
+            4..8 => match earlier.get(file) {
+                Some(bytes) => std::fs::write(file, bytes).unwrap(),
+                None => std::fs::remove_file(file).unwrap(),
+            },
+            _ => {}
+        }
+    }
+}
+
+fn compare(session: &Session, image: &Voxels, masks: Masks) {
+    let scratch = scratch(image.clone(), masks);
+    assert_eq!(session.rows().unwrap(), scratch.rows().unwrap());
+    assert_eq!(summary(session), summary(&scratch));
+    let chunk = Chunk { region: Region::of_shape(image.shape()), voxels: image.clone() };
+    let seen = Projections::of_chunk(chunk.region, 3, &chunk);
+    assert_eq!(session.overview().unwrap().unwrap(), seen);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn a_session_that_begins_again_from_any_state_ends_where_one_from_scratch_does(
+        epochs in prop::collection::vec((
+            prop::collection::vec((0usize..12, any::<u64>(), 0u64..90), 0..4),
+            prop::option::weighted(0.7, (1usize..4, prop::option::of(any::<u64>()))),
+        ), 2..6),
+        masks in 0usize..4,
+    ) {
+        let masks = MASKS[masks];
+        let folder = tempfile::tempdir().unwrap();
+        let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
+        let chunks: Vec<ChunkId> = grid.chunks().collect();
+        let first = chunks.iter().map(|&id| (id, content(grid.region(id).shape(), 3, 50)));
+        let mut now: BTreeMap<ChunkId, Voxels> = first.collect();
+        let source = Changing::new(whole(SHAPE, &now));
+        let mut session = open(&source, folder.path(), masks, 2);
+        let mut earlier = BTreeMap::new();
+        for (edits, restart) in epochs {
+            for (at, seed, density) in edits {
+                let id = chunks[at % chunks.len()];
+                now.insert(id, content(grid.region(id).shape(), seed, density));
+            }
+            *source.image.write().unwrap() = whole(SHAPE, &now);
+            session.look(true).unwrap();
+            session.advance().unwrap();
+            compare(&session, &source.image.read().unwrap(), masks);
+            if let Some((workers, harmed)) = restart {
+                session.close().unwrap();
+                if let Some(seed) = harmed {
+                    harm(folder.path(), &earlier, seed);
+                }
+                session = open(&source, folder.path(), masks, workers);
+            }
+            earlier = records(folder.path());
+        }
+        session.look(true).unwrap();
+        session.advance().unwrap();
+        compare(&session, &source.image.read().unwrap(), masks);
+        session.close().unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_thinned_again_after_a_restart_and_only_what_changed_after_an_edit() {
+    let folder = tempfile::tempdir().unwrap();
+    let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
+    // A rod in the first chunk, and one in the last.
+    let mut image = ndarray::Array3::zeros(SHAPE);
+    (1..4).for_each(|x| image[[2, 3, x]] = 1);
+    (8..12).for_each(|x| image[[7, 13, x]] = 1u8);
+    let source = Changing::new(Voxels::U8(image.clone()));
+    let session = open(&source, folder.path(), Masks::Nonzero, 2);
+    session.look(false).unwrap();
+    assert_eq!(session.advance().unwrap().thinning.thinned, 2);
+    session.close().unwrap();
+
+    let session = open(&source, folder.path(), Masks::Nonzero, 3);
+    assert_eq!(session.rows().unwrap().len(), 2);
+    image[[2, 3, 4]] = 1;
+    *source.image.write().unwrap() = Voxels::U8(image);
+    session.look(false).unwrap();
+    let epoch = session.advance().unwrap();
+    assert_eq!((epoch.number, epoch.read, epoch.changed, epoch.thinning.thinned), (1, grid.chunks().count(), 1, 1));
+    assert_eq!(epoch.changes.len(), 2);
+    assert!(session.warnings().unwrap().is_empty());
+    session.close().unwrap();
+
+    // What is wrong with a record is said, and costs that chunk alone.
+    let record = folder.path().join("thinned/0/0.0");
+    let mut bytes = std::fs::read(&record).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&record, bytes).unwrap();
+    let session = open(&source, folder.path(), Masks::Nonzero, 1);
+    assert_eq!(session.warnings().unwrap(), ["chunk 0.0.0: its record is damaged: it is computed again"]);
+    assert_eq!(session.advance().unwrap().thinning.thinned, 1);
+    assert_eq!(session.rows().unwrap().len(), 2);
+}
+
+#[test]
+fn two_sessions_do_not_share_a_state_and_other_parameters_do_not_mix() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = content(SHAPE, 11, 50);
+    let source = Changing::new(image.clone());
+    let session = open(&source, folder.path(), Masks::Nonzero, 1);
+    let dynamic = Arc::clone(&source) as Arc<dyn Source>;
+    let second = SessionBuilder::of_source(dynamic).state(folder.path(), "all").build().unwrap_err();
+    assert_eq!(second.kind(), Kind::Output);
+    session.look(false).unwrap();
+    session.advance().unwrap();
+    session.close().unwrap();
+    let session = open(&source, folder.path(), Masks::Smoothed, 1);
+    assert_eq!(session.warnings().unwrap().len(), 1);
+    session.look(false).unwrap();
+    session.advance().unwrap();
+    compare(&session, &image, Masks::Smoothed);
+}

@@ -1,0 +1,360 @@
+//! The skeleton as an array of 0 and 1, with unchanged chunks taken over from the array of an earlier epoch.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_64;
+
+use crate::chunk::Voxels;
+use crate::error::{Error, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::space::Voxel;
+use crate::store::file::{read_failed, write_failed};
+use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder, SKELETON};
+
+/// A skeleton's array that several threads write at once, each its own chunks.
+#[derive(Debug)]
+pub struct SkeletonArray {
+    writer: ArrayWriter,
+}
+
+impl SkeletonArray {
+    /// A new array, staged in a folder of outputs. The form is one of type u8.
+    ///
+    /// # Errors
+    /// As [`ArrayWriter::create`].
+    pub fn create(folder: &OutputFolder, form: ArrayForm) -> Result<Self> {
+        Ok(SkeletonArray { writer: ArrayWriter::create(folder.path(SKELETON), form)? })
+    }
+
+    /// The grid of its chunks.
+    pub fn grid(&self) -> Grid {
+        self.writer.grid()
+    }
+
+    /// Writes a chunk: 1 at voxels, given in any order, 0 elsewhere. Without voxels it is not stored.
+    ///
+    /// # Errors
+    /// As [`ArrayWriter::write_chunk`].
+    ///
+    /// # Panics
+    /// Where a voxel lies outside of the chunk.
+    pub fn write_chunk(&self, chunk: ChunkId, voxels: &[Voxel]) -> Result<()> {
+        let region = self.grid().region(chunk);
+        let mut values = ndarray::Array3::zeros(region.shape());
+        for voxel in voxels {
+            let p = voxel.position();
+            values[std::array::from_fn(|a| (p[a] - region.min[a]) as usize)] = 1u8;
+        }
+        self.writer.write_chunk(chunk, &Voxels::U8(values)).map(|_| ())
+    }
+}
+
+/// What is stored of a skeleton's array: for every stored chunk a hash of its voxels, and the length and the time of
+/// change of its file.
+///
+/// It may be wrong about a folder without harm: a chunk is taken over only if its file is the one that was written for
+/// these voxels. So it can be saved before or after outputs are put in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkeletonManifest {
+    /// The version of this crate that encoded the chunks: another one may give other bytes.
+    version: String,
+    shape: [usize; 3],
+    chunk: [usize; 3],
+    stored: BTreeMap<ChunkId, StoredChunk>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct StoredChunk {
+    /// Hash of the voxels in raster order.
+    voxels: u64,
+    file: FileMark,
+}
+
+/// Bytes of a file, and when it was changed, in seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct FileMark {
+    length: u64,
+    changed: (u64, u32),
+}
+
+impl FileMark {
+    /// The mark of a file; nothing where it is not there or the system does not tell.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(FileMark { length: metadata.len(), changed: (changed.as_secs(), changed.subsec_nanos()) })
+    }
+}
+
+impl SkeletonManifest {
+    /// The manifest that was saved to a file; nothing where there is none.
+    ///
+    /// # Errors
+    /// `Data` where the file is damaged, `Io` where it cannot be read. Either way one can go on without: all chunks are
+    /// encoded then.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
+        match fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+                Error::data("is no list of skeleton chunks; all of them are written again").because(error).at(path)
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(read_failed(&error).at(path)),
+        }
+    }
+
+    /// Saves it to a file, which it replaces as a whole.
+    ///
+    /// # Errors
+    /// `Io` or `Output` where it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| Error::internal("a list of chunks cannot be written as JSON").because(error))?;
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let partial = PathBuf::from(partial);
+        let saved = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+        saved.map_err(|error| {
+            let _ = fs::remove_file(&partial);
+            write_failed(&error).at(path)
+        })
+    }
+
+    /// A manifest of nothing.
+    fn new(form: &ArrayForm) -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        SkeletonManifest { version, shape: form.shape, chunk: form.chunk, stored: BTreeMap::new() }
+    }
+
+    /// Whether chunks of an array of this form are encoded as those of another one's.
+    fn encodes_as(&self, other: &Self) -> bool {
+        (&self.version, self.shape, self.chunk) == (&other.version, other.shape, other.chunk)
+    }
+}
+
+/// What came of writing a skeleton's array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenSkeleton {
+    /// What is stored now.
+    pub manifest: SkeletonManifest,
+    /// Chunks that were taken over from the array in place.
+    pub reused: usize,
+    /// Chunks that were encoded.
+    pub encoded: usize,
+}
+
+/// Writes a skeleton's array, staged in a folder of outputs. The voxels come as lists in any order, best those of one
+/// chunk after the other's, each voxel once. Chunks that are the same in the array in place, as its manifest tells, are
+/// linked from there (copied where the file system has no links); the others are encoded by up to `threads` threads. The
+/// bytes are those of [`SkeletonArray::write_chunk`].
+///
+/// Takes time O(n log n) in the voxels, for encoding in proportion to the volume of the chunks that changed; 8 bytes a
+/// voxel of memory.
+///
+/// # Errors
+/// As [`ArrayWriter::create`] and [`ArrayWriter::write_chunk`].
+pub fn write_skeleton<'a>(
+    folder: &OutputFolder,
+    form: ArrayForm,
+    voxels: impl IntoIterator<Item = &'a [Voxel]>,
+    earlier: Option<&SkeletonManifest>,
+    threads: usize,
+) -> Result<WrittenSkeleton> {
+    let mut manifest = SkeletonManifest::new(&form);
+    let earlier = earlier.filter(|earlier| earlier.encodes_as(&manifest));
+    let array = SkeletonArray::create(folder, form)?;
+    let (in_place, staged) = (folder.folder().join(SKELETON), folder.path(SKELETON));
+    let chunks = by_chunk(&array.grid(), voxels);
+    let mut changed: Vec<(ChunkId, &[Voxel])> = Vec::new();
+    for (&id, voxels) in &chunks {
+        let file = array.writer.file(id);
+        let known = earlier.and_then(|earlier| earlier.stored.get(&id));
+        let same = known.filter(|known| known.voxels == hash(voxels));
+        if !same.is_some_and(|known| take_over(&in_place.join(&file), &staged.join(&file), known.file)) {
+            changed.push((id, voxels));
+        }
+    }
+    encode(&array, &changed, threads)?;
+    for (&id, voxels) in &chunks {
+        if let Some(file) = FileMark::of(&staged.join(array.writer.file(id))) {
+            manifest.stored.insert(id, StoredChunk { voxels: hash(voxels), file });
+        }
+    }
+    Ok(WrittenSkeleton { manifest, reused: chunks.len() - changed.len(), encoded: changed.len() })
+}
+
+/// The voxels of each chunk, in raster order.
+fn by_chunk<'a>(grid: &Grid, lists: impl IntoIterator<Item = &'a [Voxel]>) -> BTreeMap<ChunkId, Vec<Voxel>> {
+    let mut chunks: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
+    for mut rest in lists {
+        while let Some(first) = rest.first() {
+            let id = grid.chunk_at(first.position());
+            let region = grid.whole_region(id);
+            let end = rest.iter().position(|voxel| !region.contains(voxel.position())).unwrap_or(rest.len());
+            let (here, others) = rest.split_at(end);
+            chunks.entry(id).or_default().extend_from_slice(here);
+            rest = others;
+        }
+    }
+    // Sorted runs, which a stable sort merges.
+    chunks.values_mut().for_each(|voxels| voxels.sort());
+    chunks
+}
+
+fn hash(voxels: &[Voxel]) -> u64 {
+    XxHash3_64::oneshot(bytemuck::cast_slice(voxels))
+}
+
+/// Links or copies a file, if it is the one that is expected. Where that fails the chunk is to be encoded.
+fn take_over(from: &Path, to: &Path, expected: FileMark) -> bool {
+    FileMark::of(from) == Some(expected)
+        && to.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok())
+        && (fs::hard_link(from, to).is_ok() || fs::copy(from, to).is_ok_and(|length| length == expected.length))
+}
+
+/// Encodes and writes chunks, by several threads where there are several chunks.
+fn encode(array: &SkeletonArray, chunks: &[(ChunkId, &[Voxel])], threads: usize) -> Result<()> {
+    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
+    let work = || {
+        while let Some((id, voxels)) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = array.write_chunk(*id, voxels) {
+                next.store(chunks.len(), Ordering::Relaxed);
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(chunks.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+    use crate::chunk::Dtype;
+    use crate::error::Kind;
+    use crate::space::Region;
+    use crate::store::output::Compression;
+
+    const SHAPE: [usize; 3] = [5, 9, 16];
+
+    fn form() -> ArrayForm {
+        let (dtype, compression) = (Dtype::U8, Compression::Zstd);
+        ArrayForm { shape: SHAPE, dimensions: 3, dtype, chunk: [4, 4, 8], compression, spacing: None, unit: None }
+    }
+
+    fn voxels(seed: i64) -> Vec<Voxel> {
+        let region = Region::of_shape(SHAPE);
+        let all = Grid::new(region, [1; 3]).chunks().map(ChunkId::place);
+        all.filter(|[z, y, x]| (7 * z + 5 * y + 3 * x + seed * z) % 11 == 0 && *y < 8).map(Voxel::new).collect()
+    }
+
+    /// Every file of an array, by its path in it.
+    fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut found, mut open) = (BTreeMap::new(), vec![folder.to_path_buf()]);
+        while let Some(next) = open.pop() {
+            for path in fs::read_dir(next).unwrap().map(|entry| entry.unwrap().path()) {
+                if path.is_dir() {
+                    open.push(path);
+                } else {
+                    found.insert(path.strip_prefix(folder).unwrap().to_path_buf(), fs::read(&path).unwrap());
+                }
+            }
+        }
+        found
+    }
+
+    /// The files that chunk by chunk writing gives.
+    fn plainly(voxels: &[Voxel]) -> BTreeMap<PathBuf, Vec<u8>> {
+        let root = tempfile::tempdir().unwrap();
+        let folder = OutputFolder::create(root.path(), false).unwrap();
+        let array = SkeletonArray::create(&folder, form()).unwrap();
+        for id in array.grid().chunks() {
+            let region = array.grid().region(id);
+            let own: Vec<Voxel> = voxels.iter().copied().filter(|v| region.contains(v.position())).collect();
+            array.write_chunk(id, &own).unwrap();
+        }
+        files(&folder.path(SKELETON))
+    }
+
+    /// Writes the voxels by chunks of another grid, compares the bytes and puts them in place.
+    fn write(root: &Path, voxels: &[Voxel], earlier: Option<&SkeletonManifest>, threads: usize) -> WrittenSkeleton {
+        let folder = OutputFolder::create(root, true).unwrap();
+        let grid = Grid::new(Region::of_shape(SHAPE), [3, 5, 6]);
+        let parts = by_chunk(&grid, [voxels]);
+        let lists = parts.values().rev().map(Vec::as_slice);
+        let written = write_skeleton(&folder, form(), lists, earlier, threads).unwrap();
+        assert_eq!(files(&folder.path(SKELETON)), plainly(voxels));
+        folder.commit().unwrap();
+        written
+    }
+
+    #[test]
+    fn chunks_without_change_are_taken_over_and_the_bytes_are_the_same() {
+        let root = tempfile::tempdir().unwrap();
+        let first = write(root.path(), &voxels(0), None, 3);
+        // Of 12 chunks those with y = 8 hold no voxels.
+        assert_eq!((first.reused, first.encoded), (0, 8));
+        let again = write(root.path(), &voxels(0), Some(&first.manifest), 1);
+        assert_eq!((again.reused, again.encoded), (8, 0));
+        assert_eq!(again.manifest, first.manifest);
+        // The first layer of chunks stays, but for one voxel that goes and a chunk that comes.
+        let mut next: Vec<Voxel> = voxels(0).into_iter().filter(|voxel| voxel.position()[0] < 4).collect();
+        next.remove(3);
+        next.push(Voxel::new([1, 8, 15]));
+        let changed = write(root.path(), &next, Some(&again.manifest), 2);
+        assert_eq!((changed.reused, changed.encoded), (3, 2));
+        let back = write(root.path(), &voxels(0), Some(&changed.manifest), 2);
+        assert_eq!((back.reused, back.encoded), (3, 5));
+    }
+
+    #[test]
+    fn a_file_that_is_not_the_one_that_was_written_is_not_taken_over() {
+        let root = tempfile::tempdir().unwrap();
+        let first = write(root.path(), &voxels(0), None, 2);
+        let chunk = |name: &str| root.path().join(SKELETON).join(name);
+        let (mut bytes, late) = (fs::read(chunk("c/0/0/0")).unwrap(), SystemTime::now() + Duration::from_secs(9));
+        bytes[7] ^= 1;
+        fs::write(chunk("c/0/0/0"), &bytes).unwrap();
+        fs::File::options().write(true).open(chunk("c/0/0/0")).unwrap().set_modified(late).unwrap();
+        let changed = fs::metadata(chunk("c/0/0/1")).unwrap().modified().unwrap();
+        fs::write(chunk("c/0/0/1"), [&bytes[..], b"more"].concat()).unwrap();
+        fs::File::options().write(true).open(chunk("c/0/0/1")).unwrap().set_modified(changed).unwrap();
+        fs::remove_file(chunk("c/0/1/0")).unwrap();
+        let mended = write(root.path(), &voxels(0), Some(&first.manifest), 2);
+        assert_eq!((mended.reused, mended.encoded), (5, 3));
+        // A manifest of other contents, of files that are not these, and of another version.
+        let other = write(root.path(), &voxels(1), Some(&mended.manifest), 2);
+        assert_eq!(write(root.path(), &voxels(1), Some(&mended.manifest), 2).reused, other.reused);
+        let foreign = SkeletonManifest { version: "0.0.1".to_owned(), ..other.manifest };
+        assert_eq!(write(root.path(), &voxels(1), Some(&foreign), 2).reused, 0);
+    }
+
+    #[test]
+    fn a_manifest_is_read_back_and_a_damaged_one_is_said() {
+        let root = tempfile::tempdir().unwrap();
+        let manifest = write(&root.path().join("out"), &voxels(0), None, 1).manifest;
+        let path = root.path().join("outputs");
+        assert_eq!(SkeletonManifest::load(&path).unwrap(), None);
+        manifest.save(&path).unwrap();
+        assert_eq!(SkeletonManifest::load(&path).unwrap(), Some(manifest));
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = SkeletonManifest::load(&path).unwrap_err();
+        assert_eq!(error.kind(), Kind::Data);
+        assert!(error.to_string().contains("outputs: is no list of skeleton chunks"), "{error}");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    }
+}
