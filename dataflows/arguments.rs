@@ -18,6 +18,7 @@ pub(crate) struct Program {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunOptions),
+    Watch(WatchOptions),
     Phantom(PhantomOptions),
     Demo(DemoOptions),
 }
@@ -81,6 +82,23 @@ pub(crate) struct RunOptions {
     /// Print nothing but errors
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// Keep running while the volume is written: an epoch of results for every change.
+///
+/// Follows a Zarr array or a folder of TIFF slices that grows, whose chunks or slices come and change. When files have
+/// changed, and then rested for a moment, the outputs are replaced and the summary is shown. Ends at Ctrl-C, and goes on
+/// from its state when it is started again.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WatchOptions {
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+    /// Files count when they have not changed for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub(crate) settle: f64,
+    /// Look at all files at least every so many seconds, also where the system tells of no change
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub(crate) poll: f64,
 }
 
 /// How masks are thinned.

@@ -10,6 +10,7 @@ use anabranch::kernel::skeleton::PixelValues;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::progress::ProgressState;
 use anabranch::session::{Epoch, Session, SessionBuilder};
+use anabranch::store::Source;
 use anabranch::store::output::{OUTPUTS, OutputFolder, SkeletonManifest, write_skeleton};
 use serde::{Deserialize, Serialize};
 
@@ -89,10 +90,13 @@ impl Epochs {
         let chunks = self.plan.grid.chunks().count();
         let manifest = self.manifest();
         let (plan, changes, quiet) = (&self.plan, self.changes.as_mut(), self.quiet);
-        let written = self.session.results(|found| -> Result<SkeletonManifest> {
+        let (state, out) = (&self.state, &self.out);
+        self.session.results(|found| -> Result<()> {
             let voxels = || found.skeletons().map(|(_, skeleton)| &skeleton.voxels[..]);
             let earlier = manifest.as_ref();
             let written = write_skeleton(&folder, outputs::skeleton_form(plan), voxels(), earlier, plan.workers)?;
+            // Before they are in place: a run that is killed knows the outputs as its own.
+            remember(state, out, &written.manifest)?;
             let results = Results {
                 threshold,
                 branches: found.branches().collect(),
@@ -106,10 +110,8 @@ impl Epochs {
                 arrival: arrival.as_ref(),
                 counts: counts(&epoch, chunks),
             };
-            outputs::write(plan, &results, Destination { folder, changes }, started, quiet)?;
-            Ok(written.manifest)
+            outputs::write(plan, &results, Destination { folder, changes }, started, quiet)
         })??;
-        self.remember(written)?;
         Ok(epoch)
     }
 
@@ -146,14 +148,23 @@ impl Epochs {
         self.written().filter(|written| written.folder == absolute(&self.out)).map(|written| written.skeleton)
     }
 
-    fn remember(&self, skeleton: SkeletonManifest) -> Result<()> {
-        let written = Written { folder: absolute(&self.out), skeleton };
-        let bytes = serde_json::to_vec(&written)
-            .map_err(|error| Error::internal("a list of outputs cannot be written as JSON").because(error))?;
-        let (file, partial) = (self.state.join(OUTPUTS_OF_STATE), self.state.join("outputs.json.writing"));
-        let saved = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &file));
-        saved.map_err(|error| anabranch::store::write_failed(&error).at(&file))
+    /// The image, opened again, perhaps with other bounds.
+    pub(crate) fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
+        self.session.follow(Arc::clone(&source))?;
+        self.plan.source = source;
+        self.plan.grid = self.session.grid()?;
+        Ok(())
     }
+}
+
+/// Notes which outputs are those of a state.
+fn remember(state: &Path, out: &Path, skeleton: &SkeletonManifest) -> Result<()> {
+    let written = Written { folder: absolute(out), skeleton: skeleton.clone() };
+    let bytes = serde_json::to_vec(&written)
+        .map_err(|error| Error::internal("a list of outputs cannot be written as JSON").because(error))?;
+    let (file, partial) = (state.join(OUTPUTS_OF_STATE), state.join("outputs.json.writing"));
+    let saved = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &file));
+    saved.map_err(|error| anabranch::store::write_failed(&error).at(&file))
 }
 
 /// Refuses a state inside the outputs, or the other way round.

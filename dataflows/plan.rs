@@ -65,13 +65,7 @@ impl Plan {
                 "--sigma smooths the image before a threshold, but there is none: add --threshold",
             ));
         }
-        let open_options = OpenOptions {
-            channel: options.channel,
-            time: options.time,
-            region: options.region.as_deref().map(parse_region).transpose()?,
-            ..OpenOptions::default()
-        };
-        let source: Arc<dyn Source> = Arc::from(open(&options.input, &open_options)?);
+        let source: Arc<dyn Source> = Arc::from(open(&options.input, &Plan::open_options(options)?)?);
         let description = source.description().clone();
         let dimensions = description.dimensions;
         if threshold != Choice::Nonzero && description.dtype == Dtype::Bool {
@@ -94,9 +88,14 @@ impl Plan {
         let gaussian = options.sigma.map(|sigma| Gaussian::new(sigma, dimensions)).transpose()?;
         let chunk = match &options.chunk {
             Some(text) => parse_chunk(text, dimensions)?,
+            // The chunks of a volume that may grow follow from how it is stored, not from how much of it is there.
+            None if options.state.is_some() => roomy(description.chunk, description.shape, dimensions),
             None => description.chunk,
         };
-        let chunk = std::array::from_fn(|a| chunk[a].min(description.shape[a].max(1)));
+        let chunk = match options.state {
+            Some(_) => chunk,
+            None => std::array::from_fn(|a| chunk[a].min(description.shape[a].max(1))),
+        };
         if !Layout::fits(chunk) {
             return Err(Error::usage(format!(
                 "a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels"
@@ -123,6 +122,16 @@ impl Plan {
             memory,
             keep,
             provisional,
+        })
+    }
+
+    /// Which part of the stored image is analysed.
+    pub(crate) fn open_options(options: &RunOptions) -> Result<OpenOptions> {
+        Ok(OpenOptions {
+            channel: options.channel,
+            time: options.time,
+            region: options.region.as_deref().map(parse_region).transpose()?,
+            ..OpenOptions::default()
         })
     }
 
@@ -156,6 +165,15 @@ impl Plan {
     pub(crate) fn dimensions(&self) -> usize {
         self.source.description().dimensions
     }
+}
+
+/// Chunks that are as long along an axis as the whole volume, made long enough for a volume that grows.
+fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] {
+    let least = if dimensions == 2 { [1, 1024, 1024] } else { [64; 3] };
+    std::array::from_fn(|a| match chunk[a] == shape[a] && shape[a] > 1 {
+        true => chunk[a].max(least[a]),
+        false => chunk[a],
+    })
 }
 
 /// How many workers to start: as many as were asked for, or one a core.

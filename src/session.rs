@@ -33,8 +33,10 @@ mod budget;
 mod builder;
 mod crew;
 mod following;
+mod inner;
 mod keeping;
 mod otsu;
+mod pipelines;
 mod reading;
 mod records;
 mod results;
@@ -53,17 +55,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::budget::Budget;
 use self::crew::Crew;
 use self::following::Following;
+use self::inner::{Inner, check};
 use self::keeping::Kept;
-use self::worker::{Answer, Command, Plan, work};
+use self::worker::{Command, Plan, work};
 use crate::chunk::{Dtype, Voxels};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;
 use crate::kernel::threshold::Threshold;
 use crate::operators::thin::ThinningCounts;
 use crate::space::{Region, Voxel};
-use crate::store::Source;
 use crate::store::held::HeldChunks;
+use crate::store::{Mark, Source};
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::summary::Summary;
 
@@ -92,23 +95,6 @@ pub struct Session {
     /// Where the values of chunks are held, if they are.
     held: Option<Arc<HeldChunks>>,
     inner: Mutex<Inner>,
-}
-
-struct Inner {
-    crew: Crew<Command, Answer>,
-    /// The chunks inside the bounds.
-    grid: Grid,
-    following: Option<Following>,
-    present: BTreeSet<ChunkId>,
-    /// Foreground voxels of chunks that have some, and of all.
-    foregrounds: BTreeMap<ChunkId, u64>,
-    foreground: u64,
-    results: Results,
-    kept: Option<Kept>,
-    /// What has come together for the next epoch.
-    coming: Epoch,
-    /// Why the session cannot go on.
-    broken: Option<Error>,
 }
 
 impl Session {
@@ -239,6 +225,24 @@ impl Session {
         self.usable()?.follows(self.held.is_some())?.look(verify)
     }
 
+    /// The next epoch leaves a chunk of the source, which cannot be read just now, and all that depend on it as they are;
+    /// the one after reads them again.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source.
+    pub fn leave(&self, chunk: ChunkId) -> Result<()> {
+        self.usable()?.follows(self.held.is_some())?.leave(chunk);
+        Ok(())
+    }
+
+    /// The marks that chunks of the source had when they were read, as far as they had any.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source.
+    pub fn marks(&self) -> Result<Vec<(ChunkId, Mark)>> {
+        Ok(self.usable()?.follows(self.held.is_some())?.known_marks().collect())
+    }
+
     /// From now on the image is read from another source: the same image opened again, perhaps with other bounds.
     ///
     /// # Errors
@@ -303,6 +307,15 @@ impl Session {
         Ok(inner.results.summary(parameters, voxels))
     }
 
+    /// The number of the epoch that comes next: how many have been closed, counting those of earlier sessions on the same
+    /// state.
+    ///
+    /// # Errors
+    /// `Internal` where the session cannot go on.
+    pub fn epoch(&self) -> Result<u64> {
+        Ok(self.usable()?.coming.number)
+    }
+
     /// Calls `see` with the results of the last closed epoch. Other calls wait meanwhile.
     ///
     /// # Errors
@@ -361,105 +374,6 @@ impl Session {
             None => Ok(inner),
         }
     }
-}
-
-impl Inner {
-    /// Refuses values from outside where the session reads by itself.
-    fn is_fed(&self, held: bool) -> Result<()> {
-        if self.following.is_some() && !held {
-            return Err(Error::usage("the session reads its source by itself: refresh the chunk instead"));
-        }
-        Ok(())
-    }
-
-    fn follows(&mut self, held: bool) -> Result<&mut Following> {
-        match &mut self.following {
-            Some(following) if !held => Ok(following),
-            _ => Err(Error::usage("the session has no source: it is fed with chunks")),
-        }
-    }
-
-    fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
-        let index = self.grid.owner(chunk, self.crew.len());
-        self.crew.tell(index, command).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
-    fn ask(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
-        self.crew.ask(|_| command()).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
-    fn advance(&mut self) -> Result<Epoch> {
-        let mut source = None;
-        if let Some(following) = &mut self.following {
-            let read = following.read(&mut self.crew, &mut self.kept, self.coming.number + 1).inspect_err(|error| {
-                if error.kind() == Kind::Internal {
-                    self.broken = Some(error.clone());
-                }
-            })?;
-            self.coming.read += read.chunks;
-            self.coming.remade |= read.remade;
-            source = Some(Arc::clone(&following.source));
-        }
-        let grid = self.grid;
-        let mut sampled = Ok(());
-        for answer in self.ask(|| Command::Thin(source.clone(), grid))? {
-            let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
-            self.coming.changed += foregrounds.len();
-            self.coming.thinning.add(&counts);
-            sampled = sampled.and(result);
-            for (chunk, count) in foregrounds {
-                self.foreground += count;
-                self.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
-                if count == 0 {
-                    self.foregrounds.remove(&chunk);
-                }
-            }
-        }
-        sampled?;
-        self.keep()?;
-        let differences = self.publish()?;
-        let number = self.coming.number;
-        let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
-        let changes = self.results.apply(differences, self.foreground);
-        let (thinning, rows) = (&epoch.thinning, changes.len());
-        tracing::info!(
-            epoch = number,
-            chunks_read = epoch.read,
-            chunks_changed = epoch.changed,
-            chunks_thinned = thinning.thinned,
-            sub_iterations = thinning.sub_iterations,
-            rounds = thinning.rounds,
-            voxels_deleted = thinning.deleted,
-            rows_changed = rows,
-            "an epoch is closed"
-        );
-        Ok(Epoch { changes, ..epoch })
-    }
-}
-
-fn unexpected() -> Error {
-    Error::internal("a worker answers another question")
-}
-
-/// Refuses values that do not fit a chunk.
-fn check(chunk: ChunkId, region: Region, voxels: &Voxels, dtype: Dtype) -> Result<()> {
-    if region.is_empty() {
-        return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
-    }
-    if voxels.shape() != region.shape() || voxels.dtype() != dtype {
-        return Err(Error::data(format!(
-            "has {:?} voxels of type {}, but the session expects {:?} of type {} there",
-            voxels.shape(),
-            voxels.dtype().name(),
-            region.shape(),
-            dtype.name()
-        ))
-        .in_chunk(chunk));
-    }
-    if !voxels.is_finite() {
-        return Err(Error::data("holds NaN or infinity: give finite numbers only").in_chunk(chunk));
-    }
-    Ok(())
 }
 
 impl std::fmt::Debug for Session {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::worker::Difference;
+use super::pipelines::Difference;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
 use crate::kernel::skeleton::Skeleton;

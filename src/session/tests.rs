@@ -6,6 +6,7 @@ use ndarray::Array3;
 use proptest::prelude::*;
 
 use super::*;
+use crate::error::Kind;
 use crate::space::Spacing;
 use crate::store::memory::MemorySource;
 
