@@ -97,16 +97,22 @@ pub struct Session {
     inner: Mutex<Inner>,
 }
 
+/// What a session begins with.
+struct Beginning {
+    plan: Plan,
+    /// The chunks inside the bounds.
+    grid: Grid,
+    dtype: Dtype,
+    workers: usize,
+    budget: Budget,
+    following: Option<Following>,
+    held: Option<Arc<HeldChunks>>,
+    tracks_arrival: bool,
+}
+
 impl Session {
-    fn start(
-        plan: Plan,
-        grid: Grid,
-        dtype: Dtype,
-        workers: usize,
-        budget: Budget,
-        following: Option<Following>,
-        held: Option<Arc<HeldChunks>>,
-    ) -> Result<Session> {
+    fn start(beginning: Beginning) -> Result<Session> {
+        let Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
@@ -116,6 +122,7 @@ impl Session {
             grid,
             following,
             present: BTreeSet::new(),
+            tracks_arrival,
             foregrounds: BTreeMap::new(),
             foreground: 0,
             results,
@@ -293,7 +300,7 @@ impl Session {
     }
 
     /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
-    /// maintained by the dataflow, so asking costs nothing.
+    /// maintained by the dataflow, so asking costs nothing; but provisional branches, where these are told, are counted.
     ///
     /// # Errors
     /// `Internal` where the session cannot go on.
@@ -304,7 +311,8 @@ impl Session {
         } else {
             inner.grid.bounds().volume() as u64
         };
-        Ok(inner.results.summary(parameters, voxels))
+        let arrival = inner.arrival();
+        Ok(inner.results.summary(parameters, voxels, arrival.as_ref()))
     }
 
     /// The number of the epoch that comes next: how many have been closed, counting those of earlier sessions on the same
@@ -330,7 +338,9 @@ impl Session {
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn rows(&self) -> Result<Vec<Row>> {
-        self.results(Results::rows)
+        let inner = self.usable()?;
+        let arrival = inner.arrival();
+        Ok(inner.results.rows(arrival.as_ref()))
     }
 
     /// What the image of a session with a state looks like, seen along each axis; `None` without a state.
