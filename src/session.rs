@@ -6,8 +6,16 @@
 //! costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
 //! [`crate::kernel::partition`]), and the graph is maintained by differential dataflow.
 //!
-//! Chunks that have not arrived are background. Images are not smoothed here, since a replaced chunk would change the
-//! smoothed values of its neighbours, for which their raw values would have to be held.
+//! Chunks come from outside ([`Session::insert`] and so on), or the session reads a [`Source`] by itself
+//! ([`SessionBuilder::of_source`]) and is told where to look ([`Session::look`], [`Session::refresh`]). Smoothing and
+//! Otsu's threshold need the values of chunks again when their neighbours change: they take a source, or values that are
+//! held in memory ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a
+//! later one goes on from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the
+//! source's fill value; outside is background.
+//!
+//! An epoch is made in steps, each by all workers together: masks of what is new, thinning, values at the skeleton,
+//! records, and last the graph. Where a step fails the results stay those of the epoch before, and the next call goes on
+//! from there.
 //!
 //! ```
 //! use anabranch::chunk::{Dtype, Voxels};
