@@ -18,6 +18,7 @@ pub(crate) struct Program {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(RunOptions),
+    Watch(WatchOptions),
     Phantom(PhantomOptions),
     Demo(DemoOptions),
 }
@@ -69,12 +70,35 @@ pub(crate) struct RunOptions {
     /// Mark branches near what has not been stored yet: a column `provisional` in the table
     #[arg(long)]
     pub(crate) provisional: bool,
+    /// Keep and reuse what is known of the image in this folder: only what has changed is computed
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Read all of the image to tell what has changed, whatever the sizes and times of its files say
+    #[arg(long, requires = "state")]
+    pub(crate) verify: bool,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Print nothing but errors
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// Keep running while the volume is written: an epoch of results for every change.
+///
+/// Follows a Zarr array or a folder of TIFF slices that grows, whose chunks or slices come and change. When files have
+/// changed, and then rested for a moment, the outputs are replaced and the summary is shown. Ends at Ctrl-C, and goes on
+/// from its state when it is started again.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct WatchOptions {
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+    /// Files count when they have not changed for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub(crate) settle: f64,
+    /// Look at all files at least every so many seconds, also where the system tells of no change
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub(crate) poll: f64,
 }
 
 /// How masks are thinned.

@@ -37,6 +37,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         workers: options.workers,
         memory: None,
         changes: None,
+        state: None,
+        verify: false,
         provisional: false,
         overwrite: true,
         quiet: false,

@@ -6,14 +6,13 @@ mod threshold;
 mod analysis;
 mod changes;
 mod outputs;
+mod epochs;
 mod run;
+mod watch;
 mod phantom;
 mod demo;
-#[allow(dead_code, reason = "the command that watches is not there yet")]
 mod interrupt;
-#[allow(dead_code, reason = "the command that watches is not there yet")]
 mod monitor;
-#[allow(dead_code, reason = "the command that watches is not there yet")]
 mod follower;
 mod terminal;
 
@@ -40,6 +39,7 @@ fn main() -> ExitCode {
     }));
     let result = match arguments::Program::parse().command {
         arguments::Command::Run(options) => run::run(&options),
+        arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
     };

@@ -33,6 +33,8 @@ pub(crate) struct Plan {
     pub(crate) workers: usize,
     /// Chunks in flight.
     pub(crate) window: usize,
+    /// The budget that this follows from, in bytes.
+    pub(crate) memory: usize,
     /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
     pub(crate) keep: usize,
     /// Whether the table tells which branches are provisional.
@@ -63,13 +65,7 @@ impl Plan {
                 "--sigma smooths the image before a threshold, but there is none: add --threshold",
             ));
         }
-        let open_options = OpenOptions {
-            channel: options.channel,
-            time: options.time,
-            region: options.region.as_deref().map(parse_region).transpose()?,
-            ..OpenOptions::default()
-        };
-        let source: Arc<dyn Source> = Arc::from(open(&options.input, &open_options)?);
+        let source: Arc<dyn Source> = Arc::from(open(&options.input, &Plan::open_options(options)?)?);
         let description = source.description().clone();
         let dimensions = description.dimensions;
         if threshold != Choice::Nonzero && description.dtype == Dtype::Bool {
@@ -92,9 +88,14 @@ impl Plan {
         let gaussian = options.sigma.map(|sigma| Gaussian::new(sigma, dimensions)).transpose()?;
         let chunk = match &options.chunk {
             Some(text) => parse_chunk(text, dimensions)?,
+            // The chunks of a volume that may grow follow from how it is stored, not from how much of it is there.
+            None if options.state.is_some() => roomy(description.chunk, description.shape, dimensions),
             None => description.chunk,
         };
-        let chunk = std::array::from_fn(|a| chunk[a].min(description.shape[a].max(1)));
+        let chunk = match options.state {
+            Some(_) => chunk,
+            None => std::array::from_fn(|a| chunk[a].min(description.shape[a].max(1))),
+        };
         if !Layout::fits(chunk) {
             return Err(Error::usage(format!(
                 "a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels"
@@ -102,12 +103,36 @@ impl Plan {
         }
         let grid = Grid::new(bounds, chunk);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
-        let window = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
+        let (window, memory) = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
         let keep = KEPT_VALUES / workers;
         // Numbers of one's own need not be in the metadata's unit.
         let unit = description.unit.filter(|_| options.spacing.is_none());
         let (sigma, provisional) = (options.sigma, options.provisional);
-        Ok(Plan { source, grid, spacing, unit, method, gaussian, sigma, threshold, workers, window, keep, provisional })
+        Ok(Plan {
+            source,
+            grid,
+            spacing,
+            unit,
+            method,
+            gaussian,
+            sigma,
+            threshold,
+            workers,
+            window,
+            memory,
+            keep,
+            provisional,
+        })
+    }
+
+    /// Which part of the stored image is analysed.
+    pub(crate) fn open_options(options: &RunOptions) -> Result<OpenOptions> {
+        Ok(OpenOptions {
+            channel: options.channel,
+            time: options.time,
+            region: options.region.as_deref().map(parse_region).transpose()?,
+            ..OpenOptions::default()
+        })
     }
 
     /// In what coordinates are told.
@@ -142,6 +167,15 @@ impl Plan {
     }
 }
 
+/// Chunks that are as long along an axis as the whole volume, made long enough for a volume that grows.
+fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] {
+    let least = if dimensions == 2 { [1, 1024, 1024] } else { [64; 3] };
+    std::array::from_fn(|a| match chunk[a] == shape[a] && shape[a] > 1 {
+        true => chunk[a].max(least[a]),
+        false => chunk[a],
+    })
+}
+
 /// How many workers to start: as many as were asked for, or one a core.
 pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
     match asked {
@@ -151,8 +185,14 @@ pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// How many chunks may be in flight within the budget.
-fn window(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, memory: Option<&str>) -> Result<usize> {
+/// How many chunks may be in flight within the budget, and the budget in bytes.
+fn window(
+    grid: &Grid,
+    depth: [usize; 3],
+    dtype: Dtype,
+    workers: usize,
+    memory: Option<&str>,
+) -> Result<(usize, usize)> {
     let chunk = grid.chunk_shape();
     let own: usize = chunk.iter().product();
     let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
@@ -173,7 +213,7 @@ fn window(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, memory: 
             format_size(needed)
         )));
     }
-    Ok(((budget - working) / waiting.max(1)).max(least))
+    Ok((((budget - working) / waiting.max(1)).max(least), budget))
 }
 
 fn parse_threshold(text: Option<&str>) -> Result<Choice> {

@@ -15,6 +15,7 @@ use anabranch::table::statistics::Statistics;
 use crate::analysis::{Report, Store, analyse};
 use crate::arguments::RunOptions;
 use crate::changes::Changes;
+use crate::epochs;
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::Plan;
 use crate::terminal::Progress;
@@ -22,6 +23,9 @@ use crate::threshold::threshold;
 
 /// Runs the analysis and writes its outputs.
 pub(crate) fn run(options: &RunOptions) -> Result<()> {
+    if let Some(state) = &options.state {
+        return epochs::run(options, state);
+    }
     let started = Instant::now();
     let plan = Arc::new(Plan::new(options)?);
     let changes = options.changes.as_deref();

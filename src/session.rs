@@ -6,8 +6,16 @@
 //! costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
 //! [`crate::kernel::partition`]), and the graph is maintained by differential dataflow.
 //!
-//! Chunks that have not arrived are background. Images are not smoothed here, since a replaced chunk would change the
-//! smoothed values of its neighbours, for which their raw values would have to be held.
+//! Chunks come from outside ([`Session::insert`] and so on), or the session reads a [`Source`] by itself
+//! ([`SessionBuilder::of_source`]) and is told where to look ([`Session::look`], [`Session::refresh`]). Smoothing and
+//! Otsu's threshold need the values of chunks again when their neighbours change: they take a source, or values that are
+//! held in memory ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a
+//! later one goes on from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the
+//! source's fill value; outside is background.
+//!
+//! An epoch is made in steps, each by all workers together: masks of what is new, thinning, values at the skeleton,
+//! records, and last the graph. Where a step fails the results stay those of the epoch before, and the next call goes on
+//! from there.
 //!
 //! ```
 //! use anabranch::chunk::{Dtype, Voxels};
@@ -34,8 +42,10 @@ mod builder;
 mod crew;
 mod following;
 mod hosted;
+mod inner;
 mod keeping;
 mod otsu;
+mod pipelines;
 mod reading;
 mod records;
 mod results;
@@ -55,17 +65,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::budget::Budget;
 use self::crew::Crew;
 use self::following::Following;
+use self::inner::{Inner, check};
 use self::keeping::Kept;
-use self::worker::{Answer, Command, Plan, work};
+use self::worker::{Command, Plan, work};
 use crate::chunk::{Dtype, Voxels};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;
 use crate::kernel::threshold::Threshold;
 use crate::operators::thin::ThinningCounts;
 use crate::space::{Region, Voxel};
-use crate::store::Source;
 use crate::store::held::HeldChunks;
+use crate::store::{Mark, Source};
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::summary::Summary;
 
@@ -80,6 +91,8 @@ pub struct Epoch {
     pub read: usize,
     /// Chunks that have other values now, or none.
     pub changed: usize,
+    /// Whether Otsu's threshold has moved, so that all masks were made again.
+    pub remade: bool,
     /// How thinning went: `thinned` are the chunks that took part, changed or not.
     pub thinning: ThinningCounts,
 }
@@ -94,33 +107,22 @@ pub struct Session {
     inner: Mutex<Inner>,
 }
 
-struct Inner {
-    crew: Crew<Command, Answer>,
+/// What a session begins with.
+struct Beginning {
+    plan: Plan,
     /// The chunks inside the bounds.
     grid: Grid,
+    dtype: Dtype,
+    workers: usize,
+    budget: Budget,
     following: Option<Following>,
-    present: BTreeSet<ChunkId>,
-    /// Foreground voxels of chunks that have some, and of all.
-    foregrounds: BTreeMap<ChunkId, u64>,
-    foreground: u64,
-    results: Results,
-    kept: Option<Kept>,
-    /// What has come together for the next epoch.
-    coming: Epoch,
-    /// Why the session cannot go on.
-    broken: Option<Error>,
+    held: Option<Arc<HeldChunks>>,
+    tracks_arrival: bool,
 }
 
 impl Session {
-    fn start(
-        plan: Plan,
-        grid: Grid,
-        dtype: Dtype,
-        workers: usize,
-        budget: Budget,
-        following: Option<Following>,
-        held: Option<Arc<HeldChunks>>,
-    ) -> Result<Session> {
+    fn start(beginning: Beginning) -> Result<Session> {
+        let Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
@@ -130,6 +132,7 @@ impl Session {
             grid,
             following,
             present: BTreeSet::new(),
+            tracks_arrival,
             foregrounds: BTreeMap::new(),
             foreground: 0,
             results,
@@ -239,6 +242,24 @@ impl Session {
         self.usable()?.follows(self.held.is_some())?.look(verify)
     }
 
+    /// The next epoch leaves a chunk of the source, which cannot be read just now, and all that depend on it as they are;
+    /// the one after reads them again.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source.
+    pub fn leave(&self, chunk: ChunkId) -> Result<()> {
+        self.usable()?.follows(self.held.is_some())?.leave(chunk);
+        Ok(())
+    }
+
+    /// The marks that chunks of the source had when they were read, as far as they had any.
+    ///
+    /// # Errors
+    /// `Usage` where the session has no source.
+    pub fn marks(&self) -> Result<Vec<(ChunkId, Mark)>> {
+        Ok(self.usable()?.follows(self.held.is_some())?.known_marks().collect())
+    }
+
     /// From now on the image is read from another source: the same image opened again, perhaps with other bounds.
     ///
     /// # Errors
@@ -289,7 +310,7 @@ impl Session {
     }
 
     /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
-    /// maintained by the dataflow, so asking costs nothing.
+    /// maintained by the dataflow, so asking costs nothing; but provisional branches, where these are told, are counted.
     ///
     /// # Errors
     /// `Internal` where the session cannot go on.
@@ -300,7 +321,17 @@ impl Session {
         } else {
             inner.grid.bounds().volume() as u64
         };
-        Ok(inner.results.summary(parameters, voxels))
+        let arrival = inner.arrival();
+        Ok(inner.results.summary(parameters, voxels, arrival.as_ref()))
+    }
+
+    /// The number of the epoch that comes next: how many have been closed, counting those of earlier sessions on the same
+    /// state.
+    ///
+    /// # Errors
+    /// `Internal` where the session cannot go on.
+    pub fn epoch(&self) -> Result<u64> {
+        Ok(self.usable()?.coming.number)
     }
 
     /// Calls `see` with the results of the last closed epoch. Other calls wait meanwhile.
@@ -317,7 +348,9 @@ impl Session {
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn rows(&self) -> Result<Vec<Row>> {
-        self.results(Results::rows)
+        let inner = self.usable()?;
+        let arrival = inner.arrival();
+        Ok(inner.results.rows(arrival.as_ref()))
     }
 
     /// What the image of a session with a state looks like, seen along each axis; `None` without a state.
@@ -361,92 +394,6 @@ impl Session {
             None => Ok(inner),
         }
     }
-}
-
-impl Inner {
-    /// Refuses values from outside where the session reads by itself.
-    fn is_fed(&self, held: bool) -> Result<()> {
-        if self.following.is_some() && !held {
-            return Err(Error::usage("the session reads its source by itself: refresh the chunk instead"));
-        }
-        Ok(())
-    }
-
-    fn follows(&mut self, held: bool) -> Result<&mut Following> {
-        match &mut self.following {
-            Some(following) if !held => Ok(following),
-            _ => Err(Error::usage("the session has no source: it is fed with chunks")),
-        }
-    }
-
-    fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
-        let index = self.grid.owner(chunk, self.crew.len());
-        self.crew.tell(index, command).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
-    fn ask(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
-        self.crew.ask(|_| command()).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
-    fn advance(&mut self) -> Result<Epoch> {
-        let mut source = None;
-        if let Some(following) = &mut self.following {
-            let read = following.read(&mut self.crew, &mut self.kept, self.coming.number + 1).inspect_err(|error| {
-                if error.kind() == Kind::Internal {
-                    self.broken = Some(error.clone());
-                }
-            })?;
-            self.coming.read += read.chunks;
-            source = Some(Arc::clone(&following.source));
-        }
-        let grid = self.grid;
-        let mut sampled = Ok(());
-        for answer in self.ask(|| Command::Thin(source.clone(), grid))? {
-            let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
-            self.coming.changed += foregrounds.len();
-            self.coming.thinning.add(&counts);
-            sampled = sampled.and(result);
-            for (chunk, count) in foregrounds {
-                self.foreground += count;
-                self.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
-                if count == 0 {
-                    self.foregrounds.remove(&chunk);
-                }
-            }
-        }
-        sampled?;
-        self.keep()?;
-        let differences = self.publish()?;
-        let number = self.coming.number;
-        let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
-        let changes = self.results.apply(differences, self.foreground);
-        Ok(Epoch { changes, ..epoch })
-    }
-}
-
-fn unexpected() -> Error {
-    Error::internal("a worker answers another question")
-}
-
-/// Refuses values that do not fit a chunk.
-fn check(chunk: ChunkId, region: Region, voxels: &Voxels, dtype: Dtype) -> Result<()> {
-    if region.is_empty() {
-        return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
-    }
-    if voxels.shape() != region.shape() || voxels.dtype() != dtype {
-        return Err(Error::data(format!(
-            "has {:?} voxels of type {}, but the session expects {:?} of type {} there",
-            voxels.shape(),
-            voxels.dtype().name(),
-            region.shape(),
-            dtype.name()
-        ))
-        .in_chunk(chunk));
-    }
-    if !voxels.is_finite() {
-        return Err(Error::data("holds NaN or infinity: give finite numbers only").in_chunk(chunk));
-    }
-    Ok(())
 }
 
 impl std::fmt::Debug for Session {

@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
     ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
-    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "state", "operators"]),
+    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "progress", "state", "operators"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.
@@ -32,8 +32,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tiff", &["store"]),
     ("image", &["overview"]),
     ("postcard", &["state"]),
-    ("twox_hash", &["state"]),
-    ("zstd", &["state"]),
+    ("twox_hash", &["store", "state"]),
+    ("zstd", &["store", "state"]),
     ("clap", &[]),
     ("indicatif", &[]),
     ("notify", &[]),

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Session;
 use super::budget::Budget;
 use super::following::{Choice, Following};
 use super::records::Keeping;
 use super::worker::Plan;
+use super::{Beginning, Session};
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
@@ -16,6 +16,7 @@ use crate::kernel::mask::Layout;
 use crate::kernel::method::Method;
 use crate::kernel::smooth::Gaussian;
 use crate::kernel::threshold::Threshold;
+use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Parameters, StateFolder};
 use crate::store::Source;
@@ -38,8 +39,10 @@ pub struct SessionBuilder {
     sigma: Option<f64>,
     source: Option<Arc<dyn Source>>,
     held: bool,
+    tracks_arrival: bool,
     state: Option<(PathBuf, String)>,
     memory: usize,
+    progress: Arc<ProgressState>,
     workers: usize,
 }
 
@@ -67,8 +70,10 @@ impl SessionBuilder {
             sigma: None,
             source: None,
             held: false,
+            tracks_arrival: false,
             state: None,
             memory: MEMORY,
+            progress: Arc::default(),
             workers: 1,
         }
     }
@@ -155,6 +160,14 @@ impl SessionBuilder {
         self
     }
 
+    /// Rows tell whether they are provisional: whether a chunk that they run through, or one next to it, has not arrived.
+    /// For sessions that are fed with chunks.
+    #[must_use]
+    pub fn track_arrival(mut self) -> Self {
+        self.tracks_arrival = true;
+        self
+    }
+
     /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
     /// computes what has changed since. Needs a source. `selection` says in words which part of the stored image the
     /// source gives, since masks of another part are of no use.
@@ -168,6 +181,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
+        self
+    }
+
+    /// Where it is told how far an epoch has come.
+    #[must_use]
+    pub fn progress(mut self, progress: Arc<ProgressState>) -> Self {
+        self.progress = progress;
         self
     }
 
@@ -199,6 +219,11 @@ impl SessionBuilder {
         if !follows && (self.sigma.is_some() || self.choice == Choice::Otsu) {
             return Err(Error::usage(
                 "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
+            ));
+        }
+        if self.tracks_arrival && self.source.is_some() {
+            return Err(Error::usage(
+                "a source tells itself what has arrived: the session can only track chunks it is fed",
             ));
         }
         if self.state.is_some() && self.source.is_none() {
@@ -233,12 +258,17 @@ impl SessionBuilder {
         let kernel = Binarise { gaussian, threshold, bounds: self.bounds, dtype: self.dtype, fill, keep: usize::MAX };
         let held = self.held.then(|| Arc::new(HeldChunks::new(canvas, self.dimensions, self.dtype)));
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
-        let following = source.map(|source| Following::new(source, grid, kernel.clone(), self.choice, self.memory));
+        let following = source.map(|source| {
+            Following::new(source, grid, kernel.clone(), self.choice, self.memory, Arc::clone(&self.progress))
+        });
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
         let folder = self.state.as_ref().map(|(path, selection)| self.open(path, selection, canvas, method, fill));
         let keeping = folder.transpose()?.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let plan = Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping };
-        Session::start(plan, grid, self.dtype, self.workers, Budget::new(self.memory), following, held)
+        let plan =
+            Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping, progress: self.progress.clone() };
+        let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
+        let budget = Budget::new(self.memory);
+        Session::start(Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival })
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use super::crew::Crew;
+use super::inner::unexpected;
 use super::keeping::Kept;
 use super::otsu::Otsu;
 use super::reading::Reading;
 use super::records::FoundMask;
-use super::unexpected;
 use super::worker::{Answer, ChunksRead, Command};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
@@ -18,8 +19,15 @@ use crate::kernel::binarise::Binarise;
 use crate::kernel::threshold::Threshold;
 use crate::operators::failure::Failure;
 use crate::operators::window::Window;
+use crate::progress::ProgressState;
 use crate::space::Region;
-use crate::store::{Mark, Source};
+use crate::store::{Mark, Marked, Source};
+
+/// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
+const KEPT_VALUES: usize = 128 << 20;
+
+/// A file that is younger may change again within one tick of its file system's clock.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Where the threshold comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -36,9 +44,12 @@ pub(super) struct Following {
     kernel: Binarise,
     otsu: Option<Otsu>,
     memory: usize,
+    progress: Arc<ProgressState>,
     known: BTreeMap<ChunkId, Known>,
     /// Chunks whose padded boxes have to be looked at in the next epoch.
     dirty: BTreeSet<ChunkId>,
+    /// Chunks that the next epoch leaves as they are.
+    left: BTreeSet<ChunkId>,
     /// Marks of dirty chunks, taken before they are read.
     marks: BTreeMap<ChunkId, Option<Mark>>,
 }
@@ -59,16 +70,34 @@ pub(super) struct Known {
 pub(super) struct Read {
     /// Chunks that were looked at.
     pub(super) chunks: usize,
-    /// Those whose masks were made again.
-    pub(super) masks: usize,
+    /// Whether the threshold has moved.
+    pub(super) remade: bool,
 }
 
 impl Following {
-    pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, choice: Choice, memory: usize) -> Self {
+    pub(super) fn new(
+        source: Arc<dyn Source>,
+        grid: Grid,
+        kernel: Binarise,
+        choice: Choice,
+        memory: usize,
+        progress: Arc<ProgressState>,
+    ) -> Self {
         let otsu = (choice == Choice::Otsu).then(Otsu::default);
         // Places without chunks count as well.
         let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
-        Following { source, grid, kernel, otsu, memory, known: BTreeMap::new(), dirty, marks: BTreeMap::new() }
+        Following {
+            source,
+            grid,
+            kernel,
+            otsu,
+            memory,
+            progress,
+            known: BTreeMap::new(),
+            dirty,
+            left: BTreeSet::new(),
+            marks: BTreeMap::new(),
+        }
     }
 
     /// The threshold that the masks were made with.
@@ -95,9 +124,8 @@ impl Following {
     /// or the source has none. Gives how many chunks will be looked at.
     pub(super) fn look(&mut self, verify: bool) -> Result<usize> {
         let chunks: Vec<ChunkId> = self.grid.chunks().collect();
-        for chunk in chunks {
+        for (chunk, mark) in chunks.iter().copied().zip(self.marks_of(&chunks)?) {
             let (own, padded) = (self.grid.region(chunk), self.padded(chunk));
-            let mark = self.source.mark(&padded)?;
             let same = |known: &Known| (known.own, known.padded, known.mark) == (own, padded, mark);
             if verify || mark.is_none() || !self.known.get(&chunk).is_some_and(same) {
                 self.dirty.insert(chunk);
@@ -107,6 +135,28 @@ impl Following {
         let grid = self.grid;
         self.dirty.extend(self.known.keys().copied().filter(|&chunk| grid.region(chunk).is_empty()));
         Ok(self.dirty.len())
+    }
+
+    /// The source's marks of chunks, as far as they can be trusted: a file that was changed a moment ago may change again
+    /// without another mark.
+    fn marks_of(&self, chunks: &[ChunkId]) -> Result<Vec<Option<Mark>>> {
+        let regions: Vec<Region> = chunks.iter().map(|&chunk| self.padded(chunk)).collect();
+        let now = SystemTime::now();
+        let old = |youngest: SystemTime| now.duration_since(youngest).is_ok_and(|age| age >= MOMENT);
+        let trusted = |marked: Marked| marked.youngest.is_none_or(old).then_some(marked.mark);
+        Ok(self.source.marks(&regions)?.into_iter().map(|marked| marked.and_then(trusted)).collect())
+    }
+
+    /// The marks that chunks had when they were read.
+    pub(super) fn known_marks(&self) -> impl Iterator<Item = (ChunkId, Mark)> {
+        self.known.iter().filter_map(|(&chunk, known)| Some((chunk, known.mark?)))
+    }
+
+    /// Leaves a chunk, and all whose masks depend on it, as they are in the next epoch; they are looked at in the one after.
+    pub(super) fn leave(&mut self, chunk: ChunkId) {
+        let near = self.grid.within(chunk, self.kernel.depth()).chain([chunk]);
+        self.left.extend(near);
+        self.dirty.retain(|chunk| !self.left.contains(chunk));
     }
 
     /// What a record says of a chunk.
@@ -166,18 +216,20 @@ impl Following {
         let mut read = Read::default();
         let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =
             self.dirty.iter().partition(|&&chunk| !self.grid.region(chunk).is_empty());
-        for &chunk in &inside {
-            if !self.marks.contains_key(&chunk) {
-                self.marks.insert(chunk, self.source.mark(&self.padded(chunk))?);
-            }
-        }
+        let unmarked: Vec<ChunkId> = inside.iter().copied().filter(|chunk| !self.marks.contains_key(chunk)).collect();
+        self.marks.extend(unmarked.iter().copied().zip(self.marks_of(&unmarked)?));
         let mut wanted = inside.clone();
         if let Some(mut otsu) = self.otsu.take() {
             let counted = otsu.threshold(&outside, &inside, self, crew);
             self.otsu = Some(otsu);
             self.kernel.threshold = Threshold::Above(counted?);
             let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
-            wanted.extend(others.map(|(&chunk, _)| chunk).filter(|chunk| !outside.contains(chunk)));
+            let others: Vec<ChunkId> = others
+                .map(|(&chunk, _)| chunk)
+                .filter(|chunk| !outside.contains(chunk) && !self.left.contains(chunk))
+                .collect();
+            read.remade = !others.is_empty();
+            wanted.extend(others);
         }
         for &chunk in &outside {
             crew.tell(self.grid.owner(chunk, crew.len()), Command::Forget(chunk))?;
@@ -193,9 +245,8 @@ impl Following {
                 if let Some(kept) = &mut *kept {
                     kept.add(overview, replaced);
                 }
-                for (chunk, fingerprint, made) in chunks {
+                for (chunk, fingerprint, _) in chunks {
                     read.chunks += 1;
-                    read.masks += usize::from(made);
                     let known = self.known.get(&chunk);
                     let mark = self.marks.remove(&chunk).unwrap_or_else(|| known.and_then(|known| known.mark));
                     let (own, padded) = (self.grid.region(chunk), self.padded(chunk));
@@ -210,7 +261,7 @@ impl Following {
                 kept.lose();
             }
         }
-        self.dirty.clear();
+        self.dirty = std::mem::take(&mut self.left);
         self.marks.clear();
         Ok(read)
     }
@@ -234,7 +285,7 @@ impl Following {
         let bytes: usize = (0..3).map(|a| self.grid.chunk_shape()[a] + 2 * depth[a]).product();
         let window = Window::new((self.memory / (bytes * self.kernel.dtype.size()).max(1)).max(least));
         let mut kernel = self.kernel.clone();
-        kernel.keep = self.memory / workers;
+        kernel.keep = KEPT_VALUES / workers;
         Arc::new(Reading {
             source: Arc::clone(&self.source),
             grid: self.grid,
@@ -245,6 +296,7 @@ impl Following {
             known,
             marks,
             counted,
+            progress: Arc::clone(&self.progress),
         })
     }
 

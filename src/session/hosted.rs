@@ -14,8 +14,8 @@ use timely::worker::Worker;
 
 use super::budget::{Budget, Permit};
 use super::builder::MEMORY;
-use super::check;
 use super::crew::{Crew, Post};
+use super::inner::check;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::following::Following;
-use super::worker::{Answer, Command, Difference};
-use super::{Inner, unexpected};
+use super::inner::{Inner, unexpected};
+use super::pipelines::Difference;
+use super::worker::{Answer, Command};
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::crew::Crew;
 use super::following::Following;
-use super::unexpected;
+use super::inner::unexpected;
 use super::worker::{Answer, Command};
 use crate::chunk::Dtype;
 use crate::error::Result;

@@ -16,6 +16,7 @@ use crate::operators::failure::Failure;
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
+use crate::progress::{ProgressState, Stage};
 use crate::state::{Counted, fingerprint};
 use crate::store::{Mark, Source};
 use crate::with_voxels;
@@ -34,6 +35,7 @@ pub(super) struct Reading {
     /// For the records: the marks of chunks, and what was counted of them.
     pub(super) marks: BTreeMap<ChunkId, Option<Mark>>,
     pub(super) counted: BTreeMap<ChunkId, Counted>,
+    pub(super) progress: Arc<ProgressState>,
 }
 
 /// What was made of a chunk that was read.
@@ -47,12 +49,13 @@ pub(super) struct Made {
 
 impl Reading {
     /// Calls `each` for every chunk that this worker owns, with its padded box. All workers have to do it together.
-    pub(super) fn read(&self, worker: &mut Worker, mut each: impl FnMut(&Padded) + 'static) {
+    pub(super) fn read(&self, worker: &mut Worker, stage: Stage, mut each: impl FnMut(&Padded) + 'static) {
         let description = self.source.description();
         let (grid, depth) = (self.grid, self.kernel.depth());
         let selection = Selection::Some(Arc::clone(&self.chunks));
         let ranks = selection.reads(&grid, depth);
-        let window = self.window.clone();
+        let (window, progress) = (self.window.clone(), Arc::clone(&self.progress));
+        progress.begin(stage, self.chunks.len() as u64);
         let probe = worker.dataflow::<u64, _, _>(|scope| {
             scope
                 .read_chunks(
@@ -66,6 +69,7 @@ impl Reading {
                 .overlap(grid, depth, selection, description.dtype, description.fill)
                 .inspect(move |padded| {
                     each(padded);
+                    progress.chunk_done(stage);
                     if let Some(&rank) = ranks.get(&padded.chunk) {
                         window.complete(rank);
                     }
@@ -80,7 +84,7 @@ impl Reading {
     pub(super) fn masks(&self, worker: &mut Worker, mut watch: impl FnMut(&Padded, &Made) + 'static) -> Vec<Made> {
         let made = Rc::new(RefCell::new(Vec::new()));
         let (makes, mut kernel, known) = (Rc::clone(&made), self.kernel.clone(), self.known.clone());
-        self.read(worker, move |padded| {
+        self.read(worker, Stage::Reading, move |padded| {
             let fingerprint = fingerprint(padded.voxels.as_ref());
             let same = known.get(&padded.chunk) == Some(&fingerprint);
             let mask = (!same).then(|| kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own));
@@ -95,7 +99,7 @@ impl Reading {
     pub(super) fn counts(&self, worker: &mut Worker, empty: Option<Histogram>) -> Vec<(ChunkId, Counted)> {
         let counted = Rc::new(RefCell::new(Vec::new()));
         let (counts, mut kernel, failure) = (Rc::clone(&counted), self.kernel.clone(), self.failure.clone());
-        self.read(worker, move |padded| {
+        self.read(worker, Stage::Measuring, move |padded| {
             let count = |values: &Voxels| match empty.clone() {
                 Some(mut histogram) => {
                     histogram.add(values)?;

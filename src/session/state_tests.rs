@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, scratch, summary, whole};
 use super::*;
 use crate::chunk::Chunk;
+use crate::error::Kind;
 use crate::store::Description;
 use crate::store::memory::MemorySource;
 

@@ -6,43 +6,31 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::InputHandle;
-use timely::dataflow::channels::pact::Pipeline;
-use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::worker::Worker;
-
-use differential_dataflow::AsCollection;
 
 use super::budget::Permit;
 use super::crew::Post;
+use super::pipelines::{Difference, Feed, Thinned, graph, thinning};
 use super::reading::Reading;
 use super::records::{Brought, Found, Keeping, Records, on_canvas};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary, Foreground};
-use crate::kernel::branch::Branch;
 use crate::kernel::histogram::Histogram;
 use crate::kernel::mask::Mask;
 use crate::kernel::method::Method;
 use crate::kernel::partition::Change;
 use crate::kernel::project::Projections;
-use crate::kernel::seam_log::SeamLog;
 use crate::kernel::skeleton::Skeleton;
-use crate::operators::branches::ExtractBranches;
 use crate::operators::sample::{skeleton, values_at};
-use crate::operators::shared::Shared;
-use crate::operators::statistics::MaintainStatistics;
-use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
-use crate::space::{Region, Spacing, Voxel};
+use crate::operators::thin::ThinningCounts;
+use crate::progress::ProgressState;
+use crate::space::{Region, Spacing};
 use crate::state::Counted;
 use crate::store::Source;
-use crate::table::row::{Frame, Measures};
-use crate::table::statistics::Snapshot;
+use crate::table::row::Frame;
 
 /// What a session tells a worker. All commands but the first two are answered.
 pub(super) enum Command {
@@ -92,18 +80,6 @@ pub(super) struct ChunksRead {
     pub(super) replaced: Vec<ChunkId>,
 }
 
-/// A difference that an epoch brought.
-#[derive(Debug)]
-pub(super) enum Difference {
-    Branch(Branch, isize),
-    Isolated(Shared<Vec<Voxel>>, isize),
-    Skeleton(ChunkId, Arc<Skeleton>, isize),
-    /// The statistics of all rows, where they have changed.
-    Statistics(Box<Snapshot>),
-    /// So many connected components more.
-    Components(i64),
-}
-
 /// What all workers of a session know from the start.
 pub(super) struct Plan {
     /// The chunks, without bounds.
@@ -114,6 +90,7 @@ pub(super) struct Plan {
     pub(super) spacing: Spacing,
     pub(super) frame: Frame,
     pub(super) keeping: Option<Keeping>,
+    pub(super) progress: Arc<ProgressState>,
 }
 
 /// One worker's part of a session.
@@ -147,35 +124,6 @@ struct Station<'w> {
     doubtful: BTreeSet<ChunkId>,
     /// Chunks that have gone from the volume.
     gone: Vec<ChunkId>,
-}
-
-type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
-
-/// What came out of thinning.
-#[derive(Default)]
-struct Thinned {
-    counts: ThinningCounts,
-    masks: Vec<(ChunkId, Option<Mask>)>,
-    kept: Vec<(ChunkId, Mask, SeamLog)>,
-}
-
-/// Looks on while chunks are thinned.
-struct Watch {
-    thinned: Rc<RefCell<Thinned>>,
-    /// Whether masks and logs are wanted.
-    keeps: bool,
-}
-
-impl WatchThinning for Watch {
-    fn round(&mut self, counts: &ThinningCounts) {
-        self.thinned.borrow_mut().counts = *counts;
-    }
-
-    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
-        if self.keeps {
-            self.thinned.borrow_mut().kept.push((chunk, initial.clone(), log.clone()));
-        }
-    }
 }
 
 /// Does what it is told until there is nothing to come.
@@ -223,12 +171,12 @@ impl<'w> Station<'w> {
             Command::Set(chunk, region, voxels, _permit) => {
                 let binary = self.kernel.mask(Some(&voxels), &region, &region);
                 self.made.insert(chunk, binary);
-                return None;
+                None
             }
             Command::Forget(chunk) => {
                 self.made.insert(chunk, None);
                 self.gone.push(chunk);
-                return None;
+                None
             }
             Command::Count(reading, empty) => Some(Answer::Counted(reading.counts(self.worker, empty))),
             Command::Read(reading, epoch) => Some(Answer::Read(self.read(&reading, epoch))),
@@ -430,73 +378,4 @@ impl<'w> Station<'w> {
         self.worker.step_or_park_while(None, || done.less_than(&(time + 1)));
         self.differences.take()
     }
-}
-
-/// The dataflow that thins masks, and gathers what comes out.
-fn thinning(
-    worker: &mut Worker,
-    plan: &Plan,
-    probe: &Handle<u64>,
-    thinned: &Rc<RefCell<Thinned>>,
-) -> Feed<(ChunkId, Change)> {
-    let watch = Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some() };
-    let gathered = Rc::clone(thinned);
-    let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
-    worker.dataflow(|scope| {
-        let (input, masks) = scope.new_input();
-        masks
-            .thin(plan, watch)
-            .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
-                move |input, _| input.for_each(|_, masks| gathered.borrow_mut().masks.append(masks))
-            })
-            .probe_with(probe);
-        input
-    })
-}
-
-/// The dataflow from skeletons to branches and their statistics.
-fn graph(
-    worker: &mut Worker,
-    plan: &Plan,
-    probe: &Handle<u64>,
-    differences: &Rc<RefCell<Vec<Difference>>>,
-) -> Feed<((ChunkId, Arc<Skeleton>), u64, isize)> {
-    worker.dataflow(|scope| {
-        let (input, skeletons) = scope.new_input();
-        let skeletons = skeletons.as_collection();
-        let graph = skeletons.clone().extract_branches(plan.canvas, plan.spacing);
-        let note = || {
-            let differences = Rc::clone(differences);
-            move |difference| differences.borrow_mut().push(difference)
-        };
-        let (branches, isolated, voxels, components, statistics) = (note(), note(), note(), note(), note());
-        let frame = plan.frame;
-        graph
-            .branches()
-            .inner
-            .inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)))
-            .map(move |(branch, _, diff)| (Measures::new(&branch, &frame), diff))
-            .statistics()
-            .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(*snapshot))))
-            .probe_with(probe);
-        graph
-            .isolated
-            .clone()
-            .inner
-            .inspect(move |((_, list), _, diff)| isolated(Difference::Isolated(list.clone(), *diff)))
-            .map(|_| ())
-            .probe_with(probe);
-        graph
-            .components()
-            .inner
-            .inspect(move |((_, count), _, diff)| components(Difference::Components(*count as i64 * *diff as i64)))
-            .map(|_| ())
-            .probe_with(probe);
-        skeletons
-            .inner
-            .inspect(move |((id, skeleton), _, diff)| voxels(Difference::Skeleton(*id, Arc::clone(skeleton), *diff)))
-            .map(|_| ())
-            .probe_with(probe);
-        input
-    })
 }

@@ -17,6 +17,8 @@ use crate::store::file::{read_failed, write_failed};
 
 const MANIFEST: &str = "state.json";
 const LOCK: &str = "lock";
+/// What the program notes of the outputs that it made of the state.
+const OUTPUTS: &str = "outputs.json";
 /// The folders of the two kinds of records.
 const FOLDERS: [(RecordKind, &str); 2] = [(RecordKind::Mask, "masks"), (RecordKind::Thinning, "thinned")];
 /// The end of the name of a file that is being written, and is renamed at once.
@@ -374,7 +376,8 @@ fn foreign(path: &Path) -> Result<Option<String>> {
         None => has(LOCK),
     };
     let unfinished = format!("{MANIFEST}{WRITING}");
-    let known = |name: &str| [MANIFEST, LOCK, &unfinished].contains(&name) || records.contains(&name);
+    let noting = format!("{OUTPUTS}{WRITING}");
+    let known = |name: &str| [MANIFEST, LOCK, OUTPUTS, &unfinished, &noting].contains(&name) || records.contains(&name);
     Ok(names.iter().find(|name| !ours || !known(name)).cloned())
 }
 

@@ -1,0 +1,228 @@
+//! Analyses whose results follow an image that changes: `run --state`, and `watch`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use anabranch::error::{Error, Kind, Result};
+use anabranch::kernel::method::Method;
+use anabranch::kernel::skeleton::PixelValues;
+use anabranch::kernel::threshold::Threshold;
+use anabranch::progress::ProgressState;
+use anabranch::session::{Epoch, Session, SessionBuilder};
+use anabranch::store::Source;
+use anabranch::store::output::{OUTPUTS, OutputFolder, SkeletonManifest, write_skeleton};
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::{self, RunOptions};
+use crate::changes::Changes;
+use crate::outputs::{self, Counts, Destination, Results};
+use crate::plan::{Choice, Plan};
+use crate::terminal::{Progress, print_warning};
+
+/// The file in a state's folder that says which outputs are those of the state.
+const OUTPUTS_OF_STATE: &str = "outputs.json";
+
+/// Warnings about records that are printed one by one.
+const WARNINGS: usize = 10;
+
+/// An analysis that goes on.
+pub(crate) struct Epochs {
+    pub(crate) plan: Plan,
+    pub(crate) session: Session,
+    changes: Option<Changes>,
+    out: PathBuf,
+    state: PathBuf,
+    overwrite: bool,
+    quiet: bool,
+    progress: Arc<ProgressState>,
+}
+
+/// What a state knows of the outputs that were made of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    /// The folder that they are in.
+    folder: PathBuf,
+    skeleton: SkeletonManifest,
+}
+
+/// Runs the analysis with what its state knows, and writes its outputs.
+pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
+    let started = Instant::now();
+    let epochs = Epochs::start(options, state)?;
+    epochs.session.look(options.verify)?;
+    let mut epochs = epochs;
+    epochs.close(started)?;
+    Ok(())
+}
+
+impl Epochs {
+    /// Opens image and state, with which the analysis begins.
+    pub(crate) fn start(options: &RunOptions, state: &Path) -> Result<Epochs> {
+        let plan = Plan::new(options)?;
+        let (out, state) = (options.out.clone(), state.to_owned());
+        apart(&out, &state)?;
+        let changes = options.changes.as_deref();
+        let changes = changes.map(|file| Changes::open(file, &out, plan.columns())).transpose()?;
+        let progress = Arc::new(ProgressState::new());
+        let session = builder(&plan, options, &state).progress(Arc::clone(&progress)).build()?;
+        let (overwrite, quiet) = (options.overwrite, options.quiet);
+        let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress };
+        // Refused before anything is computed.
+        drop(epochs.folder()?);
+        epochs.warn()?;
+        Ok(epochs)
+    }
+
+    /// Closes an epoch and puts its outputs in place of those of the one before.
+    pub(crate) fn close(&mut self, started: Instant) -> Result<Epoch> {
+        let shown = Progress::show(&self.progress, self.quiet);
+        let arrival = self.plan.arrival()?;
+        let epoch = self.session.advance()?;
+        drop(shown);
+        if self.plan.threshold == Choice::Otsu && epoch.remade {
+            let value = self.session.threshold()?;
+            print_warning(&format!("Otsu's threshold has moved ({value:?}): all masks were made again"), self.quiet);
+        }
+        let folder = self.folder()?;
+        let overview = self.session.overview()?;
+        let threshold = self.session.threshold()?;
+        let chunks = self.plan.grid.chunks().count();
+        let manifest = self.manifest();
+        let (plan, changes, quiet) = (&self.plan, self.changes.as_mut(), self.quiet);
+        let (state, out) = (&self.state, &self.out);
+        self.session.results(|found| -> Result<()> {
+            let voxels = || found.skeletons().map(|(_, skeleton)| &skeleton.voxels[..]);
+            let earlier = manifest.as_ref();
+            let written = write_skeleton(&folder, outputs::skeleton_form(plan), voxels(), earlier, plan.workers)?;
+            // Before they are in place: a run that is killed knows the outputs as its own.
+            remember(state, out, &written.manifest)?;
+            let results = Results {
+                threshold,
+                branches: found.branches().collect(),
+                isolated: found.isolated().collect(),
+                skeletons: found.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels[..])).collect(),
+                statistics: *found.statistics(),
+                foreground: found.foreground(),
+                many_values: threshold == Threshold::Nonzero
+                    && found.skeletons().any(|(_, skeleton)| matches!(skeleton.values, PixelValues::Integers(_))),
+                projections: overview.as_ref(),
+                arrival: arrival.as_ref(),
+                counts: counts(&epoch, chunks),
+            };
+            outputs::write(plan, &results, Destination { folder, changes }, started, quiet)
+        })??;
+        Ok(epoch)
+    }
+
+    /// Prints what there is to say about the state.
+    fn warn(&self) -> Result<()> {
+        let warnings = self.session.warnings()?;
+        for warning in warnings.iter().take(WARNINGS) {
+            print_warning(warning, self.quiet);
+        }
+        if warnings.len() > WARNINGS {
+            print_warning(&format!("and {} more such records", warnings.len() - WARNINGS), self.quiet);
+        }
+        Ok(())
+    }
+
+    /// The folder for the outputs: outputs of this state are replaced, others only when asked for.
+    fn folder(&self) -> Result<OutputFolder> {
+        let own = self.written().is_some_and(|written| written.folder == absolute(&self.out));
+        if !own && !self.overwrite && OUTPUTS.iter().any(|name| self.out.join(name).exists()) {
+            let message = "holds the outputs of another run than those of the state; give another folder, or --overwrite \
+                           to replace them";
+            return Err(Error::new(Kind::Output, message).at(&self.out));
+        }
+        OutputFolder::create(&self.out, self.overwrite)
+    }
+
+    fn written(&self) -> Option<Written> {
+        let bytes = std::fs::read(self.state.join(OUTPUTS_OF_STATE)).ok()?;
+        serde_json::from_slice(&bytes).ok()
+    }
+
+    /// What is known of the skeleton's array in place. A file that is damaged only costs that it is written again.
+    fn manifest(&self) -> Option<SkeletonManifest> {
+        self.written().filter(|written| written.folder == absolute(&self.out)).map(|written| written.skeleton)
+    }
+
+    /// The image, opened again, perhaps with other bounds.
+    pub(crate) fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
+        self.session.follow(Arc::clone(&source))?;
+        self.plan.source = source;
+        self.plan.grid = self.session.grid()?;
+        Ok(())
+    }
+}
+
+/// Notes which outputs are those of a state.
+fn remember(state: &Path, out: &Path, skeleton: &SkeletonManifest) -> Result<()> {
+    let written = Written { folder: absolute(out), skeleton: skeleton.clone() };
+    let bytes = serde_json::to_vec(&written)
+        .map_err(|error| Error::internal("a list of outputs cannot be written as JSON").because(error))?;
+    let (file, partial) = (state.join(OUTPUTS_OF_STATE), state.join("outputs.json.writing"));
+    let saved = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &file));
+    saved.map_err(|error| anabranch::store::write_failed(&error).at(&file))
+}
+
+/// Refuses a state inside the outputs, or the other way round.
+fn apart(out: &Path, state: &Path) -> Result<()> {
+    let (a, b) = (absolute(out), absolute(state));
+    if a.starts_with(&b) || b.starts_with(&a) {
+        return Err(
+            Error::usage("lies inside the folder for the outputs, or around it: give a folder beside it").at(state)
+        );
+    }
+    Ok(())
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> SessionBuilder {
+    let method = match plan.method {
+        arguments::Method::Zhang => Method::Zhang,
+        arguments::Method::Lee if plan.source.description().shape[0] == 1 => Method::LeePlanar,
+        arguments::Method::Lee => Method::Lee,
+    };
+    let part = |name: &str, value: Option<String>| value.map_or_else(String::new, |value| format!(" {name} {value}"));
+    let selection = [
+        part("channel", options.channel.map(|c| c.to_string())),
+        part("time", options.time.map(|t| t.to_string())),
+        part("region", options.region.clone()),
+    ];
+    let builder = SessionBuilder::of_source(Arc::clone(&plan.source))
+        .chunk(plan.grid.chunk_shape())
+        .spacing(plan.spacing)
+        .method(method)
+        .workers(plan.workers)
+        .memory(plan.memory)
+        .state(state, format!("the image{}", selection.concat()));
+    let builder = match plan.threshold {
+        Choice::Nonzero => builder,
+        Choice::Above(value) => builder.threshold(Threshold::Above(value)),
+        Choice::Otsu => builder.otsu(),
+    };
+    match plan.sigma {
+        Some(sigma) => builder.smoothing(sigma),
+        None => builder,
+    }
+}
+
+fn counts(epoch: &Epoch, chunks: usize) -> Counts {
+    Counts {
+        chunks_read: epoch.read as u64,
+        chunks_reused: chunks.saturating_sub(epoch.changed) as u64,
+        chunks_activated: epoch.thinning.thinned as u64,
+        chunks_with_foreground: epoch.thinning.chunks as u64,
+        sub_iterations: epoch.thinning.sub_iterations as u64,
+        rounds: epoch.thinning.rounds,
+        deleted_voxels: epoch.thinning.deleted,
+        messages_between_workers: epoch.thinning.messages,
+        rows_changed: Some(epoch.changes.iter().map(|(_, diff)| diff.unsigned_abs() as u64).sum()),
+        epoch: Some(epoch.number),
+    }
+}

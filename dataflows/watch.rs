@@ -1,0 +1,94 @@
+//! `anabranch watch`: the results of a volume that is being written, epoch by epoch.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anabranch::error::{Error, Kind, Result};
+use anabranch::grid::ChunkId;
+use anabranch::kernel::smooth::Gaussian;
+use anabranch::store::Source;
+use anabranch::store::marks::Marks;
+
+use crate::arguments::WatchOptions;
+use crate::epochs::Epochs;
+use crate::follower::{Follower, PATIENCE, Step};
+use crate::interrupt::Interrupt;
+use crate::monitor::Pace;
+use crate::plan::Plan;
+use crate::terminal::{print, print_warning};
+
+/// Follows the volume until it is interrupted.
+pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
+    let run = &options.run;
+    let Some(state) = &run.state else {
+        return Err(Error::usage("watch goes on where it was from a state: give a folder for it with --state"));
+    };
+    let pace = Pace {
+        settle: seconds("--settle", options.settle)?,
+        poll: seconds("--poll", options.poll)?,
+        ..Pace::default()
+    };
+    let interrupt = Interrupt::install()?;
+    let mut epochs = Epochs::start(run, state)?;
+    let depth = epochs.plan.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
+    let mut marks = Marks::new(epochs.plan.grid, depth, pace.settle);
+    if !run.verify {
+        epochs.session.marks()?.into_iter().for_each(|(chunk, mark)| marks.remember(chunk, mark));
+    }
+    let quiet = run.quiet;
+    let image = (run.input.as_path(), Plan::open_options(run)?);
+    let mut follower = Follower::new(image, marks, pace, PATIENCE, &interrupt, move |text| print_warning(text, quiet));
+    if !follower.has_events() {
+        let text = "the system tells of no changes there: files are looked at every few seconds";
+        print_warning(text, quiet);
+    }
+    print(&format!("watching {}; Ctrl-C ends\n", run.input.display()), quiet);
+    if epochs.session.epoch()? > 0 {
+        // What the state knows, should it have ended before its outputs were written.
+        epochs.close(Instant::now())?;
+    }
+    while let Step::Changed(source, chunks) = follower.next()? {
+        if is_flat(&source) != is_flat(&epochs.plan.source) {
+            // Another method: all is computed anew.
+            drop(epochs);
+            epochs = Epochs::start(run, state)?;
+            epochs.session.look(true)?;
+        }
+        close(&mut epochs, &mut follower, source, &chunks)?;
+    }
+    print("ended; the state is kept\n", quiet);
+    Ok(())
+}
+
+/// Whether a volume has one plane.
+fn is_flat(source: &Arc<dyn Source>) -> bool {
+    source.description().shape[0] == 1
+}
+
+/// Closes an epoch in which chunks have changed. Those that cannot be read are left as they were.
+fn close(epochs: &mut Epochs, follower: &mut Follower, source: Arc<dyn Source>, chunks: &[ChunkId]) -> Result<()> {
+    let started = Instant::now();
+    epochs.follow(source)?;
+    for &chunk in chunks {
+        epochs.session.refresh(chunk)?;
+    }
+    let mut unread = BTreeSet::new();
+    while let Err(error) = epochs.close(started) {
+        if error.kind() != Kind::Data || error.chunk().is_none() {
+            return Err(error);
+        }
+        let chunk = follower.failed(error)?;
+        epochs.session.leave(chunk)?;
+        unread.insert(chunk);
+    }
+    chunks.iter().filter(|chunk| !unread.contains(chunk)).for_each(|&chunk| follower.succeeded(chunk));
+    Ok(())
+}
+
+fn seconds(option: &str, value: f64) -> Result<Duration> {
+    match Duration::try_from_secs_f64(value) {
+        Ok(duration) if value > 0.0 => Ok(duration),
+        _ => Err(Error::usage(format!("{option} {value} is no time: give a number of seconds above zero"))),
+    }
+}

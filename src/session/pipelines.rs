@@ -1,0 +1,147 @@
+//! The dataflows of a session's worker: one thins masks, one maintains the graph of the skeletons.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use differential_dataflow::AsCollection;
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::InputHandle;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::Operator;
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Input, Inspect, Probe};
+use timely::worker::Worker;
+
+use super::worker::Plan;
+use crate::grid::ChunkId;
+use crate::kernel::branch::Branch;
+use crate::kernel::mask::Mask;
+use crate::kernel::partition::Change;
+use crate::kernel::seam_log::SeamLog;
+use crate::kernel::skeleton::Skeleton;
+use crate::operators::branches::ExtractBranches;
+use crate::operators::shared::Shared;
+use crate::operators::statistics::MaintainStatistics;
+use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
+use crate::progress::{ProgressState, Stage};
+use crate::space::Voxel;
+use crate::table::row::Measures;
+use crate::table::statistics::Snapshot;
+
+/// A difference that an epoch brought.
+#[derive(Debug)]
+pub(super) enum Difference {
+    Branch(Branch, isize),
+    Isolated(Shared<Vec<Voxel>>, isize),
+    Skeleton(ChunkId, Arc<Skeleton>, isize),
+    /// The statistics of all rows, where they have changed.
+    Statistics(Box<Snapshot>),
+    /// So many connected components more.
+    Components(i64),
+}
+
+pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
+
+/// What came out of thinning.
+#[derive(Default)]
+pub(super) struct Thinned {
+    pub(super) counts: ThinningCounts,
+    pub(super) masks: Vec<(ChunkId, Option<Mask>)>,
+    pub(super) kept: Vec<(ChunkId, Mask, SeamLog)>,
+}
+
+/// Looks on while chunks are thinned.
+struct Watch {
+    thinned: Rc<RefCell<Thinned>>,
+    /// Whether masks and logs are wanted.
+    keeps: bool,
+    progress: Arc<ProgressState>,
+}
+
+impl WatchThinning for Watch {
+    fn round(&mut self, counts: &ThinningCounts) {
+        if counts.thinned > 0 {
+            self.progress.begin(Stage::Thinning, 0);
+            self.progress.reach_round(counts.rounds);
+        }
+        self.thinned.borrow_mut().counts = *counts;
+    }
+
+    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+        if self.keeps {
+            self.thinned.borrow_mut().kept.push((chunk, initial.clone(), log.clone()));
+        }
+    }
+}
+
+/// The dataflow that thins masks, and gathers what comes out.
+pub(super) fn thinning(
+    worker: &mut Worker,
+    plan: &Plan,
+    probe: &Handle<u64>,
+    thinned: &Rc<RefCell<Thinned>>,
+) -> Feed<(ChunkId, Change)> {
+    let watch =
+        Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some(), progress: Arc::clone(&plan.progress) };
+    let gathered = Rc::clone(thinned);
+    let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
+    worker.dataflow(|scope| {
+        let (input, masks) = scope.new_input();
+        masks
+            .thin(plan, watch)
+            .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
+                move |input, _| input.for_each(|_, masks| gathered.borrow_mut().masks.append(masks))
+            })
+            .probe_with(probe);
+        input
+    })
+}
+
+/// The dataflow from skeletons to branches and their statistics.
+pub(super) fn graph(
+    worker: &mut Worker,
+    plan: &Plan,
+    probe: &Handle<u64>,
+    differences: &Rc<RefCell<Vec<Difference>>>,
+) -> Feed<((ChunkId, Arc<Skeleton>), u64, isize)> {
+    worker.dataflow(|scope| {
+        let (input, skeletons) = scope.new_input();
+        let skeletons = skeletons.as_collection();
+        let graph = skeletons.clone().extract_branches(plan.canvas, plan.spacing);
+        let note = || {
+            let differences = Rc::clone(differences);
+            move |difference| differences.borrow_mut().push(difference)
+        };
+        let (branches, isolated, voxels, components, statistics) = (note(), note(), note(), note(), note());
+        let frame = plan.frame;
+        graph
+            .branches()
+            .inner
+            .inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)))
+            .map(move |(branch, _, diff)| (Measures::new(&branch, &frame), diff))
+            .statistics()
+            .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(*snapshot))))
+            .probe_with(probe);
+        graph
+            .isolated
+            .clone()
+            .inner
+            .inspect(move |((_, list), _, diff)| isolated(Difference::Isolated(list.clone(), *diff)))
+            .map(|_| ())
+            .probe_with(probe);
+        graph
+            .components()
+            .inner
+            .inspect(move |((_, count), _, diff)| components(Difference::Components(*count as i64 * *diff as i64)))
+            .map(|_| ())
+            .probe_with(probe);
+        skeletons
+            .inner
+            .inspect(move |((id, skeleton), _, diff)| voxels(Difference::Skeleton(*id, Arc::clone(skeleton), *diff)))
+            .map(|_| ())
+            .probe_with(probe);
+        input
+    })
+}
