@@ -309,7 +309,7 @@ fn sum(rows: &mut Vec<Held>) {
 }
 
 /// A path without links and relative parts, as far as it is there.
-fn resolved(path: &Path) -> PathBuf {
+pub(crate) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let there = path.ancestors().find_map(|part| Some((part.canonicalize().ok()?, path.strip_prefix(part).ok()?)));
     there.map_or_else(|| path.clone(), |(part, rest)| part.join(rest))

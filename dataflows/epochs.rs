@@ -15,7 +15,7 @@ use anabranch::store::output::{OUTPUTS, OutputFolder, SkeletonManifest, write_sk
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::{self, RunOptions};
-use crate::changes::Changes;
+use crate::changes::{Changes, resolved};
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::{Choice, Plan};
 use crate::terminal::{Progress, print_warning};
@@ -129,7 +129,7 @@ impl Epochs {
 
     /// The folder for the outputs: outputs of this state are replaced, others only when asked for.
     fn folder(&self) -> Result<OutputFolder> {
-        let own = self.written().is_some_and(|written| written.folder == absolute(&self.out));
+        let own = self.written().is_some_and(|written| written.folder == resolved(&self.out));
         if !own && !self.overwrite && OUTPUTS.iter().any(|name| self.out.join(name).exists()) {
             let message = "holds the outputs of another run than those of the state; give another folder, or --overwrite \
                            to replace them";
@@ -145,7 +145,7 @@ impl Epochs {
 
     /// What is known of the skeleton's array in place. A file that is damaged only costs that it is written again.
     fn manifest(&self) -> Option<SkeletonManifest> {
-        self.written().filter(|written| written.folder == absolute(&self.out)).map(|written| written.skeleton)
+        self.written().filter(|written| written.folder == resolved(&self.out)).map(|written| written.skeleton)
     }
 
     /// The image, opened again, perhaps with other bounds.
@@ -159,7 +159,7 @@ impl Epochs {
 
 /// Notes which outputs are those of a state.
 fn remember(state: &Path, out: &Path, skeleton: &SkeletonManifest) -> Result<()> {
-    let written = Written { folder: absolute(out), skeleton: skeleton.clone() };
+    let written = Written { folder: resolved(out), skeleton: skeleton.clone() };
     let bytes = serde_json::to_vec(&written)
         .map_err(|error| Error::internal("a list of outputs cannot be written as JSON").because(error))?;
     let (file, partial) = (state.join(OUTPUTS_OF_STATE), state.join("outputs.json.writing"));
@@ -169,17 +169,13 @@ fn remember(state: &Path, out: &Path, skeleton: &SkeletonManifest) -> Result<()>
 
 /// Refuses a state inside the outputs, or the other way round.
 fn apart(out: &Path, state: &Path) -> Result<()> {
-    let (a, b) = (absolute(out), absolute(state));
+    let (a, b) = (resolved(out), resolved(state));
     if a.starts_with(&b) || b.starts_with(&a) {
         return Err(
             Error::usage("lies inside the folder for the outputs, or around it: give a folder beside it").at(state)
         );
     }
     Ok(())
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> SessionBuilder {

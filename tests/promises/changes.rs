@@ -1,13 +1,12 @@
 //! Promise: the lines of `--changes FILE` always add up to the table.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::draw::tangle;
 use crate::image::Image;
 use crate::sequential::Mask;
-use crate::support::{anabranch, files_under, succeed};
+use crate::support::{anabranch, assert_adds_up, files_under, read_changes, succeed};
 
 /// An input, outputs and a file of changes in a folder of their own.
 struct Bench {
@@ -42,31 +41,12 @@ impl Bench {
 
     /// The lines of the file after its header, as epoch, difference and row.
     fn lines(&self) -> Vec<(u64, i64, String)> {
-        let text = fs::read_to_string(self.path("changes.csv")).expect("changes.csv");
-        let table = fs::read_to_string(self.path("out/branches.csv")).expect("branches.csv");
-        let (_, columns) = table.lines().next().expect("a header").split_once("branch_distance").expect("the measures");
-        assert_eq!(text.lines().next(), Some(format!("epoch,diff,branch_distance{columns}").as_str()));
-        let line = |line: &str| {
-            let mut parts = line.splitn(3, ',');
-            let mut next = || parts.next().expect("a part");
-            (next().parse().expect("an epoch"), next().parse().expect("a difference"), next().to_owned())
-        };
-        text.lines().skip(1).map(line).collect()
+        read_changes(&self.path("changes.csv"), &self.path("out"))
     }
 
     fn assert_adds_up(&self) {
-        let mut rows: BTreeMap<String, i64> = BTreeMap::new();
-        for (_, diff, row) in self.lines() {
-            *rows.entry(row).or_default() += diff;
-        }
-        rows.retain(|_, count| *count != 0);
-        let mut table: BTreeMap<String, i64> = BTreeMap::new();
-        let text = fs::read_to_string(self.path("out/branches.csv")).expect("branches.csv");
-        for row in text.lines().skip(1) {
-            *table.entry(row.splitn(4, ',').last().expect("a row").to_owned()).or_default() += 1;
-        }
-        assert!(!table.is_empty());
-        assert_eq!(rows, table);
+        assert!(!self.lines().is_empty());
+        assert_adds_up(&self.path("changes.csv"), &self.path("out"));
     }
 }
 

@@ -42,7 +42,7 @@ impl Image {
     }
 
     /// The values as the type has them, little-endian.
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         fn bytes<const N: usize>(values: &[f64], convert: impl Fn(f64) -> [u8; N]) -> Vec<u8> {
             values.iter().flat_map(|&v| convert(v)).collect()
         }

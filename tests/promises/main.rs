@@ -3,6 +3,7 @@
 mod draw;
 mod fixtures;
 mod image;
+mod scene;
 mod sequential;
 mod support;
 
@@ -10,7 +11,10 @@ mod arrival;
 mod changes;
 mod chunking;
 mod cli;
+mod crash;
 mod formats;
 mod input;
 mod reference;
+mod state;
 mod topology;
+mod watch;

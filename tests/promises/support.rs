@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -24,28 +24,85 @@ pub(crate) struct Outcome {
 /// No call in these tests takes longer; one that hangs fails its test.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Runs a command to its end.
+/// The program while it runs; it is killed where its test ends without it.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+    /// Read while it runs: a full pipe would stop it.
+    told: Option<[JoinHandle<String>; 2]>,
+}
+
+impl Running {
+    /// Starts a command.
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let stdout = gather(child.stdout.take().expect("a pipe"));
+        let stderr = gather(child.stderr.take().expect("a pipe"));
+        Running { child, told: Some([stdout, stderr]) }
+    }
+
+    /// Starts the program.
+    pub(crate) fn start<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
+        Running::of(Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments))
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(mut self) -> Outcome {
+        self.child.kill().expect("a child");
+        self.end()
+    }
+
+    /// Ends it as Ctrl-C does.
+    pub(crate) fn interrupt(self) -> Outcome {
+        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        assert!(status.expect("a command to send signals").success());
+        self.end()
+    }
+
+    /// Waits until it ends by itself.
+    ///
+    /// # Panics
+    /// Where it has not ended after a minute.
+    fn end(mut self) -> Outcome {
+        let started = Instant::now();
+        while !self.has_ended() {
+            assert!(started.elapsed() < LONGEST, "it has not ended after {LONGEST:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let status = self.child.wait().expect("a child");
+        let told = self.told.take().expect("ends once");
+        let [stdout, stderr] = told.map(|text| text.join().expect("text"));
+        Outcome { code: status.code().unwrap_or(-1), stdout, stderr }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended, but for tests that fail.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// Waits until something has come about.
 ///
 /// # Panics
-/// Where it does not start, or has not ended after a minute.
-fn finish(command: &mut Command) -> Outcome {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
-    // Read while it runs: a full pipe would stop it.
-    let stdout = gather(child.stdout.take().expect("a pipe"));
-    let stderr = gather(child.stderr.take().expect("a pipe"));
+/// Where it has not after a minute.
+pub(crate) fn wait_until(what: &str, mut come_about: impl FnMut() -> bool) {
     let started = Instant::now();
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("a child") {
-            break status;
-        }
-        if started.elapsed() > LONGEST {
-            child.kill().expect("a child");
-            panic!("{command:?} has not ended after {LONGEST:?}: {}", stderr.join().expect("text"));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let [stdout, stderr] = [stdout, stderr].map(|text| text.join().expect("text"));
-    Outcome { code: status.code().unwrap_or(-1), stdout, stderr }
+    while !come_about() {
+        assert!(started.elapsed() < LONGEST, "{what}: not after {LONGEST:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Runs a command to its end.
+fn finish(command: &mut Command) -> Outcome {
+    Running::of(command).end()
 }
 
 fn gather(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
@@ -85,13 +142,12 @@ pub(crate) fn anabranch_into_closed_pipe(arguments: &[&str]) -> Outcome {
 }
 
 /// Starts the program, and kills it as soon as something has come about.
-pub(crate) fn kill_once(arguments: &[&str], come_about: impl Fn() -> bool) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments).spawn().expect("the program starts");
-    while !come_about() && child.try_wait().expect("a child").is_none() {
+pub(crate) fn kill_once<S: AsRef<std::ffi::OsStr>>(arguments: &[S], come_about: impl Fn() -> bool) {
+    let mut running = Running::start(arguments);
+    while !come_about() && !running.has_ended() {
         std::thread::sleep(Duration::from_micros(500));
     }
-    child.kill().expect("a child");
-    child.wait().expect("a child");
+    running.kill();
 }
 
 /// Runs the program and expects it to succeed.
@@ -163,4 +219,41 @@ pub(crate) fn everything_under(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8
         }
     }
     all
+}
+
+/// Reads one of the outputs that are JSON.
+pub(crate) fn read_json(out: &Path, name: &str) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(out.join(name)).expect("an output")).expect("JSON")
+}
+
+/// The lines of a file of changes after its header, as epoch, difference and row.
+///
+/// # Panics
+/// Where the header does not fit the columns of the table in `out`.
+pub(crate) fn read_changes(changes: &Path, out: &Path) -> Vec<(u64, i64, String)> {
+    let text = std::fs::read_to_string(changes).expect("changes.csv");
+    let table = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
+    let (_, columns) = table.lines().next().expect("a header").split_once("branch_distance").expect("the measures");
+    assert_eq!(text.lines().next(), Some(format!("epoch,diff,branch_distance{columns}").as_str()));
+    let line = |line: &str| {
+        let mut parts = line.splitn(3, ',');
+        let mut next = || parts.next().expect("a part");
+        (next().parse().expect("an epoch"), next().parse().expect("a difference"), next().to_owned())
+    };
+    text.lines().skip(1).map(line).collect()
+}
+
+/// Holds the lines of a file of changes to the table in `out`.
+pub(crate) fn assert_adds_up(changes: &Path, out: &Path) {
+    let mut rows: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, diff, row) in read_changes(changes, out) {
+        *rows.entry(row).or_default() += diff;
+    }
+    rows.retain(|_, count| *count != 0);
+    let mut table: BTreeMap<String, i64> = BTreeMap::new();
+    let text = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
+    for row in text.lines().skip(1) {
+        *table.entry(row.splitn(4, ',').last().expect("a row").to_owned()).or_default() += 1;
+    }
+    assert_eq!(rows, table);
 }

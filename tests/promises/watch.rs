@@ -1,0 +1,123 @@
+//! Promise: `watch` has the outputs of what is stored, whenever nothing has been written for a moment.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use crate::draw::tangle;
+use crate::image::{Image, PLAIN};
+use crate::scene::{Scene, at, set_time};
+use crate::sequential::Mask;
+use crate::support::{Running, anabranch, assert_adds_up, invariant_bytes, read_json, succeed, wait_until};
+
+#[test]
+fn chunks_that_arrive_change_and_go_are_followed_and_nothing_is_read_again() {
+    for options in [&[][..], &["--sigma", "0.7", "--threshold", "otsu"]] {
+        let image = Image::woven(&tangle([16, 16, 24]), "uint8");
+        let mut scene = Scene::new(image.axes(), &[8; 3], "uint8", PLAIN);
+        let mut watch = scene.watch(options);
+        for slab in 0..3 {
+            for place in scene.places().into_iter().filter(|place| place[2] == slab) {
+                scene.put(place, |p| at(&image, p));
+                // As new as files that are being written.
+                set_time(&scene.file(place), SystemTime::now());
+            }
+            scene.wait_as_from_scratch(options, &mut watch);
+        }
+        scene.remove([0, 0, 1]);
+        scene.put([1, 1, 1], |p| at(&image, [p[0], p[1], p[2] - 8]));
+        scene.wait_as_from_scratch(options, &mut watch);
+        let outcome = watch.interrupt();
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert!(outcome.stdout.matches("  branches  ").count() >= 4, "{outcome:?}");
+        assert_adds_up(&scene.path("changes.csv"), &scene.path("out"));
+
+        // Begun again it knows all of it, but for files that were too young.
+        scene.run(options);
+        let mut watch = scene.watch(&[options, &["--quiet"]].concat());
+        wait_until("an epoch", || watch.has_ended() || scene.log() == (0, 0));
+        scene.wait_as_from_scratch(options, &mut watch);
+        assert_eq!(scene.log(), (0, 0));
+        scene.put([0, 0, 1], |p| at(&image, p));
+        scene.wait_as_from_scratch(options, &mut watch);
+        let outcome = watch.interrupt();
+        assert_eq!((outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()), (0, "", ""));
+    }
+}
+
+#[test]
+fn an_array_that_grows_is_followed() {
+    let image = Image::of_mask(&tangle([15, 16, 20]));
+    let mut scene = Scene::new(&[1, 16, 20], &[8; 3], "bool", PLAIN);
+    let fill = |scene: &mut Scene| {
+        for place in scene.places() {
+            scene.put(place, |p| at(&image, p));
+        }
+    };
+    fill(&mut scene);
+    let mut watch = scene.watch(&["--quiet"]);
+    scene.wait_as_from_scratch(&[], &mut watch);
+    // From one plane to several it is thinned in other directions.
+    for axes in [[3, 16, 20], [11, 16, 20], [15, 16, 20]] {
+        scene.resize(&axes);
+        fill(&mut scene);
+        scene.wait_as_from_scratch(&[], &mut watch);
+    }
+    assert_eq!(watch.interrupt().code, 0);
+    assert_adds_up(&scene.path("changes.csv"), &scene.path("out"));
+}
+
+#[test]
+fn a_folder_of_slices_that_grows_is_followed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let image = Image::woven(&tangle([20, 18, 16]), "uint8");
+    Image::write_slices(&image, &folder.path().join("all"));
+    fs::create_dir(folder.path().join("slices")).expect("a writable folder");
+    let name = |z: usize| format!("slice_{z:04}.tif");
+    let copy = |z: usize, part: f64| {
+        let bytes = fs::read(folder.path().join("all").join(name(z))).expect("a slice");
+        let length = (bytes.len() as f64 * part) as usize;
+        fs::write(folder.path().join("slices").join(name(z)), &bytes[..length]).expect("a writable folder");
+    };
+    (0..4).for_each(|z| copy(z, 1.0));
+    let [slices, out, state, changes] = ["slices", "out", "state", "changes.csv"].map(text);
+    let call = ["watch", &slices, "--out", &out, "--state", &state, "--changes", &changes];
+    let mut watch = Running::start([&call[..], &["--settle", "0.1", "--poll", "0.4"]].concat());
+    for (from, to) in [(4, 4), (4, 9), (9, 20)] {
+        // Half of each at first, as while they are written.
+        (from..to).for_each(|z| copy(z, 0.5));
+        std::thread::sleep(Duration::from_millis(250));
+        (from..to).for_each(|z| copy(z, 1.0));
+        let plain = text(&format!("plain-{to}"));
+        let planes = image.values[..to * 18 * 16].to_vec();
+        let part = Image { shape: [to, 18, 16], values: planes, ..image.clone() };
+        part.write_npy(folder.path().join("part.npy").as_ref());
+        succeed(&["run", &text("part.npy"), "--out", &plain, "--quiet"]);
+        let summary = |out: &str| fs::read(folder.path().join(out).join("summary.json")).ok();
+        wait_until("the outputs follow the slices", || {
+            assert!(!watch.has_ended(), "watch has ended");
+            summary(&out) == summary(&plain) && !folder.path().join("out/.anabranch-partial").exists()
+        });
+        assert!(invariant_bytes(out.as_ref()) == invariant_bytes(plain.as_ref()));
+    }
+    assert_eq!(watch.interrupt().code, 0);
+    assert_adds_up(changes.as_ref(), out.as_ref());
+    assert!(read_json(out.as_ref(), "run.json")["epoch"].as_u64() >= Some(2));
+}
+
+#[test]
+fn watch_says_what_it_cannot_do() {
+    let scene = Scene::of(&Image::of_mask(&Mask::from_fn([8; 3], |_| true)), &[8; 3], PLAIN);
+    let text = |name: &str| scene.path(name).to_str().expect("UTF-8").to_owned();
+    let outcome = anabranch(["watch", &text("image.zarr"), "--out", &text("out")]);
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{outcome:?}");
+    assert!(outcome.stderr.contains("--state"), "{outcome:?}");
+    for wrong in [["--settle", "0"], ["--poll", "-1"], ["--settle", "1e300"]] {
+        let outcome = anabranch(scene.call("watch", &wrong));
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains(wrong[0]), "{outcome:?}");
+    }
+    let missing = anabranch(["watch", &text("none.zarr"), "--out", &text("out"), "--state", &text("state")]);
+    assert_eq!((missing.code, missing.stderr.lines().count()), (66, 1), "{missing:?}");
+    assert!(!scene.path("out").exists() && !scene.path("state").exists());
+}
