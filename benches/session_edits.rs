@@ -1,7 +1,7 @@
 //! What it costs to replace one chunk in a session: chunks thinned again, CPU and wall time against the first epoch; what
 //! an idle session costs; and, with `--cycles`, what is held after retracting and inserting a chunk so many times.
 //!
-//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense] [--cycles N]
+//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense] [--slabs] [--cycles N]
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::phantom::PhantomTree;
-use anabranch::session::SessionBuilder;
+use anabranch::session::{Session, SessionBuilder};
 use anabranch::space::Region;
 
 /// CPU time of all threads of this process, in milliseconds.
@@ -105,5 +105,31 @@ fn main() -> Result<()> {
             println!("a chunk retracted and inserted {cycle} times: {} KiB resident", resident());
         }
     }
-    session.close()
+    session.close()?;
+    if arguments.iter().any(|a| a == "--slabs") {
+        let begin = || SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build();
+        let planes = grid.shape()[0];
+        let (whole, slabs) = (streamed(&begin()?, &image, planes)?, streamed(&begin()?, &image, 1)?);
+        let ratio = slabs / whole;
+        println!("in {planes} epochs, a slab of chunks each: CPU {slabs:.0} ms, {ratio:.2} times the {whole:.0} ms of one");
+    }
+    Ok(())
+}
+
+/// CPU time in which a session takes the whole volume in, so many planes of chunks an epoch; without making the values.
+fn streamed(session: &Session, image: impl Fn(ChunkId) -> ndarray::Array3<u8>, planes: usize) -> Result<f64> {
+    let grid = session.grid()?;
+    let chunks: Vec<ChunkId> = grid.chunks().collect();
+    let in_a_plane = chunks.len() / grid.shape()[0];
+    let mut used = 0.0;
+    for slab in chunks.chunks(planes * in_a_plane) {
+        let values: Vec<_> = slab.iter().map(|&id| (id, Voxels::U8(image(id)))).collect();
+        let before = cpu();
+        for (id, voxels) in values {
+            session.insert(id, voxels)?;
+        }
+        session.advance()?;
+        used += cpu() - before;
+    }
+    Ok(used)
 }
