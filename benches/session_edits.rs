@@ -109,7 +109,7 @@ fn main() -> Result<()> {
     if arguments.iter().any(|a| a == "--slabs") {
         let begin = || SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build();
         let planes = grid.shape()[0];
-        let (whole, slabs) = (streamed(&begin()?, &image, planes)?, streamed(&begin()?, &image, 1)?);
+        let (whole, slabs) = (streamed(&begin()?, image, planes)?, streamed(&begin()?, image, 1)?);
         let ratio = slabs / whole;
         println!("in {planes} epochs, a slab of chunks each: CPU {slabs:.0} ms, {ratio:.2} times the {whole:.0} ms of one");
     }
