@@ -1,14 +1,15 @@
-//! What it costs to replace one chunk in a session: chunks thinned again, CPU and wall time against the first epoch.
+//! What it costs to replace one chunk in a session: chunks thinned again, CPU and wall time against the first epoch; what
+//! an idle session costs; and, with `--cycles`, what is held after retracting and inserting a chunk so many times.
 //!
-//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense]
+//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense] [--slabs] [--cycles N]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::phantom::PhantomTree;
-use anabranch::session::SessionBuilder;
+use anabranch::session::{Session, SessionBuilder};
 use anabranch::space::Region;
 
 /// CPU time of all threads of this process, in milliseconds.
@@ -21,6 +22,13 @@ fn cpu() -> f64 {
     nanoseconds as f64 / 1e6
 }
 
+/// Resident memory of this process, in KiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
 fn median_and_worst(mut values: Vec<f64>) -> (f64, f64) {
     values.sort_by(f64::total_cmp);
     (values[values.len() / 2], values[values.len() - 1])
@@ -31,6 +39,7 @@ fn main() -> Result<()> {
     let number = |at: usize, otherwise: usize| arguments.get(at).and_then(|a| a.parse().ok()).unwrap_or(otherwise);
     let (size, chunk, workers, edits) = (number(0, 256), number(1, 64), number(2, 2), number(3, 20));
     let dense = arguments.iter().any(|a| a == "--dense");
+    let cycles = arguments.iter().position(|a| a == "--cycles").map_or(0, |at| number(at + 1, 0));
     let tree = PhantomTree::new(&[size; 3], 1, None, None)?;
     let grid = Grid::new(Region::of_shape([size; 3]), [chunk; 3]);
     let image = |id: ChunkId| {
@@ -81,5 +90,46 @@ fn main() -> Result<()> {
         println!("one chunk emptied or filled again: {name} {median:.2} {unit}, worst {worst:.2} {unit}");
     }
     println!("3 % of the first epoch's CPU time: {:.1} ms", full_cpu * 0.03);
-    session.close()
+    let before = cpu();
+    std::thread::sleep(Duration::from_secs(1));
+    println!("one second without anything to do: CPU {:.2} ms", cpu() - before);
+    let id = filled[filled.len() / 2];
+    let content = image(id);
+    let told = [cycles / 10, cycles / 2, cycles];
+    for cycle in 1..=cycles {
+        session.retract(id)?;
+        session.advance()?;
+        session.insert(id, Voxels::U8(content.clone()))?;
+        session.advance()?;
+        if told.contains(&cycle) {
+            println!("a chunk retracted and inserted {cycle} times: {} KiB resident", resident());
+        }
+    }
+    session.close()?;
+    if arguments.iter().any(|a| a == "--slabs") {
+        let begin = || SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build();
+        let planes = grid.shape()[0];
+        let (whole, slabs) = (streamed(&begin()?, &image, planes)?, streamed(&begin()?, &image, 1)?);
+        let ratio = slabs / whole;
+        println!("in {planes} epochs, a slab of chunks each: CPU {slabs:.0} ms, {ratio:.2} times the {whole:.0} ms of one");
+    }
+    Ok(())
+}
+
+/// CPU time in which a session takes the whole volume in, so many planes of chunks an epoch; without making the values.
+fn streamed(session: &Session, image: impl Fn(ChunkId) -> ndarray::Array3<u8>, planes: usize) -> Result<f64> {
+    let grid = session.grid()?;
+    let chunks: Vec<ChunkId> = grid.chunks().collect();
+    let in_a_plane = chunks.len() / grid.shape()[0];
+    let mut used = 0.0;
+    for slab in chunks.chunks(planes * in_a_plane) {
+        let values: Vec<_> = slab.iter().map(|&id| (id, Voxels::U8(image(id)))).collect();
+        let before = cpu();
+        for (id, voxels) in values {
+            session.insert(id, voxels)?;
+        }
+        session.advance()?;
+        used += cpu() - before;
+    }
+    Ok(used)
 }

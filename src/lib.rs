@@ -20,6 +20,7 @@
 //! 5. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
 //!    collections: they carry halos, seam decisions and fragments of branches between workers. What they need of the
 //!    time and memory of a run is said at each.
+//! 6. `session` (feature `dataflow`) is an analysis that goes on while chunks come, change and go.
 //!
 //! # Without dataflow
 //!
@@ -96,7 +97,7 @@
 //! # Features
 //!
 //! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
-//! - `dataflow`: the operators, and the [`session`] for analyses inside a program.
+//! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
 
 pub mod space;

@@ -6,8 +6,16 @@
 //! costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
 //! [`crate::kernel::partition`]), and the graph is maintained by differential dataflow.
 //!
-//! Chunks that have not arrived are background. Images are not smoothed here, since a replaced chunk would change the
-//! smoothed values of its neighbours, for which their raw values would have to be held.
+//! Chunks come from outside ([`Session::insert`] and so on), or the session reads a [`Source`] by itself
+//! ([`SessionBuilder::of_source`]) and is told where to look ([`Session::look`], [`Session::refresh`]). Smoothing and
+//! Otsu's threshold need the values of chunks again when their neighbours change: they take a source, or values that are
+//! held in memory ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a
+//! later one goes on from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the
+//! source's fill value; outside is background.
+//!
+//! An epoch is made in steps, each by all workers together: masks of what is new, thinning, values at the skeleton,
+//! records, and last the graph. Where a step fails the results stay those of the epoch before, and the next call goes on
+//! from there.
 //!
 //! ```
 //! use anabranch::chunk::{Dtype, Voxels};
@@ -33,6 +41,7 @@ mod budget;
 mod builder;
 mod crew;
 mod following;
+mod hosted;
 mod inner;
 mod keeping;
 mod otsu;
@@ -47,6 +56,7 @@ mod tests;
 mod state_tests;
 
 pub use self::builder::SessionBuilder;
+pub use self::hosted::{HostedBuilder, HostedSession};
 pub use self::results::Results;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,16 +107,22 @@ pub struct Session {
     inner: Mutex<Inner>,
 }
 
+/// What a session begins with.
+struct Beginning {
+    plan: Plan,
+    /// The chunks inside the bounds.
+    grid: Grid,
+    dtype: Dtype,
+    workers: usize,
+    budget: Budget,
+    following: Option<Following>,
+    held: Option<Arc<HeldChunks>>,
+    tracks_arrival: bool,
+}
+
 impl Session {
-    fn start(
-        plan: Plan,
-        grid: Grid,
-        dtype: Dtype,
-        workers: usize,
-        budget: Budget,
-        following: Option<Following>,
-        held: Option<Arc<HeldChunks>>,
-    ) -> Result<Session> {
+    fn start(beginning: Beginning) -> Result<Session> {
+        let Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
@@ -116,6 +132,7 @@ impl Session {
             grid,
             following,
             present: BTreeSet::new(),
+            tracks_arrival,
             foregrounds: BTreeMap::new(),
             foreground: 0,
             results,
@@ -293,7 +310,7 @@ impl Session {
     }
 
     /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
-    /// maintained by the dataflow, so asking costs nothing.
+    /// maintained by the dataflow, so asking costs nothing; but provisional branches, where these are told, are counted.
     ///
     /// # Errors
     /// `Internal` where the session cannot go on.
@@ -304,7 +321,8 @@ impl Session {
         } else {
             inner.grid.bounds().volume() as u64
         };
-        Ok(inner.results.summary(parameters, voxels))
+        let arrival = inner.arrival();
+        Ok(inner.results.summary(parameters, voxels, arrival.as_ref()))
     }
 
     /// The number of the epoch that comes next: how many have been closed, counting those of earlier sessions on the same
@@ -330,7 +348,9 @@ impl Session {
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn rows(&self) -> Result<Vec<Row>> {
-        self.results(Results::rows)
+        let inner = self.usable()?;
+        let arrival = inner.arrival();
+        Ok(inner.results.rows(arrival.as_ref()))
     }
 
     /// What the image of a session with a state looks like, seen along each axis; `None` without a state.

@@ -1,9 +1,11 @@
-//! The first error of a run, shared by the workers of a process.
+//! The errors of a run, shared by the workers of a process.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::error::Error;
+use crate::grid::ChunkId;
 
 /// Where operators report errors. A run with an error writes no result, so operators stop early once there is one.
 #[derive(Clone, Debug, Default)]
@@ -12,16 +14,15 @@ pub struct Failure(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     happened: AtomicBool,
-    first: Mutex<Option<Error>>,
+    /// The first error of each chunk, and of none.
+    errors: Mutex<BTreeMap<Option<ChunkId>, Error>>,
 }
 
 impl Failure {
-    /// Reports an error. Of several, the one of the first chunk in raster order is kept.
+    /// Reports an error. Of several at a chunk the first is kept.
     pub fn report(&self, error: Error) {
-        let mut first = self.0.first.lock().unwrap_or_else(PoisonError::into_inner);
-        if first.as_ref().is_none_or(|known| error.chunk() < known.chunk()) {
-            *first = Some(error);
-        }
+        let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        errors.entry(error.chunk()).or_insert(error);
         self.0.happened.store(true, Ordering::Release);
     }
 
@@ -30,10 +31,16 @@ impl Failure {
         self.0.happened.load(Ordering::Acquire)
     }
 
-    /// Takes the error out, so that a next epoch can begin.
+    /// Takes all errors out, so that a next epoch can begin, and gives the one at no chunk, or else at the first chunk in
+    /// raster order.
     pub fn take(&self) -> Option<Error> {
-        let error = self.0.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.take_all().into_iter().next()
+    }
+
+    /// Takes all errors out: the one at no chunk, then one a chunk in raster order.
+    pub fn take_all(&self) -> Vec<Error> {
+        let errors = &mut *self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.happened.store(false, Ordering::Release);
-        error
+        std::mem::take(errors).into_values().collect()
     }
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Session;
 use super::budget::Budget;
 use super::following::{Choice, Following};
 use super::records::Keeping;
 use super::worker::Plan;
+use super::{Beginning, Session};
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
@@ -24,7 +24,7 @@ use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
 
 /// Bytes of values in flight where nothing else is said.
-const MEMORY: usize = 256 << 20;
+pub(super) const MEMORY: usize = 256 << 20;
 
 /// What a session will be.
 #[derive(Clone)]
@@ -39,6 +39,7 @@ pub struct SessionBuilder {
     sigma: Option<f64>,
     source: Option<Arc<dyn Source>>,
     held: bool,
+    tracks_arrival: bool,
     state: Option<(PathBuf, String)>,
     memory: usize,
     progress: Arc<ProgressState>,
@@ -69,6 +70,7 @@ impl SessionBuilder {
             sigma: None,
             source: None,
             held: false,
+            tracks_arrival: false,
             state: None,
             memory: MEMORY,
             progress: Arc::default(),
@@ -158,6 +160,14 @@ impl SessionBuilder {
         self
     }
 
+    /// Rows tell whether they are provisional: whether a chunk that they run through, or one next to it, has not arrived.
+    /// For sessions that are fed with chunks.
+    #[must_use]
+    pub fn track_arrival(mut self) -> Self {
+        self.tracks_arrival = true;
+        self
+    }
+
     /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
     /// computes what has changed since. Needs a source. `selection` says in words which part of the stored image the
     /// source gives, since masks of another part are of no use.
@@ -211,6 +221,11 @@ impl SessionBuilder {
                 "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
             ));
         }
+        if self.tracks_arrival && self.source.is_some() {
+            return Err(Error::usage(
+                "a source tells itself what has arrived: the session can only track chunks it is fed",
+            ));
+        }
         if self.state.is_some() && self.source.is_none() {
             return Err(Error::usage("a session with a state on disk needs a source from which it can read again"));
         }
@@ -251,7 +266,9 @@ impl SessionBuilder {
         let keeping = folder.transpose()?.map(|folder| Keeping { folder, dimensions: self.dimensions });
         let plan =
             Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping, progress: self.progress.clone() };
-        Session::start(plan, grid, self.dtype, self.workers, Budget::new(self.memory), following, held)
+        let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
+        let budget = Budget::new(self.memory);
+        Session::start(Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival })
     }
 }
 

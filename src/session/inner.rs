@@ -12,6 +12,7 @@ use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
+use crate::table::arrival::Arrival;
 
 pub(super) struct Inner {
     pub(super) crew: Crew<Command, Answer>,
@@ -19,6 +20,8 @@ pub(super) struct Inner {
     pub(super) grid: Grid,
     pub(super) following: Option<Following>,
     pub(super) present: BTreeSet<ChunkId>,
+    /// Whether rows tell that chunks near them have not arrived.
+    pub(super) tracks_arrival: bool,
     /// Foreground voxels of chunks that have some, and of all.
     pub(super) foregrounds: BTreeMap<ChunkId, u64>,
     pub(super) foreground: u64,
@@ -44,6 +47,11 @@ impl Inner {
             Some(following) if !held => Ok(following),
             _ => Err(Error::usage("the session has no source: it is fed with chunks")),
         }
+    }
+
+    /// Which chunks have arrived, where that is to be told.
+    pub(super) fn arrival(&self) -> Option<Arrival> {
+        self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present))
     }
 
     pub(super) fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {

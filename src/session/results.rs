@@ -9,10 +9,11 @@ use crate::kernel::branch::Branch;
 use crate::kernel::skeleton::Skeleton;
 use crate::space::Voxel;
 use crate::table::Table;
+use crate::table::arrival::Arrival;
 use crate::table::ranks::Ranks;
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::statistics::{Snapshot, Statistics};
-use crate::table::summary::{Summary, Totals};
+use crate::table::summary::{Awaited, Summary, Totals};
 
 /// The results of a session after its last closed epoch.
 #[derive(Debug)]
@@ -113,21 +114,34 @@ impl Results {
         &self.statistics
     }
 
-    /// The whole table, in order and with ranks, for which it takes time in proportion to the skeleton.
-    pub fn rows(&self) -> Vec<Row> {
+    /// The whole table, in order and with ranks, for which it takes time in proportion to the skeleton. Rows tell whether
+    /// they are provisional where it is known what has arrived.
+    pub fn rows(&self, arrival: Option<&Arrival>) -> Vec<Row> {
         let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &self.grid);
         let isolated: Vec<Voxel> = self.isolated().collect();
-        Table::new(self.branches(), &isolated, &ranks).rows(self.frame).collect()
+        let table = Table::new(self.branches(), &isolated, &ranks);
+        match arrival {
+            Some(arrival) => table.with_arrival(arrival).rows(self.frame).collect(),
+            None => table.rows(self.frame).collect(),
+        }
     }
 
-    pub(super) fn summary<P: serde::Serialize>(&self, parameters: P, voxels: u64) -> Summary<P> {
+    pub(super) fn summary<P: serde::Serialize>(
+        &self,
+        parameters: P,
+        voxels: u64,
+        arrival: Option<&Arrival>,
+    ) -> Summary<P> {
         let totals = Totals {
             skeletons: self.components(),
             skeleton_voxels: self.voxels,
             foreground_voxels: self.foreground,
             voxels,
         };
-        Summary::new(parameters, &totals, &self.statistics)
+        let summary = Summary::new(parameters, &totals, &self.statistics);
+        let Some(arrival) = arrival else { return summary };
+        let provisional_branches = self.branches().filter(|branch| arrival.is_provisional(branch)).count() as u64;
+        summary.with_awaited(Awaited { provisional_branches, units: arrival.units(), missing: arrival.missing() })
     }
 }
 

@@ -278,3 +278,21 @@ fn options_that_need_values_again_are_refused_without_them() {
     }
     assert!(builder().open_ended().hold_values().otsu().build().is_err());
 }
+
+#[test]
+fn rows_are_provisional_until_all_chunks_around_them_have_arrived() {
+    let builder = SessionBuilder::new([8, 8, 24], [8; 3], Dtype::U8);
+    let session = builder.track_arrival().build().unwrap();
+    let rod =
+        || Voxels::U8(Array3::from_shape_fn((8, 8, 8), |(z, y, x)| u8::from(z == 4 && y == 4 && (1..6).contains(&x))));
+    session.insert(ChunkId::new([0, 0, 0]), rod()).unwrap();
+    session.insert(ChunkId::new([0, 0, 1]), rod()).unwrap();
+    session.advance().unwrap();
+    let provisional: Vec<_> = session.rows().unwrap().iter().map(|row| row.provisional).collect();
+    assert_eq!(provisional, [Some(false), Some(true)]);
+    let awaited = session.summary(()).unwrap().awaited.unwrap();
+    assert_eq!((awaited.provisional_branches, awaited.units, awaited.missing), (1, 3, 1));
+    session.insert(ChunkId::new([0, 0, 2]), rod()).unwrap();
+    session.advance().unwrap();
+    assert!(session.rows().unwrap().iter().all(|row| row.provisional == Some(false)));
+}

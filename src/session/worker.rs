@@ -122,7 +122,7 @@ struct Station<'w> {
     records: Option<Rc<RefCell<Records>>>,
     /// Restored chunks that have to run again.
     doubtful: BTreeSet<ChunkId>,
-    /// Chunks that have gone from the volume.
+    /// Chunks that have gone from the volume, and whose records on disk have to.
     gone: Vec<ChunkId>,
 }
 
@@ -175,7 +175,9 @@ impl<'w> Station<'w> {
             }
             Command::Forget(chunk) => {
                 self.made.insert(chunk, None);
-                self.gone.push(chunk);
+                if self.records.is_some() {
+                    self.gone.push(chunk);
+                }
                 None
             }
             Command::Count(reading, empty) => Some(Answer::Counted(reading.counts(self.worker, empty))),

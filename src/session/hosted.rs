@@ -1,0 +1,335 @@
+//! Any dataflow over chunks, kept going inside a program: chunks come, change and go in epochs, and its records follow.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use differential_dataflow::VecCollection;
+use differential_dataflow::consolidation::consolidate;
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::{Input, Inspect, Probe};
+use timely::worker::Worker;
+
+use super::budget::{Budget, Permit};
+use super::builder::MEMORY;
+use super::crew::{Crew, Post};
+use super::inner::check;
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::error::{Error, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::operators::failure::Failure;
+use crate::operators::live_overlap::OverlapLiveChunks;
+use crate::operators::overlap::Padded;
+use crate::operators::read::Piece;
+use crate::with_voxels;
+
+/// What a [`HostedSession`] will be.
+#[derive(Clone, Debug)]
+pub struct HostedBuilder {
+    grid: Grid,
+    dtype: Dtype,
+    depth: [usize; 3],
+    fill: f64,
+    memory: usize,
+    workers: usize,
+}
+
+impl HostedBuilder {
+    /// A session over the chunks of a grid, for an image of a type. By default chunks come without overlap, places that
+    /// have not arrived hold zero, and one worker thread is started.
+    pub fn new(grid: Grid, dtype: Dtype) -> Self {
+        HostedBuilder { grid, dtype, depth: [0; 3], fill: 0.0, memory: MEMORY, workers: 1 }
+    }
+
+    /// How many voxels around a chunk the dataflow sees, along (z, y, x).
+    #[must_use]
+    pub fn depth(mut self, depth: [usize; 3]) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// The value of voxels that have not arrived.
+    #[must_use]
+    pub fn fill(mut self, fill: f64) -> Self {
+        self.fill = fill;
+        self
+    }
+
+    /// Bytes of values that may be on their way to the workers: [`HostedSession::insert`] waits while there are more.
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self
+    }
+
+    /// Number of worker threads.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Starts the session. Every worker builds its part of the dataflow by `build`, which gets the chunks that come out
+    /// of [`OverlapLiveChunks::overlap_live`] and a place for errors.
+    ///
+    /// # Errors
+    /// `Usage` where a grid or a fill value cannot be worked with; `Internal` where threads cannot be started.
+    pub fn start<D, F>(self, build: F) -> Result<HostedSession<D>>
+    where
+        D: Clone + Ord + Send + 'static,
+        F: for<'scope> Fn(StreamVec<'scope, u64, Padded>, Failure) -> VecCollection<'scope, u64, D>
+            + Send
+            + Sync
+            + 'static,
+    {
+        if self.workers == 0 || self.grid.bounds().is_empty() {
+            return Err(Error::usage("a session needs a worker, and a volume with at least one voxel"));
+        }
+        let filled = Voxels::filled(self.dtype, [1; 3], self.fill);
+        let exact = with_voxels!(&filled, array => array.iter().all(|value| value.to_f64() == self.fill));
+        if !filled.is_finite() || self.dtype.is_integer() && !exact {
+            return Err(Error::usage(format!("{} is no value of the type {}", self.fill, self.dtype.name())));
+        }
+        let (failure, budget) = (Failure::default(), Budget::new(self.memory));
+        let (grid, dtype, workers, reported) = (self.grid, self.dtype, self.workers, failure.clone());
+        let crew = Crew::start(workers, move |worker, post| work(worker, &self, &build, &reported, post))?;
+        let inner =
+            Inner { crew, present: BTreeSet::new(), differences: Vec::new(), failed: BTreeMap::new(), broken: None };
+        Ok(HostedSession { grid, dtype, budget, failure, inner: Mutex::new(inner) })
+    }
+}
+
+/// A dataflow of the program's own over chunks that come, change and go, with worker threads that sleep between epochs.
+/// All methods may be called from any thread.
+///
+/// With a depth, the values of all chunks are held, each once, so that the surroundings of its neighbours are known when
+/// they change; a chunk comes to the dataflow when a value within the depth of it has changed, or when it is inserted.
+/// Without, nothing is held, and a chunk comes whenever it is given. Retracted chunks come without values, like places
+/// that have never arrived.
+///
+/// # Errors that the dataflow reports
+/// An operator that cannot do its work on a chunk reports that to the [`Failure`], at the chunk ([`Error::in_chunk`])
+/// and before it gives up the chunk's time. [`HostedSession::advance`] gives the error instead of differences, and goes
+/// on to do so until the chunk has come to the dataflow again and nothing was reported: when it is replaced by other
+/// values, or retracted in one epoch and inserted in a later one. Edits of epochs with errors stay. Their differences
+/// come out together with those of the first epoch that ends without, so what was given out before stands until then.
+/// After an error at no chunk the session cannot go on.
+///
+/// ```
+/// use anabranch::chunk::{Dtype, Voxels};
+/// use anabranch::grid::{ChunkId, Grid};
+/// use anabranch::operators::extract::ExtractRecords;
+/// use anabranch::session::HostedBuilder;
+/// use anabranch::space::Region;
+///
+/// // The largest value of each chunk.
+/// let grid = Grid::new(Region::of_shape([4, 4, 8]), [4, 4, 4]);
+/// let session = HostedBuilder::new(grid, Dtype::U8).workers(2).start(|chunks, _| {
+///     chunks.extract(|padded| match &padded.voxels {
+///         Some(Voxels::U8(values)) => values.iter().max().map(|&largest| (padded.chunk, largest)),
+///         _ => None,
+///     })
+/// })?;
+/// let chunk = ChunkId::new([0, 0, 1]);
+/// session.insert(chunk, Voxels::filled(Dtype::U8, [4, 4, 4], 3.0))?;
+/// assert_eq!(session.advance()?, [((chunk, 3), 1)]);
+/// session.replace(chunk, Voxels::filled(Dtype::U8, [4, 4, 4], 7.0))?;
+/// assert_eq!(session.advance()?, [((chunk, 3), -1), ((chunk, 7), 1)]);
+/// session.close()?;
+/// # Ok::<(), anabranch::error::Error>(())
+/// ```
+pub struct HostedSession<D> {
+    grid: Grid,
+    dtype: Dtype,
+    budget: Budget,
+    failure: Failure,
+    inner: Mutex<Inner<D>>,
+}
+
+struct Inner<D> {
+    crew: Crew<Command, Brought<D>>,
+    present: BTreeSet<ChunkId>,
+    /// What epochs with errors brought, and has not been given out.
+    differences: Vec<(D, isize)>,
+    /// Chunks that the dataflow could not work on.
+    failed: BTreeMap<ChunkId, Error>,
+    /// Why the session cannot go on.
+    broken: Option<Error>,
+}
+
+/// What a worker is told.
+enum Command {
+    /// A chunk has values, or none any more.
+    Give(Piece, Option<Permit>),
+    /// Close the epoch. The only command that is answered.
+    Advance,
+}
+
+/// What a worker's part of an epoch brought.
+struct Brought<D> {
+    differences: Vec<(D, isize)>,
+    /// Chunks that came to the dataflow.
+    chunks: BTreeSet<ChunkId>,
+}
+
+impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
+    /// The chunks of the volume.
+    pub fn grid(&self) -> Grid {
+        self.grid
+    }
+
+    /// A chunk arrives. Waits while there are more values on their way than the session's memory allows.
+    ///
+    /// # Errors
+    /// `Usage` where it is there already or lies outside; `Data` where its values do not fit or are not numbers. The
+    /// session stays as it was. Any call gives `Internal` once a worker has stopped, and the error itself after one at no
+    /// chunk.
+    pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
+        self.set(chunk, voxels, false)
+    }
+
+    /// A chunk that is there gets new values.
+    ///
+    /// # Errors
+    /// As [`HostedSession::insert`], but `Usage` where the chunk is not there.
+    pub fn replace(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
+        self.set(chunk, voxels, true)
+    }
+
+    fn set(&self, chunk: ChunkId, voxels: Voxels, present: bool) -> Result<()> {
+        let permit = self.budget.take(voxels.bytes());
+        let inner = &mut *self.usable()?;
+        if inner.present.contains(&chunk) != present {
+            let advice = if present { "is not there: insert it" } else { "is there already: replace it" };
+            return Err(Error::usage(advice).in_chunk(chunk));
+        }
+        let region = self.grid.region(chunk);
+        check(chunk, region, &voxels, self.dtype)?;
+        inner.give(&self.grid, Piece { chunk, region, voxels: Some(voxels) }, Some(permit))?;
+        inner.present.insert(chunk);
+        Ok(())
+    }
+
+    /// A chunk that is there goes.
+    ///
+    /// # Errors
+    /// `Usage` where it is not there.
+    pub fn retract(&self, chunk: ChunkId) -> Result<()> {
+        let inner = &mut *self.usable()?;
+        if !inner.present.contains(&chunk) {
+            return Err(Error::usage("is not there, and cannot be retracted").in_chunk(chunk));
+        }
+        inner.give(&self.grid, Piece { chunk, region: self.grid.region(chunk), voxels: None }, None)?;
+        inner.present.remove(&chunk);
+        Ok(())
+    }
+
+    /// Closes the epoch, waits until its records are known, and gives those that changed, each once and in order, with
+    /// the difference of how often they are there.
+    ///
+    /// # Errors
+    /// What the dataflow reported (see [`HostedSession`]); `Internal` where the session cannot go on.
+    pub fn advance(&self) -> Result<Vec<(D, isize)>> {
+        let inner = &mut *self.usable()?;
+        let brought = inner.crew.ask(|_| Command::Advance).inspect_err(|error| inner.broken = Some(error.clone()))?;
+        for Brought { differences, chunks } in brought {
+            inner.differences.extend(differences);
+            inner.failed.retain(|chunk, _| !chunks.contains(chunk));
+        }
+        for error in self.failure.take_all() {
+            match error.chunk() {
+                Some(chunk) => drop(inner.failed.insert(chunk, error)),
+                None => {
+                    inner.broken = Some(error.clone());
+                    return Err(error);
+                }
+            }
+        }
+        consolidate(&mut inner.differences);
+        match inner.failed.first_key_value() {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(std::mem::take(&mut inner.differences)),
+        }
+    }
+
+    /// Ends the session and its threads.
+    ///
+    /// # Errors
+    /// `Internal` where a worker had stopped.
+    pub fn close(self) -> Result<()> {
+        self.usable()?.crew.close()
+    }
+
+    fn usable(&self) -> Result<MutexGuard<'_, Inner<D>>> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        match &inner.broken {
+            Some(error) => Err(error.clone()),
+            None => Ok(inner),
+        }
+    }
+}
+
+impl<D: Send + 'static> Inner<D> {
+    fn give(&mut self, grid: &Grid, piece: Piece, permit: Option<Permit>) -> Result<()> {
+        let index = grid.owner(piece.chunk, self.crew.len());
+        let told = self.crew.tell(index, Command::Give(piece, permit));
+        told.inspect_err(|error| self.broken = Some(error.clone()))
+    }
+}
+
+impl<D> std::fmt::Debug for HostedSession<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostedSession").field("grid", &self.grid).field("dtype", &self.dtype).finish_non_exhaustive()
+    }
+}
+
+/// What one worker does: it feeds the dataflow, and gathers what comes out.
+fn work<D, F>(worker: &mut Worker, plan: &HostedBuilder, build: &F, failure: &Failure, post: &Post<Command, Brought<D>>)
+where
+    D: Clone + Ord + Send + 'static,
+    F: for<'scope> Fn(StreamVec<'scope, u64, Padded>, Failure) -> VecCollection<'scope, u64, D>,
+{
+    let HostedBuilder { grid, dtype, depth, fill, .. } = *plan;
+    let came: Rc<RefCell<BTreeSet<ChunkId>>> = Rc::default();
+    let permits: Rc<RefCell<BTreeMap<ChunkId, Vec<Permit>>>> = Rc::default();
+    let differences: Rc<RefCell<Vec<(D, isize)>>> = Rc::default();
+    let probe = Handle::new();
+    let mut input = worker.dataflow::<u64, _, _>(|scope| {
+        let (input, pieces) = scope.new_input::<Vec<Piece>>();
+        let (noted, taken, found) = (Rc::clone(&came), Rc::clone(&permits), Rc::clone(&differences));
+        let chunks = pieces.overlap_live(grid, depth, dtype, fill).inspect(move |padded| {
+            noted.borrow_mut().insert(padded.chunk);
+            taken.borrow_mut().remove(&padded.chunk);
+        });
+        build(chunks, failure.clone())
+            .inner
+            .inspect(move |(record, _, diff)| found.borrow_mut().push((record.clone(), *diff)))
+            .probe_with(&probe);
+        input
+    });
+    while let Some(command) = post.next(worker) {
+        match command {
+            Command::Give(piece, permit) => {
+                // Without overlap values are let go once the dataflow has seen them; otherwise they stay.
+                if depth == [0; 3] {
+                    permits.borrow_mut().entry(piece.chunk).or_default().extend(permit);
+                }
+                input.send(piece);
+                input.flush();
+            }
+            Command::Advance => {
+                let next = input.time() + 1;
+                input.advance_to(next);
+                worker.step_or_park_while(None, || probe.less_than(&next));
+                let mut differences = differences.take();
+                consolidate(&mut differences);
+                post.answer(Brought { differences, chunks: came.take() });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
