@@ -94,10 +94,10 @@ pub(crate) struct WatchOptions {
     #[command(flatten)]
     pub(crate) run: RunOptions,
     /// Files count when they have not changed for so many seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, allow_hyphen_values = true)]
     pub(crate) settle: f64,
     /// Look at all files at least every so many seconds, also where the system tells of no change
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_hyphen_values = true)]
     pub(crate) poll: f64,
 }
 

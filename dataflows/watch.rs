@@ -33,8 +33,11 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let mut epochs = Epochs::start(run, state)?;
     let depth = epochs.plan.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
     let mut marks = Marks::new(epochs.plan.grid, depth, pace.settle);
+    let begun = epochs.session.epoch()? > 0;
     if !run.verify {
-        epochs.session.marks()?.into_iter().for_each(|(chunk, mark)| marks.remember(chunk, mark));
+        // Where the first epoch has not ended one chunk is looked at again, so that it does.
+        let known = epochs.session.marks()?.into_iter().skip(usize::from(!begun));
+        known.for_each(|(chunk, mark)| marks.remember(chunk, mark));
     }
     let quiet = run.quiet;
     let image = (run.input.as_path(), Plan::open_options(run)?);
@@ -44,9 +47,9 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
         print_warning(text, quiet);
     }
     print(&format!("watching {}; Ctrl-C ends\n", run.input.display()), quiet);
-    if epochs.session.epoch()? > 0 {
+    if begun {
         // What the state knows, should it have ended before its outputs were written.
-        epochs.close(Instant::now())?;
+        close_readable(&mut epochs, &mut follower)?;
     }
     while let Step::Changed(source, chunks) = follower.next()? {
         if is_flat(&source) != is_flat(&epochs.plan.source) {
@@ -66,13 +69,20 @@ fn is_flat(source: &Arc<dyn Source>) -> bool {
     source.description().shape[0] == 1
 }
 
-/// Closes an epoch in which chunks have changed. Those that cannot be read are left as they were.
+/// Closes an epoch in which chunks have changed.
 fn close(epochs: &mut Epochs, follower: &mut Follower, source: Arc<dyn Source>, chunks: &[ChunkId]) -> Result<()> {
-    let started = Instant::now();
     epochs.follow(source)?;
     for &chunk in chunks {
         epochs.session.refresh(chunk)?;
     }
+    let unread = close_readable(epochs, follower)?;
+    chunks.iter().filter(|chunk| !unread.contains(chunk)).for_each(|&chunk| follower.succeeded(chunk));
+    Ok(())
+}
+
+/// Closes an epoch. Chunks that cannot be read are left as they were, and given.
+fn close_readable(epochs: &mut Epochs, follower: &mut Follower) -> Result<BTreeSet<ChunkId>> {
+    let started = Instant::now();
     let mut unread = BTreeSet::new();
     while let Err(error) = epochs.close(started) {
         if error.kind() != Kind::Data || error.chunk().is_none() {
@@ -82,8 +92,7 @@ fn close(epochs: &mut Epochs, follower: &mut Follower, source: Arc<dyn Source>, 
         epochs.session.leave(chunk)?;
         unread.insert(chunk);
     }
-    chunks.iter().filter(|chunk| !unread.contains(chunk)).for_each(|&chunk| follower.succeeded(chunk));
-    Ok(())
+    Ok(unread)
 }
 
 fn seconds(option: &str, value: f64) -> Result<Duration> {

@@ -173,6 +173,12 @@ impl Following {
         }
     }
 
+    /// Knows nothing of a chunk any more: it is looked at, or given up where it lies outside.
+    pub(super) fn forget(&mut self, chunk: ChunkId) {
+        self.known.remove(&chunk);
+        self.dirty.insert(chunk);
+    }
+
     /// Knows nothing of the image any more: all of it is read again.
     pub(super) fn forget_all(&mut self) {
         self.dirty.extend(std::mem::take(&mut self.known).into_keys());

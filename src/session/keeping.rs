@@ -120,7 +120,13 @@ impl Inner {
             let Some(kept) = &mut self.kept else { return Err(unexpected()) };
             kept.add(Some(overview), Vec::new());
             for found in found {
-                kept.warn(found.chunk, &found.unusable);
+                if !self.grid.region(found.chunk).is_empty() {
+                    kept.warn(found.chunk, &found.unusable);
+                }
+                // Also of a chunk that lies outside, or is cut off, since the image has become smaller.
+                if let (None, Some(following)) = (&found.mask, &mut self.following) {
+                    following.forget(found.chunk);
+                }
                 seen.extend(found.seen.map(|seen| (found.chunk, seen)));
                 if let Some(mask) = found.mask {
                     if found.stands && mask.foreground > 0 {

@@ -88,7 +88,12 @@ impl Records {
         for &chunk in chunks {
             let mut unusable = Vec::new();
             let mask = usable(self.keeping.folder.mask(chunk)?, &mut unusable);
-            let thinning = usable(self.keeping.folder.thinning(chunk)?, &mut unusable);
+            let thinning = self.keeping.folder.thinning(chunk)?;
+            if matches!(thinning, Loaded::Unusable(_)) {
+                // Written again or removed, so that it is not found a second time.
+                self.stale.insert(chunk, None);
+            }
+            let thinning = usable(thinning, &mut unusable);
             let mask = mask.filter(|record| {
                 record.projections.as_ref().is_some_and(|part| part.fits(&overview.bounds()))
                     && overview.bounds().intersection(&record.own) == record.own
@@ -229,6 +234,7 @@ impl Records {
         for &chunk in gone {
             self.fingerprints.remove(&chunk);
             folder.stage_mask(chunk, None, epoch)?;
+            folder.stage_thinning(chunk, None, epoch)?;
         }
         for (&chunk, kept) in &self.stale {
             if !masked(chunk) {

@@ -124,8 +124,11 @@ fn records_that_are_harmed_are_named_and_made_again() {
         ] {
             fs::write(file, harmed).expect("a writable folder");
             let told = scene.run(&[]).stderr;
-            assert_eq!(told.lines().count(), 1, "{kind}, {says}: {told}");
+            // Neighbours of a chunk whose thinning is not known cannot rely on theirs.
+            let known = |line: &&str| line.contains("contradicts that of a neighbour") || line.contains("more such");
+            let others = told.lines().skip(1).filter(|line| !known(line));
             assert!(told.starts_with(&format!("warning: chunk {chunk}: its record {says}")), "{told}");
+            assert!(others.count() == 0 && (kind == "thinned" || told.lines().count() == 1), "{told}");
             scene.assert_as_from_scratch(&[]);
             assert_eq!(scene.run(&[]).stderr, "");
         }

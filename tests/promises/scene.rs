@@ -60,7 +60,8 @@ impl Scene {
     /// Writes the array's metadata.
     fn describe(&self) {
         let axes = 3 - self.image.dimensions;
-        let text = zarr_json(self.image.axes(), &self.chunk[axes..], &self.image.dtype, "0", self.codecs);
+        let (dtype, fill) = (&self.image.dtype, if self.image.dtype == "bool" { "false" } else { "0" });
+        let text = zarr_json(self.image.axes(), &self.chunk[axes..], dtype, fill, self.codecs);
         fs::create_dir_all(self.path("image.zarr")).expect("a writable folder");
         fs::write(self.path("image.zarr/zarr.json"), text).expect("a writable folder");
     }
@@ -206,7 +207,8 @@ impl Scene {
     /// Holds the outputs and the changes to those of a run without a state.
     pub(crate) fn assert_as_from_scratch(&self, options: &[&str]) {
         self.plain(options);
-        assert_eq!(self.differs(), None, "differs from a run without a state; {options:?}");
+        let shape = self.image.shape;
+        assert_eq!(self.differs(), None, "differs from a run without a state; {options:?}, {shape:?}");
         assert_adds_up(&self.path("changes.csv"), &self.path("out"));
     }
 

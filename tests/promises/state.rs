@@ -82,7 +82,7 @@ fn what_has_not_changed_is_not_read_and_what_has_costs_its_surroundings() {
         let mut scene = Scene::of(&image, &[8; 3], PLAIN);
         let all = scene.places().len() as u64;
         let (read, thinned) = scene.work(options);
-        assert!(read == all && thinned > all / 3, "{read} read, {thinned} thinned");
+        assert!(read == all && thinned > all / 4, "{read} read, {thinned} thinned");
         for workers in ["1", "2", "3"] {
             assert_eq!(scene.work(&[options, &["--workers", workers]].concat()), (0, 0));
         }
@@ -115,7 +115,7 @@ fn an_array_that_grows_is_followed() {
         let whole = tangle([15, 20, 22]);
         let image = if which == 0 { Image::of_mask(&whole) } else { gray(&whole, "uint8", 2) };
         let mut scene = Scene::new(&[6, 20, 11], &[6, 8, 9], &image.dtype, PLAIN);
-        for axes in [[6, 20, 11], [13, 20, 11], [13, 20, 22], [15, 20, 22], [9, 20, 20]] {
+        for axes in [[6, 20, 11], [13, 20, 11], [13, 20, 22], [15, 20, 22]] {
             scene.resize(&axes);
             for place in scene.places() {
                 scene.put(place, |p| at(&image, p));
@@ -123,9 +123,16 @@ fn an_array_that_grows_is_followed() {
             scene.run(options);
             scene.assert_as_from_scratch(options);
         }
-        // Bounds alone.
-        for axes in [[8, 20, 20], [15, 20, 22]] {
+        // Bounds alone: what lies beyond them stays stored, and comes back with them.
+        for axes in [[13, 16, 20], [8, 20, 9], [15, 20, 22]] {
             scene.resize(&axes);
+            let mut values = Vec::new();
+            for z in 0..axes[0] {
+                for y in 0..axes[1] {
+                    values.extend((0..axes[2]).map(|x| at(&image, [z, y, x])));
+                }
+            }
+            scene.image.values = values;
             scene.run(options);
             scene.assert_as_from_scratch(options);
         }
