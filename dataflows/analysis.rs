@@ -37,9 +37,10 @@ use anabranch::table::statistics::Snapshot;
 use crate::arguments;
 use crate::plan::Plan;
 
-/// Rank of every chunk in raster order.
-pub(crate) fn ranks(grid: &Grid) -> HashMap<ChunkId, u64> {
-    grid.chunks().zip(0..).collect()
+/// Rank of every chunk of a worker's process among these, in raster order.
+pub(crate) fn ranks(grid: &Grid, worker: &Worker) -> HashMap<ChunkId, u64> {
+    let process = worker.index() / (worker.peers() / grid.processes()).max(1);
+    Selection::All.reads(grid, [0; 3], process).into_iter().collect()
 }
 
 /// What one worker found. Branches and skeletons of all workers are at the first one.
@@ -117,7 +118,7 @@ pub(crate) fn analyse(
         arguments::Method::Lee if description.shape[0] == 1 => Method::LeePlanar,
         arguments::Method::Lee => Method::Lee,
     };
-    let ranks = ranks(&grid);
+    let ranks = ranks(&grid, worker);
     state.begin(Stage::Reading, ranks.len() as u64);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
