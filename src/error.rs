@@ -38,6 +38,12 @@ impl Kind {
             Kind::Io => 74,
         }
     }
+
+    /// The kind that a program ends with this exit code for.
+    pub fn of_exit_code(code: u8) -> Option<Kind> {
+        use Kind::{Data, Internal, Io, Missing, Output, Peer, Usage};
+        [Usage, Data, Missing, Peer, Internal, Output, Io].into_iter().find(|kind| kind.exit_code() == code)
+    }
 }
 
 /// An error: a kind, a sentence that says what to do, the place (path, chunk) and the cause.

@@ -21,6 +21,8 @@
 //!    collections: they carry halos, seam decisions and fragments of branches between workers. What they need of the
 //!    time and memory of a run is said at each.
 //!
+//! 6. `cluster` (feature `dataflow`) lets several processes run one dataflow, and notices when one is gone.
+//!
 //! # Without dataflow
 //!
 //! The kernels work alone, with `default-features = false`: here a T of single voxels, held as two chunks.
@@ -113,5 +115,7 @@ pub mod progress;
 pub mod overview;
 #[cfg(feature = "dataflow")]
 pub mod operators;
+#[cfg(feature = "dataflow")]
+pub mod cluster;
 #[cfg(feature = "dataflow")]
 pub mod session;

@@ -10,6 +10,7 @@ mod arrival;
 mod changes;
 mod chunking;
 mod cli;
+mod cluster;
 mod formats;
 mod input;
 mod reference;
