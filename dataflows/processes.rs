@@ -94,9 +94,9 @@ impl Seat {
 struct Children(Vec<Child>);
 
 impl Children {
-    /// Waits until all have ended by themselves, a few seconds at most.
-    fn wait(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+    /// Waits until all have ended by themselves, for so long at most.
+    fn wait(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
         while Instant::now() < deadline && self.0.iter_mut().any(|child| matches!(child.try_wait(), Ok(None))) {
             std::thread::sleep(PAUSE);
         }
@@ -242,7 +242,8 @@ impl Team {
             Ok(()) => self.monitor.close(),
             Err(error) => self.monitor.fail(error),
         }
-        self.children.wait();
+        // All have been told, and those that listen are about to end.
+        self.children.wait(if result.is_ok() { PATIENCE } else { PATIENCE / 10 });
     }
 }
 

@@ -15,7 +15,7 @@ pub enum Kind {
     Data,
     /// The input is not there (66).
     Missing,
-    /// Another process of the same run is not there any more (69).
+    /// Another process of the same run has not come, does not run the same, or is not there any more (69).
     Peer,
     /// A defect of this program (70).
     Internal,

@@ -118,7 +118,10 @@ impl Monitor {
                 Ok(Message::Failed(code, sentence)) => self.lose(Message::error(code, sentence)),
                 Err(error) => {
                     let silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-                    let over = self.state().peers[peer].goodbye.is_some() || self.state().closed;
+                    let over = {
+                        let state = self.state();
+                        state.peers[peer].goodbye.is_some() || state.closed
+                    };
                     if !over {
                         self.lose(self.gone(peer, silent));
                     }
@@ -220,9 +223,13 @@ impl Monitor {
 
     /// Closes this process's ends of the connections, and waits until the others have closed theirs: a connection that
     /// is dropped while it holds what was not read yet takes along what the other has not read yet. Waits for two seconds
-    /// at most.
+    /// at most, and only once.
     pub fn close(&self) {
-        self.change(|state| state.closed = true);
+        let mut again = false;
+        self.change(|state| again = std::mem::replace(&mut state.closed, true));
+        if again {
+            return;
+        }
         for stream in self.0.streams.iter().flatten() {
             let _ = stream.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Write);
         }

@@ -134,6 +134,25 @@ fn processes_without_chunks_do_no_harm() {
 }
 
 #[test]
+fn the_least_memory_does_not_lock_processes_up() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "48,64,72", true);
+    let call =
+        ["run", text(&input), "--quiet", "--chunk", "7", "--sigma", "2.5", "--threshold", "otsu", "--workers", "1"];
+    let run = |out: &Path, memory: &str, processes: &str| {
+        anabranch([&call[..], &["--out", text(out), "--memory", memory, "--processes", processes]].concat())
+    };
+    let [alone, out] = ["alone", "out"].map(|name| folder.path().join(name));
+    let refused = run(&alone, "1K", "1").stderr;
+    let least = refused.split(" need ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the least budget");
+    for (out, processes) in [(&alone, "1"), (&out, "5")] {
+        let outcome = run(out, least, processes);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+    assert!(invariant_bytes(&out) == invariant_bytes(&alone));
+}
+
+#[test]
 fn a_process_that_does_not_come_is_named_at_the_deadline() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("dense.npy");

@@ -3,6 +3,7 @@
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(feature = "dataflow")]
 use std::time::{Duration, Instant};
 
 use zarrs::array::codec::bytes_to_bytes::blosc::{BloscCompressionLevel, BloscCompressor, BloscShuffleMode};
@@ -53,6 +54,7 @@ pub struct ArrayForm {
 /// The file of an array's metadata.
 const METADATA: &str = "zarr.json";
 /// How long a shared file system may take to show what another process has written.
+#[cfg(feature = "dataflow")]
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A Zarr v3 array that several threads write at once, each its own chunks. Places not written hold 0.
@@ -88,6 +90,7 @@ impl ArrayWriter {
     ///
     /// # Errors
     /// `Output` where no such array is there: a file system that processes share may take seconds to show it.
+    #[cfg(feature = "dataflow")]
     pub(super) fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
         let (mut writer, metadata) = Self::new(folder, form)?;
