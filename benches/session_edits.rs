@@ -111,7 +111,9 @@ fn main() -> Result<()> {
         let planes = grid.shape()[0];
         let (whole, slabs) = (streamed(&begin()?, image, planes)?, streamed(&begin()?, image, 1)?);
         let ratio = slabs / whole;
-        println!("in {planes} epochs, a slab of chunks each: CPU {slabs:.0} ms, {ratio:.2} times the {whole:.0} ms of one");
+        println!(
+            "in {planes} epochs, a slab of chunks each: CPU {slabs:.0} ms, {ratio:.2} times the {whole:.0} ms of one"
+        );
     }
     Ok(())
 }

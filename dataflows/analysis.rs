@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
-
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Exchange, Inspect, Probe};
+use timely::dataflow::operators::{Exchange, Inspect, Probe, ToStream};
 use timely::worker::Worker;
 
 use anabranch::error::Result;
@@ -37,44 +38,64 @@ use anabranch::table::statistics::Snapshot;
 use crate::arguments;
 use crate::plan::Plan;
 
-/// Rank of every chunk in raster order.
-pub(crate) fn ranks(grid: &Grid) -> HashMap<ChunkId, u64> {
-    grid.chunks().zip(0..).collect()
+/// Rank of every chunk of a worker's process among these, in raster order.
+pub(crate) fn ranks(grid: &Grid, worker: &Worker) -> HashMap<ChunkId, u64> {
+    let process = worker.index() / (worker.peers() / grid.processes()).max(1);
+    Selection::All.reads(grid, [0; 3], process).into_iter().collect()
 }
 
-/// What one worker found. Branches and skeletons of all workers are at the first one.
-#[derive(Debug, Default)]
-pub(crate) struct Report {
-    /// Foreground voxels of the worker's chunks.
+/// What one worker found in its own chunks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Found {
+    /// Foreground voxels.
     pub(crate) foreground: u64,
     /// Whether the foreground of an image of whole numbers has more than one value in a chunk.
     pub(crate) many_values: bool,
-    /// Projections of the worker's chunks.
+    /// Projections.
     pub(crate) projections: Option<Projections>,
     pub(crate) thinning: ThinningCounts,
-    pub(crate) branches: Vec<Shared<Vec<Branch>>>,
-    /// Statistics of the branches, at the first worker where there are some.
-    pub(crate) statistics: Option<Snapshot>,
-    pub(crate) isolated: Vec<Shared<Vec<Voxel>>>,
-    pub(crate) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
 }
 
-impl Report {
+impl Found {
     /// Adds what another worker found.
-    pub(crate) fn merge(&mut self, other: Report) {
+    fn merge(&mut self, other: Found) {
         self.foreground += other.foreground;
         self.many_values |= other.many_values;
         self.thinning.add(&other.thinning);
-        self.branches.extend(other.branches);
-        self.isolated.extend(other.isolated);
-        self.skeletons.extend(other.skeletons);
-        self.statistics = self.statistics.or(other.statistics);
         match (&mut self.projections, other.projections) {
             (Some(projections), Some(others)) => Projections::merge(projections, &others),
             (mine @ None, others) => *mine = others,
             (Some(_), None) => {}
         }
     }
+}
+
+/// What all workers found, at the first one; the others have nothing of it.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) found: Found,
+    pub(crate) branches: Vec<Shared<Vec<Branch>>>,
+    /// Statistics of the branches, where there are some.
+    pub(crate) statistics: Option<Snapshot>,
+    pub(crate) isolated: Vec<Shared<Vec<Voxel>>>,
+    pub(crate) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+}
+
+/// What all workers found, at the first one.
+fn gather(worker: &mut Worker, found: Found) -> Found {
+    let total = Rc::new(RefCell::new(Found::default()));
+    let gathered = Rc::clone(&total);
+    let probe = worker.dataflow::<u64, _, _>(|scope| {
+        vec![found]
+            .to_stream(scope)
+            .container::<Vec<_>>()
+            .exchange(|_| 0)
+            .inspect(move |found| gathered.borrow_mut().merge(found.clone()))
+            .probe()
+            .0
+    });
+    worker.step_or_park_while(None, || !probe.done());
+    total.take()
 }
 
 /// Projects the chunk's own voxels.
@@ -117,7 +138,7 @@ pub(crate) fn analyse(
         arguments::Method::Lee if description.shape[0] == 1 => Method::LeePlanar,
         arguments::Method::Lee => Method::Lee,
     };
-    let ranks = ranks(&grid);
+    let ranks = ranks(&grid, worker);
     state.begin(Stage::Reading, ranks.len() as u64);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
@@ -130,11 +151,11 @@ pub(crate) fn analyse(
             .read_chunks(plan.source.clone(), grid, depth, Selection::All, window.clone(), failure.clone())
             .overlap(grid, depth, Selection::All, description.dtype, description.fill)
             .binarise(kernel, move |padded, binary| {
-                let mut report = counted.borrow_mut();
-                report.foreground += binary.map_or(0, |binary| binary.count as u64);
-                report.many_values |=
+                let found = &mut counted.borrow_mut().found;
+                found.foreground += binary.map_or(0, |binary| binary.count as u64);
+                found.many_values |=
                     whole && binary.is_some_and(|binary| !matches!(binary.foreground, Foreground::Constant(_)));
-                let projections = report.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
+                let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
                 project(projections, padded, fill);
                 window.complete(ranks[&padded.chunk]);
                 reading.chunk_done(Stage::Reading);
@@ -144,7 +165,7 @@ pub(crate) fn analyse(
             .thin(ThinningPlan { grid, method, keep: false }, move |counts: &ThinningCounts| {
                 thinning.begin(Stage::Thinning, 0);
                 thinning.reach_round(counts.rounds);
-                let known = &mut thinned.borrow_mut().thinning;
+                let known = &mut thinned.borrow_mut().found.thinning;
                 thinning.add_deletions(counts.deleted - known.deleted);
                 *known = *counts;
             })
@@ -185,5 +206,7 @@ pub(crate) fn analyse(
             .probe_with(&probe);
     });
     worker.step_or_park_while(None, || !probe.done());
-    Ok(report.take())
+    let mut report = report.take();
+    report.found = gather(worker, report.found);
+    Ok(report)
 }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+/// Seconds that processes wait for each other, where nothing else is asked for.
+pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
+
 /// Exact branch networks of image volumes larger than memory: vessels, airways, neurites, roots.
 ///
 /// The skeleton is scikit-image's voxel for voxel and the table skan's row for row, for every chunk shape and number of
@@ -58,10 +61,25 @@ pub(crate) struct RunOptions {
     /// Processing chunk; results do not depend on it [default: follows the storage]
     #[arg(long, value_name = "N|Z,Y,X")]
     pub(crate) chunk: Option<String>,
-    /// Worker threads [default: all cores]
+    /// Worker threads, in each process [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
-    /// Budget for chunks in flight, such as 500M or 2G
+    /// Run in so many processes on this machine; results do not depend on it
+    #[arg(long, value_name = "N", conflicts_with = "hosts")]
+    pub(crate) processes: Option<usize>,
+    /// Run in as many processes as this file has lines, each with its host:port; start each with its --process
+    #[arg(long, value_name = "FILE", requires = "process")]
+    pub(crate) hosts: Option<PathBuf>,
+    /// Which line of the file of hosts this process is, from 0
+    #[arg(long, value_name = "I", requires = "hosts")]
+    pub(crate) process: Option<usize>,
+    /// Seconds to wait for the other processes
+    #[arg(long, value_name = "SECONDS", default_value_t = CONNECT_TIMEOUT)]
+    pub(crate) connect_timeout: f64,
+    /// Which process this is, where the first has started it
+    #[arg(long, hide = true, requires = "processes")]
+    pub(crate) member: Option<usize>,
+    /// Budget for chunks in flight, in each process, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
     /// Append the rows that changed, with diff +1 or -1, to this CSV file; over all runs they add up to the table

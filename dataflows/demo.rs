@@ -2,7 +2,7 @@
 
 use anabranch::error::Result;
 
-use crate::arguments::{DemoOptions, PhantomOptions, RunOptions};
+use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, PhantomOptions, RunOptions};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -35,6 +35,11 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         region: None,
         chunk: None,
         workers: options.workers,
+        processes: None,
+        hosts: None,
+        process: None,
+        connect_timeout: CONNECT_TIMEOUT,
+        member: None,
         memory: None,
         changes: None,
         state: None,

@@ -218,6 +218,7 @@ fn counts(epoch: &Epoch, chunks: usize) -> Counts {
         rounds: epoch.thinning.rounds,
         deleted_voxels: epoch.thinning.deleted,
         messages_between_workers: epoch.thinning.messages,
+        bytes_between_processes: 0,
         rows_changed: Some(epoch.changes.iter().map(|(_, diff)| diff.unsigned_abs() as u64).sum()),
         epoch: Some(epoch.number),
     }

@@ -1,6 +1,7 @@
 //! The program: complete dataflows from source to sink, one file a subcommand.
 
 mod arguments;
+mod processes;
 mod plan;
 mod threshold;
 mod analysis;
@@ -33,8 +34,12 @@ fn main() -> ExitCode {
     // A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        say("internal error, please report it with the lines below");
-        report(panic);
+        let tell = || {
+            say("internal error, please report it with the lines below");
+            report(panic);
+        };
+        processes::panicked(panic.payload_as_str().unwrap_or_default(), tell);
+        tell();
         std::process::exit(i32::from(Kind::Internal.exit_code()));
     }));
     let result = match arguments::Program::parse().command {
@@ -46,7 +51,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&error);
+            if !processes::is_spoken_for() {
+                say(&error);
+            }
             ExitCode::from(error.kind().exit_code())
         }
     }

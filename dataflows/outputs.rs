@@ -62,9 +62,17 @@ pub(crate) fn skeleton_form(plan: &Plan) -> ArrayForm {
 
 /// The array for the skeleton: its grid, and where its chunks go.
 pub(crate) fn skeleton_array(plan: &Plan, folder: &OutputFolder) -> Result<(Grid, Store)> {
-    let array = SkeletonArray::create(folder, skeleton_form(plan))?;
-    let grid = array.grid();
-    Ok((grid, Arc::new(move |id: ChunkId, voxels: &[Voxel]| array.write_chunk(id, voxels))))
+    Ok(store(plan, SkeletonArray::create(folder, skeleton_form(plan))?))
+}
+
+/// The same in a process that shares the folder with the one that has made it.
+pub(crate) fn shared_skeleton_array(plan: &Plan, out: &Path) -> Result<(Grid, Store)> {
+    Ok(store(plan, SkeletonArray::join(out, skeleton_form(plan))?))
+}
+
+fn store(plan: &Plan, array: SkeletonArray) -> (Grid, Store) {
+    let grid = array.grid().among(plan.processes);
+    (grid, Arc::new(move |id: ChunkId, voxels: &[Voxel]| array.write_chunk(id, voxels)))
 }
 
 /// The parameters that results depend on.
@@ -92,6 +100,7 @@ struct Log<'a> {
     chunk: &'a [usize],
     chunks: usize,
     chunks_in_flight: usize,
+    processes: usize,
     workers: usize,
     seconds_until_branches: f64,
     seconds: f64,
@@ -114,6 +123,8 @@ pub(crate) struct Counts {
     pub(crate) rounds: u64,
     pub(crate) deleted_voxels: u64,
     pub(crate) messages_between_workers: u64,
+    /// Bytes of records that processes sent each other.
+    pub(crate) bytes_between_processes: u64,
     /// Rows that came or went in this epoch. Where there is a file of changes these are its lines, and the epoch is the
     /// one that the file gives them.
     pub(crate) rows_changed: Option<u64>,
@@ -268,6 +279,7 @@ fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Res
         chunk: &plan.grid.chunk_shape(),
         chunks: plan.grid.chunks().count(),
         chunks_in_flight: plan.window,
+        processes: plan.processes,
         workers: plan.workers,
         seconds_until_branches: analysed.as_secs_f64(),
         seconds: started.elapsed().as_secs_f64(),

@@ -18,6 +18,7 @@ use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
 use crate::arguments::{Method, RunOptions};
+use crate::processes::Seat;
 
 /// What a run will do.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) gaussian: Option<Gaussian>,
     pub(crate) sigma: Option<f64>,
     pub(crate) threshold: Choice,
+    pub(crate) processes: usize,
+    /// Workers of each process.
     pub(crate) workers: usize,
     /// Chunks in flight.
     pub(crate) window: usize,
@@ -58,7 +61,18 @@ const KEPT_VALUES: usize = 128 << 20;
 impl Plan {
     /// Opens the input and resolves the options.
     pub(crate) fn new(options: &RunOptions) -> Result<Plan> {
-        let workers = workers(options.workers)?;
+        let seat = Seat::of(options)?;
+        let processes = seat.processes();
+        if processes > 1 && options.state.is_some() {
+            return Err(Error::usage(
+                "--state is for one process so far: leave it out, or leave out --processes and --hosts",
+            ));
+        }
+        let workers = match options.workers {
+            // Processes that share a machine share its cores.
+            None => (workers(None)? / seat.on_this_machine()).max(1),
+            asked => workers(asked)?,
+        };
         let threshold = parse_threshold(options.threshold.as_deref())?;
         if options.sigma.is_some() && threshold == Choice::Nonzero {
             return Err(Error::usage(
@@ -101,7 +115,7 @@ impl Plan {
                 "a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels"
             )));
         }
-        let grid = Grid::new(bounds, chunk);
+        let grid = Grid::new(bounds, chunk).among(processes);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let (window, memory) = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
         let keep = KEPT_VALUES / workers;
@@ -117,6 +131,7 @@ impl Plan {
             gaussian,
             sigma,
             threshold,
+            processes,
             workers,
             window,
             memory,

@@ -18,6 +18,7 @@ use crate::changes::Changes;
 use crate::epochs;
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::Plan;
+use crate::processes::{Seat, Team};
 use crate::terminal::Progress;
 use crate::threshold::threshold;
 
@@ -27,32 +28,65 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
         return epochs::run(options, state);
     }
     let started = Instant::now();
+    let seat = Seat::of(options)?;
     let plan = Arc::new(Plan::new(options)?);
+    let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(options, &plan, started, None) };
+    let result = match team.is_first() {
+        true => lead(options, &plan, started, Some(&mut team)),
+        false => follow(options, &plan, &mut team),
+    };
+    team.end(&result);
+    result
+}
+
+/// The part of a process that is alone or the first of several: the one that writes the outputs.
+fn lead(options: &RunOptions, plan: &Arc<Plan>, started: Instant, mut team: Option<&mut Team>) -> Result<()> {
     let changes = options.changes.as_deref();
     let mut changes = changes.map(|file| Changes::open(file, &options.out, plan.columns())).transpose()?;
     let folder = outputs::folder(&options.out, options.overwrite)?;
     let arrival = plan.arrival()?;
-    let array = outputs::skeleton_array(&plan, &folder)?;
+    let array = outputs::skeleton_array(plan, &folder)?;
+    if let Some(team) = &team {
+        team.say_ready();
+    }
     let state = Arc::new(ProgressState::new());
     let progress = Progress::show(&state, options.quiet);
-    let (threshold, report) = execute(&plan, array, &state)?;
+    let (threshold, report, sent) = execute(plan, array, &state, team.as_deref_mut())?;
     drop(progress);
+    let mut results = results(plan, threshold, &report, arrival.as_ref());
+    if let Some(team) = &team {
+        results.counts.bytes_between_processes = sent + team.wait_for_others()?;
+    }
     let destination = Destination { folder, changes: changes.as_mut() };
-    outputs::write(&plan, &results(&plan, threshold, &report, arrival.as_ref()), destination, started, options.quiet)
+    outputs::write(plan, &results, destination, started, options.quiet)?;
+    if let Some(team) = &team {
+        team.say_goodbye(sent);
+    }
+    Ok(())
+}
+
+/// The part of any other process: to analyse its own chunks. It ends when the first has written the outputs.
+fn follow(options: &RunOptions, plan: &Arc<Plan>, team: &mut Team) -> Result<()> {
+    team.wait_until_ready()?;
+    let array = outputs::shared_skeleton_array(plan, &options.out)?;
+    let (_, _, sent) = execute(plan, array, &Arc::new(ProgressState::new()), Some(team))?;
+    team.say_goodbye(sent);
+    team.wait_for_others().map(|_| ())
 }
 
 /// What the workers have found together.
 fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: Option<&'a Arrival>) -> Results<'a> {
-    let thinning = &report.thinning;
+    let found = &report.found;
+    let thinning = &found.thinning;
     Results {
         threshold,
         branches: report.branches.iter().flat_map(|list| list.iter()).collect(),
         isolated: report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect(),
         skeletons: report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels[..])).collect(),
         statistics: report.statistics.unwrap_or_else(|| Statistics::default().snapshot()),
-        foreground: report.foreground,
-        many_values: report.many_values,
-        projections: report.projections.as_ref(),
+        foreground: found.foreground,
+        many_values: found.many_values,
+        projections: found.projections.as_ref(),
         arrival,
         counts: Counts {
             chunks_read: plan.grid.chunks().count() as u64,
@@ -63,40 +97,47 @@ fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: O
             rounds: thinning.rounds,
             deleted_voxels: thinning.deleted,
             messages_between_workers: thinning.messages,
+            bytes_between_processes: 0,
             rows_changed: None,
             epoch: None,
         },
     }
 }
 
-/// The threshold that was used, and what all workers found.
-fn execute(plan: &Arc<Plan>, array: (Grid, Store), state: &Arc<ProgressState>) -> Result<(Threshold, Report)> {
+/// The threshold that was used, what all workers found where this is the process that they told, and the bytes that this
+/// process has sent to others.
+fn execute(
+    plan: &Arc<Plan>,
+    array: (Grid, Store),
+    state: &Arc<ProgressState>,
+    team: Option<&mut Team>,
+) -> Result<(Threshold, Report, u64)> {
     let failure = Failure::default();
     let window = || Window::new(plan.window);
     let (passes, window) = ([window(), window()], window());
-    let (plan, shared, state) = (Arc::clone(plan), failure.clone(), Arc::clone(state));
-    let config = timely::Config::process(plan.workers);
-    let guards = timely::execute(config, move |worker| {
+    let (shared, state) = (failure.clone(), Arc::clone(state));
+    let workers = plan.workers;
+    let plan = Arc::clone(plan);
+    let logic = move |worker: &mut timely::worker::Worker| {
         let threshold = threshold(worker, &plan, &passes, &shared, &state)?;
         let report = analyse(worker, &plan, threshold, window.clone(), array.clone(), &shared, &state)?;
         Ok((threshold, report))
-    })
-    .map_err(|reason| Error::internal("the workers could not be started").because(reason))?;
-    let joined: Vec<_> = guards.join().into_iter().collect();
+    };
+    let (results, sent) = match team {
+        Some(team) => team.execute(workers, &failure, logic)?,
+        None => {
+            let guards = timely::execute(timely::Config::process(workers), logic)
+                .map_err(|reason| Error::internal("the workers could not be started").because(reason))?;
+            (guards.join().into_iter().collect(), 0)
+        }
+    };
     if let Some(error) = failure.take() {
         return Err(error);
     }
-    let mut used = Threshold::default();
-    let mut whole: Option<Report> = None;
-    for result in joined {
-        let (threshold, report) =
-            result.map_err(|reason| Error::internal("a worker has stopped").because(reason)).and_then(|found| found)?;
-        used = threshold;
-        match &mut whole {
-            Some(whole) => whole.merge(report),
-            None => whole = Some(report),
-        }
-    }
-    let whole = whole.ok_or_else(|| Error::internal("a run has at least one worker"))?;
-    Ok((used, whole))
+    let stopped = |reason| Error::internal("a worker has stopped").because(reason);
+    let found: Result<Vec<_>> = results.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
+    // The first worker has what all found.
+    let first = found?.into_iter().next();
+    let (threshold, report) = first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
+    Ok((threshold, report, sent))
 }

@@ -71,7 +71,7 @@ fn pass(
         keep: 0,
     };
     let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
-    let ranks = crate::analysis::ranks(&grid);
+    let ranks = crate::analysis::ranks(&grid, worker);
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, ranks.len() as u64);
     let total = Rc::new(RefCell::new(Ok(empty.clone())));

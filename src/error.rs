@@ -15,7 +15,7 @@ pub enum Kind {
     Data,
     /// The input is not there (66).
     Missing,
-    /// Another process of the same run is not there any more (69).
+    /// Another process of the same run has not come, does not run the same, or is not there any more (69).
     Peer,
     /// A defect of this program (70).
     Internal,
@@ -37,6 +37,12 @@ impl Kind {
             Kind::Output => 73,
             Kind::Io => 74,
         }
+    }
+
+    /// The kind that a program ends with this exit code for.
+    pub fn of_exit_code(code: u8) -> Option<Kind> {
+        use Kind::{Data, Internal, Io, Missing, Output, Peer, Usage};
+        [Usage, Data, Missing, Peer, Internal, Output, Io].into_iter().find(|kind| kind.exit_code() == code)
     }
 }
 

@@ -22,6 +22,8 @@
 //!    time and memory of a run is said at each.
 //! 6. `session` (feature `dataflow`) is an analysis that goes on while chunks come, change and go.
 //!
+//! 6. `cluster` (feature `dataflow`) lets several processes run one dataflow, and notices when one is gone.
+//!
 //! # Without dataflow
 //!
 //! The kernels work alone, with `default-features = false`: here a T of single voxels, held as two chunks.
@@ -114,5 +116,7 @@ pub mod progress;
 pub mod overview;
 #[cfg(feature = "dataflow")]
 pub mod operators;
+#[cfg(feature = "dataflow")]
+pub mod cluster;
 #[cfg(feature = "dataflow")]
 pub mod session;

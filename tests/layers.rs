@@ -18,6 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
     ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
+    ("cluster", &["error"]),
     ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "progress", "state", "operators"]),
 ];
 
@@ -26,12 +27,12 @@ const MACROS: [(&str, &str); 2] = [("with_voxels", "chunk"), ("with_dtype", "chu
 
 /// Crates that only some modules know of.
 const CRATES: &[(&str, &[&str])] = &[
-    ("timely", &["operators", "session"]),
+    ("timely", &["operators", "cluster", "session"]),
     ("differential_dataflow", &["operators", "session"]),
     ("zarrs", &["store"]),
     ("tiff", &["store"]),
     ("image", &["overview"]),
-    ("postcard", &["state"]),
+    ("postcard", &["state", "cluster"]),
     ("twox_hash", &["store", "state"]),
     ("zstd", &["store", "state"]),
     ("clap", &[]),

@@ -46,14 +46,15 @@ impl Selection {
         }
     }
 
-    /// The chunks of a grid that have to be read, when padded boxes reach as far as `depth`: in raster order, with their
-    /// ranks in it.
-    pub fn reads(&self, grid: &Grid, depth: [usize; 3]) -> BTreeMap<ChunkId, u64> {
+    /// The chunks of a process that have to be read, when padded boxes reach as far as `depth`: in raster order, with
+    /// their ranks among these.
+    pub fn reads(&self, grid: &Grid, depth: [usize; 3], process: usize) -> BTreeMap<ChunkId, u64> {
+        let own = |id: &ChunkId| grid.process(*id) == process;
         match self {
-            Selection::All => grid.chunks().zip(0..).collect(),
+            Selection::All => grid.chunks().filter(own).zip(0..).collect(),
             Selection::Some(chunks) => {
                 let near = chunks.iter().flat_map(|&id| grid.chunks_in(&grid.region(id).dilated(depth)));
-                near.collect::<BTreeSet<_>>().into_iter().zip(0..).collect()
+                near.filter(own).collect::<BTreeSet<_>>().into_iter().zip(0..).collect()
             }
         }
     }
@@ -64,8 +65,8 @@ pub trait ReadChunks<'scope, T: Timestamp> {
     /// A record for every chunk that has to be read for the selected ones with `depth` voxels around them, at the least
     /// time: the chunk with its values, or without where nothing is stored.
     ///
-    /// Every worker reads the chunks that it owns, in raster order, one a scheduling, as far ahead as the window admits;
-    /// whoever lets go of a selected chunk's values calls [`Window::complete`] with its rank in [`Selection::reads`].
+    /// Every worker reads the chunks that it owns, in raster order, one a scheduling, as far ahead as the process's
+    /// window admits; whoever lets go of a selected chunk's values calls [`Window::complete`] with its rank in [`Selection::reads`].
     /// Errors are reported to `failure`, which ends the reading.
     fn read_chunks(
         self,
@@ -91,7 +92,8 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         let (index, peers) = (self.index(), self.peers());
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
             let activator = self.activator_for(info.address);
-            let reads = selection.reads(&grid, depth).into_iter();
+            let process = index / (peers / grid.processes()).max(1);
+            let reads = selection.reads(&grid, depth, process).into_iter();
             let mut own = reads.filter(move |&(id, _)| grid.owner(id, peers) == index).peekable();
             let mut capability = Some(capability);
             move |output| {

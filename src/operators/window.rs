@@ -1,16 +1,23 @@
 //! Back-pressure: how far reading may run ahead.
 //!
 //! Timely's queues are unbounded, so sources hold themselves back. Chunks have a rank, their place in the order in which
-//! all workers together read them. A chunk may be read when its rank is less than the least rank that is still in
-//! flight plus the size of the window. A chunk waits for neighbours within a fixed distance in rank only, so a window
-//! that is larger than this distance never locks up, and what is in flight is bounded by the window's chunks.
+//! all workers of a process together read its chunks. A chunk may be read when its rank is less than the least rank that
+//! is still in flight plus the size of the window. A chunk waits for neighbours within a fixed distance in rank only, so
+//! a window that is larger than this distance never locks up, and what is in flight is bounded by the window's chunks.
+//!
+//! Several processes have a window each, over their own chunks in raster order, and need not tell each other how far
+//! they are. They do not lock up either, with windows that are large enough for one process: take the first chunk in raster
+//! order that is not done anywhere, and a neighbour that it waits for. All that the neighbour's process has in flight comes
+//! after that chunk in raster order, so between its first chunk in flight and the neighbour lie no more of its own chunks
+//! than there are chunks of any process between the two: the neighbour is admitted. Beside the window's chunks a process
+//! holds slabs that others have sent early: at most those of the seams between them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::grid::Grid;
 
-/// The window of chunks in flight, shared by the workers of a process.
+/// The window of a process's chunks in flight, shared by its workers.
 #[derive(Clone, Debug)]
 pub struct Window(Arc<Shared>);
 

@@ -53,7 +53,7 @@ impl Reading {
         let description = self.source.description();
         let (grid, depth) = (self.grid, self.kernel.depth());
         let selection = Selection::Some(Arc::clone(&self.chunks));
-        let ranks = selection.reads(&grid, depth);
+        let ranks = selection.reads(&grid, depth, 0);
         let (window, progress) = (self.window.clone(), Arc::clone(&self.progress));
         progress.begin(stage, self.chunks.len() as u64);
         let probe = worker.dataflow::<u64, _, _>(|scope| {

@@ -11,6 +11,7 @@ mod arrival;
 mod changes;
 mod chunking;
 mod cli;
+mod cluster;
 mod crash;
 mod formats;
 mod input;

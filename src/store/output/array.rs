@@ -3,6 +3,8 @@
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+#[cfg(feature = "dataflow")]
+use std::time::{Duration, Instant};
 
 use zarrs::array::codec::bytes_to_bytes::blosc::{BloscCompressionLevel, BloscCompressor, BloscShuffleMode};
 use zarrs::array::codec::{BloscCodec, ZstdCodec};
@@ -13,7 +15,7 @@ use zarrs::array::{
 use zarrs::filesystem::FilesystemStore;
 
 use crate::chunk::{Dtype, Value, Voxels};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
 use crate::store::file::write_failed;
@@ -49,10 +51,18 @@ pub struct ArrayForm {
     pub unit: Option<String>,
 }
 
+/// The file of an array's metadata.
+const METADATA: &str = "zarr.json";
+/// How long a shared file system may take to show what another process has written.
+#[cfg(feature = "dataflow")]
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A Zarr v3 array that several threads write at once, each its own chunks. Places not written hold 0.
 pub struct ArrayWriter {
     array: Array<FilesystemStore>,
     folder: PathBuf,
+    /// Whether it is another process's folder, which may go when that process ends.
+    shared: bool,
     form: ArrayForm,
     grid: Grid,
     codecs: CodecOptions,
@@ -65,10 +75,40 @@ impl ArrayWriter {
     /// `Usage` where a chunk has no voxels; `Output` or `Io` where the folder or the metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
-        Self::create_in(folder, form).map_err(|error| error.at(folder))
+        let created = std::fs::create_dir_all(folder).map_err(|error| write_failed(&error));
+        created
+            .and_then(|()| Self::new(folder, form))
+            .and_then(|(writer, metadata)| {
+                let path = folder.join(METADATA);
+                std::fs::write(&path, metadata).map_err(|error| write_failed(&error).at(&path))?;
+                Ok(writer)
+            })
+            .map_err(|error| error.at(folder))
     }
 
-    fn create_in(folder: &Path, form: ArrayForm) -> Result<Self> {
+    /// The array that another process has created with this form, and that both write.
+    ///
+    /// # Errors
+    /// `Output` where no such array is there: a file system that processes share may take seconds to show it.
+    #[cfg(feature = "dataflow")]
+    pub(super) fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
+        let folder = folder.as_ref();
+        let (mut writer, metadata) = Self::new(folder, form)?;
+        let deadline = Instant::now() + PATIENCE;
+        while std::fs::read(folder.join(METADATA)).ok().as_deref() != Some(metadata.as_bytes()) {
+            if Instant::now() > deadline {
+                let message = "process 0 does not write here; give all processes the same folder for outputs, on a file \
+                               system that they share";
+                return Err(Error::new(Kind::Output, message));
+            }
+            std::thread::sleep(PATIENCE / 100);
+        }
+        writer.shared = true;
+        Ok(writer)
+    }
+
+    /// The array, and the text of its metadata; nothing is written.
+    fn new(folder: &Path, form: ArrayForm) -> Result<(Self, String)> {
         if form.chunk.contains(&0) {
             return Err(Error::usage("cannot have chunks without voxels; give a chunk shape of positive numbers"));
         }
@@ -86,17 +126,15 @@ impl ArrayWriter {
             attributes.insert("unit".to_owned(), unit.as_str().into());
         }
         builder.attributes(attributes);
-        std::fs::create_dir_all(folder).map_err(|error| write_failed(&error))?;
         let unusable = |cause: &dyn std::fmt::Display| Error::internal("cannot be made a Zarr array").because(cause);
         let store = FilesystemStore::new(folder).map_err(|error| unusable(&error))?;
         // Without the attribute that zarrs adds: equal arrays have equal files.
         let metadata = builder.build_metadata().map_err(|error| unusable(&error))?;
         let array = builder.build(Arc::new(store), "/").map_err(|error| unusable(&error))?;
-        let path = folder.join("zarr.json");
-        std::fs::write(&path, metadata.to_string_pretty()).map_err(|error| write_failed(&error).at(&path))?;
         let grid = Grid::new(Region::of_shape(form.shape), form.chunk);
         let codecs = CodecOptions::default().with_concurrent_target(1);
-        Ok(ArrayWriter { array, folder: folder.to_owned(), form, grid, codecs })
+        let writer = ArrayWriter { array, folder: folder.to_owned(), shared: false, form, grid, codecs };
+        Ok((writer, metadata.to_string_pretty()))
     }
 
     /// What the array looks like.
@@ -148,6 +186,9 @@ impl ArrayWriter {
         let encoded =
             codecs.encode(ArrayBytes::from(bytes), &shape, array.data_type(), array.fill_value(), &self.codecs);
         let encoded = encoded.map_err(|error| Error::internal("a chunk cannot be encoded").because(error))?;
+        if self.shared && !self.folder.join(METADATA).is_file() {
+            return Err(Error::new(Kind::Output, "the process that has made this folder has removed it"));
+        }
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|error| write_failed(&error))?;
         }

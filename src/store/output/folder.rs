@@ -112,8 +112,16 @@ impl OutputFolder {
     /// # Panics
     /// Where the name is not among [`OUTPUTS`].
     pub fn path(&self, name: &str) -> PathBuf {
+        Self::staged(&self.folder, name)
+    }
+
+    /// Where a run that writes to a folder has an output until it is put in place: for its other processes.
+    ///
+    /// # Panics
+    /// Where the name is not among [`OUTPUTS`].
+    pub fn staged(folder: &Path, name: &str) -> PathBuf {
         assert!(OUTPUTS.contains(&name), "{name} is the name of an output");
-        self.staging().join(NEW).join(name)
+        folder.join(STAGING).join(NEW).join(name)
     }
 
     /// Writes a whole output.

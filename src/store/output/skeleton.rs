@@ -33,6 +33,16 @@ impl SkeletonArray {
         Ok(SkeletonArray { writer: ArrayWriter::create(folder.path(SKELETON), form)? })
     }
 
+    /// The array that another process has created and is writing with this one, in the folder of outputs at a path.
+    ///
+    /// # Errors
+    /// `Output` where no run is writing there, even after some seconds: the processes do not share the folder.
+    pub fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
+        let folder = folder.as_ref();
+        let writer = ArrayWriter::join(OutputFolder::staged(folder, SKELETON), form);
+        writer.map(|writer| SkeletonArray { writer }).map_err(|error| error.at(folder))
+    }
+
     /// The grid of its chunks.
     pub fn grid(&self) -> Grid {
         self.writer.grid()

@@ -1,0 +1,375 @@
+//! Several processes: which of them this is, how they come about, and how all end together.
+
+use std::fmt::Debug;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use timely::communication::WorkerGuards;
+use timely::worker::Worker;
+
+use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, connect};
+use anabranch::error::{Error, Kind, Result};
+use anabranch::operators::failure::Failure;
+
+use crate::arguments::RunOptions;
+use crate::plan::Plan;
+
+/// Any free port of the loopback interface.
+const LOOPBACK: &str = "127.0.0.1:0";
+/// How long a process has to end by itself, when all is over.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Between two looks at what workers have come to.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Which process of which this is.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Seat {
+    /// The only one.
+    Alone,
+    /// The first of so many on this machine, which starts the others.
+    Parent(usize),
+    /// One that the first has started.
+    Child { process: usize, processes: usize },
+    /// One of those in a list of hosts.
+    Host { process: usize, addresses: Vec<String> },
+}
+
+impl Seat {
+    /// Which the options make this one.
+    pub(crate) fn of(options: &RunOptions) -> Result<Seat> {
+        if let Some(file) = &options.hosts {
+            let text = std::fs::read_to_string(file).map_err(|error| {
+                Error::new(Kind::Missing, "the list of hosts cannot be read").because(error).at(file)
+            })?;
+            let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+            let addresses: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            let port = |address: &String| address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+            if let Some(wrong) = addresses.iter().find(|&address| port(address).is_none_or(|port| port == 0)) {
+                return Err(Error::usage(format!("{wrong} is no host:port; write one a line")).at(file));
+            }
+            let process = options.process.unwrap_or(0);
+            if process >= addresses.len() {
+                let message = format!("has {} lines, and none for --process {process}", addresses.len());
+                return Err(Error::usage(format!("{message}; processes count from 0")).at(file));
+            }
+            return Ok(if addresses.len() == 1 { Seat::Alone } else { Seat::Host { process, addresses } });
+        }
+        match (options.processes, options.member) {
+            (Some(0), _) => Err(Error::usage("--processes is 0, but at least one is needed")),
+            (None | Some(1), _) => Ok(Seat::Alone),
+            (Some(processes), None) => Ok(Seat::Parent(processes)),
+            (Some(processes), Some(process)) => Ok(Seat::Child { process, processes }),
+        }
+    }
+
+    /// How many processes there are.
+    pub(crate) fn processes(&self) -> usize {
+        match self {
+            Seat::Alone => 1,
+            Seat::Parent(processes) | Seat::Child { processes, .. } => *processes,
+            Seat::Host { addresses, .. } => addresses.len(),
+        }
+    }
+
+    /// How many of them share this machine, as far as this one knows.
+    pub(crate) fn on_this_machine(&self) -> usize {
+        if let Seat::Host { .. } = self { 1 } else { self.processes() }
+    }
+
+    fn process(&self) -> usize {
+        match self {
+            Seat::Alone | Seat::Parent(_) => 0,
+            Seat::Child { process, .. } | Seat::Host { process, .. } => *process,
+        }
+    }
+}
+
+/// Processes that this one has started. Those that have not ended when it is dropped are killed.
+#[derive(Debug, Default)]
+struct Children(Vec<Child>);
+
+impl Children {
+    /// Waits until all have ended by themselves, for so long at most.
+    fn wait(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline && self.0.iter_mut().any(|child| matches!(child.try_wait(), Ok(None))) {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // Also ends one that is stopped; one that has ended does not mind.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A process that is connected to the others of its run.
+#[derive(Debug)]
+pub(crate) struct Team {
+    process: usize,
+    cluster: Option<Cluster>,
+    monitor: Monitor,
+    lost: Receiver<Error>,
+    children: Children,
+}
+
+/// For the hook that sees panics: the connection to the others, and where the program waits for what has become of them.
+static WATCHED: OnceLock<(Monitor, Sender<Error>)> = OnceLock::new();
+/// Whether the first process says for this one what went wrong.
+static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
+
+impl Team {
+    /// Connects this process to the others, which it starts where it is to. Nothing where it is alone.
+    pub(crate) fn gather(seat: &Seat, plan: &Plan, options: &RunOptions) -> Result<Option<Team>> {
+        let timeout = Duration::try_from_secs_f64(options.connect_timeout)
+            .map_err(|_| Error::usage("--connect-timeout is a number of seconds"))?;
+        let mut children = Children::default();
+        let (listener, addresses) = match seat {
+            Seat::Alone => return Ok(None),
+            Seat::Host { process, addresses } => (listen(&addresses[*process])?, addresses.clone()),
+            Seat::Parent(processes) => {
+                let listener = listen(LOOPBACK)?;
+                let own = address(&listener)?;
+                let addresses = start(*processes, own, timeout, &mut children)?;
+                (listener, addresses)
+            }
+            Seat::Child { processes, .. } => {
+                let listener = listen(LOOPBACK)?;
+                let addresses = introduce(&address(&listener)?, *processes)?;
+                (listener, addresses)
+            }
+        };
+        let process = seat.process();
+        let membership = Membership { process, addresses, parameters: parameters(plan, options), timeout };
+        let mut cluster = connect(listener, &membership)?;
+        let (sender, lost) = channel();
+        let for_hook = sender.clone();
+        let monitor = cluster.watch(move |error| {
+            // Nobody waits for it when the program ends.
+            let _ = sender.send(error);
+        })?;
+        // Set once: a program runs once.
+        let _ = WATCHED.set((monitor.clone(), for_hook));
+        SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);
+        Ok(Some(Team { process, cluster: Some(cluster), monitor, lost, children }))
+    }
+
+    /// Whether this is the process that writes the outputs.
+    pub(crate) fn is_first(&self) -> bool {
+        self.process == 0
+    }
+
+    /// Tells the others that the folder of outputs is there.
+    pub(crate) fn say_ready(&self) {
+        self.monitor.say_ready();
+    }
+
+    /// Waits until the folder of outputs is there.
+    pub(crate) fn wait_until_ready(&self) -> Result<()> {
+        self.monitor.wait_until_ready(0)
+    }
+
+    /// Runs a closure on the workers of all processes. Gives what it came to on this process's workers, and the bytes of
+    /// records that this process has sent.
+    pub(crate) fn execute<T: Send + 'static>(
+        &mut self,
+        workers: usize,
+        failure: &Failure,
+        logic: impl Fn(&mut Worker) -> T + Send + Sync + 'static,
+    ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
+        let cluster = self.cluster.take().ok_or_else(|| Error::internal("a cluster runs once"))?;
+        let (guards, traffic) = cluster.execute(workers, logic)?;
+        let result = self.join(guards, traffic, failure);
+        if let Err(error) = &result {
+            // Nothing is read or written any more, here and then elsewhere, before the folder of outputs goes.
+            failure.report(error.clone());
+            self.monitor.fail(error);
+        }
+        result
+    }
+
+    /// Waits for the workers, for an error of theirs, or for the end of another process. Workers that wait for a process
+    /// that is gone never end: they are left behind.
+    fn join<T: Send + 'static>(
+        &self,
+        guards: WorkerGuards<T>,
+        traffic: Traffic,
+        failure: &Failure,
+    ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
+        let (done, workers) = channel();
+        std::thread::spawn(move || {
+            // Nobody waits for it when the program ends.
+            let _ = done.send(guards.join());
+        });
+        loop {
+            match workers.recv_timeout(PAUSE) {
+                Ok(results) => return Ok((results, traffic.sent())),
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the workers cannot be joined")),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if let Some(error) = failure.happened().then(|| failure.take()).flatten() {
+                return Err(error);
+            }
+            if let Ok(error) = self.lost.try_recv() {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Waits until all others have done their part well. Gives the bytes of records that they have sent.
+    pub(crate) fn wait_for_others(&self) -> Result<u64> {
+        self.monitor.wait_for_peers()
+    }
+
+    /// Says that this process's part has ended well, and has sent so many bytes of records.
+    pub(crate) fn say_goodbye(&self, sent: u64) {
+        self.monitor.say_goodbye(sent);
+    }
+
+    /// Ends together with the others: well, or with the error of this process or another one.
+    pub(crate) fn end(mut self, result: &Result<()>) {
+        match result {
+            Ok(()) => self.monitor.close(),
+            Err(error) => self.monitor.fail(error),
+        }
+        // All have been told, and those that listen are about to end.
+        self.children.wait(if result.is_ok() { PATIENCE } else { PATIENCE / 10 });
+    }
+}
+
+/// Whether another process says for this one what went wrong.
+pub(crate) fn is_spoken_for() -> bool {
+    SPOKEN_FOR.load(Ordering::Acquire)
+}
+
+/// What a panic means where there are other processes: nothing of it should be told, where it is of a connection that
+/// broke because of them. `report` tells of any other. Returns where this process is alone.
+pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
+    let Some((monitor, lost)) = WATCHED.get() else { return };
+    let error = if message.contains(BROKEN) {
+        // Whoever watches the other process knows better, within its time.
+        std::thread::sleep(anabranch::cluster::SILENCE + Duration::from_secs(1));
+        Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
+    } else {
+        report();
+        Error::internal("a process of this run has stopped; what it said is above, or in its own output")
+    };
+    monitor.fail(&error);
+    let _ = lost.send(error.clone());
+    if std::thread::current().name() != Some("main") {
+        // The main thread ends the program, once it has cleared away what it has begun to write.
+        std::thread::sleep(PATIENCE);
+    }
+    std::process::exit(i32::from(error.kind().exit_code()));
+}
+
+/// Listens at an address.
+fn listen(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).map_err(|error| {
+        let message = format!("this process cannot listen at {address}; give it a free port of this machine");
+        Error::new(Kind::Peer, message).because(error)
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<String> {
+    let address = listener.local_addr().map_err(|error| Error::internal("a port has no number").because(error))?;
+    Ok(address.to_string())
+}
+
+/// Starts all processes but the first. Each says at which port it listens, and is told those of all.
+fn start(processes: usize, own: String, timeout: Duration, children: &mut Children) -> Result<Vec<String>> {
+    let failed = |error: std::io::Error| Error::internal("another process cannot be started").because(error);
+    let program = std::env::current_exe().map_err(failed)?;
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let (said, saying) = channel();
+    for process in 1..processes {
+        // After the name of the subcommand.
+        let (command, rest) = arguments.split_at(1.min(arguments.len()));
+        let mut child = Command::new(&program)
+            .args(command)
+            .args(["--member", &process.to_string()])
+            .args(rest)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let stdout = child.stdout.take();
+        children.0.push(child);
+        let said = said.clone();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = stdout.map(|stdout| BufReader::new(stdout).read_line(&mut line));
+            let _ = said.send((process, read.is_some().then_some(line)));
+        });
+    }
+    let mut addresses = vec![String::new(); processes];
+    addresses[0] = own;
+    let deadline = Instant::now() + timeout;
+    for _ in 1..processes {
+        let late = |_| Error::new(Kind::Peer, "the processes that were started do not answer; try again");
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (process, line) = saying.recv_timeout(left).map_err(late)?;
+        match line.as_deref().map(str::trim) {
+            Some(line) if !line.is_empty() => line.clone_into(&mut addresses[process]),
+            _ => {
+                let status = children.0[process - 1].wait().map_err(failed)?;
+                let kind = status.code().and_then(|code| u8::try_from(code).ok()).and_then(Kind::of_exit_code);
+                let message = format!("process {process} has ended at its start");
+                return Err(Error::new(kind.unwrap_or(Kind::Peer), message));
+            }
+        }
+    }
+    for child in &mut children.0 {
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that has ended is missed when it does not connect.
+            let _ = stdin.write_all((addresses.join("\n") + "\n").as_bytes());
+        }
+    }
+    Ok(addresses)
+}
+
+/// Says to the process that has started this one at which port it listens. Gives where all listen.
+fn introduce(own: &str, processes: usize) -> Result<Vec<String>> {
+    let gone = |error: std::io::Error| Error::new(Kind::Peer, "process 0 has ended").because(error);
+    let mut out = std::io::stdout();
+    writeln!(out, "{own}").and_then(|()| out.flush()).map_err(gone)?;
+    let lines: Vec<String> = std::io::stdin().lines().take(processes).collect::<std::io::Result<_>>().map_err(gone)?;
+    if lines.len() < processes {
+        return Err(Error::new(Kind::Peer, "process 0 has ended before it was connected"));
+    }
+    Ok(lines)
+}
+
+/// What must not differ between processes.
+fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
+    fn given(value: Option<impl Debug>) -> String {
+        value.map_or_else(|| "not given".to_owned(), |value| format!("{value:?}"))
+    }
+    let description = plan.source.description();
+    let described = [
+        ("the shape of the input", format!("{:?}", description.shape)),
+        ("the type of the input", description.dtype.name().to_owned()),
+        ("the fill value of the input", format!("{:?}", description.fill)),
+        ("--channel", given(options.channel)),
+        ("--time", given(options.time)),
+        ("--region", given(options.region.as_ref())),
+        ("--method", plan.method.name().to_owned()),
+        ("--sigma", given(plan.sigma)),
+        ("--threshold", given(options.threshold.as_ref())),
+        ("the spacing of voxels", format!("{:?}", plan.spacing.0)),
+        ("--chunk", format!("{:?}", plan.grid.chunk_shape())),
+        ("--workers", plan.workers.to_string()),
+        ("--provisional", plan.provisional.to_string()),
+    ];
+    described.map(|(name, value)| (name.to_owned(), value)).into()
+}

@@ -1,0 +1,39 @@
+//! Several processes that run one dataflow together.
+//!
+//! Two connections join each pair of processes. Timely's own carries records. The other one is for control: processes
+//! tell each other every half a second that they are alive, and say how they end. So a process that dies, is stopped, or
+//! loses its network is noticed within [`SILENCE`], where timely alone would wait without end; and an error in one process
+//! ends the others with that error, rather than with the news that a peer is gone.
+//!
+//! In order: [`connect`] until a deadline; [`Cluster::watch`]; [`Cluster::execute`]; [`Monitor::wait_for_peers`] and
+//! [`Monitor::say_goodbye`], or [`Monitor::fail`].
+//!
+//! Nothing here ends the process, and timely's threads cannot be stopped: whoever is told that a peer is gone should let
+//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`].
+//!
+//! The connections are neither encrypted nor authenticated: anybody who can reach the addresses can join, or read what is
+//! sent. Bind them to loopback or to a private network.
+
+mod connect;
+mod control;
+mod handshake;
+mod monitor;
+mod wire;
+
+pub use self::connect::{Cluster, Membership, connect};
+pub use self::monitor::{Monitor, SILENCE};
+pub use self::wire::Traffic;
+
+/// How the message of a panic begins that timely's threads end with where a connection breaks.
+pub const BROKEN: &str = "timely communication error";
+
+/// What stands for a process in a sentence.
+fn name(process: usize, addresses: &[String]) -> String {
+    match addresses.get(process) {
+        Some(address) => format!("process {process} ({address})"),
+        None => format!("process {process}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! Watching the other processes, and telling them how this one ends.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::net::{Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::control::Message;
+use super::name;
+use crate::error::{Error, Kind, Result};
+
+/// A process that nothing was heard of for so long is gone.
+pub const SILENCE: Duration = Duration::from_secs(5);
+/// Between two signs of life.
+const BEAT: Duration = Duration::from_millis(500);
+/// How long to wait for others to close their connections, at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Watches the other processes of a cluster. Clones are the same.
+#[derive(Clone)]
+pub struct Monitor(Arc<Shared>);
+
+struct Shared {
+    /// Connections to the others, by process.
+    streams: Vec<Option<Mutex<TcpStream>>>,
+    names: Vec<String>,
+    state: Mutex<State>,
+    changed: Condvar,
+    lost: Box<dyn Fn(Error) + Send + Sync>,
+}
+
+#[derive(Default)]
+struct State {
+    peers: Vec<Peer>,
+    /// Why the run cannot go on.
+    cause: Option<Error>,
+    /// Whether this process has closed its ends of the connections.
+    closed: bool,
+}
+
+/// What was heard of another process.
+#[derive(Clone, Copy, Default)]
+struct Peer {
+    ready: bool,
+    goodbye: Option<u64>,
+    closed: bool,
+}
+
+impl fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Monitor").field("processes", &self.0.names).finish_non_exhaustive()
+    }
+}
+
+impl Monitor {
+    /// Starts to watch.
+    pub(super) fn start(
+        process: usize,
+        addresses: &[String],
+        control: Vec<Option<TcpStream>>,
+        lost: impl Fn(Error) + Send + Sync + 'static,
+    ) -> Result<Monitor> {
+        let broken = |error| Error::new(Kind::Peer, "the connection with another process is broken").because(error);
+        let (mut streams, mut readers) = (Vec::new(), Vec::new());
+        for (peer, stream) in control.into_iter().enumerate() {
+            if let Some(stream) = &stream {
+                stream.set_read_timeout(Some(SILENCE)).map_err(broken)?;
+                stream.set_write_timeout(Some(BEAT)).map_err(broken)?;
+                readers.push((peer, stream.try_clone().map_err(broken)?));
+            }
+            streams.push(stream.map(Mutex::new));
+        }
+        let mut peers = vec![Peer::default(); streams.len()];
+        if let Some(own) = peers.get_mut(process) {
+            *own = Peer { ready: false, goodbye: Some(0), closed: true };
+        }
+        let shared = Shared {
+            streams,
+            names: (0..peers.len()).map(|peer| name(peer, addresses)).collect(),
+            state: Mutex::new(State { peers, ..State::default() }),
+            changed: Condvar::new(),
+            lost: Box::new(lost),
+        };
+        let monitor = Monitor(Arc::new(shared));
+        for (peer, stream) in readers {
+            let monitor = monitor.clone();
+            std::thread::spawn(move || monitor.listen(peer, stream));
+        }
+        let beating = monitor.clone();
+        std::thread::spawn(move || {
+            while !beating.state().closed {
+                beating.tell(&Message::Alive);
+                std::thread::sleep(BEAT);
+            }
+        });
+        Ok(monitor)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells all others. Who cannot be told is found to be gone by whoever listens to it.
+    fn tell(&self, message: &Message) {
+        for stream in self.0.streams.iter().flatten() {
+            let _ = message.write(&mut *stream.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
+    /// Listens to another process until its connection is closed.
+    fn listen(&self, peer: usize, mut stream: TcpStream) {
+        loop {
+            match Message::read(&mut stream) {
+                Ok(Message::Alive) => {}
+                Ok(Message::Ready) => self.change(|state| state.peers[peer].ready = true),
+                Ok(Message::Goodbye(bytes)) => self.change(|state| state.peers[peer].goodbye = Some(bytes)),
+                Ok(Message::Failed(code, sentence)) => self.lose(Message::error(code, sentence)),
+                Err(error) => {
+                    let silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+                    let over = {
+                        let state = self.state();
+                        state.peers[peer].goodbye.is_some() || state.closed
+                    };
+                    if !over {
+                        self.lose(self.gone(peer, silent));
+                    }
+                    if !silent || over {
+                        self.change(|state| state.peers[peer].closed = true);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn gone(&self, peer: usize, silent: bool) -> Error {
+        let other = &self.0.names[peer];
+        let what = if silent {
+            format!("was not heard of for {} seconds: it is stopped, or its network is cut off", SILENCE.as_secs())
+        } else {
+            "has ended, or has lost its network".to_owned()
+        };
+        Error::new(Kind::Peer, format!("{other} {what}; start all processes again"))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.0.changed.notify_all();
+    }
+
+    /// Notes why the run cannot go on. Gives whether it is the first cause.
+    fn note(&self, error: &Error) -> bool {
+        let mut first = false;
+        self.change(|state| {
+            first = state.cause.is_none();
+            state.cause.get_or_insert_with(|| error.clone());
+        });
+        first
+    }
+
+    /// Ends because of another process.
+    fn lose(&self, error: Error) {
+        if self.note(&error) {
+            // So that all end with the same sentence, whoever they notice first.
+            self.tell(&Message::failed(&error));
+            (self.0.lost)(error);
+        }
+    }
+
+    /// Why the run cannot go on, once it cannot.
+    pub fn cause(&self) -> Option<Error> {
+        self.state().cause.clone()
+    }
+
+    /// Ends this process's part with an error, which the others end with as well, and waits a moment until they have it.
+    pub fn fail(&self, error: &Error) {
+        if self.note(error) {
+            self.tell(&Message::failed(error));
+        }
+        self.close();
+    }
+
+    /// Tells the others that what they wait for is there.
+    pub fn say_ready(&self) {
+        self.tell(&Message::Ready);
+    }
+
+    /// Waits until a process has said that what others wait for is there.
+    ///
+    /// # Errors
+    /// The cause, where the run cannot go on.
+    pub fn wait_until_ready(&self, process: usize) -> Result<()> {
+        self.wait(|state| state.peers.get(process).is_none_or(|peer| peer.ready))
+    }
+
+    /// Waits until all other processes have said goodbye. Gives the bytes of records that they have sent.
+    ///
+    /// # Errors
+    /// The cause, where the run cannot go on.
+    pub fn wait_for_peers(&self) -> Result<u64> {
+        self.wait(|state| state.peers.iter().all(|peer| peer.goodbye.is_some()))?;
+        Ok(self.state().peers.iter().filter_map(|peer| peer.goodbye).sum())
+    }
+
+    fn wait(&self, reached: impl Fn(&State) -> bool) -> Result<()> {
+        let mut state = self.state();
+        loop {
+            if let Some(cause) = &state.cause {
+                return Err(cause.clone());
+            }
+            if reached(&state) {
+                return Ok(());
+            }
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Says that this process's part has ended well, after so many bytes of records sent. It is watched no more.
+    pub fn say_goodbye(&self, sent: u64) {
+        self.tell(&Message::Goodbye(sent));
+    }
+
+    /// Closes this process's ends of the connections, and waits until the others have closed theirs: a connection that
+    /// is dropped while it holds what was not read yet takes along what the other has not read yet. Waits for two seconds
+    /// at most, and only once.
+    pub fn close(&self) {
+        let mut again = false;
+        self.change(|state| again = std::mem::replace(&mut state.closed, true));
+        if again {
+            return;
+        }
+        for stream in self.0.streams.iter().flatten() {
+            let _ = stream.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Write);
+        }
+        let deadline = Instant::now() + FAREWELL;
+        let mut state = self.state();
+        while !state.peers.iter().all(|peer| peer.closed) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}

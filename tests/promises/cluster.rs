@@ -1,0 +1,327 @@
+//! Promise: several processes give the bytes of one, and when one of them fails all end soon, with a reason.
+
+use std::fs;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::image::Image;
+use crate::sequential::Mask;
+use crate::support::{anabranch, files_under, invariant_bytes, succeed};
+
+/// A run whose other process is gone ends within this time.
+const SOON: Duration = Duration::from_secs(15);
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// A list of hosts on free ports of this machine.
+fn write_hosts(folder: &Path, count: usize) -> (PathBuf, Vec<String>) {
+    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    let addresses: Vec<String> = listeners.iter().map(|it| it.local_addr().expect("a port").to_string()).collect();
+    let path = folder.join("hosts.txt");
+    fs::write(&path, format!("# host:port\n{}\n", addresses.join("\n"))).expect("a file");
+    (path, addresses)
+}
+
+/// A process of a cluster, killed when it is dropped.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Process {
+    fn start(call: &[&str], hosts: &Path, process: usize) -> Process {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
+        command.args(call).args(["--hosts", text(hosts), "--process", &process.to_string(), "--workers", "1"]);
+        Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts"))
+    }
+
+    /// The exit code and what was said, once it has ended; none of these processes says more than a pipe holds.
+    fn end(mut self, deadline: Instant) -> (i32, String) {
+        let status = loop {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                break status;
+            }
+            assert!(Instant::now() < deadline, "a process has not ended in time");
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut self.0.stderr.take().expect("a pipe"), &mut said).expect("text");
+        (status.code().unwrap_or(-1), said)
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().expect("a child").is_none()
+    }
+}
+
+/// Noise in lumps, with foreground in every chunk.
+fn dense() -> Mask {
+    let noise = |p: [i64; 3]| {
+        let mut hash = (p[0] * 1_000_003 + p[1] * 7919 + p[2] + 1) as u64;
+        for _ in 0..3 {
+            hash = (hash ^ (hash >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        }
+        hash >> 40 & 0xff
+    };
+    Mask::from_fn([30, 34, 44], |p| noise(p.map(|n| n / 2)) < 140)
+}
+
+/// Writes a phantom; gives its path.
+fn phantom(folder: &Path, shape: &str, gray: bool) -> PathBuf {
+    let path = folder.join("phantom.zarr");
+    let mut call = vec!["phantom", text(&path), "--shape", shape, "--seed", "3", "--chunk", "32", "--quiet"];
+    call.extend(gray.then_some("--gray"));
+    succeed(&call);
+    path
+}
+
+/// Fails where a number of processes or workers changes a byte.
+fn compare(input: &Path, options: &[&str], folder: &Path) {
+    let mut alone = None;
+    for (run, (processes, workers)) in [("1", "2"), ("2", "1"), ("2", "2"), ("4", "1")].into_iter().enumerate() {
+        let out = folder.join(format!("out-{run}"));
+        let call = ["run", text(input), "--out", text(&out), "--processes", processes, "--workers", workers, "--quiet"];
+        let outcome = succeed(&[&call, options].concat());
+        assert!(outcome.stderr.is_empty() && outcome.stdout.is_empty(), "{outcome:?}");
+        let bytes = invariant_bytes(&out);
+        let log = fs::read_to_string(out.join("run.json")).expect("run.json");
+        let log: serde_json::Value = serde_json::from_str(&log).expect("JSON");
+        assert_eq!(log["processes"].to_string(), processes);
+        assert_eq!(log["bytes_between_processes"] == 0, processes == "1", "{log}");
+        assert!(bytes == *alone.get_or_insert_with(|| bytes.clone()), "{processes} processes of {workers} workers");
+        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 5, "nothing but outputs");
+    }
+}
+
+#[test]
+fn processes_give_the_bytes_of_one_on_a_phantom() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "72,64,80", false);
+    compare(&input, &["--chunk", "16"], folder.path());
+}
+
+#[test]
+fn processes_give_the_bytes_of_one_on_a_dense_mask() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::woven(&dense(), "uint8").write_npy(&input);
+    compare(&input, &["--chunk", "9,8,11"], folder.path());
+}
+
+#[test]
+fn processes_give_the_bytes_of_one_on_a_smoothed_image_with_a_threshold_of_otsu() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "48,64,56", true);
+    // A radius of more than a chunk, so that halos come from several.
+    compare(&input, &["--chunk", "12", "--sigma", "3.2", "--threshold", "otsu"], folder.path());
+}
+
+#[test]
+fn processes_without_chunks_do_no_harm() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::woven(&dense(), "float32").write_npy(&input);
+    compare(&input, &["--chunk", "40,20,50", "--threshold", "3"], folder.path());
+}
+
+#[test]
+fn the_least_memory_does_not_lock_processes_up() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "48,64,72", true);
+    let call =
+        ["run", text(&input), "--quiet", "--chunk", "7", "--sigma", "2.5", "--threshold", "otsu", "--workers", "1"];
+    let run = |out: &Path, memory: &str, processes: &str| {
+        anabranch([&call[..], &["--out", text(out), "--memory", memory, "--processes", processes]].concat())
+    };
+    let [alone, out] = ["alone", "out"].map(|name| folder.path().join(name));
+    let refused = run(&alone, "1K", "1").stderr;
+    let least = refused.split(" need ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the least budget");
+    for (out, processes) in [(&alone, "1"), (&out, "5")] {
+        let outcome = run(out, least, processes);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+    assert!(invariant_bytes(&out) == invariant_bytes(&alone));
+}
+
+#[test]
+fn a_process_that_does_not_come_is_named_at_the_deadline() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::of_mask(&dense()).write_npy(&input);
+    let (hosts, addresses) = write_hosts(folder.path(), 2);
+    let out = folder.path().join("out");
+    let started = Instant::now();
+    let call = ["run", text(&input), "--out", text(&out), "--connect-timeout", "1", "--quiet"];
+    let (code, said) = Process::start(&call, &hosts, 0).end(started + SOON);
+    assert_eq!((code, said.lines().count()), (69, 1), "{said}");
+    assert!(said.contains(&format!("process 1 ({})", addresses[1])) && said.contains("--connect-timeout"), "{said}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn processes_with_other_parameters_do_not_run_together() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::woven(&dense(), "uint8").write_npy(&input);
+    let (hosts, _) = write_hosts(folder.path(), 2);
+    let out = folder.path().join("out");
+    let call = |threshold| ["run", text(&input), "--out", text(&out), "--quiet", "--threshold", threshold];
+    let processes = [(0, "3"), (1, "4")].map(|(process, value)| Process::start(&call(value), &hosts, process));
+    for process in processes {
+        let (code, said) = process.end(Instant::now() + SOON);
+        assert_eq!((code, said.lines().count()), (69, 1), "{said}");
+        assert!(said.contains("--threshold") && said.contains("\"3\"") && said.contains("\"4\""), "{said}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::of_mask(&dense()).write_npy(&input);
+    let (hosts, addresses) = write_hosts(folder.path(), 2);
+    let _taken = TcpListener::bind(&addresses[1]).expect("a free port");
+    let out = folder.path().join("out");
+    let call = ["run", text(&input), "--out", text(&out), "--quiet"];
+    let (code, said) = Process::start(&call, &hosts, 1).end(Instant::now() + SOON);
+    assert_eq!((code, said.lines().count()), (69, 1), "{said}");
+    assert!(said.contains(&format!("cannot listen at {}", addresses[1])), "{said}");
+}
+
+#[test]
+fn strangers_at_the_port_change_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::of_mask(&dense()).write_npy(&input);
+    let (hosts, addresses) = write_hosts(folder.path(), 2);
+    let [out, alone] = ["out", "alone"].map(|name| folder.path().join(name));
+    let call = ["run", text(&input), "--out", text(&out), "--quiet", "--chunk", "12"];
+    let first = Process::start(&call, &hosts, 0);
+    let mut strangers = Vec::new();
+    let greetings: [&[u8]; 4] = [b"GET / HTTP/1.1\r\n\r\n", b"anabranc", &[0xff; 3000], b""];
+    let deadline = Instant::now() + SOON;
+    while strangers.len() < 8 {
+        assert!(Instant::now() < deadline, "the first process does not listen");
+        if let Ok(mut stream) = TcpStream::connect(&addresses[0]) {
+            // One that is dropped already does not mind.
+            let _ = stream.write_all(greetings[strangers.len() % 4]);
+            strangers.push(stream);
+        }
+    }
+    let second = Process::start(&call, &hosts, 1);
+    for process in [first, second] {
+        assert_eq!(process.end(Instant::now() + SOON), (0, String::new()));
+    }
+    succeed(&["run", text(&input), "--out", text(&alone), "--quiet"]);
+    assert!(invariant_bytes(&out) == invariant_bytes(&alone));
+}
+
+#[test]
+fn an_error_in_one_process_is_the_error_of_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "64,64,64", false);
+    let chunks = files_under(&input).into_keys().filter(|name| !name.ends_with("zarr.json"));
+    for chunk in chunks.collect::<Vec<_>>() {
+        fs::write(input.join(chunk), b"damaged").expect("a chunk");
+    }
+    let (hosts, _) = write_hosts(folder.path(), 3);
+    let out = folder.path().join("out");
+    let call = ["run", text(&input), "--out", text(&out), "--quiet"];
+    let processes = [0, 1, 2].map(|process| Process::start(&call, &hosts, process));
+    let ends = processes.map(|process| process.end(Instant::now() + SOON));
+    for (code, said) in &ends {
+        assert_eq!((*code, said.lines().count()), (65, 1), "{said}");
+        assert!(said.contains("phantom.zarr") && said.contains("chunk"), "{said}");
+    }
+    assert!(!out.exists());
+    // Of the processes of one machine the first speaks for all.
+    let outcome = anabranch([&call[..], &["--processes", "3"]].concat());
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (65, 1), "{outcome:?}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn what_several_processes_cannot_do_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = folder.path().join("dense.npy");
+    Image::of_mask(&dense()).write_npy(&input);
+    let (out, state) = (folder.path().join("out"), folder.path().join("state"));
+    let call = ["run", text(&input), "--out", text(&out), "--quiet"];
+    let missing = folder.path().join("no-hosts.txt");
+    let wrong = folder.path().join("wrong-hosts.txt");
+    fs::write(&wrong, "localhost\n").expect("a file");
+    for (options, code, named) in [
+        (&["--processes", "0"][..], 2, "--processes is 0"),
+        (&["--processes", "2", "--state", text(&state)], 2, "--state is for one process so far"),
+        (&["--hosts", text(&missing), "--process", "0"], 66, "no-hosts.txt"),
+        (&["--hosts", text(&wrong), "--process", "0"], 2, "localhost is no host:port"),
+        (&["--process", "0"], 2, "--hosts"),
+    ] {
+        let outcome = anabranch([&call[..], options].concat());
+        assert_eq!(outcome.code, code, "{outcome:?}");
+        assert!(outcome.stderr.contains(named), "{outcome:?}");
+        assert!(!out.exists() && !state.exists(), "{options:?}");
+    }
+}
+
+/// What befalls one of three processes in the middle of a run.
+fn fault(victim: usize, signal: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "96,96,96", true);
+    let (hosts, addresses) = write_hosts(folder.path(), 3);
+    let out = folder.path().join("out");
+    // Many small chunks with wide halos, so that it lasts.
+    let call =
+        ["run", text(&input), "--out", text(&out), "--quiet", "--chunk", "6", "--sigma", "2", "--threshold", "otsu"];
+    let mut processes: Vec<Process> = (0..3).map(|process| Process::start(&call, &hosts, process)).collect();
+    let staged = out.join(".anabranch-partial/new/skeleton.zarr/zarr.json");
+    let deadline = Instant::now() + SOON;
+    while !staged.exists() {
+        assert!(Instant::now() < deadline, "the run does not begin");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let mut struck = processes.remove(victim);
+    assert!(struck.is_running(), "the run is over too soon for this test");
+    let sent = Command::new("kill").args([signal, &struck.0.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let deadline = Instant::now() + SOON;
+    for process in processes {
+        let (code, said) = process.end(deadline);
+        assert_eq!((code, said.lines().count()), (69, 1), "{said}");
+        assert!(said.contains(&format!("process {victim} ({})", addresses[victim])), "{said}");
+    }
+    drop(struck);
+    let left: Vec<_> = out.read_dir().into_iter().flatten().map(|entry| entry.expect("a file").file_name()).collect();
+    if victim == 0 {
+        // It had no time to clear away what it had begun; the next run does.
+        assert_eq!(left, [".anabranch-partial"]);
+    } else {
+        assert!(!out.exists(), "{left:?}");
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_ends_all_soon() {
+    fault(1, "-KILL");
+}
+
+#[test]
+fn the_first_process_killed_ends_all_soon() {
+    fault(0, "-KILL");
+}
+
+#[test]
+fn a_process_that_is_stopped_ends_all_soon() {
+    fault(2, "-STOP");
+}
