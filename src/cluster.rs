@@ -5,7 +5,7 @@
 //! loses its network is noticed within [`SILENCE`], where timely alone would wait without end; and an error in one process
 //! ends the others with that error, rather than with the news that a peer is gone.
 //!
-//! In order: [`connect`] until a deadline; [`Cluster::watch`]; [`Cluster::execute`]; [`Monitor::wait_for_peers`] and
+//! In order: [`connect()`] until a deadline; [`Cluster::watch`]; [`Cluster::execute`]; [`Monitor::wait_for_peers`] and
 //! [`Monitor::say_goodbye`], or [`Monitor::fail`].
 //!
 //! Nothing here ends the process, and timely's threads cannot be stopped: whoever is told that a peer is gone should let

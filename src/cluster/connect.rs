@@ -226,7 +226,7 @@ impl Cluster {
         Monitor::start(self.process, &self.addresses, std::mem::take(&mut self.control), lost)
     }
 
-    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute`]. Also gives what
+    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`]. Also gives what
     /// counts the bytes that this process sends.
     ///
     /// # Errors
