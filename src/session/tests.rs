@@ -296,3 +296,57 @@ fn rows_are_provisional_until_all_chunks_around_them_have_arrived() {
     session.advance().unwrap();
     assert!(session.rows().unwrap().iter().all(|row| row.provisional == Some(false)));
 }
+
+/// Gathers the fields of events.
+#[derive(Clone, Default)]
+struct Listener(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl tracing::field::Visit for Listener {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.lock().unwrap().insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
+
+impl tracing::Subscriber for Listener {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_event() && metadata.target().starts_with("anabranch")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn an_epoch_that_is_closed_is_told_through_tracing() {
+    let listener = Listener::default();
+    // With a single listener, tracing asks the thread that comes first whether there is one: that of another test.
+    let _second = tracing::Dispatch::new(Listener::default());
+    let epoch = tracing::subscriber::with_default(listener.clone(), || {
+        let session = session(2);
+        session.insert(ChunkId::new([0, 0, 0]), content(CHUNK, 1, 50)).unwrap();
+        session.advance().unwrap()
+    });
+    let told = listener.0.lock().unwrap();
+    for (name, value) in [
+        ("epoch", epoch.number),
+        ("chunks_changed", epoch.changed as u64),
+        ("chunks_thinned", epoch.thinning.thinned as u64),
+        ("rounds", epoch.thinning.rounds),
+        ("rows_changed", epoch.changes.len() as u64),
+    ] {
+        assert_eq!(told.get(name), Some(&value.to_string()), "{name}");
+    }
+}
