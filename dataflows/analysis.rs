@@ -15,14 +15,13 @@ use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::binarise::{Binarise, Foreground};
 use anabranch::kernel::branch::Branch;
-use anabranch::kernel::method::Method;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::skeleton::Skeleton;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::binarise::BinariseChunks;
 use anabranch::operators::branches::ExtractBranches;
 use anabranch::operators::failure::Failure;
-use anabranch::operators::overlap::{OverlapChunks, Padded};
+use anabranch::operators::overlap::OverlapChunks;
 use anabranch::operators::read::{ReadChunks, Selection};
 use anabranch::operators::sample::SampleChunks;
 use anabranch::operators::shared::Shared;
@@ -35,12 +34,11 @@ use anabranch::space::Voxel;
 use anabranch::table::row::Measures;
 use anabranch::table::statistics::Snapshot;
 
-use crate::arguments;
 use crate::plan::Plan;
 
 /// Rank of every chunk of a worker's process among these, in raster order.
 pub(crate) fn ranks(grid: &Grid, worker: &Worker) -> HashMap<ChunkId, u64> {
-    let process = worker.index() / (worker.peers() / grid.processes()).max(1);
+    let process = grid.process_of(worker.index(), worker.peers());
     Selection::All.reads(grid, [0; 3], process).into_iter().collect()
 }
 
@@ -98,18 +96,6 @@ fn gather(worker: &mut Worker, found: Found) -> Found {
     total.take()
 }
 
-/// Projects the chunk's own voxels.
-fn project(projections: &mut Projections, padded: &Padded, fill: f64) {
-    match &padded.voxels {
-        None => projections.add_constant(&padded.own, fill as f32),
-        Some(voxels) if padded.region == padded.own => projections.add_voxels(&padded.own, voxels),
-        Some(voxels) => {
-            let own = voxels.part(&padded.own.shifted(padded.region.min.map(|m| -m)));
-            projections.add_voxels(&padded.own, &own);
-        }
-    }
-}
-
 /// Where the parts of the skeleton array go: a chunk of its grid and the skeleton voxels there.
 pub(crate) type Store = Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>;
 
@@ -133,11 +119,7 @@ pub(crate) fn analyse(
         keep: plan.keep,
     };
     let (grid, depth) = (plan.grid, kernel.depth());
-    let method = match plan.method {
-        arguments::Method::Zhang => Method::Zhang,
-        arguments::Method::Lee if description.shape[0] == 1 => Method::LeePlanar,
-        arguments::Method::Lee => Method::Lee,
-    };
+    let method = plan.thinning();
     let ranks = ranks(&grid, worker);
     state.begin(Stage::Reading, ranks.len() as u64);
     let report = Rc::new(RefCell::new(Report::default()));
@@ -156,7 +138,7 @@ pub(crate) fn analyse(
                 found.many_values |=
                     whole && binary.is_some_and(|binary| !matches!(binary.foreground, Foreground::Constant(_)));
                 let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
-                project(projections, padded, fill);
+                projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
                 window.complete(ranks[&padded.chunk]);
                 reading.chunk_done(Stage::Reading);
             });

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anabranch::error::{Error, Kind, Result};
-use anabranch::kernel::method::Method;
 use anabranch::kernel::skeleton::PixelValues;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::progress::ProgressState;
@@ -14,7 +13,7 @@ use anabranch::store::Source;
 use anabranch::store::output::{OUTPUTS, OutputFolder, SkeletonManifest, write_skeleton};
 use serde::{Deserialize, Serialize};
 
-use crate::arguments::{self, RunOptions};
+use crate::arguments::RunOptions;
 use crate::changes::{Changes, resolved};
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::{Choice, Plan};
@@ -49,9 +48,8 @@ struct Written {
 /// Runs the analysis with what its state knows, and writes its outputs.
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
-    let epochs = Epochs::start(options, state)?;
+    let mut epochs = Epochs::start(options, state)?;
     epochs.session.look(options.verify)?;
-    let mut epochs = epochs;
     epochs.close(started)?;
     Ok(())
 }
@@ -69,7 +67,7 @@ impl Epochs {
         let (overwrite, quiet) = (options.overwrite, options.quiet);
         let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress };
         // Refused before anything is computed.
-        drop(epochs.folder()?);
+        drop(epochs.folder(epochs.written().is_some())?);
         epochs.warn()?;
         Ok(epochs)
     }
@@ -84,19 +82,19 @@ impl Epochs {
             let value = self.session.threshold()?;
             print_warning(&format!("Otsu's threshold has moved ({value:?}): all masks were made again"), self.quiet);
         }
-        let folder = self.folder()?;
+        let written = self.written();
+        let folder = self.folder(written.is_some())?;
         let overview = self.session.overview()?;
         let threshold = self.session.threshold()?;
         let chunks = self.plan.grid.chunks().count();
-        let manifest = self.manifest();
         let (plan, changes, quiet) = (&self.plan, self.changes.as_mut(), self.quiet);
         let (state, out) = (&self.state, &self.out);
         self.session.results(|found| -> Result<()> {
             let voxels = || found.skeletons().map(|(_, skeleton)| &skeleton.voxels[..]);
-            let earlier = manifest.as_ref();
-            let written = write_skeleton(&folder, outputs::skeleton_form(plan), voxels(), earlier, plan.workers)?;
+            let earlier = written.as_ref();
+            let now = write_skeleton(&folder, outputs::skeleton_form(plan), voxels(), earlier, plan.workers)?;
             // Before they are in place: a run that is killed knows the outputs as its own.
-            remember(state, out, &written.manifest)?;
+            remember(state, out, now.manifest)?;
             let results = Results {
                 threshold,
                 branches: found.branches().collect(),
@@ -127,9 +125,8 @@ impl Epochs {
         Ok(())
     }
 
-    /// The folder for the outputs: outputs of this state are replaced, others only when asked for.
-    fn folder(&self) -> Result<OutputFolder> {
-        let own = self.written().is_some_and(|written| written.folder == resolved(&self.out));
+    /// The folder for the outputs: the state's own outputs are replaced, others only when asked for.
+    fn folder(&self, own: bool) -> Result<OutputFolder> {
         if !own && !self.overwrite && OUTPUTS.iter().any(|name| self.out.join(name).exists()) {
             let message = "holds the outputs of another run than those of the state; give another folder, or --overwrite \
                            to replace them";
@@ -138,14 +135,12 @@ impl Epochs {
         OutputFolder::create(&self.out, self.overwrite)
     }
 
-    fn written(&self) -> Option<Written> {
+    /// What is known of the skeleton's array in place, where the outputs there are the state's own. A file that is damaged
+    /// is as good as none.
+    fn written(&self) -> Option<SkeletonManifest> {
         let bytes = std::fs::read(self.state.join(OUTPUTS_OF_STATE)).ok()?;
-        serde_json::from_slice(&bytes).ok()
-    }
-
-    /// What is known of the skeleton's array in place. A file that is damaged only costs that it is written again.
-    fn manifest(&self) -> Option<SkeletonManifest> {
-        self.written().filter(|written| written.folder == resolved(&self.out)).map(|written| written.skeleton)
+        let written: Written = serde_json::from_slice(&bytes).ok()?;
+        (written.folder == resolved(&self.out)).then_some(written.skeleton)
     }
 
     /// The image, opened again, perhaps with other bounds.
@@ -158,13 +153,11 @@ impl Epochs {
 }
 
 /// Notes which outputs are those of a state.
-fn remember(state: &Path, out: &Path, skeleton: &SkeletonManifest) -> Result<()> {
-    let written = Written { folder: resolved(out), skeleton: skeleton.clone() };
+fn remember(state: &Path, out: &Path, skeleton: SkeletonManifest) -> Result<()> {
+    let written = Written { folder: resolved(out), skeleton };
     let bytes = serde_json::to_vec(&written)
         .map_err(|error| Error::internal("a list of outputs cannot be written as JSON").because(error))?;
-    let (file, partial) = (state.join(OUTPUTS_OF_STATE), state.join("outputs.json.writing"));
-    let saved = std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, &file));
-    saved.map_err(|error| anabranch::store::write_failed(&error).at(&file))
+    anabranch::store::replace(&state.join(OUTPUTS_OF_STATE), &bytes)
 }
 
 /// Refuses a state inside the outputs, or the other way round.
@@ -179,11 +172,6 @@ fn apart(out: &Path, state: &Path) -> Result<()> {
 }
 
 fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> SessionBuilder {
-    let method = match plan.method {
-        arguments::Method::Zhang => Method::Zhang,
-        arguments::Method::Lee if plan.source.description().shape[0] == 1 => Method::LeePlanar,
-        arguments::Method::Lee => Method::Lee,
-    };
     let part = |name: &str, value: Option<String>| value.map_or_else(String::new, |value| format!(" {name} {value}"));
     let selection = [
         part("channel", options.channel.map(|c| c.to_string())),
@@ -193,7 +181,7 @@ fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> SessionBuilder {
     let builder = SessionBuilder::of_source(Arc::clone(&plan.source))
         .chunk(plan.grid.chunk_shape())
         .spacing(plan.spacing)
-        .method(method)
+        .method(plan.thinning())
         .workers(plan.workers)
         .memory(plan.memory)
         .state(state, format!("the image{}", selection.concat()));

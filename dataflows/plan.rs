@@ -9,7 +9,8 @@ use anabranch::error::{Error, Result};
 use anabranch::grid::Grid;
 use anabranch::kernel::mask::Layout;
 use anabranch::kernel::smooth::Gaussian;
-use anabranch::operators::window::Window;
+use anabranch::operators::sample::KEPT_VALUES;
+use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
 use anabranch::store::Source;
 use anabranch::store::{OpenOptions, open};
@@ -51,12 +52,6 @@ pub(crate) enum Choice {
     Above(f64),
     Otsu,
 }
-
-/// Budget for chunks in flight where none is given, in bytes.
-const DEFAULT_MEMORY: usize = 256 << 20;
-
-/// Bytes of foreground values that are held for the table, over all workers; chunks beyond are read again.
-const KEPT_VALUES: usize = 128 << 20;
 
 impl Plan {
     /// Opens the input and resolves the options.
@@ -170,6 +165,16 @@ impl Plan {
         }))
     }
 
+    /// How masks are thinned: Lee's method has four directions in volumes of one plane.
+    pub(crate) fn thinning(&self) -> anabranch::kernel::method::Method {
+        use anabranch::kernel::method::Method as Kernel;
+        match self.method {
+            Method::Zhang => Kernel::Zhang,
+            Method::Lee if self.source.description().shape[0] == 1 => Kernel::LeePlanar,
+            Method::Lee => Kernel::Lee,
+        }
+    }
+
     /// Columns of the table after the ranks.
     pub(crate) fn columns(&self) -> Vec<String> {
         let provisional = self.provisional.then(|| PROVISIONAL.to_owned());
@@ -209,16 +214,10 @@ fn window(
     memory: Option<&str>,
 ) -> Result<(usize, usize)> {
     let chunk = grid.chunk_shape();
-    let own: usize = chunk.iter().product();
-    let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
-    // In flight: the values with the slabs cut off for neighbours; being worked on: a padded copy and its smoothed values.
-    let waiting = if depth == [0; 3] { own * dtype.size() } else { padded * dtype.size() };
-    let working = workers * (padded * dtype.size() + if depth == [0; 3] { 0 } else { 3 * 4 * padded });
-    let least = Window::least(grid, depth, workers);
-    let needed = working + least * waiting;
+    let needed = Window::bytes(grid, depth, dtype, workers, Window::least(grid, depth, workers));
     let budget = match memory {
         Some(text) => parse_size(text)?,
-        None => DEFAULT_MEMORY.max(needed),
+        None => MEMORY.max(needed),
     };
     if budget < needed {
         return Err(Error::usage(format!(
@@ -228,7 +227,7 @@ fn window(
             format_size(needed)
         )));
     }
-    Ok((((budget - working) / waiting.max(1)).max(least), budget))
+    Ok((Window::within(grid, depth, dtype, workers, budget), budget))
 }
 
 fn parse_threshold(text: Option<&str>) -> Result<Choice> {

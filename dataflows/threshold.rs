@@ -7,7 +7,7 @@ use std::sync::Arc;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
-use anabranch::chunk::{Dtype, Voxels};
+use anabranch::chunk::Dtype;
 use anabranch::error::{Error, Result};
 use anabranch::kernel::binarise::Binarise;
 use anabranch::kernel::histogram::{Count, Extent, Histogram};
@@ -18,7 +18,6 @@ use anabranch::operators::overlap::OverlapChunks;
 use anabranch::operators::read::{ReadChunks, Selection};
 use anabranch::operators::window::Window;
 use anabranch::progress::{ProgressState, Stage};
-use anabranch::with_voxels;
 
 use crate::plan::{Choice, Plan};
 
@@ -84,7 +83,7 @@ fn pass(
                 empty,
                 move |count, padded| {
                     let (voxels, region, own) = (padded.voxels.as_ref(), &padded.region, &padded.own);
-                    let result = kernel.with_compared(voxels, region, own, |values| count_voxels(count, values));
+                    let result = kernel.with_compared(voxels, region, own, |values| count.add(values));
                     window.complete(ranks[&padded.chunk]);
                     state.chunk_done(Stage::Measuring);
                     result
@@ -106,15 +105,4 @@ fn pass(
     // that read nothing. To look at the failure here would have one worker leave while another waits for it.
     let total = total.borrow();
     total.clone()
-}
-
-fn count_voxels(count: &mut Count, voxels: &Voxels) -> Result<()> {
-    match count {
-        Count::Histogram(histogram) => histogram.add(voxels),
-        Count::Extent(extent) => {
-            let here = with_voxels!(voxels, array => array.as_slice().map(Extent::of));
-            *extent = extent.merged(here.unwrap_or_default());
-            Ok(())
-        }
-    }
 }

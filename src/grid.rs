@@ -193,6 +193,11 @@ impl Grid {
         usize::try_from((row * blocks[2] + turned(x, blocks[2], row)).rem_euclid(processes)).unwrap_or(0)
     }
 
+    /// The process of a worker, of `peers` workers in all, as many in each process.
+    pub fn process_of(&self, worker: usize, peers: usize) -> usize {
+        worker / (peers / self.processes()).max(1)
+    }
+
     /// The worker that owns a chunk, of `peers` workers in all, as many in each process. Cubes of chunks stay together,
     /// and are dealt out inside a process so that neighbouring cubes along each axis have different owners: the load is
     /// even where a volume is filled unevenly.

@@ -65,7 +65,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use self::budget::Budget;
 use self::crew::Crew;
 use self::following::Following;
-use self::inner::{Inner, check};
+use self::inner::{Inner, check, expect};
 use self::keeping::Kept;
 use self::worker::{Command, Plan, work};
 use crate::chunk::{Dtype, Voxels};
@@ -163,10 +163,7 @@ impl Session {
     /// `Usage` where it is there already or lies outside, or the session reads by itself; `Data` where its values do not
     /// fit or are not numbers. The session stays as it was. Any call gives `Internal` once a session cannot go on.
     pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
-        self.set(chunk, voxels, |present| match present {
-            true => Err(Error::usage("is there already: replace it")),
-            false => Ok(()),
-        })
+        self.set(chunk, voxels, false)
     }
 
     /// A chunk that is there gets new values.
@@ -174,17 +171,14 @@ impl Session {
     /// # Errors
     /// As [`Session::insert`], but `Usage` where the chunk is not there.
     pub fn replace(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
-        self.set(chunk, voxels, |present| match present {
-            true => Ok(()),
-            false => Err(Error::usage("is not there: insert it")),
-        })
+        self.set(chunk, voxels, true)
     }
 
-    fn set(&self, chunk: ChunkId, voxels: Voxels, fits: impl FnOnce(bool) -> Result<()>) -> Result<()> {
+    fn set(&self, chunk: ChunkId, voxels: Voxels, present: bool) -> Result<()> {
         let permit = self.budget.take(voxels.bytes());
         let inner = &mut *self.usable()?;
         inner.is_fed(self.held.is_some())?;
-        fits(inner.present.contains(&chunk)).map_err(|error| error.in_chunk(chunk))?;
+        expect(&inner.present, chunk, present)?;
         let region = inner.grid.region(chunk);
         check(chunk, region, &voxels, self.dtype)?;
         match (&self.held, &mut inner.following) {

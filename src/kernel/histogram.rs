@@ -34,6 +34,21 @@ pub enum Count {
 }
 
 impl Count {
+    /// Counts the values of a chunk.
+    ///
+    /// # Errors
+    /// As [`Histogram::add`].
+    pub fn add(&mut self, voxels: &Voxels) -> Result<()> {
+        match self {
+            Count::Histogram(histogram) => histogram.add(voxels),
+            Count::Extent(extent) => {
+                let here = crate::with_voxels!(voxels, array => array.as_slice().map(Extent::of));
+                *extent = extent.merged(here.unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
     /// Adds what was counted elsewhere.
     ///
     /// # Errors

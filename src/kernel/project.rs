@@ -74,7 +74,7 @@ impl Projections {
         if chunk.is_empty() || !self.bounds.encloses(chunk) || !reach.encloses(&self.bounds) {
             return false;
         }
-        let like = Self::of_part(self.bounds, if self.panels.len() == 1 { 2 } else { 3 }, chunk);
+        let like = Self::of_part(self.bounds, self.dimensions(), chunk);
         let form = |panel: &Panel| (panel.first, panel.shape, panel.values.len());
         self.scale == like.scale && self.panels.iter().map(form).eq(like.panels.iter().map(form))
     }
@@ -87,6 +87,11 @@ impl Projections {
     /// The bounds of the image.
     pub fn bounds(&self) -> Region {
         self.bounds
+    }
+
+    /// 2 or 3: how many axes of its own the image has.
+    pub fn dimensions(&self) -> usize {
+        if self.panels.len() == 1 { 2 } else { 3 }
     }
 
     /// Voxels along the side of a pixel.
@@ -135,9 +140,21 @@ impl Projections {
         }
     }
 
+    /// Projects a chunk's own box out of the values of a box around it, or the fill value where it has none.
+    ///
+    /// # Panics
+    /// As [`Projections::add_chunk`], and where the values are not those of the box.
+    pub fn add_own(&mut self, own: &Region, region: &Region, voxels: Option<&Voxels>, fill: f64) {
+        match voxels {
+            None => self.add_constant(own, fill as f32),
+            Some(voxels) if region == own => self.add_voxels(own, voxels),
+            Some(voxels) => self.add_voxels(own, &voxels.part(&own.shifted(region.min.map(|m| -m)))),
+        }
+    }
+
     /// Forgets all that was projected to the pixels on which a box falls.
     pub fn forget(&mut self, region: &Region) {
-        let empty = Self::of_part(self.bounds, if self.panels.len() == 1 { 2 } else { 3 }, region);
+        let empty = Self::of_part(self.bounds, self.dimensions(), region);
         for (panel, part) in self.panels.iter_mut().zip(&empty.panels) {
             for row in 0..part.shape[0] {
                 let first = (part.first[0] + row - panel.first[0]) * panel.shape[1] + part.first[1] - panel.first[1];
@@ -149,8 +166,7 @@ impl Projections {
     /// Whether a part is of use for the same image with other bounds: those that it was made for, or ones that begin at
     /// the same place and have the same scale. Else it has to be projected again.
     pub fn fits(&self, bounds: &Region) -> bool {
-        let dimensions = if self.panels.len() == 1 { 2 } else { 3 };
-        (self.bounds.min, self.scale) == (bounds.min, scale(bounds, dimensions))
+        (self.bounds.min, self.scale) == (bounds.min, scale(bounds, self.dimensions()))
     }
 
     /// Takes the projections of another part of the same image in, which may have been made while its bounds were others

@@ -92,7 +92,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         let (index, peers) = (self.index(), self.peers());
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
             let activator = self.activator_for(info.address);
-            let process = index / (peers / grid.processes()).max(1);
+            let process = grid.process_of(index, peers);
             let reads = selection.reads(&grid, depth, process).into_iter();
             let mut own = reads.filter(move |&(id, _)| grid.owner(id, peers) == index).peekable();
             let mut capability = Some(capability);

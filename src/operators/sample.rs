@@ -23,6 +23,9 @@ use crate::space::{Position, Region, Voxel};
 use crate::store::Source;
 use crate::with_voxels;
 
+/// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
+pub const KEPT_VALUES: usize = 128 << 20;
+
 /// Extension trait on streams of thinned masks.
 pub trait SampleChunks<'scope, T: Timestamp> {
     /// The skeleton of every chunk that has one, with the image's values at its voxels. Every time stands for itself:

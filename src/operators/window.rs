@@ -15,7 +15,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::chunk::Dtype;
 use crate::grid::Grid;
+
+/// Bytes of values in flight where nothing else is said.
+pub const MEMORY: usize = 256 << 20;
 
 /// The window of a process's chunks in flight, shared by its workers.
 #[derive(Clone, Debug)]
@@ -48,6 +52,27 @@ impl Window {
         let chunk = grid.chunk_shape();
         let reach: [usize; 3] = std::array::from_fn(|a| depth[a].div_ceil(chunk[a]).min(shape[a].saturating_sub(1)));
         (reach[0] * shape[1] + reach[1]) * shape[2] + reach[2] + workers
+    }
+
+    /// Bytes that chunks take while so many of them are in flight: their values with the slabs cut off for neighbours; and
+    /// for each worker a padded copy of one and, where there is a depth, its smoothed values.
+    pub fn bytes(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, chunks: usize) -> usize {
+        let (waiting, working) = Self::bytes_a_chunk(grid, depth, dtype);
+        workers * working + chunks * waiting
+    }
+
+    /// The window, in chunks, that a budget of bytes allows; the least one where it allows none.
+    pub fn within(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, budget: usize) -> usize {
+        let (waiting, working) = Self::bytes_a_chunk(grid, depth, dtype);
+        (budget.saturating_sub(workers * working) / waiting.max(1)).max(Self::least(grid, depth, workers))
+    }
+
+    /// Bytes of a chunk in flight, and of one that is worked on.
+    fn bytes_a_chunk(grid: &Grid, depth: [usize; 3], dtype: Dtype) -> (usize, usize) {
+        let chunk = grid.chunk_shape();
+        let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
+        let smoothed = if depth == [0; 3] { 0 } else { 3 * 4 * padded };
+        (padded * dtype.size(), padded * dtype.size() + smoothed)
     }
 
     /// Whether the chunk of this rank may be read now.

@@ -16,15 +16,13 @@ use crate::kernel::mask::Layout;
 use crate::kernel::method::Method;
 use crate::kernel::smooth::Gaussian;
 use crate::kernel::threshold::Threshold;
+use crate::operators::window::MEMORY;
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Parameters, StateFolder};
 use crate::store::Source;
 use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
-
-/// Bytes of values in flight where nothing else is said.
-pub(super) const MEMORY: usize = 256 << 20;
 
 /// What a session will be.
 #[derive(Clone)]

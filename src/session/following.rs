@@ -18,13 +18,11 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::Binarise;
 use crate::kernel::threshold::Threshold;
 use crate::operators::failure::Failure;
+use crate::operators::sample::KEPT_VALUES;
 use crate::operators::window::Window;
 use crate::progress::ProgressState;
 use crate::space::Region;
 use crate::store::{Mark, Marked, Source};
-
-/// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
-const KEPT_VALUES: usize = 128 << 20;
 
 /// A file that is younger may change again within one tick of its file system's clock.
 const MOMENT: Duration = Duration::from_secs(1);
@@ -286,10 +284,8 @@ impl Following {
         });
         let marks = marks.collect();
         let counted = self.otsu.as_ref().map_or_else(BTreeMap::new, |otsu| otsu.counted(&chunks));
-        let depth = self.kernel.depth();
-        let least = Window::least(&self.grid, depth, workers);
-        let bytes: usize = (0..3).map(|a| self.grid.chunk_shape()[a] + 2 * depth[a]).product();
-        let window = Window::new((self.memory / (bytes * self.kernel.dtype.size()).max(1)).max(least));
+        let (depth, dtype) = (self.kernel.depth(), self.kernel.dtype);
+        let window = Window::new(Window::within(&self.grid, depth, dtype, workers, self.memory));
         let mut kernel = self.kernel.clone();
         kernel.keep = KEPT_VALUES / workers;
         Arc::new(Reading {

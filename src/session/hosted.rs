@@ -13,9 +13,8 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::worker::Worker;
 
 use super::budget::{Budget, Permit};
-use super::builder::MEMORY;
 use super::crew::{Crew, Post};
-use super::inner::check;
+use super::inner::{check, expect};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
@@ -23,6 +22,7 @@ use crate::operators::failure::Failure;
 use crate::operators::live_overlap::OverlapLiveChunks;
 use crate::operators::overlap::Padded;
 use crate::operators::read::Piece;
+use crate::operators::window::MEMORY;
 use crate::with_voxels;
 
 /// What a [`HostedSession`] will be.
@@ -201,10 +201,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     fn set(&self, chunk: ChunkId, voxels: Voxels, present: bool) -> Result<()> {
         let permit = self.budget.take(voxels.bytes());
         let inner = &mut *self.usable()?;
-        if inner.present.contains(&chunk) != present {
-            let advice = if present { "is not there: insert it" } else { "is there already: replace it" };
-            return Err(Error::usage(advice).in_chunk(chunk));
-        }
+        expect(&inner.present, chunk, present)?;
         let region = self.grid.region(chunk);
         check(chunk, region, &voxels, self.dtype)?;
         inner.give(&self.grid, Piece { chunk, region, voxels: Some(voxels) }, Some(permit))?;

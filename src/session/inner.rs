@@ -116,6 +116,15 @@ pub(super) fn unexpected() -> Error {
     Error::internal("a worker answers another question")
 }
 
+/// Refuses a chunk that is there already, or one that is not, whichever is expected.
+pub(super) fn expect(present: &BTreeSet<ChunkId>, chunk: ChunkId, there: bool) -> Result<()> {
+    if present.contains(&chunk) == there {
+        return Ok(());
+    }
+    let advice = if there { "is not there: insert it" } else { "is there already: replace it" };
+    Err(Error::usage(advice).in_chunk(chunk))
+}
+
 /// Refuses values that do not fit a chunk.
 pub(super) fn check(chunk: ChunkId, region: Region, voxels: &Voxels, dtype: Dtype) -> Result<()> {
     if region.is_empty() {

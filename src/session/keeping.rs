@@ -46,9 +46,8 @@ impl Kept {
 
     /// The image has other bounds. Whether the parts that are kept are of any use.
     pub(super) fn resize(&mut self, bounds: Region) -> bool {
-        let dimensions = if self.overview.panels().len() == 1 { 2 } else { 3 };
         let fits = self.overview.fits(&bounds);
-        self.overview = Projections::new(bounds, dimensions);
+        self.overview = Projections::new(bounds, self.overview.dimensions());
         self.lost = true;
         fits
     }
@@ -57,7 +56,7 @@ impl Kept {
     /// one that looks otherwise than before.
     pub(super) fn overview(&mut self, grid: &Grid) -> Result<&Projections> {
         if self.lost {
-            self.overview = Projections::new(grid.bounds(), if self.overview.panels().len() == 1 { 2 } else { 3 });
+            self.overview = Projections::new(grid.bounds(), self.overview.dimensions());
             self.gather(self.folder.chunks()?)?;
             self.lost = false;
         } else {

@@ -10,7 +10,7 @@ use super::worker::{Answer, Command};
 use crate::chunk::Dtype;
 use crate::error::Result;
 use crate::grid::ChunkId;
-use crate::kernel::histogram::{Extent, Histogram};
+use crate::kernel::histogram::{Count, Extent, Histogram};
 use crate::state::Counted;
 
 /// How often values occur, in every chunk and in all of them.
@@ -33,12 +33,12 @@ impl Otsu {
     ) -> Result<f64> {
         let dtype = following.counted_dtype();
         if dtype.is_integer() {
-            let new = count(changed, Some(Histogram::of_integers()), following, crew)?;
+            let new = count(changed, Count::Histogram(Histogram::of_integers()), following, crew)?;
             self.replace(gone, new)?;
             return self.total.as_ref().map_or_else(|| Histogram::of_integers().threshold(), Histogram::threshold);
         }
         self.counted.retain(|chunk, _| !gone.contains(chunk));
-        self.counted.extend(count(changed, None, following, crew)?);
+        self.counted.extend(count(changed, Count::Extent(Extent::default()), following, crew)?);
         let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent()));
         let mut total = Histogram::of_floats(dtype, extent)?;
         let empty = total.clone();
@@ -51,7 +51,7 @@ impl Otsu {
                 }
             }
         }
-        for (chunk, counted) in count(&again, Some(empty), following, crew)? {
+        for (chunk, counted) in count(&again, Count::Histogram(empty), following, crew)? {
             if let Some(histogram) = counted.histogram()? {
                 total.merge(&histogram)?;
             }
@@ -104,10 +104,10 @@ impl Otsu {
     }
 }
 
-/// Has chunks counted: into a histogram like an empty one, or their extent where there is none.
+/// Has the values of each chunk counted, from `empty` on.
 fn count(
     chunks: &BTreeSet<ChunkId>,
-    empty: Option<Histogram>,
+    empty: Count,
     following: &Following,
     crew: &mut Crew<Command, Answer>,
 ) -> Result<Vec<(ChunkId, Counted)>> {

@@ -11,7 +11,7 @@ use timely::worker::Worker;
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary};
-use crate::kernel::histogram::{Extent, Histogram};
+use crate::kernel::histogram::Count;
 use crate::operators::failure::Failure;
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
@@ -19,7 +19,6 @@ use crate::operators::window::Window;
 use crate::progress::{ProgressState, Stage};
 use crate::state::{Counted, fingerprint};
 use crate::store::{Mark, Source};
-use crate::with_voxels;
 
 /// Which chunks are read, and what for.
 pub(super) struct Reading {
@@ -95,20 +94,14 @@ impl Reading {
         made.take()
     }
 
-    /// Counts the values of the chunks that this worker owns, into histograms like an empty one, or their extents.
-    pub(super) fn counts(&self, worker: &mut Worker, empty: Option<Histogram>) -> Vec<(ChunkId, Counted)> {
+    /// Counts the values of the chunks that this worker owns, each from `empty` on.
+    pub(super) fn counts(&self, worker: &mut Worker, empty: Count) -> Vec<(ChunkId, Counted)> {
         let counted = Rc::new(RefCell::new(Vec::new()));
         let (counts, mut kernel, failure) = (Rc::clone(&counted), self.kernel.clone(), self.failure.clone());
         self.read(worker, Stage::Measuring, move |padded| {
-            let count = |values: &Voxels| match empty.clone() {
-                Some(mut histogram) => {
-                    histogram.add(values)?;
-                    Counted::new(Extent::default(), Some(&histogram))
-                }
-                None => {
-                    let extent = with_voxels!(values, array => array.as_slice().map(Extent::of));
-                    Counted::new(extent.unwrap_or_default(), None)
-                }
+            let count = |values: &Voxels| {
+                let mut count = empty.clone();
+                count.add(values).and_then(|()| Counted::new(&count))
             };
             match kernel.with_compared(padded.voxels.as_ref(), &padded.region, &padded.own, count) {
                 Ok(counted) => counts.borrow_mut().push((padded.chunk, counted)),

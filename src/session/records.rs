@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::reading::{Made, Reading};
 use super::worker::ChunksRead;
-use crate::chunk::Chunk;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binary, Foreground};
@@ -57,11 +56,19 @@ pub(super) struct Records {
     keeping: Keeping,
     canvas: Grid,
     /// Found, and not yet put back to work.
-    found: BTreeMap<ChunkId, (Option<MaskRecord>, Option<ThinningRecord>)>,
+    found: BTreeMap<ChunkId, Pair>,
     /// Fingerprints of the values that masks were made from.
     fingerprints: BTreeMap<ChunkId, u64>,
     /// Chunks whose thinning record has to be written again, with mask and log where they were thinned.
     stale: BTreeMap<ChunkId, Option<(Mask, SeamLog)>>,
+}
+
+/// The records of a chunk.
+struct Pair {
+    mask: Option<MaskRecord>,
+    thinning: Option<ThinningRecord>,
+    /// Whether the mask is the one that was thinned.
+    stands: bool,
 }
 
 /// What a restored chunk brings to its worker.
@@ -117,22 +124,21 @@ impl Records {
                 self.fingerprints.insert(chunk, found.fingerprint);
             }
             all.push(Found { chunk, mask: found, seen, stands, unusable });
-            self.found.insert(chunk, (mask, thinning));
+            self.found.insert(chunk, Pair { mask, thinning, stands });
         }
         Ok(all)
     }
 
     /// Puts all that was found back to work. The records of doubtful chunks contradict those of their neighbours.
     pub(super) fn restore(&mut self, doubtful: &BTreeSet<ChunkId>) -> Vec<Brought> {
-        let bring = |(chunk, (mask, thinning)): (ChunkId, (Option<MaskRecord>, Option<ThinningRecord>))| {
-            let thinned = thinning.as_ref().map_or(0, ThinningRecord::mask);
+        let bring = |(chunk, Pair { mask, thinning, stands }): (ChunkId, Pair)| {
             let foreground = match mask.as_ref().and_then(|record| record.constant) {
                 Some(value) => Foreground::Constant(value),
                 None => Foreground::Varying,
             };
             let fingerprint = mask.as_ref().map(|record| record.fingerprint);
             let revalued = fingerprint.is_some() && fingerprint != thinning.as_ref().map(|record| record.fingerprint);
-            let made = mask.filter(|record| hash_of_mask(record.mask.as_ref()) != thinned).map(|record| {
+            let made = mask.filter(|_| !stands).map(|record| {
                 let (count, foreground) = (record.foreground as usize, foreground.clone());
                 record.mask.map(|mask| Binary { mask, count, foreground })
             });
@@ -169,7 +175,9 @@ impl Records {
             };
         };
         let (own, bounds) = (padded.own, reading.grid.bounds());
-        let part = self.projections(&bounds, padded, reading.source.description().fill);
+        let mut part = Projections::of_part(bounds, self.keeping.dimensions, &own);
+        let fill = reading.source.description().fill;
+        part.add_own(&own, &padded.region, padded.voxels.as_ref(), fill);
         read.overview.get_or_insert_with(|| Projections::new(bounds, self.keeping.dimensions)).merge(&part);
         let before = self.fingerprints.insert(chunk, made.fingerprint);
         if before.is_some_and(|before| before != made.fingerprint) {
@@ -192,24 +200,6 @@ impl Records {
             projections: Some(part),
         };
         folder.write_mask(chunk, &record, epoch)
-    }
-
-    fn projections(&self, bounds: &Region, padded: &Padded, fill: f64) -> Projections {
-        let region = padded.own;
-        match &padded.voxels {
-            None => {
-                let mut part = Projections::of_part(*bounds, self.keeping.dimensions, &region);
-                part.add_constant(&region, fill as f32);
-                part
-            }
-            Some(voxels) => {
-                let voxels = match padded.region == region {
-                    true => voxels.clone(),
-                    false => voxels.part(&region.shifted(padded.region.min.map(|m| -m))),
-                };
-                Projections::of_chunk(*bounds, self.keeping.dimensions, &Chunk { region, voxels })
-            }
-        }
     }
 
     /// A chunk was thinned: mask before, with its halo, and seam log.

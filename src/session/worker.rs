@@ -18,7 +18,7 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary, Foreground};
-use crate::kernel::histogram::Histogram;
+use crate::kernel::histogram::Count;
 use crate::kernel::mask::Mask;
 use crate::kernel::method::Method;
 use crate::kernel::partition::Change;
@@ -38,8 +38,8 @@ pub(super) enum Command {
     Set(ChunkId, Region, Voxels, Permit),
     /// A chunk has no values any more.
     Forget(ChunkId),
-    /// Read chunks and count their values, into histograms like an empty one, or else their extents.
-    Count(Arc<Reading>, Option<Histogram>),
+    /// Read chunks and count the values of each, from an empty count on.
+    Count(Arc<Reading>, Count),
     /// Read chunks and make their masks; keep them under the number of an epoch.
     Read(Arc<Reading>, u64),
     /// Give up what was read last.

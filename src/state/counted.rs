@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::kernel::histogram::{Extent, Histogram};
+use crate::kernel::histogram::{Count, Extent, Histogram};
 
 /// How hard histograms are compressed.
 const LEVEL: i32 = 1;
@@ -23,16 +23,16 @@ impl Counted {
     ///
     /// # Errors
     /// `Internal` where it cannot be encoded.
-    pub fn new(extent: Extent, histogram: Option<&Histogram>) -> Result<Self> {
+    pub fn new(count: &Count) -> Result<Self> {
         let failed = || Error::internal("a histogram cannot be encoded");
-        let packed = match histogram {
-            None => Vec::new(),
-            Some(histogram) => {
+        match count {
+            Count::Extent(extent) => Ok(Counted { extent: *extent, packed: Vec::new() }),
+            Count::Histogram(histogram) => {
                 let bytes = postcard::to_stdvec(histogram).map_err(|error| failed().because(error))?;
-                zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?
+                let packed = zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?;
+                Ok(Counted { extent: Extent::default(), packed })
             }
-        };
-        Ok(Counted { extent, packed })
+        }
     }
 
     /// The least and the largest value.

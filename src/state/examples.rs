@@ -7,7 +7,7 @@ use ndarray::Array3;
 use super::{Counted, MaskRecord, ThinningRecord, fingerprint};
 use crate::chunk::{Chunk, Voxels};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::histogram::{Extent, Histogram};
+use crate::kernel::histogram::{Count, Histogram};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::method::Method;
 use crate::kernel::partition::Partition;
@@ -80,7 +80,7 @@ pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
         foreground: mask.as_ref().map_or(0, |mask| mask.count() as u64),
         constant: None,
         mask,
-        count: Some(Counted::new(Extent::default(), Some(&histogram)).unwrap()),
+        count: Some(Counted::new(&Count::Histogram(histogram)).unwrap()),
         projections: Some(Projections::of_chunk(bounds, 3, &Chunk { region: own, voxels })),
     }
 }

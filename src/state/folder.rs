@@ -13,7 +13,7 @@ use super::record::{MaskRecord, Record, RecordKind, ThinningRecord};
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::space::{Region, Voxel};
-use crate::store::file::{read_failed, write_failed};
+use crate::store::file::{WRITING, named, read_failed, replace, write, write_failed};
 
 const MANIFEST: &str = "state.json";
 const LOCK: &str = "lock";
@@ -21,8 +21,6 @@ const LOCK: &str = "lock";
 const OUTPUTS: &str = "outputs.json";
 /// The folders of the two kinds of records.
 const FOLDERS: [(RecordKind, &str); 2] = [(RecordKind::Mask, "masks"), (RecordKind::Thinning, "thinned")];
-/// The end of the name of a file that is being written, and is renamed at once.
-const WRITING: &str = ".writing";
 /// The end of the name of a record that waits for the end of its epoch.
 const STAGED: &str = ".staged";
 
@@ -250,34 +248,6 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.discard();
     }
-}
-
-/// A file beside another one.
-fn named(place: &Path, end: &str) -> PathBuf {
-    let mut name = place.as_os_str().to_owned();
-    name.push(end);
-    name.into()
-}
-
-/// Puts a file in place of another, whole.
-fn replace(place: &Path, bytes: &[u8]) -> Result<()> {
-    let writing = named(place, WRITING);
-    write(&writing, bytes).map_err(|error| error.at(place))?;
-    fs::rename(&writing, place).map_err(|error| write_failed(&error).at(place))
-}
-
-/// Writes a file and the folders that it lies in. Leaves nothing of it where that fails.
-fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = match (fs::write(path, bytes), path.parent()) {
-        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
-            fs::create_dir_all(parent).and_then(|()| fs::write(path, bytes))
-        }
-        (written, _) => written,
-    };
-    written.map_err(|error| {
-        let _ = fs::remove_file(path);
-        write_failed(&error)
-    })
 }
 
 /// Removes a file, if it is there.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
 
@@ -101,4 +101,41 @@ pub fn write_failed(error: &io::Error) -> Error {
         }
         _ => Error::new(Kind::Io, "cannot be written; check the disk and run again").because(error),
     }
+}
+
+/// The end of the name of a file that is being written, and is renamed at once.
+pub(crate) const WRITING: &str = ".writing";
+
+/// Puts a file in place of another, whole: it is written beside it, and then renamed.
+///
+/// # Errors
+/// `Io` or `Output` where it cannot be written; what was there stays.
+pub fn replace(place: &Path, bytes: &[u8]) -> Result<()> {
+    let writing = named(place, WRITING);
+    write(&writing, bytes).map_err(|error| error.at(place))?;
+    std::fs::rename(&writing, place).map_err(|error| {
+        let _ = std::fs::remove_file(&writing);
+        write_failed(&error).at(place)
+    })
+}
+
+/// A file beside another one.
+pub(crate) fn named(place: &Path, end: &str) -> PathBuf {
+    let mut name = place.as_os_str().to_owned();
+    name.push(end);
+    name.into()
+}
+
+/// Writes a file and the folders that it lies in. Leaves nothing of it where that fails.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let written = match (std::fs::write(path, bytes), path.parent()) {
+        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(parent).and_then(|()| std::fs::write(path, bytes))
+        }
+        (written, _) => written,
+    };
+    written.map_err(|error| {
+        let _ = std::fs::remove_file(path);
+        write_failed(&error)
+    })
 }

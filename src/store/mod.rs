@@ -27,7 +27,7 @@ pub(crate) mod values;
 mod fixtures;
 
 pub use self::absent::Absent;
-pub use self::file::{read_failed, write_failed};
+pub use self::file::{read_failed, replace, write_failed};
 pub use self::open::{OpenOptions, RegionView, open};
 
 use std::time::SystemTime;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
-use crate::store::file::{read_failed, write_failed};
+use crate::store::file::{read_failed, replace};
 use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder, SKELETON};
 
 /// A skeleton's array that several threads write at once, each its own chunks.
@@ -126,14 +126,7 @@ impl SkeletonManifest {
     pub fn save(&self, path: &Path) -> Result<()> {
         let bytes = serde_json::to_vec(self)
             .map_err(|error| Error::internal("a list of chunks cannot be written as JSON").because(error))?;
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let saved = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
-        saved.map_err(|error| {
-            let _ = fs::remove_file(&partial);
-            write_failed(&error).at(path)
-        })
+        replace(path, &bytes)
     }
 
     /// A manifest of nothing.
@@ -250,6 +243,8 @@ fn encode(array: &SkeletonArray, chunks: &[(ChunkId, &[Voxel])], threads: usize)
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use std::time::{Duration, SystemTime};
 
     use super::*;
