@@ -58,11 +58,6 @@ impl Plan {
     pub(crate) fn new(options: &RunOptions) -> Result<Plan> {
         let seat = Seat::of(options)?;
         let processes = seat.processes();
-        if processes > 1 && options.state.is_some() {
-            return Err(Error::usage(
-                "--state is for one process so far: leave it out, or leave out --processes and --hosts",
-            ));
-        }
         let workers = match options.workers {
             // Processes that share a machine share its cores.
             None => (workers(None)? / seat.on_this_machine()).max(1),

@@ -15,6 +15,7 @@ use timely::worker::Worker;
 use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, connect};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::operators::failure::Failure;
+use anabranch::session::{SessionBuilder, SharedBuilder};
 
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
@@ -119,7 +120,7 @@ pub(crate) struct Team {
     process: usize,
     cluster: Option<Cluster>,
     monitor: Monitor,
-    lost: Receiver<Error>,
+    lost: Option<Receiver<Error>>,
     children: Children,
 }
 
@@ -161,7 +162,7 @@ impl Team {
         // Set once: a program runs once.
         let _ = WATCHED.set((monitor.clone(), for_hook));
         SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);
-        Ok(Some(Team { process, cluster: Some(cluster), monitor, lost, children }))
+        Ok(Some(Team { process, cluster: Some(cluster), monitor, lost: Some(lost), children }))
     }
 
     /// Whether this is the process that writes the outputs.
@@ -179,6 +180,14 @@ impl Team {
         self.monitor.wait_until_ready(0)
     }
 
+    /// A session whose workers are those of all processes.
+    pub(crate) fn share(&mut self, builder: SessionBuilder) -> Result<SharedBuilder> {
+        match (self.cluster.take(), self.lost.take()) {
+            (Some(cluster), Some(lost)) => Ok(builder.among(cluster, lost)),
+            _ => Err(runs_once()),
+        }
+    }
+
     /// Runs a closure on the workers of all processes. Gives what it came to on this process's workers, and the bytes of
     /// records that this process has sent.
     pub(crate) fn execute<T: Send + 'static>(
@@ -187,8 +196,9 @@ impl Team {
         failure: &Failure,
         logic: impl Fn(&mut Worker) -> T + Send + Sync + 'static,
     ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
-        let cluster = self.cluster.take().ok_or_else(|| Error::internal("a cluster runs once"))?;
-        let (guards, traffic) = cluster.execute(workers, logic)?;
+        let cluster = self.cluster.take().ok_or_else(runs_once)?;
+        let traffic = cluster.traffic();
+        let guards = cluster.execute(workers, logic)?;
         let result = self.join(guards, traffic, failure);
         if let Err(error) = &result {
             // Nothing is read or written any more, here and then elsewhere, before the folder of outputs goes.
@@ -220,7 +230,7 @@ impl Team {
             if let Some(error) = failure.happened().then(|| failure.take()).flatten() {
                 return Err(error);
             }
-            if let Ok(error) = self.lost.try_recv() {
+            if let Some(Ok(error)) = self.lost.as_ref().map(Receiver::try_recv) {
                 return Err(error);
             }
         }
@@ -271,6 +281,10 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
         std::thread::sleep(PATIENCE);
     }
     std::process::exit(i32::from(error.kind().exit_code()));
+}
+
+fn runs_once() -> Error {
+    Error::internal("a cluster runs once")
 }
 
 /// Listens at an address.
@@ -370,6 +384,7 @@ fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
         ("--chunk", format!("{:?}", plan.grid.chunk_shape())),
         ("--workers", plan.workers.to_string()),
         ("--provisional", plan.provisional.to_string()),
+        ("--state", if options.state.is_some() { "given" } else { "not given" }.to_owned()),
     ];
     described.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -1,7 +1,8 @@
 //! Several processes that run one dataflow together.
 //!
 //! Two connections join each pair of processes. Timely's own carries records. The other one is for control: processes
-//! tell each other every half a second that they are alive, and say how they end. So a process that dies, is stopped, or
+//! tell each other every half a second that they are alive, and say how they end. A third one joins the first process to
+//! each other one, for whoever conducts the others from there ([`Cluster::links`]). So a process that dies, is stopped, or
 //! loses its network is noticed within [`SILENCE`], where timely alone would wait without end; and an error in one process
 //! ends the others with that error, rather than with the news that a peer is gone.
 //!
@@ -17,10 +18,12 @@
 mod connect;
 mod control;
 mod handshake;
+mod link;
 mod monitor;
 mod wire;
 
 pub use self::connect::{Cluster, Membership, connect};
+pub use self::link::{LinkReceiver, LinkSender};
 pub use self::monitor::{Monitor, SILENCE};
 pub use self::wire::Traffic;
 

@@ -19,7 +19,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("overview", &["space", "error", "chunk", "kernel"]),
     ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
     ("cluster", &["error"]),
-    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "progress", "state", "operators"]),
+    (
+        "session",
+        &["space", "grid", "error", "chunk", "kernel", "store", "table", "progress", "state", "operators", "cluster"],
+    ),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

@@ -1,4 +1,4 @@
-//! Two connections with every other process, all there before a deadline.
+//! The connections with every other process, all there before a deadline.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -9,6 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::handshake::{Heard, Hello, Line, other_protocol};
+use super::link::{LinkReceiver, LinkSender, link};
 use super::monitor::Monitor;
 use super::name;
 use super::wire::{self, Traffic};
@@ -43,6 +44,8 @@ pub struct Cluster {
     addresses: Vec<String>,
     data: Vec<Option<TcpStream>>,
     control: Vec<Option<TcpStream>>,
+    orders: Vec<Option<TcpStream>>,
+    traffic: Traffic,
 }
 
 /// A connection, or why there can be none.
@@ -68,13 +71,16 @@ pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster
         let (membership, found, over) = (Arc::clone(&membership), found.clone(), Arc::clone(&over));
         std::thread::spawn(move || accept(&listener, &membership, &found, &over));
     }
-    for (to, line) in (0..membership.process).flat_map(|to| [(to, Line::Data), (to, Line::Control)]) {
+    let lines_with = |other: usize| Line::between(membership.process, other).iter().map(move |&line| (other, line));
+    for (to, line) in (0..membership.process).flat_map(lines_with) {
         let (membership, found, over) = (Arc::clone(&membership), found.clone(), Arc::clone(&over));
         std::thread::spawn(move || reach(&membership, to, line, &found, &over, deadline));
     }
     let processes = membership.addresses.len();
     let mut lines: BTreeMap<(usize, Line), TcpStream> = BTreeMap::new();
-    while lines.len() < 2 * (processes - 1) {
+    let others = (0..processes).filter(|&process| process != membership.process);
+    let wanted = others.flat_map(lines_with).count();
+    while lines.len() < wanted {
         match connections.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(connection) => {
                 let (from, line, stream) = connection?;
@@ -85,12 +91,10 @@ pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster
             }
         }
     }
-    let (mut data, mut control) = (Vec::new(), Vec::new());
-    for process in 0..processes {
-        data.push(lines.remove(&(process, Line::Data)));
-        control.push(lines.remove(&(process, Line::Control)));
-    }
-    Ok(Cluster { process: membership.process, addresses: membership.addresses.clone(), data, control })
+    let mut of = |line| (0..processes).map(|process| lines.remove(&(process, line))).collect::<Vec<_>>();
+    let (data, control, orders) = (of(Line::Data), of(Line::Control), of(Line::Orders));
+    let traffic = Traffic::default();
+    Ok(Cluster { process: membership.process, addresses: membership.addresses.clone(), data, control, orders, traffic })
 }
 
 /// Tells threads to end when it is dropped.
@@ -104,7 +108,9 @@ impl Drop for End {
 
 /// The error that names who has not come.
 fn missing(membership: &Membership, lines: &BTreeMap<(usize, Line), TcpStream>) -> Error {
-    let here = |process: usize| [Line::Data, Line::Control].iter().all(|&line| lines.contains_key(&(process, line)));
+    let here = |process: usize| {
+        Line::between(membership.process, process).iter().all(|&line| lines.contains_key(&(process, line)))
+    };
     let others = (0..membership.addresses.len()).filter(|&process| process != membership.process && !here(process));
     let names: Vec<String> = others.map(|process| name(process, &membership.addresses)).collect();
     let seconds = membership.timeout.as_secs_f64();
@@ -226,16 +232,39 @@ impl Cluster {
         Monitor::start(self.process, &self.addresses, std::mem::take(&mut self.control), lost)
     }
 
-    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`]. Also gives what
-    /// counts the bytes that this process sends.
+    /// Which process this is, from 0.
+    pub fn process(&self) -> usize {
+        self.process
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Bytes that this process sends, over timely's connections and links.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic.clone()
+    }
+
+    /// The ends of links, in the order of the processes: with every other one in the first, with the first in any other.
+    /// Nothing where they were asked for before.
     ///
     /// # Errors
     /// `Peer` where a connection is broken already.
-    pub fn execute<T, F>(self, workers: usize, logic: F) -> Result<(timely::communication::WorkerGuards<T>, Traffic)>
+    pub fn links(&mut self) -> Result<Vec<(LinkSender, LinkReceiver)>> {
+        std::mem::take(&mut self.orders).into_iter().flatten().map(|stream| link(stream, &self.traffic)).collect()
+    }
+
+    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`].
+    ///
+    /// # Errors
+    /// `Peer` where a connection is broken already.
+    pub fn execute<T, F>(self, workers: usize, logic: F) -> Result<timely::communication::WorkerGuards<T>>
     where
         T: Send + 'static,
         F: Fn(&mut timely::worker::Worker) -> T + Send + Sync + 'static,
     {
-        wire::execute(self.process, self.data, workers, logic)
+        wire::execute(self.process, self.data, workers, &self.traffic, logic)
     }
 }

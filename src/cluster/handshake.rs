@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 
 const MAGIC: [u8; 8] = *b"anabranc";
 /// Grows when what is sent on connections changes its meaning.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 /// No greeting takes more bytes.
 const LONGEST: usize = 1 << 16;
 
@@ -19,6 +19,16 @@ const LONGEST: usize = 1 << 16;
 pub(super) enum Line {
     Data,
     Control,
+    /// Between the first process and another one only.
+    Orders,
+}
+
+impl Line {
+    /// The connections of two processes.
+    pub(super) fn between(one: usize, other: usize) -> &'static [Line] {
+        let all = &[Line::Data, Line::Control, Line::Orders];
+        if one.min(other) == 0 { all } else { &all[..2] }
+    }
 }
 
 /// What both ends of a connection say first.

@@ -67,7 +67,7 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapLiveChunks<'scope, T> for StreamV
                         input.for_each(|capability, pieces| output.session(&capability).give_container(pieces));
                     }
                 })
-                .map(|Piece { chunk, region, voxels }| Padded { chunk, own: region, region, voxels });
+                .map(|Piece { chunk, region, voxels }| Padded { chunk, own: region, region, voxels, missing: 0 });
         }
         let (edits, touched) = compare(self, Reach { grid, depth, dtype, fill });
         let requests = request(touched, grid, depth);

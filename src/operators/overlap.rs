@@ -26,6 +26,8 @@ pub struct Padded {
     pub region: Region,
     /// The values, or `None` where nothing is stored in the whole box: the fill value.
     pub voxels: Option<Voxels>,
+    /// How many of the chunks that the box meets had not come when the time was complete; fill values stand for them.
+    pub missing: usize,
 }
 
 /// Extension trait on streams of chunks.
@@ -68,6 +70,7 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
                 own: piece.region,
                 region: piece.region,
                 voxels: piece.voxels,
+                missing: 0,
             });
         }
         let slabs = self.flat_map(move |piece| cut(&grid, depth, &selection, piece));
@@ -102,7 +105,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                     if entry.missing == 0
                         && let Some(whole) = waiting.remove(&key)
                     {
-                        let padded = assemble(&grid, depth, dtype, fill, key.1, whole.parts);
+                        let padded = assemble(&grid, depth, dtype, fill, key.1, &whole);
                         output.session(&whole.capability).give(padded);
                     }
                 }
@@ -112,7 +115,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                     break;
                 }
                 let ((_, chunk), part) = entry.remove_entry();
-                let padded = assemble(&grid, depth, dtype, fill, chunk, part.parts);
+                let padded = assemble(&grid, depth, dtype, fill, chunk, &part);
                 output.session(&part.capability).give(padded);
             }
         }
@@ -137,24 +140,24 @@ fn cut(grid: &Grid, depth: [usize; 3], selection: &Selection, piece: Piece) -> V
     pieces
 }
 
-fn assemble(
+fn assemble<C>(
     grid: &Grid,
     depth: [usize; 3],
     dtype: Dtype,
     fill: f64,
     chunk: ChunkId,
-    parts: Vec<(Region, Voxels)>,
+    Waiting { parts, missing, .. }: &Waiting<C>,
 ) -> Padded {
     let own = grid.region(chunk);
     let region = own.dilated(depth).intersection(&grid.bounds());
     let voxels = (!parts.is_empty()).then(|| {
         let mut whole = Voxels::filled(dtype, region.shape(), fill);
-        for (part, voxels) in &parts {
+        for (part, voxels) in parts {
             whole.paste(&part.shifted(region.min.map(|m| -m)), voxels);
         }
         whole
     });
-    Padded { chunk, own, region, voxels }
+    Padded { chunk, own, region, voxels, missing: *missing }
 }
 
 impl Voxels {
