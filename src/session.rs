@@ -155,7 +155,6 @@ impl Session {
             results,
             kept,
             coming: Epoch::default(),
-            broken: None,
         };
         inner.restore(&canvas)?;
         Ok(Session { frame, dtype, budget, held, inner: Mutex::new(inner) })
@@ -203,7 +202,7 @@ impl Session {
                 held.set(chunk, region, &voxels)?;
                 following.refresh(chunk);
             }
-            _ => inner.tell(chunk, Command::Set(chunk, region, voxels, permit))?,
+            _ => inner.workforce.tell(chunk, Command::Set(chunk, region, voxels, permit))?,
         }
         inner.present.insert(chunk);
         Ok(())
@@ -224,7 +223,7 @@ impl Session {
                 held.remove(chunk);
                 following.refresh(chunk);
             }
-            _ => inner.tell(chunk, Command::Forget(chunk))?,
+            _ => inner.workforce.tell(chunk, Command::Forget(chunk))?,
         }
         inner.present.remove(&chunk);
         Ok(())
@@ -278,8 +277,7 @@ impl Session {
     pub fn follow(&self, source: Arc<dyn Source>) -> Result<()> {
         let inner = &mut *self.usable()?;
         inner.follows(self.held.is_some())?.follow(Arc::clone(&source))?;
-        let followed = inner.workforce.follow(&source);
-        followed.inspect_err(|error| inner.broken = Some(error.clone()))?;
+        inner.workforce.follow(&source)?;
         if let Some(following) = &mut inner.following {
             if following.grid != inner.grid {
                 following.resize_with(inner.kept.as_mut());
@@ -402,10 +400,8 @@ impl Session {
 
     fn usable(&self) -> Result<MutexGuard<'_, Inner>> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        match &inner.broken {
-            Some(error) => Err(error.clone()),
-            None => Ok(inner),
-        }
+        inner.workforce.usable()?;
+        Ok(inner)
     }
 }
 

@@ -148,7 +148,7 @@ fn a_chunk_that_one_process_cannot_read_leaves_results_as_they_are_until_it_can(
 fn a_process_that_is_lost_ends_the_session_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let sources = sources(&content(SHAPE, 5, 40), 3);
-    let mut shared = Shared::start(&sources, folder.path(), Masks::Nonzero, 1);
+    let shared = Shared::start(&sources, folder.path(), Masks::Nonzero, 1);
     shared.session.look(false).unwrap();
     shared.session.advance().unwrap();
     let reason = Error::new(Kind::Io, "the disk of that process is full");
@@ -163,8 +163,11 @@ fn a_process_that_is_lost_ends_the_session_with_the_reason() {
     assert_eq!((error.kind(), error.to_string()), (reason.kind(), reason.to_string()));
     assert_eq!(shared.session.advance().unwrap_err().to_string(), reason.to_string());
     drop(shared.session);
-    let told = shared.others.remove(0).1.join().unwrap().unwrap_err();
-    assert_eq!((told.kind(), told.to_string()), (reason.kind(), reason.to_string()));
+    for (_, other) in shared.others {
+        let told = other.join().unwrap().unwrap_err();
+        // Whose own monitor told the others is told by the first process alone.
+        assert!(told.to_string() == reason.to_string() || told.to_string().contains("given up"), "{told}");
+    }
 }
 
 #[test]

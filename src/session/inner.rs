@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::following::Following;
 use super::keeping::Kept;
 use super::orders::Order;
-use super::worker::{Answer, Command};
+use super::worker::Answer;
 use super::workforce::Workforce;
 use super::{Epoch, Results};
 use crate::chunk::{Dtype, Voxels};
@@ -29,8 +29,6 @@ pub(super) struct Inner {
     pub(super) kept: Option<Kept>,
     /// What has come together for the next epoch.
     pub(super) coming: Epoch,
-    /// Why the session cannot go on.
-    pub(super) broken: Option<Error>,
 }
 
 impl Inner {
@@ -54,28 +52,20 @@ impl Inner {
         self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present))
     }
 
-    pub(super) fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
-        self.workforce.tell(chunk, command).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
-    pub(super) fn ask(&mut self, order: Order) -> Result<Vec<Answer>> {
-        self.workforce.ask(order).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
     pub(super) fn advance(&mut self) -> Result<Epoch> {
         let sent = self.workforce.sent();
         if let Some(following) = &mut self.following {
             let read = following.read(&mut self.workforce, &mut self.kept, self.coming.number + 1);
             let read = read.inspect_err(|error| {
-                if matches!(error.kind(), Kind::Internal | Kind::Peer) {
-                    self.broken = Some(error.clone());
+                if error.kind() == Kind::Internal {
+                    self.workforce.give_up(error);
                 }
             })?;
             self.coming.read += read.chunks;
             self.coming.remade |= read.remade;
         }
         let mut sampled = Ok(());
-        for answer in self.ask(Order::Thin(self.grid.bounds()))? {
+        for answer in self.workforce.ask(Order::Thin(self.grid.bounds()))? {
             let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
             self.coming.changed += foregrounds.len();
             self.coming.thinning.add(&counts);

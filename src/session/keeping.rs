@@ -114,7 +114,7 @@ impl Inner {
             return Ok(());
         }
         let mut seen: BTreeMap<ChunkId, Seen> = BTreeMap::new();
-        for answer in self.ask(Order::Load(chunks, bounds))? {
+        for answer in self.workforce.ask(Order::Load(chunks, bounds))? {
             let Answer::Loaded(loaded) = answer else { return Err(unexpected()) };
             let (found, overview) = loaded?;
             let Some(kept) = &mut self.kept else { return Err(unexpected()) };
@@ -145,7 +145,7 @@ impl Inner {
                 |chunk| format!("chunk {chunk}: its record contradicts that of a neighbour: it is thinned again");
             kept.warnings.extend(doubtful.iter().filter(|chunk| seen.contains_key(chunk)).map(contradict));
         }
-        self.ask(Order::Restore(doubtful))?;
+        self.workforce.ask(Order::Restore(doubtful))?;
         let differences = self.publish()?;
         self.results.apply(differences, self.foreground);
         Ok(())
@@ -153,7 +153,7 @@ impl Inner {
 
     pub(super) fn publish(&mut self) -> Result<Vec<Difference>> {
         let mut differences = Vec::new();
-        for answer in self.ask(Order::Publish)? {
+        for answer in self.workforce.ask(Order::Publish)? {
             let Answer::Published(some) = answer else { return Err(unexpected()) };
             differences.extend(some);
         }
@@ -166,11 +166,11 @@ impl Inner {
         if self.kept.is_none() {
             return Ok(());
         }
-        for answer in self.ask(Order::Stage(epoch))? {
+        for answer in self.workforce.ask(Order::Stage(epoch))? {
             let Answer::Staged(staged) = answer else { return Err(unexpected()) };
             staged?;
         }
-        if let Some(error) = failed(&self.ask(Order::Place)?) {
+        if let Some(error) = failed(&self.workforce.ask(Order::Place)?) {
             return Err(error);
         }
         self.kept.as_ref().map_or(Ok(()), |kept| kept.folder.commit(epoch))

@@ -85,6 +85,8 @@ impl Context {
                 Ok(placed.err().map(Answer::Failed).into_iter().collect())
             }
             Order::Publish => crew.ask(|_| Command::Publish),
+            // The first process has it open.
+            Order::Reopen(_) if self.process == 0 => Ok(Vec::new()),
             Order::Reopen(bounds) => Ok(self.reopen(bounds).err().map(Answer::Failed).into_iter().collect()),
         }
     }
@@ -147,6 +149,8 @@ pub(super) struct Workforce {
     links: Option<Links<Said>>,
     /// Bytes that the other processes had sent when they last answered.
     sent_elsewhere: u64,
+    /// Why the workers do nothing any more.
+    broken: Option<Error>,
 }
 
 impl Workforce {
@@ -154,17 +158,46 @@ impl Workforce {
         if let Some(links) = &links {
             links.ring(crew.bell());
         }
-        Workforce { crew, context, links, sent_elsewhere: 0 }
+        Workforce { crew, context, links, sent_elsewhere: 0, broken: None }
+    }
+
+    /// Why the workers do nothing any more, where it is so.
+    pub(super) fn usable(&self) -> Result<()> {
+        self.broken.clone().map_or(Ok(()), Err)
+    }
+
+    /// The workers are of no use any more, where a result is an error.
+    fn note<T>(&mut self, result: Result<T>) -> Result<T> {
+        result.inspect_err(|error| self.give_up(error))
+    }
+
+    /// The workers are of no use any more.
+    pub(super) fn give_up(&mut self, why: &Error) {
+        self.broken.get_or_insert_with(|| why.clone());
     }
 
     /// Gives the worker that owns a chunk, which must be in this process, a command that it does not answer.
+    ///
+    /// # Errors
+    /// Where the workers are of no use any more, now and from then on.
     pub(super) fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
+        self.usable()?;
         let worker = self.context.worker(chunk, self.crew.len());
-        self.crew.tell(worker, command)
+        let told = self.crew.tell(worker, command);
+        self.note(told)
     }
 
     /// Has all workers of all processes carry out an order, and gathers their answers.
+    ///
+    /// # Errors
+    /// As [`Workforce::tell`]. What goes wrong with the image or the state is among the answers.
     pub(super) fn ask(&mut self, order: Order) -> Result<Vec<Answer>> {
+        self.usable()?;
+        let answers = self.gather(order);
+        self.note(answers)
+    }
+
+    fn gather(&mut self, order: Order) -> Result<Vec<Answer>> {
         let Some(links) = &self.links else {
             return self.context.carry_out(&mut self.crew, order, |_| Failure::default());
         };
@@ -180,12 +213,12 @@ impl Workforce {
     /// From now on the image is read from another source, which other processes open themselves.
     pub(super) fn follow(&mut self, source: &Arc<dyn Source>) -> Result<()> {
         self.context.source = Some(Arc::clone(source));
-        let Some(links) = &self.links else { return Ok(()) };
-        let bounds = Region::of_shape(source.description().shape);
-        links.tell(|_| Told::Order(Box::new(Order::Reopen(bounds))))?;
-        let (answers, sent) = links.answers()?;
-        self.sent_elsewhere = sent;
-        failed(&answers).map_or(Ok(()), Err)
+        if self.links.is_none() {
+            return Ok(());
+        }
+        let reopened = self.ask(Order::Reopen(Region::of_shape(source.description().shape)))?;
+        let reopened = failed(&reopened).map_or(Ok(()), Err);
+        self.note(reopened)
     }
 
     /// Bytes that the processes have sent each other by now.
@@ -205,8 +238,9 @@ impl Workforce {
 impl Drop for Workforce {
     fn drop(&mut self) {
         if let Some(links) = &self.links {
-            // Who cannot be told is lost, and will know. Workers that wait for those of others never end.
+            // Who cannot be told is lost, and will know.
             let _ = links.tell(|_| Told::GivenUp);
+            // Workers that wait for those of others never end.
             self.crew.leave();
         }
     }
@@ -222,12 +256,20 @@ pub(super) fn failed(answers: &[Answer]) -> Option<Error> {
 /// Does what the first process orders until it closes the session.
 pub(super) fn serve(mut crew: Crew<Command, Answer>, mut context: Context, links: &Links<Told>) -> Result<()> {
     links.ring(crew.bell());
+    let result = obey(&mut crew, &mut context, links);
+    if result.is_err() {
+        // Workers that wait for those of others never end.
+        crew.leave();
+    }
+    result
+}
+
+fn obey(crew: &mut Crew<Command, Answer>, context: &mut Context, links: &Links<Told>) -> Result<()> {
     loop {
         match links.told()? {
             Told::Begin | Told::Abandon(..) | Told::GivenUp => {}
             Told::Order(order) => {
-                let answers =
-                    context.carry_out(&mut crew, *order, |number| links.begin_reading(number, Said::Failed))?;
+                let answers = context.carry_out(crew, *order, |number| links.begin_reading(number, Said::Failed))?;
                 links.answer(answers)?;
             }
             Told::Close => return crew.close(),
