@@ -107,7 +107,7 @@ fn another_version_of_the_protocol_is_named() {
     let mut other = TcpStream::connect(address).unwrap();
     other.write_all(b"anabranc\x07\0\0\0\0\0\0\0").unwrap();
     let error = thread.join().unwrap().unwrap_err().to_string();
-    assert!(error.contains("version 7") && error.contains("version 1"), "{error}");
+    assert!(error.contains("version 7") && error.contains("version 2"), "{error}");
 }
 
 #[test]
