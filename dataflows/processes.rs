@@ -395,3 +395,6 @@ fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
     ];
     described.map(|(name, value)| (name.to_owned(), value)).into()
 }
+
+#[cfg(test)]
+mod tests;

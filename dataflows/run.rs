@@ -34,7 +34,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
 }
 
 /// Runs a plan in this process, and in those that it is to share the work with.
-fn carry_out(options: &RunOptions, seat: &Seat, plan: &Arc<Plan>, started: Instant) -> Result<()> {
+pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, plan: &Arc<Plan>, started: Instant) -> Result<()> {
     let Some(mut team) = Team::gather(seat, plan, options)? else { return lead(options, plan, started, None) };
     let result = match team.is_first() {
         true => lead(options, plan, started, Some(&mut team)),

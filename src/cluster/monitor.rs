@@ -188,11 +188,12 @@ impl Monitor {
     /// panics, which should not let the thread unwind: timely would drop what other workers wait for. Gives the cause that
     /// the run ends with, of which whoever watches is told as well.
     ///
-    /// A panic with a message that begins with [`BROKEN`] is the consequence of the end of another process, and no defect:
-    /// this call then takes longer than [`SILENCE`], by when the cause is known, and should not be reported.
+    /// A panic with a message that begins with [`BROKEN`] is the consequence of the end of another process, and no defect
+    /// to report: this call then waits for the cause, which is known soon after [`SILENCE`] at the latest.
     pub fn panicked(&self, message: &str) -> Error {
         let error = if message.starts_with(BROKEN) {
-            std::thread::sleep(SILENCE + 2 * BEAT);
+            // Whoever listens to the other process knows better.
+            self.wait_at_most(SILENCE + 2 * BEAT, |state| state.cause.is_some());
             Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
         } else {
             let own = &self.0.names[self.0.process];
@@ -254,9 +255,13 @@ impl Monitor {
         for stream in self.0.streams.iter().flatten() {
             let _ = stream.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Write);
         }
-        let deadline = Instant::now() + FAREWELL;
+        self.wait_at_most(FAREWELL, |state| state.peers.iter().all(|peer| peer.closed));
+    }
+
+    fn wait_at_most(&self, patience: Duration, reached: impl Fn(&State) -> bool) {
+        let deadline = Instant::now() + patience;
         let mut state = self.state();
-        while !state.peers.iter().all(|peer| peer.closed) {
+        while !reached(&state) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
