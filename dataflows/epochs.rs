@@ -65,8 +65,8 @@ pub(crate) fn conduct(
     lead: impl FnOnce(Plan, Option<&mut Team>) -> Result<Epochs>,
 ) -> Result<()> {
     let seat = Seat::of(options)?;
-    let plan = Plan::new(options)?;
-    apart(&options.out, state)?;
+    let plan = apart(&options.out, state).and_then(|()| Plan::new(options));
+    let plan = plan.map_err(|error| seat.call_off(options, error))?;
     let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(plan, None)?.session.close() };
     let result = match team.is_first() {
         true => lead(plan, Some(&mut team)).and_then(|epochs| epochs.session.close()),

@@ -23,15 +23,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use anabranch::error::Kind;
+use anabranch::error::{Kind, Result};
 
 /// A line on standard error, if anybody listens there.
 fn say(line: impl Display) {
     let _ = writeln!(std::io::stderr(), "anabranch: {line}");
 }
 
-fn main() -> ExitCode {
-    // A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
+/// A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
+fn end_with_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let tell = || {
@@ -42,19 +42,28 @@ fn main() -> ExitCode {
         tell();
         std::process::exit(i32::from(Kind::Internal.exit_code()));
     }));
+}
+
+/// Says what went wrong, if something did, and gives the exit code.
+fn end(result: &Result<()>) -> u8 {
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            if !processes::is_spoken_for() {
+                say(error);
+            }
+            error.kind().exit_code()
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    end_with_panics();
     let result = match arguments::Program::parse().command {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if !processes::is_spoken_for() {
-                say(&error);
-            }
-            ExitCode::from(error.kind().exit_code())
-        }
-    }
+    ExitCode::from(end(&result))
 }

@@ -6,24 +6,27 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
-use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, connect};
+use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, call_off, connect};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::operators::failure::Failure;
 use anabranch::session::{SessionBuilder, SharedBuilder};
 
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
+use crate::say;
 
 /// Any free port of the loopback interface.
 const LOOPBACK: &str = "127.0.0.1:0";
 /// How long a process has to end by itself, when all is over.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a process that cannot begin tries to say so to the others.
+const REFUSAL: Duration = Duration::from_secs(5);
 /// Between two looks at what workers have come to.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -82,6 +85,21 @@ impl Seat {
         if let Seat::Host { .. } = self { 1 } else { self.processes() }
     }
 
+    /// Says an error that this process of several hosts has met before it was connected, and tells the others, which then
+    /// end with it rather than wait: as far as they can be reached within a short time. Gives the error back.
+    pub(crate) fn call_off(&self, options: &RunOptions, error: Error) -> Error {
+        if let Seat::Host { process, addresses } = self {
+            say(&error);
+            SPOKEN_FOR.store(true, Ordering::Release);
+            let timeout = timeout(options).unwrap_or(REFUSAL).min(REFUSAL);
+            let (process, addresses, parameters) = (*process, addresses.clone(), Vec::new());
+            // Others may call it as well, unless the address is what is wrong.
+            let listener = TcpListener::bind(&addresses[process]).ok();
+            call_off(listener, &Membership { process, addresses, parameters, timeout }, &error, timeout);
+        }
+        error
+    }
+
     fn process(&self) -> usize {
         match self {
             Seat::Alone | Seat::Parent(_) => 0,
@@ -124,20 +142,22 @@ pub(crate) struct Team {
     children: Children,
 }
 
-/// For the hook that sees panics: the connection to the others, and where the program waits for what has become of them.
-static WATCHED: OnceLock<(Monitor, Sender<Error>)> = OnceLock::new();
-/// Whether the first process says for this one what went wrong.
+/// For the hook that sees panics: the connection to the others.
+static WATCHED: OnceLock<Monitor> = OnceLock::new();
+/// Whether what went wrong is said already, or the first process says it for this one.
 static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
 
 impl Team {
     /// Connects this process to the others, which it starts where it is to. Nothing where it is alone.
     pub(crate) fn gather(seat: &Seat, plan: &Plan, options: &RunOptions) -> Result<Option<Team>> {
-        let timeout = Duration::try_from_secs_f64(options.connect_timeout)
-            .map_err(|_| Error::usage("--connect-timeout is a number of seconds"))?;
+        let timeout = timeout(options)?;
         let mut children = Children::default();
         let (listener, addresses) = match seat {
             Seat::Alone => return Ok(None),
-            Seat::Host { process, addresses } => (listen(&addresses[*process])?, addresses.clone()),
+            Seat::Host { process, addresses } => {
+                let listener = listen(&addresses[*process]).map_err(|error| seat.call_off(options, error))?;
+                (listener, addresses.clone())
+            }
             Seat::Parent(processes) => {
                 let listener = listen(LOOPBACK)?;
                 let own = address(&listener)?;
@@ -154,13 +174,12 @@ impl Team {
         let membership = Membership { process, addresses, parameters: parameters(plan, options), timeout };
         let mut cluster = connect(listener, &membership)?;
         let (sender, lost) = channel();
-        let for_hook = sender.clone();
         let monitor = cluster.watch(move |error| {
             // Nobody waits for it when the program ends.
             let _ = sender.send(error);
         })?;
         // Set once: a program runs once.
-        let _ = WATCHED.set((monitor.clone(), for_hook));
+        let _ = WATCHED.set(monitor.clone());
         SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);
         Ok(Some(Team { process, cluster: Some(cluster), monitor, lost: Some(lost), children }))
     }
@@ -257,7 +276,7 @@ impl Team {
     }
 }
 
-/// Whether another process says for this one what went wrong.
+/// Whether what went wrong is said already, or another process says it for this one.
 pub(crate) fn is_spoken_for() -> bool {
     SPOKEN_FOR.load(Ordering::Acquire)
 }
@@ -265,18 +284,15 @@ pub(crate) fn is_spoken_for() -> bool {
 /// What a panic means where there are other processes: nothing of it should be told, where it is of a connection that
 /// broke because of them. `report` tells of any other. Returns where this process is alone.
 pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
-    let Some((monitor, lost)) = WATCHED.get() else { return };
-    let error = if message.contains(BROKEN) {
-        // Whoever watches the other process knows better, within its time.
-        std::thread::sleep(anabranch::cluster::SILENCE + Duration::from_secs(1));
-        Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
-    } else {
+    let Some(monitor) = WATCHED.get() else { return };
+    if !message.starts_with(BROKEN) {
         report();
-        Error::internal("a process of this run has stopped; what it said is above, or in its own output")
-    };
-    monitor.fail(&error);
-    let _ = lost.send(error.clone());
-    if std::thread::current().name() != Some("main") {
+        SPOKEN_FOR.store(true, Ordering::Release);
+    }
+    let error = monitor.panicked(message);
+    if std::thread::current().name() == Some("main") {
+        monitor.close();
+    } else {
         // The main thread ends the program, once it has cleared away what it has begun to write.
         std::thread::sleep(PATIENCE);
     }
@@ -285,6 +301,12 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
 
 fn runs_once() -> Error {
     Error::internal("a cluster runs once")
+}
+
+/// How long to wait for the others.
+fn timeout(options: &RunOptions) -> Result<Duration> {
+    Duration::try_from_secs_f64(options.connect_timeout)
+        .map_err(|_| Error::usage("--connect-timeout is a number of seconds"))
 }
 
 /// Listens at an address.
@@ -388,3 +410,6 @@ fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
     ];
     described.map(|(name, value)| (name.to_owned(), value)).into()
 }
+
+#[cfg(test)]
+mod tests;

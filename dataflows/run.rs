@@ -29,11 +29,16 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
     }
     let started = Instant::now();
     let seat = Seat::of(options)?;
-    let plan = Arc::new(Plan::new(options)?);
-    let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(options, &plan, started, None) };
+    let plan = Plan::new(options).map_err(|error| seat.call_off(options, error))?;
+    carry_out(options, &seat, &Arc::new(plan), started)
+}
+
+/// Runs a plan in this process, and in those that it is to share the work with.
+pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, plan: &Arc<Plan>, started: Instant) -> Result<()> {
+    let Some(mut team) = Team::gather(seat, plan, options)? else { return lead(options, plan, started, None) };
     let result = match team.is_first() {
-        true => lead(options, &plan, started, Some(&mut team)),
-        false => follow(options, &plan, &mut team),
+        true => lead(options, plan, started, Some(&mut team)),
+        false => follow(options, plan, &mut team),
     };
     team.end(&result);
     result

@@ -7,14 +7,16 @@
 //! ends the others with that error, rather than with the news that a peer is gone.
 //!
 //! In order: [`connect()`] until a deadline; [`Cluster::watch`]; [`Cluster::execute`]; [`Monitor::wait_for_peers`] and
-//! [`Monitor::say_goodbye`], or [`Monitor::fail`].
+//! [`Monitor::say_goodbye`], or [`Monitor::fail`]. A process that meets an error before it is connected has [`call_off()`].
 //!
 //! Nothing here ends the process, and timely's threads cannot be stopped: whoever is told that a peer is gone should let
-//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`].
+//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`]. A worker that panics
+//! leaves all others waiting, so a process should have a hook that sees panics, which calls [`Monitor::panicked`].
 //!
 //! The connections are neither encrypted nor authenticated: anybody who can reach the addresses can join, or read what is
 //! sent. Bind them to loopback or to a private network.
 
+mod calls;
 mod connect;
 mod control;
 mod handshake;
@@ -22,7 +24,7 @@ mod link;
 mod monitor;
 mod wire;
 
-pub use self::connect::{Cluster, Membership, connect};
+pub use self::connect::{Cluster, Membership, call_off, connect};
 pub use self::link::{LinkReceiver, LinkSender};
 pub use self::monitor::{Monitor, SILENCE};
 pub use self::wire::Traffic;

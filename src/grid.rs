@@ -55,24 +55,30 @@ pub struct Grid {
     deal: Option<Deal>,
 }
 
-/// Chunks dealt to processes in blocks.
+/// Chunks dealt to processes in blocks, and in small cubes to the workers of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Deal {
     processes: i64,
     /// Place of the first chunk.
     first: Position,
-    /// Chunks of a block along each axis.
-    block: Position,
-    /// Blocks along each axis.
+    /// Chunks along each axis.
+    shape: Position,
+    /// Blocks along each axis, as even as can be.
     blocks: Position,
 }
 
 /// Edge, in chunks, of the cubes of chunks that one worker owns together.
 const OWNED_CUBE: i64 = 2;
+/// Cubes that there must be for each worker; where there are fewer each chunk is dealt on its own.
+const CUBES_OF_A_WORKER: i64 = 8;
 /// Blocks that each process gets where the grid is large enough, so that the load is even where a volume is not.
 const BLOCKS_OF_A_PROCESS: i64 = 4;
+/// No process gets more blocks.
+const MOST_BLOCKS: i64 = 8;
 /// Edge, in chunks, that blocks keep while there are enough of them: most of their chunks have their neighbours inside.
 const ROOMY_BLOCK: i64 = 4;
+/// How many times the chunks of an even share a process may own, where another deal has less.
+const UNEVEN: f64 = 1.25;
 
 impl Grid {
     /// The grid of chunks of a shape over the bounds.
@@ -155,34 +161,16 @@ impl Grid {
     /// The same grid with its chunks dealt to a number of processes, in blocks that follow from the grid and that number
     /// alone.
     ///
-    /// Blocks are columns along the first axis that is longer than a chunk, as far as there are enough of these: chunks
+    /// Blocks are columns along the first axis that is longer than a chunk, unless there are too few of these: chunks
     /// are read in raster order, so that all processes go along that axis together and none waits for what another one
     /// reads at the end. Columns that touch have different owners where each process has several.
     #[must_use]
     pub fn among(self, processes: usize) -> Grid {
-        let processes = i64::try_from(processes).unwrap_or(i64::MAX);
-        if processes <= 1 {
-            return Grid { deal: None, ..self };
-        }
+        let processes = i64::try_from(processes).unwrap_or(i64::MAX).max(1);
         let shape = self.shape().map(|n| i64::try_from(n).unwrap_or(i64::MAX).max(1));
-        let long = (0..3).find(|&a| shape[a] > 1).unwrap_or(0);
-        let mut block = shape;
-        let blocks = |block: &Position| -> Position { std::array::from_fn(|a| (shape[a] + block[a] - 1) / block[a]) };
-        loop {
-            let count: i64 = blocks(&block).iter().product();
-            if count >= processes.saturating_mul(BLOCKS_OF_A_PROCESS) {
-                break;
-            }
-            // An uneven deal is worth a cut, whatever the size.
-            let least = if count % processes == 0 { 2 * ROOMY_BLOCK } else { 2 };
-            let beside = (long + 1..3).rev().filter(|&a| block[a] >= least).max_by_key(|&a| block[a]);
-            let cut = beside.or((count < processes && block[long] > 1).then_some(long));
-            let Some(axis) = cut else { break };
-            block[axis] = (block[axis] + 1) / 2;
-        }
         let first = self.bounds.min;
         let first = std::array::from_fn(|a| first[a].div_euclid(self.chunk[a]));
-        Grid { deal: Some(Deal { processes, first, block, blocks: blocks(&block) }), ..self }
+        Grid { deal: Some(Deal { processes, first, shape, blocks: blocks(shape, processes) }), ..self }
     }
 
     /// Among how many processes the chunks are dealt.
@@ -192,8 +180,9 @@ impl Grid {
 
     /// The process that owns a chunk. Blocks are dealt in turn, along a line that turns round at the end of every row.
     pub fn process(&self, id: ChunkId) -> usize {
-        let Some(Deal { processes, first, block, blocks }) = self.deal else { return 0 };
-        let [z, y, x] = std::array::from_fn(|a| (id.place()[a] - first[a]).div_euclid(block[a]));
+        let Some(Deal { processes, first, shape, blocks }) = self.deal else { return 0 };
+        let block = |a: usize| (id.place()[a] - first[a]).saturating_mul(blocks[a]).div_euclid(shape[a]);
+        let [z, y, x] = [0, 1, 2].map(block);
         let turned = |place: i64, count: i64, row: i64| if row.rem_euclid(2) == 1 { count - 1 - place } else { place };
         let row = z * blocks[1] + turned(y, blocks[1], z);
         usize::try_from((row * blocks[2] + turned(x, blocks[2], row)).rem_euclid(processes)).unwrap_or(0)
@@ -206,17 +195,77 @@ impl Grid {
 
     /// The worker that owns a chunk, of `peers` workers in all, as many in each process. Cubes of chunks stay together,
     /// and are dealt out inside a process so that neighbouring cubes along each axis have different owners: the load is
-    /// even where a volume is filled unevenly.
+    /// even where a volume is filled unevenly. Where there are few cubes each chunk stands for itself.
     pub fn owner(&self, id: ChunkId, peers: usize) -> usize {
-        let [z, y, x] = id.place().map(|p| p.div_euclid(OWNED_CUBE));
+        let few = self.deal.is_some_and(|deal| {
+            let cubes =
+                deal.shape.iter().fold(1, |cubes: i64, n| cubes.saturating_mul((n + OWNED_CUBE - 1) / OWNED_CUBE));
+            cubes / CUBES_OF_A_WORKER < i64::try_from(peers).unwrap_or(i64::MAX)
+        });
+        let edge = if few { 1 } else { OWNED_CUBE };
+        let [z, y, x] = id.place().map(|p| p.div_euclid(edge));
         let workers = (peers / self.processes()).max(1);
         let here = (z + y + x).rem_euclid(i64::try_from(workers).unwrap_or(i64::MAX));
         self.process(id) * workers + usize::try_from(here).unwrap_or(0)
     }
 }
 
+/// Into how many blocks along each axis a grid of a shape is dealt: of the ways that are even enough the one with as
+/// many blocks a process as should be, and then with the fewest seams between blocks; else the most even one.
+///
+/// Looks at some 10 ln² ways for each process.
+fn blocks(shape: Position, processes: i64) -> Position {
+    let long = (0..3).find(|&a| shape[a] > 1).unwrap_or(0);
+    let most = processes.saturating_mul(MOST_BLOCKS);
+    let chunks: f64 = shape.iter().map(|&n| n as f64).product();
+    let mut best = ([1; 3], Score { uneven: f64::INFINITY, each: 0, seams: f64::INFINITY });
+    for along in 1..=shape[long].min(most) {
+        for second in 1..=if long < 1 { shape[1].min(most / along) } else { 1 } {
+            for third in 1..=if long < 2 { shape[2].min(most / along / second) } else { 1 } {
+                let mut blocks = [1, second, third];
+                blocks[long] = along;
+                let largest: f64 = (0..3).map(|a| ((shape[a] + blocks[a] - 1) / blocks[a]) as f64).product();
+                let count = along * second * third;
+                let most_of_one = largest * ((count + processes - 1) / processes) as f64;
+                let uneven = (most_of_one * processes as f64 / chunks).max(UNEVEN);
+                let roomy = (0..3).all(|a| blocks[a] == 1 || shape[a] / blocks[a] >= ROOMY_BLOCK);
+                let each = if roomy { (count / processes).min(BLOCKS_OF_A_PROCESS) } else { 0 };
+                let seams = (0..3).map(|a| (blocks[a] - 1) as f64 / shape[a] as f64).sum();
+                let score = Score { uneven, each, seams };
+                if score.is_better_than(&best.1) {
+                    best = (blocks, score);
+                }
+            }
+        }
+        // Whole columns, if it can be.
+        if best.1.uneven <= UNEVEN {
+            break;
+        }
+    }
+    best.0
+}
+
+/// How good a deal is.
+struct Score {
+    /// Chunks of a process, at most, as a multiple of an even share; what is even enough counts as the same.
+    uneven: f64,
+    /// Blocks of each process.
+    each: i64,
+    /// Parts of the grid's chunks that lie at a seam between blocks.
+    seams: f64,
+}
+
+impl Score {
+    fn is_better_than(&self, other: &Score) -> bool {
+        let by_seams = self.seams.total_cmp(&other.seams);
+        self.uneven.total_cmp(&other.uneven).then(other.each.cmp(&self.each)).then(by_seams).is_lt()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -237,35 +286,94 @@ mod tests {
         assert_eq!(near, [0, 1, 3, 4]);
     }
 
+    /// Chunks of each worker.
+    fn loads(shape: [usize; 3], processes: usize, workers: usize) -> Vec<usize> {
+        let grid = Grid::new(Region::of_shape(shape), [1; 3]).among(processes);
+        let mut loads = vec![0; processes * workers];
+        for id in grid.chunks() {
+            let owner = grid.owner(id, loads.len());
+            assert_eq!((owner / workers, owner / workers), (grid.process(id), grid.process_of(owner, loads.len())));
+            loads[owner] += 1;
+        }
+        loads
+    }
+
+    /// The most chunks of a worker, or of a process, as a multiple of what a best split gives the most loaded one.
+    fn unevenness(shape: [usize; 3], processes: usize, workers: usize) -> f64 {
+        let loads = loads(shape, processes, workers);
+        *loads.iter().max().unwrap() as f64 / shape.iter().product::<usize>().div_ceil(loads.len()) as f64
+    }
+
     #[test]
-    fn processes_own_whole_columns_and_as_many_chunks_within_a_quarter() {
-        for shape in [[4, 4, 4], [8, 8, 8], [16, 12, 20], [1, 32, 32], [1, 1, 40], [30, 1, 1]] {
-            for processes in 2..=9 {
-                let grid = Grid::new(Region::of_shape(shape), [1; 3]).among(processes);
-                let mut counts = vec![0usize; processes];
-                for id in grid.chunks() {
-                    let owner = grid.owner(id, 2 * processes);
-                    assert_eq!(owner / 2, grid.process(id));
-                    counts[grid.process(id)] += 1;
-                    let long = (0..3).find(|&a| shape[a] > 1).unwrap_or(0);
-                    let mut start = id.place();
-                    start[long] = 0;
-                    let alone = shape.iter().filter(|&&n| n > 1).count() == 1;
-                    assert!(alone || grid.process(id) == grid.process(ChunkId::new(start)), "{shape:?} {processes}");
+    fn processes_and_workers_own_as_many_chunks_within_a_third() {
+        for shape in [[8, 8, 8], [4, 4, 4], [16, 1, 1], [1, 32, 32], [1, 1, 40], [1, 8, 8], [16, 12, 20]] {
+            for processes in 1..=8 {
+                for workers in 1..=4 {
+                    let uneven = unevenness(shape, processes, workers);
+                    let few = shape.iter().product::<usize>() < 4 * processes * workers;
+                    assert!(uneven <= if few { 2.0 } else { 1.3 }, "{shape:?}, {processes} of {workers}: {uneven}");
                 }
-                let even = shape.iter().product::<usize>() as f64 / processes as f64;
-                let most = *counts.iter().max().unwrap() as f64;
-                let rough = shape.iter().product::<usize>() < 16 * processes;
-                assert!(most <= even * if rough { 2.5 } else { 1.25 }, "{shape:?} {processes}: {counts:?}");
             }
         }
     }
 
     #[test]
-    fn one_process_is_as_none_were_named() {
+    fn processes_own_whole_columns() {
+        for shape in [[4, 4, 4], [8, 8, 8], [16, 12, 20], [1, 32, 32]] {
+            for processes in 2..=8 {
+                let grid = Grid::new(Region::of_shape(shape), [1; 3]).among(processes);
+                let long = (0..3).find(|&a| shape[a] > 1).unwrap();
+                for id in grid.chunks() {
+                    let mut start = id.place();
+                    start[long] = 0;
+                    assert_eq!(grid.process(id), grid.process(ChunkId::new(start)), "{shape:?} {processes}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_chunk_has_one_owner_wherever_the_grid_begins(
+            shape in [1usize..12, 1..12, 1..12],
+            from in [-9i64..9, -9..9, -9..9],
+            processes in 1usize..10,
+            workers in 1usize..5,
+        ) {
+            let bounds = Region::new(from, std::array::from_fn(|a| from[a] + shape[a] as i64));
+            let grid = Grid::new(bounds, [1; 3]).among(processes);
+            let peers = processes * workers;
+            for id in grid.chunks() {
+                let owner = grid.owner(id, peers);
+                prop_assert!(owner < peers && grid.process_of(owner, peers) == grid.process(id));
+                prop_assert_eq!(owner, Grid::new(bounds, [1; 3]).among(processes).owner(id, peers));
+            }
+            // Also beyond its bounds, which may move.
+            let beyond = ChunkId::new(std::array::from_fn(|a| from[a] - 7));
+            prop_assert!(grid.owner(beyond, peers) < peers);
+            let chunks: usize = shape.iter().product();
+            if chunks >= 16 * peers {
+                prop_assert!(unevenness(shape, processes, workers) < 1.5, "{}", unevenness(shape, processes, workers));
+            }
+        }
+    }
+
+    #[test]
+    fn one_process_owns_all() {
         let grid = Grid::new(Region::of_shape([5, 6, 7]), [1; 3]);
-        assert_eq!(grid.among(1), grid);
-        assert!(grid.among(3) != grid && grid.among(3).among(1) == grid);
+        for grid in [grid, grid.among(1), grid.among(3).among(1)] {
+            assert!(grid.processes() == 1 && grid.chunks().all(|id| grid.process(id) == 0));
+        }
+        // An image of few chunks has work for several workers.
+        assert_eq!(loads([2, 2, 2], 1, 2), [4, 4]);
+    }
+
+    #[test]
+    fn a_grid_without_ends_can_be_dealt() {
+        let far = 1 << 40;
+        let grid = Grid::new(Region::new([-far; 3], [far; 3]), [1; 3]).among(64);
+        let owners = (0..1000).map(|n| grid.owner(ChunkId::new([0, n, -n]), 128));
+        assert!(owners.max().unwrap() < 128);
     }
 
     #[test]

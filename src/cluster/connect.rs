@@ -1,28 +1,20 @@
-//! The connections with every other process, all there before a deadline.
+//! The connections with every other process, all there before a deadline; or the reason why not, told to all.
 
-use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
-use std::net::{TcpListener, TcpStream, ToSocketAddrs};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::handshake::{Heard, Hello, Line, other_protocol};
+use super::calls::{Calls, Contact, Outcome};
+use super::control::Message;
+use super::handshake::{Hello, Line};
 use super::link::{LinkReceiver, LinkSender, link};
 use super::monitor::Monitor;
 use super::name;
 use super::wire::{self, Traffic};
 use crate::error::{Error, Kind, Result};
 
-/// How long whoever connects may take to say who it is.
+/// How long to try to reach those that may not know yet that processes differ.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long one attempt to connect, and the answer to it, may take.
-const ATTEMPT: Duration = Duration::from_secs(3);
-/// Between two looks for connections.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Connections that have not said yet who they are; more are dropped.
-const MOST_STRANGERS: usize = 64;
 
 /// Which process this is, of which.
 #[derive(Clone, Debug)]
@@ -48,8 +40,8 @@ pub struct Cluster {
     traffic: Traffic,
 }
 
-/// A connection, or why there can be none.
-type Found = Result<(usize, Line, TcpStream)>;
+/// Connections with other processes.
+type Lines = BTreeMap<(usize, Line), TcpStream>;
 
 /// Connects a process, which listens already, to all others.
 ///
@@ -57,38 +49,39 @@ type Found = Result<(usize, Line, TcpStream)>;
 /// tell is short.
 ///
 /// # Errors
-/// `Peer` where a process has not come in time, or runs another version or with other parameters.
+/// `Peer` where a process has not come in time, or runs another version or with other parameters; the other processes
+/// are told of such a difference, which takes two seconds at most. Where a process has called the run off, its error.
 pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster> {
-    let broken = |error: io::Error| Error::new(Kind::Peer, "cannot listen for the other processes").because(error);
-    listener.set_nonblocking(true).map_err(broken)?;
+    connect_as(hello(membership), listener, membership)
+}
+
+/// The same for a process that says so much of itself.
+pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     let deadline = Instant::now() + membership.timeout;
-    let (found, connections) = channel();
-    let membership = Arc::new(membership.clone());
-    let over = Arc::new(AtomicBool::new(false));
-    // Whatever comes of it, the threads end soon.
-    let _end = End(Arc::clone(&over));
-    {
-        let (membership, found, over) = (Arc::clone(&membership), found.clone(), Arc::clone(&over));
-        std::thread::spawn(move || accept(&listener, &membership, &found, &over));
-    }
+    let calls = Calls::begin(Some(listener), hello, membership.addresses.clone())?;
     let lines_with = |other: usize| Line::between(membership.process, other).iter().map(move |&line| (other, line));
     for (to, line) in (0..membership.process).flat_map(lines_with) {
-        let (membership, found, over) = (Arc::clone(&membership), found.clone(), Arc::clone(&over));
-        std::thread::spawn(move || reach(&membership, to, line, &found, &over, deadline));
+        calls.call(to, line, deadline);
     }
     let processes = membership.addresses.len();
-    let mut lines: BTreeMap<(usize, Line), TcpStream> = BTreeMap::new();
     let others = (0..processes).filter(|&process| process != membership.process);
     let wanted = others.flat_map(lines_with).count();
+    let mut lines = Lines::new();
     while lines.len() < wanted {
-        match connections.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(connection) => {
-                let (from, line, stream) = connection?;
+        let Some(contact) = calls.next(deadline) else { return Err(missing(membership, &lines)) };
+        match contact {
+            Contact { with: Some(from), outcome: Outcome::Joined(line, stream), .. } => {
                 lines.insert((from, line), stream);
             }
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                return Err(missing(&membership, &lines));
+            // Who ends tells all.
+            Contact { outcome: Outcome::Ended(error), .. } => return Err(error),
+            Contact { with, outcome: Outcome::Differs(error), .. } => {
+                // Of two, the other one knows, whatever it is that has called.
+                let with = with.or((processes == 2).then_some(1 - membership.process.min(1)));
+                spread(&calls, membership, &error, lines, with.into_iter().collect(), PATIENCE);
+                return Err(error);
             }
+            Contact { with: None, outcome: Outcome::Joined(..), .. } => {}
         }
     }
     let mut of = |line| (0..processes).map(|process| lines.remove(&(process, line))).collect::<Vec<_>>();
@@ -97,17 +90,72 @@ pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster
     Ok(Cluster { process: membership.process, addresses: membership.addresses.clone(), data, control, orders, traffic })
 }
 
-/// Tells threads to end when it is dropped.
-struct End(Arc<AtomicBool>);
+/// Tells the other processes, in place of connecting to them, that this one has met an error: whoever connects then ends
+/// with it, rather than wait for this process in vain. Returns once all know, or after `patience`.
+///
+/// `listener` answers those that call; without one this process only calls. Of the membership the parameters do not
+/// matter.
+pub fn call_off(listener: Option<TcpListener>, membership: &Membership, error: &Error, patience: Duration) {
+    // What cannot be heard cannot be told either.
+    let Ok(calls) = Calls::begin(listener, hello(membership), membership.addresses.clone()) else { return };
+    spread(&calls, membership, error, Lines::new(), BTreeSet::new(), patience);
+}
 
-impl Drop for End {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
+/// What a process says of itself.
+pub(super) fn hello(membership: &Membership) -> Hello {
+    Hello {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        from: membership.process,
+        to: 0,
+        processes: membership.addresses.len(),
+        line: Line::Control,
+        parameters: membership.parameters.clone(),
+        ending: None,
+    }
+}
+
+/// Tells all others of an error, but for those that know. `lines` are the connections so far: one that is connected with
+/// all others listens there, and to no calls.
+fn spread(
+    calls: &Calls,
+    membership: &Membership,
+    error: &Error,
+    mut lines: Lines,
+    mut knowing: BTreeSet<usize>,
+    patience: Duration,
+) {
+    let deadline = Instant::now() + patience;
+    let processes = membership.addresses.len();
+    let own = name(membership.process, &membership.addresses);
+    let message = Message::failed(&Error::new(error.kind(), format!("{own}: {error}")));
+    calls.end_with(error);
+    for (_, stream) in lines.iter_mut().filter(|((_, line), _)| *line == Line::Control) {
+        let _ = message.write(stream);
+    }
+    knowing.insert(membership.process);
+    for to in (0..processes).filter(|to| !knowing.contains(to)) {
+        calls.call(to, Line::Control, deadline);
+    }
+    while knowing.len() < processes {
+        let Some(Contact { with, outcome, told }) = calls.next(deadline) else { return };
+        let Some(with) = with.filter(|&with| with < processes) else { continue };
+        match outcome {
+            // From before the error.
+            Outcome::Joined(line, mut stream) if !told => {
+                if line == Line::Control {
+                    let _ = message.write(&mut stream);
+                }
+                lines.insert((with, line), stream);
+            }
+            _ => {
+                knowing.insert(with);
+            }
+        }
     }
 }
 
 /// The error that names who has not come.
-fn missing(membership: &Membership, lines: &BTreeMap<(usize, Line), TcpStream>) -> Error {
+fn missing(membership: &Membership, lines: &Lines) -> Error {
     let here = |process: usize| {
         Line::between(membership.process, process).iter().all(|&line| lines.contains_key(&(process, line)))
     };
@@ -120,106 +168,6 @@ fn missing(membership: &Membership, lines: &BTreeMap<(usize, Line), TcpStream>) 
         names.join(", ")
     );
     Error::new(Kind::Peer, message)
-}
-
-/// Takes connections until it is over, and finds out about each in a thread of its own.
-fn accept(listener: &TcpListener, membership: &Arc<Membership>, found: &Sender<Found>, over: &AtomicBool) {
-    let strangers = Arc::new(());
-    while !over.load(Ordering::Acquire) {
-        match listener.accept() {
-            Ok((stream, _)) if Arc::strong_count(&strangers) <= MOST_STRANGERS => {
-                let (membership, found, stranger) = (Arc::clone(membership), found.clone(), Arc::clone(&strangers));
-                std::thread::spawn(move || {
-                    if let Some(connection) = greet(stream, &membership) {
-                        // Nobody listens when it is over.
-                        let _ = found.send(connection);
-                    }
-                    drop(stranger);
-                });
-            }
-            Ok(_) => {}
-            // What went wrong for one connection does not concern the next.
-            Err(_) => std::thread::sleep(PAUSE),
-        }
-    }
-}
-
-fn hello(membership: &Membership, to: usize, line: Line) -> Hello {
-    Hello {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        from: membership.process,
-        to,
-        processes: membership.addresses.len(),
-        line,
-        parameters: membership.parameters.clone(),
-    }
-}
-
-/// Finds out who has connected; nothing where it is a stranger.
-fn greet(mut stream: TcpStream, membership: &Membership) -> Option<Found> {
-    stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true)).ok()?;
-    let heard = match Hello::hear(&mut stream, Instant::now() + PATIENCE) {
-        Heard::Hello(hello) => hello,
-        Heard::Other(protocol) => {
-            let _ = hello(membership, 0, Line::Control).send(&mut stream);
-            return Some(Err(other_protocol(protocol, "a process that has connected")));
-        }
-        Heard::Stranger => return None,
-    };
-    let own = hello(membership, heard.from, heard.line);
-    own.send(&mut stream).ok()?;
-    if let Some(error) = own.difference(&heard, &name(heard.from, &membership.addresses)) {
-        return Some(Err(error));
-    }
-    // One that has taken this process for another one, or itself for one that does not exist or does not call.
-    let known = heard.to == membership.process && (membership.process + 1..own.processes).contains(&heard.from);
-    known.then_some(Ok((heard.from, heard.line, stream)))
-}
-
-/// Tries to reach a process until it answers.
-fn reach(membership: &Membership, to: usize, line: Line, found: &Sender<Found>, over: &AtomicBool, deadline: Instant) {
-    while !over.load(Ordering::Acquire) && Instant::now() < deadline {
-        match attempt(membership, to, line) {
-            Ok(connection) => {
-                let _ = found.send(connection);
-                return;
-            }
-            Err(_) => std::thread::sleep(5 * PAUSE),
-        }
-    }
-}
-
-/// Connects once. An error is worth another attempt, where whoever answered has said nothing that rules it out.
-fn attempt(membership: &Membership, to: usize, line: Line) -> io::Result<Found> {
-    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
-    for address in membership.addresses[to].to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, ATTEMPT) {
-            Ok(mut stream) => {
-                stream.set_nodelay(true)?;
-                let own = hello(membership, to, line);
-                own.send(&mut stream)?;
-                let other = name(to, &membership.addresses);
-                let heard = match Hello::hear(&mut stream, Instant::now() + ATTEMPT) {
-                    Heard::Hello(heard) => heard,
-                    Heard::Other(protocol) => return Ok(Err(other_protocol(protocol, &other))),
-                    Heard::Stranger => return Err(ErrorKind::InvalidData.into()),
-                };
-                if let Some(error) = own.difference(&heard, &other) {
-                    return Ok(Err(error));
-                }
-                if heard.from != to || heard.to != own.from {
-                    let message = format!(
-                        "at {} there is process {}, and not process {to}; give all processes the same list of hosts",
-                        membership.addresses[to], heard.from
-                    );
-                    return Ok(Err(Error::new(Kind::Peer, message)));
-                }
-                return Ok(Ok((to, line, stream)));
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
 }
 
 impl Cluster {

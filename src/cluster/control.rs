@@ -18,19 +18,38 @@ pub(super) enum Message {
     Ready,
     /// Ends well, after so many bytes of records sent.
     Goodbye(u64),
-    /// Ends with an error: the exit code of its kind, and its sentence.
-    Failed(u8, String),
+    /// Ends with an error.
+    Failed(Ending),
+}
+
+/// The error that a process ends with: the exit code of its kind, and its sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Ending(u8, String);
+
+impl Ending {
+    pub(super) fn of(error: &Error) -> Self {
+        // Sentences are short; one that is not is cut.
+        Ending(error.kind().exit_code(), error.to_string().chars().take(4096).collect())
+    }
+
+    /// The error, as it stands for all processes.
+    pub(super) fn error(self) -> Error {
+        Error::new(self.kind(), self.1)
+    }
+
+    /// The error, where only the process of this name has met it.
+    pub(super) fn error_of(&self, process: &str) -> Error {
+        Error::new(self.kind(), format!("{process}: {}", self.1))
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::of_exit_code(self.0).unwrap_or(Kind::Internal)
+    }
 }
 
 impl Message {
     pub(super) fn failed(error: &Error) -> Self {
-        // Sentences are short; one that is not is cut.
-        Message::Failed(error.kind().exit_code(), error.to_string().chars().take(4096).collect())
-    }
-
-    /// The error that another process has ended with.
-    pub(super) fn error(code: u8, sentence: String) -> Error {
-        Error::new(Kind::of_exit_code(code).unwrap_or(Kind::Internal), sentence)
+        Message::Failed(Ending::of(error))
     }
 
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {

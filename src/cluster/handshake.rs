@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::control::Ending;
 use crate::error::{Error, Kind};
 
-const MAGIC: [u8; 8] = *b"anabranc";
+pub(super) const MAGIC: [u8; 8] = *b"anabranc";
 /// Grows when what is sent on connections changes its meaning.
-const PROTOCOL: u32 = 2;
+pub(super) const PROTOCOL: u32 = 2;
 /// No greeting takes more bytes.
 const LONGEST: usize = 1 << 16;
 
@@ -40,6 +41,8 @@ pub(super) struct Hello {
     pub(super) processes: usize,
     pub(super) line: Line,
     pub(super) parameters: Vec<(String, String)>,
+    /// With what the process ends in place of running.
+    pub(super) ending: Option<Ending>,
 }
 
 /// What came from the other end.

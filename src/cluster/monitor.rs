@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::control::Message;
-use super::name;
+use super::{BROKEN, name};
 use crate::error::{Error, Kind, Result};
 
 /// A process that nothing was heard of for so long is gone.
@@ -25,6 +25,8 @@ struct Shared {
     /// Connections to the others, by process.
     streams: Vec<Option<Mutex<TcpStream>>>,
     names: Vec<String>,
+    /// Which of them this one is.
+    process: usize,
     state: Mutex<State>,
     changed: Condvar,
     lost: Box<dyn Fn(Error) + Send + Sync>,
@@ -78,6 +80,7 @@ impl Monitor {
         let shared = Shared {
             streams,
             names: (0..peers.len()).map(|peer| name(peer, addresses)).collect(),
+            process,
             state: Mutex::new(State { peers, ..State::default() }),
             changed: Condvar::new(),
             lost: Box::new(lost),
@@ -115,7 +118,7 @@ impl Monitor {
                 Ok(Message::Alive) => {}
                 Ok(Message::Ready) => self.change(|state| state.peers[peer].ready = true),
                 Ok(Message::Goodbye(bytes)) => self.change(|state| state.peers[peer].goodbye = Some(bytes)),
-                Ok(Message::Failed(code, sentence)) => self.lose(Message::error(code, sentence)),
+                Ok(Message::Failed(ending)) => self.lose(ending.error()),
                 Err(error) => {
                     let silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
                     let over = {
@@ -181,6 +184,25 @@ impl Monitor {
         self.close();
     }
 
+    /// What a panic in this process means for the run: all processes end, of kind `Internal`. For the hook that sees
+    /// panics, which should not let the thread unwind: timely would drop what other workers wait for. Gives the cause that
+    /// the run ends with, of which whoever watches is told as well.
+    ///
+    /// A panic with a message that begins with [`BROKEN`] is the consequence of the end of another process, and no defect
+    /// to report: this call then waits for the cause, which is known soon after [`SILENCE`] at the latest.
+    pub fn panicked(&self, message: &str) -> Error {
+        let error = if message.starts_with(BROKEN) {
+            // Whoever listens to the other process knows better.
+            self.wait_at_most(SILENCE + 2 * BEAT, |state| state.cause.is_some());
+            Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
+        } else {
+            let own = &self.0.names[self.0.process];
+            Error::internal(format!("{own} has stopped at an internal error, which is in its own output; report it"))
+        };
+        self.lose(error.clone());
+        self.cause().unwrap_or(error)
+    }
+
     /// Tells the others that what they wait for is there.
     pub fn say_ready(&self) {
         self.tell(&Message::Ready);
@@ -233,9 +255,13 @@ impl Monitor {
         for stream in self.0.streams.iter().flatten() {
             let _ = stream.lock().unwrap_or_else(PoisonError::into_inner).shutdown(Shutdown::Write);
         }
-        let deadline = Instant::now() + FAREWELL;
+        self.wait_at_most(FAREWELL, |state| state.peers.iter().all(|peer| peer.closed));
+    }
+
+    fn wait_at_most(&self, patience: Duration, reached: impl Fn(&State) -> bool) {
+        let deadline = Instant::now() + patience;
         let mut state = self.state();
-        while !state.peers.iter().all(|peer| peer.closed) {
+        while !reached(&state) {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;

@@ -5,7 +5,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::{Cluster, Membership, Monitor, connect};
+use super::connect::{connect_as, hello};
+use super::handshake::{Hello, MAGIC, PROTOCOL};
+use super::{BROKEN, Cluster, Membership, Monitor, call_off, connect};
 use crate::error::{Error, Kind, Result};
 
 fn listeners(count: usize) -> (Vec<TcpListener>, Vec<String>) {
@@ -78,9 +80,9 @@ fn strangers_are_dropped_and_disturb_nobody() {
     let mut strangers = Vec::new();
     let clusters = connect_all(&["1"; 3], 20, |addresses| {
         for address in addresses {
-            let halves: [&[u8]; 5] = [b"", b"GET / HTTP/1.1\r\n\r\n", b"anab", b"anabranc\x01\0\0\0", &[0xff; 4096]];
-            let length = [&b"anabranc\x01\0\0\0"[..], &u32::MAX.to_le_bytes()].concat();
-            let garbage = [&b"anabranc\x01\0\0\0\x10\0\0\0"[..], &[0xff; 16]].concat();
+            let halves: [&[u8]; 5] = [b"", b"GET / HTTP/1.1\r\n\r\n", b"anab", b"anabranc\x02\0\0\0", &[0xff; 4096]];
+            let length = [&b"anabranc\x02\0\0\0"[..], &u32::MAX.to_le_bytes()].concat();
+            let garbage = [&b"anabranc\x02\0\0\0\x10\0\0\0"[..], &[0xff; 16]].concat();
             for bytes in halves.into_iter().chain([&length[..], &garbage]) {
                 if let Ok(mut stream) = TcpStream::connect(address) {
                     let _ = stream.write_all(bytes);
@@ -100,16 +102,97 @@ fn strangers_are_dropped_and_disturb_nobody() {
     }
 }
 
+/// What begins a greeting in another version of the protocol, and in this one.
+const OTHER_PROTOCOL: &[u8; 16] = b"anabranc\x07\0\0\0\0\0\0\0";
+
+fn own_protocol() -> Vec<u8> {
+    [&MAGIC[..], &PROTOCOL.to_le_bytes()].concat()
+}
+
 #[test]
-fn another_version_of_the_protocol_is_named() {
+fn another_version_of_the_protocol_is_named_at_both_ends() {
+    // One that calls.
     let (mut listeners, addresses) = listeners(2);
-    let (own, address) = (membership(0, &addresses, "1", 20), addresses[0].clone());
+    let own = membership(0, &addresses, "1", 20);
     let listener = listeners.remove(0);
     let thread = std::thread::spawn(move || connect(listener, &own).map(|_| ()));
-    let mut other = TcpStream::connect(address).unwrap();
-    other.write_all(b"anabranc\x07\0\0\0\0\0\0\0").unwrap();
-    let error = thread.join().unwrap().unwrap_err().to_string();
-    assert!(error.contains("version 7") && error.contains("version 1"), "{error}");
+    let mut other = TcpStream::connect(&addresses[0]).unwrap();
+    other.write_all(OTHER_PROTOCOL).unwrap();
+    let mut heard = [0; 12];
+    other.read_exact(&mut heard).unwrap();
+    assert_eq!(heard[..], own_protocol()[..], "it can tell as well");
+    let error = thread.join().unwrap().unwrap_err();
+    assert_eq!(error.kind(), Kind::Peer);
+    let text = error.to_string();
+    assert!(text.contains("version 7") && text.contains(&format!("version {PROTOCOL}")), "{text}");
+    // One that is called.
+    let (listener, calling) = (TcpListener::bind("127.0.0.1:0").unwrap(), listeners.remove(0));
+    let addresses = [listener.local_addr().unwrap().to_string(), addresses[1].clone()];
+    let own = membership(1, &addresses, "1", 20);
+    let thread = std::thread::spawn(move || connect(calling, &own).map(|_| ()));
+    let (mut other, _) = listener.accept().unwrap();
+    other.read_exact(&mut heard).unwrap();
+    assert_eq!(heard[..], own_protocol()[..]);
+    other.write_all(OTHER_PROTOCOL).unwrap();
+    let text = thread.join().unwrap().unwrap_err().to_string();
+    assert!(text.contains(&format!("process 0 ({}) speaks version 7", addresses[0])), "{text}");
+}
+
+#[test]
+fn another_version_of_the_program_is_named_at_both_ends() {
+    let (listeners, addresses) = listeners(2);
+    let versions = ["0.0.1", "99.0.0"];
+    let mut threads = Vec::new();
+    for (process, listener) in listeners.into_iter().enumerate() {
+        let own = membership(process, &addresses, "1", 20);
+        let hello = Hello { version: versions[process].to_owned(), ..hello(&own) };
+        threads.push(std::thread::spawn(move || connect_as(hello, listener, &own).map(|_| ())));
+    }
+    for (process, thread) in threads.into_iter().enumerate() {
+        let error = thread.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Peer);
+        let other = 1 - process;
+        let named = format!(
+            "their version: it is {} here, and {} for process {other} ({})",
+            versions[process], versions[other], addresses[other]
+        );
+        assert!(error.to_string().contains(&named), "{error}");
+    }
+}
+
+#[test]
+fn many_strangers_that_say_a_byte_at_a_time_are_dropped() {
+    let (mut listeners, addresses) = listeners(2);
+    let own = [0, 1].map(|process| membership(process, &addresses, "1", 30));
+    let [first, second] = [listeners.remove(0), listeners.remove(0)];
+    let [membership, later] = own;
+    let first = std::thread::spawn(move || connect(first, &membership));
+    // More than are heard at a time.
+    let mut strangers: Vec<TcpStream> = (0..80).map(|_| TcpStream::connect(&addresses[0]).unwrap()).collect();
+    let slow = std::thread::spawn(move || {
+        let started = Instant::now();
+        for byte in own_protocol().into_iter().chain([0x20, 0, 0, 0]).chain([0; 32]) {
+            strangers.retain_mut(|stranger| {
+                stranger.set_nonblocking(true).unwrap();
+                let dropped = match stranger.read(&mut [0; 64]) {
+                    Ok(0) => true,
+                    Ok(_) => panic!("a stranger is told nothing"),
+                    Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+                };
+                !dropped && stranger.write_all(&[byte]).is_ok()
+            });
+            if strangers.is_empty() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        (strangers.len(), started.elapsed())
+    });
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(connect(second, &later).is_ok());
+    assert!(first.join().unwrap().is_ok());
+    let (left, elapsed) = slow.join().unwrap();
+    assert_eq!(left, 0, "after {elapsed:?}");
 }
 
 #[test]
@@ -172,4 +255,92 @@ fn goodbyes_end_well_and_tell_what_was_sent() {
     for (monitor, told) in &watched {
         assert!(told.try_recv().is_err() && monitor.cause().is_none());
     }
+}
+
+#[test]
+fn a_process_that_calls_the_run_off_ends_all_with_its_error() {
+    let error = || Error::new(Kind::Missing, "there is no such file").at("image.npy");
+    for listens in [true, false] {
+        let (listeners, addresses) = listeners(3);
+        let started = Instant::now();
+        let mut threads = Vec::new();
+        for (process, listener) in listeners.into_iter().enumerate() {
+            let own = membership(process, &addresses, "1", 60);
+            threads.push(std::thread::spawn(move || match process {
+                1 => {
+                    call_off(listens.then_some(listener), &own, &error(), Duration::from_secs(60));
+                    Err(error())
+                }
+                _ => connect(listener, &own).map(|_| ()),
+            }));
+        }
+        for (process, thread) in threads.into_iter().enumerate() {
+            let told = thread.join().unwrap().unwrap_err();
+            assert_eq!(told.kind(), Kind::Missing);
+            let place = if process == 1 { String::new() } else { format!("process 1 ({}): ", addresses[1]) };
+            assert_eq!(told.to_string(), format!("{place}image.npy: there is no such file"));
+        }
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+}
+
+#[test]
+fn processes_that_all_call_the_run_off_do_not_wait_for_each_other() {
+    let (listeners, addresses) = listeners(3);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for (process, listener) in listeners.into_iter().enumerate() {
+            let own = membership(process, &addresses, "1", 60);
+            let error = Error::new(Kind::Missing, "there is no such file");
+            scope.spawn(move || call_off(Some(listener), &own, &error, Duration::from_secs(60)));
+        }
+    });
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    // Where nobody else is there, for so long and no longer.
+    let own = membership(1, &addresses, "1", 60);
+    let started = Instant::now();
+    call_off(None, &own, &Error::data("is damaged"), Duration::from_millis(200));
+    assert!((Duration::from_millis(200)..Duration::from_secs(20)).contains(&started.elapsed()));
+}
+
+#[test]
+fn a_difference_between_two_ends_a_third_that_comes_later() {
+    let (mut listeners, addresses) = listeners(3);
+    let late = listeners.pop().unwrap();
+    let mut threads = Vec::new();
+    for (process, listener) in listeners.into_iter().enumerate() {
+        let own = membership(process, &addresses, ["1", "2.5"][process], 60);
+        threads.push(std::thread::spawn(move || connect(listener, &own).map(|_| ())));
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let own = membership(2, &addresses, "1", 60);
+    let started = Instant::now();
+    threads.push(std::thread::spawn(move || connect(late, &own).map(|_| ())));
+    for thread in threads {
+        let error = thread.join().unwrap().unwrap_err();
+        assert_eq!(error.kind(), Kind::Peer);
+        assert!(error.to_string().contains("--sigma") && error.to_string().contains("2.5"), "{error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_panic_is_told_to_all() {
+    let watched = watch_all(connect_all(&["1"; 3], 20, |_| {}));
+    let own = watched[2].0.panicked("index out of bounds");
+    for (_, told) in &watched {
+        let error = told.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!((error.kind(), error.to_string()), (Kind::Internal, own.to_string()));
+        assert!(error.to_string().starts_with("process 2 (127.0.0.1:"), "{error}");
+    }
+}
+
+#[test]
+fn a_panic_for_a_broken_connection_has_the_cause_of_that() {
+    let mut watched = watch_all(connect_all(&["1"; 2], 20, |_| {}));
+    let (other, _) = watched.remove(1);
+    other.fail(&Error::data("is damaged").at("image.npy"));
+    let (monitor, _) = &watched[0];
+    let error = monitor.panicked(&format!("{BROKEN}: reading data: reset by peer"));
+    assert_eq!((error.kind(), &error.to_string()[..]), (Kind::Data, "image.npy: is damaged"));
 }

@@ -12,14 +12,14 @@ use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, invariant_bytes, succeed};
 
 /// A run whose other process is gone ends within this time.
-const SOON: Duration = Duration::from_secs(15);
+pub(crate) const SOON: Duration = Duration::from_secs(15);
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
 /// A list of hosts on free ports of this machine.
-fn write_hosts(folder: &Path, count: usize) -> (PathBuf, Vec<String>) {
+pub(crate) fn write_hosts(folder: &Path, count: usize) -> (PathBuf, Vec<String>) {
     let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
     let addresses: Vec<String> = listeners.iter().map(|it| it.local_addr().expect("a port").to_string()).collect();
     let path = folder.join("hosts.txt");
@@ -28,7 +28,7 @@ fn write_hosts(folder: &Path, count: usize) -> (PathBuf, Vec<String>) {
 }
 
 /// A process of a cluster, killed when it is dropped.
-struct Process(Child);
+pub(crate) struct Process(pub(crate) Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -38,14 +38,14 @@ impl Drop for Process {
 }
 
 impl Process {
-    fn start(call: &[&str], hosts: &Path, process: usize) -> Process {
+    pub(crate) fn start(call: &[&str], hosts: &Path, process: usize) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
         command.args(call).args(["--hosts", text(hosts), "--process", &process.to_string(), "--workers", "1"]);
         Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts"))
     }
 
     /// The exit code and what was said, once it has ended; none of these processes says more than a pipe holds.
-    fn end(mut self, deadline: Instant) -> (i32, String) {
+    pub(crate) fn end(mut self, deadline: Instant) -> (i32, String) {
         let status = loop {
             if let Some(status) = self.0.try_wait().expect("a child") {
                 break status;
@@ -58,7 +58,7 @@ impl Process {
         (status.code().unwrap_or(-1), said)
     }
 
-    fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.0.try_wait().expect("a child").is_none()
     }
 }
@@ -76,7 +76,7 @@ fn dense() -> Mask {
 }
 
 /// Writes a phantom; gives its path.
-fn phantom(folder: &Path, shape: &str, gray: bool) -> PathBuf {
+pub(crate) fn phantom(folder: &Path, shape: &str, gray: bool) -> PathBuf {
     let path = folder.join("phantom.zarr");
     let mut call = vec!["phantom", text(&path), "--shape", shape, "--seed", "3", "--chunk", "32", "--quiet"];
     call.extend(gray.then_some("--gray"));
@@ -192,7 +192,7 @@ fn a_port_that_is_taken_is_named() {
     let (hosts, addresses) = write_hosts(folder.path(), 2);
     let _taken = TcpListener::bind(&addresses[1]).expect("a free port");
     let out = folder.path().join("out");
-    let call = ["run", text(&input), "--out", text(&out), "--quiet"];
+    let call = ["run", text(&input), "--out", text(&out), "--quiet", "--connect-timeout", "1"];
     let (code, said) = Process::start(&call, &hosts, 1).end(Instant::now() + SOON);
     assert_eq!((code, said.lines().count()), (69, 1), "{said}");
     assert!(said.contains(&format!("cannot listen at {}", addresses[1])), "{said}");

@@ -32,7 +32,7 @@ fn outputs(scene: &Scene) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 /// A number from 0 to 1, another one every time.
-fn random() -> f64 {
+pub(crate) fn random() -> f64 {
     RandomState::new().hash_one(0u8) as f64 / u64::MAX as f64
 }
 

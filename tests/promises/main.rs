@@ -13,6 +13,8 @@ mod chunking;
 mod cli;
 mod cluster;
 mod crash;
+mod cut;
+mod faults;
 mod formats;
 mod input;
 mod reference;

@@ -1,0 +1,229 @@
+//! How processes find each other: each listens, and calls the others.
+
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::control::Ending;
+use super::handshake::{Heard, Hello, Line, other_protocol};
+use super::name;
+use crate::error::{Error, Kind, Result};
+
+/// How long whoever connects may take to say who it is.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long one attempt to connect, and the answer to it, may take.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// Between two looks for connections.
+const PAUSE: Duration = Duration::from_millis(10);
+/// Connections that have not said yet who they are; more are dropped.
+const MOST_STRANGERS: usize = 64;
+
+/// What has come of a call, made or taken.
+#[derive(Debug)]
+pub(super) struct Contact {
+    /// The process at the other end, where it is known.
+    pub(super) with: Option<usize>,
+    pub(super) outcome: Outcome,
+    /// Whether it has heard with what error this process ends.
+    pub(super) told: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A connection for the two to keep.
+    Joined(Line, TcpStream),
+    /// The two cannot run together.
+    Differs(Error),
+    /// The other one ends with an error.
+    Ended(Error),
+}
+
+/// A process that takes calls, and makes some, in threads that end soon after this is dropped.
+#[derive(Debug)]
+pub(super) struct Calls {
+    own: Arc<Own>,
+    made: Sender<Contact>,
+    contacts: Receiver<Contact>,
+}
+
+/// What this process says of itself, and where the others are.
+#[derive(Debug)]
+struct Own {
+    /// What it says; to whom, and what for, is filled in.
+    hello: Hello,
+    addresses: Vec<String>,
+    /// With what it ends, once that is so.
+    ending: OnceLock<Ending>,
+    over: AtomicBool,
+}
+
+impl Drop for Calls {
+    fn drop(&mut self) {
+        self.own.over.store(true, Ordering::Release);
+    }
+}
+
+impl Calls {
+    /// Takes calls from now on, where there is something to listen with. Whoever calls and is no process of this run is
+    /// dropped, without harm to others.
+    ///
+    /// # Errors
+    /// `Peer` where nothing can be heard.
+    pub(super) fn begin(listener: Option<TcpListener>, hello: Hello, addresses: Vec<String>) -> Result<Calls> {
+        let broken = |error: io::Error| Error::new(Kind::Peer, "cannot listen for the other processes").because(error);
+        let (made, contacts) = channel();
+        let own = Own { hello, addresses, ending: OnceLock::new(), over: AtomicBool::new(false) };
+        let calls = Calls { own: Arc::new(own), made, contacts };
+        if let Some(listener) = listener {
+            listener.set_nonblocking(true).map_err(broken)?;
+            let (own, made) = (Arc::clone(&calls.own), calls.made.clone());
+            std::thread::spawn(move || accept(&listener, &own, &made));
+        }
+        Ok(calls)
+    }
+
+    /// Calls a process until it answers or a deadline has passed.
+    pub(super) fn call(&self, to: usize, line: Line, deadline: Instant) {
+        let (own, made) = (Arc::clone(&self.own), self.made.clone());
+        std::thread::spawn(move || reach(&own, to, line, &made, deadline));
+    }
+
+    /// Says from now on that this process ends with an error.
+    pub(super) fn end_with(&self, error: &Error) {
+        // The first error is the cause of any other.
+        let _ = self.own.ending.set(Ending::of(error));
+    }
+
+    /// The next contact; none where there is none until a deadline.
+    pub(super) fn next(&self, deadline: Instant) -> Option<Contact> {
+        self.contacts.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    }
+}
+
+impl Own {
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    fn name(&self, process: usize) -> String {
+        name(process, &self.addresses)
+    }
+
+    fn hello(&self, to: usize, line: Line) -> Hello {
+        match self.ending.get() {
+            // Why it ends matters more than what it would have done, which it may not know.
+            Some(ending) => {
+                let (parameters, ending) = (Vec::new(), Some(ending.clone()));
+                Hello { to, line, parameters, ending, ..self.hello.clone() }
+            }
+            None => Hello { to, line, ..self.hello.clone() },
+        }
+    }
+}
+
+/// Takes connections until it is over, and finds out about each in a thread of its own.
+fn accept(listener: &TcpListener, own: &Arc<Own>, made: &Sender<Contact>) {
+    let strangers = Arc::new(());
+    while !own.is_over() {
+        match listener.accept() {
+            Ok((stream, _)) if Arc::strong_count(&strangers) <= MOST_STRANGERS => {
+                let (own, made, stranger) = (Arc::clone(own), made.clone(), Arc::clone(&strangers));
+                std::thread::spawn(move || {
+                    if let Some(contact) = greet(stream, &own) {
+                        // Nobody listens when it is over.
+                        let _ = made.send(contact);
+                    }
+                    drop(stranger);
+                });
+            }
+            Ok(_) => {}
+            // What went wrong for one connection does not concern the next.
+            Err(_) => std::thread::sleep(PAUSE),
+        }
+    }
+}
+
+/// Finds out who has connected; nothing where it is a stranger.
+fn greet(mut stream: TcpStream, own: &Own) -> Option<Contact> {
+    stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true)).ok()?;
+    let heard = match Hello::hear(&mut stream, Instant::now() + PATIENCE) {
+        Heard::Hello(hello) => hello,
+        Heard::Other(protocol) => {
+            let _ = own.hello(0, Line::Control).send(&mut stream);
+            let error = other_protocol(protocol, "a process that has connected");
+            return Some(Contact { with: None, outcome: Outcome::Differs(error), told: false });
+        }
+        Heard::Stranger => return None,
+    };
+    let mine = own.hello(heard.from, heard.line);
+    mine.send(&mut stream).ok()?;
+    let (with, told) = (Some(heard.from), mine.ending.is_some());
+    if let Some(outcome) = obstacle(&mine, &heard, own) {
+        return Some(Contact { with, outcome, told });
+    }
+    // One that has taken this process for another one, or itself for one that does not exist or does not call.
+    let known = heard.to == mine.from && (mine.from + 1..mine.processes).contains(&heard.from);
+    known.then_some(Contact { with, outcome: Outcome::Joined(heard.line, stream), told })
+}
+
+/// Why two processes do not run together, by what they have said.
+fn obstacle(mine: &Hello, heard: &Hello, own: &Own) -> Option<Outcome> {
+    let other = own.name(heard.from);
+    match &heard.ending {
+        Some(ending) => Some(Outcome::Ended(ending.error_of(&other))),
+        None => mine.difference(heard, &other).map(Outcome::Differs),
+    }
+}
+
+/// Tries to reach a process until it answers.
+fn reach(own: &Own, to: usize, line: Line, made: &Sender<Contact>, deadline: Instant) {
+    while !own.is_over() && Instant::now() < deadline {
+        match attempt(own, to, line) {
+            Ok((outcome, told)) => {
+                // Nobody listens when it is over.
+                let _ = made.send(Contact { with: Some(to), outcome, told });
+                return;
+            }
+            Err(_) => std::thread::sleep(5 * PAUSE),
+        }
+    }
+}
+
+/// Connects once. Gives also whether the other one has heard with what this process ends. An error is worth another
+/// attempt, where whoever answered has said nothing that rules it out.
+fn attempt(own: &Own, to: usize, line: Line) -> io::Result<(Outcome, bool)> {
+    let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
+    for address in own.addresses[to].to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, ATTEMPT) {
+            Ok(mut stream) => {
+                stream.set_nodelay(true)?;
+                let mine = own.hello(to, line);
+                mine.send(&mut stream)?;
+                let told = mine.ending.is_some();
+                let heard = match Hello::hear(&mut stream, Instant::now() + ATTEMPT) {
+                    Heard::Hello(heard) => heard,
+                    Heard::Other(protocol) => {
+                        return Ok((Outcome::Differs(other_protocol(protocol, &own.name(to))), told));
+                    }
+                    Heard::Stranger => return Err(ErrorKind::InvalidData.into()),
+                };
+                if let Some(outcome) = obstacle(&mine, &heard, own) {
+                    return Ok((outcome, told));
+                }
+                if heard.from != to || heard.to != mine.from {
+                    let message = format!(
+                        "at {} there is process {}, and not process {to}; give all processes the same list of hosts",
+                        own.addresses[to], heard.from
+                    );
+                    return Ok((Outcome::Differs(Error::new(Kind::Peer, message)), told));
+                }
+                return Ok((Outcome::Joined(line, stream), told));
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

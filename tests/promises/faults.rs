@@ -1,0 +1,150 @@
+//! Promise: whatever befalls one of several processes, and whenever, all end soon, and the next run gives the bytes of one
+//! process.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::cluster::{Process, SOON, phantom, text, write_hosts};
+use crate::crash::random;
+use crate::support::{files_under, invariant_bytes, succeed};
+
+/// Options of a run with many small chunks and wide halos, so that it lasts.
+const LASTING: [&str; 7] = ["--quiet", "--chunk", "8", "--sigma", "2", "--threshold", "otsu"];
+
+#[test]
+fn an_error_before_the_connection_is_the_error_of_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "16,16,16", false);
+    let missing = folder.path().join("missing.zarr");
+    let out = folder.path().join("out");
+    for failing in 0..3 {
+        let (hosts, addresses) = write_hosts(folder.path(), 3);
+        let processes = [0, 1, 2].map(|process| {
+            let input = if process == failing { &missing } else { &input };
+            Process::start(&["run", text(input), "--out", text(&out), "--quiet"], &hosts, process)
+        });
+        for (process, ended) in processes.map(|process| process.end(Instant::now() + SOON)).into_iter().enumerate() {
+            let (code, said) = ended;
+            assert_eq!((code, said.lines().count()), (66, 1), "{said}");
+            let place = format!("anabranch: process {failing} ({}): {}", addresses[failing], text(&missing));
+            assert!(said.contains("missing.zarr") && said.starts_with(&place) == (process != failing), "{said}");
+        }
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn options_that_do_not_fit_in_one_process_end_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "16,16,16", false);
+    let (hosts, _) = write_hosts(folder.path(), 2);
+    let out = folder.path().join("out");
+    let call = ["run", text(&input), "--out", text(&out), "--quiet"];
+    let processes =
+        [Process::start(&call, &hosts, 0), Process::start(&[&call[..], &["--sigma", "2"]].concat(), &hosts, 1)];
+    for process in processes {
+        let (code, said) = process.end(Instant::now() + SOON);
+        assert_eq!((code, said.lines().count()), (2, 1), "{said}");
+        assert!(said.contains("--sigma smooths the image before a threshold"), "{said}");
+    }
+}
+
+#[test]
+fn a_process_that_cannot_listen_ends_all() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "16,16,16", false);
+    let (hosts, addresses) = write_hosts(folder.path(), 2);
+    let _taken = TcpListener::bind(&addresses[1]).expect("a free port");
+    let out = folder.path().join("out");
+    let call = ["run", text(&input), "--out", text(&out), "--quiet"];
+    let processes = [0, 1].map(|process| Process::start(&call, &hosts, process));
+    for process in processes {
+        let (code, said) = process.end(Instant::now() + SOON);
+        assert_eq!((code, said.lines().count()), (69, 1), "{said}");
+        assert!(said.contains(&format!("cannot listen at {}", addresses[1])), "{said}");
+    }
+}
+
+#[test]
+fn an_error_before_the_connection_is_said_at_once_whoever_else_is_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (hosts, _) = write_hosts(folder.path(), 2);
+    let [missing, out] = ["missing.zarr", "out"].map(|name| folder.path().join(name));
+    let call = ["run", text(&missing), "--out", text(&out), "--quiet"];
+    let mut process = Process::start(&call, &hosts, 0);
+    let mut said = BufReader::new(process.0.stderr.take().expect("a pipe"));
+    let mut line = String::new();
+    said.read_line(&mut line).expect("text");
+    assert!(line.contains("missing.zarr"), "{line}");
+    assert!(process.is_running(), "it still tries to tell the other one");
+    process.0.stderr = Some(said.into_inner());
+    assert_eq!(process.end(Instant::now() + SOON), (66, String::new()));
+}
+
+/// Runs processes of a worker each, kills one after a time, and gives what the others end with; nothing where it had
+/// ended before.
+fn kill_one(call: &[&str], folder: &Path, count: usize, victim: usize, after: Duration) -> Option<Vec<(i32, String)>> {
+    let (hosts, _) = write_hosts(folder, count);
+    let mut processes: Vec<Process> = (0..count).map(|process| Process::start(call, &hosts, process)).collect();
+    std::thread::sleep(after);
+    let mut killed = processes.remove(victim);
+    let running = killed.is_running();
+    drop(killed);
+    let deadline = Instant::now() + SOON;
+    let ends = processes.into_iter().map(|process| process.end(deadline)).collect();
+    running.then_some(ends)
+}
+
+#[test]
+fn processes_killed_at_any_moment_leave_nothing_half_done() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "64,64,64", true);
+    let alone = folder.path().join("alone");
+    succeed(&[&["run", text(&input), "--out", text(&alone)], &LASTING[..]].concat());
+    let expected = invariant_bytes(&alone);
+    let around = || fs::read_dir(folder.path()).expect("a folder").count();
+    for count in [3, 2] {
+        let out = folder.path().join(format!("out-{count}"));
+        let call = [&["run", text(&input), "--out", text(&out), "--overwrite", "--connect-timeout", "5"], &LASTING[..]];
+        let call = call.concat();
+        let run = || {
+            let (hosts, _) = write_hosts(folder.path(), count);
+            let started = Instant::now();
+            let processes: Vec<_> = (0..count).map(|process| Process::start(&call, &hosts, process)).collect();
+            for process in processes {
+                assert_eq!(process.end(Instant::now() + 4 * SOON), (0, String::new()));
+            }
+            assert!(invariant_bytes(&out) == expected);
+            assert_eq!(fs::read_dir(&out).expect("a folder").count(), 5, "nothing but outputs");
+            started.elapsed()
+        };
+        let lasts = run();
+        let entries = around();
+        // The first one last: what it leaves behind is for the next run to clear away.
+        for victim in (0..count).rev() {
+            if out.exists() {
+                fs::remove_dir_all(&out).expect("outputs");
+            }
+            let after = lasts.mul_f64(random());
+            let moment = format!("process {victim} of {count} after {after:?} of {lasts:?}");
+            let ends = kill_one(&call, folder.path(), count, victim, after);
+            // Where it had done its part, the others are not concerned.
+            let whole = out.join("run.json").exists();
+            for (code, said) in ends.iter().flatten() {
+                let lines = said.lines().count();
+                assert!((*code, lines) == (69, 1) || whole && (*code, lines) == (0, 0), "{moment}: {code} {said}");
+                assert!(*code == 0 || said.contains("start all processes"), "{moment}: {said}");
+            }
+            if whole {
+                assert!(invariant_bytes(&out) == expected, "{moment}");
+            } else if victim != 0 {
+                assert!(!out.exists(), "{moment}: {:?}", files_under(&out).keys());
+            }
+            assert!(around() <= entries, "{moment}: nothing beside the outputs");
+        }
+        run();
+    }
+}
