@@ -15,6 +15,7 @@ use timely::worker::Worker;
 use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, connect};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::operators::failure::Failure;
+use anabranch::wire::DAMAGED;
 
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
@@ -260,6 +261,9 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
         // Whoever watches the other process knows better, within its time.
         std::thread::sleep(anabranch::cluster::SILENCE + Duration::from_secs(1));
         Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
+    } else if message.starts_with(DAMAGED) {
+        // It says all that there is to say, and is no defect of this process.
+        Error::new(Kind::Peer, message)
     } else {
         report();
         Error::internal("a process of this run has stopped; what it said is above, or in its own output")
