@@ -46,7 +46,7 @@ impl WireRecord for Piece {
     const LEAST: usize = size_of::<PieceHeader>();
 
     fn wire_bytes(&self) -> usize {
-        size_of::<PieceHeader>() + self.voxels.as_ref().map_or(0, Voxels::wire_bytes)
+        size_of::<PieceHeader>() + self.voxels.as_ref().map_or(0, WireRecord::wire_bytes)
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {

@@ -13,28 +13,7 @@ use crate::kernel::partition::{Link, Message, Slab};
 use crate::kernel::skeleton::{PixelValues, Skeleton};
 use crate::with_dtype;
 
-/// Values with the box that they fill.
-#[derive(Clone, Debug, PartialEq)]
-struct Values(Voxels);
-
-impl WireRecord for Values {
-    const KIND: [u8; 8] = *b"values  ";
-    const LEAST: usize = 32;
-
-    fn wire_bytes(&self) -> usize {
-        self.0.wire_bytes()
-    }
-
-    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        self.0.write_to(out)
-    }
-
-    fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
-        Voxels::read_from(bytes).map(Values)
-    }
-}
-
-pub(crate) fn written<R: WireRecord>(record: &R) -> Vec<u8> {
+fn written<R: WireRecord>(record: &R) -> Vec<u8> {
     let mut bytes = Vec::new();
     record.write_to(&mut bytes).expect("a vector takes all that is written");
     bytes
@@ -93,7 +72,7 @@ pub(crate) fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u64)>
     prop::collection::vec((any::<prop::sample::Index>(), number), 0..40)
 }
 
-fn values() -> impl Strategy<Value = Values> {
+fn values() -> impl Strategy<Value = Voxels> {
     let dtype = prop::sample::select(&[
         Dtype::Bool,
         Dtype::U8,
@@ -109,13 +88,13 @@ fn values() -> impl Strategy<Value = Values> {
         fn filled<V: Value>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
             let mut values = V::from_bytes(bytes).into_iter().cycle();
             // Not a number is not equal to itself.
-            let some = std::iter::from_fn(|| values.find(|value| *value == *value));
+            let some = std::iter::from_fn(|| values.find(|value| value.partial_cmp(value).is_some()));
             let mut some = some.chain(std::iter::repeat(V::default()));
             V::wrap(Array3::from_shape_fn(shape, |_| some.next().unwrap_or_default()))
         }
         // So that there is a number among them.
         let bytes = [&bytes[..], &[0; 8]].concat();
-        Values(with_dtype!(dtype, T => filled::<T>(shape, &bytes)))
+        with_dtype!(dtype, T => filled::<T>(shape, &bytes))
     })
 }
 
@@ -124,7 +103,7 @@ fn link() -> impl Strategy<Value = Link> {
     (chunk(), chunk()).prop_map(|(from, to)| Link { from, to })
 }
 
-pub(crate) fn slabs() -> impl Strategy<Value = Slab> {
+fn slabs() -> impl Strategy<Value = Slab> {
     let shape = (1usize..4, 1usize..4, 1usize..140);
     (link(), prop::array::uniform3(-99i64..99), shape, any::<u64>()).prop_map(|(link, min, (z, y, x), bits)| {
         let max = [min[0] + z as i64, min[1] + y as i64, min[2] + x as i64];
@@ -184,7 +163,7 @@ proptest! {
         fn refused_or_the_same<R: WireRecord>(bytes: &[u8]) -> bool {
             read::<R>(bytes).map_or(true, |record| written(&record) == bytes)
         }
-        prop_assert!(refused_or_the_same::<Values>(&bytes));
+        prop_assert!(refused_or_the_same::<Voxels>(&bytes));
         prop_assert!(refused_or_the_same::<Slab>(&bytes));
         prop_assert!(refused_or_the_same::<Message>(&bytes));
         prop_assert!(refused_or_the_same::<(ChunkId, Arc<Skeleton>)>(&bytes));

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use bytemuck::{Pod, Zeroable};
 use ndarray::Array3;
 
-use super::{WORD, WireReader, damaged, padding, write_header};
+use super::{WORD, WireReader, WireRecord, damaged, padding, write_header};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::Result;
 use crate::with_voxels;
@@ -30,14 +30,15 @@ struct Header {
     shape: [u64; 3],
 }
 
-impl Voxels {
-    /// Bytes of the values when they are written, with what says their type and shape.
-    pub(crate) fn wire_bytes(&self) -> usize {
+impl WireRecord for Voxels {
+    const KIND: [u8; 8] = *b"voxels  ";
+    const LEAST: usize = size_of::<Header>();
+
+    fn wire_bytes(&self) -> usize {
         size_of::<Header>() + self.bytes().next_multiple_of(WORD)
     }
 
-    /// Writes the values, with what says their type and shape.
-    pub(crate) fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         fn write<V: Value>(array: &Array3<V>, out: &mut impl Write) -> io::Result<()> {
             match array.as_slice() {
                 Some(values) => out.write_all(V::bytes(values)),
@@ -50,8 +51,7 @@ impl Voxels {
         out.write_all(&[0; WORD][..padding(self.bytes())])
     }
 
-    /// Reads values, with what says their type and shape.
-    pub(crate) fn read_from(bytes: &mut WireReader<'_>) -> Result<Voxels> {
+    fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
         fn read<V: Value + Pod>(bytes: &mut WireReader<'_>, shape: [usize; 3], count: u64) -> Result<Voxels> {
             array(shape, bytes.values::<V>(count)?)
         }
