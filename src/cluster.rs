@@ -9,7 +9,9 @@
 //! [`Monitor::say_goodbye`], or [`Monitor::fail`].
 //!
 //! Nothing here ends the process, and timely's threads cannot be stopped: whoever is told that a peer is gone should let
-//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`].
+//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`]. So does a worker that
+//! receives bytes which are no message, with one that begins with [`DAMAGED`](crate::wire::DAMAGED): timely knows no
+//! errors there. A panic hook can tell both from defects.
 //!
 //! The connections are neither encrypted nor authenticated: anybody who can reach the addresses can join, or read what is
 //! sent. Bind them to loopback or to a private network.
