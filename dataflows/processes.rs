@@ -16,6 +16,7 @@ use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, call_off
 use anabranch::error::{Error, Kind, Result};
 use anabranch::operators::failure::Failure;
 use anabranch::session::{SessionBuilder, SharedBuilder};
+use anabranch::wire::DAMAGED;
 
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
@@ -285,7 +286,7 @@ pub(crate) fn is_spoken_for() -> bool {
 /// broke because of them. `report` tells of any other. Returns where this process is alone.
 pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
     let Some(monitor) = WATCHED.get() else { return };
-    if !message.starts_with(BROKEN) {
+    if ![BROKEN, DAMAGED].iter().any(|start| message.starts_with(start)) {
         report();
         SPOKEN_FOR.store(true, Ordering::Release);
     }

@@ -10,8 +10,10 @@
 //! [`Monitor::say_goodbye`], or [`Monitor::fail`]. A process that meets an error before it is connected has [`call_off()`].
 //!
 //! Nothing here ends the process, and timely's threads cannot be stopped: whoever is told that a peer is gone should let
-//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`]. A worker that panics
-//! leaves all others waiting, so a process should have a hook that sees panics, which calls [`Monitor::panicked`].
+//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`]; so does a worker that
+//! receives bytes which are no message, with one that begins with [`DAMAGED`](crate::wire::DAMAGED): timely knows no
+//! errors there. A worker that panics leaves all others waiting, so a process should have a hook that sees panics, which
+//! calls [`Monitor::panicked`].
 //!
 //! The connections are neither encrypted nor authenticated: anybody who can reach the addresses can join, or read what is
 //! sent. Bind them to loopback or to a private network.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::Exchange;
+use timely::container::DrainContainer;
+use timely::dataflow::channels::pact::ExchangeCore;
+use timely::dataflow::operators::core;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::vec::Map;
+use timely::dataflow::{Stream, StreamVec};
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
+use super::batch::Batch;
 use super::read::{Piece, Selection};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::{ChunkId, Grid};
@@ -73,27 +76,27 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
                 missing: 0,
             });
         }
-        let slabs = self.flat_map(move |piece| cut(&grid, depth, &selection, piece));
+        let slabs = core::Map::flat_map(self, move |piece| cut(&grid, depth, &selection, piece));
         gather(slabs, grid, depth, dtype, fill)
     }
 }
 
 /// The chunks that slabs are meant for, each put together from its own values and a slab of every neighbour.
 pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
-    slabs: StreamVec<'scope, T, Piece>,
+    slabs: Stream<'scope, T, Batch<Piece>>,
     grid: Grid,
     depth: [usize; 3],
     dtype: Dtype,
     fill: f64,
 ) -> StreamVec<'scope, T, Padded> {
     let peers = slabs.scope().peers();
-    let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
+    let by_owner = ExchangeCore::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
     slabs.unary_frontier(by_owner, "OverlapChunks", move |_capability, _info| {
         let mut waiting: BTreeMap<(T, ChunkId), Waiting<_>> = BTreeMap::new();
         move |(input, frontier), output| {
             input.for_each(|capability, pieces| {
                 let Some(least) = capability.retain_least(output.output_index()) else { return };
-                for piece in pieces.drain(..) {
+                for piece in pieces.drain() {
                     let key = (least.time().clone(), piece.chunk);
                     let entry = waiting.entry(key.clone()).or_insert_with(|| Waiting {
                         capability: least.clone(),
