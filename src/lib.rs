@@ -101,6 +101,7 @@
 //! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
+//! - `http`, `s3`: Zarr on web servers and in object stores.
 
 pub mod space;
 pub mod grid;

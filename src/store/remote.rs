@@ -152,7 +152,7 @@ impl Server {
     }
 
     fn try_to_ask(&self, key: &str, wanted: Wanted, left: Duration) -> std::result::Result<Option<Vec<u8>>, Trouble> {
-        let url = self.url(key, wanted).map_err(Trouble::Lasting)?;
+        let url = self.url(key, wanted);
         let is_secure = url.starts_with("https");
         let request = if wanted == Wanted::Presence { self.agent.head(&url) } else { self.agent.get(&url) };
         let request = match wanted {
@@ -176,15 +176,15 @@ impl Server {
     }
 
     /// Where a request for a file goes.
-    fn url(&self, key: &str, wanted: Wanted) -> Result<String> {
+    fn url(&self, key: &str, wanted: Wanted) -> String {
         match &self.place {
             Place::Address { folder, query } => {
                 let encoded = encoded(key);
                 let query = query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
-                Ok(format!("{folder}/{encoded}{query}"))
+                format!("{folder}/{encoded}{query}")
             }
             #[cfg(feature = "s3")]
-            Place::Bucket(prefix) => Ok(prefix.url(key, wanted == Wanted::Presence)),
+            Place::Bucket(prefix) => prefix.url(key, wanted == Wanted::Presence),
         }
     }
 

@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// The first byte of a connection that is to be secure.
+const TLS: u8 = 0x16;
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -119,6 +122,13 @@ impl Shared {
     /// Answers the requests of a connection, until either side ends it.
     fn answer_all(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
+        if reader.fill_buf().is_ok_and(|bytes| bytes.first() == Some(&TLS)) {
+            // As servers do that know no security.
+            let mut stream = stream;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+            let _ = stream.shutdown(Shutdown::Write);
+            return;
+        }
         while let Some(request) = read_request(&mut reader) {
             let before = {
                 let mut requests = self.requests.lock().expect("no panic");
