@@ -42,7 +42,7 @@ enum Place {
     /// Its address, and what follows the `?` of each request.
     Address { folder: String, query: Option<String> },
     #[cfg(feature = "s3")]
-    Bucket(s3::Prefix),
+    Bucket(Box<s3::Prefix>),
 }
 
 /// What is asked of a file.
@@ -67,18 +67,17 @@ impl Server {
     /// # Errors
     /// `Usage` where the environment does not say how a bucket is reached.
     pub(crate) fn new(address: &str, patience: Option<Duration>) -> Result<Server> {
-        let address = address.split('#').next().unwrap_or_default();
-        let (folder, query) = match address.split_once('?') {
-            Some((folder, query)) => (folder, Some(query.to_owned())),
-            None => (address, None),
-        };
-        let folder = folder.trim_end_matches('/');
-        let place = match folder.split_once("://") {
+        let place = match address.split_once("://") {
             #[cfg(feature = "s3")]
             Some((scheme, path)) if scheme.eq_ignore_ascii_case("s3") => {
-                Place::Bucket(s3::Prefix::of(path, |name| std::env::var(name).ok())?)
+                Place::Bucket(Box::new(s3::Prefix::of(path, |name| std::env::var(name).ok())?))
             }
-            _ => Place::Address { folder: folder.to_owned(), query },
+            _ => {
+                let address = address.split('#').next().unwrap_or_default();
+                let (folder, query) = address.split_once('?').map_or((address, None), |(it, query)| (it, Some(query)));
+                let folder = folder.trim_end_matches('/').to_owned();
+                Place::Address { folder, query: query.map(str::to_owned) }
+            }
         };
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder().http_status_as_error(false).tls_config(tls).accept_encoding("identity");
@@ -177,6 +176,7 @@ impl Server {
 
     /// Where a request for a file goes.
     fn url(&self, key: &str, wanted: Wanted) -> String {
+        let _ = wanted;
         match &self.place {
             Place::Address { folder, query } => {
                 let encoded = encoded(key);
@@ -284,6 +284,8 @@ fn unreached(error: ureq::Error, is_secure: bool) -> Trouble {
             let message = "cannot be read, since its server does not answer; check the address and the network";
             Trouble::Passing(Error::new(Kind::Io, message).because(error))
         }
+        // Its text has the whole address, with what may be secret in it.
+        E::BadUri(_) => Trouble::Lasting(Error::new(Kind::Io, "is no address that can be asked for; check it")),
         error => Trouble::Lasting(Error::new(Kind::Io, "cannot be asked for; check the address").because(error)),
     }
 }

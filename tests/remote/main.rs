@@ -12,7 +12,6 @@ mod server;
 mod support;
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -271,13 +270,28 @@ fn metadata_that_cannot_be_had_are_an_error() {
     let environment = [&KEYS[..], &[("AWS_ENDPOINT_URL", endpoint.as_str())]].concat();
     let parts = ["is missing in a bucket that may not be listed; check the credentials", "403, Planned"];
     refused("s3://bucket/chunks.zarr", "s3://bucket/chunks.zarr/zarr.json", 74, &parts, &environment);
+    let server = Server::with(folder.path(), |_, _| Reply::Elsewhere);
+    let endpoint = server.url("");
+    let environment = [&KEYS[..], &[("AWS_ENDPOINT_URL", endpoint.as_str())]].concat();
+    let parts = ["is in a bucket of another region; set AWS_REGION to eu-north-1", "301"];
+    refused("s3://bucket/chunks.zarr", "s3://bucket/chunks.zarr/zarr.json", 74, &parts, &environment);
+}
+
+#[test]
+fn what_follows_a_question_mark_goes_with_every_request() {
+    let folder = images();
+    let server = Server::of(folder.path());
+    let out = folder.path().join("out");
+    succeed(&format!("{}?token=a%2Fb", server.url("ome.zarr/")), &out, &[], &[]);
+    let requests = server.requests();
+    assert!(requests.len() > 2 && requests.iter().all(|it| it.query == "token=a%2Fb"), "{requests:?}");
+    assert!(requests.iter().any(|it| it.path == "/ome.zarr/0/c/0/0/0"), "{requests:?}");
 }
 
 #[test]
 fn a_server_that_is_not_there_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("a port");
-    drop(listener);
+    // Where nobody listens who is not the system itself.
+    let address = "127.0.0.1:1";
     let url = format!("http://{address}/chunks.zarr");
     let parts = ["its server does not answer; check the address and the network", "refused"];
     refused(&url, &url, 74, &parts, &[]);

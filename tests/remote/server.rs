@@ -30,6 +30,8 @@ pub(crate) enum Reply {
     Whole,
     /// No file but this status.
     Status(u16),
+    /// No file, but the name of the region that has the bucket.
+    Elsewhere,
     /// All headers and half the body; then the connection ends.
     Half,
     /// Nothing, on a connection that stays.
@@ -148,6 +150,7 @@ impl Shared {
                     }
                     false
                 }
+                Reply::Elsewhere => send(stream, &request, 301, "x-amz-bucket-region: eu-north-1\r\n", b"", 1),
                 Reply::Status(status) => send(stream, &request, status, "", b"<Error><Code>Planned</Code></Error>", 1),
                 Reply::File | Reply::Whole | Reply::Half => self.send_file(stream, &request, reply),
             };

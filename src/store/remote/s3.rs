@@ -26,6 +26,7 @@ impl Prefix {
     /// `Usage` where credentials are not given, or the endpoint is no address.
     pub(super) fn of(path: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Prefix> {
         let given = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let path = path.trim_end_matches('/');
         let name = format!("s3://{path}");
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
         let region = given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION"));
