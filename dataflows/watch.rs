@@ -3,32 +3,36 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::smooth::Gaussian;
-use anabranch::store::Source;
 use anabranch::store::marks::Marks;
+use anabranch::store::{Source, is_address};
 
 use crate::arguments::{RunOptions, WatchOptions};
 use crate::epochs::{Epochs, conduct};
 use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
 use crate::monitor::Pace;
-use crate::plan::Plan;
+use crate::plan::{Plan, parse_seconds};
 use crate::processes::Team;
 use crate::terminal::{print, print_warning};
 
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let run = &options.run;
+    if is_address(&run.input) {
+        let message = "is on a server, which watch cannot follow; call run with --state when it has changed";
+        return Err(Error::usage(message).at(&run.input));
+    }
     let Some(state) = &run.state else {
         return Err(Error::usage("watch goes on where it was from a state: give a folder for it with --state"));
     };
     let pace = Pace {
-        settle: seconds("--settle", options.settle)?,
-        poll: seconds("--poll", options.poll)?,
+        settle: parse_seconds("--settle", options.settle)?,
+        poll: parse_seconds("--poll", options.poll)?,
         ..Pace::default()
     };
     // In other processes than the first too, which end when that one does.
@@ -113,11 +117,4 @@ fn close_readable(epochs: &mut Epochs, follower: &mut Follower) -> Result<BTreeS
         unread.insert(chunk);
     }
     Ok(unread)
-}
-
-fn seconds(option: &str, value: f64) -> Result<Duration> {
-    match Duration::try_from_secs_f64(value) {
-        Ok(duration) if value > 0.0 => Ok(duration),
-        _ => Err(Error::usage(format!("{option} {value} is no time: give a number of seconds above zero"))),
-    }
 }

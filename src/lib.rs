@@ -102,6 +102,7 @@
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
 //! - `abomonation`: what is left of that crate, for comparison, in [`wire`].
+//! - `http`, `s3`: Zarr on web servers and in object stores.
 
 pub mod space;
 pub mod grid;
