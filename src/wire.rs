@@ -45,7 +45,8 @@ pub trait WireRecord: Sized {
     /// Those of `out`.
     fn write_to(&self, out: &mut impl Write) -> io::Result<()>;
 
-    /// Takes a record from the beginning of the bytes that are left, and allocates no more than a small multiple of them.
+    /// Takes a record from the beginning of the bytes that are left, and allocates no more than a multiple of them: at most
+    /// 64 times as much, for a mask's side with one bit a row.
     ///
     /// # Errors
     /// Of kind [`Kind::Peer`], where the bytes are not those of such a record.

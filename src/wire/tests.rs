@@ -107,8 +107,13 @@ fn slabs() -> impl Strategy<Value = Slab> {
     let shape = (1usize..4, 1usize..4, 1usize..140);
     (link(), prop::array::uniform3(-99i64..99), shape, any::<u64>()).prop_map(|(link, min, (z, y, x), bits)| {
         let max = [min[0] + z as i64, min[1] + y as i64, min[2] + x as i64];
-        let words = 0..(z * y * x.div_ceil(64)) as u64;
-        Slab { link, region: Region::new(min, max), bits: words.map(|n| bits.rotate_left(n as u32)).collect() }
+        // What is over in the last word of each row is no part of the box.
+        let row = x.div_ceil(64);
+        let word = |n: usize| {
+            let over = if (n + 1).is_multiple_of(row) { 64 * row - x } else { 0 };
+            bits.rotate_left(n as u32) & (u64::MAX >> over)
+        };
+        Slab { link, region: Region::new(min, max), bits: (0..z * y * row).map(word).collect() }
     })
 }
 
