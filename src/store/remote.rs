@@ -25,6 +25,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5
 /// So often is a server asked that has never answered: its address is probably wrong.
 const TRIES_OF_A_STRANGER: usize = 3;
 
+/// So often may an address lead to another.
+const REDIRECTS: u32 = 10;
+
 /// Bytes read of an answer that says what is wrong.
 const REASON: u64 = 64 << 10;
 
@@ -81,6 +84,9 @@ impl Server {
         };
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder().http_status_as_error(false).tls_config(tls).accept_encoding("identity");
+        // A signature is for one address, and where a bucket is elsewhere the answer says so itself.
+        let redirects = if matches!(place, Place::Address { .. }) { REDIRECTS } else { 0 };
+        let config = config.max_redirects(redirects).max_redirects_will_error(redirects > 0);
         let agent = config.max_idle_connections_per_host(64).max_idle_connections(64).build().new_agent();
         Ok(Server { agent, place, patience: patience.unwrap_or(PATIENCE), has_answered: AtomicBool::new(false) })
     }

@@ -35,13 +35,20 @@ impl Prefix {
         // Certificates of Amazon are for one name before theirs.
         let style = if endpoint.is_some() || bucket.contains('.') { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
-        let address = endpoint.parse().map_err(|error| {
+        let unknown = || {
             let message = format!("AWS_ENDPOINT_URL is {endpoint}; set it to an address such as https://host:9000");
-            Error::usage(message).because(error)
-        })?;
-        let bucket = Bucket::new(address, style, bucket.to_owned(), region).map_err(|error| {
-            Error::usage("names no bucket that can be reached; give s3://BUCKET/PATH").at(&name).because(error)
-        })?;
+            Error::usage(message)
+        };
+        if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
+            return Err(unknown());
+        }
+        let address = endpoint.parse().map_err(|error| unknown().because(error))?;
+        let unnamed = || Error::usage("names no bucket that can be reached; give s3://BUCKET/PATH").at(&name);
+        if bucket.is_empty() {
+            return Err(unnamed());
+        }
+        let bucket =
+            Bucket::new(address, style, bucket.to_owned(), region).map_err(|error| unnamed().because(error))?;
         let is_open = given("AWS_SKIP_SIGNATURE").is_some_and(|it| it == "1" || it.eq_ignore_ascii_case("true"));
         let credentials = match (is_open, given("AWS_ACCESS_KEY_ID"), given("AWS_SECRET_ACCESS_KEY")) {
             (true, ..) => None,
