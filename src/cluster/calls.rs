@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -99,10 +99,7 @@ impl Calls {
 
     /// The next contact; none where there is none until a deadline.
     pub(super) fn next(&self, deadline: Instant) -> Option<Contact> {
-        match self.contacts.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(contact) => Some(contact),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.contacts.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
 }
 
