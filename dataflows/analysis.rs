@@ -18,6 +18,7 @@ use anabranch::kernel::branch::Branch;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::skeleton::Skeleton;
 use anabranch::kernel::threshold::Threshold;
+use anabranch::operators::batch::BatchRecords;
 use anabranch::operators::binarise::BinariseChunks;
 use anabranch::operators::branches::ExtractBranches;
 use anabranch::operators::failure::Failure;
@@ -183,6 +184,7 @@ pub(crate) fn analyse(
             .inspect(move |((_, voxels), _, _)| isolated.borrow_mut().isolated.push(voxels.clone()))
             .probe_with(&probe);
         skeletons
+            .batch()
             .exchange(|_| 0)
             .inspect(move |skeleton| gathered.borrow_mut().skeletons.push(skeleton.clone()))
             .probe_with(&probe);

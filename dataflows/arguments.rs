@@ -7,6 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Seconds that processes wait for each other, where nothing else is asked for.
 pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
 
+/// Seconds that a server is waited for, where nothing else is asked for.
+pub(crate) const SERVER_TIMEOUT: f64 = 30.0;
+
 /// Exact branch networks of image volumes larger than memory: vessels, airways, neurites, roots.
 ///
 /// The skeleton is scikit-image's voxel for voxel and the table skan's row for row, for every chunk shape and number of
@@ -29,7 +32,8 @@ pub(crate) enum Command {
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.
 ///
 /// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
-/// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64.
+/// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
+/// or s3://, where the program was built with the features http and s3.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
     /// The volume to analyse
@@ -79,6 +83,9 @@ pub(crate) struct RunOptions {
     /// Which process this is, where the first has started it
     #[arg(long, hide = true, requires = "processes")]
     pub(crate) member: Option<usize>,
+    /// Seconds to wait for a server that says nothing or fails, where the volume is on one
+    #[arg(long, value_name = "SECONDS", default_value_t = SERVER_TIMEOUT, allow_hyphen_values = true)]
+    pub(crate) server_timeout: f64,
     /// Budget for chunks in flight, in each process, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,

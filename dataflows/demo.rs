@@ -2,7 +2,7 @@
 
 use anabranch::error::Result;
 
-use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, PhantomOptions, RunOptions};
+use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, PhantomOptions, RunOptions, SERVER_TIMEOUT};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -40,6 +40,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         process: None,
         connect_timeout: CONNECT_TIMEOUT,
         member: None,
+        server_timeout: SERVER_TIMEOUT,
         memory: None,
         changes: None,
         state: None,

@@ -9,14 +9,15 @@ use anabranch::kernel::skeleton::PixelValues;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::progress::ProgressState;
 use anabranch::session::{Epoch, Session, SessionBuilder};
-use anabranch::store::Source;
 use anabranch::store::output::{OUTPUTS, OutputFolder, SkeletonManifest, write_skeleton};
+use anabranch::store::{Source, open};
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::RunOptions;
 use crate::changes::{Changes, resolved};
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::{Choice, Plan};
+use crate::processes::{Seat, Team};
 use crate::terminal::{Progress, print_warning};
 
 /// The file in a state's folder that says which outputs are those of the state.
@@ -48,22 +49,49 @@ struct Written {
 /// Runs the analysis with what its state knows, and writes its outputs.
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
-    let mut epochs = Epochs::start(options, state)?;
-    epochs.session.look(options.verify)?;
-    epochs.close(started)?;
-    Ok(())
+    conduct(options, state, |plan, team| {
+        let mut epochs = Epochs::start(plan, options, state, team)?;
+        epochs.session.look(options.verify)?;
+        epochs.close(started)?;
+        Ok(epochs)
+    })
+}
+
+/// Runs an analysis that goes on, in as many processes as the options ask for: `lead` is what the first of them does, or
+/// the only one. It gives the analysis once that has come to its end.
+pub(crate) fn conduct(
+    options: &RunOptions,
+    state: &Path,
+    lead: impl FnOnce(Plan, Option<&mut Team>) -> Result<Epochs>,
+) -> Result<()> {
+    let seat = Seat::of(options)?;
+    let plan = apart(&options.out, state).and_then(|()| Plan::new(options));
+    let plan = plan.map_err(|error| seat.call_off(options, error))?;
+    let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(plan, None)?.session.close() };
+    let result = match team.is_first() {
+        true => lead(plan, Some(&mut team)).and_then(|epochs| epochs.session.close()),
+        false => builder(&plan, options, state).and_then(|builder| team.share(builder)?.serve()),
+    };
+    if result.is_ok() {
+        team.say_goodbye(0);
+    }
+    let result = result.and_then(|()| team.wait_for_others().map(|_| ()));
+    team.end(&result);
+    result
 }
 
 impl Epochs {
-    /// Opens image and state, with which the analysis begins.
-    pub(crate) fn start(options: &RunOptions, state: &Path) -> Result<Epochs> {
-        let plan = Plan::new(options)?;
+    /// Opens the state, with which the analysis begins.
+    pub(crate) fn start(plan: Plan, options: &RunOptions, state: &Path, team: Option<&mut Team>) -> Result<Epochs> {
         let (out, state) = (options.out.clone(), state.to_owned());
-        apart(&out, &state)?;
         let changes = options.changes.as_deref();
         let changes = changes.map(|file| Changes::open(file, &out, plan.columns())).transpose()?;
         let progress = Arc::new(ProgressState::new());
-        let session = builder(&plan, options, &state).progress(Arc::clone(&progress)).build()?;
+        let builder = builder(&plan, options, &state)?.progress(Arc::clone(&progress));
+        let session = match team {
+            Some(team) => team.share(builder)?.build()?,
+            None => builder.build()?,
+        };
         let (overwrite, quiet) = (options.overwrite, options.quiet);
         let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress };
         // Refused before anything is computed.
@@ -171,29 +199,31 @@ fn apart(out: &Path, state: &Path) -> Result<()> {
     Ok(())
 }
 
-fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> SessionBuilder {
+fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> Result<SessionBuilder> {
     let part = |name: &str, value: Option<String>| value.map_or_else(String::new, |value| format!(" {name} {value}"));
     let selection = [
         part("channel", options.channel.map(|c| c.to_string())),
         part("time", options.time.map(|t| t.to_string())),
         part("region", options.region.clone()),
     ];
+    let (input, places) = (options.input.clone(), Plan::open_options(options)?);
     let builder = SessionBuilder::of_source(Arc::clone(&plan.source))
         .chunk(plan.grid.chunk_shape())
         .spacing(plan.spacing)
         .method(plan.thinning())
         .workers(plan.workers)
         .memory(plan.memory)
+        .reopen(move || Ok(Arc::from(open(&input, &places)?)))
         .state(state, format!("the image{}", selection.concat()));
     let builder = match plan.threshold {
         Choice::Nonzero => builder,
         Choice::Above(value) => builder.threshold(Threshold::Above(value)),
         Choice::Otsu => builder.otsu(),
     };
-    match plan.sigma {
+    Ok(match plan.sigma {
         Some(sigma) => builder.smoothing(sigma),
         None => builder,
-    }
+    })
 }
 
 fn counts(epoch: &Epoch, chunks: usize) -> Counts {
@@ -206,7 +236,7 @@ fn counts(epoch: &Epoch, chunks: usize) -> Counts {
         rounds: epoch.thinning.rounds,
         deleted_voxels: epoch.thinning.deleted,
         messages_between_workers: epoch.thinning.messages,
-        bytes_between_processes: 0,
+        bytes_between_processes: epoch.bytes_between_processes,
         rows_changed: Some(epoch.changes.iter().map(|(_, diff)| diff.unsigned_abs() as u64).sum()),
         epoch: Some(epoch.number),
     }

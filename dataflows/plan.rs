@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anabranch::chunk::Dtype;
 use anabranch::error::{Error, Result};
@@ -58,11 +59,6 @@ impl Plan {
     pub(crate) fn new(options: &RunOptions) -> Result<Plan> {
         let seat = Seat::of(options)?;
         let processes = seat.processes();
-        if processes > 1 && options.state.is_some() {
-            return Err(Error::usage(
-                "--state is for one process so far: leave it out, or leave out --processes and --hosts",
-            ));
-        }
         let workers = match options.workers {
             // Processes that share a machine share its cores.
             None => (workers(None)? / seat.on_this_machine()).max(1),
@@ -141,6 +137,7 @@ impl Plan {
             channel: options.channel,
             time: options.time,
             region: options.region.as_deref().map(parse_region).transpose()?,
+            patience: Some(parse_seconds("--server-timeout", options.server_timeout)?),
             ..OpenOptions::default()
         })
     }
@@ -290,6 +287,14 @@ fn parse_region(text: &str) -> Result<Vec<Range<usize>>> {
     text.split(',').map(range).collect::<Option<_>>().ok_or_else(|| {
         Error::usage(format!("--region {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
     })
+}
+
+/// A time from a number of seconds.
+pub(crate) fn parse_seconds(option: &str, value: f64) -> Result<Duration> {
+    match Duration::try_from_secs_f64(value) {
+        Ok(duration) if value > 0.0 => Ok(duration),
+        _ => Err(Error::usage(format!("{option} {value} is no time: give a number of seconds above zero"))),
+    }
 }
 
 /// Bytes from a number with a unit: K, M, G or T, in powers of 1024.

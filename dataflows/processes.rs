@@ -15,6 +15,8 @@ use timely::worker::Worker;
 use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, call_off, connect};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::operators::failure::Failure;
+use anabranch::session::{SessionBuilder, SharedBuilder};
+use anabranch::wire::DAMAGED;
 
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
@@ -137,7 +139,7 @@ pub(crate) struct Team {
     process: usize,
     cluster: Option<Cluster>,
     monitor: Monitor,
-    lost: Receiver<Error>,
+    lost: Option<Receiver<Error>>,
     children: Children,
 }
 
@@ -180,7 +182,7 @@ impl Team {
         // Set once: a program runs once.
         let _ = WATCHED.set(monitor.clone());
         SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);
-        Ok(Some(Team { process, cluster: Some(cluster), monitor, lost, children }))
+        Ok(Some(Team { process, cluster: Some(cluster), monitor, lost: Some(lost), children }))
     }
 
     /// Whether this is the process that writes the outputs.
@@ -198,6 +200,14 @@ impl Team {
         self.monitor.wait_until_ready(0)
     }
 
+    /// A session whose workers are those of all processes.
+    pub(crate) fn share(&mut self, builder: SessionBuilder) -> Result<SharedBuilder> {
+        match (self.cluster.take(), self.lost.take()) {
+            (Some(cluster), Some(lost)) => Ok(builder.among(cluster, lost)),
+            _ => Err(runs_once()),
+        }
+    }
+
     /// Runs a closure on the workers of all processes. Gives what it came to on this process's workers, and the bytes of
     /// records that this process has sent.
     pub(crate) fn execute<T: Send + 'static>(
@@ -206,8 +216,9 @@ impl Team {
         failure: &Failure,
         logic: impl Fn(&mut Worker) -> T + Send + Sync + 'static,
     ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
-        let cluster = self.cluster.take().ok_or_else(|| Error::internal("a cluster runs once"))?;
-        let (guards, traffic) = cluster.execute(workers, logic)?;
+        let cluster = self.cluster.take().ok_or_else(runs_once)?;
+        let traffic = cluster.traffic();
+        let guards = cluster.execute(workers, logic)?;
         let result = self.join(guards, traffic, failure);
         if let Err(error) = &result {
             // Nothing is read or written any more, here and then elsewhere, before the folder of outputs goes.
@@ -239,7 +250,7 @@ impl Team {
             if let Some(error) = failure.happened().then(|| failure.take()).flatten() {
                 return Err(error);
             }
-            if let Ok(error) = self.lost.try_recv() {
+            if let Some(Ok(error)) = self.lost.as_ref().map(Receiver::try_recv) {
                 return Err(error);
             }
         }
@@ -275,7 +286,7 @@ pub(crate) fn is_spoken_for() -> bool {
 /// broke because of them. `report` tells of any other. Returns where this process is alone.
 pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
     let Some(monitor) = WATCHED.get() else { return };
-    if !message.starts_with(BROKEN) {
+    if ![BROKEN, DAMAGED].iter().any(|start| message.starts_with(start)) {
         report();
         SPOKEN_FOR.store(true, Ordering::Release);
     }
@@ -287,6 +298,10 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
         std::thread::sleep(PATIENCE);
     }
     std::process::exit(i32::from(error.kind().exit_code()));
+}
+
+fn runs_once() -> Error {
+    Error::internal("a cluster runs once")
 }
 
 /// How long to wait for the others.
@@ -392,6 +407,7 @@ fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
         ("--chunk", format!("{:?}", plan.grid.chunk_shape())),
         ("--workers", plan.workers.to_string()),
         ("--provisional", plan.provisional.to_string()),
+        ("--state", if options.state.is_some() { "given" } else { "not given" }.to_owned()),
     ];
     described.map(|(name, value)| (name.to_owned(), value)).into()
 }

@@ -1,36 +1,56 @@
 //! `anabranch watch`: the results of a volume that is being written, epoch by epoch.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::smooth::Gaussian;
-use anabranch::store::Source;
 use anabranch::store::marks::Marks;
+use anabranch::store::{Source, is_address};
 
-use crate::arguments::WatchOptions;
-use crate::epochs::Epochs;
+use crate::arguments::{RunOptions, WatchOptions};
+use crate::epochs::{Epochs, conduct};
 use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
 use crate::monitor::Pace;
-use crate::plan::Plan;
+use crate::plan::{Plan, parse_seconds};
+use crate::processes::Team;
 use crate::terminal::{print, print_warning};
 
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let run = &options.run;
+    if is_address(&run.input) {
+        let message = "is on a server, which watch cannot follow; call run with --state when it has changed";
+        return Err(Error::usage(message).at(&run.input));
+    }
     let Some(state) = &run.state else {
         return Err(Error::usage("watch goes on where it was from a state: give a folder for it with --state"));
     };
     let pace = Pace {
-        settle: seconds("--settle", options.settle)?,
-        poll: seconds("--poll", options.poll)?,
+        settle: parse_seconds("--settle", options.settle)?,
+        poll: parse_seconds("--poll", options.poll)?,
         ..Pace::default()
     };
+    // In other processes than the first too, which end when that one does.
     let interrupt = Interrupt::install()?;
-    let mut epochs = Epochs::start(run, state)?;
+    conduct(run, state, |plan, team| follow(run, state, plan, team, pace, &interrupt))
+}
+
+/// Follows the volume in the first process, or the only one.
+fn follow(
+    run: &RunOptions,
+    state: &Path,
+    plan: Plan,
+    team: Option<&mut Team>,
+    pace: Pace,
+    interrupt: &Interrupt,
+) -> Result<Epochs> {
+    let alone = team.is_none();
+    let mut epochs = Epochs::start(plan, run, state, team)?;
     let depth = epochs.plan.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
     let mut marks = Marks::new(epochs.plan.grid, depth, pace.settle);
     let begun = epochs.session.epoch()? > 0;
@@ -41,7 +61,7 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     }
     let quiet = run.quiet;
     let image = (run.input.as_path(), Plan::open_options(run)?);
-    let mut follower = Follower::new(image, marks, pace, PATIENCE, &interrupt, move |text| print_warning(text, quiet));
+    let mut follower = Follower::new(image, marks, pace, PATIENCE, interrupt, move |text| print_warning(text, quiet));
     if !follower.has_events() {
         let text = "the system tells of no changes there: files are looked at every few seconds";
         print_warning(text, quiet);
@@ -54,14 +74,18 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     while let Step::Changed(source, chunks) = follower.next()? {
         if is_flat(&source) != is_flat(&epochs.plan.source) {
             // Another method: all is computed anew.
+            if !alone {
+                let message = "has one plane and had several, or the other way round; start all processes again";
+                return Err(Error::usage(message).at(&run.input));
+            }
             drop(epochs);
-            epochs = Epochs::start(run, state)?;
+            epochs = Epochs::start(Plan::new(run)?, run, state, None)?;
             epochs.session.look(true)?;
         }
         close(&mut epochs, &mut follower, source, &chunks)?;
     }
     print("ended; the state is kept\n", quiet);
-    Ok(())
+    Ok(epochs)
 }
 
 /// Whether a volume has one plane.
@@ -93,11 +117,4 @@ fn close_readable(epochs: &mut Epochs, follower: &mut Follower) -> Result<BTreeS
         unread.insert(chunk);
     }
     Ok(unread)
-}
-
-fn seconds(option: &str, value: f64) -> Result<Duration> {
-    match Duration::try_from_secs_f64(value) {
-        Ok(duration) if value > 0.0 => Ok(duration),
-        _ => Err(Error::usage(format!("{option} {value} is no time: give a number of seconds above zero"))),
-    }
 }

@@ -1,7 +1,8 @@
 //! Several processes that run one dataflow together.
 //!
 //! Two connections join each pair of processes. Timely's own carries records. The other one is for control: processes
-//! tell each other every half a second that they are alive, and say how they end. So a process that dies, is stopped, or
+//! tell each other every half a second that they are alive, and say how they end. A third one joins the first process to
+//! each other one, for whoever conducts the others from there ([`Cluster::links`]). So a process that dies, is stopped, or
 //! loses its network is noticed within [`SILENCE`], where timely alone would wait without end; and an error in one process
 //! ends the others with that error, rather than with the news that a peer is gone.
 //!
@@ -9,8 +10,10 @@
 //! [`Monitor::say_goodbye`], or [`Monitor::fail`]. A process that meets an error before it is connected has [`call_off()`].
 //!
 //! Nothing here ends the process, and timely's threads cannot be stopped: whoever is told that a peer is gone should let
-//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`]. A worker that panics
-//! leaves all others waiting, so a process should have a hook that sees panics, which calls [`Monitor::panicked`].
+//! the process end. A thread of timely's panics then, with a message that begins with [`BROKEN`]; so does a worker that
+//! receives bytes which are no message, with one that begins with [`DAMAGED`](crate::wire::DAMAGED): timely knows no
+//! errors there. A worker that panics leaves all others waiting, so a process should have a hook that sees panics, which
+//! calls [`Monitor::panicked`].
 //!
 //! The connections are neither encrypted nor authenticated: anybody who can reach the addresses can join, or read what is
 //! sent. Bind them to loopback or to a private network.
@@ -19,10 +22,12 @@ mod calls;
 mod connect;
 mod control;
 mod handshake;
+mod link;
 mod monitor;
 mod wire;
 
 pub use self::connect::{Cluster, Membership, call_off, connect};
+pub use self::link::{LinkReceiver, LinkSender};
 pub use self::monitor::{Monitor, SILENCE};
 pub use self::wire::Traffic;
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::grid::ChunkId;
 
 /// What went wrong, in terms of who can mend it. Each kind has the exit code that the program ends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Kind {
     /// The options contradict each other or cannot apply to this input (exit code 2).
     Usage,
@@ -49,10 +51,10 @@ impl Kind {
 /// An error: a kind, a sentence that says what to do, the place (path, chunk) and the cause.
 ///
 /// Displayed as one line, `place: sentence: cause`. Cheap to clone, so that it can travel as a record.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Error(Arc<Inner>);
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Inner {
     kind: Kind,
     message: String,

@@ -90,6 +90,12 @@ impl Grid {
         Grid { bounds, chunk: chunk.map(|n| i64::try_from(n).unwrap_or(i64::MAX)), deal: None }
     }
 
+    /// The same chunks, dealt to the same processes, within other bounds.
+    #[must_use]
+    pub fn with_bounds(self, bounds: Region) -> Grid {
+        Grid { bounds, ..self }
+    }
+
     /// The box that the grid covers.
     pub fn bounds(&self) -> Region {
         self.bounds
@@ -368,6 +374,14 @@ mod tests {
         let grid = Grid::new(Region::new([-far; 3], [far; 3]), [1; 3]).among(64);
         let owners = (0..1000).map(|n| grid.owner(ChunkId::new([0, n, -n]), 128));
         assert!(owners.max().unwrap() < 128);
+    }
+
+    #[test]
+    fn other_bounds_leave_chunks_with_their_processes() {
+        let grid = Grid::new(Region::of_shape([8, 16, 16]), [1; 3]).among(3);
+        let larger = grid.with_bounds(Region::new([-4; 3], [40; 3]));
+        assert!(grid.chunks().all(|id| larger.owner(id, 6) == grid.owner(id, 6)));
+        assert!(larger.chunks().all(|id| larger.owner(id, 6) < 6));
     }
 
     #[test]

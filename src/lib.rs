@@ -15,14 +15,14 @@
 //! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::binarise`] makes its mask,
 //!    [`kernel::partition`] thins the chunks of one worker together, [`kernel::graph`] finds the branches.
 //! 3. [`table`] gives branches their ranks, and writes rows and a summary.
-//! 4. `state` (feature `dataflow`) keeps what was found out in a folder, so that a later run computes only what has
+//! 4. [`wire`] has what goes from process to process as bytes, and verifies it on receipt.
+//! 5. `state` (feature `dataflow`) keeps what was found out in a folder, so that a later run computes only what has
 //!    changed since.
-//! 5. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
+//! 6. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
 //!    collections: they carry halos, seam decisions and fragments of branches between workers. What they need of the
 //!    time and memory of a run is said at each.
-//! 6. `session` (feature `dataflow`) is an analysis that goes on while chunks come, change and go.
-//!
-//! 6. `cluster` (feature `dataflow`) lets several processes run one dataflow, and notices when one is gone.
+//! 7. `session` (feature `dataflow`) is an analysis that goes on while chunks come, change and go.
+//! 8. `cluster` (feature `dataflow`) lets several processes run one dataflow, and notices when one is gone.
 //!
 //! # Without dataflow
 //!
@@ -101,6 +101,8 @@
 //! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
+//! - `abomonation`: what is left of that crate, for comparison, in [`wire`].
+//! - `http`, `s3`: Zarr on web servers and in object stores.
 
 pub mod space;
 pub mod grid;
@@ -109,6 +111,7 @@ pub mod chunk;
 pub mod store;
 pub mod kernel;
 pub mod table;
+pub mod wire;
 #[cfg(feature = "dataflow")]
 pub mod state;
 pub mod progress;

@@ -13,6 +13,9 @@
 //! later one goes on from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the
 //! source's fill value; outside is background.
 //!
+//! A session may have workers in several processes ([`SessionBuilder::among`]): then its image is read by all, each its
+//! own chunks, a state is kept in a folder that all share, and results are gathered in the first process, which conducts.
+//!
 //! An epoch is made in steps, each by all workers together: masks of what is new, thinning, values at the skeleton,
 //! records, and last the graph. Where a step fails the results stay those of the epoch before, and the next call goes on
 //! from there.
@@ -44,18 +47,23 @@ mod following;
 mod hosted;
 mod inner;
 mod keeping;
+mod links;
+mod orders;
 mod otsu;
 mod pipelines;
 mod reading;
 mod records;
 mod results;
 mod worker;
+mod workforce;
+#[cfg(test)]
+mod cluster_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod state_tests;
 
-pub use self::builder::SessionBuilder;
+pub use self::builder::{SessionBuilder, SharedBuilder};
 pub use self::hosted::{HostedBuilder, HostedSession};
 pub use self::results::Results;
 
@@ -67,8 +75,11 @@ use self::crew::Crew;
 use self::following::Following;
 use self::inner::{Inner, check, expect};
 use self::keeping::Kept;
+use self::links::{Links, Said};
 use self::worker::{Command, Plan, work};
+use self::workforce::{Context, Workforce};
 use crate::chunk::{Dtype, Voxels};
+use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;
@@ -93,6 +104,8 @@ pub struct Epoch {
     pub changed: usize,
     /// Whether Otsu's threshold has moved, so that all masks were made again.
     pub remade: bool,
+    /// Bytes that the processes of the session have sent each other, where there are several.
+    pub bytes_between_processes: u64,
     /// How thinning went: `thinned` are the chunks that took part, changed or not.
     pub thinning: ThinningCounts,
 }
@@ -114,6 +127,8 @@ struct Beginning {
     grid: Grid,
     dtype: Dtype,
     workers: usize,
+    context: Context,
+    cluster: Option<(Cluster, Links<Said>)>,
     budget: Budget,
     following: Option<Following>,
     held: Option<Arc<HeldChunks>>,
@@ -122,13 +137,15 @@ struct Beginning {
 
 impl Session {
     fn start(beginning: Beginning) -> Result<Session> {
-        let Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival } = beginning;
+        let Beginning { plan, grid, dtype, workers, context, cluster, budget, following, held, tracks_arrival } =
+            beginning;
         let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
-        let crew = Crew::start(workers, move |worker, post| work(worker, &plan, post))?;
+        let (cluster, links) = cluster.unzip();
+        let crew = Crew::start(workers, cluster, move |worker, post| work(worker, &plan, post))?;
         let mut inner = Inner {
-            crew,
+            workforce: Workforce::new(crew, context, links),
             grid,
             following,
             present: BTreeSet::new(),
@@ -138,7 +155,6 @@ impl Session {
             results,
             kept,
             coming: Epoch::default(),
-            broken: None,
         };
         inner.restore(&canvas)?;
         Ok(Session { frame, dtype, budget, held, inner: Mutex::new(inner) })
@@ -186,7 +202,7 @@ impl Session {
                 held.set(chunk, region, &voxels)?;
                 following.refresh(chunk);
             }
-            _ => inner.tell(chunk, Command::Set(chunk, region, voxels, permit))?,
+            _ => inner.workforce.tell(chunk, Command::Set(chunk, region, voxels, permit))?,
         }
         inner.present.insert(chunk);
         Ok(())
@@ -207,7 +223,7 @@ impl Session {
                 held.remove(chunk);
                 following.refresh(chunk);
             }
-            _ => inner.tell(chunk, Command::Forget(chunk))?,
+            _ => inner.workforce.tell(chunk, Command::Forget(chunk))?,
         }
         inner.present.remove(&chunk);
         Ok(())
@@ -260,7 +276,8 @@ impl Session {
     /// `Usage` where the session has no source, or the new one's type, fill value or axes are others.
     pub fn follow(&self, source: Arc<dyn Source>) -> Result<()> {
         let inner = &mut *self.usable()?;
-        inner.follows(self.held.is_some())?.follow(source)?;
+        inner.follows(self.held.is_some())?.follow(Arc::clone(&source))?;
+        inner.workforce.follow(&source)?;
         if let Some(following) = &mut inner.following {
             if following.grid != inner.grid {
                 following.resize_with(inner.kept.as_mut());
@@ -278,7 +295,7 @@ impl Session {
     pub fn resize(&self, shape: [usize; 3]) -> Result<()> {
         let inner = &mut *self.usable()?;
         let bounds = Region::of_shape(shape);
-        let grid = Grid::new(bounds, inner.grid.chunk_shape());
+        let grid = inner.grid.with_bounds(bounds);
         if let Some(&outside) = inner.present.iter().find(|&&chunk| grid.region(chunk).is_empty()) {
             return Err(Error::usage("would lie outside: retract it first").in_chunk(outside));
         }
@@ -378,15 +395,13 @@ impl Session {
     /// # Errors
     /// `Internal` where a worker had stopped.
     pub fn close(self) -> Result<()> {
-        self.usable()?.crew.close()
+        self.usable()?.workforce.close()
     }
 
     fn usable(&self) -> Result<MutexGuard<'_, Inner>> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        match &inner.broken {
-            Some(error) => Err(error.clone()),
-            None => Ok(inner),
-        }
+        inner.workforce.usable()?;
+        Ok(inner)
     }
 }
 

@@ -15,11 +15,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &["space", "grid", "error", "chunk"]),
     ("store", &["space", "grid", "error", "chunk"]),
     ("table", &["space", "grid", "error", "kernel"]),
+    ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),
     ("overview", &["space", "error", "chunk", "kernel"]),
-    ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
-    ("cluster", &["error"]),
-    ("session", &["space", "grid", "error", "chunk", "kernel", "store", "table", "progress", "state", "operators"]),
+    ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table", "wire"]),
+    ("cluster", &["error", "wire"]),
+    (
+        "session",
+        &["space", "grid", "error", "chunk", "kernel", "store", "table", "progress", "state", "operators", "cluster"],
+    ),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.
@@ -31,9 +35,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("differential_dataflow", &["operators", "session"]),
     ("zarrs", &["store"]),
     ("tiff", &["store"]),
+    ("ureq", &["store"]),
+    ("rusty_s3", &["store"]),
     ("image", &["overview"]),
     ("postcard", &["state", "cluster"]),
-    ("twox_hash", &["store", "state"]),
+    ("twox_hash", &["store", "wire", "state", "operators"]),
+    ("abomonation", &["wire"]),
     ("zstd", &["store", "state"]),
     ("clap", &[]),
     ("indicatif", &[]),

@@ -192,7 +192,8 @@ fn reach(own: &Own, to: usize, line: Line, made: &Sender<Contact>, deadline: Ins
     }
 }
 
-/// Connects once. Gives also whether the other one has heard with what this process ends. An error is worth another attempt, where whoever answered has said nothing that rules it out.
+/// Connects once. Gives also whether the other one has heard with what this process ends. An error is worth another
+/// attempt, where whoever answered has said nothing that rules it out.
 fn attempt(own: &Own, to: usize, line: Line) -> io::Result<(Outcome, bool)> {
     let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in own.addresses[to].to_socket_addrs()? {

@@ -1,4 +1,4 @@
-//! Two connections with every other process, all there before a deadline; or the reason why not, told to all.
+//! The connections with every other process, all there before a deadline; or the reason why not, told to all.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{TcpListener, TcpStream};
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::calls::{Calls, Contact, Outcome};
 use super::control::Message;
 use super::handshake::{Hello, Line};
+use super::link::{LinkReceiver, LinkSender, link};
 use super::monitor::Monitor;
 use super::name;
 use super::wire::{self, Traffic};
@@ -35,6 +36,8 @@ pub struct Cluster {
     addresses: Vec<String>,
     data: Vec<Option<TcpStream>>,
     control: Vec<Option<TcpStream>>,
+    orders: Vec<Option<TcpStream>>,
+    traffic: Traffic,
 }
 
 /// Connections with other processes.
@@ -56,13 +59,15 @@ pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster
 pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     let deadline = Instant::now() + membership.timeout;
     let calls = Calls::begin(Some(listener), hello, membership.addresses.clone())?;
-    for to in 0..membership.process {
-        calls.call(to, Line::Data, deadline);
-        calls.call(to, Line::Control, deadline);
+    let lines_with = |other: usize| Line::between(membership.process, other).iter().map(move |&line| (other, line));
+    for (to, line) in (0..membership.process).flat_map(lines_with) {
+        calls.call(to, line, deadline);
     }
     let processes = membership.addresses.len();
+    let others = (0..processes).filter(|&process| process != membership.process);
+    let wanted = others.flat_map(lines_with).count();
     let mut lines = Lines::new();
-    while lines.len() < 2 * (processes - 1) {
+    while lines.len() < wanted {
         let Some(contact) = calls.next(deadline) else { return Err(missing(membership, &lines)) };
         match contact {
             Contact { with: Some(from), outcome: Outcome::Joined(line, stream), .. } => {
@@ -79,12 +84,10 @@ pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membe
             Contact { with: None, outcome: Outcome::Joined(..), .. } => {}
         }
     }
-    let (mut data, mut control) = (Vec::new(), Vec::new());
-    for process in 0..processes {
-        data.push(lines.remove(&(process, Line::Data)));
-        control.push(lines.remove(&(process, Line::Control)));
-    }
-    Ok(Cluster { process: membership.process, addresses: membership.addresses.clone(), data, control })
+    let mut of = |line| (0..processes).map(|process| lines.remove(&(process, line))).collect::<Vec<_>>();
+    let (data, control, orders) = (of(Line::Data), of(Line::Control), of(Line::Orders));
+    let traffic = Traffic::default();
+    Ok(Cluster { process: membership.process, addresses: membership.addresses.clone(), data, control, orders, traffic })
 }
 
 /// Tells the other processes, in place of connecting to them, that this one has met an error: whoever connects then ends
@@ -153,7 +156,9 @@ fn spread(
 
 /// The error that names who has not come.
 fn missing(membership: &Membership, lines: &Lines) -> Error {
-    let here = |process: usize| [Line::Data, Line::Control].iter().all(|&line| lines.contains_key(&(process, line)));
+    let here = |process: usize| {
+        Line::between(membership.process, process).iter().all(|&line| lines.contains_key(&(process, line)))
+    };
     let others = (0..membership.addresses.len()).filter(|&process| process != membership.process && !here(process));
     let names: Vec<String> = others.map(|process| name(process, &membership.addresses)).collect();
     let seconds = membership.timeout.as_secs_f64();
@@ -175,16 +180,39 @@ impl Cluster {
         Monitor::start(self.process, &self.addresses, std::mem::take(&mut self.control), lost)
     }
 
-    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`]. Also gives what
-    /// counts the bytes that this process sends.
+    /// Which process this is, from 0.
+    pub fn process(&self) -> usize {
+        self.process
+    }
+
+    /// How many processes there are.
+    pub fn processes(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// Bytes that this process sends, over timely's connections and links.
+    pub fn traffic(&self) -> Traffic {
+        self.traffic.clone()
+    }
+
+    /// The ends of links, in the order of the processes: with every other one in the first, with the first in any other.
+    /// Nothing where they were asked for before.
     ///
     /// # Errors
     /// `Peer` where a connection is broken already.
-    pub fn execute<T, F>(self, workers: usize, logic: F) -> Result<(timely::communication::WorkerGuards<T>, Traffic)>
+    pub fn links(&mut self) -> Result<Vec<(LinkSender, LinkReceiver)>> {
+        std::mem::take(&mut self.orders).into_iter().flatten().map(|stream| link(stream, &self.traffic)).collect()
+    }
+
+    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`].
+    ///
+    /// # Errors
+    /// `Peer` where a connection is broken already.
+    pub fn execute<T, F>(self, workers: usize, logic: F) -> Result<timely::communication::WorkerGuards<T>>
     where
         T: Send + 'static,
         F: Fn(&mut timely::worker::Worker) -> T + Send + Sync + 'static,
     {
-        wire::execute(self.process, self.data, workers, logic)
+        wire::execute(self.process, self.data, workers, &self.traffic, logic)
     }
 }

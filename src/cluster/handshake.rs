@@ -20,6 +20,16 @@ const LONGEST: usize = 1 << 16;
 pub(super) enum Line {
     Data,
     Control,
+    /// Between the first process and another one only.
+    Orders,
+}
+
+impl Line {
+    /// The connections of two processes.
+    pub(super) fn between(one: usize, other: usize) -> &'static [Line] {
+        let all = &[Line::Data, Line::Control, Line::Orders];
+        if one.min(other) == 0 { all } else { &all[..2] }
+    }
 }
 
 /// What both ends of a connection say first.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::control::Message;
 use super::{BROKEN, name};
 use crate::error::{Error, Kind, Result};
+use crate::wire::DAMAGED;
 
 /// A process that nothing was heard of for so long is gone.
 pub const SILENCE: Duration = Duration::from_secs(5);
@@ -189,12 +190,16 @@ impl Monitor {
     /// the run ends with, of which whoever watches is told as well.
     ///
     /// A panic with a message that begins with [`BROKEN`] is the consequence of the end of another process, and no defect
-    /// to report: this call then waits for the cause, which is known soon after [`SILENCE`] at the latest.
+    /// to report: this call then waits for the cause, which is known soon after [`SILENCE`] at the latest. One that begins
+    /// with [`DAMAGED`] tells of what another process has sent, and is of kind `Peer`.
     pub fn panicked(&self, message: &str) -> Error {
         let error = if message.starts_with(BROKEN) {
             // Whoever listens to the other process knows better.
             self.wait_at_most(SILENCE + 2 * BEAT, |state| state.cause.is_some());
             Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
+        } else if message.starts_with(DAMAGED) {
+            // It says all that there is to say.
+            Error::new(Kind::Peer, message)
         } else {
             let own = &self.0.names[self.0.process];
             Error::internal(format!("{own} has stopped at an internal error, which is in its own output; report it"))

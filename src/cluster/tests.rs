@@ -48,7 +48,9 @@ fn all_workers_of_all_processes_run_together() {
     let clusters = connect_all(&["1"; 3], 20, |_| {});
     let run = |cluster: Result<Cluster>| {
         std::thread::spawn(move || {
-            let (guards, traffic) = cluster.unwrap().execute(2, |worker| (worker.index(), worker.peers())).unwrap();
+            let cluster = cluster.unwrap();
+            let traffic = cluster.traffic();
+            let guards = cluster.execute(2, |worker| (worker.index(), worker.peers())).unwrap();
             let mut seen: Vec<_> = guards.join().into_iter().map(std::result::Result::unwrap).collect();
             seen.sort_unstable();
             (seen, traffic.sent())

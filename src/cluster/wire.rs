@@ -14,7 +14,7 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes of records that this process has sent to the others. Clones count together.
+/// Bytes that this process has sent to the others, but for signs of life. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic(Arc<AtomicU64>);
 
@@ -22,6 +22,10 @@ impl Traffic {
     /// How many by now.
     pub fn sent(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add(&self, bytes: usize) {
+        self.0.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 }
 
@@ -40,7 +44,7 @@ impl Read for Counted {
 impl Write for Counted {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.stream.write(bytes)?;
-        self.traffic.0.fetch_add(written as u64, Ordering::Relaxed);
+        self.traffic.add(written);
         Ok(written)
     }
 
@@ -68,13 +72,13 @@ pub(super) fn execute<T, F>(
     process: usize,
     sockets: Vec<Option<TcpStream>>,
     workers: usize,
+    traffic: &Traffic,
     logic: F,
-) -> Result<(WorkerGuards<T>, Traffic)>
+) -> Result<WorkerGuards<T>>
 where
     T: Send + 'static,
     F: Fn(&mut Worker) -> T + Send + Sync + 'static,
 {
-    let traffic = Traffic::default();
     let mut streams = Vec::with_capacity(sockets.len());
     for socket in sockets {
         if let Some(socket) = &socket {
@@ -89,11 +93,10 @@ where
     let (builders, threads) =
         initialize_networking_from_sockets(local, streams, process, workers, hooks).map_err(broken)?;
     let builders = builders.into_iter().map(AllocatorBuilder::Tcp).collect();
-    let guards = timely::execute::execute_from(builders, Box::new(threads), WorkerConfig::default(), logic)
-        .map_err(|reason| Error::internal("the workers could not be started").because(reason))?;
-    Ok((guards, traffic))
+    timely::execute::execute_from(builders, Box::new(threads), WorkerConfig::default(), logic)
+        .map_err(|reason| Error::internal("the workers could not be started").because(reason))
 }
 
-fn broken(error: io::Error) -> Error {
+pub(super) fn broken(error: io::Error) -> Error {
     Error::new(Kind::Peer, "the connection with another process is broken; start all processes again").because(error)
 }

@@ -19,7 +19,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
 /// What a chunk's owner tells the owner of a neighbour.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The chunk's mask is new: its bits in the neighbour's halo. A chunk that `asks` knows nothing of the neighbour and
     /// wants an answer.

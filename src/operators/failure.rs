@@ -1,6 +1,7 @@
 //! The errors of a run, shared by the workers of a process.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,19 +12,42 @@ use crate::grid::ChunkId;
 #[derive(Clone, Debug, Default)]
 pub struct Failure(Arc<Shared>);
 
-#[derive(Debug, Default)]
+type Watch = Box<dyn Fn(&Error) + Send + Sync>;
+
+#[derive(Default)]
 struct Shared {
     happened: AtomicBool,
+    /// Is told of the first error.
+    watch: Option<Watch>,
     /// The first error of each chunk, and of none.
     errors: Mutex<BTreeMap<Option<ChunkId>, Error>>,
 }
 
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Failure")
+            .field("happened", &self.happened)
+            .field("errors", &self.errors)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Failure {
+    /// One that calls `watch` with the first error that is reported, in the thread that reports it.
+    pub fn watched(watch: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        Failure(Arc::new(Shared { watch: Some(Box::new(watch)), ..Shared::default() }))
+    }
+
     /// Reports an error. Of several at a chunk the first is kept.
     pub fn report(&self, error: Error) {
-        let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        errors.entry(error.chunk()).or_insert(error);
-        self.0.happened.store(true, Ordering::Release);
+        let first = {
+            let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
+            errors.entry(error.chunk()).or_insert_with(|| error.clone());
+            !self.0.happened.swap(true, Ordering::AcqRel)
+        };
+        if let (true, Some(watch)) = (first, &self.0.watch) {
+            watch(&error);
+        }
     }
 
     /// Whether something was reported.

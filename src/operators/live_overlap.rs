@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use timely::container::CapacityContainerBuilder;
-use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::container::{CapacityContainerBuilder, DrainContainer};
+use timely::dataflow::channels::pact::{Exchange, ExchangeCore, Pipeline};
+use timely::dataflow::operators::core::Map;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::vec::Map;
+use timely::dataflow::{Stream, StreamVec};
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
+use super::batch::{Batch, BatchRecords};
 use super::overlap::{Padded, gather};
 use super::read::Piece;
 use crate::chunk::{Dtype, Voxels};
@@ -60,16 +61,17 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapLiveChunks<'scope, T> for StreamV
     fn overlap_live(self, grid: Grid, depth: [usize; 3], dtype: Dtype, fill: f64) -> StreamVec<'scope, T, Padded> {
         if depth == [0; 3] {
             let peers = self.scope().peers();
-            let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
+            let by_owner = ExchangeCore::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
             return self
-                .unary::<CapacityContainerBuilder<Vec<Piece>>, _, _, _>(by_owner, "BringToOwner", |_, _| {
+                .batch()
+                .unary::<CapacityContainerBuilder<Batch<Piece>>, _, _, _>(by_owner, "BringToOwner", |_, _| {
                     |input, output| {
                         input.for_each(|capability, pieces| output.session(&capability).give_container(pieces));
                     }
                 })
-                .map(|Piece { chunk, region, voxels }| Padded { chunk, own: region, region, voxels });
+                .map(|Piece { chunk, region, voxels }| Padded { chunk, own: region, region, voxels, missing: 0 });
         }
-        let (edits, touched) = compare(self, Reach { grid, depth, dtype, fill });
+        let (edits, touched) = compare(self.batch(), Reach { grid, depth, dtype, fill });
         let requests = request(touched, grid, depth);
         gather(answer(edits, requests, grid, depth), grid, depth, dtype, fill)
     }
@@ -115,11 +117,11 @@ fn slab(grid: &Grid, depth: [usize; 3], from: ChunkId, to: ChunkId) -> (Region, 
 
 /// What chunks hold from each time on, where they are owned, and the chunks whose boxes change by that.
 fn compare<'scope, T: Timestamp + TotalOrder>(
-    pieces: StreamVec<'scope, T, Piece>,
+    pieces: Stream<'scope, T, Batch<Piece>>,
     reach: Reach,
 ) -> (StreamVec<'scope, T, Edit>, StreamVec<'scope, T, ChunkId>) {
     let (grid, peers) = (reach.grid, pieces.scope().peers());
-    let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
+    let by_owner = ExchangeCore::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
     let mut builder = OperatorBuilder::new("CompareChunks".to_owned(), pieces.scope());
     let mut input = builder.new_input(pieces, by_owner);
     let (edits, edit_stream) = builder.new_output::<Vec<Edit>>();
@@ -136,7 +138,7 @@ fn compare<'scope, T: Timestamp + TotalOrder>(
                 };
                 let time = first.time().clone();
                 let (_, chunks) = arrived.entry(time).or_insert_with(|| ((first, second), BTreeMap::new()));
-                chunks.extend(pieces.drain(..).map(|piece| (piece.chunk, piece.voxels)));
+                chunks.extend(pieces.drain().map(|piece| (piece.chunk, piece.voxels)));
             });
             let (mut edits, mut touched) = (edits.activate(), touched.activate());
             while let Some(entry) = arrived.first_entry() {
@@ -208,11 +210,11 @@ fn answer<'scope, T: Timestamp + TotalOrder>(
     requests: StreamVec<'scope, T, Request>,
     grid: Grid,
     depth: [usize; 3],
-) -> StreamVec<'scope, T, Piece> {
+) -> Stream<'scope, T, Batch<Piece>> {
     let scope = edits.scope();
     let peers = scope.peers();
     let by_owner = Exchange::new(move |request: &Request| grid.owner(request.from, peers) as u64);
-    edits.binary_frontier::<_, CapacityContainerBuilder<Vec<_>>, _, _, _, _>(
+    edits.binary_frontier::<_, CapacityContainerBuilder<Batch<_>>, _, _, _, _>(
         requests,
         Pipeline,
         by_owner,

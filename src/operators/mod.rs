@@ -5,6 +5,7 @@
 
 pub mod failure;
 pub mod window;
+pub mod batch;
 pub mod read;
 pub mod overlap;
 pub mod live_overlap;

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::Exchange;
+use timely::container::DrainContainer;
+use timely::dataflow::channels::pact::ExchangeCore;
+use timely::dataflow::operators::core;
 use timely::dataflow::operators::generic::operator::Operator;
 use timely::dataflow::operators::vec::Map;
+use timely::dataflow::{Stream, StreamVec};
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
+use super::batch::Batch;
 use super::read::{Piece, Selection};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::{ChunkId, Grid};
@@ -26,6 +29,8 @@ pub struct Padded {
     pub region: Region,
     /// The values, or `None` where nothing is stored in the whole box: the fill value.
     pub voxels: Option<Voxels>,
+    /// How many of the chunks that the box meets had not come when the time was complete; fill values stand for them.
+    pub missing: usize,
 }
 
 /// Extension trait on streams of chunks.
@@ -68,29 +73,30 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
                 own: piece.region,
                 region: piece.region,
                 voxels: piece.voxels,
+                missing: 0,
             });
         }
-        let slabs = self.flat_map(move |piece| cut(&grid, depth, &selection, piece));
+        let slabs = core::Map::flat_map(self, move |piece| cut(&grid, depth, &selection, piece));
         gather(slabs, grid, depth, dtype, fill)
     }
 }
 
 /// The chunks that slabs are meant for, each put together from its own values and a slab of every neighbour.
 pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
-    slabs: StreamVec<'scope, T, Piece>,
+    slabs: Stream<'scope, T, Batch<Piece>>,
     grid: Grid,
     depth: [usize; 3],
     dtype: Dtype,
     fill: f64,
 ) -> StreamVec<'scope, T, Padded> {
     let peers = slabs.scope().peers();
-    let by_owner = Exchange::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
+    let by_owner = ExchangeCore::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
     slabs.unary_frontier(by_owner, "OverlapChunks", move |_capability, _info| {
         let mut waiting: BTreeMap<(T, ChunkId), Waiting<_>> = BTreeMap::new();
         move |(input, frontier), output| {
             input.for_each(|capability, pieces| {
                 let Some(least) = capability.retain_least(output.output_index()) else { return };
-                for piece in pieces.drain(..) {
+                for piece in pieces.drain() {
                     let key = (least.time().clone(), piece.chunk);
                     let entry = waiting.entry(key.clone()).or_insert_with(|| Waiting {
                         capability: least.clone(),
@@ -102,7 +108,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                     if entry.missing == 0
                         && let Some(whole) = waiting.remove(&key)
                     {
-                        let padded = assemble(&grid, depth, dtype, fill, key.1, whole.parts);
+                        let padded = assemble(&grid, depth, dtype, fill, key.1, &whole);
                         output.session(&whole.capability).give(padded);
                     }
                 }
@@ -112,7 +118,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                     break;
                 }
                 let ((_, chunk), part) = entry.remove_entry();
-                let padded = assemble(&grid, depth, dtype, fill, chunk, part.parts);
+                let padded = assemble(&grid, depth, dtype, fill, chunk, &part);
                 output.session(&part.capability).give(padded);
             }
         }
@@ -137,24 +143,24 @@ fn cut(grid: &Grid, depth: [usize; 3], selection: &Selection, piece: Piece) -> V
     pieces
 }
 
-fn assemble(
+fn assemble<C>(
     grid: &Grid,
     depth: [usize; 3],
     dtype: Dtype,
     fill: f64,
     chunk: ChunkId,
-    parts: Vec<(Region, Voxels)>,
+    Waiting { parts, missing, .. }: &Waiting<C>,
 ) -> Padded {
     let own = grid.region(chunk);
     let region = own.dilated(depth).intersection(&grid.bounds());
     let voxels = (!parts.is_empty()).then(|| {
         let mut whole = Voxels::filled(dtype, region.shape(), fill);
-        for (part, voxels) in &parts {
+        for (part, voxels) in parts {
             whole.paste(&part.shifted(region.min.map(|m| -m)), voxels);
         }
         whole
     });
-    Padded { chunk, own, region, voxels }
+    Padded { chunk, own, region, voxels, missing: *missing }
 }
 
 impl Voxels {

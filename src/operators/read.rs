@@ -1,8 +1,10 @@
 //! Chunks as records, from a source that can be read part by part.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::sync::Arc;
 
+use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::operators::generic::operator::source;
@@ -12,9 +14,11 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::window::Window;
 use crate::chunk::Voxels;
+use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 use crate::store::Source;
+use crate::wire::{WireReader, WireRecord, WireRegion, damaged, write_header};
 
 /// A box of voxels on its way through a dataflow, for the sake of one chunk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +29,45 @@ pub struct Piece {
     pub region: Region,
     /// Its values, or `None` where nothing is stored: the fill value.
     pub voxels: Option<Voxels>,
+}
+
+/// What a piece is sent as, before its values.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct PieceHeader {
+    chunk: ChunkId,
+    region: WireRegion,
+    /// Whether values follow.
+    stored: u64,
+}
+
+impl WireRecord for Piece {
+    const KIND: [u8; 8] = *b"piece   ";
+    const LEAST: usize = size_of::<PieceHeader>();
+
+    fn wire_bytes(&self) -> usize {
+        size_of::<PieceHeader>() + self.voxels.as_ref().map_or(0, WireRecord::wire_bytes)
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let stored = u64::from(self.voxels.is_some());
+        write_header(out, &PieceHeader { chunk: self.chunk, region: self.region.into(), stored })?;
+        self.voxels.as_ref().map_or(Ok(()), |voxels| voxels.write_to(out))
+    }
+
+    fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
+        let PieceHeader { chunk, region, stored } = bytes.header()?;
+        let region = region.region()?;
+        let voxels = match stored {
+            0 => None,
+            1 => Some(Voxels::read_from(bytes)?),
+            _ => return Err(damaged("it does not say whether there are values")),
+        };
+        if voxels.as_ref().is_some_and(|voxels| voxels.shape() != region.shape()) {
+            return Err(damaged("it has values of another shape than their box"));
+        }
+        Ok(Piece { chunk, region, voxels })
+    }
 }
 
 /// Which chunks' padded boxes are wanted: what is read and exchanged follows from it.

@@ -9,24 +9,29 @@
 //! cycle in which times would have to advance, and rounds need no timestamps of their own.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 
+use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
-use timely::container::CapacityContainerBuilder;
+use timely::container::{CapacityContainerBuilder, DrainContainer};
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::{Exchange, Pipeline};
+use timely::dataflow::channels::pact::{ExchangeCore, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::{Antichain, Timestamp};
 
+use super::batch::Batch;
+use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::method::Method;
 use crate::kernel::partition::{Change, Message, Partition};
 use crate::kernel::seam_log::SeamLog;
+use crate::wire::{WireReader, WireRecord, damaged, write_header};
 
 /// What a worker tells another in a round.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Round {
     to: usize,
     number: u64,
@@ -39,6 +44,64 @@ struct Round {
     horizon: usize,
     /// Voxels that the worker has deleted in the current sub-iteration.
     deleted: usize,
+}
+
+/// What a round is sent as, before its messages.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct RoundHeader {
+    to: u64,
+    number: u64,
+    busy: u64,
+    active: u64,
+    horizon: u64,
+    deleted: u64,
+    messages: u64,
+}
+
+impl WireRecord for Round {
+    const KIND: [u8; 8] = *b"round   ";
+    const LEAST: usize = size_of::<RoundHeader>();
+
+    fn wire_bytes(&self) -> usize {
+        size_of::<RoundHeader>() + self.messages.iter().map(Message::wire_bytes).sum::<usize>()
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        let header = RoundHeader {
+            to: self.to as u64,
+            number: self.number,
+            busy: u64::from(self.busy),
+            active: self.active as u64,
+            horizon: self.horizon as u64,
+            deleted: self.deleted as u64,
+            messages: self.messages.len() as u64,
+        };
+        write_header(out, &header)?;
+        self.messages.iter().try_for_each(|message| message.write_to(out))
+    }
+
+    fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
+        let header: RoundHeader = bytes.header()?;
+        let number = |number| usize::try_from(number).map_err(|_| damaged("it counts more than there can be"));
+        let count = bytes.count(header.messages, Message::LEAST)?;
+        if header.busy > 1 {
+            return Err(damaged("it is neither busy nor idle"));
+        }
+        let mut messages = Vec::with_capacity(count);
+        for _ in 0..count {
+            messages.push(Message::read_from(bytes)?);
+        }
+        Ok(Round {
+            to: number(header.to)?,
+            number: header.number,
+            messages,
+            busy: header.busy == 1,
+            active: number(header.active)?,
+            horizon: number(header.horizon)?,
+            deleted: number(header.deleted)?,
+        })
+    }
 }
 
 /// How the thinning of an epoch went, as counted by one worker.
@@ -128,10 +191,11 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
         let mut chunks = builder.new_input(self, Pipeline);
         let (output, results) = builder.new_output::<Vec<(ChunkId, Option<Mask>)>>();
         let mut output = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(output);
-        let (messages, sent) = builder.new_output::<Vec<Round>>();
+        let (messages, sent) = builder.new_output::<Batch<Round>>();
         let mut messages = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(messages);
         let nowhere: [(usize, Antichain<T::Summary>); 0] = [];
-        let mut received = builder.new_input_connection(sent, Exchange::new(|round: &Round| round.to as u64), nowhere);
+        let mut received =
+            builder.new_input_connection(sent, ExchangeCore::new(|round: &Round| round.to as u64), nowhere);
 
         builder.build(move |capabilities| {
             let mut capabilities: Option<Vec<Capability<T>>> = Some(capabilities);
@@ -144,7 +208,7 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
                         arrived.entry(time.clone()).or_default().extend(records.drain(..));
                     }
                 });
-                received.for_each(|_, rounds| early.append(rounds));
+                received.for_each(|_, rounds| early.extend(rounds.drain()));
                 while let Some(held) = &mut capabilities {
                     let time = held[0].time().clone();
                     let mut outgoing = messages.activate();

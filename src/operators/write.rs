@@ -1,28 +1,58 @@
 //! Skeleton voxels into the output array.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use timely::container::CapacityContainerBuilder;
+use bytemuck::{Pod, Zeroable};
+use timely::container::{CapacityContainerBuilder, DrainContainer};
 use timely::dataflow::StreamVec;
-use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::channels::pact::ExchangeCore;
+use timely::dataflow::operators::core::Map;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::vec::Map;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
+use super::batch::Batch;
 use super::failure::Failure;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::skeleton::Skeleton;
 use crate::space::Voxel;
+use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_values};
 
 /// Skeleton voxels of one chunk that fall into one chunk of the output.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 struct Part {
     to: ChunkId,
     voxels: Vec<Voxel>,
+}
+
+/// What a part is sent as, before its voxels.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct PartHeader {
+    to: ChunkId,
+    voxels: u64,
+}
+
+impl WireRecord for Part {
+    const KIND: [u8; 8] = *b"part    ";
+    const LEAST: usize = size_of::<PartHeader>();
+
+    fn wire_bytes(&self) -> usize {
+        size_of::<PartHeader>() + values_bytes::<Voxel>(self.voxels.len())
+    }
+
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
+        write_header(out, &PartHeader { to: self.to, voxels: self.voxels.len() as u64 })?;
+        write_values(out, &self.voxels)
+    }
+
+    fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
+        let PartHeader { to, voxels } = bytes.header()?;
+        Ok(Part { to, voxels: bytes.values(voxels)? })
+    }
 }
 
 /// Extension trait on streams of skeletons.
@@ -47,14 +77,14 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
         failure: Failure,
     ) -> StreamVec<'scope, T, ()> {
         let peers = self.scope().peers();
-        let parts = self.flat_map(move |(_, skeleton)| {
+        let parts = self.flat_map::<Batch<Part>, _, _>(move |(_, skeleton)| {
             let mut parts: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
             for &voxel in &skeleton.voxels {
                 parts.entry(grid.chunk_at(voxel.position())).or_default().push(voxel);
             }
             parts.into_iter().map(|(to, voxels)| Part { to, voxels })
         });
-        let by_owner = Exchange::new(move |part: &Part| grid.owner(part.to, peers) as u64);
+        let by_owner = ExchangeCore::new(move |part: &Part| grid.owner(part.to, peers) as u64);
         parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(by_owner, "WriteSkeletons", move |_, _| {
             let mut gathered = BTreeMap::new();
             move |(input, frontier), output| {
@@ -62,7 +92,7 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
                     if let Some(held) = capability.retain_least(output.output_index()) {
                         let time = held.time().clone();
                         let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
-                        for part in parts.drain(..) {
+                        for part in parts.drain() {
                             chunks.entry(part.to).or_insert_with(Vec::new).extend(part.voxels);
                         }
                     }

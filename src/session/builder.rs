@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 
 use super::budget::Budget;
+use super::crew::Crew;
 use super::following::{Choice, Following};
+use super::links::{Links, Told};
 use super::records::Keeping;
-use super::worker::Plan;
+use super::worker::{Plan, work};
+use super::workforce::{Context, Reopen, serve};
 use super::{Beginning, Session};
 use crate::chunk::Dtype;
+use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::kernel::binarise::Binarise;
@@ -42,6 +47,15 @@ pub struct SessionBuilder {
     memory: usize,
     progress: Arc<ProgressState>,
     workers: usize,
+    reopen: Option<Reopen>,
+}
+
+/// A session in several processes, as one of them begins it: see [`SessionBuilder::among`].
+#[derive(Debug)]
+pub struct SharedBuilder {
+    builder: SessionBuilder,
+    cluster: Cluster,
+    lost: Receiver<Error>,
 }
 
 impl std::fmt::Debug for SessionBuilder {
@@ -73,6 +87,7 @@ impl SessionBuilder {
             memory: MEMORY,
             progress: Arc::default(),
             workers: 1,
+            reopen: None,
         }
     }
 
@@ -196,11 +211,34 @@ impl SessionBuilder {
         self
     }
 
+    /// How other processes than the first open the source again, when that one is told of another
+    /// ([`Session::follow`]).
+    #[must_use]
+    pub fn reopen(mut self, open: impl Fn() -> Result<Arc<dyn Source>> + Send + Sync + 'static) -> Self {
+        self.reopen = Some(Arc::new(open));
+        self
+    }
+
+    /// The session's workers are those of a cluster: as many in each process. All processes must have built the same, over
+    /// sources that give the same image. `lost` is told when a process is lost ([`Cluster::watch`]).
+    #[must_use]
+    pub fn among(self, cluster: Cluster, lost: Receiver<Error>) -> SharedBuilder {
+        SharedBuilder { builder: self, cluster, lost }
+    }
+
     /// Starts the session.
     ///
     /// # Errors
     /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
     pub fn build(self) -> Result<Session> {
+        Session::start(self.beginning(0, 1)?)
+    }
+
+    /// What a process begins with, of several.
+    fn beginning(self, process: usize, processes: usize) -> Result<Beginning> {
+        if processes > 1 && self.source.is_none() {
+            return Err(Error::usage("a session in several processes needs a source, which each of them reads"));
+        }
         if self.workers == 0 || self.chunk.contains(&0) || self.bounds.is_empty() {
             return Err(Error::usage("a session needs a worker, and a volume and chunks with at least one voxel"));
         }
@@ -245,8 +283,8 @@ impl SessionBuilder {
                 "Lee's method in six directions is for volumes of several planes, others for one",
             ));
         }
-        let canvas = canvas(planes == 1, self.chunk);
-        let grid = Grid::new(self.bounds, self.chunk);
+        let grid = Grid::new(self.bounds, self.chunk).among(processes);
+        let canvas = canvas(planes == 1, grid);
         let gaussian = self.sigma.map(|sigma| Gaussian::new(sigma, self.dimensions)).transpose()?;
         let fill = self.source.as_ref().map_or(0.0, |source| source.description().fill);
         let threshold = match self.choice {
@@ -256,38 +294,89 @@ impl SessionBuilder {
         let kernel = Binarise { gaussian, threshold, bounds: self.bounds, dtype: self.dtype, fill, keep: usize::MAX };
         let held = self.held.then(|| Arc::new(HeldChunks::new(canvas, self.dimensions, self.dtype)));
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
-        let following = source.map(|source| {
-            Following::new(source, grid, kernel.clone(), self.choice, self.memory, Arc::clone(&self.progress))
-        });
+        let following = source.map(|source| Following::new(source, grid, kernel.clone(), self.choice));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
-        let folder = self.state.as_ref().map(|(path, selection)| self.open(path, selection, canvas, method, fill));
-        let keeping = folder.transpose()?.map(|folder| Keeping { folder, dimensions: self.dimensions });
+        let folder = self.state.as_ref().map(|(path, selection)| {
+            let parameters = self.parameters(selection, canvas, method, fill)?;
+            if process == 0 { StateFolder::open(path, &parameters) } else { StateFolder::join(path, &parameters) }
+        });
+        let folder = folder.transpose()?;
+        let context = Context {
+            process,
+            source: following.as_ref().map(|following| Arc::clone(&following.source)),
+            reopen: self.reopen.clone(),
+            grid,
+            kernel: kernel.clone(),
+            memory: self.memory,
+            folder: folder.clone(),
+            progress: Arc::clone(&self.progress),
+        };
+        let keeping = folder.map(|folder| Keeping { folder, dimensions: self.dimensions });
         let plan =
             Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping, progress: self.progress.clone() };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
-        Session::start(Beginning { plan, grid, dtype, workers, budget, following, held, tracks_arrival })
+        let cluster = None;
+        Ok(Beginning { plan, grid, dtype, workers, context, cluster, budget, following, held, tracks_arrival })
     }
-}
 
-impl SessionBuilder {
-    fn open(&self, path: &Path, selection: &str, canvas: Grid, method: Method, fill: f64) -> Result<StateFolder> {
+    /// What the records of a state depend on.
+    fn parameters(&self, selection: &str, canvas: Grid, method: Method, fill: f64) -> Result<Parameters> {
         let form = (self.dtype, self.dimensions, fill.to_bits(), selection);
         let masks = (form, self.sigma.map(f64::to_bits), self.choice);
-        let parameters = Parameters::new(canvas, &masks, &(method, self.dtype))?
+        Ok(Parameters::new(canvas, &masks, &(method, self.dtype))?
             .named("values", format!("{}, {} axes, {selection}", self.dtype.name(), self.dimensions))
             .named("smoothing", self.sigma.map_or_else(|| "none".to_owned(), |sigma| sigma.to_string()))
             .named("threshold", format!("{:?}", self.choice))
-            .named("method", format!("{method:?}"));
-        StateFolder::open(path, &parameters)
+            .named("method", format!("{method:?}")))
+    }
+}
+
+impl SharedBuilder {
+    /// Starts the session in the first process, which conducts it.
+    ///
+    /// # Errors
+    /// As [`SessionBuilder::build`]; `Usage` in another process; `Peer` where a connection is broken.
+    pub fn build(self) -> Result<Session> {
+        let SharedBuilder { builder, mut cluster, lost } = self;
+        if cluster.process() != 0 {
+            return Err(Error::usage(
+                "a session in several processes is conducted by the first, and served by the others",
+            ));
+        }
+        let beginning = builder.beginning(0, cluster.processes())?;
+        let links = Links::of_first(&mut cluster, lost)?;
+        links.tell(|_| Told::Begin)?;
+        Session::start(Beginning { cluster: Some((cluster, links)), ..beginning })
+    }
+
+    /// Works for the session in another process than the first, until that one closes it.
+    ///
+    /// # Errors
+    /// As [`SharedBuilder::build`], or what the session was told when a process was lost; `Output` where a state is not in
+    /// the folder that the first process has opened.
+    pub fn serve(self) -> Result<()> {
+        let SharedBuilder { builder, mut cluster, lost } = self;
+        let (process, processes) = (cluster.process(), cluster.processes());
+        if process == 0 {
+            return Err(Error::usage(
+                "a session in several processes is conducted by the first, and served by the others",
+            ));
+        }
+        let links = Links::of_member(&mut cluster, lost)?;
+        // What all share is made by the first.
+        links.told()?;
+        let Beginning { plan, workers, context, .. } = builder.beginning(process, processes)?;
+        let crew = Crew::start(workers, Some(cluster), move |worker, post| work(worker, &plan, post))?;
+        serve(crew, context, &links)
     }
 }
 
 /// The grid on which masks are thinned. It has no bounds, so that those of the image may grow.
-fn canvas(flat: bool, chunk: [usize; 3]) -> Grid {
+fn canvas(flat: bool, grid: Grid) -> Grid {
     let mut everywhere = Region::new(Voxel::MIN, Voxel::END);
     if flat {
         (everywhere.min[0], everywhere.max[0]) = (0, 1);
     }
-    Grid::new(everywhere, chunk)
+    grid.with_bounds(everywhere)
 }

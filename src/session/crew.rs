@@ -7,6 +7,7 @@ use std::thread::Thread;
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 
+use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 
 /// What a worker says.
@@ -14,6 +15,16 @@ enum Heard<C, R> {
     Ready(usize, Sender<C>, Thread),
     Answer(usize, R),
     Stopped,
+    /// Another process is lost.
+    Lost(Error),
+}
+
+/// What ends the wait for the end of all workers.
+enum End {
+    /// They have ended, well or not.
+    Reached(bool),
+    /// Another process is lost.
+    Lost(Error),
 }
 
 /// Where a worker gets its commands and gives its answers.
@@ -60,27 +71,35 @@ impl<C, R> Drop for Alarm<C, R> {
 pub(super) struct Crew<C, R> {
     workers: Vec<(Sender<C>, Thread)>,
     heard: Receiver<Heard<C, R>>,
+    to_session: Sender<Heard<C, R>>,
+    ends: (Sender<End>, Receiver<End>),
     guards: Option<WorkerGuards<()>>,
 }
 
 impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
-    /// Starts so many workers, each of which does `work` until it gets no further commands.
+    /// Starts so many workers, each of which does `work` until it gets no further commands; in a cluster, together with
+    /// those of the other processes.
     pub(super) fn start(
         workers: usize,
+        cluster: Option<Cluster>,
         work: impl Fn(&mut Worker, &Post<C, R>) + Send + Sync + 'static,
     ) -> Result<Self> {
         let (to_session, heard) = channel();
-        let to_session = Mutex::new(to_session);
-        let guards = timely::execute(timely::Config::process(workers), move |worker| {
-            let heard = to_session.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let for_workers = Mutex::new(to_session.clone());
+        let run = move |worker: &mut Worker| {
+            let heard = for_workers.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let _alarm = Alarm(heard.clone());
             let (sender, commands) = channel();
-            let index = worker.index();
+            let index = worker.index() % workers;
             if heard.send(Heard::Ready(index, sender, std::thread::current())).is_ok() {
                 work(worker, &Post { index, commands, heard });
             }
-        })
-        .map_err(|reason| Error::internal("the workers of a session could not be started").because(reason))?;
+        };
+        let guards = match cluster {
+            Some(cluster) => cluster.execute(workers, run)?,
+            None => timely::execute(timely::Config::process(workers), run)
+                .map_err(|reason| Error::internal("the workers of a session could not be started").because(reason))?,
+        };
         let mut ready: Vec<Option<(Sender<C>, Thread)>> = (0..workers).map(|_| None).collect();
         while ready.iter().any(Option::is_none) {
             match heard.recv() {
@@ -88,7 +107,23 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
                 _ => return Err(Error::internal("a worker of the session did not start")),
             }
         }
-        Ok(Crew { workers: ready.into_iter().flatten().collect(), heard, guards: Some(guards) })
+        Ok(Crew {
+            workers: ready.into_iter().flatten().collect(),
+            heard,
+            to_session,
+            ends: channel(),
+            guards: Some(guards),
+        })
+    }
+
+    /// Whoever is told that another process is lost passes it on by this: nothing waits for an answer any more then.
+    pub(super) fn bell(&self) -> impl Fn(Error) + Send + 'static + use<C, R> {
+        let (to_session, ends) = (self.to_session.clone(), self.ends.0.clone());
+        move |error| {
+            // Nobody listens any more where the session has ended.
+            let _ = to_session.send(Heard::Lost(error.clone()));
+            let _ = ends.send(End::Lost(error));
+        }
     }
 
     /// Number of workers.
@@ -115,38 +150,53 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
         while answers.iter().any(Option::is_none) {
             match self.heard.recv() {
                 Ok(Heard::Answer(index, answer)) => answers[index] = Some(answer),
+                Ok(Heard::Lost(error)) => {
+                    self.leave();
+                    return Err(error);
+                }
                 _ => return Err(self.stopped()),
             }
         }
         Ok(answers.into_iter().flatten().collect())
     }
 
-    /// Ends the workers, and waits for them.
-    pub(super) fn close(&mut self) -> Result<()> {
-        dismiss(&mut self.workers);
-        let stopped = self.guards.take().map(WorkerGuards::join).into_iter().flatten().any(|end| end.is_err());
-        if stopped { Err(Error::internal("a worker of the session had stopped")) } else { Ok(()) }
+    /// Leaves the workers alone: those that wait for one that has stopped would never end.
+    pub(super) fn leave(&mut self) {
+        std::mem::forget(self.guards.take());
     }
 
     fn stopped(&mut self) -> Error {
-        // Workers that wait for the one that stopped would never end.
-        std::mem::forget(self.guards.take());
+        self.leave();
         Error::internal("a worker of the session has stopped: start another session")
+    }
+}
+
+impl<C, R> Crew<C, R> {
+    /// Ends the workers, and waits for them.
+    pub(super) fn close(&mut self) -> Result<()> {
+        for (sender, thread) in self.workers.drain(..) {
+            // Without further commands a worker ends.
+            drop(sender);
+            thread.unpark();
+        }
+        let Some(guards) = self.guards.take() else { return Ok(()) };
+        let ends = self.ends.0.clone();
+        // In a thread of its own: where another process is lost meanwhile, its end is not waited for.
+        std::thread::spawn(move || {
+            let well = guards.join().into_iter().all(|end| end.is_ok());
+            let _ = ends.send(End::Reached(well));
+        });
+        match self.ends.1.recv() {
+            Ok(End::Reached(true)) => Ok(()),
+            Ok(End::Lost(error)) => Err(error),
+            Ok(End::Reached(false)) | Err(_) => Err(Error::internal("a worker of the session had stopped")),
+        }
     }
 }
 
 impl<C, R> Drop for Crew<C, R> {
     fn drop(&mut self) {
-        dismiss(&mut self.workers);
-        // Waits for the threads.
-        drop(self.guards.take());
-    }
-}
-
-/// Closes the workers' commands, which ends them.
-fn dismiss<C>(workers: &mut Vec<(Sender<C>, Thread)>) {
-    for (sender, thread) in workers.drain(..) {
-        drop(sender);
-        thread.unpark();
+        // Whoever wants to know how it ended has closed it.
+        let _ = self.close();
     }
 }

@@ -6,21 +6,17 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::crew::Crew;
 use super::inner::unexpected;
 use super::keeping::Kept;
+use super::orders::{Order, Wanted};
 use super::otsu::Otsu;
-use super::reading::Reading;
 use super::records::FoundMask;
-use super::worker::{Answer, ChunksRead, Command};
+use super::worker::{Answer, ChunksRead};
+use super::workforce::{Workforce, failed};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::Binarise;
 use crate::kernel::threshold::Threshold;
-use crate::operators::failure::Failure;
-use crate::operators::sample::KEPT_VALUES;
-use crate::operators::window::Window;
-use crate::progress::ProgressState;
 use crate::space::Region;
 use crate::store::{Mark, Marked, Source};
 
@@ -41,8 +37,8 @@ pub(super) struct Following {
     pub(super) grid: Grid,
     kernel: Binarise,
     otsu: Option<Otsu>,
-    memory: usize,
-    progress: Arc<ProgressState>,
+    /// How often it was read.
+    readings: u64,
     known: BTreeMap<ChunkId, Known>,
     /// Chunks whose padded boxes have to be looked at in the next epoch.
     dirty: BTreeSet<ChunkId>,
@@ -73,14 +69,7 @@ pub(super) struct Read {
 }
 
 impl Following {
-    pub(super) fn new(
-        source: Arc<dyn Source>,
-        grid: Grid,
-        kernel: Binarise,
-        choice: Choice,
-        memory: usize,
-        progress: Arc<ProgressState>,
-    ) -> Self {
+    pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, choice: Choice) -> Self {
         let otsu = (choice == Choice::Otsu).then(Otsu::default);
         // Places without chunks count as well.
         let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
@@ -89,8 +78,7 @@ impl Following {
             grid,
             kernel,
             otsu,
-            memory,
-            progress,
+            readings: 0,
             known: BTreeMap::new(),
             dirty,
             left: BTreeSet::new(),
@@ -199,7 +187,7 @@ impl Following {
 
     /// Other bounds: chunks whose boxes change by that, or that of their values, are looked at.
     pub(super) fn resize(&mut self, bounds: Region) {
-        self.grid = Grid::new(bounds, self.grid.chunk_shape());
+        self.grid = self.grid.with_bounds(bounds);
         self.kernel.bounds = bounds;
         let boxes = |chunk| (self.grid.region(chunk), self.padded(chunk));
         let moved = self.known.iter().filter(|(chunk, known)| (known.own, known.padded) != boxes(**chunk));
@@ -211,12 +199,7 @@ impl Following {
     }
 
     /// Reads the chunks that have to be looked at, and makes their masks. Where that fails they stay to be looked at.
-    pub(super) fn read(
-        &mut self,
-        crew: &mut Crew<Command, Answer>,
-        kept: &mut Option<Kept>,
-        epoch: u64,
-    ) -> Result<Read> {
+    pub(super) fn read(&mut self, workforce: &mut Workforce, kept: &mut Option<Kept>, epoch: u64) -> Result<Read> {
         let mut read = Read::default();
         let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =
             self.dirty.iter().partition(|&&chunk| !self.grid.region(chunk).is_empty());
@@ -224,7 +207,7 @@ impl Following {
         self.marks.extend(unmarked.iter().copied().zip(self.marks_of(&unmarked)?));
         let mut wanted = inside.clone();
         if let Some(mut otsu) = self.otsu.take() {
-            let counted = otsu.threshold(&outside, &inside, self, crew);
+            let counted = otsu.threshold(&outside, &inside, self, workforce);
             self.otsu = Some(otsu);
             self.kernel.threshold = Threshold::Above(counted?);
             let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
@@ -235,12 +218,12 @@ impl Following {
             read.remade = !others.is_empty();
             wanted.extend(others);
         }
-        for &chunk in &outside {
-            crew.tell(self.grid.owner(chunk, crew.len()), Command::Forget(chunk))?;
+        if !outside.is_empty() {
+            workforce.ask(Order::Forget(outside.clone()))?;
         }
         if !wanted.is_empty() {
-            let reading = self.reading(wanted, crew.len());
-            let made = self.ask(crew, &reading, || Command::Read(Arc::clone(&reading), epoch));
+            let wanted = self.wanted(wanted);
+            let made = self.ask(workforce, Order::Read(wanted, epoch));
             if let (Err(_), Some(kept)) = (&made, &mut *kept) {
                 kept.lose();
             }
@@ -270,8 +253,8 @@ impl Following {
         Ok(read)
     }
 
-    /// The reading of some chunks inside the bounds.
-    pub(super) fn reading(&self, chunks: BTreeSet<ChunkId>, workers: usize) -> Arc<Reading> {
+    /// What is to be read of some chunks inside the bounds.
+    pub(super) fn wanted(&mut self, chunks: BTreeSet<ChunkId>) -> Wanted {
         let known = chunks.iter().filter_map(|chunk| {
             let now = (self.grid.region(*chunk), self.padded(*chunk), self.kernel.threshold);
             let known = self.known.get(chunk).filter(|known| (known.own, known.padded, known.threshold) == now)?;
@@ -284,36 +267,18 @@ impl Following {
         });
         let marks = marks.collect();
         let counted = self.otsu.as_ref().map_or_else(BTreeMap::new, |otsu| otsu.counted(&chunks));
-        let (depth, dtype) = (self.kernel.depth(), self.kernel.dtype);
-        let window = Window::new(Window::within(&self.grid, depth, dtype, workers, self.memory));
-        let mut kernel = self.kernel.clone();
-        kernel.keep = KEPT_VALUES / workers;
-        Arc::new(Reading {
-            source: Arc::clone(&self.source),
-            grid: self.grid,
-            chunks: Arc::new(chunks),
-            kernel,
-            window,
-            failure: Failure::default(),
-            known,
-            marks,
-            counted,
-            progress: Arc::clone(&self.progress),
-        })
+        let (bounds, threshold) = (self.grid.bounds(), self.kernel.threshold);
+        self.readings += 1;
+        Wanted { number: self.readings, bounds, chunks, threshold, known, marks, counted }
     }
 
     /// Has all workers read, and gives up what they made where one of them failed.
-    pub(super) fn ask(
-        &self,
-        crew: &mut Crew<Command, Answer>,
-        reading: &Reading,
-        command: impl Fn() -> Command,
-    ) -> Result<Vec<Answer>> {
-        let answers = crew.ask(|_| command())?;
-        match reading.failure.take() {
+    pub(super) fn ask(&self, workforce: &mut Workforce, order: Order) -> Result<Vec<Answer>> {
+        let answers = workforce.ask(order)?;
+        match failed(&answers) {
             None => Ok(answers),
             Some(error) => {
-                crew.ask(|_| Command::Discard)?;
+                workforce.ask(Order::Discard)?;
                 Err(error)
             }
         }

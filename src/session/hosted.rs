@@ -94,7 +94,7 @@ impl HostedBuilder {
         }
         let (failure, budget) = (Failure::default(), Budget::new(self.memory));
         let (grid, dtype, workers, reported) = (self.grid, self.dtype, self.workers, failure.clone());
-        let crew = Crew::start(workers, move |worker, post| work(worker, &self, &build, &reported, post))?;
+        let crew = Crew::start(workers, None, move |worker, post| work(worker, &self, &build, &reported, post))?;
         let inner =
             Inner { crew, present: BTreeSet::new(), differences: Vec::new(), failed: BTreeMap::new(), broken: None };
         Ok(HostedSession { grid, dtype, budget, failure, inner: Mutex::new(inner) })

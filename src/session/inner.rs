@@ -1,12 +1,12 @@
 //! The part of a session that one thread uses at a time: it has the workers do what an epoch needs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::crew::Crew;
 use super::following::Following;
 use super::keeping::Kept;
-use super::worker::{Answer, Command};
+use super::orders::Order;
+use super::worker::Answer;
+use super::workforce::Workforce;
 use super::{Epoch, Results};
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Kind, Result};
@@ -15,7 +15,7 @@ use crate::space::Region;
 use crate::table::arrival::Arrival;
 
 pub(super) struct Inner {
-    pub(super) crew: Crew<Command, Answer>,
+    pub(super) workforce: Workforce,
     /// The chunks inside the bounds.
     pub(super) grid: Grid,
     pub(super) following: Option<Following>,
@@ -29,8 +29,6 @@ pub(super) struct Inner {
     pub(super) kept: Option<Kept>,
     /// What has come together for the next epoch.
     pub(super) coming: Epoch,
-    /// Why the session cannot go on.
-    pub(super) broken: Option<Error>,
 }
 
 impl Inner {
@@ -54,30 +52,20 @@ impl Inner {
         self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present))
     }
 
-    pub(super) fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
-        let index = self.grid.owner(chunk, self.crew.len());
-        self.crew.tell(index, command).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
-    pub(super) fn ask(&mut self, command: impl Fn() -> Command) -> Result<Vec<Answer>> {
-        self.crew.ask(|_| command()).inspect_err(|error| self.broken = Some(error.clone()))
-    }
-
     pub(super) fn advance(&mut self) -> Result<Epoch> {
-        let mut source = None;
+        let sent = self.workforce.sent();
         if let Some(following) = &mut self.following {
-            let read = following.read(&mut self.crew, &mut self.kept, self.coming.number + 1).inspect_err(|error| {
+            let read = following.read(&mut self.workforce, &mut self.kept, self.coming.number + 1);
+            let read = read.inspect_err(|error| {
                 if error.kind() == Kind::Internal {
-                    self.broken = Some(error.clone());
+                    self.workforce.give_up(error);
                 }
             })?;
             self.coming.read += read.chunks;
             self.coming.remade |= read.remade;
-            source = Some(Arc::clone(&following.source));
         }
-        let grid = self.grid;
         let mut sampled = Ok(());
-        for answer in self.ask(|| Command::Thin(source.clone(), grid))? {
+        for answer in self.workforce.ask(Order::Thin(self.grid.bounds()))? {
             let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
             self.coming.changed += foregrounds.len();
             self.coming.thinning.add(&counts);
@@ -93,6 +81,7 @@ impl Inner {
         sampled?;
         self.keep()?;
         let differences = self.publish()?;
+        self.coming.bytes_between_processes += self.workforce.sent() - sent;
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
         let changes = self.results.apply(differences, self.foreground);

@@ -1,12 +1,13 @@
 //! What the session itself does about its state on disk: what it finds there at its start, and the overview.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::following::Following;
 use super::inner::{Inner, unexpected};
+use super::orders::Order;
 use super::pipelines::Difference;
-use super::worker::{Answer, Command};
+use super::worker::Answer;
+use super::workforce::failed;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;
@@ -108,12 +109,12 @@ impl Inner {
             kept.warnings.push(format!("{path}: the state {reason}: what depends on that is computed again"));
         }
         self.coming.number = kept.folder.epoch();
-        let (chunks, bounds) = (Arc::new(kept.folder.chunks()?), self.grid.bounds());
+        let (chunks, bounds) = (kept.folder.chunks()?, self.grid.bounds());
         if chunks.is_empty() {
             return Ok(());
         }
         let mut seen: BTreeMap<ChunkId, Seen> = BTreeMap::new();
-        for answer in self.ask(|| Command::Load(Arc::clone(&chunks), bounds))? {
+        for answer in self.workforce.ask(Order::Load(chunks, bounds))? {
             let Answer::Loaded(loaded) = answer else { return Err(unexpected()) };
             let (found, overview) = loaded?;
             let Some(kept) = &mut self.kept else { return Err(unexpected()) };
@@ -144,8 +145,7 @@ impl Inner {
                 |chunk| format!("chunk {chunk}: its record contradicts that of a neighbour: it is thinned again");
             kept.warnings.extend(doubtful.iter().filter(|chunk| seen.contains_key(chunk)).map(contradict));
         }
-        let doubtful = Arc::new(doubtful);
-        self.ask(|| Command::Restore(Arc::clone(&doubtful)))?;
+        self.workforce.ask(Order::Restore(doubtful))?;
         let differences = self.publish()?;
         self.results.apply(differences, self.foreground);
         Ok(())
@@ -153,7 +153,7 @@ impl Inner {
 
     pub(super) fn publish(&mut self) -> Result<Vec<Difference>> {
         let mut differences = Vec::new();
-        for answer in self.ask(|| Command::Publish)? {
+        for answer in self.workforce.ask(Order::Publish)? {
             let Answer::Published(some) = answer else { return Err(unexpected()) };
             differences.extend(some);
         }
@@ -166,9 +166,12 @@ impl Inner {
         if self.kept.is_none() {
             return Ok(());
         }
-        for answer in self.ask(|| Command::Stage(epoch))? {
+        for answer in self.workforce.ask(Order::Stage(epoch))? {
             let Answer::Staged(staged) = answer else { return Err(unexpected()) };
             staged?;
+        }
+        if let Some(error) = failed(&self.workforce.ask(Order::Place)?) {
+            return Err(error);
         }
         self.kept.as_ref().map_or(Ok(()), |kept| kept.folder.commit(epoch))
     }

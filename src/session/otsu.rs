@@ -1,12 +1,12 @@
 //! Otsu's threshold of an image whose chunks change, from counts that are kept by chunk.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use super::crew::Crew;
 use super::following::Following;
 use super::inner::unexpected;
-use super::worker::{Answer, Command};
+use super::orders::Order;
+use super::worker::Answer;
+use super::workforce::Workforce;
 use crate::chunk::Dtype;
 use crate::error::Result;
 use crate::grid::ChunkId;
@@ -28,17 +28,17 @@ impl Otsu {
         &mut self,
         gone: &BTreeSet<ChunkId>,
         changed: &BTreeSet<ChunkId>,
-        following: &Following,
-        crew: &mut Crew<Command, Answer>,
+        following: &mut Following,
+        workforce: &mut Workforce,
     ) -> Result<f64> {
         let dtype = following.counted_dtype();
         if dtype.is_integer() {
-            let new = count(changed, Count::Histogram(Histogram::of_integers()), following, crew)?;
+            let new = count(changed, Count::Histogram(Histogram::of_integers()), following, workforce)?;
             self.replace(gone, new)?;
             return self.total.as_ref().map_or_else(|| Histogram::of_integers().threshold(), Histogram::threshold);
         }
         self.counted.retain(|chunk, _| !gone.contains(chunk));
-        self.counted.extend(count(changed, Count::Extent(Extent::default()), following, crew)?);
+        self.counted.extend(count(changed, Count::Extent(Extent::default()), following, workforce)?);
         let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent()));
         let mut total = Histogram::of_floats(dtype, extent)?;
         let empty = total.clone();
@@ -51,7 +51,7 @@ impl Otsu {
                 }
             }
         }
-        for (chunk, counted) in count(&again, Count::Histogram(empty), following, crew)? {
+        for (chunk, counted) in count(&again, Count::Histogram(empty), following, workforce)? {
             if let Some(histogram) = counted.histogram()? {
                 total.merge(&histogram)?;
             }
@@ -108,15 +108,15 @@ impl Otsu {
 fn count(
     chunks: &BTreeSet<ChunkId>,
     empty: Count,
-    following: &Following,
-    crew: &mut Crew<Command, Answer>,
+    following: &mut Following,
+    workforce: &mut Workforce,
 ) -> Result<Vec<(ChunkId, Counted)>> {
     if chunks.is_empty() {
         return Ok(Vec::new());
     }
-    let reading = following.reading(chunks.clone(), crew.len());
+    let wanted = following.wanted(chunks.clone());
     let mut all = Vec::new();
-    for answer in following.ask(crew, &reading, || Command::Count(Arc::clone(&reading), empty.clone()))? {
+    for answer in following.ask(workforce, Order::Count(wanted, empty))? {
         match answer {
             Answer::Counted(counted) => all.extend(counted),
             _ => return Err(unexpected()),

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use differential_dataflow::AsCollection;
+use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::InputHandle;
 use timely::dataflow::channels::pact::Pipeline;
@@ -31,7 +32,7 @@ use crate::table::row::Measures;
 use crate::table::statistics::Snapshot;
 
 /// A difference that an epoch brought.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Difference {
     Branch(Branch, isize),
     Isolated(Shared<Vec<Voxel>>, isize),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
+use super::worker::Answer;
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::{Binarise, Binary};
@@ -47,14 +48,21 @@ pub(super) struct Made {
 }
 
 impl Reading {
+    /// The answers of this process's workers, with the error that ended the reading.
+    pub(super) fn answers(&self, mut answers: Vec<Answer>) -> Vec<Answer> {
+        answers.extend(self.failure.take().map(Answer::Failed));
+        answers
+    }
+
     /// Calls `each` for every chunk that this worker owns, with its padded box. All workers have to do it together.
     pub(super) fn read(&self, worker: &mut Worker, stage: Stage, mut each: impl FnMut(&Padded) + 'static) {
         let description = self.source.description();
         let (grid, depth) = (self.grid, self.kernel.depth());
         let selection = Selection::Some(Arc::clone(&self.chunks));
-        let ranks = selection.reads(&grid, depth, 0);
+        let process = grid.process_of(worker.index(), worker.peers());
+        let ranks = selection.reads(&grid, depth, process);
         let (window, progress) = (self.window.clone(), Arc::clone(&self.progress));
-        progress.begin(stage, self.chunks.len() as u64);
+        progress.begin(stage, self.chunks.iter().filter(|&&chunk| grid.process(chunk) == process).count() as u64);
         let probe = worker.dataflow::<u64, _, _>(|scope| {
             scope
                 .read_chunks(
@@ -67,7 +75,10 @@ impl Reading {
                 )
                 .overlap(grid, depth, selection, description.dtype, description.fill)
                 .inspect(move |padded| {
-                    each(padded);
+                    // Where a chunk could not be read those around it are not whole.
+                    if padded.missing == 0 {
+                        each(padded);
+                    }
                     progress.chunk_done(stage);
                     if let Some(&rank) = ranks.get(&padded.chunk) {
                         window.complete(rank);

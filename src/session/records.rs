@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::reading::{Made, Reading};
 use super::worker::ChunksRead;
 use crate::error::Result;
@@ -29,6 +31,7 @@ pub(super) struct Keeping {
 }
 
 /// What was found of a chunk.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Found {
     pub(super) chunk: ChunkId,
     pub(super) mask: Option<FoundMask>,
@@ -41,6 +44,7 @@ pub(super) struct Found {
 }
 
 /// What a mask record says, but for the mask.
+#[derive(Serialize, Deserialize)]
 pub(super) struct FoundMask {
     pub(super) own: Region,
     pub(super) padded: Region,

@@ -10,19 +10,30 @@ use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, scratch, summar
 use super::*;
 use crate::chunk::Chunk;
 use crate::error::Kind;
+use crate::space::Position;
 use crate::store::Description;
 use crate::store::memory::MemorySource;
 
 /// An image that changes.
-struct Changing {
+pub(super) struct Changing {
     image: RwLock<Voxels>,
+    /// A voxel that cannot be read.
+    spoilt: RwLock<Option<Position>>,
     description: Description,
 }
 
 impl Changing {
-    fn new(image: Voxels) -> Arc<Self> {
+    pub(super) fn new(image: Voxels) -> Arc<Self> {
         let description = MemorySource::of(image.clone(), 3).with_chunk(CHUNK).description().clone();
-        Arc::new(Changing { image: RwLock::new(image), description })
+        Arc::new(Changing { image: RwLock::new(image), spoilt: RwLock::default(), description })
+    }
+
+    pub(super) fn change(&self, image: Voxels) {
+        *self.image.write().unwrap() = image;
+    }
+
+    pub(super) fn spoil(&self, voxel: Option<Position>) {
+        *self.spoilt.write().unwrap() = voxel;
     }
 }
 
@@ -32,6 +43,9 @@ impl Source for Changing {
     }
 
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        if self.spoilt.read().unwrap().is_some_and(|voxel| region.contains(voxel)) {
+            return Err(Error::data("is damaged"));
+        }
         Ok(Some(Chunk { region: *region, voxels: self.image.read().unwrap().part(region) }))
     }
 }
@@ -74,7 +88,7 @@ fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64) {
     }
 }
 
-fn compare(session: &Session, image: &Voxels, masks: Masks) {
+pub(super) fn compare(session: &Session, image: &Voxels, masks: Masks) {
     let scratch = scratch(image.clone(), masks);
     assert_eq!(session.rows().unwrap(), scratch.rows().unwrap());
     assert_eq!(summary(session), summary(&scratch));
@@ -108,7 +122,7 @@ proptest! {
                 let id = chunks[at % chunks.len()];
                 now.insert(id, content(grid.region(id).shape(), seed, density));
             }
-            *source.image.write().unwrap() = whole(SHAPE, &now);
+            source.change(whole(SHAPE, &now));
             session.look(true).unwrap();
             session.advance().unwrap();
             compare(&session, &source.image.read().unwrap(), masks);
@@ -145,7 +159,7 @@ fn nothing_is_thinned_again_after_a_restart_and_only_what_changed_after_an_edit(
     let session = open(&source, folder.path(), Masks::Nonzero, 3);
     assert_eq!(session.rows().unwrap().len(), 2);
     image[[2, 3, 4]] = 1;
-    *source.image.write().unwrap() = Voxels::U8(image);
+    source.change(Voxels::U8(image));
     session.look(false).unwrap();
     let epoch = session.advance().unwrap();
     assert_eq!((epoch.number, epoch.read, epoch.changed, epoch.thinning.thinned), (1, grid.chunks().count(), 1, 1));

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
 
@@ -56,7 +57,8 @@ pub(super) enum Command {
     Publish,
 }
 
-/// How a worker answers.
+/// How a worker answers, or, where it fails as a whole, its process.
+#[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Done,
     Counted(Vec<(ChunkId, Counted)>),
@@ -67,10 +69,11 @@ pub(super) enum Answer {
     /// How the thinning went; foreground voxels of chunks whose masks are new; the first error at a chunk's values.
     Thinned(ThinningCounts, Vec<(ChunkId, u64)>, Result<()>),
     Published(Vec<Difference>),
+    Failed(Error),
 }
 
 /// What became of the chunks that a worker has read.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct ChunksRead {
     /// Chunks with their fingerprint, and whether their masks were made again.
     pub(super) chunks: Vec<(ChunkId, u64, bool)>,

@@ -17,6 +17,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use super::record::{Record, RecordKind};
@@ -56,7 +57,7 @@ impl<R> Loaded<R> {
 }
 
 /// Why a record cannot be used. Displayed as the end of a sentence that begins with "the record".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Reason {
     /// The file ends too early.
     Truncated,

@@ -37,8 +37,8 @@ struct Inner {
     parameters: Parameters,
     found: Loaded<()>,
     changing: Mutex<Changing>,
-    /// Locked for as long as this run has the folder.
-    _lock: File,
+    /// Locked for as long as this run has the folder, by the process that opened it.
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -84,10 +84,35 @@ impl StateFolder {
         // The next epochs have numbers that no record has yet.
         let epoch = epoch.map_or_else(|| last_epoch(path), Ok)?;
         let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
-        let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, _lock: lock };
+        let folder =
+            Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, _lock: Some(lock) };
         if !matches!(folder.found, Loaded::Valid(())) {
             folder.write_manifest(epoch)?;
         }
+        Ok(StateFolder(Arc::new(folder)))
+    }
+
+    /// The state in a folder that another process of the same run has opened, for records of chunks that are this one's.
+    ///
+    /// # Errors
+    /// Of kind `Output` where no run has the folder open, or it is no state of these parameters: it is another folder than
+    /// that of the other process; `Io` where it cannot be read.
+    pub fn join(path: impl AsRef<Path>, parameters: &Parameters) -> Result<StateFolder> {
+        let path = path.as_ref();
+        let other = || {
+            let message = "is not the state that process 0 has opened; give a folder that all processes share";
+            Error::new(Kind::Output, message).at(path)
+        };
+        let lock = File::open(path.join(LOCK)).map_err(|error| other().because(error))?;
+        match lock.try_lock() {
+            Err(fs::TryLockError::WouldBlock) => {}
+            Ok(()) => return Err(other()),
+            Err(fs::TryLockError::Error(error)) => return Err(unwritable(&error).at(path)),
+        }
+        let text = read(&path.join(MANIFEST))?.unwrap_or_default();
+        let (Some(epoch), found @ Loaded::Valid(())) = manifest::parse(&text, parameters) else { return Err(other()) };
+        let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
+        let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, _lock: None };
         Ok(StateFolder(Arc::new(folder)))
     }
 
@@ -162,13 +187,14 @@ impl StateFolder {
         self.0.stage(chunk, record, epoch)
     }
 
-    /// Ends an epoch: puts all in place that was staged, removes what was to go, and takes the epoch down.
+    /// Puts all in place that was staged by this process, and removes what was to go: the end of an epoch, but for its
+    /// being taken down.
     ///
     /// A run that is killed meanwhile leaves records of two epochs, each of them whole: see [`verify`](super::verify).
     ///
     /// # Errors
     /// Of kind `Io` or `Output` where a file cannot be moved; those that were not moved stay staged.
-    pub fn commit(&self, epoch: u64) -> Result<()> {
+    pub fn place_staged(&self) -> Result<()> {
         let mut changing = self.0.changing();
         while let Some((&(kind, chunk), &written)) = changing.staged.first_key_value() {
             let place = self.0.place(kind, chunk);
@@ -176,8 +202,17 @@ impl StateFolder {
             moved.map_err(|error| write_failed(&error).at(&place))?;
             changing.staged.pop_first();
         }
+        Ok(())
+    }
+
+    /// Ends an epoch: puts all in place that was staged ([`StateFolder::place_staged`]), and takes the epoch down.
+    ///
+    /// # Errors
+    /// As [`StateFolder::place_staged`].
+    pub fn commit(&self, epoch: u64) -> Result<()> {
+        self.place_staged()?;
         self.0.write_manifest(epoch)?;
-        changing.epoch = epoch;
+        self.0.changing().epoch = epoch;
         Ok(())
     }
 

@@ -12,7 +12,10 @@ pub mod marks;
 pub mod suspects;
 pub mod output;
 mod absent;
+mod address;
 mod open;
+#[cfg(feature = "http")]
+mod remote;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod axes;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
@@ -27,6 +30,7 @@ pub(crate) mod values;
 mod fixtures;
 
 pub use self::absent::Absent;
+pub use self::address::is_address;
 pub use self::file::{read_failed, replace, write_failed};
 pub use self::open::{OpenOptions, RegionView, open};
 

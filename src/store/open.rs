@@ -3,10 +3,12 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Region, Spacing, Voxel};
+use crate::store::address::{self, is_address};
 use crate::store::npy::NpySource;
 use crate::store::{Absent, Description, Mark, Marked, Source};
 
@@ -27,15 +29,22 @@ pub struct OpenOptions {
     /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, up to
     /// 256 MiB where the image is stored in blocks so large that it takes them.
     pub cache: Option<usize>,
+    /// How long a server that says nothing or fails is waited for, where the image is on one. By default 30 seconds.
+    pub patience: Option<Duration>,
 }
 
 /// The image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file, a
-/// folder of TIFF slices, or a `.npy` file.
+/// folder of TIFF slices, or a `.npy` file. With the feature `http` also a Zarr array or an OME-Zarr group at an address
+/// `https://...` or `http://...`, and with `s3` at `s3://BUCKET/PATH`, by the environment's `AWS_...` variables.
 ///
 /// # Errors
-/// `Missing` where nothing is at the path; `Data` where the form, type or number of axes is none of those supported, or
+/// `Missing` where nothing is at the path; `Io` where a server does not give it; `Data` where the form, type or number of axes is none of those supported, or
 /// the file is damaged; `Usage` where the options do not fit the image.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    if is_address(path) {
+        let source = address::open(path, options)?;
+        return viewed(source, options).map_err(|error| error.at(path));
+    }
     if let Err(error) = std::fs::metadata(path) {
         return Err(super::file::read_failed(&error).at(path));
     }

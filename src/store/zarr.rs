@@ -1,12 +1,15 @@
-//! Zarr v2 and v3 arrays and OME-Zarr images in a folder.
+//! Zarr v2 and v3 arrays and OME-Zarr images, in a folder or on a server.
 //!
 //! Each stored chunk (each inner chunk of a shard) is decoded on its own, by the thread that reads it. Where a region
 //! is made of whole stored chunks they are decoded once, straight into place; where it cuts through one, that one is
 //! kept decoded for a while, since the next region probably needs the rest of it.
 
 mod blocks;
+mod folder;
 mod metadata;
 mod ome;
+#[cfg(feature = "http")]
+mod served;
 mod shard;
 #[cfg(test)]
 mod tests;
@@ -15,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use self::blocks::Blocks;
+use self::folder::Folder;
 use self::metadata::Node;
 use self::ome::Level;
 use crate::chunk::{Chunk, Voxels};
@@ -23,7 +27,6 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
 use crate::store::axes::{axes, select};
 use crate::store::cache::BlockCache;
-use crate::store::file::read_failed;
 use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
@@ -45,30 +48,29 @@ pub struct ZarrSource {
 }
 
 impl ZarrSource {
-    /// The image in a folder: a Zarr array, or level 0 of an OME-Zarr group.
+    /// The image in a folder, or at an address where such can be read: a Zarr array, or level 0 of an OME-Zarr group.
     ///
     /// # Errors
     /// `Missing` where there is no such folder or array; `Data` where it is no image that can be read: its type, axes,
-    /// codecs or metadata; `Usage` where the options do not fit it.
+    /// codecs or metadata; `Io` where a server does not give it; `Usage` where the options do not fit it.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        let node = metadata::read_node(path)?.ok_or_else(|| {
-            let kind = if path.exists() { Kind::Data } else { Kind::Missing };
-            Error::new(kind, "is no Zarr array; check the path").at(path)
-        })?;
+        let folder = Folder::new(path, options)?;
+        let node = metadata::read_node(&folder)?.ok_or_else(|| not_zarr(&folder).at(path))?;
         match node {
-            Node::Array(_) => Self::open_array(path, path, None, options).map_err(|error| error.at(path)),
+            Node::Array(_) => Self::open_array(path, folder, None, options).map_err(|error| placed(error, path)),
             Node::Group { attributes } => {
                 let level = ome::first_level(&attributes).map_err(|error| error.at(path))?;
-                let level = level.ok_or_else(|| no_image(path).at(path))?;
-                let folder = path.join(&level.path);
-                Self::open_array(path, &folder, Some(&level), options).map_err(|error| error.at(&folder))
+                let level = level.ok_or_else(|| no_image(&folder).at(path))?;
+                let folder = folder.join(&level.path);
+                let place = folder.path("");
+                Self::open_array(path, folder, Some(&level), options).map_err(|error| placed(error, &place))
             }
         }
     }
 
-    fn open_array(name: &Path, folder: &Path, level: Option<&Level>, options: &OpenOptions) -> Result<Self> {
-        let Some(Node::Array(node)) = metadata::read_node(folder)? else {
+    fn open_array(name: &Path, folder: Folder, level: Option<&Level>, options: &OpenOptions) -> Result<Self> {
+        let Some(Node::Array(node)) = metadata::read_node(&folder)? else {
             return Err(Error::new(Kind::Missing, "is not there, though the OME metadata name it; copy it again"));
         };
         let (dtype, _) = parse_dtype(&node.dtype).ok_or_else(|| unsupported_dtype(&node.dtype))?;
@@ -113,7 +115,7 @@ impl ZarrSource {
             return Ok(self.blocks.decode(place)?.map(|voxels| (block, Part::Owned(voxels))));
         }
         let bytes = block.volume().saturating_mul(self.description.dtype.size());
-        if bytes >= READ_IN_PART && self.blocks.is_uncompressed() {
+        if bytes >= READ_IN_PART && self.blocks.can_be_read_in_part() {
             let relative = wanted.shifted(block.min.map(|n| -n));
             return Ok(self.blocks.read_part(place, &relative)?.map(|voxels| (wanted, Part::Owned(voxels))));
         }
@@ -166,11 +168,17 @@ impl Source for ZarrSource {
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         require_inside(region, self.description.shape)?;
+        if !self.blocks.has_marks() {
+            return Ok(None);
+        }
         let files = each_once(self.grid.chunks_in(region).map(|place| self.blocks.path(place)).collect());
         mark_of(files.iter().map(PathBuf::as_path)).map(Some)
     }
 
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+        if !self.blocks.has_marks() {
+            return Ok(vec![None; regions.len()]);
+        }
         let mut paths: BTreeMap<ChunkId, PathBuf> = BTreeMap::new();
         for region in regions {
             require_inside(region, self.description.shape)?;
@@ -199,8 +207,8 @@ impl Source for ZarrSource {
         let grid = Grid::new(self.grid.bounds(), shape);
         let mut missing = BTreeSet::new();
         for unit in grid.chunks() {
-            let file = self.blocks.path(ChunkId::new(std::array::from_fn(|a| unit.place()[a] * blocks[a])));
-            if !file.try_exists().map_err(|error| read_failed(&error).at(&file))? {
+            let first = ChunkId::new(std::array::from_fn(|a| unit.place()[a] * blocks[a]));
+            if !self.blocks.is_stored(first)? {
                 missing.insert(unit);
             }
         }
@@ -221,11 +229,31 @@ fn each_once(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
     paths
 }
 
-/// The refusal of a group without OME metadata, with the arrays that it has.
-fn no_image(folder: &Path) -> Error {
-    let mut arrays: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map(|entries| entries.flatten().map(|entry| entry.path()).filter(|path| is_zarr(path)).collect())
-        .unwrap_or_default();
+/// An error at a place, unless it is at a file already.
+fn placed(error: Error, place: &Path) -> Error {
+    if error.is_placed() { error } else { error.at(place) }
+}
+
+/// The refusal of a folder without metadata.
+fn not_zarr(folder: &Folder) -> Error {
+    match folder.local() {
+        Some(path) => {
+            let kind = if path.exists() { Kind::Data } else { Kind::Missing };
+            Error::new(kind, "is no Zarr array; check the path")
+        }
+        None => {
+            let message = "holds no Zarr array, or nothing at all; check the address (images in other forms have to be \
+                           copied to a disk)";
+            Error::new(Kind::Missing, message)
+        }
+    }
+}
+
+/// The refusal of a group without OME metadata, with the arrays that it has, as far as they can be listed.
+fn no_image(folder: &Folder) -> Error {
+    let listed = folder.local().and_then(|folder| std::fs::read_dir(folder).ok());
+    let paths = listed.into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut arrays: Vec<PathBuf> = paths.filter(|path| is_zarr(path)).collect();
     arrays.sort();
     let advice = match arrays.first() {
         Some(first) => format!("give the path of one array in it, such as {}", first.display()),

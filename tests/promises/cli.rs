@@ -33,6 +33,19 @@ fn help_and_version_go_to_standard_output() {
     }
 }
 
+#[cfg(not(feature = "http"))]
+#[test]
+fn an_address_is_refused_by_a_program_that_was_built_without_the_feature_for_it() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out");
+    for (address, feature) in [("https://host/image.zarr", "http"), ("s3://bucket/image.zarr", "s3")] {
+        let outcome = anabranch(["run", address, "--out", out.to_str().expect("UTF-8")]);
+        assert_eq!(outcome.code, 2, "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!("build it with --features {feature},")), "{outcome:?}");
+        assert!(!out.exists());
+    }
+}
+
 #[test]
 fn a_call_that_makes_no_sense_ends_with_exit_code_2() {
     let run = ["run", "a.npy", "--out", "b"];

@@ -1,11 +1,12 @@
 //! Promise: several processes give the bytes of one, and when one of them fails all end soon, with a reason.
 
 use std::fs;
-use std::io::Write;
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::image::Image;
@@ -65,7 +66,7 @@ impl Process {
             std::thread::sleep(Duration::from_millis(5));
         };
         let mut said = String::new();
-        std::io::Read::read_to_string(&mut self.0.stderr.take().expect("a pipe"), &mut said).expect("text");
+        self.0.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
         (status.code().unwrap_or(-1), said)
     }
 
@@ -237,6 +238,57 @@ fn strangers_at_the_port_change_nothing() {
     assert!(invariant_bytes(&out) == invariant_bytes(&alone));
 }
 
+/// Passes on what comes, but changes one byte of the first slab that it sees whole.
+fn pass_on(mut from: TcpStream, mut to: TcpStream, damaged: &AtomicBool) {
+    let mut buffer = [0; 1 << 16];
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        let slab = buffer[..count].windows(8).position(|bytes| bytes == b"piece   ").map(|at| at + 200);
+        if let Some(at) = slab.filter(|&at| at < count)
+            && !damaged.swap(true, Ordering::AcqRel)
+        {
+            buffer[at] ^= 4;
+        }
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    // The other end may be gone already.
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+#[test]
+fn a_slab_that_is_damaged_on_its_way_ends_all_with_that_reason() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "48,64,56", true);
+    let (hosts, addresses) = write_hosts(folder.path(), 2);
+    // The second process reaches the first one through here.
+    let between = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let theirs = folder.path().join("other-hosts.txt");
+    fs::write(&theirs, format!("{}\n{}\n", between.local_addr().expect("a port"), addresses[1])).expect("a file");
+    let damaged = Arc::new(AtomicBool::new(false));
+    let (first, noted) = (addresses[0].clone(), Arc::clone(&damaged));
+    std::thread::spawn(move || {
+        while let Ok((here, _)) = between.accept() {
+            let Ok(there) = TcpStream::connect(&first) else { continue };
+            let pairs = [(&here, &there), (&there, &here)].map(|(from, to)| (from.try_clone(), to.try_clone()));
+            for (from, to) in pairs {
+                let noted = Arc::clone(&noted);
+                std::thread::spawn(move || pass_on(from.expect("a socket"), to.expect("a socket"), &noted));
+            }
+        }
+    });
+    let out = folder.path().join("out");
+    let call =
+        ["run", text(&input), "--out", text(&out), "--quiet", "--chunk", "16", "--sigma", "2", "--threshold", "9"];
+    let processes = [(0, &hosts), (1, &theirs)].map(|(process, hosts)| Process::start(&call, hosts, process));
+    for process in processes {
+        let (code, said) = process.end(Instant::now() + SOON);
+        assert_eq!((code, said.lines().count()), (69, 1), "{said}");
+        assert!(said.contains("a message of another process is damaged"), "{said}");
+    }
+    assert!(damaged.load(Ordering::Acquire) && !out.exists());
+}
+
 #[test]
 fn an_error_in_one_process_is_the_error_of_all() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -266,14 +318,13 @@ fn what_several_processes_cannot_do_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("dense.npy");
     Image::of_mask(&dense()).write_npy(&input);
-    let (out, state) = (folder.path().join("out"), folder.path().join("state"));
+    let out = folder.path().join("out");
     let call = ["run", text(&input), "--out", text(&out), "--quiet"];
     let missing = folder.path().join("no-hosts.txt");
     let wrong = folder.path().join("wrong-hosts.txt");
     fs::write(&wrong, "localhost\n").expect("a file");
     for (options, code, named) in [
         (&["--processes", "0"][..], 2, "--processes is 0"),
-        (&["--processes", "2", "--state", text(&state)], 2, "--state is for one process so far"),
         (&["--hosts", text(&missing), "--process", "0"], 66, "no-hosts.txt"),
         (&["--hosts", text(&wrong), "--process", "0"], 2, "localhost is no host:port"),
         (&["--process", "0"], 2, "--hosts"),
@@ -281,7 +332,7 @@ fn what_several_processes_cannot_do_is_refused() {
         let outcome = anabranch([&call[..], options].concat());
         assert_eq!(outcome.code, code, "{outcome:?}");
         assert!(outcome.stderr.contains(named), "{outcome:?}");
-        assert!(!out.exists() && !state.exists(), "{options:?}");
+        assert!(!out.exists(), "{options:?}");
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::cluster::{Process, SOON, phantom, text, write_hosts};
 use crate::crash::random;
-use crate::support::{files_under, invariant_bytes, succeed};
+use crate::support::{files_under, invariant_bytes, read_json, succeed};
 
 /// Options of a run with many small chunks and wide halos, so that it lasts.
 const LASTING: [&str; 7] = ["--quiet", "--chunk", "8", "--sigma", "2", "--threshold", "otsu"];
@@ -148,5 +148,47 @@ fn processes_killed_at_any_moment_leave_nothing_half_done() {
             assert!(around() <= entries, "{moment}: nothing beside the outputs");
         }
         run();
+    }
+}
+
+#[test]
+fn processes_with_a_state_that_are_killed_at_any_moment_go_on_from_it_in_any_number() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "64,64,64", true);
+    let [alone, out, state] = ["alone", "out", "state"].map(|name| folder.path().join(name));
+    succeed(&[&["run", text(&input), "--out", text(&alone)], &LASTING[..]].concat());
+    let expected = invariant_bytes(&alone);
+    let call = ["run", text(&input), "--out", text(&out), "--state", text(&state), "--overwrite"];
+    let call = [&call[..], &LASTING].concat();
+    let run = |count: usize| {
+        let (hosts, _) = write_hosts(folder.path(), count);
+        let started = Instant::now();
+        let processes: Vec<_> = (0..count).map(|process| Process::start(&call, &hosts, process)).collect();
+        for process in processes {
+            let (code, said) = process.end(Instant::now() + 4 * SOON);
+            assert_eq!((code, said), (0, String::new()), "{count} processes");
+        }
+        assert!(invariant_bytes(&out) == expected);
+        started.elapsed()
+    };
+    let lasts = run(2);
+    for (count, next) in [(3, 2), (2, 1), (2, 3)] {
+        fs::remove_dir_all(&state).expect("a state");
+        fs::remove_dir_all(&out).expect("outputs");
+        for victim in [count - 1, 0] {
+            let after = lasts.mul_f64(random());
+            let moment = format!("process {victim} of {count} after {after:?} of {lasts:?}");
+            let ends = kill_one(&call, folder.path(), count, victim, after);
+            let whole = out.join("run.json").exists();
+            for (code, said) in ends.iter().flatten() {
+                let lines = said.lines().count();
+                assert!((*code, lines) == (69, 1) || whole && (*code, lines) == (0, 0), "{moment}: {code} {said}");
+            }
+            assert!(!whole || invariant_bytes(&out) == expected, "{moment}");
+        }
+        run(next);
+        run(count);
+        let log = read_json(&out, "run.json");
+        assert!(log["chunks_read"] == 0 && log["chunks_activated"] == 0, "{log}");
     }
 }

@@ -48,7 +48,7 @@ proptest! {
 
     #[test]
     fn after_any_edits_the_outputs_are_those_of_a_run_from_scratch(
-        epochs in prop::collection::vec((prop::collection::vec((any::<prop::sample::Index>(), 0usize..5), 0..4), 1usize..4), 1..4),
+        epochs in prop::collection::vec((prop::collection::vec((any::<prop::sample::Index>(), 0usize..5), 0..4), (1usize..4, 1usize..3)), 1..4),
         which in 0usize..5,
         chunk in prop::array::uniform3(5usize..10),
     ) {
@@ -64,10 +64,10 @@ proptest! {
         let mut scene = Scene::of(&images[0], &chunk, PLAIN);
         scene.run(options);
         scene.assert_as_from_scratch(options);
-        for (edits, workers) in epochs {
+        for (edits, (workers, processes)) in epochs {
             apply(&mut scene, &images, &edits);
-            let workers = workers.to_string();
-            let outcome = scene.run(&[options, &["--workers", &workers]].concat());
+            let [workers, processes] = [workers, processes].map(|number| number.to_string());
+            let outcome = scene.run(&[options, &["--workers", &workers, "--processes", &processes]].concat());
             prop_assert!(!outcome.stderr.contains("record") && !outcome.stderr.contains("state"), "{}", outcome.stderr);
             scene.assert_as_from_scratch(options);
         }
@@ -107,6 +107,21 @@ fn the_time_of_a_file_is_trusted_a_second_after_it() {
     set_time(&file, now - Duration::from_secs(2));
     assert_eq!(scene.work(&[]).0, 1);
     assert_eq!(scene.work(&[]), (0, 0));
+}
+
+#[test]
+fn a_chunk_that_could_not_be_read_leaves_nothing_false_of_those_around_it() {
+    let image = gray(&tangle([8, 24, 48]), "uint8", 4);
+    for workers in ["1", "3"] {
+        let mut scene = Scene::of(&image, &[8; 3], PLAIN);
+        let options = [MASKS[1], &["--workers", workers]].concat();
+        // Those of the first row but two do not depend on it, and wait for the second row.
+        scene.write([0, 1, 0], &[1, 2, 3]);
+        assert_eq!(scene.try_run(&options).code, 65);
+        scene.put([0, 1, 0], |p| at(&image, p));
+        scene.run(&options);
+        scene.assert_as_from_scratch(&options);
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Running {
     ///
     /// # Panics
     /// Where it has not ended after a minute.
-    fn end(mut self) -> Outcome {
+    pub(crate) fn end(mut self) -> Outcome {
         let started = Instant::now();
         while !self.has_ended() {
             assert!(started.elapsed() < LONGEST, "it has not ended after {LONGEST:?}");

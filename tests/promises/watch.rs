@@ -11,7 +11,7 @@ use crate::support::{Running, anabranch, assert_adds_up, invariant_bytes, read_j
 
 #[test]
 fn chunks_that_arrive_change_and_go_are_followed_and_nothing_is_read_again() {
-    for options in [&[][..], &["--sigma", "0.7", "--threshold", "otsu"]] {
+    for options in [&[][..], &["--sigma", "0.7", "--threshold", "otsu", "--processes", "2"]] {
         let image = Image::woven(&tangle([16, 16, 24]), "uint8");
         let mut scene = Scene::new(image.axes(), &[8; 3], "uint8", PLAIN);
         let mut watch = scene.watch(options);
@@ -65,6 +65,19 @@ fn an_array_that_grows_is_followed() {
     }
     assert_eq!(watch.interrupt().code, 0);
     assert_adds_up(&scene.path("changes.csv"), &scene.path("out"));
+
+    // In several processes, which open it again each.
+    let mut scene = Scene::new(&[3, 16, 20], &[8; 3], "bool", PLAIN);
+    let mut watch = scene.watch(&["--quiet", "--processes", "3", "--workers", "1"]);
+    for axes in [[3, 16, 20], [11, 16, 20], [15, 16, 20]] {
+        scene.resize(&axes);
+        fill(&mut scene);
+        scene.wait_as_from_scratch(&[], &mut watch);
+    }
+    scene.resize(&[1, 16, 20]);
+    let outcome = watch.end();
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{outcome:?}");
+    assert!(outcome.stderr.contains("start all processes again"), "{outcome:?}");
 }
 
 #[test]

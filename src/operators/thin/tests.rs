@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
+use timely::CommunicationConfig as Communication;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
 use crate::kernel::mask::Layout;
 use crate::space::{Region, Voxel};
+use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes, messages};
 
 /// Whether each voxel of a volume is foreground, in raster order.
 type Volume = Vec<bool>;
@@ -30,14 +32,24 @@ fn mask(grid: &Grid, id: ChunkId, volume: &Volume) -> Option<Mask> {
     (mask.count() > 0).then_some(mask)
 }
 
+/// Two workers that exchange bytes as processes do, one worker, or several in a process.
+fn how(workers: usize) -> Communication {
+    match workers {
+        0 => Communication::ProcessBinary(2),
+        1 => Communication::Thread,
+        _ => Communication::Process(workers),
+    }
+}
+
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
 /// only what changed is given; without, every volume is given whole.
-fn skeletons(plan: ThinningPlan, volumes: &[Volume], workers: usize) -> Vec<Vec<Voxel>> {
+fn skeletons(plan: ThinningPlan, volumes: &[Volume], how: Communication) -> Vec<Vec<Voxel>> {
     let volumes = volumes.to_vec();
     let count = volumes.len();
     let thinned: Arc<Mutex<Thinned>> = Arc::default();
     let found = Arc::clone(&thinned);
-    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+    let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
         let (index, peers) = (worker.index(), worker.peers());
         let found = Arc::clone(&found);
         let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
@@ -116,6 +128,15 @@ fn methods(shape: [usize; 3]) -> Vec<Method> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn rounds_are_received_as_they_are_sent_or_refused(
+        messages in prop::collection::vec(messages(), 0..4), to: usize, number: u64, busy: bool, changes in changes(),
+    ) {
+        let round = Round { to, number, messages, busy, active: to / 2, horizon: to / 3, deleted: to / 5 };
+        assert_is_sent_and_received(&round);
+        assert_garbled_bytes_are_refused(&round, &changes);
+    }
+
 
     #[test]
     fn chunks_and_workers_do_not_change_the_skeleton(
@@ -123,13 +144,13 @@ proptest! {
         chunk in [1usize..6, 1usize..8, 1usize..8],
         seed: u64,
         density in 20u64..95,
-        workers in 1usize..4,
+        workers in 0usize..4,
     ) {
         for method in methods(shape) {
             let volumes = histories(shape, chunk, seed, density, 0);
             let plan = |chunk| ThinningPlan { grid: Grid::new(Region::of_shape(shape), chunk), method, keep: false };
-            let whole = skeletons(plan(shape), &volumes, 1);
-            prop_assert_eq!(skeletons(plan(chunk), &volumes, workers), whole);
+            let whole = skeletons(plan(shape), &volumes, Communication::Thread);
+            prop_assert_eq!(skeletons(plan(chunk), &volumes, how(workers)), whole);
         }
     }
 
@@ -139,14 +160,14 @@ proptest! {
         chunk in [2usize..5, 2usize..6, 3usize..8],
         seed: u64,
         density in 30u64..95,
-        workers in 1usize..4,
+        workers in 0usize..4,
         edits in 1usize..5,
     ) {
         for method in methods(shape) {
             let volumes = histories(shape, chunk, seed, density, edits);
             let plan = |keep| ThinningPlan { grid: Grid::new(Region::of_shape(shape), chunk), method, keep };
-            let scratch = skeletons(plan(false), &volumes, 1);
-            prop_assert_eq!(skeletons(plan(true), &volumes, workers), scratch);
+            let scratch = skeletons(plan(false), &volumes, Communication::Thread);
+            prop_assert_eq!(skeletons(plan(true), &volumes, how(workers)), scratch);
         }
     }
 }

@@ -1,17 +1,16 @@
 //! The stored blocks of a Zarr array: its chunks, or the inner chunks of its shards.
 
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use ndarray::{ArrayD, Axis, Ix3};
 use zarrs::array::{
     Array, ArrayBytes, ArrayCreateError, ArrayError, ArrayShardedExt, ArraySubset, ArrayToBytesCodecTraits, CodecError,
     CodecOptions,
 };
-use zarrs::filesystem::FilesystemStore;
-use zarrs::storage::StorageError;
+use zarrs::storage::{ReadableStorageTraits, StorageError};
 
+use super::folder::Folder;
 use super::shard::Shards;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
@@ -22,10 +21,13 @@ use crate::store::file;
 use crate::store::values::{Endian, from_bytes};
 use crate::with_voxels;
 
+/// An array, wherever it is stored.
+pub(crate) type StoredArray = Array<dyn ReadableStorageTraits>;
+
 /// The blocks of an array, on a grid along (z, y, x) through the image that a selection picks from it.
 pub(crate) struct Blocks {
-    array: Array<FilesystemStore>,
-    folder: PathBuf,
+    array: StoredArray,
+    folder: Folder,
     dtype: Dtype,
     selection: Selection,
     /// Voxels of a block along every axis of the array.
@@ -40,10 +42,8 @@ impl Blocks {
     ///
     /// # Errors
     /// `Data` where the metadata ask for a codec, a grid or an extension that is not supported.
-    pub(crate) fn open(folder: &Path, dtype: Dtype, selection: Selection) -> Result<Self> {
-        let store = FilesystemStore::new(folder)
-            .map_err(|error| Error::data("has a path that cannot be used; rename it").because(error))?;
-        let array = Array::open(Arc::new(store), "/").map_err(creation_error)?;
+    pub(crate) fn open(folder: Folder, dtype: Dtype, selection: Selection) -> Result<Self> {
+        let array = Array::open(folder.store()?, "/").map_err(creation_error)?;
         let plain = |shape: &[NonZeroU64]| -> Vec<u64> { shape.iter().map(|n| n.get()).collect() };
         let origin = vec![0; array.dimensionality()];
         let chunk = array.chunk_shape(&origin).map_err(|error| array_error(&error))?;
@@ -54,7 +54,7 @@ impl Blocks {
         let shards = Shards::of(&array, &chunk)?;
         let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
         let codecs = CodecOptions::default().with_concurrent_target(1);
-        Ok(Blocks { array, folder: folder.to_owned(), dtype, selection, block, shards, codecs })
+        Ok(Blocks { array, folder, dtype, selection, block, shards, codecs })
     }
 
     /// Voxels of a block along (z, y, x).
@@ -102,8 +102,8 @@ impl Blocks {
         let bytes = match &self.shards {
             None => self.decode_chunk(&index),
             Some(shards) => {
-                let path = self.chunk_path(&self.stored_chunk(&index));
-                shards.decode(&path, &index, &self.array, &self.codecs)
+                let key = self.key(&self.stored_chunk(&index));
+                shards.decode(&self.folder, &key, &index, &self.array, &self.codecs)
             }
         };
         let voxels = bytes.and_then(|bytes| bytes.map(|bytes| self.voxels(bytes, &self.block)).transpose());
@@ -117,7 +117,7 @@ impl Blocks {
     /// As [`Blocks::decode`].
     pub(crate) fn read_part(&self, place: ChunkId, part: &Region) -> Result<Option<Voxels>> {
         let index = self.index(place);
-        if !self.chunk_path(&index).is_file() {
+        if !self.folder.contains(&self.key(&index))? {
             return Ok(None);
         }
         let mut ranges: Vec<_> = self.selection.fixed.iter().zip(&self.block).map(|(i, n)| i % n..i % n + 1).collect();
@@ -133,9 +133,12 @@ impl Blocks {
         bytes.and_then(|bytes| self.voxels(bytes, &shape)).map(Some).map_err(|error| self.locate(error, place))
     }
 
-    /// Whether parts of blocks can be read without the rest.
-    pub(crate) fn is_uncompressed(&self) -> bool {
-        self.shards.is_none() && !self.array.is_sharded() && self.array.codecs().bytes_to_bytes_codecs().is_empty()
+    /// Whether parts of blocks can be read without the rest, row by row.
+    pub(crate) fn can_be_read_in_part(&self) -> bool {
+        self.folder.local().is_some()
+            && self.shards.is_none()
+            && !self.array.is_sharded()
+            && self.array.codecs().bytes_to_bytes_codecs().is_empty()
     }
 
     /// An error at a block: its file, and its place on the grid.
@@ -145,7 +148,25 @@ impl Blocks {
 
     /// The file that a block is in, or would be.
     pub(crate) fn path(&self, place: ChunkId) -> PathBuf {
-        self.chunk_path(&self.stored_chunk(&self.index(place)))
+        self.folder.path(&self.file(place))
+    }
+
+    /// The key of the file that a block is in, or would be.
+    fn file(&self, place: ChunkId) -> String {
+        self.key(&self.stored_chunk(&self.index(place)))
+    }
+
+    /// Whether the file that a block is in, or would be, is there.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    pub(crate) fn is_stored(&self, place: ChunkId) -> Result<bool> {
+        self.folder.contains(&self.file(place))
+    }
+
+    /// Whether files have marks that can be had without reading them.
+    pub(crate) fn has_marks(&self) -> bool {
+        self.folder.local().is_some()
     }
 
     fn along_zyx(&self, values: &[u64]) -> [u64; 3] {
@@ -171,16 +192,12 @@ impl Blocks {
         }
     }
 
-    fn chunk_path(&self, index: &[u64]) -> PathBuf {
-        self.folder.join(self.array.chunk_key(index).as_str())
+    fn key(&self, index: &[u64]) -> String {
+        self.array.chunk_key(index).as_str().to_owned()
     }
 
     fn decode_chunk(&self, index: &[u64]) -> Result<Option<Vec<u8>>> {
-        let encoded = match std::fs::read(self.chunk_path(index)) {
-            Ok(encoded) => encoded,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(file::read_failed(&error)),
-        };
+        let Some(encoded) = self.folder.read(&self.key(index))? else { return Ok(None) };
         let shape: Vec<NonZeroU64> = self.block.iter().filter_map(|&n| NonZeroU64::new(n)).collect();
         let (array, codecs) = (&self.array, self.array.codecs());
         let (data_type, fill) = (array.data_type(), array.fill_value());
@@ -222,7 +239,7 @@ fn pick<T: Value>(
     Ok(T::wrap(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
 }
 
-fn chunk_grid_is_regular(array: &Array<FilesystemStore>, first: &[NonZeroU64]) -> bool {
+fn chunk_grid_is_regular(array: &StoredArray, first: &[NonZeroU64]) -> bool {
     let last: Vec<u64> = array.chunk_grid_shape().iter().map(|n| n.saturating_sub(1)).collect();
     array.chunk_shape(&last).is_ok_and(|last| last.as_slice() == first)
 }
@@ -245,7 +262,7 @@ fn creation_error(error: ArrayCreateError) -> Error {
         ArrayCreateError::CodecsCreateError(_) => encoding_error(&error),
         // What a version 2 array asks for and has no counterpart in version 3 are codecs: its type has been checked.
         ArrayCreateError::UnsupportedZarrV2Array(_) => encoding_error(&error),
-        ArrayCreateError::StorageError(StorageError::IOError(error)) => file::read_failed(&error),
+        ArrayCreateError::StorageError(StorageError::IOError(error)) => read_failed(&error),
         error => Error::data("has Zarr metadata that are not supported; write the array again").because(error),
     }
 }
@@ -271,4 +288,13 @@ pub(crate) fn codec_error(error: &CodecError) -> Error {
 /// Decoders report damage as errors of reading too: those that are not the operating system's.
 fn io_error(error: &std::io::Error) -> Error {
     if error.raw_os_error().is_some() { file::read_failed(error) } else { damaged().because(error) }
+}
+
+/// The error of a store: its own, or the operating system's.
+fn read_failed(error: &std::io::Error) -> Error {
+    #[cfg(feature = "http")]
+    if let Some(error) = super::served::own_error(error) {
+        return error.clone();
+    }
+    file::read_failed(error)
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::folder::Folder;
 use crate::error::{Error, Result};
-use crate::store::file;
 
 /// A Zarr array or group.
 #[derive(Debug)]
@@ -33,23 +33,23 @@ pub(crate) fn is_zarr(folder: &Path) -> bool {
 ///
 /// # Errors
 /// `Data` where the metadata are damaged, `Io` where they cannot be read.
-pub(crate) fn read_node(folder: &Path) -> Result<Option<Node>> {
-    if let Some(json) = read_json(&folder.join("zarr.json"))? {
+pub(crate) fn read_node(folder: &Folder) -> Result<Option<Node>> {
+    if let Some(json) = read_json(folder, "zarr.json")? {
         let attributes = || json.get("attributes").cloned().unwrap_or(Value::Null);
         return match json.get("node_type").and_then(Value::as_str) {
             Some("array") => array(&json, "data_type").map(Some),
             Some("group") => Ok(Some(Node::Group { attributes: attributes() })),
             _ => Err(damaged()),
         }
-        .map_err(|error| error.at(folder.join("zarr.json")));
+        .map_err(|error| error.at(folder.path("zarr.json")));
     }
-    if let Some(json) = read_json(&folder.join(".zarray"))? {
-        return array(&json, "dtype").map(Some).map_err(|error| error.at(folder.join(".zarray")));
+    if let Some(json) = read_json(folder, ".zarray")? {
+        return array(&json, "dtype").map(Some).map_err(|error| error.at(folder.path(".zarray")));
     }
-    if read_json(&folder.join(".zgroup"))?.is_none() {
+    if read_json(folder, ".zgroup")?.is_none() {
         return Ok(None);
     }
-    let attributes = read_json(&folder.join(".zattrs"))?.unwrap_or(Value::Null);
+    let attributes = read_json(folder, ".zattrs")?.unwrap_or(Value::Null);
     Ok(Some(Node::Group { attributes }))
 }
 
@@ -66,13 +66,10 @@ fn array(json: &Value, dtype_key: &str) -> Result<Node> {
     Ok(Node::Array(ArrayNode { shape: shape.ok_or_else(damaged)?, dtype, names }))
 }
 
-fn read_json(path: &Path) -> Result<Option<Value>> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(file::read_failed(&error).at(path)),
-    };
-    serde_json::from_slice(&text).map(Some).map_err(|error| damaged().because(error).at(path))
+fn read_json(folder: &Folder, key: &str) -> Result<Option<Value>> {
+    let path = folder.path(key);
+    let Some(text) = folder.read(key).map_err(|error| error.at(&path))? else { return Ok(None) };
+    serde_json::from_slice(&text).map(Some).map_err(|error| damaged().because(error).at(&path))
 }
 
 fn damaged() -> Error {

@@ -5,20 +5,15 @@
 //! decoded alone, and an index that points outside its file is damage rather than arithmetic overflow.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::num::NonZeroU64;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use zarrs::array::codec::{CodecChain, ShardingCodecConfiguration, ShardingIndexLocation};
-use zarrs::array::{
-    Array, ArrayMetadata, ArrayToBytesCodecTraits, BytesRepresentation, CodecOptions, FillValue, data_type,
-};
-use zarrs::filesystem::FilesystemStore;
+use zarrs::array::{ArrayMetadata, ArrayToBytesCodecTraits, BytesRepresentation, CodecOptions, FillValue, data_type};
 
-use super::blocks::{codec_error, damaged, encoding_error};
-use crate::error::Result;
-use crate::store::file;
+use super::blocks::{StoredArray, codec_error, damaged, encoding_error};
+use super::folder::{Folder, Span};
+use crate::error::{Error, Kind, Result};
 
 /// The offset and length of an inner chunk that is not stored.
 const NOT_STORED: u64 = u64::MAX;
@@ -46,7 +41,7 @@ impl Shards {
     ///
     /// # Errors
     /// `Data` where its codecs are not supported.
-    pub(crate) fn of(array: &Array<FilesystemStore>, shard: &[NonZeroU64]) -> Result<Option<Self>> {
+    pub(crate) fn of(array: &StoredArray, shard: &[NonZeroU64]) -> Result<Option<Self>> {
         let ArrayMetadata::V3(metadata) = array.metadata() else { return Ok(None) };
         let [codec] = &metadata.codecs[..] else { return Ok(None) };
         if codec.name() != "sharding_indexed" {
@@ -73,16 +68,17 @@ impl Shards {
         Ok(Some(Shards { inner, per_shard, codecs, index_codecs, index_first, index_size, indexes: Mutex::default() }))
     }
 
-    /// The decoded bytes of an inner chunk (at `index` on the array's grid of inner chunks) of the shard in a file;
+    /// The decoded bytes of an inner chunk (at `index` on the array's grid of inner chunks) of the shard at a key;
     /// `None` where it, or the shard, is not stored.
     ///
     /// # Errors
     /// `Data` where the shard is damaged, `Io` where it cannot be read.
     pub(crate) fn decode(
         &self,
-        path: &Path,
+        folder: &Folder,
+        key: &str,
         index: &[u64],
-        array: &Array<FilesystemStore>,
+        array: &StoredArray,
         options: &CodecOptions,
     ) -> Result<Option<Vec<u8>>> {
         let shard: Vec<u64> = index.iter().zip(&self.per_shard).map(|(i, n)| i / n.get()).collect();
@@ -90,7 +86,7 @@ impl Shards {
         let ranges = match held {
             Some(ranges) => ranges,
             None => {
-                let ranges = self.read_index(path, options)?;
+                let ranges = self.read_index(folder, key, options)?;
                 self.indexes.lock().unwrap_or_else(PoisonError::into_inner).insert(shard, ranges.clone());
                 ranges
             }
@@ -102,36 +98,23 @@ impl Shards {
         if offset == NOT_STORED && length == NOT_STORED {
             return Ok(None);
         }
-        let (file, file_length) = file::open(path)?;
-        if offset.checked_add(length).is_none_or(|end| end > file_length) {
-            return Err(damaged());
-        }
-        let encoded = read(&file, offset, length)?;
+        let encoded = folder.read_span(key, Span::At { offset, length })?;
+        let encoded = encoded.ok_or_else(|| Error::new(Kind::Missing, "is not there any more; run again"))?;
         let (data_type, fill) = (array.data_type(), array.fill_value());
         let decoded = self.codecs.decode(encoded.into(), &self.inner, data_type, fill, options);
         let decoded = decoded.map_err(|error| codec_error(&error))?;
         Ok(Some(decoded.into_fixed().map_err(|_| damaged())?.into_owned()))
     }
 
-    fn read_index(&self, path: &Path, options: &CodecOptions) -> Result<Index> {
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let (file, length) = file::open(path)?;
-        let last = length.checked_sub(self.index_size).ok_or_else(damaged)?;
-        let encoded = read(&file, if self.index_first { 0 } else { last }, self.index_size)?;
+    fn read_index(&self, folder: &Folder, key: &str, options: &CodecOptions) -> Result<Index> {
+        let span = if self.index_first { Span::First(self.index_size) } else { Span::Last(self.index_size) };
+        let Some(encoded) = folder.read_span(key, span)? else { return Ok(None) };
         let shape = index_shape(&self.per_shard);
         let decoded = self.index_codecs.decode(encoded.into(), &shape, &data_type::uint64(), &not_stored(), options);
         let bytes = decoded.map_err(|error| codec_error(&error))?.into_fixed().map_err(|_| damaged())?;
         let (numbers, _) = bytes.as_chunks::<8>();
         Ok(Some(Arc::new(numbers.iter().map(|number| u64::from_ne_bytes(*number)).collect())))
     }
-}
-
-fn read(file: &File, offset: u64, length: u64) -> Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(length).map_err(|_| damaged())?];
-    file::read_at(file, offset, &mut bytes).map_err(|error| file::read_failed(&error))?;
-    Ok(bytes)
 }
 
 fn not_stored() -> FillValue {

@@ -1,0 +1,308 @@
+//! Stored files on a server, by HTTP: whole, in part, or only whether they are there.
+//!
+//! What may pass by itself is tried again, with growing pauses: a server that cannot be reached, that says nothing,
+//! breaks off, or answers that it is busy or has failed. Whatever else a server answers but a file, or that there is
+//! none, is an error.
+
+#[cfg(feature = "s3")]
+mod s3;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body, http::Response};
+
+use crate::error::{Error, Kind, Result};
+
+/// How long a server that fails is asked again, where nothing else is asked for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause before a request is made again for the first time, and the longest one.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
+
+/// So often is a server asked that has never answered: its address is probably wrong.
+const TRIES_OF_A_STRANGER: usize = 3;
+
+/// Bytes read of an answer that says what is wrong.
+const REASON: u64 = 64 << 10;
+
+/// A folder of files on a server.
+pub(crate) struct Server {
+    agent: Agent,
+    place: Place,
+    /// How long it may say nothing, and how long it is asked again once it has failed.
+    patience: Duration,
+    has_answered: AtomicBool,
+}
+
+/// Where the folder is.
+enum Place {
+    /// Its address, and what follows the `?` of each request.
+    Address { folder: String, query: Option<String> },
+    #[cfg(feature = "s3")]
+    Bucket(Box<s3::Prefix>),
+}
+
+/// What is asked of a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Wanted {
+    Presence,
+    All,
+    Last(u64),
+    Part { offset: u64, length: u64 },
+}
+
+/// Why there is no answer.
+enum Trouble {
+    /// It may pass.
+    Passing(Error),
+    Lasting(Error),
+}
+
+impl Server {
+    /// The folder at an address, `http://`, `https://` or, with that feature, `s3://`; asks for nothing yet.
+    ///
+    /// # Errors
+    /// `Usage` where the environment does not say how a bucket is reached.
+    pub(crate) fn new(address: &str, patience: Option<Duration>) -> Result<Server> {
+        let place = match address.split_once("://") {
+            #[cfg(feature = "s3")]
+            Some((scheme, path)) if scheme.eq_ignore_ascii_case("s3") => {
+                Place::Bucket(Box::new(s3::Prefix::of(path, |name| std::env::var(name).ok())?))
+            }
+            _ => {
+                let address = address.split('#').next().unwrap_or_default();
+                let (folder, query) = address.split_once('?').map_or((address, None), |(it, query)| (it, Some(query)));
+                let folder = folder.trim_end_matches('/').to_owned();
+                Place::Address { folder, query: query.map(str::to_owned) }
+            }
+        };
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
+        let config = Agent::config_builder().http_status_as_error(false).tls_config(tls).accept_encoding("identity");
+        let agent = config.max_idle_connections_per_host(64).max_idle_connections(64).build().new_agent();
+        Ok(Server { agent, place, patience: patience.unwrap_or(PATIENCE), has_answered: AtomicBool::new(false) })
+    }
+
+    /// The address of a file, as messages name it.
+    pub(crate) fn name(&self, key: &str) -> PathBuf {
+        let folder = match &self.place {
+            Place::Address { folder, .. } => folder,
+            #[cfg(feature = "s3")]
+            Place::Bucket(prefix) => prefix.name(),
+        };
+        PathBuf::from(if key.is_empty() { folder.clone() } else { format!("{folder}/{key}") })
+    }
+
+    /// A whole file; `None` where there is none.
+    ///
+    /// # Errors
+    /// `Io` where the server does not give it.
+    pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
+        self.ask(key, Wanted::All)
+    }
+
+    /// The last bytes of a file, fewer where it is shorter; `None` where there is no file.
+    ///
+    /// # Errors
+    /// `Io` where the server does not give them, `Data` where the file is empty.
+    pub(crate) fn read_last(&self, key: &str, length: u64) -> Result<Option<Vec<u8>>> {
+        self.ask(key, Wanted::Last(length))
+    }
+
+    /// A part of a file, cut off where the file ends; `None` where there is no file.
+    ///
+    /// # Errors
+    /// `Io` where the server does not give it, `Data` where the part begins behind the end.
+    pub(crate) fn read_part(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>> {
+        self.ask(key, Wanted::Part { offset, length })
+    }
+
+    /// Whether there is such a file.
+    ///
+    /// # Errors
+    /// `Io` where the server does not say.
+    pub(crate) fn contains(&self, key: &str) -> Result<bool> {
+        Ok(self.ask(key, Wanted::Presence)?.is_some())
+    }
+
+    /// Asks until there is an answer, or patience is at its end; `None` where there is no such file.
+    fn ask(&self, key: &str, wanted: Wanted) -> Result<Option<Vec<u8>>> {
+        let [mut pause, longest] = PAUSES;
+        let mut until = None;
+        for tries in 1.. {
+            let left = until.map_or(self.patience, |until: Instant| until.saturating_duration_since(Instant::now()));
+            let error = match self.try_to_ask(key, wanted, left.max(PAUSES[0])) {
+                Ok(answer) => return Ok(answer),
+                Err(Trouble::Lasting(error)) => return Err(error.at(self.name(key))),
+                Err(Trouble::Passing(error)) => error,
+            };
+            let now = Instant::now();
+            let until = *until.get_or_insert(now + self.patience);
+            let is_stranger = !self.has_answered.load(Ordering::Relaxed);
+            if now + pause >= until || is_stranger && tries >= TRIES_OF_A_STRANGER {
+                return Err(error.at(self.name(key)));
+            }
+            std::thread::sleep(pause);
+            pause = (2 * pause).min(longest);
+        }
+        Ok(None)
+    }
+
+    fn try_to_ask(&self, key: &str, wanted: Wanted, left: Duration) -> std::result::Result<Option<Vec<u8>>, Trouble> {
+        let url = self.url(key, wanted);
+        let is_secure = url.starts_with("https");
+        let request = if wanted == Wanted::Presence { self.agent.head(&url) } else { self.agent.get(&url) };
+        let request = match wanted {
+            Wanted::Presence | Wanted::All => request,
+            Wanted::Last(length) => request.header("Range", format!("bytes=-{length}")),
+            Wanted::Part { offset, length } => {
+                let last = offset.saturating_add(length).saturating_sub(1);
+                request.header("Range", format!("bytes={offset}-{last}"))
+            }
+        };
+        let limits = request.config().timeout_resolve(Some(left)).timeout_connect(Some(left));
+        let request = limits.timeout_per_read(Some(left)).timeout_per_write(Some(left)).build();
+        let mut response = request.call().map_err(|error| unreached(error, is_secure))?;
+        self.has_answered.store(true, Ordering::Relaxed);
+        match response.status().as_u16() {
+            200 | 206 => taken(&mut response, wanted).map(Some),
+            404 | 410 => Ok(None),
+            416 => Err(Trouble::Lasting(cut_off())),
+            status => Err(self.refused(status, &mut response)),
+        }
+    }
+
+    /// Where a request for a file goes.
+    fn url(&self, key: &str, wanted: Wanted) -> String {
+        let _ = wanted;
+        match &self.place {
+            Place::Address { folder, query } => {
+                let encoded = encoded(key);
+                let query = query.as_ref().map_or_else(String::new, |query| format!("?{query}"));
+                format!("{folder}/{encoded}{query}")
+            }
+            #[cfg(feature = "s3")]
+            Place::Bucket(prefix) => prefix.url(key, wanted == Wanted::Presence),
+        }
+    }
+
+    /// The trouble of an answer that is no file.
+    fn refused(&self, status: u16, response: &mut Response<Body>) -> Trouble {
+        let region = response.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
+        let region = region.map(str::to_owned);
+        let text = response.body_mut().with_config().limit(REASON).read_to_string().unwrap_or_default();
+        // S3 has a name for each error.
+        let name = text.split_once("<Code>").and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0));
+        let named = name.map_or_else(|| status.to_string(), |name| format!("{status}, {name}"));
+        let error = |sentence: &str| Error::new(Kind::Io, sentence).because(format!("the server answers {named}"));
+        match (status, region) {
+            (408 | 429 | 500.., _) => {
+                Trouble::Passing(error("cannot be read, since its server is busy or has failed; try again later"))
+            }
+            (301 | 307 | 400, Some(region)) => {
+                Trouble::Lasting(error(&format!("is in a bucket of another region; set AWS_REGION to {region}")))
+            }
+            (401 | 403, _) => Trouble::Lasting(error(self.forbidden())),
+            _ => Trouble::Lasting(error("cannot be read from its server; check the address")),
+        }
+    }
+
+    /// The sentence for a file that a server keeps to itself.
+    fn forbidden(&self) -> &'static str {
+        match &self.place {
+            Place::Address { .. } => "may not be read; check the address and ask for the permission to read it",
+            #[cfg(feature = "s3")]
+            Place::Bucket(_) => {
+                "may not be read, or is missing in a bucket that may not be listed; check the credentials, and have them \
+                 permit s3:GetObject and s3:ListBucket"
+            }
+        }
+    }
+}
+
+/// The bytes of an answer: those that were wanted, whether or not the server gives files in part.
+fn taken(response: &mut Response<Body>, wanted: Wanted) -> std::result::Result<Vec<u8>, Trouble> {
+    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let declared: Option<u64> = header("content-length").and_then(|length| length.trim().parse().ok());
+    // bytes 0-99/1000
+    let range = header("content-range").and_then(|range| range.trim().strip_prefix("bytes ")?.split_once('/'));
+    let first = range.and_then(|(range, _)| range.split_once('-')?.0.parse().ok());
+    let is_part = response.status().as_u16() == 206;
+    if wanted == Wanted::Presence {
+        return Ok(Vec::new());
+    }
+    if let (true, Wanted::Part { offset, .. }) = (is_part, wanted)
+        && first != Some(offset)
+    {
+        let message = "is given in other parts than were asked for; copy the image to a disk";
+        return Err(Trouble::Lasting(Error::new(Kind::Io, message)));
+    }
+    let broken =
+        || Error::new(Kind::Io, "broke off while it was read; check the network and the server, and try again");
+    let read = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+    let mut bytes = read.map_err(|error| Trouble::Passing(broken().because(error)))?;
+    if declared.is_some_and(|length| length != bytes.len() as u64) {
+        return Err(Trouble::Passing(broken()));
+    }
+    if !is_part {
+        let end = bytes.len();
+        let within = |n: u64| usize::try_from(n).map_or(end, |n| n.min(end));
+        let part = match wanted {
+            Wanted::Last(length) => end - within(length)..end,
+            Wanted::Part { offset, length } => within(offset)..within(offset.saturating_add(length)),
+            Wanted::All | Wanted::Presence => 0..end,
+        };
+        bytes.truncate(part.end);
+        bytes.drain(..part.start);
+    }
+    Ok(bytes)
+}
+
+/// The trouble of a request that has no answer.
+fn unreached(error: ureq::Error, is_secure: bool) -> Trouble {
+    use ureq::Error as E;
+    let insecure = match &error {
+        E::Tls(_) | E::Pem(_) | E::Rustls(_) => true,
+        E::Io(error) => is_secure && error.kind() == std::io::ErrorKind::InvalidData,
+        _ => false,
+    };
+    if insecure {
+        let message = "cannot be reached securely; check that the server speaks https, and that this machine trusts its \
+                       certificate (SSL_CERT_FILE can name more)";
+        return Trouble::Lasting(Error::new(Kind::Io, message).because(error));
+    }
+    match error {
+        E::Io(_)
+        | E::Timeout(_)
+        | E::HostNotFound
+        | E::ConnectionFailed
+        | E::Protocol(_)
+        | E::BodyStalled
+        | E::ConnectProxyFailed(_) => {
+            let message = "cannot be read, since its server does not answer; check the address and the network";
+            Trouble::Passing(Error::new(Kind::Io, message).because(error))
+        }
+        // Its text has the whole address, with what may be secret in it.
+        E::BadUri(_) => Trouble::Lasting(Error::new(Kind::Io, "is no address that can be asked for; check it")),
+        error => Trouble::Lasting(Error::new(Kind::Io, "cannot be asked for; check the address").because(error)),
+    }
+}
+
+/// The error of a part behind the end of a file.
+fn cut_off() -> Error {
+    Error::data("is damaged or cut off; copy it again from where it came")
+}
+
+/// A key as a part of an address.
+fn encoded(key: &str) -> String {
+    let mut text = String::with_capacity(key.len());
+    for byte in key.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => text.push(char::from(byte)),
+            byte => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}

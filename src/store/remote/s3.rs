@@ -1,0 +1,127 @@
+//! Folders in buckets of object stores that speak S3.
+
+use std::time::Duration;
+
+use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
+
+use crate::error::{Error, Result};
+
+/// How long a signed address may be used.
+const VALID: Duration = Duration::from_secs(60 * 60);
+
+/// The keys of a bucket that begin in the same way.
+pub(super) struct Prefix {
+    bucket: Bucket,
+    /// None for buckets that anybody may read.
+    credentials: Option<Credentials>,
+    key: String,
+    name: String,
+}
+
+impl Prefix {
+    /// The prefix `bucket/key`, by the environment's `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`,
+    /// `AWS_SKIP_SIGNATURE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL`.
+    ///
+    /// # Errors
+    /// `Usage` where credentials are not given, or the endpoint is no address.
+    pub(super) fn of(path: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Prefix> {
+        let given = |name: &str| environment(name).filter(|value| !value.is_empty());
+        let path = path.trim_end_matches('/');
+        let name = format!("s3://{path}");
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        let region = given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION"));
+        let region = region.unwrap_or_else(|| "us-east-1".to_owned());
+        let endpoint = given("AWS_ENDPOINT_URL_S3").or_else(|| given("AWS_ENDPOINT_URL"));
+        // Certificates of Amazon are for one name before theirs.
+        let style = if endpoint.is_some() || bucket.contains('.') { UrlStyle::Path } else { UrlStyle::VirtualHost };
+        let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
+        let address = endpoint.parse().map_err(|error| {
+            let message = format!("AWS_ENDPOINT_URL is {endpoint}; set it to an address such as https://host:9000");
+            Error::usage(message).because(error)
+        })?;
+        let bucket = Bucket::new(address, style, bucket.to_owned(), region).map_err(|error| {
+            Error::usage("names no bucket that can be reached; give s3://BUCKET/PATH").at(&name).because(error)
+        })?;
+        let is_open = given("AWS_SKIP_SIGNATURE").is_some_and(|it| it == "1" || it.eq_ignore_ascii_case("true"));
+        let credentials = match (is_open, given("AWS_ACCESS_KEY_ID"), given("AWS_SECRET_ACCESS_KEY")) {
+            (true, ..) => None,
+            (false, Some(id), Some(secret)) => Some(match given("AWS_SESSION_TOKEN") {
+                Some(token) => Credentials::new_with_token(id, secret, token),
+                None => Credentials::new(id, secret),
+            }),
+            _ => {
+                let message = "needs credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or \
+                               AWS_SKIP_SIGNATURE=true where anybody may read the bucket";
+                return Err(Error::usage(message).at(&name));
+            }
+        };
+        Ok(Prefix { bucket, credentials, key: key.to_owned(), name })
+    }
+
+    /// The address of the folder, as the user gives it.
+    pub(super) fn name(&self) -> &String {
+        &self.name
+    }
+
+    /// The address, signed where there are credentials, at which a key is got, or asked about.
+    pub(super) fn url(&self, key: &str, only_asked: bool) -> String {
+        let key = if self.key.is_empty() { key.to_owned() } else { format!("{}/{key}", self.key) };
+        let credentials = self.credentials.as_ref();
+        let url = match only_asked {
+            true => self.bucket.head_object(credentials, &key).sign(VALID),
+            false => self.bucket.get_object(credentials, &key).sign(VALID),
+        };
+        url.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn prefix(path: &str, environment: &[(&str, &str)]) -> Result<Prefix> {
+        let value = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+        Prefix::of(path, value)
+    }
+
+    #[test]
+    fn the_environment_says_where_a_bucket_is() {
+        let open = ("AWS_SKIP_SIGNATURE", "true");
+        let url =
+            |path: &str, more: &[(&str, &str)]| prefix(path, &[&[open], more].concat()).unwrap().url("c/0 1", false);
+        assert_eq!(url("bucket/a/b", &[]), "https://bucket.s3.us-east-1.amazonaws.com/a/b/c/0%201");
+        let region = ("AWS_REGION", "eu-west-1");
+        assert_eq!(url("bucket", &[region]), "https://bucket.s3.eu-west-1.amazonaws.com/c/0%201");
+        assert_eq!(url("my.bucket/a", &[region]), "https://s3.eu-west-1.amazonaws.com/my.bucket/a/c/0%201");
+        let endpoint = ("AWS_ENDPOINT_URL", "http://127.0.0.1:9000");
+        assert_eq!(url("bucket/a", &[endpoint]), "http://127.0.0.1:9000/bucket/a/c/0%201");
+    }
+
+    #[test]
+    fn requests_are_signed_where_there_are_credentials() {
+        let keys = [("AWS_ACCESS_KEY_ID", "ID"), ("AWS_SECRET_ACCESS_KEY", "SECRET"), ("AWS_SESSION_TOKEN", "TOKEN")];
+        let signed = prefix("bucket/a", &keys).unwrap();
+        for url in [signed.url("c", false), signed.url("c", true)] {
+            for part in ["X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Credential=ID%2F", "X-Amz-Security-Token=TOKEN"] {
+                assert!(url.contains(part), "{url}");
+            }
+            assert!(!url.contains("SECRET"), "{url}");
+        }
+        // A request of one kind is not allowed by the signature of another.
+        let signature = |url: String| url.split_once("X-Amz-Signature=").unwrap().1.to_owned();
+        assert_ne!(signature(signed.url("c", false)), signature(signed.url("c", true)));
+    }
+
+    #[test]
+    fn what_is_missing_in_the_environment_is_named() {
+        let refused = |path: &str, environment: &[(&str, &str)]| prefix(path, environment).err().unwrap();
+        let error = refused("bucket/a", &[("AWS_ACCESS_KEY_ID", "ID"), ("AWS_SECRET_ACCESS_KEY", "")]);
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(error.to_string().starts_with("s3://bucket/a: needs credentials; set AWS_ACCESS_KEY_ID"), "{error}");
+        let open = ("AWS_SKIP_SIGNATURE", "1");
+        let error = refused("bucket/a", &[open, ("AWS_ENDPOINT_URL", "host:port")]);
+        assert!(error.to_string().contains("AWS_ENDPOINT_URL is host:port; set it to an address"), "{error}");
+        assert!(refused("", &[open]).to_string().contains("give s3://BUCKET/PATH"));
+    }
+}

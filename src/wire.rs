@@ -1,0 +1,182 @@
+//! Records as bytes, on their way between processes.
+//!
+//! A record is written as headers of plain numbers and values as they lie in memory, in the machine's own byte order,
+//! and each part fills whole words of eight bytes. So what is written is copied once, and what is read is copied once, at
+//! about the speed of memory. Nothing of it outlives a run: what is kept has a format of its own, in `state`.
+//!
+//! Whoever reads trusts nothing. Every number that says how many values follow is held against the bytes that are there
+//! before anything is allocated; boxes must lie where voxels can be, kinds must be known, bits that stand for nothing must
+//! be zero. What does not fit is an error of kind [`Kind::Peer`] that begins with [`DAMAGED`].
+
+#[cfg(feature = "abomonation")]
+mod abomonated;
+mod skeleton;
+mod thinning;
+mod voxels;
+
+use std::io::{self, Write};
+
+use bytemuck::{AnyBitPattern, NoUninit, Pod, Zeroable};
+
+#[cfg(feature = "abomonation")]
+pub use self::abomonated::Abomonated;
+use crate::error::{Error, Kind, Result};
+use crate::space::{Position, Region, Voxel};
+
+/// How every error begins that is about the bytes of a message.
+pub const DAMAGED: &str = "a message of another process is damaged";
+
+/// The bytes that parts of a record are filled up to a multiple of.
+const WORD: usize = size_of::<u64>();
+
+/// A record that can be sent to another process.
+pub trait WireRecord: Sized {
+    /// What messages with such records are marked with, so that none is read as one of another kind.
+    const KIND: [u8; 8];
+    /// Bytes that every such record has at least; more than none.
+    const LEAST: usize;
+
+    /// Bytes of the record when it is written, a multiple of eight. Takes no time that grows with them.
+    fn wire_bytes(&self) -> usize;
+
+    /// Writes just these bytes.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    fn write_to(&self, out: &mut impl Write) -> io::Result<()>;
+
+    /// Takes a record from the beginning of the bytes that are left, and allocates no more than a small multiple of them.
+    ///
+    /// # Errors
+    /// Of kind [`Kind::Peer`], where the bytes are not those of such a record.
+    fn read_from(bytes: &mut WireReader<'_>) -> Result<Self>;
+}
+
+/// The bytes of a message that have not been read yet.
+#[derive(Debug)]
+pub struct WireReader<'b>(&'b [u8]);
+
+impl<'b> WireReader<'b> {
+    /// All bytes of a message. They may begin at any address.
+    pub fn new(bytes: &'b [u8]) -> Self {
+        WireReader(bytes)
+    }
+
+    /// How many bytes are left.
+    pub fn left(&self) -> usize {
+        self.0.len()
+    }
+
+    /// So many bytes.
+    ///
+    /// # Errors
+    /// Where fewer are left.
+    pub fn take(&mut self, count: usize) -> Result<&'b [u8]> {
+        let (taken, left) = self.0.split_at_checked(count).ok_or_else(|| damaged("it ends too early"))?;
+        self.0 = left;
+        Ok(taken)
+    }
+
+    /// A header.
+    ///
+    /// # Errors
+    /// Where fewer bytes are left.
+    pub fn header<H: AnyBitPattern>(&mut self) -> Result<H> {
+        Ok(bytemuck::pod_read_unaligned(self.take(size_of::<H>())?))
+    }
+
+    /// So many values, and the zeros that fill them up to whole words.
+    ///
+    /// # Errors
+    /// Where fewer bytes are left, or they are filled up by something else.
+    pub fn values<V: Pod>(&mut self, count: u64) -> Result<Vec<V>> {
+        let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<V>()));
+        let bytes =
+            bytes.filter(|&bytes| bytes <= self.left()).ok_or_else(|| damaged("it has fewer values than it says"))?;
+        let values = self.take(bytes)?;
+        if self.take(padding(bytes))?.iter().any(|&byte| byte != 0) {
+            return Err(damaged("it has values that stand for nothing"));
+        }
+        Ok(match bytemuck::try_cast_slice(values) {
+            Ok(values) => values.to_vec(),
+            // They begin at an odd address.
+            Err(_) => values.chunks_exact(size_of::<V>()).map(bytemuck::pod_read_unaligned).collect(),
+        })
+    }
+
+    /// How many records follow, if each has so many bytes at least.
+    ///
+    /// # Errors
+    /// Where not so many can follow.
+    pub fn count(&self, count: u64, least: usize) -> Result<usize> {
+        let room = self.left() / least.max(1);
+        usize::try_from(count)
+            .ok()
+            .filter(|&count| count <= room)
+            .ok_or_else(|| damaged("it has fewer records than it says"))
+    }
+
+    /// That all has been read.
+    ///
+    /// # Errors
+    /// Where something is left.
+    pub fn finish(&self) -> Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(damaged("it goes on after its end")) }
+    }
+}
+
+/// The error about a message, for a reason.
+pub(crate) fn damaged(reason: &str) -> Error {
+    Error::new(Kind::Peer, format!("{DAMAGED}; start all processes again, with the same program")).because(reason)
+}
+
+/// Zeros after so many bytes.
+fn padding(bytes: usize) -> usize {
+    bytes.next_multiple_of(WORD) - bytes
+}
+
+/// Bytes that so many values take.
+pub(crate) fn values_bytes<V>(count: usize) -> usize {
+    (count * size_of::<V>()).next_multiple_of(WORD)
+}
+
+/// Writes a header.
+pub(crate) fn write_header<H: NoUninit>(out: &mut impl Write, header: &H) -> io::Result<()> {
+    out.write_all(bytemuck::bytes_of(header))
+}
+
+/// Writes values, and fills them up to whole words.
+pub(crate) fn write_values<V: NoUninit>(out: &mut impl Write, values: &[V]) -> io::Result<()> {
+    let bytes: &[u8] = bytemuck::cast_slice(values);
+    out.write_all(bytes)?;
+    out.write_all(&[0; WORD][..padding(bytes.len())])
+}
+
+/// A box as it is sent.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct WireRegion {
+    min: Position,
+    max: Position,
+}
+
+impl From<Region> for WireRegion {
+    fn from(Region { min, max }: Region) -> Self {
+        WireRegion { min, max }
+    }
+}
+
+impl WireRegion {
+    /// The box, which may be empty.
+    pub(crate) fn region(self) -> Result<Region> {
+        let inside = |p: Position| (0..3).all(|a| (Voxel::MIN[a]..=Voxel::END[a]).contains(&p[a]));
+        if inside(self.min) && inside(self.max) {
+            Ok(Region::new(self.min, self.max))
+        } else {
+            Err(damaged("it has a box where no voxels can be"))
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,183 @@
+//! What is sent is what is received; what is not that is refused.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use ndarray::Array3;
+use proptest::prelude::*;
+
+use super::*;
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::grid::ChunkId;
+use crate::kernel::partition::{Link, Message, Slab};
+use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::with_dtype;
+
+fn written<R: WireRecord>(record: &R) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    record.write_to(&mut bytes).expect("a vector takes all that is written");
+    bytes
+}
+
+fn read<R: WireRecord>(bytes: &[u8]) -> Result<R> {
+    let mut reader = WireReader::new(bytes);
+    R::read_from(&mut reader).and_then(|record| reader.finish().map(|()| record))
+}
+
+/// Fails where a record is not received as it was sent, at an even or an odd address, or is as long as another number.
+pub(crate) fn assert_is_sent_and_received<R: WireRecord + PartialEq + Debug>(record: &R) {
+    let bytes = written(record);
+    assert_eq!((bytes.len(), bytes.len() % WORD), (record.wire_bytes(), 0), "{record:?}");
+    assert!(bytes.len() >= R::LEAST && R::LEAST > 0, "{record:?}");
+    for shift in 0..2 {
+        let moved = [&vec![0; shift][..], &bytes].concat();
+        assert_eq!(read::<R>(&moved[shift..]).as_ref().ok(), Some(record));
+    }
+}
+
+/// Fails where bytes that are cut off, or go on, are taken for a record; or where bytes of which some have changed are
+/// taken for one that has other bytes. Numbers that say how many follow are among those that change, to any others.
+pub(crate) fn assert_garbled_bytes_are_refused<R: WireRecord>(record: &R, changes: &[(prop::sample::Index, u64)]) {
+    let bytes = written(record);
+    for end in (0..bytes.len()).step_by(if bytes.len() < 500 { 1 } else { 37 }) {
+        assert!(read::<R>(&bytes[..end]).is_err(), "cut off at {end}");
+    }
+    assert!(read::<R>(&[&bytes[..], &[0; WORD]].concat()).is_err());
+    for (place, change) in changes {
+        // A whole word, and a byte.
+        let mut garbled = bytes.clone();
+        let at = place.index(bytes.len() / WORD) * WORD;
+        garbled[at..at + WORD].copy_from_slice(&change.to_ne_bytes());
+        let mut flipped = bytes.clone();
+        flipped[place.index(bytes.len())] ^= 1 << (change % 8);
+        for garbled in [garbled, flipped] {
+            match read::<R>(&garbled) {
+                Ok(record) => assert_eq!(written(&record), garbled),
+                Err(error) => {
+                    assert_eq!(error.kind(), Kind::Peer);
+                    assert!(error.to_string().starts_with(DAMAGED), "{error}");
+                }
+            }
+        }
+    }
+}
+
+/// Places in a record, and what comes to stand there: numbers that are small, or as large as they can be, or any.
+pub(crate) fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u64)>> {
+    let number = prop_oneof![
+        0..20u64,
+        any::<u64>(),
+        (0..64u32, 0..3u64).prop_map(|(bit, less)| (1u64 << bit).wrapping_sub(less)),
+    ];
+    prop::collection::vec((any::<prop::sample::Index>(), number), 0..40)
+}
+
+fn values() -> impl Strategy<Value = Voxels> {
+    let dtype = prop::sample::select(&[
+        Dtype::Bool,
+        Dtype::U8,
+        Dtype::U16,
+        Dtype::U32,
+        Dtype::I16,
+        Dtype::I32,
+        Dtype::F32,
+        Dtype::F64,
+    ]);
+    let shape = prop::array::uniform3(0usize..6);
+    (dtype, shape, any::<[u8; 32]>()).prop_map(|(dtype, shape, bytes)| {
+        fn filled<V: Value>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
+            let mut values = V::from_bytes(bytes).into_iter().cycle();
+            // Not a number is not equal to itself.
+            let some = std::iter::from_fn(|| values.find(|value| value.partial_cmp(value).is_some()));
+            let mut some = some.chain(std::iter::repeat(V::default()));
+            V::wrap(Array3::from_shape_fn(shape, |_| some.next().unwrap_or_default()))
+        }
+        // So that there is a number among them.
+        let bytes = [&bytes[..], &[0; 8]].concat();
+        with_dtype!(dtype, T => filled::<T>(shape, &bytes))
+    })
+}
+
+fn link() -> impl Strategy<Value = Link> {
+    let chunk = || prop::array::uniform3(-9i64..9).prop_map(ChunkId::new);
+    (chunk(), chunk()).prop_map(|(from, to)| Link { from, to })
+}
+
+fn slabs() -> impl Strategy<Value = Slab> {
+    let shape = (1usize..4, 1usize..4, 1usize..140);
+    (link(), prop::array::uniform3(-99i64..99), shape, any::<u64>()).prop_map(|(link, min, (z, y, x), bits)| {
+        let max = [min[0] + z as i64, min[1] + y as i64, min[2] + x as i64];
+        let words = 0..(z * y * x.div_ceil(64)) as u64;
+        Slab { link, region: Region::new(min, max), bits: words.map(|n| bits.rotate_left(n as u32)).collect() }
+    })
+}
+
+pub(crate) fn messages() -> impl Strategy<Value = Message> {
+    let bits = || prop::collection::vec(any::<u32>(), 0..9);
+    prop_oneof![
+        (slabs(), any::<bool>()).prop_map(|(slab, asks)| Message::Changed(slab, asks)),
+        (slabs(), prop::collection::vec((any::<u32>(), bits()), 0..5))
+            .prop_map(|(slab, log)| Message::Known(slab, log)),
+        link().prop_map(Message::Live),
+        (link(), bits()).prop_map(|(link, bits)| Message::Activate(link, bits)),
+        (link(), bits()).prop_map(|(link, bits)| Message::Flips(link, bits)),
+    ]
+}
+
+fn skeletons() -> impl Strategy<Value = (ChunkId, Arc<Skeleton>)> {
+    let voxels = prop::collection::vec(prop::array::uniform3(-99i64..99).prop_map(Voxel::new), 0..9);
+    (prop::array::uniform3(-9i64..9), voxels, any::<i64>(), 0..3).prop_map(|(chunk, voxels, value, form)| {
+        let count = voxels.len() as i64;
+        let values = match form {
+            0 => PixelValues::Constant(value),
+            1 => PixelValues::Integers((0..count).map(|n| value.wrapping_mul(n)).collect()),
+            _ => PixelValues::Floats((0..count).map(|n| value.wrapping_mul(n) as u64).collect()),
+        };
+        (ChunkId::new(chunk), Arc::new(Skeleton { voxels, values }))
+    })
+}
+
+proptest! {
+    #[test]
+    fn records_are_received_as_they_are_sent(
+        values in values(), slab in slabs(), message in messages(), skeleton in skeletons(),
+    ) {
+        assert_is_sent_and_received(&values);
+        assert_is_sent_and_received(&slab);
+        assert_is_sent_and_received(&message);
+        assert_is_sent_and_received(&skeleton);
+    }
+
+    #[test]
+    fn garbled_records_are_refused_or_are_others(
+        values in values(), slab in slabs(), message in messages(), skeleton in skeletons(), changes in changes(),
+    ) {
+        assert_garbled_bytes_are_refused(&values, &changes);
+        assert_garbled_bytes_are_refused(&slab, &changes);
+        assert_garbled_bytes_are_refused(&message, &changes);
+        assert_garbled_bytes_are_refused(&skeleton, &changes);
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_are_those_of_a_record(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        fn refused_or_the_same<R: WireRecord>(bytes: &[u8]) -> bool {
+            read::<R>(bytes).map_or(true, |record| written(&record) == bytes)
+        }
+        prop_assert!(refused_or_the_same::<Voxels>(&bytes));
+        prop_assert!(refused_or_the_same::<Slab>(&bytes));
+        prop_assert!(refused_or_the_same::<Message>(&bytes));
+        prop_assert!(refused_or_the_same::<(ChunkId, Arc<Skeleton>)>(&bytes));
+    }
+}
+
+#[test]
+fn a_slab_of_a_program_that_was_built_otherwise_is_refused_with_the_reason() {
+    let link = Link { from: ChunkId::new([0; 3]), to: ChunkId::new([0, 0, 1]) };
+    let slab = Slab { link, region: Region::of_shape([2, 2, 1]), bits: vec![1; 4] };
+    let mut bytes = written(&Message::Changed(slab.clone(), true));
+    let plain = !cfg!(feature = "abomonation");
+    assert_eq!(bytes[1], u8::from(!plain));
+    bytes[1] ^= 1;
+    let error = read::<Message>(&bytes).expect_err("another form");
+    assert!(!plain || error.to_string().contains("the feature abomonation"), "{error}");
+}
