@@ -72,8 +72,7 @@ fn a_panic_of_a_worker_ends_all_processes() {
     crate::phantom::phantom(&options).unwrap();
     for panicking in 0..PROCESSES {
         // None of those that the system gives to whoever connects.
-        let mut ports =
-            (10_000 + std::process::id() % 20_000..).map(|port| TcpListener::bind(format!("127.0.0.1:{port}")));
+        let ports = (10_000 + std::process::id() % 20_000..).map(|port| TcpListener::bind(format!("127.0.0.1:{port}")));
         let listeners: Vec<TcpListener> = ports.flatten().take(PROCESSES).collect();
         let hosts: Vec<String> = listeners.iter().map(|it| it.local_addr().unwrap().to_string()).collect();
         drop(listeners);
