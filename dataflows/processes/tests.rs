@@ -71,7 +71,9 @@ fn a_panic_of_a_worker_ends_all_processes() {
     let arguments::Command::Phantom(options) = Program::parse_from(call).command else { panic!("a phantom") };
     crate::phantom::phantom(&options).unwrap();
     for panicking in 0..PROCESSES {
-        let listeners: Vec<TcpListener> = (0..PROCESSES).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        // None of those that the system gives to whoever connects.
+        let ports = (10_000 + std::process::id() % 20_000..).map(|port| TcpListener::bind(format!("127.0.0.1:{port}")));
+        let listeners: Vec<TcpListener> = ports.flatten().take(PROCESSES).collect();
         let hosts: Vec<String> = listeners.iter().map(|it| it.local_addr().unwrap().to_string()).collect();
         drop(listeners);
         std::fs::write(folder.path().join("hosts.txt"), hosts.join("\n")).unwrap();

@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::image::Image;
@@ -20,9 +20,19 @@ pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
+/// A free port of this machine: another one every time, and none that the system gives to whoever connects.
+fn free_port() -> TcpListener {
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let mut ports = std::iter::repeat_with(|| {
+        // Other runs of these tests begin elsewhere.
+        10_000 + std::process::id().wrapping_mul(97).wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % 20_000
+    });
+    ports.find_map(|port| TcpListener::bind(format!("127.0.0.1:{port}")).ok()).expect("a port")
+}
+
 /// A list of hosts on free ports of this machine.
 pub(crate) fn write_hosts(folder: &Path, count: usize) -> (PathBuf, Vec<String>) {
-    let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").expect("a port")).collect();
+    let listeners: Vec<TcpListener> = (0..count).map(|_| free_port()).collect();
     let addresses: Vec<String> = listeners.iter().map(|it| it.local_addr().expect("a port").to_string()).collect();
     let path = folder.join("hosts.txt");
     fs::write(&path, format!("# host:port\n{}\n", addresses.join("\n"))).expect("a file");

@@ -88,7 +88,9 @@ fn an_error_before_the_connection_is_said_at_once_whoever_else_is_there() {
 /// ended before.
 fn kill_one(call: &[&str], folder: &Path, count: usize, victim: usize, after: Duration) -> Option<Vec<(i32, String)>> {
     let (hosts, _) = write_hosts(folder, count);
-    let mut processes: Vec<Process> = (0..count).map(|process| Process::start(call, &hosts, process)).collect();
+    // The moment may be one before they are connected.
+    let call = [call, &["--connect-timeout", "3"]].concat();
+    let mut processes: Vec<Process> = (0..count).map(|process| Process::start(&call, &hosts, process)).collect();
     std::thread::sleep(after);
     let mut killed = processes.remove(victim);
     let running = killed.is_running();
@@ -108,7 +110,7 @@ fn processes_killed_at_any_moment_leave_nothing_half_done() {
     let around = || fs::read_dir(folder.path()).expect("a folder").count();
     for count in [3, 2] {
         let out = folder.path().join(format!("out-{count}"));
-        let call = [&["run", text(&input), "--out", text(&out), "--overwrite", "--connect-timeout", "5"], &LASTING[..]];
+        let call = [&["run", text(&input), "--out", text(&out), "--overwrite"], &LASTING[..]];
         let call = call.concat();
         let run = || {
             let (hosts, _) = write_hosts(folder.path(), count);
@@ -157,7 +159,7 @@ fn processes_with_a_state_that_are_killed_at_any_moment_go_on_from_it_in_any_num
     succeed(&[&["run", text(&input), "--out", text(&alone)], &LASTING[..]].concat());
     let expected = invariant_bytes(&alone);
     let call = ["run", text(&input), "--out", text(&out), "--state", text(&state), "--overwrite"];
-    let call = [&call[..], &["--connect-timeout", "5"], &LASTING].concat();
+    let call = [&call[..], &LASTING].concat();
     let run = |count: usize| {
         let (hosts, _) = write_hosts(folder.path(), count);
         let started = Instant::now();
