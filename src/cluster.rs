@@ -20,11 +20,11 @@ mod connect;
 mod control;
 mod handshake;
 mod monitor;
-mod wire;
+mod traffic;
 
 pub use self::connect::{Cluster, Membership, connect};
 pub use self::monitor::{Monitor, SILENCE};
-pub use self::wire::Traffic;
+pub use self::traffic::Traffic;
 
 /// How the message of a panic begins that timely's threads end with where a connection breaks.
 pub const BROKEN: &str = "timely communication error";

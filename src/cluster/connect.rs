@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::handshake::{Heard, Hello, Line, other_protocol};
 use super::monitor::Monitor;
 use super::name;
-use super::wire::{self, Traffic};
+use super::traffic::{self, Traffic};
 use crate::error::{Error, Kind, Result};
 
 /// How long whoever connects may take to say who it is.
@@ -236,6 +236,6 @@ impl Cluster {
         T: Send + 'static,
         F: Fn(&mut timely::worker::Worker) -> T + Send + Sync + 'static,
     {
-        wire::execute(self.process, self.data, workers, logic)
+        traffic::execute(self.process, self.data, workers, logic)
     }
 }
