@@ -165,26 +165,15 @@ pub(crate) fn write(
     quiet: bool,
 ) -> Result<()> {
     let analysed = started.elapsed();
-    let ranks = Ranks::new(results.skeletons.iter().copied(), &plan.grid);
-    let mut table = Table::new(results.branches.iter().copied(), &results.isolated, &ranks);
-    if let Some(arrival) = results.arrival {
-        table = table.with_arrival(arrival);
-    }
-    let provisional = write_table(plan, &table, results.arrival.is_some(), &folder)?;
-    let totals = Totals {
-        skeletons: table.skeletons(),
-        skeleton_voxels: table.voxels(),
-        foreground_voxels: results.foreground,
-        voxels: plan.grid.bounds().volume() as u64,
-    };
-    let mut summary = Summary::new(parameters(plan, results.threshold), &totals, &results.statistics);
-    if let Some(arrival) = results.arrival {
-        let (units, missing) = (arrival.units(), arrival.missing());
-        summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
-    }
-    folder.write("summary.json", summary.to_json()?)?;
-    if let Some(projections) = results.projections {
-        folder.write("overview.png", overview(projections, kinds(results))?)?;
+    let (totals, picture) = std::thread::scope(|scope| {
+        // Beside the table: both take their time.
+        let picture = scope.spawn(|| results.projections.map(|seen| overview(seen, kinds(results))).transpose());
+        let totals = write_tables(plan, results, &folder);
+        (totals, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let totals = totals?;
+    if let Some(picture) = picture? {
+        folder.write("overview.png", picture)?;
     }
     let difference = changes.as_ref().map(|changes| changes.compare(&folder.path("branches.csv"))).transpose()?;
     let mut counts = results.counts;
@@ -198,6 +187,29 @@ pub(crate) fn write(
     }
     tell(plan, results, &totals, started, quiet);
     Ok(())
+}
+
+/// Writes the table and its summary.
+fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Result<Totals> {
+    let ranks = Ranks::new(results.skeletons.iter().copied(), &plan.grid);
+    let mut table = Table::new(results.branches.iter().copied(), &results.isolated, &ranks);
+    if let Some(arrival) = results.arrival {
+        table = table.with_arrival(arrival);
+    }
+    let provisional = write_table(plan, &table, results.arrival.is_some(), folder)?;
+    let totals = Totals {
+        skeletons: table.skeletons(),
+        skeleton_voxels: table.voxels(),
+        foreground_voxels: results.foreground,
+        voxels: plan.grid.bounds().volume() as u64,
+    };
+    let mut summary = Summary::new(parameters(plan, results.threshold), &totals, &results.statistics);
+    if let Some(arrival) = results.arrival {
+        let (units, missing) = (arrival.units(), arrival.missing());
+        summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
+    }
+    folder.write("summary.json", summary.to_json()?)?;
+    Ok(totals)
 }
 
 /// Writes the table. Gives the number of provisional branches.
