@@ -196,6 +196,7 @@ def cpu_terms(case: Case, work: Work, sent: float) -> dict[str, float]:
         "chunk in a sub-iteration": work.chunks_with_foreground * work.sub_iterations,
         "skeleton voxel": work.skeleton,
         "message of a round": work.rounds * case.peers * (case.peers - 1),
+        "pixel of an overview": float(case.peers * pixels(case)),
         "byte of overviews sent": overview,
         "byte of records sent": max(sent - overview, 0.0),
     }
@@ -248,6 +249,11 @@ def smoothing_terms(case: Case, work: Work, thinning: float) -> dict[str, float]
     }
 
 
+def tail_terms(case: Case, work: Work) -> dict[str, float]:
+    """Seconds from the branches to the end, in which the first process is alone: the table, the summary and the picture."""
+    return {"run": 1.0, "skeleton voxel": work.skeleton, "pixel of an overview": float(pixels(case))}
+
+
 def fit(rows: list[dict[str, float]], measured: list[float], base: float = 0.0) -> dict[str, float]:
     """Coefficients, none of them negative, with the least sum of squares of errors relative to what is measured beyond a
     base (Lawson and Hanson)."""
@@ -295,7 +301,6 @@ class Model:
     """Everything that is fitted, and what follows for other volumes."""
 
     def __init__(self, results: list[dict]) -> None:
-        self.results = results
         cases, works = [case_of(one) for one in results], [work_of(one) for one in results]
         both = list(zip(cases, works, results))
         # The densities of the largest volumes count for the predictions.
@@ -309,9 +314,11 @@ class Model:
             return coefficients
 
         self.turns = fitted("Sub-iterations", "1", *zip(*(
-            ({"thinning": 1.0, "voxel of the largest radius": case.radius}, work.sub_iterations) for case, work, _ in both if case.radius)))
+            ({"thinning": 1.0, "voxel of the largest radius": case.radius}, work.sub_iterations)
+            for case, work, _ in both if case.radius)))
         self.rounds = fitted("Rounds, several workers", "1", *zip(*(
-            (round_terms(case, work, work.sub_iterations), work.rounds) for case, work, _ in both if case.radius and case.peers > 1)))
+            (round_terms(case, work, work.sub_iterations), work.rounds)
+            for case, work, _ in both if case.radius and case.peers > 1)))
         self.cpu = fitted("CPU time, all processes", "s", *zip(*(
             (cpu_terms(case, work, one["bytes_between_processes"]), sum(one["cpu"])) for case, work, one in both)))
         self.traffic = fitted("Traffic, all processes", "B", *zip(*(
@@ -326,8 +333,17 @@ class Model:
             (smoothing_terms(case, work, total(self.memory, memory_terms(case, work, first))), peak)
             for case, work, first, peak in peaks if case.gray)))
         self.tail = fitted("Serial: table, summary and picture, by the first process", "s", *zip(*(
-            ({"run": 1.0, "skeleton voxel": work.skeleton, "pixel of an overview": float(pixels(case))}, one["tail"])
-            for case, work, one in both)))
+            (tail_terms(case, work), one["tail"]) for case, work, one in both)))
+        # How much longer than an even share of the CPU time it takes, since workers wait for each other in every round;
+        # against a worker alone, which other work on the machine delays as well.
+        largest = max(case.size for case in cases if case.radius)
+        alone, two = (float(numpy.median([
+            (one["seconds"] - one["tail"]) / (sum(one["cpu"]) - one["tail"]) * peers
+            for case, work, one in both if case.size == largest and case.radius and case.peers == peers]))
+            for peers in [1, 2])
+        self.waiting = max(two / alone, 1.0)
+        print(f"\nTime until the branches over an even share of the CPU time: {alone:.2f} for one worker (1 on a quiet "
+              f"machine), {two:.2f} for two: they wait for each other {self.waiting - 1:.0%} of the time")
 
     def work(self, case: Case) -> Work:
         """What a volume of the density of the largest measured asks for."""
@@ -344,15 +360,15 @@ class Model:
         work = self.work(case)
         sent = total(self.traffic, traffic_terms(case, work)) if case.processes > 1 else 0.0
         cpu = total(self.cpu, cpu_terms(case, work, sent))
-        tail = total(self.tail, {"run": 1.0, "skeleton voxel": work.skeleton, "pixel of an overview": float(pixels(case))})
+        tail = total(self.tail, tail_terms(case, work))
         deal = Deal(case.size, case.chunk, case.processes)
         # What the first process receives alone: its workers take it in while the others wait.
         far = (case.processes - 1) / case.processes
         gathered = far * (VOXEL_SENT * work.skeleton * (2 if case.gray else 1) + BRANCH_SENT * work.branches)
         overview = overview_bytes(case)
-        # Each byte is taken to cost as much where it comes from as where it goes.
-        serial = tail + gathered * self.cpu["byte of records sent"] / 2 + overview * self.cpu["byte of overviews sent"] / 2
+        serial = tail + (gathered + overview) * self.cpu["byte of overviews sent"]
         parallel = max(cpu - serial, 0.0) / case.peers * deal.unevenness(case.workers)
+        parallel *= self.waiting if case.peers > 1 else 1.0
         read = float(case.size) ** 3 * (2 if case.gray else 1) / case.processes
         waiting = max(sent / case.processes, gathered + overview) / network + read / storage
         waiting += work.rounds * latency if case.processes > 1 else 0.0

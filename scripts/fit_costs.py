@@ -136,6 +136,7 @@ def measure(arguments: argparse.Namespace, folder: Path, cases: list[Case], repe
               f"{done['bytes_between_processes'] / 1e6:8.2f} MB sent  {done['memory'][0] / 1e6:7.0f} MB", flush=True)
     return results
 
+
 def cases_of(sizes: list[int]) -> list[Case]:
     """All that is measured for the fit."""
     ways = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2)]
@@ -149,11 +150,12 @@ def cases_of(sizes: list[int]) -> list[Case]:
     cases += [Case(min(sizes), RADIUS, False, 32, *way) for way in crowds]
     return cases + [Case(TILE, 0.0, False, 128, *way) for way in [(1, 1), (2, 1), *crowds]]
 
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=Path("target/release/anabranch"))
     parser.add_argument("--sizes", default="128,192,256,384,512", help="edges of the volumes for the fit, in voxels")
-    parser.add_argument("--checks", default="1024:gray:64:1:2,1024:mask:64:2:1,2048:mask:128:2:1",
+    parser.add_argument("--checks", default="1024:gray:64:1:2,1024:mask:128:8:1,2048:mask:128:2:1",
                         help="runs that the fit does not see, as edge:form:chunk:processes:workers")
     parser.add_argument("--repeats", type=int, default=2, help="runs of a case of 256³ voxels; smaller ones run more often")
     parser.add_argument("--keep", type=Path, help="folder for phantoms and measurements")
@@ -172,8 +174,9 @@ def main() -> None:
 def report(arguments: argparse.Namespace, folder: Path) -> None:
     results = measure(arguments, folder, cases_of([int(n) for n in arguments.sizes.split(",")]), arguments.repeats)
     model = Model(results)
-    checks = [Case(int(size), RADIUS, form == "gray", int(chunk), int(processes), int(workers)) for size, form, chunk, processes, workers
-              in (word.split(":") for word in arguments.checks.split(",") if word)]
+    words = [word.split(":") for word in arguments.checks.split(",") if word]
+    checks = [Case(int(size), RADIUS, form == "gray", int(chunk), int(processes), int(workers))
+              for size, form, chunk, processes, workers in words]
     print("\nChecks, which the fit has not seen: predicted / measured")
     for case, one in zip(checks, measure(arguments, folder, checks, 1)):
         said = model.predict(case, math.inf, 0.0, math.inf)
@@ -185,15 +188,17 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
                  ("s after the branches", said["serial"], one["tail"])]
         print(f"  {case.name}: " + ", ".join(f"{a:.3g} / {b:.3g} {unit}" for unit, a, b in pairs if b))
     for gray in [False, True]:
-        print(f"\n{'gray u16, sigma 1' if gray else 'mask'}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:")
-        print("| voxels | nodes | time | serial part | first process | each other | sent by a node | rounds |")
-        print("|---:|---:|---:|---:|---:|---:|---:|---:|")
+        print(f"\n{'gray u16, sigma 1' if gray else 'mask'}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:\n")
+        print("| voxels | nodes | time | first process alone | memory, first process | memory, each other | sent by a node |")
+        print("|---:|---:|---:|---:|---:|---:|---:|")
         for voxels, nodes in itertools.product(VOXELS, NODES):
             case = Case(round(voxels ** (1 / 3)), RADIUS, gray, arguments.chunk, nodes, arguments.node_workers)
             said = model.predict(case, arguments.network, arguments.latency, arguments.storage)
-            print(f"| 10^{round(math.log10(voxels))} | {nodes} | {said['seconds']:.3g} s | {said['serial']:.3g} s | "
-                  f"{said['first'] / 1e9:.3g} GB | {said['other'] / 1e9:.3g} GB | {said['sent'] / nodes / 1e9:.3g} GB | "
-                  f"{said['rounds']:.0f} |", flush=True)
+            others = f"{said['other'] / 1e9:.2g} GB | {said['sent'] / nodes / 1e9:.2g} GB" if nodes > 1 else "|"
+            print(f"| 10^{round(math.log10(voxels))} | {nodes} | {said['seconds']:.2g} s | {said['serial']:.2g} s | "
+                  f"{said['first'] / 1e9:.2g} GB | {others} |", flush=True)
+        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches, {said['rounds']:.0f} "
+              f"rounds. 2^32 skeleton voxels are reached at {2**32 / said['skeleton'] * case.size**3:.2g} voxels.")
 
 
 if __name__ == "__main__":
