@@ -1,14 +1,21 @@
 """Measures anabranch against the Python peers, in turn, on the same inputs and in one run.
 
-    python scripts/bench_peers.py [--size 512] [--runs 5] [--peer-runs 1] [--workers 2] [--venv DIR] [--gray]
+    python scripts/bench_peers.py [--size 512] [--runs 5] [--peer-runs 1] [--workers 2] [--venv DIR]
+                                  [--gray] [--dense] [--plane 16384] [--growth 128,256,512,1024]
 
-Work: a vessel phantom's mask to its branch table, against scikit-image and skan on the whole volume; with --gray also
-raw u16 values to the table (smoothing, threshold), against SciPy, scikit-image and skan on the whole volume, and
-against a Dask pipeline with an overlap of 16 that stops at the skeleton's edges. Every contender is a process of its
-own: wall-clock seconds of the whole process (reading, starting up and writing included) and the peak of its resident
-memory. A peer's compute time leaves out imports and compilation. Ends with a table in Markdown; exit code 1 where the
-skeletons or tables of anabranch and of the whole-volume peers differ. --venv makes an environment with the peers in
-DIR, if it is not there, and measures with it.
+Work: a vessel phantom's mask to its branch table, against scikit-image and skan on the whole volume, and against one
+worker. More of it where it is asked for:
+
+- `--gray`: raw u16 values to the table (smoothing, threshold), against SciPy, scikit-image and skan on the whole volume,
+  and against a Dask pipeline with an overlap of 16 that stops at the skeleton's edges;
+- `--dense`: a mask with 27 % foreground, of thick cells that touch: smoothed noise above a quantile of it;
+- `--plane N`: 2-D masks of N x N pixels: noise smoothed with sigma 2, above its median and above its 95th percentile;
+- `--growth SIZES`: anabranch alone, on phantoms of several sizes, and on one of the last size that is nearly empty.
+
+Every contender is a process of its own: wall-clock seconds of the whole process (reading, starting up and writing
+included) and the peak of its resident memory. A peer's compute time leaves out imports and compilation. Ends with a table
+in Markdown; exit code 1 where the skeletons or tables of anabranch and of the whole-volume peers differ. --venv makes an
+environment with the peers in DIR, if it is not there, and measures with it.
 """
 
 import argparse
@@ -185,12 +192,46 @@ def voxels_apart(ours, theirs):
     return int((skeleton != np.load(theirs / "skeleton.npy")).sum())
 
 
-def phantom(options, folder, *more):
-    path = folder / ("gray.zarr" if more else "mask.zarr")
-    shape = ",".join([str(options.size)] * 3)
+def phantom(options, folder, *more, size=None, name="mask.zarr"):
+    path = folder / ("gray.zarr" if more else name)
+    shape = ",".join([str(size or options.size)] * 3)
     call = [options.program, "phantom", path, "--shape", shape, "--seed", options.seed, "--radius", options.radius, *more]
     subprocess.run([str(part) for part in call], check=True, stdout=subprocess.DEVNULL)
     return path
+
+
+def noise_mask(folder, name, shape, sigma, share, chunk):
+    """A mask of smoothed noise above a quantile, with a share of foreground, as a Zarr array of u8."""
+    import numpy as np
+    import zarr
+    from scipy.ndimage import gaussian_filter
+
+    values = np.random.default_rng(1).standard_normal(shape, dtype=np.float32)
+    values = gaussian_filter(values, sigma, mode="wrap", output=values)
+    mask = values > np.quantile(values[:: max(1, shape[0] // 512)], 1 - share)
+    array = zarr.create_array(folder / name, shape=shape, chunks=[chunk] * len(shape), dtype="uint8")
+    array[:] = mask.astype(np.uint8)
+    return folder / name, float(mask.mean())
+
+
+def growth(options, folder):
+    """Measures anabranch alone on phantoms of several sizes, the last one also nearly empty; returns the table's lines."""
+    sizes = [int(size) for size in options.growth.split(",")]
+    work = [(f"{size}³ mask", size, []) for size in sizes]
+    work.append((f"{sizes[-1]}³ mask, nearly empty", sizes[-1], ["--roots", "1"]))
+    lines = ["| work | foreground voxels | seconds | peak MiB |", "|---|---:|---:|---:|"]
+    for number, (title, size, more) in enumerate(work):
+        path = folder / f"growth-{number}.zarr"
+        call = [options.program, "phantom", path, "--shape", f"{size},{size},{size}", "--seed", options.seed, *more]
+        radius = 14 * min(1, size / 512) if not more else 4
+        subprocess.run([str(part) for part in [*call, "--radius", radius]], check=True, stdout=subprocess.DEVNULL)
+        out = folder / f"growth-{number}"
+        run = [options.program, "run", path, "--out", out, "--quiet", "--overwrite", "--workers", options.workers]
+        contender = Contender(title, run, out, options.runs)
+        in_turn([contender])
+        inside = round(json.loads((out / "summary.json").read_text())["foreground_fraction"] * size**3)
+        lines.append(f"| {title} | {inside} | {statistics.median(contender.seconds):.2f} | {max(contender.peaks):.0f} |")
+    return lines
 
 
 def machine():
@@ -217,7 +258,9 @@ def bench(options, folder, title, path, run_options, threshold, peers):
     out = folder / f"ours-{path.stem}"
     call = [options.program, "run", path, "--out", out, "--quiet", "--overwrite", "--workers", options.workers]
     ours = Contender(f"anabranch, {options.workers} workers", [*call, *run_options], out, options.runs)
-    contenders = [ours]
+    slow = folder / f"slow-{path.stem}"
+    alone = [options.program, "run", path, "--out", slow, "--quiet", "--overwrite", "--workers", 1, *run_options]
+    contenders = [ours, Contender("anabranch, 1 worker", alone, slow, options.runs)]
     for name, kind in peers:
         target = folder / f"{kind}-{path.stem}"
         target.mkdir()
@@ -234,7 +277,7 @@ def bench(options, folder, title, path, run_options, threshold, peers):
             wrong = differences(ours.out, contender.out)
             faults += [f"{title}: {fault}" for fault in wrong]
             result = "equal" if not wrong else "; ".join(wrong)
-        elif contender is not ours:
+        elif "dask" in contender.out.name:
             result = f"stops at edges; {voxels_apart(ours.out, contender.out)} skeleton voxels differ"
         peak = max(contender.peaks)
         alone = ["", ""] if contender is ours else [f"{compute:.2f}", f"{ratio:.1f}x"]
@@ -252,6 +295,9 @@ def main():
     parser.add_argument("--peer-runs", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--gray", action="store_true", help="measure raw values with smoothing, too")
+    parser.add_argument("--dense", action="store_true", help="measure a mask with 27 percent foreground, too")
+    parser.add_argument("--plane", type=int, help="measure masks of so many pixels along each of two axes, too")
+    parser.add_argument("--growth", help="measure anabranch on phantoms of these sizes, too")
     parser.add_argument("--venv", type=pathlib.Path)
     parser.add_argument("--peer", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -281,13 +327,25 @@ def main():
             path = phantom(options, folder, "--gray")
             image = zarr.open(str(path), mode="r")[:]
             threshold = int((float(image.min()) + float(image.max())) / 2)
-            peers = [("SciPy, scikit-image, skan", "whole"), ("Dask, overlap 16", "dask")]
+            smoothing = [("SciPy, scikit-image, skan", "whole"), ("Dask, overlap 16", "dask")]
             how = ["--sigma", SIGMA, "--threshold", threshold]
-            more, wrong = bench(options, folder, f"{size} {image.dtype} to table", path, how, threshold, peers)
+            more, wrong = bench(options, folder, f"{size} {image.dtype} to table", path, how, threshold, smoothing)
             rows, faults = rows + more, faults + wrong
+        masks = []
+        if options.dense:
+            masks.append((f"{size} dense mask", "dense.zarr", [options.size] * 3, 6, 0.27, 64))
+        if options.plane:
+            side = f"{options.plane}²"
+            masks.append((f"{side} mask", "plane.zarr", [options.plane] * 2, 2, 0.5, 1024))
+            masks.append((f"{side} sparse mask", "sparse.zarr", [options.plane] * 2, 2, 0.05, 1024))
+        for title, name, shape, sigma, share, chunk in masks:
+            path, inside = noise_mask(folder, name, shape, sigma, share, chunk)
+            more, wrong = bench(options, folder, f"{title} ({inside:.1%}) to table", path, [], None, peers)
+            rows, faults = rows + more, faults + wrong
+        grown = growth(options, folder) if options.growth else []
     print("| work | tool | seconds, whole process | seconds, compute | against anabranch | peak MiB | result |")
     print("|---|---|---:|---:|---:|---:|---|")
-    print("\n".join(rows))
+    print("\n".join([*rows, "", *grown] if grown else rows))
     print(f"\nMachine: {machine()}. Medians of {options.runs} runs of anabranch and {options.peer_runs} of the peers, in turn.")
     print("«Against anabranch» is a peer's compute time over anabranch's whole process.")
     print(f"Versions: {versions(options.program)}.")

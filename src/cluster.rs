@@ -24,12 +24,12 @@ mod control;
 mod handshake;
 mod link;
 mod monitor;
-mod wire;
+mod traffic;
 
 pub use self::connect::{Cluster, Membership, call_off, connect};
 pub use self::link::{LinkReceiver, LinkSender};
 pub use self::monitor::{Monitor, SILENCE};
-pub use self::wire::Traffic;
+pub use self::traffic::Traffic;
 
 /// How the message of a panic begins that timely's threads end with where a connection breaks.
 pub const BROKEN: &str = "timely communication error";

@@ -101,8 +101,8 @@
 //! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
-//! - `abomonation`: what is left of that crate, for comparison, in [`wire`].
-//! - `http`, `s3`: Zarr on web servers and in object stores.
+//! - `http`, `s3` (default): Zarr on web servers and in object stores.
+//! - `abomonation`: masks between processes in that crate's format, for comparison, in [`wire`].
 
 pub mod space;
 pub mod grid;

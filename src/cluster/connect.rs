@@ -10,7 +10,7 @@ use super::handshake::{Hello, Line};
 use super::link::{LinkReceiver, LinkSender, link};
 use super::monitor::Monitor;
 use super::name;
-use super::wire::{self, Traffic};
+use super::traffic::{self, Traffic};
 use crate::error::{Error, Kind, Result};
 
 /// How long to try to reach those that may not know yet that processes differ.
@@ -213,6 +213,6 @@ impl Cluster {
         T: Send + 'static,
         F: Fn(&mut timely::worker::Worker) -> T + Send + Sync + 'static,
     {
-        wire::execute(self.process, self.data, workers, &self.traffic, logic)
+        traffic::execute(self.process, self.data, workers, &self.traffic, logic)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::wire::{Traffic, broken};
+use super::traffic::{Traffic, broken};
 use crate::error::{Error, Result};
 
 /// The end of a link that sends. Clones are the same; messages of several threads go one after the other.

@@ -39,6 +39,15 @@ pub(super) enum Said {
     Failed(u64, Error),
 }
 
+/// A message, as whoever listens takes it.
+enum Incoming<M> {
+    Message(M),
+    /// A reading has failed.
+    Failed(u64, Error),
+    /// The other process has given the session up.
+    GivenUp,
+}
+
 /// What comes in from other processes.
 enum Event<M> {
     Message(usize, M),
@@ -97,13 +106,8 @@ pub(super) struct Links<M> {
 }
 
 impl<M: Send + 'static> Links<M> {
-    /// Listens to the other processes of a cluster, and for an error that tells that one of them is lost. `open` takes a
-    /// message apart that tells of a failed reading.
-    fn new(
-        cluster: &mut Cluster,
-        lost: Receiver<Error>,
-        open: fn(M) -> std::result::Result<M, (u64, Error)>,
-    ) -> Result<Self>
+    /// Listens to the other processes of a cluster, and for an error that tells that one of them is lost.
+    fn new(cluster: &mut Cluster, lost: Receiver<Error>, open: fn(M) -> Incoming<M>) -> Result<Self>
     where
         M: serde::de::DeserializeOwned,
     {
@@ -176,17 +180,25 @@ fn listen<M: serde::de::DeserializeOwned>(
     mut receiver: LinkReceiver,
     happened: &Sender<Event<M>>,
     shared: &Shared,
-    open: fn(M) -> std::result::Result<M, (u64, Error)>,
+    open: fn(M) -> Incoming<M>,
 ) {
     // A connection that ends is noticed by whoever watches the other process.
     while let Ok(message) = receiver.receive() {
         match open(message) {
-            Ok(message) => {
+            Incoming::Message(message) => {
                 if happened.send(Event::Message(at, message)).is_err() {
                     return;
                 }
             }
-            Err((number, error)) => shared.fail(number, error),
+            Incoming::Failed(number, error) => shared.fail(number, error),
+            Incoming::GivenUp => {
+                // Why, whoever watches that process is told at about the same time.
+                std::thread::sleep(MOMENT);
+                let error = Error::new(Kind::Peer, "process 0 has given up the session; start all processes again");
+                shared.lose(&error);
+                let _ = happened.send(Event::Lost(error));
+                return;
+            }
         }
     }
 }
@@ -195,8 +207,8 @@ impl Links<Said> {
     /// Those of the first process.
     pub(super) fn of_first(cluster: &mut Cluster, lost: Receiver<Error>) -> Result<Self> {
         Self::new(cluster, lost, |said| match said {
-            Said::Failed(number, error) => Err((number, error)),
-            answers => Ok(answers),
+            Said::Failed(number, error) => Incoming::Failed(number, error),
+            answers => Incoming::Message(answers),
         })
     }
 
@@ -225,24 +237,15 @@ impl Links<Told> {
     /// That of another process.
     pub(super) fn of_member(cluster: &mut Cluster, lost: Receiver<Error>) -> Result<Self> {
         Self::new(cluster, lost, |told| match told {
-            Told::Abandon(number, error) => Err((number, error)),
-            other => Ok(other),
+            Told::Abandon(number, error) => Incoming::Failed(number, error),
+            Told::GivenUp => Incoming::GivenUp,
+            other => Incoming::Message(other),
         })
     }
 
     /// What the first process says next.
     pub(super) fn told(&self) -> Result<Told> {
-        match self.next()?.1 {
-            Told::GivenUp => {
-                // Why, whoever watches that process is told at about the same time.
-                let why = self.events.recv_timeout(MOMENT);
-                Err(match why {
-                    Ok(Event::Lost(error)) => error,
-                    _ => Error::new(Kind::Peer, "process 0 has given up the session; start all processes again"),
-                })
-            }
-            told => Ok(told),
-        }
+        Ok(self.next()?.1)
     }
 
     /// Answers an order.

@@ -259,7 +259,8 @@ fn an_epoch_that_fails_leaves_the_last_good_one_and_is_made_up_for() {
     session.look(false).unwrap();
     for _ in 0..2 {
         let error = session.advance().unwrap_err();
-        assert_eq!((error.kind(), error.chunk()), (Kind::Io, Some(ChunkId::new([0, 0, 1]))));
+        let failing = [[0, 0, 1], [0, 1, 1]].map(ChunkId::new);
+        assert!(error.kind() == Kind::Io && failing.iter().any(|&id| error.chunk() == Some(id)), "{error}");
         assert!(session.rows().unwrap().is_empty());
     }
     failing.1.store(false, std::sync::atomic::Ordering::Relaxed);
