@@ -138,6 +138,19 @@ KNOWN = "counted"
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a run takes place, besides its nodes and workers: bytes a second between a node and the others, seconds that a
+    message takes, bytes a second that a node reads, cores in all, and how much longer workers need than even shares of the
+    CPU time, since they wait for each other in every round."""
+
+    network: float = math.inf
+    latency: float = 0.0
+    storage: float = math.inf
+    cores: float = math.inf
+    waiting: float = 1.0
+
+
+@dataclass(frozen=True)
 class Work:
     """What a volume asks for: counts of voxels, and what thinning and the table make of them."""
 
@@ -334,16 +347,14 @@ class Model:
             for case, work, first, peak in peaks if case.gray)))
         self.tail = fitted("Serial: table, summary and picture, by the first process", "s", *zip(*(
             (tail_terms(case, work), one["tail"]) for case, work, one in both)))
-        # How much longer than an even share of the CPU time it takes, since workers wait for each other in every round;
-        # against a worker alone, which other work on the machine delays as well.
+        # How much longer than an even share of the CPU time it takes: more where the machine has other work.
         largest = max(case.size for case in cases if case.radius)
         alone, two = (float(numpy.median([
             (one["seconds"] - one["tail"]) / (sum(one["cpu"]) - one["tail"]) * peers
             for case, work, one in both if case.size == largest and case.radius and case.peers == peers]))
             for peers in [1, 2])
-        self.waiting = max(two / alone, 1.0)
         print(f"\nTime until the branches over an even share of the CPU time: {alone:.2f} for one worker (1 on a quiet "
-              f"machine), {two:.2f} for two: they wait for each other {self.waiting - 1:.0%} of the time")
+              f"machine), {two:.2f} for two")
 
     def work(self, case: Case) -> Work:
         """What a volume of the density of the largest measured asks for."""
@@ -355,7 +366,7 @@ class Model:
                       full * math.ceil(case.size / case.chunk) ** 3, turns, turns + 1)
         return replace(larger, rounds=total(self.rounds, round_terms(case, larger, turns))) if case.peers > 1 else larger
 
-    def predict(self, case: Case, network: float, latency: float, storage: float) -> dict[str, float]:
+    def predict(self, case: Case, place: Place) -> dict[str, float]:
         """Seconds, bytes and rounds of a run, with a process on each node."""
         work = self.work(case)
         sent = total(self.traffic, traffic_terms(case, work)) if case.processes > 1 else 0.0
@@ -367,13 +378,13 @@ class Model:
         gathered = far * (VOXEL_SENT * work.skeleton * (2 if case.gray else 1) + BRANCH_SENT * work.branches)
         overview = overview_bytes(case)
         serial = tail + (gathered + overview) * self.cpu["byte of overviews sent"]
-        parallel = max(cpu - serial, 0.0) / case.peers * deal.unevenness(case.workers)
-        parallel *= self.waiting if case.peers > 1 else 1.0
+        parallel = max(cpu - serial, 0.0) / min(case.peers, place.cores) * place.waiting if case.peers > 1 else cpu - serial
+        parallel *= deal.unevenness(case.workers) if case.peers <= place.cores else 1.0
         read = float(case.size) ** 3 * (2 if case.gray else 1) / case.processes
-        waiting = max(sent / case.processes, gathered + overview) / network + read / storage
-        waiting += work.rounds * latency if case.processes > 1 else 0.0
+        moving = max(sent / case.processes, gathered + overview) / place.network + read / place.storage
+        moving += work.rounds * place.latency if case.processes > 1 else 0.0
         other, first = (self.peak(case, work, first) for first in [False, True])
-        return {"seconds": parallel + serial + waiting, "cpu": cpu, "serial": serial, "rounds": work.rounds, "sent": sent,
+        return {"seconds": parallel + serial + moving, "cpu": cpu, "serial": serial, "rounds": work.rounds, "sent": sent,
                 "first": first, "other": other, "skeleton": work.skeleton, "branches": work.branches}
 
     def peak(self, case: Case, work: Work, first: bool) -> float:

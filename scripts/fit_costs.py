@@ -25,7 +25,7 @@ import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from cost_model import RADIUS, Case, Model
+from cost_model import RADIUS, Case, Model, Place
 
 # The volume for each tree of a phantom: so all are as dense.
 VOXELS_OF_A_ROOT = 256**3 / 6
@@ -142,7 +142,7 @@ def cases_of(sizes: list[int]) -> list[Case]:
     ways = [(1, 1), (1, 2), (2, 1), (2, 2), (4, 1), (4, 2)]
     cases = [Case(size, RADIUS, gray, chunk, *way)
              for size in sizes for gray in [False, True] for chunk in [64, 128] for way in ways
-             if chunk <= size // 2 and (size < 512 or way in ways[:4])]
+             if chunk <= size // 2 and (size < 512 or way in ways[:5])]
     middle = sorted(sizes)[len(sizes) // 2]
     cases += [Case(middle, radius, False, 64, *way) for radius in [3.5, 14.0, 28.0] for way in ways[:4]]
     # Many workers on a small volume, and on an empty one, show what it costs that all tell all.
@@ -164,11 +164,18 @@ def main() -> None:
     parser.add_argument("--network", type=float, default=1e9, help="bytes a second between a node and the others")
     parser.add_argument("--latency", type=float, default=50e-6, help="seconds that a message takes between nodes")
     parser.add_argument("--storage", type=float, default=1e9, help="bytes a second that a node reads of the stored image")
+    parser.add_argument("--waiting", type=float, default=1.4, help="how much longer workers take than even shares of the CPU "
+                        "time, where there are several")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         report(arguments, folder)
+
+
+def short(value: float) -> str:
+    """A number with two digits that count."""
+    return f"{float(f'{value:.2g}'):,.{max(0, 1 - math.floor(math.log10(max(value, 1e-9))))}f}"
 
 
 def report(arguments: argparse.Namespace, folder: Path) -> None:
@@ -179,7 +186,7 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
               for size, form, chunk, processes, workers in words]
     print("\nChecks, which the fit has not seen: predicted / measured")
     for case, one in zip(checks, measure(arguments, folder, checks, 1)):
-        said = model.predict(case, math.inf, 0.0, math.inf)
+        said = model.predict(case, Place(cores=os.cpu_count() or 1, waiting=arguments.waiting))
         pairs = [("s", said["seconds"], one["seconds"]), ("s CPU", said["cpu"], sum(one["cpu"])),
                  ("rounds", said["rounds"], one["rounds"]), ("MB sent", said["sent"] / 1e6, one["bytes_between_processes"] / 1e6),
                  ("MB in the first", said["first"] / 1e6, one["memory"][0] / 1e6),
@@ -187,16 +194,17 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
                  ("M skeleton voxels", said["skeleton"] / 1e6, one["skeleton_voxels"] / 1e6),
                  ("s after the branches", said["serial"], one["tail"])]
         print(f"  {case.name}: " + ", ".join(f"{a:.3g} / {b:.3g} {unit}" for unit, a, b in pairs if b))
+    place = Place(arguments.network, arguments.latency, arguments.storage, waiting=arguments.waiting)
     for gray in [False, True]:
         print(f"\n{'gray u16, sigma 1' if gray else 'mask'}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:\n")
         print("| voxels | nodes | time | first process alone | memory, first process | memory, each other | sent by a node |")
         print("|---:|---:|---:|---:|---:|---:|---:|")
         for voxels, nodes in itertools.product(VOXELS, NODES):
             case = Case(round(voxels ** (1 / 3)), RADIUS, gray, arguments.chunk, nodes, arguments.node_workers)
-            said = model.predict(case, arguments.network, arguments.latency, arguments.storage)
-            others = f"{said['other'] / 1e9:.2g} GB | {said['sent'] / nodes / 1e9:.2g} GB" if nodes > 1 else "|"
-            print(f"| 10^{round(math.log10(voxels))} | {nodes} | {said['seconds']:.2g} s | {said['serial']:.2g} s | "
-                  f"{said['first'] / 1e9:.2g} GB | {others} |", flush=True)
+            said = model.predict(case, place)
+            others = f"{short(said['other'] / 1e9)} GB | {short(said['sent'] / nodes / 1e9)} GB" if nodes > 1 else "|"
+            print(f"| 10^{round(math.log10(voxels))} | {nodes} | {short(said['seconds'])} s | {short(said['serial'])} s | "
+                  f"{short(said['first'] / 1e9)} GB | {others} |", flush=True)
         print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches, {said['rounds']:.0f} "
               f"rounds. 2^32 skeleton voxels are reached at {2**32 / said['skeleton'] * case.size**3:.2g} voxels.")
 
