@@ -1,6 +1,6 @@
 """What a run is made of: how chunks are dealt, and the sums of terms that `fit_costs.py` fits to measured runs.
 
-Every quantity is a number that a volume and a way to run it give, times a coefficient that is fitted; `docs/costs.md` tells
+Every term is a number that a volume and a way to run it give, times a coefficient that is fitted; `docs/costs.md` tells
 why each is there. Needs Python 3 and numpy.
 """
 
@@ -14,7 +14,7 @@ import numpy
 RADIUS = 7.0
 # Bytes that a process takes in any case, about.
 BASE = 20e6
-# Bytes of a skeleton voxel and of a branch as they go to the first process: records of `Voxel`, `Branch` and `Measures`.
+# Bytes of a skeleton voxel, and of a branch with its measures, as they go to the first process, about.
 VOXEL_SENT, BRANCH_SENT = 8, 170
 # How far the Gaussian of sigma 1 reaches, in voxels.
 DEPTH = 4
@@ -124,7 +124,7 @@ class Deal:
 
 
 def seam_area(case: Case) -> float:
-    """Voxels at seams between chunks of different workers, about: those between cubes of chunks, or between processes."""
+    """Voxels at seams between workers, about: those between cubes of chunks, or between processes."""
     shape = -(-case.size // case.chunk)
     if case.workers == 1:
         return Deal(case.size, case.chunk, case.processes).crossing(1)[1]
@@ -139,9 +139,9 @@ KNOWN = "counted"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run takes place, besides its nodes and workers: bytes a second between a node and the others, seconds that a
-    message takes, bytes a second that a node reads, cores in all, and how much longer workers need than even shares of the
-    CPU time, since they wait for each other in every round."""
+    """Where a run takes place, besides its nodes and workers: bytes a second between a node and the others, seconds
+    that a message takes, bytes a second that a node reads, cores in all, and how much longer workers need than even
+    shares of the CPU time, since they wait for each other in every round."""
 
     network: float = math.inf
     latency: float = 0.0
@@ -180,15 +180,17 @@ def pixels(case: Case) -> int:
 
 
 def round_terms(case: Case, work: Work, turns: float) -> dict[str, float]:
-    """Rounds: one a sub-iteration that tells what was decided and, while decisions depend on one another over seams between
-    workers, further ones. Such chains are the rarer the longer, so the longest grows with the logarithm of their number."""
+    """Rounds: one a sub-iteration that tells what was decided and, while decisions depend on one another over seams
+    between workers, further ones. Such chains are the rarer the longer, so the longest grows with the logarithm of
+    their number."""
     decided = seam_area(case) * work.deleted / float(case.size) ** 3 / turns
-    return {KNOWN: turns + 1, "sub-iteration, for each doubling of its deletions at seams": turns * math.log2(1 + decided)}
+    doublings = math.log2(1 + decided)
+    return {KNOWN: turns + 1, "sub-iteration, for each doubling of its deletions at seams": turns * doublings}
 
 
 def overview_bytes(case: Case) -> float:
-    """Bytes of the pictures that workers send to the first process: four a pixel of a panel that a worker's chunks do not
-    cover, else as many as a value has."""
+    """Bytes of the pictures that workers send to the first process: four a pixel of a panel that a worker's chunks do
+    not cover, else as many as a value has."""
     far = range(case.workers, case.peers)
     if case.peers > 16:
         return 4.0 * pixels(case) * len(far)
@@ -226,30 +228,39 @@ def traffic_terms(case: Case, work: Work) -> dict[str, float]:
         "voxel deleted at a seam": work.deleted * halo[1] / 2 / float(case.size) ** 3,
         "skeleton voxel moved": work.skeleton * (case.processes - 1) / case.processes,
         "message of a round": work.rounds * case.peers * (case.peers - case.workers),
-        "pair of workers": case.peers * (case.peers - case.workers),
     }
 
 
-def memory_terms(case: Case, work: Work, first: bool) -> dict[str, float]:
-    """Peak bytes of a process that thins masks; the first gathers the skeleton of all."""
+def memory_terms(case: Case, work: Work) -> dict[str, float]:
+    """Peak bytes of a process that thins masks and finds branches."""
     chunk = min(case.chunk, case.size)
-    mask = (chunk + 2) ** 2 * ((chunk + 2 + 7) // 8)
+    chunks = work.chunks_with_foreground / case.processes
     return {
         "process": 1.0,
         "worker": case.workers,
-        "byte of masks": work.chunks_with_foreground * mask / case.processes,
         "pixel of an overview": case.workers * pixels(case),
+        "chunk with foreground": chunks,
+        "byte of masks": chunks * (chunk + 2) ** 2 * ((chunk + 2 + 7) // 8),
         "skeleton voxel of its own": work.skeleton / case.processes,
-        "skeleton voxel of all, in the first": work.skeleton if first else 0.0,
-        "skeleton voxel that waits to be sent or taken in": 0.0 if case.processes == 1 else
-        work.skeleton * (case.processes - 1 if first else 1) / case.processes,
-        "byte of overviews that come in": overview_bytes(case) if first else 0.0,
+        "skeleton voxel of its own, sent": work.skeleton / case.processes if case.processes > 1 else 0.0,
+    }
+
+
+def gathering_terms(case: Case, work: Work, start: dict[str, float]) -> dict[str, float]:
+    """Peak bytes of the first process at the end, when masks are gone, skeleton, branches and pictures come in from
+    all, and the outputs are written."""
+    constant = {name: term for name, term in memory_terms(case, work).items() if name in ["process", "worker"]}
+    return {
+        KNOWN: sum(start[name] * term for name, term in constant.items()) + 4.0 * case.workers * pixels(case),
+        "pixel of an overview, put together": float(pixels(case)),
+        "byte of overviews that come in": overview_bytes(case),
+        "skeleton voxel of all": work.skeleton,
     }
 
 
 def smoothing_terms(case: Case, work: Work, thinning: float) -> dict[str, float]:
-    """Peak bytes of a process that smooths as well. A chunk waits for those of the next plane; workers that are ahead of others
-    read on until the budget is spent, which is at least a plane of the whole grid."""
+    """Peak bytes of a process that smooths as well. A chunk waits for those of the next plane; workers that are ahead
+    of others read on until the budget is spent, which is at least a plane of the whole grid."""
     shape = -(-case.size // case.chunk)
     whole = 2.0 * (min(case.chunk, case.size) + 2 * DEPTH) ** 3
     plane, own = min(shape**3, shape**2 + shape + 1), shape**3 / case.processes
@@ -263,13 +274,14 @@ def smoothing_terms(case: Case, work: Work, thinning: float) -> dict[str, float]
 
 
 def tail_terms(case: Case, work: Work) -> dict[str, float]:
-    """Seconds from the branches to the end, in which the first process is alone: the table, the summary and the picture."""
+    """Seconds from the branches to the end, in which the first process is alone: the table, the summary and the
+    picture."""
     return {"run": 1.0, "skeleton voxel": work.skeleton, "pixel of an overview": float(pixels(case))}
 
 
 def fit(rows: list[dict[str, float]], measured: list[float], base: float = 0.0) -> dict[str, float]:
-    """Coefficients, none of them negative, with the least sum of squares of errors relative to what is measured beyond a
-    base (Lawson and Hanson)."""
+    """Coefficients, none of them negative, with the least sum of squares of errors relative to what is measured beyond
+    a base (Lawson and Hanson)."""
     names = [name for name in rows[0] if name != KNOWN]
     weights = 1.0 / (numpy.array(measured) - base)
     matrix = numpy.array([[row[name] for name in names] for row in rows]) * weights[:, None]
@@ -304,10 +316,15 @@ def residuals(rows: list[dict[str, float]], measured: list[float], coefficients:
     return f"{len(off)} measurements, off by {off[len(off) // 2]:.0%} (median), {off[-len(off) // 10]:.0%} (90 of 100)"
 
 
-def show(title: str, coefficients: dict[str, float], rows: list[dict[str, float]], measured: list[float], unit: str) -> None:
+def fitted(
+    title: str, unit: str, rows: list[dict[str, float]], measured: list[float], base: float = 0.0
+) -> dict[str, float]:
+    """Fits, and prints what comes out."""
+    coefficients = fit(rows, measured, base)
     print(f"\n{title}: {residuals(rows, measured, coefficients)}")
     for name, value in coefficients.items():
         print(f"  {value:12.4g} {unit} a {name}" + ("" if value else " (not told apart from the others)"))
+    return coefficients
 
 
 class Model:
@@ -320,12 +337,6 @@ class Model:
         self.densest = {gray: max((two for two in both if two[0].gray == gray and two[0].radius == RADIUS),
                                   key=lambda two: (two[0].size, two[0].chunk)) for gray in [False, True]}
 
-        def fitted(title: str, unit: str, rows: list[dict[str, float]], measured: list[float],
-                   base: float = 0.0) -> dict[str, float]:
-            coefficients = fit(rows, measured, base)
-            show(title, coefficients, rows, measured, unit)
-            return coefficients
-
         self.turns = fitted("Sub-iterations", "1", *zip(*(
             ({"thinning": 1.0, "voxel of the largest radius": case.radius}, work.sub_iterations)
             for case, work, _ in both if case.radius)))
@@ -335,15 +346,20 @@ class Model:
         self.cpu = fitted("CPU time, all processes", "s", *zip(*(
             (cpu_terms(case, work, one["bytes_between_processes"]), sum(one["cpu"])) for case, work, one in both)))
         self.traffic = fitted("Traffic, all processes", "B", *zip(*(
-            (traffic_terms(case, work), one["bytes_between_processes"]) for case, work, one in both if case.processes > 1)))
+            (traffic_terms(case, work), one["bytes_between_processes"])
+            for case, work, one in both if case.processes > 1)))
         # Small volumes tell little but what a process takes by itself.
         large = [one for one in both if one[0].size >= sorted(case.size for case in cases)[len(cases) // 2]]
         peaks = [(case, work, first, one["memory"][0] if first else max(one["memory"][1:]))
                  for case, work, one in large for first in [True, False] if first or case.processes > 1]
         self.memory = fitted("Peak memory of a process", "B", *zip(*(
-            (memory_terms(case, work, first), peak) for case, work, first, peak in peaks if not case.gray)), BASE)
+            (memory_terms(case, work), peak) for case, work, first, peak in peaks
+            if not case.gray and case.radius and (case.processes <= 2 or not first))), BASE)
+        self.gathering = fitted("Peak memory of the first process at the end, where that is more", "B", *zip(*(
+            (gathering_terms(case, work, self.memory), peak) for case, work, first, peak in peaks
+            if not case.gray and first and peak > 1.1 * total(self.memory, memory_terms(case, work)))), BASE)
         self.smoothing = fitted("Peak memory of a process that smooths", "B", *zip(*(
-            (smoothing_terms(case, work, total(self.memory, memory_terms(case, work, first))), peak)
+            (smoothing_terms(case, work, self.thinning(case, work, first)), peak)
             for case, work, first, peak in peaks if case.gray)))
         self.tail = fitted("Serial: table, summary and picture, by the first process", "s", *zip(*(
             (tail_terms(case, work), one["tail"]) for case, work, one in both)))
@@ -364,7 +380,9 @@ class Model:
         turns = total(self.turns, {"thinning": 1.0, "voxel of the largest radius": case.radius})
         larger = Work(work.foreground * more, work.deleted * more, work.skeleton * more, work.branches * more,
                       full * math.ceil(case.size / case.chunk) ** 3, turns, turns + 1)
-        return replace(larger, rounds=total(self.rounds, round_terms(case, larger, turns))) if case.peers > 1 else larger
+        if case.peers == 1:
+            return larger
+        return replace(larger, rounds=total(self.rounds, round_terms(case, larger, turns)))
 
     def predict(self, case: Case, place: Place) -> dict[str, float]:
         """Seconds, bytes and rounds of a run, with a process on each node."""
@@ -378,18 +396,24 @@ class Model:
         gathered = far * (VOXEL_SENT * work.skeleton * (2 if case.gray else 1) + BRANCH_SENT * work.branches)
         overview = overview_bytes(case)
         serial = tail + (gathered + overview) * self.cpu["byte of overviews sent"]
-        parallel = max(cpu - serial, 0.0) / min(case.peers, place.cores) * place.waiting if case.peers > 1 else cpu - serial
+        parallel = max(cpu - serial, 0.0) / min(case.peers, place.cores)
+        parallel *= place.waiting if case.peers > 1 else 1.0
         parallel *= deal.unevenness(case.workers) if case.peers <= place.cores else 1.0
         read = float(case.size) ** 3 * (2 if case.gray else 1) / case.processes
         moving = max(sent / case.processes, gathered + overview) / place.network + read / place.storage
         moving += work.rounds * place.latency if case.processes > 1 else 0.0
         other, first = (self.peak(case, work, first) for first in [False, True])
-        return {"seconds": parallel + serial + moving, "cpu": cpu, "serial": serial, "rounds": work.rounds, "sent": sent,
-                "first": first, "other": other, "skeleton": work.skeleton, "branches": work.branches}
+        return {"seconds": parallel + serial + moving, "cpu": cpu, "serial": serial, "rounds": work.rounds,
+                "sent": sent, "first": first, "other": other, "skeleton": work.skeleton, "branches": work.branches}
+
+    def thinning(self, case: Case, work: Work, first: bool) -> float:
+        """The same of a process that smooths nothing."""
+        return max(total(self.memory, memory_terms(case, work)),
+                   total(self.gathering, gathering_terms(case, work, self.memory)) if first else 0.0)
 
     def peak(self, case: Case, work: Work, first: bool) -> float:
         """Peak bytes of the first process, or of another one."""
-        known = total(self.memory, memory_terms(case, work, first))
+        known = self.thinning(case, work, first)
         return total(self.smoothing, smoothing_terms(case, work, known)) if case.gray else known
 
 

@@ -4,12 +4,13 @@
     python scripts/fit_costs.py [--sizes 128,192,256,384,512] [--checks 1024:gray:64:1:2,...] [--keep DIR]
 
 Makes phantoms of one density at several sizes, as masks and gray, and some with other radii; runs the program on them
-with several numbers of processes, workers and chunk sizes; fits CPU time, rounds, traffic and memory; predicts the runs of
-`--checks`, which the fit has not seen; and prints tables for 10^10 to 10^13 voxels on 1 to 64 nodes. `docs/costs.md` tells
-what the terms stand for. With `--keep` phantoms and measurements stay in DIR, and what is there is not measured again.
+with several numbers of processes, workers and chunk sizes; fits CPU time, rounds, traffic and memory; predicts the runs
+of `--checks`, which the fit has not seen; and prints tables for 10^10 to 10^13 voxels on 1 to 64 nodes. `docs/costs.md`
+tells what the terms stand for. With `--keep` phantoms and measurements stay in DIR, and what is there is not measured
+again.
 
-Processes are started by themselves (`--hosts`, on loopback), so that the system tells the CPU time of each. Other work on the
-machine makes all times longer: of several runs the least counts. Needs Python 3 on Linux, and numpy.
+Processes are started by themselves (`--hosts`, on loopback), so that the system tells the CPU time of each. Other work
+on the machine makes all times longer: of several runs the least counts. Needs Python 3 on Linux, and numpy.
 """
 
 import argparse
@@ -35,11 +36,12 @@ NODES, VOXELS = [1, 4, 16, 64], [10**10, 10**11, 10**12, 10**13]
 
 
 def phantom(arguments: argparse.Namespace, folder: Path, case: Case) -> Path:
-    """The image of a case, made where it is not there yet; a very large one of links to the chunks of a smaller one, side
-    by side; one without tubes of no chunks at all."""
+    """The image of a case, made where it is not there yet; a very large one of links to the chunks of a smaller one,
+    side by side; one without tubes of no chunks at all."""
     image = folder / case.image
     if not image.exists() and case.radius == 0:
-        metadata = json.loads((phantom(arguments, folder, replace(case, size=128, radius=RADIUS)) / "zarr.json").read_text())
+        filled = phantom(arguments, folder, replace(case, size=128, radius=RADIUS))
+        metadata = json.loads((filled / "zarr.json").read_text())
         metadata["shape"] = [case.size] * 3
         image.mkdir()
         (image / "zarr.json").write_text(json.dumps(metadata))
@@ -106,8 +108,8 @@ def run(arguments: argparse.Namespace, folder: Path, case: Case) -> dict:
         time.sleep(0.01)
     log, summary = (json.loads((out / name).read_text()) for name in ["run.json", "summary.json"])
     memory[0] = max(memory[0], log["peak_memory_bytes"])
-    keys = ["seconds", "seconds_until_branches", "rounds", "sub_iterations", "deleted_voxels", "chunks", "chunks_in_flight"]
-    keys += ["chunks_with_foreground", "messages_between_workers", "bytes_between_processes"]
+    keys = ["seconds", "seconds_until_branches", "rounds", "sub_iterations", "deleted_voxels"]
+    keys += ["chunks_with_foreground", "bytes_between_processes"]
     found = {key: log[key] for key in keys} | {key: summary[key] for key in ["branches", "skeleton_voxels"]}
     return found | {"foreground": summary["foreground_fraction"] * case.size**3, "cpu": cpu, "memory": memory}
 
@@ -145,10 +147,13 @@ def cases_of(sizes: list[int]) -> list[Case]:
              if chunk <= size // 2 and (size < 512 or way in ways[:5])]
     middle = sorted(sizes)[len(sizes) // 2]
     cases += [Case(middle, radius, False, 64, *way) for radius in [3.5, 14.0, 28.0] for way in ways[:4]]
+    # Much and little skeleton for as much foreground, and many processes, which the first one gathers from.
+    many = [(1, 1), (4, 1), (8, 1)]
+    cases += [Case(max(sizes), radius, False, 128, *way) for radius in [3.5, RADIUS, 14.0] for way in many]
     # Many workers on a small volume, and on an empty one, show what it costs that all tell all.
     crowds = [(1, 8), (1, 16), (2, 8), (4, 4), (4, 8)]
     cases += [Case(min(sizes), RADIUS, False, 32, *way) for way in crowds]
-    return cases + [Case(TILE, 0.0, False, 128, *way) for way in [(1, 1), (2, 1), *crowds]]
+    return list(dict.fromkeys(cases)) + [Case(TILE, 0.0, False, 128, *way) for way in [(1, 1), (2, 1), *crowds]]
 
 
 def main() -> None:
@@ -157,15 +162,15 @@ def main() -> None:
     parser.add_argument("--sizes", default="128,192,256,384,512", help="edges of the volumes for the fit, in voxels")
     parser.add_argument("--checks", default="1024:gray:64:1:2,1024:mask:128:8:1,2048:mask:128:2:1",
                         help="runs that the fit does not see, as edge:form:chunk:processes:workers")
-    parser.add_argument("--repeats", type=int, default=2, help="runs of a case of 256³ voxels; smaller ones run more often")
+    parser.add_argument("--repeats", type=int, default=2, help="runs of a case of 256³ voxels; smaller ones have more")
     parser.add_argument("--keep", type=Path, help="folder for phantoms and measurements")
     parser.add_argument("--node-workers", type=int, default=8, help="workers of a node in the predictions")
     parser.add_argument("--chunk", type=int, default=128, help="processing chunk in the predictions")
     parser.add_argument("--network", type=float, default=1e9, help="bytes a second between a node and the others")
     parser.add_argument("--latency", type=float, default=50e-6, help="seconds that a message takes between nodes")
-    parser.add_argument("--storage", type=float, default=1e9, help="bytes a second that a node reads of the stored image")
-    parser.add_argument("--waiting", type=float, default=1.4, help="how much longer workers take than even shares of the CPU "
-                        "time, where there are several")
+    parser.add_argument("--storage", type=float, default=1e9, help="bytes a second that a node reads of the image")
+    parser.add_argument("--waiting", type=float, default=1.4,
+                        help="how much longer several workers take than even shares of the CPU time")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
@@ -188,7 +193,8 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
     for case, one in zip(checks, measure(arguments, folder, checks, 1)):
         said = model.predict(case, Place(cores=os.cpu_count() or 1, waiting=arguments.waiting))
         pairs = [("s", said["seconds"], one["seconds"]), ("s CPU", said["cpu"], sum(one["cpu"])),
-                 ("rounds", said["rounds"], one["rounds"]), ("MB sent", said["sent"] / 1e6, one["bytes_between_processes"] / 1e6),
+                 ("rounds", said["rounds"], one["rounds"]),
+                 ("MB sent", said["sent"] / 1e6, one["bytes_between_processes"] / 1e6),
                  ("MB in the first", said["first"] / 1e6, one["memory"][0] / 1e6),
                  ("MB in others", said["other"] / 1e6, max(one["memory"][1:], default=0) / 1e6),
                  ("M skeleton voxels", said["skeleton"] / 1e6, one["skeleton_voxels"] / 1e6),
@@ -196,17 +202,21 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
         print(f"  {case.name}: " + ", ".join(f"{a:.3g} / {b:.3g} {unit}" for unit, a, b in pairs if b))
     place = Place(arguments.network, arguments.latency, arguments.storage, waiting=arguments.waiting)
     for gray in [False, True]:
-        print(f"\n{'gray u16, sigma 1' if gray else 'mask'}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:\n")
-        print("| voxels | nodes | time | first process alone | memory, first process | memory, each other | sent by a node |")
+        form = "gray u16, sigma 1" if gray else "mask"
+        print(f"\n{form}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:\n")
+        print("| voxels | nodes | time | first process alone | memory, first process | memory, each other | "
+              "sent by a node |")
         print("|---:|---:|---:|---:|---:|---:|---:|")
         for voxels, nodes in itertools.product(VOXELS, NODES):
             case = Case(round(voxels ** (1 / 3)), RADIUS, gray, arguments.chunk, nodes, arguments.node_workers)
             said = model.predict(case, place)
             others = f"{short(said['other'] / 1e9)} GB | {short(said['sent'] / nodes / 1e9)} GB" if nodes > 1 else "|"
-            print(f"| 10^{round(math.log10(voxels))} | {nodes} | {short(said['seconds'])} s | {short(said['serial'])} s | "
+            power = round(math.log10(voxels))
+            print(f"| 10^{power} | {nodes} | {short(said['seconds'])} s | {short(said['serial'])} s | "
                   f"{short(said['first'] / 1e9)} GB | {others} |", flush=True)
-        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches, {said['rounds']:.0f} "
-              f"rounds. 2^32 skeleton voxels are reached at {2**32 / said['skeleton'] * case.size**3:.2g} voxels.")
+        print(f"At the last size: {said['skeleton']:.2g} skeleton voxels, {said['branches']:.2g} branches, "
+              f"{said['rounds']:.0f} rounds. 2^32 skeleton voxels are reached at "
+              f"{2**32 / said['skeleton'] * case.size**3:.2g} voxels.")
 
 
 if __name__ == "__main__":
