@@ -103,7 +103,8 @@ impl StateFolder {
             let message = "is not the state that process 0 has opened; give a folder that all processes share";
             Error::new(Kind::Output, message).at(path)
         };
-        let lock = File::open(path.join(LOCK)).map_err(|error| other().because(error))?;
+        // To be written, since locks over a network need that.
+        let lock = File::options().write(true).open(path.join(LOCK)).map_err(|error| other().because(error))?;
         match lock.try_lock() {
             Err(fs::TryLockError::WouldBlock) => {}
             Ok(()) => return Err(other()),
