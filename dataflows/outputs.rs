@@ -191,6 +191,8 @@ pub(crate) fn write(
 
 /// Writes the table and its summary.
 fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Result<Totals> {
+    let voxels = results.skeletons.iter().map(|(_, voxels)| voxels.len() as u64).sum();
+    fits_a_table(voxels).map_err(|error| error.at(&plan.source.description().name))?;
     let ranks = Ranks::new(results.skeletons.iter().copied(), &plan.grid);
     let mut table = Table::new(results.branches.iter().copied(), &results.isolated, &ranks);
     if let Some(arrival) = results.arrival {
@@ -210,6 +212,16 @@ fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Re
     }
     folder.write("summary.json", summary.to_json()?)?;
     Ok(totals)
+}
+
+/// Refuses a skeleton whose voxels cannot be numbered.
+fn fits_a_table(voxels: u64) -> Result<()> {
+    if u32::try_from(voxels).is_ok() {
+        return Ok(());
+    }
+    let message =
+        format!("its skeleton has {voxels} voxels, and a table fewer than 2^32; analyse it in parts, with --region");
+    Err(Error::data(message))
 }
 
 /// Writes the table. Gives the number of provisional branches.
@@ -301,4 +313,16 @@ fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Res
     let text = serde_json::to_string_pretty(&log)
         .map_err(|error| Error::internal("run.json cannot be written as JSON").because(error))?;
     Ok(text + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skeleton_whose_voxels_cannot_be_numbered_is_refused() {
+        assert!(fits_a_table(u64::from(u32::MAX)).is_ok());
+        let error = fits_a_table(1 << 32).unwrap_err();
+        assert!(error.kind() == Kind::Data && error.to_string().contains("4294967296"), "{error}");
+    }
 }
