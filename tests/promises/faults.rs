@@ -100,6 +100,15 @@ fn kill_one(call: &[&str], folder: &Path, count: usize, victim: usize, after: Du
     running.then_some(ends)
 }
 
+/// Runs so many processes to their end, which is a good one.
+fn run_together(call: &[&str], folder: &Path, count: usize) {
+    let (hosts, _) = write_hosts(folder, count);
+    let processes: Vec<_> = (0..count).map(|process| Process::start(call, &hosts, process)).collect();
+    for process in processes {
+        assert_eq!(process.end(Instant::now() + 4 * SOON), (0, String::new()), "{count} processes");
+    }
+}
+
 #[test]
 fn processes_killed_at_any_moment_leave_nothing_half_done() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -113,12 +122,8 @@ fn processes_killed_at_any_moment_leave_nothing_half_done() {
         let call = [&["run", text(&input), "--out", text(&out), "--overwrite"], &LASTING[..]];
         let call = call.concat();
         let run = || {
-            let (hosts, _) = write_hosts(folder.path(), count);
             let started = Instant::now();
-            let processes: Vec<_> = (0..count).map(|process| Process::start(&call, &hosts, process)).collect();
-            for process in processes {
-                assert_eq!(process.end(Instant::now() + 4 * SOON), (0, String::new()));
-            }
+            run_together(&call, folder.path(), count);
             assert!(invariant_bytes(&out) == expected);
             assert_eq!(fs::read_dir(&out).expect("a folder").count(), 5, "nothing but outputs");
             started.elapsed()
@@ -161,13 +166,8 @@ fn processes_with_a_state_that_are_killed_at_any_moment_go_on_from_it_in_any_num
     let call = ["run", text(&input), "--out", text(&out), "--state", text(&state), "--overwrite"];
     let call = [&call[..], &LASTING].concat();
     let run = |count: usize| {
-        let (hosts, _) = write_hosts(folder.path(), count);
         let started = Instant::now();
-        let processes: Vec<_> = (0..count).map(|process| Process::start(&call, &hosts, process)).collect();
-        for process in processes {
-            let (code, said) = process.end(Instant::now() + 4 * SOON);
-            assert_eq!((code, said), (0, String::new()), "{count} processes");
-        }
+        run_together(&call, folder.path(), count);
         assert!(invariant_bytes(&out) == expected);
         started.elapsed()
     };
