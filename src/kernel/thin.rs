@@ -13,7 +13,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::mask::{Layout, Mask};
-use super::neighbourhood::{EARLIER, LATER, is_endpoint, is_euler_invariant, is_simple};
+use super::neighbourhood::{EARLIER, LATER, Tests};
+use super::window::Window;
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
 const DELETED: u32 = 1 << 31;
@@ -32,6 +33,9 @@ struct Candidate {
 pub struct Thinning {
     mask: Mask,
     directions: usize,
+    tests: &'static Tests,
+    /// Own rows that may hold foreground.
+    filled: RowSet,
     /// Deletions, the halo's included, since each direction's last turn; one list a sub-iteration.
     window: Vec<Vec<u32>>,
     /// The same as bits; absent while there are none.
@@ -48,9 +52,14 @@ pub struct Thinning {
 impl Thinning {
     /// Begins the thinning of a chunk: in six directions, or in the first four for volumes of one plane.
     pub fn new(mask: Mask, directions: usize) -> Self {
+        let [nz, ny, _] = mask.layout().shape;
+        let mut filled = RowSet::new(mask.layout().rows());
+        (1..=nz).flat_map(|z| (1..=ny).map(move |y| z * (ny + 2) + y)).for_each(|row| filled.insert(row));
         Thinning {
             mask,
             directions,
+            tests: Tests::get(),
+            filled,
             window: vec![Vec::new(); directions],
             recent: None,
             candidates: Vec::new(),
@@ -78,12 +87,17 @@ impl Thinning {
         }
         self.find_candidates(sub_iteration);
         self.expire(sub_iteration);
+        let mut window = Window::EMPTY;
         for candidate in &mut self.candidates {
-            let now = self.mask.neighbourhood(candidate.bit as usize);
-            if now == candidate.old & !ON_SEAM || is_simple(now) {
+            let bit = candidate.bit as usize;
+            if !window.holds(bit) {
+                window = self.mask.window(bit);
+            }
+            if self.tests.is_simple(window.neighbourhood(bit)) {
                 candidate.old |= DELETED;
                 self.deleted += 1;
-                self.mask.clear(candidate.bit as usize);
+                self.mask.clear(bit);
+                window.clear(bit);
                 if candidate.old & ON_SEAM != 0 {
                     flips.push(candidate.bit);
                 }
@@ -113,7 +127,7 @@ impl Thinning {
             }
             let Candidate { bit, old } = self.candidates[place as usize];
             let now = old & LATER | self.mask.neighbourhood(bit as usize) & EARLIER;
-            if is_simple(now) == (old & DELETED != 0) {
+            if self.tests.is_simple(now) == (old & DELETED != 0) {
                 continue;
             }
             self.candidates[place as usize].old ^= DELETED;
@@ -151,9 +165,7 @@ impl Thinning {
         if !gone.is_empty() {
             let layout = *self.mask.layout();
             let recent = self.recent.get_or_insert_with(|| Recent::new(layout));
-            for &bit in &gone {
-                recent.insert(bit as usize);
-            }
+            recent.insert(&gone);
         }
         self.window[sub_iteration % self.directions] = gone;
         std::mem::take(&mut self.deleted)
@@ -180,23 +192,22 @@ impl Thinning {
 
     /// Lists the candidates of a sub-iteration in raster order.
     fn find_candidates(&mut self, sub_iteration: usize) {
-        let layout = *self.mask.layout();
-        let [nz, ny, _] = layout.shape;
         let direction = sub_iteration % self.directions;
-        let first_turn = sub_iteration < self.directions;
-        if first_turn {
-            for z in 1..=nz {
-                for y in 1..=ny {
-                    find_in_row(&self.mask, None, [z, y], direction, &mut self.candidates);
+        let recent = if sub_iteration < self.directions { None } else { self.recent.as_ref() };
+        if recent.is_none() && sub_iteration >= self.directions {
+            return;
+        }
+        let search = Search::new(&self.mask, self.tests, recent, direction);
+        for word in 0..self.filled.words.len() {
+            let filled = self.filled.words[word];
+            let mut rows = if let Some(recent) = recent { filled & recent.rows_nearby(word) } else { filled };
+            while rows != 0 {
+                let row = word * 64 + rows.trailing_zeros() as usize;
+                rows &= rows - 1;
+                if !search.in_row(row, &mut self.candidates) {
+                    self.filled.remove(row);
                 }
             }
-        } else if let Some(recent) = &self.recent {
-            recent.for_rows_nearby(|row| {
-                let (z, y) = (row / (ny + 2), row % (ny + 2));
-                if (1..=nz).contains(&z) && (1..=ny).contains(&y) {
-                    find_in_row(&self.mask, Some(recent), [z, y], direction, &mut self.candidates);
-                }
-            });
         }
     }
 
@@ -219,41 +230,119 @@ impl Thinning {
     }
 }
 
-/// Adds the candidates of one row. Without `recent` every border voxel is tested.
-fn find_in_row(
-    mask: &Mask,
-    recent: Option<&Recent>,
-    [z, y]: [usize; 2],
-    direction: usize,
-    candidates: &mut Vec<Candidate>,
-) {
-    let layout = *mask.layout();
-    let [nz, ny, nx] = layout.shape;
-    let (row, plane) = (layout.row(), layout.plane());
-    let first = layout.bit([z, y, 1]);
-    let seam_row = z == 1 || z == nz || y == 1 || y == ny;
-    for x in (0..nx).step_by(64) {
-        let (bit, count) = (first + x, (nx - x).min(64));
-        let mut border = mask.read(bit, count);
-        if border == 0 {
-            continue;
-        }
+/// The search for candidates in the rows of a mask.
+struct Search<'a> {
+    mask: &'a Mask,
+    tests: &'a Tests,
+    /// Without it every border voxel is tested.
+    recent: Option<&'a Recent>,
+    /// Bits from a voxel to its neighbour in the direction looked at, modulo 2^64.
+    opposite: usize,
+}
+
+impl<'a> Search<'a> {
+    fn new(mask: &'a Mask, tests: &'a Tests, recent: Option<&'a Recent>, direction: usize) -> Self {
+        let (row, plane) = (mask.layout().row(), mask.layout().plane());
         // The directions y-, y+, x+, x-, z+, z-.
-        let opposite = [bit - row, bit + row, bit + 1, bit - 1, bit + plane, bit.wrapping_sub(plane)][direction];
-        border &= !mask.read(opposite, count);
-        if let Some(recent) = recent {
-            border &= recent.nearby(bit);
-        }
-        while border != 0 {
-            let low = border.trailing_zeros() as usize;
-            border &= border - 1;
-            let neighbourhood = mask.neighbourhood(bit + low);
-            if !is_endpoint(neighbourhood) && is_euler_invariant(neighbourhood) && is_simple(neighbourhood) {
-                let on_seam = seam_row || x + low == 0 || x + low == nx - 1;
-                let flag = if on_seam { ON_SEAM } else { 0 };
-                candidates.push(Candidate { bit: (bit + low) as u32, old: neighbourhood | flag });
+        let opposite = [row.wrapping_neg(), row, 1, 1usize.wrapping_neg(), plane, plane.wrapping_neg()][direction];
+        Search { mask, tests, recent, opposite }
+    }
+
+    /// Adds the candidates of a row of own voxels. Gives whether the row holds foreground.
+    fn in_row(&self, row: usize, candidates: &mut Vec<Candidate>) -> bool {
+        let width = self.mask.layout().shape[2];
+        let first = row * self.mask.layout().row() + 1;
+        let mut is_filled = false;
+        for x in (0..width).step_by(64) {
+            let (bit, count) = (first + x, (width - x).min(64));
+            let foreground = self.mask.read(bit, count);
+            is_filled |= foreground != 0;
+            let mut border = foreground;
+            if border != 0 {
+                border &= !self.mask.read(bit.wrapping_add(self.opposite), count);
+            }
+            if border != 0
+                && let Some(recent) = self.recent
+            {
+                border &= recent.nearby(bit);
+            }
+            if border != 0 {
+                self.test(bit, border, candidates);
             }
         }
+        is_filled
+    }
+
+    /// Adds the candidates among up to 64 border voxels from a bit index on.
+    fn test(&self, first: usize, mut border: u64, candidates: &mut Vec<Candidate>) {
+        let seam = SeamPlaces::of_row(self.mask.layout(), first);
+        let mut window = Window::EMPTY;
+        while border != 0 {
+            let bit = first + border.trailing_zeros() as usize;
+            border &= border - 1;
+            if !window.holds(bit) {
+                window = self.mask.window(bit);
+            }
+            let neighbourhood = window.neighbourhood(bit);
+            if self.tests.is_deletable(neighbourhood) {
+                let flag = if seam.holds(bit) { ON_SEAM } else { 0 };
+                candidates.push(Candidate { bit: bit as u32, old: neighbourhood | flag });
+            }
+        }
+    }
+}
+
+/// Which voxels of a row are next to a neighbouring chunk: all, or the first and the last.
+struct SeamPlaces {
+    all: bool,
+    ends: [usize; 2],
+}
+
+impl SeamPlaces {
+    /// For the row of an own voxel.
+    fn of_row(layout: &Layout, bit: usize) -> Self {
+        let [nz, ny, nx] = layout.shape;
+        // Chunks hold less than 2^32 bits; division is faster on 32 of them.
+        let row = bit as u32 / layout.row() as u32;
+        let (z, y) = ((row / (ny as u32 + 2)) as usize, (row % (ny as u32 + 2)) as usize);
+        let first = row as usize * layout.row() + 1;
+        SeamPlaces { all: z == 1 || z == nz || y == 1 || y == ny, ends: [first, first + nx - 1] }
+    }
+
+    #[inline]
+    fn holds(&self, bit: usize) -> bool {
+        self.all || self.ends.contains(&bit)
+    }
+}
+
+/// A set of a chunk's padded rows.
+#[derive(Debug)]
+struct RowSet {
+    words: Vec<u64>,
+}
+
+impl RowSet {
+    fn new(rows: usize) -> Self {
+        RowSet { words: vec![0; rows.div_ceil(64)] }
+    }
+
+    #[inline]
+    fn insert(&mut self, row: usize) {
+        self.words[row >> 6] |= 1 << (row & 63);
+    }
+
+    #[inline]
+    fn remove(&mut self, row: usize) {
+        self.words[row >> 6] &= !(1 << (row & 63));
+    }
+
+    /// 64 rows from one on, which may lie outside.
+    #[inline]
+    fn read(&self, row: isize) -> u64 {
+        let (word, shift) = (row.div_euclid(64), row.rem_euclid(64) as u32);
+        let get = |word: isize| usize::try_from(word).ok().and_then(|w| self.words.get(w)).copied().unwrap_or(0);
+        let low = get(word) >> shift;
+        if shift == 0 { low } else { low | get(word + 1) << (64 - shift) }
     }
 }
 
@@ -261,30 +350,46 @@ fn find_in_row(
 #[derive(Debug)]
 struct Recent {
     bits: Mask,
-    rows: Vec<u64>,
+    rows: RowSet,
 }
 
 impl Recent {
     fn new(layout: Layout) -> Self {
-        Recent { bits: Mask::new(layout), rows: vec![0; layout.rows().div_ceil(64)] }
+        Recent { bits: Mask::new(layout), rows: RowSet::new(layout.rows()) }
     }
 
-    fn insert(&mut self, bit: usize) {
-        self.bits.set(bit);
-        let row = bit / self.bits.layout().row();
-        self.rows[row >> 6] |= 1 << (row & 63);
+    /// Takes in voxels given in raster order.
+    fn insert(&mut self, gone: &[u32]) {
+        self.by_row(gone, |recent, bit| recent.bits.set(bit), |recent, row| recent.rows.insert(row));
     }
 
     /// Takes out voxels given in raster order.
     fn remove(&mut self, gone: &[u32]) {
-        let row_bits = self.bits.layout().row();
-        let mut places = gone.iter().map(|&bit| bit as usize).peekable();
-        while let Some(bit) = places.next() {
-            self.bits.clear(bit);
-            let row = bit / row_bits;
-            if places.peek().is_none_or(|&next| next >= (row + 1) * row_bits) && self.row_is_empty(row) {
-                self.rows[row >> 6] &= !(1 << (row & 63));
+        let leave = |recent: &mut Recent, row: usize| {
+            if recent.row_is_empty(row) {
+                recent.rows.remove(row);
             }
+        };
+        self.by_row(gone, |recent, bit| recent.bits.clear(bit), leave);
+    }
+
+    /// Visits voxels given in raster order, and each row after its last.
+    fn by_row(&mut self, gone: &[u32], each: impl Fn(&mut Recent, usize), leave: impl Fn(&mut Recent, usize)) {
+        let row_bits = self.bits.layout().row();
+        let mut row = 0;
+        let mut end = 0;
+        for bit in gone.iter().map(|&bit| bit as usize) {
+            if bit >= end {
+                if end > 0 {
+                    leave(self, row);
+                }
+                row = bit / row_bits;
+                end = (row + 1) * row_bits;
+            }
+            each(self, bit);
+        }
+        if end > 0 {
+            leave(self, row);
         }
     }
 
@@ -293,27 +398,11 @@ impl Recent {
         (row * stride..(row + 1) * stride).all(|byte| self.bits.byte(byte) == 0)
     }
 
-    /// Calls `visit` in ascending order for rows that hold such a voxel or are next to one that does; some more rows
-    /// may be visited at the ends of planes.
-    fn for_rows_nearby(&self, mut visit: impl FnMut(usize)) {
-        let width = self.bits.layout().shape[1] + 2;
-        let at = |row: isize| -> u64 {
-            let (word, shift) = (row.div_euclid(64), row.rem_euclid(64) as u32);
-            let get = |word: isize| usize::try_from(word).ok().and_then(|w| self.rows.get(w)).copied().unwrap_or(0);
-            let low = get(word) >> shift;
-            if shift == 0 { low } else { low | get(word + 1) << (64 - shift) }
-        };
-        for word in 0..self.rows.len() {
-            let first = (word * 64) as isize;
-            let mut near = 0;
-            for plane in [-(width as isize), 0, width as isize] {
-                near |= at(first + plane - 1) | at(first + plane) | at(first + plane + 1);
-            }
-            while near != 0 {
-                visit(word * 64 + near.trailing_zeros() as usize);
-                near &= near - 1;
-            }
-        }
+    /// Which of 64 rows hold such a voxel or are next to one that does; some more may be at the ends of planes.
+    fn rows_nearby(&self, word: usize) -> u64 {
+        let (first, plane) = ((word * 64) as isize, (self.bits.layout().shape[1] + 2) as isize);
+        let at = |row: isize| self.rows.read(row - 1) | self.rows.read(row) | self.rows.read(row + 1);
+        at(first - plane) | at(first) | at(first + plane)
     }
 
     /// Which of the 64 voxels from `bit` on, the first of a word of its row, have such a voxel in their neighbourhood.
@@ -333,3 +422,6 @@ impl Recent {
         low | low >> 1 | high << 63 | low >> 2 | high << 62
     }
 }
+
+#[cfg(test)]
+mod tests;
