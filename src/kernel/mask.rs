@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::window::Window;
 use crate::space::{Position, Region, Voxel};
 
-/// Bytes after the last row, so that a load of eight bytes at any byte of a row stays inside.
+/// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
 const TAIL: usize = 16;
 
 /// How the voxels of a chunk and its halo are laid out in bits.
@@ -151,10 +151,34 @@ impl Mask {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// The byte at an index.
+    /// Sixteen bytes from a byte of a row on, as bits in ascending order.
     #[inline]
-    pub(crate) fn byte(&self, byte: usize) -> u8 {
-        self.bits[byte]
+    pub(crate) fn long_word(&self, byte: usize) -> u128 {
+        u128::from_le_bytes(self.bits[byte..byte + 16].try_into().expect("sixteen bytes"))
+    }
+
+    /// Sets voxels of the word of 32 with a number.
+    #[inline]
+    pub(crate) fn insert_word(&mut self, word: usize, bits: u32) {
+        let bytes = &mut self.bits[word * 4..word * 4 + 4];
+        let word = u32::from_le_bytes((&*bytes).try_into().expect("four bytes"));
+        bytes.copy_from_slice(&(word | bits).to_le_bytes());
+    }
+
+    /// Clears voxels of the word of 32 with a number.
+    #[inline]
+    pub(crate) fn remove_word(&mut self, word: usize, bits: u32) {
+        let bytes = &mut self.bits[word * 4..word * 4 + 4];
+        let word = u32::from_le_bytes((&*bytes).try_into().expect("four bytes"));
+        bytes.copy_from_slice(&(word & !bits).to_le_bytes());
+    }
+
+    /// Whether no voxel of a row is set.
+    #[inline]
+    pub(crate) fn row_is_empty(&self, row: usize) -> bool {
+        let stride = self.layout.stride;
+        let (words, rest) = self.bits[row * stride..(row + 1) * stride].as_chunks::<8>();
+        words.iter().all(|&word| u64::from_ne_bytes(word) == 0) && rest.iter().all(|&byte| byte == 0)
     }
 
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).

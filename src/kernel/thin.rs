@@ -9,12 +9,19 @@
 //! Candidacy for a direction is a function of a voxel's neighbourhood, so a voxel is tested again only where a
 //! neighbour was deleted since the direction's last turn: within the last six sub-iterations (four for one plane).
 
+mod recent;
+mod rows;
+#[cfg(test)]
+mod tests;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::mask::{Layout, Mask};
+use super::mask::Mask;
 use super::neighbourhood::{EARLIER, LATER, Tests};
 use super::window::Window;
+use recent::{Recent, Voxels};
+use rows::RowSet;
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
 const DELETED: u32 = 1 << 31;
@@ -36,8 +43,10 @@ pub struct Thinning {
     tests: &'static Tests,
     /// Own rows that may hold foreground.
     filled: RowSet,
+    /// Rows of own voxels that are all next to neighbouring chunks.
+    seams: RowSet,
     /// Deletions, the halo's included, since each direction's last turn; one list a sub-iteration.
-    window: Vec<Vec<u32>>,
+    window: Vec<Vec<Voxels>>,
     /// The same as bits; absent while there are none.
     recent: Option<Recent>,
     candidates: Vec<Candidate>,
@@ -53,13 +62,19 @@ impl Thinning {
     /// Begins the thinning of a chunk: in six directions, or in the first four for volumes of one plane.
     pub fn new(mask: Mask, directions: usize) -> Self {
         let [nz, ny, _] = mask.layout().shape;
-        let mut filled = RowSet::new(mask.layout().rows());
-        (1..=nz).flat_map(|z| (1..=ny).map(move |y| z * (ny + 2) + y)).for_each(|row| filled.insert(row));
+        let [mut filled, mut seams] = [0, 1].map(|_| RowSet::new(mask.layout().rows()));
+        for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
+            filled.insert(z * (ny + 2) + y);
+            if z == 1 || z == nz || y == 1 || y == ny {
+                seams.insert(z * (ny + 2) + y);
+            }
+        }
         Thinning {
             mask,
             directions,
             tests: Tests::get(),
             filled,
+            seams,
             window: vec![Vec::new(); directions],
             recent: None,
             candidates: Vec::new(),
@@ -107,6 +122,7 @@ impl Thinning {
 
     /// Takes in halo voxels whose state a neighbour has changed, and marks the candidates that depend on them.
     pub fn receive(&mut self, bits: &[u32]) {
+        let mut places = [0; 5];
         for &bit in bits {
             if self.mask.get(bit as usize) {
                 self.mask.clear(bit as usize);
@@ -114,13 +130,14 @@ impl Thinning {
                 self.mask.set(bit as usize);
             }
             self.halo.push(bit);
-            self.doubt_later_neighbours(bit);
+            self.doubt_later_neighbours(bit, &mut places);
         }
     }
 
     /// Decides the marked candidates again, in raster order. Own voxels next to a seam whose state changed are added to
     /// `flips`.
     pub fn reconsider(&mut self, flips: &mut Vec<u32>) {
+        let mut places = [0; 5];
         while let Some(Reverse(place)) = self.doubtful.pop() {
             while self.doubtful.peek() == Some(&Reverse(place)) {
                 self.doubtful.pop();
@@ -141,7 +158,7 @@ impl Thinning {
             if old & ON_SEAM != 0 {
                 flips.push(bit);
             }
-            self.doubt_later_neighbours(bit);
+            self.doubt_later_neighbours(bit, &mut places);
         }
     }
 
@@ -153,13 +170,15 @@ impl Thinning {
     /// Ends the sub-iteration: its decisions are final. Gives the number of own voxels deleted.
     pub fn settle(&mut self, sub_iteration: usize) -> usize {
         let mut gone = std::mem::take(&mut self.window[sub_iteration % self.directions]);
-        gone.extend(self.candidates.iter().filter(|c| c.old & DELETED != 0).map(|c| c.bit));
+        for candidate in self.candidates.iter().filter(|candidate| candidate.old & DELETED != 0) {
+            recent::push(&mut gone, candidate.bit);
+        }
         if !self.halo.is_empty() {
             self.halo.sort_unstable();
             self.halo.dedup();
-            gone.extend(self.halo.drain(..).filter(|&bit| !self.mask.get(bit as usize)));
-            // Two sorted runs, which a stable sort merges.
-            gone.sort();
+            for bit in self.halo.drain(..).filter(|&bit| !self.mask.get(bit as usize)) {
+                recent::push(&mut gone, bit);
+            }
         }
         self.candidates.clear();
         if !gone.is_empty() {
@@ -197,7 +216,7 @@ impl Thinning {
         if recent.is_none() && sub_iteration >= self.directions {
             return;
         }
-        let search = Search::new(&self.mask, self.tests, recent, direction);
+        let search = Search::new(&self.mask, &self.seams, self.tests, recent, direction);
         for word in 0..self.filled.words.len() {
             let filled = self.filled.words[word];
             let mut rows = if let Some(recent) = recent { filled & recent.rows_nearby(word) } else { filled };
@@ -211,28 +230,39 @@ impl Thinning {
         }
     }
 
-    /// Marks the candidates among the neighbours of a voxel that come after it in raster order.
-    fn doubt_later_neighbours(&mut self, bit: u32) {
-        let (row, plane) = (self.mask.layout().row(), self.mask.layout().plane());
-        let bit = bit as usize;
+    /// Marks the candidates among the neighbours of a voxel that come after it in raster order. `places` are where the
+    /// search begins, for each of the runs that these neighbours lie in, and where it has ended.
+    fn doubt_later_neighbours(&mut self, bit: u32, places: &mut [usize; 5]) {
+        let (row, plane) = (self.mask.layout().row() as u32, self.mask.layout().plane() as u32);
         let runs = [(1, 1), (row - 1, 3), (plane - row - 1, 3), (plane - 1, 3), (plane + row - 1, 3)];
-        for (offset, count) in runs {
-            let first = (bit + offset) as u32;
-            let mut place = self.candidates.partition_point(|c| c.bit < first);
-            while let Some(candidate) = self.candidates.get(place) {
-                if candidate.bit >= first + count {
-                    break;
-                }
-                self.doubtful.push(Reverse(place as u32));
-                place += 1;
-            }
+        for ((offset, count), place) in runs.into_iter().zip(places) {
+            let first = bit + offset;
+            *place = seek(&self.candidates, first, *place);
+            let run = self.candidates[*place..].iter().take_while(|candidate| candidate.bit < first + count);
+            self.doubtful.extend((*place..).zip(run).map(|(place, _)| Reverse(place as u32)));
         }
     }
+}
+
+/// The place of the first candidate from a bit index on, looked for from a place near it: fast for bits that ascend.
+fn seek(candidates: &[Candidate], first: u32, from: usize) -> usize {
+    let is_before = |candidate: &Candidate| candidate.bit < first;
+    let (mut low, mut step) = (from, 1);
+    if low > 0 && !is_before(&candidates[low - 1]) {
+        return candidates[..low].partition_point(is_before);
+    }
+    while candidates.get(low + step - 1).is_some_and(is_before) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step).min(candidates.len());
+    low + candidates[low..high].partition_point(is_before)
 }
 
 /// The search for candidates in the rows of a mask.
 struct Search<'a> {
     mask: &'a Mask,
+    seams: &'a RowSet,
     tests: &'a Tests,
     /// Without it every border voxel is tested.
     recent: Option<&'a Recent>,
@@ -241,11 +271,11 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(mask: &'a Mask, tests: &'a Tests, recent: Option<&'a Recent>, direction: usize) -> Self {
+    fn new(mask: &'a Mask, seams: &'a RowSet, tests: &'a Tests, recent: Option<&'a Recent>, direction: usize) -> Self {
         let (row, plane) = (mask.layout().row(), mask.layout().plane());
         // The directions y-, y+, x+, x-, z+, z-.
         let opposite = [row.wrapping_neg(), row, 1, 1usize.wrapping_neg(), plane, plane.wrapping_neg()][direction];
-        Search { mask, tests, recent, opposite }
+        Search { mask, seams, tests, recent, opposite }
     }
 
     /// Adds the candidates of a row of own voxels. Gives whether the row holds foreground.
@@ -267,15 +297,18 @@ impl<'a> Search<'a> {
                 border &= recent.nearby(bit);
             }
             if border != 0 {
-                self.test(bit, border, candidates);
+                self.test(row, bit, border, candidates);
             }
         }
         is_filled
     }
 
-    /// Adds the candidates among up to 64 border voxels from a bit index on.
-    fn test(&self, first: usize, mut border: u64, candidates: &mut Vec<Candidate>) {
-        let seam = SeamPlaces::of_row(self.mask.layout(), first);
+    /// Adds the candidates among up to 64 border voxels of a row from a bit index on.
+    #[inline]
+    fn test(&self, row: usize, first: usize, mut border: u64, candidates: &mut Vec<Candidate>) {
+        let begin = row * self.mask.layout().row() + 1;
+        let ends = [begin, begin + self.mask.layout().shape[2] - 1];
+        let seam_row = self.seams.holds(row);
         let mut window = Window::EMPTY;
         while border != 0 {
             let bit = first + border.trailing_zeros() as usize;
@@ -285,143 +318,9 @@ impl<'a> Search<'a> {
             }
             let neighbourhood = window.neighbourhood(bit);
             if self.tests.is_deletable(neighbourhood) {
-                let flag = if seam.holds(bit) { ON_SEAM } else { 0 };
+                let flag = if seam_row || ends.contains(&bit) { ON_SEAM } else { 0 };
                 candidates.push(Candidate { bit: bit as u32, old: neighbourhood | flag });
             }
         }
     }
 }
-
-/// Which voxels of a row are next to a neighbouring chunk: all, or the first and the last.
-struct SeamPlaces {
-    all: bool,
-    ends: [usize; 2],
-}
-
-impl SeamPlaces {
-    /// For the row of an own voxel.
-    fn of_row(layout: &Layout, bit: usize) -> Self {
-        let [nz, ny, nx] = layout.shape;
-        // Chunks hold less than 2^32 bits; division is faster on 32 of them.
-        let row = bit as u32 / layout.row() as u32;
-        let (z, y) = ((row / (ny as u32 + 2)) as usize, (row % (ny as u32 + 2)) as usize);
-        let first = row as usize * layout.row() + 1;
-        SeamPlaces { all: z == 1 || z == nz || y == 1 || y == ny, ends: [first, first + nx - 1] }
-    }
-
-    #[inline]
-    fn holds(&self, bit: usize) -> bool {
-        self.all || self.ends.contains(&bit)
-    }
-}
-
-/// A set of a chunk's padded rows.
-#[derive(Debug)]
-struct RowSet {
-    words: Vec<u64>,
-}
-
-impl RowSet {
-    fn new(rows: usize) -> Self {
-        RowSet { words: vec![0; rows.div_ceil(64)] }
-    }
-
-    #[inline]
-    fn insert(&mut self, row: usize) {
-        self.words[row >> 6] |= 1 << (row & 63);
-    }
-
-    #[inline]
-    fn remove(&mut self, row: usize) {
-        self.words[row >> 6] &= !(1 << (row & 63));
-    }
-
-    /// 64 rows from one on, which may lie outside.
-    #[inline]
-    fn read(&self, row: isize) -> u64 {
-        let (word, shift) = (row.div_euclid(64), row.rem_euclid(64) as u32);
-        let get = |word: isize| usize::try_from(word).ok().and_then(|w| self.words.get(w)).copied().unwrap_or(0);
-        let low = get(word) >> shift;
-        if shift == 0 { low } else { low | get(word + 1) << (64 - shift) }
-    }
-}
-
-/// Voxels deleted within the last sub-iterations, and which rows hold some.
-#[derive(Debug)]
-struct Recent {
-    bits: Mask,
-    rows: RowSet,
-}
-
-impl Recent {
-    fn new(layout: Layout) -> Self {
-        Recent { bits: Mask::new(layout), rows: RowSet::new(layout.rows()) }
-    }
-
-    /// Takes in voxels given in raster order.
-    fn insert(&mut self, gone: &[u32]) {
-        self.by_row(gone, |recent, bit| recent.bits.set(bit), |recent, row| recent.rows.insert(row));
-    }
-
-    /// Takes out voxels given in raster order.
-    fn remove(&mut self, gone: &[u32]) {
-        let leave = |recent: &mut Recent, row: usize| {
-            if recent.row_is_empty(row) {
-                recent.rows.remove(row);
-            }
-        };
-        self.by_row(gone, |recent, bit| recent.bits.clear(bit), leave);
-    }
-
-    /// Visits voxels given in raster order, and each row after its last.
-    fn by_row(&mut self, gone: &[u32], each: impl Fn(&mut Recent, usize), leave: impl Fn(&mut Recent, usize)) {
-        let row_bits = self.bits.layout().row();
-        let mut row = 0;
-        let mut end = 0;
-        for bit in gone.iter().map(|&bit| bit as usize) {
-            if bit >= end {
-                if end > 0 {
-                    leave(self, row);
-                }
-                row = bit / row_bits;
-                end = (row + 1) * row_bits;
-            }
-            each(self, bit);
-        }
-        if end > 0 {
-            leave(self, row);
-        }
-    }
-
-    fn row_is_empty(&self, row: usize) -> bool {
-        let stride = self.bits.layout().stride;
-        (row * stride..(row + 1) * stride).all(|byte| self.bits.byte(byte) == 0)
-    }
-
-    /// Which of 64 rows hold such a voxel or are next to one that does; some more may be at the ends of planes.
-    fn rows_nearby(&self, word: usize) -> u64 {
-        let (first, plane) = ((word * 64) as isize, (self.bits.layout().shape[1] + 2) as isize);
-        let at = |row: isize| self.rows.read(row - 1) | self.rows.read(row) | self.rows.read(row + 1);
-        at(first - plane) | at(first) | at(first + plane)
-    }
-
-    /// Which of the 64 voxels from `bit` on, the first of a word of its row, have such a voxel in their neighbourhood.
-    fn nearby(&self, bit: usize) -> u64 {
-        let layout = self.bits.layout();
-        let (row, plane) = (layout.stride, layout.plane() >> 3);
-        let corner = ((bit - 1) >> 3) - plane - row;
-        let (mut low, mut high) = (0, 0);
-        for z in 0..3 {
-            for y in 0..3 {
-                let byte = corner + z * plane + y * row;
-                low |= self.bits.word(byte);
-                high |= self.bits.byte(byte + 8);
-            }
-        }
-        let high = u64::from(high);
-        low | low >> 1 | high << 63 | low >> 2 | high << 62
-    }
-}
-
-#[cfg(test)]
-mod tests;
