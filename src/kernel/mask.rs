@@ -151,10 +151,17 @@ impl Mask {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// Sixteen bytes from a byte of a row on, as bits in ascending order.
+    /// Which of up to 64 voxels from one of the own box on, the first of a byte but one, have a voxel in their
+    /// neighbourhood, themselves included; those beyond the row's end may be wrong.
     #[inline]
-    pub(crate) fn long_word(&self, byte: usize) -> u128 {
-        u128::from_le_bytes(self.bits[byte..byte + 16].try_into().expect("sixteen bytes"))
+    pub(crate) fn nearby(&self, bit: usize) -> u64 {
+        // As in a window, the sums cannot overflow, and one check of bounds stands for all.
+        let (stride, plane) = (self.layout.stride as u32 as usize, (self.layout.plane() as u32 >> 3) as usize);
+        let bytes = &self.bits[((bit - 1) >> 3) - plane - stride..][..2 * plane + 2 * stride + 16];
+        let row = |at: usize| u128::from_le_bytes(bytes[at..at + 16].try_into().expect("sixteen bytes"));
+        let column = |at: usize| row(at) | row(at + plane) | row(at + 2 * plane);
+        let near = column(0) | column(stride) | column(2 * stride);
+        (near | near >> 1 | near >> 2) as u64
     }
 
     /// Sets voxels of the word of 32 with a number.
@@ -190,7 +197,7 @@ impl Mask {
     /// The neighbourhoods of a voxel of the own box and of some after it in its row.
     #[inline]
     pub(crate) fn window(&self, bit: usize) -> Window {
-        Window::around(&self.bits, bit, self.layout.stride, self.layout.plane() >> 3)
+        Window::around(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
     }
 
     /// Up to 64 bits of a row from a bit index on.

@@ -98,7 +98,7 @@ impl Tests {
     #[inline]
     pub fn is_deletable(&self, neighbourhood: u32) -> bool {
         let [above, below] = self.halves(neighbourhood);
-        euler_change(above, below) == 0 && is_connected(above, below) && !is_endpoint(neighbourhood)
+        (euler_change(above, below) == 0) & is_connected(above, below) & !is_endpoint(neighbourhood)
     }
 
     /// What the tables have for the planes above and below, each with the ring between them.
@@ -125,7 +125,7 @@ impl Tests {
 #[inline]
 fn is_connected(above: u16, below: u16) -> bool {
     let either = above | below;
-    CONNECTED >> (either & PAIRS) & 1 == 1 && (either & APART | above & below & ALONE) == 0
+    (CONNECTED >> (either & PAIRS) & 1 == 1) & ((either & APART | above & below & ALONE) == 0)
 }
 
 /// Eight times the change of the Euler characteristic, modulo 256.

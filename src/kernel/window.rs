@@ -24,11 +24,12 @@ impl Window {
     /// The window that begins with the byte of the voxel before `bit`. `stride` and `plane` are the bytes from a row to
     /// the next and from a plane to the next.
     #[inline]
-    pub(crate) fn around(bytes: &[u8], bit: usize, stride: usize, plane: usize) -> Window {
+    pub(crate) fn around(bytes: &[u8], bit: usize, stride: u32, plane: u32) -> Window {
+        // That these sums do not overflow is plain for numbers of 32 bits: then one check of bounds stands for all.
+        let (stride, plane) = (stride as usize, plane as usize);
         let middle = (bit - 1) >> 3;
-        let corner = middle - plane - stride;
-        let bytes = &bytes[corner..corner + 2 * plane + 2 * stride + 2];
-        let two = |at: usize| u64::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+        let bytes = &bytes[middle - plane - stride..][..2 * plane + 2 * stride + 2];
+        let two = |at: usize| u64::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes")));
         let rows = std::array::from_fn(|y| {
             let at = y * stride;
             two(at) | two(at + plane) << 16 | two(at + 2 * plane) << 32

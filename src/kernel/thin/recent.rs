@@ -90,13 +90,6 @@ impl Recent {
     /// Which of the 64 voxels from `bit` on, the first of a word of its row, have such a voxel in their neighbourhood.
     #[inline]
     pub(super) fn nearby(&self, bit: usize) -> u64 {
-        let layout = self.bits.layout();
-        let (row, plane) = (layout.stride, layout.plane() >> 3);
-        let corner = ((bit - 1) >> 3) - plane - row;
-        let mut near = 0;
-        for at in [corner, corner + plane, corner + 2 * plane] {
-            near |= self.bits.long_word(at) | self.bits.long_word(at + row) | self.bits.long_word(at + 2 * row);
-        }
-        (near | near >> 1 | near >> 2) as u64
+        self.bits.nearby(bit)
     }
 }
