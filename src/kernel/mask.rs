@@ -151,41 +151,10 @@ impl Mask {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// Which of up to 64 voxels from one of the own box on, the first of a byte but one, have a voxel in their
-    /// neighbourhood, themselves included; those beyond the row's end may be wrong.
+    /// Sixteen bytes from a byte of a row on, as bits in ascending order.
     #[inline]
-    pub(crate) fn nearby(&self, bit: usize) -> u64 {
-        // As in a window, the sums cannot overflow, and one check of bounds stands for all.
-        let (stride, plane) = (self.layout.stride as u32 as usize, (self.layout.plane() as u32 >> 3) as usize);
-        let bytes = &self.bits[((bit - 1) >> 3) - plane - stride..][..2 * plane + 2 * stride + 16];
-        let row = |at: usize| u128::from_le_bytes(bytes[at..at + 16].try_into().expect("sixteen bytes"));
-        let column = |at: usize| row(at) | row(at + plane) | row(at + 2 * plane);
-        let near = column(0) | column(stride) | column(2 * stride);
-        (near | near >> 1 | near >> 2) as u64
-    }
-
-    /// Sets voxels of the word of 32 with a number.
-    #[inline]
-    pub(crate) fn insert_word(&mut self, word: usize, bits: u32) {
-        let bytes = &mut self.bits[word * 4..word * 4 + 4];
-        let word = u32::from_le_bytes((&*bytes).try_into().expect("four bytes"));
-        bytes.copy_from_slice(&(word | bits).to_le_bytes());
-    }
-
-    /// Clears voxels of the word of 32 with a number.
-    #[inline]
-    pub(crate) fn remove_word(&mut self, word: usize, bits: u32) {
-        let bytes = &mut self.bits[word * 4..word * 4 + 4];
-        let word = u32::from_le_bytes((&*bytes).try_into().expect("four bytes"));
-        bytes.copy_from_slice(&(word & !bits).to_le_bytes());
-    }
-
-    /// Whether no voxel of a row is set.
-    #[inline]
-    pub(crate) fn row_is_empty(&self, row: usize) -> bool {
-        let stride = self.layout.stride;
-        let (words, rest) = self.bits[row * stride..(row + 1) * stride].as_chunks::<8>();
-        words.iter().all(|&word| u64::from_ne_bytes(word) == 0) && rest.iter().all(|&byte| byte == 0)
+    pub(crate) fn long_word(&self, byte: usize) -> u128 {
+        u128::from_le_bytes(self.bits[byte..byte + 16].try_into().expect("sixteen bytes"))
     }
 
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).

@@ -6,11 +6,11 @@
 //! candidates before it in raster order among its neighbours only; that relation has no cycles, so chunks that tell each
 //! other what they deleted, and reconsider what that touches until nothing flips, reach the sequential answer together.
 //!
-//! Candidacy for a direction is a function of a voxel's neighbourhood, so a voxel is tested again only where a
-//! neighbour was deleted since the direction's last turn: within the last six sub-iterations (four for one plane).
+//! Candidacy for a direction is a function of a voxel's neighbourhood, so a voxel is tested again only near what was
+//! deleted since the direction's last turn: within the last six sub-iterations (four for one plane). What is near is told
+//! apart by runs of 64 voxels only: a test more is cheaper than to know it better.
 
-mod recent;
-mod rows;
+mod runs;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +20,7 @@ use std::collections::BinaryHeap;
 use super::mask::Mask;
 use super::neighbourhood::{EARLIER, LATER, Tests};
 use super::window::Window;
-use recent::{Recent, Voxels};
-use rows::RowSet;
+use runs::{RunSet, Runs};
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
 const DELETED: u32 = 1 << 31;
@@ -35,23 +34,22 @@ struct Candidate {
     old: u32,
 }
 
-/// The thinning of one chunk. Holds its mask, and the deletions of the last few sub-iterations.
+/// The thinning of one chunk. Holds its mask, and where the last few sub-iterations deleted something.
 #[derive(Debug)]
 pub struct Thinning {
     mask: Mask,
     directions: usize,
     tests: &'static Tests,
-    /// Own rows that may hold foreground.
-    filled: RowSet,
-    /// Rows of own voxels that are all next to neighbouring chunks.
-    seams: RowSet,
-    /// Deletions, the halo's included, since each direction's last turn; one list a sub-iteration.
-    window: Vec<Vec<Voxels>>,
-    /// The same as bits; absent while there are none.
-    recent: Option<Recent>,
+    runs: Runs,
+    /// Own runs that may hold foreground.
+    filled: RunSet,
+    /// Runs of own rows that are next to neighbouring chunks.
+    seams: RunSet,
+    /// Runs near deletions, the halo's included, since each direction's last turn; a set a sub-iteration.
+    window: Vec<RunSet>,
+    /// Runs near voxels that flipped in the current sub-iteration.
+    flipped: RunSet,
     candidates: Vec<Candidate>,
-    /// Halo voxels that flipped in this sub-iteration, with repetitions.
-    halo: Vec<u32>,
     /// Places in `candidates` to be decided again.
     doubtful: BinaryHeap<Reverse<u32>>,
     /// Candidates that are deleted, as far as is known.
@@ -61,24 +59,26 @@ pub struct Thinning {
 impl Thinning {
     /// Begins the thinning of a chunk: in six directions, or in the first four for volumes of one plane.
     pub fn new(mask: Mask, directions: usize) -> Self {
+        let runs = Runs::new(mask.layout());
         let [nz, ny, _] = mask.layout().shape;
-        let [mut filled, mut seams] = [0, 1].map(|_| RowSet::new(mask.layout().rows()));
+        let [mut filled, mut seams] = [runs.none(), runs.none()];
         for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
-            filled.insert(z * (ny + 2) + y);
+            let own = runs.of_row(z * (ny + 2) + y);
+            own.clone().for_each(|run| filled.insert(run));
             if z == 1 || z == nz || y == 1 || y == ny {
-                seams.insert(z * (ny + 2) + y);
+                own.for_each(|run| seams.insert(run));
             }
         }
         Thinning {
             mask,
             directions,
             tests: Tests::get(),
+            runs,
             filled,
             seams,
-            window: vec![Vec::new(); directions],
-            recent: None,
+            window: vec![runs.none(); directions],
+            flipped: runs.none(),
             candidates: Vec::new(),
-            halo: Vec::new(),
             doubtful: BinaryHeap::new(),
             deleted: 0,
         }
@@ -91,7 +91,7 @@ impl Thinning {
 
     /// Whether nothing near the chunk was deleted lately, so that the coming sub-iteration has no candidates in it.
     pub fn is_resting(&self, sub_iteration: usize) -> bool {
-        sub_iteration >= self.directions && self.recent.is_none()
+        sub_iteration >= self.directions && self.window.iter().all(RunSet::is_empty)
     }
 
     /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay. Bit
@@ -101,7 +101,6 @@ impl Thinning {
             return;
         }
         self.find_candidates(sub_iteration);
-        self.expire(sub_iteration);
         let mut window = Window::EMPTY;
         for candidate in &mut self.candidates {
             let bit = candidate.bit as usize;
@@ -113,6 +112,7 @@ impl Thinning {
                 self.deleted += 1;
                 self.mask.clear(bit);
                 window.clear(bit);
+                self.runs.mark(candidate.bit, &mut self.flipped);
                 if candidate.old & ON_SEAM != 0 {
                     flips.push(candidate.bit);
                 }
@@ -129,7 +129,7 @@ impl Thinning {
             } else {
                 self.mask.set(bit as usize);
             }
-            self.halo.push(bit);
+            self.runs.mark(bit, &mut self.flipped);
             self.doubt_later_neighbours(bit, &mut places);
         }
     }
@@ -148,6 +148,7 @@ impl Thinning {
                 continue;
             }
             self.candidates[place as usize].old ^= DELETED;
+            self.runs.mark(bit, &mut self.flipped);
             if old & DELETED == 0 {
                 self.mask.clear(bit as usize);
                 self.deleted += 1;
@@ -169,65 +170,32 @@ impl Thinning {
 
     /// Ends the sub-iteration: its decisions are final. Gives the number of own voxels deleted.
     pub fn settle(&mut self, sub_iteration: usize) -> usize {
-        let mut gone = std::mem::take(&mut self.window[sub_iteration % self.directions]);
-        for candidate in self.candidates.iter().filter(|candidate| candidate.old & DELETED != 0) {
-            recent::push(&mut gone, candidate.bit);
-        }
-        if !self.halo.is_empty() {
-            self.halo.sort_unstable();
-            self.halo.dedup();
-            for bit in self.halo.drain(..).filter(|&bit| !self.mask.get(bit as usize)) {
-                recent::push(&mut gone, bit);
-            }
-        }
+        std::mem::swap(&mut self.flipped, &mut self.window[sub_iteration % self.directions]);
         self.candidates.clear();
-        if !gone.is_empty() {
-            let layout = *self.mask.layout();
-            let recent = self.recent.get_or_insert_with(|| Recent::new(layout));
-            recent.insert(&gone);
-        }
-        self.window[sub_iteration % self.directions] = gone;
         std::mem::take(&mut self.deleted)
-    }
-
-    /// Forgets the deletions that every direction has seen since.
-    fn expire(&mut self, sub_iteration: usize) {
-        let slot = sub_iteration % self.directions;
-        if self.window[slot].is_empty() {
-            return;
-        }
-        let old = std::mem::take(&mut self.window[slot]);
-        if self.window.iter().all(Vec::is_empty) {
-            self.recent = None;
-        } else if let Some(recent) = &mut self.recent {
-            recent.remove(&old);
-        }
-        // The buffer is used again unless it has grown out of proportion.
-        if old.capacity() <= 4096 {
-            self.window[slot] = old;
-            self.window[slot].clear();
-        }
     }
 
     /// Lists the candidates of a sub-iteration in raster order.
     fn find_candidates(&mut self, sub_iteration: usize) {
         let direction = sub_iteration % self.directions;
-        let recent = if sub_iteration < self.directions { None } else { self.recent.as_ref() };
-        if recent.is_none() && sub_iteration >= self.directions {
-            return;
-        }
-        let search = Search::new(&self.mask, &self.seams, self.tests, recent, direction);
+        let mut recent = std::mem::take(&mut self.window[direction]);
+        self.window.iter().for_each(|runs| recent.extend(runs));
+        let first_turn = sub_iteration < self.directions;
+        let search = Search::new(&self.mask, self.tests, direction);
         for word in 0..self.filled.words.len() {
-            let filled = self.filled.words[word];
-            let mut rows = if let Some(recent) = recent { filled & recent.rows_nearby(word) } else { filled };
-            while rows != 0 {
-                let row = word * 64 + rows.trailing_zeros() as usize;
-                rows &= rows - 1;
-                if !search.in_row(row, &mut self.candidates) {
-                    self.filled.remove(row);
+            let near = if first_turn { u64::MAX } else { self.runs.nearby(word, &recent) };
+            let mut left = self.filled.words[word] & near;
+            while left != 0 {
+                let run = word * 64 + left.trailing_zeros() as usize;
+                left &= left - 1;
+                if !search.in_run(self.runs.place(run), self.seams.holds(run), &mut self.candidates) {
+                    self.filled.remove(run);
                 }
             }
         }
+        // What this direction has seen now, all have seen.
+        recent.clear();
+        self.window[direction] = recent;
     }
 
     /// Marks the candidates among the neighbours of a voxel that come after it in raster order. `places` are where the
@@ -262,65 +230,56 @@ fn seek(candidates: &[Candidate], first: u32, from: usize) -> usize {
 /// The search for candidates in the rows of a mask.
 struct Search<'a> {
     mask: &'a Mask,
-    seams: &'a RowSet,
     tests: &'a Tests,
-    /// Without it every border voxel is tested.
-    recent: Option<&'a Recent>,
-    /// Bits from a voxel to its neighbour in the direction looked at, modulo 2^64.
-    opposite: usize,
+    /// Bytes from a row to the row in the direction looked at, modulo 2^64.
+    row: usize,
+    /// From a run's first voxel to its neighbour in that direction, where that is in the same row; counted from the
+    /// voxel before.
+    shift: u32,
 }
 
 impl<'a> Search<'a> {
-    fn new(mask: &'a Mask, seams: &'a RowSet, tests: &'a Tests, recent: Option<&'a Recent>, direction: usize) -> Self {
-        let (row, plane) = (mask.layout().row(), mask.layout().plane());
+    fn new(mask: &'a Mask, tests: &'a Tests, direction: usize) -> Self {
+        let (row, plane) = (mask.layout().stride, mask.layout().plane() >> 3);
         // The directions y-, y+, x+, x-, z+, z-.
-        let opposite = [row.wrapping_neg(), row, 1, 1usize.wrapping_neg(), plane, plane.wrapping_neg()][direction];
-        Search { mask, seams, tests, recent, opposite }
+        let (row, shift) =
+            [(row.wrapping_neg(), 1), (row, 1), (0, 2), (0, 0), (plane, 1), (plane.wrapping_neg(), 1)][direction];
+        Search { mask, tests, row, shift }
     }
 
-    /// Adds the candidates of a row of own voxels. Gives whether the row holds foreground.
-    fn in_row(&self, row: usize, candidates: &mut Vec<Candidate>) -> bool {
-        let width = self.mask.layout().shape[2];
-        let first = row * self.mask.layout().row() + 1;
-        let mut is_filled = false;
-        for x in (0..width).step_by(64) {
-            let (bit, count) = (first + x, (width - x).min(64));
-            let foreground = self.mask.read(bit, count);
-            is_filled |= foreground != 0;
-            let mut border = foreground;
-            if border != 0 {
-                border &= !self.mask.read(bit.wrapping_add(self.opposite), count);
-            }
-            if border != 0
-                && let Some(recent) = self.recent
-            {
-                border &= recent.nearby(bit);
-            }
-            if border != 0 {
-                self.test(row, bit, border, candidates);
-            }
-        }
-        is_filled
-    }
-
-    /// Adds the candidates among up to 64 border voxels of a row from a bit index on.
+    /// Adds the candidates of a run of own voxels, given by its row and its place in that. Gives whether the run holds
+    /// foreground.
     #[inline]
-    fn test(&self, row: usize, first: usize, mut border: u64, candidates: &mut Vec<Candidate>) {
-        let begin = row * self.mask.layout().row() + 1;
-        let ends = [begin, begin + self.mask.layout().shape[2] - 1];
-        let seam_row = self.seams.holds(row);
+    fn in_run(&self, [row, place]: [usize; 2], is_seam: bool, candidates: &mut Vec<Candidate>) -> bool {
+        let layout = self.mask.layout();
+        let count = (layout.shape[2] - 64 * place).min(64);
+        let own = u64::MAX >> (64 - count);
+        // From the voxel before the run on, which is the first of a byte.
+        let byte = row * layout.stride + 8 * place;
+        let foreground = (self.mask.long_word(byte) >> 1) as u64 & own;
+        if foreground == 0 {
+            return false;
+        }
+        let opposite = (self.mask.long_word(byte.wrapping_add(self.row)) >> self.shift) as u64;
+        let mut border = foreground & !opposite;
+        if border == 0 {
+            return true;
+        }
+        let first = row * layout.row() + 1;
+        let last = first + layout.shape[2] - 1;
         let mut window = Window::EMPTY;
         while border != 0 {
-            let bit = first + border.trailing_zeros() as usize;
+            let bit = first + 64 * place + border.trailing_zeros() as usize;
             border &= border - 1;
             if !window.holds(bit) {
                 window = self.mask.window(bit);
             }
             let neighbourhood = window.neighbourhood(bit);
             if self.tests.is_deletable(neighbourhood) {
-                let flag = if seam_row || ends.contains(&bit) { ON_SEAM } else { 0 };
+                let flag = if is_seam || bit == first || bit == last { ON_SEAM } else { 0 };
                 candidates.push(Candidate { bit: bit as u32, old: neighbourhood | flag });
             }
         }
+        true
     }
 }
