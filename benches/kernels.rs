@@ -18,7 +18,7 @@ use std::time::Instant;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::mask::{Layout, Mask};
 use anabranch::kernel::method::Method;
-use anabranch::kernel::neighbourhood::{is_endpoint, is_euler_invariant, is_simple};
+use anabranch::kernel::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
 use anabranch::kernel::partition::Partition;
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::kernel::smooth::Gaussian;
@@ -154,11 +154,13 @@ fn measure_tests(mask: &Mask, rounds: usize) {
     };
     let (time, _) = shortest(&|| places.iter().map(|&bit| mask.neighbourhood(bit) as usize).fold(0, |a, b| a ^ b));
     print!("  {} tests: neighbourhood {time:.1} ns", places.len());
-    let tests: [(&str, fn(u32) -> bool); 3] =
-        [("endpoint", is_endpoint), ("Euler", is_euler_invariant), ("simple", is_simple)];
-    for (name, test) in tests {
+    let test = |name: &str, test: fn(u32) -> bool| {
         let (time, held) = shortest(&|| found.iter().filter(|&&n| test(n)).count());
         print!(", {name} {time:.1} ns ({:.0} % hold)", held as f64 * 100.0 / found.len() as f64);
-    }
+    };
+    test("endpoint", is_endpoint);
+    test("Euler", is_euler_invariant);
+    test("simple", is_simple);
+    test("all three", |neighbourhood| Tests::get().is_deletable(neighbourhood));
     println!();
 }

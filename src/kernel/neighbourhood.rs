@@ -131,7 +131,7 @@ fn is_connected(above: u16, below: u16) -> bool {
 /// Eight times the change of the Euler characteristic, modulo 256.
 #[inline]
 fn euler_change(above: u16, below: u16) -> u16 {
-    (above >> EULER) + (below >> EULER) & 0xff
+    ((above >> EULER) + (below >> EULER)) & 0xff
 }
 
 /// The connected parts of a plane of nine cells.
@@ -245,7 +245,7 @@ pub(super) mod tests {
                     true;
             }
         }
-        let sign = |n: usize| if (n / 49 % 2 + n / 7 % 7 % 2 + n % 7 % 2) % 2 == 0 { 1 } else { -1 };
+        let sign = |n: usize| if (n / 49 + n / 7 % 7 + n % 7).is_multiple_of(2) { 1 } else { -1 };
         (0..union.len()).filter(|&n| union[n]).map(sign).sum()
     }
 

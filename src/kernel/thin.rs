@@ -62,10 +62,12 @@ impl Thinning {
         let runs = Runs::new(mask.layout());
         let [nz, ny, _] = mask.layout().shape;
         let [mut filled, mut seams] = [runs.none(), runs.none()];
+        // What is thinned in four directions is one plane, with no chunks above and below.
+        let is_stacked = directions > 4;
         for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
             let own = runs.of_row(z * (ny + 2) + y);
             own.clone().for_each(|run| filled.insert(run));
-            if z == 1 || z == nz || y == 1 || y == ny {
+            if is_stacked && (z == 1 || z == nz) || y == 1 || y == ny {
                 own.for_each(|run| seams.insert(run));
             }
         }

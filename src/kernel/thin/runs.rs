@@ -50,7 +50,7 @@ impl Runs {
     #[inline]
     pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
         // Division by multiplication: exact for bit indices, which are below 2^32.
-        let row = (u128::from(self.rows_a_bit) * u128::from(bit) >> 64) as usize;
+        let row = ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize;
         set.is_empty = false;
         if self.in_row == 1 {
             return set.insert(row);
