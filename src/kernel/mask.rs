@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::window::Window;
 use crate::space::{Position, Region, Voxel};
 
-/// Bytes after the last row, so that a load of eight bytes at any byte of a row stays inside.
+/// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
 const TAIL: usize = 16;
 
 /// How the voxels of a chunk and its halo are laid out in bits.
@@ -150,28 +151,22 @@ impl Mask {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// The byte at an index.
+    /// Sixteen bytes from a byte of a row on, as bits in ascending order.
     #[inline]
-    pub(crate) fn byte(&self, byte: usize) -> u8 {
-        self.bits[byte]
+    pub(crate) fn long_word(&self, byte: usize) -> u128 {
+        u128::from_le_bytes(self.bits[byte..byte + 16].try_into().expect("sixteen bytes"))
     }
 
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
     #[inline]
     pub fn neighbourhood(&self, bit: usize) -> u32 {
-        let first = bit - self.layout.plane() - self.layout.row() - 1;
-        let (shift, byte) = (first & 7, first >> 3);
-        let (row, plane) = (self.layout.stride, self.layout.plane() >> 3);
-        let bytes = &self.bits[byte..byte + 2 * plane + 2 * row + 2];
-        let mut found = 0;
-        for z in 0..3 {
-            for y in 0..3 {
-                let at = z * plane + y * row;
-                let three = u32::from(u16::from_le_bytes([bytes[at], bytes[at + 1]])) >> shift & 7;
-                found |= three << (9 * z + 3 * y);
-            }
-        }
-        found
+        self.window(bit).neighbourhood(bit)
+    }
+
+    /// The neighbourhoods of a voxel of the own box and of some after it in its row.
+    #[inline]
+    pub(crate) fn window(&self, bit: usize) -> Window {
+        Window::around(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
     }
 
     /// Up to 64 bits of a row from a bit index on.

@@ -6,6 +6,7 @@ pub mod smooth;
 pub mod histogram;
 pub mod otsu;
 pub mod threshold;
+mod window;
 pub mod mask;
 pub mod binarise;
 pub mod neighbourhood;

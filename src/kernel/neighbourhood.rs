@@ -5,18 +5,14 @@
 //! The method is T.-C. Lee, R. L. Kashyap, C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning
 //! algorithms", CVGIP: Graphical Models and Image Processing 56(6), 1994.
 
+use std::sync::LazyLock;
+
 /// The voxel itself.
 pub const CENTRE: u32 = 1 << 13;
 /// Neighbours before the voxel in raster order.
 pub const EARLIER: u32 = CENTRE - 1;
 /// Neighbours after the voxel in raster order.
 pub const LATER: u32 = ((1 << 27) - 1) & !(EARLIER | CENTRE);
-
-const ALL: u32 = (1 << 27) - 1;
-const X_FIRST: u32 = 0o111_111_111;
-const X_LAST: u32 = X_FIRST << 2;
-const Y_FIRST: u32 = 0o007_007_007;
-const Y_LAST: u32 = Y_FIRST << 6;
 
 /// Whether exactly one neighbour is foreground.
 #[inline]
@@ -28,72 +24,169 @@ pub fn is_endpoint(neighbourhood: u32) -> bool {
 /// nothing.
 #[inline]
 pub fn is_simple(neighbourhood: u32) -> bool {
-    let all = neighbourhood & !CENTRE;
-    let mut part = all & all.wrapping_neg();
-    loop {
-        let grown = dilate(part) & all;
-        if grown == part {
-            return part == all;
-        }
-        part = grown;
-    }
-}
-
-/// A set of cells and all cells next to them.
-#[inline]
-fn dilate(cells: u32) -> u32 {
-    let x = cells | (cells & !X_LAST) << 1 | (cells & !X_FIRST) >> 1;
-    let y = x | (x & !Y_LAST) << 3 | (x & !Y_FIRST) >> 3;
-    (y | y << 9 | y >> 9) & ALL
+    Tests::get().is_simple(neighbourhood)
 }
 
 /// Whether removing the voxel, which is foreground, keeps the Euler characteristic [Lee94, section 3.2].
-///
-/// The characteristic of the union of closed unit cubes is a sum over the eight octants around the voxel; two octants
-/// at a time (the quarters of the neighbourhood, 12 cells each) are looked up.
 #[inline]
 pub fn is_euler_invariant(neighbourhood: u32) -> bool {
-    let mut change = 0;
-    let mut quarter = 0;
-    while quarter < 4 {
-        let first = QUARTERS[quarter];
-        let cells = neighbourhood >> first & 0o77 | (neighbourhood >> (first + 9) & 0o77) << 6;
-        change += EULER_CHANGE[quarter][cells as usize];
-        quarter += 1;
-    }
-    change == 0
+    let [above, below] = Tests::get().halves(neighbourhood);
+    euler_change(above, below) == 0
 }
 
-/// The first cell of the quarters: planes (z-, z) or (z, z+), rows (y-, y) or (y, y+).
-const QUARTERS: [u32; 4] = [0, 3, 9, 12];
+/// The tests by lookups: what the plane above a voxel and the eight cells around it in its own plane say together, and
+/// the same for the plane below, which is the mirror image.
+///
+/// Planes above and below touch each other only through the ring of eight between them. So the neighbours are connected
+/// where no part of a plane is apart from the ring, and the parts of the ring, four at most, are joined by what lies
+/// above and below them. The Euler characteristic is a sum over the eight octants, four of them in each half.
+#[derive(Debug)]
+pub struct Tests {
+    /// By plane (9 bits) and ring (8 bits).
+    halves: Box<[u16; 1 << 17]>,
+}
 
-/// Eight times the change of the Euler characteristic that a quarter contributes when the voxel is removed.
-static EULER_CHANGE: [[i8; 4096]; 4] = euler_changes();
+/// In a half: which pairs of the ring's four parts are joined; parts that are not there are joined with the first.
+const PAIRS: u16 = 0o77;
+/// In a half: some part of the plane touches no part of the ring, and another part is there.
+const APART: u16 = 1 << 6;
+/// In a half: there is no ring, and the plane has one part.
+const ALONE: u16 = 1 << 7;
+/// Where the eightfold change of the Euler characteristic begins, modulo 256.
+const EULER: u32 = 8;
 
-const fn euler_changes() -> [[i8; 4096]; 4] {
-    let mut tables = [[0; 4096]; 4];
-    let mut quarter = 0;
-    while quarter < 4 {
-        // The voxel's own cell among the twelve: cell 13 of the 27, at (1, 1, 1).
-        let (z, y) = (1 - quarter / 2, 1 - quarter % 2);
-        let centre = 1u32 << (6 * z + 3 * y + 1);
-        let mut cells = 0u32;
-        while cells < 4096 {
-            let with = cells | centre;
-            let without = cells & !centre;
-            tables[quarter][cells as usize] = octant_pair(with) - octant_pair(without);
-            cells += 1;
+/// For each set of pairs of four parts, whether these are connected.
+const CONNECTED: u64 = {
+    let mut connected = 0;
+    let mut pairs = 0;
+    while pairs < 64 {
+        let mut reached = 1;
+        let mut step = 0;
+        while step < 3 * 6 {
+            let pair = PAIR[step % 6];
+            if pairs >> (step % 6) & 1 == 1 && reached & pair != 0 {
+                reached |= pair;
+            }
+            step += 1;
         }
-        quarter += 1;
+        if reached == 15 {
+            connected |= 1 << pairs;
+        }
+        pairs += 1;
     }
-    tables
+    connected
+};
+
+/// The pairs of four parts, as sets of parts.
+const PAIR: [u16; 6] = [0b0011, 0b0101, 0b1001, 0b0110, 0b1010, 0b1100];
+
+impl Tests {
+    /// The tables, which are made at the first call, in a few milliseconds.
+    pub fn get() -> &'static Tests {
+        static TESTS: LazyLock<Tests> = LazyLock::new(Tests::new);
+        &TESTS
+    }
+
+    /// [`is_simple`], without a look at whether the tables are there.
+    #[inline]
+    pub fn is_simple(&self, neighbourhood: u32) -> bool {
+        let [above, below] = self.halves(neighbourhood);
+        is_connected(above, below)
+    }
+
+    /// Whether Lee's method may delete the voxel: it is no endpoint, [`is_euler_invariant`] and [`is_simple`].
+    #[inline]
+    pub fn is_deletable(&self, neighbourhood: u32) -> bool {
+        let [above, below] = self.halves(neighbourhood);
+        (euler_change(above, below) == 0) & is_connected(above, below) & !is_endpoint(neighbourhood)
+    }
+
+    /// What the tables have for the planes above and below, each with the ring between them.
+    #[inline]
+    fn halves(&self, neighbourhood: u32) -> [u16; 2] {
+        let ring = neighbourhood >> 9 & 0o17 | neighbourhood >> 10 & 0o360;
+        let half = |plane: u32| self.halves[((plane & 0o777) << 8 | ring) as usize];
+        [half(neighbourhood), half(neighbourhood >> 18)]
+    }
+
+    fn new() -> Tests {
+        let parts: Vec<Parts> = (0..512).map(Parts::of).collect();
+        let mut halves = Box::new([0; 1 << 17]);
+        for (plane, above) in parts.iter().enumerate() {
+            for ring in 0..256 {
+                let around = ring & 0o17 | (ring & 0o360) << 1;
+                halves[plane << 8 | ring] = half(above, &parts[around]) | euler_half(plane, around) << EULER;
+            }
+        }
+        Tests { halves }
+    }
 }
 
-/// Eight times the characteristic that both octants of a quarter contribute at their common corners with the voxel.
-const fn octant_pair(cells: u32) -> i8 {
-    let left = cells & 3 | cells >> 1 & 0o14 | cells >> 2 & 0o60 | cells >> 3 & 0o300;
-    let right = cells >> 1 & 3 | cells >> 2 & 0o14 | cells >> 3 & 0o60 | cells >> 4 & 0o300;
-    OCTANT[left as usize] + OCTANT[right as usize]
+#[inline]
+fn is_connected(above: u16, below: u16) -> bool {
+    let either = above | below;
+    (CONNECTED >> (either & PAIRS) & 1 == 1) & ((either & APART | above & below & ALONE) == 0)
+}
+
+/// Eight times the change of the Euler characteristic, modulo 256.
+#[inline]
+fn euler_change(above: u16, below: u16) -> u16 {
+    ((above >> EULER) + (below >> EULER)) & 0xff
+}
+
+/// The connected parts of a plane of nine cells.
+struct Parts {
+    parts: [u16; 4],
+    count: usize,
+}
+
+impl Parts {
+    fn of(plane: u16) -> Parts {
+        let mut found = Parts { parts: [0; 4], count: 0 };
+        let mut left = plane;
+        while left != 0 {
+            let mut part = left & left.wrapping_neg();
+            while dilate(part) & left != part {
+                part = dilate(part) & left;
+            }
+            found.parts[found.count] = part;
+            found.count += 1;
+            left &= !part;
+        }
+        found
+    }
+}
+
+/// A set of cells of a plane and all cells of the plane next to them.
+fn dilate(cells: u16) -> u16 {
+    let x = cells | (cells & 0o333) << 1 | cells >> 1 & 0o333;
+    (x | x << 3 | x >> 3) & 0o777
+}
+
+/// What a plane and the ring below it say about connections.
+fn half(plane: &Parts, ring: &Parts) -> u16 {
+    if ring.count == 0 {
+        return PAIRS | [0, ALONE, APART][plane.count.min(2)];
+    }
+    let join = |touched: u16| (0..6).filter(|&p| touched & PAIR[p] == PAIR[p]).fold(0, |pairs, p| pairs | 1 << p);
+    let missing = 0b1111 << ring.count & 0b1111;
+    let mut half = join(missing | 1);
+    for &part in &plane.parts[..plane.count] {
+        let reach = dilate(part);
+        let touched = (0..ring.count).filter(|&r| ring.parts[r] & reach != 0).fold(0, |touched, r| touched | 1 << r);
+        half |= if touched == 0 { APART } else { join(touched) };
+    }
+    half
+}
+
+/// Eight times the change of the Euler characteristic, modulo 256, that the four octants of a half contribute at their
+/// corners with the voxel when it is removed.
+fn euler_half(plane: usize, ring: usize) -> u16 {
+    let square = |cells: usize, first: usize| cells >> first & 0b11 | (cells >> (first + 3) & 0b11) << 2;
+    let octants = |middle: usize| -> i8 {
+        [0, 1, 3, 4].iter().map(|&first| OCTANT[square(plane, first) | square(middle, first) << 4]).sum()
+    };
+    u16::from((octants(ring | 1 << 4) - octants(ring)) as u8)
 }
 
 /// Eight times the part of the Euler characteristic at the corner that eight cells share: the corner counts whole, its
@@ -120,8 +213,58 @@ const OCTANT: [i8; 256] = {
 };
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const ALL: u32 = (1 << 27) - 1;
+
+    fn cells(neighbourhood: u32) -> impl Iterator<Item = [i32; 3]> {
+        (0..27).filter(move |&n| neighbourhood >> n & 1 == 1).map(|n| [n / 9, n / 3 % 3, n % 3])
+    }
+
+    /// The definition: all neighbours are reached from the first.
+    pub(crate) fn is_simple_plainly(neighbourhood: u32) -> bool {
+        let mut left: Vec<[i32; 3]> = cells(neighbourhood & !CENTRE).collect();
+        let mut reached: Vec<[i32; 3]> = left.pop().into_iter().collect();
+        while let Some(p) = reached.pop() {
+            let (next, rest) = left.into_iter().partition(|q| (0..3).all(|a| (p[a] - q[a]).abs() <= 1));
+            left = rest;
+            reached.extend::<Vec<_>>(next);
+        }
+        left.is_empty()
+    }
+
+    /// The definition: vertices - edges + faces - cubes of the union of closed cubes, counted in half steps.
+    fn euler_characteristic_plainly(neighbourhood: u32) -> i32 {
+        let mut union = [false; 7 * 7 * 7];
+        for [z, y, x] in cells(neighbourhood) {
+            for n in 0..27 {
+                union[(2 * z + n / 9) as usize * 49 + (2 * y + n / 3 % 3) as usize * 7 + (2 * x + n % 3) as usize] =
+                    true;
+            }
+        }
+        let sign = |n: usize| if (n / 49 + n / 7 % 7 + n % 7).is_multiple_of(2) { 1 } else { -1 };
+        (0..union.len()).filter(|&n| union[n]).map(sign).sum()
+    }
+
+    fn is_euler_invariant_plainly(neighbourhood: u32) -> bool {
+        euler_characteristic_plainly(neighbourhood) == euler_characteristic_plainly(neighbourhood & !CENTRE)
+    }
+
+    pub(crate) fn is_deletable_plainly(neighbourhood: u32) -> bool {
+        let endpoint = (neighbourhood & !CENTRE).count_ones() == 1;
+        !endpoint && is_euler_invariant_plainly(neighbourhood) && is_simple_plainly(neighbourhood)
+    }
+
+    fn assert_as_defined(neighbourhood: u32) {
+        let with = neighbourhood | CENTRE;
+        let simple = is_simple_plainly(with);
+        assert_eq!((is_simple(with), is_euler_invariant(with)), (simple, is_euler_invariant_plainly(with)), "{with:o}");
+        assert_eq!(is_simple(with & !CENTRE), simple, "{with:o}");
+        assert_eq!(Tests::get().is_deletable(with), is_deletable_plainly(with), "{with:o}");
+    }
 
     #[test]
     fn opposite_neighbours_alone_are_not_simple_and_a_full_neighbourhood_is() {
@@ -138,5 +281,29 @@ mod tests {
         assert!(is_euler_invariant(CENTRE | 1));
         assert!(!is_euler_invariant(CENTRE | 1 | 1 << 26));
         assert!(is_euler_invariant(ALL & !(1 << 4)));
+    }
+
+    #[test]
+    fn neighbourhoods_with_up_to_three_cells_or_gaps_are_judged_as_defined() {
+        for [a, b, c] in (0..27 * 27 * 27).map(|n| [n % 27, n / 27 % 27, n / 729]).filter(|[a, b, c]| a <= b && b <= c)
+        {
+            let few = 1 << a | 1 << b | 1 << c;
+            assert_as_defined(few);
+            assert_as_defined(ALL & !few);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn neighbourhoods_are_judged_as_defined(any in prop::array::uniform3(0..1u32 << 27), density in 0..5) {
+            assert_as_defined(match density {
+                0 => any[0] & any[1] & any[2],
+                1 => any[0] & any[1],
+                2 => any[0],
+                3 => any[0] | any[1],
+                _ => any[0] | any[1] | any[2],
+            });
+        }
     }
 }

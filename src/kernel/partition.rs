@@ -436,8 +436,8 @@ impl Partition {
         let homes: Vec<(ChunkId, Vec<u32>)> = member
             .seams
             .neighbours()
-            .filter(|(n, _, _)| !away[*n].is_empty())
-            .map(|(n, to, _)| (to, away[n].clone()))
+            .map(|(n, to, _)| (to, std::mem::take(&mut away[n])))
+            .filter(|(_, bits)| !bits.is_empty())
             .collect();
         for (to, bits) in homes {
             match self.places.get(&to).copied() {

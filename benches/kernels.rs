@@ -1,0 +1,166 @@
+//! What thinning costs, on one thread and without timely: nanoseconds a voxel, a deletion, a test of a neighbourhood and
+//! a decision that crosses a seam, for sparse tubes, for a dense mask, and for both methods on images.
+//!
+//! The tubes are the library's phantom: about 5 % of the volume, radii up to 14. The dense mask is noise, smoothed with
+//! sigma 3 and cut at its median: thick, touching sheets. A decision that crosses a seam is a voxel that a chunk hears of
+//! from a neighbour; its cost is what thinning in chunks of 64 takes more than thinning in one piece.
+//!
+//!     cargo bench --no-default-features --bench kernels -- [EDGE [ROUNDS [NAME]]]
+//!
+//! EDGE is the edge of the volumes in voxels (256), ROUNDS how often each is thinned (5, of which the shortest counts).
+//! With NAME (`tubes`, `dense`, `image` or `tests`) only what begins so is measured.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use anabranch::grid::{ChunkId, Grid};
+use anabranch::kernel::mask::{Layout, Mask};
+use anabranch::kernel::method::Method;
+use anabranch::kernel::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
+use anabranch::kernel::partition::Partition;
+use anabranch::kernel::phantom::PhantomTree;
+use anabranch::kernel::smooth::Gaussian;
+use anabranch::space::Region;
+use ndarray::Array3;
+
+type Masks = BTreeMap<ChunkId, Option<Mask>>;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let number = |at: usize, otherwise| arguments.get(at).map_or(otherwise, |a| a.parse().expect("a number"));
+    let (edge, rounds) = (number(0, 256), number(1, 5));
+    let wanted = |name: &str| arguments.get(2).is_none_or(|only| name.starts_with(only.as_str()));
+    if wanted("tubes") || wanted("tests") {
+        let tree = PhantomTree::new(&[edge; 3], 1, None, Some(14.0)).expect("a phantom");
+        let tubes = tree.mask(&Region::of_shape([edge; 3]));
+        measure("tubes", &tubes, Method::Lee, rounds, &wanted);
+    }
+    if wanted("dense") || wanted("tests") {
+        measure("dense", &sheets([edge; 3], 3.0), Method::Lee, rounds, &wanted);
+    }
+    if wanted("image") {
+        let image = sheets([1, 16 * edge, 16 * edge], 2.0);
+        measure("image, Zhang and Suen", &image, Method::Zhang, rounds, &wanted);
+        measure("image, Lee", &image, Method::LeePlanar, rounds, &wanted);
+    }
+}
+
+/// Noise from a generator of fixed seed, smoothed and cut at its median.
+fn sheets(shape: [usize; 3], sigma: f64) -> Array3<u8> {
+    let mut state = 1u64;
+    let noise = Array3::from_shape_simple_fn(shape, || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32
+    });
+    let region = Region::of_shape(shape);
+    let dimensions = if shape[0] == 1 { 2 } else { 3 };
+    let mut gaussian = Gaussian::new(sigma, dimensions).expect("a standard deviation");
+    let smoothed = gaussian.smooth(noise.view(), &region, &region, &region);
+    let mut values: Vec<f32> = smoothed.iter().copied().collect();
+    let middle = values.len() / 2;
+    let median = *values.select_nth_unstable_by(middle, f32::total_cmp).1;
+    smoothed.mapv(|value| u8::from(value > median))
+}
+
+/// The bit-packed masks of an image's chunks.
+fn masks(image: &Array3<u8>, grid: &Grid) -> Masks {
+    let mut masks: BTreeMap<ChunkId, Mask> = BTreeMap::new();
+    for ((z, y, x), _) in image.indexed_iter().filter(|(_, value)| **value != 0) {
+        let at = [z as i64, y as i64, x as i64];
+        let id = grid.chunk_at(at);
+        let mask = masks.entry(id).or_insert_with(|| Mask::new(Layout::new(grid.region(id))));
+        mask.set(mask.layout().bit_at(at));
+    }
+    masks.into_iter().map(|(id, mask)| (id, Some(mask))).collect()
+}
+
+fn count<'a>(masks: impl Iterator<Item = &'a Mask>) -> usize {
+    masks.map(Mask::count).sum()
+}
+
+/// Nanoseconds that this thread has had a processor for, where the system says so (Linux); else those of the clock.
+fn now() -> f64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let spent = spent.and_then(|text| text.split(' ').next().and_then(|word| word.parse().ok()));
+    spent.unwrap_or_else(|| START.elapsed().as_nanos() as f64)
+}
+
+/// Time to thin, skeleton voxels, and decisions that crossed seams.
+fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize, usize) {
+    let mut least = f64::INFINITY;
+    let mut skeleton = 0;
+    for _ in 0..rounds {
+        let (own, mut partition) = (masks.clone(), Partition::new(grid, method, false));
+        let start = now();
+        let thinned = partition.thin(own);
+        least = least.min(now() - start);
+        skeleton = count(thinned.iter().map(|(_, mask)| mask));
+    }
+    // What crosses the seams is written down only where it is kept.
+    let mut kept = Partition::new(grid, method, true);
+    kept.thin(masks.clone());
+    let logs = masks.keys().filter_map(|id| kept.kept(*id)).map(|(_, log)| &log.received);
+    let decisions = logs.map(|log| (0..log.len()).map(|s| log.at(s).len()).sum::<usize>()).sum();
+    (least, skeleton, decisions)
+}
+
+fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted: &impl Fn(&str) -> bool) {
+    let (depth, height, width) = image.dim();
+    let shape = [depth, height, width];
+    let edge = if depth == 1 { 1024 } else { 64 };
+    let chunked = Grid::new(Region::of_shape(shape), [edge.min(depth), edge, edge]);
+    let whole = Grid::new(Region::of_shape(shape), shape);
+    let whole_masks = masks(image, &whole);
+    let foreground = count(whole_masks.values().flatten());
+    println!("{name}: {shape:?}, {:.1} % foreground", foreground as f64 * 100.0 / image.len() as f64);
+    if wanted(name) {
+        let (one, skeleton, _) = thin(&whole_masks, whole, method, rounds);
+        let (many, skeleton_again, decisions) = thin(&masks(image, &chunked), chunked, method, rounds);
+        assert_eq!(skeleton, skeleton_again, "chunks change the skeleton");
+        let deleted = (foreground - skeleton) as f64;
+        println!("  in one piece   {:>8.1} ms {:>7.2} ns a deletion", one / 1e6, one / deleted);
+        println!(
+            "  in chunks      {:>8.1} ms {:>7.2} ns a deletion {:>6.3} ns a voxel {:>7.1} ns a seam decision",
+            many / 1e6,
+            many / deleted,
+            many / image.len() as f64,
+            (many - one) / decisions as f64,
+        );
+        println!("  {deleted} deletions, {decisions} seam decisions, {skeleton} skeleton voxels");
+    }
+    if wanted("tests") {
+        whole_masks.values().flatten().for_each(|mask| measure_tests(mask, rounds));
+    }
+}
+
+/// What it costs to read a neighbourhood and to test it, for voxels with background before or after them in their row.
+fn measure_tests(mask: &Mask, rounds: usize) {
+    let places: Vec<usize> = mask.own_bits().filter(|&bit| !mask.get(bit - 1) || !mask.get(bit + 1)).collect();
+    let found: Vec<u32> = places.iter().map(|&bit| mask.neighbourhood(bit)).collect();
+    // The clock of a thread's own time is a coarse one.
+    let times = 20_000_000 / places.len().max(1) + 1;
+    let shortest = |call: &dyn Fn() -> usize| -> (f64, usize) {
+        let mut least = f64::INFINITY;
+        let mut given = 0;
+        for _ in 0..rounds {
+            let start = now();
+            (0..times).for_each(|_| given = black_box(call()));
+            least = least.min(now() - start);
+        }
+        (least / (times * places.len()) as f64, given)
+    };
+    let (time, _) = shortest(&|| places.iter().map(|&bit| mask.neighbourhood(bit) as usize).fold(0, |a, b| a ^ b));
+    print!("  {} tests: neighbourhood {time:.1} ns", places.len());
+    let test = |name: &str, test: fn(u32) -> bool| {
+        let (time, held) = shortest(&|| found.iter().filter(|&&n| test(n)).count());
+        print!(", {name} {time:.1} ns ({:.0} % hold)", held as f64 * 100.0 / found.len() as f64);
+    };
+    test("endpoint", is_endpoint);
+    test("Euler", is_euler_invariant);
+    test("simple", is_simple);
+    test("all three", |neighbourhood| Tests::get().is_deletable(neighbourhood));
+    println!();
+}

@@ -1,0 +1,156 @@
+//! Runs: up to 64 voxels of a row each, in which a chunk's rows are gone through; and sets of them.
+
+use crate::kernel::mask::Layout;
+
+/// How the rows of a chunk and its halo are divided into runs. The first of a row begins with its first own voxel, each
+/// other 64 voxels after the one before. Runs are numbered in raster order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Runs {
+    in_row: u32,
+    in_plane: usize,
+    count: usize,
+    row_bits: usize,
+    /// 2^64 divided by the bits of a row, rounded up.
+    rows_a_bit: u64,
+}
+
+impl Runs {
+    pub(super) fn new(layout: &Layout) -> Self {
+        let in_row = layout.shape[2].div_ceil(64);
+        Runs {
+            in_row: in_row as u32,
+            in_plane: (layout.shape[1] + 2) * in_row,
+            count: layout.rows() * in_row,
+            row_bits: layout.row(),
+            rows_a_bit: u64::MAX / layout.row() as u64 + 1,
+        }
+    }
+
+    /// A set without runs.
+    pub(super) fn none(&self) -> RunSet {
+        RunSet { words: vec![0; self.count.div_ceil(64)], is_empty: true }
+    }
+
+    /// The runs of a row.
+    pub(super) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
+        row * self.in_row as usize..(row + 1) * self.in_row as usize
+    }
+
+    /// The row of a run, and its place in it.
+    #[inline]
+    pub(super) fn place(&self, run: usize) -> [usize; 2] {
+        if self.in_row == 1 {
+            return [run, 0];
+        }
+        // Chunks have less than 2^32 runs; division is faster on so few bits.
+        [run as u32 / self.in_row, run as u32 % self.in_row].map(|n| n as usize)
+    }
+
+    /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
+    #[inline]
+    pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
+        // Division by multiplication: exact for bit indices, which are below 2^32.
+        let row = ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize;
+        set.is_empty = false;
+        if self.in_row == 1 {
+            return set.insert(row);
+        }
+        let x = bit as usize - row * self.row_bits;
+        // The own voxel x is at place x + 1 of the padded row.
+        let run_of = |x: usize| (x / 64).min(self.in_row as usize - 1);
+        for run in run_of(x.saturating_sub(2))..=run_of(x) {
+            set.insert(row * self.in_row as usize + run);
+        }
+    }
+
+    /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
+    /// corners between. Some more may come at the ends of planes.
+    pub(super) fn nearby(&self, word: usize, set: &RunSet) -> u64 {
+        let (first, row, plane) = ((word * 64) as isize, self.in_row as isize, self.in_plane as isize);
+        let at = |run: isize| set.read(run - row) | set.read(run) | set.read(run + row);
+        at(first - plane) | at(first) | at(first + plane)
+    }
+}
+
+/// A set of runs.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RunSet {
+    pub(super) words: Vec<u64>,
+    is_empty: bool,
+}
+
+impl RunSet {
+    #[inline]
+    pub(super) fn insert(&mut self, run: usize) {
+        self.words[run >> 6] |= 1 << (run & 63);
+    }
+
+    #[inline]
+    pub(super) fn remove(&mut self, run: usize) {
+        self.words[run >> 6] &= !(1 << (run & 63));
+    }
+
+    #[inline]
+    pub(super) fn holds(&self, run: usize) -> bool {
+        self.words[run >> 6] >> (run & 63) & 1 != 0
+    }
+
+    /// Whether no run was marked since it was made or cleared.
+    pub(super) fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    pub(super) fn clear(&mut self) {
+        if !self.is_empty {
+            self.words.fill(0);
+            self.is_empty = true;
+        }
+    }
+
+    /// Takes in the runs of another set of the same chunk.
+    pub(super) fn extend(&mut self, other: &RunSet) {
+        if !other.is_empty {
+            self.is_empty = false;
+            self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own |= other);
+        }
+    }
+
+    /// 64 runs from one on, which may lie outside.
+    #[inline]
+    fn read(&self, run: isize) -> u64 {
+        let (word, shift) = (run.div_euclid(64), run.rem_euclid(64) as u32);
+        let get = |word: isize| usize::try_from(word).ok().and_then(|w| self.words.get(w)).copied().unwrap_or(0);
+        let low = get(word) >> shift;
+        if shift == 0 { low } else { low | get(word + 1) << (64 - shift) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::space::Region;
+
+    #[test]
+    fn the_runs_near_a_voxel_are_those_that_hold_one_of_its_neighbours() {
+        for shape in [[2, 3, 1], [1, 2, 5], [2, 2, 63], [1, 3, 64], [2, 1, 65], [3, 2, 130]] {
+            let layout = Layout::new(Region::of_shape(shape));
+            let runs = Runs::new(&layout);
+            let [nz, ny, nx] = shape;
+            for bit in (0..layout.rows() * layout.row()).filter(|&bit| layout.padded(bit)[2] < nx + 2) {
+                let mut set = runs.none();
+                runs.mark(bit as u32, &mut set);
+                let near: Vec<u64> = (0..set.words.len()).map(|word| runs.nearby(word, &set)).collect();
+                let p = layout.padded(bit);
+                for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
+                    for run in runs.of_row(z * (ny + 2) + y) {
+                        let [row, place] = runs.place(run);
+                        assert_eq!(row, z * (ny + 2) + y);
+                        let mut own = place * 64 + 1..=(place * 64 + 64).min(nx);
+                        let touched = z.abs_diff(p[0]) < 2 && y.abs_diff(p[1]) < 2 && own.any(|x| x.abs_diff(p[2]) < 2);
+                        assert_eq!(near[run / 64] >> (run % 64) & 1 == 1, touched, "{shape:?} {p:?} run {run}");
+                    }
+                }
+            }
+        }
+    }
+}
