@@ -228,6 +228,10 @@ impl Projections {
 
 /// Raises pixels to the values along a row that fall on them: `scale` values a pixel, of the first all but some.
 fn raise_pixels<T: Value>(values: &[T], missing: usize, scale: usize, pixels: &mut [f32]) {
+    if scale == 1 {
+        pixels.iter_mut().zip(values).for_each(|(pixel, value)| *pixel = larger(value.to_f32(), *pixel));
+        return;
+    }
     let (first, rest) = values.split_at((scale - missing).min(values.len()));
     for (pixel, values) in pixels.iter_mut().zip(std::iter::once(first).chain(rest.chunks(scale))) {
         *pixel = values.iter().fold(*pixel, |most, value| most.max(value.to_f32()));

@@ -6,7 +6,7 @@
 //! to their seams, once a sub-iteration, thin as the whole image does.
 //!
 //! The classes are those of scikit-image 0.26 (BSD-3-Clause), which differ from the published rule in 25 of 256
-//! neighbourhoods. 64 pixels are decided at a time, and only rows that changed lately are looked at.
+//! neighbourhoods. 64 pixels are decided at a time, and only where a stretch of a row changed lately.
 //!
 //! Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
 //! the ACM 27 (1984).
@@ -26,12 +26,15 @@ const SECOND: [u8; 35] = [
     195, 199, 224, 225, 240, 241, 248, 249, 252,
 ];
 
+/// Words of a row that are decided together, with vector instructions, and looked at again where one of them changed.
+const STRETCH: usize = 4;
+
 /// A row and column of a chunk's own, both from 0; the halo lies at -1 and one past the end.
 pub type Pixel = [i32; 2];
 
 /// A chunk of a 2-D bit image with a halo of one pixel, between sub-iterations.
 ///
-/// Holds one bit a pixel, and 16 bytes and a little more a row.
+/// Holds one bit a pixel, and 16 bytes and a little more a row and a stretch of 256 pixels.
 #[derive(Clone, Debug)]
 pub struct ZhangChunk {
     height: usize,
@@ -40,7 +43,9 @@ pub struct ZhangChunk {
     stride: usize,
     /// Rows with the halo's above and below.
     rows: Vec<u64>,
-    /// For each row, one more than the sub-iteration that changed it last.
+    /// Stretches of a row.
+    stretches: usize,
+    /// For each stretch of each row, one more than the sub-iteration that last changed it or a pixel beside it.
     changed: Vec<u32>,
     /// The bits of a row that are the chunk's own.
     own: Vec<u64>,
@@ -63,7 +68,8 @@ impl ZhangChunk {
             width,
             stride: words + 2,
             rows: vec![0; (words + 2) * (height + 2)],
-            changed: vec![0; height + 2],
+            stretches: words.div_ceil(STRETCH),
+            changed: vec![0; words.div_ceil(STRETCH) * (height + 2)],
             own,
             next: 0,
             deletions: Vec::new(),
@@ -106,30 +112,45 @@ impl ZhangChunk {
     pub fn delete_in_halo(&mut self, pixel: Pixel) {
         let (word, bit) = self.place(pixel);
         self.rows[word] &= !(1 << bit);
-        self.changed[word / self.stride] = self.next;
+        self.mark(word, 1 << bit);
+    }
+
+    /// Notes that bits of a word changed now: its stretch, and the one beside it where a bit is next to that.
+    fn mark(&mut self, word: usize, bits: u64) {
+        let (row, word) = (word / self.stride, word % self.stride - 1);
+        let stretch = row * self.stretches + word / STRETCH;
+        self.changed[stretch] = self.next;
+        if word.is_multiple_of(STRETCH) && word > 0 && bits & 1 == 1 {
+            self.changed[stretch - 1] = self.next;
+        }
+        if word % STRETCH == STRETCH - 1 && word + 3 < self.stride && bits >> 63 == 1 {
+            self.changed[stretch + 1] = self.next;
+        }
     }
 
     /// Runs the next sub-iteration on the chunk's own pixels and gives the number of pixels that it deleted.
     ///
-    /// Takes time in proportion to the words of rows next to rows that the last two sub-iterations changed.
+    /// Takes time in proportion to the stretches of rows, and to the words of those next to pixels that the last two
+    /// sub-iterations changed.
     pub fn sub_iteration(&mut self) -> usize {
         let (now, words) = (self.next, self.stride - 2);
         self.next += 1;
         let codes: &[u8] = if now.is_multiple_of(2) { &FIRST } else { &SECOND };
         self.deletions.clear();
         for row in 1..=self.height {
+            let [above, at, below] =
+                [row - 1, row, row + 1].map(|row| &self.changed[row * self.stretches..][..self.stretches]);
             // This kind ran two sub-iterations ago: only what changed then or after can make it decide differently.
-            let recent = self.changed[row - 1..=row + 1].iter().max().is_some_and(|&at| at + 1 >= now);
-            if now < 2 || recent {
-                let start = (row - 1) * self.stride;
-                let around = &self.rows[start..start + 3 * self.stride];
-                row_deletions(around, words, &self.own, codes, start + self.stride + 1, &mut self.deletions);
-            }
+            let recent = |stretch: usize| above[stretch].max(at[stretch]).max(below[stretch]) + 1 >= now;
+            let start = (row - 1) * self.stride;
+            let around = &self.rows[start..start + 3 * self.stride];
+            row_deletions(around, words, &self.own, codes, recent, start + self.stride + 1, &mut self.deletions);
         }
         let mut deleted = 0;
-        for &(word, bits) in &self.deletions {
+        for i in 0..self.deletions.len() {
+            let (word, bits) = self.deletions[i];
             self.rows[word] &= !bits;
-            self.changed[word / self.stride] = self.next;
+            self.mark(word, bits);
             deleted += bits.count_ones() as usize;
         }
         deleted
@@ -174,14 +195,15 @@ impl ZhangChunk {
     }
 }
 
-/// Adds the deletions of one row, of three rows with an empty word on either side each, to `deletions`; `first` is the
-/// word that the row's own words begin with.
+/// Adds the deletions of one row, of three rows with an empty word on either side each, to `deletions`, in the stretches
+/// that changed lately; `first` is the word that the row's own words begin with.
 #[multiversion(targets("x86_64+avx2"))]
 fn row_deletions(
     around: &[u64],
     words: usize,
     own: &[u64],
     codes: &[u8],
+    recent: impl Fn(usize) -> bool,
     first: usize,
     deletions: &mut Vec<(usize, u64)>,
 ) {
@@ -191,20 +213,23 @@ fn row_deletions(
             deletions.push((first + w, bits & own[w]));
         }
     };
-    let mut w = 0;
-    while w + 4 <= words {
-        if at[w + 1..w + 5] != [0; 4] {
-            let bits = matching::<4>(above, at, below, w, codes);
-            for i in 0..4 {
-                decide(w + i, bits[i]);
-            }
+    for start in (0..words).step_by(STRETCH).filter(|start| recent(start / STRETCH)) {
+        let end = (start + STRETCH).min(words);
+        if at[start + 1..end + 1].iter().all(|&word| word == 0) {
+            continue;
         }
-        w += 4;
-    }
-    for w in w..words {
-        if at[w + 1] != 0 {
-            let [bits] = matching::<1>(above, at, below, w, codes);
-            decide(w, bits);
+        if end - start == STRETCH {
+            let bits = matching::<STRETCH>(above, at, below, start, codes);
+            for i in 0..STRETCH {
+                decide(start + i, bits[i]);
+            }
+            continue;
+        }
+        for w in start..end {
+            if at[w + 1] != 0 {
+                let [bits] = matching::<1>(above, at, below, w, codes);
+                decide(w, bits);
+            }
         }
     }
 }
