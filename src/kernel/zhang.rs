@@ -39,7 +39,7 @@ pub type Pixel = [i32; 2];
 pub struct ZhangChunk {
     height: usize,
     width: usize,
-    /// Words of a row, with an empty one on either side. Own column x is bit x + 1 of what lies between.
+    /// Words of a row: its own, in which column x is bit x, and one more on either side, in which the halo has a bit.
     stride: usize,
     /// Rows with the halo's above and below.
     rows: Vec<u64>,
@@ -58,9 +58,9 @@ pub struct ZhangChunk {
 impl ZhangChunk {
     /// A chunk of `height` rows of `width` pixels, all of them background, the halo too.
     pub fn new([height, width]: [usize; 2]) -> ZhangChunk {
-        let words = (width + 2).div_ceil(64);
+        let words = width.div_ceil(64);
         let mut own = vec![0; words];
-        for bit in 1..=width {
+        for bit in 0..width {
             own[bit / 64] |= 1 << (bit % 64);
         }
         ZhangChunk {
@@ -80,8 +80,8 @@ impl ZhangChunk {
     fn place(&self, [y, x]: Pixel) -> (usize, u32) {
         let (height, width) = (self.height as i32, self.width as i32);
         assert!((-1..=height).contains(&y) && (-1..=width).contains(&x), "pixel {y}, {x} of {height} x {width}");
-        let (row, bit) = ((y + 1) as usize, (x + 1) as usize);
-        (row * self.stride + 1 + bit / 64, (bit % 64) as u32)
+        let (row, bit) = ((y + 1) as usize, (x + 64) as usize);
+        (row * self.stride + bit / 64, (bit % 64) as u32)
     }
 
     /// Makes a pixel foreground; own ones and those of the halo, before the first sub-iteration.
@@ -92,12 +92,9 @@ impl ZhangChunk {
 
     /// Makes those pixels of an own row foreground whose bits are set; bit `i` of word `w` is column `64 w + i`.
     pub fn insert_row(&mut self, y: usize, words: &[u64]) {
-        for (w, &word) in words.iter().enumerate() {
-            let mut left = word;
-            while left != 0 {
-                self.insert([y as i32, (w * 64) as i32 + left.trailing_zeros() as i32]);
-                left &= left - 1;
-            }
+        let (first, _) = self.place([y as i32, 0]);
+        for (to, (word, own)) in self.rows[first..].iter_mut().zip(words.iter().zip(&self.own)) {
+            *to |= word & own;
         }
     }
 
@@ -117,13 +114,15 @@ impl ZhangChunk {
 
     /// Notes that bits of a word changed now: its stretch, and the one beside it where a bit is next to that.
     fn mark(&mut self, word: usize, bits: u64) {
-        let (row, word) = (word / self.stride, word % self.stride - 1);
-        let stretch = row * self.stretches + word / STRETCH;
+        let (row, word, words) = (word / self.stride, word % self.stride, self.stride - 2);
+        // Counted from the first own one; the halo's bits lie beside them.
+        let own = word.clamp(1, words) - 1;
+        let stretch = row * self.stretches + own / STRETCH;
         self.changed[stretch] = self.next;
-        if word.is_multiple_of(STRETCH) && word > 0 && bits & 1 == 1 {
+        if own.is_multiple_of(STRETCH) && own > 0 && bits & 1 == 1 {
             self.changed[stretch - 1] = self.next;
         }
-        if word % STRETCH == STRETCH - 1 && word + 3 < self.stride && bits >> 63 == 1 {
+        if own % STRETCH == STRETCH - 1 && own + 1 < words && bits >> 63 == 1 {
             self.changed[stretch + 1] = self.next;
         }
     }
@@ -165,12 +164,12 @@ impl ZhangChunk {
     /// beyond the seams have to know.
     pub fn deleted_at_seams(&self) -> impl Iterator<Item = Pixel> + '_ {
         let (bottom, right) = (self.height as i32 - 1, self.width as i32 - 1);
-        let (last_word, last_bit) = (self.width / 64, self.width % 64);
+        let (last_word, last_bit) = (self.own.len() - 1, right % 64);
         self.deletions
             .iter()
             .flat_map(move |&(word, bits)| {
                 let (row, w) = (word / self.stride, word % self.stride - 1);
-                let first = u64::from(w == 0) << 1;
+                let first = u64::from(w == 0);
                 let last = u64::from(w == last_word) << last_bit;
                 let whole = row == 1 || row == self.height;
                 self.pixels(word, if whole { bits } else { bits & (first | last) })
@@ -188,14 +187,14 @@ impl ZhangChunk {
 
     fn pixels(&self, word: usize, bits: u64) -> impl Iterator<Item = Pixel> + use<> {
         let y = (word / self.stride) as i32 - 1;
-        let x = (word % self.stride - 1) as i32 * 64 - 1;
+        let x = (word % self.stride - 1) as i32 * 64;
         std::iter::successors(Some(bits), |left| Some(left & left.wrapping_sub(1)))
             .take_while(|&left| left != 0)
             .map(move |left| [y, x + left.trailing_zeros() as i32])
     }
 }
 
-/// Adds the deletions of one row, of three rows with an empty word on either side each, to `deletions`, in the stretches
+/// Adds the deletions of one row, of three rows with a word more on either side each, to `deletions`, in the stretches
 /// that changed lately; `first` is the word that the row's own words begin with.
 #[multiversion(targets("x86_64+avx2"))]
 fn row_deletions(
@@ -237,7 +236,7 @@ fn row_deletions(
 /// The foreground pixels of `N` words from word `w` on whose neighbours form one of the codes.
 #[inline(always)]
 fn matching<const N: usize>(above: &[u64], at: &[u64], below: &[u64], w: usize, codes: &[u8]) -> [u64; N] {
-    // Words 0 and words + 1 are empty: word w is at w + 1.
+    // Word w is at w + 1.
     let here = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i]) };
     let left = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] << 1 | row[w + i] >> 63) };
     let right = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] >> 1 | row[w + 2 + i] << 63) };
@@ -383,15 +382,29 @@ mod tests {
         assert_eq!(by_row.foreground().collect::<Vec<_>>(), [[1, 63], [1, 64], [1, 129]]);
     }
 
+    #[test]
+    fn thinning_goes_on_into_stretches_that_were_quiet() {
+        let stretch = 64 * STRETCH;
+        for columns in [stretch - 10..stretch + 60, stretch - 60..stretch + 10] {
+            let image: Image = (0..70).map(|_| (0..2 * stretch).map(|x| columns.contains(&x)).collect()).collect();
+            assert_eq!(thin(&image, [70, 2 * stretch]), thin_plainly(&image), "{columns:?}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
         #[test]
         fn chunks_thin_as_the_definition_says(
-            (width, pixels) in (1usize..150).prop_flat_map(|w| (Just(w), prop::collection::vec(0u8..10, w..w * 12))),
-            share in 2u8..10,
-            chunk in prop::array::uniform2(1usize..80),
+            (width, pixels) in (1usize..120).prop_flat_map(|w| (Just(w), prop::collection::vec(0u8..20, w..w * 6))),
+            share in 2u8..20,
+            thick in 1usize..9,
+            chunk in (1usize..80, prop_oneof![1usize..80, Just(256), 250usize..1000]),
         ) {
-            let image: Image = pixels.chunks_exact(width).map(|row| row.iter().map(|&v| v < share).collect()).collect();
+            // Squares of some pixels, so that some parts are thinned for longer than others.
+            let image: Image = (0..pixels.len() / width * thick)
+                .map(|y| (0..width * thick).map(|x| pixels[y / thick * width + x / thick] < share).collect())
+                .collect();
+            let chunk = [chunk.0, chunk.1];
             prop_assert_eq!(thin(&image, chunk), thin_plainly(&image));
         }
     }
