@@ -42,7 +42,7 @@ impl Margin {
             Dtype::Bool | Dtype::U8 | Dtype::U16 | Dtype::U32 => 2.25 * error * bound.abs(),
             _ => 2.25 * error * largest_magnitude(values).max(bound.abs()) + f32::MIN_POSITIVE,
         };
-        (bound.abs() <= LARGEST && margin <= LARGEST).then(|| Margin { low: bound - margin, high: bound + margin })
+        (bound.abs() <= LARGEST && margin <= LARGEST).then_some(Margin { low: bound - margin, high: bound + margin })
     }
 }
 
