@@ -213,7 +213,15 @@ impl Voxels {
     pub fn part(&self, part: &Region) -> Voxels {
         fn cut<T: Value>(array: ArrayView3<'_, T>, part: &Region) -> Voxels {
             let [z, y, x] = std::array::from_fn(|a| part.min[a] as isize..part.max[a] as isize);
-            T::wrap(array.slice(s![z, y, x]).as_standard_layout().into_owned())
+            let cut = array.slice(s![z, y, x]);
+            let mut values = Vec::with_capacity(cut.len());
+            for row in cut.rows() {
+                match row.to_slice() {
+                    Some(row) => values.extend_from_slice(row),
+                    None => values.extend(row),
+                }
+            }
+            T::wrap(Array3::from_shape_vec(cut.dim(), values).expect("as many values as the part has"))
         }
         with_voxels!(self, array => cut(array.view(), part))
     }

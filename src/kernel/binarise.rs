@@ -49,16 +49,28 @@ impl Kept {
         let layout = *mask.layout();
         let mut before = vec![0; layout.rows() + 1];
         let mut values = Vec::new();
-        for bit in mask.own_bits() {
-            let p = layout.padded(bit);
-            before[bit / layout.row() + 1] += 1;
-            values.push(array[std::array::from_fn(|a| p[a] - 1 + corner[a] as usize)]);
+        let standard = array.as_standard_layout();
+        let all = standard.as_slice().expect("standard layout is contiguous");
+        let ([own_depth, own_height, own_width], (_, height, width)) = (layout.shape, array.dim());
+        let [corner_z, corner_y, corner_x] = corner.map(|p| p as usize);
+        for (z, y) in (0..own_depth).flat_map(|z| (0..own_height).map(move |y| (z, y))) {
+            let first = layout.bit([z + 1, y + 1, 1]);
+            let row = &all[((z + corner_z) * height + y + corner_y) * width + corner_x..][..own_width];
+            let held = values.len();
+            for x in (0..own_width).step_by(64) {
+                let mut word = mask.read(first + x, (own_width - x).min(64));
+                while word != 0 {
+                    values.push(row[x + word.trailing_zeros() as usize]);
+                    word &= word - 1;
+                }
+            }
+            before[first / layout.row() + 1] = (values.len() - held) as u32;
         }
         for row in 1..before.len() {
             before[row] += before[row - 1];
         }
-        let values = T::wrap(Array3::from_shape_fn((1, 1, values.len()), |(_, _, at)| values[at]));
-        Kept { mask: mask.clone(), before, values }
+        let values = Array3::from_shape_vec((1, 1, values.len()), values).expect("as many values as the shape says");
+        Kept { mask: mask.clone(), before, values: T::wrap(values) }
     }
 
     /// The value at the position of a foreground voxel, by its place in the array of [`Kept::values`].
@@ -145,9 +157,9 @@ impl Binarise {
     }
 
     fn mask_of(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Binary> {
-        match self.smooth(voxels, region, own) {
-            Some(smoothed) => {
-                let (mask, count) = pack(self.threshold, &smoothed, own)?;
+        match &self.gaussian {
+            Some(_) => {
+                let (mask, count) = self.smoothed_mask(voxels, region, own)?;
                 // The image's own values are looked at, and these lie in a larger box.
                 let inner = own.shifted(region.min.map(|m| -m));
                 let bytes = count * self.dtype.size() + mask.layout().bytes();
@@ -166,6 +178,21 @@ impl Binarise {
                 let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
                 Some(Binary { mask, count, foreground })
             }),
+        }
+    }
+
+    /// The mask of smoothed values and the number of its voxels, or `None` where there are none.
+    fn smoothed_mask(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<(Mask, usize)> {
+        match (self.threshold, &mut self.gaussian) {
+            (Threshold::Above(bound), Some(gaussian)) => {
+                let mut packing = Packing::new(own);
+                let mut take = |place: [usize; 2], words: &[u64]| packing.take(place, words);
+                with_voxels!(voxels, array => {
+                    gaussian.above(array.view(), region, own, &self.bounds, bound as f32, &mut take);
+                });
+                packing.finish()
+            }
+            _ => pack(self.threshold, &self.smooth(voxels, region, own)?, own),
         }
     }
 
@@ -190,28 +217,47 @@ impl Binarise {
     }
 }
 
-/// The packed mask of an array and the number of its voxels, or `None` where there are none.
-fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Option<(Mask, usize)> {
-    let layout = Layout::new(*own);
-    let [nz, ny, nx] = layout.shape;
-    let standard = array.as_standard_layout();
-    let values = standard.as_slice()?;
-    let mut words = vec![0; nx.div_ceil(64)];
-    let mut mask: Option<Mask> = None;
-    let mut count = 0;
-    for (row, values) in values.chunks_exact(nx.max(1)).enumerate().take(nz * ny) {
-        threshold.pack_row(values, &mut words);
+/// A mask that is made row by row, and the number of its voxels; there is none before the first of them.
+struct Packing {
+    layout: Layout,
+    mask: Option<Mask>,
+    count: usize,
+}
+
+impl Packing {
+    fn new(own: &Region) -> Self {
+        Packing { layout: Layout::new(*own), mask: None, count: 0 }
+    }
+
+    /// Takes the foreground of an own row in, packed.
+    fn take(&mut self, [z, y]: [usize; 2], words: &[u64]) {
         if words.iter().all(|&word| word == 0) {
-            continue;
+            return;
         }
-        let mask = mask.get_or_insert_with(|| Mask::new(layout));
-        let first = layout.bit([row / ny + 1, row % ny + 1, 1]);
-        for (x, &word) in (0..nx).step_by(64).zip(&words) {
-            mask.write(first + x, (nx - x).min(64), word);
-            count += word.count_ones() as usize;
+        let mask = self.mask.get_or_insert_with(|| Mask::new(self.layout));
+        let (first, width) = (self.layout.bit([z + 1, y + 1, 1]), self.layout.shape[2]);
+        for (x, &word) in (0..width).step_by(64).zip(words) {
+            mask.write(first + x, (width - x).min(64), word);
+            self.count += word.count_ones() as usize;
         }
     }
-    mask.map(|mask| (mask, count))
+
+    fn finish(self) -> Option<(Mask, usize)> {
+        self.mask.map(|mask| (mask, self.count))
+    }
+}
+
+/// The packed mask of an array and the number of its voxels, or `None` where there are none.
+fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Option<(Mask, usize)> {
+    let mut packing = Packing::new(own);
+    let [_, height, width] = own.shape();
+    let standard = array.as_standard_layout();
+    let mut words = vec![0; width.div_ceil(64)];
+    for (row, values) in standard.as_slice()?.chunks_exact(width.max(1)).enumerate() {
+        threshold.pack_row(values, &mut words);
+        packing.take([row / height, row % height], &words);
+    }
+    packing.finish()
 }
 
 /// Sets all own voxels.

@@ -6,7 +6,7 @@
 mod packed;
 
 use multiversion::multiversion;
-use ndarray::ArrayView3;
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Chunk, Value, Voxels};
@@ -122,7 +122,13 @@ impl Projections {
     /// # Panics
     /// As [`Projections::add_chunk`].
     pub fn add_voxels(&mut self, region: &Region, voxels: &Voxels) {
-        with_voxels!(voxels, array => self.add(region, array.view()));
+        self.add_part(region, voxels, [0; 3]);
+    }
+
+    /// The same for values that fill a box inside an array, beginning at a corner.
+    fn add_part(&mut self, region: &Region, voxels: &Voxels, corner: Position) {
+        let corner = corner.map(|p| usize::try_from(p).unwrap_or(0));
+        with_voxels!(voxels, array => self.add(region, array, corner));
     }
 
     /// Projects one value that fills a box inside the bounds: the fill value of what is not stored.
@@ -147,8 +153,10 @@ impl Projections {
     pub fn add_own(&mut self, own: &Region, region: &Region, voxels: Option<&Voxels>, fill: f64) {
         match voxels {
             None => self.add_constant(own, fill as f32),
-            Some(voxels) if region == own => self.add_voxels(own, voxels),
-            Some(voxels) => self.add_voxels(own, &voxels.part(&own.shifted(region.min.map(|m| -m)))),
+            Some(voxels) => {
+                assert_eq!(voxels.shape(), region.shape(), "the values fill their box");
+                self.add_part(own, voxels, std::array::from_fn(|a| own.min[a] - region.min[a]));
+            }
         }
     }
 
@@ -182,38 +190,51 @@ impl Projections {
         }
     }
 
-    fn add<T: Value>(&mut self, region: &Region, array: ArrayView3<'_, T>) {
+    fn add<T: Value>(&mut self, region: &Region, array: &Array3<T>, corner: [usize; 3]) {
         let [depth, height, width] = region.shape();
-        assert_eq!(array.shape(), [depth, height, width], "the values fill their box");
         if region.is_empty() {
             return;
         }
+        let (planes, rows, stride) = array.dim();
+        let fits = corner[0] + depth <= planes && corner[1] + height <= rows && corner[2] + width <= stride;
+        assert!(fits, "the values fill their box");
         let array = array.as_standard_layout();
         let values = array.as_slice().expect("standard layout is contiguous");
-        let first = values[0];
+        // From the first of the box on, in each of its planes.
+        let plane = |z: usize| &values[((z + corner[0]) * rows + corner[1]) * stride + corner[2]..];
+        let first = plane(0)[0];
         // At full resolution in the image's own type: rounding to f32 keeps the order.
-        let mut along_z = vec![first; height * width];
-        along_z.copy_from_slice(&values[..height * width]);
+        let mut along_z = Vec::with_capacity(height * width);
+        (0..height).for_each(|y| along_z.extend_from_slice(&plane(0)[y * stride..][..width]));
         let mut along_y = Vec::with_capacity(depth * width);
         let mut along_x = vec![first; depth * height];
-        for (z, plane) in values.chunks_exact(height * width).enumerate() {
-            along_y.extend_from_slice(&plane[..width]);
+        for z in 0..depth {
+            along_y.extend_from_slice(&plane(z)[..width]);
             let along_y = &mut along_y[z * width..];
-            raise_plane(plane, &mut along_z, along_y, &mut along_x[z * height..][..height]);
+            raise_plane(plane(z), stride, &mut along_z, along_y, &mut along_x[z * height..][..height]);
         }
         let full: [(&[T], [usize; 2]); 3] =
             [(&along_z, [height, width]), (&along_y, [depth, width]), (&along_x, [depth, height])];
-        for ((values, [rows, columns]), (panel, axes)) in full.into_iter().zip(self.panels.iter_mut().zip(PANEL_AXES)) {
+        for ((values, [_, columns]), (panel, axes)) in full.into_iter().zip(self.panels.iter_mut().zip(PANEL_AXES)) {
             let from = axes.map(|a| (region.min[a] - self.bounds.min[a]) as usize);
-            for row in 0..rows {
+            let column = from[1] / self.scale - panel.first[1];
+            for (row, values) in values.chunks_exact(columns).enumerate() {
                 let range = panel.row((from[0] + row) / self.scale);
-                let (to, shift) = (&mut panel.values[range], panel.first[1]);
-                for (i, value) in values[row * columns..][..columns].iter().enumerate() {
-                    let pixel = &mut to[(from[1] + i) / self.scale - shift];
-                    *pixel = pixel.max(value.to_f32());
-                }
+                raise_pixels(values, from[1] % self.scale, self.scale, &mut panel.values[range][column..]);
             }
         }
+    }
+}
+
+/// Raises pixels to the values along a row that fall on them: `scale` values a pixel, of the first all but some.
+fn raise_pixels<T: Value>(values: &[T], missing: usize, scale: usize, pixels: &mut [f32]) {
+    if scale == 1 {
+        pixels.iter_mut().zip(values).for_each(|(pixel, value)| *pixel = larger(value.to_f32(), *pixel));
+        return;
+    }
+    let (first, rest) = values.split_at((scale - missing).min(values.len()));
+    for (pixel, values) in pixels.iter_mut().zip(std::iter::once(first).chain(rest.chunks(scale))) {
+        *pixel = values.iter().fold(*pixel, |most, value| most.max(value.to_f32()));
     }
 }
 
@@ -252,11 +273,13 @@ fn larger<T: PartialOrd>(a: T, b: T) -> T {
     if a > b { a } else { b }
 }
 
-/// Raises one plane's share of the projections: all rows along z, one row along y, one value a row along x.
+/// Raises one plane's share of the projections: all rows along z, one row along y, one value a row along x. Rows begin
+/// every `stride` values.
 #[multiversion(targets("x86_64+avx2"))]
-fn raise_plane<T: Value>(plane: &[T], along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
+fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
     let width = along_y.len();
-    for (y, row) in plane.chunks_exact(width).enumerate() {
+    for y in 0..along_x.len() {
+        let row = &plane[y * stride..][..width];
         for ((value, z), y) in row.iter().zip(&mut along_z[y * width..]).zip(along_y.iter_mut()) {
             *z = larger(*value, *z);
             *y = larger(*value, *y);
@@ -274,7 +297,6 @@ fn raise_plane<T: Value>(plane: &[T], along_z: &mut [T], along_y: &mut [T], alon
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array3;
     use proptest::prelude::*;
 
     use super::*;

@@ -8,11 +8,12 @@
 //!
 //! Multiplications and additions are never fused: a fused one rounds once instead of twice.
 
-use std::ops::Range;
+mod above;
+mod sums;
 
-use multiversion::multiversion;
-use ndarray::{Array3, ArrayView3, Axis, s};
+use ndarray::{Array3, ArrayView3};
 
+use self::sums::{Sums, Taps};
 use crate::chunk::Value;
 use crate::error::{Error, Result};
 use crate::space::Region;
@@ -23,22 +24,16 @@ const TRUNCATE: f64 = 4.0;
 /// The largest standard deviation that is accepted, in voxels.
 const LARGEST_SIGMA: f64 = 1000.0;
 
-/// About how many bytes of sums along z are held at a time, so that they stay in the cache.
-const STRIP_BYTES: usize = 1 << 20;
-
 /// Smooths chunks; keeps its buffers from one chunk to the next.
 #[derive(Clone, Debug)]
 pub struct Gaussian {
     /// The weight at each distance from the centre.
     weights: Vec<f64>,
     dimensions: usize,
-    /// Rows of one plane, across which one axis is summed.
-    rows: Vec<f64>,
-    /// What the sums along z gave: own planes, padded rows.
-    planes: Vec<f32>,
-    /// One row after the sums along y, and the same reflected beyond the bounds.
-    row: Vec<f32>,
-    reflected: Vec<f64>,
+    /// Sums as SciPy has them.
+    exact: Sums<f64>,
+    /// Sums that come close to them.
+    close: Sums<f32>,
 }
 
 impl Gaussian {
@@ -52,14 +47,9 @@ impl Gaussian {
                 "sigma is {sigma}, but must be a positive number of voxels, {LARGEST_SIGMA} at most"
             )));
         }
-        Ok(Gaussian {
-            weights: weights(sigma),
-            dimensions,
-            rows: Vec::new(),
-            planes: Vec::new(),
-            row: Vec::new(),
-            reflected: Vec::new(),
-        })
+        let weights = weights(sigma);
+        let (exact, close) = (Sums::new(weights.iter().copied()), Sums::new(weights.iter().map(|&w| w as f32)));
+        Ok(Gaussian { weights, dimensions, exact, close })
     }
 
     /// How far a voxel's value depends on its neighbours, in voxels: `int(4 sigma + 0.5)`.
@@ -93,49 +83,35 @@ impl Gaussian {
         own: &Region,
         bounds: &Region,
     ) -> Array3<f32> {
+        self.check(padded_region, own, bounds, padded.shape());
+        let mut smoothed = Array3::zeros(own.shape());
+        if own.is_empty() {
+            return smoothed;
+        }
+        let taps = self.taps(padded_region, own, bounds);
+        let [depth, height, width] = own.shape();
+        let out = smoothed.as_slice_mut().expect("a new array is contiguous");
+        let values = padded.as_standard_layout();
+        let values = values.as_slice().expect("standard layout is contiguous");
+        self.exact.each_row(values, padded_region.shape(), &taps, &vec![true; depth * height], |[z, y], row| {
+            out[(z * height + y) * width..][..width].copy_from_slice(row);
+        });
+        smoothed
+    }
+
+    /// Panics where boxes are not nested as smoothing needs them.
+    fn check(&self, padded_region: &Region, own: &Region, bounds: &Region, shape: &[usize]) {
         let needed = own.dilated(self.depth()).intersection(bounds);
         assert!(
             own.intersection(bounds) == *own && needed.intersection(padded_region) == needed,
             "smoothing {own:?} within {bounds:?} needs {needed:?}, but has {padded_region:?}"
         );
-        assert!(padded.shape() == padded_region.shape(), "the padded values fill their box");
-        let mut smoothed = Array3::zeros(own.shape());
-        if own.is_empty() {
-            return smoothed;
-        }
-        let taps: [Taps; 3] = std::array::from_fn(|a| Taps::new(a, self.depth()[a], own, padded_region, bounds));
-        let ([own_depth, own_height, own_width], [_, height, width]) = (own.shape(), padded_region.shape());
-        let reach = self.depth()[0];
-        let strip = (STRIP_BYTES / (4 * height * width)).max(4 * reach).max(1);
-        let out = smoothed.as_slice_mut().expect("a new array is contiguous");
-        for (i, out) in out.chunks_mut(strip * own_height * own_width).enumerate() {
-            let (first, end) = (i * strip, ((i + 1) * strip).min(own_depth));
-            self.along_z(padded, &taps[0].sources[first..end + 2 * reach], end - first);
-            let buffers = Buffers { rows: &mut self.rows, row: &mut self.row, reflected: &mut self.reflected };
-            in_planes(&self.weights, &self.planes, [height, width], &taps[1], &taps[2], buffers, out);
-        }
-        smoothed
+        assert!(shape == padded_region.shape(), "the padded values fill their box");
     }
 
-    /// Fills `planes` with the sums along z for some planes, over all padded rows; `sources` names the padded plane at
-    /// each place that they need. A 2-D image has no such axis: its planes are taken as they are.
-    fn along_z<T: Value>(&mut self, padded: ArrayView3<'_, T>, sources: &[usize], planes: usize) {
-        let (_, height, width) = padded.dim();
-        self.planes.resize(planes * height * width, 0.0);
-        let first = sources.iter().copied().min().unwrap_or(0);
-        let last = sources.iter().copied().max().unwrap_or(0);
-        let sources: Vec<usize> = sources.iter().map(|source| source - first).collect();
-        self.rows.resize((last - first + 1) * width, 0.0);
-        let weights = if self.dimensions == 2 { &[1.0][..] } else { &self.weights };
-        for (y, plane) in padded.slice(s![first..=last, .., ..]).axis_iter(Axis(1)).enumerate() {
-            for (row, target) in plane.rows().into_iter().zip(self.rows.chunks_exact_mut(width)) {
-                match row.to_slice() {
-                    Some(row) => convert(row, target),
-                    None => target.iter_mut().zip(row).for_each(|(to, from)| *to = f64::from(from.to_f32())),
-                }
-            }
-            across_rows(weights, &self.rows, width, &sources, &mut self.planes[y * width..], height * width);
-        }
+    /// Where the sums along each axis find their values.
+    fn taps(&self, padded_region: &Region, own: &Region, bounds: &Region) -> [Taps; 3] {
+        std::array::from_fn(|a| Taps::new(a, self.depth()[a], own, padded_region, bounds))
     }
 }
 
@@ -168,156 +144,6 @@ fn pairwise_sum(values: &[f64]) -> f64 {
         n => {
             let half = n / 2 / 8 * 8;
             pairwise_sum(&values[..half]) + pairwise_sum(&values[half..])
-        }
-    }
-}
-
-/// Where the values that an axis sums over lie in the padded box.
-struct Taps {
-    /// For each place from `radius` before the own voxels to `radius` after them, reflected at the bounds: the index
-    /// in the padded box.
-    sources: Vec<usize>,
-    /// Which of these places lie inside the bounds: their sources follow each other.
-    inside: Range<usize>,
-}
-
-impl Taps {
-    fn new(axis: usize, radius: usize, own: &Region, padded: &Region, bounds: &Region) -> Taps {
-        let reach = i64::try_from(radius).unwrap_or(i64::MAX);
-        let (min, max) = (bounds.min[axis], bounds.max[axis]);
-        let (first, end) = (own.min[axis] - reach, own.max[axis] + reach);
-        let index = |p| usize::try_from(p).expect("padded covers the halo");
-        Taps {
-            sources: (first..end).map(|p| index(reflect(p, min, max) - padded.min[axis])).collect(),
-            inside: index(first.max(min) - first)..index(end.min(max) - first),
-        }
-    }
-
-    fn len(&self, radius: usize) -> usize {
-        self.sources.len() - 2 * radius
-    }
-}
-
-/// The position between `min` and `max` that a position mirrors, the voxels at the bounds twice.
-fn reflect(p: i64, min: i64, max: i64) -> i64 {
-    let n = max - min;
-    let q = (p - min).rem_euclid(2 * n);
-    min + if q < n { q } else { 2 * n - 1 - q }
-}
-
-/// Rows that are summed over in one go; wide enough to keep the adders busy.
-const LANES: usize = 16;
-
-/// One weighted sum for each lane: `data[centre..]` and pairs of `(before, after)`, outermost first.
-#[inline(always)]
-fn weigh<const N: usize>(
-    data: &[f64],
-    weights: &[f64],
-    centre: usize,
-    pair: impl Fn(usize) -> (usize, usize),
-) -> [f32; N] {
-    #[inline(always)]
-    fn lanes<const N: usize>(data: &[f64], at: usize) -> &[f64; N] {
-        data[at..at + N].try_into().expect("N values")
-    }
-    let mut sums = *lanes::<N>(data, centre);
-    for sum in &mut sums {
-        *sum *= weights[0];
-    }
-    for distance in (1..weights.len()).rev() {
-        let (before, after) = pair(distance);
-        let (before, after, weight) = (lanes::<N>(data, before), lanes::<N>(data, after), weights[distance]);
-        for i in 0..N {
-            sums[i] += (before[i] + after[i]) * weight;
-        }
-    }
-    sums.map(|sum| sum as f32)
-}
-
-/// The first voxels of the steps by which `len` outputs are made. The last step makes some outputs again, the same.
-#[inline(always)]
-fn steps(len: usize) -> impl Iterator<Item = usize> {
-    (0..len.div_ceil(LANES)).map(move |i| (i * LANES).min(len - LANES))
-}
-
-/// Sums across the rows of a plane. `sources` names the row at each place of the axis; output `i` has its centre at
-/// place `i + radius`, and goes to `out[i * stride..][..width]`.
-#[multiversion(targets("x86_64+avx2"))]
-fn across_rows(weights: &[f64], rows: &[f64], width: usize, sources: &[usize], out: &mut [f32], stride: usize) {
-    let radius = weights.len() - 1;
-    for (i, window) in sources.windows(2 * radius + 1).enumerate() {
-        let out = &mut out[i * stride..][..width];
-        let at = |place: usize, x: usize| window[place] * width + x;
-        if width < LANES {
-            for x in 0..width {
-                [out[x]] = weigh::<1>(rows, weights, at(radius, x), |d| (at(radius - d, x), at(radius + d, x)));
-            }
-            continue;
-        }
-        for x in steps(width) {
-            let sums = weigh::<LANES>(rows, weights, at(radius, x), |d| (at(radius - d, x), at(radius + d, x)));
-            out[x..x + LANES].copy_from_slice(&sums);
-        }
-    }
-}
-
-/// Sums along one row, whose first output has its centre at `radius`.
-#[multiversion(targets("x86_64+avx2"))]
-fn along_row(weights: &[f64], row: &[f64], out: &mut [f32]) {
-    let radius = weights.len() - 1;
-    if out.len() < LANES {
-        for x in 0..out.len() {
-            [out[x]] = weigh::<1>(row, weights, x + radius, |d| (x + radius - d, x + radius + d));
-        }
-        return;
-    }
-    for x in steps(out.len()) {
-        let sums = weigh::<LANES>(row, weights, x + radius, |d| (x + radius - d, x + radius + d));
-        out[x..x + LANES].copy_from_slice(&sums);
-    }
-}
-
-/// Values as SciPy sees them after `astype(float32)`, in `f64`.
-#[multiversion(targets("x86_64+avx2"))]
-fn convert<T: Value>(values: &[T], to: &mut [f64]) {
-    for (to, from) in to.iter_mut().zip(values) {
-        *to = f64::from(from.to_f32());
-    }
-}
-
-struct Buffers<'a> {
-    rows: &'a mut Vec<f64>,
-    row: &'a mut Vec<f32>,
-    reflected: &'a mut Vec<f64>,
-}
-
-/// Sums along y, then x, of each plane; a row goes through both while it is in the cache.
-fn in_planes(
-    weights: &[f64],
-    planes: &[f32],
-    [height, width]: [usize; 2],
-    y_taps: &Taps,
-    x_taps: &Taps,
-    buffers: Buffers<'_>,
-    out: &mut [f32],
-) {
-    let radius = weights.len() - 1;
-    let own_width = x_taps.len(radius);
-    let inside = &x_taps.inside;
-    let Buffers { rows, row, reflected } = buffers;
-    rows.resize(height * width, 0.0);
-    row.resize(width, 0.0);
-    reflected.resize(x_taps.sources.len(), 0.0);
-    let mut out_rows = out.chunks_exact_mut(own_width);
-    for plane in planes.chunks_exact(height * width) {
-        convert(plane, rows);
-        for window in y_taps.sources.windows(2 * radius + 1) {
-            across_rows(weights, rows, width, window, row, width);
-            convert(&row[x_taps.sources[inside.start]..][..inside.len()], &mut reflected[inside.clone()]);
-            for x in (0..inside.start).chain(inside.end..reflected.len()) {
-                reflected[x] = f64::from(row[x_taps.sources[x]]);
-            }
-            along_row(weights, reflected, out_rows.next().expect("a row for each own y"));
         }
     }
 }

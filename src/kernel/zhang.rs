@@ -6,7 +6,7 @@
 //! to their seams, once a sub-iteration, thin as the whole image does.
 //!
 //! The classes are those of scikit-image 0.26 (BSD-3-Clause), which differ from the published rule in 25 of 256
-//! neighbourhoods. 64 pixels are decided at a time, and only rows that changed lately are looked at.
+//! neighbourhoods. 64 pixels are decided at a time, and only where a stretch of a row changed lately.
 //!
 //! Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
 //! the ACM 27 (1984).
@@ -26,21 +26,26 @@ const SECOND: [u8; 35] = [
     195, 199, 224, 225, 240, 241, 248, 249, 252,
 ];
 
+/// Words of a row that are decided together, with vector instructions, and looked at again where one of them changed.
+const STRETCH: usize = 4;
+
 /// A row and column of a chunk's own, both from 0; the halo lies at -1 and one past the end.
 pub type Pixel = [i32; 2];
 
 /// A chunk of a 2-D bit image with a halo of one pixel, between sub-iterations.
 ///
-/// Holds one bit a pixel, and 16 bytes and a little more a row.
+/// Holds one bit a pixel, and 16 bytes and a little more a row and a stretch of 256 pixels.
 #[derive(Clone, Debug)]
 pub struct ZhangChunk {
     height: usize,
     width: usize,
-    /// Words of a row, with an empty one on either side. Own column x is bit x + 1 of what lies between.
+    /// Words of a row: its own, in which column x is bit x, and one more on either side, in which the halo has a bit.
     stride: usize,
     /// Rows with the halo's above and below.
     rows: Vec<u64>,
-    /// For each row, one more than the sub-iteration that changed it last.
+    /// Stretches of a row.
+    stretches: usize,
+    /// For each stretch of each row, one more than the sub-iteration that last changed it or a pixel beside it.
     changed: Vec<u32>,
     /// The bits of a row that are the chunk's own.
     own: Vec<u64>,
@@ -53,9 +58,9 @@ pub struct ZhangChunk {
 impl ZhangChunk {
     /// A chunk of `height` rows of `width` pixels, all of them background, the halo too.
     pub fn new([height, width]: [usize; 2]) -> ZhangChunk {
-        let words = (width + 2).div_ceil(64);
+        let words = width.div_ceil(64);
         let mut own = vec![0; words];
-        for bit in 1..=width {
+        for bit in 0..width {
             own[bit / 64] |= 1 << (bit % 64);
         }
         ZhangChunk {
@@ -63,7 +68,8 @@ impl ZhangChunk {
             width,
             stride: words + 2,
             rows: vec![0; (words + 2) * (height + 2)],
-            changed: vec![0; height + 2],
+            stretches: words.div_ceil(STRETCH),
+            changed: vec![0; words.div_ceil(STRETCH) * (height + 2)],
             own,
             next: 0,
             deletions: Vec::new(),
@@ -74,8 +80,8 @@ impl ZhangChunk {
     fn place(&self, [y, x]: Pixel) -> (usize, u32) {
         let (height, width) = (self.height as i32, self.width as i32);
         assert!((-1..=height).contains(&y) && (-1..=width).contains(&x), "pixel {y}, {x} of {height} x {width}");
-        let (row, bit) = ((y + 1) as usize, (x + 1) as usize);
-        (row * self.stride + 1 + bit / 64, (bit % 64) as u32)
+        let (row, bit) = ((y + 1) as usize, (x + 64) as usize);
+        (row * self.stride + bit / 64, (bit % 64) as u32)
     }
 
     /// Makes a pixel foreground; own ones and those of the halo, before the first sub-iteration.
@@ -86,12 +92,9 @@ impl ZhangChunk {
 
     /// Makes those pixels of an own row foreground whose bits are set; bit `i` of word `w` is column `64 w + i`.
     pub fn insert_row(&mut self, y: usize, words: &[u64]) {
-        for (w, &word) in words.iter().enumerate() {
-            let mut left = word;
-            while left != 0 {
-                self.insert([y as i32, (w * 64) as i32 + left.trailing_zeros() as i32]);
-                left &= left - 1;
-            }
+        let (first, _) = self.place([y as i32, 0]);
+        for (to, (word, own)) in self.rows[first..].iter_mut().zip(words.iter().zip(&self.own)) {
+            *to |= word & own;
         }
     }
 
@@ -106,30 +109,47 @@ impl ZhangChunk {
     pub fn delete_in_halo(&mut self, pixel: Pixel) {
         let (word, bit) = self.place(pixel);
         self.rows[word] &= !(1 << bit);
-        self.changed[word / self.stride] = self.next;
+        self.mark(word, 1 << bit);
+    }
+
+    /// Notes that bits of a word changed now: its stretch, and the one beside it where a bit is next to that.
+    fn mark(&mut self, word: usize, bits: u64) {
+        let (row, word, words) = (word / self.stride, word % self.stride, self.stride - 2);
+        // Counted from the first own one; the halo's bits lie beside them.
+        let own = word.clamp(1, words) - 1;
+        let stretch = row * self.stretches + own / STRETCH;
+        self.changed[stretch] = self.next;
+        if own.is_multiple_of(STRETCH) && own > 0 && bits & 1 == 1 {
+            self.changed[stretch - 1] = self.next;
+        }
+        if own % STRETCH == STRETCH - 1 && own + 1 < words && bits >> 63 == 1 {
+            self.changed[stretch + 1] = self.next;
+        }
     }
 
     /// Runs the next sub-iteration on the chunk's own pixels and gives the number of pixels that it deleted.
     ///
-    /// Takes time in proportion to the words of rows next to rows that the last two sub-iterations changed.
+    /// Takes time in proportion to the stretches of rows, and to the words of those next to pixels that the last two
+    /// sub-iterations changed.
     pub fn sub_iteration(&mut self) -> usize {
         let (now, words) = (self.next, self.stride - 2);
         self.next += 1;
         let codes: &[u8] = if now.is_multiple_of(2) { &FIRST } else { &SECOND };
         self.deletions.clear();
         for row in 1..=self.height {
+            let [above, at, below] =
+                [row - 1, row, row + 1].map(|row| &self.changed[row * self.stretches..][..self.stretches]);
             // This kind ran two sub-iterations ago: only what changed then or after can make it decide differently.
-            let recent = self.changed[row - 1..=row + 1].iter().max().is_some_and(|&at| at + 1 >= now);
-            if now < 2 || recent {
-                let start = (row - 1) * self.stride;
-                let around = &self.rows[start..start + 3 * self.stride];
-                row_deletions(around, words, &self.own, codes, start + self.stride + 1, &mut self.deletions);
-            }
+            let recent = |stretch: usize| above[stretch].max(at[stretch]).max(below[stretch]) + 1 >= now;
+            let start = (row - 1) * self.stride;
+            let around = &self.rows[start..start + 3 * self.stride];
+            row_deletions(around, words, &self.own, codes, recent, start + self.stride + 1, &mut self.deletions);
         }
         let mut deleted = 0;
-        for &(word, bits) in &self.deletions {
+        for i in 0..self.deletions.len() {
+            let (word, bits) = self.deletions[i];
             self.rows[word] &= !bits;
-            self.changed[word / self.stride] = self.next;
+            self.mark(word, bits);
             deleted += bits.count_ones() as usize;
         }
         deleted
@@ -144,12 +164,12 @@ impl ZhangChunk {
     /// beyond the seams have to know.
     pub fn deleted_at_seams(&self) -> impl Iterator<Item = Pixel> + '_ {
         let (bottom, right) = (self.height as i32 - 1, self.width as i32 - 1);
-        let (last_word, last_bit) = (self.width / 64, self.width % 64);
+        let (last_word, last_bit) = (self.own.len() - 1, right % 64);
         self.deletions
             .iter()
             .flat_map(move |&(word, bits)| {
                 let (row, w) = (word / self.stride, word % self.stride - 1);
-                let first = u64::from(w == 0) << 1;
+                let first = u64::from(w == 0);
                 let last = u64::from(w == last_word) << last_bit;
                 let whole = row == 1 || row == self.height;
                 self.pixels(word, if whole { bits } else { bits & (first | last) })
@@ -167,21 +187,22 @@ impl ZhangChunk {
 
     fn pixels(&self, word: usize, bits: u64) -> impl Iterator<Item = Pixel> + use<> {
         let y = (word / self.stride) as i32 - 1;
-        let x = (word % self.stride - 1) as i32 * 64 - 1;
+        let x = (word % self.stride - 1) as i32 * 64;
         std::iter::successors(Some(bits), |left| Some(left & left.wrapping_sub(1)))
             .take_while(|&left| left != 0)
             .map(move |left| [y, x + left.trailing_zeros() as i32])
     }
 }
 
-/// Adds the deletions of one row, of three rows with an empty word on either side each, to `deletions`; `first` is the
-/// word that the row's own words begin with.
+/// Adds the deletions of one row, of three rows with a word more on either side each, to `deletions`, in the stretches
+/// that changed lately; `first` is the word that the row's own words begin with.
 #[multiversion(targets("x86_64+avx2"))]
 fn row_deletions(
     around: &[u64],
     words: usize,
     own: &[u64],
     codes: &[u8],
+    recent: impl Fn(usize) -> bool,
     first: usize,
     deletions: &mut Vec<(usize, u64)>,
 ) {
@@ -191,20 +212,23 @@ fn row_deletions(
             deletions.push((first + w, bits & own[w]));
         }
     };
-    let mut w = 0;
-    while w + 4 <= words {
-        if at[w + 1..w + 5] != [0; 4] {
-            let bits = matching::<4>(above, at, below, w, codes);
-            for i in 0..4 {
-                decide(w + i, bits[i]);
-            }
+    for start in (0..words).step_by(STRETCH).filter(|start| recent(start / STRETCH)) {
+        let end = (start + STRETCH).min(words);
+        if at[start + 1..end + 1].iter().all(|&word| word == 0) {
+            continue;
         }
-        w += 4;
-    }
-    for w in w..words {
-        if at[w + 1] != 0 {
-            let [bits] = matching::<1>(above, at, below, w, codes);
-            decide(w, bits);
+        if end - start == STRETCH {
+            let bits = matching::<STRETCH>(above, at, below, start, codes);
+            for i in 0..STRETCH {
+                decide(start + i, bits[i]);
+            }
+            continue;
+        }
+        for w in start..end {
+            if at[w + 1] != 0 {
+                let [bits] = matching::<1>(above, at, below, w, codes);
+                decide(w, bits);
+            }
         }
     }
 }
@@ -212,7 +236,7 @@ fn row_deletions(
 /// The foreground pixels of `N` words from word `w` on whose neighbours form one of the codes.
 #[inline(always)]
 fn matching<const N: usize>(above: &[u64], at: &[u64], below: &[u64], w: usize, codes: &[u8]) -> [u64; N] {
-    // Words 0 and words + 1 are empty: word w is at w + 1.
+    // Word w is at w + 1.
     let here = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i]) };
     let left = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] << 1 | row[w + i] >> 63) };
     let right = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] >> 1 | row[w + 2 + i] << 63) };
@@ -358,15 +382,30 @@ mod tests {
         assert_eq!(by_row.foreground().collect::<Vec<_>>(), [[1, 63], [1, 64], [1, 129]]);
     }
 
+    #[test]
+    fn thinning_goes_on_into_stretches_that_were_quiet() {
+        let stretch = 64 * STRETCH;
+        // One side comes to the stretch in the middle before anything else has changed there.
+        for columns in [stretch - 10..2 * stretch + 60, stretch - 60..2 * stretch + 10] {
+            let image: Image = (0..70).map(|_| (0..3 * stretch).map(|x| columns.contains(&x)).collect()).collect();
+            assert_eq!(thin(&image, [70, 3 * stretch]), thin_plainly(&image), "{columns:?}");
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(60))]
         #[test]
         fn chunks_thin_as_the_definition_says(
-            (width, pixels) in (1usize..150).prop_flat_map(|w| (Just(w), prop::collection::vec(0u8..10, w..w * 12))),
-            share in 2u8..10,
-            chunk in prop::array::uniform2(1usize..80),
+            (width, pixels) in (1usize..120).prop_flat_map(|w| (Just(w), prop::collection::vec(0u8..20, w..w * 6))),
+            share in 2u8..20,
+            thick in 1usize..9,
+            chunk in (1usize..80, prop_oneof![1usize..80, Just(256), 250usize..1000]),
         ) {
-            let image: Image = pixels.chunks_exact(width).map(|row| row.iter().map(|&v| v < share).collect()).collect();
+            // Squares of some pixels, so that some parts are thinned for longer than others.
+            let image: Image = (0..pixels.len() / width * thick)
+                .map(|y| (0..width * thick).map(|x| pixels[y / thick * width + x / thick] < share).collect())
+                .collect();
+            let chunk = [chunk.0, chunk.1];
             prop_assert_eq!(thin(&image, chunk), thin_plainly(&image));
         }
     }

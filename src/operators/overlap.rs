@@ -167,9 +167,17 @@ impl Voxels {
     /// Replaces a part, relative to the array's own first voxel, by an array of the same type and the part's shape.
     fn paste(&mut self, part: &Region, values: &Voxels) {
         fn put<V: Value>(array: &mut ndarray::Array3<V>, part: &Region, values: &Voxels) {
-            let [z, y, x] = std::array::from_fn(|a| part.min[a] as isize..part.max[a] as isize);
-            if let Some(values) = V::unwrap(values) {
-                array.slice_mut(ndarray::s![z, y, x]).assign(values);
+            let (_, height, width) = array.dim();
+            let [z, y, x] = part.min.map(|p| p as usize);
+            let [_, part_height, part_width] = part.shape();
+            let values = V::unwrap(values).map(|values| values.as_standard_layout());
+            if let (Some(values), Some(to)) =
+                (values.as_ref().and_then(|values| values.as_slice()), array.as_slice_mut())
+            {
+                for (row, values) in values.chunks_exact(part_width.max(1)).enumerate() {
+                    let first = ((z + row / part_height) * height + y + row % part_height) * width + x;
+                    to[first..first + part_width].copy_from_slice(values);
+                }
             }
         }
         with_voxels!(self, array => put(array, part, values));
