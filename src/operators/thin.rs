@@ -196,6 +196,7 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
         let nowhere: [(usize, Antichain<T::Summary>); 0] = [];
         let mut received =
             builder.new_input_connection(sent, ExchangeCore::new(|round: &Round| round.to as u64), nowhere);
+        let activator = scope.activator_for(builder.operator_info().address);
 
         builder.build(move |capabilities| {
             let mut capabilities: Option<Vec<Capability<T>>> = Some(capabilities);
@@ -218,9 +219,17 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
                             return;
                         }
                         team.start(arrived.remove(&time).unwrap_or_default(), |round| session.give(round));
-                    }
-                    let Some(thinned) = team.advance(&mut early, |round| session.give(round), &mut watch) else {
+                        activator.activate();
                         return;
+                    }
+                    let thinned = match team.advance(&mut early, |round| session.give(round), &mut watch) {
+                        Turn::Missing => return,
+                        Turn::Said => {
+                            // What was said goes out when this returns: peers can go on at the same time as this worker.
+                            activator.activate();
+                            return;
+                        }
+                        Turn::Over(thinned) => thinned,
                     };
                     drop(session);
                     output.activate().session(&held[0]).give_iterator(thinned.into_iter());
@@ -247,6 +256,16 @@ enum Phase {
     Deciding(usize),
     /// The same, after decisions have been compared with the last run's.
     Compared(usize),
+}
+
+/// What came of a worker's turn.
+enum Turn {
+    /// A peer's message is missing.
+    Missing,
+    /// This worker has said what follows from the round.
+    Said,
+    /// The epoch is over: what was thinned, and what is gone.
+    Over(Vec<(ChunkId, Option<Mask>)>),
 }
 
 /// One worker's part in the thinning.
@@ -289,41 +308,33 @@ impl Team {
         self.say(outgoing, send);
     }
 
-    /// Works on until a peer's message is missing, or the epoch is over: then gives what was thinned.
-    fn advance(
-        &mut self,
-        early: &mut Vec<Round>,
-        mut send: impl FnMut(Round),
-        watch: &mut impl WatchThinning,
-    ) -> Option<Vec<(ChunkId, Option<Mask>)>> {
-        loop {
-            let number = self.number;
-            if early.iter().filter(|round| round.number == number).count() + 1 < self.peers {
-                return None;
-            }
-            let (now, later) = std::mem::take(early).into_iter().partition(|round| round.number == number);
-            *early = later;
-            self.number += 1;
-            self.counts.rounds += 1;
-            let outgoing = self.hear(now);
-            self.counts.chunks = self.partition.len();
-            self.counts.thinned = self.partition.active();
-            watch.round(&self.counts);
-            match outgoing {
-                Some(outgoing) => self.say(outgoing, &mut send),
-                None => {
-                    self.phase = Phase::Idle;
-                    let thinned = self.partition.finish();
-                    for (id, _) in &thinned {
-                        if let Some((initial, log)) = self.partition.kept(*id) {
-                            watch.thinned(*id, initial, log);
-                        }
-                    }
-                    let thinned = thinned.into_iter().map(|(id, mask)| (id, Some(mask)));
-                    return Some(thinned.chain(self.gone.drain(..).map(|id| (id, None))).collect());
-                }
+    /// Works on a round, where nobody's message of it is missing.
+    fn advance(&mut self, early: &mut Vec<Round>, send: impl FnMut(Round), watch: &mut impl WatchThinning) -> Turn {
+        let number = self.number;
+        if early.iter().filter(|round| round.number == number).count() + 1 < self.peers {
+            return Turn::Missing;
+        }
+        let (now, later) = std::mem::take(early).into_iter().partition(|round| round.number == number);
+        *early = later;
+        self.number += 1;
+        self.counts.rounds += 1;
+        let outgoing = self.hear(now);
+        self.counts.chunks = self.partition.len();
+        self.counts.thinned = self.partition.active();
+        watch.round(&self.counts);
+        if let Some(outgoing) = outgoing {
+            self.say(outgoing, send);
+            return Turn::Said;
+        }
+        self.phase = Phase::Idle;
+        let thinned = self.partition.finish();
+        for (id, _) in &thinned {
+            if let Some((initial, log)) = self.partition.kept(*id) {
+                watch.thinned(*id, initial, log);
             }
         }
+        let thinned = thinned.into_iter().map(|(id, mask)| (id, Some(mask)));
+        Turn::Over(thinned.chain(self.gone.drain(..).map(|id| (id, None))).collect())
     }
 
     /// Draws the consequences of a whole round: what to tell in the next, or `None` where the thinning is over.
