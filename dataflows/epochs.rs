@@ -65,7 +65,7 @@ pub(crate) fn conduct(
     lead: impl FnOnce(Plan, Option<&mut Team>) -> Result<Epochs>,
 ) -> Result<()> {
     let seat = Seat::of(options)?;
-    let plan = apart(&options.out, state).and_then(|()| Plan::new(options));
+    let plan = apart(&options.out, state).and_then(|()| Plan::new(options, &seat));
     let plan = plan.map_err(|error| seat.call_off(options, error))?;
     let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(plan, None)?.session.close() };
     let result = match team.is_first() {

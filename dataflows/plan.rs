@@ -56,8 +56,7 @@ pub(crate) enum Choice {
 
 impl Plan {
     /// Opens the input and resolves the options.
-    pub(crate) fn new(options: &RunOptions) -> Result<Plan> {
-        let seat = Seat::of(options)?;
+    pub(crate) fn new(options: &RunOptions, seat: &Seat) -> Result<Plan> {
         let processes = seat.processes();
         let workers = match options.workers {
             // Processes that share a machine share its cores.

@@ -29,7 +29,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
     }
     let started = Instant::now();
     let seat = Seat::of(options)?;
-    let plan = Plan::new(options).map_err(|error| seat.call_off(options, error))?;
+    let plan = Plan::new(options, &seat).map_err(|error| seat.call_off(options, error))?;
     carry_out(options, &seat, &Arc::new(plan), started)
 }
 

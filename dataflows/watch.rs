@@ -17,7 +17,7 @@ use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
 use crate::monitor::Pace;
 use crate::plan::{Plan, parse_seconds};
-use crate::processes::Team;
+use crate::processes::{Seat, Team};
 use crate::terminal::{print, print_warning};
 
 /// Follows the volume until it is interrupted.
@@ -79,7 +79,7 @@ fn follow(
                 return Err(Error::usage(message).at(&run.input));
             }
             drop(epochs);
-            epochs = Epochs::start(Plan::new(run)?, run, state, None)?;
+            epochs = Epochs::start(Plan::new(run, &Seat::Alone)?, run, state, None)?;
             epochs.session.look(true)?;
         }
         close(&mut epochs, &mut follower, source, &chunks)?;

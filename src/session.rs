@@ -128,7 +128,6 @@ struct Beginning {
     dtype: Dtype,
     workers: usize,
     context: Context,
-    cluster: Option<(Cluster, Links<Said>)>,
     budget: Budget,
     following: Option<Following>,
     held: Option<Arc<HeldChunks>>,
@@ -136,9 +135,9 @@ struct Beginning {
 }
 
 impl Session {
-    fn start(beginning: Beginning) -> Result<Session> {
-        let Beginning { plan, grid, dtype, workers, context, cluster, budget, following, held, tracks_arrival } =
-            beginning;
+    /// Starts it; in a cluster, in the first process of it.
+    fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Session> {
+        let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));

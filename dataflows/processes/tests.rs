@@ -51,11 +51,11 @@ fn take_part(member: &str, panicking: &str, folder: &Path) -> ! {
     else {
         unreachable!("a run")
     };
-    let mut plan = Plan::new(&options).expect("a plan");
+    let seat = Seat::of(&options).expect("a list of hosts");
+    let mut plan = Plan::new(&options, &seat).expect("a plan");
     if member == panicking {
         plan.source = Arc::new(Defect { image: plan.source, reads: AtomicUsize::new(0) });
     }
-    let seat = Seat::of(&options).expect("a list of hosts");
     let result = crate::run::carry_out(&options, &seat, &Arc::new(plan), Instant::now());
     std::process::exit(i32::from(crate::end(&result)));
 }

@@ -231,7 +231,7 @@ impl SessionBuilder {
     /// # Errors
     /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
     pub fn build(self) -> Result<Session> {
-        Session::start(self.beginning(0, 1)?)
+        Session::start(self.beginning(0, 1)?, None)
     }
 
     /// What a process begins with, of several.
@@ -316,8 +316,7 @@ impl SessionBuilder {
             Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping, progress: self.progress.clone() };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
-        let cluster = None;
-        Ok(Beginning { plan, grid, dtype, workers, context, cluster, budget, following, held, tracks_arrival })
+        Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })
     }
 
     /// What the records of a state depend on.
@@ -340,14 +339,12 @@ impl SharedBuilder {
     pub fn build(self) -> Result<Session> {
         let SharedBuilder { builder, mut cluster, lost } = self;
         if cluster.process() != 0 {
-            return Err(Error::usage(
-                "a session in several processes is conducted by the first, and served by the others",
-            ));
+            return Err(other_part());
         }
         let beginning = builder.beginning(0, cluster.processes())?;
         let links = Links::of_first(&mut cluster, lost)?;
         links.tell(|_| Told::Begin)?;
-        Session::start(Beginning { cluster: Some((cluster, links)), ..beginning })
+        Session::start(beginning, Some((cluster, links)))
     }
 
     /// Works for the session in another process than the first, until that one closes it.
@@ -359,9 +356,7 @@ impl SharedBuilder {
         let SharedBuilder { builder, mut cluster, lost } = self;
         let (process, processes) = (cluster.process(), cluster.processes());
         if process == 0 {
-            return Err(Error::usage(
-                "a session in several processes is conducted by the first, and served by the others",
-            ));
+            return Err(other_part());
         }
         let links = Links::of_member(&mut cluster, lost)?;
         // What all share is made by the first.
@@ -370,6 +365,11 @@ impl SharedBuilder {
         let crew = Crew::start(workers, Some(cluster), move |worker, post| work(worker, &plan, post))?;
         serve(crew, context, &links)
     }
+}
+
+/// Refuses what is another process's part.
+fn other_part() -> Error {
+    Error::usage("a session in several processes is conducted by the first, and served by the others")
 }
 
 /// The grid on which masks are thinned. It has no bounds, so that those of the image may grow.

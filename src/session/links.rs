@@ -50,7 +50,7 @@ enum Incoming<M> {
 
 /// What comes in from other processes.
 enum Event<M> {
-    Message(usize, M),
+    Message(M),
     /// The session cannot go on.
     Lost(Error),
 }
@@ -114,10 +114,10 @@ impl<M: Send + 'static> Links<M> {
         let (happened, events) = channel();
         let shared = Shared::default();
         let mut senders = Vec::new();
-        for (at, (sender, receiver)) in cluster.links()?.into_iter().enumerate() {
+        for (sender, receiver) in cluster.links()? {
             senders.push(sender);
             let (happened, shared) = (happened.clone(), shared.clone());
-            std::thread::spawn(move || listen(at, receiver, &happened, &shared, open));
+            std::thread::spawn(move || listen(receiver, &happened, &shared, open));
         }
         let watched = shared.clone();
         std::thread::spawn(move || {
@@ -131,10 +131,10 @@ impl<M: Send + 'static> Links<M> {
         Ok(Links { senders, events, shared, traffic: cluster.traffic() })
     }
 
-    /// Waits for what comes in: a message, and from which link.
-    fn next(&self) -> Result<(usize, M)> {
+    /// Waits for the next message, by whichever link.
+    fn next(&self) -> Result<M> {
         match self.events.recv() {
-            Ok(Event::Message(at, message)) => Ok((at, message)),
+            Ok(Event::Message(message)) => Ok(message),
             Ok(Event::Lost(error)) => Err(error),
             Err(_) => Err(Error::internal("nobody watches the other processes any more")),
         }
@@ -176,7 +176,6 @@ impl<M: Send + 'static> Links<M> {
 }
 
 fn listen<M: serde::de::DeserializeOwned>(
-    at: usize,
     mut receiver: LinkReceiver,
     happened: &Sender<Event<M>>,
     shared: &Shared,
@@ -186,7 +185,7 @@ fn listen<M: serde::de::DeserializeOwned>(
     while let Ok(message) = receiver.receive() {
         match open(message) {
             Incoming::Message(message) => {
-                if happened.send(Event::Message(at, message)).is_err() {
+                if happened.send(Event::Message(message)).is_err() {
                     return;
                 }
             }
@@ -224,7 +223,7 @@ impl Links<Said> {
     pub(super) fn answers(&self) -> Result<(Vec<Answer>, u64)> {
         let (mut all, mut bytes) = (Vec::new(), 0);
         for _ in &self.senders {
-            if let (_, Said::Answers(answers, sent)) = self.next()? {
+            if let Said::Answers(answers, sent) = self.next()? {
                 all.extend(answers);
                 bytes += sent;
             }
@@ -245,7 +244,7 @@ impl Links<Told> {
 
     /// What the first process says next.
     pub(super) fn told(&self) -> Result<Told> {
-        Ok(self.next()?.1)
+        self.next()
     }
 
     /// Answers an order.

@@ -13,7 +13,7 @@ use super::record::{MaskRecord, Record, RecordKind, ThinningRecord};
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::space::{Region, Voxel};
-use crate::store::file::{WRITING, named, read_failed, replace, write, write_failed};
+use crate::store::file::{WRITING, named, read_failed, read_if_there, replace, write, write_failed};
 
 const MANIFEST: &str = "state.json";
 const LOCK: &str = "lock";
@@ -293,11 +293,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// The bytes of a file, if it is there.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(read_failed(&error).at(path)),
-    }
+    read_if_there(path).map_err(|error| read_failed(&error).at(path))
 }
 
 /// A file in the folders of records.

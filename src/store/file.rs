@@ -80,6 +80,19 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, length))
 }
 
+/// The bytes of a file; `None` where there is no such file.
+///
+/// # Errors
+/// Where the operating system refuses to read it.
+#[cfg(any(feature = "zarr", feature = "dataflow"))]
+pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The error of a read that the operating system refused.
 pub fn read_failed(error: &io::Error) -> Error {
     match error.kind() {

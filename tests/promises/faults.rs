@@ -100,6 +100,18 @@ fn kill_one(call: &[&str], folder: &Path, count: usize, victim: usize, after: Du
     running.then_some(ends)
 }
 
+/// Holds the ends of the other processes to what they should be. Gives whether the outputs are there: where the one that
+/// was killed had done its part, the others are not concerned.
+fn assert_ended(ends: &Option<Vec<(i32, String)>>, out: &Path, moment: &str) -> bool {
+    let whole = out.join("run.json").exists();
+    for (code, said) in ends.iter().flatten() {
+        let lines = said.lines().count();
+        assert!((*code, lines) == (69, 1) || whole && (*code, lines) == (0, 0), "{moment}: {code} {said}");
+        assert!(*code == 0 || said.contains("start all processes"), "{moment}: {said}");
+    }
+    whole
+}
+
 /// Runs so many processes to their end, which is a good one.
 fn run_together(call: &[&str], folder: &Path, count: usize) {
     let (hosts, _) = write_hosts(folder, count);
@@ -138,13 +150,7 @@ fn processes_killed_at_any_moment_leave_nothing_half_done() {
             let after = lasts.mul_f64(random());
             let moment = format!("process {victim} of {count} after {after:?} of {lasts:?}");
             let ends = kill_one(&call, folder.path(), count, victim, after);
-            // Where it had done its part, the others are not concerned.
-            let whole = out.join("run.json").exists();
-            for (code, said) in ends.iter().flatten() {
-                let lines = said.lines().count();
-                assert!((*code, lines) == (69, 1) || whole && (*code, lines) == (0, 0), "{moment}: {code} {said}");
-                assert!(*code == 0 || said.contains("start all processes"), "{moment}: {said}");
-            }
+            let whole = assert_ended(&ends, &out, &moment);
             if whole {
                 assert!(invariant_bytes(&out) == expected, "{moment}");
             } else if victim != 0 {
@@ -179,11 +185,7 @@ fn processes_with_a_state_that_are_killed_at_any_moment_go_on_from_it_in_any_num
             let after = lasts.mul_f64(random());
             let moment = format!("process {victim} of {count} after {after:?} of {lasts:?}");
             let ends = kill_one(&call, folder.path(), count, victim, after);
-            let whole = out.join("run.json").exists();
-            for (code, said) in ends.iter().flatten() {
-                let lines = said.lines().count();
-                assert!((*code, lines) == (69, 1) || whole && (*code, lines) == (0, 0), "{moment}: {code} {said}");
-            }
+            let whole = assert_ended(&ends, &out, &moment);
             assert!(!whole || invariant_bytes(&out) == expected, "{moment}");
         }
         run(next);

@@ -1,13 +1,13 @@
 //! Promise: an image on a server gives the bytes of a local copy, and a server that does not give it a reason.
 
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the promises use the rest of it")]
 #[path = "../promises/image.rs"]
 mod image;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the promises use the rest of it")]
 #[path = "../promises/sequential/mod.rs"]
 mod sequential;
 mod server;
-#[allow(dead_code)]
+#[allow(dead_code, reason = "the promises use the rest of it")]
 #[path = "../promises/support.rs"]
 mod support;
 

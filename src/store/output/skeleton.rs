@@ -15,7 +15,7 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
-use crate::store::file::{read_failed, replace};
+use crate::store::file::{read_failed, read_if_there, replace};
 use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder, SKELETON};
 
 /// A skeleton's array that several threads write at once, each its own chunks.
@@ -110,13 +110,11 @@ impl SkeletonManifest {
     /// `Data` where the file is damaged, `Io` where it cannot be read. Either way one can go on without: all chunks are
     /// encoded then.
     pub fn load(path: &Path) -> Result<Option<Self>> {
-        match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| {
-                Error::data("is no list of skeleton chunks; all of them are written again").because(error).at(path)
-            }),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(read_failed(&error).at(path)),
-        }
+        let bytes = read_if_there(path).map_err(|error| read_failed(&error).at(path))?;
+        let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        parsed.map_err(|error| {
+            Error::data("is no list of skeleton chunks; all of them are written again").because(error).at(path)
+        })
     }
 
     /// Saves it to a file, which it replaces as a whole.

@@ -84,11 +84,7 @@ impl Folder {
     /// Where it cannot be read.
     pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
         match self {
-            Folder::Local(folder) => match std::fs::read(folder.join(key)) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(file::read_failed(&error)),
-            },
+            Folder::Local(folder) => file::read_if_there(&folder.join(key)).map_err(|error| file::read_failed(&error)),
             #[cfg(feature = "http")]
             Folder::Remote { server, inside } => server.read(&format!("{inside}{key}")),
         }
