@@ -35,6 +35,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("differential_dataflow", &["operators", "session"]),
     ("zarrs", &["store"]),
     ("tiff", &["store"]),
+    ("csv", &["store"]),
+    ("roxmltree", &["store"]),
     ("ureq", &["store"]),
     ("rusty_s3", &["store"]),
     ("image", &["overview"]),

@@ -29,3 +29,4 @@ pub mod branch;
 pub mod components;
 pub mod graph;
 pub mod project;
+pub mod affine;
