@@ -210,22 +210,57 @@ impl Mask {
         });
     }
 
+    /// The own voxels that are set, up to 64 of a row at a time, in raster order: the bit index of the first of them that
+    /// are looked at, and a word whose bit `i` stands for the voxel `i` places on. Words are not 0.
+    pub fn own_runs(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let [nz, ny, nx] = self.layout.shape;
+        let ([mut z, mut y, mut x], mut first) = ([1, 1, 0], self.layout.bit([1, 1, 1]));
+        std::iter::from_fn(move || {
+            while z <= nz {
+                let (bit, count) = (first + x, (nx - x).min(64));
+                x += count;
+                if x == nx {
+                    x = 0;
+                    y += 1;
+                    if y > ny {
+                        y = 1;
+                        z += 1;
+                    }
+                    first = self.layout.bit([z, y, 1]);
+                }
+                let word = self.read(bit, count);
+                if word != 0 {
+                    return Some((bit, word));
+                }
+            }
+            None
+        })
+    }
+
     /// Bit indices of the own voxels that are set, in raster order.
     pub fn own_bits(&self) -> impl Iterator<Item = usize> + '_ {
-        let layout = self.layout;
-        let [nz, ny, nx] = layout.shape;
-        (1..=nz).flat_map(move |z| (1..=ny).map(move |y| layout.bit([z, y, 1]))).flat_map(move |first| {
-            (0..nx).step_by(64).flat_map(move |x| {
-                let mut word = self.read(first + x, (nx - x).min(64));
-                std::iter::from_fn(move || {
-                    (word != 0).then(|| {
-                        let low = word.trailing_zeros() as usize;
-                        word &= word - 1;
-                        first + x + low
-                    })
+        self.own_runs().flat_map(|(first, mut word)| {
+            std::iter::from_fn(move || {
+                (word != 0).then(|| {
+                    let low = word.trailing_zeros() as usize;
+                    word &= word - 1;
+                    first + low
                 })
             })
         })
+    }
+
+    /// The own voxels that are set, in raster order.
+    pub fn own_voxels(&self) -> Vec<Voxel> {
+        let mut voxels = Vec::new();
+        for (first, mut word) in self.own_runs() {
+            let first = Voxel::new(self.layout.position(first));
+            while word != 0 {
+                voxels.push(first.moved(Voxel::difference([0, 0, i64::from(word.trailing_zeros())])));
+                word &= word - 1;
+            }
+        }
+        voxels
     }
 
     /// Number of voxels that are set, those of the halo included.
