@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::Window;
+use super::window::{self, Window};
 use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
@@ -145,26 +145,42 @@ impl Mask {
         self.bits[bit >> 3] &= !(1 << (bit & 7));
     }
 
+    /// Clears a voxel, or writes it as it is. In whole words, from which what is read next comes without a delay.
+    #[inline(always)]
+    pub(crate) fn clear_if(&mut self, bit: usize, clear: bool) {
+        let bytes = &mut self.bits[bit >> 6 << 3..][..8];
+        let word = u64::from_le_bytes(bytes.try_into().expect("eight bytes")) & !(u64::from(clear) << (bit & 63));
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+
+    /// Of the neighbourhood of a voxel of the own box: the voxels in the rows before its own.
+    #[inline(always)]
+    pub(crate) fn earlier_rows(&self, bit: usize) -> u32 {
+        window::earlier_rows(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
+    }
+
     /// Eight bytes from a byte on, as bits in ascending order.
     #[inline]
     pub(crate) fn word(&self, byte: usize) -> u64 {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// Sixteen bytes from a byte of a row on, as bits in ascending order.
-    #[inline]
-    pub(crate) fn long_word(&self, byte: usize) -> u128 {
-        u128::from_le_bytes(self.bits[byte..byte + 16].try_into().expect("sixteen bytes"))
+    /// 64 bits from up to seven bits after the first of a byte on.
+    #[inline(always)]
+    pub(crate) fn bits_after(&self, byte: usize, bits: u32) -> u64 {
+        let bytes = &self.bits[byte..][..9];
+        let word = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+        word >> bits | u64::from(bytes[8]) << 1 << (63 - bits)
     }
 
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
-    #[inline]
+    #[inline(always)]
     pub fn neighbourhood(&self, bit: usize) -> u32 {
         self.window(bit).neighbourhood(bit)
     }
 
     /// The neighbourhoods of a voxel of the own box and of some after it in its row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn window(&self, bit: usize) -> Window {
         Window::around(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
     }
