@@ -212,18 +212,17 @@ impl Mask {
 
     /// The bits of a box inside the padded box, in raster order, rows in words of 64.
     pub fn cut(&self, region: &Region) -> Vec<u64> {
-        let mut words = Vec::new();
-        for_rows(region, |p, count| words.push(self.read(self.layout.bit_at(p), count)));
+        let [nz, ny, nx] = region.shape();
+        let mut words = Vec::with_capacity(nz * ny * nx.div_ceil(64));
+        for_rows(&self.layout, region, |bit, count| words.push(self.read(bit, count)));
         words
     }
 
     /// Puts the bits of a box that [`Mask::cut`] took out of another mask.
     pub fn paste(&mut self, region: &Region, words: &[u64]) {
         let mut words = words.iter();
-        for_rows(region, |p, count| {
-            let bit = self.layout.bit_at(p);
-            self.write(bit, count, words.next().copied().unwrap_or(0));
-        });
+        let layout = self.layout;
+        for_rows(&layout, region, |bit, count| self.write(bit, count, words.next().copied().unwrap_or(0)));
     }
 
     /// The own voxels that are set, up to 64 of a row at a time, in raster order: the bit index of the first of them that
@@ -331,14 +330,20 @@ impl<'de> Deserialize<'de> for Mask {
     }
 }
 
-/// Calls `visit(position, count)` for every run of up to 64 voxels of the rows of a box.
-fn for_rows(region: &Region, mut visit: impl FnMut(Position, usize)) {
-    let [_, _, nx] = region.shape();
-    for z in region.min[0]..region.max[0] {
-        for y in region.min[1]..region.max[1] {
+/// Calls `visit(bit, count)` for every run of up to 64 voxels of the rows of a box, given the first one's bit index.
+#[inline(always)]
+fn for_rows(layout: &Layout, region: &Region, mut visit: impl FnMut(usize, usize)) {
+    if region.is_empty() {
+        return;
+    }
+    let [nz, ny, nx] = region.shape();
+    for z in 0..nz {
+        let mut row = layout.bit_at(region.min) + z * layout.plane();
+        for _ in 0..ny {
             for x in (0..nx).step_by(64) {
-                visit([z, y, region.min[2] + x as i64], (nx - x).min(64));
+                visit(row + x, (nx - x).min(64));
             }
+            row += layout.row();
         }
     }
 }
