@@ -8,10 +8,10 @@ mod canvas;
 mod columns;
 mod index;
 mod marking;
-mod table;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod tile_table;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::index::{TileIndex, cell};
-pub(crate) use self::table::is_table;
-pub use self::table::{TileRow, TileTable};
 use self::tile::{Stored, Tile, Tiles};
+pub(crate) use self::tile_table::is_table;
+pub use self::tile_table::{TileRow, TileTable};
 use crate::chunk::Chunk;
 use crate::error::{Error, Result};
 use crate::grid::Grid;

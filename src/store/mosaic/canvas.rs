@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::table::TileTable;
 use super::tile::Tile;
+use super::tile_table::TileTable;
 use crate::error::{Error, Result};
 use crate::space::{Position, Region};
 

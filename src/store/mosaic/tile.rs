@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::table::{TileRow, TileTable, is_table};
+use super::tile_table::{TileRow, TileTable, is_table};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::affine::Affine;
