@@ -26,13 +26,15 @@ pub(crate) enum Command {
     Run(RunOptions),
     Watch(WatchOptions),
     Phantom(PhantomOptions),
+    #[cfg(feature = "mosaic")]
+    Tiles(TilesOptions),
     Demo(DemoOptions),
 }
 
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.
 ///
-/// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
-/// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
+/// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices,
+/// a .npy file, or a .csv table of the tiles of a scan; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
 /// or s3://, where the program was built with the features http and s3.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
@@ -172,6 +174,29 @@ pub(crate) struct PhantomOptions {
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Make a table of tiles of what a stage has written about a scan, for run, watch and fuse.
+///
+/// SCAN is a folder of OME-TIFF files, one a tile, with the positions of their planes, or the text file that Nikon's
+/// NIS-Elements has exported beside the tiles.
+#[cfg(feature = "mosaic")]
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TilesOptions {
+    /// What the stage has written
+    pub(crate) scan: PathBuf,
+    /// The table; paths in it are relative to its folder
+    #[arg(long, value_name = "TILES.csv")]
+    pub(crate) out: PathBuf,
+    /// Axes of the stage that run against those of the image: y,x
+    #[arg(long, value_name = "AXES")]
+    pub(crate) reverse: Option<String>,
+    /// Replace a table that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// Print nothing but errors
     #[arg(long)]
     pub(crate) quiet: bool,

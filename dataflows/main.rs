@@ -11,6 +11,8 @@ mod epochs;
 mod run;
 mod watch;
 mod phantom;
+#[cfg(feature = "mosaic")]
+mod tiles;
 mod demo;
 mod interrupt;
 mod monitor;
@@ -63,6 +65,8 @@ fn main() -> ExitCode {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
+        #[cfg(feature = "mosaic")]
+        arguments::Command::Tiles(options) => tiles::tiles(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
     };
     ExitCode::from(end(&result))

@@ -19,5 +19,7 @@ mod formats;
 mod input;
 mod reference;
 mod state;
+#[cfg(feature = "mosaic")]
+mod tiles;
 mod topology;
 mod watch;
