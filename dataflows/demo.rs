@@ -2,7 +2,7 @@
 
 use anabranch::error::Result;
 
-use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, PhantomOptions, RunOptions, SERVER_TIMEOUT};
+use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, ImageOptions, PhantomOptions, RunOptions, SERVER_TIMEOUT};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -24,15 +24,18 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     };
     phantom::make(&made, true)?;
     run(&RunOptions {
-        input,
+        image: ImageOptions {
+            input,
+            spacing: None,
+            channel: None,
+            time: None,
+            region: None,
+            server_timeout: SERVER_TIMEOUT,
+        },
         out: results.clone(),
         threshold: None,
         sigma: None,
         method: None,
-        spacing: None,
-        channel: None,
-        time: None,
-        region: None,
         chunk: None,
         workers: options.workers,
         processes: None,
@@ -40,7 +43,6 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         process: None,
         connect_timeout: CONNECT_TIMEOUT,
         member: None,
-        server_timeout: SERVER_TIMEOUT,
         memory: None,
         changes: None,
         state: None,

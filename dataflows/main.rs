@@ -10,6 +10,7 @@ mod outputs;
 mod epochs;
 mod run;
 mod watch;
+mod fuse;
 mod phantom;
 mod demo;
 mod interrupt;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     let result = match arguments::Program::parse().command {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
+        arguments::Command::Fuse(options) => fuse::fuse(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
     };

@@ -29,6 +29,7 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     let form = ArrayForm {
         shape: tree.shape(),
         dimensions: tree.dimensions(),
+        channels: None,
         dtype: if options.gray { Dtype::U16 } else { Dtype::U8 },
         chunk: std::array::from_fn(|a| chunk[a].min(tree.shape()[a])),
         compression: if options.gray { Compression::Blosc } else { Compression::Zstd },

@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("chunk", &["space"]),
     ("progress", &[]),
     ("kernel", &["space", "grid", "error", "chunk"]),
-    ("store", &["space", "grid", "error", "chunk"]),
+    ("store", &["space", "grid", "error", "chunk", "kernel"]),
     ("table", &["space", "grid", "error", "kernel"]),
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),

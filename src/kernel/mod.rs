@@ -30,3 +30,4 @@ pub mod components;
 pub mod graph;
 pub mod project;
 pub mod affine;
+pub mod coarsen;
