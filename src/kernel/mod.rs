@@ -2,6 +2,7 @@
 
 pub mod phantom;
 mod growth;
+pub mod scan;
 pub mod smooth;
 pub mod histogram;
 pub mod otsu;

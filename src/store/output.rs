@@ -6,6 +6,8 @@ mod folder;
 #[cfg(feature = "zarr")]
 mod pyramid;
 mod staged;
+#[cfg(feature = "tiff")]
+mod tiff;
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 mod skeleton;
 
@@ -17,6 +19,8 @@ pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_skeleton};
 pub use self::staged::StagedFolder;
+#[cfg(feature = "tiff")]
+pub use self::tiff::write_tiff;
 
 /// The chunk shape of a skeleton's array. It follows from the volume's shape alone, so that the same volume always
 /// gives the same files: cubes of 128 voxels, squares of 1024 in 2-D, no longer than the volume.
