@@ -32,3 +32,4 @@ pub mod graph;
 pub mod project;
 pub mod affine;
 pub mod coarsen;
+pub mod resample;

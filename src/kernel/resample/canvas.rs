@@ -1,0 +1,258 @@
+//! Part of a canvas, on which tiles are put down one after the other.
+
+use std::ops::Range;
+
+use multiversion::multiversion;
+use ndarray::Array3;
+
+use super::real::{Real, Tone};
+use super::rows::{self, Path};
+use super::{Blend, Order, Prepared};
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::kernel::affine::Affine;
+use crate::space::Region;
+use crate::{with_dtype, with_voxels};
+
+/// Part of a canvas on which tiles are put down, in the order of their rows in the table.
+///
+/// Holds one value and one byte a voxel, or 16 bytes a voxel for [`Blend::Mean`] and [`Blend::Feather`], from the first
+/// tile on that meets it. The order of tiles matters to [`Blend::First`] alone, but for the last bit of the sums of floats.
+#[derive(Clone, Debug)]
+pub struct Composition {
+    region: Region,
+    blend: Blend,
+    layer: Option<Layer>,
+}
+
+/// What tiles have been blended to so far, in raster order.
+#[derive(Clone, Debug)]
+enum Layer {
+    /// The largest or the first value.
+    Chosen {
+        values: Voxels,
+        /// Which voxels have a value. Left empty where zero is the least value and the largest is wanted.
+        covered: Vec<bool>,
+    },
+    /// Sums of weighted values, and of weights.
+    Summed { sums: Vec<f64>, weights: Vec<f64> },
+}
+
+/// Weights are sums of multiples of this, so that they are exact.
+const WEIGHT_QUANTUM: f64 = 1.0 / (1 << 20) as f64;
+/// So are sums of whole numbers times their weights.
+const SUM_QUANTUM: f64 = 1.0 / 256.0;
+
+impl Composition {
+    /// An empty part of a canvas. The region is in the coordinates that the maps of tiles have on the canvas' side.
+    #[must_use]
+    pub fn new(region: Region, blend: Blend) -> Composition {
+        Composition { region, blend, layer: None }
+    }
+
+    /// Puts a tile down, its values multiplied by `gain`. `to_tile` leads from a place on the canvas to the place in the
+    /// tile. Does nothing where the tile does not meet the region; takes time in proportion to the voxels of the region
+    /// that it covers, and to the region's rows near them.
+    pub fn add(&mut self, tile: &Prepared, to_tile: &Affine, gain: f64) {
+        let part = meeting(&self.region, tile.shape(), to_tile);
+        if !part.is_empty() {
+            with_voxels!(&tile.values, values => self.put(values, tile, to_tile, gain, &part));
+        }
+    }
+
+    fn put<T: Tone>(&mut self, values: &Array3<T>, tile: &Prepared, to_tile: &Affine, gain: f64, part: &Region) {
+        let values = values.as_slice().expect("prepared values are in C order");
+        let [_, height, width] = self.region.shape();
+        let min = self.region.min;
+        let whole = tile.order != Order::Cubic && gain == 1.0 && is_whole(to_tile);
+        let mut row = vec![T::Real::default(); part.shape()[2]];
+        let mut depths = Vec::new();
+        each_row(tile.shape(), to_tile, part, |[z, y], path, xs| {
+            let layer = self.layer.get_or_insert_with(|| Layer::new(self.blend, tile.dtype, self.region.volume()));
+            let at = (index(z - min[0]) * height + index(y - min[1])) * width + index(xs.start - min[2]);
+            if whole && layer.copy(self.blend, values, path, &xs, at) {
+                return;
+            }
+            let row = &mut row[..index(xs.end - xs.start)];
+            rows::sample(tile.order, values, path, xs.clone(), row);
+            if gain != 1.0 {
+                let gain = T::Real::near(gain);
+                row.iter_mut().for_each(|v| *v = *v * gain);
+            }
+            match layer {
+                Layer::Chosen { values, covered } => {
+                    let first = self.blend == Blend::First;
+                    with_voxels!(values, values => choose(first, row, values, covered, at));
+                }
+                Layer::Summed { sums, weights } => {
+                    depths.clear();
+                    depths.resize(row.len(), 1.0);
+                    if self.blend == Blend::Feather {
+                        rows::depths(path, xs, &mut depths);
+                    }
+                    let part = at..at + row.len();
+                    add_up(row, &depths, tile.dtype.is_integer(), &mut sums[part.clone()], &mut weights[part]);
+                }
+            }
+        });
+    }
+
+    /// The values of the region, in a type: the nearest one, of whole numbers the one further from zero where two are as
+    /// near, the least or largest one beyond them. Zero where no tile covers a voxel.
+    #[must_use]
+    pub fn finish(self, dtype: Dtype) -> Voxels {
+        let shape = self.region.shape();
+        let Some(layer) = self.layer else { return Voxels::filled(dtype, shape, 0.0) };
+        match layer {
+            Layer::Chosen { values, .. } => {
+                let values =
+                    if values.dtype() == dtype { values } else { with_voxels!(values, v => converted(&v, dtype)) };
+                with_voxels!(values, v => in_shape(v.into_raw_vec_and_offset().0, shape))
+            }
+            Layer::Summed { mut sums, weights } => {
+                divide(&mut sums, &weights);
+                with_dtype!(dtype, T => in_shape(sums.iter().map(|&v| T::of_f64(v)).collect(), shape))
+            }
+        }
+    }
+}
+
+/// Values in raster order as voxels.
+fn in_shape<T: Tone>(values: Vec<T>, shape: [usize; 3]) -> Voxels {
+    T::wrap(Array3::from_shape_vec(shape, values).expect("a layer has a value for each voxel"))
+}
+
+/// The values nearest to others, in another type.
+fn converted<T: Tone>(values: &Array3<T>, dtype: Dtype) -> Voxels {
+    with_dtype!(dtype, U => Value::wrap(values.mapv(|v| U::of_f64(v.to_f64()))))
+}
+
+/// A difference of positions in a box, first the one nearer to its end.
+fn index(difference: i64) -> usize {
+    usize::try_from(difference).expect("rows lie in the region")
+}
+
+/// The part of a region that a tile may cover: nothing else is covered.
+pub(super) fn meeting(region: &Region, shape: [usize; 3], to_tile: &Affine) -> Region {
+    if shape.contains(&0) {
+        return Region::new(region.min, region.min);
+    }
+    // The map back is not exact.
+    let outline = to_tile.inverse().and_then(|to_canvas| to_canvas.outline(shape));
+    outline.map_or(*region, |outline| outline.dilated([1; 3]).intersection(region))
+}
+
+/// Calls `see` for each row of a part of the canvas that meets the tile: with (z, y), the places in the tile, and the
+/// voxels that it covers. In raster order.
+pub(super) fn each_row(
+    shape: [usize; 3],
+    to_tile: &Affine,
+    part: &Region,
+    mut see: impl FnMut([i64; 2], &Path, Range<i64>),
+) {
+    let Affine { matrix, offset } = to_tile;
+    for z in part.min[0]..part.max[0] {
+        for y in part.min[1]..part.max[1] {
+            // In the order of Affine::apply.
+            let base = std::array::from_fn(|i| offset[i] + matrix[i][0] * z as f64 + matrix[i][1] * y as f64);
+            let path = Path { shape, base, step: std::array::from_fn(|i| matrix[i][2]) };
+            let xs = path.inside(part.min[2]..part.max[2]);
+            if !xs.is_empty() {
+                see([z, y], &path, xs);
+            }
+        }
+    }
+}
+
+/// Whether a map moves everything by whole voxels, so few that places are exact.
+fn is_whole(map: &Affine) -> bool {
+    let few = |x: f64| x.fract() == 0.0 && x.abs() < 1e15;
+    map.matrix == Affine::translation([0.0; 3]).matrix && map.offset.iter().all(|&x| few(x))
+}
+
+impl Layer {
+    fn new(blend: Blend, dtype: Dtype, volume: usize) -> Layer {
+        fn is_unsigned<T: Tone>() -> bool {
+            T::UNSIGNED
+        }
+        match blend {
+            Blend::Max | Blend::First => {
+                let covers = blend == Blend::Max && with_dtype!(dtype, T => is_unsigned::<T>());
+                let covered = vec![false; if covers { 0 } else { volume }];
+                Layer::Chosen { values: Voxels::filled(dtype, [1, 1, volume], 0.0), covered }
+            }
+            Blend::Mean | Blend::Feather => Layer::Summed { sums: vec![0.0; volume], weights: vec![0.0; volume] },
+        }
+    }
+
+    /// Blends a row of the tile's own values, whose places are whole voxels, from the layer's voxel `at` on. Whether it
+    /// has: sums, and values of another type, are left to others.
+    fn copy<T: Tone>(&mut self, blend: Blend, tile: &[T], path: &Path, xs: &Range<i64>, at: usize) -> bool {
+        let Layer::Chosen { values, covered } = self else { return false };
+        let Some(values) = T::inside(values).and_then(|values| values.as_slice_mut()) else { return false };
+        let [_, height, width] = path.shape;
+        // Places inside the tile, without fractions.
+        let [z, y, x] = path.base.map(|place| place as i64);
+        let from = (index(z) * height + index(y)) * width + index(x + xs.start);
+        let row = &tile[from..from + index(xs.end - xs.start)];
+        blend_values(blend == Blend::First, row, &mut values[at..], covered.get_mut(at..).unwrap_or(&mut []));
+        true
+    }
+}
+
+/// Blends a row of numbers into a layer's values from voxel `at` on.
+fn choose<S: Real, T: Tone>(first: bool, row: &[S], values: &mut Array3<T>, covered: &mut [bool], at: usize) {
+    let values = values.as_slice_mut().expect("a layer is in C order");
+    blend_numbers(first, row, &mut values[at..], covered.get_mut(at..).unwrap_or(&mut []));
+}
+
+/// Blends a row of numbers into values, the first or the largest. `covered` is empty where the largest is wanted and zero
+/// is the least.
+#[multiversion(targets("x86_64+avx2"))]
+fn blend_numbers<S: Real, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &mut [bool]) {
+    blend(first, row, values, covered, S::tone);
+}
+
+/// The same for values.
+#[multiversion(targets("x86_64+avx2"))]
+fn blend_values<T: Tone>(first: bool, row: &[T], values: &mut [T], covered: &mut [bool]) {
+    blend(first, row, values, covered, |v| v);
+}
+
+#[inline(always)]
+fn blend<S: Value, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &mut [bool], tone: impl Fn(S) -> T) {
+    let values = &mut values[..row.len()];
+    if covered.is_empty() {
+        for (to, &v) in values.iter_mut().zip(row) {
+            *to = to.larger(tone(v));
+        }
+        return;
+    }
+    for ((to, covered), &v) in values.iter_mut().zip(covered).zip(row) {
+        let v = tone(v);
+        let kept = if first { *to } else { to.larger(v) };
+        *to = if *covered { kept } else { v };
+        *covered = true;
+    }
+}
+
+/// Adds a row of numbers times their weights to sums, and the weights to theirs; where the values are whole numbers in
+/// quanta, so that the order of tiles does not matter.
+#[multiversion(targets("x86_64+avx2"))]
+fn add_up<S: Real>(row: &[S], by: &[f64], whole: bool, sums: &mut [f64], weights: &mut [f64]) {
+    // Numbers far smaller are rounded to the quantum when this is added.
+    let [in_sums, in_weights] =
+        [SUM_QUANTUM, WEIGHT_QUANTUM].map(|quantum| if whole { 1.5 / f64::EPSILON * quantum } else { 0.0 });
+    for (((sum, weight), v), by) in sums.iter_mut().zip(weights).zip(row).zip(by) {
+        let by = (by + in_weights) - in_weights;
+        *sum += (v.to_f64() * by + in_sums) - in_sums;
+        *weight += by;
+    }
+}
+
+/// Sums divided by their weights, where these are positive.
+#[multiversion(targets("x86_64+avx2"))]
+fn divide(sums: &mut [f64], weights: &[f64]) {
+    for (sum, &weight) in sums.iter_mut().zip(weights) {
+        *sum = if weight > 0.0 { *sum / weight } else { 0.0 };
+    }
+}

@@ -1,0 +1,92 @@
+//! The numbers that values are resampled in, and how they become values again.
+
+use std::ops::{Add, Div, Mul, Sub};
+
+use ndarray::Array3;
+
+use crate::chunk::{Value, Voxels};
+
+/// A number that values are resampled in.
+pub(super) trait Real:
+    Value + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    /// The number nearest to another one.
+    fn near(v: f64) -> Self;
+    /// The value nearest to the number.
+    fn tone<T: Tone>(self) -> T;
+}
+
+impl Real for f32 {
+    #[inline(always)]
+    fn near(v: f64) -> f32 {
+        v as f32
+    }
+    #[inline(always)]
+    fn tone<T: Tone>(self) -> T {
+        T::of_f32(self)
+    }
+}
+
+impl Real for f64 {
+    #[inline(always)]
+    fn near(v: f64) -> f64 {
+        v
+    }
+    #[inline(always)]
+    fn tone<T: Tone>(self) -> T {
+        T::of_f64(self)
+    }
+}
+
+/// A value that an image can have, as it is resampled.
+pub(super) trait Tone: Value {
+    /// What it is resampled in.
+    type Real: Real;
+    /// Whether no value is below zero.
+    const UNSIGNED: bool;
+    /// The value as such a number.
+    fn real(self) -> Self::Real;
+    /// The nearest value, of whole numbers the one further from zero where two are as near; the least or largest one
+    /// beyond them.
+    fn of_f32(v: f32) -> Self;
+    /// The same from `f64`.
+    fn of_f64(v: f64) -> Self;
+    /// The larger of two values; none where one of them is none.
+    fn larger(self, other: Self) -> Self;
+    /// The array of such values inside, if it is of this type.
+    fn inside(voxels: &mut Voxels) -> Option<&mut Array3<Self>>;
+}
+
+macro_rules! tones {
+    ($($t:ty, $variant:ident, $real:ty, $unsigned:expr, $as_real:expr, $of_f32:expr, $of_f64:expr, $larger:expr;)*) => {$(
+        impl Tone for $t {
+            type Real = $real;
+            const UNSIGNED: bool = $unsigned;
+            #[inline(always)]
+            fn real(self) -> $real { let convert: fn($t) -> $real = $as_real; convert(self) }
+            #[inline(always)]
+            fn of_f32(v: f32) -> $t { let round: fn(f32) -> $t = $of_f32; round(v) }
+            #[inline(always)]
+            fn of_f64(v: f64) -> $t { let round: fn(f64) -> $t = $of_f64; round(v) }
+            #[inline(always)]
+            fn larger(self, other: $t) -> $t { let larger: fn($t, $t) -> $t = $larger; larger(self, other) }
+            fn inside(voxels: &mut Voxels) -> Option<&mut Array3<$t>> {
+                match voxels {
+                    Voxels::$variant(array) => Some(array),
+                    _ => None,
+                }
+            }
+        }
+    )*};
+}
+
+tones! {
+    bool, Bool, f32, true, Value::to_f32, |v| v >= 0.5, |v| v >= 0.5, |a, b| a | b;
+    u8, U8, f32, true, f32::from, |v| (v + 0.5) as u8, |v| (v + 0.5) as u8, Ord::max;
+    u16, U16, f32, true, f32::from, |v| (v + 0.5) as u16, |v| (v + 0.5) as u16, Ord::max;
+    u32, U32, f64, true, f64::from, |v| (v + 0.5) as u32, |v| (v + 0.5) as u32, Ord::max;
+    i16, I16, f32, false, f32::from, |v| (v + 0.5f32.copysign(v)) as i16, |v| (v + 0.5f64.copysign(v)) as i16, Ord::max;
+    i32, I32, f64, false, f64::from, |v| (v + 0.5f32.copysign(v)) as i32, |v| (v + 0.5f64.copysign(v)) as i32, Ord::max;
+    f32, F32, f32, false, |v| v, |v| v, |v| v as f32, |a, b| if b > a || b.is_nan() { b } else { a };
+    f64, F64, f64, false, |v| v, f64::from, |v| v, |a, b| if b > a || b.is_nan() { b } else { a };
+}
