@@ -180,16 +180,17 @@ impl Method {
     }
 }
 
-/// Write a synthetic vessel tree as a Zarr array: branching tubes with loops among them.
+/// Write a synthetic vessel tree as a Zarr array: branching tubes with loops among them. Or as tiles of it.
 ///
-/// The same seed gives the same volume everywhere.
+/// The same seed gives the same volume everywhere. With --tiles OUT is a folder of overlapping TIFF tiles, as a stage
+/// scans them, and tiles.csv says where each lies.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct PhantomOptions {
-    /// Folder of the array; must not exist, or be empty
+    /// Folder of the array or the tiles; must not exist, or be empty
     pub(crate) out: PathBuf,
-    /// Voxels along each axis
-    #[arg(long, value_name = "Z,Y,X", default_value = "256,256,256")]
-    pub(crate) shape: String,
+    /// Voxels along each axis [default: 256,256,256]
+    #[arg(long, value_name = "Z,Y,X")]
+    pub(crate) shape: Option<String>,
     /// Which tree
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -202,9 +203,24 @@ pub(crate) struct PhantomOptions {
     /// A smoothed, noisy u16 image instead of a mask
     #[arg(long)]
     pub(crate) gray: bool,
-    /// Chunk of the array
-    #[arg(long, value_name = "N|Z,Y,X", default_value = "64")]
-    pub(crate) chunk: String,
+    /// Chunk of the array [default: 64]
+    #[arg(long, value_name = "N|Z,Y,X", conflicts_with = "tiles")]
+    pub(crate) chunk: Option<String>,
+    /// Write tiles: so many along y and along x
+    #[arg(long, value_name = "N|Y,X|Z,Y,X")]
+    pub(crate) tiles: Option<String>,
+    /// Voxels of a tile, instead of the shape of the whole
+    #[arg(long, value_name = "Z,Y,X", requires = "tiles", conflicts_with = "shape")]
+    pub(crate) tile_shape: Option<String>,
+    /// Share of a tile that its next neighbour has too [default: 0.1]
+    #[arg(long, value_name = "SHARE", requires = "tiles", allow_hyphen_values = true)]
+    pub(crate) overlap: Option<f64>,
+    /// How far tiles are off the grid at most, in voxels [default: 0]
+    #[arg(long, value_name = "VOXELS", requires = "tiles", allow_hyphen_values = true)]
+    pub(crate) jitter: Option<f64>,
+    /// How far tiles are turned at most, in degrees [default: 0]
+    #[arg(long, value_name = "DEGREES", requires = "tiles", allow_hyphen_values = true)]
+    pub(crate) rotation: Option<f64>,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,

@@ -13,12 +13,17 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     let results = options.out.join("results");
     let made = PhantomOptions {
         out: input.clone(),
-        shape: options.shape.clone(),
+        shape: Some(options.shape.clone()),
         seed: options.seed,
         roots: None,
         radius: None,
         gray: false,
-        chunk: String::from("64"),
+        chunk: None,
+        tiles: None,
+        tile_shape: None,
+        overlap: None,
+        jitter: None,
+        rotation: None,
         workers: options.workers,
         quiet: false,
     };
