@@ -39,7 +39,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     };
     let scan = if is_tile { Scan::of_tiles(shape, &form) } else { Scan::of_shape(shape, &form) }?;
     if dimensions == 3 && scan.tile[0] == 1 {
-        return Err(Error::usage("tiles of one plane are 2-D images: ask for less tiles along z, or for a 2-D shape"));
+        return Err(Error::usage("tiles of one plane are 2-D images: ask for fewer tiles along z, or for a 2-D shape"));
     }
     let tree = PhantomTree::new(&scan.shape[3 - dimensions..], options.seed, options.roots, options.radius)?;
     let workers = workers(options.workers)?;

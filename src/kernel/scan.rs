@@ -52,7 +52,7 @@ impl Scan {
         if let Some(a) = (0..3).find(|&a| form.tiles[a] > shape[a]) {
             let (tiles, voxels, axis) = (form.tiles[a], shape[a], ["z", "y", "x"][a]);
             return Err(Error::usage(format!(
-                "{tiles} tiles do not fit in {voxels} voxels along {axis}; ask for less"
+                "{tiles} tiles do not fit in {voxels} voxels along {axis}; ask for fewer"
             )));
         }
         let tile = std::array::from_fn(|a| {
