@@ -1,4 +1,4 @@
-//! Decoded blocks (stored chunks, strips, tiles) that may be needed again soon.
+//! Decoded blocks (stored chunks, strips, tiles of a file or a scan) that may be needed again soon.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
@@ -7,20 +7,32 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::chunk::Voxels;
 use crate::error::Result;
 
+/// Something that takes memory while it is held.
+pub(crate) trait Weighed {
+    /// How many bytes.
+    fn bytes(&self) -> usize;
+}
+
+impl Weighed for Voxels {
+    fn bytes(&self) -> usize {
+        Voxels::bytes(self)
+    }
+}
+
 /// What is held of a block: `None` until it has been decoded.
-type Slot = Arc<Mutex<Option<Arc<Voxels>>>>;
+type Slot<V> = Arc<Mutex<Option<Arc<V>>>>;
 
 /// A cache of decoded blocks, bounded in bytes, that gives up the least recently used first. A block that several
 /// threads ask for at once is decoded by one of them.
 #[derive(Debug)]
-pub(crate) struct BlockCache<K> {
+pub(crate) struct BlockCache<K, V = Voxels> {
     capacity: usize,
-    held: Mutex<Held<K>>,
+    held: Mutex<Held<K, V>>,
 }
 
 #[derive(Debug)]
-struct Held<K> {
-    slots: HashMap<K, Entry>,
+struct Held<K, V> {
+    slots: HashMap<K, Entry<V>>,
     /// Keys by the time of their last use.
     order: BTreeMap<u64, K>,
     clock: u64,
@@ -28,13 +40,13 @@ struct Held<K> {
 }
 
 #[derive(Debug)]
-struct Entry {
-    slot: Slot,
+struct Entry<V> {
+    slot: Slot<V>,
     used: u64,
     bytes: usize,
 }
 
-impl<K: Hash + Eq + Clone> BlockCache<K> {
+impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
     /// A cache that holds at most so many bytes of values; the block decoded last is held even if it is larger.
     pub(crate) fn new(capacity: usize) -> Self {
         let held = Held { slots: HashMap::new(), order: BTreeMap::new(), clock: 0, bytes: 0 };
@@ -42,20 +54,20 @@ impl<K: Hash + Eq + Clone> BlockCache<K> {
     }
 
     /// The block of a key, decoded now if it is not held. `None` and errors of `decode` are passed on and not held.
-    pub(crate) fn get(&self, key: &K, decode: impl FnOnce() -> Result<Option<Voxels>>) -> Result<Option<Arc<Voxels>>> {
+    pub(crate) fn get(&self, key: &K, decode: impl FnOnce() -> Result<Option<V>>) -> Result<Option<Arc<V>>> {
         let slot = self.slot(key);
         // A thread that panicked while it decoded left the slot empty, which is a sound state.
         let mut value = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(voxels) = value.as_ref() {
-            return Ok(Some(Arc::clone(voxels)));
+        if let Some(block) = value.as_ref() {
+            return Ok(Some(Arc::clone(block)));
         }
         match decode() {
-            Ok(Some(voxels)) => {
-                let voxels = Arc::new(voxels);
-                *value = Some(Arc::clone(&voxels));
+            Ok(Some(block)) => {
+                let block = Arc::new(block);
+                *value = Some(Arc::clone(&block));
                 drop(value);
-                self.account(key, &slot, voxels.bytes());
-                Ok(Some(voxels))
+                self.account(key, &slot, block.bytes());
+                Ok(Some(block))
             }
             other => {
                 drop(value);
@@ -65,11 +77,11 @@ impl<K: Hash + Eq + Clone> BlockCache<K> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held<K>> {
+    fn lock(&self) -> MutexGuard<'_, Held<K, V>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn slot(&self, key: &K) -> Slot {
+    fn slot(&self, key: &K) -> Slot<V> {
         let mut guard = self.lock();
         let held = &mut *guard;
         held.clock += 1;
@@ -82,7 +94,7 @@ impl<K: Hash + Eq + Clone> BlockCache<K> {
         Arc::clone(&entry.slot)
     }
 
-    fn forget(&self, key: &K, slot: &Slot) {
+    fn forget(&self, key: &K, slot: &Slot<V>) {
         let mut guard = self.lock();
         let held = &mut *guard;
         // Another thread may have decoded it meanwhile: what is counted stays.
@@ -96,7 +108,7 @@ impl<K: Hash + Eq + Clone> BlockCache<K> {
     }
 
     /// Counts a block that has been decoded, and lets go of the oldest ones beyond the capacity.
-    fn account(&self, key: &K, slot: &Slot, bytes: usize) {
+    fn account(&self, key: &K, slot: &Slot<V>, bytes: usize) {
         let mut guard = self.lock();
         let held = &mut *guard;
         // The entry may have been let go of, or replaced, while it was decoded.

@@ -104,6 +104,25 @@ impl Marker {
         self.youngest = self.youngest.max(file.changed);
     }
 
+    #[cfg(feature = "mosaic")]
+    /// Takes in something else than a file.
+    pub(crate) fn note(&mut self, value: impl Hash) {
+        value.hash(&mut self.hasher);
+    }
+
+    #[cfg(feature = "mosaic")]
+    /// Takes in what another mark stands for.
+    pub(crate) fn add_marked(&mut self, marked: &Marked) {
+        marked.mark.hash(&mut self.hasher);
+        self.youngest = self.youngest.max(marked.youngest);
+    }
+
+    #[cfg(feature = "mosaic")]
+    /// Lets files taken in count as no older than a time.
+    pub(crate) fn not_before(&mut self, time: Option<SystemTime>) {
+        self.youngest = self.youngest.map(|youngest| time.map_or(youngest, |time| youngest.max(time)));
+    }
+
     /// The mark of all files taken in.
     pub(crate) fn finish(self) -> Marked {
         Marked { mark: Mark(self.hasher.finish()), youngest: self.youngest }

@@ -8,6 +8,8 @@ pub mod npy;
 pub mod zarr;
 #[cfg(feature = "tiff")]
 pub mod tiff;
+#[cfg(feature = "mosaic")]
+pub mod mosaic;
 pub mod marks;
 pub mod suspects;
 pub mod output;
@@ -23,6 +25,7 @@ mod cache;
 pub(crate) mod file;
 mod layout;
 mod marker;
+mod mosaic_options;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod plan;
 pub(crate) mod values;
@@ -32,6 +35,7 @@ mod fixtures;
 pub use self::absent::Absent;
 pub use self::address::is_address;
 pub use self::file::{read_failed, replace, write_failed};
+pub use self::mosaic_options::{MissingTiles, MosaicOptions};
 pub use self::open::{OpenOptions, RegionView, open};
 
 use std::time::SystemTime;

@@ -10,10 +10,11 @@ use crate::error::{Error, Kind, Result};
 use crate::space::{Region, Spacing, Voxel};
 use crate::store::address::{self, is_address};
 use crate::store::npy::NpySource;
-use crate::store::{Absent, Description, Mark, Marked, Source};
+use crate::store::{Absent, Description, Mark, Marked, MosaicOptions, Source};
 
 /// The forms that images come in, as messages list them.
-const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file";
+const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices, a .npy file \
+                     or a table of tiles (.csv)";
 
 /// What of an image is wanted, and how it is held. The default is all of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,10 +32,12 @@ pub struct OpenOptions {
     pub cache: Option<usize>,
     /// How long a server that says nothing or fails is waited for, where the image is on one. By default 30 seconds.
     pub patience: Option<Duration>,
+    /// How tiles are put together, where the path is that of a table of tiles.
+    pub mosaic: MosaicOptions,
 }
 
 /// The image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file, a
-/// folder of TIFF slices, or a `.npy` file. With the feature `http` also a Zarr array or an OME-Zarr group at an address
+/// folder of TIFF slices, a `.npy` file, or the mosaic of the tiles in a `.csv` or `.tsv` table. With the feature `http` also a Zarr array or an OME-Zarr group at an address
 /// `https://...` or `http://...`, and with `s3` at `s3://BUCKET/PATH`, by the environment's `AWS_...` variables.
 ///
 /// # Errors
@@ -53,6 +56,10 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
 }
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    #[cfg(feature = "mosaic")]
+    if super::mosaic::is_table(path) {
+        return Ok(Box::new(super::mosaic::MosaicSource::open(path, options)?));
+    }
     // By its first bytes: microscopes give TIFF files other extensions too.
     let mut start = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut start));

@@ -1,0 +1,228 @@
+//! Mosaics: the overlapping tiles of a scan as one image, put together part by part as it is read.
+//!
+//! A table says where each tile lies ([`TileTable`]). A part of the canvas is made of the tiles that meet it, in the
+//! order of their rows, so that it holds the same values whenever and in whatever parts it is read, and a tile that
+//! comes, goes or changes makes no difference elsewhere. Tiles are decoded as a whole, and held for the next part.
+
+mod canvas;
+mod columns;
+mod index;
+mod marking;
+#[cfg(test)]
+mod tests;
+mod tile;
+mod tile_table;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use self::index::{TileIndex, cell};
+use self::tile::{Stored, Tile, Tiles};
+pub(crate) use self::tile_table::is_table;
+pub use self::tile_table::{TileRow, TileTable};
+use crate::chunk::Chunk;
+use crate::error::{Error, Result};
+use crate::grid::Grid;
+use crate::kernel::resample::{Composition, Order, Prepared};
+use crate::space::{Position, Region, Spacing};
+use crate::store::cache::{BlockCache, Weighed};
+use crate::store::layout::read_shape;
+use crate::store::open::given_spacing;
+use crate::store::values::require_inside;
+use crate::store::{Absent, Description, Mark, Marked, OpenOptions, Source};
+
+/// Bytes of decoded tiles that are held unless the caller says otherwise: at least,
+const LEAST_CACHE: usize = 256 << 20;
+/// or so many tiles,
+const LEAST_TILES: usize = 8;
+/// and where one row of chunks along x meets more, all that it meets, up to so many bytes.
+const ROW_CACHE: usize = 512 << 20;
+/// Rows of chunks that are looked at for that.
+const ROWS: usize = 4096;
+/// What is not there is told in parts of the canvas that are so many times shorter than a tile,
+const UNITS_OF_A_TILE: usize = 8;
+/// but not shorter than so many pixels.
+const SHORTEST_UNIT: usize = 16;
+
+/// The canvas of a table of tiles, or one channel of it.
+pub struct MosaicSource {
+    table: TileTable,
+    options: OpenOptions,
+    /// Those of the channel that is read, in the order of their rows.
+    tiles: Vec<Tile>,
+    /// Of the tiles' outlines on the canvas.
+    index: TileIndex,
+    /// The canvas in the coordinates of the table.
+    canvas: Region,
+    /// What absence is told by.
+    units: Grid,
+    description: Description,
+    /// By place among the tiles.
+    held: BlockCache<usize, Prepared>,
+    decoded: AtomicUsize,
+}
+
+impl Weighed for Prepared {
+    fn bytes(&self) -> usize {
+        Prepared::bytes(self)
+    }
+}
+
+impl MosaicSource {
+    /// Reads a table, and opens and closes each of its tiles. The canvas is that of all channels.
+    ///
+    /// # Errors
+    /// Naming the line and the tile: `Data` where the table is none, where a tile cannot be read, has another type than
+    /// the others, or does not fit the placement or the canvas; `Missing` where the table or a tile is not there; `Usage`
+    /// where the options do not fit.
+    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let table = TileTable::read(path)?;
+        let channel = picked_channel(&table, options).map_err(|error| error.at(path))?;
+        let Tiles { mut tiles, dtype, spacing, unit } = Tiles::open(&table, options)?;
+        let canvas = canvas::canvas(&table, &tiles, options.mosaic.canvas.as_deref())?;
+        tiles.retain(|tile| tile.row.channel == channel);
+        let (shape, dimensions) = (canvas.shape(), table.dimensions);
+        let (spacing, unit) = match (&options.spacing, table.pixel_size) {
+            (Some(given), _) => (given_spacing(given, dimensions).map_err(|error| error.at(path))?, None),
+            (None, Some(size)) => (Spacing(std::array::from_fn(|a| if a < 3 - dimensions { 1.0 } else { size })), None),
+            (None, None) => (spacing, unit),
+        };
+        let description = Description {
+            name: path.display().to_string(),
+            shape,
+            dimensions,
+            dtype,
+            spacing,
+            unit,
+            chunk: read_shape(shape, [1; 3], dimensions),
+            fill: 0.0,
+        };
+        let outlines: Vec<Region> = tiles.iter().map(|tile| tile.outline.shifted(canvas.min.map(|n| -n))).collect();
+        let index = TileIndex::new(shape, &outlines);
+        let units = Grid::new(Region::of_shape(shape), cell(shape, &outlines, UNITS_OF_A_TILE, SHORTEST_UNIT));
+        let bytes: Vec<usize> = tiles.iter().map(|tile| bytes_held(tile, &description, options)).collect();
+        let capacity = options.cache.unwrap_or_else(|| cache_size(&description, &index, &bytes));
+        let (options, held, decoded) = (options.clone(), BlockCache::new(capacity), AtomicUsize::new(0));
+        Ok(MosaicSource { table, options, tiles, index, canvas, units, description, held, decoded })
+    }
+
+    /// The table.
+    pub fn table(&self) -> &TileTable {
+        &self.table
+    }
+
+    /// Where the first voxel of the canvas lies in the coordinates of the table, (z, y, x).
+    pub fn origin(&self) -> Position {
+        self.canvas.min
+    }
+
+    /// How many tiles have been decoded since the table was opened; one that was let go of and decoded again counts twice.
+    pub fn decoded(&self) -> usize {
+        self.decoded.load(Ordering::Relaxed)
+    }
+
+    /// The tiles, by their places, that may have pixels in a part of the canvas, in the order of their rows.
+    fn meeting(&self, region: &Region) -> impl Iterator<Item = usize> {
+        let placed = region.shifted(self.canvas.min);
+        self.index.near(region).into_iter().filter(move |&tile| self.tiles[tile].meets(&placed))
+    }
+
+    /// A tile made ready to be put down; `None` where it is not there any more, though it was when the table was opened.
+    fn prepared(&self, number: usize) -> Result<Option<Arc<Prepared>>> {
+        let tile = &self.tiles[number];
+        let decoded = self.held.get(&number, || {
+            let Some(voxels) = tile.read(self.description.dtype, &self.options)? else { return Ok(None) };
+            self.decoded.fetch_add(1, Ordering::Relaxed);
+            Ok(Some(Prepared::new(voxels, self.options.mosaic.order)))
+        });
+        decoded.map_err(|error| self.table.error_in(&tile.row, &error))
+    }
+}
+
+impl Source for MosaicSource {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        require_inside(region, self.description.shape)?;
+        let mut composition = None;
+        for number in self.meeting(region) {
+            let tile = &self.tiles[number];
+            if matches!(tile.stored, Stored::Absent) {
+                continue;
+            }
+            let Some(prepared) = self.prepared(number)? else { continue };
+            let placed = region.shifted(self.canvas.min);
+            let composition = composition.get_or_insert_with(|| Composition::new(placed, self.options.mosaic.blend));
+            composition.add(&prepared, &tile.to_tile, 1.0);
+        }
+        let finish = |composition: Composition| composition.finish(self.description.dtype);
+        Ok(composition.map(|composition| Chunk { region: *region, voxels: finish(composition) }))
+    }
+
+    fn mark(&self, region: &Region) -> Result<Option<Mark>> {
+        let marks = self.marks(std::slice::from_ref(region))?;
+        Ok(marks.into_iter().flatten().next().map(|marked| marked.mark))
+    }
+
+    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+        marking::marks(self, regions)
+    }
+
+    fn absent(&self) -> Result<Option<Absent>> {
+        let mut missing = BTreeSet::new();
+        for tile in self.tiles.iter().filter(|tile| matches!(tile.stored, Stored::Absent | Stored::Unreadable)) {
+            let outline = tile.outline.shifted(self.canvas.min.map(|n| -n));
+            let units = self.units.chunks_in(&outline);
+            missing.extend(units.filter(|&unit| tile.meets(&self.units.region(unit).shifted(self.canvas.min))));
+        }
+        Ok(Some(Absent { grid: self.units, origin: [0; 3], missing }))
+    }
+}
+
+impl std::fmt::Debug for MosaicSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MosaicSource").field("description", &self.description).finish_non_exhaustive()
+    }
+}
+
+/// The channel whose rows are read: the one picked, or the only one; `None` where rows name none.
+fn picked_channel(table: &TileTable, options: &OpenOptions) -> Result<Option<usize>> {
+    let channels = table.channels();
+    let listed = || channels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");
+    match options.channel {
+        _ if channels.is_empty() => Ok(None),
+        Some(channel) if channels.contains(&channel) => Ok(Some(channel)),
+        Some(channel) => {
+            Err(Error::usage(format!("has no tiles of channel {channel}; give --channel as one of {}", listed())))
+        }
+        None if channels.len() > 1 => {
+            Err(Error::usage(format!("has tiles of several channels; pick one with --channel, of {}", listed())))
+        }
+        None => Ok(channels.first().copied()),
+    }
+}
+
+/// Bytes that a tile takes once it is made ready, about.
+fn bytes_held(tile: &Tile, description: &Description, options: &OpenOptions) -> usize {
+    let value = match options.mosaic.order {
+        Order::Nearest | Order::Linear => description.dtype.size(),
+        // Coefficients are no whole numbers.
+        Order::Cubic => description.dtype.size().max(size_of::<f32>()),
+    };
+    tile.shape.iter().fold(value, |bytes, &n| bytes.saturating_mul(n))
+}
+
+/// Bytes of decoded tiles to be held, so that those that lie in several rows of chunks are decoded once as a rule.
+fn cache_size(description: &Description, index: &TileIndex, bytes: &[usize]) -> usize {
+    let [depth, height, _] = description.chunk;
+    let rows = Grid::new(Region::of_shape(description.shape), [depth, height, description.shape[2]]);
+    let met = |row| index.near(&rows.region(row)).into_iter().map(|tile| bytes[tile]).fold(0, usize::saturating_add);
+    let row = rows.chunks().take(ROWS).map(met).max().unwrap_or(0).min(ROW_CACHE);
+    let largest = bytes.iter().max().copied().unwrap_or(0);
+    row.max(LEAST_CACHE).max(largest.saturating_mul(LEAST_TILES))
+}

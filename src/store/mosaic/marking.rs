@@ -1,0 +1,82 @@
+//! Marks of parts of a canvas: what they are made of, without a look at any pixel.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::MosaicSource;
+use super::tile::{Stored, Tile};
+use crate::error::Result;
+use crate::space::Region;
+use crate::store::Marked;
+use crate::store::marker::{FileMark, Marker};
+use crate::store::values::require_inside;
+
+/// What is behind a tile at this moment.
+enum Behind {
+    File(FileMark),
+    Several(Marked),
+    /// It cannot tell.
+    Unknown,
+}
+
+/// The marks of parts of a canvas: of the tiles that meet each, in the order of their rows, where they lie and what
+/// their files are; and of how they are put together. A part without tiles has a mark too. Asks for each file once.
+pub(super) fn marks(mosaic: &MosaicSource, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+    let mut meeting = Vec::with_capacity(regions.len());
+    for region in regions {
+        require_inside(region, mosaic.description.shape)?;
+        meeting.push(mosaic.meeting(region).collect::<Vec<usize>>());
+    }
+    let behind = behind(mosaic, meeting.iter().flatten().copied().collect())?;
+    let marked = |tiles: Vec<usize>| {
+        let mut marker = Marker::default();
+        let options = &mosaic.options.mosaic;
+        marker.note((options.order, options.blend, options.flip, options.crop, mosaic.options.time));
+        // Where the canvas begins to reach further, all that lies on it moves.
+        marker.note((mosaic.canvas.min, mosaic.options.channel));
+        for number in tiles {
+            let tile = &mosaic.tiles[number];
+            note_placement(&mut marker, tile);
+            match &behind[&number] {
+                Behind::File(file) => marker.add(file),
+                Behind::Several(marked) => marker.add_marked(marked),
+                Behind::Unknown => return None,
+            }
+        }
+        // A table that is being written moves tiles whose files are as they were.
+        marker.not_before(mosaic.table.changed);
+        Some(marker.finish())
+    };
+    Ok(meeting.into_iter().map(marked).collect())
+}
+
+/// Takes in where a tile lies, and what was found of it when the table was opened: that is what is read.
+fn note_placement(marker: &mut Marker, tile: &Tile) {
+    let found = match tile.stored {
+        Stored::File => 0,
+        Stored::Several(_) => 1,
+        Stored::Absent => 2,
+        Stored::Unreadable => 3,
+    };
+    let place = tile.row.placement;
+    marker.note((found, tile.shape, place.matrix.map(|row| row.map(f64::to_bits)), place.offset.map(f64::to_bits)));
+}
+
+/// What is behind each of some tiles.
+fn behind(mosaic: &MosaicSource, numbers: BTreeSet<usize>) -> Result<BTreeMap<usize, Behind>> {
+    let mut behind = BTreeMap::new();
+    let (mut files, mut paths): (Vec<usize>, Vec<PathBuf>) = (Vec::new(), Vec::new());
+    for number in numbers {
+        let tile = &mosaic.tiles[number];
+        if let Stored::Several(source) = &tile.stored {
+            let whole = Region::of_shape(source.description().shape);
+            let marked = source.marks(&[whole])?.into_iter().flatten().next();
+            behind.insert(number, marked.map_or(Behind::Unknown, Behind::Several));
+        } else {
+            files.push(number);
+            paths.push(tile.row.path.clone());
+        }
+    }
+    behind.extend(files.into_iter().zip(FileMark::of_all(&paths)?.into_iter().map(Behind::File)));
+    Ok(behind)
+}

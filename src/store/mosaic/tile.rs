@@ -1,0 +1,224 @@
+//! The tiles of a table as they are stored: their shapes, and where they lie.
+
+use std::sync::Arc;
+
+use super::tile_table::{TileRow, TileTable, is_table};
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::error::{Error, Kind, Result};
+use crate::kernel::affine::Affine;
+use crate::space::{Region, Spacing};
+use crate::store::{Description, MissingTiles, MosaicOptions, OpenOptions, Source, open};
+use crate::with_voxels;
+
+/// A tile of the canvas.
+pub(super) struct Tile {
+    pub(super) row: TileRow,
+    pub(super) stored: Stored,
+    /// Pixels along (z, y, x) of all of it.
+    whole: [usize; 3],
+    /// Those that are put down.
+    pub(super) shape: [usize; 3],
+    /// From places of the table's coordinates to places in what is put down.
+    pub(super) to_tile: Affine,
+    /// The least box around what is put down, in the table's coordinates.
+    pub(super) outline: Region,
+    /// The least and the largest place of its pixels' centres along each axis.
+    reach: ([f64; 3], [f64; 3]),
+}
+
+/// So far apart places still count as one.
+const SAME_PLACE: f64 = 1e-6;
+
+/// What was found at a tile's path.
+pub(super) enum Stored {
+    File,
+    /// A folder or something on a server: it can tell more of its files than the operating system of its path.
+    Several(Arc<dyn Source>),
+    Absent,
+    /// Damaged, or not written as a whole yet.
+    Unreadable,
+}
+
+/// The tiles of all rows, and what they have in common.
+pub(super) struct Tiles {
+    pub(super) tiles: Vec<Tile>,
+    pub(super) dtype: Dtype,
+    /// Size of a pixel and its unit, as the first tile's metadata have it.
+    pub(super) spacing: Spacing,
+    pub(super) unit: Option<String>,
+}
+
+/// What a tile's path leads to, and what it holds where that can be read.
+type Found = (Stored, Option<Description>);
+
+impl Tiles {
+    /// Opens all tiles of a table, one after the other, and closes them again.
+    ///
+    /// # Errors
+    /// Naming the line and the tile: `Missing` or `Data` where one cannot be opened and is not waited for, where it has
+    /// another type than the first one or does not fit the placement; `Usage` where the options do not fit it.
+    pub(super) fn open(table: &TileTable, options: &OpenOptions) -> Result<Tiles> {
+        let mosaic = &options.mosaic;
+        require_planar_options(table, mosaic).map_err(|error| error.at(&table.path))?;
+        let mut unreadable = None;
+        let mut found = Vec::with_capacity(table.rows.len());
+        for row in &table.rows {
+            let placed = |error: Error| table.error_in(row, &error);
+            found.push(match (look_at(row, options), mosaic.missing) {
+                (Ok(found), _) => found,
+                (Err(error), MissingTiles::Await) if error.kind() == Kind::Missing => (Stored::Absent, None),
+                (Err(error), MissingTiles::Await) if error.kind() == Kind::Data => {
+                    unreadable = unreadable.or(Some(placed(error)));
+                    (Stored::Unreadable, None)
+                }
+                (Err(error), _) => return Err(placed(error)),
+            });
+        }
+        let rows = || table.rows.iter().zip(&found);
+        let Some((first_row, first)) = rows().find_map(|(row, (_, known))| Some((row, known.as_ref()?))) else {
+            return Err(unreadable.unwrap_or_else(|| none_there(table)));
+        };
+        for (row, (_, known)) in rows() {
+            let Some(known) = known else { continue };
+            require_alike(table, known, (first_row, first)).map_err(|error| table.error_in(row, &error))?;
+        }
+        let (dtype, shape) = (first.dtype, first.shape);
+        let (spacing, unit) = (first.spacing, first.unit.clone());
+        let tiles = table.rows.iter().zip(found).map(|(row, (stored, known))| {
+            let whole = known.map_or(shape, |known| known.shape);
+            Tile::new(row, stored, whole, mosaic).map_err(|error| table.error_in(row, &error))
+        });
+        Ok(Tiles { tiles: tiles.collect::<Result<_>>()?, dtype, spacing, unit })
+    }
+}
+
+impl Tile {
+    fn new(row: &TileRow, stored: Stored, whole: [usize; 3], options: &MosaicOptions) -> Result<Tile> {
+        let crop = options.crop;
+        let shape = std::array::from_fn(|a| whole[a].saturating_sub(crop[a].saturating_mul(2)));
+        if let Some(axis) = (0..3).find(|&a| shape[a] == 0) {
+            let (name, length) = (["z", "y", "x"][axis], whole[axis]);
+            return Err(Error::usage(format!(
+                "has {length} pixels along {name}, and nothing is left of them; give a \
+                                             smaller --crop"
+            )));
+        }
+        let placement = row.placement.after(&Affine::translation(crop.map(|n| n as f64)));
+        let far = || Error::data("lies too far away to be counted in pixels; correct its placement");
+        let to_tile = placement.inverse().ok_or_else(far)?;
+        let outline = placement.outline(shape).ok_or_else(far)?;
+        Ok(Tile { row: row.clone(), stored, whole, shape, to_tile, outline, reach: placement.bounds(shape) })
+    }
+
+    /// Whether a box of the table's coordinates may have pixels of the tile in it: the centres of its pixels reach into the
+    /// tile along the axes of the canvas, and along those of the tile.
+    pub(super) fn meets(&self, region: &Region) -> bool {
+        if region.is_empty() {
+            return false;
+        }
+        let into = |(low, high): ([f64; 3], [f64; 3]), first: [f64; 3], last: [f64; 3]| {
+            (0..3).all(|a| high[a] >= first[a] - SAME_PLACE && low[a] <= last[a] + SAME_PLACE)
+        };
+        let (first, last) = (region.min.map(|n| n as f64), region.max.map(|n| (n - 1) as f64));
+        let beside = self.to_tile.after(&Affine::translation(first)).bounds(region.shape());
+        into(self.reach, first, last) && into(beside, [0.0; 3], self.shape.map(|n| (n - 1) as f64))
+    }
+
+    /// The values that are put down, read now; `None` where the tile is not there.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or is not what it was when the table was opened.
+    pub(super) fn read(&self, dtype: Dtype, options: &OpenOptions) -> Result<Option<Voxels>> {
+        let source = match open_image(&self.row, options) {
+            Err(error) if error.kind() == Kind::Missing && options.mosaic.missing == MissingTiles::Await => {
+                return Ok(None);
+            }
+            opened => opened?,
+        };
+        let Description { shape, dtype: found, fill, .. } = *source.description();
+        if (shape, found) != (self.whole, dtype) {
+            return Err(Error::data("has changed its shape or type since the table was opened; start again"));
+        }
+        let crop = options.mosaic.crop.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        let part = Region::of_shape(self.shape).shifted(crop);
+        let voxels = match source.read(&part)? {
+            Some(chunk) => chunk.voxels,
+            None => Voxels::filled(dtype, self.shape, fill),
+        };
+        Ok(Some(turned(voxels, options.mosaic.flip)))
+    }
+}
+
+/// The values turned round along some axes.
+fn turned(voxels: Voxels, flip: [bool; 3]) -> Voxels {
+    fn turn<T: Value>(mut array: ndarray::Array3<T>, flip: [bool; 3]) -> Voxels {
+        for (axis, _) in flip.iter().enumerate().filter(|(_, flipped)| **flipped) {
+            array.invert_axis(ndarray::Axis(axis));
+        }
+        T::wrap(array.as_standard_layout().into_owned())
+    }
+    if flip == [false; 3] { voxels } else { with_voxels!(voxels, array => turn(array, flip)) }
+}
+
+/// What is at a tile's path.
+fn look_at(row: &TileRow, options: &OpenOptions) -> Result<Found> {
+    let source = open_image(row, options)?;
+    let description = source.description().clone();
+    let stored = if row.path.is_file() { Stored::File } else { Stored::Several(Arc::from(source)) };
+    Ok((stored, Some(description)))
+}
+
+/// A tile's image: where its file has several channels, that of the row.
+fn open_image(row: &TileRow, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    if is_table(&row.path) {
+        return Err(Error::data("is a table itself; give the path of an image"));
+    }
+    let of_channel = |channel| {
+        let OpenOptions { time, patience, .. } = *options;
+        open(&row.path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
+    };
+    match row.channel {
+        None => of_channel(options.channel),
+        // A file of one channel needs no choice; one that says so holds several.
+        Some(_) => match of_channel(None) {
+            Err(error) if error.kind() == Kind::Usage => of_channel(row.channel),
+            opened => opened,
+        },
+    }
+}
+
+/// Refuses options along z where the table has none.
+fn require_planar_options(table: &TileTable, options: &MosaicOptions) -> Result<()> {
+    let along_z = [(options.flip[0], "--flip"), (options.crop[0] > 0, "--crop")];
+    match along_z.iter().find(|(given, _)| *given) {
+        Some((_, option)) if table.dimensions == 2 => {
+            Err(Error::usage(format!("places its tiles in 2 dimensions; give {option} along y and x alone")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a tile that does not fit the table or the first tile.
+fn require_alike(table: &TileTable, tile: &Description, (row, first): (&TileRow, &Description)) -> Result<()> {
+    if tile.dimensions != table.dimensions {
+        let advice = match tile.dimensions {
+            2 => "is a 2-D image, but the table places it in 3-D; give columns path,y,x, or m00 to m12",
+            _ => "is a 3-D image, but the table places it in 2-D; give columns path,z,y,x, or m00 to m23",
+        };
+        return Err(Error::data(advice));
+    }
+    if tile.dtype != first.dtype {
+        let (found, known, line) = (tile.dtype.name(), first.dtype.name(), row.line);
+        let message =
+            format!("has values of type {found}, but the tile on line {line} of {known}; give tiles of one type");
+        return Err(Error::data(message));
+    }
+    Ok(())
+}
+
+/// The error of a table none of whose tiles is there.
+fn none_there(table: &TileTable) -> Error {
+    let first = table.rows.first().map_or_else(String::new, |row| row.path.display().to_string());
+    let message = format!("has no tile that is there, such as {first}; check the paths, or wait for the first");
+    Error::new(Kind::Missing, message).at(&table.path)
+}

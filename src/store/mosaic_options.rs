@@ -1,0 +1,35 @@
+//! How the tiles of a mosaic are put together.
+
+use std::ops::Range;
+
+use crate::kernel::resample::{Blend, Order};
+
+/// What is to be done with the tiles of a table. The default is linear interpolation of whole tiles as they are, the
+/// largest value where they overlap, on a canvas that just holds them all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MosaicOptions {
+    /// How values between pixels are found.
+    pub order: Order,
+    /// What holds where tiles overlap.
+    pub blend: Blend,
+    /// Along which axes of a tile, (z, y, x), it is turned round before it is placed.
+    pub flip: [bool; 3],
+    /// So many pixels are left out at both ends of each axis of a tile, (z, y, x). The others stay where they are.
+    pub crop: [usize; 3],
+    /// The canvas, as a range along each axis, (z, y, x) or (y, x), in the coordinates of the table. By default the least
+    /// box around all tiles.
+    pub canvas: Option<Vec<Range<i64>>>,
+    /// What happens with tiles that are not there.
+    pub missing: MissingTiles,
+}
+
+/// What happens with tiles of a table that are not there, or cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingTiles {
+    /// The table is refused.
+    #[default]
+    Refuse,
+    /// They are waited for: those that are not there are taken as not stored, and those that cannot be read are an error
+    /// where they are read. Both are taken to have the shape of the first tile that can be read.
+    Await,
+}
