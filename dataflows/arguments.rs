@@ -25,10 +25,33 @@ pub(crate) struct Program {
 pub(crate) enum Command {
     Run(RunOptions),
     Watch(WatchOptions),
+    Fuse(FuseOptions),
     Phantom(PhantomOptions),
     #[cfg(feature = "mosaic")]
     Tiles(TilesOptions),
     Demo(DemoOptions),
+}
+
+/// An image, and what of it is wanted.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ImageOptions {
+    /// The image
+    pub(crate) input: PathBuf,
+    /// Size of a voxel along the array's axes, or one number for all [default: the input's own calibration, else 1]
+    #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
+    pub(crate) spacing: Option<String>,
+    /// Channel of a t,c,z,y,x array
+    #[arg(long, value_name = "C")]
+    pub(crate) channel: Option<usize>,
+    /// Time point of a t,c,z,y,x array
+    #[arg(long, value_name = "T")]
+    pub(crate) time: Option<usize>,
+    /// Take a part for the whole: z0:z1,y0:y1,x0:x1
+    #[arg(long, value_name = "RANGES")]
+    pub(crate) region: Option<String>,
+    /// Seconds to wait for a server that says nothing or fails, where the image is on one
+    #[arg(long, value_name = "SECONDS", default_value_t = SERVER_TIMEOUT, allow_hyphen_values = true)]
+    pub(crate) server_timeout: f64,
 }
 
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.
@@ -38,8 +61,8 @@ pub(crate) enum Command {
 /// or s3://, where the program was built with the features http and s3.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
-    /// The volume to analyse
-    pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) image: ImageOptions,
     /// Folder for branches.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -52,18 +75,6 @@ pub(crate) struct RunOptions {
     /// Thinning: Lee 1994 or Zhang-Suen (2-D only) [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<Method>,
-    /// Size of a voxel along the array's axes, or one number for all [default: the input's own calibration, else 1]
-    #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
-    pub(crate) spacing: Option<String>,
-    /// Channel of a t,c,z,y,x array
-    #[arg(long, value_name = "C")]
-    pub(crate) channel: Option<usize>,
-    /// Time point of a t,c,z,y,x array
-    #[arg(long, value_name = "T")]
-    pub(crate) time: Option<usize>,
-    /// Analyse a part, as if it were the volume: z0:z1,y0:y1,x0:x1
-    #[arg(long, value_name = "RANGES")]
-    pub(crate) region: Option<String>,
     /// Processing chunk; results do not depend on it [default: follows the storage]
     #[arg(long, value_name = "N|Z,Y,X")]
     pub(crate) chunk: Option<String>,
@@ -85,9 +96,6 @@ pub(crate) struct RunOptions {
     /// Which process this is, where the first has started it
     #[arg(long, hide = true, requires = "processes")]
     pub(crate) member: Option<usize>,
-    /// Seconds to wait for a server that says nothing or fails, where the volume is on one
-    #[arg(long, value_name = "SECONDS", default_value_t = SERVER_TIMEOUT, allow_hyphen_values = true)]
-    pub(crate) server_timeout: f64,
     /// Budget for chunks in flight, in each process, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
@@ -128,6 +136,34 @@ pub(crate) struct WatchOptions {
     pub(crate) poll: f64,
 }
 
+/// Write an image as OME-Zarr, with coarser copies for viewers.
+///
+/// INPUT is what `run` takes. OUT.zarr gets the full resolution at `0` and at `1`, `2` and so on the means of two voxels
+/// along each axis of the one before. It is there when it is complete.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct FuseOptions {
+    #[command(flatten)]
+    pub(crate) image: ImageOptions,
+    /// Folder of the image; must not exist, or be empty
+    #[arg(long, value_name = "OUT.zarr")]
+    pub(crate) out: PathBuf,
+    /// Chunk of the arrays [default: 1024 in 2-D, 64 in 3-D]
+    #[arg(long, value_name = "N|Z,Y,X")]
+    pub(crate) chunk: Option<String>,
+    /// Resolutions, with the full one [default: until no axis is longer than 1024 voxels, 256 in 3-D]
+    #[arg(long, value_name = "N")]
+    pub(crate) levels: Option<usize>,
+    /// Worker threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
+    /// Replace the Zarr array or group that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Method {
@@ -146,16 +182,17 @@ impl Method {
     }
 }
 
-/// Write a synthetic vessel tree as a Zarr array: branching tubes with loops among them.
+/// Write a synthetic vessel tree as a Zarr array: branching tubes with loops among them. Or as tiles of it.
 ///
-/// The same seed gives the same volume everywhere.
+/// The same seed gives the same volume everywhere. With --tiles OUT is a folder of overlapping TIFF tiles, as a stage
+/// scans them, and tiles.csv says where each lies.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct PhantomOptions {
-    /// Folder of the array; must not exist, or be empty
+    /// Folder of the array or the tiles; must not exist, or be empty
     pub(crate) out: PathBuf,
-    /// Voxels along each axis
-    #[arg(long, value_name = "Z,Y,X", default_value = "256,256,256")]
-    pub(crate) shape: String,
+    /// Voxels along each axis [default: 256,256,256]
+    #[arg(long, value_name = "Z,Y,X")]
+    pub(crate) shape: Option<String>,
     /// Which tree
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
@@ -168,9 +205,24 @@ pub(crate) struct PhantomOptions {
     /// A smoothed, noisy u16 image instead of a mask
     #[arg(long)]
     pub(crate) gray: bool,
-    /// Chunk of the array
-    #[arg(long, value_name = "N|Z,Y,X", default_value = "64")]
-    pub(crate) chunk: String,
+    /// Chunk of the array [default: 64]
+    #[arg(long, value_name = "N|Z,Y,X", conflicts_with = "tiles")]
+    pub(crate) chunk: Option<String>,
+    /// Write tiles: so many along y and along x
+    #[arg(long, value_name = "N|Y,X|Z,Y,X")]
+    pub(crate) tiles: Option<String>,
+    /// Voxels of a tile, instead of the shape of the whole
+    #[arg(long, value_name = "Z,Y,X", requires = "tiles", conflicts_with = "shape")]
+    pub(crate) tile_shape: Option<String>,
+    /// Share of a tile that its next neighbour has too [default: 0.1]
+    #[arg(long, value_name = "SHARE", requires = "tiles", allow_hyphen_values = true)]
+    pub(crate) overlap: Option<f64>,
+    /// How far tiles are off the grid at most, in voxels [default: 0]
+    #[arg(long, value_name = "VOXELS", requires = "tiles", allow_hyphen_values = true)]
+    pub(crate) jitter: Option<f64>,
+    /// How far tiles are turned at most, in degrees [default: 0]
+    #[arg(long, value_name = "DEGREES", requires = "tiles", allow_hyphen_values = true)]
+    pub(crate) rotation: Option<f64>,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,

@@ -2,7 +2,7 @@
 
 use anabranch::error::Result;
 
-use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, PhantomOptions, RunOptions, SERVER_TIMEOUT};
+use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, ImageOptions, PhantomOptions, RunOptions, SERVER_TIMEOUT};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -13,26 +13,34 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     let results = options.out.join("results");
     let made = PhantomOptions {
         out: input.clone(),
-        shape: options.shape.clone(),
+        shape: Some(options.shape.clone()),
         seed: options.seed,
         roots: None,
         radius: None,
         gray: false,
-        chunk: String::from("64"),
+        chunk: None,
+        tiles: None,
+        tile_shape: None,
+        overlap: None,
+        jitter: None,
+        rotation: None,
         workers: options.workers,
         quiet: false,
     };
     phantom::make(&made, true)?;
     run(&RunOptions {
-        input,
+        image: ImageOptions {
+            input,
+            spacing: None,
+            channel: None,
+            time: None,
+            region: None,
+            server_timeout: SERVER_TIMEOUT,
+        },
         out: results.clone(),
         threshold: None,
         sigma: None,
         method: None,
-        spacing: None,
-        channel: None,
-        time: None,
-        region: None,
         chunk: None,
         workers: options.workers,
         processes: None,
@@ -40,7 +48,6 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         process: None,
         connect_timeout: CONNECT_TIMEOUT,
         member: None,
-        server_timeout: SERVER_TIMEOUT,
         memory: None,
         changes: None,
         state: None,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::RunOptions;
 use crate::changes::{Changes, resolved};
 use crate::outputs::{self, Counts, Destination, Results};
-use crate::plan::{Choice, Plan};
+use crate::plan::{Choice, Plan, open_options};
 use crate::processes::{Seat, Team};
 use crate::terminal::{Progress, print_warning};
 
@@ -202,11 +202,11 @@ fn apart(out: &Path, state: &Path) -> Result<()> {
 fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> Result<SessionBuilder> {
     let part = |name: &str, value: Option<String>| value.map_or_else(String::new, |value| format!(" {name} {value}"));
     let selection = [
-        part("channel", options.channel.map(|c| c.to_string())),
-        part("time", options.time.map(|t| t.to_string())),
-        part("region", options.region.clone()),
+        part("channel", options.image.channel.map(|c| c.to_string())),
+        part("time", options.image.time.map(|t| t.to_string())),
+        part("region", options.image.region.clone()),
     ];
-    let (input, places) = (options.input.clone(), Plan::open_options(options)?);
+    let (input, places) = (options.image.input.clone(), open_options(&options.image)?);
     let builder = SessionBuilder::of_source(Arc::clone(&plan.source))
         .chunk(plan.grid.chunk_shape())
         .spacing(plan.spacing)

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anabranch::error::{Error, Result};
 
-/// What the program ends with when it is interrupted again while it ends, as shells have it for Ctrl-C.
-const INTERRUPTED_TWICE: i32 = 130;
+/// What the program ends with when it is interrupted before it has done what it was to do, as shells have it for Ctrl-C.
+pub(crate) const INTERRUPTED: i32 = 130;
 
 /// Whether the program has been asked to end. Clones tell the same.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ impl Interrupt {
         let raised = interrupt.clone();
         let installed = ctrlc::set_handler(move || {
             if raised.happened() {
-                std::process::exit(INTERRUPTED_TWICE);
+                std::process::exit(INTERRUPTED);
             }
             raised.raise();
         });

@@ -10,6 +10,7 @@ mod outputs;
 mod epochs;
 mod run;
 mod watch;
+mod fuse;
 mod phantom;
 #[cfg(feature = "mosaic")]
 mod tiles;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
     let result = match arguments::Program::parse().command {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
+        arguments::Command::Fuse(options) => fuse::fuse(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
         #[cfg(feature = "mosaic")]
         arguments::Command::Tiles(options) => tiles::tiles(&options),

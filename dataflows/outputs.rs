@@ -52,6 +52,7 @@ pub(crate) fn skeleton_form(plan: &Plan) -> ArrayForm {
     ArrayForm {
         shape,
         dimensions: plan.dimensions(),
+        channels: None,
         dtype: Dtype::U8,
         chunk: skeleton_chunk_shape(shape, plan.dimensions()),
         compression: Compression::Zstd,

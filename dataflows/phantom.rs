@@ -1,4 +1,6 @@
-//! `anabranch phantom`: a synthetic vessel tree as a Zarr array.
+//! `anabranch phantom`: a synthetic vessel tree as a Zarr array, or as tiles of a scan.
+
+mod tiles;
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,26 +11,35 @@ use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::phantom::PhantomTree;
+use anabranch::space::Region;
 use anabranch::store::output::{ArrayForm, ArrayWriter, Compression};
 
 use crate::arguments::PhantomOptions;
 use crate::plan::{parse_chunk, workers};
 use crate::terminal::print;
 
-/// Writes the array where nothing is yet.
+/// Shape of the whole, and chunks of the array, unless told.
+const SHAPE: &str = "256,256,256";
+const CHUNK: &str = "64";
+
+/// Writes the array or the tiles where nothing is yet.
 pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
-    make(options, false)
+    match &options.tiles {
+        Some(tiles) => tiles::make(options, tiles),
+        None => make(options, false),
+    }
 }
 
 /// Writes the array, chunk by chunk on all workers; nothing stays of one that could not be finished. Where asked to, it
 /// replaces what is at the path, once the options have been found to make sense.
 pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
-    let shape = parse_shape(&options.shape)?;
+    let shape = parse_shape("--shape", options.shape.as_deref().unwrap_or(SHAPE))?;
     let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
-    let chunk = parse_chunk(&options.chunk, tree.dimensions())?;
+    let chunk = parse_chunk(options.chunk.as_deref().unwrap_or(CHUNK), tree.dimensions())?;
     let form = ArrayForm {
         shape: tree.shape(),
         dimensions: tree.dimensions(),
+        channels: None,
         dtype: if options.gray { Dtype::U16 } else { Dtype::U8 },
         chunk: std::array::from_fn(|a| chunk[a].min(tree.shape()[a])),
         compression: if options.gray { Compression::Blosc } else { Compression::Zstd },
@@ -74,14 +85,23 @@ fn refuse_existing(out: &Path) -> Result<()> {
 fn write(tree: &PhantomTree, writer: ArrayWriter, gray: bool, workers: usize) -> Result<()> {
     let grid = writer.grid();
     let chunks: Vec<ChunkId> = grid.chunks().collect();
+    each(&chunks, workers, |_, &id| writer.write_chunk(id, &drawn(tree, gray, &grid.region(id))).map(|_| ()))
+}
+
+/// A box of the tree, as a mask or gray.
+fn drawn(tree: &PhantomTree, gray: bool, region: &Region) -> Voxels {
+    if gray { Voxels::U16(tree.gray(region)) } else { Voxels::U8(tree.mask(region)) }
+}
+
+/// Does something with each of several, on so many threads.
+fn each<T: Sync>(all: &[T], workers: usize, act: impl Fn(usize, &T) -> Result<()> + Sync) -> Result<()> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<()> {
-        while let Some(&id) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let region = grid.region(id);
-            let voxels = if gray { Voxels::U16(tree.gray(&region)) } else { Voxels::U8(tree.mask(&region)) };
-            writer.write_chunk(id, &voxels)?;
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(one) = all.get(at) else { return Ok(()) };
+            act(at, one)?;
         }
-        Ok(())
     };
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
@@ -92,9 +112,9 @@ fn write(tree: &PhantomTree, writer: ArrayWriter, gray: bool, workers: usize) ->
 }
 
 /// Voxels along each axis of a 2-D or 3-D volume.
-pub(crate) fn parse_shape(text: &str) -> Result<Vec<usize>> {
+fn parse_shape(option: &str, text: &str) -> Result<Vec<usize>> {
     let shape: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok().filter(|&n| n > 0)).collect();
     shape.filter(|shape| shape.len() == 2 || shape.len() == 3).ok_or_else(|| {
-        Error::usage(format!("--shape {text} does not fit: give two or three positive numbers separated by commas"))
+        Error::usage(format!("{option} {text} does not fit: give two or three positive numbers separated by commas"))
     })
 }

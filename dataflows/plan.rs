@@ -13,13 +13,12 @@ use anabranch::kernel::smooth::Gaussian;
 use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
-use anabranch::store::Source;
-use anabranch::store::{OpenOptions, open};
+use anabranch::store::{Description, OpenOptions, Source, open};
 use anabranch::table::arrival::Arrival;
 use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
-use crate::arguments::{Method, RunOptions};
+use crate::arguments::{ImageOptions, Method, RunOptions};
 use crate::processes::Seat;
 
 /// What a run will do.
@@ -69,26 +68,25 @@ impl Plan {
                 "--sigma smooths the image before a threshold, but there is none: add --threshold",
             ));
         }
-        let source: Arc<dyn Source> = Arc::from(open(&options.input, &Plan::open_options(options)?)?);
+        let source: Arc<dyn Source> = Arc::from(open(&options.image.input, &open_options(&options.image)?)?);
         let description = source.description().clone();
         let dimensions = description.dimensions;
         if threshold != Choice::Nonzero && description.dtype == Dtype::Bool {
-            return Err(Error::usage("the input is a mask of bools already: leave --threshold out").at(&options.input));
+            return Err(
+                Error::usage("the input is a mask of bools already: leave --threshold out").at(&options.image.input)
+            );
         }
         let bounds = Region::of_shape(description.shape);
         let method = match options.method {
             Some(Method::Zhang) if dimensions == 3 => {
                 return Err(Error::usage("--method zhang is for 2-D images, and this volume is 3-D: use lee")
-                    .at(&options.input));
+                    .at(&options.image.input));
             }
             Some(method) => method,
             None if dimensions == 2 => Method::Zhang,
             None => Method::Lee,
         };
-        let spacing = match &options.spacing {
-            Some(text) => parse_spacing(text, dimensions)?,
-            None => description.spacing,
-        };
+        let (spacing, unit) = calibration(&options.image, &description)?;
         let gaussian = options.sigma.map(|sigma| Gaussian::new(sigma, dimensions)).transpose()?;
         let chunk = match &options.chunk {
             Some(text) => parse_chunk(text, dimensions)?,
@@ -109,8 +107,6 @@ impl Plan {
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let (window, memory) = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
         let keep = KEPT_VALUES / workers;
-        // Numbers of one's own need not be in the metadata's unit.
-        let unit = description.unit.filter(|_| options.spacing.is_none());
         let (sigma, provisional) = (options.sigma, options.provisional);
         Ok(Plan {
             source,
@@ -127,17 +123,6 @@ impl Plan {
             memory,
             keep,
             provisional,
-        })
-    }
-
-    /// Which part of the stored image is analysed.
-    pub(crate) fn open_options(options: &RunOptions) -> Result<OpenOptions> {
-        Ok(OpenOptions {
-            channel: options.channel,
-            time: options.time,
-            region: options.region.as_deref().map(parse_region).transpose()?,
-            patience: Some(parse_seconds("--server-timeout", options.server_timeout)?),
-            ..OpenOptions::default()
         })
     }
 
@@ -180,6 +165,26 @@ impl Plan {
     /// 2 or 3: how many of the axes are the image's own.
     pub(crate) fn dimensions(&self) -> usize {
         self.source.description().dimensions
+    }
+}
+
+/// Which part of a stored image is wanted.
+pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
+    Ok(OpenOptions {
+        channel: options.channel,
+        time: options.time,
+        region: options.region.as_deref().map(parse_region).transpose()?,
+        patience: Some(parse_seconds("--server-timeout", options.server_timeout)?),
+        ..OpenOptions::default()
+    })
+}
+
+/// The size of an image's voxels, and its unit where that is known.
+pub(crate) fn calibration(options: &ImageOptions, description: &Description) -> Result<(Spacing, Option<String>)> {
+    match &options.spacing {
+        // Numbers of one's own need not be in the metadata's unit.
+        Some(text) => Ok((parse_spacing(text, description.dimensions)?, None)),
+        None => Ok((description.spacing, description.unit.clone())),
     }
 }
 

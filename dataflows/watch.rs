@@ -16,16 +16,16 @@ use crate::epochs::{Epochs, conduct};
 use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
 use crate::monitor::Pace;
-use crate::plan::{Plan, parse_seconds};
+use crate::plan::{Plan, open_options, parse_seconds};
 use crate::processes::{Seat, Team};
 use crate::terminal::{print, print_warning};
 
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let run = &options.run;
-    if is_address(&run.input) {
+    if is_address(&run.image.input) {
         let message = "is on a server, which watch cannot follow; call run with --state when it has changed";
-        return Err(Error::usage(message).at(&run.input));
+        return Err(Error::usage(message).at(&run.image.input));
     }
     let Some(state) = &run.state else {
         return Err(Error::usage("watch goes on where it was from a state: give a folder for it with --state"));
@@ -60,13 +60,13 @@ fn follow(
         known.for_each(|(chunk, mark)| marks.remember(chunk, mark));
     }
     let quiet = run.quiet;
-    let image = (run.input.as_path(), Plan::open_options(run)?);
+    let image = (run.image.input.as_path(), open_options(&run.image)?);
     let mut follower = Follower::new(image, marks, pace, PATIENCE, interrupt, move |text| print_warning(text, quiet));
     if !follower.has_events() {
         let text = "the system tells of no changes there: files are looked at every few seconds";
         print_warning(text, quiet);
     }
-    print(&format!("watching {}; Ctrl-C ends\n", run.input.display()), quiet);
+    print(&format!("watching {}; Ctrl-C ends\n", run.image.input.display()), quiet);
     if begun {
         // What the state knows, should it have ended before its outputs were written.
         close_readable(&mut epochs, &mut follower)?;
@@ -76,7 +76,7 @@ fn follow(
             // Another method: all is computed anew.
             if !alone {
                 let message = "has one plane and had several, or the other way round; start all processes again";
-                return Err(Error::usage(message).at(&run.input));
+                return Err(Error::usage(message).at(&run.image.input));
             }
             drop(epochs);
             epochs = Epochs::start(Plan::new(run, &Seat::Alone)?, run, state, None)?;

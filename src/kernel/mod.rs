@@ -2,6 +2,7 @@
 
 pub mod phantom;
 mod growth;
+pub mod scan;
 pub mod smooth;
 pub mod histogram;
 pub mod otsu;
@@ -30,4 +31,5 @@ pub mod components;
 pub mod graph;
 pub mod project;
 pub mod affine;
+pub mod coarsen;
 pub mod resample;

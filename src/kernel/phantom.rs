@@ -125,7 +125,7 @@ impl PhantomTree {
         self.cones.len()
     }
 
-    /// Which voxels of a box are inside of tubes: 1 inside, 0 outside.
+    /// Which voxels of a box are inside of tubes: 1 inside, 0 outside. The box may reach beyond the shape.
     pub fn mask(&self, region: &Region) -> Array3<u8> {
         let mut mask = Array3::zeros(region.shape());
         self.draw(region, 0.0, &mut mask, mark_row);
@@ -133,7 +133,7 @@ impl PhantomTree {
     }
 
     /// A smooth and noisy image of a box: about 1000 outside of tubes and 20000 inside, with the noise growing with
-    /// the brightness.
+    /// the brightness. The box may reach beyond the shape.
     pub fn gray(&self, region: &Region) -> Array3<u16> {
         let mut distance = Array3::from_elem(region.shape(), BLUR);
         self.draw(region, BLUR, &mut distance, approach_row);
@@ -234,7 +234,7 @@ fn expose_row(distances: &[f32], row: &mut [u16], seed: u64, first: u64) {
     for (i, (voxel, &distance)) in row.iter_mut().zip(distances).enumerate() {
         let inside = ((BLUR - distance) / (2.0 * BLUR)).clamp(0.0, 1.0);
         let share = inside * inside * (3.0 - 2.0 * inside);
-        let hash = mix(seed ^ (first + i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let hash = mix(seed ^ first.wrapping_add(i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
         // Four numbers of 16 bits add up to nearly a normal distribution, of standard deviation 37837.
         let sum = (hash & 0xFFFF) + (hash >> 16 & 0xFFFF) + (hash >> 32 & 0xFFFF) + (hash >> 48);
         let noise = (sum as i32 - 2 * 65535) as f32 / 37837.0;

@@ -3,14 +3,24 @@
 #[cfg(feature = "zarr")]
 mod array;
 mod folder;
+#[cfg(feature = "zarr")]
+mod pyramid;
+mod staged;
+#[cfg(feature = "tiff")]
+mod tiff;
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 mod skeleton;
 
 #[cfg(feature = "zarr")]
 pub use self::array::{ArrayForm, ArrayWriter, Compression};
 pub use self::folder::{OUTPUTS, OutputFolder, SKELETON};
+#[cfg(feature = "zarr")]
+pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_skeleton};
+pub use self::staged::StagedFolder;
+#[cfg(feature = "tiff")]
+pub use self::tiff::write_tiff;
 
 /// The chunk shape of a skeleton's array. It follows from the volume's shape alone, so that the same volume always
 /// gives the same files: cubes of 128 voxels, squares of 1024 in 2-D, no longer than the volume.

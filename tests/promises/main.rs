@@ -16,6 +16,7 @@ mod crash;
 mod cut;
 mod faults;
 mod formats;
+mod fuse;
 mod input;
 mod reference;
 mod state;

@@ -15,13 +15,13 @@ pub const SKELETON: &str = "skeleton.zarr";
 
 const RUN: &str = "run.json";
 /// The folder in which outputs are staged.
-const STAGING: &str = ".anabranch-partial";
+pub(super) const STAGING: &str = ".anabranch-partial";
 /// In the staging folder: held locked by the run that writes there.
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// In the staging folder: the outputs of this run.
-const NEW: &str = "new";
+pub(super) const NEW: &str = "new";
 /// In the staging folder: the outputs of an earlier run, while those of this one are put in place.
-const OLD: &str = "old";
+pub(super) const OLD: &str = "old";
 
 /// A folder for one run's outputs. Until [`OutputFolder::commit`] the outputs of an earlier run stay as they are;
 /// dropped without it, nothing is left of this run.
@@ -217,13 +217,13 @@ impl Drop for OutputFolder {
 }
 
 /// The folders that would have to be made for one to be there, innermost first.
-fn missing(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn missing(folder: &Path) -> Vec<PathBuf> {
     let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
     missing.map(Path::to_owned).collect()
 }
 
 /// Removes a file or a folder, if it is there.
-fn remove(path: &Path) -> io::Result<()> {
+pub(super) fn remove(path: &Path) -> io::Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
@@ -236,7 +236,7 @@ fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// The error of an output folder that cannot be made or written.
-fn unwritable(error: &io::Error) -> Error {
+pub(super) fn unwritable(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
             Error::new(Kind::Output, "is not a folder; give another path for the outputs")
@@ -246,18 +246,20 @@ fn unwritable(error: &io::Error) -> Error {
     }
 }
 
+/// What is in a folder.
+#[cfg(test)]
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const RUN_TEXT: &str = r#"{"program": "anabranch"}"#;
-
-    fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
 
     fn run(folder: &Path, table: &str) {
         let output = OutputFolder::create(folder, false).unwrap();

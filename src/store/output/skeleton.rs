@@ -225,7 +225,7 @@ pub fn write_skeleton<'a>(
     let chunks = by_chunk(&array.grid(), voxels);
     let mut changed: Vec<(ChunkId, &[Voxel])> = Vec::new();
     for (&id, voxels) in &chunks {
-        let file = array.writer.file(id);
+        let file = array.writer.file(0, id);
         let known = earlier.and_then(|earlier| earlier.stored.get(&id));
         let same = known.filter(|known| known.voxels == hash(voxels));
         if !same.is_some_and(|known| take_over(&in_place.join(&file), &staged.join(&file), known.file)) {
@@ -234,7 +234,7 @@ pub fn write_skeleton<'a>(
     }
     encode(&array, &changed, threads)?;
     for (&id, voxels) in &chunks {
-        if let Some(file) = FileMark::of(&staged.join(array.writer.file(id))) {
+        if let Some(file) = FileMark::of(&staged.join(array.writer.file(0, id))) {
             manifest.stored.insert(id, StoredChunk { voxels: hash(voxels), file });
         }
     }
@@ -306,7 +306,8 @@ mod tests {
 
     fn form() -> ArrayForm {
         let (dtype, compression) = (Dtype::U8, Compression::Zstd);
-        ArrayForm { shape: SHAPE, dimensions: 3, dtype, chunk: [4, 4, 8], compression, spacing: None, unit: None }
+        let chunk = [4, 4, 8];
+        ArrayForm { shape: SHAPE, dimensions: 3, channels: None, dtype, chunk, compression, spacing: None, unit: None }
     }
 
     fn voxels(seed: i64) -> Vec<Voxel> {

@@ -1,0 +1,92 @@
+//! `anabranch fuse`: an image in, OME-Zarr with coarser copies out.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anabranch::error::{Error, Kind, Result};
+use anabranch::progress::{ProgressState, Stage};
+use anabranch::store::output::{PyramidForm, PyramidWriter, StagedFolder};
+use anabranch::store::{Description, OpenOptions, is_address, open};
+
+use crate::arguments::FuseOptions;
+use crate::changes::resolved;
+use crate::interrupt::{INTERRUPTED, Interrupt};
+use crate::plan::{calibration, open_options, parse_chunk, workers};
+use crate::say;
+use crate::terminal::{Progress, peak_memory, print};
+
+/// Chunks of an image and of a volume, unless told.
+const CHUNK: [[usize; 3]; 2] = [[1, 1024, 1024], [64; 3]];
+
+/// Writes the image. Nothing stays of one that could not be finished.
+pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
+    let started = Instant::now();
+    let workers = workers(options.workers)?;
+    let input = &options.image.input;
+    if !is_address(input) && resolved(input).starts_with(resolved(&options.out)) {
+        return Err(Error::usage("holds the input: give another path for the image").at(&options.out));
+    }
+    let wanted = open_options(&options.image)?;
+    let source = open(input, &wanted)?;
+    let form = form(options, source.description(), &wanted)?;
+    let interrupt = Interrupt::install()?;
+    let folder = StagedFolder::create(&options.out, options.overwrite)?;
+    let writer = PyramidWriter::create(folder.path(), form).map_err(|error| match error.kind() {
+        Kind::Usage => error.at(input),
+        _ => error,
+    })?;
+    let state = Arc::new(ProgressState::new());
+    state.begin(Stage::Writing, writer.chunks());
+    let progress = Progress::show(&state, options.quiet);
+    let observe = || {
+        state.chunk_done(Stage::Writing);
+        if interrupt.happened() { Err(Error::usage("interrupted; nothing was written")) } else { Ok(()) }
+    };
+    let written = writer.write(&[source], workers, observe);
+    drop(progress);
+    if let Err(error) = written {
+        drop(folder);
+        if interrupt.happened() {
+            say(error);
+            std::process::exit(INTERRUPTED);
+        }
+        return Err(error);
+    }
+    folder.commit()?;
+    print(&told(&options.out, &writer, started), options.quiet);
+    Ok(())
+}
+
+/// What the result looks like.
+fn form(options: &FuseOptions, description: &Description, wanted: &OpenOptions) -> Result<PyramidForm> {
+    let Description { shape, dimensions, dtype, .. } = *description;
+    let (spacing, unit) = calibration(&options.image, description)?;
+    let chunk = match &options.chunk {
+        Some(text) => parse_chunk(text, dimensions)?,
+        None => CHUNK[usize::from(dimensions == 3)],
+    };
+    let levels = match options.levels {
+        Some(0) => return Err(Error::usage("--levels is 0, but at least one is needed")),
+        levels => levels.and_then(NonZeroUsize::new),
+    };
+    let mut origin = [0; 3];
+    for (at, range) in origin[3 - dimensions..].iter_mut().zip(wanted.region.iter().flatten()) {
+        // Within the image, which is far below the limit of i64.
+        *at = range.start as i64;
+    }
+    let name = Path::new(&description.name).file_stem();
+    let name = name.map_or_else(|| description.name.clone(), |name| name.to_string_lossy().into_owned());
+    Ok(PyramidForm { name, shape, dimensions, channels: None, dtype, chunk, levels, spacing, unit, origin })
+}
+
+/// What was written, in a line.
+fn told(out: &Path, writer: &PyramidWriter, started: Instant) -> String {
+    let shape = &writer.form().shape[3 - writer.form().dimensions..];
+    let (dtype, levels) = (writer.form().dtype.name(), writer.shapes().count());
+    let levels = if levels == 1 { "1 resolution".to_owned() } else { format!("{levels} resolutions") };
+    let memory = peak_memory().map_or_else(String::new, |n| format!(", peak memory {} MB", n.div_ceil(1 << 20)));
+    let seconds = started.elapsed().as_secs_f64();
+    format!("{}: {shape:?} voxels of {dtype} in {levels}, {seconds:.1} s{memory}\n", out.display())
+}

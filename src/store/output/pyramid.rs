@@ -1,0 +1,307 @@
+//! An image as OME-Zarr 0.5: its full resolution, and coarser copies of it, written chunk by chunk by several threads.
+//!
+//! The format is <https://ngff.openmicroscopy.org/0.5>.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use super::array::{ArrayForm, ArrayWriter, Compression};
+use crate::chunk::{Dtype, Voxels};
+use crate::error::{Error, Result};
+use crate::grid::ChunkId;
+use crate::kernel::coarsen::{coarsen, factors};
+use crate::space::{Position, Region, Spacing};
+use crate::store::file::write_failed;
+use crate::store::values::paste;
+use crate::store::zarr::ZarrSource;
+use crate::store::{OpenOptions, Source};
+
+/// Voxels along the longest axis of the coarsest copy, unless told: in an image and in a volume.
+const COARSEST: [usize; 2] = [1024, 256];
+/// Shares of the work for each thread, so that all end at about the same time.
+const SHARES: usize = 16;
+
+/// What an image that is to be written with coarser copies looks like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PyramidForm {
+    /// The image's name in the metadata.
+    pub name: String,
+    /// Voxels along (z, y, x).
+    pub shape: [usize; 3],
+    /// 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
+    pub dimensions: usize,
+    /// Images of this shape, one after the other along an axis c that comes first; without, there is no such axis.
+    pub channels: Option<usize>,
+    /// Type of the values.
+    pub dtype: Dtype,
+    /// Voxels of a chunk along (z, y, x), at every resolution.
+    pub chunk: [usize; 3],
+    /// Number of resolutions; by default until no axis is longer than 1024 voxels, 256 in a volume.
+    pub levels: Option<NonZeroUsize>,
+    /// Size of a voxel at full resolution.
+    pub spacing: Spacing,
+    /// Unit of the spacing.
+    pub unit: Option<String>,
+    /// Where the first voxel lies, in voxels.
+    pub origin: Position,
+}
+
+/// A group of arrays that several threads write: `0` with an image, and `1` and so on, each with the means of 2 x 2 x 2
+/// voxels of the one before. The bytes do not depend on the number of threads.
+#[derive(Debug)]
+pub struct PyramidWriter {
+    folder: PathBuf,
+    form: PyramidForm,
+    levels: Vec<ArrayWriter>,
+}
+
+impl PyramidWriter {
+    /// A new group in a folder, which is created where it is not there, with its metadata and empty arrays.
+    ///
+    /// # Errors
+    /// `Usage` where a chunk has no voxels, or there are not so many resolutions; `Output` or `Io` where the folder or
+    /// metadata cannot be written.
+    pub fn create(folder: impl AsRef<Path>, form: PyramidForm) -> Result<Self> {
+        let folder = folder.as_ref().to_owned();
+        let shapes = shapes(&form)?;
+        let array = |(level, &shape): (usize, &[usize; 3])| {
+            let array = ArrayForm {
+                shape,
+                dimensions: form.dimensions,
+                channels: form.channels,
+                dtype: form.dtype,
+                chunk: std::array::from_fn(|a| form.chunk[a].min(shape[a])),
+                compression: Compression::Fast,
+                spacing: None,
+                unit: None,
+            };
+            ArrayWriter::create(folder.join(level.to_string()), array)
+        };
+        let levels = shapes.iter().enumerate().map(array).collect::<Result<_>>()?;
+        let path = folder.join("zarr.json");
+        let metadata = format!("{:#}", metadata(&form, &shapes));
+        std::fs::write(&path, metadata).map_err(|error| write_failed(&error).at(&path))?;
+        Ok(PyramidWriter { folder, form, levels })
+    }
+
+    /// What the image looks like.
+    pub fn form(&self) -> &PyramidForm {
+        &self.form
+    }
+
+    /// Voxels along (z, y, x) at each resolution, the full one first.
+    pub fn shapes(&self) -> impl Iterator<Item = [usize; 3]> {
+        self.levels.iter().map(|level| level.form().shape)
+    }
+
+    /// Chunks of all resolutions and channels.
+    pub fn chunks(&self) -> u64 {
+        let chunks = |level: &ArrayWriter| level.grid().shape().iter().map(|&n| n as u64).product::<u64>();
+        self.levels.iter().map(chunks).sum::<u64>() * self.form.channels.unwrap_or(1) as u64
+    }
+
+    /// Writes all resolutions, on so many threads, from a source for each channel. `observe` is called after every chunk;
+    /// its first error ends the work.
+    ///
+    /// A thread makes chunks next to each other, together with the coarser ones above them: memory is for at most eight
+    /// chunks (four of an image) a resolution and thread, besides what the source takes. Each voxel is read once.
+    ///
+    /// # Errors
+    /// Where the source cannot be read or a chunk not written; what was written until then is not complete.
+    pub fn write<S: AsRef<dyn Source>>(
+        &self,
+        channels: &[S],
+        workers: usize,
+        observe: impl Fn() -> Result<()> + Sync,
+    ) -> Result<()> {
+        if channels.len() != self.form.channels.unwrap_or(1) {
+            return Err(Error::internal("there is another number of sources than of channels").at(&self.folder));
+        }
+        for (channel, source) in channels.iter().enumerate() {
+            let source = source.as_ref();
+            let description = source.description();
+            if (description.shape, description.dtype) != (self.form.shape, self.form.dtype) {
+                return Err(
+                    Error::data("has another shape or type than the image that is written").at(&description.name)
+                );
+            }
+            let pass = Pass { levels: &self.levels, channel, base: 0, source, stored: false, observe: &observe };
+            // As many resolutions together as leave work for all.
+            let coarse = self.levels.iter().rposition(|level| level.grid().chunks().nth(SHARES * workers).is_some());
+            let mut top = coarse.unwrap_or(0);
+            pass.run(top, workers)?;
+            while top + 1 < self.levels.len() {
+                let options = OpenOptions { channel: self.form.channels.map(|_| channel), ..OpenOptions::default() };
+                let below = ZarrSource::open(self.folder.join(top.to_string()), &options)?;
+                let pass = Pass { base: top, source: &below, stored: true, ..pass };
+                top += 1;
+                pass.run(top, workers)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The making of several resolutions of a channel from one of them.
+#[derive(Clone, Copy)]
+struct Pass<'p, F> {
+    levels: &'p [ArrayWriter],
+    channel: usize,
+    /// The resolution that is read from the source.
+    base: usize,
+    source: &'p dyn Source,
+    /// Whether that is its own array, which is written already.
+    stored: bool,
+    observe: &'p F,
+}
+
+impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
+    /// Makes all up to a resolution. Threads take the chunks of that one in turn.
+    fn run(&self, top: usize, workers: usize) -> Result<()> {
+        let chunks: Vec<ChunkId> = self.levels[top].grid().chunks().collect();
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || -> Result<()> {
+            while let Some(&chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if failed.load(Ordering::Relaxed) {
+                    break;
+                }
+                self.make(top, chunk, &failed).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
+                thread.join().unwrap_or_else(|_| Err(Error::internal("a thread that wrote the image has stopped")))
+            };
+            threads.into_iter().map(join).fold(Ok(()), Result::and)
+        })
+    }
+
+    /// Makes a chunk, after all that it is made of. Gives its values, or nothing where all are 0.
+    fn make(&self, level: usize, chunk: ChunkId, failed: &AtomicBool) -> Result<Option<Voxels>> {
+        let array = &self.levels[level];
+        let region = array.grid().region(chunk);
+        let voxels = match level == self.base {
+            true => self.read(&region).map_err(|error| error.in_chunk(chunk))?,
+            false => self.gather(level, &region, failed)?,
+        };
+        if level == self.base && self.stored {
+            return Ok(voxels);
+        }
+        let stored = voxels.as_ref().map(|voxels| array.write_chunk_of(self.channel, chunk, voxels)).transpose()?;
+        (self.observe)()?;
+        Ok(voxels.filter(|_| stored == Some(true)))
+    }
+
+    /// A box of the source.
+    fn read(&self, region: &Region) -> Result<Option<Voxels>> {
+        let description = self.source.description();
+        Ok(match self.source.read(region)? {
+            Some(chunk) => Some(chunk.voxels),
+            None if description.fill == 0.0 => None,
+            None => Some(Voxels::filled(description.dtype, region.shape(), description.fill)),
+        })
+    }
+
+    /// The values of a box, from the chunks of the resolution below.
+    fn gather(&self, level: usize, region: &Region, failed: &AtomicBool) -> Result<Option<Voxels>> {
+        let below = self.levels[level - 1].grid();
+        let factors = factors(below.bounds().shape());
+        let scaled = |place: Position| std::array::from_fn(|a| place[a] * factors[a] as i64);
+        let part = Region::new(scaled(region.min), scaled(region.max)).intersection(&below.bounds());
+        let mut gathered = None;
+        for chunk in below.chunks_in(&part) {
+            if failed.load(Ordering::Relaxed) {
+                // Another thread says why.
+                return Ok(None);
+            }
+            let Some(voxels) = self.make(level - 1, chunk, failed)? else { continue };
+            let place = below.region(chunk);
+            if place == part {
+                gathered = Some(voxels);
+            } else {
+                let dtype = voxels.dtype();
+                let whole = gathered.get_or_insert_with(|| Voxels::filled(dtype, part.shape(), 0.0));
+                paste(&voxels, &place, whole, &part);
+            }
+        }
+        Ok(gathered.map(|voxels| coarsen(&voxels, factors)))
+    }
+}
+
+/// The shape of each resolution.
+fn shapes(form: &PyramidForm) -> Result<Vec<[usize; 3]>> {
+    let mut shapes = vec![form.shape];
+    let coarsest = COARSEST[usize::from(form.dimensions == 3)];
+    loop {
+        let last = shapes[shapes.len() - 1];
+        let enough = match form.levels {
+            Some(levels) => shapes.len() >= levels.get(),
+            None => last.iter().all(|&n| n <= coarsest),
+        };
+        if enough {
+            return Ok(shapes);
+        }
+        if last == [1; 3] {
+            let message = format!("has {} resolutions at most, then one voxel is left; ask for no more", shapes.len());
+            return Err(Error::usage(message));
+        }
+        let factors = factors(last);
+        shapes.push(std::array::from_fn(|a| last[a].div_ceil(factors[a])));
+    }
+}
+
+/// The metadata of the group.
+fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
+    let own = 3 - form.dimensions.clamp(2, 3)..3;
+    // A channel comes first: one apart, without a place.
+    let along = |channel: f64, values: [f64; 3]| -> Vec<f64> {
+        form.channels.map(|_| channel).into_iter().chain(values[own.clone()].iter().copied()).collect()
+    };
+    let mut axes: Vec<Value> = form.channels.map(|_| json!({"name": "c", "type": "channel"})).into_iter().collect();
+    for name in &["z", "y", "x"][own.clone()] {
+        let mut axis = json!({"name": name, "type": "space"});
+        if let Some(unit) = &form.unit {
+            axis["unit"] = spelt(unit).into();
+        }
+        axes.push(axis);
+    }
+    // How many voxels of the full resolution are one.
+    let mut factor = [1usize; 3];
+    let mut datasets = Vec::new();
+    for (level, shape) in shapes.iter().enumerate() {
+        let Spacing(spacing) = form.spacing;
+        let scale = std::array::from_fn(|a| spacing[a] * factor[a] as f64);
+        // The middle of the first voxel is that of those that it is the mean of.
+        let middle = |a: usize| form.origin[a] as f64 + (factor[a] - 1) as f64 / 2.0;
+        let translation: [f64; 3] = std::array::from_fn(|a| spacing[a] * middle(a));
+        let mut steps = vec![json!({"type": "scale", "scale": along(1.0, scale)})];
+        if translation[own.clone()].iter().any(|&t| t != 0.0) {
+            steps.push(json!({"type": "translation", "translation": along(0.0, translation)}));
+        }
+        datasets.push(json!({"path": level.to_string(), "coordinateTransformations": steps}));
+        factor = std::array::from_fn(|a| factor[a] * factors(*shape)[a]);
+    }
+    let multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets, "type": "mean"});
+    let ome = json!({"version": "0.5", "multiscales": [multiscale]});
+    json!({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}})
+}
+
+/// A unit as OME-Zarr spells it.
+fn spelt(unit: &str) -> &str {
+    match unit {
+        "um" | "µm" | "μm" | "micron" | "microns" => "micrometer",
+        "nm" => "nanometer",
+        "mm" => "millimeter",
+        "cm" => "centimeter",
+        "m" => "meter",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;
