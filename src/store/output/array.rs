@@ -231,14 +231,14 @@ impl ArrayWriter {
     /// Makes a chunk one that is not stored.
     #[cfg(feature = "dataflow")]
     pub(super) fn remove_chunk(&self, chunk: ChunkId) -> Result<()> {
-        let path = self.folder.join(self.file(chunk));
+        let path = self.folder.join(self.file(0, chunk));
         remove(&path).map_err(|error| error.at(&path).in_chunk(chunk))
     }
 
     /// Writes a chunk that has been encoded as the form says.
     #[cfg(feature = "dataflow")]
     pub(super) fn write_encoded(&self, chunk: ChunkId, encoded: &[u8]) -> Result<()> {
-        let path = self.folder.join(self.file(chunk));
+        let path = self.folder.join(self.file(0, chunk));
         self.put(&path, encoded).map_err(|error| error.at(&path).in_chunk(chunk))
     }
 }
