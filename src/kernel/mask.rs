@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::{self, Window};
+use super::around;
 use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
@@ -156,7 +156,7 @@ impl Mask {
     /// Of the neighbourhood of a voxel of the own box: the voxels in the rows before its own.
     #[inline(always)]
     pub(crate) fn earlier_rows(&self, bit: usize) -> u32 {
-        window::earlier_rows(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
+        around::earlier_rows(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
     }
 
     /// Eight bytes from a byte on, as bits in ascending order.
@@ -176,13 +176,7 @@ impl Mask {
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
     #[inline(always)]
     pub fn neighbourhood(&self, bit: usize) -> u32 {
-        self.window(bit).neighbourhood(bit)
-    }
-
-    /// The neighbourhoods of a voxel of the own box and of some after it in its row.
-    #[inline(always)]
-    pub(crate) fn window(&self, bit: usize) -> Window {
-        Window::around(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
+        around::neighbourhood(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
     }
 
     /// Up to 64 bits of a row from a bit index on.

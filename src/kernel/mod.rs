@@ -7,7 +7,7 @@ pub mod smooth;
 pub mod histogram;
 pub mod otsu;
 pub mod threshold;
-mod window;
+mod around;
 pub mod mask;
 pub mod binarise;
 pub mod neighbourhood;
