@@ -74,7 +74,7 @@ def feather(tile, matrix, offset, least, shape):
     places = np.indices(shape).reshape(3, -1) + np.array(least)[:, None]
     places = (matrix @ places + np.array(offset)[:, None]).reshape(3, *shape)
     axes = [min_of(places[a], n) for a, n in enumerate(tile.shape) if n > 1]
-    return 1 + np.min(axes, axis=0)
+    return 1 + np.min(axes, axis=0) if axes else np.ones(shape)
 
 
 def min_of(c, n):
@@ -153,7 +153,7 @@ def random_case():
         offset = (np.array(shape) - 1) / 2 - matrix @ middle + rng.uniform(-0.4, 0.4, size=3) * np.array(shape)
         how = rng.integers(3)
         # Turned and far away, places at the edges are rounded in another way where coordinates begin elsewhere.
-        if how == 0 and (least == (0, 0, 0) or kind != 2):
+        if how == 0 and (least == (0, 0, 0) or kind not in (2, 4)):
             offset = np.round(offset)
         elif how == 1 and dtype.startswith("f"):
             offset = np.round(2 * offset) / 2
