@@ -30,4 +30,6 @@ pub mod components;
 pub mod graph;
 pub mod project;
 pub mod affine;
+pub mod correction;
 pub mod resample;
+pub mod gains;

@@ -11,6 +11,7 @@ use multiversion::multiversion;
 use ndarray::Array3;
 
 use super::real::{Real, Tone};
+use crate::kernel::affine::Affine;
 
 /// Voxels that are made together where places do not follow each other.
 pub(super) const STEP: usize = 16;
@@ -49,6 +50,14 @@ pub(super) struct Path {
 type Places = [[f64; STEP]; 3];
 
 impl Path {
+    /// The places that the row at (z, y) of a canvas leads to in a tile of a shape.
+    pub(super) fn new(shape: [usize; 3], to_tile: &Affine, [z, y]: [i64; 2]) -> Path {
+        let Affine { matrix, offset } = to_tile;
+        // In the order of Affine::apply.
+        let base = std::array::from_fn(|i| offset[i] + matrix[i][0] * z as f64 + matrix[i][1] * y as f64);
+        Path { shape, base, step: std::array::from_fn(|i| matrix[i][2]) }
+    }
+
     fn place(&self, axis: usize, x: i64) -> f64 {
         self.base[axis] + self.step[axis] * x as f64
     }
@@ -85,8 +94,8 @@ impl Path {
         places
     }
 
-    /// Divides a row among runs and steps. Both get the numbers to make; those of a
-    /// step reach beyond the row's end where it ends before.
+    /// Divides a row among runs and steps. Both get the numbers to make; those of a step reach beyond the row's end where it
+    /// ends before.
     #[inline(always)]
     fn divide<S: Real>(
         &self,
