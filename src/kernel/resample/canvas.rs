@@ -123,10 +123,11 @@ impl Composition {
                     if values.dtype() == dtype { values } else { with_voxels!(values, v => converted(&v, dtype)) };
                 with_voxels!(values, v => in_shape(v.into_raw_vec_and_offset().0, shape))
             }
-            Layer::Summed { mut sums, weights } => {
-                divide(&mut sums, &weights);
-                with_dtype!(dtype, T => in_shape(sums.iter().map(|&v| T::of_f64(v)).collect(), shape))
-            }
+            Layer::Summed { sums, weights } => with_dtype!(dtype, T => {
+                let mut values = vec![T::default(); sums.len()];
+                divide(&sums, &weights, &mut values);
+                in_shape(values, shape)
+            }),
         }
     }
 }
@@ -269,10 +270,11 @@ fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weight
     }
 }
 
-/// Sums divided by their weights, where these are positive.
+/// The values nearest to sums divided by their weights, where these are positive.
 #[multiversion(targets("x86_64+avx2"))]
-fn divide(sums: &mut [f64], weights: &[f64]) {
-    for (sum, &weight) in sums.iter_mut().zip(weights) {
-        *sum = if weight > 0.0 { *sum / weight } else { 0.0 };
+fn divide<T: Tone>(sums: &[f64], weights: &[f64], values: &mut [T]) {
+    for ((&sum, &weight), to) in sums.iter().zip(weights).zip(values) {
+        let mean = sum / if weight > 0.0 { weight } else { 1.0 };
+        *to = T::of_f64(mean);
     }
 }

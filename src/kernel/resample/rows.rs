@@ -16,7 +16,7 @@ use crate::kernel::affine::Affine;
 /// Voxels that are made together where places do not follow each other.
 pub(super) const STEP: usize = 16;
 /// The most voxels of a run.
-const LONGEST: usize = 64;
+const LONGEST: usize = 128;
 /// A run has a multiple of so many voxels.
 const GROUP: usize = 16;
 /// Voxels of a run that are made in one go.
@@ -69,7 +69,11 @@ impl Path {
         for axis in 0..3 {
             let last = self.shape[axis] as f64 - 1.0;
             let place = |x| self.place(axis, x);
-            if self.step[axis] >= 0.0 {
+            if self.step[axis] == 0.0 {
+                if !(0.0..=last).contains(&self.base[axis]) {
+                    return start..start;
+                }
+            } else if self.step[axis] > 0.0 {
                 start = first_without(start..end, |x| place(x) < 0.0);
                 end = first_without(start..end, |x| place(x) <= last);
             } else {
@@ -135,9 +139,11 @@ impl Path {
     #[inline(always)]
     fn run(&self, xs: Range<i64>, plus: f64, limits: &[Range<f64>; 3], reach: [f64; 3]) -> Option<Run> {
         let x = xs.start as f64;
+        // Along an axis of one voxel there is one place.
+        let axes = || usize::from(self.shape[0] == 1)..3;
         let mut voxel = [0.0; 3];
         let mut length = ((xs.end - xs.start) as f64).min(LONGEST as f64);
-        for axis in 0..3 {
+        for axis in axes() {
             let (at, limits) = (self.base[axis] + self.step[axis] * x + plus, &limits[axis]);
             voxel[axis] = at.floor();
             if voxel[axis] < limits.start || voxel[axis] > limits.end {
@@ -158,10 +164,9 @@ impl Path {
                 return None;
             }
             let run = Run { x, voxel, length };
-            let last = [0, 1, 2].map(|axis| self.beyond(&run, axis, plus, length - 1));
-            if last.iter().all(|t| (0.0..1.0).contains(t)) {
+            if axes().all(|axis| (0.0..1.0).contains(&self.beyond(&run, axis, plus, length - 1))) {
                 let small = self.base[2].abs() + (self.step[2] * x).abs() < f64::from(1 << 20);
-                let sure = small && SURE.contains(&last[2]) && SURE.contains(&self.beyond(&run, 2, plus, 0));
+                let sure = small && [0, length - 1].iter().all(|&i| SURE.contains(&self.beyond(&run, 2, plus, i)));
                 let inside = |i: usize| (0.0..1.0).contains(&self.beyond(&run, 2, plus, i));
                 // Along z and y all places are inside the voxel, because both ends are.
                 return (sure || (0..length).all(inside)).then_some(run);
@@ -181,6 +186,10 @@ impl Path {
     #[inline(always)]
     fn fractions<S: Real>(&self, run: &Run, axis: usize, out: &mut [S; LONGEST]) {
         let (base, step, voxel, on) = (self.base[axis], self.step[axis], run.voxel[axis], ON[axis]);
+        if step == 0.0 && on == 0.0 {
+            out[..run.length].fill(S::near(base - voxel));
+            return;
+        }
         for (out, &i) in out[..run.length].iter_mut().zip(&RAMP) {
             *out = S::near(base + step * (run.x + i) - (voxel + on * i));
         }
