@@ -74,7 +74,7 @@ def feather(tile, matrix, offset, least, shape):
     places = np.indices(shape).reshape(3, -1) + np.array(least)[:, None]
     places = (matrix @ places + np.array(offset)[:, None]).reshape(3, *shape)
     axes = [min_of(places[a], n) for a, n in enumerate(tile.shape) if n > 1]
-    return 1 + np.min(axes, axis=0)
+    return 1 + np.min(axes, axis=0) if axes else np.ones(shape)
 
 
 def min_of(c, n):
@@ -88,7 +88,7 @@ def case(dtype, order, blend, least, shape, tiles):
     for values, seed, gain, matrix, offset in tiles:
         # SciPy's own coordinates begin at zero.
         start = matrix @ np.array(least, float) + offset
-        flat = values.shape[0] == shape[0] == 1 and least[0] == 0
+        flat = values.shape[0] == shape[0] == 1 and least[0] == offset[0] == 0
         part = (lambda m: m[1:, 1:]) if flat else (lambda m: m)
         options = dict(offset=start[1:] if flat else start, output_shape=shape[1:] if flat else shape)
         options |= dict(mode="constant", output=np.float64)
@@ -153,9 +153,10 @@ def random_case():
         offset = (np.array(shape) - 1) / 2 - matrix @ middle + rng.uniform(-0.4, 0.4, size=3) * np.array(shape)
         how = rng.integers(3)
         # Turned and far away, places at the edges are rounded in another way where coordinates begin elsewhere.
-        if how == 0 and (least == (0, 0, 0) or kind != 2):
+        near = least == (0, 0, 0) or kind not in (2, 4)
+        if how == 0 and near:
             offset = np.round(offset)
-        elif how == 1 and dtype.startswith("f"):
+        elif how == 1 and near and dtype.startswith("f"):
             offset = np.round(2 * offset) / 2
         if flat:
             offset[0] = 0

@@ -32,4 +32,6 @@ pub mod graph;
 pub mod project;
 pub mod affine;
 pub mod coarsen;
+pub mod correction;
 pub mod resample;
+pub mod gains;

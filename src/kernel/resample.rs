@@ -11,6 +11,7 @@
 //! however the canvas is cut.
 
 mod canvas;
+mod overlap;
 mod real;
 mod rows;
 mod spline;
@@ -20,7 +21,10 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use self::canvas::Composition;
+pub use self::overlap::{Placed, overlap};
 use crate::chunk::{Dtype, Value, Voxels};
+use crate::error::Result;
+use crate::kernel::correction::Correction;
 use crate::with_voxels;
 
 /// How values between a tile's voxels are made.
@@ -74,6 +78,19 @@ impl Prepared {
         Prepared { values, dtype, order }
     }
 
+    /// The same of corrected values, which are rounded and clipped to the tile's own type only when they are blended. Holds
+    /// eight bytes a voxel for `u32`, `i32` and `f64`, four for other types.
+    ///
+    /// # Errors
+    /// [`Kind::Data`](crate::error::Kind::Data) where the tile has another shape than the correction's images.
+    pub fn corrected(voxels: Voxels, order: Order, correction: &Correction) -> Result<Prepared> {
+        if correction.is_none() {
+            return Ok(Prepared::new(voxels, order));
+        }
+        let dtype = voxels.dtype();
+        Ok(Prepared { dtype, ..Prepared::new(correction.apply(&voxels)?, order) })
+    }
+
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -92,3 +109,31 @@ impl Prepared {
         self.dtype
     }
 }
+
+/// Evaluates an expression with a tile's typed values, and with the function that fills a row by their order.
+macro_rules! with_samples {
+    ($tile:expr, |$values:ident, $sample:ident| $body:expr) => {{
+        use $crate::chunk::Voxels;
+        use $crate::kernel::resample::{Order, rows};
+        match ($tile.order, &$tile.values) {
+            // The coefficients of a spline are of no other types.
+            (Order::Cubic, Voxels::F32($values)) => {
+                let $sample = rows::cubic;
+                $body
+            }
+            (Order::Cubic, Voxels::F64($values)) => {
+                let $sample = rows::cubic;
+                $body
+            }
+            (Order::Nearest, values) => $crate::with_voxels!(values, $values => {
+                let $sample = rows::nearest;
+                $body
+            }),
+            (_, values) => $crate::with_voxels!(values, $values => {
+                let $sample = rows::linear;
+                $body
+            }),
+        }
+    }};
+}
+use with_samples;

@@ -7,7 +7,7 @@ use ndarray::Array3;
 
 use super::real::{Real, Tone};
 use super::rows::{self, Path};
-use super::{Blend, Order, Prepared};
+use super::{Blend, Order, Prepared, with_samples};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::kernel::affine::Affine;
 use crate::space::Region;
@@ -39,7 +39,7 @@ enum Layer {
 
 /// A tile that meets the region.
 #[derive(Clone, Copy)]
-struct Placed<'a> {
+struct Putting<'a> {
     dtype: Dtype,
     to_tile: &'a Affine,
     gain: f64,
@@ -50,7 +50,7 @@ struct Placed<'a> {
 }
 
 /// Fills a row with values of a tile.
-type Sample<T> = fn(&[T], &Path, Range<i64>, &mut [<T as Tone>::Real]);
+pub(super) type Sample<T> = fn(&[T], &Path, Range<i64>, &mut [<T as Tone>::Real]);
 
 impl Composition {
     /// An empty part of a canvas. The region is in the coordinates that the maps of tiles have on the canvas' side.
@@ -68,17 +68,12 @@ impl Composition {
             return;
         }
         let whole = tile.order != Order::Cubic && gain == 1.0 && is_whole(to_tile);
-        let placed = Placed { dtype: tile.dtype, to_tile, gain, whole, part };
-        match (tile.order, &tile.values) {
-            (Order::Cubic, Voxels::F32(values)) => self.put(values, &placed, rows::cubic),
-            (Order::Cubic, Voxels::F64(values)) => self.put(values, &placed, rows::cubic),
-            (Order::Nearest, values) => with_voxels!(values, values => self.put(values, &placed, rows::nearest)),
-            (_, values) => with_voxels!(values, values => self.put(values, &placed, rows::linear)),
-        }
+        let placed = Putting { dtype: tile.dtype, to_tile, gain, whole, part };
+        with_samples!(tile, |values, sample| self.put(values, &placed, sample));
     }
 
-    fn put<T: Tone>(&mut self, values: &Array3<T>, tile: &Placed<'_>, sample: Sample<T>) {
-        let Placed { dtype, to_tile, gain, whole, part } = *tile;
+    fn put<T: Tone>(&mut self, values: &Array3<T>, tile: &Putting<'_>, sample: Sample<T>) {
+        let Putting { dtype, to_tile, gain, whole, part } = *tile;
         let shape = values.dim().into();
         let values = values.as_slice().expect("prepared values are in C order");
         let [_, height, width] = self.region.shape();
@@ -128,10 +123,11 @@ impl Composition {
                     if values.dtype() == dtype { values } else { with_voxels!(values, v => converted(&v, dtype)) };
                 with_voxels!(values, v => in_shape(v.into_raw_vec_and_offset().0, shape))
             }
-            Layer::Summed { mut sums, weights } => {
-                divide(&mut sums, &weights);
-                with_dtype!(dtype, T => in_shape(sums.iter().map(|&v| T::of_f64(v)).collect(), shape))
-            }
+            Layer::Summed { sums, weights } => with_dtype!(dtype, T => {
+                let mut values = vec![T::default(); sums.len()];
+                divide(&sums, &weights, &mut values);
+                in_shape(values, shape)
+            }),
         }
     }
 }
@@ -169,12 +165,9 @@ pub(super) fn each_row(
     part: &Region,
     mut see: impl FnMut([i64; 2], &Path, Range<i64>),
 ) {
-    let Affine { matrix, offset } = to_tile;
     for z in part.min[0]..part.max[0] {
         for y in part.min[1]..part.max[1] {
-            // In the order of Affine::apply.
-            let base = std::array::from_fn(|i| offset[i] + matrix[i][0] * z as f64 + matrix[i][1] * y as f64);
-            let path = Path { shape, base, step: std::array::from_fn(|i| matrix[i][2]) };
+            let path = Path::new(shape, to_tile, [z, y]);
             let xs = path.inside(part.min[2]..part.max[2]);
             if !xs.is_empty() {
                 see([z, y], &path, xs);
@@ -277,10 +270,11 @@ fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weight
     }
 }
 
-/// Sums divided by their weights, where these are positive.
+/// The values nearest to sums divided by their weights, where these are positive.
 #[multiversion(targets("x86_64+avx2"))]
-fn divide(sums: &mut [f64], weights: &[f64]) {
-    for (sum, &weight) in sums.iter_mut().zip(weights) {
-        *sum = if weight > 0.0 { *sum / weight } else { 0.0 };
+fn divide<T: Tone>(sums: &[f64], weights: &[f64], values: &mut [T]) {
+    for ((&sum, &weight), to) in sums.iter().zip(weights).zip(values) {
+        let mean = sum / if weight > 0.0 { weight } else { 1.0 };
+        *to = T::of_f64(mean);
     }
 }

@@ -11,13 +11,18 @@ use multiversion::multiversion;
 use ndarray::Array3;
 
 use super::real::{Real, Tone};
+use crate::kernel::affine::Affine;
 
 /// Voxels that are made together where places do not follow each other.
 pub(super) const STEP: usize = 16;
 /// The most voxels of a run.
-const LONGEST: usize = 64;
-/// The fewest: shorter ones are made in steps.
-const SHORTEST: usize = 8;
+const LONGEST: usize = 128;
+/// A run has a multiple of so many voxels.
+const GROUP: usize = 16;
+/// Voxels of a run that are made in one go.
+const LANES: usize = 8;
+/// Fractions of a voxel that rounding does not reach where coordinates are below 2^20.
+const SURE: Range<f64> = 1e-8..1.0 - 1e-8;
 
 /// Whole numbers as `f64`.
 const RAMP: [f64; LONGEST] = {
@@ -45,6 +50,14 @@ pub(super) struct Path {
 type Places = [[f64; STEP]; 3];
 
 impl Path {
+    /// The places that the row at (z, y) of a canvas leads to in a tile of a shape.
+    pub(super) fn new(shape: [usize; 3], to_tile: &Affine, [z, y]: [i64; 2]) -> Path {
+        let Affine { matrix, offset } = to_tile;
+        // In the order of Affine::apply.
+        let base = std::array::from_fn(|i| offset[i] + matrix[i][0] * z as f64 + matrix[i][1] * y as f64);
+        Path { shape, base, step: std::array::from_fn(|i| matrix[i][2]) }
+    }
+
     fn place(&self, axis: usize, x: i64) -> f64 {
         self.base[axis] + self.step[axis] * x as f64
     }
@@ -56,7 +69,11 @@ impl Path {
         for axis in 0..3 {
             let last = self.shape[axis] as f64 - 1.0;
             let place = |x| self.place(axis, x);
-            if self.step[axis] >= 0.0 {
+            if self.step[axis] == 0.0 {
+                if !(0.0..=last).contains(&self.base[axis]) {
+                    return start..start;
+                }
+            } else if self.step[axis] > 0.0 {
                 start = first_without(start..end, |x| place(x) < 0.0);
                 end = first_without(start..end, |x| place(x) <= last);
             } else {
@@ -81,8 +98,8 @@ impl Path {
         places
     }
 
-    /// Divides a row among runs, which `run` makes unless it declines, and steps. Both get the numbers to make; those of a
-    /// step reach beyond the row's end where it ends before.
+    /// Divides a row among runs and steps. Both get the numbers to make; those of a step reach beyond the row's end where it
+    /// ends before.
     #[inline(always)]
     fn divide<S: Real>(
         &self,
@@ -90,16 +107,15 @@ impl Path {
         plus: f64,
         limits: [Range<f64>; 3],
         out: &mut [S],
-        mut run: impl FnMut(&Run, &mut [S]) -> bool,
+        mut run: impl FnMut(&Run, &mut [S]),
         mut step: impl FnMut(&Places, &mut [S; STEP]),
     ) {
         let reach = self.reach();
         let mut x = xs.start;
         while x < xs.end {
             let at = (x - xs.start) as usize;
-            if let Some(found) = self.run(x..xs.end, plus, &limits, reach)
-                && run(&found, &mut out[at..at + found.length])
-            {
+            if let Some(found) = self.run(x..xs.end, plus, &limits, reach) {
+                run(&found, &mut out[at..at + found.length]);
                 x += found.length as i64;
                 continue;
             }
@@ -123,11 +139,12 @@ impl Path {
     #[inline(always)]
     fn run(&self, xs: Range<i64>, plus: f64, limits: &[Range<f64>; 3], reach: [f64; 3]) -> Option<Run> {
         let x = xs.start as f64;
-        let place = |axis: usize, i: usize| self.base[axis] + self.step[axis] * (x + RAMP[i]) + plus;
+        // Along an axis of one voxel there is one place.
+        let axes = || usize::from(self.shape[0] == 1)..3;
         let mut voxel = [0.0; 3];
         let mut length = ((xs.end - xs.start) as f64).min(LONGEST as f64);
-        for axis in 0..3 {
-            let (at, limits) = (place(axis, 0), &limits[axis]);
+        for axis in axes() {
+            let (at, limits) = (self.base[axis] + self.step[axis] * x + plus, &limits[axis]);
             voxel[axis] = at.floor();
             if voxel[axis] < limits.start || voxel[axis] > limits.end {
                 return None;
@@ -140,38 +157,54 @@ impl Path {
                 length = length.min(limits.end - voxel[axis] + 1.0);
             }
         }
-        let mut length = length as usize;
+        let mut length = length as usize / GROUP * GROUP;
         // Rounded, places may go over one voxel earlier.
-        for _ in 0..3 {
-            if length < SHORTEST {
+        for _ in 0..2 {
+            if length == 0 {
                 return None;
             }
-            let i = length - 1;
-            let holds = |axis: usize| {
-                let t = place(axis, i) - (voxel[axis] + ON[axis] * RAMP[i]);
-                t >= 0.0 && t < 1.0
-            };
-            if (0..3).all(holds) {
-                return Some(Run { x, voxel, length });
+            let run = Run { x, voxel, length };
+            if axes().all(|axis| (0.0..1.0).contains(&self.beyond(&run, axis, plus, length - 1))) {
+                let small = self.base[2].abs() + (self.step[2] * x).abs() < f64::from(1 << 20);
+                let sure = small && [0, length - 1].iter().all(|&i| SURE.contains(&self.beyond(&run, 2, plus, i)));
+                let inside = |i: usize| (0.0..1.0).contains(&self.beyond(&run, 2, plus, i));
+                // Along z and y all places are inside the voxel, because both ends are.
+                return (sure || (0..length).all(inside)).then_some(run);
             }
-            length -= 1;
+            length -= GROUP;
         }
         None
     }
 
-    /// Fills `out` with how far the places of a run are beyond its voxels along an axis. Whether that is less than a voxel
-    /// and no less than nothing: along z and y it is, because it is so at both ends.
+    /// How far the place of a run's voxel `i` is beyond the tile's voxel that belongs to it.
     #[inline(always)]
-    fn fractions<S: Real>(&self, run: &Run, axis: usize, plus: f64, out: &mut [S; LONGEST]) -> bool {
-        let (base, step, voxel, on) = (self.base[axis], self.step[axis], run.voxel[axis], ON[axis]);
-        let mut outside = false;
-        for (out, &i) in out[..run.length].iter_mut().zip(&RAMP) {
-            let t = base + step * (run.x + i) + plus - (voxel + on * i);
-            *out = S::near(t);
-            outside |= !((t >= 0.0) & (t < 1.0));
-        }
-        axis < 2 || !outside
+    fn beyond(&self, run: &Run, axis: usize, plus: f64, i: usize) -> f64 {
+        self.base[axis] + self.step[axis] * (run.x + RAMP[i]) + plus - (run.voxel[axis] + ON[axis] * RAMP[i])
     }
+
+    /// Fills `out` with how far the places of a run are beyond the tile's voxels along an axis.
+    #[inline(always)]
+    fn fractions<S: Real>(&self, run: &Run, axis: usize, out: &mut [S; LONGEST]) {
+        let (base, step, voxel, on) = (self.base[axis], self.step[axis], run.voxel[axis], ON[axis]);
+        if step == 0.0 && on == 0.0 {
+            out[..run.length].fill(S::near(base - voxel));
+            return;
+        }
+        for (out, &i) in out[..run.length].iter_mut().zip(&RAMP) {
+            *out = S::near(base + step * (run.x + i) - (voxel + on * i));
+        }
+    }
+}
+
+/// The whole groups of numbers in a line.
+#[inline(always)]
+fn lanes<S>(line: &[S]) -> &[[S; LANES]] {
+    line.as_chunks().0
+}
+
+#[inline(always)]
+fn lanes_mut<S>(line: &mut [S]) -> &mut [[S; LANES]] {
+    line.as_chunks_mut().0
 }
 
 /// How far voxels that follow each other in a row of a tile are apart along each axis.
@@ -260,15 +293,10 @@ const BIAS_BITS: u64 = 1 << 52;
 #[multiversion(targets("x86_64+avx2"))]
 pub(super) fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     let last = path.shape.map(|n| n as f64 - 1.0);
-    let mut fractions = [T::Real::default(); LONGEST];
     let run = |run: &Run, out: &mut [T::Real]| {
-        let follow = path.fractions(run, 2, 0.5, &mut fractions);
-        if follow {
-            for (to, from) in out.iter_mut().zip(&values[run.index(path.shape)..][..run.length]) {
-                *to = from.real();
-            }
+        for (to, from) in out.iter_mut().zip(&values[run.index(path.shape)..][..run.length]) {
+            *to = from.real();
         }
-        follow
     };
     path.divide(xs, 0.5, last.map(|last| 0.0..last), out, run, |places, out| {
         let at = Cells::<T::Real>::new(places, last).indices(path.shape);
@@ -293,23 +321,28 @@ fn linear_between<T: Tone, const CORNERS: usize>(values: &[T], path: &Path, xs: 
     let mut fractions = [[T::Real::default(); LONGEST]; 3];
     let run = |run: &Run, out: &mut [T::Real]| {
         let [z, y, x] = &mut fractions;
-        if !path.fractions(run, 2, 0.0, x) {
-            return false;
-        }
-        path.fractions(run, 1, 0.0, y);
+        path.fractions(run, 2, x);
+        path.fractions(run, 1, y);
         if CORNERS == 8 {
-            path.fractions(run, 0, 0.0, z);
+            path.fractions(run, 0, z);
         }
         let at = run.index(path.shape);
-        let line = |n: usize| &values[at + corner[n]..][..run.length];
-        let lines: [&[T]; CORNERS] = std::array::from_fn(line);
-        let (z, y, x) = (&z[..run.length], &y[..run.length], &x[..run.length]);
-        for i in 0..run.length {
-            let row = |n: usize| mix(lines[n][i].real(), lines[n + 1][i].real(), x[i]);
-            let near = mix(row(0), row(2), y[i]);
-            out[i] = if CORNERS == 4 { near } else { mix(near, mix(row(4), row(6), y[i]), z[i]) };
+        let mut lines: [&[[T; LANES]]; CORNERS] = [&[]; CORNERS];
+        for n in 0..CORNERS {
+            lines[n] = lanes(&values[at + corner[n]..][..run.length]);
         }
-        true
+        for (k, out) in lanes_mut(out).iter_mut().enumerate() {
+            let [z, y, x] = [&lanes(z)[k], &lanes(y)[k], &lanes(x)[k]];
+            let mut found = [[T::default(); LANES]; CORNERS];
+            for n in 0..CORNERS {
+                found[n] = lines[n][k];
+            }
+            for i in 0..LANES {
+                let row = |n: usize| mix(found[n][i].real(), found[n + 1][i].real(), x[i]);
+                let near = mix(row(0), row(2), y[i]);
+                out[i] = if CORNERS == 4 { near } else { mix(near, mix(row(4), row(6), y[i]), z[i]) };
+            }
+        }
     };
     path.divide(xs, 0.0, last.map(|last| 0.0..last), out, run, |places, out| {
         let cells = Cells::<T::Real>::new(places, last);
@@ -379,43 +412,44 @@ fn spline_through<S: Real + Tone<Real = S>, const PLANES: usize>(
         axis => 1.0..path.shape[axis] as f64 - 3.0,
     });
     let mut fractions = [S::default(); LONGEST];
-    let mut weight = [[[S::default(); LONGEST]; 4]; 3];
+    let mut weight = [[[[S::default(); LANES]; 4]; LONGEST / LANES]; 3];
     let run = |run: &Run, out: &mut [S]| {
         let n = run.length;
-        for axis in [2, 1, 0] {
-            if PLANES == 1 && axis == 0 {
-                continue;
-            }
-            if !path.fractions(run, axis, 0.0, &mut fractions) {
-                return false;
-            }
-            let [before, left, right, after] = &mut weight[axis];
-            for i in 0..n {
-                [before[i], left[i], right[i], after[i]] = weights(fractions[i]);
+        for axis in usize::from(PLANES == 1)..3 {
+            path.fractions(run, axis, &mut fractions);
+            for (k, t) in lanes(&fractions[..n]).iter().enumerate() {
+                let mut of_places = [[S::default(); LANES]; 4];
+                for i in 0..LANES {
+                    let of_place = weights(t[i]);
+                    for tap in 0..4 {
+                        of_places[tap][i] = of_place[tap];
+                    }
+                }
+                weight[axis][k] = of_places;
             }
         }
         let first = run.index(path.shape) - width - 1 - if PLANES == 1 { 0 } else { height * width };
-        let mut plane = [S::default(); LONGEST];
-        let plane = &mut plane[..n];
-        out.fill(S::default());
-        for z in 0..PLANES {
-            plane.fill(S::default());
-            for y in 0..4 {
-                let line = &coefficients[first + (z * height + y) * width..][..n + 3];
-                let [a, b, c, d] = [0, 1, 2, 3].map(|x| &line[x..x + n]);
-                let [before, left, right, after] = weight[2].each_ref().map(|weight| &weight[..n]);
-                let across = &weight[1][y][..n];
-                for i in 0..n {
-                    let row = before[i] * a[i] + left[i] * b[i] + right[i] * c[i] + after[i] * d[i];
-                    plane[i] = plane[i] + across[i] * row;
+        for (k, out) in lanes_mut(out).iter_mut().enumerate() {
+            let [through, down, along] = [&weight[0][k], &weight[1][k], &weight[2][k]];
+            let mut sum = [S::default(); LANES];
+            for z in 0..PLANES {
+                let mut plane = [S::default(); LANES];
+                for y in 0..4 {
+                    let line = &coefficients[first + (z * height + y) * width + k * LANES..][..LANES + 3];
+                    for i in 0..LANES {
+                        let row = along[0][i] * line[i]
+                            + along[1][i] * line[i + 1]
+                            + along[2][i] * line[i + 2]
+                            + along[3][i] * line[i + 3];
+                        plane[i] = plane[i] + down[y][i] * row;
+                    }
+                }
+                for i in 0..LANES {
+                    sum[i] = if PLANES == 1 { plane[i] } else { sum[i] + through[z][i] * plane[i] };
                 }
             }
-            let through = &weight[0][z][..n];
-            for i in 0..n {
-                out[i] = if PLANES == 1 { plane[i] } else { out[i] + through[i] * plane[i] };
-            }
+            *out = sum;
         }
-        true
     };
     let last = path.shape.map(|n| n as f64 - 1.0);
     path.divide(xs, 0.0, limits, out, run, |places, out| {

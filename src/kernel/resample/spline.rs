@@ -16,126 +16,112 @@ const POLE: f64 = -0.267_949_192_431_122_7;
 const GAIN: f64 = 6.0;
 /// A line's first coefficient is a sum over its values, weighted by powers of the pole: below 10⁻²² from here on.
 const HORIZON: usize = 40;
-/// Lines that are filtered together.
+/// Rows that are filtered along x together.
 const LANES: usize = 16;
 
 /// The coefficients of the spline through values, as the numbers that these are resampled in.
 pub(super) fn coefficients<T: Tone>(values: &Array3<T>) -> Voxels {
     let mut coefficients: Array3<T::Real> = Array3::default(values.dim());
     coefficients.zip_mut_with(values, |to, &v| *to = v.real());
-    let shape: [usize; 3] = values.dim().into();
+    let (depth, height, width) = values.dim();
     let numbers = coefficients.as_slice_mut().expect("a new array is contiguous");
-    for axis in 0..3 {
-        along(numbers, shape, axis);
+    if numbers.is_empty() {
+        return Value::wrap(coefficients);
+    }
+    along_x(numbers, width);
+    for plane in numbers.chunks_exact_mut(height * width) {
+        filter(plane, height, width, width);
+    }
+    for y in 0..height {
+        filter(&mut numbers[y * width..], depth, height * width, width);
     }
     Value::wrap(coefficients)
 }
 
-/// Filters all lines along an axis.
-fn along<S: Real>(numbers: &mut [S], [depth, height, width]: [usize; 3], axis: usize) {
-    let (length, stride) = [(depth, height * width), (height, width), (width, 1)][axis];
-    if length < 2 || numbers.is_empty() {
+/// Filters rows along x, some of them side by side.
+fn along_x<S: Real>(numbers: &mut [S], width: usize) {
+    if width < 2 {
         return;
     }
-    let mut lines = vec![[0.0; LANES]; length];
-    if axis == 2 {
-        for rows in numbers.chunks_mut(LANES * width) {
-            across(rows, &mut lines);
-        }
-        return;
-    }
-    // Lines that begin next to each other: in the rows of a plane for those along y, in all rows for those along z.
-    let (groups, starts) = if axis == 0 { (1, height * width) } else { (depth, width) };
-    for group in 0..groups {
-        for first in (0..starts).step_by(LANES) {
-            let lanes = LANES.min(starts - first);
-            let at = |i: usize| group * height * width + first + i * stride;
-            for (i, line) in lines.iter_mut().enumerate() {
-                load(&numbers[at(i)..][..lanes], line);
+    let mut columns = vec![0.0; LANES * width];
+    for rows in numbers.chunks_mut(LANES * width) {
+        // In small squares, which stay in the cache.
+        for x in (0..width).step_by(LANES) {
+            for (lane, row) in rows.chunks_exact(width).enumerate() {
+                for (i, v) in row.iter().enumerate().skip(x).take(LANES) {
+                    columns[i * LANES + lane] = v.to_f64();
+                }
             }
-            filter(&mut lines);
-            for (i, line) in lines.iter().enumerate() {
-                store(line, &mut numbers[at(i)..][..lanes]);
+        }
+        filter(&mut columns, width, LANES, LANES);
+        for x in (0..width).step_by(LANES) {
+            for (lane, row) in rows.chunks_exact_mut(width).enumerate() {
+                for (i, v) in row.iter_mut().enumerate().skip(x).take(LANES) {
+                    *v = S::near(columns[i * LANES + lane]);
+                }
             }
         }
     }
 }
 
-/// Numbers next to each other, of which each belongs to a line.
-#[inline(always)]
-fn load<S: Real>(numbers: &[S], line: &mut [f64; LANES]) {
-    if let Ok(numbers) = <&[S; LANES]>::try_from(numbers) {
-        *line = numbers.map(S::to_f64);
+/// Values to coefficients, in place, along an axis of a length: from each line of `width` numbers to the next there are
+/// `stride` of them.
+fn filter<S: Real>(numbers: &mut [S], length: usize, stride: usize, width: usize) {
+    if length < 2 {
         return;
     }
-    for (to, from) in line.iter_mut().zip(numbers) {
-        *to = from.to_f64();
-    }
-}
-
-/// The same numbers, put back.
-#[inline(always)]
-fn store<S: Real>(line: &[f64; LANES], numbers: &mut [S]) {
-    for (to, &from) in numbers.iter_mut().zip(line) {
-        *to = S::near(from);
-    }
-}
-
-/// Filters rows, as many as there are lanes or fewer.
-fn across<S: Real>(rows: &mut [S], lines: &mut [[f64; LANES]]) {
-    let width = lines.len();
-    for (lane, row) in rows.chunks_exact(width).enumerate() {
-        for (line, v) in lines.iter_mut().zip(row) {
-            line[lane] = v.to_f64();
-        }
-    }
-    filter(lines);
-    for (lane, row) in rows.chunks_exact_mut(width).enumerate() {
-        for (line, v) in lines.iter().zip(row) {
-            *v = S::near(line[lane]);
-        }
-    }
-}
-
-/// Values to coefficients, in place; two values at least.
-#[multiversion(targets("x86_64+avx2"))]
-fn filter(lines: &mut [[f64; LANES]]) {
-    let n = lines.len();
-    let mut state = first(lines);
-    lines[0] = state;
-    for line in &mut lines[1..] {
-        for i in 0..LANES {
-            state[i] = GAIN * line[i] + POLE * state[i];
-        }
-        *line = state;
-    }
-    for i in 0..LANES {
-        state[i] = (POLE * lines[n - 2][i] + lines[n - 1][i]) * POLE / (POLE * POLE - 1.0);
-    }
-    lines[n - 1] = state;
-    for line in lines[..n - 1].iter_mut().rev() {
-        for i in 0..LANES {
-            state[i] = POLE * (state[i] - line[i]);
-        }
-        *line = state;
-    }
-}
-
-/// The forward filter's first state: the sum over all values from the first one on, and mirrored at the ends for ever.
-#[inline(always)]
-fn first(lines: &[[f64; LANES]]) -> [f64; LANES] {
-    let n = lines.len();
-    let mut sum = [0.0; LANES];
-    // The values in one period are those to the end and, but for both ends, those back.
-    let period = 2 * n - 2;
-    let (reach, scale) = if n > HORIZON { (HORIZON, GAIN) } else { (period, GAIN / (1.0 - POLE.powi(period as i32))) };
-    let mut power = scale;
+    let lines = |i: usize| i * stride..i * stride + width;
+    // The forward filter's first state: the sum over all values from the first one on, mirrored at both ends for ever.
+    // The values of one period are those to the end and, but for both ends, those back.
+    let period = 2 * length - 2;
+    let whole = 1.0 - POLE.powi(i32::try_from(period).unwrap_or(i32::MAX));
+    let (reach, mut power) = if length > HORIZON { (HORIZON, GAIN) } else { (period, GAIN / whole) };
+    let mut state = vec![0.0; width];
     for i in 0..reach {
-        let line = &lines[if i < n { i } else { period - i }];
-        for lane in 0..LANES {
-            sum[lane] += power * line[lane];
-        }
+        add(&numbers[lines(if i < length { i } else { period - i })], power, &mut state);
         power *= POLE;
     }
-    sum
+    put(&state, &mut numbers[lines(0)]);
+    for i in 1..length {
+        forwards(&mut state, &mut numbers[lines(i)]);
+    }
+    // The backward filter's first state is the sum of what it makes of the last line and of the one before.
+    let last = POLE / (POLE * POLE - 1.0);
+    state.iter_mut().for_each(|state| *state *= last);
+    add(&numbers[lines(length - 2)], POLE * last, &mut state);
+    put(&state, &mut numbers[lines(length - 1)]);
+    for i in (0..length - 1).rev() {
+        backwards(&mut state, &mut numbers[lines(i)]);
+    }
+}
+
+/// Adds numbers times a factor.
+#[multiversion(targets("x86_64+avx2"))]
+fn add<S: Real>(numbers: &[S], factor: f64, state: &mut [f64]) {
+    for (state, v) in state.iter_mut().zip(numbers) {
+        *state += factor * v.to_f64();
+    }
+}
+
+/// Rounds a state to numbers.
+fn put<S: Real>(state: &[f64], numbers: &mut [S]) {
+    for (to, &v) in numbers.iter_mut().zip(state) {
+        *to = S::near(v);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn forwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
+    for (state, v) in state.iter_mut().zip(numbers) {
+        *state = GAIN * v.to_f64() + POLE * *state;
+        *v = S::near(*state);
+    }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn backwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
+    for (state, v) in state.iter_mut().zip(numbers) {
+        *state = POLE * (*state - v.to_f64());
+        *v = S::near(*state);
+    }
 }

@@ -225,3 +225,72 @@ fn a_canvas_may_have_another_type_than_its_tiles() {
     let made = fused(Region::of_shape([1, 3, 18]), &prepared(&tile, Order::Nearest), Blend::Max, Dtype::U8);
     assert_eq!(made, Voxels::filled(Dtype::U8, [1, 3, 18], 3.0));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    #[test]
+    fn an_overlap_is_what_both_tiles_cover(order in orders(), places in places()) {
+        // Positive everywhere, so that a voxel that is zero is not covered.
+        let bright = |tile: Placed| match tile.0 {
+            Voxels::F64(values) => (Voxels::F64(values.mapv(|v| 1.0 + v)), tile.1, tile.2),
+            _ => tile,
+        };
+        let tiles: Vec<Placed> = scattered(Dtype::F64, &places).into_iter().map(bright).collect();
+        let (first, last) = (&prepared(&tiles[..1], order), &prepared(&tiles[tiles.len() - 1..], order));
+        let canvas = Region::new([0, -20, -25], [1, 40, 70]);
+        let [a, b] = [first, last].map(|tile| fused(canvas, tile, Blend::First, Dtype::F64));
+        let (mut voxels, mut sums) = (0, [0.0; 2]);
+        with_voxels!(&a, a => with_voxels!(&b, b => {
+            for (a, b) in a.iter().zip(b).filter(|(a, b)| a.to_f64() != 0.0 && b.to_f64() != 0.0) {
+                voxels += 1;
+                sums[0] += a.to_f64();
+                sums[1] += b.to_f64();
+            }
+        }));
+        let [one, other] = [first, last].map(|tile| super::Placed { tile: &tile[0].0, to_tile: &tile[0].1 });
+        let found = overlap(&canvas, [one, other]);
+        prop_assert_eq!(found.0, voxels);
+        prop_assert!((0..2).all(|i| (found.1[i] - sums[i]).abs() <= 1e-9 * sums[i]), "{:?}, not {:?}", found.1, sums);
+    }
+}
+
+#[test]
+fn corrected_tiles_show_what_was_before_the_camera() {
+    let (scene, shape) = (drawn(Dtype::U8, [1, 9, 30], 7), [1, 9, 30]);
+    let shade = |x: usize| 0.5 + x as f64 / 29.0;
+    let seen = Array3::from_shape_fn(shape, |p| {
+        (with_voxels!(&scene, v => v[p].to_f64()) * 100.0 * shade(p.2) + 300.0) as u16
+    });
+    let flat = Voxels::F64(Array3::from_shape_fn(shape, |(.., x)| 40.0 * shade(x)));
+    let correction = Correction::new(Some(&Voxels::filled(Dtype::U16, shape, 300.0)), Some(&flat)).unwrap();
+    for order in ORDERS {
+        let tile = Prepared::corrected(Voxels::U16(seen.clone()), order, &correction).unwrap();
+        assert_eq!((tile.dtype(), tile.bytes()), (Dtype::U16, 4 * 9 * 30));
+        let made =
+            fused(Region::of_shape(shape), &[(tile, Affine::translation([0.0; 3]), 0.01)], Blend::Max, Dtype::U16);
+        for (made, scene) in with_voxels!(&made, a => a.iter().map(|v| v.to_f64()).collect::<Vec<_>>())
+            .into_iter()
+            .zip(with_voxels!(&scene, a => a.iter().map(|v| v.to_f64()).collect::<Vec<_>>()))
+        {
+            assert!((made - scene).abs() <= 1.0, "{order:?}: {made}, not {scene}");
+        }
+    }
+    let other = Prepared::corrected(Voxels::filled(Dtype::U16, [1, 9, 31], 0.0), Order::Linear, &correction);
+    assert!(
+        other.unwrap_err().to_string().starts_with("the tile has [1, 9, 31] voxels along (z, y, x), but the image")
+    );
+}
+
+#[test]
+fn values_below_the_background_are_clipped_when_they_are_blended() {
+    let shape = [1, 2, 20];
+    let correction = Correction::new(Some(&Voxels::filled(Dtype::U8, shape, 100.0)), None).unwrap();
+    let tile = |v| Prepared::corrected(Voxels::filled(Dtype::U8, shape, v), Order::Linear, &correction).unwrap();
+    let at = Affine::translation([0.0; 3]);
+    let alone = fused(Region::of_shape(shape), &[(tile(60.0), at, 1.0)], Blend::Max, Dtype::U8);
+    assert_eq!(alone, Voxels::filled(Dtype::U8, shape, 0.0));
+    // Means are made before: of -40 and 60.
+    let mean = fused(Region::of_shape(shape), &[(tile(60.0), at, 1.0), (tile(160.0), at, 1.0)], Blend::Mean, Dtype::U8);
+    assert_eq!(mean, Voxels::filled(Dtype::U8, shape, 10.0));
+}
