@@ -101,6 +101,7 @@
 //! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
+//! - `mosaic` (default): images made of the tiles of a scan, and readers of what stages write about them.
 //! - `http`, `s3` (default): Zarr on web servers and in object stores.
 //! - `abomonation`: masks between processes in that crate's format, for comparison, in [`wire`].
 

@@ -13,8 +13,11 @@ use crate::store::npy::NpySource;
 use crate::store::{Absent, Description, Mark, Marked, MosaicOptions, Source};
 
 /// The forms that images come in, as messages list them.
-const FORMS: &str = "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices, a .npy file \
-                     or a table of tiles (.csv)";
+const FORMS: &str = if cfg!(feature = "mosaic") {
+    "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices, a .npy file or a table of tiles (.csv)"
+} else {
+    "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file"
+};
 
 /// What of an image is wanted, and how it is held. The default is all of it.
 #[derive(Clone, Debug, Default, PartialEq)]
