@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Watch(WatchOptions),
     Fuse(FuseOptions),
     Phantom(PhantomOptions),
+    #[cfg(feature = "mosaic")]
+    Tiles(TilesOptions),
     Demo(DemoOptions),
 }
 
@@ -93,8 +95,8 @@ pub(crate) struct TileOptions {
 ///
 /// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
 /// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
-/// or s3://, where the program was built with the features http and s3. Or INPUT is a table of tiles, TILES.csv: the
-/// columns path and y, x (or z, y, x, or the matrix m00 to m12 or m23) say where each lies.
+/// or s3://, where the program was built with the features http and s3. Or INPUT is a table of the tiles of a scan,
+/// TILES.csv: its columns path and y, x (or z, y, x, or the matrix m00 to m12 or m23) say where each lies.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -158,9 +160,8 @@ pub(crate) struct RunOptions {
 /// Keep running while the volume is written: an epoch of results for every change.
 ///
 /// Follows a Zarr array or a folder of TIFF slices that grows, whose chunks or slices come and change, or the tiles of a
-/// table. When files have
-/// changed, and then rested for a moment, the outputs are replaced and the summary is shown. Ends at Ctrl-C, and goes on
-/// from its state when it is started again.
+/// table, which may be still to come. When files have changed, and then rested for a moment, the outputs are replaced and
+/// the summary is shown. Ends at Ctrl-C, and goes on from its state when it is started again.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WatchOptions {
     #[command(flatten)]
@@ -173,10 +174,10 @@ pub(crate) struct WatchOptions {
     pub(crate) poll: f64,
 }
 
-/// Write an image as OME-Zarr, with coarser copies for viewers: the tiles of a table as one, or any other image.
+/// Write the tiles of a table as one image, or any other image, as OME-Zarr with coarser copies for viewers.
 ///
-/// INPUT is what `run` takes; of a table with several channels all are written. OUT.zarr gets the full resolution at `0` and at `1`, `2` and so on the means of two voxels
-/// along each axis of the one before. It is there when it is complete.
+/// INPUT is what `run` takes; of a table with several channels all are written. OUT.zarr gets the full resolution at `0`,
+/// and at `1`, `2` and so on the means of two voxels along each axis of the one before. It is there when it is complete.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FuseOptions {
     #[command(flatten)]
@@ -263,6 +264,29 @@ pub(crate) struct PhantomOptions {
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Make a table of tiles of what a stage has written about a scan, for run, watch and fuse.
+///
+/// SCAN is a folder of OME-TIFF files, one a tile, with the positions of their planes, or the text file that Nikon's
+/// NIS-Elements has exported beside the tiles.
+#[cfg(feature = "mosaic")]
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TilesOptions {
+    /// What the stage has written
+    pub(crate) scan: PathBuf,
+    /// The table; paths in it are relative to its folder
+    #[arg(long, value_name = "TILES.csv")]
+    pub(crate) out: PathBuf,
+    /// Axes of the stage that run against those of the image: y,x
+    #[arg(long, value_name = "AXES")]
+    pub(crate) reverse: Option<String>,
+    /// Replace a table that is there
+    #[arg(long)]
+    pub(crate) overwrite: bool,
     /// Print nothing but errors
     #[arg(long)]
     pub(crate) quiet: bool,

@@ -13,6 +13,8 @@ mod run;
 mod watch;
 mod fuse;
 mod phantom;
+#[cfg(feature = "mosaic")]
+mod tiles;
 mod demo;
 mod interrupt;
 mod monitor;
@@ -66,6 +68,8 @@ fn main() -> ExitCode {
         arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
+        #[cfg(feature = "mosaic")]
+        arguments::Command::Tiles(options) => tiles::tiles(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
     };
     ExitCode::from(end(&result))

@@ -52,7 +52,7 @@ fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> 
     Ok(MosaicOptions {
         order: order.as_deref().map_or(Ok(Order::default()), parse_order)?,
         blend: blend.as_deref().map_or(Ok(Blend::default()), parse_blend)?,
-        flip: flip.as_deref().map_or(Ok([false; 3]), parse_flip)?,
+        flip: flip.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--flip", text))?,
         crop: crop.as_deref().map_or(Ok([0; 3]), parse_crop)?,
         canvas: canvas.as_deref().map(parse_canvas).transpose()?,
         missing: if *awaited { MissingTiles::Await } else { MissingTiles::Refuse },
@@ -79,19 +79,18 @@ fn parse_blend(text: &str) -> Result<Blend> {
 }
 
 /// Axes by their names, each once.
-fn parse_flip(text: &str) -> Result<[bool; 3]> {
-    let mut flip = [false; 3];
+pub(crate) fn parse_axes(option: &str, text: &str) -> Result<[bool; 3]> {
+    let mut axes = [false; 3];
     for name in text.split(',') {
         match ["z", "y", "x"].iter().position(|axis| axis.eq_ignore_ascii_case(name.trim())) {
-            Some(axis) if !flip[axis] => flip[axis] = true,
+            Some(axis) if !axes[axis] => axes[axis] = true,
             _ => {
-                let message =
-                    format!("--flip {text} does not fit: give axes of the tiles, separated by commas: y or y,x");
+                let message = format!("{option} {text} does not fit: give axes separated by commas, such as y or y,x");
                 return Err(Error::usage(message));
             }
         }
     }
-    Ok(flip)
+    Ok(axes)
 }
 
 /// Pixels along (z, y, x). One number is for y and x: stacks have few planes.
@@ -150,7 +149,7 @@ mod tests {
     #[test]
     fn options_that_make_no_sense_are_refused() {
         assert!(parse_order("2").is_err() && parse_order("linear").is_err() && parse_blend("min").is_err());
-        assert!(["", "x,x", "c", "x;y"].iter().all(|text| parse_flip(text).is_err()));
+        assert!(["", "x,x", "c", "x;y"].iter().all(|text| parse_axes("--flip", text).is_err()));
         assert!(["", "-1", "1,2,3,4", "0.5"].iter().all(|text| parse_crop(text).is_err()));
         assert!(["", "0:0,0:1", "5:1", "0-9,0-9"].iter().all(|text| parse_canvas(text).is_err()));
         let order = TileOptions { order: Some("1".to_owned()), ..TileOptions::default() };

@@ -137,10 +137,11 @@ def measured(call):
 class Contender:
     def __init__(self, name, call, out, runs):
         self.name, self.call, self.out, self.runs = name, call, out, runs
-        self.seconds, self.peaks, self.compute = [], [], []
+        self.seconds, self.peaks, self.compute, self.text = [], [], [], ""
 
     def run(self):
         seconds, peak, text = measured(self.call)
+        self.text = text
         log = self.out / "run.json"
         if log.exists():
             # A child's ru_maxrss begins with what its parent held; the program tells its own VmHWM.

@@ -35,6 +35,11 @@ impl Dtype {
         !matches!(self, Dtype::F32 | Dtype::F64)
     }
 
+    /// Whether values may be negative.
+    pub fn is_signed(self) -> bool {
+        matches!(self, Dtype::I16 | Dtype::I32 | Dtype::F32 | Dtype::F64)
+    }
+
     /// The name that NumPy gives it.
     pub fn name(self) -> &'static str {
         match self {

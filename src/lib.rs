@@ -72,7 +72,7 @@
 //!     .thin(masks)
 //!     .into_iter()
 //!     .map(|(id, mask)| {
-//!         let voxels = mask.own_bits().map(|bit| Voxel::new(mask.layout().position(bit))).collect();
+//!         let voxels = mask.own_voxels();
 //!         (id, Skeleton { voxels, values: PixelValues::Constant(1) })
 //!     })
 //!     .collect();

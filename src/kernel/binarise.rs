@@ -288,10 +288,15 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
     let same = first.is_some_and(|first| {
         T::DTYPE.is_integer()
             && match (threshold, array.as_slice()) {
-                // The foreground is all that is not zero: a plain pass, without looking for it.
+                // Values that are 0 are none of the foreground: whole runs are compared at once.
                 (Threshold::Nonzero, Some(values)) => {
-                    let other = |v: &T| (*v != first) & (*v != T::default());
-                    values.chunks(4096).all(|values| values.iter().filter(|v| other(v)).count() == 0)
+                    let [_, height, width] = layout.shape;
+                    mask.own_runs().all(|(bit, _)| {
+                        let [z, y, x] = layout.padded(bit);
+                        let row = &values[((z - 1) * height + y - 1) * width..][..width];
+                        let run = row[x - 1..].iter().take(64);
+                        run.map(|v| u8::from((*v != first) & (*v != T::default()))).sum::<u8>() == 0
+                    })
                 }
                 // Stops at the second value.
                 _ => bits.all(|bit| value(bit) == first),

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::window::Window;
+use super::window::{self, Window};
 use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
@@ -145,26 +145,42 @@ impl Mask {
         self.bits[bit >> 3] &= !(1 << (bit & 7));
     }
 
+    /// Clears a voxel, or writes it as it is. In whole words, from which what is read next comes without a delay.
+    #[inline(always)]
+    pub(crate) fn clear_if(&mut self, bit: usize, clear: bool) {
+        let bytes = &mut self.bits[bit >> 6 << 3..][..8];
+        let word = u64::from_le_bytes(bytes.try_into().expect("eight bytes")) & !(u64::from(clear) << (bit & 63));
+        bytes.copy_from_slice(&word.to_le_bytes());
+    }
+
+    /// Of the neighbourhood of a voxel of the own box: the voxels in the rows before its own.
+    #[inline(always)]
+    pub(crate) fn earlier_rows(&self, bit: usize) -> u32 {
+        window::earlier_rows(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
+    }
+
     /// Eight bytes from a byte on, as bits in ascending order.
     #[inline]
     pub(crate) fn word(&self, byte: usize) -> u64 {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// Sixteen bytes from a byte of a row on, as bits in ascending order.
-    #[inline]
-    pub(crate) fn long_word(&self, byte: usize) -> u128 {
-        u128::from_le_bytes(self.bits[byte..byte + 16].try_into().expect("sixteen bytes"))
+    /// 64 bits from up to seven bits after the first of a byte on.
+    #[inline(always)]
+    pub(crate) fn bits_after(&self, byte: usize, bits: u32) -> u64 {
+        let bytes = &self.bits[byte..][..9];
+        let word = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+        word >> bits | u64::from(bytes[8]) << 1 << (63 - bits)
     }
 
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
-    #[inline]
+    #[inline(always)]
     pub fn neighbourhood(&self, bit: usize) -> u32 {
         self.window(bit).neighbourhood(bit)
     }
 
     /// The neighbourhoods of a voxel of the own box and of some after it in its row.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn window(&self, bit: usize) -> Window {
         Window::around(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
     }
@@ -196,36 +212,70 @@ impl Mask {
 
     /// The bits of a box inside the padded box, in raster order, rows in words of 64.
     pub fn cut(&self, region: &Region) -> Vec<u64> {
-        let mut words = Vec::new();
-        for_rows(region, |p, count| words.push(self.read(self.layout.bit_at(p), count)));
+        let [nz, ny, nx] = region.shape();
+        let mut words = Vec::with_capacity(nz * ny * nx.div_ceil(64));
+        for_rows(&self.layout, region, |bit, count| words.push(self.read(bit, count)));
         words
     }
 
     /// Puts the bits of a box that [`Mask::cut`] took out of another mask.
     pub fn paste(&mut self, region: &Region, words: &[u64]) {
         let mut words = words.iter();
-        for_rows(region, |p, count| {
-            let bit = self.layout.bit_at(p);
-            self.write(bit, count, words.next().copied().unwrap_or(0));
-        });
+        let layout = self.layout;
+        for_rows(&layout, region, |bit, count| self.write(bit, count, words.next().copied().unwrap_or(0)));
+    }
+
+    /// The own voxels that are set, up to 64 of a row at a time, in raster order: the bit index of the first of them that
+    /// are looked at, and a word whose bit `i` stands for the voxel `i` places on. Words are not 0.
+    pub fn own_runs(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        let [nz, ny, nx] = self.layout.shape;
+        let ([mut z, mut y, mut x], mut first) = ([1, 1, 0], self.layout.bit([1, 1, 1]));
+        std::iter::from_fn(move || {
+            while z <= nz {
+                let (bit, count) = (first + x, (nx - x).min(64));
+                x += count;
+                if x == nx {
+                    x = 0;
+                    y += 1;
+                    if y > ny {
+                        y = 1;
+                        z += 1;
+                    }
+                    first = self.layout.bit([z, y, 1]);
+                }
+                let word = self.read(bit, count);
+                if word != 0 {
+                    return Some((bit, word));
+                }
+            }
+            None
+        })
     }
 
     /// Bit indices of the own voxels that are set, in raster order.
     pub fn own_bits(&self) -> impl Iterator<Item = usize> + '_ {
-        let layout = self.layout;
-        let [nz, ny, nx] = layout.shape;
-        (1..=nz).flat_map(move |z| (1..=ny).map(move |y| layout.bit([z, y, 1]))).flat_map(move |first| {
-            (0..nx).step_by(64).flat_map(move |x| {
-                let mut word = self.read(first + x, (nx - x).min(64));
-                std::iter::from_fn(move || {
-                    (word != 0).then(|| {
-                        let low = word.trailing_zeros() as usize;
-                        word &= word - 1;
-                        first + x + low
-                    })
+        self.own_runs().flat_map(|(first, mut word)| {
+            std::iter::from_fn(move || {
+                (word != 0).then(|| {
+                    let low = word.trailing_zeros() as usize;
+                    word &= word - 1;
+                    first + low
                 })
             })
         })
+    }
+
+    /// The own voxels that are set, in raster order.
+    pub fn own_voxels(&self) -> Vec<Voxel> {
+        let mut voxels = Vec::new();
+        for (first, mut word) in self.own_runs() {
+            let first = Voxel::new(self.layout.position(first));
+            while word != 0 {
+                voxels.push(first.moved(Voxel::difference([0, 0, i64::from(word.trailing_zeros())])));
+                word &= word - 1;
+            }
+        }
+        voxels
     }
 
     /// Number of voxels that are set, those of the halo included.
@@ -280,14 +330,20 @@ impl<'de> Deserialize<'de> for Mask {
     }
 }
 
-/// Calls `visit(position, count)` for every run of up to 64 voxels of the rows of a box.
-fn for_rows(region: &Region, mut visit: impl FnMut(Position, usize)) {
-    let [_, _, nx] = region.shape();
-    for z in region.min[0]..region.max[0] {
-        for y in region.min[1]..region.max[1] {
+/// Calls `visit(bit, count)` for every run of up to 64 voxels of the rows of a box, given the first one's bit index.
+#[inline(always)]
+fn for_rows(layout: &Layout, region: &Region, mut visit: impl FnMut(usize, usize)) {
+    if region.is_empty() {
+        return;
+    }
+    let [nz, ny, nx] = region.shape();
+    for z in 0..nz {
+        let mut row = layout.bit_at(region.min) + z * layout.plane();
+        for _ in 0..ny {
             for x in (0..nx).step_by(64) {
-                visit([z, y, region.min[2] + x as i64], (nx - x).min(64));
+                visit(row + x, (nx - x).min(64));
             }
+            row += layout.row();
         }
     }
 }

@@ -11,6 +11,10 @@ use std::sync::LazyLock;
 pub const CENTRE: u32 = 1 << 13;
 /// Neighbours before the voxel in raster order.
 pub const EARLIER: u32 = CENTRE - 1;
+/// The neighbour before the voxel in its row.
+pub const BEFORE: u32 = CENTRE >> 1;
+/// Neighbours in the rows before that of the voxel.
+pub const EARLIER_ROWS: u32 = BEFORE - 1;
 /// Neighbours after the voxel in raster order.
 pub const LATER: u32 = ((1 << 27) - 1) & !(EARLIER | CENTRE);
 
@@ -88,21 +92,21 @@ impl Tests {
     }
 
     /// [`is_simple`], without a look at whether the tables are there.
-    #[inline]
+    #[inline(always)]
     pub fn is_simple(&self, neighbourhood: u32) -> bool {
         let [above, below] = self.halves(neighbourhood);
         is_connected(above, below)
     }
 
     /// Whether Lee's method may delete the voxel: it is no endpoint, [`is_euler_invariant`] and [`is_simple`].
-    #[inline]
+    #[inline(always)]
     pub fn is_deletable(&self, neighbourhood: u32) -> bool {
         let [above, below] = self.halves(neighbourhood);
         (euler_change(above, below) == 0) & is_connected(above, below) & !is_endpoint(neighbourhood)
     }
 
     /// What the tables have for the planes above and below, each with the ring between them.
-    #[inline]
+    #[inline(always)]
     fn halves(&self, neighbourhood: u32) -> [u16; 2] {
         let ring = neighbourhood >> 9 & 0o17 | neighbourhood >> 10 & 0o360;
         let half = |plane: u32| self.halves[((plane & 0o777) << 8 | ring) as usize];
@@ -122,14 +126,14 @@ impl Tests {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn is_connected(above: u16, below: u16) -> bool {
     let either = above | below;
     (CONNECTED >> (either & PAIRS) & 1 == 1) & ((either & APART | above & below & ALONE) == 0)
 }
 
 /// Eight times the change of the Euler characteristic, modulo 256.
-#[inline]
+#[inline(always)]
 fn euler_change(above: u16, below: u16) -> u16 {
     ((above >> EULER) + (below >> EULER)) & 0xff
 }

@@ -278,20 +278,25 @@ fn larger<T: PartialOrd>(a: T, b: T) -> T {
 #[multiversion(targets("x86_64+avx2"))]
 fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
     let width = along_y.len();
+    // Nothing lies below the least value of the type, which most of a mask has.
+    let least = !T::DTYPE.is_signed();
     for y in 0..along_x.len() {
         let row = &plane[y * stride..][..width];
-        for ((value, z), y) in row.iter().zip(&mut along_z[y * width..]).zip(along_y.iter_mut()) {
-            *z = larger(*value, *z);
-            *y = larger(*value, *y);
-        }
-        let (whole, rest) = row.as_chunks::<16>();
-        let mut lanes = [row[0]; 16];
+        let (whole, rest) = row.as_chunks::<32>();
+        let mut lanes = [row[0]; 32];
         for values in whole {
-            for i in 0..16 {
+            for i in 0..32 {
                 lanes[i] = larger(values[i], lanes[i]);
             }
         }
         along_x[y] = lanes.into_iter().chain(rest.iter().copied()).fold(row[0], larger);
+        if least && along_x[y] == T::default() {
+            continue;
+        }
+        for ((value, z), y) in row.iter().zip(&mut along_z[y * width..]).zip(along_y.iter_mut()) {
+            *z = larger(*value, *z);
+            *y = larger(*value, *y);
+        }
     }
 }
 

@@ -10,6 +10,7 @@
 //! deleted since the direction's last turn: within the last six sub-iterations (four for one plane). What is near is told
 //! apart by runs of 64 voxels only: a test more is cheaper than to know it better.
 
+mod border;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -19,7 +20,7 @@ use std::collections::BinaryHeap;
 
 use super::mask::Mask;
 use super::neighbourhood::{EARLIER, LATER, Tests};
-use super::window::Window;
+use border::{Search, decide, list, test};
 use runs::{RunSet, Runs};
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
@@ -50,6 +51,8 @@ pub struct Thinning {
     /// Runs near voxels that flipped in the current sub-iteration.
     flipped: RunSet,
     candidates: Vec<Candidate>,
+    /// Room for the voxels that are tested.
+    border: Vec<u64>,
     /// Places in `candidates` to be decided again.
     doubtful: BinaryHeap<Reverse<u32>>,
     /// Candidates that are deleted, as far as is known.
@@ -81,6 +84,7 @@ impl Thinning {
             window: vec![runs.none(); directions],
             flipped: runs.none(),
             candidates: Vec::new(),
+            border: Vec::new(),
             doubtful: BinaryHeap::new(),
             deleted: 0,
         }
@@ -103,23 +107,8 @@ impl Thinning {
             return;
         }
         self.find_candidates(sub_iteration);
-        let mut window = Window::EMPTY;
-        for candidate in &mut self.candidates {
-            let bit = candidate.bit as usize;
-            if !window.holds(bit) {
-                window = self.mask.window(bit);
-            }
-            if self.tests.is_simple(window.neighbourhood(bit)) {
-                candidate.old |= DELETED;
-                self.deleted += 1;
-                self.mask.clear(bit);
-                window.clear(bit);
-                self.runs.mark(candidate.bit, &mut self.flipped);
-                if candidate.old & ON_SEAM != 0 {
-                    flips.push(candidate.bit);
-                }
-            }
-        }
+        let flipped = (&self.runs, &mut self.flipped);
+        self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, flipped, flips);
     }
 
     /// Takes in halo voxels whose state a neighbour has changed, and marks the candidates that depend on them.
@@ -182,19 +171,10 @@ impl Thinning {
         let direction = sub_iteration % self.directions;
         let mut recent = std::mem::take(&mut self.window[direction]);
         self.window.iter().for_each(|runs| recent.extend(runs));
-        let first_turn = sub_iteration < self.directions;
-        let search = Search::new(&self.mask, self.tests, direction);
-        for word in 0..self.filled.words.len() {
-            let near = if first_turn { u64::MAX } else { self.runs.nearby(word, &recent) };
-            let mut left = self.filled.words[word] & near;
-            while left != 0 {
-                let run = word * 64 + left.trailing_zeros() as usize;
-                left &= left - 1;
-                if !search.in_run(self.runs.place(run), self.seams.holds(run), &mut self.candidates) {
-                    self.filled.remove(run);
-                }
-            }
-        }
+        let search = Search { mask: &self.mask, runs: &self.runs, seams: &self.seams, direction };
+        let near = (sub_iteration >= self.directions).then_some(&recent);
+        let border = list(&search, near, &mut self.filled, &mut self.border);
+        test(&self.mask, self.tests, &self.border[..border], &mut self.candidates);
         // What this direction has seen now, all have seen.
         recent.clear();
         self.window[direction] = recent;
@@ -227,61 +207,4 @@ fn seek(candidates: &[Candidate], first: u32, from: usize) -> usize {
     }
     let high = (low + step).min(candidates.len());
     low + candidates[low..high].partition_point(is_before)
-}
-
-/// The search for candidates in the rows of a mask.
-struct Search<'a> {
-    mask: &'a Mask,
-    tests: &'a Tests,
-    /// Bytes from a row to the row in the direction looked at, modulo 2^64.
-    row: usize,
-    /// From a run's first voxel to its neighbour in that direction, where that is in the same row; counted from the
-    /// voxel before.
-    shift: u32,
-}
-
-impl<'a> Search<'a> {
-    fn new(mask: &'a Mask, tests: &'a Tests, direction: usize) -> Self {
-        let (row, plane) = (mask.layout().stride, mask.layout().plane() >> 3);
-        // The directions y-, y+, x+, x-, z+, z-.
-        let (row, shift) =
-            [(row.wrapping_neg(), 1), (row, 1), (0, 2), (0, 0), (plane, 1), (plane.wrapping_neg(), 1)][direction];
-        Search { mask, tests, row, shift }
-    }
-
-    /// Adds the candidates of a run of own voxels, given by its row and its place in that. Gives whether the run holds
-    /// foreground.
-    #[inline]
-    fn in_run(&self, [row, place]: [usize; 2], is_seam: bool, candidates: &mut Vec<Candidate>) -> bool {
-        let layout = self.mask.layout();
-        let count = (layout.shape[2] - 64 * place).min(64);
-        let own = u64::MAX >> (64 - count);
-        // From the voxel before the run on, which is the first of a byte.
-        let byte = row * layout.stride + 8 * place;
-        let foreground = (self.mask.long_word(byte) >> 1) as u64 & own;
-        if foreground == 0 {
-            return false;
-        }
-        let opposite = (self.mask.long_word(byte.wrapping_add(self.row)) >> self.shift) as u64;
-        let mut border = foreground & !opposite;
-        if border == 0 {
-            return true;
-        }
-        let first = row * layout.row() + 1;
-        let last = first + layout.shape[2] - 1;
-        let mut window = Window::EMPTY;
-        while border != 0 {
-            let bit = first + 64 * place + border.trailing_zeros() as usize;
-            border &= border - 1;
-            if !window.holds(bit) {
-                window = self.mask.window(bit);
-            }
-            let neighbourhood = window.neighbourhood(bit);
-            if self.tests.is_deletable(neighbourhood) {
-                let flag = if is_seam || bit == first || bit == last { ON_SEAM } else { 0 };
-                candidates.push(Candidate { bit: bit as u32, old: neighbourhood | flag });
-            }
-        }
-        true
-    }
 }

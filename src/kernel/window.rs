@@ -23,43 +23,53 @@ impl Window {
 
     /// The window that begins with the byte of the voxel before `bit`. `stride` and `plane` are the bytes from a row to
     /// the next and from a plane to the next.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn around(bytes: &[u8], bit: usize, stride: u32, plane: u32) -> Window {
         // That these sums do not overflow is plain for numbers of 32 bits: then one check of bounds stands for all.
         let (stride, plane) = (stride as usize, plane as usize);
         let middle = (bit - 1) >> 3;
         let bytes = &bytes[middle - plane - stride..][..2 * plane + 2 * stride + 2];
         let two = |at: usize| u64::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes")));
-        let rows = std::array::from_fn(|y| {
-            let at = y * stride;
-            two(at) | two(at + plane) << 16 | two(at + 2 * plane) << 32
-        });
+        let three = |at: usize| two(at) | two(at + plane) << 16 | two(at + 2 * plane) << 32;
+        // Closures of library functions are not always compiled into their callers.
+        let rows = [three(0), three(stride), three(2 * stride)];
         // In rows of one byte the window goes on into the next row: it must not, where voxels are cleared in it.
         let reach = if stride == 1 { 8 } else { 14 };
         Window { rows, first: middle * 8, end: middle * 8 + reach + 1 }
     }
 
     /// Whether the neighbourhood of a voxel that comes after `bit`, which the window was read for, is inside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn holds(&self, bit: usize) -> bool {
         bit < self.end
     }
 
     /// The 27 voxels around and including a voxel whose neighbourhood is inside: bit
     /// 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn neighbourhood(&self, bit: usize) -> u32 {
         let shift = bit - 1 - self.first;
-        let [before, same, after] = self.rows.map(|row| row >> shift & THREE);
-        let planes = before | same << 3 | after << 6;
+        let row = |y: usize| (self.rows[y] >> shift & THREE) << (3 * y);
+        let planes = row(0) | row(1) | row(2);
         (planes & 0o777 | planes >> 7 & 0o777_000 | planes >> 14 & 0o777_000_000) as u32
     }
 
     /// Clears a voxel whose neighbourhood is inside.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn clear(&mut self, bit: usize) {
         self.rows[1] &= !(1 << 16 << (bit - self.first));
     }
+}
+
+/// Of the neighbourhood of a voxel: the voxels in the rows before its own. Arguments are those of [`Window::around`].
+#[inline(always)]
+pub(crate) fn earlier_rows(bytes: &[u8], bit: usize, stride: u32, plane: u32) -> u32 {
+    let (stride, plane) = (stride as usize, plane as usize);
+    let (middle, shift) = ((bit - 1) >> 3, (bit - 1) & 7);
+    let bytes = &bytes[middle - plane - stride..][..plane + stride + 2];
+    let three =
+        |at: usize| u32::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes"))) >> shift & 7;
+    three(0) | three(stride) << 3 | three(2 * stride) << 6 | three(plane) << 9
 }
 
 #[cfg(test)]
@@ -67,6 +77,7 @@ mod tests {
     use proptest::prelude::*;
 
     use crate::kernel::mask::{Layout, Mask};
+    use crate::kernel::neighbourhood::EARLIER_ROWS;
     use crate::space::Region;
 
     use super::*;
@@ -106,6 +117,7 @@ mod tests {
                 let plain = neighbourhood_plainly(&mask, bit);
                 prop_assert_eq!(window.neighbourhood(bit), plain);
                 prop_assert_eq!(mask.neighbourhood(bit), plain);
+                prop_assert_eq!(mask.earlier_rows(bit), plain & EARLIER_ROWS);
                 if draw() % 2 == 0 {
                     mask.clear(bit);
                     window.clear(bit);

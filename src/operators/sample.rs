@@ -106,8 +106,7 @@ pub fn skeleton(
     foreground: Option<&Foreground>,
     source: Option<&dyn Source>,
 ) -> Result<Option<Skeleton>> {
-    let layout = mask.layout();
-    let voxels: Vec<Voxel> = mask.own_bits().map(|bit| Voxel::new(layout.position(bit))).collect();
+    let voxels = mask.own_voxels();
     if voxels.is_empty() {
         return Ok(None);
     }

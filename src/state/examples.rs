@@ -53,7 +53,7 @@ pub(super) fn records(
     let record = |id: ChunkId| {
         let (initial, log) = partition.kept(id)?;
         let skeleton = thinned.get(&id).map(|mask| {
-            let voxels: Vec<_> = mask.own_bits().map(|bit| Voxel::new(mask.layout().position(bit))).collect();
+            let voxels = mask.own_voxels();
             let values = PixelValues::Integers(voxels.iter().map(|voxel| voxel.position()[2]).collect());
             Skeleton { voxels, values }
         });

@@ -8,6 +8,7 @@ mod canvas;
 mod columns;
 mod index;
 mod marking;
+pub mod stage;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -11,6 +11,8 @@ mod slices;
 mod tests;
 
 pub(crate) use self::slices::has_slices;
+#[cfg(feature = "mosaic")]
+pub(crate) use self::slices::slice_paths;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -177,6 +179,15 @@ impl Source for TiffSource {
         };
         regions.iter().map(marked).collect()
     }
+}
+
+#[cfg(feature = "mosaic")]
+/// The description that a file's first page has.
+///
+/// # Errors
+/// As [`TiffSource::open`] where it cannot be read.
+pub(crate) fn description_of(path: &Path) -> Result<Option<String>> {
+    Ok(page::pages(path)?.1.text)
 }
 
 /// The files of pages, in their order; one that several pages in a row are in is given once.

@@ -22,5 +22,7 @@ mod input;
 mod mosaic;
 mod reference;
 mod state;
+#[cfg(feature = "mosaic")]
+mod tiles;
 mod topology;
 mod watch;

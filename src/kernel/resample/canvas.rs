@@ -37,10 +37,20 @@ enum Layer {
     Summed { sums: Vec<f64>, weights: Vec<f64> },
 }
 
-/// Weights are sums of multiples of this, so that they are exact.
-const WEIGHT_QUANTUM: f64 = 1.0 / (1 << 20) as f64;
-/// So are sums of whole numbers times their weights.
-const SUM_QUANTUM: f64 = 1.0 / 256.0;
+/// A tile that meets the region.
+#[derive(Clone, Copy)]
+struct Placed<'a> {
+    dtype: Dtype,
+    to_tile: &'a Affine,
+    gain: f64,
+    /// Whether it is moved by whole voxels and its values stay as they are.
+    whole: bool,
+    /// The part of the region that it may cover.
+    part: Region,
+}
+
+/// Fills a row with values of a tile.
+type Sample<T> = fn(&[T], &Path, Range<i64>, &mut [<T as Tone>::Real]);
 
 impl Composition {
     /// An empty part of a canvas. The region is in the coordinates that the maps of tiles have on the canvas' side.
@@ -54,26 +64,38 @@ impl Composition {
     /// that it covers, and to the region's rows near them.
     pub fn add(&mut self, tile: &Prepared, to_tile: &Affine, gain: f64) {
         let part = meeting(&self.region, tile.shape(), to_tile);
-        if !part.is_empty() {
-            with_voxels!(&tile.values, values => self.put(values, tile, to_tile, gain, &part));
+        if part.is_empty() {
+            return;
+        }
+        let whole = tile.order != Order::Cubic && gain == 1.0 && is_whole(to_tile);
+        let placed = Placed { dtype: tile.dtype, to_tile, gain, whole, part };
+        match (tile.order, &tile.values) {
+            (Order::Cubic, Voxels::F32(values)) => self.put(values, &placed, rows::cubic),
+            (Order::Cubic, Voxels::F64(values)) => self.put(values, &placed, rows::cubic),
+            (Order::Nearest, values) => with_voxels!(values, values => self.put(values, &placed, rows::nearest)),
+            (_, values) => with_voxels!(values, values => self.put(values, &placed, rows::linear)),
         }
     }
 
-    fn put<T: Tone>(&mut self, values: &Array3<T>, tile: &Prepared, to_tile: &Affine, gain: f64, part: &Region) {
+    fn put<T: Tone>(&mut self, values: &Array3<T>, tile: &Placed<'_>, sample: Sample<T>) {
+        let Placed { dtype, to_tile, gain, whole, part } = *tile;
+        let shape = values.dim().into();
         let values = values.as_slice().expect("prepared values are in C order");
         let [_, height, width] = self.region.shape();
         let min = self.region.min;
-        let whole = tile.order != Order::Cubic && gain == 1.0 && is_whole(to_tile);
-        let mut row = vec![T::Real::default(); part.shape()[2]];
-        let mut depths = Vec::new();
-        each_row(tile.shape(), to_tile, part, |[z, y], path, xs| {
-            let layer = self.layer.get_or_insert_with(|| Layer::new(self.blend, tile.dtype, self.region.volume()));
+        let longest = part.shape()[2].max(rows::STEP);
+        let mut row = vec![T::Real::default(); longest];
+        let mut depths = vec![1.0; if self.blend == Blend::Max || self.blend == Blend::First { 0 } else { longest }];
+        each_row(shape, to_tile, &part, |[z, y], path, xs| {
+            let layer = self.layer.get_or_insert_with(|| Layer::new(self.blend, dtype, self.region.volume()));
             let at = (index(z - min[0]) * height + index(y - min[1])) * width + index(xs.start - min[2]);
             if whole && layer.copy(self.blend, values, path, &xs, at) {
                 return;
             }
-            let row = &mut row[..index(xs.end - xs.start)];
-            rows::sample(tile.order, values, path, xs.clone(), row);
+            let length = index(xs.end - xs.start);
+            let steps = ..length.max(rows::STEP);
+            sample(values, path, xs.clone(), &mut row[steps]);
+            let row = &mut row[..length];
             if gain != 1.0 {
                 let gain = T::Real::near(gain);
                 row.iter_mut().for_each(|v| *v = *v * gain);
@@ -84,13 +106,11 @@ impl Composition {
                     with_voxels!(values, values => choose(first, row, values, covered, at));
                 }
                 Layer::Summed { sums, weights } => {
-                    depths.clear();
-                    depths.resize(row.len(), 1.0);
                     if self.blend == Blend::Feather {
-                        rows::depths(path, xs, &mut depths);
+                        rows::depths(path, xs, &mut depths[steps]);
                     }
-                    let part = at..at + row.len();
-                    add_up(row, &depths, tile.dtype.is_integer(), &mut sums[part.clone()], &mut weights[part]);
+                    let part = at..at + length;
+                    add_up(row, &depths[..length], dtype, &mut sums[part.clone()], &mut weights[part]);
                 }
             }
         });
@@ -235,16 +255,24 @@ fn blend<S: Value, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &
     }
 }
 
-/// Adds a row of numbers times their weights to sums, and the weights to theirs; where the values are whole numbers in
-/// quanta, so that the order of tiles does not matter.
+/// The numbers that weights, and values times weights, are made multiples of before they are summed: sums are exact then,
+/// so that the order of tiles does not matter. None where values have fractions.
+fn quanta(dtype: Dtype) -> [f64; 2] {
+    match (dtype.is_integer(), dtype.size()) {
+        (false, _) => [0.0; 2],
+        (true, 4) => [2.0f64.powi(-36), 2.0f64.powi(-6)],
+        (true, _) => [2.0f64.powi(-20), 2.0f64.powi(-8)],
+    }
+}
+
+/// Adds a row of numbers times their weights to sums, and the weights to theirs.
 #[multiversion(targets("x86_64+avx2"))]
-fn add_up<S: Real>(row: &[S], by: &[f64], whole: bool, sums: &mut [f64], weights: &mut [f64]) {
-    // Numbers far smaller are rounded to the quantum when this is added.
-    let [in_sums, in_weights] =
-        [SUM_QUANTUM, WEIGHT_QUANTUM].map(|quantum| if whole { 1.5 / f64::EPSILON * quantum } else { 0.0 });
+fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weights: &mut [f64]) {
+    // A far smaller number is rounded to a multiple when this is added.
+    let [of_weight, of_sum] = quanta(dtype).map(|quantum| 1.5 / f64::EPSILON * quantum);
     for (((sum, weight), v), by) in sums.iter_mut().zip(weights).zip(row).zip(by) {
-        let by = (by + in_weights) - in_weights;
-        *sum += (v.to_f64() * by + in_sums) - in_sums;
+        let by = (by + of_weight) - of_weight;
+        *sum += (v.to_f64() * by + of_sum) - of_sum;
         *weight += by;
     }
 }

@@ -80,13 +80,43 @@ macro_rules! tones {
     )*};
 }
 
+/// The whole number nearest to another one within limits, further from zero where two are as near, as the last bits of
+/// what is returned. Like this it is made in vectors, which `as` is not.
+#[inline(always)]
+fn whole(v: f32, least: f32, most: f32) -> u32 {
+    // Beyond it there are no fractions: a sum with it is rounded, where two numbers are as near to the even one.
+    const BIAS: f32 = 12_582_912.0;
+    let v = if v > least { v } else { least };
+    let v = if v < most { v } else { most };
+    let even = (v + BIAS) - BIAS;
+    let rest = v - even;
+    let step = if rest + rest == 1.0f32.copysign(v) { rest + rest } else { 0.0 };
+    ((even + step) + BIAS).to_bits()
+}
+
+/// The same of `f64`.
+#[inline(always)]
+fn whole_of_f64(v: f64, least: f64, most: f64) -> u64 {
+    const BIAS: f64 = 6_755_399_441_055_744.0;
+    let v = if v > least { v } else { least };
+    let v = if v < most { v } else { most };
+    let even = (v + BIAS) - BIAS;
+    let rest = v - even;
+    let step = if rest + rest == 1.0f64.copysign(v) { rest + rest } else { 0.0 };
+    ((even + step) + BIAS).to_bits()
+}
+
 tones! {
     bool, Bool, f32, true, Value::to_f32, |v| v >= 0.5, |v| v >= 0.5, |a, b| a | b;
-    u8, U8, f32, true, f32::from, |v| (v + 0.5) as u8, |v| (v + 0.5) as u8, Ord::max;
-    u16, U16, f32, true, f32::from, |v| (v + 0.5) as u16, |v| (v + 0.5) as u16, Ord::max;
-    u32, U32, f64, true, f64::from, |v| (v + 0.5) as u32, |v| (v + 0.5) as u32, Ord::max;
-    i16, I16, f32, false, f32::from, |v| (v + 0.5f32.copysign(v)) as i16, |v| (v + 0.5f64.copysign(v)) as i16, Ord::max;
-    i32, I32, f64, false, f64::from, |v| (v + 0.5f32.copysign(v)) as i32, |v| (v + 0.5f64.copysign(v)) as i32, Ord::max;
+    u8, U8, f32, true, f32::from, |v| whole(v, 0.0, 255.0) as u8, |v| whole_of_f64(v, 0.0, 255.0) as u8, Ord::max;
+    u16, U16, f32, true, f32::from,
+        |v| whole(v, 0.0, 65535.0) as u16, |v| whole_of_f64(v, 0.0, 65535.0) as u16, Ord::max;
+    u32, U32, f64, true, f64::from,
+        |v| Self::of_f64(f64::from(v)), |v| whole_of_f64(v, 0.0, f64::from(u32::MAX)) as u32, Ord::max;
+    i16, I16, f32, false, f32::from,
+        |v| whole(v, -32768.0, 32767.0) as i16, |v| whole_of_f64(v, -32768.0, 32767.0) as i16, Ord::max;
+    i32, I32, f64, false, f64::from,
+        |v| Self::of_f64(f64::from(v)), |v| whole_of_f64(v, f64::from(i32::MIN), f64::from(i32::MAX)) as i32, Ord::max;
     f32, F32, f32, false, |v| v, |v| v, |v| v as f32, |a, b| if b > a || b.is_nan() { b } else { a };
     f64, F64, f64, false, |v| v, f64::from, |v| v, |a, b| if b > a || b.is_nan() { b } else { a };
 }

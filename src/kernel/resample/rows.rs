@@ -1,19 +1,34 @@
 //! Values along one row of the canvas, from one tile.
 //!
-//! A row is made in steps of a few voxels. Where the places of such a step lead to voxels that follow each other in the
-//! tile, as they mostly do where a tile is turned a little, whole lines of values are loaded; else values one by one. The
-//! arithmetic is the same, so that the bits of a voxel do not depend on which voxels are made with it.
+//! Where the places of some voxels of a row lead to voxels that follow each other in the tile, as they mostly do where a
+//! tile is turned a little, these are made together as a run, from lines of values. Other voxels are made in steps, whose
+//! values are fetched one by one. The arithmetic is the same, so that the bits of a voxel do not depend on which voxels are
+//! made with it.
 
 use std::ops::Range;
 
 use multiversion::multiversion;
 use ndarray::Array3;
 
-use super::Order;
 use super::real::{Real, Tone};
 
-/// Voxels that are made together.
-const STEP: usize = 16;
+/// Voxels that are made together where places do not follow each other.
+pub(super) const STEP: usize = 16;
+/// The most voxels of a run.
+const LONGEST: usize = 64;
+/// The fewest: shorter ones are made in steps.
+const SHORTEST: usize = 8;
+
+/// Whole numbers as `f64`.
+const RAMP: [f64; LONGEST] = {
+    let mut ramp = [0.0; LONGEST];
+    let mut i = 0;
+    while i < LONGEST {
+        ramp[i] = i as f64;
+        i += 1;
+    }
+    ramp
+};
 
 /// The places in a tile that the voxels of one row of the canvas lead to.
 #[derive(Clone, Copy, Debug)]
@@ -52,31 +67,132 @@ impl Path {
         start..end
     }
 
-    /// The places from `x` on; from `end` on that of the last voxel before it.
+    /// The places of a step from `x` on; from `end` on that of the last voxel before it.
     #[inline(always)]
-    fn places(&self, x: i64, end: i64) -> Places {
+    fn places(&self, x: i64, end: i64, plus: f64) -> Places {
         let (x, last) = (x as f64, (end - 1) as f64);
         let mut places = [[0.0; STEP]; 3];
-        for i in 0..STEP {
-            let x = (x + i as f64).min(last);
-            for axis in 0..3 {
-                places[axis][i] = self.base[axis] + self.step[axis] * x;
+        for axis in 0..3 {
+            for i in 0..STEP {
+                let x = x + RAMP[i];
+                places[axis][i] = self.base[axis] + self.step[axis] * if x < last { x } else { last } + plus;
             }
         }
         places
     }
 
-    /// Calls `make` with the places of each step of a row and the numbers that it is to make. The last step begins
-    /// before its turn rather than to be shorter, where the row is long enough.
+    /// Divides a row among runs, which `run` makes unless it declines, and steps. Both get the numbers to make; those of a
+    /// step reach beyond the row's end where it ends before.
     #[inline(always)]
-    fn each_step<S: Real>(&self, xs: Range<i64>, out: &mut [S], make: impl Fn(&Places) -> [S; STEP]) {
-        let length = out.len();
-        for at in (0..length).step_by(STEP) {
-            let at = at.min(length.saturating_sub(STEP));
-            let made = make(&self.places(xs.start + at as i64, xs.end));
-            let count = STEP.min(length - at);
-            out[at..at + count].copy_from_slice(&made[..count]);
+    fn divide<S: Real>(
+        &self,
+        xs: Range<i64>,
+        plus: f64,
+        limits: [Range<f64>; 3],
+        out: &mut [S],
+        mut run: impl FnMut(&Run, &mut [S]) -> bool,
+        mut step: impl FnMut(&Places, &mut [S; STEP]),
+    ) {
+        let reach = self.reach();
+        let mut x = xs.start;
+        while x < xs.end {
+            let at = (x - xs.start) as usize;
+            if let Some(found) = self.run(x..xs.end, plus, &limits, reach)
+                && run(&found, &mut out[at..at + found.length])
+            {
+                x += found.length as i64;
+                continue;
+            }
+            // The last step begins before its turn rather than to be shorter.
+            let at = at.min(out.len() - STEP);
+            let Some(out) = out[at..].first_chunk_mut() else { return };
+            x = xs.start + at as i64;
+            step(&self.places(x, xs.end, plus), out);
+            x += STEP as i64;
         }
+    }
+
+    /// About how many voxels of a row there are until the place has moved on by one voxel of the tile more, or less, than
+    /// the voxels of a run.
+    #[inline(always)]
+    fn reach(&self) -> [f64; 3] {
+        [0, 1, 2].map(|axis| 1.0 / (self.step[axis] - ON[axis]))
+    }
+
+    /// The run at the beginning of a row, if it is long enough.
+    #[inline(always)]
+    fn run(&self, xs: Range<i64>, plus: f64, limits: &[Range<f64>; 3], reach: [f64; 3]) -> Option<Run> {
+        let x = xs.start as f64;
+        let place = |axis: usize, i: usize| self.base[axis] + self.step[axis] * (x + RAMP[i]) + plus;
+        let mut voxel = [0.0; 3];
+        let mut length = ((xs.end - xs.start) as f64).min(LONGEST as f64);
+        for axis in 0..3 {
+            let (at, limits) = (place(axis, 0), &limits[axis]);
+            voxel[axis] = at.floor();
+            if voxel[axis] < limits.start || voxel[axis] > limits.end {
+                return None;
+            }
+            let beyond = at - voxel[axis];
+            let more = if reach[axis] > 0.0 { (1.0 - beyond) * reach[axis] } else { 1.0 - beyond * reach[axis] };
+            // Endless, and no number, where places do not change.
+            length = length.min(more.ceil());
+            if axis == 2 {
+                length = length.min(limits.end - voxel[axis] + 1.0);
+            }
+        }
+        let mut length = length as usize;
+        // Rounded, places may go over one voxel earlier.
+        for _ in 0..3 {
+            if length < SHORTEST {
+                return None;
+            }
+            let i = length - 1;
+            let holds = |axis: usize| {
+                let t = place(axis, i) - (voxel[axis] + ON[axis] * RAMP[i]);
+                t >= 0.0 && t < 1.0
+            };
+            if (0..3).all(holds) {
+                return Some(Run { x, voxel, length });
+            }
+            length -= 1;
+        }
+        None
+    }
+
+    /// Fills `out` with how far the places of a run are beyond its voxels along an axis. Whether that is less than a voxel
+    /// and no less than nothing: along z and y it is, because it is so at both ends.
+    #[inline(always)]
+    fn fractions<S: Real>(&self, run: &Run, axis: usize, plus: f64, out: &mut [S; LONGEST]) -> bool {
+        let (base, step, voxel, on) = (self.base[axis], self.step[axis], run.voxel[axis], ON[axis]);
+        let mut outside = false;
+        for (out, &i) in out[..run.length].iter_mut().zip(&RAMP) {
+            let t = base + step * (run.x + i) + plus - (voxel + on * i);
+            *out = S::near(t);
+            outside |= !((t >= 0.0) & (t < 1.0));
+        }
+        axis < 2 || !outside
+    }
+}
+
+/// How far voxels that follow each other in a row of a tile are apart along each axis.
+const ON: [f64; 3] = [0.0, 0.0, 1.0];
+
+/// Voxels of a row whose places lead to voxels that follow each other in the tile.
+struct Run {
+    /// The first one.
+    x: f64,
+    /// The voxel of the tile at or before the first place.
+    voxel: [f64; 3],
+    /// How many.
+    length: usize,
+}
+
+impl Run {
+    /// Where the voxel is in the tile's values.
+    #[inline(always)]
+    fn index(&self, [_, height, width]: [usize; 3]) -> usize {
+        let [z, y, x] = self.voxel.map(|v| v as usize);
+        (z * height + y) * width + x
     }
 }
 
@@ -99,237 +215,258 @@ pub(super) fn in_c_order<T: Tone>(values: Array3<T>) -> Array3<T> {
     if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() }
 }
 
-/// Fills `out` with the values of the voxels `xs` of a row, which are all inside the tile. `values` are those of the tile,
-/// or the coefficients of its spline.
-pub(super) fn sample<T: Tone>(order: Order, values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
-    let flat = path.shape[0] == 1;
-    match (order, flat) {
-        (Order::Nearest, _) => nearest(values, path, xs, out),
-        (Order::Linear, true) => linear::<T, 4>(values, path, xs, out),
-        (Order::Linear, false) => linear::<T, 8>(values, path, xs, out),
-        (Order::Cubic, true) => cubic::<T, 1>(values, path, xs, out),
-        (Order::Cubic, false) => cubic::<T, 4>(values, path, xs, out),
-    }
+/// Where the places of a step lie in a tile: the voxel at or before each, at most the one that is said, and how far the
+/// place is beyond it.
+struct Cells<S> {
+    voxel: [[f64; STEP]; 3],
+    fraction: [[S; STEP]; 3],
 }
 
-/// How far each place lies beyond a voxel of the tile, and along x beyond the voxels that follow it, if this is less than
-/// one voxel and no less than nothing.
-#[inline(always)]
-fn beyond(places: &Places, voxel: [f64; 3]) -> Option<Places> {
-    let mut beyond = [[0.0; STEP]; 3];
-    let mut outside = false;
-    for i in 0..STEP {
+impl<S: Real> Cells<S> {
+    #[inline(always)]
+    fn new(places: &Places, last: [f64; 3]) -> Self {
+        let mut cells = Cells { voxel: [[0.0; STEP]; 3], fraction: [[S::default(); STEP]; 3] };
         for axis in 0..3 {
-            let on = if axis == 2 { i as f64 } else { 0.0 };
-            let t = places[axis][i] - (voxel[axis] + on);
-            beyond[axis][i] = t;
-            outside |= !((t >= 0.0) & (t < 1.0));
+            for i in 0..STEP {
+                let voxel = places[axis][i].floor();
+                let voxel = if voxel < last[axis] { voxel } else { last[axis] };
+                cells.voxel[axis][i] = voxel;
+                cells.fraction[axis][i] = S::near(places[axis][i] - voxel);
+            }
         }
+        cells
     }
-    (!outside).then_some(beyond)
-}
 
-/// The fractions as the numbers that values are resampled in.
-#[inline(always)]
-fn fractions<S: Real>(beyond: &[f64; STEP]) -> [S; STEP] {
-    let mut fractions = [S::default(); STEP];
-    for i in 0..STEP {
-        fractions[i] = S::near(beyond[i]);
-    }
-    fractions
-}
-
-/// Values that follow each other.
-#[inline(always)]
-fn line<T: Tone>(values: &[T], at: usize) -> [T::Real; STEP] {
-    let mut line = [T::Real::default(); STEP];
-    for (to, from) in line.iter_mut().zip(&values[at..at + STEP]) {
-        *to = from.real();
-    }
-    line
-}
-
-#[multiversion(targets("x86_64+avx2"))]
-fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
-    let [_, height, width] = path.shape;
-    path.each_step(xs, out, |places| {
-        let mut places = *places;
-        for place in places.iter_mut().flatten() {
-            *place += 0.5;
-        }
-        let index = |axis: usize, i: usize| (places[axis][i] as usize).min(path.shape[axis] - 1);
-        let at = |i: usize| (index(0, i) * height + index(1, i)) * width + index(2, i);
-        let voxel = [0, 1, 2].map(|axis| index(axis, 0) as f64);
-        if index(2, 0) + STEP <= width && beyond(&places, voxel).is_some() {
-            return line(values, at(0));
-        }
-        let mut made = [T::Real::default(); STEP];
+    /// Where each voxel is in the tile's values.
+    #[inline(always)]
+    fn indices(&self, [_, height, width]: [usize; 3]) -> [usize; STEP] {
+        let (height, width) = (height as f64, width as f64);
+        let mut indices = [0; STEP];
         for i in 0..STEP {
-            made[i] = values[at(i)].real();
+            // Exact: a tile has fewer than 2^52 voxels. The last bits of the sum are the whole number.
+            let index = (self.voxel[0][i] * height + self.voxel[1][i]) * width + self.voxel[2][i];
+            indices[i] = ((index + BIAS).to_bits() & (BIAS_BITS - 1)) as usize;
         }
-        made
+        indices
+    }
+}
+
+/// 2^52, and how many whole numbers there are below it.
+const BIAS: f64 = 4_503_599_627_370_496.0;
+const BIAS_BITS: u64 = 1 << 52;
+
+/// Fills `out` with the values of the voxels `xs` of a row, which are all inside the tile, in C order. `out` has a step's
+/// length at least; beyond those of the voxels its numbers mean nothing.
+#[multiversion(targets("x86_64+avx2"))]
+pub(super) fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
+    let last = path.shape.map(|n| n as f64 - 1.0);
+    let mut fractions = [T::Real::default(); LONGEST];
+    let run = |run: &Run, out: &mut [T::Real]| {
+        let follow = path.fractions(run, 2, 0.5, &mut fractions);
+        if follow {
+            for (to, from) in out.iter_mut().zip(&values[run.index(path.shape)..][..run.length]) {
+                *to = from.real();
+            }
+        }
+        follow
+    };
+    path.divide(xs, 0.5, last.map(|last| 0.0..last), out, run, |places, out| {
+        let at = Cells::<T::Real>::new(places, last).indices(path.shape);
+        for i in 0..STEP {
+            out[i] = values[at[i]].real();
+        }
     });
 }
 
-/// `a` and `b` mixed by how far the place is from the first to the second.
-#[inline(always)]
-fn mix<S: Real>(a: &[S; STEP], b: &[S; STEP], t: &[S; STEP]) -> [S; STEP] {
-    let mut mixed = [S::default(); STEP];
-    for i in 0..STEP {
-        mixed[i] = a[i] + t[i] * (b[i] - a[i]);
-    }
-    mixed
-}
-
-/// `CORNERS` is 4 for a tile of one plane, else 8.
+/// The same, linearly between voxels. `CORNERS` is 4 for a tile of one plane, else 8.
 #[multiversion(targets("x86_64+avx2"))]
-fn linear<T: Tone, const CORNERS: usize>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
+fn linear_between<T: Tone, const CORNERS: usize>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     let [depth, height, width] = path.shape;
-    // The last voxel that has a neighbour after it, and how far away this is in memory.
-    let last = path.shape.map(|n| n.saturating_sub(2));
+    let last = path.shape.map(|n| n.saturating_sub(2) as f64);
+    // How far away in memory a voxel's neighbours are.
     let stride =
         [if depth > 1 { height * width } else { 0 }, if height > 1 { width } else { 0 }, usize::from(width > 1)];
-    let corner = |n: usize| (n >> 2 & 1) * stride[0] + (n >> 1 & 1) * stride[1] + (n & 1) * stride[2];
-    path.each_step(xs, out, |places| {
-        let index = |axis: usize, i: usize| (places[axis][i] as usize).min(last[axis]);
-        let at = |[z, y, x]: [usize; 3]| (z * height + y) * width + x;
-        let first = [0, 1, 2].map(|axis| index(axis, 0));
-        let mut corners = [[T::Real::default(); STEP]; CORNERS];
-        let fraction = match beyond(places, first.map(|k| k as f64)) {
-            Some(beyond) if first[2] + STEP < width => {
-                for n in 0..CORNERS {
-                    corners[n] = line(values, at(first) + corner(n));
-                }
-                beyond
+    let mut corner = [0; CORNERS];
+    for n in 0..CORNERS {
+        corner[n] = (n >> 2 & 1) * stride[0] + (n >> 1 & 1) * stride[1] + (n & 1) * stride[2];
+    }
+    let mut fractions = [[T::Real::default(); LONGEST]; 3];
+    let run = |run: &Run, out: &mut [T::Real]| {
+        let [z, y, x] = &mut fractions;
+        if !path.fractions(run, 2, 0.0, x) {
+            return false;
+        }
+        path.fractions(run, 1, 0.0, y);
+        if CORNERS == 8 {
+            path.fractions(run, 0, 0.0, z);
+        }
+        let at = run.index(path.shape);
+        let line = |n: usize| &values[at + corner[n]..][..run.length];
+        let lines: [&[T]; CORNERS] = std::array::from_fn(line);
+        let (z, y, x) = (&z[..run.length], &y[..run.length], &x[..run.length]);
+        for i in 0..run.length {
+            let row = |n: usize| mix(lines[n][i].real(), lines[n + 1][i].real(), x[i]);
+            let near = mix(row(0), row(2), y[i]);
+            out[i] = if CORNERS == 4 { near } else { mix(near, mix(row(4), row(6), y[i]), z[i]) };
+        }
+        true
+    };
+    path.divide(xs, 0.0, last.map(|last| 0.0..last), out, run, |places, out| {
+        let cells = Cells::<T::Real>::new(places, last);
+        let at = cells.indices(path.shape);
+        let mut found = [[T::default(); STEP]; CORNERS];
+        for i in 0..STEP {
+            for n in 0..CORNERS {
+                found[n][i] = values[at[i] + corner[n]];
             }
-            _ => {
-                let mut fraction = [[0.0; STEP]; 3];
-                for i in 0..STEP {
-                    let voxel = [0, 1, 2].map(|axis| index(axis, i));
-                    for axis in 0..3 {
-                        fraction[axis][i] = places[axis][i] - voxel[axis] as f64;
-                    }
-                    let at = at(voxel);
-                    for n in 0..CORNERS {
-                        corners[n][i] = values[at + corner(n)].real();
-                    }
-                }
-                fraction
-            }
-        };
-        let [z, y, x] = [0, 1, 2].map(|axis| fractions(&fraction[axis]));
-        let plane = |n: usize| {
-            let rows = [n, n + 2].map(|n| mix(&corners[n], &corners[n + 1], &x));
-            mix(&rows[0], &rows[1], &y)
-        };
-        if CORNERS == 4 { plane(0) } else { mix(&plane(0), &plane(4), &z) }
+        }
+        let [z, y, x] = &cells.fraction;
+        for i in 0..STEP {
+            let row = |n: usize| mix(found[n][i].real(), found[n + 1][i].real(), x[i]);
+            let near = mix(row(0), row(2), y[i]);
+            out[i] = if CORNERS == 4 { near } else { mix(near, mix(row(4), row(6), y[i]), z[i]) };
+        }
     });
+}
+
+/// The same, linearly between voxels.
+pub(super) fn linear<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
+    if path.shape[0] == 1 {
+        linear_between::<T, 4>(values, path, xs, out);
+    } else {
+        linear_between::<T, 8>(values, path, xs, out);
+    }
+}
+
+/// What lies a fraction of the way from one number to another.
+#[inline(always)]
+fn mix<S: Real>(a: S, b: S, t: S) -> S {
+    a + t * (b - a)
 }
 
 /// The weights of the four coefficients around a place that lies a fraction after the second.
 #[inline(always)]
 fn weights<S: Real>(t: S) -> [S; 4] {
-    let [one, two, three, four, six] = [1.0, 2.0, 3.0, 4.0, 6.0].map(S::near);
+    let [one, two, three, four, sixth] = [1.0, 2.0, 3.0, 4.0, 1.0 / 6.0].map(S::near);
     let s = one - t;
-    let sixth = one / six;
     let before = s * s * s * sixth;
     let left = (t * t * (t - two) * three + four) * sixth;
     let right = (s * s * (s - two) * three + four) * sixth;
     [before, left, right, one - before - left - right]
 }
 
-/// The index that a place mirrors, the first and the last once.
-fn mirrored(index: i64, length: usize) -> usize {
-    let last = length as i64 - 1;
-    if last == 0 {
-        return 0;
-    }
-    let within = index.rem_euclid(2 * last);
-    within.min(2 * last - within) as usize
+/// The index that one up to two before the first or after the last mirrors.
+#[inline(always)]
+fn mirrored(index: isize, length: usize) -> usize {
+    let last = length - 1;
+    let index = index.unsigned_abs();
+    let index = if index > last { (2 * last).abs_diff(index) } else { index };
+    index.min(last)
 }
 
 /// `PLANES` is how many planes a value is made of: 1 for a tile of one plane, else 4.
 #[multiversion(targets("x86_64+avx2"))]
-fn cubic<T: Tone, const PLANES: usize>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
+fn spline_through<S: Real + Tone<Real = S>, const PLANES: usize>(
+    coefficients: &[S],
+    path: &Path,
+    xs: Range<i64>,
+    out: &mut [S],
+) {
     let [depth, height, width] = path.shape;
-    path.each_step(xs, out, |places| {
-        let index = |axis: usize, i: usize| places[axis][i] as usize;
-        let first = [0, 1, 2].map(|axis| index(axis, 0));
-        let within = |axis: usize, more: usize| first[axis] >= 1 && first[axis] + more + 2 < path.shape[axis];
-        let beyond = beyond(places, first.map(|k| k as f64));
-        match beyond.filter(|_| (PLANES == 1 || within(0, 0)) && within(1, 0) && within(2, STEP - 1)) {
-            Some(beyond) => {
-                let fractions = [0, 1, 2].map(|axis| fractions::<T::Real>(&beyond[axis]));
-                let mut weight = [[[T::Real::default(); STEP]; 4]; 3];
-                for axis in 0..3 {
-                    for i in 0..STEP {
-                        let of_place = weights(fractions[axis][i]);
-                        for tap in 0..4 {
-                            weight[axis][tap][i] = of_place[tap];
-                        }
-                    }
-                }
-                let start = (first[0] + 1 - PLANES.min(2)) * height + first[1] - 1;
-                let row = |z: usize, y: usize| {
-                    let at = (start + z * height + y) * width + first[2] - 1;
-                    sum(&weight[2], |x| line(values, at + x))
-                };
-                let plane = |z: usize| sum(&weight[1], |y| row(z, y));
-                if PLANES == 1 { plane(0) } else { sum(&weight[0], plane) }
+    // Runs are made where no coefficient is mirrored.
+    let limits = [0, 1, 2].map(|axis| match axis {
+        0 if PLANES == 1 => 0.0..0.0,
+        axis => 1.0..path.shape[axis] as f64 - 3.0,
+    });
+    let mut fractions = [S::default(); LONGEST];
+    let mut weight = [[[S::default(); LONGEST]; 4]; 3];
+    let run = |run: &Run, out: &mut [S]| {
+        let n = run.length;
+        for axis in [2, 1, 0] {
+            if PLANES == 1 && axis == 0 {
+                continue;
             }
-            None => {
-                let mut made = [T::Real::default(); STEP];
-                for i in 0..STEP {
-                    let voxel = [0, 1, 2].map(|axis| index(axis, i));
-                    let weight = [0, 1, 2].map(|axis| weights(T::Real::near(places[axis][i] - voxel[axis] as f64)));
-                    let index = |axis: usize, tap: usize| mirrored((voxel[axis] + tap) as i64 - 1, path.shape[axis]);
-                    let columns = [0, 1, 2, 3].map(|tap| index(2, tap));
-                    let row = |z: usize, y: usize| {
-                        let row = &values[(z * height + y) * width..][..width];
-                        add(&weight[2], |x| row[columns[x]].real())
-                    };
-                    let plane = |z: usize| add(&weight[1], |y| row(z, index(1, y)));
-                    made[i] = if depth == 1 { plane(0) } else { add(&weight[0], |z| plane(index(0, z))) };
-                }
-                made
+            if !path.fractions(run, axis, 0.0, &mut fractions) {
+                return false;
             }
+            let [before, left, right, after] = &mut weight[axis];
+            for i in 0..n {
+                [before[i], left[i], right[i], after[i]] = weights(fractions[i]);
+            }
+        }
+        let first = run.index(path.shape) - width - 1 - if PLANES == 1 { 0 } else { height * width };
+        let mut plane = [S::default(); LONGEST];
+        let plane = &mut plane[..n];
+        out.fill(S::default());
+        for z in 0..PLANES {
+            plane.fill(S::default());
+            for y in 0..4 {
+                let line = &coefficients[first + (z * height + y) * width..][..n + 3];
+                let [a, b, c, d] = [0, 1, 2, 3].map(|x| &line[x..x + n]);
+                let [before, left, right, after] = weight[2].each_ref().map(|weight| &weight[..n]);
+                let across = &weight[1][y][..n];
+                for i in 0..n {
+                    let row = before[i] * a[i] + left[i] * b[i] + right[i] * c[i] + after[i] * d[i];
+                    plane[i] = plane[i] + across[i] * row;
+                }
+            }
+            let through = &weight[0][z][..n];
+            for i in 0..n {
+                out[i] = if PLANES == 1 { plane[i] } else { out[i] + through[i] * plane[i] };
+            }
+        }
+        true
+    };
+    let last = path.shape.map(|n| n as f64 - 1.0);
+    path.divide(xs, 0.0, limits, out, run, |places, out| {
+        let cells = Cells::<S>::new(places, last);
+        for i in 0..STEP {
+            let tap =
+                |axis: usize, tap: usize| mirrored(cells.voxel[axis][i] as isize + tap as isize - 1, path.shape[axis]);
+            let weight = cells.fraction.map(|fraction| weights(fraction[i]));
+            let [a, b, c, d] = [0, 1, 2, 3].map(|x| tap(2, x));
+            let mut sum = S::default();
+            for z in 0..PLANES {
+                let start = if depth == 1 { 0 } else { tap(0, z) * height };
+                let mut plane = S::default();
+                for y in 0..4 {
+                    let line = &coefficients[(start + tap(1, y)) * width..][..width];
+                    let [before, left, right, after] = weight[2];
+                    let row = before * line[a] + left * line[b] + right * line[c] + after * line[d];
+                    plane = plane + weight[1][y] * row;
+                }
+                sum = if PLANES == 1 { plane } else { sum + weight[0][z] * plane };
+            }
+            out[i] = sum;
         }
     });
 }
 
-/// A weighted sum of four lines of numbers.
-#[inline(always)]
-fn sum<S: Real>(weight: &[[S; STEP]; 4], line: impl Fn(usize) -> [S; STEP]) -> [S; STEP] {
-    let mut sum = line(0);
-    for i in 0..STEP {
-        sum[i] = weight[0][i] * sum[i];
+/// The same, by the cubic spline with these coefficients.
+pub(super) fn cubic<S: Real + Tone<Real = S>>(coefficients: &[S], path: &Path, xs: Range<i64>, out: &mut [S]) {
+    if path.shape[0] == 1 {
+        spline_through::<S, 1>(coefficients, path, xs, out);
+    } else {
+        spline_through::<S, 4>(coefficients, path, xs, out);
     }
-    for tap in 1..4 {
-        let line = line(tap);
-        for i in 0..STEP {
-            sum[i] = sum[i] + weight[tap][i] * line[i];
-        }
-    }
-    sum
-}
-
-/// The same of four numbers.
-#[inline(always)]
-fn add<S: Real>(weight: &[S; 4], number: impl Fn(usize) -> S) -> S {
-    (1..4).fold(weight[0] * number(0), |sum, tap| sum + weight[tap] * number(tap))
 }
 
 /// Fills `out` with one more than the distance of each place to the tile's edge, in voxels of the tile.
 #[multiversion(targets("x86_64+avx2"))]
 pub(super) fn depths(path: &Path, xs: Range<i64>, out: &mut [f64]) {
-    path.each_step(xs, out, |places| {
-        let mut depth = [f64::INFINITY; STEP];
-        for axis in (0..3).filter(|&axis| path.shape[axis] > 1) {
-            let last = path.shape[axis] as f64 - 1.0;
-            for i in 0..STEP {
-                depth[i] = depth[i].min(places[axis][i]).min(last - places[axis][i]);
-            }
+    let last = path.shape.map(|n| if n > 1 { n as f64 - 1.0 } else { f64::INFINITY });
+    let from = xs.start as f64;
+    for (i, out) in out[..(xs.end - xs.start) as usize].iter_mut().enumerate() {
+        let x = from + i as i32 as f64;
+        let mut depth = f64::INFINITY;
+        for axis in 0..3 {
+            let near = path.base[axis] + path.step[axis] * x;
+            let far = last[axis] - near;
+            // Along an axis of one voxel both are without end.
+            let near = if last[axis] < f64::INFINITY { near } else { far };
+            let least = if near < far { near } else { far };
+            depth = if least < depth { least } else { depth };
         }
-        depth.map(|depth| if depth.is_finite() { depth + 1.0 } else { 1.0 })
-    });
+        *out = if depth < f64::INFINITY { depth + 1.0 } else { 1.0 };
+    }
 }

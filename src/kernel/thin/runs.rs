@@ -37,7 +37,7 @@ impl Runs {
     }
 
     /// The row of a run, and its place in it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, run: usize) -> [usize; 2] {
         if self.in_row == 1 {
             return [run, 0];
@@ -49,8 +49,7 @@ impl Runs {
     /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
     #[inline]
     pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
-        // Division by multiplication: exact for bit indices, which are below 2^32.
-        let row = ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize;
+        let row = self.row_of(bit);
         set.is_empty = false;
         if self.in_row == 1 {
             return set.insert(row);
@@ -61,6 +60,27 @@ impl Runs {
         for run in run_of(x.saturating_sub(2))..=run_of(x) {
             set.insert(row * self.in_row as usize + run);
         }
+    }
+
+    /// [`Runs::mark`], if asked to.
+    #[inline(always)]
+    pub(super) fn mark_if(&self, bit: u32, mark: bool, set: &mut RunSet) {
+        if self.in_row > 1 {
+            if mark {
+                self.mark(bit, set);
+            }
+            return;
+        }
+        let row = self.row_of(bit);
+        set.words[row >> 6] |= u64::from(mark) << (row & 63);
+        set.is_empty &= !mark;
+    }
+
+    /// The row of a bit index.
+    #[inline(always)]
+    fn row_of(&self, bit: u32) -> usize {
+        // Division by multiplication: exact for bit indices, which are below 2^32.
+        ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize
     }
 
     /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
@@ -83,16 +103,6 @@ impl RunSet {
     #[inline]
     pub(super) fn insert(&mut self, run: usize) {
         self.words[run >> 6] |= 1 << (run & 63);
-    }
-
-    #[inline]
-    pub(super) fn remove(&mut self, run: usize) {
-        self.words[run >> 6] &= !(1 << (run & 63));
-    }
-
-    #[inline]
-    pub(super) fn holds(&self, run: usize) -> bool {
-        self.words[run >> 6] >> (run & 63) & 1 != 0
     }
 
     /// Whether no run was marked since it was made or cleared.

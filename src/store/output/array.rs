@@ -55,6 +55,8 @@ pub struct ArrayForm {
     pub unit: Option<String>,
 }
 
+/// The level of compression.
+pub(super) const LEVEL: u8 = 3;
 /// The file of an array's metadata.
 const METADATA: &str = "zarr.json";
 /// How long a shared file system may take to show what another process has written.
@@ -212,14 +214,32 @@ impl ArrayWriter {
         let encoded =
             codecs.encode(ArrayBytes::from(bytes), &shape, array.data_type(), array.fill_value(), &self.codecs);
         let encoded = encoded.map_err(|error| Error::internal("a chunk cannot be encoded").because(error))?;
+        self.put(path, &encoded).map(|()| true)
+    }
+
+    /// Puts an encoded chunk into its file.
+    fn put(&self, path: &Path, encoded: &[u8]) -> Result<()> {
         if self.shared && !self.folder.join(METADATA).is_file() {
             return Err(Error::new(Kind::Output, "the process that has made this folder has removed it"));
         }
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|error| write_failed(&error))?;
         }
-        std::fs::write(path, encoded).map_err(|error| write_failed(&error))?;
-        Ok(true)
+        std::fs::write(path, encoded).map_err(|error| write_failed(&error))
+    }
+
+    /// Makes a chunk one that is not stored.
+    #[cfg(feature = "dataflow")]
+    pub(super) fn remove_chunk(&self, chunk: ChunkId) -> Result<()> {
+        let path = self.folder.join(self.file(0, chunk));
+        remove(&path).map_err(|error| error.at(&path).in_chunk(chunk))
+    }
+
+    /// Writes a chunk that has been encoded as the form says.
+    #[cfg(feature = "dataflow")]
+    pub(super) fn write_encoded(&self, chunk: ChunkId, encoded: &[u8]) -> Result<()> {
+        let path = self.folder.join(self.file(0, chunk));
+        self.put(&path, encoded).map_err(|error| error.at(&path).in_chunk(chunk))
     }
 }
 
@@ -245,7 +265,6 @@ fn is_zero(voxels: &Voxels) -> bool {
 }
 
 fn codec(compression: Compression, dtype: Dtype) -> Result<Arc<dyn BytesToBytesCodecTraits>> {
-    const LEVEL: u8 = 3;
     match compression {
         Compression::Zstd => Ok(Arc::new(ZstdCodec::new(i32::from(LEVEL), false))),
         Compression::Fast => Ok(Arc::new(ZstdCodec::new(1, false))),

@@ -10,27 +10,39 @@ use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
+use zstd::bulk::Compressor;
 
-use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
 use crate::store::file::{read_failed, read_if_there, replace};
+use crate::store::output::array::LEVEL;
 use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder, SKELETON};
 
 /// A skeleton's array that several threads write at once, each its own chunks.
 #[derive(Debug)]
 pub struct SkeletonArray {
     writer: ArrayWriter,
+    /// Those that no thread uses right now.
+    encoders: Mutex<Vec<Encoder>>,
+}
+
+/// What a chunk is encoded with. A chunk is mebibytes of zeros: taking them from the system anew, with a compressor's
+/// tables, would take several times as long as compressing them.
+struct Encoder {
+    compressor: Compressor<'static>,
+    /// A chunk of zeros, but while one is encoded.
+    values: Vec<u8>,
+    encoded: Vec<u8>,
 }
 
 impl SkeletonArray {
-    /// A new array, staged in a folder of outputs. The form is one of type u8.
+    /// A new array, staged in a folder of outputs. The form is one of type u8, compressed by Zstandard.
     ///
     /// # Errors
     /// As [`ArrayWriter::create`].
     pub fn create(folder: &OutputFolder, form: ArrayForm) -> Result<Self> {
-        Ok(SkeletonArray { writer: ArrayWriter::create(folder.path(SKELETON), form)? })
+        ArrayWriter::create(folder.path(SKELETON), form).map(Self::new)
     }
 
     /// The array that another process has created and is writing with this one, in the folder of outputs at a path.
@@ -40,7 +52,11 @@ impl SkeletonArray {
     pub fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
         let writer = ArrayWriter::join(OutputFolder::staged(folder, SKELETON), form);
-        writer.map(|writer| SkeletonArray { writer }).map_err(|error| error.at(folder))
+        writer.map(Self::new).map_err(|error| error.at(folder))
+    }
+
+    fn new(writer: ArrayWriter) -> Self {
+        SkeletonArray { writer, encoders: Mutex::default() }
     }
 
     /// The grid of its chunks.
@@ -56,14 +72,49 @@ impl SkeletonArray {
     /// # Panics
     /// Where a voxel lies outside of the chunk.
     pub fn write_chunk(&self, chunk: ChunkId, voxels: &[Voxel]) -> Result<()> {
-        let region = self.grid().region(chunk);
-        let mut values = ndarray::Array3::zeros(region.shape());
-        for voxel in voxels {
-            let p = voxel.position();
-            values[std::array::from_fn(|a| (p[a] - region.min[a]) as usize)] = 1u8;
+        if voxels.is_empty() {
+            return self.writer.remove_chunk(chunk);
         }
-        self.writer.write_chunk(chunk, &Voxels::U8(values)).map(|_| ())
+        let free = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut encoder = free.map_or_else(|| Encoder::new(&self.writer.form().chunk), Ok)?;
+        let (region, shape) = (self.grid().region(chunk), self.writer.form().chunk);
+        let place = |voxel: &Voxel| {
+            let p = voxel.position();
+            assert!(region.contains(p), "a voxel of the chunk");
+            let [z, y, x]: [usize; 3] = std::array::from_fn(|a| (p[a] - region.min[a]) as usize);
+            (z * shape[1] + y) * shape[2] + x
+        };
+        voxels.iter().for_each(|voxel| encoder.values[place(voxel)] = 1);
+        encoder.compress()?;
+        voxels.iter().for_each(|voxel| encoder.values[place(voxel)] = 0);
+        self.writer.write_encoded(chunk, &encoder.encoded)?;
+        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
+        Ok(())
     }
+}
+
+impl Encoder {
+    fn new(chunk: &[usize; 3]) -> Result<Self> {
+        let compressor = Compressor::new(i32::from(LEVEL)).map_err(unencoded)?;
+        let values = vec![0; chunk.iter().product()];
+        let encoded = Vec::with_capacity(zstd::zstd_safe::compress_bound(values.len()));
+        Ok(Encoder { compressor, values, encoded })
+    }
+
+    fn compress(&mut self) -> Result<()> {
+        self.encoded.clear();
+        self.compressor.compress_to_buffer(&self.values, &mut self.encoded).map(|_| ()).map_err(unencoded)
+    }
+}
+
+impl std::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoder").field("values", &self.values.len()).finish_non_exhaustive()
+    }
+}
+
+fn unencoded(error: std::io::Error) -> Error {
+    Error::internal("a chunk cannot be encoded").because(error)
 }
 
 /// What is stored of a skeleton's array: for every stored chunk a hash of its voxels, and the length and the time of
@@ -246,7 +297,7 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     use super::*;
-    use crate::chunk::Dtype;
+    use crate::chunk::{Dtype, Voxels};
     use crate::error::Kind;
     use crate::space::Region;
     use crate::store::output::Compression;
@@ -280,15 +331,18 @@ mod tests {
         found
     }
 
-    /// The files that chunk by chunk writing gives.
+    /// The files of the array as any array of these values has them.
     fn plainly(voxels: &[Voxel]) -> BTreeMap<PathBuf, Vec<u8>> {
         let root = tempfile::tempdir().unwrap();
         let folder = OutputFolder::create(root.path(), false).unwrap();
-        let array = SkeletonArray::create(&folder, form()).unwrap();
+        let array = ArrayWriter::create(folder.path(SKELETON), form()).unwrap();
         for id in array.grid().chunks() {
             let region = array.grid().region(id);
-            let own: Vec<Voxel> = voxels.iter().copied().filter(|v| region.contains(v.position())).collect();
-            array.write_chunk(id, &own).unwrap();
+            let mut values = ndarray::Array3::zeros(region.shape());
+            for p in voxels.iter().map(|voxel| voxel.position()).filter(|&p| region.contains(p)) {
+                values[std::array::from_fn(|a| (p[a] - region.min[a]) as usize)] = 1;
+            }
+            array.write_chunk(id, &Voxels::U8(values)).unwrap();
         }
         files(&folder.path(SKELETON))
     }

@@ -48,7 +48,7 @@ pub(crate) fn has_slices(folder: &Path) -> bool {
 }
 
 /// The slices in a folder, in natural order of their names.
-fn slice_paths(folder: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn slice_paths(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut named = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| file::read_failed(&error))? {
         let entry = entry.map_err(|error| file::read_failed(&error))?;
