@@ -68,7 +68,7 @@ fn each_resolution_holds_the_means_of_the_one_before() {
         for (dtype, workers) in [(Dtype::U16, 1), (Dtype::F32, 3), (Dtype::Bool, 2)] {
             let path = folder.path().join(format!("{i}{}.zarr", dtype.name()));
             let mut values = expected(shape, dtype, 0);
-            write(&path, &form(shape, dtype, chunk), &[values.clone()], workers);
+            write(&path, &form(shape, dtype, chunk), std::slice::from_ref(&values), workers);
             assert_holds(&*open(&path, &OpenOptions::default()).unwrap(), &values);
             for level in ["0", "1", "2"] {
                 assert_holds(&*open(&path.join(level), &OpenOptions::default()).unwrap(), &values);
@@ -84,7 +84,7 @@ fn any_number_of_threads_writes_the_same_files() {
     let values = expected([1, 200, 150], Dtype::U16, 0);
     let form = PyramidForm { levels: None, ..form([1, 200, 150], Dtype::U16, [1, 4, 4]) };
     for workers in [1, 2, 7] {
-        write(&folder.path().join(workers.to_string()), &form, &[values.clone()], workers);
+        write(&folder.path().join(workers.to_string()), &form, std::slice::from_ref(&values), workers);
     }
     let one = below(&folder.path().join("1"));
     assert!(one.len() > 1900 && one == below(&folder.path().join("2")) && one == below(&folder.path().join("7")));
