@@ -10,6 +10,9 @@ pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
 /// Seconds that a server is waited for, where nothing else is asked for.
 pub(crate) const SERVER_TIMEOUT: f64 = 30.0;
 
+/// Above the options for tiles in the help.
+const TILES: &str = "Tables of tiles";
+
 /// Exact branch networks of image volumes larger than memory: vessels, airways, neurites, roots.
 ///
 /// The skeleton is scikit-image's voxel for voxel and the table skan's row for row, for every chunk shape and number of
@@ -52,13 +55,48 @@ pub(crate) struct ImageOptions {
     /// Seconds to wait for a server that says nothing or fails, where the image is on one
     #[arg(long, value_name = "SECONDS", default_value_t = SERVER_TIMEOUT, allow_hyphen_values = true)]
     pub(crate) server_timeout: f64,
+    #[command(flatten)]
+    pub(crate) tiles: TileOptions,
+}
+
+impl ImageOptions {
+    /// All of an image, as it is.
+    pub(crate) fn of(input: PathBuf) -> ImageOptions {
+        let (spacing, channel, time, region, tiles) = (None, None, None, None, TileOptions::default());
+        ImageOptions { input, spacing, channel, time, region, server_timeout: SERVER_TIMEOUT, tiles }
+    }
+}
+
+/// How the tiles of a table are put together.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct TileOptions {
+    /// How values between a tile's pixels are found: 0 nearest, 1 linear, 3 cubic spline [default: 1]
+    #[arg(long, value_name = "0|1|3", help_heading = TILES)]
+    pub(crate) order: Option<String>,
+    /// What holds where tiles overlap: the largest value, the mean, that of the first row of the table, or the mean
+    /// weighted by the distance to the tile's edge [default: max]
+    #[arg(long, value_name = "max|mean|first|feather", help_heading = TILES)]
+    pub(crate) blend: Option<String>,
+    /// Turn tiles round along these of their axes before they are placed
+    #[arg(long, value_name = "AXES", help_heading = TILES)]
+    pub(crate) flip: Option<String>,
+    /// Leave out so many pixels at both ends of a tile's axes; the others stay where they are
+    #[arg(long, value_name = "N|Z,Y,X", help_heading = TILES)]
+    pub(crate) crop: Option<String>,
+    /// The canvas, in the table's coordinates in pixels: z0:z1,y0:y1,x0:x1 [default: around all tiles]
+    #[arg(long, value_name = "RANGES", allow_hyphen_values = true, help_heading = TILES)]
+    pub(crate) canvas: Option<String>,
+    /// Whether tiles that are not there are waited for
+    #[arg(skip)]
+    pub(crate) awaited: bool,
 }
 
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.
 ///
-/// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices,
-/// a .npy file, or a .csv table of the tiles of a scan; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
-/// or s3://, where the program was built with the features http and s3.
+/// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
+/// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
+/// or s3://, where the program was built with the features http and s3. Or INPUT is a table of the tiles of a scan,
+/// TILES.csv: its columns path and y, x (or z, y, x, or the matrix m00 to m12 or m23) say where each lies.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -121,9 +159,9 @@ pub(crate) struct RunOptions {
 
 /// Keep running while the volume is written: an epoch of results for every change.
 ///
-/// Follows a Zarr array or a folder of TIFF slices that grows, whose chunks or slices come and change. When files have
-/// changed, and then rested for a moment, the outputs are replaced and the summary is shown. Ends at Ctrl-C, and goes on
-/// from its state when it is started again.
+/// Follows a Zarr array or a folder of TIFF slices that grows, whose chunks or slices come and change, or the tiles of a
+/// table, which may be still to come. When files have changed, and then rested for a moment, the outputs are replaced and
+/// the summary is shown. Ends at Ctrl-C, and goes on from its state when it is started again.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WatchOptions {
     #[command(flatten)]
@@ -136,10 +174,10 @@ pub(crate) struct WatchOptions {
     pub(crate) poll: f64,
 }
 
-/// Write an image as OME-Zarr, with coarser copies for viewers.
+/// Write the tiles of a table as one image, or any other image, as OME-Zarr with coarser copies for viewers.
 ///
-/// INPUT is what `run` takes. OUT.zarr gets the full resolution at `0` and at `1`, `2` and so on the means of two voxels
-/// along each axis of the one before. It is there when it is complete.
+/// INPUT is what `run` takes; of a table with several channels all are written. OUT.zarr gets the full resolution at `0`,
+/// and at `1`, `2` and so on the means of two voxels along each axis of the one before. It is there when it is complete.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FuseOptions {
     #[command(flatten)]

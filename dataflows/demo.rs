@@ -2,7 +2,7 @@
 
 use anabranch::error::Result;
 
-use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, ImageOptions, PhantomOptions, RunOptions, SERVER_TIMEOUT};
+use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -29,14 +29,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     };
     phantom::make(&made, true)?;
     run(&RunOptions {
-        image: ImageOptions {
-            input,
-            spacing: None,
-            channel: None,
-            time: None,
-            region: None,
-            server_timeout: SERVER_TIMEOUT,
-        },
+        image: ImageOptions::of(input),
         out: results.clone(),
         threshold: None,
         sigma: None,

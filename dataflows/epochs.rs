@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::RunOptions;
 use crate::changes::{Changes, resolved};
+use crate::opening::open_options;
 use crate::outputs::{self, Counts, Destination, Results};
-use crate::plan::{Choice, Plan, open_options};
+use crate::plan::{Choice, Plan};
 use crate::processes::{Seat, Team};
 use crate::terminal::{Progress, print_warning};
 

@@ -14,6 +14,7 @@ use anabranch::store::{OpenOptions, Source, open};
 
 use crate::interrupt::Interrupt;
 use crate::monitor::{Monitor, Pace, Wake};
+use crate::opening::is_table;
 
 /// For how long a file may be unreadable and unchanged before it counts as damaged rather than being written.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,6 +39,8 @@ pub(crate) struct Follower {
     marks: Marks,
     suspects: Suspects,
     settle: Duration,
+    /// How often tiles are looked at that nothing is told of.
+    poll: Option<Duration>,
     patience: Duration,
     /// Whether there was a first look, for which nothing is waited.
     begun: bool,
@@ -66,6 +69,7 @@ impl Follower {
             marks,
             suspects: Suspects::new(patience),
             settle: pace.settle.max(SHORTEST),
+            poll: is_table(path).then_some(pace.poll),
             patience,
             begun: false,
             unsettled: false,
@@ -122,11 +126,11 @@ impl Follower {
         self.monitor.has_events()
     }
 
-    /// For how long nothing needs to be looked at unless it changes.
+    /// For how long nothing needs to be looked at unless it changes. Tiles of a table may lie where nothing is watched.
     fn at_most(&self) -> Option<Duration> {
         let again = (self.unsettled || self.closed.is_some()).then_some(self.settle);
         let due = self.suspects.due().map(|due| due.saturating_duration_since(Instant::now()).max(self.settle));
-        again.into_iter().chain(due).min()
+        again.into_iter().chain(due).chain(self.poll).min()
     }
 
     fn look(&mut self, wake: Wake) -> Result<Option<Step>> {

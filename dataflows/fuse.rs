@@ -1,5 +1,6 @@
 //! `anabranch fuse`: an image in, OME-Zarr with coarser copies out.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use std::time::Instant;
 use anabranch::error::{Error, Kind, Result};
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{PyramidForm, PyramidWriter, StagedFolder};
-use anabranch::store::{Description, OpenOptions, is_address, open};
+use anabranch::store::{Description, OpenOptions, Source, is_address, open};
 
 use crate::arguments::FuseOptions;
 use crate::changes::resolved;
 use crate::interrupt::{INTERRUPTED, Interrupt};
-use crate::plan::{calibration, open_options, parse_chunk, workers};
+use crate::opening::{self, open_options};
+use crate::plan::{calibration, parse_chunk, workers};
 use crate::say;
 use crate::terminal::{Progress, peak_memory, print};
 
@@ -29,8 +31,16 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
         return Err(Error::usage("holds the input: give another path for the image").at(&options.out));
     }
     let wanted = open_options(&options.image)?;
-    let source = open(input, &wanted)?;
-    let form = form(options, source.description(), &wanted)?;
+    // Of a table without a pick all are written.
+    let channels = if wanted.channel.is_none() { opening::channels(input)? } else { BTreeSet::new() };
+    let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
+    let open_channel = |place: usize| {
+        let channel = channels.get(place).copied().or(wanted.channel);
+        open(input, &OpenOptions { channel, ..wanted.clone() })
+    };
+    let source = open_channel(0)?;
+    let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
+    let mut first = Some(source);
     let interrupt = Interrupt::install()?;
     let folder = StagedFolder::create(&options.out, options.overwrite)?;
     let writer = PyramidWriter::create(folder.path(), form).map_err(|error| match error.kind() {
@@ -44,7 +54,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
         state.chunk_done(Stage::Writing);
         if interrupt.happened() { Err(Error::usage("interrupted; nothing was written")) } else { Ok(()) }
     };
-    let written = writer.write(&[source], workers, observe);
+    let written = writer.write(|place| first.take().map_or_else(|| open_channel(place), Ok), workers, observe);
     drop(progress);
     if let Err(error) = written {
         drop(folder);
@@ -60,7 +70,8 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
 }
 
 /// What the result looks like.
-fn form(options: &FuseOptions, description: &Description, wanted: &OpenOptions) -> Result<PyramidForm> {
+fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> Result<PyramidForm> {
+    let description = source.description();
     let Description { shape, dimensions, dtype, .. } = *description;
     let (spacing, unit) = calibration(&options.image, description)?;
     let chunk = match &options.chunk {
@@ -71,22 +82,19 @@ fn form(options: &FuseOptions, description: &Description, wanted: &OpenOptions) 
         Some(0) => return Err(Error::usage("--levels is 0, but at least one is needed")),
         levels => levels.and_then(NonZeroUsize::new),
     };
-    let mut origin = [0; 3];
-    for (at, range) in origin[3 - dimensions..].iter_mut().zip(wanted.region.iter().flatten()) {
-        // Within the image, which is far below the limit of i64.
-        *at = range.start as i64;
-    }
     let name = Path::new(&description.name).file_stem();
     let name = name.map_or_else(|| description.name.clone(), |name| name.to_string_lossy().into_owned());
-    Ok(PyramidForm { name, shape, dimensions, channels: None, dtype, chunk, levels, spacing, unit, origin })
+    let origin = source.origin();
+    Ok(PyramidForm { name, shape, dimensions, channels, dtype, chunk, levels, spacing, unit, origin })
 }
 
 /// What was written, in a line.
 fn told(out: &Path, writer: &PyramidWriter, started: Instant) -> String {
     let shape = &writer.form().shape[3 - writer.form().dimensions..];
     let (dtype, levels) = (writer.form().dtype.name(), writer.shapes().count());
+    let channels = writer.form().channels.map_or_else(String::new, |n| format!("{n} channels of "));
     let levels = if levels == 1 { "1 resolution".to_owned() } else { format!("{levels} resolutions") };
     let memory = peak_memory().map_or_else(String::new, |n| format!(", peak memory {} MB", n.div_ceil(1 << 20)));
     let seconds = started.elapsed().as_secs_f64();
-    format!("{}: {shape:?} voxels of {dtype} in {levels}, {seconds:.1} s{memory}\n", out.display())
+    format!("{}: {channels}{shape:?} voxels of {dtype} in {levels}, {seconds:.1} s{memory}\n", out.display())
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod processes;
+mod opening;
 mod plan;
 mod threshold;
 mod analysis;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::interrupt::Interrupt;
+use crate::opening::is_table;
 
 /// How long is waited, and for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
-/// Watches a file, or a folder and all below it. Changes between two waits are not lost.
+/// Watches a file, or a folder and all below it; of a table of tiles the folder that it is in. Changes between two waits are not lost.
 pub(crate) struct Monitor {
     path: PathBuf,
     pace: Pace,
@@ -67,7 +68,7 @@ impl Monitor {
 
     /// A monitor that only looks at all files from time to time.
     fn without_events(path: &Path, pace: Pace, interrupt: &Interrupt) -> Monitor {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let path = watched(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         // One signal says all: that it is time to look.
         let (signal, signals) = sync_channel(1);
         interrupt.wake(signal.clone());
@@ -154,6 +155,14 @@ impl Monitor {
         let state = state(&self.path);
         self.next_look = started + self.pace.poll.max(started.elapsed() * POLL_SHARE);
         std::mem::replace(&mut self.state, state) != state
+    }
+}
+
+/// What is watched for an image: of a table of tiles its folder, since tiles lie beside it or below as a rule.
+fn watched(path: PathBuf) -> PathBuf {
+    match path.parent() {
+        Some(folder) if is_table(&path) => folder.to_owned(),
+        _ => path,
     }
 }
 
@@ -259,6 +268,21 @@ mod tests {
             for content in ["new one", "another new one"] {
                 fs::write(root.path().join("other"), content).unwrap();
                 fs::rename(root.path().join("other"), &file).unwrap();
+                assert_eq!(monitor.wait(Some(LONG)), Wake::Changed);
+            }
+        }
+    }
+
+    #[cfg(feature = "mosaic")]
+    #[test]
+    fn tiles_that_come_beside_their_table_are_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let table = root.path().join("tiles.csv");
+        fs::write(&table, "path,y,x").unwrap();
+        fs::create_dir(root.path().join("tiles")).unwrap();
+        for mut monitor in [false, true].into_iter().filter_map(|events| monitor(&table, events)) {
+            for tile in ["1.tif", "tiles/1.tif", "tiles.csv"] {
+                fs::write(root.path().join(tile), format!("new {}", monitor.has_events())).unwrap();
                 assert_eq!(monitor.wait(Some(LONG)), Wake::Changed);
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,13 @@ use anabranch::kernel::smooth::Gaussian;
 use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
-use anabranch::store::{Description, OpenOptions, Source, open};
+use anabranch::store::{Description, Source, open};
 use anabranch::table::arrival::Arrival;
 use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
 use crate::arguments::{ImageOptions, Method, RunOptions};
+use crate::opening::open_options;
 use crate::processes::Seat;
 
 /// What a run will do.
@@ -168,17 +170,6 @@ impl Plan {
     }
 }
 
-/// Which part of a stored image is wanted.
-pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
-    Ok(OpenOptions {
-        channel: options.channel,
-        time: options.time,
-        region: options.region.as_deref().map(parse_region).transpose()?,
-        patience: Some(parse_seconds("--server-timeout", options.server_timeout)?),
-        ..OpenOptions::default()
-    })
-}
-
 /// The size of an image's voxels, and its unit where that is known.
 pub(crate) fn calibration(options: &ImageOptions, description: &Description) -> Result<(Spacing, Option<String>)> {
     match &options.spacing {
@@ -282,15 +273,20 @@ pub(crate) fn parse_chunk(text: &str, dimensions: usize) -> Result<[usize; 3]> {
     }
 }
 
-fn parse_region(text: &str) -> Result<Vec<Range<usize>>> {
+pub(crate) fn parse_region(text: &str) -> Result<Vec<Range<usize>>> {
+    parse_ranges(text).ok_or_else(|| {
+        Error::usage(format!("--region {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
+    })
+}
+
+/// A range along each axis, none of them empty.
+pub(crate) fn parse_ranges<T: FromStr + PartialOrd>(text: &str) -> Option<Vec<Range<T>>> {
     let range = |part: &str| {
         let (from, to) = part.split_once(':')?;
         let (from, to) = (from.trim().parse().ok()?, to.trim().parse().ok()?);
         (from < to).then_some(from..to)
     };
-    text.split(',').map(range).collect::<Option<_>>().ok_or_else(|| {
-        Error::usage(format!("--region {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
-    })
+    text.split(',').map(range).collect()
 }
 
 /// A time from a number of seconds.

@@ -4,6 +4,7 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::store::mosaic::stage::table_of_stage;
 
 use crate::arguments::TilesOptions;
+use crate::opening::parse_axes;
 use crate::terminal::print;
 
 /// Writes the table where nothing is yet, or where it may replace what is there.
@@ -18,21 +19,10 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         let message = "is there already; give another path, or --overwrite to replace it";
         return Err(Error::new(Kind::Output, message).at(out));
     }
-    let reverse = options.reverse.as_deref().map_or(Ok([false; 3]), axes)?;
+    let reverse = options.reverse.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--reverse", text))?;
     let scan = table_of_stage(&options.scan)?;
     let count = scan.tiles.len();
     scan.reversed(reverse).write(out)?;
     print(&format!("{}: {count} tiles\n", out.display()), options.quiet);
     Ok(())
-}
-
-/// Axes by their names, with commas between them.
-fn axes(names: &str) -> Result<[bool; 3]> {
-    let mut axes = [false; 3];
-    for name in names.split(',') {
-        let axis = ["z", "y", "x"].iter().position(|axis| *axis == name.trim());
-        let axis = axis.ok_or_else(|| Error::usage(format!("--reverse is not {names}; give axes as in y,x")))?;
-        axes[axis] = true;
-    }
-    Ok(axes)
 }

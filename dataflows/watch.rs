@@ -16,13 +16,14 @@ use crate::epochs::{Epochs, conduct};
 use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
 use crate::monitor::Pace;
-use crate::plan::{Plan, open_options, parse_seconds};
+use crate::opening::open_options;
+use crate::plan::{Plan, parse_seconds};
 use crate::processes::{Seat, Team};
 use crate::terminal::{print, print_warning};
 
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
-    let run = &options.run;
+    let run = &awaiting(&options.run);
     if is_address(&run.image.input) {
         let message = "is on a server, which watch cannot follow; call run with --state when it has changed";
         return Err(Error::usage(message).at(&run.image.input));
@@ -38,6 +39,13 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     // In other processes than the first too, which end when that one does.
     let interrupt = Interrupt::install()?;
     conduct(run, state, |plan, team| follow(run, state, plan, team, pace, &interrupt))
+}
+
+/// The same options, with tiles that are still to come.
+fn awaiting(run: &RunOptions) -> RunOptions {
+    let mut run = run.clone();
+    run.image.tiles.awaited = true;
+    run
 }
 
 /// Follows the volume in the first process, or the only one.

@@ -44,7 +44,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Chunk, Dtype};
 use crate::error::Result;
-use crate::space::{Region, Spacing};
+use crate::space::{Position, Region, Spacing};
 
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +71,12 @@ pub struct Description {
 pub trait Source: Send + Sync {
     /// What the source holds.
     fn description(&self) -> &Description;
+
+    /// Where the first voxel lies in what the image is a part of, in voxels: the whole of which a part is taken, or the
+    /// coordinates of a table of tiles.
+    fn origin(&self) -> Position {
+        [0; 3]
+    }
 
     /// The values of a box inside the volume, or `None` where nothing of it is stored: it holds the fill value.
     ///

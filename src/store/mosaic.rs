@@ -21,8 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::index::{TileIndex, cell};
 use self::tile::{Stored, Tile, Tiles};
-pub(crate) use self::tile_table::is_table;
-pub use self::tile_table::{TileRow, TileTable};
+pub use self::tile_table::{TileRow, TileTable, is_table};
 use crate::chunk::Chunk;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
@@ -115,11 +114,6 @@ impl MosaicSource {
         &self.table
     }
 
-    /// Where the first voxel of the canvas lies in the coordinates of the table, (z, y, x).
-    pub fn origin(&self) -> Position {
-        self.canvas.min
-    }
-
     /// How many tiles have been decoded since the table was opened; one that was let go of and decoded again counts twice.
     pub fn decoded(&self) -> usize {
         self.decoded.load(Ordering::Relaxed)
@@ -146,6 +140,11 @@ impl MosaicSource {
 impl Source for MosaicSource {
     fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// Where the first voxel of the canvas lies in the coordinates of the table, (z, y, x).
+    fn origin(&self) -> Position {
+        self.canvas.min
     }
 
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
-use crate::space::{Region, Spacing, Voxel};
+use crate::space::{Position, Region, Spacing, Voxel};
 use crate::store::address::{self, is_address};
 use crate::store::npy::NpySource;
 use crate::store::{Absent, Description, Mark, Marked, MosaicOptions, Source};
@@ -196,6 +196,11 @@ impl Source for RegionView {
         &self.description
     }
 
+    fn origin(&self) -> Position {
+        let whole = self.source.origin();
+        std::array::from_fn(|a| whole[a] + self.region.min[a])
+    }
+
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         super::values::require_inside(region, self.description.shape)?;
         let chunk = self.source.read(&region.shifted(self.region.min))?;
@@ -233,6 +238,8 @@ mod tests {
         let view = RegionView::new(image(), &[2..5, 3..8]).unwrap();
         assert_eq!(view.description().shape, [1, 3, 5]);
         assert_eq!(view.description().chunk, [1, 3, 5]);
+        assert_eq!(RegionView::new(Box::new(view), &[1..2, 0..5]).unwrap().origin(), [0, 3, 3]);
+        let view = RegionView::new(image(), &[2..5, 3..8]).unwrap();
         let region = Region::new([0, 1, 2], [1, 2, 4]);
         let chunk = view.read(&region).unwrap().unwrap();
         assert_eq!(chunk.region, region);

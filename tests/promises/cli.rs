@@ -23,7 +23,10 @@ fn text(path: &Path) -> &str {
 fn help_and_version_go_to_standard_output() {
     let version = succeed(&["--version"]);
     assert_eq!(version.stdout.trim(), format!("anabranch {}", env!("CARGO_PKG_VERSION")));
-    for call in [&["--help"][..], &["run", "--help"], &["phantom", "--help"], &["demo", "--help"]] {
+    for call in [&["--help"][..], &["run", "--help"], &["watch", "--help"], &["fuse", "--help"]]
+        .into_iter()
+        .chain([&["phantom", "--help"][..], &["demo", "--help"]])
+    {
         let help = succeed(call);
         assert!(help.stdout.contains("Usage: anabranch") && help.stderr.is_empty(), "{call:?}: {help:?}");
     }

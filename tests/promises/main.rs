@@ -18,6 +18,8 @@ mod faults;
 mod formats;
 mod fuse;
 mod input;
+#[cfg(feature = "mosaic")]
+mod mosaic;
 mod reference;
 mod state;
 #[cfg(feature = "mosaic")]

@@ -48,7 +48,7 @@ pub struct TileRow {
 }
 
 /// Whether a path is that of a table of tiles, by its name.
-pub(crate) fn is_table(path: &Path) -> bool {
+pub fn is_table(path: &Path) -> bool {
     has_extension(path, "csv") || has_extension(path, "tsv")
 }
 

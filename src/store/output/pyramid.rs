@@ -103,42 +103,38 @@ impl PyramidWriter {
         self.levels.iter().map(chunks).sum::<u64>() * self.form.channels.unwrap_or(1) as u64
     }
 
-    /// Writes all resolutions, on so many threads, from a source for each channel. `observe` is called after every chunk;
-    /// its first error ends the work.
+    /// Writes all resolutions, on so many threads, of each channel's source, as `open` gives them one after the other.
+    /// `observe` is called after every chunk; its first error ends the work.
     ///
     /// A thread makes chunks next to each other, together with the coarser ones above them: memory is for at most eight
     /// chunks (four of an image) a resolution and thread, besides what the source takes. Each voxel is read once.
     ///
     /// # Errors
-    /// Where the source cannot be read or a chunk not written; what was written until then is not complete.
+    /// Where a source cannot be opened or read, is another one than the first, or a chunk not written; what was written
+    /// until then is not complete.
     pub fn write<S: AsRef<dyn Source>>(
         &self,
-        channels: &[S],
+        mut open: impl FnMut(usize) -> Result<S>,
         workers: usize,
         observe: impl Fn() -> Result<()> + Sync,
     ) -> Result<()> {
-        if channels.len() != self.form.channels.unwrap_or(1) {
-            return Err(Error::internal("there is another number of sources than of channels").at(&self.folder));
-        }
-        for (channel, source) in channels.iter().enumerate() {
+        // As many resolutions together as leave work for all.
+        let plenty = |level: &ArrayWriter| level.grid().chunks().nth(SHARES * workers).is_some();
+        let together = self.levels.iter().rposition(plenty).unwrap_or(0);
+        for channel in 0..self.form.channels.unwrap_or(1) {
+            let source = open(channel)?;
             let source = source.as_ref();
             let description = source.description();
             if (description.shape, description.dtype) != (self.form.shape, self.form.dtype) {
-                return Err(
-                    Error::data("has another shape or type than the image that is written").at(&description.name)
-                );
+                let message = "has another shape or type than the image that is written";
+                return Err(Error::data(message).at(&description.name));
             }
             let pass = Pass { levels: &self.levels, channel, base: 0, source, stored: false, observe: &observe };
-            // As many resolutions together as leave work for all.
-            let coarse = self.levels.iter().rposition(|level| level.grid().chunks().nth(SHARES * workers).is_some());
-            let mut top = coarse.unwrap_or(0);
-            pass.run(top, workers)?;
-            while top + 1 < self.levels.len() {
+            pass.run(together, workers)?;
+            for level in together..self.levels.len() - 1 {
                 let options = OpenOptions { channel: self.form.channels.map(|_| channel), ..OpenOptions::default() };
-                let below = ZarrSource::open(self.folder.join(top.to_string()), &options)?;
-                let pass = Pass { base: top, source: &below, stored: true, ..pass };
-                top += 1;
-                pass.run(top, workers)?;
+                let below = ZarrSource::open(self.folder.join(level.to_string()), &options)?;
+                Pass { base: level, source: &below, stored: true, ..pass }.run(level + 1, workers)?;
             }
         }
         Ok(())

@@ -30,13 +30,12 @@ fn source(values: &Voxels) -> Box<dyn Source> {
 
 fn write(folder: &Path, form: &PyramidForm, channels: &[Voxels], workers: usize) {
     let writer = PyramidWriter::create(folder, form.clone()).unwrap();
-    let sources: Vec<_> = channels.iter().map(source).collect();
     let chunks = AtomicU64::new(0);
     let observe = || {
         chunks.fetch_add(1, Ordering::Relaxed);
         Ok(())
     };
-    writer.write(&sources, workers, observe).unwrap();
+    writer.write(|channel| Ok(source(&channels[channel])), workers, observe).unwrap();
     assert_eq!(chunks.into_inner(), writer.chunks());
 }
 
@@ -69,7 +68,7 @@ fn each_resolution_holds_the_means_of_the_one_before() {
         for (dtype, workers) in [(Dtype::U16, 1), (Dtype::F32, 3), (Dtype::Bool, 2)] {
             let path = folder.path().join(format!("{i}{}.zarr", dtype.name()));
             let mut values = expected(shape, dtype, 0);
-            write(&path, &form(shape, dtype, chunk), &[values.clone()], workers);
+            write(&path, &form(shape, dtype, chunk), std::slice::from_ref(&values), workers);
             assert_holds(&*open(&path, &OpenOptions::default()).unwrap(), &values);
             for level in ["0", "1", "2"] {
                 assert_holds(&*open(&path.join(level), &OpenOptions::default()).unwrap(), &values);
@@ -85,7 +84,7 @@ fn any_number_of_threads_writes_the_same_files() {
     let values = expected([1, 200, 150], Dtype::U16, 0);
     let form = PyramidForm { levels: None, ..form([1, 200, 150], Dtype::U16, [1, 4, 4]) };
     for workers in [1, 2, 7] {
-        write(&folder.path().join(workers.to_string()), &form, &[values.clone()], workers);
+        write(&folder.path().join(workers.to_string()), &form, std::slice::from_ref(&values), workers);
     }
     let one = below(&folder.path().join("1"));
     assert!(one.len() > 1900 && one == below(&folder.path().join("2")) && one == below(&folder.path().join("7")));
@@ -127,8 +126,8 @@ fn what_is_not_there_is_not_stored_and_what_it_is_filled_with_is() {
         let path = folder.path().join(fill.to_string());
         let mut description = source(&Voxels::filled(Dtype::U8, form.shape, 0.0)).description().clone();
         description.fill = fill;
-        let sparse: Box<dyn Source> = Box::new(Sparse(description));
-        PyramidWriter::create(&path, form.clone()).unwrap().write(&[sparse], 2, || Ok(())).unwrap();
+        let sparse = |_| -> Result<Box<dyn Source>> { Ok(Box::new(Sparse(description.clone()))) };
+        PyramidWriter::create(&path, form.clone()).unwrap().write(sparse, 2, || Ok(())).unwrap();
         let chunks = |level: usize| files(&path.join(level.to_string())).len() - 1;
         assert_eq!([0, 1, 2].map(chunks).to_vec(), stored);
         let last = open(&path.join("2"), &OpenOptions::default()).unwrap();
@@ -183,13 +182,13 @@ fn an_error_ends_the_work_and_names_the_chunk() {
     let folder = tempfile::tempdir().unwrap();
     let form = form([1, 64, 64], Dtype::U8, [1, 8, 8]);
     let writer = PyramidWriter::create(folder.path().join("a"), form.clone()).unwrap();
-    let sources = [source(&Voxels::filled(Dtype::U8, form.shape, 1.0))];
+    let open = |_| Ok(source(&Voxels::filled(Dtype::U8, form.shape, 1.0)));
     let calls = AtomicU64::new(0);
     let observe = || match calls.fetch_add(1, Ordering::Relaxed) {
         0..10 => Ok(()),
         _ => Err(Error::usage("enough")),
     };
-    assert_eq!(writer.write(&sources, 2, observe).unwrap_err().to_string(), "enough");
+    assert_eq!(writer.write(open, 2, observe).unwrap_err().to_string(), "enough");
     assert!(calls.into_inner() <= 12);
     // A file where a chunk's folder should be.
     let grid = Grid::new(Region::of_shape(form.shape), form.chunk);
@@ -197,8 +196,8 @@ fn an_error_ends_the_work_and_names_the_chunk() {
     let writer = PyramidWriter::create(folder.path().join("b"), form.clone()).unwrap();
     std::fs::create_dir(folder.path().join("b/0/c")).unwrap();
     std::fs::write(folder.path().join("b/0/c/3"), "").unwrap();
-    let error = writer.write(&sources, 2, || Ok(())).unwrap_err();
+    let error = writer.write(open, 2, || Ok(())).unwrap_err();
     assert!(error.chunk().is_some_and(|chunk| chunk.place()[1] == 3), "{error}");
-    let other = [source(&Voxels::filled(Dtype::U16, form.shape, 1.0))];
-    assert_eq!(writer.write(&other, 2, || Ok(())).unwrap_err().kind(), Kind::Data);
+    let other = |_| Ok(source(&Voxels::filled(Dtype::U16, form.shape, 1.0)));
+    assert_eq!(writer.write(other, 2, || Ok(())).unwrap_err().kind(), Kind::Data);
 }

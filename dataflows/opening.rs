@@ -1,0 +1,159 @@
+//! From the options for an image to what is opened.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anabranch::error::{Error, Result};
+use anabranch::kernel::resample::{Blend, Order};
+use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions};
+
+use crate::arguments::{ImageOptions, TileOptions};
+use crate::plan::{parse_ranges, parse_region, parse_seconds};
+
+/// Which part of a stored image is wanted, and how tiles make one.
+pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
+    Ok(OpenOptions {
+        channel: options.channel,
+        time: options.time,
+        region: options.region.as_deref().map(parse_region).transpose()?,
+        patience: Some(parse_seconds("--server-timeout", options.server_timeout)?),
+        mosaic: mosaic_options(&options.tiles, &options.input)?,
+        ..OpenOptions::default()
+    })
+}
+
+#[cfg(feature = "mosaic")]
+pub(crate) use anabranch::store::mosaic::is_table;
+
+/// Whether an input is a table of tiles: none is, where the program was built without the feature for them.
+#[cfg(not(feature = "mosaic"))]
+pub(crate) fn is_table(_: &Path) -> bool {
+    false
+}
+
+/// The channels that a table of tiles names, in ascending order; none for any other input.
+pub(crate) fn channels(input: &Path) -> Result<BTreeSet<usize>> {
+    #[cfg(feature = "mosaic")]
+    if is_table(input) {
+        return Ok(anabranch::store::mosaic::TileTable::read(input)?.channels());
+    }
+    let _ = input;
+    Ok(BTreeSet::new())
+}
+
+fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> {
+    let TileOptions { order, blend, flip, crop, canvas, awaited } = options;
+    let given = [("--order", order), ("--blend", blend), ("--flip", flip), ("--crop", crop), ("--canvas", canvas)];
+    if let Some((name, _)) = given.iter().find(|(_, value)| value.is_some())
+        && !is_table(input)
+    {
+        return Err(Error::usage(format!("is no table of tiles (.csv), which {name} is for; leave it out")).at(input));
+    }
+    Ok(MosaicOptions {
+        order: order.as_deref().map_or(Ok(Order::default()), parse_order)?,
+        blend: blend.as_deref().map_or(Ok(Blend::default()), parse_blend)?,
+        flip: flip.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--flip", text))?,
+        crop: crop.as_deref().map_or(Ok([0; 3]), parse_crop)?,
+        canvas: canvas.as_deref().map(parse_canvas).transpose()?,
+        missing: if *awaited { MissingTiles::Await } else { MissingTiles::Refuse },
+    })
+}
+
+fn parse_order(text: &str) -> Result<Order> {
+    match text {
+        "0" => Ok(Order::Nearest),
+        "1" => Ok(Order::Linear),
+        "3" => Ok(Order::Cubic),
+        _ => Err(Error::usage(format!("--order {text} is none: give 0 (nearest), 1 (linear) or 3 (cubic)"))),
+    }
+}
+
+fn parse_blend(text: &str) -> Result<Blend> {
+    match text {
+        "max" => Ok(Blend::Max),
+        "mean" => Ok(Blend::Mean),
+        "first" => Ok(Blend::First),
+        "feather" => Ok(Blend::Feather),
+        _ => Err(Error::usage(format!("--blend {text} is none: give max, mean, first or feather"))),
+    }
+}
+
+/// Axes by their names, each once.
+pub(crate) fn parse_axes(option: &str, text: &str) -> Result<[bool; 3]> {
+    let mut axes = [false; 3];
+    for name in text.split(',') {
+        match ["z", "y", "x"].iter().position(|axis| axis.eq_ignore_ascii_case(name.trim())) {
+            Some(axis) if !axes[axis] => axes[axis] = true,
+            _ => {
+                let message = format!("{option} {text} does not fit: give axes separated by commas, such as y or y,x");
+                return Err(Error::usage(message));
+            }
+        }
+    }
+    Ok(axes)
+}
+
+/// Pixels along (z, y, x). One number is for y and x: stacks have few planes.
+fn parse_crop(text: &str) -> Result<[usize; 3]> {
+    let numbers: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([n]) => Ok([0, *n, *n]),
+        Some([y, x]) => Ok([0, *y, *x]),
+        Some([z, y, x]) => Ok([*z, *y, *x]),
+        _ => {
+            let message =
+                format!("--crop {text} does not fit: give a number of pixels for y and x, or one for each axis");
+            Err(Error::usage(message))
+        }
+    }
+}
+
+fn parse_canvas(text: &str) -> Result<Vec<std::ops::Range<i64>>> {
+    parse_ranges(text).ok_or_else(|| {
+        Error::usage(format!("--canvas {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(tiles: TileOptions) -> Result<MosaicOptions> {
+        mosaic_options(&tiles, Path::new("tiles.csv"))
+    }
+
+    #[test]
+    fn options_of_tiles_are_read() {
+        let some = |text: &str| Some(text.to_owned());
+        let found = options(TileOptions {
+            order: some("3"),
+            blend: some("feather"),
+            flip: some("x,Y"),
+            crop: some("4"),
+            canvas: some("0:4000,-20:5000"),
+            awaited: true,
+        });
+        let expected = MosaicOptions {
+            order: Order::Cubic,
+            blend: Blend::Feather,
+            flip: [false, true, true],
+            crop: [0, 4, 4],
+            canvas: Some(vec![0..4000, -20..5000]),
+            missing: MissingTiles::Await,
+        };
+        assert_eq!(found.unwrap(), expected);
+        assert_eq!(options(TileOptions::default()).unwrap(), MosaicOptions::default());
+        assert_eq!(parse_crop("1, 2,3").unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn options_that_make_no_sense_are_refused() {
+        assert!(parse_order("2").is_err() && parse_order("linear").is_err() && parse_blend("min").is_err());
+        assert!(["", "x,x", "c", "x;y"].iter().all(|text| parse_axes("--flip", text).is_err()));
+        assert!(["", "-1", "1,2,3,4", "0.5"].iter().all(|text| parse_crop(text).is_err()));
+        assert!(["", "0:0,0:1", "5:1", "0-9,0-9"].iter().all(|text| parse_canvas(text).is_err()));
+        let order = TileOptions { order: Some("1".to_owned()), ..TileOptions::default() };
+        let error = mosaic_options(&order, Path::new("image.zarr")).unwrap_err().to_string();
+        assert_eq!(error, "image.zarr: is no table of tiles (.csv), which --order is for; leave it out");
+    }
+}
