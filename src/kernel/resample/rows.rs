@@ -8,7 +8,6 @@
 use std::ops::Range;
 
 use multiversion::multiversion;
-use ndarray::Array3;
 
 use super::real::{Real, Tone};
 use crate::kernel::affine::Affine;
@@ -241,11 +240,6 @@ fn first_without(xs: Range<i64>, holds: impl Fn(i64) -> bool) -> i64 {
         }
     }
     start
-}
-
-/// The same array in C order.
-pub(super) fn in_c_order<T: Tone>(values: Array3<T>) -> Array3<T> {
-    if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() }
 }
 
 /// Where the places of a step lie in a tile: the voxel at or before each, at most the one that is said, and how far the
