@@ -147,7 +147,10 @@ impl Prepared {
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        with_held!(&self.values, values => std::mem::size_of_val(values.as_slice_memory_order().unwrap_or_default()))
+        fn of<T>(values: &Array3<T>) -> usize {
+            values.len() * size_of::<T>()
+        }
+        with_held!(&self.values, values => of(values))
     }
 
     /// Voxels along (z, y, x).
