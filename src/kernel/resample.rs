@@ -12,8 +12,10 @@
 
 mod canvas;
 mod overlap;
+mod path;
 mod real;
 mod rows;
+mod shift;
 mod spline;
 #[cfg(test)]
 mod tests;

@@ -5,8 +5,8 @@ use std::ops::Range;
 use multiversion::multiversion;
 use ndarray::Array3;
 
+use super::path::{self, Path};
 use super::real::{Real, Tone};
-use super::rows::{self, Path};
 use super::{Blend, Order, Prepared, with_samples};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::kernel::affine::Affine;
@@ -78,7 +78,7 @@ impl Composition {
         let values = values.as_slice().expect("prepared values are in C order");
         let [_, height, width] = self.region.shape();
         let min = self.region.min;
-        let longest = part.shape()[2].max(rows::STEP);
+        let longest = part.shape()[2].max(path::STEP);
         let mut row = vec![T::Real::default(); longest];
         let mut depths = vec![1.0; if self.blend == Blend::Max || self.blend == Blend::First { 0 } else { longest }];
         each_row(shape, to_tile, &part, |[z, y], path, xs| {
@@ -88,7 +88,7 @@ impl Composition {
                 return;
             }
             let length = index(xs.end - xs.start);
-            let steps = ..length.max(rows::STEP);
+            let steps = ..length.max(path::STEP);
             sample(values, path, xs.clone(), &mut row[steps]);
             let row = &mut row[..length];
             if gain != 1.0 {
@@ -102,7 +102,7 @@ impl Composition {
                 }
                 Layer::Summed { sums, weights } => {
                     if self.blend == Blend::Feather {
-                        rows::depths(path, xs, &mut depths[steps]);
+                        path::depths(path, xs, &mut depths[steps]);
                     }
                     let part = at..at + length;
                     add_up(row, &depths[..length], dtype, &mut sums[part.clone()], &mut weights[part]);
