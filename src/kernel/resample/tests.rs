@@ -4,9 +4,11 @@ use ndarray::Array3;
 use proptest::prelude::*;
 
 use super::*;
+use crate::chunk::Value;
 use crate::grid::Grid;
 use crate::kernel::affine::Affine;
 use crate::space::Region;
+use crate::with_voxels;
 
 /// A tile, its map from the canvas, and its gain.
 type Placed = (Voxels, Affine, f64);
