@@ -43,7 +43,7 @@ pub(crate) struct ImageOptions {
     /// Size of a voxel along the array's axes, or one number for all [default: the input's own calibration, else 1]
     #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
     pub(crate) spacing: Option<String>,
-    /// Channel of a t,c,z,y,x array
+    /// Channel of a t,c,z,y,x array or of a table of tiles
     #[arg(long, value_name = "C")]
     pub(crate) channel: Option<usize>,
     /// Time point of a t,c,z,y,x array
@@ -77,7 +77,7 @@ pub(crate) struct TileOptions {
     /// weighted by the distance to the tile's edge [default: max]
     #[arg(long, value_name = "max|mean|first|feather", help_heading = TILES)]
     pub(crate) blend: Option<String>,
-    /// Turn tiles round along these of their axes before they are placed
+    /// Turn tiles round along these of their axes before they are placed, such as y,x
     #[arg(long, value_name = "AXES", help_heading = TILES)]
     pub(crate) flip: Option<String>,
     /// Leave out so many pixels at both ends of a tile's axes; the others stay where they are
@@ -246,7 +246,7 @@ pub(crate) struct PhantomOptions {
     /// Chunk of the array [default: 64]
     #[arg(long, value_name = "N|Z,Y,X", conflicts_with = "tiles")]
     pub(crate) chunk: Option<String>,
-    /// Write tiles: so many along y and along x
+    /// Write tiles, so many along y and x, or along each axis
     #[arg(long, value_name = "N|Y,X|Z,Y,X")]
     pub(crate) tiles: Option<String>,
     /// Voxels of a tile, instead of the shape of the whole
