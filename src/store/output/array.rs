@@ -1,5 +1,6 @@
 //! A Zarr v3 array in a folder, written chunk by chunk.
 
+use std::borrow::Cow;
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
 use crate::store::file::write_failed;
-use crate::store::values::{paste, to_bytes};
+use crate::store::values::paste;
 use crate::with_voxels;
 
 /// How chunks are compressed.
@@ -200,14 +201,17 @@ impl ArrayWriter {
 
     fn store(&self, path: &Path, region: &Region, voxels: &Voxels) -> Result<bool> {
         let chunk = self.form.chunk;
-        let bytes = if voxels.shape() == chunk {
-            to_bytes(voxels)
+        let padded;
+        let voxels = if voxels.shape() == chunk {
+            voxels
         } else {
             let mut whole = Voxels::filled(self.form.dtype, chunk, 0.0);
             let at = Region::of_shape(chunk).shifted(region.min);
             paste(voxels, region, &mut whole, &at);
-            to_bytes(&whole)
+            padded = whole;
+            &padded
         };
+        let bytes = with_voxels!(voxels, array => bytes(array));
         let channel = self.form.channels.map(|_| 1);
         let shape = channel.iter().chain(self.own(&chunk));
         let shape: Vec<NonZeroU64> = shape.filter_map(|&n| NonZeroU64::new(n as u64)).collect();
@@ -247,6 +251,14 @@ impl ArrayWriter {
 impl std::fmt::Debug for ArrayWriter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ArrayWriter").field("folder", &self.folder).field("form", &self.form).finish_non_exhaustive()
+    }
+}
+
+/// The bytes of values in C order, in this machine's byte order.
+fn bytes<T: Value>(array: &ndarray::Array3<T>) -> Cow<'_, [u8]> {
+    match array.as_slice() {
+        Some(values) => Cow::Borrowed(T::bytes(values)),
+        None => Cow::Owned(T::bytes(&array.iter().copied().collect::<Vec<_>>()).to_vec()),
     }
 }
 
