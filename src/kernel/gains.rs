@@ -181,14 +181,14 @@ mod tests {
                 overlaps.push(overlap([i + columns as usize, i], &planted, 5000));
             }
         }
-        assert_near(&gains(planted.len(), &overlaps), &centred(&planted, &[0..planted.len()]));
+        assert_near(&gains(planted.len(), &overlaps), &centred(&planted, std::slice::from_ref(&(0..planted.len()))));
     }
 
     #[test]
     fn a_long_row_of_tiles_is_solved() {
         let planted: Vec<f64> = (0..600).map(|i| 1.0 + f64::from(i % 7) / 10.0).collect();
         let overlaps: Vec<Overlap> = (1..600).map(|i| overlap([i - 1, i], &planted, 1 + i as u64 % 3 * 400)).collect();
-        assert_near(&gains(600, &overlaps), &centred(&planted, &[0..600]));
+        assert_near(&gains(600, &overlaps), &centred(&planted, std::slice::from_ref(&(0..600))));
     }
 
     #[test]

@@ -195,7 +195,9 @@ impl Source for MosaicSource {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let Some(path) = self.options.mosaic.gains.as_ref().filter(|_| self.without_gain > 0) else { return Vec::new() };
+        let Some(path) = self.options.mosaic.gains.as_ref().filter(|_| self.without_gain > 0) else {
+            return Vec::new();
+        };
         let (path, count) = (path.display(), self.without_gain);
         let tiles = if count == 1 { "1 tile, which counts".to_owned() } else { format!("{count} tiles, which count") };
         vec![format!("{path}: has no gain for {tiles} as 1; --refit solves the gains of all tiles again")]

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::kernel::correction::Correction;
 use crate::space::Region;
 use crate::store::marker::FileMark;
-use crate::store::{Description, OpenOptions, Source, open};
+use crate::store::{Description, OpenOptions, open};
 
 /// The correction of tiles, and what it was read from. The default corrects nothing.
 #[derive(Debug, Default)]
@@ -38,7 +38,8 @@ impl CameraImages {
             }
         };
         let mosaic = &options.mosaic;
-        let (Some(path), Some(tile)) = (mosaic.flat_field.as_ref().or(mosaic.background.as_ref()), tiles.first()) else {
+        let (Some(path), Some(tile)) = (mosaic.flat_field.as_ref().or(mosaic.background.as_ref()), tiles.first())
+        else {
             return Ok(CameraImages::default());
         };
         let mut background = None;

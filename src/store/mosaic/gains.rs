@@ -34,7 +34,8 @@ impl TileGains {
 
     fn parse(bytes: &[u8], table: &TileTable) -> Result<TileGains> {
         let text = std::str::from_utf8(bytes);
-        let text = text.map_err(|_| Error::data("is not text in UTF-8; give a file of gains, with path,channel,gain"))?;
+        let text =
+            text.map_err(|_| Error::data("is not text in UTF-8; give a file of gains, with path,channel,gain"))?;
         let text = text.trim_start_matches('\u{feff}');
         let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text.as_bytes());
         let damaged = |error: csv::Error| Error::data("is no table that can be read").because(error);

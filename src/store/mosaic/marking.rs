@@ -7,9 +7,9 @@ use super::MosaicSource;
 use super::tile::{Stored, Tile};
 use crate::error::Result;
 use crate::space::Region;
-use crate::store::{Marked, Source};
 use crate::store::marker::{FileMark, Marker};
 use crate::store::values::require_inside;
+use crate::store::{Marked, Source};
 
 /// What is behind an image at a moment.
 #[derive(Debug)]
