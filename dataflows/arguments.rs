@@ -86,6 +86,19 @@ pub(crate) struct TileOptions {
     /// The canvas, in the table's coordinates in pixels: z0:z1,y0:y1,x0:x1 [default: around all tiles]
     #[arg(long, value_name = "RANGES", allow_hyphen_values = true, help_heading = TILES)]
     pub(crate) canvas: Option<String>,
+    /// Subtract this image from each tile: what the camera gives in the dark
+    #[arg(long, value_name = "IMAGE", help_heading = TILES)]
+    pub(crate) background: Option<PathBuf>,
+    /// Divide each tile by this image, scaled to mean 1: what the camera gives of something even
+    #[arg(long, value_name = "IMAGE", help_heading = TILES)]
+    pub(crate) flat_field: Option<PathBuf>,
+    /// Multiply tiles by the gains in this file, CSV with columns path,channel,gain; where it is not there they are solved,
+    /// so that neighbouring tiles match, and written
+    #[arg(long, value_name = "FILE", help_heading = TILES)]
+    pub(crate) gains: Option<PathBuf>,
+    /// Solve the gains again, and replace the file
+    #[arg(long, requires = "gains", help_heading = TILES)]
+    pub(crate) refit: bool,
     /// Whether tiles that are not there are waited for
     #[arg(skip)]
     pub(crate) awaited: bool,

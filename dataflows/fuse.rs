@@ -17,7 +17,7 @@ use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::opening::{self, open_options};
 use crate::plan::{calibration, parse_chunk, workers};
 use crate::say;
-use crate::terminal::{Progress, peak_memory, print};
+use crate::terminal::{Progress, peak_memory, print, print_warning};
 
 /// Chunks of an image and of a volume, unless told.
 const CHUNK: [[usize; 3]; 2] = [[1, 1024, 1024], [64; 3]];
@@ -31,12 +31,16 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
         return Err(Error::usage("holds the input: give another path for the image").at(&options.out));
     }
     let wanted = open_options(&options.image)?;
+    #[cfg(feature = "mosaic")]
+    crate::gains::settle(&options.image, &options.out, &crate::processes::Seat::Alone, workers, options.quiet)?;
     // Of a table without a pick all are written.
     let channels = if wanted.channel.is_none() { opening::channels(input)? } else { BTreeSet::new() };
     let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
     let open_channel = |place: usize| {
         let channel = channels.get(place).copied().or(wanted.channel);
-        open(input, &OpenOptions { channel, ..wanted.clone() })
+        let source = open(input, &OpenOptions { channel, ..wanted.clone() })?;
+        source.warnings().iter().for_each(|warning| print_warning(warning, options.quiet));
+        Ok(source)
     };
     let source = open_channel(0)?;
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;

@@ -3,6 +3,8 @@
 mod arguments;
 mod processes;
 mod opening;
+#[cfg(feature = "mosaic")]
+mod gains;
 mod plan;
 mod threshold;
 mod analysis;

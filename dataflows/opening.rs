@@ -42,9 +42,18 @@ pub(crate) fn channels(input: &Path) -> Result<BTreeSet<usize>> {
 }
 
 fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> {
-    let TileOptions { order, blend, flip, crop, canvas, awaited } = options;
-    let given = [("--order", order), ("--blend", blend), ("--flip", flip), ("--crop", crop), ("--canvas", canvas)];
-    if let Some((name, _)) = given.iter().find(|(_, value)| value.is_some())
+    let TileOptions { order, blend, flip, crop, canvas, background, flat_field, gains, refit: _, awaited } = options;
+    let given = [
+        ("--order", order.is_some()),
+        ("--blend", blend.is_some()),
+        ("--flip", flip.is_some()),
+        ("--crop", crop.is_some()),
+        ("--canvas", canvas.is_some()),
+        ("--background", background.is_some()),
+        ("--flat-field", flat_field.is_some()),
+        ("--gains", gains.is_some()),
+    ];
+    if let Some((name, _)) = given.iter().find(|(_, given)| *given)
         && !is_table(input)
     {
         return Err(Error::usage(format!("is no table of tiles (.csv), which {name} is for; leave it out")).at(input));
@@ -55,6 +64,9 @@ fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> 
         flip: flip.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--flip", text))?,
         crop: crop.as_deref().map_or(Ok([0; 3]), parse_crop)?,
         canvas: canvas.as_deref().map(parse_canvas).transpose()?,
+        background: background.clone(),
+        flat_field: flat_field.clone(),
+        gains: gains.clone(),
         missing: if *awaited { MissingTiles::Await } else { MissingTiles::Refuse },
     })
 }
@@ -131,6 +143,10 @@ mod tests {
             flip: some("x,Y"),
             crop: some("4"),
             canvas: some("0:4000,-20:5000"),
+            background: Some("dark.tif".into()),
+            flat_field: Some("flat.tif".into()),
+            gains: Some("gains.csv".into()),
+            refit: true,
             awaited: true,
         });
         let expected = MosaicOptions {
@@ -139,6 +155,9 @@ mod tests {
             flip: [false, true, true],
             crop: [0, 4, 4],
             canvas: Some(vec![0..4000, -20..5000]),
+            background: Some("dark.tif".into()),
+            flat_field: Some("flat.tif".into()),
+            gains: Some("gains.csv".into()),
             missing: MissingTiles::Await,
         };
         assert_eq!(found.unwrap(), expected);

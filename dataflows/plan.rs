@@ -22,6 +22,7 @@ use anabranch::table::row::Frame;
 use crate::arguments::{ImageOptions, Method, RunOptions};
 use crate::opening::open_options;
 use crate::processes::Seat;
+use crate::terminal::print_warning;
 
 /// What a run will do.
 #[derive(Clone)]
@@ -70,7 +71,12 @@ impl Plan {
                 "--sigma smooths the image before a threshold, but there is none: add --threshold",
             ));
         }
+        #[cfg(feature = "mosaic")]
+        crate::gains::settle(&options.image, &options.out, seat, workers * seat.on_this_machine(), options.quiet)?;
         let source: Arc<dyn Source> = Arc::from(open(&options.image.input, &open_options(&options.image)?)?);
+        if seat.is_first() {
+            source.warnings().iter().for_each(|warning| print_warning(warning, options.quiet));
+        }
         let description = source.description().clone();
         let dimensions = description.dimensions;
         if threshold != Choice::Nonzero && description.dtype == Dtype::Bool {

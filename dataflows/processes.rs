@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
+use twox_hash::XxHash3_64;
 
 use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, call_off, connect};
 use anabranch::error::{Error, Kind, Result};
@@ -99,6 +101,11 @@ impl Seat {
             call_off(listener, &Membership { process, addresses, parameters, timeout }, &error, timeout);
         }
         error
+    }
+
+    /// Whether this is the first process, or the only one.
+    pub(crate) fn is_first(&self) -> bool {
+        self.process() == 0
     }
 
     fn process(&self) -> usize {
@@ -390,7 +397,15 @@ fn introduce(own: &str, processes: usize) -> Result<Vec<String>> {
 /// What must not differ between processes.
 fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
     fn given(value: Option<impl Debug>) -> String {
-        value.map_or_else(|| "not given".to_owned(), |value| format!("{value:?}"))
+        value.map_or_else(|| given_or_not(false), |value| format!("{value:?}"))
+    }
+    fn given_or_not(given: bool) -> String {
+        if given { "given" } else { "not given" }.to_owned()
+    }
+    /// A file may lie elsewhere for each process.
+    fn digest(path: &Path) -> String {
+        std::fs::read(path)
+            .map_or_else(|_| "not there".to_owned(), |bytes| format!("{:x}", XxHash3_64::oneshot(&bytes)))
     }
     let description = plan.source.description();
     let described = [
@@ -405,6 +420,9 @@ fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
         ("--flip", given(options.image.tiles.flip.as_ref())),
         ("--crop", given(options.image.tiles.crop.as_ref())),
         ("--canvas", given(options.image.tiles.canvas.as_ref())),
+        ("--background", given_or_not(options.image.tiles.background.is_some())),
+        ("--flat-field", given_or_not(options.image.tiles.flat_field.is_some())),
+        ("the file of --gains", options.image.tiles.gains.as_deref().map_or_else(|| given_or_not(false), digest)),
         ("--method", plan.method.name().to_owned()),
         ("--sigma", given(plan.sigma)),
         ("--threshold", given(options.threshold.as_ref())),
@@ -412,7 +430,7 @@ fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
         ("--chunk", format!("{:?}", plan.grid.chunk_shape())),
         ("--workers", plan.workers.to_string()),
         ("--provisional", plan.provisional.to_string()),
-        ("--state", if options.state.is_some() { "given" } else { "not given" }.to_owned()),
+        ("--state", given_or_not(options.state.is_some())),
     ];
     described.map(|(name, value)| (name.to_owned(), value)).into()
 }

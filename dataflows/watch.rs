@@ -90,6 +90,8 @@ fn follow(
             epochs = Epochs::start(Plan::new(run, &Seat::Alone)?, run, state, None)?;
             epochs.session.look(true)?;
         }
+        let said = epochs.plan.source.warnings();
+        source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text, quiet));
         close(&mut epochs, &mut follower, source, &chunks)?;
     }
     print("ended; the state is kept\n", quiet);

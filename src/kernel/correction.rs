@@ -3,10 +3,11 @@
 //! A value becomes `(value - background) * mean(flat) / flat`, with the values of two images of the tile's shape: the
 //! background, as it is taken in the dark, and the flat field, as it is taken of something even.
 
-use ndarray::{Array3, Zip};
+use ndarray::{Array3, Axis, Slice, Zip};
 
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
+use crate::space::Region;
 use crate::with_voxels;
 
 /// A background to subtract, and a flat field to divide by; either may be missing.
@@ -57,6 +58,27 @@ impl Correction {
     #[must_use]
     pub fn shape(&self) -> Option<[usize; 3]> {
         self.background.as_ref().or(self.factor.as_ref()).map(|image| image.dim().into())
+    }
+
+    /// The correction of a part of each tile, which is then turned round along some axes. The flat field's mean stays that
+    /// of all of it.
+    ///
+    /// # Panics
+    /// Where the part reaches beyond the images.
+    #[must_use]
+    pub fn of_part(&self, part: &Region, flip: [bool; 3]) -> Correction {
+        let cut = |image: &Array3<f32>| {
+            let mut view = image.view();
+            for (axis, flipped) in flip.into_iter().enumerate() {
+                let (from, to) = (part.min[axis] as isize, part.max[axis] as isize);
+                view.slice_axis_inplace(Axis(axis), Slice::new(from, Some(to), 1));
+                if flipped {
+                    view.invert_axis(Axis(axis));
+                }
+            }
+            view.as_standard_layout().into_owned()
+        };
+        Correction { background: self.background.as_ref().map(cut), factor: self.factor.as_ref().map(cut) }
     }
 
     /// The corrected values of a tile: `f64` for `u32`, `i32` and `f64`, else `f32`. They may be negative.
@@ -126,6 +148,22 @@ mod tests {
         assert_eq!(corrected(Some(&background), None), image([100.0, 50.0, -5.0, 200.0]));
         assert_eq!(corrected(None, Some(&flat)), image([110.0, 120.0, 10.0, 105.0]));
         assert_eq!(corrected(None, None), image([110.0, 60.0, 5.0, 210.0]));
+    }
+
+    #[test]
+    fn a_part_that_is_turned_round_is_corrected_as_in_the_whole() {
+        let values: Vec<f32> = (1..=24u16).map(f32::from).collect();
+        let flat = Voxels::F32(Array3::from_shape_vec([2, 3, 4], values).unwrap());
+        let tile = Voxels::filled(Dtype::U16, [2, 3, 4], 200.0);
+        let correction = Correction::new(Some(&flat), Some(&flat)).unwrap();
+        let Voxels::F32(whole) = correction.apply(&tile).unwrap() else { panic!("corrected values are f32") };
+        let part = Region::new([0, 1, 1], [2, 3, 4]);
+        let cut = correction.of_part(&part, [true, false, true]);
+        let Voxels::F32(found) = cut.apply(&tile.part(&Region::of_shape([2, 2, 3]))).unwrap() else {
+            panic!("corrected values are f32")
+        };
+        let expected = Array3::from_shape_fn([2, 2, 3], |(z, y, x)| whole[[1 - z, y + 1, 3 - x]]);
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -78,6 +78,11 @@ pub trait Source: Send + Sync {
         [0; 3]
     }
 
+    /// What a person should know of the image, each in a sentence without a full stop.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The values of a box inside the volume, or `None` where nothing of it is stored: it holds the fill value.
     ///
     /// # Errors

@@ -4,10 +4,13 @@
 //! order of their rows, so that it holds the same values whenever and in whatever parts it is read, and a tile that
 //! comes, goes or changes makes no difference elsewhere. Tiles are decoded as a whole, and held for the next part.
 
+mod camera_images;
 mod canvas;
 mod columns;
+mod gains;
 mod index;
 mod marking;
+mod solving;
 pub mod stage;
 #[cfg(test)]
 mod tests;
@@ -19,10 +22,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use self::camera_images::CameraImages;
+pub use self::gains::TileGains;
 use self::index::{TileIndex, cell};
+pub use self::solving::solve_gains;
 use self::tile::{Stored, Tile, Tiles};
 pub use self::tile_table::{TileRow, TileTable, is_table};
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, Dtype};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::kernel::resample::{Composition, Order, Prepared};
@@ -31,7 +37,7 @@ use crate::store::cache::{BlockCache, Weighed};
 use crate::store::layout::read_shape;
 use crate::store::open::given_spacing;
 use crate::store::values::require_inside;
-use crate::store::{Absent, Description, Mark, Marked, OpenOptions, Source};
+use crate::store::{Absent, Description, Mark, Marked, MosaicOptions, OpenOptions, Source};
 
 /// Bytes of decoded tiles that are held unless the caller says otherwise: at least,
 const LEAST_CACHE: usize = 256 << 20;
@@ -59,6 +65,11 @@ pub struct MosaicSource {
     /// What absence is told by.
     units: Grid,
     description: Description,
+    camera: CameraImages,
+    /// What the values of each tile are multiplied by.
+    gains: Vec<f64>,
+    /// How many tiles that are there have none in the file of gains.
+    without_gain: usize,
     /// By place among the tiles.
     held: BlockCache<usize, Prepared>,
     decoded: AtomicUsize,
@@ -105,8 +116,22 @@ impl MosaicSource {
         let units = Grid::new(Region::of_shape(shape), cell(shape, &outlines, UNITS_OF_A_TILE, SHORTEST_UNIT));
         let bytes: Vec<usize> = tiles.iter().map(|tile| bytes_held(tile, &description, options)).collect();
         let capacity = options.cache.unwrap_or_else(|| cache_size(&description, &index, &bytes));
-        let (options, held, decoded) = (options.clone(), BlockCache::new(capacity), AtomicUsize::new(0));
-        Ok(MosaicSource { table, options, tiles, index, canvas, units, description, held, decoded })
+        let camera = CameraImages::read(&table, &tiles, options)?;
+        let (gains, without_gain) = gains_of(&table, &tiles, options)?;
+        Ok(MosaicSource {
+            table,
+            options: options.clone(),
+            tiles,
+            index,
+            canvas,
+            units,
+            description,
+            camera,
+            gains,
+            without_gain,
+            held: BlockCache::new(capacity),
+            decoded: AtomicUsize::new(0),
+        })
     }
 
     /// The table.
@@ -117,6 +142,11 @@ impl MosaicSource {
     /// How many tiles have been decoded since the table was opened; one that was let go of and decoded again counts twice.
     pub fn decoded(&self) -> usize {
         self.decoded.load(Ordering::Relaxed)
+    }
+
+    /// How many tiles that are there have no gain in the file of gains, and count as they are; 0 where there is no such file.
+    pub fn without_gain(&self) -> usize {
+        self.without_gain
     }
 
     /// The tiles, by their places, that may have pixels in a part of the canvas, in the order of their rows.
@@ -131,7 +161,7 @@ impl MosaicSource {
         let decoded = self.held.get(&number, || {
             let Some(voxels) = tile.read(self.description.dtype, &self.options)? else { return Ok(None) };
             self.decoded.fetch_add(1, Ordering::Relaxed);
-            Ok(Some(Prepared::new(voxels, self.options.mosaic.order)))
+            Ok(Some(Prepared::corrected(voxels, self.options.mosaic.order, &self.camera.correction)?))
         });
         decoded.map_err(|error| self.table.error_in(&tile.row, &error))
     }
@@ -158,10 +188,19 @@ impl Source for MosaicSource {
             let Some(prepared) = self.prepared(number)? else { continue };
             let placed = region.shifted(self.canvas.min);
             let composition = composition.get_or_insert_with(|| Composition::new(placed, self.options.mosaic.blend));
-            composition.add(&prepared, &tile.to_tile, 1.0);
+            composition.add(&prepared, &tile.to_tile, self.gains[number]);
         }
         let finish = |composition: Composition| composition.finish(self.description.dtype);
         Ok(composition.map(|composition| Chunk { region: *region, voxels: finish(composition) }))
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let Some(path) = self.options.mosaic.gains.as_ref().filter(|_| self.without_gain > 0) else {
+            return Vec::new();
+        };
+        let (path, count) = (path.display(), self.without_gain);
+        let tiles = if count == 1 { "1 tile, which counts".to_owned() } else { format!("{count} tiles, which count") };
+        vec![format!("{path}: has no gain for {tiles} as 1; --refit solves the gains of all tiles again")]
     }
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
@@ -207,12 +246,24 @@ fn picked_channel(table: &TileTable, options: &OpenOptions) -> Result<Option<usi
     }
 }
 
+/// The gain of each tile, and how many that are there have none where there should be some.
+fn gains_of(table: &TileTable, tiles: &[Tile], options: &OpenOptions) -> Result<(Vec<f64>, usize)> {
+    let Some(path) = &options.mosaic.gains else { return Ok((vec![1.0; tiles.len()], 0)) };
+    let known = TileGains::read(path, table)?;
+    let gain = |tile: &Tile| known.of(&tile.row, tile.row.channel.or(options.channel));
+    let without = tiles.iter().filter(|tile| !matches!(tile.stored, Stored::Absent) && gain(tile).is_none()).count();
+    Ok((tiles.iter().map(|tile| gain(tile).unwrap_or(1.0)).collect(), without))
+}
+
 /// Bytes that a tile takes once it is made ready, about.
 fn bytes_held(tile: &Tile, description: &Description, options: &OpenOptions) -> usize {
-    let value = match options.mosaic.order {
-        Order::Nearest | Order::Linear => description.dtype.size(),
-        // Coefficients are no whole numbers.
-        Order::Cubic => description.dtype.size().max(size_of::<f32>()),
+    let MosaicOptions { order, background, flat_field, .. } = &options.mosaic;
+    let size = description.dtype.size();
+    let value = if *order == Order::Cubic || background.is_some() || flat_field.is_some() {
+        // Coefficients and corrected values are no whole numbers.
+        if size < size_of::<f32>() || description.dtype == Dtype::F32 { size_of::<f32>() } else { size_of::<f64>() }
+    } else {
+        size
     };
     tile.shape.iter().fold(value, |bytes, &n| bytes.saturating_mul(n))
 }

@@ -1,6 +1,7 @@
 //! How the tiles of a mosaic are put together.
 
 use std::ops::Range;
+use std::path::PathBuf;
 
 use crate::kernel::resample::{Blend, Order};
 
@@ -19,6 +20,14 @@ pub struct MosaicOptions {
     /// The canvas, as a range along each axis, (z, y, x) or (y, x), in the coordinates of the table. By default the least
     /// box around all tiles.
     pub canvas: Option<Vec<Range<i64>>>,
+    /// An image of what the camera gives in the dark, as large as a tile before it is turned or cropped: it is subtracted.
+    pub background: Option<PathBuf>,
+    /// An image of something even, as large as a tile before it is turned or cropped: tiles are divided by it, scaled to
+    /// mean 1.
+    pub flat_field: Option<PathBuf>,
+    /// A file of factors that tiles are multiplied by, as [`TileGains`](crate::store::mosaic::TileGains) reads it. A tile
+    /// that it does not have counts as it is.
+    pub gains: Option<PathBuf>,
     /// What happens with tiles that are not there.
     pub missing: MissingTiles,
 }

@@ -201,6 +201,10 @@ impl Source for RegionView {
         std::array::from_fn(|a| whole[a] + self.region.min[a])
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.source.warnings()
+    }
+
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         super::values::require_inside(region, self.description.shape)?;
         let chunk = self.source.read(&region.shifted(self.region.min))?;

@@ -8,6 +8,8 @@ mod sequential;
 mod support;
 
 mod arrival;
+#[cfg(feature = "mosaic")]
+mod brightness;
 mod changes;
 mod chunking;
 mod cli;

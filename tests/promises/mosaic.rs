@@ -12,19 +12,23 @@ use crate::support::{
 };
 
 /// A folder with scans and what comes of them.
-struct Bench(tempfile::TempDir);
+pub(crate) struct Bench(tempfile::TempDir);
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Bench(tempfile::tempdir().expect("a temporary folder"))
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
     /// A call of the program, in which names are of this folder where they begin with `@`.
-    fn call(&self, call: &str) -> Vec<String> {
+    pub(crate) fn call(&self, call: &str) -> Vec<String> {
         let part = |part: &str| match part.strip_prefix('@') {
             Some(name) => self.path(name).to_str().expect("UTF-8").to_owned(),
             None => part.to_owned(),
@@ -32,12 +36,12 @@ impl Bench {
         call.split_whitespace().map(part).collect()
     }
 
-    fn run(&self, call: &str) -> Outcome {
+    pub(crate) fn run(&self, call: &str) -> Outcome {
         succeed(&self.call(call))
     }
 
     /// The axes and the bytes of the values of an array.
-    fn values(&self, name: &str) -> (Vec<u64>, Vec<u8>) {
+    pub(crate) fn values(&self, name: &str) -> (Vec<u64>, Vec<u8>) {
         let store = FilesystemStore::new(self.path(name)).expect("a store");
         let array = Array::open(Arc::new(store), "/").expect("an array");
         let values: zarrs::array::ArrayBytes = array.retrieve_array_subset(&array.subset_all()).expect("chunks");
@@ -50,7 +54,7 @@ impl Bench {
         text.lines().map(str::to_owned).collect()
     }
 
-    fn write(&self, name: &str, lines: &[String]) {
+    pub(crate) fn write(&self, name: &str, lines: &[String]) {
         fs::write(self.path(name), lines.join("\n") + "\n").expect("a writable folder");
     }
 }

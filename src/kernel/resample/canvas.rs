@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
 use ndarray::Array3;
 
 use super::path::{self, Path};
@@ -218,13 +217,13 @@ fn choose<S: Real, T: Tone>(first: bool, row: &[S], values: &mut Array3<T>, cove
 
 /// Blends a row of numbers into values, the first or the largest. `covered` is empty where the largest is wanted and zero
 /// is the least.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn blend_numbers<S: Real, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &mut [bool]) {
     blend(first, row, values, covered, S::tone);
 }
 
 /// The same for values.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn blend_values<T: Tone>(first: bool, row: &[T], values: &mut [T], covered: &mut [bool]) {
     blend(first, row, values, covered, |v| v);
 }
@@ -257,7 +256,7 @@ fn quanta(dtype: Dtype) -> [f64; 2] {
 }
 
 /// Adds a row of numbers times their weights to sums, and the weights to theirs.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weights: &mut [f64]) {
     // A far smaller number is rounded to a multiple when this is added.
     let [of_weight, of_sum] = quanta(dtype).map(|quantum| 1.5 / f64::EPSILON * quantum);
@@ -269,7 +268,7 @@ fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weight
 }
 
 /// The values nearest to sums divided by their weights, where these are positive.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn divide<T: Tone>(sums: &[f64], weights: &[f64], values: &mut [T]) {
     for ((&sum, &weight), to) in sums.iter().zip(weights).zip(values) {
         let mean = sum / if weight > 0.0 { weight } else { 1.0 };

@@ -5,8 +5,6 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
-
 use super::real::Real;
 use crate::kernel::affine::Affine;
 
@@ -246,7 +244,7 @@ fn first_without(xs: Range<i64>, holds: impl Fn(i64) -> bool) -> i64 {
 }
 
 /// Fills `out` with one more than the distance of each place to the tile's edge, in voxels of the tile.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 pub(super) fn depths(path: &Path, xs: Range<i64>, out: &mut [f64]) {
     let last = path.shape.map(|n| if n > 1 { n as f64 - 1.0 } else { f64::INFINITY });
     let from = xs.start as f64;

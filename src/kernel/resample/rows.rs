@@ -6,8 +6,6 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
-
 use super::path::{LANES, LONGEST, Path, Places, Run, STEP, lanes, lanes_mut};
 use super::real::{Real, Tone};
 use super::shift;
@@ -54,7 +52,7 @@ const BIAS_BITS: u64 = 1 << 52;
 
 /// Fills `out` with the values of the voxels `xs` of a row, which are all inside the tile, in C order. `out` has a step's
 /// length at least; beyond those of the voxels its numbers mean nothing.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 pub(super) fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     let last = path.shape.map(|n| n as f64 - 1.0);
     let run = |run: &Run, out: &mut [T::Real]| {
@@ -71,7 +69,7 @@ pub(super) fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &
 }
 
 /// The same, linearly between voxels. `CORNERS` is 4 for a tile of one plane, else 8.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn linear_between<T: Tone, const CORNERS: usize>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     let [depth, height, width] = path.shape;
     let last = path.shape.map(|n| n.saturating_sub(2) as f64);
@@ -164,7 +162,7 @@ pub(super) fn mirrored(index: isize, length: usize) -> usize {
 }
 
 /// `PLANES` is how many planes a value is made of: 1 for a tile of one plane, else 4.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn spline_through<S: Real + Tone<Real = S>, const PLANES: usize>(
     coefficients: &[S],
     path: &Path,

@@ -2,8 +2,6 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
-
 use super::path::Path;
 use super::real::{Real, Tone};
 use super::rows::{mirrored, mix, weights};
@@ -42,7 +40,7 @@ pub(super) fn linear<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &m
 }
 
 /// Values between lines, two of one plane or two of each of two planes.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn between<T: Tone, const LINES: usize>(lines: [&[T]; LINES], [z, y, x]: [T::Real; 3], out: &mut [T::Real]) {
     let value = |corners: [[T; 2]; LINES]| {
         let row = |n: usize| mix(corners[n][0].real(), corners[n][1].real(), x);
@@ -98,7 +96,7 @@ pub(super) fn cubic<S: Real + Tone<Real = S>>(coefficients: &[S], path: &Path, x
 }
 
 /// Adds coefficients times a weight.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn add<S: Real>(line: &[S], weight: S, sums: &mut [S]) {
     for (sum, &v) in sums.iter_mut().zip(line) {
         *sum = *sum + weight * v;
@@ -106,7 +104,7 @@ fn add<S: Real>(line: &[S], weight: S, sums: &mut [S]) {
 }
 
 /// Weighted sums of four numbers that follow each other.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn four<S: Real>(line: &[S], weight: [S; 4], out: &mut [S]) {
     let n = out.len();
     let [a, b, c, d] = [0, 1, 2, 3].map(|tap| &line[tap..tap + n]);

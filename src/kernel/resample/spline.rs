@@ -4,7 +4,6 @@
 //! backwards, whose pole is √3 - 2 (M. Unser, "Splines: a perfect fit for signal and image processing", 1999, box 2);
 //! beyond the tile's edges the values are mirrored (d c b | a b c d | c b a). The recursion is in `f64`.
 
-use multiversion::multiversion;
 use ndarray::Array3;
 
 use super::Held;
@@ -99,7 +98,7 @@ fn filter<S: Real>(numbers: &mut [S], length: usize, stride: usize, width: usize
 }
 
 /// Adds numbers times a factor.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn add<S: Real>(numbers: &[S], factor: f64, state: &mut [f64]) {
     for (state, v) in state.iter_mut().zip(numbers) {
         *state += factor * v.to_f64();
@@ -113,7 +112,7 @@ fn put<S: Real>(state: &[f64], numbers: &mut [S]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn forwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
     for (state, v) in state.iter_mut().zip(numbers) {
         *state = GAIN * v.to_f64() + POLE * *state;
@@ -121,7 +120,7 @@ fn forwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn backwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
     for (state, v) in state.iter_mut().zip(numbers) {
         *state = POLE * (*state - v.to_f64());

@@ -13,7 +13,7 @@ const MATRIX_2D: [&str; 6] = ["m00", "m01", "m02", "m10", "m11", "m12"];
 const MATRIX_3D: [&str; 12] = ["m00", "m01", "m02", "m03", "m10", "m11", "m12", "m13", "m20", "m21", "m22", "m23"];
 
 /// A column: its name, and its place in the rows.
-type Column = (&'static str, usize);
+pub(super) type Column = (&'static str, usize);
 
 /// Where a table has what.
 #[derive(Debug)]
@@ -151,13 +151,13 @@ impl Columns {
 }
 
 /// The text of a column in a row.
-fn cell(row: &StringRecord, (name, at): Column) -> Result<&str> {
+pub(super) fn cell(row: &StringRecord, (name, at): Column) -> Result<&str> {
     let text = row.get(at).filter(|text| !text.is_empty());
     text.ok_or_else(|| Error::data(format!("has nothing in column {name}; fill it in")))
 }
 
 /// The finite number in a column of a row.
-fn number(row: &StringRecord, column: Column) -> Result<f64> {
+pub(super) fn number(row: &StringRecord, column: Column) -> Result<f64> {
     let text = cell(row, column)?;
     let wrong = |advice: &str| Error::data(format!("has {text:?} in column {}; {advice}", column.0));
     match text.parse::<f64>() {

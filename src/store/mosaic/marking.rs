@@ -7,20 +7,40 @@ use super::MosaicSource;
 use super::tile::{Stored, Tile};
 use crate::error::Result;
 use crate::space::Region;
-use crate::store::Marked;
 use crate::store::marker::{FileMark, Marker};
 use crate::store::values::require_inside;
+use crate::store::{Marked, Source};
 
-/// What is behind a tile at this moment.
-enum Behind {
+/// What is behind an image at a moment.
+#[derive(Debug)]
+pub(super) enum Behind {
     File(FileMark),
     Several(Marked),
     /// It cannot tell.
     Unknown,
 }
 
+impl Behind {
+    /// What is behind all of a source now.
+    pub(super) fn of_source(source: &dyn Source) -> Result<Behind> {
+        let whole = Region::of_shape(source.description().shape);
+        let marked = source.marks(&[whole])?.into_iter().flatten().next();
+        Ok(marked.map_or(Behind::Unknown, Behind::Several))
+    }
+
+    /// Takes it into a mark. Whether that can be.
+    fn note(&self, marker: &mut Marker) -> bool {
+        match self {
+            Behind::File(file) => marker.add(file),
+            Behind::Several(marked) => marker.add_marked(marked),
+            Behind::Unknown => return false,
+        }
+        true
+    }
+}
+
 /// The marks of parts of a canvas: of the tiles that meet each, in the order of their rows, where they lie and what
-/// their files are; and of how they are put together. A part without tiles has a mark too. Asks for each file once.
+/// their files are, what corrects them and their gains; and of how they are put together. A part without tiles has a mark too. Asks for each file once.
 pub(super) fn marks(mosaic: &MosaicSource, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
     let mut meeting = Vec::with_capacity(regions.len());
     for region in regions {
@@ -37,10 +57,11 @@ pub(super) fn marks(mosaic: &MosaicSource, regions: &[Region]) -> Result<Vec<Opt
         for number in tiles {
             let tile = &mosaic.tiles[number];
             note_placement(&mut marker, tile);
-            match &behind[&number] {
-                Behind::File(file) => marker.add(file),
-                Behind::Several(marked) => marker.add_marked(marked),
-                Behind::Unknown => return None,
+            marker.note(mosaic.gains[number].to_bits());
+            // What was read when the table was opened is what tiles are corrected by.
+            let mut all = mosaic.camera.files.iter().chain([&behind[&number]]);
+            if !all.all(|behind| behind.note(&mut marker)) {
+                return None;
             }
         }
         // A table that is being written moves tiles whose files are as they were.
@@ -69,9 +90,7 @@ fn behind(mosaic: &MosaicSource, numbers: BTreeSet<usize>) -> Result<BTreeMap<us
     for number in numbers {
         let tile = &mosaic.tiles[number];
         if let Stored::Several(source) = &tile.stored {
-            let whole = Region::of_shape(source.description().shape);
-            let marked = source.marks(&[whole])?.into_iter().flatten().next();
-            behind.insert(number, marked.map_or(Behind::Unknown, Behind::Several));
+            behind.insert(number, Behind::of_source(&**source)?);
         } else {
             files.push(number);
             paths.push(tile.row.path.clone());

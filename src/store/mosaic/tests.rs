@@ -1,5 +1,6 @@
 //! What a mosaic holds, whatever its tiles are stored as and in whatever parts it is read.
 
+mod brightness;
 mod changes;
 mod refusals;
 

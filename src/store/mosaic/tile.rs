@@ -15,7 +15,7 @@ pub(super) struct Tile {
     pub(super) row: TileRow,
     pub(super) stored: Stored,
     /// Pixels along (z, y, x) of all of it.
-    whole: [usize; 3],
+    pub(super) whole: [usize; 3],
     /// Those that are put down.
     pub(super) shape: [usize; 3],
     /// From places of the table's coordinates to places in what is put down.
@@ -124,6 +124,11 @@ impl Tile {
         into(self.reach, first, last) && into(beside, [0.0; 3], self.shape.map(|n| (n - 1) as f64))
     }
 
+    /// What is put down of all of it, where so many pixels are cut off.
+    pub(super) fn part(&self, crop: [usize; 3]) -> Region {
+        Region::of_shape(self.shape).shifted(crop.map(|n| i64::try_from(n).unwrap_or(i64::MAX)))
+    }
+
     /// The values that are put down, read now; `None` where the tile is not there.
     ///
     /// # Errors
@@ -139,9 +144,7 @@ impl Tile {
         if (shape, found) != (self.whole, dtype) {
             return Err(Error::data("has changed its shape or type since the table was opened; start again"));
         }
-        let crop = options.mosaic.crop.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        let part = Region::of_shape(self.shape).shifted(crop);
-        let voxels = match source.read(&part)? {
+        let voxels = match source.read(&self.part(options.mosaic.crop))? {
             Some(chunk) => chunk.voxels,
             None => Voxels::filled(dtype, self.shape, fill),
         };

@@ -112,6 +112,17 @@ impl TileTable {
         self.rows.iter().filter_map(|row| row.channel).collect()
     }
 
+    /// Where a path in the table leads: relative to its folder.
+    pub(super) fn place_of(&self, name: &str) -> PathBuf {
+        placed(name, self.path.parent().unwrap_or(Path::new("")))
+    }
+
+    /// How the table would have a path: the other way round.
+    pub(super) fn name_of<'p>(&self, path: &'p Path) -> &'p Path {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        if is_address(path) { path } else { path.strip_prefix(folder).unwrap_or(path) }
+    }
+
     /// An error of a tile, with the table, the line and the tile named.
     pub(crate) fn error_in(&self, row: &TileRow, error: &Error) -> Error {
         // An error at another place than the tile, such as a chunk of it, keeps that place.
@@ -133,7 +144,7 @@ impl TileTable {
 }
 
 /// The numbers of the lines of a text.
-struct Lines<'t> {
+pub(super) struct Lines<'t> {
     text: &'t str,
     /// What has been counted, in bytes, and the line that follows.
     counted: usize,
@@ -141,12 +152,12 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    fn of(text: &str) -> Lines<'_> {
+    pub(super) fn of(text: &str) -> Lines<'_> {
         Lines { text, counted: 0, line: 1 }
     }
 
     /// The line of a record that begins at a byte, or after empty lines there; further on than those asked for before.
-    fn at(&mut self, byte: u64) -> u64 {
+    pub(super) fn at(&mut self, byte: u64) -> u64 {
         let bytes = self.text.as_bytes();
         let from = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.counted, bytes.len());
         let empty = bytes[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
@@ -159,15 +170,20 @@ impl Lines<'_> {
 /// A row of the table, and the pixel size that it gives.
 fn row_of(columns: &Columns, record: &StringRecord, folder: &Path, line: u64) -> Result<(TileRow, Option<f64>)> {
     columns.require_fit(record)?;
-    let name = Path::new(columns.path(record)?);
-    let path = if is_address(name) { name.to_owned() } else { folder.join(name) };
+    let path = placed(columns.path(record)?, folder);
     let pixel_size = columns.pixel_size(record)?;
     let placement = columns.placement(record, pixel_size)?;
     Ok((TileRow { line, path, placement, channel: columns.channel(record)? }, pixel_size))
 }
 
+/// Where a path in a table leads.
+fn placed(name: &str, folder: &Path) -> PathBuf {
+    let name = Path::new(name);
+    if is_address(name) { name.to_owned() } else { folder.join(name) }
+}
+
 /// An error of a line of the table, with the tile that it is about.
-fn in_row(line: u64, name: &str, error: &Error) -> Error {
+pub(super) fn in_row(line: u64, name: &str, error: &Error) -> Error {
     let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
     Error::new(error.kind(), format!("line {line}: {name}{error}"))
 }

@@ -1,0 +1,87 @@
+//! The images that tiles are corrected by: of the dark, and of something even.
+
+use std::path::Path;
+
+use super::marking::Behind;
+use super::tile::Tile;
+use super::tile_table::TileTable;
+use crate::chunk::Voxels;
+use crate::error::{Error, Kind, Result};
+use crate::kernel::correction::Correction;
+use crate::space::Region;
+use crate::store::marker::FileMark;
+use crate::store::{Description, OpenOptions, open};
+
+/// The correction of tiles, and what it was read from. The default corrects nothing.
+#[derive(Debug, Default)]
+pub(super) struct CameraImages {
+    /// Of what is put down of a tile.
+    pub(super) correction: Correction,
+    /// The state of the images' files before they were read.
+    pub(super) files: Vec<Behind>,
+}
+
+impl CameraImages {
+    /// Reads the images that the options name, for tiles that must all be as large as they are.
+    ///
+    /// # Errors
+    /// Naming the image: where it cannot be read, or nothing can be corrected by it; `Data`, naming the tile too, where a
+    /// tile has another shape.
+    pub(super) fn read(table: &TileTable, tiles: &[Tile], options: &OpenOptions) -> Result<CameraImages> {
+        let mut files = Vec::new();
+        let mut image = |path: &Path| {
+            let (voxels, file) = read_image(path, options)?;
+            files.push(file);
+            match tiles.iter().find(|tile| tile.whole != voxels.shape()) {
+                None => Ok(voxels),
+                Some(tile) => Err(unlike(&voxels, tile, table).at(path)),
+            }
+        };
+        let mosaic = &options.mosaic;
+        let (Some(path), Some(tile)) = (mosaic.flat_field.as_ref().or(mosaic.background.as_ref()), tiles.first())
+        else {
+            return Ok(CameraImages::default());
+        };
+        let mut background = None;
+        if let Some(path) = &mosaic.background {
+            let voxels = image(path)?;
+            Correction::new(Some(&voxels), None).map_err(|error| error.at(path))?;
+            background = Some(voxels);
+        }
+        let flat = mosaic.flat_field.as_deref().map(image).transpose()?;
+        let correction = Correction::new(background.as_ref(), flat.as_ref()).map_err(|error| error.at(path))?;
+        Ok(CameraImages { correction: correction.of_part(&tile.part(mosaic.crop), mosaic.flip), files })
+    }
+}
+
+/// The values of an image, and the state of its files before they were read.
+fn read_image(path: &Path, options: &OpenOptions) -> Result<(Voxels, Behind)> {
+    let file = if path.is_file() { Some(FileMark::of(path)?) } else { None };
+    let of_channel = |channel| {
+        let OpenOptions { time, patience, .. } = *options;
+        open(path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
+    };
+    // An image may be for all channels, or have one for each.
+    let source = match of_channel(None) {
+        Err(error) if error.kind() == Kind::Usage && options.channel.is_some() => of_channel(options.channel),
+        opened => opened,
+    }?;
+    let Description { shape, dtype, fill, .. } = *source.description();
+    let whole = Region::of_shape(shape);
+    let behind = match file {
+        Some(file) => Behind::File(file),
+        None => Behind::of_source(&*source)?,
+    };
+    let voxels = source.read(&whole)?.map_or_else(|| Voxels::filled(dtype, shape, fill), |chunk| chunk.voxels);
+    Ok((voxels, behind))
+}
+
+/// The error of an image that is not as large as a tile.
+fn unlike(image: &Voxels, tile: &Tile, table: &TileTable) -> Error {
+    let (found, expected, line) = (image.shape(), tile.whole, tile.row.line);
+    let (tile, table) = (tile.row.path.display(), table.path.display());
+    Error::data(format!(
+        "has {found:?} pixels along (z, y, x), but the tile {tile} on line {line} of {table} has {expected:?}; give an \
+         image as large as the tiles are before they are cropped"
+    ))
+}

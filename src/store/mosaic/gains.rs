@@ -1,0 +1,192 @@
+//! Gains of tiles in a file: what their values are multiplied by, so that neighbours match.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use csv::{ReaderBuilder, StringRecord, Trim, Writer};
+
+use super::columns::{cell, number};
+use super::tile_table::{Lines, TileRow, TileTable, in_row};
+use crate::error::{Error, Result};
+use crate::store::file::read_failed;
+use crate::store::replace;
+
+/// Names of the columns.
+const COLUMNS: [&str; 3] = ["path", "channel", "gain"];
+
+/// The gains of tiles, as they are in a file of columns `path`, `channel` and `gain`.
+///
+/// Paths are those of the table of tiles, relative to its folder. The channel is the one of the canvas, or where the table
+/// has none the one that is read of the files; empty where these have one only. Other columns mean nothing.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TileGains(BTreeMap<(PathBuf, Option<usize>), f64>);
+
+impl TileGains {
+    /// The gains in a file, for the tiles of a table; those of other tiles are let be.
+    ///
+    /// # Errors
+    /// `Missing` where there is no such file; `Data`, naming the line, where it is none of gains: a column is missing, a
+    /// gain is no positive number, or a tile is there twice.
+    pub fn read(path: &Path, table: &TileTable) -> Result<TileGains> {
+        let bytes = std::fs::read(path).map_err(|error| read_failed(&error).at(path))?;
+        Self::parse(&bytes, table).map_err(|error| error.at(path))
+    }
+
+    fn parse(bytes: &[u8], table: &TileTable) -> Result<TileGains> {
+        let text = std::str::from_utf8(bytes);
+        let text =
+            text.map_err(|_| Error::data("is not text in UTF-8; give a file of gains, with path,channel,gain"))?;
+        let text = text.trim_start_matches('\u{feff}');
+        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text.as_bytes());
+        let damaged = |error: csv::Error| Error::data("is no table that can be read").because(error);
+        let header = reader.headers().map_err(damaged)?.clone();
+        let [path, channel, gain] = COLUMNS.map(|name| header.iter().position(|column| column == name));
+        let (Some(path), Some(gain)) = (path, gain) else {
+            let message = "is no file of gains, which has the columns path,channel,gain; give another one, or a path \
+                           where nothing is yet to have them solved";
+            return Err(Error::data(message));
+        };
+        let (mut gains, mut lines) = (BTreeMap::new(), Lines::of(text));
+        for record in reader.records() {
+            let record = record.map_err(damaged)?;
+            let line = lines.at(record.position().map_or(0, csv::Position::byte));
+            let name = record.get(path).unwrap_or_default();
+            let read = || -> Result<((PathBuf, Option<usize>), f64)> {
+                let name = cell(&record, ("path", path))?;
+                let channel = channel_in(&record, channel)?;
+                Ok(((table.place_of(name), channel), positive(&record, gain)?))
+            };
+            let at_line = |error: Error| in_row(line, name, &error);
+            let (tile, gain) = read().map_err(at_line)?;
+            if let Some((_, first)) = gains.insert(tile, (gain, line)) {
+                return Err(at_line(Error::data(format!("is on line {first} already; take one of the two out"))));
+            }
+        }
+        Ok(TileGains(gains.into_iter().map(|(tile, (gain, _))| (tile, gain)).collect()))
+    }
+
+    /// Puts the gains in place of a file, in the order of the rows of their table.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&self, path: &Path, table: &TileTable) -> Result<()> {
+        let lines: BTreeMap<(&PathBuf, Option<usize>), u64> =
+            table.rows.iter().map(|row| ((&row.path, row.channel), row.line)).collect();
+        // Of a table without channels they have that of the files.
+        let line = |(path, channel): &(PathBuf, Option<usize>)| {
+            lines.get(&(path, *channel)).or_else(|| lines.get(&(path, None))).copied()
+        };
+        let mut rows: Vec<_> = self.0.iter().map(|(tile, gain)| (line(tile), tile, gain)).collect();
+        rows.sort_by_key(|(line, tile, _)| (*line, *tile));
+        let failed = |error: csv::Error| Error::internal("gains cannot be written as CSV").because(error);
+        let mut writer = Writer::from_writer(Vec::new());
+        writer.write_record(COLUMNS).map_err(failed)?;
+        for (_, (path, channel), gain) in rows {
+            let channel = channel.map_or_else(String::new, |channel| channel.to_string());
+            let record = [table.name_of(path).to_string_lossy().into_owned(), channel, gain.to_string()];
+            writer.write_record(record).map_err(failed)?;
+        }
+        let bytes = writer.into_inner().map_err(|error| Error::internal("gains cannot be kept").because(error))?;
+        replace(path, &bytes)
+    }
+
+    /// The gain of a tile in a channel.
+    pub fn of(&self, row: &TileRow, channel: Option<usize>) -> Option<f64> {
+        self.0.get(&(row.path.clone(), channel)).copied()
+    }
+
+    /// Gives a tile a gain in a channel.
+    pub(super) fn put(&mut self, row: &TileRow, channel: Option<usize>, gain: f64) {
+        self.0.insert((row.path.clone(), channel), gain);
+    }
+
+    /// How many tiles have one.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no tile has one.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// The channel in a row, where it has one.
+fn channel_in(record: &StringRecord, column: Option<usize>) -> Result<Option<usize>> {
+    let text = column.and_then(|column| record.get(column)).filter(|text| !text.is_empty());
+    let wrong = |text: &str| Error::data(format!("has {text:?} in column channel; give a whole number from 0"));
+    text.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
+}
+
+/// The gain in a row.
+fn positive(record: &StringRecord, column: usize) -> Result<f64> {
+    match number(record, ("gain", column))? {
+        gain if gain > 0.0 => Ok(gain),
+        gain => Err(Error::data(format!("has a gain of {gain}; give a positive number"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::kernel::affine::Affine;
+
+    fn table() -> TileTable {
+        let row = |line: u64, name: &str, channel| {
+            let placement = Affine::translation([0.0; 3]);
+            TileRow { line, path: Path::new("scan").join(name), placement, channel }
+        };
+        let rows = vec![row(2, "b, 1.tif", Some(1)), row(3, "a.tif", Some(0)), row(4, "a.tif", Some(1))];
+        TileTable { path: "scan/tiles.csv".into(), dimensions: 2, pixel_size: None, rows, changed: None }
+    }
+
+    #[test]
+    fn gains_are_written_in_the_order_of_rows_and_read_as_they_were() {
+        let (table, mut gains) = (table(), TileGains::default());
+        for (row, gain) in table.rows.iter().zip([1.0 / 3.0, 2.0, 1e-7]) {
+            gains.put(row, row.channel, gain);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gains.csv");
+        gains.write(&path, &table).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let expected = "path,channel,gain\n\"b, 1.tif\",1,0.3333333333333333\na.tif,0,2\na.tif,1,0.0000001\n";
+        assert_eq!(text, expected);
+        assert_eq!(TileGains::read(&path, &table).unwrap(), gains);
+        assert_eq!((gains.len(), gains.is_empty()), (3, false));
+        assert_eq!(TileGains::read(&folder.path().join("none.csv"), &table).unwrap_err().kind(), Kind::Missing);
+    }
+
+    #[test]
+    fn channels_may_be_left_out_and_other_tiles_and_columns_mean_nothing() {
+        let mut table = table();
+        let text = "\u{feff}note,gain,path\n,1.5,./a.tif\n\n,2,other.tif\n";
+        let gains = TileGains::parse(text.as_bytes(), &table).unwrap();
+        assert_eq!(gains.of(&table.rows[1], None), Some(1.5));
+        assert_eq!(gains.of(&table.rows[1], Some(0)), None);
+        table.rows[1].path = "/a.tif".into();
+        assert_eq!(gains.of(&table.rows[1], None), None);
+    }
+
+    #[test]
+    fn bad_gains_are_refused_with_the_line_and_the_tile() {
+        for (text, said) in [
+            ("", "is no file of gains"),
+            ("path,channel\na,1\n", "which has the columns path,channel,gain"),
+            ("path,y,x\na,1,2\n", "is no file of gains"),
+            ("path,channel,gain\na,,1\n\nb,,one\n", "line 4: b: has \"one\" in column gain; give a number"),
+            ("path,channel,gain\na,,0\n", "line 2: a: has a gain of 0; give a positive number"),
+            ("path,channel,gain\na,,-2\n", "line 2: a: has a gain of -2; give a positive number"),
+            ("path,channel,gain\na,,inf\n", "has \"inf\" in column gain; give a finite number"),
+            ("path,channel,gain\na,,\n", "line 2: a: has nothing in column gain"),
+            ("path,channel,gain\n,,2\n", "line 2: has nothing in column path"),
+            ("path,channel,gain\na,x,2\n", "has \"x\" in column channel; give a whole number"),
+            ("path,channel,gain\na,1,2\na,0,2\n./a,1,3\n", "line 4: ./a: is on line 2 already"),
+        ] {
+            let error = TileGains::parse(text.as_bytes(), &table()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Data);
+            assert!(error.to_string().contains(said), "{text:?}: {error}");
+        }
+    }
+}
