@@ -179,7 +179,7 @@ pub(crate) fn warnings(results: &Results<'_>) -> Vec<String> {
     Vec::new()
 }
 
-/// Bars of a distribution, with bins that double in width.
+/// Bars of a distribution, with bins that double in width, from the first that holds something on.
 fn distribution(lengths: &[f64]) -> String {
     const BARS: usize = 12;
     const WIDEST: usize = 40;
@@ -199,8 +199,9 @@ fn distribution(lengths: &[f64]) -> String {
     }
     let most = counts.iter().copied().max().unwrap_or(0).max(1);
     let mut text = String::new();
-    let mut from = 0.0;
-    for (end, count) in ends.into_iter().zip(counts) {
+    let first = counts.iter().position(|&count| count > 0).unwrap_or(0);
+    let mut from = if first == 0 { 0.0 } else { ends[first - 1] };
+    for (end, count) in ends.into_iter().zip(counts).skip(first) {
         let bar = "#".repeat((count * WIDEST).div_ceil(most));
         let range = format!("{} to {}", rounded(from), rounded(end));
         let _ = writeln!(text, "  {range:>22}  {:>9}  {bar}", grouped(count as u64));
