@@ -198,7 +198,7 @@ fn images_and_gains_that_do_not_fit_are_named_and_nothing_is_written() {
 #[test]
 fn a_tile_that_comes_after_gains_were_solved_counts_as_it_is() {
     let bench = scan();
-    fs::rename(bench.path("scan").join(name(4)), bench.path("late.tif")).expect("a tile");
+    fs::rename(bench.path("scan").join(name(3)), bench.path("late.tif")).expect("a tile");
     let options = format!("{CAMERA} --gains @gains.csv --threshold 1000");
     let call = format!("watch @scan/tiles.csv --out @out --state @state --settle 0.1 --poll 0.4 {options}");
     let mut watch = Running::start(bench.call(&call));
@@ -209,7 +209,7 @@ fn a_tile_that_comes_after_gains_were_solved_counts_as_it_is() {
     let solved = fs::read_to_string(bench.path("gains.csv")).expect("a file of gains");
     assert_eq!(solved.lines().count(), 9, "{solved}");
     let before = fs::read(bench.path("out/branches.csv")).expect("a table");
-    fs::rename(bench.path("late.tif"), bench.path("scan").join(name(4))).expect("a tile");
+    fs::rename(bench.path("late.tif"), bench.path("scan").join(name(3))).expect("a tile");
     let outcome = bench.run(&format!("run @scan/tiles.csv --out @plain {options}"));
     assert!(outcome.stderr.contains("gains.csv: has no gain for 1 tile"), "{outcome:?}");
     let table = |out: &str| fs::read(bench.path(out).join("branches.csv")).ok();
