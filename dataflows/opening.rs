@@ -97,7 +97,7 @@ pub(crate) fn parse_axes(option: &str, text: &str) -> Result<[bool; 3]> {
         match ["z", "y", "x"].iter().position(|axis| axis.eq_ignore_ascii_case(name.trim())) {
             Some(axis) if !axes[axis] => axes[axis] = true,
             _ => {
-                let message = format!("{option} {text} does not fit: give axes separated by commas, such as y or y,x");
+                let message = format!("{option} {text} does not fit: give axes as in y,x");
                 return Err(Error::usage(message));
             }
         }

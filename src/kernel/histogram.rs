@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Dtype, Value, Voxels};
@@ -22,6 +21,7 @@ const BINS: usize = 256;
 const PAGE: usize = 4096;
 
 /// The largest number of a page that a value of 32 bits can fall on, on either side of zero.
+#[cfg(feature = "dataflow")]
 const LAST_PAGE: u64 = (1 << 32) / PAGE as u64;
 
 /// What a pass over the image counts.
@@ -96,7 +96,7 @@ impl Extent {
 }
 
 /// The least and the largest of some values and one more. Keeps 16 of each, so that they become vector instructions.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn extremes<T: Value>(values: &[T], first: T) -> (T, T) {
     let (mut min, mut max) = ([first; 16], [first; 16]);
     let less = |a: T, b: T| if a < b { a } else { b };
@@ -255,6 +255,7 @@ impl Histogram {
 
 impl Histogram {
     /// Whether every value that can be counted has a place.
+    #[cfg(feature = "dataflow")]
     pub(crate) fn is_sound(&self) -> bool {
         match &self.0 {
             // The span is looked at last: it needs pages whose values are in reach.
@@ -400,6 +401,7 @@ impl<F: Real> Bins<F> {
         subtract(&mut self.counts, &other.counts)
     }
 
+    #[cfg(feature = "dataflow")]
     fn is_sound(&self) -> bool {
         let bins = if self.edges.is_empty() { 1 } else { BINS };
         self.counts.len() == bins && (self.edges.is_empty() || self.edges.len() == bins + 1)

@@ -5,7 +5,6 @@
 //!
 //! Source of the law: C. D. Murray, "The physiological principle of minimum work", PNAS 12 (1926).
 
-use multiversion::multiversion;
 use ndarray::Array3;
 
 use super::growth::{Plan, cube_root, grow, mix};
@@ -210,7 +209,7 @@ fn to_axis(cone: &Cone, [z, y]: [f32; 2], x: i64) -> (f32, f32) {
 }
 
 /// Marks the voxels of a row inside of a tube.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn mark_row(row: &mut [u8], cone: &Cone, rest: [f32; 2], first: i64) {
     for (i, voxel) in row.iter_mut().enumerate() {
         let (square, radius) = to_axis(cone, rest, first + i as i64);
@@ -219,7 +218,7 @@ fn mark_row(row: &mut [u8], cone: &Cone, rest: [f32; 2], first: i64) {
 }
 
 /// Lowers the distances of a row's voxels to the nearest surface, negative inside, to those of a tube.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn approach_row(row: &mut [f32], cone: &Cone, rest: [f32; 2], first: i64) {
     for (i, voxel) in row.iter_mut().enumerate() {
         let (square, radius) = to_axis(cone, rest, first + i as i64);
@@ -229,7 +228,7 @@ fn approach_row(row: &mut [f32], cone: &Cone, rest: [f32; 2], first: i64) {
 }
 
 /// Brightness from distances to the nearest surface, with noise by a hash of each voxel's place.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn expose_row(distances: &[f32], row: &mut [u16], seed: u64, first: u64) {
     for (i, (voxel, &distance)) in row.iter_mut().zip(distances).enumerate() {
         let inside = ((BLUR - distance) / (2.0 * BLUR)).clamp(0.0, 1.0);

@@ -5,7 +5,6 @@
 
 mod packed;
 
-use multiversion::multiversion;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
@@ -275,7 +274,7 @@ fn larger<T: PartialOrd>(a: T, b: T) -> T {
 
 /// Raises one plane's share of the projections: all rows along z, one row along y, one value a row along x. Rows begin
 /// every `stride` values.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
     let width = along_y.len();
     // Nothing lies below the least value of the type, which most of a mask has.

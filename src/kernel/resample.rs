@@ -12,20 +12,22 @@
 
 mod canvas;
 mod overlap;
+mod path;
 mod real;
 mod rows;
+mod shift;
 mod spline;
 #[cfg(test)]
 mod tests;
 
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 pub use self::canvas::Composition;
 pub use self::overlap::{Placed, overlap};
-use crate::chunk::{Dtype, Value, Voxels};
+use crate::chunk::{Dtype, Voxels};
 use crate::error::Result;
 use crate::kernel::correction::Correction;
-use crate::with_voxels;
 
 /// How values between a tile's voxels are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,26 +56,79 @@ pub enum Blend {
     Feather,
 }
 
+/// What a tile is held as, in C order: values, or coefficients in floats. Fewer types than an image can have, so that there
+/// is less code that differs by the type alone.
+#[derive(Clone, Debug)]
+enum Held {
+    U8(Array3<u8>),
+    U16(Array3<u16>),
+    I16(Array3<i16>),
+    F32(Array3<f32>),
+    F64(Array3<f64>),
+}
+
+impl Held {
+    fn new(voxels: Voxels) -> Held {
+        match voxels {
+            Voxels::Bool(values) => Held::U8(values.mapv(u8::from)),
+            Voxels::U8(values) => Held::U8(values),
+            Voxels::U16(values) => Held::U16(values),
+            Voxels::U32(values) => Held::F64(values.mapv(f64::from)),
+            Voxels::I16(values) => Held::I16(values),
+            Voxels::I32(values) => Held::F64(values.mapv(f64::from)),
+            Voxels::F32(values) => Held::F32(values),
+            Voxels::F64(values) => Held::F64(values),
+        }
+        .in_c_order()
+    }
+
+    fn in_c_order(self) -> Held {
+        fn sorted<T: Clone>(values: Array3<T>) -> Array3<T> {
+            if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() }
+        }
+        match self {
+            Held::U8(values) => Held::U8(sorted(values)),
+            Held::U16(values) => Held::U16(sorted(values)),
+            Held::I16(values) => Held::I16(sorted(values)),
+            Held::F32(values) => Held::F32(sorted(values)),
+            Held::F64(values) => Held::F64(sorted(values)),
+        }
+    }
+}
+
+/// Evaluates an expression with the array of what a tile is held as.
+macro_rules! with_held {
+    ($held:expr, $values:ident => $body:expr) => {
+        match $held {
+            $crate::kernel::resample::Held::U8($values) => $body,
+            $crate::kernel::resample::Held::U16($values) => $body,
+            $crate::kernel::resample::Held::I16($values) => $body,
+            $crate::kernel::resample::Held::F32($values) => $body,
+            $crate::kernel::resample::Held::F64($values) => $body,
+        }
+    };
+}
+use with_held;
+
 /// A tile made ready to be put down: its values, or the coefficients of the spline through them.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    /// In C order.
-    values: Voxels,
+    values: Held,
     /// The type of the tile's values, which the coefficients need not have.
     dtype: Dtype,
     order: Order,
 }
 
 impl Prepared {
-    /// The tile with these values, to be resampled by an order. For [`Order::Cubic`] takes time in proportion to the
-    /// voxels, and eight bytes a voxel for `u32`, `i32` and `f64`, four for other types; otherwise the values are kept as
-    /// they are.
+    /// The tile with these values, to be resampled by an order. Holds eight bytes a voxel for `u32`, `i32` and `f64`; for
+    /// other types what they take, or four for [`Order::Cubic`]. Takes time in proportion to the voxels.
     #[must_use]
     pub fn new(voxels: Voxels, order: Order) -> Prepared {
         let dtype = voxels.dtype();
+        let held = Held::new(voxels);
         let values = match order {
-            Order::Nearest | Order::Linear => with_voxels!(voxels, values => Value::wrap(rows::in_c_order(values))),
-            Order::Cubic => with_voxels!(&voxels, values => spline::coefficients(values)),
+            Order::Nearest | Order::Linear => held,
+            Order::Cubic => with_held!(&held, values => spline::coefficients(values)),
         };
         Prepared { values, dtype, order }
     }
@@ -94,13 +149,16 @@ impl Prepared {
     /// Bytes that it holds.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.values.bytes()
+        fn of<T>(values: &Array3<T>) -> usize {
+            values.len() * size_of::<T>()
+        }
+        with_held!(&self.values, values => of(values))
     }
 
     /// Voxels along (z, y, x).
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
-        self.values.shape()
+        with_held!(&self.values, values => values.dim().into())
     }
 
     /// The type of the tile's values.
@@ -113,23 +171,22 @@ impl Prepared {
 /// Evaluates an expression with a tile's typed values, and with the function that fills a row by their order.
 macro_rules! with_samples {
     ($tile:expr, |$values:ident, $sample:ident| $body:expr) => {{
-        use $crate::chunk::Voxels;
-        use $crate::kernel::resample::{Order, rows};
+        use $crate::kernel::resample::{Held, Order, rows, with_held};
         match ($tile.order, &$tile.values) {
             // The coefficients of a spline are of no other types.
-            (Order::Cubic, Voxels::F32($values)) => {
+            (Order::Cubic, Held::F32($values)) => {
                 let $sample = rows::cubic;
                 $body
             }
-            (Order::Cubic, Voxels::F64($values)) => {
+            (Order::Cubic, Held::F64($values)) => {
                 let $sample = rows::cubic;
                 $body
             }
-            (Order::Nearest, values) => $crate::with_voxels!(values, $values => {
+            (Order::Nearest, values) => with_held!(values, $values => {
                 let $sample = rows::nearest;
                 $body
             }),
-            (_, values) => $crate::with_voxels!(values, $values => {
+            (_, values) => with_held!(values, $values => {
                 let $sample = rows::linear;
                 $body
             }),

@@ -1,6 +1,5 @@
 //! Which voxels of a chunk are foreground, as packed bits.
 
-use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Value, Voxels};
@@ -91,17 +90,17 @@ fn gather(bytes: &[u8; 64]) -> u64 {
     word
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn pack_nonzero<T: Value>(row: &[T], words: &mut [u64]) {
     pack(row, words, |v| v != T::default());
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn pack_above_f32<T: Value>(row: &[T], bound: f32, words: &mut [u64]) {
     pack(row, words, |v| v.to_f32() > bound);
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn pack_above_f64<T: Value>(row: &[T], bound: f64, words: &mut [u64]) {
     pack(row, words, |v| v.to_f64() > bound);
 }

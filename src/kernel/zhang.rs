@@ -11,8 +11,6 @@
 //! Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
 //! the ACM 27 (1984).
 
-use multiversion::multiversion;
-
 /// Codes of the neighbourhoods that a first sub-iteration deletes (classes 1 and 3). Bit 0 of a code is the neighbour
 /// up-left of the pixel; the others follow clockwise: up, up-right, right, down-right, down, down-left, left.
 const FIRST: [u8; 36] = [
@@ -196,7 +194,7 @@ impl ZhangChunk {
 
 /// Adds the deletions of one row, of three rows with a word more on either side each, to `deletions`, in the stretches
 /// that changed lately; `first` is the word that the row's own words begin with.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn row_deletions(
     around: &[u64],
     words: usize,

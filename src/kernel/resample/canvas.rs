@@ -2,18 +2,17 @@
 
 use std::ops::Range;
 
-use multiversion::multiversion;
 use ndarray::Array3;
 
+use super::path::{self, Path};
 use super::real::{Real, Tone};
-use super::rows::{self, Path};
 use super::{Blend, Order, Prepared, with_samples};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::kernel::affine::Affine;
 use crate::space::Region;
 use crate::{with_dtype, with_voxels};
 
-/// Part of a canvas on which tiles are put down, in the order of their rows in the table.
+/// Part of a canvas on which tiles of one type are put down, in the order of their rows in the table.
 ///
 /// Holds one value and one byte a voxel, or 16 bytes a voxel for [`Blend::Mean`] and [`Blend::Feather`], from the first
 /// tile on that meets it. The order of tiles matters to [`Blend::First`] alone, but for the last bit of the sums of floats.
@@ -78,7 +77,7 @@ impl Composition {
         let values = values.as_slice().expect("prepared values are in C order");
         let [_, height, width] = self.region.shape();
         let min = self.region.min;
-        let longest = part.shape()[2].max(rows::STEP);
+        let longest = part.shape()[2].max(path::STEP);
         let mut row = vec![T::Real::default(); longest];
         let mut depths = vec![1.0; if self.blend == Blend::Max || self.blend == Blend::First { 0 } else { longest }];
         each_row(shape, to_tile, &part, |[z, y], path, xs| {
@@ -88,7 +87,7 @@ impl Composition {
                 return;
             }
             let length = index(xs.end - xs.start);
-            let steps = ..length.max(rows::STEP);
+            let steps = ..length.max(path::STEP);
             sample(values, path, xs.clone(), &mut row[steps]);
             let row = &mut row[..length];
             if gain != 1.0 {
@@ -102,7 +101,7 @@ impl Composition {
                 }
                 Layer::Summed { sums, weights } => {
                     if self.blend == Blend::Feather {
-                        rows::depths(path, xs, &mut depths[steps]);
+                        path::depths(path, xs, &mut depths[steps]);
                     }
                     let part = at..at + length;
                     add_up(row, &depths[..length], dtype, &mut sums[part.clone()], &mut weights[part]);
@@ -112,16 +111,19 @@ impl Composition {
     }
 
     /// The values of the region, in a type: the nearest one, of whole numbers the one further from zero where two are as
-    /// near, the least or largest one beyond them. Zero where no tile covers a voxel.
+    /// near, the least or largest one beyond them. Zero where no tile covers a voxel. The largest and the first value are
+    /// rounded to the tiles' type before.
     #[must_use]
     pub fn finish(self, dtype: Dtype) -> Voxels {
         let shape = self.region.shape();
         let Some(layer) = self.layer else { return Voxels::filled(dtype, shape, 0.0) };
         match layer {
-            Layer::Chosen { values, .. } => {
-                let values =
-                    if values.dtype() == dtype { values } else { with_voxels!(values, v => converted(&v, dtype)) };
+            Layer::Chosen { values, .. } if values.dtype() == dtype => {
                 with_voxels!(values, v => in_shape(v.into_raw_vec_and_offset().0, shape))
+            }
+            Layer::Chosen { values, .. } => {
+                let numbers: Vec<f64> = with_voxels!(values, v => v.iter().map(|v| v.to_f64()).collect());
+                with_dtype!(dtype, T => in_shape(numbers.into_iter().map(T::of_f64).collect(), shape))
             }
             Layer::Summed { sums, weights } => with_dtype!(dtype, T => {
                 let mut values = vec![T::default(); sums.len()];
@@ -135,11 +137,6 @@ impl Composition {
 /// Values in raster order as voxels.
 fn in_shape<T: Tone>(values: Vec<T>, shape: [usize; 3]) -> Voxels {
     T::wrap(Array3::from_shape_vec(shape, values).expect("a layer has a value for each voxel"))
-}
-
-/// The values nearest to others, in another type.
-fn converted<T: Tone>(values: &Array3<T>, dtype: Dtype) -> Voxels {
-    with_dtype!(dtype, U => Value::wrap(values.mapv(|v| U::of_f64(v.to_f64()))))
 }
 
 /// A difference of positions in a box, first the one nearer to its end.
@@ -220,13 +217,13 @@ fn choose<S: Real, T: Tone>(first: bool, row: &[S], values: &mut Array3<T>, cove
 
 /// Blends a row of numbers into values, the first or the largest. `covered` is empty where the largest is wanted and zero
 /// is the least.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn blend_numbers<S: Real, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &mut [bool]) {
     blend(first, row, values, covered, S::tone);
 }
 
 /// The same for values.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn blend_values<T: Tone>(first: bool, row: &[T], values: &mut [T], covered: &mut [bool]) {
     blend(first, row, values, covered, |v| v);
 }
@@ -259,7 +256,7 @@ fn quanta(dtype: Dtype) -> [f64; 2] {
 }
 
 /// Adds a row of numbers times their weights to sums, and the weights to theirs.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weights: &mut [f64]) {
     // A far smaller number is rounded to a multiple when this is added.
     let [of_weight, of_sum] = quanta(dtype).map(|quantum| 1.5 / f64::EPSILON * quantum);
@@ -271,7 +268,7 @@ fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weight
 }
 
 /// The values nearest to sums divided by their weights, where these are positive.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn divide<T: Tone>(sums: &[f64], weights: &[f64], values: &mut [T]) {
     for ((&sum, &weight), to) in sums.iter().zip(weights).zip(values) {
         let mean = sum / if weight > 0.0 { weight } else { 1.0 };

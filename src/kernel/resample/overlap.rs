@@ -5,8 +5,8 @@ use std::ops::Range;
 use ndarray::Array3;
 
 use super::canvas::{Sample, each_row, meeting};
+use super::path::{self, Path};
 use super::real::Tone;
-use super::rows::{self, Path};
 use super::{Prepared, with_samples};
 use crate::kernel::affine::Affine;
 use crate::space::Region;
@@ -45,7 +45,7 @@ fn sum(tile: &Prepared, path: &Path, xs: &Range<i64>) -> f64 {
     fn of<T: Tone>(values: &Array3<T>, path: &Path, xs: &Range<i64>, sample: Sample<T>) -> f64 {
         let values = values.as_slice().expect("prepared values are in C order");
         let length = usize::try_from(xs.end - xs.start).expect("the row is not empty");
-        let mut row = vec![T::Real::default(); length.max(rows::STEP)];
+        let mut row = vec![T::Real::default(); length.max(path::STEP)];
         sample(values, path, xs.clone(), &mut row);
         row[..length].iter().map(|v| crate::chunk::Value::to_f64(*v)).sum()
     }

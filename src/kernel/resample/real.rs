@@ -4,6 +4,7 @@ use std::ops::{Add, Div, Mul, Sub};
 
 use ndarray::Array3;
 
+use super::Held;
 use crate::chunk::{Value, Voxels};
 
 /// A number that values are resampled in.
@@ -14,6 +15,8 @@ pub(super) trait Real:
     fn near(v: f64) -> Self;
     /// The value nearest to the number.
     fn tone<T: Tone>(self) -> T;
+    /// A tile of such numbers.
+    fn held(values: Array3<Self>) -> Held;
 }
 
 impl Real for f32 {
@@ -25,6 +28,9 @@ impl Real for f32 {
     fn tone<T: Tone>(self) -> T {
         T::of_f32(self)
     }
+    fn held(values: Array3<f32>) -> Held {
+        Held::F32(values)
+    }
 }
 
 impl Real for f64 {
@@ -35,6 +41,9 @@ impl Real for f64 {
     #[inline(always)]
     fn tone<T: Tone>(self) -> T {
         T::of_f64(self)
+    }
+    fn held(values: Array3<f64>) -> Held {
+        Held::F64(values)
     }
 }
 

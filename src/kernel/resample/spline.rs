@@ -4,11 +4,10 @@
 //! backwards, whose pole is √3 - 2 (M. Unser, "Splines: a perfect fit for signal and image processing", 1999, box 2);
 //! beyond the tile's edges the values are mirrored (d c b | a b c d | c b a). The recursion is in `f64`.
 
-use multiversion::multiversion;
 use ndarray::Array3;
 
+use super::Held;
 use super::real::{Real, Tone};
-use crate::chunk::{Value, Voxels};
 
 /// The pole of both filters, √3 - 2.
 const POLE: f64 = -0.267_949_192_431_122_7;
@@ -20,13 +19,16 @@ const HORIZON: usize = 40;
 const LANES: usize = 16;
 
 /// The coefficients of the spline through values, as the numbers that these are resampled in.
-pub(super) fn coefficients<T: Tone>(values: &Array3<T>) -> Voxels {
-    let mut coefficients: Array3<T::Real> = Array3::default(values.dim());
-    coefficients.zip_mut_with(values, |to, &v| *to = v.real());
-    let (depth, height, width) = values.dim();
-    let numbers = coefficients.as_slice_mut().expect("a new array is contiguous");
+pub(super) fn coefficients<T: Tone>(values: &Array3<T>) -> Held {
+    T::Real::held(filtered(values.mapv(Tone::real)))
+}
+
+/// The coefficients of the spline through numbers in C order.
+fn filtered<S: Real>(mut coefficients: Array3<S>) -> Array3<S> {
+    let (depth, height, width) = coefficients.dim();
+    let numbers = coefficients.as_slice_mut().expect("the numbers are in C order");
     if numbers.is_empty() {
-        return Value::wrap(coefficients);
+        return coefficients;
     }
     along_x(numbers, width);
     for plane in numbers.chunks_exact_mut(height * width) {
@@ -35,7 +37,7 @@ pub(super) fn coefficients<T: Tone>(values: &Array3<T>) -> Voxels {
     for y in 0..height {
         filter(&mut numbers[y * width..], depth, height * width, width);
     }
-    Value::wrap(coefficients)
+    coefficients
 }
 
 /// Filters rows along x, some of them side by side.
@@ -96,7 +98,7 @@ fn filter<S: Real>(numbers: &mut [S], length: usize, stride: usize, width: usize
 }
 
 /// Adds numbers times a factor.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn add<S: Real>(numbers: &[S], factor: f64, state: &mut [f64]) {
     for (state, v) in state.iter_mut().zip(numbers) {
         *state += factor * v.to_f64();
@@ -110,7 +112,7 @@ fn put<S: Real>(state: &[f64], numbers: &mut [S]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn forwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
     for (state, v) in state.iter_mut().zip(numbers) {
         *state = GAIN * v.to_f64() + POLE * *state;
@@ -118,7 +120,7 @@ fn forwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
     }
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn backwards<S: Real>(state: &mut [f64], numbers: &mut [S]) {
     for (state, v) in state.iter_mut().zip(numbers) {
         *state = POLE * (*state - v.to_f64());

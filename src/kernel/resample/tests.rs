@@ -4,9 +4,11 @@ use ndarray::Array3;
 use proptest::prelude::*;
 
 use super::*;
+use crate::chunk::Value;
 use crate::grid::Grid;
 use crate::kernel::affine::Affine;
 use crate::space::Region;
+use crate::with_voxels;
 
 /// A tile, its map from the canvas, and its gain.
 type Placed = (Voxels, Affine, f64);
@@ -132,8 +134,11 @@ fn dtypes() -> impl Strategy<Value = Dtype> {
 }
 
 fn places() -> impl Strategy<Value = Vec<(u64, f64, [f64; 2])>> {
-    let angle = prop_oneof![Just(0.0), -0.05..0.05f64, -3.2..3.2f64];
-    let offset = prop_oneof![(-20i32..30).prop_map(f64::from), -20.0..30.0f64];
+    // Also turns so small that places are whole numbers but for their rounding.
+    let angle = prop_oneof![Just(0.0), -0.05..0.05f64, -3.2..3.2f64, -1e-9..1e-9f64, -1e-15..1e-15f64];
+    let whole = (-20i32..30).prop_map(f64::from);
+    let nearly = (-20i32..30, -1e-14..1e-14f64).prop_map(|(whole, rest)| f64::from(whole) + rest);
+    let offset = prop_oneof![whole, nearly, -20.0..30.0f64];
     prop::collection::vec((0u64..1 << 30, angle, [offset.clone(), offset]), 1..5)
 }
 
@@ -170,6 +175,34 @@ proptest! {
         let there = fused(canvas, &tiles, blend, dtype);
         tiles.reverse();
         prop_assert_eq!(there, fused(canvas, &tiles, blend, dtype));
+    }
+}
+
+#[test]
+fn the_same_bits_come_out_however_a_volume_is_cut() {
+    let turned = |seed: u64, a: f64, b: f64, offset| {
+        let turn =
+            [[b.cos(), 0.0, b.sin()], [a.sin() * b.sin(), a.cos(), -a.sin() * b.cos()], [-b.sin(), a.sin(), b.cos()]];
+        (drawn(Dtype::U16, [9, 14, 40], seed), Affine { matrix: turn, offset }, 1.0)
+    };
+    let tiles = [
+        turned(1, 0.0, 0.0, [0.5, 0.25, 3.0]),
+        turned(2, 0.02, -0.01, [-2.0, 1.3, -6.2]),
+        turned(3, 0.7, 0.4, [3.0, 2.0, 4.0]),
+    ];
+    let (canvas, chunks) = (Region::of_shape([10, 16, 50]), [[10, 16, 7], [3, 5, 19], [1, 16, 50]]);
+    for (order, blend) in ORDERS.into_iter().flat_map(|order| BLENDS.map(|blend| (order, blend))) {
+        let tiles = prepared(&tiles, order);
+        let whole = fused(canvas, &tiles, blend, Dtype::U16);
+        for grid in chunks.map(|chunk| Grid::new(canvas, chunk)) {
+            for region in grid.chunks().map(|id| grid.region(id)) {
+                assert_eq!(
+                    fused(region, &tiles, blend, Dtype::U16),
+                    whole.part(&region),
+                    "{order:?} {blend:?} {region:?}"
+                );
+            }
+        }
     }
 }
 

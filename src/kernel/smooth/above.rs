@@ -12,7 +12,6 @@
 //! bounds them. Where values have both signs, the same holds as a part of the sum of magnitudes, which is no more than the
 //! largest of them. [`Margin`] leaves more than twice as much room on either side.
 
-use multiversion::multiversion;
 use ndarray::ArrayView3;
 
 use super::Gaussian;
@@ -103,7 +102,7 @@ impl Gaussian {
 }
 
 /// Whether a value of a row lies between two numbers, the second one included.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn between(row: &[f32], low: f32, high: f32) -> bool {
     row.iter().fold(false, |found, &value| found | ((value > low) & (value <= high)))
 }
@@ -115,7 +114,7 @@ fn larger<T: PartialOrd>(a: T, b: T) -> T {
 }
 
 /// The largest value of a row that is not empty.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn largest_of<T: Value>(row: &[T]) -> f32 {
     let (whole, rest) = row.as_chunks::<32>();
     let mut lanes = [row[0]; 32];
@@ -128,7 +127,7 @@ fn largest_of<T: Value>(row: &[T]) -> f32 {
 }
 
 /// The largest magnitude of some values.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn largest_magnitude<T: Value>(values: &[T]) -> f32 {
     let (whole, rest) = values.as_chunks::<16>();
     let mut lanes = [0.0f32; 16];

@@ -2,8 +2,6 @@
 
 use std::ops::{AddAssign, Mul, MulAssign, Range};
 
-use multiversion::multiversion;
-
 use crate::chunk::Value;
 use crate::space::Region;
 
@@ -293,7 +291,7 @@ fn weigh<S: Real, const N: usize>(weights: &[S], data: &[S], starts: &[usize], x
 }
 
 /// A row of weighted sums of lines: wide steps, then narrow ones, the last of which makes some sums again, the same.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn sum<S: Real>(weights: &[S], data: &[S], starts: &[usize], out: &mut [f32]) {
     let len = out.len();
     let whole = len / WIDE * WIDE;
@@ -313,7 +311,7 @@ fn sum<S: Real>(weights: &[S], data: &[S], starts: &[usize], out: &mut [f32]) {
 }
 
 /// Values as SciPy sees them after `astype(float32)`, in the type that they are summed in.
-#[multiversion(targets("x86_64+avx2"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn convert<T: Value, S: Real>(values: &[T], to: &mut [S]) {
     for (to, from) in to.iter_mut().zip(values) {
         *to = S::from(from.to_f32());

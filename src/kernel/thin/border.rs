@@ -2,8 +2,6 @@
 //!
 //! Without branches on what is found, which could not be foretold, and with bit instructions chosen at run time.
 
-use multiversion::multiversion;
-
 use super::runs::{RunSet, Runs};
 use super::{Candidate, DELETED, ON_SEAM};
 use crate::kernel::mask::Mask;
@@ -21,7 +19,7 @@ pub(super) struct Search<'a> {
 /// Lists own voxels with background in a direction, in raster order: their bit indices, with [`ON_SEAM`] 32 bits above.
 /// Only runs in `filled` are looked at, and of these only those near a run in `near`, where it is given; those without
 /// foreground are taken out of `filled`. Gives the number of voxels; what follows them in the list is of no meaning.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
 pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunSet, listed: &mut Vec<u64>) -> usize {
     let layout = search.mask.layout();
     let plane = layout.plane() >> 3;
@@ -72,7 +70,7 @@ pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunS
 }
 
 /// Of the listed voxels those that Lee's method may delete, as candidates.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
 pub(super) fn test(mask: &Mask, tests: &Tests, listed: &[u64], candidates: &mut Vec<Candidate>) {
     candidates.resize(listed.len(), Candidate { bit: 0, old: 0 });
     let mut found = 0;
@@ -87,7 +85,7 @@ pub(super) fn test(mask: &Mask, tests: &Tests, listed: &[u64], candidates: &mut 
 
 /// Visits candidates in raster order, and deletes each that is still simple. Marks runs near deletions, adds the bit
 /// indices of those on a seam to `flips`, and gives how many were deleted.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt"))]
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
 pub(super) fn decide(
     mask: &mut Mask,
     tests: &Tests,

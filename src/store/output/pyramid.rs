@@ -106,8 +106,9 @@ impl PyramidWriter {
     /// Writes all resolutions, on so many threads, of each channel's source, as `open` gives them one after the other.
     /// `observe` is called after every chunk; its first error ends the work.
     ///
-    /// A thread makes chunks next to each other, together with the coarser ones above them: memory is for at most eight
-    /// chunks (four of an image) a resolution and thread, besides what the source takes. Each voxel is read once.
+    /// A thread makes chunks next to each other, together with the coarser ones above them: memory is for at most two
+    /// chunks a resolution and thread (nine where chunks have odd lengths), besides what the source takes. Each voxel is
+    /// read once.
     ///
     /// # Errors
     /// Where a source cannot be opened or read, is another one than the first, or a chunk not written; what was written
@@ -206,26 +207,34 @@ impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
     /// The values of a box, from the chunks of the resolution below.
     fn gather(&self, level: usize, region: &Region, failed: &AtomicBool) -> Result<Option<Voxels>> {
         let below = self.levels[level - 1].grid();
-        let factors = factors(below.bounds().shape());
+        let (factors, chunks) = (factors(below.bounds().shape()), below.shape());
         let scaled = |place: Position| std::array::from_fn(|a| place[a] * factors[a] as i64);
         let part = Region::new(scaled(region.min), scaled(region.max)).intersection(&below.bounds());
+        // Chunks that begin at whole voxels of this resolution are made coarser one by one.
+        let apart = (0..3).all(|a| chunks[a] == 1 || below.chunk_shape()[a].is_multiple_of(factors[a]));
+        let target = if apart { region } else { &part };
         let mut gathered = None;
         for chunk in below.chunks_in(&part) {
             if failed.load(Ordering::Relaxed) {
                 // Another thread says why.
                 return Ok(None);
             }
-            let Some(voxels) = self.make(level - 1, chunk, failed)? else { continue };
-            let place = below.region(chunk);
-            if place == part {
+            let Some(mut voxels) = self.make(level - 1, chunk, failed)? else { continue };
+            let mut place = below.region(chunk);
+            if apart {
+                voxels = coarsen(&voxels, factors);
+                let min: Position = std::array::from_fn(|a| place.min[a] / factors[a] as i64);
+                place = Region::of_shape(voxels.shape()).shifted(min);
+            }
+            if place == *target {
                 gathered = Some(voxels);
             } else {
                 let dtype = voxels.dtype();
-                let whole = gathered.get_or_insert_with(|| Voxels::filled(dtype, part.shape(), 0.0));
-                paste(&voxels, &place, whole, &part);
+                let whole = gathered.get_or_insert_with(|| Voxels::filled(dtype, target.shape(), 0.0));
+                paste(&voxels, &place, whole, target);
             }
         }
-        Ok(gathered.map(|voxels| coarsen(&voxels, factors)))
+        Ok(gathered.map(|voxels| if apart { voxels } else { coarsen(&voxels, factors) }))
     }
 }
 
