@@ -124,7 +124,7 @@ fn a_stages_export_becomes_a_table() {
     let elsewhere = anabranch(["tiles", text(&path("scan.txt")), "--out", text(&path("tiles.txt"))]);
     assert!(elsewhere.code == 2 && elsewhere.stderr.contains("give one that ends in .csv"), "{elsewhere:?}");
     let wrong = anabranch(["tiles", text(&path("scan.txt")), "--out", text(&path("b.csv")), "--reverse", "w"]);
-    assert!(wrong.code == 2 && wrong.stderr.contains("give axes separated by commas"), "{wrong:?}");
+    assert!(wrong.code == 2 && wrong.stderr.contains("give axes as in y,x"), "{wrong:?}");
     std::fs::write(path("scan.txt"), export.replace("#1", "#4")).expect("a writable folder");
     let unknown = anabranch(["tiles", text(&path("scan.txt")), "--out", text(&path("b.csv"))]);
     assert!(unknown.code == 65 && unknown.stderr.contains("names the point 4, and no image"), "{unknown:?}");
