@@ -25,7 +25,7 @@ pub struct MosaicOptions {
     /// An image of something even, as large as a tile before it is turned or cropped: tiles are divided by it, scaled to
     /// mean 1.
     pub flat_field: Option<PathBuf>,
-    /// A file of factors that tiles are multiplied by, as [`TileGains`](crate::store::mosaic::TileGains) reads it. A tile
+    /// A file of factors that tiles are multiplied by, with the columns `path`, `channel` and `gain`. A tile
     /// that it does not have counts as it is.
     pub gains: Option<PathBuf>,
     /// What happens with tiles that are not there.
