@@ -14,15 +14,13 @@ peer's compute time leaves out imports. Exit code 1 where two canvases differ by
 import argparse
 import csv
 import json
-import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
-from bench_peers import PEERS, Contender, in_turn, machine, versions
+from bench_peers import Contender, enter, in_turn, machine, versions
 
 CHUNK = 4096
 
@@ -143,12 +141,7 @@ def main():
         print(json.dumps(peer_dask(table, out, int(order))))
         return
     if options.venv:
-        python = options.venv / "bin" / "python"
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", options.venv], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
-        if pathlib.Path(sys.prefix).resolve() != options.venv.resolve():
-            os.execv(python, [str(python), *sys.argv])
+        enter(options.venv)
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         folder = pathlib.Path(folder)
         rows, columns = map(int, options.grid.split("x"))

@@ -286,6 +286,16 @@ def bench(options, folder, title, path, run_options, threshold, peers):
     return rows, faults
 
 
+def enter(venv):
+    """Makes an environment with the peers, if it is not there, and starts this script again in it."""
+    python = venv / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
+    if pathlib.Path(sys.prefix).resolve() != venv.resolve():
+        os.execv(python, [str(python), *sys.argv])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default="target/release/anabranch")
@@ -308,12 +318,7 @@ def main():
         print(json.dumps(PEER_FUNCTIONS[kind](path, pathlib.Path(out), threshold)))
         return
     if options.venv:
-        python = options.venv / "bin" / "python"
-        if not python.exists():
-            subprocess.run([sys.executable, "-m", "venv", options.venv], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *PEERS], check=True)
-        if pathlib.Path(sys.prefix).resolve() != options.venv.resolve():
-            os.execv(python, [str(python), *sys.argv])
+        enter(options.venv)
 
     import zarr
 
