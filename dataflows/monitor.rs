@@ -44,7 +44,8 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
-/// Watches a file, or a folder and all below it; of a table of tiles the folder that it is in. Changes between two waits are not lost.
+/// Watches a file, or a folder and all below it; of a table of tiles the folder that it is in. Changes between two waits
+/// are not lost.
 pub(crate) struct Monitor {
     path: PathBuf,
     pace: Pace,

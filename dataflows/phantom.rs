@@ -5,7 +5,6 @@ mod tiles;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::{Error, Kind, Result};
@@ -13,6 +12,7 @@ use anabranch::grid::ChunkId;
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::space::Region;
 use anabranch::store::output::{ArrayForm, ArrayWriter, Compression};
+use anabranch::threads::each;
 
 use crate::arguments::PhantomOptions;
 use crate::plan::{parse_chunk, workers};
@@ -85,30 +85,12 @@ fn refuse_existing(out: &Path) -> Result<()> {
 fn write(tree: &PhantomTree, writer: ArrayWriter, gray: bool, workers: usize) -> Result<()> {
     let grid = writer.grid();
     let chunks: Vec<ChunkId> = grid.chunks().collect();
-    each(&chunks, workers, |_, &id| writer.write_chunk(id, &drawn(tree, gray, &grid.region(id))).map(|_| ()))
+    each(&chunks, workers, |_, &id| writer.write_chunk(id, &drawn(tree, gray, &grid.region(id)))).map(|_| ())
 }
 
 /// A box of the tree, as a mask or gray.
 fn drawn(tree: &PhantomTree, gray: bool, region: &Region) -> Voxels {
     if gray { Voxels::U16(tree.gray(region)) } else { Voxels::U8(tree.mask(region)) }
-}
-
-/// Does something with each of several, on so many threads.
-fn each<T: Sync>(all: &[T], workers: usize, act: impl Fn(usize, &T) -> Result<()> + Sync) -> Result<()> {
-    let next = AtomicUsize::new(0);
-    let work = || -> Result<()> {
-        loop {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            let Some(one) = all.get(at) else { return Ok(()) };
-            act(at, one)?;
-        }
-    };
-    std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| {
-            thread.join().unwrap_or_else(|_| Err(Error::internal("a thread that drew the phantom has stopped")))
-        })
-    })
 }
 
 /// Voxels along each axis of a 2-D or 3-D volume.

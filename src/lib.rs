@@ -109,6 +109,7 @@ pub mod space;
 pub mod grid;
 pub mod error;
 pub mod chunk;
+pub mod threads;
 pub mod store;
 pub mod kernel;
 pub mod table;

@@ -11,8 +11,9 @@ use anabranch::kernel::scan::{Scan, ScanForm};
 use anabranch::space::Region;
 use anabranch::store::output::{StagedFolder, write_tiff};
 use anabranch::store::write_failed;
+use anabranch::threads::each;
 
-use super::{SHAPE, drawn, each, parse_shape, refuse_existing};
+use super::{SHAPE, drawn, parse_shape, refuse_existing};
 use crate::arguments::PhantomOptions;
 use crate::plan::workers;
 use crate::terminal::print;

@@ -89,10 +89,11 @@ impl ChunkThinning {
         }
     }
 
-    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`.
-    pub fn begin(&mut self, sub_iteration: usize, flips: &mut Vec<u32>) {
+    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`. `border` is room to work
+    /// in, the same for all chunks.
+    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
         match self {
-            ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, flips),
+            ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, border, flips),
             ChunkThinning::Zhang(zhang) => {
                 zhang.deleted = zhang.chunk.sub_iteration();
                 let layout = zhang.layout;

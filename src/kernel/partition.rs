@@ -105,6 +105,8 @@ pub struct Partition {
     /// Messages to chunks that may be in this partition or elsewhere.
     posted: Vec<Message>,
     flips: Vec<u32>,
+    /// Room for the border voxels of the chunk at hand.
+    border: Vec<u64>,
 }
 
 impl Partition {
@@ -121,6 +123,7 @@ impl Partition {
             waiting: Vec::new(),
             posted: Vec::new(),
             flips: Vec::new(),
+            border: Vec::new(),
         }
     }
 
@@ -249,7 +252,7 @@ impl Partition {
         for at in 0..self.active.len() {
             let place = self.active[at];
             let Some(member) = &mut self.members[place as usize] else { continue };
-            member.begin(sub_iteration, &mut self.flips);
+            member.begin(sub_iteration, &mut self.border, &mut self.flips);
             let logged = member.logged(sub_iteration);
             if !logged.is_empty() {
                 self.post(place, &logged);
@@ -398,7 +401,7 @@ impl Partition {
         member.mark_live(link.from);
         if !member.active {
             // The neighbours' decisions in this sub-iteration are those of the log; what differs comes on top.
-            let logged = member.replay(now, method, keep);
+            let logged = member.replay(now, method, keep, &mut self.border);
             self.flips = member.unlike_previous(now);
             self.activate(place);
             self.call(place);

@@ -278,7 +278,7 @@ fn larger<T: PartialOrd>(a: T, b: T) -> T {
 fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
     let width = along_y.len();
     // Nothing lies below the least value of the type, which most of a mask has.
-    let least = !T::DTYPE.is_signed();
+    let zero_is_least = !T::DTYPE.is_signed();
     for y in 0..along_x.len() {
         let row = &plane[y * stride..][..width];
         let (whole, rest) = row.as_chunks::<32>();
@@ -289,7 +289,7 @@ fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y:
             }
         }
         along_x[y] = lanes.into_iter().chain(rest.iter().copied()).fold(row[0], larger);
-        if least && along_x[y] == T::default() {
+        if zero_is_least && along_x[y] == T::default() {
             continue;
         }
         for ((value, z), y) in row.iter().zip(&mut along_z[y * width..]).zip(along_y.iter_mut()) {

@@ -51,8 +51,6 @@ pub struct Thinning {
     /// Runs near voxels that flipped in the current sub-iteration.
     flipped: RunSet,
     candidates: Vec<Candidate>,
-    /// Room for the voxels that are tested.
-    border: Vec<u64>,
     /// Places in `candidates` to be decided again.
     doubtful: BinaryHeap<Reverse<u32>>,
     /// Candidates that are deleted, as far as is known.
@@ -84,7 +82,6 @@ impl Thinning {
             window: vec![runs.none(); directions],
             flipped: runs.none(),
             candidates: Vec::new(),
-            border: Vec::new(),
             doubtful: BinaryHeap::new(),
             deleted: 0,
         }
@@ -101,12 +98,12 @@ impl Thinning {
     }
 
     /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay. Bit
-    /// indices of deleted voxels next to a seam are added to `flips`.
-    pub fn begin(&mut self, sub_iteration: usize, flips: &mut Vec<u32>) {
+    /// indices of deleted voxels next to a seam are added to `flips`. `border` is room to list voxels in.
+    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
         if self.is_resting(sub_iteration) {
             return;
         }
-        self.find_candidates(sub_iteration);
+        self.find_candidates(sub_iteration, border);
         let flipped = (&self.runs, &mut self.flipped);
         self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, flipped, flips);
     }
@@ -167,14 +164,14 @@ impl Thinning {
     }
 
     /// Lists the candidates of a sub-iteration in raster order.
-    fn find_candidates(&mut self, sub_iteration: usize) {
+    fn find_candidates(&mut self, sub_iteration: usize, border: &mut Vec<u64>) {
         let direction = sub_iteration % self.directions;
         let mut recent = std::mem::take(&mut self.window[direction]);
         self.window.iter().for_each(|runs| recent.extend(runs));
         let search = Search { mask: &self.mask, runs: &self.runs, seams: &self.seams, direction };
         let near = (sub_iteration >= self.directions).then_some(&recent);
-        let border = list(&search, near, &mut self.filled, &mut self.border);
-        test(&self.mask, self.tests, &self.border[..border], &mut self.candidates);
+        let count = list(&search, near, &mut self.filled, border);
+        test(&self.mask, self.tests, &border[..count], &mut self.candidates);
         // What this direction has seen now, all have seen.
         recent.clear();
         self.window[direction] = recent;

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::marking::Behind;
-use super::tile::Tile;
+use super::tile::{Tile, open_any_channel};
 use super::tile_table::TileTable;
 use crate::chunk::Voxels;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::kernel::correction::Correction;
 use crate::space::Region;
 use crate::store::marker::FileMark;
-use crate::store::{Description, OpenOptions, open};
+use crate::store::{Description, OpenOptions};
 
 /// The correction of tiles, and what it was read from. The default corrects nothing.
 #[derive(Debug, Default)]
@@ -57,15 +57,8 @@ impl CameraImages {
 /// The values of an image, and the state of its files before they were read.
 fn read_image(path: &Path, options: &OpenOptions) -> Result<(Voxels, Behind)> {
     let file = if path.is_file() { Some(FileMark::of(path)?) } else { None };
-    let of_channel = |channel| {
-        let OpenOptions { time, patience, .. } = *options;
-        open(path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
-    };
-    // An image may be for all channels, or have one for each.
-    let source = match of_channel(None) {
-        Err(error) if error.kind() == Kind::Usage && options.channel.is_some() => of_channel(options.channel),
-        opened => opened,
-    }?;
+    // It may be for all channels, or have one for each.
+    let source = open_any_channel(path, options.channel, options)?;
     let Description { shape, dtype, fill, .. } = *source.description();
     let whole = Region::of_shape(shape);
     let behind = match file {

@@ -116,10 +116,7 @@ impl Columns {
     /// `Data` where it is no whole number from 0.
     pub(super) fn channel(&self, row: &StringRecord) -> Result<Option<usize>> {
         let Some(column) = self.channel else { return Ok(None) };
-        let text = cell(row, column)?;
-        let channel = text.parse();
-        let message = || format!("has {text:?} in column channel; give a whole number from 0");
-        channel.map(Some).map_err(|_| Error::data(message()))
+        channel_of(cell(row, column)?).map(Some)
     }
 
     /// The map from tile to canvas that a row gives, in pixels.
@@ -148,6 +145,11 @@ impl Columns {
         }
         Ok(map)
     }
+}
+
+/// The channel that a text in a row gives.
+pub(super) fn channel_of(text: &str) -> Result<usize> {
+    text.parse().map_err(|_| Error::data(format!("has {text:?} in column channel; give a whole number from 0")))
 }
 
 /// The text of a column in a row.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim, Writer};
 
-use super::columns::{cell, number};
+use super::columns::{cell, channel_of, number};
 use super::tile_table::{Lines, TileRow, TileTable, in_row};
 use crate::error::{Error, Result};
 use crate::store::file::read_failed;
@@ -114,8 +114,7 @@ impl TileGains {
 /// The channel in a row, where it has one.
 fn channel_in(record: &StringRecord, column: Option<usize>) -> Result<Option<usize>> {
     let text = column.and_then(|column| record.get(column)).filter(|text| !text.is_empty());
-    let wrong = |text: &str| Error::data(format!("has {text:?} in column channel; give a whole number from 0"));
-    text.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
+    text.map(channel_of).transpose()
 }
 
 /// The gain in a row.

@@ -40,7 +40,8 @@ impl Behind {
 }
 
 /// The marks of parts of a canvas: of the tiles that meet each, in the order of their rows, where they lie and what
-/// their files are, what corrects them and their gains; and of how they are put together. A part without tiles has a mark too. Asks for each file once.
+/// their files are, what corrects them and their gains; and of how they are put together. A part without tiles has a mark
+/// too. Asks for each file once.
 pub(super) fn marks(mosaic: &MosaicSource, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
     let mut meeting = Vec::with_capacity(regions.len());
     for region in regions {

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::MosaicSource;
 use super::gains::TileGains;
 use super::tile::Stored;
 use super::tile_table::TileTable;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::kernel::gains::{Overlap, gains};
 use crate::kernel::resample::{Order, Placed, Prepared, overlap};
 use crate::space::Region;
 use crate::store::{MissingTiles, MosaicOptions, OpenOptions};
+use crate::threads::each;
 
 /// Of an overlap of two tiles so many voxels are looked at, about: as many rows as have them, at equal distances.
 const LOOKED_AT: usize = 1 << 18;
@@ -74,33 +75,8 @@ impl Neighbours<'_> {
 
     /// What tiles have in common, pair by pair.
     fn overlaps(&self, threads: usize) -> Result<Vec<Overlap>> {
-        let next = AtomicUsize::new(0);
-        let look = || -> Result<Vec<(usize, Overlap)>> {
-            let mut found = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(&pair) = self.pairs.get(number) else { return Ok(found) };
-                match self.common(pair) {
-                    Ok(common) => found.extend(common.map(|overlap| (number, overlap))),
-                    Err(error) => {
-                        // The others end as well.
-                        next.store(self.pairs.len(), Ordering::Relaxed);
-                        return Err(error);
-                    }
-                }
-            }
-        };
-        let found: Vec<Result<_>> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(look)).collect();
-            let stopped = |_| Err(Error::internal("a thread that compares tiles has stopped"));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(stopped)).collect()
-        });
-        let mut overlaps = Vec::new();
-        for found in found {
-            overlaps.extend(found?);
-        }
-        overlaps.sort_unstable_by_key(|(number, _)| *number);
-        Ok(overlaps.into_iter().map(|(_, overlap)| overlap).collect())
+        let common = each(&self.pairs, threads, |_, &pair| self.common(pair))?;
+        Ok(common.into_iter().flatten().collect())
     }
 
     /// What two tiles have in common, if anything.

@@ -1,5 +1,6 @@
 //! The tiles of a table as they are stored: their shapes, and where they lie.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::tile_table::{TileRow, TileTable, is_table};
@@ -176,18 +177,24 @@ fn open_image(row: &TileRow, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if is_table(&row.path) {
         return Err(Error::data("is a table itself; give the path of an image"));
     }
-    let of_channel = |channel| {
-        let OpenOptions { time, patience, .. } = *options;
-        open(&row.path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
-    };
     match row.channel {
-        None => of_channel(options.channel),
-        // A file of one channel needs no choice; one that says so holds several.
-        Some(_) => match of_channel(None) {
-            Err(error) if error.kind() == Kind::Usage => of_channel(row.channel),
-            opened => opened,
-        },
+        None => open_channel(&row.path, options.channel, options),
+        channel => open_any_channel(&row.path, channel, options),
     }
+}
+
+/// The image at a path: where it has several channels, the one given, if one is.
+pub(super) fn open_any_channel(path: &Path, channel: Option<usize>, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    match open_channel(path, None, options) {
+        // An image of one channel needs no choice; one that says so holds several.
+        Err(error) if error.kind() == Kind::Usage && channel.is_some() => open_channel(path, channel, options),
+        opened => opened,
+    }
+}
+
+fn open_channel(path: &Path, channel: Option<usize>, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    let OpenOptions { time, patience, .. } = *options;
+    open(path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
 }
 
 /// Refuses options along z where the table has none.

@@ -59,21 +59,8 @@ impl OutputFolder {
             let message = format!("holds other things ({other}); give an empty folder, or --overwrite to write there");
             return Err(Error::new(Kind::Output, message));
         }
-        fs::create_dir_all(self.staging()).map_err(|error| unwritable(&error))?;
-        let lock = File::create(self.staging().join(LOCK)).map_err(|error| {
-            // Only where it is empty.
-            let _ = fs::remove_dir(self.staging());
-            unwritable(&error)
-        })?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let message = "is being written by another run; wait for it, or give another folder";
-                return Err(Error::new(Kind::Output, message));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(unwritable(&error)),
-        }
-        self.lock = Some(lock);
+        let busy = "is being written by another run; wait for it, or give another folder";
+        self.lock = Some(lock_staging(&self.staging(), busy)?);
         self.restore().map_err(|error| unwritable(&error))?;
         remove(&self.staging().join(NEW)).map_err(|error| unwritable(&error))?;
         fs::create_dir(self.staging().join(NEW)).map_err(|error| unwritable(&error))
@@ -232,6 +219,22 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
+    }
+}
+
+/// Makes a folder to stage in, and locks it for as long as the file that comes back is open; the error says what is `busy`
+/// where another program has it.
+pub(super) fn lock_staging(staging: &Path, busy: &str) -> Result<File> {
+    fs::create_dir_all(staging).map_err(|error| unwritable(&error))?;
+    let lock = File::create(staging.join(LOCK)).map_err(|error| {
+        // Only where it is empty.
+        let _ = fs::remove_dir(staging);
+        unwritable(&error)
+    })?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(fs::TryLockError::WouldBlock) => Err(Error::new(Kind::Output, busy)),
+        Err(fs::TryLockError::Error(error)) => Err(unwritable(&error)),
     }
 }
 

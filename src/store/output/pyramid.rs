@@ -4,7 +4,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ use crate::store::file::write_failed;
 use crate::store::values::paste;
 use crate::store::zarr::ZarrSource;
 use crate::store::{OpenOptions, Source};
+use crate::threads::each;
 
 /// Voxels along the longest axis of the coarsest copy, unless told: in an image and in a volume.
 const COARSEST: [usize; 2] = [1024, 256];
@@ -159,23 +160,12 @@ impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
     /// Makes all up to a resolution. Threads take the chunks of that one in turn.
     fn run(&self, top: usize, workers: usize) -> Result<()> {
         let chunks: Vec<ChunkId> = self.levels[top].grid().chunks().collect();
-        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let work = || -> Result<()> {
-            while let Some(&chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if failed.load(Ordering::Relaxed) {
-                    break;
-                }
-                self.make(top, chunk, &failed).inspect_err(|_| failed.store(true, Ordering::Relaxed))?;
-            }
-            Ok(())
-        };
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Result<()>>| {
-                thread.join().unwrap_or_else(|_| Err(Error::internal("a thread that wrote the image has stopped")))
-            };
-            threads.into_iter().map(join).fold(Ok(()), Result::and)
-        })
+        // Threads that are in the middle of a chunk end too.
+        let failed = AtomicBool::new(false);
+        let made = each(&chunks, workers, |_, &chunk| {
+            self.make(top, chunk, &failed).map(|_| ()).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+        });
+        made.map(|_| ())
     }
 
     /// Makes a chunk, after all that it is made of. Gives its values, or nothing where all are 0.

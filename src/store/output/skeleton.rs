@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +17,7 @@ use crate::space::Voxel;
 use crate::store::file::{read_failed, read_if_there, replace};
 use crate::store::output::array::LEVEL;
 use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder, SKELETON};
+use crate::threads::each;
 
 /// A skeleton's array that several threads write at once, each its own chunks.
 #[derive(Debug)]
@@ -272,22 +272,7 @@ fn take_over(from: &Path, to: &Path, expected: FileMark) -> bool {
 
 /// Encodes and writes chunks, by several threads where there are several chunks.
 fn encode(array: &SkeletonArray, chunks: &[(ChunkId, &[Voxel])], threads: usize) -> Result<()> {
-    let (next, failed) = (AtomicUsize::new(0), Mutex::new(None));
-    let work = || {
-        while let Some((id, voxels)) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = array.write_chunk(*id, voxels) {
-                next.store(chunks.len(), Ordering::Relaxed);
-                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads.min(chunks.len()) {
-            scope.spawn(work);
-        }
-        work();
-    });
-    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    each(chunks, threads, |_, (id, voxels)| array.write_chunk(*id, voxels)).map(|_| ())
 }
 
 #[cfg(test)]

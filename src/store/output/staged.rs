@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder::{LOCK, NEW, OLD, STAGING, missing, remove, unwritable};
+use super::folder::{NEW, OLD, STAGING, lock_staging, missing, remove, unwritable};
 use crate::error::{Error, Kind, Result};
 use crate::store::file::write_failed;
 
@@ -46,21 +46,8 @@ impl StagedFolder {
     }
 
     fn prepare(&mut self) -> Result<()> {
-        fs::create_dir_all(&self.staging).map_err(|error| unwritable(&error))?;
-        let lock = File::create(self.staging.join(LOCK)).map_err(|error| {
-            // Only where it is empty.
-            let _ = fs::remove_dir(&self.staging);
-            unwritable(&error)
-        })?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let message = "is being written by another program; wait for it, or give another path";
-                return Err(Error::new(Kind::Output, message));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(unwritable(&error)),
-        }
-        self.lock = Some(lock);
+        let busy = "is being written by another program; wait for it, or give another path";
+        self.lock = Some(lock_staging(&self.staging, busy)?);
         self.restore().map_err(|error| unwritable(&error))?;
         remove(&self.path()).map_err(|error| unwritable(&error))?;
         fs::create_dir(self.path()).map_err(|error| unwritable(&error))
