@@ -59,9 +59,12 @@ impl Kept {
             let held = values.len();
             for x in (0..own_width).step_by(64) {
                 let mut word = mask.read(first + x, (own_width - x).min(64));
+                // Run by run.
                 while word != 0 {
-                    values.push(row[x + word.trailing_zeros() as usize]);
-                    word &= word - 1;
+                    let start = word.trailing_zeros();
+                    let length = (word >> start).trailing_ones();
+                    values.extend_from_slice(&row[x + start as usize..][..length as usize]);
+                    word = if length == 64 { 0 } else { word & !(((1 << length) - 1) << start) };
                 }
             }
             before[first / layout.row() + 1] = (values.len() - held) as u32;
@@ -252,10 +255,9 @@ fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Opti
     let mut packing = Packing::new(own);
     let [_, height, width] = own.shape();
     let standard = array.as_standard_layout();
-    let mut words = vec![0; width.div_ceil(64)];
-    for (row, values) in standard.as_slice()?.chunks_exact(width.max(1)).enumerate() {
-        threshold.pack_row(values, &mut words);
-        packing.take([row / height, row % height], &words);
+    let words = threshold.pack_rows(standard.as_slice()?, width);
+    for (row, words) in words.chunks_exact(width.div_ceil(64).max(1)).enumerate() {
+        packing.take([row / height, row % height], words);
     }
     packing.finish()
 }
@@ -288,16 +290,7 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
     let same = first.is_some_and(|first| {
         T::DTYPE.is_integer()
             && match (threshold, array.as_slice()) {
-                // Values that are 0 are none of the foreground: whole runs are compared at once.
-                (Threshold::Nonzero, Some(values)) => {
-                    let [_, height, width] = layout.shape;
-                    mask.own_runs().all(|(bit, _)| {
-                        let [z, y, x] = layout.padded(bit);
-                        let row = &values[((z - 1) * height + y - 1) * width..][..width];
-                        let run = row[x - 1..].iter().take(64);
-                        run.map(|v| u8::from((*v != first) & (*v != T::default()))).sum::<u8>() == 0
-                    })
-                }
+                (Threshold::Nonzero, Some(values)) => is_zero_or(first, values),
                 // Stops at the second value.
                 _ => bits.all(|bit| value(bit) == first),
             }
@@ -311,4 +304,14 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
             Foreground::Kept(Arc::new(Kept::new(array, [0; 3], mask)))
         }
     }
+}
+
+/// Whether all values are zero or another one. Stops soon after the first that is neither.
+fn is_zero_or<T: Value>(other: T, values: &[T]) -> bool {
+    values.chunks(4096).all(|values| are_zero_or(other, values))
+}
+
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
+fn are_zero_or<T: Value>(other: T, values: &[T]) -> bool {
+    values.iter().fold(true, |are, value| are & ((*value == other) | (*value == T::default())))
 }

@@ -2,6 +2,7 @@
 
 pub mod phantom;
 mod growth;
+mod largest;
 pub mod scan;
 pub mod smooth;
 pub mod histogram;

@@ -8,6 +8,7 @@ mod packed;
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
+use super::largest::{larger, largest, raise};
 use crate::chunk::{Chunk, Value, Voxels};
 use crate::space::{Position, Region, Voxel};
 use crate::with_voxels;
@@ -201,26 +202,27 @@ impl Projections {
         let values = array.as_slice().expect("standard layout is contiguous");
         // From the first of the box on, in each of its planes.
         let plane = |z: usize| &values[((z + corner[0]) * rows + corner[1]) * stride + corner[2]..];
-        let first = plane(0)[0];
+        let from = |axes: [usize; 2]| axes.map(|a| (region.min[a] - self.bounds.min[a]) as usize);
+        if let [panel] = &mut self.panels[..] {
+            for z in 0..depth {
+                let rows = (0..height).map(|y| &plane(z)[y * stride..][..width]);
+                panel.project(rows, from(PANEL_AXES[0]), self.scale);
+            }
+            return;
+        }
         // At full resolution in the image's own type: rounding to f32 keeps the order.
         let mut along_z = Vec::with_capacity(height * width);
         (0..height).for_each(|y| along_z.extend_from_slice(&plane(0)[y * stride..][..width]));
         let mut along_y = Vec::with_capacity(depth * width);
-        let mut along_x = vec![first; depth * height];
+        let mut along_x = vec![plane(0)[0]; depth * height];
         for z in 0..depth {
             along_y.extend_from_slice(&plane(z)[..width]);
             let along_y = &mut along_y[z * width..];
             raise_plane(plane(z), stride, &mut along_z, along_y, &mut along_x[z * height..][..height]);
         }
-        let full: [(&[T], [usize; 2]); 3] =
-            [(&along_z, [height, width]), (&along_y, [depth, width]), (&along_x, [depth, height])];
-        for ((values, [_, columns]), (panel, axes)) in full.into_iter().zip(self.panels.iter_mut().zip(PANEL_AXES)) {
-            let from = axes.map(|a| (region.min[a] - self.bounds.min[a]) as usize);
-            let column = from[1] / self.scale - panel.first[1];
-            for (row, values) in values.chunks_exact(columns).enumerate() {
-                let range = panel.row((from[0] + row) / self.scale);
-                raise_pixels(values, from[1] % self.scale, self.scale, &mut panel.values[range][column..]);
-            }
+        let full: [(&[T], usize); 3] = [(&along_z, width), (&along_y, width), (&along_x, height)];
+        for ((values, columns), (panel, axes)) in full.into_iter().zip(self.panels.iter_mut().zip(PANEL_AXES)) {
+            panel.project(values.chunks_exact(columns), from(axes), self.scale);
         }
     }
 }
@@ -233,7 +235,7 @@ fn raise_pixels<T: Value>(values: &[T], missing: usize, scale: usize, pixels: &m
     }
     let (first, rest) = values.split_at((scale - missing).min(values.len()));
     for (pixel, values) in pixels.iter_mut().zip(std::iter::once(first).chain(rest.chunks(scale))) {
-        *pixel = values.iter().fold(*pixel, |most, value| most.max(value.to_f32()));
+        *pixel = larger(largest(values).to_f32(), *pixel);
     }
 }
 
@@ -248,6 +250,26 @@ impl Panel {
     fn row(&self, row: usize) -> std::ops::Range<usize> {
         let row = row.checked_sub(self.first[0]).filter(|&row| row < self.shape[0]).expect("a row of this part");
         row * self.shape[1]..(row + 1) * self.shape[1]
+    }
+
+    /// Raises pixels to values that fall on them, row by row, each pixel to those of `scale` rows and columns. The first
+    /// value lies at a row and a column of the image.
+    fn project<'v, T: Value>(&mut self, rows: impl Iterator<Item = &'v [T]>, first: [usize; 2], scale: usize) {
+        let column = first[1] / scale - self.first[1];
+        let mut rows = rows.zip(first[0]..).map(|(values, row)| (values, row / scale)).peekable();
+        let mut largest = Vec::new();
+        while let Some((mut values, row)) = rows.next() {
+            if scale > 1 {
+                largest.clear();
+                largest.extend_from_slice(values);
+                while let Some((others, _)) = rows.next_if(|(_, of)| *of == row) {
+                    raise_row(&mut largest, others);
+                }
+                values = &largest;
+            }
+            let range = self.row(row);
+            raise_pixels(values, first[1] % scale, scale, &mut self.values[range][column..]);
+        }
     }
 
     /// Raises pixels to those of another part, where they are higher.
@@ -266,10 +288,10 @@ impl Panel {
     }
 }
 
-/// The larger of two values.
-#[inline(always)]
-fn larger<T: PartialOrd>(a: T, b: T) -> T {
-    if a > b { a } else { b }
+/// Raises values to those of another row, where these are larger.
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
+fn raise_row<T: Value>(values: &mut [T], row: &[T]) {
+    raise(values, row);
 }
 
 /// Raises one plane's share of the projections: all rows along z, one row along y, one value a row along x. Rows begin
@@ -281,21 +303,12 @@ fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y:
     let zero_is_least = !T::DTYPE.is_signed();
     for y in 0..along_x.len() {
         let row = &plane[y * stride..][..width];
-        let (whole, rest) = row.as_chunks::<32>();
-        let mut lanes = [row[0]; 32];
-        for values in whole {
-            for i in 0..32 {
-                lanes[i] = larger(values[i], lanes[i]);
-            }
-        }
-        along_x[y] = lanes.into_iter().chain(rest.iter().copied()).fold(row[0], larger);
+        along_x[y] = largest(row);
         if zero_is_least && along_x[y] == T::default() {
             continue;
         }
-        for ((value, z), y) in row.iter().zip(&mut along_z[y * width..]).zip(along_y.iter_mut()) {
-            *z = larger(*value, *z);
-            *y = larger(*value, *y);
-        }
+        raise(&mut along_z[y * width..], row);
+        raise(along_y, row);
     }
 }
 

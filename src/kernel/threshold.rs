@@ -44,16 +44,23 @@ impl Threshold {
 
     /// Packs all rows of an array in raster order, `ceil(width / 64)` words a row.
     pub fn pack(self, voxels: &Voxels) -> Vec<u64> {
-        let [depth, height, width] = voxels.shape();
-        let mut words = vec![0; depth * height * width.div_ceil(64)];
-        if width > 0 {
-            with_voxels!(voxels, array => {
-                let array = array.as_standard_layout();
-                let values = array.as_slice().expect("standard layout is contiguous");
-                for (row, words) in values.chunks_exact(width).zip(words.chunks_exact_mut(width.div_ceil(64))) {
-                    self.pack_row(row, words);
-                }
-            });
+        let width = voxels.shape()[2];
+        with_voxels!(voxels, array => {
+            let array = array.as_standard_layout();
+            self.pack_rows(array.as_slice().expect("standard layout is contiguous"), width)
+        })
+    }
+
+    /// Packs rows of a width that follow each other, `ceil(width / 64)` words a row.
+    pub(super) fn pack_rows<T: Value>(self, values: &[T], width: usize) -> Vec<u64> {
+        let mut words = vec![0; values.len() / width.max(1) * width.div_ceil(64)];
+        if width.is_multiple_of(64) {
+            // Words have no gaps between rows: as one row.
+            self.pack_row(values, &mut words);
+        } else {
+            for (row, words) in values.chunks_exact(width).zip(words.chunks_exact_mut(width.div_ceil(64))) {
+                self.pack_row(row, words);
+            }
         }
         words
     }
@@ -79,9 +86,12 @@ fn pack<T: Value>(row: &[T], words: &mut [u64], test: impl Fn(T) -> bool) {
     }
 }
 
-/// The word whose bits are 64 bytes of 0 or 1.
+/// The word whose bits are 64 bytes of 0 or 1: mostly all 0, which is seen at once.
 #[inline(always)]
 fn gather(bytes: &[u8; 64]) -> u64 {
+    if bytes.iter().fold(0, |any, byte| any | byte) == 0 {
+        return 0;
+    }
     let mut word = 0;
     for (i, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
         // The product moves the lowest bit of byte k to bit 56 + k.

@@ -17,6 +17,7 @@ use ndarray::ArrayView3;
 use super::Gaussian;
 use super::sums::Taps;
 use crate::chunk::{Dtype, Value};
+use crate::kernel::largest::{larger, largest};
 use crate::kernel::threshold::Threshold;
 use crate::space::Region;
 
@@ -107,23 +108,10 @@ fn between(row: &[f32], low: f32, high: f32) -> bool {
     row.iter().fold(false, |found, &value| found | ((value > low) & (value <= high)))
 }
 
-/// The larger of two values.
-#[inline(always)]
-fn larger<T: PartialOrd>(a: T, b: T) -> T {
-    if a > b { a } else { b }
-}
-
 /// The largest value of a row that is not empty.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn largest_of<T: Value>(row: &[T]) -> f32 {
-    let (whole, rest) = row.as_chunks::<32>();
-    let mut lanes = [row[0]; 32];
-    for values in whole {
-        for i in 0..32 {
-            lanes[i] = larger(values[i], lanes[i]);
-        }
-    }
-    lanes.into_iter().chain(rest.iter().copied()).fold(row[0], larger).to_f32()
+    largest(row).to_f32()
 }
 
 /// The largest magnitude of some values.

@@ -270,7 +270,7 @@ fn span(set: &[bool]) -> Option<Range<usize>> {
 /// One weighted sum for each lane: of a centre first, then of pairs at equal distance, from the outermost inwards. `starts`
 /// says where in `data` the line at each place of the axis begins, and `x` which value of a line the first lane is for.
 #[inline(always)]
-fn weigh<S: Real, const N: usize>(weights: &[S], data: &[S], starts: &[usize], x: usize) -> [f32; N] {
+fn weigh<S: Real, const N: usize>(weights: &[S], data: &[S], starts: &[usize], x: usize, out: &mut [f32]) {
     #[inline(always)]
     fn lanes<S, const N: usize>(data: &[S], at: usize) -> &[S; N] {
         data[at..at + N].try_into().expect("N values")
@@ -287,7 +287,10 @@ fn weigh<S: Real, const N: usize>(weights: &[S], data: &[S], starts: &[usize], x
             sums[i] += before[i].plus(after[i]) * weight;
         }
     }
-    sums.map(S::rounded)
+    let out = &mut out[x..x + N];
+    for i in 0..N {
+        out[i] = sums[i].rounded();
+    }
 }
 
 /// A row of weighted sums of lines: wide steps, then narrow ones, the last of which makes some sums again, the same.
@@ -296,17 +299,16 @@ fn sum<S: Real>(weights: &[S], data: &[S], starts: &[usize], out: &mut [f32]) {
     let len = out.len();
     let whole = len / WIDE * WIDE;
     for x in (0..whole).step_by(WIDE) {
-        out[x..x + WIDE].copy_from_slice(&weigh::<S, WIDE>(weights, data, starts, x));
+        weigh::<S, WIDE>(weights, data, starts, x, out);
     }
     if len < NARROW {
         for x in 0..len {
-            [out[x]] = weigh::<S, 1>(weights, data, starts, x);
+            weigh::<S, 1>(weights, data, starts, x, out);
         }
         return;
     }
     for x in (whole..len).step_by(NARROW) {
-        let x = x.min(len - NARROW);
-        out[x..x + NARROW].copy_from_slice(&weigh::<S, NARROW>(weights, data, starts, x));
+        weigh::<S, NARROW>(weights, data, starts, x.min(len - NARROW), out);
     }
 }
 
