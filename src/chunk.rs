@@ -1,6 +1,8 @@
 //! A chunk of an image: a box and its values, of whichever type the image has.
 
-use ndarray::{Array3, ArrayView3, s};
+pub(crate) mod spare;
+
+use ndarray::{Array3, s};
 use serde::{Deserialize, Serialize};
 
 use crate::space::Region;
@@ -216,19 +218,24 @@ impl Voxels {
     /// A copy of a part; `part` is relative to the array's own first voxel.
     #[must_use]
     pub fn part(&self, part: &Region) -> Voxels {
-        fn cut<T: Value>(array: ArrayView3<'_, T>, part: &Region) -> Voxels {
-            let [z, y, x] = std::array::from_fn(|a| part.min[a] as isize..part.max[a] as isize);
-            let cut = array.slice(s![z, y, x]);
-            let mut values = Vec::with_capacity(cut.len());
-            for row in cut.rows() {
-                match row.to_slice() {
-                    Some(row) => values.extend_from_slice(row),
-                    None => values.extend(row),
+        fn cut<T: Value>(array: &Array3<T>, part: &Region) -> Voxels {
+            let ((_, height, width), [nz, ny, nx]) = (array.dim(), part.shape());
+            let [z, y, x] = part.min.map(|p| p as usize);
+            let mut values = vec![T::default(); part.volume()];
+            match array.as_slice() {
+                Some(from) if !part.is_empty() => {
+                    for (plane, to) in (z..z + nz).zip(values.chunks_exact_mut(ny * nx)) {
+                        copy_rows(&from[(plane * height + y) * width + x..], width, to, nx, [ny, nx]);
+                    }
+                }
+                _ => {
+                    let cut = array.slice(s![z..z + nz, y..y + ny, x..x + nx]);
+                    values.iter_mut().zip(cut).for_each(|(to, from)| *to = *from);
                 }
             }
-            T::wrap(Array3::from_shape_vec(cut.dim(), values).expect("as many values as the part has"))
+            T::wrap(Array3::from_shape_vec([nz, ny, nx], values).expect("as many values as the part has"))
         }
-        with_voxels!(self, array => cut(array.view(), part))
+        with_voxels!(self, array => cut(array, part))
     }
 
     /// Whether all values are finite numbers.
@@ -237,6 +244,34 @@ impl Voxels {
             Voxels::F32(a) => a.iter().all(|v| v.is_finite()),
             Voxels::F64(a) => a.iter().all(|v| v.is_finite()),
             _ => true,
+        }
+    }
+}
+
+/// Copies the first values of rows that begin every so many values in one array to rows in another.
+pub(crate) fn copy_rows<T: Value>(from: &[T], stride: usize, to: &mut [T], to_stride: usize, shape: [usize; 2]) {
+    /// As many values a row as a register has room for, mostly: copied without a call.
+    fn short<T: Value, const N: usize>(from: &[T], stride: usize, to: &mut [T], to_stride: usize, rows: usize) {
+        for row in 0..rows {
+            let mut values = [T::default(); N];
+            values.copy_from_slice(&from[row * stride..][..N]);
+            to[row * to_stride..][..N].copy_from_slice(&values);
+        }
+    }
+    let [rows, width] = shape;
+    match width {
+        1 => short::<T, 1>(from, stride, to, to_stride, rows),
+        2 => short::<T, 2>(from, stride, to, to_stride, rows),
+        3 => short::<T, 3>(from, stride, to, to_stride, rows),
+        4 => short::<T, 4>(from, stride, to, to_stride, rows),
+        5 => short::<T, 5>(from, stride, to, to_stride, rows),
+        6 => short::<T, 6>(from, stride, to, to_stride, rows),
+        7 => short::<T, 7>(from, stride, to, to_stride, rows),
+        8 => short::<T, 8>(from, stride, to, to_stride, rows),
+        _ => {
+            for row in 0..rows {
+                to[row * to_stride..][..width].copy_from_slice(&from[row * stride..][..width]);
+            }
         }
     }
 }

@@ -52,6 +52,9 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                             foregrounds.give((padded.chunk, binary.foreground));
                             masks.give((padded.chunk, Change::Mask(binary.mask)));
                         }
+                        if let Some(voxels) = padded.voxels.filter(|_| padded.region != padded.own) {
+                            voxels.recycle();
+                        }
                     }
                 });
             }

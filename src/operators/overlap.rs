@@ -13,7 +13,7 @@ use timely::progress::Timestamp;
 
 use super::batch::Batch;
 use super::read::{Piece, Selection};
-use crate::chunk::{Dtype, Value, Voxels};
+use crate::chunk::{Dtype, Value, Voxels, copy_rows};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 use crate::with_voxels;
@@ -108,8 +108,8 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                     if entry.missing == 0
                         && let Some(whole) = waiting.remove(&key)
                     {
-                        let padded = assemble(&grid, depth, dtype, fill, key.1, &whole);
-                        output.session(&whole.capability).give(padded);
+                        let capability = whole.capability.clone();
+                        output.session(&capability).give(assemble(&grid, depth, dtype, fill, key.1, whole));
                     }
                 }
             });
@@ -118,8 +118,8 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                     break;
                 }
                 let ((_, chunk), part) = entry.remove_entry();
-                let padded = assemble(&grid, depth, dtype, fill, chunk, &part);
-                output.session(&part.capability).give(padded);
+                let capability = part.capability.clone();
+                output.session(&capability).give(assemble(&grid, depth, dtype, fill, chunk, part));
             }
         }
     })
@@ -149,18 +149,22 @@ fn assemble<C>(
     dtype: Dtype,
     fill: f64,
     chunk: ChunkId,
-    Waiting { parts, missing, .. }: &Waiting<C>,
+    Waiting { parts, missing, .. }: Waiting<C>,
 ) -> Padded {
     let own = grid.region(chunk);
     let region = own.dilated(depth).intersection(&grid.bounds());
     let voxels = (!parts.is_empty()).then(|| {
-        let mut whole = Voxels::filled(dtype, region.shape(), fill);
+        // Parts do not overlap.
+        let all = parts.iter().map(|(part, _)| part.volume()).sum::<usize>() == region.volume();
+        let mut whole =
+            if all { Voxels::of_any(dtype, region.shape()) } else { Voxels::filled(dtype, region.shape(), fill) };
         for (part, voxels) in parts {
-            whole.paste(&part.shifted(region.min.map(|m| -m)), voxels);
+            whole.paste(&part.shifted(region.min.map(|m| -m)), &voxels);
+            voxels.recycle();
         }
         whole
     });
-    Padded { chunk, own, region, voxels, missing: *missing }
+    Padded { chunk, own, region, voxels, missing }
 }
 
 impl Voxels {
@@ -169,14 +173,13 @@ impl Voxels {
         fn put<V: Value>(array: &mut ndarray::Array3<V>, part: &Region, values: &Voxels) {
             let (_, height, width) = array.dim();
             let [z, y, x] = part.min.map(|p| p as usize);
-            let [_, part_height, part_width] = part.shape();
+            let [nz, ny, nx] = part.shape();
             let values = V::unwrap(values).map(|values| values.as_standard_layout());
             if let (Some(values), Some(to)) =
                 (values.as_ref().and_then(|values| values.as_slice()), array.as_slice_mut())
             {
-                for (row, values) in values.chunks_exact(part_width.max(1)).enumerate() {
-                    let first = ((z + row / part_height) * height + y + row % part_height) * width + x;
-                    to[first..first + part_width].copy_from_slice(values);
+                for (plane, values) in (z..z + nz).zip(values.chunks_exact((ny * nx).max(1))) {
+                    copy_rows(values, nx, &mut to[(plane * height + y) * width + x..], width, [ny, nx]);
                 }
             }
         }

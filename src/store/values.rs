@@ -3,6 +3,7 @@
 use bytemuck::{AnyBitPattern, NoUninit};
 use ndarray::Array3;
 
+use crate::chunk::spare::{self, Reused};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Position, Region};
@@ -70,8 +71,14 @@ pub(crate) fn unsupported_dtype(name: &str) -> Error {
 
 /// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape.
 pub(crate) fn from_bytes(dtype: Dtype, shape: [usize; 3], mut bytes: Vec<u8>, endian: Endian) -> Voxels {
-    fn numbers<T: Value + AnyBitPattern>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
-        T::wrap(array(shape, bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned).collect()))
+    fn numbers<T: Reused + AnyBitPattern>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
+        let mut values = spare::take(bytes.len() / size_of::<T>());
+        values.clear();
+        match bytemuck::try_cast_slice(bytes) {
+            Ok(aligned) => values.extend_from_slice(aligned),
+            Err(_) => values.extend(bytes.chunks_exact(size_of::<T>()).map(bytemuck::pod_read_unaligned::<T>)),
+        }
+        T::wrap(array(shape, values))
     }
     fn array<T>(shape: [usize; 3], values: Vec<T>) -> Array3<T> {
         Array3::from_shape_vec(shape, values).expect("as many bytes as the shape holds")

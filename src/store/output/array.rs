@@ -19,7 +19,7 @@ use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
-use crate::store::file::write_failed;
+use crate::store::file::{self, write_failed};
 use crate::store::values::paste;
 use crate::with_voxels;
 
@@ -227,10 +227,7 @@ impl ArrayWriter {
         if self.shared && !self.folder.join(METADATA).is_file() {
             return Err(Error::new(Kind::Output, "the process that has made this folder has removed it"));
         }
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent).map_err(|error| write_failed(&error))?;
-        }
-        std::fs::write(path, encoded).map_err(|error| write_failed(&error))
+        file::write(path, encoded)
     }
 
     /// Makes a chunk one that is not stored.
