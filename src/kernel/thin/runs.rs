@@ -6,7 +6,12 @@ use crate::kernel::mask::Layout;
 /// other 64 voxels after the one before. Runs are numbered in raster order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runs {
-    in_row: u32,
+    /// Runs that a row has numbers for: a power of two, of which each row uses as many as it has.
+    in_row: usize,
+    /// The number of the power.
+    shift: u32,
+    /// The last run of a row.
+    last: usize,
     in_plane: usize,
     count: usize,
     row_bits: usize,
@@ -16,9 +21,12 @@ pub(super) struct Runs {
 
 impl Runs {
     pub(super) fn new(layout: &Layout) -> Self {
-        let in_row = layout.shape[2].div_ceil(64);
+        let used = layout.shape[2].div_ceil(64);
+        let in_row = used.next_power_of_two();
         Runs {
-            in_row: in_row as u32,
+            in_row,
+            shift: in_row.trailing_zeros(),
+            last: used - 1,
             in_plane: (layout.shape[1] + 2) * in_row,
             count: layout.rows() * in_row,
             row_bits: layout.row(),
@@ -33,47 +41,37 @@ impl Runs {
 
     /// The runs of a row.
     pub(super) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
-        row * self.in_row as usize..(row + 1) * self.in_row as usize
+        row * self.in_row..row * self.in_row + self.last + 1
     }
 
     /// The row of a run, and its place in it.
     #[inline(always)]
     pub(super) fn place(&self, run: usize) -> [usize; 2] {
-        if self.in_row == 1 {
-            return [run, 0];
-        }
-        // Chunks have less than 2^32 runs; division is faster on so few bits.
-        [run as u32 / self.in_row, run as u32 % self.in_row].map(|n| n as usize)
+        [run >> self.shift, run & (self.in_row - 1)]
     }
 
     /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
     #[inline]
     pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
-        let row = self.row_of(bit);
-        set.is_empty = false;
-        if self.in_row == 1 {
-            return set.insert(row);
-        }
-        let x = bit as usize - row * self.row_bits;
-        // The own voxel x is at place x + 1 of the padded row.
-        let run_of = |x: usize| (x / 64).min(self.in_row as usize - 1);
-        for run in run_of(x.saturating_sub(2))..=run_of(x) {
-            set.insert(row * self.in_row as usize + run);
-        }
+        self.mark_if(bit, true, set);
     }
 
     /// [`Runs::mark`], if asked to.
     #[inline(always)]
     pub(super) fn mark_if(&self, bit: u32, mark: bool, set: &mut RunSet) {
-        if self.in_row > 1 {
-            if mark {
-                self.mark(bit, set);
-            }
+        let row = self.row_of(bit);
+        set.is_empty &= !mark;
+        if self.shift == 0 {
+            set.words[row >> 6] |= u64::from(mark) << (row & 63);
             return;
         }
-        let row = self.row_of(bit);
-        set.words[row >> 6] |= u64::from(mark) << (row & 63);
-        set.is_empty &= !mark;
+        // The own voxel x is at place x + 1 of the padded row.
+        let x = bit as usize - row * self.row_bits;
+        let [first, last] = [x.saturating_sub(2), x].map(|x| (row << self.shift) + (x / 64).min(self.last));
+        set.words[first >> 6] |= u64::from(mark) << (first & 63);
+        if last != first {
+            set.words[last >> 6] |= u64::from(mark) << (last & 63);
+        }
     }
 
     /// The row of a bit index.
