@@ -70,7 +70,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> LinkSkeletons<'scope, T>
                 }
             }
             if let Some(skeleton) = own {
-                let network = network(&skeleton.voxels, &pieces, &octree, &lengths);
+                let network = network(&skeleton.voxels.to_vec(), &pieces, &octree, &lengths);
                 let linked = Linked { skeleton: skeleton.clone(), sets: network.sets };
                 output.push((Link::Graph(Shared::new(linked)), 1));
                 output.extend(network.forest.map(|forest| (Link::Forest(Shared::new(forest)), 1)));
