@@ -125,7 +125,7 @@ impl Member {
 
     /// Starts a sub-iteration. What neighbours have told of it before is known to the first decisions: these need not be
     /// made again for it.
-    pub(super) fn begin(&mut self, sub_iteration: usize, keep: bool, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
+    pub(super) fn begin(&mut self, sub_iteration: usize, keep: bool, border: &mut Vec<u32>, flips: &mut Vec<u32>) {
         let Some(run) = &mut self.run else { return };
         if run.is_resting(sub_iteration) {
             return;
@@ -149,7 +149,7 @@ impl Member {
 
     /// Goes through the sub-iterations before `now` as in the last run, and decides `now` as if all neighbours said
     /// nothing. Gives what they said in the last run.
-    pub(super) fn replay(&mut self, now: usize, method: Method, keep: bool, border: &mut Vec<u64>) -> Vec<u32> {
+    pub(super) fn replay(&mut self, now: usize, method: Method, keep: bool, border: &mut Vec<u32>) -> Vec<u32> {
         self.start(method, keep);
         let Some(run) = &mut self.run else { return Vec::new() };
         let mut own = Vec::new();

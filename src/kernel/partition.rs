@@ -108,7 +108,7 @@ pub struct Partition {
     posted: Vec<Message>,
     flips: Vec<u32>,
     /// Room for the border voxels of the chunk at hand.
-    border: Vec<u64>,
+    border: Vec<u32>,
 }
 
 impl Partition {

@@ -53,20 +53,18 @@ impl Runs {
     /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
     #[inline]
     pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
-        self.mark_if(bit, true, set);
+        self.mark_if(self.row_and_column(bit), true, set);
     }
 
-    /// [`Runs::mark`], if asked to.
+    /// [`Runs::mark`], if asked to, for the voxel at a row and column.
     #[inline(always)]
-    pub(super) fn mark_if(&self, bit: u32, mark: bool, set: &mut RunSet) {
-        let row = self.row_of(bit);
+    pub(super) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, set: &mut RunSet) {
         set.is_empty &= !mark;
         if self.shift == 0 {
             set.words[row >> 6] |= u64::from(mark) << (row & 63);
             return;
         }
-        // The own voxel x is at place x + 1 of the padded row.
-        let x = bit as usize - row * self.row_bits;
+        // The own voxel x is in column x + 1 of the padded row.
         let [first, last] = [x.saturating_sub(2), x].map(|x| (row << self.shift) + (x / 64).min(self.last));
         set.words[first >> 6] |= u64::from(mark) << (first & 63);
         if last != first {
@@ -74,11 +72,12 @@ impl Runs {
         }
     }
 
-    /// The row of a bit index.
+    /// The padded row of a bit index, and the column in it.
     #[inline(always)]
-    fn row_of(&self, bit: u32) -> usize {
+    pub(super) fn row_and_column(&self, bit: u32) -> [usize; 2] {
         // Division by multiplication: exact for bit indices, which are below 2^32.
-        ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize
+        let row = ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize;
+        [row, bit as usize - row * self.row_bits]
     }
 
     /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
@@ -130,6 +129,36 @@ impl RunSet {
         let get = |word: isize| usize::try_from(word).ok().and_then(|w| self.words.get(w)).copied().unwrap_or(0);
         let low = get(word) >> shift;
         if shift == 0 { low } else { low | get(word + 1) << (64 - shift) }
+    }
+}
+
+/// Which own voxels of a chunk are next to neighbouring chunks.
+#[derive(Clone, Debug)]
+pub(super) struct SeamRows {
+    /// A bit a padded row: all own voxels of the row are.
+    rows: Vec<u64>,
+    /// The last own column of a padded row; of other rows the first and the last voxel are.
+    last: usize,
+}
+
+impl SeamRows {
+    /// Of a chunk with neighbours above and below along z, if `is_stacked`, and on all other sides.
+    pub(super) fn new(layout: &Layout, is_stacked: bool) -> Self {
+        let [nz, ny, nx] = layout.shape;
+        let mut rows = vec![0; layout.rows().div_ceil(64)];
+        for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
+            if is_stacked && (z == 1 || z == nz) || y == 1 || y == ny {
+                let row = z * (ny + 2) + y;
+                rows[row >> 6] |= 1 << (row & 63);
+            }
+        }
+        SeamRows { rows, last: nx }
+    }
+
+    /// Whether the own voxel at a row and column is one.
+    #[inline(always)]
+    pub(super) fn hold(&self, [row, x]: [usize; 2]) -> bool {
+        (self.rows[row >> 6] >> (row & 63) & 1 != 0) | (x == 1) | (x == self.last)
     }
 }
 
