@@ -135,12 +135,16 @@ pub fn overview(projections: &Projections, skeleton: impl IntoIterator<Item = (V
     let mut overlays: Vec<Vec<Option<VoxelKind>>> =
         projections.panels().iter().map(|panel| vec![None; panel.values.len()]).collect();
     let bounds = projections.bounds();
-    for (voxel, kind) in skeleton.into_iter().filter(|(voxel, _)| bounds.contains(voxel.position())) {
-        for (i, [row, column]) in projections.pixels(voxel.position()).enumerate() {
-            let pixel = &mut overlays[i][row * projections.panels()[i].shape[1] + column];
+    let along = [0, 1, 2].map(|axis| projections.pixels_along(axis));
+    skeleton.into_iter().filter(|(voxel, _)| bounds.contains(voxel.position())).for_each(|(voxel, kind)| {
+        let p = voxel.position();
+        let pixel = |axis: usize| along[axis][(p[axis] - bounds.min[axis]) as usize];
+        for ((overlay, panel), axes) in overlays.iter_mut().zip(projections.panels()).zip(projections.panel_axes()) {
+            let [row, column] = axes.map(pixel);
+            let pixel = &mut overlay[row * panel.shape[1] + column];
             *pixel = (*pixel).max(Some(kind));
         }
-    }
+    });
     let grey = Grey::of(projections);
     let paint = |(panel, overlay): (&Panel, &Vec<_>)| Picture::of_panel(panel, overlay, &grey);
     let mut panels: Vec<Picture> = projections.panels().iter().zip(&overlays).map(paint).collect();
