@@ -257,15 +257,18 @@ mod tests {
         Branch::new(start, end(start, &steps), BranchKind::ALL[kind], isolated, &steps, moments, lengths)
     }
 
+    /// Where a branch starts, its steps, kind and whether it is isolated, and a value that is not the constant.
+    type Drawn = ([i64; 3], Vec<u8>, (usize, bool), Option<(i64, bool)>);
+
     fn branches() -> impl Strategy<Value = (Vec<Branch>, Lengths)> {
-        let place = (-1000i64..1000, -90i64..90, -2000i64..2000);
+        let place = (-1000i64..1000, -90i64..90, -2000i64..2000).prop_map(|(z, y, x)| [z, y, x]);
         let steps = prop::collection::vec(0u8..27, 1..40);
-        let values = prop_oneof![Just(None), Just(None), (0i64..300, any::<bool>()).prop_map(Some),];
+        let values = prop_oneof![2 => Just(None), 1 => (0i64..300, any::<bool>()).prop_map(Some)];
         let one = (place, steps, (0usize..4, any::<bool>()), values);
         let spacing = prop::sample::select(vec![[1.0; 3], [0.3, 0.7, 1.1]]);
         (prop::collection::vec(one, 0..300), spacing, 0i64..1 << 32).prop_map(|(drawn, spacing, constant)| {
             let lengths = Lengths::new(Spacing(spacing));
-            let one = |((z, y, x), steps, kind, values): ((i64, i64, i64), Vec<u8>, (usize, bool), _)| {
+            let one = |(place, steps, kind, values): Drawn| {
                 let count = steps.len() as u64 + 1;
                 let moments = match values {
                     None => Moments::of_integers(
@@ -276,7 +279,7 @@ mod tests {
                     Some((whole, false)) => Moments { mean: whole as f64, stdev: 0.0 },
                     Some((third, true)) => Moments { mean: third as f64 / 3.0, stdev: 0.1 },
                 };
-                branch([z, y, x], &steps, kind, moments, &lengths)
+                branch(place, &steps, kind, moments, &lengths)
             };
             let mut branches: Vec<Branch> = drawn.into_iter().map(one).collect();
             branches.sort();
