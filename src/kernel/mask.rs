@@ -3,8 +3,11 @@
 //! One bit a voxel. A row (fixed z and y) begins at a byte boundary, so a chunk of 64³ voxels takes 39 KiB. Voxels are
 //! named by their bit index, whose order is raster order over the padded box.
 
+mod boxes;
+
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::boxes::{box_words, low_bits};
 use super::around;
 use crate::space::{Position, Region, Voxel};
 
@@ -204,21 +207,6 @@ impl Mask {
         }
     }
 
-    /// The bits of a box inside the padded box, in raster order, rows in words of 64.
-    pub fn cut(&self, region: &Region) -> Vec<u64> {
-        let [nz, ny, nx] = region.shape();
-        let mut words = Vec::with_capacity(nz * ny * nx.div_ceil(64));
-        for_rows(&self.layout, region, |bit, count| words.push(self.read(bit, count)));
-        words
-    }
-
-    /// Puts the bits of a box that [`Mask::cut`] took out of another mask.
-    pub fn paste(&mut self, region: &Region, words: &[u64]) {
-        let mut words = words.iter();
-        let layout = self.layout;
-        for_rows(&layout, region, |bit, count| self.write(bit, count, words.next().copied().unwrap_or(0)));
-    }
-
     /// The own voxels that are set, up to 64 of a row at a time, in raster order: the bit index of the first of them that
     /// are looked at, and a word whose bit `i` stands for the voxel `i` places on. Words are not 0.
     pub fn own_runs(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
@@ -321,24 +309,6 @@ impl<'de> Deserialize<'de> for Mask {
         let (own, bits) = <(Region, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
         Mask::from_bits(own, bits.into_vec())
             .ok_or_else(|| serde::de::Error::custom("the bits of a mask do not fill its layout"))
-    }
-}
-
-/// Calls `visit(bit, count)` for every run of up to 64 voxels of the rows of a box, given the first one's bit index.
-#[inline(always)]
-fn for_rows(layout: &Layout, region: &Region, mut visit: impl FnMut(usize, usize)) {
-    if region.is_empty() {
-        return;
-    }
-    let [nz, ny, nx] = region.shape();
-    for z in 0..nz {
-        let mut row = layout.bit_at(region.min) + z * layout.plane();
-        for _ in 0..ny {
-            for x in (0..nx).step_by(64) {
-                visit(row + x, (nx - x).min(64));
-            }
-            row += layout.row();
-        }
     }
 }
 

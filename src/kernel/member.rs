@@ -123,11 +123,21 @@ impl Member {
         self.log = SeamLog::default();
     }
 
-    pub(super) fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
-        if let Some(run) = &mut self.run
-            && !run.is_resting(sub_iteration)
-        {
-            run.begin(sub_iteration, border, flips);
+    /// Starts a sub-iteration. What neighbours have told of it before is known to the first decisions: these need not be
+    /// made again for it.
+    pub(super) fn begin(&mut self, sub_iteration: usize, keep: bool, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
+        let Some(run) = &mut self.run else { return };
+        if run.is_resting(sub_iteration) {
+            return;
+        }
+        let mut decided = if run.is_sequential() { std::mem::take(&mut self.inbox) } else { Vec::new() };
+        if keep {
+            self.received.extend_from_slice(&decided);
+        }
+        run.begin(sub_iteration, border, &decided, flips);
+        if self.inbox.is_empty() {
+            decided.clear();
+            self.inbox = decided;
         }
     }
 
@@ -145,7 +155,7 @@ impl Member {
         let mut own = Vec::new();
         for sub_iteration in 0..now {
             if !run.is_resting(sub_iteration) {
-                run.begin(sub_iteration, border, &mut own);
+                run.begin(sub_iteration, border, &[], &mut own);
             }
             run.receive(self.previous.received.at(sub_iteration), &mut own);
             run.settle(sub_iteration);
@@ -155,7 +165,7 @@ impl Member {
         self.sent.clear();
         self.received.clear();
         if !run.is_resting(now) {
-            run.begin(now, border, &mut self.sent);
+            run.begin(now, border, &[], &mut self.sent);
         }
         self.previous.received.at(now).to_vec()
     }

@@ -90,11 +90,17 @@ impl ChunkThinning {
         }
     }
 
-    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`. `border` is room to work
-    /// in, the same for all chunks.
-    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
+    /// Whether decisions depend on those for other voxels in the same sub-iteration.
+    pub fn is_sequential(&self) -> bool {
+        matches!(self, ChunkThinning::Lee(_))
+    }
+
+    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`. `decided` are voxels of
+    /// the halo that flipped in it before; none where nothing depends on them. `border` is room to work in, the same for
+    /// all chunks.
+    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, decided: &[u32], flips: &mut Vec<u32>) {
         match self {
-            ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, border, flips),
+            ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, border, decided, flips),
             ChunkThinning::Zhang(zhang) => {
                 zhang.deleted = zhang.chunk.sub_iteration();
                 let layout = zhang.layout;

@@ -7,7 +7,7 @@
 //! sub-iterations up to there from its log, alone, and goes on with the others. Chunks that never become active keep
 //! their skeleton. Tentative decisions are no difference.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ use crate::space::Region;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// The chunk's mask is new: its bits in the neighbour's halo. A chunk that `asks` knows nothing of the neighbour and
-    /// wants an answer.
+    /// wants an answer, which a neighbour that is new itself gives unasked, as this.
     Changed(Slab, bool),
     /// The answer: the bits in the asking chunk's halo, and what the neighbour told or would have told it in the last run,
     /// by sub-iteration.
@@ -100,6 +100,8 @@ pub struct Partition {
     free: Vec<u32>,
     /// Members that take part in this epoch.
     active: Vec<u32>,
+    /// Those of them that were not there before: they tell all neighbours what they have, unasked.
+    newcomers: HashSet<u32>,
     /// Members with unread flips.
     waiting: Vec<u32>,
     /// Messages to chunks that may be in this partition or elsewhere.
@@ -120,6 +122,7 @@ impl Partition {
             places: HashMap::new(),
             free: Vec::new(),
             active: Vec::new(),
+            newcomers: HashSet::new(),
             waiting: Vec::new(),
             posted: Vec::new(),
             flips: Vec::new(),
@@ -175,6 +178,7 @@ impl Partition {
                 (Some(place), Change::Rerun) => self.run_again(place),
                 (None, Change::Mask(mask)) => {
                     let place = self.place(Member::new(&self.grid, id, mask));
+                    self.newcomers.insert(place);
                     self.activate(place);
                     self.announce(place, None, true);
                 }
@@ -252,7 +256,7 @@ impl Partition {
         for at in 0..self.active.len() {
             let place = self.active[at];
             let Some(member) = &mut self.members[place as usize] else { continue };
-            member.begin(sub_iteration, &mut self.border, &mut self.flips);
+            member.begin(sub_iteration, self.keep, &mut self.border, &mut self.flips);
             let logged = member.logged(sub_iteration);
             if !logged.is_empty() {
                 self.post(place, &logged);
@@ -324,6 +328,7 @@ impl Partition {
 
     /// Ends the epoch: the thinned masks of the chunks that took part.
     pub fn finish(&mut self) -> Vec<(ChunkId, Mask)> {
+        self.newcomers.clear();
         let mut thinned = Vec::with_capacity(self.active.len());
         for place in std::mem::take(&mut self.active) {
             if let Some(member) = &mut self.members[place as usize]
@@ -368,7 +373,7 @@ impl Partition {
         let Some(&place) = self.places.get(&link.to) else { return };
         let Some(member) = &mut self.members[place as usize] else { return };
         let changed = member.hear_change(&slab);
-        if asks {
+        if asks && !self.newcomers.contains(&place) {
             let layout = Layout::new(self.grid.region(link.from));
             self.posted.push(Message::Known(member.slab(link.from, &layout), member.told(link.from)));
         }

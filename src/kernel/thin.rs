@@ -19,7 +19,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::mask::Mask;
-use super::neighbourhood::{EARLIER, LATER, Tests};
+use super::neighbourhood::{BEFORE, EARLIER, LATER, Tests};
 use border::{Search, decide, list, test};
 use runs::{RunSet, Runs};
 
@@ -97,27 +97,40 @@ impl Thinning {
         sub_iteration >= self.directions && self.window.iter().all(RunSet::is_empty)
     }
 
-    /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay. Bit
-    /// indices of deleted voxels next to a seam are added to `flips`. `border` is room to list voxels in.
-    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
-        if self.is_resting(sub_iteration) {
-            return;
+    /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay, but for
+    /// those voxels in `decided` that neighbours have deleted in this sub-iteration already. Bit indices of deleted voxels
+    /// next to a seam are added to `flips`. `border` is room to list voxels in.
+    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, decided: &[u32], flips: &mut Vec<u32>) {
+        if !self.is_resting(sub_iteration) {
+            self.find_candidates(sub_iteration, border);
         }
-        self.find_candidates(sub_iteration, border);
+        let mut place = 0;
+        for &bit in decided {
+            self.flip_in_halo(bit);
+            // The voxel before a candidate in its row is looked up with the candidate.
+            place = seek(&self.candidates, bit + 1, place);
+            if let Some(candidate) = self.candidates.get_mut(place).filter(|candidate| candidate.bit == bit + 1) {
+                candidate.old ^= BEFORE;
+            }
+        }
         let flipped = (&self.runs, &mut self.flipped);
         self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, flipped, flips);
+    }
+
+    fn flip_in_halo(&mut self, bit: u32) {
+        if self.mask.get(bit as usize) {
+            self.mask.clear(bit as usize);
+        } else {
+            self.mask.set(bit as usize);
+        }
+        self.runs.mark(bit, &mut self.flipped);
     }
 
     /// Takes in halo voxels whose state a neighbour has changed, and marks the candidates that depend on them.
     pub fn receive(&mut self, bits: &[u32]) {
         let mut places = [0; 5];
         for &bit in bits {
-            if self.mask.get(bit as usize) {
-                self.mask.clear(bit as usize);
-            } else {
-                self.mask.set(bit as usize);
-            }
-            self.runs.mark(bit, &mut self.flipped);
+            self.flip_in_halo(bit);
             self.doubt_later_neighbours(bit, &mut places);
         }
     }

@@ -33,9 +33,10 @@ use abomonation::Abomonation;
 use bytemuck::{Pod, Zeroable};
 use twox_hash::XxHash3_64;
 
-use super::thinning::{SlabHeader, pack, packed_words, unpack};
+use super::thinning::{SlabHeader, verified};
 use super::{WireReader, WireRecord, damaged, write_header};
 use crate::error::Result;
+use crate::kernel::mask::box_words;
 use crate::kernel::partition::Slab;
 
 const MAGIC: [u8; 8] = *b"ABOMSLAB";
@@ -67,13 +68,13 @@ pub struct Abomonated(pub Slab);
 
 impl Abomonated {
     pub(super) fn wire_bytes_of(slab: &Slab) -> usize {
-        size_of::<Frame>() + size_of::<SlabHeader>() + packed_words(&slab.region) * size_of::<u64>()
+        size_of::<Frame>() + size_of::<SlabHeader>() + box_words(&slab.region) * size_of::<u64>()
     }
 
     pub(super) fn write(slab: &Slab, out: &mut impl Write) -> io::Result<()> {
         let header = SlabHeader::new(slab);
-        let words = pack(slab).into_owned();
-        let parts = [bytemuck::bytes_of(&header), bytemuck::cast_slice(&words)];
+        let words = &slab.bits;
+        let parts = [bytemuck::bytes_of(&header), bytemuck::cast_slice(words)];
         write_header(out, &Frame::new(parts.iter().map(|part| part.len() as u64).sum(), parts))?;
         write_header(out, &header)?;
         // SAFETY: it writes the memory of the elements, and integers have neither padding nor addresses in them.
@@ -131,7 +132,7 @@ impl WireRecord for Abomonated {
         }
         let words =
             exhume(body.take(body.left())?).ok_or_else(|| damaged("it has a mask that abomonation does not read"))?;
-        Ok(Abomonated(Slab { link, region, bits: unpack(&region, words)? }))
+        Ok(Abomonated(Slab { link, region, bits: verified(&region, words)? }))
     }
 }
 
@@ -147,7 +148,8 @@ mod tests {
     fn slab() -> Slab {
         let link = Link { from: ChunkId::new([0, 0, 1]), to: ChunkId::new([0, -1, 1]) };
         let region = Region::new([-3, 7, 64], [1, 8, 134]);
-        Slab { link, region, bits: [0x9e37_79b9_7f4a_7c15, 0x2a].repeat(4) }
+        // 280 bits.
+        Slab { link, region, bits: vec![0x9e37_79b9_7f4a_7c15, 0x2a, u64::MAX, 0, 0x15_4a7c] }
     }
 
     fn written(slab: &Slab) -> Vec<u8> {

@@ -107,13 +107,10 @@ fn slabs() -> impl Strategy<Value = Slab> {
     let shape = (1usize..4, 1usize..4, 1usize..140);
     (link(), prop::array::uniform3(-99i64..99), shape, any::<u64>()).prop_map(|(link, min, (z, y, x), bits)| {
         let max = [min[0] + z as i64, min[1] + y as i64, min[2] + x as i64];
-        // What is over in the last word of each row is no part of the box.
-        let row = x.div_ceil(64);
-        let word = |n: usize| {
-            let over = if (n + 1).is_multiple_of(row) { 64 * row - x } else { 0 };
-            bits.rotate_left(n as u32) & (u64::MAX >> over)
-        };
-        Slab { link, region: Region::new(min, max), bits: (0..z * y * row).map(word).collect() }
+        // What is over in the last word is no part of the box.
+        let (words, over) = ((z * y * x).div_ceil(64), (z * y * x).wrapping_neg() % 64);
+        let word = |n: usize| bits.rotate_left(n as u32) & (u64::MAX >> if n + 1 == words { over } else { 0 });
+        Slab { link, region: Region::new(min, max), bits: (0..words).map(word).collect() }
     })
 }
 
@@ -178,7 +175,7 @@ proptest! {
 #[test]
 fn a_slab_of_a_program_that_was_built_otherwise_is_refused_with_the_reason() {
     let link = Link { from: ChunkId::new([0; 3]), to: ChunkId::new([0, 0, 1]) };
-    let slab = Slab { link, region: Region::of_shape([2, 2, 1]), bits: vec![1; 4] };
+    let slab = Slab { link, region: Region::of_shape([2, 2, 1]), bits: vec![0b1111] };
     let mut bytes = written(&Message::Changed(slab.clone(), true));
     let plain = !cfg!(feature = "abomonation");
     assert_eq!(bytes[1], u8::from(!plain));

@@ -1,7 +1,6 @@
 //! What chunks tell each other while they are thinned, as it is sent: bits of masks without gaps between rows, voxels by
 //! bit index.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use bytemuck::{Pod, Zeroable};
@@ -11,6 +10,7 @@ use super::Abomonated;
 use super::{WireReader, WireRecord, WireRegion, damaged, values_bytes, write_header, write_values};
 use crate::error::Result;
 use crate::grid::ChunkId;
+use crate::kernel::mask::{box_words, low_bits};
 use crate::kernel::partition::{Link, Message, Slab};
 use crate::space::Region;
 
@@ -71,7 +71,7 @@ pub(super) struct SlabHeader {
 
 impl SlabHeader {
     pub(super) fn new(slab: &Slab) -> Self {
-        let words = packed_words(&slab.region) as u64;
+        let words = box_words(&slab.region) as u64;
         SlabHeader { link: slab.link.into(), region: slab.region.into(), words }
     }
 
@@ -87,59 +87,13 @@ impl SlabHeader {
     }
 }
 
-/// Words that the bits of a box take without gaps.
-pub(super) fn packed_words(region: &Region) -> usize {
-    region.volume().div_ceil(64)
-}
-
-/// How many bits of a box are in each of its words, whose rows begin with a word each.
-fn counts(region: &Region) -> impl Iterator<Item = usize> {
-    let [z, y, x] = region.shape();
-    (0..z * y).flat_map(move |_| (0..x).step_by(64).map(move |at| (x - at).min(64)))
-}
-
-fn low_bits(count: usize) -> u64 {
-    u64::MAX >> (64 - count)
-}
-
-/// The bits of a slab without gaps between rows: a side of a chunk across its rows has one bit in every word.
-pub(super) fn pack(slab: &Slab) -> Cow<'_, [u64]> {
-    if slab.region.shape()[2].is_multiple_of(64) {
-        return Cow::Borrowed(&slab.bits);
-    }
-    let mut packed = vec![0; packed_words(&slab.region)];
-    let mut bit = 0;
-    for (count, &word) in counts(&slab.region).zip(&slab.bits) {
-        let (at, shift, word) = (bit / 64, bit % 64, word & low_bits(count));
-        packed[at] |= word << shift;
-        if shift + count > 64 {
-            packed[at + 1] = word >> (64 - shift);
-        }
-        bit += count;
-    }
-    Cow::Owned(packed)
-}
-
-/// The bits of a slab in words as masks have them, from those without gaps, of which there are enough for the box.
-pub(super) fn unpack(region: &Region, packed: Vec<u64>) -> Result<Vec<u64>> {
-    if region.shape()[2].is_multiple_of(64) {
-        return Ok(packed);
-    }
+/// The words of a slab with a box, of which there are enough for it.
+pub(super) fn verified(region: &Region, words: Vec<u64>) -> Result<Vec<u64>> {
     let over = region.volume() % 64;
-    if over > 0 && packed.last().is_some_and(|last| last & !low_bits(over) != 0) {
+    if over > 0 && words.last().is_some_and(|last| last & !low_bits(over) != 0) {
         return Err(damaged("it has bits that stand for nothing"));
     }
-    let mut bit = 0;
-    let unpacked = counts(region).map(|count| {
-        let (at, shift) = (bit / 64, bit % 64);
-        bit += count;
-        let mut word = packed[at] >> shift;
-        if shift + count > 64 {
-            word |= packed[at + 1] << (64 - shift);
-        }
-        word & low_bits(count)
-    });
-    Ok(unpacked.collect())
+    Ok(words)
 }
 
 impl WireRecord for Slab {
@@ -147,18 +101,18 @@ impl WireRecord for Slab {
     const LEAST: usize = size_of::<SlabHeader>();
 
     fn wire_bytes(&self) -> usize {
-        size_of::<SlabHeader>() + values_bytes::<u64>(packed_words(&self.region))
+        size_of::<SlabHeader>() + values_bytes::<u64>(box_words(&self.region))
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         write_header(out, &SlabHeader::new(self))?;
-        write_values(out, &pack(self))
+        write_values(out, &self.bits)
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
         let header: SlabHeader = bytes.header()?;
         let (link, region) = header.verified()?;
-        Ok(Slab { link, region, bits: unpack(&region, bytes.values(header.words)?)? })
+        Ok(Slab { link, region, bits: verified(&region, bytes.values(header.words)?)? })
     }
 }
 
