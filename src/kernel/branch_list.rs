@@ -36,7 +36,7 @@ impl BranchList {
     /// The list of branches that were measured with some lengths.
     ///
     /// # Panics
-    /// Where they are not in order, or have other lengths.
+    /// Where they are not in order, end elsewhere than their steps lead, or have other lengths.
     pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch>, lengths: &Lengths) -> Self {
         let mut list = BranchList { count: 0, lengths: *lengths, constant: 0, groups: Vec::new(), bytes: Vec::new() };
         let mut last: Option<&Branch> = None;
@@ -61,6 +61,7 @@ impl BranchList {
         self.count += 1;
         let steps = branch.steps();
         assert_eq!(branch.length(), self.lengths.along(steps), "branches of a list are measured with its lengths");
+        assert_eq!(branch.end(), end(branch.start(), steps), "branches of a list end where their steps lead");
         let moments = Moments { mean: branch.mean(), stdev: branch.stdev() };
         let varies = !self.moments(steps.len()).is_same(&moments);
         varint::push(&mut self.bytes, branch.start().since(before));
@@ -78,9 +79,8 @@ impl BranchList {
 
     /// The moments of the constant along so many steps.
     fn moments(&self, steps: usize) -> Moments {
-        let count = steps as u64 + 1;
-        let squares = u128::from(count) * u128::from(self.constant.unsigned_abs()).pow(2);
-        Moments::of_integers(count, self.constant.wrapping_mul(count as i64), squares)
+        let count = steps as i64 + 1;
+        Moments { mean: self.constant.wrapping_mul(count) as f64 / count as f64, stdev: 0.0 }
     }
 
     /// Number of branches.
@@ -96,6 +96,15 @@ impl BranchList {
     /// The branches, in order.
     pub fn iter(&self) -> Branches<'_> {
         self.range(0..self.count)
+    }
+
+    /// The outlines of the branches at some places, in order, for a third of the time.
+    ///
+    /// # Panics
+    /// As [`BranchList::range`].
+    pub(crate) fn outlines(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = Outline> {
+        let mut branches = self.range(places);
+        std::iter::from_fn(move || branches.raw().map(|raw| raw.outline()))
     }
 
     /// The branches at some places, in order. Reads at most 63 others before the first.
@@ -129,6 +138,11 @@ fn whole(mean: f64) -> i64 {
     if whole as f64 == mean && whole.unsigned_abs() <= u64::from(u32::MAX) { whole } else { 0 }
 }
 
+/// Where steps lead from a voxel.
+fn end(start: Voxel, steps: &[Step]) -> Voxel {
+    steps.iter().fold(start, |at, step| step.from(at))
+}
+
 /// The branches of a list, one by one.
 #[derive(Clone, Debug)]
 pub struct Branches<'a> {
@@ -142,12 +156,33 @@ pub struct Branches<'a> {
     before: Voxel,
 }
 
+/// Where a branch runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline {
+    pub(crate) start: Voxel,
+    pub(crate) end: Voxel,
+    /// The first of its voxels in raster order.
+    pub(crate) least: Voxel,
+    pub(crate) is_isolated_cycle: bool,
+}
+
 /// A branch as its bytes have it.
 struct Raw<'a> {
     start: Voxel,
     head: u8,
     steps: &'a [Step],
     moments: Option<Moments>,
+}
+
+impl Raw<'_> {
+    fn outline(&self) -> Outline {
+        let (mut end, mut least) = (self.start, self.start);
+        for step in self.steps {
+            end = step.from(end);
+            least = least.min(end);
+        }
+        Outline { start: self.start, end, least, is_isolated_cycle: self.head & ISOLATED != 0 }
+    }
 }
 
 impl<'a> Branches<'a> {
@@ -190,7 +225,7 @@ impl Iterator for Branches<'_> {
 
     fn next(&mut self) -> Option<Branch> {
         let Raw { start, head, steps, moments } = self.raw()?;
-        let end = steps.iter().fold(start, |at, step| step.from(at));
+        let end = end(start, steps);
         let moments = moments.unwrap_or_else(|| self.list.moments(steps.len()));
         let kind = BranchKind::ALL[usize::from(head & 3)];
         Some(Branch::new(start, end, kind, head & ISOLATED != 0, steps, moments, &self.list.lengths))
@@ -219,17 +254,16 @@ mod tests {
     ) -> Branch {
         let steps: Vec<Step> = steps.iter().map(|&code| Step::new(if code == 13 { 14 } else { code })).collect();
         let start = Voxel::new(at);
-        let end = steps.iter().fold(start, |at, step| step.from(at));
-        Branch::new(start, end, BranchKind::ALL[kind], isolated, &steps, moments, lengths)
+        Branch::new(start, end(start, &steps), BranchKind::ALL[kind], isolated, &steps, moments, lengths)
     }
 
-    /// Where a branch starts, its steps, its kind and whether it is an isolated cycle, and its values.
+    /// Where a branch starts, its steps, kind and whether it is isolated, and a value that is not the constant.
     type Drawn = ([i64; 3], Vec<u8>, (usize, bool), Option<(i64, bool)>);
 
     fn branches() -> impl Strategy<Value = (Vec<Branch>, Lengths)> {
         let place = (-1000i64..1000, -90i64..90, -2000i64..2000).prop_map(|(z, y, x)| [z, y, x]);
         let steps = prop::collection::vec(0u8..27, 1..40);
-        let values = prop_oneof![Just(None), Just(None), (0i64..300, any::<bool>()).prop_map(Some),];
+        let values = prop_oneof![2 => Just(None), 1 => (0i64..300, any::<bool>()).prop_map(Some)];
         let one = (place, steps, (0usize..4, any::<bool>()), values);
         let spacing = prop::sample::select(vec![[1.0; 3], [0.3, 0.7, 1.1]]);
         (prop::collection::vec(one, 0..300), spacing, 0i64..1 << 32).prop_map(|(drawn, spacing, constant)| {
@@ -260,7 +294,15 @@ mod tests {
             prop_assert_eq!(list.len(), branches.len());
             prop_assert_eq!(list.iter().collect::<Vec<_>>(), &branches[..]);
             let places = a.min(b).min(branches.len())..a.max(b).min(branches.len());
-            prop_assert_eq!(list.range(places.clone()).collect::<Vec<_>>(), &branches[places]);
+            prop_assert_eq!(list.range(places.clone()).collect::<Vec<_>>(), &branches[places.clone()]);
+            let outline = |branch: &Branch| Outline {
+                start: branch.start(),
+                end: branch.end(),
+                least: branch.voxels().min().unwrap(),
+                is_isolated_cycle: branch.is_isolated_cycle(),
+            };
+            let expected: Vec<Outline> = branches[places.clone()].iter().map(outline).collect();
+            prop_assert_eq!(list.outlines(places).collect::<Vec<_>>(), expected);
         }
     }
 

@@ -22,6 +22,7 @@ mod varint;
 pub mod voxel_list;
 pub mod skeleton;
 pub mod step;
+pub mod step_sets;
 pub mod adjacency;
 pub mod octree;
 pub mod network;

@@ -44,7 +44,11 @@ impl VoxelList {
 
     /// Appends the voxels to others.
     pub fn extend(&self, voxels: &mut Vec<Voxel>) {
-        voxels.extend(self.iter());
+        let begin = voxels.len();
+        voxels.resize(begin + self.count, Voxel::FIRST);
+        for (to, voxel) in voxels[begin..].iter_mut().zip(self) {
+            *to = voxel;
+        }
     }
 
     /// The voxels that follow one of the list, given where it is.

@@ -65,7 +65,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> WalkGraphs<'scope, T>
                 Part::Dropped(_) => None,
             });
             let Some(graph) = graph else { return };
-            let mut sets = std::borrow::Cow::Borrowed(&graph.sets);
+            let mut sets = graph.sets.get();
             let voxels = graph.skeleton.voxels.to_vec();
             for (part, _) in parts {
                 if let Part::Dropped(edges) = part {

@@ -16,7 +16,7 @@ mod tests;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::kernel::branch_list::BranchList;
+use crate::kernel::branch_list::{BranchList, Outline};
 use crate::kernel::forest::DisjointSets;
 use crate::space::Voxel;
 use crate::threads::each;
@@ -190,13 +190,12 @@ impl<'a> Part<'a> {
         let mut part = Part { list, first, open: 0, nodes: Vec::with_capacity(places.len()) };
         let mut beginnings = Vec::new();
         let mut lookup = ranks.lookup();
-        for branch in list.range(places) {
-            let nodes = [branch.start(), branch.end()].map(|voxel| lookup.of(voxel));
-            let least = branch.voxels().min().unwrap_or(branch.start());
-            if least < branch.start() {
+        for Outline { start, end, least, is_isolated_cycle } in list.outlines(places) {
+            let nodes = [start, end].map(|voxel| lookup.of(voxel));
+            if least < start {
                 beginnings.push([nodes[0], lookup.of(least)]);
             }
-            part.open += usize::from(!branch.is_isolated_cycle());
+            part.open += usize::from(!is_isolated_cycle);
             part.nodes.push(nodes);
         }
         (part, beginnings)
