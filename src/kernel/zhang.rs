@@ -40,10 +40,20 @@ pub struct ZhangChunk {
     own: Vec<u64>,
     /// What the next sub-iteration is.
     next: u32,
-    /// Deletions of the sub-iteration under way: (first word, deleted bits).
-    deletions: Vec<(usize, u64)>,
+    /// Deletions of the sub-iteration under way.
+    deletions: Vec<Deletion>,
     /// Room for the deletions of a row.
     found: Vec<u64>,
+}
+
+/// Pixels of a word that are deleted together.
+#[derive(Clone, Copy, Debug)]
+struct Deletion {
+    /// From 1: row 0 is the halo's.
+    row: u32,
+    /// The place among the row's own words.
+    word: u32,
+    bits: u64,
 }
 
 impl ZhangChunk {
@@ -108,20 +118,19 @@ impl ZhangChunk {
     pub fn delete_in_halo(&mut self, pixel: Pixel) {
         let (word, bit) = self.place(pixel);
         self.rows[word] &= !(1 << bit);
-        self.mark(word, 1 << bit);
+        // The halo's bits lie beside the own words.
+        let own = (word % self.stride).clamp(1, self.stride - 2) - 1;
+        self.mark(word / self.stride, own, 1 << bit);
     }
 
     /// Notes that bits of a word changed now: its stretch, and the one beside it where a bit is next to that.
-    fn mark(&mut self, word: usize, bits: u64) {
-        let (row, word, words) = (word / self.stride, word % self.stride, self.stride - 2);
-        // Counted from the first own one; the halo's bits lie beside them.
-        let own = word.clamp(1, words) - 1;
-        let stretch = row * self.stretches + own / STRETCH;
+    fn mark(&mut self, row: usize, word: usize, bits: u64) {
+        let stretch = row * self.stretches + word / STRETCH;
         self.changed[stretch] = self.next;
-        if own.is_multiple_of(STRETCH) && own > 0 && bits & 1 == 1 {
+        if word.is_multiple_of(STRETCH) && word > 0 && bits & 1 == 1 {
             self.changed[stretch - 1] = self.next;
         }
-        if own % STRETCH == STRETCH - 1 && own + 1 < words && bits >> 63 == 1 {
+        if word % STRETCH == STRETCH - 1 && word + 1 < self.own.len() && bits >> 63 == 1 {
             self.changed[stretch + 1] = self.next;
         }
     }
@@ -154,16 +163,17 @@ impl ZhangChunk {
                 for (w, bits) in columns.zip(&self.found) {
                     let bits = bits & self.own[w];
                     if bits != 0 {
-                        self.deletions.push((row * self.stride + 1 + w, bits));
+                        self.deletions.push(Deletion { row: row as u32, word: w as u32, bits });
                     }
                 }
             }
         }
         let mut deleted = 0;
         for i in 0..self.deletions.len() {
-            let (word, bits) = self.deletions[i];
-            self.rows[word] &= !bits;
-            self.mark(word, bits);
+            let Deletion { row, word, bits } = self.deletions[i];
+            let (row, word) = (row as usize, word as usize);
+            self.rows[row * self.stride + 1 + word] &= !bits;
+            self.mark(row, word, bits);
             deleted += bits.count_ones() as usize;
         }
         deleted
@@ -171,7 +181,7 @@ impl ZhangChunk {
 
     /// What the last sub-iteration deleted, in raster order.
     pub fn deleted(&self) -> impl Iterator<Item = Pixel> + '_ {
-        self.deletions.iter().flat_map(|&(word, bits)| self.pixels(word, bits))
+        self.deletions.iter().flat_map(|deletion| deletion.pixels())
     }
 
     /// What the last sub-iteration deleted in the chunk's outermost rows and columns, in raster order: what chunks
@@ -181,20 +191,20 @@ impl ZhangChunk {
         let (last_word, last_bit) = (self.own.len() - 1, right % 64);
         self.deletions
             .iter()
-            .flat_map(move |&(word, bits)| {
-                let (row, w) = (word / self.stride, word % self.stride - 1);
-                let first = u64::from(w == 0);
-                let last = u64::from(w == last_word) << last_bit;
-                let whole = row == 1 || row == self.height;
-                self.pixels(word, if whole { bits } else { bits & (first | last) })
+            .flat_map(move |&Deletion { row, word, bits }| {
+                let first = u64::from(word == 0);
+                let last = u64::from(word as usize == last_word) << last_bit;
+                let whole = row == 1 || row as usize == self.height;
+                Deletion { row, word, bits: if whole { bits } else { bits & (first | last) } }.pixels()
             })
             .inspect(move |&[y, x]| debug_assert!(y == 0 || y == bottom || x == 0 || x == right))
     }
+}
 
-    fn pixels(&self, word: usize, bits: u64) -> impl Iterator<Item = Pixel> + use<> {
-        let y = (word / self.stride) as i32 - 1;
-        let x = (word % self.stride - 1) as i32 * 64;
-        std::iter::successors(Some(bits), |left| Some(left & left.wrapping_sub(1)))
+impl Deletion {
+    fn pixels(self) -> impl Iterator<Item = Pixel> {
+        let (y, x) = (self.row as i32 - 1, self.word as i32 * 64);
+        std::iter::successors(Some(self.bits), |left| Some(left & left.wrapping_sub(1)))
             .take_while(|&left| left != 0)
             .map(move |left| [y, x + left.trailing_zeros() as i32])
     }
