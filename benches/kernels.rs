@@ -3,7 +3,7 @@
 //!
 //! The tubes are the library's phantom: about 5 % of the volume, radii up to 14. The dense mask is noise, smoothed with
 //! sigma 3 and cut at its median: thick, touching sheets. A decision that crosses a seam is a voxel that a chunk hears of
-//! from a neighbour; its cost is what thinning in chunks of 64 takes more than thinning in one piece.
+//! from a neighbour; its cost is what thinning in chunks takes more than thinning in one piece.
 //!
 //!     cargo bench --no-default-features --bench kernels -- [EDGE [ROUNDS [NAME]]]
 //!
@@ -110,8 +110,9 @@ fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize
 fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted: &impl Fn(&str) -> bool) {
     let (depth, height, width) = image.dim();
     let shape = [depth, height, width];
-    let edge = if depth == 1 { 1024 } else { 64 };
-    let chunked = Grid::new(Region::of_shape(shape), [edge.min(depth), edge, edge]);
+    // As a run takes them.
+    let chunk = if depth == 1 { [1, 1024, 1024] } else { [64, 64, 256] };
+    let chunked = Grid::new(Region::of_shape(shape), chunk);
     let whole = Grid::new(Region::of_shape(shape), shape);
     let whole_masks = masks(image, &whole);
     let foreground = count(whole_masks.values().flatten());

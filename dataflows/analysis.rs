@@ -14,7 +14,7 @@ use timely::worker::Worker;
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::binarise::{Binarise, Foreground};
-use anabranch::kernel::branch::Branch;
+use anabranch::kernel::branch_list::BranchList;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::skeleton::Skeleton;
 use anabranch::kernel::threshold::Threshold;
@@ -73,7 +73,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     pub(crate) found: Found,
-    pub(crate) branches: Vec<Shared<Vec<Branch>>>,
+    pub(crate) branches: Vec<Shared<BranchList>>,
     /// Statistics of the branches, where there are some.
     pub(crate) statistics: Option<Snapshot>,
     pub(crate) isolated: Vec<Shared<Vec<Voxel>>>,
@@ -165,10 +165,9 @@ pub(crate) fn analyse(
             .parts
             .clone()
             .inner
-            .flat_map(move |((_, branches), _, diff)| {
-                (0..branches.len()).map(move |at| (Measures::new(&branches[at], &frame), diff))
+            .statistics(move |((_, branches), _, diff), rows| {
+                branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
             })
-            .statistics()
             .inspect(move |snapshot| described.borrow_mut().statistics = Some(*snapshot))
             .probe_with(&probe);
         graph

@@ -126,7 +126,7 @@ pub(crate) struct RunOptions {
     /// Thinning: Lee 1994 or Zhang-Suen (2-D only) [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<Method>,
-    /// Processing chunk; results do not depend on it [default: follows the storage]
+    /// Processing chunk; results do not depend on it [default: follows the storage, put together along x up to 256 voxels]
     #[arg(long, value_name = "N|Z,Y,X")]
     pub(crate) chunk: Option<String>,
     /// Worker threads, in each process [default: all cores]

@@ -119,16 +119,17 @@ impl Epochs {
         let (plan, changes, quiet) = (&self.plan, self.changes.as_mut(), self.quiet);
         let (state, out) = (&self.state, &self.out);
         self.session.results(|found| -> Result<()> {
-            let voxels = || found.skeletons().map(|(_, skeleton)| &skeleton.voxels[..]);
+            let voxels = || found.skeletons().flat_map(|(_, skeleton)| &skeleton.voxels);
             let earlier = written.as_ref();
             let now = write_skeleton(&folder, outputs::skeleton_form(plan), voxels(), earlier, plan.workers)?;
             // Before they are in place: a run that is killed knows the outputs as its own.
             remember(state, out, now.manifest)?;
+            let branches = found.branch_list();
             let results = Results {
                 threshold,
-                branches: found.branches().collect(),
+                branches: vec![&branches],
                 isolated: found.isolated().collect(),
-                skeletons: found.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels[..])).collect(),
+                skeletons: found.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)).collect(),
                 statistics: *found.statistics(),
                 foreground: found.foreground(),
                 many_values: threshold == Threshold::Nonzero

@@ -1,7 +1,7 @@
 //! What a run writes, and what it tells on the terminal.
 
 use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,15 +11,16 @@ use serde::Serialize;
 use anabranch::chunk::Dtype;
 use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::{ChunkId, Grid};
-use anabranch::kernel::branch::Branch;
+use anabranch::kernel::branch_list::BranchList;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::threshold::Threshold;
+use anabranch::kernel::voxel_list::VoxelList;
 use anabranch::overview::{VoxelKind, overview};
 use anabranch::space::Voxel;
 use anabranch::store::output::{ArrayForm, Compression, OUTPUTS, OutputFolder, SkeletonArray, skeleton_chunk_shape};
 use anabranch::table::Table;
 use anabranch::table::arrival::Arrival;
-use anabranch::table::csv::{write_csv, write_csv_with_arrival};
+use anabranch::table::csv;
 use anabranch::table::ranks::Ranks;
 use anabranch::table::statistics::Snapshot;
 use anabranch::table::summary::{Awaited, Summary, Totals};
@@ -137,12 +138,12 @@ pub(crate) struct Counts {
 pub(crate) struct Results<'a> {
     /// The threshold that was used.
     pub(crate) threshold: Threshold,
-    /// All branches, in any order; best those of one part of the volume after the other's.
-    pub(crate) branches: Vec<&'a Branch>,
+    /// All branches, in lists of any parts of the volume.
+    pub(crate) branches: Vec<&'a BranchList>,
     /// Skeleton voxels without neighbours.
     pub(crate) isolated: Vec<Voxel>,
     /// Skeleton voxels of every chunk that has some, in raster order.
-    pub(crate) skeletons: Vec<(ChunkId, &'a [Voxel])>,
+    pub(crate) skeletons: Vec<(ChunkId, &'a VoxelList)>,
     /// Statistics of the branches.
     pub(crate) statistics: Snapshot,
     /// Number of foreground voxels.
@@ -195,11 +196,11 @@ fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Re
     let voxels = results.skeletons.iter().map(|(_, voxels)| voxels.len() as u64).sum();
     fits_a_table(voxels).map_err(|error| error.at(&plan.source.description().name))?;
     let ranks = Ranks::new(results.skeletons.iter().copied(), &plan.grid);
-    let mut table = Table::new(results.branches.iter().copied(), &results.isolated, &ranks);
+    let mut table = Table::new(results.branches.iter().copied(), &results.isolated, &ranks, plan.workers)?;
     if let Some(arrival) = results.arrival {
         table = table.with_arrival(arrival);
     }
-    let provisional = write_table(plan, &table, results.arrival.is_some(), folder)?;
+    let provisional = write_table(plan, &table, folder)?;
     let totals = Totals {
         skeletons: table.skeletons(),
         skeleton_voxels: table.voxels(),
@@ -226,21 +227,17 @@ fn fits_a_table(voxels: u64) -> Result<()> {
 }
 
 /// Writes the table. Gives the number of provisional branches.
-fn write_table(plan: &Plan, table: &Table<'_>, arrival: bool, folder: &OutputFolder) -> Result<u64> {
-    let (frame, failed) = (plan.frame(), |error: io::Error| folder.write_error("branches.csv", &error));
-    let out = BufWriter::new(File::create(folder.path("branches.csv")).map_err(failed)?);
-    let mut provisional = 0;
-    let rows = table.rows(frame).inspect(|row| provisional += u64::from(row.provisional == Some(true)));
-    let write = if arrival { write_csv_with_arrival } else { write_csv };
-    write(rows, &frame, out).map_err(failed)?;
-    Ok(provisional)
+fn write_table(plan: &Plan, table: &Table<'_>, folder: &OutputFolder) -> Result<u64> {
+    let failed = |error: io::Error| folder.write_error("branches.csv", &error);
+    let file = File::create(folder.path("branches.csv")).map_err(failed)?;
+    csv::write_table(table, &plan.frame(), plan.workers, file).map_err(failed)
 }
 
 /// Every skeleton voxel with what it belongs to.
 fn kinds<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (Voxel, VoxelKind)> + 'a {
-    let branches = results.branches.iter().flat_map(|branch| {
+    let branches = results.branches.iter().flat_map(|list| list.iter()).flat_map(|branch| {
         let kind = VoxelKind::of_branch_type(branch.kind() as u8);
-        branch.voxels().map(move |voxel| (voxel, kind))
+        branch.into_voxels().map(move |voxel| (voxel, kind))
     });
     branches.chain(results.isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated)))
 }
@@ -257,7 +254,8 @@ fn tell(plan: &Plan, results: &Results<'_>, totals: &Totals, started: Instant, q
             quiet,
         );
     }
-    let lengths: Vec<f64> = results.branches.iter().map(|branch| branch.length()).collect();
+    let lengths: Vec<f64> =
+        results.branches.iter().flat_map(|list| list.iter()).map(|branch| branch.length()).collect();
     let results = terminal::Results {
         kinds: results.statistics.kinds,
         lengths: &lengths,

@@ -100,7 +100,7 @@ impl Plan {
             Some(text) => parse_chunk(text, dimensions)?,
             // The chunks of a volume that may grow follow from how it is stored, not from how much of it is there.
             None if options.state.is_some() => roomy(description.chunk, description.shape, dimensions),
-            None => description.chunk,
+            None => wide(description.chunk, description.shape, dimensions, workers * processes),
         };
         let chunk = match options.state {
             Some(_) => chunk,
@@ -192,6 +192,17 @@ fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] 
         true => chunk[a].max(least[a]),
         false => chunk[a],
     })
+}
+
+/// Chunks of a volume put together along x, up to 256 voxels and while every worker has 16 of them: there are fewer seams
+/// to thin across, and those along x cost most.
+fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize) -> [usize; 3] {
+    let put_together = |count: usize| [chunk[0], chunk[1], count * chunk[2]];
+    let is_enough = |chunk: [usize; 3]| {
+        (0..3).map(|a| shape[a].div_ceil(chunk[a])).fold(1, usize::saturating_mul) >= workers.saturating_mul(16)
+    };
+    let most = if dimensions == 3 { 256 / chunk[2].max(1) } else { 1 };
+    (2..=most).rev().map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
 }
 
 /// How many workers to start: as many as were asked for, or one a core.
@@ -341,6 +352,16 @@ mod tests {
         assert_eq!(parse_size("1.5GiB").unwrap(), 3 << 29);
         assert_eq!(parse_size("4096").unwrap(), 4096);
         assert!(parse_size("lots").is_err() && parse_size("-1G").is_err() && parse_size("").is_err());
+    }
+
+    #[test]
+    fn chunks_are_put_together_along_x_while_there_are_enough() {
+        assert_eq!(wide([64; 3], [512; 3], 3, 2), [64, 64, 256]);
+        assert_eq!(wide([64; 3], [256; 3], 3, 2), [64, 64, 128]);
+        assert_eq!(wide([64; 3], [256; 3], 3, 64), [64; 3]);
+        assert_eq!(wide([64, 64, 100], [1000; 3], 3, 8), [64, 64, 200]);
+        assert_eq!(wide([1, 512, 512], [1, 9000, 9000], 2, 2), [1, 512, 512]);
+        assert_eq!(wide([64, 64, 300], [1000; 3], 3, 2), [64, 64, 300]);
     }
 
     #[test]

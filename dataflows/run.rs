@@ -85,9 +85,9 @@ fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: O
     let thinning = &found.thinning;
     Results {
         threshold,
-        branches: report.branches.iter().flat_map(|list| list.iter()).collect(),
+        branches: report.branches.iter().map(|list| &**list).collect(),
         isolated: report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect(),
-        skeletons: report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels[..])).collect(),
+        skeletons: report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)).collect(),
         statistics: report.statistics.unwrap_or_else(|| Statistics::default().snapshot()),
         foreground: found.foreground,
         many_values: found.many_values,

@@ -7,7 +7,8 @@ Work: a vessel phantom's mask to its branch table, against scikit-image and skan
 worker. More of it where it is asked for:
 
 - `--gray`: raw u16 values to the table (smoothing, threshold), against SciPy, scikit-image and skan on the whole volume,
-  and against a Dask pipeline with an overlap of 16 that stops at the skeleton's edges;
+  and against a Dask pipeline with an overlap of 16 that stops at the skeleton's edges, in chunks as they are stored and
+  in larger ones;
 - `--dense`: a mask with 27 % foreground, of thick cells that touch: smoothed noise above a quantile of it;
 - `--plane N`: 2-D masks of N x N pixels: noise smoothed with sigma 2, above its median and above its 95th percentile;
 - `--growth SIZES`: anabranch alone, on phantoms of several sizes, and on one of the last size that is nearly empty.
@@ -72,15 +73,19 @@ def peer_whole_volume(path, out, threshold):
     return {"skeleton": thinned - start, "compute": done - start}
 
 
-def peer_dask(path, out, threshold):
-    """A Dask pipeline in chunks: Gaussian, threshold and skeletonize under map_overlap, then the skeleton's edges."""
+def peer_dask(path, out, threshold, chunk=None):
+    """A Dask pipeline in chunks: Gaussian, threshold and skeletonize under map_overlap, then the skeleton's edges.
+
+    In chunks as they are stored, or put together to a size that is chosen with the overlap in mind.
+    """
     import dask.array as da
     import numpy as np
     from scipy.ndimage import gaussian_filter
     from skimage.morphology import skeletonize
 
     start = time.perf_counter()
-    image = da.from_zarr(path).rechunk(128).astype(np.float32)
+    stored = da.from_zarr(path)
+    image = (stored.rechunk(chunk) if chunk else stored).astype(np.float32)
     smooth = image.map_overlap(lambda part: gaussian_filter(part, SIGMA), depth=int(4 * SIGMA + 0.5), boundary="reflect")
     mask = smooth > np.float32(threshold)
     thin = mask.map_overlap(lambda part: skeletonize(part).astype(bool), depth=16, boundary=False, dtype=bool)
@@ -113,7 +118,11 @@ def peer_dask(path, out, threshold):
     return {"compute": done - start}
 
 
-PEER_FUNCTIONS = {"whole": peer_whole_volume, "dask": peer_dask}
+def peer_dask_rechunked(path, out, threshold):
+    return peer_dask(path, out, threshold, chunk=128)
+
+
+PEER_FUNCTIONS = {"whole": peer_whole_volume, "dask-stored": peer_dask, "dask-rechunked": peer_dask_rechunked}
 
 
 # Measuring.
@@ -333,7 +342,11 @@ def main():
             path = phantom(options, folder, "--gray")
             image = zarr.open(str(path), mode="r")[:]
             threshold = int((float(image.min()) + float(image.max())) / 2)
-            smoothing = [("SciPy, scikit-image, skan", "whole"), ("Dask, overlap 16", "dask")]
+            smoothing = [
+                ("SciPy, scikit-image, skan", "whole"),
+                ("Dask, overlap 16, chunks as stored (64)", "dask-stored"),
+                ("Dask, overlap 16, chunks of 128", "dask-rechunked"),
+            ]
             how = ["--sigma", SIGMA, "--threshold", threshold]
             more, wrong = bench(options, folder, f"{size} {image.dtype} to table", path, how, threshold, smoothing)
             rows, faults = rows + more, faults + wrong

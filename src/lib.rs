@@ -34,10 +34,12 @@
 //! use anabranch::chunk::{Dtype, Voxels};
 //! use anabranch::grid::Grid;
 //! use anabranch::kernel::binarise::Binarise;
+//! use anabranch::kernel::branch_list::BranchList;
 //! use anabranch::kernel::graph::Graph;
 //! use anabranch::kernel::method::Method;
 //! use anabranch::kernel::partition::Partition;
 //! use anabranch::kernel::skeleton::{PixelValues, Skeleton};
+//! use anabranch::kernel::step::Lengths;
 //! use anabranch::kernel::threshold::Threshold;
 //! use anabranch::space::{Region, Spacing, Voxel};
 //! use anabranch::store::{Source, memory::MemorySource};
@@ -72,7 +74,7 @@
 //!     .thin(masks)
 //!     .into_iter()
 //!     .map(|(id, mask)| {
-//!         let voxels = mask.own_voxels();
+//!         let voxels = mask.own_voxels().into();
 //!         (id, Skeleton { voxels, values: PixelValues::Constant(1) })
 //!     })
 //!     .collect();
@@ -80,8 +82,9 @@
 //! // Branches over the seam are whole; the table has them in skan's order.
 //! let spacing = Spacing([2.0, 0.5, 0.5]);
 //! let graph = Graph::new(&skeletons, grid, spacing);
-//! let ranks = Ranks::new(skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &grid);
-//! let table = Table::new(&graph.branches, &graph.isolated, &ranks);
+//! let branches = BranchList::new(&graph.branches, &Lengths::new(spacing));
+//! let ranks = Ranks::new(skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels)), &grid);
+//! let table = Table::new([&branches], &graph.isolated, &ranks, 1)?;
 //! assert_eq!((table.len(), table.skeletons()), (3, 1));
 //!
 //! let frame = Frame { dimensions: 3, spacing, origin: [0; 3] };

@@ -132,17 +132,15 @@ const POINT: usize = 2;
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) where the picture cannot be encoded.
 pub fn overview(projections: &Projections, skeleton: impl IntoIterator<Item = (Voxel, VoxelKind)>) -> Result<Vec<u8>> {
-    let mut overlays: Vec<Vec<Option<VoxelKind>>> =
-        projections.panels().iter().map(|panel| vec![None; panel.values.len()]).collect();
+    let mut overlays: Vec<Overlay> = (0..projections.panels().len()).map(|i| Overlay::new(projections, i)).collect();
     let bounds = projections.bounds();
-    for (voxel, kind) in skeleton.into_iter().filter(|(voxel, _)| bounds.contains(voxel.position())) {
-        for (i, [row, column]) in projections.pixels(voxel.position()).enumerate() {
-            let pixel = &mut overlays[i][row * projections.panels()[i].shape[1] + column];
-            *pixel = (*pixel).max(Some(kind));
-        }
-    }
+    skeleton.into_iter().filter(|(voxel, _)| bounds.contains(voxel.position())).for_each(|(voxel, kind)| {
+        let p = voxel.position();
+        let place = std::array::from_fn(|a| (p[a] - bounds.min[a]) as usize);
+        overlays.iter_mut().for_each(|overlay| overlay.add(place, kind));
+    });
     let grey = Grey::of(projections);
-    let paint = |(panel, overlay): (&Panel, &Vec<_>)| Picture::of_panel(panel, overlay, &grey);
+    let paint = |(panel, overlay): (&Panel, &Overlay)| Picture::of_panel(panel, &overlay.pixels, &grey);
     let mut panels: Vec<Picture> = projections.panels().iter().zip(&overlays).map(paint).collect();
     if let [_, _, along_x] = &mut panels[..] {
         // Its rows are z: turned, it shares the rows y with its neighbour.
@@ -151,6 +149,34 @@ pub fn overview(projections: &Projections, skeleton: impl IntoIterator<Item = (V
     let longest = panels.iter().map(|p| p.width.max(p.height)).max().unwrap_or(1);
     let panels: Vec<Picture> = panels.iter().map(|p| p.enlarged((ENLARGED_SIDE / longest).max(1))).collect();
     compose(&panels).png()
+}
+
+/// What shows on the pixels of a panel.
+struct Overlay {
+    pixels: Vec<Option<VoxelKind>>,
+    /// Along which axes its rows and columns are.
+    axes: [usize; 2],
+    /// By the place along the first axis, the first pixel of a row.
+    rows: Vec<usize>,
+    /// By the place along the second axis, the pixel in a row.
+    columns: Vec<usize>,
+}
+
+impl Overlay {
+    fn new(projections: &Projections, panel: usize) -> Overlay {
+        let axes = projections.panel_axes()[panel];
+        let panel = &projections.panels()[panel];
+        let [mut rows, columns] = axes.map(|axis| projections.pixels_along(axis));
+        rows.iter_mut().for_each(|row| *row *= panel.shape[1]);
+        Overlay { pixels: vec![None; panel.values.len()], axes, rows, columns }
+    }
+
+    /// Shows a kind at a place, from the corner of the image on, unless one that comes later shows there.
+    fn add(&mut self, place: [usize; 3], kind: VoxelKind) {
+        let [row, column] = self.axes.map(|axis| place[axis]);
+        let pixel = &mut self.pixels[self.rows[row] + self.columns[column]];
+        *pixel = (*pixel).max(Some(kind));
+    }
 }
 
 /// Lays out the panels and the legend.

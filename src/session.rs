@@ -360,7 +360,7 @@ impl Session {
     pub fn rows(&self) -> Result<Vec<Row>> {
         let inner = self.usable()?;
         let arrival = inner.arrival();
-        Ok(inner.results.rows(arrival.as_ref()))
+        inner.results.rows(arrival.as_ref())
     }
 
     /// What the image of a session with a state looks like, seen along each axis; `None` without a state.

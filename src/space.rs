@@ -31,6 +31,9 @@ impl Voxel {
     /// One more than the largest position that a voxel can have, axis by axis.
     pub const END: Position = [Z_BIAS, Y_BIAS, X_BIAS];
 
+    /// The voxel that comes before all others: the one at [`Voxel::MIN`].
+    pub const FIRST: Voxel = Voxel(0);
+
     /// The voxel at a position, which must lie between [`Voxel::MIN`] and [`Voxel::END`] (asserted in debug builds).
     #[inline]
     pub fn new([z, y, x]: Position) -> Self {
@@ -69,6 +72,14 @@ impl Voxel {
     #[must_use]
     pub const fn moved(self, difference: u64) -> Self {
         Voxel(self.0.wrapping_add(difference))
+    }
+
+    /// By how much the number that holds this voxel's position is larger than another's: [`Voxel::moved`] by as much, the
+    /// other one is this one.
+    #[inline]
+    #[must_use]
+    pub const fn since(self, other: Voxel) -> u64 {
+        self.0.wrapping_sub(other.0)
     }
 
     /// The step from this voxel to another, along each axis.

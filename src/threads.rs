@@ -1,6 +1,7 @@
 //! Work on many things by several threads that end together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -38,6 +39,84 @@ pub fn each<T: Sync, R: Send>(
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
+/// Whose turn it is to hand over what it has made.
+struct Turns<F, E> {
+    state: Mutex<Turn<F, E>>,
+    changed: Condvar,
+}
+
+struct Turn<F, E> {
+    next: usize,
+    take: F,
+    /// What came of it, where it is over before the end.
+    over: Option<std::result::Result<(), E>>,
+}
+
+impl<F, E> Turns<F, E> {
+    fn lock(&self) -> MutexGuard<'_, Turn<F, E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets the other threads go where this one stops in the middle.
+struct LetGo<'a, F, E>(&'a Turns<F, E>);
+
+impl<F, E> Drop for LetGo<'_, F, E> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().over.get_or_insert(Ok(()));
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+/// Makes so many things on so many threads, and hands them over one at a time in their order. Each thread has a
+/// workplace, in which it makes one thing at a time and keeps it until it is taken.
+///
+/// # Errors
+/// The first that `take` gave; nothing is taken after it.
+///
+/// # Panics
+/// Where `make` or `take` do.
+pub fn in_turn<S, E: Send>(
+    count: usize,
+    threads: usize,
+    workplace: impl Fn() -> S + Sync,
+    make: impl Fn(&mut S, usize) + Sync,
+    take: impl FnMut(&mut S) -> std::result::Result<(), E> + Send,
+) -> std::result::Result<(), E> {
+    let begun = AtomicUsize::new(0);
+    let turns = Turns { state: Mutex::new(Turn { next: 0, take, over: None }), changed: Condvar::new() };
+    let work = || {
+        let _let_go = LetGo(&turns);
+        let mut workplace = workplace();
+        loop {
+            let at = begun.fetch_add(1, Ordering::Relaxed);
+            if at >= count {
+                return;
+            }
+            make(&mut workplace, at);
+            let waits = |turn: &mut Turn<_, E>| turn.next != at && turn.over.is_none();
+            let turn = turns.changed.wait_while(turns.lock(), waits);
+            let mut turn = turn.unwrap_or_else(PoisonError::into_inner);
+            if turn.over.is_some() {
+                return;
+            }
+            let taken = (turn.take)(&mut workplace);
+            turn.next += 1;
+            turn.over = taken.is_err().then_some(taken);
+            turns.changed.notify_all();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(count) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    turns.state.into_inner().unwrap_or_else(PoisonError::into_inner).over.unwrap_or(Ok(()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,5 +140,29 @@ mod tests {
             if at == 5 { Err(Error::data("is damaged")) } else { Ok(()) }
         });
         assert_eq!((error.unwrap_err().kind(), begun.into_inner()), (Kind::Data, 6));
+    }
+
+    #[test]
+    fn things_are_handed_over_in_order_and_not_after_an_error() {
+        for threads in [0, 1, 3, 200] {
+            for last in [100, 37] {
+                let mut taken = Vec::new();
+                let take = |made: &mut usize| {
+                    taken.push(*made);
+                    if *made == last * last { Err(last) } else { Ok(()) }
+                };
+                let result = in_turn(100, threads, || 0, |made, at| *made = at * at, take);
+                assert_eq!(result, if last == 37 { Err(37) } else { Ok(()) });
+                assert_eq!(taken, (0..100.min(last + 1)).map(|at| at * at).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_has_stopped() {
+        let stopped = std::panic::catch_unwind(|| {
+            in_turn(100, 3, || (), |(), at| assert!(at != 50, "stops here"), |()| Ok::<(), ()>(()))
+        });
+        assert!(stopped.is_err());
     }
 }

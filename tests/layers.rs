@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("threads", &["error"]),
     ("kernel", &["space", "grid", "error", "chunk"]),
     ("store", &["space", "grid", "error", "chunk", "threads", "kernel"]),
-    ("table", &["space", "grid", "error", "kernel"]),
+    ("table", &["space", "grid", "error", "threads", "kernel"]),
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "chunk", "kernel", "store"]),
     ("overview", &["space", "error", "chunk", "kernel"]),

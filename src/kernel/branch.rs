@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::step::{CLASSES, Lengths, Step};
+use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
 
 /// What a branch joins, numbered as in skan's `branch_type`.
@@ -63,17 +63,13 @@ impl Branch {
         values: Moments,
         lengths: &Lengths,
     ) -> Self {
-        let mut counts = [0; CLASSES];
-        for step in steps {
-            counts[step.class()] += 1;
-        }
         Branch {
             isolated,
             start,
             first: steps[0],
             end,
             kind,
-            length: lengths.total(&counts).to_bits(),
+            length: lengths.along(steps).to_bits(),
             mean: values.mean.to_bits(),
             stdev: values.stdev.to_bits(),
             steps: Steps::from(steps),
@@ -133,6 +129,16 @@ impl Branch {
             at
         }))
     }
+
+    /// The same, where the branch is not needed any more.
+    pub fn into_voxels(self) -> impl Iterator<Item = Voxel> {
+        let (mut at, steps) = (self.start, self.steps);
+        let after = (0..steps.as_slice().len()).map(move |place| {
+            at = steps.as_slice()[place].from(at);
+            at
+        });
+        std::iter::once(self.start).chain(after)
+    }
 }
 
 /// Mean and population standard deviation of some values.
@@ -149,6 +155,11 @@ impl Moments {
     pub fn of_integers(count: u64, sum: i64, squares: u128) -> Self {
         let spread = u128::from(count) * squares - u128::from(sum.unsigned_abs()).pow(2);
         Moments { mean: sum as f64 / count as f64, stdev: (spread as f64).sqrt() / count as f64 }
+    }
+
+    /// Whether others are the same, bit for bit.
+    pub fn is_same(&self, other: &Moments) -> bool {
+        (self.mean.to_bits(), self.stdev.to_bits()) == (other.mean.to_bits(), other.stdev.to_bits())
     }
 
     /// Those of numbers in the order in which they are given.

@@ -48,8 +48,9 @@ impl Graph {
         for (id, mut network) in networks {
             let skeleton = &chunks[&id];
             let near = |edge: &Edge| octree.chunk_of(edge.from) == id || octree.chunk_of(edge.to()) == id;
-            drop_edges(&skeleton.voxels, &mut network.sets, dropped.iter().copied().filter(near));
-            let walks = walk(skeleton, &network.sets, &lengths);
+            let voxels = skeleton.voxels.to_vec();
+            drop_edges(&voxels, &mut network.sets, dropped.iter().copied().filter(near));
+            let walks = walk(&voxels, &skeleton.values, &network.sets, &lengths);
             graph.branches.extend(walks.branches);
             graph.isolated.extend(walks.isolated);
             for (level, fragments) in by_level(walks.fragments, &octree) {
@@ -81,7 +82,7 @@ fn networks(chunks: &BTreeMap<ChunkId, Skeleton>, octree: &Octree, lengths: &Len
     let of_chunk = |(id, skeleton): (&ChunkId, &Skeleton)| {
         let pieces = pieces.get(id).map_or(&[][..], Vec::as_slice);
         let pieces: Vec<&[Voxel]> = pieces.iter().map(Vec::as_slice).collect();
-        (*id, network(&skeleton.voxels, &pieces, octree, lengths))
+        (*id, network(&skeleton.voxels.to_vec(), &pieces, octree, lengths))
     };
     chunks.iter().map(of_chunk).collect()
 }

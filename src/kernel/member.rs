@@ -123,11 +123,21 @@ impl Member {
         self.log = SeamLog::default();
     }
 
-    pub(super) fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
-        if let Some(run) = &mut self.run
-            && !run.is_resting(sub_iteration)
-        {
-            run.begin(sub_iteration, border, flips);
+    /// Starts a sub-iteration. What neighbours have told of it before is known to the first decisions: these need not be
+    /// made again for it.
+    pub(super) fn begin(&mut self, sub_iteration: usize, keep: bool, border: &mut Vec<u32>, flips: &mut Vec<u32>) {
+        let Some(run) = &mut self.run else { return };
+        if run.is_resting(sub_iteration) {
+            return;
+        }
+        let mut decided = if run.is_sequential() { std::mem::take(&mut self.inbox) } else { Vec::new() };
+        if keep {
+            self.received.extend_from_slice(&decided);
+        }
+        run.begin(sub_iteration, border, &decided, flips);
+        if self.inbox.is_empty() {
+            decided.clear();
+            self.inbox = decided;
         }
     }
 
@@ -139,13 +149,13 @@ impl Member {
 
     /// Goes through the sub-iterations before `now` as in the last run, and decides `now` as if all neighbours said
     /// nothing. Gives what they said in the last run.
-    pub(super) fn replay(&mut self, now: usize, method: Method, keep: bool, border: &mut Vec<u64>) -> Vec<u32> {
+    pub(super) fn replay(&mut self, now: usize, method: Method, keep: bool, border: &mut Vec<u32>) -> Vec<u32> {
         self.start(method, keep);
         let Some(run) = &mut self.run else { return Vec::new() };
         let mut own = Vec::new();
         for sub_iteration in 0..now {
             if !run.is_resting(sub_iteration) {
-                run.begin(sub_iteration, border, &mut own);
+                run.begin(sub_iteration, border, &[], &mut own);
             }
             run.receive(self.previous.received.at(sub_iteration), &mut own);
             run.settle(sub_iteration);
@@ -155,7 +165,7 @@ impl Member {
         self.sent.clear();
         self.received.clear();
         if !run.is_resting(now) {
-            run.begin(now, border, &mut self.sent);
+            run.begin(now, border, &[], &mut self.sent);
         }
         self.previous.received.at(now).to_vec()
     }

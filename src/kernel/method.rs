@@ -49,13 +49,14 @@ impl ZhangThinning {
     fn new(mask: &Mask) -> Self {
         let layout = *mask.layout();
         let mut chunk = ZhangChunk::new([layout.shape[1], layout.shape[2]]);
+        let [_, height, width] = layout.shape;
         // Row 0 of the padded plane is the halo above, and so for the other sides.
-        for y in 0..layout.shape[1] + 2 {
-            for x in (0..layout.shape[2] + 2).step_by(64) {
-                let mut word = mask.read(layout.bit([1, y, x]), (layout.shape[2] + 2 - x).min(64));
-                while word != 0 {
-                    chunk.insert([y as i32 - 1, x as i32 + word.trailing_zeros() as i32 - 1]);
-                    word &= word - 1;
+        for y in 0..height + 2 {
+            let words = words(&layout, y).map(|(bit, count)| mask.read(bit, count));
+            chunk.insert_row(y as i32 - 1, words);
+            for x in [0, width + 1] {
+                if mask.get(layout.bit([1, y, x])) {
+                    chunk.insert([y as i32 - 1, x as i32 - 1]);
                 }
             }
         }
@@ -89,11 +90,17 @@ impl ChunkThinning {
         }
     }
 
-    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`. `border` is room to work
-    /// in, the same for all chunks.
-    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
+    /// Whether decisions depend on those for other voxels in the same sub-iteration.
+    pub fn is_sequential(&self) -> bool {
+        matches!(self, ChunkThinning::Lee(_))
+    }
+
+    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`. `decided` are voxels of
+    /// the halo that flipped in it before; none where nothing depends on them. `border` is room to work in, the same for
+    /// all chunks.
+    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u32>, decided: &[u32], flips: &mut Vec<u32>) {
         match self {
-            ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, border, flips),
+            ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, border, decided, flips),
             ChunkThinning::Zhang(zhang) => {
                 zhang.deleted = zhang.chunk.sub_iteration();
                 let layout = zhang.layout;
@@ -152,9 +159,18 @@ impl ZhangThinning {
     /// The own pixels as a mask.
     fn mask(&self) -> Mask {
         let mut mask = Mask::new(self.layout);
-        for pixel in self.chunk.foreground() {
-            mask.set(ZhangThinning::bit(pixel, &self.layout));
+        for y in 1..=self.layout.shape[1] {
+            for ((bit, count), word) in words(&self.layout, y).zip(self.chunk.row(y as i32 - 1)) {
+                mask.write(bit, count, word);
+            }
         }
         mask
     }
+}
+
+/// The words of a padded row of a plane, without the halo's columns: bit indices of their first pixels, and how many they
+/// have.
+fn words(layout: &Layout, y: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
+    let (first, width) = (layout.bit([1, y, 1]), layout.shape[2]);
+    (0..width).step_by(64).map(move |x| (first + x, (width - x).min(64)))
 }

@@ -5,6 +5,7 @@ use crate::kernel::adjacency::{for_each_link, neighbours};
 use crate::kernel::forest::{Edge, Forest, Link, Node, contract, span};
 use crate::kernel::octree::Octree;
 use crate::kernel::step::Lengths;
+use crate::kernel::voxel_list::VoxelList;
 use crate::space::Voxel;
 
 /// How far a chunk must see into its neighbours: a voxel's degree takes one voxel around it, and whether an edge across
@@ -16,11 +17,11 @@ pub const HALO: usize = 2;
 ///
 /// The bounds of the grid do not limit where chunks are, but an axis along which they are one voxel thick has no
 /// neighbours: a 2-D image stays in its plane.
-pub fn halo_pieces(own: ChunkId, voxels: &[Voxel], grid: &Grid) -> Vec<(ChunkId, Vec<Voxel>)> {
+pub fn halo_pieces(own: ChunkId, voxels: &VoxelList, grid: &Grid) -> Vec<(ChunkId, Vec<Voxel>)> {
     let core = grid.whole_region(own);
     let reach = grid.bounds().shape().map(|thick| if thick > 1 { HALO as i64 } else { 0 });
     let mut pieces: Vec<(ChunkId, Vec<Voxel>)> = Vec::new();
-    for &voxel in voxels {
+    for voxel in voxels {
         let p = voxel.position();
         if (0..3).all(|a| p[a] >= core.min[a] + reach[a] && p[a] + reach[a] < core.max[a]) {
             continue;
@@ -143,7 +144,8 @@ mod tests {
     fn pieces_hold_what_lies_within_two_voxels_of_a_neighbour() {
         let grid = Grid::new(Region::of_shape([1, 10, 10]), [1, 5, 5]);
         let at = |y, x| Voxel::new([0, y, x]);
-        let pieces = halo_pieces(ChunkId::new([0, 0, 0]), &[at(0, 0), at(0, 2), at(0, 3), at(4, 4)], &grid);
+        let voxels = VoxelList::from(vec![at(0, 0), at(0, 2), at(0, 3), at(4, 4)]);
+        let pieces = halo_pieces(ChunkId::new([0, 0, 0]), &voxels, &grid);
         let id = |y, x| ChunkId::new([0, y, x]);
         let of = |id| pieces.iter().find(|(other, _)| *other == id).map(|(_, piece)| piece.clone());
         assert_eq!(of(id(0, 1)), Some(vec![at(0, 3), at(4, 4)]));

@@ -108,7 +108,7 @@ pub struct Partition {
     posted: Vec<Message>,
     flips: Vec<u32>,
     /// Room for the border voxels of the chunk at hand.
-    border: Vec<u64>,
+    border: Vec<u32>,
 }
 
 impl Partition {
@@ -256,7 +256,7 @@ impl Partition {
         for at in 0..self.active.len() {
             let place = self.active[at];
             let Some(member) = &mut self.members[place as usize] else { continue };
-            member.begin(sub_iteration, &mut self.border, &mut self.flips);
+            member.begin(sub_iteration, self.keep, &mut self.border, &mut self.flips);
             let logged = member.logged(sub_iteration);
             if !logged.is_empty() {
                 self.post(place, &logged);

@@ -104,9 +104,14 @@ impl Projections {
         &self.panels
     }
 
-    /// Where a voxel falls on each panel: row and column in the panel of the whole image.
-    pub fn pixels(&self, p: Position) -> impl Iterator<Item = [usize; 2]> + '_ {
-        PANEL_AXES[..self.panels.len()].iter().map(move |axes| axes.map(|a| self.pixel(p, a)))
+    /// The axes of each panel: of its rows, and of its columns.
+    pub fn panel_axes(&self) -> &'static [[usize; 2]] {
+        &PANEL_AXES[..self.panels.len()]
+    }
+
+    /// The pixel along an axis that each position inside the bounds falls on.
+    pub fn pixels_along(&self, axis: usize) -> Vec<usize> {
+        (0..self.bounds.shape()[axis]).map(|place| place / self.scale).collect()
     }
 
     /// Projects the values of a chunk inside the bounds, rounded to `f32`.
@@ -338,8 +343,9 @@ mod tests {
         let mut projections = Projections::new(image.region, dimensions);
         let Voxels::I16(values) = &image.voxels else { unreachable!("an image of i16") };
         for ((z, y, x), &v) in values.indexed_iter() {
-            let pixels: Vec<_> = projections.pixels([z as i64, y as i64, x as i64]).collect();
-            for (panel, [row, column]) in projections.panels.iter_mut().zip(pixels) {
+            let along = [0, 1, 2].map(|axis| projections.pixels_along(axis)[[z, y, x][axis]]);
+            for (panel, axes) in projections.panels.iter_mut().zip(PANEL_AXES) {
+                let [row, column] = axes.map(|axis| along[axis]);
                 let pixel = &mut panel.values[row * panel.shape[1] + column];
                 *pixel = pixel.max(f32::from(v));
             }

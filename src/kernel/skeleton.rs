@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::space::{Region, Voxel};
+use crate::kernel::voxel_list::VoxelList;
+use crate::space::Region;
 
 /// Skeleton voxels of one chunk (its own, without a halo) and the image's values at them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Skeleton {
     /// The voxels, in raster order.
-    pub voxels: Vec<Voxel>,
+    pub voxels: VoxelList,
     /// The image's values at them.
     pub values: PixelValues,
 }
@@ -33,7 +34,7 @@ impl Skeleton {
             PixelValues::Floats(values) => values.len(),
         };
         values == self.voxels.len()
-            && self.voxels.is_sorted_by(|a, b| a < b)
+            && self.voxels.iter().is_sorted_by(|a, b| a < b)
             && self.voxels.iter().all(|voxel| own.contains(voxel.position()))
     }
 }

@@ -6,7 +6,9 @@ use crate::space::{Position, Spacing, Voxel};
 
 /// A step to one of the 26 neighbours. Its order is raster order of where it leads; the steps of a 2-D image are those
 /// with no part along z.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, bytemuck::Pod, bytemuck::Zeroable,
+)]
 #[repr(transparent)]
 pub struct Step(u8);
 
@@ -110,9 +112,10 @@ const DIFFERENCE: [u64; Step::COUNT] = {
 };
 
 /// Lengths of steps by class, for one spacing.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Lengths {
-    length: [f64; CLASSES],
+    /// The bits of each length.
+    length: [u64; CLASSES],
     rank: [u8; CLASSES],
 }
 
@@ -129,13 +132,13 @@ impl Lengths {
             shorter.dedup();
             shorter.len() as u8
         });
-        Lengths { length, rank }
+        Lengths { length: length.map(f64::to_bits), rank }
     }
 
     /// Length of a step.
     #[inline]
     pub fn of(&self, step: Step) -> f64 {
-        self.length[step.class()]
+        f64::from_bits(self.length[step.class()])
     }
 
     /// How many different lengths are shorter: ranks compare as lengths do, and are equal where lengths are.
@@ -144,13 +147,23 @@ impl Lengths {
         self.rank[step.class()]
     }
 
+    /// Length of a path of some steps.
+    #[inline]
+    pub fn along(&self, steps: &[Step]) -> f64 {
+        let mut counts = [0; CLASSES];
+        for step in steps {
+            counts[step.class()] += 1;
+        }
+        self.total(&counts)
+    }
+
     /// Length of a path by how many steps of each class it has; the sum is taken class by class, so it depends on
     /// nothing else.
     pub fn total(&self, counts: &[u64; CLASSES]) -> f64 {
         let mut sum = 0.0;
         for class in 0..CLASSES {
             if counts[class] != 0 {
-                sum += counts[class] as f64 * self.length[class];
+                sum += counts[class] as f64 * f64::from_bits(self.length[class]);
             }
         }
         sum

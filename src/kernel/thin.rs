@@ -19,14 +19,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::mask::Mask;
-use super::neighbourhood::{EARLIER, LATER, Tests};
+use super::neighbourhood::{BEFORE, EARLIER, LATER, Tests};
 use border::{Search, decide, list, test};
-use runs::{RunSet, Runs};
+use runs::{RunSet, Runs, SeamRows};
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
 const DELETED: u32 = 1 << 31;
-/// In [`Candidate::old`]: the voxel is next to a neighbouring chunk.
-const ON_SEAM: u32 = 1 << 30;
 
 /// A voxel that may be deleted in the current sub-iteration, with its neighbourhood at the start of it.
 #[derive(Clone, Copy, Debug)]
@@ -44,8 +42,7 @@ pub struct Thinning {
     runs: Runs,
     /// Own runs that may hold foreground.
     filled: RunSet,
-    /// Runs of own rows that are next to neighbouring chunks.
-    seams: RunSet,
+    seams: SeamRows,
     /// Runs near deletions, the halo's included, since each direction's last turn; a set a sub-iteration.
     window: Vec<RunSet>,
     /// Runs near voxels that flipped in the current sub-iteration.
@@ -62,16 +59,12 @@ impl Thinning {
     pub fn new(mask: Mask, directions: usize) -> Self {
         let runs = Runs::new(mask.layout());
         let [nz, ny, _] = mask.layout().shape;
-        let [mut filled, mut seams] = [runs.none(), runs.none()];
-        // What is thinned in four directions is one plane, with no chunks above and below.
-        let is_stacked = directions > 4;
+        let mut filled = runs.none();
         for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
-            let own = runs.of_row(z * (ny + 2) + y);
-            own.clone().for_each(|run| filled.insert(run));
-            if is_stacked && (z == 1 || z == nz) || y == 1 || y == ny {
-                own.for_each(|run| seams.insert(run));
-            }
+            runs.of_row(z * (ny + 2) + y).for_each(|run| filled.insert(run));
         }
+        // What is thinned in four directions is one plane, with no chunks above and below.
+        let seams = SeamRows::new(mask.layout(), directions > 4);
         Thinning {
             mask,
             directions,
@@ -97,27 +90,40 @@ impl Thinning {
         sub_iteration >= self.directions && self.window.iter().all(RunSet::is_empty)
     }
 
-    /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay. Bit
-    /// indices of deleted voxels next to a seam are added to `flips`. `border` is room to list voxels in.
-    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u64>, flips: &mut Vec<u32>) {
-        if self.is_resting(sub_iteration) {
-            return;
+    /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay, but for
+    /// those voxels in `decided` that neighbours have deleted in this sub-iteration already. Bit indices of deleted voxels
+    /// next to a seam are added to `flips`. `border` is room to list voxels in.
+    pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u32>, decided: &[u32], flips: &mut Vec<u32>) {
+        if !self.is_resting(sub_iteration) {
+            self.find_candidates(sub_iteration, border);
         }
-        self.find_candidates(sub_iteration, border);
+        let mut place = 0;
+        for &bit in decided {
+            self.flip_in_halo(bit);
+            // The voxel before a candidate in its row is looked up with the candidate.
+            place = seek(&self.candidates, bit + 1, place);
+            if let Some(candidate) = self.candidates.get_mut(place).filter(|candidate| candidate.bit == bit + 1) {
+                candidate.old ^= BEFORE;
+            }
+        }
         let flipped = (&self.runs, &mut self.flipped);
-        self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, flipped, flips);
+        self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, flipped, &self.seams, flips);
+    }
+
+    fn flip_in_halo(&mut self, bit: u32) {
+        if self.mask.get(bit as usize) {
+            self.mask.clear(bit as usize);
+        } else {
+            self.mask.set(bit as usize);
+        }
+        self.runs.mark(bit, &mut self.flipped);
     }
 
     /// Takes in halo voxels whose state a neighbour has changed, and marks the candidates that depend on them.
     pub fn receive(&mut self, bits: &[u32]) {
         let mut places = [0; 5];
         for &bit in bits {
-            if self.mask.get(bit as usize) {
-                self.mask.clear(bit as usize);
-            } else {
-                self.mask.set(bit as usize);
-            }
-            self.runs.mark(bit, &mut self.flipped);
+            self.flip_in_halo(bit);
             self.doubt_later_neighbours(bit, &mut places);
         }
     }
@@ -136,7 +142,8 @@ impl Thinning {
                 continue;
             }
             self.candidates[place as usize].old ^= DELETED;
-            self.runs.mark(bit, &mut self.flipped);
+            let place = self.runs.row_and_column(bit);
+            self.runs.mark_if(place, true, &mut self.flipped);
             if old & DELETED == 0 {
                 self.mask.clear(bit as usize);
                 self.deleted += 1;
@@ -144,7 +151,7 @@ impl Thinning {
                 self.mask.set(bit as usize);
                 self.deleted -= 1;
             }
-            if old & ON_SEAM != 0 {
+            if self.seams.hold(place) {
                 flips.push(bit);
             }
             self.doubt_later_neighbours(bit, &mut places);
@@ -164,11 +171,11 @@ impl Thinning {
     }
 
     /// Lists the candidates of a sub-iteration in raster order.
-    fn find_candidates(&mut self, sub_iteration: usize, border: &mut Vec<u64>) {
+    fn find_candidates(&mut self, sub_iteration: usize, border: &mut Vec<u32>) {
         let direction = sub_iteration % self.directions;
         let mut recent = std::mem::take(&mut self.window[direction]);
         self.window.iter().for_each(|runs| recent.extend(runs));
-        let search = Search { mask: &self.mask, runs: &self.runs, seams: &self.seams, direction };
+        let search = Search { mask: &self.mask, runs: &self.runs, direction };
         let near = (sub_iteration >= self.directions).then_some(&recent);
         let count = list(&search, near, &mut self.filled, border);
         test(&self.mask, self.tests, &border[..count], &mut self.candidates);

@@ -2,7 +2,7 @@
 
 use crate::kernel::adjacency::{Adjacency, steps};
 use crate::kernel::branch::{Branch, BranchKind, Moments, Steps};
-use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::skeleton::PixelValues;
 use crate::kernel::step::{Lengths, Step};
 use crate::kernel::stitch::{Beyond, End, Fragment, Values};
 use crate::space::Voxel;
@@ -18,14 +18,13 @@ pub struct Walks {
     pub isolated: Vec<Voxel>,
 }
 
-/// Walks all edges of a chunk's skeleton once. `sets` holds the neighbours of each voxel (see `Network`), those in other
-/// chunks included. Takes time linear in the voxels.
-pub fn walk(skeleton: &Skeleton, sets: &[u32], lengths: &Lengths) -> Walks {
-    let voxels = &skeleton.voxels;
+/// Walks all edges between a chunk's skeleton voxels once. `sets` holds the neighbours of each voxel (see `Network`), those
+/// in other chunks included. Takes time linear in the voxels.
+pub fn walk(voxels: &[Voxel], values: &PixelValues, sets: &[u32], lengths: &Lengths) -> Walks {
     let adjacency = Adjacency::new(voxels, sets);
     let walked = vec![false; adjacency.targets.len()];
     let (path, steps) = (Vec::new(), Vec::new());
-    let mut walker = Walker { skeleton, sets, lengths, adjacency, walked, path, steps, found: Walks::default() };
+    let mut walker = Walker { voxels, values, sets, lengths, adjacency, walked, path, steps, found: Walks::default() };
     for place in 0..voxels.len() {
         match sets[place].count_ones() {
             0 => walker.found.isolated.push(voxels[place]),
@@ -47,7 +46,8 @@ pub fn walk(skeleton: &Skeleton, sets: &[u32], lengths: &Lengths) -> Walks {
 }
 
 struct Walker<'a> {
-    skeleton: &'a Skeleton,
+    voxels: &'a [Voxel],
+    values: &'a PixelValues,
     sets: &'a [u32],
     lengths: &'a Lengths,
     adjacency: Adjacency,
@@ -67,7 +67,7 @@ impl Walker<'_> {
             if self.walked[slot] {
                 continue;
             }
-            let start = End { voxel: self.skeleton.voxels[place], beyond: self.terminal(place) };
+            let start = End { voxel: self.voxels[place], beyond: self.terminal(place) };
             match self.follow(place, slot, step) {
                 Beyond::Open(step) => self.fragment([start, self.last(Beyond::Open(step))]),
                 last => {
@@ -90,7 +90,7 @@ impl Walker<'_> {
                 continue;
             }
             self.walked[base + side] = true;
-            let start = End { voxel: self.skeleton.voxels[place], beyond: Beyond::Open(out) };
+            let start = End { voxel: self.voxels[place], beyond: Beyond::Open(out) };
             let onward = Step::new((self.sets[place] & !out.bit()).trailing_zeros() as u8);
             // A walk that ended at a terminal would have been taken from there.
             let last = self.follow(place, base + 1 - side, onward);
@@ -105,7 +105,7 @@ impl Walker<'_> {
         }
         let step = Step::new(self.sets[place].trailing_zeros() as u8);
         self.follow(place, slot, step);
-        let start = self.skeleton.voxels[place];
+        let start = self.voxels[place];
         self.branch(start, start, BranchKind::Cycle, true);
     }
 
@@ -114,7 +114,7 @@ impl Walker<'_> {
     }
 
     fn last(&self, beyond: Beyond) -> End {
-        End { voxel: self.skeleton.voxels[self.path[self.path.len() - 1] as usize], beyond }
+        End { voxel: self.voxels[self.path[self.path.len() - 1] as usize], beyond }
     }
 
     /// Walks from a voxel by a step to the next terminal, to a seam, or back to where it began; tells which.
@@ -159,9 +159,9 @@ impl Walker<'_> {
                 squares += u128::from(value.unsigned_abs()).pow(2);
                 least = least.min(place as usize);
             }
-            Values::Integers { sum, squares, least: self.skeleton.voxels[least], at_least: of(least) }
+            Values::Integers { sum, squares, least: self.voxels[least], at_least: of(least) }
         };
-        match &self.skeleton.values {
+        match self.values {
             PixelValues::Constant(value) => whole(&|_| *value),
             PixelValues::Integers(values) => whole(&|place| values[place]),
             PixelValues::Floats(values) => Values::Floats(self.path.iter().map(|&p| values[p as usize]).collect()),

@@ -11,20 +11,11 @@
 //! Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
 //! the ACM 27 (1984).
 
-/// Codes of the neighbourhoods that a first sub-iteration deletes (classes 1 and 3). Bit 0 of a code is the neighbour
-/// up-left of the pixel; the others follow clockwise: up, up-right, right, down-right, down, down-left, left.
-const FIRST: [u8; 36] = [
-    3, 6, 7, 10, 11, 12, 14, 15, 28, 30, 31, 40, 60, 112, 120, 124, 130, 131, 134, 135, 143, 159, 160, 161, 193, 194,
-    195, 198, 199, 207, 225, 227, 231, 240, 241, 243,
-];
+mod rules;
 
-/// Codes of the neighbourhoods that a second sub-iteration deletes (classes 2 and 3).
-const SECOND: [u8; 35] = [
-    7, 10, 15, 24, 26, 28, 30, 31, 40, 56, 60, 62, 63, 96, 104, 108, 112, 120, 124, 126, 130, 135, 160, 176, 192, 193,
-    195, 199, 224, 225, 240, 241, 248, 249, 252,
-];
+use rules::{Neighbours, goes_first, goes_second};
 
-/// Words of a row that are decided together, with vector instructions, and looked at again where one of them changed.
+/// Words of a row that are looked at again together where one of them changed.
 const STRETCH: usize = 4;
 
 /// A row and column of a chunk's own, both from 0; the halo lies at -1 and one past the end.
@@ -49,8 +40,20 @@ pub struct ZhangChunk {
     own: Vec<u64>,
     /// What the next sub-iteration is.
     next: u32,
-    /// Deletions of the sub-iteration under way: (first word, deleted bits).
-    deletions: Vec<(usize, u64)>,
+    /// Deletions of the sub-iteration under way.
+    deletions: Vec<Deletion>,
+    /// Room for the deletions of a row.
+    found: Vec<u64>,
+}
+
+/// Pixels of a word that are deleted together.
+#[derive(Clone, Copy, Debug)]
+struct Deletion {
+    /// From 1: row 0 is the halo's.
+    row: u32,
+    /// The place among the row's own words.
+    word: u32,
+    bits: u64,
 }
 
 impl ZhangChunk {
@@ -71,6 +74,7 @@ impl ZhangChunk {
             own,
             next: 0,
             deletions: Vec::new(),
+            found: Vec::new(),
         }
     }
 
@@ -88,12 +92,19 @@ impl ZhangChunk {
         self.rows[word] |= 1 << bit;
     }
 
-    /// Makes those pixels of an own row foreground whose bits are set; bit `i` of word `w` is column `64 w + i`.
-    pub fn insert_row(&mut self, y: usize, words: &[u64]) {
-        let (first, _) = self.place([y as i32, 0]);
-        for (to, (word, own)) in self.rows[first..].iter_mut().zip(words.iter().zip(&self.own)) {
+    /// Makes those pixels of a row between the halo's columns foreground whose bits are set; bit `i` of word `w` is column
+    /// `64 w + i`.
+    pub fn insert_row(&mut self, y: i32, words: impl Iterator<Item = u64>) {
+        let (first, _) = self.place([y, 0]);
+        for (to, (word, own)) in self.rows[first..].iter_mut().zip(words.zip(&self.own)) {
             *to |= word & own;
         }
+    }
+
+    /// The pixels of an own row, as [`ZhangChunk::insert_row`] takes them.
+    pub fn row(&self, y: i32) -> impl Iterator<Item = u64> + '_ {
+        let (first, _) = self.place([y, 0]);
+        self.rows[first..].iter().zip(&self.own).map(|(word, own)| word & own)
     }
 
     /// Whether a pixel, of the halo perhaps, is foreground.
@@ -107,20 +118,19 @@ impl ZhangChunk {
     pub fn delete_in_halo(&mut self, pixel: Pixel) {
         let (word, bit) = self.place(pixel);
         self.rows[word] &= !(1 << bit);
-        self.mark(word, 1 << bit);
+        // The halo's bits lie beside the own words.
+        let own = (word % self.stride).clamp(1, self.stride - 2) - 1;
+        self.mark(word / self.stride, own, 1 << bit);
     }
 
     /// Notes that bits of a word changed now: its stretch, and the one beside it where a bit is next to that.
-    fn mark(&mut self, word: usize, bits: u64) {
-        let (row, word, words) = (word / self.stride, word % self.stride, self.stride - 2);
-        // Counted from the first own one; the halo's bits lie beside them.
-        let own = word.clamp(1, words) - 1;
-        let stretch = row * self.stretches + own / STRETCH;
+    fn mark(&mut self, row: usize, word: usize, bits: u64) {
+        let stretch = row * self.stretches + word / STRETCH;
         self.changed[stretch] = self.next;
-        if own.is_multiple_of(STRETCH) && own > 0 && bits & 1 == 1 {
+        if word.is_multiple_of(STRETCH) && word > 0 && bits & 1 == 1 {
             self.changed[stretch - 1] = self.next;
         }
-        if own % STRETCH == STRETCH - 1 && own + 1 < words && bits >> 63 == 1 {
+        if word % STRETCH == STRETCH - 1 && word + 1 < self.own.len() && bits >> 63 == 1 {
             self.changed[stretch + 1] = self.next;
         }
     }
@@ -132,22 +142,38 @@ impl ZhangChunk {
     pub fn sub_iteration(&mut self) -> usize {
         let (now, words) = (self.next, self.stride - 2);
         self.next += 1;
-        let codes: &[u8] = if now.is_multiple_of(2) { &FIRST } else { &SECOND };
         self.deletions.clear();
         for row in 1..=self.height {
             let [above, at, below] =
                 [row - 1, row, row + 1].map(|row| &self.changed[row * self.stretches..][..self.stretches]);
             // This kind ran two sub-iterations ago: only what changed then or after can make it decide differently.
             let recent = |stretch: usize| above[stretch].max(at[stretch]).max(below[stretch]) + 1 >= now;
-            let start = (row - 1) * self.stride;
-            let around = &self.rows[start..start + 3 * self.stride];
-            row_deletions(around, words, &self.own, codes, recent, start + self.stride + 1, &mut self.deletions);
+            let around = &self.rows[(row - 1) * self.stride..][..3 * self.stride];
+            let mut from = 0;
+            while let Some(start) = (from..self.stretches).find(|&stretch| recent(stretch)) {
+                let end = (start..self.stretches).find(|&stretch| !recent(stretch)).unwrap_or(self.stretches);
+                from = end;
+                let columns = start * STRETCH..words.min(end * STRETCH);
+                self.found.clear();
+                self.found.resize(columns.len(), 0);
+                match now.is_multiple_of(2) {
+                    true => find_first(around, columns.clone(), &mut self.found),
+                    false => find_second(around, columns.clone(), &mut self.found),
+                }
+                for (w, bits) in columns.zip(&self.found) {
+                    let bits = bits & self.own[w];
+                    if bits != 0 {
+                        self.deletions.push(Deletion { row: row as u32, word: w as u32, bits });
+                    }
+                }
+            }
         }
         let mut deleted = 0;
         for i in 0..self.deletions.len() {
-            let (word, bits) = self.deletions[i];
-            self.rows[word] &= !bits;
-            self.mark(word, bits);
+            let Deletion { row, word, bits } = self.deletions[i];
+            let (row, word) = (row as usize, word as usize);
+            self.rows[row * self.stride + 1 + word] &= !bits;
+            self.mark(row, word, bits);
             deleted += bits.count_ones() as usize;
         }
         deleted
@@ -155,7 +181,7 @@ impl ZhangChunk {
 
     /// What the last sub-iteration deleted, in raster order.
     pub fn deleted(&self) -> impl Iterator<Item = Pixel> + '_ {
-        self.deletions.iter().flat_map(|&(word, bits)| self.pixels(word, bits))
+        self.deletions.iter().flat_map(|deletion| deletion.pixels())
     }
 
     /// What the last sub-iteration deleted in the chunk's outermost rows and columns, in raster order: what chunks
@@ -165,113 +191,74 @@ impl ZhangChunk {
         let (last_word, last_bit) = (self.own.len() - 1, right % 64);
         self.deletions
             .iter()
-            .flat_map(move |&(word, bits)| {
-                let (row, w) = (word / self.stride, word % self.stride - 1);
-                let first = u64::from(w == 0);
-                let last = u64::from(w == last_word) << last_bit;
-                let whole = row == 1 || row == self.height;
-                self.pixels(word, if whole { bits } else { bits & (first | last) })
+            .flat_map(move |&Deletion { row, word, bits }| {
+                let first = u64::from(word == 0);
+                let last = u64::from(word as usize == last_word) << last_bit;
+                let whole = row == 1 || row as usize == self.height;
+                Deletion { row, word, bits: if whole { bits } else { bits & (first | last) } }.pixels()
             })
             .inspect(move |&[y, x]| debug_assert!(y == 0 || y == bottom || x == 0 || x == right))
     }
+}
 
-    /// The foreground pixels of the chunk's own, in raster order.
-    pub fn foreground(&self) -> impl Iterator<Item = Pixel> + '_ {
-        (1..=self.height).flat_map(move |row| {
-            let start = row * self.stride + 1;
-            self.own.iter().enumerate().flat_map(move |(w, own)| self.pixels(start + w, self.rows[start + w] & own))
-        })
-    }
-
-    fn pixels(&self, word: usize, bits: u64) -> impl Iterator<Item = Pixel> + use<> {
-        let y = (word / self.stride) as i32 - 1;
-        let x = (word % self.stride - 1) as i32 * 64;
-        std::iter::successors(Some(bits), |left| Some(left & left.wrapping_sub(1)))
+impl Deletion {
+    fn pixels(self) -> impl Iterator<Item = Pixel> {
+        let (y, x) = (self.row as i32 - 1, self.word as i32 * 64);
+        std::iter::successors(Some(self.bits), |left| Some(left & left.wrapping_sub(1)))
             .take_while(|&left| left != 0)
             .map(move |left| [y, x + left.trailing_zeros() as i32])
     }
 }
 
-/// Adds the deletions of one row, of three rows with a word more on either side each, to `deletions`, in the stretches
-/// that changed lately; `first` is the word that the row's own words begin with.
-#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
-fn row_deletions(
-    around: &[u64],
-    words: usize,
-    own: &[u64],
-    codes: &[u8],
-    recent: impl Fn(usize) -> bool,
-    first: usize,
-    deletions: &mut Vec<(usize, u64)>,
-) {
-    let [above, at, below] = [0, 1, 2].map(|row| &around[row * (words + 2)..(row + 1) * (words + 2)]);
-    let mut decide = |w: usize, bits: u64| {
-        if bits & own[w] != 0 {
-            deletions.push((first + w, bits & own[w]));
-        }
-    };
-    for start in (0..words).step_by(STRETCH).filter(|start| recent(start / STRETCH)) {
-        let end = (start + STRETCH).min(words);
-        if at[start + 1..end + 1].iter().all(|&word| word == 0) {
-            continue;
-        }
-        if end - start == STRETCH {
-            let bits = matching::<STRETCH>(above, at, below, start, codes);
-            for i in 0..STRETCH {
-                decide(start + i, bits[i]);
-            }
-            continue;
-        }
-        for w in start..end {
-            if at[w + 1] != 0 {
-                let [bits] = matching::<1>(above, at, below, w, codes);
-                decide(w, bits);
-            }
-        }
-    }
+/// Puts into `found` which pixels of some words of a row a first sub-iteration deletes. `around` are three rows with a word
+/// more on either side of each.
+#[cfg_attr(
+    not(feature = "portable"),
+    multiversion::multiversion(targets("x86_64+avx2+avx512f+avx512vl", "x86_64+avx2"))
+)]
+fn find_first(around: &[u64], words: std::ops::Range<usize>, found: &mut [u64]) {
+    find(around, words, found, goes_first);
 }
 
-/// The foreground pixels of `N` words from word `w` on whose neighbours form one of the codes.
+/// The same for a second sub-iteration.
+#[cfg_attr(
+    not(feature = "portable"),
+    multiversion::multiversion(targets("x86_64+avx2+avx512f+avx512vl", "x86_64+avx2"))
+)]
+fn find_second(around: &[u64], words: std::ops::Range<usize>, found: &mut [u64]) {
+    find(around, words, found, goes_second);
+}
+
 #[inline(always)]
-fn matching<const N: usize>(above: &[u64], at: &[u64], below: &[u64], w: usize, codes: &[u8]) -> [u64; N] {
+fn find(around: &[u64], words: std::ops::Range<usize>, found: &mut [u64], goes: impl Fn(Neighbours) -> u64) {
+    let stride = around.len() / 3;
+    let row = |n: usize| &around[n * stride + words.start..][..words.len() + 2];
+    let (above, at, below) = (row(0), row(1), row(2));
     // Word w is at w + 1.
-    let here = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i]) };
-    let left = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] << 1 | row[w + i] >> 63) };
-    let right = |row: &[u64]| -> [u64; N] { std::array::from_fn(|i| row[w + 1 + i] >> 1 | row[w + 2 + i] << 63) };
-    // Which pixels have each of the 16 codes of their first four neighbours, and of their last four.
-    let low = minterms([left(above), here(above), right(above), right(at)]);
-    let high = minterms([right(below), here(below), left(below), left(at)]);
-    let mut matching = [0; N];
-    for &code in codes {
-        let (low, high) = (&low[usize::from(code & 15)], &high[usize::from(code >> 4)]);
-        for i in 0..N {
-            matching[i] |= low[i] & high[i];
-        }
+    let left = |row: &[u64], w: usize| row[w + 1] << 1 | row[w] >> 63;
+    let right = |row: &[u64], w: usize| row[w + 1] >> 1 | row[w + 2] << 63;
+    for (w, found) in found[..words.len()].iter_mut().enumerate() {
+        let neighbours = Neighbours {
+            up_left: left(above, w),
+            up: above[w + 1],
+            up_right: right(above, w),
+            right: right(at, w),
+            down_right: right(below, w),
+            down: below[w + 1],
+            down_left: left(below, w),
+            left: left(at, w),
+        };
+        *found = goes(neighbours) & at[w + 1];
     }
-    let at = here(at);
-    std::array::from_fn(|i| matching[i] & at[i])
-}
-
-/// Of four words, where each of the 16 combinations of their bits is; the first word is bit 0 of a combination.
-#[inline(always)]
-fn minterms<const N: usize>(words: [[u64; N]; 4]) -> [[u64; N]; 16] {
-    let mut terms = [[u64::MAX; N]; 16];
-    for (combination, term) in terms.iter_mut().enumerate() {
-        for (bit, word) in words.iter().enumerate() {
-            for i in 0..N {
-                term[i] &= if combination >> bit & 1 == 1 { word[i] } else { !word[i] };
-            }
-        }
-    }
-    terms
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use proptest::prelude::*;
 
+    use super::rules::tests::{FIRST, SECOND};
     use super::*;
 
     type Image = Vec<Vec<bool>>;
@@ -316,8 +303,9 @@ mod tests {
         }
         let mut skeleton = vec![vec![false; width]; height];
         for (at, chunk) in &chunks {
-            for [y, x] in chunk.foreground() {
-                skeleton[(at[0] + y) as usize][(at[1] + x) as usize] = true;
+            for (y, x) in (0..chunk.height).flat_map(|y| (0..chunk.width).map(move |x| (y, x))) {
+                let foreground = chunk.row(y as i32).nth(x / 64).unwrap() >> (x % 64) & 1 == 1;
+                skeleton[at[0] as usize + y][at[1] as usize + x] = foreground;
             }
         }
         skeleton
@@ -352,12 +340,6 @@ mod tests {
     }
 
     #[test]
-    fn the_codes_are_those_of_the_three_classes() {
-        let (first, second) = (BTreeSet::from(FIRST), BTreeSet::from(SECOND));
-        assert_eq!((first.len(), second.len(), first.intersection(&second).count()), (36, 35, 20));
-    }
-
-    #[test]
     fn skeletons_are_those_of_scikit_image() {
         let fixture = include_str!("../../tests/fixtures/voxels/zhang.txt");
         assert!(fixture.lines().count() > 5);
@@ -372,12 +354,12 @@ mod tests {
     #[test]
     fn rows_of_bits_go_where_single_pixels_go() {
         let (mut by_row, mut by_pixel) = (ZhangChunk::new([2, 130]), ZhangChunk::new([2, 130]));
-        by_row.insert_row(1, &[1 << 63, 1, 2]);
+        by_row.insert_row(1, [1 << 63, 1, u64::MAX - 1].into_iter());
         for x in [63, 64, 129] {
             by_pixel.insert([1, x]);
         }
         assert_eq!(by_row.rows, by_pixel.rows);
-        assert_eq!(by_row.foreground().collect::<Vec<_>>(), [[1, 63], [1, 64], [1, 129]]);
+        assert_eq!(by_row.row(1).collect::<Vec<_>>(), [1 << 63, 1, 2]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use timely::progress::Timestamp;
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
+use crate::kernel::branch_list::BranchList;
 use crate::kernel::octree::Octree;
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
@@ -26,9 +27,9 @@ use crate::space::{Spacing, Voxel};
 /// The branch network of a volume.
 #[derive(Clone)]
 pub struct Graph<'scope, T: Timestamp> {
-    /// Branches by the smallest part of the volume that holds each, as lists in order. All lists together are the
+    /// Branches by the smallest part of the volume that holds each. All lists together are the
     /// branches, each once.
-    pub parts: VecCollection<'scope, T, (Place, Shared<Vec<Branch>>)>,
+    pub parts: VecCollection<'scope, T, (Place, Shared<BranchList>)>,
     /// Voxels without neighbours, by chunk, as lists in raster order.
     pub isolated: VecCollection<'scope, T, (ChunkId, Shared<Vec<Voxel>>)>,
     /// The voxel graphs that chunks know by themselves, for other measures of the network.
@@ -112,7 +113,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
                         for ((place, branches), time, diff) in messages.flat_map(|message| message.drain(..)) {
                             let capability = capability.delayed(&time);
                             let (_, parts) = waiting.entry(time).or_insert_with(|| {
-                                (capability, BTreeMap::<Place, Vec<(Shared<Vec<Branch>>, isize)>>::new())
+                                (capability, BTreeMap::<Place, Vec<(Shared<BranchList>, isize)>>::new())
                             });
                             parts.entry(place).or_default().push((branches, diff));
                         }
@@ -134,12 +135,12 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
     }
 }
 
-/// The branches of sorted lists with differences, those left out whose differences cancel.
-fn differences(lists: &[(Shared<Vec<Branch>>, isize)]) -> Vec<(Branch, isize)> {
+/// The branches of lists with differences, those left out whose differences cancel.
+fn differences(lists: &[(Shared<BranchList>, isize)]) -> Vec<(Branch, isize)> {
     if let [(list, diff)] = lists {
-        return list.iter().map(|branch| (branch.clone(), *diff)).collect();
+        return list.iter().map(|branch| (branch, *diff)).collect();
     }
-    let mut all: Vec<(&Branch, isize)> =
+    let mut all: Vec<(Branch, isize)> =
         lists.iter().flat_map(|(list, diff)| list.iter().map(|branch| (branch, *diff))).collect();
     // A stable sort merges lists that are sorted already.
     all.sort();

@@ -13,6 +13,7 @@ use crate::kernel::network::{halo_pieces, network};
 use crate::kernel::octree::Octree;
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
+use crate::kernel::step_sets::StepSets;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 
@@ -22,7 +23,7 @@ pub struct Linked {
     /// The chunk's skeleton.
     pub skeleton: Shared<Skeleton>,
     /// The neighbours of each voxel as a set of steps, without edges that the chunk's own forest drops.
-    pub sets: Vec<u32>,
+    pub sets: StepSets,
 }
 
 /// What linking a chunk gives.
@@ -70,8 +71,8 @@ impl<'scope, T: Timestamp + Lattice + Ord> LinkSkeletons<'scope, T>
                 }
             }
             if let Some(skeleton) = own {
-                let network = network(&skeleton.voxels, &pieces, &octree, &lengths);
-                let linked = Linked { skeleton: skeleton.clone(), sets: network.sets };
+                let network = network(&skeleton.voxels.to_vec(), &pieces, &octree, &lengths);
+                let linked = Linked { skeleton: skeleton.clone(), sets: network.sets.into() };
                 output.push((Link::Graph(Shared::new(linked)), 1));
                 output.extend(network.forest.map(|forest| (Link::Forest(Shared::new(forest)), 1)));
             }

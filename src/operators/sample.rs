@@ -110,7 +110,8 @@ pub fn skeleton(
     if voxels.is_empty() {
         return Ok(None);
     }
-    values_at(&voxels, own, foreground, source).map(|values| Some(Skeleton { voxels, values }))
+    let values = values_at(&voxels, own, foreground, source)?;
+    Ok(Some(Skeleton { voxels: voxels.into(), values }))
 }
 
 /// The image's values at voxels of a box inside the image, in their order.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::branch::Branch;
+use crate::kernel::branch_list::BranchList;
 use crate::kernel::octree::Octree;
 use crate::kernel::step::Lengths;
 use crate::kernel::stitch::{Fragment, by_level, stitch};
@@ -19,7 +19,7 @@ pub type Place = (u8, ChunkId);
 /// What a box makes of the fragments that meet in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Stitched {
-    Branches(Shared<Vec<Branch>>),
+    Branches(Shared<BranchList>),
     Fragments(u8, Shared<Vec<Fragment>>),
 }
 
@@ -30,13 +30,13 @@ pub trait StitchFragments<'scope, T: Timestamp> {
     ///
     /// One `reduce` a level of the octree, partitioned by box. Holds fragments and branches; a change joins again the
     /// boxes that it goes through.
-    fn stitch(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (Place, Shared<Vec<Branch>>)>;
+    fn stitch(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (Place, Shared<BranchList>)>;
 }
 
 impl<'scope, T: Timestamp + Lattice + Ord> StitchFragments<'scope, T>
     for VecCollection<'scope, T, (ChunkId, (u8, Shared<Vec<Fragment>>))>
 {
-    fn stitch(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (Place, Shared<Vec<Branch>>)> {
+    fn stitch(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (Place, Shared<BranchList>)> {
         let scope = self.scope();
         // Fragments on their way, with a chunk of the box that they come from.
         let mut rising = self;
@@ -49,7 +49,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> StitchFragments<'scope, T>
                 let parts: Vec<&[Fragment]> = parts.iter().map(|(fragments, _)| &fragments[..]).collect();
                 let stitched = stitch(&parts, level, &octree, &lengths);
                 if !stitched.branches.is_empty() {
-                    output.push((Stitched::Branches(Shared::new(stitched.branches)), 1));
+                    output.push((Stitched::Branches(Shared::new(BranchList::new(&stitched.branches, &lengths))), 1));
                 }
                 for (above, fragments) in by_level(stitched.fragments, &octree) {
                     output.push((Stitched::Fragments(above, Shared::new(fragments)), 1));

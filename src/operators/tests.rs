@@ -11,9 +11,11 @@ use timely::dataflow::operators::probe::Handle;
 use super::branches::ExtractBranches;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
+use crate::kernel::branch_list::BranchList;
 use crate::kernel::graph::Graph;
 use crate::kernel::graph::tests::{cut, voxels};
 use crate::kernel::skeleton::Skeleton;
+use crate::kernel::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
 use crate::table::Table;
 use crate::table::ranks::Ranks;
@@ -123,8 +125,9 @@ proptest! {
         let found = run(&history, grid, spacing, how);
         for (chunks, epoch) in history.iter().zip(1..) {
             let expected = Graph::new(chunks, grid, spacing);
-            let ranks = Ranks::new(chunks.iter().map(|(&id, part)| (id, &part.voxels[..])), &grid);
-            let table = Table::new(&expected.branches, &expected.isolated, &ranks);
+            let ranks = Ranks::new(chunks.iter().map(|(&id, part)| (id, &part.voxels)), &grid);
+            let list = BranchList::new(&expected.branches, &Lengths::new(spacing));
+            let table = Table::new([&list], &expected.isolated, &ranks, 1).unwrap();
             let counts = found.components.iter().filter(|(_, at, _)| *at < epoch);
             let components: i64 = counts.map(|(count, _, diff)| *count as i64 * *diff as i64).sum();
             prop_assert_eq!(components, table.skeletons() as i64);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::branch::Branch;
+use crate::kernel::branch_list::BranchList;
 use crate::kernel::forest::Edge;
 use crate::kernel::network::drop_edges;
 use crate::kernel::octree::Octree;
@@ -21,7 +21,7 @@ use crate::space::Voxel;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Walked {
     /// Branches that lie inside the chunk.
-    Branches(Shared<Vec<Branch>>),
+    Branches(Shared<BranchList>),
     /// Voxels without neighbours.
     Isolated(Shared<Vec<Voxel>>),
     /// Fragments of branches, by the level of the box in which they go on.
@@ -65,15 +65,16 @@ impl<'scope, T: Timestamp + Lattice + Ord> WalkGraphs<'scope, T>
                 Part::Dropped(_) => None,
             });
             let Some(graph) = graph else { return };
-            let mut sets = std::borrow::Cow::Borrowed(&graph.sets);
+            let mut sets = graph.sets.get();
+            let voxels = graph.skeleton.voxels.to_vec();
             for (part, _) in parts {
                 if let Part::Dropped(edges) = part {
-                    drop_edges(&graph.skeleton.voxels, sets.to_mut(), edges.iter().copied());
+                    drop_edges(&voxels, sets.to_mut(), edges.iter().copied());
                 }
             }
-            let walks = walk(&graph.skeleton, &sets, &lengths);
+            let walks = walk(&voxels, &graph.skeleton.values, &sets, &lengths);
             if !walks.branches.is_empty() {
-                output.push((Walked::Branches(Shared::new(walks.branches)), 1));
+                output.push((Walked::Branches(Shared::new(BranchList::new(&walks.branches, &lengths))), 1));
             }
             if !walks.isolated.is_empty() {
                 output.push((Walked::Isolated(Shared::new(walks.isolated)), 1));

@@ -18,6 +18,7 @@ use super::failure::Failure;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::skeleton::Skeleton;
+use crate::kernel::voxel_list::VoxelList;
 use crate::space::Voxel;
 use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_values};
 
@@ -25,7 +26,7 @@ use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_valu
 #[derive(Clone, Debug)]
 struct Part {
     to: ChunkId,
-    voxels: Vec<Voxel>,
+    voxels: VoxelList,
 }
 
 /// What a part is sent as, before its voxels.
@@ -46,12 +47,13 @@ impl WireRecord for Part {
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         write_header(out, &PartHeader { to: self.to, voxels: self.voxels.len() as u64 })?;
-        write_values(out, &self.voxels)
+        write_values(out, &self.voxels.to_vec())
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
         let PartHeader { to, voxels } = bytes.header()?;
-        Ok(Part { to, voxels: bytes.values(voxels)? })
+        let voxels: Vec<Voxel> = bytes.values(voxels)?;
+        Ok(Part { to, voxels: voxels.into() })
     }
 }
 
@@ -78,22 +80,19 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
     ) -> StreamVec<'scope, T, ()> {
         let peers = self.scope().peers();
         let parts = self.flat_map::<Batch<Part>, _, _>(move |(_, skeleton)| {
-            let mut parts: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
-            for &voxel in &skeleton.voxels {
-                parts.entry(grid.chunk_at(voxel.position())).or_default().push(voxel);
-            }
-            parts.into_iter().map(|(to, voxels)| Part { to, voxels })
+            by_chunk(&skeleton.voxels, &grid).into_iter().map(|(to, voxels)| Part { to, voxels })
         });
         let by_owner = ExchangeCore::new(move |part: &Part| grid.owner(part.to, peers) as u64);
         parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(by_owner, "WriteSkeletons", move |_, _| {
             let mut gathered = BTreeMap::new();
+            let mut voxels = Vec::new();
             move |(input, frontier), output| {
                 input.for_each(|capability, parts| {
                     if let Some(held) = capability.retain_least(output.output_index()) {
                         let time = held.time().clone();
                         let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
                         for part in parts.drain() {
-                            chunks.entry(part.to).or_insert_with(Vec::new).extend(part.voxels);
+                            chunks.entry(part.to).or_insert_with(Vec::new).push(part.voxels);
                         }
                     }
                 });
@@ -102,11 +101,13 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
                         break;
                     }
                     let (_held, chunks) = entry.remove();
-                    for (id, voxels) in &chunks {
+                    for (id, lists) in chunks {
                         if failure.happened() {
                             break;
                         }
-                        if let Err(error) = store(*id, voxels) {
+                        voxels.clear();
+                        lists.iter().for_each(|list| list.extend(&mut voxels));
+                        if let Err(error) = store(id, &voxels) {
                             failure.report(error);
                         }
                     }
@@ -114,4 +115,19 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
             }
         })
     }
+}
+
+/// Voxels by the chunks of a grid that they lie in, in order.
+fn by_chunk(voxels: &VoxelList, grid: &Grid) -> BTreeMap<ChunkId, VoxelList> {
+    let mut whole = voxels.iter().next().map(|first| grid.chunk_at(first.position()));
+    let region = whole.map(|id| grid.whole_region(id));
+    whole = whole.filter(|_| region.is_some_and(|region| voxels.iter().all(|voxel| region.contains(voxel.position()))));
+    if let Some(id) = whole {
+        return BTreeMap::from([(id, voxels.clone())]);
+    }
+    let mut parts: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
+    for voxel in voxels {
+        parts.entry(grid.chunk_at(voxel.position())).or_default().push(voxel);
+    }
+    parts.into_iter().map(|(id, voxels)| (id, voxels.into())).collect()
 }

@@ -121,8 +121,7 @@ pub(super) fn graph(
             .branches()
             .inner
             .inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)))
-            .map(move |(branch, _, diff)| (Measures::new(&branch, &frame), diff))
-            .statistics()
+            .statistics(move |(branch, _, diff), rows| rows.change(&Measures::new(&branch, &frame), diff as i64))
             .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(*snapshot))))
             .probe_with(probe);
         graph

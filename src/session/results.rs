@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::pipelines::Difference;
+use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
+use crate::kernel::branch_list::BranchList;
 use crate::kernel::skeleton::Skeleton;
+use crate::kernel::step::Lengths;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
@@ -114,16 +117,25 @@ impl Results {
         &self.statistics
     }
 
+    /// The branches as a list, for a [`Table`].
+    pub fn branch_list(&self) -> BranchList {
+        BranchList::new(self.branches(), &Lengths::new(self.frame.spacing))
+    }
+
     /// The whole table, in order and with ranks, for which it takes time in proportion to the skeleton. Rows tell whether
     /// they are provisional where it is known what has arrived.
-    pub fn rows(&self, arrival: Option<&Arrival>) -> Vec<Row> {
-        let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels[..])), &self.grid);
+    ///
+    /// # Errors
+    /// As [`Table::new`].
+    pub fn rows(&self, arrival: Option<&Arrival>) -> Result<Vec<Row>> {
+        let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels)), &self.grid);
         let isolated: Vec<Voxel> = self.isolated().collect();
-        let table = Table::new(self.branches(), &isolated, &ranks);
-        match arrival {
+        let list = self.branch_list();
+        let table = Table::new([&list], &isolated, &ranks, 1)?;
+        Ok(match arrival {
             Some(arrival) => table.with_arrival(arrival).rows(self.frame).collect(),
             None => table.rows(self.frame).collect(),
-        }
+        })
     }
 
     pub(super) fn summary<P: serde::Serialize>(

@@ -339,7 +339,7 @@ impl<'w> Station<'w> {
         for chunk in std::mem::take(&mut self.revalued) {
             let latest = self.news.get(&chunk).cloned().unwrap_or_else(|| self.published.get(&chunk).cloned());
             let Some(known) = latest else { continue };
-            match values_at(&known.voxels, &bounds.region(chunk), self.foregrounds.get(&chunk), source) {
+            match values_at(&known.voxels.to_vec(), &bounds.region(chunk), self.foregrounds.get(&chunk), source) {
                 Ok(values) => {
                     let voxels = known.voxels.clone();
                     self.news.insert(chunk, Some(Arc::new(Skeleton { voxels, values })));

@@ -55,7 +55,7 @@ pub(super) fn records(
         let skeleton = thinned.get(&id).map(|mask| {
             let voxels = mask.own_voxels();
             let values = PixelValues::Integers(voxels.iter().map(|voxel| voxel.position()[2]).collect());
-            Skeleton { voxels, values }
+            Skeleton { voxels: voxels.into(), values }
         });
         Some((id, ThinningRecord::new(&Seams::new(grid, id), initial.clone(), log.clone(), skeleton, 7)))
     };

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
+use crate::table::Table;
 use crate::table::row::{Frame, Measures, Row};
+use crate::threads::in_turn;
 
 /// Number of columns that are ranks: the first ones. They depend on other branches.
 pub const RANKS: usize = 3;
@@ -48,20 +50,44 @@ pub fn write_csv_with_arrival(rows: impl IntoIterator<Item = Row>, frame: &Frame
     write(rows, frame, true, out)
 }
 
-fn write(rows: impl IntoIterator<Item = Row>, frame: &Frame, arrival: bool, mut out: impl Write) -> io::Result<()> {
+/// Writes a whole table, with the column [`PROVISIONAL`] where it tells of arrival, on so many threads. Gives the number of
+/// provisional rows. Holds a block of rows and their text for each thread.
+///
+/// # Errors
+/// Where writing fails.
+pub fn write_table(table: &Table<'_>, frame: &Frame, threads: usize, mut out: impl Write + Send) -> io::Result<u64> {
+    let arrival = table.tells_arrival();
+    writeln!(out, "{}", header(frame, arrival))?;
+    let mut provisional = 0;
+    let make = |(line, count): &mut (Line, u64), block| {
+        line.text.clear();
+        *count = 0;
+        for row in table.block(block, frame) {
+            *count += u64::from(row.provisional == Some(true));
+            line.row(&row, frame, arrival);
+        }
+    };
+    in_turn(table.blocks(), threads, Default::default, make, |(line, count): &mut (Line, u64)| {
+        provisional += *count;
+        out.write_all(&line.text)
+    })?;
+    out.flush()?;
+    Ok(provisional)
+}
+
+fn header(frame: &Frame, arrival: bool) -> String {
     let mut names = columns(frame.dimensions);
     names.extend(arrival.then(|| String::from(PROVISIONAL)));
-    writeln!(out, "{}", names.join(","))?;
+    names.join(",")
+}
+
+fn write(rows: impl IntoIterator<Item = Row>, frame: &Frame, arrival: bool, mut out: impl Write) -> io::Result<()> {
+    writeln!(out, "{}", header(frame, arrival))?;
     let mut line = Line::default();
     for row in rows {
-        for id in [row.skeleton_id, row.node_id_src, row.node_id_dst] {
-            line.whole(id as i64);
-        }
-        line.measures(&row.measures, frame);
-        if arrival {
-            line.text.extend_from_slice(if row.provisional == Some(true) { b"True," } else { b"False," });
-        }
-        line.end(&mut out)?;
+        line.row(&row, frame, arrival);
+        out.write_all(&line.text)?;
+        line.text.clear();
     }
     out.flush()
 }
@@ -71,7 +97,7 @@ const REMEMBERED: usize = 1 << 12;
 /// Digits that are remembered of a number.
 const REMEMBERED_DIGITS: usize = 23;
 
-/// A line that is being written.
+/// A line that is being written, after those that have not been taken away.
 struct Line {
     text: Vec<u8>,
     /// The digits of numbers that came before, by a hash of the number's bits.
@@ -86,12 +112,17 @@ impl Default for Line {
 }
 
 impl Line {
-    fn end(&mut self, out: &mut impl Write) -> io::Result<()> {
-        self.text.pop();
-        self.text.push(b'\n');
-        out.write_all(&self.text)?;
-        self.text.clear();
-        Ok(())
+    fn row(&mut self, row: &Row, frame: &Frame, arrival: bool) {
+        for id in [row.skeleton_id, row.node_id_src, row.node_id_dst] {
+            self.whole(id as i64);
+        }
+        self.measures(&row.measures, frame);
+        if arrival {
+            self.text.extend_from_slice(if row.provisional == Some(true) { b"True," } else { b"False," });
+        }
+        if let Some(comma) = self.text.last_mut() {
+            *comma = b'\n';
+        }
     }
 
     fn measures(&mut self, m: &Measures, frame: &Frame) {

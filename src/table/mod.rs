@@ -3,81 +3,108 @@
 pub mod row;
 pub mod arrival;
 pub mod ranks;
+mod ends;
 pub mod csv;
 pub mod exact;
 pub mod tally;
+pub mod changes;
 pub mod statistics;
 pub mod summary;
 #[cfg(test)]
 mod tests;
 
-use crate::kernel::branch::Branch;
+use std::ops::Range;
+
+use crate::error::Result;
+use crate::kernel::branch_list::{BranchList, Outline};
 use crate::kernel::forest::DisjointSets;
 use crate::space::Voxel;
+use crate::threads::each;
 use arrival::Arrival;
+use ends::Ends;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
 
+/// Branches of a list that a thread looks up together.
+const PART: usize = if cfg!(test) { 3 } else { 1 << 14 };
+/// Rows of a block, if branches are spread evenly over the skeleton.
+const BLOCK: usize = if cfg!(test) { 5 } else { 1 << 13 };
+
 /// The branch table of a whole skeleton, in skan's order: branches with terminals by (start, first step), then isolated
 /// cycles by first voxel.
+///
+/// Rows are put together block by block, when they are asked for. A table holds eight bytes a branch and four for each
+/// voxel at which branches end.
 #[derive(Debug)]
 pub struct Table<'a> {
-    entries: Vec<Entry<'a>>,
+    parts: Vec<Part<'a>>,
+    /// Voxels at which branches end or skeletons begin, isolated ones too.
+    ends: Ends,
+    /// The skeleton that each of them belongs to.
+    skeleton: Vec<u32>,
     skeletons: u64,
     voxels: u64,
+    /// Blocks of branches with terminals, and of isolated cycles.
+    blocks: [usize; 2],
     arrival: Option<&'a Arrival>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry<'a> {
-    branch: &'a Branch,
-    /// Ranks of its ends.
-    nodes: [u32; 2],
-    skeleton: u32,
+/// Branches that follow each other in a list.
+#[derive(Debug)]
+struct Part<'a> {
+    list: &'a BranchList,
+    /// The place of the first one in the list.
+    first: usize,
+    /// How many have terminals; isolated cycles follow.
+    open: usize,
+    /// Ranks of the ends of each.
+    nodes: Vec<[u32; 2]>,
 }
 
 impl<'a> Table<'a> {
-    /// The table of branches in any order, with the isolated voxels of the skeleton (they use up a skeleton id each) and
-    /// the ranks of its voxels. Branches that come part by part, as the operators give them, are looked up faster.
+    /// The table of the branches of some lists, with the isolated voxels of the skeleton (they use up a skeleton id each)
+    /// and the ranks of its voxels. Lists are looked up by so many threads, fastest where a list is of one part of the
+    /// volume.
     ///
-    /// Takes time O(n log n) in the branches and linear in the voxels, and four bytes a voxel of memory.
-    pub fn new(branches: impl IntoIterator<Item = &'a Branch>, isolated: &[Voxel], ranks: &Ranks<'_>) -> Self {
-        let mut components = DisjointSets::new(ranks.voxels() as usize);
+    /// Takes time linear in the branches and voxels.
+    ///
+    /// # Errors
+    /// `Internal` where a thread has stopped, be it because a branch runs through voxels that are not the skeleton's.
+    pub fn new(
+        lists: impl IntoIterator<Item = &'a BranchList>,
+        isolated: &[Voxel],
+        ranks: &Ranks<'_>,
+        threads: usize,
+    ) -> Result<Self> {
+        let parts = |list: &'a BranchList| (0..list.len()).step_by(PART).map(move |first| (list, first));
+        let parts: Vec<(&BranchList, usize)> = lists.into_iter().flat_map(parts).collect();
+        let found = each(&parts, threads, |_, &(list, first)| Ok(Part::new(list, first, ranks)))?;
+        let (parts, beginnings): (Vec<Part<'a>>, Vec<_>) = found.into_iter().unzip();
         let mut lookup = ranks.lookup();
-        let mut entries: Vec<Entry<'a>> = Vec::new();
-        let mut order: Vec<(u64, u32)> = Vec::new();
-        for branch in branches {
-            let nodes = [branch.start(), branch.end()].map(|voxel| lookup.of(voxel));
-            components.unite(nodes[0], nodes[1]);
-            let least = branch.voxels().min().unwrap_or(branch.start());
-            if least < branch.start() {
-                components.unite(nodes[0], lookup.of(least));
-            }
-            // One number that orders as rows do.
-            let cycle = u64::from(branch.is_isolated_cycle());
-            let key = cycle << 63 | u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code());
-            order.push((key, entries.len() as u32));
-            entries.push(Entry { branch, nodes, skeleton: 0 });
+        let isolated: Vec<u32> = isolated.iter().map(|&voxel| lookup.of(voxel)).collect();
+        let joined = || parts.iter().flat_map(|part| &part.nodes).chain(beginnings.iter().flatten()).copied();
+        let ends = Ends::new(ranks.voxels(), joined().flatten().chain(isolated));
+        let mut components = DisjointSets::new(ends.len());
+        for [a, b] in joined() {
+            components.unite(ends.number(a), ends.number(b));
         }
-        // Branches mostly come as sorted runs, which a stable sort merges.
-        order.sort();
-        let mut entries: Vec<Entry<'a>> = order.iter().map(|&(_, place)| entries[place as usize]).collect();
-        let mut firsts: Vec<u32> = isolated.iter().map(|&voxel| lookup.of(voxel)).collect();
-        let mut ids = vec![u32::MAX; ranks.voxels() as usize];
-        for entry in &entries {
-            let first = components.find(entry.nodes[0]);
-            if std::mem::replace(&mut ids[first as usize], 0) != 0 {
-                firsts.push(first);
+        // Numbers ascend with ranks, and the least of a set stands for it.
+        let mut skeletons = 0;
+        let mut skeleton: Vec<u32> = Vec::with_capacity(ends.len());
+        for number in 0..ends.len() as u32 {
+            let least = components.find(number);
+            if least == number {
+                skeleton.push(skeletons);
+                skeletons += 1;
+            } else {
+                skeleton.push(skeleton[least as usize]);
             }
         }
-        firsts.sort_unstable();
-        for (id, &first) in (0..).zip(&firsts) {
-            ids[first as usize] = id;
-        }
-        for entry in &mut entries {
-            entry.skeleton = ids[components.find(entry.nodes[0]) as usize];
-        }
-        Table { entries, skeletons: firsts.len() as u64, voxels: ranks.voxels(), arrival: None }
+        let open: usize = parts.iter().map(|part| part.open).sum();
+        let all: usize = parts.iter().map(|part| part.nodes.len()).sum();
+        let blocks = [open, all - open].map(|rows| rows.div_ceil(BLOCK));
+        let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
+        Ok(Table { parts, ends, skeleton, skeletons, voxels, blocks, arrival: None })
     }
 
     /// The same table, whose rows also tell whether they are provisional.
@@ -87,14 +114,19 @@ impl<'a> Table<'a> {
         self
     }
 
+    /// Whether rows tell whether they are provisional.
+    pub fn tells_arrival(&self) -> bool {
+        self.arrival.is_some()
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.parts.iter().map(|part| part.nodes.len()).sum()
     }
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.parts.is_empty()
     }
 
     /// Number of skeletons: connected components, isolated voxels included.
@@ -109,17 +141,75 @@ impl<'a> Table<'a> {
 
     /// The rows, with coordinates in a frame.
     pub fn rows(&self, frame: Frame) -> impl Iterator<Item = Row> + '_ {
-        self.entries.iter().map(move |entry| Row {
-            skeleton_id: u64::from(entry.skeleton),
-            node_id_src: u64::from(entry.nodes[0]),
-            node_id_dst: u64::from(entry.nodes[1]),
-            measures: Measures::new(entry.branch, &frame),
-            provisional: self.arrival.map(|arrival| arrival.is_provisional(entry.branch)),
-        })
+        (0..self.blocks()).flat_map(move |block| self.block(block, &frame))
     }
 
-    /// The branches, in the order of their rows.
-    pub fn branches(&self) -> impl Iterator<Item = &'a Branch> + '_ {
-        self.entries.iter().map(|entry| entry.branch)
+    /// Number of blocks that the rows come in.
+    pub fn blocks(&self) -> usize {
+        self.blocks[0] + self.blocks[1]
+    }
+
+    /// The rows of a block: those of all blocks, one after the other, are the table. Takes time in proportion to them, and
+    /// a little for every list.
+    ///
+    /// # Panics
+    /// Where there is no such block.
+    pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row> {
+        assert!(block < self.blocks(), "block {block} of {}", self.blocks());
+        let isolated = block >= self.blocks[0];
+        let (block, blocks) = if isolated { (block - self.blocks[0], self.blocks[1]) } else { (block, self.blocks[0]) };
+        // Each block has the branches that start in as many voxels.
+        let [from, to] = [block, block + 1].map(|block| (self.voxels * block as u64).div_ceil(blocks as u64));
+        let (mut rows, mut order): (Vec<Row>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
+        for part in &self.parts {
+            let places = part.starting(from..to, isolated);
+            let branches = part.list.range(part.first + places.start..part.first + places.end);
+            for (branch, nodes) in branches.zip(&part.nodes[places]) {
+                // One number that orders as rows do.
+                order.push((u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code()), rows.len()));
+                rows.push(Row {
+                    skeleton_id: u64::from(self.skeleton[self.ends.number(nodes[0]) as usize]),
+                    node_id_src: u64::from(nodes[0]),
+                    node_id_dst: u64::from(nodes[1]),
+                    measures: Measures::new(&branch, frame),
+                    provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
+                });
+            }
+        }
+        // Parts are in order, and a stable sort merges such runs.
+        order.sort();
+        order.into_iter().map(|(_, place)| rows[place]).collect()
+    }
+}
+
+impl<'a> Part<'a> {
+    /// The part of a list that begins with one of its branches; and the ranks of two voxels for each skeleton that may begin
+    /// with neither end of a branch: its end, and the voxel.
+    fn new(list: &'a BranchList, first: usize, ranks: &Ranks<'_>) -> (Self, Vec<[u32; 2]>) {
+        let places = first..list.len().min(first + PART);
+        let mut part = Part { list, first, open: 0, nodes: Vec::with_capacity(places.len()) };
+        let mut beginnings = Vec::new();
+        let mut lookup = ranks.lookup();
+        for Outline { start, end, least, is_isolated_cycle } in list.outlines(places) {
+            let nodes = [start, end].map(|voxel| lookup.of(voxel));
+            if least < start {
+                beginnings.push([nodes[0], lookup.of(least)]);
+            }
+            part.open += usize::from(!is_isolated_cycle);
+            part.nodes.push(nodes);
+        }
+        (part, beginnings)
+    }
+
+    /// The places of the branches that start at some ranks, of those with terminals or of the isolated cycles.
+    fn starting(&self, ranks: Range<u64>, isolated: bool) -> Range<usize> {
+        let (first, nodes) =
+            if isolated { (self.open, &self.nodes[self.open..]) } else { (0, &self.nodes[..self.open]) };
+        let before = |limit: u64| match (nodes.first(), nodes.last()) {
+            (Some(least), Some(_)) if u64::from(least[0]) >= limit => 0,
+            (Some(_), Some(most)) if u64::from(most[0]) < limit => nodes.len(),
+            _ => nodes.partition_point(|node| u64::from(node[0]) < limit),
+        };
+        first + before(ranks.start)..first + before(ranks.end)
     }
 }

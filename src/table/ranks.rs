@@ -1,7 +1,11 @@
 //! Ranks of skeleton voxels in raster order over the whole volume, without sorting them.
 
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::voxel_list::{VoxelList, VoxelPlace};
 use crate::space::{Region, Voxel};
+
+/// Voxels of a row of a chunk that are looked for together.
+const RUN: usize = if cfg!(test) { 3 } else { 32 };
 
 /// Ranks of the voxels of a skeleton, from 0, found from counts per row of voxels.
 #[derive(Debug)]
@@ -15,30 +19,29 @@ pub struct Ranks<'a> {
 #[derive(Debug)]
 struct Chunk<'a> {
     id: ChunkId,
-    voxels: &'a [Voxel],
-    rows: Vec<Row>,
+    voxels: &'a VoxelList,
+    runs: Vec<Run>,
 }
 
-/// A row of voxels of one chunk, where it holds skeleton voxels.
+/// Voxels of a chunk that follow each other in a row.
 #[derive(Clone, Copy, Debug)]
-struct Row {
-    z: i32,
-    y: i32,
-    /// Place of its first voxel in the chunk's list.
-    begin: u32,
-    /// Rank of its first voxel.
+struct Run {
+    /// Where the first one is.
+    first: VoxelPlace,
+    /// Its rank; while ranks are not known, its place in the chunk's list.
     rank: u32,
 }
 
 impl<'a> Ranks<'a> {
     /// The ranks of the voxels of a skeleton, given by the own voxels of each chunk, in raster order. Takes time linear
-    /// in the voxels, and memory in proportion to the rows of one layer of chunks.
+    /// in the voxels, and memory in proportion to the rows of one layer of chunks, and 24 bytes for every row of a chunk and
+    /// every 32 voxels there.
     ///
     /// # Panics
     /// Where there are 2^32 voxels or more.
-    pub fn new(chunks: impl IntoIterator<Item = (ChunkId, &'a [Voxel])>, grid: &Grid) -> Self {
+    pub fn new(chunks: impl IntoIterator<Item = (ChunkId, &'a VoxelList)>, grid: &Grid) -> Self {
         let mut chunks: Vec<Chunk<'a>> =
-            chunks.into_iter().map(|(id, voxels)| Chunk { id, voxels, rows: rows(voxels) }).collect();
+            chunks.into_iter().map(|(id, voxels)| Chunk { id, voxels, runs: runs(voxels) }).collect();
         chunks.sort_by_key(|chunk| chunk.id);
         let mut total = 0u64;
         for layer in chunks.chunk_by_mut(|a, b| a.id.place()[0] == b.id.place()[0]) {
@@ -53,10 +56,10 @@ impl<'a> Ranks<'a> {
         u64::from(self.voxels)
     }
 
-    /// Looks up ranks. A lookup remembers where the last voxel was: it is fastest when voxels of the same chunk follow
-    /// each other.
+    /// Looks up ranks. A lookup remembers where the last voxel was: it is fastest when voxels that are close follow each
+    /// other.
     pub fn lookup(&self) -> Lookup<'_> {
-        Lookup { ranks: self, region: Region::of_shape([0; 3]), chunk: None }
+        Lookup { ranks: self, region: Region::of_shape([0; 3]), chunk: None, run: 0 }
     }
 }
 
@@ -66,10 +69,13 @@ pub struct Lookup<'a> {
     ranks: &'a Ranks<'a>,
     region: Region,
     chunk: Option<&'a Chunk<'a>>,
+    /// The run of the chunk that the last voxel was in.
+    run: usize,
 }
 
 impl Lookup<'_> {
-    /// The rank of a voxel. Takes time logarithmic in the number of chunks and in the rows of one.
+    /// The rank of a voxel. Takes time logarithmic in the number of chunks, where the last voxel was in another one, and in
+    /// the rows between the two.
     ///
     /// # Panics
     /// Where the voxel is none of the skeleton's.
@@ -80,41 +86,71 @@ impl Lookup<'_> {
             self.region = self.ranks.grid.whole_region(id);
             let found = self.ranks.chunks.binary_search_by_key(&id, |chunk| chunk.id);
             self.chunk = found.ok().map(|place| &self.ranks.chunks[place]);
+            self.run = 0;
         }
         let rank = self.chunk.and_then(|chunk| {
-            let key = (position[0] as i32, position[1] as i32);
-            let row = chunk.rows.binary_search_by_key(&key, |row| (row.z, row.y)).ok()?;
-            let begin = chunk.rows[row].begin as usize;
-            let in_row = chunk.voxels[begin..begin + chunk.length(row) as usize].binary_search(&voxel).ok()?;
-            Some(chunk.rows[row].rank + in_row as u32)
+            self.run = last_up_to(&chunk.runs, voxel, self.run)?;
+            let Run { first, rank } = chunk.runs[self.run];
+            if first.voxel == voxel {
+                return Some(rank);
+            }
+            let place = chunk.voxels.after(first).take_while(|&next| next <= voxel).position(|next| next == voxel)?;
+            Some(rank + place as u32 + 1)
         });
         rank.unwrap_or_else(|| panic!("{voxel:?} is no voxel of the skeleton"))
     }
 }
 
-fn rows(voxels: &[Voxel]) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
-    for (begin, voxel) in (0..).zip(voxels) {
-        let [z, y, _] = voxel.position().map(|p| p as i32);
-        if rows.last().is_none_or(|row| (row.z, row.y) != (z, y)) {
-            rows.push(Row { z, y, begin, rank: 0 });
+/// The last run that begins with a voxel or before it, looked for from one of the runs on, ever further away.
+fn last_up_to(runs: &[Run], voxel: Voxel, near: usize) -> Option<usize> {
+    let up_to = |place: usize| runs[place].first.voxel <= voxel;
+    let (mut from, mut to, mut width) = (near.min(runs.len()), near.min(runs.len()), 1);
+    if to < runs.len() && up_to(to) {
+        while to < runs.len() && up_to(to) {
+            (from, to, width) = (to, to + width, width * 2);
+        }
+        to = to.min(runs.len());
+    } else {
+        while from > 0 && !up_to(from.min(runs.len() - 1)) {
+            (from, to, width) = (from.saturating_sub(width), from, width * 2);
         }
     }
-    rows
+    (from + runs[from..to].partition_point(|run| run.first.voxel <= voxel)).checked_sub(1)
 }
 
-/// Ranks the rows of chunks that share their planes, from a first rank on; gives the next one.
+fn runs(voxels: &VoxelList) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let (mut row, mut end) = (None, 0);
+    let mut iter = voxels.iter();
+    let mut rank = 0;
+    while let Some(voxel) = iter.next() {
+        let [z, y, _] = voxel.position();
+        if row != Some([z, y]) || rank == end {
+            runs.push(Run { first: iter.place(), rank });
+            (row, end) = (Some([z, y]), rank + RUN as u32);
+        }
+        rank += 1;
+    }
+    runs.shrink_to_fit();
+    runs
+}
+
+/// Ranks the runs of chunks that share their planes, from a first rank on; gives the next one.
 fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
-    let all = || layer.iter().flat_map(|chunk| chunk.rows.iter());
-    let least = |of: fn(&Row) -> i32| all().map(of).min().unwrap_or(0);
-    let most = |of: fn(&Row) -> i32| all().map(of).max().unwrap_or(-1);
-    let (z, y) = (least(|row| row.z), least(|row| row.y));
-    let wide = (most(|row| row.y) - y + 1) as usize;
-    let place = |row: &Row| (row.z - z) as usize * wide + (row.y - y) as usize;
-    let mut counts = vec![0u32; (most(|row| row.z) - z + 1) as usize * wide];
+    let row = |run: &Run| {
+        let [z, y, _] = run.first.voxel.position();
+        [z, y]
+    };
+    let all = || layer.iter().flat_map(|chunk| chunk.runs.iter());
+    let least = |axis: usize| all().map(|run| row(run)[axis]).min().unwrap_or(0);
+    let most = |axis: usize| all().map(|run| row(run)[axis]).max().unwrap_or(-1);
+    let [z, y] = [least(0), least(1)];
+    let wide = (most(1) - y + 1) as usize;
+    let mut counts = vec![0u32; (most(0) - z + 1) as usize * wide];
+    let place = |run: &Run| (row(run)[0] - z) as usize * wide + (row(run)[1] - y) as usize;
     for chunk in &*layer {
-        for (at, row) in chunk.rows.iter().enumerate() {
-            counts[place(row)] += chunk.length(at);
+        for (at, run) in chunk.runs.iter().enumerate() {
+            counts[place(run)] += chunk.length(at);
         }
     }
     let mut next = first;
@@ -123,20 +159,22 @@ fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
     }
     // Chunks of a layer that share rows come in the order of their columns.
     for chunk in layer {
-        for at in 0..chunk.rows.len() {
+        for at in 0..chunk.runs.len() {
             let length = chunk.length(at);
-            let row = &mut chunk.rows[at];
-            row.rank = counts[place(row)];
-            counts[place(row)] += length;
+            let run = &mut chunk.runs[at];
+            let rank = &mut counts[place(run)];
+            run.rank = *rank;
+            *rank += length;
         }
     }
     next
 }
 
 impl Chunk<'_> {
-    fn length(&self, row: usize) -> u32 {
-        let end = self.rows.get(row + 1).map_or(self.voxels.len() as u32, |next| next.begin);
-        end - self.rows[row].begin
+    /// Voxels of a run, while neither its rank is known nor the next one's.
+    fn length(&self, run: usize) -> u32 {
+        let end = self.runs.get(run + 1).map_or(self.voxels.len() as u32, |next| next.rank);
+        end - self.runs[run].rank
     }
 }
 
@@ -150,13 +188,25 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranks_are_places_in_raster_order(voxels in voxels([4, 5, 9], [-2, -3, -4]), chunk in prop::array::uniform3(1usize..6)) {
+        fn ranks_are_places_in_raster_order(
+            voxels in voxels([4, 5, 9], [-2, -3, -4]),
+            chunk in prop::array::uniform3(1usize..10),
+            places in prop::collection::vec(any::<prop::sample::Index>(), 50),
+        ) {
             let grid = Grid::new(Region::new([-2, -3, -4], [2, 2, 5]), chunk);
             let parts = cut(&voxels, &grid, false);
-            let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels[..])), &grid);
+            let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels)), &grid);
             prop_assert_eq!(ranks.voxels(), voxels.len() as u64);
             for (rank, (voxel, _)) in voxels.iter().enumerate() {
                 prop_assert_eq!(ranks.lookup().of(*voxel), rank as u32);
+            }
+            // From any voxel to any other.
+            let mut lookup = ranks.lookup();
+            for place in places {
+                if !voxels.is_empty() {
+                    let rank = place.index(voxels.len());
+                    prop_assert_eq!(lookup.of(voxels[rank].0), rank as u32);
+                }
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::table::changes::{Counts, RowChanges};
 use crate::table::exact::{ExactSum, scaled_spread};
 use crate::table::row::Measures;
 use crate::table::tally::{self, Tally};
@@ -31,9 +32,25 @@ impl Statistics {
     /// Adds a row as often as `difference` says; removes it where that is negative.
     pub fn change(&mut self, row: &Measures, difference: i64) {
         self.kinds[row.branch_type as usize] += difference;
-        self.branch_distance.change(row.branch_distance, difference);
-        self.euclidean_distance.change(row.euclidean_distance, difference);
-        self.mean_pixel_value.change(row.mean_pixel_value, difference);
+        self.branch_distance.change(tally::key(row.branch_distance), difference);
+        self.euclidean_distance.change(tally::key(row.euclidean_distance), difference);
+        self.mean_pixel_value.change(tally::key(row.mean_pixel_value), difference);
+    }
+
+    /// Makes many changes at once.
+    pub fn apply(&mut self, changes: &RowChanges) {
+        for (kind, difference) in self.kinds.iter_mut().zip(changes.kinds) {
+            *kind += difference;
+        }
+        for (column, counts) in [
+            (&mut self.branch_distance, &changes.branch_distance),
+            (&mut self.euclidean_distance, &changes.euclidean_distance),
+            (&mut self.mean_pixel_value, &changes.mean_pixel_value),
+        ] {
+            for &(key, difference) in counts.changes() {
+                column.change(key, difference);
+            }
+        }
     }
 
     /// All of it at this moment.
@@ -126,53 +143,31 @@ pub struct Describe {
 #[derive(Clone, Debug, Default)]
 struct Distribution {
     /// Changes that are not in the tally and the sums yet.
-    pending: Vec<(u64, i64)>,
-    /// How many changes may be pending.
-    limit: usize,
+    pending: Counts,
     tally: Tally,
     count: i64,
     sum: ExactSum,
     squares: ExactSum,
 }
 
-/// Changes are taken in together once there are as many of them as distinct numbers, and this many.
-const PENDING: usize = 1 << 16;
-
 impl Distribution {
-    fn change(&mut self, value: f64, difference: i64) {
+    fn change(&mut self, key: u64, difference: i64) {
         self.count += difference;
-        self.pending.push((tally::key(value), difference));
-        if self.pending.len() > self.limit.max(PENDING) {
-            self.gather();
-            // What is removed may be added only later, so removals wait for the next question.
-            if self.pending.iter().all(|&(_, difference)| difference > 0) {
-                self.settle();
-            }
-            self.limit = self.tally.distinct().max(2 * self.pending.len());
+        // What is removed may be added only later, so removals wait for the next question.
+        if self.pending.change(key, difference) && !self.pending.removes() {
+            self.settle();
+            self.pending.allow(self.tally.distinct());
         }
     }
 
-    /// Adds up pending changes of the same number.
-    fn gather(&mut self) {
-        self.pending.sort_unstable_by_key(|&(key, _)| key);
-        self.pending.dedup_by(|next, kept| {
-            let same = next.0 == kept.0;
-            if same {
-                kept.1 += next.1;
-            }
-            same
-        });
-        self.pending.retain(|&(_, difference)| difference != 0);
-    }
-
     fn settle(&mut self) {
-        self.gather();
-        for &(key, difference) in &self.pending {
+        self.pending.gather();
+        for &(key, difference) in self.pending.changes() {
             let value = tally::value(key);
             self.sum.add(value, difference);
             self.squares.add_square(value, difference);
         }
-        self.tally.change(&self.pending);
+        self.tally.change(self.pending.changes());
         self.pending.clear();
     }
 

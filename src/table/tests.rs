@@ -1,13 +1,22 @@
 //! Tables compared with skan's, on fixtures made by `scripts/make_graph_fixtures.py`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::Table;
+use super::arrival::Arrival;
+use super::csv::{write_csv, write_csv_with_arrival, write_table};
 use super::ranks::Ranks;
-use super::row::{Frame, Row};
-use crate::grid::Grid;
+use super::row::{Frame, Measures, Row};
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::branch::Branch;
+use crate::kernel::branch_list::BranchList;
 use crate::kernel::graph::Graph;
+use crate::kernel::graph::tests::{cut, voxels};
 use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
 
 /// A skeleton with its values, and the rows that skan has for it.
@@ -62,24 +71,23 @@ fn fields(row: &Row, frame: &Frame) -> Vec<f64> {
 fn check(case: &Case, chunk: [usize; 3]) {
     let planes = if case.frame.dimensions == 2 { 1 } else { 24 };
     let grid = Grid::new(Region::of_shape([planes, 24, 24]), chunk);
-    let mut parts: std::collections::BTreeMap<_, Skeleton> = Default::default();
-    for (place, &voxel) in case.voxels.iter().enumerate() {
-        let empty = match case.values {
-            PixelValues::Floats(_) => PixelValues::Floats(Vec::new()),
-            _ => PixelValues::Integers(Vec::new()),
-        };
-        let id = grid.chunk_at(voxel.position());
-        let part = parts.entry(id).or_insert_with(|| Skeleton { voxels: Vec::new(), values: empty });
-        part.voxels.push(voxel);
-        match (&mut part.values, &case.values) {
-            (PixelValues::Integers(part), PixelValues::Integers(all)) => part.push(all[place]),
-            (PixelValues::Floats(part), PixelValues::Floats(all)) => part.push(all[place]),
-            _ => unreachable!(),
-        }
+    let mut places: BTreeMap<ChunkId, Vec<usize>> = BTreeMap::new();
+    for (place, voxel) in case.voxels.iter().enumerate() {
+        places.entry(grid.chunk_at(voxel.position())).or_default().push(place);
     }
+    let part = |places: Vec<usize>| Skeleton {
+        voxels: places.iter().map(|&place| case.voxels[place]).collect(),
+        values: match &case.values {
+            PixelValues::Integers(all) => PixelValues::Integers(places.iter().map(|&place| all[place]).collect()),
+            PixelValues::Floats(all) => PixelValues::Floats(places.iter().map(|&place| all[place]).collect()),
+            PixelValues::Constant(value) => PixelValues::Constant(*value),
+        },
+    };
+    let parts: BTreeMap<ChunkId, Skeleton> = places.into_iter().map(|(id, places)| (id, part(places))).collect();
     let graph = Graph::new(&parts, grid, case.frame.spacing);
-    let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels[..])), &grid);
-    let table = Table::new(&graph.branches, &graph.isolated, &ranks);
+    let list = BranchList::new(&graph.branches, &Lengths::new(case.frame.spacing));
+    let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels)), &grid);
+    let table = Table::new([&list], &graph.isolated, &ranks, 1).unwrap();
     let rows: Vec<Vec<f64>> = table.rows(case.frame).map(|row| fields(&row, &case.frame)).collect();
     assert_eq!(rows.len(), case.rows.len(), "{}: number of rows", case.name);
     let most = case.rows.iter().map(|row| row[6].abs()).fold(1.0, f64::max);
@@ -109,4 +117,69 @@ fn tables_equal_those_of_skan_for_every_chunk_shape() {
         }
     }
     assert!(checked > 90);
+}
+
+/// The table by its definition: branches in order, with ranks and skeletons looked up among all voxels.
+fn plain_rows(graph: &Graph, all: &[Voxel], frame: &Frame, arrival: Option<&Arrival>) -> (Vec<Row>, usize) {
+    let place = |voxel: Voxel| all.binary_search(&voxel).unwrap();
+    let mut skeleton: Vec<usize> = (0..all.len()).collect();
+    for branch in &graph.branches {
+        for voxel in branch.voxels() {
+            let (a, b) = (skeleton[place(voxel)], skeleton[place(branch.start())]);
+            skeleton.iter_mut().filter(|other| **other == a.max(b)).for_each(|other| *other = a.min(b));
+        }
+    }
+    let firsts: BTreeSet<usize> = skeleton.iter().copied().collect();
+    let rank_of = |branch: &Branch| firsts.range(..skeleton[place(branch.start())]).count() as u64;
+    let mut branches: Vec<&Branch> = graph.branches.iter().collect();
+    branches.sort();
+    let row = |branch: &Branch| Row {
+        skeleton_id: rank_of(branch),
+        node_id_src: place(branch.start()) as u64,
+        node_id_dst: place(branch.end()) as u64,
+        measures: Measures::new(branch, frame),
+        provisional: arrival.map(|arrival| arrival.is_provisional(branch)),
+    };
+    (branches.into_iter().map(row).collect(), firsts.len())
+}
+
+proptest! {
+    #[test]
+    fn a_table_of_lists_is_what_the_definition_says(
+        voxels in voxels([4, 7, 9], [-2, -3, -4]),
+        chunk in prop::array::uniform3(1usize..10),
+        draws in prop::collection::vec(0usize..7, 1..60),
+        threads in 1usize..4,
+        tracked in any::<bool>(),
+    ) {
+        let grid = Grid::new(Region::new([-2, -3, -4], [2, 4, 5]), chunk);
+        let frame = Frame { dimensions: 3, spacing: Spacing([1.0, 0.3, 0.7]), origin: [-2, -3, -4] };
+        let parts = cut(&voxels, &grid, false);
+        let graph = Graph::new(&parts, grid, frame.spacing);
+        // Branches in any lists, each of them in order.
+        let mut lists: Vec<Vec<Branch>> = vec![Vec::new(); 7];
+        for (branch, draw) in graph.branches.iter().zip(draws.iter().cycle()) {
+            lists[*draw].push(branch.clone());
+        }
+        let lists: Vec<BranchList> =
+            lists.iter().map(|list| BranchList::new(list, &Lengths::new(frame.spacing))).collect();
+        let arrival = Arrival::of(grid, &grid.chunks().step_by(2).collect());
+        let ranks = Ranks::new(parts.iter().map(|(&id, part)| (id, &part.voxels)), &grid);
+        let mut table = Table::new(&lists, &graph.isolated, &ranks, threads).unwrap();
+        if tracked {
+            table = table.with_arrival(&arrival);
+        }
+        let all: Vec<Voxel> = voxels.iter().map(|(voxel, _)| *voxel).collect();
+        let (expected, skeletons) = plain_rows(&graph, &all, &frame, tracked.then_some(&arrival));
+        let rows: Vec<Row> = table.rows(frame).collect();
+        prop_assert_eq!(&rows, &expected);
+        prop_assert_eq!((table.len(), table.skeletons()), (expected.len(), skeletons as u64));
+        // And as text.
+        let (mut text, mut plain) = (Vec::new(), Vec::new());
+        let provisional = write_table(&table, &frame, threads, &mut text).unwrap();
+        prop_assert_eq!(provisional, expected.iter().filter(|row| row.provisional == Some(true)).count() as u64);
+        if tracked { write_csv_with_arrival(expected, &frame, &mut plain) } else { write_csv(expected, &frame, &mut plain) }
+            .unwrap();
+        prop_assert_eq!(String::from_utf8(text).unwrap(), String::from_utf8(plain).unwrap());
+    }
 }

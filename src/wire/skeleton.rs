@@ -46,7 +46,7 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
             PixelValues::Floats(_) => FLOATS,
         };
         write_header(out, &Header { chunk: *chunk, voxels: skeleton.voxels.len() as u64, values })?;
-        write_values(out, &skeleton.voxels)?;
+        write_values(out, &skeleton.voxels.to_vec())?;
         match &skeleton.values {
             PixelValues::Constant(value) => write_values(out, &[*value]),
             PixelValues::Integers(values) => write_values(out, values),
@@ -63,6 +63,6 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
             FLOATS => PixelValues::Floats(bytes.values(count)?),
             _ => return Err(damaged("it has values of a form that there is not")),
         };
-        Ok((chunk, Arc::new(Skeleton { voxels, values })))
+        Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values })))
     }
 }

@@ -135,7 +135,7 @@ fn skeletons() -> impl Strategy<Value = (ChunkId, Arc<Skeleton>)> {
             1 => PixelValues::Integers((0..count).map(|n| value.wrapping_mul(n)).collect()),
             _ => PixelValues::Floats((0..count).map(|n| value.wrapping_mul(n) as u64).collect()),
         };
-        (ChunkId::new(chunk), Arc::new(Skeleton { voxels, values }))
+        (ChunkId::new(chunk), Arc::new(Skeleton { voxels: voxels.into(), values }))
     })
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Without branches on what is found, which could not be foretold, and with bit instructions chosen at run time.
 
-use super::runs::{RunSet, Runs};
-use super::{Candidate, DELETED, ON_SEAM};
+use super::runs::{RunSet, Runs, SeamRows};
+use super::{Candidate, DELETED};
 use crate::kernel::mask::Mask;
 use crate::kernel::neighbourhood::{BEFORE, EARLIER_ROWS, Tests};
 
@@ -11,16 +11,13 @@ use crate::kernel::neighbourhood::{BEFORE, EARLIER_ROWS, Tests};
 pub(super) struct Search<'a> {
     pub(super) mask: &'a Mask,
     pub(super) runs: &'a Runs,
-    /// Runs next to neighbouring chunks.
-    pub(super) seams: &'a RunSet,
     pub(super) direction: usize,
 }
 
-/// Lists own voxels with background in a direction, in raster order: their bit indices, with [`ON_SEAM`] 32 bits above.
-/// Only runs in `filled` are looked at, and of these only those near a run in `near`, where it is given; those without
+/// Lists the bit indices of own voxels with background in a direction, in raster order. Only runs in `filled` are looked at, and of these only those near a run in `near`, where it is given; those without
 /// foreground are taken out of `filled`. Gives the number of voxels; what follows them in the list is of no meaning.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
-pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunSet, listed: &mut Vec<u64>) -> usize {
+pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunSet, listed: &mut Vec<u32>) -> usize {
     let layout = search.mask.layout();
     let plane = layout.plane() >> 3;
     // The directions y-, y+, x+, x-, z+, z-: bytes to the row there, modulo 2^64; and from a run's first voxel to its
@@ -29,8 +26,10 @@ pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunS
     let (to_row, shift) = (rows[search.direction], [1, 1, 2, 0, 1, 1][search.direction]);
     let mut count = 0;
     for word in 0..filled.words.len() {
-        let mut left = filled.words[word] & near.map_or(u64::MAX, |near| search.runs.nearby(word, near));
-        let seams = search.seams.words[word];
+        let mut left = filled.words[word];
+        if left != 0 {
+            left &= near.map_or(u64::MAX, |near| search.runs.nearby(word, near));
+        }
         while left != 0 {
             let at = left.trailing_zeros();
             left &= left - 1;
@@ -44,9 +43,7 @@ pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunS
                 continue;
             }
             let mut border = foreground & !search.mask.bits_after(byte.wrapping_add(to_row), shift);
-            let ends = u64::from(place == 0) | u64::from(width <= 64) << ((width - 1) & 63);
-            let seams = (seams >> at & 1).wrapping_neg() | ends;
-            let first = (row * layout.row() + 1 + 64 * place) as u64;
+            let first = (row * layout.row() + 1 + 64 * place) as u32;
             if listed.len() < count + 68 {
                 listed.resize(count + 4096, 0);
             }
@@ -54,8 +51,7 @@ pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunS
             // Four at a time, be there none: more are rare.
             loop {
                 for to in &mut listed[count..count + 4] {
-                    let place = border.trailing_zeros() & 63;
-                    *to = (first + u64::from(place)) | (seams >> place & 1) << (32 + ON_SEAM.trailing_zeros());
+                    *to = first.wrapping_add(border.trailing_zeros());
                     border &= border.wrapping_sub(1);
                 }
                 count += 4;
@@ -71,13 +67,12 @@ pub(super) fn list(search: &Search<'_>, near: Option<&RunSet>, filled: &mut RunS
 
 /// Of the listed voxels those that Lee's method may delete, as candidates.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
-pub(super) fn test(mask: &Mask, tests: &Tests, listed: &[u64], candidates: &mut Vec<Candidate>) {
+pub(super) fn test(mask: &Mask, tests: &Tests, listed: &[u32], candidates: &mut Vec<Candidate>) {
     candidates.resize(listed.len(), Candidate { bit: 0, old: 0 });
     let mut found = 0;
-    for &voxel in listed {
-        let bit = voxel as u32;
+    for &bit in listed {
         let neighbourhood = mask.neighbourhood(bit as usize);
-        candidates[found] = Candidate { bit, old: neighbourhood | (voxel >> 32) as u32 };
+        candidates[found] = Candidate { bit, old: neighbourhood };
         found += usize::from(tests.is_deletable(neighbourhood));
     }
     candidates.truncate(found);
@@ -91,6 +86,7 @@ pub(super) fn decide(
     tests: &Tests,
     candidates: &mut [Candidate],
     (runs, flipped): (&Runs, &mut RunSet),
+    seams: &SeamRows,
     flips: &mut Vec<u32>,
 ) -> usize {
     let mut count = 0;
@@ -107,8 +103,9 @@ pub(super) fn decide(
         last = *candidate;
         count += usize::from(is_deleted);
         mask.clear_if(bit as usize, is_deleted);
-        runs.mark_if(bit, is_deleted, flipped);
-        if is_deleted & (old & ON_SEAM != 0) {
+        let place = runs.row_and_column(bit);
+        runs.mark_if(place, is_deleted, flipped);
+        if is_deleted & seams.hold(place) {
             flips.push(bit);
         }
     }

@@ -6,7 +6,12 @@ use crate::kernel::mask::Layout;
 /// other 64 voxels after the one before. Runs are numbered in raster order.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Runs {
-    in_row: u32,
+    /// Runs that a row has numbers for: a power of two, of which each row uses as many as it has.
+    in_row: usize,
+    /// The number of the power.
+    shift: u32,
+    /// The last run of a row.
+    last: usize,
     in_plane: usize,
     count: usize,
     row_bits: usize,
@@ -16,9 +21,12 @@ pub(super) struct Runs {
 
 impl Runs {
     pub(super) fn new(layout: &Layout) -> Self {
-        let in_row = layout.shape[2].div_ceil(64);
+        let used = layout.shape[2].div_ceil(64);
+        let in_row = used.next_power_of_two();
         Runs {
-            in_row: in_row as u32,
+            in_row,
+            shift: in_row.trailing_zeros(),
+            last: used - 1,
             in_plane: (layout.shape[1] + 2) * in_row,
             count: layout.rows() * in_row,
             row_bits: layout.row(),
@@ -33,54 +41,43 @@ impl Runs {
 
     /// The runs of a row.
     pub(super) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
-        row * self.in_row as usize..(row + 1) * self.in_row as usize
+        row * self.in_row..row * self.in_row + self.last + 1
     }
 
     /// The row of a run, and its place in it.
     #[inline(always)]
     pub(super) fn place(&self, run: usize) -> [usize; 2] {
-        if self.in_row == 1 {
-            return [run, 0];
-        }
-        // Chunks have less than 2^32 runs; division is faster on so few bits.
-        [run as u32 / self.in_row, run as u32 % self.in_row].map(|n| n as usize)
+        [run >> self.shift, run & (self.in_row - 1)]
     }
 
     /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
     #[inline]
     pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
-        let row = self.row_of(bit);
-        set.is_empty = false;
-        if self.in_row == 1 {
-            return set.insert(row);
-        }
-        let x = bit as usize - row * self.row_bits;
-        // The own voxel x is at place x + 1 of the padded row.
-        let run_of = |x: usize| (x / 64).min(self.in_row as usize - 1);
-        for run in run_of(x.saturating_sub(2))..=run_of(x) {
-            set.insert(row * self.in_row as usize + run);
-        }
+        self.mark_if(self.row_and_column(bit), true, set);
     }
 
-    /// [`Runs::mark`], if asked to.
+    /// [`Runs::mark`], if asked to, for the voxel at a row and column.
     #[inline(always)]
-    pub(super) fn mark_if(&self, bit: u32, mark: bool, set: &mut RunSet) {
-        if self.in_row > 1 {
-            if mark {
-                self.mark(bit, set);
-            }
+    pub(super) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, set: &mut RunSet) {
+        set.is_empty &= !mark;
+        if self.shift == 0 {
+            set.words[row >> 6] |= u64::from(mark) << (row & 63);
             return;
         }
-        let row = self.row_of(bit);
-        set.words[row >> 6] |= u64::from(mark) << (row & 63);
-        set.is_empty &= !mark;
+        // The own voxel x is in column x + 1 of the padded row.
+        let [first, last] = [x.saturating_sub(2), x].map(|x| (row << self.shift) + (x / 64).min(self.last));
+        set.words[first >> 6] |= u64::from(mark) << (first & 63);
+        if last != first {
+            set.words[last >> 6] |= u64::from(mark) << (last & 63);
+        }
     }
 
-    /// The row of a bit index.
+    /// The padded row of a bit index, and the column in it.
     #[inline(always)]
-    fn row_of(&self, bit: u32) -> usize {
+    pub(super) fn row_and_column(&self, bit: u32) -> [usize; 2] {
         // Division by multiplication: exact for bit indices, which are below 2^32.
-        ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize
+        let row = ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize;
+        [row, bit as usize - row * self.row_bits]
     }
 
     /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
@@ -132,6 +129,36 @@ impl RunSet {
         let get = |word: isize| usize::try_from(word).ok().and_then(|w| self.words.get(w)).copied().unwrap_or(0);
         let low = get(word) >> shift;
         if shift == 0 { low } else { low | get(word + 1) << (64 - shift) }
+    }
+}
+
+/// Which own voxels of a chunk are next to neighbouring chunks.
+#[derive(Clone, Debug)]
+pub(super) struct SeamRows {
+    /// A bit a padded row: all own voxels of the row are.
+    rows: Vec<u64>,
+    /// The last own column of a padded row; of other rows the first and the last voxel are.
+    last: usize,
+}
+
+impl SeamRows {
+    /// Of a chunk with neighbours above and below along z, if `is_stacked`, and on all other sides.
+    pub(super) fn new(layout: &Layout, is_stacked: bool) -> Self {
+        let [nz, ny, nx] = layout.shape;
+        let mut rows = vec![0; layout.rows().div_ceil(64)];
+        for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
+            if is_stacked && (z == 1 || z == nz) || y == 1 || y == ny {
+                let row = z * (ny + 2) + y;
+                rows[row >> 6] |= 1 << (row & 63);
+            }
+        }
+        SeamRows { rows, last: nx }
+    }
+
+    /// Whether the own voxel at a row and column is one.
+    #[inline(always)]
+    pub(super) fn hold(&self, [row, x]: [usize; 2]) -> bool {
+        (self.rows[row >> 6] >> (row & 63) & 1 != 0) | (x == 1) | (x == self.last)
     }
 }
 

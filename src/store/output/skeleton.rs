@@ -211,10 +211,10 @@ pub struct WrittenSkeleton {
 ///
 /// # Errors
 /// As [`ArrayWriter::create`] and [`ArrayWriter::write_chunk`].
-pub fn write_skeleton<'a>(
+pub fn write_skeleton(
     folder: &OutputFolder,
     form: ArrayForm,
-    voxels: impl IntoIterator<Item = &'a [Voxel]>,
+    voxels: impl IntoIterator<Item = Voxel>,
     earlier: Option<&SkeletonManifest>,
     threads: usize,
 ) -> Result<WrittenSkeleton> {
@@ -242,17 +242,14 @@ pub fn write_skeleton<'a>(
 }
 
 /// The voxels of each chunk, in raster order.
-fn by_chunk<'a>(grid: &Grid, lists: impl IntoIterator<Item = &'a [Voxel]>) -> BTreeMap<ChunkId, Vec<Voxel>> {
+fn by_chunk(grid: &Grid, voxels: impl IntoIterator<Item = Voxel>) -> BTreeMap<ChunkId, Vec<Voxel>> {
     let mut chunks: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
-    for mut rest in lists {
-        while let Some(first) = rest.first() {
-            let id = grid.chunk_at(first.position());
-            let region = grid.whole_region(id);
-            let end = rest.iter().position(|voxel| !region.contains(voxel.position())).unwrap_or(rest.len());
-            let (here, others) = rest.split_at(end);
-            chunks.entry(id).or_default().extend_from_slice(here);
-            rest = others;
-        }
+    let mut voxels = voxels.into_iter().peekable();
+    while let Some(first) = voxels.peek() {
+        let id = grid.chunk_at(first.position());
+        let region = grid.whole_region(id);
+        let here = std::iter::from_fn(|| voxels.next_if(|voxel| region.contains(voxel.position())));
+        chunks.entry(id).or_default().extend(here);
     }
     // Sorted runs, which a stable sort merges.
     chunks.values_mut().for_each(|voxels| voxels.sort());
@@ -336,8 +333,8 @@ mod tests {
     fn write(root: &Path, voxels: &[Voxel], earlier: Option<&SkeletonManifest>, threads: usize) -> WrittenSkeleton {
         let folder = OutputFolder::create(root, true).unwrap();
         let grid = Grid::new(Region::of_shape(SHAPE), [3, 5, 6]);
-        let parts = by_chunk(&grid, [voxels]);
-        let lists = parts.values().rev().map(Vec::as_slice);
+        let parts = by_chunk(&grid, voxels.iter().copied());
+        let lists = parts.values().rev().flatten().copied();
         let written = write_skeleton(&folder, form(), lists, earlier, threads).unwrap();
         assert_eq!(files(&folder.path(SKELETON)), plainly(voxels));
         folder.commit().unwrap();

@@ -1,0 +1,54 @@
+//! Numbers in as few bytes as they need: seven bits a byte, the lowest first; the top bit says that more follow.
+
+/// Appends a number: one byte for numbers below 128, ten for the largest.
+#[inline]
+pub(super) fn push(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// The number that begins at a place, which moves on behind it; `None` where the bytes end before.
+#[inline]
+pub(super) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let first = *bytes.get(*at)?;
+    *at += 1;
+    if first < 0x80 {
+        return Some(u64::from(first));
+    }
+    let (mut number, mut shift) = (u64::from(first & 0x7f), 7);
+    loop {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        number |= u64::from(byte & 0x7f).wrapping_shl(shift);
+        if byte < 0x80 {
+            return Some(number);
+        }
+        shift += 7;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_read_as_they_were_written(draws in prop::collection::vec((any::<u64>(), 0u32..64), 0..50)) {
+            let numbers: Vec<u64> = draws.iter().map(|&(number, shift)| number >> shift).collect();
+            let mut bytes = Vec::new();
+            numbers.iter().for_each(|&number| push(&mut bytes, number));
+            let lengths = numbers.iter().map(|number| (64 - number.leading_zeros()).div_ceil(7).max(1));
+            prop_assert_eq!(bytes.len(), lengths.sum::<u32>() as usize);
+            let mut at = 0;
+            for &number in &numbers {
+                prop_assert_eq!(read(&bytes, &mut at), Some(number));
+            }
+            prop_assert_eq!(read(&bytes, &mut at), None);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Numbers for some of the voxels of a skeleton: those at which branches end.
+
+/// A set of ranks, from which each gets a number: how many there are before it. Takes a bit a rank and half a bit more.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    /// A bit a rank.
+    bits: Vec<u64>,
+    /// How many there are before each word; counted when all are in.
+    before: Vec<u32>,
+}
+
+impl Ends {
+    /// The set of some ranks below a limit.
+    pub(super) fn new(limit: u64, ranks: impl IntoIterator<Item = u32>) -> Self {
+        let mut bits = vec![0u64; limit.div_ceil(64) as usize];
+        for rank in ranks {
+            bits[rank as usize / 64] |= 1 << (rank % 64);
+        }
+        let mut count = 0;
+        let before = bits.iter().map(|word| {
+            let before = count;
+            count += word.count_ones();
+            before
+        });
+        let before = before.collect();
+        Ends { bits, before }
+    }
+
+    /// How many ranks there are.
+    pub(super) fn len(&self) -> usize {
+        let last = self.bits.last().map_or(0, |word| word.count_ones());
+        (self.before.last().copied().unwrap_or(0) + last) as usize
+    }
+
+    /// The number of a rank of the set.
+    #[inline]
+    pub(super) fn number(&self, rank: u32) -> u32 {
+        let (word, bit) = (rank as usize / 64, rank % 64);
+        self.before[word] + (self.bits[word] & ((1 << bit) - 1)).count_ones()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_places_among_the_ranks(ranks in prop::collection::btree_set(0u32..700, 0..200), limit in 700u64..900) {
+            let ends = Ends::new(limit, ranks.iter().copied());
+            prop_assert_eq!(ends.len(), ranks.len());
+            for (number, &rank) in (0..).zip(&ranks) {
+                prop_assert_eq!(ends.number(rank), number);
+            }
+        }
+    }
+}
