@@ -5,8 +5,6 @@
 //! kept decoded for a while, since the next region probably needs the rest of it.
 
 mod blocks;
-#[cfg(feature = "dataflow")]
-mod blosc;
 mod folder;
 mod metadata;
 mod ome;

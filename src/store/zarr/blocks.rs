@@ -10,8 +10,6 @@ use zarrs::array::{
 };
 use zarrs::storage::{ReadableStorageTraits, StorageError};
 
-#[cfg(feature = "dataflow")]
-use super::blosc;
 use super::folder::Folder;
 use super::shard::Shards;
 use crate::chunk::{Dtype, Value, Voxels};
@@ -37,9 +35,6 @@ pub(crate) struct Blocks {
     /// How blocks are found in shards, where they are the inner chunks of some.
     shards: Option<Shards>,
     codecs: CodecOptions,
-    /// Whether a file is a chunk's values in this machine's byte order, compressed by Blosc and nothing else.
-    #[cfg(feature = "dataflow")]
-    only_blosc: bool,
 }
 
 impl Blocks {
@@ -59,19 +54,7 @@ impl Blocks {
         let shards = Shards::of(&array, &chunk)?;
         let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
         let codecs = CodecOptions::default().with_concurrent_target(1);
-        #[cfg(feature = "dataflow")]
-        let only_blosc = blosc::is_used_alone(&array);
-        Ok(Blocks {
-            array,
-            folder,
-            dtype,
-            selection,
-            block,
-            shards,
-            codecs,
-            #[cfg(feature = "dataflow")]
-            only_blosc,
-        })
+        Ok(Blocks { array, folder, dtype, selection, block, shards, codecs })
     }
 
     /// Voxels of a block along (z, y, x).
@@ -116,15 +99,14 @@ impl Blocks {
     /// `Data` where it is damaged, by its file and its place; `Io` where it cannot be read.
     pub(crate) fn decode(&self, place: ChunkId) -> Result<Option<Voxels>> {
         let index = self.index(place);
-        let flat = match &self.shards {
+        let bytes = match &self.shards {
             None => self.decode_chunk(&index),
             Some(shards) => {
                 let key = self.key(&self.stored_chunk(&index));
-                let bytes = shards.decode(&self.folder, &key, &index, &self.array, &self.codecs);
-                bytes.and_then(|bytes| bytes.map(|bytes| self.flat(bytes, &self.block)).transpose())
+                shards.decode(&self.folder, &key, &index, &self.array, &self.codecs)
             }
         };
-        let voxels = flat.and_then(|flat| flat.map(|flat| self.voxels(flat, &self.block)).transpose());
+        let voxels = bytes.and_then(|bytes| bytes.map(|bytes| self.voxels(bytes, &self.block)).transpose());
         voxels.map_err(|error| self.locate(error, place))
     }
 
@@ -148,8 +130,7 @@ impl Blocks {
         let subset = ArraySubset::new_with_ranges(&ranges);
         let bytes = self.array.retrieve_chunk_subset_opt::<ArrayBytes<'static>>(&index, &subset, &self.codecs);
         let bytes = bytes.map_err(|error| array_error(&error)).and_then(fixed);
-        let flat = bytes.and_then(|bytes| self.flat(bytes, &shape));
-        flat.and_then(|flat| self.voxels(flat, &shape)).map(Some).map_err(|error| self.locate(error, place))
+        bytes.and_then(|bytes| self.voxels(bytes, &shape)).map(Some).map_err(|error| self.locate(error, place))
     }
 
     /// Whether parts of blocks can be read without the rest, row by row.
@@ -215,33 +196,23 @@ impl Blocks {
         self.array.chunk_key(index).as_str().to_owned()
     }
 
-    fn decode_chunk(&self, index: &[u64]) -> Result<Option<Voxels>> {
+    fn decode_chunk(&self, index: &[u64]) -> Result<Option<Vec<u8>>> {
         let Some(encoded) = self.folder.read(&self.key(index))? else { return Ok(None) };
-        #[cfg(feature = "dataflow")]
-        if self.only_blosc
-            && let Some(flat) = blosc::decode(&encoded, self.dtype, self.block.iter().product())
-        {
-            return Ok(Some(flat));
-        }
         let shape: Vec<NonZeroU64> = self.block.iter().filter_map(|&n| NonZeroU64::new(n)).collect();
         let (array, codecs) = (&self.array, self.array.codecs());
         let (data_type, fill) = (array.data_type(), array.fill_value());
         let decoded = codecs.decode(encoded.into(), &shape, data_type, fill, &self.codecs);
-        self.flat(fixed(decoded.map_err(|error| codec_error(&error))?.into_owned())?, &self.block).map(Some)
-    }
-
-    /// The values of a box, one after the other, from their bytes.
-    fn flat(&self, bytes: Vec<u8>, shape: &[u64]) -> Result<Voxels> {
-        let values: usize = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).product();
-        if bytes.len() != values * self.dtype.size() {
-            return Err(damaged());
-        }
-        Ok(from_bytes(self.dtype, [1, 1, values], bytes, Endian::NATIVE))
+        fixed(decoded.map_err(|error| codec_error(&error))?.into_owned()).map(Some)
     }
 
     /// The image's values among those of a box of the array.
-    fn voxels(&self, flat: Voxels, shape: &[u64]) -> Result<Voxels> {
+    fn voxels(&self, bytes: Vec<u8>, shape: &[u64]) -> Result<Voxels> {
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
+        let values: usize = shape.iter().product();
+        if bytes.len() != values * self.dtype.size() {
+            return Err(damaged());
+        }
+        let flat = from_bytes(self.dtype, [1, 1, values], bytes, Endian::NATIVE);
         let (selection, block) = (&self.selection, &self.block);
         let within = |a: usize| if shape[a] == 1 { 0 } else { selection.fixed[a] % block[a] };
         with_voxels!(flat, array => pick(array, &shape, &selection.kept, within))
