@@ -100,6 +100,8 @@ impl Plan {
             Some(text) => parse_chunk(text, dimensions)?,
             // The chunks of a volume that may grow follow from how it is stored, not from how much of it is there.
             None if options.state.is_some() => roomy(description.chunk, description.shape, dimensions),
+            // Smoothing takes the time of a gray image, and is fastest in chunks that fit into a cache.
+            None if options.sigma.is_some() => description.chunk,
             None => wide(description.chunk, description.shape, dimensions, workers * processes),
         };
         let chunk = match options.state {
