@@ -180,6 +180,12 @@ impl Cluster {
         Monitor::start(self.process, &self.addresses, std::mem::take(&mut self.control), lost)
     }
 
+    /// Leaves the connections open until the process ends: the others are to learn from [`Monitor::fail`] what went wrong,
+    /// not from a connection that breaks off.
+    pub(crate) fn leave(self) {
+        std::mem::forget(self);
+    }
+
     /// Which process this is, from 0.
     pub fn process(&self) -> usize {
         self.process

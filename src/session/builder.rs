@@ -361,7 +361,13 @@ impl SharedBuilder {
         let links = Links::of_member(&mut cluster, lost)?;
         // What all share is made by the first.
         links.told()?;
-        let Beginning { plan, workers, context, .. } = builder.beginning(process, processes)?;
+        let Beginning { plan, workers, context, .. } = match builder.beginning(process, processes) {
+            Ok(beginning) => beginning,
+            Err(error) => {
+                cluster.leave();
+                return Err(error);
+            }
+        };
         let crew = Crew::start(workers, Some(cluster), move |worker, post| work(worker, &plan, post))?;
         serve(crew, context, &links)
     }
