@@ -196,15 +196,16 @@ fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] 
     })
 }
 
-/// Chunks of a volume put together along x, up to 256 voxels and while every worker has 16 of them: there are fewer seams
-/// to thin across, and those along x cost most.
+/// Chunks of a volume put together along x in twos, fours and so on, up to 256 voxels and while every worker has 16 of
+/// them: there are fewer seams to thin across, and those along x cost most.
 fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize) -> [usize; 3] {
     let put_together = |count: usize| [chunk[0], chunk[1], count * chunk[2]];
     let is_enough = |chunk: [usize; 3]| {
         (0..3).map(|a| shape[a].div_ceil(chunk[a])).fold(1, usize::saturating_mul) >= workers.saturating_mul(16)
     };
-    let most = if dimensions == 3 { 256 / chunk[2].max(1) } else { 1 };
-    (2..=most).rev().map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
+    let most = if dimensions == 3 { (256 / chunk[2].max(1)).max(1) } else { 1 };
+    let counts = (1..=most.ilog2()).rev().map(|power| 1 << power);
+    counts.map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
 }
 
 /// How many workers to start: as many as were asked for, or one a core.
