@@ -364,6 +364,8 @@ impl SharedBuilder {
         let Beginning { plan, workers, context, .. } = match builder.beginning(process, processes) {
             Ok(beginning) => beginning,
             Err(error) => {
+                // The state of a first process that has ended since is nobody's.
+                let error = links.cause_of(error);
                 cluster.leave();
                 return Err(error);
             }

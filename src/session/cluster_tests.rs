@@ -188,3 +188,22 @@ fn processes_that_do_not_share_the_folder_of_the_state_are_told_so() {
         assert!(error.to_string().ends_with("give a folder that all processes share"), "{error}");
     }
 }
+
+#[test]
+fn a_first_process_that_ends_before_the_others_have_joined_its_state_is_the_reason_they_give() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Changing::new(content(SHAPE, 5, 40));
+    // Which nobody has open any more.
+    builder(&source, folder.path(), Masks::Nonzero, 1).build().unwrap().close().unwrap();
+    let mut seats = connected(2);
+    let (second, mut first) = (seats.pop().unwrap(), seats.pop().unwrap());
+    let shared = builder(&source, folder.path(), Masks::Nonzero, 1).among(second.cluster, second.lost);
+    let other = std::thread::spawn(move || shared.serve());
+    let links = links::Links::of_first(&mut first.cluster, first.lost).unwrap();
+    links.tell(|_| links::Told::Begin).unwrap();
+    // Meanwhile the other one finds the state closed.
+    std::thread::sleep(Duration::from_millis(200));
+    first.monitor.fail(&Error::new(Kind::Peer, "process 0 has ended; start all processes again"));
+    let told = other.join().unwrap().unwrap_err();
+    assert_eq!((told.kind(), told.to_string().ends_with("start all processes again")), (Kind::Peer, true), "{told}");
+}

@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -138,6 +138,18 @@ impl<M: Send + 'static> Links<M> {
             Ok(Event::Lost(error)) => Err(error),
             Err(_) => Err(Error::internal("nobody watches the other processes any more")),
         }
+    }
+
+    /// Why the session cannot go on, where that is known within a moment of an error that may be its consequence; else the
+    /// error itself.
+    pub(super) fn cause_of(&self, error: Error) -> Error {
+        let deadline = Instant::now() + MOMENT;
+        while let Ok(event) = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if let Event::Lost(cause) = event {
+                return cause;
+            }
+        }
+        error
     }
 
     /// Has somebody told when a process is lost, now or later.
