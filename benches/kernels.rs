@@ -130,6 +130,45 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
             many / image.len() as f64,
             (many - one) / decisions as f64,
         );
+        if method == Method::Lee {
+            let mask = whole_masks.values().flatten().next().expect("one");
+            let steps: usize = std::env::var("STEPS").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
+            let mut least = f64::INFINITY;
+            let mut left = 0;
+            for _ in 0..rounds {
+                let layout = anabranch::kernel::planes::PlaneLayout::new(shape);
+                let mut planes: std::collections::VecDeque<_> = (0..depth)
+                    .map(|z| {
+                        let mut plane = anabranch::kernel::planes::Plane::default();
+                        plane.paste(&layout, mask, z, [0, 0]);
+                        plane
+                    })
+                    .collect();
+                let start = now();
+                let mut stage = anabranch::kernel::planes::Stage::new(layout, steps);
+                let (mut quiet, mut before) = (0, 0);
+                while quiet < 6 {
+                    let mut out = std::collections::VecDeque::with_capacity(depth);
+                    for plane in planes.drain(..) {
+                        if let Some(deleted) = stage.push(plane, before, &mut |plane| out.push_back(plane)) {
+                            for count in deleted {
+                                quiet = if count == 0 { quiet + 1 } else { 0 };
+                            }
+                        }
+                    }
+                    before += steps;
+                    planes = out;
+                }
+                least = least.min(now() - start);
+                left = planes.iter().map(|plane| plane.count()).sum();
+            }
+            println!(
+                "  in planes, {steps} sub-iterations at a time  {:>8.1} ms {:>7.2} ns a deletion",
+                least / 1e6,
+                least / deleted
+            );
+            assert_eq!(left, skeleton);
+        }
         println!("  {deleted} deletions, {decisions} seam decisions, {skeleton} skeleton voxels");
     }
     if wanted("tests") {

@@ -15,6 +15,7 @@ use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::binarise::{Binarise, Foreground};
 use anabranch::kernel::branch_list::BranchList;
+use anabranch::kernel::partition::Change;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::skeleton::Skeleton;
 use anabranch::kernel::threshold::Threshold;
@@ -28,6 +29,7 @@ use anabranch::operators::sample::SampleChunks;
 use anabranch::operators::shared::Shared;
 use anabranch::operators::statistics::MaintainStatistics;
 use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
+use anabranch::operators::thin_planes::ThinPlanes;
 use anabranch::operators::window::Window;
 use anabranch::operators::write::WriteSkeletons;
 use anabranch::progress::{ProgressState, Stage};
@@ -144,15 +146,21 @@ pub(crate) fn analyse(
                 reading.chunk_done(Stage::Reading);
             });
         let (thinned, thinning) = (to_report(), Arc::clone(state));
-        let collection = masks
-            .thin(ThinningPlan { grid, method, keep: false }, move |counts: &ThinningCounts| {
-                thinning.begin(Stage::Thinning, 0);
-                thinning.reach_round(counts.rounds);
-                let known = &mut thinned.borrow_mut().found.thinning;
-                thinning.add_deletions(counts.deleted - known.deleted);
-                *known = *counts;
-            })
-            .sample(foreground, plan.source.clone(), failure.clone());
+        let watch = move |counts: &ThinningCounts| {
+            thinning.begin(Stage::Thinning, 0);
+            thinning.reach_round(counts.rounds);
+            let known = &mut thinned.borrow_mut().found.thinning;
+            thinning.add_deletions(counts.deleted - known.deleted);
+            *known = *counts;
+        };
+        let masks = if plan.thins_in_planes() {
+            let masks =
+                masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
+            masks.thin_planes(grid, watch)
+        } else {
+            masks.thin(ThinningPlan { grid, method, keep: false }, watch)
+        };
+        let collection = masks.sample(foreground, plan.source.clone(), failure.clone());
         let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);
         skeletons
             .clone()

@@ -19,6 +19,7 @@ pub mod seam;
 pub mod seam_log;
 mod member;
 pub mod partition;
+pub mod planes;
 mod varint;
 pub mod voxel_list;
 pub mod skeleton;

@@ -21,16 +21,17 @@ use std::collections::BinaryHeap;
 use super::mask::Mask;
 use super::neighbourhood::{BEFORE, EARLIER, LATER, Tests};
 use border::{Search, decide, list, test};
-use runs::{RunSet, Runs, SeamRows};
+pub(crate) use runs::Runs;
+use runs::{RunSet, SeamRows};
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
-const DELETED: u32 = 1 << 31;
+pub(crate) const DELETED: u32 = 1 << 31;
 
 /// A voxel that may be deleted in the current sub-iteration, with its neighbourhood at the start of it.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
-    bit: u32,
-    old: u32,
+pub(crate) struct Candidate {
+    pub(crate) bit: u32,
+    pub(crate) old: u32,
 }
 
 /// The thinning of one chunk. Holds its mask, and where the last few sub-iterations deleted something.

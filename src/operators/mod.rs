@@ -13,6 +13,7 @@ pub mod extract;
 pub mod histogram;
 pub mod binarise;
 pub mod thin;
+pub mod thin_planes;
 pub mod sample;
 pub mod write;
 pub mod shared;

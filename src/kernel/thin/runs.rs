@@ -5,7 +5,7 @@ use crate::kernel::mask::Layout;
 /// How the rows of a chunk and its halo are divided into runs. The first of a row begins with its first own voxel, each
 /// other 64 voxels after the one before. Runs are numbered in raster order.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Runs {
+pub(crate) struct Runs {
     /// Runs that a row has numbers for: a power of two, of which each row uses as many as it has.
     in_row: usize,
     /// The number of the power.
@@ -20,7 +20,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    pub(super) fn new(layout: &Layout) -> Self {
+    pub(crate) fn new(layout: &Layout) -> Self {
         let used = layout.shape[2].div_ceil(64);
         let in_row = used.next_power_of_two();
         Runs {
@@ -35,30 +35,30 @@ impl Runs {
     }
 
     /// A set without runs.
-    pub(super) fn none(&self) -> RunSet {
+    pub(crate) fn none(&self) -> RunSet {
         RunSet { words: vec![0; self.count.div_ceil(64)], is_empty: true }
     }
 
     /// The runs of a row.
-    pub(super) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
+    pub(crate) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
         row * self.in_row..row * self.in_row + self.last + 1
     }
 
     /// The row of a run, and its place in it.
     #[inline(always)]
-    pub(super) fn place(&self, run: usize) -> [usize; 2] {
+    pub(crate) fn place(&self, run: usize) -> [usize; 2] {
         [run >> self.shift, run & (self.in_row - 1)]
     }
 
     /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
     #[inline]
-    pub(super) fn mark(&self, bit: u32, set: &mut RunSet) {
+    pub(crate) fn mark(&self, bit: u32, set: &mut RunSet) {
         self.mark_if(self.row_and_column(bit), true, set);
     }
 
     /// [`Runs::mark`], if asked to, for the voxel at a row and column.
     #[inline(always)]
-    pub(super) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, set: &mut RunSet) {
+    pub(crate) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, set: &mut RunSet) {
         set.is_empty &= !mark;
         if self.shift == 0 {
             set.words[row >> 6] |= u64::from(mark) << (row & 63);
@@ -72,9 +72,50 @@ impl Runs {
         }
     }
 
+    /// Words of a set of the runs of so many rows.
+    pub(crate) fn words_of_rows(&self, rows: usize) -> usize {
+        (rows * self.in_row).div_ceil(64)
+    }
+
+    #[inline(always)]
+    pub(crate) fn mark_words(&self, [row, x]: [usize; 2], mark: bool, words: &mut [u64]) {
+        if self.shift == 0 {
+            words[row >> 6] |= u64::from(mark) << (row & 63);
+            return;
+        }
+        let [first, last] = [x.saturating_sub(2), x].map(|x| (row << self.shift) + (x / 64).min(self.last));
+        words[first >> 6] |= u64::from(mark) << (first & 63);
+        if last != first {
+            words[last >> 6] |= u64::from(mark) << (last & 63);
+        }
+    }
+
+    /// Adds the runs of a row that hold some of so many voxels from a padded column on, which is an own one.
+    pub(crate) fn mark_all(&self, [row, x]: [usize; 2], count: usize, words: &mut [u64]) {
+        for place in (x - 1) / 64..=(x + count - 2) / 64 {
+            let run = (row << self.shift) + place;
+            words[run >> 6] |= 1 << (run & 63);
+        }
+    }
+
+    pub(crate) fn spread(&self, recent: &[u64], near: &mut [u64]) {
+        let (words, bits) = (self.in_row / 64, (self.in_row % 64) as u32);
+        let get = |word: usize| recent.get(word).copied().unwrap_or(0);
+        for word in 0..near.len() {
+            let (low, high) = (word.wrapping_sub(words), word + words);
+            near[word] = if bits == 0 {
+                get(low) | recent[word] | get(high)
+            } else {
+                let before = recent[word] << bits | get(low.wrapping_sub(1)) >> (64 - bits);
+                let after = recent[word] >> bits | get(high + 1) << (64 - bits);
+                before | recent[word] | after
+            };
+        }
+    }
+
     /// The padded row of a bit index, and the column in it.
     #[inline(always)]
-    pub(super) fn row_and_column(&self, bit: u32) -> [usize; 2] {
+    pub(crate) fn row_and_column(&self, bit: u32) -> [usize; 2] {
         // Division by multiplication: exact for bit indices, which are below 2^32.
         let row = ((u128::from(self.rows_a_bit) * u128::from(bit)) >> 64) as usize;
         [row, bit as usize - row * self.row_bits]
@@ -82,7 +123,7 @@ impl Runs {
 
     /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
     /// corners between. Some more may come at the ends of planes.
-    pub(super) fn nearby(&self, word: usize, set: &RunSet) -> u64 {
+    pub(crate) fn nearby(&self, word: usize, set: &RunSet) -> u64 {
         let (first, row, plane) = ((word * 64) as isize, self.in_row as isize, self.in_plane as isize);
         let at = |run: isize| set.read(run - row) | set.read(run) | set.read(run + row);
         at(first - plane) | at(first) | at(first + plane)
@@ -91,23 +132,23 @@ impl Runs {
 
 /// A set of runs.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RunSet {
-    pub(super) words: Vec<u64>,
+pub(crate) struct RunSet {
+    pub(crate) words: Vec<u64>,
     is_empty: bool,
 }
 
 impl RunSet {
     #[inline]
-    pub(super) fn insert(&mut self, run: usize) {
+    pub(crate) fn insert(&mut self, run: usize) {
         self.words[run >> 6] |= 1 << (run & 63);
     }
 
     /// Whether no run was marked since it was made or cleared.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.is_empty
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         if !self.is_empty {
             self.words.fill(0);
             self.is_empty = true;
@@ -115,7 +156,7 @@ impl RunSet {
     }
 
     /// Takes in the runs of another set of the same chunk.
-    pub(super) fn extend(&mut self, other: &RunSet) {
+    pub(crate) fn extend(&mut self, other: &RunSet) {
         if !other.is_empty {
             self.is_empty = false;
             self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own |= other);
@@ -134,7 +175,7 @@ impl RunSet {
 
 /// Which own voxels of a chunk are next to neighbouring chunks.
 #[derive(Clone, Debug)]
-pub(super) struct SeamRows {
+pub(crate) struct SeamRows {
     /// A bit a padded row: all own voxels of the row are.
     rows: Vec<u64>,
     /// The last own column of a padded row; of other rows the first and the last voxel are.
@@ -143,7 +184,7 @@ pub(super) struct SeamRows {
 
 impl SeamRows {
     /// Of a chunk with neighbours above and below along z, if `is_stacked`, and on all other sides.
-    pub(super) fn new(layout: &Layout, is_stacked: bool) -> Self {
+    pub(crate) fn new(layout: &Layout, is_stacked: bool) -> Self {
         let [nz, ny, nx] = layout.shape;
         let mut rows = vec![0; layout.rows().div_ceil(64)];
         for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
@@ -157,7 +198,7 @@ impl SeamRows {
 
     /// Whether the own voxel at a row and column is one.
     #[inline(always)]
-    pub(super) fn hold(&self, [row, x]: [usize; 2]) -> bool {
+    pub(crate) fn hold(&self, [row, x]: [usize; 2]) -> bool {
         (self.rows[row >> 6] >> (row & 63) & 1 != 0) | (x == 1) | (x == self.last)
     }
 }

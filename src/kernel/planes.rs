@@ -1,0 +1,81 @@
+//! Lee's thinning of a whole volume, plane by plane, by as many threads as there are, none of which waits for another.
+//!
+//! The definition is that of [`super::thin`]: a sub-iteration lists its candidates on the state at its start and decides
+//! them in raster order. In that order a plane depends, within a sub-iteration, on the plane above only; and from one
+//! sub-iteration to the next on the plane below as well. So the planes can go through the sub-iterations one behind the
+//! other, as a loop over space is skewed in time [Wolf and Lam 1991, "A data locality optimizing algorithm"]: a [`Stage`]
+//! holds the few planes that are between two of its sub-iterations, in a cache; stages that hand the planes on to each
+//! other, in a ring, work at the same time on different sub-iterations of the same volume. Nothing is decided twice, and
+//! there are no seams.
+
+mod border;
+mod plane;
+mod stage;
+
+pub use self::plane::Plane;
+pub use self::stage::{DIRECTIONS, Stage};
+use super::mask::Layout;
+use super::thin::Runs;
+use crate::space::Region;
+
+/// Bytes of planes that a stage may hold: what the second-level cache of one core has room for beside the tables.
+const CACHE: usize = 640 << 10;
+/// Most sub-iterations of a stage. More gain nothing.
+const MOST_STEPS: usize = 4;
+
+/// How the planes of a volume are laid out in bits, each with a border of one voxel.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaneLayout {
+    depth: usize,
+    height: usize,
+    width: usize,
+    /// Bytes of a padded row.
+    stride: usize,
+    runs: Runs,
+}
+
+impl PlaneLayout {
+    /// That of a volume of some shape, along (z, y, x).
+    pub fn new([depth, height, width]: [usize; 3]) -> PlaneLayout {
+        let layout = Layout::new(Region::of_shape([1, height, width]));
+        PlaneLayout { depth, height, width, stride: layout.stride, runs: Runs::new(&layout) }
+    }
+
+    /// Of how many sub-iterations a stage should be: as many as keep what it holds in a cache, while every stage of so many
+    /// has planes to work on.
+    pub fn steps(&self, stages: usize) -> usize {
+        let cached = CACHE / (2 * self.bytes().max(1));
+        let shared = self.depth / (4 * stages.max(1));
+        cached.min(shared).saturating_sub(1).clamp(1, MOST_STEPS)
+    }
+
+    /// Number of planes.
+    pub fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Bytes of a plane, with some after the last row, so that a load of sixteen at any byte of a row stays inside.
+    pub fn bytes(&self) -> usize {
+        (self.height + 2) * self.stride + 16
+    }
+
+    /// A set of a plane's runs, without any.
+    fn no_runs(&self) -> Vec<u64> {
+        vec![0; self.runs.words_of_rows(self.height + 2)]
+    }
+
+    /// Sets those bits of a row that are set in a word, from a padded position along (y, x) on.
+    fn write(&self, bits: &mut [u8], [y, x]: [usize; 2], word: u64) {
+        let bit = y * self.stride * 8 + x;
+        let bytes = &mut bits[bit >> 3..][..16];
+        let wide = u128::from_le_bytes((&*bytes).try_into().expect("sixteen bytes")) | u128::from(word) << (bit & 7);
+        bytes.copy_from_slice(&wide.to_le_bytes());
+    }
+
+    /// Up to 64 bits of a row from a padded position along (y, x) on.
+    fn read(&self, bits: &[u8], [y, x]: [usize; 2], count: usize) -> u64 {
+        let bit = y * self.stride * 8 + x;
+        let bytes = bits[bit >> 3..][..16].try_into().expect("sixteen bytes");
+        (u128::from_le_bytes(bytes) >> (bit & 7)) as u64 & u64::MAX >> (64 - count)
+    }
+}
