@@ -117,6 +117,40 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
     let whole_masks = masks(image, &whole);
     let foreground = count(whole_masks.values().flatten());
     println!("{name}: {shape:?}, {:.1} % foreground", foreground as f64 * 100.0 / image.len() as f64);
+    if std::env::var("ONLY").is_ok() {
+        let mask = whole_masks.values().flatten().next().expect("one");
+        let mut least = f64::INFINITY;
+        let mut left = 0;
+        for _ in 0..rounds {
+            let layout = anabranch::kernel::planes::PlaneLayout::new(shape);
+            let mut planes: std::collections::VecDeque<_> = (0..depth)
+                .map(|z| {
+                    let mut plane = anabranch::kernel::planes::Plane::default();
+                    plane.paste(&layout, mask, z, [0, 0]);
+                    plane
+                })
+                .collect();
+            let start = now();
+            let mut stage = anabranch::kernel::planes::Stage::new(layout, 4);
+            let (mut quiet, mut before) = (0, 0);
+            while quiet < 6 {
+                let mut out = std::collections::VecDeque::with_capacity(depth);
+                for plane in planes.drain(..) {
+                    if let Some(deleted) = stage.push(plane, before, &mut |plane| out.push_back(plane)) {
+                        for count in deleted {
+                            quiet = if count == 0 { quiet + 1 } else { 0 };
+                        }
+                    }
+                }
+                before += 4;
+                planes = out;
+            }
+            least = least.min(now() - start);
+            left = planes.iter().map(|plane| plane.count()).sum();
+        }
+        println!("planes {:>8.1} ms {:>7.2} ns a deletion, {left} left", least / 1e6, least / (foreground - left) as f64);
+        return;
+    }
     if wanted(name) {
         let (one, skeleton, _) = thin(&whole_masks, whole, method, rounds);
         let (many, skeleton_again, decisions) = thin(&masks(image, &chunked), chunked, method, rounds);
@@ -156,6 +190,7 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
                             }
                         }
                     }
+                    if std::env::var("SHOW").is_ok() { eprintln!("{before} {:.2} ms", (now() - start) / 1e6); }
                     before += steps;
                     planes = out;
                 }

@@ -147,7 +147,7 @@ pub fn overview(projections: &Projections, skeleton: impl IntoIterator<Item = (V
         *along_x = along_x.turned();
     }
     let longest = panels.iter().map(|p| p.width.max(p.height)).max().unwrap_or(1);
-    let panels: Vec<Picture> = panels.iter().map(|p| p.enlarged((ENLARGED_SIDE / longest).max(1))).collect();
+    let panels: Vec<Picture> = panels.into_iter().map(|p| p.enlarged((ENLARGED_SIDE / longest).max(1))).collect();
     compose(&panels).png()
 }
 
@@ -220,16 +220,21 @@ struct Grey {
 impl Grey {
     /// From the least projected value to one that few pixels exceed.
     fn of(projections: &Projections) -> Grey {
-        let mut values: Vec<f32> =
-            projections.panels().iter().flat_map(|p| &p.values).copied().filter(|v| v.is_finite()).collect();
-        if values.is_empty() {
+        let values = || projections.panels().iter().flat_map(|panel| &panel.values).copied().filter(|v| v.is_finite());
+        let (mut darkest, mut largest, mut count) = (f32::INFINITY, f32::NEG_INFINITY, 0usize);
+        for value in values() {
+            (darkest, largest, count) = (darkest.min(value), largest.max(value), count + 1);
+        }
+        if count == 0 {
             return Grey { darkest: 0.0, brightest: 1.0 };
         }
-        let last = values.len() - 1;
-        let darkest = values.iter().copied().fold(f32::INFINITY, f32::min);
-        let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let (_, high, _) = values.select_nth_unstable_by(last - last / 500, f32::total_cmp);
-        let brightest = if *high > darkest { *high } else { largest };
+        // What is darkest need not be put into order.
+        let mut above: Vec<f32> = values().filter(|&value| value > darkest).collect();
+        let exceeding = (count - 1) / 500;
+        let brightest = match above.len().checked_sub(exceeding + 1) {
+            Some(place) => *above.select_nth_unstable_by(place, f32::total_cmp).1,
+            None => largest,
+        };
         Grey { darkest, brightest }
     }
 
@@ -257,8 +262,12 @@ impl Picture {
     }
 
     fn of_panel(panel: &Panel, overlay: &[Option<VoxelKind>], grey: &Grey) -> Picture {
-        let pixel = |(value, kind): (&f32, &Option<VoxelKind>)| kind.map_or(grey.shade(*value), VoxelKind::colour);
-        let pixels = panel.values.iter().zip(overlay).map(pixel).collect();
+        let mut pixels: Vec<[u8; 3]> = panel.values.iter().map(|&value| grey.shade(value)).collect();
+        for (pixel, kind) in pixels.iter_mut().zip(overlay) {
+            if let Some(kind) = kind {
+                *pixel = kind.colour();
+            }
+        }
         Picture { height: panel.shape[0], width: panel.shape[1], pixels }
     }
 
@@ -273,8 +282,11 @@ impl Picture {
         }
     }
 
-    /// The picture with each pixel as a square of this many.
-    fn enlarged(&self, factor: usize) -> Picture {
+    /// The picture with each pixel as a square with edges of so many.
+    fn enlarged(self, factor: usize) -> Picture {
+        if factor == 1 {
+            return self;
+        }
         let mut large = Picture::filled(self.height * factor, self.width * factor);
         for row in 0..large.height {
             for column in 0..large.width {

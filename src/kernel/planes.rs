@@ -20,8 +20,10 @@ use crate::space::Region;
 
 /// Bytes of planes that a stage may hold: what the second-level cache of one core has room for beside the tables.
 const CACHE: usize = 640 << 10;
-/// Most sub-iterations of a stage. More gain nothing.
+/// Most sub-iterations of the first stage. More gain nothing.
 const MOST_STEPS: usize = 4;
+/// The work of a sub-iteration, of that of the one before: about what vessels and noise have.
+const FADING: f64 = 0.945;
 
 /// How the planes of a volume are laid out in bits, each with a border of one voxel.
 #[derive(Clone, Copy, Debug)]
@@ -41,12 +43,22 @@ impl PlaneLayout {
         PlaneLayout { depth, height, width, stride: layout.stride, runs: Runs::new(&layout) }
     }
 
-    /// Of how many sub-iterations a stage should be: as many as keep what it holds in a cache, while every stage of so many
-    /// has planes to work on.
-    pub fn steps(&self, stages: usize) -> usize {
-        let cached = CACHE / (2 * self.bytes().max(1));
-        let shared = self.depth / (4 * stages.max(1));
-        cached.min(shared).saturating_sub(1).clamp(1, MOST_STEPS)
+    /// How many sub-iterations each of so many stages in a ring should do: as many as keep the planes that it holds in a
+    /// cache, few enough for all to have planes to work on, and later ones more, since less and less is left to delete.
+    pub fn steps(&self, stages: usize) -> Vec<usize> {
+        let cached = (CACHE / self.bytes().max(1) / 2).saturating_sub(1);
+        let shared = (self.depth / (4 * stages.max(1))).saturating_sub(1);
+        let first = cached.min(shared).clamp(1, MOST_STEPS) as i32;
+        // Each does this share of what there is to do when the first one begins; the last leaves some.
+        let share = (1.0 - FADING.powi(first)).min(0.8 / stages as f64);
+        let ends = (1..=stages).map(|stage| ((1.0 - share * stage as f64).ln() / FADING.ln()).round() as usize);
+        let mut begin = 0;
+        let step = |end: usize| {
+            let steps = end.saturating_sub(begin).max(1);
+            begin += steps;
+            steps
+        };
+        ends.map(step).collect()
     }
 
     /// Number of planes.

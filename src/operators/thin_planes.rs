@@ -177,8 +177,8 @@ struct Crew {
     layout: PlaneLayout,
     index: usize,
     peers: usize,
-    /// Sub-iterations of a stage.
-    steps: usize,
+    /// Sub-iterations of each stage.
+    steps: Vec<usize>,
     /// Number of the time.
     time: u64,
     counts: ThinningCounts,
@@ -210,6 +210,7 @@ impl Crew {
     fn new(grid: Grid, index: usize, peers: usize, time: u64) -> Crew {
         let layout = PlaneLayout::new(grid.bounds().shape());
         let steps = layout.steps(peers);
+        let before: usize = steps[..index].iter().sum();
         let first = grid.chunk_at(grid.bounds().min).place()[0];
         let own = |layer: &i64| usize::try_from(*layer).is_ok_and(|layer| layer % peers == index);
         let layers = (0..grid.shape()[0] as i64).filter(own).map(|layer| (first + layer, Layer::default())).collect();
@@ -218,16 +219,16 @@ impl Crew {
             layout,
             index,
             peers,
-            steps,
             time,
             counts: ThinningCounts::default(),
-            stage: Stage::new(layout, steps),
+            stage: Stage::new(layout, steps[index]),
+            steps,
             layers,
             sent: 0,
             sent_last: false,
             complete: (0, 0),
             waiting: BTreeMap::new(),
-            next: (index * steps, 0),
+            next: (before, 0),
             leaving: 0,
             collects: false,
             is_over: false,
@@ -373,7 +374,7 @@ impl Crew {
         let deleted = self.stage.push(plane, done, &mut |plane| passed.push(plane));
         self.next.1 = number + 1;
         if let Some(deleted) = deleted {
-            self.next = (done + self.peers * self.steps, 0);
+            self.next = (done + self.steps.iter().sum::<usize>(), 0);
             self.counts.rounds += 1;
             self.counts.deleted += deleted.iter().sum::<u64>();
             for (sub_iteration, &count) in (done..).zip(&deleted) {
@@ -384,7 +385,7 @@ impl Crew {
                 }
             }
         }
-        let (to, done) = ((self.index + 1) % self.peers, done + self.steps);
+        let (to, done) = ((self.index + 1) % self.peers, done + self.steps[self.index]);
         self.counts.messages += if self.peers > 1 { passed.len() as u64 } else { 0 };
         for plane in passed {
             let number = self.leaving;

@@ -127,9 +127,8 @@ pub(super) fn decide(
     let mut last = (0, false);
     for &Candidate { bit, old } in candidates {
         let now = old & !EARLIER_ROWS | earlier_rows(above, here, bit as usize, stride as u32);
-        let (after_staying, after_deleted) = (tests.is_simple(now), tests.is_simple(now & !BEFORE));
         let is_gone = (bit == last.0 + 1) & last.1;
-        let is_deleted = is_gone & after_deleted | !is_gone & after_staying;
+        let is_deleted = tests.is_simple(now & !(BEFORE * u32::from(is_gone)));
         last = (bit, is_deleted);
         count += usize::from(is_deleted);
         clear_if(here, bit as usize, is_deleted);

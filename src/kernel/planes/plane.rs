@@ -58,6 +58,9 @@ impl Plane {
         let chunk = *mask.layout();
         let [_, height, width] = chunk.shape;
         for row in 1..=height {
+            if !layout.runs.hold_any(y + row, &self.filled) {
+                continue;
+            }
             let first = chunk.bit([plane + 1, row, 1]);
             for at in (0..width).step_by(64) {
                 let count = (width - at).min(64);

@@ -98,6 +98,16 @@ impl Runs {
         }
     }
 
+    /// Whether a set holds runs of a row.
+    pub(crate) fn hold_any(&self, row: usize, words: &[u64]) -> bool {
+        let first = row << self.shift;
+        match self.in_row {
+            0..64 => words[first >> 6] >> (first & 63) & ((1 << self.in_row) - 1) != 0,
+            _ => words[first >> 6..(first + self.in_row) >> 6].iter().any(|&word| word != 0),
+        }
+    }
+
+    /// The runs of a plane that are in a set, and those in the rows before and after them.
     pub(crate) fn spread(&self, recent: &[u64], near: &mut [u64]) {
         let (words, bits) = (self.in_row / 64, (self.in_row % 64) as u32);
         let get = |word: usize| recent.get(word).copied().unwrap_or(0);
