@@ -148,7 +148,11 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
             least = least.min(now() - start);
             left = planes.iter().map(|plane| plane.count()).sum();
         }
-        println!("planes {:>8.1} ms {:>7.2} ns a deletion, {left} left", least / 1e6, least / (foreground - left) as f64);
+        println!(
+            "planes {:>8.1} ms {:>7.2} ns a deletion, {left} left",
+            least / 1e6,
+            least / (foreground - left) as f64
+        );
         return;
     }
     if wanted(name) {
@@ -190,7 +194,9 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
                             }
                         }
                     }
-                    if std::env::var("SHOW").is_ok() { eprintln!("{before} {:.2} ms", (now() - start) / 1e6); }
+                    if std::env::var("SHOW").is_ok() {
+                        eprintln!("{before} {:.2} ms", (now() - start) / 1e6);
+                    }
                     before += steps;
                     planes = out;
                 }

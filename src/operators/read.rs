@@ -108,9 +108,10 @@ pub trait ReadChunks<'scope, T: Timestamp> {
     /// A record for every chunk that has to be read for the selected ones with `depth` voxels around them, at the least
     /// time: the chunk with its values, or without where nothing is stored.
     ///
-    /// Every worker reads the chunks that it owns, in raster order, one a scheduling, as far ahead as the process's
-    /// window admits; whoever lets go of a selected chunk's values calls [`Window::complete`] with its rank in [`Selection::reads`].
-    /// Errors are reported to `failure`, which ends the reading.
+    /// Chunks are read in raster order, one a scheduling, as far ahead as the process's window admits. Without a depth every
+    /// worker reads those that it owns; with one, where slabs travel to other workers anyway, whichever worker of the
+    /// process is free reads the next. Whoever lets go of a selected chunk's values calls [`Window::complete`] with its rank in
+    /// [`Selection::reads`]. Errors are reported to `failure`, which ends the reading.
     fn read_chunks(
         self,
         source: Arc<dyn Source>,
@@ -135,38 +136,81 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         let (index, peers) = (self.index(), self.peers());
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
             let activator = self.activator_for(info.address);
-            let process = grid.process_of(index, peers);
-            let reads = selection.reads(&grid, depth, process).into_iter();
-            let mut own = reads.filter(move |&(id, _)| grid.owner(id, peers) == index).peekable();
+            let mut reads = Reads::new(&grid, depth, &selection, window.clone(), (index, peers));
             let mut capability = Some(capability);
             move |output| {
                 let Some(at) = &capability else { return };
-                match own.peek().copied() {
-                    Some(_) if failure.happened() => capability = None,
-                    None => capability = None,
-                    Some((id, rank)) => {
-                        if window.admits(rank) {
-                            own.next();
-                            let region = grid.region(id);
-                            match input.read(&region) {
-                                Ok(found) => {
-                                    let voxels = found.map(|chunk| chunk.voxels);
-                                    output.session(at).give(Piece { chunk: id, region, voxels });
-                                    if !selection.contains(id) {
-                                        // Only slabs of it go on.
-                                        window.complete(rank);
-                                    }
+                match reads.next() {
+                    _ if failure.happened() => capability = None,
+                    Next::None => capability = None,
+                    Next::Later => activator.activate_after(std::time::Duration::from_micros(200)),
+                    Next::Chunk(id, rank) => {
+                        let region = grid.region(id);
+                        match input.read(&region) {
+                            Ok(found) => {
+                                let voxels = found.map(|chunk| chunk.voxels);
+                                output.session(at).give(Piece { chunk: id, region, voxels });
+                                if !selection.contains(id) {
+                                    // Only slabs of it go on.
+                                    window.complete(rank);
                                 }
-                                Err(error) => failure.report(error.in_chunk(id)),
                             }
-                            activator.activate();
-                        } else {
-                            // Another worker is behind; look again shortly.
-                            activator.activate_after(std::time::Duration::from_micros(200));
+                            Err(error) => failure.report(error.in_chunk(id)),
                         }
+                        activator.activate();
                     }
                 }
             }
         })
+    }
+}
+
+/// What a worker reads next.
+enum Next {
+    /// A chunk, of a rank.
+    Chunk(ChunkId, u64),
+    /// Another worker is behind: to be asked again shortly.
+    Later,
+    /// Nothing any more.
+    None,
+}
+
+/// The chunks that a worker reads.
+enum Reads {
+    /// Those that it owns, from the last to the first.
+    Own(Vec<(ChunkId, u64)>, Window),
+    /// Those of the process, in turn with other workers.
+    Any(Vec<ChunkId>, Window),
+}
+
+impl Reads {
+    fn new(
+        grid: &Grid,
+        depth: [usize; 3],
+        selection: &Selection,
+        window: Window,
+        (index, peers): (usize, usize),
+    ) -> Self {
+        let reads = selection.reads(grid, depth, grid.process_of(index, peers)).into_iter();
+        if depth == [0; 3] {
+            let own = reads.rev().filter(|&(id, _)| grid.owner(id, peers) == index);
+            return Reads::Own(own.collect(), window);
+        }
+        Reads::Any(reads.map(|(id, _)| id).collect(), window)
+    }
+
+    fn next(&mut self) -> Next {
+        match self {
+            Reads::Own(own, window) => match own.last() {
+                None => Next::None,
+                Some(&(_, rank)) if !window.admits(rank) => Next::Later,
+                Some(_) => own.pop().map_or(Next::None, |(id, rank)| Next::Chunk(id, rank)),
+            },
+            Reads::Any(chunks, window) => match window.take(chunks.len() as u64) {
+                None => Next::None,
+                Some(None) => Next::Later,
+                Some(Some(rank)) => Next::Chunk(chunks[rank as usize], rank),
+            },
+        }
     }
 }

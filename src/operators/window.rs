@@ -37,6 +37,8 @@ struct State {
     next: u64,
     /// Chunks that are done, of rank `next` and more.
     done: BTreeSet<u64>,
+    /// Chunks that were given out.
+    taken: u64,
 }
 
 impl Window {
@@ -81,6 +83,19 @@ impl Window {
         rank < state.next + self.0.size
     }
 
+    /// Gives out the chunks of so many ranks in turn, to whoever asks: the rank of the next, or `Some(None)` where it may not
+    /// be read yet; `None` where all were given out.
+    pub fn take(&self, count: u64) -> Option<Option<u64>> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let rank = state.taken;
+        if rank >= count {
+            return None;
+        }
+        let admitted = rank < state.next + self.0.size;
+        state.taken += u64::from(admitted);
+        Some(admitted.then_some(rank))
+    }
+
     /// The chunk of this rank is not in flight any more.
     pub fn complete(&self, rank: u64) {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,6 +120,17 @@ mod tests {
         assert!(!window.admits(2));
         window.complete(0);
         assert!(window.admits(3) && !window.admits(4));
+    }
+
+    #[test]
+    fn chunks_are_given_out_once_each_and_as_they_are_admitted() {
+        let (window, other) = (Window::new(2), Window::new(2));
+        assert_eq!(
+            [window.take(3), window.clone().take(3), window.take(3)],
+            [Some(Some(0)), Some(Some(1)), Some(None)]
+        );
+        window.complete(0);
+        assert_eq!([window.take(3), window.take(3), other.take(0)], [Some(Some(2)), None, None]);
     }
 
     #[test]
