@@ -21,6 +21,7 @@ use anabranch::kernel::method::Method;
 use anabranch::kernel::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
 use anabranch::kernel::partition::Partition;
 use anabranch::kernel::phantom::PhantomTree;
+use anabranch::kernel::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
 use anabranch::kernel::smooth::Gaussian;
 use anabranch::space::Region;
 use ndarray::Array3;
@@ -107,54 +108,43 @@ fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize
     (least, skeleton, decisions)
 }
 
+/// Time to thin a volume plane by plane, as a single worker does, and skeleton voxels.
+fn thin_in_planes(mask: &Mask, rounds: usize) -> (f64, usize) {
+    let shape = mask.layout().shape;
+    let layout = PlaneLayout::new(shape);
+    let mut laid = vec![Plane::default(); shape[0]];
+    laid.iter_mut().enumerate().for_each(|(z, plane)| plane.paste(&layout, mask, z, [0; 2]));
+    let steps = layout.steps(1)[0];
+    let (mut least, mut skeleton) = (f64::INFINITY, 0);
+    for _ in 0..rounds {
+        let (mut planes, mut stage) = (laid.clone(), Stage::new(layout, steps));
+        let (mut done, mut quiet) = (0, 0);
+        let start = now();
+        while quiet < DIRECTIONS {
+            let mut passed = Vec::with_capacity(planes.len());
+            for plane in planes {
+                let deleted = stage.push(plane, done, &mut |plane| passed.push(plane)).unwrap_or_default();
+                deleted.iter().for_each(|&count| quiet = if count == 0 { quiet + 1 } else { 0 });
+            }
+            done += steps;
+            planes = passed;
+        }
+        least = least.min(now() - start);
+        skeleton = planes.iter().map(Plane::count).sum();
+    }
+    (least, skeleton)
+}
+
 fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted: &impl Fn(&str) -> bool) {
     let (depth, height, width) = image.dim();
     let shape = [depth, height, width];
-    // As a run takes them.
+    // As runs of several processes take them.
     let chunk = if depth == 1 { [1, 1024, 1024] } else { [64, 64, 256] };
     let chunked = Grid::new(Region::of_shape(shape), chunk);
     let whole = Grid::new(Region::of_shape(shape), shape);
     let whole_masks = masks(image, &whole);
     let foreground = count(whole_masks.values().flatten());
     println!("{name}: {shape:?}, {:.1} % foreground", foreground as f64 * 100.0 / image.len() as f64);
-    if std::env::var("ONLY").is_ok() {
-        let mask = whole_masks.values().flatten().next().expect("one");
-        let mut least = f64::INFINITY;
-        let mut left = 0;
-        for _ in 0..rounds {
-            let layout = anabranch::kernel::planes::PlaneLayout::new(shape);
-            let mut planes: std::collections::VecDeque<_> = (0..depth)
-                .map(|z| {
-                    let mut plane = anabranch::kernel::planes::Plane::default();
-                    plane.paste(&layout, mask, z, [0, 0]);
-                    plane
-                })
-                .collect();
-            let start = now();
-            let mut stage = anabranch::kernel::planes::Stage::new(layout, 4);
-            let (mut quiet, mut before) = (0, 0);
-            while quiet < 6 {
-                let mut out = std::collections::VecDeque::with_capacity(depth);
-                for plane in planes.drain(..) {
-                    if let Some(deleted) = stage.push(plane, before, &mut |plane| out.push_back(plane)) {
-                        for count in deleted {
-                            quiet = if count == 0 { quiet + 1 } else { 0 };
-                        }
-                    }
-                }
-                before += 4;
-                planes = out;
-            }
-            least = least.min(now() - start);
-            left = planes.iter().map(|plane| plane.count()).sum();
-        }
-        println!(
-            "planes {:>8.1} ms {:>7.2} ns a deletion, {left} left",
-            least / 1e6,
-            least / (foreground - left) as f64
-        );
-        return;
-    }
     if wanted(name) {
         let (one, skeleton, _) = thin(&whole_masks, whole, method, rounds);
         let (many, skeleton_again, decisions) = thin(&masks(image, &chunked), chunked, method, rounds);
@@ -169,46 +159,10 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
             (many - one) / decisions as f64,
         );
         if method == Method::Lee {
-            let mask = whole_masks.values().flatten().next().expect("one");
-            let steps: usize = std::env::var("STEPS").ok().and_then(|s| s.parse().ok()).unwrap_or(4);
-            let mut least = f64::INFINITY;
-            let mut left = 0;
-            for _ in 0..rounds {
-                let layout = anabranch::kernel::planes::PlaneLayout::new(shape);
-                let mut planes: std::collections::VecDeque<_> = (0..depth)
-                    .map(|z| {
-                        let mut plane = anabranch::kernel::planes::Plane::default();
-                        plane.paste(&layout, mask, z, [0, 0]);
-                        plane
-                    })
-                    .collect();
-                let start = now();
-                let mut stage = anabranch::kernel::planes::Stage::new(layout, steps);
-                let (mut quiet, mut before) = (0, 0);
-                while quiet < 6 {
-                    let mut out = std::collections::VecDeque::with_capacity(depth);
-                    for plane in planes.drain(..) {
-                        if let Some(deleted) = stage.push(plane, before, &mut |plane| out.push_back(plane)) {
-                            for count in deleted {
-                                quiet = if count == 0 { quiet + 1 } else { 0 };
-                            }
-                        }
-                    }
-                    if std::env::var("SHOW").is_ok() {
-                        eprintln!("{before} {:.2} ms", (now() - start) / 1e6);
-                    }
-                    before += steps;
-                    planes = out;
-                }
-                least = least.min(now() - start);
-                left = planes.iter().map(|plane| plane.count()).sum();
-            }
-            println!(
-                "  in planes, {steps} sub-iterations at a time  {:>8.1} ms {:>7.2} ns a deletion",
-                least / 1e6,
-                least / deleted
-            );
-            assert_eq!(left, skeleton);
+            let whole = whole_masks.values().flatten().next().expect("one mask");
+            let (passing, skeleton_again) = thin_in_planes(whole, rounds);
+            assert_eq!(skeleton, skeleton_again, "planes change the skeleton");
+            println!("  in planes      {:>8.1} ms {:>7.2} ns a deletion", passing / 1e6, passing / deleted);
         }
         println!("  {deleted} deletions, {decisions} seam decisions, {skeleton} skeleton voxels");
     }

@@ -6,20 +6,22 @@
 /// In each of three planes: the three cells of a row that a shift has brought to the front.
 const THREE: u64 = 0x0007_0007_0007;
 
-/// The 27 voxels around and including a voxel: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1). `stride` and `plane` are the
-/// bytes from a row to the next and from a plane to the next; the voxel lies in the first or last of neither.
+/// The 27 voxels around and including a voxel: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1). `planes` are the rows above, here
+/// and below, `stride` bytes each; the voxel lies in neither the first nor the last of them.
 ///
 /// Three words, a row of each plane in each; so three shifts find what nine would.
 #[inline(always)]
-pub(crate) fn neighbourhood(bytes: &[u8], bit: usize, stride: u32, plane: u32) -> u32 {
-    // That these sums do not overflow is plain for numbers of 32 bits: then one check of bounds stands for all.
-    let (stride, plane) = (stride as usize, plane as usize);
+pub(crate) fn neighbourhood(planes: [&[u8]; 3], bit: usize, stride: u32) -> u32 {
+    // That these sums do not overflow is plain for numbers of 32 bits: then a check of bounds a plane stands for all.
+    let stride = stride as usize;
     let (middle, shift) = ((bit - 1) >> 3, (bit - 1) & 7);
-    let bytes = &bytes[middle - plane - stride..][..2 * plane + 2 * stride + 2];
-    let two = |at: usize| u64::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes")));
+    let [above, here, below] = planes;
+    let above = &above[middle - stride..][..2 * stride + 2];
+    let here = &here[middle - stride..][..2 * stride + 2];
+    let below = &below[middle - stride..][..2 * stride + 2];
     let row = |y: usize| {
         let at = y * stride;
-        ((two(at) | two(at + plane) << 16 | two(at + 2 * plane) << 32) >> shift & THREE) << (3 * y)
+        ((two(above, at) | two(here, at) << 16 | two(below, at) << 32) >> shift & THREE) << (3 * y)
     };
     let planes = row(0) | row(1) | row(2);
     (planes & 0o777 | planes >> 7 & 0o777_000 | planes >> 14 & 0o777_000_000) as u32
@@ -27,13 +29,35 @@ pub(crate) fn neighbourhood(bytes: &[u8], bit: usize, stride: u32, plane: u32) -
 
 /// Of the neighbourhood of a voxel: the voxels in the rows before its own. Arguments are those of [`neighbourhood`].
 #[inline(always)]
-pub(crate) fn earlier_rows(bytes: &[u8], bit: usize, stride: u32, plane: u32) -> u32 {
-    let (stride, plane) = (stride as usize, plane as usize);
+pub(crate) fn earlier_rows([above, here]: [&[u8]; 2], bit: usize, stride: u32) -> u32 {
+    let stride = stride as usize;
     let (middle, shift) = ((bit - 1) >> 3, (bit - 1) & 7);
-    let bytes = &bytes[middle - plane - stride..][..plane + stride + 2];
-    let three =
-        |at: usize| u32::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes"))) >> shift & 7;
-    three(0) | three(stride) << 3 | three(2 * stride) << 6 | three(plane) << 9
+    let above = &above[middle - stride..][..2 * stride + 2];
+    let here = &here[middle - stride..][..2];
+    let three = |rows: &[u8], at: usize| (two(rows, at) >> shift & 7) as u32;
+    three(above, 0) | three(above, stride) << 3 | three(above, 2 * stride) << 6 | three(here, 0) << 9
+}
+
+/// Two bytes from one on.
+#[inline(always)]
+fn two(bytes: &[u8], at: usize) -> u64 {
+    u64::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes")))
+}
+
+/// 64 bits from up to seven bits after the first of a byte on.
+#[inline(always)]
+pub(crate) fn bits_after(bytes: &[u8], byte: usize, bits: u32) -> u64 {
+    let bytes = &bytes[byte..][..9];
+    let word = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
+    word >> bits | u64::from(bytes[8]) << 1 << (63 - bits)
+}
+
+/// Clears a voxel, or writes it as it is. In whole words, from which what is read next comes without a delay.
+#[inline(always)]
+pub(crate) fn clear_if(bytes: &mut [u8], bit: usize, clear: bool) {
+    let bytes = &mut bytes[bit >> 6 << 3..][..8];
+    let word = u64::from_le_bytes(bytes.try_into().expect("eight bytes")) & !(u64::from(clear) << (bit & 63));
+    bytes.copy_from_slice(&word.to_le_bytes());
 }
 
 #[cfg(test)]
@@ -42,6 +66,7 @@ mod tests {
 
     use crate::kernel::mask::{Layout, Mask};
     use crate::kernel::neighbourhood::EARLIER_ROWS;
+    use crate::kernel::thin::Rows;
     use crate::space::Region;
 
     /// The definition, voxel by voxel.

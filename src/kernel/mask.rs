@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::boxes::{box_words, low_bits};
 use super::around;
+use super::thin::Rows;
 use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
@@ -148,38 +149,23 @@ impl Mask {
         self.bits[bit >> 3] &= !(1 << (bit & 7));
     }
 
-    /// Clears a voxel, or writes it as it is. In whole words, from which what is read next comes without a delay.
-    #[inline(always)]
-    pub(crate) fn clear_if(&mut self, bit: usize, clear: bool) {
-        let bytes = &mut self.bits[bit >> 6 << 3..][..8];
-        let word = u64::from_le_bytes(bytes.try_into().expect("eight bytes")) & !(u64::from(clear) << (bit & 63));
-        bytes.copy_from_slice(&word.to_le_bytes());
-    }
-
-    /// Of the neighbourhood of a voxel of the own box: the voxels in the rows before its own.
-    #[inline(always)]
-    pub(crate) fn earlier_rows(&self, bit: usize) -> u32 {
-        around::earlier_rows(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
-    }
-
     /// Eight bytes from a byte on, as bits in ascending order.
     #[inline]
     pub(crate) fn word(&self, byte: usize) -> u64 {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
     }
 
-    /// 64 bits from up to seven bits after the first of a byte on.
-    #[inline(always)]
-    pub(crate) fn bits_after(&self, byte: usize, bits: u32) -> u64 {
-        let bytes = &self.bits[byte..][..9];
-        let word = u64::from_le_bytes(bytes[..8].try_into().expect("eight bytes"));
-        word >> bits | u64::from(bytes[8]) << 1 << (63 - bits)
-    }
-
     /// The 27 voxels around and including a voxel of the own box: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1).
     #[inline(always)]
     pub fn neighbourhood(&self, bit: usize) -> u32 {
-        around::neighbourhood(&self.bits, bit, self.layout.stride as u32, self.layout.plane() as u32 >> 3)
+        around::neighbourhood(self.planes(), bit - self.layout.plane(), self.layout.stride as u32)
+    }
+
+    /// All rows, from each plane on that can be above, here or below an own voxel.
+    #[inline(always)]
+    pub(crate) fn planes(&self) -> [&[u8]; 3] {
+        let plane = self.layout.plane() >> 3;
+        [&self.bits, &self.bits[plane..], &self.bits[2 * plane..]]
     }
 
     /// Up to 64 bits of a row from a bit index on.
@@ -309,6 +295,19 @@ impl<'de> Deserialize<'de> for Mask {
         let (own, bits) = <(Region, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
         Mask::from_bits(own, bits.into_vec())
             .ok_or_else(|| serde::de::Error::custom("the bits of a mask do not fill its layout"))
+    }
+}
+
+impl Rows for Mask {
+    #[inline(always)]
+    fn earlier_rows(&self, bit: usize) -> u32 {
+        let [above, here, _] = self.planes();
+        around::earlier_rows([above, here], bit - self.layout.plane(), self.layout.stride as u32)
+    }
+
+    #[inline(always)]
+    fn clear_if(&mut self, bit: usize, clear: bool) {
+        around::clear_if(&mut self.bits, bit, clear);
     }
 }
 

@@ -8,7 +8,6 @@
 //! other, in a ring, work at the same time on different sub-iterations of the same volume. Nothing is decided twice, and
 //! there are no seams.
 
-mod border;
 mod plane;
 mod stage;
 

@@ -20,7 +20,7 @@ use std::collections::BinaryHeap;
 
 use super::mask::Mask;
 use super::neighbourhood::{BEFORE, EARLIER, LATER, Tests};
-use border::{Search, decide, list, test};
+pub(crate) use border::{Rows, Search, WAYS, decide, list, test};
 pub(crate) use runs::Runs;
 use runs::{RunSet, SeamRows};
 
@@ -48,6 +48,8 @@ pub struct Thinning {
     window: Vec<RunSet>,
     /// Runs near voxels that flipped in the current sub-iteration.
     flipped: RunSet,
+    /// The runs that a sub-iteration looks at.
+    near: Vec<u64>,
     candidates: Vec<Candidate>,
     /// Places in `candidates` to be decided again.
     doubtful: BinaryHeap<Reverse<u32>>,
@@ -75,6 +77,7 @@ impl Thinning {
             seams,
             window: vec![runs.none(); directions],
             flipped: runs.none(),
+            near: Vec::new(),
             candidates: Vec::new(),
             doubtful: BinaryHeap::new(),
             deleted: 0,
@@ -107,8 +110,10 @@ impl Thinning {
                 candidate.old ^= BEFORE;
             }
         }
-        let flipped = (&self.runs, &mut self.flipped);
-        self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, flipped, &self.seams, flips);
+        let flipped = self.flipped.words_to_mark(!self.candidates.is_empty());
+        self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, &self.runs, flipped);
+        let deleted = self.candidates.iter().filter(|candidate| candidate.old & DELETED != 0);
+        flips.extend(deleted.map(|it| it.bit).filter(|&bit| self.seams.hold(self.runs.row_and_column(bit))));
     }
 
     fn flip_in_halo(&mut self, bit: u32) {
@@ -144,7 +149,7 @@ impl Thinning {
             }
             self.candidates[place as usize].old ^= DELETED;
             let place = self.runs.row_and_column(bit);
-            self.runs.mark_if(place, true, &mut self.flipped);
+            self.runs.mark(bit, &mut self.flipped);
             if old & DELETED == 0 {
                 self.mask.clear(bit as usize);
                 self.deleted += 1;
@@ -176,10 +181,29 @@ impl Thinning {
         let direction = sub_iteration % self.directions;
         let mut recent = std::mem::take(&mut self.window[direction]);
         self.window.iter().for_each(|runs| recent.extend(runs));
-        let search = Search { mask: &self.mask, runs: &self.runs, direction };
-        let near = (sub_iteration >= self.directions).then_some(&recent);
-        let count = list(&search, near, &mut self.filled, border);
-        test(&self.mask, self.tests, &border[..count], &mut self.candidates);
+        let is_first = sub_iteration < self.directions;
+        let filled = self.filled.words_to_mark(false);
+        let near = |(word, &filled): (usize, &u64)| match filled {
+            0 => 0,
+            _ if is_first => u64::MAX,
+            _ => self.runs.nearby(word, &recent),
+        };
+        self.near.clear();
+        self.near.extend(filled.iter().enumerate().map(near));
+        let (layout, bits) = (*self.mask.layout(), self.mask.planes());
+        let [rows, planes] = WAYS[direction];
+        let to_row = rows * layout.stride as isize + planes * (layout.plane() >> 3) as isize;
+        let search = Search {
+            here: bits[0],
+            there: bits[0],
+            to_row: to_row as usize,
+            direction,
+            runs: &self.runs,
+            stride: layout.stride,
+            width: layout.shape[2],
+        };
+        let count = list(&search, &self.near, filled, border);
+        test((bits, layout.stride, layout.plane()), self.tests, &border[..count], &mut self.candidates);
         // What this direction has seen now, all have seen.
         recent.clear();
         self.window[direction] = recent;

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::border::{Search, decide, list, test};
 use super::{Plane, PlaneLayout};
+use crate::kernel::around;
 use crate::kernel::neighbourhood::Tests;
-use crate::kernel::thin::Candidate;
+use crate::kernel::thin::{Candidate, Rows, Search, WAYS, decide, list, test};
 
 /// How many directions take turns; as many sub-iterations in a row without a deletion end the thinning.
 pub const DIRECTIONS: usize = 6;
@@ -112,15 +112,20 @@ impl Stage {
         let mut candidates = self.spare.pop().unwrap_or_default();
         let PlaneLayout { stride, width, runs, .. } = &self.layout;
         let [above, below] = [place.wrapping_sub(1), place + 1].map(|place| self.bits(place));
+        let planes = [above, &here.bits[..], below];
+        let direction = sub_iteration % DIRECTIONS;
+        let [rows, way] = WAYS[direction];
         let search = Search {
-            planes: [above, &here.bits, below],
+            here: &here.bits,
+            there: planes[(1 + way) as usize],
+            to_row: (rows * *stride as isize) as usize,
+            direction,
             runs,
             stride: *stride,
             width: *width,
-            direction: sub_iteration % DIRECTIONS,
         };
         let count = list(&search, &self.near, &mut here.filled, &mut border);
-        test(&search, self.tests, &border[..count], &mut candidates);
+        test((planes, *stride, 0), self.tests, &border[..count], &mut candidates);
         here.candidates = candidates;
         self.border = border;
         self.held[place] = here;
@@ -168,8 +173,9 @@ impl Stage {
             if here.window[at].is_empty() {
                 here.window[at] = self.layout.no_runs();
             }
-            let planes = (self.bits(place.wrapping_sub(1)), &mut here.bits[..], self.layout.stride);
-            count = decide(planes, self.tests, &candidates, (&self.layout.runs, &mut here.window[at]));
+            let above = self.bits(place.wrapping_sub(1));
+            let mut rows = PlaneRows { above, here: &mut here.bits, stride: self.layout.stride as u32 };
+            count = decide(&mut rows, self.tests, &mut candidates, &self.layout.runs, &mut here.window[at]);
             here.marked |= u8::from(count > 0) << at;
         }
         if candidates.capacity() > 0 {
@@ -178,5 +184,24 @@ impl Stage {
         }
         self.held[place] = here;
         count as u64
+    }
+}
+
+/// The rows of a plane and of the one above.
+struct PlaneRows<'a> {
+    above: &'a [u8],
+    here: &'a mut [u8],
+    stride: u32,
+}
+
+impl Rows for PlaneRows<'_> {
+    #[inline(always)]
+    fn earlier_rows(&self, bit: usize) -> u32 {
+        around::earlier_rows([self.above, self.here], bit, self.stride)
+    }
+
+    #[inline(always)]
+    fn clear_if(&mut self, bit: usize, clear: bool) {
+        around::clear_if(self.here, bit, clear);
     }
 }

@@ -53,41 +53,27 @@ impl Runs {
     /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
     #[inline]
     pub(crate) fn mark(&self, bit: u32, set: &mut RunSet) {
-        self.mark_if(self.row_and_column(bit), true, set);
+        self.mark_if(self.row_and_column(bit), true, set.words_to_mark(true));
     }
 
-    /// [`Runs::mark`], if asked to, for the voxel at a row and column.
+    /// The same for the voxel at a row and column, if asked to, in the words of a set.
     #[inline(always)]
-    pub(crate) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, set: &mut RunSet) {
-        set.is_empty &= !mark;
+    pub(crate) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, words: &mut [u64]) {
         if self.shift == 0 {
-            set.words[row >> 6] |= u64::from(mark) << (row & 63);
+            words[row >> 6] |= u64::from(mark) << (row & 63);
             return;
         }
         // The own voxel x is in column x + 1 of the padded row.
         let [first, last] = [x.saturating_sub(2), x].map(|x| (row << self.shift) + (x / 64).min(self.last));
-        set.words[first >> 6] |= u64::from(mark) << (first & 63);
+        words[first >> 6] |= u64::from(mark) << (first & 63);
         if last != first {
-            set.words[last >> 6] |= u64::from(mark) << (last & 63);
+            words[last >> 6] |= u64::from(mark) << (last & 63);
         }
     }
 
     /// Words of a set of the runs of so many rows.
     pub(crate) fn words_of_rows(&self, rows: usize) -> usize {
         (rows * self.in_row).div_ceil(64)
-    }
-
-    #[inline(always)]
-    pub(crate) fn mark_words(&self, [row, x]: [usize; 2], mark: bool, words: &mut [u64]) {
-        if self.shift == 0 {
-            words[row >> 6] |= u64::from(mark) << (row & 63);
-            return;
-        }
-        let [first, last] = [x.saturating_sub(2), x].map(|x| (row << self.shift) + (x / 64).min(self.last));
-        words[first >> 6] |= u64::from(mark) << (first & 63);
-        if last != first {
-            words[last >> 6] |= u64::from(mark) << (last & 63);
-        }
     }
 
     /// Adds the runs of a row that hold some of so many voxels from a padded column on, which is an own one.
@@ -153,6 +139,12 @@ impl RunSet {
         self.words[run >> 6] |= 1 << (run & 63);
     }
 
+    /// Its words, 64 runs each; whether some are about to be marked.
+    pub(crate) fn words_to_mark(&mut self, mark: bool) -> &mut [u64] {
+        self.is_empty &= !mark;
+        &mut self.words
+    }
+
     /// Whether no run was marked since it was made or cleared.
     pub(crate) fn is_empty(&self) -> bool {
         self.is_empty
@@ -215,6 +207,8 @@ impl SeamRows {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::space::Region;
 
@@ -237,6 +231,35 @@ mod tests {
                         let touched = z.abs_diff(p[0]) < 2 && y.abs_diff(p[1]) < 2 && own.any(|x| x.abs_diff(p[2]) < 2);
                         assert_eq!(near[run / 64] >> (run % 64) & 1 == 1, touched, "{shape:?} {p:?} run {run}");
                     }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn runs_of_a_plane_spread_to_the_rows_around_and_are_found_by_row(
+            (rows, width) in (1usize..30, 1usize..9000),
+            seeds in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        ) {
+            let runs = Runs::new(&Layout::new(Region::of_shape([1, rows, width])));
+            let words = runs.words_of_rows(rows + 2);
+            let all: Vec<usize> = (1..=rows).flat_map(|row| runs.of_row(row)).collect();
+            let marked: Vec<usize> = seeds.iter().map(|seed| *seed.get(&all)).collect();
+            let (mut set, mut near) = (vec![0u64; words], vec![0u64; words]);
+            for &run in &marked {
+                let [row, place] = runs.place(run);
+                runs.mark_all([row, 64 * place + 1], 1, &mut set);
+            }
+            runs.spread(&set, &mut near);
+            for row in 1..=rows {
+                prop_assert_eq!(runs.hold_any(row, &set), marked.iter().any(|&run| runs.place(run)[0] == row));
+                for run in runs.of_row(row) {
+                    let is_near = |other: &usize| {
+                        let ([y, x], [row, place]) = (runs.place(*other), runs.place(run));
+                        y.abs_diff(row) < 2 && x == place
+                    };
+                    prop_assert_eq!(near[run / 64] >> (run % 64) & 1 == 1, marked.iter().any(is_near));
                 }
             }
         }

@@ -10,6 +10,7 @@ use crate::kernel::method::Method;
 use crate::kernel::neighbourhood::CENTRE;
 use crate::kernel::neighbourhood::tests::{is_deletable_plainly, is_simple_plainly};
 use crate::kernel::partition::Partition;
+use crate::kernel::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
 use crate::space::{Position, Region};
 
 /// Whether each voxel of a volume of some shape is foreground, in raster order.
@@ -88,23 +89,76 @@ fn thin_plainly(volume: &Volume, directions: usize) -> Volume {
     volume
 }
 
-fn thin_in_chunks(volume: &Volume, chunk: [usize; 3], method: Method, keep: bool) -> Volume {
-    let grid = Grid::new(Region::of_shape(volume.shape), chunk);
+fn masks(volume: &Volume, grid: &Grid) -> BTreeMap<ChunkId, Mask> {
     let mut masks: BTreeMap<ChunkId, Mask> = BTreeMap::new();
     for p in positions(&Region::of_shape(volume.shape)).filter(|&p| volume.get(p)) {
         let id = grid.chunk_at(p);
         let mask = masks.entry(id).or_insert_with(|| Mask::new(Layout::new(grid.region(id))));
         mask.set(mask.layout().bit_at(p));
     }
-    let masks = masks.into_iter().map(|(id, mask)| (id, Some(mask))).collect();
-    let mut thinned = Volume { shape: volume.shape, voxels: vec![false; volume.voxels.len()] };
-    for (_, mask) in Partition::new(grid, method, keep).thin(masks) {
+    masks
+}
+
+/// The volume that the masks of its chunks hold.
+fn volume<'m>(shape: [usize; 3], masks: impl IntoIterator<Item = &'m Mask>) -> Volume {
+    let mut volume = Volume { shape, voxels: vec![false; shape.iter().product()] };
+    for mask in masks {
         for bit in mask.own_bits() {
-            let index = thinned.index(mask.layout().position(bit)).unwrap();
-            thinned.voxels[index] = true;
+            let index = volume.index(mask.layout().position(bit)).unwrap();
+            volume.voxels[index] = true;
         }
     }
-    thinned
+    volume
+}
+
+/// Laid in planes from the masks of chunks, which go through a ring of stages until nothing is deleted any more, and cut into
+/// masks again.
+fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize]) -> Volume {
+    let grid = Grid::new(Region::of_shape(content.shape), chunk);
+    let layout = PlaneLayout::new(content.shape);
+    let mut masks = masks(content, &grid);
+    let corner = |id: ChunkId| [1, 2].map(|a| grid.region(id).min[a] as usize);
+    let mut planes: Vec<Plane> = vec![Plane::default(); content.shape[0]];
+    for (&id, mask) in &masks {
+        for (number, z) in (grid.region(id).min[0]..grid.region(id).max[0]).enumerate() {
+            planes[z as usize].paste(&layout, mask, number, corner(id));
+        }
+    }
+    let voxels = content.voxels.iter().filter(|&&voxel| voxel).count();
+    assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels);
+    let mut stages: Vec<Stage> = steps.iter().map(|&steps| Stage::new(layout, steps)).collect();
+    let (mut quiet, mut done, mut deleted) = (0, 0, 0);
+    for at in (0..stages.len()).cycle() {
+        let (mut passed, mut counts) = (Vec::new(), None);
+        for plane in std::mem::take(&mut planes) {
+            assert_eq!(counts, None, "the last plane is the last");
+            counts = stages[at].push(plane, done, &mut |plane| passed.push(plane));
+        }
+        planes = passed;
+        done += steps[at];
+        for count in counts.unwrap() {
+            quiet = if count == 0 { quiet + 1 } else { 0 };
+            deleted += count as usize;
+        }
+        if quiet >= DIRECTIONS {
+            break;
+        }
+    }
+    assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels - deleted);
+    for (&id, mask) in &mut masks {
+        *mask = Mask::new(*mask.layout());
+        for (number, z) in (grid.region(id).min[0]..grid.region(id).max[0]).enumerate() {
+            planes[z as usize].cut(&layout, mask, number, corner(id));
+        }
+    }
+    volume(content.shape, masks.values())
+}
+
+fn thin_in_chunks(content: &Volume, chunk: [usize; 3], method: Method, keep: bool) -> Volume {
+    let grid = Grid::new(Region::of_shape(content.shape), chunk);
+    let masks = masks(content, &grid).into_iter().map(|(id, mask)| (id, Some(mask))).collect();
+    let thinned = Partition::new(grid, method, keep).thin(masks);
+    volume(content.shape, thinned.iter().map(|(_, mask)| mask))
 }
 
 proptest! {
@@ -132,6 +186,30 @@ proptest! {
     ) {
         let volume = Volume::drawn(shape, reach, share, seed);
         prop_assert_eq!(thin_in_chunks(&volume, [3, 4, width], Method::Lee, false), thin_plainly(&volume, 6));
+    }
+
+    #[test]
+    fn volumes_that_pass_through_stages_are_thinned_as_the_definition_says(
+        shape in (1usize..20, 1usize..14, 1usize..24).prop_map(|(z, y, x)| [z, y, x]),
+        chunk in prop::array::uniform3(1usize..13),
+        steps in prop::collection::vec(1usize..6, 1..4),
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        prop_assert_eq!(thin_in_planes(&volume, chunk, &steps), thin_plainly(&volume, 6));
+    }
+
+    #[test]
+    fn long_rows_that_pass_through_stages_are_thinned_as_the_definition_says(
+        shape in (1usize..5, 1usize..8, 60usize..600).prop_map(|(z, y, x)| [z, y, x]),
+        width in 13usize..140,
+        steps in prop::collection::vec(1usize..6, 1..3),
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        prop_assert_eq!(thin_in_planes(&volume, [3, 4, width], &steps), thin_plainly(&volume, 6));
     }
 
     #[test]

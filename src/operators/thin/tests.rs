@@ -4,10 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use timely::CommunicationConfig as Communication;
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
 use crate::kernel::mask::Layout;
+use crate::operators::thin_planes::ThinPlanes;
 use crate::space::{Region, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes, messages};
 
@@ -41,9 +43,28 @@ fn how(workers: usize) -> Communication {
     }
 }
 
+/// Thins the masks of a stream.
+type Thin =
+    for<'s> fn(StreamVec<'s, usize, (ChunkId, Change)>, ThinningPlan) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)>;
+
+fn in_chunks<'s>(
+    masks: StreamVec<'s, usize, (ChunkId, Change)>,
+    plan: ThinningPlan,
+) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
+    masks.thin(plan, |_: &ThinningCounts| {})
+}
+
+fn in_planes<'s>(
+    masks: StreamVec<'s, usize, (ChunkId, Change)>,
+    plan: ThinningPlan,
+) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
+    let masks = masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
+    masks.thin_planes(plan.grid, |_: &ThinningCounts| {})
+}
+
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
 /// only what changed is given; without, every volume is given whole.
-fn skeletons(plan: ThinningPlan, volumes: &[Volume], how: Communication) -> Vec<Vec<Voxel>> {
+fn skeletons(thin: Thin, plan: ThinningPlan, volumes: &[Volume], how: Communication) -> Vec<Vec<Voxel>> {
     let volumes = volumes.to_vec();
     let count = volumes.len();
     let thinned: Arc<Mutex<Thinned>> = Arc::default();
@@ -54,8 +75,7 @@ fn skeletons(plan: ThinningPlan, volumes: &[Volume], how: Communication) -> Vec<
         let found = Arc::clone(&found);
         let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
             let (input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
-            let (probe, _) = masks
-                .thin(plan, |_: &ThinningCounts| {})
+            let (probe, _) = thin(masks, plan)
                 .inspect_core(move |event| {
                     let Ok((stamp, masks)) = event else { return };
                     for (id, mask) in masks {
@@ -149,9 +169,25 @@ proptest! {
         for method in methods(shape) {
             let volumes = histories(shape, chunk, seed, density, 0);
             let plan = |chunk| ThinningPlan { grid: Grid::new(Region::of_shape(shape), chunk), method, keep: false };
-            let whole = skeletons(plan(shape), &volumes, Communication::Thread);
-            prop_assert_eq!(skeletons(plan(chunk), &volumes, how(workers)), whole);
+            let whole = skeletons(in_chunks, plan(shape), &volumes, Communication::Thread);
+            prop_assert_eq!(skeletons(in_chunks, plan(chunk), &volumes, how(workers)), whole);
         }
+    }
+
+    #[test]
+    fn planes_that_workers_hand_on_give_the_same_skeleton(
+        shape in [2usize..30, 3usize..12, 3usize..12],
+        chunk in [1usize..8, 1usize..8, 1usize..8],
+        seed: u64,
+        density in 0u64..95,
+        workers in 0usize..5,
+        epochs in 0usize..3,
+    ) {
+        let volumes = histories(shape, chunk, seed, density, epochs);
+        let grid = Grid::new(Region::of_shape(shape), chunk);
+        let plan = ThinningPlan { grid, method: Method::Lee, keep: false };
+        let chunks = skeletons(in_chunks, plan, &volumes, Communication::Thread);
+        prop_assert_eq!(skeletons(in_planes, plan, &volumes, how(workers)), chunks);
     }
 
     #[test]
@@ -166,8 +202,8 @@ proptest! {
         for method in methods(shape) {
             let volumes = histories(shape, chunk, seed, density, edits);
             let plan = |keep| ThinningPlan { grid: Grid::new(Region::of_shape(shape), chunk), method, keep };
-            let scratch = skeletons(plan(false), &volumes, Communication::Thread);
-            prop_assert_eq!(skeletons(plan(true), &volumes, how(workers)), scratch);
+            let scratch = skeletons(in_chunks, plan(false), &volumes, Communication::Thread);
+            prop_assert_eq!(skeletons(in_chunks, plan(true), &volumes, how(workers)), scratch);
         }
     }
 }
