@@ -26,7 +26,9 @@ use crate::processes::Seat;
 use crate::terminal::print_warning;
 
 /// Most bytes that the planes of a volume may take.
-const PLANES: usize = 1 << 29;
+const PLANES_MEMORY: usize = 1 << 29;
+/// Planes that a worker needs at least so that none waits for another's.
+const PLANES_A_WORKER: usize = 8;
 
 /// What a run will do.
 #[derive(Clone)]
@@ -171,11 +173,14 @@ impl Plan {
     }
 
     /// Whether the volume is thinned in planes, which the workers of one process hand on to each other: faster than in
-    /// chunks, but with a bit for every voxel near foreground.
+    /// chunks, but with a bit for every voxel of the rows that hold foreground, and only where all workers have planes to
+    /// work on.
     pub(crate) fn thins_in_planes(&self) -> bool {
+        use anabranch::kernel::method::Method as Kernel;
         let shape = self.grid.bounds().shape();
         let bytes = PlaneLayout::new(shape).bytes().saturating_mul(shape[0]);
-        self.thinning() == anabranch::kernel::method::Method::Lee && self.processes == 1 && bytes <= PLANES
+        let fits = bytes <= PLANES_MEMORY && shape[0] / PLANES_A_WORKER >= self.workers;
+        self.thinning() == Kernel::Lee && self.processes == 1 && fits
     }
 
     /// Columns of the table after the ranks.
@@ -209,7 +214,7 @@ fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] 
 }
 
 /// Chunks of a volume put together along x in twos, fours and so on, up to 256 voxels and while every worker has 16 of
-/// them: there are fewer seams to thin across, and those along x cost most.
+/// them: there are fewer seams, and those along x cost most.
 fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize) -> [usize; 3] {
     let put_together = |count: usize| [chunk[0], chunk[1], count * chunk[2]];
     let is_enough = |chunk: [usize; 3]| {

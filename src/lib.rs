@@ -13,7 +13,8 @@
 //! 1. A [`store::Source`] gives the values of any box of the image: [`store::open`] finds out what is stored at a path.
 //!    A [`grid::Grid`] says which boxes are chunks, and which worker owns each.
 //! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::binarise`] makes its mask,
-//!    [`kernel::partition`] thins the chunks of one worker together, [`kernel::graph`] finds the branches.
+//!    [`kernel::partition`] thins the chunks of one worker together, [`kernel::planes`] whole volumes plane by plane,
+//!    [`kernel::graph`] finds the branches.
 //! 3. [`table`] gives branches their ranks, and writes rows and a summary.
 //! 4. [`wire`] has what goes from process to process as bytes, and verifies it on receipt.
 //! 5. `state` (feature `dataflow`) keeps what was found out in a folder, so that a later run computes only what has

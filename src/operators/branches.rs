@@ -27,8 +27,7 @@ use crate::space::{Spacing, Voxel};
 /// The branch network of a volume.
 #[derive(Clone)]
 pub struct Graph<'scope, T: Timestamp> {
-    /// Branches by the smallest part of the volume that holds each. All lists together are the
-    /// branches, each once.
+    /// Branches by the smallest part of the volume that holds each. All lists together are the branches, each once.
     pub parts: VecCollection<'scope, T, (Place, Shared<BranchList>)>,
     /// Voxels without neighbours, by chunk, as lists in raster order.
     pub isolated: VecCollection<'scope, T, (ChunkId, Shared<Vec<Voxel>>)>,

@@ -113,11 +113,11 @@ pub struct ThinningCounts {
     pub thinned: usize,
     /// Sub-iterations until nothing was left to delete.
     pub sub_iterations: usize,
-    /// Rounds of exchange.
+    /// Rounds of exchange, or times that all planes have passed through the worker.
     pub rounds: u64,
     /// Voxels deleted.
     pub deleted: u64,
-    /// Messages sent to other workers.
+    /// Messages about decisions, or planes, sent to other workers.
     pub messages: u64,
 }
 

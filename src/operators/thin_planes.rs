@@ -75,7 +75,8 @@ pub trait ThinPlanes<'scope, T: Timestamp> {
     /// process; see [`PlaneLayout::bytes`].
     ///
     /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Every time stands for
-    /// itself, and nothing is held after it. All workers must be of one process.
+    /// itself, and nothing is held after it; until then about nine bits for every eight voxels of planes that hold
+    /// foreground. All workers must be of one process, and have planes to work on: some eight each.
     fn thin_planes(
         self,
         grid: Grid,
@@ -125,9 +126,9 @@ impl<'scope, T: Timestamp> ThinPlanes<'scope, T> for StreamVec<'scope, T, (Chunk
                     if !frontiers[0].less_equal(&time) {
                         crew.send_last(&mut post);
                     }
-                    let (now, later) = std::mem::take(&mut early).into_iter().partition(|it| it.time == crew.time);
+                    let (now, later): (Vec<_>, Vec<_>) =
+                        std::mem::take(&mut early).into_iter().partition(|it| it.time == crew.time);
                     early = later;
-                    let now: Vec<Letter> = now;
                     now.into_iter().for_each(|letter| crew.open(letter.content, &mut post));
                     crew.work(&mut post, &mut watch);
                     if crew.has_work() {
