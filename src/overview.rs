@@ -220,17 +220,20 @@ struct Grey {
 impl Grey {
     /// From the least projected value to one that few pixels exceed.
     fn of(projections: &Projections) -> Grey {
-        let values = || projections.panels().iter().flat_map(|panel| &panel.values).copied().filter(|v| v.is_finite());
-        let (mut darkest, mut largest, mut count) = (f32::INFINITY, f32::NEG_INFINITY, 0usize);
-        for value in values() {
-            (darkest, largest, count) = (darkest.min(value), largest.max(value), count + 1);
-        }
+        let values = || projections.panels().iter().flat_map(|panel| &panel.values).copied();
+        let finite = || values().map(|value| if value.is_finite() { value } else { f32::NAN });
+        let (darkest, largest) = finite()
+            .fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
+        let count = values().filter(|value| value.is_finite()).count();
         if count == 0 {
             return Grey { darkest: 0.0, brightest: 1.0 };
         }
-        // What is darkest need not be put into order.
-        let mut above: Vec<f32> = values().filter(|&value| value > darkest).collect();
         let exceeding = (count - 1) / 500;
+        // Masks and images that are saturated need no order, and what is darkest nowhere does.
+        if values().filter(|&value| value == largest).count() > exceeding {
+            return Grey { darkest, brightest: largest };
+        }
+        let mut above: Vec<f32> = values().filter(|value| value.is_finite() && *value > darkest).collect();
         let brightest = match above.len().checked_sub(exceeding + 1) {
             Some(place) => *above.select_nth_unstable_by(place, f32::total_cmp).1,
             None => largest,
@@ -238,14 +241,14 @@ impl Grey {
         Grey { darkest, brightest }
     }
 
-    fn shade(&self, value: f32) -> [u8; 3] {
+    fn shade(&self, value: f32) -> u8 {
         let range = self.brightest - self.darkest;
         // One value only: black for zero, else as bright as it gets.
         let share = match range > 0.0 {
             true => (value - self.darkest) / range,
             false => f32::from(u8::from(value > 0.0)),
         };
-        [(share.clamp(0.0, 1.0) * BRIGHTEST) as u8; 3]
+        (share.clamp(0.0, 1.0) * BRIGHTEST) as u8
     }
 }
 
@@ -262,12 +265,9 @@ impl Picture {
     }
 
     fn of_panel(panel: &Panel, overlay: &[Option<VoxelKind>], grey: &Grey) -> Picture {
-        let mut pixels: Vec<[u8; 3]> = panel.values.iter().map(|&value| grey.shade(value)).collect();
-        for (pixel, kind) in pixels.iter_mut().zip(overlay) {
-            if let Some(kind) = kind {
-                *pixel = kind.colour();
-            }
-        }
+        let shades: Vec<u8> = panel.values.iter().map(|&value| grey.shade(value)).collect();
+        let pixel = |(&shade, kind): (&u8, &Option<VoxelKind>)| kind.map_or([shade; 3], VoxelKind::colour);
+        let pixels = shades.iter().zip(overlay).map(pixel).collect();
         Picture { height: panel.shape[0], width: panel.shape[1], pixels }
     }
 
