@@ -220,11 +220,9 @@ struct Grey {
 impl Grey {
     /// From the least projected value to one that few pixels exceed.
     fn of(projections: &Projections) -> Grey {
-        let values = || projections.panels().iter().flat_map(|panel| &panel.values).copied();
-        let finite = || values().map(|value| if value.is_finite() { value } else { f32::NAN });
-        let (darkest, largest) = finite()
-            .fold((f32::INFINITY, f32::NEG_INFINITY), |(least, most), value| (least.min(value), most.max(value)));
-        let count = values().filter(|value| value.is_finite()).count();
+        let values = || projections.panels().iter().flat_map(|panel| &panel.values).copied().filter(|v| v.is_finite());
+        let (mut darkest, mut largest, mut count) = (f32::INFINITY, f32::NEG_INFINITY, 0);
+        values().for_each(|value| (darkest, largest, count) = (darkest.min(value), largest.max(value), count + 1));
         if count == 0 {
             return Grey { darkest: 0.0, brightest: 1.0 };
         }
@@ -233,7 +231,7 @@ impl Grey {
         if values().filter(|&value| value == largest).count() > exceeding {
             return Grey { darkest, brightest: largest };
         }
-        let mut above: Vec<f32> = values().filter(|value| value.is_finite() && *value > darkest).collect();
+        let mut above: Vec<f32> = values().filter(|&value| value > darkest).collect();
         let brightest = match above.len().checked_sub(exceeding + 1) {
             Some(place) => *above.select_nth_unstable_by(place, f32::total_cmp).1,
             None => largest,

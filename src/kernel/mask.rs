@@ -13,7 +13,7 @@ use super::thin::Rows;
 use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
-const TAIL: usize = 16;
+pub(super) const TAIL: usize = 16;
 
 /// How the voxels of a chunk and its halo are laid out in bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,8 @@ mod stage;
 
 pub use self::plane::Plane;
 pub use self::stage::{DIRECTIONS, Stage};
-use super::mask::Layout;
+use super::around;
+use super::mask::{Layout, TAIL, low_bits};
 use super::thin::Runs;
 use crate::space::Region;
 
@@ -65,9 +66,9 @@ impl PlaneLayout {
         self.depth
     }
 
-    /// Bytes of a plane, with some after the last row, so that a load of sixteen at any byte of a row stays inside.
+    /// Bytes of a plane.
     pub fn bytes(&self) -> usize {
-        (self.height + 2) * self.stride + 16
+        (self.height + 2) * self.stride + TAIL
     }
 
     /// A set of a plane's runs, without any.
@@ -86,7 +87,6 @@ impl PlaneLayout {
     /// Up to 64 bits of a row from a padded position along (y, x) on.
     fn read(&self, bits: &[u8], [y, x]: [usize; 2], count: usize) -> u64 {
         let bit = y * self.stride * 8 + x;
-        let bytes = bits[bit >> 3..][..16].try_into().expect("sixteen bytes");
-        (u128::from_le_bytes(bytes) >> (bit & 7)) as u64 & u64::MAX >> (64 - count)
+        around::bits_after(bits, bit >> 3, (bit & 7) as u32) & low_bits(count)
     }
 }

@@ -98,9 +98,7 @@ impl Thinning {
     /// those voxels in `decided` that neighbours have deleted in this sub-iteration already. Bit indices of deleted voxels
     /// next to a seam are added to `flips`. `border` is room to list voxels in.
     pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u32>, decided: &[u32], flips: &mut Vec<u32>) {
-        if !self.is_resting(sub_iteration) {
-            self.find_candidates(sub_iteration, border);
-        }
+        self.find_candidates(sub_iteration, border);
         let mut place = 0;
         for &bit in decided {
             self.flip_in_halo(bit);
@@ -110,8 +108,10 @@ impl Thinning {
                 candidate.old ^= BEFORE;
             }
         }
-        let flipped = self.flipped.words_to_mark(!self.candidates.is_empty());
-        self.deleted += decide(&mut self.mask, self.tests, &mut self.candidates, &self.runs, flipped);
+        let words = &mut self.flipped.words;
+        let count = decide(&mut self.mask, self.tests, &mut self.candidates, &self.runs, words);
+        self.flipped.note_marks(count > 0);
+        self.deleted += count;
         let deleted = self.candidates.iter().filter(|candidate| candidate.old & DELETED != 0);
         flips.extend(deleted.map(|it| it.bit).filter(|&bit| self.seams.hold(self.runs.row_and_column(bit))));
     }
@@ -122,7 +122,7 @@ impl Thinning {
         } else {
             self.mask.set(bit as usize);
         }
-        self.runs.mark(bit, &mut self.flipped);
+        self.runs.mark(self.runs.row_and_column(bit), &mut self.flipped);
     }
 
     /// Takes in halo voxels whose state a neighbour has changed, and marks the candidates that depend on them.
@@ -149,7 +149,7 @@ impl Thinning {
             }
             self.candidates[place as usize].old ^= DELETED;
             let place = self.runs.row_and_column(bit);
-            self.runs.mark(bit, &mut self.flipped);
+            self.runs.mark(place, &mut self.flipped);
             if old & DELETED == 0 {
                 self.mask.clear(bit as usize);
                 self.deleted += 1;
@@ -182,7 +182,7 @@ impl Thinning {
         let mut recent = std::mem::take(&mut self.window[direction]);
         self.window.iter().for_each(|runs| recent.extend(runs));
         let is_first = sub_iteration < self.directions;
-        let filled = self.filled.words_to_mark(false);
+        let filled = &mut self.filled.words;
         let near = |(word, &filled): (usize, &u64)| match filled {
             0 => 0,
             _ if is_first => u64::MAX,

@@ -136,11 +136,11 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         let (index, peers) = (self.index(), self.peers());
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
             let activator = self.activator_for(info.address);
-            let mut reads = Reads::new(&grid, depth, &selection, window.clone(), (index, peers));
+            let mut reads = Reads::new(&grid, depth, &selection, (index, peers));
             let mut capability = Some(capability);
             move |output| {
                 let Some(at) = &capability else { return };
-                match reads.next() {
+                match reads.next(&window) {
                     _ if failure.happened() => capability = None,
                     Next::None => capability = None,
                     Next::Later => activator.activate_after(std::time::Duration::from_micros(200)),
@@ -178,35 +178,29 @@ enum Next {
 /// The chunks that a worker reads.
 enum Reads {
     /// Those that it owns, from the last to the first.
-    Own(Vec<(ChunkId, u64)>, Window),
+    Own(Vec<(ChunkId, u64)>),
     /// Those of the process, in turn with other workers.
-    Any(Vec<ChunkId>, Window),
+    Any(Vec<ChunkId>),
 }
 
 impl Reads {
-    fn new(
-        grid: &Grid,
-        depth: [usize; 3],
-        selection: &Selection,
-        window: Window,
-        (index, peers): (usize, usize),
-    ) -> Self {
+    fn new(grid: &Grid, depth: [usize; 3], selection: &Selection, (index, peers): (usize, usize)) -> Self {
         let reads = selection.reads(grid, depth, grid.process_of(index, peers)).into_iter();
         if depth == [0; 3] {
             let own = reads.rev().filter(|&(id, _)| grid.owner(id, peers) == index);
-            return Reads::Own(own.collect(), window);
+            return Reads::Own(own.collect());
         }
-        Reads::Any(reads.map(|(id, _)| id).collect(), window)
+        Reads::Any(reads.map(|(id, _)| id).collect())
     }
 
-    fn next(&mut self) -> Next {
+    fn next(&mut self, window: &Window) -> Next {
         match self {
-            Reads::Own(own, window) => match own.last() {
+            Reads::Own(own) => match own.last() {
                 None => Next::None,
                 Some(&(_, rank)) if !window.admits(rank) => Next::Later,
                 Some(_) => own.pop().map_or(Next::None, |(id, rank)| Next::Chunk(id, rank)),
             },
-            Reads::Any(chunks, window) => match window.take(chunks.len() as u64) {
+            Reads::Any(chunks) => match window.take(chunks.len() as u64) {
                 None => Next::None,
                 Some(None) => Next::Later,
                 Some(Some(rank)) => Next::Chunk(chunks[rank as usize], rank),

@@ -186,8 +186,7 @@ struct Crew {
     stage: Stage,
     /// By place along z.
     layers: BTreeMap<i64, Layer>,
-    /// Own masks that were sent away.
-    sent: usize,
+    /// Whether all own masks were sent away.
     sent_last: bool,
     /// Workers that have sent all their masks, and how many masks these are.
     complete: (usize, usize),
@@ -213,8 +212,8 @@ impl Crew {
         let steps = layout.steps(peers);
         let before: usize = steps[..index].iter().sum();
         let first = grid.chunk_at(grid.bounds().min).place()[0];
-        let own = |layer: &i64| usize::try_from(*layer).is_ok_and(|layer| layer % peers == index);
-        let layers = (0..grid.shape()[0] as i64).filter(own).map(|layer| (first + layer, Layer::default())).collect();
+        let own = (0..grid.shape()[0]).filter(|layer| layer % peers == index);
+        let layers = own.map(|layer| (first + layer as i64, Layer::default())).collect();
         Crew {
             grid,
             layout,
@@ -225,7 +224,6 @@ impl Crew {
             stage: Stage::new(layout, steps[index]),
             steps,
             layers,
-            sent: 0,
             sent_last: false,
             complete: (0, 0),
             waiting: BTreeMap::new(),
@@ -263,15 +261,15 @@ impl Crew {
 
     /// Sends a mask of this worker's to whom its layer belongs.
     fn send_mask<S: FnMut(Letter)>(&mut self, id: ChunkId, mask: Mask, post: &mut Post<S>) {
-        self.sent += 1;
-        (self.counts.chunks, self.counts.thinned) = (self.sent, self.sent);
+        self.counts.chunks += 1;
+        self.counts.thinned += 1;
         post.send(self.keeper(id.place()[0]), Content::Mask(id, mask));
     }
 
     /// Says, once, that there are no more masks.
     fn send_last<S: FnMut(Letter)>(&mut self, post: &mut Post<S>) {
         if !std::mem::replace(&mut self.sent_last, true) {
-            (0..self.peers).for_each(|to| post.send(to, Content::AllMasks(self.sent)));
+            (0..self.peers).for_each(|to| post.send(to, Content::AllMasks(self.counts.chunks)));
         }
     }
 
@@ -326,8 +324,8 @@ impl Crew {
         self.waiting.insert((passage.done, passage.number), passage);
         if has_gone_around {
             for passage in std::mem::take(&mut self.waiting).into_values() {
-                let layer = self.first_layer() + self.layer_of(passage.number);
-                post.send(self.keeper(layer), Content::Thinned(passage.number, Box::new(passage.plane)));
+                let keeper = self.keeper(self.layer_of(passage.number));
+                post.send(keeper, Content::Thinned(passage.number, Box::new(passage.plane)));
             }
             (0..self.peers).for_each(|to| post.send(to, Content::Over));
         }
@@ -335,7 +333,7 @@ impl Crew {
 
     /// Takes back a plane of an own layer; the last one makes all of them masks.
     fn take_back<S: FnMut(Letter)>(&mut self, number: usize, plane: Plane, post: &mut Post<S>) {
-        let layer = self.first_layer() + self.layer_of(number);
+        let layer = self.layer_of(number);
         let numbers = self.planes(layer);
         let Some(found) = self.layers.get_mut(&layer) else { return };
         found.planes.push_back(plane);
@@ -403,17 +401,16 @@ impl Crew {
 
     /// The thinned masks of this worker's chunks, when all have come back and nobody needs this worker any more.
     fn results(&mut self) -> Option<Vec<(ChunkId, Mask)>> {
-        let ended = self.is_over && self.missing == 0 && self.thinned.len() == self.sent;
+        let ended = self.is_over && self.missing == 0 && self.thinned.len() == self.counts.chunks;
         ended.then(|| {
             self.thinned.sort_unstable_by_key(|(id, _)| *id);
             std::mem::take(&mut self.thinned)
         })
     }
 
-    /// The place of a plane's layer, from the first on.
+    /// The layer of a plane.
     fn layer_of(&self, number: usize) -> i64 {
-        let bounds = self.grid.bounds();
-        let [_, y, x] = bounds.min;
-        self.grid.chunk_at([bounds.min[0] + number as i64, y, x]).place()[0] - self.first_layer()
+        let [z, y, x] = self.grid.bounds().min;
+        self.grid.chunk_at([z + number as i64, y, x]).place()[0]
     }
 }

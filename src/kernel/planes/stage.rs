@@ -8,7 +8,7 @@ use crate::kernel::neighbourhood::Tests;
 use crate::kernel::thin::{Candidate, Rows, Search, WAYS, decide, list, test};
 
 /// How many directions take turns; as many sub-iterations in a row without a deletion end the thinning.
-pub const DIRECTIONS: usize = 6;
+pub const DIRECTIONS: usize = WAYS.len();
 
 /// Takes the planes of a volume from above to below, and gives them back in the same order a few sub-iterations further.
 ///

@@ -35,12 +35,12 @@ impl Runs {
     }
 
     /// A set without runs.
-    pub(crate) fn none(&self) -> RunSet {
+    pub(super) fn none(&self) -> RunSet {
         RunSet { words: vec![0; self.count.div_ceil(64)], is_empty: true }
     }
 
     /// The runs of a row.
-    pub(crate) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
+    pub(super) fn of_row(&self, row: usize) -> std::ops::Range<usize> {
         row * self.in_row..row * self.in_row + self.last + 1
     }
 
@@ -50,13 +50,14 @@ impl Runs {
         [run >> self.shift, run & (self.in_row - 1)]
     }
 
-    /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its bit index.
+    /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its row and column.
     #[inline]
-    pub(crate) fn mark(&self, bit: u32, set: &mut RunSet) {
-        self.mark_if(self.row_and_column(bit), true, set.words_to_mark(true));
+    pub(super) fn mark(&self, place: [usize; 2], set: &mut RunSet) {
+        self.mark_if(place, true, &mut set.words);
+        set.note_marks(true);
     }
 
-    /// The same for the voxel at a row and column, if asked to, in the words of a set.
+    /// The same, if asked to, in the words of a set.
     #[inline(always)]
     pub(crate) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, words: &mut [u64]) {
         if self.shift == 0 {
@@ -119,7 +120,7 @@ impl Runs {
 
     /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
     /// corners between. Some more may come at the ends of planes.
-    pub(crate) fn nearby(&self, word: usize, set: &RunSet) -> u64 {
+    pub(super) fn nearby(&self, word: usize, set: &RunSet) -> u64 {
         let (first, row, plane) = ((word * 64) as isize, self.in_row as isize, self.in_plane as isize);
         let at = |run: isize| set.read(run - row) | set.read(run) | set.read(run + row);
         at(first - plane) | at(first) | at(first + plane)
@@ -128,29 +129,28 @@ impl Runs {
 
 /// A set of runs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct RunSet {
-    pub(crate) words: Vec<u64>,
+pub(super) struct RunSet {
+    pub(super) words: Vec<u64>,
     is_empty: bool,
 }
 
 impl RunSet {
     #[inline]
-    pub(crate) fn insert(&mut self, run: usize) {
+    pub(super) fn insert(&mut self, run: usize) {
         self.words[run >> 6] |= 1 << (run & 63);
     }
 
-    /// Its words, 64 runs each; whether some are about to be marked.
-    pub(crate) fn words_to_mark(&mut self, mark: bool) -> &mut [u64] {
-        self.is_empty &= !mark;
-        &mut self.words
+    /// Notes whether runs were marked in its words.
+    pub(super) fn note_marks(&mut self, marked: bool) {
+        self.is_empty &= !marked;
     }
 
     /// Whether no run was marked since it was made or cleared.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         if !self.is_empty {
             self.words.fill(0);
             self.is_empty = true;
@@ -158,7 +158,7 @@ impl RunSet {
     }
 
     /// Takes in the runs of another set of the same chunk.
-    pub(crate) fn extend(&mut self, other: &RunSet) {
+    pub(super) fn extend(&mut self, other: &RunSet) {
         if !other.is_empty {
             self.is_empty = false;
             self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own |= other);
@@ -177,7 +177,7 @@ impl RunSet {
 
 /// Which own voxels of a chunk are next to neighbouring chunks.
 #[derive(Clone, Debug)]
-pub(crate) struct SeamRows {
+pub(super) struct SeamRows {
     /// A bit a padded row: all own voxels of the row are.
     rows: Vec<u64>,
     /// The last own column of a padded row; of other rows the first and the last voxel are.
@@ -186,7 +186,7 @@ pub(crate) struct SeamRows {
 
 impl SeamRows {
     /// Of a chunk with neighbours above and below along z, if `is_stacked`, and on all other sides.
-    pub(crate) fn new(layout: &Layout, is_stacked: bool) -> Self {
+    pub(super) fn new(layout: &Layout, is_stacked: bool) -> Self {
         let [nz, ny, nx] = layout.shape;
         let mut rows = vec![0; layout.rows().div_ceil(64)];
         for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
@@ -200,7 +200,7 @@ impl SeamRows {
 
     /// Whether the own voxel at a row and column is one.
     #[inline(always)]
-    pub(crate) fn hold(&self, [row, x]: [usize; 2]) -> bool {
+    pub(super) fn hold(&self, [row, x]: [usize; 2]) -> bool {
         (self.rows[row >> 6] >> (row & 63) & 1 != 0) | (x == 1) | (x == self.last)
     }
 }
@@ -220,7 +220,7 @@ mod tests {
             let [nz, ny, nx] = shape;
             for bit in (0..layout.rows() * layout.row()).filter(|&bit| layout.padded(bit)[2] < nx + 2) {
                 let mut set = runs.none();
-                runs.mark(bit as u32, &mut set);
+                runs.mark(runs.row_and_column(bit as u32), &mut set);
                 let near: Vec<u64> = (0..set.words.len()).map(|word| runs.nearby(word, &set)).collect();
                 let p = layout.padded(bit);
                 for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
