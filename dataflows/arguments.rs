@@ -40,9 +40,17 @@ pub(crate) enum Command {
 pub(crate) struct ImageOptions {
     /// The image
     pub(crate) input: PathBuf,
-    /// Size of a voxel along the array's axes, or one number for all [default: the input's own calibration, else 1]
+    /// Size of a voxel along the array's axes, or one number for all, with or without a unit: 2,0.5,0.5um
+    /// [default: the input's own calibration, else 1]
     #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
     pub(crate) spacing: Option<String>,
+    /// Unit of lengths: of the numbers of --spacing, or what the input's own calibration is converted into
+    /// [default: the input's]
+    #[arg(long, value_name = "UNIT")]
+    pub(crate) unit: Option<String>,
+    /// What the axes of the stored array are, slowest first, where its metadata do not say it or are wrong: z,y,x
+    #[arg(long, value_name = "NAMES")]
+    pub(crate) axes: Option<String>,
     /// Channel of a t,c,z,y,x array or of a table of tiles
     #[arg(long, value_name = "C")]
     pub(crate) channel: Option<usize>,
@@ -62,8 +70,18 @@ pub(crate) struct ImageOptions {
 impl ImageOptions {
     /// All of an image, as it is.
     pub(crate) fn of(input: PathBuf) -> ImageOptions {
-        let (spacing, channel, time, region, tiles) = (None, None, None, None, TileOptions::default());
-        ImageOptions { input, spacing, channel, time, region, server_timeout: SERVER_TIMEOUT, tiles }
+        let (channel, time, server_timeout, tiles) = (None, None, SERVER_TIMEOUT, TileOptions::default());
+        ImageOptions {
+            input,
+            spacing: None,
+            unit: None,
+            axes: None,
+            channel,
+            time,
+            region: None,
+            server_timeout,
+            tiles,
+        }
     }
 }
 

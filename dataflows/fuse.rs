@@ -15,7 +15,7 @@ use crate::arguments::FuseOptions;
 use crate::changes::resolved;
 use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::opening::{self, open_options};
-use crate::plan::{calibration, parse_chunk, workers};
+use crate::plan::{parse_chunk, workers};
 use crate::say;
 use crate::terminal::{Progress, peak_memory, print, print_warning};
 
@@ -77,7 +77,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
 fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> Result<PyramidForm> {
     let description = source.description();
     let Description { shape, dimensions, dtype, .. } = *description;
-    let (spacing, unit) = calibration(&options.image, description)?;
+    let (spacing, unit) = (description.spacing, description.unit.clone());
     let chunk = match &options.chunk {
         Some(text) => parse_chunk(text, dimensions)?,
         None => CHUNK[usize::from(dimensions == 3)],

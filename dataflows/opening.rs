@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anabranch::error::{Error, Result};
 use anabranch::kernel::resample::{Blend, Order};
+use anabranch::store::units::{self, LengthUnit, unit_name};
 use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions};
 
 use crate::arguments::{ImageOptions, TileOptions};
@@ -12,7 +13,26 @@ use crate::plan::{parse_ranges, parse_region, parse_seconds};
 
 /// Which part of a stored image is wanted, and how tiles make one.
 pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
+    let (spacing, unit) = options.spacing.as_deref().map(parse_spacing).transpose()?.unzip();
+    let named = unit.flatten();
+    if let (Some(named), Some(unit)) = (&named, &options.unit)
+        && unit_name(named) != unit_name(unit)
+    {
+        let message = format!("--spacing is in {named}, but --unit is {unit}; give the unit once");
+        return Err(Error::usage(message));
+    }
+    let unit = named.or_else(|| options.unit.clone());
+    if let Some(text) = options.unit.as_deref()
+        && LengthUnit::of(text).is_none()
+    {
+        return Err(Error::usage(format!(
+            "--unit {text} is no unit of length that is known: give one such as µm, nm or mm"
+        )));
+    }
     Ok(OpenOptions {
+        spacing,
+        unit,
+        axes: options.axes.as_deref().map(parse_axis_names).transpose()?,
         channel: options.channel,
         time: options.time,
         region: options.region.as_deref().map(parse_region).transpose()?,
@@ -69,6 +89,52 @@ fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> 
         gains: gains.clone(),
         missing: if *awaited { MissingTiles::Await } else { MissingTiles::Refuse },
     })
+}
+
+/// The size of a voxel, and its unit where the text has one: `2,0.5,0.5um`, `2um,500nm,500nm`, `0.5`.
+fn parse_spacing(text: &str) -> Result<(Vec<f64>, Option<String>)> {
+    let wrong = |advice: &str| Error::usage(format!("--spacing {text} does not fit: {advice}"));
+    let numbers = "give one positive number, or one for each axis separated by commas, with or without a unit";
+    let mut parts = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        // An exponent belongs to the number: what follows the longest number is the unit.
+        let ends = part.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
+        let number = ends.clone().find_map(|end| Some((part[..end].trim_end().parse::<f64>().ok()?, end)));
+        let (number, end) = number.ok_or_else(|| wrong(numbers))?;
+        if !(number.is_finite() && number > 0.0) {
+            return Err(wrong(numbers));
+        }
+        let unit = part[end..].trim();
+        let unit = match LengthUnit::of(unit) {
+            _ if unit.is_empty() => None,
+            None => return Err(wrong(&format!("{unit} is no unit of length that is known, such as µm, nm or mm"))),
+            known => known,
+        };
+        parts.push((number, unit));
+    }
+    // A unit at the end is that of all numbers before it that have none.
+    let last = parts.last().and_then(|(_, unit)| *unit);
+    if last.is_none() && parts.iter().any(|(_, unit)| unit.is_some()) {
+        return Err(wrong("give the unit behind the last number, or behind each"));
+    }
+    let Some(last) = last else { return Ok((parts.into_iter().map(|(number, _)| number).collect(), None)) };
+    let values = parts.iter().map(|(number, unit)| units::converted(*number, unit.unwrap_or(last), last)).collect();
+    Ok((values, Some(last.name.to_owned())))
+}
+
+/// Names of axes, slowest first: `t,c,z,y,x`, or `zyx`.
+fn parse_axis_names(text: &str) -> Result<Vec<char>> {
+    let names: Vec<char> =
+        text.chars().filter(|c| *c != ',' && !c.is_whitespace()).map(|c| c.to_ascii_lowercase()).collect();
+    let known = names.iter().all(|name| "tczyx".contains(*name));
+    let once = names.iter().all(|name| names.iter().filter(|other| *other == name).count() == 1);
+    if !(known && once && names.contains(&'y') && names.contains(&'x')) {
+        let message = format!(
+            "--axes {text} does not fit: name each axis of the stored array once, slowest first, as in t,c,z,y,x or z,y,x"
+        );
+        return Err(Error::usage(message));
+    }
+    Ok(names)
 }
 
 fn parse_order(text: &str) -> Result<Order> {
@@ -163,6 +229,20 @@ mod tests {
         assert_eq!(found.unwrap(), expected);
         assert_eq!(options(TileOptions::default()).unwrap(), MosaicOptions::default());
         assert_eq!(parse_crop("1, 2,3").unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_spacing_has_one_unit_however_it_is_written() {
+        let micrometers = |values: &[f64]| (values.to_vec(), Some("micrometer".to_owned()));
+        assert_eq!(parse_spacing("2,0.5,0.5um").unwrap(), micrometers(&[2.0, 0.5, 0.5]));
+        assert_eq!(parse_spacing("2 µm").unwrap(), micrometers(&[2.0]));
+        assert_eq!(parse_spacing("2000nm, 5e-1um,0.5 micron").unwrap(), micrometers(&[2.0, 0.5, 0.5]));
+        assert_eq!(parse_spacing("1e3,2").unwrap(), (vec![1000.0, 2.0], None));
+        assert!(
+            ["", "0", "-1", "1,,2", "nan", "inf", "1um,2", "1 parsec", "um"].iter().all(|t| parse_spacing(t).is_err())
+        );
+        assert_eq!(parse_axis_names("t, c,Z,y,x").unwrap(), ['t', 'c', 'z', 'y', 'x']);
+        assert!(["", "z", "y,y,x", "z,y,x,w"].iter().all(|text| parse_axis_names(text).is_err()));
     }
 
     #[test]

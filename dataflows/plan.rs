@@ -15,12 +15,12 @@ use anabranch::kernel::smooth::Gaussian;
 use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
-use anabranch::store::{Description, Source, open};
+use anabranch::store::{Source, open};
 use anabranch::table::arrival::Arrival;
 use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
-use crate::arguments::{ImageOptions, Method, RunOptions};
+use crate::arguments::{Method, RunOptions};
 use crate::opening::open_options;
 use crate::processes::Seat;
 use crate::terminal::print_warning;
@@ -100,7 +100,7 @@ impl Plan {
             None if dimensions == 2 => Method::Zhang,
             None => Method::Lee,
         };
-        let (spacing, unit) = calibration(&options.image, &description)?;
+        let (spacing, unit) = (description.spacing, description.unit.clone());
         let gaussian = options.sigma.map(|sigma| Gaussian::new(sigma, dimensions)).transpose()?;
         let chunk = match &options.chunk {
             Some(text) => parse_chunk(text, dimensions)?,
@@ -195,15 +195,6 @@ impl Plan {
     }
 }
 
-/// The size of an image's voxels, and its unit where that is known.
-pub(crate) fn calibration(options: &ImageOptions, description: &Description) -> Result<(Spacing, Option<String>)> {
-    match &options.spacing {
-        // Numbers of one's own need not be in the metadata's unit.
-        Some(text) => Ok((parse_spacing(text, description.dimensions)?, None)),
-        None => Ok((description.spacing, description.unit.clone())),
-    }
-}
-
 /// Chunks that are as long along an axis as the whole volume, made long enough for a volume that grows.
 fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] {
     let least = if dimensions == 2 { [1, 1024, 1024] } else { [64; 3] };
@@ -267,25 +258,6 @@ fn parse_threshold(text: Option<&str>) -> Result<Choice> {
             Ok(value) if value.is_finite() => Ok(Choice::Above(value)),
             _ => Err(Error::usage(format!("--threshold {text} is neither a number nor otsu"))),
         },
-    }
-}
-
-fn parse_spacing(text: &str, dimensions: usize) -> Result<Spacing> {
-    let wrong = || {
-        Error::usage(format!(
-            "--spacing {text} does not fit: give one positive number, or {dimensions} of them separated by commas"
-        ))
-    };
-    let values: Vec<f64> =
-        text.split(',').map(|v| v.trim().parse()).collect::<std::result::Result<_, _>>().map_err(|_| wrong())?;
-    if values.iter().any(|v| !(v.is_finite() && *v > 0.0)) {
-        return Err(wrong());
-    }
-    match values[..] {
-        [one] => Ok(Spacing([one; 3])),
-        [y, x] if dimensions == 2 => Ok(Spacing([1.0, y, x])),
-        [z, y, x] if dimensions == 3 => Ok(Spacing([z, y, x])),
-        _ => Err(wrong()),
     }
 }
 

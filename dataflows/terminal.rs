@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anabranch::progress::{ProgressState, Snapshot, Stage};
+use anabranch::store::units::symbol;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a bar is drawn, and how often a line is written where there is no terminal.
@@ -234,19 +235,6 @@ fn grouped(value: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// The usual sign of a unit; the unit's own name where there is none.
-fn symbol(unit: &str) -> &str {
-    match unit {
-        "angstrom" => "Å",
-        "nanometer" => "nm",
-        "micrometer" | "micron" | "microns" | "um" => "µm",
-        "millimeter" => "mm",
-        "centimeter" => "cm",
-        "meter" => "m",
-        other => other,
-    }
 }
 
 /// The most memory that this process has held, in bytes, where the operating system tells.

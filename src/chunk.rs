@@ -19,6 +19,8 @@ pub enum Dtype {
     I32,
     F32,
     F64,
+    /// Of stored 64-bit integers, signed or not: those that `f64` has exactly, up to 2^53 from zero.
+    I64,
 }
 
 impl Dtype {
@@ -28,7 +30,7 @@ impl Dtype {
             Dtype::Bool | Dtype::U8 => 1,
             Dtype::U16 | Dtype::I16 => 2,
             Dtype::U32 | Dtype::I32 | Dtype::F32 => 4,
-            Dtype::F64 => 8,
+            Dtype::F64 | Dtype::I64 => 8,
         }
     }
 
@@ -39,7 +41,7 @@ impl Dtype {
 
     /// Whether values may be negative.
     pub fn is_signed(self) -> bool {
-        matches!(self, Dtype::I16 | Dtype::I32 | Dtype::F32 | Dtype::F64)
+        matches!(self, Dtype::I16 | Dtype::I32 | Dtype::I64 | Dtype::F32 | Dtype::F64)
     }
 
     /// The name that NumPy gives it.
@@ -53,6 +55,7 @@ impl Dtype {
             Dtype::I32 => "int32",
             Dtype::F32 => "float32",
             Dtype::F64 => "float64",
+            Dtype::I64 => "int64",
         }
     }
 }
@@ -87,6 +90,7 @@ pub enum Voxels {
     I32(Array3<i32>),
     F32(Array3<f32>),
     F64(Array3<f64>),
+    I64(Array3<i64>),
 }
 
 /// Evaluates an expression with `$array` bound to the typed array inside a [`Voxels`].
@@ -102,6 +106,7 @@ macro_rules! with_voxels {
             $crate::chunk::Voxels::I32($array) => $body,
             $crate::chunk::Voxels::F32($array) => $body,
             $crate::chunk::Voxels::F64($array) => $body,
+            $crate::chunk::Voxels::I64($array) => $body,
         }
     };
 }
@@ -143,6 +148,10 @@ macro_rules! with_dtype {
                 type $t = f64;
                 $body
             }
+            $crate::chunk::Dtype::I64 => {
+                type $t = i64;
+                $body
+            }
         }
     };
 }
@@ -180,6 +189,7 @@ values! {
     i32, I32, f64::from, |v| v as f32, bytemuck::pod_read_unaligned;
     f32, F32, f64::from, |v| v, bytemuck::pod_read_unaligned;
     f64, F64, |v| v, |v| v as f32, bytemuck::pod_read_unaligned;
+    i64, I64, |v| v as f64, |v| v as f32, bytemuck::pod_read_unaligned;
 }
 
 impl Voxels {
@@ -194,6 +204,7 @@ impl Voxels {
             Dtype::I32 => Voxels::I32(Array3::from_elem(shape, value as i32)),
             Dtype::F32 => Voxels::F32(Array3::from_elem(shape, value as f32)),
             Dtype::F64 => Voxels::F64(Array3::from_elem(shape, value)),
+            Dtype::I64 => Voxels::I64(Array3::from_elem(shape, value as i64)),
         }
     }
 

@@ -36,7 +36,7 @@ macro_rules! reused {
     )*};
 }
 
-reused!(bool u8 u16 u32 i16 i32 f32 f64);
+reused!(bool u8 u16 u32 i16 i32 i64 f32 f64);
 
 /// A vector with room for so many values, whatever values it has.
 pub(crate) fn take<T: Reused>(count: usize) -> Vec<T> {

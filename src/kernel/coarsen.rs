@@ -35,6 +35,8 @@ pub fn coarsen(voxels: &Voxels, factors: [usize; 3]) -> Voxels {
         Voxels::I16(a) => means(a, factors, i32::from, |sum, shift| rounded!(sum, shift) as i16),
         Voxels::U32(a) => means(a, factors, i64::from, |sum, shift| rounded!(sum, shift) as u32),
         Voxels::I32(a) => means(a, factors, i64::from, |sum, shift| rounded!(sum, shift) as i32),
+        // At most 2^53 each: no sum of eight overflows.
+        Voxels::I64(a) => means(a, factors, |v| v, |sum, shift| rounded!(sum, shift)),
         Voxels::F32(a) => means(a, factors, f64::from, |sum, shift| exact!(sum, shift) as f32),
         Voxels::F64(a) => means(a, factors, |v| v, |sum, shift| exact!(sum, shift)),
     }
@@ -126,7 +128,9 @@ mod tests {
 
     #[test]
     fn one_value_is_its_own_mean_in_every_type() {
-        for dtype in [Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::I16, Dtype::I32, Dtype::F32, Dtype::F64] {
+        for dtype in
+            [Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::I16, Dtype::I32, Dtype::I64, Dtype::F32, Dtype::F64]
+        {
             let coarse = coarsen(&Voxels::filled(dtype, [3, 5, 4], 1.0), [2; 3]);
             assert_eq!(coarse, Voxels::filled(dtype, [2, 3, 2], 1.0));
         }

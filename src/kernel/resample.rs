@@ -76,6 +76,7 @@ impl Held {
             Voxels::U32(values) => Held::F64(values.mapv(f64::from)),
             Voxels::I16(values) => Held::I16(values),
             Voxels::I32(values) => Held::F64(values.mapv(f64::from)),
+            Voxels::I64(values) => Held::F64(values.mapv(|v| v as f64)),
             Voxels::F32(values) => Held::F32(values),
             Voxels::F64(values) => Held::F64(values),
         }

@@ -30,6 +30,7 @@ pub(crate) fn expected(shape: [usize; 3], dtype: Dtype, image: i32) -> Voxels {
         Dtype::U32 => array(shape, image, |v| u32::try_from(v).unwrap()),
         Dtype::I16 => array(shape, image, |v| i16::try_from(v - 300).unwrap()),
         Dtype::I32 => array(shape, image, |v| v - 300),
+        Dtype::I64 => array(shape, image, |v| i64::from(v - 300)),
         Dtype::F32 => array(shape, image, |v| (v - 300) as f32 / 4.0),
         Dtype::F64 => array(shape, image, |v| f64::from(v - 300) / 4.0),
     }

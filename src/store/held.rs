@@ -36,6 +36,7 @@ impl HeldChunks {
             shape: grid.bounds().shape(),
             dimensions,
             dtype,
+            stored: dtype.into(),
             spacing: Default::default(),
             unit: None,
             chunk: grid.chunk_shape(),

@@ -4,7 +4,7 @@ use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Region, Spacing};
 use crate::store::layout::read_shape;
-use crate::store::values::{refuse_nan, require_inside};
+use crate::store::values::{refuse_unfit, require_inside};
 use crate::store::{Description, Source};
 
 /// A source over an array.
@@ -40,6 +40,7 @@ impl MemorySource {
             shape,
             dimensions,
             dtype: voxels.dtype(),
+            stored: voxels.dtype().into(),
             spacing: Spacing::default(),
             unit: None,
             chunk: read_shape(shape, [1; 3], dimensions),
@@ -64,7 +65,7 @@ impl Source for MemorySource {
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         require_inside(region, self.description.shape)?;
         let voxels = self.voxels.part(region);
-        refuse_nan(&voxels, region).map_err(|error| error.at(&self.description.name))?;
+        refuse_unfit(&voxels, region).map_err(|error| error.at(&self.description.name))?;
         Ok(Some(Chunk { region: *region, voxels }))
     }
 }

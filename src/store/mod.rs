@@ -14,6 +14,9 @@ pub mod marks;
 pub mod suspects;
 pub mod output;
 mod absent;
+mod details;
+mod stored_type;
+pub mod units;
 mod address;
 mod open;
 #[cfg(feature = "http")]
@@ -34,9 +37,11 @@ mod fixtures;
 
 pub use self::absent::Absent;
 pub use self::address::is_address;
+pub use self::details::Details;
 pub use self::file::{read_failed, replace, write_failed};
 pub use self::mosaic_options::{MissingTiles, MosaicOptions};
 pub use self::open::{OpenOptions, RegionView, open};
+pub use self::stored_type::StoredType;
 
 use std::time::SystemTime;
 
@@ -55,8 +60,10 @@ pub struct Description {
     pub shape: [usize; 3],
     /// 2 or 3: how many of the axes are the image's own.
     pub dimensions: usize,
-    /// Type of the values.
+    /// Type of the values as they are read.
     pub dtype: Dtype,
+    /// Type of the values as they are stored, which may be narrower.
+    pub stored: StoredType,
     /// Size of a voxel, as the source's own metadata has it; else 1.
     pub spacing: Spacing,
     /// Unit of the spacing, where the metadata names one.
@@ -76,6 +83,11 @@ pub trait Source: Send + Sync {
     /// coordinates of a table of tiles.
     fn origin(&self) -> Position {
         [0; 3]
+    }
+
+    /// How the image is stored, for people to look at.
+    fn details(&self) -> Details {
+        Details::default()
     }
 
     /// What a person should know of the image, each in a sentence without a full stop.

@@ -106,6 +106,7 @@ impl MosaicSource {
             shape,
             dimensions,
             dtype,
+            stored: dtype.into(),
             spacing,
             unit,
             chunk: read_shape(shape, [1; 3], dimensions),

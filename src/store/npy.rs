@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
 use crate::error::{Error, Result};
-use crate::space::{Region, Spacing};
+use crate::space::Region;
 use crate::store::file::{self, read_at, read_box};
 use crate::store::layout::read_shape;
 use crate::store::marker::{FileMark, Marker, mark_of};
-use crate::store::open::{given_spacing, refuse_selection};
-use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_nan, require_inside, unsupported_dtype};
+use crate::store::open::refuse_selection;
+use crate::store::units::{Calibration, Settled};
+use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_unfit, require_inside, unsupported_dtype};
 use crate::store::{Description, Mark, Marked, OpenOptions, Source};
 use crate::with_voxels;
 
@@ -56,7 +57,7 @@ impl NpySource {
         refuse_selection(options)?;
         let (file, length) = file::open(path)?;
         let (header, data) = read_header(&file)?;
-        let (dtype, endian) = parse_dtype(&header.descr).ok_or_else(|| unsupported_dtype(&header.descr))?;
+        let (stored, endian) = parse_dtype(&header.descr).ok_or_else(|| unsupported_dtype(&header.descr))?;
         let shape = match header.shape[..] {
             [y, x] => [1, y, x],
             [z, y, x] => [z, y, x],
@@ -67,21 +68,22 @@ impl NpySource {
                 return Err(Error::data(message));
             }
         };
-        let bytes = shape.iter().try_fold(dtype.size(), |n, &axis| n.checked_mul(axis));
+        let bytes = shape.iter().try_fold(stored.size(), |n, &axis| n.checked_mul(axis));
         let needed = bytes.and_then(|n| data.checked_add(u64::try_from(n).ok()?));
         if needed.is_none_or(|needed| length < needed) {
             let message = format!("is cut off: {length} bytes cannot hold the values of shape {:?}", header.shape);
             return Err(Error::data(message + "; copy it again from where it came"));
         }
         let dimensions = header.shape.len();
-        let spacing = options.spacing.as_deref().map_or(Ok(Spacing::default()), |s| given_spacing(s, dimensions))?;
+        let Settled { spacing, unit, .. } = Calibration::default().settle(dimensions, options)?;
         let description = Description {
             name: path.display().to_string(),
             shape,
             dimensions,
-            dtype,
+            dtype: stored.dtype(),
+            stored,
             spacing,
-            unit: None,
+            unit,
             chunk: read_shape(shape, [1; 3], dimensions),
             fill: 0.0,
         };
@@ -98,10 +100,10 @@ impl Source for NpySource {
         require_inside(region, self.description.shape)?;
         let wanted: [Range<usize>; 3] = std::array::from_fn(|a| region.min[a] as usize..region.max[a] as usize);
         let read = |shape, wanted: [Range<usize>; 3]| -> Result<Voxels> {
-            let (dtype, shape_read) = (self.description.dtype, wanted.each_ref().map(|r| r.len()));
-            let bytes = read_box(&self.file, self.data, dtype.size(), shape, wanted)
+            let (stored, shape_read) = (self.description.stored, wanted.each_ref().map(|r| r.len()));
+            let bytes = read_box(&self.file, self.data, stored.size(), shape, wanted)
                 .map_err(|error| file::read_failed(&error).at(&self.path))?;
-            Ok(from_bytes(dtype, shape_read, bytes, self.endian))
+            Ok(from_bytes(stored, shape_read, bytes, self.endian))
         };
         let voxels = if self.fortran {
             // The same bytes are an array of reversed axes in C order; the plane axis of an image stays first in it.
@@ -111,7 +113,7 @@ impl Source for NpySource {
         } else {
             read(self.description.shape, wanted)?
         };
-        refuse_nan(&voxels, region).map_err(|error| error.at(&self.path))?;
+        refuse_unfit(&voxels, region).map_err(|error| error.at(&self.path))?;
         Ok(Some(Chunk { region: *region, voxels }))
     }
 
@@ -197,6 +199,7 @@ pub fn write_npy(path: impl AsRef<Path>, voxels: &Voxels, dimensions: usize) -> 
         Dtype::I32 => "i4",
         Dtype::F32 => "f4",
         Dtype::F64 => "f8",
+        Dtype::I64 => "i8",
     };
     let order = if code.starts_with('|') {
         ""
@@ -226,6 +229,7 @@ pub fn write_npy(path: impl AsRef<Path>, voxels: &Voxels, dimensions: usize) -> 
 mod tests {
     use super::*;
     use crate::error::Kind;
+    use crate::space::Spacing;
     use crate::store::fixtures::{SHAPE, assert_holds, expected, fixture};
     use ndarray::Array3;
 
@@ -295,7 +299,7 @@ mod tests {
     #[test]
     fn files_that_cannot_be_read_are_refused_with_a_sentence() {
         let cases = [
-            ("{'descr': '<i8', 'fortran_order': False, 'shape': (1, 1), }", 8, "type int64"),
+            ("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1), }", 8, "type complex64"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (8,), }", 32, "not 2 or 3 axes but 1"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 2), }", 31, "cut off"),
             ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 2), }", 16, "several fields"),

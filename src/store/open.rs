@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::space::{Position, Region, Spacing, Voxel};
 use crate::store::address::{self, is_address};
 use crate::store::npy::NpySource;
-use crate::store::{Absent, Description, Mark, Marked, MosaicOptions, Source};
+use crate::store::{Absent, Description, Details, Mark, Marked, MosaicOptions, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = if cfg!(feature = "mosaic") {
@@ -28,8 +28,14 @@ pub struct OpenOptions {
     pub time: Option<usize>,
     /// A part that is taken for the whole volume: a range along each axis, (z, y, x) or (y, x).
     pub region: Option<Vec<Range<usize>>>,
-    /// Size of a voxel along (z, y, x) or (y, x), instead of what the metadata say; the unit is then unknown.
+    /// Size of a voxel along (z, y, x) or (y, x), instead of what the metadata say; one number
+    /// is for all axes. The unit is the one below, else that of the metadata.
     pub spacing: Option<Vec<f64>>,
+    /// The unit of the spacing, in any spelling. Without `spacing`, that of the metadata is converted into it.
+    pub unit: Option<String>,
+    /// What the axes of the stored array are, slowest first, where its metadata do not say it or are wrong: names among
+    /// `t`, `c`, `z`, `y` and `x`, each once, `y` and `x` among them.
+    pub axes: Option<Vec<char>>,
     /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, up to
     /// 256 MiB where the image is stored in blocks so large that it takes them.
     pub cache: Option<usize>,
@@ -128,6 +134,8 @@ fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<Box<dyn Sour
 
 /// Spacing given by the caller, for an image of two or three dimensions.
 pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacing> {
+    let each = [spacing.first().copied().unwrap_or(1.0); 3];
+    let spacing = if spacing.len() == 1 { &each[..dimensions] } else { spacing };
     if spacing.len() != dimensions {
         let axes = if dimensions == 2 { "Y,X" } else { "Z,Y,X" };
         let message = format!("has {dimensions} dimensions; give --spacing as {dimensions} numbers {axes}");
@@ -140,7 +148,7 @@ pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacin
 }
 
 /// Numbers along (z, y, x) or (y, x) as spacing; 1 along the axis that an image does not have.
-pub(crate) fn in_three_axes(numbers: &[f64]) -> Spacing {
+fn in_three_axes(numbers: &[f64]) -> Spacing {
     let mut spacing = [1.0; 3];
     let skipped = 3 - numbers.len().min(3);
     for (target, number) in spacing[skipped..].iter_mut().zip(numbers) {
@@ -199,6 +207,10 @@ impl Source for RegionView {
     fn origin(&self) -> Position {
         let whole = self.source.origin();
         std::array::from_fn(|a| whole[a] + self.region.min[a])
+    }
+
+    fn details(&self) -> Details {
+        self.source.details()
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -18,18 +18,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use self::calibration::{Calibration, Planes, calibration};
+use self::calibration::{Described, Planes, described};
 use self::page::{Page, PageDecoder, PageFile, Storage};
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Result};
-use crate::space::{Region, Spacing};
+use crate::space::Region;
 use crate::store::axes::{Axis, Role, select};
 use crate::store::cache::BlockCache;
 use crate::store::file::{self, read_box};
 use crate::store::marker::{FileMark, Marker, mark_of};
-use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
-use crate::store::values::{first_nan, from_bytes, nan_at, paste, require_inside};
+use crate::store::units::Settled;
+use crate::store::values::{first_unfit, from_bytes, paste, require_inside};
 use crate::store::{Description, Mark, Marked, OpenOptions, Source};
 
 /// A volume of TIFF pages, or an image of one. Holds decoded strips and tiles up to the cache's size.
@@ -37,6 +37,7 @@ use crate::store::{Description, Mark, Marked, OpenOptions, Source};
 pub struct TiffSource {
     /// The page of each plane.
     pages: Vec<Page>,
+    calibration: Settled,
     description: Description,
     /// By page and, in it, place of the strip or tile.
     cache: BlockCache<(usize, [usize; 2])>,
@@ -54,10 +55,10 @@ impl TiffSource {
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let (pages, tags) = page::pages(path)?;
-        let built = calibration(&tags).and_then(|calibration| {
-            let pages = complete(pages, calibration.planes.as_ref())?;
-            let (pages, dimensions) = picked(pages, calibration.planes.as_ref(), options)?;
-            Self::new(path, pages, dimensions, &calibration, options)
+        let built = described(&tags).and_then(|described| {
+            let pages = complete(pages, described.planes.as_ref())?;
+            let (pages, dimensions) = picked(pages, described.planes.as_ref(), options)?;
+            Self::new(path, pages, dimensions, &described, options)
         });
         built.map_err(|error| error.at(path))
     }
@@ -66,16 +67,16 @@ impl TiffSource {
         path: &Path,
         pages: Vec<Page>,
         dimensions: usize,
-        calibration: &Calibration,
+        described: &Described,
         options: &OpenOptions,
     ) -> Result<Self> {
         let first = pages.first().ok_or_else(|| Error::data("has no pages; save the image again"))?;
         for page in &pages[1..] {
-            if (page.shape, page.dtype) != (first.shape, first.dtype) {
+            if (page.shape, page.stored) != (first.shape, first.stored) {
                 return Err(unequal(page, first).at(&page.file.path));
             }
         }
-        let (spacing, unit) = spacing(calibration, dimensions, options)?;
+        let calibration = described.calibration.settle(dimensions, options)?;
         let shape = [pages.len(), first.shape[0], first.shape[1]];
         // Strips go over the whole width: it says nothing about how wide chunks should be.
         let (stored, met) = match first.storage {
@@ -83,18 +84,19 @@ impl TiffSource {
             Storage::Blocks { shape: [y, x], tiled: true, .. } => ([1, y, x], [1, y, x]),
             Storage::Blocks { shape: [y, x], tiled: false, .. } => ([1; 3], [1, y, x]),
         };
-        let plan = read_plan(shape, stored, met, dimensions, first.dtype.size(), options.cache);
+        let plan = read_plan(shape, stored, met, dimensions, first.stored.size(), options.cache);
         let description = Description {
             name: path.display().to_string(),
             shape,
             dimensions,
-            dtype: first.dtype,
-            spacing,
-            unit,
+            dtype: first.stored.dtype(),
+            stored: first.stored,
+            spacing: calibration.spacing,
+            unit: calibration.unit.clone(),
             chunk: plan.chunk,
             fill: 0.0,
         };
-        Ok(TiffSource { pages, description, cache: BlockCache::new(plan.cache) })
+        Ok(TiffSource { pages, calibration, description, cache: BlockCache::new(plan.cache) })
     }
 
     /// Copies what a region needs of a plane into place.
@@ -106,11 +108,11 @@ impl TiffSource {
         match page.storage {
             Storage::Rows { offset } => {
                 let [y, x] = [1, 2].map(|a| wanted.min[a] as usize..wanted.max[a] as usize);
-                let (shape, size) = ([1, page.shape[0], page.shape[1]], page.dtype.size());
+                let (shape, size) = ([1, page.shape[0], page.shape[1]], page.stored.size());
                 let read = [1, y.len(), x.len()];
                 let bytes = read_box(files.of(page)?, offset, size, shape, [0..1, y, x]);
                 let bytes = bytes.map_err(|error| file::read_failed(&error))?;
-                paste(&from_bytes(page.dtype, read, bytes, page.endian()), &wanted, into, region);
+                paste(&from_bytes(page.stored, read, bytes, page.endian()), &wanted, into, region);
             }
             Storage::Blocks { shape, .. } => {
                 let mut decoder: Option<PageDecoder<'_>> = None;
@@ -142,6 +144,10 @@ impl Source for TiffSource {
         &self.description
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.calibration.warning.iter().map(|warning| format!("{}: {warning}", self.description.name)).collect()
+    }
+
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         require_inside(region, self.description.shape)?;
         let mut voxels = Voxels::filled(self.description.dtype, region.shape(), 0.0);
@@ -150,9 +156,9 @@ impl Source for TiffSource {
             let read = self.read_plane(z, region, &mut file, &mut voxels);
             read.map_err(|error| error.at(&self.pages[z].file.path))?;
         }
-        if let Some(p) = first_nan(&voxels) {
-            let p: [i64; 3] = std::array::from_fn(|a| region.min[a] + p[a]);
-            return Err(nan_at(p).at(&self.pages[p[0] as usize].file.path));
+        if let Some(unfit) = first_unfit(&voxels) {
+            let z = region.min[0] + unfit.at[0];
+            return Err(unfit.refusal(region.min).at(&self.pages[z as usize].file.path));
         }
         Ok(Some(Chunk { region: *region, voxels }))
     }
@@ -243,22 +249,9 @@ fn picked(pages: Vec<Page>, planes: Option<&Planes>, options: &OpenOptions) -> R
     Ok((kept, selection.kept.len()))
 }
 
-/// Spacing and unit: those given, or the metadata's where they have all, else 1.
-fn spacing(calibration: &Calibration, dimensions: usize, options: &OpenOptions) -> Result<(Spacing, Option<String>)> {
-    if let Some(given) = &options.spacing {
-        return Ok((given_spacing(given, dimensions)?, None));
-    }
-    let known: Option<Vec<f64>> = calibration.spacing[3 - dimensions..].iter().copied().collect();
-    let Some(known) = known else { return Ok((Spacing::default(), None)) };
-    if let Some(bad) = known.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
-        return Err(Error::data(format!("has a voxel size of {bad} in its metadata; give --spacing")));
-    }
-    Ok((in_three_axes(&known), calibration.unit.clone()))
-}
-
 /// The refusal of a page that is not like the first.
 fn unequal(page: &Page, first: &Page) -> Error {
-    let size = |page: &Page| format!("{} x {} pixels of {}", page.shape[1], page.shape[0], page.dtype.name());
+    let size = |page: &Page| format!("{} x {} pixels of {}", page.shape[1], page.shape[0], page.stored.name());
     let other = match first.number {
         Some(number) => format!("page {number}"),
         None => first.file.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),

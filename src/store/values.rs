@@ -4,13 +4,17 @@ use bytemuck::{AnyBitPattern, NoUninit};
 use ndarray::Array3;
 
 use crate::chunk::spare::{self, Reused};
-use crate::chunk::{Dtype, Value, Voxels};
+use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::{Position, Region};
-use crate::with_voxels;
+use crate::store::StoredType;
 
 /// The types that images may have, as messages list them.
-pub(crate) const SUPPORTED_DTYPES: &str = "bool, uint8, uint16, uint32, int16, int32, float32 or float64";
+pub(crate) const SUPPORTED_DTYPES: &str =
+    "bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32 or float64";
+
+/// Whole numbers up to here from zero are exact in `f64`, in which sums are made: 2^53.
+const LARGEST_WHOLE: i64 = 1 << 53;
 
 /// Whether the least significant byte of a stored value comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,25 +29,29 @@ impl Endian {
 }
 
 /// The type of a name as NumPy writes it, with its byte order: `<f4`, `|u1`, `>i2`, also `float32` and the like.
-pub(crate) fn parse_dtype(name: &str) -> Option<(Dtype, Endian)> {
+pub(crate) fn parse_dtype(name: &str) -> Option<(StoredType, Endian)> {
     let (endian, code) = match name.split_at_checked(1)? {
         (">", code) => (Endian::Big, code),
         ("<", code) => (Endian::Little, code),
         ("|" | "=", code) => (Endian::NATIVE, code),
         _ => (Endian::NATIVE, name),
     };
-    let dtype = match code {
-        "b1" | "?" | "bool" => Dtype::Bool,
-        "u1" | "B" | "uint8" => Dtype::U8,
-        "u2" | "uint16" => Dtype::U16,
-        "u4" | "uint32" => Dtype::U32,
-        "i2" | "int16" => Dtype::I16,
-        "i4" | "int32" => Dtype::I32,
-        "f4" | "float32" => Dtype::F32,
-        "f8" | "float64" => Dtype::F64,
+    let stored = match code {
+        "b1" | "?" | "bool" => StoredType::Bool,
+        "i1" | "b" | "int8" => StoredType::I8,
+        "u1" | "B" | "uint8" => StoredType::U8,
+        "i2" | "int16" => StoredType::I16,
+        "u2" | "uint16" => StoredType::U16,
+        "i4" | "int32" => StoredType::I32,
+        "u4" | "uint32" => StoredType::U32,
+        "i8" | "int64" => StoredType::I64,
+        "u8" | "uint64" => StoredType::U64,
+        "f2" | "float16" => StoredType::F16,
+        "f4" | "float32" => StoredType::F32,
+        "f8" | "float64" => StoredType::F64,
         _ => return None,
     };
-    Some((dtype, endian))
+    Some((stored, endian))
 }
 
 /// The name that NumPy gives to a type code, where it is one that images may not have: `<i8` is `int64`.
@@ -69,8 +77,15 @@ pub(crate) fn unsupported_dtype(name: &str) -> Error {
     Error::data(format!("values of type {spoken} are not supported; convert them to {SUPPORTED_DTYPES}"))
 }
 
-/// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape.
-pub(crate) fn from_bytes(dtype: Dtype, shape: [usize; 3], mut bytes: Vec<u8>, endian: Endian) -> Voxels {
+/// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape. Types without a
+/// [`Dtype`] of their own become the next wider one; unsigned 64-bit values that it does not have become its largest,
+/// which [`first_unfit`] finds.
+pub(crate) fn from_bytes(
+    stored: impl Into<StoredType>,
+    shape: [usize; 3],
+    mut bytes: Vec<u8>,
+    endian: Endian,
+) -> Voxels {
     fn numbers<T: Reused + AnyBitPattern>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
         let mut values = spare::take(bytes.len() / size_of::<T>());
         values.clear();
@@ -80,23 +95,34 @@ pub(crate) fn from_bytes(dtype: Dtype, shape: [usize; 3], mut bytes: Vec<u8>, en
         }
         T::wrap(array(shape, values))
     }
+    fn widened<S: AnyBitPattern, T: Reused>(shape: [usize; 3], bytes: &[u8], widen: impl Fn(S) -> T) -> Voxels {
+        let mut values = spare::take(bytes.len() / size_of::<S>());
+        values.clear();
+        values.extend(bytes.chunks_exact(size_of::<S>()).map(|v| widen(bytemuck::pod_read_unaligned(v))));
+        T::wrap(array(shape, values))
+    }
     fn array<T>(shape: [usize; 3], values: Vec<T>) -> Array3<T> {
         Array3::from_shape_vec(shape, values).expect("as many bytes as the shape holds")
     }
-    if endian != Endian::NATIVE && dtype.size() > 1 {
-        for value in bytes.chunks_exact_mut(dtype.size()) {
+    let stored = stored.into();
+    if endian != Endian::NATIVE && stored.size() > 1 {
+        for value in bytes.chunks_exact_mut(stored.size()) {
             value.reverse();
         }
     }
-    match dtype {
-        Dtype::Bool => Voxels::Bool(array(shape, bytes.into_iter().map(|b| b != 0).collect())),
-        Dtype::U8 => Voxels::U8(array(shape, bytes)),
-        Dtype::U16 => numbers::<u16>(shape, &bytes),
-        Dtype::U32 => numbers::<u32>(shape, &bytes),
-        Dtype::I16 => numbers::<i16>(shape, &bytes),
-        Dtype::I32 => numbers::<i32>(shape, &bytes),
-        Dtype::F32 => numbers::<f32>(shape, &bytes),
-        Dtype::F64 => numbers::<f64>(shape, &bytes),
+    match stored {
+        StoredType::Bool => Voxels::Bool(array(shape, bytes.into_iter().map(|b| b != 0).collect())),
+        StoredType::I8 => widened::<i8, i16>(shape, &bytes, i16::from),
+        StoredType::U8 => Voxels::U8(array(shape, bytes)),
+        StoredType::I16 => numbers::<i16>(shape, &bytes),
+        StoredType::U16 => numbers::<u16>(shape, &bytes),
+        StoredType::I32 => numbers::<i32>(shape, &bytes),
+        StoredType::U32 => numbers::<u32>(shape, &bytes),
+        StoredType::I64 => numbers::<i64>(shape, &bytes),
+        StoredType::U64 => widened::<u64, i64>(shape, &bytes, |v| i64::try_from(v).unwrap_or(i64::MAX)),
+        StoredType::F16 => widened::<u16, f32>(shape, &bytes, |bits| half::f16::from_bits(bits).to_f32()),
+        StoredType::F32 => numbers::<f32>(shape, &bytes),
+        StoredType::F64 => numbers::<f64>(shape, &bytes),
     }
 }
 
@@ -117,6 +143,7 @@ pub(crate) fn to_bytes(voxels: &Voxels) -> Vec<u8> {
         Voxels::I32(a) => numbers(a),
         Voxels::F32(a) => numbers(a),
         Voxels::F64(a) => numbers(a),
+        Voxels::I64(a) => numbers(a),
     }
 }
 
@@ -147,30 +174,72 @@ pub(crate) fn paste(from: &Voxels, from_region: &Region, into: &mut Voxels, into
             }
         };
     }
-    same_type!(Bool U8 U16 U32 I16 I32 F32 F64);
+    same_type!(Bool U8 U16 U32 I16 I32 I64 F32 F64);
 }
 
-/// Where the first value that is not a number lies, relative to the array.
-pub(crate) fn first_nan(voxels: &Voxels) -> Option<Position> {
-    fn find<T: Value>(array: &Array3<T>) -> Option<Position> {
-        let found = array.indexed_iter().find(|(_, v)| v.to_f64().is_nan());
-        found.map(|((z, y, x), _)| [z, y, x].map(|i| i64::try_from(i).unwrap_or(i64::MAX)))
+/// A value that cannot be computed with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Unfit {
+    /// Where it lies, relative to the array.
+    pub(crate) at: Position,
+    value: f64,
+}
+
+impl Unfit {
+    /// The refusal of the value; `origin` is where the array begins in the volume.
+    pub(crate) fn refusal(&self, origin: Position) -> Error {
+        let [z, y, x]: Position = std::array::from_fn(|a| origin[a] + self.at[a]);
+        let (what, advice) = unfitness(self.value);
+        Error::data(format!("the value at (z, y, x) = ({z}, {y}, {x}) is {what}; {advice}"))
     }
-    if voxels.dtype().is_integer() { None } else { with_voxels!(voxels, array => find(array)) }
 }
 
-/// The refusal of a value that is not a number, at its place in the volume.
-pub(crate) fn nan_at(place: Position) -> Error {
-    let [z, y, x] = place;
-    Error::data(format!("the value at (z, y, x) = ({z}, {y}, {x}) is NaN; replace NaN by a number"))
-}
-
-/// Refuses values that are not numbers; `region` is where the array lies.
-pub(crate) fn refuse_nan(voxels: &Voxels, region: &Region) -> Result<()> {
-    match first_nan(voxels) {
-        Some(p) => Err(nan_at(std::array::from_fn(|a| region.min[a] + p[a]))),
-        None => Ok(()),
+/// What is wrong with a value, and what to do.
+fn unfitness(value: f64) -> (&'static str, &'static str) {
+    if value.is_nan() {
+        ("NaN", "replace NaN by a number")
+    } else if value.is_infinite() {
+        ("infinite", "replace it by a finite number")
+    } else {
+        (
+            "further from zero than 2^53, beyond which whole numbers are not exact",
+            "number labels anew, or store smaller values",
+        )
     }
+}
+
+/// The first value that is not a number, is infinite, or is a whole number beyond those that are exact in `f64`.
+pub(crate) fn first_unfit(voxels: &Voxels) -> Option<Unfit> {
+    fn find<T: Value>(array: &Array3<T>, fits: impl Fn(T) -> bool) -> Option<Unfit> {
+        // What lies where is asked only where there is something.
+        if array.as_slice().is_some_and(|values| values.iter().all(|&v| fits(v))) {
+            return None;
+        }
+        let ((z, y, x), v) = array.indexed_iter().find(|(_, v)| !fits(**v))?;
+        let at = [z, y, x].map(|i| i64::try_from(i).unwrap_or(i64::MAX));
+        Some(Unfit { at, value: v.to_f64() })
+    }
+    match voxels {
+        Voxels::F32(array) => find(array, f32::is_finite),
+        Voxels::F64(array) => find(array, f64::is_finite),
+        Voxels::I64(array) => find(array, |v| (-LARGEST_WHOLE..=LARGEST_WHOLE).contains(&v)),
+        _ => None,
+    }
+}
+
+/// Refuses values that cannot be computed with; `region` is where the array lies.
+pub(crate) fn refuse_unfit(voxels: &Voxels, region: &Region) -> Result<()> {
+    first_unfit(voxels).map_or(Ok(()), |unfit| Err(unfit.refusal(region.min)))
+}
+
+/// The refusal of a part of the image that is not stored, where the fill value, which stands for it, cannot be computed
+/// with.
+pub(crate) fn refuse_fill(fill: f64) -> Result<()> {
+    if fill.is_finite() && fill.abs() <= LARGEST_WHOLE as f64 {
+        return Ok(());
+    }
+    let (what, _) = unfitness(fill);
+    Err(Error::data(format!("is not stored and its fill value is {what}; replace the fill value by a number")))
 }
 
 /// Refuses a box that is empty or reaches outside the volume: a defect of the caller.
@@ -185,6 +254,7 @@ pub(crate) fn require_inside(region: &Region, shape: [usize; 3]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::Dtype;
 
     #[test]
     fn bytes_of_both_orders_give_the_same_values() {
@@ -208,9 +278,30 @@ mod tests {
 
     #[test]
     fn unsupported_types_are_named_as_numpy_names_them() {
-        assert_eq!(spoken_dtype("<i8"), "int64");
-        assert_eq!(spoken_dtype("<f2"), "float16");
-        assert!(parse_dtype("<i8").is_none());
-        assert_eq!(parse_dtype(">i2"), Some((Dtype::I16, Endian::Big)));
+        assert_eq!(spoken_dtype("<c8"), "complex64");
+        assert_eq!(spoken_dtype("<f16"), "float128");
+        assert!(parse_dtype("<c8").is_none());
+        assert_eq!(parse_dtype(">i2"), Some((StoredType::I16, Endian::Big)));
+    }
+
+    #[test]
+    fn types_without_one_of_their_own_are_widened_and_never_wrapped() {
+        let bytes = |values: &[&[u8]]| values.concat();
+        let small = from_bytes(StoredType::I8, [1, 1, 2], vec![0x80, 0x7f], Endian::NATIVE);
+        assert_eq!(small, Voxels::I16(Array3::from_shape_vec([1, 1, 2], vec![-128, 127]).unwrap()));
+        let halves = bytes(&[&0x3c00u16.to_be_bytes(), &0xc000u16.to_be_bytes(), &0x7c00u16.to_be_bytes()]);
+        let halves = from_bytes(StoredType::F16, [1, 1, 3], halves, Endian::Big);
+        assert_eq!(halves, Voxels::F32(Array3::from_shape_vec([1, 1, 3], vec![1.0, -2.0, f32::INFINITY]).unwrap()));
+        assert_eq!(first_unfit(&halves).map(|unfit| unfit.at), Some([0, 0, 2]));
+        let large = |value: u64| from_bytes(StoredType::U64, [1, 1, 1], value.to_le_bytes().to_vec(), Endian::Little);
+        assert_eq!(first_unfit(&large(1 << 53)), None);
+        for value in [(1 << 53) + 1, 1 << 63, u64::MAX] {
+            let refused = first_unfit(&large(value)).unwrap().refusal([4, 5, 6]).to_string();
+            assert!(
+                refused.starts_with("the value at (z, y, x) = (4, 5, 6) is further from zero than 2^53"),
+                "{refused}"
+            );
+        }
+        assert!(refuse_fill(-1.0).is_ok() && refuse_fill(f64::NAN).is_err() && refuse_fill(1e16).is_err());
     }
 }

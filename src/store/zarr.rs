@@ -24,13 +24,13 @@ use self::ome::Level;
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
-use crate::space::{Region, Spacing};
+use crate::space::Region;
 use crate::store::axes::{axes, select};
 use crate::store::cache::BlockCache;
 use crate::store::marker::{FileMark, Marker, mark_of};
-use crate::store::open::{given_spacing, in_three_axes};
 use crate::store::plan::read_plan;
-use crate::store::values::{first_nan, nan_at, parse_dtype, paste, require_inside, unsupported_dtype};
+use crate::store::units::Settled;
+use crate::store::values::{first_unfit, parse_dtype, paste, refuse_fill, require_inside, unsupported_dtype};
 use crate::store::{Absent, Description, Mark, Marked, OpenOptions, Source};
 
 pub(crate) use self::metadata::is_zarr;
@@ -43,6 +43,7 @@ pub struct ZarrSource {
     blocks: Blocks,
     /// The grid of blocks over the image.
     grid: Grid,
+    calibration: Settled,
     description: Description,
     cache: BlockCache<ChunkId>,
 }
@@ -73,7 +74,7 @@ impl ZarrSource {
         let Some(Node::Array(node)) = metadata::read_node(&folder)? else {
             return Err(Error::new(Kind::Missing, "is not there, though the OME metadata name it; copy it again"));
         };
-        let (dtype, _) = parse_dtype(&node.dtype).ok_or_else(|| unsupported_dtype(&node.dtype))?;
+        let (stored, _) = parse_dtype(&node.dtype).ok_or_else(|| unsupported_dtype(&node.dtype))?;
         let names = level.and_then(|level| level.names.as_ref()).or(node.names.as_ref());
         if names.is_some_and(|names| names.len() != node.shape.len()) {
             let axes = node.shape.len();
@@ -81,29 +82,24 @@ impl ZarrSource {
         }
         let selection = select(&axes(&node.shape, names.map(Vec::as_slice), options)?, options)?;
         let dimensions = selection.kept.len();
-        let (spacing, unit) = match (&options.spacing, level) {
-            (Some(given), _) => (given_spacing(given, dimensions)?, None),
-            (None, Some(level)) => {
-                let (spacing, unit) = ome::calibration(level, node.shape.len(), &selection.kept)?;
-                (in_three_axes(&spacing), unit)
-            }
-            (None, None) => (Spacing::default(), None),
-        };
-        let blocks = Blocks::open(folder, dtype, selection)?;
+        let found = level.map(|level| ome::calibration(level, node.shape.len(), &selection.kept)).transpose()?;
+        let calibration = found.unwrap_or_default().settle(dimensions, options)?;
+        let blocks = Blocks::open(folder, stored, selection)?;
         let (shape, block) = (blocks.image_shape(), blocks.shape());
-        let plan = read_plan(shape, block, block, dimensions, dtype.size(), options.cache);
+        let plan = read_plan(shape, block, block, dimensions, stored.size(), options.cache);
         let description = Description {
             name: name.display().to_string(),
             shape,
             dimensions,
-            dtype,
-            spacing,
-            unit,
+            dtype: stored.dtype(),
+            stored,
+            spacing: calibration.spacing,
+            unit: calibration.unit.clone(),
             chunk: plan.chunk,
             fill: blocks.fill(),
         };
         let grid = Grid::new(Region::of_shape(shape), block);
-        Ok(ZarrSource { blocks, grid, description, cache: BlockCache::new(plan.cache) })
+        Ok(ZarrSource { blocks, grid, calibration, description, cache: BlockCache::new(plan.cache) })
     }
 
     /// The values that a region needs of a block, with the box that they fill.
@@ -135,16 +131,17 @@ impl Source for ZarrSource {
         &self.description
     }
 
+    fn warnings(&self) -> Vec<String> {
+        self.calibration.warning.iter().map(|warning| format!("{}: {warning}", self.description.name)).collect()
+    }
+
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         require_inside(region, self.description.shape)?;
         let Description { dtype, fill, .. } = self.description;
         let mut whole: Option<Voxels> = None;
         for place in self.grid.chunks_in(region) {
             let Some((at, part)) = self.part(place, region)? else {
-                if fill.is_nan() {
-                    let error = Error::data("is not stored and its fill value is NaN; replace NaN by a number");
-                    return Err(self.blocks.locate(error, place));
-                }
+                refuse_fill(fill).map_err(|error| self.blocks.locate(error, place))?;
                 continue;
             };
             let part = match part {
@@ -159,9 +156,9 @@ impl Source for ZarrSource {
             paste(part, &at, voxels, region);
         }
         let Some(voxels) = whole else { return Ok(None) };
-        if let Some(p) = first_nan(&voxels) {
-            let p = std::array::from_fn(|a| region.min[a] + p[a]);
-            return Err(self.blocks.locate(nan_at(p), self.grid.chunk_at(p)));
+        if let Some(unfit) = first_unfit(&voxels) {
+            let p = std::array::from_fn(|a| region.min[a] + unfit.at[a]);
+            return Err(self.blocks.locate(unfit.refusal(region.min), self.grid.chunk_at(p)));
         }
         Ok(Some(Chunk { region: *region, voxels }))
     }

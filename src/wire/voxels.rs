@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::with_voxels;
 
 /// The types, each with the number by which it goes.
-const DTYPES: [(u64, Dtype); 8] = [
+const DTYPES: [(u64, Dtype); 9] = [
     (1, Dtype::Bool),
     (2, Dtype::U8),
     (3, Dtype::U16),
@@ -20,6 +20,7 @@ const DTYPES: [(u64, Dtype); 8] = [
     (6, Dtype::I32),
     (7, Dtype::F32),
     (8, Dtype::F64),
+    (9, Dtype::I64),
 ];
 
 /// What comes before the values.
@@ -82,6 +83,7 @@ impl WireRecord for Voxels {
             Dtype::I32 => read::<i32>(bytes, shape, count),
             Dtype::F32 => read::<f32>(bytes, shape, count),
             Dtype::F64 => read::<f64>(bytes, shape, count),
+            Dtype::I64 => read::<i64>(bytes, shape, count),
         }
     }
 }

@@ -115,6 +115,9 @@ fn whole_of_f64(v: f64, least: f64, most: f64) -> u64 {
     ((even + step) + BIAS).to_bits()
 }
 
+/// Whole numbers up to here from zero are exact in `f64`: 2^53.
+const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
+
 tones! {
     bool, Bool, f32, true, Value::to_f32, |v| v >= 0.5, |v| v >= 0.5, |a, b| a | b;
     u8, U8, f32, true, f32::from, |v| whole(v, 0.0, 255.0) as u8, |v| whole_of_f64(v, 0.0, 255.0) as u8, Ord::max;
@@ -126,6 +129,8 @@ tones! {
         |v| whole(v, -32768.0, 32767.0) as i16, |v| whole_of_f64(v, -32768.0, 32767.0) as i16, Ord::max;
     i32, I32, f64, false, f64::from,
         |v| Self::of_f64(f64::from(v)), |v| whole_of_f64(v, f64::from(i32::MIN), f64::from(i32::MAX)) as i32, Ord::max;
+    i64, I64, f64, false, |v| v as f64,
+        |v| Self::of_f64(f64::from(v)), |v| v.clamp(-LARGEST_WHOLE, LARGEST_WHOLE).round() as i64, Ord::max;
     f32, F32, f32, false, |v| v, |v| v, |v| v as f32, |a, b| if b > a || b.is_nan() { b } else { a };
     f64, F64, f64, false, |v| v, f64::from, |v| v, |a, b| if b > a || b.is_nan() { b } else { a };
 }

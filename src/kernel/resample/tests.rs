@@ -44,6 +44,7 @@ fn drawn(dtype: Dtype, shape: [usize; 3], seed: u64) -> Voxels {
         Dtype::U32 => array(shape, seed, |v| (most * v) as u32),
         Dtype::I16 => array(shape, seed, |v| (-3000.0 + 6000.0 * v).floor() as i16),
         Dtype::I32 => array(shape, seed, |v| (-half + 2.0 * half * v).floor() as i32),
+        Dtype::I64 => array(shape, seed, |v| (-half + 2.0 * half * v).floor() as i64),
         Dtype::F32 => array(shape, seed, |v| (-2.0 + 7.0 * v) as f32),
         Dtype::F64 => array(shape, seed, |v| -2e-3 + (5e-3 - -2e-3) * v),
     }

@@ -305,6 +305,7 @@ fn tiles_that_a_row_of_chunks_meets_are_held() {
         shape,
         dimensions: 2,
         dtype: Dtype::U16,
+        stored: Dtype::U16.into(),
         spacing: Spacing::default(),
         unit: None,
         chunk,

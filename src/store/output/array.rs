@@ -299,6 +299,7 @@ fn zarr_type(dtype: Dtype) -> DataType {
         Dtype::I32 => data_type::int32(),
         Dtype::F32 => data_type::float32(),
         Dtype::F64 => data_type::float64(),
+        Dtype::I64 => data_type::int64(),
     }
 }
 
@@ -336,7 +337,17 @@ mod tests {
 
     #[test]
     fn what_threads_write_is_read_back_in_every_type() {
-        let all = [Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::I16, Dtype::I32, Dtype::F32, Dtype::F64];
+        let all = [
+            Dtype::Bool,
+            Dtype::U8,
+            Dtype::U16,
+            Dtype::U32,
+            Dtype::I16,
+            Dtype::I32,
+            Dtype::I64,
+            Dtype::F32,
+            Dtype::F64,
+        ];
         let folder = tempfile::tempdir().unwrap();
         for (i, dtype) in all.into_iter().enumerate() {
             for (shape, chunk) in [([5, 9, 10], [2, 4, 16]), ([1, 9, 10], [1, 4, 4])] {

@@ -41,6 +41,7 @@ fn encode(voxels: &Voxels) -> TiffResult<Vec<u8>> {
         Voxels::I16(a) => pages::<_, colortype::GrayI16>(shape, a.iter().copied()),
         Voxels::I32(a) => pages::<_, colortype::GrayI32>(shape, a.iter().copied()),
         Voxels::F32(a) => pages::<_, colortype::Gray32Float>(shape, a.iter().copied()),
+        Voxels::I64(a) => pages::<_, colortype::GrayI64>(shape, a.iter().copied()),
         Voxels::F64(a) => pages::<_, colortype::Gray64Float>(shape, a.iter().copied()),
     }
 }

@@ -9,10 +9,10 @@ use tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
 use tiff::{TiffError, TiffFormatError};
 
 use super::reader::{PageReader, header};
-use crate::chunk::{Dtype, Voxels};
+use crate::chunk::Voxels;
 use crate::error::{Error, Result};
-use crate::store::file;
 use crate::store::values::{Endian, from_bytes, unsupported_dtype};
+use crate::store::{StoredType, file};
 
 /// A file of pages.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) struct Page {
     directory: u64,
     /// Pixels along (y, x).
     pub(crate) shape: [usize; 2],
-    pub(crate) dtype: Dtype,
+    pub(crate) stored: StoredType,
     pub(crate) storage: Storage,
 }
 
@@ -116,15 +116,19 @@ fn read_page(decoder: &mut Decoder<PageReader<'_>>, file: &Arc<PageFile>, number
         return Err(Error::data(message));
     }
     let (bits, format) = (tag(Tag::BitsPerSample, 1)?, tag(Tag::SampleFormat, 1)?);
-    let dtype = match (format, bits) {
-        (1 | 4, 1) => Dtype::Bool,
-        (1 | 4, 8) => Dtype::U8,
-        (1 | 4, 16) => Dtype::U16,
-        (1 | 4, 32) => Dtype::U32,
-        (2, 16) => Dtype::I16,
-        (2, 32) => Dtype::I32,
-        (3, 32) => Dtype::F32,
-        (3, 64) => Dtype::F64,
+    let stored = match (format, bits) {
+        (1 | 4, 1) => StoredType::Bool,
+        (1 | 4, 8) => StoredType::U8,
+        (1 | 4, 16) => StoredType::U16,
+        (1 | 4, 32) => StoredType::U32,
+        (1 | 4, 64) => StoredType::U64,
+        (2, 8) => StoredType::I8,
+        (2, 16) => StoredType::I16,
+        (2, 32) => StoredType::I32,
+        (2, 64) => StoredType::I64,
+        (3, 16) => StoredType::F16,
+        (3, 32) => StoredType::F32,
+        (3, 64) => StoredType::F64,
         (format, bits) => {
             let kind = match format {
                 2 => "int",
@@ -134,7 +138,7 @@ fn read_page(decoder: &mut Decoder<PageReader<'_>>, file: &Arc<PageFile>, number
             return Err(unsupported_dtype(&format!("{kind}{bits}")));
         }
     };
-    if dtype == Dtype::Bool && tag(Tag::FillOrder, 1)? != 1 {
+    if stored == StoredType::Bool && tag(Tag::FillOrder, 1)? != 1 {
         return Err(Error::data(format!("{label}has its bits in reverse order; save it with 8 bits a pixel")));
     }
     let compression = CompressionMethod::from_u16_exhaustive(u16::try_from(tag(Tag::Compression, 1)?).unwrap_or(0));
@@ -147,9 +151,9 @@ fn read_page(decoder: &mut Decoder<PageReader<'_>>, file: &Arc<PageFile>, number
     let mut list = |tag| decoder.find_tag_unsigned_vec::<u64>(tag).map(Option::unwrap_or_default).map_err(failed);
     let (starts, lengths) = (list(starts)?, list(lengths)?);
     let cut_off = || Error::data(format!("{label}is cut off; copy the file again from where it came"));
-    let plain = compression == CompressionMethod::None && dtype != Dtype::Bool && !tiled;
+    let plain = compression == CompressionMethod::None && stored != StoredType::Bool && !tiled;
     let contiguous = (1..starts.len()).all(|i| starts[i - 1].checked_add(lengths[i - 1]) == Some(starts[i]));
-    let bytes = shape.iter().try_fold(dtype.size() as u64, |n, &m| n.checked_mul(m as u64));
+    let bytes = shape.iter().try_fold(stored.size() as u64, |n, &m| n.checked_mul(m as u64));
     let bytes = bytes.ok_or_else(cut_off)?;
     if plain && contiguous {
         let offset = *starts.first().ok_or_else(cut_off)?;
@@ -157,7 +161,7 @@ fn read_page(decoder: &mut Decoder<PageReader<'_>>, file: &Arc<PageFile>, number
             return Err(cut_off());
         }
         let storage = Storage::Rows { offset };
-        return Ok(Page { file: Arc::clone(file), number, directory, shape, dtype, storage });
+        return Ok(Page { file: Arc::clone(file), number, directory, shape, stored, storage });
     }
     let ends = starts.iter().zip(&lengths).map(|(start, length)| start.checked_add(*length));
     if ends.into_iter().any(|end| end.is_none_or(|end| end > file.length)) {
@@ -170,7 +174,7 @@ fn read_page(decoder: &mut Decoder<PageReader<'_>>, file: &Arc<PageFile>, number
     let block = [down, across].map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let block = if tiled { block } else { [block[0].min(shape[0]), shape[1]] };
     let storage = Storage::Blocks { shape: block, inverted, tiled };
-    Ok(Page { file: Arc::clone(file), number, directory, shape, dtype, storage })
+    Ok(Page { file: Arc::clone(file), number, directory, shape, stored, storage })
 }
 
 impl Page {
@@ -183,7 +187,7 @@ impl Page {
     /// where the pixels are not plain rows or the file ends before it.
     pub(crate) fn following(&self, pages: usize) -> Option<Page> {
         let Storage::Rows { offset } = self.storage else { return None };
-        let bytes = u64::try_from(self.shape[0].checked_mul(self.shape[1])?.checked_mul(self.dtype.size())?).ok()?;
+        let bytes = u64::try_from(self.shape[0].checked_mul(self.shape[1])?.checked_mul(self.stored.size())?).ok()?;
         let offset = offset.checked_add(bytes.checked_mul(u64::try_from(pages).ok()?)?)?;
         let fits = offset.checked_add(bytes)? <= self.file.length;
         fits.then(|| Page { number: Some(pages), storage: Storage::Rows { offset }, ..self.clone() })
@@ -214,7 +218,7 @@ impl Page {
         let index = place[0] * self.shape[1].div_ceil(block[1]) + place[1];
         let index = u32::try_from(index).map_err(|_| self.damaged())?;
         let length = decoder.0.image_chunk_buffer_layout(index).map_err(failed)?.len;
-        let row = if self.dtype == Dtype::Bool { shape[1].div_ceil(8) } else { shape[1] * self.dtype.size() };
+        let row = if self.stored == StoredType::Bool { shape[1].div_ceil(8) } else { shape[1] * self.stored.size() };
         if shape[0].checked_mul(row) != Some(length) {
             return Err(self.damaged());
         }
@@ -224,11 +228,11 @@ impl Page {
             // The decoder turns white-is-zero round; what is stored is what the image holds.
             bytes.iter_mut().for_each(|byte| *byte = !*byte);
         }
-        if self.dtype == Dtype::Bool {
+        if self.stored == StoredType::Bool {
             let bit = |row: &[u8], x: usize| row[x / 8] >> (7 - x % 8) & 1;
             bytes = bytes.chunks_exact(row).flat_map(|row| (0..shape[1]).map(move |x| bit(row, x))).collect();
         }
-        Ok(from_bytes(self.dtype, [1, shape[0], shape[1]], bytes, Endian::NATIVE))
+        Ok(from_bytes(self.stored, [1, shape[0], shape[1]], bytes, Endian::NATIVE))
     }
 
     fn damaged(&self) -> Error {

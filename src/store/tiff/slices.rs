@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use super::TiffSource;
-use super::calibration::calibration;
+use super::calibration::described;
 use super::page::pages;
 use crate::error::{Error, Result};
 use crate::store::open::refuse_selection;
@@ -32,7 +32,7 @@ impl TiffSource {
                 return Err(Error::data(message).at(path));
             }
             if first.is_none() {
-                first = Some(calibration(&tags).map_err(|error| error.at(&path))?);
+                first = Some(described(&tags).map_err(|error| error.at(&path))?);
             }
             slices.append(&mut pages);
         }

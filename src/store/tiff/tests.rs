@@ -52,7 +52,10 @@ fn spacing_comes_from_imagej_and_ome_and_not_from_dots_per_inch() {
     assert_eq!((plain.description().spacing, &plain.description().unit), (Spacing::default(), &None));
     let options = OpenOptions { spacing: Some(vec![1.0, 2.0, 3.0]), ..OpenOptions::default() };
     let given = TiffSource::open(fixture("imagej.tif"), &options).unwrap();
-    assert_eq!((given.description().spacing, &given.description().unit), (Spacing([1.0, 2.0, 3.0]), &None));
+    assert_eq!(
+        (given.description().spacing, &given.description().unit),
+        (Spacing([1.0, 2.0, 3.0]), &Some("micrometer".to_owned()))
+    );
 }
 
 #[test]
@@ -185,11 +188,11 @@ fn colour_is_refused() {
     std::fs::write(&path, &bytes).unwrap();
     let error = read_all(&path).unwrap_err();
     assert!(error.to_string().contains("has 3 samples a pixel"), "{error}");
-    // The same page, its samples apart from one: read as grey of 64-bit integers.
+    // The same page, its samples apart from one: read as grey of 24-bit integers.
     let at = bytes.len() - 4 - 3 * 12 + 8;
     bytes[at] = 1;
-    bytes[14 + 2 + 2 * 12 + 8] = 64;
+    bytes[14 + 2 + 2 * 12 + 8] = 24;
     std::fs::write(&path, &bytes).unwrap();
     let error = read_all(&path).unwrap_err();
-    assert!(error.to_string().contains("values of type uint64 are not supported"), "{error}");
+    assert!(error.to_string().contains("values of type uint24 are not supported"), "{error}");
 }

@@ -12,13 +12,13 @@ use zarrs::storage::{ReadableStorageTraits, StorageError};
 
 use super::folder::Folder;
 use super::shard::Shards;
-use crate::chunk::{Dtype, Value, Voxels};
+use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::space::Region;
 use crate::store::axes::Selection;
-use crate::store::file;
 use crate::store::values::{Endian, from_bytes};
+use crate::store::{StoredType, file};
 use crate::with_voxels;
 
 /// An array, wherever it is stored.
@@ -28,7 +28,7 @@ pub(crate) type StoredArray = Array<dyn ReadableStorageTraits>;
 pub(crate) struct Blocks {
     array: StoredArray,
     folder: Folder,
-    dtype: Dtype,
+    stored: StoredType,
     selection: Selection,
     /// Voxels of a block along every axis of the array.
     block: Vec<u64>,
@@ -42,7 +42,7 @@ impl Blocks {
     ///
     /// # Errors
     /// `Data` where the metadata ask for a codec, a grid or an extension that is not supported.
-    pub(crate) fn open(folder: Folder, dtype: Dtype, selection: Selection) -> Result<Self> {
+    pub(crate) fn open(folder: Folder, stored: StoredType, selection: Selection) -> Result<Self> {
         let array = Array::open(folder.store()?, "/").map_err(creation_error)?;
         let plain = |shape: &[NonZeroU64]| -> Vec<u64> { shape.iter().map(|n| n.get()).collect() };
         let origin = vec![0; array.dimensionality()];
@@ -54,7 +54,7 @@ impl Blocks {
         let shards = Shards::of(&array, &chunk)?;
         let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
         let codecs = CodecOptions::default().with_concurrent_target(1);
-        Ok(Blocks { array, folder, dtype, selection, block, shards, codecs })
+        Ok(Blocks { array, folder, stored, selection, block, shards, codecs })
     }
 
     /// Voxels of a block along (z, y, x).
@@ -81,7 +81,7 @@ impl Blocks {
             array[[0, 0, 0]].to_f64()
         }
         let bytes = self.array.fill_value().as_ne_bytes().to_vec();
-        let value = from_bytes(self.dtype, [1; 3], bytes, Endian::NATIVE);
+        let value = from_bytes(self.stored, [1; 3], bytes, Endian::NATIVE);
         with_voxels!(&value, array => first(array))
     }
 
@@ -209,10 +209,10 @@ impl Blocks {
     fn voxels(&self, bytes: Vec<u8>, shape: &[u64]) -> Result<Voxels> {
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
         let values: usize = shape.iter().product();
-        if bytes.len() != values * self.dtype.size() {
+        if bytes.len() != values * self.stored.size() {
             return Err(damaged());
         }
-        let flat = from_bytes(self.dtype, [1, 1, values], bytes, Endian::NATIVE);
+        let flat = from_bytes(self.stored, [1, 1, values], bytes, Endian::NATIVE);
         let (selection, block) = (&self.selection, &self.block);
         let within = |a: usize| if shape[a] == 1 { 0 } else { selection.fixed[a] % block[a] };
         with_voxels!(flat, array => pick(array, &shape, &selection.kept, within))

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::store::units::Calibration;
 
 /// Level 0 of a multiscale image.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,34 +71,29 @@ fn product(a: Option<Vec<f64>>, b: Option<Vec<f64>>) -> Option<Vec<f64>> {
     }
 }
 
-/// Spacing along the axes kept, and their common unit.
+/// What a level says of the size of a voxel along the axes kept, those of space.
 ///
 /// # Errors
-/// `Data` where the scale is not one positive number an axis, or the axes have different units.
-pub(crate) fn calibration(level: &Level, axes: usize, kept: &[usize]) -> Result<(Vec<f64>, Option<String>)> {
-    let spacing = match &level.scale {
-        None => vec![1.0; kept.len()],
-        Some(scale) if scale.len() == axes => kept.iter().map(|&a| scale[a]).collect(),
-        Some(scale) => {
+/// `Data` where the scale is not one number an axis.
+pub(crate) fn calibration(level: &Level, axes: usize, kept: &[usize]) -> Result<Calibration> {
+    let mut calibration = Calibration { from: "the OME metadata", ..Calibration::default() };
+    let own = 3 - kept.len().min(3)..3;
+    if let Some(scale) = &level.scale {
+        if scale.len() != axes {
             let message = format!("has a scale of {} numbers for {axes} axes; give --spacing", scale.len());
             return Err(Error::data(message));
         }
-    };
-    if let Some(bad) = spacing.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
-        return Err(Error::data(format!("has a voxel size of {bad} in its metadata; give --spacing")));
+        own.clone().zip(kept).for_each(|(axis, &at)| calibration.size[axis] = Some(scale[at]));
     }
-    let mut units: Vec<&str> = kept.iter().filter_map(|&a| level.units.get(a)?.as_deref()).collect();
-    units.dedup();
-    if units.len() > 1 {
-        let message = format!("has axes in different units ({}); give --spacing in one", units.join(", "));
-        return Err(Error::data(message));
-    }
-    Ok((spacing, units.first().map(|&unit| unit.to_owned())))
+    own.zip(kept).for_each(|(axis, &at)| calibration.unit[axis] = level.units.get(at).cloned().flatten());
+    Ok(calibration)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::space::Spacing;
+    use crate::store::OpenOptions;
     use serde_json::json;
 
     #[test]
@@ -112,8 +108,8 @@ mod tests {
         let level = first_level(&attributes).unwrap().unwrap();
         assert_eq!(level.path, "s0");
         assert_eq!(level.names.as_deref().unwrap()[0], "channel");
-        let (spacing, unit) = calibration(&level, 4, &[1, 2, 3]).unwrap();
-        assert_eq!((spacing, unit.as_deref()), (vec![2.5, 0.5, 1.0], Some("micrometer")));
+        let found = calibration(&level, 4, &[1, 2, 3]).unwrap().settle(3, &OpenOptions::default()).unwrap();
+        assert_eq!((found.spacing, found.unit.as_deref()), (Spacing([2.5, 0.5, 1.0]), Some("micrometer")));
     }
 
     #[test]
@@ -122,10 +118,11 @@ mod tests {
             let attributes = json!({"multiscales": [{
                 "axes": [{"name": "y", "unit": units[0]}, {"name": "x", "unit": units[1]}],
                 "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]}]});
-            calibration(&first_level(&attributes).unwrap().unwrap(), 2, &[0, 1])
+            let found = calibration(&first_level(&attributes).unwrap().unwrap(), 2, &[0, 1]);
+            found.and_then(|found| found.settle(2, &OpenOptions::default()))
         };
         assert!(level(json!([1, 2]), ["nanometer", "nanometer"]).is_ok());
-        assert!(level(json!([1, 2]), ["nanometer", "meter"]).unwrap_err().to_string().contains("different units"));
+        assert_eq!(level(json!([2e-9, 2]), ["meter", "nanometer"]).unwrap().spacing, Spacing([1.0, 2.0, 2.0]));
         assert!(level(json!([1, 2, 3]), ["m", "m"]).unwrap_err().to_string().contains("3 numbers for 2 axes"));
         assert!(level(json!([0, 1]), ["m", "m"]).unwrap_err().to_string().contains("voxel size of 0"));
         assert_eq!(first_level(&json!({"other": 1})).unwrap(), None);

@@ -1,0 +1,28 @@
+//! What of a stored image is known beyond its values, for people to look at.
+
+use serde::Serialize;
+
+/// How an image is stored, and what else its metadata say. What a form does not have is empty.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Details {
+    /// The form: `OME-Zarr 0.5`, `TIFF, ImageJ hyperstack`, `NumPy .npy`.
+    pub format: String,
+    /// The axes as stored, slowest first, with their names and lengths: `("t", 1), ("c", 3), ("z", 40), …`.
+    pub axes: Vec<(String, u64)>,
+    /// Shape of what is stored as one, along the axes as stored: chunks, tiles, strips.
+    pub chunk: Vec<u64>,
+    /// How values are compressed, as the form calls it: `zstd`, `deflate, predictor 2`; `none`.
+    pub codec: String,
+    /// Where the size of a voxel comes from: `--spacing`, `the OME metadata`; empty where voxels count as one long.
+    pub spacing_from: String,
+    /// How many channels there are to choose from.
+    pub channels: Option<u64>,
+    /// Names of the channels, where the metadata have them.
+    pub channel_names: Vec<String>,
+    /// How many time points there are to choose from.
+    pub times: Option<u64>,
+    /// How many images (series, positions, wells) the file holds.
+    pub series: Option<u64>,
+    /// Anything else that is worth a line, each in a sentence without a full stop.
+    pub notes: Vec<String>,
+}

@@ -1,0 +1,304 @@
+//! Units of length, and what a file says of the size of its voxels.
+//!
+//! Inside there is one spelling of a unit, the one that OME-Zarr has: `micrometer`. Files have many; those of one unit
+//! are taken for the same, and metric units and the inch are converted into each other.
+
+use crate::error::{Error, Result};
+use crate::space::Spacing;
+use crate::store::OpenOptions;
+use crate::store::open::given_spacing;
+
+/// A unit of length.
+#[derive(Debug, PartialEq)]
+pub struct LengthUnit {
+    /// The name that OME-Zarr gives it, which is also the one that outputs have.
+    pub name: &'static str,
+    /// What people write: `µm`.
+    pub symbol: &'static str,
+    /// How many picometers it has.
+    pub picometers: f64,
+    /// Other spellings, in lower case.
+    spellings: &'static [&'static str],
+}
+
+/// The units that are known, by length.
+static UNITS: [LengthUnit; 13] = [
+    unit("picometer", "pm", 1.0, &["picometers", "picometre", "picometres"]),
+    unit("angstrom", "Å", 1e2, &["\u{212b}", "angstroms", "ångström", "ångstrom", "\\u00c5"]),
+    unit("nanometer", "nm", 1e3, &["nanometers", "nanometre", "nanometres", "nanos"]),
+    unit(
+        "micrometer",
+        "µm",
+        1e6,
+        &[
+            "um",
+            "μm",
+            "µ",
+            "μ",
+            "u",
+            "micron",
+            "microns",
+            "micrometers",
+            "micrometre",
+            "micrometres",
+            "\\u00b5m",
+            "\\u00b5",
+            "\\u03bcm",
+            "&#181;m",
+            "&#xb5;m",
+            "&micro;m",
+            "mu",
+            "mum",
+            "µms",
+            "ums",
+            "\u{f06d}m",
+        ],
+    ),
+    unit("millimeter", "mm", 1e9, &["millimeters", "millimetre", "millimetres"]),
+    unit("centimeter", "cm", 1e10, &["centimeters", "centimetre", "centimetres"]),
+    unit("decimeter", "dm", 1e11, &["decimeters", "decimetre", "decimetres"]),
+    unit("meter", "m", 1e12, &["meters", "metre", "metres"]),
+    unit("kilometer", "km", 1e15, &["kilometers", "kilometre", "kilometres"]),
+    unit("inch", "in", 2.54e10, &["inches", "\"", "in."]),
+    unit("foot", "ft", 3.048e11, &["feet"]),
+    unit("yard", "yd", 9.144e11, &["yards"]),
+    unit("mil", "mil", 2.54e7, &["mils", "thou", "li"]),
+];
+
+const fn unit(
+    name: &'static str,
+    symbol: &'static str,
+    picometers: f64,
+    spellings: &'static [&'static str],
+) -> LengthUnit {
+    LengthUnit { name, symbol, picometers, spellings }
+}
+
+impl LengthUnit {
+    /// The unit that a text names, in whatever spelling: `µm`, `um`, `micron`, `\u00b5m`, `Micrometer`. `None` for what
+    /// names no unit of length that is known.
+    pub fn of(text: &str) -> Option<&'static LengthUnit> {
+        let text = trimmed(text);
+        // Of symbols the case matters: Mm is no millimeter, and PM no picometer.
+        if let Some(unit) = UNITS.iter().find(|unit| unit.symbol == text) {
+            return Some(unit);
+        }
+        let lower = text.to_lowercase();
+        let same = |unit: &&LengthUnit| unit.name == lower || unit.spellings.contains(&&*lower);
+        UNITS.iter().find(same)
+    }
+}
+
+/// The name of a unit as outputs have it: that of a length in its one spelling, any other as it was written; `None` for
+/// what says that lengths are in pixels, or nothing.
+pub fn unit_name(text: &str) -> Option<String> {
+    match LengthUnit::of(text) {
+        Some(unit) => Some(unit.name.to_owned()),
+        None if is_pixels(text) => None,
+        None => Some(trimmed(text).to_owned()),
+    }
+}
+
+/// How a unit is written behind a number: `µm` for `micrometer`.
+pub fn symbol(name: &str) -> &str {
+    LengthUnit::of(name).map_or(name, |unit| unit.symbol)
+}
+
+/// Whether a text in the place of a unit says that lengths are in pixels, or nothing at all.
+fn is_pixels(text: &str) -> bool {
+    let words = [
+        "",
+        "pixel",
+        "pixels",
+        "px",
+        "voxel",
+        "voxels",
+        "vx",
+        "null",
+        "none",
+        "unknown",
+        "reference frame",
+        "referenceframe",
+        "arbitrary",
+        "unitless",
+        "dimensionless",
+        "a.u.",
+        "n/a",
+    ];
+    words.contains(&&*trimmed(text).to_lowercase())
+}
+
+fn trimmed(text: &str) -> &str {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    // In quotes, but for the sign of the inch.
+    text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text).trim()
+}
+
+/// What a file says of the size of its voxels, along (z, y, x).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Calibration {
+    /// The size along each axis, where it says one.
+    pub(crate) size: [Option<f64>; 3],
+    /// The unit along each axis, in the file's own spelling.
+    pub(crate) unit: [Option<String>; 3],
+    /// What of the file says it: `the OME metadata`.
+    pub(crate) from: &'static str,
+}
+
+/// The size of a voxel that an image is analysed with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Settled {
+    pub(crate) spacing: Spacing,
+    /// In its one spelling; `None` where no unit is known.
+    pub(crate) unit: Option<String>,
+    /// What a person should know of it, in a sentence without a full stop.
+    pub(crate) warning: Option<String>,
+    /// Where it comes from: `--spacing`, `the OME metadata`; `None` where voxels count as one long.
+    pub(crate) from: Option<String>,
+}
+
+impl Calibration {
+    /// The size of a voxel with what the options say. `--spacing` comes first, then what the file says where it says it
+    /// of all axes of the image; else voxels count as one long. Units that differ along axes are converted into that of
+    /// the last axis, and all to that of `--unit`.
+    ///
+    /// # Errors
+    /// `Usage` where the options do not fit the image; `Data` where a size is no positive number, or units cannot be
+    /// converted into each other.
+    pub(crate) fn settle(&self, dimensions: usize, options: &OpenOptions) -> Result<Settled> {
+        let wanted = options.unit.as_deref().and_then(unit_name);
+        let own = 3 - dimensions.clamp(2, 3)..3;
+        if let Some(given) = &options.spacing {
+            let unit = wanted.or_else(|| own.clone().rev().find_map(|axis| unit_name(self.unit[axis].as_deref()?)));
+            let spacing = given_spacing(given, dimensions)?;
+            return Ok(Settled { spacing, unit, warning: None, from: Some("--spacing".to_owned()) });
+        }
+        let missing: Vec<&str> =
+            own.clone().filter(|&axis| self.size[axis].is_none()).map(|axis| ["z", "y", "x"][axis]).collect();
+        if !missing.is_empty() {
+            if wanted.is_some() {
+                let message = "has no voxel size in its metadata that --unit could be of; give --spacing too";
+                return Err(Error::usage(message));
+            }
+            let warning = (missing.len() < own.len()).then(|| self.partial(&own, &missing));
+            return Ok(Settled { warning, ..Settled::default() });
+        }
+        let mut spacing = Spacing::default();
+        for axis in own.clone() {
+            spacing.0[axis] = self.size[axis].unwrap_or(1.0);
+        }
+        if let Some(bad) = spacing.0.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
+            return Err(Error::data(format!("has a voxel size of {bad} in its metadata; give --spacing")));
+        }
+        let found = own.clone().map(|axis| self.unit[axis].as_deref().and_then(unit_name)).collect::<Vec<_>>();
+        let target = wanted.or_else(|| found.iter().rev().flatten().next().cloned());
+        for (axis, unit) in own.zip(&found) {
+            if let (Some(unit), Some(target)) = (unit, &target)
+                && unit != target
+            {
+                let [from, to] = [unit, target].map(|name| LengthUnit::of(name));
+                let (Some(from), Some(to)) = (from, to) else {
+                    let message = format!("has a voxel size in {unit}, which is not known in {target}; give --spacing");
+                    return Err(Error::data(message));
+                };
+                spacing.0[axis] = converted(spacing.0[axis], from, to);
+            }
+        }
+        Ok(Settled { spacing, unit: target, warning: None, from: Some(self.from.to_owned()) })
+    }
+
+    /// The sentence for a calibration that has some axes and not others.
+    fn partial(&self, own: &std::ops::Range<usize>, missing: &[&str]) -> String {
+        let known = own.clone().filter_map(|axis| {
+            let unit = self.unit[axis].as_deref().and_then(unit_name).unwrap_or_default();
+            Some(format!("{} ({} {})", ["z", "y", "x"][axis], self.size[axis]?, symbol(&unit)))
+        });
+        let (known, missing, from) = (known.collect::<Vec<_>>().join(" and "), missing.join(" and "), self.from);
+        format!(
+            "{from} have the size of a voxel along {known} but not along {missing}: lengths are in voxels; give --spacing"
+        )
+    }
+}
+
+/// A length in another unit. Sizes of units are mostly powers of ten times what people write: rounded to as many digits, 250 nm are 0.25
+/// µm and not 0.25000000000000006.
+pub fn converted(length: f64, from: &LengthUnit, to: &LengthUnit) -> f64 {
+    let exact = if from.picometers >= to.picometers {
+        length * (from.picometers / to.picometers)
+    } else {
+        length / (to.picometers / from.picometers)
+    };
+    format!("{exact:.14e}").parse().unwrap_or(exact)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    fn calibration(size: [f64; 3], unit: [&str; 3]) -> Calibration {
+        let unit = unit.map(|unit| Some(unit.to_owned()));
+        Calibration { size: size.map(Some), unit, from: "its metadata" }
+    }
+
+    #[test]
+    fn spellings_of_one_unit_are_one_unit() {
+        for text in
+            ["µm", "μm", "um", "micron", "Microns", "micrometer", "\\u00B5m", "&#181;m", " um", "\"um\"", "um\0"]
+        {
+            assert_eq!(unit_name(text).as_deref(), Some("micrometer"), "{text}");
+        }
+        let others =
+            [("nm", "nanometer"), ("Å", "angstrom"), ("inch", "inch"), ("metre", "meter"), ("parsec", "parsec")];
+        for (text, name) in others {
+            assert_eq!(unit_name(text).as_deref(), Some(name));
+        }
+        for text in ["", "pixel", "Pixels", "reference frame", "null"] {
+            assert_eq!(unit_name(text), None, "{text}");
+        }
+        assert_eq!((symbol("micrometer"), symbol("parsec")), ("µm", "parsec"));
+        assert_eq!(LengthUnit::of("Mm"), None);
+    }
+
+    #[test]
+    fn units_that_differ_are_converted_into_that_of_x() {
+        let settled = |calibration: Calibration, options: OpenOptions| calibration.settle(3, &options);
+        let plain = OpenOptions::default();
+        let mixed = settled(calibration([2.0, 500.0, 250.0], ["µm", "nm", "nm"]), plain.clone()).unwrap();
+        assert_eq!((mixed.spacing, mixed.unit.as_deref()), (Spacing([2000.0, 500.0, 250.0]), Some("nanometer")));
+        let inches = settled(calibration([1.0, 1.0, 2.54], ["inch", "in", "cm"]), plain.clone()).unwrap();
+        assert_eq!(inches.spacing, Spacing([2.54, 2.54, 2.54]));
+        let micrometers = OpenOptions { unit: Some("um".to_owned()), ..plain.clone() };
+        let given = settled(calibration([2000.0, 500.0, 250.0], ["nm"; 3]), micrometers).unwrap();
+        assert_eq!((given.spacing, given.unit.as_deref()), (Spacing([2.0, 0.5, 0.25]), Some("micrometer")));
+        let unknown = settled(calibration([1.0; 3], ["um", "um", "parsec"]), plain).unwrap_err();
+        assert_eq!(unknown.kind(), Kind::Data);
+    }
+
+    #[test]
+    fn what_is_given_comes_first_and_keeps_the_unit() {
+        let found = calibration([2.0, 0.5, 0.25], ["um"; 3]);
+        let options = OpenOptions { spacing: Some(vec![3.0]), ..OpenOptions::default() };
+        let settled = found.settle(3, &options).unwrap();
+        assert_eq!((settled.spacing, settled.unit.as_deref()), (Spacing([3.0; 3]), Some("micrometer")));
+        let options = OpenOptions { unit: Some("nm".to_owned()), ..options };
+        assert_eq!(found.settle(3, &options).unwrap().unit.as_deref(), Some("nanometer"));
+        let none = Calibration::default();
+        assert_eq!(none.settle(3, &OpenOptions::default()).unwrap(), Settled::default());
+        let unit = OpenOptions { unit: Some("nm".to_owned()), ..OpenOptions::default() };
+        assert_eq!(none.settle(3, &unit).unwrap_err().kind(), Kind::Usage);
+    }
+
+    #[test]
+    fn a_calibration_without_z_is_said_and_counts_for_images_only() {
+        let found = Calibration { size: [None, Some(0.5), Some(0.25)], ..calibration([1.0; 3], ["um"; 3]) };
+        let settled = found.settle(3, &OpenOptions::default()).unwrap();
+        assert_eq!((settled.spacing, settled.unit), (Spacing::default(), None));
+        let warning = settled.warning.unwrap();
+        assert!(warning.contains("along y (0.5 µm) and x (0.25 µm) but not along z"), "{warning}");
+        let image = found.settle(2, &OpenOptions::default()).unwrap();
+        assert_eq!((image.spacing, image.warning), (Spacing([1.0, 0.5, 0.25]), None));
+        let zero = calibration([0.0, 1.0, 1.0], ["um"; 3]).settle(3, &OpenOptions::default()).unwrap_err();
+        assert!(zero.to_string().contains("voxel size of 0"), "{zero}");
+    }
+}
