@@ -39,6 +39,10 @@ pub(crate) struct Follower {
     marks: Marks,
     suspects: Suspects,
     settle: Duration,
+    /// How long is waited before files that are being written are looked at again: twice as long each time.
+    pause: Duration,
+    /// The longest of such pauses.
+    longest_pause: Duration,
     /// How often tiles are looked at that nothing is told of.
     poll: Option<Duration>,
     patience: Duration,
@@ -46,16 +50,17 @@ pub(crate) struct Follower {
     begun: bool,
     /// Whether the last look has found chunks that had not settled.
     unsettled: bool,
-    /// Since when the image as a whole cannot be opened, and whether that has lasted too long.
+    /// Since when the image as a whole cannot be opened, and whether that was said.
     closed: Option<(Instant, bool)>,
     tell: Box<dyn FnMut(&str)>,
 }
 
 impl Follower {
     /// Follows the image at a path from the state on that `marks` has on its grid: chunks that it remembers have not
-    /// changed. What a person should know goes to `tell`.
+    /// changed. What is written at `own` is no change of the image. What a person should know goes to `tell`.
     pub(crate) fn new(
         (path, options): (&Path, OpenOptions),
+        own: &[PathBuf],
         marks: Marks,
         pace: Pace,
         patience: Duration,
@@ -65,10 +70,12 @@ impl Follower {
         Follower {
             path: path.to_owned(),
             options,
-            monitor: Monitor::new(path, pace, interrupt),
+            monitor: Monitor::new(path, own, pace, interrupt),
             marks,
             suspects: Suspects::new(patience),
             settle: pace.settle.max(SHORTEST),
+            pause: pace.settle.max(SHORTEST),
+            longest_pause: pace.settle.max(SHORTEST).max(pace.poll),
             poll: is_table(path).then_some(pace.poll),
             patience,
             begun: false,
@@ -91,6 +98,8 @@ impl Follower {
                 return Ok(Step::Interrupted);
             }
             self.begun = true;
+            // What goes on being written, or stays unreadable, is looked at less and less often until something is done.
+            self.pause = if wake == Wake::Changed { self.settle } else { (2 * self.pause).min(self.longest_pause) };
             if let Some(step) = self.look(wake)? {
                 return Ok(step);
             }
@@ -128,7 +137,7 @@ impl Follower {
 
     /// For how long nothing needs to be looked at unless it changes. Tiles of a table may lie where nothing is watched.
     fn at_most(&self) -> Option<Duration> {
-        let again = (self.unsettled || self.closed.is_some()).then_some(self.settle);
+        let again = (self.unsettled || self.closed.is_some()).then_some(self.pause);
         let due = self.suspects.due().map(|due| due.saturating_duration_since(Instant::now()).max(self.settle));
         again.into_iter().chain(due).chain(self.poll).min()
     }
@@ -141,9 +150,11 @@ impl Follower {
                 self.wait_for(&error);
                 return Ok(None);
             }
-            Err(error) => return Err(error),
+            Err(error) => Arc::from(self.first_of_several().ok_or(error)?),
         };
-        self.closed = None;
+        if let Some((_, true)) = self.closed.take() {
+            (self.tell)(&format!("{}: can be read again", self.path.display()));
+        }
         let (known, bounds) = (self.marks.grid(), Region::of_shape(source.description().shape));
         if known.bounds() != bounds {
             self.marks.resize(Grid::new(bounds, known.chunk_shape()));
@@ -162,11 +173,35 @@ impl Follower {
     /// Notes that the image as a whole cannot be opened.
     fn wait_for(&mut self, error: &Error) {
         let (since, told) = self.closed.unwrap_or((Instant::now(), false));
-        let long = since.elapsed() >= self.patience;
-        if long && !told {
-            (self.tell)(&format!("{error}; anabranch goes on when it can be read again"));
+        // What is damaged may be being written; what has gone has gone.
+        let worth = error.kind() == Kind::Missing || since.elapsed() >= self.patience;
+        if worth && !told {
+            (self.tell)(&format!("{error}; what was there before stays, until it can be read again"));
         }
-        self.closed = Some((since, long));
+        self.closed = Some((since, worth || told));
+    }
+
+    /// The first time point or channel of an image that had one so far, and has several now.
+    fn first_of_several(&mut self) -> Option<Box<dyn Source>> {
+        let OpenOptions { time, channel, .. } = self.options;
+        let first = [(time.or(Some(0)), channel), (time, channel.or(Some(0))), (time.or(Some(0)), channel.or(Some(0)))];
+        let first = first.into_iter().map(|(time, channel)| OpenOptions { time, channel, ..self.options.clone() });
+        let (source, options) =
+            first.into_iter().find_map(|options| Some((open(&self.path, &options).ok()?, options)))?;
+        let path = self.path.display();
+        (self.tell)(&format!(
+            "{path}: holds several time points or channels now, of which the first is followed; start again with --time or \
+             --channel for another"
+        ));
+        self.options = options;
+        Some(source)
+    }
+
+    /// Begins again with nothing known, on another grid: the image has become another one.
+    pub(crate) fn begin_again(&mut self, marks: Marks) {
+        self.marks = marks;
+        self.suspects = Suspects::new(self.patience);
+        self.begun = false;
     }
 }
 
@@ -210,6 +245,7 @@ mod tests {
             let (tell, interrupt) = (Arc::clone(&told), Interrupt::default());
             let follower = Follower::new(
                 (root.path(), OpenOptions::default()),
+                &[],
                 Marks::new(grid, [0; 3], SETTLE),
                 pace,
                 patience,
@@ -316,15 +352,64 @@ mod tests {
             std::thread::sleep(SETTLE);
         }
         let told = scene.told();
-        assert!(told.len() == 1 && told[0].contains("goes on when it can be read again"), "{told:?}");
+        assert!(told.len() == 1 && told[0].contains("stays, until it can be read again"), "{told:?}");
         fs::write(&path, metadata(6)).unwrap();
         // The new planes are those that were never looked at.
         assert_eq!(scene.changed(), [4, 5]);
+        let told = scene.told();
+        assert!(told.len() == 1 && told[0].ends_with("can be read again"), "{told:?}");
         assert_eq!(scene.source.description().shape, [6, 2, 2]);
         // One that is cut off again needs no chunk to be read.
         fs::write(&path, metadata(3)).unwrap();
         assert!(scene.changed().is_empty());
         assert_eq!(scene.source.description().shape, [3, 2, 2]);
+    }
+
+    #[test]
+    fn an_image_that_goes_and_returns_is_told_of_at_once() {
+        let mut scene = Scene::new(LONG);
+        let path = scene.root.path().join("zarr.json");
+        fs::rename(&path, scene.root.path().join("gone")).unwrap();
+        for _ in 0..2 {
+            assert!(scene.follower.look(Wake::Changed).unwrap().is_none());
+        }
+        // A folder without metadata may be one that is being made.
+        fs::rename(scene.root.path(), scene.root.path().with_extension("away")).unwrap();
+        for _ in 0..2 {
+            assert!(scene.follower.look(Wake::Changed).unwrap().is_none());
+        }
+        let told = scene.told();
+        assert!(told.len() == 1 && told[0].contains("stays, until it can be read again"), "{told:?}");
+        fs::rename(scene.root.path().with_extension("away"), scene.root.path()).unwrap();
+        fs::rename(scene.root.path().join("gone"), &path).unwrap();
+        scene.write(0, &[1; 4]);
+        assert_eq!(scene.changed(), [0]);
+        assert!(scene.told()[0].ends_with("can be read again"));
+    }
+
+    #[test]
+    fn of_an_image_that_gets_a_second_time_point_the_first_is_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let of_times = |times: usize| {
+            let axes = r#""dimension_names":["t","z","y","x"],"shape""#;
+            let text = metadata(7).replace("\"shape\"", axes).replace("[1,2,2]", "[1,2,2,2]");
+            text.replace("[7,2,2]", &format!("[{times},2,2,2]"))
+        };
+        let path = root.path().join("zarr.json");
+        fs::write(&path, of_times(1)).unwrap();
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let tell = Arc::clone(&told);
+        let marks = Marks::new(Grid::new(Region::of_shape([2; 3]), [2; 3]), [0; 3], SETTLE);
+        let place = (root.path(), OpenOptions::default());
+        let tell = move |text: &str| tell.lock().unwrap().push(text.to_owned());
+        let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Interrupt::default(), tell);
+        assert!(matches!(follower.next().unwrap(), Step::Changed(..)));
+        fs::write(&path, of_times(2)).unwrap();
+        for _ in 0..2 {
+            follower.look(Wake::Changed).unwrap();
+        }
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        assert!(told.len() == 1 && told[0].contains("the first is followed; start again with --time"), "{told:?}");
     }
 
     #[test]
@@ -337,7 +422,7 @@ mod tests {
         let known = ChunkId::new([0; 3]);
         marks.remember(known, source.mark(&marks.region(known)).unwrap().unwrap());
         let place = (root.path(), OpenOptions::default());
-        let mut follower = Follower::new(place, marks, Pace::default(), LONG, &Interrupt::default(), |_| {});
+        let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Interrupt::default(), |_| {});
         let Step::Changed(_, chunks) = follower.next().unwrap() else { panic!("one is not remembered") };
         assert_eq!(chunks, [ChunkId::new([1, 0, 0])]);
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
+use crate::changes::resolved;
 use crate::interrupt::Interrupt;
 use crate::opening::is_table;
 
@@ -48,6 +49,8 @@ pub(crate) enum Wake {
 /// are not lost.
 pub(crate) struct Monitor {
     path: PathBuf,
+    /// Files and folders that this program writes, which are no changes wherever they lie.
+    own: Vec<PathBuf>,
     pace: Pace,
     interrupt: Interrupt,
     signals: Receiver<()>,
@@ -61,21 +64,23 @@ pub(crate) struct Monitor {
 
 impl Monitor {
     /// A monitor by events of the operating system, where it has them, and by looking at all files from time to time.
-    pub(crate) fn new(path: &Path, pace: Pace, interrupt: &Interrupt) -> Monitor {
-        let mut monitor = Monitor::without_events(path, pace, interrupt);
+    /// What is written at `own`, or below, is no change.
+    pub(crate) fn new(path: &Path, own: &[PathBuf], pace: Pace, interrupt: &Interrupt) -> Monitor {
+        let mut monitor = Monitor::without_events(path, own, pace, interrupt);
         monitor.follow();
         monitor
     }
 
     /// A monitor that only looks at all files from time to time.
-    fn without_events(path: &Path, pace: Pace, interrupt: &Interrupt) -> Monitor {
+    fn without_events(path: &Path, own: &[PathBuf], pace: Pace, interrupt: &Interrupt) -> Monitor {
+        let own = own.iter().map(|path| resolved(path)).collect();
         let path = watched(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         // One signal says all: that it is time to look.
         let (signal, signals) = sync_channel(1);
         interrupt.wake(signal.clone());
         let next_look = Instant::now();
         let interrupt = interrupt.clone();
-        let mut monitor = Monitor { path, pace, interrupt, signals, signal, watcher: None, state: 0, next_look };
+        let mut monitor = Monitor { path, own, pace, interrupt, signals, signal, watcher: None, state: 0, next_look };
         monitor.look();
         monitor
     }
@@ -137,9 +142,9 @@ impl Monitor {
             Some(folder) if !path.is_dir() => (folder.to_owned(), RecursiveMode::NonRecursive),
             _ => (path.clone(), RecursiveMode::Recursive),
         };
-        let signal = self.signal.clone();
+        let (signal, own) = (self.signal.clone(), self.own.clone());
         let tell = move |event: notify::Result<Event>| {
-            if event.is_ok_and(|event| !concerns(&event, &path)) {
+            if event.is_ok_and(|event| !concerns(&event, &path, &own)) {
                 return;
             }
             // One that waits already says the same.
@@ -153,7 +158,7 @@ impl Monitor {
     /// Looks at all files: whether they are others than at the last look.
     fn look(&mut self) -> bool {
         let started = Instant::now();
-        let state = state(&self.path);
+        let state = state(&self.path, &self.own);
         self.next_look = started + self.pace.poll.max(started.elapsed() * POLL_SHARE);
         std::mem::replace(&mut self.state, state) != state
     }
@@ -167,20 +172,23 @@ fn watched(path: PathBuf) -> PathBuf {
     }
 }
 
-/// Whether an event may be about a change at or below a path. Reading files gives events too.
-fn concerns(event: &Event, path: &Path) -> bool {
+/// Whether an event may be about a change at or below a path, other than at `own`. Reading files gives events too.
+fn concerns(event: &Event, path: &Path, own: &[PathBuf]) -> bool {
+    let is_own = |changed: &PathBuf| own.iter().any(|own| changed.starts_with(own));
     let reading = matches!(event.kind, EventKind::Access(kind) if !is_end_of_write(kind));
     event.need_rescan()
-        || (!reading && (event.paths.is_empty() || event.paths.iter().any(|changed| changed.starts_with(path))))
+        || (!reading
+            && (event.paths.is_empty()
+                || event.paths.iter().any(|changed| changed.starts_with(path) && !is_own(changed))))
 }
 
 fn is_end_of_write(kind: notify::event::AccessKind) -> bool {
     kind == notify::event::AccessKind::Close(notify::event::AccessMode::Write)
 }
 
-/// A number for the names, sizes and times of change of a file, or of a folder and all files below it. What cannot be
-/// looked at counts as absent.
-fn state(path: &Path) -> u64 {
+/// A number for the names, sizes and times of change of a file, or of a folder and all files below it, but for those at
+/// `own`. What cannot be looked at counts as absent.
+fn state(path: &Path, own: &[PathBuf]) -> u64 {
     fn hash(name: &OsStr, within: u64, metadata: &Metadata) -> u64 {
         let mut hasher = DefaultHasher::new();
         let length = (!metadata.is_dir()).then_some(metadata.len());
@@ -188,14 +196,20 @@ fn state(path: &Path) -> u64 {
         hasher.finish()
     }
     let Ok(metadata) = std::fs::metadata(path) else { return 0 };
-    let first = hash(path.as_os_str(), 0, &metadata);
+    // A folder in which something of this program's own is made has changed by that: its files tell what else has.
+    let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let holds_own = |folder: &Path| own.iter().any(|own| own.parent() == Some(folder));
+    let first = if holds_own(&place) { 1 } else { hash(path.as_os_str(), 0, &metadata) };
     let mut sum = first;
-    let mut folders = if metadata.is_dir() { vec![(path.to_owned(), first)] } else { Vec::new() };
+    let mut folders = if metadata.is_dir() { vec![(place, first)] } else { Vec::new() };
     while let Some((folder, within)) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let (path, name) = (entry.path(), entry.file_name());
+            if own.iter().any(|own| path.starts_with(own)) {
+                continue;
+            }
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
-            let number = hash(&name, within, &metadata);
+            let number = if holds_own(&path) { within } else { hash(&name, within, &metadata) };
             // In any order: folders are listed in none.
             sum = sum.wrapping_add(number);
             // Links to folders may lead in circles.
@@ -230,9 +244,9 @@ mod tests {
     fn monitor(path: &Path, events: bool) -> Option<Monitor> {
         if events {
             // Some file systems have none.
-            Some(Monitor::new(path, by_events(), &Interrupt::default())).filter(Monitor::has_events)
+            Some(Monitor::new(path, &[], by_events(), &Interrupt::default())).filter(Monitor::has_events)
         } else {
-            Some(Monitor::without_events(path, by_looks(), &Interrupt::default()))
+            Some(Monitor::without_events(path, &[], by_looks(), &Interrupt::default()))
         }
     }
 
@@ -304,12 +318,34 @@ mod tests {
     }
 
     #[test]
+    fn what_the_program_writes_itself_is_no_change() {
+        let root = tempfile::tempdir().unwrap();
+        let own = ["out", "state", "changes.csv"].map(|name| root.path().join(name));
+        for pace in [by_events(), by_looks()] {
+            let mut monitor = match pace == by_events() {
+                true => Monitor::new(root.path(), &own, pace, &Interrupt::default()),
+                false => Monitor::without_events(root.path(), &own, pace, &Interrupt::default()),
+            };
+            fs::create_dir_all(own[0].join("skeleton.zarr/c")).unwrap();
+            fs::create_dir_all(&own[1]).unwrap();
+            fs::write(own[0].join("branches.csv"), format!("{pace:?}")).unwrap();
+            fs::write(own[1].join("manifest"), format!("{pace:?}")).unwrap();
+            fs::write(&own[2], format!("{pace:?}")).unwrap();
+            assert_eq!(monitor.wait(Some(10 * SHORT)), Wake::Elapsed);
+            fs::write(root.path().join("outer.tif"), format!("{pace:?}")).unwrap();
+            if pace == by_looks() || monitor.has_events() {
+                assert_eq!(monitor.wait(Some(LONG)), Wake::Changed);
+            }
+        }
+    }
+
+    #[test]
     fn a_folder_that_is_made_anew_is_followed() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("image.zarr");
         fs::create_dir(&folder).unwrap();
         let pace = Pace { poll: SHORT, ..by_events() };
-        let mut monitor = Monitor::new(&folder, pace, &Interrupt::default());
+        let mut monitor = Monitor::new(&folder, &[], pace, &Interrupt::default());
         fs::remove_dir(&folder).unwrap();
         assert_eq!(monitor.wait(Some(LONG)), Wake::Changed);
         fs::create_dir(&folder).unwrap();
@@ -321,7 +357,7 @@ mod tests {
     fn changes_that_do_not_end_are_told_all_the_same() {
         let root = tempfile::tempdir().unwrap();
         let pace = Pace { settle: LONG, longest: 10 * SHORT, poll: SHORT };
-        let mut monitor = Monitor::new(root.path(), pace, &Interrupt::default());
+        let mut monitor = Monitor::new(root.path(), &[], pace, &Interrupt::default());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -343,7 +379,7 @@ mod tests {
     fn an_interrupt_ends_every_wait_at_once() {
         let root = tempfile::tempdir().unwrap();
         let interrupt = Interrupt::default();
-        let mut monitor = Monitor::new(root.path(), by_events(), &interrupt);
+        let mut monitor = Monitor::new(root.path(), &[], by_events(), &interrupt);
         let started = Instant::now();
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -1,7 +1,7 @@
 //! `anabranch watch`: the results of a volume that is being written, epoch by epoch.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,17 +9,20 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::smooth::Gaussian;
 use anabranch::store::marks::Marks;
-use anabranch::store::{Source, is_address};
+use anabranch::store::{Description, Source, is_address, open};
 
 use crate::arguments::{RunOptions, WatchOptions};
 use crate::epochs::{Epochs, conduct};
 use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
-use crate::monitor::Pace;
-use crate::opening::open_options;
+use crate::monitor::{Monitor, Pace, Wake};
+use crate::opening::{is_table, open_options};
 use crate::plan::{Plan, parse_seconds};
 use crate::processes::{Seat, Team};
 use crate::terminal::{print, print_warning};
+
+/// What is said at the end where no image has come.
+const ENDED_EARLY: &str = "ended; the image has not come\n";
 
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
@@ -38,6 +41,10 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     };
     // In other processes than the first too, which end when that one does.
     let interrupt = Interrupt::install()?;
+    if !wait_for_image(run, pace, &interrupt)? {
+        print(ENDED_EARLY, run.quiet);
+        return Ok(());
+    }
     conduct(run, state, |plan, team| follow(run, state, plan, team, pace, &interrupt))
 }
 
@@ -46,6 +53,42 @@ fn awaiting(run: &RunOptions) -> RunOptions {
     let mut run = run.clone();
     run.image.tiles.awaited = true;
     run
+}
+
+/// Waits for an image that is not there yet, or not yet so that it can be opened. Returns whether it has come; else the
+/// program has been asked to end.
+fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result<bool> {
+    let (input, options) = (&run.image.input, open_options(&run.image)?);
+    let mut monitor = None;
+    loop {
+        let error = match open(input, &options) {
+            Ok(_) => return Ok(true),
+            Err(error) if may_come(&error, input) => error,
+            Err(error) => return Err(error),
+        };
+        let monitor = monitor.get_or_insert_with(|| {
+            print_warning(&format!("{error}; waiting for it, Ctrl-C ends"), run.quiet);
+            Monitor::new(input, &written(run), pace, interrupt)
+        });
+        if monitor.wait(None) == Wake::Interrupted {
+            return Ok(false);
+        }
+    }
+}
+
+/// Whether an image that cannot be opened may only be on its way: it is not there, is a folder or a table to which files
+/// come one by one, or a file that has been written to a moment ago.
+fn may_come(error: &Error, input: &Path) -> bool {
+    let is_young = || {
+        let changed = std::fs::metadata(input).and_then(|metadata| metadata.modified());
+        changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age < PATIENCE))
+    };
+    error.kind() == Kind::Missing || (error.kind() == Kind::Data && (input.is_dir() || is_table(input) || is_young()))
+}
+
+/// What the program itself writes.
+fn written(run: &RunOptions) -> Vec<PathBuf> {
+    [Some(&run.out), run.state.as_ref(), run.changes.as_ref()].into_iter().flatten().cloned().collect()
 }
 
 /// Follows the volume in the first process, or the only one.
@@ -59,8 +102,7 @@ fn follow(
 ) -> Result<Epochs> {
     let alone = team.is_none();
     let mut epochs = Epochs::start(plan, run, state, team)?;
-    let depth = epochs.plan.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
-    let mut marks = Marks::new(epochs.plan.grid, depth, pace.settle);
+    let mut marks = unmarked(&epochs, pace);
     let begun = epochs.session.epoch()? > 0;
     if !run.verify {
         // Where the first epoch has not ended one chunk is looked at again, so that it does.
@@ -69,7 +111,8 @@ fn follow(
     }
     let quiet = run.quiet;
     let image = (run.image.input.as_path(), open_options(&run.image)?);
-    let mut follower = Follower::new(image, marks, pace, PATIENCE, interrupt, move |text| print_warning(text, quiet));
+    let mut follower =
+        Follower::new(image, &written(run), marks, pace, PATIENCE, interrupt, move |text| print_warning(text, quiet));
     if !follower.has_events() {
         let text = "the system tells of no changes there: files are looked at every few seconds";
         print_warning(text, quiet);
@@ -80,15 +123,29 @@ fn follow(
         close_readable(&mut epochs, &mut follower)?;
     }
     while let Step::Changed(source, chunks) = follower.next()? {
-        if is_flat(&source) != is_flat(&epochs.plan.source) {
-            // Another method: all is computed anew.
+        if is_another(&source, &epochs.plan.source) {
             if !alone {
-                let message = "has one plane and had several, or the other way round; start all processes again";
+                let message = "has another type, fill value or number of axes than before, or one plane and had several, or \
+                               the other way round; start all processes again";
                 return Err(Error::usage(message).at(&run.image.input));
             }
+            // All is computed anew, by what its new form asks for.
+            let message = "has another type, fill value or number of axes than before, or has become one plane or several: \
+                           all is computed anew";
+            print_warning(&format!("{}: {message}", run.image.input.display()), quiet);
+            let plan = match Plan::new(run, &Seat::Alone) {
+                // It changes while it is looked at.
+                Err(error) if may_come(&error, &run.image.input) => {
+                    follower.begin_again(unmarked(&epochs, pace));
+                    continue;
+                }
+                plan => plan?,
+            };
             drop(epochs);
-            epochs = Epochs::start(Plan::new(run, &Seat::Alone)?, run, state, None)?;
+            epochs = Epochs::start(plan, run, state, None)?;
             epochs.session.look(true)?;
+            follower.begin_again(unmarked(&epochs, pace));
+            continue;
         }
         let said = epochs.plan.source.warnings();
         source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text, quiet));
@@ -98,9 +155,20 @@ fn follow(
     Ok(epochs)
 }
 
-/// Whether a volume has one plane.
-fn is_flat(source: &Arc<dyn Source>) -> bool {
-    source.description().shape[0] == 1
+/// Marks of the chunks of an analysis, none of which is known.
+fn unmarked(epochs: &Epochs, pace: Pace) -> Marks {
+    let depth = epochs.plan.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
+    Marks::new(epochs.plan.grid, depth, pace.settle)
+}
+
+/// Whether an image has another form than before, with which its analysis cannot go on: volumes of one plane are thinned
+/// in other directions than those of several.
+fn is_another(source: &Arc<dyn Source>, before: &Arc<dyn Source>) -> bool {
+    let form = |source: &Arc<dyn Source>| {
+        let Description { dtype, stored, dimensions, fill, shape, .. } = *source.description();
+        (dtype, stored, dimensions, fill.to_bits(), shape[0] == 1)
+    };
+    form(source) != form(before)
 }
 
 /// Closes an epoch in which chunks have changed.

@@ -131,7 +131,55 @@ fn watch_says_what_it_cannot_do() {
         assert_eq!(outcome.code, 2, "{outcome:?}");
         assert!(outcome.stderr.contains(wrong[0]), "{outcome:?}");
     }
-    let missing = anabranch(["watch", &text("none.zarr"), "--out", &text("out"), "--state", &text("state")]);
-    assert_eq!((missing.code, missing.stderr.lines().count()), (66, 1), "{missing:?}");
+    // A file that has long been there and is no image will not become one.
+    fs::write(scene.path("notes.txt"), "no image").expect("a writable folder");
+    set_time(&scene.path("notes.txt"), SystemTime::now() - Duration::from_secs(3600));
+    let outcome = anabranch(["watch", &text("notes.txt"), "--out", &text("out"), "--state", &text("state")]);
+    assert_eq!((outcome.code, outcome.stderr.lines().count()), (65, 1), "{outcome:?}");
     assert!(!scene.path("out").exists() && !scene.path("state").exists());
+}
+
+#[test]
+fn an_image_that_is_not_there_yet_is_waited_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let image = Image::woven(&tangle([6, 18, 16]), "uint8");
+    image.write_slices(&folder.path().join("all"));
+    image.write_npy(&folder.path().join("all.npy"));
+    succeed(&["run", &text("all.npy"), "--out", &text("plain"), "--quiet"]);
+    let pace = ["--settle", "0.1", "--poll", "0.3"];
+    // A folder that is not there, then is empty, then gets one slice, then all: outputs and state lie in it.
+    let (out, state) = (text("slices/out"), text("slices/state"));
+    let mut watch = Running::start([&["watch", &text("slices"), "--out", &out, "--state", &state][..], &pace].concat());
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(!watch.has_ended() && !folder.path().join("slices").exists());
+    fs::create_dir(folder.path().join("slices")).expect("a writable folder");
+    std::thread::sleep(Duration::from_millis(300));
+    for z in 0..6 {
+        let name = format!("slice_{z:04}.tif");
+        fs::copy(folder.path().join("all").join(&name), folder.path().join("slices").join(&name)).expect("a slice");
+        if z == 0 {
+            wait_until("the first slice has outputs", || {
+                assert!(!watch.has_ended(), "watch has ended");
+                folder.path().join("slices/out/branches.csv").exists()
+            });
+        }
+    }
+    let summary = |out: &str| fs::read(folder.path().join(out).join("summary.json")).ok();
+    wait_until("the outputs follow the slices", || {
+        assert!(!watch.has_ended(), "watch has ended");
+        summary("slices/out") == summary("plain") && !folder.path().join("slices/out/.anabranch-partial").exists()
+    });
+    assert!(invariant_bytes(out.as_ref()) == invariant_bytes(text("plain").as_ref()));
+    let outcome = watch.interrupt();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.stderr.contains("waiting for it, Ctrl-C ends"), "{outcome:?}");
+    // One that never comes.
+    let call = ["watch", &text("none.zarr"), "--out", &text("out"), "--state", &text("state")];
+    let watch = Running::start(call.to_vec());
+    std::thread::sleep(Duration::from_millis(300));
+    let outcome = watch.interrupt();
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.stderr.contains("none.zarr") && outcome.stderr.lines().count() == 1, "{outcome:?}");
+    assert!(!folder.path().join("out").exists() && !folder.path().join("state").exists());
 }
