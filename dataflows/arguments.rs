@@ -26,6 +26,7 @@ pub(crate) struct Program {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Info(InfoOptions),
     Run(RunOptions),
     Watch(WatchOptions),
     Fuse(FuseOptions),
@@ -120,6 +121,25 @@ pub(crate) struct TileOptions {
     /// Whether tiles that are not there are waited for
     #[arg(skip)]
     pub(crate) awaited: bool,
+}
+
+/// Print what the program understands of an image: format, shape, type, axes, spacing, channels, values, warnings.
+///
+/// INPUT and the options for it are those of `run`. Reads the metadata, and of the values a few parts that are spread over
+/// the image: all of one of up to 32 MiB. Where a channel or a time point has to be picked, it says so, describes the
+/// first one and ends with exit code 0. Where `run` would refuse the image, it prints what is known all the same, and ends
+/// with the sentence and the exit code that `run` would end with: 2 where the options do not fit the image, 65 where the
+/// image is damaged or of a form that is not read, 66 where it is missing, 74 where it cannot be read.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct InfoOptions {
+    #[command(flatten)]
+    pub(crate) image: ImageOptions,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Read all values, and print their CRC-32: as little-endian bytes of the type that they are read as, in C order
+    #[arg(long)]
+    pub(crate) checksum: bool,
 }
 
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.

@@ -97,6 +97,7 @@ impl Epochs {
         let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress };
         // Refused before anything is computed.
         drop(epochs.folder(epochs.written().is_some())?);
+        epochs.plan.print_headline(epochs.quiet);
         epochs.warn()?;
         Ok(epochs)
     }
@@ -207,6 +208,7 @@ fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> Result<SessionBui
         part("channel", options.image.channel.map(|c| c.to_string())),
         part("time", options.image.time.map(|t| t.to_string())),
         part("region", options.image.region.clone()),
+        part("axes", options.image.axes.clone()),
     ];
     let (input, places) = (options.image.input.clone(), open_options(&options.image)?);
     let builder = SessionBuilder::of_source(Arc::clone(&plan.source))

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anabranch::error::{Error, Kind, Result};
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{PyramidForm, PyramidWriter, StagedFolder};
-use anabranch::store::{Description, OpenOptions, Source, is_address, open};
+use anabranch::store::{Description, Image, OpenOptions, Source, is_address, open};
 
 use crate::arguments::FuseOptions;
 use crate::changes::resolved;
@@ -38,11 +38,12 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
     let open_channel = |place: usize| {
         let channel = channels.get(place).copied().or(wanted.channel);
-        let source = open(input, &OpenOptions { channel, ..wanted.clone() })?;
-        source.warnings().iter().for_each(|warning| print_warning(warning, options.quiet));
-        Ok(source)
+        open(input, &OpenOptions { channel, ..wanted.clone() })
     };
     let source = open_channel(0)?;
+    let image = Image::of(&*source, &wanted);
+    // The channels of an image have the same warnings.
+    image.warnings.iter().for_each(|warning| print_warning(warning, options.quiet));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
     let interrupt = Interrupt::install()?;
@@ -51,6 +52,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
         Kind::Usage => error.at(input),
         _ => error,
     })?;
+    print(&format!("{}: {}\n", input.display(), image.headline()), options.quiet);
     let state = Arc::new(ProgressState::new());
     state.begin(Stage::Writing, writer.chunks());
     let progress = Progress::show(&state, options.quiet);

@@ -11,6 +11,7 @@ mod analysis;
 mod changes;
 mod outputs;
 mod epochs;
+mod info;
 mod run;
 mod watch;
 mod fuse;
@@ -66,6 +67,7 @@ fn end(result: &Result<()>) -> u8 {
 fn main() -> ExitCode {
     end_with_panics();
     let result = match arguments::Program::parse().command {
+        arguments::Command::Info(options) => info::info(&options),
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),

@@ -99,6 +99,11 @@ struct Log<'a> {
     version: &'static str,
     arguments: Vec<String>,
     input: &'a str,
+    /// What the program understood of the input, in a line.
+    understood: &'a str,
+    /// Where the spacing comes from, where voxels do not count as one long. Not among the parameters: the same voxels
+    /// give the same results, whoever has said how large they are.
+    spacing_from: Option<&'a str>,
     chunk: &'a [usize],
     chunks: usize,
     chunks_in_flight: usize,
@@ -256,11 +261,12 @@ fn tell(plan: &Plan, results: &Results<'_>, totals: &Totals, started: Instant, q
     }
     let lengths: Vec<f64> =
         results.branches.iter().flat_map(|list| list.iter()).map(|branch| branch.length()).collect();
+    let unit = plan.length_unit();
     let results = terminal::Results {
         kinds: results.statistics.kinds,
         lengths: &lengths,
         total_length: results.statistics.total_length,
-        unit: plan.unit.as_deref(),
+        unit: &unit,
         skeletons: totals.skeletons,
         skeleton_voxels: totals.skeleton_voxels,
         foreground_voxels: totals.foreground_voxels,
@@ -299,6 +305,8 @@ fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Res
         version: env!("CARGO_PKG_VERSION"),
         arguments: std::env::args().skip(1).collect(),
         input: &plan.source.description().name,
+        understood: &plan.headline,
+        spacing_from: Some(&*plan.spacing_from).filter(|from| !from.is_empty()),
         chunk: &plan.grid.chunk_shape(),
         chunks: plan.grid.chunks().count(),
         chunks_in_flight: plan.window,

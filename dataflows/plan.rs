@@ -12,10 +12,12 @@ use anabranch::grid::Grid;
 use anabranch::kernel::mask::Layout;
 use anabranch::kernel::planes::PlaneLayout;
 use anabranch::kernel::smooth::Gaussian;
+use anabranch::kernel::threshold::Threshold;
 use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
-use anabranch::store::{Source, open};
+use anabranch::store::units::length_name;
+use anabranch::store::{Image, Source, StoredType, open};
 use anabranch::table::arrival::Arrival;
 use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
@@ -23,7 +25,7 @@ use anabranch::table::row::Frame;
 use crate::arguments::{Method, RunOptions};
 use crate::opening::open_options;
 use crate::processes::Seat;
-use crate::terminal::print_warning;
+use crate::terminal::{print, print_warning};
 
 /// Most bytes that the planes of a volume may take.
 const PLANES_MEMORY: usize = 1 << 29;
@@ -37,6 +39,10 @@ pub(crate) struct Plan {
     pub(crate) grid: Grid,
     pub(crate) spacing: Spacing,
     pub(crate) unit: Option<String>,
+    /// What the program understands of the image, in a line.
+    pub(crate) headline: String,
+    /// Where the spacing comes from; empty where voxels count as one long.
+    pub(crate) spacing_from: String,
     pub(crate) method: Method,
     pub(crate) gaussian: Option<Gaussian>,
     pub(crate) sigma: Option<f64>,
@@ -79,9 +85,11 @@ impl Plan {
         }
         #[cfg(feature = "mosaic")]
         crate::gains::settle(&options.image, &options.out, seat, workers * seat.on_this_machine(), options.quiet)?;
-        let source: Arc<dyn Source> = Arc::from(open(&options.image.input, &open_options(&options.image)?)?);
+        let wanted = open_options(&options.image)?;
+        let source: Arc<dyn Source> = Arc::from(open(&options.image.input, &wanted)?);
+        let image = Image::of(&*source, &wanted);
         if seat.is_first() {
-            source.warnings().iter().for_each(|warning| print_warning(warning, options.quiet));
+            image.warnings.iter().for_each(|warning| print_warning(warning, options.quiet));
         }
         let description = source.description().clone();
         let dimensions = description.dimensions;
@@ -101,6 +109,17 @@ impl Plan {
             None => Method::Lee,
         };
         let (spacing, unit) = (description.spacing, description.unit.clone());
+        let headline = image.headline();
+        let spacing_from = image.details.spacing_from;
+        let threshold = match threshold {
+            Choice::Above(value) if description.stored == StoredType::F16 && options.sigma.is_none() => {
+                match Threshold::Above(value).of_halves() {
+                    Threshold::Above(rounded) => Choice::Above(rounded),
+                    Threshold::Nonzero => threshold,
+                }
+            }
+            other => other,
+        };
         let gaussian = options.sigma.map(|sigma| Gaussian::new(sigma, dimensions)).transpose()?;
         let chunk = match &options.chunk {
             Some(text) => parse_chunk(text, dimensions)?,
@@ -129,6 +148,8 @@ impl Plan {
             grid,
             spacing,
             unit,
+            headline,
+            spacing_from,
             method,
             gaussian,
             sigma,
@@ -145,6 +166,16 @@ impl Plan {
     /// In what coordinates are told.
     pub(crate) fn frame(&self) -> Frame {
         Frame { dimensions: self.dimensions(), spacing: self.spacing, origin: [0; 3] }
+    }
+
+    /// Prints what the program understands of the image, unless quiet.
+    pub(crate) fn print_headline(&self, quiet: bool) {
+        print(&format!("{}: {}\n", self.source.description().name, self.headline), quiet);
+    }
+
+    /// What lengths are counted in.
+    pub(crate) fn length_unit(&self) -> String {
+        length_name(self.spacing, self.unit.as_deref(), &self.spacing_from)
     }
 
     /// What has arrived by now, where the table is to tell; asked for before anything is read, a branch can be provisional

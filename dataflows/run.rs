@@ -51,6 +51,7 @@ fn lead(options: &RunOptions, plan: &Arc<Plan>, started: Instant, mut team: Opti
     let folder = outputs::folder(&options.out, options.overwrite)?;
     let arrival = plan.arrival()?;
     let array = outputs::skeleton_array(plan, &folder)?;
+    plan.print_headline(options.quiet);
     if let Some(team) = &team {
         team.say_ready();
     }

@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anabranch::progress::{ProgressState, Snapshot, Stage};
-use anabranch::store::units::symbol;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a bar is drawn, and how often a line is written where there is no terminal.
@@ -126,8 +125,8 @@ pub(crate) struct Results<'a> {
     pub(crate) lengths: &'a [f64],
     /// Sum of the lengths.
     pub(crate) total_length: f64,
-    /// Unit of lengths, where it is known.
-    pub(crate) unit: Option<&'a str>,
+    /// What lengths are counted in.
+    pub(crate) unit: &'a str,
     /// Connected components of the skeleton.
     pub(crate) skeletons: u64,
     pub(crate) skeleton_voxels: u64,
@@ -139,7 +138,7 @@ pub(crate) struct Results<'a> {
 
 /// The summary as lines of text.
 pub(crate) fn summary(results: &Results<'_>) -> String {
-    let unit = results.unit.map_or_else(|| " voxels".into(), |unit| format!(" {}", symbol(unit)));
+    let unit = results.unit;
     let mut text = String::new();
     let branches: i64 = results.kinds.iter().sum();
     let mut line = |name: &str, value: String| {
@@ -150,7 +149,7 @@ pub(crate) fn summary(results: &Results<'_>) -> String {
     for (name, count) in names.into_iter().zip(results.kinds).filter(|(_, count)| *count != 0) {
         line(&format!("  {name}"), grouped(count.unsigned_abs()));
     }
-    line("total length", format!("{}{unit}", rounded(results.total_length)));
+    line("total length", format!("{} {unit}", rounded(results.total_length)));
     line("skeletons", format!("{} with {} voxels", grouped(results.skeletons), grouped(results.skeleton_voxels)));
     let share = 100.0 * results.foreground_voxels as f64 / results.voxels.max(1) as f64;
     line("foreground", format!("{share:.2} % of {} voxels", grouped(results.voxels)));
@@ -158,7 +157,7 @@ pub(crate) fn summary(results: &Results<'_>) -> String {
         peak_memory().map_or_else(String::new, |bytes| format!(", peak memory {} MB", bytes.div_ceil(1 << 20)));
     line("time", format!("{:.1} s{memory}", results.elapsed.as_secs_f64()));
     if results.lengths.len() > 1 {
-        let _ = writeln!(text, "\n  length of branches ({})", unit.trim());
+        let _ = writeln!(text, "\n  length of branches ({unit})");
         text.push_str(&distribution(results.lengths));
     }
     text
@@ -277,7 +276,7 @@ mod tests {
             kinds: [0, 2, lengths.len() as i64 - 2, 0],
             lengths,
             total_length: lengths.iter().sum(),
-            unit: Some("micrometer"),
+            unit: "µm",
             skeletons: 1,
             skeleton_voxels: 1234,
             foreground_voxels: 50_000,

@@ -17,6 +17,16 @@ pub enum Threshold {
 }
 
 impl Threshold {
+    /// The threshold of an image of half-precision values that is not smoothed: NumPy 2 rounds the number to the type of
+    /// the values, which are read as `f32`. A number that rounds to infinity stays: no value lies between them.
+    #[must_use]
+    pub fn of_halves(self) -> Threshold {
+        match self {
+            Threshold::Above(bound) => Threshold::Above(rounded_to_half(bound).unwrap_or(bound)),
+            Threshold::Nonzero => self,
+        }
+    }
+
     /// Whether a value is foreground.
     pub fn is_foreground<T: Value>(self, value: T) -> bool {
         let mut word = [0];
@@ -64,6 +74,24 @@ impl Threshold {
         }
         words
     }
+}
+
+/// The nearest number of half precision, of two the even one; `None` where that is infinite.
+fn rounded_to_half(number: f64) -> Option<f64> {
+    use half::f16;
+    // Half of the step between the largest number and what would follow it.
+    if number.abs() >= 65520.0 {
+        return None;
+    }
+    // Conversions look at less than all bits of a number, and may miss the nearest by one.
+    let near = f16::from_f64(number.abs()).min(f16::MAX).to_bits();
+    let candidates = [near.saturating_sub(1), near, (near + 1).min(f16::MAX.to_bits())];
+    let distance = |bits: u16| (f16::from_bits(bits).to_f64() - number.abs()).abs();
+    let nearest = candidates.into_iter().min_by(|a, b| {
+        let order = distance(*a).total_cmp(&distance(*b));
+        order.then((a % 2).cmp(&(b % 2)))
+    })?;
+    Some(f16::from_bits(nearest).to_f64().copysign(number))
 }
 
 /// Sets the bits of the values that a test lets pass; the test becomes vector instructions.
@@ -160,6 +188,29 @@ mod tests {
         let third = 1.0 / 3.0;
         assert!(!Threshold::Above(third - 1e-12).is_foreground(third as f32));
         assert!(Threshold::Above(third - 1e-12).is_foreground(third));
+    }
+
+    #[test]
+    fn a_bound_is_rounded_to_half_precision_as_numpy_rounds_it() {
+        // From numpy.float16(x).
+        let tie = 1.0 + f64::powi(2.0, -11);
+        for (bound, rounded) in [
+            (0.3, 0.300_048_828_125),
+            (-0.1, -0.099_975_585_937_5),
+            (1000.3, 1000.5),
+            (tie, 1.0),
+            (tie + 1e-15, 1.0 + f64::powi(2.0, -10)),
+            (tie + f64::powi(2.0, -10), 1.0 + f64::powi(2.0, -9)),
+            (-65_519.999_999_9, -65504.0),
+            (3e-8, 5.960_464_477_539_063e-8),
+            (1e-9, 0.0),
+            (65520.0, 65520.0),
+            (-1e300, -1e300),
+        ] {
+            assert_eq!(Threshold::Above(bound).of_halves(), Threshold::Above(rounded), "{bound}");
+        }
+        let third = half::f16::from_f64(0.3).to_f32();
+        assert!(Threshold::Above(0.3).is_foreground(third) && !Threshold::Above(0.3).of_halves().is_foreground(third));
     }
 
     #[test]

@@ -25,8 +25,8 @@ use crate::operators::window::MEMORY;
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Parameters, StateFolder};
-use crate::store::Source;
 use crate::store::held::HeldChunks;
+use crate::store::{Source, StoredType};
 use crate::table::row::Frame;
 
 /// What a session will be.
@@ -287,7 +287,9 @@ impl SessionBuilder {
         let canvas = canvas(planes == 1, grid);
         let gaussian = self.sigma.map(|sigma| Gaussian::new(sigma, self.dimensions)).transpose()?;
         let fill = self.source.as_ref().map_or(0.0, |source| source.description().fill);
+        let halves = self.source.as_ref().is_some_and(|source| source.description().stored == StoredType::F16);
         let threshold = match self.choice {
+            Choice::Value(threshold) if halves && gaussian.is_none() => threshold.of_halves(),
             Choice::Value(threshold) => threshold,
             Choice::Otsu => Threshold::Nonzero,
         };

@@ -7,6 +7,7 @@ mod calibration;
 mod page;
 mod reader;
 mod slices;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -193,7 +194,7 @@ impl Source for TiffSource {
 /// # Errors
 /// As [`TiffSource::open`] where it cannot be read.
 pub(crate) fn description_of(path: &Path) -> Result<Option<String>> {
-    Ok(page::pages(path)?.1.text)
+    Ok(page::pages(path)?.1.descriptions().next())
 }
 
 /// The files of pages, in their order; one that several pages in a row are in is given once.

@@ -104,6 +104,17 @@ pub fn symbol(name: &str) -> &str {
     LengthUnit::of(name).map_or(name, |unit| unit.symbol)
 }
 
+/// What lengths are counted in: the unit, `voxels` where a voxel is one long along each axis, or else the units of what the
+/// spacing comes from.
+pub fn length_name(spacing: Spacing, unit: Option<&str>, from: &str) -> String {
+    match unit {
+        Some(unit) => symbol(unit).to_owned(),
+        None if spacing == Spacing::default() => "voxels".to_owned(),
+        None if from.is_empty() => "units of the spacing".to_owned(),
+        None => format!("units of {from}"),
+    }
+}
+
 /// Whether a text in the place of a unit says that lengths are in pixels, or nothing at all.
 fn is_pixels(text: &str) -> bool {
     let words = [
@@ -258,6 +269,16 @@ mod tests {
         }
         assert_eq!((symbol("micrometer"), symbol("parsec")), ("µm", "parsec"));
         assert_eq!(LengthUnit::of("Mm"), None);
+    }
+
+    #[test]
+    fn lengths_are_in_voxels_only_where_a_voxel_is_one_long() {
+        let spaced = Spacing([2.0, 1.0, 1.0]);
+        assert_eq!(length_name(spaced, Some("micrometer"), "--spacing"), "µm");
+        assert_eq!(length_name(Spacing::default(), Some("inch"), ""), "in");
+        assert_eq!(length_name(Spacing::default(), None, "--spacing"), "voxels");
+        assert_eq!(length_name(spaced, None, "--spacing"), "units of --spacing");
+        assert_eq!(length_name(spaced, None, "the NRRD header"), "units of the NRRD header");
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod cut;
 mod faults;
 mod formats;
 mod fuse;
+mod info;
 mod input;
 #[cfg(feature = "mosaic")]
 mod mosaic;

@@ -1,7 +1,7 @@
 //! What ImageJ and OME write into a TIFF's description: voxel size, unit, and how planes follow each other.
 
 use crate::error::{Error, Result};
-use crate::store::tiff::page::FileTags;
+use crate::store::tiff::tags::FileTags;
 use crate::store::units::{Calibration, unit_name};
 
 /// What a description says.
@@ -56,11 +56,12 @@ impl Planes {
 /// # Errors
 /// `Data` where a description is damaged.
 pub(crate) fn described(tags: &FileTags) -> Result<Described> {
-    let Some(text) = &tags.text else { return Ok(Described::default()) };
+    let ome_first = tags.descriptions().find(|text| text.contains("<OME") || text.contains("<ome:OME"));
+    let Some(text) = ome_first.or_else(|| tags.descriptions().next()) else { return Ok(Described::default()) };
     if text.starts_with("ImageJ=") {
-        Ok(imagej(text, tags.resolution))
+        Ok(imagej(&text, tags.resolution()))
     } else if text.contains("<OME") || text.contains("<ome:OME") {
-        ome(text)
+        ome(&text)
     } else {
         Ok(Described::default())
     }
@@ -118,22 +119,22 @@ fn ome(text: &str) -> Result<Described> {
 mod tests {
     use super::*;
 
-    fn tags(text: &str, resolution: Option<[f64; 2]>) -> FileTags {
-        FileTags { text: Some(text.to_owned()), resolution }
+    fn tags(text: &str, resolution: Option<[u32; 2]>) -> FileTags {
+        FileTags::made_up(&[text], resolution.map(|resolution| (resolution, 1)))
     }
 
     #[test]
     fn imagej_resolution_counts_only_with_a_unit() {
         let stack = "ImageJ=1.53t\nimages=40\nslices=40\nunit=micron\nspacing=2.5\nloop=false\n";
-        let found = described(&tags(stack, Some([2.0, 4.0]))).unwrap().calibration;
+        let found = described(&tags(stack, Some([2, 4]))).unwrap().calibration;
         assert_eq!(found.size, [Some(2.5), Some(0.5), Some(0.25)]);
         assert_eq!(found.unit[0].as_deref(), Some("micrometer"));
         for unit in ["unit=pixel\n", "unit=inch\n", ""] {
-            let plain = described(&tags(&format!("ImageJ=1.53t\nimages=4\n{unit}"), Some([300.0, 300.0]))).unwrap();
+            let plain = described(&tags(&format!("ImageJ=1.53t\nimages=4\n{unit}"), Some([300, 300]))).unwrap();
             assert_eq!(plain.calibration.size, [None; 3]);
             assert_eq!(plain.planes.unwrap().slices, 4);
         }
-        assert_eq!(described(&tags("scanned", Some([300.0, 300.0]))).unwrap(), Described::default());
+        assert_eq!(described(&tags("scanned", Some([300, 300]))).unwrap(), Described::default());
     }
 
     #[test]

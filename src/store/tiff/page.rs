@@ -9,6 +9,7 @@ use tiff::tags::{CompressionMethod, PhotometricInterpretation, Tag};
 use tiff::{TiffError, TiffFormatError};
 
 use super::reader::{PageReader, header};
+use super::tags::{FileTags, Layout};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::store::values::{Endian, from_bytes, unsupported_dtype};
@@ -46,15 +47,6 @@ pub(crate) enum Storage {
     Blocks { shape: [usize; 2], inverted: bool, tiled: bool },
 }
 
-/// What the first page of a file says about all of it.
-#[derive(Debug, Default)]
-pub(crate) struct FileTags {
-    /// The image description.
-    pub(crate) text: Option<String>,
-    /// Pixels a unit of length along (y, x).
-    pub(crate) resolution: Option<[f64; 2]>,
-}
-
 /// The pages of a file, in order.
 ///
 /// # Errors
@@ -77,7 +69,7 @@ fn read_pages(path: &Path) -> Result<(Vec<Page>, FileTags)> {
     let shared = Arc::new(PageFile { path: path.to_owned(), length, big, endian });
     let decoder = Decoder::new(PageReader::new(&file, Vec::new())).map_err(|error| page_error(None, &error))?;
     let mut decoder = decoder.with_limits(limits());
-    let tags = file_tags(&mut decoder);
+    let tags = FileTags::of_file(&file, Layout { length, big, endian })?;
     let mut pages = Vec::new();
     loop {
         let number = (!pages.is_empty() || decoder.more_images()).then_some(pages.len());
@@ -87,18 +79,6 @@ fn read_pages(path: &Path) -> Result<(Vec<Page>, FileTags)> {
         }
         decoder.next_image().map_err(|error| page_error(Some(pages.len()), &error))?;
     }
-}
-
-fn file_tags(decoder: &mut Decoder<PageReader<'_>>) -> FileTags {
-    let text = decoder.get_tag_u8_vec(Tag::ImageDescription).ok();
-    let text = text.or_else(|| decoder.get_tag_ascii_string(Tag::ImageDescription).ok().map(String::into_bytes));
-    let text = text.map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches('\0').to_owned());
-    let mut per_unit = |tag| -> Option<f64> {
-        let ratio = decoder.get_tag_u32_vec(tag).ok()?;
-        Some(f64::from(*ratio.first()?) / f64::from(*ratio.get(1)?))
-    };
-    let resolution = per_unit(Tag::YResolution).zip(per_unit(Tag::XResolution)).map(|(y, x)| [y, x]);
-    FileTags { text, resolution }
 }
 
 fn read_page(decoder: &mut Decoder<PageReader<'_>>, file: &Arc<PageFile>, number: Option<usize>) -> Result<Page> {

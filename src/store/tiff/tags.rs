@@ -1,0 +1,275 @@
+//! The tags of a page's directory as they are stored, and what those of the first page say about the whole file.
+//!
+//! Read here by hand: a decoder keeps one of two equal tags, and writers put two descriptions into one directory.
+
+#![allow(dead_code, reason = "the readers of the private tags come next")]
+
+use std::fs::File;
+
+use crate::error::{Error, Result};
+use crate::store::file::{read_at, read_failed};
+use crate::store::values::Endian;
+
+/// How a file of pages counts and where it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) length: u64,
+    /// With offsets of eight bytes.
+    pub(crate) big: bool,
+    pub(crate) endian: Endian,
+}
+
+impl Layout {
+    /// The number in up to eight bytes.
+    fn number(self, bytes: &[u8]) -> u64 {
+        let digits: Vec<u8> = match self.endian {
+            Endian::Little => bytes.iter().rev().copied().collect(),
+            Endian::Big => bytes.to_vec(),
+        };
+        digits.iter().fold(0, |number, digit| number << 8 | u64::from(*digit))
+    }
+
+    fn number_at(self, file: &File, at: u64, size: usize) -> Result<u64> {
+        self.bytes_at(file, at, size as u64).map(|bytes| self.number(&bytes))
+    }
+
+    /// Bytes that the file is known to have.
+    fn bytes_at(self, file: &File, at: u64, size: u64) -> Result<Vec<u8>> {
+        let fits = at.checked_add(size).is_some_and(|end| end <= self.length);
+        let size = usize::try_from(size).ok().filter(|_| fits).ok_or_else(cut_off)?;
+        let mut bytes = vec![0; size];
+        read_at(file, at, &mut bytes).map_err(|error| read_failed(&error))?;
+        Ok(bytes)
+    }
+}
+
+fn cut_off() -> Error {
+    Error::data("is damaged or cut off; copy the file again from where it came")
+}
+
+/// A tag with its values as they are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RawTag {
+    pub(crate) tag: u16,
+    kind: u16,
+    pub(crate) count: u64,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// What the first page of a file says about all of it.
+#[derive(Clone, Debug)]
+pub(crate) struct FileTags {
+    /// The tags that may say something, in their order; an equal tag may be there twice.
+    tags: Vec<RawTag>,
+    layout: Layout,
+}
+
+impl Default for FileTags {
+    fn default() -> Self {
+        FileTags { tags: Vec::new(), layout: Layout { length: 0, big: false, endian: Endian::Little } }
+    }
+}
+
+pub(crate) const IMAGE_DESCRIPTION: u16 = 270;
+const X_RESOLUTION: u16 = 282;
+const Y_RESOLUTION: u16 = 283;
+const RESOLUTION_UNIT: u16 = 296;
+const SOFTWARE: u16 = 305;
+
+/// Tags whose values describe the image as a whole, beside those of microscopes from 32768 on.
+const TELLING: [u16; 5] = [IMAGE_DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, SOFTWARE];
+
+/// Bytes of values of all tags: OME-XML of many planes has tens of MiB.
+const MOST_BYTES: u64 = 256 << 20;
+
+impl FileTags {
+    /// The tags of the first page of a file.
+    ///
+    /// # Errors
+    /// `Data` where the file ends within its first directory; `Io` where it cannot be read.
+    pub(crate) fn of_file(file: &File, layout: Layout) -> Result<Self> {
+        let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
+        Self::at(file, layout, layout.number_at(file, at, size)?)
+    }
+
+    /// The tags of the page whose directory begins at an offset.
+    ///
+    /// # Errors
+    /// As [`FileTags::of_file`].
+    pub(crate) fn at(file: &File, layout: Layout, directory: u64) -> Result<Self> {
+        let (head, entry, inline) = if layout.big { (8, 20, 8) } else { (2, 12, 4) };
+        let count = layout.number_at(file, directory, head)?;
+        // A directory of one page has some tens of tags.
+        let size = Some(count).filter(|count| *count <= 0xffff).ok_or_else(cut_off)? * entry;
+        let rows = directory.checked_add(head as u64).ok_or_else(cut_off)?;
+        let rows = layout.bytes_at(file, rows, size)?;
+        let mut tags = Vec::new();
+        let mut left = MOST_BYTES;
+        for row in rows.chunks_exact(usize::try_from(entry).unwrap_or(12)) {
+            let (tag, kind) = (number_u16(layout, &row[..2]), number_u16(layout, &row[2..4]));
+            if !TELLING.contains(&tag) && tag < 32768 {
+                continue;
+            }
+            let (count, value) = row[4..].split_at(inline);
+            let count = layout.number(count);
+            // MetaMorph counts planes where others count values.
+            let values = if tag == 33629 { count.checked_mul(3) } else { Some(count) };
+            let Some(bytes) = values.and_then(|n| n.checked_mul(size_of_kind(kind))) else { continue };
+            let bytes = if bytes <= inline as u64 {
+                value[..usize::try_from(bytes).unwrap_or(0)].to_vec()
+            } else if bytes <= left {
+                left -= bytes;
+                // A value outside of the file says nothing: it is one that a writer meant to fill in later.
+                match layout.bytes_at(file, layout.number(value), bytes) {
+                    Ok(bytes) => bytes,
+                    Err(error) if error.kind() == crate::error::Kind::Io => return Err(error),
+                    Err(_) => continue,
+                }
+            } else {
+                continue;
+            };
+            tags.push(RawTag { tag, kind, count, bytes });
+        }
+        Ok(FileTags { tags, layout })
+    }
+
+    /// The first tag of a number.
+    pub(crate) fn tag(&self, number: u16) -> Option<&RawTag> {
+        self.tags.iter().find(|tag| tag.tag == number)
+    }
+
+    /// The texts that describe the image, in their order.
+    pub(crate) fn descriptions(&self) -> impl Iterator<Item = String> {
+        let texts = self.tags.iter().filter(|tag| tag.tag == IMAGE_DESCRIPTION && matches!(tag.kind, 1 | 2 | 6 | 7));
+        texts.map(|tag| text(&tag.bytes)).filter(|text| !text.is_empty())
+    }
+
+    /// A tag's text.
+    pub(crate) fn text(&self, number: u16) -> Option<String> {
+        self.tag(number).map(|tag| text(&tag.bytes))
+    }
+
+    /// The program that wrote the file, in its own words.
+    pub(crate) fn software(&self) -> Option<String> {
+        self.text(SOFTWARE)
+    }
+
+    /// Pixels a unit of length along (y, x); `None` where there are none above 0.
+    pub(crate) fn resolution(&self) -> Option<[f64; 2]> {
+        let per_unit = |number| -> Option<f64> {
+            let tag = self.tag(number)?;
+            let (above, below) = tag.bytes.get(..8)?.split_at(4);
+            let value = match tag.kind {
+                5 => self.layout.number(above) as f64 / self.layout.number(below) as f64,
+                11 => f64::from(f32::from_bits(u32::try_from(self.layout.number(above)).ok()?)),
+                12 => f64::from_bits(self.layout.number(&tag.bytes[..8])),
+                _ => return None,
+            };
+            (value.is_finite() && value > 0.0).then_some(value)
+        };
+        Some([per_unit(Y_RESOLUTION)?, per_unit(X_RESOLUTION)?])
+    }
+
+    /// The unit of the resolution as the tag has it: 2 for the inch, 3 for the centimeter, 1 for none.
+    pub(crate) fn resolution_unit(&self) -> Option<u64> {
+        self.tag(RESOLUTION_UNIT).map(|tag| self.layout.number(&tag.bytes[..tag.bytes.len().min(2)]))
+    }
+
+    /// The whole number of some bytes within a tag's values.
+    pub(crate) fn number(&self, tag: &RawTag, at: usize, size: usize) -> Option<u64> {
+        tag.bytes.get(at..at.checked_add(size)?).map(|bytes| self.layout.number(bytes))
+    }
+
+    /// The floating-point number of eight bytes within a tag's values.
+    pub(crate) fn double(&self, tag: &RawTag, at: usize) -> Option<f64> {
+        self.number(tag, at, 8).map(f64::from_bits)
+    }
+
+    #[cfg(test)]
+    /// Tags as a file might have them: descriptions, pixels a unit along (y, x) with the unit.
+    pub(crate) fn made_up(descriptions: &[&str], resolution: Option<([u32; 2], u16)>) -> Self {
+        let tag = |tag, kind, bytes: Vec<u8>| RawTag { tag, kind, count: 1, bytes };
+        let mut tags: Vec<RawTag> =
+            descriptions.iter().map(|text| tag(IMAGE_DESCRIPTION, 2, text.as_bytes().to_vec())).collect();
+        if let Some(([y, x], unit)) = resolution {
+            let ratio = |n: u32| [n.to_le_bytes(), 1u32.to_le_bytes()].concat();
+            tags.push(tag(X_RESOLUTION, 5, ratio(x)));
+            tags.push(tag(Y_RESOLUTION, 5, ratio(y)));
+            tags.push(tag(RESOLUTION_UNIT, 3, unit.to_le_bytes().to_vec()));
+        }
+        FileTags { tags, ..FileTags::default() }
+    }
+
+    #[cfg(test)]
+    /// The same with a private tag.
+    pub(crate) fn with(mut self, tag: u16, count: u64, bytes: Vec<u8>) -> Self {
+        self.tags.push(RawTag { tag, kind: 7, count, bytes });
+        self
+    }
+}
+
+fn number_u16(layout: Layout, bytes: &[u8]) -> u16 {
+    u16::try_from(layout.number(bytes)).unwrap_or(0)
+}
+
+/// Bytes a value of a type of tag.
+fn size_of_kind(kind: u16) -> u64 {
+    match kind {
+        3 | 8 => 2,
+        4 | 9 | 11 | 13 => 4,
+        5 | 10 | 12 | 16 | 17 | 18 => 8,
+        _ => 1,
+    }
+}
+
+/// A text in UTF-8, or UTF-16 where it begins so, else in Latin-1: up to the NUL that ends it.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    let wide = |from: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|pair| from([pair[0], pair[1]]));
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
+    };
+    let text = match bytes {
+        [0xff, 0xfe, ..] | [b'<' | b'{' | b'I', 0, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] | [0, b'<' | b'{' | b'I', ..] => wide(u16::from_be_bytes),
+        _ => {
+            let bytes = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+            match std::str::from_utf8(bytes) {
+                Ok(text) => text.to_owned(),
+                Err(_) => bytes.iter().map(|byte| char::from(*byte)).collect(),
+            }
+        }
+    };
+    text.trim_end_matches('\0').trim_start_matches('\u{feff}').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_of_two_equal_tags_are_kept_and_texts_are_of_any_encoding() {
+        let mut bytes = b"II*\0\x08\0\0\0\x03\0".to_vec();
+        let texts: [&[u8]; 3] = [b"first\0", b"\xb5m 2\0", "µm é\0".as_bytes()];
+        let mut at = 10 + 36 + 4;
+        for text in texts {
+            bytes.extend([14, 1, 2, 0]);
+            bytes.extend(u32::try_from(text.len()).unwrap().to_le_bytes());
+            bytes.extend(u32::to_le_bytes(at));
+            at += u32::try_from(text.len()).unwrap();
+        }
+        bytes.extend([0; 4]);
+        bytes.extend(texts.concat());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.tif");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            let layout = Layout { length: bytes.len() as u64, big: false, endian: Endian::Little };
+            FileTags::of_file(&File::open(&path).unwrap(), layout)
+        };
+        assert_eq!(read(&bytes).unwrap().descriptions().collect::<Vec<_>>(), ["first", "µm 2", "µm é"]);
+        // Without the last text, which a tag still names.
+        assert_eq!(read(&bytes[..bytes.len() - 3]).unwrap().descriptions().count(), 2);
+        assert_eq!(read(&bytes[..20]).unwrap_err().kind(), crate::error::Kind::Data);
+        assert_eq!(text(b"\xff\xfe<\0O\0"), "<O");
+    }
+}
