@@ -179,6 +179,10 @@ pub(crate) struct RunOptions {
     /// Which line of the file of hosts this process is, from 0
     #[arg(long, value_name = "I", requires = "hosts")]
     pub(crate) process: Option<usize>,
+    /// File with the secret that all processes of --hosts share, at least 16 bytes; programs that do not know it take no
+    /// part [default: what the variable ANABRANCH_SECRET holds; without either only loopback addresses]
+    #[arg(long, value_name = "FILE", requires = "hosts")]
+    pub(crate) secret: Option<PathBuf>,
     /// Seconds to wait for the other processes
     #[arg(long, value_name = "SECONDS", default_value_t = CONNECT_TIMEOUT)]
     pub(crate) connect_timeout: f64,

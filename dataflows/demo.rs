@@ -39,6 +39,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         processes: None,
         hosts: None,
         process: None,
+        secret: None,
         connect_timeout: CONNECT_TIMEOUT,
         member: None,
         memory: None,

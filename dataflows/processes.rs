@@ -1,25 +1,27 @@
 //! Several processes: which of them this is, how they come about, and how all end together.
 
+mod children;
+mod secret;
+
 use std::fmt::Debug;
-use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use timely::communication::WorkerGuards;
 use timely::worker::Worker;
 use twox_hash::XxHash3_64;
 
-use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Traffic, call_off, connect};
+use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Secret, Traffic, call_off, connect};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::operators::failure::Failure;
 use anabranch::session::{SessionBuilder, SharedBuilder};
 use anabranch::wire::DAMAGED;
 
+use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
 use crate::plan::Plan;
 use crate::say;
@@ -43,7 +45,7 @@ pub(crate) enum Seat {
     /// One that the first has started.
     Child { process: usize, processes: usize },
     /// One of those in a list of hosts.
-    Host { process: usize, addresses: Vec<String> },
+    Host { process: usize, addresses: Vec<String>, secret: Secret },
 }
 
 impl Seat {
@@ -64,7 +66,11 @@ impl Seat {
                 let message = format!("has {} lines, and none for --process {process}", addresses.len());
                 return Err(Error::usage(format!("{message}; processes count from 0")).at(file));
             }
-            return Ok(if addresses.len() == 1 { Seat::Alone } else { Seat::Host { process, addresses } });
+            if addresses.len() == 1 {
+                return Ok(Seat::Alone);
+            }
+            let secret = secret::given(options.secret.as_deref(), &addresses, options.quiet)?;
+            return Ok(Seat::Host { process, addresses, secret });
         }
         match (options.processes, options.member) {
             (Some(0), _) => Err(Error::usage("--processes is 0, but at least one is needed")),
@@ -91,14 +97,15 @@ impl Seat {
     /// Says an error that this process of several hosts has met before it was connected, and tells the others, which then
     /// end with it rather than wait: as far as they can be reached within a short time. Gives the error back.
     pub(crate) fn call_off(&self, options: &RunOptions, error: Error) -> Error {
-        if let Seat::Host { process, addresses } = self {
+        if let Seat::Host { process, addresses, secret } = self {
             say(&error);
             SPOKEN_FOR.store(true, Ordering::Release);
             let timeout = timeout(options).unwrap_or(REFUSAL).min(REFUSAL);
-            let (process, addresses, parameters) = (*process, addresses.clone(), Vec::new());
+            let (process, addresses, secret) = (*process, addresses.clone(), secret.clone());
             // Others may call it as well, unless the address is what is wrong.
             let listener = TcpListener::bind(&addresses[process]).ok();
-            call_off(listener, &Membership { process, addresses, parameters, timeout }, &error, timeout);
+            let membership = Membership { process, addresses, parameters: Vec::new(), secret, timeout };
+            call_off(listener, &membership, &error, timeout);
         }
         error
     }
@@ -112,30 +119,6 @@ impl Seat {
         match self {
             Seat::Alone | Seat::Parent(_) => 0,
             Seat::Child { process, .. } | Seat::Host { process, .. } => *process,
-        }
-    }
-}
-
-/// Processes that this one has started. Those that have not ended when it is dropped are killed.
-#[derive(Debug, Default)]
-struct Children(Vec<Child>);
-
-impl Children {
-    /// Waits until all have ended by themselves, for so long at most.
-    fn wait(&mut self, patience: Duration) {
-        let deadline = Instant::now() + patience;
-        while Instant::now() < deadline && self.0.iter_mut().any(|child| matches!(child.try_wait(), Ok(None))) {
-            std::thread::sleep(PAUSE);
-        }
-    }
-}
-
-impl Drop for Children {
-    fn drop(&mut self) {
-        for child in &mut self.0 {
-            // Also ends one that is stopped; one that has ended does not mind.
-            let _ = child.kill();
-            let _ = child.wait();
         }
     }
 }
@@ -160,26 +143,26 @@ impl Team {
     pub(crate) fn gather(seat: &Seat, plan: &Plan, options: &RunOptions) -> Result<Option<Team>> {
         let timeout = timeout(options)?;
         let mut children = Children::default();
-        let (listener, addresses) = match seat {
+        let (listener, addresses, secret) = match seat {
             Seat::Alone => return Ok(None),
-            Seat::Host { process, addresses } => {
+            Seat::Host { process, addresses, secret } => {
                 let listener = listen(&addresses[*process]).map_err(|error| seat.call_off(options, error))?;
-                (listener, addresses.clone())
+                (listener, addresses.clone(), secret.clone())
             }
             Seat::Parent(processes) => {
                 let listener = listen(LOOPBACK)?;
-                let own = address(&listener)?;
-                let addresses = start(*processes, own, timeout, &mut children)?;
-                (listener, addresses)
+                let (own, secret) = (address(&listener)?, Secret::random()?);
+                let addresses = start(*processes, own, &secret, timeout, &mut children)?;
+                (listener, addresses, secret)
             }
             Seat::Child { processes, .. } => {
                 let listener = listen(LOOPBACK)?;
-                let addresses = introduce(&address(&listener)?, *processes)?;
-                (listener, addresses)
+                let (addresses, secret) = introduce(&address(&listener)?, *processes)?;
+                (listener, addresses, secret)
             }
         };
         let process = seat.process();
-        let membership = Membership { process, addresses, parameters: parameters(plan, options), timeout };
+        let membership = Membership { process, addresses, parameters: parameters(plan, options), secret, timeout };
         let mut cluster = connect(listener, &membership)?;
         let (sender, lost) = channel();
         let monitor = cluster.watch(move |error| {
@@ -328,70 +311,6 @@ fn listen(address: &str) -> Result<TcpListener> {
 fn address(listener: &TcpListener) -> Result<String> {
     let address = listener.local_addr().map_err(|error| Error::internal("a port has no number").because(error))?;
     Ok(address.to_string())
-}
-
-/// Starts all processes but the first. Each says at which port it listens, and is told those of all.
-fn start(processes: usize, own: String, timeout: Duration, children: &mut Children) -> Result<Vec<String>> {
-    let failed = |error: std::io::Error| Error::internal("another process cannot be started").because(error);
-    let program = std::env::current_exe().map_err(failed)?;
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let (said, saying) = channel();
-    for process in 1..processes {
-        // After the name of the subcommand.
-        let (command, rest) = arguments.split_at(1.min(arguments.len()));
-        let mut child = Command::new(&program)
-            .args(command)
-            .args(["--member", &process.to_string()])
-            .args(rest)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
-        let stdout = child.stdout.take();
-        children.0.push(child);
-        let said = said.clone();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let read = stdout.map(|stdout| BufReader::new(stdout).read_line(&mut line));
-            let _ = said.send((process, read.is_some().then_some(line)));
-        });
-    }
-    let mut addresses = vec![String::new(); processes];
-    addresses[0] = own;
-    let deadline = Instant::now() + timeout;
-    for _ in 1..processes {
-        let late = |_| Error::new(Kind::Peer, "the processes that were started do not answer; try again");
-        let left = deadline.saturating_duration_since(Instant::now());
-        let (process, line) = saying.recv_timeout(left).map_err(late)?;
-        match line.as_deref().map(str::trim) {
-            Some(line) if !line.is_empty() => line.clone_into(&mut addresses[process]),
-            _ => {
-                let status = children.0[process - 1].wait().map_err(failed)?;
-                let kind = status.code().and_then(|code| u8::try_from(code).ok()).and_then(Kind::of_exit_code);
-                let message = format!("process {process} has ended at its start");
-                return Err(Error::new(kind.unwrap_or(Kind::Peer), message));
-            }
-        }
-    }
-    for child in &mut children.0 {
-        if let Some(mut stdin) = child.stdin.take() {
-            // One that has ended is missed when it does not connect.
-            let _ = stdin.write_all((addresses.join("\n") + "\n").as_bytes());
-        }
-    }
-    Ok(addresses)
-}
-
-/// Says to the process that has started this one at which port it listens. Gives where all listen.
-fn introduce(own: &str, processes: usize) -> Result<Vec<String>> {
-    let gone = |error: std::io::Error| Error::new(Kind::Peer, "process 0 has ended").because(error);
-    let mut out = std::io::stdout();
-    writeln!(out, "{own}").and_then(|()| out.flush()).map_err(gone)?;
-    let lines: Vec<String> = std::io::stdin().lines().take(processes).collect::<std::io::Result<_>>().map_err(gone)?;
-    if lines.len() < processes {
-        return Err(Error::new(Kind::Peer, "process 0 has ended before it was connected"));
-    }
-    Ok(lines)
 }
 
 /// What must not differ between processes.

@@ -15,20 +15,26 @@
 //! errors there. A worker that panics leaves all others waiting, so a process should have a hook that sees panics, which
 //! calls [`Monitor::panicked`].
 //!
-//! The connections are neither encrypted nor authenticated: anybody who can reach the addresses can join, or read what is
-//! sent. Bind them to loopback or to a private network.
+//! Before anything that a process says counts, it proves that it knows the [`Secret`] of the run, on every connection and
+//! in both directions; so does whoever it has called. Any other program that connects is dropped and changes nothing.
+//! What is sent afterwards is neither encrypted nor protected against change: whoever can read or alter the traffic between
+//! the machines, or runs as the same user on one of them, can read and alter the run. Bind connections to loopback or to a
+//! private network.
 
+mod callers;
 mod calls;
 mod connect;
 mod control;
 mod handshake;
 mod link;
 mod monitor;
+mod secret;
 mod traffic;
 
 pub use self::connect::{Cluster, Membership, call_off, connect};
 pub use self::link::{LinkReceiver, LinkSender};
 pub use self::monitor::{Monitor, SILENCE};
+pub use self::secret::Secret;
 pub use self::traffic::Traffic;
 
 /// How the message of a panic begins that timely's threads end with where a connection breaks.
@@ -42,5 +48,7 @@ fn name(process: usize, addresses: &[String]) -> String {
     }
 }
 
+#[cfg(test)]
+mod stranger_tests;
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,8 @@ fn a_panic_of_a_worker_ends_all_processes() {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args(["--exact", NAME, "--nocapture", "--test-threads", "1"]);
             command.envs([(MEMBER, member.to_string()), (PANICKING, panicking.to_string())]);
-            command.env(FOLDER, folder.path()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+            command.env(FOLDER, folder.path()).env("ANABRANCH_SECRET", "known to this test only");
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
         };
         let (members, started) = ([0, 1, 2].map(start), Instant::now());
         for (member, child) in members.into_iter().enumerate() {

@@ -7,19 +7,19 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use super::callers::{Callers, Proved};
 use super::control::Ending;
-use super::handshake::{Heard, Hello, Line, other_protocol};
+use super::handshake::{Answer, Heard, Hello, Line, other_protocol};
 use super::name;
+use super::secret::{End, Secret};
 use crate::error::{Error, Kind, Result};
 
-/// How long whoever connects may take to say who it is.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// How long one attempt to connect, and the answer to it, may take.
 const ATTEMPT: Duration = Duration::from_secs(3);
-/// Between two looks for connections.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Connections that have not said yet who they are; more are dropped.
-const MOST_STRANGERS: usize = 64;
+/// Between two looks at those that call: the shortest while they speak, and the longest.
+const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
+/// Between two attempts.
+const BREAK: Duration = Duration::from_millis(50);
 
 /// What has come of a call, made or taken.
 #[derive(Debug)]
@@ -55,6 +55,9 @@ struct Own {
     /// What it says; to whom, and what for, is filled in.
     hello: Hello,
     addresses: Vec<String>,
+    secret: Secret,
+    /// Whether a program of this name was at the other end of a connection, and has not proved that it knows the secret.
+    has_met_others: AtomicBool,
     /// With what it ends, once that is so.
     ending: OnceLock<Ending>,
     over: AtomicBool,
@@ -67,15 +70,21 @@ impl Drop for Calls {
 }
 
 impl Calls {
-    /// Takes calls from now on, where there is something to listen with. Whoever calls and is no process of this run is
-    /// dropped, without harm to others.
+    /// Takes calls from now on, where there is something to listen with. Whoever calls and does not prove that it knows the
+    /// secret is dropped, without harm to others.
     ///
     /// # Errors
     /// `Peer` where nothing can be heard.
-    pub(super) fn begin(listener: Option<TcpListener>, hello: Hello, addresses: Vec<String>) -> Result<Calls> {
+    pub(super) fn begin(
+        listener: Option<TcpListener>,
+        hello: Hello,
+        addresses: Vec<String>,
+        secret: Secret,
+    ) -> Result<Calls> {
         let broken = |error: io::Error| Error::new(Kind::Peer, "cannot listen for the other processes").because(error);
         let (made, contacts) = channel();
-        let own = Own { hello, addresses, ending: OnceLock::new(), over: AtomicBool::new(false) };
+        let (has_met_others, over) = (AtomicBool::new(false), AtomicBool::new(false));
+        let own = Own { hello, addresses, secret, has_met_others, ending: OnceLock::new(), over };
         let calls = Calls { own: Arc::new(own), made, contacts };
         if let Some(listener) = listener {
             listener.set_nonblocking(true).map_err(broken)?;
@@ -95,6 +104,11 @@ impl Calls {
     pub(super) fn end_with(&self, error: &Error) {
         // The first error is the cause of any other.
         let _ = self.own.ending.set(Ending::of(error));
+    }
+
+    /// Whether programs of this name were met that have not proved that they know the secret.
+    pub(super) fn has_met_others(&self) -> bool {
+        self.own.has_met_others.load(Ordering::Acquire)
     }
 
     /// The next contact; none where there is none until a deadline.
@@ -124,48 +138,46 @@ impl Own {
     }
 }
 
-/// Takes connections until it is over, and finds out about each in a thread of its own.
-fn accept(listener: &TcpListener, own: &Arc<Own>, made: &Sender<Contact>) {
-    let strangers = Arc::new(());
+/// Takes connections until it is over, and finds out about those that prove that they know the secret.
+fn accept(listener: &TcpListener, own: &Own, made: &Sender<Contact>) {
+    let [shortest, longest] = PAUSES;
+    let (mut callers, mut pause) = (Callers::default(), longest);
     while !own.is_over() {
-        match listener.accept() {
-            Ok((stream, _)) if Arc::strong_count(&strangers) <= MOST_STRANGERS => {
-                let (own, made, stranger) = (Arc::clone(own), made.clone(), Arc::clone(&strangers));
-                std::thread::spawn(move || {
-                    if let Some(contact) = greet(stream, &own) {
-                        // Nobody listens when it is over.
-                        let _ = made.send(contact);
-                    }
-                    drop(stranger);
-                });
-            }
-            Ok(_) => {}
-            // What went wrong for one connection does not concern the next.
-            Err(_) => std::thread::sleep(PAUSE),
+        let look = callers.look(listener, &own.secret);
+        if look.has_failed {
+            own.has_met_others.store(true, Ordering::Release);
         }
+        for caller in look.proved {
+            if let Some(contact) = answer(caller, own) {
+                // Nobody listens when it is over.
+                let _ = made.send(contact);
+            }
+        }
+        pause = if look.has_moved { shortest } else { (2 * pause).min(longest) };
+        std::thread::sleep(pause);
     }
 }
 
-/// Finds out who has connected; nothing where it is a stranger.
-fn greet(mut stream: TcpStream, own: &Own) -> Option<Contact> {
-    stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true)).ok()?;
-    let heard = match Hello::hear(&mut stream, Instant::now() + PATIENCE) {
+/// Answers a caller that has proved that it knows the secret.
+fn answer(Proved { mut stream, heard, challenges }: Proved, own: &Own) -> Option<Contact> {
+    stream.set_nonblocking(false).ok()?;
+    let heard = match heard {
         Heard::Hello(hello) => hello,
         Heard::Other(protocol) => {
-            let _ = own.hello(0, Line::Control).send(&mut stream);
+            let _ = own.hello(0, Line::Control).send(&mut stream, End::Listening, &challenges, &own.secret);
             let error = other_protocol(protocol, "a process that has connected");
             return Some(Contact { with: None, outcome: Outcome::Differs(error), told: false });
         }
-        Heard::Stranger => return None,
     };
     let mine = own.hello(heard.from, heard.line);
-    mine.send(&mut stream).ok()?;
+    mine.send(&mut stream, End::Listening, &challenges, &own.secret).ok()?;
     let (with, told) = (Some(heard.from), mine.ending.is_some());
     if let Some(outcome) = obstacle(&mine, &heard, own) {
         return Some(Contact { with, outcome, told });
     }
     // One that has taken this process for another one, or itself for one that does not exist or does not call.
     let known = heard.to == mine.from && (mine.from + 1..mine.processes).contains(&heard.from);
+    let known = known && Line::between(mine.from, heard.from).contains(&heard.line);
     known.then_some(Contact { with, outcome: Outcome::Joined(heard.line, stream), told })
 }
 
@@ -187,7 +199,7 @@ fn reach(own: &Own, to: usize, line: Line, made: &Sender<Contact>, deadline: Ins
                 let _ = made.send(Contact { with: Some(to), outcome, told });
                 return;
             }
-            Err(_) => std::thread::sleep(5 * PAUSE),
+            Err(_) => std::thread::sleep(BREAK),
         }
     }
 }
@@ -201,14 +213,17 @@ fn attempt(own: &Own, to: usize, line: Line) -> io::Result<(Outcome, bool)> {
             Ok(mut stream) => {
                 stream.set_nodelay(true)?;
                 let mine = own.hello(to, line);
-                mine.send(&mut stream)?;
+                let answer = mine.call(&mut stream, &own.secret, Instant::now() + ATTEMPT)?;
                 let told = mine.ending.is_some();
-                let heard = match Hello::hear(&mut stream, Instant::now() + ATTEMPT) {
-                    Heard::Hello(heard) => heard,
-                    Heard::Other(protocol) => {
+                let heard = match answer {
+                    Answer::Heard(Heard::Hello(heard)) => heard,
+                    Answer::Heard(Heard::Other(protocol)) => {
                         return Ok((Outcome::Differs(other_protocol(protocol, &own.name(to))), told));
                     }
-                    Heard::Stranger => return Err(ErrorKind::InvalidData.into()),
+                    Answer::Unproved => {
+                        own.has_met_others.store(true, Ordering::Release);
+                        return Err(ErrorKind::PermissionDenied.into());
+                    }
                 };
                 if let Some(outcome) = obstacle(&mine, &heard, own) {
                     return Ok((outcome, told));
@@ -219,6 +234,10 @@ fn attempt(own: &Own, to: usize, line: Line) -> io::Result<(Outcome, bool)> {
                         own.addresses[to], heard.from
                     );
                     return Ok((Outcome::Differs(Error::new(Kind::Peer, message)), told));
+                }
+                // It has answered another call, or takes itself for another.
+                if heard.line != line {
+                    return Err(ErrorKind::InvalidData.into());
                 }
                 return Ok((Outcome::Joined(line, stream), told));
             }

@@ -10,6 +10,7 @@ use super::handshake::{Hello, Line};
 use super::link::{LinkReceiver, LinkSender, link};
 use super::monitor::Monitor;
 use super::name;
+use super::secret::Secret;
 use super::traffic::{self, Traffic};
 use crate::error::{Error, Kind, Result};
 
@@ -25,6 +26,8 @@ pub struct Membership {
     pub addresses: Vec<String>,
     /// What must not differ between processes, by name: at most 64 KiB in all.
     pub parameters: Vec<(String, String)>,
+    /// What all processes know, and nobody else.
+    pub secret: Secret,
     /// How long to wait for the others.
     pub timeout: Duration,
 }
@@ -45,11 +48,10 @@ type Lines = BTreeMap<(usize, Line), TcpStream>;
 
 /// Connects a process, which listens already, to all others.
 ///
-/// Whoever connects and is none of them is dropped, without harm to the others' connections; the time that it takes to
-/// tell is short.
+/// Whoever connects and does not prove that it knows the secret is dropped, and changes nothing.
 ///
 /// # Errors
-/// `Peer` where a process has not come in time, or runs another version or with other parameters; the other processes
+/// `Usage` where there is no secret and an address is not one of the loopback interface. `Peer` where a process has not come in time, or runs another version or with other parameters; the other processes
 /// are told of such a difference, which takes two seconds at most. Where a process has called the run off, its error.
 pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     connect_as(hello(membership), listener, membership)
@@ -58,7 +60,11 @@ pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster
 /// The same for a process that says so much of itself.
 pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     let deadline = Instant::now() + membership.timeout;
-    let calls = Calls::begin(Some(listener), hello, membership.addresses.clone())?;
+    membership.secret.require_for(&membership.addresses)?;
+    if let Ok(address) = listener.local_addr() {
+        membership.secret.require_at(address.ip())?;
+    }
+    let calls = Calls::begin(Some(listener), hello, membership.addresses.clone(), membership.secret.clone())?;
     let lines_with = |other: usize| Line::between(membership.process, other).iter().map(move |&line| (other, line));
     for (to, line) in (0..membership.process).flat_map(lines_with) {
         calls.call(to, line, deadline);
@@ -68,7 +74,9 @@ pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membe
     let wanted = others.flat_map(lines_with).count();
     let mut lines = Lines::new();
     while lines.len() < wanted {
-        let Some(contact) = calls.next(deadline) else { return Err(missing(membership, &lines)) };
+        let Some(contact) = calls.next(deadline) else {
+            return Err(missing(membership, &lines, calls.has_met_others()));
+        };
         match contact {
             Contact { with: Some(from), outcome: Outcome::Joined(line, stream), .. } => {
                 lines.insert((from, line), stream);
@@ -97,7 +105,8 @@ pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membe
 /// matter.
 pub fn call_off(listener: Option<TcpListener>, membership: &Membership, error: &Error, patience: Duration) {
     // What cannot be heard cannot be told either.
-    let Ok(calls) = Calls::begin(listener, hello(membership), membership.addresses.clone()) else { return };
+    let (addresses, secret) = (membership.addresses.clone(), membership.secret.clone());
+    let Ok(calls) = Calls::begin(listener, hello(membership), addresses, secret) else { return };
     spread(&calls, membership, error, Lines::new(), BTreeSet::new(), patience);
 }
 
@@ -154,19 +163,22 @@ fn spread(
     }
 }
 
-/// The error that names who has not come.
-fn missing(membership: &Membership, lines: &Lines) -> Error {
+/// The error that names who has not come, while others may have.
+fn missing(membership: &Membership, lines: &Lines, others: bool) -> Error {
     let here = |process: usize| {
         Line::between(membership.process, process).iter().all(|&line| lines.contains_key(&(process, line)))
     };
-    let others = (0..membership.addresses.len()).filter(|&process| process != membership.process && !here(process));
-    let names: Vec<String> = others.map(|process| name(process, &membership.addresses)).collect();
+    let late = (0..membership.addresses.len()).filter(|&process| process != membership.process && !here(process));
+    let names: Vec<String> = late.map(|process| name(process, &membership.addresses)).collect();
     let seconds = membership.timeout.as_secs_f64();
-    let message = format!(
+    let mut message = format!(
         "after {seconds} seconds there is no connection with {}; start all processes at about the same time, or give \
          more time with --connect-timeout",
         names.join(", ")
     );
+    if others {
+        message += "; a program that did not know the secret of this run was refused: give all processes the same one";
+    }
     Error::new(Kind::Peer, message)
 }
 

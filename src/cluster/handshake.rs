@@ -1,4 +1,13 @@
 //! Who is at the other end of a connection, and whether it runs the same.
+//!
+//! Both ends send a greeting: [`MAGIC`] and a challenge. Then the end that has called sends its statement, and once that
+//! is proved the end that listens sends its own: the bytes of what a process says of itself ([`Hello`]), and the proof
+//! that they come from a process that knows the secret, for these two challenges, this end and these bytes. Nothing of a
+//! statement is looked at before it is proved, and the end that listens says nothing to a caller that has proved nothing
+//! but its challenge.
+//!
+//! Greetings and the frame of statements stay as they are; what a statement says begins with the version of everything
+//! else, so that two versions can tell each other which they are.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -7,13 +16,18 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::control::Ending;
+use super::secret::{CHALLENGE, Challenge, Challenges, End, PROOF, Secret};
 use crate::error::{Error, Kind};
 
-pub(super) const MAGIC: [u8; 8] = *b"anabranc";
+pub(super) const MAGIC: [u8; 8] = *b"anabrmsh";
 /// Grows when what is sent on connections changes its meaning.
-pub(super) const PROTOCOL: u32 = 2;
-/// No greeting takes more bytes.
+pub(super) const PROTOCOL: u32 = 3;
+/// No statement says more bytes.
 const LONGEST: usize = 1 << 16;
+/// Bytes of a greeting.
+pub(super) const GREETING: usize = MAGIC.len() + CHALLENGE;
+/// Bytes before what a statement says: its length.
+pub(super) const LENGTH: usize = 4;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -45,55 +59,91 @@ pub(super) struct Hello {
     pub(super) ending: Option<Ending>,
 }
 
-/// What came from the other end.
+/// What a process that knows the secret has said.
 #[derive(Debug)]
 pub(super) enum Heard {
     Hello(Hello),
-    /// A program of this name that speaks another version of the protocol.
+    /// It speaks another version of the protocol.
     Other(u32),
-    /// Something else, or nothing in time.
-    Stranger,
+}
+
+/// The first bytes of a connection, at either end.
+pub(super) fn greeting(challenge: &Challenge) -> [u8; GREETING] {
+    let mut bytes = [0; GREETING];
+    bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
+    bytes[MAGIC.len()..].copy_from_slice(challenge);
+    bytes
+}
+
+/// The challenge of a greeting; none where it is no greeting.
+pub(super) fn challenge_of(greeting: &[u8]) -> Option<Challenge> {
+    greeting.strip_prefix(&MAGIC)?.try_into().ok()
+}
+
+/// Bytes of a statement after its length, which these bytes are; none where there is no statement of that length.
+pub(super) fn rest_of(length: &[u8]) -> Option<usize> {
+    let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
+    (length <= LONGEST).then_some(length + PROOF)
+}
+
+/// What a statement says, but for its length; none where the proof does not hold, or what is proved has no meaning.
+pub(super) fn proved(statement: &[u8], end: End, challenges: &Challenges, secret: &Secret) -> Option<Heard> {
+    let (said, proof) = statement.split_at_checked(statement.len().checked_sub(PROOF)?)?;
+    if !secret.is_proved(proof, end, challenges, said) {
+        return None;
+    }
+    let (protocol, said) = said.split_first_chunk()?;
+    match u32::from_le_bytes(*protocol) {
+        PROTOCOL => postcard::from_bytes(said).ok().map(Heard::Hello),
+        other => Some(Heard::Other(other)),
+    }
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Heard(Heard),
+    /// A process of some run that does not know the secret, or does not want to be heard.
+    Unproved,
 }
 
 impl Hello {
-    /// Says it.
-    pub(super) fn send(&self, stream: &mut TcpStream) -> io::Result<()> {
+    /// Says it, with the proof of this end.
+    pub(super) fn send(
+        &self,
+        stream: &mut TcpStream,
+        end: End,
+        challenges: &Challenges,
+        secret: &Secret,
+    ) -> io::Result<()> {
         let text = postcard::to_stdvec(self).map_err(io::Error::other)?;
-        if text.len() > LONGEST {
-            return Err(io::Error::other("parameters take too many bytes"));
-        }
-        let mut bytes = Vec::with_capacity(16 + text.len());
-        bytes.extend(MAGIC);
-        bytes.extend(PROTOCOL.to_le_bytes());
-        bytes.extend(u32::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes());
-        bytes.extend(text);
+        let said = [&PROTOCOL.to_le_bytes()[..], &text].concat();
         stream.set_write_timeout(Some(Duration::from_secs(2)))?;
-        stream.write_all(&bytes)
+        stream.write_all(&statement(&said, end, challenges, secret)?)
     }
 
-    /// Waits for it until a deadline.
-    pub(super) fn hear(stream: &mut TcpStream, deadline: Instant) -> Heard {
-        Self::try_hear(stream, deadline).unwrap_or(Heard::Stranger)
-    }
-
-    fn try_hear(stream: &mut TcpStream, deadline: Instant) -> io::Result<Heard> {
-        let mut header = [0; 16];
-        read_until(stream, &mut header[..8], deadline)?;
-        if header[..8] != MAGIC {
-            return Ok(Heard::Stranger);
+    /// Calls at the other end of a connection: says this, and waits for the answer until a deadline.
+    pub(super) fn call(&self, stream: &mut TcpStream, secret: &Secret, deadline: Instant) -> io::Result<Answer> {
+        let calling = super::secret::challenge()?;
+        stream.set_write_timeout(Some(Duration::from_secs(2)))?;
+        stream.write_all(&greeting(&calling))?;
+        let mut theirs = [0; GREETING];
+        read_until(stream, &mut theirs[..MAGIC.len()], deadline)?;
+        if theirs[..MAGIC.len()] != MAGIC {
+            return Err(ErrorKind::InvalidData.into());
         }
-        read_until(stream, &mut header[8..], deadline)?;
-        let number = |at: usize| u32::from_le_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]);
-        if number(8) != PROTOCOL {
-            return Ok(Heard::Other(number(8)));
+        read_until(stream, &mut theirs[MAGIC.len()..], deadline)?;
+        let listening = challenge_of(&theirs).ok_or(ErrorKind::InvalidData)?;
+        let challenges = Challenges { calling, listening };
+        self.send(stream, End::Calling, &challenges, secret)?;
+        let mut length = [0; LENGTH];
+        if let Err(error) = read_until(stream, &mut length, deadline) {
+            let closed = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind());
+            return if closed { Ok(Answer::Unproved) } else { Err(error) };
         }
-        let length = number(12) as usize;
-        if length > LONGEST {
-            return Ok(Heard::Stranger);
-        }
-        let mut text = vec![0; length];
-        read_until(stream, &mut text, deadline)?;
-        Ok(postcard::from_bytes(&text).map_or(Heard::Stranger, Heard::Hello))
+        let mut statement = vec![0; rest_of(&length).ok_or(ErrorKind::InvalidData)?];
+        read_until(stream, &mut statement, deadline)?;
+        Ok(proved(&statement, End::Listening, &challenges, secret).map_or(Answer::Unproved, Answer::Heard))
     }
 
     /// The first difference that keeps two processes from running together; `other` is the name of the other one.
@@ -132,6 +182,15 @@ pub(super) fn other_protocol(number: u32, other: &str) -> Error {
          same program everywhere"
     );
     Error::new(Kind::Peer, message)
+}
+
+/// A statement: the length of what is said, what is said, and its proof.
+pub(super) fn statement(said: &[u8], end: End, challenges: &Challenges, secret: &Secret) -> io::Result<Vec<u8>> {
+    if said.len() > LONGEST {
+        return Err(io::Error::other("parameters take too many bytes"));
+    }
+    let length = u32::try_from(said.len()).map_err(io::Error::other)?;
+    Ok([&length.to_le_bytes()[..], said, &secret.proof(end, challenges, said)].concat())
 }
 
 /// Fills a buffer, or fails at a deadline, however slowly bytes come.

@@ -1,29 +1,33 @@
-//! Clusters inside one process: handshakes, strangers, and ends.
+//! Clusters inside one process: handshakes and ends.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use super::connect::{connect_as, hello};
-use super::handshake::{Hello, MAGIC, PROTOCOL};
-use super::{BROKEN, Cluster, Membership, Monitor, call_off, connect};
+use super::handshake::Hello;
+use super::{BROKEN, Cluster, Membership, Monitor, Secret, call_off, connect};
 use crate::error::{Error, Kind, Result};
 
-fn listeners(count: usize) -> (Vec<TcpListener>, Vec<String>) {
+/// The secret of these tests.
+pub(super) fn secret() -> Secret {
+    Secret::new(b"known to these tests only").unwrap()
+}
+
+pub(super) fn listeners(count: usize) -> (Vec<TcpListener>, Vec<String>) {
     let listeners: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses = listeners.iter().map(|listener| listener.local_addr().unwrap().to_string()).collect();
     (listeners, addresses)
 }
 
-fn membership(process: usize, addresses: &[String], sigma: &str, seconds: u64) -> Membership {
+pub(super) fn membership(process: usize, addresses: &[String], sigma: &str, seconds: u64) -> Membership {
     let parameters = vec![("--sigma".to_owned(), sigma.to_owned())];
     let timeout = Duration::from_secs(seconds);
-    Membership { process, addresses: addresses.to_vec(), parameters, timeout }
+    Membership { process, addresses: addresses.to_vec(), parameters, secret: secret(), timeout }
 }
 
 /// Connects processes that differ in a parameter, at once.
-fn connect_all(sigmas: &[&str], seconds: u64, meanwhile: impl FnOnce(&[String])) -> Vec<Result<Cluster>> {
+pub(super) fn connect_all(sigmas: &[&str], seconds: u64, meanwhile: impl FnOnce(&[String])) -> Vec<Result<Cluster>> {
     let (listeners, addresses) = listeners(sigmas.len());
     let mut threads = Vec::new();
     for (process, listener) in listeners.into_iter().enumerate() {
@@ -76,69 +80,6 @@ fn different_parameters_end_both_and_are_named() {
 }
 
 #[test]
-fn strangers_are_dropped_and_disturb_nobody() {
-    let mut strangers = Vec::new();
-    let clusters = connect_all(&["1"; 3], 20, |addresses| {
-        for address in addresses {
-            let halves: [&[u8]; 5] = [b"", b"GET / HTTP/1.1\r\n\r\n", b"anab", b"anabranc\x02\0\0\0", &[0xff; 4096]];
-            let length = [&b"anabranc\x02\0\0\0"[..], &u32::MAX.to_le_bytes()].concat();
-            let garbage = [&b"anabranc\x02\0\0\0\x10\0\0\0"[..], &[0xff; 16]].concat();
-            for bytes in halves.into_iter().chain([&length[..], &garbage]) {
-                if let Ok(mut stream) = TcpStream::connect(address) {
-                    let _ = stream.write_all(bytes);
-                    strangers.push(stream);
-                }
-            }
-        }
-    });
-    assert!(clusters.iter().all(Result::is_ok), "{clusters:?}");
-    assert!(!strangers.is_empty());
-    for stranger in &mut strangers {
-        stranger.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        // The end, or a connection that was reset; not a byte, and no waiting.
-        let read = stranger.read(&mut [0; 64]);
-        assert!(!matches!(&read, Err(error) if error.kind() == std::io::ErrorKind::WouldBlock), "{read:?}");
-        assert_eq!(read.unwrap_or(0), 0);
-    }
-}
-
-/// What begins a greeting in another version of the protocol, and in this one.
-const OTHER_PROTOCOL: &[u8; 16] = b"anabranc\x07\0\0\0\0\0\0\0";
-
-fn own_protocol() -> Vec<u8> {
-    [&MAGIC[..], &PROTOCOL.to_le_bytes()].concat()
-}
-
-#[test]
-fn another_version_of_the_protocol_is_named_at_both_ends() {
-    // One that calls.
-    let (mut listeners, addresses) = listeners(2);
-    let own = membership(0, &addresses, "1", 20);
-    let listener = listeners.remove(0);
-    let thread = std::thread::spawn(move || connect(listener, &own).map(|_| ()));
-    let mut other = TcpStream::connect(&addresses[0]).unwrap();
-    other.write_all(OTHER_PROTOCOL).unwrap();
-    let mut heard = [0; 12];
-    other.read_exact(&mut heard).unwrap();
-    assert_eq!(heard[..], own_protocol()[..], "it can tell as well");
-    let error = thread.join().unwrap().unwrap_err();
-    assert_eq!(error.kind(), Kind::Peer);
-    let text = error.to_string();
-    assert!(text.contains("version 7") && text.contains(&format!("version {PROTOCOL}")), "{text}");
-    // One that is called.
-    let (listener, calling) = (TcpListener::bind("127.0.0.1:0").unwrap(), listeners.remove(0));
-    let addresses = [listener.local_addr().unwrap().to_string(), addresses[1].clone()];
-    let own = membership(1, &addresses, "1", 20);
-    let thread = std::thread::spawn(move || connect(calling, &own).map(|_| ()));
-    let (mut other, _) = listener.accept().unwrap();
-    other.read_exact(&mut heard).unwrap();
-    assert_eq!(heard[..], own_protocol()[..]);
-    other.write_all(OTHER_PROTOCOL).unwrap();
-    let text = thread.join().unwrap().unwrap_err().to_string();
-    assert!(text.contains(&format!("process 0 ({}) speaks version 7", addresses[0])), "{text}");
-}
-
-#[test]
 fn another_version_of_the_program_is_named_at_both_ends() {
     let (listeners, addresses) = listeners(2);
     let versions = ["0.0.1", "99.0.0"];
@@ -164,41 +105,6 @@ fn another_version_of_the_program_is_named_at_both_ends() {
         let heard = text.starts_with(&told) && text.contains(&named[other]) && own(other);
         assert!(own(process) || heard, "{text}");
     }
-}
-
-#[test]
-fn many_strangers_that_say_a_byte_at_a_time_are_dropped() {
-    let (mut listeners, addresses) = listeners(2);
-    let own = [0, 1].map(|process| membership(process, &addresses, "1", 30));
-    let [first, second] = [listeners.remove(0), listeners.remove(0)];
-    let [membership, later] = own;
-    let first = std::thread::spawn(move || connect(first, &membership));
-    // More than are heard at a time.
-    let mut strangers: Vec<TcpStream> = (0..80).map(|_| TcpStream::connect(&addresses[0]).unwrap()).collect();
-    let slow = std::thread::spawn(move || {
-        let started = Instant::now();
-        for byte in own_protocol().into_iter().chain([0x20, 0, 0, 0]).chain([0; 32]) {
-            strangers.retain_mut(|stranger| {
-                stranger.set_nonblocking(true).unwrap();
-                let dropped = match stranger.read(&mut [0; 64]) {
-                    Ok(0) => true,
-                    Ok(_) => panic!("a stranger is told nothing"),
-                    Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
-                };
-                !dropped && stranger.write_all(&[byte]).is_ok()
-            });
-            if strangers.is_empty() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        (strangers.len(), started.elapsed())
-    });
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(connect(second, &later).is_ok());
-    assert!(first.join().unwrap().is_ok());
-    let (left, elapsed) = slow.join().unwrap();
-    assert_eq!(left, 0, "after {elapsed:?}");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::state_tests::{Changing, compare};
 use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, whole};
 use super::*;
-use crate::cluster::{Membership, Monitor, connect};
+use crate::cluster::{Membership, Monitor, Secret, connect};
 use crate::error::Kind;
 
 /// One process of a cluster.
@@ -24,9 +24,10 @@ struct Seat {
 fn connected(processes: usize) -> Vec<Seat> {
     let listeners: Vec<TcpListener> = (0..processes).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let addresses: Vec<String> = listeners.iter().map(|it| it.local_addr().unwrap().to_string()).collect();
-    let timeout = Duration::from_secs(30);
+    let (timeout, secret) = (Duration::from_secs(30), Secret::random().unwrap());
     let seat = |(process, listener)| {
-        let membership = Membership { process, addresses: addresses.clone(), parameters: Vec::new(), timeout };
+        let (addresses, parameters, secret) = (addresses.clone(), Vec::new(), secret.clone());
+        let membership = Membership { process, addresses, parameters, secret, timeout };
         std::thread::spawn(move || {
             let mut cluster = connect(listener, &membership).unwrap();
             let (sender, lost) = channel();

@@ -39,6 +39,9 @@ pub(crate) fn write_hosts(folder: &Path, count: usize) -> (PathBuf, Vec<String>)
     (path, addresses)
 }
 
+/// The secret of the processes in these tests.
+pub(crate) const SECRET: &str = "known to the processes of these tests only";
+
 /// A process of a cluster, killed when it is dropped.
 pub(crate) struct Process(pub(crate) Child);
 
@@ -51,8 +54,14 @@ impl Drop for Process {
 
 impl Process {
     pub(crate) fn start(call: &[&str], hosts: &Path, process: usize) -> Process {
+        Process::start_with(call, hosts, process, Some(SECRET))
+    }
+
+    /// The same with another secret, or none.
+    pub(crate) fn start_with(call: &[&str], hosts: &Path, process: usize, secret: Option<&str>) -> Process {
         let mut command = Command::new(env!("CARGO_BIN_EXE_anabranch"));
         command.args(call).args(["--hosts", text(hosts), "--process", &process.to_string(), "--workers", "1"]);
+        command.env_remove("ANABRANCH_SECRET").envs(secret.map(|secret| ("ANABRANCH_SECRET", secret)));
         Process(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts"))
     }
 
@@ -208,34 +217,6 @@ fn a_port_that_is_taken_is_named() {
     let (code, said) = Process::start(&call, &hosts, 1).end(Instant::now() + SOON);
     assert_eq!((code, said.lines().count()), (69, 1), "{said}");
     assert!(said.contains(&format!("cannot listen at {}", addresses[1])), "{said}");
-}
-
-#[test]
-fn strangers_at_the_port_change_nothing() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let input = folder.path().join("dense.npy");
-    Image::of_mask(&dense()).write_npy(&input);
-    let (hosts, addresses) = write_hosts(folder.path(), 2);
-    let [out, alone] = ["out", "alone"].map(|name| folder.path().join(name));
-    let call = ["run", text(&input), "--out", text(&out), "--quiet", "--chunk", "12"];
-    let first = Process::start(&call, &hosts, 0);
-    let mut strangers = Vec::new();
-    let greetings: [&[u8]; 4] = [b"GET / HTTP/1.1\r\n\r\n", b"anabranc", &[0xff; 3000], b""];
-    let deadline = Instant::now() + SOON;
-    while strangers.len() < 8 {
-        assert!(Instant::now() < deadline, "the first process does not listen");
-        if let Ok(mut stream) = TcpStream::connect(&addresses[0]) {
-            // One that is dropped already does not mind.
-            let _ = stream.write_all(greetings[strangers.len() % 4]);
-            strangers.push(stream);
-        }
-    }
-    let second = Process::start(&call, &hosts, 1);
-    for process in [first, second] {
-        assert_eq!(process.end(Instant::now() + SOON), (0, String::new()));
-    }
-    succeed(&["run", text(&input), "--out", text(&alone), "--quiet"]);
-    assert!(invariant_bytes(&out) == invariant_bytes(&alone));
 }
 
 /// Passes on what comes, but changes one byte of the first slab that it sees whole.

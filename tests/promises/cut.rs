@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cluster::{phantom, text};
+use crate::cluster::{SECRET, phantom, text};
 use crate::support::{invariant_bytes, succeed};
 
 /// Silence of five seconds, two for the farewell, and what a busy machine needs.
@@ -58,7 +58,7 @@ fn a_network_that_is_cut_ends_both_processes_soon() {
     let mut command = Command::new("unshare");
     command.args(options).args(["sh", "-c", include_str!("cut.sh"), "cut.sh", text(folder.path())]);
     command.arg(out.join(".anabranch-partial/new/skeleton.zarr/zarr.json")).arg(env!("CARGO_BIN_EXE_anabranch"));
-    command.args(run).args(["--out", text(&out), "--hosts", text(&hosts)]);
+    command.args(run).args(["--out", text(&out), "--hosts", text(&hosts)]).env("ANABRANCH_SECRET", SECRET);
     let mut script = Script(command.stdout(Stdio::piped()).spawn().expect("unshare"));
     let mut lines = BufReader::new(script.0.stdout.take().expect("a pipe")).lines();
     let mut next = || lines.next().unwrap_or_else(|| panic!("the script has ended")).expect("text");

@@ -25,6 +25,7 @@ mod input;
 mod mosaic;
 mod reference;
 mod state;
+mod strangers;
 #[cfg(feature = "mosaic")]
 mod tiles;
 mod topology;

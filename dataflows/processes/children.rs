@@ -1,0 +1,110 @@
+//! The processes that the first one starts on its machine.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use anabranch::cluster::Secret;
+use anabranch::error::{Error, Kind, Result};
+
+/// Between two looks at whether they have ended.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Processes that this one has started. Those that have not ended when it is dropped are killed.
+#[derive(Debug, Default)]
+pub(super) struct Children(Vec<Child>);
+
+impl Children {
+    /// Waits until all have ended by themselves, for so long at most.
+    pub(super) fn wait(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline && self.0.iter_mut().any(|child| matches!(child.try_wait(), Ok(None))) {
+            std::thread::sleep(PAUSE);
+        }
+    }
+}
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            // Also ends one that is stopped; one that has ended does not mind.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Starts all processes but the first. Each says at which port it listens, and is told those of all and the secret, by a
+/// pipe that no other program can read.
+pub(super) fn start(
+    processes: usize,
+    own: String,
+    secret: &Secret,
+    timeout: Duration,
+    children: &mut Children,
+) -> Result<Vec<String>> {
+    let failed = |error: std::io::Error| Error::internal("another process cannot be started").because(error);
+    let program = std::env::current_exe().map_err(failed)?;
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let (said, saying) = channel();
+    for process in 1..processes {
+        // After the name of the subcommand.
+        let (command, rest) = arguments.split_at(1.min(arguments.len()));
+        let mut child = Command::new(&program)
+            .args(command)
+            .args(["--member", &process.to_string()])
+            .args(rest)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        let stdout = child.stdout.take();
+        children.0.push(child);
+        let said = said.clone();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = stdout.map(|stdout| BufReader::new(stdout).read_line(&mut line));
+            let _ = said.send((process, read.is_some().then_some(line)));
+        });
+    }
+    let mut addresses = vec![String::new(); processes];
+    addresses[0] = own;
+    let deadline = Instant::now() + timeout;
+    for _ in 1..processes {
+        let late = |_| Error::new(Kind::Peer, "the processes that were started do not answer; try again");
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (process, line) = saying.recv_timeout(left).map_err(late)?;
+        match line.as_deref().map(str::trim) {
+            Some(line) if !line.is_empty() => line.clone_into(&mut addresses[process]),
+            _ => {
+                let status = children.0[process - 1].wait().map_err(failed)?;
+                let kind = status.code().and_then(|code| u8::try_from(code).ok()).and_then(Kind::of_exit_code);
+                let message = format!("process {process} has ended at its start");
+                return Err(Error::new(kind.unwrap_or(Kind::Peer), message));
+            }
+        }
+    }
+    for child in &mut children.0 {
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that has ended is missed when it does not connect.
+            let told = secret.write(&mut stdin);
+            let _ = told.and_then(|()| stdin.write_all((addresses.join("\n") + "\n").as_bytes()));
+        }
+    }
+    Ok(addresses)
+}
+
+/// Says to the process that has started this one at which port it listens. Gives where all listen, and their secret.
+pub(super) fn introduce(own: &str, processes: usize) -> Result<(Vec<String>, Secret)> {
+    let gone = |error: std::io::Error| Error::new(Kind::Peer, "process 0 has ended").because(error);
+    let mut out = std::io::stdout();
+    writeln!(out, "{own}").and_then(|()| out.flush()).map_err(gone)?;
+    let mut told = std::io::stdin().lock();
+    let secret = Secret::read(&mut told).map_err(gone)?;
+    let lines: Vec<String> = told.lines().take(processes).collect::<std::io::Result<_>>().map_err(gone)?;
+    if lines.len() < processes {
+        return Err(Error::new(Kind::Peer, "process 0 has ended before it was connected"));
+    }
+    Ok((lines, secret))
+}

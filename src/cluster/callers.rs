@@ -1,0 +1,167 @@
+//! Whoever connects to a process: heard side by side, in one thread, until they have proved that they belong to the run.
+//!
+//! Connections that say nothing, or a byte now and then, cost a socket until their time is over, and keep nobody waiting.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+use super::handshake::{GREETING, Heard, LENGTH, MAGIC, challenge_of, greeting, proved, rest_of};
+use super::secret::{Challenges, End, Secret, challenge};
+
+/// How long a caller may take to prove that it knows the secret.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Callers that have proved nothing yet: where more come, the oldest is dropped.
+const MOST: usize = 256;
+
+/// Callers of which nothing is known yet.
+#[derive(Debug, Default)]
+pub(super) struct Callers(Vec<Caller>);
+
+/// A caller that has proved that it knows the secret, and what it has said.
+#[derive(Debug)]
+pub(super) struct Proved {
+    pub(super) stream: TcpStream,
+    pub(super) heard: Heard,
+    pub(super) challenges: Challenges,
+}
+
+/// What a look at all callers came to.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) proved: Vec<Proved>,
+    /// Whether any bytes or connections have come.
+    pub(super) has_moved: bool,
+    /// Whether a caller of this program has failed to prove that it knows the secret.
+    pub(super) has_failed: bool,
+}
+
+#[derive(Debug)]
+struct Caller {
+    stream: TcpStream,
+    until: Instant,
+    /// What it has said so far: a greeting, and a statement.
+    said: Vec<u8>,
+    /// How many bytes the part is long that it is saying, with all before.
+    wanted: usize,
+    challenges: Option<Challenges>,
+}
+
+/// What has become of a caller.
+enum State {
+    Speaking,
+    Proved(Heard, Challenges),
+    Failed,
+    Stranger,
+}
+
+impl Callers {
+    /// Takes the connections that are there, and hears what all have said since the last look.
+    pub(super) fn look(&mut self, listener: &TcpListener, secret: &Secret) -> Look {
+        let mut look = Look::default();
+        // As many at most as are held.
+        for _ in 0..MOST {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    look.has_moved = true;
+                    self.take(stream);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // There may be no socket left for the next one.
+                Err(_) => {
+                    self.drop_oldest();
+                    break;
+                }
+            }
+        }
+        let now = Instant::now();
+        for mut caller in std::mem::take(&mut self.0) {
+            let before = caller.said.len();
+            match caller.hear(secret) {
+                State::Speaking if now < caller.until => {
+                    look.has_moved |= caller.said.len() > before;
+                    self.0.push(caller);
+                }
+                State::Speaking | State::Stranger => {}
+                State::Failed => look.has_failed = true,
+                State::Proved(heard, challenges) => {
+                    look.proved.push(Proved { stream: caller.stream, heard, challenges });
+                }
+            }
+        }
+        look
+    }
+
+    fn take(&mut self, stream: TcpStream) {
+        if self.0.len() >= MOST {
+            self.drop_oldest();
+        }
+        // One that is broken already is a stranger.
+        if stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).is_ok() {
+            let until = Instant::now() + PATIENCE;
+            self.0.push(Caller { stream, until, said: Vec::new(), wanted: GREETING, challenges: None });
+        }
+    }
+
+    fn drop_oldest(&mut self) {
+        if !self.0.is_empty() {
+            self.0.remove(0);
+        }
+    }
+}
+
+impl Caller {
+    /// Hears what there is to hear.
+    fn hear(&mut self, secret: &Secret) -> State {
+        loop {
+            match self.fill() {
+                Ok(true) => {}
+                Ok(false) if self.said.iter().zip(MAGIC).all(|(said, magic)| *said == magic) => return State::Speaking,
+                Ok(false) | Err(_) => return State::Stranger,
+            }
+            let Some(challenges) = self.challenges else {
+                match self.greet() {
+                    Ok(challenges) => self.challenges = Some(challenges),
+                    Err(_) => return State::Stranger,
+                }
+                self.wanted = GREETING + LENGTH;
+                continue;
+            };
+            let statement = &self.said[GREETING..];
+            if statement.len() == LENGTH {
+                let Some(rest) = rest_of(statement) else { return State::Stranger };
+                self.wanted += rest;
+                continue;
+            }
+            return match proved(&statement[LENGTH..], End::Calling, &challenges, secret) {
+                Some(heard) => State::Proved(heard, challenges),
+                None => State::Failed,
+            };
+        }
+    }
+
+    /// Whether all that is wanted has come: never more of it is taken, since what follows may be for others.
+    fn fill(&mut self) -> io::Result<bool> {
+        let mut part = [0; 4096];
+        while self.said.len() < self.wanted {
+            let most = part.len().min(self.wanted - self.said.len());
+            match self.stream.read(&mut part[..most]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => self.said.extend(&part[..read]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Answers a greeting.
+    fn greet(&mut self) -> io::Result<Challenges> {
+        let calling = challenge_of(&self.said).ok_or(ErrorKind::InvalidData)?;
+        let listening = challenge()?;
+        // So few bytes a socket takes at once, or it is none to wait for.
+        self.stream.write_all(&greeting(&listening))?;
+        Ok(Challenges { calling, listening })
+    }
+}
