@@ -31,10 +31,34 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use anabranch::error::{Kind, Result};
+use anabranch::text::{line, masked, masked_words};
+
+/// Characters of a line on standard error at most.
+const LONGEST: usize = 4096;
 
 /// A line on standard error, if anybody listens there.
-fn say(line: impl Display) {
-    let _ = writeln!(std::io::stderr(), "anabranch: {line}");
+fn say(text: impl Display) {
+    let text = line(&masked_words(&text.to_string()), LONGEST);
+    let _ = writeln!(std::io::stderr(), "anabranch: {text}");
+}
+
+/// The command line; where it cannot be understood the program ends, and what was written there is not repeated with the
+/// secrets of its addresses.
+fn parse() -> arguments::Program {
+    arguments::Program::try_parse().unwrap_or_else(|error| {
+        let mut text = error.render().to_string();
+        for argument in std::env::args_os().skip(1) {
+            let argument = argument.to_string_lossy();
+            for part in [Some(&*argument), argument.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
+                text = text.replace(part, &masked(part));
+            }
+        }
+        if !error.use_stderr() || text == error.render().to_string() {
+            error.exit();
+        }
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        std::process::exit(error.exit_code());
+    })
 }
 
 /// A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
@@ -66,7 +90,7 @@ fn end(result: &Result<()>) -> u8 {
 
 fn main() -> ExitCode {
     end_with_panics();
-    let result = match arguments::Program::parse().command {
+    let result = match parse().command {
         arguments::Command::Info(options) => info::info(&options),
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),

@@ -24,6 +24,7 @@ use anabranch::table::csv;
 use anabranch::table::ranks::Ranks;
 use anabranch::table::statistics::Snapshot;
 use anabranch::table::summary::{Awaited, Summary, Totals};
+use anabranch::text::masked;
 
 use crate::analysis::Store;
 use crate::changes::Changes;
@@ -303,7 +304,7 @@ fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Res
     let log = Log {
         program: "anabranch",
         version: env!("CARGO_PKG_VERSION"),
-        arguments: std::env::args().skip(1).collect(),
+        arguments: std::env::args_os().skip(1).map(|it| masked(&it.to_string_lossy()).into_owned()).collect(),
         input: &plan.source.description().name,
         understood: &plan.headline,
         spacing_from: Some(&*plan.spacing_from).filter(|from| !from.is_empty()),

@@ -8,7 +8,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anabranch::progress::{ProgressState, Snapshot, Stage};
+use anabranch::text::{line, masked_words};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Characters of a line at most.
+const LONGEST: usize = 4096;
 
 /// How often a bar is drawn, and how often a line is written where there is no terminal.
 const BAR_EVERY: Duration = Duration::from_millis(100);
@@ -244,9 +248,10 @@ pub(crate) fn peak_memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Prints a warning to standard error, unless quiet.
+/// Prints a warning to standard error, in one line, unless quiet.
 pub(crate) fn print_warning(warning: &str, quiet: bool) {
     if !quiet {
+        let warning = line(&masked_words(warning), LONGEST);
         let _ = writeln!(std::io::stderr(), "warning: {warning}");
     }
 }
@@ -259,9 +264,11 @@ pub(crate) fn print_summary(results: &Results<'_>, quiet: bool) {
     print(&summary(results), quiet);
 }
 
-/// Prints text to standard output, unless quiet.
+/// Prints lines of text to standard output, unless quiet.
 pub(crate) fn print(text: &str, quiet: bool) {
     if !quiet {
+        let lines = text.split('\n').map(|text| line(&masked_words(text), usize::MAX));
+        let text = lines.collect::<Vec<_>>().join("\n");
         // Whoever reads may have gone, as in a pipe to head.
         let _ = std::io::stdout().write_all(text.as_bytes());
     }

@@ -7,6 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::ChunkId;
+use crate::text::{line, masked, masked_words};
+
+/// Characters of a sentence, a path and a cause at most: what comes from files and servers may be of any length.
+const SENTENCE: usize = 2048;
+const PATH: usize = 1024;
+const CAUSE: usize = 512;
 
 /// What went wrong, in terms of who can mend it. Each kind has the exit code that the program ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,7 +56,8 @@ impl Kind {
 
 /// An error: a kind, a sentence that says what to do, the place (path, chunk) and the cause.
 ///
-/// Displayed as one line, `place: sentence: cause`. Cheap to clone, so that it can travel as a record.
+/// Displayed as one line, `place: sentence (cause)`, without control characters and without the secrets of addresses,
+/// whatever it was made of. Cheap to clone, so that it can travel as a record.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Error(Arc<Inner>);
 
@@ -69,7 +76,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of a kind, with a sentence that says what is wrong and what to do.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error(Arc::new(Inner { kind, message: message.into(), path: None, chunk: None, cause: None }))
+        let message = line(&masked_words(&message.into()), SENTENCE);
+        Error(Arc::new(Inner { kind, message, path: None, chunk: None, cause: None }))
     }
 
     /// An error of kind [`Kind::Usage`].
@@ -90,7 +98,7 @@ impl Error {
     /// The same error at a file or folder.
     #[must_use]
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
-        Arc::make_mut(&mut self.0).path = Some(path.as_ref().display().to_string());
+        Arc::make_mut(&mut self.0).path = Some(line(&masked(&path.as_ref().to_string_lossy()), PATH));
         self
     }
 
@@ -105,8 +113,8 @@ impl Error {
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         let text = cause.to_string();
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Arc::make_mut(&mut self.0).cause = Some(line);
+        let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        Arc::make_mut(&mut self.0).cause = Some(line(&masked_words(&words), CAUSE));
         self
     }
 
@@ -149,3 +157,19 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_without_secrets_whatever_it_is_made_of() {
+        let hostile = format!("\x1b[2J\n{} https://u:v@host/a?t=1", "long ".repeat(10_000));
+        let error = Error::data(&*hostile).at("https://u:v@host/a b?t=1\r").because(&hostile);
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains(char::is_control) && text.chars().count() < 4000, "{text}");
+            assert!(!text.contains("u:v") && !text.contains("t=1"), "{text}");
+        }
+        assert!(error.to_string().starts_with("https://***@host/a b?***: "), "{error}");
+    }
+}

@@ -111,6 +111,7 @@
 
 pub mod space;
 pub mod grid;
+pub mod text;
 pub mod error;
 pub mod chunk;
 pub mod threads;

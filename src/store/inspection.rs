@@ -10,11 +10,12 @@ pub use self::sample::Sample;
 use crate::error::{Error, Kind};
 use crate::store::units::{length_name, symbol};
 use crate::store::{Details, OpenOptions, Source, is_address, open};
+use crate::text::masked;
 
 /// What is known of an image before it is analysed. Fields are the keys of `anabranch info --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inspection {
-    /// The path or address, as it was given.
+    /// The path, as it was given, or the address without what may be secret in it.
     pub path: String,
     /// Why a run would refuse the image with the same options; `None` where it would not.
     pub refused: Option<Refusal>,
@@ -76,7 +77,7 @@ pub struct Image {
 /// image, such as a region outside, what is described is the image without them.
 pub fn inspect(path: &Path, options: &OpenOptions) -> Inspection {
     let nothing = |error: &Error| Inspection {
-        path: path.display().to_string(),
+        path: masked(&path.to_string_lossy()).into_owned(),
         refused: Some(Refusal::of(error)),
         choice: None,
         image: None,
@@ -119,7 +120,7 @@ pub fn inspect(path: &Path, options: &OpenOptions) -> Inspection {
 }
 
 fn nothing_wrong(path: &Path) -> Inspection {
-    Inspection { path: path.display().to_string(), refused: None, choice: None, image: None }
+    Inspection { path: masked(&path.to_string_lossy()).into_owned(), refused: None, choice: None, image: None }
 }
 
 /// Options with which more images can be opened, and whether they differ in no more than choices that were left open.

@@ -56,7 +56,7 @@ use crate::space::{Position, Region, Spacing};
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Description {
-    /// The name that messages give it: its path as the user wrote it.
+    /// The name that messages give it: its path as the user wrote it, or its address without what may be secret in it.
     pub name: String,
     /// Voxels along (z, y, x); a 2-D image has one plane.
     pub shape: [usize; 3],

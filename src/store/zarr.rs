@@ -32,6 +32,7 @@ use crate::store::plan::read_plan;
 use crate::store::units::Settled;
 use crate::store::values::{first_unfit, parse_dtype, paste, refuse_fill, require_inside, unsupported_dtype};
 use crate::store::{Absent, Description, Mark, Marked, OpenOptions, Source};
+use crate::text::masked;
 
 pub(crate) use self::metadata::is_zarr;
 
@@ -88,7 +89,7 @@ impl ZarrSource {
         let (shape, block) = (blocks.image_shape(), blocks.shape());
         let plan = read_plan(shape, block, block, dimensions, stored.size(), options.cache);
         let description = Description {
-            name: name.display().to_string(),
+            name: masked(&name.to_string_lossy()).into_owned(),
             shape,
             dimensions,
             dtype: stored.dtype(),

@@ -36,7 +36,9 @@ impl Prefix {
         let style = if endpoint.is_some() || bucket.contains('.') { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let unknown = || {
-            let message = format!("AWS_ENDPOINT_URL is {endpoint}; set it to an address such as https://host:9000");
+            // Without a scheme it is not known for an address, whose secrets are masked.
+            let shown = endpoint.rsplit_once('@').map_or(endpoint.clone(), |(_, host)| format!("***@{host}"));
+            let message = format!("AWS_ENDPOINT_URL is {shown}; set it to an address such as https://host:9000");
             Error::usage(message)
         };
         if !["http://", "https://"].iter().any(|scheme| endpoint.starts_with(scheme)) {
@@ -129,6 +131,8 @@ mod tests {
         let open = ("AWS_SKIP_SIGNATURE", "1");
         let error = refused("bucket/a", &[open, ("AWS_ENDPOINT_URL", "host:port")]);
         assert!(error.to_string().contains("AWS_ENDPOINT_URL is host:port; set it to an address"), "{error}");
+        let error = refused("bucket/a", &[open, ("AWS_ENDPOINT_URL", "name:pass@host")]);
+        assert!(error.to_string().contains("AWS_ENDPOINT_URL is ***@host;"), "{error}");
         assert!(refused("", &[open]).to_string().contains("give s3://BUCKET/PATH"));
     }
 }

@@ -1,0 +1,144 @@
+//! Text that others have made, as it may be shown: without secrets, on one line, and of a length.
+//!
+//! Files, servers and addresses say what they like. What of it is shown passes through here where it becomes text: paths,
+//! sentences and causes of errors, warnings, and what a run writes about itself.
+
+use std::borrow::Cow;
+
+/// Stands for what is not shown.
+const HIDDEN: &str = "***";
+
+/// A path, an address or an argument without what may be secret in it: if it is or has an address, user names and
+/// passwords (`https://***@host/…`) and everything from a `?` or `#` on (`…?***`).
+///
+/// ```
+/// use anabranch::text::masked;
+///
+/// assert_eq!(masked("https://user:password@host/a.zarr?token=1"), "https://***@host/a.zarr?***");
+/// assert_eq!(masked("folder/a?.zarr"), "folder/a?.zarr");
+/// ```
+pub fn masked(text: &str) -> Cow<'_, str> {
+    mask(text, |address| address.len())
+}
+
+/// The same for a sentence or JSON, in which an address ends where white space or a quotation mark stands.
+pub fn masked_words(text: &str) -> Cow<'_, str> {
+    mask(text, |address| address.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(address.len()))
+}
+
+/// Text on one line: white space for its line breaks, and nothing that moves a cursor or changes what a terminal shows.
+/// What is longer than `most` characters loses its middle.
+pub fn line(text: &str, most: usize) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        // What turns the direction of text, or is not seen.
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
+            '\u{fffd}'
+        }
+        _ if c.is_control() => '\u{fffd}',
+        _ => c,
+    };
+    let count = text.chars().count();
+    if count <= most {
+        return text.chars().map(shown).collect();
+    }
+    let end = most / 3;
+    let start = most.saturating_sub(end + 1);
+    let kept = text.chars().take(start).chain(['…']).chain(text.chars().skip(count - end));
+    kept.map(shown).collect()
+}
+
+/// Masks every address; `length` tells how long the one is that a text begins with, from its host on.
+fn mask(text: &str, length: impl Fn(&str) -> usize) -> Cow<'_, str> {
+    if !text.contains("://") {
+        return Cow::Borrowed(text);
+    }
+    let (mut shown, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find("://") {
+        let (scheme, after) = rest.split_at(at + "://".len());
+        let address = &after[..length(after)];
+        let user = user(address);
+        let place = &address[user..];
+        let end = place.find(['?', '#']).unwrap_or(place.len());
+        shown.push_str(scheme);
+        shown.push_str(if user > 0 { HIDDEN } else { "" });
+        if let Some(nested) = place[..end].find("://") {
+            // Another address in the path of this one.
+            shown.push_str(&place[..nested]);
+            rest = &after[user + nested..];
+            continue;
+        }
+        shown.push_str(&place[..end]);
+        if end < place.len() {
+            shown.push_str(&place[end..=end]);
+            shown.push_str(HIDDEN);
+        }
+        rest = &after[address.len()..];
+    }
+    shown.push_str(rest);
+    Cow::Owned(shown)
+}
+
+/// Bytes of the user name and the password that an address begins with, up to the `@`.
+fn user(address: &str) -> usize {
+    let host = &address[..address.find(['/', '?', '#']).unwrap_or(address.len())];
+    if let Some(user) = host.rfind('@') {
+        return user;
+    }
+    // What is no port is the beginning of a password that has one of these characters.
+    let name = host.rfind(']').map_or(host, |end| &host[end..]);
+    let is_port = |port: &str| port.chars().all(|c| c.is_ascii_digit());
+    match name.split_once(':') {
+        Some((_, port)) if !is_port(port) => address.rfind('@').unwrap_or(0),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_of_an_address_are_hidden_and_its_place_is_not() {
+        for (address, shown) in [
+            ("https://host:8000/a@b/c.zarr", "https://host:8000/a@b/c.zarr"),
+            ("https://name@host/c.zarr", "https://***@host/c.zarr"),
+            ("HTTPS://name:pass@host:8000", "HTTPS://***@host:8000"),
+            ("http://name:p@ss@host/c", "http://***@host/c"),
+            ("http://name:p/s?s#w@host/c?x", "http://***@host/c?***"),
+            ("http://host/c?token=a/b://c@d e", "http://host/c?***"),
+            ("http://host/c#token", "http://host/c#***"),
+            ("http://host?name@x", "http://host?***"),
+            ("http://[::1]:80/c", "http://[::1]:80/c"),
+            ("http://u:v@[::1]:80/c", "http://***@[::1]:80/c"),
+            ("s3://KEY:SECRET@bucket/a", "s3://***@bucket/a"),
+            ("--flat-field=https://u:v@host/a?t=1", "--flat-field=https://***@host/a?***"),
+            ("https://proxy/https://u:v@host/a?t", "https://proxy/https://***@host/a?***"),
+            ("http://host/ü?ü", "http://host/ü?***"),
+            ("://", "://"),
+            ("a?b@c", "a?b@c"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(address), shown, "{address}");
+            assert_eq!(masked(shown), shown, "once is enough");
+        }
+    }
+
+    #[test]
+    fn a_sentence_goes_on_after_an_address() {
+        let text = "cannot reach http://u:v@host/a?t=1 twice, nor s3://u@b; try https://h/a";
+        let json = r#"{"path": "http://h/a?t=1", "more": "s3://u@b"}"#;
+        assert_eq!(masked_words(json), r#"{"path": "http://h/a?***", "more": "s3://***@b"}"#);
+        assert_eq!(masked_words(text), "cannot reach http://***@host/a?*** twice, nor s3://***@b; try https://h/a");
+    }
+
+    #[test]
+    fn a_line_has_nothing_that_a_terminal_acts_on_and_an_end() {
+        let hostile = "a\x1b[2Jb\r\nwarning: c\u{9b}1m\u{202e}d\u{2028}e\u{7}\0é µ";
+        assert_eq!(line(hostile, 100), "a\u{fffd}[2Jb  warning: c\u{fffd}1m\u{fffd}d e\u{fffd}\u{fffd}é µ");
+        let long = format!("begin{}end", "é".repeat(10_000));
+        let cut = line(&long, 30);
+        assert!(cut.chars().count() == 30 && cut.starts_with("beginé") && cut.ends_with("éend"), "{cut}");
+        assert_eq!(line("12345", 5), "12345");
+    }
+}
