@@ -1,9 +1,11 @@
 //! Stored files on a server, by HTTP: whole, in part, or only whether they are there.
 //!
-//! What may pass by itself is tried again, with growing pauses: a server that cannot be reached, that says nothing,
-//! breaks off, or answers that it is busy or has failed. Whatever else a server answers but a file, or that there is
-//! none, is an error.
+//! What may pass by itself is tried again, with growing pauses: a server that cannot be reached, that says nothing or
+//! too little, breaks off, or answers that it is busy or has failed. Whatever else a server answers but a file, or that
+//! there is none (404), is an error. No answer is longer than is expected of it, and none takes without end: its headers
+//! come within the server's patience, and its body as [`body`] has it.
 
+mod body;
 #[cfg(feature = "s3")]
 mod s3;
 
@@ -14,7 +16,9 @@ use std::time::{Duration, Instant};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, http::Response};
 
+use self::body::Piece;
 use crate::error::{Error, Kind, Result};
+use crate::text::masked;
 
 /// How long a server that fails is asked again, where nothing else is asked for.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -29,7 +33,7 @@ const TRIES_OF_A_STRANGER: usize = 3;
 const REDIRECTS: u32 = 10;
 
 /// Bytes read of an answer that says what is wrong.
-const REASON: u64 = 64 << 10;
+const REASON: u64 = 16 << 10;
 
 /// A folder of files on a server.
 pub(crate) struct Server {
@@ -52,8 +56,8 @@ enum Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wanted {
     Presence,
-    All,
-    Last(u64),
+    All { most: u64 },
+    Last { length: u64, most: u64 },
     Part { offset: u64, length: u64 },
 }
 
@@ -91,30 +95,32 @@ impl Server {
         Ok(Server { agent, place, patience: patience.unwrap_or(PATIENCE), has_answered: AtomicBool::new(false) })
     }
 
-    /// The address of a file, as messages name it.
+    /// The address of a file, as messages name it: without what may be secret in it.
     pub(crate) fn name(&self, key: &str) -> PathBuf {
         let folder = match &self.place {
             Place::Address { folder, .. } => folder,
             #[cfg(feature = "s3")]
             Place::Bucket(prefix) => prefix.name(),
         };
-        PathBuf::from(if key.is_empty() { folder.clone() } else { format!("{folder}/{key}") })
+        let folder = masked(folder);
+        PathBuf::from(if key.is_empty() { folder.into_owned() } else { format!("{folder}/{key}") })
     }
 
-    /// A whole file; `None` where there is none.
+    /// A whole file of at most so many bytes; `None` where there is none.
     ///
     /// # Errors
-    /// `Io` where the server does not give it.
-    pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
-        self.ask(key, Wanted::All)
+    /// `Io` where the server does not give it, `Data` where it is longer.
+    pub(crate) fn read(&self, key: &str, most: u64) -> Result<Option<Vec<u8>>> {
+        self.ask(key, Wanted::All { most })
     }
 
-    /// The last bytes of a file, fewer where it is shorter; `None` where there is no file.
+    /// The last bytes of a file of at most so many bytes, fewer where it is shorter; `None` where there is no file.
     ///
     /// # Errors
-    /// `Io` where the server does not give them, `Data` where the file is empty.
-    pub(crate) fn read_last(&self, key: &str, length: u64) -> Result<Option<Vec<u8>>> {
-        self.ask(key, Wanted::Last(length))
+    /// `Io` where the server does not give them, `Data` where the file is empty, or longer than `most` as far as the
+    /// server shows.
+    pub(crate) fn read_last(&self, key: &str, length: u64, most: u64) -> Result<Option<Vec<u8>>> {
+        self.ask(key, Wanted::Last { length, most })
     }
 
     /// A part of a file, cut off where the file ends; `None` where there is no file.
@@ -161,22 +167,26 @@ impl Server {
         let is_secure = url.starts_with("https");
         let request = if wanted == Wanted::Presence { self.agent.head(&url) } else { self.agent.get(&url) };
         let request = match wanted {
-            Wanted::Presence | Wanted::All => request,
-            Wanted::Last(length) => request.header("Range", format!("bytes=-{length}")),
+            Wanted::Presence | Wanted::All { .. } => request,
+            Wanted::Last { length, .. } => request.header("Range", format!("bytes=-{length}")),
             Wanted::Part { offset, length } => {
                 let last = offset.saturating_add(length).saturating_sub(1);
                 request.header("Range", format!("bytes={offset}-{last}"))
             }
         };
         let limits = request.config().timeout_resolve(Some(left)).timeout_connect(Some(left));
+        let limits = limits.timeout_send_request(Some(left)).timeout_recv_response(Some(left));
+        // What of a body is not given by ureq byte for byte has an end too.
+        let limits = limits.timeout_recv_body(Some(body::deadline(most(wanted), left)));
         let request = limits.timeout_per_read(Some(left)).timeout_per_write(Some(left)).build();
         let mut response = request.call().map_err(|error| unreached(error, is_secure))?;
         self.has_answered.store(true, Ordering::Relaxed);
         match response.status().as_u16() {
-            200 | 206 => taken(&mut response, wanted).map(Some),
-            404 | 410 => Ok(None),
+            200 | 206 => taken(&mut response, wanted, left).map(Some),
+            404 => Ok(None),
+            410 => Err(Trouble::Lasting(gone())),
             416 => Err(Trouble::Lasting(cut_off())),
-            status => Err(self.refused(status, &mut response)),
+            status => Err(self.refused(status, &mut response, left)),
         }
     }
 
@@ -195,10 +205,14 @@ impl Server {
     }
 
     /// The trouble of an answer that is no file.
-    fn refused(&self, status: u16, response: &mut Response<Body>) -> Trouble {
+    fn refused(&self, status: u16, response: &mut Response<Body>, left: Duration) -> Trouble {
         let region = response.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
-        let region = region.map(str::to_owned);
-        let text = response.body_mut().with_config().limit(REASON).read_to_string().unwrap_or_default();
+        let is_name = |region: &&str| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        let region = region.filter(is_name).map(str::to_owned);
+        let piece = Piece::Part { offset: 0, length: REASON };
+        // Why it says nothing more matters less than its status.
+        let text = body::read(response.body_mut().as_reader(), piece, None, left).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
         // S3 has a name for each error.
         let name = text.split_once("<Code>").and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0));
         let named = name.map_or_else(|| status.to_string(), |name| format!("{status}, {name}"));
@@ -228,42 +242,50 @@ impl Server {
     }
 }
 
+/// The most bytes that are read of an answer.
+fn most(wanted: Wanted) -> u64 {
+    match wanted {
+        Wanted::Presence => REASON,
+        Wanted::All { most } | Wanted::Last { most, .. } => most.max(REASON),
+        Wanted::Part { offset, length } => offset.saturating_add(length).max(REASON),
+    }
+}
+
 /// The bytes of an answer: those that were wanted, whether or not the server gives files in part.
-fn taken(response: &mut Response<Body>, wanted: Wanted) -> std::result::Result<Vec<u8>, Trouble> {
+fn taken(response: &mut Response<Body>, wanted: Wanted, patience: Duration) -> std::result::Result<Vec<u8>, Trouble> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let declared: Option<u64> = header("content-length").and_then(|length| length.trim().parse().ok());
     // bytes 0-99/1000
     let range = header("content-range").and_then(|range| range.trim().strip_prefix("bytes ")?.split_once('/'));
     let first = range.and_then(|(range, _)| range.split_once('-')?.0.parse().ok());
-    let is_part = response.status().as_u16() == 206;
-    if wanted == Wanted::Presence {
-        return Ok(Vec::new());
-    }
-    if let (true, Wanted::Part { offset, .. }) = (is_part, wanted)
-        && first != Some(offset)
-    {
-        let message = "is given in other parts than were asked for; copy the image to a disk";
-        return Err(Trouble::Lasting(Error::new(Kind::Io, message)));
-    }
-    let broken =
-        || Error::new(Kind::Io, "broke off while it was read; check the network and the server, and try again");
-    let read = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
-    let mut bytes = read.map_err(|error| Trouble::Passing(broken().because(error)))?;
-    if declared.is_some_and(|length| length != bytes.len() as u64) {
-        return Err(Trouble::Passing(broken()));
-    }
-    if !is_part {
-        let end = bytes.len();
-        let within = |n: u64| usize::try_from(n).map_or(end, |n| n.min(end));
-        let part = match wanted {
-            Wanted::Last(length) => end - within(length)..end,
-            Wanted::Part { offset, length } => within(offset)..within(offset.saturating_add(length)),
-            Wanted::All | Wanted::Presence => 0..end,
-        };
-        bytes.truncate(part.end);
-        bytes.drain(..part.start);
-    }
-    Ok(bytes)
+    let piece = match (wanted, response.status().as_u16() == 206) {
+        (Wanted::Presence, _) => return Ok(Vec::new()),
+        (Wanted::All { most }, _) => Piece::All { most },
+        (Wanted::Last { length, .. }, true) => Piece::All { most: length },
+        (Wanted::Last { length, most }, false) => Piece::Last { length, most },
+        (Wanted::Part { offset, length }, false) => Piece::Part { offset, length },
+        (Wanted::Part { offset, length }, true) if first == Some(offset) => Piece::All { most: length },
+        (Wanted::Part { .. }, true) => {
+            let message = "is given in other parts than were asked for; copy the image to a disk";
+            return Err(Trouble::Lasting(Error::new(Kind::Io, message)));
+        }
+    };
+    let broken = "broke off while it was read; check the network and the server, and try again";
+    body::read(response.body_mut().as_reader(), piece, declared, patience).map_err(|trouble| match trouble {
+        body::Trouble::Broken(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Trouble::Passing(Error::new(Kind::Io, broken))
+        }
+        body::Trouble::Broken(error) => Trouble::Passing(Error::new(Kind::Io, broken).because(error)),
+        body::Trouble::TooSlow => {
+            let message = "comes too slowly to be read; check the network and the server, or give more time with \
+                           --server-timeout";
+            Trouble::Passing(Error::new(Kind::Io, message))
+        }
+        body::Trouble::TooLong(most) => {
+            let message = format!("has more than the {most} bytes that it can have; copy it again from where it came");
+            Trouble::Lasting(Error::data(message))
+        }
+    })
 }
 
 /// The trouble of a request that has no answer.
@@ -290,10 +312,14 @@ fn unreached(error: ureq::Error, is_secure: bool) -> Trouble {
             let message = "cannot be read, since its server does not answer; check the address and the network";
             Trouble::Passing(Error::new(Kind::Io, message).because(error))
         }
-        // Its text has the whole address, with what may be secret in it.
         E::BadUri(_) => Trouble::Lasting(Error::new(Kind::Io, "is no address that can be asked for; check it")),
         error => Trouble::Lasting(Error::new(Kind::Io, "cannot be asked for; check the address").because(error)),
     }
+}
+
+/// The error of a file that a server says it had: what it held is not known, so it is not the fill value.
+fn gone() -> Error {
+    Error::new(Kind::Io, "is gone from its server for good (410); copy the image again from where it came")
 }
 
 /// The error of a part behind the end of a file.

@@ -257,6 +257,122 @@ fn what_a_server_refuses_or_fails_to_give_is_an_error_and_no_fill_value() {
 }
 
 #[test]
+fn answers_without_end_are_given_up() {
+    let folder = images();
+    for (fault, of_metadata, code, parts) in [
+        (Reply::Endless, false, 65, "bytes that it can have; copy it again"),
+        (Reply::Endless, true, 65, "has more than the 67108864 bytes that it can have"),
+        (Reply::Trickle, false, 74, "comes too slowly to be read"),
+        (Reply::Trickle, true, 74, "comes too slowly to be read"),
+        (Reply::TricklingHeaders, false, 74, "its server does not answer; check the address"),
+        (Reply::TricklingHeaders, true, 74, "its server does not answer; check the address"),
+        (Reply::TricklingLength, false, 74, "broke off while it was read; check the network"),
+    ] {
+        let is_meant =
+            move |it: &Request| if of_metadata { it.path.ends_with("zarr.json") } else { it.path.contains("/c/") };
+        for name in ["chunks.zarr", "shards.zarr"] {
+            let server = Server::with(folder.path(), move |it, _| if is_meant(it) { fault } else { Reply::File });
+            let out = folder.path().join("out");
+            let url = server.url(name);
+            let outcome = run(&url, &out, &["--server-timeout", "0.3", "--workers", "2"], &[]);
+            assert_eq!(outcome.code, code, "{fault:?} for {name}: {outcome:?}");
+            assert!(outcome.stderr.contains(parts) && outcome.stderr.lines().count() == 1, "{fault:?}: {outcome:?}");
+            assert!(!out.exists());
+        }
+    }
+}
+
+#[test]
+fn what_a_server_says_is_one_line_of_a_length() {
+    let folder = images();
+    for status in [403, 418] {
+        let server = Server::with(folder.path(), move |_, _| Reply::Hostile(status));
+        let outcome = run(&server.url("chunks.zarr"), &folder.path().join("out"), &[], &[]);
+        assert_eq!(outcome.code, 74, "{outcome:?}");
+        let line = outcome.stderr.trim_end_matches('\n');
+        assert!(!line.contains(char::is_control) && line.len() < 1000, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_gone_for_good_is_no_fill_value() {
+    let folder = images();
+    let server = Server::with(folder.path(), |it, _| if is_chunk(it) { Reply::Status(410) } else { Reply::File });
+    let url = server.url("chunks.zarr");
+    refused(&url, &format!("{url}/{CHUNK}: chunk "), 74, &["is gone from its server for good (410)"], &[]);
+}
+
+#[test]
+fn secrets_of_an_address_are_in_no_output() {
+    let folder = images();
+    let secrets = ["name-of-user", "pass-word", "sig-nature"];
+    let server = Server::of(folder.path());
+    let address = |server: &Server, name: &str| {
+        server.url(name).replace("http://", "http://name-of-user:pass-word@") + "?token=sig-nature"
+    };
+    let hidden = |outcome: &Outcome| {
+        let shown = format!("{}{}", outcome.stdout, outcome.stderr);
+        assert!(secrets.iter().all(|secret| !shown.contains(secret)), "{outcome:?}");
+    };
+    let [out, state, fused] = ["out", "state", "fused.zarr"].map(|it| folder.path().join(it));
+    let url = address(&server, "ome.zarr");
+    let calls = [
+        &["run", &url, "--out", text(&out), "--state", text(&state)][..],
+        &["run", &url, "--out", text(&out), "--overwrite", "--processes", "2"],
+        &["fuse", &url, "--out", text(&fused)],
+        &["info", &url],
+        &["info", &url, "--json"],
+    ];
+    for arguments in calls {
+        let outcome = call(arguments, &[]);
+        assert_eq!(outcome.code, 0, "{arguments:?}: {outcome:?}");
+        hidden(&outcome);
+    }
+    assert!(server.requests().iter().all(|it| it.query == "token=sig-nature"), "the server is asked with it");
+    let host = server.url("").replace("http://", "http://***@");
+    let log = read_json(&out, "run.json");
+    assert_eq!(log["input"], format!("{host}ome.zarr?***"));
+    assert_eq!(log["arguments"][1], format!("{host}ome.zarr?***"));
+    for place in [&out, &state, &fused] {
+        for (name, bytes) in crate::support::files_under(place) {
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(secrets.iter().all(|secret| !text.contains(secret)), "{}", name.display());
+        }
+    }
+    // Whatever goes wrong.
+    for fault in [Reply::Status(403), Reply::Status(500), Reply::Half, Reply::Silence, Reply::Endless] {
+        let server = Server::with(folder.path(), move |it, _| if is_chunk(it) { fault } else { Reply::File });
+        let outcome =
+            run(&address(&server, "chunks.zarr"), &folder.path().join("faulty"), &["--server-timeout", "1"], &[]);
+        assert!(outcome.code != 0 && outcome.stderr.contains("/chunks.zarr/c/1/1/1: "), "{outcome:?}");
+        hidden(&outcome);
+    }
+    let none = address(&server, "none.zarr");
+    let gs = "gs://name-of-user:pass-word@bucket/a?sig-nature";
+    let broken = "http://name-of-user:pass-word@host:port/a?sig-nature";
+    let flat = format!("--flat-field={url}");
+    let endpoint = [("AWS_ENDPOINT_URL", "name-of-user:pass-word@host"), ("AWS_SKIP_SIGNATURE", "1")];
+    for (arguments, environment) in [
+        (&["run", &none, "--out", "x"][..], &[][..]),
+        (&["run", &url, "--out", "x", "--region", "0:1"], &[]),
+        (&["run", &url, "--out", "x", "--threshold", "1", &flat], &[]),
+        (&["run", &url, "--out", "x", &none], &[]),
+        (&["run", &url, &flat, "--oout", "x"], &[]),
+        (&["run", gs, "--out", "x"], &[]),
+        (&["run", broken, "--out", "x"], &[]),
+        (&["info", broken], &[]),
+        (&["info", &none, "--json"], &[]),
+        (&["watch", &url, "--out", "x", "--state", "y"], &[]),
+        (&["run", "s3://bucket/a", "--out", "x"], &endpoint),
+        (&["run", "s3://name-of-user:pass-word@/a?sig-nature", "--out", "x"], &[]),
+    ] {
+        let outcome = call(arguments, environment);
+        assert!(outcome.code > 0, "{arguments:?}: {outcome:?}");
+        hidden(&outcome);
+    }
+}
+
+#[test]
 fn metadata_that_cannot_be_had_are_an_error() {
     let folder = images();
     let server = Server::of(folder.path());

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The first byte of a connection that is to be secure.
 const TLS: u8 = 0x16;
 
+/// Between two bytes of what trickles.
+const TRICKLE: Duration = Duration::from_millis(50);
+
 /// A request as it came.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
@@ -36,6 +39,16 @@ pub(crate) enum Reply {
     Half,
     /// Nothing, on a connection that stays.
     Silence,
+    /// Headers without a length, and then zeros without end.
+    Endless,
+    /// The same, a byte every now and then.
+    Trickle,
+    /// Headers without end, a byte every now and then.
+    TricklingHeaders,
+    /// The beginning of a part of a body, whose length has no end, a byte every now and then.
+    TricklingLength,
+    /// A status, with a body that a terminal would act on.
+    Hostile(u16),
     /// Nothing to this or any other request, and nobody listens any more.
     Death,
 }
@@ -150,6 +163,14 @@ impl Shared {
                     }
                     false
                 }
+                Reply::Endless => pour(stream, b"\r\n", &[0; 1 << 16], Duration::ZERO),
+                Reply::Trickle => pour(stream, b"\r\n", b"0", TRICKLE),
+                Reply::TricklingHeaders => pour(stream, b"X-Header: ", b"0", TRICKLE),
+                Reply::TricklingLength => pour(stream, b"Transfer-Encoding: chunked\r\n\r\n1;", b"0", TRICKLE),
+                Reply::Hostile(status) => {
+                    let body = format!("<Error><Code>\x1b[2J\nanabranch: {}</Code></Error>", "fine ".repeat(2000));
+                    send(stream, &request, status, "", body.as_bytes(), 1)
+                }
                 Reply::Elsewhere => send(stream, &request, 301, "x-amz-bucket-region: eu-north-1\r\n", b"", 1),
                 Reply::Status(status) => send(stream, &request, status, "", b"<Error><Code>Planned</Code></Error>", 1),
                 Reply::File | Reply::Whole | Reply::Half => self.send_file(stream, &request, reply),
@@ -179,6 +200,16 @@ impl Shared {
         let header = format!("Content-Range: bytes {from}-{}/{end}\r\n", to - 1);
         send(stream, request, 206, &header, &bytes[from..to], divisor)
     }
+}
+
+/// Sends an answer that has no end, until nobody takes it any more.
+fn pour(mut stream: &TcpStream, begin: &[u8], more: &[u8], pause: Duration) -> bool {
+    let mut sent = stream.write_all(b"HTTP/1.1 200 Status\r\n").and_then(|()| stream.write_all(begin));
+    while sent.is_ok() {
+        std::thread::sleep(pause);
+        sent = stream.write_all(more);
+    }
+    false
 }
 
 /// The next request of a connection; `None` where there is none.

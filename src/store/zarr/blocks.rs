@@ -4,9 +4,10 @@ use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use ndarray::{ArrayD, Axis, Ix3};
+use zarrs::array::codec::CodecChain;
 use zarrs::array::{
-    Array, ArrayBytes, ArrayCreateError, ArrayError, ArrayShardedExt, ArraySubset, ArrayToBytesCodecTraits, CodecError,
-    CodecOptions,
+    Array, ArrayBytes, ArrayCreateError, ArrayError, ArrayShardedExt, ArraySubset, ArrayToBytesCodecTraits,
+    BytesRepresentation, CodecError, CodecOptions, DataType, FillValue,
 };
 use zarrs::storage::{ReadableStorageTraits, StorageError};
 
@@ -21,6 +22,9 @@ use crate::store::values::{Endian, from_bytes};
 use crate::store::{StoredType, file};
 use crate::with_voxels;
 
+/// Bytes that any encoded chunk may have beside what follows from its shape.
+const SLACK: u64 = 64 << 10;
+
 /// An array, wherever it is stored.
 pub(crate) type StoredArray = Array<dyn ReadableStorageTraits>;
 
@@ -34,6 +38,8 @@ pub(crate) struct Blocks {
     block: Vec<u64>,
     /// How blocks are found in shards, where they are the inner chunks of some.
     shards: Option<Shards>,
+    /// Bytes of a stored chunk at most, as it is encoded.
+    most: u64,
     codecs: CodecOptions,
 }
 
@@ -53,8 +59,9 @@ impl Blocks {
         }
         let shards = Shards::of(&array, &chunk)?;
         let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
+        let most = most_encoded(&array.codecs(), &chunk, array.data_type(), array.fill_value());
         let codecs = CodecOptions::default().with_concurrent_target(1);
-        Ok(Blocks { array, folder, stored, selection, block, shards, codecs })
+        Ok(Blocks { array, folder, stored, selection, block, shards, most, codecs })
     }
 
     /// Voxels of a block along (z, y, x).
@@ -197,7 +204,7 @@ impl Blocks {
     }
 
     fn decode_chunk(&self, index: &[u64]) -> Result<Option<Vec<u8>>> {
-        let Some(encoded) = self.folder.read(&self.key(index))? else { return Ok(None) };
+        let Some(encoded) = self.folder.read(&self.key(index), self.most)? else { return Ok(None) };
         let shape: Vec<NonZeroU64> = self.block.iter().filter_map(|&n| NonZeroU64::new(n)).collect();
         let (array, codecs) = (&self.array, self.array.codecs());
         let (data_type, fill) = (array.data_type(), array.fill_value());
@@ -237,6 +244,18 @@ fn pick<T: Value>(
     }
     let array = array.into_dimensionality::<Ix3>().map_err(|error| Error::internal(error.to_string()))?;
     Ok(T::wrap(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
+}
+
+/// Bytes that a chunk can have once it is encoded, and some for those who encode badly.
+pub(crate) fn most_encoded(codecs: &CodecChain, shape: &[NonZeroU64], data_type: &DataType, fill: &FillValue) -> u64 {
+    let values = shape.iter().fold(1, |product: u64, n| product.saturating_mul(n.get()));
+    // No type here has values of more than 16 bytes.
+    let raw = values.saturating_mul(data_type.fixed_size().unwrap_or(16) as u64);
+    let most = match codecs.encoded_representation(shape, data_type, fill) {
+        Ok(BytesRepresentation::FixedSize(size) | BytesRepresentation::BoundedSize(size)) => size.max(raw),
+        Ok(BytesRepresentation::UnboundedSize) | Err(_) => raw.saturating_mul(2),
+    };
+    most.saturating_add(most / 4).saturating_add(SLACK)
 }
 
 fn chunk_grid_is_regular(array: &StoredArray, first: &[NonZeroU64]) -> bool {

@@ -23,12 +23,22 @@ pub(crate) enum Folder {
     },
 }
 
+/// Bytes of a file of metadata at most.
+pub(crate) const METADATA: u64 = 64 << 20;
+
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
     First(u64),
-    Last(u64),
-    At { offset: u64, length: u64 },
+    /// Of a file that has so many bytes at most.
+    Last {
+        length: u64,
+        most: u64,
+    },
+    At {
+        offset: u64,
+        length: u64,
+    },
 }
 
 impl Folder {
@@ -78,15 +88,16 @@ impl Folder {
         }
     }
 
-    /// A whole file; `None` where there is none.
+    /// A whole file; `None` where there is none. Of one on a server no more is taken than `most` bytes.
     ///
     /// # Errors
-    /// Where it cannot be read.
-    pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>> {
+    /// Where it cannot be read; `Data` where it comes from a server and is longer.
+    pub(crate) fn read(&self, key: &str, most: u64) -> Result<Option<Vec<u8>>> {
+        let _ = most;
         match self {
             Folder::Local(folder) => file::read_if_there(&folder.join(key)).map_err(|error| file::read_failed(&error)),
             #[cfg(feature = "http")]
-            Folder::Remote { server, inside } => server.read(&format!("{inside}{key}")),
+            Folder::Remote { server, inside } => server.read(&format!("{inside}{key}"), most),
         }
     }
 
@@ -96,7 +107,7 @@ impl Folder {
     /// `Data` where the file has no such part; else where it cannot be read.
     pub(crate) fn read_span(&self, key: &str, span: Span) -> Result<Option<Vec<u8>>> {
         let wanted = match span {
-            Span::First(length) | Span::Last(length) | Span::At { length, .. } => length,
+            Span::First(length) | Span::Last { length, .. } | Span::At { length, .. } => length,
         };
         let bytes = match self {
             Folder::Local(folder) => {
@@ -108,7 +119,7 @@ impl Folder {
                 let last = end.checked_sub(wanted).ok_or_else(damaged)?;
                 let offset = match span {
                     Span::First(_) => 0,
-                    Span::Last(_) => last,
+                    Span::Last { .. } => last,
                     Span::At { offset, .. } if offset <= last => offset,
                     Span::At { .. } => return Err(damaged()),
                 };
@@ -123,7 +134,7 @@ impl Folder {
                     // An empty part cannot be asked for.
                     _ if wanted == 0 => Some(Vec::new()),
                     Span::First(length) => server.read_part(&key, 0, length)?,
-                    Span::Last(length) => server.read_last(&key, length)?,
+                    Span::Last { length, most } => server.read_last(&key, length, most)?,
                     Span::At { offset, length } => server.read_part(&key, offset, length)?,
                 }
             }

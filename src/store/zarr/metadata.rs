@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::folder::Folder;
+use super::folder::{Folder, METADATA};
 use crate::error::{Error, Result};
 
 /// A Zarr array or group.
@@ -68,7 +68,7 @@ fn array(json: &Value, dtype_key: &str) -> Result<Node> {
 
 fn read_json(folder: &Folder, key: &str) -> Result<Option<Value>> {
     let path = folder.path(key);
-    let Some(text) = folder.read(key).map_err(|error| error.at(&path))? else { return Ok(None) };
+    let Some(text) = folder.read(key, METADATA).map_err(|error| error.at(&path))? else { return Ok(None) };
     serde_json::from_slice(&text).map(Some).map_err(|error| damaged().because(error).at(&path))
 }
 

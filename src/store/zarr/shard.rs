@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use zarrs::array::codec::{CodecChain, ShardingCodecConfiguration, ShardingIndexLocation};
 use zarrs::array::{ArrayMetadata, ArrayToBytesCodecTraits, BytesRepresentation, CodecOptions, FillValue, data_type};
 
-use super::blocks::{StoredArray, codec_error, damaged, encoding_error};
+use super::blocks::{StoredArray, codec_error, damaged, encoding_error, most_encoded};
 use super::folder::{Folder, Span};
 use crate::error::{Error, Kind, Result};
 
@@ -32,6 +32,8 @@ pub(crate) struct Shards {
     index_first: bool,
     /// Bytes of the encoded index.
     index_size: u64,
+    /// Bytes of an inner chunk and of a shard at most, as they are encoded.
+    most: [u64; 2],
     indexes: Mutex<HashMap<Vec<u64>, Index>>,
 }
 
@@ -64,8 +66,22 @@ impl Shards {
             BytesRepresentation::FixedSize(size) => size,
             _ => return Err(encoding_error(&"a shard index of variable size")),
         };
+        let inner_most = most_encoded(&codecs, &inner, array.data_type(), array.fill_value());
+        let count = per_shard.iter().fold(1, |product: u64, n| product.saturating_mul(n.get()));
+        // Those who write a shard again may leave what it held.
+        let shard_most = count.saturating_mul(inner_most).saturating_mul(2).saturating_add(index_size);
+        let most = [inner_most, shard_most];
         let index_first = configuration.index_location == ShardingIndexLocation::Start;
-        Ok(Some(Shards { inner, per_shard, codecs, index_codecs, index_first, index_size, indexes: Mutex::default() }))
+        Ok(Some(Shards {
+            inner,
+            per_shard,
+            codecs,
+            index_codecs,
+            index_first,
+            index_size,
+            most,
+            indexes: Mutex::default(),
+        }))
     }
 
     /// The decoded bytes of an inner chunk (at `index` on the array's grid of inner chunks) of the shard at a key;
@@ -98,6 +114,9 @@ impl Shards {
         if offset == NOT_STORED && length == NOT_STORED {
             return Ok(None);
         }
+        if length > self.most[0] {
+            return Err(damaged());
+        }
         let encoded = folder.read_span(key, Span::At { offset, length })?;
         let encoded = encoded.ok_or_else(|| Error::new(Kind::Missing, "is not there any more; run again"))?;
         let (data_type, fill) = (array.data_type(), array.fill_value());
@@ -107,7 +126,8 @@ impl Shards {
     }
 
     fn read_index(&self, folder: &Folder, key: &str, options: &CodecOptions) -> Result<Index> {
-        let span = if self.index_first { Span::First(self.index_size) } else { Span::Last(self.index_size) };
+        let last = Span::Last { length: self.index_size, most: self.most[1] };
+        let span = if self.index_first { Span::First(self.index_size) } else { last };
         let Some(encoded) = folder.read_span(key, span)? else { return Ok(None) };
         let shape = index_shape(&self.per_shard);
         let decoded = self.index_codecs.decode(encoded.into(), &shape, &data_type::uint64(), &not_stored(), options);
