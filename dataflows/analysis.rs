@@ -13,7 +13,7 @@ use timely::worker::Worker;
 
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
-use anabranch::kernel::binarise::{Binarise, Foreground};
+use anabranch::kernel::binarise::Binarise;
 use anabranch::kernel::branch_list::BranchList;
 use anabranch::kernel::partition::Change;
 use anabranch::kernel::project::Projections;
@@ -50,8 +50,6 @@ pub(crate) fn ranks(grid: &Grid, worker: &Worker) -> HashMap<ChunkId, u64> {
 pub(crate) struct Found {
     /// Foreground voxels.
     pub(crate) foreground: u64,
-    /// Whether the foreground of an image of whole numbers has more than one value in a chunk.
-    pub(crate) many_values: bool,
     /// Projections.
     pub(crate) projections: Option<Projections>,
     pub(crate) thinning: ThinningCounts,
@@ -61,7 +59,6 @@ impl Found {
     /// Adds what another worker found.
     fn merge(&mut self, other: Found) {
         self.foreground += other.foreground;
-        self.many_values |= other.many_values;
         self.thinning.add(&other.thinning);
         match (&mut self.projections, other.projections) {
             (Some(projections), Some(others)) => Projections::merge(projections, &others),
@@ -131,15 +128,12 @@ pub(crate) fn analyse(
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), plan.dimensions(), description.fill);
-        let whole = description.dtype.is_integer();
         let (masks, foreground) = scope
             .read_chunks(plan.source.clone(), grid, depth, Selection::All, window.clone(), failure.clone())
             .overlap(grid, depth, Selection::All, description.dtype, description.fill)
             .binarise(kernel, move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
                 found.foreground += binary.map_or(0, |binary| binary.count as u64);
-                found.many_values |=
-                    whole && binary.is_some_and(|binary| !matches!(binary.foreground, Foreground::Constant(_)));
                 let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
                 projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
                 window.complete(ranks[&padded.chunk]);

@@ -10,6 +10,9 @@ pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
 /// Seconds that a server is waited for, where nothing else is asked for.
 pub(crate) const SERVER_TIMEOUT: f64 = 30.0;
 
+/// Voxels of the demo's phantom along each axis: flat, so that a projection shows its branches one by one.
+pub(crate) const DEMO_SHAPE: &str = "64,320,480";
+
 /// Above the options for tiles in the help.
 const TILES: &str = "Tables of tiles";
 
@@ -207,7 +210,10 @@ pub(crate) struct RunOptions {
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Print nothing but errors
+    /// Take every warning for an error, and write no results
+    #[arg(long)]
+    pub(crate) strict: bool,
+    /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -252,7 +258,7 @@ pub(crate) struct FuseOptions {
     /// Replace the Zarr array or group that is there
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Print nothing but errors
+    /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -319,7 +325,7 @@ pub(crate) struct PhantomOptions {
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
-    /// Print nothing but errors
+    /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -342,7 +348,7 @@ pub(crate) struct TilesOptions {
     /// Replace a table that is there
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Print nothing but errors
+    /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
 }
@@ -354,10 +360,10 @@ pub(crate) struct DemoOptions {
     #[arg(long, value_name = "DIR", default_value = "anabranch-demo")]
     pub(crate) out: PathBuf,
     /// Voxels along each axis
-    #[arg(long, value_name = "Z,Y,X", default_value = "256,256,256")]
+    #[arg(long, value_name = "Z,Y,X", default_value = DEMO_SHAPE)]
     pub(crate) shape: String,
     /// Which tree
-    #[arg(long, value_name = "N", default_value_t = 7)]
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) seed: u64,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]

@@ -2,10 +2,13 @@
 
 use anabranch::error::Result;
 
-use crate::arguments::{CONNECT_TIMEOUT, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
+use crate::arguments::{CONNECT_TIMEOUT, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
+
+/// Radius of the thickest tube of the demo's own shape.
+const RADIUS: f64 = 11.0;
 
 /// Makes a phantom, analyses it, and says where to look. Results of an earlier demo are replaced.
 pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
@@ -15,8 +18,9 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         out: input.clone(),
         shape: Some(options.shape.clone()),
         seed: options.seed,
-        roots: None,
-        radius: None,
+        // One tree that a person can follow by eye.
+        roots: Some(1),
+        radius: (options.shape == DEMO_SHAPE).then_some(RADIUS),
         gray: false,
         chunk: None,
         tiles: None,
@@ -48,6 +52,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         verify: false,
         provisional: false,
         overwrite: true,
+        strict: false,
         quiet: false,
     })?;
     let [picture, table, summary] = ["overview.png", "branches.csv", "summary.json"].map(|name| results.join(name));

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anabranch::error::{Error, Kind, Result};
-use anabranch::kernel::skeleton::PixelValues;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::progress::ProgressState;
 use anabranch::session::{Epoch, Session, SessionBuilder};
@@ -19,7 +18,7 @@ use crate::opening::open_options;
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::{Choice, Plan};
 use crate::processes::{Seat, Team};
-use crate::terminal::{Progress, print_warning};
+use crate::terminal::{Progress, print_note, print_warning};
 
 /// The file in a state's folder that says which outputs are those of the state.
 const OUTPUTS_OF_STATE: &str = "outputs.json";
@@ -37,6 +36,8 @@ pub(crate) struct Epochs {
     overwrite: bool,
     quiet: bool,
     progress: Arc<ProgressState>,
+    /// The warnings of the last epoch.
+    said: Vec<String>,
 }
 
 /// What a state knows of the outputs that were made of it.
@@ -94,7 +95,7 @@ impl Epochs {
             None => builder.build()?,
         };
         let (overwrite, quiet) = (options.overwrite, options.quiet);
-        let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress };
+        let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress, said: Vec::new() };
         // Refused before anything is computed.
         drop(epochs.folder(epochs.written().is_some())?);
         epochs.plan.print_headline(epochs.quiet);
@@ -110,7 +111,7 @@ impl Epochs {
         drop(shown);
         if self.plan.threshold == Choice::Otsu && epoch.remade {
             let value = self.session.threshold()?;
-            print_warning(&format!("Otsu's threshold has moved ({value:?}): all masks were made again"), self.quiet);
+            print_note(&format!("Otsu's threshold has moved ({value:?}): all masks were made again"), self.quiet);
         }
         let written = self.written();
         let folder = self.folder(written.is_some())?;
@@ -118,7 +119,7 @@ impl Epochs {
         let threshold = self.session.threshold()?;
         let chunks = self.plan.grid.chunks().count();
         let (plan, changes, quiet) = (&self.plan, self.changes.as_mut(), self.quiet);
-        let (state, out) = (&self.state, &self.out);
+        let (state, out, said) = (&self.state, &self.out, &mut self.said);
         self.session.results(|found| -> Result<()> {
             let voxels = || found.skeletons().flat_map(|(_, skeleton)| &skeleton.voxels);
             let earlier = written.as_ref();
@@ -133,13 +134,11 @@ impl Epochs {
                 skeletons: found.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)).collect(),
                 statistics: *found.statistics(),
                 foreground: found.foreground(),
-                many_values: threshold == Threshold::Nonzero
-                    && found.skeletons().any(|(_, skeleton)| matches!(skeleton.values, PixelValues::Integers(_))),
                 projections: overview.as_ref(),
                 arrival: arrival.as_ref(),
                 counts: counts(&epoch, chunks),
             };
-            outputs::write(plan, &results, Destination { folder, changes }, started, quiet)
+            outputs::write(plan, &results, Destination { folder, changes }, said, started, quiet)
         })??;
         Ok(epoch)
     }
@@ -148,10 +147,10 @@ impl Epochs {
     fn warn(&self) -> Result<()> {
         let warnings = self.session.warnings()?;
         for warning in warnings.iter().take(WARNINGS) {
-            print_warning(warning, self.quiet);
+            print_warning(warning);
         }
         if warnings.len() > WARNINGS {
-            print_warning(&format!("and {} more such records", warnings.len() - WARNINGS), self.quiet);
+            print_warning(&format!("and {} more such records", warnings.len() - WARNINGS));
         }
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let source = open_channel(0)?;
     let image = Image::of(&*source, &wanted);
     // The channels of an image have the same warnings.
-    image.warnings.iter().for_each(|warning| print_warning(warning, options.quiet));
+    image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
     let interrupt = Interrupt::install()?;

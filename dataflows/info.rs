@@ -53,9 +53,9 @@ pub(crate) fn info(options: &InfoOptions) -> Result<()> {
     } else {
         print(&described(&known), false);
         let warnings = known.inspection.image.iter().flat_map(|image| &image.warnings);
-        warnings.for_each(|warning| print_warning(warning, false));
+        warnings.for_each(|warning| print_warning(warning));
         if let Some(choice) = &known.inspection.choice {
-            print_warning(choice, false);
+            print_warning(choice);
         }
     }
     result

@@ -9,6 +9,7 @@ mod plan;
 mod threshold;
 mod analysis;
 mod changes;
+mod warnings;
 mod outputs;
 mod epochs;
 mod info;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use serde::Serialize;
+
 use anabranch::error::{Error, Result};
 use anabranch::kernel::resample::{Blend, Order};
 use anabranch::store::units::{self, LengthUnit, unit_name};
@@ -10,6 +12,73 @@ use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions};
 
 use crate::arguments::{ImageOptions, TileOptions};
 use crate::plan::{parse_ranges, parse_region, parse_seconds};
+
+/// Which part of what is stored is analysed, and how: what results depend on besides the image's own values.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Part {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<usize>,
+    /// A range of voxels along each axis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Vec<[usize; 2]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    axes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiles: Option<Tiles>,
+}
+
+/// How tiles are put together.
+#[derive(Clone, Debug, Serialize)]
+struct Tiles {
+    order: u8,
+    blend: &'static str,
+    flip: String,
+    crop: [usize; 3],
+    canvas: Option<Vec<[i64; 2]>>,
+    background: Option<String>,
+    flat_field: Option<String>,
+    gains: Option<String>,
+}
+
+impl Part {
+    /// What the options for an image, and what was made of them, say.
+    pub(crate) fn new(options: &ImageOptions, wanted: &OpenOptions) -> Part {
+        let mosaic = &wanted.mosaic;
+        let name = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let tiles = is_table(&options.input).then(|| Tiles {
+            order: match mosaic.order {
+                Order::Nearest => 0,
+                Order::Linear => 1,
+                Order::Cubic => 3,
+            },
+            blend: match mosaic.blend {
+                Blend::Max => "max",
+                Blend::Mean => "mean",
+                Blend::First => "first",
+                Blend::Feather => "feather",
+            },
+            flip: ["z", "y", "x"]
+                .into_iter()
+                .zip(mosaic.flip)
+                .filter_map(|(axis, flip)| flip.then_some(axis))
+                .collect(),
+            crop: mosaic.crop,
+            canvas: mosaic.canvas.as_ref().map(|ranges| ranges.iter().map(|range| [range.start, range.end]).collect()),
+            background: name(&mosaic.background),
+            flat_field: name(&mosaic.flat_field),
+            gains: name(&mosaic.gains),
+        });
+        Part {
+            channel: wanted.channel,
+            time: wanted.time,
+            region: wanted.region.as_ref().map(|ranges| ranges.iter().map(|range| [range.start, range.end]).collect()),
+            axes: wanted.axes.as_ref().map(|names| names.iter().collect()),
+            tiles,
+        }
+    }
+}
 
 /// Which part of a stored image is wanted, and how tiles make one.
 pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {

@@ -28,8 +28,10 @@ use anabranch::text::masked;
 
 use crate::analysis::Store;
 use crate::changes::Changes;
+use crate::opening::Part;
 use crate::plan::{Choice, Plan};
-use crate::terminal::{self, peak_memory, print_summary, print_warning};
+use crate::terminal::{self, peak_memory, print, print_warning};
+use crate::warnings;
 
 /// Where outputs go.
 #[derive(Debug)]
@@ -89,6 +91,8 @@ struct Parameters<'a> {
     threshold_method: &'static str,
     spacing: &'a [f64],
     unit: Option<&'a str>,
+    #[serde(flatten)]
+    part: &'a Part,
     #[serde(skip_serializing_if = "Option::is_none")]
     provisional: Option<bool>,
 }
@@ -108,6 +112,8 @@ struct Log<'a> {
     chunk: &'a [usize],
     chunks: usize,
     chunks_in_flight: usize,
+    /// What thinned: `planes`, handed on by the workers of one process, or `chunks`, in rounds.
+    engine: &'static str,
     processes: usize,
     workers: usize,
     seconds_until_branches: f64,
@@ -154,8 +160,6 @@ pub(crate) struct Results<'a> {
     pub(crate) statistics: Snapshot,
     /// Number of foreground voxels.
     pub(crate) foreground: u64,
-    /// Whether the foreground of an image of whole numbers has more than one value in a chunk.
-    pub(crate) many_values: bool,
     /// Projections of the whole image.
     pub(crate) projections: Option<&'a Projections>,
     /// What has arrived, where the table is to tell.
@@ -164,11 +168,12 @@ pub(crate) struct Results<'a> {
 }
 
 /// Writes everything but the skeleton array, puts all in place, appends what changed to the file of changes, and prints
-/// the summary.
+/// the summary, and the warnings that were not among those `said` of the last results.
 pub(crate) fn write(
     plan: &Plan,
     results: &Results<'_>,
     Destination { folder, changes }: Destination<'_>,
+    said: &mut Vec<String>,
     started: Instant,
     quiet: bool,
 ) -> Result<()> {
@@ -179,7 +184,7 @@ pub(crate) fn write(
         let totals = write_tables(plan, results, &folder);
         (totals, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
-    let totals = totals?;
+    let (totals, warnings) = totals?;
     if let Some(picture) = picture? {
         folder.write("overview.png", picture)?;
     }
@@ -193,12 +198,15 @@ pub(crate) fn write(
     if let Some((changes, difference)) = changes.zip(difference) {
         changes.append(&difference)?;
     }
+    // Those of the image itself were printed when it was opened.
+    warnings.iter().skip(plan.warnings.len()).filter(|warning| !said.contains(warning)).for_each(|w| print_warning(w));
+    *said = warnings;
     tell(plan, results, &totals, started, quiet);
     Ok(())
 }
 
 /// Writes the table and its summary.
-fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Result<Totals> {
+fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Result<(Totals, Vec<String>)> {
     let voxels = results.skeletons.iter().map(|(_, voxels)| voxels.len() as u64).sum();
     fits_a_table(voxels).map_err(|error| error.at(&plan.source.description().name))?;
     let ranks = Ranks::new(results.skeletons.iter().copied(), &plan.grid);
@@ -213,13 +221,16 @@ fn write_tables(plan: &Plan, results: &Results<'_>, folder: &OutputFolder) -> Re
         foreground_voxels: results.foreground,
         voxels: plan.grid.bounds().volume() as u64,
     };
+    let warnings = warnings::warnings(plan, results, &totals);
+    warnings::refuse(&warnings, plan)?;
     let mut summary = Summary::new(parameters(plan, results.threshold), &totals, &results.statistics);
+    summary.warnings.clone_from(&warnings);
     if let Some(arrival) = results.arrival {
         let (units, missing) = (arrival.units(), arrival.missing());
         summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
     }
     folder.write("summary.json", summary.to_json()?)?;
-    Ok(totals)
+    Ok((totals, warnings))
 }
 
 /// Refuses a skeleton whose voxels cannot be numbered.
@@ -248,17 +259,10 @@ fn kinds<'a>(results: &'a Results<'_>) -> impl Iterator<Item = (Voxel, VoxelKind
     branches.chain(results.isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated)))
 }
 
-/// Prints warnings and the summary.
+/// Prints the summary.
 fn tell(plan: &Plan, results: &Results<'_>, totals: &Totals, started: Instant, quiet: bool) {
     if quiet {
         return;
-    }
-    if results.many_values && plan.threshold == Choice::Nonzero {
-        print_warning(
-            "the image has many values and every one but zero is taken for foreground: touching labels merge, and a raw \
-             image needs --threshold",
-            quiet,
-        );
     }
     let lengths: Vec<f64> =
         results.branches.iter().flat_map(|list| list.iter()).map(|branch| branch.length()).collect();
@@ -274,7 +278,7 @@ fn tell(plan: &Plan, results: &Results<'_>, totals: &Totals, started: Instant, q
         voxels: totals.voxels,
         elapsed: started.elapsed(),
     };
-    print_summary(&results, quiet);
+    print(&terminal::summary(&results), quiet);
 }
 
 fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
@@ -296,6 +300,7 @@ fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
         },
         spacing: &plan.spacing.0[axes..],
         unit: plan.unit.as_deref(),
+        part: &plan.part,
         provisional: plan.provisional.then_some(true),
     }
 }
@@ -311,6 +316,7 @@ fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Res
         chunk: &plan.grid.chunk_shape(),
         chunks: plan.grid.chunks().count(),
         chunks_in_flight: plan.window,
+        engine: if plan.thins_in_planes() && !plan.keeps_state { "planes" } else { "chunks" },
         processes: plan.processes,
         workers: plan.workers,
         seconds_until_branches: analysed.as_secs_f64(),

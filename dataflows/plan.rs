@@ -23,7 +23,7 @@ use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
 use crate::arguments::{Method, RunOptions};
-use crate::opening::open_options;
+use crate::opening::{Part, open_options};
 use crate::processes::Seat;
 use crate::terminal::{print, print_warning};
 
@@ -58,6 +58,14 @@ pub(crate) struct Plan {
     pub(crate) keep: usize,
     /// Whether the table tells which branches are provisional.
     pub(crate) provisional: bool,
+    /// What a person should know of the image, each in a sentence.
+    pub(crate) warnings: Vec<String>,
+    /// Whether a warning is an error.
+    pub(crate) strict: bool,
+    /// Whether what is found out is kept for later runs, for which masks are thinned in chunks.
+    pub(crate) keeps_state: bool,
+    /// Which part of what is stored is analysed.
+    pub(crate) part: Part,
 }
 
 /// What was asked for as a threshold.
@@ -89,7 +97,10 @@ impl Plan {
         let source: Arc<dyn Source> = Arc::from(open(&options.image.input, &wanted)?);
         let image = Image::of(&*source, &wanted);
         if seat.is_first() {
-            image.warnings.iter().for_each(|warning| print_warning(warning, options.quiet));
+            image.warnings.iter().for_each(|warning| print_warning(warning));
+            if let (true, Some(first)) = (options.strict, image.warnings.first()) {
+                return Err(Error::data(format!("{first} (--strict)")));
+            }
         }
         let description = source.description().clone();
         let dimensions = description.dimensions;
@@ -143,6 +154,8 @@ impl Plan {
         let (window, memory) = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
         let keep = KEPT_VALUES / workers;
         let (sigma, provisional) = (options.sigma, options.provisional);
+        let (warnings, strict, keeps_state) = (image.warnings, options.strict, options.state.is_some());
+        let part = Part::new(&options.image, &wanted);
         Ok(Plan {
             source,
             grid,
@@ -160,6 +173,10 @@ impl Plan {
             memory,
             keep,
             provisional,
+            warnings,
+            strict,
+            keeps_state,
+            part,
         })
     }
 

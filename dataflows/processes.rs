@@ -69,7 +69,7 @@ impl Seat {
             if addresses.len() == 1 {
                 return Ok(Seat::Alone);
             }
-            let secret = secret::given(options.secret.as_deref(), &addresses, options.quiet)?;
+            let secret = secret::given(options.secret.as_deref(), &addresses)?;
             return Ok(Seat::Host { process, addresses, secret });
         }
         match (options.processes, options.member) {

@@ -64,7 +64,7 @@ fn lead(options: &RunOptions, plan: &Arc<Plan>, started: Instant, mut team: Opti
         results.counts.bytes_between_processes = sent + team.wait_for_others()?;
     }
     let destination = Destination { folder, changes: changes.as_mut() };
-    outputs::write(plan, &results, destination, started, options.quiet)?;
+    outputs::write(plan, &results, destination, &mut Vec::new(), started, options.quiet)?;
     if let Some(team) = &team {
         team.say_goodbye(sent);
     }
@@ -91,7 +91,6 @@ fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: O
         skeletons: report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)).collect(),
         statistics: report.statistics.unwrap_or_else(|| Statistics::default().snapshot()),
         foreground: found.foreground,
-        many_values: found.many_values,
         projections: found.projections.as_ref(),
         arrival,
         counts: Counts {

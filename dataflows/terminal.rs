@@ -12,7 +12,7 @@ use anabranch::text::{line, masked_words};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Characters of a line at most.
-const LONGEST: usize = 4096;
+pub(crate) const LONGEST: usize = 4096;
 
 /// How often a bar is drawn, and how often a line is written where there is no terminal.
 const BAR_EVERY: Duration = Duration::from_millis(100);
@@ -167,36 +167,13 @@ pub(crate) fn summary(results: &Results<'_>) -> String {
     text
 }
 
-/// What a person should know of the results, one sentence each.
-pub(crate) fn warnings(results: &Results<'_>) -> Vec<String> {
-    if results.foreground_voxels == 0 {
-        return vec!["the mask is empty: no voxel is foreground; see --threshold".into()];
-    }
-    if results.skeleton_voxels == 0 {
-        return vec![
-            "the foreground left no skeleton: Lee's method lets small solid objects vanish, as in scikit-image".into(),
-        ];
-    }
-    if results.foreground_voxels == results.voxels && results.voxels > 1 {
-        return vec!["every voxel is foreground; see --threshold".into()];
-    }
-    Vec::new()
-}
-
-/// Bars of a distribution, with bins that double in width, from the first that holds something on.
+/// Bars of a distribution over classes that end at 1, 2, 5, 10 and so on: each begins beyond the end of the one before.
 fn distribution(lengths: &[f64]) -> String {
     const BARS: usize = 12;
     const WIDEST: usize = 40;
     let largest = lengths.iter().copied().fold(0.0, f64::max);
-    // The first bin ends where the last one, doubled for each, reaches the largest length.
-    let mut end = 1.0;
-    while end < largest {
-        end *= 2.0;
-    }
-    while end / 2.0 >= largest && largest > 0.0 {
-        end /= 2.0;
-    }
-    let ends: Vec<f64> = (0..BARS as i32).map(|i| end / 2f64.powi(BARS as i32 - 1 - i)).collect();
+    let last = (-30..).find(|&step| class_end(step) >= largest).unwrap_or(0);
+    let ends: Vec<f64> = (last + 1 - BARS as i32..=last).map(class_end).collect();
     let mut counts = [0usize; BARS];
     for length in lengths {
         counts[ends.iter().position(|end| length <= end).unwrap_or(BARS - 1)] += 1;
@@ -207,11 +184,23 @@ fn distribution(lengths: &[f64]) -> String {
     let mut from = if first == 0 { 0.0 } else { ends[first - 1] };
     for (end, count) in ends.into_iter().zip(counts).skip(first) {
         let bar = "#".repeat((count * WIDEST).div_ceil(most));
-        let range = format!("{} to {}", rounded(from), rounded(end));
+        let range = format!("{} to {}", round_number(from), round_number(end));
         let _ = writeln!(text, "  {range:>22}  {:>9}  {bar}", grouped(count as u64));
         from = end;
     }
     text
+}
+
+/// 1, 2, 5, 10, 20, 50 and so on from step 0; 0.5, 0.2, 0.1 before it.
+fn class_end(step: i32) -> f64 {
+    let digit = [1.0, 2.0, 5.0][usize::try_from(step.rem_euclid(3)).unwrap_or_default()];
+    // By text, so that it is the number that people write.
+    format!("{digit}e{}", step.div_euclid(3)).parse().unwrap_or(digit)
+}
+
+/// The end of a class as it is, whole thousands with commas.
+fn round_number(value: f64) -> String {
+    if (1000.0..1e15).contains(&value) { grouped(value as u64) } else { format!("{value}") }
 }
 
 /// A number with about three figures; from a thousand on as a whole number.
@@ -248,20 +237,17 @@ pub(crate) fn peak_memory() -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
-/// Prints a warning to standard error, in one line, unless quiet.
-pub(crate) fn print_warning(warning: &str, quiet: bool) {
-    if !quiet {
-        let warning = line(&masked_words(warning), LONGEST);
-        let _ = writeln!(std::io::stderr(), "warning: {warning}");
-    }
+/// Prints a warning to standard error, in one line.
+pub(crate) fn print_warning(warning: &str) {
+    let warning = line(&masked_words(warning), LONGEST);
+    let _ = writeln!(std::io::stderr(), "warning: {warning}");
 }
 
-/// Prints warnings to standard error and the summary to standard output, unless quiet.
-pub(crate) fn print_summary(results: &Results<'_>, quiet: bool) {
-    for warning in warnings(results) {
-        print_warning(&warning, quiet);
+/// Prints to standard error what explains how long something takes, unless quiet.
+pub(crate) fn print_note(note: &str, quiet: bool) {
+    if !quiet {
+        print_warning(note);
     }
-    print(&summary(results), quiet);
 }
 
 /// Prints lines of text to standard output, unless quiet.
@@ -303,6 +289,10 @@ mod tests {
 
     #[test]
     fn every_length_is_in_one_bar() {
+        let ends: Vec<f64> = (-3..=4).map(class_end).collect();
+        assert_eq!(ends, [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0]);
+        let text = distribution(&[1.0, 1.5, 2.0, 1024.0]);
+        assert!(text.contains("1 to 2          2") && text.contains("1,000 to 2,000          1"), "{text}");
         for lengths in [vec![1.0, 1.5, 2.0, 1024.0], vec![0.001, 0.002], vec![0.0, 0.0], vec![5.0; 12345]] {
             let text = distribution(&lengths);
             let counts = text
@@ -311,15 +301,6 @@ mod tests {
                 .map(|line| line.split_whitespace().nth(3).and_then(|count| count.parse::<usize>().ok()).unwrap());
             assert_eq!(counts.sum::<usize>(), lengths.len(), "{text}");
         }
-    }
-
-    #[test]
-    fn nothing_in_the_mask_or_the_skeleton_is_worth_a_warning() {
-        let fine = results(&[1.0, 2.0]);
-        assert!(warnings(&fine).is_empty());
-        assert!(warnings(&Results { foreground_voxels: 0, ..fine })[0].contains("mask is empty"));
-        assert!(warnings(&Results { skeleton_voxels: 0, ..fine })[0].contains("no skeleton"));
-        assert!(warnings(&Results { foreground_voxels: 1_000_000, ..fine })[0].contains("every voxel"));
     }
 
     #[test]

@@ -34,16 +34,17 @@ pub(crate) fn threshold(
         Choice::Above(value) => Ok(Threshold::Above(value)),
         Choice::Otsu => {
             let dtype = if plan.gaussian.is_some() { Dtype::F32 } else { plan.source.description().dtype };
+            let passes = if dtype.is_integer() { 1 } else { 2 };
             let empty = if dtype.is_integer() {
                 Histogram::of_integers()
             } else {
-                let extent = pass(worker, plan, &windows[0], failure, state, Count::Extent(Extent::default()))?;
+                let extent = pass(worker, plan, &windows[0], passes, failure, state, Count::Extent(Extent::default()))?;
                 let Count::Extent(extent) = extent else {
                     return Err(Error::internal("the first pass counts an extent"));
                 };
                 Histogram::of_floats(dtype, extent)?
             };
-            match pass(worker, plan, &windows[1], failure, state, Count::Histogram(empty))? {
+            match pass(worker, plan, &windows[1], passes, failure, state, Count::Histogram(empty))? {
                 Count::Histogram(histogram) => Ok(Threshold::Above(histogram.threshold()?)),
                 Count::Extent(_) => Err(Error::internal("the last pass counts values")),
             }
@@ -51,11 +52,12 @@ pub(crate) fn threshold(
     }
 }
 
-/// Counts over the whole image; every worker gets the total.
+/// Counts over the whole image, in one of so many passes; every worker gets the total.
 fn pass(
     worker: &mut Worker,
     plan: &Plan,
     window: &Window,
+    passes: u64,
     failure: &Failure,
     state: &Arc<ProgressState>,
     empty: Count,
@@ -72,7 +74,7 @@ fn pass(
     let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
     let ranks = crate::analysis::ranks(&grid, worker);
     let state = Arc::clone(state);
-    state.begin(Stage::Measuring, ranks.len() as u64);
+    state.begin(Stage::Measuring, passes * ranks.len() as u64);
     let total = Rc::new(RefCell::new(Ok(empty.clone())));
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {

@@ -67,7 +67,7 @@ fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result
             Err(error) => return Err(error),
         };
         let monitor = monitor.get_or_insert_with(|| {
-            print_warning(&format!("{error}; waiting for it, Ctrl-C ends"), run.quiet);
+            print_warning(&format!("{error}; waiting for it, Ctrl-C ends"));
             Monitor::new(input, &written(run), pace, interrupt)
         });
         if monitor.wait(None) == Wake::Interrupted {
@@ -111,11 +111,10 @@ fn follow(
     }
     let quiet = run.quiet;
     let image = (run.image.input.as_path(), open_options(&run.image)?);
-    let mut follower =
-        Follower::new(image, &written(run), marks, pace, PATIENCE, interrupt, move |text| print_warning(text, quiet));
+    let mut follower = Follower::new(image, &written(run), marks, pace, PATIENCE, interrupt, print_warning);
     if !follower.has_events() {
         let text = "the system tells of no changes there: files are looked at every few seconds";
-        print_warning(text, quiet);
+        print_warning(text);
     }
     print(&format!("watching {}; Ctrl-C ends\n", run.image.input.display()), quiet);
     if begun {
@@ -132,7 +131,7 @@ fn follow(
             // All is computed anew, by what its new form asks for.
             let message = "has another type, fill value or number of axes than before, or has become one plane or several: \
                            all is computed anew";
-            print_warning(&format!("{}: {message}", run.image.input.display()), quiet);
+            print_warning(&format!("{}: {message}", run.image.input.display()));
             let plan = match Plan::new(run, &Seat::Alone) {
                 // It changes while it is looked at.
                 Err(error) if may_come(&error, &run.image.input) => {
@@ -148,7 +147,7 @@ fn follow(
             continue;
         }
         let said = epochs.plan.source.warnings();
-        source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text, quiet));
+        source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text));
         close(&mut epochs, &mut follower, source, &chunks)?;
     }
     print("ended; the state is kept\n", quiet);

@@ -16,9 +16,9 @@ const LONGEST: u64 = 1 << 16;
 
 /// The secret in a file, or else in the environment, without white space at its ends. Without one only addresses of the
 /// loopback interface will do, and there is a warning.
-pub(super) fn given(file: Option<&Path>, addresses: &[String], quiet: bool) -> Result<Secret> {
+pub(super) fn given(file: Option<&Path>, addresses: &[String]) -> Result<Secret> {
     let secret = match (file, std::env::var_os(VARIABLE)) {
-        (Some(file), _) => read(file, quiet)?,
+        (Some(file), _) => read(file)?,
         (None, Some(text)) => Secret::new(text.as_encoded_bytes().trim_ascii()).map_err(|error| error.at(VARIABLE))?,
         (None, None) => Secret::none(),
     };
@@ -28,18 +28,18 @@ pub(super) fn given(file: Option<&Path>, addresses: &[String], quiet: bool) -> R
             "the processes share no secret, so that any program on this machine can take part in the run; give all the same \
              --secret FILE or {VARIABLE}"
         );
-        print_warning(&warning, quiet);
+        print_warning(&warning);
     }
     Ok(secret)
 }
 
-fn read(file: &Path, quiet: bool) -> Result<Secret> {
+fn read(file: &Path) -> Result<Secret> {
     let unread = |error| Error::new(Kind::Missing, "the secret cannot be read").because(error).at(file);
     let mut bytes = Vec::new();
     let open = File::open(file).map_err(unread)?;
     if is_open_to_others(&open) {
         let place = file.display();
-        print_warning(&format!("{place}: others on this machine may read the secret; chmod 600 keeps it"), quiet);
+        print_warning(&format!("{place}: others on this machine may read the secret; chmod 600 keeps it"));
     }
     open.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > LONGEST {

@@ -25,6 +25,8 @@ pub struct Summary<P> {
     pub version: &'static str,
     /// The parameters that results depend on.
     pub parameters: P,
+    /// What a person should know before relying on the numbers, each in a sentence.
+    pub warnings: Vec<String>,
     /// Number of branches.
     pub branches: u64,
     /// Number of branches by what they join.
@@ -79,6 +81,7 @@ impl<P: Serialize> Summary<P> {
         Summary {
             version: env!("CARGO_PKG_VERSION"),
             parameters,
+            warnings: Vec::new(),
             branches: statistics.branch_distance.count,
             branches_by_kind: Kinds { tip_to_tip, tip_to_junction, junction_to_junction, cycle },
             total_length: statistics.total_length,

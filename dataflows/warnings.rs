@@ -1,0 +1,133 @@
+//! What a person should know of an analysis, each in a sentence: in `summary.json` and on the terminal.
+
+use anabranch::chunk::Dtype;
+use anabranch::error::{Error, Result};
+use anabranch::table::summary::Totals;
+use anabranch::text::{line, masked_words};
+
+use crate::outputs::Results;
+use crate::plan::{Choice, Plan};
+use crate::terminal::LONGEST;
+
+/// From this share of foreground on a mask is probably inverted.
+const MOSTLY: f64 = 0.75;
+
+/// All warnings: of the image, then of its results. They follow from the image and the parameters alone.
+pub(crate) fn warnings(plan: &Plan, results: &Results<'_>, totals: &Totals) -> Vec<String> {
+    // Those of the image may have text of the image's files and servers in them.
+    let of_image = plan.warnings.iter().map(|warning| line(&masked_words(warning), LONGEST));
+    of_image.chain(of_results(plan, results, totals)).collect()
+}
+
+/// Refuses to go on where there are warnings and `--strict` takes them for errors.
+pub(crate) fn refuse(warnings: &[String], plan: &Plan) -> Result<()> {
+    match warnings.first() {
+        Some(first) if plan.strict => {
+            Err(Error::data(format!("{first} (--strict)")).at(&plan.source.description().name))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn of_results(plan: &Plan, results: &Results<'_>, totals: &Totals) -> Vec<String> {
+    let (foreground, voxels) = (totals.foreground_voxels, totals.voxels);
+    let share = foreground as f64 / voxels.max(1) as f64;
+    let described = Described {
+        dtype: plan.source.description().dtype,
+        thresholded: plan.threshold != Choice::Nonzero,
+        several_values: has_several_values(results),
+    };
+    let mut found = Vec::new();
+    if foreground == 0 {
+        found.push(described.nothing().to_owned());
+        return found;
+    }
+    if foreground == voxels && voxels > 1 {
+        found.push(described.everything().to_owned());
+    } else if share >= MOSTLY && voxels > 1 {
+        let percent = (100.0 * share).floor();
+        found.push(format!("{percent} % of the voxels are foreground: {}", described.mostly()));
+    }
+    found.extend(described.values().map(str::to_owned));
+    if totals.skeleton_voxels == 0 {
+        let text = "the foreground left no skeleton: thinning lets small solid objects vanish, as in scikit-image";
+        found.push(text.to_owned());
+    }
+    found
+}
+
+/// Whether the image has other than one value along its skeleton: raw data, or labels. This does not depend on chunks.
+fn has_several_values(results: &Results<'_>) -> bool {
+    let mut first = None;
+    results.branches.iter().flat_map(|list| list.iter()).any(|branch| {
+        let mean = *first.get_or_insert(branch.mean());
+        branch.stdev() != 0.0 || branch.mean() != mean
+    })
+}
+
+/// What of an image decides which advice fits.
+#[derive(Clone, Copy, Debug)]
+struct Described {
+    dtype: Dtype,
+    thresholded: bool,
+    several_values: bool,
+}
+
+impl Described {
+    fn nothing(self) -> &'static str {
+        match self.thresholded {
+            true => "the mask is empty: no voxel is above the threshold",
+            false => "the mask is empty: every voxel is zero",
+        }
+    }
+
+    fn everything(self) -> &'static str {
+        match (self.thresholded, self.dtype) {
+            (true, _) => "every voxel is foreground: all values are above the threshold",
+            (false, Dtype::F32 | Dtype::F64) => {
+                "every voxel is foreground, since no value is zero: a probability map or a raw image needs --threshold"
+            }
+            (false, _) => "every voxel is foreground, since no value is zero: a raw image needs --threshold",
+        }
+    }
+
+    fn mostly(self) -> &'static str {
+        match self.thresholded {
+            true => "the threshold may be too low, or the objects dark on a bright background",
+            false => "the mask may be inverted, or a raw image without --threshold",
+        }
+    }
+
+    /// What is said of an image of several values whose foreground is what is not zero.
+    fn values(self) -> Option<&'static str> {
+        match (self.thresholded || !self.several_values, self.dtype) {
+            (true, _) => None,
+            (false, Dtype::F32 | Dtype::F64) => Some(
+                "the image has several values, and every one but zero counts as foreground: a raw image or a probability \
+                 map needs --threshold",
+            ),
+            (false, _) => Some(
+                "the image has several values, and every one but zero counts as foreground: a raw image needs --threshold, \
+                 and labels that touch merge",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_advice_names_the_cause() {
+        let raw = Described { dtype: Dtype::U16, thresholded: false, several_values: true };
+        assert!(raw.values().is_some_and(|text| text.contains("labels that touch merge")));
+        let map = Described { dtype: Dtype::F32, ..raw };
+        assert!(map.values().is_some_and(|text| text.contains("probability map")));
+        assert!(map.everything().contains("probability map") && map.mostly().contains("inverted"));
+        let thresholded = Described { thresholded: true, ..raw };
+        assert_eq!(thresholded.values(), None);
+        assert!(thresholded.mostly().contains("threshold may be too low"));
+        assert_eq!(Described { several_values: false, ..raw }.values(), None);
+    }
+}
