@@ -176,6 +176,7 @@ impl Epochs {
     /// The image, opened again, perhaps with other bounds.
     pub(crate) fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
         self.session.follow(Arc::clone(&source))?;
+        self.plan.warnings = source.warnings();
         self.plan.source = source;
         self.plan.grid = self.session.grid()?;
         Ok(())

@@ -1,7 +1,7 @@
 //! From the options for an image to what is opened.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -39,6 +39,7 @@ struct Tiles {
     canvas: Option<Vec<[i64; 2]>>,
     background: Option<String>,
     flat_field: Option<String>,
+    /// A hash of what the file of gains holds.
     gains: Option<String>,
 }
 
@@ -46,7 +47,11 @@ impl Part {
     /// What the options for an image, and what was made of them, say.
     pub(crate) fn new(options: &ImageOptions, wanted: &OpenOptions) -> Part {
         let mosaic = &wanted.mosaic;
-        let name = |path: &Option<std::path::PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let name = |path: &Option<PathBuf>| path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        let hash = |path: &Option<PathBuf>| {
+            let bytes = std::fs::read(path.as_ref()?).ok()?;
+            Some(format!("xxh3:{:016x}", twox_hash::XxHash3_64::oneshot(&bytes)))
+        };
         let tiles = is_table(&options.input).then(|| Tiles {
             order: match mosaic.order {
                 Order::Nearest => 0,
@@ -68,7 +73,7 @@ impl Part {
             canvas: mosaic.canvas.as_ref().map(|ranges| ranges.iter().map(|range| [range.start, range.end]).collect()),
             background: name(&mosaic.background),
             flat_field: name(&mosaic.flat_field),
-            gains: name(&mosaic.gains),
+            gains: hash(&mosaic.gains),
         });
         Part {
             channel: wanted.channel,

@@ -58,7 +58,9 @@ fn awaiting(run: &RunOptions) -> RunOptions {
 /// Waits for an image that is not there yet, or not yet so that it can be opened. Returns whether it has come; else the
 /// program has been asked to end.
 fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result<bool> {
-    let (input, options) = (&run.image.input, open_options(&run.image)?);
+    let (input, mut options) = (&run.image.input, open_options(&run.image)?);
+    // Only the image is waited for: gains may be solved later, and what is missing beside it is an error.
+    (options.mosaic.gains, options.mosaic.background, options.mosaic.flat_field) = (None, None, None);
     let mut monitor = None;
     loop {
         let error = match open(input, &options) {
