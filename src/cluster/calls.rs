@@ -14,8 +14,11 @@ use super::name;
 use super::secret::{End, Secret};
 use crate::error::{Error, Kind, Result};
 
-/// How long one attempt to connect, and the answer to it, may take.
-const ATTEMPT: Duration = Duration::from_secs(3);
+/// How long one attempt to connect may take, the first and the longest: systems try again after a second where a crowd of
+/// strangers waits at a port.
+const ATTEMPTS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(3)];
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(3);
 /// Between two looks at those that call: the shortest while they speak, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
 /// Between two attempts.
@@ -192,28 +195,34 @@ fn obstacle(mine: &Hello, heard: &Hello, own: &Own) -> Option<Outcome> {
 
 /// Tries to reach a process until it answers.
 fn reach(own: &Own, to: usize, line: Line, made: &Sender<Contact>, deadline: Instant) {
+    let [mut patience, longest] = ATTEMPTS;
     while !own.is_over() && Instant::now() < deadline {
-        match attempt(own, to, line) {
+        match attempt(own, to, line, patience) {
             Ok((outcome, told)) => {
                 // Nobody listens when it is over.
                 let _ = made.send(Contact { with: Some(to), outcome, told });
                 return;
             }
-            Err(_) => std::thread::sleep(BREAK),
+            Err(error) => {
+                if error.kind() == ErrorKind::TimedOut {
+                    patience = (2 * patience).min(longest);
+                }
+                std::thread::sleep(BREAK);
+            }
         }
     }
 }
 
 /// Connects once. Gives also whether the other one has heard with what this process ends. An error is worth another
 /// attempt, where whoever answered has said nothing that rules it out.
-fn attempt(own: &Own, to: usize, line: Line) -> io::Result<(Outcome, bool)> {
+fn attempt(own: &Own, to: usize, line: Line, patience: Duration) -> io::Result<(Outcome, bool)> {
     let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in own.addresses[to].to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, ATTEMPT) {
+        match TcpStream::connect_timeout(&address, patience) {
             Ok(mut stream) => {
                 stream.set_nodelay(true)?;
                 let mine = own.hello(to, line);
-                let answer = mine.call(&mut stream, &own.secret, Instant::now() + ATTEMPT)?;
+                let answer = mine.call(&mut stream, &own.secret, Instant::now() + ANSWER)?;
                 let told = mine.ending.is_some();
                 let heard = match answer {
                     Answer::Heard(Heard::Hello(heard)) => heard,

@@ -38,7 +38,7 @@ pub(crate) struct Blocks {
     block: Vec<u64>,
     /// How blocks are found in shards, where they are the inner chunks of some.
     shards: Option<Shards>,
-    /// Bytes of a stored chunk at most, as it is encoded.
+    /// Bytes of a stored chunk at most, as it is encoded, where it is read whole.
     most: u64,
     codecs: CodecOptions,
 }
@@ -59,7 +59,9 @@ impl Blocks {
         }
         let shards = Shards::of(&array, &chunk)?;
         let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
-        let most = most_encoded(&array.codecs(), &chunk, array.data_type(), array.fill_value());
+        // Shards are read in part, and know themselves how long their parts are.
+        let whole = shards.is_none();
+        let most = if whole { most_encoded(&array.codecs(), &chunk, array.data_type(), array.fill_value()) } else { 0 };
         let codecs = CodecOptions::default().with_concurrent_target(1);
         Ok(Blocks { array, folder, stored, selection, block, shards, most, codecs })
     }
