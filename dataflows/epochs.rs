@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::RunOptions;
 use crate::changes::{Changes, resolved};
+use crate::interrupt::Interrupt;
 use crate::opening::open_options;
 use crate::outputs::{self, Counts, Destination, Results};
 use crate::plan::{Choice, Plan};
@@ -51,7 +52,7 @@ struct Written {
 /// Runs the analysis with what its state knows, and writes its outputs.
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
-    conduct(options, state, |plan, team| {
+    conduct(options, state, None, |plan, team| {
         let mut epochs = Epochs::start(plan, options, state, team)?;
         epochs.session.look(options.verify)?;
         epochs.close(started)?;
@@ -60,16 +61,21 @@ pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
 }
 
 /// Runs an analysis that goes on, in as many processes as the options ask for: `lead` is what the first of them does, or
-/// the only one. It gives the analysis once that has come to its end.
+/// the only one. It gives the analysis once that has come to its end. A request to end that any of them gets reaches `lead`
+/// through `interrupt`.
 pub(crate) fn conduct(
     options: &RunOptions,
     state: &Path,
+    interrupt: Option<&Interrupt>,
     lead: impl FnOnce(Plan, Option<&mut Team>) -> Result<Epochs>,
 ) -> Result<()> {
     let seat = Seat::of(options)?;
     let plan = apart(&options.out, state).and_then(|()| Plan::new(options, &seat));
     let plan = plan.map_err(|error| seat.call_off(options, error))?;
     let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(plan, None)?.session.close() };
+    if let Some(interrupt) = interrupt {
+        team.pass_on(interrupt);
+    }
     let result = match team.is_first() {
         true => lead(plan, Some(&mut team)).and_then(|epochs| epochs.session.close()),
         false => builder(&plan, options, state).and_then(|builder| team.share(builder)?.serve()),

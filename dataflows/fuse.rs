@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anabranch::error::{Error, Kind, Result};
+use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{PyramidForm, PyramidWriter, StagedFolder};
 use anabranch::store::{Description, Image, OpenOptions, Source, is_address, open};
@@ -17,7 +18,7 @@ use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::opening::{self, open_options};
 use crate::plan::{parse_chunk, workers};
 use crate::say;
-use crate::terminal::{Progress, peak_memory, print, print_warning};
+use crate::terminal::{Progress, print, print_warning};
 
 /// Chunks of an image and of a volume, unless told.
 const CHUNK: [[usize; 3]; 2] = [[1, 1024, 1024], [64; 3]];

@@ -15,6 +15,7 @@ use anabranch::kernel::branch_list::BranchList;
 use anabranch::kernel::project::Projections;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::kernel::voxel_list::VoxelList;
+use anabranch::memory::peak_memory;
 use anabranch::overview::{VoxelKind, overview};
 use anabranch::space::Voxel;
 use anabranch::store::output::{ArrayForm, Compression, OUTPUTS, OutputFolder, SkeletonArray, skeleton_chunk_shape};
@@ -30,7 +31,8 @@ use crate::analysis::Store;
 use crate::changes::Changes;
 use crate::opening::Part;
 use crate::plan::{Choice, Plan};
-use crate::terminal::{self, peak_memory, print, print_warning};
+use crate::processes::memory_of_all;
+use crate::terminal::{self, print, print_warning};
 use crate::warnings;
 
 /// Where outputs go.
@@ -119,6 +121,8 @@ struct Log<'a> {
     seconds_until_branches: f64,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
+    /// The same of all processes together, each at its own worst.
+    peak_memory_bytes_of_all: Option<u64>,
     #[serde(flatten)]
     counts: Counts,
 }
@@ -322,6 +326,7 @@ fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Res
         seconds_until_branches: analysed.as_secs_f64(),
         seconds: started.elapsed().as_secs_f64(),
         peak_memory_bytes: peak_memory(),
+        peak_memory_bytes_of_all: memory_of_all(),
         counts,
     };
     let text = serde_json::to_string_pretty(&log)

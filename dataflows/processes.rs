@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
 use std::time::Duration;
 
 use timely::communication::WorkerGuards;
@@ -17,12 +17,14 @@ use twox_hash::XxHash3_64;
 
 use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Secret, Traffic, call_off, connect};
 use anabranch::error::{Error, Kind, Result};
+use anabranch::memory::peak_memory;
 use anabranch::operators::failure::Failure;
 use anabranch::session::{SessionBuilder, SharedBuilder};
 use anabranch::wire::DAMAGED;
 
 use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
+use crate::interrupt::Interrupt;
 use crate::plan::Plan;
 use crate::say;
 
@@ -251,6 +253,23 @@ impl Team {
         self.monitor.wait_for_peers()
     }
 
+    /// A request to end that comes to any of the processes is one to the first, which ends the others.
+    pub(crate) fn pass_on(&self, interrupt: &Interrupt) {
+        if self.is_first() {
+            let interrupt = interrupt.clone();
+            return self.monitor.when_interrupted(move || interrupt.raise());
+        }
+        let (sender, asked) = sync_channel(1);
+        interrupt.wake(sender);
+        let monitor = self.monitor.clone();
+        // Ends with the process.
+        std::thread::spawn(move || {
+            if asked.recv().is_ok() {
+                monitor.say_interrupted();
+            }
+        });
+    }
+
     /// Says that this process's part has ended well, and has sent so many bytes of records.
     pub(crate) fn say_goodbye(&self, sent: u64) {
         self.monitor.say_goodbye(sent);
@@ -265,6 +284,11 @@ impl Team {
         // All have been told, and those that listen are about to end.
         self.children.wait(if result.is_ok() { PATIENCE } else { PATIENCE / 10 });
     }
+}
+
+/// The most memory that all processes have held, each at its own worst, in bytes; of the others as far as they have said.
+pub(crate) fn memory_of_all() -> Option<u64> {
+    WATCHED.get().map_or_else(peak_memory, |monitor| Some(monitor.memory()))
 }
 
 /// Whether what went wrong is said already, or another process says it for this one.

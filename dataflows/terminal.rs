@@ -7,6 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Snapshot, Stage};
 use anabranch::text::{line, masked_words};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -229,14 +230,6 @@ fn grouped(value: u64) -> String {
     text
 }
 
-/// The most memory that this process has held, in bytes, where the operating system tells.
-pub(crate) fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
 /// Prints a warning to standard error, in one line.
 pub(crate) fn print_warning(warning: &str) {
     let warning = line(&masked_words(warning), LONGEST);
@@ -315,10 +308,5 @@ mod tests {
         let state = Arc::new(ProgressState::new());
         drop(Progress::show(&state, false));
         assert_eq!(Arc::strong_count(&state), 1);
-    }
-
-    #[test]
-    fn this_process_has_held_memory() {
-        assert!(peak_memory().is_none_or(|bytes| bytes > 1 << 20));
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
         print(ENDED_EARLY, run.quiet);
         return Ok(());
     }
-    conduct(run, state, |plan, team| follow(run, state, plan, team, pace, &interrupt))
+    conduct(run, state, Some(&interrupt), |plan, team| follow(run, state, plan, team, pace, &interrupt))
 }
 
 /// The same options, with tiles that are still to come.

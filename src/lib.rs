@@ -115,6 +115,7 @@ pub mod text;
 pub mod error;
 pub mod chunk;
 pub mod threads;
+pub mod memory;
 pub mod store;
 pub mod kernel;
 pub mod table;

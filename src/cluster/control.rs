@@ -12,12 +12,14 @@ const LONGEST: u32 = 1 << 16;
 /// A message between processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Message {
-    /// Still there.
-    Alive,
+    /// Still there, and has held so much memory at most.
+    Alive(u64),
+    /// Was asked to end, which all then do.
+    Interrupted,
     /// What others wait for is there.
     Ready,
-    /// Ends well, after so many bytes of records sent.
-    Goodbye(u64),
+    /// Ends well, after so many bytes of records sent, and has held so much memory at most.
+    Goodbye(u64, u64),
     /// Ends with an error.
     Failed(Ending),
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::control::Message;
 use super::{BROKEN, name};
 use crate::error::{Error, Kind, Result};
+use crate::memory::peak_memory;
 use crate::wire::DAMAGED;
 
 /// A process that nothing was heard of for so long is gone.
@@ -40,6 +41,10 @@ struct State {
     cause: Option<Error>,
     /// Whether this process has closed its ends of the connections.
     closed: bool,
+    /// Whether another process was asked to end.
+    interrupted: bool,
+    /// What is called then.
+    when_interrupted: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// What was heard of another process.
@@ -48,6 +53,8 @@ struct Peer {
     ready: bool,
     goodbye: Option<u64>,
     closed: bool,
+    /// The most memory that it has held, as far as it has said.
+    memory: u64,
 }
 
 impl fmt::Debug for Monitor {
@@ -76,7 +83,7 @@ impl Monitor {
         }
         let mut peers = vec![Peer::default(); streams.len()];
         if let Some(own) = peers.get_mut(process) {
-            *own = Peer { ready: false, goodbye: Some(0), closed: true };
+            *own = Peer { ready: false, goodbye: Some(0), closed: true, memory: 0 };
         }
         let shared = Shared {
             streams,
@@ -94,7 +101,7 @@ impl Monitor {
         let beating = monitor.clone();
         std::thread::spawn(move || {
             while !beating.state().closed {
-                beating.tell(&Message::Alive);
+                beating.tell(&Message::Alive(peak_memory().unwrap_or(0)));
                 std::thread::sleep(BEAT);
             }
         });
@@ -116,9 +123,12 @@ impl Monitor {
     fn listen(&self, peer: usize, mut stream: TcpStream) {
         loop {
             match Message::read(&mut stream) {
-                Ok(Message::Alive) => {}
+                Ok(Message::Alive(memory)) => self.change(|state| state.peers[peer].memory = memory),
+                Ok(Message::Interrupted) => self.interrupted(),
                 Ok(Message::Ready) => self.change(|state| state.peers[peer].ready = true),
-                Ok(Message::Goodbye(bytes)) => self.change(|state| state.peers[peer].goodbye = Some(bytes)),
+                Ok(Message::Goodbye(bytes, memory)) => self.change(|state| {
+                    (state.peers[peer].goodbye, state.peers[peer].memory) = (Some(bytes), memory);
+                }),
                 Ok(Message::Failed(ending)) => self.lose(ending.error()),
                 Err(error) => {
                     let silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
@@ -230,6 +240,41 @@ impl Monitor {
         Ok(self.state().peers.iter().filter_map(|peer| peer.goodbye).sum())
     }
 
+    /// The most memory that all processes have held, each at its own worst, in bytes; of the others as far as they have
+    /// said. 0 where the operating system does not tell.
+    pub fn memory(&self) -> u64 {
+        peak_memory().unwrap_or(0) + self.state().peers.iter().map(|peer| peer.memory).sum::<u64>()
+    }
+
+    /// Calls this once another process says that it was asked to end, or at once where one has.
+    pub fn when_interrupted(&self, call: impl Fn() + Send + Sync + 'static) {
+        let mut already = false;
+        let call: Arc<dyn Fn() + Send + Sync> = Arc::new(call);
+        self.change(|state| {
+            already = state.interrupted;
+            state.when_interrupted = Some(Arc::clone(&call));
+        });
+        if already {
+            call();
+        }
+    }
+
+    /// Tells the others that this process was asked to end.
+    pub fn say_interrupted(&self) {
+        self.tell(&Message::Interrupted);
+    }
+
+    fn interrupted(&self) {
+        let mut call = None;
+        self.change(|state| {
+            state.interrupted = true;
+            call = state.when_interrupted.clone();
+        });
+        if let Some(call) = call {
+            call();
+        }
+    }
+
     fn wait(&self, reached: impl Fn(&State) -> bool) -> Result<()> {
         let mut state = self.state();
         loop {
@@ -245,7 +290,7 @@ impl Monitor {
 
     /// Says that this process's part has ended well, after so many bytes of records sent. It is watched no more.
     pub fn say_goodbye(&self, sent: u64) {
-        self.tell(&Message::Goodbye(sent));
+        self.tell(&Message::Goodbye(sent, peak_memory().unwrap_or(0)));
     }
 
     /// Closes this process's ends of the connections, and waits until the others have closed theirs: a connection that

@@ -59,7 +59,20 @@ impl Running {
 
     /// Ends it as Ctrl-C does.
     pub(crate) fn interrupt(self) -> Outcome {
-        let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
+        let process = self.child.id();
+        self.interrupt_process(process)
+    }
+
+    /// The processes that it has started, where the operating system tells: on Linux.
+    pub(crate) fn children(&self) -> Vec<u32> {
+        let own = self.child.id();
+        let children = std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).expect("Linux");
+        children.split_whitespace().map(|process| process.parse().expect("a number")).collect()
+    }
+
+    /// Asks one of its processes to end, as Ctrl-C does, and waits for its own end.
+    pub(crate) fn interrupt_process(self, process: u32) -> Outcome {
+        let status = Command::new("kill").args(["-INT", &process.to_string()]).status();
         assert!(status.expect("a command to send signals").success());
         self.end()
     }

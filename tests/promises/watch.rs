@@ -187,3 +187,22 @@ fn an_image_that_is_not_there_yet_is_waited_for() {
     assert!(outcome.stderr.contains("none.zarr") && outcome.stderr.lines().count() == 1, "{outcome:?}");
     assert!(!folder.path().join("out").exists() && !folder.path().join("state").exists());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_request_to_end_that_comes_to_another_process_ends_the_whole() {
+    let image = Image::of_mask(&tangle([12, 16, 20]));
+    let mut scene = Scene::new(image.axes(), &[8; 3], "bool", PLAIN);
+    for place in scene.places() {
+        scene.put(place, |p| at(&image, p));
+    }
+    let mut watch = scene.watch(&["--processes", "3", "--workers", "1"]);
+    scene.wait_as_from_scratch(&[], &mut watch);
+    let log = read_json(&scene.path("out"), "run.json");
+    assert!(log["peak_memory_bytes_of_all"].as_u64() >= log["peak_memory_bytes"].as_u64(), "{log}");
+    let children = watch.children();
+    assert_eq!(children.len(), 2);
+    let outcome = watch.interrupt_process(children[1]);
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    assert!(outcome.stdout.ends_with("ended; the state is kept\n"), "{outcome:?}");
+}
