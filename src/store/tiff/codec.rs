@@ -31,7 +31,7 @@ impl Codec {
             8 | 32946 => Codec::Deflate,
             32773 => Codec::PackBits,
             34926 | 50000 => Codec::Zstd,
-            6 | 7 | 33007 | 34892 => return Err("JPEG, which changes values".to_owned()),
+            6 | 7 | 33007 | 34892 => return Err("JPEG (which does not keep values)".to_owned()),
             33003 | 33004 | 33005 | 34712 => return Err("JPEG 2000".to_owned()),
             2 | 3 | 32771 => return Err("CCITT fax".to_owned()),
             34887 => return Err("LERC".to_owned()),
