@@ -20,7 +20,7 @@ mod tests;
 
 pub(crate) use self::slices::has_slices;
 #[cfg(feature = "mosaic")]
-pub(crate) use self::slices::slice_paths;
+pub(crate) use self::slices::{natural, slice_paths};
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

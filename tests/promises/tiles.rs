@@ -117,7 +117,10 @@ fn a_stages_export_becomes_a_table() {
     let outcome = succeed(&[&call[..], &["--reverse".to_owned(), "y".to_owned()]].concat());
     assert_eq!(outcome.stdout, format!("{}: 2 tiles\n", path("tiles.csv").display()));
     let table = std::fs::read_to_string(path("tiles.csv")).expect("a table");
-    assert_eq!(table, "path,y,x,pixel_size\nwell_000.tif,9,7.5,0.5\nwell_001.tif,14,17.5,0.5\n");
+    assert_eq!(
+        table,
+        "path,y,x,pixel_size,unit\nwell_000.tif,9,7.5,0.5,micrometer\nwell_001.tif,14,17.5,0.5,micrometer\n"
+    );
     let again = anabranch(&call);
     assert!(again.code == 73 && again.stderr.contains("is there already"), "{again:?}");
     succeed(&[&call[..], &["--overwrite".to_owned(), "--quiet".to_owned()]].concat());

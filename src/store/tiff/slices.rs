@@ -67,7 +67,7 @@ pub(crate) fn slice_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The order of names in which `slice_2` comes before `slice_10`: runs of digits by their number, the rest by its text.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     fn run(text: &str) -> (&str, &str, bool) {
         let digits = text.starts_with(|c: char| c.is_ascii_digit());
         let end = text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len());
