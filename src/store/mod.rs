@@ -10,6 +10,10 @@ pub mod npz;
 #[cfg(feature = "medical")]
 pub mod nifti;
 #[cfg(feature = "medical")]
+pub mod nrrd;
+#[cfg(feature = "medical")]
+pub mod metaimage;
+#[cfg(feature = "medical")]
 mod detached;
 #[cfg(feature = "medical")]
 mod inflate;

@@ -96,7 +96,15 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
 /// The image in a file of a form that medical scanners or NumPy's archives have; `None` where it is none.
 #[cfg(feature = "medical")]
 fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Option<Box<dyn Source>>> {
-    use super::{nifti, npz};
+    use super::{metaimage, nifti, npz, nrrd};
+    let named =
+        |extensions: &[&str]| path.extension().is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)));
+    if start.starts_with(nrrd::MAGIC) || named(&["nrrd", "nhdr"]) {
+        return Ok(Some(Box::new(nrrd::open(path, options)?)));
+    }
+    if metaimage::is_metaimage(start) || named(&["mha", "mhd"]) {
+        return Ok(Some(Box::new(metaimage::open(path, options)?)));
+    }
     let mut inside = None;
     if start.starts_with(&[0x1f, 0x8b]) {
         let packed = super::detached::packed(path, 0)?;
@@ -105,14 +113,13 @@ fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Opti
         let is_named = [".nii.gz", ".hdr.gz", ".img.gz"].iter().any(|end| name.ends_with(end));
         inside = Some(if is_named { head.map_err(|error| error.at(path))? } else { head.unwrap_or_default() });
     }
-    if nifti::is_nifti(inside.as_deref().unwrap_or(start)) || nifti::header_of_img(path).is_some() {
+    if nifti::is_nifti(inside.as_deref().unwrap_or(start)) || named(&["nii"]) || nifti::header_of_img(path).is_some() {
         return Ok(Some(Box::new(nifti::open(path, options)?)));
     }
     if let Some(inside) = inside {
         return Err(foreign::packed_refusal(path, &inside).at(path));
     }
-    let is_named = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
-    if start.starts_with(b"PK") && (is_named || npz::is_npz(path)) {
+    if start.starts_with(b"PK") && (named(&["npz"]) || npz::is_npz(path)) {
         return Ok(Some(Box::new(npz::open(path, options)?)));
     }
     Ok(None)

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+#[cfg(feature = "medical")]
+use crate::error::Error;
+use crate::error::Result;
 use crate::store::file::{self, read_at};
 
 /// Bytes that several threads read parts of at once.
@@ -35,6 +37,7 @@ impl Bytes for FileBytes {
     }
 }
 
+#[cfg(feature = "medical")]
 /// Parts of several files, one behind the other. A file is open only while it is read, because a volume may have a file
 /// for every plane.
 #[derive(Debug)]
@@ -46,6 +49,7 @@ pub(crate) struct Joined {
     length: u64,
 }
 
+#[cfg(feature = "medical")]
 impl Joined {
     /// `length` bytes of each file from `start` on.
     pub(crate) fn new(files: Vec<PathBuf>, start: u64, length: u64) -> Joined {
@@ -53,6 +57,7 @@ impl Joined {
     }
 }
 
+#[cfg(feature = "medical")]
 impl Bytes for Joined {
     fn read_at(&self, mut offset: u64, mut buffer: &mut [u8]) -> Result<()> {
         while !buffer.is_empty() {
