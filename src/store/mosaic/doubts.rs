@@ -60,7 +60,7 @@ fn heap(mosaic: &MosaicSource, repeated: usize) -> Option<String> {
     if repeated + 1 == tiles.len() {
         return None;
     }
-    let axes = 3 - mosaic.table.dimensions.min(2)..3;
+    let axes = 3 - mosaic.table.dimensions..3;
     let mut spread = Vec::new();
     for axis in axes {
         let places = || tiles.iter().map(|tile| tile.row.placement.offset[axis]);

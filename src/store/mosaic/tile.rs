@@ -84,7 +84,7 @@ impl Tiles {
                     unreadable = unreadable.or(Some(placed(error)));
                     (Stored::Unreadable, None)
                 }
-                (Err(error), _) => return Err(placed(error)),
+                (Err(error), _) => return Err(placed(advised(error, table.form))),
             });
         }
         let rows = || table.rows.iter().zip(&found);
@@ -181,6 +181,15 @@ fn turned(voxels: Voxels, flip: [bool; 3]) -> Voxels {
     if flip == [false; 3] { voxels } else { with_voxels!(voxels, array => turn(array, flip)) }
 }
 
+/// The error of a tile, with what to do where other programs name tiles without their folders.
+fn advised(error: Error, form: TableForm) -> Error {
+    if form == TableForm::Columns || error.kind() != Kind::Missing {
+        return error;
+    }
+    let message = "is not there; put the file of positions into the folder of its tiles, with these named as in it";
+    Error::new(Kind::Missing, message)
+}
+
 /// Takes what an image warns of, with the tile's name taken out, to those that say the same.
 fn note_warnings(said: &mut Vec<(String, String, usize)>, row: &TileRow, source: &dyn Source) {
     let name = row.path.display().to_string();
@@ -242,7 +251,9 @@ fn require_planar_options(table: &TileTable, options: &MosaicOptions) -> Result<
 
 /// Refuses a tile that does not fit the table or the first tile.
 fn require_alike(table: &TileTable, tile: &Description, (row, first): (&TileRow, &Description)) -> Result<()> {
-    if tile.dimensions != table.dimensions {
+    // A volume of one plane is a tile of a plane.
+    let flat = table.dimensions == 2 && tile.shape[0] == 1;
+    if tile.dimensions != table.dimensions && !flat {
         let advice = match (tile.dimensions, table.form) {
             (2, TableForm::Columns) => {
                 "is a 2-D image, but the table places it in 3-D; give columns path,y,x, or m00 to m12"

@@ -97,6 +97,31 @@ fn volumes_of_a_tile_configuration_have_x_first() {
 }
 
 #[test]
+fn volumes_of_one_plane_are_tiles_of_a_plane() {
+    let mut scan = Scan::new("path,y,x");
+    scan.tile("a.npy", "0,0", &speckled([1, 9, 8], 0));
+    write_npy(scan.path("b.npy"), &speckled([1, 9, 8], 1), 3).unwrap();
+    scan.row("b.npy,2,7");
+    let mosaic = scan.mosaic();
+    assert_eq!((mosaic.description().shape, mosaic.description().dimensions), ([1, 11, 15], 2));
+    assert_eq!(
+        whole(&mosaic).part(&Region::new([0, 9, 7], [1, 11, 15])),
+        speckled([1, 9, 8], 1).part(&Region::new([0, 7, 0], [1, 9, 8]))
+    );
+}
+
+#[test]
+fn layouts_away_from_their_tiles_say_where_they_belong() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("global-positions-0.txt");
+    std::fs::write(&path, "file: img_r001_c001.tif; corr: 1; position: (0, 0); grid: (0, 0);\n").unwrap();
+    let error = open(&path, &OpenOptions::default()).err().unwrap();
+    let said = "line 1: ";
+    assert!(error.kind() == Kind::Missing && error.to_string().contains(said), "{error}");
+    assert!(error.to_string().contains("img_r001_c001.tif: is not there; put the file of positions into the folder"));
+}
+
+#[test]
 fn text_that_is_no_table_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");

@@ -95,3 +95,31 @@ fn a_table_that_is_not_there_is_missing() {
     let read = TileTable::read(&path).unwrap();
     assert!(read.changed.is_some() && read.rows[0].path == folder.path().join("a"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn places_are_the_same_in_every_form(places in proptest::collection::vec((-4000i32..4000, -4000i32..4000), 1..6)) {
+        // Two digits behind the point: three may be taken for thousands.
+        let quarters = |n: i32| f64::from(n) / 4.0;
+        let comma = |n: i32| quarters(n).to_string().replace('.', ",");
+        let rows = |header: &str, row: &dyn Fn(usize, i32, i32) -> String| {
+            let rows = places.iter().enumerate().map(|(number, (y, x))| row(number, *y, *x));
+            rows.fold(header.to_owned(), |text, row| text + &row + "\n")
+        };
+        let plain = rows("path,y,x\n", &|n, y, x| format!("{n}.tif,{},{}", quarters(y), quarters(x)));
+        let expected = table(&plain).unwrap();
+        for text in [
+            rows("dim = 2\n", &|n, y, x| format!("{n}.tif; ; ({:?}, {:?})", quarters(x), quarters(y))),
+            rows("", &|n, y, x| format!("file: {n}.tif; corr: 1; position: ({}, {}); grid: (0, 0);", quarters(x), quarters(y))),
+            rows("X;Y;File\n", &|n, y, x| format!("{};{};{n}.tif;", comma(x), comma(y))),
+            rows("sep=\t\nFile Name\tx_px\ty_px\n", &|n, y, x| format!("{n}.tif\t{}\t{}", quarters(x), quarters(y))),
+            rows("path,y,x,pixel_size_y,pixel_size_x\n", &|n, y, x| format!("{n}.tif,{},{x},0.5,4", f64::from(y) / 8.0)),
+        ] {
+            let found = table(&text).unwrap();
+            for (one, other) in found.rows.iter().zip(&expected.rows) {
+                proptest::prop_assert_eq!((&one.path, one.placement), (&other.path, other.placement), "{}", text);
+            }
+            proptest::prop_assert_eq!((found.rows.len(), found.along), (expected.rows.len(), expected.along));
+        }
+    }
+}
