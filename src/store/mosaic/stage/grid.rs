@@ -12,9 +12,11 @@ use crate::store::mosaic::tile::open_any_channel;
 use crate::store::tiff::natural;
 use crate::store::{OpenOptions, Source};
 
-/// Extensions of tiles in a folder.
-const IMAGES: [&str; 14] =
-    ["tif", "tiff", "npy", "zarr", "png", "bmp", "jpg", "jpeg", "nii", "gz", "nrrd", "mha", "mhd", "npz"];
+/// Ends of names of tiles in a folder.
+const IMAGES: [&str; 15] = [
+    ".tif", ".tiff", ".npy", ".npz", ".zarr", ".png", ".bmp", ".jpg", ".jpeg", ".nii", ".nii.gz", ".nrrd", ".nhdr",
+    ".mha", ".mhd",
+];
 
 /// How the tiles of a grid lie.
 #[derive(Clone, Debug, PartialEq)]
@@ -209,5 +211,6 @@ fn images(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn is_image(path: &Path) -> bool {
-    path.extension().is_some_and(|e| IMAGES.iter().any(|image| e.eq_ignore_ascii_case(image)))
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    IMAGES.iter().any(|end| name.ends_with(end))
 }

@@ -60,3 +60,12 @@ fn tiles_on_a_heap_are_told_of_once() {
         "{heap:?}"
     );
 }
+
+#[test]
+fn volumes_one_above_the_other_are_no_heap() {
+    let mut stack = Scan::new("path,z,y,x");
+    for (name, z) in [("a.npy", 0), ("b.npy", 4)] {
+        stack.tile(name, &format!("{z},0,0"), &speckled([4, 9, 8], z));
+    }
+    assert_eq!(stack.mosaic().warnings(), Vec::<String>::new());
+}
