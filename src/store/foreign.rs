@@ -49,7 +49,7 @@ static FORMS: [Form; 49] = [
     Form("a Nikon ND2 file", &[(0, b"\xda\xce\xbe\x0a")], &["nd2"], BioFormats),
     Form("an Olympus OIR file", &[(0, b"OLYMPUSRAWFORMAT")], &["oir", "poir"], BioFormats),
     Form("an Olympus file", &[], &["oib", "oif", "vsi", "ets"], BioFormats),
-    Form("a DeltaVision file", &[(96, b"\xa0\xc0"), (96, b"\xc0\xa0")], &["dv", "r3d"], BioFormats),
+    Form("a DeltaVision file", &[], &["dv", "r3d"], BioFormats),
     Form("a Zeiss ZVI file", &[], &["zvi"], BioFormats),
     Form("an ICS file", &[(0, b"ics_version"), (1, b"ics_version"), (2, b"ics_version")], &["ics", "ids"], BioFormats),
     Form("a SlideBook file", &[], &["sld", "sldy", "sldyz"], BioFormats),

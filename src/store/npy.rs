@@ -99,7 +99,7 @@ fn damaged() -> Error {
 /// any order.
 fn parse_header(text: &str) -> Result<Header> {
     let (mut descr, mut fortran, mut shape) = (None, None, None);
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    let text = text.trim();
     let mut rest = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).ok_or_else(damaged)?.trim_start();
     while !rest.is_empty() {
         let (key, after) = quoted(rest).ok_or_else(damaged)?;

@@ -34,15 +34,6 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<Layout> {
     let header = Header::read(path)?;
     let stored = stored_type(header.get("type").ok_or_else(|| missing("type"))?)?;
     let lengths = header.sizes()?;
-    let endian = match header.get("endian").map(str::to_ascii_lowercase).as_deref() {
-        Some("little") => Endian::Little,
-        Some("big") => Endian::Big,
-        None if stored.size() == 1 => Endian::NATIVE,
-        None => return Err(missing("endian")),
-        Some(other) => return Err(Error::data(format!("has an endian of {other}; little and big are known"))),
-    };
-    let total = lengths.iter().try_fold(stored.size() as u64, |n, &length| n.checked_mul(length));
-    let total = total.ok_or_else(|| Error::data("has a damaged header: its sizes are larger than any file"))?;
     let is_packed = match header.get("encoding").map(str::to_ascii_lowercase).as_deref() {
         Some("raw") => false,
         Some("gzip" | "gz") => true,
@@ -52,6 +43,15 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<Layout> {
             return Err(Error::data(message));
         }
     };
+    let endian = match header.get("endian").map(str::to_ascii_lowercase).as_deref() {
+        Some("little") => Endian::Little,
+        Some("big") => Endian::Big,
+        None if stored.size() == 1 => Endian::NATIVE,
+        None => return Err(missing("endian")),
+        Some(other) => return Err(Error::data(format!("has an endian of {other}; little and big are known"))),
+    };
+    let total = lengths.iter().try_fold(stored.size() as u64, |n, &length| n.checked_mul(length));
+    let total = total.ok_or_else(|| Error::data("has a damaged header: its sizes are larger than any file"))?;
     let (files, bytes, offset) = data(path, &header, total, is_packed)?;
     let names = header.names(&lengths, options)?;
     let (sizes, warnings) = header.sizes_of_voxels(lengths.len())?;

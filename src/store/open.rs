@@ -86,11 +86,14 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if (is_tiff && !foreign::is_preview(path)) || named(&["tif", "tiff"]) {
         return Ok(Box::new(super::tiff::TiffSource::open(path, options)?));
     }
+    if start.is_empty() {
+        return Err(Error::data("is empty; copy it again from where it came").at(path));
+    }
     #[cfg(feature = "medical")]
     if let Some(source) = open_medical(path, &start, options)? {
         return Ok(source);
     }
-    Err(foreign::refusal(path, &start).unwrap_or_else(|| unknown_form(&start)).at(path))
+    Err(foreign::refusal(path, &start).unwrap_or_else(unknown_form).at(path))
 }
 
 /// The image in a file of a form that medical scanners or NumPy's archives have; `None` where it is none.
@@ -167,10 +170,7 @@ fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
         .at(path))
 }
 
-fn unknown_form(start: &[u8]) -> Error {
-    if start.is_empty() {
-        return Error::data("is empty; copy it again from where it came");
-    }
+fn unknown_form() -> Error {
     Error::data(format!("is not an image that can be read; give {FORMS}"))
 }
 
