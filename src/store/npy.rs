@@ -75,6 +75,7 @@ fn read_header(bytes: &dyn Bytes, length: u64) -> Result<(Header, u64)> {
         return Err(not_npy());
     }
     let (header, begin) = match start[6] {
+        _ if start[7] != 0 => return Err(damaged()),
         1 => (u32::from(u16::from_le_bytes([start[8], start[9]])), 10),
         2 | 3 => (u32::from_le_bytes([start[8], start[9], start[10], start[11]]), 12),
         version => return Err(Error::data(format!("is a .npy file of version {version}; save it as version 1"))),

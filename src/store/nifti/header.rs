@@ -85,6 +85,10 @@ impl Header {
             if start.len() < 540 {
                 return Err(Error::data("is cut off within its header; copy it again from where it came"));
             }
+            // These bytes do not survive a copy that takes the file for text.
+            if &start[7..12] != b"\0\r\n\x1a\n" {
+                return Err(damaged());
+            }
             return Ok(Self::second(&fields, &start[4..12]));
         }
         match &start[344..348] {

@@ -293,5 +293,8 @@ fn what_is_no_image_is_refused_with_a_sentence() {
     );
     assert!(refused(&|w| w.int(68, 2, 2003)).contains("colours"));
     assert!(refused(&|w| w.bytes[344..348].fill(0)).contains("Analyze 7.5"));
+    let copied = [&Written::new(true, false, true).bytes[..], &bytes(false)].concat();
+    fs::write(&path, [&copied[..8], &copied[9..], b"."].concat()).unwrap();
+    assert!(plain(&path).unwrap_err().to_string().contains("not a NIfTI image"));
     assert!(refused(&|w| w.bytes.truncate(20)).contains("not a NIfTI image"));
 }
