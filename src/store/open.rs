@@ -58,6 +58,11 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
         let source = address::open(path, options)?;
         return viewed(source, options).map_err(|error| error.at(path));
     }
+    #[cfg(feature = "zarr")]
+    if super::zarr::is_packed(path) && !is_npz(path) {
+        let source = super::zarr::ZarrSource::open(path, options)?;
+        return viewed(Box::new(source), options).map_err(|error| error.at(path));
+    }
     let metadata = std::fs::metadata(path).map_err(|error| absent(path, &error).at(path))?;
     let source = if metadata.is_dir() {
         open_folder(path, options)?
@@ -73,6 +78,8 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if super::mosaic::is_table(path) {
         return Ok(Box::new(super::mosaic::MosaicSource::open(path, options)?));
     }
+    #[cfg(feature = "zarr")]
+    super::zarr::refuse_metadata_file(path)?;
     // By its first bytes: microscopes give TIFF files other extensions too.
     let start = start_of(path)?;
     let named =
@@ -128,6 +135,18 @@ fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Opti
     Ok(None)
 }
 
+/// Whether a zip file is one of NumPy's.
+#[cfg(feature = "zarr")]
+fn is_npz(path: &Path) -> bool {
+    #[cfg(feature = "medical")]
+    return path.is_file() && super::npz::is_npz(path);
+    #[cfg(not(feature = "medical"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// The first bytes of a file, by which its form is known.
 pub(super) fn start_of(path: &Path) -> Result<Vec<u8>> {
     let (file, _) = super::file::open(path)?;
@@ -157,7 +176,7 @@ fn absent(path: &Path, error: &std::io::Error) -> Error {
 
 fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "zarr")]
-    if super::zarr::is_zarr(path) {
+    if super::zarr::is_zarr(path) || super::zarr::is_named_zarr(path) {
         return Ok(Box::new(super::zarr::ZarrSource::open(path, options)?));
     }
     #[cfg(feature = "tiff")]
