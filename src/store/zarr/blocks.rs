@@ -172,11 +172,12 @@ impl Blocks {
     pub(crate) fn is_empty(&self) -> bool {
         const METADATA: [&str; 5] = ["zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"];
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let are_places = |text: &str| text.split('.').count() == self.block.len() && text.split('.').all(digits);
         let is_chunk = |name: &String| match self.keys {
             ChunkKeys { prefixed: true, separator: '/' } => name == "c",
-            ChunkKeys { prefixed: true, .. } => name.strip_prefix("c.").is_some_and(|rest| rest.split('.').all(digits)),
+            ChunkKeys { prefixed: true, .. } => name.strip_prefix("c.").is_some_and(are_places),
             ChunkKeys { separator: '/', .. } => digits(name),
-            ChunkKeys { .. } => name.split('.').all(digits),
+            ChunkKeys { .. } => are_places(name),
         };
         let children = self.folder.children();
         children.is_some_and(|names| !names.iter().any(|name| !METADATA.contains(&&**name) && is_chunk(name)))

@@ -271,6 +271,8 @@ pub(crate) fn is_packed(path: &Path) -> bool {
 fn packed(path: &Path) -> Option<(&Path, String)> {
     let named =
         |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip") || e.eq_ignore_ascii_case("ozx"));
+    // Without a slash at the end, which no file has.
+    let path = path.components().as_path();
     let archive = path.ancestors().find(|ancestor| named(ancestor) && ancestor.is_file())?;
     let inside = path.strip_prefix(archive).ok()?.to_str()?.replace('\\', "/");
     Some((archive, if inside.is_empty() { inside } else { inside + "/" }))

@@ -1,5 +1,11 @@
 //! Zarr images as other programs write them, whole and damaged.
 
+mod absurd;
+mod groups;
+mod packed;
+mod writers;
+mod writing;
+
 use std::path::Path;
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};

@@ -19,7 +19,7 @@ pub(super) fn unshuffled(bytes: Vec<u8>, size: usize) -> Result<Vec<u8>> {
     if size <= 1 {
         return Ok(bytes);
     }
-    if bytes.len() % size != 0 {
+    if !bytes.len().is_multiple_of(size) {
         return Err(damaged());
     }
     let count = bytes.len() / size;

@@ -50,7 +50,7 @@ impl Typed {
 
 /// The inverse of numcodecs' `delta`: sums of the differences, in the type of the values, which wraps.
 pub(super) fn summed(bytes: &[u8], values: Typed, stored: Typed) -> Result<Vec<u8>> {
-    if bytes.len() % stored.size() != 0 {
+    if !bytes.len().is_multiple_of(stored.size()) {
         return Err(damaged());
     }
     let differences = bytes.chunks_exact(stored.size());
@@ -101,7 +101,7 @@ pub(super) fn require_summable(values: Typed, stored: Typed) -> Result<()> {
 /// The inverse of numcodecs' `fixedscaleoffset`: `stored / scale + offset`, computed as NumPy does: in the type of what
 /// is stored where that is real, else in double precision.
 pub(super) fn unscaled(bytes: &[u8], offset: f64, scale: f64, values: Typed, stored: Typed) -> Result<Vec<u8>> {
-    if bytes.len() % stored.size() != 0 {
+    if !bytes.len().is_multiple_of(stored.size()) {
         return Err(damaged());
     }
     let numbers = bytes.chunks_exact(stored.size());

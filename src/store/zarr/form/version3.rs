@@ -174,7 +174,7 @@ fn sharded(settings: &Value, stored: StoredType, outer: &Chain, shard: &[u64]) -
     chain.order = chain.order.iter().map(|&at| outer.order[at]).collect();
     let mut inner = vec![0; axes];
     outer.order.iter().zip(&shape).for_each(|(&axis, &n)| inner[axis] = n);
-    if shard.iter().zip(&inner).any(|(shard, &inner)| inner == 0 || shard % inner != 0) {
+    if shard.iter().zip(&inner).any(|(shard, &inner)| inner == 0 || !shard.is_multiple_of(inner)) {
         return Err(Error::data("has shards that are not made of whole chunks by its metadata; write it again"));
     }
     let index = match list("index_codecs") {
