@@ -150,7 +150,8 @@ pub(crate) struct InfoOptions {
 /// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
 /// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
 /// or s3://, where the program was built with the features http and s3. Or INPUT is a table of the tiles of a scan,
-/// TILES.csv: its columns path and y, x (or z, y, x, or the matrix m00 to m12 or m23) say where each lies.
+/// TILES.csv: its columns path and y, x (or z, y, x, or the matrix m00 to m12 or m23) say where each lies; Fiji's
+/// TileConfiguration.txt and the global positions of MIST are such tables too.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
     #[command(flatten)]
@@ -330,27 +331,75 @@ pub(crate) struct PhantomOptions {
     pub(crate) quiet: bool,
 }
 
-/// Make a table of tiles of what a stage has written about a scan, for run, watch and fuse.
+/// Make a table of tiles, for run, watch and fuse.
 ///
-/// SCAN is a folder of OME-TIFF files, one a tile, with the positions of their planes, or the text file that Nikon's
-/// NIS-Elements has exported beside the tiles.
+/// SCAN is a folder of OME-TIFF files, one a tile, with the positions of their planes; or a file that says where the tiles
+/// beside it lie: the text export of Nikon's NIS-Elements, the TileConfiguration.txt of Fiji or BigStitcher, or the global
+/// positions of MIST. With --grid or --pattern SCAN is the tiles themselves, or the folder that holds them and nothing
+/// else: they lie in rows and columns, in the natural order of their names (tile_2 before tile_10).
 #[cfg(feature = "mosaic")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TilesOptions {
-    /// What the stage has written
-    pub(crate) scan: PathBuf,
+    /// What says where tiles lie, or the tiles of a grid
+    #[arg(required = true)]
+    pub(crate) scan: Vec<PathBuf>,
     /// The table; paths in it are relative to its folder
     #[arg(long, value_name = "TILES.csv")]
     pub(crate) out: PathBuf,
     /// Axes of the stage that run against those of the image: y,x
     #[arg(long, value_name = "AXES")]
     pub(crate) reverse: Option<String>,
+    /// Rows and columns of a grid of tiles: 4x6
+    #[arg(long, value_name = "ROWSxCOLUMNS", conflicts_with_all = ["rows", "columns"])]
+    pub(crate) grid: Option<String>,
+    /// Rows of a grid of tiles
+    #[arg(long, value_name = "N", requires = "columns")]
+    pub(crate) rows: Option<usize>,
+    /// Columns of a grid of tiles
+    #[arg(long, value_name = "N", requires = "rows")]
+    pub(crate) columns: Option<usize>,
+    /// Overlap of neighbouring tiles of a grid: a share of a tile (0.1 or 10%) or pixels (200px); one for both axes, or Y,X
+    #[arg(long, value_name = "SHARE|Npx", allow_hyphen_values = true)]
+    pub(crate) overlap: Option<String>,
+    /// Order in which the tiles of a grid were scanned [default: row]
+    #[arg(long, value_name = "ORDER", conflicts_with = "pattern")]
+    pub(crate) scan_order: Option<Order>,
+    /// Corner in which the scan of a grid began [default: top-left]
+    #[arg(long, value_name = "CORNER", conflicts_with = "pattern")]
+    pub(crate) start: Option<Corner>,
+    /// Names of the tiles of a grid, which say its rows and columns: "img_r{row}_c{col}.tif"
+    #[arg(long, value_name = "NAME")]
+    pub(crate) pattern: Option<String>,
     /// Replace a table that is there
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// In which order a stage goes from tile to tile.
+#[cfg(feature = "mosaic")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Order {
+    /// Row by row, each in the same direction
+    Row,
+    /// Column by column, each in the same direction
+    Column,
+    /// Row by row, every other one backwards
+    SnakeRow,
+    /// Column by column, every other one backwards
+    SnakeColumn,
+}
+
+/// In which corner a scan begins.
+#[cfg(feature = "mosaic")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Corner {
+    TopLeft,
+    TopRight,
+    BottomLeft,
+    BottomRight,
 }
 
 /// Make a phantom, analyse it and say where to look: the whole program in one command.

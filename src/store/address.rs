@@ -28,6 +28,10 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>
     let can_be_read = match scheme.as_str() {
         "http" | "https" => cfg!(feature = "http"),
         "s3" => cfg!(feature = "s3"),
+        "file" => {
+            let local = path.to_str().and_then(|path| path.split_once("://")).map_or("", |(_, path)| path);
+            return Err(Error::usage(format!("is the address of a local file; give its path, {local}")).at(path));
+        }
         _ => {
             let message = "begins in a way that is not known; give https://, http:// or s3://, or the path of a copy";
             return Err(Error::usage(message).at(path));

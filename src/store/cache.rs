@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
+#[cfg(feature = "tiff")]
+use std::sync::TryLockError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::chunk::Voxels;
@@ -57,7 +59,34 @@ impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
     pub(crate) fn get(&self, key: &K, decode: impl FnOnce() -> Result<Option<V>>) -> Result<Option<Arc<V>>> {
         let slot = self.slot(key);
         // A thread that panicked while it decoded left the slot empty, which is a sound state.
-        let mut value = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fill(key, &slot, value, decode)
+    }
+
+    #[cfg(feature = "tiff")]
+    /// As [`BlockCache::get`], but `None` at once where another thread has the block in hand.
+    pub(crate) fn get_unless_busy(
+        &self,
+        key: &K,
+        decode: impl FnOnce() -> Result<Option<V>>,
+    ) -> Result<Option<Arc<V>>> {
+        let slot = self.slot(key);
+        let value = match slot.try_lock() {
+            Ok(value) => value,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        self.fill(key, &slot, value, decode)
+    }
+
+    /// What is in a slot, decoded into it where it is empty.
+    fn fill(
+        &self,
+        key: &K,
+        slot: &Slot<V>,
+        mut value: MutexGuard<'_, Option<Arc<V>>>,
+        decode: impl FnOnce() -> Result<Option<V>>,
+    ) -> Result<Option<Arc<V>>> {
         if let Some(block) = value.as_ref() {
             return Ok(Some(Arc::clone(block)));
         }
@@ -66,12 +95,12 @@ impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
                 let block = Arc::new(block);
                 *value = Some(Arc::clone(&block));
                 drop(value);
-                self.account(key, &slot, block.bytes());
+                self.account(key, slot, block.bytes());
                 Ok(Some(block))
             }
             other => {
                 drop(value);
-                self.forget(key, &slot);
+                self.forget(key, slot);
                 other.map(|_| None)
             }
         }

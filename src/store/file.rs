@@ -1,6 +1,6 @@
 //! Reading parts of a file, by several threads at once.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -73,11 +73,44 @@ pub(crate) fn read_box(
 /// An open file and its length.
 ///
 /// # Errors
-/// Of kind `Missing` where there is no such file, else `Io`.
+/// Of kind `Missing` where there is no such file, `Data` where it is a folder, a pipe or a device; else `Io`.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
-    let file = File::open(path).map_err(|error| read_failed(&error).at(path))?;
-    let length = file.metadata().map_err(|error| read_failed(&error).at(path))?.len();
-    Ok((file, length))
+    let failed = |error: io::Error| read_failed(&error).at(path);
+    // Before it is opened, which for a pipe would last until somebody writes into it.
+    require_file(&std::fs::metadata(path).map_err(failed)?).map_err(|error| error.at(path))?;
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    require_file(&metadata).map_err(|error| error.at(path))?;
+    Ok((file, metadata.len()))
+}
+
+/// Refuses what is not a regular file, and so has no length and cannot be read from any place.
+pub(crate) fn require_file(metadata: &Metadata) -> Result<()> {
+    let kind = metadata.file_type();
+    if kind.is_file() {
+        return Ok(());
+    }
+    if kind.is_dir() {
+        return Err(Error::data("is a folder where a file is expected; give a file"));
+    }
+    let what = special(kind).unwrap_or("a device");
+    Err(Error::data(format!(
+        "is {what}, which cannot be read from any place; save what it gives to a file, and give that"
+    )))
+}
+
+/// What is neither a file nor a folder.
+#[cfg(unix)]
+fn special(kind: std::fs::FileType) -> Option<&'static str> {
+    use std::os::unix::fs::FileTypeExt;
+    let kinds = [(kind.is_fifo(), "a named pipe"), (kind.is_socket(), "a socket"), (kind.is_char_device(), "a device")];
+    kinds.into_iter().find_map(|(is, name)| is.then_some(name))
+}
+
+/// What is neither a file nor a folder.
+#[cfg(not(unix))]
+fn special(_: std::fs::FileType) -> Option<&'static str> {
+    None
 }
 
 /// The bytes of a file; `None` where there is no such file.

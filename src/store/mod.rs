@@ -4,6 +4,19 @@ pub mod memory;
 #[cfg(feature = "dataflow")]
 pub mod held;
 pub mod npy;
+pub mod raw;
+#[cfg(feature = "medical")]
+pub mod npz;
+#[cfg(feature = "medical")]
+pub mod nifti;
+#[cfg(feature = "medical")]
+pub mod nrrd;
+#[cfg(feature = "medical")]
+pub mod metaimage;
+#[cfg(feature = "medical")]
+mod detached;
+#[cfg(feature = "medical")]
+mod inflate;
 #[cfg(feature = "zarr")]
 pub mod zarr;
 #[cfg(feature = "tiff")]
@@ -19,10 +32,10 @@ mod inspection;
 mod stored_type;
 pub mod units;
 mod address;
+mod foreign;
 mod open;
 #[cfg(feature = "http")]
 mod remote;
-#[cfg(any(feature = "zarr", feature = "tiff"))]
 mod axes;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod cache;
@@ -30,7 +43,7 @@ pub(crate) mod file;
 mod layout;
 mod marker;
 mod mosaic_options;
-#[cfg(any(feature = "zarr", feature = "tiff"))]
+#[cfg(any(feature = "zarr", feature = "tiff", feature = "medical"))]
 mod plan;
 pub(crate) mod values;
 #[cfg(test)]

@@ -6,12 +6,19 @@
 
 mod camera_images;
 mod canvas;
+mod cells;
 mod columns;
+mod doubts;
+mod form;
 mod gains;
+mod header;
 mod index;
+mod layouts;
 mod marking;
+mod pixel_size;
 mod solving;
 pub mod stage;
+mod table_text;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -23,21 +30,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::camera_images::CameraImages;
+use self::columns::AXES;
+pub use self::form::{TableForm, is_table};
 pub use self::gains::TileGains;
 use self::index::{TileIndex, cell};
+pub use self::pixel_size::PixelSize;
 pub use self::solving::solve_gains;
 use self::tile::{Stored, Tile, Tiles};
-pub use self::tile_table::{TileRow, TileTable, is_table};
+pub use self::tile_table::{TileRow, TileTable};
 use crate::chunk::{Chunk, Dtype};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::kernel::resample::{Composition, Order, Prepared};
-use crate::space::{Position, Region, Spacing};
+use crate::space::{Position, Region};
 use crate::store::cache::{BlockCache, Weighed};
 use crate::store::layout::read_shape;
-use crate::store::open::given_spacing;
+use crate::store::units::Settled;
 use crate::store::values::require_inside;
-use crate::store::{Absent, Description, Mark, Marked, MosaicOptions, OpenOptions, Source};
+use crate::store::{Absent, Description, Details, Mark, Marked, MosaicOptions, OpenOptions, Source};
 
 /// Bytes of decoded tiles that are held unless the caller says otherwise: at least,
 const LEAST_CACHE: usize = 256 << 20;
@@ -65,6 +75,9 @@ pub struct MosaicSource {
     /// What absence is told by.
     units: Grid,
     description: Description,
+    details: Details,
+    /// What a person should know of the table and the tiles, but for the places of these.
+    warnings: Vec<String>,
     camera: CameraImages,
     /// What the values of each tile are multiplied by.
     gains: Vec<f64>,
@@ -92,21 +105,19 @@ impl MosaicSource {
         let path = path.as_ref();
         let table = TileTable::read(path)?;
         let channel = picked_channel(&table, options).map_err(|error| error.at(path))?;
-        let Tiles { mut tiles, dtype, spacing, unit } = Tiles::open(&table, options)?;
+        let Tiles { mut tiles, first, details, scaled, mut warnings } = Tiles::open(&table, options)?;
         let canvas = canvas::canvas(&table, &tiles, options.mosaic.canvas.as_deref())?;
         tiles.retain(|tile| tile.row.channel == channel);
         let (shape, dimensions) = (canvas.shape(), table.dimensions);
-        let (spacing, unit) = match (&options.spacing, table.pixel_size) {
-            (Some(given), _) => (given_spacing(given, dimensions).map_err(|error| error.at(path))?, None),
-            (None, Some(size)) => (Spacing(std::array::from_fn(|a| if a < 3 - dimensions { 1.0 } else { size })), None),
-            (None, None) => (spacing, unit),
-        };
+        warnings.splice(0..0, table.warnings.iter().cloned().chain(scaled.warnings));
+        let details = details_of(&table, shape, &first, &details, &scaled.settled);
+        let Settled { spacing, unit, .. } = scaled.settled;
         let description = Description {
             name: path.display().to_string(),
             shape,
             dimensions,
-            dtype,
-            stored: dtype.into(),
+            dtype: first.dtype,
+            stored: first.dtype.into(),
             spacing,
             unit,
             chunk: read_shape(shape, [1; 3], dimensions),
@@ -127,6 +138,8 @@ impl MosaicSource {
             canvas,
             units,
             description,
+            details,
+            warnings,
             camera,
             gains,
             without_gain,
@@ -195,13 +208,20 @@ impl Source for MosaicSource {
         Ok(composition.map(|composition| Chunk { region: *region, voxels: finish(composition) }))
     }
 
+    fn details(&self) -> Details {
+        self.details.clone()
+    }
+
     fn warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        warnings.extend(doubts::doubts(self));
         let Some(path) = self.options.mosaic.gains.as_ref().filter(|_| self.without_gain > 0) else {
-            return Vec::new();
+            return warnings;
         };
         let (path, count) = (path.display(), self.without_gain);
         let tiles = if count == 1 { "1 tile, which counts".to_owned() } else { format!("{count} tiles, which count") };
-        vec![format!("{path}: has no gain for {tiles} as 1; --refit solves the gains of all tiles again")]
+        warnings.push(format!("{path}: has no gain for {tiles} as 1; --refit solves the gains of all tiles again"));
+        warnings
     }
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
@@ -227,6 +247,33 @@ impl Source for MosaicSource {
 impl std::fmt::Debug for MosaicSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MosaicSource").field("description", &self.description).finish_non_exhaustive()
+    }
+}
+
+/// How the table and its tiles are stored. `tile` is the first tile that could be opened.
+fn details_of(
+    table: &TileTable,
+    canvas: [usize; 3],
+    tile: &Description,
+    details: &Details,
+    settled: &Settled,
+) -> Details {
+    let own = 3 - table.dimensions..3;
+    let (count, channels) = (table.rows.len(), table.channels().len() as u64);
+    let shape = tile.shape[own.clone()].iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+    let from = settled.from.clone().unwrap_or_default();
+    let of = if details.format.is_empty() { String::new() } else { format!(" ({})", details.format) };
+    Details {
+        format: table.form.name().to_owned(),
+        axes: own.clone().map(|axis| (AXES[axis].to_owned(), canvas[axis] as u64)).collect(),
+        chunk: tile.shape[own].iter().map(|&n| n as u64).collect(),
+        codec: details.codec.clone(),
+        spacing_from: from,
+        channels: if channels > 0 { Some(channels) } else { details.channels },
+        channel_names: details.channel_names.clone(),
+        times: details.times,
+        series: None,
+        notes: vec![format!("puts together {count} tiles of {shape} pixels{of}")],
     }
 }
 

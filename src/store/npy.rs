@@ -3,185 +3,158 @@
 //! The format is NumPy's `numpy/lib/format.py`, versions 1 to 3: a magic string, a header that is a Python dictionary
 //! in text, and the values.
 
-use std::fs::File;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::chunk::{Chunk, Dtype, Value, Voxels};
+use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
-use crate::space::Region;
-use crate::store::file::{self, read_at, read_box};
-use crate::store::layout::read_shape;
-use crate::store::marker::{FileMark, Marker, mark_of};
-use crate::store::open::refuse_selection;
-use crate::store::units::{Calibration, Settled};
-use crate::store::values::{Endian, from_bytes, parse_dtype, refuse_unfit, require_inside, unsupported_dtype};
-use crate::store::{Description, Mark, Marked, OpenOptions, Source};
-use crate::with_voxels;
+use crate::store::raw::bytes::{Bytes, FileBytes};
+use crate::store::raw::{Layout, RawSource, Stored};
+use crate::store::values::{parse_dtype, unsupported_dtype};
+use crate::store::{OpenOptions, file};
 
-const MAGIC: &[u8] = b"\x93NUMPY";
+pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// A header longer than this is no header of an image.
 const LONGEST_HEADER: u32 = 1 << 20;
-/// A `.npy` file of a 2-D or 3-D array. Holds an open file and no values.
-#[derive(Debug)]
-pub struct NpySource {
-    file: File,
-    path: PathBuf,
-    description: Description,
-    endian: Endian,
-    fortran: bool,
-    /// Where the values begin.
-    data: u64,
-}
 
 /// What the header of a `.npy` file says.
 #[derive(Debug, PartialEq)]
 struct Header {
     descr: String,
     fortran: bool,
-    shape: Vec<usize>,
+    shape: Vec<u64>,
 }
 
-impl NpySource {
-    /// Opens a file and reads its header.
-    ///
-    /// # Errors
-    /// `Missing` where there is no file; `Data` where it is no such file, is cut off, has a type that images may not
-    /// have, or has other than two or three axes; `Usage` where the options do not fit it.
-    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
-        let path = path.as_ref();
-        Self::open_file(path, options).map_err(|error| error.at(path))
-    }
-
-    fn open_file(path: &Path, options: &OpenOptions) -> Result<Self> {
-        refuse_selection(options)?;
+/// The array in a `.npy` file. Axes of length one before and behind three others are dropped; of four or five axes the
+/// first ones are time and channel.
+///
+/// # Errors
+/// `Missing` where there is no file; `Data` where it is no such file, is cut off, has a type that images may not
+/// have, or has fewer than two axes; `Usage` where the options do not fit it.
+pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
+    let path = path.as_ref();
+    let opened = || {
         let (file, length) = file::open(path)?;
-        let (header, data) = read_header(&file)?;
-        let (stored, endian) = parse_dtype(&header.descr).ok_or_else(|| unsupported_dtype(&header.descr))?;
-        let shape = match header.shape[..] {
-            [y, x] => [1, y, x],
-            [z, y, x] => [z, y, x],
-            _ => {
-                let axes = header.shape.len();
-                let message =
-                    format!("has not 2 or 3 axes but {axes}; save an array of 2 axes (y, x) or 3 axes (z, y, x)");
-                return Err(Error::data(message));
-            }
-        };
-        let bytes = shape.iter().try_fold(stored.size(), |n, &axis| n.checked_mul(axis));
-        let needed = bytes.and_then(|n| data.checked_add(u64::try_from(n).ok()?));
-        if needed.is_none_or(|needed| length < needed) {
-            let message = format!("is cut off: {length} bytes cannot hold the values of shape {:?}", header.shape);
-            return Err(Error::data(message + "; copy it again from where it came"));
-        }
-        let dimensions = header.shape.len();
-        let Settled { spacing, unit, .. } = Calibration::default().settle(dimensions, options)?;
-        let description = Description {
-            name: path.display().to_string(),
-            shape,
-            dimensions,
-            dtype: stored.dtype(),
-            stored,
-            spacing,
-            unit,
-            chunk: read_shape(shape, [1; 3], dimensions),
-            fill: 0.0,
-        };
-        Ok(NpySource { file, path: path.to_owned(), description, endian, fortran: header.fortran, data })
-    }
+        let bytes = FileBytes::new(file, path);
+        let mut layout = layout(&bytes, length)?;
+        layout.files.push(path.to_owned());
+        layout.bytes = Some(Stored::Plain(Box::new(bytes), length));
+        RawSource::new(path, layout, options)
+    };
+    opened().map_err(|error| if error.is_placed() { error } else { error.at(path) })
 }
 
-impl Source for NpySource {
-    fn description(&self) -> &Description {
-        &self.description
-    }
-
-    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
-        require_inside(region, self.description.shape)?;
-        let wanted: [Range<usize>; 3] = std::array::from_fn(|a| region.min[a] as usize..region.max[a] as usize);
-        let read = |shape, wanted: [Range<usize>; 3]| -> Result<Voxels> {
-            let (stored, shape_read) = (self.description.stored, wanted.each_ref().map(|r| r.len()));
-            let bytes = read_box(&self.file, self.data, stored.size(), shape, wanted)
-                .map_err(|error| file::read_failed(&error).at(&self.path))?;
-            Ok(from_bytes(stored, shape_read, bytes, self.endian))
-        };
-        let voxels = if self.fortran {
-            // The same bytes are an array of reversed axes in C order; the plane axis of an image stays first in it.
-            let [z, y, x] = wanted;
-            let [nz, ny, nx] = self.description.shape;
-            reversed(&read([nx, ny, nz], [x, y, z])?)
-        } else {
-            read(self.description.shape, wanted)?
-        };
-        refuse_unfit(&voxels, region).map_err(|error| error.at(&self.path))?;
-        Ok(Some(Chunk { region: *region, voxels }))
-    }
-
-    fn mark(&self, _: &Region) -> Result<Option<Mark>> {
-        mark_of([&*self.path]).map(Some)
-    }
-
-    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
-        let mut marker = Marker::default();
-        FileMark::of_all(std::slice::from_ref(&self.path))?.iter().for_each(|file| marker.add(file));
-        Ok(vec![Some(marker.finish()); regions.len()])
-    }
-}
-
-/// The array with its axes in reverse order, in C order.
-fn reversed(voxels: &Voxels) -> Voxels {
-    fn turn<T: Value>(array: &ndarray::Array3<T>) -> Voxels {
-        T::wrap(array.view().permuted_axes([2, 1, 0]).as_standard_layout().into_owned())
-    }
-    with_voxels!(voxels, array => turn(array))
+/// The array that a `.npy` file has in its header. `length` is that of the file.
+///
+/// # Errors
+/// `Data` where it is no such file, or has a type that images may not have.
+pub(crate) fn layout(bytes: &dyn Bytes, length: u64) -> Result<Layout> {
+    let (header, offset) = read_header(bytes, length)?;
+    let (stored, endian) = parse_dtype(&header.descr).ok_or_else(|| match &*header.descr {
+        "O" | "|O" => Error::data("holds Python objects; save numbers only, as a plain array"),
+        descr => unsupported_dtype(descr),
+    })?;
+    Ok(Layout {
+        format: "NumPy .npy".to_owned(),
+        offset,
+        lengths: header.shape,
+        fortran: header.fortran,
+        ..Layout::new(stored, endian)
+    })
 }
 
 /// The header of a file, and where its values begin.
-fn read_header(file: &File) -> Result<(Header, u64)> {
+fn read_header(bytes: &dyn Bytes, length: u64) -> Result<(Header, u64)> {
     let not_npy = || Error::data("is not a .npy file; save the array with numpy.save");
     let mut start = [0; 12];
     // The shortest file, of version 1, is longer than this.
-    read_at(file, 0, &mut start).map_err(|_| not_npy())?;
+    if length < 12 {
+        return Err(not_npy());
+    }
+    bytes.read_at(0, &mut start)?;
     if !start.starts_with(MAGIC) {
         return Err(not_npy());
     }
-    let (length, begin) = match start[6] {
+    let (header, begin) = match start[6] {
+        _ if start[7] != 0 => return Err(damaged()),
         1 => (u32::from(u16::from_le_bytes([start[8], start[9]])), 10),
         2 | 3 => (u32::from_le_bytes([start[8], start[9], start[10], start[11]]), 12),
         version => return Err(Error::data(format!("is a .npy file of version {version}; save it as version 1"))),
     };
-    if length > LONGEST_HEADER {
-        return Err(Error::data("has a damaged header; save the array again with numpy.save"));
-    }
-    let mut text = vec![0; length as usize];
-    read_at(file, begin, &mut text).map_err(|error| file::read_failed(&error))?;
-    let header = parse_header(&String::from_utf8_lossy(&text))?;
-    Ok((header, begin + u64::from(length)))
-}
-
-/// The header's dictionary, for example `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
-fn parse_header(text: &str) -> Result<Header> {
-    let damaged = || Error::data("has a damaged header; save the array again with numpy.save");
-    let after = |key: &str| -> Result<&str> {
-        let at = ['\'', '"'].iter().find_map(|q| text.find(&format!("{q}{key}{q}"))).ok_or_else(damaged)?;
-        let rest = &text[at + key.len() + 2..];
-        Ok(rest.trim_start().strip_prefix(':').ok_or_else(damaged)?.trim_start())
-    };
-    let descr = after("descr")?;
-    let quote = descr.chars().next().ok_or_else(damaged)?;
-    if quote == '[' {
-        return Err(Error::data("has records of several fields; save one field as a plain array"));
-    }
-    let descr = descr.strip_prefix(['\'', '"']).and_then(|d| d.split(quote).next()).ok_or_else(damaged)?;
-    let order = after("fortran_order")?;
-    let fortran = order.starts_with("True");
-    if !fortran && !order.starts_with("False") {
+    if header > LONGEST_HEADER {
         return Err(damaged());
     }
-    let shape = after("shape")?.strip_prefix('(').and_then(|s| s.split(')').next()).ok_or_else(damaged)?;
-    let shape = shape.split(',').map(str::trim).filter(|n| !n.is_empty());
-    let shape = shape.map(|n| n.trim_end_matches('L').parse().map_err(|_| damaged())).collect::<Result<_>>()?;
-    Ok(Header { descr: descr.to_owned(), fortran, shape })
+    let data = begin + u64::from(header);
+    if length < data {
+        return Err(Error::data("is cut off within its header; copy it again from where it came"));
+    }
+    let mut text = vec![0; header as usize];
+    bytes.read_at(begin, &mut text)?;
+    Ok((parse_header(&String::from_utf8_lossy(&text))?, data))
+}
+
+fn damaged() -> Error {
+    Error::data("has a damaged header; save the array again with numpy.save")
+}
+
+/// The header's dictionary, for example `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`: three keys in
+/// any order.
+fn parse_header(text: &str) -> Result<Header> {
+    let (mut descr, mut fortran, mut shape) = (None, None, None);
+    let text = text.trim();
+    let mut rest = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')).ok_or_else(damaged)?.trim_start();
+    while !rest.is_empty() {
+        let (key, after) = quoted(rest).ok_or_else(damaged)?;
+        let value = after.trim_start().strip_prefix(':').ok_or_else(damaged)?.trim_start();
+        let after = match key {
+            "descr" if value.starts_with('[') => {
+                return Err(Error::data("has records of several fields; save one field as a plain array"));
+            }
+            "descr" => {
+                let (name, after) = quoted(value).ok_or_else(damaged)?;
+                descr = Some(name.to_owned());
+                after
+            }
+            "fortran_order" => {
+                let found = [("True", true), ("False", false)].into_iter();
+                let found = found.filter_map(|(word, order)| Some((order, value.strip_prefix(word)?))).next();
+                let (order, after) = found.ok_or_else(damaged)?;
+                fortran = Some(order);
+                after
+            }
+            "shape" => {
+                let (lengths, after) = value.strip_prefix('(').and_then(|v| v.split_once(')')).ok_or_else(damaged)?;
+                shape = Some(parse_shape(lengths).ok_or_else(damaged)?);
+                after
+            }
+            _ => return Err(damaged()),
+        };
+        rest = match after.trim_start() {
+            "" => "",
+            more => more.strip_prefix(',').ok_or_else(damaged)?.trim_start(),
+        };
+    }
+    match (descr, fortran, shape) {
+        (Some(descr), Some(fortran), Some(shape)) => Ok(Header { descr, fortran, shape }),
+        _ => Err(damaged()),
+    }
+}
+
+/// A string in Python's quotes, and what follows it.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    text[1..].split_once(quote)
+}
+
+/// The lengths in a tuple, as Python 2 wrote them too: `3, 4L`.
+fn parse_shape(text: &str) -> Option<Vec<u64>> {
+    let text = text.trim();
+    let text = text.strip_suffix(',').unwrap_or(text);
+    if text.is_empty() {
+        return Some(Vec::new());
+    }
+    // NumPy has at most 64 axes.
+    let lengths = text.split(',').take(65).map(|n| n.trim().trim_end_matches('L').parse().ok());
+    lengths.collect::<Option<Vec<u64>>>().filter(|lengths| lengths.len() <= 64)
 }
 
 /// Writes an array as a `.npy` file of version 1, for tests and for exchange with NumPy; 2-D for an image.
@@ -228,8 +201,10 @@ pub fn write_npy(path: impl AsRef<Path>, voxels: &Voxels, dimensions: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::Chunk;
     use crate::error::Kind;
-    use crate::space::Spacing;
+    use crate::space::{Region, Spacing};
+    use crate::store::Source;
     use crate::store::fixtures::{SHAPE, assert_holds, expected, fixture};
     use ndarray::Array3;
 
@@ -258,7 +233,7 @@ mod tests {
         let whole = Voxels::I32(array);
         let regions = [[0, 0, 0, 3, 4, 20], [1, 1, 2, 3, 3, 4], [0, 2, 0, 2, 4, 20], [2, 0, 5, 3, 4, 19]];
         for file in [c, f] {
-            let source = NpySource::open(file.path(), &OpenOptions::default()).unwrap();
+            let source = open(file.path(), &OpenOptions::default()).unwrap();
             for [z, y, x, zz, yy, xx] in regions {
                 let region = Region::new([z, y, x], [zz, yy, xx]);
                 let chunk = source.read(&region).unwrap().unwrap();
@@ -276,11 +251,11 @@ mod tests {
             ("bool.npy", SHAPE, Dtype::Bool),
         ];
         for (name, shape, dtype) in cases {
-            let source = NpySource::open(fixture(name), &OpenOptions::default()).unwrap();
+            let source = open(fixture(name), &OpenOptions::default()).unwrap();
             assert_holds(&source, &expected(shape, dtype, 0));
         }
         let options = OpenOptions { spacing: Some(vec![2.0, 3.0]), ..OpenOptions::default() };
-        let given = NpySource::open(fixture("be_2d.npy"), &options).unwrap();
+        let given = open(fixture("be_2d.npy"), &options).unwrap();
         assert_eq!(given.description().spacing, Spacing([1.0, 2.0, 3.0]));
     }
 
@@ -290,28 +265,55 @@ mod tests {
         let path = folder.path().join("image.npy");
         let voxels = Voxels::Bool(Array3::from_shape_fn((1, 5, 7), |(_, y, x)| (y + x) % 3 == 0));
         write_npy(&path, &voxels, 2).unwrap();
-        let source = NpySource::open(&path, &OpenOptions::default()).unwrap();
+        let source = open(&path, &OpenOptions::default()).unwrap();
         assert_eq!(source.description().dimensions, 2);
         let region = Region::of_shape([1, 5, 7]);
         assert_eq!(source.read(&region).unwrap().unwrap().voxels, voxels);
     }
 
     #[test]
+    fn headers_may_have_their_keys_in_any_order_and_no_spaces() {
+        for header in [
+            "{'shape': (1, 2), 'fortran_order': False, 'descr': '|i1' } ",
+            "{'descr':'|i1','fortran_order':False,'shape':(1,2)}\n",
+            "{\"descr\": \"=i1\", \"fortran_order\": False, \"shape\": (1L, 2L,), }",
+        ] {
+            let file = file_of(header, &[0x80, 3, b'm', b'o', b'r', b'e']);
+            let source = open(file.path(), &OpenOptions::default()).unwrap();
+            let read = source.read(&Region::of_shape([1, 1, 2])).unwrap().unwrap().voxels;
+            assert_eq!(read, Voxels::I16(Array3::from_shape_vec([1, 1, 2], vec![-128, 3]).unwrap()), "{header}");
+        }
+    }
+
+    #[test]
     fn files_that_cannot_be_read_are_refused_with_a_sentence() {
         let cases = [
             ("{'descr': '<c8', 'fortran_order': False, 'shape': (1, 1), }", 8, "type complex64"),
-            ("{'descr': '<f4', 'fortran_order': False, 'shape': (8,), }", 32, "not 2 or 3 axes but 1"),
+            ("{'descr': '<f4', 'fortran_order': False, 'shape': (8,), }", 32, "has 1 axis; save an array of 2 axes"),
             ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2, 2), }", 31, "cut off"),
             ("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2, 2), }", 16, "several fields"),
             ("{'descr': '<f4', 'fortran_order': Maybe, 'shape': (2, 2), }", 16, "damaged header"),
-            ("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }", 16, "cut off"),
+            (
+                "{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4), }",
+                16,
+                "larger than any file",
+            ),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 4, 4), }", 0, "no voxels: its shape is 0 x 4 x 4"),
+            ("{'descr': '|O', 'fortran_order': False, 'shape': (2, 2), }", 32, "Python objects"),
+            ("{'descr': '<M8[s]', 'fortran_order': False, 'shape': (2, 2), }", 32, "type <M8[s]"),
+            ("{'descr': '<f8', 'shape': (2, 2), }", 32, "damaged header"),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), 'more': 1}", 32, "damaged header"),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (2, -2)}", 32, "damaged header"),
+            ("{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2", 32, "damaged header"),
+            ("{'descr': '<f8", 32, "damaged header"),
+            ("", 32, "damaged header"),
         ];
         for (header, bytes, expected) in cases {
             let file = file_of(header, &vec![0; bytes]);
-            let error = NpySource::open(file.path(), &OpenOptions::default()).unwrap_err();
+            let error = open(file.path(), &OpenOptions::default()).unwrap_err();
             assert_eq!(error.kind(), Kind::Data);
             assert!(error.to_string().contains(expected), "{error}");
         }
-        assert_eq!(NpySource::open("not/there.npy", &OpenOptions::default()).unwrap_err().kind(), Kind::Missing);
+        assert_eq!(open("not/there.npy", &OpenOptions::default()).unwrap_err().kind(), Kind::Missing);
     }
 }

@@ -9,14 +9,15 @@ use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Position, Region, Spacing, Voxel};
 use crate::store::address::{self, is_address};
-use crate::store::npy::NpySource;
+use crate::store::foreign;
 use crate::store::{Absent, Description, Details, Mark, Marked, MosaicOptions, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = if cfg!(feature = "mosaic") {
-    "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices, a .npy file or a table of tiles (.csv)"
+    "a Zarr array, an OME-Zarr image, a TIFF file, a folder of slices, a NIfTI, NRRD, MetaImage, .npy or .npz file, or a \
+     table of tiles (.csv)"
 } else {
-    "a Zarr array, an OME-Zarr image, a TIFF file, a folder of TIFF slices or a .npy file"
+    "a Zarr array, an OME-Zarr image, a TIFF file, a folder of slices, or a NIfTI, NRRD, MetaImage, .npy or .npz file"
 };
 
 /// What of an image is wanted, and how it is held. The default is all of it.
@@ -57,10 +58,18 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
         let source = address::open(path, options)?;
         return viewed(source, options).map_err(|error| error.at(path));
     }
-    if let Err(error) = std::fs::metadata(path) {
-        return Err(super::file::read_failed(&error).at(path));
+    #[cfg(feature = "zarr")]
+    if super::zarr::is_packed(path) && !is_npz(path) {
+        let source = super::zarr::ZarrSource::open(path, options)?;
+        return viewed(Box::new(source), options).map_err(|error| error.at(path));
     }
-    let source = if path.is_dir() { open_folder(path, options)? } else { open_file(path, options)? };
+    let metadata = std::fs::metadata(path).map_err(|error| absent(path, &error).at(path))?;
+    let source = if metadata.is_dir() {
+        open_folder(path, options)?
+    } else {
+        super::file::require_file(&metadata).map_err(|error| error.at(path))?;
+        open_file(path, options)?
+    };
     viewed(source, options).map_err(|error| error.at(path))
 }
 
@@ -69,25 +78,105 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if super::mosaic::is_table(path) {
         return Ok(Box::new(super::mosaic::MosaicSource::open(path, options)?));
     }
+    #[cfg(feature = "zarr")]
+    super::zarr::refuse_metadata_file(path)?;
     // By its first bytes: microscopes give TIFF files other extensions too.
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(4).read_to_end(&mut start));
-    read.map_err(|error| super::file::read_failed(&error).at(path))?;
+    let start = start_of(path)?;
     let named =
         |extensions: &[&str]| path.extension().is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)));
-    if start.starts_with(b"\x93NUM") || named(&["npy"]) {
-        return Ok(Box::new(NpySource::open(path, options)?));
+    if start.starts_with(super::npy::MAGIC) || named(&["npy"]) {
+        return Ok(Box::new(super::npy::open(path, options)?));
     }
     #[cfg(feature = "tiff")]
-    if [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| start == *magic) || named(&["tif", "tiff"]) {
+    let is_tiff = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"].iter().any(|magic| start.starts_with(*magic));
+    #[cfg(feature = "tiff")]
+    if (is_tiff && !foreign::is_preview(path)) || named(&["tif", "tiff"]) {
         return Ok(Box::new(super::tiff::TiffSource::open(path, options)?));
     }
-    Err(unknown_form().at(path))
+    if start.is_empty() {
+        return Err(Error::data("is empty; copy it again from where it came").at(path));
+    }
+    #[cfg(feature = "medical")]
+    if let Some(source) = open_medical(path, &start, options)? {
+        return Ok(source);
+    }
+    Err(foreign::refusal(path, &start).unwrap_or_else(unknown_form).at(path))
+}
+
+/// The image in a file of a form that medical scanners or NumPy's archives have; `None` where it is none.
+#[cfg(feature = "medical")]
+fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Option<Box<dyn Source>>> {
+    use super::{metaimage, nifti, npz, nrrd};
+    let named =
+        |extensions: &[&str]| path.extension().is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)));
+    if start.starts_with(nrrd::MAGIC) || named(&["nrrd", "nhdr"]) {
+        return Ok(Some(Box::new(nrrd::open(path, options)?)));
+    }
+    if metaimage::is_metaimage(start) || named(&["mha", "mhd"]) {
+        return Ok(Some(Box::new(metaimage::open(path, options)?)));
+    }
+    let mut inside = None;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        let packed = super::detached::packed(path, 0)?;
+        let head = super::inflate::head(&packed, foreign::LOOKED_AT);
+        let name = path.to_string_lossy().to_lowercase();
+        let is_named = [".nii.gz", ".hdr.gz", ".img.gz"].iter().any(|end| name.ends_with(end));
+        inside = Some(if is_named { head.map_err(|error| error.at(path))? } else { head.unwrap_or_default() });
+    }
+    if nifti::is_nifti(inside.as_deref().unwrap_or(start)) || named(&["nii"]) || nifti::header_of_img(path).is_some() {
+        return Ok(Some(Box::new(nifti::open(path, options)?)));
+    }
+    if let Some(inside) = inside {
+        return Err(foreign::packed_refusal(path, &inside).at(path));
+    }
+    if start.starts_with(b"PK") && (named(&["npz"]) || npz::is_npz(path)) {
+        return Ok(Some(Box::new(npz::open(path, options)?)));
+    }
+    Ok(None)
+}
+
+/// Whether a zip file is one of NumPy's.
+#[cfg(feature = "zarr")]
+fn is_npz(path: &Path) -> bool {
+    #[cfg(feature = "medical")]
+    return path.is_file() && super::npz::is_npz(path);
+    #[cfg(not(feature = "medical"))]
+    {
+        let _ = path;
+        false
+    }
+}
+
+/// The first bytes of a file, by which its form is known.
+pub(super) fn start_of(path: &Path) -> Result<Vec<u8>> {
+    let (file, _) = super::file::open(path)?;
+    let mut start = Vec::new();
+    let read = file.take(foreign::LOOKED_AT as u64).read_to_end(&mut start);
+    read.map_err(|error| super::file::read_failed(&error).at(path))?;
+    Ok(start)
+}
+
+/// The error of a path at which there is nothing, with what may have been meant.
+fn absent(path: &Path, error: &std::io::Error) -> Error {
+    let text = path.to_string_lossy();
+    let advice = if text.is_empty() {
+        "an empty path was given; give the path of an image"
+    } else if text.starts_with('~') {
+        "is not there: ~ was not replaced by the home folder; give the path without quotes, or in full"
+    } else if text.contains(['*', '?']) {
+        "is not there: the pattern was not replaced by names; give one file, or the folder of the slices"
+    } else {
+        return super::file::read_failed(error);
+    };
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Error::new(Kind::Missing, advice),
+        _ => super::file::read_failed(error),
+    }
 }
 
 fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "zarr")]
-    if super::zarr::is_zarr(path) {
+    if super::zarr::is_zarr(path) || super::zarr::is_named_zarr(path) {
         return Ok(Box::new(super::zarr::ZarrSource::open(path, options)?));
     }
     #[cfg(feature = "tiff")]
@@ -95,7 +184,9 @@ fn open_folder(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
         return Ok(Box::new(super::tiff::TiffSource::open_slices(path, options)?));
     }
     let _ = options;
-    Err(unknown_form().at(path))
+    Err(foreign::folder_refusal(path)
+        .unwrap_or_else(|| Error::data(format!("is an empty folder; give {FORMS}")))
+        .at(path))
 }
 
 fn unknown_form() -> Error {

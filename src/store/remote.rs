@@ -66,6 +66,16 @@ enum Trouble {
     /// It may pass.
     Passing(Error),
     Lasting(Error),
+    /// The file may not be read, if there is one.
+    Forbidden(Error),
+}
+
+/// What a server answers where a file is asked for.
+pub(crate) enum Answer {
+    File(Vec<u8>),
+    Absent,
+    /// It keeps to itself what there is. Buckets that may not be listed do so where there is nothing.
+    Forbidden(Error),
 }
 
 impl Server {
@@ -106,12 +116,31 @@ impl Server {
         PathBuf::from(if key.is_empty() { folder.into_owned() } else { format!("{folder}/{key}") })
     }
 
-    /// A whole file of at most so many bytes; `None` where there is none.
+    /// The folder that this one is in, and its name there; `None` where an address has no more parts.
+    pub(crate) fn parent(&self) -> Option<(Server, String)> {
+        let (place, name) = match &self.place {
+            Place::Address { folder, query } => {
+                let (scheme, rest) = folder.split_once("://")?;
+                let (parent, name) = rest.rsplit_once('/')?;
+                let place = Place::Address { folder: format!("{scheme}://{parent}"), query: query.clone() };
+                (place, decoded(name))
+            }
+            #[cfg(feature = "s3")]
+            Place::Bucket(prefix) => {
+                let (parent, name) = prefix.parent()?;
+                (Place::Bucket(Box::new(parent)), name)
+            }
+        };
+        let has_answered = AtomicBool::new(self.has_answered.load(Ordering::Relaxed));
+        Some((Server { agent: self.agent.clone(), place, patience: self.patience, has_answered }, name))
+    }
+
+    /// What there is at a key: a whole file of at most `limit` bytes, or not.
     ///
     /// # Errors
-    /// `Io` where the server does not give it, `Data` where it is longer.
-    pub(crate) fn read(&self, key: &str, most: u64) -> Result<Option<Vec<u8>>> {
-        self.ask(key, Wanted::All { most })
+    /// `Io` where the server gives no answer, `Data` where the file is longer.
+    pub(crate) fn ask_for(&self, key: &str, limit: u64) -> Result<Answer> {
+        self.ask(key, Wanted::All { most: limit })
     }
 
     /// The last bytes of a file of at most so many bytes, fewer where it is shorter; `None` where there is no file.
@@ -120,7 +149,7 @@ impl Server {
     /// `Io` where the server does not give them, `Data` where the file is empty, or longer than `most` as far as the
     /// server shows.
     pub(crate) fn read_last(&self, key: &str, length: u64, most: u64) -> Result<Option<Vec<u8>>> {
-        self.ask(key, Wanted::Last { length, most })
+        self.given(key, Wanted::Last { length, most })
     }
 
     /// A part of a file, cut off where the file ends; `None` where there is no file.
@@ -128,7 +157,7 @@ impl Server {
     /// # Errors
     /// `Io` where the server does not give it, `Data` where the part begins behind the end.
     pub(crate) fn read_part(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>> {
-        self.ask(key, Wanted::Part { offset, length })
+        self.given(key, Wanted::Part { offset, length })
     }
 
     /// Whether there is such a file.
@@ -136,17 +165,27 @@ impl Server {
     /// # Errors
     /// `Io` where the server does not say.
     pub(crate) fn contains(&self, key: &str) -> Result<bool> {
-        Ok(self.ask(key, Wanted::Presence)?.is_some())
+        Ok(self.given(key, Wanted::Presence)?.is_some())
     }
 
-    /// Asks until there is an answer, or patience is at its end; `None` where there is no such file.
-    fn ask(&self, key: &str, wanted: Wanted) -> Result<Option<Vec<u8>>> {
+    /// What a server gives of a file; `None` where there is no such file.
+    fn given(&self, key: &str, wanted: Wanted) -> Result<Option<Vec<u8>>> {
+        match self.ask(key, wanted)? {
+            Answer::File(bytes) => Ok(Some(bytes)),
+            Answer::Absent => Ok(None),
+            Answer::Forbidden(error) => Err(error),
+        }
+    }
+
+    /// Asks until there is an answer, or patience is at its end.
+    fn ask(&self, key: &str, wanted: Wanted) -> Result<Answer> {
         let [mut pause, longest] = PAUSES;
         let mut until = None;
         for tries in 1.. {
             let left = until.map_or(self.patience, |until: Instant| until.saturating_duration_since(Instant::now()));
             let error = match self.try_to_ask(key, wanted, left.max(PAUSES[0])) {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return Ok(answer.map_or(Answer::Absent, Answer::File)),
+                Err(Trouble::Forbidden(error)) => return Ok(Answer::Forbidden(error.at(self.name(key)))),
                 Err(Trouble::Lasting(error)) => return Err(error.at(self.name(key))),
                 Err(Trouble::Passing(error)) => error,
             };
@@ -159,7 +198,7 @@ impl Server {
             std::thread::sleep(pause);
             pause = (2 * pause).min(longest);
         }
-        Ok(None)
+        Ok(Answer::Absent)
     }
 
     fn try_to_ask(&self, key: &str, wanted: Wanted, left: Duration) -> std::result::Result<Option<Vec<u8>>, Trouble> {
@@ -224,7 +263,7 @@ impl Server {
             (301 | 307 | 400, Some(region)) => {
                 Trouble::Lasting(error(&format!("is in a bucket of another region; set AWS_REGION to {region}")))
             }
-            (401 | 403, _) => Trouble::Lasting(error(self.forbidden())),
+            (401 | 403, _) => Trouble::Forbidden(error(self.forbidden())),
             _ => Trouble::Lasting(error("cannot be read from its server; check the address")),
         }
     }
@@ -337,4 +376,24 @@ fn encoded(key: &str) -> String {
         }
     }
     text
+}
+
+/// A part of an address as a name.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = (byte == b'%').then(|| std::str::from_utf8(after.get(..2)?).ok()).flatten();
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -3,9 +3,16 @@
 //! Pages of uncompressed rows are read by seeking to the rows wanted. Of other pages, the strips or tiles that a region
 //! meets are decoded whole and held for a while, since the next region along x or y needs them too.
 
+mod blocks;
 mod calibration;
+mod codec;
+mod directory;
+mod form;
+mod lzw;
+mod packbits;
 mod page;
 mod reader;
+mod samples;
 mod slices;
 mod tags;
 #[cfg(test)]
@@ -13,14 +20,14 @@ mod tests;
 
 pub(crate) use self::slices::has_slices;
 #[cfg(feature = "mosaic")]
-pub(crate) use self::slices::slice_paths;
+pub(crate) use self::slices::{natural, slice_paths};
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::blocks::{BlockFile, Blocks};
 use self::calibration::{Described, Planes, described};
-use self::page::{Page, PageDecoder, PageFile, Storage};
+use self::page::{Page, PageFile, Storage};
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Result};
 use crate::space::Region;
@@ -31,7 +38,7 @@ use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::plan::read_plan;
 use crate::store::units::Settled;
 use crate::store::values::{first_unfit, from_bytes, paste, require_inside};
-use crate::store::{Description, Mark, Marked, OpenOptions, Source};
+use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source};
 
 /// A volume of TIFF pages, or an image of one. Holds decoded strips and tiles up to the cache's size.
 #[derive(Debug)]
@@ -40,8 +47,10 @@ pub struct TiffSource {
     pages: Vec<Page>,
     calibration: Settled,
     description: Description,
-    /// By page and, in it, place of the strip or tile.
-    cache: BlockCache<(usize, [usize; 2])>,
+    /// By what says where the strips or tiles of a page lie, and the place of those in it that are decoded at once.
+    cache: BlockCache<(usize, [usize; 3])>,
+    notes: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl TiffSource {
@@ -55,11 +64,15 @@ impl TiffSource {
     /// options do not fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        let (pages, tags) = page::pages(path)?;
-        let built = described(&tags).and_then(|described| {
-            let pages = complete(pages, described.planes.as_ref())?;
+        let read = page::pages(path)?;
+        let built = described(&read.tags).and_then(|described| {
+            let pages = complete(read.pages, described.planes.as_ref())?;
             let (pages, dimensions) = picked(pages, described.planes.as_ref(), options)?;
-            Self::new(path, pages, dimensions, &described, options)
+            Ok(TiffSource {
+                notes: read.notes,
+                warnings: read.warnings,
+                ..Self::new(path, pages, dimensions, &described, options)?
+            })
         });
         built.map_err(|error| error.at(path))
     }
@@ -80,10 +93,10 @@ impl TiffSource {
         let calibration = described.calibration.settle(dimensions, options)?;
         let shape = [pages.len(), first.shape[0], first.shape[1]];
         // Strips go over the whole width: it says nothing about how wide chunks should be.
-        let (stored, met) = match first.storage {
+        let (stored, met) = match &first.storage {
             Storage::Rows { .. } => ([1; 3], [1; 3]),
-            Storage::Blocks { shape: [y, x], tiled: true, .. } => ([1, y, x], [1, y, x]),
-            Storage::Blocks { shape: [y, x], tiled: false, .. } => ([1; 3], [1, y, x]),
+            Storage::Blocks { blocks, .. } if blocks.tiled => (blocks.shape(), blocks.shape()),
+            Storage::Blocks { blocks, .. } => ([1; 3], blocks.shape()),
         };
         let plan = read_plan(shape, stored, met, dimensions, first.stored.size(), options.cache);
         let description = Description {
@@ -97,47 +110,113 @@ impl TiffSource {
             chunk: plan.chunk,
             fill: 0.0,
         };
-        Ok(TiffSource { pages, calibration, description, cache: BlockCache::new(plan.cache) })
+        let cache = BlockCache::new(plan.cache);
+        Ok(TiffSource { pages, calibration, description, cache, notes: Vec::new(), warnings: Vec::new() })
     }
 
-    /// Copies what a region needs of a plane into place.
-    fn read_plane(&self, z: usize, region: &Region, files: &mut OpenFile, into: &mut Voxels) -> Result<()> {
+    /// Copies what a region needs of a plane of rows into place.
+    fn read_rows(&self, z: usize, offset: u64, region: &Region, files: &mut OpenFile, into: &mut Voxels) -> Result<()> {
         let page = &self.pages[z];
-        let plane = region.min[0] + (z as i64 - region.min[0]);
-        let wanted =
-            Region { min: [plane, region.min[1], region.min[2]], max: [plane + 1, region.max[1], region.max[2]] };
-        match page.storage {
-            Storage::Rows { offset } => {
-                let [y, x] = [1, 2].map(|a| wanted.min[a] as usize..wanted.max[a] as usize);
-                let (shape, size) = ([1, page.shape[0], page.shape[1]], page.stored.size());
-                let read = [1, y.len(), x.len()];
-                let bytes = read_box(files.of(page)?, offset, size, shape, [0..1, y, x]);
-                let bytes = bytes.map_err(|error| file::read_failed(&error))?;
-                paste(&from_bytes(page.stored, read, bytes, page.endian()), &wanted, into, region);
+        let wanted = plane_of(region, z);
+        let [y, x] = [1, 2].map(|a| wanted.min[a] as usize..wanted.max[a] as usize);
+        let (shape, size) = ([1, page.shape[0], page.shape[1]], page.stored.size());
+        let read = [1, y.len(), x.len()];
+        let bytes = read_box(&files.of(page)?.file, offset, size, shape, [0..1, y, x]);
+        let bytes = bytes.map_err(|error| file::read_failed(&error))?;
+        paste(&from_bytes(page.stored, read, bytes, page.endian()), &wanted, into, region);
+        Ok(())
+    }
+
+    /// Copies what a region needs of strips or tiles into place. Those that another thread is decoding come last, so
+    /// that threads that need the same ones share the work.
+    fn read_blocks(&self, jobs: Vec<Job<'_>>, region: &Region, files: &mut OpenFile, into: &mut Voxels) -> Result<()> {
+        let mut later = Vec::new();
+        for job in jobs {
+            match self.block(&job, false, files)? {
+                Some(block) => job.paste(&block, region, into),
+                None => later.push(job),
             }
-            Storage::Blocks { shape, .. } => {
-                let mut decoder: Option<PageDecoder<'_>> = None;
-                let file = files.of(page)?;
-                let first: [usize; 2] = std::array::from_fn(|a| wanted.min[a + 1] as usize / shape[a]);
-                let last: [usize; 2] = std::array::from_fn(|a| (wanted.max[a + 1] as usize - 1) / shape[a]);
-                for place in (first[0]..=last[0]).flat_map(|y| (first[1]..=last[1]).map(move |x| [y, x])) {
-                    let block = self.cache.get(&(z, place), || {
-                        let decoder = match &mut decoder {
-                            Some(decoder) => decoder,
-                            none => none.insert(page.decoder(file)?),
-                        };
-                        page.decode(decoder, place).map(Some)
-                    })?;
-                    let Some(block) = block else { continue };
-                    let [_, rows, columns] = block.shape().map(|n| n as i64);
-                    let [y, x]: [i64; 2] = std::array::from_fn(|a| (place[a] * shape[a]) as i64);
-                    let at = Region::new([plane, y, x], [plane + 1, y + rows, x + columns]);
-                    paste(&block, &at, into, region);
-                }
-            }
+        }
+        for job in later {
+            let block = self.block(&job, true, files)?.ok_or_else(|| Error::internal("a block that was waited for"))?;
+            job.paste(&block, region, into);
         }
         Ok(())
     }
+
+    /// A decoded block; `None` where another thread is decoding it and we do not wait.
+    fn block(&self, job: &Job<'_>, wait: bool, files: &mut OpenFile) -> Result<Option<Arc<Voxels>>> {
+        let page = &self.pages[job.z];
+        let key = (Arc::as_ptr(job.blocks) as usize, job.place);
+        let decode = || page.decode(files.of(page)?, job.blocks, job.place).map(Some);
+        let found = if wait { self.cache.get(&key, decode) } else { self.cache.get_unless_busy(&key, decode) };
+        found.map_err(|error| error.at(&page.file.path))
+    }
+}
+
+/// Strips or tiles that are decoded at once, and which planes of the volume they hold.
+struct Job<'p> {
+    blocks: &'p Arc<Blocks>,
+    place: [usize; 3],
+    /// A plane of the volume, and which of those decoded it is.
+    z: usize,
+    plane: usize,
+    /// How many planes of the volume follow each other in it.
+    count: usize,
+}
+
+impl Job<'_> {
+    fn paste(&self, block: &Voxels, region: &Region, into: &mut Voxels) {
+        let [_, rows, columns] = block.shape().map(|n| n as i64);
+        let shape = self.blocks.shape();
+        let [y, x] = [1, 2].map(|a| (self.place[a] * shape[a]) as i64);
+        let (z, count) = (region.min[0] + (self.z as i64 - region.min[0]), self.count as i64);
+        let at = Region::new([z, y, x], [z + count, y + rows, x + columns]);
+        if block.shape()[0] == self.count {
+            paste(block, &at, into, region);
+        } else {
+            let plane = self.plane as i64;
+            let part = Region::new([plane, 0, 0], [plane + count, rows, columns]);
+            paste(&block.part(&part), &at, into, region);
+        }
+    }
+}
+
+/// The strips or tiles of a plane that a region meets.
+fn places<'p>(z: usize, plane: usize, blocks: &'p Arc<Blocks>, region: &Region) -> impl Iterator<Item = Job<'p>> {
+    let shape = blocks.shape();
+    let first: [usize; 2] = std::array::from_fn(|a| region.min[a + 1] as usize / shape[a + 1]);
+    let last: [usize; 2] = std::array::from_fn(|a| (region.max[a + 1] as usize - 1) / shape[a + 1]);
+    let places = (first[0]..=last[0]).flat_map(move |y| (first[1]..=last[1]).map(move |x| [plane / shape[0], y, x]));
+    places.map(move |place| Job { blocks, place, z, plane: plane % shape[0], count: 1 })
+}
+
+/// The same, those planes together that are decoded at once.
+fn joined(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
+    if jobs.iter().all(|job| job.blocks.shape()[0] == 1) {
+        return jobs;
+    }
+    jobs.sort_by_key(|job| (Arc::as_ptr(job.blocks) as usize, job.place, job.z));
+    let mut kept: Vec<Job<'_>> = Vec::new();
+    for job in jobs {
+        match kept.last_mut() {
+            Some(last)
+                if Arc::ptr_eq(last.blocks, job.blocks)
+                    && last.place == job.place
+                    && (last.z + last.count, last.plane + last.count) == (job.z, job.plane) =>
+            {
+                last.count += 1;
+            }
+            _ => kept.push(job),
+        }
+    }
+    kept
+}
+
+/// The part of a region in one plane.
+fn plane_of(region: &Region, z: usize) -> Region {
+    let z = region.min[0] + (z as i64 - region.min[0]);
+    Region { min: [z, region.min[1], region.min[2]], max: [z + 1, region.max[1], region.max[2]] }
 }
 
 impl Source for TiffSource {
@@ -146,17 +225,46 @@ impl Source for TiffSource {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.calibration.warning.iter().map(|warning| format!("{}: {warning}", self.description.name)).collect()
+        let warnings = self.warnings.iter().chain(&self.calibration.warning);
+        warnings.map(|warning| format!("{}: {warning}", self.description.name)).collect()
+    }
+
+    fn details(&self) -> Details {
+        let (shape, first) = (self.description.shape, &self.pages[0]);
+        let chunk = match &first.storage {
+            Storage::Rows { .. } => Vec::new(),
+            // Few are deeper than one plane.
+            Storage::Blocks { blocks, .. } => {
+                blocks.stored[usize::from(blocks.stored[0] == 1)..].iter().map(|&n| n as u64).collect()
+            }
+        };
+        let axes = ["z", "y", "x"].into_iter().zip(shape).skip(3 - self.description.dimensions);
+        Details {
+            format: "TIFF".to_owned(),
+            axes: axes.map(|(name, length)| (name.to_owned(), length as u64)).collect(),
+            chunk,
+            codec: first.codec(),
+            spacing_from: self.calibration.from.clone().unwrap_or_default(),
+            notes: self.notes.clone(),
+            ..Details::default()
+        }
     }
 
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         require_inside(region, self.description.shape)?;
         let mut voxels = Voxels::filled(self.description.dtype, region.shape(), 0.0);
         let mut file = OpenFile::default();
+        let mut jobs: Vec<Job<'_>> = Vec::new();
         for z in region.min[0] as usize..region.max[0] as usize {
-            let read = self.read_plane(z, region, &mut file, &mut voxels);
-            read.map_err(|error| error.at(&self.pages[z].file.path))?;
+            match &self.pages[z].storage {
+                Storage::Rows { offset } => {
+                    let read = self.read_rows(z, *offset, region, &mut file, &mut voxels);
+                    read.map_err(|error| error.at(&self.pages[z].file.path))?;
+                }
+                Storage::Blocks { blocks, plane } => jobs.extend(places(z, *plane, blocks, region)),
+            }
         }
+        self.read_blocks(joined(jobs), region, &mut file, &mut voxels)?;
         if let Some(unfit) = first_unfit(&voxels) {
             let z = region.min[0] + unfit.at[0];
             return Err(unfit.refusal(region.min).at(&self.pages[z as usize].file.path));
@@ -194,7 +302,7 @@ impl Source for TiffSource {
 /// # Errors
 /// As [`TiffSource::open`] where it cannot be read.
 pub(crate) fn description_of(path: &Path) -> Result<Option<String>> {
-    Ok(page::pages(path)?.1.descriptions().next())
+    Ok(page::pages(path)?.tags.descriptions().next())
 }
 
 /// The files of pages, in their order; one that several pages in a row are in is given once.
@@ -204,15 +312,15 @@ fn files(pages: &[Page]) -> impl Iterator<Item = &PageFile> {
 
 /// The file read last, kept open for the next plane.
 #[derive(Default)]
-struct OpenFile(Option<(Arc<PageFile>, File)>);
+struct OpenFile(Option<(Arc<PageFile>, BlockFile)>);
 
 impl OpenFile {
-    fn of(&mut self, page: &Page) -> Result<&File> {
+    fn of(&mut self, page: &Page) -> Result<&mut BlockFile> {
         let same = self.0.as_ref().is_some_and(|(held, _)| Arc::ptr_eq(held, &page.file));
         if !same {
-            self.0 = Some((Arc::clone(&page.file), file::open(&page.file.path)?.0));
+            self.0 = Some((Arc::clone(&page.file), page.open()?));
         }
-        self.0.as_ref().map(|(_, file)| file).ok_or_else(|| Error::internal("a file that was just opened"))
+        self.0.as_mut().map(|(_, file)| file).ok_or_else(|| Error::internal("a file that was just opened"))
     }
 }
 

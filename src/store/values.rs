@@ -66,7 +66,7 @@ pub(crate) fn spoken_dtype(name: &str) -> String {
         _ => return name.to_owned(),
     };
     match size.parse::<u32>() {
-        Ok(bytes) => format!("{spoken}{}", 8 * bytes),
+        Ok(bytes) => format!("{spoken}{}", 8 * u64::from(bytes)),
         Err(_) => name.to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 mod draw;
 mod fixtures;
 mod image;
+mod kinds;
 mod scene;
 mod sequential;
 mod support;
@@ -18,9 +19,11 @@ mod crash;
 mod cut;
 mod faults;
 mod formats;
+mod formats_table;
 mod fuse;
 mod info;
 mod input;
+mod mutations;
 #[cfg(feature = "mosaic")]
 mod mosaic;
 mod reference;

@@ -117,7 +117,10 @@ fn a_stages_export_becomes_a_table() {
     let outcome = succeed(&[&call[..], &["--reverse".to_owned(), "y".to_owned()]].concat());
     assert_eq!(outcome.stdout, format!("{}: 2 tiles\n", path("tiles.csv").display()));
     let table = std::fs::read_to_string(path("tiles.csv")).expect("a table");
-    assert_eq!(table, "path,y,x,pixel_size\nwell_000.tif,9,7.5,0.5\nwell_001.tif,14,17.5,0.5\n");
+    assert_eq!(
+        table,
+        "path,y,x,pixel_size,unit\nwell_000.tif,9,7.5,0.5,micrometer\nwell_001.tif,14,17.5,0.5,micrometer\n"
+    );
     let again = anabranch(&call);
     assert!(again.code == 73 && again.stderr.contains("is there already"), "{again:?}");
     succeed(&[&call[..], &["--overwrite".to_owned(), "--quiet".to_owned()]].concat());
@@ -129,4 +132,52 @@ fn a_stages_export_becomes_a_table() {
     let unknown = anabranch(["tiles", text(&path("scan.txt")), "--out", text(&path("b.csv"))]);
     assert!(unknown.code == 65 && unknown.stderr.contains("names the point 4, and no image"), "{unknown:?}");
     assert!(!path("b.csv").exists());
+}
+
+#[test]
+fn a_grid_becomes_a_table_and_a_layout_is_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name);
+    let image = Image { dimensions: 2, ..part(&Image::woven(&tangle(SHAPE), "uint16"), [12, 0, 0], [1, 36, 40]) };
+    image.write_npy(&path("image.npy"));
+    std::fs::create_dir(path("scan")).expect("a writable folder");
+    // Two rows and two columns, up and down, from the right: tiles of 20 x 22, of which 4 are the neighbour's.
+    let mut layout = String::from("dim = 2\n");
+    for (number, [y, x]) in [[0, 18], [16, 18], [16, 0], [0, 0]].into_iter().enumerate() {
+        let name = format!("tile_{}.tif", number + 8);
+        part(&image, [0, y, x], [1, 20, 22]).write_tiff(&path("scan").join(&name));
+        writeln!(layout, "{name}; ; ({x}.0, {y}.0)").expect("a string");
+    }
+    std::fs::write(path("scan/TileConfiguration.txt"), layout).expect("a writable folder");
+    let grid = "--overlap 4px --scan-order snake-column --start top-right --quiet";
+    for (table, how) in [("a.csv", "--grid 2x2"), ("b.csv", "--rows 2 --columns 2")] {
+        let call = ["tiles", text(&path("scan")), "--out", text(&path(table))].map(String::from);
+        let options = how.split_whitespace().chain(grid.split_whitespace()).map(String::from);
+        succeed(&call.into_iter().chain(options).collect::<Vec<_>>());
+    }
+    let expected =
+        "path,y,x\nscan/tile_8.tif,0,18\nscan/tile_9.tif,16,18\nscan/tile_10.tif,16,0\nscan/tile_11.tif,0,0\n";
+    for table in ["a.csv", "b.csv"] {
+        assert_eq!(std::fs::read_to_string(path(table)).expect("a table"), expected);
+    }
+    let run = |input: &str| {
+        let out = path("out");
+        succeed(&["run", text(&path(input)), "--out", text(&out), "--overwrite", "--quiet"].map(String::from));
+        invariant_bytes(&out)
+    };
+    let whole = run("image.npy");
+    assert!(["a.csv", "scan/TileConfiguration.txt"].iter().all(|table| run(table) == whole));
+    for (options, said) in [
+        ("--grid 3x2 --overlap 0.1", "has 4 images, but a grid of 3 rows and 2 columns has 6 places"),
+        ("--grid 2x2", "give --overlap, such as 10% or 200px"),
+        ("--overlap 10%", "--overlap is for grids"),
+        ("--grid 0x4 --overlap 10%", "at least one row and one column"),
+        ("--grid 2x2 --overlap 200px", "--overlap leaves nothing"),
+    ] {
+        let call = ["tiles", text(&path("scan")), "--out", text(&path("none.csv"))].map(String::from);
+        let outcome = anabranch(call.into_iter().chain(options.split_whitespace().map(String::from)));
+        assert!(outcome.code == 2 && outcome.stderr.contains(said), "{options}: {outcome:?}");
+        assert_eq!(outcome.stderr.lines().count(), 1, "{options}: {outcome:?}");
+    }
+    assert!(!path("none.csv").exists());
 }

@@ -1,19 +1,36 @@
-//! Which columns of a table of tiles say what, and the numbers in them.
+//! Which columns of a table of tiles say what, and what a row says in them.
 
 use csv::StringRecord;
 
+use super::cells::{Decimals, cell, channel_of};
+use super::header::{Column, Header, Unit};
 use crate::error::{Error, Result};
 use crate::kernel::affine::Affine;
 
-/// Names of the columns of a translation along (z, y, x).
-const TRANSLATION: [&str; 3] = ["z", "y", "x"];
+/// Names of the axes, by which columns are called.
+pub(super) const AXES: [&str; 3] = ["z", "y", "x"];
 /// Names of the columns of a matrix in two dimensions: two rows of three, the last column the offset.
 const MATRIX_2D: [&str; 6] = ["m00", "m01", "m02", "m10", "m11", "m12"];
 /// Names of the columns of a matrix in three dimensions: three rows of four.
 const MATRIX_3D: [&str; 12] = ["m00", "m01", "m02", "m03", "m10", "m11", "m12", "m13", "m20", "m21", "m22", "m23"];
-
-/// A column: its name, and its place in the rows.
-pub(super) type Column = (&'static str, usize);
+/// What the column of the path is called too.
+const PATHS: [&str; 12] = [
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "name",
+    "image",
+    "image_name",
+    "image_path",
+    "tile",
+    "tile_name",
+    "tile_path",
+];
+/// Beginnings of names that look like sizes of a pixel, but are not taken for them.
+const LIKE_SIZES: [&str; 8] =
+    ["voxel", "physical", "pixel_width", "pixel_height", "pixelwidth", "scale", "spacing", "resolution"];
 
 /// Where a table has what.
 #[derive(Debug)]
@@ -21,7 +38,14 @@ pub(super) struct Columns {
     /// Number of columns, those that mean nothing here included.
     count: usize,
     path: Column,
+    /// That of all axes without one of their own,
     pixel_size: Option<Column>,
+    /// and those of the axes (z, y, x).
+    pixel_sizes: [Option<Column>; 3],
+    /// Of positions.
+    unit: Option<Column>,
+    /// Of sizes.
+    pixel_unit: Option<Column>,
     channel: Option<Column>,
     /// Those of the placement, in the order of their names.
     placement: Vec<Column>,
@@ -29,6 +53,19 @@ pub(super) struct Columns {
     matrix: bool,
     /// 2 or 3: in how many dimensions tiles are placed.
     pub(super) dimensions: usize,
+    /// The name of a column that looks like the size of a pixel, where none is.
+    pub(super) unused_size: Option<String>,
+}
+
+/// What all rows of a table must agree in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Scale {
+    /// The size of a pixel along (z, y, x).
+    pub(super) size: [Option<f64>; 3],
+    /// The unit that each size is in,
+    pub(super) size_unit: [Option<Unit>; 3],
+    /// and each position.
+    pub(super) unit: [Option<Unit>; 3],
 }
 
 impl Columns {
@@ -36,44 +73,54 @@ impl Columns {
     ///
     /// # Errors
     /// `Data` where one is missing, or named twice, or where there are those of translations and of matrices.
-    pub(super) fn of(header: &StringRecord) -> Result<Columns> {
-        let find = |name: &'static str| -> Result<Option<Column>> {
-            let mut found = header.iter().enumerate().filter(|(_, column)| *column == name);
-            let first = found.next().map(|(at, _)| (name, at));
-            match found.next() {
-                Some(_) => Err(Error::data(format!("has the column {name} twice; take one out or rename it"))),
-                None => Ok(first),
-            }
-        };
-        let all = |names: &[&'static str], form: &str| -> Result<Vec<Column>> {
+    pub(super) fn of(record: &StringRecord) -> Result<Columns> {
+        let header = Header::of(record);
+        let form = "give path,y,x or path,z,y,x, or a matrix of two rows of three, m00 to m12, or in 3-D of three rows \
+                    of four, m00 to m23";
+        let all = |names: &[&str]| -> Result<Vec<Column>> {
             let missing = |name: &str| Error::data(format!("has no column {name}; {form}"));
-            names.iter().map(|&name| find(name)?.ok_or_else(|| missing(name))).collect()
+            names.iter().map(|&name| find(&header, name)?.ok_or_else(|| missing(name))).collect()
         };
-        let some = |names: &[&str]| header.iter().any(|column| names.contains(&column));
-        let path = find("path")?.ok_or_else(|| {
-            let found = header.iter().collect::<Vec<_>>().join(" ");
-            let message = "has no column path; a table of tiles begins with a line of column names with commas between \
-                           them, such as path,y,x";
-            Error::data(format!("{message} (found: {found})"))
-        })?;
-        let matrix = some(&MATRIX_3D);
-        if matrix && some(&TRANSLATION) {
+        let path = header.find_any("path", &PATHS)?.cloned().ok_or_else(|| no_path(record))?;
+        let matrix = header.has(&MATRIX_3D);
+        let translation = AXES.iter().any(|axis| matches!(find(&header, axis), Ok(Some(_))));
+        if matrix && translation {
             let message = "has columns of a translation (z, y, x) and of a matrix (m00, ...); take those out, or rename \
                            them, that do not place the tiles";
             return Err(Error::data(message));
         }
-        let form = "give path,y,x or path,z,y,x, or a matrix of two rows of three, m00 to m12, or in 3-D of three rows \
-                    of four, m00 to m23";
         let (placement, dimensions) = match matrix {
-            true if MATRIX_3D.iter().any(|name| !MATRIX_2D.contains(name) && some(&[name])) => {
-                (all(&MATRIX_3D, form)?, 3)
+            true if MATRIX_3D.iter().any(|name| !MATRIX_2D.contains(name) && header.has(&[name])) => {
+                (all(&MATRIX_3D)?, 3)
             }
-            true => (all(&MATRIX_2D, form)?, 2),
-            false if some(&TRANSLATION[..1]) => (all(&TRANSLATION, form)?, 3),
-            false => (all(&TRANSLATION[1..], form)?, 2),
+            true => (all(&MATRIX_2D)?, 2),
+            false if find(&header, AXES[0])?.is_some() => (all(&AXES)?, 3),
+            false => (all(&AXES[1..])?, 2),
         };
-        let (pixel_size, channel) = (find("pixel_size")?, find("channel")?);
-        Ok(Columns { count: header.len(), path, pixel_size, channel, placement, matrix, dimensions })
+        let size = |end: &str| -> Result<Option<Column>> {
+            let others = [format!("pixelsize{end}"), format!("pixelsize{}", end.trim_start_matches('_'))];
+            let others = others.each_ref().map(String::as_str);
+            let others = if end.is_empty() { &others[..1] } else { &others[..] };
+            Ok(header.find_any(&format!("pixel_size{end}"), others)?.cloned())
+        };
+        let (pixel_size, pixel_sizes) = (size("")?, [size("_z")?, size("_y")?, size("_x")?]);
+        let unused_size = match pixel_sizes.iter().chain([&pixel_size]).any(Option::is_some) {
+            true => None,
+            false => header.names().find(|(name, _)| LIKE_SIZES.iter().any(|like| name.starts_with(like))),
+        };
+        Ok(Columns {
+            count: record.len(),
+            path,
+            pixel_size,
+            pixel_sizes,
+            unit: header.find_any("unit", &["units", "position_unit", "position_units"])?.cloned(),
+            pixel_unit: header.find_any("pixel_unit", &["pixel_units", "pixel_size_unit", "pixelsize_unit"])?.cloned(),
+            channel: header.find("channel")?.cloned(),
+            placement,
+            matrix,
+            dimensions,
+            unused_size: unused_size.map(|(_, column)| column.name.clone()),
+        })
     }
 
     /// The path in a row, as it is written there.
@@ -81,12 +128,17 @@ impl Columns {
     /// # Errors
     /// `Data` where there is none.
     pub(super) fn path<'r>(&self, row: &'r StringRecord) -> Result<&'r str> {
-        cell(row, self.path)
+        let path = cell(row, self.path.named())?;
+        if path.contains(['\n', '\r']) {
+            return Err(Error::data("has a line break in a path; close the quotes around it"));
+        }
+        Ok(path)
     }
 
     /// Refuses a row with more values than there are columns: one of them probably has a comma in it.
     pub(super) fn require_fit(&self, row: &StringRecord) -> Result<()> {
-        if row.len() <= self.count {
+        // A separator at the end of a line leaves an empty value.
+        if row.iter().skip(self.count).all(str::is_empty) {
             return Ok(());
         }
         let (values, columns) = (row.len(), self.count);
@@ -97,34 +149,69 @@ impl Columns {
         Err(Error::data(message))
     }
 
-    /// The size of a pixel that a row gives.
-    ///
-    /// # Errors
-    /// `Data` where it is no positive number.
-    pub(super) fn pixel_size(&self, row: &StringRecord) -> Result<Option<f64>> {
-        let Some(column) = self.pixel_size else { return Ok(None) };
-        let size = number(row, column)?;
-        if size <= 0.0 {
-            return Err(Error::data(format!("has a pixel_size of {size}; give a positive number")));
-        }
-        Ok(Some(size))
-    }
-
     /// The channel that a row gives.
     ///
     /// # Errors
     /// `Data` where it is no whole number from 0.
     pub(super) fn channel(&self, row: &StringRecord) -> Result<Option<usize>> {
-        let Some(column) = self.channel else { return Ok(None) };
-        channel_of(cell(row, column)?).map(Some)
+        self.channel.as_ref().map(|column| channel_of(cell(row, column.named())?)).transpose()
     }
 
-    /// The map from tile to canvas that a row gives, in pixels.
+    /// The sizes and the units that a row gives.
     ///
     /// # Errors
-    /// `Data` where a value is no finite number, or the matrix has no inverse.
-    pub(super) fn placement(&self, row: &StringRecord, pixel_size: Option<f64>) -> Result<Affine> {
-        let numbers: Vec<f64> = self.placement.iter().map(|&column| number(row, column)).collect::<Result<_>>()?;
+    /// `Data` where a size is no positive number, a unit is none, or sizes contradict each other.
+    pub(super) fn scale(&self, row: &StringRecord, numbers: &mut Decimals) -> Result<Scale> {
+        let unit_in = |column: &Option<Column>| -> Result<Option<Unit>> {
+            column.as_ref().map(|column| unit_of(cell(row, column.named())?, &column.name)).transpose()
+        };
+        let (unit, pixel_unit) = (unit_in(&self.unit)?, unit_in(&self.pixel_unit)?);
+        if pixel_unit == Some(Unit::Pixels) {
+            return Err(Error::data("has a size of a pixel in pixels; give it in a unit of length, such as µm"));
+        }
+        let mut size_in = |column: &Option<Column>| -> Result<Option<(f64, Option<Unit>)>> {
+            let Some(column) = column else { return Ok(None) };
+            let (name, size) = (&column.name, numbers.number(row, column.named())?);
+            match column.unit {
+                _ if size <= 0.0 => Err(Error::data(format!("has a {name} of {size}; give a positive number"))),
+                Some(Unit::Pixels) => Err(Error::data(format!("has a size of a pixel in pixels ({name}); rename it"))),
+                unit => Ok(Some((size, unit))),
+            }
+        };
+        let (general, mut scale) = (size_in(&self.pixel_size)?, Scale::default());
+        let lengths = |unit: Option<Unit>| unit.filter(|unit| *unit != Unit::Pixels);
+        for axis in 0..3 {
+            let offset = self.offset_column(axis);
+            scale.unit[axis] = offset.and_then(|column| column.unit).or(unit);
+            let own = size_in(&self.pixel_sizes[axis])?;
+            if let (Some((own, _)), Some((all, _)), true) = (own, general, axis > 0)
+                && own != all
+            {
+                let (name, all_name) = (format!("pixel_size_{}", AXES[axis]), "pixel_size");
+                let message = format!("has a {name} of {own} and a {all_name} of {all}; take the wrong one out");
+                return Err(Error::data(message));
+            }
+            let Some((size, size_unit)) = own.or(general) else { continue };
+            scale.size[axis] = Some(size);
+            scale.size_unit[axis] = size_unit.or(pixel_unit).or(lengths(scale.unit[axis]));
+        }
+        Ok(scale)
+    }
+
+    /// The column of the offset along an axis.
+    fn offset_column(&self, axis: usize) -> Option<&Column> {
+        let row = axis.checked_sub(3 - self.dimensions)?;
+        let at = if self.matrix { row * (self.dimensions + 1) + self.dimensions } else { row };
+        self.placement.get(at)
+    }
+
+    /// The map from tile to canvas that a row gives, with offsets as they are written there.
+    ///
+    /// # Errors
+    /// `Data` where a value is no finite number.
+    pub(super) fn placement(&self, row: &StringRecord, decimals: &mut Decimals) -> Result<Affine> {
+        let numbers = self.placement.iter().map(|column| decimals.number(row, column.named()));
+        let numbers: Vec<f64> = numbers.collect::<Result<_>>()?;
         let first = 3 - self.dimensions;
         let mut map = Affine::translation([0.0; 3]);
         if self.matrix {
@@ -135,37 +222,28 @@ impl Columns {
         } else {
             map.offset[first..].copy_from_slice(&numbers);
         }
-        for offset in &mut map.offset {
-            *offset /= pixel_size.unwrap_or(1.0);
-        }
-        if map.inverse().is_none() {
-            let message = "has a singular matrix, which presses the tile flat or puts it out of reach; give one with an \
-                           inverse";
-            return Err(Error::data(message));
-        }
         Ok(map)
     }
 }
 
-/// The channel that a text in a row gives.
-pub(super) fn channel_of(text: &str) -> Result<usize> {
-    text.parse().map_err(|_| Error::data(format!("has {text:?} in column channel; give a whole number from 0")))
+/// The column of a matrix or a translation.
+fn find(header: &Header, name: &str) -> Result<Option<Column>> {
+    let others = [format!("pos_{name}"), format!("{name}_pos"), format!("position_{name}"), format!("{name}_position")];
+    let others = others.each_ref().map(String::as_str);
+    Ok(header.find_any(name, if AXES.contains(&name) { &others } else { &[] })?.cloned())
 }
 
-/// The text of a column in a row.
-pub(super) fn cell(row: &StringRecord, (name, at): Column) -> Result<&str> {
-    let text = row.get(at).filter(|text| !text.is_empty());
-    text.ok_or_else(|| Error::data(format!("has nothing in column {name}; fill it in")))
+fn unit_of(text: &str, column: &str) -> Result<Unit> {
+    let unknown =
+        || format!("has {text:?} in column {column}, which is no unit of length; give one such as µm, nm or px");
+    Unit::of(text).ok_or_else(|| Error::data(unknown()))
 }
 
-/// The finite number in a column of a row.
-pub(super) fn number(row: &StringRecord, column: Column) -> Result<f64> {
-    let text = cell(row, column)?;
-    let wrong = |advice: &str| Error::data(format!("has {text:?} in column {}; {advice}", column.0));
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(number),
-        Ok(_) => Err(wrong("give a finite number")),
-        Err(_) if text.contains(',') => Err(wrong("write numbers with a decimal point, such as 1024.5")),
-        Err(_) => Err(wrong("give a number, such as 1024.5")),
-    }
+fn no_path(header: &StringRecord) -> Error {
+    let found = header.iter().collect::<Vec<_>>().join(" ");
+    // A line of a file of another kind may be long.
+    let found: String = found.chars().take(80).collect();
+    let message = "has no column path; a table of tiles begins with a line of column names with commas between them, \
+                   such as path,y,x";
+    Error::data(format!("{message} (found: {found})"))
 }

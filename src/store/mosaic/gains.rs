@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim, Writer};
 
-use super::columns::{cell, channel_of, number};
+use super::cells::{cell, channel_of, number};
 use super::tile_table::{Lines, TileRow, TileTable, in_row};
 use crate::error::{Error, Result};
 use crate::store::file::read_failed;
@@ -137,7 +137,8 @@ mod tests {
             TileRow { line, path: Path::new("scan").join(name), placement, channel }
         };
         let rows = vec![row(2, "b, 1.tif", Some(1)), row(3, "a.tif", Some(0)), row(4, "a.tif", Some(1))];
-        TileTable { path: "scan/tiles.csv".into(), dimensions: 2, pixel_size: None, rows, changed: None }
+        let text = "path,y,x\na,0,0\n";
+        TileTable { rows, ..TileTable::parse(text, Path::new("scan/tiles.csv")).unwrap() }
     }
 
     #[test]

@@ -1,12 +1,20 @@
 //! What stages write about the tiles of a scan, made into a table of tiles.
 
+mod grid;
 mod nikon;
 mod ome;
+mod pattern;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use self::grid::{GridScan, Overlap, ScanOrder, table_of_grid};
+
+use super::columns::AXES;
+use super::form::{TableForm, form_in};
+use super::pixel_size::PixelSize;
+use super::tile_table::{TileRow, TileTable};
 use crate::error::{Error, Kind, Result};
 use crate::store::file::{read_failed, replace};
 
@@ -15,8 +23,8 @@ use crate::store::file::{read_failed, replace};
 pub struct StageScan {
     /// 2 or 3: along how many axes tiles are placed.
     pub dimensions: usize,
-    /// Size of a pixel, where positions are in its unit; `None` where they are in pixels.
-    pub pixel_size: Option<f64>,
+    /// Size of a pixel along the axes of the tiles, where positions are in its unit; `None` where they are in pixels.
+    pub pixel_size: Option<PixelSize>,
     /// One a tile; not empty.
     pub tiles: Vec<StageTile>,
 }
@@ -31,7 +39,8 @@ pub struct StageTile {
 }
 
 /// What the stage has written about a scan. A folder is taken for OME-TIFF files, one a tile, with the positions of
-/// their planes; a file for Nikon's text export (NIS-Elements), with the tiles beside it.
+/// their planes; a file for Fiji's or BigStitcher's TileConfiguration, for MIST's global positions or for Nikon's text
+/// export (NIS-Elements), with the tiles beside it.
 ///
 /// Positions are taken as they are: where an axis of the stage runs against that of the image, reverse it.
 ///
@@ -39,7 +48,21 @@ pub struct StageTile {
 /// `Missing` where nothing is at the path; `Data`, naming the file, where it does not say where each tile lies.
 pub fn table_of_stage(path: &Path) -> Result<StageScan> {
     let metadata = std::fs::metadata(path).map_err(|error| read_failed(&error).at(path))?;
-    if metadata.is_dir() { ome::scan(path) } else { nikon::scan(path) }
+    if metadata.is_dir() {
+        return ome::scan(path);
+    }
+    match form_in(path) {
+        None if metadata.is_file() => nikon::scan(path),
+        None => Err(Error::data("is neither a file nor a folder; save it as a file").at(path)),
+        Some(TableForm::Columns) => {
+            Err(Error::data("is a table of tiles already; give it to run, watch or fuse as it is").at(path))
+        }
+        Some(TableForm::TileConfiguration | TableForm::Mist) => {
+            let TileTable { dimensions, rows, .. } = TileTable::read(path)?;
+            let tile = |row: TileRow| StageTile { path: row.path, position: row.placement.offset };
+            Ok(StageScan { dimensions, pixel_size: None, tiles: rows.into_iter().map(tile).collect() })
+        }
+    }
 }
 
 impl StageScan {
@@ -66,19 +89,34 @@ impl StageScan {
         let folder = absolute(folder)?;
         let mut writer = csv::Writer::from_writer(Vec::new());
         let axes = &["z", "y", "x"][3 - self.dimensions..];
-        let size = self.pixel_size.map(|size| size.to_string());
-        let header = ["path"].into_iter().chain(axes.iter().copied()).chain(size.as_ref().map(|_| "pixel_size"));
+        let sizes = self.size_columns();
+        let header =
+            ["path"].into_iter().chain(axes.iter().copied()).chain(sizes.iter().map(|(name, _)| name.as_str()));
         writer.write_record(header).map_err(failed)?;
         for tile in &self.tiles {
             let path = absolute(&tile.path)?;
             let path = path.strip_prefix(&folder).unwrap_or(&path);
             let name = path.to_str().ok_or_else(|| unspeakable(&tile.path))?;
             let position = tile.position[3 - self.dimensions..].iter().map(f64::to_string);
-            let row = [name.to_owned()].into_iter().chain(position).chain(size.clone());
+            let row = [name.to_owned()].into_iter().chain(position).chain(sizes.iter().map(|(_, value)| value.clone()));
             writer.write_record(row).map_err(failed)?;
         }
         let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
         String::from_utf8(bytes).map_err(|error| Error::internal("a table of tiles is no text").because(error))
+    }
+
+    /// The columns of the size of a pixel and of its unit, with what they say in all rows.
+    fn size_columns(&self) -> Vec<(String, String)> {
+        let Some(PixelSize { size, unit }) = &self.pixel_size else { return Vec::new() };
+        let own: Vec<_> = (3 - self.dimensions..3).filter_map(|axis| Some((AXES[axis], size[axis]?))).collect();
+        let mut columns: Vec<(String, String)> = match own[..] {
+            [(_, first), ..] if own.len() == self.dimensions && own.iter().all(|(_, size)| *size == first) => {
+                vec![("pixel_size".to_owned(), first.to_string())]
+            }
+            _ => own.iter().map(|(axis, size)| (format!("pixel_size_{axis}"), size.to_string())).collect(),
+        };
+        columns.extend(unit.iter().map(|unit| ("unit".to_owned(), unit.clone())));
+        columns
     }
 
     /// Writes the table to a file, whole or not at all.

@@ -2,6 +2,9 @@
 
 mod brightness;
 mod changes;
+mod doubts;
+mod forms;
+mod pixel_sizes;
 mod refusals;
 
 use std::fmt::Write;
@@ -13,6 +16,7 @@ use super::*;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::Kind;
 use crate::kernel::resample::Blend;
+use crate::space::Spacing;
 use crate::store::fixtures::{assert_holds, fixture};
 use crate::store::npy::write_npy;
 use crate::store::{MosaicOptions, open};

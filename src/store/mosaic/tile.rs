@@ -3,12 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::tile_table::{TileRow, TileTable, is_table};
+use super::form::{TableForm, is_table};
+use super::pixel_size::{Scaled, settle};
+use super::tile_table::{TileRow, TileTable, in_pixels};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::affine::Affine;
-use crate::space::{Region, Spacing};
-use crate::store::{Description, MissingTiles, MosaicOptions, OpenOptions, Source, open};
+use crate::space::Region;
+use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source, open};
 use crate::with_voxels;
 
 /// A tile of the canvas.
@@ -43,14 +45,17 @@ pub(super) enum Stored {
 /// The tiles of all rows, and what they have in common.
 pub(super) struct Tiles {
     pub(super) tiles: Vec<Tile>,
-    pub(super) dtype: Dtype,
-    /// Size of a pixel and its unit, as the first tile's metadata have it.
-    pub(super) spacing: Spacing,
-    pub(super) unit: Option<String>,
+    /// What the first tile that could be opened holds, and how it is stored.
+    pub(super) first: Description,
+    pub(super) details: Details,
+    /// How large pixels are, and what a person should know of it.
+    pub(super) scaled: Scaled,
+    /// What a person should know of the tiles themselves, each in a sentence that names the tile.
+    pub(super) warnings: Vec<String>,
 }
 
-/// What a tile's path leads to, and what it holds where that can be read.
-type Found = (Stored, Option<Description>);
+/// Warnings of tiles that differ in more than the tile that they name are not listed beyond so many.
+const MOST_WARNINGS: usize = 8;
 
 impl Tiles {
     /// Opens all tiles of a table, one after the other, and closes them again.
@@ -61,18 +66,25 @@ impl Tiles {
     pub(super) fn open(table: &TileTable, options: &OpenOptions) -> Result<Tiles> {
         let mosaic = &options.mosaic;
         require_planar_options(table, mosaic).map_err(|error| error.at(&table.path))?;
-        let mut unreadable = None;
+        let (mut unreadable, mut details, mut said) = (None, None, Vec::new());
         let mut found = Vec::with_capacity(table.rows.len());
         for row in &table.rows {
             let placed = |error: Error| table.error_in(row, &error);
-            found.push(match (look_at(row, options), mosaic.missing) {
+            let looked = open_image(row, options).map(|source| {
+                details.get_or_insert_with(|| source.details());
+                note_warnings(&mut said, row, &*source);
+                let description = source.description().clone();
+                let stored = if row.path.is_file() { Stored::File } else { Stored::Several(Arc::from(source)) };
+                (stored, Some(description))
+            });
+            found.push(match (looked, mosaic.missing) {
                 (Ok(found), _) => found,
                 (Err(error), MissingTiles::Await) if error.kind() == Kind::Missing => (Stored::Absent, None),
                 (Err(error), MissingTiles::Await) if error.kind() == Kind::Data => {
                     unreadable = unreadable.or(Some(placed(error)));
                     (Stored::Unreadable, None)
                 }
-                (Err(error), _) => return Err(placed(error)),
+                (Err(error), _) => return Err(placed(advised(error, table.form))),
             });
         }
         let rows = || table.rows.iter().zip(&found);
@@ -83,13 +95,18 @@ impl Tiles {
             let Some(known) = known else { continue };
             require_alike(table, known, (first_row, first)).map_err(|error| table.error_in(row, &error))?;
         }
-        let (dtype, shape) = (first.dtype, first.shape);
-        let (spacing, unit) = (first.spacing, first.unit.clone());
+        let known: Vec<_> = rows().filter_map(|(row, (_, known))| Some((row, known.as_ref()?))).collect();
+        let scaled = settle(table, &known, options)?;
+        let (first, shape) = (first.clone(), first.shape);
         let tiles = table.rows.iter().zip(found).map(|(row, (stored, known))| {
             let whole = known.map_or(shape, |known| known.shape);
-            Tile::new(row, stored, whole, mosaic).map_err(|error| table.error_in(row, &error))
+            let placement = in_pixels(&row.placement, scaled.divisor);
+            let row = placement.map(|placement| TileRow { placement, ..row.clone() });
+            row.and_then(|row| Tile::new(&row, stored, whole, mosaic))
         });
-        Ok(Tiles { tiles: tiles.collect::<Result<_>>()?, dtype, spacing, unit })
+        let tiles = table.rows.iter().zip(tiles).map(|(row, tile)| tile.map_err(|error| table.error_in(row, &error)));
+        let tiles = tiles.collect::<Result<_>>()?;
+        Ok(Tiles { tiles, first, details: details.unwrap_or_default(), scaled, warnings: summed(said) })
     }
 }
 
@@ -164,12 +181,36 @@ fn turned(voxels: Voxels, flip: [bool; 3]) -> Voxels {
     if flip == [false; 3] { voxels } else { with_voxels!(voxels, array => turn(array, flip)) }
 }
 
-/// What is at a tile's path.
-fn look_at(row: &TileRow, options: &OpenOptions) -> Result<Found> {
-    let source = open_image(row, options)?;
-    let description = source.description().clone();
-    let stored = if row.path.is_file() { Stored::File } else { Stored::Several(Arc::from(source)) };
-    Ok((stored, Some(description)))
+/// The error of a tile, with what to do where other programs name tiles without their folders.
+fn advised(error: Error, form: TableForm) -> Error {
+    if form == TableForm::Columns || error.kind() != Kind::Missing {
+        return error;
+    }
+    let message = "is not there; put the file of positions into the folder of its tiles, with these named as in it";
+    Error::new(Kind::Missing, message)
+}
+
+/// Takes what an image warns of, with the tile's name taken out, to those that say the same.
+fn note_warnings(said: &mut Vec<(String, String, usize)>, row: &TileRow, source: &dyn Source) {
+    let name = row.path.display().to_string();
+    for warning in source.warnings() {
+        let text = warning.replace(&name, "");
+        match said.iter().position(|(known, _, _)| *known == text) {
+            Some(at) => said[at].2 += 1,
+            None if said.len() < MOST_WARNINGS => said.push((text, warning, 1)),
+            None => {}
+        }
+    }
+}
+
+/// The warnings of tiles, each once.
+fn summed(said: Vec<(String, String, usize)>) -> Vec<String> {
+    let one = |(_, warning, count): (String, String, usize)| match count {
+        1 => warning,
+        2 => format!("{warning}; so does another tile"),
+        _ => format!("{warning}; so do {} other tiles", count - 1),
+    };
+    said.into_iter().map(one).collect()
 }
 
 /// A tile's image: where its file has several channels, that of the row.
@@ -210,10 +251,21 @@ fn require_planar_options(table: &TileTable, options: &MosaicOptions) -> Result<
 
 /// Refuses a tile that does not fit the table or the first tile.
 fn require_alike(table: &TileTable, tile: &Description, (row, first): (&TileRow, &Description)) -> Result<()> {
-    if tile.dimensions != table.dimensions {
-        let advice = match tile.dimensions {
-            2 => "is a 2-D image, but the table places it in 3-D; give columns path,y,x, or m00 to m12",
-            _ => "is a 3-D image, but the table places it in 2-D; give columns path,z,y,x, or m00 to m23",
+    // A volume of one plane is a tile of a plane.
+    let flat = table.dimensions == 2 && tile.shape[0] == 1;
+    if tile.dimensions != table.dimensions && !flat {
+        let advice = match (tile.dimensions, table.form) {
+            (2, TableForm::Columns) => {
+                "is a 2-D image, but the table places it in 3-D; give columns path,y,x, or m00 to m12"
+            }
+            (2, _) => "is a 2-D image, but the table places it in 3-D; give dim = 2 and positions (x, y)",
+            (_, TableForm::Columns) => {
+                "is a 3-D image, but the table places it in 2-D; give columns path,z,y,x, or m00 to m23"
+            }
+            (_, TableForm::TileConfiguration) => {
+                "is a 3-D image, but the table places it in 2-D; give dim = 3 and positions (x, y, z)"
+            }
+            (_, TableForm::Mist) => "is a 3-D image, but MIST places tiles in 2-D; give a CSV table with path,z,y,x",
         };
         return Err(Error::data(advice));
     }

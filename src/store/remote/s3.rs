@@ -72,6 +72,14 @@ impl Prefix {
         &self.name
     }
 
+    /// The keys that begin as the folder's do that this one is in, and its name there.
+    pub(super) fn parent(&self) -> Option<(Prefix, String)> {
+        let (key, last) = self.key.rsplit_once('/').unwrap_or(("", &self.key));
+        let (name, _) = self.name.rsplit_once('/').filter(|_| !last.is_empty())?;
+        let (bucket, credentials) = (self.bucket.clone(), self.credentials.clone());
+        Some((Prefix { bucket, credentials, key: key.to_owned(), name: name.to_owned() }, last.to_owned()))
+    }
+
     /// The address, signed where there are credentials, at which a key is got, or asked about.
     pub(super) fn url(&self, key: &str, only_asked: bool) -> String {
         let key = if self.key.is_empty() { key.to_owned() } else { format!("{}/{key}", self.key) };

@@ -26,15 +26,15 @@ impl TiffSource {
         let mut slices = Vec::with_capacity(paths.len());
         let mut first = None;
         for path in paths {
-            let (mut pages, tags) = pages(&path)?;
-            if pages.len() > 1 {
-                let message = format!("has {} pages; a folder of slices has one in each file", pages.len());
+            let mut read = pages(&path)?;
+            if read.pages.len() > 1 {
+                let message = format!("has {} pages; a folder of slices has one in each file", read.pages.len());
                 return Err(Error::data(message).at(path));
             }
             if first.is_none() {
-                first = Some(described(&tags).map_err(|error| error.at(&path))?);
+                first = Some(described(&read.tags).map_err(|error| error.at(&path))?);
             }
-            slices.append(&mut pages);
+            slices.append(&mut read.pages);
         }
         let built = TiffSource::new(folder, slices, 3, &first.unwrap_or_default(), options);
         // An error about one slice names it already.
@@ -67,7 +67,7 @@ pub(crate) fn slice_paths(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The order of names in which `slice_2` comes before `slice_10`: runs of digits by their number, the rest by its text.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     fn run(text: &str) -> (&str, &str, bool) {
         let digits = text.starts_with(|c: char| c.is_ascii_digit());
         let end = text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len());

@@ -1,69 +1,48 @@
 //! The stored blocks of a Zarr array: its chunks, or the inner chunks of its shards.
 
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use ndarray::{ArrayD, Axis, Ix3};
-use zarrs::array::codec::CodecChain;
-use zarrs::array::{
-    Array, ArrayBytes, ArrayCreateError, ArrayError, ArrayShardedExt, ArraySubset, ArrayToBytesCodecTraits,
-    BytesRepresentation, CodecError, CodecOptions, DataType, FillValue,
-};
-use zarrs::storage::{ReadableStorageTraits, StorageError};
 
 use super::folder::Folder;
+use super::form::{ArrayForm, ChunkKeys};
 use super::shard::Shards;
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::space::Region;
 use crate::store::axes::Selection;
+use crate::store::file;
 use crate::store::values::{Endian, from_bytes};
-use crate::store::{StoredType, file};
 use crate::with_voxels;
-
-/// Bytes that any encoded chunk may have beside what follows from its shape.
-const SLACK: u64 = 64 << 10;
-
-/// An array, wherever it is stored.
-pub(crate) type StoredArray = Array<dyn ReadableStorageTraits>;
 
 /// The blocks of an array, on a grid along (z, y, x) through the image that a selection picks from it.
 pub(crate) struct Blocks {
-    array: StoredArray,
+    form: ArrayForm,
+    keys: ChunkKeys,
     folder: Folder,
-    stored: StoredType,
     selection: Selection,
     /// Voxels of a block along every axis of the array.
     block: Vec<u64>,
     /// How blocks are found in shards, where they are the inner chunks of some.
     shards: Option<Shards>,
-    /// Bytes of a stored chunk at most, as it is encoded, where it is read whole.
-    most: u64,
-    codecs: CodecOptions,
+    /// Bytes of the largest file that a chunk or an inner chunk can be in.
+    largest: usize,
 }
 
 impl Blocks {
     /// The blocks of the array in a folder.
     ///
     /// # Errors
-    /// `Data` where the metadata ask for a codec, a grid or an extension that is not supported.
-    pub(crate) fn open(folder: Folder, stored: StoredType, selection: Selection) -> Result<Self> {
-        let array = Array::open(folder.store()?, "/").map_err(creation_error)?;
-        let plain = |shape: &[NonZeroU64]| -> Vec<u64> { shape.iter().map(|n| n.get()).collect() };
-        let origin = vec![0; array.dimensionality()];
-        let chunk = array.chunk_shape(&origin).map_err(|error| array_error(&error))?;
-        let regular = chunk_grid_is_regular(&array, &chunk);
-        if !regular {
-            return Err(Error::data("has chunks of different shapes; write it with chunks of one shape"));
-        }
-        let shards = Shards::of(&array, &chunk)?;
-        let block = plain(shards.as_ref().map_or(&chunk, |shards| &shards.inner));
-        // Shards are read in part, and know themselves how long their parts are.
-        let whole = shards.is_none();
-        let most = if whole { most_encoded(&array.codecs(), &chunk, array.data_type(), array.fill_value()) } else { 0 };
-        let codecs = CodecOptions::default().with_concurrent_target(1);
-        Ok(Blocks { array, folder, stored, selection, block, shards, most, codecs })
+    /// `Data` where shards have too many chunks; `Io` where a server does not say which keys chunks have.
+    pub(crate) fn open(folder: Folder, form: ArrayForm, selection: Selection) -> Result<Self> {
+        let shards = Shards::of(&form)?;
+        let sharding = form.sharding.as_ref();
+        let block = sharding.map_or_else(|| form.chunk.clone(), |sharding| sharding.inner.clone());
+        let chain = sharding.map_or(&form.chain, |sharding| &sharding.chain);
+        let largest = chain.largest(volume(&block), form.stored.size());
+        let keys = form.keys.map_or_else(|| found_keys(&folder, block.len()), Ok)?;
+        Ok(Blocks { form, keys, folder, selection, block, shards, largest })
     }
 
     /// Voxels of a block along (z, y, x).
@@ -74,24 +53,22 @@ impl Blocks {
     /// Blocks of a file along (z, y, x): more than one where they are the inner chunks of a shard.
     pub(crate) fn per_file(&self) -> [usize; 3] {
         let shards = self.shards.as_ref();
-        let blocks: Vec<u64> =
-            shards.map_or(vec![1; self.block.len()], |shards| shards.per_shard.iter().map(|n| n.get()).collect());
+        let blocks = shards.map_or_else(|| vec![1; self.block.len()], |shards| shards.per_shard.clone());
         self.along_zyx(&blocks).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
     /// Voxels of the image along (z, y, x).
     pub(crate) fn image_shape(&self) -> [usize; 3] {
-        self.along_zyx(self.array.shape()).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
+        self.along_zyx(&self.form.shape).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
-    /// The value of voxels that are not stored.
-    pub(crate) fn fill(&self) -> f64 {
-        fn first<T: Value>(array: &ndarray::Array3<T>) -> f64 {
-            array[[0, 0, 0]].to_f64()
-        }
-        let bytes = self.array.fill_value().as_ne_bytes().to_vec();
-        let value = from_bytes(self.stored, [1; 3], bytes, Endian::NATIVE);
-        with_voxels!(&value, array => first(array))
+    /// Refuses to take the fill value for what is not stored, where it cannot be computed with.
+    pub(crate) fn require_fill(&self) -> Result<()> {
+        self.form.fill.require(self.form.stored)
+    }
+
+    pub(crate) fn form(&self) -> &ArrayForm {
+        &self.form
     }
 
     /// The box of a block, which may reach beyond the image at its far sides.
@@ -108,14 +85,20 @@ impl Blocks {
     /// `Data` where it is damaged, by its file and its place; `Io` where it cannot be read.
     pub(crate) fn decode(&self, place: ChunkId) -> Result<Option<Voxels>> {
         let index = self.index(place);
-        let bytes = match &self.shards {
-            None => self.decode_chunk(&index),
-            Some(shards) => {
+        let values = volume(&self.block);
+        let decoded = match (&self.shards, &self.form.sharding) {
+            (Some(shards), Some(sharding)) => {
                 let key = self.key(&self.stored_chunk(&index));
-                shards.decode(&self.folder, &key, &index, &self.array, &self.codecs)
+                let encoded = shards.read(&self.folder, &key, &index, self.largest);
+                (encoded, &sharding.chain)
             }
+            _ => (self.folder.read(&self.key(&index), self.largest as u64), &self.form.chain),
         };
-        let voxels = bytes.and_then(|bytes| bytes.map(|bytes| self.voxels(bytes, &self.block)).transpose());
+        let (encoded, chain) = decoded;
+        let voxels = encoded.and_then(|encoded| {
+            let bytes = encoded.map(|encoded| chain.decode(encoded, values, self.form.stored.size()));
+            bytes.map(|bytes| self.voxels(bytes?, &self.block, &chain.order, chain.endian)).transpose()
+        });
         voxels.map_err(|error| self.locate(error, place))
     }
 
@@ -126,9 +109,6 @@ impl Blocks {
     /// As [`Blocks::decode`].
     pub(crate) fn read_part(&self, place: ChunkId, part: &Region) -> Result<Option<Voxels>> {
         let index = self.index(place);
-        if !self.folder.contains(&self.key(&index))? {
-            return Ok(None);
-        }
         let mut ranges: Vec<_> = self.selection.fixed.iter().zip(&self.block).map(|(i, n)| i % n..i % n + 1).collect();
         let skipped = 3 - self.selection.kept.len();
         for (a, &axis) in self.selection.kept.iter().enumerate() {
@@ -136,18 +116,19 @@ impl Blocks {
             ranges[axis] = bound(part.min[a + skipped])..bound(part.max[a + skipped]);
         }
         let shape: Vec<u64> = ranges.iter().map(|r| r.end - r.start).collect();
-        let subset = ArraySubset::new_with_ranges(&ranges);
-        let bytes = self.array.retrieve_chunk_subset_opt::<ArrayBytes<'static>>(&index, &subset, &self.codecs);
-        let bytes = bytes.map_err(|error| array_error(&error)).and_then(fixed);
-        bytes.and_then(|bytes| self.voxels(bytes, &shape)).map(Some).map_err(|error| self.locate(error, place))
+        let chain = &self.form.chain;
+        let within = |values: &[u64]| chain.order.iter().map(|&axis| values[axis]).collect::<Vec<_>>();
+        let wanted: Vec<_> = chain.order.iter().map(|&axis| ranges[axis].clone()).collect();
+        let bytes =
+            part_of_file(&self.path_of(&self.key(&index)), &within(&self.block), &wanted, self.form.stored.size());
+        let voxels = bytes
+            .and_then(|bytes| bytes.map(|bytes| self.voxels(bytes, &shape, &chain.order, chain.endian)).transpose());
+        voxels.map_err(|error| self.locate(error, place))
     }
 
     /// Whether parts of blocks can be read without the rest, row by row.
     pub(crate) fn can_be_read_in_part(&self) -> bool {
-        self.folder.local().is_some()
-            && self.shards.is_none()
-            && !self.array.is_sharded()
-            && self.array.codecs().bytes_to_bytes_codecs().is_empty()
+        self.folder.local().is_some() && self.form.sharding.is_none() && self.form.chain.steps.is_empty()
     }
 
     /// An error at a block: its file, and its place on the grid.
@@ -155,9 +136,18 @@ impl Blocks {
         error.at(self.path(place)).in_chunk(place)
     }
 
-    /// The file that a block is in, or would be.
-    pub(crate) fn path(&self, place: ChunkId) -> PathBuf {
-        self.folder.path(&self.file(place))
+    /// The file that a block is in, or would be, as messages name it.
+    fn path(&self, place: ChunkId) -> PathBuf {
+        self.path_of(&self.file(place))
+    }
+
+    fn path_of(&self, key: &str) -> PathBuf {
+        self.folder.path(key)
+    }
+
+    /// The file of this machine whose state a block's is; `None` where it is on a server.
+    pub(crate) fn marked(&self, place: ChunkId) -> Option<PathBuf> {
+        self.folder.marked(&self.file(place))
     }
 
     /// The key of the file that a block is in, or would be.
@@ -175,7 +165,22 @@ impl Blocks {
 
     /// Whether files have marks that can be had without reading them.
     pub(crate) fn has_marks(&self) -> bool {
-        self.folder.local().is_some()
+        !self.folder.is_served()
+    }
+
+    /// Whether no chunk of the array is stored at all; false where that takes long to find out.
+    pub(crate) fn is_empty(&self) -> bool {
+        const METADATA: [&str; 5] = ["zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"];
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        let are_places = |text: &str| text.split('.').count() == self.block.len() && text.split('.').all(digits);
+        let is_chunk = |name: &String| match self.keys {
+            ChunkKeys { prefixed: true, separator: '/' } => name == "c",
+            ChunkKeys { prefixed: true, .. } => name.strip_prefix("c.").is_some_and(are_places),
+            ChunkKeys { separator: '/', .. } => digits(name),
+            ChunkKeys { .. } => are_places(name),
+        };
+        let children = self.folder.children();
+        children.is_some_and(|names| !names.iter().any(|name| !METADATA.contains(&&**name) && is_chunk(name)))
     }
 
     fn along_zyx(&self, values: &[u64]) -> [u64; 3] {
@@ -196,51 +201,47 @@ impl Blocks {
     /// The stored chunk (the shard) that a block is in.
     fn stored_chunk(&self, index: &[u64]) -> Vec<u64> {
         match &self.shards {
-            Some(shards) => index.iter().zip(&shards.per_shard).map(|(i, n)| i / n.get()).collect(),
+            Some(shards) => index.iter().zip(&shards.per_shard).map(|(i, n)| i / n).collect(),
             None => index.to_vec(),
         }
     }
 
     fn key(&self, index: &[u64]) -> String {
-        self.array.chunk_key(index).as_str().to_owned()
+        self.keys.key(index)
     }
 
-    fn decode_chunk(&self, index: &[u64]) -> Result<Option<Vec<u8>>> {
-        let Some(encoded) = self.folder.read(&self.key(index), self.most)? else { return Ok(None) };
-        let shape: Vec<NonZeroU64> = self.block.iter().filter_map(|&n| NonZeroU64::new(n)).collect();
-        let (array, codecs) = (&self.array, self.array.codecs());
-        let (data_type, fill) = (array.data_type(), array.fill_value());
-        let decoded = codecs.decode(encoded.into(), &shape, data_type, fill, &self.codecs);
-        fixed(decoded.map_err(|error| codec_error(&error))?.into_owned()).map(Some)
-    }
-
-    /// The image's values among those of a box of the array.
-    fn voxels(&self, bytes: Vec<u8>, shape: &[u64]) -> Result<Voxels> {
+    /// The image's values among those of a box of the array, whose axes are in an order of their own.
+    fn voxels(&self, bytes: Vec<u8>, shape: &[u64], order: &[usize], endian: Endian) -> Result<Voxels> {
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
-        let values: usize = shape.iter().product();
-        if bytes.len() != values * self.stored.size() {
-            return Err(damaged());
-        }
-        let flat = from_bytes(self.stored, [1, 1, values], bytes, Endian::NATIVE);
+        let flat = from_bytes(self.form.stored, [1, 1, shape.iter().product()], bytes, endian);
         let (selection, block) = (&self.selection, &self.block);
         let within = |a: usize| if shape[a] == 1 { 0 } else { selection.fixed[a] % block[a] };
-        with_voxels!(flat, array => pick(array, &shape, &selection.kept, within))
+        with_voxels!(flat, array => pick(array, &shape, order, &selection.kept, within))
     }
 }
 
-/// The values along the axes kept, as an array of three axes; `within` gives the index along each of the others.
+/// The values along the axes kept, in the order in which those are kept, as an array of three axes; `order` are the axes
+/// as values follow each other, and `within` gives the index along each that is not kept.
 fn pick<T: Value>(
     flat: ndarray::Array3<T>,
     shape: &[usize],
+    order: &[usize],
     kept: &[usize],
     within: impl Fn(usize) -> u64,
 ) -> Result<Voxels> {
+    let stored: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
     let mut array: ArrayD<T> =
-        ArrayD::from_shape_vec(shape, flat.into_raw_vec_and_offset().0).map_err(|_| damaged())?;
-    for axis in (0..shape.len()).rev().filter(|axis| !kept.contains(axis)) {
+        ArrayD::from_shape_vec(stored, flat.into_raw_vec_and_offset().0).map_err(|_| damaged())?;
+    let mut axes = order.to_vec();
+    for place in (0..axes.len()).rev().filter(|&place| !kept.contains(&order[place])) {
+        let axis = axes.remove(place);
         let index = usize::try_from(within(axis)).unwrap_or(usize::MAX);
-        array = if shape[axis] == 1 { array.remove_axis(Axis(axis)) } else { array.index_axis_move(Axis(axis), index) };
+        array =
+            if shape[axis] == 1 { array.remove_axis(Axis(place)) } else { array.index_axis_move(Axis(place), index) };
     }
+    let places: Option<Vec<usize>> = kept.iter().map(|axis| axes.iter().position(|it| it == axis)).collect();
+    let places = places.ok_or_else(|| Error::internal(format!("axes {kept:?} are not all of {order:?}")))?;
+    array = array.permuted_axes(places);
     if kept.len() == 2 {
         array = array.insert_axis(Axis(0));
     }
@@ -248,74 +249,80 @@ fn pick<T: Value>(
     Ok(T::wrap(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
 }
 
-/// Bytes that a chunk can have once it is encoded, and some for those who encode badly.
-pub(crate) fn most_encoded(codecs: &CodecChain, shape: &[NonZeroU64], data_type: &DataType, fill: &FillValue) -> u64 {
-    let values = shape.iter().fold(1, |product: u64, n| product.saturating_mul(n.get()));
-    // No type here has values of more than 16 bytes.
-    let raw = values.saturating_mul(data_type.fixed_size().unwrap_or(16) as u64);
-    let most = match codecs.encoded_representation(shape, data_type, fill) {
-        Ok(BytesRepresentation::FixedSize(size) | BytesRepresentation::BoundedSize(size)) => size.max(raw),
-        Ok(BytesRepresentation::UnboundedSize) | Err(_) => raw.saturating_mul(2),
+/// A box of a file that is an array in C order and nothing else; `None` where there is no file.
+fn part_of_file(
+    path: &std::path::Path,
+    shape: &[u64],
+    ranges: &[std::ops::Range<u64>],
+    size: usize,
+) -> Result<Option<Vec<u8>>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let (file, length) = file::open(path)?;
+    if length != (volume(shape) as u64).saturating_mul(size as u64) {
+        return Err(damaged());
+    }
+    let whole = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let (shape, ranges): (Vec<usize>, Vec<_>) = (
+        shape.iter().map(|&n| whole(n)).collect(),
+        ranges.iter().map(|range| whole(range.start)..whole(range.end)).collect(),
+    );
+    // The last three axes are read as one box, for each index along those before.
+    let missing = 3usize.saturating_sub(shape.len());
+    let (shape, ranges) = ([vec![1; missing], shape].concat(), [vec![0..1; missing], ranges].concat());
+    let outer = shape.len() - 3;
+    let (plane, inner) = (shape[outer..].iter().product::<usize>(), std::array::from_fn(|a| ranges[outer + a].clone()));
+    let mut bytes = Vec::new();
+    let mut index: Vec<usize> = ranges[..outer].iter().map(|range| range.start).collect();
+    loop {
+        let at = index.iter().zip(&shape).fold(0, |at, (i, n)| at * n + i);
+        let part = file::read_box(
+            &file,
+            (at * plane * size) as u64,
+            size,
+            [shape[outer], shape[outer + 1], shape[outer + 2]],
+            inner.clone(),
+        );
+        let part = part.map_err(|error| file::read_failed(&error))?;
+        if outer == 0 {
+            return Ok(Some(part));
+        }
+        bytes.extend(part);
+        let Some(axis) = (0..outer).rev().find(|&axis| index[axis] + 1 < ranges[axis].end) else { break };
+        index[axis] += 1;
+        (axis + 1..outer).for_each(|later| index[later] = ranges[later].start);
+    }
+    Ok(Some(bytes))
+}
+
+/// The keys of an array that does not say how they are separated: as those are that are there, else by points.
+///
+/// # Errors
+/// Where a server does not say what is there.
+fn found_keys(folder: &Folder, axes: usize) -> Result<ChunkKeys> {
+    let keys = |separator| ChunkKeys { prefixed: false, separator };
+    let nested = match folder.children() {
+        Some(names) => {
+            let is_place = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let is_flat = |name: &String| name.contains('.') && name.split('.').all(is_place);
+            axes > 1 && !names.iter().any(is_flat) && names.iter().any(|name| is_place(name))
+        }
+        None => {
+            let first = vec![0; axes];
+            let found = |separator| folder.contains(&keys(separator).key(&first));
+            !found('.')? && found('/')?
+        }
     };
-    most.saturating_add(most / 4).saturating_add(SLACK)
+    Ok(keys(if nested { '/' } else { '.' }))
 }
 
-fn chunk_grid_is_regular(array: &StoredArray, first: &[NonZeroU64]) -> bool {
-    let last: Vec<u64> = array.chunk_grid_shape().iter().map(|n| n.saturating_sub(1)).collect();
-    array.chunk_shape(&last).is_ok_and(|last| last.as_slice() == first)
-}
-
-fn fixed(bytes: ArrayBytes<'static>) -> Result<Vec<u8>> {
-    bytes.into_fixed().map(std::borrow::Cow::into_owned).map_err(|_| damaged())
+/// How many values a shape has, which has been found to be countable.
+fn volume(shape: &[u64]) -> usize {
+    let counted = shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n));
+    counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
 }
 
 pub(crate) fn damaged() -> Error {
     Error::data("is damaged or cut off; copy it again from where it came")
-}
-
-/// The refusal of an array whose codecs are not supported.
-pub(crate) fn encoding_error(cause: &dyn std::fmt::Display) -> Error {
-    Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(cause)
-}
-
-fn creation_error(error: ArrayCreateError) -> Error {
-    match error {
-        ArrayCreateError::CodecsCreateError(_) => encoding_error(&error),
-        // What a version 2 array asks for and has no counterpart in version 3 are codecs: its type has been checked.
-        ArrayCreateError::UnsupportedZarrV2Array(_) => encoding_error(&error),
-        ArrayCreateError::StorageError(StorageError::IOError(error)) => read_failed(&error),
-        error => Error::data("has Zarr metadata that are not supported; write the array again").because(error),
-    }
-}
-
-/// The sentence for a part of a chunk that did not decode.
-fn array_error(error: &ArrayError) -> Error {
-    match error {
-        ArrayError::StorageError(StorageError::IOError(error)) => io_error(error),
-        ArrayError::CodecError(error) => codec_error(error),
-        error => damaged().because(error),
-    }
-}
-
-/// The sentence for a chunk that did not decode.
-pub(crate) fn codec_error(error: &CodecError) -> Error {
-    match error {
-        CodecError::StorageError(StorageError::IOError(error)) => io_error(error),
-        CodecError::IOError(error) => io_error(error),
-        error => damaged().because(error),
-    }
-}
-
-/// Decoders report damage as errors of reading too: those that are not the operating system's.
-fn io_error(error: &std::io::Error) -> Error {
-    if error.raw_os_error().is_some() { file::read_failed(error) } else { damaged().because(error) }
-}
-
-/// The error of a store: its own, or the operating system's.
-fn read_failed(error: &std::io::Error) -> Error {
-    #[cfg(feature = "http")]
-    if let Some(error) = super::served::own_error(error) {
-        return error.clone();
-    }
-    file::read_failed(error)
 }

@@ -1,21 +1,29 @@
-//! Where the files of a Zarr hierarchy are: in a folder of this machine's file systems, or on a server.
+//! Where the files of a Zarr hierarchy are: in a folder of this machine's file systems, in a zip file, or on a server.
 
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zarrs::filesystem::FilesystemStore;
-use zarrs::storage::ReadableStorage;
-
+use super::archive::Archive;
 use super::blocks::damaged;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::{OpenOptions, file};
 #[cfg(feature = "http")]
-use crate::store::{address::is_address, remote::Server};
+use crate::store::{
+    address::is_address,
+    remote::{Answer, Server},
+};
 
 /// A folder of files, each known by its key: its path from there, with slashes.
 #[derive(Clone)]
 pub(crate) enum Folder {
     Local(PathBuf),
+    Packed {
+        archive: Arc<Archive>,
+        inside: String,
+    },
     #[cfg(feature = "http")]
     Remote {
         server: Arc<Server>,
@@ -23,8 +31,13 @@ pub(crate) enum Folder {
     },
 }
 
-/// Bytes of a file of metadata at most.
-pub(crate) const METADATA: u64 = 64 << 20;
+/// What there is at a key.
+pub(crate) enum Given {
+    File(Vec<u8>),
+    Absent,
+    /// A server keeps to itself what there is, or whether there is anything.
+    Forbidden(Error),
+}
 
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +54,30 @@ pub(crate) enum Span {
     },
 }
 
+impl Span {
+    fn length(self) -> u64 {
+        match self {
+            Span::First(length) | Span::Last { length, .. } | Span::At { length, .. } => length,
+        }
+    }
+
+    /// Offset and length in a file that ends at `end`; `None` where it has no such part.
+    pub(crate) fn within(self, end: u64) -> Option<(u64, usize)> {
+        let last = end.checked_sub(self.length())?;
+        let offset = match self {
+            Span::First(_) => 0,
+            Span::Last { .. } => last,
+            Span::At { offset, .. } => Some(offset).filter(|&offset| offset <= last)?,
+        };
+        Some((offset, usize::try_from(self.length()).ok()?))
+    }
+}
+
 impl Folder {
-    /// The folder at a path, or at an address where such can be read; asks for nothing yet.
+    /// The folder at a path, in a zip file, or at an address where such can be read; asks a server for nothing yet.
     ///
     /// # Errors
-    /// `Usage` where the environment does not say how an address is reached.
+    /// `Usage` where the environment does not say how an address is reached; else where a zip file cannot be read.
     pub(crate) fn new(path: &Path, options: &OpenOptions) -> Result<Folder> {
         #[cfg(feature = "http")]
         if let (true, Some(address)) = (is_address(path), path.to_str()) {
@@ -53,19 +85,48 @@ impl Folder {
             return Ok(Folder::Remote { server, inside: String::new() });
         }
         let _ = options;
+        if let Some((archive, inside)) = packed(path) {
+            let archive = Arc::new(Archive::open(archive)?);
+            return Ok(Folder::Packed { archive, inside });
+        }
         Ok(Folder::Local(path.to_owned()))
     }
 
     /// A folder inside this one.
     pub(crate) fn join(&self, key: &str) -> Folder {
+        let key = key.trim_matches('/');
+        let deeper = |inside: &str| if key.is_empty() { inside.to_owned() } else { format!("{inside}{key}/") };
         match self {
             Folder::Local(folder) => Folder::Local(folder.join(key)),
-            #[cfg(feature = "http")]
-            Folder::Remote { server, inside } => {
-                let key = key.trim_matches('/');
-                let inside = if key.is_empty() { inside.clone() } else { format!("{inside}{key}/") };
-                Folder::Remote { server: Arc::clone(server), inside }
+            Folder::Packed { archive, inside } => {
+                Folder::Packed { archive: Arc::clone(archive), inside: deeper(inside) }
             }
+            #[cfg(feature = "http")]
+            Folder::Remote { server, inside } => Folder::Remote { server: Arc::clone(server), inside: deeper(inside) },
+        }
+    }
+
+    /// The folder that this one is in, and its name there; `None` at the top.
+    pub(crate) fn parent(&self) -> Option<(Folder, String)> {
+        match self {
+            Folder::Local(folder) => {
+                // A name alone has a folder too, and what `..` stands for is known to the file system.
+                let has_parents = folder.components().any(|part| part == std::path::Component::ParentDir);
+                let whole = if has_parents { folder.canonicalize() } else { std::path::absolute(folder) }.ok()?;
+                Some((Folder::Local(whole.parent()?.to_owned()), whole.file_name()?.to_str()?.to_owned()))
+            }
+            Folder::Packed { archive, inside } => {
+                let (inside, name) = parent_key(inside)?;
+                Some((Folder::Packed { archive: Arc::clone(archive), inside }, name))
+            }
+            #[cfg(feature = "http")]
+            Folder::Remote { server, inside } => match parent_key(inside) {
+                Some((inside, name)) => Some((Folder::Remote { server: Arc::clone(server), inside }, name)),
+                None => {
+                    let (server, name) = server.parent()?;
+                    Some((Folder::Remote { server: Arc::new(server), inside: String::new() }, name))
+                }
+            },
         }
     }
 
@@ -74,8 +135,22 @@ impl Folder {
         match self {
             Folder::Local(folder) if key.is_empty() => folder.clone(),
             Folder::Local(folder) => folder.join(key),
+            Folder::Packed { archive, inside } => match format!("{inside}{key}").trim_end_matches('/') {
+                "" => archive.path().to_owned(),
+                key => archive.path().join(key),
+            },
             #[cfg(feature = "http")]
             Folder::Remote { server, inside } => server.name(format!("{inside}{key}").trim_end_matches('/')),
+        }
+    }
+
+    /// The file of this machine whose state a key's is: itself, or the zip file that it is in.
+    pub(crate) fn marked(&self, key: &str) -> Option<PathBuf> {
+        match self {
+            Folder::Local(folder) => Some(folder.join(key)),
+            Folder::Packed { archive, .. } => Some(archive.path().to_owned()),
+            #[cfg(feature = "http")]
+            Folder::Remote { .. } => None,
         }
     }
 
@@ -83,21 +158,61 @@ impl Folder {
     pub(crate) fn local(&self) -> Option<&Path> {
         match self {
             Folder::Local(folder) => Some(folder),
+            Folder::Packed { .. } => None,
             #[cfg(feature = "http")]
             Folder::Remote { .. } => None,
         }
     }
 
-    /// A whole file; `None` where there is none. Of one on a server no more is taken than `most` bytes.
+    /// Whether it is on a server.
+    pub(crate) fn is_served(&self) -> bool {
+        match self {
+            Folder::Local(_) | Folder::Packed { .. } => false,
+            #[cfg(feature = "http")]
+            Folder::Remote { .. } => true,
+        }
+    }
+
+    /// The names of what is directly inside, files and folders; `None` where that cannot be listed.
+    pub(crate) fn children(&self) -> Option<BTreeSet<String>> {
+        match self {
+            Folder::Local(folder) => {
+                let entries = std::fs::read_dir(folder).ok()?;
+                Some(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+            }
+            Folder::Packed { archive, inside } => Some(archive.children(inside)),
+            #[cfg(feature = "http")]
+            Folder::Remote { .. } => None,
+        }
+    }
+
+    /// What there is at a key: a whole file of at most `limit` bytes, or not.
     ///
     /// # Errors
-    /// Where it cannot be read; `Data` where it comes from a server and is longer.
-    pub(crate) fn read(&self, key: &str, most: u64) -> Result<Option<Vec<u8>>> {
-        let _ = most;
-        match self {
-            Folder::Local(folder) => file::read_if_there(&folder.join(key)).map_err(|error| file::read_failed(&error)),
+    /// `Data` where the file is longer; else where it cannot be read.
+    pub(crate) fn ask(&self, key: &str, limit: u64) -> Result<Given> {
+        let bytes = match self {
+            Folder::Local(folder) => read_local(&folder.join(key), limit)?,
+            Folder::Packed { archive, inside } => archive.read(&format!("{inside}{key}"), limit)?,
             #[cfg(feature = "http")]
-            Folder::Remote { server, inside } => server.read(&format!("{inside}{key}"), most),
+            Folder::Remote { server, inside } => match server.ask_for(&format!("{inside}{key}"), limit)? {
+                Answer::File(bytes) => Some(bytes),
+                Answer::Absent => None,
+                Answer::Forbidden(error) => return Ok(Given::Forbidden(error)),
+            },
+        };
+        Ok(bytes.map_or(Given::Absent, Given::File))
+    }
+
+    /// A whole file of at most `limit` bytes; `None` where there is none.
+    ///
+    /// # Errors
+    /// As [`Folder::ask`], and where a server does not say.
+    pub(crate) fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        match self.ask(key, limit)? {
+            Given::File(bytes) => Ok(Some(bytes)),
+            Given::Absent => Ok(None),
+            Given::Forbidden(error) => Err(error),
         }
     }
 
@@ -106,9 +221,6 @@ impl Folder {
     /// # Errors
     /// `Data` where the file has no such part; else where it cannot be read.
     pub(crate) fn read_span(&self, key: &str, span: Span) -> Result<Option<Vec<u8>>> {
-        let wanted = match span {
-            Span::First(length) | Span::Last { length, .. } | Span::At { length, .. } => length,
-        };
         let bytes = match self {
             Folder::Local(folder) => {
                 let path = folder.join(key);
@@ -116,23 +228,18 @@ impl Folder {
                     return Ok(None);
                 }
                 let (file, end) = file::open(&path)?;
-                let last = end.checked_sub(wanted).ok_or_else(damaged)?;
-                let offset = match span {
-                    Span::First(_) => 0,
-                    Span::Last { .. } => last,
-                    Span::At { offset, .. } if offset <= last => offset,
-                    Span::At { .. } => return Err(damaged()),
-                };
-                let mut bytes = vec![0; usize::try_from(wanted).map_err(|_| damaged())?];
+                let (offset, wanted) = span.within(end).ok_or_else(damaged)?;
+                let mut bytes = vec![0; wanted];
                 file::read_at(&file, offset, &mut bytes).map_err(|error| file::read_failed(&error))?;
                 Some(bytes)
             }
+            Folder::Packed { archive, inside } => archive.read_span(&format!("{inside}{key}"), span)?,
             #[cfg(feature = "http")]
             Folder::Remote { server, inside } => {
                 let key = format!("{inside}{key}");
                 match span {
                     // An empty part cannot be asked for.
-                    _ if wanted == 0 => Some(Vec::new()),
+                    _ if span.length() == 0 => Some(Vec::new()),
                     Span::First(length) => server.read_part(&key, 0, length)?,
                     Span::Last { length, most } => server.read_last(&key, length, most)?,
                     Span::At { offset, length } => server.read_part(&key, offset, length)?,
@@ -140,7 +247,7 @@ impl Folder {
             }
         };
         match bytes {
-            Some(bytes) if bytes.len() as u64 != wanted => Err(damaged()),
+            Some(bytes) if bytes.len() as u64 != span.length() => Err(damaged()),
             bytes => Ok(bytes),
         }
     }
@@ -155,24 +262,56 @@ impl Folder {
                 let path = folder.join(key);
                 path.try_exists().map_err(|error| file::read_failed(&error).at(&path))
             }
+            Folder::Packed { archive, inside } => Ok(archive.contains(&format!("{inside}{key}"))),
             #[cfg(feature = "http")]
             Folder::Remote { server, inside } => server.contains(&format!("{inside}{key}")),
         }
     }
+}
 
-    /// The folder as zarrs reads it.
-    ///
-    /// # Errors
-    /// `Data` where its path cannot be used.
-    pub(crate) fn store(&self) -> Result<ReadableStorage> {
-        match self {
-            Folder::Local(folder) => {
-                let store = FilesystemStore::new(folder);
-                let refused = |error| Error::data("has a path that cannot be used; rename it").because(error);
-                Ok(Arc::new(store.map_err(refused)?))
-            }
-            #[cfg(feature = "http")]
-            Folder::Remote { .. } => Ok(Arc::new(super::served::Served(self.clone()))),
+/// Whether a path is that of a zip file by its name (`.zip`, `.ozx`), or leads into one.
+pub(crate) fn is_packed(path: &Path) -> bool {
+    packed(path).is_some()
+}
+
+/// The zip file that a path is of or leads into, and where in it; a slash ends what is inside.
+fn packed(path: &Path) -> Option<(&Path, String)> {
+    let named =
+        |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip") || e.eq_ignore_ascii_case("ozx"));
+    // Without a slash at the end, which no file has.
+    let path = path.components().as_path();
+    let archive = path.ancestors().find(|ancestor| named(ancestor) && ancestor.is_file())?;
+    let inside = path.strip_prefix(archive).ok()?.to_str()?.replace('\\', "/");
+    Some((archive, if inside.is_empty() { inside } else { inside + "/" }))
+}
+
+/// `a/b/` is `b` in `a/`.
+fn parent_key(inside: &str) -> Option<(String, String)> {
+    let inside = inside.strip_suffix('/')?;
+    let at = inside.rfind('/').map_or(0, |at| at + 1);
+    Some((inside[..at].to_owned(), inside[at..].to_owned()))
+}
+
+fn read_local(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(None);
         }
+        Err(error) => return Err(file::read_failed(&error)),
+    };
+    if !metadata.is_file() {
+        return Err(Error::new(Kind::Data, "is no file, though one of Zarr has its name; copy the image again"));
+    }
+    if metadata.len() > limit {
+        return Err(damaged());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).map_err(|_| damaged())?);
+    // A file that grows meanwhile is not followed.
+    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(file::read_failed(&error)),
     }
 }

@@ -1,77 +1,164 @@
-//! What a folder's Zarr metadata say, of version 2 or 3, before anything is decoded.
+//! Which Zarr metadata a folder has, of version 2 or 3, before anything of them is understood.
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::folder::{Folder, METADATA};
-use crate::error::{Error, Result};
+use super::folder::{Folder, Given};
+use super::json;
+use crate::error::{Error, Kind, Result};
+
+/// No metadata are longer than this.
+pub(crate) const LONGEST: u64 = 64 << 20;
 
 /// A Zarr array or group.
-#[derive(Debug)]
-pub(crate) enum Node {
-    Array(ArrayNode),
-    Group { attributes: Value },
-}
-
-/// What is needed of an array's metadata to refuse it with a sentence.
-#[derive(Debug)]
-pub(crate) struct ArrayNode {
-    pub(crate) shape: Vec<u64>,
-    /// The type's name as stored: `uint8`, `<f4`.
-    pub(crate) dtype: String,
-    /// Names of all axes, where the metadata have them.
-    pub(crate) names: Option<Vec<String>>,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Node {
+    /// Of Zarr: 2 or 3.
+    pub(crate) version: u8,
+    /// The metadata of an array; `None` for a group.
+    pub(crate) array: Option<Value>,
+    pub(crate) attributes: Value,
+    /// Metadata of all that is in a group, by path, where it holds them: keys such as `0` in version 3, `0/.zarray` in
+    /// version 2.
+    pub(crate) consolidated: Option<Map<String, Value>>,
 }
 
 /// Whether a folder is a Zarr array or group, by the names of its metadata.
 pub(crate) fn is_zarr(folder: &Path) -> bool {
-    ["zarr.json", ".zarray", ".zgroup"].iter().any(|name| folder.join(name).is_file())
+    ["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"].iter().any(|name| folder.join(name).is_file())
+}
+
+/// Whether a folder's name says that it is of Zarr, where no metadata do: they may be lost.
+pub(crate) fn is_named_zarr(folder: &Path) -> bool {
+    folder.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zarr"))
+}
+
+/// Refuses a file of metadata in place of the folder that it is in.
+///
+/// # Errors
+/// `Usage` where a path is that of one.
+pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if !["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"].contains(&name) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Err(Error::usage(format!("is a file of a Zarr folder; give the folder, {}", folder.display())).at(path))
 }
 
 /// The node in a folder; `None` where the folder has no Zarr metadata.
 ///
+/// A server may answer with a page, or that something may not be read, where there is nothing: that counts as an error
+/// only where no other metadata are found.
+///
 /// # Errors
 /// `Data` where the metadata are damaged, `Io` where they cannot be read.
 pub(crate) fn read_node(folder: &Folder) -> Result<Option<Node>> {
-    if let Some(json) = read_json(folder, "zarr.json")? {
-        let attributes = || json.get("attributes").cloned().unwrap_or(Value::Null);
-        return match json.get("node_type").and_then(Value::as_str) {
-            Some("array") => array(&json, "data_type").map(Some),
-            Some("group") => Ok(Some(Node::Group { attributes: attributes() })),
-            _ => Err(damaged()),
+    let mut doubt = None;
+    if let Some(json) = read_json(folder, "zarr.json", &mut doubt)? {
+        match version3(&json).map_err(|error| error.at(folder.path("zarr.json"))) {
+            Ok(node) => return Ok(Some(node)),
+            // The page of a server may be JSON too.
+            Err(error) if folder.is_served() => doubt = Some(error),
+            Err(error) => return Err(error),
         }
-        .map_err(|error| error.at(folder.path("zarr.json")));
     }
-    if let Some(json) = read_json(folder, ".zarray")? {
-        return array(&json, "dtype").map(Some).map_err(|error| error.at(folder.path(".zarray")));
+    if let Some(array) = read_json(folder, ".zarray", &mut doubt)? {
+        let attributes = read_json(folder, ".zattrs", &mut None)?.unwrap_or_default();
+        return Ok(Some(Node { version: 2, array: Some(array), attributes, consolidated: None }));
     }
-    if read_json(folder, ".zgroup")?.is_none() {
-        return Ok(None);
+    let group = read_json(folder, ".zgroup", &mut doubt)?;
+    let attributes = read_json(folder, ".zattrs", &mut doubt)?;
+    // Groups that lost their `.zgroup` are known by their attributes.
+    if group.is_some() || attributes.is_some() {
+        let attributes = attributes.unwrap_or_default();
+        return Ok(Some(Node { version: 2, array: None, attributes, consolidated: None }));
     }
-    let attributes = read_json(folder, ".zattrs")?.unwrap_or(Value::Null);
-    Ok(Some(Node::Group { attributes }))
+    if let Some(node) = read_consolidated(folder, &mut doubt)?.and_then(|all| version2_in(&all, "")) {
+        return Ok(Some(node));
+    }
+    doubt.map_or(Ok(None), Err)
 }
 
-fn array(json: &Value, dtype_key: &str) -> Result<Node> {
-    let shape = json.get("shape").and_then(Value::as_array).ok_or_else(damaged)?;
-    let shape: Option<Vec<u64>> = shape.iter().map(Value::as_u64).collect();
-    let dtype = json.get(dtype_key).ok_or_else(damaged)?;
-    let dtype = match dtype.as_str().or_else(|| dtype.get("name")?.as_str()) {
-        Some(name) => name.to_owned(),
-        None => "record".to_owned(),
+/// The metadata of a group of version 2 and all in it, where they are in one file.
+///
+/// # Errors
+/// As [`read_node`].
+pub(crate) fn read_consolidated(folder: &Folder, doubt: &mut Option<Error>) -> Result<Option<Map<String, Value>>> {
+    let json = read_json(folder, ".zmetadata", doubt)?;
+    Ok(json.and_then(|json| json.get("metadata")?.as_object().cloned()))
+}
+
+/// The node at a path in the metadata of all that is in a group of version 2.
+pub(crate) fn version2_in(all: &Map<String, Value>, path: &str) -> Option<Node> {
+    let of = |name: &str| all.get(&if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") });
+    let array = of(".zarray").cloned();
+    if array.is_none() && of(".zgroup").is_none() {
+        return None;
+    }
+    let consolidated = path.is_empty().then(|| all.clone());
+    Some(Node { version: 2, array, attributes: of(".zattrs").cloned().unwrap_or_default(), consolidated })
+}
+
+/// The attributes of the group in a folder, of a version of Zarr; `None` where there are none that can be read.
+///
+/// # Errors
+/// `Io` where a server gives no answer.
+pub(crate) fn group_attributes(folder: &Folder, version: u8) -> Result<Option<Value>> {
+    let key = if version == 2 { ".zattrs" } else { "zarr.json" };
+    // Other things than groups are around arrays too.
+    let json = match read_json(folder, key, &mut None) {
+        Err(error) if error.kind() == Kind::Data => None,
+        json => json?,
     };
-    let names = json.get("dimension_names").and_then(Value::as_array);
-    let names = names.and_then(|names| names.iter().map(|n| n.as_str().map(str::to_owned)).collect());
-    Ok(Node::Array(ArrayNode { shape: shape.ok_or_else(damaged)?, dtype, names }))
+    Ok(json.and_then(|json| if version == 2 { Some(json) } else { json.get("attributes").cloned() }))
 }
 
-fn read_json(folder: &Folder, key: &str) -> Result<Option<Value>> {
+/// The node that a `zarr.json` is of, or an entry of consolidated metadata.
+///
+/// # Errors
+/// `Data` where it is none.
+pub(crate) fn version3(json: &Value) -> Result<Node> {
+    if json.get("zarr_format").and_then(json::whole) != Some(3) {
+        return Err(damaged());
+    }
+    let attributes = json.get("attributes").cloned().unwrap_or_default();
+    let consolidated = json.get("consolidated_metadata").and_then(|all| all.get("metadata")?.as_object().cloned());
+    let array = match json.get("node_type").and_then(Value::as_str) {
+        Some("array") => Some(json.clone()),
+        Some("group") => None,
+        _ => return Err(damaged()),
+    };
+    Ok(Node { version: 3, array, attributes, consolidated })
+}
+
+/// The JSON in a file; `None` where there is none. What a server gives in place of a file goes into `doubt`.
+fn read_json(folder: &Folder, key: &str, doubt: &mut Option<Error>) -> Result<Option<Value>> {
     let path = folder.path(key);
-    let Some(text) = folder.read(key, METADATA).map_err(|error| error.at(&path))? else { return Ok(None) };
-    serde_json::from_slice(&text).map(Some).map_err(|error| damaged().because(error).at(&path))
+    let text = match folder.ask(key, LONGEST).map_err(|error| placed(error, &path))? {
+        Given::File(text) => text,
+        Given::Absent => return Ok(None),
+        Given::Forbidden(error) => {
+            doubt.get_or_insert_with(|| placed(error, &path));
+            return Ok(None);
+        }
+    };
+    match json::parse(&text) {
+        Ok(json) => Ok(Some(json)),
+        Err(error) if folder.is_served() => {
+            let message = "holds no Zarr metadata but something else, such as a page; check the address";
+            doubt.get_or_insert_with(|| Error::new(Kind::Data, message).because(error).at(&path));
+            Ok(None)
+        }
+        Err(error) => Err(damaged().because(error).at(&path)),
+    }
 }
 
-fn damaged() -> Error {
+fn placed(error: Error, path: &Path) -> Error {
+    if error.is_placed() { error } else { error.at(path) }
+}
+
+pub(crate) fn damaged() -> Error {
     Error::data("holds no Zarr metadata that can be understood; copy or write the array again")
 }

@@ -1,92 +1,176 @@
-//! What OME-Zarr metadata say of an image: where its level 0 lies, its axes, its spacing.
+//! What OME-Zarr metadata say of an image: where its levels lie, its axes, the size of its voxels, its channels.
 //!
-//! The format is <https://ngff.openmicroscopy.org>, versions 0.1 to 0.5: `multiscales` at the top of the attributes up
-//! to 0.4, under `ome` from 0.5 on.
+//! The format is <https://ngff.openmicroscopy.org>, versions 0.1 to 0.6: `multiscales` at the top of the attributes up
+//! to 0.4, under `ome` from 0.5 on, with `coordinateSystems` in place of `axes` in 0.6.
+
+mod transform;
 
 use serde_json::Value;
 
+use self::transform::Map;
+use super::folder::Folder;
+use super::metadata::group_attributes;
 use crate::error::{Error, Result};
+use crate::store::axes::Role;
 use crate::store::units::Calibration;
 
-/// Level 0 of a multiscale image.
-#[derive(Clone, Debug, PartialEq)]
+/// So many folders up is looked for the group of an array.
+const GROUPS_ABOVE: usize = 4;
+
+/// A multiscale image.
+#[derive(Clone, Debug)]
+pub(crate) struct Image {
+    /// Of OME-Zarr, where it is said.
+    pub(crate) version: Option<String>,
+    pub(crate) levels: Vec<Level>,
+    /// How many multiscales the group has; this is the first.
+    pub(crate) multiscales: usize,
+    /// The names of channels; empty where one has none.
+    pub(crate) channels: Vec<String>,
+}
+
+/// One resolution of an image.
+#[derive(Clone, Debug)]
 pub(crate) struct Level {
     /// Path of its array, relative to the group.
     pub(crate) path: String,
-    /// Names of its axes, where the metadata have them.
-    pub(crate) names: Option<Vec<String>>,
-    /// Units of its axes; as many as names.
-    pub(crate) units: Vec<Option<String>>,
-    /// Size of a voxel along each axis of the array, where the metadata have it.
-    pub(crate) scale: Option<Vec<f64>>,
+    /// What is said of each axis of the array; `None` where nothing is.
+    pub(crate) words: Option<Vec<AxisWords>>,
+    /// Why the size of a voxel is not known, where the metadata have it in a form that is not read.
+    pub(crate) trouble: Option<Error>,
 }
 
-/// Level 0 of the first multiscale in a group's attributes; `None` where there is none.
+/// What is said of an axis of an array.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct AxisWords {
+    pub(crate) name: Option<String>,
+    /// Where its type says so.
+    pub(crate) kind: Option<Role>,
+    pub(crate) unit: Option<String>,
+    /// Of a voxel along it.
+    pub(crate) size: Option<f64>,
+}
+
+/// What is under a key of OME metadata in attributes, wherever they are.
+pub(crate) fn ome<'v>(attributes: &'v Value, key: &str) -> Option<&'v Value> {
+    attributes.get("ome").and_then(|ome| ome.get(key)).or_else(|| attributes.get(key))
+}
+
+/// The first multiscale image in a group's attributes; `None` where there is none.
 ///
 /// # Errors
 /// `Data` where there is one without datasets.
-pub(crate) fn first_level(attributes: &Value) -> Result<Option<Level>> {
-    let multiscales = attributes.get("ome").and_then(|ome| ome.get("multiscales"));
-    let Some(multiscale) = multiscales.or_else(|| attributes.get("multiscales")).and_then(|m| m.get(0)) else {
-        return Ok(None);
-    };
-    let dataset = multiscale.get("datasets").and_then(|d| d.get(0));
-    let Some((dataset, path)) = dataset.and_then(|d| Some((d, d.get("path")?.as_str()?))) else {
-        return Err(Error::data("has OME metadata without datasets; give the path of the array itself"));
-    };
-    let axes = multiscale.get("axes").and_then(Value::as_array);
-    let (names, units) = match axes {
-        Some(axes) => (axes.iter().map(axis_name).collect(), axes.iter().map(axis_unit).collect()),
-        None => (None, Vec::new()),
-    };
-    let scale = product(scale_of(dataset), scale_of(multiscale));
-    Ok(Some(Level { path: path.to_owned(), names, units, scale }))
-}
-
-/// The name of an axis, or its type where that says more: a channel axis is one by any name.
-fn axis_name(axis: &Value) -> Option<String> {
-    let kind = axis.get("type").and_then(Value::as_str).filter(|kind| matches!(*kind, "time" | "channel"));
-    let name = axis.as_str().or_else(|| axis.get("name")?.as_str());
-    kind.or(name).map(str::to_owned)
-}
-
-fn axis_unit(axis: &Value) -> Option<String> {
-    axis.get("unit").and_then(Value::as_str).map(str::to_owned)
-}
-
-/// The scale among the coordinate transformations of a dataset or a multiscale.
-fn scale_of(node: &Value) -> Option<Vec<f64>> {
-    let steps = node.get("coordinateTransformations")?.as_array()?;
-    let step = steps.iter().find(|step| step.get("type").and_then(Value::as_str) == Some("scale"))?;
-    // What is no number is refused as spacing.
-    Some(step.get("scale")?.as_array()?.iter().map(|n| n.as_f64().unwrap_or(f64::NAN)).collect())
-}
-
-fn product(a: Option<Vec<f64>>, b: Option<Vec<f64>>) -> Option<Vec<f64>> {
-    match (a, b) {
-        (Some(a), Some(b)) if a.len() == b.len() => Some(a.iter().zip(&b).map(|(a, b)| a * b).collect()),
-        // Scales of different length cannot both be of this array: an empty one is refused later.
-        (Some(_), Some(_)) => Some(Vec::new()),
-        (a, b) => a.or(b),
+pub(crate) fn image(attributes: &Value) -> Result<Option<Image>> {
+    let Some(multiscales) = ome(attributes, "multiscales") else { return Ok(None) };
+    let list = multiscales.as_array().map_or(std::slice::from_ref(multiscales), Vec::as_slice);
+    let Some(multiscale) = list.first().filter(|first| first.is_object()) else { return Ok(None) };
+    let datasets = multiscale.get("datasets").and_then(Value::as_array).filter(|datasets| !datasets.is_empty());
+    let without = || Error::data("has OME metadata without datasets; give the path of the array itself");
+    let levels = datasets.ok_or_else(without)?.iter().map(|dataset| level(multiscale, dataset));
+    let version = ome(attributes, "version").or_else(|| multiscale.get("version"));
+    let channels = ome(attributes, "omero").and_then(|omero| omero.get("channels")?.as_array());
+    let label = |channel: &Value| channel.get("label").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut channels: Vec<String> = channels.into_iter().flatten().map(label).collect();
+    if channels.iter().all(String::is_empty) {
+        channels.clear();
     }
+    Ok(Some(Image {
+        version: version.and_then(Value::as_str).map(str::to_owned),
+        levels: levels.collect::<Result<_>>()?,
+        multiscales: list.len(),
+        channels,
+    }))
+}
+
+fn level(multiscale: &Value, dataset: &Value) -> Result<Level> {
+    let path = match dataset.get("path") {
+        Some(Value::String(path)) => path.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => return Err(Error::data("has OME metadata without paths of datasets; give the path of the array itself")),
+    };
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if parts.contains(&"..") || parts.is_empty() {
+        return Err(Error::data(format!("has OME metadata that lead elsewhere ({path}); give the path of the array")));
+    }
+    let own = transform::list(dataset);
+    // What a multiscale of version 0.6 adds leads from its own coordinates to others.
+    let systems = multiscale.get("coordinateSystems").and_then(Value::as_array);
+    let common = if systems.is_some() { &[] } else { transform::list(multiscale) };
+    let (map, trouble) = match Map::of(own.iter().chain(common)) {
+        Ok(map) => (map, None),
+        Err(error) => (None, Some(error)),
+    };
+    let axes = match systems {
+        None => multiscale.get("axes"),
+        Some(systems) => {
+            let output = own.last().and_then(|last| last.get("output"));
+            let output = output.and_then(|output| output.as_str().or_else(|| output.get("name")?.as_str()));
+            let named = |system: &&Value| output.is_some() && system.get("name").and_then(Value::as_str) == output;
+            systems.iter().find(named).or(systems.first()).and_then(|system| system.get("axes"))
+        }
+    };
+    let axes: Option<Vec<AxisWords>> = axes.and_then(Value::as_array).map(|axes| axes.iter().map(words).collect());
+    let (words, trouble) = match (axes, map) {
+        (Some(axes), Some(map)) if axes.len() == map.0.len() => (map.backwards(&axes), trouble),
+        (None, Some(map)) => (map.backwards(&vec![AxisWords::default(); map.0.len()]), trouble),
+        (Some(axes), Some(map)) => {
+            let (count, axes_named) = (map.0.len(), axes.len());
+            let message = format!("has a scale of {count} numbers for {axes_named} axes; give --spacing");
+            (Some(axes), Some(Error::data(message)))
+        }
+        (axes, None) => (axes, trouble),
+    };
+    Ok(Level { path: parts.join("/"), words, trouble })
+}
+
+fn words(axis: &Value) -> AxisWords {
+    let text = |key: &str| axis.get(key).and_then(Value::as_str);
+    let name = axis.as_str().or_else(|| text("name")).or_else(|| text("type")).map(str::to_owned);
+    let kind = text("type").and_then(|kind| match kind.to_lowercase().as_str() {
+        "time" => Some(Role::Time),
+        "channel" => Some(Role::Channel),
+        "space" => Some(Role::Space),
+        _ => None,
+    });
+    AxisWords { name, kind, unit: text("unit").or_else(|| text("units")).map(str::to_owned), size: None }
+}
+
+/// The image that an array is a level of, by the metadata of the groups around it, and which level.
+///
+/// # Errors
+/// `Io` where a server does not say; `Data` where metadata around it make no sense.
+pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Image, usize)>> {
+    let (mut folder, mut path) = (folder.clone(), String::new());
+    for _ in 0..GROUPS_ABOVE {
+        let Some((parent, name)) = folder.parent() else { break };
+        path = if path.is_empty() { name } else { format!("{name}/{path}") };
+        folder = parent;
+        match group_attributes(&folder, version)? {
+            Some(attributes) => {
+                let Ok(Some(image)) = image(&attributes) else { continue };
+                if let Some(level) = image.levels.iter().position(|level| level.path == path) {
+                    return Ok(Some((image, level)));
+                }
+            }
+            // Each question to a server takes its time.
+            None if folder.is_served() => break,
+            None => {}
+        }
+    }
+    Ok(None)
 }
 
 /// What a level says of the size of a voxel along the axes kept, those of space.
-///
-/// # Errors
-/// `Data` where the scale is not one number an axis.
-pub(crate) fn calibration(level: &Level, axes: usize, kept: &[usize]) -> Result<Calibration> {
+pub(crate) fn calibration(words: &[AxisWords], kept: &[usize]) -> Calibration {
     let mut calibration = Calibration { from: "the OME metadata", ..Calibration::default() };
-    let own = 3 - kept.len().min(3)..3;
-    if let Some(scale) = &level.scale {
-        if scale.len() != axes {
-            let message = format!("has a scale of {} numbers for {axes} axes; give --spacing", scale.len());
-            return Err(Error::data(message));
+    for (axis, &at) in (3 - kept.len().min(3)..3).zip(kept) {
+        // A stack that calls its planes time points does not say how far apart they are.
+        if let Some(words) = words.get(at).filter(|words| matches!(words.kind, None | Some(Role::Space))) {
+            calibration.size[axis] = words.size;
+            calibration.unit[axis] = words.unit.clone();
         }
-        own.clone().zip(kept).for_each(|(axis, &at)| calibration.size[axis] = Some(scale[at]));
     }
-    own.zip(kept).for_each(|(axis, &at)| calibration.unit[axis] = level.units.get(at).cloned().flatten());
-    Ok(calibration)
+    calibration
 }
 
 #[cfg(test)]
@@ -96,20 +180,82 @@ mod tests {
     use crate::store::OpenOptions;
     use serde_json::json;
 
+    fn first(attributes: &Value) -> Level {
+        image(attributes).unwrap().unwrap().levels.remove(0)
+    }
+
+    fn settled(level: &Level, kept: &[usize]) -> Result<(Spacing, Option<String>)> {
+        if let Some(trouble) = &level.trouble {
+            return Err(trouble.clone());
+        }
+        let words = level.words.clone().unwrap_or_default();
+        let found = calibration(&words, kept).settle(kept.len(), &OpenOptions::default())?;
+        Ok((found.spacing, found.unit))
+    }
+
     #[test]
     fn the_scales_of_dataset_and_multiscale_multiply() {
         let attributes = json!({"ome": {"version": "0.5", "multiscales": [{
             "axes": [{"name": "signal", "type": "channel"}, {"name": "z", "unit": "micrometer"},
                      {"name": "y", "unit": "micrometer"}, {"name": "x", "unit": "micrometer"}],
             "coordinateTransformations": [{"type": "scale", "scale": [1, 1, 2, 2]}],
-            "datasets": [{"path": "s0", "coordinateTransformations": [
-                {"type": "scale", "scale": [1, 2.5, 0.25, 0.5]}, {"type": "translation", "translation": [0, 9, 9, 9]}]}],
-        }]}});
-        let level = first_level(&attributes).unwrap().unwrap();
+            "datasets": [{"path": "/s0/", "coordinateTransformations": [
+                {"type": "translation", "translation": [0, 9, 9, 9]}, {"type": "scale", "scale": [1, 2.5, 0.25, 0.5]}]}],
+        }], "omero": {"channels": [{"label": "DAPI"}, {}]}}});
+        let level = first(&attributes);
         assert_eq!(level.path, "s0");
-        assert_eq!(level.names.as_deref().unwrap()[0], "channel");
-        let found = calibration(&level, 4, &[1, 2, 3]).unwrap().settle(3, &OpenOptions::default()).unwrap();
-        assert_eq!((found.spacing, found.unit.as_deref()), (Spacing([2.5, 0.5, 1.0]), Some("micrometer")));
+        assert_eq!(level.words.as_deref().unwrap()[0].kind, Some(Role::Channel));
+        let (spacing, unit) = settled(&level, &[1, 2, 3]).unwrap();
+        assert_eq!((spacing, unit.as_deref()), (Spacing([2.5, 0.5, 1.0]), Some("micrometer")));
+        let image = image(&attributes).unwrap().unwrap();
+        assert_eq!((image.channels, image.version.as_deref()), (vec!["DAPI".to_owned(), String::new()], Some("0.5")));
+    }
+
+    /// A dataset of version 0.6 with these transformations.
+    fn newest(transformations: Value) -> Level {
+        let axes = |names: [&str; 3]| -> Vec<Value> {
+            names.iter().map(|n| json!({"name": n, "type": "space", "unit": "micrometer"})).collect()
+        };
+        first(&json!({"ome": {"version": "0.6", "multiscales": [{
+            "coordinateSystems": [{"name": "other", "axes": axes(["a", "b", "c"])},
+                                  {"name": "physical", "axes": axes(["z", "y", "x"])}],
+            "coordinateTransformations": [{"type": "scale", "scale": [9, 9, 9], "input": "physical", "output": "other"}],
+            "datasets": [{"path": "0", "coordinateTransformations": transformations}]}]}}))
+    }
+
+    #[test]
+    fn coordinate_systems_and_sequences_of_transformations_are_read() {
+        let scale = json!({"type": "scale", "scale": [2, 0.5, 0.25]});
+        let sequence = |steps: Value| json!([{"type": "sequence", "output": "physical", "transformations": steps}]);
+        let expected = (Spacing([2.0, 0.5, 0.25]), Some("micrometer".to_owned()));
+        let moved = json!({"type": "translation", "translation": [1, 1, 1]});
+        for steps in [json!([scale, moved]), json!([moved, scale]), json!([{"type": "identity"}, scale])] {
+            let level = newest(sequence(steps));
+            assert_eq!(level.words.as_deref().unwrap()[0].name.as_deref(), Some("z"));
+            assert_eq!(settled(&level, &[0, 1, 2]).unwrap(), expected);
+        }
+        let diagonal = json!([{"type": "affine", "output": {"name": "physical"},
+            "affine": [[2, 0, 0, 7], [0, 0.5, 0, 0], [0, 0, 0.25, 0]]}]);
+        assert_eq!(settled(&newest(diagonal), &[0, 1, 2]).unwrap(), expected);
+        let mapped = newest(sequence(json!([{"type": "mapAxis", "mapAxis": [2, 1, 0]}, scale])));
+        let names: Vec<_> = mapped.words.as_ref().unwrap().iter().map(|w| w.name.as_deref().unwrap()).collect();
+        assert_eq!(names, ["x", "y", "z"]);
+        assert_eq!(settled(&mapped, &[2, 1, 0]).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_turns_or_hides_the_scale_is_refused() {
+        let cases = [
+            (json!({"type": "affine", "affine": [[2, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]}), "turned or sheared"),
+            (json!({"type": "rotation", "rotation": [[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]]}), "turned or sheared"),
+            (json!({"type": "scale", "path": "scales/0"}), "in another file"),
+            (json!({"type": "displacements", "path": "d"}), "transformation displacements"),
+            (json!({"type": "scale", "scale": [1, 2]}), "2 numbers for 3 axes"),
+        ];
+        for (step, part) in cases {
+            let error = settled(&newest(json!([step])), &[0, 1, 2]).unwrap_err().to_string();
+            assert!(error.contains(part) && error.contains("--spacing"), "{error}");
+        }
     }
 
     #[test]
@@ -118,14 +264,15 @@ mod tests {
             let attributes = json!({"multiscales": [{
                 "axes": [{"name": "y", "unit": units[0]}, {"name": "x", "unit": units[1]}],
                 "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]}]});
-            let found = calibration(&first_level(&attributes).unwrap().unwrap(), 2, &[0, 1]);
-            found.and_then(|found| found.settle(2, &OpenOptions::default()))
+            settled(&first(&attributes), &[0, 1])
         };
         assert!(level(json!([1, 2]), ["nanometer", "nanometer"]).is_ok());
-        assert_eq!(level(json!([2e-9, 2]), ["meter", "nanometer"]).unwrap().spacing, Spacing([1.0, 2.0, 2.0]));
+        assert_eq!(level(json!([2e-9, 2]), ["meter", "nanometer"]).unwrap().0, Spacing([1.0, 2.0, 2.0]));
         assert!(level(json!([1, 2, 3]), ["m", "m"]).unwrap_err().to_string().contains("3 numbers for 2 axes"));
         assert!(level(json!([0, 1]), ["m", "m"]).unwrap_err().to_string().contains("voxel size of 0"));
-        assert_eq!(first_level(&json!({"other": 1})).unwrap(), None);
-        assert!(first_level(&json!({"multiscales": [{"datasets": []}]})).is_err());
+        assert!(image(&json!({"other": 1})).unwrap().is_none());
+        for bad in [json!([]), json!([{}]), json!([{"path": "../x"}]), json!(null), json!([{"path": null}])] {
+            assert!(image(&json!({"multiscales": [{"datasets": bad}]})).is_err(), "{bad}");
+        }
     }
 }

@@ -1,5 +1,11 @@
 //! Zarr images as other programs write them, whole and damaged.
 
+mod absurd;
+mod groups;
+mod packed;
+mod writers;
+mod writing;
+
 use std::path::Path;
 
 use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
@@ -248,7 +254,7 @@ fn arrays_that_cannot_be_read_are_refused_with_a_sentence() {
         ("v3_sharded.zarr", "zarr.json", "\"zstd\"", "\"magic\"", "is encoded in a way that is not supported"),
         ("v3_sharded.zarr", "zarr.json", "\"node_type\"", "\"no\"", "no Zarr metadata that can be understood"),
         ("v3_sharded.zarr", "zarr.json", "{", "", "no Zarr metadata that can be understood"),
-        ("ome05.zarr", "zarr.json", "\"multiscales\"", "\"no\"", "give the path of one array in it, such as"),
+        ("ome05.zarr", "zarr.json", "\"multiscales\"", "\"no\"", "give the path of the array in it, "),
         ("ome05.zarr", "zarr.json", "\"path\": \"0\"", "\"path\": \"7\"", "though the OME metadata name it"),
     ];
     for (name, file, from, to, sentence) in cases {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::{StageScan, StageTile};
 use crate::error::{Error, Result};
 use crate::store::file::read_failed;
+use crate::store::mosaic::pixel_size::PixelSize;
 
 /// Extensions of tiles.
 const IMAGES: [&str; 4] = ["tif", "tiff", "npy", "zarr"];
@@ -26,7 +27,8 @@ pub(super) fn scan(path: &Path) -> Result<StageScan> {
     let bytes = std::fs::read(path).map_err(|error| read_failed(&error).at(path))?;
     let found = text_of(&bytes).and_then(|text| {
         let points = points(&text)?;
-        let size = calibration(&text)?;
+        let size = Some(calibration(&text)?);
+        let size = PixelSize { size: [None, size, size], unit: Some("micrometer".to_owned()) };
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let images = images(folder)?;
         let tiles = points.into_iter().map(|point| {

@@ -1,5 +1,7 @@
 //! Small made-up scans, as stages describe them.
 
+mod grids;
+
 use std::fmt::Write;
 
 use tiff::encoder::{TiffEncoder, colortype};
@@ -58,7 +60,7 @@ fn planes_of_ome_tiff_files_are_placed_in_pixels() {
         write_tiff(&folder.path().join(name), 1, &ome(SIZES, &[[7.0, y, x]]));
     }
     let scan = table_of_stage(folder.path()).unwrap();
-    assert_eq!((scan.dimensions, scan.pixel_size), (2, None));
+    assert_eq!((scan.dimensions, &scan.pixel_size), (2, &None));
     let table = folder.path().join("tiles.csv");
     scan.write(&table).unwrap();
     assert_eq!(std::fs::read_to_string(&table).unwrap(), "path,y,x\ntile_2.ome.tif,-4,-2\ntile_10.ome.tif,20,3\n");
@@ -171,12 +173,14 @@ fn nikons_export_is_read_with_decimal_commas_in_any_encoding() {
     for text in [EXPORT.as_bytes().to_vec(), utf16(u16::to_le_bytes), utf16(u16::to_be_bytes), latin] {
         let (folder, path) = exported(&text, &tiles);
         let scan = table_of_stage(&path).unwrap();
-        let expected = "path,y,x,pixel_size\nWell1_Seq0001_1_0000.npy,11719.3,-12396.6,0.64\n\
-                        Well1_Seq0001_1_0001.npy,11726,-13583,0.64\nWell1_Seq0001_1_0010.npy,-0.25,12.5,0.64\n";
+        let expected = "path,y,x,pixel_size,unit\nWell1_Seq0001_1_0000.npy,11719.3,-12396.6,0.64,micrometer\n\
+                        Well1_Seq0001_1_0001.npy,11726,-13583,0.64,micrometer\n\
+                        Well1_Seq0001_1_0010.npy,-0.25,12.5,0.64,micrometer\n";
         assert_eq!(scan.to_csv(folder.path()).unwrap(), expected);
         scan.write(&folder.path().join("tiles.csv")).unwrap();
         let mosaic = open(&folder.path().join("tiles.csv"), &OpenOptions::default()).unwrap();
         assert_eq!(mosaic.description().spacing.0, [1.0, 0.64, 0.64]);
+        assert_eq!(mosaic.description().unit.as_deref(), Some("micrometer"));
     }
 }
 

@@ -196,7 +196,7 @@ fn tiles_without_a_gain_count_as_they_are_and_are_told_of() {
     assert_eq!(mosaic.without_gain(), 1);
     let region = Region::new([0, 200, 0], [1, 240, 50]);
     assert_eq!(mosaic.read(&region).unwrap().unwrap().voxels, Voxels::filled(Dtype::U16, TILE, 1000.0));
-    let warned = &mosaic.warnings()[0];
+    let warned = &mosaic.warnings().pop().unwrap();
     assert!(warned.contains("gains.csv: has no gain for 1 tile, which counts as 1; --refit"), "{warned}");
 }
 

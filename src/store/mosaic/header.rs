@@ -1,0 +1,218 @@
+//! Names of columns as people and programs write them: `Path`, `file name`, `X (µm)`, `y_px`.
+
+use csv::StringRecord;
+
+use crate::error::{Error, Result};
+use crate::store::units::{LengthUnit, unit_name};
+
+/// Units that may stand behind a name without brackets, as in `x_um`; others would be taken for words.
+const BARE_UNITS: [&str; 16] = [
+    "px",
+    "pix",
+    "pixel",
+    "pixels",
+    "nm",
+    "um",
+    "µm",
+    "μm",
+    "mm",
+    "cm",
+    "micron",
+    "microns",
+    "micrometer",
+    "micrometers",
+    "nanometers",
+    "millimeters",
+];
+
+/// The unit that a number is in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Unit {
+    Pixels,
+    Length(&'static LengthUnit),
+}
+
+impl Unit {
+    /// The unit that a text names, if it is one.
+    pub(super) fn of(text: &str) -> Option<Unit> {
+        match LengthUnit::of(text) {
+            Some(unit) => Some(Unit::Length(unit)),
+            None if ["pix", "pxl"].contains(&text.trim().to_lowercase().as_str()) => Some(Unit::Pixels),
+            None => (!text.trim().is_empty() && unit_name(text).is_none()).then_some(Unit::Pixels),
+        }
+    }
+}
+
+/// A column as the header has it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Column {
+    /// Its name, as it is written there.
+    pub(super) name: String,
+    /// Its place in the rows.
+    pub(super) at: usize,
+    /// The unit in its name.
+    pub(super) unit: Option<Unit>,
+    /// Its name in lower case, with underscores for spaces, hyphens and dots, without the unit.
+    base: String,
+    /// The same with the unit, where that is not in brackets.
+    whole: String,
+}
+
+impl Column {
+    fn of(at: usize, name: &str) -> Column {
+        let (before, bracketed) = in_brackets(name);
+        let whole = plain(before);
+        let (base, unit) = match bracketed {
+            Some(unit) => (whole.clone(), Some(unit)),
+            None => match whole.rsplit_once('_') {
+                Some((base, end)) if BARE_UNITS.contains(&end) => (base.to_owned(), Unit::of(end)),
+                _ => (whole.clone(), None),
+            },
+        };
+        Column { name: name.to_owned(), at, unit, base, whole }
+    }
+
+    /// For messages and values.
+    pub(super) fn named(&self) -> (&str, usize) {
+        (&self.name, self.at)
+    }
+}
+
+/// A name and the unit in brackets behind it.
+fn in_brackets(name: &str) -> (&str, Option<Unit>) {
+    for (open, close) in [('(', ')'), ('[', ']')] {
+        if let Some((before, unit)) = name.trim_end().strip_suffix(close).and_then(|rest| rest.rsplit_once(open))
+            && let Some(unit) = Unit::of(unit)
+        {
+            return (before, Some(unit));
+        }
+    }
+    (name, None)
+}
+
+fn plain(name: &str) -> String {
+    let lower = name.trim().to_lowercase();
+    lower.split([' ', '-', '.', '_']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_")
+}
+
+/// The columns of a table.
+#[derive(Debug)]
+pub(super) struct Header {
+    columns: Vec<Column>,
+}
+
+impl Header {
+    pub(super) fn of(record: &StringRecord) -> Header {
+        Header { columns: record.iter().enumerate().map(|(at, name)| Column::of(at, name)).collect() }
+    }
+
+    /// All columns, by the plain form of their names.
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Column)> {
+        self.columns.iter().map(|column| (column.base.as_str(), column))
+    }
+
+    /// Whether there is a column of one of these names.
+    pub(super) fn has(&self, names: &[&str]) -> bool {
+        self.columns.iter().any(|column| names.contains(&column.base.as_str()))
+    }
+
+    /// The column with a name. One that is called exactly so comes before those that have capitals or a unit too.
+    ///
+    /// # Errors
+    /// `Data` where several columns have an equal claim.
+    pub(super) fn find(&self, name: &str) -> Result<Option<&Column>> {
+        let ranks: [&dyn Fn(&Column) -> bool; 3] = [
+            &|column| column.name.trim() == name,
+            &|column| column.whole == name && column.unit.is_none(),
+            &|column| column.base == name,
+        ];
+        for rank in ranks {
+            let found: Vec<&Column> = self.columns.iter().filter(|column| rank(column)).collect();
+            match found[..] {
+                [] => {}
+                [one] => return Ok(Some(one)),
+                [one, other, ..] if one.name == other.name => {
+                    let message = format!("has the column {} twice; take one out or rename it", one.name);
+                    return Err(Error::data(message));
+                }
+                [one, other, ..] => return Err(ambiguous(one, other, name)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The column with the first of some names; or else, where that is not there, the only one with another of them.
+    ///
+    /// # Errors
+    /// As [`Header::find`].
+    pub(super) fn find_any(&self, name: &str, others: &[&str]) -> Result<Option<&Column>> {
+        if let Some(found) = self.find(name)? {
+            return Ok(Some(found));
+        }
+        let mut found: Option<&Column> = None;
+        for other in others {
+            if let Some(column) = self.find(other)? {
+                match found {
+                    Some(one) => return Err(ambiguous(one, column, name)),
+                    None => found = Some(column),
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn ambiguous(one: &Column, other: &Column, name: &str) -> Error {
+    let (one, other) = (&one.name, &other.name);
+    Error::data(format!("has the columns {one} and {other}, and either may be {name}; call the one that counts {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str]) -> Header {
+        Header::of(&StringRecord::from(names.to_vec()))
+    }
+
+    #[test]
+    fn names_are_found_in_any_case_and_with_units() {
+        let micrometer = LengthUnit::of("um").map(Unit::Length);
+        for (name, unit) in [
+            ("x", None),
+            ("X", None),
+            (" x ", None),
+            ("X (µm)", micrometer),
+            ("x [um]", micrometer),
+            ("x_um", micrometer),
+            ("X-µm", micrometer),
+            ("x_px", Some(Unit::Pixels)),
+            ("X (pixels)", Some(Unit::Pixels)),
+        ] {
+            let header = header(&["path", "y", name]);
+            let found = header.find("x").unwrap().unwrap();
+            assert_eq!((found.at, found.unit), (2, unit), "{name}");
+        }
+        for name in ["xx", "x_m", "x_left", "x (left)", "x_in", "px"] {
+            assert_eq!(header(&[name]).find("x").unwrap(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_exact_name_comes_first_and_equal_claims_are_refused() {
+        assert_eq!(header(&["X", "x", "x_um"]).find("x").unwrap().unwrap().at, 1);
+        assert_eq!(header(&["x_um", "X"]).find("x").unwrap().unwrap().at, 1);
+        for (names, said) in [
+            (&["x", "x"][..], "has the column x twice"),
+            (&["x_um", "x_px"], "has the columns x_um and x_px, and either may be x"),
+            (&["X (um)", "X [mm]"], "either may be x; call the one that counts x"),
+        ] {
+            let error = header(names).find("x").unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        let both = header(&["tile", "File Name"]).find_any("path", &["tile", "file_name"]).unwrap_err().to_string();
+        assert!(both.contains("has the columns tile and File Name, and either may be path"), "{both}");
+        let path = header(&["tile", "Path"]);
+        assert_eq!(path.find_any("path", &["tile", "file_name"]).unwrap().unwrap().at, 1);
+    }
+}

@@ -1,0 +1,270 @@
+//! Arrays that lie as they are in a run of bytes: the ground of `.npy`, NIfTI, NRRD and MetaImage.
+
+mod axes;
+pub(crate) mod bytes;
+mod strided;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array3;
+
+use self::bytes::Bytes;
+use self::strided::Strided;
+use crate::chunk::{Chunk, Dtype, Value, Voxels};
+use crate::error::{Error, Result};
+use crate::space::Region;
+use crate::store::layout::read_shape;
+use crate::store::marker::{FileMark, Marker, mark_of};
+use crate::store::units::{Calibration, Settled};
+use crate::store::values::{Endian, from_bytes, refuse_unfit, require_inside};
+use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source, StoredType};
+use crate::with_voxels;
+
+/// How the bytes of an array are had.
+#[derive(Debug)]
+pub(crate) enum Stored {
+    /// As they are; so many there are.
+    Plain(Box<dyn Bytes>, u64),
+    /// Out of a compressed stream.
+    #[cfg(feature = "medical")]
+    Packed(crate::store::inflate::Packed),
+}
+
+/// What the header of a file says of its array.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    /// The form, as people call it.
+    pub(crate) format: String,
+    /// How values are compressed; `none`.
+    pub(crate) codec: String,
+    /// The files that it is in: the one with the header first.
+    pub(crate) files: Vec<PathBuf>,
+    /// `None` until it is known how they are had.
+    pub(crate) bytes: Option<Stored>,
+    /// Where the first value begins.
+    pub(crate) offset: u64,
+    pub(crate) stored: StoredType,
+    pub(crate) endian: Endian,
+    /// Lengths of the axes, and whether the first changes fastest along the bytes, rather than the last.
+    pub(crate) lengths: Vec<u64>,
+    pub(crate) fortran: bool,
+    /// What the axes are, where the form says it.
+    pub(crate) names: Option<Vec<char>>,
+    /// The size of a voxel along each axis, with its unit.
+    pub(crate) sizes: Vec<(Option<f64>, Option<String>)>,
+    /// What of the file says it: `the NIfTI header`.
+    pub(crate) sizes_from: &'static str,
+    /// Values are multiplied by the first number, and the second is added.
+    pub(crate) scale: Option<[f64; 2]>,
+    pub(crate) warnings: Vec<String>,
+    pub(crate) notes: Vec<String>,
+}
+
+impl Layout {
+    /// An array of which the type is known, and nothing else.
+    pub(crate) fn new(stored: StoredType, endian: Endian) -> Layout {
+        Layout {
+            format: String::new(),
+            codec: "none".to_owned(),
+            files: Vec::new(),
+            bytes: None,
+            offset: 0,
+            stored,
+            endian,
+            lengths: Vec::new(),
+            fortran: false,
+            names: None,
+            sizes: Vec::new(),
+            sizes_from: "",
+            scale: None,
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// An image that lies as an array in a file. Holds no values, but what has been inflated last where it is compressed.
+#[derive(Debug)]
+pub struct RawSource {
+    files: Vec<PathBuf>,
+    bytes: Box<dyn Bytes>,
+    array: Strided,
+    /// Which of (z, y, x) the axes are, the one with the longest stride first.
+    order: [usize; 3],
+    endian: Endian,
+    scale: Option<[f64; 2]>,
+    description: Description,
+    details: Details,
+    warnings: Vec<String>,
+}
+
+impl RawSource {
+    /// The image in an array, as the options want it; `path` is what the user gave.
+    ///
+    /// # Errors
+    /// `Data` where the bytes are fewer than the values, or the array is no image; `Usage` where the options do not fit.
+    pub(crate) fn new(path: &Path, layout: Layout, options: &OpenOptions) -> Result<RawSource> {
+        if layout.lengths.contains(&0) {
+            let message = format!("has no voxels: its shape is {}", axes::shape_text(&layout.lengths));
+            return Err(Error::data(message + "; give an image with some"));
+        }
+        let size = layout.stored.size();
+        let (strides, total) = strides(&layout, size)?;
+        let (selection, names) = axes::picked(&layout.lengths, layout.names.as_deref(), options)?;
+        let dimensions = selection.kept.len();
+        let missing = 3 - dimensions;
+        // The axis that an image does not have is the slowest of all.
+        let (mut shape, mut along) = ([1; 3], [total; 3]);
+        let mut calibration = Calibration { from: layout.sizes_from, ..Calibration::default() };
+        for (a, &axis) in selection.kept.iter().enumerate() {
+            shape[a + missing] = usize::try_from(layout.lengths[axis]).unwrap_or(usize::MAX);
+            along[a + missing] = strides[axis];
+            if let Some((size, unit)) = layout.sizes.get(axis) {
+                (calibration.size[a + missing], calibration.unit[a + missing]) = (*size, unit.clone());
+            }
+        }
+        let picked = selection.fixed.iter().zip(&strides).map(|(index, stride)| index * stride).sum::<u64>();
+        let mut order = [0, 1, 2];
+        order.sort_by_key(|&a| std::cmp::Reverse(along[a]));
+        let end = layout.offset.checked_add(total).ok_or_else(too_large)?;
+        let mut chunk = read_shape(shape, [1; 3], dimensions);
+        let bytes: Box<dyn Bytes> = match layout.bytes {
+            None => return Err(Error::internal("an array without bytes")),
+            Some(Stored::Plain(_, there)) if there < end => {
+                let shape = axes::shape_text(&layout.lengths);
+                let message = format!("is cut off: {there} bytes cannot hold the values of shape {shape}");
+                return Err(Error::data(message + "; copy it again from where it came"));
+            }
+            Some(Stored::Plain(bytes, _)) => bytes,
+            #[cfg(feature = "medical")]
+            Some(Stored::Packed(packed)) => {
+                let mut plane = shape;
+                plane[order[missing]] = 1;
+                let plan = crate::store::plan::read_plan(shape, [1; 3], plane, dimensions, size, options.cache);
+                chunk = plan.chunk;
+                let data = layout.files.last().map_or(path, PathBuf::as_path);
+                Box::new(crate::store::inflate::Inflated::new(packed, data, end, plan.cache))
+            }
+        };
+        let settled = calibration.settle(dimensions, options)?;
+        let Settled { spacing, unit, warning, from } = settled;
+        let mut warnings = layout.warnings;
+        warnings.extend(warning);
+        if options.axes.is_none() && layout.names.is_none() {
+            warnings.extend(axes::doubt(&layout.lengths));
+        }
+        let count = |name: &str| names.iter().position(|n| n == name).map(|axis| layout.lengths[axis]);
+        let details = Details {
+            format: layout.format,
+            channels: count("c"),
+            times: count("t"),
+            axes: names.into_iter().zip(layout.lengths).collect(),
+            codec: layout.codec,
+            spacing_from: from.unwrap_or_default(),
+            notes: layout.notes,
+            ..Details::default()
+        };
+        let description = Description {
+            name: path.display().to_string(),
+            shape,
+            dimensions,
+            dtype: if layout.scale.is_some() { Dtype::F64 } else { layout.stored.dtype() },
+            stored: layout.stored,
+            spacing,
+            unit,
+            chunk,
+            fill: 0.0,
+        };
+        let array = Strided { offset: layout.offset + picked, size, strides: order.map(|a| along[a]) };
+        let (files, endian, scale) = (layout.files, layout.endian, layout.scale);
+        Ok(RawSource { files, bytes, array, order, endian, scale, description, details, warnings })
+    }
+}
+
+/// Bytes from one value to the next along each axis, and of all values.
+fn strides(layout: &Layout, size: usize) -> Result<(Vec<u64>, u64)> {
+    let count = layout.lengths.len();
+    let mut strides = vec![0; count];
+    let mut total = size as u64;
+    for place in 0..count {
+        let axis = if layout.fortran { place } else { count - 1 - place };
+        strides[axis] = total;
+        total =
+            total.checked_mul(layout.lengths[axis].max(1)).filter(|&n| n < i64::MAX as u64).ok_or_else(too_large)?;
+    }
+    Ok((strides, total))
+}
+
+fn too_large() -> Error {
+    Error::data("has a damaged header: its shape is larger than any file; copy it again from where it came")
+}
+
+impl Source for RawSource {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn details(&self) -> Details {
+        self.details.clone()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
+        require_inside(region, self.description.shape)?;
+        let wanted: [Range<usize>; 3] = self.order.map(|axis| region.min[axis] as usize..region.max[axis] as usize);
+        let shape = wanted.each_ref().map(|range| range.len());
+        let bytes = self.array.read(&*self.bytes, wanted)?;
+        let voxels = from_bytes(self.description.stored, shape, bytes, self.endian);
+        let voxels = ordered(voxels, self.order);
+        refuse_unfit(&voxels, region).map_err(|error| error.at(&self.files[0]))?;
+        let voxels = match self.scale {
+            Some(scale) => {
+                let voxels = scaled(&voxels, scale);
+                refuse_unfit(&voxels, region).map_err(|error| error.at(&self.files[0]))?;
+                voxels
+            }
+            None => voxels,
+        };
+        Ok(Some(Chunk { region: *region, voxels }))
+    }
+
+    fn mark(&self, _: &Region) -> Result<Option<Mark>> {
+        mark_of(self.files.iter().map(PathBuf::as_path)).map(Some)
+    }
+
+    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
+        let mut marker = Marker::default();
+        FileMark::of_all(&self.files)?.iter().for_each(|file| marker.add(file));
+        Ok(vec![Some(marker.finish()); regions.len()])
+    }
+}
+
+/// The array with its axes in the order (z, y, x); `order` says which of them each is.
+fn ordered(voxels: Voxels, order: [usize; 3]) -> Voxels {
+    fn turn<T: Value>(array: &Array3<T>, places: [usize; 3]) -> Voxels {
+        T::wrap(array.view().permuted_axes(places).as_standard_layout().into_owned())
+    }
+    if order == [0, 1, 2] {
+        return voxels;
+    }
+    let mut places = [0; 3];
+    for (place, axis) in order.into_iter().enumerate() {
+        places[axis] = place;
+    }
+    with_voxels!(&voxels, array => turn(array, places))
+}
+
+/// The values times the first number, plus the second.
+fn scaled(voxels: &Voxels, [slope, inter]: [f64; 2]) -> Voxels {
+    fn each<T: Value>(array: &Array3<T>, slope: f64, inter: f64) -> Voxels {
+        Voxels::F64(array.mapv(|value| value.to_f64() * slope + inter))
+    }
+    with_voxels!(voxels, array => each(array, slope, inter))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,271 @@
+//! The strips or tiles of a page: which there are, where they lie, and their values.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use super::codec::Codec;
+use super::directory::List;
+use super::reader::Reader;
+use super::samples::Samples;
+use crate::chunk::Voxels;
+use crate::error::{Error, Result};
+use crate::store::file;
+use crate::store::values::{Endian, from_bytes};
+
+/// Strips are decoded in groups of about this many bytes: many programs write strips of one row.
+const GROUP: usize = 64 << 10;
+
+/// The strips or tiles of one page.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Blocks {
+    /// Pixels of the page along (z, y, x); pages have one plane unless they say how deep they are.
+    pub(crate) page: [usize; 3],
+    /// Pixels of a strip or tile along (z, y, x).
+    pub(crate) stored: [usize; 3],
+    /// How many strips are decoded together, so that they are not many and small; 1 for tiles.
+    pub(crate) group: usize,
+    pub(crate) tiled: bool,
+    pub(crate) codec: Codec,
+    pub(crate) samples: Samples,
+    /// Whether the first bit of a byte is the lowest.
+    pub(crate) reversed: bool,
+    pub(crate) offsets: List,
+    /// `None` where the lengths follow from the shape.
+    pub(crate) counts: Option<List>,
+    /// Byte order of the lists.
+    pub(crate) endian: Endian,
+    /// The bytes of the value of strips and tiles that are not stored, as many as a value has.
+    pub(crate) fill: [u8; 8],
+}
+
+/// A strip or tile in its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Span {
+    /// Not stored: it holds the fill value.
+    Absent,
+    Stored {
+        at: u64,
+        count: u64,
+    },
+}
+
+/// What has to be refused about a strip or tile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    CutOff,
+    Damaged,
+}
+
+impl Blocks {
+    /// The same with strips in groups.
+    pub(crate) fn grouped(self) -> Self {
+        let bytes = self.bytes_of(self.stored).unwrap_or(usize::MAX);
+        let many = (GROUP / bytes.max(1)).clamp(1, self.page[1].div_ceil(self.stored[1]).max(1));
+        let group = if self.tiled { 1 } else { many };
+        Blocks { group, ..self }
+    }
+
+    /// The shape of what is decoded at once.
+    pub(crate) fn shape(&self) -> [usize; 3] {
+        let [z, y, x] = self.stored;
+        [z, (y * self.group).min(self.page[1].max(y)), x]
+    }
+
+    /// How many strips or tiles there are along each axis.
+    fn grid(&self) -> [u64; 3] {
+        std::array::from_fn(|a| self.page[a].div_ceil(self.stored[a]) as u64)
+    }
+
+    /// How many strips or tiles the page has; `None` where they are beyond counting.
+    pub(crate) fn count(&self) -> Option<u64> {
+        let [z, y, x] = self.grid();
+        z.checked_mul(y)?.checked_mul(x)
+    }
+
+    /// Bytes of a box of pixels once it is decompressed.
+    fn bytes_of(&self, [z, y, x]: [usize; 3]) -> Option<usize> {
+        self.samples.row(x)?.checked_mul(y)?.checked_mul(z)
+    }
+
+    /// Pixels of a strip or tile that its file has to hold: the last strip ends where the page does, tiles are whole.
+    fn held(&self, place: [usize; 3]) -> [usize; 3] {
+        match self.tiled {
+            true => self.stored,
+            false => std::array::from_fn(|a| self.stored[a].min(self.page[a] - place[a] * self.stored[a])),
+        }
+    }
+
+    /// Where a strip or tile lies, by its numbers in the lists; `length` is that of the file.
+    pub(crate) fn span(
+        &self,
+        place: [usize; 3],
+        at: u64,
+        count: Option<u64>,
+        length: u64,
+    ) -> std::result::Result<Span, Fault> {
+        let needed = self.bytes_of(self.held(place)).ok_or(Fault::Damaged)? as u64;
+        let plain = self.codec == Codec::None;
+        let count = match (at, count) {
+            (0, Some(0)) => return Ok(Span::Absent),
+            (0, _) => return Err(Fault::Damaged),
+            // Some programs leave the lengths out where they follow from the shape, or write too long ones.
+            (_, None | Some(0)) if plain => needed,
+            (_, None | Some(0)) => return Err(Fault::Damaged),
+            (_, Some(count)) if plain && self.count() == Some(1) => count.max(needed),
+            (_, Some(count)) => count,
+        };
+        let count = if plain { needed.min(count) } else { count };
+        if at.checked_add(count).is_none_or(|end| end > length) {
+            return Err(Fault::CutOff);
+        }
+        if needed > count.saturating_mul(self.codec.most()).saturating_add(64) || (plain && count < needed) {
+            return Err(Fault::Damaged);
+        }
+        Ok(Span::Stored { at, count })
+    }
+
+    /// Looks at where all strips or tiles lie, and returns where the pixels begin if they follow each other as plain rows.
+    ///
+    /// # Errors
+    /// `Io` where the lists cannot be read; in what is returned, what is wrong with them.
+    pub(crate) fn check(&self, reader: &mut Reader, length: u64) -> Result<std::result::Result<Option<u64>, Fault>> {
+        const PART: u64 = 4096;
+        let [grid_z, grid_y, grid_x] = self.grid();
+        let count = grid_z * grid_y * grid_x;
+        let plain = self.codec == Codec::None && self.samples.plain() && !self.reversed && !self.tiled;
+        let mut begin = None;
+        let mut follow = plain.then_some(0);
+        for start in (0..count).step_by(PART as usize) {
+            let part = start..(start + PART).min(count);
+            let Some(offsets) = self.offsets.part(reader, self.endian, part.clone())? else {
+                return Ok(Err(Fault::CutOff));
+            };
+            let counts = match self.counts {
+                Some(counts) => match counts.part(reader, self.endian, part.clone())? {
+                    Some(counts) => Some(counts),
+                    None => return Ok(Err(Fault::CutOff)),
+                },
+                None => None,
+            };
+            for (i, (at, number)) in offsets.iter().zip(part).enumerate() {
+                let place = [number / (grid_y * grid_x), number / grid_x % grid_y, number % grid_x];
+                // Within the grid, which the page's shape bounds.
+                let place = place.map(|n| n as usize);
+                match self.span(place, *at, counts.as_ref().map(|counts| counts[i]), length) {
+                    Err(fault) => return Ok(Err(fault)),
+                    Ok(Span::Absent) => follow = None,
+                    Ok(Span::Stored { at, count }) => {
+                        begin = begin.or(Some(at));
+                        follow = follow.filter(|&end| end == 0 || end == at).map(|_| at + count);
+                    }
+                }
+            }
+        }
+        Ok(Ok(follow.and(begin)))
+    }
+
+    /// The values of what is decoded at once at a place of the grid, cut off at the page's sides; `None` where it is
+    /// damaged.
+    ///
+    /// # Errors
+    /// `Io` where it cannot be read.
+    pub(crate) fn decode(&self, file: &mut BlockFile, place: [usize; 3]) -> Result<Option<Voxels>> {
+        let [grid_z, grid_y, grid_x] = self.grid();
+        let [z, y, x] = [place[0] as u64, (place[1] * self.group) as u64, place[2] as u64];
+        if z >= grid_z || y >= grid_y || x >= grid_x {
+            return Err(Error::internal("a strip or tile outside its page"));
+        }
+        let first = (z * grid_y + y) * grid_x + x;
+        let numbers = first..first + (self.group as u64).min(grid_y - y).max(1);
+        let Some(offsets) = self.offsets.part(&mut file.offsets, self.endian, numbers.clone())? else {
+            return Ok(None);
+        };
+        let counts = match self.counts {
+            Some(counts) => counts.part(&mut file.counts, self.endian, numbers)?,
+            None => None,
+        };
+        let mut values = Vec::new();
+        let mut rows = 0;
+        for (i, &at) in offsets.iter().enumerate() {
+            let place = [place[0], place[1] * self.group + i, place[2]];
+            let kept: [usize; 3] =
+                std::array::from_fn(|a| self.stored[a].min(self.page[a] - place[a] * self.stored[a]));
+            let count = counts.as_ref().and_then(|counts| counts.get(i).copied());
+            let bytes = match self.span(place, at, count, file.length) {
+                Err(_) => None,
+                Ok(Span::Absent) => Some(self.fill[..self.samples.stored.size()].repeat(kept.iter().product())),
+                Ok(Span::Stored { at, count }) => self.unpack(file.bytes(at, count)?, place, kept),
+            };
+            let Some(mut bytes) = bytes else { return Ok(None) };
+            rows += kept[1];
+            if values.is_empty() {
+                values = bytes;
+            } else {
+                values.append(&mut bytes);
+            }
+        }
+        let shape: [usize; 3] = std::array::from_fn(|a| self.stored[a].min(self.page[a] - place[a] * self.stored[a]));
+        let shape = if self.tiled { shape } else { [shape[0], rows, shape[2]] };
+        Ok(Some(from_bytes(self.samples.stored, shape, values, Endian::NATIVE)))
+    }
+
+    /// The bytes of the values of a strip or tile that lie in the page, in this machine's order.
+    fn unpack(&self, mut packed: Vec<u8>, place: [usize; 3], kept: [usize; 3]) -> Option<Vec<u8>> {
+        if self.reversed {
+            packed.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+        }
+        let held = self.held(place);
+        let needed = self.bytes_of(held)?;
+        let bytes = if self.codec == Codec::None {
+            packed.truncate(needed);
+            packed
+        } else {
+            // Some programs pad the last strip to the height of the others.
+            let mut bytes = vec![0; self.bytes_of(self.stored)?];
+            let count = self.codec.decompress(&packed, &mut bytes, self.stored[2])?;
+            bytes.truncate(count.min(needed));
+            bytes
+        };
+        if bytes.len() != needed {
+            return None;
+        }
+        let mut values = self.samples.unpacked(bytes, held[2]);
+        if kept != held {
+            let size = self.samples.stored.size();
+            let mut to = 0;
+            for z in 0..kept[0] {
+                for y in 0..kept[1] {
+                    let from = (z * held[1] + y) * held[2] * size;
+                    values.copy_within(from..from + kept[2] * size, to);
+                    to += kept[2] * size;
+                }
+            }
+            values.truncate(to);
+        }
+        Some(values)
+    }
+}
+
+/// A file as strips and tiles are read from it.
+pub(crate) struct BlockFile {
+    pub(crate) file: Arc<File>,
+    length: u64,
+    /// The lists of where strips lie and how long they are, each with a window of its own.
+    offsets: Reader,
+    counts: Reader,
+}
+
+impl BlockFile {
+    pub(crate) fn new(file: File, length: u64) -> Self {
+        let file = Arc::new(file);
+        let [offsets, counts] = [(); 2].map(|()| Reader::new(Arc::clone(&file), length));
+        BlockFile { file, length, offsets, counts }
+    }
+
+    /// Bytes that lie within the file.
+    fn bytes(&self, at: u64, count: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(count).map_err(|_| Error::internal("more bytes than memory"))?];
+        file::read_at(&self.file, at, &mut bytes).map_err(|error| file::read_failed(&error))?;
+        Ok(bytes)
+    }
+}

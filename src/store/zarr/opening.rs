@@ -1,0 +1,256 @@
+//! From a path to an image: an array, level 0 of an image of several, or the only image of a collection.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::ZarrSource;
+use super::blocks::Blocks;
+use super::collection::{Collection, no_image};
+use super::folder::Folder;
+use super::form::ArrayForm;
+use super::metadata::{self, Node};
+use super::names::{Chosen, choose};
+use super::ome::{self, Image, Level};
+use crate::error::{Error, Kind, Result};
+use crate::grid::Grid;
+use crate::space::Region;
+use crate::store::cache::BlockCache;
+use crate::store::plan::read_plan;
+use crate::store::units::{Calibration, Settled};
+use crate::store::{Description, Details, OpenOptions};
+use crate::text::masked;
+
+/// No axis of an image is longer: lengths from here on do not add up.
+const LONGEST: u64 = 1 << 48;
+/// Collections inside collections are followed so deep, where each has one image.
+const DEPTH: usize = 4;
+
+/// What metadata around an array say of it.
+struct Context {
+    image: Image,
+    /// Which of the image's levels it is.
+    level: usize,
+    /// The image of a collection that it was found in, where it is the only one.
+    only: Option<String>,
+}
+
+impl Context {
+    fn level(&self) -> &Level {
+        &self.image.levels[self.level]
+    }
+}
+
+impl ZarrSource {
+    /// The image in a folder, in a zip file, or at an address where such can be read: a Zarr array, level 0 of an
+    /// OME-Zarr group, or the only image of a collection.
+    ///
+    /// # Errors
+    /// `Missing` where there is no such folder or array; `Data` where it is no image that can be read: its type, axes,
+    /// codecs or metadata; `Io` where a server does not give it; `Usage` where the options do not fit it, or there are
+    /// several images.
+    pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let folder = Folder::new(path, options)?;
+        let node = metadata::read_node(&folder)?.ok_or_else(|| not_zarr(&folder).at(path))?;
+        if let Some(metadata) = &node.array {
+            let around = ome::around(&folder, node.version)?;
+            let context = around.map(|(image, level)| Context { image, level, only: None });
+            let array = ArrayForm::of(&node, metadata);
+            return array.and_then(|form| open_array(path, folder, &node, form, context, options)).map_err(at(path));
+        }
+        let (folder, node, only) = image_in(folder, node, path)?;
+        let image = ome::image(&node.attributes).map_err(|error| error.at(folder.path("")))?;
+        let image = image.ok_or_else(|| no_image(&folder, &node).at(folder.path("")))?;
+        let context = Context { image, level: 0, only };
+        let inside = folder.join(&context.level().path);
+        let (array, metadata) = array_of(&folder, &node, &inside, &context.level().path)?;
+        let place = inside.path("");
+        let form = ArrayForm::of(&array, &metadata);
+        form.and_then(|form| open_array(path, inside, &array, form, Some(context), options)).map_err(at(&place))
+    }
+}
+
+/// The group of an image: the one given, or the only one of a collection, with its path there.
+fn image_in(folder: Folder, node: Node, path: &Path) -> Result<(Folder, Node, Option<String>)> {
+    let (mut folder, mut node, mut only) = (folder, node, None);
+    for _ in 0..DEPTH {
+        if ome::ome(&node.attributes, "multiscales").is_some() {
+            break;
+        }
+        let Some(collection) = Collection::of(&folder, &node)? else { break };
+        let Some(inside) = collection.only() else { return Err(collection.refusal(&folder).at(path)) };
+        let deeper = folder.join(inside);
+        let missing = || Error::new(Kind::Missing, "is not there, though its group names it; copy it again");
+        node = metadata::read_node(&deeper)?.ok_or_else(|| missing().at(deeper.path("")))?;
+        only = Some(only.map_or_else(|| inside.to_owned(), |before| format!("{before}/{inside}")));
+        folder = deeper;
+    }
+    Ok((folder, node, only))
+}
+
+/// The array at a path in a group: by its own metadata, else by those that the group has of all that is in it.
+fn array_of(group: &Folder, node: &Node, inside: &Folder, path: &str) -> Result<(Node, Value)> {
+    let array = |node: Node| node.array.clone().map(|array| (node, array));
+    if let Some(found) = metadata::read_node(inside)?.and_then(array) {
+        return Ok(found);
+    }
+    let held = match node.version {
+        2 => metadata::read_consolidated(group, &mut None)?.and_then(|all| metadata::version2_in(&all, path)),
+        _ => node.consolidated.as_ref().and_then(|all| all.get(path)).map(metadata::version3).transpose()?,
+    };
+    held.and_then(array).ok_or_else(|| {
+        let message = "has no metadata of an array (zarr.json or .zarray), though the OME metadata name it; copy it \
+                       again with the files whose names begin with a point";
+        Error::new(Kind::Missing, message).at(inside.path(""))
+    })
+}
+
+fn open_array(
+    name: &Path,
+    folder: Folder,
+    node: &Node,
+    form: ArrayForm,
+    context: Option<Context>,
+    options: &OpenOptions,
+) -> Result<ZarrSource> {
+    let words = context.as_ref().and_then(|context| context.level().words.as_deref());
+    let chosen = choose(&form.shape, words, form.names.as_deref(), options)?;
+    let kept = &chosen.selection.kept;
+    if let Some(&axis) = kept.iter().find(|&&axis| form.shape[axis] > LONGEST) {
+        let message = format!("is too long along {}: at most {LONGEST} voxels; pick a part", chosen.labels[axis]);
+        return Err(Error::data(message));
+    }
+    let dimensions = kept.len();
+    let trouble = context.as_ref().and_then(|context| context.level().trouble.clone());
+    if let Some(trouble) = trouble.filter(|_| options.spacing.is_none()) {
+        return Err(trouble);
+    }
+    let found = match words {
+        // The names of axes are believed less than the option, and what is said of them goes with their names.
+        Some(words) if words.len() == form.shape.len() => ome::calibration(words, kept),
+        Some(_) => Calibration::default(),
+        None => own_calibration(node, &form, kept),
+    };
+    let calibration = found.settle(dimensions, options)?;
+    let details = details(node, &form, &chosen, &calibration, context.as_ref());
+    let blocks = Blocks::open(folder, form, chosen.selection)?;
+    let form = blocks.form();
+    let (shape, block, stored) = (blocks.image_shape(), blocks.shape(), form.stored);
+    let plan = read_plan(shape, block, block, dimensions, stored.size(), options.cache);
+    let description = Description {
+        name: masked(&name.to_string_lossy()).into_owned(),
+        shape,
+        dimensions,
+        dtype: stored.dtype(),
+        stored,
+        spacing: calibration.spacing,
+        unit: calibration.unit.clone(),
+        chunk: plan.chunk,
+        fill: form.fill.number(),
+    };
+    let grid = Grid::new(Region::of_shape(shape), block);
+    let mut warnings: Vec<String> = calibration.warning.into_iter().collect();
+    if blocks.is_empty() {
+        warnings.push("has no stored chunk: all of it is its fill value".to_owned());
+    }
+    let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", description.name)).collect();
+    Ok(ZarrSource { blocks, grid, description, details, warnings, cache: BlockCache::new(plan.cache) })
+}
+
+/// The size of a voxel in attributes of the array itself, as this program's own outputs have it. `spacing` of other
+/// programs may be in any order: theirs have no names of axes.
+fn own_calibration(node: &Node, form: &ArrayForm, kept: &[usize]) -> Calibration {
+    let mut calibration = Calibration { from: "its attributes", ..Calibration::default() };
+    let numbers = |list: &Value| -> Option<Vec<f64>> { list.as_array()?.iter().map(Value::as_f64).collect() };
+    let spacing = node.attributes.get("spacing").and_then(numbers);
+    let Some(spacing) = spacing.filter(|_| node.version == 3 && form.names.is_some()) else { return calibration };
+    let mut axes = kept.to_vec();
+    axes.sort_unstable();
+    if spacing.len() != axes.len() {
+        return calibration;
+    }
+    let unit = node.attributes.get("unit").and_then(Value::as_str);
+    for (axis, &at) in (3 - kept.len().min(3)..3).zip(kept) {
+        calibration.size[axis] = axes.iter().position(|&it| it == at).map(|place| spacing[place]);
+        calibration.unit[axis] = unit.map(str::to_owned);
+    }
+    calibration
+}
+
+fn details(
+    node: &Node,
+    form: &ArrayForm,
+    chosen: &Chosen,
+    calibration: &Settled,
+    context: Option<&Context>,
+) -> Details {
+    let length = |letter: char| {
+        let axis = chosen.letters.iter().position(|&it| it == Some(letter))?;
+        Some(form.shape[axis])
+    };
+    let format = match context {
+        Some(context) => match &context.image.version {
+            Some(version) => format!("OME-Zarr {version}"),
+            None => "OME-Zarr".to_owned(),
+        },
+        None => format!("Zarr v{} array", node.version),
+    };
+    let codec = match &form.sharding {
+        Some(sharding) => format!("{}, in shards", sharding.chain.name()),
+        None => form.chain.name(),
+    };
+    let mut notes = Vec::new();
+    if form.sharding.is_some() {
+        let shard = form.chunk.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ");
+        notes.push(format!("chunks are in shards of {shard} voxels"));
+    }
+    if let Some(context) = context {
+        if let Some(only) = &context.only {
+            notes.push(format!("the only image of the collection is read, {only}"));
+        }
+        let (levels, multiscales) = (context.image.levels.len(), context.image.multiscales);
+        if levels > 1 {
+            notes.push(format!("level {} of {levels} is read, {}", context.level, context.level().path));
+        }
+        if multiscales > 1 {
+            notes.push(format!("the first of {multiscales} multiscales is read"));
+        }
+    }
+    Details {
+        format,
+        axes: chosen.labels.iter().cloned().zip(form.shape.iter().copied()).collect(),
+        chunk: form.sharding.as_ref().map_or_else(|| form.chunk.clone(), |sharding| sharding.inner.clone()),
+        codec,
+        spacing_from: calibration.from.clone().unwrap_or_default(),
+        channels: length('c'),
+        channel_names: context.map(|context| context.image.channels.clone()).unwrap_or_default(),
+        times: length('t'),
+        series: context.and_then(|context| context.only.as_ref()).map(|_| 1),
+        notes,
+    }
+}
+
+/// Puts an error at a place, unless it is at a file already.
+fn at(place: &Path) -> impl Fn(Error) -> Error + '_ {
+    move |error| if error.is_placed() { error } else { error.at(place) }
+}
+
+/// The refusal of a folder without metadata.
+fn not_zarr(folder: &Folder) -> Error {
+    if folder.is_served() {
+        let message = "holds no Zarr array, or nothing at all; check the address (images in other forms have to be \
+                       copied to a disk)";
+        return Error::new(Kind::Missing, message);
+    }
+    if folder.local().is_some_and(|path| !path.exists()) {
+        return Error::new(Kind::Missing, "is no Zarr array; check the path");
+    }
+    let children = folder.children().unwrap_or_default();
+    if children.contains("attributes.json") {
+        return Error::data("holds N5, which is not read; convert it to OME-Zarr, with Fiji for example");
+    }
+    let message = "has no Zarr metadata (zarr.json, .zarray or .zgroup); copy it again with the files whose names begin \
+                   with a point, or check the path";
+    Error::data(message)
+}
