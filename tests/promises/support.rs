@@ -234,6 +234,12 @@ pub(crate) fn everything_under(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8
     all
 }
 
+/// Whether a run has begun something in its staging folder, at a path in the folder that is its own.
+pub(crate) fn has_staged(staging: &Path, path: &str) -> bool {
+    let runs = std::fs::read_dir(staging).into_iter().flatten().flatten();
+    runs.filter(|run| run.file_name().to_string_lossy().starts_with("new-")).any(|run| run.path().join(path).exists())
+}
+
 /// Reads one of the outputs that are JSON.
 pub(crate) fn read_json(out: &Path, name: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(out.join(name)).expect("an output")).expect("JSON")

@@ -8,7 +8,8 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Kind, Result};
-use crate::store::file::{read_failed, replace};
+use crate::store::file::read_failed;
+use crate::store::output::put_file;
 
 /// The tiles of a scan by the positions of the stage, in the order of their names.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,7 +88,7 @@ impl StageScan {
     /// As [`StageScan::to_csv`]; `Io` or `Output` where the file cannot be written.
     pub fn write(&self, table: &Path) -> Result<()> {
         let folder = table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        replace(table, self.to_csv(folder)?.as_bytes())
+        put_file(table, self.to_csv(folder)?.as_bytes())
     }
 }
 
