@@ -34,6 +34,8 @@ use crate::store::values::{first_unfit, parse_dtype, paste, refuse_fill, require
 use crate::store::{Absent, Description, Mark, Marked, OpenOptions, Source};
 use crate::text::masked;
 
+#[cfg(feature = "http")]
+pub(crate) use self::folder::METADATA;
 pub(crate) use self::metadata::is_zarr;
 
 /// Blocks at least this large are read in part where they are stored uncompressed, bytes.
