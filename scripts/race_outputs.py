@@ -28,7 +28,7 @@ class Lab:
     def __init__(self, program, folder):
         self.program, self.folder = program, folder
         for name, seed in [("a", 3), ("b", 4)]:
-            self.call("phantom", f"{name}.zarr", "--shape", "48,48,48", "--chunk", "16", "--seed", seed, "--radius", 4)
+            self.call("phantom", f"{name}.zarr", "--shape", "32,32,32", "--chunk", "16", "--seed", seed, "--radius", 4)
             self.call("run", f"{name}.zarr", "--out", f"expected-{name}")
             self.call("fuse", f"{name}.zarr", "--out", f"fused-{name}.zarr", "--chunk", "16")
         self.expected = {name: outputs(folder / f"expected-{name}") for name in "ab"}

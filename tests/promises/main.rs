@@ -7,6 +7,7 @@ mod scene;
 mod sequential;
 mod support;
 
+mod apart;
 mod arrival;
 #[cfg(feature = "mosaic")]
 mod brightness;

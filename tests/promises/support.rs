@@ -46,6 +46,11 @@ impl Running {
         Running::of(Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments))
     }
 
+    /// What the system knows it by.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
