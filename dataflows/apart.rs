@@ -26,6 +26,8 @@ struct Named {
     place: Place,
     /// Whether something is written there.
     written: bool,
+    /// Whether other things may lie in it: a folder of slices that is followed, which others fill.
+    open: bool,
 }
 
 /// Where a path leads.
@@ -108,7 +110,7 @@ pub(crate) fn of_two(
 impl Things {
     fn add(&mut self, what: &'static str, option: Option<&'static str>, path: &Path, written: bool) {
         let place = Place::of(path);
-        self.0.push(Named { what, option, path: path.to_owned(), place, written });
+        self.0.push(Named { what, option, path: path.to_owned(), place, written, open: false });
     }
 
     /// All that an image is read from.
@@ -117,6 +119,10 @@ impl Things {
             return;
         }
         self.add("the input", None, &image.input, false);
+        let is_zarr = ["zarr.json", ".zarray", ".zgroup"].iter().any(|name| image.input.join(name).exists());
+        if let Some(input) = self.0.last_mut() {
+            input.open = image.tiles.awaited && !is_zarr && !image.input.is_file();
+        }
         for (what, option, path) in [
             ("the background", "--background", &image.tiles.background),
             ("the flat field", "--flat-field", &image.tiles.flat_field),
@@ -144,7 +150,14 @@ impl Things {
             } else {
                 folders.entry(folder_of(&row.path)).or_insert_with_key(|folder| Place::of(folder)).join(&row.path)
             };
-            self.0.push(Named { what: "a tile", option: None, path: row.path.clone(), place, written: false });
+            self.0.push(Named {
+                what: "a tile",
+                option: None,
+                path: row.path.clone(),
+                place,
+                written: false,
+                open: false,
+            });
         }
     }
 
@@ -180,6 +193,7 @@ impl Named {
         match (self.place.holds(&other.place), other.place.holds(&self.place)) {
             (true, true) if self.option != Some("--out") => Some("is"),
             (true, _) => Some("holds"),
+            (false, true) if other.open => None,
             (false, true) => Some("is in"),
             (false, false) => None,
         }

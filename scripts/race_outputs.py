@@ -55,6 +55,13 @@ def files(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def is_running(process):
+    try:
+        return ") Z" not in Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+
+
 def outputs(folder):
     """All but what differs from run to run; nothing where an output is missing, or something else is there."""
     if sorted(os.listdir(folder)) != NAMES:
@@ -132,7 +139,7 @@ def leftover(lab, number):
         return lab.fail(f"{what}: exit code {second.returncode}: {said}")
     found = outputs(lab.folder / "late")
     deadline = time.time() + 20
-    while any(Path(f"/proc/{child}").exists() for child in running) and time.time() < deadline:
+    while any(map(is_running, running)) and time.time() < deadline:
         time.sleep(0.005)
     if not found == outputs(lab.folder / "late") == lab.expected[after]:
         lab.fail(f"{what}: {found if isinstance(found, list) else 'other bytes'}")
