@@ -2,7 +2,7 @@
 //!
 //! A difference is taken between the new table and what FILE adds up to, not between two tables. So FILE adds up to the
 //! table after every epoch, whatever happened before: what a killed run had not written, or only half, comes with the
-//! next epoch.
+//! next epoch. It is appended before the outputs are put in place, and taken back where that fails.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_64;
 
 use anabranch::error::{Error, Kind, Result};
-use anabranch::store::{read_failed, write_failed};
+use anabranch::store::{is_at, read_failed, sync_folder, write_failed};
 use anabranch::table::csv::{PROVISIONAL, RANKS, START};
 
 /// No line of changes is longer, in bytes.
@@ -88,35 +88,17 @@ impl Difference {
 }
 
 impl Changes {
-    /// Opens a file of changes, or makes it, for tables with these columns (without ranks); the outputs of the run go to
-    /// `out`. A last line without an end, as a killed run leaves it, counts for nothing. Takes time linear in the file.
+    /// Opens a file of changes, or makes it, for tables with these columns (without ranks). A last line without an end, as
+    /// a killed run leaves it, counts for nothing. Takes time linear in the file.
     ///
     /// # Errors
-    /// `Usage` where the file would be among the outputs; `Output` where it is no file of changes with these columns,
-    /// another run holds it, or it cannot be made; `Io` where it cannot be read.
-    pub(crate) fn open(path: &Path, out: &Path, columns: Vec<String>) -> Result<Changes> {
-        if resolved(path).starts_with(resolved(out)) {
-            let message =
-                "is in the folder of the outputs, which are replaced as a whole: give --changes a file elsewhere";
-            return Err(Error::usage(message).at(path));
-        }
+    /// `Output` where it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` where
+    /// it cannot be read.
+    pub(crate) fn open(path: &Path, columns: Vec<String>) -> Result<Changes> {
         if path.exists() && !path.is_file() {
             return Err(Error::new(Kind::Output, "is not a file; give --changes another path").at(path));
         }
-        let created = !path.exists();
-        let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
-        let file = file.map_err(|error| {
-            let message = "cannot be written; give --changes a file in a folder that is there";
-            Error::new(Kind::Output, message).because(error).at(path)
-        })?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let message = "is being written by another run; wait for it, or give --changes another file";
-                return Err(Error::new(Kind::Output, message).at(path));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(write_failed(&error).at(path)),
-        }
+        let (file, created) = locked(path)?;
         let path = path.to_owned();
         let mut changes = Changes { path, file, created, columns, rows: Vec::new(), epoch: 0, end: 0 };
         changes.read()?;
@@ -170,12 +152,27 @@ impl Changes {
     }
 
     /// Appends an epoch to the file, and brings it to the disk. What is not complete in the file is overwritten. Where
-    /// nothing has changed nothing is written, but a header to a new file.
+    /// nothing has changed nothing is written, but a header to a new file. Gives what [`Changes::take_back`] takes.
     ///
     /// # Errors
-    /// `Io` or `Output` where the file cannot be written; the call can be repeated then.
-    pub(crate) fn append(&mut self, difference: &Difference) -> Result<()> {
-        self.write(difference).map_err(|error| write_failed(&error).at(&self.path))
+    /// `Io` or `Output` where the file cannot be written, which stays as it was; the call can be repeated then.
+    pub(crate) fn append(&mut self, difference: &Difference) -> Result<Before> {
+        let before = Before(self.end);
+        let written = self.write(difference).map_err(|error| write_failed(&error).at(&self.path));
+        // A disk that is full has room for less.
+        written.inspect_err(|_| drop(self.file.set_len(before.0)))?;
+        Ok(before)
+    }
+
+    /// Takes back what was appended, since the outputs could not be put in place.
+    ///
+    /// # Errors
+    /// `Io` where the file cannot be written or read.
+    pub(crate) fn take_back(&mut self, before: Before) -> Result<()> {
+        let cut = self.file.set_len(before.0).and_then(|()| self.file.sync_all());
+        cut.and_then(|()| (&self.file).rewind()).map_err(|error| write_failed(&error).at(&self.path))?;
+        (self.rows, self.epoch, self.end) = (Vec::new(), 0, 0);
+        self.read()
     }
 
     fn write(&mut self, difference: &Difference) -> io::Result<()> {
@@ -202,6 +199,10 @@ impl Changes {
         writer.flush()?;
         drop(writer);
         self.file.sync_all()?;
+        if self.created {
+            let folder = self.path.parent().unwrap_or(Path::new(""));
+            sync_folder(folder)?;
+        }
         self.end = end;
         if !rows.is_empty() {
             self.epoch += 1;
@@ -268,6 +269,34 @@ impl Drop for Changes {
     }
 }
 
+/// How long the file was before an epoch was appended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before(u64);
+
+/// Opens a file of changes and locks it. Gives also whether it was made.
+fn locked(path: &Path) -> Result<(File, bool)> {
+    loop {
+        let created = !path.exists();
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path);
+        let file = file.map_err(|error| {
+            let message = "cannot be written; give --changes a file in a folder that is there";
+            Error::new(Kind::Output, message).because(error).at(path)
+        })?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let message = "is being written by another run; wait for it, or give --changes another file";
+                return Err(Error::new(Kind::Output, message).at(path));
+            }
+            Err(fs::TryLockError::Error(error)) => return Err(write_failed(&error).at(path)),
+        }
+        // A run that failed removes a file that it has made, while it holds it.
+        if is_at(&file, path).map_err(|error| read_failed(&error).at(path))? {
+            return Ok((file, created));
+        }
+    }
+}
+
 /// Epoch, difference and the text of the row in a line; nothing where it is no such line.
 fn parse<'t>(line: &'t [u8], columns: &[String]) -> Option<(u64, i64, &'t [u8])> {
     let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ',');
@@ -306,11 +335,4 @@ fn sum(rows: &mut Vec<Held>) {
         same
     });
     rows.retain(|row| row.count != 0);
-}
-
-/// A path without links and relative parts, as far as it is there.
-pub(crate) fn resolved(path: &Path) -> PathBuf {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let there = path.ancestors().find_map(|part| Some((part.canonicalize().ok()?, path.strip_prefix(part).ok()?)));
-    there.map_or_else(|| path.clone(), |(part, rest)| part.join(rest))
 }

@@ -2,6 +2,7 @@
 
 use anabranch::error::Result;
 
+use crate::apart;
 use crate::arguments::{CONNECT_TIMEOUT, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
 use crate::phantom;
 use crate::run::run;
@@ -14,6 +15,7 @@ const RADIUS: f64 = 11.0;
 pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     let input = options.out.join("phantom.zarr");
     let results = options.out.join("results");
+    apart::of_two((&input, "the phantom"), (&results, "the folder of the outputs", "--out"))?;
     let made = PhantomOptions {
         out: input.clone(),
         shape: Some(options.shape.clone()),

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use anabranch::error::{Error, Kind, Result};
+use anabranch::error::{Error, Result};
 use anabranch::kernel::threshold::Threshold;
 use anabranch::progress::ProgressState;
 use anabranch::session::{Epoch, Session, SessionBuilder};
-use anabranch::store::output::{OUTPUTS, OutputFolder, SkeletonManifest, write_skeleton};
+use anabranch::store::output::{OutputFolder, SkeletonManifest, write_skeleton};
 use anabranch::store::{Source, open};
 use serde::{Deserialize, Serialize};
 
+use crate::apart::{self, resolved};
 use crate::arguments::RunOptions;
-use crate::changes::{Changes, resolved};
+use crate::changes::Changes;
 use crate::interrupt::Interrupt;
 use crate::opening::open_options;
 use crate::outputs::{self, Counts, Destination, Results};
@@ -70,7 +71,7 @@ pub(crate) fn conduct(
     lead: impl FnOnce(Plan, Option<&mut Team>) -> Result<Epochs>,
 ) -> Result<()> {
     let seat = Seat::of(options)?;
-    let plan = apart(&options.out, state).and_then(|()| Plan::new(options, &seat));
+    let plan = apart::of_run(options).and_then(|()| Plan::new(options, &seat));
     let plan = plan.map_err(|error| seat.call_off(options, error))?;
     let Some(mut team) = Team::gather(&seat, &plan, options)? else { return lead(plan, None)?.session.close() };
     if let Some(interrupt) = interrupt {
@@ -92,8 +93,10 @@ impl Epochs {
     /// Opens the state, with which the analysis begins.
     pub(crate) fn start(plan: Plan, options: &RunOptions, state: &Path, team: Option<&mut Team>) -> Result<Epochs> {
         let (out, state) = (options.out.clone(), state.to_owned());
+        // Refused before anything is written or computed.
+        drop(folder(&plan, &out, &state, options.overwrite)?);
         let changes = options.changes.as_deref();
-        let changes = changes.map(|file| Changes::open(file, &out, plan.columns())).transpose()?;
+        let changes = changes.map(|file| Changes::open(file, plan.columns())).transpose()?;
         let progress = Arc::new(ProgressState::new());
         let builder = builder(&plan, options, &state)?.progress(Arc::clone(&progress));
         let session = match team {
@@ -102,8 +105,6 @@ impl Epochs {
         };
         let (overwrite, quiet) = (options.overwrite, options.quiet);
         let epochs = Epochs { plan, session, changes, out, state, overwrite, quiet, progress, said: Vec::new() };
-        // Refused before anything is computed.
-        drop(epochs.folder(epochs.written().is_some())?);
         epochs.plan.print_headline(epochs.quiet);
         epochs.warn()?;
         Ok(epochs)
@@ -120,7 +121,7 @@ impl Epochs {
             print_note(&format!("Otsu's threshold has moved ({value:?}): all masks were made again"), self.quiet);
         }
         let written = self.written();
-        let folder = self.folder(written.is_some())?;
+        let folder = folder(&self.plan, &self.out, &self.state, self.overwrite)?;
         let overview = self.session.overview()?;
         let threshold = self.session.threshold()?;
         let chunks = self.plan.grid.chunks().count();
@@ -161,21 +162,13 @@ impl Epochs {
         Ok(())
     }
 
-    /// The folder for the outputs: the state's own outputs are replaced, others only when asked for.
-    fn folder(&self, own: bool) -> Result<OutputFolder> {
-        if !own && !self.overwrite && OUTPUTS.iter().any(|name| self.out.join(name).exists()) {
-            let message = "holds the outputs of another run than those of the state; give another folder, or --overwrite \
-                           to replace them";
-            return Err(Error::new(Kind::Output, message).at(&self.out));
-        }
-        OutputFolder::create(&self.out, self.overwrite)
-    }
-
     /// What is known of the skeleton's array in place, where the outputs there are the state's own. A file that is damaged
     /// is as good as none.
     fn written(&self) -> Option<SkeletonManifest> {
-        let bytes = std::fs::read(self.state.join(OUTPUTS_OF_STATE)).ok()?;
-        let written: Written = serde_json::from_slice(&bytes).ok()?;
+        let written = written(&self.state).unwrap_or_else(|text| {
+            print_warning(&text);
+            None
+        })?;
         (written.folder == resolved(&self.out)).then_some(written.skeleton)
     }
 
@@ -197,15 +190,38 @@ fn remember(state: &Path, out: &Path, skeleton: SkeletonManifest) -> Result<()> 
     anabranch::store::replace(&state.join(OUTPUTS_OF_STATE), &bytes)
 }
 
-/// Refuses a state inside the outputs, or the other way round.
-fn apart(out: &Path, state: &Path) -> Result<()> {
-    let (a, b) = (resolved(out), resolved(state));
-    if a.starts_with(&b) || b.starts_with(&a) {
-        return Err(
-            Error::usage("lies inside the folder for the outputs, or around it: give a folder beside it").at(state)
-        );
-    }
-    Ok(())
+/// The outputs that were made of a state, as far as it knows.
+///
+/// # Errors
+/// What to say of a file that is damaged.
+fn written(state: &Path) -> std::result::Result<Option<Written>, String> {
+    let path = state.join(OUTPUTS_OF_STATE);
+    let read = || {
+        // Neither a link nor a FIFO, which nobody may ever write into.
+        let is_file = std::fs::symlink_metadata(&path)?.is_file();
+        if is_file { std::fs::read(&path) } else { Err(std::io::Error::other("it is no file")) }
+    };
+    let text = match read() {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}; the whole skeleton is written again", path.display())),
+    };
+    let damaged = |error| format!("{}: is damaged ({error}); the whole skeleton is written again", path.display());
+    serde_json::from_slice(&text).map(Some).map_err(damaged)
+}
+
+/// The folder for the outputs. Those of the same image that were made of the same state are replaced, others only when
+/// asked for.
+fn folder(plan: &Plan, out: &Path, state: &Path, overwrite: bool) -> Result<OutputFolder> {
+    outputs::folder(out, overwrite, |earlier| {
+        let of_state = match written(state) {
+            // The state may have been moved since; the outputs may be those of a run without one.
+            Ok(Some(written)) => written.folder == resolved(out) && earlier.state != Some(None),
+            Ok(None) | Err(_) => earlier.state.as_ref() == Some(&plan.state),
+        };
+        let image = serde_json::to_value(&plan.image).ok();
+        of_state && earlier.image.as_ref().is_none_or(|earlier| Some(earlier) == image.as_ref())
+    })
 }
 
 fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> Result<SessionBuilder> {

@@ -10,14 +10,13 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{PyramidForm, PyramidWriter, StagedFolder};
-use anabranch::store::{Description, Image, OpenOptions, Source, is_address, open};
+use anabranch::store::{Description, Image, OpenOptions, Source, open};
 
+use crate::apart;
 use crate::arguments::FuseOptions;
-use crate::changes::resolved;
-use crate::interrupt::{INTERRUPTED, Interrupt};
+use crate::interrupt;
 use crate::opening::{self, open_options};
 use crate::plan::{parse_chunk, workers};
-use crate::say;
 use crate::terminal::{Progress, print, print_warning};
 
 /// Chunks of an image and of a volume, unless told.
@@ -28,12 +27,10 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let started = Instant::now();
     let workers = workers(options.workers)?;
     let input = &options.image.input;
-    if !is_address(input) && resolved(input).starts_with(resolved(&options.out)) {
-        return Err(Error::usage("holds the input: give another path for the image").at(&options.out));
-    }
+    apart::of_fuse(options)?;
     let wanted = open_options(&options.image)?;
     #[cfg(feature = "mosaic")]
-    crate::gains::settle(&options.image, &options.out, &crate::processes::Seat::Alone, workers, options.quiet)?;
+    crate::gains::settle(&options.image, &crate::processes::Seat::Alone, workers, options.quiet)?;
     // Of a table without a pick all are written.
     let channels = if wanted.channel.is_none() { opening::channels(input)? } else { BTreeSet::new() };
     let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
@@ -47,8 +44,8 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
-    let interrupt = Interrupt::install()?;
     let folder = StagedFolder::create(&options.out, options.overwrite)?;
+    interrupt::clear_away(folder.remover());
     let writer = PyramidWriter::create(folder.path(), form).map_err(|error| match error.kind() {
         Kind::Usage => error.at(input),
         _ => error,
@@ -59,18 +56,12 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let progress = Progress::show(&state, options.quiet);
     let observe = || {
         state.chunk_done(Stage::Writing);
-        if interrupt.happened() { Err(Error::usage("interrupted; nothing was written")) } else { Ok(()) }
+        Ok(())
     };
     let written = writer.write(|place| first.take().map_or_else(|| open_channel(place), Ok), workers, observe);
     drop(progress);
-    if let Err(error) = written {
-        drop(folder);
-        if interrupt.happened() {
-            say(error);
-            std::process::exit(INTERRUPTED);
-        }
-        return Err(error);
-    }
+    written?;
+    interrupt::finish();
     folder.commit()?;
     print(&told(&options.out, &writer, started), options.quiet);
     Ok(())

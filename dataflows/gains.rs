@@ -1,19 +1,18 @@
 //! `--gains FILE`: gains that are solved once, where nothing is at FILE yet, and then stay.
 
-use std::path::Path;
-
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::mosaic::{TileGains, TileTable, solve_gains};
 
+use crate::apart;
 use crate::arguments::ImageOptions;
-use crate::changes::resolved;
+use crate::interrupt;
 use crate::opening::open_options;
 use crate::processes::Seat;
 use crate::terminal::print;
 
 /// Sees to it that there is a file of gains where one is asked for: solves them where there is none yet, or where they are
 /// to be solved again. Of several processes on a machine the first does so, before it starts the others.
-pub(crate) fn settle(image: &ImageOptions, out: &Path, seat: &Seat, threads: usize, quiet: bool) -> Result<()> {
+pub(crate) fn settle(image: &ImageOptions, seat: &Seat, threads: usize, quiet: bool) -> Result<()> {
     let Some(path) = &image.tiles.gains else { return Ok(()) };
     let wanted = open_options(image)?;
     let known = path.exists();
@@ -25,9 +24,6 @@ pub(crate) fn settle(image: &ImageOptions, out: &Path, seat: &Seat, threads: usi
                        as by fuse, and give the file to all hosts, without --refit";
         return Err(Error::usage(message).at(path));
     }
-    if resolved(path).starts_with(resolved(out)) {
-        return Err(Error::usage("is in the folder of the outputs: give --gains a file elsewhere").at(path));
-    }
     if known && !path.is_file() {
         return Err(Error::new(Kind::Output, "is not a file; give --gains another path").at(path));
     }
@@ -35,9 +31,10 @@ pub(crate) fn settle(image: &ImageOptions, out: &Path, seat: &Seat, threads: usi
     if known {
         // What is no file of gains is not replaced by one.
         TileGains::read(path, &table)?;
+        apart::of_known_gains(image, path)?;
     }
     let gains = solve_gains(&image.input, &wanted, threads)?;
-    gains.write(path, &table)?;
+    interrupt::finish_part(|| gains.write(path, &table))?;
     let tiles = if gains.len() == 1 { "1 tile".to_owned() } else { format!("{} tiles", gains.len()) };
     print(&format!("{}: gains of {tiles}\n", path.display()), quiet);
     Ok(())

@@ -1,13 +1,18 @@
 //! Interruption by the user or the system: Ctrl-C, or a request to end.
+//!
+//! The program ends at once, in whatever it is doing: what it has staged is cleared away first, other processes of the run
+//! are told, and nothing was put in place. Once outputs are being put in place it is too late: it ends in a moment, as if
+//! nobody had asked. `watch` looks by itself whether it has been asked, and ends between two epochs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use anabranch::error::{Error, Result};
+use anabranch::error::{Error, Kind, Result};
+use anabranch::store::output::Remover;
 
-/// What the program ends with when it is interrupted before it has done what it was to do, as shells have it for Ctrl-C.
-pub(crate) const INTERRUPTED: i32 = 130;
+use crate::processes;
+use crate::say;
 
 /// Whether the program has been asked to end. Clones tell the same.
 #[derive(Clone, Debug, Default)]
@@ -17,22 +22,50 @@ pub(crate) struct Interrupt(Arc<Shared>);
 struct Shared {
     happened: AtomicBool,
     sleepers: Mutex<Vec<SyncSender<()>>>,
+    work: Mutex<Work>,
 }
 
+/// What an interruption meets.
+#[derive(Debug, Default)]
+struct Work {
+    phase: Phase,
+    staged: Vec<Remover>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Phase {
+    /// Nothing is in place yet.
+    #[default]
+    Working,
+    /// The program ends in a moment.
+    Finishing,
+    /// The program looks by itself.
+    Followed,
+}
+
+/// That of this process.
+static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
+
 impl Interrupt {
-    /// Takes over what Ctrl-C and requests to end do to this process: the first one is only noted, the second ends the
-    /// process at once. Once a process.
-    pub(crate) fn install() -> Result<Interrupt> {
-        let interrupt = Interrupt::default();
-        let raised = interrupt.clone();
+    /// Takes over what Ctrl-C and requests to end do to this process: a second one ends the process at once. Once a
+    /// process.
+    pub(crate) fn install() -> Result<()> {
+        let interrupt = INTERRUPT.get_or_init(Interrupt::default);
         let installed = ctrlc::set_handler(move || {
-            if raised.happened() {
-                std::process::exit(INTERRUPTED);
+            if interrupt.happened() {
+                std::process::exit(i32::from(Kind::Interrupted.exit_code()));
             }
-            raised.raise();
+            interrupt.raise();
+            interrupt.end();
         });
-        installed.map_err(|error| Error::internal("interrupts cannot be noticed; report it").because(error))?;
-        Ok(interrupt)
+        installed.map_err(|error| Error::internal("interrupts cannot be noticed; report it").because(error))
+    }
+
+    /// That of this process, which from now on does nothing by itself.
+    pub(crate) fn followed() -> Interrupt {
+        let interrupt = INTERRUPT.get_or_init(Interrupt::default).clone();
+        interrupt.work().phase = Phase::Followed;
+        interrupt
     }
 
     /// Whether it has happened.
@@ -53,4 +86,46 @@ impl Interrupt {
     pub(crate) fn wake(&self, sleeper: SyncSender<()>) {
         self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(sleeper);
     }
+
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.0.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the program, unless it ends by itself. Nobody else can end it, or put anything in place, meanwhile.
+    fn end(&self) {
+        let work = self.work();
+        if work.phase != Phase::Working {
+            return;
+        }
+        let error = Error::new(Kind::Interrupted, "interrupted; nothing was written");
+        // Before what they write into goes.
+        processes::interrupted(&error);
+        work.staged.iter().for_each(Remover::remove);
+        if !processes::is_spoken_for() {
+            say(&error);
+        }
+        std::process::exit(i32::from(error.kind().exit_code()));
+    }
+}
+
+/// What is staged is cleared away where the program is interrupted.
+pub(crate) fn clear_away(staged: Remover) {
+    let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
+    work.staged.retain(|staged| !staged.is_over());
+    work.staged.push(staged);
+}
+
+/// From here on the program ends by itself in a moment. Does not return where it has been interrupted before.
+pub(crate) fn finish() {
+    let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
+    if work.phase == Phase::Working {
+        work.phase = Phase::Finishing;
+    }
+}
+
+/// Puts something in place, unless the program has been interrupted before; then it does not return. An interruption
+/// meanwhile waits.
+pub(crate) fn finish_part<T>(act: impl FnOnce() -> T) -> T {
+    let _work = INTERRUPT.get_or_init(Interrupt::default).work();
+    act()
 }

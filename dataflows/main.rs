@@ -1,6 +1,7 @@
 //! The program: complete dataflows from source to sink, one file a subcommand.
 
 mod arguments;
+mod apart;
 mod processes;
 mod opening;
 #[cfg(feature = "mosaic")]
@@ -91,7 +92,15 @@ fn end(result: &Result<()>) -> u8 {
 
 fn main() -> ExitCode {
     end_with_panics();
-    let result = match parse().command {
+    let command = parse().command;
+    let result = interrupt::Interrupt::install().and_then(|()| carry_out(command));
+    // Where the program is interrupted just now, it ends with that.
+    interrupt::finish();
+    ExitCode::from(end(&result))
+}
+
+fn carry_out(command: arguments::Command) -> Result<()> {
+    match command {
         arguments::Command::Info(options) => info::info(&options),
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
@@ -100,6 +109,5 @@ fn main() -> ExitCode {
         #[cfg(feature = "mosaic")]
         arguments::Command::Tiles(options) => tiles::tiles(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
-    };
-    ExitCode::from(end(&result))
+    }
 }

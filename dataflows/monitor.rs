@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::changes::resolved;
+use crate::apart::resolved;
 use crate::interrupt::Interrupt;
 use crate::opening::is_table;
 

@@ -18,7 +18,7 @@ use anabranch::kernel::voxel_list::VoxelList;
 use anabranch::memory::peak_memory;
 use anabranch::overview::{VoxelKind, overview};
 use anabranch::space::Voxel;
-use anabranch::store::output::{ArrayForm, Compression, OUTPUTS, OutputFolder, SkeletonArray, skeleton_chunk_shape};
+use anabranch::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, SkeletonArray, skeleton_chunk_shape};
 use anabranch::table::Table;
 use anabranch::table::arrival::Arrival;
 use anabranch::table::csv;
@@ -28,9 +28,10 @@ use anabranch::table::summary::{Awaited, Summary, Totals};
 use anabranch::text::masked;
 
 use crate::analysis::Store;
-use crate::changes::Changes;
+use crate::changes::{Changes, Difference};
+use crate::interrupt;
 use crate::opening::Part;
-use crate::plan::{Choice, Plan};
+use crate::plan::{Choice, ImageName, Plan};
 use crate::processes::memory_of_all;
 use crate::terminal::{self, print, print_warning};
 use crate::warnings;
@@ -43,13 +44,20 @@ pub(crate) struct Destination<'a> {
     pub(crate) changes: Option<&'a mut Changes>,
 }
 
-/// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for.
-pub(crate) fn folder(out: &Path, overwrite: bool) -> Result<OutputFolder> {
-    if !overwrite && OUTPUTS.iter().any(|name| out.join(name).exists()) {
-        let message = "holds the outputs of an earlier run; give another folder, or --overwrite to replace them";
-        return Err(Error::new(Kind::Output, message).at(out));
+/// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for, or where
+/// they are this one's `own`.
+pub(crate) fn folder(out: &Path, overwrite: bool, own: impl FnOnce(&EarlierRun) -> bool) -> Result<OutputFolder> {
+    let folder = OutputFolder::create(out, overwrite)?;
+    match folder.earlier() {
+        Some(earlier) if !overwrite && !own(earlier) => {
+            let message = "holds the outputs of another run; give another folder, or --overwrite to replace them";
+            Err(Error::new(Kind::Output, message).at(out))
+        }
+        _ => {
+            interrupt::clear_away(folder.remover());
+            Ok(folder)
+        }
     }
-    OutputFolder::create(out, overwrite)
 }
 
 /// What the skeleton's array looks like.
@@ -73,8 +81,8 @@ pub(crate) fn skeleton_array(plan: &Plan, folder: &OutputFolder) -> Result<(Grid
 }
 
 /// The same in a process that shares the folder with the one that has made it.
-pub(crate) fn shared_skeleton_array(plan: &Plan, out: &Path) -> Result<(Grid, Store)> {
-    Ok(store(plan, SkeletonArray::join(out, skeleton_form(plan))?))
+pub(crate) fn shared_skeleton_array(plan: &Plan, out: &Path, run: &str) -> Result<(Grid, Store)> {
+    Ok(store(plan, SkeletonArray::join(out, run, skeleton_form(plan))?))
 }
 
 fn store(plan: &Plan, array: SkeletonArray) -> (Grid, Store) {
@@ -105,7 +113,11 @@ struct Log<'a> {
     program: &'static str,
     version: &'static str,
     arguments: Vec<String>,
+    /// The outputs of this run, which another one may replace.
+    outputs: Vec<&'static str>,
     input: &'a str,
+    image: &'a ImageName,
+    state: Option<&'a str>,
     /// What the program understood of the input, in a line.
     understood: &'a str,
     /// Where the spacing comes from, where voxels do not count as one long. Not among the parameters: the same voxels
@@ -197,16 +209,24 @@ pub(crate) fn write(
     if let Some((changes, difference)) = changes.as_ref().zip(difference.as_ref()) {
         (counts.rows_changed, counts.epoch) = (Some(difference.rows()), Some(changes.epoch()));
     }
-    folder.write("run.json", log(plan, counts, analysed, started)?)?;
-    folder.commit()?;
-    if let Some((changes, difference)) = changes.zip(difference) {
-        changes.append(&difference)?;
-    }
+    let written = folder.written().into_iter().chain(["run.json"]).collect();
+    folder.write("run.json", log(plan, counts, written, analysed, started)?)?;
+    put_in_place(folder, changes.zip(difference))?;
     // Those of the image itself were printed when it was opened.
     warnings.iter().skip(plan.warnings.len()).filter(|warning| !said.contains(warning)).for_each(|w| print_warning(w));
     *said = warnings;
     tell(plan, results, &totals, started, quiet);
     Ok(())
+}
+
+/// Puts the outputs in place, and what has changed into its file: both or neither. A run that is killed in between has
+/// appended what the next one appends in its place, or takes back.
+fn put_in_place(folder: OutputFolder, changed: Option<(&mut Changes, Difference)>) -> Result<()> {
+    // From here on all is done in a moment.
+    interrupt::finish();
+    let Some((changes, difference)) = changed else { return folder.commit() };
+    let before = changes.append(&difference)?;
+    folder.commit().inspect_err(|_| drop(changes.take_back(before)))
 }
 
 /// Writes the table and its summary.
@@ -309,12 +329,21 @@ fn parameters(plan: &Plan, threshold: Threshold) -> Parameters<'_> {
     }
 }
 
-fn log(plan: &Plan, counts: Counts, analysed: Duration, started: Instant) -> Result<String> {
+fn log(
+    plan: &Plan,
+    counts: Counts,
+    outputs: Vec<&'static str>,
+    analysed: Duration,
+    started: Instant,
+) -> Result<String> {
     let log = Log {
         program: "anabranch",
         version: env!("CARGO_PKG_VERSION"),
         arguments: std::env::args_os().skip(1).map(|it| masked(&it.to_string_lossy()).into_owned()).collect(),
+        outputs,
         input: &plan.source.description().name,
+        image: &plan.image,
+        state: plan.state.as_deref(),
         understood: &plan.headline,
         spacing_from: Some(&*plan.spacing_from).filter(|from| !from.is_empty()),
         chunk: &plan.grid.chunk_shape(),

@@ -11,16 +11,20 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::space::Region;
-use anabranch::store::output::{ArrayForm, ArrayWriter, Compression};
+use anabranch::store::output::{ArrayForm, ArrayWriter, Compression, StagedFolder};
+use anabranch::store::write_failed;
 use anabranch::threads::each;
 
 use crate::arguments::PhantomOptions;
+use crate::interrupt;
 use crate::plan::{parse_chunk, workers};
 use crate::terminal::print;
 
 /// Shape of the whole, and chunks of the array, unless told.
 const SHAPE: &str = "256,256,256";
 const CHUNK: &str = "64";
+/// The file in an array that says that a later call may replace it.
+const REPLACED: &str = ".anabranch-demo";
 
 /// Writes the array or the tiles where nothing is yet.
 pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
@@ -30,8 +34,8 @@ pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
     }
 }
 
-/// Writes the array, chunk by chunk on all workers; nothing stays of one that could not be finished. Where asked to, it
-/// replaces what is at the path, once the options have been found to make sense.
+/// Writes the array, chunk by chunk on all workers, and puts it in place; nothing stays of one that could not be
+/// finished. Where asked to, it replaces what an earlier call with `replace` has written there.
 pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     let shape = parse_shape("--shape", options.shape.as_deref().unwrap_or(SHAPE))?;
     let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
@@ -47,25 +51,20 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
         unit: None,
     };
     let workers = workers(options.workers)?;
-    if replace && options.out.exists() {
-        fs::remove_dir_all(&options.out).map_err(|error| {
-            Error::new(Kind::Output, "cannot be replaced; give another path").at(&options.out).because(error)
-        })?;
+    let known = replace && options.out.join(REPLACED).is_file();
+    if !known {
+        refuse_existing(&options.out)?;
     }
-    refuse_existing(&options.out)?;
-    let missing: Vec<&Path> = options.out.ancestors().take_while(|path| !path.exists()).collect();
-    let written =
-        ArrayWriter::create(&options.out, form).and_then(|writer| write(&tree, writer, options.gray, workers));
-    if let Err(error) = written {
-        // Half an array would be taken for a whole one: chunks that are missing read as background.
-        let _ = fs::remove_dir_all(&options.out);
-        match missing.split_first() {
-            // It was there, and empty.
-            None => drop(fs::create_dir(&options.out)),
-            Some((_, above)) => above.iter().for_each(|folder| drop(fs::remove_dir(folder))),
-        }
-        return Err(error);
+    let folder = StagedFolder::create(&options.out, known)?;
+    interrupt::clear_away(folder.remover());
+    let named = |error: Error| error.at(&options.out);
+    let writer = ArrayWriter::create(folder.path(), form).map_err(named)?;
+    write(&tree, writer, options.gray, workers).map_err(named)?;
+    if replace {
+        let mark = fs::write(folder.path().join(REPLACED), "");
+        mark.map_err(|error| named(write_failed(&error)))?;
     }
+    interrupt::finish_part(|| folder.commit())?;
     print(&format!("{}: {} tubes in {shape:?} voxels\n", options.out.display(), tree.tubes()), options.quiet);
     Ok(())
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use anabranch::chunk::Dtype;
 use anabranch::error::{Error, Result};
 use anabranch::grid::Grid;
@@ -17,12 +19,13 @@ use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
 use anabranch::store::units::length_name;
-use anabranch::store::{Image, Source, StoredType, open};
+use anabranch::store::{Image, Source, StoredType, is_address, open};
 use anabranch::table::arrival::Arrival;
 use anabranch::table::csv::{PROVISIONAL, measure_columns};
 use anabranch::table::row::Frame;
 
-use crate::arguments::{Method, RunOptions};
+use crate::apart::resolved;
+use crate::arguments::{ImageOptions, Method, RunOptions};
 use crate::opening::{Part, open_options};
 use crate::processes::Seat;
 use crate::terminal::{print, print_warning};
@@ -66,6 +69,31 @@ pub(crate) struct Plan {
     pub(crate) keeps_state: bool,
     /// Which part of what is stored is analysed.
     pub(crate) part: Part,
+    /// Which image it is.
+    pub(crate) image: ImageName,
+    /// The state that is kept, if one is.
+    pub(crate) state: Option<String>,
+}
+
+/// Which image a run analyses, as `run.json` has it: outputs of another one are not replaced unless asked for.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ImageName {
+    /// Where it is, without links and relative parts; an address as messages have it.
+    path: String,
+    channel: Option<usize>,
+    time: Option<usize>,
+    region: Option<String>,
+}
+
+impl ImageName {
+    fn new(image: &ImageOptions, source: &dyn Source) -> Self {
+        let (channel, time, region) = (image.channel, image.time, image.region.clone());
+        let path = match is_address(&image.input) {
+            true => source.description().name.clone(),
+            false => resolved(&image.input).to_string_lossy().into_owned(),
+        };
+        ImageName { path, channel, time, region }
+    }
 }
 
 /// What was asked for as a threshold.
@@ -92,7 +120,7 @@ impl Plan {
             ));
         }
         #[cfg(feature = "mosaic")]
-        crate::gains::settle(&options.image, &options.out, seat, workers * seat.on_this_machine(), options.quiet)?;
+        crate::gains::settle(&options.image, seat, workers * seat.on_this_machine(), options.quiet)?;
         let wanted = open_options(&options.image)?;
         let source: Arc<dyn Source> = Arc::from(open(&options.image.input, &wanted)?);
         let image = Image::of(&*source, &wanted);
@@ -156,6 +184,8 @@ impl Plan {
         let (sigma, provisional) = (options.sigma, options.provisional);
         let (warnings, strict, keeps_state) = (image.warnings, options.strict, options.state.is_some());
         let part = Part::new(&options.image, &wanted);
+        let image = ImageName::new(&options.image, &*source);
+        let state = options.state.as_deref().map(|state| resolved(state).to_string_lossy().into_owned());
         Ok(Plan {
             source,
             grid,
@@ -177,6 +207,8 @@ impl Plan {
             strict,
             keeps_state,
             part,
+            image,
+            state,
         })
     }
 

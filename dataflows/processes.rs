@@ -78,7 +78,10 @@ impl Seat {
             (Some(0), _) => Err(Error::usage("--processes is 0, but at least one is needed")),
             (None | Some(1), _) => Ok(Seat::Alone),
             (Some(processes), None) => Ok(Seat::Parent(processes)),
-            (Some(processes), Some(process)) => Ok(Seat::Child { process, processes }),
+            (Some(processes), Some(process)) => {
+                IS_CHILD.store(true, Ordering::Release);
+                Ok(Seat::Child { process, processes })
+            }
         }
     }
 
@@ -137,6 +140,8 @@ pub(crate) struct Team {
 
 /// For the hook that sees panics: the connection to the others.
 static WATCHED: OnceLock<Monitor> = OnceLock::new();
+/// Whether this process was started by another one of its run.
+static IS_CHILD: AtomicBool = AtomicBool::new(false);
 /// Whether what went wrong is said already, or the first process says it for this one.
 static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
 
@@ -144,7 +149,7 @@ impl Team {
     /// Connects this process to the others, which it starts where it is to. Nothing where it is alone.
     pub(crate) fn gather(seat: &Seat, plan: &Plan, options: &RunOptions) -> Result<Option<Team>> {
         let timeout = timeout(options)?;
-        let mut children = Children::default();
+        let children = Children::default();
         let (listener, addresses, secret) = match seat {
             Seat::Alone => return Ok(None),
             Seat::Host { process, addresses, secret } => {
@@ -154,7 +159,7 @@ impl Team {
             Seat::Parent(processes) => {
                 let listener = listen(LOOPBACK)?;
                 let (own, secret) = (address(&listener)?, Secret::random()?);
-                let addresses = start(*processes, own, &secret, timeout, &mut children)?;
+                let addresses = start(*processes, own, &secret, timeout, &children)?;
                 (listener, addresses, secret)
             }
             Seat::Child { processes, .. } => {
@@ -182,13 +187,13 @@ impl Team {
         self.process == 0
     }
 
-    /// Tells the others that the folder of outputs is there.
-    pub(crate) fn say_ready(&self) {
-        self.monitor.say_ready();
+    /// Tells the others that the folder of outputs is there, and which run's it is.
+    pub(crate) fn say_ready(&self, run: &str) {
+        self.monitor.say_ready(run);
     }
 
-    /// Waits until the folder of outputs is there.
-    pub(crate) fn wait_until_ready(&self) -> Result<()> {
+    /// Waits until the folder of outputs is there. Gives which run's it is.
+    pub(crate) fn wait_until_ready(&self) -> Result<String> {
         self.monitor.wait_until_ready(0)
     }
 
@@ -276,7 +281,7 @@ impl Team {
     }
 
     /// Ends together with the others: well, or with the error of this process or another one.
-    pub(crate) fn end(mut self, result: &Result<()>) {
+    pub(crate) fn end(self, result: &Result<()>) {
         match result {
             Ok(()) => self.monitor.close(),
             Err(error) => self.monitor.fail(error),
@@ -312,6 +317,18 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
         std::thread::sleep(PATIENCE);
     }
     std::process::exit(i32::from(error.kind().exit_code()));
+}
+
+/// Tells the other processes that this one has been interrupted, with which all end, and ends those that it has started.
+/// An interruption of all at once is said by the first.
+pub(crate) fn interrupted(error: &Error) {
+    if let Some(monitor) = WATCHED.get() {
+        monitor.fail(error);
+    }
+    children::end_all();
+    if IS_CHILD.load(Ordering::Acquire) {
+        SPOKEN_FOR.store(true, Ordering::Release);
+    }
 }
 
 fn runs_once() -> Error {

@@ -13,6 +13,7 @@ use anabranch::table::arrival::Arrival;
 use anabranch::table::statistics::Statistics;
 
 use crate::analysis::{Report, Store, analyse};
+use crate::apart;
 use crate::arguments::RunOptions;
 use crate::changes::Changes;
 use crate::epochs;
@@ -29,7 +30,8 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
     }
     let started = Instant::now();
     let seat = Seat::of(options)?;
-    let plan = Plan::new(options, &seat).map_err(|error| seat.call_off(options, error))?;
+    let plan = apart::of_run(options).and_then(|()| Plan::new(options, &seat));
+    let plan = plan.map_err(|error| seat.call_off(options, error))?;
     carry_out(options, &seat, &Arc::new(plan), started)
 }
 
@@ -47,13 +49,13 @@ pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, plan: &Arc<Plan>, sta
 /// The part of a process that is alone or the first of several: the one that writes the outputs.
 fn lead(options: &RunOptions, plan: &Arc<Plan>, started: Instant, mut team: Option<&mut Team>) -> Result<()> {
     let changes = options.changes.as_deref();
-    let mut changes = changes.map(|file| Changes::open(file, &options.out, plan.columns())).transpose()?;
-    let folder = outputs::folder(&options.out, options.overwrite)?;
+    let mut changes = changes.map(|file| Changes::open(file, plan.columns())).transpose()?;
+    let folder = outputs::folder(&options.out, options.overwrite, |_| false)?;
     let arrival = plan.arrival()?;
     let array = outputs::skeleton_array(plan, &folder)?;
     plan.print_headline(options.quiet);
     if let Some(team) = &team {
-        team.say_ready();
+        team.say_ready(folder.run());
     }
     let state = Arc::new(ProgressState::new());
     let progress = Progress::show(&state, options.quiet);
@@ -73,8 +75,8 @@ fn lead(options: &RunOptions, plan: &Arc<Plan>, started: Instant, mut team: Opti
 
 /// The part of any other process: to analyse its own chunks. It ends when the first has written the outputs.
 fn follow(options: &RunOptions, plan: &Arc<Plan>, team: &mut Team) -> Result<()> {
-    team.wait_until_ready()?;
-    let array = outputs::shared_skeleton_array(plan, &options.out)?;
+    let run = team.wait_until_ready()?;
+    let array = outputs::shared_skeleton_array(plan, &options.out, &run)?;
     let (_, _, sent) = execute(plan, array, &Arc::new(ProgressState::new()), Some(team))?;
     team.say_goodbye(sent);
     team.wait_for_others().map(|_| ())

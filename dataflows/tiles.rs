@@ -2,9 +2,12 @@
 //! found, or of a grid.
 
 use anabranch::error::{Error, Kind, Result};
+use anabranch::store::mosaic::TileTable;
 use anabranch::store::mosaic::stage::{GridScan, Overlap, ScanOrder, table_of_grid, table_of_stage};
 
+use crate::apart;
 use crate::arguments::{Corner, Order, TilesOptions};
+use crate::interrupt;
 use crate::opening::parse_axes;
 use crate::terminal::print;
 
@@ -20,6 +23,20 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         let message = "is there already; give another path, or --overwrite to replace it";
         return Err(Error::new(Kind::Output, message).at(out));
     }
+    // A folder of tiles holds the table that is made of them, as a rule.
+    for scan in options.scan.iter().filter(|scan| !scan.is_dir()) {
+        apart::of_two((scan, "the input"), (out, "the table", "--out"))?;
+    }
+    if out.exists() && !out.is_file() {
+        return Err(Error::new(Kind::Output, "is there already, and is no file; give another path").at(out));
+    }
+    if out.exists() {
+        // What is no table of tiles is not replaced by one.
+        TileTable::read(out).map_err(|error| {
+            let message = "is there already, and is no table of tiles; give another path, or remove it first";
+            Error::new(Kind::Output, message).because(error).at(out)
+        })?;
+    }
     let reverse = options.reverse.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--reverse", text))?;
     let scan = match (grid_scan(options)?, &options.scan[..]) {
         (Some(grid), paths) => table_of_grid(paths, &grid)?,
@@ -30,7 +47,7 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         }
     };
     let count = scan.tiles.len();
-    scan.reversed(reverse).write(out)?;
+    interrupt::finish_part(|| scan.reversed(reverse).write(out))?;
     print(&format!("{}: {count} tiles\n", out.display()), options.quiet);
     Ok(())
 }

@@ -11,6 +11,7 @@ use anabranch::kernel::smooth::Gaussian;
 use anabranch::store::marks::Marks;
 use anabranch::store::{Description, Source, is_address, open};
 
+use crate::apart;
 use crate::arguments::{RunOptions, WatchOptions};
 use crate::epochs::{Epochs, conduct};
 use crate::follower::{Follower, PATIENCE, Step};
@@ -40,7 +41,8 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
         ..Pace::default()
     };
     // In other processes than the first too, which end when that one does.
-    let interrupt = Interrupt::install()?;
+    apart::of_run(run)?;
+    let interrupt = Interrupt::followed();
     if !wait_for_image(run, pace, &interrupt)? {
         print(ENDED_EARLY, run.quiet);
         return Ok(());

@@ -31,10 +31,12 @@ pub enum Kind {
     Output,
     /// A read or a write failed (74).
     Io,
+    /// Somebody has asked the program to end before it was done (130).
+    Interrupted,
 }
 
 impl Kind {
-    /// The exit code that the program ends with, as in `sysexits.h`.
+    /// The exit code that the program ends with, as in `sysexits.h`; that of an interruption is as shells have it.
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Usage => 2,
@@ -44,13 +46,16 @@ impl Kind {
             Kind::Internal => 70,
             Kind::Output => 73,
             Kind::Io => 74,
+            Kind::Interrupted => 130,
         }
     }
 
     /// The kind that a program ends with this exit code for.
     pub fn of_exit_code(code: u8) -> Option<Kind> {
-        use Kind::{Data, Internal, Io, Missing, Output, Peer, Usage};
-        [Usage, Data, Missing, Peer, Internal, Output, Io].into_iter().find(|kind| kind.exit_code() == code)
+        use Kind::{Data, Internal, Interrupted, Io, Missing, Output, Peer, Usage};
+        [Usage, Data, Missing, Peer, Internal, Output, Io, Interrupted]
+            .into_iter()
+            .find(|kind| kind.exit_code() == code)
     }
 }
 

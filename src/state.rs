@@ -9,12 +9,14 @@
 //! ([`Loaded::Unusable`]) is as good as absent: the chunk is computed again. Records depend neither on the number of
 //! workers nor on the release of the program, but on the [`Parameters`] and the version of the format.
 //!
-//! Files are written under another name and renamed. They are not forced to the disk: after a power failure some may
-//! be torn, which is noticed as any other damage is.
+//! Files are written under another name and renamed. Only `state.json` is forced to the disk: after a power failure some
+//! records may be torn, which is noticed as any other damage is, and costs the time to compute them again. Forcing
+//! thousands of records would cost more than the run.
 
 mod counted;
 mod encoding;
 mod folder;
+mod locks;
 mod manifest;
 mod parameters;
 mod record;

@@ -15,6 +15,7 @@ use anabranch::threads::each;
 
 use super::{SHAPE, drawn, parse_shape, refuse_existing};
 use crate::arguments::PhantomOptions;
+use crate::interrupt;
 use crate::plan::workers;
 use crate::terminal::print;
 
@@ -46,6 +47,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let workers = workers(options.workers)?;
     refuse_existing(&options.out)?;
     let folder = StagedFolder::create(&options.out, false)?;
+    interrupt::clear_away(folder.remover());
     let order = if options.gray { Order::Linear } else { Order::Nearest };
     each(&scan.places, workers, |i, place| {
         // Values at the far side of the last voxels are needed where places are not whole.
@@ -63,6 +65,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let path = folder.path().join(TABLE);
     let turned = form.rotation > 0.0;
     fs::write(&path, table(&scan, dimensions, turned)).map_err(|error| write_failed(&error).at(&path))?;
+    interrupt::finish();
     folder.commit()?;
     let (shape, tile) = (&scan.shape[3 - dimensions..], &scan.tile[3 - dimensions..]);
     let (table, count) = (options.out.join(TABLE), scan.places.len());

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anabranch::cluster::Secret;
@@ -13,25 +14,42 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Processes that this one has started. Those that have not ended when it is dropped are killed.
 #[derive(Debug, Default)]
-pub(super) struct Children(Vec<Child>);
+pub(super) struct Children(Arc<Mutex<Vec<Child>>>);
+
+/// For an interruption: those of the run, once there are some.
+static ALL: OnceLock<Arc<Mutex<Vec<Child>>>> = OnceLock::new();
 
 impl Children {
     /// Waits until all have ended by themselves, for so long at most.
-    pub(super) fn wait(&mut self, patience: Duration) {
+    pub(super) fn wait(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
-        while Instant::now() < deadline && self.0.iter_mut().any(|child| matches!(child.try_wait(), Ok(None))) {
+        let running = || self.lock().iter_mut().any(|child| matches!(child.try_wait(), Ok(None)));
+        while Instant::now() < deadline && running() {
             std::thread::sleep(PAUSE);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Child>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Children {
     fn drop(&mut self) {
-        for child in &mut self.0 {
-            // Also ends one that is stopped; one that has ended does not mind.
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        end(&self.0);
+    }
+}
+
+/// Ends all processes that this one has started, if they have not ended.
+pub(super) fn end_all() {
+    ALL.get().into_iter().for_each(|children| end(children));
+}
+
+fn end(children: &Mutex<Vec<Child>>) {
+    for child in children.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
+        // Also ends one that is stopped; one that has ended does not mind.
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 
@@ -42,8 +60,9 @@ pub(super) fn start(
     own: String,
     secret: &Secret,
     timeout: Duration,
-    children: &mut Children,
+    children: &Children,
 ) -> Result<Vec<String>> {
+    let _ = ALL.set(Arc::clone(&children.0));
     let failed = |error: std::io::Error| Error::internal("another process cannot be started").because(error);
     let program = std::env::current_exe().map_err(failed)?;
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -60,7 +79,7 @@ pub(super) fn start(
             .spawn()
             .map_err(failed)?;
         let stdout = child.stdout.take();
-        children.0.push(child);
+        children.lock().push(child);
         let said = said.clone();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -78,14 +97,14 @@ pub(super) fn start(
         match line.as_deref().map(str::trim) {
             Some(line) if !line.is_empty() => line.clone_into(&mut addresses[process]),
             _ => {
-                let status = children.0[process - 1].wait().map_err(failed)?;
+                let status = children.lock()[process - 1].wait().map_err(failed)?;
                 let kind = status.code().and_then(|code| u8::try_from(code).ok()).and_then(Kind::of_exit_code);
                 let message = format!("process {process} has ended at its start");
                 return Err(Error::new(kind.unwrap_or(Kind::Peer), message));
             }
         }
     }
-    for child in &mut children.0 {
+    for child in children.lock().iter_mut() {
         if let Some(mut stdin) = child.stdin.take() {
             // One that has ended is missed when it does not connect.
             let told = secret.write(&mut stdin);

@@ -16,8 +16,8 @@ pub(super) enum Message {
     Alive(u64),
     /// Was asked to end, which all then do.
     Interrupted,
-    /// What others wait for is there.
-    Ready,
+    /// What others wait for is there; this tells the run from others.
+    Ready(String),
     /// Ends well, after so many bytes of records sent, and has held so much memory at most.
     Goodbye(u64, u64),
     /// Ends with an error.

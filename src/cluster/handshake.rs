@@ -21,7 +21,7 @@ use crate::error::{Error, Kind};
 
 pub(super) const MAGIC: [u8; 8] = *b"anabrmsh";
 /// Grows when what is sent on connections changes its meaning.
-pub(super) const PROTOCOL: u32 = 3;
+pub(super) const PROTOCOL: u32 = 4;
 /// No statement says more bytes.
 const LONGEST: usize = 1 << 16;
 /// Bytes of a greeting.

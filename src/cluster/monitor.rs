@@ -48,9 +48,10 @@ struct State {
 }
 
 /// What was heard of another process.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Peer {
-    ready: bool,
+    /// Of what run the things are that it has made for all.
+    ready: Option<String>,
     goodbye: Option<u64>,
     closed: bool,
     /// The most memory that it has held, as far as it has said.
@@ -83,7 +84,7 @@ impl Monitor {
         }
         let mut peers = vec![Peer::default(); streams.len()];
         if let Some(own) = peers.get_mut(process) {
-            *own = Peer { ready: false, goodbye: Some(0), closed: true, memory: 0 };
+            *own = Peer { ready: None, goodbye: Some(0), closed: true, memory: 0 };
         }
         let shared = Shared {
             streams,
@@ -125,7 +126,7 @@ impl Monitor {
             match Message::read(&mut stream) {
                 Ok(Message::Alive(memory)) => self.change(|state| state.peers[peer].memory = memory),
                 Ok(Message::Interrupted) => self.interrupted(),
-                Ok(Message::Ready) => self.change(|state| state.peers[peer].ready = true),
+                Ok(Message::Ready(run)) => self.change(|state| state.peers[peer].ready = Some(run)),
                 Ok(Message::Goodbye(bytes, memory)) => self.change(|state| {
                     (state.peers[peer].goodbye, state.peers[peer].memory) = (Some(bytes), memory);
                 }),
@@ -218,17 +219,18 @@ impl Monitor {
         self.cause().unwrap_or(error)
     }
 
-    /// Tells the others that what they wait for is there.
-    pub fn say_ready(&self) {
-        self.tell(&Message::Ready);
+    /// Tells the others that what they wait for is there, and what tells this run from others.
+    pub fn say_ready(&self, run: &str) {
+        self.tell(&Message::Ready(run.to_owned()));
     }
 
-    /// Waits until a process has said that what others wait for is there.
+    /// Waits until a process has said that what others wait for is there. Gives what tells its run from others.
     ///
     /// # Errors
     /// The cause, where the run cannot go on.
-    pub fn wait_until_ready(&self, process: usize) -> Result<()> {
-        self.wait(|state| state.peers.get(process).is_none_or(|peer| peer.ready))
+    pub fn wait_until_ready(&self, process: usize) -> Result<String> {
+        self.wait(|state| state.peers.get(process).is_none_or(|peer| peer.ready.is_some()))?;
+        Ok(self.state().peers.get(process).and_then(|peer| peer.ready.clone()).unwrap_or_default())
     }
 
     /// Waits until all other processes have said goodbye. Gives the bytes of records that they have sent.

@@ -148,13 +148,13 @@ fn all_end_with_the_error_of_one() {
 #[test]
 fn goodbyes_end_well_and_tell_what_was_sent() {
     let watched = watch_all(connect_all(&["1"; 3], 20, |_| {}));
-    watched[0].0.say_ready();
+    watched[0].0.say_ready("run");
     let mut threads = Vec::new();
     for (process, (monitor, _)) in watched.iter().enumerate() {
         let monitor = monitor.clone();
         threads.push(std::thread::spawn(move || {
             if process > 0 {
-                monitor.wait_until_ready(0).unwrap();
+                assert_eq!(monitor.wait_until_ready(0).unwrap(), "run");
             }
             monitor.say_goodbye(10 + process as u64);
             let sent = monitor.wait_for_peers().unwrap();

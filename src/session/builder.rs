@@ -231,11 +231,12 @@ impl SessionBuilder {
     /// # Errors
     /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
     pub fn build(self) -> Result<Session> {
-        Session::start(self.beginning(0, 1)?, None)
+        Session::start(self.beginning(0, 1, None)?, None)
     }
 
     /// What a process begins with, of several.
-    fn beginning(self, process: usize, processes: usize) -> Result<Beginning> {
+    /// `run` is that of the state, where another process has opened it.
+    fn beginning(self, process: usize, processes: usize, run: Option<&str>) -> Result<Beginning> {
         if processes > 1 && self.source.is_none() {
             return Err(Error::usage("a session in several processes needs a source, which each of them reads"));
         }
@@ -300,7 +301,10 @@ impl SessionBuilder {
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
         let folder = self.state.as_ref().map(|(path, selection)| {
             let parameters = self.parameters(selection, canvas, method, fill)?;
-            if process == 0 { StateFolder::open(path, &parameters) } else { StateFolder::join(path, &parameters) }
+            match run {
+                None => StateFolder::open(path, &parameters),
+                Some(run) => StateFolder::join(path, run, &parameters),
+            }
         });
         let folder = folder.transpose()?;
         let context = Context {
@@ -343,9 +347,10 @@ impl SharedBuilder {
         if cluster.process() != 0 {
             return Err(other_part());
         }
-        let beginning = builder.beginning(0, cluster.processes())?;
+        let beginning = builder.beginning(0, cluster.processes(), None)?;
         let links = Links::of_first(&mut cluster, lost)?;
-        links.tell(|_| Told::Begin)?;
+        let run = beginning.context.folder.as_ref().map(|folder| folder.run().to_owned());
+        links.tell(|_| Told::Begin(run.clone()))?;
         Session::start(beginning, Some((cluster, links)))
     }
 
@@ -362,8 +367,9 @@ impl SharedBuilder {
         }
         let links = Links::of_member(&mut cluster, lost)?;
         // What all share is made by the first.
-        links.told()?;
-        let Beginning { plan, workers, context, .. } = match builder.beginning(process, processes) {
+        let Told::Begin(run) = links.told()? else { return Err(Error::internal("a session begins once")) };
+        let run = run.unwrap_or_default();
+        let Beginning { plan, workers, context, .. } = match builder.beginning(process, processes, Some(&run)) {
             Ok(beginning) => beginning,
             Err(error) => {
                 // The state of a first process that has ended since is nobody's.

@@ -201,7 +201,7 @@ fn a_first_process_that_ends_before_the_others_have_joined_its_state_is_the_reas
     let shared = builder(&source, folder.path(), Masks::Nonzero, 1).among(second.cluster, second.lost);
     let other = std::thread::spawn(move || shared.serve());
     let links = links::Links::of_first(&mut first.cluster, first.lost).unwrap();
-    links.tell(|_| links::Told::Begin).unwrap();
+    links.tell(|_| links::Told::Begin(None)).unwrap();
     // Meanwhile the other one finds the state closed.
     std::thread::sleep(Duration::from_millis(200));
     first.monitor.fail(&Error::new(Kind::Peer, "process 0 has ended; start all processes again"));

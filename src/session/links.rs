@@ -19,8 +19,8 @@ const MOMENT: Duration = Duration::from_secs(1);
 /// What the first process says to another one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Told {
-    /// What the first process shares with the others is there.
-    Begin,
+    /// What the first process shares with the others is there: the state, where there is one, is that of this run.
+    Begin(Option<String>),
     Order(Box<Order>),
     /// A reading has failed.
     Abandon(u64, Error),

@@ -267,7 +267,7 @@ pub(super) fn serve(mut crew: Crew<Command, Answer>, mut context: Context, links
 fn obey(crew: &mut Crew<Command, Answer>, context: &mut Context, links: &Links<Told>) -> Result<()> {
     loop {
         match links.told()? {
-            Told::Begin | Told::Abandon(..) | Told::GivenUp => {}
+            Told::Begin(_) | Told::Abandon(..) | Told::GivenUp => {}
             Told::Order(order) => {
                 let answers = context.carry_out(crew, *order, |number| links.begin_reading(number, Said::Failed))?;
                 links.answer(answers)?;

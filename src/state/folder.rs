@@ -1,22 +1,23 @@
-//! The folder of a state: a file a record, and the lock that keeps other runs out.
+//! The folder of a state: a file a record, and the locks that keep other runs out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::encoding::{self, HEADER, Header, Loaded, decode, encode};
+use super::locks::{LOCK, Locks, MEMBERS, RUN};
 use super::manifest;
 use super::parameters::Parameters;
 use super::record::{MaskRecord, Record, RecordKind, ThinningRecord};
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::space::{Region, Voxel};
-use crate::store::file::{WRITING, named, read_failed, read_if_there, replace, write, write_failed};
+use crate::store::disk;
+use crate::store::file::{WRITING, named, read_failed, replace_below, replace_for_good, write_failed};
 
 const MANIFEST: &str = "state.json";
-const LOCK: &str = "lock";
 /// What the program notes of the outputs that it made of the state.
 const OUTPUTS: &str = "outputs.json";
 /// The folders of the two kinds of records.
@@ -37,8 +38,8 @@ struct Inner {
     parameters: Parameters,
     found: Loaded<()>,
     changing: Mutex<Changing>,
-    /// Locked for as long as this run has the folder, by the process that opened it.
-    _lock: Option<File>,
+    /// For as long as this process has the folder.
+    locks: Locks,
 }
 
 #[derive(Debug)]
@@ -62,16 +63,7 @@ impl StateFolder {
             let message = format!("holds other things than a state ({other}); give an empty folder for the state");
             return Err(at(Error::new(Kind::Output, message)));
         }
-        fs::create_dir_all(path).map_err(|error| at(unwritable(&error)))?;
-        let lock = File::create(path.join(LOCK)).map_err(|error| at(unwritable(&error)))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
-                let message = "is the state of another run that is going on; wait for it, or give another folder";
-                return Err(at(Error::new(Kind::Output, message)));
-            }
-            Err(fs::TryLockError::Error(error)) => return Err(at(unwritable(&error))),
-        }
+        let locks = Locks::of_first(path).map_err(at)?;
         for file in files(path)? {
             if file.chunk.is_none() && file.is_left_over() {
                 fs::remove_file(&file.path).map_err(|error| write_failed(&error).at(&file.path))?;
@@ -84,37 +76,36 @@ impl StateFolder {
         // The next epochs have numbers that no record has yet.
         let epoch = epoch.map_or_else(|| last_epoch(path), Ok)?;
         let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
-        let folder =
-            Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, _lock: Some(lock) };
+        let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, locks };
         if !matches!(folder.found, Loaded::Valid(())) {
             folder.write_manifest(epoch)?;
         }
         Ok(StateFolder(Arc::new(folder)))
     }
 
-    /// The state in a folder that another process of the same run has opened, for records of chunks that are this one's.
+    /// The state in a folder that another process of the same run has opened ([`StateFolder::run`] there is `run`), for
+    /// records of chunks that are this one's. No later run opens the folder before this one is done with it as well.
     ///
     /// # Errors
-    /// Of kind `Output` where no run has the folder open, or it is no state of these parameters: it is another folder than
-    /// that of the other process; `Io` where it cannot be read.
-    pub fn join(path: impl AsRef<Path>, parameters: &Parameters) -> Result<StateFolder> {
+    /// Of kind `Output` where that run has not opened the folder, or it is no state of these parameters: it is another
+    /// folder than that of the other process; `Io` where it cannot be read.
+    pub fn join(path: impl AsRef<Path>, run: &str, parameters: &Parameters) -> Result<StateFolder> {
         let path = path.as_ref();
         let other = || {
             let message = "is not the state that process 0 has opened; give a folder that all processes share";
             Error::new(Kind::Output, message).at(path)
         };
-        // To be written, since locks over a network need that.
-        let lock = File::options().write(true).open(path.join(LOCK)).map_err(|error| other().because(error))?;
-        match lock.try_lock() {
-            Err(fs::TryLockError::WouldBlock) => {}
-            Ok(()) => return Err(other()),
-            Err(fs::TryLockError::Error(error)) => return Err(unwritable(&error).at(path)),
-        }
+        let locks = Locks::of_member(path, run)?.ok_or_else(other)?;
         let text = read(&path.join(MANIFEST))?.unwrap_or_default();
         let (Some(epoch), found @ Loaded::Valid(())) = manifest::parse(&text, parameters) else { return Err(other()) };
         let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
-        let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, _lock: None };
+        let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, locks };
         Ok(StateFolder(Arc::new(folder)))
+    }
+
+    /// What tells the run that has opened it from others.
+    pub fn run(&self) -> &str {
+        self.0.locks.run()
     }
 
     /// Where it is.
@@ -167,7 +158,7 @@ impl StateFolder {
     pub fn write_mask(&self, chunk: ChunkId, record: &MaskRecord, epoch: u64) -> Result<()> {
         let place = self.0.place(RecordKind::Mask, chunk);
         let bytes = self.0.encode(chunk, record, epoch)?;
-        replace(&place, &bytes)
+        replace_below(&self.0.path, &place, &bytes)
     }
 
     /// Writes a mask record that [`StateFolder::commit`] puts in place, or takes down that the chunk loses it (`None`).
@@ -258,7 +249,11 @@ impl Inner {
         // Until the new file is whole, nothing is staged for the chunk.
         let before = self.changing().staged.remove(&(R::KIND, chunk));
         match record {
-            Some(record) => write(&staged, &self.encode(chunk, record, epoch)?).map_err(|error| error.at(&place))?,
+            Some(record) => {
+                let bytes = self.encode(chunk, record, epoch)?;
+                let written = disk::write_below(&self.path, &staged, &bytes);
+                written.map_err(|error| write_failed(&error).at(&place))?;
+            }
             None if before == Some(true) => remove(&staged).map_err(|error| write_failed(&error).at(&place))?,
             None => {}
         }
@@ -276,7 +271,7 @@ impl Inner {
     }
 
     fn write_manifest(&self, epoch: u64) -> Result<()> {
-        replace(&self.path.join(MANIFEST), manifest::render(&self.parameters, epoch).as_bytes())
+        replace_for_good(&self.path.join(MANIFEST), manifest::render(&self.parameters, epoch).as_bytes())
     }
 }
 
@@ -293,7 +288,7 @@ fn remove(path: &Path) -> io::Result<()> {
 
 /// The bytes of a file, if it is there.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    read_if_there(path).map_err(|error| read_failed(&error).at(path))
+    disk::read_if_there(path).map_err(|error| read_failed(&error).at(path))
 }
 
 /// A file in the folders of records.
@@ -314,7 +309,7 @@ impl Entry {
 fn files(path: &Path) -> Result<Vec<Entry>> {
     let mut found: Vec<Entry> = Vec::new();
     let writing = named(&path.join(MANIFEST), WRITING);
-    if writing.exists() {
+    if writing.symlink_metadata().is_ok() {
         found.push(Entry { path: writing, chunk: None });
     }
     for (_, folder) in FOLDERS {
@@ -327,13 +322,20 @@ fn files(path: &Path) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
-/// The paths of what is in a folder, sorted; nothing where there is no such folder.
+/// The paths of what is in a folder, sorted; nothing where there is no such folder. Links are refused: what is behind
+/// them would be read, or removed.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let list = |folder: &Path| fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
+    let list = |folder: &Path| {
+        let entry = |entry: io::Result<fs::DirEntry>| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
+        fs::read_dir(folder)?.map(entry).collect::<io::Result<Vec<_>>>()
+    };
     match list(folder) {
-        Ok(mut paths) => {
-            paths.sort();
-            Ok(paths)
+        Ok(mut entries) => {
+            if let Some((path, _)) = entries.iter().find(|(_, kind)| kind.is_symlink()) {
+                return Err(Error::new(Kind::Output, "is a link, and no record of a state; remove it").at(path));
+            }
+            entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+            Ok(entries.into_iter().map(|(path, _)| path).collect())
         }
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
         Err(error) => Err(read_failed(&error).at(folder)),
@@ -353,7 +355,8 @@ fn last_epoch(path: &Path) -> Result<u64> {
     let mut last = 0;
     for file in files(path)?.into_iter().filter(|file| file.chunk.is_some()) {
         let mut start = Vec::with_capacity(HEADER);
-        let opened = File::open(&file.path).and_then(|file| file.take(HEADER as u64).read_to_end(&mut start));
+        let opened = disk::no_links().open(&file.path);
+        let opened = opened.and_then(|file| file.take(HEADER as u64).read_to_end(&mut start));
         opened.map_err(|error| read_failed(&error).at(&file.path))?;
         last = last.max(encoding::epoch(&start).unwrap_or(0));
     }
@@ -361,14 +364,22 @@ fn last_epoch(path: &Path) -> Result<u64> {
 }
 
 /// Something in a folder that no run wrote. The names alone do not make a folder a state: `state.json` has to say so,
-/// or a lock has to lie beside the records.
+/// or a lock has to lie beside the records. A link is nobody's record, whatever its name.
 fn foreign(path: &Path) -> Result<Option<String>> {
-    let list = || fs::read_dir(path)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>();
-    let mut names: Vec<String> = match list() {
-        Ok(names) => names.into_iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(unwritable(&error)),
     };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| unwritable(&error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.file_type().map_err(|error| unwritable(&error))?.is_symlink() {
+            return Ok(Some(format!("{name}, a link")));
+        }
+        names.push(name);
+    }
     names.sort();
     let has = |name: &str| names.iter().any(|other| other == name);
     let records = FOLDERS.map(|(_, name)| name);
@@ -379,12 +390,14 @@ fn foreign(path: &Path) -> Result<Option<String>> {
     };
     let unfinished = format!("{MANIFEST}{WRITING}");
     let noting = format!("{OUTPUTS}{WRITING}");
-    let known = |name: &str| [MANIFEST, LOCK, OUTPUTS, &unfinished, &noting].contains(&name) || records.contains(&name);
+    let begun = format!("{RUN}{WRITING}");
+    let files = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, &unfinished, &noting, &begun];
+    let known = |name: &str| files.contains(&name) || records.contains(&name);
     Ok(names.iter().find(|name| !ours || !known(name)).cloned())
 }
 
 /// The error of a folder that cannot be made or written.
-fn unwritable(error: &io::Error) -> Error {
+pub(super) fn unwritable(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
             Error::new(Kind::Output, "is not a folder; give another path for the state")

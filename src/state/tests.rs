@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use super::examples::{grid, mask_record, thinning_record};
-use super::{Loaded, Parameters, Reason, StateFolder};
+use super::{Loaded, Parameters, Reason, StateFolder, manifest};
 use crate::error::Kind;
 use crate::grid::ChunkId;
+use crate::store::disk::log;
 
 const HERE: [i64; 3] = [-1, 0, 12];
 
@@ -32,11 +34,14 @@ fn filled(path: &Path) -> StateFolder {
     state
 }
 
-/// All files below a folder, and what is in them.
+/// All files below a folder, and what is in them, but for the number of the run.
 fn contents(folder: &Path) -> BTreeSet<(String, Vec<u8>)> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        if path.ends_with("run") {
+            continue;
+        }
         if path.is_dir() {
             found.extend(contents(&path));
         } else {
@@ -57,7 +62,7 @@ fn a_later_run_finds_the_records_of_an_earlier_one() {
     let state = filled(&path);
     assert_eq!((state.found(), state.epoch()), (&Loaded::Absent, 1));
     drop(state);
-    let expected = ["lock", "masks/-1/0.12", "state.json", "thinned/-1/0.12"].map(String::from);
+    let expected = ["lock", "masks/-1/0.12", "members", "state.json", "thinned/-1/0.12"].map(String::from);
     assert_eq!(names(&path), expected.into());
     let state = open(&path);
     assert_eq!((state.found(), state.epoch(), state.path()), (&Loaded::Valid(()), 1, path.as_path()));
@@ -155,7 +160,7 @@ fn what_is_staged_does_not_show_before_it_is_committed() {
     state.stage_thinning(here(), Some(&thinning_record(here())), 3).unwrap();
     state.stage_thinning(here(), None, 3).unwrap();
     state.commit(3).unwrap();
-    assert_eq!(names(root.path()), ["lock", "masks/-1/0.12", "state.json"].map(String::from).into());
+    assert_eq!(names(root.path()), ["lock", "masks/-1/0.12", "members", "state.json"].map(String::from).into());
 }
 
 #[test]
@@ -217,31 +222,115 @@ fn a_damaged_manifest_costs_nothing_but_a_word() {
     assert_eq!(open(root.path()).epoch(), 1);
 }
 
-#[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_said_and_the_record_stays() {
     let root = tempfile::tempdir().unwrap();
     let state = filled(root.path());
     let [mask, thinning] = ["masks/-1/0.12", "thinned/-1/0.12"].map(|name| root.path().join(name));
     let kept = contents(root.path());
-    let full = |place: &Path, end: &str| {
-        std::os::unix::fs::symlink("/dev/full", format!("{}{end}", place.display())).unwrap();
-    };
-    full(&mask, ".writing");
-    let error = state.write_mask(here(), &mask_record(here()), 2).unwrap_err();
+    let error = log::with_full_disk(|| state.write_mask(here(), &mask_record(here()), 2)).unwrap_err();
     assert_eq!(error.kind(), Kind::Io);
     let expected = format!("{}: cannot be written because the disk is full", mask.display());
     assert!(error.to_string().starts_with(&expected), "{error}");
-    full(&thinning, ".staged");
-    let error = state.stage_thinning(here(), Some(&thinning_record(here())), 2).unwrap_err();
+    let error = log::with_full_disk(|| state.stage_thinning(here(), Some(&thinning_record(here())), 2)).unwrap_err();
     let expected = format!("{}: cannot be written because the disk is full", thinning.display());
     assert!(error.kind() == Kind::Io && error.to_string().starts_with(&expected), "{error}");
     assert_eq!(contents(root.path()), kept);
     state.commit(2).unwrap();
     assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
-    full(&root.path().join("state.json"), ".writing");
-    assert_eq!(state.commit(3).unwrap_err().kind(), Kind::Io);
+    assert_eq!(log::with_full_disk(|| state.commit(3)).unwrap_err().kind(), Kind::Io);
     assert_eq!(state.epoch(), 2);
+}
+
+#[test]
+fn a_process_that_outlives_its_run_keeps_the_next_one_out() {
+    let root = tempfile::tempdir().unwrap();
+    let parameters = parameters(1.0, "lee");
+    let state = filled(root.path());
+    let run = state.run().to_owned();
+    let member = StateFolder::join(root.path(), &run, &parameters).unwrap();
+    let other = StateFolder::join(root.path(), &run, &parameters).unwrap();
+    assert!(StateFolder::join(root.path(), "another", &parameters).is_err());
+    drop(state);
+    let (told, tells) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let next = open(root.path());
+            told.send(()).unwrap();
+            next
+        });
+        // It waits for both.
+        assert!(tells.recv_timeout(Duration::from_millis(200)).is_err());
+        member.write_mask(here(), &mask_record(here()), 2).unwrap();
+        drop(member);
+        assert!(tells.recv_timeout(Duration::from_millis(200)).is_err());
+        drop(other);
+        tells.recv_timeout(Duration::from_secs(60)).unwrap();
+    });
+    // One that comes late belongs to no run.
+    let next = open(root.path());
+    let error = StateFolder::join(root.path(), &run, &parameters).unwrap_err();
+    assert!(error.to_string().contains("is not the state that process 0 has opened"), "{error}");
+    StateFolder::join(root.path(), next.run(), &parameters).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_folder_are_refused_and_what_they_lead_to_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let work = root.path().join("work");
+    fs::create_dir_all(work.join("-1")).unwrap();
+    fs::write(work.join("-1/0.12.staged"), "years").unwrap();
+    fs::write(work.join("0.12.staged"), "years").unwrap();
+    let before = contents(&work);
+    for (link, to) in [
+        ("lock", "0.12.staged"),
+        ("members", "0.12.staged"),
+        ("run", "0.12.staged"),
+        ("state.json", "0.12.staged"),
+        ("state.json.writing", "0.12.staged"),
+        ("outputs.json", "0.12.staged"),
+        ("masks", ""),
+        ("masks/-1", ""),
+        ("thinned/-1/0.12", "0.12.staged"),
+    ] {
+        let path = root.path().join("state");
+        drop(filled(&path));
+        let place = path.join(link);
+        let _ = if place.is_dir() { fs::remove_dir_all(&place) } else { fs::remove_file(&place) };
+        std::os::unix::fs::symlink(work.join(to), &place).unwrap();
+        let error = StateFolder::open(&path, &parameters(1.0, "lee")).unwrap_err();
+        assert!(error.kind() == Kind::Output && error.to_string().contains("a link"), "{link}: {error}");
+        assert_eq!(contents(&work), before, "{link}");
+        fs::remove_dir_all(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_power_failure_leaves_a_manifest_of_one_epoch() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("state");
+    drop(filled(&path));
+    // What is there now is on the disk.
+    let state = open(&path);
+    let operations = log::of(|| state.commit(2).unwrap());
+    let mut epochs = BTreeSet::new();
+    for moment in 0..=operations.len() {
+        let after = tempfile::tempdir().unwrap();
+        fs::create_dir(after.path().join("state")).unwrap();
+        for name in ["lock", "state.json"] {
+            fs::copy(path.join(name), after.path().join("state").join(name)).unwrap();
+        }
+        let before = String::from_utf8(fs::read(path.join("state.json")).unwrap()).unwrap();
+        assert!(before.contains("\"epoch\": 2"));
+        fs::write(after.path().join("state/state.json"), manifest::render(&parameters(1.0, "lee"), 1)).unwrap();
+        log::replay(&operations[..moment], root.path(), after.path());
+        let found = open(&after.path().join("state"));
+        assert_eq!(found.found(), &Loaded::Valid(()), "{moment}: {operations:?}");
+        assert!(moment < operations.len() || found.epoch() == 2);
+        epochs.insert(found.epoch());
+    }
+    assert_eq!(epochs, [1, 2].into());
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::disk;
 use crate::error::{Error, Kind, Result};
 
 /// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
@@ -152,14 +153,32 @@ pub fn write_failed(error: &io::Error) -> Error {
 /// The end of the name of a file that is being written, and is renamed at once.
 pub(crate) const WRITING: &str = ".writing";
 
-/// Puts a file in place of another, whole: it is written beside it, and then renamed.
+/// Puts a file in place of another, whole: it is written beside it, and then renamed. One program writes there at a time.
 ///
 /// # Errors
 /// `Io` or `Output` where it cannot be written; what was there stays.
 pub fn replace(place: &Path, bytes: &[u8]) -> Result<()> {
+    put(place, |writing| disk::write(writing, bytes))
+}
+
+/// The same below a folder, in folders that are made where they are missing; but not that one.
+#[cfg(feature = "dataflow")]
+pub(crate) fn replace_below(root: &Path, place: &Path, bytes: &[u8]) -> Result<()> {
+    put(place, |writing| disk::write_below(root, writing, bytes))
+}
+
+/// The same as [`replace`], and on the disk once it has returned.
+#[cfg(feature = "dataflow")]
+pub(crate) fn replace_for_good(place: &Path, bytes: &[u8]) -> Result<()> {
+    put(place, |writing| disk::write(writing, bytes).and_then(|()| disk::sync_file(writing)))?;
+    let folder = place.parent().unwrap_or(Path::new(""));
+    disk::sync_folder(folder).map_err(|error| write_failed(&error).at(place))
+}
+
+fn put(place: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let writing = named(place, WRITING);
-    write(&writing, bytes).map_err(|error| error.at(place))?;
-    std::fs::rename(&writing, place).map_err(|error| {
+    let put = write(&writing).and_then(|()| disk::rename(&writing, place));
+    put.map_err(|error| {
         let _ = std::fs::remove_file(&writing);
         write_failed(&error).at(place)
     })
@@ -170,18 +189,4 @@ pub(crate) fn named(place: &Path, end: &str) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
     name.push(end);
     name.into()
-}
-
-/// Writes a file and the folders that it lies in. Leaves nothing of it where that fails.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let written = match (std::fs::write(path, bytes), path.parent()) {
-        (Err(error), Some(parent)) if error.kind() == io::ErrorKind::NotFound => {
-            std::fs::create_dir_all(parent).and_then(|()| std::fs::write(path, bytes))
-        }
-        (written, _) => written,
-    };
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(path);
-        write_failed(&error)
-    })
 }

@@ -39,8 +39,10 @@ mod remote;
 mod axes;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 mod cache;
+pub(crate) mod disk;
 pub(crate) mod file;
 mod layout;
+pub(crate) mod lock;
 mod marker;
 mod mosaic_options;
 #[cfg(any(feature = "zarr", feature = "tiff", feature = "medical"))]
@@ -52,8 +54,10 @@ mod fixtures;
 pub use self::absent::Absent;
 pub use self::address::is_address;
 pub use self::details::Details;
+pub use self::disk::sync_folder;
 pub use self::file::{read_failed, replace, write_failed};
 pub use self::inspection::{Image, Inspection, Refusal, Sample, inspect, times};
+pub use self::lock::is_at;
 pub use self::mosaic_options::{MissingTiles, MosaicOptions};
 pub use self::open::{OpenOptions, RegionView, open};
 pub use self::stored_type::StoredType;

@@ -2,10 +2,12 @@
 
 #[cfg(feature = "zarr")]
 mod array;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 mod folder;
 #[cfg(feature = "zarr")]
 mod pyramid;
 mod staged;
+mod staging;
 #[cfg(feature = "tiff")]
 mod tiff;
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
@@ -13,12 +15,14 @@ mod skeleton;
 
 #[cfg(feature = "zarr")]
 pub use self::array::{ArrayForm, ArrayWriter, Compression};
-pub use self::folder::{OUTPUTS, OutputFolder, SKELETON};
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder, SKELETON};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_skeleton};
-pub use self::staged::StagedFolder;
+pub use self::staged::{StagedFolder, put_file};
+pub use self::staging::Remover;
 #[cfg(feature = "tiff")]
 pub use self::tiff::write_tiff;
 

@@ -18,6 +18,7 @@ use ureq::{Agent, Body, http::Response};
 
 use self::body::Piece;
 use crate::error::{Error, Kind, Result};
+use crate::store::zarr::METADATA;
 use crate::text::masked;
 
 /// How long a server that fails is asked again, where nothing else is asked for.
@@ -98,9 +99,8 @@ impl Server {
         };
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder().http_status_as_error(false).tls_config(tls).accept_encoding("identity");
-        // A signature is for one address, and where a bucket is elsewhere the answer says so itself.
-        let redirects = if matches!(place, Place::Address { .. }) { REDIRECTS } else { 0 };
-        let config = config.max_redirects(redirects).max_redirects_will_error(redirects > 0);
+        // They are followed here: ureq would read the bodies that come with them.
+        let config = config.max_redirects(0).max_redirects_will_error(false);
         let agent = config.max_idle_connections_per_host(64).max_idle_connections(64).build().new_agent();
         Ok(Server { agent, place, patience: patience.unwrap_or(PATIENCE), has_answered: AtomicBool::new(false) })
     }
@@ -180,7 +180,7 @@ impl Server {
     /// Asks until there is an answer, or patience is at its end.
     fn ask(&self, key: &str, wanted: Wanted) -> Result<Answer> {
         let [mut pause, longest] = PAUSES;
-        let mut until = None;
+        let (mut until, begin) = (None, Instant::now());
         for tries in 1.. {
             let left = until.map_or(self.patience, |until: Instant| until.saturating_duration_since(Instant::now()));
             let error = match self.try_to_ask(key, wanted, left.max(PAUSES[0])) {
@@ -191,8 +191,10 @@ impl Server {
             };
             let now = Instant::now();
             let until = *until.get_or_insert(now + self.patience);
+            // What has taken so long already would take as long again.
+            let is_late = now - begin >= body::SPANS * self.patience;
             let is_stranger = !self.has_answered.load(Ordering::Relaxed);
-            if now + pause >= until || is_stranger && tries >= TRIES_OF_A_STRANGER {
+            if now + pause >= until || is_late || is_stranger && tries >= TRIES_OF_A_STRANGER {
                 return Err(error.at(self.name(key)));
             }
             std::thread::sleep(pause);
@@ -202,9 +204,28 @@ impl Server {
     }
 
     fn try_to_ask(&self, key: &str, wanted: Wanted, left: Duration) -> std::result::Result<Option<Vec<u8>>, Trouble> {
-        let url = self.url(key, wanted);
+        let mut url = self.url(key, wanted);
+        // A signature is for one address, and where a bucket is elsewhere the answer says so itself.
+        let redirects = if matches!(self.place, Place::Address { .. }) { REDIRECTS } else { 0 };
+        for _ in 0..redirects {
+            let response = self.send(&url, wanted, left)?;
+            match redirect(&response, &url) {
+                Some(other) => url = other,
+                None => return self.answer(response, wanted, left),
+            }
+        }
+        let response = self.send(&url, wanted, left)?;
+        if redirects > 0 && redirect(&response, &url).is_some() {
+            let message = "leads from one address to another without end; check the address";
+            return Err(Trouble::Lasting(Error::new(Kind::Io, message)));
+        }
+        self.answer(response, wanted, left)
+    }
+
+    /// The answer to one request.
+    fn send(&self, url: &str, wanted: Wanted, left: Duration) -> std::result::Result<Response<Body>, Trouble> {
         let is_secure = url.starts_with("https");
-        let request = if wanted == Wanted::Presence { self.agent.head(&url) } else { self.agent.get(&url) };
+        let request = if wanted == Wanted::Presence { self.agent.head(url) } else { self.agent.get(url) };
         let request = match wanted {
             Wanted::Presence | Wanted::All { .. } => request,
             Wanted::Last { length, .. } => request.header("Range", format!("bytes=-{length}")),
@@ -218,8 +239,18 @@ impl Server {
         // What of a body is not given by ureq byte for byte has an end too.
         let limits = limits.timeout_recv_body(Some(body::deadline(most(wanted), left)));
         let request = limits.timeout_per_read(Some(left)).timeout_per_write(Some(left)).build();
-        let mut response = request.call().map_err(|error| unreached(error, is_secure))?;
+        let response = request.call().map_err(|error| unreached(error, is_secure))?;
         self.has_answered.store(true, Ordering::Relaxed);
+        Ok(response)
+    }
+
+    /// What an answer gives.
+    fn answer(
+        &self,
+        mut response: Response<Body>,
+        wanted: Wanted,
+        left: Duration,
+    ) -> std::result::Result<Option<Vec<u8>>, Trouble> {
         match response.status().as_u16() {
             200 | 206 => taken(&mut response, wanted, left).map(Some),
             404 => Ok(None),
@@ -281,10 +312,35 @@ impl Server {
     }
 }
 
-/// The most bytes that are read of an answer.
+/// Where a redirect leads, seen from the address that was asked; `None` where an answer is none.
+fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
+    if ![301, 302, 303, 307, 308].contains(&response.status().as_u16()) {
+        return None;
+    }
+    let location = response.headers().get("location")?.to_str().ok()?;
+    let location = location.split('#').next().unwrap_or_default();
+    let (scheme, rest) = url.split_once("://")?;
+    let path = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(path);
+    let has_scheme = location.split(['/', '?']).next().is_some_and(|start| start.ends_with(':'));
+    Some(match location {
+        _ if has_scheme => location.to_owned(),
+        _ if location.starts_with("//") => format!("{scheme}:{location}"),
+        _ if location.starts_with('/') => format!("{scheme}://{host}{location}"),
+        _ => {
+            let path = path.split('?').next().unwrap_or_default();
+            let folder = path.rfind('/').map_or("", |end| &path[..end]);
+            format!("{scheme}://{host}{folder}/{location}")
+        }
+    })
+}
+
+/// The bytes by which it is told how long an answer may take.
 fn most(wanted: Wanted) -> u64 {
     match wanted {
         Wanted::Presence => REASON,
+        // Metadata never come near to their limit.
+        Wanted::All { most: METADATA } => 1 << 20,
         Wanted::All { most } | Wanted::Last { most, .. } => most.max(REASON),
         Wanted::Part { offset, length } => offset.saturating_add(length).max(REASON),
     }

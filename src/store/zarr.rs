@@ -32,6 +32,8 @@ use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::values::{first_unfit, paste, require_inside};
 use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 
+#[cfg(feature = "http")]
+pub(crate) use self::folder::METADATA;
 pub(crate) use self::folder::is_packed;
 pub(crate) use self::metadata::{is_named_zarr, is_zarr, refuse_metadata_file};
 

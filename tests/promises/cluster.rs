@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::image::Image;
 use crate::sequential::Mask;
-use crate::support::{anabranch, files_under, invariant_bytes, succeed};
+use crate::support::{anabranch, files_under, has_staged, invariant_bytes, succeed};
 
 /// A run whose other process is gone ends within this time.
 pub(crate) const SOON: Duration = Duration::from_secs(15);
@@ -329,9 +329,9 @@ fn fault(victim: usize, signal: &str) {
     let call =
         ["run", text(&input), "--out", text(&out), "--quiet", "--chunk", "6", "--sigma", "2", "--threshold", "otsu"];
     let mut processes: Vec<Process> = (0..3).map(|process| Process::start(&call, &hosts, process)).collect();
-    let staged = out.join(".anabranch-partial/new/skeleton.zarr/zarr.json");
+    let staging = out.join(".anabranch-partial");
     let deadline = Instant::now() + SOON;
-    while !staged.exists() {
+    while !has_staged(&staging, "skeleton.zarr/zarr.json") {
         assert!(Instant::now() < deadline, "the run does not begin");
         std::thread::sleep(Duration::from_millis(1));
     }

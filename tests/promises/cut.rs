@@ -57,7 +57,7 @@ fn a_network_that_is_cut_ends_both_processes_soon() {
     let run = ["run", text(&input), "--quiet", "--chunk", "6", "--sigma", "2", "--threshold", "otsu", "--workers", "1"];
     let mut command = Command::new("unshare");
     command.args(options).args(["sh", "-c", include_str!("cut.sh"), "cut.sh", text(folder.path())]);
-    command.arg(out.join(".anabranch-partial/new/skeleton.zarr/zarr.json")).arg(env!("CARGO_BIN_EXE_anabranch"));
+    command.arg(out.join(".anabranch-partial/new-*/skeleton.zarr/zarr.json")).arg(env!("CARGO_BIN_EXE_anabranch"));
     command.args(run).args(["--out", text(&out), "--hosts", text(&hosts)]).env("ANABRANCH_SECRET", SECRET);
     let mut script = Script(command.stdout(Stdio::piped()).spawn().expect("unshare"));
     let mut lines = BufReader::new(script.0.stdout.take().expect("a pipe")).lines();

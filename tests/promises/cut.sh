@@ -1,8 +1,8 @@
 # Two network namespaces joined by a veth pair, with a process of a run in each. The link is cut in the middle of the
 # run, then mended, and the run begins anew. Nothing of it outlives this script, and nothing outside is touched.
 #
-# Runs in a network namespace of its own. Arguments: a folder, with the list of hosts in hosts.txt; a file that is there
-# while a run is in its middle; the program and its arguments. Says `cut`, then for each process its number and exit
+# Runs in a network namespace of its own. Arguments: a folder, with the list of hosts in hosts.txt; a pattern of a
+# file that is there while a run is in its middle; the program and its arguments. Says `cut`, then for each process its number and exit
 # code; `mended`, then the same. What the processes say goes to the folder.
 set -eu
 folder=$1 middle=$2
@@ -36,7 +36,8 @@ finish() {
 }
 
 begin "$@"
-while [ ! -e "$middle" ]; do kill -0 "$first"; sleep 0.005; done
+# Each run has a name of its own in it.
+while ! ls $middle > "$folder/listed" 2>&1; do kill -0 "$first"; sleep 0.005; done
 sleep 0.2
 ip link set here down
 echo cut

@@ -10,8 +10,8 @@ use zarrs::filesystem::FilesystemStore;
 use crate::draw::tangle;
 use crate::image::{Image, PLAIN};
 use crate::support::{
-    Running, anabranch, anabranch_with_little_disk, everything_under, files_under, invariant_bytes, read_json, succeed,
-    wait_until,
+    Running, anabranch, anabranch_with_little_disk, everything_under, files_under, has_staged, invariant_bytes,
+    read_json, succeed, wait_until,
 };
 
 /// Where an image `out.zarr` is until it is complete.
@@ -127,7 +127,7 @@ fn an_image_is_there_as_a_whole_or_not_at_all() {
     let staging = folder.path().join(STAGING);
     let begun = || {
         let running = Running::start(call(&out));
-        wait_until("a chunk is written", || staging.join("new/0/c/1").is_dir());
+        wait_until("a chunk is written", || has_staged(&staging, "0/c/1"));
         assert!(!out.exists());
         running
     };

@@ -8,6 +8,7 @@ mod scene;
 mod sequential;
 mod support;
 
+mod apart;
 mod arrival;
 #[cfg(feature = "mosaic")]
 mod brightness;

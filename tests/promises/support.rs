@@ -46,6 +46,11 @@ impl Running {
         Running::of(Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments))
     }
 
+    /// What the system knows it by.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_some()
@@ -232,6 +237,12 @@ pub(crate) fn everything_under(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8
         }
     }
     all
+}
+
+/// Whether a run has begun something in its staging folder, at a path in the folder that is its own.
+pub(crate) fn has_staged(staging: &Path, path: &str) -> bool {
+    let runs = std::fs::read_dir(staging).into_iter().flatten().flatten();
+    runs.filter(|run| run.file_name().to_string_lossy().starts_with("new-")).any(|run| run.path().join(path).exists())
 }
 
 /// Reads one of the outputs that are JSON.

@@ -47,6 +47,12 @@ pub(crate) enum Reply {
     TricklingHeaders,
     /// The beginning of a part of a body, whose length has no end, a byte every now and then.
     TricklingLength,
+    /// The way to the same file by another address, relative to this one, and a body without end.
+    Redirect,
+    /// The way to here, without end.
+    Circle,
+    /// The end of a body, and then lines behind it, without end.
+    TricklingTrailers,
     /// A status, with a body that a terminal would act on.
     Hostile(u16),
     /// Nothing to this or any other request, and nobody listens any more.
@@ -167,6 +173,15 @@ impl Shared {
                 Reply::Trickle => pour(stream, b"\r\n", b"0", TRICKLE),
                 Reply::TricklingHeaders => pour(stream, b"X-Header: ", b"0", TRICKLE),
                 Reply::TricklingLength => pour(stream, b"Transfer-Encoding: chunked\r\n\r\n1;", b"0", TRICKLE),
+                Reply::Redirect => {
+                    let name = request.path.rsplit('/').next().unwrap_or_default();
+                    let way = format!("Location: {name}?again\r\n\r\n");
+                    pour_with(stream, 302, way.as_bytes(), &[0; 1 << 16], TRICKLE)
+                }
+                Reply::Circle => send(stream, &request, 307, &format!("Location: {}\r\n", request.path), b"", 1),
+                Reply::TricklingTrailers => {
+                    pour(stream, b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n", TRICKLE)
+                }
                 Reply::Hostile(status) => {
                     let body = format!("<Error><Code>\x1b[2J\nanabranch: {}</Code></Error>", "fine ".repeat(2000));
                     send(stream, &request, status, "", body.as_bytes(), 1)
@@ -203,8 +218,13 @@ impl Shared {
 }
 
 /// Sends an answer that has no end, until nobody takes it any more.
-fn pour(mut stream: &TcpStream, begin: &[u8], more: &[u8], pause: Duration) -> bool {
-    let mut sent = stream.write_all(b"HTTP/1.1 200 Status\r\n").and_then(|()| stream.write_all(begin));
+fn pour(stream: &TcpStream, begin: &[u8], more: &[u8], pause: Duration) -> bool {
+    pour_with(stream, 200, begin, more, pause)
+}
+
+fn pour_with(mut stream: &TcpStream, status: u16, begin: &[u8], more: &[u8], pause: Duration) -> bool {
+    let first = format!("HTTP/1.1 {status} Status\r\n");
+    let mut sent = stream.write_all(first.as_bytes()).and_then(|()| stream.write_all(begin));
     while sent.is_ok() {
         std::thread::sleep(pause);
         sent = stream.write_all(more);

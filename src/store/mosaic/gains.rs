@@ -9,7 +9,7 @@ use super::cells::{cell, channel_of, number};
 use super::tile_table::{Lines, TileRow, TileTable, in_row};
 use crate::error::{Error, Result};
 use crate::store::file::read_failed;
-use crate::store::replace;
+use crate::store::output::put_file;
 
 /// Names of the columns.
 const COLUMNS: [&str; 3] = ["path", "channel", "gain"];
@@ -87,7 +87,7 @@ impl TileGains {
             writer.write_record(record).map_err(failed)?;
         }
         let bytes = writer.into_inner().map_err(|error| Error::internal("gains cannot be kept").because(error))?;
-        replace(path, &bytes)
+        put_file(path, &bytes)
     }
 
     /// The gain of a tile in a channel.

@@ -16,7 +16,8 @@ use super::form::{TableForm, form_in};
 use super::pixel_size::PixelSize;
 use super::tile_table::{TileRow, TileTable};
 use crate::error::{Error, Kind, Result};
-use crate::store::file::{read_failed, replace};
+use crate::store::file::read_failed;
+use crate::store::output::put_file;
 
 /// The tiles of a scan by the positions of the stage, in the order of their names.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,7 +126,7 @@ impl StageScan {
     /// As [`StageScan::to_csv`]; `Io` or `Output` where the file cannot be written.
     pub fn write(&self, table: &Path) -> Result<()> {
         let folder = table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        replace(table, self.to_csv(folder)?.as_bytes())
+        put_file(table, self.to_csv(folder)?.as_bytes())
     }
 }
 

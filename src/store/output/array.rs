@@ -19,7 +19,8 @@ use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
-use crate::store::file::{self, write_failed};
+use crate::store::disk;
+use crate::store::file::write_failed;
 use crate::store::values::paste;
 use crate::with_voxels;
 
@@ -88,7 +89,7 @@ impl ArrayWriter {
             .and_then(|()| Self::new(folder, form))
             .and_then(|(writer, metadata)| {
                 let path = folder.join(METADATA);
-                std::fs::write(&path, metadata).map_err(|error| write_failed(&error).at(&path))?;
+                disk::write(&path, metadata.as_bytes()).map_err(|error| write_failed(&error).at(&path))?;
                 Ok(writer)
             })
             .map_err(|error| error.at(folder))
@@ -227,7 +228,7 @@ impl ArrayWriter {
         if self.shared && !self.folder.join(METADATA).is_file() {
             return Err(Error::new(Kind::Output, "the process that has made this folder has removed it"));
         }
-        file::write(path, encoded)
+        disk::write_below(&self.folder, path, encoded).map_err(|error| write_failed(&error))
     }
 
     /// Makes a chunk one that is not stored.
@@ -391,15 +392,14 @@ mod tests {
         assert_eq!(json["data_type"], "uint8");
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_said() {
         let folder = tempfile::tempdir().unwrap();
         let writer = ArrayWriter::create(folder.path(), form([2; 3], Dtype::U8, [2; 3])).unwrap();
-        std::fs::create_dir_all(folder.path().join("c/0/0")).unwrap();
-        std::os::unix::fs::symlink("/dev/full", folder.path().join("c/0/0/0")).unwrap();
-        let error = writer.write_chunk(ChunkId::new([0; 3]), &Voxels::filled(Dtype::U8, [2; 3], 1.0)).unwrap_err();
+        let voxels = Voxels::filled(Dtype::U8, [2; 3], 1.0);
+        let error = disk::log::with_full_disk(|| writer.write_chunk(ChunkId::new([0; 3]), &voxels)).unwrap_err();
         assert_eq!(error.kind(), Kind::Io);
         assert!(error.to_string().ends_with("because the disk is full; free some space and run again"), "{error}");
+        assert!(!folder.path().join("c/0/0/0").exists());
     }
 }

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::coarsen::{coarsen, factors};
 use crate::space::{Position, Region, Spacing};
+use crate::store::disk;
 use crate::store::file::write_failed;
 use crate::store::values::paste;
 use crate::store::zarr::ZarrSource;
@@ -84,7 +85,7 @@ impl PyramidWriter {
         let levels = shapes.iter().enumerate().map(array).collect::<Result<_>>()?;
         let path = folder.join("zarr.json");
         let metadata = format!("{:#}", metadata(&form, &shapes));
-        std::fs::write(&path, metadata).map_err(|error| write_failed(&error).at(&path))?;
+        disk::write(&path, metadata.as_bytes()).map_err(|error| write_failed(&error).at(&path))?;
         Ok(PyramidWriter { folder, form, levels })
     }
 

@@ -45,13 +45,14 @@ impl SkeletonArray {
         ArrayWriter::create(folder.path(SKELETON), form).map(Self::new)
     }
 
-    /// The array that another process has created and is writing with this one, in the folder of outputs at a path.
+    /// The array that another process has created and is writing with this one, in the folder of outputs at a path:
+    /// [`OutputFolder::run`] there is `run`. No other run's array is taken for it.
     ///
     /// # Errors
     /// `Output` where no run is writing there, even after some seconds: the processes do not share the folder.
-    pub fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
+    pub fn join(folder: impl AsRef<Path>, run: &str, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
-        let writer = ArrayWriter::join(OutputFolder::staged(folder, SKELETON), form);
+        let writer = ArrayWriter::join(OutputFolder::staged(folder, run, SKELETON), form);
         writer.map(Self::new).map_err(|error| error.at(folder))
     }
 
@@ -148,7 +149,7 @@ struct FileMark {
 impl FileMark {
     /// The mark of a file; nothing where it is not there or the system does not tell.
     fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         Some(FileMark { length: metadata.len(), changed: (changed.as_secs(), changed.subsec_nanos()) })
     }
@@ -337,6 +338,8 @@ mod tests {
         let lists = parts.values().rev().flatten().copied();
         let written = write_skeleton(&folder, form(), lists, earlier, threads).unwrap();
         assert_eq!(files(&folder.path(SKELETON)), plainly(voxels));
+        let run = r#"{"program": "anabranch", "version": "1"}"#;
+        folder.write("run.json", run).unwrap();
         folder.commit().unwrap();
         written
     }

@@ -1,24 +1,25 @@
-//! A folder that is put in place as a whole: written under a hidden name beside its place, and renamed at the end.
+//! A folder or a file that is put in place as a whole: written in a hidden folder beside its place, and renamed at the end.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::folder::{NEW, OLD, STAGING, lock_staging, missing, remove, unwritable};
+use super::staging::{DONE, OLD, Remover, STAGING, Staging, is_folder, unwritable};
 use crate::error::{Error, Kind, Result};
+use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
+
+/// The file in the folder of a run that becomes one of its own.
+const FILE: &str = "file";
 
 /// A folder that is being written. Until [`StagedFolder::commit`] nothing is at its place, or what was there before;
 /// dropped without it, nothing is left of this one.
 #[derive(Debug)]
 pub struct StagedFolder {
     place: PathBuf,
-    /// Beside the place, with the folder that is being written in it.
-    staging: PathBuf,
-    /// Folders above the place that were made for it, innermost first.
-    created: Vec<PathBuf>,
-    /// Locked while this one writes; closed before it is removed.
-    lock: Option<File>,
+    /// The hidden folder beside the place.
+    hidden: PathBuf,
+    staging: Staging,
 }
 
 impl StagedFolder {
@@ -31,82 +32,114 @@ impl StagedFolder {
     /// Of kind `Output` where something else is at the path, another program writes there, or it cannot be written.
     pub fn create(place: impl AsRef<Path>, overwrite: bool) -> Result<Self> {
         let place = place.as_ref();
-        let Some(name) = place.file_name() else {
-            return Err(Error::new(Kind::Output, "has no name; give the path of a new folder").at(place));
-        };
-        let above = place.parent().unwrap_or(Path::new(""));
-        let staging = above.join(format!(".{}{STAGING}", name.to_string_lossy()));
+        let hidden = hidden(place)?;
         refuse_existing(place, overwrite)?;
-        // Dropped where anything fails from here on, which removes the folders made up to there.
-        let mut staged = StagedFolder { place: place.to_owned(), staging, created: missing(above), lock: None };
-        staged.prepare().map_err(|error| error.at(place))?;
+        let staging = begin(place, &hidden)?;
+        let staged = StagedFolder { place: place.to_owned(), hidden, staging };
+        staged.restore().map_err(|error| unwritable(&error).at(place))?;
         // Something may have been put back there.
         refuse_existing(place, overwrite)?;
         Ok(staged)
     }
 
-    fn prepare(&mut self) -> Result<()> {
-        let busy = "is being written by another program; wait for it, or give another path";
-        self.lock = Some(lock_staging(&self.staging, busy)?);
-        self.restore().map_err(|error| unwritable(&error))?;
-        remove(&self.path()).map_err(|error| unwritable(&error))?;
-        fs::create_dir(self.path()).map_err(|error| unwritable(&error))
-    }
-
     /// Where the folder is until it is put in place.
     pub fn path(&self) -> PathBuf {
-        self.staging.join(NEW)
+        Staging::new_folder_of(&self.hidden, self.staging.run())
+    }
+
+    /// Where such a folder is staged, beside its place.
+    pub fn hidden(place: &Path) -> Option<PathBuf> {
+        hidden(place).ok()
+    }
+
+    /// Clears away what is staged, from another thread.
+    pub fn remover(&self) -> Remover {
+        self.staging.remover()
     }
 
     /// Puts the folder in its place, and removes what was there. Where that fails, what was there stays.
     ///
+    /// Once it has returned the folder is on the disk. A power failure before that leaves what was there or the new one,
+    /// after the next call for the same place at the latest.
+    ///
     /// # Errors
-    /// `Io` or `Output` where folders cannot be renamed.
-    pub fn commit(mut self) -> Result<()> {
-        let moved =
-            move_if_there(&self.place, &self.staging.join(OLD)).and_then(|()| fs::rename(self.path(), &self.place));
-        if let Err(error) = moved {
-            let error = write_failed(&error).at(&self.place);
-            return match self.restore() {
-                Ok(()) => Err(error),
-                Err(_) => {
-                    // Dropping would remove it.
-                    let kept = self.staging.join(OLD);
-                    std::mem::forget(self);
-                    Err(error.because(format!("what was there is in {}", kept.display())))
-                }
+    /// `Io` or `Output` where folders cannot be brought to the disk or renamed.
+    pub fn commit(self) -> Result<()> {
+        self.staging.finish(|above| {
+            let Err(error) = disk::sync_tree(&self.path()).and_then(|()| self.put_in_place(above)) else {
+                return Ok(());
             };
+            let error = write_failed(&error).at(&self.place);
+            Err(match self.restore() {
+                Ok(()) => error,
+                Err(_) => error.because(format!("what was there is in {}", self.hidden.join(OLD).display())),
+            })
+        })
+    }
+
+    fn put_in_place(&self, above: &[PathBuf]) -> io::Result<()> {
+        if disk::rename_if_there(&self.place, &self.hidden.join(OLD))? {
+            disk::sync_folder(&self.hidden)?;
         }
-        self.created.clear();
-        Ok(())
+        disk::rename(&self.path(), &self.place)?;
+        disk::sync_folder(folder_of(&self.place))?;
+        above.iter().try_for_each(|folder| disk::sync_folder(folder))?;
+        disk::rename_if_there(&self.hidden.join(OLD), &self.hidden.join(DONE)).map(|_| ())
     }
 
     /// Puts back what was to be replaced, unless it has been.
     fn restore(&self) -> io::Result<()> {
-        let old = self.staging.join(OLD);
-        if self.place.symlink_metadata().is_ok() { remove(&old) } else { move_if_there(&old, &self.place) }
-    }
-}
-
-impl Drop for StagedFolder {
-    fn drop(&mut self) {
-        // A place that was refused, or is another program's, is left as it is.
-        if let Some(lock) = self.lock.take() {
-            drop(lock);
-            let _ = fs::remove_dir_all(&self.staging);
-        }
-        for folder in &self.created {
-            // Only where it is empty.
-            let _ = fs::remove_dir(folder);
+        let old = self.hidden.join(OLD);
+        match what_is(&self.place)? {
+            There::Nothing => disk::rename_if_there(&old, &self.place).map(|_| ()),
+            _ => disk::remove(&old),
         }
     }
 }
 
-fn move_if_there(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Puts a file in place of another one, as a whole: on the disk once this has returned. It is written in a hidden folder
+/// beside its place first.
+///
+/// # Errors
+/// Of kind `Output` where something else than a file is at the place, another program writes it, or it cannot be
+/// written; `Io` where the disk is full or a write fails. What was there stays.
+pub fn put_file(place: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
+    let place = place.as_ref();
+    let hidden = hidden(place)?;
+    if place.exists() && !place.is_file() {
+        return Err(Error::new(Kind::Output, "is there, and is no file; give another path").at(place));
     }
+    let staging = begin(place, &hidden)?;
+    let file = Staging::new_folder_of(&hidden, staging.run()).join(FILE);
+    staging.finish(|above| {
+        let written = disk::write(&file, bytes).and_then(|()| disk::sync_file(&file));
+        let moved =
+            written.and_then(|()| disk::rename(&file, place)).and_then(|()| disk::sync_folder(folder_of(place)));
+        let moved = moved.and_then(|()| above.iter().try_for_each(|folder| disk::sync_folder(folder)));
+        moved.map_err(|error| write_failed(&error).at(place))
+    })
+}
+
+fn begin(place: &Path, hidden: &Path) -> Result<Staging> {
+    is_folder(hidden)?;
+    let busy = "is being written by another program; wait for it, or give another path";
+    let placed = |error: Error| if error.is_placed() { error } else { error.at(place) };
+    Staging::begin(hidden.to_owned(), busy).map_err(placed)
+}
+
+/// The folder in which what will be at a place is staged.
+fn hidden(place: &Path) -> Result<PathBuf> {
+    let Some(name) = place.file_name() else {
+        return Err(Error::new(Kind::Output, "has no name; give a path that ends in one").at(place));
+    };
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(STAGING);
+    Ok(folder_of(place).join(hidden))
+}
+
+fn folder_of(place: &Path) -> &Path {
+    place.parent().unwrap_or(Path::new(""))
 }
 
 /// Refuses a path where something is that may not be replaced.
@@ -131,7 +164,7 @@ fn refuse_existing(place: &Path, overwrite: bool) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::output::folder::names;
+    use crate::store::output::staging::names;
 
     fn write(place: &Path, text: &str, overwrite: bool) -> Result<()> {
         let staged = StagedFolder::create(place, overwrite)?;
@@ -186,12 +219,10 @@ mod tests {
         let place = root.path().join("b.zarr");
         write(&place, "first", false).unwrap();
         let killed = || {
-            let mut staged = StagedFolder::create(&place, true).unwrap();
+            let staged = StagedFolder::create(&place, true).unwrap();
             fs::write(staged.path().join("zarr.json"), "half").unwrap();
-            drop(staged.lock.take());
-            let staging = staged.staging.clone();
-            std::mem::forget(staged);
-            staging
+            staged.staging.kill();
+            staged.hidden.clone()
         };
         // While it wrote.
         let staging = killed();

@@ -8,7 +8,8 @@ use tiff::{TiffError, TiffResult};
 
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Kind, Result};
-use crate::store::file::{write, write_failed};
+use crate::store::disk;
+use crate::store::file::write_failed;
 
 /// The largest file, in bytes: places in it are told by 32 bits, and what tells them needs some room.
 const LARGEST: usize = (1 << 32) - (1 << 24);
@@ -28,7 +29,8 @@ pub fn write_tiff(path: impl AsRef<Path>, voxels: &Voxels) -> Result<()> {
             other => Error::internal("cannot be encoded as TIFF").because(other),
         })
     };
-    encoded.and_then(|bytes| write(path, &bytes)).map_err(|error| error.at(path))
+    let write = |bytes: Vec<u8>| disk::write(path, &bytes).map_err(|error| write_failed(&error));
+    encoded.and_then(write).map_err(|error| error.at(path))
 }
 
 fn encode(voxels: &Voxels) -> TiffResult<Vec<u8>> {

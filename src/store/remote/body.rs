@@ -8,7 +8,7 @@ const LEAST_RATE: u64 = 1 << 10;
 /// Bytes a second of the whole, beside a few times the patience.
 const RATE: u64 = 256 << 10;
 /// Times the patience that a whole body may take beside that.
-const SPANS: u32 = 10;
+pub(super) const SPANS: u32 = 4;
 /// Bytes that are read at a time.
 const PART: usize = 64 << 10;
 

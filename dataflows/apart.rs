@@ -1,0 +1,321 @@
+//! What is read and what is written must not lie in each other: refused by name, before anything is written.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+use anabranch::error::{Error, Result};
+use anabranch::store::is_address;
+use anabranch::store::output::StagedFolder;
+
+use crate::arguments::{FuseOptions, ImageOptions, RunOptions};
+
+/// Links that are followed at most, as operating systems do it.
+const LINKS: usize = 40;
+
+/// A file or a folder that the options name, or a file that the input does.
+#[derive(Clone, Debug)]
+struct Named {
+    /// What it is, in a sentence.
+    what: &'static str,
+    /// The option to give another path with; without one, another thing has to move.
+    option: Option<&'static str>,
+    path: PathBuf,
+    place: Place,
+    /// Whether something is written there.
+    written: bool,
+    /// Whether other things may lie in it: a folder of slices that is followed, which others fill.
+    open: bool,
+}
+
+/// Where a path leads.
+#[derive(Clone, Debug)]
+struct Place {
+    resolved: PathBuf,
+    /// What the operating system knows the file or folder by, and those that it is in: one folder may have several
+    /// paths.
+    ids: Rc<Vec<Id>>,
+    /// Its own, if it is there.
+    id: Option<Id>,
+}
+
+type Id = (u64, u64);
+
+/// The things that a command reads and writes.
+#[derive(Debug, Default)]
+struct Things(Vec<Named>);
+
+/// Refuses a run whose files and folders lie in each other.
+pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
+    let mut things = Things::default();
+    things.read_image(&options.image);
+    if let Some(hosts) = &options.hosts {
+        things.add("the list of hosts", Some("--hosts"), hosts, false);
+    }
+    things.add("the folder of the outputs", Some("--out"), &options.out, true);
+    if let Some(state) = &options.state {
+        things.add("the folder of the state", Some("--state"), state, true);
+    }
+    things.add_gains(&options.image);
+    if let Some(changes) = options.changes.as_deref().filter(|file| can_be_made(file)) {
+        things.add("the file of changes", Some("--changes"), changes, true);
+    }
+    things.check()
+}
+
+/// Whether the folder of a file could be there by the time it is made. Where it cannot, that is said of the file itself.
+fn can_be_made(file: &Path) -> bool {
+    let folder = folder_of(file);
+    let is_plain = file.components().all(|part| part != Component::ParentDir);
+    folder.is_dir() || is_plain && matches!(folder.metadata(), Err(error) if error.kind() == ErrorKind::NotFound)
+}
+
+/// Refuses an image that would be written into what it is made of, or the other way round.
+pub(crate) fn of_fuse(options: &FuseOptions) -> Result<()> {
+    let mut things = Things::default();
+    things.read_image(&options.image);
+    things.add("the folder of the outputs", Some("--out"), &options.out, true);
+    things.add_gains(&options.image);
+    things.check()?;
+    let Some(hidden) = StagedFolder::hidden(&options.out) else { return Ok(()) };
+    let mut things = Things::default();
+    things.read_image(&options.image);
+    things.add("the folder in which the outputs are staged", Some("--out"), &hidden, true);
+    things.add_gains(&options.image);
+    things.check()
+}
+
+/// Refuses to replace a file of gains which is among what an image is read from.
+#[cfg(feature = "mosaic")]
+pub(crate) fn of_known_gains(image: &ImageOptions, gains: &Path) -> Result<()> {
+    let mut things = Things::default();
+    things.read_image(image);
+    things.add("the file of gains", Some("--gains"), gains, true);
+    things.check()
+}
+
+/// Refuses two paths that are one, or lie in each other: one that is read, and one that is written.
+pub(crate) fn of_two(
+    (read, read_what): (&Path, &'static str),
+    (written, what, option): (&Path, &'static str, &'static str),
+) -> Result<()> {
+    let mut things = Things::default();
+    things.add(read_what, None, read, false);
+    things.add(what, Some(option), written, true);
+    things.check()
+}
+
+impl Things {
+    fn add(&mut self, what: &'static str, option: Option<&'static str>, path: &Path, written: bool) {
+        let place = Place::of(path);
+        self.0.push(Named { what, option, path: path.to_owned(), place, written, open: false });
+    }
+
+    /// All that an image is read from.
+    fn read_image(&mut self, image: &ImageOptions) {
+        if is_address(&image.input) {
+            return;
+        }
+        self.add("the input", None, &image.input, false);
+        let is_zarr = ["zarr.json", ".zarray", ".zgroup"].iter().any(|name| image.input.join(name).exists());
+        if let Some(input) = self.0.last_mut() {
+            input.open = image.tiles.awaited && !is_zarr && !image.input.is_file();
+        }
+        for (what, option, path) in [
+            ("the background", "--background", &image.tiles.background),
+            ("the flat field", "--flat-field", &image.tiles.flat_field),
+        ] {
+            if let Some(path) = path {
+                self.add(what, Some(option), path, false);
+            }
+        }
+        #[cfg(feature = "mosaic")]
+        self.read_tiles(&image.input);
+    }
+
+    /// The tiles of a table. One that cannot be read is refused by whoever reads it.
+    #[cfg(feature = "mosaic")]
+    fn read_tiles(&mut self, table: &Path) {
+        use anabranch::store::mosaic::{TileTable, is_table};
+        if !is_table(table) {
+            return;
+        }
+        let Ok(table) = TileTable::read(table) else { return };
+        let mut folders: HashMap<&Path, Place> = HashMap::new();
+        for row in &table.rows {
+            let place = if row.path.is_symlink() {
+                Place::of(&row.path)
+            } else {
+                folders.entry(folder_of(&row.path)).or_insert_with_key(|folder| Place::of(folder)).join(&row.path)
+            };
+            self.0.push(Named {
+                what: "a tile",
+                option: None,
+                path: row.path.clone(),
+                place,
+                written: false,
+                open: false,
+            });
+        }
+    }
+
+    /// The file of gains, which is written where nothing is there yet; else it is read, and replaced at most by
+    /// [`of_known_gains`].
+    fn add_gains(&mut self, image: &ImageOptions) {
+        if let Some(gains) = &image.tiles.gains {
+            self.add("the file of gains", Some("--gains"), gains, gains.symlink_metadata().is_err());
+        }
+    }
+
+    /// Refuses the first two that lie in each other, where one of them is written.
+    fn check(&self) -> Result<()> {
+        for (at, thing) in self.0.iter().enumerate().filter(|(_, thing)| thing.written) {
+            for (other_at, other) in self.0.iter().enumerate() {
+                // Of two that are written, the later one is to be given another path.
+                let later = other_at != at && (!other.written || other_at < at);
+                if later && let Some(relation) = thing.relation(other) {
+                    let option = thing.option.unwrap_or("it");
+                    let message =
+                        format!("{relation} {} ({}); give {option} a path beside it", other.what, other.path.display());
+                    return Err(Error::usage(message).at(&thing.path));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Named {
+    /// How one that is written lies to another one, where the two are not apart.
+    fn relation(&self, other: &Named) -> Option<&'static str> {
+        match (self.place.holds(&other.place), other.place.holds(&self.place)) {
+            (true, true) if self.option != Some("--out") => Some("is"),
+            (true, _) => Some("holds"),
+            (false, true) if other.open => None,
+            (false, true) => Some("is in"),
+            (false, false) => None,
+        }
+    }
+}
+
+impl Place {
+    fn of(path: &Path) -> Place {
+        let resolved = resolved(path);
+        let ids: Vec<Id> = resolved.ancestors().filter_map(id).collect();
+        let id = id(&resolved);
+        Place { resolved, ids: Rc::new(ids), id }
+    }
+
+    /// That of a file in this folder.
+    fn join(&self, file: &Path) -> Place {
+        let resolved = file.file_name().map_or_else(|| self.resolved.clone(), |name| self.resolved.join(name));
+        Place { resolved, ids: Rc::clone(&self.ids), id: None }
+    }
+
+    fn holds(&self, other: &Place) -> bool {
+        other.resolved.starts_with(&self.resolved) || self.id.is_some_and(|id| other.ids.contains(&id))
+    }
+}
+
+#[cfg(unix)]
+fn id(path: &Path) -> Option<Id> {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+}
+
+#[cfg(not(unix))]
+fn id(_: &Path) -> Option<Id> {
+    None
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// A path without links and relative parts: where a file or a folder would be that was made there. A part that is not
+/// there yet is taken for a folder, and a link to something that is not there leads there.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut to_do: Vec<OsString> = parts(&path);
+    let mut place = PathBuf::new();
+    let mut links = 0;
+    while let Some(part) = to_do.pop() {
+        if part == ".." {
+            place.pop();
+            continue;
+        }
+        place.push(&part);
+        let Ok(target) = place.read_link() else { continue };
+        links += 1;
+        if links > LINKS {
+            continue;
+        }
+        place.pop();
+        to_do.extend(parts(&target));
+    }
+    place
+}
+
+/// The parts of a path, the first one last.
+fn parts(path: &Path) -> Vec<OsString> {
+    path.components().rev().filter(|part| *part != Component::CurDir).map(|part| part.as_os_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_leads_where_a_file_would_be_made() {
+        let root = tempfile::tempdir().unwrap();
+        let real = root.path().canonicalize().unwrap();
+        let at = |name: &str| real.join(name);
+        std::fs::create_dir_all(at("a/b")).unwrap();
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, at(name)).unwrap();
+        link("a/b", "link");
+        link("a/new", "dangling");
+        link("../link", "a/up");
+        link("round", "round");
+        for (path, leads) in [
+            ("a/b", "a/b"),
+            ("link/c", "a/b/c"),
+            ("link/../c", "a/c"),
+            ("none/../a/./b", "a/b"),
+            ("none/../link/x", "a/b/x"),
+            ("dangling", "a/new"),
+            ("dangling/x/../y", "a/new/y"),
+            ("a/up/x", "a/b/x"),
+        ] {
+            assert_eq!(resolved(&at(path)), at(leads), "{path}");
+        }
+        // It ends, and leads somewhere.
+        assert!(resolved(&at("round/x")).starts_with(&real));
+        assert_eq!(resolved(&PathBuf::from("/..")), PathBuf::from("/"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_folder_is_known_by_all_its_names() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        std::fs::create_dir_all(at("a/in")).unwrap();
+        std::fs::write(at("a/file"), "").unwrap();
+        std::fs::hard_link(at("a/file"), at("again")).unwrap();
+        std::os::unix::fs::symlink(at("a"), at("b")).unwrap();
+        let check = |read: &str, written: &str| {
+            of_two((&at(read), "the input"), (&at(written), "the folder of the outputs", "--out"))
+        };
+        for (read, written) in
+            [("a", "a"), ("a", "b/new/deep"), ("a/in", "b"), ("b/in/x", "a"), ("again", "a/file"), ("a/file", "x/../b")]
+        {
+            let error = check(read, written).unwrap_err().to_string();
+            assert!(error.contains("the input") && error.contains("--out"), "{error}");
+        }
+        for (read, written) in [("a", "ab"), ("a/in", "a/inside"), ("a/file", "a/in"), ("a", "b/../c")] {
+            assert!(check(read, written).is_ok(), "{read} {written}");
+        }
+    }
+}

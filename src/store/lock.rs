@@ -1,0 +1,157 @@
+//! Files that keep other programs out for as long as they are open.
+
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::disk::{There, no_links, what_is};
+
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(2);
+/// For how long a file that goes whenever it is locked is tried again.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a file cannot be locked.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// Another program holds it.
+    Busy,
+    /// Something that is no file is at its path.
+    NoFile,
+    /// The operating system has said no.
+    Failed(io::Error),
+}
+
+impl From<io::Error> for Refused {
+    fn from(error: io::Error) -> Self {
+        Refused::Failed(error)
+    }
+}
+
+/// Opens a file, which is created where it is missing, and locks it: nobody else can until it is closed. Nothing is
+/// written to it, and a link is not followed.
+///
+/// Who has finished removes its lock before it lets go of it. So the file that was locked may not be the one that others
+/// find at the path: then all begins again, and `prepare`, which makes the folder of the file, is called once more.
+///
+/// # Errors
+/// Where it is held, is no file, or cannot be opened.
+pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> Result<File, Refused> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        prepare()?;
+        match attempt(path, true) {
+            Ok(Some(file)) => return Ok(file),
+            Err(Refused::Failed(error)) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            Err(refused @ (Refused::Busy | Refused::NoFile)) => return Err(refused),
+            // It has gone meanwhile, or its folder.
+            Ok(None) | Err(Refused::Failed(_)) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+            Ok(None) => return Err(Refused::Busy),
+            Err(refused) => return Err(refused),
+        }
+    }
+}
+
+/// Opens a file that is there, and locks it together with others that do so: nobody can lock it alone until all have
+/// closed it.
+///
+/// # Errors
+/// Where one holds it alone, or it is no file, or cannot be opened.
+#[cfg(feature = "dataflow")]
+pub(crate) fn share(path: &Path) -> Result<File, Refused> {
+    attempt(path, false)?.ok_or(Refused::Busy)
+}
+
+/// Gives nothing where the file that was locked is not at the path any more.
+fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
+    if matches!(what_is(path)?, There::Folder | There::Other) {
+        return Err(Refused::NoFile);
+    }
+    // To be written, since locks over a network need that.
+    let file = no_links().write(true).create(alone).truncate(false).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(Refused::NoFile);
+    }
+    match if alone { file.try_lock() } else { file.try_lock_shared() } {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Refused::Busy),
+        Err(TryLockError::Error(error)) => return Err(error.into()),
+    }
+    Ok(is_at(&file, path)?.then_some(file))
+}
+
+/// Whether an open file is the one that a path leads to.
+///
+/// # Errors
+/// Where the operating system does not say.
+#[cfg(unix)]
+pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    let open = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (open.dev(), open.ino())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an open file is the one that a path leads to: here files that are open cannot be removed.
+#[cfg(not(unix))]
+pub fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// A number that no other run has, as text.
+pub(crate) fn nonce() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{:016x}", RandomState::new().hash_one((std::process::id(), time)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_removed_while_it_is_waited_for_is_taken_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("lock");
+        for _ in 0..200 {
+            let held = lock(&path, || Ok(())).unwrap();
+            assert!(matches!(lock(&path, || Ok(())), Err(Refused::Busy)));
+            std::thread::scope(|scope| {
+                let others: Vec<_> = (0..3).map(|_| scope.spawn(|| lock(&path, || Ok(())))).collect();
+                fs::remove_file(&path).unwrap();
+                drop(held);
+                let taken: Vec<File> = others.into_iter().filter_map(|other| other.join().unwrap().ok()).collect();
+                assert!(taken.len() <= 1, "two hold one lock");
+                assert!(taken.iter().all(|file| is_at(file, &path).unwrap()));
+            });
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_no_lock_and_a_file_keeps_its_bytes() {
+        let root = tempfile::tempdir().unwrap();
+        let [thesis, link, missing, folder] =
+            ["thesis", "link", "missing", "folder"].map(|name| root.path().join(name));
+        fs::write(&thesis, "years").unwrap();
+        std::os::unix::fs::symlink(&thesis, &link).unwrap();
+        std::os::unix::fs::symlink(root.path().join("nowhere"), &missing).unwrap();
+        fs::create_dir(&folder).unwrap();
+        for path in [&link, &missing, &folder] {
+            assert!(matches!(lock(path, || Ok(())), Err(Refused::NoFile)), "{}", path.display());
+        }
+        assert!(!root.path().join("nowhere").exists());
+        let fifo = root.path().join("fifo");
+        if std::process::Command::new("mkfifo").arg(&fifo).status().is_ok_and(|status| status.success()) {
+            assert!(matches!(lock(&fifo, || Ok(())), Err(Refused::NoFile)));
+        }
+        drop(lock(&thesis, || Ok(())).unwrap());
+        assert_eq!(fs::read_to_string(&thesis).unwrap(), "years");
+    }
+}

@@ -1,0 +1,258 @@
+//! The hidden folder in which outputs are written until they are put in place: locked by one run, with a folder in it
+//! that no other run has.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Kind, Result};
+use crate::store::disk::{self, There, what_is};
+use crate::store::file::write_failed;
+use crate::store::lock::{Refused, lock, nonce};
+
+/// The folder in which outputs are staged, or the end of its name.
+pub(super) const STAGING: &str = ".anabranch-partial";
+/// In the staging folder: held locked by the run that writes there. It goes while it is locked.
+const LOCK: &str = "lock";
+/// In the staging folder: the outputs of an earlier run, while they make way.
+pub(super) const OLD: &str = "old";
+/// In the staging folder: the outputs of an earlier run that has been replaced.
+pub(super) const DONE: &str = "done";
+/// In the staging folder: how the name of the folder of a run begins. An earlier version had no more than that.
+const NEW: &str = "new";
+/// In the staging folder: how the name begins of what is being removed.
+const GONE: &str = "gone-";
+/// How often a folder is emptied into which a process of a killed run may still be writing.
+const ATTEMPTS: usize = 20;
+
+/// A staging folder of one run. What is in it goes when it is dropped, but for what a later run has to put in order.
+#[derive(Debug)]
+pub(super) struct Staging {
+    /// What tells this run from others.
+    run: String,
+    held: Arc<Mutex<Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    folder: PathBuf,
+    new: PathBuf,
+    /// Folders that were made for the staging folder, innermost first.
+    created: Vec<PathBuf>,
+    /// Until all is cleared away.
+    lock: Option<File>,
+}
+
+/// Clears away what a run has staged, from another thread than the one that writes it.
+///
+/// For a program that is about to end before it is done: what is still being written goes nowhere.
+#[derive(Clone, Debug)]
+pub struct Remover(Arc<Mutex<Held>>);
+
+impl Remover {
+    /// Removes all that was staged and not put in place. Waits while outputs are being put in place.
+    pub fn remove(&self) {
+        guard(&self.0).clear();
+    }
+
+    /// Whether nothing is staged any more.
+    pub fn is_over(&self) -> bool {
+        guard(&self.0).lock.is_none()
+    }
+}
+
+impl Staging {
+    /// Makes and locks a staging folder; `busy` says what another program does that has locked it. What killed runs have
+    /// staged there is removed.
+    ///
+    /// # Errors
+    /// Of kind `Output` where another program has it, or it is no folder that can be written.
+    pub(super) fn begin(folder: PathBuf, busy: &str) -> Result<Self> {
+        let above = folder.parent().unwrap_or(Path::new("")).to_owned();
+        let run = nonce();
+        let new = folder.join(format!("{NEW}-{run}"));
+        let created = missing(&above);
+        // Dropped where anything fails from here on, which removes the folders made up to there.
+        let held = Held { folder: folder.clone(), new, created, lock: None };
+        let staging = Staging { run, held: Arc::new(Mutex::new(held)) };
+        let path = folder.join(LOCK);
+        let mut is_ours = true;
+        let locked = lock(&path, || {
+            disk::make_folders(&above)?;
+            disk::make_folder(&folder)?;
+            // One that has gone again is made once more.
+            is_ours = matches!(what_is(&folder)?, There::Folder | There::Nothing);
+            if is_ours { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+        });
+        let locked = locked.map_err(|refused| match refused {
+            Refused::Failed(_) if !is_ours => no_folder(&folder),
+            Refused::Failed(error) => unwritable(&error),
+            Refused::Busy => Error::new(Kind::Output, busy),
+            Refused::NoFile => Error::new(Kind::Output, "is no file that a run has made; remove it").at(&path),
+        })?;
+        staging.held().lock = Some(locked);
+        staging.held().begin().map_err(|error| unwritable(&error))?;
+        Ok(staging)
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        guard(&self.held)
+    }
+
+    /// What tells this run from others.
+    pub(super) fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// Where a run has what is new, given its staging folder: no other run has or had that.
+    pub(super) fn new_folder_of(staging: &Path, run: &str) -> PathBuf {
+        staging.join(format!("{NEW}-{run}"))
+    }
+
+    /// Puts in place what is staged; meanwhile nothing of it can be removed. `act` is given the folders in which others
+    /// were made for it, which stay from now on.
+    ///
+    /// # Errors
+    /// Those of `act`, or where what is staged has been removed.
+    pub(super) fn finish(&self, act: impl FnOnce(&[PathBuf]) -> Result<()>) -> Result<()> {
+        let mut held = self.held();
+        if held.lock.is_none() {
+            return Err(Error::internal("what was to be put in place has been removed"));
+        }
+        let above = |folder: &PathBuf| Some(folder.parent()?.to_owned());
+        let folders: Vec<PathBuf> = held.created.iter().filter_map(above).collect();
+        act(&folders)?;
+        held.created.clear();
+        Ok(())
+    }
+
+    /// Leaves all as it is, as a process does that is killed.
+    #[cfg(test)]
+    pub(super) fn kill(&self) {
+        let mut held = self.held();
+        held.created.clear();
+        held.lock = None;
+    }
+
+    /// What clears it away from another thread.
+    pub(super) fn remover(&self) -> Remover {
+        Remover(Arc::clone(&self.held))
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        self.held().clear();
+    }
+}
+
+impl Held {
+    /// Makes the folder of this run, once what killed runs have left that never was complete is gone.
+    fn begin(&self) -> io::Result<()> {
+        self.sweep()?;
+        disk::make_folder(&self.new)
+    }
+
+    /// Removes all that no run needs any more.
+    fn sweep(&self) -> io::Result<()> {
+        let complete: Vec<String> = complete(&self.folder)?.iter().map(|run| format!("{NEW}-{run}")).collect();
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            let stale = name == DONE || name == NEW || name.starts_with("new-") || name.starts_with(GONE);
+            if stale && !complete.contains(&name) {
+                self.remove(&self.folder.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes all that nobody needs any more, and then the lock.
+    fn clear(&mut self) {
+        // A folder that was refused, or is another run's, is left as it is.
+        if let Some(lock) = self.lock.take() {
+            // What cannot be removed now the next run removes.
+            let _ = self.sweep();
+            // While it is locked: who finds another one here afterwards has locked that.
+            let _ = fs::remove_file(self.folder.join(LOCK));
+            disk::remove_empty(&self.folder);
+            drop(lock);
+        }
+        self.created.iter().for_each(|folder| disk::remove_empty(folder));
+    }
+
+    /// Removes what is at a path in the staging folder. It goes from its path first, so that whoever still writes there
+    /// does not make it come back.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let gone = self.folder.join(format!("{GONE}{}", nonce()));
+        if !disk::rename_if_there(path, &gone)? {
+            return Ok(());
+        }
+        for _ in 1..ATTEMPTS {
+            if disk::remove(&gone).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        disk::remove(&gone)
+    }
+}
+
+fn guard(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The mark that the outputs of a run are complete, and are being put in place: those of an earlier run are in it.
+pub(super) fn replaced(run: &str) -> String {
+    format!("replaced-{run}")
+}
+
+/// The runs whose outputs are complete, but perhaps not all in place.
+pub(super) fn complete(staging: &Path) -> io::Result<Vec<String>> {
+    let mut runs = Vec::new();
+    for entry in fs::read_dir(staging)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        runs.extend(name.strip_prefix(&replaced("")).map(str::to_owned));
+    }
+    Ok(runs)
+}
+
+/// The folders that would have to be made for one to be there, innermost first.
+fn missing(folder: &Path) -> Vec<PathBuf> {
+    let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
+    missing.map(Path::to_owned).collect()
+}
+
+fn no_folder(path: &Path) -> Error {
+    let message = "is no folder that a run has made, and would be written into or emptied; remove it";
+    Error::new(Kind::Output, message).at(path)
+}
+
+/// Refuses what is at a path and is no folder. Returns whether there is one.
+pub(super) fn is_folder(path: &Path) -> Result<bool> {
+    match what_is(path).map_err(|error| unwritable(&error).at(path))? {
+        There::Nothing => Ok(false),
+        There::Folder => Ok(true),
+        There::File | There::Other => Err(no_folder(path)),
+    }
+}
+
+/// The error of an output folder that cannot be made or written.
+pub(super) fn unwritable(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            Error::new(Kind::Output, "is not a folder; give another path for the outputs")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
+        _ => Error::new(Kind::Output, "cannot be written; give another folder for the outputs").because(error),
+    }
+}
+
+/// What is in a folder.
+#[cfg(test)]
+pub(super) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
