@@ -193,6 +193,7 @@ fn unknown_form() -> Error {
     Error::data(format!("is not an image that can be read; give {FORMS}"))
 }
 
+#[cfg(feature = "tiff")]
 /// Refuses to pick a channel or a time point where the form has none.
 pub(crate) fn refuse_selection(options: &OpenOptions) -> Result<()> {
     for (picked, option) in [(options.channel, "--channel"), (options.time, "--time")] {
