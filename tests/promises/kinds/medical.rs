@@ -101,7 +101,7 @@ pub(super) fn kinds() -> Vec<Kind> {
             file(at, "image.nii", &bytes[..400])
         }),
         kind(NRRD, "raw, `spacings`", "the header's lines", &[], |at| {
-            nrrd(at, "encoding: raw\nspacings: 0.25 0.5 2\nspace units: \"mm\" \"mm\" \"mm\"", &words())
+            nrrd(at, "encoding: raw\nspacings: 0.25 0.5 2\nunits: \"mm\" \"mm\" \"mm\"", &words())
         }),
         kind(NRRD, "gzip", "`encoding`", &[], |at| nrrd(at, "encoding: gzip\nspacings: 0.25 0.5 2", &gzip(&words()))),
         kind(NRRD, "`encoding: bzip2`", "`encoding`", &[], |at| nrrd(at, "encoding: bzip2", &words())),

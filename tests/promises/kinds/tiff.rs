@@ -193,21 +193,35 @@ pub(super) fn kinds() -> Vec<Kind> {
         kind(FILE, "tifffile, `shape` of six planes, three pages", "`shape` and the number of pages", &[], |at| {
             file(at, "image.tif", stack(|page| page.describe(r#"{"shape": [6, 4, 5]}"#)))
         }),
-        kind(FILE, "ImageJ, `order=zct`, three channels of one plane", "`order`, `channels`, `slices`", &["--channel", "2"], |at| {
-            let text = "ImageJ=1.54f\nimages=3\nchannels=3\nslices=1\nhyperstack=true\norder=zct\n";
-            file(at, "image.tif", stack(|page| page.describe(text)))
-        }),
+        kind(
+            FILE,
+            "ImageJ, `order=zct`, three channels of one plane",
+            "`order`, `channels`, `slices`",
+            &["--channel", "2"],
+            |at| {
+                let text = "ImageJ=1.54f\nimages=3\nchannels=3\nslices=1\nhyperstack=true\norder=zct\n";
+                file(at, "image.tif", stack(|page| page.describe(text)))
+            },
+        ),
         kind(FILE, "OME-TIFF of two images", "the number of `Image` elements with pixels", &[], |at| {
             let text = ome(r#"SizeZ="3" SizeC="1" SizeT="1""#, "");
             let image = &text[text.find("<Image").expect("one")..text.find("</OME>").expect("an end")];
             let text = text.replace("</OME>", &format!("{}</OME>", image.replace(":0", ":1")));
             file(at, "image.ome.tif", stack(|page| page.describe(&text)))
         }),
-        kind(FILE, "white is zero", "`PhotometricInterpretation` is 0: values are as stored, as labels and numbers", &[], |at| {
-            file(at, "image.tif", stack(|page| page.with(262, SHORT, &[0])))
-        }),
+        kind(
+            FILE,
+            "white is zero",
+            "`PhotometricInterpretation` is 0: values are as stored, as labels and numbers",
+            &[],
+            |at| file(at, "image.tif", stack(|page| page.with(262, SHORT, &[0]))),
+        ),
         kind(FILE, "a reduced page in the chain", "`NewSubfileType` is 1: left out", &[], |at| {
-            let mut small = Page::plane(1).with(254, LONG, &[1]).with(256, SHORT, &[2]).with(257, SHORT, &[2]).with(278, SHORT, &[2]);
+            let mut small = Page::plane(1).with(254, LONG, &[1]).with(256, SHORT, &[2]).with(257, SHORT, &[2]).with(
+                278,
+                SHORT,
+                &[2],
+            );
             small.pixels.truncate(8);
             file(at, "image.tif", tiff(vec![Page::plane(0), small, Page::plane(1), Page::plane(2)]))
         }),

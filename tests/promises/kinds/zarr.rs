@@ -104,7 +104,8 @@ pub(super) fn kinds() -> Vec<Kind> {
             let path = ome(at, AXES, r#"[{"type": "scale", "scale": [2, 0.5, 0.25]}]"#);
             let plate = at.join("plate.zarr");
             std::fs::create_dir_all(plate.join("A/1")).expect("a writable folder");
-            let group = |attributes: &str| format!(r#"{{"zarr_format": 3, "node_type": "group", "attributes": {attributes}}}"#);
+            let group =
+                |attributes: &str| format!(r#"{{"zarr_format": 3, "node_type": "group", "attributes": {attributes}}}"#);
             let wells = r#"{"ome": {"version": "0.5", "plate": {"columns": [{"name": "1"}], "rows": [{"name": "A"}], "wells":
                 [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}]}}}"#;
             file(&plate, "zarr.json", group(wells));
