@@ -163,8 +163,8 @@ pub(super) const CASES: &[Case] = &[
         name: "two long extra axes",
         input: |f| npy(f, "|u1", &[2, 3, 4, 4, 4], 1),
         options: &[],
-        says: &["odd.npy"],
-        code: DATA,
+        says: &["odd.npy", "--time"],
+        code: USAGE,
     },
     Case {
         name: "six axes",
@@ -290,7 +290,7 @@ pub(super) const CASES: &[Case] = &[
         },
         options: &[],
         says: &["gray.zarr", "0/0/1"],
-        code: IO,
+        code: DATA,
     },
     Case {
         name: "TIFF slices of different types",
