@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Case, DATA, IO, MISSING, USAGE, gray, gray_npy};
+use super::{Case, DATA, MISSING, USAGE, gray, gray_npy};
 use crate::image::{CHECKED, Image, PLAIN, write_npy, zarr_json};
 
 fn zarr(folder: &Path, codecs: &str) -> PathBuf {
