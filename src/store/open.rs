@@ -96,6 +96,10 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if start.is_empty() {
         return Err(Error::data("is empty; copy it again from where it came").at(path));
     }
+    #[cfg(feature = "tiff")]
+    if let Some(picture) = super::tiff::Picture::of_start(&start) {
+        return Ok(Box::new(super::tiff::TiffSource::open_picture(path, picture, options)?));
+    }
     #[cfg(feature = "medical")]
     if let Some(source) = open_medical(path, &start, options)? {
         return Ok(source);

@@ -11,6 +11,7 @@ mod form;
 mod lzw;
 mod packbits;
 mod page;
+mod picture;
 mod reader;
 mod samples;
 mod slices;
@@ -18,6 +19,7 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::picture::Picture;
 pub(crate) use self::slices::has_slices;
 #[cfg(feature = "mosaic")]
 pub(crate) use self::slices::{natural, slice_paths};
@@ -51,6 +53,11 @@ pub struct TiffSource {
     cache: BlockCache<(usize, [usize; 3])>,
     notes: Vec<String>,
     warnings: Vec<String>,
+    /// As people call it: `TIFF`, `folder of PNG slices`.
+    form: String,
+    /// Channels and time points that there are to choose from.
+    channels: Option<usize>,
+    times: Option<usize>,
 }
 
 impl TiffSource {
@@ -111,7 +118,8 @@ impl TiffSource {
             fill: 0.0,
         };
         let cache = BlockCache::new(plan.cache);
-        Ok(TiffSource { pages, calibration, description, cache, notes: Vec::new(), warnings: Vec::new() })
+        let (notes, warnings, form) = (Vec::new(), Vec::new(), "TIFF".to_owned());
+        Ok(TiffSource { pages, calibration, description, cache, notes, warnings, form, channels: None, times: None })
     }
 
     /// Copies what a region needs of a plane of rows into place.
@@ -240,11 +248,13 @@ impl Source for TiffSource {
         };
         let axes = ["z", "y", "x"].into_iter().zip(shape).skip(3 - self.description.dimensions);
         Details {
-            format: "TIFF".to_owned(),
+            format: self.form.clone(),
             axes: axes.map(|(name, length)| (name.to_owned(), length as u64)).collect(),
             chunk,
             codec: first.codec(),
             spacing_from: self.calibration.from.clone().unwrap_or_default(),
+            channels: self.channels.map(|n| n as u64),
+            times: self.times.map(|n| n as u64),
             notes: self.notes.clone(),
             ..Details::default()
         }

@@ -227,6 +227,9 @@ pub(crate) struct List {
 }
 
 impl List {
+    /// A list that says nothing: of a file that is one block.
+    pub(crate) const NONE: List = List { at: 0, size: 1, count: 1 };
+
     /// Some of the numbers; `None` where they lie beyond the end of the file.
     ///
     /// # Errors
