@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::natural::natural;
 use self::order::{Order, order};
 use super::TiffSource;
-use super::calibration::{Described, described};
+use super::describe::{Given, described};
 use super::page::{Page, pages};
 use super::picture::{self, Picture};
+use super::stack::Described;
 use crate::error::{Error, Kind, Result};
-use crate::store::{OpenOptions, file};
+use crate::store::{Details, OpenOptions, file};
 
 /// The form of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,7 +76,8 @@ impl TiffSource {
                 return Err(stack_among_slices(count, paths.len()).at(path));
             }
             if first.is_none() {
-                first = Some(described(&read.tags).map_err(|error| error.at(path))?);
+                let given = Given { path, pages: 1, slice: true };
+                first = Some(described(&read.tags, &given).map_err(|error| error.at(path))?);
                 notes = read.notes;
             }
             // Slices of one scan have the same to say.
@@ -90,8 +92,11 @@ impl TiffSource {
         warnings.extend(lossy(form));
         let built = TiffSource::new(folder, planes, 3, &first.unwrap_or_default(), options);
         let built = built.map_err(here)?;
-        let form = format!("folder of {} slices", form.name());
-        Ok(TiffSource { notes, warnings, form, channels, times, ..built })
+        warnings.extend(built.warnings);
+        let [channels, times] = [channels, times].map(|count| count.map(|count| count as u64));
+        let format = format!("folder of {} slices", form.name());
+        let details = Details { format, channels, times, notes, series: None, ..built.details };
+        Ok(TiffSource { details, warnings, ..built })
     }
 
     /// A PNG, BMP or JPEG file of grey values, as a 2-D image.
@@ -104,7 +109,8 @@ impl TiffSource {
         let built =
             TiffSource::new(path, vec![page], 2, &Described::default(), options).map_err(|error| error.at(path))?;
         let warnings = lossy(Form::Picture(picture)).into_iter().collect();
-        Ok(TiffSource { warnings, form: picture.name().to_owned(), ..built })
+        let details = Details { format: picture.name().to_owned(), ..built.details };
+        Ok(TiffSource { warnings, details, ..built })
     }
 }
 
