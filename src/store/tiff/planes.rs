@@ -157,14 +157,15 @@ fn by_runs(pages: Vec<Page>, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
             Some(name) => (&others[name], &other_numbers[name]),
             None => (&pages, &own_numbers),
         };
-        let count = count.unwrap_or_else(|| (pages.len() as u64).saturating_sub(*page));
-        for step in 0..count {
-            let (Some(page), Some(plane)) = (page.checked_add(step), plane.checked_add(step)) else { break };
-            let Some(at) = numbers.get(&page) else { break };
+        // Pages that are left out, such as smaller copies, are counted among those of the file.
+        let rest = |at: &usize| count.is_none() && pages[*at].number.unwrap_or(0) as u64 >= *page;
+        let counted = (0..count.unwrap_or(0)).map_while(|step| numbers.get(&page.checked_add(step)?).copied());
+        for (step, at) in (0..).zip(counted.chain((0..pages.len()).filter(rest))) {
+            let plane = plane.saturating_add(step);
             if plane >= named {
                 return Err(incomplete(pages.len() as u64, named, stack));
             }
-            if found.insert(plane, &pages[*at]).is_some() {
+            if found.insert(plane, &pages[at]).is_some() {
                 return Err(Error::data(format!(
                     "names two pages for one plane in {}; save it again, or give --axes z,y,x",
                     stack.from
@@ -244,3 +245,6 @@ fn relabelled(pages: Vec<Page>, stack: Option<&Stack>, names: &[char], path: &Pa
         ))
     })
 }
+
+#[cfg(test)]
+mod tests;

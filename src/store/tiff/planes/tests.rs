@@ -74,8 +74,11 @@ fn ome([z, c, t]: [u64; 3], order: &str, body: &str) -> String {
     )
 }
 
+/// Values of pages, a description, options, and the values of planes or what is said.
+type Case<'a> = (&'a [u8], &'a str, &'a str, std::result::Result<&'a [u8], &'a str>);
+
 /// Holds files with a description, read with options, to the values of their planes or to what is said.
-fn hold(cases: &[(&[u8], &str, &str, std::result::Result<&[u8], &str>)]) {
+fn hold(cases: &[Case<'_>]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tif");
     for (values, description, options, expected) in cases {
