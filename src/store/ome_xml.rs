@@ -148,7 +148,9 @@ pub(crate) fn document<'t>(text: &'t str, what: &str) -> Result<Document<'t>> {
     Document::parse(text).map_err(|error| {
         let (line, column) = match error {
             // What is missing is missing at the end.
-            roxmltree::Error::UnclosedRootNode | roxmltree::Error::NoRootNode => {
+            roxmltree::Error::UnclosedRootNode
+            | roxmltree::Error::NoRootNode
+            | roxmltree::Error::UnexpectedEndOfStream => {
                 let last = text.lines().last().unwrap_or_default();
                 (text.lines().count(), last.chars().count() + 1)
             }
