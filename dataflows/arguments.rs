@@ -55,10 +55,10 @@ pub(crate) struct ImageOptions {
     /// What the axes of the stored array are, slowest first, where its metadata do not say it or are wrong: z,y,x
     #[arg(long, value_name = "NAMES")]
     pub(crate) axes: Option<String>,
-    /// Channel of a t,c,z,y,x array or of a table of tiles
+    /// Channel, from 0, of an image that has several, or of a table of tiles
     #[arg(long, value_name = "C")]
     pub(crate) channel: Option<usize>,
-    /// Time point of a t,c,z,y,x array
+    /// Time point, from 0, of an image that has several
     #[arg(long, value_name = "T")]
     pub(crate) time: Option<usize>,
     /// Take a part for the whole: z0:z1,y0:y1,x0:x1
@@ -147,9 +147,10 @@ pub(crate) struct InfoOptions {
 
 /// Analyse a volume: its skeleton, its branch table, a summary and a picture.
 ///
-/// INPUT is a Zarr v2 or v3 array, an OME-Zarr group (its full resolution), a multi-page TIFF, a folder of TIFF slices
-/// or a .npy file; 2-D or 3-D; bool, u8, u16, u32, i16, i32, f32 or f64. Zarr can also be at an address https://, http://
-/// or s3://, where the program was built with the features http and s3. Or INPUT is a table of the tiles of a scan,
+/// INPUT is a Zarr v2 or v3 array or an OME-Zarr group (its full resolution), as a folder or as .zarr.zip; a TIFF file; a
+/// folder of slices as TIFF, PNG, BMP or JPEG; NIfTI, NRRD, MetaImage, .npy or .npz. It is 2-D or 3-D, of bool, whole
+/// numbers of 8 to 64 bits or floats of 16 to 64 bits; `anabranch info INPUT` prints what is understood of it. Zarr can
+/// also be at an address https://, http:// or s3://, where the program was built with the features http and s3. Or INPUT is a table of the tiles of a scan,
 /// TILES.csv: its columns path and y, x (or z, y, x, or the matrix m00 to m12 or m23) say where each lies; Fiji's
 /// TileConfiguration.txt and the global positions of MIST are such tables too.
 #[derive(Args, Clone, Debug)]
@@ -221,7 +222,7 @@ pub(crate) struct RunOptions {
 
 /// Keep running while the volume is written: an epoch of results for every change.
 ///
-/// Follows a Zarr array or a folder of TIFF slices that grows, whose chunks or slices come and change, or the tiles of a
+/// Follows a Zarr array or a folder of slices that grows, whose chunks or slices come and change, or the tiles of a
 /// table, which may be still to come. When files have changed, and then rested for a moment, the outputs are replaced and
 /// the summary is shown. Ends at Ctrl-C, and goes on from its state when it is started again.
 #[derive(Args, Clone, Debug)]

@@ -412,7 +412,7 @@ def read_nrrd(path):
     import nrrd
     array, header = nrrd.read(str(path), index_order="C")
     spacing = header.get("spacings")
-    return squeezed(array), None if spacing is None or np.isnan(spacing).any() else list(spacing)[::-1]
+    return squeezed(array), None if spacing is None or np.isnan(spacing).any() else [abs(s) for s in spacing[::-1]]
 
 
 def write_meta(name):

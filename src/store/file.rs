@@ -2,12 +2,14 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+#[cfg(feature = "tiff")]
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::disk;
 use crate::error::{Error, Kind, Result};
 
+#[cfg(feature = "tiff")]
 /// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
 /// is read whole anyway.
 const GAP: usize = 4 << 10;
@@ -35,6 +37,7 @@ pub(crate) fn read_at(file: &File, mut offset: u64, mut buffer: &mut [u8]) -> io
     Ok(())
 }
 
+#[cfg(feature = "tiff")]
 /// The bytes of a box of an array in C order that begins at an offset of the file.
 pub(crate) fn read_box(
     file: &File,

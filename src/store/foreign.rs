@@ -173,6 +173,7 @@ pub(crate) fn packed_refusal(path: &Path, inside: &[u8]) -> Error {
     ))
 }
 
+#[cfg(feature = "tiff")]
 /// Whether a file is of a microscope that keeps its images beside a TIFF file of previews.
 pub(crate) fn is_preview(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("vsi"))

@@ -33,6 +33,8 @@ mod stored_type;
 pub mod units;
 mod address;
 mod foreign;
+#[cfg(feature = "tiff")]
+mod ome_xml;
 mod open;
 #[cfg(feature = "http")]
 mod remote;

@@ -96,6 +96,10 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if start.is_empty() {
         return Err(Error::data("is empty; copy it again from where it came").at(path));
     }
+    #[cfg(feature = "tiff")]
+    if let Some(picture) = super::tiff::Picture::of_start(&start) {
+        return Ok(Box::new(super::tiff::TiffSource::open_picture(path, picture, options)?));
+    }
     #[cfg(feature = "medical")]
     if let Some(source) = open_medical(path, &start, options)? {
         return Ok(source);
@@ -193,6 +197,7 @@ fn unknown_form() -> Error {
     Error::data(format!("is not an image that can be read; give {FORMS}"))
 }
 
+#[cfg(feature = "tiff")]
 /// Refuses to pick a channel or a time point where the form has none.
 pub(crate) fn refuse_selection(options: &OpenOptions) -> Result<()> {
     for (picked, option) in [(options.channel, "--channel"), (options.time, "--time")] {

@@ -4,20 +4,24 @@
 //! meets are decoded whole and held for a while, since the next region along x or y needs them too.
 
 mod blocks;
-mod calibration;
 mod codec;
+mod describe;
 mod directory;
 mod form;
 mod lzw;
 mod packbits;
 mod page;
+mod picture;
+mod planes;
 mod reader;
 mod samples;
 mod slices;
+mod stack;
 mod tags;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::picture::Picture;
 pub(crate) use self::slices::has_slices;
 #[cfg(feature = "mosaic")]
 pub(crate) use self::slices::{natural, slice_paths};
@@ -26,17 +30,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::blocks::{BlockFile, Blocks};
-use self::calibration::{Described, Planes, described};
-use self::page::{Page, PageFile, Storage};
+use self::describe::{Given, described, is_micromanager};
+use self::page::{Page, PageFile, Pages, Storage};
+use self::planes::arrange;
+use self::stack::{Described, PlaneAxes};
+use self::tags::FileTags;
 use crate::chunk::{Chunk, Voxels};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::space::Region;
-use crate::store::axes::{Axis, Role, select};
 use crate::store::cache::BlockCache;
 use crate::store::file::{self, read_box};
 use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::plan::read_plan;
-use crate::store::units::Settled;
 use crate::store::values::{first_unfit, from_bytes, paste, require_inside};
 use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source};
 
@@ -45,11 +50,12 @@ use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source};
 pub struct TiffSource {
     /// The page of each plane.
     pages: Vec<Page>,
-    calibration: Settled,
+    /// The axes of planes in the file, of which those were taken.
+    planes: PlaneAxes,
     description: Description,
     /// By what says where the strips or tiles of a page lie, and the place of those in it that are decoded at once.
     cache: BlockCache<(usize, [usize; 3])>,
-    notes: Vec<String>,
+    details: Details,
     warnings: Vec<String>,
 }
 
@@ -64,17 +70,17 @@ impl TiffSource {
     /// options do not fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        let read = page::pages(path)?;
-        let built = described(&read.tags).and_then(|described| {
-            let pages = complete(read.pages, described.planes.as_ref())?;
-            let (pages, dimensions) = picked(pages, described.planes.as_ref(), options)?;
-            Ok(TiffSource {
-                notes: read.notes,
-                warnings: read.warnings,
-                ..Self::new(path, pages, dimensions, &described, options)?
-            })
+        let Pages { pages, tags, notes, warnings } = page::pages(path)?;
+        let given = Given { path, pages: pages.len(), slice: false };
+        let built = of_file(&tags, &given, options).and_then(|described| {
+            let arranged = arrange(pages, &described, path, options)?;
+            let source = Self::new(path, arranged.pages, arranged.dimensions, &described, options)?;
+            let warnings = warnings.into_iter().chain(source.warnings).collect();
+            let several = |axis| arranged.axes.iter().find(|(name, _)| *name == axis).map(|(_, length)| *length);
+            let details = Details { channels: several('c'), times: several('t'), notes, ..source.details };
+            Ok(TiffSource { planes: arranged.axes, details, warnings, ..source })
         });
-        built.map_err(|error| error.at(path))
+        built.map_err(|error| if error.is_placed() { error } else { error.at(path) })
     }
 
     fn new(
@@ -111,7 +117,16 @@ impl TiffSource {
             fill: 0.0,
         };
         let cache = BlockCache::new(plan.cache);
-        Ok(TiffSource { pages, calibration, description, cache, notes: Vec::new(), warnings: Vec::new() })
+        let details = Details {
+            format: if described.form.is_empty() { "TIFF" } else { described.form }.to_owned(),
+            spacing_from: calibration.from.clone().unwrap_or_default(),
+            channel_names: described.channel_names.clone(),
+            series: described.series,
+            ..Details::default()
+        };
+        let planes = if dimensions == 3 { vec![('z', pages.len() as u64)] } else { Vec::new() };
+        let warnings = described.warnings.iter().cloned().chain(calibration.warning).collect();
+        Ok(TiffSource { pages, planes, description, cache, details, warnings })
     }
 
     /// Copies what a region needs of a plane of rows into place.
@@ -225,8 +240,7 @@ impl Source for TiffSource {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let warnings = self.warnings.iter().chain(&self.calibration.warning);
-        warnings.map(|warning| format!("{}: {warning}", self.description.name)).collect()
+        self.warnings.iter().map(|warning| format!("{}: {warning}", self.description.name)).collect()
     }
 
     fn details(&self) -> Details {
@@ -238,16 +252,10 @@ impl Source for TiffSource {
                 blocks.stored[usize::from(blocks.stored[0] == 1)..].iter().map(|&n| n as u64).collect()
             }
         };
-        let axes = ["z", "y", "x"].into_iter().zip(shape).skip(3 - self.description.dimensions);
-        Details {
-            format: "TIFF".to_owned(),
-            axes: axes.map(|(name, length)| (name.to_owned(), length as u64)).collect(),
-            chunk,
-            codec: first.codec(),
-            spacing_from: self.calibration.from.clone().unwrap_or_default(),
-            notes: self.notes.clone(),
-            ..Details::default()
-        }
+        let [_, y, x] = shape.map(|n| n as u64);
+        let axes = self.planes.iter().copied().chain([('y', y), ('x', x)]);
+        let axes = axes.map(|(name, length)| (name.to_string(), length)).collect();
+        Details { axes, chunk, codec: first.codec(), ..self.details.clone() }
     }
 
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
@@ -297,12 +305,12 @@ impl Source for TiffSource {
 }
 
 #[cfg(feature = "mosaic")]
-/// The description that a file's first page has.
+/// The OME metadata of a file, where it has some.
 ///
 /// # Errors
-/// As [`TiffSource::open`] where it cannot be read.
-pub(crate) fn description_of(path: &Path) -> Result<Option<String>> {
-    Ok(page::pages(path)?.tags.descriptions().next())
+/// As [`TiffSource::open`] where they cannot be read.
+pub(crate) fn ome_of(path: &Path) -> Result<Option<crate::store::ome_xml::Ome>> {
+    page::tags_of(path).and_then(|tags| describe::ome_of(&tags))
 }
 
 /// The files of pages, in their order; one that several pages in a row are in is given once.
@@ -324,38 +332,20 @@ impl OpenFile {
     }
 }
 
-/// All pages that the metadata name: ImageJ writes stacks above 4 GiB as one page with the others right behind it.
-fn complete(mut pages: Vec<Page>, planes: Option<&Planes>) -> Result<Vec<Page>> {
-    let Some(planes) = planes else { return Ok(pages) };
-    let (found, named) = (pages.len(), planes.count().unwrap_or(usize::MAX));
-    if let ([first], true) = (&pages[..], named > 1) {
-        let rest: Option<Vec<Page>> = (1..named).map(|n| first.following(n)).collect();
-        pages.extend(rest.unwrap_or_default());
+/// What a file says of itself. Where `--axes` says what its pages are, a description that cannot be read is no reason to
+/// refuse them.
+fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<Described> {
+    let found = described(tags, given).and_then(|found| {
+        let by_pages = found.stack.is_none() && is_micromanager(tags);
+        if by_pages { page::described_by_pages(given.path) } else { Ok(found) }
+    });
+    match found {
+        Err(error) if options.axes.is_some() && error.kind() == Kind::Data => {
+            let warning = format!("its metadata are left alone, since it {error}");
+            Ok(Described { warnings: vec![warning], ..Described::default() })
+        }
+        found => found,
     }
-    if pages.len() != named {
-        let message = format!(
-            "has {found} pages of the {named} that its metadata name; copy it again, or save it as a plain TIFF stack"
-        );
-        return Err(Error::data(message));
-    }
-    Ok(pages)
-}
-
-/// The pages of the channel and time point that the options pick, and the number of dimensions of what they are.
-fn picked(pages: Vec<Page>, planes: Option<&Planes>, options: &OpenOptions) -> Result<(Vec<Page>, usize)> {
-    let space = |length: usize| Axis { role: Role::Space, length: length as u64 };
-    let [height, width] = pages.first().map_or([0; 2], |page| page.shape);
-    let Some(planes) = planes else {
-        select(&[space(pages.len()), space(height), space(width)], options)?;
-        let dimensions = if pages.len() == 1 { 2 } else { 3 };
-        return Ok((pages, dimensions));
-    };
-    let axis = |role, length: usize| Axis { role, length: length as u64 };
-    let (time, channel) = (axis(Role::Time, planes.frames), axis(Role::Channel, planes.channels));
-    let selection = select(&[time, channel, space(planes.slices), space(height), space(width)], options)?;
-    let [frame, channel] = [0, 1].map(|a| usize::try_from(selection.fixed[a]).unwrap_or(usize::MAX));
-    let kept = (0..planes.slices).map(|slice| pages[planes.page(frame, channel, slice)].clone()).collect();
-    Ok((kept, selection.kept.len()))
 }
 
 /// The refusal of a page that is not like the first.

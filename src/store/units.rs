@@ -226,7 +226,7 @@ impl Calibration {
         });
         let (known, missing, from) = (known.collect::<Vec<_>>().join(" and "), missing.join(" and "), self.from);
         format!(
-            "{from} have the size of a voxel along {known} but not along {missing}: lengths are in voxels; give --spacing"
+            "has the size of a voxel along {known} but not along {missing} in {from}: lengths are in voxels; give --spacing"
         )
     }
 }

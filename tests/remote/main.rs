@@ -7,6 +7,7 @@ mod image;
 #[path = "../promises/sequential/mod.rs"]
 mod sequential;
 mod server;
+mod strange;
 #[allow(dead_code, reason = "the promises use the rest of it")]
 #[path = "../promises/support.rs"]
 mod support;

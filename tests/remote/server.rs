@@ -33,6 +33,8 @@ pub(crate) enum Reply {
     Whole,
     /// No file but this status.
     Status(u16),
+    /// A page for people, as if it were the file.
+    Page,
     /// No file, but the name of the region that has the bucket.
     Elsewhere,
     /// All headers and half the body; then the connection ends.
@@ -187,6 +189,7 @@ impl Shared {
                     send(stream, &request, status, "", body.as_bytes(), 1)
                 }
                 Reply::Elsewhere => send(stream, &request, 301, "x-amz-bucket-region: eu-north-1\r\n", b"", 1),
+                Reply::Page => send(stream, &request, 200, "", b"<!doctype html><title>Not found</title>", 1),
                 Reply::Status(status) => send(stream, &request, status, "", b"<Error><Code>Planned</Code></Error>", 1),
                 Reply::File | Reply::Whole | Reply::Half => self.send_file(stream, &request, reply),
             };

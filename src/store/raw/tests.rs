@@ -1,9 +1,12 @@
+#[cfg(feature = "medical")]
 use std::sync::Arc;
 
 use ndarray::{ArrayD, Dimension, IxDyn};
 use proptest::prelude::*;
 
-use super::bytes::{FileBytes, Joined};
+use super::bytes::FileBytes;
+#[cfg(feature = "medical")]
+use super::bytes::Joined;
 use super::*;
 use crate::error::Kind;
 use crate::space::Spacing;
@@ -78,6 +81,7 @@ proptest! {
         if packed {
             layout.bytes = Some(Stored::Packed(zipped(file.path())));
         }
+        let _ = packed;
         let source = RawSource::new(file.path(), layout, &options).unwrap();
         let shape = source.description().shape;
         let mut region = Region::of_shape(shape);
@@ -114,6 +118,7 @@ fn values_are_scaled_after_they_have_been_read() {
     assert_eq!(read, Voxels::F64(expected));
 }
 
+#[cfg(feature = "medical")]
 #[test]
 fn files_one_behind_the_other_are_one_array() {
     let folder = tempfile::tempdir().unwrap();

@@ -105,7 +105,10 @@ impl Blocks {
     ) -> std::result::Result<Span, Fault> {
         let needed = self.bytes_of(self.held(place)).ok_or(Fault::Damaged)? as u64;
         let plain = self.codec == Codec::None;
+        // A picture is its whole file.
+        let (at, count) = if matches!(self.codec, Codec::Picture(_)) { (0, Some(length)) } else { (at, count) };
         let count = match (at, count) {
+            (0, Some(count)) if matches!(self.codec, Codec::Picture(_)) => count,
             (0, Some(0)) => return Ok(Span::Absent),
             (0, _) => return Err(Fault::Damaged),
             // Some programs leave the lengths out where they follow from the shape, or write too long ones.

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 use libdeflater::Decompressor;
 
+use super::picture::Picture;
 use super::{lzw, packbits};
 
 /// A compression that is read.
@@ -16,6 +17,8 @@ pub(crate) enum Codec {
     Zstd,
     /// CCITT group 4, of pages of one bit.
     Group4,
+    /// A whole file of another form.
+    Picture(Picture),
 }
 
 impl Codec {
@@ -53,6 +56,7 @@ impl Codec {
             Codec::PackBits => "PackBits",
             Codec::Zstd => "zstd",
             Codec::Group4 => "CCITT group 4",
+            Codec::Picture(picture) => picture.name(),
         }
     }
 
@@ -73,6 +77,7 @@ impl Codec {
             Codec::Zstd => 32 << 10,
             // A row like the one above it takes a bit, and a row has at most 65535 pixels.
             Codec::Group4 => 64 << 10,
+            Codec::Picture(_) => 1032,
         }
     }
 
@@ -91,6 +96,7 @@ impl Codec {
             Codec::PackBits => packbits::decompress(from, into),
             Codec::Zstd => zstd::bulk::decompress_to_buffer(from, into).ok(),
             Codec::Group4 => group4(from, into, width),
+            Codec::Picture(picture) => picture.decode(from, into),
         }
     }
 }

@@ -81,7 +81,8 @@ impl TiffFile {
         Directories { next: self.first, met: HashSet::new(), file: self }
     }
 
-    fn directory(&mut self, at: u64) -> Result<(Directory, u64)> {
+    /// A directory, and the link to the next one; `None` where the file ends before that.
+    fn directory(&mut self, at: u64) -> Result<(Directory, Option<u64>)> {
         let (head, size, next) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
         let count = self.whole(at, head)?.ok_or_else(cut_off)?;
         if count == 0 || count > MOST_TAGS {
@@ -101,8 +102,7 @@ impl TiffFile {
             entries.push(Entry { tag, kind, count, values });
         }
         let link = start + bytes as u64;
-        // Some writers end a file right behind the tags of its last directory.
-        let link = self.whole(link, next)?.unwrap_or(0);
+        let link = self.whole(link, next)?;
         Ok((Directory { entries }, link))
     }
 
@@ -165,7 +165,11 @@ impl Directories<'_> {
             return Err(damaged("its directories lead round in a circle"));
         }
         let (directory, next) = self.file.directory(self.next)?;
-        self.next = next;
+        // Some writers of one image end its file right behind the tags. One of several that ends so has been cut there.
+        self.next = match next {
+            None if self.met.len() > 1 => return Err(cut_off()),
+            next => next.unwrap_or(0),
+        };
         Ok(Some(directory))
     }
 
@@ -223,6 +227,9 @@ pub(crate) struct List {
 }
 
 impl List {
+    /// A list that says nothing: of a file that is one block.
+    pub(crate) const NONE: List = List { at: 0, size: 1, count: 1 };
+
     /// Some of the numbers; `None` where they lie beyond the end of the file.
     ///
     /// # Errors

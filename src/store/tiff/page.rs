@@ -1,14 +1,17 @@
 //! The pages of a TIFF file: where each lies, and what it holds.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::blocks::{BlockFile, Blocks};
 use super::codec::Codec;
+use super::describe::micromanager_pages;
 use super::directory::{Directory, TiffFile, tag};
 use super::form::{Form, Traits};
 use super::reader::Reader;
 use super::samples::Predictor;
+use super::stack::Described;
 use super::tags::{FileTags, Layout};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
@@ -103,6 +106,31 @@ fn read_pages(path: &Path) -> Result<Pages> {
         found.warnings.push(warning.to_owned());
     }
     Ok(found)
+}
+
+/// The tags of a file's first page.
+///
+/// # Errors
+/// `Missing` where there is no such file; `Data` where it is no TIFF, or is cut off.
+pub(crate) fn tags_of(path: &Path) -> Result<FileTags> {
+    let (file, layout) = laid_out(path)?;
+    FileTags::of_file(&file, layout)
+}
+
+/// What Micro-Manager wrote into each page.
+///
+/// # Errors
+/// As [`tags_of`], and where a page does not say which plane it is.
+pub(crate) fn described_by_pages(path: &Path) -> Result<Described> {
+    let (file, layout) = laid_out(path)?;
+    micromanager_pages(FileTags::of_pages(&file, layout)?)
+}
+
+fn laid_out(path: &Path) -> Result<(Arc<File>, Layout)> {
+    let (file, length) = file::open(path)?;
+    let file = Arc::new(file);
+    let tiff = TiffFile::new(Reader::new(Arc::clone(&file), length))?;
+    Ok((file, Layout { length, big: tiff.big, endian: tiff.endian }))
 }
 
 /// Whether a page is no plane of its own: a reduced image, or the mask of another one.

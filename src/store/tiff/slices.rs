@@ -1,106 +1,209 @@
-//! A folder of 2-D TIFF slices, in the order of the numbers in their names.
+//! A folder of 2-D slices, in the order of the numbers in their names.
 
-use std::cmp::Ordering;
+mod names;
+#[cfg(feature = "mosaic")]
+mod natural;
+mod number;
+mod order;
+
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "mosaic")]
+pub(crate) use self::natural::natural;
+use self::order::{Order, order};
 use super::TiffSource;
-use super::calibration::described;
-use super::page::pages;
-use crate::error::{Error, Result};
-use crate::store::open::refuse_selection;
-use crate::store::{OpenOptions, file};
+use super::describe::{Given, described};
+use super::page::{Page, pages};
+use super::picture::{self, Picture};
+use super::stack::Described;
+use crate::error::{Error, Kind, Result};
+use crate::store::{Details, OpenOptions, file};
+
+/// The form of a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Tiff,
+    Picture(Picture),
+}
+
+impl Form {
+    fn of(path: &Path) -> Option<Form> {
+        let extension = path.extension()?.to_string_lossy().to_ascii_lowercase();
+        match &*extension {
+            "tif" | "tiff" => Some(Form::Tiff),
+            other => Picture::of_extension(other).map(Form::Picture),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Form::Tiff => "TIFF",
+            Form::Picture(picture) => picture.name(),
+        }
+    }
+}
 
 impl TiffSource {
-    /// A folder: each `.tif` or `.tiff` file in it is a plane along z, in natural order of the names. Other files, and
-    /// hidden ones, are left alone.
+    /// A folder: each `.tif` or `.tiff` file in it is a plane along z, in the order of the numbers in the names; or, where
+    /// it has none of them, each PNG, BMP or JPEG file. Other files, hidden ones and folders are left alone. Where the
+    /// names have numbers of channels or time points the options pick among them.
     ///
-    /// The first slice's metadata give the spacing where they have it along all three axes.
+    /// The first slice's metadata give the spacing.
     ///
     /// # Errors
-    /// As for a file; `Data` where the folder has no slices, or one has several pages or other size or type than the
-    /// first (it is named).
+    /// As for a file; `Data` where the folder has no slices, or one has several pages, other size or type than the first,
+    /// or a name that does not fit (it is named); `Usage` where the options do not fit the names.
     pub fn open_slices(folder: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let folder = folder.as_ref();
-        refuse_selection(options).map_err(|error| error.at(folder))?;
-        let paths = slice_paths(folder).map_err(|error| error.at(folder))?;
-        let mut slices = Vec::with_capacity(paths.len());
-        let mut first = None;
-        for path in paths {
-            let mut read = pages(&path)?;
+        // An error about one slice names it already.
+        let here = |error: Error| if error.is_placed() { error } else { error.at(folder) };
+        let (paths, form) = listed(folder).and_then(of_one_form).map_err(here)?;
+        let names: Vec<String> = paths.iter().map(|path| name(path)).collect();
+        let Order { files, channels, times, mut warnings } =
+            order(&names, options).map_err(|error| error.at(folder))?;
+        let mut planes: Vec<Page> = Vec::with_capacity(files.len());
+        let mut first: Option<Described> = None;
+        let (mut notes, mut told) = (Vec::new(), 0);
+        for path in files.into_iter().map(|file| &paths[file]) {
+            let Form::Tiff = form else {
+                let Form::Picture(picture) = form else { continue };
+                planes.push(picture::page(path, picture)?);
+                continue;
+            };
+            let mut read = pages(path)?;
             if read.pages.len() > 1 {
-                let message = format!("has {} pages; a folder of slices has one in each file", read.pages.len());
-                return Err(Error::data(message).at(path));
+                let count = read.pages.len();
+                return Err(stack_among_slices(count, paths.len()).at(path));
             }
             if first.is_none() {
-                first = Some(described(&read.tags).map_err(|error| error.at(&path))?);
+                let given = Given { path, pages: 1, slice: true };
+                first = Some(described(&read.tags, &given).map_err(|error| error.at(path))?);
+                notes = read.notes;
             }
-            slices.append(&mut read.pages);
+            // Slices of one scan have the same to say.
+            if let Some(warning) = read.warnings.first() {
+                told += 1;
+                if told == 1 {
+                    warnings.push(format!("{}: {warning}", name(path)));
+                }
+            }
+            planes.append(&mut read.pages);
         }
-        let built = TiffSource::new(folder, slices, 3, &first.unwrap_or_default(), options);
-        // An error about one slice names it already.
-        built.map_err(|error| if error.is_placed() { error } else { error.at(folder) })
+        warnings.extend(lossy(form));
+        let built = TiffSource::new(folder, planes, 3, &first.unwrap_or_default(), options);
+        let built = built.map_err(here)?;
+        warnings.extend(built.warnings);
+        let [channels, times] = [channels, times].map(|count| count.map(|count| count as u64));
+        let format = format!("folder of {} slices", form.name());
+        let details = Details { format, channels, times, notes, series: None, ..built.details };
+        Ok(TiffSource { details, warnings, ..built })
     }
+
+    /// A PNG, BMP or JPEG file of grey values, as a 2-D image.
+    ///
+    /// # Errors
+    /// `Data` where it is damaged or has colours; `Usage` where the options do not fit.
+    pub(crate) fn open_picture(path: &Path, picture: Picture, options: &OpenOptions) -> Result<Self> {
+        crate::store::open::refuse_selection(options).map_err(|error| error.at(path))?;
+        let page = picture::page(path, picture)?;
+        let built =
+            TiffSource::new(path, vec![page], 2, &Described::default(), options).map_err(|error| error.at(path))?;
+        let warnings = lossy(Form::Picture(picture)).into_iter().collect();
+        let details = Details { format: picture.name().to_owned(), ..built.details };
+        Ok(TiffSource { warnings, details, ..built })
+    }
+}
+
+/// What has to be known of values of a form.
+fn lossy(form: Form) -> Option<String> {
+    let warning =
+        "JPEG does not keep values as they were measured; use the images that it was made of where there are any";
+    (form == Form::Picture(Picture::Jpeg)).then(|| warning.to_owned())
+}
+
+fn stack_among_slices(pages: usize, files: usize) -> Error {
+    let advice = if files == 1 { "give this file in place of its folder" } else { "give one stack as a file" };
+    Error::data(format!("has {pages} pages, but a folder of slices has one in each file; {advice}"))
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Whether a folder holds any slices.
 pub(crate) fn has_slices(folder: &Path) -> bool {
-    slice_paths(folder).is_ok()
+    let Ok(entries) = std::fs::read_dir(folder) else { return false };
+    entries.flatten().any(|entry| is_slice(&entry.path()).is_some() && !entry.path().is_dir())
 }
 
-/// The slices in a folder, in natural order of their names.
-pub(crate) fn slice_paths(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut named = Vec::new();
+/// The form of a slice by its name; hidden files are none.
+fn is_slice(path: &Path) -> Option<Form> {
+    Form::of(path).filter(|_| !name(path).starts_with('.'))
+}
+
+/// The slices in a folder.
+///
+/// # Errors
+/// `Missing` where one is a link to nothing, `Data` where one is no file; it is named.
+fn listed(folder: &Path) -> Result<Vec<(PathBuf, Form)>> {
+    let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| file::read_failed(&error))? {
-        let entry = entry.map_err(|error| file::read_failed(&error))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let path = entry.path();
-        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        if matches!(extension.as_deref(), Some("tif" | "tiff")) && !name.starts_with('.') && path.is_file() {
-            named.push((name, path));
-        }
-    }
-    if named.is_empty() {
-        return Err(Error::data("holds no TIFF slices; give a folder of .tif or .tiff files"));
-    }
-    named.sort_by(|(a, _), (b, _)| natural(a, b));
-    Ok(named.into_iter().map(|(_, path)| path).collect())
-}
-
-/// The order of names in which `slice_2` comes before `slice_10`: runs of digits by their number, the rest by its text.
-pub(crate) fn natural(a: &str, b: &str) -> Ordering {
-    fn run(text: &str) -> (&str, &str, bool) {
-        let digits = text.starts_with(|c: char| c.is_ascii_digit());
-        let end = text.find(|c: char| c.is_ascii_digit() != digits).unwrap_or(text.len());
-        (&text[..end], &text[end..], digits)
-    }
-    let (mut left, mut right) = (a, b);
-    while !left.is_empty() && !right.is_empty() {
-        let ((l, l_rest, l_digits), (r, r_rest, r_digits)) = (run(left), run(right));
-        let order = if l_digits && r_digits {
-            let (l, r) = (l.trim_start_matches('0'), r.trim_start_matches('0'));
-            l.len().cmp(&r.len()).then_with(|| l.cmp(r))
-        } else {
-            l.cmp(r)
-        };
-        if order.is_ne() {
-            return order;
-        }
-        (left, right) = (l_rest, r_rest);
-    }
-    left.len().cmp(&right.len()).then_with(|| a.cmp(b))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_ordered_by_the_numbers_in_them() {
-        let ordered = ["a", "a1b2", "a1b10", "a2", "a02b", "a010", "a10b", "b0"];
-        for (i, a) in ordered.iter().enumerate() {
-            for (j, b) in ordered.iter().enumerate() {
-                assert_eq!(natural(a, b), i.cmp(&j), "{a} and {b}");
+        let path = entry.map_err(|error| file::read_failed(&error))?.path();
+        let Some(form) = is_slice(&path) else { continue };
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => found.push((path, form)),
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(Error::data("is no file that can be read as a slice; move it away").at(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let message = "is a link to a file that is not there; get the file, or remove the link";
+                return Err(Error::new(Kind::Missing, message).at(path));
             }
+            Err(error) => return Err(file::read_failed(&error).at(path)),
         }
     }
+    if found.is_empty() {
+        return Err(Error::data(
+            "holds no TIFF slices, nor PNG or BMP ones; give a folder of .tif, .tiff, .png or .bmp files",
+        ));
+    }
+    // The order in which a folder is listed is any.
+    found.sort();
+    Ok(found)
+}
+
+/// The files of the form that the slices have: TIFF files where there are any, else the most.
+///
+/// # Errors
+/// `Data` where several forms have slices.
+fn of_one_form(found: Vec<(PathBuf, Form)>) -> Result<(Vec<PathBuf>, Form)> {
+    let count = |form: Form| found.iter().filter(|(_, f)| *f == form).count();
+    let forms = [Form::Tiff, Form::Picture(Picture::Png), Form::Picture(Picture::Bmp), Form::Picture(Picture::Jpeg)];
+    let mut present: Vec<(Form, usize)> =
+        forms.into_iter().map(|form| (form, count(form))).filter(|(_, n)| *n > 0).collect();
+    // One picture beside slices is a preview.
+    present.sort_by_key(|&(form, n)| (n == 1, form));
+    let Some(&(form, most)) = present.first() else { return Err(Error::internal("slices of no form")) };
+    // A JPEG file of the name of a slice is its preview too.
+    let stems = |form: Form| found.iter().filter(move |(_, f)| *f == form).map(|(path, _)| path.file_stem());
+    let previews = |other: Form| {
+        other == Form::Picture(Picture::Jpeg) && stems(other).all(|stem| stems(form).any(|slice| slice == stem))
+    };
+    let others = present[1..].iter().find(|&&(other, n)| most == 1 || (n > 1 && !previews(other)));
+    if let Some((other, _)) = others {
+        let message = format!("holds {} and {} files; keep those of one form in the folder", form.name(), other.name());
+        return Err(Error::data(message));
+    }
+    Ok((found.into_iter().filter(|(_, f)| *f == form).map(|(path, _)| path).collect(), form))
+}
+
+#[cfg(feature = "mosaic")]
+/// The TIFF files in a folder, in natural order of their names.
+pub(crate) fn slice_paths(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> =
+        listed(folder)?.into_iter().filter(|(_, form)| *form == Form::Tiff).map(|(path, _)| path).collect();
+    if paths.is_empty() {
+        return Err(Error::data("holds no TIFF files; give a folder of .tif or .tiff files"));
+    }
+    paths.sort_by(|a, b| natural(&name(a), &name(b)));
+    Ok(paths)
 }

@@ -2,8 +2,7 @@
 //!
 //! Read here by hand: a decoder keeps one of two equal tags, and writers put two descriptions into one directory.
 
-#![allow(dead_code, reason = "the readers of the private tags come next")]
-
+use std::collections::HashSet;
 use std::fs::File;
 
 use crate::error::{Error, Result};
@@ -89,20 +88,38 @@ impl FileTags {
     /// `Data` where the file ends within its first directory; `Io` where it cannot be read.
     pub(crate) fn of_file(file: &File, layout: Layout) -> Result<Self> {
         let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
-        Self::at(file, layout, layout.number_at(file, at, size)?)
+        Self::at(file, layout, layout.number_at(file, at, size)?).map(|(tags, _)| tags)
     }
 
-    /// The tags of the page whose directory begins at an offset.
+    /// The tags of each page of a file, in the order of the chain.
     ///
     /// # Errors
-    /// As [`FileTags::of_file`].
-    pub(crate) fn at(file: &File, layout: Layout, directory: u64) -> Result<Self> {
+    /// As [`FileTags::of_file`], where the pages are come to.
+    pub(crate) fn of_pages(file: &File, layout: Layout) -> Result<impl Iterator<Item = Result<Self>>> {
+        let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
+        let mut next = layout.number_at(file, at, size)?;
+        let mut met = HashSet::new();
+        Ok(std::iter::from_fn(move || {
+            if next == 0 || !met.insert(next) {
+                return None;
+            }
+            let read = Self::at(file, layout, next);
+            next = read.as_ref().map_or(0, |(_, next)| *next);
+            Some(read.map(|(tags, _)| tags))
+        }))
+    }
+
+    /// The tags of the page whose directory begins at an offset, and where the next one does.
+    fn at(file: &File, layout: Layout, directory: u64) -> Result<(Self, u64)> {
         let (head, entry, inline) = if layout.big { (8, 20, 8) } else { (2, 12, 4) };
         let count = layout.number_at(file, directory, head)?;
         // A directory of one page has some tens of tags.
         let size = Some(count).filter(|count| *count <= 0xffff).ok_or_else(cut_off)? * entry;
         let rows = directory.checked_add(head as u64).ok_or_else(cut_off)?;
+        let link = rows.saturating_add(size);
         let rows = layout.bytes_at(file, rows, size)?;
+        // Some writers end a file right behind the tags of its last directory.
+        let next = layout.number_at(file, link, inline).unwrap_or(0);
         let mut tags = Vec::new();
         let mut left = MOST_BYTES;
         for row in rows.chunks_exact(usize::try_from(entry).unwrap_or(12)) {
@@ -130,7 +147,7 @@ impl FileTags {
             };
             tags.push(RawTag { tag, kind, count, bytes });
         }
-        Ok(FileTags { tags, layout })
+        Ok((FileTags { tags, layout }, next))
     }
 
     /// The first tag of a number.
@@ -154,25 +171,37 @@ impl FileTags {
         self.text(SOFTWARE)
     }
 
-    /// Pixels a unit of length along (y, x); `None` where there are none above 0.
-    pub(crate) fn resolution(&self) -> Option<[f64; 2]> {
-        let per_unit = |number| -> Option<f64> {
+    /// Pixels a unit of length along (y, x), each `None` where it is not above 0; `None` where the tags are not there.
+    pub(crate) fn resolution(&self) -> Option<[Option<f64>; 2]> {
+        let per_unit = |number| -> Option<Option<f64>> {
             let tag = self.tag(number)?;
-            let (above, below) = tag.bytes.get(..8)?.split_at(4);
+            let half = |at| self.number(tag, at, 4);
+            // A ratio of nothing to nothing is a tag that was left empty.
+            if tag.kind == 5 && half(0).zip(half(4)) == Some((0, 0)) {
+                return None;
+            }
             let value = match tag.kind {
-                5 => self.layout.number(above) as f64 / self.layout.number(below) as f64,
-                11 => f64::from(f32::from_bits(u32::try_from(self.layout.number(above)).ok()?)),
-                12 => f64::from_bits(self.layout.number(&tag.bytes[..8])),
-                _ => return None,
+                5 => half(0).zip(half(4)).map(|(above, below)| above as f64 / below as f64),
+                11 => half(0).and_then(|bits| u32::try_from(bits).ok()).map(|bits| f64::from(f32::from_bits(bits))),
+                12 => self.double(tag, 0),
+                _ => None,
             };
-            (value.is_finite() && value > 0.0).then_some(value)
+            Some(value.filter(|value| value.is_finite() && *value > 0.0))
         };
-        Some([per_unit(Y_RESOLUTION)?, per_unit(X_RESOLUTION)?])
+        match [per_unit(Y_RESOLUTION), per_unit(X_RESOLUTION)] {
+            [None, None] => None,
+            each => Some(each.map(Option::flatten)),
+        }
     }
 
     /// The unit of the resolution as the tag has it: 2 for the inch, 3 for the centimeter, 1 for none.
     pub(crate) fn resolution_unit(&self) -> Option<u64> {
         self.tag(RESOLUTION_UNIT).map(|tag| self.layout.number(&tag.bytes[..tag.bytes.len().min(2)]))
+    }
+
+    /// The whole number that some bytes of the file are.
+    pub(crate) fn whole(&self, bytes: &[u8]) -> u64 {
+        self.layout.number(bytes)
     }
 
     /// The whole number of some bytes within a tag's values.

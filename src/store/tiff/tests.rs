@@ -1,5 +1,8 @@
 //! TIFF images as other programs write them, whole and damaged.
 
+mod forms;
+mod pictures;
+
 use std::path::Path;
 
 use super::TiffSource;

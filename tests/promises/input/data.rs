@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Case, DATA, IO, MISSING, USAGE, gray, gray_npy};
+use super::{Case, DATA, MISSING, USAGE, gray, gray_npy};
 use crate::image::{CHECKED, Image, PLAIN, write_npy, zarr_json};
 
 fn zarr(folder: &Path, codecs: &str) -> PathBuf {
@@ -163,8 +163,8 @@ pub(super) const CASES: &[Case] = &[
         name: "two long extra axes",
         input: |f| npy(f, "|u1", &[2, 3, 4, 4, 4], 1),
         options: &[],
-        says: &["odd.npy"],
-        code: DATA,
+        says: &["odd.npy", "--time"],
+        code: USAGE,
     },
     Case {
         name: "six axes",
@@ -290,7 +290,7 @@ pub(super) const CASES: &[Case] = &[
         },
         options: &[],
         says: &["gray.zarr", "0/0/1"],
-        code: IO,
+        code: DATA,
     },
     Case {
         name: "TIFF slices of different types",

@@ -43,8 +43,9 @@ fn mask_npy(folder: &Path) -> PathBuf {
 
 /// What of the outcome breaks the promise: the exit code, or a report that is not one sentence with the words.
 fn fault(outcome: &Outcome, code: i32, says: &[&str]) -> Option<String> {
-    // After an error in the options the program may add where to find help.
-    let lines: Vec<&str> = outcome.stderr.lines().filter(|l| !l.is_empty() && !l.contains("--help")).collect();
+    // After an error in the options the program may add where to find help; before one, warnings about the image.
+    let beside = |line: &str| line.is_empty() || line.contains("--help") || line.starts_with("warning: ");
+    let lines: Vec<&str> = outcome.stderr.lines().filter(|line| !beside(line)).collect();
     let [sentence] = lines[..] else {
         return Some(format!("not one sentence (exit code {}): {:?}", outcome.code, outcome.stderr));
     };

@@ -2,6 +2,8 @@
 //! mutated.
 
 mod flat;
+#[cfg(feature = "medical")]
+mod medical;
 mod tables;
 mod tiff;
 mod zarr;
@@ -48,7 +50,11 @@ impl Kind {
 
 /// All kinds, in the order of the table.
 pub(crate) fn all() -> Vec<Kind> {
-    [tiff::kinds(), zarr::kinds(), flat::kinds(), tables::kinds()].into_iter().flatten().collect()
+    #[cfg(feature = "medical")]
+    let medical = medical::kinds();
+    #[cfg(not(feature = "medical"))]
+    let medical = Vec::new();
+    [tiff::kinds(), zarr::kinds(), flat::kinds(), medical, tables::kinds()].into_iter().flatten().collect()
 }
 
 /// Shape of the images.

@@ -9,6 +9,8 @@ use super::{Kind, SHAPE, file, values};
 struct Page {
     tags: Vec<(u16, u16, Vec<u8>)>,
     pixels: Vec<u8>,
+    /// Whether the strip is said to be nowhere.
+    sparse: bool,
 }
 
 const SHORT: u16 = 3;
@@ -20,7 +22,7 @@ impl Page {
         let [_, height, width] = SHAPE;
         let size = height * width;
         let pixels = values().skip(z * size).take(size).flat_map(u16::to_le_bytes).collect();
-        let mut page = Page { tags: Vec::new(), pixels };
+        let mut page = Page { pixels, ..Page::default() };
         for (tag, value) in [(256, width), (257, height), (258, 16), (259, 1), (262, 1), (277, 1), (278, height)] {
             page.set(tag, SHORT, &[value as u32]);
         }
@@ -61,9 +63,12 @@ fn tiff(pages: Vec<Page>) -> Vec<u8> {
     let mut bytes = b"II*\0\0\0\0\0".to_vec();
     let mut link = 4;
     for mut page in pages {
-        let strip = bytes.len() as u32;
-        let length = page.pixels.len() as u32;
-        bytes.append(&mut page.pixels);
+        let (mut strip, mut length) = (bytes.len() as u32, page.pixels.len() as u32);
+        if page.sparse {
+            (strip, length) = (0, 0);
+        } else {
+            bytes.append(&mut page.pixels);
+        }
         page.set(273, LONG, &[strip]);
         page.set(279, LONG, &[length]);
         page.tags.sort_by_key(|(tag, _, _)| *tag);
@@ -184,6 +189,55 @@ pub(super) fn kinds() -> Vec<Kind> {
         }),
         kind(FILE, "tifffile, `shape` in JSON", "the description is JSON with `shape`", &[], |at| {
             file(at, "image.tif", stack(|page| page.describe(r#"{"shape": [3, 4, 5]}"#)))
+        }),
+        kind(FILE, "tifffile, `shape` of six planes, three pages", "`shape` and the number of pages", &[], |at| {
+            file(at, "image.tif", stack(|page| page.describe(r#"{"shape": [6, 4, 5]}"#)))
+        }),
+        kind(
+            FILE,
+            "ImageJ, `order=zct`, three channels of one plane",
+            "`order`, `channels`, `slices`",
+            &["--channel", "2"],
+            |at| {
+                let text = "ImageJ=1.54f\nimages=3\nchannels=3\nslices=1\nhyperstack=true\norder=zct\n";
+                file(at, "image.tif", stack(|page| page.describe(text)))
+            },
+        ),
+        kind(FILE, "OME-TIFF of two images", "the number of `Image` elements with pixels", &[], |at| {
+            let text = ome(r#"SizeZ="3" SizeC="1" SizeT="1""#, "");
+            let image = &text[text.find("<Image").expect("one")..text.find("</OME>").expect("an end")];
+            let text = text.replace("</OME>", &format!("{}</OME>", image.replace(":0", ":1")));
+            file(at, "image.ome.tif", stack(|page| page.describe(&text)))
+        }),
+        kind(
+            FILE,
+            "white is zero",
+            "`PhotometricInterpretation` is 0: values are as stored, as labels and numbers",
+            &[],
+            |at| file(at, "image.tif", stack(|page| page.with(262, SHORT, &[0]))),
+        ),
+        kind(FILE, "a reduced page in the chain", "`NewSubfileType` is 1: left out", &[], |at| {
+            let mut small = Page::plane(1).with(254, LONG, &[1]).with(256, SHORT, &[2]).with(257, SHORT, &[2]).with(
+                278,
+                SHORT,
+                &[2],
+            );
+            small.pixels.truncate(8);
+            file(at, "image.tif", tiff(vec![Page::plane(0), small, Page::plane(1), Page::plane(2)]))
+        }),
+        kind(FILE, "a strip that is not there (offset 0, length 0)", "zeros, as GDAL writes it", &[], |at| {
+            file(at, "image.tif", tiff(vec![Page::plane(0), Page { sparse: true, ..Page::plane(1) }, Page::plane(2)]))
+        }),
+        kind(FILE, "zstd", "`Compression`", &[], |at| {
+            let packed = |z| {
+                let mut page = Page::plane(z).with(259, SHORT, &[50000]);
+                page.pixels = zstd::encode_all(&page.pixels[..], 0).expect("memory");
+                page
+            };
+            file(at, "image.tif", tiff((0..3).map(packed).collect()))
+        }),
+        kind(FILE, "JPEG 2000", "`Compression`", &[], |at| {
+            file(at, "image.tif", stack(|page| page.with(259, SHORT, &[33005])))
         }),
         kind(FILE, "colour (RGB)", "`SamplesPerPixel` is 3", &[], |at| {
             let mut page = Page::plane(0).with(277, SHORT, &[3]).with(262, SHORT, &[2]).with(258, SHORT, &[16; 3]);

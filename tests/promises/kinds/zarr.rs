@@ -61,6 +61,14 @@ pub(super) fn kinds() -> Vec<Kind> {
                 &v2("").replace(r#", "fill_value": 0"#, "").replace(r#""filters": null,"#, r#""filters": null"#),
             )
         }),
+        kind(CZYX, "v2 array, `\"fill_value\": \"0\"`", "a number in quotes is the number", &[], |at| {
+            write_v2(at, &v2("").replace(r#""fill_value": 0"#, r#""fill_value": "0""#))
+        }),
+        kind(CZYX, "v2 array with `_ARRAY_DIMENSIONS` `t`, `y`, `x`", "`.zattrs`, as xarray writes it", &[], |at| {
+            let path = write_v2(at, &v2(""));
+            file(&path, ".zattrs", r#"{"_ARRAY_DIMENSIONS": ["t", "y", "x"]}"#);
+            path
+        }),
         kind(CZYX, "v3 array", "`zarr.json`", &[], |at| write_v3(at, "[3, 4, 5]", "c/0/0/0", "{}")),
         kind(CZYX, "v3 array of complex numbers", "`data_type`", &[], |at| {
             let path = write_v3(at, "[3, 4, 5]", "c/0/0/0", "{}");
@@ -84,11 +92,47 @@ pub(super) fn kinds() -> Vec<Kind> {
             ome(at, AXES, r#"[{"type": "scale", "scale": [2, 0.5, 0.25]}]"#)
         }),
         kind(OME, "0.5, axes `c`, `y`, `x`", "the names of the axes", &["--channel", "1"], |at| {
-            ome(at, &AXES.replacen(r#""z""#, r#""c""#, 1), r#"[{"type": "scale", "scale": [1, 0.5, 0.25]}]"#)
+            ome(
+                at,
+                &AXES.replacen(
+                    r#"{"name": "z", "type": "space", "unit": "micrometer"}"#,
+                    r#"{"name": "c", "type": "channel"}"#,
+                    1,
+                ),
+                r#"[{"type": "scale", "scale": [1, 0.5, 0.25]}]"#,
+            )
         }),
         kind(OME, "0.5, a scale of two numbers for three axes", "the scale has a number for each axis", &[], |at| {
             ome(at, AXES, r#"[{"type": "scale", "scale": [2, 0.5]}]"#)
         }),
+        kind(OME, "the array in it, `image.zarr/0`", "the metadata of the group around it", &[], |at| {
+            ome(at, AXES, r#"[{"type": "scale", "scale": [2, 0.5, 0.25]}]"#).join("0")
+        }),
+        kind(
+            OME,
+            "a plate of one image",
+            "`plate` among the attributes; of several images one has to be picked by its path",
+            &[],
+            |at| {
+                let path = ome(at, AXES, r#"[{"type": "scale", "scale": [2, 0.5, 0.25]}]"#);
+                let plate = at.join("plate.zarr");
+                std::fs::create_dir_all(plate.join("A/1")).expect("a writable folder");
+                let group = |attributes: &str| {
+                    format!(r#"{{"zarr_format": 3, "node_type": "group", "attributes": {attributes}}}"#)
+                };
+                let wells = r#"{"ome": {"version": "0.5", "plate": {"columns": [{"name": "1"}], "rows": [{"name": "A"}], "wells":
+                [{"path": "A/1", "rowIndex": 0, "columnIndex": 0}]}}}"#;
+                file(&plate, "zarr.json", group(wells));
+                file(&plate, "A/zarr.json", group("{}"));
+                file(
+                    &plate,
+                    "A/1/zarr.json",
+                    group(r#"{"ome": {"version": "0.5", "well": {"images": [{"path": "0"}]}}}"#),
+                );
+                std::fs::rename(path, plate.join("A/1/0")).expect("a writable folder");
+                plate
+            },
+        ),
         kind(OME, "a group without OME metadata", "`attributes` of the group", &[], |at| {
             let path = ome(at, AXES, "[]");
             file(&path, "zarr.json", r#"{"zarr_format": 3, "node_type": "group", "attributes": {}}"#);

@@ -1,31 +1,17 @@
 //! Positions of planes in the metadata of OME-TIFF files.
 //!
-//! By the OME data model: `OME/Image/Pixels` has `PhysicalSizeX` with a unit, and its `Plane` elements `PositionX` with
-//! a unit; `TiffData/UUID` names the file that a plane is in.
+//! `Pixels` have `PhysicalSizeX` with a unit, and their `Plane` elements `PositionX` with a unit.
 
 use std::path::{Path, PathBuf};
 
-use roxmltree::{Document, Node};
-
 use super::{StageScan, StageTile};
 use crate::error::{Error, Kind, Result};
-use crate::store::tiff::{description_of, slice_paths};
-
-/// Lengths of units in picometres, by the names that OME has for them.
-const UNITS: [(&str, f64); 8] = [
-    ("pm", 1.0),
-    ("Å", 1e2),
-    ("nm", 1e3),
-    ("µm", 1e6),
-    // The Greek letter.
-    ("μm", 1e6),
-    ("mm", 1e9),
-    ("cm", 1e10),
-    ("m", 1e12),
-];
+use crate::store::ome_xml::{Ome, OmeImage, OmePlane, number};
+use crate::store::tiff::{ome_of, slice_paths};
+use crate::store::units::{LengthUnit, unit_name};
 
 /// The unit of what has none: OME's own for sizes, and what most writers mean in positions.
-const MICROMETRE: &str = "µm";
+const MICROMETER: &str = "µm";
 
 /// What the metadata of one file say.
 #[derive(Debug, PartialEq)]
@@ -49,7 +35,7 @@ pub(super) fn scan(folder: &Path) -> Result<StageScan> {
     let paths = paths.map_err(|error| error.at(folder))?;
     let mut placed = Vec::with_capacity(paths.len());
     for path in paths {
-        let one = description_of(&path)?.map_or_else(|| Err(no_metadata()), |text| place(&text, &path));
+        let one = ome_of(&path).and_then(|ome| ome.map_or_else(|| Err(no_metadata()), |ome| place(&ome, &path)));
         placed.push((one.map_err(|error| error.at(&path))?, path));
     }
     let tiles = positions(&placed).map_err(|(error, path)| error.at(path))?;
@@ -85,96 +71,62 @@ fn positions(placed: &[(Placed, PathBuf)]) -> std::result::Result<Vec<StageTile>
 }
 
 /// Where a file's metadata place it.
-fn place(text: &str, path: &Path) -> Result<Placed> {
-    if !text.contains("<OME") && !text.contains(":OME") {
-        return Err(no_metadata());
-    }
-    let damaged = |error| Error::data("has OME metadata that cannot be read; save it again").because(error);
-    let document = Document::parse(text.trim_end_matches('\0')).map_err(damaged)?;
-    let elements = |name: &'static str| document.descendants().filter(move |node| node.tag_name().name() == name);
-    if let Some(elsewhere) = elements("BinaryOnly").next() {
-        let file = elsewhere.attribute("MetadataFile").unwrap_or("another file");
+fn place(ome: &Ome, path: &Path) -> Result<Placed> {
+    if let Some(file) = &ome.elsewhere {
         let message =
             format!("has its metadata in {file}; save each tile as an OME-TIFF file with metadata of its own");
         return Err(Error::data(message));
     }
-    let images: Vec<Node<'_, '_>> = elements("Pixels").collect();
-    let pixels = match images[..] {
+    let image = match &ome.images[..] {
         [] => return Err(no_metadata()),
         [one] => one,
-        _ => the_one_in(&images, path)?,
+        images => match ome.images_in(path)[..] {
+            [one] => one,
+            _ => {
+                let count = images.len();
+                let message =
+                    format!("has the metadata of {count} images; save each tile as an OME-TIFF file of its own");
+                return Err(Error::data(message));
+            }
+        },
     };
-    let planes = || pixels.children().filter(|node| node.tag_name().name() == "Plane");
-    let low = planes().min_by_key(place_among).ok_or_else(|| no_position("X"))?;
-    let [time, channel, _] = place_among(&low);
-    let stack = planes().filter(|plane| place_among(plane)[..2] == [time, channel]);
-    let high = stack.max_by_key(place_among).unwrap_or(low);
-    let deep = whole(pixels, "SizeZ").is_some_and(|planes| planes > 1);
-    let axes = if deep { &["Z", "Y", "X"][..] } else { &["Y", "X"][..] };
+    let planes = || image.planes.iter();
+    let low = planes().min_by_key(|plane| plane.place).ok_or_else(|| no_position("X"))?;
+    let [time, channel, _] = low.place;
+    let stack = planes().filter(|plane| plane.place[..2] == [time, channel]);
+    let high = stack.max_by_key(|plane| plane.place).unwrap_or(low);
+    let deep = image.sizes[2].is_some_and(|planes| planes > 1);
     let mut position = [None; 3];
-    for axis in axes {
-        let at = ["Z", "Y", "X"].iter().position(|name| name == axis).unwrap_or_default();
-        position[at] = in_pixels(pixels, low, axis)?;
+    for axis in if deep { 0..3 } else { 1..3 } {
+        position[axis] = in_pixels(image, low, axis)?;
     }
-    let downwards = deep && position[0] > in_pixels(pixels, high, "Z")?;
-    Ok(Placed { dimensions: axes.len(), position, downwards })
-}
-
-/// The only one of several images whose pixels are in a file.
-fn the_one_in<'a, 'i>(images: &[Node<'a, 'i>], path: &Path) -> Result<Node<'a, 'i>> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_here = |pixels: &&Node<'a, 'i>| {
-        let mut uuids = pixels.descendants().filter(|node| node.tag_name().name() == "UUID");
-        uuids.any(|uuid| uuid.attribute("FileName") == Some(&*name))
-    };
-    let here: Vec<&Node<'a, 'i>> = images.iter().filter(is_here).collect();
-    match here[..] {
-        [one] => Ok(*one),
-        _ => {
-            let count = images.len();
-            let message = format!("has the metadata of {count} images; save each tile as an OME-TIFF file of its own");
-            Err(Error::data(message))
-        }
-    }
-}
-
-/// Time point, channel and plane, by which planes are ordered.
-fn place_among(plane: &Node<'_, '_>) -> [u64; 3] {
-    ["TheT", "TheC", "TheZ"].map(|name| whole(*plane, name).unwrap_or(0))
-}
-
-fn whole(node: Node<'_, '_>, name: &str) -> Option<u64> {
-    node.attribute(name)?.trim().parse().ok()
+    let downwards = deep && position[0] > in_pixels(image, high, 0)?;
+    Ok(Placed { dimensions: if deep { 3 } else { 2 }, position, downwards })
 }
 
 /// A plane's position along an axis, in pixels.
-fn in_pixels(pixels: Node<'_, '_>, plane: Node<'_, '_>, axis: &str) -> Result<Option<f64>> {
-    let Some(position) = number(plane, &format!("Position{axis}"))? else { return Ok(None) };
-    let unit = plane.attribute(&*format!("Position{axis}Unit"));
-    if unit == Some("pixel") {
+fn in_pixels(image: &OmeImage, plane: &OmePlane, axis: usize) -> Result<Option<f64>> {
+    let letter = ["Z", "Y", "X"][axis];
+    let Some((text, unit)) = &plane.position[axis] else { return Ok(None) };
+    let position = number(text, &format!("Position{letter}"))?;
+    if unit.as_deref().is_some_and(|unit| ["pixel", "pixels"].contains(&unit.trim())) {
         return Ok(Some(position));
     }
     // Without a unit, or in that of the stage.
-    let unit = unit.filter(|unit| *unit != "reference frame").unwrap_or(MICROMETRE);
-    let name = format!("PhysicalSize{axis}");
-    let size = number(pixels, &name)?.filter(|size| *size > 0.0).ok_or_else(|| {
+    let unit = unit.as_deref().filter(|unit| unit_name(unit).is_some()).unwrap_or(MICROMETER);
+    let name = format!("PhysicalSize{letter}");
+    let size = image.pixel[axis].as_ref().map(|(text, unit)| Ok((number(text, &name)?, unit))).transpose()?;
+    let (size, size_unit) = size.filter(|(size, _)| *size > 0.0).ok_or_else(|| {
         Error::data(format!("has no {name} above 0 in its metadata, so that positions cannot be counted in pixels"))
     })?;
-    let size_unit = pixels.attribute(&*format!("{name}Unit")).unwrap_or(MICROMETRE);
+    let size_unit = size_unit.as_deref().unwrap_or(MICROMETER);
     Ok(Some(position * length(unit)? / (size * length(size_unit)?)))
 }
 
-fn number(node: Node<'_, '_>, name: &str) -> Result<Option<f64>> {
-    let Some(text) = node.attribute(name) else { return Ok(None) };
-    let wrong = || Error::data(format!("has {text:?} as {name} in its metadata, which is no number; save it again"));
-    text.trim().parse().ok().filter(|number: &f64| number.is_finite()).map(Some).ok_or_else(wrong)
-}
-
-/// The length of a unit.
+/// The length of a unit, in picometers.
 fn length(unit: &str) -> Result<f64> {
-    let known = UNITS.iter().find(|(name, _)| *name == unit);
-    known.map(|(_, length)| *length).ok_or_else(|| {
-        Error::data(format!("has the unit {unit:?} in its metadata, which is not known; save it in micrometres"))
+    LengthUnit::of(unit).map(|unit| unit.picometers).ok_or_else(|| {
+        Error::data(format!("has the unit {unit:?} in its metadata, which is not known; save it in micrometers"))
     })
 }
 
