@@ -32,9 +32,9 @@ use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::values::{first_unfit, paste, require_inside};
 use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 
-#[cfg(feature = "http")]
-pub(crate) use self::folder::METADATA;
 pub(crate) use self::folder::is_packed;
+#[cfg(feature = "http")]
+pub(crate) use self::metadata::LONGEST as METADATA;
 pub(crate) use self::metadata::{is_named_zarr, is_zarr, refuse_metadata_file};
 
 /// Blocks at least this large are read in part where they are stored uncompressed, bytes.
