@@ -181,6 +181,12 @@ impl Default for Spacing {
 }
 
 impl Spacing {
+    /// Whether lengths can be computed with: positive numbers from 1e-60 to 1e60, whose squares, and sums of which, are
+    /// numbers too.
+    pub fn is_fit(&self) -> bool {
+        self.0.iter().all(|size| (1e-60..=1e60).contains(size))
+    }
+
     /// Length of a step: the square root of the sum, in axis order, of (spacing * step)².
     pub fn length(&self, step: Position) -> f64 {
         let mut sum = 0.0;

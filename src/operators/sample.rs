@@ -145,11 +145,23 @@ pub fn values_at(
         (None, _) => return Err(Error::internal("a chunk was thinned that never had foreground")),
     };
     if let PixelValues::Floats(bits) = &values
-        && bits.iter().any(|&bits| !f64::from_bits(bits).is_finite())
+        && let Some(at) = bits.iter().position(|&bits| !fits(f64::from_bits(bits)))
     {
-        return Err(Error::data("holds an infinite value on the skeleton: give finite numbers only"));
+        let [z, y, x] = voxels[at].position();
+        let message = format!(
+            "the value at (z, y, x) = ({z}, {y}, {x}), which is on the skeleton, is too large to compute with; give numbers up \
+             to {LARGEST:e}"
+        );
+        return Err(Error::data(message));
     }
     Ok(values)
+}
+
+/// Values further from zero have squares whose sums are no numbers.
+const LARGEST: f64 = 1e140;
+
+fn fits(value: f64) -> bool {
+    value.abs() <= LARGEST
 }
 
 fn values_in<V: Value>(array: &ndarray::Array3<V>, at: impl Iterator<Item = [usize; 3]>) -> PixelValues {

@@ -249,8 +249,8 @@ impl SessionBuilder {
                 self.chunk
             )));
         }
-        if !self.spacing.0.iter().all(|s| s.is_finite() && *s > 0.0) {
-            return Err(Error::usage("the spacing of a session needs three positive numbers"));
+        if !self.spacing.is_fit() {
+            return Err(Error::usage("the spacing of a session needs three numbers from 1e-60 to 1e60"));
         }
         let follows = self.source.is_some() || self.held;
         if !follows && (self.sigma.is_some() || self.choice == Choice::Otsu) {

@@ -237,10 +237,12 @@ pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacin
         let message = format!("has {dimensions} dimensions; give --spacing as {dimensions} numbers {axes}");
         return Err(Error::usage(message));
     }
-    if let Some(bad) = spacing.iter().find(|s| !(s.is_finite() && **s > 0.0)) {
-        return Err(Error::usage(format!("cannot have a spacing of {bad}; give --spacing as positive numbers")));
+    let given = in_three_axes(spacing);
+    if !given.is_fit() {
+        let message = format!("cannot have a spacing of {spacing:?}; give --spacing as numbers from 1e-60 to 1e60");
+        return Err(Error::usage(message));
     }
-    Ok(in_three_axes(spacing))
+    Ok(given)
 }
 
 /// Numbers along (z, y, x) or (y, x) as spacing; 1 along the axis that an image does not have.

@@ -170,8 +170,8 @@ pub(crate) struct Settled {
 
 impl Calibration {
     /// The size of a voxel with what the options say. `--spacing` comes first, then what the file says where it says it
-    /// of all axes of the image; else voxels count as one long. Units that differ along axes are converted into that of
-    /// the last axis, and all to that of `--unit`.
+    /// of all axes of the image; else voxels count as one long. Units that differ along axes are converted into
+    /// micrometers, and all to that of `--unit`.
     ///
     /// # Errors
     /// `Usage` where the options do not fit the image; `Data` where a size is no positive number, or units cannot be
@@ -202,7 +202,11 @@ impl Calibration {
             return Err(Error::data(format!("has a voxel size of {bad} in its metadata; give --spacing")));
         }
         let found = own.clone().map(|axis| self.unit[axis].as_deref().and_then(unit_name)).collect::<Vec<_>>();
-        let target = wanted.or_else(|| found.iter().rev().flatten().next().cloned());
+        let mut units = found.iter().flatten();
+        let first = units.next();
+        // Where they differ, the unit that microscopes and OME have by default.
+        let common = if units.all(|unit| Some(unit) == first) { first.cloned() } else { Some("micrometer".to_owned()) };
+        let target = wanted.or(common);
         for (axis, unit) in own.zip(&found) {
             if let (Some(unit), Some(target)) = (unit, &target)
                 && unit != target
@@ -214,6 +218,11 @@ impl Calibration {
                 };
                 spacing.0[axis] = converted(spacing.0[axis], from, to);
             }
+        }
+        if !spacing.is_fit() {
+            let message =
+                format!("has a voxel size of {:?}, too small or too large to compute with; give --spacing", spacing.0);
+            return Err(Error::data(message));
         }
         Ok(Settled { spacing, unit: target, warning: None, from: Some(self.from.to_owned()) })
     }
@@ -282,13 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn units_that_differ_are_converted_into_that_of_x() {
+    fn units_that_differ_are_converted_into_micrometers() {
         let settled = |calibration: Calibration, options: OpenOptions| calibration.settle(3, &options);
         let plain = OpenOptions::default();
         let mixed = settled(calibration([2.0, 500.0, 250.0], ["µm", "nm", "nm"]), plain.clone()).unwrap();
-        assert_eq!((mixed.spacing, mixed.unit.as_deref()), (Spacing([2000.0, 500.0, 250.0]), Some("nanometer")));
+        assert_eq!((mixed.spacing, mixed.unit.as_deref()), (Spacing([2.0, 0.5, 0.25]), Some("micrometer")));
         let inches = settled(calibration([1.0, 1.0, 2.54], ["inch", "in", "cm"]), plain.clone()).unwrap();
-        assert_eq!(inches.spacing, Spacing([2.54, 2.54, 2.54]));
+        assert_eq!(inches.spacing, Spacing([25400.0, 25400.0, 25400.0]));
         let micrometers = OpenOptions { unit: Some("um".to_owned()), ..plain.clone() };
         let given = settled(calibration([2000.0, 500.0, 250.0], ["nm"; 3]), micrometers).unwrap();
         assert_eq!((given.spacing, given.unit.as_deref()), (Spacing([2.0, 0.5, 0.25]), Some("micrometer")));

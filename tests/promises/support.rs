@@ -222,6 +222,20 @@ pub(crate) fn invariant_bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
+/// The same bytes, without which part of what is stored was analysed, and how tiles were put together: of an image and of
+/// what was made of it before.
+pub(crate) fn bytes_of_any_part(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = invariant_bytes(out);
+    let summary = files.get_mut(Path::new("summary.json")).expect("a summary");
+    let mut json: serde_json::Value = serde_json::from_slice(summary).expect("JSON");
+    let parameters = json["parameters"].as_object_mut().expect("parameters");
+    for name in ["channel", "time", "region", "axes", "tiles"] {
+        parameters.remove(name);
+    }
+    *summary = json.to_string().into_bytes();
+    files
+}
+
 /// Files and folders under a folder: the bytes of the former, nothing of the latter.
 pub(crate) fn everything_under(folder: &Path) -> BTreeMap<PathBuf, Option<Vec<u8>>> {
     let mut all = BTreeMap::new();

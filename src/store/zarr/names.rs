@@ -120,7 +120,10 @@ fn by_names(
     let mut own = space(&letters);
     let place = |letter: char| "zyx".find(letter);
     if own.iter().all(|&axis| letters[axis].is_some()) {
-        own.sort_by_key(|&axis| letters[axis].and_then(place));
+        // Results are along the array's own axes, unless the caller asks for others.
+        if options.axes.is_some() {
+            own.sort_by_key(|&axis| letters[axis].and_then(place));
+        }
     } else {
         let fits = |(at, &axis): (usize, &usize)| {
             letters[axis].and_then(place).is_none_or(|place| place == at + 3 - own.len())
@@ -180,16 +183,16 @@ mod tests {
     #[test]
     fn names_say_which_axis_is_which_in_any_order_and_case() {
         assert_eq!(kept(&[5, 6, 7], "z,y,x"), [0, 1, 2]);
-        assert_eq!(kept(&[5, 6, 7], "x,y,z"), [2, 1, 0]);
-        assert_eq!(kept(&[5, 6, 7], "Y,X,Z"), [2, 0, 1]);
+        assert_eq!(kept(&[5, 6, 7], "x,y,z"), [0, 1, 2]);
+        assert_eq!(kept(&[5, 6, 7], "Y,X,Z"), [0, 1, 2]);
         assert_eq!(kept(&[5, 6, 7], "depth,height,width"), [0, 1, 2]);
-        assert_eq!(kept(&[5, 6, 7], "row,col,plane"), [2, 0, 1]);
+        assert_eq!(kept(&[5, 6, 7], "row,col,plane"), [0, 1, 2]);
         assert_eq!(kept(&[1, 1, 5, 6, 7], "T,C,Z,Y,X"), [2, 3, 4]);
         assert_eq!(kept(&[6, 7, 1], "y,x,c"), [0, 1]);
         assert_eq!(kept(&[1, 6, 7], "q,y,x"), [0, 1, 2]);
         assert_eq!(kept(&[6, 7], "lat,lon"), [0, 1]);
-        assert_eq!(kept(&[7, 6], "x,y"), [1, 0]);
-        assert_eq!(kept(&[1, 5, 6, 7], "tile,x,y,z"), [3, 2, 1]);
+        assert_eq!(kept(&[7, 6], "x,y"), [0, 1]);
+        assert_eq!(kept(&[1, 5, 6, 7], "tile,x,y,z"), [1, 2, 3]);
     }
 
     #[test]

@@ -267,7 +267,7 @@ mod tests {
             settled(&first(&attributes), &[0, 1])
         };
         assert!(level(json!([1, 2]), ["nanometer", "nanometer"]).is_ok());
-        assert_eq!(level(json!([2e-9, 2]), ["meter", "nanometer"]).unwrap().0, Spacing([1.0, 2.0, 2.0]));
+        assert_eq!(level(json!([2e-9, 2]), ["meter", "nanometer"]).unwrap().0, Spacing([1.0, 0.002, 0.002]));
         assert!(level(json!([1, 2, 3]), ["m", "m"]).unwrap_err().to_string().contains("3 numbers for 2 axes"));
         assert!(level(json!([0, 1]), ["m", "m"]).unwrap_err().to_string().contains("voxel size of 0"));
         assert!(image(&json!({"other": 1})).unwrap().is_none());

@@ -134,6 +134,7 @@ fn open_array(
     };
     let calibration = found.settle(dimensions, options)?;
     let details = details(node, &form, &chosen, &calibration, context.as_ref());
+    let unusual = unusual_order(&chosen);
     let blocks = Blocks::open(folder, form, chosen.selection)?;
     let form = blocks.form();
     let (shape, block, stored) = (blocks.image_shape(), blocks.shape(), form.stored);
@@ -151,11 +152,22 @@ fn open_array(
     };
     let grid = Grid::new(Region::of_shape(shape), block);
     let mut warnings: Vec<String> = calibration.warning.into_iter().collect();
+    warnings.extend(unusual);
     if blocks.is_empty() {
         warnings.push("has no stored chunk: all of it is its fill value".to_owned());
     }
     let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", description.name)).collect();
     Ok(ZarrSource { blocks, grid, description, details, warnings, cache: BlockCache::new(plan.cache) })
+}
+
+/// What is said of an array whose axes in space are in another order than z, y, x by their names: results are along the
+/// array's own axes.
+fn unusual_order(chosen: &Chosen) -> Option<String> {
+    let kept = &chosen.selection.kept;
+    let places: Vec<usize> = kept.iter().filter_map(|&axis| "zyx".find(chosen.letters[axis]?)).collect();
+    let names = kept.iter().map(|&axis| chosen.labels[axis].as_str()).collect::<Vec<_>>().join(", ");
+    let advice = "columns and options are along them in this order; --axes with their names turns them to z, y, x";
+    (!places.is_sorted()).then(|| format!("has its axes in the order {names}: {advice}"))
 }
 
 /// The size of a voxel in attributes of the array itself, as this program's own outputs have it. `spacing` of other

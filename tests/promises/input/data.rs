@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Case, DATA, MISSING, USAGE, gray, gray_npy};
 use crate::image::{CHECKED, Image, PLAIN, write_npy, zarr_json};
+use crate::support::anabranch;
 
 fn zarr(folder: &Path, codecs: &str) -> PathBuf {
     let path = folder.join("gray.zarr");
@@ -349,3 +350,29 @@ pub(super) const CASES: &[Case] = &[
         code: DATA,
     },
 ];
+
+#[test]
+fn numbers_that_overflow_are_refused_by_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let voxels = |value: f64| {
+        let inside = |y: usize, x: usize| (3..6).contains(&y) && (2..30).contains(&x);
+        let value =
+            |(z, y, x): (usize, usize, usize)| if (3..6).contains(&z) && inside(y, x) { value + x as f64 } else { 0.0 };
+        anabranch::chunk::Voxels::F64(ndarray::Array3::from_shape_fn((9, 9, 32), value))
+    };
+    anabranch::store::npy::write_npy(path("large.npy"), &voxels(1e300), 3).expect("a writable folder");
+    anabranch::store::npy::write_npy(path("fine.npy"), &voxels(1e130), 3).expect("a writable folder");
+    let outcome = anabranch(["run", &path("large.npy"), "--out", &path("out")]);
+    assert_eq!(outcome.code, 65, "{outcome:?}");
+    assert!(outcome.stderr.contains("(z, y, x) = (4, 4, ") && outcome.stderr.contains("too large"), "{outcome:?}");
+    for spacing in ["1e300", "1e-300", "1,1e61,1"] {
+        let outcome = anabranch(["run", &path("fine.npy"), "--out", &path("out"), "--spacing", spacing]);
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{outcome:?}");
+        assert!(!folder.path().join("out").exists());
+    }
+    for spacing in ["1e60", "1e-60"] {
+        let outcome = anabranch(["run", &path("fine.npy"), "--out", &path(spacing), "--spacing", spacing, "--quiet"]);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+}

@@ -172,10 +172,16 @@ pub(super) fn kinds() -> Vec<Kind> {
         kind(FILE, "OME-TIFF", "the description is OME-XML", &[], |at| {
             file(at, "image.ome.tif", stack(|page| page.describe(ome(r#"SizeZ="3" SizeC="1" SizeT="1""#, ""))))
         }),
-        kind(FILE, "OME-TIFF, `PhysicalSizeZUnit=\"nm\"`", "units are converted into that of x", &[], |at| {
-            let text = ome(r#"SizeZ="3" SizeC="1" SizeT="1""#, r#"PhysicalSizeZUnit="nm""#);
-            file(at, "image.ome.tif", stack(|page| page.describe(&text)))
-        }),
+        kind(
+            FILE,
+            "OME-TIFF, `PhysicalSizeZUnit=\"nm\"`",
+            "units that differ are converted into micrometers",
+            &[],
+            |at| {
+                let text = ome(r#"SizeZ="3" SizeC="1" SizeT="1""#, r#"PhysicalSizeZUnit="nm""#);
+                file(at, "image.ome.tif", stack(|page| page.describe(&text)))
+            },
+        ),
         kind(
             FILE,
             "OME-TIFF of 12 planes, of which three are there",

@@ -116,7 +116,8 @@ impl<'t> Text<'t> {
         let spacing = self.value("spacing").map(|text| (text, decimal(text).map(f64::abs)));
         let depth = match spacing {
             Some((_, depth)) => depth.filter(|depth| depth.is_finite() && *depth > 0.0),
-            None => Some(1.0),
+            // ImageJ leaves it out of stacks where it is 1; of a slice alone nothing is known.
+            None => deep.then_some(1.0),
         };
         let unit = self.value("unit").unwrap_or_default();
         let [z, y, x] =

@@ -81,15 +81,21 @@ impl Description {
 }
 
 #[test]
-fn axes_in_another_order_are_read_by_their_names() {
+fn axes_in_another_order_stay_in_it_with_a_warning_and_are_turned_on_request() {
     let folder = tempfile::tempdir().unwrap();
     let source = open(&image(folder.path(), "xyz", [2.0, 0.5, 0.25]));
+    assert_holds(&source, &values());
+    assert_eq!(source.description().spacing, Spacing([2.0, 0.5, 0.25]));
+    assert!(source.warnings()[0].contains("has its axes in the order x, y, z"), "{:?}", source.warnings());
+    let as_named = OpenOptions { axes: Some(vec!['x', 'y', 'z']), ..OpenOptions::default() };
+    let turned = ZarrSource::open(folder.path(), &as_named).unwrap();
     let Voxels::U16(array) = values() else { unreachable!() };
-    let turned = array.permuted_axes([2, 1, 0]);
-    assert_holds(&source, &Voxels::U16(turned.as_standard_layout().into_owned()));
-    assert_eq!(source.description().spacing, Spacing([0.25, 0.5, 2.0]));
+    assert_holds(&turned, &Voxels::U16(array.permuted_axes([2, 1, 0]).as_standard_layout().into_owned()));
+    assert_eq!(turned.description().spacing, Spacing([0.25, 0.5, 2.0]));
     let believed = OpenOptions { axes: Some(vec!['z', 'y', 'x']), ..OpenOptions::default() };
-    assert_holds(&ZarrSource::open(folder.path(), &believed).unwrap(), &values());
+    let plain = ZarrSource::open(folder.path(), &believed).unwrap();
+    assert_holds(&plain, &values());
+    assert!(plain.warnings().is_empty());
 }
 
 #[test]
