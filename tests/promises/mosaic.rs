@@ -271,7 +271,9 @@ fn tiles_that_land_change_and_go_are_followed() {
     scan.move_in(&name(7));
     scan.assert_followed();
     let outcome = scan.watch.interrupt();
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    // Where the first tiles show nothing that is said.
+    let said = outcome.stderr.lines().filter(|line| !line.starts_with("warning: the mask is empty"));
+    assert_eq!((outcome.code, said.count()), (0, 0), "{outcome:?}");
     // The next run goes on from there.
     scan.bench.run(&format!("run @scan/present.csv --out @out --overwrite --state @state --chunk 32 {OPTIONS}"));
     assert!(invariant_bytes(&scan.bench.path("out")) == invariant_bytes(&scan.bench.path("plain")));
