@@ -232,6 +232,7 @@ fn whole(node: Node<'_, '_>, name: &str) -> Result<Option<u64>> {
     })
 }
 
+#[cfg(feature = "mosaic")]
 /// The number that a text is, with a decimal point or a decimal comma.
 ///
 /// # Errors
