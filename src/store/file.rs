@@ -121,7 +121,7 @@ fn special(_: std::fs::FileType) -> Option<&'static str> {
 ///
 /// # Errors
 /// Where the operating system refuses to read it.
-#[cfg(any(feature = "zarr", feature = "dataflow"))]
+#[cfg(feature = "zarr")]
 pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match std::fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),

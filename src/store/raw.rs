@@ -128,6 +128,10 @@ impl RawSource {
         let mut order = [0, 1, 2];
         order.sort_by_key(|&a| std::cmp::Reverse(along[a]));
         let end = layout.offset.checked_add(total).ok_or_else(too_large)?;
+        #[cfg_attr(
+            not(feature = "medical"),
+            allow(unused_mut, reason = "only packed arrays are read in another shape")
+        )]
         let mut chunk = read_shape(shape, [1; 3], dimensions);
         let bytes: Box<dyn Bytes> = match layout.bytes {
             None => return Err(Error::internal("an array without bytes")),

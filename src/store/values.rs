@@ -232,6 +232,7 @@ pub(crate) fn refuse_unfit(voxels: &Voxels, region: &Region) -> Result<()> {
     first_unfit(voxels).map_or(Ok(()), |unfit| Err(unfit.refusal(region.min)))
 }
 
+#[cfg(any(feature = "zarr", test))]
 /// The refusal of a part of the image that is not stored, where the fill value, which stands for it, cannot be computed
 /// with.
 pub(crate) fn refuse_fill(fill: f64) -> Result<()> {
