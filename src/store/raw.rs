@@ -133,6 +133,7 @@ impl RawSource {
             allow(unused_mut, reason = "only packed arrays are read in another shape")
         )]
         let mut chunk = read_shape(shape, [1; 3], dimensions);
+        let mut warnings = layout.warnings;
         let bytes: Box<dyn Bytes> = match layout.bytes {
             None => return Err(Error::internal("an array without bytes")),
             Some(Stored::Plain(_, there)) if there < end => {
@@ -140,7 +141,15 @@ impl RawSource {
                 let message = format!("is cut off: {there} bytes cannot hold the values of shape {shape}");
                 return Err(Error::data(message + "; copy it again from where it came"));
             }
-            Some(Stored::Plain(bytes, _)) => bytes,
+            Some(Stored::Plain(bytes, there)) => {
+                if there > end {
+                    let (over, shape) = (there - end, axes::shape_text(&layout.lengths));
+                    warnings.push(format!(
+                        "has {over} bytes more than the values of shape {shape} take: its header may be wrong"
+                    ));
+                }
+                bytes
+            }
             #[cfg(feature = "medical")]
             Some(Stored::Packed(packed)) => {
                 let mut plane = shape;
@@ -153,7 +162,6 @@ impl RawSource {
         };
         let settled = calibration.settle(dimensions, options)?;
         let Settled { spacing, unit, warning, from } = settled;
-        let mut warnings = layout.warnings;
         warnings.extend(warning);
         if options.axes.is_none() && layout.names.is_none() {
             warnings.extend(axes::doubt(&layout.lengths));
@@ -214,7 +222,7 @@ impl Source for RawSource {
     }
 
     fn warnings(&self) -> Vec<String> {
-        self.warnings.clone()
+        self.warnings.iter().map(|warning| format!("{}: {warning}", self.description.name)).collect()
     }
 
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {

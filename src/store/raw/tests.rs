@@ -168,3 +168,16 @@ fn sizes_follow_the_axes_that_they_are_of() {
     let none = OpenOptions { channel: Some(1), ..OpenOptions::default() };
     assert_eq!(RawSource::new(file.path(), sized(), &none).unwrap_err().kind(), Kind::Usage);
 }
+
+#[test]
+fn bytes_behind_the_values_are_said() {
+    let (_, file) = stored(&[3, 4, 5], false, Endian::NATIVE, 0);
+    let source =
+        RawSource::new(file.path(), layout(file.path(), &[3, 4, 5], false, Endian::NATIVE, 0), &OpenOptions::default());
+    let warnings = source.unwrap().warnings();
+    let name = file.path().display().to_string();
+    assert!(warnings[0].starts_with(&format!("{name}: has 4 bytes more than the values of shape")), "{warnings:?}");
+    let exact = layout(file.path(), &[62], false, Endian::NATIVE, 0);
+    let exact = Layout { lengths: vec![2, 31], ..exact };
+    assert!(RawSource::new(file.path(), exact, &OpenOptions::default()).unwrap().warnings().is_empty());
+}
