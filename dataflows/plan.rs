@@ -296,10 +296,18 @@ fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize)
     counts.map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
 }
 
+/// Worker threads of a process at most.
+const MOST_WORKERS: usize = 1024;
+
 /// How many workers to start: as many as were asked for, or one a core.
 pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
     match asked {
         Some(0) => Err(Error::usage("--workers is 0, but at least one is needed")),
+        Some(workers) if workers > MOST_WORKERS => {
+            let message =
+                format!("--workers is {workers}, but at most {MOST_WORKERS} are started; more than cores help little");
+            Err(Error::usage(message))
+        }
         Some(workers) => Ok(workers),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
     }

@@ -76,6 +76,11 @@ impl Seat {
         }
         match (options.processes, options.member) {
             (Some(0), _) => Err(Error::usage("--processes is 0, but at least one is needed")),
+            (Some(processes), _) if processes > MOST_PROCESSES => {
+                let message =
+                    format!("--processes is {processes}, but at most {MOST_PROCESSES} are started on a machine");
+                Err(Error::usage(message))
+            }
             (None | Some(1), _) => Ok(Seat::Alone),
             (Some(processes), None) => Ok(Seat::Parent(processes)),
             (Some(processes), Some(process)) => {
@@ -137,6 +142,9 @@ pub(crate) struct Team {
     lost: Option<Receiver<Error>>,
     children: Children,
 }
+
+/// Processes on one machine at most.
+const MOST_PROCESSES: usize = 256;
 
 /// For the hook that sees panics: the connection to the others.
 static WATCHED: OnceLock<Monitor> = OnceLock::new();

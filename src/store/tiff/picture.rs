@@ -159,6 +159,10 @@ fn bmp_form(reader: &mut Reader) -> Result<Form> {
         let message = format!("has {bits} bits a pixel, as colour images have; save it as grey with 8 bits");
         return Err(Error::data(message));
     }
+    // Decoders take damaged runs for indices beyond what there is; few programs write them.
+    if number(30) != 0 {
+        return Err(Error::data("is a compressed BMP file; save it as PNG or TIFF"));
+    }
     let given = number(46) as usize;
     let colours_given = if given == 0 || given > 256 { 256 } else { given };
     let Some(palette) = reader.bytes(14 + u64::from(header), 4 * colours_given)? else { return Ok(None) };

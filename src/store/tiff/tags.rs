@@ -78,6 +78,10 @@ const SOFTWARE: u16 = 305;
 /// Tags whose values describe the image as a whole, beside those of microscopes from 32768 on.
 const TELLING: [u16; 5] = [IMAGE_DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, SOFTWARE];
 
+/// Tags without which pages would be taken for others: the description, and those of MetaMorph, FluoView, LSM and
+/// Micro-Manager.
+const DECIDING: [u16; 8] = [IMAGE_DESCRIPTION, 33628, 33629, 33630, 33631, 34361, 34412, 51123];
+
 /// Bytes of values of all tags: OME-XML of many planes has tens of MiB.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -136,10 +140,13 @@ impl FileTags {
                 value[..usize::try_from(bytes).unwrap_or(0)].to_vec()
             } else if bytes <= left {
                 left -= bytes;
-                // A value outside of the file says nothing: it is one that a writer meant to fill in later.
-                match layout.bytes_at(file, layout.number(value), bytes) {
+                let place = layout.number(value);
+                match layout.bytes_at(file, place, bytes) {
                     Ok(bytes) => bytes,
                     Err(error) if error.kind() == crate::error::Kind::Io => return Err(error),
+                    // What says how the pages are to be read may not be passed over where the file has lost it.
+                    Err(error) if place != 0 && DECIDING.contains(&tag) => return Err(error),
+                    // Any other value outside of the file is one that a writer meant to fill in later.
                     Err(_) => continue,
                 }
             } else {
@@ -296,8 +303,8 @@ mod tests {
             FileTags::of_file(&File::open(&path).unwrap(), layout)
         };
         assert_eq!(read(&bytes).unwrap().descriptions().collect::<Vec<_>>(), ["first", "µm 2", "µm é"]);
-        // Without the last text, which a tag still names.
-        assert_eq!(read(&bytes[..bytes.len() - 3]).unwrap().descriptions().count(), 2);
+        // Without the end of the last text, which a tag still names.
+        assert_eq!(read(&bytes[..bytes.len() - 3]).unwrap_err().kind(), crate::error::Kind::Data);
         assert_eq!(read(&bytes[..20]).unwrap_err().kind(), crate::error::Kind::Data);
         assert_eq!(text(b"\xff\xfe<\0O\0"), "<O");
     }

@@ -199,3 +199,26 @@ fn colour_is_refused() {
     let error = read_all(&path).unwrap_err();
     assert!(error.to_string().contains("values of type uint24 are not supported"), "{error}");
 }
+
+#[test]
+fn a_description_at_the_end_of_a_file_that_is_cut_off_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = copy("image.ome.tif", folder.path());
+    let mut bytes = std::fs::read(&path).unwrap();
+    let number = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    let directory = number(&bytes, 4);
+    let entries = usize::from(u16::from_le_bytes(bytes[directory..directory + 2].try_into().unwrap()));
+    let entry =
+        (0..entries).map(|i| directory + 2 + 12 * i).find(|&at| bytes[at..at + 2] == 270u16.to_le_bytes()).unwrap();
+    let (length, from) = (number(&bytes, entry + 4), number(&bytes, entry + 8));
+    let end = u32::try_from(bytes.len()).unwrap();
+    bytes.extend_from_within(from..from + length);
+    bytes[entry + 8..entry + 12].copy_from_slice(&end.to_le_bytes());
+    std::fs::write(&path, &bytes).unwrap();
+    assert!(read_all(&path).is_ok());
+    for lost in [1, length / 2, length] {
+        std::fs::write(&path, &bytes[..bytes.len() - lost]).unwrap();
+        let error = read_all(&path).unwrap_err();
+        assert_eq!(error.kind(), Kind::Data, "{lost} bytes less: {error}");
+    }
+}

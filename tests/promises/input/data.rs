@@ -366,6 +366,10 @@ fn numbers_that_overflow_are_refused_by_place() {
     let outcome = anabranch(["run", &path("large.npy"), "--out", &path("out")]);
     assert_eq!(outcome.code, 65, "{outcome:?}");
     assert!(outcome.stderr.contains("(z, y, x) = (4, 4, ") && outcome.stderr.contains("too large"), "{outcome:?}");
+    for (option, value) in [("--workers", "18446744073709551615"), ("--workers", "1025"), ("--processes", "257")] {
+        let outcome = anabranch(["run", &path("fine.npy"), "--out", &path("out"), option, value]);
+        assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{outcome:?}");
+    }
     for spacing in ["1e300", "1e-300", "1,1e61,1"] {
         let outcome = anabranch(["run", &path("fine.npy"), "--out", &path("out"), "--spacing", spacing]);
         assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{outcome:?}");

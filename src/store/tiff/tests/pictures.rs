@@ -89,3 +89,15 @@ fn forms_are_not_mixed_and_links_to_nothing_are_named() {
         assert!(refused().to_string().contains("a3.png: is a link"), "{}", refused());
     }
 }
+
+#[test]
+fn compressed_bmp_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.bmp");
+    save(&path, &[7; 12], ExtendedColorType::L8, ImageFormat::Bmp);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[30] = 1;
+    std::fs::write(&path, bytes).unwrap();
+    let error = crate::store::open(&path, &crate::store::OpenOptions::default()).map(|_| ()).unwrap_err();
+    assert!(error.to_string().contains("compressed BMP"), "{error}");
+}
