@@ -147,13 +147,14 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
 
 /// The lengths in a tuple, as Python 2 wrote them too: `3, 4L`.
 fn parse_shape(text: &str) -> Option<Vec<u64>> {
-    let text = text.trim();
+    // Python takes no other white space.
+    let text = text.trim_ascii();
     let text = text.strip_suffix(',').unwrap_or(text);
     if text.is_empty() {
         return Some(Vec::new());
     }
     // NumPy has at most 64 axes.
-    let lengths = text.split(',').take(65).map(|n| n.trim().trim_end_matches('L').parse().ok());
+    let lengths = text.split(',').take(65).map(|n| n.trim_ascii().trim_end_matches('L').parse().ok());
     lengths.collect::<Option<Vec<u64>>>().filter(|lengths| lengths.len() <= 64)
 }
 

@@ -108,6 +108,12 @@ fn data(path: &Path, header: &Header, total: u64, is_packed: bool) -> Result<Dat
             _ => begin,
         },
     };
+    // A header of other sizes than its data are of would shear or cut the volume.
+    if let Some(over) = length.checked_sub(offset.saturating_add(total)).filter(|over| *over > 0 && total > 0) {
+        let message =
+            format!("has {over} bytes more than the values of its sizes take; correct sizes or type in the header");
+        return Err(Error::data(message));
+    }
     Ok((files, stored, offset))
 }
 
