@@ -63,7 +63,7 @@ pub(crate) fn share(path: &Path) -> Result<File, Refused> {
     attempt(path, false)?.ok_or(Refused::Busy)
 }
 
-/// Gives nothing where the file that was locked is not at the path any more.
+/// Returns `None` where the file that was locked is not at the path any more.
 fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
     if matches!(what_is(path)?, There::Folder | There::Other) {
         return Err(Refused::NoFile);

@@ -41,7 +41,7 @@ pub(super) fn note(operation: Operation) {
     LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.push(operation.clone())));
 }
 
-/// Gives what this thread does to its files meanwhile.
+/// Returns what this thread does to its files meanwhile.
 pub(crate) fn of(act: impl FnOnce()) -> Vec<Operation> {
     LOG.with_borrow_mut(|log| *log = Some(Vec::new()));
     act();
