@@ -39,10 +39,24 @@ use anabranch::table::statistics::Snapshot;
 
 use crate::plan::Plan;
 
-/// Rank of every chunk of a worker's process among these, in raster order.
-pub(crate) fn ranks(grid: &Grid, worker: &Worker) -> HashMap<ChunkId, u64> {
-    let process = grid.process_of(worker.index(), worker.peers());
-    Selection::All.reads(grid, [0; 3], process).into_iter().collect()
+/// What a worker's process reads.
+pub(crate) struct Ranks {
+    /// Rank of every chunk among these, in raster order.
+    pub(crate) ranks: HashMap<ChunkId, u64>,
+    /// How many of them are read for their own sake.
+    pub(crate) selected: u64,
+}
+
+impl Ranks {
+    pub(crate) fn new(selection: &Selection, grid: &Grid, depth: [usize; 3], worker: &Worker) -> Ranks {
+        let process = grid.process_of(worker.index(), worker.peers());
+        let ranks: HashMap<_, _> = selection.reads(grid, depth, process).into_iter().collect();
+        let selected = match selection {
+            Selection::All => ranks.len() as u64,
+            Selection::Some(chunks) => chunks.iter().filter(|&&chunk| grid.process(chunk) == process).count() as u64,
+        };
+        Ranks { ranks, selected }
+    }
 }
 
 /// What one worker found in its own chunks.
@@ -120,8 +134,9 @@ pub(crate) fn analyse(
     };
     let (grid, depth) = (plan.grid, kernel.depth());
     let method = plan.thinning();
-    let ranks = ranks(&grid, worker);
-    state.begin(Stage::Reading, ranks.len() as u64);
+    let selection = plan.chunks_to_binarise(&kernel)?;
+    let Ranks { ranks, selected } = Ranks::new(&selection, &grid, depth, worker);
+    state.begin(Stage::Reading, selected);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
     let probe = Handle::new();
@@ -129,8 +144,8 @@ pub(crate) fn analyse(
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), plan.dimensions(), description.fill);
         let (masks, foreground) = scope
-            .read_chunks(plan.source.clone(), grid, depth, Selection::All, window.clone(), failure.clone())
-            .overlap(grid, depth, Selection::All, description.dtype, description.fill)
+            .read_chunks(plan.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
+            .overlap(grid, depth, selection.clone(), description.dtype, description.fill)
             .binarise(kernel, move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
                 found.foreground += binary.map_or(0, |binary| binary.count as u64);
@@ -192,6 +207,11 @@ pub(crate) fn analyse(
     });
     worker.step_or_park_while(None, || !probe.done());
     let mut report = report.take();
+    if let (0, Selection::Some(chunks)) = (worker.index(), &selection) {
+        let new = || Projections::new(grid.bounds(), plan.dimensions());
+        let projections = report.found.projections.get_or_insert_with(new);
+        projections.add_rest(&grid, chunks, description.fill as f32);
+    }
     report.found = gather(worker, report.found);
     Ok(report)
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anabranch::error::{Error, Result};
 use anabranch::kernel::threshold::Threshold;
+use anabranch::operators::read::Selection;
 use anabranch::progress::ProgressState;
 use anabranch::session::{Epoch, Session, SessionBuilder};
 use anabranch::store::output::{OutputFolder, SkeletonManifest, write_skeleton};
@@ -124,7 +125,7 @@ impl Epochs {
         let folder = folder(&self.plan, &self.out, &self.state, self.overwrite)?;
         let overview = self.session.overview()?;
         let threshold = self.session.threshold()?;
-        let chunks = self.plan.grid.chunks().count();
+        let chunks = Selection::All.count(&self.plan.grid);
         let (plan, changes, quiet) = (&self.plan, self.changes.as_mut(), self.quiet);
         let (state, out, said) = (&self.state, &self.out, &mut self.said);
         self.session.results(|found| -> Result<()> {

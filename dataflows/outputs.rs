@@ -16,6 +16,7 @@ use anabranch::kernel::project::Projections;
 use anabranch::kernel::threshold::Threshold;
 use anabranch::kernel::voxel_list::VoxelList;
 use anabranch::memory::peak_memory;
+use anabranch::operators::read::Selection;
 use anabranch::overview::{VoxelKind, overview};
 use anabranch::space::Voxel;
 use anabranch::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, SkeletonArray, skeleton_chunk_shape};
@@ -347,7 +348,7 @@ fn log(
         understood: &plan.headline,
         spacing_from: Some(&*plan.spacing_from).filter(|from| !from.is_empty()),
         chunk: &plan.grid.chunk_shape(),
-        chunks: plan.grid.chunks().count(),
+        chunks: Selection::All.count(&plan.grid),
         chunks_in_flight: plan.window,
         engine: if plan.thins_in_planes() && !plan.keeps_state { "planes" } else { "chunks" },
         processes: plan.processes,

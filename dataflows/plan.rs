@@ -11,10 +11,12 @@ use serde::Serialize;
 use anabranch::chunk::Dtype;
 use anabranch::error::{Error, Result};
 use anabranch::grid::Grid;
+use anabranch::kernel::binarise::Binarise;
 use anabranch::kernel::mask::Layout;
 use anabranch::kernel::planes::PlaneLayout;
 use anabranch::kernel::smooth::Gaussian;
 use anabranch::kernel::threshold::Threshold;
+use anabranch::operators::read::Selection;
 use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
 use anabranch::space::{Region, Spacing};
@@ -57,6 +59,8 @@ pub(crate) struct Plan {
     pub(crate) window: usize,
     /// The budget that this follows from, in bytes.
     pub(crate) memory: usize,
+    /// Chunks in reach of something that is stored.
+    stored: Selection,
     /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
     pub(crate) keep: usize,
     /// Whether the table tells which branches are provisional.
@@ -180,6 +184,12 @@ impl Plan {
         let grid = Grid::new(bounds, chunk).among(processes);
         let depth = gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let (window, memory) = window(&grid, depth, description.dtype, workers, options.memory.as_deref())?;
+        let stored = match options.state {
+            // All chunks have records.
+            Some(_) => Selection::All.within_limit(&grid),
+            None => Selection::of_stored(&*source, &grid, depth),
+        };
+        let stored = stored.map_err(|error| error.at(&options.image.input))?;
         let keep = KEPT_VALUES / workers;
         let (sigma, provisional) = (options.sigma, options.provisional);
         let (warnings, strict, keeps_state) = (image.warnings, options.strict, options.state.is_some());
@@ -201,6 +211,7 @@ impl Plan {
             workers,
             window,
             memory,
+            stored,
             keep,
             provisional,
             warnings,
@@ -261,6 +272,33 @@ impl Plan {
         let bytes = PlaneLayout::new(shape).bytes().saturating_mul(shape[0]);
         let fits = bytes <= PLANES_MEMORY && shape[0] / PLANES_A_WORKER >= self.workers;
         self.thinning() == Kernel::Lee && self.processes == 1 && fits
+    }
+
+    /// The chunks whose values have to be counted one by one: where the others hold one value, as often as they have
+    /// voxels.
+    pub(crate) fn chunks_to_count(&self, kernel: &Binarise) -> Result<Selection> {
+        // Smoothing may round other values than zero.
+        let stay = kernel.gaussian.is_none() || kernel.fill == 0.0;
+        if stay { Ok(self.stored.clone()) } else { self.all_chunks() }
+    }
+
+    /// The chunks that can hold foreground.
+    pub(crate) fn chunks_to_binarise(&self, kernel: &Binarise) -> Result<Selection> {
+        let first = kernel.bounds.min;
+        let voxel = Region::new(first, first.map(|p| p + 1));
+        let is_background = || kernel.clone().mask(None, &voxel, &voxel).is_none();
+        let stay = kernel.gaussian.is_none() || kernel.fill == 0.0;
+        if stay && is_background() { Ok(self.stored.clone()) } else { self.all_chunks() }
+    }
+
+    /// How many chunks a run looks at, at least.
+    pub(crate) fn chunks_read(&self) -> u64 {
+        self.stored.count(&self.grid) as u64
+    }
+
+    fn all_chunks(&self) -> Result<Selection> {
+        let all = Selection::All.within_limit(&self.grid);
+        all.map_err(|error| error.at(&self.source.description().name))
     }
 
     /// Columns of the table after the ranks.

@@ -96,7 +96,7 @@ fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: O
         projections: found.projections.as_ref(),
         arrival,
         counts: Counts {
-            chunks_read: plan.grid.chunks().count() as u64,
+            chunks_read: plan.chunks_read(),
             chunks_reused: 0,
             chunks_activated: thinning.chunks as u64,
             chunks_with_foreground: thinning.chunks as u64,

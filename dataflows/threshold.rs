@@ -7,7 +7,7 @@ use std::sync::Arc;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
-use anabranch::chunk::Dtype;
+use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::{Error, Result};
 use anabranch::kernel::binarise::Binarise;
 use anabranch::kernel::histogram::{Count, Extent, Histogram};
@@ -18,7 +18,9 @@ use anabranch::operators::overlap::OverlapChunks;
 use anabranch::operators::read::{ReadChunks, Selection};
 use anabranch::operators::window::Window;
 use anabranch::progress::{ProgressState, Stage};
+use anabranch::space::Region;
 
+use crate::analysis::Ranks;
 use crate::plan::{Choice, Plan};
 
 /// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
@@ -72,15 +74,17 @@ fn pass(
         keep: 0,
     };
     let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
-    let ranks = crate::analysis::ranks(&grid, worker);
+    let selection = plan.chunks_to_count(&kernel)?;
+    let Ranks { ranks, selected } = Ranks::new(&selection, &grid, depth, worker);
     let state = Arc::clone(state);
-    state.begin(Stage::Measuring, passes * ranks.len() as u64);
+    state.begin(Stage::Measuring, passes * selected);
+    let rest = Rest::new(plan, &selection, &empty)?;
     let total = Rc::new(RefCell::new(Ok(empty.clone())));
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {
         scope
-            .read_chunks(plan.source.clone(), grid, depth, Selection::All, window.clone(), failure.clone())
-            .overlap(grid, depth, Selection::All, description.dtype, description.fill)
+            .read_chunks(plan.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
+            .overlap(grid, depth, selection, description.dtype, description.fill)
             .count_chunks(
                 empty,
                 move |count, padded| {
@@ -106,5 +110,47 @@ fn pass(
     // Where reading has failed the total is of a part, and the same on all workers: they go on together, to dataflows
     // that read nothing. To look at the failure here would have one worker leave while another waits for it.
     let total = total.borrow();
-    total.clone()
+    let mut total = total.clone()?;
+    rest.add_to(&mut total)?;
+    Ok(total)
+}
+
+/// The voxels outside of the chunks that are read, which all hold the fill value.
+struct Rest {
+    /// The count of one of them.
+    one: Count,
+    voxels: u64,
+}
+
+impl Rest {
+    fn new(plan: &Plan, selection: &Selection, empty: &Count) -> Result<Rest> {
+        let volume = |region: &Region| region.shape().into_iter().fold(1, |volume, n| volume * n as u64);
+        let voxels = match selection {
+            Selection::All => 0,
+            Selection::Some(chunks) => {
+                let inside: u64 = chunks.iter().map(|&chunk| volume(&plan.grid.region(chunk))).sum();
+                volume(&plan.grid.bounds()) - inside
+            }
+        };
+        let mut one = empty.clone();
+        if voxels > 0 {
+            let description = plan.source.description();
+            let dtype = if plan.gaussian.is_some() { Dtype::F32 } else { description.dtype };
+            one.add(&Voxels::filled(dtype, [1; 3], description.fill))?;
+        }
+        Ok(Rest { one, voxels })
+    }
+
+    fn add_to(self, total: &mut Count) -> Result<()> {
+        // By powers of two.
+        let (mut part, mut left) = (self.one, self.voxels);
+        while left > 0 {
+            if left % 2 == 1 {
+                total.merge(&part)?;
+            }
+            left /= 2;
+            part.merge(&part.clone())?;
+        }
+        Ok(())
+    }
 }

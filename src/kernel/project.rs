@@ -5,11 +5,14 @@
 
 mod packed;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use super::largest::{larger, largest, raise};
 use crate::chunk::{Chunk, Value, Voxels};
+use crate::grid::{ChunkId, Grid};
 use crate::space::{Position, Region, Voxel};
 use crate::with_voxels;
 
@@ -149,6 +152,51 @@ impl Projections {
             let first = axes.map(|a| self.pixel(region.min, a));
             self.panels[panel].raise(&Panel { first, shape, values: vec![value; shape[0] * shape[1]] });
         }
+    }
+
+    /// Projects one value that fills the volume outside of some chunks of a grid over the bounds. Takes time by the pixels
+    /// and these chunks, however many others there are.
+    pub fn add_rest(&mut self, grid: &Grid, chunks: &BTreeSet<ChunkId>, value: f32) {
+        for (panel, axes) in PANEL_AXES.into_iter().enumerate().take(self.panels.len()) {
+            let along = 3 - axes[0] - axes[1];
+            // Chunks along each line of sight, by their place across it.
+            let mut lines: BTreeMap<[i64; 2], usize> = BTreeMap::new();
+            for chunk in chunks {
+                *lines.entry(axes.map(|a| chunk.place()[a])).or_default() += 1;
+            }
+            lines.retain(|_, count| *count == grid.shape()[along]);
+            // Voxels of each pixel that the rest is not behind.
+            let whole = &self.panels[panel];
+            let mut hidden = vec![0u64; whole.values.len()];
+            for place in lines.into_keys() {
+                let mut at = grid.chunk_at(grid.bounds().min).place();
+                (at[axes[0]], at[axes[1]]) = (place[0], place[1]);
+                let region = grid.region(ChunkId::new(at));
+                let first = axes.map(|a| self.pixel(region.min, a));
+                let last = axes.map(|a| self.pixel(region.max.map(|p| p - 1), a));
+                for row in first[0]..=last[0] {
+                    for column in first[1]..=last[1] {
+                        hidden[(row - whole.first[0]) * whole.shape[1] + column - whole.first[1]] +=
+                            self.of_pixel(row, axes[0], &region) * self.of_pixel(column, axes[1], &region);
+                    }
+                }
+            }
+            let pixels = hidden.iter().enumerate().map(|(i, hidden)| {
+                let at = [whole.first[0] + i / whole.shape[1], whole.first[1] + i % whole.shape[1]];
+                let all = self.of_pixel(at[0], axes[0], &self.bounds) * self.of_pixel(at[1], axes[1], &self.bounds);
+                if *hidden == all { f32::NEG_INFINITY } else { value }
+            });
+            let rest = Panel { first: whole.first, shape: whole.shape, values: pixels.collect() };
+            self.panels[panel].raise(&rest);
+        }
+    }
+
+    /// Voxels of a box, along an axis, that fall on a pixel.
+    fn of_pixel(&self, pixel: usize, axis: usize, region: &Region) -> u64 {
+        let scale = i64::try_from(self.scale).unwrap_or(i64::MAX);
+        let first = self.bounds.min[axis] + i64::try_from(pixel).unwrap_or(i64::MAX) * scale;
+        let (from, to) = (first.max(region.min[axis]), (first + scale).min(region.max[axis]));
+        u64::try_from(to - from).unwrap_or(0)
     }
 
     /// Projects a chunk's own box out of the values of a box around it, or the fill value where it has none.

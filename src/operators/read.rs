@@ -14,7 +14,7 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::window::Window;
 use crate::chunk::Voxels;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 use crate::store::Source;
@@ -70,6 +70,19 @@ impl WireRecord for Piece {
     }
 }
 
+/// Each worker holds some hundred bytes for a chunk that is computed with, whatever is in it: more chunks than this are
+/// refused before there is no memory left.
+const MOST_CHUNKS: usize = 1 << 22;
+
+/// The refusal of an image in too many chunks.
+fn too_many(grid: &Grid) -> Error {
+    let (shape, chunk) = (grid.bounds().shape(), grid.chunk_shape());
+    Error::usage(format!(
+        "{shape:?} voxels in chunks of {chunk:?} are more than {MOST_CHUNKS} chunks to compute; give a larger --chunk, or \
+         a part with --region"
+    ))
+}
+
 /// Which chunks' padded boxes are wanted: what is read and exchanged follows from it.
 #[derive(Clone, Debug, Default)]
 pub enum Selection {
@@ -81,6 +94,44 @@ pub enum Selection {
 }
 
 impl Selection {
+    /// The chunks in reach of what a source has stored; all where it cannot list that.
+    ///
+    /// Takes time and memory by what is stored.
+    ///
+    /// # Errors
+    /// `Usage` where these are more than can be computed with; where the source's storage cannot be listed.
+    pub fn of_stored(source: &dyn Source, grid: &Grid, depth: [usize; 3]) -> Result<Selection> {
+        let whole = grid.shape().into_iter().fold(1, usize::saturating_mul);
+        let Some(stored) = source.stored()? else { return Selection::All.within_limit(grid) };
+        let mut chunks = BTreeSet::new();
+        for unit in stored {
+            let near = unit.intersection(&grid.bounds()).dilated(depth);
+            for chunk in grid.chunks_in(&near) {
+                chunks.insert(chunk);
+                if chunks.len() > MOST_CHUNKS {
+                    return Err(too_many(grid));
+                }
+            }
+        }
+        Ok(if chunks.len() == whole { Selection::All } else { Selection::Some(Arc::new(chunks)) })
+    }
+
+    /// The same, where these are not too many.
+    ///
+    /// # Errors
+    /// `Usage` where they are more than can be computed with.
+    pub fn within_limit(self, grid: &Grid) -> Result<Selection> {
+        if self.count(grid) > MOST_CHUNKS { Err(too_many(grid)) } else { Ok(self) }
+    }
+
+    /// How many chunks these are.
+    pub fn count(&self, grid: &Grid) -> usize {
+        match self {
+            Selection::All => grid.shape().into_iter().fold(1, usize::saturating_mul),
+            Selection::Some(chunks) => chunks.len(),
+        }
+    }
+
     /// Whether a chunk's padded box is wanted.
     pub fn contains(&self, id: ChunkId) -> bool {
         match self {

@@ -140,6 +140,15 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// Boxes that hold all that is stored, one for each unit (file) that is there and perhaps larger than the image;
+    /// `None` where the source cannot list them. Takes time by what is stored, whatever the size of the image.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    fn stored(&self) -> Result<Option<Vec<Region>>> {
+        Ok(None)
+    }
+
     /// The marks of many boxes, as [`Source::mark`] gives them, with the youngest file behind each. Sources in files
     /// ask the operating system once for each file, however many boxes it is in.
     ///

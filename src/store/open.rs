@@ -329,6 +329,12 @@ impl Source for RegionView {
         Ok(self.source.absent()?.map(|absent| absent.within(&self.region)))
     }
 
+    fn stored(&self) -> Result<Option<Vec<Region>>> {
+        let stored = self.source.stored()?;
+        let inside = |unit: Region| unit.intersection(&self.region).shifted(self.region.min.map(|n| -n));
+        Ok(stored.map(|units| units.into_iter().map(inside).filter(|unit| !unit.is_empty()).collect()))
+    }
+
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
         let regions: Vec<Region> = regions.iter().map(|region| region.shifted(self.region.min)).collect();
         self.source.marks(&regions)

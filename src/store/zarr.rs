@@ -152,6 +152,10 @@ impl Source for ZarrSource {
         Ok(regions.iter().map(marked).collect())
     }
 
+    fn stored(&self) -> Result<Option<Vec<Region>>> {
+        self.blocks.stored()
+    }
+
     fn absent(&self) -> Result<Option<Absent>> {
         let blocks = self.blocks.per_file().map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         let shape = std::array::from_fn(|a| self.blocks.shape()[a].saturating_mul(self.blocks.per_file()[a]));

@@ -74,6 +74,13 @@ impl Archive {
         below.filter_map(first).filter(|name| !name.is_empty()).collect()
     }
 
+    /// The keys of all that is inside a folder.
+    pub(crate) fn below(&self, folder: &str) -> Vec<String> {
+        let inside = format!("{}{folder}", self.top);
+        let below = self.names.range(inside.clone()..).take_while(|name| name.starts_with(&inside));
+        below.map(|name| name[inside.len()..].to_owned()).collect()
+    }
+
     /// A whole entry; `None` where there is none.
     ///
     /// # Errors

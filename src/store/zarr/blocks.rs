@@ -183,9 +183,46 @@ impl Blocks {
         children.is_some_and(|names| !names.iter().any(|name| !METADATA.contains(&&**name) && is_chunk(name)))
     }
 
-    fn along_zyx(&self, values: &[u64]) -> [u64; 3] {
+    /// The boxes of the stored files that hold voxels of the image; `None` where they cannot be listed, or where what is
+    /// not stored has no value that could be computed with.
+    ///
+    /// # Errors
+    /// Where the operating system does not list them.
+    pub(crate) fn stored(&self) -> Result<Option<Vec<Region>>> {
+        if self.require_fill().is_err() {
+            return Ok(None);
+        }
+        let axes = self.block.len();
+        let levels = if self.keys.separator == '/' { axes + usize::from(self.keys.prefixed) } else { 1 };
+        let enters = |name: &str| name == "c" || name.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(keys) = self.folder.keys(levels, &enters)? else { return Ok(None) };
+        let shards = self.shards.as_ref();
+        let per_file = shards.map_or_else(|| vec![1; axes], |shards| shards.per_shard.clone());
+        let file: Vec<u64> = self.block.iter().zip(&per_file).map(|(block, n)| block.saturating_mul(*n)).collect();
+        let image = Region::of_shape(self.image_shape());
+        let fixed = &self.selection.fixed;
+        let is_kept = |axis: usize| self.selection.kept.contains(&axis);
+        let region = |place: Vec<u64>| {
+            if (0..axes).any(|axis| !is_kept(axis) && fixed[axis] / file[axis] != place[axis]) {
+                return None;
+            }
+            let first: Vec<u64> = place.iter().zip(&file).map(|(place, n)| place.saturating_mul(*n)).collect();
+            let bound = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            let min = self.along_zyx_or(&first, 0).map(bound);
+            let shape = self.along_zyx_or(&file, 1).map(bound);
+            let region = Region::new(min, std::array::from_fn(|a| min[a].saturating_add(shape[a])));
+            Some(region).filter(|region| !region.intersection(&image).is_empty())
+        };
+        Ok(Some(keys.iter().filter_map(|key| region(self.keys.place(key, axes)?)).collect()))
+    }
+
+    fn along_zyx_or(&self, values: &[u64], other: u64) -> [u64; 3] {
         let skipped = 3 - self.selection.kept.len();
-        std::array::from_fn(|a| if a < skipped { 1 } else { values[self.selection.kept[a - skipped]] })
+        std::array::from_fn(|a| if a < skipped { other } else { values[self.selection.kept[a - skipped]] })
+    }
+
+    fn along_zyx(&self, values: &[u64]) -> [u64; 3] {
+        self.along_zyx_or(values, 1)
     }
 
     /// The place of a block on the array's own grid of blocks.

@@ -186,6 +186,24 @@ impl Folder {
         }
     }
 
+    /// The keys of the files in so many levels of folders, inside folders whose names `enters` takes; those of zip files
+    /// lie anywhere. `None` where they cannot be listed.
+    ///
+    /// # Errors
+    /// Where the operating system does not list a folder.
+    pub(crate) fn keys(&self, levels: usize, enters: &dyn Fn(&str) -> bool) -> Result<Option<Vec<String>>> {
+        match self {
+            Folder::Local(folder) => {
+                let mut keys = Vec::new();
+                list(folder, "", levels, enters, &mut keys)?;
+                Ok(Some(keys))
+            }
+            Folder::Packed { archive, inside } => Ok(Some(archive.below(inside))),
+            #[cfg(feature = "http")]
+            Folder::Remote { .. } => Ok(None),
+        }
+    }
+
     /// What there is at a key: a whole file of at most `limit` bytes, or not.
     ///
     /// # Errors
@@ -290,6 +308,35 @@ fn parent_key(inside: &str) -> Option<(String, String)> {
     let inside = inside.strip_suffix('/')?;
     let at = inside.rfind('/').map_or(0, |at| at + 1);
     Some((inside[..at].to_owned(), inside[at..].to_owned()))
+}
+
+/// Adds the keys of what is in a folder, so many levels down.
+fn list(
+    folder: &Path,
+    prefix: &str,
+    levels: usize,
+    enters: &dyn Fn(&str) -> bool,
+    keys: &mut Vec<String>,
+) -> Result<()> {
+    let failed = |error: std::io::Error| file::read_failed(&error).at(folder);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A file, or a folder that has gone meanwhile, has nothing inside.
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let Ok(name) = entry.map_err(failed)?.file_name().into_string() else { continue };
+        let key = format!("{prefix}{name}");
+        match levels {
+            1 => keys.push(key),
+            _ if enters(&name) => list(&folder.join(&name), &format!("{key}/"), levels - 1, enters, keys)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn read_local(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {

@@ -40,6 +40,19 @@ impl ChunkKeys {
         }
         key
     }
+
+    /// The place of the chunk that a key is of, on a grid of so many axes; `None` for other names.
+    pub(crate) fn place(self, key: &str, axes: usize) -> Option<Vec<u64>> {
+        let separator = self.separator;
+        let places = match self.prefixed {
+            true => key.strip_prefix('c')?.strip_prefix(separator)?,
+            false => key,
+        };
+        // No other text is a number that a key would be written with.
+        let number = |part: &str| part.parse().ok().filter(|n: &u64| n.to_string() == part);
+        let place: Vec<u64> = places.split(separator).map(number).collect::<Option<_>>()?;
+        (place.len() == axes).then_some(place)
+    }
 }
 
 #[cfg(test)]
@@ -54,5 +67,16 @@ mod tests {
         assert_eq!(key(false, "."), "0.12.3");
         assert_eq!(key(false, "/"), "0/12/3");
         assert!(ChunkKeys::new(false, "").is_err());
+    }
+
+    #[test]
+    fn places_are_those_of_keys_and_of_nothing_else() {
+        for keys in [(true, "/"), (true, "."), (false, "/"), (false, ".")] {
+            let keys = ChunkKeys::new(keys.0, keys.1).unwrap();
+            assert_eq!(keys.place(&keys.key(&[0, 12, 3]), 3), Some(vec![0, 12, 3]));
+            for other in ["0.12", "0/12", "c", "zarr.json", "c/0/01/2", "01.1.1", "c.0.+1.2", "-1/0/0", "0.1.2.tmp"] {
+                assert_eq!(keys.place(other, 3), None, "{other}");
+            }
+        }
     }
 }
