@@ -44,8 +44,8 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
-    let folder = StagedFolder::create(&options.out, options.overwrite)?;
-    interrupt::clear_away(folder.remover());
+    let begin = || StagedFolder::create(&options.out, options.overwrite);
+    let folder = interrupt::stage(begin, StagedFolder::remover)?;
     let writer = PyramidWriter::create(folder.path(), form).map_err(|error| match error.kind() {
         Kind::Usage => error.at(input),
         _ => error,

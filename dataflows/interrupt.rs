@@ -30,6 +30,8 @@ struct Shared {
 struct Work {
     phase: Phase,
     staged: Vec<Remover>,
+    /// Whether a part of what was asked for is complete and in place.
+    has_part: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -97,7 +99,8 @@ impl Interrupt {
         if work.phase != Phase::Working {
             return;
         }
-        let error = Error::new(Kind::Interrupted, "interrupted; nothing was written");
+        let told = if work.has_part { "what was complete before is kept" } else { "nothing was written" };
+        let error = Error::new(Kind::Interrupted, format!("interrupted; {told}"));
         // Before what they write into goes.
         processes::interrupted(&error);
         work.staged.iter().for_each(Remover::remove);
@@ -108,11 +111,17 @@ impl Interrupt {
     }
 }
 
-/// What is staged is cleared away where the program is interrupted.
-pub(crate) fn clear_away(staged: Remover) {
+/// Returns what `begin` stages, which is cleared away where the program is interrupted from now on. An interruption
+/// meanwhile waits, so that none comes when something is staged already and nobody knows of it.
+///
+/// # Errors
+/// Those of `begin`.
+pub(crate) fn stage<T>(begin: impl FnOnce() -> Result<T>, remover: impl FnOnce(&T) -> Remover) -> Result<T> {
     let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
+    let begun = begin()?;
     work.staged.retain(|staged| !staged.is_over());
-    work.staged.push(staged);
+    work.staged.push(remover(&begun));
+    Ok(begun)
 }
 
 /// From here on the program ends by itself in a moment. Does not return where it has been interrupted before.
@@ -123,9 +132,14 @@ pub(crate) fn finish() {
     }
 }
 
-/// Puts something in place, unless the program has been interrupted before; then it does not return. An interruption
-/// meanwhile waits.
-pub(crate) fn finish_part<T>(act: impl FnOnce() -> T) -> T {
-    let _work = INTERRUPT.get_or_init(Interrupt::default).work();
-    act()
+/// Puts in place what the program goes on from, unless the program has been interrupted before; then it does not return.
+/// An interruption meanwhile waits, and leaves it there.
+///
+/// # Errors
+/// Those of `act`.
+pub(crate) fn finish_part(act: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
+    act()?;
+    work.has_part = true;
+    Ok(())
 }

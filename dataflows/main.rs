@@ -37,6 +37,8 @@ use anabranch::text::{line, masked, masked_words};
 
 /// Characters of a line on standard error at most.
 const LONGEST: usize = 4096;
+/// Characters of an argument that is repeated at most.
+const LONGEST_ARGUMENT: usize = 512;
 
 /// A line on standard error, if anybody listens there.
 fn say(text: impl Display) {
@@ -44,23 +46,35 @@ fn say(text: impl Display) {
     let _ = writeln!(std::io::stderr(), "anabranch: {text}");
 }
 
-/// The command line; where it cannot be understood the program ends, and what was written there is not repeated with the
-/// secrets of its addresses.
+/// The command line; where it cannot be understood the program ends.
 fn parse() -> arguments::Program {
     arguments::Program::try_parse().unwrap_or_else(|error| {
-        let mut text = error.render().to_string();
-        for argument in std::env::args_os().skip(1) {
-            let argument = argument.to_string_lossy();
-            for part in [Some(&*argument), argument.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
-                text = text.replace(part, &masked(part));
-            }
-        }
-        if !error.use_stderr() || text == error.render().to_string() {
+        let rendered = error.render().to_string();
+        let arguments: Vec<String> =
+            std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let text = shown(&rendered, &arguments);
+        if !error.use_stderr() || text == rendered {
             error.exit();
         }
         let _ = std::io::stderr().write_all(text.as_bytes());
         std::process::exit(error.exit_code());
     })
+}
+
+/// What is said about arguments that cannot be understood, as it may be shown: arguments are repeated without the secrets
+/// of addresses, each on one line and of a length, and nothing moves the cursor of a terminal.
+fn shown(text: &str, arguments: &[String]) -> String {
+    let mut text = text.to_owned();
+    for argument in arguments {
+        let value = argument.split_once('=').map(|(_, value)| value);
+        for part in [Some(&**argument), value].into_iter().flatten() {
+            let harmless = line(&masked(part), LONGEST_ARGUMENT);
+            if harmless != part {
+                text = text.replace(part, &harmless);
+            }
+        }
+    }
+    text.split('\n').map(|words| line(words, LONGEST)).collect::<Vec<_>>().join("\n")
 }
 
 /// A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
@@ -109,5 +123,25 @@ fn carry_out(command: arguments::Command) -> Result<()> {
         #[cfg(feature = "mosaic")]
         arguments::Command::Tiles(options) => tiles::tiles(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_are_not_understood_are_repeated_on_one_line_of_a_length() {
+        let long = "a".repeat(100_000);
+        for argument in ["a\nb", "\t", "\x1b[2J\x07", "--\x1b[2J", "--sigma=\r\n", "\u{202e}txt", &long, ""] {
+            let arguments = ["run".to_owned(), argument.to_owned(), "x.tif".to_owned()];
+            let said = format!("error: unexpected argument '{argument}' found\n\nUsage: anabranch run\n");
+            let shown = shown(&said, &arguments);
+            assert_eq!(shown.lines().count(), 3, "{argument:?}: {shown}");
+            assert!(shown.lines().all(|line| line.len() < 600 && !line.contains(char::is_control)), "{argument:?}");
+        }
+        let said = "error: invalid value 'https://u:p@host/' for '--channel <C>'\n";
+        let shown = shown(said, &["--channel=https://u:p@host/".to_owned()]);
+        assert_eq!(shown, "error: invalid value 'https://***@host/' for '--channel <C>'\n");
     }
 }

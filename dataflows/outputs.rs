@@ -48,16 +48,13 @@ pub(crate) struct Destination<'a> {
 /// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for, or where
 /// they are this one's `own`.
 pub(crate) fn folder(out: &Path, overwrite: bool, own: impl FnOnce(&EarlierRun) -> bool) -> Result<OutputFolder> {
-    let folder = OutputFolder::create(out, overwrite)?;
+    let folder = interrupt::stage(|| OutputFolder::create(out, overwrite), OutputFolder::remover)?;
     match folder.earlier() {
         Some(earlier) if !overwrite && !own(earlier) => {
             let message = "holds the outputs of another run; give another folder, or --overwrite to replace them";
             Err(Error::new(Kind::Output, message).at(out))
         }
-        _ => {
-            interrupt::clear_away(folder.remover());
-            Ok(folder)
-        }
+        _ => Ok(folder),
     }
 }
 

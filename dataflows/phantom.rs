@@ -35,7 +35,8 @@ pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
 }
 
 /// Writes the array, chunk by chunk on all workers, and puts it in place; nothing stays of one that could not be
-/// finished. Where asked to, it replaces what an earlier call with `replace` has written there.
+/// finished. Where asked to, it replaces what an earlier call with `replace` has written there, and the program goes on
+/// from it.
 pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     let shape = parse_shape("--shape", options.shape.as_deref().unwrap_or(SHAPE))?;
     let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
@@ -55,8 +56,7 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     if !known {
         refuse_existing(&options.out)?;
     }
-    let folder = StagedFolder::create(&options.out, known)?;
-    interrupt::clear_away(folder.remover());
+    let folder = interrupt::stage(|| StagedFolder::create(&options.out, known), StagedFolder::remover)?;
     let named = |error: Error| error.at(&options.out);
     let writer = ArrayWriter::create(folder.path(), form).map_err(named)?;
     write(&tree, writer, options.gray, workers).map_err(named)?;
@@ -64,7 +64,12 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
         let mark = fs::write(folder.path().join(REPLACED), "");
         mark.map_err(|error| named(write_failed(&error)))?;
     }
-    interrupt::finish_part(|| folder.commit())?;
+    if replace {
+        interrupt::finish_part(|| folder.commit())?;
+    } else {
+        interrupt::finish();
+        folder.commit()?;
+    }
     print(&format!("{}: {} tubes in {shape:?} voxels\n", options.out.display(), tree.tubes()), options.quiet);
     Ok(())
 }

@@ -172,7 +172,10 @@ impl Team {
             }
             Seat::Child { processes, .. } => {
                 let listener = listen(LOOPBACK)?;
-                let (addresses, secret) = introduce(&address(&listener)?, *processes)?;
+                let introduced = introduce(&address(&listener)?, *processes);
+                // Without the first one there is no run, and the first one has said why.
+                SPOKEN_FOR.store(introduced.is_err(), Ordering::Release);
+                let (addresses, secret) = introduced?;
                 (listener, addresses, secret)
             }
         };

@@ -47,7 +47,8 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         }
     };
     let count = scan.tiles.len();
-    interrupt::finish_part(|| scan.reversed(reverse).write(out))?;
+    interrupt::finish();
+    scan.reversed(reverse).write(out)?;
     print(&format!("{}: {count} tiles\n", out.display()), options.quiet);
     Ok(())
 }

@@ -46,8 +46,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let tree = PhantomTree::new(&scan.shape[3 - dimensions..], options.seed, options.roots, options.radius)?;
     let workers = workers(options.workers)?;
     refuse_existing(&options.out)?;
-    let folder = StagedFolder::create(&options.out, false)?;
-    interrupt::clear_away(folder.remover());
+    let folder = interrupt::stage(|| StagedFolder::create(&options.out, false), StagedFolder::remover)?;
     let order = if options.gray { Order::Linear } else { Order::Nearest };
     each(&scan.places, workers, |i, place| {
         // Values at the far side of the last voxels are needed where places are not whole.

@@ -78,13 +78,14 @@ pub struct ArrayWriter {
 }
 
 impl ArrayWriter {
-    /// A new array in a folder, which is created where it is not there.
+    /// A new array in a folder, which is created where it is not there. The folder that it lies in must be there: one
+    /// that was taken away meanwhile does not come back.
     ///
     /// # Errors
     /// `Usage` where a chunk has no voxels; `Output` or `Io` where the folder or the metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
-        let created = std::fs::create_dir_all(folder).map_err(|error| write_failed(&error));
+        let created = disk::make_folder(folder).map_err(|error| write_failed(&error));
         created
             .and_then(|()| Self::new(folder, form))
             .and_then(|(writer, metadata)| {
@@ -401,5 +402,18 @@ mod tests {
         assert_eq!(error.kind(), Kind::Io);
         assert!(error.to_string().ends_with("because the disk is full; free some space and run again"), "{error}");
         assert!(!folder.path().join("c/0/0/0").exists());
+    }
+
+    #[test]
+    fn a_folder_that_was_cleared_away_does_not_come_back() {
+        let root = tempfile::tempdir().unwrap();
+        let staged = crate::store::output::StagedFolder::create(root.path().join("a/out.zarr"), false).unwrap();
+        let form = || form([4; 3], Dtype::U8, [2; 3]);
+        let writer = ArrayWriter::create(staged.path().join("0"), form()).unwrap();
+        staged.remover().remove();
+        assert!(ArrayWriter::create(staged.path(), form()).is_err());
+        assert!(ArrayWriter::create(staged.path().join("1"), form()).is_err());
+        assert!(writer.write_chunk(ChunkId::new([0; 3]), &Voxels::filled(Dtype::U8, [2; 3], 1.0)).is_err());
+        assert!(std::fs::read_dir(root.path()).unwrap().next().is_none());
     }
 }

@@ -61,7 +61,8 @@ pub struct PyramidWriter {
 }
 
 impl PyramidWriter {
-    /// A new group in a folder, which is created where it is not there, with its metadata and empty arrays.
+    /// A new group in a folder, which is created where it is not there, as that of an [`ArrayWriter`] is, with its
+    /// metadata and empty arrays.
     ///
     /// # Errors
     /// `Usage` where a chunk has no voxels, or there are not so many resolutions; `Output` or `Io` where the folder or
@@ -69,6 +70,7 @@ impl PyramidWriter {
     pub fn create(folder: impl AsRef<Path>, form: PyramidForm) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let shapes = shapes(&form)?;
+        disk::make_folder(&folder).map_err(|error| write_failed(&error).at(&folder))?;
         let array = |(level, &shape): (usize, &[usize; 3])| {
             let array = ArrayForm {
                 shape,

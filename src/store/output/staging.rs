@@ -171,8 +171,9 @@ impl Held {
     fn clear(&mut self) {
         // A folder that was refused, or is another run's, is left as it is.
         if let Some(lock) = self.lock.take() {
-            // What cannot be removed now the next run removes.
-            let _ = self.sweep();
+            // What cannot be removed now the next run removes. Twice: a thread that was about to write may have made its
+            // folder again.
+            let _ = self.sweep().and_then(|()| self.sweep());
             // While it is locked: who finds another one here afterwards has locked that.
             let _ = fs::remove_file(self.folder.join(LOCK));
             disk::remove_empty(&self.folder);
