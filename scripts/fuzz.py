@@ -97,7 +97,9 @@ def main():
     parser.add_argument("--all", action="store_true", help="print every case with a fault")
     options = parser.parse_args()
     options.program = str(pathlib.Path(options.program).resolve())
-    options.work = options.work or tempfile.mkdtemp(prefix="fuzz-")
+    # Where memory is a disk: many thousands of small files are brought to it.
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    options.work = options.work or tempfile.mkdtemp(prefix="fuzz-", dir=place)
     if options.only is not None:
         options.first, options.count, options.jobs = options.only, 1, 1
     material = Material(options.program, pathlib.Path(options.work) / "seeds")

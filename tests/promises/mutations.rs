@@ -1,7 +1,8 @@
-//! Promise: no single value of a header makes the program panic, hang or end with an error of an unknown kind.
+//! Promise: no damage to an image makes the program panic, hang or end with an error of an unknown kind.
 //!
-//! Valid images of every kind with one number or word changed are opened and sampled, with fixed seeds. What the values
-//! are then is compared with other libraries by scripts/mutate_inputs.py.
+//! Valid images of every kind with one number or word changed, or with bytes changed anywhere, are opened and sampled, with
+//! fixed seeds. What the values are then is compared with other libraries by scripts/mutate_inputs.py; the program as a
+//! whole, with its options and outputs, is held to what is promised by scripts/fuzz.py.
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,15 +109,57 @@ fn mutate(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
     format!("{size} bytes at {at} are {new} instead of {old}")
 }
 
-/// One file of an image with one value changed.
-fn mutated(input: &Path, dice: &mut Dice) -> String {
+/// Changes bytes anywhere in a file, without regard to what they mean, and says how.
+fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) -> String {
+    let near = if dice.below(2) == 0 { HEADER.min(bytes.len()) } else { bytes.len() };
+    let at = dice.below(near);
+    let end = (at + [1, 2, 4, 16, 64, 300][dice.below(6)]).min(bytes.len());
+    let part = bytes[at..end].to_vec();
+    let what = match dice.below(7) {
+        0 | 1 => {
+            let bit = 1 << dice.below(8);
+            bytes[at..end].first_mut().into_iter().for_each(|byte| *byte ^= bit);
+            "a bit is another"
+        }
+        2 => {
+            let value = *dice.pick(&[0, 0xff]);
+            bytes[at..end].fill(value);
+            "bytes are all the same"
+        }
+        3 => {
+            bytes.drain(at..end);
+            "bytes are gone"
+        }
+        4 => {
+            bytes.truncate(at);
+            "the rest is gone"
+        }
+        5 => {
+            bytes.splice(at..at, part);
+            "bytes are there twice"
+        }
+        _ => {
+            let to = dice.below(bytes.len());
+            bytes.splice(to..to, part);
+            "bytes are somewhere else too"
+        }
+    };
+    format!("from {at} to {end} {what}")
+}
+
+/// How a file is changed.
+type Change = fn(&mut Vec<u8>, &mut Dice) -> String;
+
+/// An image of which one file is changed; where it has several, one of metadata, unless all are wanted.
+fn mutated(input: &Path, dice: &mut Dice, change: Change, of_all: bool) -> String {
     let files: Vec<PathBuf> = match input.is_dir() {
-        // Metadata, not values.
         true => {
             let all = files_under(input).into_keys().map(|name| input.join(name));
             let values = |path: &Path| {
-                path.file_name()
-                    .is_some_and(|name| name.to_string_lossy().bytes().all(|c| c.is_ascii_digit() || c == b'.'))
+                !of_all
+                    && path
+                        .file_name()
+                        .is_some_and(|name| name.to_string_lossy().bytes().all(|c| c.is_ascii_digit() || c == b'.'))
             };
             all.filter(|path| !values(path)).collect()
         }
@@ -127,13 +170,22 @@ fn mutated(input: &Path, dice: &mut Dice) -> String {
     }
     let file = dice.pick(&files);
     let mut bytes = fs::read(file).expect("a readable file");
-    let said = mutate(&mut bytes, dice);
+    let said = change(&mut bytes, dice);
     fs::write(file, bytes).expect("a writable file");
     said
 }
 
 #[test]
 fn no_single_value_of_a_header_makes_it_panic_or_hang() {
+    check(mutate, false);
+}
+
+#[test]
+fn no_damaged_bytes_make_it_panic_or_hang() {
+    check(damage, true);
+}
+
+fn check(change: Change, of_all: bool) {
     let kinds = kinds::all();
     let mut faults = Vec::new();
     let (mut read, mut refused) = (0, 0);
@@ -142,7 +194,7 @@ fn no_single_value_of_a_header_makes_it_panic_or_hang() {
         let kind = &kinds[(seed % kinds.len() as u64) as usize];
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = (kind.write)(folder.path());
-        let said = mutated(&path, &mut dice);
+        let said = mutated(&path, &mut dice, change, of_all);
         let name = format!("number {seed}, {}, {}: {said}", kind.form, kind.example);
         let (options, place) = (kind.open_options(), path.clone());
         let (done, ends) = channel();
