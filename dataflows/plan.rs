@@ -117,6 +117,14 @@ impl Plan {
             None => (workers(None)? / seat.on_this_machine()).max(1),
             asked => workers(asked)?,
         };
+        if workers * seat.on_this_machine() > MOST_WORKERS {
+            let message = format!(
+                "{} processes of {workers} workers are asked for, but at most {MOST_WORKERS} workers run on a machine; \
+                 give fewer --workers",
+                seat.on_this_machine()
+            );
+            return Err(Error::usage(message));
+        }
         let threshold = parse_threshold(options.threshold.as_deref())?;
         if options.sigma.is_some() && threshold == Choice::Nonzero {
             return Err(Error::usage(
@@ -334,8 +342,9 @@ fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize)
     counts.map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
 }
 
-/// Worker threads of a process at most.
-const MOST_WORKERS: usize = 1024;
+/// Worker threads on a machine at most. Each has a channel to each other one for every exchange of the dataflow: 512 take
+/// a gigabyte and 18 seconds of a processor before they begin, 256 a quarter of that.
+const MOST_WORKERS: usize = 256;
 
 /// How many workers to start: as many as were asked for, or one a core.
 pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
@@ -347,7 +356,7 @@ pub(crate) fn workers(asked: Option<usize>) -> Result<usize> {
             Err(Error::usage(message))
         }
         Some(workers) => Ok(workers),
-        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)),
     }
 }
 

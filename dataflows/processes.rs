@@ -143,8 +143,8 @@ pub(crate) struct Team {
     children: Children,
 }
 
-/// Processes on one machine at most.
-const MOST_PROCESSES: usize = 256;
+/// Processes on one machine at most: each is connected to each other one.
+const MOST_PROCESSES: usize = 64;
 
 /// For the hook that sees panics: the connection to the others.
 static WATCHED: OnceLock<Monitor> = OnceLock::new();

@@ -44,6 +44,9 @@ class Material:
         (folder / "TileConfiguration.txt").write_text("dim = 2\n" + "".join(f"{n}; ; ({n.split('_')[2][:-4]}.0, {n.split('_')[1]}.0)\n" for n in names))
         (folder / "global-positions-0.txt").write_text("".join(
             f"file: {n}; corr: 0.9; position: ({n.split('_')[2][:-4]}, {n.split('_')[1]}); grid: (0, 0);\n" for n in names))
+        (folder / "export.txt").write_text(EXPORT, encoding="utf-8")
+        for n in range(3):
+            shutil.copy(folder / "tile_0_0.tif", folder / f"Well1_Seq0001_1_{n:04}.tif")
         (folder / "changes.csv").write_text("epoch,diff,branch_distance\n")
         (folder / "secret.txt").write_text("known to nobody but these")
         numpy.save(folder / "volume.npy", volume())
@@ -68,6 +71,9 @@ class Material:
         shutil.copytree(self.folder / name, cwd, dirs_exist_ok=True, symlinks=True)
 
 
+# Where a stage was, as Nikon's program writes it.
+EXPORT = ("Metadata:\r\nDimensions: XY(3)\r\nCalibration (\u00b5m/px): 0,64\r\n\r\nPoint Name\tX Pos [\u00b5m]\tY Pos [\u00b5m]\tZ Pos [\u00b5m]\r\n"
+          "#1_0000\t-12396,6\t11719,3\t1686,65\t\r\n#1_0001\t-12390,2\t11719\t1686,63\r\n#1_0002\t-12383,5\t11719,25\t1686\r\n")
 STATED = ["--out", "out", "--state", "state", "--threshold", "otsu"]
 
 
@@ -115,7 +121,7 @@ def other_files(material, cwd, rng):
 def tables(material, cwd, rng):
     """Tables of tiles, gains, images of the background and of changes, spoiled."""
     material.copy("tables", cwd)
-    table = rng.choice(["tiles.csv"] * 3 + ["TileConfiguration.txt", "global-positions-0.txt"])
+    table = rng.choice(["tiles.csv"] * 3 + ["TileConfiguration.txt", "global-positions-0.txt", "export.txt"])
     options = []
     if rng.random() < 0.3:
         options += ["--gains", "gains.csv"]
@@ -125,7 +131,7 @@ def tables(material, cwd, rng):
     target = rng.choice([table] * 4 + ["gains.csv", "plain.tif", "tile_0_0.tif", "tile_8_18.tif"])
     label = f"{table}, " + (change_file(cwd / target, rng, material.others) if rng.random() < 0.9 else replace_file(cwd / target, rng)[1])
     command = rng.choice(["info", "info", "run", "run", "fuse", "tiles"])
-    if command == "tiles":
+    if command == "tiles" or table == "export.txt":
         return Case(label, ["tiles", table, "--out", "out.csv"])
     if command != "info":
         options = [o for o in options if o not in ("--json", "--checksum")]
@@ -195,7 +201,7 @@ def options(material, cwd, rng):
         names = {"run": ["out"] * 6 + [".", "..", "tree.zarr", "plain.tif", "tree.zarr/out", "nowhere/out"],
                  "fuse": ["out.zarr"] * 6 + ["out", ".", "tree.zarr", "plain.tif", "tree.zarr/c"], "tiles": ["out.csv"] * 5 + ["tiles.csv", "tree.zarr", "."]}
         arguments += ["--out", rng.choice(names[command])]
-    name = {"phantom": "out.zarr", "tiles": rng.choice(["TileConfiguration.txt", "global-positions-0.txt", ".", "tiles.csv", "tile_0_0.tif"])}.get(command, name)
+    name = {"phantom": "out.zarr", "tiles": rng.choice(["TileConfiguration.txt", "global-positions-0.txt", "export.txt", ".", "tiles.csv", "tile_0_0.tif"])}.get(command, name)
     if rng.random() < 0.04 and command != "phantom":
         name = rng.choice(EXTREMES)
     arguments = [command, *arguments, name] if rng.random() < 0.5 else [command, name, *arguments]

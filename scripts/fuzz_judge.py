@@ -198,6 +198,9 @@ def left_behind(before, after, ended, command, mine):
     partial = [name for name in after if "partial" in name and name not in before]
     if partial:
         found.append(f"leaves {shown(partial)}")
+    made = [name for name in changed if roles[name] == "state" and name not in before]
+    if ended.code == 2 and made and command == "run":
+        found.append(f"refuses its options and leaves {shown(made)}")
     outputs = [name for name in changed if roles[name] in ("out", "folder", "changes")]
     if ended.code != 0 and outputs:
         found.append(f"ends with an error and leaves or changes {shown(outputs)}")

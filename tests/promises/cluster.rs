@@ -308,6 +308,9 @@ fn what_several_processes_cannot_do_is_refused() {
     fs::write(&wrong, "localhost\n").expect("a file");
     for (options, code, named) in [
         (&["--processes", "0"][..], 2, "--processes is 0"),
+        (&["--processes", "65"], 2, "at most 64"),
+        (&["--processes", "16", "--workers", "17"], 2, "at most 256 workers"),
+        (&["--workers", "257"], 2, "at most 256"),
         (&["--hosts", text(&missing), "--process", "0"], 66, "no-hosts.txt"),
         (&["--hosts", text(&wrong), "--process", "0"], 2, "localhost is no host:port"),
         (&["--process", "0"], 2, "--hosts"),
