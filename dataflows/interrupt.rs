@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::output::Remover;
 
-use crate::processes;
 use crate::say;
+use crate::{exhausted, processes};
 
 /// Whether the program has been asked to end. Clones tell the same.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +108,30 @@ impl Interrupt {
             say(&error);
         }
         std::process::exit(i32::from(error.kind().exit_code()));
+    }
+}
+
+/// Ends the program with an error that any thread has come upon and none can pass on: what it has staged is cleared away,
+/// and other processes of the run are told.
+pub(crate) fn give_up(error: &Error) -> ! {
+    let code = i32::from(error.kind().exit_code());
+    if exhausted::begin_to_end() {
+        // Another thread has come upon something like it.
+        std::thread::sleep(std::time::Duration::from_secs(60));
+        std::process::exit(code);
+    }
+    if !processes::is_heard() {
+        say(error);
+    }
+    processes::interrupted(error);
+    clear_all();
+    std::process::exit(code);
+}
+
+/// Clears away what is staged, unless another thread is about to put it in place.
+pub(crate) fn clear_all() {
+    if let Some(Ok(work)) = INTERRUPT.get().map(|interrupt| interrupt.0.work.try_lock()) {
+        work.staged.iter().for_each(Remover::try_remove);
     }
 }
 

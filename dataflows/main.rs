@@ -22,6 +22,7 @@ mod phantom;
 mod tiles;
 mod demo;
 mod interrupt;
+mod exhausted;
 mod monitor;
 mod follower;
 mod terminal;
@@ -81,11 +82,15 @@ fn shown(text: &str, arguments: &[String]) -> String {
 fn end_with_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or_default();
+        if let Some(error) = exhausted::error_of(message) {
+            interrupt::give_up(&error);
+        }
         let tell = || {
             say("internal error, please report it with the lines below");
             report(panic);
         };
-        processes::panicked(panic.payload_as_str().unwrap_or_default(), tell);
+        processes::panicked(message, tell);
         tell();
         std::process::exit(i32::from(Kind::Internal.exit_code()));
     }));
@@ -107,7 +112,7 @@ fn end(result: &Result<()>) -> u8 {
 fn main() -> ExitCode {
     end_with_panics();
     let command = parse().command;
-    let result = interrupt::Interrupt::install().and_then(|()| carry_out(command));
+    let result = exhausted::prepare().and_then(|()| interrupt::Interrupt::install()).and_then(|()| carry_out(command));
     // Where the program is interrupted just now, it ends with that.
     interrupt::finish();
     ExitCode::from(end(&result))

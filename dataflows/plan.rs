@@ -16,6 +16,7 @@ use anabranch::kernel::mask::Layout;
 use anabranch::kernel::planes::PlaneLayout;
 use anabranch::kernel::smooth::Gaussian;
 use anabranch::kernel::threshold::Threshold;
+use anabranch::memory::of_machine;
 use anabranch::operators::read::Selection;
 use anabranch::operators::sample::KEPT_VALUES;
 use anabranch::operators::window::{MEMORY, Window};
@@ -374,6 +375,14 @@ fn window(
         Some(text) => parse_size(text)?,
         None => MEMORY.max(needed),
     };
+    if let (None, Some(most)) = (memory, of_machine().filter(|&most| needed as u64 > most)) {
+        return Err(Error::data(format!(
+            "chunks of {chunk:?} voxels on {workers} workers need {} of memory, and there are {}; give a smaller --chunk, \
+             fewer --workers, or --memory where there is more",
+            format_size(needed),
+            format_size(usize::try_from(most).unwrap_or(usize::MAX))
+        )));
+    }
     if budget < needed {
         return Err(Error::usage(format!(
             "--memory {} is too little: chunks of {chunk:?} voxels with a halo of {depth:?} on {workers} workers need \

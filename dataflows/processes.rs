@@ -150,6 +150,11 @@ const MOST_PROCESSES: usize = 64;
 static WATCHED: OnceLock<Monitor> = OnceLock::new();
 /// Whether this process was started by another one of its run.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
+/// Whether another process, which has started this one, says what goes wrong in it.
+pub(crate) fn is_heard() -> bool {
+    IS_CHILD.load(Ordering::Acquire) && WATCHED.get().is_some()
+}
+
 /// Whether what went wrong is said already, or the first process says it for this one.
 static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anabranch::error::{Error, Result};
 use anabranch::grid::Grid;
 use anabranch::kernel::threshold::Threshold;
+use anabranch::memory::no_threads;
 use anabranch::operators::failure::Failure;
 use anabranch::operators::window::Window;
 use anabranch::progress::ProgressState;
@@ -133,8 +134,7 @@ fn execute(
     let (results, sent) = match team {
         Some(team) => team.execute(workers, &failure, logic)?,
         None => {
-            let guards = timely::execute(timely::Config::process(workers), logic)
-                .map_err(|reason| Error::internal("the workers could not be started").because(reason))?;
+            let guards = timely::execute(timely::Config::process(workers), logic).map_err(no_threads)?;
             (guards.join().into_iter().collect(), 0)
         }
     };

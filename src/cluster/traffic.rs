@@ -94,9 +94,12 @@ where
         initialize_networking_from_sockets(local, streams, process, workers, hooks).map_err(broken)?;
     let builders = builders.into_iter().map(AllocatorBuilder::Tcp).collect();
     timely::execute::execute_from(builders, Box::new(threads), WorkerConfig::default(), logic)
-        .map_err(|reason| Error::internal("the workers could not be started").because(reason))
+        .map_err(crate::memory::no_threads)
 }
 
 pub(super) fn broken(error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::WouldBlock {
+        return crate::memory::no_threads(error);
+    }
     Error::new(Kind::Peer, "the connection with another process is broken; start all processes again").because(error)
 }

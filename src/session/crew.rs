@@ -97,8 +97,7 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
         };
         let guards = match cluster {
             Some(cluster) => cluster.execute(workers, run)?,
-            None => timely::execute(timely::Config::process(workers), run)
-                .map_err(|reason| Error::internal("the workers of a session could not be started").because(reason))?,
+            None => timely::execute(timely::Config::process(workers), run).map_err(crate::memory::no_threads)?,
         };
         let mut ready: Vec<Option<(Sender<C>, Thread)>> = (0..workers).map(|_| None).collect();
         while ready.iter().any(Option::is_none) {

@@ -191,8 +191,7 @@ fn number(header: &[u8; HEADER], at: usize) -> u64 {
 
 fn decompress(body: &[u8], length: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(length).ok()?;
-    let mut plain = Vec::new();
-    plain.try_reserve_exact(length).ok()?;
+    let mut plain = crate::memory::room(length)?;
     let written = zstd::bulk::Decompressor::new().and_then(|mut z| z.decompress_to_buffer(body, &mut plain)).ok()?;
     (written == length && plain.len() == length).then_some(plain)
 }

@@ -28,6 +28,7 @@ mod mutations;
 #[cfg(feature = "mosaic")]
 mod mosaic;
 mod reference;
+mod scarcity;
 mod sparse;
 mod state;
 mod strangers;

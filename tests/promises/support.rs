@@ -147,6 +147,13 @@ pub(crate) fn anabranch_with_little_disk(kib: u32, arguments: &[&str]) -> Outcom
     finish(Command::new("bash").args(["-c", &script, program]).args(arguments))
 }
 
+/// Runs the program with limits, as options of `ulimit`.
+pub(crate) fn anabranch_with_limits(limits: &str, arguments: &[&str]) -> Outcome {
+    let script = format!("ulimit -c 0; ulimit {limits}; exec \"$0\" \"$@\"");
+    let program = env!("CARGO_BIN_EXE_anabranch");
+    finish(Command::new("bash").args(["-c", &script, program]).args(arguments))
+}
+
 /// Runs the program with a standard output that nobody reads.
 pub(crate) fn anabranch_into_closed_pipe(arguments: &[&str]) -> Outcome {
     // Standard output of the first command is the pipe; its exit code takes the way of standard error.

@@ -220,7 +220,9 @@ impl ArrayWriter {
         let (codecs, array) = (self.array.codecs(), &self.array);
         let encoded =
             codecs.encode(ArrayBytes::from(bytes), &shape, array.data_type(), array.fill_value(), &self.codecs);
-        let encoded = encoded.map_err(|error| Error::internal("a chunk cannot be encoded").because(error))?;
+        let encoded = encoded.map_err(|error| {
+            Error::new(Kind::Io, "a chunk cannot be encoded; give the program more memory").because(error)
+        })?;
         self.put(path, &encoded).map(|()| true)
     }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 use zstd::bulk::Compressor;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
 use crate::store::file::{read_failed, read_if_there, replace};
@@ -115,7 +115,7 @@ impl std::fmt::Debug for Encoder {
 }
 
 fn unencoded(error: std::io::Error) -> Error {
-    Error::internal("a chunk cannot be encoded").because(error)
+    Error::new(Kind::Io, "a chunk cannot be encoded; give the program more memory").because(error)
 }
 
 /// What is stored of a skeleton's array: for every stored chunk a hash of its voxels, and the length and the time of

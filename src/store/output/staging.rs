@@ -4,7 +4,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::error::{Error, Kind, Result};
 use crate::store::disk::{self, There, what_is};
@@ -54,6 +54,15 @@ impl Remover {
     /// Removes all that was staged and not put in place. Waits while outputs are being put in place.
     pub fn remove(&self) {
         guard(&self.0).clear();
+    }
+
+    /// The same, unless outputs are being staged or put in place just now.
+    pub fn try_remove(&self) {
+        match self.0.try_lock() {
+            Ok(mut held) => held.clear(),
+            Err(TryLockError::Poisoned(held)) => held.into_inner().clear(),
+            Err(TryLockError::WouldBlock) => {}
+        }
     }
 
     /// Whether nothing is staged any more.

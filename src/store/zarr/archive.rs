@@ -154,8 +154,7 @@ impl Archive {
 
 /// So many zeros.
 fn room(length: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| super::codec::too_large())?;
+    let mut bytes = crate::memory::room(length).ok_or_else(super::codec::too_large)?;
     bytes.resize(length, 0);
     Ok(bytes)
 }

@@ -130,6 +130,9 @@ impl Chain {
     /// `Data` where they do not decode to just that.
     pub(crate) fn decode(&self, encoded: Vec<u8>, values: usize, size: usize) -> Result<Vec<u8>> {
         let wanted = values.checked_mul(size).ok_or_else(too_large)?;
+        if crate::memory::of_machine().is_some_and(|memory| wanted as u64 > memory) {
+            return Err(too_large());
+        }
         let bounds: Vec<usize> = self.bounds(wanted).collect();
         let mut bytes = Cow::Owned(encoded);
         for (step, &bound) in self.steps.iter().zip(&bounds).rev() {
@@ -193,7 +196,5 @@ pub(crate) fn too_large() -> Error {
 
 /// An empty buffer that holds so many bytes.
 fn room(bytes: usize) -> Result<Vec<u8>> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(bytes).map_err(|_| too_large())?;
-    Ok(buffer)
+    crate::memory::room(bytes).ok_or_else(too_large)
 }

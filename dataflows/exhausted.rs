@@ -1,0 +1,148 @@
+//! What the program does where the system gives it no more memory or threads: it clears away what it has begun to
+//! write, says so in a sentence, and ends.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::Thread;
+use std::time::Duration;
+
+use anabranch::error::{Error, Kind, Result};
+use anabranch::memory::{is_only_tried, no_threads};
+
+use crate::interrupt;
+
+/// The system's allocator, but that the program ends with a sentence where that has no more memory.
+#[derive(Debug)]
+pub(crate) struct OrEnd;
+
+#[global_allocator]
+static ALLOCATOR: OrEnd = OrEnd;
+
+/// How long a thread may take to clear away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A thread has begun to end the program.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+/// Memory that clearing away takes, where there is no other; nothing is ever in it.
+static RESERVE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+const RESERVED: usize = 4 << 20;
+const WATCH_STACK: usize = 64 << 10;
+
+/// Ends the program where the thread that is about to do so comes to wait for one that cannot go on.
+static WATCH: OnceLock<Thread> = OnceLock::new();
+
+/// Lets the program end well where there is no more memory, or no more threads.
+///
+/// # Errors
+/// `Io` where there are none already.
+pub(crate) fn prepare() -> Result<()> {
+    *RESERVE.lock().unwrap_or_else(PoisonError::into_inner) = Vec::with_capacity(RESERVED);
+    let watch = || {
+        while !ENDING.load(Ordering::Acquire) {
+            std::thread::park();
+        }
+        std::thread::sleep(PATIENCE);
+        std::process::exit(i32::from(Kind::Io.exit_code()));
+    };
+    let thread = std::thread::Builder::new().name("end".to_owned()).stack_size(WATCH_STACK).spawn(watch);
+    let _ = WATCH.set(thread.map_err(no_threads)?.thread().clone());
+    Ok(())
+}
+
+/// Has the program end in a moment, whatever the threads that want to end it wait for. Whether another one wants to.
+pub(crate) fn begin_to_end() -> bool {
+    let before = ENDING.swap(true, Ordering::AcqRel);
+    if let Some(watch) = WATCH.get() {
+        watch.unpark();
+    }
+    before
+}
+
+thread_local! {
+    /// Whether it is this one.
+    static ENDS: Cell<bool> = const { Cell::new(false) };
+}
+
+#[allow(
+    unsafe_code,
+    reason = "the standard library aborts where there is no memory, and nothing stable is asked before"
+)]
+// SAFETY: all is the system's allocator's, whose results are passed on unchanged.
+unsafe impl GlobalAlloc for OrEnd {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        or_end(unsafe { System.alloc(layout) }, layout.size())
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        or_end(unsafe { System.alloc_zeroed(layout) }, layout.size())
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as the caller promises.
+        or_end(unsafe { System.realloc(pointer, layout, size) }, size)
+    }
+}
+
+#[inline]
+fn or_end(pointer: *mut u8, bytes: usize) -> *mut u8 {
+    if pointer.is_null() && !is_only_tried() {
+        end(bytes);
+    }
+    pointer
+}
+
+/// Ends the program where so many bytes are not to be had.
+#[cold]
+fn end(bytes: usize) {
+    let code = i32::from(Kind::Io.exit_code());
+    if ENDS.replace(true) {
+        // There is not even enough to clear away.
+        std::process::exit(code);
+    }
+    if begin_to_end() {
+        // Another thread ends the program, if it can.
+        std::thread::sleep(PATIENCE);
+        std::process::exit(code);
+    }
+    // In one piece, and without taking memory.
+    let mut buffer = [0; 512];
+    let mut rest = &mut buffer[..];
+    let _ = writeln!(
+        rest,
+        "anabranch: the system gives no more memory ({bytes} bytes were asked for); close other programs, give smaller \
+         --memory, --workers or --chunk, or raise the limit (ulimit -v)"
+    );
+    let left = rest.len();
+    let _ = std::io::stderr().write_all(&buffer[..buffer.len() - left]);
+    if let Ok(mut reserve) = RESERVE.try_lock() {
+        *reserve = Vec::new();
+    }
+    interrupt::clear_all();
+    std::process::exit(code);
+}
+
+/// The error that a panic's message stands for, where a library has panicked because it could start no thread.
+pub(crate) fn error_of(message: &str) -> Option<Error> {
+    // The last three are what timely's threads say of others that were to come.
+    let threads = [
+        "failed to spawn thread",
+        "ThreadPoolBuildError",
+        "has not been initialized",
+        "buzzer",
+        "MergeQueue",
+        "push queue",
+    ];
+    let is_of_threads = threads.iter().any(|text| message.contains(text)) || message.contains("WouldBlock");
+    is_of_threads.then(|| no_threads("a thread could not be started"))
+}
