@@ -124,7 +124,7 @@ def replace_file(path, rng):
     """Puts something else in a file's place. Returns its path now, and what was done."""
     kind = rng.choice(["folder", "pipe", "loop", "dangling", "empty", "device", "renamed", "renamed", "gone", "socket", "itself inside"])
     if kind == "renamed":
-        stem = path.name.split(".")[0]
+        stem = path.name.split(".")[0] or "hidden"
         to = path.with_name(stem + rng.choice(SUFFIXES))
         if to != path and not to.exists():
             path.rename(to)

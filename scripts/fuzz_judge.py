@@ -154,15 +154,16 @@ def written(command, arguments, folder):
             found[path] = role
         return path
 
-    def folders_above(path):
+    def folders_above(path, role="folder"):
         while path := os.path.dirname(path):
             if path != "cwd":
-                found.setdefault(path, "folder")
+                found.setdefault(path, role)
 
     for option, role in [("--state", "state"), ("--changes", "changes"), ("--gains", "gains")]:
         for value in values(option):
             path = add(value, role)
-            folders_above(path)
+            # Gains that were solved stay, whatever comes afterwards.
+            folders_above(path, "folder of gains" if role == "gains" else "folder")
             if os.path.islink(folder / path):
                 # A file of the person's own choice is one where a link leads.
                 found[os.path.relpath(os.path.realpath(folder / path), folder.resolve())] = role
@@ -187,12 +188,12 @@ def left_behind(before, after, ended, command, mine):
 
     def owner(name):
         own = mine.get(name)
-        inside = (role for path, role in mine.items() if role != "folder" and name.startswith(path + "/"))
+        inside = (role for path, role in mine.items() if "folder" not in role and name.startswith(path + "/"))
         return own or next(inside, None)
 
     roles = {name: owner(name) for name in changed}
     found = []
-    strange = [name for name in changed if roles[name] is None or roles[name] == "folder" and name in before]
+    strange = [name for name in changed if roles[name] is None or "folder" in roles[name] and name in before]
     if strange:
         found.append(f"changes or leaves {shown(strange)}")
     partial = [name for name in after if "partial" in name and name not in before]
