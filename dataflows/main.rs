@@ -23,6 +23,7 @@ mod tiles;
 mod demo;
 mod interrupt;
 mod exhausted;
+mod sizes;
 mod monitor;
 mod follower;
 mod terminal;

@@ -31,6 +31,7 @@ use crate::apart::resolved;
 use crate::arguments::{ImageOptions, Method, RunOptions};
 use crate::opening::{Part, open_options};
 use crate::processes::Seat;
+use crate::sizes::{format_size, parse_size};
 use crate::terminal::{print, print_warning};
 
 /// Most bytes that the planes of a volume may take.
@@ -450,45 +451,9 @@ pub(crate) fn parse_seconds(option: &str, value: f64) -> Result<Duration> {
     }
 }
 
-/// Bytes from a number with a unit: K, M, G or T, in powers of 1024.
-fn parse_size(text: &str) -> Result<usize> {
-    let wrong = || Error::usage(format!("--memory {text} is not a size such as 500M or 2G"));
-    let upper = text.trim().to_ascii_uppercase();
-    let number = upper.trim_end_matches('B').trim_end_matches('I');
-    let (digits, shift) = match number.chars().last() {
-        Some('K') => (&number[..number.len() - 1], 10),
-        Some('M') => (&number[..number.len() - 1], 20),
-        Some('G') => (&number[..number.len() - 1], 30),
-        Some('T') => (&number[..number.len() - 1], 40),
-        _ => (number, 0),
-    };
-    let value: f64 = digits.trim().parse().map_err(|_| wrong())?;
-    if !(value.is_finite() && value > 0.0) {
-        return Err(wrong());
-    }
-    Ok((value * f64::from(1u32 << (shift / 2)) * f64::from(1u32 << (shift - shift / 2))) as usize)
-}
-
-/// A size as a person writes it, rounded up so that it can be given back.
-pub(crate) fn format_size(bytes: usize) -> String {
-    if bytes >= 1 << 30 {
-        format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)
-    } else {
-        format!("{}M", bytes.div_ceil(1 << 20))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_read_with_their_units() {
-        assert_eq!(parse_size("500M").unwrap(), 500 << 20);
-        assert_eq!(parse_size("1.5GiB").unwrap(), 3 << 29);
-        assert_eq!(parse_size("4096").unwrap(), 4096);
-        assert!(parse_size("lots").is_err() && parse_size("-1G").is_err() && parse_size("").is_err());
-    }
 
     #[test]
     fn chunks_are_put_together_along_x_while_there_are_enough() {
