@@ -37,9 +37,10 @@
 //! use anabranch::kernel::binarise::Binarise;
 //! use anabranch::kernel::branch_list::BranchList;
 //! use anabranch::kernel::graph::Graph;
+//! use anabranch::kernel::measure::pixel_values::PixelValues;
 //! use anabranch::kernel::method::Method;
 //! use anabranch::kernel::partition::Partition;
-//! use anabranch::kernel::skeleton::{PixelValues, Skeleton};
+//! use anabranch::kernel::skeleton::Skeleton;
 //! use anabranch::kernel::step::Lengths;
 //! use anabranch::kernel::threshold::Threshold;
 //! use anabranch::space::{Region, Spacing, Voxel};
@@ -76,7 +77,7 @@
 //!     .into_iter()
 //!     .map(|(id, mask)| {
 //!         let voxels = mask.own_voxels().into();
-//!         (id, Skeleton { voxels, values: PixelValues::Constant(1) })
+//!         (id, Skeleton { voxels, values: PixelValues::Constant(1).into() })
 //!     })
 //!     .collect();
 //!

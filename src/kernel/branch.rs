@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
+use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
 
@@ -38,21 +41,20 @@ impl BranchKind {
 ///
 /// It runs from the end that is earlier in raster order; where both ends are the same voxel, by the earlier of its two
 /// neighbours. An isolated cycle begins at its earliest voxel. Branches order as skan's rows do: those with terminals
-/// first, by start and then first step, isolated cycles after them.
+/// first, by start and then first step, isolated cycles after them. `M` is what is measured of the channels along it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Branch {
+pub struct Branch<M = Moments> {
     isolated: bool,
     start: Voxel,
     first: Step,
     end: Voxel,
     kind: BranchKind,
     length: u64,
-    mean: u64,
-    stdev: u64,
+    measured: M,
     steps: Steps,
 }
 
-impl Branch {
+impl<M: Measured> Branch<M> {
     /// The branch that runs from a voxel along steps, at least one, given in its canonical direction.
     pub fn new(
         start: Voxel,
@@ -60,7 +62,7 @@ impl Branch {
         kind: BranchKind,
         isolated: bool,
         steps: &[Step],
-        values: Moments,
+        measured: M,
         lengths: &Lengths,
     ) -> Self {
         Branch {
@@ -70,8 +72,7 @@ impl Branch {
             end,
             kind,
             length: lengths.along(steps).to_bits(),
-            mean: values.mean.to_bits(),
-            stdev: values.stdev.to_bits(),
+            measured,
             steps: Steps::from(steps),
         }
     }
@@ -106,14 +107,9 @@ impl Branch {
         f64::from_bits(self.length)
     }
 
-    /// Mean of the image's values over its voxels, both ends included.
-    pub fn mean(&self) -> f64 {
-        f64::from_bits(self.mean)
-    }
-
-    /// Population standard deviation of the image's values over its voxels, both ends included.
-    pub fn stdev(&self) -> f64 {
-        f64::from_bits(self.stdev)
+    /// What is measured along it, of the channels of the skeleton.
+    pub fn measured(&self) -> &M {
+        &self.measured
     }
 
     /// The steps from voxel to voxel.
@@ -141,34 +137,15 @@ impl Branch {
     }
 }
 
-/// Mean and population standard deviation of some values.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moments {
-    /// The mean.
-    pub mean: f64,
-    /// The population standard deviation.
-    pub stdev: f64,
-}
-
-impl Moments {
-    /// Those of `count` whole numbers, from their exact sum and sum of squares; nothing is rounded before the last steps.
-    pub fn of_integers(count: u64, sum: i64, squares: u128) -> Self {
-        let spread = u128::from(count) * squares - u128::from(sum.unsigned_abs()).pow(2);
-        Moments { mean: sum as f64 / count as f64, stdev: (spread as f64).sqrt() / count as f64 }
+impl<M: OfPixels> Branch<M> {
+    /// Mean of the image's values over its voxels, both ends included.
+    pub fn mean(&self) -> f64 {
+        self.measured.pixels().mean()
     }
 
-    /// Whether others are the same, bit for bit.
-    pub fn is_same(&self, other: &Moments) -> bool {
-        (self.mean.to_bits(), self.stdev.to_bits()) == (other.mean.to_bits(), other.stdev.to_bits())
-    }
-
-    /// Those of numbers in the order in which they are given.
-    pub fn of_floats(values: &[u64]) -> Self {
-        let count = values.len() as f64;
-        let values = || values.iter().map(|&bits| f64::from_bits(bits));
-        let mean = values().sum::<f64>() / count;
-        let spread = values().map(|v| (v - mean) * (v - mean)).sum::<f64>();
-        Moments { mean, stdev: (spread / count).sqrt() }
+    /// Population standard deviation of the image's values over its voxels, both ends included.
+    pub fn stdev(&self) -> f64 {
+        self.measured.pixels().stdev()
     }
 }
 
@@ -220,15 +197,5 @@ mod tests {
     fn a_record_of_a_branch_is_small() {
         assert_eq!(size_of::<Steps>(), 24);
         assert!(size_of::<Branch>() <= 72);
-    }
-
-    #[test]
-    fn moments_of_integers_are_exact_where_squares_are_huge() {
-        let (count, value) = (1_000u64, i64::from(u32::MAX));
-        let squares = u128::from(count) * (value as u128).pow(2);
-        let moments = Moments::of_integers(count, value * count as i64, squares);
-        assert_eq!((moments.mean, moments.stdev), (value as f64, 0.0));
-        let mixed = Moments::of_integers(2, -1 + 3, 1 + 9);
-        assert_eq!((mixed.mean, mixed.stdev), (1.0, 2.0));
     }
 }

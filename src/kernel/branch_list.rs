@@ -1,10 +1,12 @@
-//! Branches in order, in little memory: a branch takes two or three bytes, one a step, and sixteen where its pixel values
-//! vary.
+//! Branches in order, in little memory: a branch takes two or three bytes, one a step, and what is measured along it where
+//! that does not follow from the others: for pixel values that vary, sixteen.
 
 use serde::{Deserialize, Serialize};
 
 use super::varint;
-use crate::kernel::branch::{Branch, BranchKind, Moments};
+use crate::kernel::branch::{Branch, BranchKind};
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
 use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
 
@@ -13,15 +15,15 @@ const GROUP: usize = 64;
 
 /// Branches in order. What follows from their voxels (ends, lengths) is told again when they are read, bit for bit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BranchList {
+pub struct BranchList<M: Measured = Moments> {
     count: usize,
     lengths: Lengths,
-    /// The value that pixels have along branches of which nothing else is said.
-    constant: i64,
+    /// What is measured of branches of which nothing else is said; none where there are no branches.
+    common: Option<M::Common>,
     /// Where each group of branches begins.
     groups: Vec<u64>,
     /// A branch after the other: by how much its start is later than the start before, or than the first voxel there can
-    /// be where a group begins; its head; its steps; and the bits of mean and standard deviation, where the head says so.
+    /// be where a group begins; its head; its steps; and its measures, where the head says so.
     #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
 }
@@ -32,14 +34,14 @@ const VARYING: u8 = 1 << 3;
 /// Numbers of steps from here on follow the head.
 const MANY: usize = 15;
 
-impl BranchList {
+impl<M: Measured> BranchList<M> {
     /// The list of branches that were measured with some lengths.
     ///
     /// # Panics
     /// Where they are not in order, end elsewhere than their steps lead, or have other lengths.
-    pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch>, lengths: &Lengths) -> Self {
-        let mut list = BranchList { count: 0, lengths: *lengths, constant: 0, groups: Vec::new(), bytes: Vec::new() };
-        let mut last: Option<&Branch> = None;
+    pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch<M>>, lengths: &Lengths) -> Self {
+        let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups: Vec::new(), bytes: Vec::new() };
+        let mut last: Option<&Branch<M>> = None;
         for branch in branches {
             assert!(last.is_none_or(|last| last <= branch), "branches of a list are in order");
             let before = last.filter(|_| !list.count.is_multiple_of(GROUP)).map_or(Voxel::FIRST, Branch::start);
@@ -51,10 +53,8 @@ impl BranchList {
         list
     }
 
-    fn push(&mut self, branch: &Branch, before: Voxel) {
-        if self.count == 0 {
-            self.constant = whole(branch.mean());
-        }
+    fn push(&mut self, branch: &Branch<M>, before: Voxel) {
+        self.common.get_or_insert_with(|| branch.measured().common());
         if self.count.is_multiple_of(GROUP) {
             self.groups.push(self.bytes.len() as u64);
         }
@@ -62,8 +62,7 @@ impl BranchList {
         let steps = branch.steps();
         assert_eq!(branch.length(), self.lengths.along(steps), "branches of a list are measured with its lengths");
         assert_eq!(branch.end(), end(branch.start(), steps), "branches of a list end where their steps lead");
-        let moments = Moments { mean: branch.mean(), stdev: branch.stdev() };
-        let varies = !self.moments(steps.len()).is_same(&moments);
+        let varies = self.implied(steps.len()).as_ref() != Some(branch.measured());
         varint::push(&mut self.bytes, branch.start().since(before));
         let flags = if branch.is_isolated_cycle() { ISOLATED } else { 0 } | if varies { VARYING } else { 0 };
         self.bytes.push(branch.kind() as u8 | flags | (steps.len().min(MANY) as u8) << 4);
@@ -72,15 +71,13 @@ impl BranchList {
         }
         self.bytes.extend_from_slice(bytemuck::cast_slice(steps));
         if varies {
-            self.bytes.extend_from_slice(&moments.mean.to_bits().to_le_bytes());
-            self.bytes.extend_from_slice(&moments.stdev.to_bits().to_le_bytes());
+            branch.measured().write(&mut self.bytes);
         }
     }
 
-    /// The moments of the constant along so many steps.
-    fn moments(&self, steps: usize) -> Moments {
-        let count = steps as i64 + 1;
-        Moments { mean: self.constant.wrapping_mul(count) as f64 / count as f64, stdev: 0.0 }
+    /// The measures of a branch of so many steps of which nothing else is said.
+    fn implied(&self, steps: usize) -> Option<M> {
+        M::implied(self.common.as_ref()?, steps)
     }
 
     /// Number of branches.
@@ -94,7 +91,7 @@ impl BranchList {
     }
 
     /// The branches, in order.
-    pub fn iter(&self) -> Branches<'_> {
+    pub fn iter(&self) -> Branches<'_, M> {
         self.range(0..self.count)
     }
 
@@ -111,7 +108,7 @@ impl BranchList {
     ///
     /// # Panics
     /// Where there are not so many.
-    pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_> {
+    pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_, M> {
         assert!(places.end <= self.count, "places {places:?} of {} branches", self.count);
         let next = places.start / GROUP * GROUP;
         let mut branches = Branches { list: self, next, end: places.end, at: 0, before: Voxel::FIRST };
@@ -123,19 +120,13 @@ impl BranchList {
     }
 }
 
-impl<'a> IntoIterator for &'a BranchList {
-    type Item = Branch;
-    type IntoIter = Branches<'a>;
+impl<'a, M: Measured> IntoIterator for &'a BranchList<M> {
+    type Item = Branch<M>;
+    type IntoIter = Branches<'a, M>;
 
-    fn into_iter(self) -> Branches<'a> {
+    fn into_iter(self) -> Branches<'a, M> {
         self.iter()
     }
-}
-
-/// A whole number that is the mean of some values, if it is one whose moments can be told exactly; else zero.
-fn whole(mean: f64) -> i64 {
-    let whole = mean as i64;
-    if whole as f64 == mean && whole.unsigned_abs() <= u64::from(u32::MAX) { whole } else { 0 }
 }
 
 /// Where steps lead from a voxel.
@@ -145,8 +136,8 @@ fn end(start: Voxel, steps: &[Step]) -> Voxel {
 
 /// The branches of a list, one by one.
 #[derive(Clone, Debug)]
-pub struct Branches<'a> {
-    list: &'a BranchList,
+pub struct Branches<'a, M: Measured = Moments> {
+    list: &'a BranchList<M>,
     /// The place of the next one.
     next: usize,
     end: usize,
@@ -167,14 +158,14 @@ pub(crate) struct Outline {
 }
 
 /// A branch as its bytes have it.
-struct Raw<'a> {
+struct Raw<'a, M> {
     start: Voxel,
     head: u8,
     steps: &'a [Step],
-    moments: Option<Moments>,
+    measured: Option<M>,
 }
 
-impl Raw<'_> {
+impl<M> Raw<'_, M> {
     fn outline(&self) -> Outline {
         let (mut end, mut least) = (self.start, self.start);
         for step in self.steps {
@@ -185,8 +176,8 @@ impl Raw<'_> {
     }
 }
 
-impl<'a> Branches<'a> {
-    fn raw(&mut self) -> Option<Raw<'a>> {
+impl<'a, M: Measured> Branches<'a, M> {
+    fn raw(&mut self) -> Option<Raw<'a, M>> {
         if self.next >= self.end {
             return None;
         }
@@ -203,9 +194,8 @@ impl<'a> Branches<'a> {
             count += varint::read(bytes, &mut self.at)? as usize;
         }
         let steps = bytemuck::cast_slice(self.take(count)?);
-        let moments =
-            if head & VARYING == 0 { None } else { Some(Moments { mean: self.number()?, stdev: self.number()? }) };
-        Some(Raw { start, head, steps, moments })
+        let measured = if head & VARYING == 0 { None } else { Some(M::read(bytes, &mut self.at)?) };
+        Some(Raw { start, head, steps, measured })
     }
 
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
@@ -213,22 +203,17 @@ impl<'a> Branches<'a> {
         self.at += count;
         Some(taken)
     }
-
-    fn number(&mut self) -> Option<f64> {
-        let bits: [u8; 8] = self.take(8)?.try_into().ok()?;
-        Some(f64::from_bits(u64::from_le_bytes(bits)))
-    }
 }
 
-impl Iterator for Branches<'_> {
-    type Item = Branch;
+impl<M: Measured> Iterator for Branches<'_, M> {
+    type Item = Branch<M>;
 
-    fn next(&mut self) -> Option<Branch> {
-        let Raw { start, head, steps, moments } = self.raw()?;
+    fn next(&mut self) -> Option<Branch<M>> {
+        let Raw { start, head, steps, measured } = self.raw()?;
         let end = end(start, steps);
-        let moments = moments.unwrap_or_else(|| self.list.moments(steps.len()));
+        let measured = measured.or_else(|| self.list.implied(steps.len()))?;
         let kind = BranchKind::ALL[usize::from(head & 3)];
-        Some(Branch::new(start, end, kind, head & ISOLATED != 0, steps, moments, &self.list.lengths))
+        Some(Branch::new(start, end, kind, head & ISOLATED != 0, steps, measured, &self.list.lengths))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -236,7 +221,7 @@ impl Iterator for Branches<'_> {
     }
 }
 
-impl ExactSizeIterator for Branches<'_> {}
+impl<M: Measured> ExactSizeIterator for Branches<'_, M> {}
 
 #[cfg(test)]
 mod tests {
@@ -276,8 +261,8 @@ mod tests {
                         constant * count as i64,
                         u128::from(count) * (constant as u128).pow(2),
                     ),
-                    Some((whole, false)) => Moments { mean: whole as f64, stdev: 0.0 },
-                    Some((third, true)) => Moments { mean: third as f64 / 3.0, stdev: 0.1 },
+                    Some((whole, false)) => Moments::new(whole as f64, 0.0),
+                    Some((third, true)) => Moments::new(third as f64 / 3.0, 0.1),
                 };
                 branch(place, &steps, kind, moments, &lengths)
             };
@@ -309,7 +294,7 @@ mod tests {
     #[test]
     fn a_branch_of_a_mask_takes_little_more_than_its_steps() {
         let lengths = Lengths::new(Spacing::default());
-        let moments = Moments { mean: 1.0, stdev: 0.0 };
+        let moments = Moments::new(1.0, 0.0);
         let branches: Vec<Branch> =
             (0..6400).map(|i| branch([0, i / 80, i % 80 * 12], &[14; 8], (0, false), moments, &lengths)).collect();
         let list = BranchList::new(&branches, &lengths);

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
 use crate::kernel::forest::{Edge, Forest, merge};
+use crate::kernel::measure::channel::{Channel, Measured, PathSum};
+use crate::kernel::measure::moments::Moments;
 use crate::kernel::network::{Network, drop_edges, halo_pieces, network};
 use crate::kernel::octree::Octree;
 use crate::kernel::skeleton::Skeleton;
@@ -16,17 +18,21 @@ use crate::kernel::walk::walk;
 use crate::space::{Spacing, Voxel};
 
 /// The branches of a skeleton and its isolated voxels.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Graph {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Graph<M = Moments> {
     /// All branches, in order.
-    pub branches: Vec<Branch>,
+    pub branches: Vec<Branch<M>>,
     /// Voxels without neighbours, in raster order.
     pub isolated: Vec<Voxel>,
 }
 
-impl Graph {
+impl<M: Measured> Graph<M> {
     /// The graph of a skeleton given by the skeletons of its chunks. How it is cut into chunks does not change it.
-    pub fn new(chunks: &BTreeMap<ChunkId, Skeleton>, grid: Grid, spacing: Spacing) -> Self {
+    pub fn new<C>(chunks: &BTreeMap<ChunkId, Skeleton<C>>, grid: Grid, spacing: Spacing) -> Self
+    where
+        C: Channel,
+        C::Sum: PathSum<Measured = M>,
+    {
         let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
         let mut networks = networks(chunks, &octree, &lengths);
         let mut dropped: Vec<Edge> = Vec::new();
@@ -43,14 +49,14 @@ impl Graph {
                 forests.extend(forest.map(|forest| (id, forest)));
             }
         }
-        let mut graph = Graph::default();
-        let mut meeting: BTreeMap<(u8, ChunkId), Vec<Vec<Fragment>>> = BTreeMap::new();
+        let mut graph = Graph { branches: Vec::new(), isolated: Vec::new() };
+        let mut meeting: BTreeMap<(u8, ChunkId), Vec<_>> = BTreeMap::new();
         for (id, mut network) in networks {
             let skeleton = &chunks[&id];
             let near = |edge: &Edge| octree.chunk_of(edge.from) == id || octree.chunk_of(edge.to()) == id;
             let voxels = skeleton.voxels.to_vec();
             drop_edges(&voxels, &mut network.sets, dropped.iter().copied().filter(near));
-            let walks = walk(&voxels, &skeleton.values, &network.sets, &lengths);
+            let walks = walk(&voxels, &*skeleton.values, &network.sets, &lengths);
             graph.branches.extend(walks.branches);
             graph.isolated.extend(walks.isolated);
             for (level, fragments) in by_level(walks.fragments, &octree) {
@@ -58,7 +64,7 @@ impl Graph {
             }
         }
         while let Some(((level, id), parts)) = meeting.pop_first() {
-            let parts: Vec<&[Fragment]> = parts.iter().map(Vec::as_slice).collect();
+            let parts: Vec<&[Fragment<C::Sum>]> = parts.iter().map(Vec::as_slice).collect();
             let stitched = stitch(&parts, level, &octree, &lengths);
             graph.branches.extend(stitched.branches);
             for (above, fragments) in by_level(stitched.fragments, &octree) {
@@ -72,14 +78,18 @@ impl Graph {
     }
 }
 
-fn networks(chunks: &BTreeMap<ChunkId, Skeleton>, octree: &Octree, lengths: &Lengths) -> BTreeMap<ChunkId, Network> {
+fn networks<C>(
+    chunks: &BTreeMap<ChunkId, Skeleton<C>>,
+    octree: &Octree,
+    lengths: &Lengths,
+) -> BTreeMap<ChunkId, Network> {
     let mut pieces: BTreeMap<ChunkId, Vec<Vec<Voxel>>> = BTreeMap::new();
     for (&id, skeleton) in chunks {
         for (other, piece) in halo_pieces(id, &skeleton.voxels, octree.grid()) {
             pieces.entry(other).or_default().push(piece);
         }
     }
-    let of_chunk = |(id, skeleton): (&ChunkId, &Skeleton)| {
+    let of_chunk = |(id, skeleton): (&ChunkId, &Skeleton<C>)| {
         let pieces = pieces.get(id).map_or(&[][..], Vec::as_slice);
         let pieces: Vec<&[Voxel]> = pieces.iter().map(Vec::as_slice).collect();
         (*id, network(&skeleton.voxels.to_vec(), &pieces, octree, lengths))
@@ -89,10 +99,12 @@ fn networks(chunks: &BTreeMap<ChunkId, Skeleton>, octree: &Octree, lengths: &Len
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::skeleton::PixelValues;
+    use crate::kernel::measure::pixel_values::PixelValues;
     use crate::space::{Position, Region};
 
     /// Voxels with values, cut into the chunks of a grid.
@@ -103,10 +115,10 @@ pub(crate) mod tests {
         }
         let skeleton = |part: Vec<(Voxel, i64)>| Skeleton {
             voxels: part.iter().map(|p| p.0).collect(),
-            values: match floats {
+            values: Arc::new(match floats {
                 true => PixelValues::Floats(part.iter().map(|p| (p.1 as f64 / 7.0).to_bits()).collect()),
                 false => PixelValues::Integers(part.iter().map(|p| p.1).collect()),
-            },
+            }),
         };
         parts.into_iter().map(|(id, part)| (id, skeleton(part))).collect()
     }

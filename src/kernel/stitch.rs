@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::branch::{Branch, BranchKind, Moments, Steps};
+use crate::kernel::branch::{Branch, BranchKind, Steps};
 use crate::kernel::forest::Edge;
+use crate::kernel::measure::channel::PathSum;
+use crate::kernel::measure::pixel_values::PixelSum;
 use crate::kernel::octree::Octree;
 use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
@@ -43,36 +45,18 @@ impl End {
     }
 }
 
-/// The image's values along a fragment.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Values {
-    /// Whole numbers, by their exact sums.
-    Integers {
-        /// Sum of the values.
-        sum: i64,
-        /// Sum of their squares.
-        squares: u128,
-        /// The voxel that is first in raster order.
-        least: Voxel,
-        /// The value there: a cycle counts it twice.
-        at_least: i64,
-    },
-    /// The bits of each value, from the first end to the second.
-    Floats(Vec<u64>),
-}
-
 /// A path of which at least one end goes on in another chunk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Fragment {
+pub struct Fragment<S = PixelSum> {
     /// Its two ends; they may be the same voxel.
     pub ends: [End; 2],
     /// The steps from the first end to the second.
     pub steps: Steps,
-    /// The values along it.
-    pub values: Values,
+    /// What is kept of the channels along it.
+    pub sum: S,
 }
 
-impl Fragment {
+impl<S> Fragment<S> {
     /// The level of the smallest box in which one of its ends is joined.
     pub fn level(&self, octree: &Octree) -> u8 {
         self.ends.iter().filter_map(|end| end.level(octree)).min().unwrap_or(octree.top())
@@ -80,7 +64,7 @@ impl Fragment {
 }
 
 /// Fragments by the level of the box in which they go on (see [`Fragment::level`]), each list in order.
-pub fn by_level(fragments: Vec<Fragment>, octree: &Octree) -> Vec<(u8, Vec<Fragment>)> {
+pub fn by_level<S: PathSum>(fragments: Vec<Fragment<S>>, octree: &Octree) -> Vec<(u8, Vec<Fragment<S>>)> {
     let mut levels = vec![Vec::new(); usize::from(octree.top()) + 1];
     for fragment in fragments {
         levels[usize::from(fragment.level(octree))].push(fragment);
@@ -95,23 +79,23 @@ pub fn by_level(fragments: Vec<Fragment>, octree: &Octree) -> Vec<(u8, Vec<Fragm
 }
 
 /// What a box makes of the fragments that meet in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stitched {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stitched<S: PathSum> {
     /// Branches that are complete, in order.
-    pub branches: Vec<Branch>,
+    pub branches: Vec<Branch<S::Measured>>,
     /// Fragments that go on in a box above.
-    pub fragments: Vec<Fragment>,
+    pub fragments: Vec<Fragment<S>>,
 }
 
 /// Joins the fragments that meet in a box of a level. Takes time O(n log n) in their number, and linear in their steps.
 ///
 /// # Panics
 /// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
-/// the values of some chunks are whole numbers, and those of others are not.
-pub fn stitch(parts: &[&[Fragment]], level: u8, octree: &Octree, lengths: &Lengths) -> Stitched {
-    let fragments: Vec<&Fragment> = parts.iter().flat_map(|part| part.iter()).collect();
+/// sums cannot be joined, as those of pixel values that are whole numbers in some chunks and not in others.
+pub fn stitch<S: PathSum>(parts: &[&[Fragment<S>]], level: u8, octree: &Octree, lengths: &Lengths) -> Stitched<S> {
+    let fragments: Vec<&Fragment<S>> = parts.iter().flat_map(|part| part.iter()).collect();
     let partner = pair(&fragments, level, octree);
-    let mut stitched = Stitched::default();
+    let mut stitched = Stitched { branches: Vec::new(), fragments: Vec::new() };
     let mut done = vec![false; fragments.len()];
     let mut joint = Joint { fragments: &fragments, partner: &partner, done: &mut done };
     for place in 0..fragments.len() {
@@ -138,7 +122,7 @@ pub fn stitch(parts: &[&[Fragment]], level: u8, octree: &Octree, lengths: &Lengt
 type Side = (usize, usize);
 
 /// For both sides of each fragment, the side that it is joined to in a box of a level.
-fn pair(fragments: &[&Fragment], level: u8, octree: &Octree) -> Vec<[Option<Side>; 2]> {
+fn pair<S>(fragments: &[&Fragment<S>], level: u8, octree: &Octree) -> Vec<[Option<Side>; 2]> {
     let mut meeting: Vec<(Edge, Side)> = Vec::new();
     for (place, fragment) in fragments.iter().enumerate() {
         for (side, end) in fragment.ends.iter().enumerate() {
@@ -160,45 +144,34 @@ fn pair(fragments: &[&Fragment], level: u8, octree: &Octree) -> Vec<[Option<Side
     partner
 }
 
-/// The values of a chain of fragments: of the whole numbers, only what fragments know of them.
-#[derive(Default)]
-struct Sums {
-    sum: i64,
-    squares: u128,
-    least: Option<(Voxel, i64)>,
-    floats: Vec<u64>,
-}
-
 /// A chain of joined fragments.
-struct Chain {
+struct Chain<S> {
     ends: [End; 2],
     steps: Vec<Step>,
-    sums: Sums,
+    sum: S,
 }
 
-struct Joint<'a> {
-    fragments: &'a [&'a Fragment],
+struct Joint<'a, S> {
+    fragments: &'a [&'a Fragment<S>],
     partner: &'a [[Option<Side>; 2]],
     done: &'a mut [bool],
 }
 
-impl Joint<'_> {
+impl<S: PathSum> Joint<'_, S> {
     /// Follows a chain from a side of a fragment through it and on, to an end that is not joined here or back to where
     /// it began.
-    fn follow(&mut self, place: usize, side: usize) -> Chain {
-        let begin = self.fragments[place].ends[side];
-        let mut chain = Chain { ends: [begin, begin], steps: Vec::new(), sums: Sums::default() };
+    fn follow(&mut self, place: usize, side: usize) -> Chain<S> {
+        let mut chain = Chain::new(self.fragments[place], side == 1);
         let (mut place, mut side) = (place, side);
         loop {
             self.done[place] = true;
-            let fragment = self.fragments[place];
-            chain.append(fragment, side == 1);
             match self.partner[place][1 - side] {
                 Some(next) if !self.done[next.0] => {
                     if let Beyond::Open(step) = chain.ends[1].beyond {
                         chain.steps.push(step);
                     }
                     (place, side) = next;
+                    chain.append(self.fragments[place], side == 1);
                 }
                 _ => return chain,
             }
@@ -206,37 +179,28 @@ impl Joint<'_> {
     }
 }
 
-impl Chain {
-    fn append(&mut self, fragment: &Fragment, reversed: bool) {
+impl<S: PathSum> Chain<S> {
+    fn new(fragment: &Fragment<S>, reversed: bool) -> Self {
+        let Fragment { ends, steps, sum } = fragment.clone();
+        let mut chain = Chain { ends, steps: steps.as_slice().to_vec(), sum };
+        if reversed {
+            chain.turn_round();
+        }
+        chain
+    }
+
+    fn append(&mut self, fragment: &Fragment<S>, reversed: bool) {
         let steps = fragment.steps.as_slice();
         match reversed {
             false => self.steps.extend_from_slice(steps),
             true => self.steps.extend(steps.iter().rev().map(|step| step.reversed())),
         }
         self.ends[1] = fragment.ends[usize::from(!reversed)];
-        let whole = matches!(fragment.values, Values::Integers { .. });
-        let mixed = if whole { !self.sums.floats.is_empty() } else { self.sums.least.is_some() };
-        assert!(!mixed, "the values of some chunks are whole numbers, and those of others are not");
-        match &fragment.values {
-            Values::Integers { sum, squares, least, at_least } => {
-                self.sums.sum += sum;
-                self.sums.squares += squares;
-                let own = (*least, *at_least);
-                self.sums.least = Some(self.sums.least.map_or(own, |other| other.min(own)));
-            }
-            Values::Floats(values) if reversed => self.sums.floats.extend(values.iter().rev()),
-            Values::Floats(values) => self.sums.floats.extend(values),
-        }
+        self.sum.join(&fragment.sum, reversed);
     }
 
-    fn fragment(self) -> Fragment {
-        let values = match self.sums.least {
-            Some((least, at_least)) => {
-                Values::Integers { sum: self.sums.sum, squares: self.sums.squares, least, at_least }
-            }
-            None => Values::Floats(self.sums.floats),
-        };
-        Fragment { ends: self.ends, steps: Steps::from(&self.steps[..]), values }
+    fn fragment(self) -> Fragment<S> {
+        Fragment { ends: self.ends, steps: Steps::from(&self.steps[..]), sum: self.sum }
     }
 
     fn turn_round(&mut self) {
@@ -245,18 +209,11 @@ impl Chain {
         for step in &mut self.steps {
             *step = step.reversed();
         }
-        self.sums.floats.reverse();
-    }
-
-    fn moments(&self) -> Moments {
-        match self.sums.least {
-            Some(_) => Moments::of_integers(self.steps.len() as u64 + 1, self.sums.sum, self.sums.squares),
-            None => Moments::of_floats(&self.sums.floats),
-        }
+        self.sum.reverse();
     }
 
     /// The branch of a chain between two terminals.
-    fn branch(mut self, lengths: &Lengths) -> Branch {
+    fn branch(mut self, lengths: &Lengths) -> Branch<S::Measured> {
         let [start, end] = self.ends.map(|end| end.voxel);
         let first = self.steps[0];
         let first_back = self.steps[self.steps.len() - 1].reversed();
@@ -268,11 +225,12 @@ impl Chain {
             true => BranchKind::Cycle,
             false => BranchKind::of_ends([start, end].map(|e| e.beyond == Beyond::Tip)),
         };
-        Branch::new(start.voxel, end.voxel, kind, false, &self.steps, self.moments(), lengths)
+        let measured = self.sum.measured(&self.steps, lengths);
+        Branch::new(start.voxel, end.voxel, kind, false, &self.steps, measured, lengths)
     }
 
     /// The branch of a chain that closes on itself without a terminal.
-    fn cycle(mut self, lengths: &Lengths) -> Branch {
+    fn cycle(mut self, lengths: &Lengths) -> Branch<S::Measured> {
         if let Beyond::Open(step) = self.ends[1].beyond {
             self.steps.push(step);
         }
@@ -283,19 +241,11 @@ impl Chain {
         }
         let (start, place) = least;
         self.steps.rotate_left(place);
-        match &mut self.sums {
-            Sums { least: Some((_, value)), sum, squares, .. } => {
-                *sum += *value;
-                *squares += u128::from(value.unsigned_abs()).pow(2);
-            }
-            Sums { floats, .. } => {
-                floats.rotate_left(place);
-                floats.push(floats[0]);
-            }
-        }
+        self.sum.close(place);
         if self.steps[0] > self.steps[self.steps.len() - 1].reversed() {
             self.turn_round();
         }
-        Branch::new(start, start, BranchKind::Cycle, true, &self.steps, self.moments(), lengths)
+        let measured = self.sum.measured(&self.steps, lengths);
+        Branch::new(start, start, BranchKind::Cycle, true, &self.steps, measured, lengths)
     }
 }

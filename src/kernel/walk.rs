@@ -1,30 +1,31 @@
 //! Walks along the voxel graph of a chunk: branches that lie inside it, and fragments of those that do not.
 
 use crate::kernel::adjacency::{Adjacency, steps};
-use crate::kernel::branch::{Branch, BranchKind, Moments, Steps};
-use crate::kernel::skeleton::PixelValues;
+use crate::kernel::branch::{Branch, BranchKind, Steps};
+use crate::kernel::measure::channel::{Channel, PathSum};
 use crate::kernel::step::{Lengths, Step};
-use crate::kernel::stitch::{Beyond, End, Fragment, Values};
+use crate::kernel::stitch::{Beyond, End, Fragment};
 use crate::space::Voxel;
 
-/// What the walks of a chunk find.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Walks {
+/// What the walks of a chunk find, where paths keep sums `S`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Walks<S: PathSum> {
     /// Branches all of whose voxels are the chunk's own, in order.
-    pub branches: Vec<Branch>,
+    pub branches: Vec<Branch<S::Measured>>,
     /// Paths with at least one end that goes on in another chunk.
-    pub fragments: Vec<Fragment>,
+    pub fragments: Vec<Fragment<S>>,
     /// Voxels without neighbours, in raster order.
     pub isolated: Vec<Voxel>,
 }
 
-/// Walks all edges between a chunk's skeleton voxels once. `sets` holds the neighbours of each voxel (see `Network`), those
-/// in other chunks included. Takes time linear in the voxels.
-pub fn walk(voxels: &[Voxel], values: &PixelValues, sets: &[u32], lengths: &Lengths) -> Walks {
+/// Walks all edges between a chunk's skeleton voxels once, and joins what a channel knows at them. `sets` holds the
+/// neighbours of each voxel (see `Network`), those in other chunks included. Takes time linear in the voxels.
+pub fn walk<C: Channel>(voxels: &[Voxel], channel: &C, sets: &[u32], lengths: &Lengths) -> Walks<C::Sum> {
     let adjacency = Adjacency::new(voxels, sets);
     let walked = vec![false; adjacency.targets.len()];
     let (path, steps) = (Vec::new(), Vec::new());
-    let mut walker = Walker { voxels, values, sets, lengths, adjacency, walked, path, steps, found: Walks::default() };
+    let found = Walks { branches: Vec::new(), fragments: Vec::new(), isolated: Vec::new() };
+    let mut walker = Walker { voxels, channel, sets, lengths, adjacency, walked, path, steps, found };
     for place in 0..voxels.len() {
         match sets[place].count_ones() {
             0 => walker.found.isolated.push(voxels[place]),
@@ -45,9 +46,9 @@ pub fn walk(voxels: &[Voxel], values: &PixelValues, sets: &[u32], lengths: &Leng
     walker.found
 }
 
-struct Walker<'a> {
+struct Walker<'a, C: Channel> {
     voxels: &'a [Voxel],
-    values: &'a PixelValues,
+    channel: &'a C,
     sets: &'a [u32],
     lengths: &'a Lengths,
     adjacency: Adjacency,
@@ -57,10 +58,10 @@ struct Walker<'a> {
     path: Vec<u32>,
     /// Steps between them.
     steps: Vec<Step>,
-    found: Walks,
+    found: Walks<C::Sum>,
 }
 
-impl Walker<'_> {
+impl<C: Channel> Walker<'_, C> {
     fn leave_terminal(&mut self, place: usize) {
         let set = self.sets[place];
         for (slot, step) in (self.adjacency.starts[place] as usize..).zip(steps(set)) {
@@ -148,37 +149,13 @@ impl Walker<'_> {
         }
     }
 
-    fn values(&self) -> Values {
-        let at_first = self.path[0] as usize;
-        let whole = |of: &dyn Fn(usize) -> i64| {
-            let (mut sum, mut squares) = (0, 0);
-            let mut least = at_first;
-            for &place in &self.path {
-                let value = of(place as usize);
-                sum += value;
-                squares += u128::from(value.unsigned_abs()).pow(2);
-                least = least.min(place as usize);
-            }
-            Values::Integers { sum, squares, least: self.voxels[least], at_least: of(least) }
-        };
-        match self.values {
-            PixelValues::Constant(value) => whole(&|_| *value),
-            PixelValues::Integers(values) => whole(&|place| values[place]),
-            PixelValues::Floats(values) => Values::Floats(self.path.iter().map(|&p| values[p as usize]).collect()),
-        }
-    }
-
     fn branch(&mut self, start: Voxel, end: Voxel, kind: BranchKind, isolated: bool) {
-        let count = self.path.len() as u64;
-        let moments = match self.values() {
-            Values::Integers { sum, squares, .. } => Moments::of_integers(count, sum, squares),
-            Values::Floats(values) => Moments::of_floats(&values),
-        };
-        self.found.branches.push(Branch::new(start, end, kind, isolated, &self.steps, moments, self.lengths));
+        let measured = self.channel.along(&self.path, self.voxels).measured(&self.steps, self.lengths);
+        self.found.branches.push(Branch::new(start, end, kind, isolated, &self.steps, measured, self.lengths));
     }
 
     fn fragment(&mut self, ends: [End; 2]) {
-        let (steps, values) = (Steps::from(&self.steps[..]), self.values());
-        self.found.fragments.push(Fragment { ends, steps, values });
+        let (steps, sum) = (Steps::from(&self.steps[..]), self.channel.along(&self.path, self.voxels));
+        self.found.fragments.push(Fragment { ends, steps, sum });
     }
 }

@@ -13,6 +13,8 @@ use timely::progress::Timestamp;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
 use crate::kernel::branch_list::BranchList;
+use crate::kernel::measure::channel::{Channel, Measured, MeasuredBy};
+use crate::kernel::measure::moments::Moments;
 use crate::kernel::octree::Octree;
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
@@ -20,15 +22,15 @@ use crate::operators::components::CountComponents;
 use crate::operators::link::{Link, LinkSkeletons, Linked};
 use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
-use crate::operators::stitch::{Place, StitchFragments};
+use crate::operators::stitch::{Parts, Place, StitchFragments};
 use crate::operators::walk::{WalkGraphs, Walked};
 use crate::space::{Spacing, Voxel};
 
-/// The branch network of a volume.
+/// The branch network of a volume, with what is measured along its branches.
 #[derive(Clone)]
-pub struct Graph<'scope, T: Timestamp> {
+pub struct Graph<'scope, T: Timestamp, M: Measured = Moments> {
     /// Branches by the smallest part of the volume that holds each. All lists together are the branches, each once.
-    pub parts: VecCollection<'scope, T, (Place, Shared<BranchList>)>,
+    pub parts: Parts<'scope, T, M>,
     /// Voxels without neighbours, by chunk, as lists in raster order.
     pub isolated: VecCollection<'scope, T, (ChunkId, Shared<Vec<Voxel>>)>,
     /// The voxel graphs that chunks know by themselves, for other measures of the network.
@@ -36,33 +38,36 @@ pub struct Graph<'scope, T: Timestamp> {
     octree: Octree,
 }
 
-impl<T: Timestamp> std::fmt::Debug for Graph<'_, T> {
+impl<T: Timestamp, M: Measured> std::fmt::Debug for Graph<'_, T, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Graph").finish_non_exhaustive()
     }
 }
 
 /// The branch network of skeletons.
-pub trait ExtractBranches<'scope, T: Timestamp> {
-    /// The branches and isolated voxels of a skeleton that is given by the own skeleton voxels of each chunk of a grid;
-    /// chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
+pub trait ExtractBranches<'scope, T: Timestamp, C: Channel> {
+    /// The branches and isolated voxels of a skeleton that is given by the own skeleton voxels of each chunk of a grid, and
+    /// what its channel knows at them; chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
     /// for how many levels there are and which axes are one voxel thick: chunks may lie outside them.
     ///
     /// Morally this is [`crate::kernel::graph::Graph`], maintained: a change of a chunk recomputes that chunk, the halos
-    /// of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results change.
+    /// of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results change. Where
+    /// voxels stay and what is known at them changes, only walks are done again, and what follows from them.
     ///
     /// # Panics
     /// When running, where a chunk has two records at once or voxels of another chunk, so that chunks contradict each
-    /// other about an edge; or where the values of some chunks are whole numbers and those of others are not.
-    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T>;
+    /// other about an edge; or where sums cannot be joined, as those of pixel values that are whole numbers in some chunks
+    /// and not in others.
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T, MeasuredBy<C>>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord> ExtractBranches<'scope, T>
-    for VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>
+impl<'scope, T: Timestamp + Lattice + Ord, C: Channel> ExtractBranches<'scope, T, C>
+    for VecCollection<'scope, T, (ChunkId, Arc<Skeleton<C>>)>
 {
-    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T> {
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T, MeasuredBy<C>> {
         let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
-        let linked = self.link(octree, lengths);
+        let channels = self.clone().map(|(id, skeleton)| (id, Shared::from(Arc::clone(&skeleton.values))));
+        let linked = self.map(|(id, skeleton)| (id, skeleton.voxels.clone())).link(octree, lengths);
         let forests = linked.clone().flat_map(|(id, link)| match link {
             Link::Forest(forest) => Some((id, forest)),
             Link::Graph(_) => None,
@@ -72,7 +77,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> ExtractBranches<'scope, T>
             Link::Forest(_) => None,
         });
         let dropped = forests.span(octree, lengths);
-        let walked = graphs.clone().walk(dropped, octree, lengths);
+        let walked = graphs.clone().walk(channels, dropped, octree, lengths);
         let inside = walked.clone().flat_map(|(id, walked)| match walked {
             Walked::Branches(branches) => Some(((0, id), branches)),
             _ => None,
@@ -89,7 +94,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> ExtractBranches<'scope, T>
     }
 }
 
-impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
+impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> Graph<'scope, T, M> {
     /// Numbers of connected components by part of the volume; their sum is the number of skeletons (see
     /// [`CountComponents`]). The table of a whole skeleton tells it as well: this is for following it while chunks come
     /// and go.
@@ -100,7 +105,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
     /// The branches one by one. Of a part that changed only the branches that changed come out.
     ///
     /// Holds changes of parts until their time is complete, and nothing after that.
-    pub fn branches(&self) -> VecCollection<'scope, T, Branch> {
+    pub fn branches(&self) -> VecCollection<'scope, T, Branch<M>> {
         self.parts
             .clone()
             .inner
@@ -112,7 +117,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
                         for ((place, branches), time, diff) in messages.flat_map(|message| message.drain(..)) {
                             let capability = capability.delayed(&time);
                             let (_, parts) = waiting.entry(time).or_insert_with(|| {
-                                (capability, BTreeMap::<Place, Vec<(Shared<BranchList>, isize)>>::new())
+                                (capability, BTreeMap::<Place, Vec<(Shared<BranchList<M>>, isize)>>::new())
                             });
                             parts.entry(place).or_default().push((branches, diff));
                         }
@@ -135,11 +140,11 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Graph<'scope, T> {
 }
 
 /// The branches of lists with differences, those left out whose differences cancel.
-fn differences(lists: &[(Shared<BranchList>, isize)]) -> Vec<(Branch, isize)> {
+fn differences<M: Measured>(lists: &[(Shared<BranchList<M>>, isize)]) -> Vec<(Branch<M>, isize)> {
     if let [(list, diff)] = lists {
         return list.iter().map(|branch| (branch, *diff)).collect();
     }
-    let mut all: Vec<(Branch, isize)> =
+    let mut all: Vec<(Branch<M>, isize)> =
         lists.iter().flat_map(|(list, diff)| list.iter().map(|branch| (branch, *diff))).collect();
     // A stable sort merges lists that are sorted already.
     all.sort();

@@ -35,7 +35,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> CountComponents<'scope, T>
     fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (Place, u64)> {
         let scope = self.scope();
         let mut counted = self.flat_map(move |(id, graph)| {
-            let (complete, open) = components(&graph.skeleton.voxels.to_vec(), &graph.sets.get(), &octree);
+            let (complete, open) = components(&graph.voxels.to_vec(), &graph.sets.get(), &octree);
             counts(complete, open).map(move |counted| (id, counted))
         });
         let mut complete = Vec::new();

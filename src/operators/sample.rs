@@ -18,7 +18,8 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::binarise::Foreground;
 use crate::kernel::mask::Mask;
-use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::skeleton::Skeleton;
 use crate::space::{Position, Region, Voxel};
 use crate::store::Source;
 use crate::with_voxels;
@@ -110,7 +111,7 @@ pub fn skeleton(
     if voxels.is_empty() {
         return Ok(None);
     }
-    let values = values_at(&voxels, own, foreground, source)?;
+    let values = Arc::new(values_at(&voxels, own, foreground, source)?);
     Ok(Some(Skeleton { voxels: voxels.into(), values }))
 }
 

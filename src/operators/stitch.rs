@@ -8,6 +8,7 @@ use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
 use crate::kernel::branch_list::BranchList;
+use crate::kernel::measure::channel::PathSum;
 use crate::kernel::octree::Octree;
 use crate::kernel::step::Lengths;
 use crate::kernel::stitch::{Fragment, by_level, stitch};
@@ -16,27 +17,31 @@ use crate::operators::shared::Shared;
 /// A part of the volume: a level of the octree and a box of it; level 0 is the chunks.
 pub type Place = (u8, ChunkId);
 
+/// Branches by the smallest part of the volume that holds each, as lists in order.
+pub type Parts<'scope, T, M> = VecCollection<'scope, T, (Place, Shared<BranchList<M>>)>;
+
 /// What a box makes of the fragments that meet in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Stitched {
-    Branches(Shared<BranchList>),
-    Fragments(u8, Shared<Vec<Fragment>>),
+#[serde(bound = "")]
+enum Stitched<S: PathSum> {
+    Branches(Shared<BranchList<S::Measured>>),
+    Fragments(u8, Shared<Vec<Fragment<S>>>),
 }
 
 /// Stitching: fragments of branches to branches.
-pub trait StitchFragments<'scope, T: Timestamp> {
+pub trait StitchFragments<'scope, T: Timestamp, S: PathSum> {
     /// The branches that run over seams, by the box in which each becomes complete, in order. Takes the fragments of
     /// each chunk by the level of the box in which they go on.
     ///
     /// One `reduce` a level of the octree, partitioned by box. Holds fragments and branches; a change joins again the
     /// boxes that it goes through.
-    fn stitch(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (Place, Shared<BranchList>)>;
+    fn stitch(self, octree: Octree, lengths: Lengths) -> Parts<'scope, T, S::Measured>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord> StitchFragments<'scope, T>
-    for VecCollection<'scope, T, (ChunkId, (u8, Shared<Vec<Fragment>>))>
+impl<'scope, T: Timestamp + Lattice + Ord, S: PathSum> StitchFragments<'scope, T, S>
+    for VecCollection<'scope, T, (ChunkId, (u8, Shared<Vec<Fragment<S>>>))>
 {
-    fn stitch(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (Place, Shared<BranchList>)> {
+    fn stitch(self, octree: Octree, lengths: Lengths) -> Parts<'scope, T, S::Measured> {
         let scope = self.scope();
         // Fragments on their way, with a chunk of the box that they come from.
         let mut rising = self;
@@ -46,7 +51,7 @@ impl<'scope, T: Timestamp + Lattice + Ord> StitchFragments<'scope, T>
                 (at == level).then(|| (octree.enclosing(chunk, level), fragments))
             });
             let stitched = here.reduce_named("Stitch", move |_, parts, output| {
-                let parts: Vec<&[Fragment]> = parts.iter().map(|(fragments, _)| &fragments[..]).collect();
+                let parts: Vec<&[Fragment<S>]> = parts.iter().map(|(fragments, _)| &fragments[..]).collect();
                 let stitched = stitch(&parts, level, &octree, &lengths);
                 if !stitched.branches.is_empty() {
                     output.push((Stitched::Branches(Shared::new(BranchList::new(&stitched.branches, &lengths))), 1));

@@ -1,4 +1,4 @@
-//! Walks along the voxel graphs of chunks.
+//! Walks along the voxel graphs of chunks, on which channels join them.
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::lattice::Lattice;
@@ -8,6 +8,7 @@ use timely::progress::Timestamp;
 use crate::grid::ChunkId;
 use crate::kernel::branch_list::BranchList;
 use crate::kernel::forest::Edge;
+use crate::kernel::measure::channel::{Channel, MeasuredBy, PathSum};
 use crate::kernel::network::drop_edges;
 use crate::kernel::octree::Octree;
 use crate::kernel::step::Lengths;
@@ -19,62 +20,79 @@ use crate::space::Voxel;
 
 /// What walks find in a chunk. Lists are in order and not empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Walked {
+#[serde(bound = "")]
+pub enum Walked<S: PathSum> {
     /// Branches that lie inside the chunk.
-    Branches(Shared<BranchList>),
+    Branches(Shared<BranchList<S::Measured>>),
     /// Voxels without neighbours.
     Isolated(Shared<Vec<Voxel>>),
     /// Fragments of branches, by the level of the box in which they go on.
-    Fragments(u8, Shared<Vec<Fragment>>),
+    Fragments(u8, Shared<Vec<Fragment<S>>>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Part {
+#[serde(bound = "")]
+enum Part<C: Channel> {
     Graph(Shared<Linked>),
+    Channel(Shared<C>),
     Dropped(Shared<Vec<Edge>>),
 }
 
 /// Walking: voxel graphs of chunks to branches and fragments of branches.
 pub trait WalkGraphs<'scope, T: Timestamp> {
     /// The branches, isolated voxels and fragments of each chunk, once the dropped edges of the chunk are taken out of
-    /// its graph.
+    /// its graph, with what its channel knows at its voxels.
     ///
-    /// Partitioned by chunk. Holds the graphs and what the walks find; a change walks its chunk again.
-    fn walk(
+    /// Partitioned by chunk. Holds the graphs, the channels and what the walks find; a change walks its chunk again.
+    ///
+    /// # Panics
+    /// When running, where a chunk has a graph and no channel, or one that is not for its voxels.
+    fn walk<C: Channel>(
         self,
+        channels: VecCollection<'scope, T, (ChunkId, Shared<C>)>,
         dropped: VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>,
         octree: Octree,
         lengths: Lengths,
-    ) -> VecCollection<'scope, T, (ChunkId, Walked)>;
+    ) -> VecCollection<'scope, T, (ChunkId, Walked<C::Sum>)>;
 }
 
 impl<'scope, T: Timestamp + Lattice + Ord> WalkGraphs<'scope, T>
     for VecCollection<'scope, T, (ChunkId, Shared<Linked>)>
 {
-    fn walk(
+    fn walk<C: Channel>(
         self,
+        channels: VecCollection<'scope, T, (ChunkId, Shared<C>)>,
         dropped: VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>,
         octree: Octree,
         lengths: Lengths,
-    ) -> VecCollection<'scope, T, (ChunkId, Walked)> {
+    ) -> VecCollection<'scope, T, (ChunkId, Walked<C::Sum>)> {
         let graphs = self.map(|(id, graph)| (id, Part::Graph(graph)));
+        let channels = channels.map(|(id, channel)| (id, Part::Channel(channel)));
         let dropped = dropped.map(|(id, edges)| (id, Part::Dropped(edges)));
-        graphs.concat(dropped).reduce_named("Walk", move |_, parts, output| {
-            let graph = parts.iter().find_map(|(part, _)| match part {
-                Part::Graph(graph) => Some(graph),
-                Part::Dropped(_) => None,
-            });
+        graphs.concatenate([channels, dropped]).reduce_named("Walk", move |id, parts, output| {
+            let (mut graph, mut channel) = (None, None);
+            for (part, _) in parts {
+                match part {
+                    Part::Graph(found) => graph = Some(found),
+                    Part::Channel(found) => channel = Some(found),
+                    Part::Dropped(_) => {}
+                }
+            }
             let Some(graph) = graph else { return };
+            let channel = channel.filter(|channel| channel.is_for(graph.voxels.len()));
+            let channel =
+                channel.unwrap_or_else(|| panic!("{id:?} has a skeleton and no channel that is for its voxels"));
             let mut sets = graph.sets.get();
-            let voxels = graph.skeleton.voxels.to_vec();
+            let voxels = graph.voxels.to_vec();
             for (part, _) in parts {
                 if let Part::Dropped(edges) = part {
                     drop_edges(&voxels, sets.to_mut(), edges.iter().copied());
                 }
             }
-            let walks = walk(&voxels, &graph.skeleton.values, &sets, &lengths);
+            let walks = walk(&voxels, &**channel, &sets, &lengths);
             if !walks.branches.is_empty() {
-                output.push((Walked::Branches(Shared::new(BranchList::new(&walks.branches, &lengths))), 1));
+                let branches = BranchList::<MeasuredBy<C>>::new(&walks.branches, &lengths);
+                output.push((Walked::Branches(Shared::new(branches)), 1));
             }
             if !walks.isolated.is_empty() {
                 output.push((Walked::Isolated(Shared::new(walks.isolated)), 1));

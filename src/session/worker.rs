@@ -342,7 +342,7 @@ impl<'w> Station<'w> {
             match values_at(&known.voxels.to_vec(), &bounds.region(chunk), self.foregrounds.get(&chunk), source) {
                 Ok(values) => {
                     let voxels = known.voxels.clone();
-                    self.news.insert(chunk, Some(Arc::new(Skeleton { voxels, values })));
+                    self.news.insert(chunk, Some(Arc::new(Skeleton { voxels, values: Arc::new(values) })));
                 }
                 Err(error) => {
                     self.revalued.insert(chunk);

@@ -9,11 +9,12 @@ use crate::chunk::{Chunk, Voxels};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::histogram::{Count, Histogram};
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::method::Method;
 use crate::kernel::partition::Partition;
 use crate::kernel::project::Projections;
 use crate::kernel::seam::Seams;
-use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::skeleton::Skeleton;
 use crate::kernel::threshold::Threshold;
 use crate::space::{Region, Voxel};
 
@@ -55,7 +56,7 @@ pub(super) fn records(
         let skeleton = thinned.get(&id).map(|mask| {
             let voxels = mask.own_voxels();
             let values = PixelValues::Integers(voxels.iter().map(|voxel| voxel.position()[2]).collect());
-            Skeleton { voxels: voxels.into(), values }
+            Skeleton { voxels: voxels.into(), values: values.into() }
         });
         Some((id, ThinningRecord::new(&Seams::new(grid, id), initial.clone(), log.clone(), skeleton, 7)))
     };

@@ -77,7 +77,8 @@ fn units(grid: &Grid) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::branch::{BranchKind, Moments};
+    use crate::kernel::branch::BranchKind;
+    use crate::kernel::measure::moments::Moments;
     use crate::kernel::step::{Lengths, Step};
     use crate::space::{Spacing, Voxel};
 
@@ -85,7 +86,7 @@ mod tests {
     fn branch([z, y, x]: Position, length: i64) -> Branch {
         let voxels: Vec<Voxel> = (0..=length).map(|step| Voxel::new([z, y, x + step])).collect();
         let steps: Vec<Step> = voxels.windows(2).map(|pair| Step::between(pair[0], pair[1]).unwrap()).collect();
-        let (lengths, values) = (Lengths::new(Spacing::default()), Moments { mean: 1.0, stdev: 0.0 });
+        let (lengths, values) = (Lengths::new(Spacing::default()), Moments::new(1.0, 0.0));
         Branch::new(voxels[0], voxels[length as usize], BranchKind::TipToTip, false, &steps, values, &lengths)
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -15,7 +16,8 @@ use crate::kernel::branch::Branch;
 use crate::kernel::branch_list::BranchList;
 use crate::kernel::graph::Graph;
 use crate::kernel::graph::tests::{cut, voxels};
-use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
 
@@ -77,11 +79,11 @@ fn check(case: &Case, chunk: [usize; 3]) {
     }
     let part = |places: Vec<usize>| Skeleton {
         voxels: places.iter().map(|&place| case.voxels[place]).collect(),
-        values: match &case.values {
+        values: Arc::new(match &case.values {
             PixelValues::Integers(all) => PixelValues::Integers(places.iter().map(|&place| all[place]).collect()),
             PixelValues::Floats(all) => PixelValues::Floats(places.iter().map(|&place| all[place]).collect()),
             PixelValues::Constant(value) => PixelValues::Constant(*value),
-        },
+        }),
     };
     let parts: BTreeMap<ChunkId, Skeleton> = places.into_iter().map(|(id, places)| (id, part(places))).collect();
     let graph = Graph::new(&parts, grid, case.frame.spacing);

@@ -8,7 +8,8 @@ use bytemuck::{Pod, Zeroable};
 use super::{WireReader, WireRecord, damaged, values_bytes, write_header, write_values};
 use crate::error::Result;
 use crate::grid::ChunkId;
-use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::skeleton::Skeleton;
 use crate::space::Voxel;
 
 const CONSTANT: u64 = 1;
@@ -30,7 +31,7 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
     const LEAST: usize = size_of::<Header>();
 
     fn wire_bytes(&self) -> usize {
-        let values = match &self.1.values {
+        let values = match &*self.1.values {
             PixelValues::Constant(_) => size_of::<i64>(),
             PixelValues::Integers(values) => values_bytes::<i64>(values.len()),
             PixelValues::Floats(values) => values_bytes::<u64>(values.len()),
@@ -40,14 +41,14 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let (chunk, skeleton) = self;
-        let values = match skeleton.values {
+        let values = match *skeleton.values {
             PixelValues::Constant(_) => CONSTANT,
             PixelValues::Integers(_) => INTEGERS,
             PixelValues::Floats(_) => FLOATS,
         };
         write_header(out, &Header { chunk: *chunk, voxels: skeleton.voxels.len() as u64, values })?;
         write_values(out, &skeleton.voxels.to_vec())?;
-        match &skeleton.values {
+        match &*skeleton.values {
             PixelValues::Constant(value) => write_values(out, &[*value]),
             PixelValues::Integers(values) => write_values(out, values),
             PixelValues::Floats(values) => write_values(out, values),
@@ -63,6 +64,6 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
             FLOATS => PixelValues::Floats(bytes.values(count)?),
             _ => return Err(damaged("it has values of a form that there is not")),
         };
-        Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values })))
+        Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values: Arc::new(values) })))
     }
 }

@@ -9,8 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::ChunkId;
+use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::partition::{Link, Message, Slab};
-use crate::kernel::skeleton::{PixelValues, Skeleton};
+use crate::kernel::skeleton::Skeleton;
 use crate::with_dtype;
 
 fn written<R: WireRecord>(record: &R) -> Vec<u8> {
@@ -135,7 +136,7 @@ fn skeletons() -> impl Strategy<Value = (ChunkId, Arc<Skeleton>)> {
             1 => PixelValues::Integers((0..count).map(|n| value.wrapping_mul(n)).collect()),
             _ => PixelValues::Floats((0..count).map(|n| value.wrapping_mul(n) as u64).collect()),
         };
-        (ChunkId::new(chunk), Arc::new(Skeleton { voxels: voxels.into(), values }))
+        (ChunkId::new(chunk), Arc::new(Skeleton { voxels: voxels.into(), values: values.into() }))
     })
 }
 

@@ -1,0 +1,40 @@
+//! Numbers in records that are compared and sorted.
+
+use serde::{Deserialize, Serialize};
+
+/// A floating-point number by its bits: equal to another where all bits are, in the order of the bits.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Bits(u64);
+
+impl Bits {
+    /// The number.
+    #[inline]
+    pub fn get(self) -> f64 {
+        f64::from_bits(self.0)
+    }
+
+    /// Appends it to bytes, to be read again by [`Bits::read`].
+    pub fn write(self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(&self.0.to_le_bytes());
+    }
+
+    /// The number at a place in bytes, which moves past it; `None` at their end.
+    pub fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
+        let bits = bytes.get(*at..)?.first_chunk()?;
+        *at += bits.len();
+        Some(Bits(u64::from_le_bytes(*bits)))
+    }
+}
+
+impl From<f64> for Bits {
+    #[inline]
+    fn from(number: f64) -> Self {
+        Bits(number.to_bits())
+    }
+}
+
+impl std::fmt::Debug for Bits {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.get().fmt(f)
+    }
+}

@@ -1,0 +1,133 @@
+//! The first channel: the image's values at skeleton voxels.
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::{Channel, Measured, PathSum};
+use super::moments::Moments;
+use super::numbers::InOrder;
+use crate::kernel::step::{Lengths, Step};
+use crate::space::Voxel;
+
+/// Values of the input image at skeleton voxels.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PixelValues {
+    /// One whole number for all of them, as in a mask.
+    Constant(i64),
+    /// A whole number each.
+    Integers(Vec<i64>),
+    /// A number each, by the bits of its `f64`.
+    Floats(Vec<u64>),
+}
+
+impl Channel for PixelValues {
+    type Sum = PixelSum;
+
+    fn is_for(&self, voxels: usize) -> bool {
+        match self {
+            PixelValues::Constant(_) => true,
+            PixelValues::Integers(values) => values.len() == voxels,
+            PixelValues::Floats(values) => values.len() == voxels,
+        }
+    }
+
+    fn along(&self, path: &[u32], voxels: &[Voxel]) -> PixelSum {
+        let whole = |of: &dyn Fn(usize) -> i64| {
+            let (mut sum, mut squares) = (0, 0);
+            let mut least = path[0] as usize;
+            for &place in path {
+                let value = of(place as usize);
+                sum += value;
+                squares += u128::from(value.unsigned_abs()).pow(2);
+                least = least.min(place as usize);
+            }
+            PixelSum::Integers { sum, squares, least: voxels[least], at_least: of(least) }
+        };
+        match self {
+            PixelValues::Constant(value) => whole(&|_| *value),
+            PixelValues::Integers(values) => whole(&|place| values[place]),
+            PixelValues::Floats(values) => {
+                PixelSum::Floats(path.iter().map(|&place| f64::from_bits(values[place as usize])).collect())
+            }
+        }
+    }
+}
+
+/// The image's values along a path.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum PixelSum {
+    /// Whole numbers, by their exact sums.
+    Integers {
+        /// Sum of the values.
+        sum: i64,
+        /// Sum of their squares.
+        squares: u128,
+        /// The voxel that is first in raster order.
+        least: Voxel,
+        /// The value there: a cycle counts it twice.
+        at_least: i64,
+    },
+    /// Each value, from the first voxel to the last: their sums depend on the order.
+    Floats(InOrder),
+}
+
+impl PathSum for PixelSum {
+    type Measured = Moments;
+
+    /// # Panics
+    /// Where one path has whole numbers and the other has not.
+    fn join(&mut self, next: &Self, reversed: bool) {
+        match (self, next) {
+            (
+                PixelSum::Integers { sum, squares, least, at_least },
+                PixelSum::Integers { sum: more, squares: more_squares, least: other, at_least: at_other },
+            ) => {
+                *sum += more;
+                *squares += more_squares;
+                (*least, *at_least) = (*least, *at_least).min((*other, *at_other));
+            }
+            (PixelSum::Floats(values), PixelSum::Floats(more)) => values.join(more, reversed),
+            _ => panic!("the values of some chunks are whole numbers, and those of others are not"),
+        }
+    }
+
+    fn reverse(&mut self) {
+        if let PixelSum::Floats(values) = self {
+            values.reverse();
+        }
+    }
+
+    fn close(&mut self, place: usize) {
+        match self {
+            PixelSum::Integers { sum, squares, at_least, .. } => {
+                *sum += *at_least;
+                *squares += u128::from(at_least.unsigned_abs()).pow(2);
+            }
+            PixelSum::Floats(values) => values.close(place),
+        }
+    }
+
+    fn measured(&self, steps: &[Step], lengths: &Lengths) -> Moments {
+        match self {
+            PixelSum::Integers { sum, squares, .. } => Moments::of_integers(steps.len() as u64 + 1, *sum, *squares),
+            PixelSum::Floats(values) => values.measured(steps, lengths),
+        }
+    }
+}
+
+/// Measures that tell of the image's values: those of skeletons whose first channel is [`PixelValues`].
+pub trait OfPixels: Measured {
+    /// Mean and standard deviation of the image's values.
+    fn pixels(&self) -> &Moments;
+}
+
+impl OfPixels for Moments {
+    fn pixels(&self) -> &Moments {
+        self
+    }
+}
+
+impl<M: Measured> OfPixels for (Moments, M) {
+    fn pixels(&self) -> &Moments {
+        &self.0
+    }
+}
