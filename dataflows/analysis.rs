@@ -34,6 +34,7 @@ use anabranch::operators::window::Window;
 use anabranch::operators::write::WriteSkeletons;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::space::Voxel;
+use anabranch::table::branch_columns::Columns;
 use anabranch::table::row::Measures;
 use anabranch::table::statistics::Snapshot;
 
@@ -182,10 +183,10 @@ pub(crate) fn analyse(
             .parts
             .clone()
             .inner
-            .statistics(move |((_, branches), _, diff), rows| {
+            .statistics(&Columns::default(), move |((_, branches), _, diff), rows| {
                 branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
             })
-            .inspect(move |snapshot| described.borrow_mut().statistics = Some(*snapshot))
+            .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
             .probe_with(&probe);
         graph
             .parts

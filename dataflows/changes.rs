@@ -13,7 +13,8 @@ use twox_hash::XxHash3_64;
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::{is_at, read_failed, sync_folder, write_failed};
-use anabranch::table::csv::{PROVISIONAL, RANKS, START};
+use anabranch::table::branch_columns::{Columns, START};
+use anabranch::table::columns::Field;
 
 /// No line of changes is longer, in bytes.
 const LONGEST_LINE: u64 = 1 << 12;
@@ -31,7 +32,7 @@ pub(crate) struct Changes {
     /// Whether the file was made by this run.
     created: bool,
     /// The columns after `epoch` and `diff`.
-    columns: Vec<String>,
+    columns: Vec<Field>,
     /// The rows that the file adds up to, by digest.
     rows: Vec<Held>,
     /// The number of the next epoch.
@@ -55,6 +56,8 @@ pub(crate) struct Difference {
     lines: Vec<Line>,
     /// The rows of all lines.
     texts: Vec<u8>,
+    /// Which of a row's columns is the first coordinate of the branch's start.
+    start: usize,
 }
 
 /// A row that comes (+1) or goes (-1).
@@ -76,7 +79,7 @@ impl Difference {
     fn add(&mut self, row: &[u8], diff: i64) {
         let from = self.texts.len();
         self.texts.extend_from_slice(row);
-        let line = Line { start: start(row), diff: diff.signum(), text: from..self.texts.len() };
+        let line = Line { start: start(row, self.start), diff: diff.signum(), text: from..self.texts.len() };
         self.lines.extend(std::iter::repeat_n(line, usize::try_from(diff.unsigned_abs()).unwrap_or(0)));
     }
 
@@ -94,7 +97,7 @@ impl Changes {
     /// # Errors
     /// `Output` where it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` where
     /// it cannot be read.
-    pub(crate) fn open(path: &Path, columns: Vec<String>) -> Result<Changes> {
+    pub(crate) fn open(path: &Path, columns: Vec<Field>) -> Result<Changes> {
         if path.exists() && !path.is_file() {
             return Err(Error::new(Kind::Output, "is not a file; give --changes another path").at(path));
         }
@@ -118,10 +121,12 @@ impl Changes {
     pub(crate) fn compare(&self, table: &Path) -> Result<Difference> {
         let at_table = |error: io::Error| read_failed(&error).at(table);
         let mut seen = vec![0i64; self.rows.len()];
-        let mut difference = Difference::default();
+        let ranks = <Columns>::ranks().len();
+        let start = self.columns.iter().position(|column| column.name.starts_with(START)).unwrap_or_default();
+        let mut difference = Difference { start, ..Difference::default() };
         for line in BufReader::new(File::open(table).map_err(at_table)?).split(b'\n').skip(1) {
             let line = line.map_err(at_table)?;
-            let row = line.splitn(RANKS + 1, |&byte| byte == b',').last().unwrap_or_default();
+            let row = line.splitn(ranks + 1, |&byte| byte == b',').last().unwrap_or_default();
             match self.rows.binary_search_by_key(&digest(row), |held| held.digest) {
                 Ok(place) => seen[place] += 1,
                 Err(_) => difference.add(row, 1),
@@ -213,7 +218,8 @@ impl Changes {
     }
 
     fn header(&self) -> String {
-        format!("epoch,diff,{}", self.columns.join(","))
+        let names = self.columns.iter().map(|column| format!(",{}", column.name));
+        format!("epoch,diff{}", names.collect::<String>())
     }
 
     /// Reads the whole file.
@@ -298,23 +304,18 @@ fn locked(path: &Path) -> Result<(File, bool)> {
 }
 
 /// Epoch, difference and the text of the row in a line; nothing where it is no such line.
-fn parse<'t>(line: &'t [u8], columns: &[String]) -> Option<(u64, i64, &'t [u8])> {
+fn parse<'t>(line: &'t [u8], columns: &[Field]) -> Option<(u64, i64, &'t [u8])> {
     let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ',');
     let (epoch, diff, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
     let mut values = row.split(',');
-    let is_value = |column: &String| {
-        values.next().is_some_and(|value| match column.as_str() {
-            PROVISIONAL => value == "True" || value == "False",
-            _ => value.parse::<f64>().is_ok(),
-        })
-    };
+    let is_value = |column: &Field| values.next().is_some_and(|value| column.form.accepts(value));
     let complete = columns.iter().all(is_value) && values.next().is_none();
     (complete && diff != 0 && epoch < u64::MAX).then_some((epoch, diff, row.as_bytes()))
 }
 
-/// Where the branch of a row starts: the coordinates that are whole numbers, as far as they are some.
-fn start(row: &[u8]) -> Vec<i64> {
-    let values = row.split(|&byte| byte == b',').skip(START).take(3);
+/// Where the branch of a row starts: the coordinates from a column on, as far as they are whole numbers.
+fn start(row: &[u8], column: usize) -> Vec<i64> {
+    let values = row.split(|&byte| byte == b',').skip(column).take(3);
     values.map_while(|value| std::str::from_utf8(value).ok()?.parse().ok()).collect()
 }
 

@@ -140,7 +140,7 @@ impl Epochs {
                 branches: vec![&branches],
                 isolated: found.isolated().collect(),
                 skeletons: found.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)).collect(),
-                statistics: *found.statistics(),
+                statistics: found.statistics().clone(),
                 foreground: found.foreground(),
                 projections: overview.as_ref(),
                 arrival: arrival.as_ref(),

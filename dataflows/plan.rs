@@ -24,7 +24,8 @@ use anabranch::space::{Region, Spacing};
 use anabranch::store::units::length_name;
 use anabranch::store::{Image, Source, StoredType, is_address, open};
 use anabranch::table::arrival::Arrival;
-use anabranch::table::csv::{PROVISIONAL, measure_columns};
+use anabranch::table::branch_columns::Columns;
+use anabranch::table::columns::Field;
 use anabranch::table::row::Frame;
 
 use crate::apart::resolved;
@@ -312,9 +313,8 @@ impl Plan {
     }
 
     /// Columns of the table after the ranks.
-    pub(crate) fn columns(&self) -> Vec<String> {
-        let provisional = self.provisional.then(|| PROVISIONAL.to_owned());
-        measure_columns(self.dimensions()).into_iter().chain(provisional).collect()
+    pub(crate) fn columns(&self) -> Vec<Field> {
+        <Columns>::default().fields(self.dimensions(), self.provisional).collect()
     }
 
     /// 2 or 3: how many of the axes are the image's own.

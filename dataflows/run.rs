@@ -11,7 +11,6 @@ use anabranch::operators::failure::Failure;
 use anabranch::operators::window::Window;
 use anabranch::progress::ProgressState;
 use anabranch::table::arrival::Arrival;
-use anabranch::table::statistics::Statistics;
 
 use crate::analysis::{Report, Store, analyse};
 use crate::apart;
@@ -92,7 +91,7 @@ fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: O
         branches: report.branches.iter().map(|list| &**list).collect(),
         isolated: report.isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect(),
         skeletons: report.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)).collect(),
-        statistics: report.statistics.unwrap_or_else(|| Statistics::default().snapshot()),
+        statistics: report.statistics.clone().unwrap_or_default(),
         foreground: found.foreground,
         projections: found.projections.as_ref(),
         arrival,

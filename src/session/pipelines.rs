@@ -28,6 +28,7 @@ use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
 use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
+use crate::table::branch_columns::Columns;
 use crate::table::row::Measures;
 use crate::table::statistics::Snapshot;
 
@@ -121,8 +122,10 @@ pub(super) fn graph(
             .branches()
             .inner
             .inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)))
-            .statistics(move |(branch, _, diff), rows| rows.change(&Measures::new(&branch, &frame), diff as i64))
-            .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(*snapshot))))
+            .statistics(&Columns::default(), move |(branch, _, diff), rows| {
+                rows.change(&Measures::new(&branch, &frame), diff as i64);
+            })
+            .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(snapshot.clone()))))
             .probe_with(probe);
         graph
             .isolated

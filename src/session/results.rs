@@ -15,7 +15,7 @@ use crate::table::Table;
 use crate::table::arrival::Arrival;
 use crate::table::ranks::Ranks;
 use crate::table::row::{Frame, Measures, Row};
-use crate::table::statistics::{Snapshot, Statistics};
+use crate::table::statistics::Snapshot;
 use crate::table::summary::{Awaited, Summary, Totals};
 
 /// The results of a session after its last closed epoch.
@@ -40,7 +40,7 @@ impl Results {
             branches: BTreeMap::new(),
             isolated: BTreeMap::new(),
             skeletons: BTreeMap::new(),
-            statistics: Statistics::default().snapshot(),
+            statistics: Snapshot::default(),
             components: 0,
             voxels: 0,
             foreground: 0,

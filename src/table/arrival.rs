@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
+use crate::kernel::measure::channel::Measured;
 use crate::space::{Position, Region};
 
 /// Which units of a volume have arrived: the chunks of a session, or what its storage stores as one.
@@ -45,7 +46,7 @@ impl Arrival {
     }
 
     /// Whether a branch is provisional. Takes time linear in its voxels.
-    pub fn is_provisional(&self, branch: &Branch) -> bool {
+    pub fn is_provisional<M: Measured>(&self, branch: &Branch<M>) -> bool {
         let mut region = Region::of_shape([0; 3]);
         branch.voxels().any(|voxel| {
             let position = voxel.position();

@@ -2,36 +2,56 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
+use crate::table::branch_columns::Columns;
+use crate::table::columns::Column;
 use crate::table::row::Measures;
 use crate::table::tally;
 
 /// Changes of numbers are added up once there are as many of them as distinct numbers, and this many.
 const PENDING: usize = 1 << 16;
 
-/// Rows that come and go, added up: how often each kind and each number of a described column does.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct RowChanges {
-    pub(super) kinds: [i64; 4],
-    pub(super) branch_distance: Counts,
-    pub(super) euclidean_distance: Counts,
-    pub(super) mean_pixel_value: Counts,
+/// Rows that come and go, added up by the columns that are described.
+#[derive(Clone, Debug)]
+pub struct RowChanges<M = Moments> {
+    described: Vec<Column<Measures<M>>>,
+    added_up: AddedUp,
 }
 
-impl RowChanges {
-    /// Adds a row as often as `difference` says; takes it away where that is negative.
-    pub fn change(&mut self, row: &Measures, difference: i64) {
-        self.kinds[row.branch_type as usize] += difference;
-        self.branch_distance.change(tally::key(row.branch_distance), difference);
-        self.euclidean_distance.change(tally::key(row.euclidean_distance), difference);
-        self.mean_pixel_value.change(tally::key(row.mean_pixel_value), difference);
+/// How often each kind of branch comes and goes, and each number of each described column.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct AddedUp {
+    pub(super) kinds: [i64; 4],
+    /// One a column, in the order of [`Columns::described`].
+    pub(super) columns: Vec<Counts>,
+}
+
+impl<M: Measured> RowChanges<M> {
+    /// No changes, of rows in some columns.
+    pub fn new(columns: &Columns<M>) -> Self {
+        let described = columns.described();
+        let columns = vec![Counts::default(); described.len()];
+        RowChanges { described, added_up: AddedUp { kinds: [0; 4], columns } }
     }
 
-    /// Adds up what can be, to take as little memory as possible.
-    pub fn gather(&mut self) {
-        for counts in [&mut self.branch_distance, &mut self.euclidean_distance, &mut self.mean_pixel_value] {
+    /// Adds a row as often as `difference` says; takes it away where that is negative.
+    pub fn change(&mut self, row: &Measures<M>, difference: i64) {
+        self.added_up.kinds[row.branch_type as usize] += difference;
+        for (column, counts) in self.described.iter().zip(&mut self.added_up.columns) {
+            if let Some(number) = column.number(row) {
+                counts.change(tally::key(number), difference);
+            }
+        }
+    }
+
+    /// All of them, in as little memory as possible.
+    pub fn add_up(mut self) -> AddedUp {
+        for counts in &mut self.added_up.columns {
             counts.gather();
             counts.changes.shrink_to_fit();
         }
+        self.added_up
     }
 }
 

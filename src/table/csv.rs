@@ -1,70 +1,60 @@
-//! The branch table as comma-separated values, in skan's columns.
+//! The branch table as comma-separated values.
 
 use std::io::{self, Write};
 
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::Table;
-use crate::table::row::{Frame, Measures, Row};
+use crate::table::branch_columns::Columns;
+use crate::table::columns::{Column, Value};
+use crate::table::row::{Frame, Row};
 use crate::threads::in_turn;
-
-/// Number of columns that are ranks: the first ones. They depend on other branches.
-pub const RANKS: usize = 3;
-/// Which of the columns after the ranks is the first coordinate of a branch's start, from 0.
-pub const START: usize = 4;
-
-/// The column after all others, where arrival is tracked: `True` or `False`.
-pub const PROVISIONAL: &str = "provisional";
-
-/// Names of the columns, in order, for images of 2 or 3 dimensions.
-pub fn columns(dimensions: usize) -> Vec<String> {
-    let ranks: [&str; RANKS] = ["skeleton_id", "node_id_src", "node_id_dst"];
-    let mut names = ranks.map(String::from).to_vec();
-    names.extend(measure_columns(dimensions));
-    names
-}
-
-/// Names of the columns that do not depend on other branches: all but ranks.
-pub fn measure_columns(dimensions: usize) -> Vec<String> {
-    let mut names: Vec<String> =
-        ["branch_distance", "branch_type", "mean_pixel_value", "stdev_pixel_value"].map(String::from).to_vec();
-    for stem in ["image_coord_src", "image_coord_dst", "coord_src", "coord_dst"] {
-        names.extend((0..dimensions).map(|axis| format!("{stem}_{axis}")));
-    }
-    names.push(String::from("euclidean_distance"));
-    names
-}
 
 /// Writes a header and rows; without rows, the header alone. Numbers are written with as few digits as read back to the
 /// same number, without an exponent.
 ///
 /// # Errors
 /// Where writing fails.
-pub fn write_csv(rows: impl IntoIterator<Item = Row>, frame: &Frame, out: impl Write) -> io::Result<()> {
+pub fn write_csv<M: OfPixels>(
+    rows: impl IntoIterator<Item = Row<M>>,
+    frame: &Frame,
+    out: impl Write,
+) -> io::Result<()> {
     write(rows, frame, false, out)
 }
 
-/// The same with the column [`PROVISIONAL`].
+/// The same with the column `provisional`.
 ///
 /// # Errors
 /// Where writing fails.
-pub fn write_csv_with_arrival(rows: impl IntoIterator<Item = Row>, frame: &Frame, out: impl Write) -> io::Result<()> {
+pub fn write_csv_with_arrival<M: OfPixels>(
+    rows: impl IntoIterator<Item = Row<M>>,
+    frame: &Frame,
+    out: impl Write,
+) -> io::Result<()> {
     write(rows, frame, true, out)
 }
 
-/// Writes a whole table, with the column [`PROVISIONAL`] where it tells of arrival, on so many threads. Gives the number of
-/// provisional rows. Holds a block of rows and their text for each thread.
+/// Writes a whole table in its columns, with `provisional` where it tells of arrival, on so many threads. Returns the number
+/// of provisional rows. Holds a block of rows and their text for each thread.
 ///
 /// # Errors
 /// Where writing fails.
-pub fn write_table(table: &Table<'_>, frame: &Frame, threads: usize, mut out: impl Write + Send) -> io::Result<u64> {
-    let arrival = table.tells_arrival();
-    writeln!(out, "{}", header(frame, arrival))?;
+pub fn write_table<M: Measured>(
+    table: &Table<'_, M>,
+    frame: &Frame,
+    threads: usize,
+    mut out: impl Write + Send,
+) -> io::Result<u64> {
+    let form = Form::new(table.columns(), frame, table.tells_arrival());
+    writeln!(out, "{}", form.header)?;
     let mut provisional = 0;
     let make = |(line, count): &mut (Line, u64), block| {
         line.text.clear();
         *count = 0;
         for row in table.block(block, frame) {
             *count += u64::from(row.provisional == Some(true));
-            line.row(&row, frame, arrival);
+            line.row(&row, &form);
         }
     };
     in_turn(table.blocks(), threads, Default::default, make, |(line, count): &mut (Line, u64)| {
@@ -75,21 +65,43 @@ pub fn write_table(table: &Table<'_>, frame: &Frame, threads: usize, mut out: im
     Ok(provisional)
 }
 
-fn header(frame: &Frame, arrival: bool) -> String {
-    let mut names = columns(frame.dimensions);
-    names.extend(arrival.then(|| String::from(PROVISIONAL)));
-    names.join(",")
-}
-
-fn write(rows: impl IntoIterator<Item = Row>, frame: &Frame, arrival: bool, mut out: impl Write) -> io::Result<()> {
-    writeln!(out, "{}", header(frame, arrival))?;
+fn write<M: OfPixels>(
+    rows: impl IntoIterator<Item = Row<M>>,
+    frame: &Frame,
+    arrival: bool,
+    mut out: impl Write,
+) -> io::Result<()> {
+    let columns = Columns::default();
+    let form = Form::new(&columns, frame, arrival);
+    writeln!(out, "{}", form.header)?;
     let mut line = Line::default();
     for row in rows {
-        line.row(&row, frame, arrival);
+        line.row(&row, &form);
         out.write_all(&line.text)?;
         line.text.clear();
     }
     out.flush()
+}
+
+/// What lines look like.
+struct Form<'a, M> {
+    header: String,
+    ranks: [Column<Row<M>>; 3],
+    columns: &'a Columns<M>,
+    provisional: Option<Column<Row<M>>>,
+    axes: std::ops::Range<usize>,
+}
+
+impl<'a, M: Measured> Form<'a, M> {
+    fn new(columns: &'a Columns<M>, frame: &Frame, arrival: bool) -> Self {
+        Form {
+            header: columns.header(frame.dimensions, arrival),
+            ranks: Columns::ranks(),
+            columns,
+            provisional: arrival.then(Columns::provisional),
+            axes: frame.axes(),
+        }
+    }
 }
 
 /// Distinct numbers whose digits are remembered: lengths and distances repeat.
@@ -112,35 +124,30 @@ impl Default for Line {
 }
 
 impl Line {
-    fn row(&mut self, row: &Row, frame: &Frame, arrival: bool) {
-        for id in [row.skeleton_id, row.node_id_src, row.node_id_dst] {
-            self.whole(id as i64);
-        }
-        self.measures(&row.measures, frame);
-        if arrival {
-            self.text.extend_from_slice(if row.provisional == Some(true) { b"True," } else { b"False," });
-        }
+    fn row<M: Measured>(&mut self, row: &Row<M>, form: &Form<'_, M>) {
+        self.cells(row, &form.ranks, &form.axes);
+        self.cells(&row.measures, form.columns.measures(), &form.axes);
+        self.cells(row, form.provisional.as_slice(), &form.axes);
         if let Some(comma) = self.text.last_mut() {
             *comma = b'\n';
         }
     }
 
-    fn measures(&mut self, m: &Measures, frame: &Frame) {
-        self.number(m.branch_distance);
-        self.whole(m.branch_type as i64);
-        self.number(m.mean_pixel_value);
-        self.number(m.stdev_pixel_value);
-        for place in [m.image_coord_src, m.image_coord_dst] {
-            for axis in frame.axes() {
-                self.whole(place[axis]);
+    /// The values that some columns have for a record, each with a comma after it.
+    fn cells<R>(&mut self, record: &R, columns: &[Column<R>], axes: &std::ops::Range<usize>) {
+        for column in columns {
+            match column.value {
+                Value::Whole(of) => self.whole(of(record)),
+                Value::Number(of) => self.number(of(record)),
+                Value::Optional(of) => match of(record) {
+                    Some(number) => self.number(number),
+                    None => self.text.push(b','),
+                },
+                Value::Flag(of) => self.text.extend_from_slice(if of(record) { b"True," } else { b"False," }),
+                Value::Voxel(of) => of(record)[axes.clone()].iter().for_each(|&along| self.whole(along)),
+                Value::Point(of) => of(record)[axes.clone()].iter().for_each(|&along| self.number(along)),
             }
         }
-        for place in [m.coord_src, m.coord_dst] {
-            for axis in frame.axes() {
-                self.number(place[axis]);
-            }
-        }
-        self.number(m.euclidean_distance);
     }
 
     fn whole(&mut self, value: i64) {
@@ -189,13 +196,14 @@ impl Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::measure::moments::Moments;
     use crate::space::Spacing;
 
     #[test]
     fn an_empty_table_is_a_header() {
         let frame = Frame { dimensions: 2, spacing: Spacing::default(), origin: [0; 3] };
         let mut text = Vec::new();
-        write_csv([], &frame, &mut text).unwrap();
+        write_csv::<Moments>([], &frame, &mut text).unwrap();
         let expected = "skeleton_id,node_id_src,node_id_dst,branch_distance,branch_type,mean_pixel_value,\
                         stdev_pixel_value,image_coord_src_0,image_coord_src_1,image_coord_dst_0,image_coord_dst_1,\
                         coord_src_0,coord_src_1,coord_dst_0,coord_dst_1,euclidean_distance\n";

@@ -1,6 +1,8 @@
-//! The branch table: rows, ranks, summary.
+//! The branch table: columns, rows, ranks, summary.
 
 pub mod row;
+pub mod columns;
+pub mod branch_columns;
 pub mod arrival;
 pub mod ranks;
 mod ends;
@@ -18,9 +20,13 @@ use std::ops::Range;
 use crate::error::Result;
 use crate::kernel::branch_list::{BranchList, Outline};
 use crate::kernel::forest::DisjointSets;
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
+use crate::kernel::measure::pixel_values::OfPixels;
 use crate::space::Voxel;
 use crate::threads::each;
 use arrival::Arrival;
+use branch_columns::Columns;
 use ends::Ends;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
@@ -36,8 +42,8 @@ const BLOCK: usize = if cfg!(test) { 5 } else { 1 << 13 };
 /// Rows are put together block by block, when they are asked for. A table holds eight bytes a branch and four for each
 /// voxel at which branches end.
 #[derive(Debug)]
-pub struct Table<'a> {
-    parts: Vec<Part<'a>>,
+pub struct Table<'a, M: Measured = Moments> {
+    parts: Vec<Part<'a, M>>,
     /// Voxels at which branches end or skeletons begin, isolated ones too.
     ends: Ends,
     /// The skeleton that each of them belongs to.
@@ -47,12 +53,13 @@ pub struct Table<'a> {
     /// Blocks of branches with terminals, and of isolated cycles.
     blocks: [usize; 2],
     arrival: Option<&'a Arrival>,
+    columns: Columns<M>,
 }
 
 /// Branches that follow each other in a list.
 #[derive(Debug)]
-struct Part<'a> {
-    list: &'a BranchList,
+struct Part<'a, M: Measured> {
+    list: &'a BranchList<M>,
     /// The place of the first one in the list.
     first: usize,
     /// How many have terminals; isolated cycles follow.
@@ -61,7 +68,7 @@ struct Part<'a> {
     nodes: Vec<[u32; 2]>,
 }
 
-impl<'a> Table<'a> {
+impl<'a, M: OfPixels> Table<'a, M> {
     /// The table of the branches of some lists, with the isolated voxels of the skeleton (they use up a skeleton id each)
     /// and the ranks of its voxels. Lists are looked up by so many threads, fastest where a list is of one part of the
     /// volume.
@@ -71,15 +78,15 @@ impl<'a> Table<'a> {
     /// # Errors
     /// `Internal` where a thread has stopped, be it because a branch runs through voxels that are not the skeleton's.
     pub fn new(
-        lists: impl IntoIterator<Item = &'a BranchList>,
+        lists: impl IntoIterator<Item = &'a BranchList<M>>,
         isolated: &[Voxel],
         ranks: &Ranks<'_>,
         threads: usize,
     ) -> Result<Self> {
-        let parts = |list: &'a BranchList| (0..list.len()).step_by(PART).map(move |first| (list, first));
-        let parts: Vec<(&BranchList, usize)> = lists.into_iter().flat_map(parts).collect();
+        let parts = |list: &'a BranchList<M>| (0..list.len()).step_by(PART).map(move |first| (list, first));
+        let parts: Vec<(&BranchList<M>, usize)> = lists.into_iter().flat_map(parts).collect();
         let found = each(&parts, threads, |_, &(list, first)| Ok(Part::new(list, first, ranks)))?;
-        let (parts, beginnings): (Vec<Part<'a>>, Vec<_>) = found.into_iter().unzip();
+        let (parts, beginnings): (Vec<Part<'a, M>>, Vec<_>) = found.into_iter().unzip();
         let mut lookup = ranks.lookup();
         let isolated: Vec<u32> = isolated.iter().map(|&voxel| lookup.of(voxel)).collect();
         let joined = || parts.iter().flat_map(|part| &part.nodes).chain(beginnings.iter().flatten()).copied();
@@ -104,7 +111,22 @@ impl<'a> Table<'a> {
         let all: usize = parts.iter().map(|part| part.nodes.len()).sum();
         let blocks = [open, all - open].map(|rows| rows.div_ceil(BLOCK));
         let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
-        Ok(Table { parts, ends, skeleton, skeletons, voxels, blocks, arrival: None })
+        let columns = Columns::default();
+        Ok(Table { parts, ends, skeleton, skeletons, voxels, blocks, arrival: None, columns })
+    }
+}
+
+impl<'a, M: Measured> Table<'a, M> {
+    /// The same table, in other columns.
+    #[must_use]
+    pub fn with_columns(mut self, columns: Columns<M>) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// Its columns.
+    pub fn columns(&self) -> &Columns<M> {
+        &self.columns
     }
 
     /// The same table, whose rows also tell whether they are provisional.
@@ -140,7 +162,7 @@ impl<'a> Table<'a> {
     }
 
     /// The rows, with coordinates in a frame.
-    pub fn rows(&self, frame: Frame) -> impl Iterator<Item = Row> + '_ {
+    pub fn rows(&self, frame: Frame) -> impl Iterator<Item = Row<M>> + '_ {
         (0..self.blocks()).flat_map(move |block| self.block(block, &frame))
     }
 
@@ -154,13 +176,13 @@ impl<'a> Table<'a> {
     ///
     /// # Panics
     /// Where there is no such block.
-    pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row> {
+    pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row<M>> {
         assert!(block < self.blocks(), "block {block} of {}", self.blocks());
         let isolated = block >= self.blocks[0];
         let (block, blocks) = if isolated { (block - self.blocks[0], self.blocks[1]) } else { (block, self.blocks[0]) };
         // Each block has the branches that start in as many voxels.
         let [from, to] = [block, block + 1].map(|block| (self.voxels * block as u64).div_ceil(blocks as u64));
-        let (mut rows, mut order): (Vec<Row>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
+        let (mut rows, mut order): (Vec<Row<M>>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
         for part in &self.parts {
             let places = part.starting(from..to, isolated);
             let branches = part.list.range(part.first + places.start..part.first + places.end);
@@ -178,14 +200,14 @@ impl<'a> Table<'a> {
         }
         // Parts are in order, and a stable sort merges such runs.
         order.sort();
-        order.into_iter().map(|(_, place)| rows[place]).collect()
+        order.into_iter().map(|(_, place)| rows[place].clone()).collect()
     }
 }
 
-impl<'a> Part<'a> {
+impl<'a, M: Measured> Part<'a, M> {
     /// The part of a list that begins with one of its branches; and the ranks of two voxels for each skeleton that may begin
     /// with neither end of a branch: its end, and the voxel.
-    fn new(list: &'a BranchList, first: usize, ranks: &Ranks<'_>) -> (Self, Vec<[u32; 2]>) {
+    fn new(list: &'a BranchList<M>, first: usize, ranks: &Ranks<'_>) -> (Self, Vec<[u32; 2]>) {
         let places = first..list.len().min(first + PART);
         let mut part = Part { list, first, open: 0, nodes: Vec::with_capacity(places.len()) };
         let mut beginnings = Vec::new();

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::branch::{Branch, BranchKind};
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
+use crate::kernel::measure::pixel_values::OfPixels;
 use crate::space::{Position, Spacing};
 
 /// What positions are told in: how many axes, the size of a voxel, and which voxel is at zero.
@@ -23,17 +26,15 @@ impl Frame {
     }
 }
 
-/// What a row says of a branch by itself, without ranks among other branches and voxels.
+/// What a row says of a branch by itself, without ranks among other branches and voxels: what columns follow from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measures {
+pub struct Measures<M = Moments> {
     /// Length along the branch.
     pub branch_distance: f64,
     /// What it joins.
     pub branch_type: BranchKind,
-    /// Mean of the image's values along it.
-    pub mean_pixel_value: f64,
-    /// Population standard deviation of the image's values along it.
-    pub stdev_pixel_value: f64,
+    /// What is measured of the channels along it: by default, of the image's values.
+    pub measured: M,
     /// Where it starts, in voxels from the frame's origin.
     pub image_coord_src: Position,
     /// Where it ends, in voxels from the frame's origin.
@@ -46,9 +47,9 @@ pub struct Measures {
     pub euclidean_distance: f64,
 }
 
-impl Measures {
+impl<M: Measured> Measures<M> {
     /// The measures of a branch, in a frame.
-    pub fn new(branch: &Branch, frame: &Frame) -> Self {
+    pub fn new(branch: &Branch<M>, frame: &Frame) -> Self {
         let place = |p: Position| -> Position { std::array::from_fn(|a| p[a] - frame.origin[a]) };
         let scaled = |p: Position| -> [f64; 3] { std::array::from_fn(|a| p[a] as f64 * frame.spacing.0[a]) };
         let (src, dst) = (place(branch.start().position()), place(branch.end().position()));
@@ -57,8 +58,7 @@ impl Measures {
         Measures {
             branch_distance: branch.length(),
             branch_type: branch.kind(),
-            mean_pixel_value: branch.mean(),
-            stdev_pixel_value: branch.stdev(),
+            measured: branch.measured().clone(),
             image_coord_src: src,
             image_coord_dst: dst,
             coord_src,
@@ -68,9 +68,21 @@ impl Measures {
     }
 }
 
+impl<M: OfPixels> Measures<M> {
+    /// Mean of the image's values along the branch.
+    pub fn mean_pixel_value(&self) -> f64 {
+        self.measured.pixels().mean()
+    }
+
+    /// Population standard deviation of the image's values along the branch.
+    pub fn stdev_pixel_value(&self) -> f64 {
+        self.measured.pixels().stdev()
+    }
+}
+
 /// A row of the branch table.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row {
+pub struct Row<M = Moments> {
     /// Rank of the connected component by its first voxel, from 0.
     pub skeleton_id: u64,
     /// Rank of the first end among all skeleton voxels, from 0.
@@ -78,7 +90,7 @@ pub struct Row {
     /// Rank of the second end among all skeleton voxels, from 0.
     pub node_id_dst: u64,
     /// The measures of the branch.
-    pub measures: Measures,
+    pub measures: Measures<M>,
     /// Whether something near the branch has not arrived; `None` where arrival is not tracked.
     pub provisional: Option<bool>,
 }

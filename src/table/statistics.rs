@@ -1,54 +1,67 @@
-//! Statistics of the branch table, maintained row by row: counts by kind, total length, and for three columns what
-//! pandas' `describe` tells.
+//! Statistics of the branch table, maintained row by row: counts by kind, total length, and for the columns that are
+//! described what pandas' `describe` tells.
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::changes::{Counts, RowChanges};
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
+use crate::kernel::measure::pixel_values::OfPixels;
+use crate::table::branch_columns::{Columns, LENGTH};
+use crate::table::changes::{AddedUp, Counts};
+use crate::table::columns::Column;
 use crate::table::exact::{ExactSum, scaled_spread};
 use crate::table::row::Measures;
 use crate::table::tally::{self, Tally};
 
 /// Statistics of the rows that were added and not removed. They depend on those rows only, to the last bit: not on the
 /// order in which rows came and went.
-#[derive(Clone, Debug, Default)]
-pub struct Statistics {
+#[derive(Clone, Debug)]
+pub struct Statistics<M = Moments> {
     kinds: [i64; 4],
-    branch_distance: Distribution,
-    euclidean_distance: Distribution,
-    mean_pixel_value: Distribution,
+    columns: Vec<(Column<Measures<M>>, Distribution)>,
 }
 
-impl Statistics {
+impl<M: OfPixels> Default for Statistics<M> {
+    fn default() -> Self {
+        Statistics::new(&Columns::default())
+    }
+}
+
+impl<M: Measured> Statistics<M> {
+    /// Statistics of no rows yet, of those columns that are described.
+    pub fn new(columns: &Columns<M>) -> Self {
+        let columns = columns.described().into_iter().map(|column| (column, Distribution::default())).collect();
+        Statistics { kinds: [0; 4], columns }
+    }
+
     /// Adds a row. Takes time logarithmic in the number of rows, on average over many.
-    pub fn add(&mut self, row: &Measures) {
+    pub fn add(&mut self, row: &Measures<M>) {
         self.change(row, 1);
     }
 
     /// Removes a row that was added before; may come before its addition, if both come before the next question.
-    pub fn remove(&mut self, row: &Measures) {
+    pub fn remove(&mut self, row: &Measures<M>) {
         self.change(row, -1);
     }
 
     /// Adds a row as often as `difference` says; removes it where that is negative.
-    pub fn change(&mut self, row: &Measures, difference: i64) {
+    pub fn change(&mut self, row: &Measures<M>, difference: i64) {
         self.kinds[row.branch_type as usize] += difference;
-        self.branch_distance.change(tally::key(row.branch_distance), difference);
-        self.euclidean_distance.change(tally::key(row.euclidean_distance), difference);
-        self.mean_pixel_value.change(tally::key(row.mean_pixel_value), difference);
+        for (column, distribution) in &mut self.columns {
+            if let Some(number) = column.number(row) {
+                distribution.change(tally::key(number), difference);
+            }
+        }
     }
 
-    /// Makes many changes at once.
-    pub fn apply(&mut self, changes: &RowChanges) {
+    /// Makes many changes at once, of rows in the same columns.
+    pub fn apply(&mut self, changes: &AddedUp) {
         for (kind, difference) in self.kinds.iter_mut().zip(changes.kinds) {
             *kind += difference;
         }
-        for (column, counts) in [
-            (&mut self.branch_distance, &changes.branch_distance),
-            (&mut self.euclidean_distance, &changes.euclidean_distance),
-            (&mut self.mean_pixel_value, &changes.mean_pixel_value),
-        ] {
+        for ((_, distribution), counts) in self.columns.iter_mut().zip(&changes.columns) {
             for &(key, difference) in counts.changes() {
-                column.change(key, difference);
+                distribution.change(key, difference);
             }
         }
     }
@@ -56,63 +69,44 @@ impl Statistics {
     /// All of it at this moment.
     ///
     /// # Panics
-    /// As [`Statistics::total_length`].
-    pub fn snapshot(&mut self) -> Snapshot {
-        Snapshot {
-            kinds: self.kinds(),
-            total_length: self.total_length(),
-            branch_distance: self.branch_distance(),
-            euclidean_distance: self.euclidean_distance(),
-            mean_pixel_value: self.mean_pixel_value(),
-        }
-    }
-
-    /// Number of branches of each kind, by its number.
-    pub fn kinds(&self) -> [i64; 4] {
-        self.kinds
-    }
-
-    /// Sum of the lengths of all branches, rounded once.
-    ///
-    /// # Panics
     /// Where rows were removed that had not been added.
-    pub fn total_length(&mut self) -> f64 {
-        self.branch_distance.settle();
-        self.branch_distance.sum.value()
-    }
-
-    /// The distribution of `branch_distance`.
-    ///
-    /// # Panics
-    /// As [`Statistics::total_length`], like the two below.
-    pub fn branch_distance(&mut self) -> Describe {
-        self.branch_distance.describe()
-    }
-
-    /// The distribution of `euclidean_distance`.
-    pub fn euclidean_distance(&mut self) -> Describe {
-        self.euclidean_distance.describe()
-    }
-
-    /// The distribution of `mean_pixel_value`.
-    pub fn mean_pixel_value(&mut self) -> Describe {
-        self.mean_pixel_value.describe()
+    pub fn snapshot(&mut self) -> Snapshot {
+        let described = self.columns.iter_mut().map(|(column, numbers)| (column.name.to_owned(), numbers.describe()));
+        let described = described.collect();
+        let length = self.columns.iter().find(|(column, _)| column.name == LENGTH);
+        let total_length = length.map_or(0.0, |(_, numbers)| numbers.sum.value());
+        Snapshot { kinds: self.kinds, total_length, described }
     }
 }
 
 /// All that is known of the rows at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// Number of branches of each kind, by its number.
     pub kinds: [i64; 4],
-    /// Sum of the lengths of all branches.
+    /// Sum of the lengths of all branches, rounded once.
     pub total_length: f64,
-    /// The distribution of `branch_distance`.
-    pub branch_distance: Describe,
-    /// The distribution of `euclidean_distance`.
-    pub euclidean_distance: Describe,
-    /// The distribution of `mean_pixel_value`.
-    pub mean_pixel_value: Describe,
+    /// The distributions of the columns that are described, by their names, in the order of a summary.
+    pub described: Vec<(String, Describe)>,
+}
+
+/// That of no rows, in skan's columns.
+impl Default for Snapshot {
+    fn default() -> Self {
+        Statistics::<Moments>::default().snapshot()
+    }
+}
+
+impl Snapshot {
+    /// The distribution of a column, where it is described.
+    pub fn column(&self, name: &str) -> Option<&Describe> {
+        self.described.iter().find(|(column, _)| column == name).map(|(_, described)| described)
+    }
+
+    /// Number of branches.
+    pub fn branches(&self) -> u64 {
+        u64::try_from(self.kinds.iter().sum::<i64>()).unwrap_or(0)
+    }
 }
 
 /// What pandas' `describe` tells of a column. What is not defined, for want of numbers, is `None`.
@@ -209,8 +203,7 @@ mod tests {
         Measures {
             branch_distance: value,
             branch_type: BranchKind::ALL[value.to_bits() as usize % 4],
-            mean_pixel_value: -value / 3.0,
-            stdev_pixel_value: 0.0,
+            measured: Moments::new(-value / 3.0, 0.0),
             image_coord_src: [0; 3],
             image_coord_dst: [0; 3],
             coord_src: [0.0; 3],
@@ -220,14 +213,17 @@ mod tests {
     }
 
     fn all(statistics: &mut Statistics) -> String {
-        let columns = [statistics.branch_distance(), statistics.euclidean_distance(), statistics.mean_pixel_value()];
-        format!("{:?} {:?} {columns:?}", statistics.kinds(), statistics.total_length())
+        format!("{:?}", statistics.snapshot())
+    }
+
+    fn lengths(statistics: &mut Statistics) -> Describe {
+        *statistics.snapshot().column("branch_distance").unwrap()
     }
 
     #[test]
     fn columns_are_described_as_pandas_does() {
         // pandas.Series([4.0, 1.5, 1.5, 7.0, 2.25, 9.0]).describe()
-        let mut statistics = Statistics::default();
+        let mut statistics: Statistics = Statistics::default();
         for value in [4.0, 1.5, 1.5, 7.0, 2.25, 9.0] {
             statistics.add(&row(value));
         }
@@ -241,14 +237,14 @@ mod tests {
             three_quarters: Some(6.25),
             max: Some(9.0),
         };
-        let described = statistics.branch_distance();
+        let described = lengths(&mut statistics);
         assert_eq!(Describe { std: None, ..described }, expected);
         // The last bit is better than pandas'.
         assert!((described.std.unwrap() - 3.1401300397701153).abs() < 1e-15);
-        assert_eq!(Statistics::default().branch_distance(), Describe::default());
+        assert_eq!(lengths(&mut Statistics::default()), Describe::default());
         let mut one = Statistics::default();
         one.add(&row(2.0));
-        assert_eq!((one.branch_distance().mean, one.branch_distance().std), (Some(2.0), None));
+        assert_eq!((lengths(&mut one).mean, lengths(&mut one).std), (Some(2.0), None));
     }
 
     proptest! {

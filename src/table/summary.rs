@@ -1,6 +1,6 @@
 //! The summary of a run: what `summary.json` holds.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::table::statistics::{Describe, Snapshot};
 
@@ -42,12 +42,13 @@ pub struct Summary<P> {
     /// What has not arrived, where arrival is tracked.
     #[serde(flatten)]
     pub awaited: Option<Awaited>,
-    /// Distribution of the length of branches.
-    pub branch_distance: Describe,
-    /// Distribution of the distance between the ends of branches.
-    pub euclidean_distance: Describe,
-    /// Distribution of the mean pixel value of branches.
-    pub mean_pixel_value: Describe,
+    /// Distributions of the columns that are described, by their names.
+    #[serde(flatten, serialize_with = "as_map")]
+    pub described: Vec<(String, Describe)>,
+}
+
+fn as_map<S: Serializer>(described: &[(String, Describe)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(described.iter().map(|(name, described)| (name, described)))
 }
 
 /// Numbers of branches by what they join.
@@ -82,7 +83,7 @@ impl<P: Serialize> Summary<P> {
             version: env!("CARGO_PKG_VERSION"),
             parameters,
             warnings: Vec::new(),
-            branches: statistics.branch_distance.count,
+            branches: statistics.branches(),
             branches_by_kind: Kinds { tip_to_tip, tip_to_junction, junction_to_junction, cycle },
             total_length: statistics.total_length,
             skeletons: totals.skeletons,
@@ -92,9 +93,7 @@ impl<P: Serialize> Summary<P> {
                 voxels => totals.foreground_voxels as f64 / voxels as f64,
             },
             awaited: None,
-            branch_distance: statistics.branch_distance,
-            euclidean_distance: statistics.euclidean_distance,
-            mean_pixel_value: statistics.mean_pixel_value,
+            described: statistics.described.clone(),
         }
     }
 

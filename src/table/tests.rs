@@ -59,7 +59,7 @@ fn cases(path: &Path) -> Vec<Case> {
 fn fields(row: &Row, frame: &Frame) -> Vec<f64> {
     let m = &row.measures;
     let mut fields = [row.skeleton_id, row.node_id_src, row.node_id_dst].map(|id| id as f64).to_vec();
-    fields.extend([m.branch_distance, f64::from(m.branch_type as u8), m.mean_pixel_value, m.stdev_pixel_value]);
+    fields.extend([m.branch_distance, f64::from(m.branch_type as u8), m.mean_pixel_value(), m.stdev_pixel_value()]);
     for place in [m.image_coord_src, m.image_coord_dst] {
         fields.extend(frame.axes().map(|axis| place[axis] as f64));
     }

@@ -16,6 +16,7 @@ mod changes;
 mod chunking;
 mod cli;
 mod cluster;
+mod columns_table;
 mod crash;
 mod cut;
 mod faults;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A floating-point number by its bits: equal to another where all bits are, in the order of the bits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "f64", from = "f64")]
 pub struct Bits(u64);
 
 impl Bits {
@@ -30,6 +31,12 @@ impl From<f64> for Bits {
     #[inline]
     fn from(number: f64) -> Self {
         Bits(number.to_bits())
+    }
+}
+
+impl From<Bits> for f64 {
+    fn from(bits: Bits) -> Self {
+        bits.get()
     }
 }
 
