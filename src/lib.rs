@@ -99,7 +99,8 @@
 //! # With dataflow
 //!
 //! `examples/bright_spots.rs` puts a kernel of its own behind `read_chunks` and `overlap`, and drops what overlaps find
-//! twice with differential's `distinct`. `dataflows/analysis.rs` is the dataflow of `anabranch run`.
+//! twice with differential's `distinct`. `examples/own_columns.rs` measures something of its own along branches, and adds
+//! columns of it to table and statistics. `dataflows/analysis.rs` is the dataflow of `anabranch run`.
 //!
 //! # Features
 //!

@@ -148,10 +148,15 @@ impl Binarise {
 
     /// The mask of a chunk, or `None` where all of it is background.
     ///
-    /// `voxels` are the values of `region`, which is the chunk's box `own` and [`Binarise::depth`] voxels on every side
-    /// inside the bounds; without them the fill value stands everywhere.
+    /// `voxels` are the values of `region`, which is the chunk's box `own` and [`Binarise::depth`] voxels or more on every
+    /// side inside the bounds; without them the fill value stands everywhere. Values further away are left out of a copy.
     pub fn mask(&mut self, voxels: Option<&Voxels>, region: &Region, own: &Region) -> Option<Binary> {
+        let needed = region.intersection(&own.dilated(self.depth()));
         match voxels {
+            Some(voxels) if needed != *region => {
+                let inside = needed.shifted(region.min.map(|m| -m));
+                self.mask_of(&voxels.part(&inside), &needed, own)
+            }
             Some(voxels) => self.mask_of(voxels, region, own),
             // Zeros stay zeros under smoothing; other values may be rounded by it.
             None if self.gaussian.is_none() || self.fill == 0.0 => self.mask_of_fill(own),

@@ -1,5 +1,7 @@
 //! Smoothing and threshold as an operator: chunks with their overlap in, masks out.
 
+use std::collections::BTreeSet;
+
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -19,7 +21,8 @@ pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamV
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp> {
     /// The mask of every chunk that has foreground, as a change for thinning, and what is known of the image's values
-    /// there. `watch` sees every chunk before its values are let go.
+    /// there. A chunk that comes again and has lost its foreground is [`Change::Gone`]. `watch` sees every chunk before its
+    /// values are let go. Holds which chunks have foreground.
     fn binarise(self, kernel: Binarise, watch: impl FnMut(&Padded, Option<&Binary>) + 'static) -> Binaries<'scope, T>;
 }
 
@@ -36,6 +39,7 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
         let (foregrounds, foreground_stream) = builder.new_output::<Vec<(ChunkId, Foreground)>>();
         let mut foregrounds = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(foregrounds);
         builder.build(move |_| {
+            let mut present: BTreeSet<ChunkId> = BTreeSet::new();
             move |_| {
                 input.for_each(|capability, chunks| {
                     let (Some(for_masks), Some(for_values)) = (capability.retain_least(0), capability.retain_least(1))
@@ -48,9 +52,14 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                     for padded in chunks.drain(..) {
                         let binary = kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own);
                         watch(&padded, binary.as_ref());
-                        if let Some(binary) = binary {
-                            foregrounds.give((padded.chunk, binary.foreground));
-                            masks.give((padded.chunk, Change::Mask(binary.mask)));
+                        match binary {
+                            Some(binary) => {
+                                present.insert(padded.chunk);
+                                foregrounds.give((padded.chunk, binary.foreground));
+                                masks.give((padded.chunk, Change::Mask(binary.mask)));
+                            }
+                            None if present.remove(&padded.chunk) => masks.give((padded.chunk, Change::Gone)),
+                            None => {}
                         }
                         if let Some(voxels) = padded.voxels.filter(|_| padded.region != padded.own) {
                             voxels.recycle();

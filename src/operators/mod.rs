@@ -15,6 +15,7 @@ pub mod binarise;
 pub mod thin;
 pub mod thin_planes;
 pub mod sample;
+pub mod measure;
 pub mod write;
 pub mod shared;
 pub mod link;

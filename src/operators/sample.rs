@@ -13,7 +13,7 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::failure::Failure;
-use crate::chunk::{Dtype, Value, Voxels};
+use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::binarise::Foreground;
@@ -22,7 +22,6 @@ use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::skeleton::Skeleton;
 use crate::space::{Position, Region, Voxel};
 use crate::store::Source;
-use crate::with_voxels;
 
 /// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
 pub const KEPT_VALUES: usize = 128 << 20;
@@ -129,7 +128,7 @@ pub fn values_at(
         (Some(Foreground::Constant(value)), _) => PixelValues::Constant(*value),
         (Some(Foreground::Kept(kept)), _) => {
             let at = voxels.iter().map(|voxel| kept.place(voxel.position()));
-            with_voxels!(kept.values(), array => values_in(array, at))
+            PixelValues::at(kept.values(), at)
         }
         (Some(Foreground::Varying), Some(source)) => {
             let description = source.description();
@@ -138,7 +137,7 @@ pub fn values_at(
             let stored = stored.unwrap_or_else(|| Voxels::filled(description.dtype, own.shape(), description.fill));
             let place = |p: Position| std::array::from_fn(|a| (p[a] - own.min[a]) as usize);
             let at = voxels.iter().map(|voxel| place(voxel.position()));
-            with_voxels!(&stored, array => values_in(array, at))
+            PixelValues::at(&stored, at)
         }
         (Some(Foreground::Varying), None) => {
             return Err(Error::internal("values of the foreground vary and are neither held nor stored"));
@@ -163,11 +162,4 @@ const LARGEST: f64 = 1e140;
 
 fn fits(value: f64) -> bool {
     value.abs() <= LARGEST
-}
-
-fn values_in<V: Value>(array: &ndarray::Array3<V>, at: impl Iterator<Item = [usize; 3]>) -> PixelValues {
-    match V::DTYPE {
-        Dtype::F32 | Dtype::F64 => PixelValues::Floats(at.map(|p| array[p].to_f64().to_bits()).collect()),
-        _ => PixelValues::Integers(at.map(|p| array[p].to_f64() as i64).collect()),
-    }
 }

@@ -1,12 +1,15 @@
 //! The first channel: the image's values at skeleton voxels.
 
+use ndarray::Array3;
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Measured, PathSum};
 use super::moments::Moments;
 use super::numbers::InOrder;
+use crate::chunk::{Dtype, Value, Voxels};
 use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
+use crate::with_voxels;
 
 /// Values of the input image at skeleton voxels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,6 +20,24 @@ pub enum PixelValues {
     Integers(Vec<i64>),
     /// A number each, by the bits of its `f64`.
     Floats(Vec<u64>),
+}
+
+impl PixelValues {
+    /// The values that an array has at some places.
+    ///
+    /// # Panics
+    /// Where a place is not in the array.
+    pub fn at(values: &Voxels, places: impl Iterator<Item = [usize; 3]>) -> Self {
+        fn of<V: Value>(array: &Array3<V>, places: impl Iterator<Item = [usize; 3]>) -> PixelValues {
+            match V::DTYPE {
+                Dtype::F32 | Dtype::F64 => {
+                    PixelValues::Floats(places.map(|place| array[place].to_f64().to_bits()).collect())
+                }
+                _ => PixelValues::Integers(places.map(|place| array[place].to_f64() as i64).collect()),
+            }
+        }
+        with_voxels!(values, array => of(array, places))
+    }
 }
 
 impl Channel for PixelValues {
