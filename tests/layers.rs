@@ -14,7 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("chunk", &["space"]),
     ("progress", &[]),
     ("threads", &["error"]),
-    ("memory", &[]),
+    ("memory", &["error"]),
     ("kernel", &["space", "grid", "error", "chunk"]),
     ("store", &["space", "grid", "text", "error", "chunk", "threads", "kernel"]),
     ("table", &["space", "grid", "error", "threads", "kernel"]),
