@@ -255,6 +255,7 @@ fn builder(plan: &Plan, options: &RunOptions, state: &Path) -> Result<SessionBui
 
 fn counts(epoch: &Epoch, chunks: usize) -> Counts {
     Counts {
+        by_planes: epoch.thinning.by_planes,
         chunks_read: epoch.read as u64,
         chunks_reused: chunks.saturating_sub(epoch.changed) as u64,
         chunks_activated: epoch.thinning.thinned as u64,

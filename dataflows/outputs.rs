@@ -140,6 +140,9 @@ struct Log<'a> {
 /// How much there was to do.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct Counts {
+    /// Whether planes were thinned, rather than chunks.
+    #[serde(skip)]
+    pub(crate) by_planes: bool,
     /// Chunks whose values were read to tell their foreground.
     pub(crate) chunks_read: u64,
     /// Chunks of which everything was known.
@@ -347,7 +350,7 @@ fn log(
         chunk: &plan.grid.chunk_shape(),
         chunks: Selection::All.count(&plan.grid),
         chunks_in_flight: plan.window,
-        engine: if plan.thins_in_planes() && !plan.keeps_state { "planes" } else { "chunks" },
+        engine: if counts.by_planes { "planes" } else { "chunks" },
         processes: plan.processes,
         workers: plan.workers,
         seconds_until_branches: analysed.as_secs_f64(),

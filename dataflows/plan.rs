@@ -35,11 +35,6 @@ use crate::processes::Seat;
 use crate::sizes::{format_size, parse_size};
 use crate::terminal::{print, print_warning};
 
-/// Most bytes that the planes of a volume may take.
-const PLANES_MEMORY: usize = 1 << 29;
-/// Planes that a worker needs at least so that none waits for another's.
-const PLANES_A_WORKER: usize = 8;
-
 /// What a run will do.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -72,8 +67,6 @@ pub(crate) struct Plan {
     pub(crate) warnings: Vec<String>,
     /// Whether a warning is an error.
     pub(crate) strict: bool,
-    /// Whether what is found out is kept for later runs, for which masks are thinned in chunks.
-    pub(crate) keeps_state: bool,
     /// Which part of what is stored is analysed.
     pub(crate) part: Part,
     /// Which image it is.
@@ -203,7 +196,7 @@ impl Plan {
         let stored = stored.map_err(|error| error.at(&options.image.input))?;
         let keep = KEPT_VALUES / workers;
         let (sigma, provisional) = (options.sigma, options.provisional);
-        let (warnings, strict, keeps_state) = (image.warnings, options.strict, options.state.is_some());
+        let (warnings, strict) = (image.warnings, options.strict);
         let part = Part::new(&options.image, &wanted);
         let image = ImageName::new(&options.image, &*source);
         let state = options.state.as_deref().map(|state| resolved(state).to_string_lossy().into_owned());
@@ -227,7 +220,6 @@ impl Plan {
             provisional,
             warnings,
             strict,
-            keeps_state,
             part,
             image,
             state,
@@ -279,10 +271,8 @@ impl Plan {
     /// work on.
     pub(crate) fn thins_in_planes(&self) -> bool {
         use anabranch::kernel::method::Method as Kernel;
-        let shape = self.grid.bounds().shape();
-        let bytes = PlaneLayout::new(shape).bytes().saturating_mul(shape[0]);
-        let fits = bytes <= PLANES_MEMORY && shape[0] / PLANES_A_WORKER >= self.workers;
-        self.thinning() == Kernel::Lee && self.processes == 1 && fits
+        let suits = || PlaneLayout::new(self.grid.bounds().shape()).suits(self.workers);
+        self.thinning() == Kernel::Lee && self.processes == 1 && suits()
     }
 
     /// The chunks whose values have to be counted one by one: where the others hold one value, as often as they have

@@ -96,6 +96,7 @@ fn results<'a>(plan: &Plan, threshold: Threshold, report: &'a Report, arrival: O
         projections: found.projections.as_ref(),
         arrival,
         counts: Counts {
+            by_planes: plan.thins_in_planes(),
             chunks_read: plan.chunks_read(),
             chunks_reused: 0,
             chunks_activated: thinning.chunks as u64,

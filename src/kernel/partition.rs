@@ -44,6 +44,8 @@ pub enum Change {
     Gone,
     /// It is as an earlier partition left it, with everything around it, and does not run.
     Restored(Box<Restored>),
+    /// It is new and was thinned by planes, with all that have foreground, and does not run.
+    Thinned(Box<Thinned>),
     /// It was restored in doubt and its mask is right: it runs from the start, whatever its log says.
     Rerun,
 }
@@ -58,6 +60,17 @@ pub struct Restored {
     /// Whether chunk and neighbours may contradict each other: then it has to run in the next epoch, be it by a mask or by
     /// [`Change::Rerun`], and so do those that it contradicts.
     pub doubtful: bool,
+}
+
+/// A chunk that was thinned by planes.
+#[derive(Clone, Debug)]
+pub struct Thinned {
+    /// The mask before thinning, with an empty halo.
+    pub initial: Mask,
+    /// What crossed its seams.
+    pub log: SeamLog,
+    /// The mask after thinning, likewise.
+    pub mask: Mask,
 }
 
 /// From which chunk to which neighbour.
@@ -102,6 +115,8 @@ pub struct Partition {
     active: Vec<u32>,
     /// Those of them that were not there before: they tell all neighbours what they have, unasked.
     newcomers: HashSet<u32>,
+    /// Chunks that came to this epoch thinned.
+    thinned: Vec<(ChunkId, Mask)>,
     /// Members with unread flips.
     waiting: Vec<u32>,
     /// Messages to chunks that may be in this partition or elsewhere.
@@ -123,6 +138,7 @@ impl Partition {
             free: Vec::new(),
             active: Vec::new(),
             newcomers: HashSet::new(),
+            thinned: Vec::new(),
             waiting: Vec::new(),
             posted: Vec::new(),
             flips: Vec::new(),
@@ -146,6 +162,11 @@ impl Partition {
         self.keep.then_some((&member.initial, &member.previous))
     }
 
+    /// Number of chunks that came to this epoch thinned.
+    pub fn thinned(&self) -> usize {
+        self.thinned.len()
+    }
+
     /// Number of chunks that have taken part in this epoch so far.
     pub fn active(&self) -> usize {
         self.active.len()
@@ -156,7 +177,8 @@ impl Partition {
         self.method.turns()
     }
 
-    /// Begins an epoch. Chunks are restored in an epoch of their own, before all others.
+    /// Begins an epoch. Chunks are restored in an epoch of their own, before all others; those that come thinned come as the
+    /// first ones, with all others that have foreground.
     pub fn change(&mut self, changes: BTreeMap<ChunkId, Change>, send: &mut impl FnMut(Message)) {
         for (id, change) in changes {
             let known = self.places.get(&id).copied();
@@ -187,6 +209,16 @@ impl Partition {
                     let mut member = Member::new(&self.grid, id, initial);
                     (member.previous, member.doubtful) = (log, doubtful);
                     self.place(member);
+                }
+                (_, Change::Thinned(thinned)) => {
+                    let Thinned { initial, log, mask } = *thinned;
+                    let mut member = Member::new(&self.grid, id, initial);
+                    member.previous = log;
+                    let place = self.place(member);
+                    // Neighbours need its mask for their halos, and take part no more than it does.
+                    self.newcomers.insert(place);
+                    self.announce(place, None, false);
+                    self.thinned.push((id, mask));
                 }
             }
         }
@@ -326,10 +358,10 @@ impl Partition {
             .unwrap_or(0)
     }
 
-    /// Ends the epoch: the thinned masks of the chunks that took part.
+    /// Ends the epoch: the thinned masks of the chunks that took part, or came thinned.
     pub fn finish(&mut self) -> Vec<(ChunkId, Mask)> {
         self.newcomers.clear();
-        let mut thinned = Vec::with_capacity(self.active.len());
+        let mut thinned = std::mem::take(&mut self.thinned);
         for place in std::mem::take(&mut self.active) {
             if let Some(member) = &mut self.members[place as usize]
                 && let Some(mask) = member.finish()
@@ -377,7 +409,7 @@ impl Partition {
             let layout = Layout::new(self.grid.region(link.from));
             self.posted.push(Message::Known(member.slab(link.from, &layout), member.told(link.from)));
         }
-        if changed && !member.active {
+        if changed && !member.active && !self.newcomers.contains(&place) {
             self.activate(place);
             self.call(place);
         }

@@ -9,9 +9,11 @@
 //! there are no seams.
 
 mod plane;
+mod seams;
 mod stage;
 
 pub use self::plane::Plane;
+pub use self::seams::SeamWriter;
 pub use self::stage::{DIRECTIONS, Stage};
 use super::around;
 use super::mask::{Layout, TAIL, low_bits};
@@ -24,6 +26,11 @@ const CACHE: usize = 640 << 10;
 const MOST_STEPS: usize = 4;
 /// The work of a sub-iteration, of that of the one before: about what vessels and noise have.
 const FADING: f64 = 0.945;
+
+/// Most bytes that the planes of a volume may take.
+const MEMORY: usize = 1 << 29;
+/// Planes that a worker needs at least so that none waits for another's.
+const PLANES_A_WORKER: usize = 8;
 
 /// How the planes of a volume are laid out in bits, each with a border of one voxel.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +66,12 @@ impl PlaneLayout {
             steps
         };
         ends.map(step).collect()
+    }
+
+    /// Whether so many workers of one process do well to thin the volume by planes: these take a bit for every voxel of the
+    /// rows that hold foreground, and all workers need planes to work on.
+    pub fn suits(&self, workers: usize) -> bool {
+        self.bytes().saturating_mul(self.depth) <= MEMORY && self.depth / PLANES_A_WORKER >= workers
     }
 
     /// Number of planes.

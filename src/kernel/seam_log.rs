@@ -47,6 +47,29 @@ impl Decisions {
         }
     }
 
+    /// Adds a voxel of a sub-iteration, after all that are there, in the order of sub-iterations and then of voxels.
+    pub(super) fn push(&mut self, sub_iteration: usize, bit: u32) {
+        debug_assert!(sub_iteration + 1 >= self.len() && self.at(sub_iteration).last().is_none_or(|&last| last < bit));
+        let count = self.bits.len() as u32;
+        if self.ends.len() <= sub_iteration {
+            self.ends.resize(sub_iteration + 1, count);
+        }
+        self.bits.push(bit);
+        self.ends[sub_iteration] = count + 1;
+    }
+
+    /// The voxels of all of `parts`, each of which knows of other sub-iterations than the rest.
+    fn join(parts: &[&Decisions]) -> Decisions {
+        let last = parts.iter().map(|part| part.len()).max().unwrap_or(0);
+        let count = parts.iter().map(|part| part.bits.len()).sum();
+        let (mut ends, mut bits) = (Vec::with_capacity(last), Vec::with_capacity(count));
+        for sub_iteration in 0..last {
+            parts.iter().for_each(|part| bits.extend_from_slice(part.at(sub_iteration)));
+            ends.push(bits.len() as u32);
+        }
+        Decisions { ends, bits }
+    }
+
     /// Adds voxels by sub-iteration, in ascending order of these.
     pub fn merge(&mut self, more: &[(u32, Vec<u32>)]) {
         let mut merged = Decisions::default();
@@ -88,6 +111,12 @@ pub struct SeamLog {
 }
 
 impl SeamLog {
+    /// The log of which these are parts, each of other sub-iterations.
+    pub fn join(parts: &[SeamLog]) -> SeamLog {
+        let join = |of: fn(&SeamLog) -> &Decisions| Decisions::join(&parts.iter().map(of).collect::<Vec<_>>());
+        SeamLog { received: join(|part| &part.received), sent: join(|part| &part.sent) }
+    }
+
     /// Number of sub-iterations of which it knows something.
     pub fn len(&self) -> usize {
         self.received.len().max(self.sent.len())

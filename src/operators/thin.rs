@@ -119,6 +119,8 @@ pub struct ThinningCounts {
     pub deleted: u64,
     /// Messages about decisions, or planes, sent to other workers.
     pub messages: u64,
+    /// Whether planes were thinned, rather than chunks.
+    pub by_planes: bool,
 }
 
 impl ThinningCounts {
@@ -130,6 +132,7 @@ impl ThinningCounts {
         self.rounds = self.rounds.max(other.rounds);
         self.deleted += other.deleted;
         self.messages += other.messages;
+        self.by_planes |= other.by_planes;
     }
 }
 
@@ -321,7 +324,9 @@ impl Team {
         let outgoing = self.hear(now);
         self.counts.chunks = self.partition.len();
         self.counts.thinned = self.partition.active();
-        watch.round(&self.counts);
+        if self.partition.thinned() == 0 {
+            watch.round(&self.counts);
+        }
         if let Some(outgoing) = outgoing {
             self.say(outgoing, send);
             return Turn::Said;

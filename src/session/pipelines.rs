@@ -19,6 +19,7 @@ use super::worker::Plan;
 use crate::grid::ChunkId;
 use crate::kernel::branch::Branch;
 use crate::kernel::mask::Mask;
+use crate::kernel::method::Method;
 use crate::kernel::partition::Change;
 use crate::kernel::seam_log::SeamLog;
 use crate::kernel::skeleton::Skeleton;
@@ -26,6 +27,7 @@ use crate::operators::branches::ExtractBranches;
 use crate::operators::shared::Shared;
 use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
+use crate::operators::thin_planes::ThinFirst;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
 use crate::table::branch_columns::Columns;
@@ -88,9 +90,18 @@ pub(super) fn thinning(
     let watch =
         Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some(), progress: Arc::clone(&plan.progress) };
     let gathered = Rc::clone(thinned);
+    let (counted, progress) = (Rc::clone(thinned), Arc::clone(&plan.progress));
+    let count = move |counts: &ThinningCounts| {
+        progress.begin(Stage::Thinning, 0);
+        progress.reach_round(counts.rounds);
+        counted.borrow_mut().counts = *counts;
+    };
+    // Planes are handed on by the workers of one process.
+    let by_planes = plan.method == Method::Lee && plan.canvas.processes() == 1;
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
+        let masks = if by_planes { masks.thin_first(plan.grid, count) } else { masks };
         masks
             .thin(plan, watch)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {

@@ -107,6 +107,7 @@ proptest! {
             prop::option::weighted(0.7, (1usize..4, prop::option::of(any::<u64>()))),
         ), 2..6),
         masks in 0usize..4,
+        workers in 1usize..3,
     ) {
         let masks = MASKS[masks];
         let folder = tempfile::tempdir().unwrap();
@@ -115,7 +116,7 @@ proptest! {
         let first = chunks.iter().map(|&id| (id, content(grid.region(id).shape(), 3, 50)));
         let mut now: BTreeMap<ChunkId, Voxels> = first.collect();
         let source = Changing::new(whole(SHAPE, &now));
-        let mut session = open(&source, folder.path(), masks, 2);
+        let mut session = open(&source, folder.path(), masks, workers);
         let mut earlier = BTreeMap::new();
         for (edits, restart) in epochs {
             for (at, seed, density) in edits {
@@ -139,6 +140,30 @@ proptest! {
         session.advance().unwrap();
         compare(&session, &source.image.read().unwrap(), masks);
         session.close().unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn a_state_does_not_tell_whether_planes_or_chunks_were_thinned(seed: u64, density in 30u64..95, masks in 0usize..4) {
+        // One worker has planes enough, two have not.
+        let image = content(SHAPE, seed, density);
+        let [planes, chunks] = [1, 2].map(|workers| {
+            let folder = tempfile::tempdir().unwrap();
+            let session = open(&Changing::new(image.clone()), folder.path(), MASKS[masks], workers);
+            session.look(true).unwrap();
+            let thinning = session.advance().unwrap().thinning;
+            session.close().unwrap();
+            let name = |file: PathBuf| file.strip_prefix(folder.path()).unwrap().to_owned();
+            let records: BTreeMap<_, _> =
+                records(folder.path()).into_iter().map(|(file, bytes)| (name(file), bytes)).collect();
+            (records, thinning.by_planes, thinning.chunks, thinning.thinned, thinning.deleted)
+        });
+        prop_assert!(planes.1 && !chunks.1);
+        prop_assert_eq!(&planes.0, &chunks.0);
+        prop_assert_eq!((planes.2, planes.3, planes.4), (chunks.2, chunks.3, chunks.4));
     }
 }
 

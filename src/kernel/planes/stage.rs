@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Plane, PlaneLayout};
+use super::{Plane, PlaneLayout, SeamWriter};
 use crate::kernel::around;
 use crate::kernel::neighbourhood::Tests;
 use crate::kernel::thin::{Candidate, Rows, Search, WAYS, decide, list, test};
@@ -36,6 +36,8 @@ pub struct Stage {
     border: Vec<u32>,
     /// Lists that are not in use.
     spare: Vec<Vec<Candidate>>,
+    /// Writes seam logs, where these are wanted.
+    writer: Option<SeamWriter>,
 }
 
 impl Stage {
@@ -54,7 +56,19 @@ impl Stage {
             near: layout.no_runs(),
             border: Vec::new(),
             spare: Vec::new(),
+            writer: None,
         }
+    }
+
+    /// The same, which has what it deletes written into seam logs.
+    #[must_use]
+    pub fn with_seams(self, writer: SeamWriter) -> Stage {
+        Stage { writer: Some(writer), ..self }
+    }
+
+    /// The seam logs so far, where they are written. From now on they are not.
+    pub fn take_seams(&mut self) -> Option<SeamWriter> {
+        self.writer.take()
     }
 
     /// Takes the next plane, all of which have gone through so many sub-iterations; what is finished here leaves by `pass`.
@@ -79,6 +93,9 @@ impl Stage {
         }
         self.held.drain(..).for_each(pass);
         self.entered = 0;
+        if let Some(writer) = &mut self.writer {
+            writer.write(&self.layout, self.first);
+        }
         Some(std::mem::replace(&mut self.deleted, vec![0; self.steps]))
     }
 
@@ -91,7 +108,7 @@ impl Stage {
                 self.list(plane, self.first + step);
             }
             if let Some(plane) = decided {
-                self.deleted[step] += self.decide(plane, self.first + step);
+                self.deleted[step] += self.decide(plane, step);
             }
         }
     }
@@ -158,10 +175,10 @@ impl Stage {
         true
     }
 
-    /// Decides the candidates of a plane. Gives how many voxels were deleted.
-    fn decide(&mut self, plane: usize, sub_iteration: usize) -> u64 {
+    /// Decides the candidates of a plane in one of the sub-iterations of this stage. Returns how many voxels were deleted.
+    fn decide(&mut self, plane: usize, step: usize) -> u64 {
         let place = self.place(plane);
-        let at = sub_iteration % DIRECTIONS;
+        let at = (self.first + step) % DIRECTIONS;
         let mut here = std::mem::take(&mut self.held[place]);
         if here.marked >> at & 1 != 0 {
             here.window[at].fill(0);
@@ -177,6 +194,9 @@ impl Stage {
             let mut rows = PlaneRows { above, here: &mut here.bits, stride: self.layout.stride as u32 };
             count = decide(&mut rows, self.tests, &mut candidates, &self.layout.runs, &mut here.window[at]);
             here.marked |= u8::from(count > 0) << at;
+            if let (Some(writer), true) = (&mut self.writer, count > 0) {
+                writer.note(&self.layout, step, plane, &candidates);
+            }
         }
         if candidates.capacity() > 0 {
             candidates.clear();

@@ -9,7 +9,7 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
 use crate::kernel::mask::Layout;
-use crate::operators::thin_planes::ThinPlanes;
+use crate::operators::thin_planes::{ThinFirst, ThinPlanes};
 use crate::space::{Region, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes, messages};
 
@@ -115,6 +115,94 @@ fn skeletons(thin: Thin, plan: ThinningPlan, volumes: &[Volume], how: Communicat
         .collect()
 }
 
+/// What became of chunks, by epoch: the voxels that are left, and the mask before, with its halo, and the seam log.
+#[derive(Debug, Default, PartialEq)]
+struct Kept {
+    voxels: BTreeMap<(usize, ChunkId), Option<Vec<usize>>>,
+    logs: BTreeMap<(usize, ChunkId), (Mask, SeamLog)>,
+    /// Chunks that took part, by epoch.
+    taking_part: BTreeMap<usize, usize>,
+    by_planes: bool,
+}
+
+/// Notes what is kept of the chunks of an epoch.
+struct Note {
+    epoch: usize,
+    kept: Arc<Mutex<Kept>>,
+}
+
+impl WatchThinning for Note {
+    fn round(&mut self, counts: &ThinningCounts) {
+        self.kept.lock().unwrap().by_planes |= counts.by_planes;
+    }
+
+    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+        let mut kept = self.kept.lock().unwrap();
+        *kept.taking_part.entry(self.epoch).or_default() += 1;
+        kept.logs.insert((self.epoch, chunk), (initial.clone(), log.clone()));
+    }
+}
+
+/// Notes under an epoch that all workers share.
+#[derive(Clone)]
+struct SharedNote(std::rc::Rc<std::cell::RefCell<Note>>);
+
+impl WatchThinning for SharedNote {
+    fn round(&mut self, counts: &ThinningCounts) {
+        self.0.borrow_mut().round(counts);
+    }
+
+    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+        self.0.borrow_mut().thinned(chunk, initial, log);
+    }
+}
+
+/// All that is kept of a history of edits, whose first masks are thinned by planes where that does well, or by chunks.
+fn kept(grid: Grid, volumes: &[Volume], by_planes: bool, how: Communication) -> Kept {
+    let volumes = volumes.to_vec();
+    let all: Arc<Mutex<Kept>> = Arc::default();
+    let shared = Arc::clone(&all);
+    let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
+        let (index, peers) = (worker.index(), worker.peers());
+        let (kept, canvas) = (Arc::clone(&shared), grid.with_bounds(Region::new(Voxel::MIN, Voxel::END)));
+        let note = SharedNote(std::rc::Rc::new(std::cell::RefCell::new(Note { epoch: 0, kept: Arc::clone(&kept) })));
+        let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
+            let (input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
+            let masks = if by_planes { masks.thin_first(canvas, note.clone()) } else { masks };
+            let (probe, _) = masks
+                .thin(ThinningPlan { grid: canvas, method: Method::Lee, keep: true }, note.clone())
+                .inspect_core(move |event| {
+                    let Ok((stamp, masks)) = event else { return };
+                    let epoch = *stamp.expect_singleton();
+                    let voxels = |mask: &Option<Mask>| mask.as_ref().map(|mask| mask.own_bits().collect());
+                    kept.lock().unwrap().voxels.extend(masks.iter().map(|(id, mask)| ((epoch, *id), voxels(mask))));
+                })
+                .probe();
+            (input, probe)
+        });
+        for (epoch, volume) in volumes.iter().enumerate() {
+            note.0.borrow_mut().epoch = epoch;
+            for id in grid.chunks().filter(|&id| grid.owner(id, peers) == index) {
+                let on_canvas = |mask: Mask| {
+                    let mut placed = Mask::new(Layout::new(canvas.region(id)));
+                    placed.paste(&mask.layout().own, &mask.cut(&mask.layout().own));
+                    placed
+                };
+                let new = mask(&grid, id, volume);
+                let old = if epoch == 0 { None } else { mask(&grid, id, &volumes[epoch - 1]) };
+                if new != old {
+                    input.send((id, new.map_or(Change::Gone, |mask| Change::Mask(on_canvas(mask)))));
+                }
+            }
+            input.advance_to(epoch + 1);
+            worker.step_while(|| probe.less_than(input.time()));
+        }
+    });
+    drop(guards.map(|guards| guards.join()));
+    std::mem::take(&mut *all.lock().unwrap())
+}
+
 /// Volumes of a shape, each made from the one before by new content in some boxes: a history of edits.
 fn histories(shape: [usize; 3], chunk: [usize; 3], seed: u64, density: u64, edits: usize) -> Vec<Volume> {
     let grid = Grid::new(Region::of_shape(shape), chunk);
@@ -205,5 +293,28 @@ proptest! {
             let scratch = skeletons(in_chunks, plan(false), &volumes, Communication::Thread);
             prop_assert_eq!(skeletons(in_chunks, plan(true), &volumes, how(workers)), scratch);
         }
+    }
+
+    #[test]
+    fn first_masks_thinned_by_planes_leave_what_thinning_by_chunks_leaves(
+        shape in [16usize..30, 3usize..12, 3usize..12],
+        chunk in [1usize..9, 2usize..8, 2usize..8],
+        seed: u64,
+        density in 0u64..95,
+        workers in 0usize..3,
+        edits in 0usize..4,
+        starts_empty: bool,
+    ) {
+        let mut volumes = histories(shape, chunk, seed, density, edits);
+        // The first masks reach through as many planes as all workers need.
+        let last = volumes[0].len() - 1;
+        (volumes[0][0], volumes[0][last]) = (true, true);
+        if starts_empty {
+            volumes.insert(0, vec![false; volumes[0].len()]);
+        }
+        let grid = Grid::new(Region::of_shape(shape), chunk);
+        let by_planes = kept(grid, &volumes, true, how(workers));
+        let by_chunks = kept(grid, &volumes, false, how(workers));
+        prop_assert_eq!(by_planes, Kept { by_planes: true, ..by_chunks });
     }
 }

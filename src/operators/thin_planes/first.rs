@@ -1,0 +1,160 @@
+//! One worker's part in the thinning by planes of the first masks of a volume that is thinned by chunks later.
+
+use serde::{Deserialize, Serialize};
+
+use super::crew::{self, Crew, Errand, Outcome};
+use super::{Letter, Part, Post};
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::partition::{Change, Thinned};
+use crate::kernel::planes::PlaneLayout;
+use crate::operators::thin::WatchThinning;
+use crate::space::{Position, Region};
+
+/// What a worker tells another.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Content {
+    Survey(Survey),
+    Planes(crew::Content),
+}
+
+/// What the chunks of a worker, or of several, are at a time.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Survey {
+    /// Number of workers.
+    workers: usize,
+    /// Whether there are masks, and nothing but masks and chunks that have gone.
+    are_masks: bool,
+    /// Whether there are chunks that have not gone.
+    is_any: bool,
+    /// A box around these chunks.
+    bounds: Region,
+}
+
+impl Survey {
+    fn of_none() -> Survey {
+        Survey { workers: 0, are_masks: true, is_any: false, bounds: Region::new([0; 3], [0; 3]) }
+    }
+
+    fn of_worker(grid: &Grid, changes: &[(ChunkId, Change)]) -> Survey {
+        let mut survey = Survey { workers: 1, ..Survey::of_none() };
+        for (id, change) in changes.iter().filter(|(_, change)| !matches!(change, Change::Gone)) {
+            let (are_masks, bounds) = (matches!(change, Change::Mask(_)), grid.region(*id));
+            survey.add(&Survey { workers: 0, are_masks, is_any: true, bounds });
+        }
+        survey
+    }
+
+    fn add(&mut self, other: &Survey) {
+        self.workers += other.workers;
+        self.are_masks &= other.are_masks;
+        if !self.is_any {
+            (self.is_any, self.bounds) = (other.is_any, other.bounds);
+        } else if other.is_any {
+            let [a, b] = [self.bounds, other.bounds];
+            let around = |a: Position, b: Position, of: fn(i64, i64) -> i64| [0, 1, 2].map(|axis| of(a[axis], b[axis]));
+            self.bounds = Region::new(around(a.min, b.min, i64::min), around(a.max, b.max, i64::max));
+        }
+    }
+}
+
+/// One worker's part in one time after the other.
+pub(super) struct First {
+    grid: Grid,
+    errand: Errand,
+    /// Whether no chunk has come to any worker at the times before.
+    is_first: bool,
+    changes: Vec<(ChunkId, Change)>,
+    is_complete: bool,
+    survey: Survey,
+    crew: Option<Crew>,
+    /// What others told before this worker knew that planes are to be thinned.
+    early: Vec<crew::Content>,
+}
+
+impl First {
+    pub(super) fn new(grid: Grid, errand: Errand) -> First {
+        let (changes, survey, early) = (Vec::new(), Survey::of_none(), Vec::new());
+        First { grid, errand, is_first: true, changes, is_complete: false, survey, crew: None, early }
+    }
+
+    /// All workers have told what their chunks are.
+    fn begin(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
+        let Survey { are_masks, is_any, bounds, .. } = self.survey;
+        let peers = self.errand.peers;
+        if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers)) {
+            return;
+        }
+        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand);
+        let mut post = planes(post);
+        self.changes.retain_mut(|(id, change)| match std::mem::replace(change, Change::Gone) {
+            Change::Mask(mask) => {
+                crew.take((*id, mask), &mut post);
+                false
+            }
+            _ => true,
+        });
+        crew.end(&mut post);
+        std::mem::take(&mut self.early).into_iter().for_each(|content| crew.open(content, &mut post));
+        self.crew = Some(crew);
+    }
+}
+
+/// Where letters about planes go out.
+fn planes(post: &mut Post<impl FnMut(Letter<Content>)>) -> Post<impl FnMut(Letter<crew::Content>)> {
+    let send = &mut post.send;
+    let wrapped = |Letter { to, time, content }| send(Letter { to, time, content: Content::Planes(content) });
+    Post { time: post.time, send: wrapped }
+}
+
+impl Part for First {
+    type Record = (ChunkId, Change);
+    type Content = Content;
+    type Result = (ChunkId, Change);
+
+    fn take(&mut self, record: (ChunkId, Change), _: &mut Post<impl FnMut(Letter<Content>)>) {
+        self.changes.push(record);
+    }
+
+    fn end(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
+        if !std::mem::replace(&mut self.is_complete, true) && self.is_first {
+            let survey = Survey::of_worker(&self.grid, &self.changes);
+            (0..self.errand.peers).for_each(|to| post.send(to, Content::Survey(survey)));
+        }
+    }
+
+    fn open(&mut self, content: Content, post: &mut Post<impl FnMut(Letter<Content>)>) {
+        match (content, &mut self.crew) {
+            (Content::Survey(survey), _) => {
+                self.survey.add(&survey);
+                if self.survey.workers == self.errand.peers {
+                    self.begin(post);
+                }
+            }
+            (Content::Planes(content), Some(crew)) => crew.open(content, &mut planes(post)),
+            (Content::Planes(content), None) => self.early.push(content),
+        }
+    }
+
+    fn work(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>, watch: &mut impl WatchThinning) -> bool {
+        self.crew.as_mut().is_some_and(|crew| crew.work(&mut planes(post), watch))
+    }
+
+    fn results(&mut self) -> Option<Vec<(ChunkId, Change)>> {
+        let is_surveyed = !self.is_first || self.survey.workers == self.errand.peers;
+        if !self.is_complete || !is_surveyed {
+            return None;
+        }
+        let outcomes = match &mut self.crew {
+            Some(crew) => crew.finish()?,
+            None => Vec::new(),
+        };
+        let thinned = |Outcome { id, mask, kept }: Outcome| {
+            let (initial, log) = kept.expect("masks are kept");
+            (id, Change::Thinned(Box::new(Thinned { initial, log, mask })))
+        };
+        let mut changes = std::mem::take(&mut self.changes);
+        changes.extend(outcomes.into_iter().map(thinned));
+        *self = First { is_first: self.is_first && !self.survey.is_any, ..First::new(self.grid, self.errand) };
+        Some(changes)
+    }
+}
