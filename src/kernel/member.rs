@@ -1,8 +1,8 @@
 //! A chunk of a partition: its mask, what it knows of its neighbours, and its thinning while it takes part in an epoch.
 
 use super::mask::{Layout, Mask};
+use super::message::Slab;
 use super::method::{ChunkThinning, Method};
-use super::partition::Slab;
 use super::seam::Seams;
 use super::seam_log::{Decisions, SeamLog, keep_odd};
 use crate::grid::{ChunkId, Grid};

@@ -17,6 +17,7 @@ pub mod zhang;
 pub mod method;
 pub mod seam;
 pub mod seam_log;
+pub mod message;
 mod member;
 pub mod partition;
 pub mod planes;

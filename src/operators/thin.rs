@@ -25,8 +25,9 @@ use super::batch::Batch;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
+use crate::kernel::message::Message;
 use crate::kernel::method::Method;
-use crate::kernel::partition::{Change, Message, Partition};
+use crate::kernel::partition::{Change, Partition};
 use crate::kernel::seam_log::SeamLog;
 use crate::wire::{WireReader, WireRecord, damaged, write_header};
 

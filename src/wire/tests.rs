@@ -10,7 +10,7 @@ use super::*;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::ChunkId;
 use crate::kernel::measure::pixel_values::PixelValues;
-use crate::kernel::partition::{Link, Message, Slab};
+use crate::kernel::message::{Link, Message, Slab};
 use crate::kernel::skeleton::Skeleton;
 use crate::with_dtype;
 
