@@ -170,7 +170,7 @@ impl Partition {
                     let place = self.place(member);
                     // Neighbours need its mask for their halos, and take part no more than it does.
                     self.newcomers.insert(place);
-                    self.announce(place, None, false);
+                    self.show(place);
                     self.thinned.push((id, mask));
                 }
             }
@@ -351,6 +351,14 @@ impl Partition {
             let slab = Slab::new(mask, member.id, to, layout);
             self.posted.push(Message::Changed(slab, asks));
         }
+    }
+
+    /// Shows a mask to neighbours that have nothing in their halos and do not ask: what they would see of it, if anything.
+    fn show(&mut self, place: u32) {
+        let Some(member) = &self.members[place as usize] else { return };
+        let slabs = member.seams.neighbours().map(|(_, to, layout)| member.slab(to, layout));
+        let seen = slabs.filter(|slab| slab.bits.iter().any(|&word| word != 0));
+        self.posted.extend(seen.map(|slab| Message::Changed(slab, false)));
     }
 
     fn hear_change(&mut self, slab: Slab, asks: bool) {

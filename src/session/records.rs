@@ -230,21 +230,27 @@ impl Records {
             folder.stage_mask(chunk, None, epoch)?;
             folder.stage_thinning(chunk, None, epoch)?;
         }
-        for (&chunk, kept) in &self.stale {
+        for (&chunk, kept) in &mut self.stale {
             if !masked(chunk) {
                 folder.stage_thinning(chunk, None, epoch)?;
                 continue;
             }
-            let kept = match kept {
-                Some((initial, log)) => Some((initial.clone(), log.clone())),
+            let is_new = kept.is_some();
+            let found = match kept.take() {
+                Some(kept) => Some(kept),
                 None => folder.thinning(chunk)?.valid().map(|record| (record.initial, record.log)),
             };
             let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
             let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
-            let record = kept.map(|(initial, log)| {
+            let record = found.map(|(initial, log)| {
                 ThinningRecord::new(&Seams::new(&self.canvas, chunk), initial, log, skeleton, fingerprint)
             });
-            folder.stage_thinning(chunk, record.as_ref(), epoch)?;
+            let staged = folder.stage_thinning(chunk, record.as_ref(), epoch);
+            if is_new {
+                // Where the epoch fails they are staged again.
+                *kept = record.map(|record| (record.initial, record.log));
+            }
+            staged?;
         }
         self.stale.clear();
         Ok(())

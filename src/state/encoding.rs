@@ -15,10 +15,12 @@
 //! | 72..80 | XXH3 of the body |
 //! | 80..88 | XXH3 of the header up to here |
 
+use std::cell::RefCell;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
+use zstd::bulk::Compressor;
 
 use super::record::{Record, RecordKind};
 use crate::error::{Error, Result};
@@ -34,6 +36,11 @@ pub(super) const HEADER: usize = 88;
 
 /// Fast: what takes time is the entropy coding, which masks hardly need.
 const LEVEL: i32 = 1;
+
+thread_local! {
+    /// To make its tables takes longer than to compress a small record.
+    static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// What became of the attempt to use something that an earlier run wrote.
 #[derive(Clone, Debug, PartialEq)]
@@ -129,7 +136,10 @@ pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Res
 
 /// The bytes of a file whose body is some bytes, compressed.
 fn seal(plain: &[u8], header: &Header) -> std::io::Result<Vec<u8>> {
-    let body = zstd::bulk::compress(plain, LEVEL)?;
+    let body = COMPRESSOR.with_borrow_mut(|compressor| match compressor {
+        Some(compressor) => compressor.compress(plain),
+        None => compressor.insert(Compressor::new(LEVEL)?).compress(plain),
+    })?;
     let mut bytes = Vec::with_capacity(HEADER + body.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&header.identity());
