@@ -60,8 +60,10 @@ pub struct SeamWriter {
     columns: Vec<bool>,
     /// Voxels deleted next to seams in each sub-iteration that the stage is at: plane and bit index there.
     deleted: Vec<Vec<[u32; 2]>>,
-    /// By the number of the chunk in raster order.
-    logs: Vec<SeamLog>,
+    /// By the number of the chunk in raster order: one more than the place of its log, or 0 where it has none.
+    found: Vec<u32>,
+    /// The logs, with the numbers of their chunks.
+    logs: Vec<(usize, SeamLog)>,
 }
 
 impl SeamWriter {
@@ -73,8 +75,8 @@ impl SeamWriter {
             std::iter::once(false).chain(seen).chain([false]).collect()
         };
         let (rows, columns) = (are_seen(&axes[1]), are_seen(&axes[2]));
-        let logs = vec![SeamLog::default(); axes.iter().map(|axis| axis.lengths.len()).product()];
-        SeamWriter { axes, rows, columns, deleted: Vec::new(), logs }
+        let found = vec![0; axes.iter().map(|axis| axis.lengths.len()).product()];
+        SeamWriter { axes, rows, columns, deleted: Vec::new(), found, logs: Vec::new() }
     }
 
     /// Notes which candidates of a plane were deleted, in one of the sub-iterations that the stage is at. Planes come in
@@ -120,7 +122,11 @@ impl SeamWriter {
                     let row = (x.lengths[chunk_x] + 2).div_ceil(8) * 8;
                     let bit = ((at_z * (y.lengths[chunk_y] + 2) + at_y) * row + at_x) as u32;
                     let chunk = (chunk_z * y.lengths.len() + chunk_y) * x.lengths.len() + chunk_x;
-                    let log = &mut self.logs[chunk];
+                    if self.found[chunk] == 0 {
+                        self.logs.push((chunk, SeamLog::default()));
+                        self.found[chunk] = self.logs.len() as u32;
+                    }
+                    let (_, log) = &mut self.logs[self.found[chunk] as usize - 1];
                     let decisions = if [dz, dy, dx] == [0; 3] { &mut log.sent } else { &mut log.received };
                     decisions.push(sub_iteration, bit);
                 }
@@ -128,13 +134,13 @@ impl SeamWriter {
         }
     }
 
-    /// The logs of the chunks that have one, in raster order.
+    /// The logs of the chunks that have one.
     pub fn into_logs(self) -> impl Iterator<Item = (ChunkId, SeamLog)> {
         let [z, y, x] = self.axes.map(|axis| (axis.first, axis.lengths.len()));
         let id = move |at: usize| {
             let place = [at / (y.1 * x.1), at / x.1 % y.1, at % x.1].map(|place| place as i64);
             ChunkId::new([z.0 + place[0], y.0 + place[1], x.0 + place[2]])
         };
-        self.logs.into_iter().enumerate().filter(|(_, log)| !log.is_empty()).map(move |(at, log)| (id(at), log))
+        self.logs.into_iter().map(move |(at, log)| (id(at), log))
     }
 }
