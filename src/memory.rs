@@ -3,6 +3,8 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+use crate::error::Result;
 use crate::error::{Error, Kind};
 
 thread_local! {
@@ -22,6 +24,37 @@ pub(crate) fn room<T>(count: usize) -> Option<Vec<T>> {
     let reserved = buffer.try_reserve_exact(count);
     TRIES.set(before);
     reserved.ok().map(|()| buffer)
+}
+
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+/// Memory below this size is not asked for on trial: where so little is missing, the size of an image is not the cause.
+const LARGE: u64 = 32 << 20;
+
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+/// Refuses work for which an image needs more memory at once than the system gives.
+///
+/// # Errors
+/// `Data` with the size and `advice`, which says what to do about the image.
+pub(crate) fn require(bytes: u64, advice: &str) -> Result<()> {
+    let fits = bytes < LARGE || usize::try_from(bytes).is_ok_and(|bytes| room::<u8>(bytes).is_some());
+    if fits { Ok(()) } else { Err(too_large(bytes, advice)) }
+}
+
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+/// The refusal of what needs so much memory at once.
+pub(crate) fn too_large(bytes: u64, advice: &str) -> Error {
+    Error::data(format!("needs {} of memory at once, which the system does not give; {advice}", in_units(bytes)))
+}
+
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+/// A number of bytes as people write it: `3.5 GiB`.
+pub(crate) fn in_units(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let power = (bytes.ilog2() / 10).min(6);
+    format!("{:.1} {}", bytes as f64 / 1024f64.powi(power.cast_signed()), UNITS[power as usize - 1])
 }
 
 /// Whether the memory that this thread asks for now is asked for by code that goes on without it: for an allocator that ends
@@ -70,6 +103,18 @@ mod tests {
         assert!(room::<u64>(usize::MAX / 16).is_none());
         assert!(!is_only_tried());
         assert!(room::<u64>(100).is_some_and(|buffer| buffer.is_empty() && buffer.capacity() >= 100));
+    }
+
+    #[cfg(any(feature = "zarr", feature = "tiff"))]
+    #[test]
+    fn what_is_too_large_is_refused_with_its_size_and_the_advice() {
+        assert!(require(LARGE, "").is_ok());
+        let error = require(7 << 60, "write it in smaller chunks").unwrap_err();
+        assert_eq!(error.kind(), Kind::Data);
+        let sentence = "needs 7.0 EiB of memory at once, which the system does not give; write it in smaller chunks";
+        assert_eq!(error.to_string(), sentence);
+        let sizes = [0, 1023, 1024, 3 << 29, (1 << 40) - 1, u64::MAX].map(in_units);
+        assert_eq!(sizes, ["0 bytes", "1023 bytes", "1.0 KiB", "1.5 GiB", "1024.0 GiB", "16.0 EiB"]);
     }
 
     #[test]

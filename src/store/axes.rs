@@ -27,6 +27,18 @@ pub(crate) struct Selection {
     pub(crate) fixed: Vec<u64>,
 }
 
+/// Refuses an array of more axes than NumPy has.
+///
+/// # Errors
+/// `Data` where it has more than 64.
+pub(crate) fn require_few(count: usize) -> Result<()> {
+    const MOST: usize = 64;
+    if count <= MOST {
+        return Ok(());
+    }
+    Err(Error::data(format!("has {count} axes, and at most {MOST} are read; save an array of 3 axes (z, y, x)")))
+}
+
 #[cfg(feature = "zarr")]
 /// What an axis of a name stands for.
 pub(crate) fn role_of(name: &str) -> Role {

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 use crate::error::{Error, Kind, Result};
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+use crate::memory;
 
 #[cfg(feature = "tiff")]
 /// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
@@ -86,6 +88,34 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let metadata = file.metadata().map_err(failed)?;
     require_file(&metadata).map_err(|error| error.at(path))?;
     Ok((file, metadata.len()))
+}
+
+/// The bytes of a whole file, of at most `most`; `what` is what such a file is.
+///
+/// # Errors
+/// Of kind `Data` where it is longer, or needs more memory than the system gives; else as [`open`].
+#[cfg(feature = "tiff")]
+pub(crate) fn read_whole(path: &Path, most: u64, what: &str) -> Result<Vec<u8>> {
+    let (file, length) = open(path)?;
+    let read = || {
+        require_length(length, most, what)?;
+        memory::require(length, "give a smaller file")?;
+        // A file that grows meanwhile is not followed.
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        read_at(&file, 0, &mut bytes).map_err(|error| read_failed(&error))?;
+        Ok(bytes)
+    };
+    read().map_err(|error: Error| error.at(path))
+}
+
+/// Refuses a file that is longer than `what` is ever.
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+pub(crate) fn require_length(length: u64, most: u64, what: &str) -> Result<()> {
+    if length <= most {
+        return Ok(());
+    }
+    let [length, most] = [length, most].map(memory::in_units);
+    Err(Error::data(format!("has {length}, and {what} has at most {most}; check the path, or copy it again")))
 }
 
 /// Refuses what is not a regular file, and so has no length and cannot be read from any place.

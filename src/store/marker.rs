@@ -19,6 +19,7 @@ const LISTED: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FileMark {
     hash: u64,
+    is_there: bool,
     changed: Option<SystemTime>,
 }
 
@@ -43,7 +44,13 @@ impl FileMark {
         });
         let mut hasher = DefaultHasher::new();
         (path, metadata.map(Metadata::len), since).hash(&mut hasher);
-        FileMark { hash: hasher.finish(), changed }
+        FileMark { hash: hasher.finish(), is_there: metadata.is_some(), changed }
+    }
+
+    #[cfg(feature = "zarr")]
+    /// Whether there is a file.
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there
     }
 
     /// The states of many files, in their order. Each is asked for once. Where many of one folder follow each other its
@@ -104,7 +111,7 @@ impl Marker {
         self.youngest = self.youngest.max(file.changed);
     }
 
-    #[cfg(feature = "mosaic")]
+    #[cfg(any(feature = "zarr", feature = "mosaic"))]
     /// Takes in something else than a file.
     pub(crate) fn note(&mut self, value: impl Hash) {
         value.hash(&mut self.hasher);

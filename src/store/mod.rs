@@ -50,6 +50,8 @@ mod mosaic_options;
 #[cfg(any(feature = "zarr", feature = "tiff", feature = "medical"))]
 mod plan;
 pub(crate) mod values;
+#[cfg(feature = "tiff")]
+mod xml_limits;
 #[cfg(test)]
 mod fixtures;
 

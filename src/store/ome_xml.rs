@@ -9,6 +9,7 @@ use std::path::Path;
 use roxmltree::{Document, Node};
 
 use crate::error::{Error, Result};
+use crate::store::xml_limits;
 
 /// What a document says.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,6 +146,7 @@ pub(crate) fn parse(text: &str) -> Result<Ome> {
 /// `Data` with the line and column where it is none.
 pub(crate) fn document<'t>(text: &'t str, what: &str) -> Result<Document<'t>> {
     let text = text.trim();
+    xml_limits::require_modest(text)?;
     Document::parse(text).map_err(|error| {
         let (line, column) = match error {
             // What is missing is missing at the end.

@@ -14,6 +14,7 @@ use self::strided::Strided;
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::space::Region;
+use crate::store::axes::require_few;
 use crate::store::layout::read_shape;
 use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::units::{Calibration, Settled};
@@ -109,6 +110,7 @@ impl RawSource {
             let message = format!("has no voxels: its shape is {}", axes::shape_text(&layout.lengths));
             return Err(Error::data(message + "; give an image with some"));
         }
+        require_few(layout.lengths.len())?;
         let size = layout.stored.size();
         let (strides, total) = strides(&layout, size)?;
         let (selection, names) = axes::picked(&layout.lengths, layout.names.as_deref(), options)?;

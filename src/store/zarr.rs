@@ -11,6 +11,7 @@ mod collection;
 mod folder;
 mod form;
 mod json;
+mod marking;
 mod metadata;
 mod names;
 mod ome;
@@ -19,16 +20,12 @@ mod shard;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::PathBuf;
-
 use self::blocks::Blocks;
 use crate::chunk::{Chunk, Voxels};
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 use crate::store::cache::BlockCache;
-use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::values::{first_unfit, paste, require_inside};
 use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 
@@ -118,38 +115,12 @@ impl Source for ZarrSource {
     }
 
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
-        require_inside(region, self.description.shape)?;
-        if !self.blocks.has_marks() {
-            return Ok(None);
-        }
-        let files = each_once(self.grid.chunks_in(region).filter_map(|place| self.blocks.marked(place)).collect());
-        mark_of(files.iter().map(PathBuf::as_path)).map(Some)
+        let marks = self.marks(std::slice::from_ref(region))?;
+        Ok(marks.into_iter().flatten().next().map(|marked| marked.mark))
     }
 
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
-        if !self.blocks.has_marks() {
-            return Ok(vec![None; regions.len()]);
-        }
-        let mut paths: BTreeMap<ChunkId, PathBuf> = BTreeMap::new();
-        for region in regions {
-            require_inside(region, self.description.shape)?;
-            for place in self.grid.chunks_in(region) {
-                paths.entry(place).or_insert_with(|| self.blocks.marked(place).unwrap_or_default());
-            }
-        }
-        let files = each_once(paths.values().cloned().collect());
-        let marks = FileMark::of_all(&files)?;
-        let numbers: HashMap<&PathBuf, usize> = files.iter().zip(0..).collect();
-        let number: HashMap<ChunkId, usize> = paths.iter().map(|(&place, path)| (place, numbers[path])).collect();
-        let marked = |region: &Region| {
-            let mut numbers: Vec<usize> = self.grid.chunks_in(region).map(|place| number[&place]).collect();
-            numbers.sort_unstable();
-            numbers.dedup();
-            let mut marker = Marker::default();
-            numbers.into_iter().for_each(|number| marker.add(&marks[number]));
-            Some(marker.finish())
-        };
-        Ok(regions.iter().map(marked).collect())
+        self.marks_of(regions, marking::LISTED)
     }
 
     fn stored(&self) -> Result<Option<Vec<Region>>> {
@@ -157,17 +128,7 @@ impl Source for ZarrSource {
     }
 
     fn absent(&self) -> Result<Option<Absent>> {
-        let blocks = self.blocks.per_file().map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        let shape = std::array::from_fn(|a| self.blocks.shape()[a].saturating_mul(self.blocks.per_file()[a]));
-        let grid = Grid::new(self.grid.bounds(), shape);
-        let mut missing = BTreeSet::new();
-        for unit in grid.chunks() {
-            let first = ChunkId::new(std::array::from_fn(|a| unit.place()[a] * blocks[a]));
-            if !self.blocks.is_stored(first)? {
-                missing.insert(unit);
-            }
-        }
-        Ok(Some(Absent { grid, origin: [0; 3], missing }))
+        self.absent_files().map(Some)
     }
 }
 
@@ -175,11 +136,4 @@ impl std::fmt::Debug for ZarrSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ZarrSource").field("description", &self.description).finish_non_exhaustive()
     }
-}
-
-/// Each of some paths once. In the order of their text, which is found faster than theirs, folder by folder.
-fn each_once(mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
-    paths.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-    paths.dedup();
-    paths
 }

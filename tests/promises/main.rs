@@ -25,6 +25,8 @@ mod formats_table;
 mod fuse;
 mod info;
 mod input;
+#[cfg(all(feature = "medical", feature = "mosaic"))]
+mod limits;
 mod mutations;
 #[cfg(feature = "mosaic")]
 mod mosaic;

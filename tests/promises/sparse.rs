@@ -106,3 +106,20 @@ fn too_many_chunks_to_compute_are_refused_before_anything_is_written() {
     assert!(outcome.stderr.contains("give a larger --chunk"), "{}", outcome.stderr);
     assert!(!out.exists());
 }
+
+#[test]
+fn what_is_missing_is_told_by_what_is_stored_and_too_much_of_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (many, few, out) = (path("many"), path("few"), path("out"));
+    write_array(Path::new(&many), [512 * CHUNK; 3], "uint16", &[([100, 200, 300], tube(0))]);
+    let run = |input: &str| anabranch(["run", input, "--out", &out, "--threshold", "100", "--quiet", "--provisional"]);
+    let outcome = run(&many);
+    assert_eq!(outcome.code, 2, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("has 134217727 chunks that are not stored"), "{}", outcome.stderr);
+    assert!(!Path::new(&out).exists());
+    write_array(Path::new(&few), [32 * CHUNK; 3], "uint16", &[([1, 2, 3], tube(0))]);
+    assert_eq!(run(&few).code, 0);
+    let summary = read_json(Path::new(&out), "summary.json");
+    assert_eq!(summary["missing"], 32 * 32 * 32 - 1, "{summary}");
+}

@@ -8,6 +8,7 @@ use super::tile_table::TileTable;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::kernel::correction::Correction;
+use crate::memory;
 use crate::space::Region;
 use crate::store::marker::FileMark;
 use crate::store::{Description, OpenOptions};
@@ -61,6 +62,8 @@ fn read_image(path: &Path, options: &OpenOptions) -> Result<(Voxels, Behind)> {
     let source = open_any_channel(path, options.channel, options)?;
     let Description { shape, dtype, fill, .. } = *source.description();
     let whole = Region::of_shape(shape);
+    let bytes = shape.iter().fold(2 * dtype.size() as u64, |bytes, &n| bytes.saturating_mul(n as u64));
+    memory::require(bytes, "give an image as large as a tile").map_err(|error| error.at(path))?;
     let behind = match file {
         Some(file) => Behind::File(file),
         None => Behind::of_source(&*source)?,

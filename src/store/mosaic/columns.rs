@@ -4,6 +4,7 @@ use csv::StringRecord;
 
 use super::cells::{Decimals, cell, channel_of};
 use super::header::{Column, Header, Unit};
+use super::table_text::MOST_COLUMNS;
 use crate::error::{Error, Result};
 use crate::kernel::affine::Affine;
 
@@ -74,6 +75,10 @@ impl Columns {
     /// # Errors
     /// `Data` where one is missing, or named twice, or where there are those of translations and of matrices.
     pub(super) fn of(record: &StringRecord) -> Result<Columns> {
+        if record.len() > MOST_COLUMNS {
+            let message = format!("has {} columns, and a table at most {MOST_COLUMNS}; check the path", record.len());
+            return Err(Error::data(message));
+        }
         let header = Header::of(record);
         let form = "give path,y,x or path,z,y,x, or a matrix of two rows of three, m00 to m12, or in 3-D of three rows \
                     of four, m00 to m23";

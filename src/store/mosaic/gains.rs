@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use csv::{ReaderBuilder, StringRecord, Trim, Writer};
 
 use super::cells::{cell, channel_of, number};
+use super::table_text::read_text;
 use super::tile_table::{Lines, TileRow, TileTable, in_row};
 use crate::error::{Error, Result};
-use crate::store::file::read_failed;
 use crate::store::output::put_file;
 
 /// Names of the columns.
@@ -28,14 +28,10 @@ impl TileGains {
     /// `Missing` where there is no such file; `Data`, naming the line, where it is none of gains: a column is missing, a
     /// gain is no positive number, or a tile is there twice.
     pub fn read(path: &Path, table: &TileTable) -> Result<TileGains> {
-        let bytes = std::fs::read(path).map_err(|error| read_failed(&error).at(path))?;
-        Self::parse(&bytes, table).map_err(|error| error.at(path))
+        Self::parse(&read_text(path)?, table).map_err(|error| error.at(path))
     }
 
-    fn parse(bytes: &[u8], table: &TileTable) -> Result<TileGains> {
-        let text = std::str::from_utf8(bytes);
-        let text =
-            text.map_err(|_| Error::data("is not text in UTF-8; give a file of gains, with path,channel,gain"))?;
+    fn parse(text: &str, table: &TileTable) -> Result<TileGains> {
         let text = text.trim_start_matches('\u{feff}');
         let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text.as_bytes());
         let damaged = |error: csv::Error| Error::data("is no table that can be read").because(error);
@@ -162,7 +158,7 @@ mod tests {
     fn channels_may_be_left_out_and_other_tiles_and_columns_mean_nothing() {
         let mut table = table();
         let text = "\u{feff}note,gain,path\n,1.5,./a.tif\n\n,2,other.tif\n";
-        let gains = TileGains::parse(text.as_bytes(), &table).unwrap();
+        let gains = TileGains::parse(text, &table).unwrap();
         assert_eq!(gains.of(&table.rows[1], None), Some(1.5));
         assert_eq!(gains.of(&table.rows[1], Some(0)), None);
         table.rows[1].path = "/a.tif".into();
@@ -184,7 +180,7 @@ mod tests {
             ("path,channel,gain\na,x,2\n", "has \"x\" in column channel; give a whole number"),
             ("path,channel,gain\na,1,2\na,0,2\n./a,1,3\n", "line 4: ./a: is on line 2 already"),
         ] {
-            let error = TileGains::parse(text.as_bytes(), &table()).unwrap_err();
+            let error = TileGains::parse(text, &table()).unwrap_err();
             assert_eq!(error.kind(), Kind::Data);
             assert!(error.to_string().contains(said), "{text:?}: {error}");
         }

@@ -5,14 +5,17 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Kind, Result};
-use crate::store::file::read_failed;
+use crate::memory;
+use crate::store::file::{self, read_failed};
 
 /// A table has at most so many bytes,
-const LONGEST: u64 = 2 << 30;
+pub(super) const LONGEST: u64 = 1 << 30;
 /// a line of it so many,
 const LONGEST_LINE: usize = 1 << 20;
 /// and it has at most so many rows.
 pub(super) const MOST_ROWS: usize = 10_000_000;
+/// Columns of which there are more than this are those of another table.
+pub(super) const MOST_COLUMNS: usize = 10_000;
 /// Bytes at the start of a file by which its form is known.
 const START: u64 = 64 << 10;
 
@@ -21,13 +24,10 @@ const START: u64 = 64 << 10;
 /// # Errors
 /// `Missing` where there is no such file; `Data` where it is no file of text, or longer than tables are.
 pub(super) fn read_text(path: &Path) -> Result<String> {
-    let mut file = open(path)?;
-    let mut bytes = Vec::new();
-    // A file that grows while it is read is cut off one byte after the limit, which is then noticed.
-    file.by_ref().take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| read_failed(&error).at(path))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(Error::data("has more than 2 GiB, which no table of tiles has; check the path").at(path));
-    }
+    require_text_file(path)?;
+    let bytes = file::read_whole(path, LONGEST, "a table")?;
+    // As bytes, and as text.
+    memory::require(bytes.len() as u64, "give a smaller table").map_err(|error| error.at(path))?;
     text_of(&bytes).map_err(|error| error.at(path))
 }
 
@@ -46,12 +46,17 @@ pub(super) fn start_of(path: &Path) -> Option<String> {
 
 /// Opens a file of the disk. Others (pipes, devices, folders) might never end, or never begin.
 fn open(path: &Path) -> Result<File> {
+    require_text_file(path)?;
+    File::open(path).map_err(|error| read_failed(&error).at(path))
+}
+
+fn require_text_file(path: &Path) -> Result<()> {
     let metadata = std::fs::metadata(path).map_err(|error| read_failed(&error).at(path))?;
     if !metadata.is_file() {
         let what = if metadata.is_dir() { "a folder" } else { "a pipe or a device" };
         return Err(Error::data(format!("is {what}; save the table of tiles as a file")).at(path));
     }
-    File::open(path).map_err(|error| read_failed(&error).at(path))
+    Ok(())
 }
 
 /// Bytes as text: UTF-8, or UTF-16 where a mark at the start says so, as spreadsheets save it.

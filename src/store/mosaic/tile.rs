@@ -9,6 +9,7 @@ use super::tile_table::{TileRow, TileTable, in_pixels};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::affine::Affine;
+use crate::memory;
 use crate::space::Region;
 use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source, open};
 use crate::with_voxels;
@@ -162,6 +163,9 @@ impl Tile {
         if (shape, found) != (self.whole, dtype) {
             return Err(Error::data("has changed its shape or type since the table was opened; start again"));
         }
+        let bytes = self.shape.iter().fold(dtype.size() as u64, |bytes, &n| bytes.saturating_mul(n as u64));
+        // Its bytes in the order of the file, and its values.
+        memory::require(bytes.saturating_mul(2), "cut the tile into several, each with a line of the table")?;
         let voxels = match source.read(&self.part(options.mosaic.crop))? {
             Some(chunk) => chunk.voxels,
             None => Voxels::filled(dtype, self.shape, fill),

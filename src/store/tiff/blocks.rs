@@ -9,6 +9,7 @@ use super::reader::Reader;
 use super::samples::Samples;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::store::file;
 use crate::store::values::{Endian, from_bytes};
 
@@ -197,7 +198,10 @@ impl Blocks {
             let bytes = match self.span(place, at, count, file.length) {
                 Err(_) => None,
                 Ok(Span::Absent) => Some(self.fill[..self.samples.stored.size()].repeat(kept.iter().product())),
-                Ok(Span::Stored { at, count }) => self.unpack(file.bytes(at, count)?, place, kept),
+                Ok(Span::Stored { at, count }) => {
+                    self.require_memory(count, kept)?;
+                    self.unpack(file.bytes(at, count)?, place, kept)
+                }
             };
             let Some(mut bytes) = bytes else { return Ok(None) };
             rows += kept[1];
@@ -210,6 +214,23 @@ impl Blocks {
         let shape: [usize; 3] = std::array::from_fn(|a| self.stored[a].min(self.page[a] - place[a] * self.stored[a]));
         let shape = if self.tiled { shape } else { [shape[0], rows, shape[2]] };
         Ok(Some(from_bytes(self.samples.stored, shape, values, Endian::NATIVE)))
+    }
+
+    /// Refuses a strip or tile that needs more memory than the system gives: for its bytes as they are stored and as they
+    /// are decompressed, and for its values where these are wider.
+    fn require_memory(&self, stored: u64, kept: [usize; 3]) -> Result<()> {
+        let product =
+            |shape: [usize; 3], size: usize| shape.iter().fold(size as u64, |bytes, &n| bytes.saturating_mul(n as u64));
+        let plain = self.codec == Codec::None;
+        let decompressed = if plain { 0 } else { self.bytes_of(self.stored).map_or(u64::MAX, |bytes| bytes as u64) };
+        let size = self.samples.stored.size();
+        let values = if self.samples.bits == 8 * size { 0 } else { product(kept, size) };
+        let bytes = stored.saturating_add(decompressed).saturating_add(values);
+        let advice = match self.codec {
+            Codec::Picture(_) => "save the image as a TIFF file with small tiles",
+            _ => "save it in smaller strips or tiles",
+        };
+        memory::require(bytes, advice)
     }
 
     /// The bytes of the values of a strip or tile that lie in the page, in this machine's order.

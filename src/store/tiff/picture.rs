@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 use crate::store::values::Endian;
 use crate::store::{StoredType, file};
 
+/// No JPEG file is longer: it has at most 65535 pixels along each axis, and takes fewer bytes than they have.
+const LONGEST_JPEG: u64 = 4 << 30;
+
 /// The form of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Picture {
@@ -175,7 +178,7 @@ fn bmp_form(reader: &mut Reader) -> Result<Form> {
 }
 
 fn jpeg_form(path: &Path) -> Result<Form> {
-    let bytes = std::fs::read(path).map_err(|error| file::read_failed(&error))?;
+    let bytes = file::read_whole(path, LONGEST_JPEG, "a JPEG file")?;
     let decoder = jpeg::JpegDecoder::new(Cursor::new(&bytes));
     let form = |decoder: jpeg::JpegDecoder<Cursor<&Vec<u8>>>| {
         let (width, height) = decoder.dimensions();

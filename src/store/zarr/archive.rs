@@ -154,7 +154,7 @@ impl Archive {
 
 /// So many zeros.
 fn room(length: usize) -> Result<Vec<u8>> {
-    let mut bytes = crate::memory::room(length).ok_or_else(super::codec::too_large)?;
+    let mut bytes = super::codec::room(length)?;
     bytes.resize(length, 0);
     Ok(bytes)
 }

@@ -163,6 +163,11 @@ impl Blocks {
         self.folder.contains(&self.file(place))
     }
 
+    /// The folder, where it is on a file system.
+    pub(crate) fn local(&self) -> Option<&std::path::Path> {
+        self.folder.local()
+    }
+
     /// Whether files have marks that can be had without reading them.
     pub(crate) fn has_marks(&self) -> bool {
         !self.folder.is_served()
@@ -189,9 +194,14 @@ impl Blocks {
     /// # Errors
     /// Where the operating system does not list them.
     pub(crate) fn stored(&self) -> Result<Option<Vec<Region>>> {
-        if self.require_fill().is_err() {
-            return Ok(None);
-        }
+        if self.require_fill().is_err() { Ok(None) } else { self.stored_files() }
+    }
+
+    /// The same, whatever stands for what is not stored.
+    ///
+    /// # Errors
+    /// Where the operating system does not list them.
+    pub(crate) fn stored_files(&self) -> Result<Option<Vec<Region>>> {
         let axes = self.block.len();
         let levels = if self.keys.separator == '/' { axes + usize::from(self.keys.prefixed) } else { 1 };
         let enters = |name: &str| name == "c" || name.bytes().all(|byte| byte.is_ascii_digit());

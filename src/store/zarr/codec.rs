@@ -13,6 +13,7 @@ pub(crate) use self::bits::Padding;
 pub(crate) use self::numbers::Typed;
 use super::blocks::damaged;
 use crate::error::{Error, Result};
+use crate::memory;
 use crate::store::values::Endian;
 
 /// A step of encoding. All names are those of numcodecs, which those of Zarr v3 go by too.
@@ -129,9 +130,9 @@ impl Chain {
     /// # Errors
     /// `Data` where they do not decode to just that.
     pub(crate) fn decode(&self, encoded: Vec<u8>, values: usize, size: usize) -> Result<Vec<u8>> {
-        let wanted = values.checked_mul(size).ok_or_else(too_large)?;
-        if crate::memory::of_machine().is_some_and(|memory| wanted as u64 > memory) {
-            return Err(too_large());
+        let wanted = values.saturating_mul(size);
+        if memory::of_machine().is_some_and(|memory| wanted as u64 > memory) {
+            return Err(too_large(wanted));
         }
         let bounds: Vec<usize> = self.bounds(wanted).collect();
         let mut bytes = Cow::Owned(encoded);
@@ -189,12 +190,12 @@ pub(crate) fn unsupported(cause: impl std::fmt::Display) -> Error {
     Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(cause)
 }
 
-/// The refusal of a chunk for which there is no memory.
-pub(crate) fn too_large() -> Error {
-    Error::data("has chunks too large for this machine's memory; write it with smaller chunks")
+/// The refusal of a chunk that needs so many bytes of memory.
+pub(crate) fn too_large(bytes: usize) -> Error {
+    memory::too_large(bytes as u64, "write the array with smaller chunks")
 }
 
 /// An empty buffer that holds so many bytes.
-fn room(bytes: usize) -> Result<Vec<u8>> {
-    crate::memory::room(bytes).ok_or_else(too_large)
+pub(crate) fn room(bytes: usize) -> Result<Vec<u8>> {
+    memory::room(bytes).ok_or_else(|| too_large(bytes))
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::archive::Archive;
 use super::blocks::damaged;
+use super::codec::room;
 use crate::error::{Error, Kind, Result};
 use crate::store::{OpenOptions, file};
 #[cfg(feature = "http")]
@@ -247,7 +248,8 @@ impl Folder {
                 }
                 let (file, end) = file::open(&path)?;
                 let (offset, wanted) = span.within(end).ok_or_else(damaged)?;
-                let mut bytes = vec![0; wanted];
+                let mut bytes = room(wanted)?;
+                bytes.resize(wanted, 0);
                 file::read_at(&file, offset, &mut bytes).map_err(|error| file::read_failed(&error))?;
                 Some(bytes)
             }
@@ -353,7 +355,7 @@ fn read_local(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     if metadata.len() > limit {
         return Err(damaged());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).map_err(|_| damaged())?);
+    let mut bytes = room(usize::try_from(metadata.len()).map_err(|_| damaged())?)?;
     // A file that grows meanwhile is not followed.
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {

@@ -16,6 +16,7 @@ use super::json;
 use super::metadata::{Node, damaged};
 use crate::error::{Error, Result};
 use crate::store::StoredType;
+use crate::store::axes::require_few;
 
 /// An array as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +50,7 @@ impl ArrayForm {
 
     fn require_sense(&self) -> Result<()> {
         let axes = self.shape.len();
+        require_few(axes)?;
         if self.chunk.len() != axes {
             let message = format!("has {axes} axes but chunks of {}; write it again", self.chunk.len());
             return Err(Error::data(message));

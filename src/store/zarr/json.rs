@@ -3,12 +3,18 @@
 
 use serde_json::Value;
 
+/// Metadata hold at most so many values,
+const MOST_VALUES: usize = 8_000_000;
+/// and so many objects. Those of a plate with all its arrays have some hundred thousand.
+const MOST_OBJECTS: usize = 1_000_000;
+
 /// The value of a text. Bare `NaN`, `Infinity` and `-Infinity` become texts of these names.
 ///
 /// # Errors
-/// Where it is no JSON otherwise.
+/// Where it is no JSON otherwise, or holds more than metadata do.
 pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    require_few(bytes)?;
     match serde_json::from_slice(bytes) {
         Ok(value) => Ok(value),
         Err(error) => match quoted(bytes) {
@@ -16,6 +22,28 @@ pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
             None => Err(error),
         },
     }
+}
+
+/// Refuses a text of more values or objects than metadata have: two bytes of text come to 32 of memory, and the eight
+/// of an object to 600.
+fn require_few(bytes: &[u8]) -> serde_json::Result<()> {
+    let (mut in_text, mut escaped, mut values, mut objects) = (false, false, 0, 0);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            b',' if !in_text => values += 1,
+            b'{' if !in_text => objects += 1,
+            _ => {}
+        }
+    }
+    for (count, most, what) in [(values, MOST_VALUES, "values"), (objects, MOST_OBJECTS, "objects")] {
+        if count > most {
+            return Err(serde::de::Error::custom(format_args!("it holds more than {most} {what}")));
+        }
+    }
+    Ok(())
 }
 
 /// The text with quotes around bare names of numbers; `None` where it has none.
@@ -76,6 +104,22 @@ mod tests {
         for bad in ["", "{", "{\"a\": nan}", "{\"a\": NaN", "\"\\", "<html>NaN</html>"] {
             assert!(parse(bad.as_bytes()).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn more_than_metadata_hold_is_refused() {
+        let list = |one: &str, count: usize| format!("[{}0]", format!("{one},").repeat(count));
+        for (text, said) in [
+            (list("0", MOST_VALUES + 1), "it holds more than 8000000 values"),
+            (list("{\"\":0}", MOST_OBJECTS + 1), "it holds more than 1000000 objects"),
+            ("[".repeat(10_000), "recursion limit exceeded"),
+            ("{\"a\":".repeat(10_000), "recursion limit exceeded"),
+        ] {
+            let error = parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+        let text = format!("[\"\\\"{}\"]", ",{".repeat(MOST_VALUES + 1));
+        assert!(parse(text.as_bytes()).is_ok());
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::folder::{Folder, Given};
 use super::json;
 use crate::error::{Error, Kind, Result};
+use crate::store::file;
 
 /// No metadata are longer than this.
 pub(crate) const LONGEST: u64 = 64 << 20;
@@ -136,6 +137,9 @@ pub(crate) fn version3(json: &Value) -> Result<Node> {
 /// The JSON in a file; `None` where there is none. What a server gives in place of a file goes into `doubt`.
 fn read_json(folder: &Folder, key: &str, doubt: &mut Option<Error>) -> Result<Option<Value>> {
     let path = folder.path(key);
+    if let (Some(_), Ok(metadata)) = (folder.local(), std::fs::metadata(&path)) {
+        file::require_length(metadata.len(), LONGEST, "a file of Zarr metadata").map_err(|error| error.at(&path))?;
+    }
     let text = match folder.ask(key, LONGEST).map_err(|error| placed(error, &path))? {
         Given::File(text) => text,
         Given::Absent => return Ok(None),

@@ -93,6 +93,9 @@ fn the_mark_of_a_region_follows_its_own_chunks() {
     let marks = || regions.map(|region| source.mark(&region).unwrap().unwrap());
     let before = marks();
     assert_eq!(before, marks());
+    // Whether what is stored is listed, or each file is asked for.
+    assert_eq!(source.marks_of(&regions, 0).unwrap(), source.marks_of(&regions, u64::MAX).unwrap());
+    assert_eq!(source.marks(&regions).unwrap().iter().map(|marked| marked.unwrap().mark).collect::<Vec<_>>(), before);
     let mut bytes = std::fs::read(path.join("c/0/1/0")).unwrap();
     bytes.insert(0, 0);
     std::fs::write(path.join("c/0/1/0"), bytes).unwrap();

@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 
 use super::{StageScan, StageTile};
 use crate::error::{Error, Result};
-use crate::store::file::read_failed;
+use crate::store::file;
 use crate::store::mosaic::pixel_size::PixelSize;
+
+/// An export has at most so many bytes: one of ten thousand points has one MiB.
+const LONGEST: u64 = 256 << 20;
 
 /// Extensions of tiles.
 const IMAGES: [&str; 4] = ["tif", "tiff", "npy", "zarr"];
@@ -24,7 +27,7 @@ struct Point {
 
 /// The tiles beside an export, in the order of its points.
 pub(super) fn scan(path: &Path) -> Result<StageScan> {
-    let bytes = std::fs::read(path).map_err(|error| read_failed(&error).at(path))?;
+    let bytes = file::read_whole(path, LONGEST, "the export of a scan")?;
     let found = text_of(&bytes).and_then(|text| {
         let points = points(&text)?;
         let size = Some(calibration(&text)?);
@@ -108,7 +111,7 @@ fn calibration(text: &str) -> Result<f64> {
 
 /// The images in a folder.
 fn images(folder: &Path) -> Result<Vec<PathBuf>> {
-    let failed = |error: &std::io::Error| read_failed(error).at(folder);
+    let failed = |error: &std::io::Error| file::read_failed(error).at(folder);
     let mut images = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| failed(&error))? {
         let path = entry.map_err(|error| failed(&error))?.path();

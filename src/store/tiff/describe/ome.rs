@@ -9,6 +9,8 @@ use crate::store::units::Calibration;
 
 const FORM: &str = "OME-TIFF";
 const FROM: &str = "the OME metadata";
+/// OME-XML of many planes has tens of MiB.
+const LONGEST_COMPANION: u64 = 256 << 20;
 
 #[cfg(feature = "mosaic")]
 /// The OME metadata among a file's tags, where there are some.
@@ -72,8 +74,8 @@ fn text_of(path: &PathBuf) -> Result<String> {
         let none = || Error::data("has no OME metadata; give the file that has").at(path);
         return tags.descriptions().find(|text| ome_xml::is_ome(text)).ok_or_else(none);
     }
-    let failed = |error| crate::store::file::read_failed(&error).at(path);
-    std::fs::read(path).map(|bytes| crate::store::tiff::tags::text(&bytes)).map_err(failed)
+    let bytes = crate::store::file::read_whole(path, LONGEST_COMPANION, "a file of OME metadata")?;
+    Ok(crate::store::tiff::tags::text(&bytes))
 }
 
 /// What a document says of the file with this path.

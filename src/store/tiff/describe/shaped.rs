@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::lengths::{is_physical, pixel_size};
 use crate::error::{Error, Result};
+use crate::store::axes::require_few;
 use crate::store::tiff::stack::{Described, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
@@ -42,6 +43,7 @@ pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Option<Described>
     let shape = fields.get("shape").and_then(Value::as_array);
     let shape: Option<Vec<u64>> = shape.and_then(|lengths| lengths.iter().map(Value::as_u64).collect());
     let Some(shape) = shape else { return Ok(None) };
+    require_few(shape.len())?;
     let stack = stack(&shape, fields.get("axes").and_then(Value::as_str))?;
     let deep = stack.as_ref().is_some_and(|stack| stack.length('z') > 1);
     let calibration = calibration(&fields, tags, deep);

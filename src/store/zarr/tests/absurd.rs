@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::writing::{CHUNK, put, values, version2, version3, with, write_version2, zstd};
 use crate::error::{Error, Kind};
+use crate::grid::Grid;
 use crate::space::Region;
 use crate::store::fixtures::{SHAPE, assert_holds};
 use crate::store::zarr::ZarrSource;
-use crate::store::{OpenOptions, Source};
+use crate::store::{Marked, OpenOptions, Source};
 
 fn refusal(path: &Path) -> Error {
     ZarrSource::open(path, &OpenOptions::default()).unwrap_err()
@@ -111,7 +112,9 @@ fn a_chunk_larger_than_the_array_by_far_costs_nothing_until_it_is_read() {
     assert_eq!(source.read(&Region::of_shape(SHAPE)).unwrap(), None);
     put(&folder.path().join("0.0.0"), &zstd(vec![0; 100]));
     let error = source.read(&Region::of_shape(SHAPE)).unwrap_err();
-    assert!(error.to_string().contains("has chunks too large for this machine's memory"), "{error}");
+    let sentence = "0.0.0: chunk 0.0.0: needs 128.0 PiB of memory at once, which the system does not give; write the array \
+                    with smaller chunks";
+    assert!(error.to_string().ends_with(sentence), "{error}");
 }
 
 #[test]
@@ -127,4 +130,31 @@ fn a_folder_or_a_long_file_in_place_of_a_chunk_is_refused() {
     std::fs::remove_file(path.join("0.0.0")).unwrap();
     std::fs::create_dir(path.join("0.0.0")).unwrap();
     assert!(read().contains("is no file, though one of Zarr has its name"));
+}
+
+#[test]
+fn marks_of_134_million_possible_files_are_those_of_the_files_that_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let metadata = with(version2(), json!({"shape": [4096, 4096, 4096], "chunks": [8, 8, 8]}));
+    put(&folder.path().join(".zarray"), metadata.to_string().as_bytes());
+    let stored = [[0i64, 0, 0], [100, 200, 300], [511, 511, 511]];
+    let put = |[z, y, x]: [i64; 3]| put(&folder.path().join(format!("{z}.{y}.{x}")), &[0; 100]);
+    stored.map(put);
+    let grid = Grid::new(Region::of_shape([4096; 3]), [512; 3]);
+    let regions: Vec<Region> = grid.chunks().map(|chunk| grid.region(chunk)).collect();
+    let marks = || {
+        let source = ZarrSource::open(folder.path(), &OpenOptions::default()).unwrap();
+        source.marks(&regions).unwrap().into_iter().map(Option::unwrap).collect::<Vec<_>>()
+    };
+    let before = marks();
+    let told = |marks: &[Marked]| -> Vec<Region> {
+        regions.iter().zip(marks).filter(|(_, marked)| marked.youngest.is_some()).map(|(region, _)| *region).collect()
+    };
+    let expected = stored.map(|place| grid.region(grid.chunk_at(place.map(|n| 8 * n))));
+    assert_eq!(told(&before), expected);
+    put([100, 200, 319]);
+    let after = marks();
+    assert_eq!(told(&after), expected);
+    let changed: Vec<usize> = (0..regions.len()).filter(|&n| before[n] != after[n]).collect();
+    assert_eq!(changed.iter().map(|&n| regions[n]).collect::<Vec<_>>(), expected[1..2]);
 }
