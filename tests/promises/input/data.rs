@@ -44,6 +44,14 @@ fn with_nan(folder: &Path, dtype: &str) -> PathBuf {
     path
 }
 
+fn infinite(folder: &Path) -> PathBuf {
+    let mut image = Image { dtype: "float32".into(), ..gray() };
+    image.values[700] = f64::INFINITY;
+    let path = folder.join("infinite.npy");
+    image.write_npy(&path);
+    path
+}
+
 /// Only chunk 1/0/1 holds NaN.
 fn zarr_with_nan(folder: &Path) -> PathBuf {
     let mut image = Image { dtype: "float32".into(), ..gray() };
@@ -193,6 +201,27 @@ pub(super) const CASES: &[Case] = &[
         input: |f| with_nan(f, "float32"),
         options: &["--sigma", "1", "--threshold", "otsu"],
         says: &["nan.npy", "NaN"],
+        code: DATA,
+    },
+    Case {
+        name: "an infinite value",
+        input: infinite,
+        options: &["--threshold", "3"],
+        says: &["infinite.npy", "the value at (z, y, x) = (", "is infinite; replace it by a finite number"],
+        code: DATA,
+    },
+    Case {
+        name: "an infinite value and Otsu's threshold",
+        input: infinite,
+        options: &["--threshold", "otsu"],
+        says: &["infinite.npy", "the value at (z, y, x) = (", "is infinite; replace it by a finite number"],
+        code: DATA,
+    },
+    Case {
+        name: "an infinite value among smoothed values",
+        input: infinite,
+        options: &["--sigma", "1", "--threshold", "3"],
+        says: &["infinite.npy", "the value at (z, y, x) = (", "is infinite; replace it by a finite number"],
         code: DATA,
     },
     Case {

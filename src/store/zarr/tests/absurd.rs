@@ -139,7 +139,7 @@ fn marks_of_134_million_possible_files_are_those_of_the_files_that_are_there() {
     put(&folder.path().join(".zarray"), metadata.to_string().as_bytes());
     let stored = [[0i64, 0, 0], [100, 200, 300], [511, 511, 511]];
     let put = |[z, y, x]: [i64; 3]| put(&folder.path().join(format!("{z}.{y}.{x}")), &[0; 100]);
-    stored.map(put);
+    stored.into_iter().for_each(put);
     let grid = Grid::new(Region::of_shape([4096; 3]), [512; 3]);
     let regions: Vec<Region> = grid.chunks().map(|chunk| grid.region(chunk)).collect();
     let marks = || {
