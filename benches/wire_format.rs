@@ -90,7 +90,10 @@ where
 }
 
 fn main() {
-    let link = Link { from: ChunkId::new([0, 0, 0]), to: ChunkId::new([0, 0, 1]) };
+    let link = Link {
+        from: ChunkId::new([0, 0, 0]).expect("a place near zero"),
+        to: ChunkId::new([0, 0, 1]).expect("a place near zero"),
+    };
     let bits = (1..=4096u64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
     let slab = Slab { link, region: Region::of_shape([64; 3]), bits };
     compare_all("bit-packed mask of 64³ voxels", &slab);
@@ -103,6 +106,7 @@ fn main() {
     );
     let region = Region::of_shape([4, 64, 64]);
     let values = Array3::from_shape_fn(region.shape(), |(z, y, x)| (z * 4096 + y * 64 + x) as u16);
-    let piece = Piece { chunk: ChunkId::new([1, 0, 0]), region, voxels: Some(Voxels::U16(values)) };
+    let piece =
+        Piece { chunk: ChunkId::new([1, 0, 0]).expect("a place near zero"), region, voxels: Some(Voxels::U16(values)) };
     compare_all("halo of 4 x 64 x 64 voxels, u16", &piece);
 }

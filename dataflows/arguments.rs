@@ -257,7 +257,7 @@ pub(crate) struct FuseOptions {
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
-    /// Replace the Zarr array or group that is there
+    /// Replace the image that an earlier fuse has written there
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Print nothing but warnings and errors
@@ -274,11 +274,11 @@ pub(crate) enum Method {
     Zhang,
 }
 
-impl Method {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Method::Lee => "lee",
-            Method::Zhang => "zhang",
+impl From<Method> for anabranch::kernel::method::Method {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Lee => Self::Lee,
+            Method::Zhang => Self::Zhang,
         }
     }
 }

@@ -6,17 +6,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use anabranch::analysis::{chunk_shape, workers};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Stage};
-use anabranch::store::output::{PyramidForm, PyramidWriter, StagedFolder};
+use anabranch::store::output::{Overwrite, PyramidForm, PyramidWriter, StagedFolder};
 use anabranch::store::{Description, Image, OpenOptions, Source, open};
 
 use crate::apart;
 use crate::arguments::FuseOptions;
 use crate::interrupt;
 use crate::opening::{self, open_options};
-use crate::plan::{parse_chunk, workers};
+use crate::parsing::parse_chunk;
 use crate::terminal::{Progress, print, print_warning};
 
 /// Chunks of an image and of a volume, unless told.
@@ -44,7 +45,8 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
-    let begin = || StagedFolder::create(&options.out, options.overwrite);
+    let overwrite = if options.overwrite { Overwrite::Image } else { Overwrite::Nothing };
+    let begin = || StagedFolder::create(&options.out, overwrite);
     let folder = interrupt::stage(begin, StagedFolder::remover)?;
     let writer = PyramidWriter::create(folder.path(), form).map_err(|error| match error.kind() {
         Kind::Usage => error.at(input),
@@ -73,7 +75,7 @@ fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> 
     let Description { shape, dimensions, dtype, .. } = *description;
     let (spacing, unit) = (description.spacing, description.unit.clone());
     let chunk = match &options.chunk {
-        Some(text) => parse_chunk(text, dimensions)?,
+        Some(text) => chunk_shape(&parse_chunk(text)?, dimensions)?,
         None => CHUNK[usize::from(dimensions == 3)],
     };
     let levels = match options.levels {

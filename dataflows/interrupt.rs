@@ -4,25 +4,20 @@
 //! are told, and nothing was put in place. Once outputs are being put in place it is too late: it ends in a moment, as if
 //! nobody had asked. `watch` looks by itself whether it has been asked, and ends between two epochs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use anabranch::error::{Error, Kind, Result};
+use anabranch::follow::Stop;
 use anabranch::store::output::Remover;
 
 use crate::say;
 use crate::{exhausted, processes};
 
-/// Whether the program has been asked to end. Clones tell the same.
+/// Whether the program has been asked to end, and what it is doing. Clones tell the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interrupt(Arc<Shared>);
-
-#[derive(Debug, Default)]
-struct Shared {
-    happened: AtomicBool,
-    sleepers: Mutex<Vec<SyncSender<()>>>,
-    work: Mutex<Work>,
+pub(crate) struct Interrupt {
+    pub(crate) stop: Stop,
+    work: Arc<Mutex<Work>>,
 }
 
 /// What an interruption meets.
@@ -53,14 +48,15 @@ impl Interrupt {
     /// process.
     pub(crate) fn install() -> Result<()> {
         let interrupt = INTERRUPT.get_or_init(Interrupt::default);
-        let installed = ctrlc::set_handler(move || {
-            if interrupt.happened() {
+        let installed = on_request(move || {
+            if interrupt.stop.happened() {
                 std::process::exit(i32::from(Kind::Interrupted.exit_code()));
             }
-            interrupt.raise();
+            interrupt.stop.raise();
             interrupt.end();
         });
-        installed.map_err(|error| Error::internal("interrupts cannot be noticed; report it").because(error))
+        let message = "requests to end could not be noticed; raise the limits of this shell (ulimit -n, ulimit -u)";
+        installed.map_err(|error| Error::new(Kind::Io, message).because(error))
     }
 
     /// That of this process, which from now on does nothing by itself.
@@ -70,27 +66,8 @@ impl Interrupt {
         interrupt
     }
 
-    /// Whether it has happened.
-    pub(crate) fn happened(&self) -> bool {
-        self.0.happened.load(Ordering::Acquire)
-    }
-
-    /// Notes it, and wakes whoever sleeps.
-    pub(crate) fn raise(&self) {
-        self.0.happened.store(true, Ordering::Release);
-        for sleeper in self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // One that has a signal waiting looks anyway, one that is gone does not mind.
-            let _ = sleeper.try_send(());
-        }
-    }
-
-    /// A signal is sent there when it happens.
-    pub(crate) fn wake(&self, sleeper: SyncSender<()>) {
-        self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(sleeper);
-    }
-
     fn work(&self) -> MutexGuard<'_, Work> {
-        self.0.work.lock().unwrap_or_else(PoisonError::into_inner)
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the program, unless it ends by itself. Nobody else can end it, or put anything in place, meanwhile.
@@ -109,6 +86,31 @@ impl Interrupt {
         }
         std::process::exit(i32::from(error.kind().exit_code()));
     }
+}
+
+/// Calls something in a thread of its own at every request to end: Ctrl-C, termination, and the end of the terminal, but
+/// for a program that was started to outlive that, as by `nohup`.
+#[cfg(unix)]
+fn on_request(act: impl Fn() + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let hangup = Some(SIGHUP).filter(|&signal| !is_ignored(signal));
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM].into_iter().chain(hangup))?;
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || signals.forever().for_each(|_| act()))?;
+    Ok(())
+}
+
+/// Whether a signal was ignored when the program started, where the system tells: on Linux.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
+}
+
+/// Calls something in a thread of its own at every request to end.
+#[cfg(not(unix))]
+fn on_request(act: impl FnMut() + Send + 'static) -> std::result::Result<(), ctrlc::Error> {
+    ctrlc::set_handler(act)
 }
 
 /// Ends the program with an error that any thread has come upon and none can pass on: what it has staged is cleared away,
@@ -130,7 +132,7 @@ pub(crate) fn give_up(error: &Error) -> ! {
 
 /// Clears away what is staged, unless another thread is about to put it in place.
 pub(crate) fn clear_all() {
-    if let Some(Ok(work)) = INTERRUPT.get().map(|interrupt| interrupt.0.work.try_lock()) {
+    if let Some(Ok(work)) = INTERRUPT.get().map(|interrupt| interrupt.work.try_lock()) {
         work.staged.iter().for_each(Remover::try_remove);
     }
 }

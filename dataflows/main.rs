@@ -6,12 +6,8 @@ mod processes;
 mod opening;
 #[cfg(feature = "mosaic")]
 mod gains;
-mod plan;
-mod threshold;
+mod parsing;
 mod analysis;
-mod changes;
-mod warnings;
-mod outputs;
 mod epochs;
 mod info;
 mod run;
@@ -24,8 +20,6 @@ mod demo;
 mod interrupt;
 mod exhausted;
 mod sizes;
-mod monitor;
-mod follower;
 mod terminal;
 
 use std::fmt::Display;

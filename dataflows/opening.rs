@@ -1,89 +1,15 @@
 //! From the options for an image to what is opened.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-use serde::Serialize;
+use std::path::Path;
 
 use anabranch::error::{Error, Result};
 use anabranch::kernel::resample::{Blend, Order};
 use anabranch::store::units::{self, LengthUnit, unit_name};
-use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions};
+use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions, is_table};
 
 use crate::arguments::{ImageOptions, TileOptions};
-use crate::plan::{parse_ranges, parse_region, parse_seconds};
-
-/// Which part of what is stored is analysed, and how: what results depend on besides the image's own values.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Part {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    channel: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    time: Option<usize>,
-    /// A range of voxels along each axis.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<Vec<[usize; 2]>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    axes: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tiles: Option<Tiles>,
-}
-
-/// How tiles are put together.
-#[derive(Clone, Debug, Serialize)]
-struct Tiles {
-    order: u8,
-    blend: &'static str,
-    flip: String,
-    crop: [usize; 3],
-    canvas: Option<Vec<[i64; 2]>>,
-    background: Option<String>,
-    flat_field: Option<String>,
-    /// A hash of what the file of gains holds.
-    gains: Option<String>,
-}
-
-impl Part {
-    /// What the options for an image, and what was made of them, say.
-    pub(crate) fn new(options: &ImageOptions, wanted: &OpenOptions) -> Part {
-        let mosaic = &wanted.mosaic;
-        let name = |path: &Option<PathBuf>| path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned());
-        let hash = |path: &Option<PathBuf>| {
-            let bytes = std::fs::read(path.as_ref()?).ok()?;
-            Some(format!("xxh3:{:016x}", twox_hash::XxHash3_64::oneshot(&bytes)))
-        };
-        let tiles = is_table(&options.input).then(|| Tiles {
-            order: match mosaic.order {
-                Order::Nearest => 0,
-                Order::Linear => 1,
-                Order::Cubic => 3,
-            },
-            blend: match mosaic.blend {
-                Blend::Max => "max",
-                Blend::Mean => "mean",
-                Blend::First => "first",
-                Blend::Feather => "feather",
-            },
-            flip: ["z", "y", "x"]
-                .into_iter()
-                .zip(mosaic.flip)
-                .filter_map(|(axis, flip)| flip.then_some(axis))
-                .collect(),
-            crop: mosaic.crop,
-            canvas: mosaic.canvas.as_ref().map(|ranges| ranges.iter().map(|range| [range.start, range.end]).collect()),
-            background: name(&mosaic.background),
-            flat_field: name(&mosaic.flat_field),
-            gains: hash(&mosaic.gains),
-        });
-        Part {
-            channel: wanted.channel,
-            time: wanted.time,
-            region: wanted.region.as_ref().map(|ranges| ranges.iter().map(|range| [range.start, range.end]).collect()),
-            axes: wanted.axes.as_ref().map(|names| names.iter().collect()),
-            tiles,
-        }
-    }
-}
+use crate::parsing::{parse_ranges, parse_region, parse_seconds};
 
 /// Which part of a stored image is wanted, and how tiles make one.
 pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
@@ -114,15 +40,6 @@ pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
         mosaic: mosaic_options(&options.tiles, &options.input)?,
         ..OpenOptions::default()
     })
-}
-
-#[cfg(feature = "mosaic")]
-pub(crate) use anabranch::store::mosaic::is_table;
-
-/// Whether an input is a table of tiles: none is, where the program was built without the feature for them.
-#[cfg(not(feature = "mosaic"))]
-pub(crate) fn is_table(_: &Path) -> bool {
-    false
 }
 
 /// The channels that a table of tiles names, in ascending order; none for any other input.

@@ -6,18 +6,19 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use anabranch::analysis::{chunk_shape, workers};
 use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::space::Region;
-use anabranch::store::output::{ArrayForm, ArrayWriter, Compression, StagedFolder};
+use anabranch::store::output::{ArrayForm, ArrayWriter, Compression, Overwrite, StagedFolder};
 use anabranch::store::write_failed;
 use anabranch::threads::each;
 
 use crate::arguments::PhantomOptions;
 use crate::interrupt;
-use crate::plan::{parse_chunk, workers};
+use crate::parsing::parse_chunk;
 use crate::terminal::print;
 
 /// Shape of the whole, and chunks of the array, unless told.
@@ -40,7 +41,7 @@ pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
 pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     let shape = parse_shape("--shape", options.shape.as_deref().unwrap_or(SHAPE))?;
     let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
-    let chunk = parse_chunk(options.chunk.as_deref().unwrap_or(CHUNK), tree.dimensions())?;
+    let chunk = chunk_shape(&parse_chunk(options.chunk.as_deref().unwrap_or(CHUNK))?, tree.dimensions())?;
     let form = ArrayForm {
         shape: tree.shape(),
         dimensions: tree.dimensions(),
@@ -56,7 +57,8 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     if !known {
         refuse_existing(&options.out)?;
     }
-    let folder = interrupt::stage(|| StagedFolder::create(&options.out, known), StagedFolder::remover)?;
+    let overwrite = if known { Overwrite::Array } else { Overwrite::Nothing };
+    let folder = interrupt::stage(|| StagedFolder::create(&options.out, overwrite), StagedFolder::remover)?;
     let named = |error: Error| error.at(&options.out);
     let writer = ArrayWriter::create(folder.path(), form).map_err(named)?;
     write(&tree, writer, options.gray, workers).map_err(named)?;

@@ -3,29 +3,21 @@
 mod children;
 mod secret;
 
-use std::fmt::Debug;
 use std::net::TcpListener;
-use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
-use timely::communication::WorkerGuards;
-use timely::worker::Worker;
-use twox_hash::XxHash3_64;
-
-use anabranch::cluster::{BROKEN, Cluster, Membership, Monitor, Secret, Traffic, call_off, connect};
+use anabranch::analysis::{self, Analysis};
+use anabranch::cluster::{BROKEN, Membership, Monitor, Secret, call_off};
 use anabranch::error::{Error, Kind, Result};
 use anabranch::memory::peak_memory;
-use anabranch::operators::failure::Failure;
-use anabranch::session::{SessionBuilder, SharedBuilder};
 use anabranch::wire::DAMAGED;
 
 use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
 use crate::interrupt::Interrupt;
-use crate::plan::Plan;
 use crate::say;
 
 /// Any free port of the loopback interface.
@@ -34,8 +26,6 @@ const LOOPBACK: &str = "127.0.0.1:0";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a process that cannot begin tries to say so to the others.
 const REFUSAL: Duration = Duration::from_secs(5);
-/// Between two looks at what workers have come to.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Which process of which this is.
 #[derive(Clone, Debug, PartialEq)]
@@ -133,13 +123,10 @@ impl Seat {
     }
 }
 
-/// A process that is connected to the others of its run.
+/// A process that is connected to the others of its run, and those that it has started.
 #[derive(Debug)]
 pub(crate) struct Team {
-    process: usize,
-    cluster: Option<Cluster>,
-    monitor: Monitor,
-    lost: Option<Receiver<Error>>,
+    pub(crate) members: analysis::Team,
     children: Children,
 }
 
@@ -160,7 +147,7 @@ static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
 
 impl Team {
     /// Connects this process to the others, which it starts where it is to. Nothing where it is alone.
-    pub(crate) fn gather(seat: &Seat, plan: &Plan, options: &RunOptions) -> Result<Option<Team>> {
+    pub(crate) fn gather(seat: &Seat, analysis: &Analysis, options: &RunOptions) -> Result<Option<Team>> {
         let timeout = timeout(options)?;
         let children = Children::default();
         let (listener, addresses, secret) = match seat {
@@ -185,104 +172,28 @@ impl Team {
             }
         };
         let process = seat.process();
-        let membership = Membership { process, addresses, parameters: parameters(plan, options), secret, timeout };
-        let mut cluster = connect(listener, &membership)?;
-        let (sender, lost) = channel();
-        let monitor = cluster.watch(move |error| {
-            // Nobody waits for it when the program ends.
-            let _ = sender.send(error);
-        })?;
+        let membership = Membership { process, addresses, parameters: analysis.agreed(), secret, timeout };
+        let members = analysis::Team::connect(listener, &membership)?;
         // Set once: a program runs once.
-        let _ = WATCHED.set(monitor.clone());
+        let _ = WATCHED.set(members.monitor().clone());
         SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);
-        Ok(Some(Team { process, cluster: Some(cluster), monitor, lost: Some(lost), children }))
+        Ok(Some(Team { members, children }))
     }
 
     /// Whether this is the process that writes the outputs.
     pub(crate) fn is_first(&self) -> bool {
-        self.process == 0
-    }
-
-    /// Tells the others that the folder of outputs is there, and which run's it is.
-    pub(crate) fn say_ready(&self, run: &str) {
-        self.monitor.say_ready(run);
-    }
-
-    /// Waits until the folder of outputs is there. Gives which run's it is.
-    pub(crate) fn wait_until_ready(&self) -> Result<String> {
-        self.monitor.wait_until_ready(0)
-    }
-
-    /// A session whose workers are those of all processes.
-    pub(crate) fn share(&mut self, builder: SessionBuilder) -> Result<SharedBuilder> {
-        match (self.cluster.take(), self.lost.take()) {
-            (Some(cluster), Some(lost)) => Ok(builder.among(cluster, lost)),
-            _ => Err(runs_once()),
-        }
-    }
-
-    /// Runs a closure on the workers of all processes. Gives what it came to on this process's workers, and the bytes of
-    /// records that this process has sent.
-    pub(crate) fn execute<T: Send + 'static>(
-        &mut self,
-        workers: usize,
-        failure: &Failure,
-        logic: impl Fn(&mut Worker) -> T + Send + Sync + 'static,
-    ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
-        let cluster = self.cluster.take().ok_or_else(runs_once)?;
-        let traffic = cluster.traffic();
-        let guards = cluster.execute(workers, logic)?;
-        let result = self.join(guards, traffic, failure);
-        if let Err(error) = &result {
-            // Nothing is read or written any more, here and then elsewhere, before the folder of outputs goes.
-            failure.report(error.clone());
-            self.monitor.fail(error);
-        }
-        result
-    }
-
-    /// Waits for the workers, for an error of theirs, or for the end of another process. Workers that wait for a process
-    /// that is gone never end: they are left behind.
-    fn join<T: Send + 'static>(
-        &self,
-        guards: WorkerGuards<T>,
-        traffic: Traffic,
-        failure: &Failure,
-    ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
-        let (done, workers) = channel();
-        std::thread::spawn(move || {
-            // Nobody waits for it when the program ends.
-            let _ = done.send(guards.join());
-        });
-        loop {
-            match workers.recv_timeout(PAUSE) {
-                Ok(results) => return Ok((results, traffic.sent())),
-                Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the workers cannot be joined")),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if let Some(error) = failure.happened().then(|| failure.take()).flatten() {
-                return Err(error);
-            }
-            if let Some(Ok(error)) = self.lost.as_ref().map(Receiver::try_recv) {
-                return Err(error);
-            }
-        }
-    }
-
-    /// Waits until all others have done their part well. Gives the bytes of records that they have sent.
-    pub(crate) fn wait_for_others(&self) -> Result<u64> {
-        self.monitor.wait_for_peers()
+        self.members.is_first()
     }
 
     /// A request to end that comes to any of the processes is one to the first, which ends the others.
     pub(crate) fn pass_on(&self, interrupt: &Interrupt) {
         if self.is_first() {
             let interrupt = interrupt.clone();
-            return self.monitor.when_interrupted(move || interrupt.raise());
+            return self.members.monitor().when_interrupted(move || interrupt.stop.raise());
         }
         let (sender, asked) = sync_channel(1);
-        interrupt.wake(sender);
-        let monitor = self.monitor.clone();
+        interrupt.stop.wake(sender);
+        let monitor = self.members.monitor().clone();
         // Ends with the process.
         std::thread::spawn(move || {
             if asked.recv().is_ok() {
@@ -291,16 +202,11 @@ impl Team {
         });
     }
 
-    /// Says that this process's part has ended well, and has sent so many bytes of records.
-    pub(crate) fn say_goodbye(&self, sent: u64) {
-        self.monitor.say_goodbye(sent);
-    }
-
     /// Ends together with the others: well, or with the error of this process or another one.
     pub(crate) fn end(self, result: &Result<()>) {
         match result {
-            Ok(()) => self.monitor.close(),
-            Err(error) => self.monitor.fail(error),
+            Ok(()) => self.members.monitor().close(),
+            Err(error) => self.members.monitor().fail(error),
         }
         // All have been told, and those that listen are about to end.
         self.children.wait(if result.is_ok() { PATIENCE } else { PATIENCE / 10 });
@@ -347,10 +253,6 @@ pub(crate) fn interrupted(error: &Error) {
     }
 }
 
-fn runs_once() -> Error {
-    Error::internal("a cluster runs once")
-}
-
 /// How long to wait for the others.
 fn timeout(options: &RunOptions) -> Result<Duration> {
     Duration::try_from_secs_f64(options.connect_timeout)
@@ -368,49 +270,6 @@ fn listen(address: &str) -> Result<TcpListener> {
 fn address(listener: &TcpListener) -> Result<String> {
     let address = listener.local_addr().map_err(|error| Error::internal("a port has no number").because(error))?;
     Ok(address.to_string())
-}
-
-/// What must not differ between processes.
-fn parameters(plan: &Plan, options: &RunOptions) -> Vec<(String, String)> {
-    fn given(value: Option<impl Debug>) -> String {
-        value.map_or_else(|| given_or_not(false), |value| format!("{value:?}"))
-    }
-    fn given_or_not(given: bool) -> String {
-        if given { "given" } else { "not given" }.to_owned()
-    }
-    /// A file may lie elsewhere for each process.
-    fn digest(path: &Path) -> String {
-        std::fs::read(path)
-            .map_or_else(|_| "not there".to_owned(), |bytes| format!("{:x}", XxHash3_64::oneshot(&bytes)))
-    }
-    let description = plan.source.description();
-    let described = [
-        ("the shape of the input", format!("{:?}", description.shape)),
-        ("the type of the input", description.dtype.name().to_owned()),
-        ("the fill value of the input", format!("{:?}", description.fill)),
-        ("--channel", given(options.image.channel)),
-        ("--time", given(options.image.time)),
-        ("--region", given(options.image.region.as_ref())),
-        ("--axes", given(options.image.axes.as_ref())),
-        ("--order", given(options.image.tiles.order.as_ref())),
-        ("--blend", given(options.image.tiles.blend.as_ref())),
-        ("--flip", given(options.image.tiles.flip.as_ref())),
-        ("--crop", given(options.image.tiles.crop.as_ref())),
-        ("--canvas", given(options.image.tiles.canvas.as_ref())),
-        ("--background", given_or_not(options.image.tiles.background.is_some())),
-        ("--flat-field", given_or_not(options.image.tiles.flat_field.is_some())),
-        ("the file of --gains", options.image.tiles.gains.as_deref().map_or_else(|| given_or_not(false), digest)),
-        ("--method", plan.method.name().to_owned()),
-        ("--sigma", given(plan.sigma)),
-        ("--threshold", given(options.threshold.as_ref())),
-        ("the spacing of voxels", format!("{:?}", plan.spacing.0)),
-        ("the unit of the spacing", given(plan.unit.as_ref())),
-        ("--chunk", format!("{:?}", plan.grid.chunk_shape())),
-        ("--workers", plan.workers.to_string()),
-        ("--provisional", plan.provisional.to_string()),
-        ("--state", given_or_not(options.state.is_some())),
-    ];
-    described.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
 #[cfg(test)]

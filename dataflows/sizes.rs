@@ -21,15 +21,6 @@ pub(crate) fn parse_size(text: &str) -> Result<usize> {
     Ok((value * f64::from(1u32 << (shift / 2)) * f64::from(1u32 << (shift - shift / 2))) as usize)
 }
 
-/// A size as a person writes it, rounded up so that it can be given back.
-pub(crate) fn format_size(bytes: usize) -> String {
-    if bytes >= 1 << 30 {
-        format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)
-    } else {
-        format!("{}M", bytes.div_ceil(1 << 20))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

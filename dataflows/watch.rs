@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use anabranch::analysis::Analysis;
 use anabranch::error::{Error, Kind, Result};
+use anabranch::follow::{Follower, Monitor, PATIENCE, Pace, Step, Wake};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::smooth::Gaussian;
+use anabranch::parameters::Form;
 use anabranch::store::marks::Marks;
-use anabranch::store::{Description, Source, is_address, open};
+use anabranch::store::{Source, is_address, is_table, open};
 
 use crate::apart;
 use crate::arguments::{RunOptions, WatchOptions};
 use crate::epochs::{Epochs, conduct};
-use crate::follower::{Follower, PATIENCE, Step};
 use crate::interrupt::Interrupt;
-use crate::monitor::{Monitor, Pace, Wake};
-use crate::opening::{is_table, open_options};
-use crate::plan::{Plan, parse_seconds};
+use crate::opening::open_options;
+use crate::parsing::parse_seconds;
 use crate::processes::{Seat, Team};
 use crate::terminal::{print, print_warning};
 
@@ -47,7 +48,7 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
         print(ENDED_EARLY, run.quiet);
         return Ok(());
     }
-    conduct(run, state, Some(&interrupt), |plan, team| follow(run, state, plan, team, pace, &interrupt))
+    conduct(run, state, Some(&interrupt), |analysis, team| follow(run, state, analysis, team, pace, &interrupt))
 }
 
 /// The same options, with tiles that are still to come.
@@ -72,7 +73,7 @@ fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result
         };
         let monitor = monitor.get_or_insert_with(|| {
             print_warning(&format!("{error}; waiting for it, Ctrl-C ends"));
-            Monitor::new(input, &written(run), pace, interrupt)
+            Monitor::new(input, &written(run), pace, &interrupt.stop)
         });
         if monitor.wait(None) == Wake::Interrupted {
             return Ok(false);
@@ -99,23 +100,23 @@ fn written(run: &RunOptions) -> Vec<PathBuf> {
 fn follow(
     run: &RunOptions,
     state: &Path,
-    plan: Plan,
+    analysis: Analysis,
     team: Option<&mut Team>,
     pace: Pace,
     interrupt: &Interrupt,
 ) -> Result<Epochs> {
     let alone = team.is_none();
-    let mut epochs = Epochs::start(plan, run, state, team)?;
+    let mut epochs = Epochs::start(analysis, run, state, team)?;
     let mut marks = unmarked(&epochs, pace);
-    let begun = epochs.session.epoch()? > 0;
+    let begun = epochs.of.session.epoch()? > 0;
     if !run.verify {
         // Where the first epoch has not ended one chunk is looked at again, so that it does.
-        let known = epochs.session.marks()?.into_iter().skip(usize::from(!begun));
+        let known = epochs.of.session.marks()?.into_iter().skip(usize::from(!begun));
         known.for_each(|(chunk, mark)| marks.remember(chunk, mark));
     }
     let quiet = run.quiet;
     let image = (run.image.input.as_path(), open_options(&run.image)?);
-    let mut follower = Follower::new(image, &written(run), marks, pace, PATIENCE, interrupt, print_warning);
+    let mut follower = Follower::new(image, &written(run), marks, pace, PATIENCE, &interrupt.stop, print_warning);
     if !follower.has_events() {
         let text = "the system tells of no changes there: files are looked at every few seconds";
         print_warning(text);
@@ -125,8 +126,8 @@ fn follow(
         // What the state knows, should it have ended before its outputs were written.
         close_readable(&mut epochs, &mut follower)?;
     }
-    while let Step::Changed(source, chunks) = follower.next()? {
-        if is_another(&source, &epochs.plan.source) {
+    while let Step::Changed(source, chunks) = follower.wait()? {
+        if is_another(&source, &epochs.of.analysis.source) {
             if !alone {
                 let message = "has another type, fill value or number of axes than before, or one plane and had several, or \
                                the other way round; start all processes again";
@@ -136,21 +137,21 @@ fn follow(
             let message = "has another type, fill value or number of axes than before, or has become one plane or several: \
                            all is computed anew";
             print_warning(&format!("{}: {message}", run.image.input.display()));
-            let plan = match Plan::new(run, &Seat::Alone) {
+            let analysis = match crate::analysis::open(run, &Seat::Alone) {
                 // It changes while it is looked at.
                 Err(error) if may_come(&error, &run.image.input) => {
                     follower.begin_again(unmarked(&epochs, pace));
                     continue;
                 }
-                plan => plan?,
+                analysis => analysis?,
             };
             drop(epochs);
-            epochs = Epochs::start(plan, run, state, None)?;
-            epochs.session.look(true)?;
+            epochs = Epochs::start(analysis, run, state, None)?;
+            epochs.of.session.look(true)?;
             follower.begin_again(unmarked(&epochs, pace));
             continue;
         }
-        let said = epochs.plan.source.warnings();
+        let said = epochs.of.analysis.source.warnings();
         source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text));
         close(&mut epochs, &mut follower, source, &chunks)?;
     }
@@ -160,25 +161,21 @@ fn follow(
 
 /// Marks of the chunks of an analysis, none of which is known.
 fn unmarked(epochs: &Epochs, pace: Pace) -> Marks {
-    let depth = epochs.plan.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
-    Marks::new(epochs.plan.grid, depth, pace.settle)
+    let depth = epochs.of.analysis.settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
+    Marks::new(epochs.of.analysis.grid, depth, pace.settle)
 }
 
 /// Whether an image has another form than before, with which its analysis cannot go on: volumes of one plane are thinned
 /// in other directions than those of several.
 fn is_another(source: &Arc<dyn Source>, before: &Arc<dyn Source>) -> bool {
-    let form = |source: &Arc<dyn Source>| {
-        let Description { dtype, stored, dimensions, fill, shape, .. } = *source.description();
-        (dtype, stored, dimensions, fill.to_bits(), shape[0] == 1)
-    };
-    form(source) != form(before)
+    Form::of(source.description()) != Form::of(before.description())
 }
 
 /// Closes an epoch in which chunks have changed.
 fn close(epochs: &mut Epochs, follower: &mut Follower, source: Arc<dyn Source>, chunks: &[ChunkId]) -> Result<()> {
-    epochs.follow(source)?;
+    epochs.of.follow(source)?;
     for &chunk in chunks {
-        epochs.session.refresh(chunk)?;
+        epochs.of.session.refresh(chunk)?;
     }
     let unread = close_readable(epochs, follower)?;
     chunks.iter().filter(|chunk| !unread.contains(chunk)).for_each(|&chunk| follower.succeeded(chunk));
@@ -194,7 +191,7 @@ fn close_readable(epochs: &mut Epochs, follower: &mut Follower) -> Result<BTreeS
             return Err(error);
         }
         let chunk = follower.failed(error)?;
-        epochs.session.leave(chunk)?;
+        epochs.of.session.leave(chunk)?;
         unread.insert(chunk);
     }
     Ok(unread)

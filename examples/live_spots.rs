@@ -68,11 +68,11 @@ fn main() -> Result<()> {
     }
     follow(&session, &mut spots, "the image is there")?;
     for drift in [1, 2] {
-        let id = ChunkId::new([0, 1, 2]);
+        let id = ChunkId::new([0, 1, 2]).expect("a place near zero");
         session.replace(id, tile(&grid, id, drift))?;
         follow(&session, &mut spots, "a tile was taken again")?;
     }
-    session.retract(ChunkId::new([0, 3, 3]))?;
+    session.retract(ChunkId::new([0, 3, 3]).expect("a place near zero"))?;
     follow(&session, &mut spots, "a tile was withdrawn")?;
     session.close()
 }

@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     })?;
 
     // One chunk was out of focus, and is taken again.
-    let chunk = ChunkId::new([1, 2, 1]);
+    let chunk = ChunkId::new([1, 2, 1]).expect("a place near zero");
     session.retract(chunk)?;
     report(&session, "a chunk was withdrawn", Instant::now())?;
     session.insert(chunk, image(chunk))?;

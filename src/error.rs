@@ -16,6 +16,7 @@ const CAUSE: usize = 512;
 
 /// What went wrong, in terms of who can mend it. Each kind has the exit code that the program ends with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Kind {
     /// The options contradict each other or cannot apply to this input (exit code 2).
     Usage,
@@ -72,8 +73,20 @@ struct Inner {
     message: String,
     path: Option<String>,
     chunk: Option<ChunkId>,
-    cause: Option<String>,
+    cause: Option<Cause>,
 }
+
+/// What an error came from, as it said it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Cause(String);
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cause {}
 
 /// The result of a fallible operation of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -119,7 +132,7 @@ impl Error {
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         let text = cause.to_string();
         let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        Arc::make_mut(&mut self.0).cause = Some(line(&masked_words(&words), CAUSE));
+        Arc::make_mut(&mut self.0).cause = Some(Cause(line(&masked_words(&words), CAUSE)));
         self
     }
 
@@ -131,6 +144,11 @@ impl Error {
     /// What kind of error this is.
     pub fn kind(&self) -> Kind {
         self.0.kind
+    }
+
+    /// The file, folder or address at which it happened, if it happened at one: as it may be shown.
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
     }
 
     /// The chunk at which it happened, if it happened at one.
@@ -161,7 +179,12 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// The cause, whose text ends the sentence too.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.cause.as_ref().map(|cause| cause as _)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -176,5 +199,14 @@ mod tests {
             assert!(!text.contains("u:v") && !text.contains("t=1"), "{text}");
         }
         assert!(error.to_string().starts_with("https://***@host/a b?***: "), "{error}");
+    }
+
+    #[test]
+    fn an_error_tells_what_it_came_from() {
+        let error = Error::data("cannot be read").at("a.zarr").because("no  such\nfile");
+        assert_eq!(std::error::Error::source(&error).map(ToString::to_string).as_deref(), Some("no such file"));
+        assert_eq!((error.path(), error.chunk()), (Some("a.zarr"), None));
+        assert_eq!(error.to_string(), "a.zarr: cannot be read (no such file)");
+        assert!(std::error::Error::source(&Error::usage("nothing")).is_none());
     }
 }

@@ -14,8 +14,15 @@ use crate::space::{Position, Region, Voxel};
 pub struct ChunkId(Voxel);
 
 impl ChunkId {
-    /// The chunk at a place on the grid.
-    pub fn new(place: Position) -> Self {
+    /// The chunk at a place on the grid; `None` where no canvas has one, since no voxel is so far from zero (see
+    /// [`Voxel::MIN`] and [`Voxel::END`]).
+    pub fn new(place: Position) -> Option<Self> {
+        let inside = (0..3).all(|a| (Voxel::MIN[a]..Voxel::END[a]).contains(&place[a]));
+        inside.then(|| Self::at(place))
+    }
+
+    /// The chunk at a place that is known to have one.
+    pub(crate) fn at(place: Position) -> Self {
         ChunkId(Voxel::new(place))
     }
 
@@ -109,7 +116,7 @@ impl Grid {
     /// The chunk that holds a position.
     #[inline]
     pub fn chunk_at(&self, p: Position) -> ChunkId {
-        ChunkId::new(std::array::from_fn(|a| p[a].div_euclid(self.chunk[a])))
+        ChunkId::at(std::array::from_fn(|a| p[a].div_euclid(self.chunk[a])))
     }
 
     /// The box of a chunk, cut off at the bounds.
@@ -132,7 +139,7 @@ impl Grid {
         let last: Position =
             std::array::from_fn(|a| if empty { first[a] - 1 } else { (part.max[a] - 1).div_euclid(self.chunk[a]) });
         (first[0]..=last[0]).flat_map(move |z| {
-            (first[1]..=last[1]).flat_map(move |y| (first[2]..=last[2]).map(move |x| ChunkId::new([z, y, x])))
+            (first[1]..=last[1]).flat_map(move |y| (first[2]..=last[2]).map(move |x| ChunkId::at([z, y, x])))
         })
     }
 
@@ -282,7 +289,7 @@ mod tests {
     #[test]
     fn a_depth_beyond_one_chunk_reaches_over_several() {
         let grid = Grid::new(Region::of_shape([1, 1, 10]), [1, 1, 2]);
-        let near: Vec<_> = grid.within(ChunkId::new([0, 0, 2]), [0, 0, 3]).map(|c| c.place()[2]).collect();
+        let near: Vec<_> = grid.within(ChunkId::at([0, 0, 2]), [0, 0, 3]).map(|c| c.place()[2]).collect();
         assert_eq!(near, [0, 1, 3, 4]);
     }
 
@@ -326,7 +333,7 @@ mod tests {
                 for id in grid.chunks() {
                     let mut start = id.place();
                     start[long] = 0;
-                    assert_eq!(grid.process(id), grid.process(ChunkId::new(start)), "{shape:?} {processes}");
+                    assert_eq!(grid.process(id), grid.process(ChunkId::at(start)), "{shape:?} {processes}");
                 }
             }
         }
@@ -349,7 +356,7 @@ mod tests {
                 prop_assert_eq!(owner, Grid::new(bounds, [1; 3]).among(processes).owner(id, peers));
             }
             // Also beyond its bounds, which may move.
-            let beyond = ChunkId::new(std::array::from_fn(|a| from[a] - 7));
+            let beyond = ChunkId::at(std::array::from_fn(|a| from[a] - 7));
             prop_assert!(grid.owner(beyond, peers) < peers);
             let chunks: usize = shape.iter().product();
             if chunks >= 16 * peers {
@@ -372,7 +379,7 @@ mod tests {
     fn a_grid_without_ends_can_be_dealt() {
         let far = 1 << 40;
         let grid = Grid::new(Region::new([-far; 3], [far; 3]), [1; 3]).among(64);
-        let owners = (0..1000).map(|n| grid.owner(ChunkId::new([0, n, -n]), 128));
+        let owners = (0..1000).map(|n| grid.owner(ChunkId::at([0, n, -n]), 128));
         assert!(owners.max().unwrap() < 128);
     }
 
@@ -387,7 +394,7 @@ mod tests {
     #[test]
     fn blocks_that_touch_belong_to_different_processes() {
         let grid = Grid::new(Region::of_shape([8, 16, 16]), [1; 3]).among(2);
-        let at = |y, x| grid.process(ChunkId::new([0, y, x]));
+        let at = |y, x| grid.process(ChunkId::at([0, y, x]));
         assert!(at(0, 0) != at(0, 4) && at(0, 0) != at(8, 0) && at(0, 0) == at(8, 4), "{grid:?}");
     }
 }

@@ -6,6 +6,85 @@
 //!
 //! Axes are (z, y, x) everywhere; a 2-D image is a volume of one plane.
 //!
+//! # Four ways in
+//!
+//! An **image to its results**, as the program does it: [`Analysis`] opens what is stored, runs, and writes.
+//!
+//! ```no_run
+//! use anabranch::analysis::{Analysis, Resources, Running};
+//! use anabranch::{Parameters, ThresholdRule};
+//!
+//! let mut parameters = Parameters::default();
+//! (parameters.sigma, parameters.threshold) = (Some(1.0), ThresholdRule::Otsu);
+//! let analysis = Analysis::open("scan.ome.zarr".as_ref(), &parameters, &Resources::default())?;
+//! let results = analysis.run(Running::default())?;
+//! println!("{} branches", results.statistics.branch_distance.count);
+//! analysis.write(&results, "results", false)?;
+//! # Ok::<(), anabranch::Error>(())
+//! ```
+//!
+//! **Chunks that come, change and go** while a program runs, and rows that follow: [`session`].
+//!
+//! ```
+//! use anabranch::{ChunkId, Dtype, SessionBuilder, Voxels};
+//!
+//! let session = SessionBuilder::new([16, 16, 32], [16, 16, 16], Dtype::U8).build()?;
+//! let rod = anabranch::ndarray::Array3::from_shape_fn((16, 16, 16), |(z, y, _)| u8::from(z == 8 && y == 8));
+//! session.insert(ChunkId::new([0, 0, 0]).expect("a place near zero"), Voxels::U8(rod))?;
+//! assert_eq!(session.advance()?.changes.len(), 1);
+//! session.close()?;
+//! # Ok::<(), anabranch::Error>(())
+//! ```
+//!
+//! **A dataflow of one's own** over such chunks, hosted with threads, back-pressure and errors: [`HostedSession`].
+//!
+//! ```
+//! use anabranch::operators::extract::ExtractRecords;
+//! use anabranch::session::HostedBuilder;
+//! use anabranch::{ChunkId, Dtype, Grid, Region, Voxels};
+//!
+//! let grid = Grid::new(Region::of_shape([4, 4, 8]), [4, 4, 4]);
+//! let session = HostedBuilder::new(grid, Dtype::U8).start(|chunks, _| {
+//!     chunks.extract(|padded| padded.voxels.as_ref().map(|voxels| (padded.chunk, voxels.shape())))
+//! })?;
+//! let chunk = ChunkId::new([0, 0, 1]).expect("a place near zero");
+//! session.insert(chunk, Voxels::filled(Dtype::U8, [4, 4, 4], 3.0))?;
+//! assert_eq!(session.advance()?, [((chunk, [4, 4, 4]), 1)]);
+//! session.close()?;
+//! # Ok::<(), anabranch::Error>(())
+//! ```
+//!
+//! **Operators** in a timely dataflow that a program builds itself: [`operators`], extension traits on streams and
+//! collections. `examples/bright_spots.rs` and `examples/own_columns.rs` go further.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use anabranch::operators::failure::Failure;
+//! use anabranch::operators::overlap::OverlapChunks;
+//! use anabranch::operators::read::{ReadChunks, Selection};
+//! use anabranch::operators::window::Window;
+//! use anabranch::store::memory::MemorySource;
+//! use anabranch::timely::dataflow::operators::Inspect;
+//! use anabranch::{Dtype, Grid, Region, Source, Voxels, timely};
+//!
+//! let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::filled(Dtype::U8, [8; 3], 1.0), 3));
+//! let grid = Grid::new(Region::of_shape([8; 3]), [4; 3]);
+//! let workers = timely::execute(timely::Config::process(2), move |worker| {
+//!     let (source, window) = (Arc::clone(&source), Window::new(8));
+//!     worker.dataflow::<u64, _, _>(|scope| {
+//!         scope
+//!             .read_chunks(source, grid, [1; 3], Selection::All, window, Failure::default())
+//!             .overlap(grid, [1; 3], Selection::All, Dtype::U8, 0.0)
+//!             .inspect(|padded| assert_eq!(padded.region.shape(), [5; 3], "a chunk and one voxel around it"));
+//!     });
+//! });
+//! workers.expect("the workers start").join();
+//! ```
+//!
+//! Names that begin such programs are at the root, with [`ndarray`], [`timely`] and [`differential_dataflow`] as this crate
+//! uses them.
+//!
 //! # What a chunk meets
 //!
 //! Modules are listed in this order.
@@ -96,15 +175,11 @@
 //! # Ok::<(), anabranch::error::Error>(())
 //! ```
 //!
-//! # With dataflow
-//!
-//! `examples/bright_spots.rs` puts a kernel of its own behind `read_chunks` and `overlap`, and drops what overlaps find
-//! twice with differential's `distinct`. `examples/own_columns.rs` measures something of its own along branches, and adds
-//! columns of it to table and statistics. `dataflows/analysis.rs` is the dataflow of `anabranch run`.
-//!
 //! # Features
 //!
-//! - `cli` (default): the program's needs, `dataflow` and `overview` among them.
+//! - `cli` (default): the program's needs, `analysis` among them.
+//! - `analysis`: an image to its results in one call, with what is written.
+//! - `follow`: waiting for changes of stored images that others write to.
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
 //! - `mosaic` (default): images made of the tiles of a scan, and readers of what stages write about them.
@@ -120,16 +195,36 @@ pub mod threads;
 pub mod memory;
 pub mod store;
 pub mod kernel;
+#[cfg(feature = "follow")]
+pub mod follow;
+#[cfg(feature = "dataflow")]
+pub mod parameters;
 pub mod table;
 pub mod wire;
 #[cfg(feature = "dataflow")]
 pub mod state;
 pub mod progress;
-#[cfg(feature = "cli")]
-pub mod overview;
 #[cfg(feature = "dataflow")]
 pub mod operators;
 #[cfg(feature = "dataflow")]
 pub mod cluster;
 #[cfg(feature = "dataflow")]
 pub mod session;
+#[cfg(feature = "analysis")]
+pub mod analysis;
+
+pub use ndarray;
+#[cfg(feature = "dataflow")]
+pub use {differential_dataflow, timely};
+
+#[cfg(feature = "analysis")]
+pub use self::analysis::{Analysis, Outputs};
+pub use self::chunk::{Chunk, Dtype, Voxels};
+pub use self::error::{Error, Kind, Result};
+pub use self::grid::{ChunkId, Grid};
+#[cfg(feature = "dataflow")]
+pub use self::parameters::{Parameters, ThresholdRule};
+#[cfg(feature = "dataflow")]
+pub use self::session::{HostedSession, Session, SessionBuilder};
+pub use self::space::{Region, Spacing, Voxel};
+pub use self::store::{OpenOptions, Source, open};

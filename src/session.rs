@@ -27,12 +27,13 @@
 //!
 //! let session = SessionBuilder::new([16, 16, 32], [16, 16, 16], Dtype::U8).workers(2).build()?;
 //! let rod = || Voxels::U8(ndarray::Array3::from_shape_fn((16, 16, 16), |(z, y, _)| u8::from(z == 8 && y == 8)));
-//! session.insert(ChunkId::new([0, 0, 0]), rod())?;
-//! session.insert(ChunkId::new([0, 0, 1]), rod())?;
+//! let [left, right] = [[0, 0, 0], [0, 0, 1]].map(|place| ChunkId::new(place).expect("a place near zero"));
+//! session.insert(left, rod())?;
+//! session.insert(right, rod())?;
 //! assert_eq!(session.advance()?.changes.len(), 1);
 //!
 //! // Half of the rod goes: its one branch makes place for a shorter one.
-//! session.retract(ChunkId::new([0, 0, 1]))?;
+//! session.retract(right)?;
 //! let epoch = session.advance()?;
 //! let lengths: Vec<_> = epoch.changes.iter().map(|(row, diff)| (row.branch_distance, *diff)).collect();
 //! assert_eq!(lengths, [(15.0, 1), (31.0, -1)]);

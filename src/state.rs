@@ -7,7 +7,7 @@
 //!
 //! A record is verified whole before it is decoded, and what was decoded before it is used. One that fails
 //! ([`Loaded::Unusable`]) is as good as absent: the chunk is computed again. Records depend neither on the number of
-//! workers nor on the release of the program, but on the [`Parameters`] and the version of the format.
+//! workers nor on the release of the program, but on the [`Dependencies`] and the version of the format.
 //!
 //! Files are written under another name and renamed. Only `state.json` is forced to the disk: after a power failure some
 //! records may be torn, which is noticed as any other damage is, and costs the time to compute them again. Forcing
@@ -18,7 +18,7 @@ mod encoding;
 mod folder;
 mod locks;
 mod manifest;
-mod parameters;
+mod dependencies;
 mod record;
 mod seen;
 #[cfg(test)]
@@ -27,8 +27,8 @@ mod examples;
 mod tests;
 
 pub use self::counted::Counted;
+pub use self::dependencies::{Dependencies, fingerprint};
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
-pub use self::parameters::{Parameters, fingerprint};
 pub use self::record::{MaskRecord, ThinningRecord, hash_of_mask};
 pub use self::seen::{Seen, disagreeing, verify};

@@ -94,6 +94,17 @@ fn user(address: &str) -> usize {
     }
 }
 
+/// A size in bytes as a person writes it, rounded up so that it can be given back: `100K`, `12M`, `1.5G`.
+pub fn size(bytes: usize) -> String {
+    if bytes >= 1 << 30 {
+        format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)
+    } else if bytes > 1 << 20 {
+        format!("{}M", bytes.div_ceil(1 << 20))
+    } else {
+        format!("{}K", bytes.div_ceil(1 << 10))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,20 +3,20 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use anabranch::analysis::workers;
 use anabranch::error::{Error, Result};
 use anabranch::kernel::affine::Affine;
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::kernel::resample::{Blend, Composition, Order, Prepared};
 use anabranch::kernel::scan::{Scan, ScanForm};
 use anabranch::space::Region;
-use anabranch::store::output::{StagedFolder, write_tiff};
+use anabranch::store::output::{Overwrite, StagedFolder, write_tiff};
 use anabranch::store::write_failed;
 use anabranch::threads::each;
 
 use super::{SHAPE, drawn, parse_shape, refuse_existing};
 use crate::arguments::PhantomOptions;
 use crate::interrupt;
-use crate::plan::workers;
 use crate::terminal::print;
 
 /// Share of a tile that its neighbour has too, unless told.
@@ -46,7 +46,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let tree = PhantomTree::new(&scan.shape[3 - dimensions..], options.seed, options.roots, options.radius)?;
     let workers = workers(options.workers)?;
     refuse_existing(&options.out)?;
-    let folder = interrupt::stage(|| StagedFolder::create(&options.out, false), StagedFolder::remover)?;
+    let folder = interrupt::stage(|| StagedFolder::create(&options.out, Overwrite::Nothing), StagedFolder::remover)?;
     let order = if options.gray { Order::Linear } else { Order::Nearest };
     each(&scan.places, workers, |i, place| {
         // Values at the far side of the last voxels are needed where places are not whole.

@@ -63,7 +63,11 @@ pub(super) fn start(
     children: &Children,
 ) -> Result<Vec<String>> {
     let _ = ALL.set(Arc::clone(&children.0));
-    let failed = |error: std::io::Error| Error::internal("another process cannot be started").because(error);
+    let failed = |error: std::io::Error| {
+        let message = "another process cannot be started; give fewer --processes, or raise the limits of this shell \
+                       (ulimit -n, ulimit -u)";
+        Error::new(Kind::Io, message).because(error)
+    };
     let program = std::env::current_exe().map_err(failed)?;
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let (said, saying) = channel();

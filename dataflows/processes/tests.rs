@@ -15,7 +15,6 @@ use clap::Parser;
 
 use super::Seat;
 use crate::arguments::{self, Program};
-use crate::plan::Plan;
 
 /// What tells a process of the test below which one it is: its number, the one that panics, and their folder.
 const MEMBER: &str = "ANABRANCH_TEST_MEMBER";
@@ -52,11 +51,11 @@ fn take_part(member: &str, panicking: &str, folder: &Path) -> ! {
         unreachable!("a run")
     };
     let seat = Seat::of(&options).expect("a list of hosts");
-    let mut plan = Plan::new(&options, &seat).expect("a plan");
+    let mut analysis = crate::analysis::open(&options, &seat).expect("an analysis");
     if member == panicking {
-        plan.source = Arc::new(Defect { image: plan.source, reads: AtomicUsize::new(0) });
+        analysis.source = Arc::new(Defect { image: analysis.source, reads: AtomicUsize::new(0) });
     }
-    let result = crate::run::carry_out(&options, &seat, &Arc::new(plan), Instant::now());
+    let result = crate::run::carry_out(&options, &seat, &analysis, Instant::now());
     std::process::exit(i32::from(crate::end(&result)));
 }
 

@@ -68,7 +68,7 @@ impl<M: Measured> Graph<M> {
             let stitched = stitch(&parts, level, &octree, &lengths);
             graph.branches.extend(stitched.branches);
             for (above, fragments) in by_level(stitched.fragments, &octree) {
-                let chunk = ChunkId::new(id.place().map(|p| p << level));
+                let chunk = ChunkId::at(id.place().map(|p| p << level));
                 meeting.entry((above, octree.enclosing(chunk, above))).or_default().push(fragments);
             }
         }

@@ -18,6 +18,14 @@ pub enum Method {
 }
 
 impl Method {
+    /// The name by which it is asked for: of both forms of Lee's method the same.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Lee | Method::LeePlanar => "lee",
+            Method::Zhang => "zhang",
+        }
+    }
+
     /// How many kinds of sub-iteration take turns; as many in a row without a deletion end the thinning.
     pub fn turns(self) -> usize {
         match self {

@@ -31,7 +31,7 @@ pub fn halo_pieces(own: ChunkId, voxels: &VoxelList, grid: &Grid) -> Vec<(ChunkI
         for z in first[0]..=last[0] {
             for y in first[1]..=last[1] {
                 for x in first[2]..=last[2] {
-                    let id = ChunkId::new([z, y, x]);
+                    let id = ChunkId::at([z, y, x]);
                     if id == own {
                         continue;
                     }
@@ -145,8 +145,8 @@ mod tests {
         let grid = Grid::new(Region::of_shape([1, 10, 10]), [1, 5, 5]);
         let at = |y, x| Voxel::new([0, y, x]);
         let voxels = VoxelList::from(vec![at(0, 0), at(0, 2), at(0, 3), at(4, 4)]);
-        let pieces = halo_pieces(ChunkId::new([0, 0, 0]), &voxels, &grid);
-        let id = |y, x| ChunkId::new([0, y, x]);
+        let pieces = halo_pieces(ChunkId::at([0, 0, 0]), &voxels, &grid);
+        let id = |y, x| ChunkId::at([0, y, x]);
         let of = |id| pieces.iter().find(|(other, _)| *other == id).map(|(_, piece)| piece.clone());
         assert_eq!(of(id(0, 1)), Some(vec![at(0, 3), at(4, 4)]));
         assert_eq!(of(id(1, 0)), Some(vec![at(4, 4)]));

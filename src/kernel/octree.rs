@@ -33,13 +33,13 @@ impl Octree {
     /// The box of a level that holds a chunk.
     #[inline]
     pub fn enclosing(&self, chunk: ChunkId, level: u8) -> ChunkId {
-        if level >= self.top { ChunkId::new([0; 3]) } else { ChunkId::new(chunk.place().map(|p| p >> level)) }
+        if level >= self.top { ChunkId::at([0; 3]) } else { ChunkId::at(chunk.place().map(|p| p >> level)) }
     }
 
     /// The box of the next level that holds a box of a level.
     #[inline]
     pub fn parent(&self, child: ChunkId, level: u8) -> ChunkId {
-        if level + 1 >= self.top { ChunkId::new([0; 3]) } else { ChunkId::new(child.place().map(|p| p >> 1)) }
+        if level + 1 >= self.top { ChunkId::at([0; 3]) } else { ChunkId::at(child.place().map(|p| p >> 1)) }
     }
 
     /// The level of the smallest box that holds two chunks; 0 where they are the same.
@@ -73,7 +73,7 @@ mod tests {
     fn two_chunks_meet_in_the_smallest_box_that_holds_both() {
         let octree = Octree::new(Grid::new(Region::new([-8, -8, -8], [40, 40, 40]), [4, 4, 4]));
         assert_eq!(octree.top(), 4);
-        let id = |z, y, x| ChunkId::new([z, y, x]);
+        let id = |z, y, x| ChunkId::at([z, y, x]);
         assert_eq!(octree.meeting(id(0, 1, 5), id(0, 1, 5)), 0);
         assert_eq!(octree.meeting(id(0, 0, 4), id(0, 1, 5)), 1);
         assert_eq!(octree.meeting(id(0, 0, 3), id(0, 0, 4)), 3);

@@ -171,7 +171,7 @@ impl Projections {
             for place in lines.into_keys() {
                 let mut at = grid.chunk_at(grid.bounds().min).place();
                 (at[axes[0]], at[axes[1]]) = (place[0], place[1]);
-                let region = grid.region(ChunkId::new(at));
+                let region = grid.region(ChunkId::at(at));
                 let first = axes.map(|a| self.pixel(region.min, a));
                 let last = axes.map(|a| self.pixel(region.max.map(|p| p - 1), a));
                 for row in first[0]..=last[0] {

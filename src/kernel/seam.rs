@@ -104,8 +104,8 @@ mod tests {
     #[test]
     fn a_corner_voxel_is_seen_by_seven_neighbours_at_its_own_position() {
         let grid = Grid::new(Region::of_shape([10, 9, 8]), [5, 5, 5]);
-        let seams = Seams::new(&grid, ChunkId::new([0, 0, 0]));
-        let layout = Layout::new(grid.region(ChunkId::new([0, 0, 0])));
+        let seams = Seams::new(&grid, ChunkId::at([0, 0, 0]));
+        let layout = Layout::new(grid.region(ChunkId::at([0, 0, 0])));
         let corner = layout.bit([5, 5, 5]);
         let mut seen = 0;
         seams.visit(corner, |n, bit| {
@@ -120,8 +120,8 @@ mod tests {
     #[test]
     fn a_chunk_of_one_plane_is_seen_on_both_sides() {
         let grid = Grid::new(Region::of_shape([3, 4, 4]), [1, 4, 4]);
-        let seams = Seams::new(&grid, ChunkId::new([1, 0, 0]));
-        let layout = Layout::new(grid.region(ChunkId::new([1, 0, 0])));
+        let seams = Seams::new(&grid, ChunkId::at([1, 0, 0]));
+        let layout = Layout::new(grid.region(ChunkId::at([1, 0, 0])));
         let mut places = Vec::new();
         seams.visit(layout.bit([1, 2, 2]), |n, bit| places.push((n, bit)));
         assert_eq!(places.len(), 2);

@@ -221,7 +221,7 @@ mod tests {
         assert!(list.bytes.len() < 10_000 * 11 / 10, "{} bytes", list.bytes.len());
     }
 
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "analysis")]
     #[test]
     fn on_disk_a_list_is_what_a_plain_list_is() {
         let voxels: Vec<Voxel> = (0..300).map(|i| Voxel::new([i / 100 - 1, i / 10, i * 7 % 50])).collect();

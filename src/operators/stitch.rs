@@ -66,7 +66,7 @@ impl<'scope, T: Timestamp + Lattice + Ord, S: PathSum> StitchFragments<'scope, T
             }));
             let risen = stitched.flat_map(move |(id, stitched)| match stitched {
                 Stitched::Fragments(above, fragments) => {
-                    Some((ChunkId::new(id.place().map(|p| p << level)), (above, fragments)))
+                    Some((ChunkId::at(id.place().map(|p| p << level)), (above, fragments)))
                 }
                 Stitched::Branches(_) => None,
             });

@@ -6,7 +6,7 @@ use std::sync::mpsc::Receiver;
 
 use super::budget::Budget;
 use super::crew::Crew;
-use super::following::{Choice, Following};
+use super::following::Following;
 use super::links::{Links, Told};
 use super::records::Keeping;
 use super::worker::{Plan, work};
@@ -19,14 +19,14 @@ use crate::grid::Grid;
 use crate::kernel::binarise::Binarise;
 use crate::kernel::mask::Layout;
 use crate::kernel::method::Method;
-use crate::kernel::smooth::Gaussian;
 use crate::kernel::threshold::Threshold;
 use crate::operators::window::MEMORY;
+use crate::parameters::{Form, Parameters, Settled, ThresholdRule};
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
-use crate::state::{Parameters, StateFolder};
+use crate::state::{Dependencies, StateFolder};
+use crate::store::Source;
 use crate::store::held::HeldChunks;
-use crate::store::{Source, StoredType};
 use crate::table::row::Frame;
 
 /// What a session will be.
@@ -37,13 +37,11 @@ pub struct SessionBuilder {
     dimensions: usize,
     dtype: Dtype,
     spacing: Spacing,
-    method: Option<Method>,
-    choice: Choice,
-    sigma: Option<f64>,
+    parameters: Parameters,
     source: Option<Arc<dyn Source>>,
     held: bool,
     tracks_arrival: bool,
-    state: Option<(PathBuf, String)>,
+    state: Option<PathBuf>,
     memory: usize,
     progress: Arc<ProgressState>,
     workers: usize,
@@ -77,9 +75,7 @@ impl SessionBuilder {
             dimensions: 3,
             dtype,
             spacing: Spacing::default(),
-            method: None,
-            choice: Choice::Value(Threshold::Nonzero),
-            sigma: None,
+            parameters: Parameters::default(),
             source: None,
             held: false,
             tracks_arrival: false,
@@ -136,17 +132,25 @@ impl SessionBuilder {
         self
     }
 
+    /// All that results depend on, as it is asked for: smoothing, threshold, method, and which part of what is stored the
+    /// source gives. Voxels stay as large as the source says.
+    #[must_use]
+    pub fn parameters(mut self, parameters: &Parameters) -> Self {
+        self.parameters = parameters.clone();
+        self
+    }
+
     /// How masks are thinned.
     #[must_use]
     pub fn method(mut self, method: Method) -> Self {
-        self.method = Some(method);
+        self.parameters.method = Some(method);
         self
     }
 
     /// What makes a voxel foreground.
     #[must_use]
     pub fn threshold(mut self, threshold: Threshold) -> Self {
-        self.choice = Choice::Value(threshold);
+        self.parameters.threshold = ThresholdRule::Value(threshold);
         self
     }
 
@@ -154,7 +158,7 @@ impl SessionBuilder {
     /// chunks are made again. Needs a source or [`SessionBuilder::hold_values`].
     #[must_use]
     pub fn otsu(mut self) -> Self {
-        self.choice = Choice::Otsu;
+        self.parameters.threshold = ThresholdRule::Otsu;
         self
     }
 
@@ -162,7 +166,7 @@ impl SessionBuilder {
     /// [`SessionBuilder::hold_values`].
     #[must_use]
     pub fn smoothing(mut self, sigma: f64) -> Self {
-        self.sigma = Some(sigma);
+        self.parameters.sigma = Some(sigma);
         self
     }
 
@@ -182,11 +186,11 @@ impl SessionBuilder {
     }
 
     /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
-    /// computes what has changed since. Needs a source. `selection` says in words which part of the stored image the
-    /// source gives, since masks of another part are of no use.
+    /// computes what has changed since. Needs a source, and parameters that say which part of the stored image it gives,
+    /// since masks of another part are of no use.
     #[must_use]
-    pub fn state(mut self, folder: impl AsRef<Path>, selection: impl Into<String>) -> Self {
-        self.state = Some((folder.as_ref().to_owned(), selection.into()));
+    pub fn state(mut self, folder: impl AsRef<Path>) -> Self {
+        self.state = Some(folder.as_ref().to_owned());
         self
     }
 
@@ -253,7 +257,8 @@ impl SessionBuilder {
             return Err(Error::usage("the spacing of a session needs three numbers from 1e-60 to 1e60"));
         }
         let follows = self.source.is_some() || self.held;
-        if !follows && (self.sigma.is_some() || self.choice == Choice::Otsu) {
+        let rule = self.parameters.threshold;
+        if !follows && (self.parameters.sigma.is_some() || rule == ThresholdRule::Otsu) {
             return Err(Error::usage(
                 "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
             ));
@@ -267,43 +272,35 @@ impl SessionBuilder {
             return Err(Error::usage("a session with a state on disk needs a source from which it can read again"));
         }
         let open = self.bounds.max[2] == Voxel::END[2];
-        if open && (self.source.is_some() || self.choice == Choice::Otsu) {
+        if open && (self.source.is_some() || rule == ThresholdRule::Otsu) {
             return Err(Error::usage("a canvas without ends has no source and no threshold of the whole image"));
         }
-        if self.source.is_none() && matches!(self.choice, Choice::Value(t) if t.is_foreground(0.0f64)) {
+        if self.source.is_none() && matches!(rule, ThresholdRule::Value(t) if t.is_foreground(0.0f64)) {
             return Err(Error::usage("the threshold makes zero foreground, and with it all that has not arrived"));
         }
-        let planes = self.bounds.max[0] - self.bounds.min[0];
-        let method = self.method.unwrap_or(match (self.dimensions, planes) {
-            (2, _) => Method::Zhang,
-            (_, 1) => Method::LeePlanar,
-            _ => Method::Lee,
-        });
-        if (method == Method::Lee) == (planes == 1) {
-            return Err(Error::usage(
-                "Lee's method in six directions is for volumes of several planes, others for one",
-            ));
-        }
-        let grid = Grid::new(self.bounds, self.chunk).among(processes);
-        let canvas = canvas(planes == 1, grid);
-        let gaussian = self.sigma.map(|sigma| Gaussian::new(sigma, self.dimensions)).transpose()?;
-        let fill = self.source.as_ref().map_or(0.0, |source| source.description().fill);
-        let halves = self.source.as_ref().is_some_and(|source| source.description().stored == StoredType::F16);
-        let threshold = match self.choice {
-            Choice::Value(threshold) if halves && gaussian.is_none() => threshold.of_halves(),
-            Choice::Value(threshold) => threshold,
-            Choice::Otsu => Threshold::Nonzero,
+        let flat = self.bounds.max[0] - self.bounds.min[0] == 1;
+        let form = match &self.source {
+            Some(source) => Form { dimensions: self.dimensions, ..Form::of(source.description()) },
+            None => Form { dtype: self.dtype, stored: self.dtype.into(), dimensions: self.dimensions, flat, fill: 0.0 },
         };
+        let settled = self.parameters.settle(form)?;
+        let grid = Grid::new(self.bounds, self.chunk).among(processes);
+        let canvas = canvas(flat, grid);
+        let threshold = match settled.threshold {
+            ThresholdRule::Value(threshold) => threshold,
+            ThresholdRule::Otsu => Threshold::Nonzero,
+        };
+        let (gaussian, fill, method) = (settled.gaussian.clone(), form.fill, settled.method);
         let kernel = Binarise { gaussian, threshold, bounds: self.bounds, dtype: self.dtype, fill, keep: usize::MAX };
         let held = self.held.then(|| Arc::new(HeldChunks::new(canvas, self.dimensions, self.dtype)));
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
-        let following = source.map(|source| Following::new(source, grid, kernel.clone(), self.choice));
+        let following = source.map(|source| Following::new(source, grid, kernel.clone(), rule));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
-        let folder = self.state.as_ref().map(|(path, selection)| {
-            let parameters = self.parameters(selection, canvas, method, fill)?;
+        let folder = self.state.as_ref().map(|path| {
+            let dependencies = dependencies(&settled, canvas)?;
             match run {
-                None => StateFolder::open(path, &parameters),
-                Some(run) => StateFolder::join(path, run, &parameters),
+                None => StateFolder::open(path, &dependencies),
+                Some(run) => StateFolder::join(path, run, &dependencies),
             }
         });
         let folder = folder.transpose()?;
@@ -324,17 +321,16 @@ impl SessionBuilder {
         let budget = Budget::new(self.memory);
         Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })
     }
+}
 
-    /// What the records of a state depend on.
-    fn parameters(&self, selection: &str, canvas: Grid, method: Method, fill: f64) -> Result<Parameters> {
-        let form = (self.dtype, self.dimensions, fill.to_bits(), selection);
-        let masks = (form, self.sigma.map(f64::to_bits), self.choice);
-        Ok(Parameters::new(canvas, &masks, &(method, self.dtype))?
-            .named("values", format!("{}, {} axes, {selection}", self.dtype.name(), self.dimensions))
-            .named("smoothing", self.sigma.map_or_else(|| "none".to_owned(), |sigma| sigma.to_string()))
-            .named("threshold", format!("{:?}", self.choice))
-            .named("method", format!("{method:?}")))
-    }
+/// What the records of a state depend on.
+fn dependencies(settled: &Settled, canvas: Grid) -> Result<Dependencies> {
+    let (form, asked) = (settled.form, &settled.asked);
+    Ok(Dependencies::new(canvas, &settled.of_masks(), &settled.of_thinning())?
+        .named("values", format!("{}, {} axes, {}", form.dtype.name(), form.dimensions, settled.part()))
+        .named("smoothing", asked.sigma.map_or_else(|| "none".to_owned(), |sigma| sigma.to_string()))
+        .named("threshold", asked.threshold.to_string())
+        .named("method", format!("{:?}", settled.method)))
 }
 
 impl SharedBuilder {

@@ -42,7 +42,7 @@ fn connected(processes: usize) -> Vec<Seat> {
 fn builder(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> SessionBuilder {
     let source = Arc::clone(source) as Arc<dyn Source>;
     let again = Arc::clone(&source);
-    let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder, "all");
+    let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder);
     masks.apply(builder).reopen(move || Ok(Arc::clone(&again)))
 }
 

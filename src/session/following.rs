@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-
 use super::inner::unexpected;
 use super::keeping::Kept;
 use super::orders::{Order, Wanted};
@@ -17,18 +15,12 @@ use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::binarise::Binarise;
 use crate::kernel::threshold::Threshold;
+use crate::parameters::ThresholdRule;
 use crate::space::Region;
 use crate::store::{Mark, Marked, Source};
 
 /// A file that is younger may change again within one tick of its file system's clock.
 const MOMENT: Duration = Duration::from_secs(1);
-
-/// Where the threshold comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub(super) enum Choice {
-    Value(Threshold),
-    Otsu,
-}
 
 /// An image that a session reads by itself.
 pub(super) struct Following {
@@ -69,8 +61,8 @@ pub(super) struct Read {
 }
 
 impl Following {
-    pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, choice: Choice) -> Self {
-        let otsu = (choice == Choice::Otsu).then(Otsu::default);
+    pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, rule: ThresholdRule) -> Self {
+        let otsu = (rule == ThresholdRule::Otsu).then(Otsu::default);
         // Places without chunks count as well.
         let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
         Following {

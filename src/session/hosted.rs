@@ -132,7 +132,7 @@ impl HostedBuilder {
 ///         _ => None,
 ///     })
 /// })?;
-/// let chunk = ChunkId::new([0, 0, 1]);
+/// let chunk = ChunkId::new([0, 0, 1]).expect("a place near zero");
 /// session.insert(chunk, Voxels::filled(Dtype::U8, [4, 4, 4], 3.0))?;
 /// assert_eq!(session.advance()?, [((chunk, 3), 1)]);
 /// session.replace(chunk, Voxels::filled(Dtype::U8, [4, 4, 4], 7.0))?;

@@ -52,7 +52,7 @@ impl Source for Changing {
 
 fn open(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> Session {
     let source: Arc<dyn Source> = Arc::clone(source) as Arc<dyn Source>;
-    let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder, "all");
+    let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder);
     masks.apply(builder).build().unwrap()
 }
 
@@ -210,7 +210,7 @@ fn two_sessions_do_not_share_a_state_and_other_parameters_do_not_mix() {
     let source = Changing::new(image.clone());
     let session = open(&source, folder.path(), Masks::Nonzero, 1);
     let dynamic = Arc::clone(&source) as Arc<dyn Source>;
-    let second = SessionBuilder::of_source(dynamic).state(folder.path(), "all").build().unwrap_err();
+    let second = SessionBuilder::of_source(dynamic).state(folder.path()).build().unwrap_err();
     assert_eq!(second.kind(), Kind::Output);
     session.look(false).unwrap();
     session.advance().unwrap();

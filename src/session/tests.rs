@@ -167,9 +167,9 @@ proptest! {
 #[test]
 fn a_refused_chunk_leaves_the_session_as_it_was() {
     let session = session(2);
-    let id = ChunkId::new([0, 0, 0]);
+    let id = ChunkId::at([0, 0, 0]);
     assert_eq!(session.insert(id, content([1, 2, 3], 1, 50)).unwrap_err().kind(), Kind::Data);
-    assert_eq!(session.insert(ChunkId::new([9, 0, 0]), content(CHUNK, 1, 50)).unwrap_err().kind(), Kind::Usage);
+    assert_eq!(session.insert(ChunkId::at([9, 0, 0]), content(CHUNK, 1, 50)).unwrap_err().kind(), Kind::Usage);
     assert_eq!(session.replace(id, content(CHUNK, 1, 50)).unwrap_err().kind(), Kind::Usage);
     session.insert(id, content(CHUNK, 1, 50)).unwrap();
     assert_eq!(session.insert(id, content(CHUNK, 1, 50)).unwrap_err().kind(), Kind::Usage);
@@ -184,7 +184,7 @@ fn an_open_canvas_takes_chunks_at_negative_places_and_joins_them() {
     let session = SessionBuilder::new([1; 3], [8; 3], Dtype::U8).open_ended().workers(2).build().unwrap();
     let rod = || Voxels::U8(Array3::from_shape_fn((8, 8, 8), |(z, y, _)| u8::from(z == 4 && y == 4)));
     for x in [-1, 1, 0] {
-        session.insert(ChunkId::new([0, -3, x]), rod()).unwrap();
+        session.insert(ChunkId::at([0, -3, x]), rod()).unwrap();
         session.advance().unwrap();
     }
     let rows = session.rows().unwrap();
@@ -217,13 +217,13 @@ fn a_session_follows_a_source_that_is_opened_again_and_reads_what_is_new() {
     let first = MemorySource::of(image(14), 3).with_chunk([6, 5, 7]);
     let session = SessionBuilder::of_source(Arc::new(first)).spacing(SPACING).workers(2).build().unwrap();
     assert!(
-        session.insert(ChunkId::new([0, 0, 0]), content([6, 5, 7], 1, 1)).unwrap_err().to_string().contains("refresh")
+        session.insert(ChunkId::at([0, 0, 0]), content([6, 5, 7], 1, 1)).unwrap_err().to_string().contains("refresh")
     );
     assert_eq!(session.look(false).unwrap(), 4);
     let epoch = session.advance().unwrap();
     assert_eq!((epoch.read, epoch.changed), (4, 4));
     // The values are the same: they are read, but nothing else is done.
-    session.refresh(ChunkId::new([0, 1, 0])).unwrap();
+    session.refresh(ChunkId::at([0, 1, 0])).unwrap();
     let epoch = session.advance().unwrap();
     assert_eq!((epoch.read, epoch.changed, epoch.changes.len()), (1, 0, 0));
     let grown = image(19);
@@ -259,7 +259,7 @@ fn an_epoch_that_fails_leaves_the_last_good_one_and_is_made_up_for() {
     session.look(false).unwrap();
     for _ in 0..2 {
         let error = session.advance().unwrap_err();
-        let failing = [[0, 0, 1], [0, 1, 1]].map(ChunkId::new);
+        let failing = [[0, 0, 1], [0, 1, 1]].map(ChunkId::at);
         assert!(error.kind() == Kind::Io && failing.iter().any(|&id| error.chunk() == Some(id)), "{error}");
         assert!(session.rows().unwrap().is_empty());
     }
@@ -286,14 +286,14 @@ fn rows_are_provisional_until_all_chunks_around_them_have_arrived() {
     let session = builder.track_arrival().build().unwrap();
     let rod =
         || Voxels::U8(Array3::from_shape_fn((8, 8, 8), |(z, y, x)| u8::from(z == 4 && y == 4 && (1..6).contains(&x))));
-    session.insert(ChunkId::new([0, 0, 0]), rod()).unwrap();
-    session.insert(ChunkId::new([0, 0, 1]), rod()).unwrap();
+    session.insert(ChunkId::at([0, 0, 0]), rod()).unwrap();
+    session.insert(ChunkId::at([0, 0, 1]), rod()).unwrap();
     session.advance().unwrap();
     let provisional: Vec<_> = session.rows().unwrap().iter().map(|row| row.provisional).collect();
     assert_eq!(provisional, [Some(false), Some(true)]);
     let awaited = session.summary(()).unwrap().awaited.unwrap();
     assert_eq!((awaited.provisional_branches, awaited.units, awaited.missing), (1, 3, 1));
-    session.insert(ChunkId::new([0, 0, 2]), rod()).unwrap();
+    session.insert(ChunkId::at([0, 0, 2]), rod()).unwrap();
     session.advance().unwrap();
     assert!(session.rows().unwrap().iter().all(|row| row.provisional == Some(false)));
 }
@@ -337,7 +337,7 @@ fn an_epoch_that_is_closed_is_told_through_tracing() {
     let _second = tracing::Dispatch::new(Listener::default());
     let epoch = tracing::subscriber::with_default(listener.clone(), || {
         let session = session(2);
-        session.insert(ChunkId::new([0, 0, 0]), content(CHUNK, 1, 50)).unwrap();
+        session.insert(ChunkId::at([0, 0, 0]), content(CHUNK, 1, 50)).unwrap();
         session.advance().unwrap()
     });
     let told = listener.0.lock().unwrap();

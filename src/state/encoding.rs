@@ -219,13 +219,13 @@ mod tests {
     const CHUNK: [i64; 3] = [0, -1, 2];
 
     fn header(kind: RecordKind) -> Header {
-        Header { kind, chunk: ChunkId::new(CHUNK), parameters: 7, epoch: 5 }
+        Header { kind, chunk: ChunkId::at(CHUNK), parameters: 7, epoch: 5 }
     }
 
     fn encoded() -> [(RecordKind, Vec<u8>); 2] {
         static ENCODED: OnceLock<[(RecordKind, Vec<u8>); 2]> = OnceLock::new();
         let encoded = ENCODED.get_or_init(|| {
-            let id = ChunkId::new(CHUNK);
+            let id = ChunkId::at(CHUNK);
             let mask = encode(&mask_record(id), &header(RecordKind::Mask), &grid()).unwrap();
             let thinning = encode(&thinning_record(id), &header(RecordKind::Thinning), &grid()).unwrap();
             [(RecordKind::Mask, mask), (RecordKind::Thinning, thinning)]
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_record_comes_back_as_it_was() {
         let [(_, mask), (_, thinning)] = encoded();
-        let id = ChunkId::new(CHUNK);
+        let id = ChunkId::at(CHUNK);
         assert_eq!(decode(&mask, &header(RecordKind::Mask), &grid()), Ok(mask_record(id)));
         assert_eq!(decode(&thinning, &header(RecordKind::Thinning), &grid()), Ok(thinning_record(id)));
         assert_eq!((epoch(&mask), epoch(&thinning[..HEADER])), (Some(5), Some(5)));
@@ -281,7 +281,7 @@ mod tests {
         let expected = header(RecordKind::Mask);
         assert_eq!(reason(&thinning, &expected), Some(Reason::OtherKind));
         assert_eq!(reason(&mask, &header(RecordKind::Thinning)), Some(Reason::OtherKind));
-        let elsewhere = Header { chunk: ChunkId::new([0, -1, 3]), ..expected };
+        let elsewhere = Header { chunk: ChunkId::at([0, -1, 3]), ..expected };
         assert_eq!(reason(&mask, &elsewhere), Some(Reason::OtherChunk));
         assert_eq!(reason(&mask, &Header { parameters: 8, ..expected }), Some(Reason::OtherParameters));
         assert_eq!(reason(&altered(&mask, 8, &[9]), &expected), Some(Reason::OtherVersion));
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_record_that_could_not_be_read_again_is_not_written() {
-        let other = mask_record(ChunkId::new([0, 0, 0]));
+        let other = mask_record(ChunkId::at([0, 0, 0]));
         let error = encode(&other, &header(RecordKind::Mask), &grid()).unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Internal);
     }
@@ -319,7 +319,7 @@ mod tests {
                 plain[at] = with;
             }
             let forged = seal(&plain, &header(kind)).unwrap();
-            let id = ChunkId::new(CHUNK);
+            let id = ChunkId::at(CHUNK);
             if thinning && let Ok(record) = decode::<ThinningRecord>(&forged, &header(kind), &grid()) {
                 let seams = crate::kernel::seam::Seams::new(&grid(), id);
                 crate::state::Seen::new(&seams, &record.initial, &record.log);

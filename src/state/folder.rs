@@ -6,10 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::dependencies::Dependencies;
 use super::encoding::{self, HEADER, Header, Loaded, decode, encode};
 use super::locks::{LOCK, Locks, MEMBERS, RUN};
 use super::manifest;
-use super::parameters::Parameters;
 use super::record::{MaskRecord, Record, RecordKind, ThinningRecord};
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
@@ -35,7 +35,7 @@ pub struct StateFolder(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
-    parameters: Parameters,
+    parameters: Dependencies,
     found: Loaded<()>,
     changing: Mutex<Changing>,
     /// For as long as this process has the folder.
@@ -55,7 +55,7 @@ impl StateFolder {
     /// # Errors
     /// Of kind `Output` where the folder holds other things than a state, which it keeps, where another run uses it, or
     /// where it cannot be written; `Io` where it cannot be read or the disk is full.
-    pub fn open(path: impl AsRef<Path>, parameters: &Parameters) -> Result<StateFolder> {
+    pub fn open(path: impl AsRef<Path>, parameters: &Dependencies) -> Result<StateFolder> {
         let path = path.as_ref();
         let at = |error: Error| if error.is_placed() { error } else { error.at(path) };
         // Looked at before anything is written: a refused folder stays as it is.
@@ -89,7 +89,7 @@ impl StateFolder {
     /// # Errors
     /// Of kind `Output` where that run has not opened the folder, or it is no state of these parameters: it is another
     /// folder than that of the other process; `Io` where it cannot be read.
-    pub fn join(path: impl AsRef<Path>, run: &str, parameters: &Parameters) -> Result<StateFolder> {
+    pub fn join(path: impl AsRef<Path>, run: &str, parameters: &Dependencies) -> Result<StateFolder> {
         let path = path.as_ref();
         let other = || {
             let message = "is not the state that process 0 has opened; give a folder that all processes share";
@@ -347,7 +347,7 @@ fn chunk_at(path: &Path) -> Option<ChunkId> {
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| number.to_string() == text);
     let (y, x) = path.file_name()?.to_str()?.split_once('.')?;
     let place = [number(path.parent()?.file_name()?.to_str()?)?, number(y)?, number(x)?];
-    Region::new(Voxel::MIN, Voxel::END).contains(place).then(|| ChunkId::new(place))
+    Region::new(Voxel::MIN, Voxel::END).contains(place).then(|| ChunkId::at(place))
 }
 
 /// The last epoch in which any record was written: for a folder whose manifest is lost.

@@ -2,14 +2,14 @@
 
 use twox_hash::XxHash3_64;
 
+use super::dependencies::Dependencies;
 use super::encoding::{Loaded, Reason, VERSION};
-use super::parameters::Parameters;
 
 /// How every manifest begins.
 const HEAD: &str = "{\n  \"program\": \"anabranch\",\n";
 
 /// The text of a manifest.
-pub(super) fn render(parameters: &Parameters, epoch: u64) -> String {
+pub(super) fn render(parameters: &Dependencies, epoch: u64) -> String {
     let mut text = HEAD.to_owned();
     text += &format!("  \"version\": {VERSION},\n  \"epoch\": {epoch},\n");
     text += &format!("  \"masks\": \"{:016x}\",\n", parameters.masks);
@@ -26,7 +26,7 @@ pub(super) fn render(parameters: &Parameters, epoch: u64) -> String {
 }
 
 /// The last epoch that a manifest tells of, and whether its records are of these parameters.
-pub(super) fn parse(text: &[u8], parameters: &Parameters) -> (Option<u64>, Loaded<()>) {
+pub(super) fn parse(text: &[u8], parameters: &Dependencies) -> (Option<u64>, Loaded<()>) {
     let unusable = |reason| Loaded::Unusable(reason);
     let Some(text) = std::str::from_utf8(text).ok().and_then(whole) else { return (None, unusable(Reason::Damaged)) };
     let field = |name: &str| {
@@ -77,9 +77,9 @@ mod tests {
     use crate::grid::Grid;
     use crate::space::Region;
 
-    fn parameters(sigma: f64) -> Parameters {
+    fn parameters(sigma: f64) -> Dependencies {
         let grid = Grid::new(Region::of_shape([8; 3]), [4; 3]);
-        Parameters::new(grid, &sigma, &"lee").unwrap().named("input", "a \"b\"\\c\n").named("  \"epoch\"", "99")
+        Dependencies::new(grid, &sigma, &"lee").unwrap().named("input", "a \"b\"\\c\n").named("  \"epoch\"", "99")
     }
 
     #[test]
@@ -98,13 +98,13 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "analysis")]
     #[test]
     fn a_manifest_is_json() {
         let value: serde_json::Value = serde_json::from_str(&render(&parameters(1.0), 7)).unwrap();
         assert_eq!((&value["program"], &value["epoch"]), (&"anabranch".into(), &7.into()));
         assert_eq!(value["parameters"]["input"], "a \"b\"\\c\n");
-        let bare = Parameters { text: Vec::new(), ..parameters(1.0) };
+        let bare = Dependencies { text: Vec::new(), ..parameters(1.0) };
         assert!(serde_json::from_str::<serde_json::Value>(&render(&bare, 0)).is_ok());
     }
 }

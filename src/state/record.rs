@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::counted::Counted;
-use super::parameters::hash_words;
+use super::dependencies::hash_words;
 use super::seen::Seen;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::parameters::hash_words;
+use super::dependencies::hash_words;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::seam::{Seams, offset};
@@ -101,7 +101,7 @@ pub fn verify(
 fn neighbour(grid: &Grid, id: ChunkId, number: usize) -> Option<ChunkId> {
     let (place, step) = (id.place(), offset(number));
     let place = std::array::from_fn(|a| place[a] + step[a]);
-    let other = Region::new(Voxel::MIN, Voxel::END).contains(place).then(|| ChunkId::new(place))?;
+    let other = Region::new(Voxel::MIN, Voxel::END).contains(place).then(|| ChunkId::at(place))?;
     (!grid.region(other).is_empty()).then_some(other)
 }
 
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn chunks_without_anything_at_their_seams_have_seen_nothing() {
         let grid = Grid::new(Region::of_shape([5, 5, 10]), [5, 5, 5]);
-        let id = ChunkId::new([0, 0, 0]);
+        let id = ChunkId::at([0, 0, 0]);
         let mut mask = Mask::new(crate::kernel::mask::Layout::new(grid.region(id)));
         mask.set(mask.layout().bit([3, 3, 3]));
         let record = ThinningRecord::new(&Seams::new(&grid, id), mask, SeamLog::default(), None, 0);

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::examples::{grid, mask_record, thinning_record};
-use super::{Loaded, Parameters, Reason, StateFolder, manifest};
+use super::{Dependencies, Loaded, Reason, StateFolder, manifest};
 use crate::error::Kind;
 use crate::grid::ChunkId;
 use crate::store::disk::log;
@@ -14,11 +14,11 @@ use crate::store::disk::log;
 const HERE: [i64; 3] = [-1, 0, 12];
 
 fn here() -> ChunkId {
-    ChunkId::new(HERE)
+    ChunkId::at(HERE)
 }
 
-fn parameters(sigma: f64, method: &str) -> Parameters {
-    Parameters::new(grid(), &sigma, &method).unwrap().named("sigma", sigma.to_string()).named("method", method)
+fn parameters(sigma: f64, method: &str) -> Dependencies {
+    Dependencies::new(grid(), &sigma, &method).unwrap().named("sigma", sigma.to_string()).named("method", method)
 }
 
 fn open(path: &Path) -> StateFolder {
@@ -69,7 +69,7 @@ fn a_later_run_finds_the_records_of_an_earlier_one() {
     assert_eq!(state.chunks().unwrap(), [here()].into());
     assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(mask_record(here())));
     assert_eq!(state.thinning(here()).unwrap(), Loaded::Valid(thinning_record(here())));
-    let other = ChunkId::new([0, 0, 0]);
+    let other = ChunkId::at([0, 0, 0]);
     assert_eq!((state.mask(other).unwrap(), state.thinning(other).unwrap()), (Loaded::Absent, Loaded::Absent));
     let text = fs::read_to_string(path.join("state.json")).unwrap();
     assert!(text.contains("\"epoch\": 1") && text.contains("\"method\": \"lee\""), "{text}");
@@ -98,7 +98,7 @@ fn records_of_other_parameters_are_not_used() {
 fn records_swapped_between_chunks_and_kinds_are_noticed() {
     let root = tempfile::tempdir().unwrap();
     let state = filled(root.path());
-    let other = ChunkId::new([-1, 0, 13]);
+    let other = ChunkId::at([-1, 0, 13]);
     let [mask, thinning] = ["masks/-1", "thinned/-1"].map(|folder| root.path().join(folder));
     fs::copy(mask.join("0.12"), mask.join("0.13")).unwrap();
     assert_eq!(state.mask(other).unwrap(), Loaded::Unusable(Reason::OtherChunk));
@@ -132,7 +132,7 @@ fn what_is_staged_does_not_show_before_it_is_committed() {
     let kept = contents(root.path());
     let mut changed = mask_record(here());
     changed.fingerprint += 1;
-    let other = ChunkId::new([-1, 1, 12]);
+    let other = ChunkId::at([-1, 1, 12]);
     let stage = |state: &StateFolder| {
         state.stage_mask(here(), Some(&changed), 2).unwrap();
         state.stage_thinning(here(), None, 2).unwrap();

@@ -65,7 +65,7 @@ pub(crate) fn what_is(path: &Path) -> io::Result<There> {
 ///
 /// # Errors
 /// Where the operating system refuses to read it.
-#[cfg(feature = "dataflow")]
+#[cfg(any(feature = "zarr", feature = "dataflow"))]
 pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let read = no_links().open(path).and_then(|mut file| {

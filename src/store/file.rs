@@ -84,7 +84,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |error: io::Error| read_failed(&error).at(path);
     // Before it is opened, which for a pipe would last until somebody writes into it.
     require_file(&std::fs::metadata(path).map_err(failed)?).map_err(|error| error.at(path))?;
-    let file = File::open(path).map_err(failed)?;
+    let file = unwaiting().open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     require_file(&metadata).map_err(|error| error.at(path))?;
     Ok((file, metadata.len()))
@@ -118,6 +118,15 @@ pub(crate) fn require_length(length: u64, most: u64, what: &str) -> Result<()> {
     Err(Error::data(format!("has {length}, and {what} has at most {most}; check the path, or copy it again")))
 }
 
+/// Options for opening a file without waiting for anybody, should it have become a pipe meanwhile.
+fn unwaiting() -> std::fs::OpenOptions {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    options.read(true);
+    options
+}
+
 /// Refuses what is not a regular file, and so has no length and cannot be read from any place.
 pub(crate) fn require_file(metadata: &Metadata) -> Result<()> {
     let kind = metadata.file_type();
@@ -145,19 +154,6 @@ fn special(kind: std::fs::FileType) -> Option<&'static str> {
 #[cfg(not(unix))]
 fn special(_: std::fs::FileType) -> Option<&'static str> {
     None
-}
-
-/// The bytes of a file; `None` where there is no such file.
-///
-/// # Errors
-/// Where the operating system refuses to read it.
-#[cfg(feature = "zarr")]
-pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// The error of a read that the operating system refused.

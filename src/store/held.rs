@@ -108,13 +108,13 @@ mod tests {
             Voxels::U16(ndarray::Array3::from_shape_fn((4, 4, 4), at))
         };
         for (z, base) in [(-1, 100), (0, 200)] {
-            let id = ChunkId::new([z, 0, 0]);
+            let id = ChunkId::at([z, 0, 0]);
             held.set(id, grid.region(id), &values(base)).unwrap();
         }
         let region = Region::new([-1, 3, 2], [1, 4, 4]);
         let read = held.read(&region).unwrap().unwrap();
         assert_eq!(read.voxels, Voxels::U16(ndarray::arr3(&[[[162, 163]], [[214, 215]]])));
-        held.remove(ChunkId::new([0, 0, 0]));
+        held.remove(ChunkId::at([0, 0, 0]));
         let read = held.read(&region).unwrap().unwrap();
         assert_eq!(read.voxels, Voxels::U16(ndarray::arr3(&[[[162, 163]], [[0, 0]]])));
         assert_eq!(held.read(&Region::new([4, 0, 0], [8, 4, 4])).unwrap(), None);

@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn chunk(x: i64) -> ChunkId {
-        ChunkId::new([0, 0, x])
+        ChunkId::at([0, 0, x])
     }
 
     fn image() -> MemorySource {

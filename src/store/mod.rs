@@ -29,6 +29,7 @@ pub mod output;
 mod absent;
 mod details;
 mod inspection;
+mod resolved;
 mod stored_type;
 pub mod units;
 mod address;
@@ -62,8 +63,17 @@ pub use self::disk::sync_folder;
 pub use self::file::{read_failed, replace, write_failed};
 pub use self::inspection::{Image, Inspection, Refusal, Sample, inspect, times};
 pub use self::lock::is_at;
+#[cfg(feature = "mosaic")]
+pub use self::mosaic::is_table;
 pub use self::mosaic_options::{MissingTiles, MosaicOptions};
 pub use self::open::{OpenOptions, RegionView, open};
+
+/// Whether an input is a table of tiles: none is, where the crate was built without the feature for them.
+#[cfg(not(feature = "mosaic"))]
+pub fn is_table(_: &std::path::Path) -> bool {
+    false
+}
+pub use self::resolved::resolved;
 pub use self::stored_type::StoredType;
 
 use std::time::SystemTime;

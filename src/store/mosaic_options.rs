@@ -3,11 +3,14 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 use crate::kernel::resample::{Blend, Order};
 
 /// What is to be done with the tiles of a table. The default is linear interpolation of whole tiles as they are, the
 /// largest value where they overlap, on a canvas that just holds them all.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct MosaicOptions {
     /// How values between pixels are found.
     pub order: Order,
@@ -33,7 +36,7 @@ pub struct MosaicOptions {
 }
 
 /// What happens with tiles of a table that are not there, or cannot be read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MissingTiles {
     /// The table is refused.
     #[default]

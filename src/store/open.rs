@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Position, Region, Spacing, Voxel};
@@ -21,7 +23,8 @@ const FORMS: &str = if cfg!(feature = "mosaic") {
 };
 
 /// What of an image is wanted, and how it is held. The default is all of it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct OpenOptions {
     /// Which channel, from 0, of an array that has several.
     pub channel: Option<usize>,
@@ -39,11 +42,21 @@ pub struct OpenOptions {
     pub axes: Option<Vec<char>>,
     /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, up to
     /// 256 MiB where the image is stored in blocks so large that it takes them.
+    #[serde(skip)]
     pub cache: Option<usize>,
     /// How long a server that says nothing or fails is waited for, where the image is on one. By default 30 seconds.
+    #[serde(skip)]
     pub patience: Option<Duration>,
     /// How tiles are put together, where the path is that of a table of tiles.
     pub mosaic: MosaicOptions,
+}
+
+impl OpenOptions {
+    /// The region as a person writes it: `0:10,5:20`.
+    pub fn region_text(&self) -> Option<String> {
+        let ranges = self.region.as_ref()?.iter().map(|range| format!("{}:{}", range.start, range.end));
+        Some(ranges.collect::<Vec<_>>().join(","))
+    }
 }
 
 /// The image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file, a

@@ -21,7 +21,7 @@ pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder, SKELETON};
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_skeleton};
-pub use self::staged::{StagedFolder, put_file};
+pub use self::staged::{Overwrite, StagedFolder, put_file};
 pub use self::staging::Remover;
 #[cfg(feature = "tiff")]
 pub use self::tiff::write_tiff;

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     fn chunk(x: i64) -> ChunkId {
-        ChunkId::new([0, 0, x])
+        ChunkId::at([0, 0, x])
     }
 
     #[test]

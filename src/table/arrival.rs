@@ -92,7 +92,7 @@ mod tests {
     }
 
     fn both(grid: Grid, missing: &[Position]) -> [Arrival; 2] {
-        let missing: BTreeSet<ChunkId> = missing.iter().map(|&place| ChunkId::new(place)).collect();
+        let missing: BTreeSet<ChunkId> = missing.iter().map(|&place| ChunkId::at(place)).collect();
         let arrived = grid.chunks().filter(|unit| !missing.contains(unit)).collect();
         [Arrival::without(grid, [0; 3], &missing), Arrival::of(grid, &arrived)]
     }
@@ -131,20 +131,20 @@ mod tests {
     #[test]
     fn a_canvas_without_ends_waits_all_round() {
         let grid = Grid::new(Region::new(Voxel::MIN, Voxel::END), [4; 3]);
-        let mut arrived: BTreeSet<ChunkId> = grid.within(ChunkId::new([-1; 3]), [1; 3]).collect();
+        let mut arrived: BTreeSet<ChunkId> = grid.within(ChunkId::at([-1; 3]), [1; 3]).collect();
         let inside = branch([-3, -3, -4], 3);
         assert!(Arrival::of(grid, &arrived).is_provisional(&inside));
-        arrived.insert(ChunkId::new([-1; 3]));
+        arrived.insert(ChunkId::at([-1; 3]));
         assert!(!Arrival::of(grid, &arrived).is_provisional(&inside));
         assert!(Arrival::of(grid, &arrived).is_provisional(&branch([-3, -3, -4], 4)));
-        arrived.remove(&ChunkId::new([0, -2, 0]));
+        arrived.remove(&ChunkId::at([0, -2, 0]));
         assert!(Arrival::of(grid, &arrived).is_provisional(&inside));
     }
 
     #[test]
     fn the_grid_of_units_may_begin_elsewhere_than_the_volume() {
         let grid = Grid::new(Region::new([0, 0, 6], [4, 4, 20]), [4; 3]);
-        let missing = [[0, 0, 4], [0, 0, 0]].map(ChunkId::new).into();
+        let missing = [[0, 0, 4], [0, 0, 0]].map(ChunkId::at).into();
         let arrival = Arrival::without(grid, [0, 0, 6], &missing);
         assert_eq!((arrival.units(), arrival.missing()), (4, 1), "a unit outside of the bounds does not count");
         assert!(!arrival.is_provisional(&branch([0; 3], 5)));

@@ -3,6 +3,7 @@
 pub mod row;
 pub mod columns;
 pub mod branch_columns;
+pub mod read;
 pub mod arrival;
 pub mod ranks;
 mod ends;

@@ -108,7 +108,7 @@ impl<P: Serialize> Summary<P> {
     ///
     /// # Errors
     /// Where the parameters cannot be written as JSON.
-    #[cfg(feature = "cli")]
+    #[cfg(feature = "analysis")]
     pub fn to_json(&self) -> crate::error::Result<String> {
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| crate::error::Error::internal("the summary cannot be written as JSON").because(e))?;

@@ -146,7 +146,7 @@ mod tests {
     use crate::wire::tests::assert_is_sent_and_received;
 
     fn slab() -> Slab {
-        let link = Link { from: ChunkId::new([0, 0, 1]), to: ChunkId::new([0, -1, 1]) };
+        let link = Link { from: ChunkId::at([0, 0, 1]), to: ChunkId::at([0, -1, 1]) };
         let region = Region::new([-3, 7, 64], [1, 8, 134]);
         // 280 bits.
         Slab { link, region, bits: vec![0x9e37_79b9_7f4a_7c15, 0x2a, u64::MAX, 0, 0x15_4a7c] }

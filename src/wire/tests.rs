@@ -100,7 +100,7 @@ fn values() -> impl Strategy<Value = Voxels> {
 }
 
 fn link() -> impl Strategy<Value = Link> {
-    let chunk = || prop::array::uniform3(-9i64..9).prop_map(ChunkId::new);
+    let chunk = || prop::array::uniform3(-9i64..9).prop_map(ChunkId::at);
     (chunk(), chunk()).prop_map(|(from, to)| Link { from, to })
 }
 
@@ -136,7 +136,7 @@ fn skeletons() -> impl Strategy<Value = (ChunkId, Arc<Skeleton>)> {
             1 => PixelValues::Integers((0..count).map(|n| value.wrapping_mul(n)).collect()),
             _ => PixelValues::Floats((0..count).map(|n| value.wrapping_mul(n) as u64).collect()),
         };
-        (ChunkId::new(chunk), Arc::new(Skeleton { voxels: voxels.into(), values: values.into() }))
+        (ChunkId::at(chunk), Arc::new(Skeleton { voxels: voxels.into(), values: values.into() }))
     })
 }
 
@@ -175,7 +175,7 @@ proptest! {
 
 #[test]
 fn a_slab_of_a_program_that_was_built_otherwise_is_refused_with_the_reason() {
-    let link = Link { from: ChunkId::new([0; 3]), to: ChunkId::new([0, 0, 1]) };
+    let link = Link { from: ChunkId::at([0; 3]), to: ChunkId::at([0, 0, 1]) };
     let slab = Slab { link, region: Region::of_shape([2, 2, 1]), bits: vec![0b1111] };
     let mut bytes = written(&Message::Changed(slab.clone(), true));
     let plain = !cfg!(feature = "abomonation");

@@ -13,7 +13,9 @@ fn assert_is_done_or_refused(what: &str, outcome: &Outcome, out: &Path) {
     }
     if *code == 74 {
         assert!(stderr.lines().any(|line| line.starts_with("anabranch: ") && line.contains("; ")), "{what}: {stderr}");
-        let left = if out.exists() { everything_under(out) } else { Default::default() };
+        // Where there is not even memory to clear away, the next run does.
+        let mut left = if out.exists() { everything_under(out) } else { Default::default() };
+        left.retain(|path, _| !path.starts_with(out.join(".anabranch-partial")));
         assert!(left.is_empty(), "{what}: {:?} is left", left.keys());
     }
 }

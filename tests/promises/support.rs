@@ -46,6 +46,14 @@ impl Running {
         Running::of(Command::new(env!("CARGO_BIN_EXE_anabranch")).args(arguments))
     }
 
+    /// Starts the program so that it outlives its terminal, as `nohup` does.
+    #[cfg(unix)]
+    pub(crate) fn start_to_outlive_its_terminal(arguments: &[String]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_anabranch")]).args(arguments);
+        Running::of(&mut shell)
+    }
+
     /// What the system knows it by.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

@@ -49,6 +49,30 @@ fn chunks_that_arrive_change_and_go_are_followed_and_nothing_is_read_again() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_end_of_its_terminal_ends_it_unless_it_was_started_to_outlive_that() {
+    let image = Image::of_mask(&tangle([8, 16, 16]));
+    let hang_up = |watch: &Running| {
+        let status = std::process::Command::new("kill").args(["-HUP", &watch.id().to_string()]).status();
+        assert!(status.expect("a command to send signals").success());
+    };
+    let mut scene = Scene::new(image.axes(), &[8; 3], "bool", PLAIN);
+    scene.put([0; 3], |p| at(&image, p));
+    let call = scene.call("watch", &["--settle", "0.1", "--poll", "0.4", "--quiet"]);
+    let mut watch = Running::start_to_outlive_its_terminal(&call);
+    scene.wait_as_from_scratch(&[], &mut watch);
+    hang_up(&watch);
+    scene.put([0, 1, 1], |p| at(&image, p));
+    scene.wait_as_from_scratch(&[], &mut watch);
+    assert_eq!(watch.interrupt().code, 0);
+    let mut watch = scene.watch(&["--quiet"]);
+    scene.put([0, 1, 0], |p| at(&image, p));
+    scene.wait_as_from_scratch(&[], &mut watch);
+    hang_up(&watch);
+    assert_eq!(watch.end().code, 0);
+}
+
 #[test]
 fn an_array_that_grows_is_followed() {
     let image = Image::of_mask(&tangle([15, 16, 20]));

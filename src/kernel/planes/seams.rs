@@ -139,7 +139,7 @@ impl SeamWriter {
         let [z, y, x] = self.axes.map(|axis| (axis.first, axis.lengths.len()));
         let id = move |at: usize| {
             let place = [at / (y.1 * x.1), at / x.1 % y.1, at % x.1].map(|place| place as i64);
-            ChunkId::new([z.0 + place[0], y.0 + place[1], x.0 + place[2]])
+            ChunkId::at([z.0 + place[0], y.0 + place[1], x.0 + place[2]])
         };
         self.logs.into_iter().map(move |(at, log)| (id(at), log))
     }

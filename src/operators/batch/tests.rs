@@ -21,7 +21,7 @@ use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_re
 fn piece(number: u16, voxels: bool) -> Piece {
     let region = Region::new([0, 0, -2], [2, 3, 5]);
     let voxels = voxels.then(|| Voxels::U16(Array3::from_elem(region.shape(), number)));
-    Piece { chunk: ChunkId::new([0, 0, number.into()]), region, voxels }
+    Piece { chunk: ChunkId::at([0, 0, number.into()]), region, voxels }
 }
 
 fn batch() -> Batch<Piece> {

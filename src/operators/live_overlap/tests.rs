@@ -212,7 +212,7 @@ fn a_chunk_that_never_came_follows_its_neighbours() {
     let grid = Grid::new(Region::of_shape([1, 1, 12]), [1, 1, 4]);
     let setting = Setting { grid, depth: [0, 0, 1], fill: 0 };
     let line = |values: [u8; 4]| Some(Voxels::U8(Array3::from_shape_fn((1, 1, 4), |(_, _, x)| values[x])));
-    let at = |x| ChunkId::new([0, 0, x]);
+    let at = |x| ChunkId::at([0, 0, x]);
     let history = [
         Edits::from([(at(1), line([5, 0, 0, 0]))]),
         // Out of reach of others, and then the same again.

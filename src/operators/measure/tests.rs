@@ -50,10 +50,9 @@ fn binarise() -> Binarise {
 fn whole(image: &Array3<u8>) -> Branches {
     let region = Region::of_shape(SHAPE);
     let (grid, voxels) = (Grid::new(region, SHAPE), Voxels::U8(image.clone()));
-    let masks =
-        binarise().mask(Some(&voxels), &region, &region).map(|binary| (ChunkId::new([0; 3]), Some(binary.mask)));
+    let masks = binarise().mask(Some(&voxels), &region, &region).map(|binary| (ChunkId::at([0; 3]), Some(binary.mask)));
     let thinned = Partition::new(grid, Method::Lee, false).thin(masks.into_iter().collect());
-    let padded = Padded { chunk: ChunkId::new([0; 3]), own: region, region, voxels: Some(voxels), missing: 0 };
+    let padded = Padded { chunk: ChunkId::at([0; 3]), own: region, region, voxels: Some(voxels), missing: 0 };
     let skeleton = |mask: Mask| {
         let voxels = mask.own_voxels();
         Skeleton { values: Arc::new(known(&voxels, &padded)), voxels: voxels.into() }

@@ -152,7 +152,7 @@ impl Crew {
     /// Numbers of the planes of a layer.
     fn planes(&self, layer: i64) -> Range<usize> {
         let [_, y, x] = self.grid.chunk_at(self.grid.bounds().min).place();
-        let region = self.grid.region(ChunkId::new([layer, y, x]));
+        let region = self.grid.region(ChunkId::at([layer, y, x]));
         let [from, to] = [region.min[0], region.max[0]].map(|z| (z - self.grid.bounds().min[0]) as usize);
         from..to
     }

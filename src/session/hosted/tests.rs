@@ -120,11 +120,11 @@ proptest! {
 fn a_refused_chunk_leaves_a_hosted_session_as_it_was() {
     let grid = grid([3, 4, 9]);
     let session = host(grid, [0, 1, 0], 2);
-    let first = ChunkId::new([0, 0, 0]);
+    let first = ChunkId::at([0, 0, 0]);
     let kinds = [
         session.insert(first, Voxels::filled(Dtype::U8, [1, 2, 3], 1.0)),
         session.insert(first, Voxels::filled(Dtype::U16, [3, 4, 9], 1.0)),
-        session.insert(ChunkId::new([0, 2, 0]), Voxels::filled(Dtype::U8, [3, 4, 9], 1.0)),
+        session.insert(ChunkId::at([0, 2, 0]), Voxels::filled(Dtype::U8, [3, 4, 9], 1.0)),
         session.replace(first, uniform(&grid, first, 1)),
         session.retract(first),
     ]
@@ -152,12 +152,12 @@ fn after_a_panic_in_the_dataflow_every_call_says_that_it_cannot_go_on() {
         let builder = HostedBuilder::new(grid, Dtype::U8).depth(depth).workers(3);
         let session = builder.start(|chunks, _| {
             chunks.extract(|padded| {
-                assert_ne!(padded.chunk, ChunkId::new([0, 1, 1]), "this test needs a panic");
+                assert_ne!(padded.chunk, ChunkId::at([0, 1, 1]), "this test needs a panic");
                 [padded.chunk]
             })
         });
         let session = session.unwrap();
-        let (fine, fatal) = (ChunkId::new([0, 0, 2]), ChunkId::new([0, 1, 1]));
+        let (fine, fatal) = (ChunkId::at([0, 0, 2]), ChunkId::at([0, 1, 1]));
         session.insert(fatal, uniform(&grid, fatal, 1)).unwrap();
         let errors = [
             session.advance().unwrap_err(),
@@ -194,7 +194,7 @@ fn choosy(grid: Grid, depth: [usize; 3]) -> HostedSession<(ChunkId, u8)> {
 #[test]
 fn an_epoch_with_errors_gives_its_differences_when_all_of_them_are_mended() {
     let grid = grid([3, 8, 3]);
-    let [a, b, c] = [0, 1, 2].map(|x| ChunkId::new([0, 0, x]));
+    let [a, b, c] = [0, 1, 2].map(|x| ChunkId::at([0, 0, x]));
     for depth in [[0; 3], [0, 0, 1]] {
         let session = choosy(grid, depth);
         session.insert(c, uniform(&grid, c, 5)).unwrap();
@@ -229,7 +229,7 @@ fn an_epoch_with_errors_gives_its_differences_when_all_of_them_are_mended() {
 #[test]
 fn an_error_at_no_chunk_ends_what_a_session_can_do() {
     let grid = grid([3, 8, 3]);
-    let chunk = ChunkId::new([0, 0, 1]);
+    let chunk = ChunkId::at([0, 0, 1]);
     let session = choosy(grid, [0; 3]);
     session.insert(chunk, uniform(&grid, chunk, 99)).unwrap();
     for _ in 0..2 {

@@ -118,7 +118,7 @@ fn parts_of(grid: &Grid, along: usize) -> Vec<Region> {
     });
     let at = |z: usize, y: usize, x: usize| {
         let place = [z, y, x].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        grid.region(crate::grid::ChunkId::new(place))
+        grid.region(crate::grid::ChunkId::at(place))
     };
     let rows = places[0].iter().flat_map(|&z| places[1].iter().map(move |&y| (z, y)));
     rows.flat_map(|(z, y)| places[2].iter().map(move |&x| (z, y, x))).map(|(z, y, x)| at(z, y, x)).collect()

@@ -371,7 +371,7 @@ mod tests {
     fn a_chunk_of_zeros_is_not_stored_and_takes_the_place_of_another() {
         let folder = tempfile::tempdir().unwrap();
         let writer = ArrayWriter::create(folder.path(), form([4; 3], Dtype::U8, [2; 3])).unwrap();
-        let chunk = ChunkId::new([1, 0, 1]);
+        let chunk = ChunkId::at([1, 0, 1]);
         assert!(writer.write_chunk(chunk, &Voxels::filled(Dtype::U8, [2; 3], 3.0)).unwrap());
         assert!(folder.path().join("c/1/0/1").is_file());
         assert!(!writer.write_chunk(chunk, &Voxels::filled(Dtype::U8, [2; 3], 0.0)).unwrap());
@@ -400,7 +400,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let writer = ArrayWriter::create(folder.path(), form([2; 3], Dtype::U8, [2; 3])).unwrap();
         let voxels = Voxels::filled(Dtype::U8, [2; 3], 1.0);
-        let error = disk::log::with_full_disk(|| writer.write_chunk(ChunkId::new([0; 3]), &voxels)).unwrap_err();
+        let error = disk::log::with_full_disk(|| writer.write_chunk(ChunkId::at([0; 3]), &voxels)).unwrap_err();
         assert_eq!(error.kind(), Kind::Io);
         assert!(error.to_string().ends_with("because the disk is full; free some space and run again"), "{error}");
         assert!(!folder.path().join("c/0/0/0").exists());
@@ -409,13 +409,17 @@ mod tests {
     #[test]
     fn a_folder_that_was_cleared_away_does_not_come_back() {
         let root = tempfile::tempdir().unwrap();
-        let staged = crate::store::output::StagedFolder::create(root.path().join("a/out.zarr"), false).unwrap();
+        let staged = crate::store::output::StagedFolder::create(
+            root.path().join("a/out.zarr"),
+            crate::store::output::Overwrite::Nothing,
+        )
+        .unwrap();
         let form = || form([4; 3], Dtype::U8, [2; 3]);
         let writer = ArrayWriter::create(staged.path().join("0"), form()).unwrap();
         staged.remover().remove();
         assert!(ArrayWriter::create(staged.path(), form()).is_err());
         assert!(ArrayWriter::create(staged.path().join("1"), form()).is_err());
-        assert!(writer.write_chunk(ChunkId::new([0; 3]), &Voxels::filled(Dtype::U8, [2; 3], 1.0)).is_err());
+        assert!(writer.write_chunk(ChunkId::at([0; 3]), &Voxels::filled(Dtype::U8, [2; 3], 1.0)).is_err());
         assert!(std::fs::read_dir(root.path()).unwrap().next().is_none());
     }
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use super::array::{ArrayForm, ArrayWriter, Compression};
+use super::staged::WRITER;
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
@@ -286,7 +287,7 @@ fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
     }
     let multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets, "type": "mean"});
     let ome = json!({"version": "0.5", "multiscales": [multiscale]});
-    json!({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome}})
+    json!({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, WRITER: {"version": env!("CARGO_PKG_VERSION")}}})
 }
 
 /// A unit as OME-Zarr spells it.

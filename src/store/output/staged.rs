@@ -1,7 +1,7 @@
 //! A folder or a file that is put in place as a whole: written in a hidden folder beside its place, and renamed at the end.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::staging::{DONE, OLD, Remover, STAGING, Staging, is_folder, unwritable};
@@ -9,8 +9,25 @@ use crate::error::{Error, Kind, Result};
 use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
+/// The attribute of a Zarr group that says that this program has written it.
+pub(super) const WRITER: &str = "anabranch";
+
+/// No metadata of a group are longer, in bytes.
+const METADATA: u64 = 16 << 20;
+
 /// The file in the folder of a run that becomes one of its own.
 const FILE: &str = "file";
+
+/// What a folder may take the place of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overwrite {
+    /// Nothing.
+    Nothing,
+    /// An image that this program has put together: a Zarr group with its attribute.
+    Image,
+    /// A Zarr array, which the caller knows.
+    Array,
+}
 
 /// A folder that is being written. Until [`StagedFolder::commit`] nothing is at its place, or what was there before;
 /// dropped without it, nothing is left of this one.
@@ -23,14 +40,13 @@ pub struct StagedFolder {
 }
 
 impl StagedFolder {
-    /// A folder that will be at a path, where nothing is yet but maybe an empty folder. With `overwrite` it takes the
-    /// place of a Zarr array or group.
+    /// A folder that will be at a path, where nothing is yet but maybe an empty folder, or what may be replaced.
     ///
     /// What a killed program has left there is cleared away first; a folder that it was replacing is put back.
     ///
     /// # Errors
     /// Of kind `Output` where something else is at the path, another program writes there, or it cannot be written.
-    pub fn create(place: impl AsRef<Path>, overwrite: bool) -> Result<Self> {
+    pub fn create(place: impl AsRef<Path>, overwrite: Overwrite) -> Result<Self> {
         let place = place.as_ref();
         let hidden = hidden(place)?;
         refuse_existing(place, overwrite)?;
@@ -143,16 +159,19 @@ fn folder_of(place: &Path) -> &Path {
 }
 
 /// Refuses a path where something is that may not be replaced.
-fn refuse_existing(place: &Path, overwrite: bool) -> Result<()> {
+fn refuse_existing(place: &Path, overwrite: Overwrite) -> Result<()> {
     let refused = |message: &str| Err(Error::new(Kind::Output, message).at(place));
-    let is_zarr = || ["zarr.json", ".zgroup", ".zarray"].iter().any(|name| place.join(name).is_file());
-    match fs::read_dir(place) {
-        Ok(mut entries) => match (entries.next().is_none(), is_zarr()) {
-            (true, _) => Ok(()),
-            (_, true) if overwrite => Ok(()),
-            (_, true) => refused("is there already; give another path, or --overwrite to replace it"),
-            _ => refused("is there already, and is no Zarr array or group; give another path, or remove it first"),
-        },
+    let is_array = || overwrite == Overwrite::Array && place.join("zarr.json").is_file();
+    match fs::read_dir(place).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(_) if is_array() => Ok(()),
+        Ok(_) if !is_ours(place) => refused(
+            "is there already, and is no Zarr group that fuse has written; give another path, or remove it first",
+        ),
+        Ok(_) if overwrite != Overwrite::Image => {
+            refused("is there already; give another path, or --overwrite to replace it")
+        }
+        Ok(_) => Ok(()),
         Err(_) if place.symlink_metadata().is_ok() => {
             refused("is there already; give another path, or remove it first")
         }
@@ -161,65 +180,87 @@ fn refuse_existing(place: &Path, overwrite: bool) -> Result<()> {
     }
 }
 
+/// Whether a folder is a Zarr group that this program has written.
+fn is_ours(folder: &Path) -> bool {
+    let mut text = String::new();
+    let file = disk::no_links().open(folder.join("zarr.json"));
+    let read = file.and_then(|file| file.take(METADATA).read_to_string(&mut text));
+    let metadata: Option<serde_json::Value> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
+    metadata.is_some_and(|metadata| metadata["attributes"][WRITER].is_object())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::store::output::staging::names;
 
-    fn write(place: &Path, text: &str, overwrite: bool) -> Result<()> {
+    fn metadata(text: &str) -> String {
+        format!(r#"{{"attributes":{{"anabranch":{{}},"text":"{text}"}}}}"#)
+    }
+
+    fn write(place: &Path, text: &str, overwrite: Overwrite) -> Result<()> {
         let staged = StagedFolder::create(place, overwrite)?;
-        fs::write(staged.path().join("zarr.json"), text).unwrap();
+        fs::write(staged.path().join("zarr.json"), metadata(text)).unwrap();
         staged.commit()
     }
 
     fn text(place: &Path) -> String {
-        fs::read_to_string(place.join("zarr.json")).unwrap()
+        let metadata: serde_json::Value = serde_json::from_slice(&fs::read(place.join("zarr.json")).unwrap()).unwrap();
+        metadata["attributes"]["text"].as_str().unwrap().to_owned()
     }
 
     #[test]
     fn a_folder_is_there_as_a_whole_or_not_at_all() {
         let root = tempfile::tempdir().unwrap();
         let place = root.path().join("a/b.zarr");
-        let staged = StagedFolder::create(&place, false).unwrap();
+        let staged = StagedFolder::create(&place, Overwrite::Nothing).unwrap();
         fs::write(staged.path().join("zarr.json"), "half").unwrap();
         assert!(!place.exists());
         drop(staged);
         assert_eq!(names(root.path()), [""; 0]);
-        write(&place, "first", false).unwrap();
+        write(&place, "first", Overwrite::Nothing).unwrap();
         assert_eq!((text(&place).as_str(), names(&root.path().join("a"))), ("first", vec!["b.zarr".to_owned()]));
     }
 
     #[test]
-    fn only_a_zarr_is_replaced_and_only_when_asked_for() {
+    fn only_what_this_program_wrote_is_replaced_and_only_when_asked_for() {
         let root = tempfile::tempdir().unwrap();
         let place = root.path().join("b.zarr");
-        write(&place, "first", false).unwrap();
-        let error = write(&place, "second", false).unwrap_err();
+        write(&place, "first", Overwrite::Nothing).unwrap();
+        let error = write(&place, "second", Overwrite::Nothing).unwrap_err();
         assert!(error.kind() == Kind::Output && error.to_string().contains("--overwrite"), "{error}");
         assert_eq!(text(&place), "first");
         fs::write(place.join("more"), "").unwrap();
-        write(&place, "second", true).unwrap();
+        write(&place, "second", Overwrite::Image).unwrap();
         assert_eq!((text(&place).as_str(), names(&place)), ("second", vec!["zarr.json".to_owned()]));
         assert_eq!(names(root.path()), ["b.zarr"]);
         let [photos, notes] = ["photos", "notes.txt"].map(|name| root.path().join(name));
         fs::create_dir(&photos).unwrap();
-        write(&photos, "into an empty folder", false).unwrap();
+        let foreign = root.path().join("foreign.zarr");
+        fs::create_dir(&foreign).unwrap();
+        fs::write(foreign.join("zarr.json"), r#"{"node_type":"group","attributes":{"ome":{}}}"#).unwrap();
+        write(&photos, "into an empty folder", Overwrite::Nothing).unwrap();
         fs::remove_file(photos.join("zarr.json")).unwrap();
         fs::write(photos.join("1.jpg"), "").unwrap();
         fs::write(&notes, "mine").unwrap();
-        for place in [&photos, &notes, &notes.join("b.zarr"), &root.path().join("..")] {
-            assert_eq!(write(place, "third", true).unwrap_err().kind(), Kind::Output, "{}", place.display());
+        for place in [&foreign, &photos, &notes, &notes.join("b.zarr"), &root.path().join("..")] {
+            assert_eq!(
+                write(place, "third", Overwrite::Image).unwrap_err().kind(),
+                Kind::Output,
+                "{}",
+                place.display()
+            );
         }
-        assert_eq!(names(root.path()), ["b.zarr", "notes.txt", "photos"]);
+        assert_eq!(names(root.path()), ["b.zarr", "foreign.zarr", "notes.txt", "photos"]);
     }
 
     #[test]
     fn what_a_killed_program_left_is_cleared_away() {
         let root = tempfile::tempdir().unwrap();
         let place = root.path().join("b.zarr");
-        write(&place, "first", false).unwrap();
+        write(&place, "first", Overwrite::Nothing).unwrap();
         let killed = || {
-            let staged = StagedFolder::create(&place, true).unwrap();
+            let staged = StagedFolder::create(&place, Overwrite::Image).unwrap();
             fs::write(staged.path().join("zarr.json"), "half").unwrap();
             staged.staging.kill();
             staged.hidden.clone()
@@ -227,17 +268,17 @@ mod tests {
         // While it wrote.
         let staging = killed();
         assert_eq!(names(root.path()).len(), 2);
-        write(&place, "second", true).unwrap();
+        write(&place, "second", Overwrite::Image).unwrap();
         assert_eq!((text(&place).as_str(), names(root.path())), ("second", vec!["b.zarr".to_owned()]));
         // Between the two renames: what was there is put back, and may still not be overwritten.
         killed();
         fs::rename(&place, staging.join(OLD)).unwrap();
-        assert!(write(&place, "third", false).unwrap_err().to_string().contains("--overwrite"));
+        assert!(write(&place, "third", Overwrite::Nothing).unwrap_err().to_string().contains("--overwrite"));
         assert_eq!((text(&place).as_str(), names(root.path())), ("second", vec!["b.zarr".to_owned()]));
         // After them.
         killed();
         fs::create_dir(staging.join(OLD)).unwrap();
-        drop(StagedFolder::create(&place, true).unwrap());
+        drop(StagedFolder::create(&place, Overwrite::Image).unwrap());
         assert_eq!((text(&place).as_str(), names(root.path())), ("second", vec!["b.zarr".to_owned()]));
     }
 
@@ -245,8 +286,8 @@ mod tests {
     fn two_programs_do_not_write_one_folder() {
         let root = tempfile::tempdir().unwrap();
         let place = root.path().join("b.zarr");
-        let first = StagedFolder::create(&place, false).unwrap();
-        let error = StagedFolder::create(&place, true).unwrap_err();
+        let first = StagedFolder::create(&place, Overwrite::Nothing).unwrap();
+        let error = StagedFolder::create(&place, Overwrite::Image).unwrap_err();
         assert!(error.to_string().contains("is being written by another program"), "{error}");
         first.commit().unwrap();
         assert_eq!(names(root.path()), ["b.zarr"]);

@@ -30,7 +30,7 @@ impl ZarrSource {
     /// The first block of a file.
     fn first_block(&self, file: Position) -> ChunkId {
         let blocks = self.blocks.per_file().map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-        ChunkId::new(std::array::from_fn(|a| file[a] * blocks[a]))
+        ChunkId::at(std::array::from_fn(|a| file[a] * blocks[a]))
     }
 
     /// The marks of some boxes, each file looked at once: they depend on the files that are there, on the folder and on
@@ -42,7 +42,7 @@ impl ZarrSource {
         }
         let Some(folder) = self.blocks.local() else {
             // All are in one file.
-            let archive = self.blocks.marked(ChunkId::new([0; 3])).unwrap_or_default();
+            let archive = self.blocks.marked(ChunkId::at([0; 3])).unwrap_or_default();
             let mut marker = Marker::default();
             marker.add(&FileMark::of(&archive)?);
             return Ok(vec![Some(marker.finish()); regions.len()]);

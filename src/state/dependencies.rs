@@ -10,7 +10,7 @@ use crate::with_voxels;
 
 /// What records depend on: those of other parameters are not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameters {
+pub struct Dependencies {
     pub(super) grid: Grid,
     /// The hash of what masks depend on.
     pub(super) masks: u64,
@@ -20,7 +20,7 @@ pub struct Parameters {
     pub(super) text: Vec<(String, String)>,
 }
 
-impl Parameters {
+impl Dependencies {
     /// The parameters of a run on a grid: what mask records depend on (the form of the input, smoothing, threshold), and
     /// what thinning records do (the method, the form of the values). The chunk shape counts among both by itself; the
     /// bounds of the grid do not, since a record says which box it is of.
@@ -29,7 +29,7 @@ impl Parameters {
     /// Of kind `Internal` where one of the two cannot be written in postcard's format.
     pub fn new(grid: Grid, masks: &impl Serialize, thinning: &impl Serialize) -> Result<Self> {
         let (masks, thinning) = (hash(&(grid.chunk_shape(), masks))?, hash(&(grid.chunk_shape(), thinning))?);
-        Ok(Parameters { grid, masks, thinning, text: Vec::new() })
+        Ok(Dependencies { grid, masks, thinning, text: Vec::new() })
     }
 
     /// The same, with the name and the value of a parameter for those who read the folder's `state.json`.
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn parameters_differ_by_what_each_kind_of_record_depends_on() {
         let grid = |chunk| Grid::new(Region::of_shape([8; 3]), [chunk; 3]);
-        let of = |chunk, sigma: f64, method: &str| Parameters::new(grid(chunk), &sigma, &method).unwrap();
+        let of = |chunk, sigma: f64, method: &str| Dependencies::new(grid(chunk), &sigma, &method).unwrap();
         let first = of(4, 1.0, "lee");
         assert_eq!(of(4, 1.0, "lee"), first);
         let (smoother, other) = (of(4, 1.5, "lee"), of(4, 1.0, "zhang"));

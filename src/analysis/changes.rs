@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use twox_hash::XxHash3_64;
 
-use anabranch::error::{Error, Kind, Result};
-use anabranch::store::{is_at, read_failed, sync_folder, write_failed};
-use anabranch::table::branch_columns::{Columns, START};
-use anabranch::table::columns::Field;
+use crate::error::{Error, Kind, Result};
+use crate::store::{is_at, read_failed, sync_folder, write_failed};
+use crate::table::branch_columns::{Columns, START};
+use crate::table::columns::Field;
 
 /// No line of changes is longer, in bytes.
 const LONGEST_LINE: u64 = 1 << 12;
@@ -26,7 +26,7 @@ const SUMMED: usize = 1 << 16;
 ///
 /// Of a row that FILE adds up to it holds 32 bytes: a hash of the row's text and where in FILE the text is.
 #[derive(Debug)]
-pub(crate) struct Changes {
+pub struct Changes {
     path: PathBuf,
     file: File,
     /// Whether the file was made by this run.
@@ -52,7 +52,7 @@ struct Held {
 
 /// What an epoch has changed.
 #[derive(Debug, Default)]
-pub(crate) struct Difference {
+pub(super) struct Difference {
     lines: Vec<Line>,
     /// The rows of all lines.
     texts: Vec<u8>,
@@ -72,7 +72,7 @@ struct Line {
 
 impl Difference {
     /// Number of rows that come or go.
-    pub(crate) fn rows(&self) -> u64 {
+    pub(super) fn rows(&self) -> u64 {
         self.lines.len() as u64
     }
 
@@ -97,7 +97,7 @@ impl Changes {
     /// # Errors
     /// `Output` where it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` where
     /// it cannot be read.
-    pub(crate) fn open(path: &Path, columns: Vec<Field>) -> Result<Changes> {
+    pub fn open(path: &Path, columns: Vec<Field>) -> Result<Changes> {
         if path.exists() && !path.is_file() {
             return Err(Error::new(Kind::Output, "is not a file; give --changes another path").at(path));
         }
@@ -109,7 +109,7 @@ impl Changes {
     }
 
     /// The number that the next epoch has in the file.
-    pub(crate) fn epoch(&self) -> u64 {
+    pub(super) fn epoch(&self) -> u64 {
         self.epoch
     }
 
@@ -118,7 +118,7 @@ impl Changes {
     ///
     /// # Errors
     /// Where one of the files cannot be read.
-    pub(crate) fn compare(&self, table: &Path) -> Result<Difference> {
+    pub(super) fn compare(&self, table: &Path) -> Result<Difference> {
         let at_table = |error: io::Error| read_failed(&error).at(table);
         let mut seen = vec![0i64; self.rows.len()];
         let ranks = <Columns>::ranks().len();
@@ -161,7 +161,7 @@ impl Changes {
     ///
     /// # Errors
     /// `Io` or `Output` where the file cannot be written, which stays as it was; the call can be repeated then.
-    pub(crate) fn append(&mut self, difference: &Difference) -> Result<Before> {
+    pub(super) fn append(&mut self, difference: &Difference) -> Result<Before> {
         let before = Before(self.end);
         let written = self.write(difference).map_err(|error| write_failed(&error).at(&self.path));
         // A disk that is full has room for less.
@@ -173,7 +173,7 @@ impl Changes {
     ///
     /// # Errors
     /// `Io` where the file cannot be written or read.
-    pub(crate) fn take_back(&mut self, before: Before) -> Result<()> {
+    pub(super) fn take_back(&mut self, before: Before) -> Result<()> {
         let cut = self.file.set_len(before.0).and_then(|()| self.file.sync_all());
         cut.and_then(|()| (&self.file).rewind()).map_err(|error| write_failed(&error).at(&self.path))?;
         (self.rows, self.epoch, self.end) = (Vec::new(), 0, 0);
@@ -277,7 +277,7 @@ impl Drop for Changes {
 
 /// How long the file was before an epoch was appended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Before(u64);
+pub(super) struct Before(u64);
 
 /// Opens a file of changes and locks it. Gives also whether it was made.
 fn locked(path: &Path) -> Result<(File, bool)> {
@@ -336,4 +336,43 @@ fn sum(rows: &mut Vec<Held>) {
         same
     });
     rows.retain(|row| row.count != 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::columns::Form;
+
+    fn difference(rows: &[(&str, i64)]) -> Difference {
+        let mut difference = Difference::default();
+        rows.iter().for_each(|(row, diff)| difference.add(row.as_bytes(), *diff));
+        difference
+    }
+
+    #[test]
+    fn what_is_taken_back_was_never_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("changes.csv");
+        let field = |name: &str| Field { name: name.to_owned(), form: Form::Number };
+        let columns = || vec![field("length"), field("type")];
+        let mut changes = Changes::open(&path, columns()).unwrap();
+        changes.append(&difference(&[("1.5,0", 1), ("2,1", 1)])).unwrap();
+        let before = (fs::read(&path).unwrap(), changes.rows.clone(), changes.epoch());
+        let place = changes.append(&difference(&[("2,1", -1), ("3,1", 1)])).unwrap();
+        assert_ne!(fs::read(&path).unwrap(), before.0);
+        changes.take_back(place).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), changes.rows.clone(), changes.epoch()), before);
+        // The next epoch follows as if nothing had been between.
+        changes.append(&difference(&[("4,1", 1)])).unwrap();
+        drop(changes);
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "epoch,diff,length,type\n0,1,1.5,0\n0,1,2,1\n1,1,4,1\n");
+        // Of a file that has just been made nothing is left.
+        let fresh = folder.path().join("fresh.csv");
+        let mut changes = Changes::open(&fresh, columns()).unwrap();
+        let place = changes.append(&difference(&[("1,0", 1)])).unwrap();
+        changes.take_back(place).unwrap();
+        drop(changes);
+        assert!(!fresh.exists());
+    }
 }

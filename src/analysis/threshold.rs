@@ -7,46 +7,47 @@ use std::sync::Arc;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
-use anabranch::chunk::{Dtype, Voxels};
-use anabranch::error::{Error, Result};
-use anabranch::kernel::binarise::Binarise;
-use anabranch::kernel::histogram::{Count, Extent, Histogram};
-use anabranch::kernel::threshold::Threshold;
-use anabranch::operators::failure::Failure;
-use anabranch::operators::histogram::CountChunks;
-use anabranch::operators::overlap::OverlapChunks;
-use anabranch::operators::read::{ReadChunks, Selection};
-use anabranch::operators::window::Window;
-use anabranch::progress::{ProgressState, Stage};
-use anabranch::space::Region;
+use crate::chunk::{Dtype, Voxels};
+use crate::error::{Error, Result};
+use crate::kernel::histogram::{Count, Extent, Histogram};
+use crate::kernel::threshold::Threshold;
+use crate::operators::failure::Failure;
+use crate::operators::histogram::CountChunks;
+use crate::operators::overlap::OverlapChunks;
+use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::window::Window;
+use crate::parameters::ThresholdRule;
+use crate::progress::{ProgressState, Stage};
+use crate::space::Region;
 
-use crate::analysis::Ranks;
-use crate::plan::{Choice, Plan};
+use super::Analysis;
+use super::pipeline::Ranks;
 
 /// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
-pub(crate) fn threshold(
+pub(super) fn threshold(
     worker: &mut Worker,
-    plan: &Plan,
+    analysis: &Analysis,
     windows: &[Window; 2],
     failure: &Failure,
     state: &Arc<ProgressState>,
 ) -> Result<Threshold> {
-    match plan.threshold {
-        Choice::Nonzero => Ok(Threshold::Nonzero),
-        Choice::Above(value) => Ok(Threshold::Above(value)),
-        Choice::Otsu => {
-            let dtype = if plan.gaussian.is_some() { Dtype::F32 } else { plan.source.description().dtype };
+    match analysis.settled.threshold {
+        ThresholdRule::Value(value) => Ok(value),
+        ThresholdRule::Otsu => {
+            let dtype =
+                if analysis.settled.gaussian.is_some() { Dtype::F32 } else { analysis.source.description().dtype };
             let passes = if dtype.is_integer() { 1 } else { 2 };
             let empty = if dtype.is_integer() {
                 Histogram::of_integers()
             } else {
-                let extent = pass(worker, plan, &windows[0], passes, failure, state, Count::Extent(Extent::default()))?;
+                let extent =
+                    pass(worker, analysis, &windows[0], passes, failure, state, Count::Extent(Extent::default()))?;
                 let Count::Extent(extent) = extent else {
                     return Err(Error::internal("the first pass counts an extent"));
                 };
                 Histogram::of_floats(dtype, extent)?
             };
-            match pass(worker, plan, &windows[1], passes, failure, state, Count::Histogram(empty))? {
+            match pass(worker, analysis, &windows[1], passes, failure, state, Count::Histogram(empty))? {
                 Count::Histogram(histogram) => Ok(Threshold::Above(histogram.threshold()?)),
                 Count::Extent(_) => Err(Error::internal("the last pass counts values")),
             }
@@ -57,33 +58,26 @@ pub(crate) fn threshold(
 /// Counts over the whole image, in one of so many passes; every worker gets the total.
 fn pass(
     worker: &mut Worker,
-    plan: &Plan,
+    analysis: &Analysis,
     window: &Window,
     passes: u64,
     failure: &Failure,
     state: &Arc<ProgressState>,
     empty: Count,
 ) -> Result<Count> {
-    let description = plan.source.description().clone();
-    let mut kernel = Binarise {
-        gaussian: plan.gaussian.clone(),
-        threshold: Threshold::Nonzero,
-        bounds: plan.grid.bounds(),
-        dtype: description.dtype,
-        fill: description.fill,
-        keep: 0,
-    };
-    let (grid, depth, window) = (plan.grid, kernel.depth(), window.clone());
-    let selection = plan.chunks_to_count(&kernel)?;
+    let description = analysis.source.description().clone();
+    let mut kernel = analysis.binarise(Threshold::Nonzero, 0);
+    let (grid, depth, window) = (analysis.grid, kernel.depth(), window.clone());
+    let selection = analysis.chunks_to_count(&kernel)?;
     let Ranks { ranks, selected } = Ranks::new(&selection, &grid, depth, worker);
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, passes * selected);
-    let rest = Rest::new(plan, &selection, &empty)?;
+    let rest = Rest::new(analysis, &selection, &empty)?;
     let total = Rc::new(RefCell::new(Ok(empty.clone())));
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {
         scope
-            .read_chunks(plan.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
+            .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
             .overlap(grid, depth, selection, description.dtype, description.fill)
             .count_chunks(
                 empty,
@@ -123,19 +117,19 @@ struct Rest {
 }
 
 impl Rest {
-    fn new(plan: &Plan, selection: &Selection, empty: &Count) -> Result<Rest> {
+    fn new(analysis: &Analysis, selection: &Selection, empty: &Count) -> Result<Rest> {
         let volume = |region: &Region| region.shape().into_iter().fold(1, |volume, n| volume * n as u64);
         let voxels = match selection {
             Selection::All => 0,
             Selection::Some(chunks) => {
-                let inside: u64 = chunks.iter().map(|&chunk| volume(&plan.grid.region(chunk))).sum();
-                volume(&plan.grid.bounds()) - inside
+                let inside: u64 = chunks.iter().map(|&chunk| volume(&analysis.grid.region(chunk))).sum();
+                volume(&analysis.grid.bounds()) - inside
             }
         };
         let mut one = empty.clone();
         if voxels > 0 {
-            let description = plan.source.description();
-            let dtype = if plan.gaussian.is_some() { Dtype::F32 } else { description.dtype };
+            let description = analysis.source.description();
+            let dtype = if analysis.settled.gaussian.is_some() { Dtype::F32 } else { description.dtype };
             one.add(&Voxels::filled(dtype, [1; 3], description.fill))?;
         }
         Ok(Rest { one, voxels })

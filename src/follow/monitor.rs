@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use crate::apart::resolved;
-use crate::interrupt::Interrupt;
-use crate::opening::is_table;
+use crate::store::{is_table, resolved};
+
+use super::Stop;
 
 /// How long is waited, and for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// Changes are gathered until there was none for so long.
-    pub(crate) settle: Duration,
+    pub settle: Duration,
     /// They are gathered for so long at most, so that a busy scan is followed too.
-    pub(crate) longest: Duration,
+    pub longest: Duration,
     /// All files are looked at anew at intervals of so long, and not so often that it takes more than a hundredth of the
     /// time: network file systems give no events, and queues of events overflow.
-    pub(crate) poll: Duration,
+    pub poll: Duration,
 }
 
 impl Default for Pace {
@@ -36,7 +36,7 @@ const POLL_SHARE: u32 = 100;
 
 /// Why a wait has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wake {
+pub enum Wake {
     /// Something may have changed.
     Changed,
     /// The time to wait has passed, and nothing is known to have changed.
@@ -47,12 +47,12 @@ pub(crate) enum Wake {
 
 /// Watches a file, or a folder and all below it; of a table of tiles the folder that it is in. Changes between two waits
 /// are not lost.
-pub(crate) struct Monitor {
+pub struct Monitor {
     path: PathBuf,
     /// Files and folders that this program writes, which are no changes wherever they lie.
     own: Vec<PathBuf>,
     pace: Pace,
-    interrupt: Interrupt,
+    stop: Stop,
     signals: Receiver<()>,
     signal: SyncSender<()>,
     /// Without one, files are only looked at from time to time.
@@ -62,46 +62,52 @@ pub(crate) struct Monitor {
     next_look: Instant,
 }
 
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl Monitor {
     /// A monitor by events of the operating system, where it has them, and by looking at all files from time to time.
     /// What is written at `own`, or below, is no change.
-    pub(crate) fn new(path: &Path, own: &[PathBuf], pace: Pace, interrupt: &Interrupt) -> Monitor {
-        let mut monitor = Monitor::without_events(path, own, pace, interrupt);
+    pub fn new(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> Monitor {
+        let mut monitor = Monitor::without_events(path, own, pace, stop);
         monitor.follow();
         monitor
     }
 
     /// A monitor that only looks at all files from time to time.
-    fn without_events(path: &Path, own: &[PathBuf], pace: Pace, interrupt: &Interrupt) -> Monitor {
+    fn without_events(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> Monitor {
         let own = own.iter().map(|path| resolved(path)).collect();
         let path = watched(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         // One signal says all: that it is time to look.
         let (signal, signals) = sync_channel(1);
-        interrupt.wake(signal.clone());
+        stop.wake(signal.clone());
         let next_look = Instant::now();
-        let interrupt = interrupt.clone();
-        let mut monitor = Monitor { path, own, pace, interrupt, signals, signal, watcher: None, state: 0, next_look };
+        let stop = stop.clone();
+        let mut monitor = Monitor { path, own, pace, stop, signals, signal, watcher: None, state: 0, next_look };
         monitor.look();
         monitor
     }
 
     /// Whether the operating system tells of changes; else they are noticed within the time between two looks.
-    pub(crate) fn has_events(&self) -> bool {
+    pub fn has_events(&self) -> bool {
         self.watcher.is_some()
     }
 
     /// Waits until something has changed and then nothing for the settle time, or for so long at most, or until the
     /// program is asked to end. Takes no processor time while nothing happens, but for the looks.
-    pub(crate) fn wait(&mut self, at_most: Option<Duration>) -> Wake {
+    pub fn wait(&mut self, at_most: Option<Duration>) -> Wake {
         let end = at_most.map(|longest| Instant::now() + longest);
         loop {
-            if self.interrupt.happened() {
+            if self.stop.happened() {
                 return Wake::Interrupted;
             }
             let until = end.map_or(self.next_look, |end| end.min(self.next_look));
             if self.signals.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {
-                // It may be an interrupt; else something has changed.
-                if !self.interrupt.happened() {
+                // It may be an stop; else something has changed.
+                if !self.stop.happened() {
                     return self.gather();
                 }
             } else if Instant::now() >= self.next_look && self.look() {
@@ -120,7 +126,7 @@ impl Monitor {
     fn gather(&mut self) -> Wake {
         let end = Instant::now() + self.pace.longest;
         loop {
-            if self.interrupt.happened() {
+            if self.stop.happened() {
                 return Wake::Interrupted;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -244,9 +250,9 @@ mod tests {
     fn monitor(path: &Path, events: bool) -> Option<Monitor> {
         if events {
             // Some file systems have none.
-            Some(Monitor::new(path, &[], by_events(), &Interrupt::default())).filter(Monitor::has_events)
+            Some(Monitor::new(path, &[], by_events(), &Stop::default())).filter(Monitor::has_events)
         } else {
-            Some(Monitor::without_events(path, &[], by_looks(), &Interrupt::default()))
+            Some(Monitor::without_events(path, &[], by_looks(), &Stop::default()))
         }
     }
 
@@ -323,8 +329,8 @@ mod tests {
         let own = ["out", "state", "changes.csv"].map(|name| root.path().join(name));
         for pace in [by_events(), by_looks()] {
             let mut monitor = match pace == by_events() {
-                true => Monitor::new(root.path(), &own, pace, &Interrupt::default()),
-                false => Monitor::without_events(root.path(), &own, pace, &Interrupt::default()),
+                true => Monitor::new(root.path(), &own, pace, &Stop::default()),
+                false => Monitor::without_events(root.path(), &own, pace, &Stop::default()),
             };
             fs::create_dir_all(own[0].join("skeleton.zarr/c")).unwrap();
             fs::create_dir_all(&own[1]).unwrap();
@@ -345,7 +351,7 @@ mod tests {
         let folder = root.path().join("image.zarr");
         fs::create_dir(&folder).unwrap();
         let pace = Pace { poll: SHORT, ..by_events() };
-        let mut monitor = Monitor::new(&folder, &[], pace, &Interrupt::default());
+        let mut monitor = Monitor::new(&folder, &[], pace, &Stop::default());
         fs::remove_dir(&folder).unwrap();
         assert_eq!(monitor.wait(Some(LONG)), Wake::Changed);
         fs::create_dir(&folder).unwrap();
@@ -357,7 +363,7 @@ mod tests {
     fn changes_that_do_not_end_are_told_all_the_same() {
         let root = tempfile::tempdir().unwrap();
         let pace = Pace { settle: LONG, longest: 10 * SHORT, poll: SHORT };
-        let mut monitor = Monitor::new(root.path(), &[], pace, &Interrupt::default());
+        let mut monitor = Monitor::new(root.path(), &[], pace, &Stop::default());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -378,13 +384,13 @@ mod tests {
     #[test]
     fn an_interrupt_ends_every_wait_at_once() {
         let root = tempfile::tempdir().unwrap();
-        let interrupt = Interrupt::default();
-        let mut monitor = Monitor::new(root.path(), &[], by_events(), &interrupt);
+        let stop = Stop::default();
+        let mut monitor = Monitor::new(root.path(), &[], by_events(), &stop);
         let started = Instant::now();
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(SHORT);
-                interrupt.raise();
+                stop.raise();
             });
             assert_eq!(monitor.wait(None), Wake::Interrupted);
         });

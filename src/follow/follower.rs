@@ -5,25 +5,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anabranch::error::{Error, Kind, Result};
-use anabranch::grid::{ChunkId, Grid};
-use anabranch::space::Region;
-use anabranch::store::marks::Marks;
-use anabranch::store::suspects::{Suspects, Verdict};
-use anabranch::store::{OpenOptions, Source, open};
+use crate::error::{Error, Kind, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::space::Region;
+use crate::store::marks::Marks;
+use crate::store::suspects::{Suspects, Verdict};
+use crate::store::{OpenOptions, Source, is_table, open};
 
-use crate::interrupt::Interrupt;
-use crate::monitor::{Monitor, Pace, Wake};
-use crate::opening::is_table;
+use super::Stop;
+use super::monitor::{Monitor, Pace, Wake};
 
 /// For how long a file may be unreadable and unchanged before it counts as damaged rather than being written.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Files that are being written are looked at again after so long at least.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What is to be done.
-pub(crate) enum Step {
+pub enum Step {
     /// The image as it is now, opened again and perhaps with other bounds, and its chunks that are to be read again, in
     /// raster order. Those at old bounds, whose boxes have grown with the image, need not be among them.
     Changed(Arc<dyn Source>, Vec<ChunkId>),
@@ -32,7 +31,7 @@ pub(crate) enum Step {
 }
 
 /// Follows one image.
-pub(crate) struct Follower {
+pub struct Follower {
     path: PathBuf,
     options: OpenOptions,
     monitor: Monitor,
@@ -55,22 +54,39 @@ pub(crate) struct Follower {
     tell: Box<dyn FnMut(&str)>,
 }
 
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Step::Changed(source, chunks) => {
+                f.debug_tuple("Changed").field(&source.description().name).field(chunks).finish()
+            }
+            Step::Interrupted => f.write_str("Interrupted"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Follower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Follower").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl Follower {
     /// Follows the image at a path from the state on that `marks` has on its grid: chunks that it remembers have not
     /// changed. What is written at `own` is no change of the image. What a person should know goes to `tell`.
-    pub(crate) fn new(
+    pub fn new(
         (path, options): (&Path, OpenOptions),
         own: &[PathBuf],
         marks: Marks,
         pace: Pace,
         patience: Duration,
-        interrupt: &Interrupt,
+        stop: &Stop,
         tell: impl FnMut(&str) + 'static,
     ) -> Follower {
         Follower {
             path: path.to_owned(),
             options,
-            monitor: Monitor::new(path, own, pace, interrupt),
+            monitor: Monitor::new(path, own, pace, stop),
             marks,
             suspects: Suspects::new(patience),
             settle: pace.settle.max(SHORTEST),
@@ -90,7 +106,7 @@ impl Follower {
     /// # Errors
     /// Where the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
     /// there is waited for.
-    pub(crate) fn next(&mut self) -> Result<Step> {
+    pub fn wait(&mut self) -> Result<Step> {
         loop {
             let at_most = if self.begun { self.at_most() } else { Some(Duration::ZERO) };
             let wake = self.monitor.wait(at_most);
@@ -111,7 +127,7 @@ impl Follower {
     ///
     /// # Errors
     /// The error itself, where it is not about damage of a chunk.
-    pub(crate) fn failed(&mut self, error: Error) -> Result<ChunkId> {
+    pub fn failed(&mut self, error: Error) -> Result<ChunkId> {
         let Some(chunk) = error.chunk() else { return Err(error) };
         let (text, mark) = (error.to_string(), self.marks.of(chunk));
         match self.suspects.failed(chunk, mark, error, Instant::now())? {
@@ -126,12 +142,12 @@ impl Follower {
     }
 
     /// A chunk that was to be read again has been.
-    pub(crate) fn succeeded(&mut self, chunk: ChunkId) {
+    pub fn succeeded(&mut self, chunk: ChunkId) {
         self.suspects.cleared(chunk);
     }
 
     /// Whether changes are noticed at once; else only from time to time.
-    pub(crate) fn has_events(&self) -> bool {
+    pub fn has_events(&self) -> bool {
         self.monitor.has_events()
     }
 
@@ -198,7 +214,7 @@ impl Follower {
     }
 
     /// Begins again with nothing known, on another grid: the image has become another one.
-    pub(crate) fn begin_again(&mut self, marks: Marks) {
+    pub fn begin_again(&mut self, marks: Marks) {
         self.marks = marks;
         self.suspects = Suspects::new(self.patience);
         self.begun = false;
@@ -222,7 +238,7 @@ mod tests {
         source: Arc<dyn Source>,
         follower: Follower,
         told: Arc<Mutex<Vec<String>>>,
-        interrupt: Interrupt,
+        stop: Stop,
     }
 
     fn metadata(planes: usize) -> String {
@@ -242,17 +258,17 @@ mod tests {
             let grid = Grid::new(Region::of_shape(source.description().shape), [1, 2, 2]);
             let pace = Pace { settle: SETTLE, longest: LONG, poll: SETTLE };
             let told: Arc<Mutex<Vec<String>>> = Arc::default();
-            let (tell, interrupt) = (Arc::clone(&told), Interrupt::default());
+            let (tell, stop) = (Arc::clone(&told), Stop::default());
             let follower = Follower::new(
                 (root.path(), OpenOptions::default()),
                 &[],
                 Marks::new(grid, [0; 3], SETTLE),
                 pace,
                 patience,
-                &interrupt,
+                &stop,
                 move |text| tell.lock().unwrap().push(text.to_owned()),
             );
-            let mut scene = Scene { root, source, follower, told, interrupt };
+            let mut scene = Scene { root, source, follower, told, stop };
             assert_eq!(scene.changed(), [0, 1, 2, 3]);
             scene
         }
@@ -268,14 +284,14 @@ mod tests {
 
         /// The planes that are to be read again.
         fn changed(&mut self) -> Vec<i64> {
-            let Step::Changed(source, chunks) = self.follower.next().unwrap() else { panic!("it was not interrupted") };
+            let Step::Changed(source, chunks) = self.follower.wait().unwrap() else { panic!("it was not interrupted") };
             self.source = source;
             chunks.iter().map(|chunk| chunk.place()[0]).collect()
         }
 
         /// Whether a plane can be read, as a session would try it.
         fn read(&mut self, plane: i64) -> bool {
-            let chunk = ChunkId::new([plane, 0, 0]);
+            let chunk = ChunkId::at([plane, 0, 0]);
             match self.source.read(&Region::new([plane, 0, 0], [plane + 1, 2, 2])) {
                 Ok(_) => self.follower.succeeded(chunk),
                 Err(error) => assert_eq!(self.follower.failed(error.in_chunk(chunk)).unwrap(), chunk),
@@ -300,8 +316,8 @@ mod tests {
         assert_eq!(scene.changed(), [2]);
         assert_eq!(scene.source.read(&Region::new([2, 0, 0], [3, 2, 2])).unwrap(), None);
         assert!(scene.told().is_empty());
-        scene.interrupt.raise();
-        assert!(matches!(scene.follower.next().unwrap(), Step::Interrupted));
+        scene.stop.raise();
+        assert!(matches!(scene.follower.wait().unwrap(), Step::Interrupted));
     }
 
     #[test]
@@ -402,8 +418,8 @@ mod tests {
         let marks = Marks::new(Grid::new(Region::of_shape([2; 3]), [2; 3]), [0; 3], SETTLE);
         let place = (root.path(), OpenOptions::default());
         let tell = move |text: &str| tell.lock().unwrap().push(text.to_owned());
-        let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Interrupt::default(), tell);
-        assert!(matches!(follower.next().unwrap(), Step::Changed(..)));
+        let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Stop::default(), tell);
+        assert!(matches!(follower.wait().unwrap(), Step::Changed(..)));
         fs::write(&path, of_times(2)).unwrap();
         for _ in 0..2 {
             follower.look(Wake::Changed).unwrap();
@@ -419,11 +435,11 @@ mod tests {
         let source = open(root.path(), &OpenOptions::default()).unwrap();
         let grid = Grid::new(Region::of_shape([2, 2, 2]), [1, 2, 2]);
         let mut marks = Marks::new(grid, [0; 3], SETTLE);
-        let known = ChunkId::new([0; 3]);
+        let known = ChunkId::at([0; 3]);
         marks.remember(known, source.mark(&marks.region(known)).unwrap().unwrap());
         let place = (root.path(), OpenOptions::default());
-        let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Interrupt::default(), |_| {});
-        let Step::Changed(_, chunks) = follower.next().unwrap() else { panic!("one is not remembered") };
-        assert_eq!(chunks, [ChunkId::new([1, 0, 0])]);
+        let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Stop::default(), |_| {});
+        let Step::Changed(_, chunks) = follower.wait().unwrap() else { panic!("one is not remembered") };
+        assert_eq!(chunks, [ChunkId::at([1, 0, 0])]);
     }
 }

@@ -13,7 +13,7 @@ use crate::space::Voxel;
 
 /// What a skeleton voxel belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum VoxelKind {
+pub(super) enum VoxelKind {
     /// A branch between two junctions.
     JunctionJunction,
     /// A branch from a junction to an endpoint.
@@ -28,7 +28,7 @@ pub enum VoxelKind {
 
 impl VoxelKind {
     /// The kind of the voxels of a branch whose type the table gives as 0 to 3; isolated for any other number.
-    pub fn of_branch_type(branch_type: u8) -> VoxelKind {
+    pub(super) fn of_branch_type(branch_type: u8) -> VoxelKind {
         match branch_type {
             0 => VoxelKind::EndpointEndpoint,
             1 => VoxelKind::JunctionEndpoint,
@@ -39,7 +39,7 @@ impl VoxelKind {
     }
 
     /// Its colour: of those that Okabe and Ito chose to be told apart by colour-blind people too.
-    pub fn colour(self) -> [u8; 3] {
+    pub(super) fn colour(self) -> [u8; 3] {
         match self {
             VoxelKind::JunctionJunction => [86, 180, 233],
             VoxelKind::JunctionEndpoint => [230, 159, 0],
@@ -131,7 +131,10 @@ const POINT: usize = 2;
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) where the picture cannot be encoded.
-pub fn overview(projections: &Projections, skeleton: impl IntoIterator<Item = (Voxel, VoxelKind)>) -> Result<Vec<u8>> {
+pub(super) fn overview(
+    projections: &Projections,
+    skeleton: impl IntoIterator<Item = (Voxel, VoxelKind)>,
+) -> Result<Vec<u8>> {
     let mut overlays: Vec<Overlay> = (0..projections.panels().len()).map(|i| Overlay::new(projections, i)).collect();
     let bounds = projections.bounds();
     skeleton.into_iter().filter(|(voxel, _)| bounds.contains(voxel.position())).for_each(|(voxel, kind)| {

@@ -1,40 +1,29 @@
 //! What a person should know of an analysis, each in a sentence: in `summary.json` and on the terminal.
 
-use anabranch::chunk::Dtype;
-use anabranch::error::{Error, Result};
-use anabranch::table::summary::Totals;
-use anabranch::text::{line, masked_words};
+use crate::chunk::Dtype;
+use crate::table::summary::Totals;
+use crate::text::{line, masked_words};
 
-use crate::outputs::Results;
-use crate::plan::{Choice, Plan};
-use crate::terminal::LONGEST;
+use super::{Analysis, Results};
 
+/// Characters of a warning at most.
+const LONGEST: usize = 4096;
 /// From this share of foreground on a mask is probably inverted.
 const MOSTLY: f64 = 0.75;
 
 /// All warnings: of the image, then of its results. They follow from the image and the parameters alone.
-pub(crate) fn warnings(plan: &Plan, results: &Results<'_>, totals: &Totals) -> Vec<String> {
+pub(super) fn warnings(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
     // Those of the image may have text of the image's files and servers in them.
-    let of_image = plan.warnings.iter().map(|warning| line(&masked_words(warning), LONGEST));
-    of_image.chain(of_results(plan, results, totals)).collect()
+    let of_image = analysis.image.warnings.iter().map(|warning| line(&masked_words(warning), LONGEST));
+    of_image.chain(of_results(analysis, results, totals)).collect()
 }
 
-/// Refuses to go on where there are warnings and `--strict` takes them for errors.
-pub(crate) fn refuse(warnings: &[String], plan: &Plan) -> Result<()> {
-    match warnings.first() {
-        Some(first) if plan.strict => {
-            Err(Error::data(format!("{first} (--strict)")).at(&plan.source.description().name))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn of_results(plan: &Plan, results: &Results<'_>, totals: &Totals) -> Vec<String> {
+fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
     let (foreground, voxels) = (totals.foreground_voxels, totals.voxels);
     let share = foreground as f64 / voxels.max(1) as f64;
     let described = Described {
-        dtype: plan.source.description().dtype,
-        thresholded: plan.threshold != Choice::Nonzero,
+        dtype: analysis.source.description().dtype,
+        thresholded: !analysis.settled.threshold.is_nonzero(),
         several_values: has_several_values(results),
     };
     let mut found = Vec::new();
@@ -57,7 +46,7 @@ fn of_results(plan: &Plan, results: &Results<'_>, totals: &Totals) -> Vec<String
 }
 
 /// Whether the image has other than one value along its skeleton: raw data, or labels. This does not depend on chunks.
-fn has_several_values(results: &Results<'_>) -> bool {
+fn has_several_values(results: &Results) -> bool {
     let mut first = None;
     results.branches.iter().flat_map(|list| list.iter()).any(|branch| {
         let mean = *first.get_or_insert(branch.mean());

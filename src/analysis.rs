@@ -1,0 +1,215 @@
+//! An image to its results: the analysis that `anabranch run` is, as a library.
+//!
+//! [`Analysis::open`] finds out what is stored and settles the [`Parameters`] for it; [`Analysis::run`] reads, thins and
+//! measures; [`Results`] has the table, the statistics and the skeleton, and [`Analysis::write`] puts them into a folder as
+//! the program does. [`Outputs::open`] reads such a folder back.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use anabranch::analysis::{Analysis, Outputs, Resources, Running};
+//! use anabranch::chunk::Voxels;
+//! use anabranch::parameters::Parameters;
+//! use anabranch::store::memory::MemorySource;
+//!
+//! let rod = ndarray::Array3::from_shape_fn((9, 9, 40), |(z, y, x)| {
+//!     u8::from((3..6).contains(&z) && (3..6).contains(&y) && (2..38).contains(&x))
+//! });
+//! let source = Arc::new(MemorySource::of(Voxels::U8(rod), 3));
+//! let analysis = Analysis::of(source, &Parameters::default(), &Resources::default())?;
+//! let results = analysis.run(Running::default())?;
+//! assert_eq!(results.statistics.branch_distance.count, 1);
+//!
+//! let folder = tempfile::tempdir().expect("a folder for the outputs");
+//! analysis.write(&results, folder.path(), false)?;
+//! let outputs = Outputs::open(folder.path())?;
+//! assert_eq!(outputs.table.len(), 1);
+//! assert_eq!(outputs.summary["branches"], 1);
+//! # Ok::<(), anabranch::error::Error>(())
+//! ```
+
+mod changes;
+mod epochs;
+mod opened;
+mod outputs;
+mod overview;
+mod pipeline;
+mod record;
+mod resources;
+mod results;
+mod team;
+mod threshold;
+mod warnings;
+
+pub use self::changes::Changes;
+pub use self::epochs::Epochs;
+pub use self::opened::Outputs;
+pub use self::outputs::{Destination, Staged, Written, open_folder};
+pub use self::pipeline::Running;
+pub use self::record::Circumstances;
+pub use self::resources::{Resources, chunk_shape, workers};
+pub use self::results::{Counts, Results};
+pub use self::team::Team;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use self::resources::Allotted;
+use crate::error::Result;
+use crate::grid::Grid;
+use crate::kernel::binarise::Binarise;
+use crate::kernel::method::Method;
+use crate::kernel::planes::PlaneLayout;
+use crate::kernel::threshold::Threshold;
+use crate::operators::read::Selection;
+use crate::parameters::{Form, Parameters, Settled};
+use crate::space::Region;
+use crate::store::{Image, Source, is_table, open};
+use crate::table::arrival::Arrival;
+use crate::table::branch_columns::Columns;
+use crate::table::columns::Field;
+use crate::table::row::Frame;
+
+/// An image with all that is settled of its analysis: every default resolved and every contradiction refused.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Analysis {
+    /// The image.
+    pub source: Arc<dyn Source>,
+    /// Its chunks, dealt to processes.
+    pub grid: Grid,
+    /// What results depend on.
+    pub settled: Settled,
+    /// What is understood of the image, warnings among it.
+    pub image: Image,
+    /// Where the image is, if it was opened there.
+    path: Option<PathBuf>,
+    allotted: Allotted,
+}
+
+impl std::fmt::Debug for Analysis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = &self.source.description().name;
+        f.debug_struct("Analysis").field("image", name).field("settled", &self.settled).finish_non_exhaustive()
+    }
+}
+
+impl Analysis {
+    /// The analysis of what is stored at a path or an address, in any of the forms that [`open`] takes.
+    ///
+    /// # Errors
+    /// As [`open`]; `Usage` where parameters or resources contradict each other or the image.
+    pub fn open(path: &Path, parameters: &Parameters, resources: &Resources) -> Result<Analysis> {
+        parameters.check()?;
+        let source = Arc::from(open(path, &parameters.image)?);
+        let mut analysis = Self::of(source, parameters, resources)?;
+        analysis.path = Some(path.to_owned());
+        Ok(analysis)
+    }
+
+    /// The analysis of a source. Of the parameters for the image, those that a source was opened with are told only.
+    ///
+    /// # Errors
+    /// `Usage` where parameters or resources contradict each other or the image.
+    pub fn of(source: Arc<dyn Source>, parameters: &Parameters, resources: &Resources) -> Result<Analysis> {
+        parameters.check()?;
+        let image = Image::of(&*source, &parameters.image);
+        let description = source.description();
+        let settled = parameters.settle(Form::of(description)).map_err(|error| error.at(&description.name))?;
+        let (grid, allotted) = resources.allot(&*source, &settled)?;
+        Ok(Analysis { source, grid, settled, image, path: None, allotted })
+    }
+
+    /// In what coordinates are told.
+    pub fn frame(&self) -> Frame {
+        Frame { dimensions: self.dimensions(), spacing: self.source.description().spacing, origin: [0; 3] }
+    }
+
+    /// 2 or 3: how many of the axes are the image's own.
+    pub fn dimensions(&self) -> usize {
+        self.source.description().dimensions
+    }
+
+    /// Worker threads of each process.
+    pub fn workers(&self) -> usize {
+        self.allotted.workers
+    }
+
+    /// Columns of the table after the ranks.
+    pub fn columns(&self) -> Vec<Field> {
+        <Columns>::default().fields(self.dimensions(), self.settled.asked.provisional).collect()
+    }
+
+    /// What all processes that share the analysis must have alike: names and values, for [`crate::cluster`].
+    pub fn agreed(&self) -> Vec<(String, String)> {
+        let description = self.source.description();
+        let mut agreed = vec![
+            ("the shape of the input".to_owned(), format!("{:?}", description.shape)),
+            ("the type of the input".to_owned(), description.dtype.name().to_owned()),
+            ("--chunk".to_owned(), format!("{:?}", self.grid.chunk_shape())),
+            ("--workers".to_owned(), self.allotted.workers.to_string()),
+            ("--state".to_owned(), if self.allotted.keeps_state { "given" } else { "not given" }.to_owned()),
+        ];
+        agreed.extend(self.settled.agreed(description.spacing, description.unit.as_deref()));
+        agreed
+    }
+
+    /// What has arrived by now, where the table is to tell; asked for before anything is read, a branch can be provisional
+    /// though the missing part has just come, but not the other way round.
+    fn arrival(&self) -> Result<Option<Arrival>> {
+        if !self.settled.asked.provisional {
+            return Ok(None);
+        }
+        Ok(Some(match self.source.absent()? {
+            Some(absent) => Arrival::without(absent.grid, absent.origin, &absent.missing),
+            // The whole image is one unit, and is there.
+            None => {
+                Arrival::without(Grid::new(self.grid.bounds(), self.grid.bounds().shape()), [0; 3], &BTreeSet::new())
+            }
+        }))
+    }
+
+    /// Whether the volume is thinned in planes, which the workers of one process hand on to each other: faster than in
+    /// chunks, but with a bit for every voxel of the rows that hold foreground, and only where all workers have planes to
+    /// work on.
+    fn thins_in_planes(&self) -> bool {
+        let suits = || PlaneLayout::new(self.grid.bounds().shape()).suits(self.allotted.workers);
+        self.settled.method == Method::Lee && self.allotted.processes == 1 && suits()
+    }
+
+    /// Whether the image is put together from tiles.
+    fn is_of_tiles(&self) -> bool {
+        self.path.as_deref().is_some_and(is_table)
+    }
+
+    /// The chunks whose values have to be counted one by one: where the others hold one value, as often as they have
+    /// voxels.
+    fn chunks_to_count(&self, kernel: &Binarise) -> Result<Selection> {
+        // Smoothing may round other values than zero.
+        let stay = kernel.gaussian.is_none() || kernel.fill == 0.0;
+        if stay { Ok(self.allotted.stored.clone()) } else { self.all_chunks() }
+    }
+
+    /// The chunks that can hold foreground.
+    fn chunks_to_binarise(&self, kernel: &Binarise) -> Result<Selection> {
+        let first = kernel.bounds.min;
+        let voxel = Region::new(first, first.map(|p| p + 1));
+        let is_background = || kernel.clone().mask(None, &voxel, &voxel).is_none();
+        let stay = kernel.gaussian.is_none() || kernel.fill == 0.0;
+        if stay && is_background() { Ok(self.allotted.stored.clone()) } else { self.all_chunks() }
+    }
+
+    fn all_chunks(&self) -> Result<Selection> {
+        let all = Selection::All.within_limit(&self.grid);
+        all.map_err(|error| error.at(&self.source.description().name))
+    }
+
+    /// What makes the masks of chunks.
+    fn binarise(&self, threshold: Threshold, keep: usize) -> Binarise {
+        let description = self.source.description();
+        let gaussian = self.settled.gaussian.clone();
+        let bounds = Region::of_shape(description.shape);
+        Binarise { gaussian, threshold, bounds, dtype: description.dtype, fill: description.fill, keep }
+    }
+}

@@ -1,0 +1,221 @@
+//! Analyses whose results follow an image that changes, with a state on disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::outputs::{Destination, Staged, open_folder};
+use super::{Analysis, Counts, Results, Team};
+use crate::error::{Error, Result};
+use crate::operators::read::Selection;
+use crate::operators::shared::Shared;
+use crate::progress::ProgressState;
+use crate::session::{Epoch, Session, SessionBuilder};
+use crate::store::disk::read_if_there;
+use crate::store::output::{OutputFolder, SkeletonManifest, write_skeleton};
+use crate::store::{Source, open, replace, resolved};
+use crate::table::arrival::Arrival;
+
+/// The file in a state's folder that says which outputs are those of the state.
+const OUTPUTS_OF_STATE: &str = "outputs.json";
+
+/// An analysis that goes on: it keeps what it knows in a state, and replaces its outputs epoch by epoch.
+#[derive(Debug)]
+pub struct Epochs {
+    /// What is analysed.
+    pub analysis: Analysis,
+    /// The session that does it.
+    pub session: Session,
+    out: PathBuf,
+    state: PathBuf,
+    overwrite: bool,
+    /// What had arrived before the last epoch was closed.
+    arrival: Option<Arrival>,
+    /// What there is to say of the state, since somebody asked.
+    notes: Vec<String>,
+}
+
+/// What a state knows of the outputs that were made of it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Written {
+    /// The folder that they are in.
+    folder: PathBuf,
+    skeleton: SkeletonManifest,
+}
+
+impl Analysis {
+    /// A session that follows the image, and keeps what it finds out in a folder.
+    pub fn session(&self, state: &Path) -> SessionBuilder {
+        let builder = SessionBuilder::of_source(Arc::clone(&self.source))
+            .chunk(self.grid.chunk_shape())
+            .parameters(&self.settled.asked)
+            .workers(self.allotted.workers)
+            .memory(self.allotted.memory)
+            .state(state);
+        let Some(path) = self.path.clone() else { return builder };
+        let options = self.settled.asked.image.clone();
+        builder.reopen(move || Ok(Arc::from(open(&path, &options)?)))
+    }
+    /// The folder for outputs that a state keeps. Those of the same image that were made of the same state are replaced,
+    /// others where `overwrite` says so.
+    ///
+    /// # Errors
+    /// As [`open_folder`].
+    pub fn outputs_of_state(&self, out: &Path, state: &Path, overwrite: bool) -> Result<OutputFolder> {
+        open_folder(out, overwrite, |earlier| {
+            let of_state = match written(state) {
+                // The state may have been moved since; the outputs may be those of a run without one.
+                Ok(Some(written)) => written.folder == resolved(out) && earlier.state != Some(None),
+                Ok(None) | Err(_) => {
+                    earlier.state.as_ref() == Some(&Some(resolved(state).to_string_lossy().into_owned()))
+                }
+            };
+            let image = serde_json::to_value(self.image_name()).ok();
+            of_state && earlier.image.as_ref().is_none_or(|earlier| Some(earlier) == image.as_ref())
+        })
+    }
+}
+
+impl Epochs {
+    /// Opens the state, with which the analysis begins. `folder`, from [`Analysis::outputs_of_state`], will be that of the
+    /// outputs; it is free until results are written, and then opened as it was, with `overwrite`.
+    ///
+    /// # Errors
+    /// As [`SessionBuilder::build`].
+    pub fn start(
+        analysis: Analysis,
+        (folder, state): (OutputFolder, &Path),
+        overwrite: bool,
+        progress: &Arc<ProgressState>,
+        team: Option<&mut Team>,
+    ) -> Result<Epochs> {
+        let out = folder.folder().to_owned();
+        drop(folder);
+        let builder = analysis.session(state).progress(Arc::clone(progress));
+        let session = match team {
+            Some(team) => team.share(builder)?.build()?,
+            None => builder.build()?,
+        };
+        let notes = session.warnings()?;
+        let state = state.to_owned();
+        Ok(Epochs { analysis, session, out, state, overwrite, arrival: None, notes })
+    }
+
+    /// Closes an epoch.
+    ///
+    /// # Errors
+    /// As [`Session::advance`].
+    pub fn advance(&mut self) -> Result<Epoch> {
+        self.arrival = self.analysis.arrival()?;
+        self.session.advance()
+    }
+
+    /// What there is to say of the state, and was not told before.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// The folder of outputs, locked and staged.
+    ///
+    /// # Errors
+    /// As [`open_folder`].
+    pub fn folder(&self) -> Result<OutputFolder> {
+        self.analysis.outputs_of_state(&self.out, &self.state, self.overwrite)
+    }
+
+    /// Writes the outputs of the last epoch, of the skeleton only what has changed, and puts nothing in place yet.
+    ///
+    /// # Errors
+    /// As [`Analysis::stage`].
+    pub fn stage<'a>(&mut self, epoch: &Epoch, to: Destination<'a>) -> Result<(Results, Staged<'a>)> {
+        let earlier = self.written();
+        let results = self.results(epoch)?;
+        let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
+        let (form, workers) = (self.analysis.skeleton_form(), self.analysis.workers());
+        let now = write_skeleton(&to.folder, form, voxels(), earlier.as_ref(), workers)?;
+        // Before they are in place: a run that is killed knows the outputs as its own.
+        remember(&self.state, &self.out, now.manifest)?;
+        let staged = self.analysis.stage(&results, to)?;
+        Ok((results, staged))
+    }
+
+    /// The results after the last epoch.
+    fn results(&self, epoch: &Epoch) -> Result<Results> {
+        let (threshold, projections) = (self.session.threshold()?, self.session.overview()?);
+        let (arrival, chunks) = (self.arrival.clone(), Selection::All.count(&self.analysis.grid));
+        self.session.results(|found| Results {
+            threshold,
+            branches: vec![Shared::new(found.branch_list())],
+            isolated: found.isolated().collect(),
+            skeletons: found.skeletons().map(|(id, skeleton)| (id, Arc::clone(skeleton))).collect(),
+            statistics: found.statistics().clone(),
+            foreground: found.foreground(),
+            projections,
+            arrival,
+            counts: counts(epoch, chunks),
+        })
+    }
+
+    /// What is known of the skeleton's array in place, where the outputs there are the state's own. A file that is damaged
+    /// is as good as none.
+    fn written(&mut self) -> Option<SkeletonManifest> {
+        let written = written(&self.state).unwrap_or_else(|text| {
+            self.notes.push(text);
+            None
+        })?;
+        (written.folder == resolved(&self.out)).then_some(written.skeleton)
+    }
+
+    /// The image, opened again, perhaps with other bounds.
+    ///
+    /// # Errors
+    /// As [`Session::follow`].
+    pub fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
+        self.session.follow(Arc::clone(&source))?;
+        self.analysis.image.warnings = source.warnings();
+        self.analysis.source = source;
+        self.analysis.grid = self.session.grid()?;
+        Ok(())
+    }
+}
+
+/// Notes which outputs are those of a state.
+fn remember(state: &Path, out: &Path, skeleton: SkeletonManifest) -> Result<()> {
+    let written = Written { folder: resolved(out), skeleton };
+    let bytes = serde_json::to_vec(&written)
+        .map_err(|error| Error::internal("a list of outputs cannot be written as JSON").because(error))?;
+    replace(&state.join(OUTPUTS_OF_STATE), &bytes)
+}
+
+/// The outputs that were made of a state, as far as it knows.
+///
+/// # Errors
+/// What to say of a file that is damaged.
+fn written(state: &Path) -> std::result::Result<Option<Written>, String> {
+    let path = state.join(OUTPUTS_OF_STATE);
+    let text = match read_if_there(&path) {
+        Ok(Some(text)) => text,
+        Ok(None) => return Ok(None),
+        Err(error) => return Err(format!("{}: {error}; the whole skeleton is written again", path.display())),
+    };
+    let damaged = |error| format!("{}: is damaged ({error}); the whole skeleton is written again", path.display());
+    serde_json::from_slice(&text).map(Some).map_err(damaged)
+}
+
+fn counts(epoch: &Epoch, chunks: usize) -> Counts {
+    Counts {
+        by_planes: epoch.thinning.by_planes,
+        chunks_read: epoch.read as u64,
+        chunks_reused: chunks.saturating_sub(epoch.changed) as u64,
+        chunks_activated: epoch.thinning.thinned as u64,
+        chunks_with_foreground: epoch.thinning.chunks as u64,
+        sub_iterations: epoch.thinning.sub_iterations as u64,
+        rounds: epoch.thinning.rounds,
+        deleted_voxels: epoch.thinning.deleted,
+        messages_between_workers: epoch.thinning.messages,
+        bytes_between_processes: epoch.bytes_between_processes,
+        rows_changed: Some(epoch.changes.iter().map(|(_, diff)| diff.unsigned_abs() as u64).sum()),
+        epoch: Some(epoch.number),
+    }
+}

@@ -1,0 +1,59 @@
+//! The outputs of an analysis, read back.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::{Error, Kind, Result};
+use crate::store::{OpenOptions, Source, open, read_failed};
+use crate::table::read::TableText;
+
+/// The outputs in a folder that `anabranch run`, or [`Analysis::write`](super::Analysis::write), has written.
+#[non_exhaustive]
+pub struct Outputs {
+    /// The branch table, by columns.
+    pub table: TableText,
+    /// `summary.json`.
+    pub summary: Value,
+    /// `run.json`: how it ran.
+    pub run: Value,
+    /// The skeleton: 1 at its voxels.
+    pub skeleton: Box<dyn Source>,
+}
+
+impl std::fmt::Debug for Outputs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outputs").field("table", &self.table).field("summary", &self.summary).finish_non_exhaustive()
+    }
+}
+
+impl Outputs {
+    /// Reads the table, the summary and the parameters, and opens the skeleton. Takes time and memory in proportion to the
+    /// table.
+    ///
+    /// # Errors
+    /// `Missing` where one of the files is not there; `Data` where one of them is not what a run writes, by its line.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Outputs> {
+        let folder = folder.as_ref();
+        let opened = |name: &str| {
+            let path = folder.join(name);
+            File::open(&path).map(BufReader::new).map_err(|error| read_failed(&error).at(&path))
+        };
+        let json = |name: &str| -> Result<Value> {
+            serde_json::from_reader(opened(name)?).map_err(|error| {
+                let message = "is not what a run writes; run the analysis again";
+                Error::new(Kind::Data, message).because(error).at(folder.join(name))
+            })
+        };
+        let table = TableText::read(opened("branches.csv")?).map_err(|error| error.at(folder.join("branches.csv")))?;
+        let skeleton = open(&folder.join("skeleton.zarr"), &OpenOptions::default())?;
+        Ok(Outputs { table, summary: json("summary.json")?, run: json("run.json")?, skeleton })
+    }
+
+    /// The parameters that the results depend on, as the summary has them.
+    pub fn parameters(&self) -> &Value {
+        &self.summary["parameters"]
+    }
+}

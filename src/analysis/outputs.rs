@@ -1,0 +1,188 @@
+//! What an analysis writes: tables, summary and picture beside the skeleton's array, put in place together.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use super::changes::{Changes, Difference};
+use super::overview::{VoxelKind, overview};
+use super::record::Circumstances;
+use super::warnings;
+use super::{Analysis, Results};
+use crate::chunk::Dtype;
+use crate::error::{Error, Kind, Result};
+use crate::space::Voxel;
+use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
+use crate::table::csv::write_table;
+use crate::table::summary::{Awaited, Summary, Totals};
+
+/// Where outputs go, and how.
+#[derive(Debug)]
+pub struct Destination<'a> {
+    /// The folder, locked and staged.
+    pub folder: OutputFolder,
+    /// The file of changes, if there is one.
+    pub changes: Option<&'a mut Changes>,
+    /// When the run began.
+    pub started: Instant,
+    /// Whether a warning is an error.
+    pub strict: bool,
+    /// What only the caller knows of the run.
+    pub circumstances: Circumstances,
+}
+
+impl Destination<'_> {
+    /// A folder for outputs, and no more.
+    pub fn new(folder: OutputFolder) -> Self {
+        let (started, circumstances) = (Instant::now(), Circumstances::default());
+        Destination { folder, changes: None, started, strict: false, circumstances }
+    }
+}
+
+/// Outputs that are complete, and not in place yet. Dropped, they are gone.
+#[derive(Debug)]
+#[must_use = "outputs that are not put in place are gone"]
+pub struct Staged<'a> {
+    folder: OutputFolder,
+    changed: Option<(&'a mut Changes, Difference)>,
+    written: Written,
+}
+
+/// What was written, for people.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Counts of the whole.
+    pub totals: Totals,
+    /// All warnings, those of the image first.
+    pub warnings: Vec<String>,
+}
+
+/// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for, or where
+/// they are this one's `own`.
+///
+/// # Errors
+/// `Output` where the folder holds other things or another run's outputs, or cannot be written.
+pub fn open_folder(out: &Path, overwrite: bool, own: impl FnOnce(&EarlierRun) -> bool) -> Result<OutputFolder> {
+    let folder = OutputFolder::create(out, overwrite)?;
+    match folder.earlier() {
+        Some(earlier) if !overwrite && !own(earlier) => {
+            let message = "holds the outputs of another run; give another folder, or --overwrite to replace them";
+            Err(Error::new(Kind::Output, message).at(out))
+        }
+        _ => Ok(folder),
+    }
+}
+
+impl Staged<'_> {
+    /// Puts the outputs in place, and what has changed into its file: both or neither. A run that is killed in between has
+    /// appended what the next one appends in its place, or takes back.
+    ///
+    /// # Errors
+    /// Where the folder or the file cannot be written.
+    pub fn commit(self) -> Result<Written> {
+        match self.changed {
+            None => self.folder.commit()?,
+            Some((changes, difference)) => {
+                let before = changes.append(&difference)?;
+                self.folder.commit().inspect_err(|_| drop(changes.take_back(before)))?;
+            }
+        }
+        Ok(self.written)
+    }
+}
+
+impl Analysis {
+    /// What the skeleton's array looks like.
+    pub(super) fn skeleton_form(&self) -> ArrayForm {
+        let description = self.source.description();
+        ArrayForm {
+            shape: description.shape,
+            dimensions: description.dimensions,
+            channels: None,
+            dtype: Dtype::U8,
+            chunk: skeleton_chunk_shape(description.shape, description.dimensions),
+            compression: Compression::Zstd,
+            spacing: Some(description.spacing),
+            unit: description.unit.clone(),
+        }
+    }
+
+    /// Writes all outputs of results that are held into a folder: `branches.csv`, `summary.json`, `run.json`,
+    /// `skeleton.zarr` and `overview.png`. Those of an earlier run are replaced where `overwrite` says so.
+    ///
+    /// # Errors
+    /// `Output` where the folder holds other things or is being written, or cannot be written; `Io` where the disk is full.
+    /// What was there stays then.
+    pub fn write(&self, results: &Results, out: impl AsRef<Path>, overwrite: bool) -> Result<Written> {
+        let folder = open_folder(out.as_ref(), overwrite, |_| false)?;
+        let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
+        write_skeleton(&folder, self.skeleton_form(), voxels(), None, self.allotted.workers)?;
+        self.stage(results, Destination::new(folder))?.commit()
+    }
+
+    /// Writes everything but the skeleton's array, which is there already, and puts nothing in place yet.
+    ///
+    /// # Errors
+    /// As [`Analysis::write`]; `Data` where a warning is an error.
+    pub fn stage<'a>(&self, results: &Results, to: Destination<'a>) -> Result<Staged<'a>> {
+        let Destination { folder, changes, started, strict, circumstances } = to;
+        let analysed = started.elapsed();
+        let (tables, picture) = std::thread::scope(|scope| {
+            // Beside the table: both take their time.
+            let picture =
+                scope.spawn(|| results.projections.as_ref().map(|seen| overview(seen, kinds(results))).transpose());
+            let tables = self.write_tables(results, &folder, strict);
+            (tables, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        let written = tables?;
+        if let Some(picture) = picture? {
+            folder.write("overview.png", picture)?;
+        }
+        let difference = changes.as_ref().map(|changes| changes.compare(&folder.path("branches.csv"))).transpose()?;
+        let mut counts = results.counts;
+        if let Some((changes, difference)) = changes.as_ref().zip(difference.as_ref()) {
+            (counts.rows_changed, counts.epoch) = (Some(difference.rows()), Some(changes.epoch()));
+        }
+        let outputs = folder.written().into_iter().chain(["run.json"]).collect();
+        folder.write("run.json", self.record(&circumstances, counts, outputs, [analysed, started.elapsed()])?)?;
+        Ok(Staged { folder, changed: changes.zip(difference), written })
+    }
+
+    /// Writes the table and its summary.
+    fn write_tables(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
+        let ranks = results.ranks(self)?;
+        let table = results.table(&ranks, self.allotted.workers)?;
+        let failed = |error: io::Error| folder.write_error("branches.csv", &error);
+        let file = File::create(folder.path("branches.csv")).map_err(failed)?;
+        let provisional = write_table(&table, &self.frame(), self.allotted.workers, file).map_err(failed)?;
+        let totals = Totals {
+            skeletons: table.skeletons(),
+            skeleton_voxels: table.voxels(),
+            foreground_voxels: results.foreground,
+            voxels: self.grid.bounds().volume() as u64,
+        };
+        let warnings = warnings::warnings(self, results, &totals);
+        if let (true, Some(first)) = (strict, warnings.first()) {
+            return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
+        }
+        let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());
+        let mut summary = Summary::new(parameters, &totals, &results.statistics);
+        summary.warnings.clone_from(&warnings);
+        if let Some(arrival) = &results.arrival {
+            let (units, missing) = (arrival.units(), arrival.missing());
+            summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
+        }
+        folder.write("summary.json", summary.to_json()?)?;
+        Ok(Written { totals, warnings })
+    }
+}
+
+/// Every skeleton voxel with what it belongs to.
+fn kinds(results: &Results) -> impl Iterator<Item = (Voxel, VoxelKind)> + '_ {
+    let branches = results.branches.iter().flat_map(|list| list.iter()).flat_map(|branch| {
+        let kind = VoxelKind::of_branch_type(branch.kind() as u8);
+        branch.into_voxels().map(move |voxel| (voxel, kind))
+    });
+    branches.chain(results.isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated)))
+}

@@ -1,0 +1,324 @@
+//! The dataflow of an analysis: from stored chunks to skeleton and branches.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::{Exchange, Inspect, Probe, ToStream};
+use timely::worker::Worker;
+
+use crate::error::{Error, Result};
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::branch_list::BranchList;
+use crate::kernel::partition::Change;
+use crate::kernel::project::Projections;
+use crate::kernel::skeleton::Skeleton;
+use crate::kernel::threshold::Threshold;
+use crate::memory::no_threads;
+use crate::operators::batch::BatchRecords;
+use crate::operators::binarise::BinariseChunks;
+use crate::operators::branches::ExtractBranches;
+use crate::operators::failure::Failure;
+use crate::operators::overlap::OverlapChunks;
+use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::sample::SampleChunks;
+use crate::operators::shared::Shared;
+use crate::operators::statistics::MaintainStatistics;
+use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
+use crate::operators::thin_planes::ThinPlanes;
+use crate::operators::window::Window;
+use crate::operators::write::WriteSkeletons;
+use crate::progress::{ProgressState, Stage};
+use crate::space::Voxel;
+use crate::store::output::{OutputFolder, SkeletonArray};
+use crate::table::branch_columns::Columns;
+use crate::table::row::Measures;
+use crate::table::statistics::Snapshot;
+
+use super::threshold::threshold;
+use super::{Analysis, Counts, Results, Team};
+
+/// What a worker's process reads.
+pub(super) struct Ranks {
+    /// Rank of every chunk among these, in raster order.
+    pub(super) ranks: HashMap<ChunkId, u64>,
+    /// How many of them are read for their own sake.
+    pub(super) selected: u64,
+}
+
+impl Ranks {
+    pub(super) fn new(selection: &Selection, grid: &Grid, depth: [usize; 3], worker: &Worker) -> Ranks {
+        let process = grid.process_of(worker.index(), worker.peers());
+        let ranks: HashMap<_, _> = selection.reads(grid, depth, process).into_iter().collect();
+        let selected = match selection {
+            Selection::All => ranks.len() as u64,
+            Selection::Some(chunks) => chunks.iter().filter(|&&chunk| grid.process(chunk) == process).count() as u64,
+        };
+        Ranks { ranks, selected }
+    }
+}
+
+/// How an analysis runs: who is told, who can end it, and with whom it shares the work.
+#[derive(Debug, Default)]
+pub struct Running<'a> {
+    /// Where it is told how far it has come.
+    pub progress: Arc<ProgressState>,
+    /// Where errors are reported. Whoever reports one here, from any thread, ends the analysis with it.
+    pub failure: Failure,
+    /// The processes that share the work.
+    pub team: Option<&'a mut Team>,
+}
+
+/// What one worker found in its own chunks.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Found {
+    /// Foreground voxels.
+    pub(super) foreground: u64,
+    /// Projections.
+    pub(super) projections: Option<Projections>,
+    pub(super) thinning: ThinningCounts,
+}
+
+impl Found {
+    /// Adds what another worker found.
+    fn merge(&mut self, other: Found) {
+        self.foreground += other.foreground;
+        self.thinning.add(&other.thinning);
+        match (&mut self.projections, other.projections) {
+            (Some(projections), Some(others)) => Projections::merge(projections, &others),
+            (mine @ None, others) => *mine = others,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// What all workers found, at the first one; the others have nothing of it.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    pub(super) found: Found,
+    pub(super) branches: Vec<Shared<BranchList>>,
+    /// Statistics of the branches, where there are some.
+    pub(super) statistics: Option<Snapshot>,
+    pub(super) isolated: Vec<Shared<Vec<Voxel>>>,
+    pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+}
+
+/// What all workers found, at the first one.
+fn gather(worker: &mut Worker, found: Found) -> Found {
+    let total = Rc::new(RefCell::new(Found::default()));
+    let gathered = Rc::clone(&total);
+    let probe = worker.dataflow::<u64, _, _>(|scope| {
+        vec![found]
+            .to_stream(scope)
+            .container::<Vec<_>>()
+            .exchange(|_| 0)
+            .inspect(move |found| gathered.borrow_mut().merge(found.clone()))
+            .probe()
+            .0
+    });
+    worker.step_or_park_while(None, || !probe.done());
+    total.take()
+}
+
+/// Where the parts of the skeleton array go, each a chunk of its grid and the skeleton voxels there.
+type Sink = (Grid, Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>);
+
+impl Analysis {
+    /// Runs the analysis, and holds what it finds: the skeleton is written nowhere. Takes time in proportion to the image,
+    /// and memory for chunks in flight, a bit or less for every voxel, and what is found.
+    ///
+    /// # Errors
+    /// Where the image cannot be read, or of what was reported to `running`.
+    pub fn run(&self, running: Running<'_>) -> Result<Results> {
+        self.run_into(None, running)
+    }
+
+    /// The same, and writes the skeleton's array into a folder of outputs as it is found.
+    ///
+    /// # Errors
+    /// As [`Analysis::run`], or where the array cannot be written.
+    pub fn run_into(&self, folder: Option<&OutputFolder>, mut running: Running<'_>) -> Result<Results> {
+        let arrival = self.arrival()?;
+        let array = folder.map(|folder| Ok(self.sink(SkeletonArray::create(folder, self.skeleton_form())?)));
+        let array = array.transpose()?;
+        if let (Some(team), Some(folder)) = (&running.team, folder) {
+            team.say_ready(folder.run());
+        }
+        let (threshold, report, sent) = self.execute(array, &mut running)?;
+        let Report { found, branches, statistics, isolated, skeletons } = report;
+        let thinning = &found.thinning;
+        Ok(Results {
+            threshold,
+            branches,
+            isolated: isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect(),
+            skeletons,
+            statistics: statistics.unwrap_or_default(),
+            foreground: found.foreground,
+            projections: found.projections,
+            arrival,
+            counts: Counts {
+                by_planes: self.thins_in_planes(),
+                chunks_read: self.allotted.stored.count(&self.grid) as u64,
+                chunks_activated: thinning.chunks as u64,
+                chunks_with_foreground: thinning.chunks as u64,
+                sub_iterations: thinning.sub_iterations as u64,
+                rounds: thinning.rounds,
+                deleted_voxels: thinning.deleted,
+                messages_between_workers: thinning.messages,
+                bytes_between_processes: sent,
+                ..Counts::default()
+            },
+        })
+    }
+
+    /// The part of another process than the first, which analyses its own chunks: into the folder of outputs at a path,
+    /// which the first has made. Returns the bytes of records that this process has sent.
+    ///
+    /// # Errors
+    /// As [`Analysis::run_into`].
+    pub fn follow_into(&self, out: &Path, team: &mut Team) -> Result<u64> {
+        let run = team.wait_until_ready()?;
+        let array = self.sink(SkeletonArray::join(out, &run, self.skeleton_form())?);
+        let mut running = Running { team: Some(team), ..Running::default() };
+        Ok(self.execute(Some(array), &mut running)?.2)
+    }
+
+    fn sink(&self, array: SkeletonArray) -> Sink {
+        let grid = array.grid().among(self.allotted.processes);
+        (grid, Arc::new(move |id: ChunkId, voxels: &[Voxel]| array.write_chunk(id, voxels)))
+    }
+
+    /// The threshold that was used, what all workers found where this is the process that they told, and the bytes that
+    /// this process has sent to others.
+    fn execute(&self, array: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
+        let Running { progress, failure, team } = running;
+        let window = || Window::new(self.allotted.window);
+        let (passes, window) = ([window(), window()], window());
+        let (shared, progress) = (failure.clone(), Arc::clone(progress));
+        let (workers, analysis) = (self.allotted.workers, self.clone());
+        let logic = move |worker: &mut Worker| {
+            let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
+            let report = analyse(worker, &analysis, threshold, window.clone(), array.clone(), &shared, &progress)?;
+            Ok((threshold, report))
+        };
+        let (results, sent) = match team {
+            Some(team) => team.execute(workers, failure, logic)?,
+            None => {
+                let guards = timely::execute(timely::Config::process(workers), logic).map_err(no_threads)?;
+                (guards.join().into_iter().collect(), 0)
+            }
+        };
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
+        let stopped = |reason| Error::internal("a worker has stopped").because(reason);
+        let found: Result<Vec<_>> =
+            results.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
+        // The first worker has what all found.
+        let first = found?.into_iter().next();
+        let (threshold, report) = first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
+        Ok((threshold, report, sent))
+    }
+}
+
+/// Runs the dataflow on one worker.
+fn analyse(
+    worker: &mut Worker,
+    analysis: &Analysis,
+    threshold: Threshold,
+    window: Window,
+    array: Option<Sink>,
+    failure: &Failure,
+    state: &Arc<ProgressState>,
+) -> Result<Report> {
+    let kernel = analysis.binarise(threshold, analysis.allotted.keep);
+    let (grid, depth) = (analysis.grid, kernel.depth());
+    let (description, method) = (analysis.source.description().clone(), analysis.settled.method);
+    let selection = analysis.chunks_to_binarise(&kernel)?;
+    let Ranks { ranks, selected } = Ranks::new(&selection, &grid, depth, worker);
+    state.begin(Stage::Reading, selected);
+    let report = Rc::new(RefCell::new(Report::default()));
+    let to_report = || Rc::clone(&report);
+    let probe = Handle::new();
+    worker.dataflow::<u64, _, _>(|scope| {
+        let (counted, reading) = (to_report(), Arc::clone(state));
+        let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
+        let (masks, foreground) = scope
+            .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
+            .overlap(grid, depth, selection.clone(), description.dtype, description.fill)
+            .binarise(kernel, move |padded, binary| {
+                let found = &mut counted.borrow_mut().found;
+                found.foreground += binary.map_or(0, |binary| binary.count as u64);
+                let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
+                projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
+                window.complete(ranks[&padded.chunk]);
+                reading.chunk_done(Stage::Reading);
+            });
+        let (thinned, thinning) = (to_report(), Arc::clone(state));
+        let watch = move |counts: &ThinningCounts| {
+            thinning.begin(Stage::Thinning, 0);
+            thinning.reach_round(counts.rounds);
+            let known = &mut thinned.borrow_mut().found.thinning;
+            thinning.add_deletions(counts.deleted - known.deleted);
+            *known = *counts;
+        };
+        let masks = if analysis.thins_in_planes() {
+            let masks =
+                masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
+            masks.thin_planes(grid, watch)
+        } else {
+            masks.thin(ThinningPlan { grid, method, keep: false }, watch)
+        };
+        let collection = masks.sample(foreground, analysis.source.clone(), failure.clone());
+        let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);
+        if let Some((array, write)) = array {
+            skeletons
+                .clone()
+                .write_skeletons(array, move |id, voxels| write(id, voxels), failure.clone())
+                .probe_with(&probe);
+        }
+        let graph = collection.extract_branches(grid, description.spacing);
+        let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
+        let frame = analysis.frame();
+        graph
+            .parts
+            .clone()
+            .inner
+            .statistics(&Columns::default(), move |((_, branches), _, diff), rows| {
+                branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
+            })
+            .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
+            .probe_with(&probe);
+        graph
+            .parts
+            .inner
+            .exchange(|_| 0)
+            .inspect(move |((_, branches), _, _)| parts.borrow_mut().branches.push(branches.clone()))
+            .probe_with(&probe);
+        graph
+            .isolated
+            .inner
+            .exchange(|_| 0)
+            .inspect(move |((_, voxels), _, _)| isolated.borrow_mut().isolated.push(voxels.clone()))
+            .probe_with(&probe);
+        skeletons
+            .batch()
+            .exchange(|_| 0)
+            .inspect(move |skeleton| gathered.borrow_mut().skeletons.push(skeleton.clone()))
+            .probe_with(&probe);
+    });
+    worker.step_or_park_while(None, || !probe.done());
+    let mut report = report.take();
+    if let (0, Selection::Some(chunks)) = (worker.index(), &selection) {
+        let new = || Projections::new(grid.bounds(), analysis.dimensions());
+        let projections = report.found.projections.get_or_insert_with(new);
+        projections.add_rest(&grid, chunks, description.fill as f32);
+    }
+    report.found = gather(worker, report.found);
+    Ok(report)
+}

@@ -1,0 +1,112 @@
+//! `run.json`: how an analysis ran. Everything that results do not depend on.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Analysis, Counts};
+use crate::error::{Error, Result};
+use crate::memory::peak_memory;
+use crate::operators::read::Selection;
+use crate::store::{is_address, resolved};
+
+/// How it ran.
+#[derive(Debug, Serialize)]
+struct Record<'a> {
+    program: &'static str,
+    version: &'static str,
+    arguments: &'a [String],
+    /// The outputs of this run, which another one may replace.
+    outputs: Vec<&'static str>,
+    input: &'a str,
+    image: ImageName,
+    state: Option<&'a str>,
+    /// What was understood of the input, in a line.
+    understood: String,
+    /// Where the spacing comes from, where voxels do not count as one long. Not among the parameters: the same voxels
+    /// give the same results, whoever has said how large they are.
+    spacing_from: Option<&'a str>,
+    chunk: &'a [usize],
+    chunks: usize,
+    chunks_in_flight: usize,
+    /// What thinned: `planes`, handed on by the workers of one process, or `chunks`, in rounds.
+    engine: &'static str,
+    processes: usize,
+    workers: usize,
+    seconds_until_branches: f64,
+    seconds: f64,
+    peak_memory_bytes: Option<u64>,
+    /// The same of all processes together, each at its own worst.
+    peak_memory_bytes_of_all: Option<u64>,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// Which image a run analysed: outputs of another one are not replaced unless asked for.
+#[derive(Debug, Serialize)]
+pub(super) struct ImageName {
+    /// Where it is, without links and relative parts; an address as messages have it.
+    path: String,
+    channel: Option<usize>,
+    time: Option<usize>,
+    region: Option<String>,
+}
+
+/// How a run went, as only its caller knows.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Circumstances {
+    /// The arguments of the program, as far as they may be shown.
+    pub arguments: Vec<String>,
+    /// The folder of the state, where one is kept.
+    pub state: Option<String>,
+    /// The most memory that all processes together have held, in bytes, where there are several.
+    pub memory_of_all: Option<u64>,
+}
+
+impl Analysis {
+    /// Which image it is of.
+    pub(super) fn image_name(&self) -> ImageName {
+        let image = &self.settled.asked.image;
+        let path = match &self.path {
+            Some(path) if !is_address(path) => resolved(path).to_string_lossy().into_owned(),
+            _ => self.source.description().name.clone(),
+        };
+        ImageName { path, channel: image.channel, time: image.time, region: image.region_text() }
+    }
+
+    /// The text of `run.json`.
+    pub(super) fn record(
+        &self,
+        circumstances: &Circumstances,
+        counts: Counts,
+        outputs: Vec<&'static str>,
+        [analysed, all]: [Duration; 2],
+    ) -> Result<String> {
+        let record = Record {
+            program: "anabranch",
+            version: env!("CARGO_PKG_VERSION"),
+            arguments: &circumstances.arguments,
+            outputs,
+            input: &self.source.description().name,
+            image: self.image_name(),
+            state: circumstances.state.as_deref(),
+            understood: self.image.headline(),
+            spacing_from: Some(&*self.image.details.spacing_from).filter(|from| !from.is_empty()),
+            chunk: &self.grid.chunk_shape(),
+            chunks: Selection::All.count(&self.grid),
+            chunks_in_flight: self.allotted.window,
+            engine: if counts.by_planes { "planes" } else { "chunks" },
+            processes: self.allotted.processes,
+            workers: self.allotted.workers,
+            seconds_until_branches: analysed.as_secs_f64(),
+            seconds: all.as_secs_f64(),
+            peak_memory_bytes: peak_memory(),
+            peak_memory_bytes_of_all: circumstances.memory_of_all.or_else(peak_memory),
+            counts,
+        };
+        let text = serde_json::to_string_pretty(&record)
+            .map_err(|error| Error::internal("run.json cannot be written as JSON").because(error))?;
+        Ok(text + "\n")
+    }
+}

@@ -1,0 +1,221 @@
+//! What an analysis may use of the machine, and in which chunks it works: nothing that results depend on.
+
+use crate::chunk::Dtype;
+use crate::error::{Error, Result};
+use crate::grid::Grid;
+use crate::kernel::mask::Layout;
+use crate::kernel::smooth::Gaussian;
+use crate::memory::of_machine;
+use crate::operators::read::Selection;
+use crate::operators::sample::KEPT_VALUES;
+use crate::operators::window::{MEMORY, Window};
+use crate::parameters::Settled;
+use crate::space::Region;
+use crate::store::Source;
+use crate::text::size;
+
+/// Worker threads on a machine at most. Each has a channel to each other one for every exchange of the dataflow: 512 take
+/// a gigabyte and 18 seconds of a processor before they begin, 256 a quarter of that.
+const MOST_WORKERS: usize = 256;
+
+/// What an analysis may use. Its results do not depend on it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Resources {
+    /// Voxels of a chunk: one number, or one for each axis of the image. By default that of the storage, put together along
+    /// x up to 256 voxels where that is faster.
+    pub chunk: Option<Vec<usize>>,
+    /// Worker threads of each process. By default one a core.
+    pub workers: Option<usize>,
+    /// Budget for chunks in flight in each process, in bytes. By default 512 MiB, and more where chunks need it.
+    pub memory: Option<usize>,
+    /// How many processes share the work.
+    pub processes: usize,
+    /// How many of them are on this machine, and share its cores.
+    pub on_this_machine: usize,
+    /// Whether what is found out is kept in a state for later runs.
+    pub keeps_state: bool,
+}
+
+impl Default for Resources {
+    fn default() -> Self {
+        Resources { chunk: None, workers: None, memory: None, processes: 1, on_this_machine: 1, keeps_state: false }
+    }
+}
+
+/// Resources, with every default resolved.
+#[derive(Clone, Debug)]
+pub(super) struct Allotted {
+    pub(super) processes: usize,
+    /// Workers of each process.
+    pub(super) workers: usize,
+    /// Chunks in flight.
+    pub(super) window: usize,
+    /// The budget that this follows from, in bytes.
+    pub(super) memory: usize,
+    /// Chunks in reach of something that is stored.
+    pub(super) stored: Selection,
+    /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
+    pub(super) keep: usize,
+    pub(super) keeps_state: bool,
+}
+
+impl Resources {
+    /// The chunks of an image, and what is used for them.
+    pub(super) fn allot(&self, source: &dyn Source, settled: &Settled) -> Result<(Grid, Allotted)> {
+        let image = source.description();
+        let workers = match self.workers {
+            None => (workers(None)? / self.on_this_machine.max(1)).max(1),
+            asked => workers(asked)?,
+        };
+        if workers * self.on_this_machine > MOST_WORKERS {
+            let message = format!(
+                "{} processes of {workers} workers are asked for, but at most {MOST_WORKERS} workers run on a machine; \
+                 give fewer --workers",
+                self.on_this_machine
+            );
+            return Err(Error::usage(message));
+        }
+        let (dimensions, all) = (image.dimensions, workers * self.processes);
+        let chunk = match &self.chunk {
+            Some(asked) => chunk_shape(asked, dimensions)?,
+            // The chunks of a volume that may grow follow from how it is stored, not from how much of it is there.
+            None if self.keeps_state => roomy(image.chunk, image.shape, dimensions),
+            // Smoothing takes the time of a gray image, and is fastest in chunks that fit into a cache.
+            None if settled.gaussian.is_some() => image.chunk,
+            None => wide(image.chunk, image.shape, dimensions, all),
+        };
+        let chunk = match self.keeps_state {
+            true => chunk,
+            false => std::array::from_fn(|a| chunk[a].min(image.shape[a].max(1))),
+        };
+        if !Layout::fits(chunk) {
+            return Err(Error::usage(format!(
+                "a chunk of {chunk:?} voxels is too large: choose one below 2^31 voxels"
+            )));
+        }
+        let grid = Grid::new(Region::of_shape(image.shape), chunk).among(self.processes);
+        let depth = settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
+        let (window, memory) = window(&grid, depth, image.dtype, workers, self.memory)?;
+        let stored = match self.keeps_state {
+            // All chunks have records.
+            true => Selection::All.within_limit(&grid),
+            false => Selection::of_stored(source, &grid, depth),
+        };
+        let stored = stored.map_err(|error| error.at(&image.name))?;
+        let (processes, keep, keeps_state) = (self.processes, KEPT_VALUES / workers, self.keeps_state);
+        Ok((grid, Allotted { processes, workers, window, memory, stored, keep, keeps_state }))
+    }
+}
+
+/// Voxels of a chunk along (z, y, x), from one number or one for each axis of an image of 2 or 3 dimensions.
+///
+/// # Errors
+/// `Usage` where they are others.
+pub fn chunk_shape(asked: &[usize], dimensions: usize) -> Result<[usize; 3]> {
+    match *asked {
+        [one] if one > 0 => Ok([one; 3]),
+        [y, x] if dimensions == 2 && !asked.contains(&0) => Ok([1, y, x]),
+        [z, y, x] if dimensions == 3 && !asked.contains(&0) => Ok([z, y, x]),
+        _ => {
+            let text: Vec<String> = asked.iter().map(usize::to_string).collect();
+            Err(Error::usage(format!(
+                "--chunk {} does not fit: give one number of voxels, or {dimensions} of them separated by commas, each at \
+                 least 1",
+                text.join(",")
+            )))
+        }
+    }
+}
+
+/// Chunks that are as long along an axis as the whole volume, made long enough for a volume that grows.
+fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] {
+    let least = if dimensions == 2 { [1, 1024, 1024] } else { [64; 3] };
+    std::array::from_fn(|a| match chunk[a] == shape[a] && shape[a] > 1 {
+        true => chunk[a].max(least[a]),
+        false => chunk[a],
+    })
+}
+
+/// Chunks of a volume put together along x in twos, fours and so on, up to 256 voxels and while every worker has 16 of
+/// them: there are fewer seams, and those along x cost most.
+fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize) -> [usize; 3] {
+    let put_together = |count: usize| [chunk[0], chunk[1], count * chunk[2]];
+    let is_enough = |chunk: [usize; 3]| {
+        (0..3).map(|a| shape[a].div_ceil(chunk[a])).fold(1, usize::saturating_mul) >= workers.saturating_mul(16)
+    };
+    let most = if dimensions == 3 { (256 / chunk[2].max(1)).max(1) } else { 1 };
+    let counts = (1..=most.ilog2()).rev().map(|power| 1 << power);
+    counts.map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
+}
+
+/// How many workers to start: as many as were asked for, or one a core.
+///
+/// # Errors
+/// `Usage` where none was asked for, or more than any machine uses.
+pub fn workers(asked: Option<usize>) -> Result<usize> {
+    match asked {
+        Some(0) => Err(Error::usage("--workers is 0, but at least one is needed")),
+        Some(workers) if workers > MOST_WORKERS => {
+            let message =
+                format!("--workers is {workers}, but at most {MOST_WORKERS} are started; more than cores help little");
+            Err(Error::usage(message))
+        }
+        Some(workers) => Ok(workers),
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from).min(MOST_WORKERS)),
+    }
+}
+
+/// How many chunks may be in flight within the budget, and the budget in bytes.
+fn window(
+    grid: &Grid,
+    depth: [usize; 3],
+    dtype: Dtype,
+    workers: usize,
+    memory: Option<usize>,
+) -> Result<(usize, usize)> {
+    let chunk = grid.chunk_shape();
+    let needed = Window::bytes(grid, depth, dtype, workers, Window::least(grid, depth, workers));
+    let budget = memory.unwrap_or(MEMORY.max(needed));
+    if let (None, Some(most)) = (memory, of_machine().filter(|&most| needed as u64 > most)) {
+        return Err(Error::data(format!(
+            "chunks of {chunk:?} voxels on {workers} workers need {} of memory, and there are {}; give a smaller --chunk, \
+             fewer --workers, or --memory where there is more",
+            size(needed),
+            size(usize::try_from(most).unwrap_or(usize::MAX))
+        )));
+    }
+    if budget < needed {
+        return Err(Error::usage(format!(
+            "--memory {} is too little: chunks of {chunk:?} voxels with a halo of {depth:?} on {workers} workers need \
+             {} at least; give that, or a smaller --chunk",
+            size(budget),
+            size(needed)
+        )));
+    }
+    Ok((Window::within(grid, depth, dtype, workers, budget), budget))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_put_together_along_x_while_there_are_enough() {
+        assert_eq!(wide([64; 3], [512; 3], 3, 2), [64, 64, 256]);
+        assert_eq!(wide([64; 3], [256; 3], 3, 2), [64, 64, 128]);
+        assert_eq!(wide([64; 3], [256; 3], 3, 64), [64; 3]);
+        assert_eq!(wide([64, 64, 100], [1000; 3], 3, 8), [64, 64, 200]);
+        assert_eq!(wide([1, 512, 512], [1, 9000, 9000], 2, 2), [1, 512, 512]);
+        assert_eq!(wide([64, 64, 300], [1000; 3], 3, 2), [64, 64, 300]);
+    }
+
+    #[test]
+    fn a_refused_budget_names_one_that_is_taken() {
+        let grid = Grid::new(Region::of_shape([256; 3]), [64; 3]);
+        let error = window(&grid, [4; 3], Dtype::U16, 2, Some(100 << 10)).unwrap_err().to_string();
+        let named = error.split(" need ").nth(1).unwrap().split(' ').next().unwrap();
+        let bytes = named.strip_suffix('M').unwrap().parse::<usize>().unwrap() << 20;
+        assert!(window(&grid, [4; 3], Dtype::U16, 2, Some(bytes)).is_ok(), "{named}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What an analysis has found, all at once or epoch by epoch.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Analysis;
+use crate::error::{Error, Result};
+use crate::grid::ChunkId;
+use crate::kernel::branch_list::BranchList;
+use crate::kernel::project::Projections;
+use crate::kernel::skeleton::Skeleton;
+use crate::kernel::threshold::Threshold;
+use crate::operators::shared::Shared;
+use crate::space::Voxel;
+use crate::table::Table;
+use crate::table::arrival::Arrival;
+use crate::table::ranks::Ranks;
+use crate::table::row::Row;
+use crate::table::statistics::Snapshot;
+
+/// What an analysis has found. Held in memory: some ten bytes a skeleton voxel, and twenty a branch.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Results {
+    /// The threshold that was used.
+    pub threshold: Threshold,
+    /// All branches, in lists of any parts of the volume.
+    pub branches: Vec<Shared<BranchList>>,
+    /// Skeleton voxels without neighbours.
+    pub isolated: Vec<Voxel>,
+    /// The skeleton of every chunk that has one, in raster order of the chunks.
+    pub skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+    /// Statistics of the branches.
+    pub statistics: Snapshot,
+    /// Number of foreground voxels.
+    pub foreground: u64,
+    /// Projections of the whole image.
+    pub projections: Option<Projections>,
+    /// What has arrived, where the table is to tell.
+    pub arrival: Option<Arrival>,
+    /// How much there was to do.
+    pub counts: Counts,
+}
+
+/// How much there was to do.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Whether planes were thinned, rather than chunks.
+    #[serde(skip)]
+    pub by_planes: bool,
+    /// Chunks whose values were read to tell their foreground.
+    pub chunks_read: u64,
+    /// Chunks of which everything was known.
+    pub chunks_reused: u64,
+    /// Chunks that were thinned, or thinned again.
+    pub chunks_activated: u64,
+    /// Chunks that have foreground.
+    pub chunks_with_foreground: u64,
+    /// Sub-iterations of the thinning.
+    pub sub_iterations: u64,
+    /// Rounds in which chunks told each other of their seams.
+    pub rounds: u64,
+    /// Voxels that thinning deleted.
+    pub deleted_voxels: u64,
+    /// Messages between workers about seams.
+    pub messages_between_workers: u64,
+    /// Bytes of records that processes sent each other.
+    pub bytes_between_processes: u64,
+    /// Rows that came or went in this epoch. Where there is a file of changes these are its lines, and the epoch is the
+    /// one that the file gives them.
+    pub rows_changed: Option<u64>,
+    /// The number of the epoch.
+    pub epoch: Option<u64>,
+}
+
+impl Results {
+    /// Number of skeleton voxels.
+    pub fn voxels(&self) -> u64 {
+        self.skeletons.iter().map(|(_, skeleton)| skeleton.voxels.len() as u64).sum()
+    }
+
+    /// Ranks of the skeleton's voxels, for [`Results::table`].
+    ///
+    /// # Errors
+    /// `Data` where there are too many to be numbered: 2^32 and more.
+    pub fn ranks(&self, analysis: &Analysis) -> Result<Ranks<'_>> {
+        fits_a_table(self.voxels()).map_err(|error| error.at(&analysis.source.description().name))?;
+        Ok(Ranks::new(self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)), &analysis.grid))
+    }
+
+    /// The branch table. Takes time linear in branches and voxels.
+    ///
+    /// # Errors
+    /// As [`Table::new`].
+    pub fn table<'a>(&'a self, ranks: &Ranks<'_>, threads: usize) -> Result<Table<'a>> {
+        let table = Table::new(self.branches.iter().map(|list| &**list), &self.isolated, ranks, threads)?;
+        Ok(match &self.arrival {
+            Some(arrival) => table.with_arrival(arrival),
+            None => table,
+        })
+    }
+
+    /// The rows of the branch table, in skan's order.
+    ///
+    /// # Errors
+    /// As [`Results::ranks`] and [`Results::table`].
+    pub fn rows(&self, analysis: &Analysis) -> Result<Vec<Row>> {
+        let ranks = self.ranks(analysis)?;
+        let table = self.table(&ranks, analysis.workers())?;
+        Ok(table.rows(analysis.frame()).collect())
+    }
+}
+
+/// Refuses a skeleton whose voxels cannot be numbered.
+fn fits_a_table(voxels: u64) -> Result<()> {
+    if u32::try_from(voxels).is_ok() {
+        return Ok(());
+    }
+    let message =
+        format!("its skeleton has {voxels} voxels, and a table fewer than 2^32; analyse it in parts, with --region");
+    Err(Error::data(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+
+    #[test]
+    fn a_skeleton_whose_voxels_cannot_be_numbered_is_refused() {
+        assert!(fits_a_table(u64::from(u32::MAX)).is_ok());
+        let error = fits_a_table(1 << 32).unwrap_err();
+        assert!(error.kind() == Kind::Data && error.to_string().contains("4294967296"), "{error}");
+    }
+}

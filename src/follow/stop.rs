@@ -1,0 +1,36 @@
+//! A request to end, which threads that sleep notice.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Whether somebody has asked for the end. Clones tell the same.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    happened: AtomicBool,
+    sleepers: Mutex<Vec<SyncSender<()>>>,
+}
+
+impl Stop {
+    /// Whether it has happened.
+    pub fn happened(&self) -> bool {
+        self.0.happened.load(Ordering::Acquire)
+    }
+
+    /// Asks for the end, and wakes whoever sleeps.
+    pub fn raise(&self) {
+        self.0.happened.store(true, Ordering::Release);
+        for sleeper in self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            // One that has a signal waiting looks anyway, one that is gone does not mind.
+            let _ = sleeper.try_send(());
+        }
+    }
+
+    /// A signal is sent there when it happens.
+    pub fn wake(&self, sleeper: SyncSender<()>) {
+        self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(sleeper);
+    }
+}

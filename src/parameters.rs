@@ -1,0 +1,214 @@
+//! What the results of an analysis depend on, once.
+//!
+//! [`Parameters`] is what somebody asks for: the command line, a configuration file or a program fills it in. Together with
+//! an image it becomes [`Settled`], in which every default is resolved and every contradiction refused. What has to agree
+//! between processes ([`Settled::agreed`]), what the records of a state depend on ([`Settled::of_masks`],
+//! [`Settled::of_thinning`]) and what `summary.json` says ([`Settled::described`]) are all made of it, each by taking
+//! [`Parameters`] apart as a whole: one that is added cannot be forgotten there.
+
+mod described;
+#[cfg(test)]
+mod tests;
+
+pub use self::described::Described;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::Dtype;
+use crate::error::{Error, Result};
+use crate::kernel::method::Method;
+use crate::kernel::smooth::Gaussian;
+use crate::kernel::threshold::Threshold;
+use crate::space::Spacing;
+use crate::store::{Description, OpenOptions, StoredType};
+
+/// What the results of an analysis depend on, besides the image's values. The default analyses a mask as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Parameters {
+    /// Which part of what is stored is the image, how large its voxels are, and how tiles make it.
+    pub image: OpenOptions,
+    /// Gaussian smoothing before the threshold: its standard deviation, in voxels.
+    pub sigma: Option<f64>,
+    /// What makes a voxel foreground.
+    pub threshold: ThresholdRule,
+    /// How masks are thinned. By default Zhang and Suen's method for 2-D images, Lee's for volumes.
+    pub method: Option<Method>,
+    /// Whether the table tells which branches are near something that has not been stored yet.
+    pub provisional: bool,
+}
+
+/// Where the threshold comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThresholdRule {
+    /// It is given.
+    Value(Threshold),
+    /// Otsu's threshold of the whole image, smoothed where it is smoothed, fill values included.
+    Otsu,
+}
+
+impl Default for ThresholdRule {
+    fn default() -> Self {
+        ThresholdRule::Value(Threshold::Nonzero)
+    }
+}
+
+impl fmt::Display for ThresholdRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ThresholdRule::Value(Threshold::Nonzero) => f.write_str("not given"),
+            ThresholdRule::Value(Threshold::Above(value)) => write!(f, "{value}"),
+            ThresholdRule::Otsu => f.write_str("otsu"),
+        }
+    }
+}
+
+/// What was asked for, as a person reads it.
+fn given(value: Option<impl fmt::Display>) -> String {
+    value.map_or_else(|| "not given".to_owned(), |value| value.to_string())
+}
+
+impl ThresholdRule {
+    /// Whether the image is a mask already: all that is not zero is foreground.
+    pub fn is_nonzero(self) -> bool {
+        self == ThresholdRule::default()
+    }
+}
+
+/// What of an image decides which parameters fit it, and what they come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Form {
+    /// Type of the values as they are read.
+    pub dtype: Dtype,
+    /// Type of the values as they are stored.
+    pub stored: StoredType,
+    /// 2 or 3.
+    pub dimensions: usize,
+    /// Whether it has one plane.
+    pub flat: bool,
+    /// The value of voxels that have not been stored.
+    pub fill: f64,
+}
+
+impl Form {
+    /// That of a source.
+    pub fn of(description: &Description) -> Form {
+        let Description { dtype, stored, dimensions, fill, shape, .. } = *description;
+        Form { dtype, stored, dimensions, flat: shape[0] == 1, fill }
+    }
+}
+
+/// Parameters of one image: with every default resolved.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// What was asked for.
+    pub asked: Parameters,
+    /// What of the image they are settled for.
+    pub form: Form,
+    /// How masks are thinned.
+    pub method: Method,
+    /// The kernel that smooths, where the image is smoothed.
+    pub gaussian: Option<Gaussian>,
+    /// What makes a voxel foreground, among the values that the image can have.
+    pub threshold: ThresholdRule,
+}
+
+impl Parameters {
+    /// Refuses parameters that contradict each other, whatever the image.
+    ///
+    /// # Errors
+    /// Of kind `Usage` where they do.
+    pub fn check(&self) -> Result<()> {
+        if self.sigma.is_some() && self.threshold.is_nonzero() {
+            return Err(Error::usage(
+                "--sigma smooths the image before a threshold, but there is none: add --threshold",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The parameters for an image of a form.
+    ///
+    /// # Errors
+    /// Of kind `Usage` where they contradict each other or the form.
+    pub fn settle(&self, form: Form) -> Result<Settled> {
+        self.check()?;
+        if !self.threshold.is_nonzero() && form.dtype == Dtype::Bool {
+            return Err(Error::usage("the input is a mask of bools already: leave --threshold out"));
+        }
+        let method = match (self.method, form.flat) {
+            (Some(Method::Zhang), _) if form.dimensions == 3 => {
+                return Err(Error::usage("--method zhang is for 2-D images, and this volume is 3-D: use lee"));
+            }
+            (Some(Method::Zhang), _) => Method::Zhang,
+            (None, _) if form.dimensions == 2 => Method::Zhang,
+            // Lee's method has four directions in volumes of one plane.
+            (_, true) => Method::LeePlanar,
+            (_, false) => Method::Lee,
+        };
+        let gaussian = self.sigma.map(|sigma| Gaussian::new(sigma, form.dimensions)).transpose()?;
+        let threshold = match self.threshold {
+            ThresholdRule::Value(value) if form.stored == StoredType::F16 && self.sigma.is_none() => {
+                ThresholdRule::Value(value.of_halves())
+            }
+            other => other,
+        };
+        Ok(Settled { asked: self.clone(), form, method, gaussian, threshold })
+    }
+}
+
+impl Settled {
+    /// What the masks of an image depend on, besides its values and the chunks: in a form that is hashed.
+    pub fn of_masks(&self) -> impl Serialize + use<> {
+        let Parameters { image: _, sigma, threshold, method: _, provisional: _ } = &self.asked;
+        let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
+        (form, sigma.map(f64::to_bits), *threshold)
+    }
+
+    /// What the thinning of masks, and the values along the skeleton, depend on besides these.
+    pub fn of_thinning(&self) -> impl Serialize + use<> {
+        (self.method, self.form.dtype)
+    }
+
+    /// Which part of what is stored is analysed, in words; the values of tiles are in what their marks are made of.
+    pub fn part(&self) -> String {
+        let OpenOptions { channel, time, region: _, axes, spacing: _, unit: _, cache: _, patience: _, mosaic: _ } =
+            &self.asked.image;
+        let part =
+            |name: &str, value: Option<String>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
+        [
+            "the image".to_owned(),
+            part("channel", channel.map(|it| it.to_string())),
+            part("time", time.map(|it| it.to_string())),
+            part("region", self.asked.image.region_text()),
+            part("axes", axes.as_ref().map(|names| names.iter().collect())),
+        ]
+        .concat()
+    }
+
+    /// What all processes of a run must have been given alike, besides the image: names and values. Of an image's spacing
+    /// and unit what was found, since one process may be told what another reads.
+    pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
+        let Parameters { image, sigma, threshold, method: _, provisional } = &self.asked;
+        let OpenOptions { channel, time, region: _, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = image;
+        let mut agreed = described::agreed_of_tiles(mosaic);
+        agreed.extend([
+            ("--channel", given(*channel)),
+            ("--time", given(*time)),
+            ("--region", given(image.region_text())),
+            ("--axes", given(axes.as_ref().map(|names| names.iter().collect::<String>()))),
+            ("the fill value of the input", format!("{:?}", self.form.fill)),
+            ("--method", self.method.name().to_owned()),
+            ("--sigma", given(*sigma)),
+            ("--threshold", format!("{:?}", threshold.to_string())),
+            ("--provisional", provisional.to_string()),
+            ("the spacing of voxels", format!("{:?}", spacing.0)),
+            ("the unit of the spacing", given(unit)),
+        ]);
+        agreed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}

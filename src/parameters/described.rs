@@ -1,0 +1,136 @@
+//! Parameters as `summary.json` has them, and as processes compare them.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use twox_hash::XxHash3_64;
+
+use super::{Parameters, Settled, ThresholdRule};
+use crate::kernel::resample::{Blend, Order};
+use crate::kernel::threshold::Threshold;
+use crate::store::{Description, MosaicOptions, OpenOptions};
+
+/// The parameters of an analysis, for `summary.json`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Described {
+    shape: Vec<usize>,
+    dtype: &'static str,
+    method: &'static str,
+    sigma: Option<f64>,
+    threshold: Option<f64>,
+    threshold_method: &'static str,
+    spacing: Vec<f64>,
+    unit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<usize>,
+    /// A range of voxels along each axis.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Vec<[usize; 2]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    axes: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tiles: Option<Tiles>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provisional: Option<bool>,
+}
+
+/// How tiles are put together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Tiles {
+    order: u8,
+    blend: &'static str,
+    flip: String,
+    crop: [usize; 3],
+    canvas: Option<Vec<[i64; 2]>>,
+    background: Option<String>,
+    flat_field: Option<String>,
+    /// A hash of what the file of gains holds.
+    gains: Option<String>,
+}
+
+impl Settled {
+    /// The parameters for `summary.json`: of an image, with the threshold that was found. `of_tiles` says whether the
+    /// image is put together from tiles.
+    pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
+        let Parameters { image: selection, sigma, threshold, method: _, provisional } = &self.asked;
+        let OpenOptions { channel, time, region, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = selection;
+        let own = 3 - image.dimensions..3;
+        Described {
+            shape: image.shape[own.clone()].to_vec(),
+            dtype: image.dtype.name(),
+            method: self.method.name(),
+            sigma: *sigma,
+            threshold: match found {
+                Threshold::Above(value) => Some(value),
+                Threshold::Nonzero => None,
+            },
+            threshold_method: match threshold {
+                ThresholdRule::Value(Threshold::Nonzero) => "nonzero",
+                ThresholdRule::Value(Threshold::Above(_)) => "value",
+                ThresholdRule::Otsu => "otsu",
+            },
+            spacing: image.spacing.0[own].to_vec(),
+            unit: image.unit.clone(),
+            channel: *channel,
+            time: *time,
+            region: region.as_deref().map(ends),
+            axes: axes.as_ref().map(|names| names.iter().collect()),
+            tiles: of_tiles.then(|| Tiles::of(mosaic)),
+            provisional: provisional.then_some(true),
+        }
+    }
+}
+
+fn ends<T: Copy>(ranges: &[Range<T>]) -> Vec<[T; 2]> {
+    ranges.iter().map(|range| [range.start, range.end]).collect()
+}
+
+impl Tiles {
+    fn of(options: &MosaicOptions) -> Tiles {
+        let MosaicOptions { order, blend, flip, crop, canvas, background, flat_field, gains, missing: _ } = options;
+        let name = |path: &Option<PathBuf>| path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned());
+        Tiles {
+            order: match order {
+                Order::Nearest => 0,
+                Order::Linear => 1,
+                Order::Cubic => 3,
+            },
+            blend: match blend {
+                Blend::Max => "max",
+                Blend::Mean => "mean",
+                Blend::First => "first",
+                Blend::Feather => "feather",
+            },
+            flip: ["z", "y", "x"].into_iter().zip(flip).filter_map(|(axis, &flip)| flip.then_some(axis)).collect(),
+            crop: *crop,
+            canvas: canvas.as_deref().map(ends),
+            background: name(background),
+            flat_field: name(flat_field),
+            gains: gains.as_deref().and_then(hash).map(|hash| format!("xxh3:{hash:016x}")),
+        }
+    }
+}
+
+/// The hash of a file, if it can be read.
+fn hash(path: &Path) -> Option<u64> {
+    Some(XxHash3_64::oneshot(&std::fs::read(path).ok()?))
+}
+
+/// How tiles are put together, for processes to compare. Files may lie elsewhere for each of them.
+pub(super) fn agreed_of_tiles(options: &MosaicOptions) -> Vec<(&'static str, String)> {
+    let MosaicOptions { order, blend, flip, crop, canvas, background, flat_field, gains, missing: _ } = options;
+    let given = |given: bool| if given { "given" } else { "not given" }.to_owned();
+    vec![
+        ("--order", format!("{order:?}")),
+        ("--blend", format!("{blend:?}")),
+        ("--flip", format!("{flip:?}")),
+        ("--crop", format!("{crop:?}")),
+        ("--canvas", format!("{canvas:?}")),
+        ("--background", given(background.is_some())),
+        ("--flat-field", given(flat_field.is_some())),
+        ("the file of --gains", gains.as_deref().map_or_else(|| given(false), |path| format!("{:x?}", hash(path)))),
+    ]
+}

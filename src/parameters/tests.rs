@@ -1,0 +1,129 @@
+//! No parameter is forgotten where results depend on it.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::chunk::Voxels;
+use crate::store::Source;
+use crate::store::memory::MemorySource;
+
+const FORM: Form = Form { dtype: Dtype::U16, stored: StoredType::U16, dimensions: 2, flat: true, fill: 0.0 };
+
+/// Another value for every parameter, by its place in the whole.
+fn others() -> Vec<(&'static str, Value)> {
+    vec![
+        ("/image/channel", json!(2)),
+        ("/image/time", json!(3)),
+        ("/image/region", json!([{"start": 0, "end": 5}, {"start": 1, "end": 4}])),
+        ("/image/spacing", json!([0.5, 2.0])),
+        ("/image/unit", json!("mm")),
+        ("/image/axes", json!(["y", "x"])),
+        ("/image/mosaic/order", json!("Cubic")),
+        ("/image/mosaic/blend", json!("Mean")),
+        ("/image/mosaic/flip", json!([false, true, false])),
+        ("/image/mosaic/crop", json!([0, 1, 1])),
+        ("/image/mosaic/canvas", json!([{"start": -3, "end": 9}, {"start": 0, "end": 9}])),
+        ("/image/mosaic/background", json!("dark.tif")),
+        ("/image/mosaic/flat_field", json!("flat.tif")),
+        ("/image/mosaic/gains", json!("gains.csv")),
+        ("/image/mosaic/missing", json!("Await")),
+        ("/sigma", json!(1.5)),
+        ("/threshold", json!({"value": {"Above": 7.0}})),
+        ("/method", json!("Lee")),
+        ("/provisional", json!(true)),
+    ]
+}
+
+/// Parameters in which none has its default, but those that only a table of tiles has.
+fn first() -> Parameters {
+    Parameters { sigma: Some(1.0), threshold: ThresholdRule::Otsu, ..Parameters::default() }
+}
+
+/// All places of a JSON value that hold no further object.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    match value.as_object() {
+        Some(fields) => fields.iter().for_each(|(name, value)| places(value, &format!("{at}/{name}"), found)),
+        None => found.push(at.to_owned()),
+    }
+}
+
+/// The image as a source that was opened with parameters would describe it.
+fn image(parameters: &Parameters) -> Description {
+    let source = MemorySource::of(Voxels::filled(Dtype::U16, [1, 8, 9], 0.0), 2);
+    let mut description = source.description().clone();
+    if let Some(spacing) = &parameters.image.spacing {
+        description.spacing = Spacing([1.0, spacing[0], spacing[1]]);
+    }
+    description.unit = parameters.image.unit.clone();
+    description
+}
+
+fn summary(settled: &Settled) -> String {
+    serde_json::to_string(&settled.described(&image(&settled.asked), Threshold::Above(3.0), true)).unwrap()
+}
+
+fn agreed(settled: &Settled) -> Vec<(String, String)> {
+    let image = image(&settled.asked);
+    settled.agreed(image.spacing, image.unit.as_deref())
+}
+
+fn of_records(settled: &Settled) -> [Vec<u8>; 2] {
+    [postcard::to_stdvec(&settled.of_masks()).unwrap(), postcard::to_stdvec(&settled.of_thinning()).unwrap()]
+}
+
+#[test]
+fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
+    let first = first();
+    let whole = serde_json::to_value(&first).unwrap();
+    let mut known = Vec::new();
+    places(&whole, "", &mut known);
+    let mut listed: Vec<&str> = others().iter().map(|(place, _)| *place).collect();
+    listed.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(known, listed, "every parameter has another value in this test");
+    let before = first.settle(FORM).unwrap();
+    for (place, other) in others() {
+        let mut changed = whole.clone();
+        *changed.pointer_mut(place).unwrap() = other;
+        let after: Parameters = serde_json::from_value(changed).unwrap();
+        assert_ne!(after, first, "{place}");
+        let after = after.settle(FORM).unwrap();
+        // Tiles that are waited for become the same image once they are there. Where gains lie says nothing of what they
+        // are, and here is no such file.
+        let is_told = !["/image/mosaic/missing", "/image/mosaic/gains"].contains(&place);
+        assert_eq!(summary(&after) != summary(&before), is_told, "{place} in the summary");
+        assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
+        // Rows are made anew in every session, and the marks of tiles have what becomes of them.
+        let is_of_rows = ["/image/spacing", "/image/unit", "/provisional"].contains(&place);
+        let is_of_marks = place.starts_with("/image/mosaic/");
+        let expected = !is_of_rows && !is_of_marks;
+        assert_eq!(of_records(&after) != of_records(&before), expected, "{place} in a state");
+    }
+}
+
+#[test]
+fn parameters_are_read_as_they_are_written() {
+    for parameters in [first(), Parameters::default()] {
+        let text = serde_json::to_string(&parameters).unwrap();
+        assert_eq!(serde_json::from_str::<Parameters>(&text).unwrap(), parameters);
+    }
+    let some: Parameters = serde_json::from_str(r#"{"sigma": 2.0, "threshold": "otsu"}"#).unwrap();
+    assert_eq!((some.sigma, some.threshold), (Some(2.0), ThresholdRule::Otsu));
+    assert!(serde_json::from_str::<Parameters>(r#"{"smoothing": 2.0}"#).is_err());
+}
+
+#[test]
+fn defaults_follow_from_the_image() {
+    let method = |dimensions, flat| Parameters::default().settle(Form { dimensions, flat, ..FORM }).unwrap().method;
+    assert_eq!([method(2, true), method(3, true), method(3, false)], [Method::Zhang, Method::LeePlanar, Method::Lee]);
+    let zhang = Parameters { method: Some(Method::Zhang), ..Parameters::default() };
+    assert!(zhang.settle(Form { dimensions: 3, ..FORM }).is_err());
+    let smoothed = Parameters { sigma: Some(1.0), ..Parameters::default() };
+    assert!(smoothed.settle(FORM).is_err());
+    let above = Parameters { threshold: ThresholdRule::Value(Threshold::Above(0.5)), ..Parameters::default() };
+    assert!(above.settle(Form { dtype: Dtype::Bool, ..FORM }).is_err());
+    // Of values that are stored in 16 bits, a threshold is the last of them that is not above it.
+    let halves = Form { dtype: Dtype::F32, stored: StoredType::F16, ..FORM };
+    let third = Parameters { threshold: ThresholdRule::Value(Threshold::Above(0.1)), ..Parameters::default() };
+    assert_ne!(third.settle(halves).unwrap().threshold, third.threshold);
+}

@@ -1,0 +1,94 @@
+//! The branch table, read back from comma-separated values.
+
+use std::io::BufRead;
+
+use crate::error::{Error, Kind, Result};
+
+/// No line of a table is longer, in bytes.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// A table as it was written, by columns. `True` and `False` are 1 and 0; what is empty is NaN.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TableText {
+    /// Names of the columns, in order.
+    pub names: Vec<String>,
+    /// The values of each column, by rows.
+    pub values: Vec<Vec<f64>>,
+}
+
+impl TableText {
+    /// Reads a table with a header.
+    ///
+    /// # Errors
+    /// `Data` where a line has other fields than the header, or one that is no number; `Io` where it cannot be read.
+    pub fn read(mut from: impl BufRead) -> Result<TableText> {
+        let mut table = TableText::default();
+        let mut line = String::new();
+        for number in 1u64.. {
+            line.clear();
+            let read = std::io::Read::take(&mut from, LONGEST_LINE).read_line(&mut line);
+            if read.map_err(|error| Error::new(Kind::Io, "cannot be read; check the disk").because(error))? == 0 {
+                break;
+            }
+            let fields = line.trim_end_matches(['\n', '\r']).split(',');
+            if number == 1 {
+                table.names = fields.map(str::to_owned).collect();
+                table.values = vec![Vec::new(); table.names.len()];
+                continue;
+            }
+            let values: Option<Vec<f64>> = fields.map(value).collect();
+            let Some(values) = values.filter(|values| values.len() == table.names.len()) else {
+                let message = format!("line {number} is no row of a table of {} numbers", table.names.len());
+                return Err(Error::data(format!("{message}; run the analysis again")));
+            };
+            table.values.iter_mut().zip(values).for_each(|(column, value)| column.push(value));
+        }
+        Ok(table)
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.values.first().map_or(0, Vec::len)
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values of a column, by its name.
+    pub fn column(&self, name: &str) -> Option<&[f64]> {
+        let place = self.names.iter().position(|column| column == name)?;
+        Some(&self.values[place])
+    }
+}
+
+fn value(text: &str) -> Option<f64> {
+    match text {
+        "True" => Some(1.0),
+        "False" => Some(0.0),
+        "" => Some(f64::NAN),
+        _ => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_read_by_columns() {
+        let table = TableText::read(&b"length,provisional\n1.5,True\n,False\n"[..]).unwrap();
+        assert_eq!((table.len(), table.column("provisional")), (2, Some(&[1.0, 0.0][..])));
+        let lengths = table.column("length").unwrap();
+        assert!(lengths[0] == 1.5 && lengths[1].is_nan() && table.column("width").is_none());
+    }
+
+    #[test]
+    fn a_row_that_is_damaged_is_named() {
+        for text in ["a,b\n1,2\n3\n", "a,b\n1,2\n3,x\n", "a,b\n1,2\n3,4,5\n"] {
+            let error = TableText::read(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("line 3 is no row"), "{error}");
+        }
+    }
+}
