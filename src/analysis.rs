@@ -18,7 +18,7 @@
 //! let source = Arc::new(MemorySource::of(Voxels::U8(rod), 3));
 //! let analysis = Analysis::of(source, &Parameters::default(), &Resources::default())?;
 //! let results = analysis.run(Running::default())?;
-//! assert_eq!(results.statistics.branch_distance.count, 1);
+//! assert_eq!(results.statistics.kinds.iter().sum::<i64>(), 1);
 //!
 //! let folder = tempfile::tempdir().expect("a folder for the outputs");
 //! analysis.write(&results, folder.path(), false)?;

@@ -18,7 +18,7 @@
 //! (parameters.sigma, parameters.threshold) = (Some(1.0), ThresholdRule::Otsu);
 //! let analysis = Analysis::open("scan.ome.zarr".as_ref(), &parameters, &Resources::default())?;
 //! let results = analysis.run(Running::default())?;
-//! println!("{} branches", results.statistics.branch_distance.count);
+//! println!("{} branches", results.statistics.kinds.iter().sum::<i64>());
 //! analysis.write(&results, "results", false)?;
 //! # Ok::<(), anabranch::Error>(())
 //! ```
