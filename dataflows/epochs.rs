@@ -98,7 +98,7 @@ impl Epochs {
         let epoch = self.of.advance()?;
         drop(shown);
         if self.of.analysis.settled.threshold == ThresholdRule::Otsu && epoch.remade {
-            let value = self.of.session.threshold()?;
+            let value = self.of.session.threshold();
             let note = format!("Otsu's threshold has moved ({value:?}): all masks were made again");
             print_note(&note, self.options.quiet);
         }

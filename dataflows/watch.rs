@@ -108,7 +108,7 @@ fn follow(
     let alone = team.is_none();
     let mut epochs = Epochs::start(analysis, run, state, team)?;
     let mut marks = unmarked(&epochs, pace);
-    let begun = epochs.of.session.epoch()? > 0;
+    let begun = epochs.of.session.results().next_epoch() > 0;
     if !run.verify {
         // Where the first epoch has not ended one chunk is looked at again, so that it does.
         let known = epochs.of.session.marks()?.into_iter().skip(usize::from(!begun));

@@ -23,7 +23,7 @@ enum Scan {
 
 fn report(session: &Session, what: &str, started: Instant) -> Result<()> {
     let epoch = session.advance()?;
-    let summary = session.summary(())?;
+    let summary = session.summary(());
     println!(
         "{what:<24} {:>4} chunks thinned, {:>5} rows changed, {:>5} branches of {:>8.0} voxels in all, {:>5} ms",
         epoch.thinning.thinned,

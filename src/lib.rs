@@ -225,6 +225,6 @@ pub use self::grid::{ChunkId, Grid};
 #[cfg(feature = "dataflow")]
 pub use self::parameters::{Parameters, ThresholdRule};
 #[cfg(feature = "dataflow")]
-pub use self::session::{HostedSession, Session, SessionBuilder};
+pub use self::session::{FollowingSession, HostedSession, Session, SessionBuilder};
 pub use self::space::{Region, Spacing, Voxel};
 pub use self::store::{OpenOptions, Source, open};

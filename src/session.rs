@@ -6,12 +6,20 @@
 //! costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
 //! [`crate::kernel::partition`]), and the graph is maintained by differential dataflow.
 //!
-//! Chunks come from outside ([`Session::insert`] and so on), or the session reads a [`Source`] by itself
-//! ([`SessionBuilder::of_source`]) and is told where to look ([`Session::look`], [`Session::refresh`]). Smoothing and
-//! Otsu's threshold need the values of chunks again when their neighbours change: they take a source, or values that are
-//! held in memory ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a
-//! later one goes on from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the
-//! source's fill value; outside is background.
+//! There are two kinds of sessions. A `Session` is fed with chunks ([`Session::insert`] and so on). A [`FollowingSession`]
+//! ([`SessionBuilder::of_source`]) reads a [`Source`](crate::store::Source) by itself; [`FollowingSession::look`] and
+//! [`FollowingSession::refresh`] find and name the chunks to read. Smoothing and Otsu's threshold need the values of chunks
+//! again when their neighbours change: they take a source, or values that are held in memory
+//! ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a later one goes on
+//! from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the source's fill value;
+//! outside is background.
+//!
+//! # While an epoch runs
+//! [`Session::advance`] returns when the epoch has ended. [`Session::begin`] returns at once, with an [`EpochHandle`]:
+//! threads wait for it, and async code awaits it, whatever its runtime. Meanwhile [`Session::results`] returns the results
+//! of the last epoch that has ended well, which stay as they are for as long as they are held, and edits belong to the next
+//! epoch: they wait for memory ([`SessionBuilder::memory`]), but never for the running epoch. Epochs run one after the
+//! other, in the order in which they began.
 //!
 //! A session may have workers in several processes ([`SessionBuilder::among`]): then its image is read by all, each its
 //! own chunks, a state is kept in a folder that all share, and results are gathered in the first process, which conducts.
@@ -43,8 +51,12 @@
 
 mod budget;
 mod builder;
+mod conductor;
 mod crew;
+mod fed;
+mod followed;
 mod following;
+mod handle;
 mod hosted;
 mod inner;
 mod keeping;
@@ -52,43 +64,49 @@ mod links;
 mod orders;
 mod otsu;
 mod pipelines;
+mod queue;
 mod reading;
 mod records;
 mod results;
+mod shared_map;
 mod worker;
 mod workforce;
 #[cfg(test)]
 mod cluster_tests;
+#[cfg(test)]
+mod running_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod state_tests;
 
 pub use self::builder::{SessionBuilder, SharedBuilder};
+pub use self::handle::EpochHandle;
 pub use self::hosted::{HostedBuilder, HostedSession};
-pub use self::results::Results;
+pub use self::results::EpochResults;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::budget::Budget;
+use self::conductor::{Broken, Conductor};
 use self::crew::Crew;
 use self::following::Following;
-use self::inner::{Inner, check, expect};
+use self::inner::Inner;
 use self::keeping::Kept;
 use self::links::{Links, Said};
+use self::queue::Queue;
+use self::results::Published;
 use self::worker::{Command, Plan, work};
 use self::workforce::{Context, Workforce};
-use crate::chunk::{Dtype, Voxels};
+use crate::chunk::Dtype;
 use crate::cluster::Cluster;
-use crate::error::{Error, Result};
-use crate::grid::{ChunkId, Grid};
-use crate::kernel::project::Projections;
+use crate::error::Result;
+use crate::grid::Grid;
 use crate::kernel::threshold::Threshold;
 use crate::operators::thin::ThinningCounts;
-use crate::space::{Region, Voxel};
 use crate::store::held::HeldChunks;
-use crate::store::{Mark, Source};
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::summary::Summary;
 
@@ -111,14 +129,46 @@ pub struct Epoch {
     pub thinning: ThinningCounts,
 }
 
-/// A running analysis. All methods may be called from any thread.
-pub struct Session {
+/// The kind of session that is fed with chunks.
+#[derive(Clone, Copy, Debug)]
+pub enum Fed {}
+
+/// The kind of session that follows a source.
+#[derive(Clone, Copy, Debug)]
+pub enum Follows {}
+
+/// A session that follows a source.
+///
+/// It cannot be fed:
+/// ```compile_fail,E0599
+/// # use anabranch::{chunk::Voxels, error::Result, grid::ChunkId, session::FollowingSession};
+/// fn feed(session: &FollowingSession, chunk: ChunkId, voxels: Voxels) -> Result<()> {
+///     session.insert(chunk, voxels)
+/// }
+/// ```
+/// But it can be told where to look, as no other session can:
+/// ```
+/// # use anabranch::{error::Result, grid::ChunkId, session::FollowingSession};
+/// fn follow(session: &FollowingSession, chunk: ChunkId) -> Result<()> {
+///     session.refresh(chunk)
+/// }
+/// ```
+pub type FollowingSession = Session<Follows>;
+
+/// A running analysis, of one of two kinds: [`Fed`] with chunks, which a `Session` is where nothing else is said, or one
+/// that [`Follows`] a source. All methods may be called from any thread.
+pub struct Session<Kind = Fed> {
     frame: Frame,
     dtype: Dtype,
     budget: Budget,
-    /// Where the values of chunks are held, if they are.
-    held: Option<Arc<HeldChunks>>,
-    inner: Mutex<Inner>,
+    /// Whether values are held in memory.
+    holds: bool,
+    published: Published,
+    broken: Broken,
+    // Dropped before the conductor: it waits for the workers, which end when no mailbox can send them commands.
+    queue: Mutex<Queue<Command>>,
+    conductor: Conductor<Inner>,
+    kind: PhantomData<Kind>,
 }
 
 /// What a session begins with.
@@ -135,29 +185,34 @@ struct Beginning {
     tracks_arrival: bool,
 }
 
-impl Session {
+impl<Kind> Session<Kind> {
     /// Starts it; in a cluster, in the first process of it.
-    fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Session> {
+    fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Self> {
         let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
-        let (frame, canvas, results) = (plan.frame, plan.canvas, Results::new(plan.canvas, plan.frame));
+        let (frame, canvas) = (plan.frame, plan.canvas);
+        let results = EpochResults::new(canvas, grid, frame, plan.kernel.threshold, tracks_arrival);
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
         let (cluster, links) = cluster.unzip();
         let crew = Crew::start(workers, cluster, move |worker, post| work(worker, &plan, post))?;
+        let (holds, published) = (held.is_some(), Published::new(&results));
         let mut inner = Inner {
             workforce: Workforce::new(crew, context, links),
             grid,
             following,
-            present: BTreeSet::new(),
-            tracks_arrival,
+            held,
             foregrounds: BTreeMap::new(),
             foreground: 0,
             results,
+            published: published.clone(),
             kept,
             coming: Epoch::default(),
         };
         inner.restore(&canvas)?;
-        Ok(Session { frame, dtype, budget, held, inner: Mutex::new(inner) })
+        let (broken, queue) = (inner.workforce.broken().clone(), Queue::new(grid, inner.workforce.mailboxes()));
+        let conductor = Conductor::start(inner, &broken)?;
+        let (queue, kind) = (Mutex::new(queue), PhantomData);
+        Ok(Session { frame, dtype, budget, holds, published, broken, queue, conductor, kind })
     }
 
     /// The chunks of the volume.
@@ -165,247 +220,86 @@ impl Session {
     /// # Errors
     /// `Internal` where the session cannot go on.
     pub fn grid(&self) -> Result<Grid> {
-        Ok(self.usable()?.grid)
+        Ok(self.queue()?.grid)
     }
 
-    /// In what coordinates are told.
+    /// The coordinates of rows.
     pub fn frame(&self) -> Frame {
         self.frame
     }
 
-    /// A chunk arrives. Waits while there are more values in flight than the session's memory allows.
-    ///
-    /// # Errors
-    /// `Usage` where it is there already or lies outside, or the session reads by itself; `Data` where its values do not
-    /// fit or are not numbers. The session stays as it was. Any call gives `Internal` once a session cannot go on.
-    pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
-        self.set(chunk, voxels, false)
-    }
-
-    /// A chunk that is there gets new values.
-    ///
-    /// # Errors
-    /// As [`Session::insert`], but `Usage` where the chunk is not there.
-    pub fn replace(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
-        self.set(chunk, voxels, true)
-    }
-
-    fn set(&self, chunk: ChunkId, voxels: Voxels, present: bool) -> Result<()> {
-        let permit = self.budget.take(voxels.bytes());
-        let inner = &mut *self.usable()?;
-        inner.is_fed(self.held.is_some())?;
-        expect(&inner.present, chunk, present)?;
-        let region = inner.grid.region(chunk);
-        check(chunk, region, &voxels, self.dtype)?;
-        match (&self.held, &mut inner.following) {
-            (Some(held), Some(following)) => {
-                held.set(chunk, region, &voxels)?;
-                following.refresh(chunk);
-            }
-            _ => inner.workforce.tell(chunk, Command::Set(chunk, region, voxels, permit))?,
-        }
-        inner.present.insert(chunk);
-        Ok(())
-    }
-
-    /// A chunk that is there goes.
-    ///
-    /// # Errors
-    /// `Usage` where it is not there, or the session reads by itself.
-    pub fn retract(&self, chunk: ChunkId) -> Result<()> {
-        let inner = &mut *self.usable()?;
-        inner.is_fed(self.held.is_some())?;
-        if !inner.present.contains(&chunk) {
-            return Err(Error::usage("is not there, and cannot be retracted").in_chunk(chunk));
-        }
-        match (&self.held, &mut inner.following) {
-            (Some(held), Some(following)) => {
-                held.remove(chunk);
-                following.refresh(chunk);
-            }
-            _ => inner.workforce.tell(chunk, Command::Forget(chunk))?,
-        }
-        inner.present.remove(&chunk);
-        Ok(())
-    }
-
-    /// A chunk of the source has come, changed or gone: the next epoch reads it again, with all that depends on it.
-    ///
-    /// # Errors
-    /// `Usage` where the session has no source, or the chunk lies outside.
-    pub fn refresh(&self, chunk: ChunkId) -> Result<()> {
-        let inner = &mut *self.usable()?;
-        if inner.grid.region(chunk).is_empty() {
-            return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
-        }
-        inner.follows(self.held.is_some())?.refresh(chunk);
-        Ok(())
-    }
-
-    /// Looks for chunks of the source that have changed since they were read, or never were: the next epoch reads them.
-    /// Goes by the sizes and times of stored files; with `verify`, and where a source has none, by all values. Gives
-    /// the number of chunks that will be read for their own sake.
-    ///
-    /// # Errors
-    /// `Usage` where the session has no source; `Io` where the operating system does not tell.
-    pub fn look(&self, verify: bool) -> Result<usize> {
-        self.usable()?.follows(self.held.is_some())?.look(verify)
-    }
-
-    /// The next epoch leaves a chunk of the source, which cannot be read just now, and all that depend on it as they are;
-    /// the one after reads them again.
-    ///
-    /// # Errors
-    /// `Usage` where the session has no source.
-    pub fn leave(&self, chunk: ChunkId) -> Result<()> {
-        self.usable()?.follows(self.held.is_some())?.leave(chunk);
-        Ok(())
-    }
-
-    /// The marks that chunks of the source had when they were read, as far as they had any.
-    ///
-    /// # Errors
-    /// `Usage` where the session has no source.
-    pub fn marks(&self) -> Result<Vec<(ChunkId, Mark)>> {
-        Ok(self.usable()?.follows(self.held.is_some())?.known_marks().collect())
-    }
-
-    /// From now on the image is read from another source: the same image opened again, perhaps with other bounds.
-    ///
-    /// # Errors
-    /// `Usage` where the session has no source, or the new one's type, fill value or axes are others.
-    pub fn follow(&self, source: Arc<dyn Source>) -> Result<()> {
-        let inner = &mut *self.usable()?;
-        inner.follows(self.held.is_some())?.follow(Arc::clone(&source))?;
-        inner.workforce.follow(&source)?;
-        if let Some(following) = &mut inner.following {
-            if following.grid != inner.grid {
-                following.resize_with(inner.kept.as_mut());
-            }
-            inner.grid = following.grid;
-        }
-        Ok(())
-    }
-
-    /// Other bounds, from the next epoch on. Chunks at the old ones, whose boxes or surroundings change by that, are looked
-    /// at again where the session holds values; otherwise they have to be replaced, with values for all of their box.
-    ///
-    /// # Errors
-    /// `Usage` where chunks that are there would lie outside, or a session of one plane would get several.
-    pub fn resize(&self, shape: [usize; 3]) -> Result<()> {
-        let inner = &mut *self.usable()?;
-        let bounds = Region::of_shape(shape);
-        let grid = inner.grid.with_bounds(bounds);
-        if let Some(&outside) = inner.present.iter().find(|&&chunk| grid.region(chunk).is_empty()) {
-            return Err(Error::usage("would lie outside: retract it first").in_chunk(outside));
-        }
-        let flat = |region: Region| region.max[0] - region.min[0] == 1;
-        if bounds.is_empty() || flat(bounds) != flat(inner.grid.bounds()) {
-            return Err(Error::usage("a session of one plane stays one, and one of several stays one of several"));
-        }
-        inner.is_fed(self.held.is_some())?;
-        if let Some(following) = &mut inner.following {
-            following.resize(bounds);
-        }
-        inner.grid = grid;
-        Ok(())
-    }
-
-    /// Closes the epoch, waits until its results are known, and gives what changed.
+    /// Closes the epoch, waits until its results are known, and returns what changed.
     ///
     /// # Errors
     /// Where a source cannot be read: then the session's results stay those of the last epoch, and the next call tries
     /// again. `Internal` where the session cannot go on.
     pub fn advance(&self) -> Result<Epoch> {
-        self.usable()?.advance()
+        self.begin().wait()
     }
 
-    /// The statistics of all rows after the last closed epoch, under parameters that the caller knows. All of it is
-    /// maintained by the dataflow, so asking costs nothing; but provisional branches, where these are told, are counted.
+    /// Closes the epoch, and returns a handle to wait for its end or to await it. Edits from now on belong to the next
+    /// epoch. Epochs run one after the other: one that begins while another runs waits for its end.
     ///
-    /// # Errors
-    /// `Internal` where the session cannot go on.
-    pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Result<Summary<P>> {
-        let inner = self.usable()?;
-        let voxels = if inner.grid.bounds().max[2] == Voxel::END[2] {
-            inner.present.iter().map(|&id| inner.grid.region(id).volume() as u64).sum()
-        } else {
-            inner.grid.bounds().volume() as u64
-        };
-        let arrival = inner.arrival();
-        Ok(inner.results.summary(parameters, voxels, arrival.as_ref()))
+    /// ```
+    /// # use anabranch::{chunk::{Dtype, Voxels}, grid::ChunkId, session::SessionBuilder};
+    /// let session = SessionBuilder::new([16, 16, 32], [16, 16, 16], Dtype::U8).build()?;
+    /// let [left, right] = [0, 1].map(|x| ChunkId::new([0, 0, x]).expect("a place near zero"));
+    /// session.insert(left, Voxels::filled(Dtype::U8, [16; 3], 1.0))?;
+    /// let epoch = session.begin();
+    /// // However long the epoch takes: this belongs to the next one.
+    /// session.insert(right, Voxels::filled(Dtype::U8, [16; 3], 1.0))?;
+    /// assert_eq!(epoch.wait()?.changed, 1);
+    /// assert_eq!(session.results().foreground(), 16 * 16 * 16);
+    /// # Ok::<(), anabranch::error::Error>(())
+    /// ```
+    pub fn begin(&self) -> EpochHandle<Epoch> {
+        // Held until the conductor has the epoch: another one that begins meanwhile comes after it.
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = queue.close();
+        self.conductor.ask(move |inner| inner.advance(batch))
     }
 
-    /// The number of the epoch that comes next: how many have been closed, counting those of earlier sessions on the same
-    /// state.
-    ///
-    /// # Errors
-    /// `Internal` where the session cannot go on.
-    pub fn epoch(&self) -> Result<u64> {
-        Ok(self.usable()?.coming.number)
+    /// The results of the last epoch that has ended well. They stay as they are while further epochs run, and share with
+    /// their results what has not changed. Returns at once, also while an epoch runs.
+    pub fn results(&self) -> Arc<EpochResults> {
+        self.published.get()
     }
 
-    /// Calls `see` with the results of the last closed epoch. Other calls wait meanwhile.
-    ///
-    /// # Errors
-    /// `Internal` where the session cannot go on.
-    pub fn results<R>(&self, see: impl FnOnce(&Results) -> R) -> Result<R> {
-        Ok(see(&self.usable()?.results))
+    /// [`EpochResults::summary`] of the last epoch that has ended well.
+    pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Summary<P> {
+        self.results().summary(parameters)
     }
 
-    /// The whole table after the last closed epoch, in order and with ranks, for which it takes time in proportion to the
-    /// skeleton.
+    /// [`EpochResults::rows`] of the last epoch that has ended well.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
+    /// As [`EpochResults::rows`].
     pub fn rows(&self) -> Result<Vec<Row>> {
-        let inner = self.usable()?;
-        let arrival = inner.arrival();
-        inner.results.rows(arrival.as_ref())
+        self.results().rows()
     }
 
-    /// What the image of a session with a state looks like, seen along each axis; `None` without a state.
-    ///
-    /// # Errors
-    /// `Io` where records cannot be read; `Internal` where the session cannot go on.
-    pub fn overview(&self) -> Result<Option<Projections>> {
-        let inner = &mut *self.usable()?;
-        let grid = inner.grid;
-        inner.kept.as_mut().map(|kept| kept.overview(&grid).cloned()).transpose()
+    /// [`EpochResults::threshold`] of the last epoch that has ended well.
+    pub fn threshold(&self) -> Threshold {
+        self.results().threshold()
     }
 
-    /// Takes what there is to say about the state that the session found: records that were of no use, a sentence each.
-    ///
-    /// # Errors
-    /// `Internal` where the session cannot go on.
-    pub fn warnings(&self) -> Result<Vec<String>> {
-        Ok(self.usable()?.kept.as_mut().map(|kept| std::mem::take(&mut kept.warnings)).unwrap_or_default())
-    }
-
-    /// The threshold that the last epoch's masks were made with.
-    ///
-    /// # Errors
-    /// `Usage` where the session has neither source nor held values; `Internal` where it cannot go on.
-    pub fn threshold(&self) -> Result<Threshold> {
-        Ok(self.usable()?.follows(false)?.threshold())
-    }
-
-    /// Ends the session and its threads.
+    /// Ends the session and its threads, after the epochs that have begun.
     ///
     /// # Errors
     /// `Internal` where a worker had stopped.
     pub fn close(self) -> Result<()> {
-        self.usable()?.workforce.close()
+        self.queue()?.mailboxes.end();
+        self.conductor.ask(|inner| inner.workforce.close()).wait()
     }
 
-    fn usable(&self) -> Result<MutexGuard<'_, Inner>> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.workforce.usable()?;
-        Ok(inner)
+    /// The edits for the next epoch, where the session can go on.
+    fn queue(&self) -> Result<MutexGuard<'_, Queue<Command>>> {
+        self.broken.check()?;
+        Ok(self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl std::fmt::Debug for Session {
+impl<Kind> std::fmt::Debug for Session<Kind> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("frame", &self.frame).field("dtype", &self.dtype).finish_non_exhaustive()
     }

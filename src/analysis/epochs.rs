@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::operators::read::Selection;
 use crate::operators::shared::Shared;
 use crate::progress::ProgressState;
-use crate::session::{Epoch, Session, SessionBuilder};
+use crate::session::{Epoch, FollowingSession, Follows, SessionBuilder};
 use crate::store::disk::read_if_there;
 use crate::store::output::{OutputFolder, SkeletonManifest, write_skeleton};
 use crate::store::{Source, open, replace, resolved};
@@ -26,7 +26,7 @@ pub struct Epochs {
     /// What is analysed.
     pub analysis: Analysis,
     /// The session that does it.
-    pub session: Session,
+    pub session: FollowingSession,
     out: PathBuf,
     state: PathBuf,
     overwrite: bool,
@@ -46,7 +46,7 @@ struct Written {
 
 impl Analysis {
     /// A session that follows the image, and keeps what it finds out in a folder.
-    pub fn session(&self, state: &Path) -> SessionBuilder {
+    pub fn session(&self, state: &Path) -> SessionBuilder<Follows> {
         let builder = SessionBuilder::of_source(Arc::clone(&self.source))
             .chunk(self.grid.chunk_shape())
             .parameters(&self.settled.asked)
@@ -57,6 +57,7 @@ impl Analysis {
         let options = self.settled.asked.image.clone();
         builder.reopen(move || Ok(Arc::from(open(&path, &options)?)))
     }
+
     /// The folder for outputs that a state keeps. Those of the same image that were made of the same state are replaced,
     /// others where `overwrite` says so.
     ///
@@ -142,10 +143,10 @@ impl Epochs {
 
     /// The results after the last epoch.
     fn results(&self, epoch: &Epoch) -> Result<Results> {
-        let (threshold, projections) = (self.session.threshold()?, self.session.overview()?);
+        let (found, projections) = (self.session.results(), self.session.overview()?);
         let (arrival, chunks) = (self.arrival.clone(), Selection::All.count(&self.analysis.grid));
-        self.session.results(|found| Results {
-            threshold,
+        Ok(Results {
+            threshold: found.threshold(),
             branches: vec![Shared::new(found.branch_list())],
             isolated: found.isolated().collect(),
             skeletons: found.skeletons().map(|(id, skeleton)| (id, Arc::clone(skeleton))).collect(),

@@ -10,7 +10,7 @@ use timely::worker::Worker;
 use crate::cluster::{Cluster, Membership, Monitor, Traffic, connect};
 use crate::error::{Error, Result};
 use crate::operators::failure::Failure;
-use crate::session::{SessionBuilder, SharedBuilder};
+use crate::session::{Follows, SessionBuilder, SharedBuilder};
 
 /// Between two looks at what workers have come to.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -64,7 +64,7 @@ impl Team {
     ///
     /// # Errors
     /// `Internal` where these have done something already.
-    pub fn share(&mut self, builder: SessionBuilder) -> Result<SharedBuilder> {
+    pub fn share(&mut self, builder: SessionBuilder<Follows>) -> Result<SharedBuilder> {
         match (self.cluster.take(), self.lost.take()) {
             (Some(cluster), Some(lost)) => Ok(builder.among(cluster, lost)),
             _ => Err(runs_once()),

@@ -1,5 +1,6 @@
 //! What a session will be, checked before it starts.
 
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
@@ -11,7 +12,7 @@ use super::links::{Links, Told};
 use super::records::Keeping;
 use super::worker::{Plan, work};
 use super::workforce::{Context, Reopen, serve};
-use super::{Beginning, Session};
+use super::{Beginning, Fed, FollowingSession, Follows, Session};
 use crate::chunk::Dtype;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
@@ -29,9 +30,10 @@ use crate::store::Source;
 use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
 
-/// What a session will be.
+/// What a session will be, of one kind or the other: [`SessionBuilder::new`] begins one that is fed with chunks,
+/// [`SessionBuilder::of_source`] one that follows a source.
 #[derive(Clone)]
-pub struct SessionBuilder {
+pub struct SessionBuilder<Kind = Fed> {
     bounds: Region,
     chunk: [usize; 3],
     dimensions: usize,
@@ -46,17 +48,18 @@ pub struct SessionBuilder {
     progress: Arc<ProgressState>,
     workers: usize,
     reopen: Option<Reopen>,
+    kind: PhantomData<Kind>,
 }
 
 /// A session in several processes, as one of them begins it: see [`SessionBuilder::among`].
 #[derive(Debug)]
 pub struct SharedBuilder {
-    builder: SessionBuilder,
+    builder: SessionBuilder<Follows>,
     cluster: Cluster,
     lost: Receiver<Error>,
 }
 
-impl std::fmt::Debug for SessionBuilder {
+impl<Kind> std::fmt::Debug for SessionBuilder<Kind> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionBuilder")
             .field("bounds", &self.bounds)
@@ -69,33 +72,7 @@ impl SessionBuilder {
     /// A session over a volume of a shape (z, y, x), in chunks of a shape, for an image of a type. By default every
     /// nonzero value is foreground, voxels have the size 1, and one worker thread is started.
     pub fn new(shape: [usize; 3], chunk: [usize; 3], dtype: Dtype) -> Self {
-        SessionBuilder {
-            bounds: Region::of_shape(shape),
-            chunk,
-            dimensions: 3,
-            dtype,
-            spacing: Spacing::default(),
-            parameters: Parameters::default(),
-            source: None,
-            held: false,
-            tracks_arrival: false,
-            state: None,
-            memory: MEMORY,
-            progress: Arc::default(),
-            workers: 1,
-            reopen: None,
-        }
-    }
-
-    /// A session that follows an image that can be read again: it reads by itself what [`Session::look`] finds changed or
-    /// [`Session::refresh`] names. Shape, type, spacing and chunks are the source's; what is not stored holds its fill
-    /// value.
-    pub fn of_source(source: Arc<dyn Source>) -> Self {
-        let description = source.description();
-        let mut builder = Self::new(description.shape, description.chunk, description.dtype);
-        (builder.dimensions, builder.spacing) = (description.dimensions, description.spacing);
-        builder.source = Some(source);
-        builder
+        Self::with_defaults(shape, chunk, dtype)
     }
 
     /// A canvas without ends instead of bounds: chunks may lie at any place, also at negative ones. Smoothing reflects
@@ -118,11 +95,83 @@ impl SessionBuilder {
         self
     }
 
+    /// Holds the values of all chunks in memory, compressed, for smoothing and Otsu's threshold.
+    #[must_use]
+    pub fn hold_values(mut self) -> Self {
+        self.held = true;
+        self
+    }
+
+    /// Rows tell whether they are provisional: whether a chunk that they run through, or one next to it, has not arrived.
+    #[must_use]
+    pub fn track_arrival(mut self) -> Self {
+        self.tracks_arrival = true;
+        self
+    }
+}
+
+impl SessionBuilder<Follows> {
+    /// A session that follows an image that can be read again: it reads by itself what [`FollowingSession::look`] finds
+    /// changed or [`FollowingSession::refresh`] names. Shape, type, spacing and chunks are the source's; what is not stored
+    /// holds its fill value.
+    pub fn of_source(source: Arc<dyn Source>) -> Self {
+        let description = source.description();
+        let (shape, chunk, dtype) = (description.shape, description.chunk, description.dtype);
+        let (dimensions, spacing) = (description.dimensions, description.spacing);
+        SessionBuilder { dimensions, spacing, source: Some(source), ..Self::with_defaults(shape, chunk, dtype) }
+    }
+
     /// Voxels of a chunk along (z, y, x).
     #[must_use]
     pub fn chunk(mut self, chunk: [usize; 3]) -> Self {
         self.chunk = chunk;
         self
+    }
+
+    /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
+    /// computes what has changed since. Needs parameters that say which part of the stored image it gives,
+    /// since masks of another part are of no use.
+    #[must_use]
+    pub fn state(mut self, folder: impl AsRef<Path>) -> Self {
+        self.state = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// How other processes than the first open the source again, when that one is told of another
+    /// ([`Session::follow`]).
+    #[must_use]
+    pub fn reopen(mut self, open: impl Fn() -> Result<Arc<dyn Source>> + Send + Sync + 'static) -> Self {
+        self.reopen = Some(Arc::new(open));
+        self
+    }
+
+    /// The session's workers are those of a cluster: as many in each process. All processes must have built the same, over
+    /// sources that give the same image. `lost` is told when a process is lost ([`Cluster::watch`]).
+    #[must_use]
+    pub fn among(self, cluster: Cluster, lost: Receiver<Error>) -> SharedBuilder {
+        SharedBuilder { builder: self, cluster, lost }
+    }
+}
+
+impl<Kind> SessionBuilder<Kind> {
+    fn with_defaults(shape: [usize; 3], chunk: [usize; 3], dtype: Dtype) -> Self {
+        SessionBuilder {
+            bounds: Region::of_shape(shape),
+            chunk,
+            dimensions: 3,
+            dtype,
+            spacing: Spacing::default(),
+            parameters: Parameters::default(),
+            source: None,
+            held: false,
+            tracks_arrival: false,
+            state: None,
+            memory: MEMORY,
+            progress: Arc::default(),
+            workers: 1,
+            reopen: None,
+            kind: PhantomData,
+        }
     }
 
     /// Size of a voxel along (z, y, x).
@@ -170,30 +219,6 @@ impl SessionBuilder {
         self
     }
 
-    /// Holds the values of all chunks in memory, compressed, for smoothing and Otsu's threshold.
-    #[must_use]
-    pub fn hold_values(mut self) -> Self {
-        self.held = true;
-        self
-    }
-
-    /// Rows tell whether they are provisional: whether a chunk that they run through, or one next to it, has not arrived.
-    /// For sessions that are fed with chunks.
-    #[must_use]
-    pub fn track_arrival(mut self) -> Self {
-        self.tracks_arrival = true;
-        self
-    }
-
-    /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
-    /// computes what has changed since. Needs a source, and parameters that say which part of the stored image it gives,
-    /// since masks of another part are of no use.
-    #[must_use]
-    pub fn state(mut self, folder: impl AsRef<Path>) -> Self {
-        self.state = Some(folder.as_ref().to_owned());
-        self
-    }
-
     /// Bytes of values that may be in flight: [`Session::insert`] waits while there are more.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
@@ -215,35 +240,17 @@ impl SessionBuilder {
         self
     }
 
-    /// How other processes than the first open the source again, when that one is told of another
-    /// ([`Session::follow`]).
-    #[must_use]
-    pub fn reopen(mut self, open: impl Fn() -> Result<Arc<dyn Source>> + Send + Sync + 'static) -> Self {
-        self.reopen = Some(Arc::new(open));
-        self
-    }
-
-    /// The session's workers are those of a cluster: as many in each process. All processes must have built the same, over
-    /// sources that give the same image. `lost` is told when a process is lost ([`Cluster::watch`]).
-    #[must_use]
-    pub fn among(self, cluster: Cluster, lost: Receiver<Error>) -> SharedBuilder {
-        SharedBuilder { builder: self, cluster, lost }
-    }
-
     /// Starts the session.
     ///
     /// # Errors
     /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
-    pub fn build(self) -> Result<Session> {
+    pub fn build(self) -> Result<Session<Kind>> {
         Session::start(self.beginning(0, 1, None)?, None)
     }
 
     /// What a process begins with, of several.
     /// `run` is that of the state, where another process has opened it.
     fn beginning(self, process: usize, processes: usize, run: Option<&str>) -> Result<Beginning> {
-        if processes > 1 && self.source.is_none() {
-            return Err(Error::usage("a session in several processes needs a source, which each of them reads"));
-        }
         if self.workers == 0 || self.chunk.contains(&0) || self.bounds.is_empty() {
             return Err(Error::usage("a session needs a worker, and a volume and chunks with at least one voxel"));
         }
@@ -263,17 +270,8 @@ impl SessionBuilder {
                 "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
             ));
         }
-        if self.tracks_arrival && self.source.is_some() {
-            return Err(Error::usage(
-                "a source tells itself what has arrived: the session can only track chunks it is fed",
-            ));
-        }
-        if self.state.is_some() && self.source.is_none() {
-            return Err(Error::usage("a session with a state on disk needs a source from which it can read again"));
-        }
-        let open = self.bounds.max[2] == Voxel::END[2];
-        if open && (self.source.is_some() || rule == ThresholdRule::Otsu) {
-            return Err(Error::usage("a canvas without ends has no source and no threshold of the whole image"));
+        if self.bounds.max[2] == Voxel::END[2] && rule == ThresholdRule::Otsu {
+            return Err(Error::usage("a canvas without ends has no threshold of the whole image"));
         }
         if self.source.is_none() && matches!(rule, ThresholdRule::Value(t) if t.is_foreground(0.0f64)) {
             return Err(Error::usage("the threshold makes zero foreground, and with it all that has not arrived"));
@@ -338,7 +336,7 @@ impl SharedBuilder {
     ///
     /// # Errors
     /// As [`SessionBuilder::build`]; `Usage` in another process; `Peer` where a connection is broken.
-    pub fn build(self) -> Result<Session> {
+    pub fn build(self) -> Result<FollowingSession> {
         let SharedBuilder { builder, mut cluster, lost } = self;
         if cluster.process() != 0 {
             return Err(other_part());

@@ -11,8 +11,12 @@ use proptest::prelude::*;
 use super::state_tests::{Changing, compare};
 use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, whole};
 use super::*;
+use crate::chunk::Voxels;
 use crate::cluster::{Membership, Monitor, Secret, connect};
-use crate::error::Kind;
+use crate::error::{Error, Kind};
+use crate::grid::ChunkId;
+use crate::space::Region;
+use crate::store::Source;
 
 /// One process of a cluster.
 struct Seat {
@@ -39,7 +43,7 @@ fn connected(processes: usize) -> Vec<Seat> {
     threads.into_iter().map(|thread| thread.join().unwrap()).collect()
 }
 
-fn builder(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> SessionBuilder {
+fn builder(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> SessionBuilder<Follows> {
     let source = Arc::clone(source) as Arc<dyn Source>;
     let again = Arc::clone(&source);
     let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder);
@@ -48,7 +52,7 @@ fn builder(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) 
 
 /// A session in several processes, and the ends of those that serve it.
 struct Shared {
-    session: Session,
+    session: FollowingSession,
     monitor: Monitor,
     others: Vec<(Monitor, JoinHandle<Result<()>>)>,
 }

@@ -67,9 +67,56 @@ impl<C, R> Drop for Alarm<C, R> {
     }
 }
 
+/// The mailboxes of this process's workers, to send commands to. A worker ends when all copies of its mailbox have ended.
+pub(super) struct Mailboxes<C>(Vec<(Sender<C>, Thread)>);
+
+impl<C> Clone for Mailboxes<C> {
+    fn clone(&self) -> Self {
+        Mailboxes(self.0.clone())
+    }
+}
+
+impl<C> Mailboxes<C> {
+    /// Number of workers.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Sends a command to a worker.
+    ///
+    /// # Errors
+    /// `Internal` where the worker has stopped.
+    pub(super) fn tell(&self, index: usize, command: C) -> Result<()> {
+        let sent = self.0.get(index).is_some_and(|(sender, thread)| {
+            let sent = sender.send(command);
+            thread.unpark();
+            sent.is_ok()
+        });
+        if sent { Ok(()) } else { Err(stopped()) }
+    }
+
+    /// Sends no more commands.
+    pub(super) fn end(&mut self) {
+        for (sender, thread) in self.0.drain(..) {
+            drop(sender);
+            thread.unpark();
+        }
+    }
+}
+
+impl<C> Drop for Mailboxes<C> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn stopped() -> Error {
+    Error::internal("a worker of the session has stopped: start another session")
+}
+
 /// Worker threads that wait for commands.
 pub(super) struct Crew<C, R> {
-    workers: Vec<(Sender<C>, Thread)>,
+    mailboxes: Mailboxes<C>,
     heard: Receiver<Heard<C, R>>,
     to_session: Sender<Heard<C, R>>,
     ends: (Sender<End>, Receiver<End>),
@@ -107,7 +154,7 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
             }
         }
         Ok(Crew {
-            workers: ready.into_iter().flatten().collect(),
+            mailboxes: Mailboxes(ready.into_iter().flatten().collect()),
             heard,
             to_session,
             ends: channel(),
@@ -127,17 +174,17 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
 
     /// Number of workers.
     pub(super) fn len(&self) -> usize {
-        self.workers.len()
+        self.mailboxes.len()
+    }
+
+    /// The workers' mailboxes.
+    pub(super) fn mailboxes(&self) -> &Mailboxes<C> {
+        &self.mailboxes
     }
 
     /// Gives one worker a command that it does not answer.
     pub(super) fn tell(&mut self, index: usize, command: C) -> Result<()> {
-        let sent = self.workers.get(index).is_some_and(|(sender, thread)| {
-            let sent = sender.send(command);
-            thread.unpark();
-            sent.is_ok()
-        });
-        if sent { Ok(()) } else { Err(self.stopped()) }
+        self.mailboxes.tell(index, command).inspect_err(|_| self.leave())
     }
 
     /// Gives every worker a command, and gathers their answers in the order of the workers.
@@ -153,31 +200,25 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
                     self.leave();
                     return Err(error);
                 }
-                _ => return Err(self.stopped()),
+                _ => {
+                    self.leave();
+                    return Err(stopped());
+                }
             }
         }
         Ok(answers.into_iter().flatten().collect())
     }
+}
 
+impl<C, R> Crew<C, R> {
     /// Leaves the workers alone: those that wait for one that has stopped would never end.
     pub(super) fn leave(&mut self) {
         std::mem::forget(self.guards.take());
     }
 
-    fn stopped(&mut self) -> Error {
-        self.leave();
-        Error::internal("a worker of the session has stopped: start another session")
-    }
-}
-
-impl<C, R> Crew<C, R> {
-    /// Ends the workers, and waits for them.
+    /// Ends the workers, and waits for them; they wait until all copies of their mailboxes have ended.
     pub(super) fn close(&mut self) -> Result<()> {
-        for (sender, thread) in self.workers.drain(..) {
-            // Without further commands a worker ends.
-            drop(sender);
-            thread.unpark();
-        }
+        self.mailboxes.end();
         let Some(guards) = self.guards.take() else { return Ok(()) };
         let ends = self.ends.0.clone();
         // In a thread of its own: where another process is lost meanwhile, its end is not waited for.

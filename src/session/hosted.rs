@@ -1,20 +1,22 @@
 //! Any dataflow over chunks, kept going inside a program: chunks come, change and go in epochs, and its records follow.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::consolidation::consolidate;
-use timely::dataflow::StreamVec;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::{Input, Inspect, Probe};
+use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 
 use super::budget::{Budget, Permit};
+use super::conductor::{Broken, Conductor};
 use super::crew::{Crew, Post};
-use super::inner::{check, expect};
+use super::handle::EpochHandle;
+use super::queue::{Queue, check_finite, check_fit, expect, expect_for_retraction};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
@@ -95,14 +97,16 @@ impl HostedBuilder {
         let (failure, budget) = (Failure::default(), Budget::new(self.memory));
         let (grid, dtype, workers, reported) = (self.grid, self.dtype, self.workers, failure.clone());
         let crew = Crew::start(workers, None, move |worker, post| work(worker, &self, &build, &reported, post))?;
-        let inner =
-            Inner { crew, present: BTreeSet::new(), differences: Vec::new(), failed: BTreeMap::new(), broken: None };
-        Ok(HostedSession { grid, dtype, budget, failure, inner: Mutex::new(inner) })
+        let (broken, queue) = (Broken::default(), Mutex::new(Queue::new(grid, crew.mailboxes().clone())));
+        let (differences, failed) = (Vec::new(), BTreeMap::new());
+        let inner = Inner { crew, failure, differences, failed, broken: broken.clone() };
+        let conductor = Conductor::start(inner, &broken)?;
+        Ok(HostedSession { grid, dtype, budget, broken, queue, conductor })
     }
 }
 
 /// A dataflow of the program's own over chunks that come, change and go, with worker threads that sleep between epochs.
-/// All methods may be called from any thread.
+/// All methods may be called from any thread. Edits while an epoch runs belong to the next one, and wait for memory only.
 ///
 /// With a depth, the values of all chunks are held, each once, so that the surroundings of its neighbours are known when
 /// they change; a chunk comes to the dataflow when a value within the depth of it has changed, or when it is inserted.
@@ -144,27 +148,30 @@ pub struct HostedSession<D> {
     grid: Grid,
     dtype: Dtype,
     budget: Budget,
-    failure: Failure,
-    inner: Mutex<Inner<D>>,
+    broken: Broken,
+    // Dropped before the conductor: it waits for the workers, which end when no mailbox can send them commands.
+    queue: Mutex<Queue<Command>>,
+    conductor: Conductor<Inner<D>>,
 }
 
 struct Inner<D> {
     crew: Crew<Command, Brought<D>>,
-    present: BTreeSet<ChunkId>,
+    failure: Failure,
     /// What epochs with errors brought, and has not been given out.
     differences: Vec<(D, isize)>,
     /// Chunks that the dataflow could not work on.
     failed: BTreeMap<ChunkId, Error>,
-    /// Why the session cannot go on.
-    broken: Option<Error>,
+    broken: Broken,
 }
 
-/// What a worker is told.
+/// A command to a worker.
 enum Command {
-    /// A chunk has values, or none any more.
-    Give(Piece, Option<Permit>),
-    /// Close the epoch. The only command that is answered.
+    /// A chunk has values, or none any more, in a batch of edits.
+    Give(u64, Piece, Option<Permit>),
+    /// Close the epoch of the open batch. The only command that is answered.
     Advance,
+    /// All workers have closed the epochs before that of a batch, which is open now.
+    Open(u64),
 }
 
 /// What a worker's part of an epoch brought.
@@ -200,12 +207,13 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
 
     fn set(&self, chunk: ChunkId, voxels: Voxels, present: bool) -> Result<()> {
         let permit = self.budget.take(voxels.bytes());
-        let inner = &mut *self.usable()?;
-        expect(&inner.present, chunk, present)?;
+        let finite = check_finite(chunk, &voxels);
+        let queue = &mut *self.queue()?;
+        expect(&queue.present, chunk, present)?;
         let region = self.grid.region(chunk);
-        check(chunk, region, &voxels, self.dtype)?;
-        inner.give(&self.grid, Piece { chunk, region, voxels: Some(voxels) }, Some(permit))?;
-        inner.present.insert(chunk);
+        check_fit(chunk, region, &voxels, self.dtype).and(finite)?;
+        self.give(queue, Piece { chunk, region, voxels: Some(voxels) }, Some(permit))?;
+        queue.present.insert(chunk, ());
         Ok(())
     }
 
@@ -214,65 +222,95 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     /// # Errors
     /// `Usage` where it is not there.
     pub fn retract(&self, chunk: ChunkId) -> Result<()> {
-        let inner = &mut *self.usable()?;
-        if !inner.present.contains(&chunk) {
-            return Err(Error::usage("is not there, and cannot be retracted").in_chunk(chunk));
-        }
-        inner.give(&self.grid, Piece { chunk, region: self.grid.region(chunk), voxels: None }, None)?;
-        inner.present.remove(&chunk);
+        let queue = &mut *self.queue()?;
+        expect_for_retraction(&queue.present, chunk)?;
+        self.give(queue, Piece { chunk, region: self.grid.region(chunk), voxels: None }, None)?;
+        queue.present.remove(chunk);
         Ok(())
     }
 
-    /// Closes the epoch, waits until its records are known, and gives those that changed, each once and in order, with
+    fn give(&self, queue: &Queue<Command>, piece: Piece, permit: Option<Permit>) -> Result<()> {
+        let told = queue.tell(piece.chunk, Command::Give(queue.batch, piece, permit));
+        told.inspect_err(|error| self.broken.set(error))
+    }
+
+    /// Closes the epoch, waits until its records are known, and returns those that changed, each once and in order, with
     /// the difference of how often they are there.
     ///
     /// # Errors
     /// What the dataflow reported (see [`HostedSession`]); `Internal` where the session cannot go on.
     pub fn advance(&self) -> Result<Vec<(D, isize)>> {
-        let inner = &mut *self.usable()?;
-        let brought = inner.crew.ask(|_| Command::Advance).inspect_err(|error| inner.broken = Some(error.clone()))?;
-        for Brought { differences, chunks } in brought {
-            inner.differences.extend(differences);
-            inner.failed.retain(|chunk, _| !chunks.contains(chunk));
-        }
-        for error in self.failure.take_all() {
-            match error.chunk() {
-                Some(chunk) => drop(inner.failed.insert(chunk, error)),
-                None => {
-                    inner.broken = Some(error.clone());
-                    return Err(error);
-                }
-            }
-        }
-        consolidate(&mut inner.differences);
-        match inner.failed.first_key_value() {
-            Some((_, error)) => Err(error.clone()),
-            None => Ok(std::mem::take(&mut inner.differences)),
-        }
+        self.begin().wait()
     }
 
-    /// Ends the session and its threads.
+    /// Closes the epoch, and returns a handle to wait for its end or to await it. Edits from now on belong to the next
+    /// epoch. Epochs run one after the other.
+    pub fn begin(&self) -> EpochHandle<Vec<(D, isize)>> {
+        // Held until the conductor has the epoch: another one that begins meanwhile comes after it.
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let batch = queue.close().number;
+        self.conductor.ask(move |inner| inner.advance(batch))
+    }
+
+    /// Ends the session and its threads, after the epochs that have begun.
     ///
     /// # Errors
     /// `Internal` where a worker had stopped.
     pub fn close(self) -> Result<()> {
-        self.usable()?.crew.close()
+        self.queue()?.mailboxes.end();
+        self.conductor
+            .ask(|inner| {
+                inner.broken.check()?;
+                inner.crew.close()
+            })
+            .wait()
     }
 
-    fn usable(&self) -> Result<MutexGuard<'_, Inner<D>>> {
-        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        match &inner.broken {
-            Some(error) => Err(error.clone()),
-            None => Ok(inner),
-        }
+    fn queue(&self) -> Result<MutexGuard<'_, Queue<Command>>> {
+        self.broken.check()?;
+        Ok(self.queue.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl<D: Send + 'static> Inner<D> {
-    fn give(&mut self, grid: &Grid, piece: Piece, permit: Option<Permit>) -> Result<()> {
-        let index = grid.owner(piece.chunk, self.crew.len());
-        let told = self.crew.tell(index, Command::Give(piece, permit));
-        told.inspect_err(|error| self.broken = Some(error.clone()))
+impl<D: Clone + Ord + Send + 'static> Inner<D> {
+    fn advance(&mut self, batch: u64) -> Result<Vec<(D, isize)>> {
+        self.broken.check()?;
+        let brought = self.close_epoch(batch).inspect_err(|error| self.broken.set(error))?;
+        for Brought { differences, chunks } in brought {
+            self.differences.extend(differences);
+            self.failed.retain(|chunk, _| !chunks.contains(chunk));
+        }
+        for error in self.failure.take_all() {
+            match error.chunk() {
+                Some(chunk) => drop(self.failed.insert(chunk, error)),
+                None => {
+                    self.broken.set(&error);
+                    return Err(error);
+                }
+            }
+        }
+        consolidate(&mut self.differences);
+        match self.failed.first_key_value() {
+            Some((_, error)) => Err(error.clone()),
+            None => Ok(std::mem::take(&mut self.differences)),
+        }
+    }
+
+    fn close_epoch(&mut self, batch: u64) -> Result<Vec<Brought<D>>> {
+        let brought = self.crew.ask(|_| Command::Advance)?;
+        for index in 0..self.crew.len() {
+            self.crew.tell(index, Command::Open(batch + 1))?;
+        }
+        Ok(brought)
+    }
+}
+
+impl<D> Drop for Inner<D> {
+    fn drop(&mut self) {
+        if self.broken.check().is_err() {
+            // Workers that wait for one that has stopped never end.
+            self.crew.leave();
+        }
     }
 }
 
@@ -306,15 +344,27 @@ where
             .probe_with(&probe);
         input
     });
+    let give = |input: &mut InputHandle<_, _>, piece: Piece, permit: Option<Permit>| {
+        // Without overlap values are let go once the dataflow has seen them; otherwise they stay.
+        if depth == [0; 3] {
+            permits.borrow_mut().entry(piece.chunk).or_default().extend(permit);
+        }
+        input.send(piece);
+        input.flush();
+    };
+    // The dataflow holds edits of the open batch only: those of later batches wait until all workers have closed it.
+    let (mut open, mut later) = (0, VecDeque::new());
     while let Some(command) = post.next(worker) {
         match command {
-            Command::Give(piece, permit) => {
-                // Without overlap values are let go once the dataflow has seen them; otherwise they stay.
-                if depth == [0; 3] {
-                    permits.borrow_mut().entry(piece.chunk).or_default().extend(permit);
+            Command::Give(batch, piece, permit) if batch <= open => give(&mut input, piece, permit),
+            Command::Give(batch, piece, permit) => later.push_back((batch, piece, permit)),
+            Command::Open(batch) => {
+                open = batch;
+                while later.front().is_some_and(|(of, ..)| *of <= batch)
+                    && let Some((_, piece, permit)) = later.pop_front()
+                {
+                    give(&mut input, piece, permit);
                 }
-                input.send(piece);
-                input.flush();
             }
             Command::Advance => {
                 let next = input.time() + 1;

@@ -1,58 +1,76 @@
 //! The part of a session that one thread uses at a time: it has the workers do what an epoch needs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::following::Following;
 use super::keeping::Kept;
 use super::orders::Order;
+use super::queue::{Batch, Edit};
+use super::results::Published;
 use super::worker::Answer;
 use super::workforce::Workforce;
-use super::{Epoch, Results};
-use crate::chunk::{Dtype, Voxels};
+use super::{Epoch, EpochResults};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
-use crate::space::Region;
-use crate::table::arrival::Arrival;
+use crate::store::held::HeldChunks;
 
 pub(super) struct Inner {
     pub(super) workforce: Workforce,
     /// The chunks inside the bounds.
     pub(super) grid: Grid,
     pub(super) following: Option<Following>,
-    pub(super) present: BTreeSet<ChunkId>,
-    /// Whether rows tell that chunks near them have not arrived.
-    pub(super) tracks_arrival: bool,
+    /// Where the values of chunks are held, if they are.
+    pub(super) held: Option<Arc<HeldChunks>>,
     /// Foreground voxels of chunks that have some, and of all.
     pub(super) foregrounds: BTreeMap<ChunkId, u64>,
     pub(super) foreground: u64,
-    pub(super) results: Results,
+    pub(super) results: EpochResults,
+    pub(super) published: Published,
     pub(super) kept: Option<Kept>,
     /// What has come together for the next epoch.
     pub(super) coming: Epoch,
 }
 
 impl Inner {
-    /// Refuses values from outside where the session reads by itself.
-    pub(super) fn is_fed(&self, held: bool) -> Result<()> {
-        if self.following.is_some() && !held {
-            return Err(Error::usage("the session reads its source by itself: refresh the chunk instead"));
+    /// The image that the session follows.
+    pub(super) fn following(&mut self) -> Result<&mut Following> {
+        self.workforce.broken().check()?;
+        self.following.as_mut().ok_or_else(|| Error::internal("the session has no source"))
+    }
+
+    /// Makes the listed edits.
+    fn edit(&mut self, edits: Vec<Edit>) {
+        for edit in edits {
+            let changed = match edit {
+                Edit::Resize(grid) => {
+                    if let Some(following) = &mut self.following {
+                        following.resize(grid.bounds());
+                    }
+                    self.grid = grid;
+                    continue;
+                }
+                Edit::Hold(chunk, region, packed) => {
+                    if let Some(held) = &self.held {
+                        held.set(chunk, region, packed);
+                    }
+                    chunk
+                }
+                Edit::LetGo(chunk) => {
+                    if let Some(held) = &self.held {
+                        held.remove(chunk);
+                    }
+                    chunk
+                }
+            };
+            if let Some(following) = &mut self.following {
+                following.refresh(changed);
+            }
         }
-        Ok(())
     }
 
-    pub(super) fn follows(&mut self, held: bool) -> Result<&mut Following> {
-        match &mut self.following {
-            Some(following) if !held => Ok(following),
-            _ => Err(Error::usage("the session has no source: it is fed with chunks")),
-        }
-    }
-
-    /// Which chunks have arrived, where that is to be told.
-    pub(super) fn arrival(&self) -> Option<Arrival> {
-        self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present))
-    }
-
-    pub(super) fn advance(&mut self) -> Result<Epoch> {
+    pub(super) fn advance(&mut self, batch: Batch) -> Result<Epoch> {
+        self.edit(batch.edits);
         let sent = self.workforce.sent();
         if let Some(following) = &mut self.following {
             let read = following.read(&mut self.workforce, &mut self.kept, self.coming.number + 1);
@@ -65,7 +83,7 @@ impl Inner {
             self.coming.remade |= read.remade;
         }
         let mut sampled = Ok(());
-        for answer in self.workforce.ask(Order::Thin(self.grid.bounds()))? {
+        for answer in self.workforce.ask(Order::Thin(batch.number, self.grid.bounds()))? {
             let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
             self.coming.changed += foregrounds.len();
             self.coming.thinning.add(&counts);
@@ -85,6 +103,8 @@ impl Inner {
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
         let changes = self.results.apply(differences, self.foreground);
+        self.results.present = batch.present;
+        self.publish_results();
         let (thinning, rows) = (&epoch.thinning, changes.len());
         tracing::info!(
             epoch = number,
@@ -99,38 +119,18 @@ impl Inner {
         );
         Ok(Epoch { changes, ..epoch })
     }
+
+    /// Puts the results in place of those before, for any thread to read.
+    pub(super) fn publish_results(&mut self) {
+        self.results.next = self.coming.number;
+        self.results.grid = self.grid;
+        if let Some(following) = &self.following {
+            self.results.threshold = following.threshold();
+        }
+        self.published.set(&self.results);
+    }
 }
 
 pub(super) fn unexpected() -> Error {
     Error::internal("a worker answers another question")
-}
-
-/// Refuses a chunk that is there already, or one that is not, whichever is expected.
-pub(super) fn expect(present: &BTreeSet<ChunkId>, chunk: ChunkId, there: bool) -> Result<()> {
-    if present.contains(&chunk) == there {
-        return Ok(());
-    }
-    let advice = if there { "is not there: insert it" } else { "is there already: replace it" };
-    Err(Error::usage(advice).in_chunk(chunk))
-}
-
-/// Refuses values that do not fit a chunk.
-pub(super) fn check(chunk: ChunkId, region: Region, voxels: &Voxels, dtype: Dtype) -> Result<()> {
-    if region.is_empty() {
-        return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
-    }
-    if voxels.shape() != region.shape() || voxels.dtype() != dtype {
-        return Err(Error::data(format!(
-            "has {:?} voxels of type {}, but the session expects {:?} of type {} there",
-            voxels.shape(),
-            voxels.dtype().name(),
-            region.shape(),
-            dtype.name()
-        ))
-        .in_chunk(chunk));
-    }
-    if !voxels.is_finite() {
-        return Err(Error::data("holds NaN or infinity: give finite numbers only").in_chunk(chunk));
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the session itself does about its state on disk: what it finds there at its start, and the overview.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::following::Following;
 use super::inner::{Inner, unexpected};
@@ -13,6 +14,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;
 use crate::space::Region;
 use crate::state::{Loaded, Reason, Seen, StateFolder, verify};
+use crate::store::Source;
 
 /// A state on disk, as the session sees it.
 pub(super) struct Kept {
@@ -111,6 +113,7 @@ impl Inner {
         self.coming.number = kept.folder.epoch();
         let (chunks, bounds) = (kept.folder.chunks()?, self.grid.bounds());
         if chunks.is_empty() {
+            self.publish_results();
             return Ok(());
         }
         let mut seen: BTreeMap<ChunkId, Seen> = BTreeMap::new();
@@ -148,7 +151,21 @@ impl Inner {
         self.workforce.ask(Order::Restore(doubtful))?;
         let differences = self.publish()?;
         self.results.apply(differences, self.foreground);
+        self.publish_results();
         Ok(())
+    }
+
+    /// Reads the image from another source from now on. Returns its chunks.
+    pub(super) fn follow(&mut self, source: &Arc<dyn Source>) -> Result<Grid> {
+        self.following()?.follow(Arc::clone(source))?;
+        self.workforce.follow(source)?;
+        if let Some(following) = &mut self.following {
+            if following.grid != self.grid {
+                following.resize_with(self.kept.as_mut());
+            }
+            self.grid = following.grid;
+        }
+        Ok(self.grid)
     }
 
     pub(super) fn publish(&mut self) -> Result<Vec<Difference>> {

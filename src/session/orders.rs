@@ -26,8 +26,9 @@ pub(super) enum Order {
     Load(BTreeSet<ChunkId>, Region),
     /// Put what was found back to work, with doubts about some.
     Restore(BTreeSet<ChunkId>),
-    /// Thin the masks that are there, and look up the values at what is new of the skeleton, in an image within bounds.
-    Thin(Region),
+    /// Thin the masks up to those of a batch of edits, and look up the values at what is new of the skeleton, in an image
+    /// within bounds.
+    Thin(u64, Region),
     /// Stage the records of what is new, under the number of an epoch.
     Stage(u64),
     /// Put staged records in place.

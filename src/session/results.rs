@@ -1,15 +1,17 @@
-//! What a session knows after its last closed epoch.
+//! What a session knows after an epoch: each epoch leaves results of its own, which share what has not changed.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pipelines::Difference;
+use super::shared_map::SharedMap;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
 use crate::kernel::branch_list::BranchList;
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
+use crate::kernel::threshold::Threshold;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
@@ -18,28 +20,64 @@ use crate::table::row::{Frame, Measures, Row};
 use crate::table::statistics::Snapshot;
 use crate::table::summary::{Awaited, Summary, Totals};
 
-/// The results of a session after its last closed epoch.
-#[derive(Debug)]
-pub struct Results {
-    grid: Grid,
+/// The results of a session after an epoch. They stay as they are, whatever the session does meanwhile.
+#[derive(Clone, Debug)]
+pub struct EpochResults {
+    /// The grid without bounds on which masks are thinned.
+    canvas: Grid,
     frame: Frame,
-    branches: BTreeMap<Branch, isize>,
-    isolated: BTreeMap<Voxel, isize>,
-    skeletons: BTreeMap<ChunkId, Arc<Skeleton>>,
+    /// The chunks inside the bounds.
+    pub(super) grid: Grid,
+    /// Chunks that were there, where the session is fed with them.
+    pub(super) present: SharedMap<ChunkId, ()>,
+    /// Whether rows tell that chunks near them have not arrived.
+    tracks_arrival: bool,
+    /// The number of the epoch that comes next.
+    pub(super) next: u64,
+    pub(super) threshold: Threshold,
+    branches: SharedMap<Branch, isize>,
+    isolated: SharedMap<Voxel, isize>,
+    skeletons: SharedMap<ChunkId, Arc<Skeleton>>,
     statistics: Snapshot,
     components: i64,
     voxels: u64,
     foreground: u64,
 }
 
-impl Results {
-    pub(super) fn new(grid: Grid, frame: Frame) -> Self {
-        Results {
-            grid,
+/// The results of the last epoch that has ended well, for any thread to read.
+#[derive(Clone, Debug)]
+pub(super) struct Published(Arc<Mutex<Arc<EpochResults>>>);
+
+impl Published {
+    pub(super) fn new(results: &EpochResults) -> Self {
+        Published(Arc::new(Mutex::new(Arc::new(results.clone()))))
+    }
+
+    pub(super) fn set(&self, results: &EpochResults) {
+        let mut new = Arc::new(results.clone());
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), &mut new);
+        // Old results that nothing else holds are freed here, after the lock.
+        drop(new);
+    }
+
+    pub(super) fn get(&self) -> Arc<EpochResults> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl EpochResults {
+    pub(super) fn new(canvas: Grid, grid: Grid, frame: Frame, threshold: Threshold, tracks_arrival: bool) -> Self {
+        EpochResults {
+            canvas,
             frame,
-            branches: BTreeMap::new(),
-            isolated: BTreeMap::new(),
-            skeletons: BTreeMap::new(),
+            grid,
+            present: SharedMap::default(),
+            tracks_arrival,
+            next: 0,
+            threshold,
+            branches: SharedMap::default(),
+            isolated: SharedMap::default(),
+            skeletons: SharedMap::default(),
             statistics: Snapshot::default(),
             components: 0,
             voxels: 0,
@@ -47,7 +85,7 @@ impl Results {
         }
     }
 
-    /// Takes in the differences of an epoch. Gives those of the rows, summed and in order.
+    /// Takes in the differences of an epoch. Returns those of the rows, summed and in order.
     pub(super) fn apply(&mut self, changes: Vec<Difference>, foreground: u64) -> Vec<(Measures, isize)> {
         let mut changed: BTreeMap<Branch, isize> = BTreeMap::new();
         self.foreground = foreground;
@@ -67,7 +105,7 @@ impl Results {
             }
         }
         for id in gone {
-            let old = self.skeletons.remove(&id);
+            let old = self.skeletons.remove(id);
             self.voxels -= old.map_or(0, |skeleton| skeleton.voxels.len() as u64);
         }
         for (id, skeleton) in come {
@@ -122,28 +160,46 @@ impl Results {
         BranchList::new(self.branches(), &Lengths::new(self.frame.spacing))
     }
 
+    /// The number of the epoch after this one: how many have been closed, counting those of earlier sessions on the same
+    /// state.
+    pub fn next_epoch(&self) -> u64 {
+        self.next
+    }
+
+    /// The threshold that the masks were made with.
+    pub fn threshold(&self) -> Threshold {
+        self.threshold
+    }
+
+    /// Which chunks had arrived, where that is tracked.
+    fn arrival(&self) -> Option<Arrival> {
+        self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present.keys().copied().collect::<BTreeSet<_>>()))
+    }
+
     /// The whole table, in order and with ranks, for which it takes time in proportion to the skeleton. Rows tell whether
-    /// they are provisional where it is known what has arrived.
+    /// they are provisional where arrival is tracked.
     ///
     /// # Errors
     /// As [`Table::new`].
-    pub fn rows(&self, arrival: Option<&Arrival>) -> Result<Vec<Row>> {
-        let ranks = Ranks::new(self.skeletons.iter().map(|(&id, skeleton)| (id, &skeleton.voxels)), &self.grid);
+    pub fn rows(&self) -> Result<Vec<Row>> {
+        let ranks = Ranks::new(self.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)), &self.canvas);
         let isolated: Vec<Voxel> = self.isolated().collect();
         let list = self.branch_list();
         let table = Table::new([&list], &isolated, &ranks, 1)?;
-        Ok(match arrival {
+        Ok(match &self.arrival() {
             Some(arrival) => table.with_arrival(arrival).rows(self.frame).collect(),
             None => table.rows(self.frame).collect(),
         })
     }
 
-    pub(super) fn summary<P: serde::Serialize>(
-        &self,
-        parameters: P,
-        voxels: u64,
-        arrival: Option<&Arrival>,
-    ) -> Summary<P> {
+    /// The statistics of all rows, under parameters that the caller knows. They are maintained by the dataflow, so asking
+    /// costs nothing; but provisional branches, where arrival is tracked, are counted.
+    pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Summary<P> {
+        let voxels = if self.grid.bounds().max[2] == Voxel::END[2] {
+            self.present.keys().map(|&id| self.grid.region(id).volume() as u64).sum()
+        } else {
+            self.grid.bounds().volume() as u64
+        };
         let totals = Totals {
             skeletons: self.components(),
             skeleton_voxels: self.voxels,
@@ -151,23 +207,12 @@ impl Results {
             voxels,
         };
         let summary = Summary::new(parameters, &totals, &self.statistics);
-        let Some(arrival) = arrival else { return summary };
+        let Some(arrival) = self.arrival() else { return summary };
         let provisional_branches = self.branches().filter(|branch| arrival.is_provisional(branch)).count() as u64;
         summary.with_awaited(Awaited { provisional_branches, units: arrival.units(), missing: arrival.missing() })
     }
 }
 
-fn add<K: Ord>(counts: &mut BTreeMap<K, isize>, key: K, diff: isize) {
-    let count = counts.entry(key);
-    match count {
-        std::collections::btree_map::Entry::Occupied(mut entry) => {
-            *entry.get_mut() += diff;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
-        std::collections::btree_map::Entry::Vacant(entry) => {
-            entry.insert(diff);
-        }
-    }
+fn add<K: Ord + Clone>(counts: &mut SharedMap<K, isize>, key: K, diff: isize) {
+    counts.change(key, |count| Some(count.copied().unwrap_or(0) + diff).filter(|&count| count != 0));
 }

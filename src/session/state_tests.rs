@@ -8,11 +8,13 @@ use proptest::prelude::*;
 
 use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, scratch, summary, whole};
 use super::*;
-use crate::chunk::Chunk;
-use crate::error::Kind;
-use crate::space::Position;
-use crate::store::Description;
+use crate::chunk::{Chunk, Voxels};
+use crate::error::{Error, Kind};
+use crate::grid::ChunkId;
+use crate::kernel::project::Projections;
+use crate::space::{Position, Region};
 use crate::store::memory::MemorySource;
+use crate::store::{Description, Source};
 
 /// An image that changes.
 pub(super) struct Changing {
@@ -50,7 +52,7 @@ impl Source for Changing {
     }
 }
 
-fn open(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> Session {
+fn open(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> FollowingSession {
     let source: Arc<dyn Source> = Arc::clone(source) as Arc<dyn Source>;
     let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder);
     masks.apply(builder).build().unwrap()
@@ -88,7 +90,7 @@ fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64) {
     }
 }
 
-pub(super) fn compare(session: &Session, image: &Voxels, masks: Masks) {
+pub(super) fn compare(session: &FollowingSession, image: &Voxels, masks: Masks) {
     let scratch = scratch(image.clone(), masks);
     assert_eq!(session.rows().unwrap(), scratch.rows().unwrap());
     assert_eq!(summary(session), summary(&scratch));

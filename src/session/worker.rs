@@ -28,17 +28,17 @@ use crate::kernel::skeleton::Skeleton;
 use crate::operators::sample::{skeleton, values_at};
 use crate::operators::thin::ThinningCounts;
 use crate::progress::ProgressState;
-use crate::space::{Region, Spacing};
+use crate::space::{Region, Spacing, Voxel};
 use crate::state::Counted;
 use crate::store::Source;
 use crate::table::row::Frame;
 
 /// What a session tells a worker. All commands but the first two are answered.
 pub(super) enum Command {
-    /// A chunk's values, in its box, from outside.
-    Set(ChunkId, Region, Voxels, Permit),
-    /// A chunk has no values any more.
-    Forget(ChunkId),
+    /// A chunk's values, in its box, from outside, in a batch of edits.
+    Set(u64, ChunkId, Region, Voxels, Permit),
+    /// A chunk has no values any more, from a batch of edits on.
+    Forget(u64, ChunkId),
     /// Read chunks and count the values of each, from an empty count on.
     Count(Arc<Reading>, Count),
     /// Read chunks and make their masks; keep them under the number of an epoch.
@@ -49,8 +49,8 @@ pub(super) enum Command {
     Load(Arc<BTreeSet<ChunkId>>, Region),
     /// Put what was found back to work, with doubts about some.
     Restore(Arc<BTreeSet<ChunkId>>),
-    /// Thin the masks that are there, and look up the values at what is new of the skeleton.
-    Thin(Option<Arc<dyn Source>>, Grid),
+    /// Thin the masks up to those of a batch of edits, and look up the values at what is new of the skeleton.
+    Thin(u64, Option<Arc<dyn Source>>, Grid),
     /// Stage the records of what is new, under the number of an epoch.
     Stage(u64),
     /// Give out what is new of the skeleton, and what follows from it.
@@ -109,8 +109,8 @@ struct Station<'w> {
     differences: Rc<RefCell<Vec<Difference>>>,
     /// Masks of chunks that were read last; given up where another chunk could not be read.
     read: BTreeMap<ChunkId, Option<Binary>>,
-    /// Other masks that have not been thinned.
-    made: BTreeMap<ChunkId, Option<Binary>>,
+    /// Other masks that have not been thinned, by batch and chunk: batches that are still open come while an epoch runs.
+    made: BTreeMap<(u64, ChunkId), Option<Binary>>,
     foregrounds: HashMap<ChunkId, Foreground>,
     /// Chunks whose foreground's values are held.
     holding: Vec<ChunkId>,
@@ -171,13 +171,13 @@ impl<'w> Station<'w> {
 
     fn obey(&mut self, command: Command) -> Option<Answer> {
         match command {
-            Command::Set(chunk, region, voxels, _permit) => {
+            Command::Set(batch, chunk, region, voxels, _permit) => {
                 let binary = self.kernel.mask(Some(&voxels), &region, &region);
-                self.made.insert(chunk, binary);
+                self.made.insert((batch, chunk), binary);
                 None
             }
-            Command::Forget(chunk) => {
-                self.made.insert(chunk, None);
+            Command::Forget(batch, chunk) => {
+                self.made.insert((batch, chunk), None);
                 if self.records.is_some() {
                     self.gone.push(chunk);
                 }
@@ -189,8 +189,8 @@ impl<'w> Station<'w> {
                 self.read.clear();
                 Some(Answer::Done)
             }
-            Command::Thin(source, bounds) => {
-                let foregrounds = self.thin();
+            Command::Thin(batch, source, bounds) => {
+                let foregrounds = self.thin(batch);
                 let counts = std::mem::take(&mut self.thinned.borrow_mut().counts);
                 Some(Answer::Thinned(counts, foregrounds, self.sample(source.as_deref(), &bounds)))
             }
@@ -248,7 +248,7 @@ impl<'w> Station<'w> {
                 }
             }
             if let Some(made) = made {
-                self.made.insert(chunk, made);
+                self.made.insert((0, chunk), made);
             }
         }
         self.advance_masks();
@@ -279,11 +279,16 @@ impl<'w> Station<'w> {
         Ok(())
     }
 
-    /// Thins the chunks with new masks, and all that follows. Gives the foreground of those.
-    fn thin(&mut self) -> Vec<(ChunkId, u64)> {
+    /// Thins the chunks with new masks, up to those of a batch, and all that follows. Returns the foreground of those.
+    fn thin(&mut self, batch: u64) -> Vec<(ChunkId, u64)> {
         let mut foregrounds = Vec::new();
-        self.made.append(&mut self.read);
-        for (chunk, binary) in std::mem::take(&mut self.made) {
+        let later = self.made.split_off(&(batch + 1, ChunkId::at(Voxel::MIN)));
+        let made = std::mem::replace(&mut self.made, later);
+        // Of several masks of a chunk the last stands.
+        let mut latest: BTreeMap<ChunkId, Option<Binary>> =
+            made.into_iter().map(|((_, chunk), binary)| (chunk, binary)).collect();
+        latest.append(&mut self.read);
+        for (chunk, binary) in latest {
             if self.published.contains_key(&chunk) {
                 self.revalued.insert(chunk);
             }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::crew::Crew;
+use super::conductor::Broken;
+use super::crew::{Crew, Mailboxes};
 use super::links::{Links, Said, Told};
 use super::orders::{Order, Wanted};
 use super::reading::Reading;
@@ -63,7 +64,7 @@ impl Context {
             Order::Discard => crew.ask(|_| Command::Discard),
             Order::Forget(chunks) => {
                 for chunk in chunks.into_iter().filter(|&chunk| self.grid.process(chunk) == self.process) {
-                    crew.tell(self.worker(chunk, crew.len()), Command::Forget(chunk))?;
+                    crew.tell(self.worker(chunk, crew.len()), Command::Forget(0, chunk))?;
                 }
                 Ok(Vec::new())
             }
@@ -75,9 +76,9 @@ impl Context {
                 let doubtful = Arc::new(doubtful);
                 crew.ask(|_| Command::Restore(Arc::clone(&doubtful)))
             }
-            Order::Thin(bounds) => {
+            Order::Thin(batch, bounds) => {
                 let grid = self.grid.with_bounds(bounds);
-                crew.ask(|_| Command::Thin(self.source.clone(), grid))
+                crew.ask(|_| Command::Thin(batch, self.source.clone(), grid))
             }
             Order::Stage(epoch) => crew.ask(|_| Command::Stage(epoch)),
             Order::Place => {
@@ -150,7 +151,7 @@ pub(super) struct Workforce {
     /// Bytes that the other processes had sent when they last answered.
     sent_elsewhere: u64,
     /// Why the workers do nothing any more.
-    broken: Option<Error>,
+    broken: Broken,
 }
 
 impl Workforce {
@@ -158,12 +159,17 @@ impl Workforce {
         if let Some(links) = &links {
             links.ring(crew.bell());
         }
-        Workforce { crew, context, links, sent_elsewhere: 0, broken: None }
+        Workforce { crew, context, links, sent_elsewhere: 0, broken: Broken::default() }
     }
 
-    /// Why the workers do nothing any more, where it is so.
-    pub(super) fn usable(&self) -> Result<()> {
-        self.broken.clone().map_or(Ok(()), Err)
+    /// Why the workers do nothing any more, once it is so.
+    pub(super) fn broken(&self) -> &Broken {
+        &self.broken
+    }
+
+    /// Where the workers of this process are given values from outside.
+    pub(super) fn mailboxes(&self) -> Mailboxes<Command> {
+        self.crew.mailboxes().clone()
     }
 
     /// The workers are of no use any more, where a result is an error.
@@ -173,26 +179,16 @@ impl Workforce {
 
     /// The workers are of no use any more.
     pub(super) fn give_up(&mut self, why: &Error) {
-        self.broken.get_or_insert_with(|| why.clone());
-    }
-
-    /// Gives the worker that owns a chunk, which must be in this process, a command that it does not answer.
-    ///
-    /// # Errors
-    /// Where the workers are of no use any more, now and from then on.
-    pub(super) fn tell(&mut self, chunk: ChunkId, command: Command) -> Result<()> {
-        self.usable()?;
-        let worker = self.context.worker(chunk, self.crew.len());
-        let told = self.crew.tell(worker, command);
-        self.note(told)
+        self.broken.set(why);
     }
 
     /// Has all workers of all processes carry out an order, and gathers their answers.
     ///
     /// # Errors
-    /// As [`Workforce::tell`]. What goes wrong with the image or the state is among the answers.
+    /// Where the workers are of no use any more, now and from then on. What goes wrong with the image or the state is
+    /// among the answers.
     pub(super) fn ask(&mut self, order: Order) -> Result<Vec<Answer>> {
-        self.usable()?;
+        self.broken.check()?;
         let answers = self.gather(order);
         self.note(answers)
     }
@@ -228,6 +224,7 @@ impl Workforce {
 
     /// Ends the workers of all processes, and waits for those of this one.
     pub(super) fn close(&mut self) -> Result<()> {
+        self.broken.check()?;
         if let Some(links) = self.links.take() {
             links.tell(|_| Told::Close)?;
         }
@@ -240,7 +237,9 @@ impl Drop for Workforce {
         if let Some(links) = &self.links {
             // Who cannot be told is lost, and will know.
             let _ = links.tell(|_| Told::GivenUp);
-            // Workers that wait for those of others never end.
+        }
+        if self.links.is_some() || self.broken.check().is_err() {
+            // Workers that wait for others never end.
             self.crew.leave();
         }
     }

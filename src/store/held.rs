@@ -25,7 +25,23 @@ pub struct HeldChunks {
 #[derive(Debug)]
 struct Held {
     region: Region,
-    bytes: Vec<u8>,
+    packed: Packed,
+}
+
+/// Values of a chunk, compressed.
+#[derive(Debug)]
+pub struct Packed(Vec<u8>);
+
+impl Packed {
+    /// Compresses values.
+    ///
+    /// # Errors
+    /// `Internal` where they cannot be compressed.
+    pub fn new(voxels: &Voxels) -> Result<Self> {
+        let bytes = zstd::bulk::compress(&to_bytes(voxels), LEVEL)
+            .map_err(|error| Error::internal("values cannot be compressed").because(error))?;
+        Ok(Packed(bytes))
+    }
 }
 
 impl HeldChunks {
@@ -45,15 +61,9 @@ impl HeldChunks {
         HeldChunks { grid, description, chunks: RwLock::default() }
     }
 
-    /// Puts a chunk's values in place of those that were there.
-    ///
-    /// # Errors
-    /// `Internal` where they cannot be compressed.
-    pub fn set(&self, chunk: ChunkId, region: Region, voxels: &Voxels) -> Result<()> {
-        let bytes = zstd::bulk::compress(&to_bytes(voxels), LEVEL)
-            .map_err(|error| Error::internal("cannot be compressed").in_chunk(chunk).because(error))?;
-        self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(chunk, Held { region, bytes });
-        Ok(())
+    /// Puts a chunk's values, in its box, in place of those that were there.
+    pub fn set(&self, chunk: ChunkId, region: Region, packed: Packed) {
+        self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(chunk, Held { region, packed });
     }
 
     /// Takes a chunk away.
@@ -63,7 +73,7 @@ impl HeldChunks {
 
     /// Bytes of compressed values.
     pub fn bytes(&self) -> usize {
-        self.held().values().map(|held| held.bytes.len()).sum()
+        self.held().values().map(|held| held.packed.0.len()).sum()
     }
 
     fn held(&self) -> RwLockReadGuard<'_, BTreeMap<ChunkId, Held>> {
@@ -82,7 +92,7 @@ impl Source for HeldChunks {
         for id in self.grid.chunks_in(region) {
             let held = self.held();
             let Some(held) = held.get(&id) else { continue };
-            let bytes = zstd::bulk::decompress(&held.bytes, held.region.volume() * dtype.size())
+            let bytes = zstd::bulk::decompress(&held.packed.0, held.region.volume() * dtype.size())
                 .map_err(|error| Error::internal("cannot be decompressed").in_chunk(id).because(error))?;
             let voxels = from_bytes(dtype, held.region.shape(), bytes, Endian::NATIVE);
             if held.region == *region {
@@ -109,7 +119,7 @@ mod tests {
         };
         for (z, base) in [(-1, 100), (0, 200)] {
             let id = ChunkId::at([z, 0, 0]);
-            held.set(id, grid.region(id), &values(base)).unwrap();
+            held.set(id, grid.region(id), Packed::new(&values(base)).unwrap());
         }
         let region = Region::new([-1, 3, 2], [1, 4, 4]);
         let read = held.read(&region).unwrap().unwrap();
