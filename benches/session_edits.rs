@@ -106,6 +106,7 @@ fn main() -> Result<()> {
         }
     }
     session.close()?;
+    answer(&SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build()?, &filled, image)?;
     if arguments.iter().any(|a| a == "--slabs") {
         let begin = || SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build();
         let planes = grid.shape()[0];
@@ -115,6 +116,41 @@ fn main() -> Result<()> {
             "in {planes} epochs, a slab of chunks each: CPU {slabs:.0} ms, {ratio:.2} times the {whole:.0} ms of one"
         );
     }
+    Ok(())
+}
+
+/// How long edits and results take while an epoch runs that thins all there is.
+fn answer(session: &Session, filled: &[ChunkId], image: impl Fn(ChunkId) -> ndarray::Array3<u8>) -> Result<()> {
+    for &id in filled {
+        session.insert(id, Voxels::U8(image(id)))?;
+    }
+    let edits: Vec<(ChunkId, Voxels)> = filled.iter().take(50).map(|&id| (id, Voxels::U8(image(id)))).collect();
+    let timed = |work: &dyn Fn() -> Result<()>| -> Result<f64> {
+        let started = Instant::now();
+        work()?;
+        Ok(started.elapsed().as_secs_f64() * 1e3)
+    };
+    let (mut edited, mut seen) = (Vec::new(), Vec::new());
+    let epoch = session.begin();
+    for (id, voxels) in edits {
+        if epoch.has_ended() {
+            break;
+        }
+        edited.push(timed(&|| session.retract(id))?);
+        let voxels = std::cell::Cell::new(Some(voxels));
+        edited.push(timed(&|| voxels.take().map_or(Ok(()), |voxels| session.insert(id, voxels)))?);
+        seen.push(timed(&|| {
+            std::hint::black_box((session.results(), session.summary(())));
+            Ok(())
+        })?);
+    }
+    let running = if epoch.has_ended() { "has ended" } else { "still runs" };
+    for (name, times) in [("insert or retract", edited), ("results and summary", seen)] {
+        let (median, worst) = median_and_worst(times);
+        println!("while an epoch runs: {name} {median:.4} ms, worst {worst:.4} ms; the epoch {running} after that");
+    }
+    epoch.wait()?;
+    session.advance()?;
     Ok(())
 }
 
