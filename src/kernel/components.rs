@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::adjacency::{for_each_link, steps};
 use crate::kernel::forest::DisjointSets;
 use crate::kernel::octree::Octree;
+use crate::kernel::rise::{Risen, risen};
 use crate::space::Voxel;
 
 /// The components of a part of the volume that reach out of it, by their voxels with neighbours outside.
@@ -15,9 +16,12 @@ pub struct Open {
     pub voxels: Vec<(Voxel, u8, u32)>,
 }
 
-/// The components of a chunk: how many lie inside it, and those that reach out of it, if any. `sets` holds the
+/// What a part of the volume says of its components: how many are complete in it, and those that reach out of it.
+pub type Counted = Risen<u64, Open>;
+
+/// Returns how many components of a chunk lie inside it, if any do, and those that reach out of it, if any. `sets` holds the
 /// neighbours of each voxel, or as many of them as connect the same voxels. Takes time linear in the voxels.
-pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> (u64, Option<Open>) {
+pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Iterator<Item = Counted> + use<> {
     let mut labels = DisjointSets::new(voxels.len());
     for_each_link(voxels, |i, j, step| {
         if sets[i] & step.bit() != 0 {
@@ -39,9 +43,9 @@ pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> (u64, Opti
     settle(exposed, &mut labels, voxels.len(), 0)
 }
 
-/// Merges the open components of the children of a box of a level: how many of them are complete in it, and those that
-/// reach out of it, if any. Takes time O(n log n) in their voxels.
-pub fn merge(children: &[&Open], level: u8) -> (u64, Option<Open>) {
+/// Merges the open components of the children of a box of a level, for a fold (see [`rise`](crate::kernel::rise::rise)):
+/// how many of them are complete in it, and those that reach out of it, if any. Takes time O(n log n) in their voxels.
+pub fn merge(children: &[&Open], level: u8) -> impl Iterator<Item = Counted> + use<> {
     let mut all: Vec<(Voxel, u8, u32, u32)> = Vec::new();
     let mut count = 0;
     for (child, open) in (0..).zip(children) {
@@ -66,7 +70,7 @@ fn settle(
     labels: &mut DisjointSets,
     count: usize,
     level: u8,
-) -> (u64, Option<Open>) {
+) -> impl Iterator<Item = Counted> + use<> {
     let all = (0..count as u32).filter(|&label| labels.find(label) == label).count();
     exposed.retain(|&(_, until, _)| until > level);
     let mut renumbered = vec![u32::MAX; count];
@@ -79,5 +83,6 @@ fn settle(
         }
         *label = *number;
     }
-    ((all as u64) - u64::from(open), (open > 0).then_some(Open { voxels: exposed }))
+    let complete = all as u64 - u64::from(open);
+    risen((complete > 0).then_some(complete), (open > 0).then_some((level + 1, Open { voxels: exposed })))
 }

@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::adjacency::for_each_link;
+use crate::kernel::rise::{Risen, risen};
 use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
 
@@ -148,12 +149,16 @@ pub fn contract(nodes: &[Node], links: &[Link], level: u8) -> Option<Forest> {
     Some(forest)
 }
 
-/// Merges the forests of the children of a box of a level. Gives the edges that the box drops, in Kruskal's order, and
-/// the forest of the box, unless nothing leads out of it.
+/// Merges the forests of the children of a box of a level, for a fold (see [`rise`](crate::kernel::rise::rise)). Returns
+/// the edges that the box drops, in Kruskal's order, and the forest of the box, unless nothing leads out of it.
 ///
 /// Edges between children are found from the nodes: two junctions that are neighbours and belong to different children
 /// have an edge that leads out of both, so they are nodes of both. Takes time O(n log n) in the size of the forests.
-pub fn merge(children: &[&Forest], level: u8, lengths: &Lengths) -> (Vec<Edge>, Option<Forest>) {
+pub fn merge(
+    children: &[&Forest],
+    level: u8,
+    lengths: &Lengths,
+) -> impl Iterator<Item = Risen<Vec<Edge>, Forest>> + use<> {
     let mut nodes: Vec<(Node, u32)> = Vec::with_capacity(children.iter().map(|c| c.nodes.len()).sum());
     for (child, forest) in children.iter().enumerate() {
         nodes.extend(forest.nodes.iter().map(|&node| (node, child as u32)));
@@ -185,7 +190,8 @@ pub fn merge(children: &[&Forest], level: u8, lengths: &Lengths) -> (Vec<Edge>, 
     let mut dropped = Vec::new();
     span(nodes.len(), &mut links, |link| dropped.push(link.edge));
     let nodes: Vec<Node> = nodes.into_iter().map(|(node, _)| node).collect();
-    (dropped, contract(&nodes, &links, level))
+    let forest = contract(&nodes, &links, level);
+    risen((!dropped.is_empty()).then_some(dropped), forest.map(|forest| (level + 1, forest)))
 }
 
 /// Disjoint sets of numbers from 0.

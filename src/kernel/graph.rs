@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::branch::Branch;
-use crate::kernel::forest::{Edge, Forest, merge};
+use crate::kernel::forest::{Edge, merge};
 use crate::kernel::measure::channel::{Channel, Measured, PathSum};
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::network::{Network, drop_edges, halo_pieces, network};
 use crate::kernel::octree::Octree;
+use crate::kernel::rise::{Risen, rise};
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
-use crate::kernel::stitch::{Fragment, by_level, stitch};
+use crate::kernel::stitch::{paths, stitch};
 use crate::kernel::walk::walk;
 use crate::space::{Spacing, Voxel};
 
@@ -35,46 +36,25 @@ impl<M: Measured> Graph<M> {
     {
         let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
         let mut networks = networks(chunks, &octree, &lengths);
-        let mut dropped: Vec<Edge> = Vec::new();
-        let mut forests: Vec<(ChunkId, Forest)> =
-            networks.iter_mut().filter_map(|(&id, network)| network.forest.take().map(|forest| (id, forest))).collect();
-        for level in 1..=octree.top() {
-            let mut boxes: BTreeMap<ChunkId, Vec<Forest>> = BTreeMap::new();
-            for (child, forest) in forests.drain(..) {
-                boxes.entry(octree.parent(child, level - 1)).or_default().push(forest);
-            }
-            for (id, children) in boxes {
-                let (lost, forest) = merge(&children.iter().collect::<Vec<_>>(), level, &lengths);
-                dropped.extend(lost);
-                forests.extend(forest.map(|forest| (id, forest)));
-            }
-        }
-        let mut graph = Graph { branches: Vec::new(), isolated: Vec::new() };
-        let mut meeting: BTreeMap<(u8, ChunkId), Vec<_>> = BTreeMap::new();
+        let forests =
+            networks.iter_mut().filter_map(|(&id, network)| Some((id, Risen::Open(1, network.forest.take()?))));
+        let dropped = rise(forests, &octree, |(level, _), forests| merge(forests, level, &lengths));
+        let dropped: Vec<Edge> = dropped.into_iter().flat_map(|(_, edges)| edges).collect();
+        let (mut isolated, mut found) = (Vec::new(), Vec::new());
         for (id, mut network) in networks {
             let skeleton = &chunks[&id];
             let near = |edge: &Edge| octree.chunk_of(edge.from) == id || octree.chunk_of(edge.to()) == id;
             let voxels = skeleton.voxels.to_vec();
             drop_edges(&voxels, &mut network.sets, dropped.iter().copied().filter(near));
             let walks = walk(&voxels, &*skeleton.values, &network.sets, &lengths);
-            graph.branches.extend(walks.branches);
-            graph.isolated.extend(walks.isolated);
-            for (level, fragments) in by_level(walks.fragments, &octree) {
-                meeting.entry((level, octree.enclosing(id, level))).or_default().push(fragments);
-            }
+            isolated.extend(walks.isolated);
+            found.extend(paths(walks.branches, walks.fragments, &octree).map(|paths| (id, paths)));
         }
-        while let Some(((level, id), parts)) = meeting.pop_first() {
-            let parts: Vec<&[Fragment<C::Sum>]> = parts.iter().map(Vec::as_slice).collect();
-            let stitched = stitch(&parts, level, &octree, &lengths);
-            graph.branches.extend(stitched.branches);
-            for (above, fragments) in by_level(stitched.fragments, &octree) {
-                let chunk = ChunkId::at(id.place().map(|p| p << level));
-                meeting.entry((above, octree.enclosing(chunk, above))).or_default().push(fragments);
-            }
-        }
-        graph.branches.sort_unstable();
-        graph.isolated.sort_unstable();
-        graph
+        let branches = rise(found, &octree, |(level, _), parts| stitch(parts, level, &octree, &lengths));
+        let mut branches: Vec<Branch<M>> = branches.into_iter().flat_map(|(_, branches)| branches).collect();
+        branches.sort_unstable();
+        isolated.sort_unstable();
+        Graph { branches, isolated }
     }
 }
 

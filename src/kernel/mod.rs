@@ -29,6 +29,7 @@ pub mod skeleton;
 pub mod step_sets;
 pub mod adjacency;
 pub mod octree;
+pub mod rise;
 pub mod network;
 pub mod forest;
 pub mod walk;

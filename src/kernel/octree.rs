@@ -3,6 +3,9 @@
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
 
+/// A part of the volume: a level of the octree and a box of it; level 0 is the chunks.
+pub type Place = (u8, ChunkId);
+
 /// An octree over the chunks of a grid. Level 0 is the chunks; a box of level n holds the chunks whose places agree up
 /// to their last n bits; the one box of the top level holds all chunks, negative places and places outside the bounds
 /// included.
@@ -30,16 +33,15 @@ impl Octree {
         self.top
     }
 
-    /// The box of a level that holds a chunk.
+    /// The box of a higher level that holds a box.
+    ///
+    /// # Panics
+    /// Where the level is not higher, or is above the top.
     #[inline]
-    pub fn enclosing(&self, chunk: ChunkId, level: u8) -> ChunkId {
-        if level >= self.top { ChunkId::at([0; 3]) } else { ChunkId::at(chunk.place().map(|p| p >> level)) }
-    }
-
-    /// The box of the next level that holds a box of a level.
-    #[inline]
-    pub fn parent(&self, child: ChunkId, level: u8) -> ChunkId {
-        if level + 1 >= self.top { ChunkId::at([0; 3]) } else { ChunkId::at(child.place().map(|p| p >> 1)) }
+    pub fn above(&self, (from, part): Place, level: u8) -> Place {
+        assert!(from < level && level <= self.top, "no box of level {level} lies above one of level {from}");
+        let place = if level == self.top { [0; 3] } else { part.place().map(|p| p >> (level - from)) };
+        (level, ChunkId::at(place))
     }
 
     /// The level of the smallest box that holds two chunks; 0 where they are the same.
@@ -80,14 +82,25 @@ mod tests {
         assert_eq!(octree.meeting(id(0, 0, -1), id(0, 0, 0)), 4);
         for (a, b) in [(id(0, 0, 3), id(0, 0, 4)), (id(-1, 0, 0), id(0, 0, 0)), (id(6, 2, 2), id(7, 3, 2))] {
             let level = octree.meeting(a, b);
-            assert_eq!(octree.enclosing(a, level), octree.enclosing(b, level));
-            assert_ne!(octree.enclosing(a, level - 1), octree.enclosing(b, level - 1));
-            let mut climbing = a;
-            for below in 0..octree.top() {
-                climbing = octree.parent(climbing, below);
-                assert_eq!(climbing, octree.enclosing(a, below + 1));
+            let above = |chunk, level| if level == 0 { (0, chunk) } else { octree.above((0, chunk), level) };
+            assert_eq!(above(a, level), above(b, level));
+            assert_ne!(above(a, level - 1), above(b, level - 1));
+            let mut climbing = (0, a);
+            for level in 1..=octree.top() {
+                climbing = octree.above(climbing, level);
+                assert_eq!(climbing, above(a, level));
             }
         }
+    }
+
+    #[test]
+    fn a_box_is_above_those_of_lower_levels_only() {
+        let octree = Octree::new(Grid::new(Region::of_shape([8; 3]), [4; 3]));
+        let refused = |from, to| std::panic::catch_unwind(|| octree.above((from, ChunkId::at([0; 3])), to)).is_err();
+        assert_eq!(
+            [(0, 1), (0, 0), (1, 0), (1, 1), (0, 2)].map(|(from, to)| refused(from, to)),
+            [false, true, true, true, true]
+        );
     }
 
     #[test]

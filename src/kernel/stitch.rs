@@ -7,6 +7,7 @@ use crate::kernel::forest::Edge;
 use crate::kernel::measure::channel::PathSum;
 use crate::kernel::measure::pixel_values::PixelSum;
 use crate::kernel::octree::Octree;
+use crate::kernel::rise::{Risen, risen};
 use crate::kernel::step::{Lengths, Step};
 use crate::space::Voxel;
 
@@ -63,39 +64,43 @@ impl<S> Fragment<S> {
     }
 }
 
-/// Fragments by the level of the box in which they go on (see [`Fragment::level`]), each list in order.
-pub fn by_level<S: PathSum>(fragments: Vec<Fragment<S>>, octree: &Octree) -> Vec<(u8, Vec<Fragment<S>>)> {
+/// What a part of the volume says of the paths in it: branches, and fragments of those that leave it.
+pub type Paths<S> = Risen<Vec<Branch<<S as PathSum>::Measured>>, Vec<Fragment<S>>>;
+
+/// Returns the branches, if there are any, and the fragments by the level of the box in which they go on (see
+/// [`Fragment::level`]), each list in order.
+pub fn paths<S: PathSum>(
+    branches: Vec<Branch<S::Measured>>,
+    fragments: Vec<Fragment<S>>,
+    octree: &Octree,
+) -> impl Iterator<Item = Paths<S>> + use<S> {
     let mut levels = vec![Vec::new(); usize::from(octree.top()) + 1];
     for fragment in fragments {
         levels[usize::from(fragment.level(octree))].push(fragment);
     }
-    let lists = levels.into_iter().zip(0..).filter(|(list, _)| !list.is_empty());
-    lists
-        .map(|(mut list, level)| {
-            list.sort_unstable();
-            (level, list)
-        })
-        .collect()
+    let lists = (0..).zip(levels).filter(|(_, list)| !list.is_empty());
+    let sorted = lists.map(|(level, mut list)| {
+        list.sort_unstable();
+        (level, list)
+    });
+    risen((!branches.is_empty()).then_some(branches), sorted)
 }
 
-/// What a box makes of the fragments that meet in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stitched<S: PathSum> {
-    /// Branches that are complete, in order.
-    pub branches: Vec<Branch<S::Measured>>,
-    /// Fragments that go on in a box above.
-    pub fragments: Vec<Fragment<S>>,
-}
-
-/// Joins the fragments that meet in a box of a level. Takes time O(n log n) in their number, and linear in their steps.
+/// Joins the fragments that meet in a box of a level: the merge of a fold (see [`rise`](crate::kernel::rise::rise)).
+/// Returns the branches that are complete, in order, and the fragments that go on in a box above. Takes time O(n log n) in their number, and linear in their steps.
 ///
 /// # Panics
 /// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
 /// sums cannot be joined, as those of pixel values that are whole numbers in some chunks and not in others.
-pub fn stitch<S: PathSum>(parts: &[&[Fragment<S>]], level: u8, octree: &Octree, lengths: &Lengths) -> Stitched<S> {
+pub fn stitch<S: PathSum>(
+    parts: &[&Vec<Fragment<S>>],
+    level: u8,
+    octree: &Octree,
+    lengths: &Lengths,
+) -> impl Iterator<Item = Paths<S>> + use<S> {
     let fragments: Vec<&Fragment<S>> = parts.iter().flat_map(|part| part.iter()).collect();
     let partner = pair(&fragments, level, octree);
-    let mut stitched = Stitched { branches: Vec::new(), fragments: Vec::new() };
+    let (mut branches, mut open) = (Vec::new(), Vec::new());
     let mut done = vec![false; fragments.len()];
     let mut joint = Joint { fragments: &fragments, partner: &partner, done: &mut done };
     for place in 0..fragments.len() {
@@ -103,19 +108,19 @@ pub fn stitch<S: PathSum>(parts: &[&[Fragment<S>]], level: u8, octree: &Octree, 
             if !joint.done[place] && partner[place][side].is_none() {
                 let chain = joint.follow(place, side);
                 match chain.ends.iter().any(|end| end.edge().is_some()) {
-                    true => stitched.fragments.push(chain.fragment()),
-                    false => stitched.branches.push(chain.branch(lengths)),
+                    true => open.push(chain.fragment()),
+                    false => branches.push(chain.branch(lengths)),
                 }
             }
         }
     }
     for place in 0..fragments.len() {
         if !joint.done[place] {
-            stitched.branches.push(joint.follow(place, 0).cycle(lengths));
+            branches.push(joint.follow(place, 0).cycle(lengths));
         }
     }
-    stitched.branches.sort_unstable();
-    stitched
+    branches.sort_unstable();
+    paths(branches, open, octree)
 }
 
 /// One side of one fragment.

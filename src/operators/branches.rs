@@ -15,14 +15,14 @@ use crate::kernel::branch::Branch;
 use crate::kernel::branch_list::BranchList;
 use crate::kernel::measure::channel::{Channel, Measured, MeasuredBy};
 use crate::kernel::measure::moments::Moments;
-use crate::kernel::octree::Octree;
+use crate::kernel::octree::{Octree, Place};
 use crate::kernel::skeleton::Skeleton;
 use crate::kernel::step::Lengths;
 use crate::operators::components::CountComponents;
 use crate::operators::link::{Link, LinkSkeletons, Linked};
 use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
-use crate::operators::stitch::{Parts, Place, StitchFragments};
+use crate::operators::stitch::{Parts, StitchFragments};
 use crate::operators::walk::{WalkGraphs, Walked};
 use crate::space::{Spacing, Voxel};
 
@@ -78,19 +78,15 @@ impl<'scope, T: Timestamp + Lattice + Ord, C: Channel> ExtractBranches<'scope, T
         });
         let dropped = forests.span(octree, lengths);
         let walked = graphs.clone().walk(channels, dropped, octree, lengths);
-        let inside = walked.clone().flat_map(|(id, walked)| match walked {
-            Walked::Branches(branches) => Some(((0, id), branches)),
-            _ => None,
-        });
         let isolated = walked.clone().flat_map(|(id, walked)| match walked {
             Walked::Isolated(voxels) => Some((id, voxels)),
-            _ => None,
+            Walked::Paths(_) => None,
         });
-        let fragments = walked.flat_map(|(id, walked)| match walked {
-            Walked::Fragments(level, fragments) => Some((id, (level, fragments))),
-            _ => None,
+        let paths = walked.flat_map(|(id, walked)| match walked {
+            Walked::Paths(paths) => Some((id, paths)),
+            Walked::Isolated(_) => None,
         });
-        Graph { parts: inside.concat(fragments.stitch(octree, lengths)), isolated, linked: graphs, octree }
+        Graph { parts: paths.stitch(octree, lengths), isolated, linked: graphs, octree }
     }
 }
 

@@ -18,6 +18,7 @@ pub mod sample;
 pub mod measure;
 pub mod write;
 pub mod shared;
+pub mod rise;
 pub mod link;
 pub mod span;
 pub mod walk;

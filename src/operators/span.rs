@@ -3,33 +3,23 @@
 use std::collections::BTreeMap;
 
 use differential_dataflow::VecCollection;
-use differential_dataflow::collection::concatenate;
 use differential_dataflow::lattice::Lattice;
-use serde::{Deserialize, Serialize};
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
 use crate::kernel::forest::{Edge, Forest, merge};
 use crate::kernel::octree::Octree;
+use crate::kernel::rise::Risen;
 use crate::kernel::step::Lengths;
+use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
-
-/// What a box makes of its children's forests.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Spanned {
-    /// The forest of the box.
-    Forest(Shared<Forest>),
-    /// Edges that are not in the forest of the whole, for a chunk that holds an end of each.
-    Dropped(ChunkId, Shared<Vec<Edge>>),
-}
 
 /// Spanning: forests of chunks to the edges that are not in the forest of the whole.
 pub trait SpanForests<'scope, T: Timestamp> {
     /// For each chunk, lists of edges between junctions that are not in the minimum spanning forest of the whole, and of
     /// which it holds an end or both. Edges that a chunk dropped by itself are not among them.
     ///
-    /// One `reduce` a level of the octree, partitioned by box. Holds the reduced forests. A change of one chunk's forest
-    /// merges again the boxes from there to the root, as far as their forests change.
+    /// A fold ([`RiseRecords`]). Holds the reduced forests.
     fn span(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>;
 }
 
@@ -37,35 +27,22 @@ impl<'scope, T: Timestamp + Lattice + Ord> SpanForests<'scope, T>
     for VecCollection<'scope, T, (ChunkId, Shared<Forest>)>
 {
     fn span(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)> {
-        let scope = self.scope();
-        let mut forests = self;
-        let mut dropped = Vec::new();
-        for level in 1..=octree.top() {
-            let merged = forests.map(move |(child, forest)| (octree.parent(child, level - 1), forest)).reduce_named(
-                "Span",
-                move |_, children, output| {
-                    let children: Vec<&Forest> = children.iter().map(|(forest, _)| &***forest).collect();
-                    let (lost, forest) = merge(&children, level, &lengths);
-                    output.extend(forest.map(|forest| (Spanned::Forest(Shared::new(forest)), 1)));
-                    let of_chunk = |(id, edges)| (Spanned::Dropped(id, Shared::new(edges)), 1);
-                    output.extend(by_chunk(lost, &octree).into_iter().map(of_chunk));
-                },
-            );
-            dropped.push(merged.clone().flat_map(|(_, spanned)| match spanned {
-                Spanned::Dropped(id, edges) => Some((id, edges)),
-                Spanned::Forest(_) => None,
-            }));
-            forests = merged.flat_map(|(id, spanned)| match spanned {
-                Spanned::Forest(forest) => Some((id, forest)),
-                Spanned::Dropped(..) => None,
-            });
-        }
-        concatenate(scope, dropped)
+        self.map(|(id, forest)| (id, Risen::Open(1, forest)))
+            .rise("Span", octree, move |(level, _), forests| {
+                merge(forests, level, &lengths).flat_map(move |risen| match risen {
+                    Risen::Complete(edges) => by_chunk(edges, &octree),
+                    Risen::Open(level, forest) => vec![Risen::Open(level, forest)],
+                })
+            })
+            .map(|(_, of_chunk)| of_chunk)
     }
 }
 
-/// Edges by the chunks of their ends, in order.
-fn by_chunk(edges: Vec<Edge>, octree: &Octree) -> BTreeMap<ChunkId, Vec<Edge>> {
+/// Edges that are not in the forest of the whole, for a chunk that holds an end of each.
+type Dropped = (ChunkId, Shared<Vec<Edge>>);
+
+/// Edges by the chunks of their ends, in order: where a chunk's edges stay the same, nothing changes for it.
+fn by_chunk(edges: Vec<Edge>, octree: &Octree) -> Vec<Risen<Dropped, Forest>> {
     let mut lists: BTreeMap<ChunkId, Vec<Edge>> = BTreeMap::new();
     for edge in edges {
         let ends = [edge.from, edge.to()].map(|voxel| octree.chunk_of(voxel));
@@ -74,8 +51,9 @@ fn by_chunk(edges: Vec<Edge>, octree: &Octree) -> BTreeMap<ChunkId, Vec<Edge>> {
             lists.entry(ends[1]).or_default().push(edge);
         }
     }
-    for list in lists.values_mut() {
+    let sorted = lists.into_iter().map(|(chunk, mut list)| {
         list.sort_unstable();
-    }
-    lists
+        Risen::Complete((chunk, Shared::new(list)))
+    });
+    sorted.collect()
 }

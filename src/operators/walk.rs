@@ -8,26 +8,24 @@ use timely::progress::Timestamp;
 use crate::grid::ChunkId;
 use crate::kernel::branch_list::BranchList;
 use crate::kernel::forest::Edge;
-use crate::kernel::measure::channel::{Channel, MeasuredBy, PathSum};
+use crate::kernel::measure::channel::{Channel, PathSum};
 use crate::kernel::network::drop_edges;
 use crate::kernel::octree::Octree;
 use crate::kernel::step::Lengths;
-use crate::kernel::stitch::{Fragment, by_level};
+use crate::kernel::stitch::paths;
 use crate::kernel::walk::walk;
 use crate::operators::link::Linked;
 use crate::operators::shared::Shared;
+use crate::operators::stitch::ListedPaths;
 use crate::space::Voxel;
 
 /// What walks find in a chunk. Lists are in order and not empty.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Walked<S: PathSum> {
-    /// Branches that lie inside the chunk.
-    Branches(Shared<BranchList<S::Measured>>),
+    /// Branches that lie inside the chunk, and fragments of others.
+    Paths(ListedPaths<S>),
     /// Voxels without neighbours.
     Isolated(Shared<Vec<Voxel>>),
-    /// Fragments of branches, by the level of the box in which they go on.
-    Fragments(u8, Shared<Vec<Fragment<S>>>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,16 +88,12 @@ impl<'scope, T: Timestamp + Lattice + Ord> WalkGraphs<'scope, T>
                 }
             }
             let walks = walk(&voxels, &**channel, &sets, &lengths);
-            if !walks.branches.is_empty() {
-                let branches = BranchList::<MeasuredBy<C>>::new(&walks.branches, &lengths);
-                output.push((Walked::Branches(Shared::new(branches)), 1));
-            }
             if !walks.isolated.is_empty() {
                 output.push((Walked::Isolated(Shared::new(walks.isolated)), 1));
             }
-            for (level, fragments) in by_level(walks.fragments, &octree) {
-                output.push((Walked::Fragments(level, Shared::new(fragments)), 1));
-            }
+            let listed = |branches: Vec<_>| Shared::new(BranchList::new(&branches, &lengths));
+            let paths = paths(walks.branches, walks.fragments, &octree);
+            output.extend(paths.map(|paths| (Walked::Paths(paths.map(listed, Shared::new)), 1)));
         })
     }
 }

@@ -1,0 +1,154 @@
+//! The fold over the octree, maintained: what is complete goes out, what is not goes up.
+
+use std::iter::repeat_n;
+
+use differential_dataflow::collection::concatenate;
+use differential_dataflow::lattice::Lattice;
+use differential_dataflow::{Data, ExchangeData, VecCollection};
+use timely::progress::Timestamp;
+
+use crate::grid::ChunkId;
+use crate::kernel::octree::{Octree, Place};
+use crate::kernel::rise::Risen;
+use crate::operators::shared::Shared;
+
+/// Folding: what chunks say of their parts of the volume to what is so of the whole.
+pub trait RiseRecords<'scope, T: Timestamp, C, R> {
+    /// Returns the complete parts of the result, each with the box in which it became complete. Morally this is
+    /// [`kernel::rise::rise`](crate::kernel::rise::rise), maintained. `name` is that of the operators.
+    ///
+    /// A chunk has any number of leaves: parts that are complete in it, and open records, each for the box of a level
+    /// above 0 that holds the chunk. For each box that has records, `merge` is called with the box (level and place) and
+    /// all of its records, and returns the same of the box: what is complete there, and open records for levels above.
+    ///
+    /// # What comes out
+    /// - Every complete part goes out once, at the box that completed it, and as often as it was returned. A part that
+    ///   is wanted in one place only has to go up until one box holds all of it.
+    /// - When leaves change, the parts that are no longer so are retracted, and new ones inserted, at the time of the
+    ///   change. A part that a box returns again is not touched: it is not retracted and inserted at the same time. What
+    ///   is complete in a leaf comes and goes with the leaf.
+    /// - Where all leaves are retracted, nothing stays.
+    ///
+    /// # What a client promises
+    /// - `merge` is a function of its arguments, and the order of the records means nothing. They are sorted, which is not
+    ///   the order of the boxes that they come from; equal records are there as often as they were given.
+    /// - What comes out must not depend on the tree, so merging is associative and commutative: with some of the records
+    ///   merged in a box below, a box must come to the same result.
+    /// - No record is retracted that was not inserted.
+    ///
+    /// # Partitioning, levels and costs
+    /// One `reduce` a level, partitioned by box, from level 1 to the top: a level starts when the one below is done with
+    /// a time. Records may skip levels, and meet other workers only where they are merged. `C` stays where it is made;
+    /// `R` crosses between workers and processes, so it is [`ExchangeData`] and, being shared, `Sync`; both are compared, to find out what changed.
+    /// Times may be partially ordered.
+    ///
+    /// An epoch merges again each box one of whose records changed, with all of its records, at most one box a level for
+    /// each leaf that changed, and stops where what goes up stays the same. The records that are open, and what each box
+    /// returned, are held; nothing else is.
+    ///
+    /// # Panics
+    /// When running, where an open record does not go up: to the level of its box, below it, or above the top. And where
+    /// more records are retracted than were inserted.
+    ///
+    /// # Examples
+    /// The largest number of an image, from those of its chunks:
+    ///
+    /// ```
+    /// use anabranch::kernel::octree::Octree;
+    /// use anabranch::kernel::rise::Risen;
+    /// use anabranch::operators::rise::RiseRecords;
+    /// use anabranch::operators::shared::Shared;
+    /// use anabranch::{ChunkId, Grid, Region};
+    /// use differential_dataflow::input::Input;
+    /// use timely::dataflow::operators::capture::{Capture, Extract};
+    ///
+    /// let chunk = |x| ChunkId::new([0, 0, x]).unwrap();
+    /// let octree = Octree::new(Grid::new(Region::of_shape([1, 8, 32]), [1, 8, 8]));
+    /// let changes = timely::execute_directly(move |worker| {
+    ///     let (mut chunks, captured) = worker.dataflow::<u64, _, _>(|scope| {
+    ///         let (input, chunks) = scope.new_collection();
+    ///         let largest = chunks
+    ///             .map(|(chunk, number): (ChunkId, u32)| (chunk, Risen::Open(1, Shared::new(number))))
+    ///             .rise("Largest", octree, move |(level, _), numbers| {
+    ///                 let largest = **numbers.iter().max()?;
+    ///                 Some(match level == octree.top() {
+    ///                     true => Risen::Complete(largest),
+    ///                     false => Risen::Open(level + 1, largest),
+    ///                 })
+    ///             });
+    ///         (input, largest.inner.capture())
+    ///     });
+    ///     chunks.insert((chunk(0), 5));
+    ///     chunks.insert((chunk(3), 7));
+    ///     chunks.advance_to(1);
+    ///     chunks.remove((chunk(3), 7));
+    ///     captured
+    /// });
+    /// let top = (octree.top(), chunk(0));
+    /// let mut changes: Vec<_> = changes.extract().into_iter().flat_map(|(_, changes)| changes).collect();
+    /// changes.sort_by_key(|&(_, time, diff)| (time, diff));
+    /// assert_eq!(changes, [((top, 7), 0, 1), ((top, 7), 1, -1), ((top, 5), 1, 1)]);
+    /// ```
+    fn rise<I: IntoIterator<Item = Risen<C, R>>>(
+        self,
+        name: &str,
+        octree: Octree,
+        merge: impl Fn(Place, &[&R]) -> I + Clone + 'static,
+    ) -> VecCollection<'scope, T, (Place, C)>;
+}
+
+impl<'scope, T: Timestamp + Lattice + Ord, C: Data, R: ExchangeData + Sync> RiseRecords<'scope, T, C, R>
+    for VecCollection<'scope, T, (ChunkId, Risen<C, Shared<R>>)>
+{
+    fn rise<I: IntoIterator<Item = Risen<C, R>>>(
+        self,
+        name: &str,
+        octree: Octree,
+        merge: impl Fn(Place, &[&R]) -> I + Clone + 'static,
+    ) -> VecCollection<'scope, T, (Place, C)> {
+        let scope = self.scope();
+        let (complete, mut open) = part(self, 0, octree);
+        let mut complete = vec![complete];
+        for level in 1..=octree.top() {
+            let merge = merge.clone();
+            let here = open.clone().flat_map(move |((at, id), record)| (at == level).then_some((id, record)));
+            let merged = here.reduce_named(name, move |&id, records, output| {
+                let times = |count: isize| {
+                    usize::try_from(count)
+                        .unwrap_or_else(|_| panic!("a record of {id:?} was retracted, but not inserted"))
+                };
+                let records: Vec<&R> =
+                    records.iter().flat_map(|&(record, count)| repeat_n(&**record, times(count))).collect();
+                let risen = merge((level, id), &records).into_iter();
+                output.extend(risen.map(|risen| (risen.map(|complete| complete, Shared::new), 1)));
+            });
+            let (out, above) = part(merged, level, octree);
+            complete.push(out);
+            open = open.filter(move |((at, _), _)| *at > level).concat(above);
+        }
+        concatenate(scope, complete)
+    }
+}
+
+/// Complete parts with their boxes of a level, and open records with the boxes that they go up to.
+type Parted<'scope, T, C, R> = (VecCollection<'scope, T, (Place, C)>, VecCollection<'scope, T, (Place, Shared<R>)>);
+
+/// Parts what boxes of a level return.
+fn part<'scope, T: Timestamp, C: Data, R: ExchangeData + Sync>(
+    risen: VecCollection<'scope, T, (ChunkId, Risen<C, Shared<R>>)>,
+    level: u8,
+    octree: Octree,
+) -> Parted<'scope, T, C, R> {
+    let complete = risen.clone().flat_map(move |(id, risen)| match risen {
+        Risen::Complete(part) => Some(((level, id), part)),
+        Risen::Open(..) => None,
+    });
+    let open = risen.flat_map(move |(id, risen)| match risen {
+        Risen::Open(above, record) => Some((octree.above((level, id), above), record)),
+        Risen::Complete(_) => None,
+    });
+    (complete, open)
+}
+
+#[cfg(test)]
+mod tests;
