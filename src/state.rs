@@ -1,13 +1,14 @@
 //! What earlier runs found out, kept in a folder: a later run computes only what has changed since.
 //!
-//! A [`StateFolder`] holds up to two records for every chunk. The [`MaskRecord`] is written as soon as a chunk's mask is
+//! A [`StateFolder`] holds a record of each kind ([`Record`]) for every chunk. The [`MaskRecord`] is written as soon as a chunk's mask is
 //! known, and is valid by itself: a run that is killed does not read again what it has read. The [`ThinningRecord`] is
 //! put in place at the end of an epoch. It holds what the chunk and its neighbours saw of each other ([`Seen`]), so that
 //! records which come from different epochs, because a run was killed between them, are found out: [`verify`].
 //!
 //! A record is verified whole before it is decoded, and what was decoded before it is used. One that fails
 //! ([`Loaded::Unusable`]) is as good as absent: the chunk is computed again. Records depend neither on the number of
-//! workers nor on the release of the program, but on the [`Dependencies`] and the version of the format.
+//! workers nor on the release of the program, but on the [`Dependencies`] and the version of their kind: a release that
+//! changes a kind of record, or adds one, goes on with the others.
 //!
 //! Files are written under another name and renamed. Only `state.json` is forced to the disk: after a power failure some
 //! records may be torn, which is noticed as any other damage is, and costs the time to compute them again. Forcing
@@ -16,6 +17,7 @@
 mod counted;
 mod encoding;
 mod folder;
+mod kind;
 mod locks;
 mod manifest;
 mod dependencies;
@@ -30,5 +32,6 @@ pub use self::counted::Counted;
 pub use self::dependencies::{Dependencies, fingerprint};
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
+pub use self::kind::{Record, RecordKind};
 pub use self::record::{MaskRecord, ThinningRecord, hash_of_mask};
 pub use self::seen::{Seen, disagreeing, verify};

@@ -25,7 +25,7 @@ use crate::operators::window::MEMORY;
 use crate::parameters::{Form, Parameters, Settled, ThresholdRule};
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
-use crate::state::{Dependencies, StateFolder};
+use crate::state::{Dependencies, MaskRecord, StateFolder, ThinningRecord};
 use crate::store::Source;
 use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
@@ -324,7 +324,9 @@ impl<Kind> SessionBuilder<Kind> {
 /// What the records of a state depend on.
 fn dependencies(settled: &Settled, canvas: Grid) -> Result<Dependencies> {
     let (form, asked) = (settled.form, &settled.asked);
-    Ok(Dependencies::new(canvas, &settled.of_masks(), &settled.of_thinning())?
+    Ok(Dependencies::new(canvas)
+        .with::<MaskRecord>(&settled.of_masks())?
+        .with::<ThinningRecord>(&settled.of_thinning())?
         .named("values", format!("{}, {} axes, {}", form.dtype.name(), form.dimensions, settled.part()))
         .named("smoothing", asked.sigma.map_or_else(|| "none".to_owned(), |sigma| sigma.to_string()))
         .named("threshold", asked.threshold.to_string())

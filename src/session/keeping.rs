@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::project::Projections;
 use crate::space::Region;
-use crate::state::{Loaded, Reason, Seen, StateFolder, verify};
+use crate::state::{Loaded, MaskRecord, Reason, Seen, StateFolder, verify};
 use crate::store::Source;
 
 /// A state on disk, as the session sees it.
@@ -81,7 +81,7 @@ impl Kept {
 
     fn gather(&mut self, chunks: BTreeSet<ChunkId>) -> Result<()> {
         for chunk in chunks {
-            let record = self.folder.mask(chunk)?.valid();
+            let record = self.folder.load::<MaskRecord>(chunk)?.valid();
             let part = record.and_then(|record| record.projections).filter(|part| part.fits(&self.overview.bounds()));
             if let Some(part) = part {
                 self.overview.merge(&part);

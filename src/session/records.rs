@@ -98,8 +98,8 @@ impl Records {
         let mut all = Vec::new();
         for &chunk in chunks {
             let mut unusable = Vec::new();
-            let mask = usable(self.keeping.folder.mask(chunk)?, &mut unusable);
-            let thinning = self.keeping.folder.thinning(chunk)?;
+            let mask = usable(self.keeping.folder.load::<MaskRecord>(chunk)?, &mut unusable);
+            let thinning = self.keeping.folder.load::<ThinningRecord>(chunk)?;
             if matches!(thinning, Loaded::Unusable(_)) {
                 // Written again or removed, so that it is not found a second time.
                 self.stale.insert(chunk, None);
@@ -171,9 +171,9 @@ impl Records {
         let mark = reading.marks.get(&chunk).copied().flatten();
         let Some(binary) = &made.mask else {
             // Only the mark is new.
-            return match folder.mask(chunk)? {
+            return match folder.load::<MaskRecord>(chunk)? {
                 Loaded::Valid(record) if record.mark != mark => {
-                    folder.write_mask(chunk, &MaskRecord { mark, ..record }, epoch)
+                    folder.write(chunk, &MaskRecord { mark, ..record }, epoch)
                 }
                 _ => Ok(()),
             };
@@ -203,7 +203,7 @@ impl Records {
             count: reading.counted.get(&chunk).cloned(),
             projections: Some(part),
         };
-        folder.write_mask(chunk, &record, epoch)
+        folder.write(chunk, &record, epoch)
     }
 
     /// A chunk was thinned: mask before, with its halo, and seam log.
@@ -227,25 +227,25 @@ impl Records {
         let folder = &self.keeping.folder;
         for &chunk in gone {
             self.fingerprints.remove(&chunk);
-            folder.stage_mask(chunk, None, epoch)?;
-            folder.stage_thinning(chunk, None, epoch)?;
+            folder.stage::<MaskRecord>(chunk, None, epoch)?;
+            folder.stage::<ThinningRecord>(chunk, None, epoch)?;
         }
         for (&chunk, kept) in &mut self.stale {
             if !masked(chunk) {
-                folder.stage_thinning(chunk, None, epoch)?;
+                folder.stage::<ThinningRecord>(chunk, None, epoch)?;
                 continue;
             }
             let is_new = kept.is_some();
             let found = match kept.take() {
                 Some(kept) => Some(kept),
-                None => folder.thinning(chunk)?.valid().map(|record| (record.initial, record.log)),
+                None => folder.load(chunk)?.valid().map(|record: ThinningRecord| (record.initial, record.log)),
             };
             let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
             let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
             let record = found.map(|(initial, log)| {
                 ThinningRecord::new(&Seams::new(&self.canvas, chunk), initial, log, skeleton, fingerprint)
             });
-            let staged = folder.stage_thinning(chunk, record.as_ref(), epoch);
+            let staged = folder.stage(chunk, record.as_ref(), epoch);
             if is_new {
                 // Where the epoch fails they are staged again.
                 *kept = record.map(|record| (record.initial, record.log));

@@ -1,35 +1,46 @@
-//! What the records of a state folder depend on, in two numbers.
+//! What the records of a state folder depend on, in a number for each kind.
 
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
+use super::kind::{Record, RecordKind};
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::with_voxels;
 
-/// What records depend on: those of other parameters are not used.
+/// The kinds of records that a state holds, and what they depend on: those of other parameters are not used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependencies {
     pub(super) grid: Grid,
-    /// The hash of what masks depend on.
-    pub(super) masks: u64,
-    /// The hash of what the thinning and the skeleton depend on.
-    pub(super) thinning: u64,
+    /// For each kind of record, the hash of what it depends on.
+    pub(super) kinds: Vec<(RecordKind, u64)>,
     /// Names and values for people to read.
     pub(super) text: Vec<(String, String)>,
 }
 
 impl Dependencies {
-    /// The parameters of a run on a grid: what mask records depend on (the form of the input, smoothing, threshold), and
-    /// what thinning records do (the method, the form of the values). The chunk shape counts among both by itself; the
-    /// bounds of the grid do not, since a record says which box it is of.
+    /// A state of chunks of a grid that knows no kinds of records.
+    pub fn new(grid: Grid) -> Self {
+        Dependencies { grid, kinds: Vec::new(), text: Vec::new() }
+    }
+
+    /// The same, with a kind of record and the parameters that it depends on: for masks the form of the input, smoothing
+    /// and threshold, for thinning the method and the form of the values. The chunk shape counts among them by itself;
+    /// the bounds of the grid do not, since a record says which box it is of.
     ///
     /// # Errors
-    /// Of kind `Internal` where one of the two cannot be written in postcard's format.
-    pub fn new(grid: Grid, masks: &impl Serialize, thinning: &impl Serialize) -> Result<Self> {
-        let (masks, thinning) = (hash(&(grid.chunk_shape(), masks))?, hash(&(grid.chunk_shape(), thinning))?);
-        Ok(Dependencies { grid, masks, thinning, text: Vec::new() })
+    /// Of kind `Internal` where the parameters cannot be written in postcard's format, or where the kind has the number,
+    /// the name or the folder of one that is known already.
+    pub fn with<R: Record>(mut self, parameters: &impl Serialize) -> Result<Self> {
+        let kind = R::KIND;
+        let clash =
+            |other: &RecordKind| other.number == kind.number || other.name == kind.name || other.folder == kind.folder;
+        if self.kinds.iter().any(|(other, _)| clash(other)) {
+            return Err(Error::internal("two kinds of records of a state have the same number, name or folder"));
+        }
+        self.kinds.push((kind, hash(&(self.grid.chunk_shape(), parameters))?));
+        Ok(self)
     }
 
     /// The same, with the name and the value of a parameter for those who read the folder's `state.json`.
@@ -37,6 +48,18 @@ impl Dependencies {
     pub fn named(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.text.push((name.into(), value.into()));
         self
+    }
+}
+
+impl Dependencies {
+    /// The hash of what the records of a kind depend on; none where the state does not know the kind.
+    pub(super) fn of(&self, kind: RecordKind) -> Option<u64> {
+        self.kinds.iter().find(|(known, _)| *known == kind).map(|(_, hash)| *hash)
+    }
+
+    /// The folders of all kinds.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &'static str> {
+        self.kinds.iter().map(|(kind, _)| kind.folder)
     }
 }
 
@@ -67,18 +90,25 @@ pub fn fingerprint(voxels: Option<&Voxels>) -> u64 {
 mod tests {
     use super::*;
     use crate::space::Region;
+    use crate::state::{MaskRecord, ThinningRecord};
 
     #[test]
     fn parameters_differ_by_what_each_kind_of_record_depends_on() {
         let grid = |chunk| Grid::new(Region::of_shape([8; 3]), [chunk; 3]);
-        let of = |chunk, sigma: f64, method: &str| Dependencies::new(grid(chunk), &sigma, &method).unwrap();
+        let of = |chunk, sigma: f64, method: &str| {
+            let masks = Dependencies::new(grid(chunk)).with::<MaskRecord>(&sigma).unwrap();
+            masks.with::<ThinningRecord>(&method).unwrap()
+        };
+        let hashes = |of: &Dependencies| [of.of(MaskRecord::KIND), of.of(ThinningRecord::KIND)].map(Option::unwrap);
+        let differ = |a: &Dependencies, b: &Dependencies| -> [bool; 2] {
+            std::array::from_fn(|kind| hashes(a)[kind] != hashes(b)[kind])
+        };
         let first = of(4, 1.0, "lee");
         assert_eq!(of(4, 1.0, "lee"), first);
         let (smoother, other) = (of(4, 1.5, "lee"), of(4, 1.0, "zhang"));
-        assert!(smoother.masks != first.masks && smoother.thinning == first.thinning);
-        assert!(other.masks == first.masks && other.thinning != first.thinning);
-        let coarser = of(5, 1.0, "lee");
-        assert!(coarser.masks != first.masks && coarser.thinning != first.thinning);
+        assert_eq!([differ(&smoother, &first), differ(&other, &first)], [[true, false], [false, true]]);
+        assert_eq!(differ(&of(5, 1.0, "lee"), &first), [true, true]);
+        assert!(first.with::<MaskRecord>(&0).is_err());
     }
 
     #[test]

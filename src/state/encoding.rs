@@ -1,12 +1,12 @@
 //! A record as the bytes of a file: a header of fixed length, and the record in postcard's format, compressed.
 //!
-//! All numbers are little endian. The header keeps its form in later versions of the format:
+//! All numbers are little endian. The header keeps its form in later versions of a kind:
 //!
 //! | bytes | what |
 //! |---|---|
 //! | 0..8 | `ANABRSTA` |
-//! | 8..12 | version of the format |
-//! | 12..16 | 1: mask record, 2: thinning record |
+//! | 8..12 | version of the kind of record |
+//! | 12..16 | number of the kind: 1 for masks, 2 for thinning |
 //! | 16..40 | the chunk's place on the grid: z, y, x |
 //! | 40..48 | hash of the parameters |
 //! | 48..56 | epoch |
@@ -22,12 +22,9 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 use zstd::bulk::Compressor;
 
-use super::record::{Record, RecordKind};
+use super::kind::{Record, RecordKind};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
-
-/// The version of the format of records: one more whenever the form of a record, or what a field means, changes.
-pub(super) const VERSION: u32 = 1;
 
 const MAGIC: [u8; 8] = *b"ANABRSTA";
 
@@ -72,9 +69,9 @@ pub enum Reason {
     Damaged,
     /// It is of another chunk.
     OtherChunk,
-    /// It is a mask record in place of a thinning record, or the other way round.
+    /// It is a record of another kind, as a mask record in place of a thinning record.
     OtherKind,
-    /// It was written in another version of the format.
+    /// It was written in another version of its kind.
     OtherVersion,
     /// It was made with other parameters.
     OtherParameters,
@@ -111,8 +108,8 @@ impl Header {
     /// The fields that say what a record is; those of a record that may be used are the same to the last byte.
     fn identity(&self) -> [u8; 40] {
         let mut bytes = [0; 40];
-        bytes[..4].copy_from_slice(&VERSION.to_le_bytes());
-        bytes[4..8].copy_from_slice(&(self.kind as u32).to_le_bytes());
+        bytes[..4].copy_from_slice(&self.kind.version.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.kind.number.to_le_bytes());
         for (place, bytes) in self.chunk.place().iter().zip(bytes[8..32].chunks_exact_mut(8)) {
             bytes.copy_from_slice(&place.to_le_bytes());
         }
@@ -184,10 +181,10 @@ fn split(bytes: &[u8]) -> Checked<(&[u8; HEADER], &[u8])> {
 
 fn check_identity(header: &[u8; HEADER], expected: &[u8; 40]) -> Checked<()> {
     let found = &header[8..48];
-    // A version may give the other fields another meaning.
+    // Each kind has versions of its own, and a version may give the fields after it another meaning.
     let fields = [
-        (0..4, Reason::OtherVersion),
         (4..8, Reason::OtherKind),
+        (0..4, Reason::OtherVersion),
         (8..32, Reason::OtherChunk),
         (32..40, Reason::OtherParameters),
     ];
@@ -226,18 +223,18 @@ mod tests {
         static ENCODED: OnceLock<[(RecordKind, Vec<u8>); 2]> = OnceLock::new();
         let encoded = ENCODED.get_or_init(|| {
             let id = ChunkId::at(CHUNK);
-            let mask = encode(&mask_record(id), &header(RecordKind::Mask), &grid()).unwrap();
-            let thinning = encode(&thinning_record(id), &header(RecordKind::Thinning), &grid()).unwrap();
-            [(RecordKind::Mask, mask), (RecordKind::Thinning, thinning)]
+            let mask = encode(&mask_record(id), &header(MaskRecord::KIND), &grid()).unwrap();
+            let thinning = encode(&thinning_record(id), &header(ThinningRecord::KIND), &grid()).unwrap();
+            [(MaskRecord::KIND, mask), (ThinningRecord::KIND, thinning)]
         });
         encoded.clone()
     }
 
     /// What stands in the way of the record in some bytes.
     fn reason(bytes: &[u8], expected: &Header) -> Option<Reason> {
-        match expected.kind {
-            RecordKind::Mask => decode::<MaskRecord>(bytes, expected, &grid()).err(),
-            RecordKind::Thinning => decode::<ThinningRecord>(bytes, expected, &grid()).err(),
+        match expected.kind == MaskRecord::KIND {
+            true => decode::<MaskRecord>(bytes, expected, &grid()).err(),
+            false => decode::<ThinningRecord>(bytes, expected, &grid()).err(),
         }
     }
 
@@ -254,8 +251,8 @@ mod tests {
     fn a_record_comes_back_as_it_was() {
         let [(_, mask), (_, thinning)] = encoded();
         let id = ChunkId::at(CHUNK);
-        assert_eq!(decode(&mask, &header(RecordKind::Mask), &grid()), Ok(mask_record(id)));
-        assert_eq!(decode(&thinning, &header(RecordKind::Thinning), &grid()), Ok(thinning_record(id)));
+        assert_eq!(decode(&mask, &header(MaskRecord::KIND), &grid()), Ok(mask_record(id)));
+        assert_eq!(decode(&thinning, &header(ThinningRecord::KIND), &grid()), Ok(thinning_record(id)));
         assert_eq!((epoch(&mask), epoch(&thinning[..HEADER])), (Some(5), Some(5)));
     }
 
@@ -278,13 +275,15 @@ mod tests {
     #[test]
     fn a_record_of_something_else_is_named_for_what_it_is() {
         let [(_, mask), (_, thinning)] = encoded();
-        let expected = header(RecordKind::Mask);
+        let expected = header(MaskRecord::KIND);
         assert_eq!(reason(&thinning, &expected), Some(Reason::OtherKind));
-        assert_eq!(reason(&mask, &header(RecordKind::Thinning)), Some(Reason::OtherKind));
+        assert_eq!(reason(&mask, &header(ThinningRecord::KIND)), Some(Reason::OtherKind));
         let elsewhere = Header { chunk: ChunkId::at([0, -1, 3]), ..expected };
         assert_eq!(reason(&mask, &elsewhere), Some(Reason::OtherChunk));
         assert_eq!(reason(&mask, &Header { parameters: 8, ..expected }), Some(Reason::OtherParameters));
         assert_eq!(reason(&altered(&mask, 8, &[9]), &expected), Some(Reason::OtherVersion));
+        // What a version of another kind means is not asked.
+        assert_eq!(reason(&altered(&thinning, 8, &[9]), &expected), Some(Reason::OtherKind));
         assert_eq!(reason(&mask, &Header { epoch: 6, ..expected }), None);
         // Whole, but of another chunk inside.
         let inside = encode(&mask_record(elsewhere.chunk), &elsewhere, &grid()).unwrap();
@@ -299,7 +298,7 @@ mod tests {
     #[test]
     fn a_record_that_could_not_be_read_again_is_not_written() {
         let other = mask_record(ChunkId::at([0, 0, 0]));
-        let error = encode(&other, &header(RecordKind::Mask), &grid()).unwrap_err();
+        let error = encode(&other, &header(MaskRecord::KIND), &grid()).unwrap_err();
         assert_eq!(error.kind(), crate::error::Kind::Internal);
     }
 

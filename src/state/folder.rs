@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::dependencies::Dependencies;
 use super::encoding::{self, HEADER, Header, Loaded, decode, encode};
+use super::kind::{Record, RecordKind};
 use super::locks::{LOCK, Locks, MEMBERS, RUN};
 use super::manifest;
-use super::record::{MaskRecord, Record, RecordKind, ThinningRecord};
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::space::{Region, Voxel};
@@ -20,15 +20,15 @@ use crate::store::file::{WRITING, named, read_failed, replace_below, replace_for
 const MANIFEST: &str = "state.json";
 /// What the program notes of the outputs that it made of the state.
 const OUTPUTS: &str = "outputs.json";
-/// The folders of the two kinds of records.
-const FOLDERS: [(RecordKind, &str); 2] = [(RecordKind::Mask, "masks"), (RecordKind::Thinning, "thinned")];
 /// The end of the name of a record that waits for the end of its epoch.
 const STAGED: &str = ".staged";
 
 /// The state of an analysis on disk. No other run can open it until the last clone is dropped.
 ///
-/// `state.json` says what it is, `masks/<z>/<y>.<x>` and `thinned/<z>/<y>.<x>` are the records of the chunk at a place on
-/// the grid. Any thread may read and write; a chunk's records are written by one at a time.
+/// `state.json` says what it is, `masks/<z>/<y>.<x>` is the mask record of the chunk at a place on the grid, and likewise
+/// for each kind of record in the folder of its own. The folder's [`Dependencies`] are the kinds that it knows; files of
+/// other kinds, from another release, are neither read nor removed. Any thread may read and write; a chunk's records are
+/// written by one at a time.
 #[derive(Clone, Debug)]
 pub struct StateFolder(Arc<Inner>);
 
@@ -59,12 +59,12 @@ impl StateFolder {
         let path = path.as_ref();
         let at = |error: Error| if error.is_placed() { error } else { error.at(path) };
         // Looked at before anything is written: a refused folder stays as it is.
-        if let Some(other) = foreign(path).map_err(at)? {
+        if let Some(other) = foreign(path, parameters).map_err(at)? {
             let message = format!("holds other things than a state ({other}); give an empty folder for the state");
             return Err(at(Error::new(Kind::Output, message)));
         }
         let locks = Locks::of_first(path).map_err(at)?;
-        for file in files(path)? {
+        for file in files(path, parameters)? {
             if file.chunk.is_none() && file.is_left_over() {
                 fs::remove_file(&file.path).map_err(|error| write_failed(&error).at(&file.path))?;
             }
@@ -74,7 +74,7 @@ impl StateFolder {
             None => (None, Loaded::Absent),
         };
         // The next epochs have numbers that no record has yet.
-        let epoch = epoch.map_or_else(|| last_epoch(path), Ok)?;
+        let epoch = epoch.map_or_else(|| last_epoch(path, parameters), Ok)?;
         let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
         let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, locks };
         if !matches!(folder.found, Loaded::Valid(())) {
@@ -124,59 +124,58 @@ impl StateFolder {
         self.0.changing().epoch
     }
 
-    /// The chunks that have a record of either kind, usable or not.
+    /// The chunks that have a record of any kind that the state knows, usable or not.
     ///
     /// # Errors
     /// Of kind `Io` where a folder cannot be read.
     pub fn chunks(&self) -> Result<BTreeSet<ChunkId>> {
         let grid = &self.0.parameters.grid;
-        let chunks = files(&self.0.path)?.into_iter().filter_map(|file| file.chunk);
+        let chunks = files(&self.0.path, &self.0.parameters)?.into_iter().filter_map(|file| file.chunk);
         Ok(chunks.filter(|&chunk| !grid.region(chunk).is_empty()).collect())
     }
 
-    /// The mask record of a chunk.
+    /// The record of a kind of a chunk.
     ///
     /// # Errors
-    /// Of kind `Io` where there is a file that cannot be read.
-    pub fn mask(&self, chunk: ChunkId) -> Result<Loaded<MaskRecord>> {
-        self.0.load(chunk)
+    /// Of kind `Io` where there is a file that cannot be read, `Internal` where the state does not know the kind.
+    pub fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
+        let expected = self.0.header(R::KIND, chunk, 0)?;
+        let Some(bytes) = read(&self.0.place(R::KIND, chunk))? else { return Ok(Loaded::Absent) };
+        let record = decode(&bytes, &expected, &self.0.parameters.grid);
+        Ok(record.map_or_else(Loaded::Unusable, Loaded::Valid))
     }
 
-    /// The thinning record of a chunk.
-    ///
-    /// # Errors
-    /// As [`StateFolder::mask`].
-    pub fn thinning(&self, chunk: ChunkId) -> Result<Loaded<ThinningRecord>> {
-        self.0.load(chunk)
-    }
-
-    /// Puts a mask record in place at once.
+    /// Puts a record in place at once.
     ///
     /// # Errors
     /// Of kind `Io` where the disk is full or the write fails, `Output` where it is not allowed; the record that was
-    /// there stays. Of kind `Internal` where the record does not fit the chunk.
-    pub fn write_mask(&self, chunk: ChunkId, record: &MaskRecord, epoch: u64) -> Result<()> {
-        let place = self.0.place(RecordKind::Mask, chunk);
+    /// there stays. Of kind `Internal` where the record does not fit the chunk, or the state does not know its kind.
+    pub fn write<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<()> {
         let bytes = self.0.encode(chunk, record, epoch)?;
-        replace_below(&self.0.path, &place, &bytes)
+        replace_below(&self.0.path, &self.0.place(R::KIND, chunk), &bytes)
     }
 
-    /// Writes a mask record that [`StateFolder::commit`] puts in place, or takes down that the chunk loses it (`None`).
-    /// What was staged for the chunk before makes way.
+    /// Writes a record that [`StateFolder::commit`] puts in place, or notes that the chunk loses its record of the kind
+    /// (`None`). What was staged of the kind for the chunk before makes way.
     ///
     /// # Errors
-    /// As [`StateFolder::write_mask`].
-    pub fn stage_mask(&self, chunk: ChunkId, record: Option<&MaskRecord>, epoch: u64) -> Result<()> {
-        self.0.stage(chunk, record, epoch)
-    }
-
-    /// Writes a thinning record that [`StateFolder::commit`] puts in place, or takes down that the chunk loses it
-    /// (`None`). What was staged for the chunk before makes way.
-    ///
-    /// # Errors
-    /// As [`StateFolder::write_mask`].
-    pub fn stage_thinning(&self, chunk: ChunkId, record: Option<&ThinningRecord>, epoch: u64) -> Result<()> {
-        self.0.stage(chunk, record, epoch)
+    /// As [`StateFolder::write`].
+    pub fn stage<R: Record>(&self, chunk: ChunkId, record: Option<&R>, epoch: u64) -> Result<()> {
+        let place = self.0.place(R::KIND, chunk);
+        let staged = named(&place, STAGED);
+        // Until the new file is whole, nothing is staged for the chunk.
+        let before = self.0.changing().staged.remove(&(R::KIND, chunk));
+        match record {
+            Some(record) => {
+                let bytes = self.0.encode(chunk, record, epoch)?;
+                let written = disk::write_below(&self.0.path, &staged, &bytes);
+                written.map_err(|error| write_failed(&error).at(&place))?;
+            }
+            None if before == Some(true) => remove(&staged).map_err(|error| write_failed(&error).at(&place))?,
+            None => {}
+        }
+        self.0.changing().staged.insert((R::KIND, chunk), record.is_some());
+        Ok(())
     }
 
     /// Puts all in place that was staged by this process, and removes what was to go: the end of an epoch, but for its
@@ -220,45 +219,17 @@ impl Inner {
     }
 
     fn place(&self, kind: RecordKind, chunk: ChunkId) -> PathBuf {
-        let folder = FOLDERS.iter().find(|(of, _)| *of == kind).map_or("", |(_, name)| name);
         let [z, y, x] = chunk.place();
-        self.path.join(folder).join(z.to_string()).join(format!("{y}.{x}"))
+        self.path.join(kind.folder).join(z.to_string()).join(format!("{y}.{x}"))
     }
 
-    fn header(&self, kind: RecordKind, chunk: ChunkId, epoch: u64) -> Header {
-        let parameters = match kind {
-            RecordKind::Mask => self.parameters.masks,
-            RecordKind::Thinning => self.parameters.thinning,
-        };
-        Header { kind, chunk, parameters, epoch }
+    fn header(&self, kind: RecordKind, chunk: ChunkId, epoch: u64) -> Result<Header> {
+        let unknown = || Error::internal("a state does not know what its records depend on").in_chunk(chunk);
+        Ok(Header { kind, chunk, parameters: self.parameters.of(kind).ok_or_else(unknown)?, epoch })
     }
 
     fn encode<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<Vec<u8>> {
-        encode(record, &self.header(R::KIND, chunk, epoch), &self.parameters.grid)
-    }
-
-    fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
-        let Some(bytes) = read(&self.place(R::KIND, chunk))? else { return Ok(Loaded::Absent) };
-        let record = decode(&bytes, &self.header(R::KIND, chunk, 0), &self.parameters.grid);
-        Ok(record.map_or_else(Loaded::Unusable, Loaded::Valid))
-    }
-
-    fn stage<R: Record>(&self, chunk: ChunkId, record: Option<&R>, epoch: u64) -> Result<()> {
-        let place = self.place(R::KIND, chunk);
-        let staged = named(&place, STAGED);
-        // Until the new file is whole, nothing is staged for the chunk.
-        let before = self.changing().staged.remove(&(R::KIND, chunk));
-        match record {
-            Some(record) => {
-                let bytes = self.encode(chunk, record, epoch)?;
-                let written = disk::write_below(&self.path, &staged, &bytes);
-                written.map_err(|error| write_failed(&error).at(&place))?;
-            }
-            None if before == Some(true) => remove(&staged).map_err(|error| write_failed(&error).at(&place))?,
-            None => {}
-        }
-        self.changing().staged.insert((R::KIND, chunk), record.is_some());
-        Ok(())
+        encode(record, &self.header(R::KIND, chunk, epoch)?, &self.parameters.grid)
     }
 
     fn discard(&self) {
@@ -305,14 +276,14 @@ impl Entry {
     }
 }
 
-/// All files in the folders of records, and the manifest that was being written.
-fn files(path: &Path) -> Result<Vec<Entry>> {
+/// All files in the folders of records of known kinds, and the manifest that was being written.
+fn files(path: &Path, parameters: &Dependencies) -> Result<Vec<Entry>> {
     let mut found: Vec<Entry> = Vec::new();
     let writing = named(&path.join(MANIFEST), WRITING);
     if writing.symlink_metadata().is_ok() {
         found.push(Entry { path: writing, chunk: None });
     }
-    for (_, folder) in FOLDERS {
+    for folder in parameters.folders() {
         for plane in entries(&path.join(folder))? {
             for path in entries(&plane)? {
                 found.push(Entry { chunk: chunk_at(&path), path });
@@ -351,9 +322,9 @@ fn chunk_at(path: &Path) -> Option<ChunkId> {
 }
 
 /// The last epoch in which any record was written: for a folder whose manifest is lost.
-fn last_epoch(path: &Path) -> Result<u64> {
+fn last_epoch(path: &Path, parameters: &Dependencies) -> Result<u64> {
     let mut last = 0;
-    for file in files(path)?.into_iter().filter(|file| file.chunk.is_some()) {
+    for file in files(path, parameters)?.into_iter().filter(|file| file.chunk.is_some()) {
         let mut start = Vec::with_capacity(HEADER);
         let opened = disk::no_links().open(&file.path);
         let opened = opened.and_then(|file| file.take(HEADER as u64).read_to_end(&mut start));
@@ -365,7 +336,7 @@ fn last_epoch(path: &Path) -> Result<u64> {
 
 /// Something in a folder that no run wrote. The names alone do not make a folder a state: `state.json` has to say so,
 /// or a lock has to lie beside the records. A link is nobody's record, whatever its name.
-fn foreign(path: &Path) -> Result<Option<String>> {
+fn foreign(path: &Path, parameters: &Dependencies) -> Result<Option<String>> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -382,18 +353,36 @@ fn foreign(path: &Path) -> Result<Option<String>> {
     }
     names.sort();
     let has = |name: &str| names.iter().any(|other| other == name);
-    let records = FOLDERS.map(|(_, name)| name);
+    let is_of_records = |name: &str| parameters.folders().any(|folder| folder == name);
     let said = read(&path.join(MANIFEST))?.map(|text| manifest::is_ours(&text));
     let ours = match said {
-        Some(ours) => ours || (has(LOCK) && records.iter().any(|name| has(name))),
+        Some(ours) => ours || (has(LOCK) && names.iter().any(|name| is_of_records(name))),
         None => has(LOCK),
     };
     let unfinished = format!("{MANIFEST}{WRITING}");
     let noting = format!("{OUTPUTS}{WRITING}");
     let begun = format!("{RUN}{WRITING}");
     let files = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, &unfinished, &noting, &begun];
-    let known = |name: &str| files.contains(&name) || records.contains(&name);
-    Ok(names.iter().find(|name| !ours || !known(name)).cloned())
+    for name in &names {
+        let known = files.contains(&name.as_str()) || is_of_records(name);
+        if !ours || !(known || looks_like_records(&path.join(name))?) {
+            return Ok(Some(name.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a folder is that of a kind of record that this state does not know, by the names in it: those of planes and,
+/// in the first, of chunks. No file is opened.
+fn looks_like_records(folder: &Path) -> Result<bool> {
+    let planes = entries(folder)?;
+    let Some(first) = planes.first() else { return Ok(false) };
+    let is_plane = |path: &PathBuf| chunk_at(&path.join("0.0")).is_some();
+    let is_record = |path: &PathBuf| {
+        let unfinished = [WRITING, STAGED].iter().find_map(|end| path.to_str()?.strip_suffix(end));
+        chunk_at(unfinished.map_or(path.as_path(), Path::new)).is_some()
+    };
+    Ok(planes.iter().all(is_plane) && entries(first)?.iter().all(is_record))
 }
 
 /// The error of a folder that cannot be made or written.

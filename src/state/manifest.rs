@@ -3,7 +3,12 @@
 use twox_hash::XxHash3_64;
 
 use super::dependencies::Dependencies;
-use super::encoding::{Loaded, Reason, VERSION};
+use super::encoding::{Loaded, Reason};
+use super::kind::RecordKind;
+
+/// The version of the folder: one more whenever the names of files, the header of records or the manifest change. Each
+/// kind of record has a version of its own, which stands in its files.
+const VERSION: u32 = 1;
 
 /// How every manifest begins.
 const HEAD: &str = "{\n  \"program\": \"anabranch\",\n";
@@ -12,8 +17,9 @@ const HEAD: &str = "{\n  \"program\": \"anabranch\",\n";
 pub(super) fn render(parameters: &Dependencies, epoch: u64) -> String {
     let mut text = HEAD.to_owned();
     text += &format!("  \"version\": {VERSION},\n  \"epoch\": {epoch},\n");
-    text += &format!("  \"masks\": \"{:016x}\",\n", parameters.masks);
-    text += &format!("  \"thinning\": \"{:016x}\",\n", parameters.thinning);
+    for (kind, hash) in &parameters.kinds {
+        text += &format!("  \"{}\": \"{hash:016x}{}\",\n", kind.name, version_of(kind));
+    }
     let named = parameters.text.iter().map(|(name, value)| format!("\n    {}: {}", quoted(name), quoted(value)));
     let named = named.collect::<Vec<_>>().join(",");
     text += &if named.is_empty() {
@@ -25,7 +31,13 @@ pub(super) fn render(parameters: &Dependencies, epoch: u64) -> String {
     text + &format!("  \"checksum\": \"{checksum:016x}\"\n}}\n")
 }
 
-/// The last epoch that a manifest tells of, and whether its records are of these parameters.
+/// What follows the hash of a kind's parameters: its version, where that is not the first.
+fn version_of(kind: &RecordKind) -> String {
+    if kind.version == 1 { String::new() } else { format!(" v{}", kind.version) }
+}
+
+/// The last epoch that a manifest tells of, and whether its records are of these parameters. Of kinds that it does not
+/// name there are no records, or a release wrote it that does not know them: their records tell.
 pub(super) fn parse(text: &[u8], parameters: &Dependencies) -> (Option<u64>, Loaded<()>) {
     let unusable = |reason| Loaded::Unusable(reason);
     let Some(text) = std::str::from_utf8(text).ok().and_then(whole) else { return (None, unusable(Reason::Damaged)) };
@@ -35,13 +47,15 @@ pub(super) fn parse(text: &[u8], parameters: &Dependencies) -> (Option<u64>, Loa
     };
     let epoch = field("epoch").and_then(|epoch| epoch.parse().ok());
     let version = VERSION.to_string();
-    let hashes = [("masks", parameters.masks), ("thinning", parameters.thinning)];
+    let other = |(kind, hash): &(RecordKind, u64)| {
+        let (of, version) = field(kind.name)?.split_at_checked(16)?;
+        let parameters = (of != format!("{hash:016x}")).then_some(Reason::OtherParameters);
+        if version == version_of(kind) { parameters } else { Some(Reason::OtherVersion) }
+    };
     let found = if field("version") != Some(&version) {
         unusable(Reason::OtherVersion)
-    } else if hashes.iter().any(|(name, hash)| field(name) != Some(&format!("{hash:016x}"))) {
-        unusable(Reason::OtherParameters)
     } else {
-        Loaded::Valid(())
+        parameters.kinds.iter().filter_map(other).min().map_or(Loaded::Valid(()), unusable)
     };
     (epoch, found)
 }
@@ -76,10 +90,12 @@ mod tests {
     use super::*;
     use crate::grid::Grid;
     use crate::space::Region;
+    use crate::state::{MaskRecord, ThinningRecord};
 
     fn parameters(sigma: f64) -> Dependencies {
         let grid = Grid::new(Region::of_shape([8; 3]), [4; 3]);
-        Dependencies::new(grid, &sigma, &"lee").unwrap().named("input", "a \"b\"\\c\n").named("  \"epoch\"", "99")
+        let kinds = Dependencies::new(grid).with::<MaskRecord>(&sigma).unwrap().with::<ThinningRecord>(&"lee").unwrap();
+        kinds.named("input", "a \"b\"\\c\n").named("  \"epoch\"", "99")
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! What is kept of a chunk.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::counted::Counted;
 use super::dependencies::hash_words;
+use super::kind::{Record, RecordKind};
 use super::seen::Seen;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
@@ -81,22 +81,8 @@ pub fn hash_of_mask(mask: Option<&Mask>) -> u64 {
     if words.iter().all(|&word| word == 0) { 0 } else { hash_words(words) }
 }
 
-/// Which of a chunk's records, as the number that stands in its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum RecordKind {
-    Mask = 1,
-    Thinning = 2,
-}
-
-/// A record that a state folder can hold.
-pub(super) trait Record: Serialize + DeserializeOwned {
-    const KIND: RecordKind;
-    /// Whether all of it belongs to a chunk of a grid, so that nobody who uses it stumbles.
-    fn fits(&self, grid: &Grid, id: ChunkId) -> bool;
-}
-
 impl Record for MaskRecord {
-    const KIND: RecordKind = RecordKind::Mask;
+    const KIND: RecordKind = RecordKind { number: 1, version: 1, name: "masks", folder: "masks" };
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let region = grid.region(id);
@@ -119,7 +105,7 @@ impl Record for MaskRecord {
 }
 
 impl Record for ThinningRecord {
-    const KIND: RecordKind = RecordKind::Thinning;
+    const KIND: RecordKind = RecordKind { number: 2, version: 1, name: "thinning", folder: "thinned" };
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let layout = *self.initial.layout();

@@ -5,10 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::examples::{grid, mask_record, thinning_record};
-use super::{Dependencies, Loaded, Reason, StateFolder, manifest};
+use super::{Dependencies, Loaded, MaskRecord, Reason, Record, RecordKind, StateFolder, ThinningRecord, manifest};
 use crate::error::Kind;
-use crate::grid::ChunkId;
+use crate::grid::{ChunkId, Grid};
 use crate::store::disk::log;
 
 const HERE: [i64; 3] = [-1, 0, 12];
@@ -18,7 +20,8 @@ fn here() -> ChunkId {
 }
 
 fn parameters(sigma: f64, method: &str) -> Dependencies {
-    Dependencies::new(grid(), &sigma, &method).unwrap().named("sigma", sigma.to_string()).named("method", method)
+    let kinds = Dependencies::new(grid()).with::<MaskRecord>(&sigma).unwrap().with::<ThinningRecord>(&method).unwrap();
+    kinds.named("sigma", sigma.to_string()).named("method", method)
 }
 
 fn open(path: &Path) -> StateFolder {
@@ -28,8 +31,8 @@ fn open(path: &Path) -> StateFolder {
 /// A folder with both records of a chunk, from its first epoch.
 fn filled(path: &Path) -> StateFolder {
     let state = open(path);
-    state.write_mask(here(), &mask_record(here()), 1).unwrap();
-    state.stage_thinning(here(), Some(&thinning_record(here())), 1).unwrap();
+    state.write(here(), &mask_record(here()), 1).unwrap();
+    state.stage(here(), Some(&thinning_record(here())), 1).unwrap();
     state.commit(1).unwrap();
     state
 }
@@ -67,10 +70,13 @@ fn a_later_run_finds_the_records_of_an_earlier_one() {
     let state = open(&path);
     assert_eq!((state.found(), state.epoch(), state.path()), (&Loaded::Valid(()), 1, path.as_path()));
     assert_eq!(state.chunks().unwrap(), [here()].into());
-    assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(mask_record(here())));
-    assert_eq!(state.thinning(here()).unwrap(), Loaded::Valid(thinning_record(here())));
+    assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(mask_record(here())));
+    assert_eq!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Valid(thinning_record(here())));
     let other = ChunkId::at([0, 0, 0]);
-    assert_eq!((state.mask(other).unwrap(), state.thinning(other).unwrap()), (Loaded::Absent, Loaded::Absent));
+    assert_eq!(
+        (state.load::<MaskRecord>(other).unwrap(), state.load::<ThinningRecord>(other).unwrap()),
+        (Loaded::Absent, Loaded::Absent)
+    );
     let text = fs::read_to_string(path.join("state.json")).unwrap();
     assert!(text.contains("\"epoch\": 1") && text.contains("\"method\": \"lee\""), "{text}");
 }
@@ -82,16 +88,103 @@ fn records_of_other_parameters_are_not_used() {
     let unusable = Reason::OtherParameters;
     let state = StateFolder::open(root.path(), &parameters(2.0, "lee")).unwrap();
     assert_eq!((state.found(), state.epoch()), (&Loaded::Unusable(unusable), 1));
-    assert_eq!(state.mask(here()).unwrap(), Loaded::Unusable(unusable));
-    assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+    assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Unusable(unusable));
+    assert!(matches!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Valid(_)));
     drop(state);
     let state = StateFolder::open(root.path(), &parameters(1.0, "zhang")).unwrap();
-    assert!(matches!(state.mask(here()).unwrap(), Loaded::Valid(_)));
-    assert_eq!(state.thinning(here()).unwrap(), Loaded::Unusable(unusable));
+    assert!(matches!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(_)));
+    assert_eq!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Unusable(unusable));
     drop(state);
     // The folder has the parameters of the last run now.
     let state = StateFolder::open(root.path(), &parameters(1.0, "zhang")).unwrap();
     assert_eq!((state.found(), state.epoch()), (&Loaded::Valid(()), 1));
+}
+
+/// What a later release may keep of a chunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Radii<const VERSION: u32>(Vec<f64>);
+
+impl<const VERSION: u32> Record for Radii<VERSION> {
+    const KIND: RecordKind = RecordKind { number: 77, version: VERSION, name: "radius", folder: "radii" };
+
+    fn fits(&self, _: &Grid, _: ChunkId) -> bool {
+        self.0.iter().all(|radius| *radius > 0.0)
+    }
+}
+
+/// A state that knows a version of that kind, with a parameter of its own.
+fn open_with_radii<const VERSION: u32>(path: &Path, spacing: f64) -> StateFolder {
+    let parameters = parameters(1.0, "lee").with::<Radii<VERSION>>(&spacing).unwrap();
+    StateFolder::open(path, &parameters).unwrap()
+}
+
+#[test]
+fn a_kind_of_records_is_written_and_read_and_has_parameters_and_a_version_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let radii = Radii::<1>(vec![1.5, 2.0]);
+    drop(filled(root.path()));
+    // The manifest of before does not name the kind.
+    let state = open_with_radii::<1>(root.path(), 0.5);
+    assert_eq!(state.found(), &Loaded::Valid(()));
+    assert_eq!(state.load::<Radii<1>>(here()).unwrap(), Loaded::Absent);
+    assert_eq!(state.write(here(), &Radii::<1>(vec![-1.0]), 2).unwrap_err().kind(), Kind::Internal);
+    state.stage(here(), Some(&radii), 2).unwrap();
+    state.commit(2).unwrap();
+    drop(state);
+    let whole = |state: &StateFolder| {
+        assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(mask_record(here())));
+        assert_eq!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Valid(thinning_record(here())));
+    };
+    let state = open_with_radii::<1>(root.path(), 0.5);
+    assert_eq!((state.found(), state.epoch()), (&Loaded::Valid(()), 2));
+    assert_eq!(state.load::<Radii<1>>(here()).unwrap(), Loaded::Valid(radii));
+    whole(&state);
+    drop(state);
+    let state = open_with_radii::<1>(root.path(), 0.25);
+    assert_eq!(state.found(), &Loaded::Unusable(Reason::OtherParameters));
+    assert_eq!(state.load::<Radii<1>>(here()).unwrap(), Loaded::Unusable(Reason::OtherParameters));
+    whole(&state);
+    drop(state);
+    for found in [Loaded::Unusable(Reason::OtherVersion), Loaded::Valid(())] {
+        let state = open_with_radii::<2>(root.path(), 0.25);
+        assert_eq!(state.found(), &found);
+        assert_eq!(state.load::<Radii<2>>(here()).unwrap(), Loaded::Unusable(Reason::OtherVersion));
+        whole(&state);
+    }
+}
+
+#[test]
+fn files_of_a_kind_that_is_not_known_stay_as_they_are() {
+    let root = tempfile::tempdir().unwrap();
+    drop(filled(root.path()));
+    let state = open_with_radii::<1>(root.path(), 0.5);
+    let [radii, other] = [Radii::<1>(vec![3.0]), Radii::<1>(vec![4.0])];
+    let elsewhere = ChunkId::at([-1, 3, 12]);
+    state.write(here(), &radii, 2).unwrap();
+    state.write(elsewhere, &other, 2).unwrap();
+    drop(state);
+    let folder = root.path().join("radii");
+    // What is wrong with them is not this state's to say, and what was being written not to remove.
+    for (name, bytes) in [("-1/0.13", "torn"), ("-1/0.12.staged", "half"), ("-1/0.14.writing", ""), ("4/7.7", "")] {
+        fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+        fs::write(folder.join(name), bytes).unwrap();
+    }
+    let kept = contents(&folder);
+    assert_eq!(kept.len(), 6);
+    let state = open(root.path());
+    assert_eq!((state.found(), state.epoch()), (&Loaded::Valid(()), 1));
+    assert_eq!(state.chunks().unwrap(), [here()].into());
+    assert_eq!(state.load::<Radii<1>>(here()).unwrap_err().kind(), Kind::Internal);
+    assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(mask_record(here())));
+    state.stage::<MaskRecord>(here(), None, 2).unwrap();
+    state.commit(2).unwrap();
+    drop(state);
+    // Also where the manifest is lost, and every record is looked at.
+    fs::remove_file(root.path().join("state.json")).unwrap();
+    drop(open(root.path()));
+    assert_eq!(contents(&folder), kept);
+    let state = open_with_radii::<1>(root.path(), 0.5);
+    assert_eq!(state.load::<Radii<1>>(elsewhere).unwrap(), Loaded::Valid(other));
 }
 
 #[test]
@@ -101,11 +194,11 @@ fn records_swapped_between_chunks_and_kinds_are_noticed() {
     let other = ChunkId::at([-1, 0, 13]);
     let [mask, thinning] = ["masks/-1", "thinned/-1"].map(|folder| root.path().join(folder));
     fs::copy(mask.join("0.12"), mask.join("0.13")).unwrap();
-    assert_eq!(state.mask(other).unwrap(), Loaded::Unusable(Reason::OtherChunk));
+    assert_eq!(state.load::<MaskRecord>(other).unwrap(), Loaded::Unusable(Reason::OtherChunk));
     assert_eq!(state.chunks().unwrap(), [here(), other].into());
     fs::copy(mask.join("0.12"), thinning.join("0.12")).unwrap();
-    assert_eq!(state.thinning(here()).unwrap(), Loaded::Unusable(Reason::OtherKind));
-    let reason = state.thinning(here()).unwrap();
+    assert_eq!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Unusable(Reason::OtherKind));
+    let reason = state.load::<ThinningRecord>(here()).unwrap();
     let Loaded::Unusable(reason) = reason else { unreachable!("it was looked at") };
     let warning = format!("chunk {}: the record of its thinning {reason}; it is computed again", here());
     assert_eq!(warning, "chunk -1.0.12: the record of its thinning is of another kind; it is computed again");
@@ -134,12 +227,12 @@ fn what_is_staged_does_not_show_before_it_is_committed() {
     changed.fingerprint += 1;
     let other = ChunkId::at([-1, 1, 12]);
     let stage = |state: &StateFolder| {
-        state.stage_mask(here(), Some(&changed), 2).unwrap();
-        state.stage_thinning(here(), None, 2).unwrap();
-        state.stage_thinning(other, Some(&thinning_record(other)), 2).unwrap();
-        assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(mask_record(here())));
-        assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
-        assert_eq!(state.thinning(other).unwrap(), Loaded::Absent);
+        state.stage(here(), Some(&changed), 2).unwrap();
+        state.stage::<ThinningRecord>(here(), None, 2).unwrap();
+        state.stage(other, Some(&thinning_record(other)), 2).unwrap();
+        assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(mask_record(here())));
+        assert!(matches!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Valid(_)));
+        assert_eq!(state.load::<ThinningRecord>(other).unwrap(), Loaded::Absent);
     };
     stage(&state);
     state.discard();
@@ -152,13 +245,13 @@ fn what_is_staged_does_not_show_before_it_is_committed() {
     stage(&state);
     std::thread::scope(|scope| scope.spawn(|| state.clone().commit(2)).join().unwrap()).unwrap();
     assert_eq!(state.epoch(), 2);
-    assert_eq!(state.mask(here()).unwrap(), Loaded::Valid(changed));
-    assert_eq!(state.thinning(here()).unwrap(), Loaded::Absent);
-    assert_eq!(state.thinning(other).unwrap(), Loaded::Valid(thinning_record(other)));
+    assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(changed));
+    assert_eq!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Absent);
+    assert_eq!(state.load::<ThinningRecord>(other).unwrap(), Loaded::Valid(thinning_record(other)));
     // The last word counts.
-    state.stage_thinning(other, None, 3).unwrap();
-    state.stage_thinning(here(), Some(&thinning_record(here())), 3).unwrap();
-    state.stage_thinning(here(), None, 3).unwrap();
+    state.stage::<ThinningRecord>(other, None, 3).unwrap();
+    state.stage(here(), Some(&thinning_record(here())), 3).unwrap();
+    state.stage::<ThinningRecord>(here(), None, 3).unwrap();
     state.commit(3).unwrap();
     assert_eq!(names(root.path()), ["lock", "masks/-1/0.12", "members", "state.json"].map(String::from).into());
 }
@@ -196,6 +289,16 @@ fn a_folder_of_something_else_is_refused_and_left_as_it_was() {
     fs::write(root.path().join("thesis.txt"), "years").unwrap();
     let error = StateFolder::open(root.path(), &parameters(1.0, "lee")).unwrap_err();
     assert!(error.to_string().contains("(thesis.txt)"), "{error}");
+    // A folder that is none of records of another release.
+    fs::remove_file(root.path().join("thesis.txt")).unwrap();
+    for file in ["thesis/1/2.txt", "thesis/one/2.3"] {
+        fs::create_dir_all(root.path().join(file).parent().unwrap()).unwrap();
+        fs::write(root.path().join(file), "years").unwrap();
+        let error = StateFolder::open(root.path(), &parameters(1.0, "lee")).unwrap_err();
+        assert!(error.to_string().contains("(thesis)"), "{file}: {error}");
+        fs::remove_dir_all(root.path().join("thesis")).unwrap();
+    }
+    open(root.path());
     // No folder at all.
     let error = StateFolder::open(root.path().join("lock"), &parameters(1.0, "lee")).unwrap_err();
     assert!(error.kind() == Kind::Output && error.to_string().contains("is not a folder"), "{error}");
@@ -214,7 +317,7 @@ fn a_damaged_manifest_costs_nothing_but_a_word() {
         let state = open(root.path());
         // The number of the epoch is that of the last record.
         assert_eq!((state.found(), state.epoch()), (&Loaded::Unusable(Reason::Damaged), 1));
-        assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+        assert!(matches!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Valid(_)));
         drop(state);
         assert_eq!(fs::read(&manifest).unwrap(), whole);
     }
@@ -228,16 +331,16 @@ fn a_full_disk_is_said_and_the_record_stays() {
     let state = filled(root.path());
     let [mask, thinning] = ["masks/-1/0.12", "thinned/-1/0.12"].map(|name| root.path().join(name));
     let kept = contents(root.path());
-    let error = log::with_full_disk(|| state.write_mask(here(), &mask_record(here()), 2)).unwrap_err();
+    let error = log::with_full_disk(|| state.write(here(), &mask_record(here()), 2)).unwrap_err();
     assert_eq!(error.kind(), Kind::Io);
     let expected = format!("{}: cannot be written because the disk is full", mask.display());
     assert!(error.to_string().starts_with(&expected), "{error}");
-    let error = log::with_full_disk(|| state.stage_thinning(here(), Some(&thinning_record(here())), 2)).unwrap_err();
+    let error = log::with_full_disk(|| state.stage(here(), Some(&thinning_record(here())), 2)).unwrap_err();
     let expected = format!("{}: cannot be written because the disk is full", thinning.display());
     assert!(error.kind() == Kind::Io && error.to_string().starts_with(&expected), "{error}");
     assert_eq!(contents(root.path()), kept);
     state.commit(2).unwrap();
-    assert!(matches!(state.thinning(here()).unwrap(), Loaded::Valid(_)));
+    assert!(matches!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Valid(_)));
     assert_eq!(log::with_full_disk(|| state.commit(3)).unwrap_err().kind(), Kind::Io);
     assert_eq!(state.epoch(), 2);
 }
@@ -261,7 +364,7 @@ fn a_process_that_outlives_its_run_keeps_the_next_one_out() {
         });
         // It waits for both.
         assert!(tells.recv_timeout(Duration::from_millis(200)).is_err());
-        member.write_mask(here(), &mask_record(here()), 2).unwrap();
+        member.write(here(), &mask_record(here()), 2).unwrap();
         drop(member);
         assert!(tells.recv_timeout(Duration::from_millis(200)).is_err());
         drop(other);
@@ -340,7 +443,7 @@ fn a_record_that_cannot_be_read_is_an_error_that_names_it() {
     let place = root.path().join("masks/-1/0.12");
     fs::remove_file(&place).unwrap();
     fs::create_dir(&place).unwrap();
-    let error = state.mask(here()).unwrap_err();
+    let error = state.load::<MaskRecord>(here()).unwrap_err();
     assert_eq!(error.kind(), Kind::Io);
     assert!(error.to_string().starts_with(&place.display().to_string()), "{error}");
 }
