@@ -61,7 +61,7 @@ fn main() {
             let description = source.description();
             scope
                 .read_chunks(Arc::clone(&source), grid, OVERLAP, Selection::All, window.clone(), Failure::default())
-                .overlap(grid, OVERLAP, Selection::All, description.dtype, description.fill)
+                .overlap(grid, OVERLAP, Selection::All, description.dtype, description.fill, &window)
                 .extract(maxima)
                 .inspect(move |(spot, _, diff)| {
                     assert_eq!(*diff, 1, "every spot is reported once");

@@ -70,12 +70,13 @@
 //!
 //! let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::filled(Dtype::U8, [8; 3], 1.0), 3));
 //! let grid = Grid::new(Region::of_shape([8; 3]), [4; 3]);
+//! let window = Window::new(4);
 //! let workers = timely::execute(timely::Config::process(2), move |worker| {
-//!     let (source, window) = (Arc::clone(&source), Window::new(8));
+//!     let (source, window) = (Arc::clone(&source), window.clone());
 //!     worker.dataflow::<u64, _, _>(|scope| {
 //!         scope
-//!             .read_chunks(source, grid, [1; 3], Selection::All, window, Failure::default())
-//!             .overlap(grid, [1; 3], Selection::All, Dtype::U8, 0.0)
+//!             .read_chunks(source, grid, [1; 3], Selection::All, window.clone(), Failure::default())
+//!             .overlap(grid, [1; 3], Selection::All, Dtype::U8, 0.0, &window)
 //!             .inspect(|padded| assert_eq!(padded.region.shape(), [5; 3], "a chunk and one voxel around it"));
 //!     });
 //! });

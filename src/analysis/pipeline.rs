@@ -1,7 +1,6 @@
 //! The dataflow of an analysis: from stored chunks to skeleton and branches.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -43,23 +42,13 @@ use crate::table::statistics::Snapshot;
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
 
-/// What a worker's process reads.
-pub(super) struct Ranks {
-    /// Rank of every chunk among these, in raster order.
-    pub(super) ranks: HashMap<ChunkId, u64>,
-    /// How many of them are read for their own sake.
-    pub(super) selected: u64,
-}
-
-impl Ranks {
-    pub(super) fn new(selection: &Selection, grid: &Grid, depth: [usize; 3], worker: &Worker) -> Ranks {
-        let process = grid.process_of(worker.index(), worker.peers());
-        let ranks: HashMap<_, _> = selection.reads(grid, depth, process).into_iter().collect();
-        let selected = match selection {
-            Selection::All => ranks.len() as u64,
-            Selection::Some(chunks) => chunks.iter().filter(|&&chunk| grid.process(chunk) == process).count() as u64,
-        };
-        Ranks { ranks, selected }
+/// How many chunks a worker's process reads for their own sake.
+pub(super) fn selected(selection: &Selection, grid: &Grid, worker: &Worker) -> u64 {
+    let process = grid.process_of(worker.index(), worker.peers());
+    let of_process = |chunk: &ChunkId| grid.process(*chunk) == process;
+    match selection {
+        Selection::All => grid.chunks().filter(of_process).count() as u64,
+        Selection::Some(chunks) => chunks.iter().filter(|chunk| of_process(chunk)).count() as u64,
     }
 }
 
@@ -240,7 +229,7 @@ fn analyse(
     let (grid, depth) = (analysis.grid, kernel.depth());
     let (description, method) = (analysis.source.description().clone(), analysis.settled.method);
     let selection = analysis.chunks_to_binarise(&kernel)?;
-    let Ranks { ranks, selected } = Ranks::new(&selection, &grid, depth, worker);
+    let selected = selected(&selection, &grid, worker);
     state.begin(Stage::Reading, selected);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
@@ -250,13 +239,12 @@ fn analyse(
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
         let (masks, foreground) = scope
             .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
-            .overlap(grid, depth, selection.clone(), description.dtype, description.fill)
+            .overlap(grid, depth, selection.clone(), description.dtype, description.fill, &window)
             .binarise(kernel, move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
                 found.foreground += binary.map_or(0, |binary| binary.count as u64);
                 let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
                 projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
-                window.complete(ranks[&padded.chunk]);
                 reading.chunk_done(Stage::Reading);
             });
         let (thinned, thinning) = (to_report(), Arc::clone(state));

@@ -21,7 +21,7 @@ use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 
 use super::Analysis;
-use super::pipeline::Ranks;
+use super::pipeline::selected;
 
 /// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
 pub(super) fn threshold(
@@ -69,7 +69,7 @@ fn pass(
     let mut kernel = analysis.binarise(Threshold::Nonzero, 0);
     let (grid, depth, window) = (analysis.grid, kernel.depth(), window.clone());
     let selection = analysis.chunks_to_count(&kernel)?;
-    let Ranks { ranks, selected } = Ranks::new(&selection, &grid, depth, worker);
+    let selected = selected(&selection, &grid, worker);
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, passes * selected);
     let rest = Rest::new(analysis, &selection, &empty)?;
@@ -78,13 +78,12 @@ fn pass(
     let probe = worker.dataflow::<u64, _, _>(|scope| {
         scope
             .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
-            .overlap(grid, depth, selection, description.dtype, description.fill)
+            .overlap(grid, depth, selection, description.dtype, description.fill, &window)
             .count_chunks(
                 empty,
                 move |count, padded| {
                     let (voxels, region, own) = (padded.voxels.as_ref(), &padded.region, &padded.own);
                     let result = kernel.with_compared(voxels, region, own, |values| count.add(values));
-                    window.complete(ranks[&padded.chunk]);
                     state.chunk_done(Stage::Measuring);
                     result
                 },

@@ -84,7 +84,14 @@ mod tests {
         let own = Region::new([0, 0, 4 * x], [1, 1, 4 * x + 4]);
         let region = if x == 0 { Region::new([0, 0, 0], [1, 1, 6]) } else { Region::new([0, 0, 2], [1, 1, 8]) };
         let values = Array3::from_shape_fn((1, 1, 6), |(_, _, x)| values[x]);
-        Padded { chunk: ChunkId::at([0, 0, x]), own, region, voxels: Some(Voxels::U8(values)), missing: 0 }
+        Padded {
+            chunk: ChunkId::at([0, 0, x]),
+            own,
+            region,
+            voxels: Some(Voxels::U8(values)),
+            missing: 0,
+            permit: Default::default(),
+        }
     }
 
     fn nonzero(padded: &Padded) -> Vec<Voxel> {

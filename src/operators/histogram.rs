@@ -41,6 +41,7 @@ impl<'scope, T: Timestamp> CountChunks<'scope, T> for StreamVec<'scope, T, Padde
                     input.for_each(|_, chunks| {
                         for padded in chunks.drain(..) {
                             if let Some((_, total)) = &mut state
+                                && !failure.happened()
                                 && let Err(error) = count(total, &padded)
                             {
                                 failure.report(error.in_chunk(padded.chunk));

@@ -15,8 +15,9 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::batch::{Batch, BatchRecords};
-use super::overlap::{Padded, gather};
+use super::overlap::{Padded, Permits, gather};
 use super::read::Piece;
+use super::window::Permit;
 use crate::chunk::{Dtype, Voxels};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
@@ -69,11 +70,18 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapLiveChunks<'scope, T> for StreamV
                         input.for_each(|capability, pieces| output.session(&capability).give_container(pieces));
                     }
                 })
-                .map(|Piece { chunk, region, voxels }| Padded { chunk, own: region, region, voxels, missing: 0 });
+                .map(|Piece { chunk, region, voxels }| Padded {
+                    chunk,
+                    own: region,
+                    region,
+                    voxels,
+                    missing: 0,
+                    permit: Permit::default(),
+                });
         }
         let (edits, touched) = compare(self.batch(), Reach { grid, depth, dtype, fill });
         let requests = request(touched, grid, depth);
-        gather(answer(edits, requests, grid, depth), grid, depth, dtype, fill)
+        gather(answer(edits, requests, grid, depth), grid, depth, dtype, fill, Permits::default())
     }
 }
 

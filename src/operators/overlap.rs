@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use timely::container::DrainContainer;
 use timely::dataflow::channels::pact::ExchangeCore;
+use timely::dataflow::operators::Exchange;
 use timely::dataflow::operators::core;
 use timely::dataflow::operators::generic::operator::Operator;
-use timely::dataflow::operators::vec::Map;
+use timely::dataflow::operators::vec::{Filter, Map};
 use timely::dataflow::{Stream, StreamVec};
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::batch::Batch;
 use super::read::{Piece, Selection};
+use super::window::{Permit, Window};
 use crate::chunk::{Dtype, Value, Voxels, copy_rows};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
@@ -31,6 +33,8 @@ pub struct Padded {
     pub voxels: Option<Voxels>,
     /// How many of the chunks that the box meets had not come when the time was complete; fill values stand for them.
     pub missing: usize,
+    /// The room in flight that the chunk takes until this is dropped.
+    pub permit: Permit,
 }
 
 /// Extension trait on streams of chunks.
@@ -40,7 +44,9 @@ pub trait OverlapChunks<'scope, T: Timestamp> {
     /// Slabs travel to the owner of the chunk that needs them, so a stored chunk is read once. A chunk goes on when all
     /// its neighbours on the grid have sent theirs, and at the latest when the time is complete: what has not arrived by
     /// then holds the fill value. Holds chunks until then: about depth / chunk + 1 planes of chunks, when chunks arrive in
-    /// raster order. Partitioned by [`Grid::owner`].
+    /// raster order. Without a depth a chunk goes on as it comes. Partitioned by [`Grid::owner`].
+    ///
+    /// `window` is the one that [`super::read::ReadChunks::read_chunks`] reads within: a padded chunk holds its room.
     fn overlap(
         self,
         grid: Grid,
@@ -48,6 +54,7 @@ pub trait OverlapChunks<'scope, T: Timestamp> {
         selection: Selection,
         dtype: Dtype,
         fill: f64,
+        window: &Window,
     ) -> StreamVec<'scope, T, Padded>;
 }
 
@@ -66,18 +73,37 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
         selection: Selection,
         dtype: Dtype,
         fill: f64,
+        window: &Window,
     ) -> StreamVec<'scope, T, Padded> {
+        let (index, peers) = (self.scope().index(), self.scope().peers());
+        let permits = Permits::new(window, &selection, &grid, depth, grid.process_of(index, peers));
         if depth == [0; 3] {
-            return self.map(|piece| Padded {
-                chunk: piece.chunk,
-                own: piece.region,
-                region: piece.region,
-                voxels: piece.voxels,
-                missing: 0,
-            });
+            let owned = self.exchange(move |piece| grid.owner(piece.chunk, peers) as u64);
+            return owned.filter(move |piece| selection.contains(piece.chunk)).map(
+                move |Piece { chunk, region, voxels }| {
+                    let permit = permits.of(chunk);
+                    Padded { chunk, own: region, region, voxels, missing: 0, permit }
+                },
+            );
         }
         let slabs = core::Map::flat_map(self, move |piece| cut(&grid, depth, &selection, piece));
-        gather(slabs, grid, depth, dtype, fill)
+        gather(slabs, grid, depth, dtype, fill, permits)
+    }
+}
+
+/// The room in flight of chunks.
+#[derive(Default)]
+pub(super) struct Permits(Option<(Window, BTreeMap<ChunkId, u64>)>);
+
+impl Permits {
+    fn new(window: &Window, selection: &Selection, grid: &Grid, depth: [usize; 3], process: usize) -> Self {
+        Permits(Some((window.clone(), selection.reads(grid, depth, process))))
+    }
+
+    /// That of a chunk, which this process has read; else none.
+    fn of(&self, chunk: ChunkId) -> Permit {
+        let rank = self.0.as_ref().and_then(|(window, ranks)| Some(window.permit(*ranks.get(&chunk)?)));
+        rank.unwrap_or_default()
     }
 }
 
@@ -88,6 +114,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
     depth: [usize; 3],
     dtype: Dtype,
     fill: f64,
+    permits: Permits,
 ) -> StreamVec<'scope, T, Padded> {
     let peers = slabs.scope().peers();
     let by_owner = ExchangeCore::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
@@ -109,7 +136,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                         && let Some(whole) = waiting.remove(&key)
                     {
                         let capability = whole.capability.clone();
-                        output.session(&capability).give(assemble(&grid, depth, dtype, fill, key.1, whole));
+                        output.session(&capability).give(assemble(&grid, depth, dtype, fill, key.1, whole, &permits));
                     }
                 }
             });
@@ -119,7 +146,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                 }
                 let ((_, chunk), part) = entry.remove_entry();
                 let capability = part.capability.clone();
-                output.session(&capability).give(assemble(&grid, depth, dtype, fill, chunk, part));
+                output.session(&capability).give(assemble(&grid, depth, dtype, fill, chunk, part, &permits));
             }
         }
     })
@@ -150,6 +177,7 @@ fn assemble<C>(
     fill: f64,
     chunk: ChunkId,
     Waiting { parts, missing, .. }: Waiting<C>,
+    permits: &Permits,
 ) -> Padded {
     let own = grid.region(chunk);
     let region = own.dilated(depth).intersection(&grid.bounds());
@@ -164,7 +192,7 @@ fn assemble<C>(
         }
         whole
     });
-    Padded { chunk, own, region, voxels, missing }
+    Padded { chunk, own, region, voxels, missing, permit: permits.of(chunk) }
 }
 
 impl Voxels {

@@ -161,8 +161,8 @@ pub trait ReadChunks<'scope, T: Timestamp> {
     ///
     /// Chunks are read in raster order, one a scheduling, as far ahead as the process's window admits. Without a depth every
     /// worker reads those that it owns; with one, where slabs travel to other workers anyway, whichever worker of the
-    /// process is free reads the next. Whoever lets go of a selected chunk's values calls [`Window::complete`] with its rank in
-    /// [`Selection::reads`]. Errors are reported to `failure`, which ends the reading.
+    /// process is free reads the next. A selected chunk takes room of the window until what [`overlap`](super::overlap::OverlapChunks::overlap) makes of it is
+    /// dropped. Errors are reported to `failure`, which ends the reading.
     fn read_chunks(
         self,
         source: Arc<dyn Source>,
@@ -203,7 +203,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
                                 output.session(at).give(Piece { chunk: id, region, voxels });
                                 if !selection.contains(id) {
                                     // Only slabs of it go on.
-                                    window.complete(rank);
+                                    drop(window.permit(rank));
                                 }
                             }
                             Err(error) => failure.report(error.in_chunk(id)),

@@ -79,6 +79,9 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
                         let known = known.remove(&time).unwrap_or_default();
                         let mut session = output.session(&capability);
                         for (id, mask) in masks {
+                            if failure.happened() {
+                                break;
+                            }
                             let found =
                                 mask.map(|mask| skeleton(&mask, &mask.layout().own, known.get(&id), Some(&*source)));
                             match found.transpose() {

@@ -25,6 +25,29 @@ pub const MEMORY: usize = 256 << 20;
 #[derive(Clone, Debug)]
 pub struct Window(Arc<Shared>);
 
+/// The room that a chunk in flight takes of a window. It is free when this is dropped, and all clones.
+#[derive(Clone, Debug, Default)]
+pub struct Permit(#[allow(dead_code, reason = "held to be dropped")] Option<Arc<Held>>);
+
+/// Permits say nothing of the values beside them.
+impl PartialEq for Permit {
+    fn eq(&self, _: &Permit) -> bool {
+        true
+    }
+}
+
+#[derive(Debug)]
+struct Held {
+    window: Window,
+    rank: u64,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.window.complete(self.rank);
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     size: u64,
@@ -96,8 +119,13 @@ impl Window {
         Some(admitted.then_some(rank))
     }
 
+    /// What holds the room of the chunk of this rank: until it is dropped, with all its clones.
+    pub fn permit(&self, rank: u64) -> Permit {
+        Permit(Some(Arc::new(Held { window: self.clone(), rank })))
+    }
+
     /// The chunk of this rank is not in flight any more.
-    pub fn complete(&self, rank: u64) {
+    fn complete(&self, rank: u64) {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done.insert(rank);
         while state.done.first() == Some(&state.next) {
@@ -116,9 +144,11 @@ mod tests {
     fn chunks_are_admitted_up_to_a_window_after_the_first_that_is_in_flight() {
         let window = Window::new(2);
         assert!(window.admits(0) && window.admits(1) && !window.admits(2));
-        window.complete(1);
-        assert!(!window.admits(2));
-        window.complete(0);
+        let [first, second] = [0, 1].map(|rank| window.permit(rank));
+        let again = first.clone();
+        drop((first, second));
+        assert!(!window.admits(2), "a clone of the first is there");
+        drop(again);
         assert!(window.admits(3) && !window.admits(4));
     }
 
@@ -129,7 +159,7 @@ mod tests {
             [window.take(3), window.clone().take(3), window.take(3)],
             [Some(Some(0)), Some(Some(1)), Some(None)]
         );
-        window.complete(0);
+        drop(window.permit(0));
         assert_eq!([window.take(3), window.take(3), other.take(0)], [Some(Some(2)), None, None]);
     }
 

@@ -60,7 +60,6 @@ impl Reading {
         let (grid, depth) = (self.grid, self.kernel.depth());
         let selection = Selection::Some(Arc::clone(&self.chunks));
         let process = grid.process_of(worker.index(), worker.peers());
-        let ranks = selection.reads(&grid, depth, process);
         let (window, progress) = (self.window.clone(), Arc::clone(&self.progress));
         progress.begin(stage, self.chunks.iter().filter(|&&chunk| grid.process(chunk) == process).count() as u64);
         let probe = worker.dataflow::<u64, _, _>(|scope| {
@@ -73,16 +72,13 @@ impl Reading {
                     window.clone(),
                     self.failure.clone(),
                 )
-                .overlap(grid, depth, selection, description.dtype, description.fill)
+                .overlap(grid, depth, selection, description.dtype, description.fill, &window)
                 .inspect(move |padded| {
                     // Where a chunk could not be read those around it are not whole.
                     if padded.missing == 0 {
                         each(padded);
                     }
                     progress.chunk_done(stage);
-                    if let Some(&rank) = ranks.get(&padded.chunk) {
-                        window.complete(rank);
-                    }
                 })
                 .probe()
                 .0

@@ -15,6 +15,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::operators::extract::ExtractRecords;
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{Piece, Selection};
+use crate::operators::window::Window;
 use crate::space::{Region, Voxel};
 
 /// A volume, how far around a chunk is looked, and what stands where nothing is stored.
@@ -97,7 +98,7 @@ fn run(setting: Setting, history: &[Edits], live: bool, how: Communication) -> F
             let chunks = if live {
                 pieces.overlap_live(grid, depth, Dtype::U8, fill.into())
             } else {
-                pieces.overlap(grid, depth, Selection::All, Dtype::U8, fill.into())
+                pieces.overlap(grid, depth, Selection::All, Dtype::U8, fill.into(), &Window::new(1 << 20))
             };
             chunks
                 .inspect_core(move |event| {

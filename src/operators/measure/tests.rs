@@ -52,7 +52,14 @@ fn whole(image: &Array3<u8>) -> Branches {
     let (grid, voxels) = (Grid::new(region, SHAPE), Voxels::U8(image.clone()));
     let masks = binarise().mask(Some(&voxels), &region, &region).map(|binary| (ChunkId::at([0; 3]), Some(binary.mask)));
     let thinned = Partition::new(grid, Method::Lee, false).thin(masks.into_iter().collect());
-    let padded = Padded { chunk: ChunkId::at([0; 3]), own: region, region, voxels: Some(voxels), missing: 0 };
+    let padded = Padded {
+        chunk: ChunkId::at([0; 3]),
+        own: region,
+        region,
+        voxels: Some(voxels),
+        missing: 0,
+        permit: Default::default(),
+    };
     let skeleton = |mask: Mask| {
         let voxels = mask.own_voxels();
         Skeleton { values: Arc::new(known(&voxels, &padded)), voxels: voxels.into() }
