@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 
-#[cfg(any(feature = "zarr", feature = "tiff"))]
+#[cfg(feature = "tiff")]
 use crate::error::Result;
 use crate::error::{Error, Kind};
 
@@ -13,6 +13,7 @@ thread_local! {
 }
 
 /// An empty buffer with room for so many elements; `None` where there is not so much memory.
+#[cfg(any(test, feature = "zarr", feature = "tiff", feature = "dataflow"))]
 pub(crate) fn room<T>(count: usize) -> Option<Vec<T>> {
     let bytes = (count as u64).saturating_mul(size_of::<T>() as u64);
     if of_machine().is_some_and(|memory| bytes > memory) {
@@ -26,11 +27,11 @@ pub(crate) fn room<T>(count: usize) -> Option<Vec<T>> {
     reserved.ok().map(|()| buffer)
 }
 
-#[cfg(any(feature = "zarr", feature = "tiff"))]
 /// Memory below this size is not asked for on trial: where so little is missing, the size of an image is not the cause.
+#[cfg(feature = "tiff")]
 const LARGE: u64 = 32 << 20;
 
-#[cfg(any(feature = "zarr", feature = "tiff"))]
+#[cfg(feature = "tiff")]
 /// Refuses work for which an image needs more memory at once than the system gives.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
-#[cfg(feature = "tiff")]
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Kind, Result};
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 use crate::memory;
 
-#[cfg(feature = "tiff")]
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 /// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
 /// is read whole anyway.
 const GAP: usize = 4 << 10;
@@ -39,7 +39,7 @@ pub(crate) fn read_at(file: &File, mut offset: u64, mut buffer: &mut [u8]) -> io
     Ok(())
 }
 
-#[cfg(feature = "tiff")]
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 /// The bytes of a box of an array in C order that begins at an offset of the file.
 pub(crate) fn read_box(
     file: &File,

@@ -1,7 +1,7 @@
 //! A folder or a file that is put in place as a whole: written in a hidden folder beside its place, and renamed at the end.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::staging::{DONE, OLD, Remover, STAGING, Staging, is_folder, unwritable};
@@ -10,10 +10,8 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// The attribute of a Zarr group that says that this program has written it.
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 pub(super) const WRITER: &str = "anabranch";
-
-/// No metadata of a group are longer, in bytes.
-const METADATA: u64 = 16 << 20;
 
 /// The file in the folder of a run that becomes one of its own.
 const FILE: &str = "file";
@@ -181,12 +179,21 @@ fn refuse_existing(place: &Path, overwrite: Overwrite) -> Result<()> {
 }
 
 /// Whether a folder is a Zarr group that this program has written.
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 fn is_ours(folder: &Path) -> bool {
+    /// No metadata of a group are longer, in bytes.
+    const METADATA: u64 = 16 << 20;
     let mut text = String::new();
     let file = disk::no_links().open(folder.join("zarr.json"));
-    let read = file.and_then(|file| file.take(METADATA).read_to_string(&mut text));
+    let read = file.and_then(|file| io::Read::read_to_string(&mut io::Read::take(file, METADATA), &mut text));
     let metadata: Option<serde_json::Value> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
     metadata.is_some_and(|metadata| metadata["attributes"][WRITER].is_object())
+}
+
+/// The same, where such groups are neither written nor read.
+#[cfg(not(any(feature = "zarr", feature = "tiff")))]
+fn is_ours(_: &Path) -> bool {
+    false
 }
 
 #[cfg(test)]

@@ -37,6 +37,7 @@ pub(crate) enum Given {
     File(Vec<u8>),
     Absent,
     /// A server keeps to itself what there is, or whether there is anything.
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only servers forbid"))]
     Forbidden(Error),
 }
 
