@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use anabranch::analysis::{Analysis, Circumstances, Results, Staged, Written};
+use anabranch::analysis::{Analysis, Circumstances, Resources, Results, Staged, Written};
 use anabranch::error::{Error, Result};
+use anabranch::parameters::Parameters;
 use anabranch::store::resolved;
 use anabranch::store::units::length_name;
 use anabranch::text::masked;
@@ -11,8 +12,10 @@ use anabranch::text::masked;
 use crate::apart;
 use crate::arguments::RunOptions;
 use crate::interrupt;
-use crate::parsing::{parameters, resources};
+use crate::opening::open_options;
+use crate::parsing::{parse_chunk, parse_threshold};
 use crate::processes::{Seat, memory_of_all};
+use crate::sizes::parse_size;
 use crate::terminal::{self, print, print_warning};
 
 /// The analysis that the options ask for, its image opened and its warnings told.
@@ -85,4 +88,27 @@ pub(crate) fn put_in_place(
     };
     print(&terminal::summary(&told), quiet);
     Ok(())
+}
+
+/// What results depend on, as the options ask for it.
+fn parameters(options: &RunOptions) -> Result<Parameters> {
+    let mut parameters = Parameters::default();
+    parameters.threshold = parse_threshold(options.threshold.as_deref())?;
+    parameters.sigma = options.sigma;
+    parameters.method = options.method.map(Into::into);
+    parameters.provisional = options.provisional;
+    parameters.check()?;
+    parameters.image = open_options(&options.image)?;
+    Ok(parameters)
+}
+
+/// What may be used, as the options ask for it.
+fn resources(options: &RunOptions, seat: &Seat) -> Result<Resources> {
+    let mut resources = Resources::default();
+    resources.chunk = options.chunk.as_deref().map(parse_chunk).transpose()?;
+    resources.workers = options.workers;
+    resources.memory = options.memory.as_deref().map(parse_size).transpose()?;
+    (resources.processes, resources.on_this_machine) = (seat.processes(), seat.on_this_machine());
+    resources.keeps_state = options.state.is_some();
+    Ok(resources)
 }

@@ -4,40 +4,11 @@ use std::ops::Range;
 use std::str::FromStr;
 use std::time::Duration;
 
-use anabranch::analysis::Resources;
 use anabranch::error::{Error, Result};
 use anabranch::kernel::threshold::Threshold;
-use anabranch::parameters::{Parameters, ThresholdRule};
+use anabranch::parameters::ThresholdRule;
 
-use crate::arguments::RunOptions;
-use crate::opening::open_options;
-use crate::processes::Seat;
-use crate::sizes::parse_size;
-
-/// What results depend on, as the options ask for it.
-pub(crate) fn parameters(options: &RunOptions) -> Result<Parameters> {
-    let mut parameters = Parameters::default();
-    parameters.threshold = parse_threshold(options.threshold.as_deref())?;
-    parameters.sigma = options.sigma;
-    parameters.method = options.method.map(Into::into);
-    parameters.provisional = options.provisional;
-    parameters.check()?;
-    parameters.image = open_options(&options.image)?;
-    Ok(parameters)
-}
-
-/// What may be used, as the options ask for it.
-pub(crate) fn resources(options: &RunOptions, seat: &Seat) -> Result<Resources> {
-    let mut resources = Resources::default();
-    resources.chunk = options.chunk.as_deref().map(parse_chunk).transpose()?;
-    resources.workers = options.workers;
-    resources.memory = options.memory.as_deref().map(parse_size).transpose()?;
-    (resources.processes, resources.on_this_machine) = (seat.processes(), seat.on_this_machine());
-    resources.keeps_state = options.state.is_some();
-    Ok(resources)
-}
-
-fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {
+pub(crate) fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {
     match text {
         None => Ok(ThresholdRule::default()),
         Some("otsu") => Ok(ThresholdRule::Otsu),

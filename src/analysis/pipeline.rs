@@ -42,16 +42,6 @@ use crate::table::statistics::Snapshot;
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
 
-/// How many chunks a worker's process reads for their own sake.
-pub(super) fn selected(selection: &Selection, grid: &Grid, worker: &Worker) -> u64 {
-    let process = grid.process_of(worker.index(), worker.peers());
-    let of_process = |chunk: &ChunkId| grid.process(*chunk) == process;
-    match selection {
-        Selection::All => grid.chunks().filter(of_process).count() as u64,
-        Selection::Some(chunks) => chunks.iter().filter(|chunk| of_process(chunk)).count() as u64,
-    }
-}
-
 /// How an analysis runs: who is told, who can end it, and with whom it shares the work.
 #[derive(Debug, Default)]
 pub struct Running<'a> {
@@ -229,7 +219,7 @@ fn analyse(
     let (grid, depth) = (analysis.grid, kernel.depth());
     let (description, method) = (analysis.source.description().clone(), analysis.settled.method);
     let selection = analysis.chunks_to_binarise(&kernel)?;
-    let selected = selected(&selection, &grid, worker);
+    let selected = selection.of_process(&grid, worker.index(), worker.peers());
     state.begin(Stage::Reading, selected);
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);

@@ -21,7 +21,6 @@ use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 
 use super::Analysis;
-use super::pipeline::selected;
 
 /// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
 pub(super) fn threshold(
@@ -69,7 +68,7 @@ fn pass(
     let mut kernel = analysis.binarise(Threshold::Nonzero, 0);
     let (grid, depth, window) = (analysis.grid, kernel.depth(), window.clone());
     let selection = analysis.chunks_to_count(&kernel)?;
-    let selected = selected(&selection, &grid, worker);
+    let selected = selection.of_process(&grid, worker.index(), worker.peers());
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, passes * selected);
     let rest = Rest::new(analysis, &selection, &empty)?;

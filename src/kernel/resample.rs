@@ -16,6 +16,7 @@ mod path;
 mod real;
 mod rows;
 mod shift;
+mod weights;
 mod spline;
 #[cfg(test)]
 mod tests;

@@ -132,6 +132,16 @@ impl Selection {
         }
     }
 
+    /// How many of them are of a worker's process.
+    pub fn of_process(&self, grid: &Grid, index: usize, peers: usize) -> u64 {
+        let process = grid.process_of(index, peers);
+        let own = |chunk: &ChunkId| grid.process(*chunk) == process;
+        match self {
+            Selection::All => grid.chunks().filter(own).count() as u64,
+            Selection::Some(chunks) => chunks.iter().filter(|chunk| own(chunk)).count() as u64,
+        }
+    }
+
     /// Whether a chunk's padded box is wanted.
     pub fn contains(&self, id: ChunkId) -> bool {
         match self {

@@ -14,10 +14,10 @@
 
 mod crew;
 mod first;
+mod part;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -28,6 +28,7 @@ use timely::progress::{Antichain, Timestamp};
 
 use self::crew::{Crew, Errand};
 use self::first::First;
+use self::part::{Letter, Part, Post};
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
@@ -77,55 +78,6 @@ impl<'scope, T: Timestamp> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkI
         let (index, peers) = (self.scope().index(), self.scope().peers());
         run(self, "ThinFirst", First::new(grid, Errand { index, peers, keeps: true }), watch)
     }
-}
-
-/// What a worker tells another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Letter<C> {
-    to: usize,
-    /// Number of the time that it is about.
-    time: u64,
-    content: C,
-}
-
-/// Where letters about a time go out.
-struct Post<S> {
-    time: u64,
-    send: S,
-}
-
-impl<S> Post<S> {
-    fn send<C>(&mut self, to: usize, content: C)
-    where
-        S: FnMut(Letter<C>),
-    {
-        (self.send)(Letter { to, time: self.time, content });
-    }
-}
-
-/// One worker's part in what is done at a time.
-trait Part {
-    /// What comes in at the time.
-    type Record: Clone + 'static;
-    /// What workers tell each other of it.
-    type Content: timely::ExchangeData;
-    /// What comes of it.
-    type Result: Clone + 'static;
-
-    /// Takes in a record.
-    fn take(&mut self, record: Self::Record, post: &mut Post<impl FnMut(Letter<Self::Content>)>);
-
-    /// There are no more records; may be said again.
-    fn end(&mut self, post: &mut Post<impl FnMut(Letter<Self::Content>)>);
-
-    /// Takes in what another worker, or this one, has told.
-    fn open(&mut self, content: Self::Content, post: &mut Post<impl FnMut(Letter<Self::Content>)>);
-
-    /// Does some work. Returns whether there is more that waits for nobody.
-    fn work(&mut self, post: &mut Post<impl FnMut(Letter<Self::Content>)>, watch: &mut impl WatchThinning) -> bool;
-
-    /// The results, when all is done and nobody needs this worker any more; it is ready for the next time then.
-    fn results(&mut self) -> Option<Vec<Self::Result>>;
 }
 
 /// Works off times in order, each when it is complete.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::dependencies::Dependencies;
 use super::encoding::{self, HEADER, Header, Loaded, decode, encode};
 use super::kind::{Record, RecordKind};
-use super::locks::{LOCK, Locks, MEMBERS, RUN};
+use super::locks::{LOCK, Locks, MEMBERS, RUN, unwritable};
 use super::manifest;
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
@@ -383,15 +383,4 @@ fn looks_like_records(folder: &Path) -> Result<bool> {
         chunk_at(unfinished.map_or(path.as_path(), Path::new)).is_some()
     };
     Ok(planes.iter().all(is_plane) && entries(first)?.iter().all(is_record))
-}
-
-/// The error of a folder that cannot be made or written.
-pub(super) fn unwritable(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            Error::new(Kind::Output, "is not a folder; give another path for the state")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
-        _ => Error::new(Kind::Output, "cannot be written; give another folder for the state").because(error),
-    }
 }

@@ -5,13 +5,13 @@
 //! `run`. Neither lock is ever written or removed.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::folder::unwritable;
 use crate::error::{Error, Kind, Result};
 use crate::store::disk;
-use crate::store::file::{read_failed, replace};
+use crate::store::file::{read_failed, replace, write_failed};
 use crate::store::lock::{Refused, lock, nonce, share};
 
 pub(super) const LOCK: &str = "lock";
@@ -84,5 +84,16 @@ fn take(path: &Path, name: &str, patience: Duration) -> Result<File> {
             }
             Err(Refused::Failed(error)) => return Err(unwritable(&error)),
         }
+    }
+}
+
+/// The error of a folder that cannot be made or written.
+pub(super) fn unwritable(error: &io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            Error::new(Kind::Output, "is not a folder; give another path for the state")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
+        _ => Error::new(Kind::Output, "cannot be written; give another folder for the state").because(error),
     }
 }

@@ -7,7 +7,7 @@ mod header;
 
 use std::path::Path;
 
-use self::header::Header;
+use self::header::{Header, missing};
 use crate::error::{Error, Result};
 use crate::store::detached::{self, Start, beside, joined, numbered};
 use crate::store::raw::{Layout, RawSource, Stored};
@@ -68,10 +68,6 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<Layout> {
         warnings,
         ..Layout::new(stored, endian)
     })
-}
-
-fn missing(field: &str) -> Error {
-    Error::data(format!("has a header without the field \"{field}\"; add it as the program that made it has it"))
 }
 
 type Data = (Vec<std::path::PathBuf>, Stored, u64);

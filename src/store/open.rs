@@ -3,16 +3,14 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
-use crate::space::{Position, Region, Spacing, Voxel};
+use crate::space::{Position, Region, Voxel};
 use crate::store::address::{self, is_address};
 use crate::store::foreign;
-use crate::store::{Absent, Description, Details, Mark, Marked, MosaicOptions, Source};
+use crate::store::options::OpenOptions;
+use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 
 /// The forms that images come in, as messages list them.
 const FORMS: &str = if cfg!(feature = "mosaic") {
@@ -21,43 +19,6 @@ const FORMS: &str = if cfg!(feature = "mosaic") {
 } else {
     "a Zarr array, an OME-Zarr image, a TIFF file, a folder of slices, or a NIfTI, NRRD, MetaImage, .npy or .npz file"
 };
-
-/// What of an image is wanted, and how it is held. The default is all of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OpenOptions {
-    /// Which channel, from 0, of an array that has several.
-    pub channel: Option<usize>,
-    /// Which time point, from 0, of an array that has several.
-    pub time: Option<usize>,
-    /// A part that is taken for the whole volume: a range along each axis, (z, y, x) or (y, x).
-    pub region: Option<Vec<Range<usize>>>,
-    /// Size of a voxel along (z, y, x) or (y, x), instead of what the metadata say; one number
-    /// is for all axes. The unit is the one below, else that of the metadata.
-    pub spacing: Option<Vec<f64>>,
-    /// The unit of the spacing, in any spelling. Without `spacing`, that of the metadata is converted into it.
-    pub unit: Option<String>,
-    /// What the axes of the stored array are, slowest first, where its metadata do not say it or are wrong: names among
-    /// `t`, `c`, `z`, `y` and `x`, each once, `y` and `x` among them.
-    pub axes: Option<Vec<char>>,
-    /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, up to
-    /// 256 MiB where the image is stored in blocks so large that it takes them.
-    #[serde(skip)]
-    pub cache: Option<usize>,
-    /// How long a server that says nothing or fails is waited for, where the image is on one. By default 30 seconds.
-    #[serde(skip)]
-    pub patience: Option<Duration>,
-    /// How tiles are put together, where the path is that of a table of tiles.
-    pub mosaic: MosaicOptions,
-}
-
-impl OpenOptions {
-    /// The region as a person writes it: `0:10,5:20`.
-    pub fn region_text(&self) -> Option<String> {
-        let ranges = self.region.as_ref()?.iter().map(|range| format!("{}:{}", range.start, range.end));
-        Some(ranges.collect::<Vec<_>>().join(","))
-    }
-}
 
 /// The image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file, a
 /// folder of TIFF slices, a `.npy` file, or the mosaic of the tiles in a `.csv` or `.tsv` table. With the feature `http` also a Zarr array or an OME-Zarr group at an address
@@ -241,33 +202,6 @@ fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<Box<dyn Sour
     Ok(source)
 }
 
-/// Spacing given by the caller, for an image of two or three dimensions.
-pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacing> {
-    let each = [spacing.first().copied().unwrap_or(1.0); 3];
-    let spacing = if spacing.len() == 1 { &each[..dimensions] } else { spacing };
-    if spacing.len() != dimensions {
-        let axes = if dimensions == 2 { "Y,X" } else { "Z,Y,X" };
-        let message = format!("has {dimensions} dimensions; give --spacing as {dimensions} numbers {axes}");
-        return Err(Error::usage(message));
-    }
-    let given = in_three_axes(spacing);
-    if !given.is_fit() {
-        let message = format!("cannot have a spacing of {spacing:?}; give --spacing as numbers from 1e-60 to 1e60");
-        return Err(Error::usage(message));
-    }
-    Ok(given)
-}
-
-/// Numbers along (z, y, x) or (y, x) as spacing; 1 along the axis that an image does not have.
-fn in_three_axes(numbers: &[f64]) -> Spacing {
-    let mut spacing = [1.0; 3];
-    let skipped = 3 - numbers.len().min(3);
-    for (target, number) in spacing[skipped..].iter_mut().zip(numbers) {
-        *target = *number;
-    }
-    Spacing(spacing)
-}
-
 /// A part of a source that is taken for the whole volume: its first voxel is the origin.
 pub struct RegionView {
     source: Box<dyn Source>,
@@ -358,6 +292,7 @@ impl Source for RegionView {
 mod tests {
     use super::*;
     use crate::chunk::Voxels;
+    use crate::space::Spacing;
     use crate::store::memory::MemorySource;
     use ndarray::Array3;
 
@@ -451,13 +386,5 @@ mod tests {
         let text = folder.path().join("notes.txt");
         std::fs::write(&text, "hello").unwrap();
         assert!(refused(&text).to_string().contains("give a Zarr array, an OME-Zarr image"));
-    }
-
-    #[test]
-    fn spacing_is_as_many_positive_numbers_as_dimensions() {
-        assert_eq!(given_spacing(&[2.0, 3.0], 2).unwrap(), Spacing([1.0, 2.0, 3.0]));
-        for (bad, dimensions) in [(&[1.0, 1.0][..], 3), (&[1.0, 0.0], 2), (&[f64::NAN, 1.0], 2)] {
-            assert_eq!(given_spacing(bad, dimensions).unwrap_err().kind(), Kind::Usage);
-        }
     }
 }

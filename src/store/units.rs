@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::space::Spacing;
 use crate::store::OpenOptions;
-use crate::store::open::given_spacing;
+use crate::store::options::given_spacing;
 
 /// A unit of length.
 #[derive(Debug, PartialEq)]

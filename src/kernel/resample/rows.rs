@@ -9,6 +9,7 @@ use std::ops::Range;
 use super::path::{LANES, LONGEST, Path, Places, Run, STEP, lanes, lanes_mut};
 use super::real::{Real, Tone};
 use super::shift;
+use super::weights::{mirrored, mix, weights};
 
 /// Where the places of a step lie in a tile: the voxel at or before each, at most the one that is said, and how far the
 /// place is beyond it.
@@ -133,32 +134,6 @@ pub(super) fn linear<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &m
     } else {
         linear_between::<T, 8>(values, path, xs, out);
     }
-}
-
-/// What lies a fraction of the way from one number to another.
-#[inline(always)]
-pub(super) fn mix<S: Real>(a: S, b: S, t: S) -> S {
-    a + t * (b - a)
-}
-
-/// The weights of the four coefficients around a place that lies a fraction after the second.
-#[inline(always)]
-pub(super) fn weights<S: Real>(t: S) -> [S; 4] {
-    let [one, two, three, four, sixth] = [1.0, 2.0, 3.0, 4.0, 1.0 / 6.0].map(S::near);
-    let s = one - t;
-    let before = s * s * s * sixth;
-    let left = (t * t * (t - two) * three + four) * sixth;
-    let right = (s * s * (s - two) * three + four) * sixth;
-    [before, left, right, one - before - left - right]
-}
-
-/// The index that one up to two before the first or after the last mirrors.
-#[inline(always)]
-pub(super) fn mirrored(index: isize, length: usize) -> usize {
-    let last = length - 1;
-    let index = index.unsigned_abs();
-    let index = if index > last { (2 * last).abs_diff(index) } else { index };
-    index.min(last)
 }
 
 /// `PLANES` is how many planes a value is made of: 1 for a tile of one plane, else 4.

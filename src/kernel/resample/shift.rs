@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::path::Path;
 use super::real::{Real, Tone};
-use super::rows::{mirrored, mix, weights};
+use super::weights::{mirrored, mix, weights};
 
 /// The voxel of the tile at or before the place along an axis, of those up to `last`, and how far the place is beyond it.
 fn cell(path: &Path, axis: usize, last: usize) -> (usize, f64) {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Letter, Part, Post};
+use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::planes::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, Stage};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::crew::{self, Crew, Errand, Outcome};
-use super::{Letter, Part, Post};
+use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::partition::{Change, Thinned};
 use crate::kernel::planes::PlaneLayout;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use super::missing;
 use crate::error::{Error, Result};
 use crate::store::units::{LengthUnit, converted};
 use crate::store::{OpenOptions, file};
@@ -283,4 +282,9 @@ fn quoted(text: &str) -> Vec<String> {
     } else {
         text.split_whitespace().map(str::to_owned).collect()
     }
+}
+
+/// The refusal of a header that lacks a field.
+pub(super) fn missing(field: &str) -> Error {
+    Error::data(format!("has a header without the field \"{field}\"; add it as the program that made it has it"))
 }

@@ -4,10 +4,12 @@
 //! to 0.4, under `ome` from 0.5 on, with `coordinateSystems` in place of `axes` in 0.6.
 
 mod transform;
+mod words;
 
 use serde_json::Value;
 
 use self::transform::Map;
+pub(crate) use self::words::AxisWords;
 use super::folder::Folder;
 use super::metadata::group_attributes;
 use crate::error::{Error, Result};
@@ -38,17 +40,6 @@ pub(crate) struct Level {
     pub(crate) words: Option<Vec<AxisWords>>,
     /// Why the size of a voxel is not known, where the metadata have it in a form that is not read.
     pub(crate) trouble: Option<Error>,
-}
-
-/// What is said of an axis of an array.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct AxisWords {
-    pub(crate) name: Option<String>,
-    /// Where its type says so.
-    pub(crate) kind: Option<Role>,
-    pub(crate) unit: Option<String>,
-    /// Of a voxel along it.
-    pub(crate) size: Option<f64>,
 }
 
 /// What is under a key of OME metadata in attributes, wherever they are.

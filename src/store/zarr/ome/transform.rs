@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::AxisWords;
+use super::words::AxisWords;
 use crate::error::{Error, Result};
 use crate::store::zarr::json;
 
