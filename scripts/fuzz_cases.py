@@ -14,7 +14,10 @@ class Case:
     """How the program is called, one call after the other, and what is special about it."""
 
     def __init__(self, label, *calls, interrupt=None, codes=(), same=None):
-        self.label, self.calls, self.interrupt, self.codes, self.same = label, calls, interrupt, set(codes), same
+        names = {str(part).split("=")[0] for call in calls for part in call}
+        # Other processes that are asked for may not come in time.
+        codes = set(codes) | ({69} if names & {"--hosts", "--processes"} else set())
+        self.label, self.calls, self.interrupt, self.codes, self.same = label, calls, interrupt, codes, same
 
 
 class Material:
@@ -191,7 +194,6 @@ def options(material, cwd, rng):
     name = rng.choice(INPUTS)
     arguments = some(command, rng, leave_out=() if name.endswith(("csv", "txt")) or rng.random() < 0.1 else TILES)
     given = lambda name: any(str(a).split("=")[0] == name for a in arguments)
-    codes = {69} if given("--hosts") or given("--processes") else set()
     if given("--hosts"):
         arguments = [a for n, a in enumerate(arguments) if not str(a).startswith("--connect-timeout") and "--connect-timeout" not in map(str, arguments[n - 1:n])]
         arguments += ["--connect-timeout", "0.3"]
@@ -210,7 +212,7 @@ def options(material, cwd, rng):
     if rng.random() < 0.02:
         arguments.remove(name) if name in arguments else None
     calls = [arguments] * (2 if command == "run" and given("--state") else 1)
-    return Case(command, *calls, codes=codes)
+    return Case(command, *calls)
 
 
 def watched(material, cwd, rng):
@@ -223,8 +225,7 @@ def watched(material, cwd, rng):
         return Case(case.label, call_of("watch", name, quick), interrupt=ending)
     material.copy("tables", cwd)
     arguments = some("watch", rng, 3)
-    codes = {69} if "--hosts" in " ".join(map(str, arguments)) or "--processes" in map(str, arguments) else set()
-    return Case("options", call_of("watch", rng.choice(INPUTS), arguments + ([] if "--settle" in arguments else quick)), interrupt=ending, codes=codes)
+    return Case("options", call_of("watch", rng.choice(INPUTS), arguments + ([] if "--settle" in arguments else quick)), interrupt=ending)
 
 
 def interrupted(material, cwd, rng):
