@@ -209,6 +209,8 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
             let mut early: Vec<Round> = Vec::new();
             move |frontiers| {
                 chunks.for_each(|capability, records| {
+                    let is_own = |(id, _): &(ChunkId, Change)| plan.grid.owner(*id, peers) == index;
+                    debug_assert!(records.iter().all(is_own), "chunks are thinned at their owners");
                     for time in capability.stamp().iter().take(1) {
                         arrived.entry(time.clone()).or_default().extend(records.drain(..));
                     }

@@ -346,6 +346,7 @@ impl Part for Crew {
     type Result = (ChunkId, Option<Mask>);
 
     fn take(&mut self, (id, mask): (ChunkId, Mask), post: &mut Post<impl FnMut(Letter<Content>)>) {
+        debug_assert_eq!(self.grid.owner(id, self.errand.peers), self.errand.index, "chunks come to their owners");
         self.send_mask(id, mask, post);
     }
 

@@ -112,6 +112,8 @@ impl Part for First {
     type Result = (ChunkId, Change);
 
     fn take(&mut self, record: (ChunkId, Change), _: &mut Post<impl FnMut(Letter<Content>)>) {
+        let Errand { index, peers, .. } = self.errand;
+        debug_assert_eq!(self.grid.owner(record.0, peers), index, "chunks come to their owners");
         self.changes.push(record);
     }
 
