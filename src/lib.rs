@@ -70,7 +70,7 @@
 //!
 //! let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::filled(Dtype::U8, [8; 3], 1.0), 3));
 //! let grid = Grid::new(Region::of_shape([8; 3]), [4; 3]);
-//! let window = Window::new(4);
+//! let window = Window::new(Window::least(&grid, [1; 3], 2));
 //! let workers = timely::execute(timely::Config::process(2), move |worker| {
 //!     let (source, window) = (Arc::clone(&source), window.clone());
 //!     worker.dataflow::<u64, _, _>(|scope| {
