@@ -196,7 +196,7 @@ fn is_ours(_: &Path) -> bool {
     false
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "zarr", feature = "tiff")))]
 mod tests {
     use super::*;
     use crate::store::output::staging::names;
