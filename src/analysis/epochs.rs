@@ -106,7 +106,7 @@ impl Epochs {
     /// Closes an epoch.
     ///
     /// # Errors
-    /// As [`Session::advance`].
+    /// As [`Session::advance`](crate::session::Session::advance).
     pub fn advance(&mut self) -> Result<Epoch> {
         self.arrival = self.analysis.arrival()?;
         self.session.advance()
@@ -171,7 +171,7 @@ impl Epochs {
     /// The image, opened again, perhaps with other bounds.
     ///
     /// # Errors
-    /// As [`Session::follow`].
+    /// As [`Session::follow`](crate::session::Session::follow).
     pub fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
         self.session.follow(Arc::clone(&source))?;
         self.analysis.image.warnings = source.warnings();
