@@ -14,7 +14,7 @@ use crate::arguments::RunOptions;
 use crate::interrupt;
 use crate::opening::open_options;
 use crate::parsing::{parse_chunk, parse_threshold};
-use crate::processes::{Seat, memory_of_all};
+use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::{self, print, print_warning};
 
@@ -47,7 +47,7 @@ pub(crate) fn circumstances(options: &RunOptions) -> Circumstances {
     let mut known = Circumstances::default();
     known.arguments = std::env::args_os().skip(1).map(|it| masked(&it.to_string_lossy()).into_owned()).collect();
     known.state = options.state.as_deref().map(|state| resolved(state).to_string_lossy().into_owned());
-    known.memory_of_all = memory_of_all();
+    known.memory_of_others = memory_of_others();
     known
 }
 

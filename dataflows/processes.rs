@@ -12,7 +12,6 @@ use std::time::Duration;
 use anabranch::analysis::{self, Analysis};
 use anabranch::cluster::{BROKEN, Membership, Monitor, Secret, call_off};
 use anabranch::error::{Error, Kind, Result};
-use anabranch::memory::peak_memory;
 use anabranch::wire::DAMAGED;
 
 use self::children::{Children, introduce, start};
@@ -213,9 +212,9 @@ impl Team {
     }
 }
 
-/// The most memory that all processes have held, each at its own worst, in bytes; of the others as far as they have said.
-pub(crate) fn memory_of_all() -> Option<u64> {
-    WATCHED.get().map_or_else(peak_memory, |monitor| Some(monitor.memory()))
+/// The most memory that the other processes have held, each at its own worst, in bytes, as far as they have said.
+pub(crate) fn memory_of_others() -> u64 {
+    WATCHED.get().map_or(0, Monitor::memory_of_others)
 }
 
 /// Whether what went wrong is said already, or another process says it for this one.

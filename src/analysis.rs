@@ -108,7 +108,7 @@ impl Analysis {
         Ok(analysis)
     }
 
-    /// The analysis of a source. Of the parameters for the image, those that a source was opened with are told only.
+    /// The analysis of a source. Parameters that say how an image is opened are written to the summary, and have no other effect.
     ///
     /// # Errors
     /// `Usage` where parameters or resources contradict each other or the image.
@@ -121,7 +121,7 @@ impl Analysis {
         Ok(Analysis { source, grid, settled, image, path: None, allotted })
     }
 
-    /// In what coordinates are told.
+    /// The coordinates of the results: how many axes, the size of a voxel, and which voxel is at zero.
     pub fn frame(&self) -> Frame {
         Frame { dimensions: self.dimensions(), spacing: self.source.description().spacing, origin: [0; 3] }
     }

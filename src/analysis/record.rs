@@ -24,7 +24,7 @@ struct Record<'a> {
     /// What was understood of the input, in a line.
     understood: String,
     /// Where the spacing comes from, where voxels do not count as one long. Not among the parameters: the same voxels
-    /// give the same results, whoever has said how large they are.
+    /// give the same results, wherever their size comes from.
     spacing_from: Option<&'a str>,
     chunk: &'a [usize],
     chunks: usize,
@@ -60,8 +60,8 @@ pub struct Circumstances {
     pub arguments: Vec<String>,
     /// The folder of the state, where one is kept.
     pub state: Option<String>,
-    /// The most memory that all processes together have held, in bytes, where there are several.
-    pub memory_of_all: Option<u64>,
+    /// The most memory that other processes of the run have held, each at its own worst, in bytes.
+    pub memory_of_others: u64,
 }
 
 impl Analysis {
@@ -83,6 +83,7 @@ impl Analysis {
         outputs: Vec<&'static str>,
         [analysed, all]: [Duration; 2],
     ) -> Result<String> {
+        let peak = peak_memory();
         let record = Record {
             program: "anabranch",
             version: env!("CARGO_PKG_VERSION"),
@@ -101,8 +102,8 @@ impl Analysis {
             workers: self.allotted.workers,
             seconds_until_branches: analysed.as_secs_f64(),
             seconds: all.as_secs_f64(),
-            peak_memory_bytes: peak_memory(),
-            peak_memory_bytes_of_all: circumstances.memory_of_all.or_else(peak_memory),
+            peak_memory_bytes: peak,
+            peak_memory_bytes_of_all: peak.map(|own| own + circumstances.memory_of_others),
             counts,
         };
         let text = serde_json::to_string_pretty(&record)

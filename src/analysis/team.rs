@@ -127,7 +127,7 @@ impl Team {
         self.monitor.wait_for_peers()
     }
 
-    /// Says that this process's part has ended well, and has sent so many bytes of records.
+    /// Says that this process's part has ended well, and how many bytes of records it has sent.
     pub fn say_goodbye(&self, sent: u64) {
         self.monitor.say_goodbye(sent);
     }

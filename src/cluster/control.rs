@@ -18,7 +18,7 @@ pub(super) enum Message {
     Interrupted,
     /// What others wait for is there; this tells the run from others.
     Ready(String),
-    /// Ends well, after so many bytes of records sent, and has held so much memory at most.
+    /// Ends well; the bytes of records that it has sent, and the most memory that it has held.
     Goodbye(u64, u64),
     /// Ends with an error.
     Failed(Ending),

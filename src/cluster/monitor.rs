@@ -224,7 +224,7 @@ impl Monitor {
         self.tell(&Message::Ready(run.to_owned()));
     }
 
-    /// Waits until a process has said that what others wait for is there. Gives what tells its run from others.
+    /// Waits until a process has said that what others wait for is there. Returns what tells its run from others.
     ///
     /// # Errors
     /// The cause, where the run cannot go on.
@@ -242,10 +242,9 @@ impl Monitor {
         Ok(self.state().peers.iter().filter_map(|peer| peer.goodbye).sum())
     }
 
-    /// The most memory that all processes have held, each at its own worst, in bytes; of the others as far as they have
-    /// said. 0 where the operating system does not tell.
-    pub fn memory(&self) -> u64 {
-        peak_memory().unwrap_or(0) + self.state().peers.iter().map(|peer| peer.memory).sum::<u64>()
+    /// The most memory that the other processes have held, each at its own worst, in bytes, as far as they have said.
+    pub fn memory_of_others(&self) -> u64 {
+        self.state().peers.iter().map(|peer| peer.memory).sum()
     }
 
     /// Calls this once another process says that it was asked to end, or at once where one has.

@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::sequential::Mask;
 use crate::support::{
     anabranch, anabranch_into_closed_pipe, anabranch_with_little_disk, everything_under, files_under, invariant_bytes,
-    kill_once, read_skeleton, read_table, succeed,
+    kill_once, read_json, read_skeleton, read_table, succeed,
 };
 
 const OUTPUTS: [&str; 4] = ["branches.csv", "summary.json", "run.json", "overview.png"];
@@ -211,6 +211,8 @@ fn a_demo_makes_a_phantom_analyses_it_and_says_where_to_look() {
         }
         assert!(told.contains("branches") && told.contains(text(&out.join("results/overview.png"))), "{told}");
         assert_eq!(read_skeleton(&out.join("results")).0, [64, 72, 80]);
+        let log = read_json(&out.join("results"), "run.json");
+        assert_eq!(log["peak_memory_bytes_of_all"], log["peak_memory_bytes"], "of one process");
         // The same as by the two commands it stands for.
         let [phantom, again] = [format!("phantom-{seed}"), format!("out-{seed}")].map(|name| folder.path().join(name));
         succeed(&["phantom", text(&phantom), "--shape", "64,72,80", "--seed", seed, "--roots", "1", "--quiet"]);
