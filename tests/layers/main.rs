@@ -1,8 +1,13 @@
 //! Dependencies between the library's modules point one way, as the `use` lines have it.
 
+mod circles;
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use sources::{code, files};
 
 /// The modules of `src/`, and for each the others that it uses: exactly those, and only ones that come before it.
 /// An error names the chunk that it happened in, so it comes after the grid; everything from there on may use it.
@@ -90,11 +95,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ctrlc", &[]),
 ];
 
-/// The lines of a source file that are no comments.
-fn code(text: &str) -> impl Iterator<Item = &str> {
-    text.lines().map(|line| line.split("//").next().unwrap_or_default())
-}
-
 fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
@@ -138,24 +138,11 @@ fn modules_used(text: &str) -> BTreeSet<&str> {
     roots.into_iter().flatten().map(|name| of_macro(name).unwrap_or(name)).filter(own).collect()
 }
 
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the sources are there") {
-        let path = entry.expect("the sources can be listed").path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// The code of each module of the crate's root, tests included.
 fn modules() -> BTreeMap<String, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut paths = Vec::new();
-    files(&root, &mut paths);
     let mut modules: BTreeMap<String, String> = BTreeMap::new();
-    for path in paths {
+    for path in files(&root) {
         let inside = path.strip_prefix(&root).expect("the file lies in src").with_extension("");
         let module = inside.iter().next().expect("a file has a name").to_string_lossy().into_owned();
         let text = fs::read_to_string(&path).expect("sources are text");
