@@ -131,7 +131,7 @@ impl Things {
         self.read_tiles(&image.input);
     }
 
-    /// The tiles of a table. One that cannot be read is refused by whoever reads it.
+    /// The tiles of a table. One that cannot be read is refused when it is opened.
     #[cfg(feature = "mosaic")]
     fn read_tiles(&mut self, table: &Path) {
         use anabranch::store::mosaic::{TileTable, is_table};

@@ -102,7 +102,7 @@ fn or_end(pointer: *mut u8, bytes: usize) -> *mut u8 {
     pointer
 }
 
-/// Ends the program where so many bytes are not to be had.
+/// Ends the program where the system does not give this many bytes.
 #[cold]
 fn end(bytes: usize) {
     let code = i32::from(Kind::Io.exit_code());

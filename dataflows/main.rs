@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use anabranch::error::{Kind, Result};
-use anabranch::text::{line, masked, masked_words};
+use anabranch::text::{line, masked, sentence};
 
 /// Characters of a line on standard error at most.
 const LONGEST: usize = 4096;
@@ -38,7 +38,7 @@ const LONGEST_ARGUMENT: usize = 512;
 
 /// A line on standard error, if anybody listens there.
 fn say(text: impl Display) {
-    let text = line(&masked_words(&text.to_string()), LONGEST);
+    let text = sentence(&text.to_string());
     let _ = writeln!(std::io::stderr(), "anabranch: {text}");
 }
 

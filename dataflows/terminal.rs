@@ -9,11 +9,8 @@ use std::time::{Duration, Instant};
 
 use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Snapshot, Stage};
-use anabranch::text::{line, masked_words};
+use anabranch::text::{line, masked_words, sentence};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
-/// Characters of a line at most.
-pub(crate) const LONGEST: usize = 4096;
 
 /// How often a bar is drawn, and how often a line is written where there is no terminal.
 const BAR_EVERY: Duration = Duration::from_millis(100);
@@ -232,7 +229,7 @@ fn grouped(value: u64) -> String {
 
 /// Prints a warning to standard error, in one line.
 pub(crate) fn print_warning(warning: &str) {
-    let warning = line(&masked_words(warning), LONGEST);
+    let warning = sentence(warning);
     let _ = writeln!(std::io::stderr(), "warning: {warning}");
 }
 

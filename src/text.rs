@@ -94,6 +94,15 @@ fn user(address: &str) -> usize {
     }
 }
 
+/// Characters of a sentence at most.
+const SENTENCE: usize = 4096;
+
+/// A sentence for people that files, servers and addresses may have a part in: on one line, without secrets, and cut to 4096
+/// characters.
+pub fn sentence(text: &str) -> String {
+    line(&masked_words(text), SENTENCE)
+}
+
 /// A size in bytes as a person writes it, rounded up so that it can be given back: `100K`, `12M`, `1.5G`.
 pub fn size(bytes: usize) -> String {
     if bytes >= 1 << 30 {

@@ -118,7 +118,7 @@ pub(super) fn start(
     Ok(addresses)
 }
 
-/// Says to the process that has started this one at which port it listens. Gives where all listen, and their secret.
+/// Says to the process that has started this one at which port it listens. Returns where all listen, and their secret.
 pub(super) fn introduce(own: &str, processes: usize) -> Result<(Vec<String>, Secret)> {
     let gone = |error: std::io::Error| Error::new(Kind::Peer, "process 0 has ended").because(error);
     let mut out = std::io::stdout();

@@ -157,7 +157,7 @@ impl Changes {
     }
 
     /// Appends an epoch to the file, and brings it to the disk. What is not complete in the file is overwritten. Where
-    /// nothing has changed nothing is written, but a header to a new file. Gives what [`Changes::take_back`] takes.
+    /// nothing has changed nothing is written, but a header to a new file. Returns what [`Changes::take_back`] takes.
     ///
     /// # Errors
     /// `Io` or `Output` where the file cannot be written, which stays as it was; the call can be repeated then.
@@ -279,7 +279,7 @@ impl Drop for Changes {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before(u64);
 
-/// Opens a file of changes and locks it. Gives also whether it was made.
+/// Opens a file of changes and locks it. Returns also whether this call has made it.
 fn locked(path: &Path) -> Result<(File, bool)> {
     loop {
         let created = !path.exists();

@@ -32,7 +32,7 @@ pub struct Epochs {
     overwrite: bool,
     /// What had arrived before the last epoch was closed.
     arrival: Option<Arrival>,
-    /// What there is to say of the state, since somebody asked.
+    /// Warnings about the state that [`Epochs::take_notes`] has not returned yet.
     notes: Vec<String>,
 }
 

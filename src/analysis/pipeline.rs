@@ -42,12 +42,12 @@ use crate::table::statistics::Snapshot;
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
 
-/// How an analysis runs: who is told, who can end it, and with whom it shares the work.
+/// How an analysis runs: its progress, how to end it, and the processes that share the work.
 #[derive(Debug, Default)]
 pub struct Running<'a> {
-    /// Where it is told how far it has come.
+    /// Counts how far it has come.
     pub progress: Arc<ProgressState>,
-    /// Where errors are reported. Whoever reports one here, from any thread, ends the analysis with it.
+    /// Collects errors. One that a caller reports here, from any thread, ends the analysis.
     pub failure: Failure,
     /// The processes that share the work.
     pub team: Option<&'a mut Team>,

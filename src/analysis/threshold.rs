@@ -22,7 +22,7 @@ use crate::space::Region;
 
 use super::Analysis;
 
-/// The threshold of a run; the same on every worker. `windows` gives a fresh window for each pass.
+/// The threshold of a run; the same on every worker. `windows` has a fresh window for each pass.
 pub(super) fn threshold(
     worker: &mut Worker,
     analysis: &Analysis,
@@ -54,7 +54,7 @@ pub(super) fn threshold(
     }
 }
 
-/// Counts over the whole image, in one of so many passes; every worker gets the total.
+/// Counts over the whole image, in one of `passes` passes; every worker gets the total.
 fn pass(
     worker: &mut Worker,
     analysis: &Analysis,

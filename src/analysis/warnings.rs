@@ -2,19 +2,17 @@
 
 use crate::chunk::Dtype;
 use crate::table::summary::Totals;
-use crate::text::{line, masked_words};
+use crate::text::sentence;
 
 use super::{Analysis, Results};
 
-/// Characters of a warning at most.
-const LONGEST: usize = 4096;
 /// From this share of foreground on a mask is probably inverted.
 const MOSTLY: f64 = 0.75;
 
 /// All warnings: of the image, then of its results. They follow from the image and the parameters alone.
 pub(super) fn warnings(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
     // Those of the image may have text of the image's files and servers in them.
-    let of_image = analysis.image.warnings.iter().map(|warning| line(&masked_words(warning), LONGEST));
+    let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
     of_image.chain(of_results(analysis, results, totals)).collect()
 }
 

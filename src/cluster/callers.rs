@@ -1,4 +1,4 @@
-//! Whoever connects to a process: heard side by side, in one thread, until they have proved that they belong to the run.
+//! Programs that connect to a process: heard side by side, in one thread, until they have proved that they belong to the run.
 //!
 //! Connections that say nothing, or a byte now and then, cost a socket until their time is over, and keep nobody waiting.
 

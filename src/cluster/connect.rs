@@ -48,7 +48,7 @@ type Lines = BTreeMap<(usize, Line), TcpStream>;
 
 /// Connects a process, which listens already, to all others.
 ///
-/// Whoever connects and does not prove that it knows the secret is dropped, and changes nothing.
+/// A program that connects and does not prove that it knows the secret is dropped, and changes nothing.
 ///
 /// # Errors
 /// `Usage` where there is no secret and an address is not one of the loopback interface. `Peer` where a process has not come in time, or runs another version or with other parameters; the other processes

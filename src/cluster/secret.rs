@@ -48,7 +48,7 @@ pub(super) struct Challenges {
 }
 
 impl Secret {
-    /// A secret from bytes that whoever starts the processes has chosen: at least 16, and not to be guessed.
+    /// A secret from bytes that the user has chosen: at least 16, and not to be guessed.
     ///
     /// # Errors
     /// `Usage` where there are fewer.

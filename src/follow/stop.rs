@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Whether somebody has asked for the end. Clones tell the same.
+/// A request to end, which may have been made. All clones are one request.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Shared>);
 
@@ -20,7 +20,7 @@ impl Stop {
         self.0.happened.load(Ordering::Acquire)
     }
 
-    /// Asks for the end, and wakes whoever sleeps.
+    /// Asks for the end, and wakes all threads that sleep.
     pub fn raise(&self) {
         self.0.happened.store(true, Ordering::Release);
         for sleeper in self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {

@@ -75,7 +75,7 @@ impl<M: Measured> BranchList<M> {
         }
     }
 
-    /// The measures of a branch of so many steps of which nothing else is said.
+    /// The measures of a branch with this many steps whose head has none of its own.
     fn implied(&self, steps: usize) -> Option<M> {
         M::implied(self.common.as_ref()?, steps)
     }

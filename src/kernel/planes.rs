@@ -68,7 +68,7 @@ impl PlaneLayout {
         ends.map(step).collect()
     }
 
-    /// Whether so many workers of one process do well to thin the volume by planes: these take a bit for every voxel of the
+    /// Whether this many workers of one process should thin the volume by planes: these take a bit for every voxel of the
     /// rows that hold foreground, and all workers need planes to work on.
     pub fn suits(&self, workers: usize) -> bool {
         self.bytes().saturating_mul(self.depth) <= MEMORY && self.depth / PLANES_A_WORKER >= workers

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 use crate::store::disk;
-use crate::store::file::{read_failed, replace, write_failed};
+use crate::store::file::{self, read_failed, replace};
 use crate::store::lock::{Refused, lock, nonce, share};
 
 pub(super) const LOCK: &str = "lock";
@@ -89,11 +89,5 @@ fn take(path: &Path, name: &str, patience: Duration) -> Result<File> {
 
 /// The error of a folder that cannot be made or written.
 pub(super) fn unwritable(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            Error::new(Kind::Output, "is not a folder; give another path for the state")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
-        _ => Error::new(Kind::Output, "cannot be written; give another folder for the state").because(error),
-    }
+    file::unwritable(error, "the state")
 }

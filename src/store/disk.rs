@@ -31,7 +31,7 @@ macro_rules! note {
 pub(crate) fn no_links() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    // Without waiting for whoever is at the other end of a FIFO.
+    // Without waiting for a process at the other end of a FIFO.
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NOFOLLOW | libc::O_NONBLOCK);
     options.read(true);
     options

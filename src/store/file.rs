@@ -179,6 +179,17 @@ pub fn write_failed(error: &io::Error) -> Error {
     }
 }
 
+/// The error of a folder that cannot be made or written; `what` goes into it.
+pub(crate) fn unwritable(error: &io::Error, what: &str) -> Error {
+    match error.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+            Error::new(Kind::Output, format!("is not a folder; give another path for {what}"))
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
+        _ => Error::new(Kind::Output, format!("cannot be written; give another folder for {what}")).because(error),
+    }
+}
+
 /// The end of the name of a file that is being written, and is renamed at once.
 pub(crate) const WRITING: &str = ".writing";
 

@@ -143,7 +143,7 @@ impl Server {
         self.ask(key, Wanted::All { most: limit })
     }
 
-    /// The last bytes of a file of at most so many bytes, fewer where it is shorter; `None` where there is no file.
+    /// The last bytes of a file, at most `most` of them, fewer where it is shorter; `None` where there is no file.
     ///
     /// # Errors
     /// `Io` where the server does not give them, `Data` where the file is empty, or longer than `most` as far as the
@@ -335,7 +335,7 @@ fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
     })
 }
 
-/// The bytes by which it is told how long an answer may take.
+/// The number of bytes that decides how long an answer may take.
 fn most(wanted: Wanted) -> u64 {
     match wanted {
         Wanted::Presence => REASON,

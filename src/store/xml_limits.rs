@@ -3,9 +3,9 @@
 
 use crate::error::{Error, Result};
 
-/// So many elements lie in each other at most,
+/// Elements that lie in each other, at most.
 const DEEPEST: usize = 500;
-/// and an element has at most so many attributes. OME-XML has about ten of both.
+/// Attributes of an element, at most. OME-XML has about ten of both.
 const MOST_ATTRIBUTES: usize = 1000;
 
 /// Refuses XML that is deeper, or has more attributes in an element, than any program writes. Whether it is XML at all is

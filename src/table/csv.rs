@@ -35,7 +35,7 @@ pub fn write_csv_with_arrival<M: OfPixels>(
     write(rows, frame, true, out)
 }
 
-/// Writes a whole table in its columns, with `provisional` where it tells of arrival, on so many threads. Returns the number
+/// Writes a whole table in its columns, with `provisional` where it tells of arrival, on `threads` threads. Returns the number
 /// of provisional rows. Holds a block of rows and their text for each thread.
 ///
 /// # Errors

@@ -65,7 +65,7 @@ pub trait Measured: Portable {
     /// What a list that begins with a branch of these measures says once.
     fn common(&self) -> Self::Common;
 
-    /// The measures of a branch of so many steps of which nothing else is said; `None` where there are no such.
+    /// The measures of a branch with this many steps for which none are written; `None` where all are written.
     fn implied(common: &Self::Common, steps: usize) -> Option<Self>;
 
     /// Appends the measures to bytes, to be read again by [`Measured::read`].

@@ -42,7 +42,7 @@ impl Axis {
         Axis { first, lengths, places }
     }
 
-    /// Where a voxel lies in the layout of the chunk that is so many after its own, where there is one.
+    /// Where a voxel lies in the layout of the chunk at this distance from its own, where there is one.
     fn seen_from(&self, place: Place, step: i64) -> Option<[usize; 2]> {
         let chunk = place.chunk.checked_add_signed(step as isize)?;
         let length = *self.lengths.get(chunk)?;

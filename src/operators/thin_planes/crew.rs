@@ -20,7 +20,7 @@ const AT_ONCE: usize = 8;
 pub(super) enum Content {
     /// The mask of a chunk, to whom its layer belongs.
     Mask(ChunkId, Mask),
-    /// A worker has no more masks than so many.
+    /// How many masks a worker has in all.
     AllMasks(usize),
     /// A plane, to the next stage.
     Plane(Box<Passage>),

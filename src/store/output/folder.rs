@@ -263,7 +263,7 @@ impl OutputFolder {
     }
 }
 
-/// Refuses a folder with things in it that would be replaced, or among which outputs should not come. Gives what is known
+/// Refuses a folder with things in it that would be replaced, or among which outputs should not come. Returns what is known
 /// of the run whose outputs are there.
 fn check(folder: &Path, overwrite: bool) -> Result<Option<EarlierRun>> {
     let entries = match fs::read_dir(folder) {

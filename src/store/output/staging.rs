@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use crate::error::{Error, Kind, Result};
 use crate::store::disk::{self, There, what_is};
-use crate::store::file::write_failed;
+use crate::store::file;
 use crate::store::lock::{Refused, lock, nonce};
 
 /// The folder in which outputs are staged, or the end of its name.
@@ -249,13 +249,7 @@ pub(super) fn is_folder(path: &Path) -> Result<bool> {
 
 /// The error of an output folder that cannot be made or written.
 pub(super) fn unwritable(error: &io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-            Error::new(Kind::Output, "is not a folder; give another path for the outputs")
-        }
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => write_failed(error),
-        _ => Error::new(Kind::Output, "cannot be written; give another folder for the outputs").because(error),
-    }
+    file::unwritable(error, "the outputs")
 }
 
 /// What is in a folder.

@@ -31,7 +31,7 @@ pub(super) enum Trouble {
     Broken(std::io::Error),
 }
 
-/// How long a body of so many bytes may take.
+/// How long a body of this length may take.
 pub(super) fn deadline(bytes: u64, patience: Duration) -> Duration {
     SPANS * patience + Duration::from_secs(bytes / RATE)
 }

@@ -190,7 +190,7 @@ pub(crate) fn unsupported(cause: impl std::fmt::Display) -> Error {
     Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(cause)
 }
 
-/// The refusal of a chunk that needs so many bytes of memory.
+/// The refusal of a chunk that needs more memory than there is.
 pub(crate) fn too_large(bytes: usize) -> Error {
     memory::too_large(bytes as u64, "write the array with smaller chunks")
 }

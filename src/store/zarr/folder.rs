@@ -45,7 +45,7 @@ pub(crate) enum Given {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
     First(u64),
-    /// Of a file that has so many bytes at most.
+    /// Of a file that has this many bytes at most.
     Last {
         length: u64,
         most: u64,
@@ -313,7 +313,7 @@ fn parent_key(inside: &str) -> Option<(String, String)> {
     Some((inside[..at].to_owned(), inside[at..].to_owned()))
 }
 
-/// Adds the keys of what is in a folder, so many levels down.
+/// Adds the keys of what is in a folder, down to a number of levels.
 fn list(
     folder: &Path,
     prefix: &str,

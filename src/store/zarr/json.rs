@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-/// Metadata hold at most so many values,
+/// Values in metadata at most.
 const MOST_VALUES: usize = 8_000_000;
-/// and so many objects. Those of a plate with all its arrays have some hundred thousand.
+/// Objects in metadata at most. Those of a plate with all its arrays have some hundred thousand.
 const MOST_OBJECTS: usize = 1_000_000;
 
 /// The value of a text. Bare `NaN`, `Infinity` and `-Infinity` become texts of these names.

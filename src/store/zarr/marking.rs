@@ -12,9 +12,9 @@ use crate::store::marker::{FileMark, Marker};
 use crate::store::values::require_inside;
 use crate::store::{Absent, Marked};
 
-/// From so many possible files on, what is stored is listed; fewer are asked for one by one.
+/// From this number of possible files on, what is stored is listed; fewer are asked for one by one.
 pub(super) const LISTED: u64 = 1 << 14;
-/// So many files that are not there are told apart at most.
+/// Chunks that are not stored, at most, near which branches can be marked.
 const MOST_ABSENT: u64 = 4 << 20;
 
 /// The states of the files that are there, by their places on the grid of files.

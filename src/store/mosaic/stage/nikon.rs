@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::store::file;
 use crate::store::mosaic::pixel_size::PixelSize;
 
-/// An export has at most so many bytes: one of ten thousand points has one MiB.
+/// Bytes of an export at most: one of ten thousand points has one MiB.
 const LONGEST: u64 = 256 << 20;
 
 /// Extensions of tiles.

@@ -41,7 +41,7 @@ impl ChunkKeys {
         key
     }
 
-    /// The place of the chunk that a key is of, on a grid of so many axes; `None` for other names.
+    /// The place of the chunk that a key is of, on a grid with this many axes; `None` for other names.
     pub(crate) fn place(self, key: &str, axes: usize) -> Option<Vec<u64>> {
         let separator = self.separator;
         let places = match self.prefixed {
