@@ -16,13 +16,13 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 use anabranch::grid::{ChunkId, Grid};
+use anabranch::kernel::mask::smooth::Gaussian;
 use anabranch::kernel::mask::{Layout, Mask};
-use anabranch::kernel::method::Method;
-use anabranch::kernel::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
-use anabranch::kernel::partition::Partition;
 use anabranch::kernel::phantom::PhantomTree;
-use anabranch::kernel::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
-use anabranch::kernel::smooth::Gaussian;
+use anabranch::kernel::thin::method::Method;
+use anabranch::kernel::thin::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
+use anabranch::kernel::thin::partition::Partition;
+use anabranch::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
 use anabranch::space::Region;
 use ndarray::Array3;
 

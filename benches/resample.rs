@@ -12,8 +12,8 @@ use std::time::Instant;
 
 use anabranch::chunk::{Dtype, Value, Voxels};
 use anabranch::grid::Grid;
-use anabranch::kernel::affine::Affine;
-use anabranch::kernel::resample::{Blend, Composition, Order, Prepared};
+use anabranch::kernel::mosaic::affine::Affine;
+use anabranch::kernel::mosaic::resample::{Blend, Composition, Order, Prepared};
 use anabranch::space::Region;
 use ndarray::Array3;
 

@@ -12,11 +12,11 @@ use std::time::Instant;
 
 use anabranch::chunk::{Dtype, Voxels};
 use anabranch::grid::Grid;
-use anabranch::kernel::binarise::Binarise;
+use anabranch::kernel::image::project::Projections;
+use anabranch::kernel::mask::binarise::Binarise;
+use anabranch::kernel::mask::smooth::Gaussian;
+use anabranch::kernel::mask::threshold::Threshold;
 use anabranch::kernel::phantom::PhantomTree;
-use anabranch::kernel::project::Projections;
-use anabranch::kernel::smooth::Gaussian;
-use anabranch::kernel::threshold::Threshold;
 use anabranch::space::Region;
 use ndarray::Array3;
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use anabranch::chunk::Voxels;
 use anabranch::grid::ChunkId;
-use anabranch::kernel::message::{Link, Slab};
+use anabranch::kernel::thin::message::{Link, Slab};
 use anabranch::operators::batch::Batch;
 use anabranch::operators::read::Piece;
 use anabranch::space::Region;

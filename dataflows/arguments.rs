@@ -274,7 +274,7 @@ pub(crate) enum Method {
     Zhang,
 }
 
-impl From<Method> for anabranch::kernel::method::Method {
+impl From<Method> for anabranch::kernel::thin::method::Method {
     fn from(method: Method) -> Self {
         match method {
             Method::Lee => Self::Lee,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anabranch::error::{Error, Result};
-use anabranch::kernel::resample::{Blend, Order};
+use anabranch::kernel::mosaic::resample::{Blend, Order};
 use anabranch::store::units::{self, LengthUnit, unit_name};
 use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions, is_table};
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anabranch::error::{Error, Result};
-use anabranch::kernel::threshold::Threshold;
+use anabranch::kernel::mask::threshold::Threshold;
 use anabranch::parameters::ThresholdRule;
 
 pub(crate) fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {

@@ -9,7 +9,7 @@ use anabranch::analysis::Analysis;
 use anabranch::error::{Error, Kind, Result};
 use anabranch::follow::{Follower, Monitor, PATIENCE, Pace, Step, Wake};
 use anabranch::grid::ChunkId;
-use anabranch::kernel::smooth::Gaussian;
+use anabranch::kernel::mask::smooth::Gaussian;
 use anabranch::parameters::Form;
 use anabranch::store::marks::Marks;
 use anabranch::store::{Source, is_address, is_table, open};

@@ -2,7 +2,7 @@
 
     python scripts/make_resample_fixtures.py [FILE CASES]
 
-With a file and a number, as many cases drawn at random (see ANABRANCH_RESAMPLE in src/kernel/resample/tests.rs). Made
+With a file and a number, as many cases drawn at random (see ANABRANCH_RESAMPLE in src/kernel/mosaic/resample/tests.rs). Made
 with numpy 2.4.6 and scipy 1.17.1. One case a line, fields between semicolons:
 
     dtype; order; blend; least position z,y,x of the canvas; its shape; expected values; a field for each tile

@@ -92,9 +92,9 @@
 //!
 //! 1. A [`store::Source`] gives the values of any box of the image: [`store::open`] finds out what is stored at a path.
 //!    A [`grid::Grid`] says which boxes are chunks, and which worker owns each.
-//! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::binarise`] makes its mask,
-//!    [`kernel::partition`] thins the chunks of one worker together, [`kernel::planes`] whole volumes plane by plane,
-//!    [`kernel::graph`] finds the branches.
+//! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::mask::binarise`] makes its mask,
+//!    [`kernel::thin::partition`] thins the chunks of one worker together, [`kernel::thin::planes`] whole volumes plane by plane,
+//!    [`kernel::network::graph`] finds the branches.
 //! 3. [`table`] gives branches their ranks, and writes rows and a summary.
 //! 4. [`wire`] has what goes from process to process as bytes, and verifies it on receipt.
 //! 5. `state` (feature `dataflow`) keeps what was found out in a folder, so that a later run computes only what has
@@ -114,15 +114,15 @@
 //!
 //! use anabranch::chunk::{Dtype, Voxels};
 //! use anabranch::grid::Grid;
-//! use anabranch::kernel::binarise::Binarise;
-//! use anabranch::kernel::branch_list::BranchList;
-//! use anabranch::kernel::graph::Graph;
+//! use anabranch::kernel::mask::binarise::Binarise;
+//! use anabranch::kernel::network::branch_list::BranchList;
+//! use anabranch::kernel::network::graph::Graph;
 //! use anabranch::kernel::measure::pixel_values::PixelValues;
-//! use anabranch::kernel::method::Method;
-//! use anabranch::kernel::partition::Partition;
-//! use anabranch::kernel::skeleton::Skeleton;
-//! use anabranch::kernel::step::Lengths;
-//! use anabranch::kernel::threshold::Threshold;
+//! use anabranch::kernel::thin::method::Method;
+//! use anabranch::kernel::thin::partition::Partition;
+//! use anabranch::kernel::network::skeleton::Skeleton;
+//! use anabranch::kernel::network::step::Lengths;
+//! use anabranch::kernel::mask::threshold::Threshold;
 //! use anabranch::space::{Region, Spacing, Voxel};
 //! use anabranch::store::{Source, memory::MemorySource};
 //! use anabranch::table::{Table, csv::write_csv, ranks::Ranks, row::Frame};

@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
-use crate::kernel::method::Method;
-use crate::kernel::smooth::Gaussian;
-use crate::kernel::threshold::Threshold;
+use crate::kernel::mask::smooth::Gaussian;
+use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
 use crate::store::{Description, OpenOptions, StoredType};
 

@@ -4,7 +4,7 @@
 //! chunks are inserted, replaced and retracted; each closed epoch gives the rows that changed, with +1 or -1, and leaves
 //! the session where one run from scratch on what is now there would end, row for row and to the last bit. An epoch
 //! costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
-//! [`crate::kernel::partition`]), and the graph is maintained by differential dataflow.
+//! [`crate::kernel::thin::partition`]), and the graph is maintained by differential dataflow.
 //!
 //! There are two kinds of sessions. A `Session` is fed with chunks ([`Session::insert`] and so on). A [`FollowingSession`]
 //! ([`SessionBuilder::of_source`]) reads a [`Source`](crate::store::Source) by itself; [`FollowingSession::look`] and
@@ -104,7 +104,7 @@ use crate::chunk::Dtype;
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::grid::Grid;
-use crate::kernel::threshold::Threshold;
+use crate::kernel::mask::threshold::Threshold;
 use crate::operators::thin::ThinningCounts;
 use crate::store::held::HeldChunks;
 use crate::table::row::{Frame, Measures, Row};

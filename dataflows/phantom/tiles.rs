@@ -5,10 +5,10 @@ use std::fs;
 
 use anabranch::analysis::workers;
 use anabranch::error::{Error, Result};
-use anabranch::kernel::affine::Affine;
+use anabranch::kernel::mosaic::affine::Affine;
+use anabranch::kernel::mosaic::resample::{Blend, Composition, Order, Prepared};
 use anabranch::kernel::phantom::PhantomTree;
-use anabranch::kernel::resample::{Blend, Composition, Order, Prepared};
-use anabranch::kernel::scan::{Scan, ScanForm};
+use anabranch::kernel::phantom::scan::{Scan, ScanForm};
 use anabranch::space::Region;
 use anabranch::store::output::{Overwrite, StagedFolder, write_tiff};
 use anabranch::store::write_failed;

@@ -8,7 +8,7 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
 use crate::error::{Error, Result};
-use crate::kernel::project::{Panel, Projections};
+use crate::kernel::image::project::{Panel, Projections};
 use crate::space::Voxel;
 
 /// What a skeleton voxel belongs to.

@@ -13,11 +13,11 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::branch_list::BranchList;
-use crate::kernel::partition::Change;
-use crate::kernel::project::Projections;
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::threshold::Threshold;
+use crate::kernel::image::project::Projections;
+use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::BinariseChunks;

@@ -4,7 +4,7 @@ use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::kernel::mask::Layout;
-use crate::kernel::smooth::Gaussian;
+use crate::kernel::mask::smooth::Gaussian;
 use crate::memory::of_machine;
 use crate::operators::read::Selection;
 use crate::operators::sample::KEPT_VALUES;

@@ -9,8 +9,8 @@ use timely::worker::Worker;
 
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
-use crate::kernel::histogram::{Count, Extent, Histogram};
-use crate::kernel::threshold::Threshold;
+use crate::kernel::mask::histogram::{Count, Extent, Histogram};
+use crate::kernel::mask::threshold::Threshold;
 use crate::operators::failure::Failure;
 use crate::operators::histogram::CountChunks;
 use crate::operators::overlap::OverlapChunks;

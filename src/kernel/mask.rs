@@ -3,13 +3,17 @@
 //! One bit a voxel. A row (fixed z and y) begins at a byte boundary, so a chunk of 64³ voxels takes 39 KiB. Voxels are
 //! named by their bit index, whose order is raster order over the padded box.
 
+pub(in crate::kernel) mod around;
+pub mod binarise;
 mod boxes;
+pub mod histogram;
+pub mod otsu;
+pub mod smooth;
+pub mod threshold;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::boxes::{box_words, low_bits};
-use super::around;
-use super::thin::Rows;
 use crate::space::{Position, Region, Voxel};
 
 /// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
@@ -161,6 +165,12 @@ impl Mask {
         around::neighbourhood(self.planes(), bit - self.layout.plane(), self.layout.stride as u32)
     }
 
+    /// The bits, rows and planes as the layout has them.
+    #[inline(always)]
+    pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bits
+    }
+
     /// All rows, from each plane on that can be above, here or below an own voxel.
     #[inline(always)]
     pub(crate) fn planes(&self) -> [&[u8]; 3] {
@@ -295,19 +305,6 @@ impl<'de> Deserialize<'de> for Mask {
         let (own, bits) = <(Region, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
         Mask::from_bits(own, bits.into_vec())
             .ok_or_else(|| serde::de::Error::custom("the bits of a mask do not fill its layout"))
-    }
-}
-
-impl Rows for Mask {
-    #[inline(always)]
-    fn earlier_rows(&self, bit: usize) -> u32 {
-        let [above, here, _] = self.planes();
-        around::earlier_rows([above, here], bit - self.layout.plane(), self.layout.stride as u32)
-    }
-
-    #[inline(always)]
-    fn clear_if(&mut self, bit: usize, clear: bool) {
-        around::clear_if(&mut self.bits, bit, clear);
     }
 }
 

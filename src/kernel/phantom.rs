@@ -5,10 +5,13 @@
 //!
 //! Source of the law: C. D. Murray, "The physiological principle of minimum work", PNAS 12 (1926).
 
+mod growth;
+pub mod scan;
+
 use ndarray::Array3;
 
-use super::growth::{Plan, cube_root, grow, mix};
 use crate::error::{Error, Result};
+use crate::kernel::phantom::growth::{Plan, cube_root, grow, mix};
 use crate::space::Region;
 
 /// The largest radius unless told, in voxels: in an image of 512² and a volume of 512³.

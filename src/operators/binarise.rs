@@ -12,8 +12,8 @@ use timely::progress::Timestamp;
 
 use super::overlap::Padded;
 use crate::grid::ChunkId;
-use crate::kernel::binarise::{Binarise, Binary, Foreground};
-use crate::kernel::partition::Change;
+use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
+use crate::kernel::thin::partition::Change;
 
 /// The masks of chunks, and what is known of the image's values in their foreground.
 pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamVec<'scope, T, (ChunkId, Foreground)>);

@@ -11,13 +11,13 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::branch::Branch;
-use crate::kernel::branch_list::BranchList;
 use crate::kernel::measure::channel::{Channel, Measured, MeasuredBy};
 use crate::kernel::measure::moments::Moments;
-use crate::kernel::octree::{Octree, Place};
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::step::Lengths;
+use crate::kernel::network::branch::Branch;
+use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::step::Lengths;
 use crate::operators::components::CountComponents;
 use crate::operators::link::{Link, LinkSkeletons, Linked};
 use crate::operators::shared::Shared;
@@ -50,7 +50,7 @@ pub trait ExtractBranches<'scope, T: Timestamp, C: Channel> {
     /// what its channel knows at them; chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
     /// for how many levels there are and which axes are one voxel thick: chunks may lie outside them.
     ///
-    /// Morally this is [`crate::kernel::graph::Graph`], maintained: a change of a chunk recomputes that chunk, the halos
+    /// Morally this is [`crate::kernel::network::graph::Graph`], maintained: a change of a chunk recomputes that chunk, the halos
     /// of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results change. Where
     /// voxels stay and what is known at them changes, only walks are done again, and what follows from them.
     ///

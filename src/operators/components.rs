@@ -5,8 +5,8 @@ use differential_dataflow::lattice::Lattice;
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::components::{components, merge};
-use crate::kernel::octree::{Octree, Place};
+use crate::kernel::network::components::{components, merge};
+use crate::kernel::network::octree::{Octree, Place};
 use crate::operators::link::Linked;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::forest::Forest;
-use crate::kernel::network::{halo_pieces, network};
-use crate::kernel::octree::Octree;
-use crate::kernel::step::Lengths;
-use crate::kernel::step_sets::StepSets;
-use crate::kernel::voxel_list::VoxelList;
+use crate::kernel::network::forest::Forest;
+use crate::kernel::network::links::{halo_pieces, network};
+use crate::kernel::network::octree::Octree;
+use crate::kernel::network::step::Lengths;
+use crate::kernel::network::step_sets::StepSets;
+use crate::kernel::network::voxel_list::VoxelList;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 

@@ -16,7 +16,7 @@ use super::overlap::Padded;
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::measure::channel::Channel;
-use crate::kernel::skeleton::Skeleton;
+use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Voxel;
 
 /// Extension trait on streams of thinned masks.

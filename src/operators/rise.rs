@@ -8,14 +8,14 @@ use differential_dataflow::{Data, ExchangeData, VecCollection};
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::octree::{Octree, Place};
-use crate::kernel::rise::Risen;
+use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::rise::Risen;
 use crate::operators::shared::Shared;
 
 /// Folding: what chunks say of their parts of the volume to what is so of the whole.
 pub trait RiseRecords<'scope, T: Timestamp, C, R> {
     /// Returns the complete parts of the result, each with the box in which it became complete. Morally this is
-    /// [`kernel::rise::rise`](crate::kernel::rise::rise), maintained. `name` is that of the operators.
+    /// [`kernel::network::rise::rise`](crate::kernel::network::rise::rise), maintained. `name` is that of the operators.
     ///
     /// A chunk has any number of leaves: parts that are complete in it, and open records, each for the box of a level
     /// above 0 that holds the chunk. For each box that has records, `merge` is called with the box (level and place) and
@@ -54,8 +54,8 @@ pub trait RiseRecords<'scope, T: Timestamp, C, R> {
     /// The largest number of an image, from those of its chunks:
     ///
     /// ```
-    /// use anabranch::kernel::octree::Octree;
-    /// use anabranch::kernel::rise::Risen;
+    /// use anabranch::kernel::network::octree::Octree;
+    /// use anabranch::kernel::network::rise::Risen;
     /// use anabranch::operators::rise::RiseRecords;
     /// use anabranch::operators::shared::Shared;
     /// use anabranch::{ChunkId, Grid, Region};

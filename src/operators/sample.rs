@@ -16,10 +16,10 @@ use super::failure::Failure;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
-use crate::kernel::binarise::Foreground;
 use crate::kernel::mask::Mask;
+use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::measure::pixel_values::PixelValues;
-use crate::kernel::skeleton::Skeleton;
+use crate::kernel::network::skeleton::Skeleton;
 use crate::space::{Position, Region, Voxel};
 use crate::store::Source;
 

@@ -7,10 +7,10 @@ use differential_dataflow::lattice::Lattice;
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::forest::{Edge, Forest, merge};
-use crate::kernel::octree::Octree;
-use crate::kernel::rise::Risen;
-use crate::kernel::step::Lengths;
+use crate::kernel::network::forest::{Edge, Forest, merge};
+use crate::kernel::network::octree::Octree;
+use crate::kernel::network::rise::Risen;
+use crate::kernel::network::step::Lengths;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 

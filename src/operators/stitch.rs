@@ -5,12 +5,12 @@ use differential_dataflow::lattice::Lattice;
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::branch_list::BranchList;
 use crate::kernel::measure::channel::PathSum;
-use crate::kernel::octree::{Octree, Place};
-use crate::kernel::rise::Risen;
-use crate::kernel::step::Lengths;
-use crate::kernel::stitch::{Fragment, stitch};
+use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::rise::Risen;
+use crate::kernel::network::step::Lengths;
+use crate::kernel::network::stitch::{Fragment, stitch};
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 

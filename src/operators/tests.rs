@@ -10,12 +10,12 @@ use timely::dataflow::operators::probe::Handle;
 
 use super::branches::ExtractBranches;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::branch::Branch;
-use crate::kernel::branch_list::BranchList;
-use crate::kernel::graph::Graph;
-use crate::kernel::graph::tests::{cut, voxels};
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::step::Lengths;
+use crate::kernel::network::branch::Branch;
+use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::graph::Graph;
+use crate::kernel::network::graph::tests::{cut, voxels};
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
 use crate::table::Table;
 use crate::table::ranks::Ranks;

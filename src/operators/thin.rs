@@ -25,10 +25,10 @@ use super::batch::Batch;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
-use crate::kernel::message::Message;
-use crate::kernel::method::Method;
-use crate::kernel::partition::{Change, Partition};
-use crate::kernel::seam_log::SeamLog;
+use crate::kernel::thin::message::Message;
+use crate::kernel::thin::method::Method;
+use crate::kernel::thin::partition::{Change, Partition};
+use crate::kernel::thin::seam_log::SeamLog;
 use crate::wire::{WireReader, WireRecord, damaged, write_header};
 
 /// What a worker tells another in a round.

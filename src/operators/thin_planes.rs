@@ -1,6 +1,6 @@
 //! Lee's thinning of a whole volume by the workers of one process, which hand its planes on to each other in a ring.
 //!
-//! Every worker is a [`Stage`](crate::kernel::planes::Stage): it takes the planes from the worker before it, does a few
+//! Every worker is a [`Stage`](crate::kernel::thin::planes::Stage): it takes the planes from the worker before it, does a few
 //! sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; no worker waits for
 //! what another decides, but for planes. The last plane of the volume carries how many sub-iterations in a row have deleted
 //! nothing. When these are as many as there are directions, the stage that notices keeps the planes that come to it, until
@@ -32,13 +32,13 @@ use self::part::{Letter, Part, Post};
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
-use crate::kernel::partition::Change;
+use crate::kernel::thin::partition::Change;
 
 /// Extension trait on streams of masks.
 pub trait ThinPlanes<'scope, T: Timestamp> {
     /// The masks of the chunks of a volume, thinned together by Lee's method in six directions: the same as
     /// [`super::thin::ThinChunks`] gives without `keep`, in less time, for volumes whose planes fit into the memory of one
-    /// process; see [`PlaneLayout::bytes`](crate::kernel::planes::PlaneLayout::bytes).
+    /// process; see [`PlaneLayout::bytes`](crate::kernel::thin::planes::PlaneLayout::bytes).
     ///
     /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Every time stands for
     /// itself, and nothing is held after it; until then about nine bits for every eight voxels of planes that hold

@@ -17,8 +17,8 @@ use super::batch::Batch;
 use super::failure::Failure;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::voxel_list::VoxelList;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::voxel_list::VoxelList;
 use crate::space::Voxel;
 use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_values};
 

@@ -7,8 +7,8 @@ use serde::Serialize;
 use twox_hash::XxHash3_64;
 
 use super::{Parameters, Settled, ThresholdRule};
-use crate::kernel::resample::{Blend, Order};
-use crate::kernel::threshold::Threshold;
+use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::mosaic::resample::{Blend, Order};
 use crate::store::{Description, MosaicOptions, OpenOptions};
 
 /// The parameters of an analysis, for `summary.json`.

@@ -6,7 +6,7 @@ use super::FollowingSession;
 use super::inner::Inner;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
-use crate::kernel::project::Projections;
+use crate::kernel::image::project::Projections;
 use crate::store::{Mark, Source};
 
 impl FollowingSession {

@@ -11,7 +11,7 @@ use super::worker::Answer;
 use super::workforce::failed;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::project::Projections;
+use crate::kernel::image::project::Projections;
 use crate::space::Region;
 use crate::state::{Loaded, MaskRecord, Reason, Seen, StateFolder, verify};
 use crate::store::Source;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::histogram::Count;
-use crate::kernel::threshold::Threshold;
+use crate::kernel::mask::histogram::Count;
+use crate::kernel::mask::threshold::Threshold;
 use crate::space::Region;
 use crate::state::Counted;
 use crate::store::Mark;

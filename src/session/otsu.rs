@@ -10,7 +10,7 @@ use super::workforce::Workforce;
 use crate::chunk::Dtype;
 use crate::error::Result;
 use crate::grid::ChunkId;
-use crate::kernel::histogram::{Count, Extent, Histogram};
+use crate::kernel::mask::histogram::{Count, Extent, Histogram};
 use crate::state::Counted;
 
 /// How often values occur, in every chunk and in all of them.

@@ -17,12 +17,12 @@ use timely::worker::Worker;
 
 use super::worker::Plan;
 use crate::grid::ChunkId;
-use crate::kernel::branch::Branch;
 use crate::kernel::mask::Mask;
-use crate::kernel::method::Method;
-use crate::kernel::partition::Change;
-use crate::kernel::seam_log::SeamLog;
-use crate::kernel::skeleton::Skeleton;
+use crate::kernel::network::branch::Branch;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::thin::method::Method;
+use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::branches::ExtractBranches;
 use crate::operators::shared::Shared;
 use crate::operators::statistics::MaintainStatistics;

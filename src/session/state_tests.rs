@@ -11,7 +11,7 @@ use super::*;
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Kind};
 use crate::grid::ChunkId;
-use crate::kernel::project::Projections;
+use crate::kernel::image::project::Projections;
 use crate::space::{Position, Region};
 use crate::store::memory::MemorySource;
 use crate::store::{Description, Source};

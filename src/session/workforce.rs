@@ -11,7 +11,7 @@ use super::reading::Reading;
 use super::worker::{Answer, Command};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::binarise::Binarise;
+use crate::kernel::mask::binarise::Binarise;
 use crate::operators::failure::Failure;
 use crate::operators::sample::KEPT_VALUES;
 use crate::operators::window::Window;

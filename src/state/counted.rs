@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::kernel::histogram::{Count, Extent, Histogram};
+use crate::kernel::mask::histogram::{Count, Extent, Histogram};
 
 /// How hard histograms are compressed.
 const LEVEL: i32 = 1;

@@ -320,11 +320,11 @@ mod tests {
             let forged = seal(&plain, &header(kind)).unwrap();
             let id = ChunkId::at(CHUNK);
             if thinning && let Ok(record) = decode::<ThinningRecord>(&forged, &header(kind), &grid()) {
-                let seams = crate::kernel::seam::Seams::new(&grid(), id);
+                let seams = crate::kernel::thin::seam::Seams::new(&grid(), id);
                 crate::state::Seen::new(&seams, &record.initial, &record.log);
             } else if let Ok(record) = decode::<MaskRecord>(&forged, &header(kind), &grid()) {
                 let projections = record.projections.unwrap();
-                crate::kernel::project::Projections::new(projections.bounds(), 3).merge(&projections);
+                crate::kernel::image::project::Projections::new(projections.bounds(), 3).merge(&projections);
                 prop_assert_eq!(record.mask.unwrap().own_bits().count() as u64, record.foreground);
             }
         }

@@ -7,15 +7,15 @@ use ndarray::Array3;
 use super::{Counted, MaskRecord, ThinningRecord, fingerprint};
 use crate::chunk::{Chunk, Voxels};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::histogram::{Count, Histogram};
+use crate::kernel::image::project::Projections;
+use crate::kernel::mask::histogram::{Count, Histogram};
+use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::pixel_values::PixelValues;
-use crate::kernel::method::Method;
-use crate::kernel::partition::Partition;
-use crate::kernel::project::Projections;
-use crate::kernel::seam::Seams;
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::threshold::Threshold;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::thin::method::Method;
+use crate::kernel::thin::partition::Partition;
+use crate::kernel::thin::seam::Seams;
 use crate::space::{Region, Voxel};
 
 /// A canvas without ends.

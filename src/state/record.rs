@@ -7,12 +7,12 @@ use super::dependencies::hash_words;
 use super::kind::{Record, RecordKind};
 use super::seen::Seen;
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::image::project::Projections;
+use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mask::{Layout, Mask};
-use crate::kernel::project::Projections;
-use crate::kernel::seam::Seams;
-use crate::kernel::seam_log::SeamLog;
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::threshold::Threshold;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::thin::seam::Seams;
+use crate::kernel::thin::seam_log::SeamLog;
 use crate::space::{Region, Voxel};
 use crate::store::Mark;
 

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::dependencies::hash_words;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
-use crate::kernel::seam::{Seams, offset};
-use crate::kernel::seam_log::SeamLog;
+use crate::kernel::thin::seam::{Seams, offset};
+use crate::kernel::thin::seam_log::SeamLog;
 use crate::space::{Region, Voxel};
 
 /// What crossed the seams of a chunk, by the numbers of its neighbours (see [`Seams`]): a hash of voxels of the initial
@@ -112,8 +112,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::method::Method;
-    use crate::kernel::partition::Partition;
+    use crate::kernel::thin::method::Method;
+    use crate::kernel::thin::partition::Partition;
     use crate::space::Position;
     use crate::state::examples::{random_mask, records};
     use crate::state::{ThinningRecord, hash_of_mask};

@@ -41,7 +41,7 @@ pub use self::tile_table::{TileRow, TileTable};
 use crate::chunk::{Chunk, Dtype};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
-use crate::kernel::resample::{Composition, Order, Prepared};
+use crate::kernel::mosaic::resample::{Composition, Order, Prepared};
 use crate::space::{Position, Region};
 use crate::store::cache::{BlockCache, Weighed};
 use crate::store::layout::read_shape;

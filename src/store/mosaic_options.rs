@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::resample::{Blend, Order};
+use crate::kernel::mosaic::resample::{Blend, Order};
 
 /// What is to be done with the tiles of a table. The default is linear interpolation of whole tiles as they are, the
 /// largest value where they overlap, on a canvas that just holds them all.

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::branch::Branch;
 use crate::kernel::measure::channel::Measured;
+use crate::kernel::network::branch::Branch;
 use crate::space::{Position, Region};
 
 /// Which units of a volume have arrived: the chunks of a session, or what its storage stores as one.
@@ -78,9 +78,9 @@ fn units(grid: &Grid) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::branch::BranchKind;
     use crate::kernel::measure::moments::Moments;
-    use crate::kernel::step::{Lengths, Step};
+    use crate::kernel::network::branch::BranchKind;
+    use crate::kernel::network::step::{Lengths, Step};
     use crate::space::{Spacing, Voxel};
 
     /// A branch along x.

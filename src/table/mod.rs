@@ -19,11 +19,11 @@ mod tests;
 use std::ops::Range;
 
 use crate::error::Result;
-use crate::kernel::branch_list::{BranchList, Outline};
-use crate::kernel::forest::DisjointSets;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::OfPixels;
+use crate::kernel::network::branch_list::{BranchList, Outline};
+use crate::kernel::network::forest::DisjointSets;
 use crate::space::Voxel;
 use crate::threads::each;
 use arrival::Arrival;

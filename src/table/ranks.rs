@@ -1,7 +1,7 @@
 //! Ranks of skeleton voxels in raster order over the whole volume, without sorting them.
 
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::voxel_list::{VoxelList, VoxelPlace};
+use crate::kernel::network::voxel_list::{VoxelList, VoxelPlace};
 use crate::space::{Region, Voxel};
 
 /// Voxels of a row of a chunk that are looked for together.
@@ -183,7 +183,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::graph::tests::{cut, voxels};
+    use crate::kernel::network::graph::tests::{cut, voxels};
     use crate::space::Region;
 
     proptest! {

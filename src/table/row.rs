@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::branch::{Branch, BranchKind};
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::OfPixels;
+use crate::kernel::network::branch::{Branch, BranchKind};
 use crate::space::{Position, Spacing};
 
 /// What positions are told in: how many axes, the size of a voxel, and which voxel is at zero.

@@ -197,7 +197,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::branch::BranchKind;
+    use crate::kernel::network::branch::BranchKind;
 
     fn row(value: f64) -> Measures {
         Measures {

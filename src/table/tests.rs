@@ -12,13 +12,13 @@ use super::csv::{write_csv, write_csv_with_arrival, write_table};
 use super::ranks::Ranks;
 use super::row::{Frame, Measures, Row};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::branch::Branch;
-use crate::kernel::branch_list::BranchList;
-use crate::kernel::graph::Graph;
-use crate::kernel::graph::tests::{cut, voxels};
 use crate::kernel::measure::pixel_values::PixelValues;
-use crate::kernel::skeleton::Skeleton;
-use crate::kernel::step::Lengths;
+use crate::kernel::network::branch::Branch;
+use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::graph::Graph;
+use crate::kernel::network::graph::tests::{cut, voxels};
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
 
 /// A skeleton with its values, and the rows that skan has for it.

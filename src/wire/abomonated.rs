@@ -37,7 +37,7 @@ use super::thinning::{SlabHeader, verified};
 use super::{WireReader, WireRecord, damaged, write_header};
 use crate::error::Result;
 use crate::kernel::mask::box_words;
-use crate::kernel::message::Slab;
+use crate::kernel::thin::message::Slab;
 
 const MAGIC: [u8; 8] = *b"ABOMSLAB";
 const VERSION: u64 = 1;
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::error::Kind;
     use crate::grid::ChunkId;
-    use crate::kernel::message::Link;
+    use crate::kernel::thin::message::Link;
     use crate::space::Region;
     use crate::wire::tests::assert_is_sent_and_received;
 

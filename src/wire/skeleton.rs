@@ -9,7 +9,7 @@ use super::{WireReader, WireRecord, damaged, values_bytes, write_header, write_v
 use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::measure::pixel_values::PixelValues;
-use crate::kernel::skeleton::Skeleton;
+use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Voxel;
 
 const CONSTANT: u64 = 1;

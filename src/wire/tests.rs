@@ -10,8 +10,8 @@ use super::*;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::ChunkId;
 use crate::kernel::measure::pixel_values::PixelValues;
-use crate::kernel::message::{Link, Message, Slab};
-use crate::kernel::skeleton::Skeleton;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::thin::message::{Link, Message, Slab};
 use crate::with_dtype;
 
 fn written<R: WireRecord>(record: &R) -> Vec<u8> {

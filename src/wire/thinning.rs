@@ -11,7 +11,7 @@ use super::{WireReader, WireRecord, WireRegion, damaged, values_bytes, write_hea
 use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::mask::{box_words, low_bits};
-use crate::kernel::message::{Link, Message, Slab};
+use crate::kernel::thin::message::{Link, Message, Slab};
 use crate::space::Region;
 
 const CHANGED: u32 = 1;

@@ -9,7 +9,6 @@ use crate::sources::{code, files};
 /// Circles that are still there, each by its files. This list gets shorter, never longer.
 const KNOWN: &[&[&str]] = &[
     &["exhausted", "interrupt", "processes"],
-    &["kernel::mask", "kernel::thin"],
     &["session", "session::following", "session::inner", "session::keeping", "session::otsu"],
     &["session::pipelines", "session::reading", "session::records", "session::worker"],
     &["store::mosaic", "store::mosaic::camera_images", "store::mosaic::marking"],

@@ -11,7 +11,7 @@ use std::hash::Hash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::kernel::step::{Lengths, Step};
+use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
 /// Values that workers hold, compare, and send to each other.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bits::Bits;
 use super::channel::{Channel, Measured, PathSum};
 use super::moments::Moments;
-use crate::kernel::step::{Lengths, Step};
+use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
 /// A finite number at each voxel of a chunk's skeleton, of which paths keep the sum `S`; a pair of sums keeps both.
@@ -15,7 +15,7 @@ use crate::space::Voxel;
 /// ```
 /// use anabranch::kernel::measure::channel::{Channel, PathSum};
 /// use anabranch::kernel::measure::numbers::{Extremes, InOrder, Numbers};
-/// use anabranch::kernel::step::{Lengths, Step};
+/// use anabranch::kernel::network::step::{Lengths, Step};
 /// use anabranch::space::{Spacing, Voxel};
 ///
 /// let voxels: Vec<Voxel> = (0..3).map(|x| Voxel::new([0, 0, x])).collect();

@@ -7,7 +7,7 @@ use super::channel::{Channel, Measured, PathSum};
 use super::moments::Moments;
 use super::numbers::InOrder;
 use crate::chunk::{Dtype, Value, Voxels};
-use crate::kernel::step::{Lengths, Step};
+use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 use crate::with_voxels;
 

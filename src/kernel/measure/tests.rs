@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::channel::{Channel, Measured, MeasuredBy, PathSum};
 use super::numbers::{Extremes, InOrder, Numbers};
 use super::pixel_values::PixelValues;
-use crate::kernel::step::{Lengths, Step};
+use crate::kernel::network::step::{Lengths, Step};
 use crate::space::{Spacing, Voxel};
 
 type Sum = <All as Channel>::Sum;

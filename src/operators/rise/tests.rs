@@ -12,7 +12,7 @@ use timely::dataflow::operators::probe::Handle;
 
 use super::*;
 use crate::grid::Grid;
-use crate::kernel::rise::{rise, risen};
+use crate::kernel::network::rise::{rise, risen};
 use crate::space::Region;
 
 /// Numbers of things in chunks: small, so that chunks say the same.

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
-use crate::kernel::planes::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, Stage};
-use crate::kernel::seam_log::SeamLog;
+use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, Stage};
+use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
 
 /// Planes that a worker goes through before it looks at what has come in.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::crew::{self, Crew, Errand, Outcome};
 use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::partition::{Change, Thinned};
-use crate::kernel::planes::PlaneLayout;
+use crate::kernel::thin::partition::{Change, Thinned};
+use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::thin::WatchThinning;
 use crate::space::{Position, Region};
 

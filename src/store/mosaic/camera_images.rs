@@ -7,7 +7,7 @@ use super::tile::{Tile, open_any_channel};
 use super::tile_table::TileTable;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
-use crate::kernel::correction::Correction;
+use crate::kernel::mosaic::correction::Correction;
 use crate::memory;
 use crate::space::Region;
 use crate::store::marker::FileMark;

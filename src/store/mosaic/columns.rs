@@ -6,7 +6,7 @@ use super::cells::{Decimals, cell, channel_of};
 use super::header::{Column, Header, Unit};
 use super::table_text::MOST_COLUMNS;
 use crate::error::{Error, Result};
-use crate::kernel::affine::Affine;
+use crate::kernel::mosaic::affine::Affine;
 
 /// Names of the axes, by which columns are called.
 pub(super) const AXES: [&str; 3] = ["z", "y", "x"];

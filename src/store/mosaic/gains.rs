@@ -125,7 +125,7 @@ fn positive(record: &StringRecord, column: usize) -> Result<f64> {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::kernel::affine::Affine;
+    use crate::kernel::mosaic::affine::Affine;
 
     fn table() -> TileTable {
         let row = |line: u64, name: &str, channel| {

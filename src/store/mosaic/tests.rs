@@ -15,7 +15,7 @@ use ndarray::Array3;
 use super::*;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::Kind;
-use crate::kernel::resample::Blend;
+use crate::kernel::mosaic::resample::Blend;
 use crate::space::Spacing;
 use crate::store::fixtures::{assert_holds, fixture};
 use crate::store::npy::write_npy;

@@ -8,7 +8,7 @@ use super::pixel_size::{Scaled, settle};
 use super::tile_table::{TileRow, TileTable, in_pixels};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
-use crate::kernel::affine::Affine;
+use crate::kernel::mosaic::affine::Affine;
 use crate::memory;
 use crate::space::Region;
 use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source, open};

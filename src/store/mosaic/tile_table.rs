@@ -16,7 +16,7 @@ use super::layouts::{Layout, global_positions, tile_configuration};
 use super::pixel_size::{Along, PixelSize};
 use super::table_text::{MOST_ROWS, read_text};
 use crate::error::{Error, Result};
-use crate::kernel::affine::Affine;
+use crate::kernel::mosaic::affine::Affine;
 use crate::store::address::is_address;
 
 /// The tiles of a scan, in the order of their rows.

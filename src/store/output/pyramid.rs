@@ -13,7 +13,7 @@ use super::staged::WRITER;
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
-use crate::kernel::coarsen::{coarsen, factors};
+use crate::kernel::image::coarsen::{coarsen, factors};
 use crate::space::{Position, Region, Spacing};
 use crate::store::disk;
 use crate::store::file::write_failed;

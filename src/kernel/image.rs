@@ -1,0 +1,5 @@
+//! What images look like: projections, and images at half the size.
+
+pub mod coarsen;
+pub(in crate::kernel) mod largest;
+pub mod project;

@@ -1,0 +1,322 @@
+//! From an image's values to its mask: optional smoothing, then a threshold.
+
+use std::sync::Arc;
+
+use ndarray::Array3;
+
+use crate::chunk::{Dtype, Value, Voxels};
+use crate::kernel::mask::smooth::Gaussian;
+use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::mask::{Layout, Mask};
+use crate::space::{Position, Region};
+use crate::{with_dtype, with_voxels};
+
+/// The mask of one chunk, with what later stages need to know of the image there.
+#[derive(Clone, Debug)]
+pub struct Binary {
+    /// The mask; its halo is empty.
+    pub mask: Mask,
+    /// Number of foreground voxels, at least one.
+    pub count: usize,
+    /// The image's values in the foreground.
+    pub foreground: Foreground,
+}
+
+/// The image's values in the foreground of a chunk, as far as they are worth keeping.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Foreground {
+    /// One whole number everywhere, as in a mask.
+    Constant(i64),
+    /// They vary, and are read again where they are needed.
+    Varying,
+    /// They vary, and are held.
+    Kept(Arc<Kept>),
+}
+
+/// The values of a chunk's foreground.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    mask: Mask,
+    /// Number of foreground voxels before each row of the padded box.
+    before: Vec<u32>,
+    /// The values in raster order, as an array of one row.
+    values: Voxels,
+}
+
+impl Kept {
+    /// The values of an array where a mask is set, whose first voxel lies at a corner inside the array.
+    fn new<T: Value>(array: &Array3<T>, corner: Position, mask: &Mask) -> Self {
+        let layout = *mask.layout();
+        let mut before = vec![0; layout.rows() + 1];
+        let mut values = Vec::new();
+        let standard = array.as_standard_layout();
+        let all = standard.as_slice().expect("standard layout is contiguous");
+        let ([own_depth, own_height, own_width], (_, height, width)) = (layout.shape, array.dim());
+        let [corner_z, corner_y, corner_x] = corner.map(|p| p as usize);
+        for (z, y) in (0..own_depth).flat_map(|z| (0..own_height).map(move |y| (z, y))) {
+            let first = layout.bit([z + 1, y + 1, 1]);
+            let row = &all[((z + corner_z) * height + y + corner_y) * width + corner_x..][..own_width];
+            let held = values.len();
+            for x in (0..own_width).step_by(64) {
+                let mut word = mask.read(first + x, (own_width - x).min(64));
+                // Run by run.
+                while word != 0 {
+                    let start = word.trailing_zeros();
+                    let length = (word >> start).trailing_ones();
+                    values.extend_from_slice(&row[x + start as usize..][..length as usize]);
+                    word = if length == 64 { 0 } else { word & !(((1 << length) - 1) << start) };
+                }
+            }
+            before[first / layout.row() + 1] = (values.len() - held) as u32;
+        }
+        for row in 1..before.len() {
+            before[row] += before[row - 1];
+        }
+        let values = Array3::from_shape_vec((1, 1, values.len()), values).expect("as many values as the shape says");
+        Kept { mask: mask.clone(), before, values: T::wrap(values) }
+    }
+
+    /// The value at the position of a foreground voxel, by its place in the array of [`Kept::values`].
+    pub fn place(&self, position: Position) -> [usize; 3] {
+        let bit = self.mask.layout().bit_at(position);
+        let row = bit / self.mask.layout().row();
+        let first = row * self.mask.layout().row();
+        let mut place = self.before[row] as usize;
+        for from in (first..bit).step_by(64) {
+            place += self.mask.read(from, (bit - from).min(64)).count_ones() as usize;
+        }
+        [0, 0, place]
+    }
+
+    /// The values, as an array of one row.
+    pub fn values(&self) -> &Voxels {
+        &self.values
+    }
+}
+
+/// Makes masks of chunks.
+#[derive(Clone, Debug)]
+pub struct Binarise {
+    /// Smoothing before the threshold.
+    pub gaussian: Option<Gaussian>,
+    /// What makes a voxel foreground.
+    pub threshold: Threshold,
+    /// The bounds of the volume, at which smoothing reflects.
+    pub bounds: Region,
+    /// Type of the image's values.
+    pub dtype: Dtype,
+    /// The value of voxels that are not stored.
+    pub fill: f64,
+    /// Bytes that may still be held of foreground values that vary.
+    pub keep: usize,
+}
+
+impl Binarise {
+    /// How far around a chunk its mask depends on the image.
+    pub fn depth(&self) -> [usize; 3] {
+        self.gaussian.as_ref().map_or([0; 3], Gaussian::depth)
+    }
+
+    /// The smoothed values of a box, from the values of the box around it, or `None` where the image is not smoothed.
+    pub fn smooth(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Array3<f32>> {
+        let gaussian = self.gaussian.as_mut()?;
+        Some(with_voxels!(voxels, array => gaussian.smooth(array.view(), region, own, &self.bounds)))
+    }
+
+    /// Calls `see` with the values of a chunk that a threshold looks at: the smoothed ones, or the image's own. What is given
+    /// is as for [`Binarise::mask`].
+    pub fn with_compared<R>(
+        &mut self,
+        voxels: Option<&Voxels>,
+        region: &Region,
+        own: &Region,
+        see: impl FnOnce(&Voxels) -> R,
+    ) -> R {
+        let filled;
+        let voxels = match voxels {
+            Some(voxels) => voxels,
+            None => {
+                filled = Voxels::filled(self.dtype, region.shape(), self.fill);
+                &filled
+            }
+        };
+        match self.smooth(voxels, region, own) {
+            Some(smoothed) => see(&f32::wrap(smoothed)),
+            None => see(voxels),
+        }
+    }
+
+    /// The mask of a chunk, or `None` where all of it is background.
+    ///
+    /// `voxels` are the values of `region`, which is the chunk's box `own` and [`Binarise::depth`] voxels or more on every
+    /// side inside the bounds; without them the fill value stands everywhere. Values further away are left out of a copy.
+    pub fn mask(&mut self, voxels: Option<&Voxels>, region: &Region, own: &Region) -> Option<Binary> {
+        let needed = region.intersection(&own.dilated(self.depth()));
+        match voxels {
+            Some(voxels) if needed != *region => {
+                let inside = needed.shifted(region.min.map(|m| -m));
+                self.mask_of(&voxels.part(&inside), &needed, own)
+            }
+            Some(voxels) => self.mask_of(voxels, region, own),
+            // Zeros stay zeros under smoothing; other values may be rounded by it.
+            None if self.gaussian.is_none() || self.fill == 0.0 => self.mask_of_fill(own),
+            None => self.mask_of(&Voxels::filled(self.dtype, region.shape(), self.fill), region, own),
+        }
+    }
+
+    fn mask_of(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Binary> {
+        match &self.gaussian {
+            Some(_) => {
+                let (mask, count) = self.smoothed_mask(voxels, region, own)?;
+                // The image's own values are looked at, and these lie in a larger box.
+                let inner = own.shifted(region.min.map(|m| -m));
+                let bytes = count * self.dtype.size() + mask.layout().bytes();
+                let foreground = match self.keep.checked_sub(bytes) {
+                    None => Foreground::Varying,
+                    Some(left) => {
+                        self.keep = left;
+                        let values = with_voxels!(voxels, array => Kept::new(array, inner.min, &mask));
+                        Foreground::Kept(Arc::new(values))
+                    }
+                };
+                Some(Binary { mask, count, foreground })
+            }
+            None => with_voxels!(voxels, array => {
+                let (mask, count) = pack(self.threshold, array, own)?;
+                let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
+                Some(Binary { mask, count, foreground })
+            }),
+        }
+    }
+
+    /// The mask of smoothed values and the number of its voxels, or `None` where there are none.
+    fn smoothed_mask(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<(Mask, usize)> {
+        match (self.threshold, &mut self.gaussian) {
+            (Threshold::Above(bound), Some(gaussian)) => {
+                let mut packing = Packing::new(own);
+                let mut take = |place: [usize; 2], words: &[u64]| packing.take(place, words);
+                with_voxels!(voxels, array => {
+                    gaussian.above(array.view(), region, own, &self.bounds, bound as f32, &mut take);
+                });
+                packing.finish()
+            }
+            _ => pack(self.threshold, &self.smooth(voxels, region, own)?, own),
+        }
+    }
+
+    fn mask_of_fill(&mut self, own: &Region) -> Option<Binary> {
+        let smoothed = self.gaussian.is_some();
+        let value = Voxels::filled(self.dtype, [1; 3], self.fill);
+        let inside = with_voxels!(&value, array => {
+            let value = array[[0, 0, 0]];
+            if smoothed { self.threshold.is_foreground(value.to_f32()) } else { self.threshold.is_foreground(value) }
+        });
+        if !inside {
+            return None;
+        }
+        with_dtype!(self.dtype, T => {
+            let value = Voxels::filled(self.dtype, own.shape(), self.fill);
+            let array = <T as Value>::unwrap(&value)?;
+            let mut mask = Mask::new(Layout::new(*own));
+            fill(&mut mask);
+            let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
+            Some(Binary { mask, count: own.volume(), foreground })
+        })
+    }
+}
+
+/// A mask that is made row by row, and the number of its voxels; there is none before the first of them.
+struct Packing {
+    layout: Layout,
+    mask: Option<Mask>,
+    count: usize,
+}
+
+impl Packing {
+    fn new(own: &Region) -> Self {
+        Packing { layout: Layout::new(*own), mask: None, count: 0 }
+    }
+
+    /// Takes the foreground of an own row in, packed.
+    fn take(&mut self, [z, y]: [usize; 2], words: &[u64]) {
+        if words.iter().all(|&word| word == 0) {
+            return;
+        }
+        let mask = self.mask.get_or_insert_with(|| Mask::new(self.layout));
+        let (first, width) = (self.layout.bit([z + 1, y + 1, 1]), self.layout.shape[2]);
+        for (x, &word) in (0..width).step_by(64).zip(words) {
+            mask.write(first + x, (width - x).min(64), word);
+            self.count += word.count_ones() as usize;
+        }
+    }
+
+    fn finish(self) -> Option<(Mask, usize)> {
+        self.mask.map(|mask| (mask, self.count))
+    }
+}
+
+/// The packed mask of an array and the number of its voxels, or `None` where there are none.
+fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Option<(Mask, usize)> {
+    let mut packing = Packing::new(own);
+    let [_, height, width] = own.shape();
+    let standard = array.as_standard_layout();
+    let words = threshold.pack_rows(standard.as_slice()?, width);
+    for (row, words) in words.chunks_exact(width.div_ceil(64).max(1)).enumerate() {
+        packing.take([row / height, row % height], words);
+    }
+    packing.finish()
+}
+
+/// Sets all own voxels.
+fn fill(mask: &mut Mask) {
+    let layout = *mask.layout();
+    let [nz, ny, nx] = layout.shape;
+    for z in 1..=nz {
+        for y in 1..=ny {
+            for x in (0..nx).step_by(64) {
+                mask.write(layout.bit([z, y, 1 + x]), (nx - x).min(64), u64::MAX);
+            }
+        }
+    }
+}
+
+/// What is to be known of the foreground's values.
+fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, keep: &mut usize) -> Foreground {
+    if T::DTYPE == Dtype::Bool {
+        return Foreground::Constant(1);
+    }
+    let layout = mask.layout();
+    let value = |bit: usize| {
+        let [z, y, x] = layout.padded(bit);
+        array[[z - 1, y - 1, x - 1]]
+    };
+    let mut bits = mask.own_bits();
+    let first = bits.next().map(value);
+    let same = first.is_some_and(|first| {
+        T::DTYPE.is_integer()
+            && match (threshold, array.as_slice()) {
+                (Threshold::Nonzero, Some(values)) => is_zero_or(first, values),
+                // Stops at the second value.
+                _ => bits.all(|bit| value(bit) == first),
+            }
+    });
+    match first {
+        Some(first) if same => Foreground::Constant(first.to_f64() as i64),
+        _ => {
+            let bytes = mask.count() * T::DTYPE.size() + layout.bytes();
+            let Some(left) = keep.checked_sub(bytes) else { return Foreground::Varying };
+            *keep = left;
+            Foreground::Kept(Arc::new(Kept::new(array, [0; 3], mask)))
+        }
+    }
+}
+
+/// Whether all values are zero or another one. Stops soon after the first that is neither.
+fn is_zero_or<T: Value>(other: T, values: &[T]) -> bool {
+    values.chunks(4096).all(|values| are_zero_or(other, values))
+}
+
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
+fn are_zero_or<T: Value>(other: T, values: &[T]) -> bool {
+    values.iter().fold(true, |are, value| are & ((*value == other) | (*value == T::default())))
+}

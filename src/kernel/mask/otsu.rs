@@ -1,0 +1,126 @@
+//! Otsu's threshold: the split of a histogram that makes the variance between its two classes largest.
+//!
+//! The arithmetic is that of scikit-image 0.26's `threshold_otsu`, operation by operation: exact arithmetic would give
+//! another threshold. [`Histogram::threshold`](crate::kernel::mask::histogram::Histogram::threshold) is the way in.
+//!
+//! Source: N. Otsu, "A threshold selection method from gray-level histograms", IEEE Trans. SMC 9 (1979).
+
+use std::ops::{Add, Div, Mul, Sub};
+
+/// The arithmetic of a float type, as far as it is needed here.
+pub(super) trait Real:
+    Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
+{
+    fn from_single(value: f32) -> Self;
+    fn is_nan(self) -> bool;
+    /// Rounded towards zero; for values up to 65535.
+    fn to_bin(self) -> usize;
+}
+
+impl Real for f32 {
+    fn from_single(value: f32) -> f32 {
+        value
+    }
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
+    fn to_bin(self) -> usize {
+        usize::from(self as u16)
+    }
+}
+
+impl Real for f64 {
+    fn from_single(value: f32) -> f64 {
+        f64::from(value)
+    }
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
+    fn to_bin(self) -> usize {
+        usize::from(self as u16)
+    }
+}
+
+/// The first centre after which a split makes the variance between the two classes largest, of `bins` bins with a
+/// count and a centre each. Counts and their running sums are `f32`, as are their products; class means and variances
+/// have the type of the centres.
+pub(super) fn best_split<F: Real>(bins: usize, count: impl Fn(usize) -> u64, center: impl Fn(usize) -> F) -> F {
+    let part = |bin: usize| {
+        let count = count(bin) as f32;
+        (count, F::from_single(count) * center(bin))
+    };
+    let add = |sums: Option<(f32, F)>, part: (f32, F)| sums.map_or(part, |sums| (sums.0 + part.0, sums.1 + part.1));
+    // Weight and mean of the class above each bin, from the last bin on.
+    let mut sums = None;
+    let mut above: Vec<(f32, F)> = Vec::with_capacity(bins);
+    for bin in (1..bins).rev() {
+        let (weight, sum) = add(sums, part(bin));
+        sums = Some((weight, sum));
+        above.push((weight, sum / F::from_single(weight)));
+    }
+    let mut sums = None;
+    let mut best: Option<(usize, F)> = None;
+    for bin in 0..bins - 1 {
+        let (weight, sum) = add(sums, part(bin));
+        sums = Some((weight, sum));
+        let (weight_above, mean_above) = above[bins - 2 - bin];
+        let apart = sum / F::from_single(weight) - mean_above;
+        let variance = F::from_single(weight * weight_above) * (apart * apart);
+        // The first that is not a number, or else the first of the largest.
+        if best.is_none_or(|(_, most)| !most.is_nan() && (variance > most || variance.is_nan())) {
+            best = Some((bin, variance));
+        }
+    }
+    center(best.map_or(0, |(bin, _)| bin))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::chunk::Value;
+    use crate::error::Result;
+    use crate::kernel::mask::histogram::{Extent, Histogram};
+
+    fn parts_threshold<T: Value>(parts: &[&[T]]) -> Result<f64> {
+        let empty = || {
+            if T::DTYPE.is_integer() {
+                return Ok(Histogram::of_integers());
+            }
+            Histogram::of_floats(T::DTYPE, parts.iter().map(|p| Extent::of(p)).fold(Extent::default(), Extent::merged))
+        };
+        let mut whole = empty()?;
+        for part in parts {
+            let mut histogram = empty()?;
+            histogram.add_values(part)?;
+            whole.merge(&histogram)?;
+        }
+        whole.threshold()
+    }
+
+    fn check<T: Value>(values: &str, expected: f64, convert: fn(f64) -> T) {
+        let values: Vec<T> = values.split(' ').map(|v| convert(v.parse().unwrap())).collect();
+        let (a, b) = values.split_at(values.len() / 3);
+        for parts in [vec![&values[..]], vec![a, b], vec![b, &[], a]] {
+            assert_eq!(parts_threshold(&parts).unwrap(), expected, "{}", T::DTYPE.name());
+        }
+    }
+
+    #[test]
+    fn thresholds_are_those_of_scikit_image_however_the_image_is_cut() {
+        let fixture = include_str!("../../../tests/fixtures/voxels/otsu.txt");
+        assert!(fixture.lines().count() > 5);
+        for line in fixture.lines() {
+            let [dtype, _shape, values, threshold] = line.split(';').collect::<Vec<_>>().try_into().unwrap();
+            let expected = threshold.parse().unwrap();
+            match dtype {
+                "uint8" => check(values, expected, |v| v as u8),
+                "uint16" => check(values, expected, |v| v as u16),
+                "uint32" => check(values, expected, |v| v as u32),
+                "int16" => check(values, expected, |v| v as i16),
+                "int32" => check(values, expected, |v| v as i32),
+                "float32" => check(values, expected, |v| v as f32),
+                "float64" => check(values, expected, |v| v),
+                other => panic!("{other} in the fixture"),
+            }
+        }
+    }
+}

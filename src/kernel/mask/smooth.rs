@@ -1,0 +1,246 @@
+//! Gaussian smoothing of one chunk, the same bits for every chunking.
+//!
+//! Plainly: along each of the image's axes in turn (z, y, x), a value becomes the sum of its neighbours times the
+//! weights; sums in `f64`, the centre first, then pairs of neighbours at equal distance from the outermost inwards,
+//! `(left + right) * weight`; the sum of each axis is rounded to `f32`. Beyond the bounds of the volume the values are
+//! reflected (d c b a | a b c d | d c b a). This is the arithmetic of `scipy.ndimage.gaussian_filter(image.astype(
+//! float32), sigma, mode="reflect", truncate=4)`, so its bits come out.
+//!
+//! Multiplications and additions are never fused: a fused one rounds once instead of twice.
+
+mod above;
+mod sums;
+
+use ndarray::{Array3, ArrayView3};
+
+use self::sums::{Sums, Taps};
+use crate::chunk::Value;
+use crate::error::{Error, Result};
+use crate::space::Region;
+
+/// Standard deviations that the weights reach to, on both sides.
+const TRUNCATE: f64 = 4.0;
+
+/// The largest standard deviation that is accepted, in voxels.
+const LARGEST_SIGMA: f64 = 1000.0;
+
+/// Smooths chunks; keeps its buffers from one chunk to the next.
+#[derive(Clone, Debug)]
+pub struct Gaussian {
+    /// The weight at each distance from the centre.
+    weights: Vec<f64>,
+    dimensions: usize,
+    /// Sums as SciPy has them.
+    exact: Sums<f64>,
+    /// Sums that come close to them.
+    close: Sums<f32>,
+}
+
+impl Gaussian {
+    /// Smoothing by a standard deviation in voxels, along all axes of a 3-D image or the last two of a 2-D one.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](crate::error::Kind::Usage) where `sigma` is not a positive number, or beyond 1000.
+    pub fn new(sigma: f64, dimensions: usize) -> Result<Gaussian> {
+        if !(sigma > 0.0 && sigma <= LARGEST_SIGMA) {
+            return Err(Error::usage(format!(
+                "sigma is {sigma}, but must be a positive number of voxels, {LARGEST_SIGMA} at most"
+            )));
+        }
+        let weights = weights(sigma);
+        let (exact, close) = (Sums::new(weights.iter().copied()), Sums::new(weights.iter().map(|&w| w as f32)));
+        Ok(Gaussian { weights, dimensions, exact, close })
+    }
+
+    /// How far a voxel's value depends on its neighbours, in voxels: `int(4 sigma + 0.5)`.
+    pub fn radius(&self) -> usize {
+        self.weights.len() - 1
+    }
+
+    /// The radius along (z, y, x): the depth of the halo that smoothing needs. Zero along z for a 2-D image.
+    pub fn depth(&self) -> [usize; 3] {
+        let r = self.radius();
+        [if self.dimensions == 2 { 0 } else { r }, r, r]
+    }
+
+    /// The weights by distance from the centre, `radius + 1` of them.
+    pub fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// The smoothed values of the box `own`, shape (z, y, x), from the values of a box around it.
+    ///
+    /// `padded` holds the values of `padded_region`, which covers `own` with its halo of [`depth`](Gaussian::depth)
+    /// voxels as far as `bounds`, the bounds of the volume, reach. Takes time in proportion to the padded voxels and
+    /// the radius, and keeps buffers of a few planes.
+    ///
+    /// # Panics
+    /// Where the boxes are not nested as said.
+    pub fn smooth<T: Value>(
+        &mut self,
+        padded: ArrayView3<'_, T>,
+        padded_region: &Region,
+        own: &Region,
+        bounds: &Region,
+    ) -> Array3<f32> {
+        self.check(padded_region, own, bounds, padded.shape());
+        let mut smoothed = Array3::zeros(own.shape());
+        if own.is_empty() {
+            return smoothed;
+        }
+        let taps = self.taps(padded_region, own, bounds);
+        let [depth, height, width] = own.shape();
+        let out = smoothed.as_slice_mut().expect("a new array is contiguous");
+        let values = padded.as_standard_layout();
+        let values = values.as_slice().expect("standard layout is contiguous");
+        self.exact.each_row(values, padded_region.shape(), &taps, &vec![true; depth * height], |[z, y], row| {
+            out[(z * height + y) * width..][..width].copy_from_slice(row);
+        });
+        smoothed
+    }
+
+    /// Panics where boxes are not nested as smoothing needs them.
+    fn check(&self, padded_region: &Region, own: &Region, bounds: &Region, shape: &[usize]) {
+        let needed = own.dilated(self.depth()).intersection(bounds);
+        assert!(
+            own.intersection(bounds) == *own && needed.intersection(padded_region) == needed,
+            "smoothing {own:?} within {bounds:?} needs {needed:?}, but has {padded_region:?}"
+        );
+        assert!(shape == padded_region.shape(), "the padded values fill their box");
+    }
+
+    /// Where the sums along each axis find their values.
+    fn taps(&self, padded_region: &Region, own: &Region, bounds: &Region) -> [Taps; 3] {
+        std::array::from_fn(|a| Taps::new(a, self.depth()[a], own, padded_region, bounds))
+    }
+}
+
+/// Weights by distance from the centre: exp(-x² / 2σ²) over the sum for all x, in NumPy's order of operations.
+fn weights(sigma: f64) -> Vec<f64> {
+    let radius = (TRUNCATE * sigma + 0.5) as usize;
+    let factor = -0.5 / (sigma * sigma);
+    let half: Vec<f64> = (0..=radius).map(|x| (factor * (x * x) as f64).exp()).collect();
+    let whole: Vec<f64> = (0..=2 * radius).map(|i| half[i.abs_diff(radius)]).collect();
+    let sum = pairwise_sum(&whole);
+    half.into_iter().map(|w| w / sum).collect()
+}
+
+/// The sum of values in NumPy's order: eight running sums up to 128 values, halves beyond.
+fn pairwise_sum(values: &[f64]) -> f64 {
+    match values.len() {
+        0..8 => values.iter().fold(0.0, |sum, v| sum + v),
+        8..=128 => {
+            let mut sums: [f64; 8] = std::array::from_fn(|i| values[i]);
+            let whole = values.len() / 8 * 8;
+            for eight in values[8..whole].chunks_exact(8) {
+                for (sum, v) in sums.iter_mut().zip(eight) {
+                    *sum += v;
+                }
+            }
+            let [a, b, c, d, e, f, g, h] = sums;
+            let sum = ((a + b) + (c + d)) + ((e + f) + (g + h));
+            values[whole..].iter().fold(sum, |sum, v| sum + v)
+        }
+        n => {
+            let half = n / 2 / 8 * 8;
+            pairwise_sum(&values[..half]) + pairwise_sum(&values[half..])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chunk::Voxels;
+    use crate::grid::Grid;
+
+    /// The volume smoothed chunk by chunk.
+    fn by_chunks(image: &Voxels, sigma: f64, dimensions: usize, chunk: [usize; 3]) -> Vec<f32> {
+        let bounds = Region::of_shape(image.shape());
+        let mut gaussian = Gaussian::new(sigma, dimensions).unwrap();
+        let mut whole = Array3::zeros(image.shape());
+        let grid = Grid::new(bounds, chunk);
+        for id in grid.chunks() {
+            let own = grid.region(id);
+            let padded_region = own.dilated(gaussian.depth()).intersection(&bounds);
+            let padded = image.part(&padded_region);
+            let smoothed = crate::with_voxels!(&padded, p => gaussian.smooth(p.view(), &padded_region, &own, &bounds));
+            for ((z, y, x), v) in smoothed.indexed_iter() {
+                let place: [usize; 3] = std::array::from_fn(|a| own.min[a] as usize + [z, y, x][a]);
+                whole[place] = *v;
+            }
+        }
+        whole.into_raw_vec_and_offset().0
+    }
+
+    fn parse<T: Value>(text: &str, shape: [usize; 3], convert: fn(f64) -> T) -> Voxels {
+        let values = text.split(' ').map(|v| convert(v.parse().unwrap())).collect();
+        T::wrap(Array3::from_shape_vec(shape, values).unwrap())
+    }
+
+    #[test]
+    fn every_chunking_gives_the_bits_of_scipy() {
+        let fixture = include_str!("../../../tests/fixtures/voxels/smooth.txt");
+        assert!(fixture.lines().count() > 5);
+        for line in fixture.lines() {
+            let [dtype, dimensions, shape, sigma, values, bits] =
+                line.split(';').collect::<Vec<_>>().try_into().unwrap();
+            let shape: Vec<usize> = shape.split(',').map(|n| n.parse().unwrap()).collect();
+            let shape = shape.try_into().unwrap();
+            let image = match dtype {
+                "bool" => parse(values, shape, |v| v != 0.0),
+                "uint8" => parse(values, shape, |v| v as u8),
+                "uint16" => parse(values, shape, |v| v as u16),
+                "int16" => parse(values, shape, |v| v as i16),
+                "int32" => parse(values, shape, |v| v as i32),
+                "float32" => parse(values, shape, |v| v as f32),
+                "float64" => parse(values, shape, |v| v),
+                other => panic!("{other} in the fixture"),
+            };
+            let expected: Vec<u32> = bits.split(' ').map(|b| u32::from_str_radix(b, 16).unwrap()).collect();
+            for chunk in [[1, 1, 1], [2, 3, 4], [3, 2, 17], [64, 64, 64]] {
+                let smoothed = by_chunks(&image, sigma.parse().unwrap(), dimensions.parse().unwrap(), chunk);
+                let smoothed: Vec<u32> = smoothed.iter().map(|v| v.to_bits()).collect();
+                assert_eq!(smoothed, expected, "{dtype} {shape:?} sigma {sigma} chunk {chunk:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn chunk_shape_changes_no_bit(
+            shape in prop::array::uniform3(1usize..20),
+            chunk in prop::array::uniform3(1usize..20),
+            sigma in 0.1..3.0f64,
+            seed in any::<u32>(),
+        ) {
+            let mut state = seed | 1;
+            let image = Voxels::F32(Array3::from_shape_simple_fn(shape, || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state as f32
+            }));
+            let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+            prop_assert_eq!(bits(by_chunks(&image, sigma, 3, chunk)), bits(by_chunks(&image, sigma, 3, shape)));
+        }
+    }
+
+    #[test]
+    fn weights_sum_to_one_and_reach_four_sigma() {
+        for (sigma, radius) in [(0.1, 0), (0.125, 1), (1.0, 4), (2.6, 10), (40.0, 160)] {
+            let gaussian = Gaussian::new(sigma, 3).unwrap();
+            assert_eq!(gaussian.radius(), radius);
+            let sum = gaussian.weights()[0] + 2.0 * gaussian.weights()[1..].iter().sum::<f64>();
+            assert!((sum - 1.0).abs() < 1e-14, "{sum}");
+        }
+    }
+
+    #[test]
+    fn a_sigma_that_means_nothing_is_refused() {
+        for sigma in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
+            assert_eq!(Gaussian::new(sigma, 3).unwrap_err().kind(), crate::error::Kind::Usage);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Branches in order, in little memory: a branch takes two or three bytes, one a step, and what is measured along it where
+//! that does not follow from the others: for pixel values that vary, sixteen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::moments::Moments;
+use crate::kernel::network::branch::{Branch, BranchKind};
+use crate::kernel::network::step::{Lengths, Step};
+use crate::kernel::varint;
+use crate::space::Voxel;
+
+/// Branches that can be read from the first one on, without those before.
+const GROUP: usize = 64;
+
+/// Branches in order. What follows from their voxels (ends, lengths) is told again when they are read, bit for bit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct BranchList<M: Measured = Moments> {
+    count: usize,
+    lengths: Lengths,
+    /// What is measured of branches of which nothing else is said; none where there are no branches.
+    common: Option<M::Common>,
+    /// Where each group of branches begins.
+    groups: Vec<u64>,
+    /// A branch after the other: by how much its start is later than the start before, or than the first voxel there can
+    /// be where a group begins; its head; its steps; and its measures, where the head says so.
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+}
+
+/// What a head holds besides a kind.
+const ISOLATED: u8 = 1 << 2;
+const VARYING: u8 = 1 << 3;
+/// Numbers of steps from here on follow the head.
+const MANY: usize = 15;
+
+impl<M: Measured> BranchList<M> {
+    /// The list of branches that were measured with some lengths.
+    ///
+    /// # Panics
+    /// Where they are not in order, end elsewhere than their steps lead, or have other lengths.
+    pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch<M>>, lengths: &Lengths) -> Self {
+        let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups: Vec::new(), bytes: Vec::new() };
+        let mut last: Option<&Branch<M>> = None;
+        for branch in branches {
+            assert!(last.is_none_or(|last| last <= branch), "branches of a list are in order");
+            let before = last.filter(|_| !list.count.is_multiple_of(GROUP)).map_or(Voxel::FIRST, Branch::start);
+            list.push(branch, before);
+            last = Some(branch);
+        }
+        list.groups.shrink_to_fit();
+        list.bytes.shrink_to_fit();
+        list
+    }
+
+    fn push(&mut self, branch: &Branch<M>, before: Voxel) {
+        self.common.get_or_insert_with(|| branch.measured().common());
+        if self.count.is_multiple_of(GROUP) {
+            self.groups.push(self.bytes.len() as u64);
+        }
+        self.count += 1;
+        let steps = branch.steps();
+        assert_eq!(branch.length(), self.lengths.along(steps), "branches of a list are measured with its lengths");
+        assert_eq!(branch.end(), end(branch.start(), steps), "branches of a list end where their steps lead");
+        let varies = self.implied(steps.len()).as_ref() != Some(branch.measured());
+        varint::push(&mut self.bytes, branch.start().since(before));
+        let flags = if branch.is_isolated_cycle() { ISOLATED } else { 0 } | if varies { VARYING } else { 0 };
+        self.bytes.push(branch.kind() as u8 | flags | (steps.len().min(MANY) as u8) << 4);
+        if steps.len() >= MANY {
+            varint::push(&mut self.bytes, (steps.len() - MANY) as u64);
+        }
+        self.bytes.extend_from_slice(bytemuck::cast_slice(steps));
+        if varies {
+            branch.measured().write(&mut self.bytes);
+        }
+    }
+
+    /// The measures of a branch with this many steps whose head has none of its own.
+    fn implied(&self, steps: usize) -> Option<M> {
+        M::implied(self.common.as_ref()?, steps)
+    }
+
+    /// Number of branches.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are no branches.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The branches, in order.
+    pub fn iter(&self) -> Branches<'_, M> {
+        self.range(0..self.count)
+    }
+
+    /// The outlines of the branches at some places, in order, for a third of the time.
+    ///
+    /// # Panics
+    /// As [`BranchList::range`].
+    pub(crate) fn outlines(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = Outline> {
+        let mut branches = self.range(places);
+        std::iter::from_fn(move || branches.raw().map(|raw| raw.outline()))
+    }
+
+    /// The branches at some places, in order. Reads at most 63 others before the first.
+    ///
+    /// # Panics
+    /// Where there are not so many.
+    pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_, M> {
+        assert!(places.end <= self.count, "places {places:?} of {} branches", self.count);
+        let next = places.start / GROUP * GROUP;
+        let mut branches = Branches { list: self, next, end: places.end, at: 0, before: Voxel::FIRST };
+        if next < places.end {
+            branches.at = self.groups[next / GROUP] as usize;
+            while branches.next < places.start && branches.raw().is_some() {}
+        }
+        branches
+    }
+}
+
+impl<'a, M: Measured> IntoIterator for &'a BranchList<M> {
+    type Item = Branch<M>;
+    type IntoIter = Branches<'a, M>;
+
+    fn into_iter(self) -> Branches<'a, M> {
+        self.iter()
+    }
+}
+
+/// Where steps lead from a voxel.
+fn end(start: Voxel, steps: &[Step]) -> Voxel {
+    steps.iter().fold(start, |at, step| step.from(at))
+}
+
+/// The branches of a list, one by one.
+#[derive(Clone, Debug)]
+pub struct Branches<'a, M: Measured = Moments> {
+    list: &'a BranchList<M>,
+    /// The place of the next one.
+    next: usize,
+    end: usize,
+    /// Where its bytes begin.
+    at: usize,
+    /// The start of the one before; the first voxel there can be where a group begins.
+    before: Voxel,
+}
+
+/// Where a branch runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outline {
+    pub(crate) start: Voxel,
+    pub(crate) end: Voxel,
+    /// The first of its voxels in raster order.
+    pub(crate) least: Voxel,
+    pub(crate) is_isolated_cycle: bool,
+}
+
+/// A branch as its bytes have it.
+struct Raw<'a, M> {
+    start: Voxel,
+    head: u8,
+    steps: &'a [Step],
+    measured: Option<M>,
+}
+
+impl<M> Raw<'_, M> {
+    fn outline(&self) -> Outline {
+        let (mut end, mut least) = (self.start, self.start);
+        for step in self.steps {
+            end = step.from(end);
+            least = least.min(end);
+        }
+        Outline { start: self.start, end, least, is_isolated_cycle: self.head & ISOLATED != 0 }
+    }
+}
+
+impl<'a, M: Measured> Branches<'a, M> {
+    fn raw(&mut self) -> Option<Raw<'a, M>> {
+        if self.next >= self.end {
+            return None;
+        }
+        if self.next.is_multiple_of(GROUP) {
+            self.before = Voxel::FIRST;
+        }
+        self.next += 1;
+        let bytes = &self.list.bytes;
+        let start = self.before.moved(varint::read(bytes, &mut self.at)?);
+        self.before = start;
+        let head = self.take(1)?[0];
+        let mut count = usize::from(head >> 4);
+        if count == MANY {
+            count += varint::read(bytes, &mut self.at)? as usize;
+        }
+        let steps = bytemuck::cast_slice(self.take(count)?);
+        let measured = if head & VARYING == 0 { None } else { Some(M::read(bytes, &mut self.at)?) };
+        Some(Raw { start, head, steps, measured })
+    }
+
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let taken = self.list.bytes.get(self.at..self.at.checked_add(count)?)?;
+        self.at += count;
+        Some(taken)
+    }
+}
+
+impl<M: Measured> Iterator for Branches<'_, M> {
+    type Item = Branch<M>;
+
+    fn next(&mut self) -> Option<Branch<M>> {
+        let Raw { start, head, steps, measured } = self.raw()?;
+        let end = end(start, steps);
+        let measured = measured.or_else(|| self.list.implied(steps.len()))?;
+        let kind = BranchKind::ALL[usize::from(head & 3)];
+        Some(Branch::new(start, end, kind, head & ISOLATED != 0, steps, measured, &self.list.lengths))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.end - self.next, Some(self.end - self.next))
+    }
+}
+
+impl<M: Measured> ExactSizeIterator for Branches<'_, M> {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::space::Spacing;
+
+    fn branch(
+        at: [i64; 3],
+        steps: &[u8],
+        (kind, isolated): (usize, bool),
+        moments: Moments,
+        lengths: &Lengths,
+    ) -> Branch {
+        let steps: Vec<Step> = steps.iter().map(|&code| Step::new(if code == 13 { 14 } else { code })).collect();
+        let start = Voxel::new(at);
+        Branch::new(start, end(start, &steps), BranchKind::ALL[kind], isolated, &steps, moments, lengths)
+    }
+
+    /// Where a branch starts, its steps, kind and whether it is isolated, and a value that is not the constant.
+    type Drawn = ([i64; 3], Vec<u8>, (usize, bool), Option<(i64, bool)>);
+
+    fn branches() -> impl Strategy<Value = (Vec<Branch>, Lengths)> {
+        let place = (-1000i64..1000, -90i64..90, -2000i64..2000).prop_map(|(z, y, x)| [z, y, x]);
+        let steps = prop::collection::vec(0u8..27, 1..40);
+        let values = prop_oneof![2 => Just(None), 1 => (0i64..300, any::<bool>()).prop_map(Some)];
+        let one = (place, steps, (0usize..4, any::<bool>()), values);
+        let spacing = prop::sample::select(vec![[1.0; 3], [0.3, 0.7, 1.1]]);
+        (prop::collection::vec(one, 0..300), spacing, 0i64..1 << 32).prop_map(|(drawn, spacing, constant)| {
+            let lengths = Lengths::new(Spacing(spacing));
+            let one = |(place, steps, kind, values): Drawn| {
+                let count = steps.len() as u64 + 1;
+                let moments = match values {
+                    None => Moments::of_integers(
+                        count,
+                        constant * count as i64,
+                        u128::from(count) * (constant as u128).pow(2),
+                    ),
+                    Some((whole, false)) => Moments::new(whole as f64, 0.0),
+                    Some((third, true)) => Moments::new(third as f64 / 3.0, 0.1),
+                };
+                branch(place, &steps, kind, moments, &lengths)
+            };
+            let mut branches: Vec<Branch> = drawn.into_iter().map(one).collect();
+            branches.sort();
+            (branches, lengths)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_gives_the_branches_that_it_was_made_of((branches, lengths) in branches(), [a, b] in [0usize..300, 0usize..300]) {
+            let list = BranchList::new(&branches, &lengths);
+            prop_assert_eq!(list.len(), branches.len());
+            prop_assert_eq!(list.iter().collect::<Vec<_>>(), &branches[..]);
+            let places = a.min(b).min(branches.len())..a.max(b).min(branches.len());
+            prop_assert_eq!(list.range(places.clone()).collect::<Vec<_>>(), &branches[places.clone()]);
+            let outline = |branch: &Branch| Outline {
+                start: branch.start(),
+                end: branch.end(),
+                least: branch.voxels().min().unwrap(),
+                is_isolated_cycle: branch.is_isolated_cycle(),
+            };
+            let expected: Vec<Outline> = branches[places.clone()].iter().map(outline).collect();
+            prop_assert_eq!(list.outlines(places).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    #[test]
+    fn a_branch_of_a_mask_takes_little_more_than_its_steps() {
+        let lengths = Lengths::new(Spacing::default());
+        let moments = Moments::new(1.0, 0.0);
+        let branches: Vec<Branch> =
+            (0..6400).map(|i| branch([0, i / 80, i % 80 * 12], &[14; 8], (0, false), moments, &lengths)).collect();
+        let list = BranchList::new(&branches, &lengths);
+        assert!(list.bytes.len() < 6400 * 11, "{} bytes", list.bytes.len());
+    }
+}

@@ -1,0 +1,88 @@
+//! Connected components of a skeleton, counted part by part: how many skeletons there are.
+
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::network::adjacency::{for_each_link, steps};
+use crate::kernel::network::forest::DisjointSets;
+use crate::kernel::network::octree::Octree;
+use crate::kernel::network::rise::{Risen, risen};
+use crate::space::Voxel;
+
+/// The components of a part of the volume that reach out of it, by their voxels with neighbours outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Open {
+    /// Voxels in raster order, each with the level of the smallest box that holds all of its neighbours, and the number
+    /// of its component.
+    pub voxels: Vec<(Voxel, u8, u32)>,
+}
+
+/// What a part of the volume says of its components: how many are complete in it, and those that reach out of it.
+pub type Counted = Risen<u64, Open>;
+
+/// Returns how many components of a chunk lie inside it, if any do, and those that reach out of it, if any. `sets` holds the
+/// neighbours of each voxel, or as many of them as connect the same voxels. Takes time linear in the voxels.
+pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Iterator<Item = Counted> + use<> {
+    let mut labels = DisjointSets::new(voxels.len());
+    for_each_link(voxels, |i, j, step| {
+        if sets[i] & step.bit() != 0 {
+            labels.unite(i as u32, j as u32);
+        }
+    });
+    let mut exposed = Vec::new();
+    if let Some(&first) = voxels.first() {
+        let own = octree.grid().whole_region(octree.chunk_of(first));
+        for (i, &voxel) in voxels.iter().enumerate() {
+            let p = voxel.position();
+            if (0..3).all(|a| own.min[a] < p[a] && p[a] + 1 < own.max[a]) {
+                continue;
+            }
+            let until = steps(sets[i]).map(|step| octree.meeting_of(voxel, step.from(voxel))).max().unwrap_or(0);
+            exposed.push((voxel, until, i as u32));
+        }
+    }
+    settle(exposed, &mut labels, voxels.len(), 0)
+}
+
+/// Merges the open components of the children of a box of a level, for a fold (see [`rise`](crate::kernel::network::rise::rise)):
+/// how many of them are complete in it, and those that reach out of it, if any. Takes time O(n log n) in their voxels.
+pub fn merge(children: &[&Open], level: u8) -> impl Iterator<Item = Counted> + use<> {
+    let mut all: Vec<(Voxel, u8, u32, u32)> = Vec::new();
+    let mut count = 0;
+    for (child, open) in (0..).zip(children) {
+        all.extend(open.voxels.iter().map(|&(voxel, until, label)| (voxel, until, count + label, child)));
+        count += open.voxels.iter().map(|&(.., label)| label + 1).max().unwrap_or(0);
+    }
+    all.sort();
+    let mut labels = DisjointSets::new(count as usize);
+    let voxels: Vec<Voxel> = all.iter().map(|entry| entry.0).collect();
+    for_each_link(&voxels, |i, j, _| {
+        if all[i].3 != all[j].3 {
+            labels.unite(all[i].2, all[j].2);
+        }
+    });
+    let exposed = all.iter().map(|&(voxel, until, label, _)| (voxel, until, label)).collect();
+    settle(exposed, &mut labels, count as usize, level)
+}
+
+/// Counts the components without voxels that have neighbours outside boxes of a level, and numbers the others anew.
+fn settle(
+    mut exposed: Vec<(Voxel, u8, u32)>,
+    labels: &mut DisjointSets,
+    count: usize,
+    level: u8,
+) -> impl Iterator<Item = Counted> + use<> {
+    let all = (0..count as u32).filter(|&label| labels.find(label) == label).count();
+    exposed.retain(|&(_, until, _)| until > level);
+    let mut renumbered = vec![u32::MAX; count];
+    let mut open = 0;
+    for (.., label) in &mut exposed {
+        let number = &mut renumbered[labels.find(*label) as usize];
+        if *number == u32::MAX {
+            *number = open;
+            open += 1;
+        }
+        *label = *number;
+    }
+    let complete = all as u64 - u64::from(open);
+    risen((complete > 0).then_some(complete), (open > 0).then_some((level + 1, Open { voxels: exposed })))
+}

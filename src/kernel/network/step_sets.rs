@@ -1,0 +1,63 @@
+//! Sets of steps, one a voxel, in little memory: a byte each where all steps lie in a plane.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// Sets of steps (see [`Step::bit`](crate::kernel::network::step::Step::bit)), one a voxel: a byte each in a plane, four in 3-D.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct StepSets(Held);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Held {
+    /// The four steps before standing still, and the four after it.
+    Planar(#[serde(with = "serde_bytes")] Vec<u8>),
+    Any(Vec<u32>),
+}
+
+/// The bits of the steps in a plane: four on either side of standing still.
+const PLANAR: u32 = 0b1_1110_1111 << 9;
+
+impl From<Vec<u32>> for StepSets {
+    fn from(mut sets: Vec<u32>) -> Self {
+        if sets.iter().fold(0, |all, set| all | set) & !PLANAR == 0 {
+            return StepSets(Held::Planar(
+                sets.into_iter().map(|set| (set >> 9 & 0xf | set >> 10 & 0xf0) as u8).collect(),
+            ));
+        }
+        sets.shrink_to_fit();
+        StepSets(Held::Any(sets))
+    }
+}
+
+impl StepSets {
+    /// The sets with a bit a step each.
+    pub fn get(&self) -> Cow<'_, [u32]> {
+        match &self.0 {
+            Held::Planar(sets) => {
+                sets.iter().map(|&set| u32::from(set & 0xf) << 9 | u32::from(set & 0xf0) << 10).collect()
+            }
+            Held::Any(sets) => Cow::Borrowed(sets),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::network::step::Step;
+
+    proptest! {
+        #[test]
+        fn sets_are_got_as_they_were_given(draws in prop::collection::vec(any::<u32>(), 0..40), planar in any::<bool>()) {
+            let bits = |codes: std::ops::Range<u8>| codes.filter(|&c| c != 13).map(|c| Step::new(c).bit()).sum::<u32>();
+            let steps = if planar { bits(9..18) } else { bits(0..27) };
+            let sets: Vec<u32> = draws.into_iter().map(|draw| draw & steps).collect();
+            let held = StepSets::from(sets.clone());
+            prop_assert_eq!(&*held.get(), &sets[..]);
+            prop_assert!(!planar || matches!(held.0, Held::Planar(_)));
+        }
+    }
+}

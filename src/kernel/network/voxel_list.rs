@@ -1,0 +1,234 @@
+//! Voxels in order, in little memory: one byte each where they are close to each other, a few where a row begins.
+
+use std::sync::Arc;
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::kernel::varint;
+use crate::space::Voxel;
+
+/// Voxels, best in raster order. A copy shares their memory.
+///
+/// Each voxel is told by how much the number that holds its position is larger than that of the voxel before: a voxel in
+/// the same row takes one byte up to 127 columns on, the first voxel of a row four and that of a plane seven at most.
+/// Any list of voxels can be held, but in another order each takes ten.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VoxelList {
+    count: usize,
+    bytes: Arc<[u8]>,
+}
+
+impl VoxelList {
+    /// Number of voxels.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are no voxels.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The voxels, in their order. Takes a nanosecond or two each.
+    pub fn iter(&self) -> VoxelIter<'_> {
+        VoxelIter { bytes: &self.bytes, at: 0, left: self.count, last: Voxel::FIRST }
+    }
+
+    /// The voxels in eight bytes each.
+    pub fn to_vec(&self) -> Vec<Voxel> {
+        let mut voxels = Vec::with_capacity(self.count);
+        self.extend(&mut voxels);
+        voxels
+    }
+
+    /// Appends the voxels to others.
+    pub fn extend(&self, voxels: &mut Vec<Voxel>) {
+        let begin = voxels.len();
+        voxels.resize(begin + self.count, Voxel::FIRST);
+        for (to, voxel) in voxels[begin..].iter_mut().zip(self) {
+            *to = voxel;
+        }
+    }
+
+    /// The voxels that follow one of the list, given where it is.
+    pub(crate) fn after(&self, place: VoxelPlace) -> impl Iterator<Item = Voxel> + '_ {
+        let (mut last, mut at) = (place.voxel, place.at as usize);
+        std::iter::from_fn(move || {
+            last = last.moved(varint::read(&self.bytes, &mut at)?);
+            Some(last)
+        })
+    }
+}
+
+impl Default for VoxelList {
+    fn default() -> Self {
+        VoxelList { count: 0, bytes: Arc::from([]) }
+    }
+}
+
+impl std::fmt::Debug for VoxelList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+impl FromIterator<Voxel> for VoxelList {
+    fn from_iter<I: IntoIterator<Item = Voxel>>(voxels: I) -> Self {
+        let voxels = voxels.into_iter();
+        let mut bytes = Vec::with_capacity(voxels.size_hint().0);
+        let (mut last, mut count) = (Voxel::FIRST, 0);
+        for voxel in voxels {
+            varint::push(&mut bytes, voxel.since(last));
+            last = voxel;
+            count += 1;
+        }
+        VoxelList { count, bytes: bytes.into() }
+    }
+}
+
+impl From<&[Voxel]> for VoxelList {
+    fn from(voxels: &[Voxel]) -> Self {
+        voxels.iter().copied().collect()
+    }
+}
+
+impl From<Vec<Voxel>> for VoxelList {
+    fn from(voxels: Vec<Voxel>) -> Self {
+        VoxelList::from(&voxels[..])
+    }
+}
+
+impl<'a> IntoIterator for &'a VoxelList {
+    type Item = Voxel;
+    type IntoIter = VoxelIter<'a>;
+
+    fn into_iter(self) -> VoxelIter<'a> {
+        self.iter()
+    }
+}
+
+/// As a list of voxels in eight bytes each has it.
+impl Serialize for VoxelList {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for VoxelList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Voxels;
+
+        impl<'de> Visitor<'de> for Voxels {
+            type Value = VoxelList;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list of voxels")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<VoxelList, A::Error> {
+                let mut failed = None;
+                let voxels = std::iter::from_fn(|| {
+                    seq.next_element().unwrap_or_else(|error| {
+                        failed = Some(error);
+                        None
+                    })
+                });
+                let list = voxels.collect();
+                failed.map_or(Ok(list), Err)
+            }
+        }
+        deserializer.deserialize_seq(Voxels)
+    }
+}
+
+/// The voxels of a list, one by one.
+#[derive(Clone, Debug)]
+pub struct VoxelIter<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    left: usize,
+    last: Voxel,
+}
+
+/// Where a voxel of a list is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VoxelPlace {
+    pub(crate) voxel: Voxel,
+    /// Bytes up to the next one.
+    pub(crate) at: u32,
+}
+
+impl VoxelIter<'_> {
+    /// Where the voxel is that came last.
+    ///
+    /// # Panics
+    /// Where 4 GiB come before.
+    pub(crate) fn place(&self) -> VoxelPlace {
+        let at = u32::try_from(self.at).unwrap_or_else(|_| panic!("a list of {} bytes of voxels is too long", self.at));
+        VoxelPlace { voxel: self.last, at }
+    }
+}
+
+impl Iterator for VoxelIter<'_> {
+    type Item = Voxel;
+
+    #[inline]
+    fn next(&mut self) -> Option<Voxel> {
+        self.last = self.last.moved(varint::read(self.bytes, &mut self.at)?);
+        self.left -= 1;
+        Some(self.last)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for VoxelIter<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_list_gives_the_voxels_that_it_was_made_of(
+            places in prop::collection::vec((-3i64..3, -200i64..200, -900i64..900), 0..200),
+            sorted in any::<bool>(),
+        ) {
+            let mut voxels: Vec<Voxel> = places.into_iter().map(|(z, y, x)| Voxel::new([z, y, x])).collect();
+            if sorted {
+                voxels.sort();
+            }
+            let list = VoxelList::from(&voxels[..]);
+            prop_assert_eq!(list.len(), voxels.len());
+            prop_assert_eq!(&list.to_vec(), &voxels);
+            let mut iter = list.iter();
+            for at in 0..voxels.len() {
+                prop_assert_eq!((iter.len(), iter.next()), (voxels.len() - at, Some(voxels[at])));
+                prop_assert_eq!(list.after(iter.place()).collect::<Vec<_>>(), &voxels[at + 1..]);
+            }
+        }
+    }
+
+    #[test]
+    fn voxels_that_are_close_take_a_byte_each() {
+        let voxels: Vec<Voxel> = (0..10_000).map(|i| Voxel::new([0, i / 100, i % 100 * 10])).collect();
+        let list = VoxelList::from(voxels);
+        assert!(list.bytes.len() < 10_000 * 11 / 10, "{} bytes", list.bytes.len());
+    }
+
+    #[cfg(feature = "analysis")]
+    #[test]
+    fn on_disk_a_list_is_what_a_plain_list_is() {
+        let voxels: Vec<Voxel> = (0..300).map(|i| Voxel::new([i / 100 - 1, i / 10, i * 7 % 50])).collect();
+        let list = VoxelList::from(&voxels[..]);
+        let text = serde_json::to_string(&list).unwrap();
+        assert_eq!(text, serde_json::to_string(&voxels).unwrap());
+        assert_eq!(serde_json::from_str::<VoxelList>(&text).unwrap(), list);
+        assert!(serde_json::from_str::<VoxelList>("[1, 2, \"three\"]").is_err());
+    }
+}

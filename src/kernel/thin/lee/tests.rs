@@ -1,0 +1,225 @@
+//! Thinning in chunks against the definition, voxel by voxel on the whole volume.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::thin::method::Method;
+use crate::kernel::thin::neighbourhood::CENTRE;
+use crate::kernel::thin::neighbourhood::tests::{is_deletable_plainly, is_simple_plainly};
+use crate::kernel::thin::partition::Partition;
+use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
+use crate::space::{Position, Region};
+
+/// Whether each voxel of a volume of some shape is foreground, in raster order.
+#[derive(Clone, Debug, PartialEq)]
+struct Volume {
+    shape: [usize; 3],
+    voxels: Vec<bool>,
+}
+
+/// The positions in a box, in raster order.
+fn positions(region: &Region) -> impl Iterator<Item = Position> + use<> {
+    let [z, y, x] = [0, 1, 2].map(|a| region.min[a]..region.max[a]);
+    z.flat_map(move |z| {
+        let x = x.clone();
+        y.clone().flat_map(move |y| x.clone().map(move |x| [z, y, x]))
+    })
+}
+
+impl Volume {
+    /// A volume of noise: the mean over each voxel and those up to `reach` around it, cut at a share of the middle.
+    fn drawn(shape: [usize; 3], reach: i64, share: f64, seed: u64) -> Volume {
+        let mut state = seed;
+        let noise: Vec<f64> = (0..shape.iter().product())
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 40) as f64 / f64::from(1 << 24)
+            })
+            .collect();
+        let mut volume = Volume { shape, voxels: vec![false; noise.len()] };
+        for p in positions(&Region::of_shape(shape)) {
+            let around = Region::new(p.map(|c| c - reach), p.map(|c| c + reach + 1));
+            let values: Vec<f64> = positions(&around).filter_map(|q| volume.index(q)).map(|i| noise[i]).collect();
+            let index = volume.index(p).unwrap();
+            volume.voxels[index] = values.iter().sum::<f64>() < share * values.len() as f64;
+        }
+        volume
+    }
+
+    fn index(&self, p: Position) -> Option<usize> {
+        let inside = (0..3).all(|a| (0..self.shape[a] as i64).contains(&p[a]));
+        inside.then(|| (p[0] as usize * self.shape[1] + p[1] as usize) * self.shape[2] + p[2] as usize)
+    }
+
+    fn get(&self, p: Position) -> bool {
+        self.index(p).is_some_and(|index| self.voxels[index])
+    }
+
+    fn neighbourhood(&self, p: Position) -> u32 {
+        let around = Region::new(p.map(|c| c - 1), p.map(|c| c + 2));
+        positions(&around).enumerate().filter(|(_, q)| self.get(*q)).fold(0, |found, (n, _)| found | 1 << n)
+    }
+}
+
+/// The definition: candidates on the state at the start of a sub-iteration, then each in raster order.
+fn thin_plainly(volume: &Volume, directions: usize) -> Volume {
+    let mut volume = volume.clone();
+    let opposite = [[0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1], [1, 0, 0], [-1, 0, 0]];
+    let mut quiet = 0;
+    for direction in (0..directions).cycle() {
+        let candidates: Vec<Position> = positions(&Region::of_shape(volume.shape))
+            .filter(|&p| volume.get(p) && !volume.get(std::array::from_fn(|a| p[a] + opposite[direction][a])))
+            .filter(|&p| is_deletable_plainly(volume.neighbourhood(p)))
+            .collect();
+        quiet += 1;
+        for p in candidates {
+            if is_simple_plainly(volume.neighbourhood(p) | CENTRE) {
+                let index = volume.index(p).unwrap();
+                volume.voxels[index] = false;
+                quiet = 0;
+            }
+        }
+        if quiet == directions {
+            break;
+        }
+    }
+    volume
+}
+
+fn masks(volume: &Volume, grid: &Grid) -> BTreeMap<ChunkId, Mask> {
+    let mut masks: BTreeMap<ChunkId, Mask> = BTreeMap::new();
+    for p in positions(&Region::of_shape(volume.shape)).filter(|&p| volume.get(p)) {
+        let id = grid.chunk_at(p);
+        let mask = masks.entry(id).or_insert_with(|| Mask::new(Layout::new(grid.region(id))));
+        mask.set(mask.layout().bit_at(p));
+    }
+    masks
+}
+
+/// The volume that the masks of its chunks hold.
+fn volume<'m>(shape: [usize; 3], masks: impl IntoIterator<Item = &'m Mask>) -> Volume {
+    let mut volume = Volume { shape, voxels: vec![false; shape.iter().product()] };
+    for mask in masks {
+        for bit in mask.own_bits() {
+            let index = volume.index(mask.layout().position(bit)).unwrap();
+            volume.voxels[index] = true;
+        }
+    }
+    volume
+}
+
+/// Laid in planes from the masks of chunks, which go through a ring of stages until nothing is deleted any more, and cut into
+/// masks again.
+fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize]) -> Volume {
+    let grid = Grid::new(Region::of_shape(content.shape), chunk);
+    let layout = PlaneLayout::new(content.shape);
+    let mut masks = masks(content, &grid);
+    let corner = |id: ChunkId| [1, 2].map(|a| grid.region(id).min[a] as usize);
+    let mut planes: Vec<Plane> = vec![Plane::default(); content.shape[0]];
+    for (&id, mask) in &masks {
+        for (number, z) in (grid.region(id).min[0]..grid.region(id).max[0]).enumerate() {
+            planes[z as usize].paste(&layout, mask, number, corner(id));
+        }
+    }
+    let voxels = content.voxels.iter().filter(|&&voxel| voxel).count();
+    assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels);
+    let mut stages: Vec<Stage> = steps.iter().map(|&steps| Stage::new(layout, steps)).collect();
+    let (mut quiet, mut done, mut deleted) = (0, 0, 0);
+    for at in (0..stages.len()).cycle() {
+        let (mut passed, mut counts) = (Vec::new(), None);
+        for plane in std::mem::take(&mut planes) {
+            assert_eq!(counts, None, "the last plane is the last");
+            counts = stages[at].push(plane, done, &mut |plane| passed.push(plane));
+        }
+        planes = passed;
+        done += steps[at];
+        for count in counts.unwrap() {
+            quiet = if count == 0 { quiet + 1 } else { 0 };
+            deleted += count as usize;
+        }
+        if quiet >= DIRECTIONS {
+            break;
+        }
+    }
+    assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels - deleted);
+    for (&id, mask) in &mut masks {
+        *mask = Mask::new(*mask.layout());
+        for (number, z) in (grid.region(id).min[0]..grid.region(id).max[0]).enumerate() {
+            planes[z as usize].cut(&layout, mask, number, corner(id));
+        }
+    }
+    volume(content.shape, masks.values())
+}
+
+fn thin_in_chunks(content: &Volume, chunk: [usize; 3], method: Method, keep: bool) -> Volume {
+    let grid = Grid::new(Region::of_shape(content.shape), chunk);
+    let masks = masks(content, &grid).into_iter().map(|(id, mask)| (id, Some(mask))).collect();
+    let thinned = Partition::new(grid, method, keep).thin(masks);
+    volume(content.shape, thinned.iter().map(|(_, mask)| mask))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn volumes_in_chunks_are_thinned_as_the_definition_says(
+        shape in (1usize..12, 1usize..14, 1usize..24).prop_map(|(z, y, x)| [z, y, x]),
+        chunk in prop::array::uniform3(1usize..13),
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+        keep in any::<bool>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        let plain = thin_plainly(&volume, 6);
+        prop_assert_eq!(&thin_in_chunks(&volume, chunk, Method::Lee, keep), &plain);
+        prop_assert_eq!(&thin_in_chunks(&volume, shape, Method::Lee, keep), &plain);
+    }
+
+    #[test]
+    fn long_rows_are_thinned_as_the_definition_says(
+        shape in (1usize..5, 1usize..8, 60usize..200).prop_map(|(z, y, x)| [z, y, x]),
+        width in 13usize..140,
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        prop_assert_eq!(thin_in_chunks(&volume, [3, 4, width], Method::Lee, false), thin_plainly(&volume, 6));
+    }
+
+    #[test]
+    fn volumes_that_pass_through_stages_are_thinned_as_the_definition_says(
+        shape in (1usize..20, 1usize..14, 1usize..24).prop_map(|(z, y, x)| [z, y, x]),
+        chunk in prop::array::uniform3(1usize..13),
+        steps in prop::collection::vec(1usize..6, 1..4),
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        prop_assert_eq!(thin_in_planes(&volume, chunk, &steps), thin_plainly(&volume, 6));
+    }
+
+    #[test]
+    fn long_rows_that_pass_through_stages_are_thinned_as_the_definition_says(
+        shape in (1usize..5, 1usize..8, 60usize..600).prop_map(|(z, y, x)| [z, y, x]),
+        width in 13usize..140,
+        steps in prop::collection::vec(1usize..6, 1..3),
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        prop_assert_eq!(thin_in_planes(&volume, [3, 4, width], &steps), thin_plainly(&volume, 6));
+    }
+
+    #[test]
+    fn planes_are_thinned_as_the_definition_says(
+        shape in (1usize..40, 1usize..90).prop_map(|(y, x)| [1, y, x]),
+        chunk in (1usize..40, 1usize..80).prop_map(|(y, x)| [1, y, x]),
+        (reach, share) in (0i64..3, 0.3..0.8),
+        seed in any::<u64>(),
+    ) {
+        let volume = Volume::drawn(shape, reach, share, seed);
+        prop_assert_eq!(thin_in_chunks(&volume, chunk, Method::LeePlanar, false), thin_plainly(&volume, 4));
+    }
+}

@@ -1,0 +1,146 @@
+//! What thinning by planes deletes next to the seams between chunks: the seam logs that thinning by chunks keeps.
+
+use super::PlaneLayout;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::thin::lee::{Candidate, DELETED};
+use crate::kernel::thin::seam_log::SeamLog;
+
+/// The chunks of a grid along one axis.
+#[derive(Debug)]
+struct Axis {
+    /// The place of the first chunk on the grid.
+    first: i64,
+    /// Voxels of each chunk.
+    lengths: Vec<usize>,
+    /// Where each voxel lies.
+    places: Vec<Place>,
+}
+
+/// Where a voxel lies along one axis.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Number of its chunk.
+    chunk: usize,
+    /// Its place in the chunk's padded layout: 1 for the first own voxel.
+    padded: usize,
+    /// Whether the chunk before has it in its halo, and whether the one after.
+    is_seen: [bool; 2],
+}
+
+impl Axis {
+    fn new(grid: &Grid, axis: usize) -> Axis {
+        let (bounds, mut at) = (grid.bounds(), grid.bounds().min);
+        let first = grid.chunk_at(at).place()[axis];
+        let (mut lengths, mut places) = (Vec::new(), Vec::new());
+        while at[axis] < bounds.max[axis] {
+            let length = grid.region(grid.chunk_at(at)).shape()[axis];
+            let place = |padded| Place { chunk: lengths.len(), padded, is_seen: [padded == 1, padded == length] };
+            places.extend((1..=length).map(place));
+            lengths.push(length);
+            at[axis] += length as i64;
+        }
+        Axis { first, lengths, places }
+    }
+
+    /// Where a voxel lies in the layout of the chunk at this distance from its own, where there is one.
+    fn seen_from(&self, place: Place, step: i64) -> Option<[usize; 2]> {
+        let chunk = place.chunk.checked_add_signed(step as isize)?;
+        let length = *self.lengths.get(chunk)?;
+        Some([chunk, [length + 1, place.padded, 0][(step + 1) as usize]])
+    }
+}
+
+/// Writes the seam logs of the chunks of a volume that is thinned by planes, as far as a stage does the thinning. They hold
+/// what [`Partition`](crate::kernel::thin::partition::Partition) keeps of the same thinning by chunks.
+#[derive(Debug)]
+pub struct SeamWriter {
+    axes: [Axis; 3],
+    /// Whether the own voxels of a padded row, or of a padded column, lie next to seams.
+    rows: Vec<bool>,
+    columns: Vec<bool>,
+    /// Voxels deleted next to seams in each sub-iteration that the stage is at: plane and bit index there.
+    deleted: Vec<Vec<[u32; 2]>>,
+    /// By the number of the chunk in raster order: one more than the place of its log, or 0 where it has none.
+    found: Vec<u32>,
+    /// The logs, with the numbers of their chunks.
+    logs: Vec<(usize, SeamLog)>,
+}
+
+impl SeamWriter {
+    /// One for the chunks of a grid, which has bounds.
+    pub fn new(grid: &Grid) -> SeamWriter {
+        let axes = [0, 1, 2].map(|axis| Axis::new(grid, axis));
+        let are_seen = |axis: &Axis| {
+            let seen = axis.places.iter().map(|place| place.is_seen.contains(&true));
+            std::iter::once(false).chain(seen).chain([false]).collect()
+        };
+        let (rows, columns) = (are_seen(&axes[1]), are_seen(&axes[2]));
+        let found = vec![0; axes.iter().map(|axis| axis.lengths.len()).product()];
+        SeamWriter { axes, rows, columns, deleted: Vec::new(), found, logs: Vec::new() }
+    }
+
+    /// Notes which candidates of a plane were deleted, in one of the sub-iterations that the stage is at. Planes come in
+    /// ascending order in each of them.
+    pub(super) fn note(&mut self, layout: &PlaneLayout, step: usize, plane: usize, candidates: &[Candidate]) {
+        if self.deleted.len() <= step {
+            self.deleted.resize_with(step + 1, Vec::new);
+        }
+        let list = &mut self.deleted[step];
+        let all = self.axes[0].places[plane].is_seen.contains(&true);
+        for candidate in candidates.iter().filter(|candidate| candidate.old & DELETED != 0) {
+            let [row, column] = layout.runs.row_and_column(candidate.bit);
+            if all | self.rows[row] | self.columns[column] {
+                list.push([plane as u32, candidate.bit]);
+            }
+        }
+    }
+
+    /// Writes into the logs what was noted: all planes have gone through these sub-iterations, the first of which is given.
+    pub(super) fn write(&mut self, layout: &PlaneLayout, first: usize) {
+        let mut deleted = std::mem::take(&mut self.deleted);
+        for (sub_iteration, list) in (first..).zip(&mut deleted) {
+            for [plane, bit] in list.drain(..) {
+                let [row, column] = layout.runs.row_and_column(bit);
+                self.write_one(sub_iteration, [plane as usize, row - 1, column - 1]);
+            }
+        }
+        self.deleted = deleted;
+    }
+
+    /// Writes down a voxel that was deleted, for its own chunk and all that have it in their halo.
+    fn write_one(&mut self, sub_iteration: usize, at: [usize; 3]) {
+        let [z, y, x] = &self.axes;
+        let places: [Place; 3] = std::array::from_fn(|a| self.axes[a].places[at[a]]);
+        let steps = places.map(|place| -i64::from(place.is_seen[0])..=i64::from(place.is_seen[1]));
+        for dz in steps[0].clone() {
+            let Some([chunk_z, at_z]) = z.seen_from(places[0], dz) else { continue };
+            for dy in steps[1].clone() {
+                let Some([chunk_y, at_y]) = y.seen_from(places[1], dy) else { continue };
+                for dx in steps[2].clone() {
+                    let Some([chunk_x, at_x]) = x.seen_from(places[2], dx) else { continue };
+                    // As `Layout::bit` has it.
+                    let row = (x.lengths[chunk_x] + 2).div_ceil(8) * 8;
+                    let bit = ((at_z * (y.lengths[chunk_y] + 2) + at_y) * row + at_x) as u32;
+                    let chunk = (chunk_z * y.lengths.len() + chunk_y) * x.lengths.len() + chunk_x;
+                    if self.found[chunk] == 0 {
+                        self.logs.push((chunk, SeamLog::default()));
+                        self.found[chunk] = self.logs.len() as u32;
+                    }
+                    let (_, log) = &mut self.logs[self.found[chunk] as usize - 1];
+                    let decisions = if [dz, dy, dx] == [0; 3] { &mut log.sent } else { &mut log.received };
+                    decisions.push(sub_iteration, bit);
+                }
+            }
+        }
+    }
+
+    /// The logs of the chunks that have one.
+    pub fn into_logs(self) -> impl Iterator<Item = (ChunkId, SeamLog)> {
+        let [z, y, x] = self.axes.map(|axis| (axis.first, axis.lengths.len()));
+        let id = move |at: usize| {
+            let place = [at / (y.1 * x.1), at / x.1 % y.1, at % x.1].map(|place| place as i64);
+            ChunkId::at([z.0 + place[0], y.0 + place[1], x.0 + place[2]])
+        };
+        self.logs.into_iter().map(move |(at, log)| (id(at), log))
+    }
+}
