@@ -5,5 +5,6 @@ pub mod channel;
 pub mod moments;
 pub mod numbers;
 pub mod pixel_values;
+pub mod radii;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 /// Appends a number: one byte for numbers below 128, ten for the largest.
 #[inline]
-pub(super) fn push(bytes: &mut Vec<u8>, mut number: u64) {
+pub(in crate::kernel) fn push(bytes: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         bytes.push(number as u8 | 0x80);
         number >>= 7;
@@ -12,7 +12,7 @@ pub(super) fn push(bytes: &mut Vec<u8>, mut number: u64) {
 
 /// The number that begins at a place, which moves on behind it; `None` where the bytes end before.
 #[inline]
-pub(super) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
+pub(in crate::kernel) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let first = *bytes.get(*at)?;
     *at += 1;
     if first < 0x80 {

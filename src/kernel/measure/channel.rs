@@ -68,11 +68,11 @@ pub trait Measured: Portable {
     /// The measures of a branch with this many steps for which none are written; `None` where all are written.
     fn implied(common: &Self::Common, steps: usize) -> Option<Self>;
 
-    /// Appends the measures to bytes, to be read again by [`Measured::read`].
-    fn write(&self, bytes: &mut Vec<u8>);
+    /// Appends the measures of a branch with this many steps to bytes, to be read again by [`Measured::read`].
+    fn write(&self, common: &Self::Common, steps: usize, bytes: &mut Vec<u8>);
 
     /// The measures at a place in bytes, which moves past them; `None` where the bytes end before.
-    fn read(bytes: &[u8], at: &mut usize) -> Option<Self>;
+    fn read(common: &Self::Common, steps: usize, bytes: &[u8], at: &mut usize) -> Option<Self>;
 }
 
 /// What is measured of a branch in skeletons with a channel.
@@ -124,12 +124,24 @@ impl<A: Measured, B: Measured> Measured for (A, B) {
         A::implied(&common.0, steps).zip(B::implied(&common.1, steps))
     }
 
-    fn write(&self, bytes: &mut Vec<u8>) {
-        self.0.write(bytes);
-        self.1.write(bytes);
+    /// A byte says which of the two are written.
+    fn write(&self, common: &Self::Common, steps: usize, bytes: &mut Vec<u8>) {
+        let first = A::implied(&common.0, steps).as_ref() != Some(&self.0);
+        let second = B::implied(&common.1, steps).as_ref() != Some(&self.1);
+        bytes.push(u8::from(first) | u8::from(second) << 1);
+        if first {
+            self.0.write(&common.0, steps, bytes);
+        }
+        if second {
+            self.1.write(&common.1, steps, bytes);
+        }
     }
 
-    fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
-        A::read(bytes, at).zip(B::read(bytes, at))
+    fn read(common: &Self::Common, steps: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
+        let written = *bytes.get(*at)?;
+        *at += 1;
+        let first = if written & 1 == 0 { A::implied(&common.0, steps) } else { A::read(&common.0, steps, bytes, at) };
+        let second = if written & 2 == 0 { B::implied(&common.1, steps) } else { B::read(&common.1, steps, bytes, at) };
+        first.zip(second)
     }
 }

@@ -58,12 +58,12 @@ impl Measured for Moments {
         Some(Moments::new(common.wrapping_mul(count) as f64 / count as f64, 0.0))
     }
 
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, _: &i64, _: usize, bytes: &mut Vec<u8>) {
         self.mean.write(bytes);
         self.stdev.write(bytes);
     }
 
-    fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
+    fn read(_: &i64, _: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
         Some(Moments { mean: Bits::read(bytes, at)?, stdev: Bits::read(bytes, at)? })
     }
 }

@@ -161,12 +161,12 @@ impl Measured for Extremes {
         None
     }
 
-    fn write(&self, bytes: &mut Vec<u8>) {
+    fn write(&self, (): &(), _: usize, bytes: &mut Vec<u8>) {
         self.least.write(bytes);
         self.largest.write(bytes);
     }
 
-    fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
+    fn read((): &(), _: usize, bytes: &[u8], at: &mut usize) -> Option<Self> {
         Some(Extremes { least: Bits::read(bytes, at)?, largest: Bits::read(bytes, at)? })
     }
 }

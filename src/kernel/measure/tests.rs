@@ -5,11 +5,12 @@ use proptest::prelude::*;
 use super::channel::{Channel, Measured, MeasuredBy, PathSum};
 use super::numbers::{Extremes, InOrder, Numbers};
 use super::pixel_values::PixelValues;
+use super::radii::{Radii, Radius};
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::{Spacing, Voxel};
 
 type Sum = <All as Channel>::Sum;
-type All = ((PixelValues, PixelValues), Numbers<(InOrder, Extremes)>);
+type All = ((PixelValues, PixelValues), (Numbers<(InOrder, Extremes)>, Radii));
 
 /// All channels there are, over some values; `constant` says of which form the whole numbers are.
 fn channel(values: &[i32], constant: bool) -> All {
@@ -19,7 +20,8 @@ fn channel(values: &[i32], constant: bool) -> All {
     };
     let third = |&value: &i32| f64::from(value) / 3.0;
     let floats = PixelValues::Floats(values.iter().map(|value| third(value).to_bits()).collect());
-    ((whole, floats), values.iter().map(third).collect())
+    let radii = values.iter().map(|&value| Radius::new(f64::from(value.unsigned_abs() + 1).sqrt(), value % 5 == 0));
+    ((whole, floats), (values.iter().map(third).collect(), radii.collect()))
 }
 
 /// Voxels in raster order; places of a path among them may be any.
@@ -111,10 +113,11 @@ proptest! {
         let sum = channel.along(&path, &voxels(path.len()));
         let measured = sum.measured(&steps(path.len() - 1), &Lengths::new(Spacing::default()));
         let (mut bytes, mut at) = (vec![7; 3], 3);
-        measured.write(&mut bytes);
-        prop_assert_eq!(Measured::read(&bytes, &mut at), Some(measured));
+        let (common, steps) = (measured.common(), path.len() - 1);
+        measured.write(&common, steps, &mut bytes);
+        prop_assert_eq!(Measured::read(&common, steps, &bytes, &mut at), Some(measured));
         prop_assert_eq!(at, bytes.len());
         let torn = &bytes[..3 + cut % (bytes.len() - 3)];
-        prop_assert_eq!(MeasuredBy::<All>::read(torn, &mut 3), None);
+        prop_assert_eq!(MeasuredBy::<All>::read(&common, steps, torn, &mut 3), None);
     }
 }

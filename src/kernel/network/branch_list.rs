@@ -54,7 +54,7 @@ impl<M: Measured> BranchList<M> {
     }
 
     fn push(&mut self, branch: &Branch<M>, before: Voxel) {
-        self.common.get_or_insert_with(|| branch.measured().common());
+        let common = *self.common.get_or_insert_with(|| branch.measured().common());
         if self.count.is_multiple_of(GROUP) {
             self.groups.push(self.bytes.len() as u64);
         }
@@ -71,7 +71,7 @@ impl<M: Measured> BranchList<M> {
         }
         self.bytes.extend_from_slice(bytemuck::cast_slice(steps));
         if varies {
-            branch.measured().write(&mut self.bytes);
+            branch.measured().write(&common, steps.len(), &mut self.bytes);
         }
     }
 
@@ -194,7 +194,11 @@ impl<'a, M: Measured> Branches<'a, M> {
             count += varint::read(bytes, &mut self.at)? as usize;
         }
         let steps = bytemuck::cast_slice(self.take(count)?);
-        let measured = if head & VARYING == 0 { None } else { Some(M::read(bytes, &mut self.at)?) };
+        let measured = if head & VARYING == 0 {
+            None
+        } else {
+            Some(M::read(self.list.common.as_ref()?, count, bytes, &mut self.at)?)
+        };
         Some(Raw { start, head, steps, measured })
     }
 
