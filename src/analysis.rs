@@ -62,6 +62,7 @@ use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::planes::PlaneLayout;
+use crate::operators::network::NetworkPlan;
 use crate::operators::read::Selection;
 use crate::parameters::{Form, Parameters, Settled};
 use crate::space::Region;
@@ -124,6 +125,11 @@ impl Analysis {
     /// The coordinates of the results: how many axes, the size of a voxel, and which voxel is at zero.
     pub fn frame(&self) -> Frame {
         Frame { dimensions: self.dimensions(), spacing: self.source.description().spacing, origin: [0; 3] }
+    }
+
+    /// What its network is measured by.
+    pub(crate) fn network_plan(&self) -> NetworkPlan {
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns: Columns::default() }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

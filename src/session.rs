@@ -189,7 +189,7 @@ impl<Kind> Session<Kind> {
     /// Starts it; in a cluster, in the first process of it.
     fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Self> {
         let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
-        let (frame, canvas) = (plan.frame, plan.canvas);
+        let (frame, canvas) = (plan.network.frame, plan.canvas);
         let results = EpochResults::new(canvas, grid, frame, plan.kernel.threshold, tracks_arrival);
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));

@@ -15,19 +15,19 @@ use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::BinariseChunks;
-use crate::operators::branches::ExtractBranches;
 use crate::operators::failure::Failure;
+use crate::operators::network::MeasureNetwork;
 use crate::operators::overlap::OverlapChunks;
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::sample::SampleChunks;
 use crate::operators::shared::Shared;
-use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use crate::operators::thin_planes::ThinPlanes;
 use crate::operators::window::Window;
@@ -35,9 +35,7 @@ use crate::operators::write::WriteSkeletons;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
 use crate::store::output::{OutputFolder, SkeletonArray};
-use crate::table::branch_columns::Columns;
-use crate::table::row::Measures;
-use crate::table::statistics::Snapshot;
+use crate::table::statistics::{Snapshot, Statistics};
 
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
@@ -80,7 +78,7 @@ impl Found {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) found: Found,
-    pub(super) branches: Vec<Shared<BranchList>>,
+    pub(super) branches: Vec<Shared<BranchList<BranchMeasures>>>,
     /// Statistics of the branches, where there are some.
     pub(super) statistics: Option<Snapshot>,
     pub(super) isolated: Vec<Shared<Vec<Voxel>>>,
@@ -136,7 +134,7 @@ impl Analysis {
             branches,
             isolated: isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect(),
             skeletons,
-            statistics: statistics.unwrap_or_default(),
+            statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
             foreground: found.foreground,
             projections: found.projections,
             arrival,
@@ -260,18 +258,13 @@ fn analyse(
                 .write_skeletons(array, move |id, voxels| write(id, voxels), failure.clone())
                 .probe_with(&probe);
         }
-        let graph = collection.extract_branches(grid, description.spacing);
+        let network = collection.network(&analysis.network_plan());
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
-        let frame = analysis.frame();
-        graph
-            .parts
-            .clone()
-            .inner
-            .statistics(&Columns::default(), move |((_, branches), _, diff), rows| {
-                branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
-            })
+        network
+            .statistics()
             .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
             .probe_with(&probe);
+        let graph = network.graph;
         graph
             .parts
             .inner

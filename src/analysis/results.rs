@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::operators::shared::Shared;
@@ -26,7 +27,7 @@ pub struct Results {
     /// The threshold that was used.
     pub threshold: Threshold,
     /// All branches, in lists of any parts of the volume.
-    pub branches: Vec<Shared<BranchList>>,
+    pub branches: Vec<Shared<BranchList<BranchMeasures>>>,
     /// Skeleton voxels without neighbours.
     pub isolated: Vec<Voxel>,
     /// The skeleton of every chunk that has one, in raster order of the chunks.
@@ -94,7 +95,7 @@ impl Results {
     ///
     /// # Errors
     /// As [`Table::new`].
-    pub fn table<'a>(&'a self, ranks: &Ranks<'_>, threads: usize) -> Result<Table<'a>> {
+    pub fn table<'a>(&'a self, ranks: &Ranks<'_>, threads: usize) -> Result<Table<'a, BranchMeasures>> {
         let table = Table::new(self.branches.iter().map(|list| &**list), &self.isolated, ranks, threads)?;
         Ok(match &self.arrival {
             Some(arrival) => table.with_arrival(arrival),
@@ -106,7 +107,7 @@ impl Results {
     ///
     /// # Errors
     /// As [`Results::ranks`] and [`Results::table`].
-    pub fn rows(&self, analysis: &Analysis) -> Result<Vec<Row>> {
+    pub fn rows(&self, analysis: &Analysis) -> Result<Vec<Row<BranchMeasures>>> {
         let ranks = self.ranks(analysis)?;
         let table = self.table(&ranks, analysis.workers())?;
         Ok(table.rows(analysis.frame()).collect())

@@ -26,5 +26,6 @@ pub mod stitch;
 pub mod components;
 pub mod branches;
 pub mod statistics;
+pub mod network;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,7 @@ use crate::kernel::mask::Layout;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
+use crate::operators::network::NetworkPlan;
 use crate::operators::window::MEMORY;
 use crate::parameters::{Form, Parameters, Settled, ThresholdRule};
 use crate::progress::ProgressState;
@@ -28,6 +29,7 @@ use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Dependencies, MaskRecord, StateFolder, ThinningRecord};
 use crate::store::Source;
 use crate::store::held::HeldChunks;
+use crate::table::branch_columns::Columns;
 use crate::table::row::Frame;
 
 /// What a session will be, of one kind or the other: [`SessionBuilder::new`] begins one that is fed with chunks,
@@ -294,6 +296,7 @@ impl<Kind> SessionBuilder<Kind> {
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
         let following = source.map(|source| Following::new(source, grid, kernel.clone(), rule));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
+        let network = NetworkPlan { grid: canvas, frame, columns: Columns::default() };
         let folder = self.state.as_ref().map(|path| {
             let dependencies = dependencies(&settled, canvas)?;
             match run {
@@ -313,8 +316,7 @@ impl<Kind> SessionBuilder<Kind> {
             progress: Arc::clone(&self.progress),
         };
         let keeping = folder.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let plan =
-            Plan { canvas, method, kernel, spacing: self.spacing, frame, keeping, progress: self.progress.clone() };
+        let plan = Plan { canvas, method, kernel, network, keeping, progress: self.progress.clone() };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
         Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })

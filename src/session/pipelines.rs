@@ -18,26 +18,24 @@ use timely::worker::Worker;
 use super::worker::Plan;
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
-use crate::operators::branches::ExtractBranches;
+use crate::operators::network::MeasureNetwork;
 use crate::operators::shared::Shared;
-use crate::operators::statistics::MaintainStatistics;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_planes::ThinFirst;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
-use crate::table::branch_columns::Columns;
-use crate::table::row::Measures;
 use crate::table::statistics::Snapshot;
 
 /// A difference that an epoch brought.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Difference {
-    Branch(Branch, isize),
+    Branch(Branch<BranchMeasures>, isize),
     Isolated(Shared<Vec<Voxel>>, isize),
     Skeleton(ChunkId, Arc<Skeleton>, isize),
     /// The statistics of all rows, where they have changed.
@@ -122,20 +120,17 @@ pub(super) fn graph(
     worker.dataflow(|scope| {
         let (input, skeletons) = scope.new_input();
         let skeletons = skeletons.as_collection();
-        let graph = skeletons.clone().extract_branches(plan.canvas, plan.spacing);
+        let network = skeletons.clone().network(&plan.network);
+        let graph = &network.graph;
         let note = || {
             let differences = Rc::clone(differences);
             move |difference| differences.borrow_mut().push(difference)
         };
         let (branches, isolated, voxels, components, statistics) = (note(), note(), note(), note(), note());
-        let frame = plan.frame;
-        graph
-            .branches()
-            .inner
-            .inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)))
-            .statistics(&Columns::default(), move |(branch, _, diff), rows| {
-                rows.change(&Measures::new(&branch, &frame), diff as i64);
-            })
+        let changes = graph.branches().inner;
+        let changes = changes.inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)));
+        network
+            .statistics_of(changes)
             .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(snapshot.clone()))))
             .probe_with(probe);
         graph

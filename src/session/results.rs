@@ -8,6 +8,7 @@ use super::shared_map::SharedMap;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::skeleton::Skeleton;
@@ -35,7 +36,7 @@ pub struct EpochResults {
     /// The number of the epoch that comes next.
     pub(super) next: u64,
     pub(super) threshold: Threshold,
-    branches: SharedMap<Branch, isize>,
+    branches: SharedMap<Branch<BranchMeasures>, isize>,
     isolated: SharedMap<Voxel, isize>,
     skeletons: SharedMap<ChunkId, Arc<Skeleton>>,
     statistics: Snapshot,
@@ -86,8 +87,12 @@ impl EpochResults {
     }
 
     /// Takes in the differences of an epoch. Returns those of the rows, summed and in order.
-    pub(super) fn apply(&mut self, changes: Vec<Difference>, foreground: u64) -> Vec<(Measures, isize)> {
-        let mut changed: BTreeMap<Branch, isize> = BTreeMap::new();
+    pub(super) fn apply(
+        &mut self,
+        changes: Vec<Difference>,
+        foreground: u64,
+    ) -> Vec<(Measures<BranchMeasures>, isize)> {
+        let mut changed: BTreeMap<Branch<BranchMeasures>, isize> = BTreeMap::new();
         self.foreground = foreground;
         let (mut gone, mut come) = (Vec::new(), Vec::new());
         for change in changes {
@@ -121,7 +126,7 @@ impl EpochResults {
     }
 
     /// The branches, in order, each once.
-    pub fn branches(&self) -> impl Iterator<Item = &Branch> {
+    pub fn branches(&self) -> impl Iterator<Item = &Branch<BranchMeasures>> {
         self.branches.keys()
     }
 
@@ -156,7 +161,7 @@ impl EpochResults {
     }
 
     /// The branches as a list, for a [`Table`].
-    pub fn branch_list(&self) -> BranchList {
+    pub fn branch_list(&self) -> BranchList<BranchMeasures> {
         BranchList::new(self.branches(), &Lengths::new(self.frame.spacing))
     }
 
@@ -181,7 +186,7 @@ impl EpochResults {
     ///
     /// # Errors
     /// As [`Table::new`].
-    pub fn rows(&self) -> Result<Vec<Row>> {
+    pub fn rows(&self) -> Result<Vec<Row<BranchMeasures>>> {
         let ranks = Ranks::new(self.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)), &self.canvas);
         let isolated: Vec<Voxel> = self.isolated().collect();
         let list = self.branch_list();

@@ -25,13 +25,13 @@ use crate::kernel::mask::histogram::Count;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Change;
+use crate::operators::network::NetworkPlan;
 use crate::operators::sample::{skeleton, values_at};
 use crate::operators::thin::ThinningCounts;
 use crate::progress::ProgressState;
-use crate::space::{Region, Spacing, Voxel};
+use crate::space::{Region, Voxel};
 use crate::state::Counted;
 use crate::store::Source;
-use crate::table::row::Frame;
 
 /// What a session tells a worker. All commands but the first two are answered.
 pub(super) enum Command {
@@ -90,8 +90,7 @@ pub(super) struct Plan {
     pub(super) method: Method,
     /// Makes masks of values that come from outside.
     pub(super) kernel: Binarise,
-    pub(super) spacing: Spacing,
-    pub(super) frame: Frame,
+    pub(super) network: NetworkPlan,
     pub(super) keeping: Option<Keeping>,
     pub(super) progress: Arc<ProgressState>,
 }
@@ -223,7 +222,7 @@ impl<'w> Station<'w> {
     fn load(&mut self, chunks: &BTreeSet<ChunkId>, bounds: Region) -> Result<(Vec<Found>, Projections)> {
         let (index, peers, canvas) = (self.worker.index(), self.worker.peers(), self.plan.canvas);
         let own: Vec<ChunkId> = chunks.iter().copied().filter(|&chunk| canvas.owner(chunk, peers) == index).collect();
-        let mut overview = Projections::new(bounds, self.plan.frame.dimensions);
+        let mut overview = Projections::new(bounds, self.plan.network.frame.dimensions);
         match &self.records {
             Some(records) => Ok((records.borrow_mut().load(&own, &mut overview)?, overview)),
             None => Ok((Vec::new(), overview)),

@@ -1,7 +1,7 @@
 //! The columns of the branch table: skan's, in skan's order, and those that are added to them.
 
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
-use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::columns::{Column, Field, Unit, Value};
 use crate::table::row::{Measures, Row};
@@ -28,7 +28,7 @@ pub const START: &str = "image_coord_src";
 /// assert_eq!(columns.fields(3, false).last().unwrap().name, "detour");
 /// ```
 #[derive(Clone, Debug)]
-pub struct Columns<M = Moments> {
+pub struct Columns<M = BranchMeasures> {
     measures: Vec<Column<Measures<M>>>,
 }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
-use crate::kernel::measure::moments::Moments;
 use crate::table::branch_columns::Columns;
 use crate::table::columns::Column;
 use crate::table::row::Measures;
@@ -14,7 +14,7 @@ const PENDING: usize = 1 << 16;
 
 /// Rows that come and go, added up by the columns that are described.
 #[derive(Clone, Debug)]
-pub struct RowChanges<M = Moments> {
+pub struct RowChanges<M = BranchMeasures> {
     described: Vec<Column<Measures<M>>>,
     added_up: AddedUp,
 }

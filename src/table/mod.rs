@@ -19,8 +19,8 @@ mod tests;
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
-use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::branch_list::{BranchList, Outline};
 use crate::kernel::network::forest::DisjointSets;
@@ -43,7 +43,7 @@ const BLOCK: usize = if cfg!(test) { 5 } else { 1 << 13 };
 /// Rows are put together block by block, when they are asked for. A table holds eight bytes a branch and four for each
 /// voxel at which branches end.
 #[derive(Debug)]
-pub struct Table<'a, M: Measured = Moments> {
+pub struct Table<'a, M: Measured = BranchMeasures> {
     parts: Vec<Part<'a, M>>,
     /// Voxels at which branches end or skeletons begin, isolated ones too.
     ends: Ends,

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
-use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::branch::{Branch, BranchKind};
 use crate::space::{Position, Spacing};
@@ -28,7 +28,7 @@ impl Frame {
 
 /// What a row says of a branch by itself, without ranks among other branches and voxels: what columns follow from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measures<M = Moments> {
+pub struct Measures<M = BranchMeasures> {
     /// Length along the branch.
     pub branch_distance: f64,
     /// What it joins.
@@ -82,7 +82,7 @@ impl<M: OfPixels> Measures<M> {
 
 /// A row of the branch table.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row<M = Moments> {
+pub struct Row<M = BranchMeasures> {
     /// Rank of the connected component by its first voxel, from 0.
     pub skeleton_id: u64,
     /// Rank of the first end among all skeleton voxels, from 0.

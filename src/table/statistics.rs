@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
-use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::branch_columns::{Columns, LENGTH};
 use crate::table::changes::{AddedUp, Counts};
@@ -16,7 +16,7 @@ use crate::table::tally::{self, Tally};
 /// Statistics of the rows that were added and not removed. They depend on those rows only, to the last bit: not on the
 /// order in which rows came and went.
 #[derive(Clone, Debug)]
-pub struct Statistics<M = Moments> {
+pub struct Statistics<M = BranchMeasures> {
     kinds: [i64; 4],
     columns: Vec<(Column<Measures<M>>, Distribution)>,
 }
@@ -93,7 +93,7 @@ pub struct Snapshot {
 /// That of no rows, in skan's columns.
 impl Default for Snapshot {
     fn default() -> Self {
-        Statistics::<Moments>::default().snapshot()
+        Statistics::<BranchMeasures>::default().snapshot()
     }
 }
 
@@ -197,13 +197,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::measure::moments::Moments;
+    use crate::kernel::measure::radii::RadiusMeasures;
     use crate::kernel::network::branch::BranchKind;
 
     fn row(value: f64) -> Measures {
         Measures {
             branch_distance: value,
             branch_type: BranchKind::ALL[value.to_bits() as usize % 4],
-            measured: Moments::new(-value / 3.0, 0.0),
+            measured: (Moments::new(-value / 3.0, 0.0), RadiusMeasures::default()),
             image_coord_src: [0; 3],
             image_coord_dst: [0; 3],
             coord_src: [0.0; 3],

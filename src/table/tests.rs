@@ -12,6 +12,7 @@ use super::csv::{write_csv, write_csv_with_arrival, write_table};
 use super::ranks::Ranks;
 use super::row::{Frame, Measures, Row};
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::measure::moments::Moments;
 use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
@@ -56,7 +57,7 @@ fn cases(path: &Path) -> Vec<Case> {
     cases
 }
 
-fn fields(row: &Row, frame: &Frame) -> Vec<f64> {
+fn fields(row: &Row<Moments>, frame: &Frame) -> Vec<f64> {
     let m = &row.measures;
     let mut fields = [row.skeleton_id, row.node_id_src, row.node_id_dst].map(|id| id as f64).to_vec();
     fields.extend([m.branch_distance, f64::from(m.branch_type as u8), m.mean_pixel_value(), m.stdev_pixel_value()]);
@@ -122,7 +123,7 @@ fn tables_equal_those_of_skan_for_every_chunk_shape() {
 }
 
 /// The table by its definition: branches in order, with ranks and skeletons looked up among all voxels.
-fn plain_rows(graph: &Graph, all: &[Voxel], frame: &Frame, arrival: Option<&Arrival>) -> (Vec<Row>, usize) {
+fn plain_rows(graph: &Graph, all: &[Voxel], frame: &Frame, arrival: Option<&Arrival>) -> (Vec<Row<Moments>>, usize) {
     let place = |voxel: Voxel| all.binary_search(&voxel).unwrap();
     let mut skeleton: Vec<usize> = (0..all.len()).collect();
     for branch in &graph.branches {
@@ -173,7 +174,7 @@ proptest! {
         }
         let all: Vec<Voxel> = voxels.iter().map(|(voxel, _)| *voxel).collect();
         let (expected, skeletons) = plain_rows(&graph, &all, &frame, tracked.then_some(&arrival));
-        let rows: Vec<Row> = table.rows(frame).collect();
+        let rows: Vec<Row<Moments>> = table.rows(frame).collect();
         prop_assert_eq!(&rows, &expected);
         prop_assert_eq!((table.len(), table.skeletons()), (expected.len(), skeletons as u64));
         // And as text.

@@ -1,0 +1,79 @@
+//! From skeletons to branches and the statistics of their table: what a run and a session have in common.
+
+use std::sync::Arc;
+
+use differential_dataflow::VecCollection;
+use differential_dataflow::lattice::Lattice;
+use timely::dataflow::StreamVec;
+use timely::order::TotalOrder;
+use timely::progress::Timestamp;
+
+use super::branches::{ExtractBranches, Graph};
+use super::statistics::MaintainStatistics;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::measure::radii::Radii;
+use crate::kernel::measure::{BranchMeasures, Known};
+use crate::kernel::network::branch::Branch;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::table::branch_columns::Columns;
+use crate::table::row::{Frame, Measures};
+use crate::table::statistics::Snapshot;
+
+/// What the network of a volume is measured by.
+#[derive(Clone, Debug)]
+pub struct NetworkPlan {
+    /// The chunks.
+    pub grid: Grid,
+    /// What positions are told in.
+    pub frame: Frame,
+    /// The columns of the branch table.
+    pub columns: Columns<BranchMeasures>,
+}
+
+/// The network of a volume's skeleton.
+#[derive(Debug)]
+pub struct Network<'scope, T: Timestamp> {
+    /// Branches and isolated voxels.
+    pub graph: Graph<'scope, T, BranchMeasures>,
+    plan: NetworkPlan,
+}
+
+/// Extension trait on the skeletons of chunks.
+pub trait MeasureNetwork<'scope, T: Timestamp> {
+    /// The network of a skeleton, with all that an analysis measures of it; as [`ExtractBranches`] maintains it.
+    fn network(self, plan: &NetworkPlan) -> Network<'scope, T>;
+}
+
+impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
+    for VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>
+{
+    fn network(self, plan: &NetworkPlan) -> Network<'scope, T> {
+        let known = self.map(|(id, skeleton)| {
+            let known: Known = ((*skeleton.values).clone(), Radii::Unknown);
+            (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))
+        });
+        Network { graph: known.extract_branches(plan.grid, plan.frame.spacing), plan: plan.clone() }
+    }
+}
+
+impl<'scope, T: Timestamp + Lattice + TotalOrder> Network<'scope, T> {
+    /// The statistics of all rows, at the first worker, once for each time that changes some. Takes time for all branches of
+    /// a part that changes.
+    pub fn statistics(&self) -> StreamVec<'scope, T, Snapshot> {
+        let frame = self.plan.frame;
+        self.graph.parts.clone().inner.statistics(&self.plan.columns, move |((_, branches), _, diff), rows| {
+            branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
+        })
+    }
+
+    /// The same, from the differences of branches one by one: in proportion to what changes.
+    pub fn statistics_of(
+        &self,
+        branches: StreamVec<'scope, T, (Branch<BranchMeasures>, T, isize)>,
+    ) -> StreamVec<'scope, T, Snapshot> {
+        let frame = self.plan.frame;
+        branches.statistics(&self.plan.columns, move |(branch, _, diff), rows| {
+            rows.change(&Measures::new(&branch, &frame), diff as i64);
+        })
+    }
+}
