@@ -56,7 +56,7 @@ pub(crate) fn conduct(
         return lead(analysis, None)?.of.session.close();
     };
     if let Some(interrupt) = interrupt {
-        team.pass_on(interrupt);
+        team.pass_on(&interrupt.stop);
     }
     let result = match team.is_first() {
         true => lead(analysis, Some(&mut team)).and_then(|epochs| epochs.of.session.close()),

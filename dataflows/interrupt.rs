@@ -10,8 +10,8 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::follow::Stop;
 use anabranch::store::output::Remover;
 
+use crate::processes;
 use crate::say;
-use crate::{exhausted, processes};
 
 /// Whether the program has been asked to end, and what it is doing. Clones tell the same.
 #[derive(Clone, Debug, Default)]
@@ -111,23 +111,6 @@ fn is_ignored(signal: i32) -> bool {
 #[cfg(not(unix))]
 fn on_request(act: impl FnMut() + Send + 'static) -> std::result::Result<(), ctrlc::Error> {
     ctrlc::set_handler(act)
-}
-
-/// Ends the program with an error that any thread has come upon and none can pass on: what it has staged is cleared away,
-/// and other processes of the run are told.
-pub(crate) fn give_up(error: &Error) -> ! {
-    let code = i32::from(error.kind().exit_code());
-    if exhausted::begin_to_end() {
-        // Another thread has come upon something like it.
-        std::thread::sleep(std::time::Duration::from_secs(60));
-        std::process::exit(code);
-    }
-    if !processes::is_heard() {
-        say(error);
-    }
-    processes::interrupted(error);
-    clear_all();
-    std::process::exit(code);
 }
 
 /// Clears away what is staged, unless another thread is about to put it in place.

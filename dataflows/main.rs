@@ -19,6 +19,7 @@ mod tiles;
 mod demo;
 mod interrupt;
 mod exhausted;
+mod panics;
 mod sizes;
 mod terminal;
 
@@ -28,7 +29,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use anabranch::error::{Kind, Result};
+use anabranch::error::Result;
 use anabranch::text::{line, masked, sentence};
 
 /// Characters of a line on standard error at most.
@@ -73,24 +74,6 @@ fn shown(text: &str, arguments: &[String]) -> String {
     text.split('\n').map(|words| line(words, LONGEST)).collect::<Vec<_>>().join("\n")
 }
 
-/// A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
-fn end_with_panics() {
-    let report = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let message = panic.payload_as_str().unwrap_or_default();
-        if let Some(error) = exhausted::error_of(message) {
-            interrupt::give_up(&error);
-        }
-        let tell = || {
-            say("internal error, please report it with the lines below");
-            report(panic);
-        };
-        processes::panicked(message, tell);
-        tell();
-        std::process::exit(i32::from(Kind::Internal.exit_code()));
-    }));
-}
-
 /// Says what went wrong, if something did, and gives the exit code.
 fn end(result: &Result<()>) -> u8 {
     match result {
@@ -105,7 +88,7 @@ fn end(result: &Result<()>) -> u8 {
 }
 
 fn main() -> ExitCode {
-    end_with_panics();
+    panics::end_program();
     let command = parse().command;
     let result = exhausted::prepare().and_then(|()| interrupt::Interrupt::install()).and_then(|()| carry_out(command));
     // Where the program is interrupted just now, it ends with that.

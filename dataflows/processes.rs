@@ -12,11 +12,11 @@ use std::time::Duration;
 use anabranch::analysis::{self, Analysis};
 use anabranch::cluster::{BROKEN, Membership, Monitor, Secret, call_off};
 use anabranch::error::{Error, Kind, Result};
+use anabranch::follow::Stop;
 use anabranch::wire::DAMAGED;
 
 use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
-use crate::interrupt::Interrupt;
 use crate::say;
 
 /// Any free port of the loopback interface.
@@ -185,13 +185,13 @@ impl Team {
     }
 
     /// A request to end that comes to any of the processes is one to the first, which ends the others.
-    pub(crate) fn pass_on(&self, interrupt: &Interrupt) {
+    pub(crate) fn pass_on(&self, stop: &Stop) {
         if self.is_first() {
-            let interrupt = interrupt.clone();
-            return self.members.monitor().when_interrupted(move || interrupt.stop.raise());
+            let stop = stop.clone();
+            return self.members.monitor().when_interrupted(move || stop.raise());
         }
         let (sender, asked) = sync_channel(1);
-        interrupt.stop.wake(sender);
+        stop.wake(sender);
         let monitor = self.members.monitor().clone();
         // Ends with the process.
         std::thread::spawn(move || {

@@ -51,8 +51,10 @@
 
 mod budget;
 mod builder;
+mod commands;
 mod conductor;
 mod crew;
+mod epoch;
 mod fed;
 mod followed;
 mod following;
@@ -60,10 +62,12 @@ mod handle;
 mod hosted;
 mod inner;
 mod keeping;
+mod kept;
 mod links;
 mod orders;
 mod otsu;
 mod pipelines;
+mod plan;
 mod queue;
 mod reading;
 mod records;
@@ -81,6 +85,7 @@ mod tests;
 mod state_tests;
 
 pub use self::builder::{SessionBuilder, SharedBuilder};
+pub use self::epoch::Epoch;
 pub use self::handle::EpochHandle;
 pub use self::hosted::{HostedBuilder, HostedSession};
 pub use self::results::EpochResults;
@@ -90,44 +95,26 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::budget::Budget;
+use self::commands::Command;
 use self::conductor::{Broken, Conductor};
 use self::crew::Crew;
 use self::following::Following;
 use self::inner::Inner;
-use self::keeping::Kept;
+use self::kept::Kept;
 use self::links::{Links, Said};
+use self::plan::Plan;
 use self::queue::Queue;
 use self::results::Published;
-use self::worker::{Command, Plan, work};
+use self::worker::work;
 use self::workforce::{Context, Workforce};
 use crate::chunk::Dtype;
 use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::grid::Grid;
 use crate::kernel::mask::threshold::Threshold;
-use crate::operators::thin::ThinningCounts;
 use crate::store::held::HeldChunks;
-use crate::table::row::{Frame, Measures, Row};
+use crate::table::row::{Frame, Row};
 use crate::table::summary::Summary;
-
-/// What an epoch brought.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Epoch {
-    /// Its number, from 0.
-    pub number: u64,
-    /// The rows that changed, without ranks, with +1 or -1: in the order of rows, new before old where they tie.
-    pub changes: Vec<(Measures, isize)>,
-    /// Chunks that were read, where the session reads by itself.
-    pub read: usize,
-    /// Chunks that have other values now, or none.
-    pub changed: usize,
-    /// Whether Otsu's threshold has moved, so that all masks were made again.
-    pub remade: bool,
-    /// Bytes that the processes of the session have sent each other, where there are several.
-    pub bytes_between_processes: u64,
-    /// How thinning went: `thinned` are the chunks that took part, changed or not.
-    pub thinning: ThinningCounts,
-}
 
 /// The kind of session that is fed with chunks.
 #[derive(Clone, Copy, Debug)]

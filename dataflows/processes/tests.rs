@@ -42,7 +42,7 @@ impl Source for Defect {
 
 /// What `main` does, for one of the processes.
 fn take_part(member: &str, panicking: &str, folder: &Path) -> ! {
-    crate::end_with_panics();
+    crate::panics::end_program();
     let [input, out, hosts] = ["image.zarr", "out", "hosts.txt"].map(|name| folder.join(name).display().to_string());
     let call = ["anabranch", "run", &input, "--out", &out, "--chunk", "10", "--hosts", &hosts, "--process", member];
     let arguments::Command::Run(options) =

@@ -1,8 +1,8 @@
 //! The methods of sessions that are fed with chunks.
 
 use super::Session;
+use super::commands::Command;
 use super::queue::{Edit, check_finite, check_fit, expect, expect_for_retraction};
-use super::worker::Command;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;

@@ -4,19 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::inner::unexpected;
-use super::keeping::Kept;
+use super::commands::{Answer, failed, unexpected};
+use super::kept::Kept;
 use super::orders::{Order, Wanted};
 use super::otsu::Otsu;
+use super::reading::ChunksRead;
 use super::records::FoundMask;
-use super::worker::{Answer, ChunksRead};
-use super::workforce::{Workforce, failed};
+use super::workforce::Workforce;
+use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::binarise::Binarise;
+use crate::kernel::mask::histogram::Count;
 use crate::kernel::mask::threshold::Threshold;
 use crate::parameters::ThresholdRule;
 use crate::space::Region;
+use crate::state::Counted;
 use crate::store::{Mark, Marked, Source};
 
 /// A file that is younger may change again within one tick of its file system's clock.
@@ -199,7 +202,9 @@ impl Following {
         self.marks.extend(unmarked.iter().copied().zip(self.marks_of(&unmarked)?));
         let mut wanted = inside.clone();
         if let Some(mut otsu) = self.otsu.take() {
-            let counted = otsu.threshold(&outside, &inside, self, workforce);
+            let dtype = self.counted_dtype();
+            let mut count = |chunks: &BTreeSet<ChunkId>, empty| self.count(workforce, chunks, empty);
+            let counted = otsu.threshold(&outside, &inside, dtype, &mut count);
             self.otsu = Some(otsu);
             self.kernel.threshold = Threshold::Above(counted?);
             let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
@@ -245,8 +250,34 @@ impl Following {
         Ok(read)
     }
 
+    /// The type of the values that Otsu's threshold counts.
+    fn counted_dtype(&self) -> Dtype {
+        if self.is_smoothed() { Dtype::F32 } else { self.source.description().dtype }
+    }
+
+    /// Has the values of each chunk counted, from `empty` on.
+    fn count(
+        &mut self,
+        workforce: &mut Workforce,
+        chunks: &BTreeSet<ChunkId>,
+        empty: Count,
+    ) -> Result<Vec<(ChunkId, Counted)>> {
+        if chunks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = self.wanted(chunks.clone());
+        let mut all = Vec::new();
+        for answer in self.ask(workforce, Order::Count(wanted, empty))? {
+            match answer {
+                Answer::Counted(counted) => all.extend(counted),
+                _ => return Err(unexpected()),
+            }
+        }
+        Ok(all)
+    }
+
     /// What is to be read of some chunks inside the bounds.
-    pub(super) fn wanted(&mut self, chunks: BTreeSet<ChunkId>) -> Wanted {
+    fn wanted(&mut self, chunks: BTreeSet<ChunkId>) -> Wanted {
         let known = chunks.iter().filter_map(|chunk| {
             let now = (self.grid.region(*chunk), self.padded(*chunk), self.kernel.threshold);
             let known = self.known.get(chunk).filter(|known| (known.own, known.padded, known.threshold) == now)?;
@@ -265,7 +296,7 @@ impl Following {
     }
 
     /// Has all workers read, and gives up what they made where one of them failed.
-    pub(super) fn ask(&self, workforce: &mut Workforce, order: Order) -> Result<Vec<Answer>> {
+    fn ask(&self, workforce: &mut Workforce, order: Order) -> Result<Vec<Answer>> {
         let answers = workforce.ask(order)?;
         match failed(&answers) {
             None => Ok(answers),

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::commands::{Answer, unexpected};
+use super::epoch::Epoch;
 use super::following::Following;
-use super::keeping::Kept;
+use super::kept::Kept;
 use super::orders::Order;
 use super::queue::{Batch, Edit};
-use super::results::Published;
-use super::worker::Answer;
+use super::results::{EpochResults, Published};
 use super::workforce::Workforce;
-use super::{Epoch, EpochResults};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::store::held::HeldChunks;
@@ -129,8 +129,4 @@ impl Inner {
         }
         self.published.set(&self.results);
     }
-}
-
-pub(super) fn unexpected() -> Error {
-    Error::internal("a worker answers another question")
 }

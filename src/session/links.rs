@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::commands::Answer;
 use super::orders::Order;
-use super::worker::Answer;
 use crate::cluster::{Cluster, LinkReceiver, LinkSender, Traffic};
 use crate::error::{Error, Kind, Result};
 use crate::operators::failure::Failure;

@@ -2,16 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::following::Following;
-use super::inner::unexpected;
-use super::orders::Order;
-use super::worker::Answer;
-use super::workforce::Workforce;
 use crate::chunk::Dtype;
 use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::mask::histogram::{Count, Extent, Histogram};
 use crate::state::Counted;
+
+/// Counts the values of each of some chunks, from an empty count on.
+pub(super) type CountChunks<'a> = dyn FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<(ChunkId, Counted)>> + 'a;
 
 /// How often values occur, in every chunk and in all of them.
 #[derive(Default)]
@@ -22,23 +20,22 @@ pub(super) struct Otsu {
 }
 
 impl Otsu {
-    /// The threshold, after chunks have gone and others have changed. Where the least or the largest value of a float image
+    /// The threshold of values of a type, after chunks have gone and others have changed. Where the least or the largest value of a float image
     /// has moved, all of it is counted again.
     pub(super) fn threshold(
         &mut self,
         gone: &BTreeSet<ChunkId>,
         changed: &BTreeSet<ChunkId>,
-        following: &mut Following,
-        workforce: &mut Workforce,
+        dtype: Dtype,
+        count: &mut CountChunks<'_>,
     ) -> Result<f64> {
-        let dtype = following.counted_dtype();
         if dtype.is_integer() {
-            let new = count(changed, Count::Histogram(Histogram::of_integers()), following, workforce)?;
+            let new = count(changed, Count::Histogram(Histogram::of_integers()))?;
             self.replace(gone, new)?;
             return self.total.as_ref().map_or_else(|| Histogram::of_integers().threshold(), Histogram::threshold);
         }
         self.counted.retain(|chunk, _| !gone.contains(chunk));
-        self.counted.extend(count(changed, Count::Extent(Extent::default()), following, workforce)?);
+        self.counted.extend(count(changed, Count::Extent(Extent::default()))?);
         let extent = self.counted.values().fold(Extent::default(), |extent, counted| extent.merged(counted.extent()));
         let mut total = Histogram::of_floats(dtype, extent)?;
         let empty = total.clone();
@@ -51,7 +48,7 @@ impl Otsu {
                 }
             }
         }
-        for (chunk, counted) in count(&again, Count::Histogram(empty), following, workforce)? {
+        for (chunk, counted) in count(&again, Count::Histogram(empty))? {
             if let Some(histogram) = counted.histogram()? {
                 total.merge(&histogram)?;
             }
@@ -101,33 +98,5 @@ impl Otsu {
         }
         self.total = Some(total);
         Ok(())
-    }
-}
-
-/// Has the values of each chunk counted, from `empty` on.
-fn count(
-    chunks: &BTreeSet<ChunkId>,
-    empty: Count,
-    following: &mut Following,
-    workforce: &mut Workforce,
-) -> Result<Vec<(ChunkId, Counted)>> {
-    if chunks.is_empty() {
-        return Ok(Vec::new());
-    }
-    let wanted = following.wanted(chunks.clone());
-    let mut all = Vec::new();
-    for answer in following.ask(workforce, Order::Count(wanted, empty))? {
-        match answer {
-            Answer::Counted(counted) => all.extend(counted),
-            _ => return Err(unexpected()),
-        }
-    }
-    Ok(all)
-}
-
-impl Following {
-    /// The type of the values that are counted.
-    fn counted_dtype(&self) -> Dtype {
-        if self.is_smoothed() { Dtype::F32 } else { self.source.description().dtype }
     }
 }

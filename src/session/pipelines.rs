@@ -15,7 +15,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::worker::Worker;
 
-use super::worker::Plan;
+use super::plan::Plan;
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::measure::BranchMeasures;

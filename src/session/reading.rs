@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
-use super::worker::Answer;
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::{Binarise, Binary};
 use crate::kernel::mask::histogram::Count;
 use crate::operators::failure::Failure;
@@ -47,13 +48,18 @@ pub(super) struct Made {
     pub(super) mask: Option<Option<Binary>>,
 }
 
-impl Reading {
-    /// The answers of this process's workers, with the error that ended the reading.
-    pub(super) fn answers(&self, mut answers: Vec<Answer>) -> Vec<Answer> {
-        answers.extend(self.failure.take().map(Answer::Failed));
-        answers
-    }
+/// What became of the chunks that a worker has read.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct ChunksRead {
+    /// Chunks with their fingerprint, and whether their masks were made again.
+    pub(super) chunks: Vec<(ChunkId, u64, bool)>,
+    /// What those look like together whose masks were made again.
+    pub(super) overview: Option<Projections>,
+    /// Those of them that looked otherwise before.
+    pub(super) replaced: Vec<ChunkId>,
+}
 
+impl Reading {
     /// Calls `each` for every chunk that this worker owns, with its padded box. All workers have to do it together.
     pub(super) fn read(&self, worker: &mut Worker, stage: Stage, mut each: impl FnMut(&Padded) + 'static) {
         let description = self.source.description();

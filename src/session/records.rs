@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::{Made, Reading};
-use super::worker::ChunksRead;
+use super::reading::{ChunksRead, Made, Reading};
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;

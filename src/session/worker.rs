@@ -6,94 +6,25 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
 
-use super::budget::Permit;
+use super::commands::{Answer, Command};
 use super::crew::Post;
 use super::pipelines::{Difference, Feed, Thinned, graph, thinning};
-use super::reading::Reading;
-use super::records::{Brought, Found, Keeping, Records, on_canvas};
-use crate::chunk::Voxels;
+use super::plan::Plan;
+use super::reading::{ChunksRead, Reading};
+use super::records::{Brought, Found, Records, on_canvas};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
-use crate::kernel::mask::histogram::Count;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Change;
-use crate::operators::network::NetworkPlan;
 use crate::operators::sample::{skeleton, values_at};
-use crate::operators::thin::ThinningCounts;
-use crate::progress::ProgressState;
 use crate::space::{Region, Voxel};
-use crate::state::Counted;
 use crate::store::Source;
-
-/// What a session tells a worker. All commands but the first two are answered.
-pub(super) enum Command {
-    /// A chunk's values, in its box, from outside, in a batch of edits.
-    Set(u64, ChunkId, Region, Voxels, Permit),
-    /// A chunk has no values any more, from a batch of edits on.
-    Forget(u64, ChunkId),
-    /// Read chunks and count the values of each, from an empty count on.
-    Count(Arc<Reading>, Count),
-    /// Read chunks and make their masks; keep them under the number of an epoch.
-    Read(Arc<Reading>, u64),
-    /// Give up what was read last.
-    Discard,
-    /// Find the records of chunks on disk, for an image within bounds.
-    Load(Arc<BTreeSet<ChunkId>>, Region),
-    /// Put what was found back to work, with doubts about some.
-    Restore(Arc<BTreeSet<ChunkId>>),
-    /// Thin the masks up to those of a batch of edits, and look up the values at what is new of the skeleton.
-    Thin(u64, Option<Arc<dyn Source>>, Grid),
-    /// Stage the records of what is new, under the number of an epoch.
-    Stage(u64),
-    /// Give out what is new of the skeleton, and what follows from it.
-    Publish,
-}
-
-/// How a worker answers, or, where it fails as a whole, its process.
-#[derive(Serialize, Deserialize)]
-pub(super) enum Answer {
-    Done,
-    Counted(Vec<(ChunkId, Counted)>),
-    Read(ChunksRead),
-    /// What was found on disk, and what it looks like together.
-    Loaded(Result<(Vec<Found>, Projections)>),
-    Staged(Result<()>),
-    /// How the thinning went; foreground voxels of chunks whose masks are new; the first error at a chunk's values.
-    Thinned(ThinningCounts, Vec<(ChunkId, u64)>, Result<()>),
-    Published(Vec<Difference>),
-    Failed(Error),
-}
-
-/// What became of the chunks that a worker has read.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct ChunksRead {
-    /// Chunks with their fingerprint, and whether their masks were made again.
-    pub(super) chunks: Vec<(ChunkId, u64, bool)>,
-    /// What those look like together whose masks were made again.
-    pub(super) overview: Option<Projections>,
-    /// Those of them that looked otherwise before.
-    pub(super) replaced: Vec<ChunkId>,
-}
-
-/// What all workers of a session know from the start.
-pub(super) struct Plan {
-    /// The chunks, without bounds.
-    pub(super) canvas: Grid,
-    pub(super) method: Method,
-    /// Makes masks of values that come from outside.
-    pub(super) kernel: Binarise,
-    pub(super) network: NetworkPlan,
-    pub(super) keeping: Option<Keeping>,
-    pub(super) progress: Arc<ProgressState>,
-}
 
 /// One worker's part of a session.
 struct Station<'w> {

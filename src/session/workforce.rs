@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::commands::{Answer, Command, failed};
 use super::conductor::Broken;
 use super::crew::{Crew, Mailboxes};
 use super::links::{Links, Said, Told};
 use super::orders::{Order, Wanted};
 use super::reading::Reading;
-use super::worker::{Answer, Command};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::binarise::Binarise;
@@ -54,12 +54,12 @@ impl Context {
             Order::Count(wanted, empty) => {
                 let reading = self.reading(wanted, crew.len(), begin)?;
                 let answers = crew.ask(|_| Command::Count(Arc::clone(&reading), empty.clone()))?;
-                Ok(reading.answers(answers))
+                Ok(with_failure(answers, &reading.failure))
             }
             Order::Read(wanted, epoch) => {
                 let reading = self.reading(wanted, crew.len(), begin)?;
                 let answers = crew.ask(|_| Command::Read(Arc::clone(&reading), epoch))?;
-                Ok(reading.answers(answers))
+                Ok(with_failure(answers, &reading.failure))
             }
             Order::Discard => crew.ask(|_| Command::Discard),
             Order::Forget(chunks) => {
@@ -140,6 +140,12 @@ impl Context {
             std::thread::sleep(PAUSE);
         }
     }
+}
+
+/// The answers of this process's workers, with the error that ended their reading.
+fn with_failure(mut answers: Vec<Answer>, failure: &Failure) -> Vec<Answer> {
+    answers.extend(failure.take().map(Answer::Failed));
+    answers
 }
 
 /// The workers of all processes, as the first of these sees them.
@@ -243,13 +249,6 @@ impl Drop for Workforce {
             self.crew.leave();
         }
     }
-}
-
-/// The error among answers, where there is one: of several the one at no chunk, or else at the first.
-pub(super) fn failed(answers: &[Answer]) -> Option<Error> {
-    let errors =
-        answers.iter().filter_map(|answer| if let Answer::Failed(error) = answer { Some(error) } else { None });
-    errors.min_by_key(|error| error.chunk()).cloned()
 }
 
 /// Does what the first process orders until it closes the session.

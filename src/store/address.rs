@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::store::{OpenOptions, Source};
 
 /// Whether a path is the address of an image on a server: `https://...`, `s3://...`.
 pub fn is_address(path: &Path) -> bool {
@@ -18,12 +17,11 @@ fn scheme(path: &Path) -> Option<&str> {
     is_name.then_some(scheme)
 }
 
-/// The image at an address: a Zarr array or an OME-Zarr group.
+/// Refuses addresses of images that cannot be read.
 ///
 /// # Errors
-/// `Usage` where images at such addresses cannot be read, by any program or by this one as it was built; else as
-/// [`crate::store::open`] has it.
-pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+/// `Usage` where images at such an address cannot be read, by any program or by this one as it was built.
+pub(crate) fn require_readable(path: &Path) -> Result<()> {
     let scheme = scheme(path).unwrap_or_default().to_ascii_lowercase();
     let can_be_read = match scheme.as_str() {
         "http" | "https" => cfg!(feature = "http"),
@@ -37,11 +35,9 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>
             return Err(Error::usage(message).at(path));
         }
     };
-    #[cfg(feature = "http")]
     if can_be_read {
-        return Ok(Box::new(super::zarr::ZarrSource::open(path, options)?));
+        return Ok(());
     }
-    let _ = (options, can_be_read);
     let (name, feature) = if scheme == "s3" { ("S3", "s3") } else { ("HTTP", "http") };
     let message = format!(
         "cannot be read, since this program was built without {name}; build it with --features {feature}, or give the \
@@ -67,7 +63,7 @@ mod tests {
 
     #[test]
     fn addresses_that_cannot_be_read_are_refused_with_what_to_do() {
-        let refused = |address: &str| open(Path::new(address), &OpenOptions::default()).err().unwrap();
+        let refused = |address: &str| require_readable(Path::new(address)).unwrap_err();
         let unknown = refused("gs://bucket/image.zarr");
         assert_eq!(unknown.kind(), Kind::Usage);
         assert!(unknown.to_string().contains("give https://, http:// or s3://"), "{unknown}");

@@ -1,7 +1,7 @@
 //! Reading parts of a file, by several threads at once.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, Read};
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -106,6 +106,21 @@ pub(crate) fn read_whole(path: &Path, most: u64, what: &str) -> Result<Vec<u8>> 
         Ok(bytes)
     };
     read().map_err(|error: Error| error.at(path))
+}
+
+/// How many bytes of a file tell its form.
+pub(crate) const START: usize = 4096;
+
+/// The first bytes of a file, at most [`START`].
+///
+/// # Errors
+/// As [`open`], and `Io` where it cannot be read.
+pub(crate) fn start_of(path: &Path) -> Result<Vec<u8>> {
+    let (file, _) = open(path)?;
+    let mut start = Vec::new();
+    let read = file.take(START as u64).read_to_end(&mut start);
+    read.map_err(|error| read_failed(&error).at(path))?;
+    Ok(start)
 }
 
 /// Refuses a file that is longer than `what` is ever.

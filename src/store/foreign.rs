@@ -130,9 +130,6 @@ static FORMS: [Form; 49] = [
     Form("a Python script", &[], &["py", "ipynb"], Own(PRESENTED)),
 ];
 
-/// How many bytes of a file are looked at.
-pub(crate) const LOOKED_AT: usize = 4096;
-
 /// The refusal of a file that is of a form which is known and not read, by its first bytes, else by its extension.
 pub(crate) fn refusal(path: &Path, start: &[u8]) -> Option<Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -228,7 +225,7 @@ pub(crate) fn folder_refusal(path: &Path) -> Option<Error> {
     if let Some(first) = first {
         let (name, start) = (
             first.file_name().to_string_lossy().into_owned(),
-            super::open::start_of(&first.path()).unwrap_or_default(),
+            super::file::start_of(&first.path()).unwrap_or_default(),
         );
         if start.get(128..132) == Some(b"DICM") {
             return Some(Error::data(format!("is a folder of DICOM files, which are not read; {DICOM}")));

@@ -37,6 +37,7 @@ mod foreign;
 #[cfg(feature = "tiff")]
 mod ome_xml;
 mod open;
+mod region_view;
 mod options;
 #[cfg(feature = "http")]
 mod remote;
@@ -67,8 +68,9 @@ pub use self::lock::is_at;
 #[cfg(feature = "mosaic")]
 pub use self::mosaic::is_table;
 pub use self::mosaic_options::{MissingTiles, MosaicOptions};
-pub use self::open::{RegionView, open};
+pub use self::open::open;
 pub use self::options::OpenOptions;
+pub use self::region_view::RegionView;
 
 /// Whether an input is a table of tiles: none is, where the crate was built without the feature for them.
 #[cfg(not(feature = "mosaic"))]

@@ -4,6 +4,7 @@
 //! order of their rows, so that it holds the same values whenever and in whatever parts it is read, and a tile that
 //! comes, goes or changes makes no difference elsewhere. Tiles are decoded as a whole, and held for the next part.
 
+mod behind;
 mod camera_images;
 mod canvas;
 mod cells;
@@ -14,8 +15,10 @@ mod gains;
 mod header;
 mod index;
 mod layouts;
+mod lines;
 mod marking;
 mod pixel_size;
+mod settling;
 mod solving;
 pub mod stage;
 mod table_text;

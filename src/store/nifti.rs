@@ -59,7 +59,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
 
 /// The bytes of a file, inflated where it is compressed, and the first of them.
 fn opened(path: &Path) -> Result<(Vec<u8>, Stored)> {
-    let start = crate::store::open::start_of(path)?;
+    let start = crate::store::file::start_of(path)?;
     if !start.starts_with(&[0x1f, 0x8b]) {
         return Ok((start, detached::plain(path)?));
     }

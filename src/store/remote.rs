@@ -18,7 +18,6 @@ use ureq::{Agent, Body, http::Response};
 
 use self::body::Piece;
 use crate::error::{Error, Kind, Result};
-use crate::store::zarr::METADATA;
 use crate::text::masked;
 
 /// How long a server that fails is asked again, where nothing else is asked for.
@@ -57,7 +56,7 @@ enum Place {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wanted {
     Presence,
-    All { most: u64 },
+    All { most: u64, likely: u64 },
     Last { length: u64, most: u64 },
     Part { offset: u64, length: u64 },
 }
@@ -135,12 +134,13 @@ impl Server {
         Some((Server { agent: self.agent.clone(), place, patience: self.patience, has_answered }, name))
     }
 
-    /// What there is at a key: a whole file of at most `limit` bytes, or not.
+    /// What there is at a key: a whole file of at most `limit` bytes, or not. The answer may take as long as a file of
+    /// `likely` bytes may.
     ///
     /// # Errors
     /// `Io` where the server gives no answer, `Data` where the file is longer.
-    pub(crate) fn ask_for(&self, key: &str, limit: u64) -> Result<Answer> {
-        self.ask(key, Wanted::All { most: limit })
+    pub(crate) fn ask_for(&self, key: &str, limit: u64, likely: u64) -> Result<Answer> {
+        self.ask(key, Wanted::All { most: limit, likely })
     }
 
     /// The last bytes of a file, at most `most` of them, fewer where it is shorter; `None` where there is no file.
@@ -339,9 +339,7 @@ fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
 fn most(wanted: Wanted) -> u64 {
     match wanted {
         Wanted::Presence => REASON,
-        // Metadata never come near to their limit.
-        Wanted::All { most: METADATA } => 1 << 20,
-        Wanted::All { most } | Wanted::Last { most, .. } => most.max(REASON),
+        Wanted::All { likely: most, .. } | Wanted::Last { most, .. } => most.max(REASON),
         Wanted::Part { offset, length } => offset.saturating_add(length).max(REASON),
     }
 }
@@ -355,7 +353,7 @@ fn taken(response: &mut Response<Body>, wanted: Wanted, patience: Duration) -> s
     let first = range.and_then(|(range, _)| range.split_once('-')?.0.parse().ok());
     let piece = match (wanted, response.status().as_u16() == 206) {
         (Wanted::Presence, _) => return Ok(Vec::new()),
-        (Wanted::All { most }, _) => Piece::All { most },
+        (Wanted::All { most, .. }, _) => Piece::All { most },
         (Wanted::Last { length, .. }, true) => Piece::All { most: length },
         (Wanted::Last { length, most }, false) => Piece::Last { length, most },
         (Wanted::Part { offset, length }, false) => Piece::Part { offset, length },

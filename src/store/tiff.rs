@@ -11,6 +11,7 @@ mod form;
 mod lzw;
 mod packbits;
 mod page;
+mod pages;
 mod picture;
 mod planes;
 mod reader;
@@ -30,8 +31,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::blocks::{BlockFile, Blocks};
-use self::describe::{Given, described, is_micromanager};
-use self::page::{Page, PageFile, Pages, Storage};
+use self::describe::{Given, described, is_micromanager, micromanager_pages};
+use self::page::{Page, PageFile, Storage};
+use self::pages::{Pages, pages, tags_of, tags_of_pages};
 use self::planes::arrange;
 use self::stack::{Described, PlaneAxes};
 use self::tags::FileTags;
@@ -70,7 +72,7 @@ impl TiffSource {
     /// options do not fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        let Pages { pages, tags, notes, warnings } = page::pages(path)?;
+        let Pages { pages, tags, notes, warnings } = pages(path)?;
         let given = Given { path, pages: pages.len(), slice: false };
         let built = of_file(&tags, &given, options).and_then(|described| {
             let arranged = arrange(pages, &described, path, options)?;
@@ -310,7 +312,7 @@ impl Source for TiffSource {
 /// # Errors
 /// As [`TiffSource::open`] where they cannot be read.
 pub(crate) fn ome_of(path: &Path) -> Result<Option<crate::store::ome_xml::Ome>> {
-    page::tags_of(path).and_then(|tags| describe::ome_of(&tags))
+    tags_of(path).and_then(|tags| describe::ome_of(&tags))
 }
 
 /// The files of pages, in their order; one that several pages in a row are in is given once.
@@ -337,7 +339,7 @@ impl OpenFile {
 fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<Described> {
     let found = described(tags, given).and_then(|found| {
         let by_pages = found.stack.is_none() && is_micromanager(tags);
-        if by_pages { page::described_by_pages(given.path) } else { Ok(found) }
+        if by_pages { micromanager_pages(tags_of_pages(given.path)?) } else { Ok(found) }
     });
     match found {
         Err(error) if options.axes.is_some() && error.kind() == Kind::Data => {

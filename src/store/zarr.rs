@@ -8,6 +8,7 @@ mod archive;
 mod blocks;
 mod codec;
 mod collection;
+mod faults;
 mod folder;
 mod form;
 mod json;
@@ -17,6 +18,7 @@ mod names;
 mod ome;
 mod opening;
 mod shard;
+mod span;
 #[cfg(test)]
 mod tests;
 
@@ -30,8 +32,6 @@ use crate::store::values::{first_unfit, paste, require_inside};
 use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 
 pub(crate) use self::folder::is_packed;
-#[cfg(feature = "http")]
-pub(crate) use self::metadata::LONGEST as METADATA;
 pub(crate) use self::metadata::{is_named_zarr, is_zarr, refuse_metadata_file};
 
 /// Blocks at least this large are read in part where they are stored uncompressed, bytes.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::marking::Behind;
+use super::behind::Behind;
 use super::tile::{Tile, open_any_channel};
 use super::tile_table::TileTable;
 use crate::chunk::Voxels;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use csv::{ReaderBuilder, StringRecord, Trim, Writer};
 
 use super::cells::{cell, channel_of, number};
+use super::lines::{Lines, in_row};
 use super::table_text::read_text;
-use super::tile_table::{Lines, TileRow, TileTable, in_row};
+use super::tile_table::{TileRow, TileTable};
 use crate::error::{Error, Result};
 use crate::store::output::put_file;
 

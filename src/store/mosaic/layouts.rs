@@ -1,7 +1,7 @@
 //! Positions of tiles as other stitching programs write them: always in pixels, x first.
 
+use super::lines::in_row;
 use super::table_text::MOST_ROWS;
-use super::tile_table::in_row;
 use crate::error::{Error, Result};
 
 /// The tiles of a layout.

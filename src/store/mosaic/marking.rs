@@ -4,40 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::MosaicSource;
+use super::behind::Behind;
 use super::tile::{Stored, Tile};
 use crate::error::Result;
 use crate::space::Region;
+use crate::store::Marked;
 use crate::store::marker::{FileMark, Marker};
 use crate::store::values::require_inside;
-use crate::store::{Marked, Source};
-
-/// What is behind an image at a moment.
-#[derive(Debug)]
-pub(super) enum Behind {
-    File(FileMark),
-    Several(Marked),
-    /// It cannot tell.
-    Unknown,
-}
-
-impl Behind {
-    /// What is behind all of a source now.
-    pub(super) fn of_source(source: &dyn Source) -> Result<Behind> {
-        let whole = Region::of_shape(source.description().shape);
-        let marked = source.marks(&[whole])?.into_iter().flatten().next();
-        Ok(marked.map_or(Behind::Unknown, Behind::Several))
-    }
-
-    /// Takes it into a mark. Whether that can be.
-    fn note(&self, marker: &mut Marker) -> bool {
-        match self {
-            Behind::File(file) => marker.add(file),
-            Behind::Several(marked) => marker.add_marked(marked),
-            Behind::Unknown => return false,
-        }
-        true
-    }
-}
 
 /// The marks of parts of a canvas: of the tiles that meet each, in the order of their rows, where they lie and what
 /// their files are, what corrects them and their gains; and of how they are put together. A part without tiles has a mark

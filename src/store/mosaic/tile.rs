@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::form::{TableForm, is_table};
-use super::pixel_size::{Scaled, settle};
+use super::settling::{Scaled, settle};
 use super::tile_table::{TileRow, TileTable, in_pixels};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::kernel::mosaic::affine::Affine;
 use crate::memory;
 use crate::space::Region;
-use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source, open};
+use crate::store::open::by_form::open_image;
+use crate::store::{Description, Details, MissingTiles, MosaicOptions, OpenOptions, Source};
 use crate::with_voxels;
 
 /// A tile of the canvas.
@@ -71,7 +72,7 @@ impl Tiles {
         let mut found = Vec::with_capacity(table.rows.len());
         for row in &table.rows {
             let placed = |error: Error| table.error_in(row, &error);
-            let looked = open_image(row, options).map(|source| {
+            let looked = open_tile(row, options).map(|source| {
                 details.get_or_insert_with(|| source.details());
                 note_warnings(&mut said, row, &*source);
                 let description = source.description().clone();
@@ -153,7 +154,7 @@ impl Tile {
     /// # Errors
     /// Where it cannot be read, or is not what it was when the table was opened.
     pub(super) fn read(&self, dtype: Dtype, options: &OpenOptions) -> Result<Option<Voxels>> {
-        let source = match open_image(&self.row, options) {
+        let source = match open_tile(&self.row, options) {
             Err(error) if error.kind() == Kind::Missing && options.mosaic.missing == MissingTiles::Await => {
                 return Ok(None);
             }
@@ -218,7 +219,7 @@ fn summed(said: Vec<(String, String, usize)>) -> Vec<String> {
 }
 
 /// A tile's image: where its file has several channels, that of the row.
-fn open_image(row: &TileRow, options: &OpenOptions) -> Result<Box<dyn Source>> {
+fn open_tile(row: &TileRow, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if is_table(&row.path) {
         return Err(Error::data("is a table itself; give the path of an image"));
     }
@@ -239,7 +240,7 @@ pub(super) fn open_any_channel(path: &Path, channel: Option<usize>, options: &Op
 
 fn open_channel(path: &Path, channel: Option<usize>, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let OpenOptions { time, patience, .. } = *options;
-    open(path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
+    open_image(path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
 }
 
 /// Refuses options along z where the table has none.

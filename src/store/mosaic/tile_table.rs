@@ -13,7 +13,8 @@ use super::cells::Decimals;
 use super::columns::{Columns, Scale};
 use super::form::{Dialect, TableForm};
 use super::layouts::{Layout, global_positions, tile_configuration};
-use super::pixel_size::{Along, PixelSize};
+use super::lines::{Lines, in_row};
+use super::pixel_size::{Along, PixelSize, same};
 use super::table_text::{MOST_ROWS, read_text};
 use crate::error::{Error, Result};
 use crate::kernel::mosaic::affine::Affine;
@@ -208,30 +209,6 @@ impl TileTable {
     }
 }
 
-/// The numbers of the lines of a text.
-pub(super) struct Lines<'t> {
-    text: &'t str,
-    /// What has been counted, in bytes, and the line that follows.
-    counted: usize,
-    line: u64,
-}
-
-impl Lines<'_> {
-    pub(super) fn of(text: &str) -> Lines<'_> {
-        Lines { text, counted: 0, line: 1 }
-    }
-
-    /// The line of a record that begins at a byte, or after empty lines there; further on than those asked for before.
-    pub(super) fn at(&mut self, byte: u64) -> u64 {
-        let bytes = self.text.as_bytes();
-        let from = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.counted, bytes.len());
-        let empty = bytes[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let ends = bytes[self.counted..from + empty].iter().filter(|&&byte| byte == b'\n').count();
-        (self.counted, self.line) = (from + empty, self.line + ends as u64);
-        self.line
-    }
-}
-
 /// A row of the table, and the scale that it gives.
 fn row_of(
     columns: &Columns,
@@ -255,7 +232,7 @@ fn agree(agreed: &mut Option<Scale>, scale: Scale) -> Result<()> {
     };
     for (known, size) in known.size.iter().zip(scale.size) {
         if let (Some(known), Some(size)) = (known, size)
-            && !super::pixel_size::same(*known, size)
+            && !same(*known, size)
         {
             let message =
                 format!("has a pixel_size of {size}, but those before have {known}; give tiles of one pixel size");
@@ -293,10 +270,4 @@ fn placed(name: &str, folder: &Path) -> PathBuf {
         return folder.join(name.replace('\\', "/"));
     }
     place
-}
-
-/// An error of a line of the table, with the tile that it is about.
-pub(super) fn in_row(line: u64, name: &str, error: &Error) -> Error {
-    let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
-    Error::new(error.kind(), format!("line {line}: {name}{error}"))
 }

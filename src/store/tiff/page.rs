@@ -1,18 +1,11 @@
-//! The pages of a TIFF file: where each lies, and what it holds.
+//! A page of a file: where it lies, and what it holds.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::blocks::{BlockFile, Blocks};
 use super::codec::Codec;
-use super::describe::micromanager_pages;
-use super::directory::{Directory, TiffFile, tag};
-use super::form::{Form, Traits};
-use super::reader::Reader;
 use super::samples::Predictor;
-use super::stack::Described;
-use super::tags::{FileTags, Layout};
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::store::values::Endian;
@@ -45,98 +38,6 @@ pub(crate) enum Storage {
     Rows { offset: u64 },
     /// In strips or tiles, which are decoded whole; it is this plane of those that they hold.
     Blocks { blocks: Arc<Blocks>, plane: usize },
-}
-
-/// The pages of a file.
-#[derive(Debug)]
-pub(crate) struct Pages {
-    /// In order, without reduced images and masks.
-    pub(crate) pages: Vec<Page>,
-    pub(crate) tags: FileTags,
-    /// What is worth a line about them, each in a sentence without a full stop.
-    pub(crate) notes: Vec<String>,
-    /// What may mislead about them.
-    pub(crate) warnings: Vec<String>,
-}
-
-/// The pages of a file, in order.
-///
-/// # Errors
-/// `Missing` where there is no such file; `Data` where it is no TIFF, is cut off, or a page has several samples a pixel,
-/// a type that images may not have, or an encoding that is not supported; the error says which page.
-pub(crate) fn pages(path: &Path) -> Result<Pages> {
-    read_pages(path).map_err(|error| error.at(path))
-}
-
-fn read_pages(path: &Path) -> Result<Pages> {
-    let (file, length) = file::open(path)?;
-    let file = Arc::new(file);
-    let mut tiff = TiffFile::new(Reader::new(Arc::clone(&file), length))?;
-    let tags = FileTags::of_file(&file, Layout { length, big: tiff.big, endian: tiff.endian })?;
-    let shared = Arc::new(PageFile { path: path.to_owned(), length, endian: tiff.endian });
-    let mut found = Pages { pages: Vec::new(), tags, notes: Vec::new(), warnings: Vec::new() };
-    let (mut count, mut left_out, mut first) = (0, 0, Directory::default());
-    let mut traits = Traits::default();
-    let mut directories = tiff.directories();
-    while let Some(directory) = directories.next()? {
-        let number = (count > 0 || directories.more()).then_some(count);
-        if count == 0 {
-            first = directory.clone();
-        }
-        count += 1;
-        if is_aside(directories.file, &directory)? {
-            left_out += 1;
-            continue;
-        }
-        let lsm = first.entry(tag::ZEISS_LSM).is_some();
-        let mut form = Form { tiff: directories.file, directory: &directory, number, lsm, traits: &mut traits };
-        found.pages.extend(form.planes(&shared)?);
-    }
-    if found.pages.is_empty() && left_out > 0 {
-        return Err(Error::data("has reduced images and masks only; save the image at its full size"));
-    }
-    if left_out > 0 {
-        found.notes.push(format!("{left_out} of {count} pages are reduced images or masks and are left out"));
-    }
-    found.notes.extend(traits.palette.then(|| "the values are the indices of a palette".to_owned()));
-    found.notes.extend(traits.turned.then(|| "the pixels are taken in the order that they are stored in".to_owned()));
-    if traits.white_is_zero {
-        let warning =
-            "white is stored as zero: the values are taken as they are stored, so that what looks dark is high";
-        found.warnings.push(warning.to_owned());
-    }
-    Ok(found)
-}
-
-/// The tags of a file's first page.
-///
-/// # Errors
-/// `Missing` where there is no such file; `Data` where it is no TIFF, or is cut off.
-pub(crate) fn tags_of(path: &Path) -> Result<FileTags> {
-    let (file, layout) = laid_out(path)?;
-    FileTags::of_file(&file, layout)
-}
-
-/// What Micro-Manager wrote into each page.
-///
-/// # Errors
-/// As [`tags_of`], and where a page does not say which plane it is.
-pub(crate) fn described_by_pages(path: &Path) -> Result<Described> {
-    let (file, layout) = laid_out(path)?;
-    micromanager_pages(FileTags::of_pages(&file, layout)?)
-}
-
-fn laid_out(path: &Path) -> Result<(Arc<File>, Layout)> {
-    let (file, length) = file::open(path)?;
-    let file = Arc::new(file);
-    let tiff = TiffFile::new(Reader::new(Arc::clone(&file), length))?;
-    Ok((file, Layout { length, big: tiff.big, endian: tiff.endian }))
-}
-
-/// Whether a page is no plane of its own: a reduced image, or the mask of another one.
-fn is_aside(tiff: &mut TiffFile, directory: &Directory) -> Result<bool> {
-    let kind = tiff.number(directory, tag::NEW_SUBFILE_TYPE)?.unwrap_or(0);
-    Ok(kind & 0b101 != 0 || (kind == 0 && tiff.number(directory, tag::SUBFILE_TYPE)? == Some(2)))
 }
 
 impl Page {

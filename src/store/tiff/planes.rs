@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::page::{self, Page};
+use super::page::Page;
+use super::pages;
 use super::stack::{Described, PlaneAxes, Run, Stack};
 use crate::error::{Error, Kind, Result};
 use crate::store::OpenOptions;
@@ -186,7 +187,7 @@ fn by_runs(pages: Vec<Page>, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
 /// The pages of another file of a set, beside the one that is given.
 fn sibling(file: &str, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
     let beside = path.with_file_name(base_name(file));
-    page::pages(&beside).map(|read| read.pages).map_err(|error| match error.kind() {
+    pages::pages(&beside).map(|read| read.pages).map_err(|error| match error.kind() {
         Kind::Missing => {
             let mut files: Vec<&str> = stack.runs.iter().filter_map(|run| run.file.as_deref()).collect();
             files.sort_unstable();

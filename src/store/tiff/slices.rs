@@ -13,8 +13,9 @@ pub(crate) use self::natural::natural;
 use self::order::{Order, order};
 use super::TiffSource;
 use super::describe::{Given, described};
-use super::page::{Page, pages};
-use super::picture::{self, Picture};
+use super::page::Page;
+use super::pages::pages;
+use super::picture::{Picture, plane};
 use super::stack::Described;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Details, OpenOptions, file};
@@ -67,7 +68,7 @@ impl TiffSource {
         for path in files.into_iter().map(|file| &paths[file]) {
             let Form::Tiff = form else {
                 let Form::Picture(picture) = form else { continue };
-                planes.push(picture::page(path, picture)?);
+                planes.push(plane::page(path, picture)?);
                 continue;
             };
             let mut read = pages(path)?;
@@ -104,8 +105,8 @@ impl TiffSource {
     /// # Errors
     /// `Data` where it is damaged or has colours; `Usage` where the options do not fit.
     pub(crate) fn open_picture(path: &Path, picture: Picture, options: &OpenOptions) -> Result<Self> {
-        crate::store::open::refuse_selection(options).map_err(|error| error.at(path))?;
-        let page = picture::page(path, picture)?;
+        crate::store::open::by_form::refuse_selection(options).map_err(|error| error.at(path))?;
+        let page = plane::page(path, picture)?;
         let built =
             TiffSource::new(path, vec![page], 2, &Described::default(), options).map_err(|error| error.at(path))?;
         let warnings = lossy(Form::Picture(picture)).into_iter().collect();

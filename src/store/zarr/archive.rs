@@ -10,8 +10,8 @@ use std::sync::{Mutex, PoisonError};
 
 use zip::{CompressionMethod, ZipArchive};
 
-use super::blocks::damaged;
-use super::folder::Span;
+use super::faults::{damaged, room};
+use super::span::Span;
 use crate::error::{Error, Result};
 use crate::store::file;
 
@@ -133,7 +133,7 @@ impl Archive {
     fn bytes(&self, entry: &Entry) -> Result<Vec<u8>> {
         let stored = self.raw(entry.start, usize::try_from(entry.stored).map_err(|_| damaged())?)?;
         let bytes = if entry.is_deflated {
-            let mut bytes = room(usize::try_from(entry.size).map_err(|_| damaged())?)?;
+            let mut bytes = zeros(usize::try_from(entry.size).map_err(|_| damaged())?)?;
             let length = libdeflater::Decompressor::new().deflate_decompress(&stored, &mut bytes);
             if length.map_err(|error| damaged().because(error))? != bytes.len() {
                 return Err(damaged());
@@ -146,15 +146,15 @@ impl Archive {
     }
 
     fn raw(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let mut bytes = room(length)?;
+        let mut bytes = zeros(length)?;
         file::read_at(&self.file, offset, &mut bytes).map_err(|error| file::read_failed(&error))?;
         Ok(bytes)
     }
 }
 
-/// So many zeros.
-fn room(length: usize) -> Result<Vec<u8>> {
-    let mut bytes = super::codec::room(length)?;
+/// A number of zeros.
+fn zeros(length: usize) -> Result<Vec<u8>> {
+    let mut bytes = room(length)?;
     bytes.resize(length, 0);
     Ok(bytes)
 }

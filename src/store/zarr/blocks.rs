@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use ndarray::{ArrayD, Axis, Ix3};
 
+use super::faults::damaged;
 use super::folder::Folder;
 use super::form::{ArrayForm, ChunkKeys};
 use super::shard::Shards;
@@ -368,8 +369,4 @@ fn found_keys(folder: &Folder, axes: usize) -> Result<ChunkKeys> {
 fn volume(shape: &[u64]) -> usize {
     let counted = shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n));
     counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)
-}
-
-pub(crate) fn damaged() -> Error {
-    Error::data("is damaged or cut off; copy it again from where it came")
 }

@@ -11,8 +11,8 @@ use std::borrow::Cow;
 
 pub(crate) use self::bits::Padding;
 pub(crate) use self::numbers::Typed;
-use super::blocks::damaged;
-use crate::error::{Error, Result};
+use super::faults::{damaged, too_large};
+use crate::error::Result;
 use crate::memory;
 use crate::store::values::Endian;
 
@@ -183,19 +183,4 @@ impl Chain {
             self.steps.iter().map(name).collect::<Vec<_>>().join(", ")
         }
     }
-}
-
-/// The refusal of an array whose codecs are not supported.
-pub(crate) fn unsupported(cause: impl std::fmt::Display) -> Error {
-    Error::data("is encoded in a way that is not supported; write it with zstd, blosc or gzip").because(cause)
-}
-
-/// The refusal of a chunk that needs more memory than there is.
-pub(crate) fn too_large(bytes: usize) -> Error {
-    memory::too_large(bytes as u64, "write the array with smaller chunks")
-}
-
-/// An empty buffer that holds so many bytes.
-pub(crate) fn room(bytes: usize) -> Result<Vec<u8>> {
-    memory::room(bytes).ok_or_else(|| too_large(bytes))
 }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::archive::Archive;
-use super::blocks::damaged;
-use super::codec::room;
+use super::faults::{damaged, room};
+use super::span::Span;
 use crate::error::{Error, Kind, Result};
 use crate::store::{OpenOptions, file};
 #[cfg(feature = "http")]
@@ -39,40 +39,6 @@ pub(crate) enum Given {
     /// A server keeps to itself what there is, or whether there is anything.
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only servers forbid"))]
     Forbidden(Error),
-}
-
-/// A part of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Span {
-    First(u64),
-    /// Of a file that has this many bytes at most.
-    Last {
-        length: u64,
-        most: u64,
-    },
-    At {
-        offset: u64,
-        length: u64,
-    },
-}
-
-impl Span {
-    fn length(self) -> u64 {
-        match self {
-            Span::First(length) | Span::Last { length, .. } | Span::At { length, .. } => length,
-        }
-    }
-
-    /// Offset and length in a file that ends at `end`; `None` where it has no such part.
-    pub(crate) fn within(self, end: u64) -> Option<(u64, usize)> {
-        let last = end.checked_sub(self.length())?;
-        let offset = match self {
-            Span::First(_) => 0,
-            Span::Last { .. } => last,
-            Span::At { offset, .. } => Some(offset).filter(|&offset| offset <= last)?,
-        };
-        Some((offset, usize::try_from(self.length()).ok()?))
-    }
 }
 
 impl Folder {
@@ -206,16 +172,19 @@ impl Folder {
         }
     }
 
-    /// What there is at a key: a whole file of at most `limit` bytes, or not.
+    /// What there is at a key: a whole file of at most `limit` bytes, or not. A server has as long for its answer as
+    /// a file of `likely` bytes may take.
     ///
     /// # Errors
     /// `Data` where the file is longer; else where it cannot be read.
-    pub(crate) fn ask(&self, key: &str, limit: u64) -> Result<Given> {
+    pub(crate) fn ask(&self, key: &str, limit: u64, likely: u64) -> Result<Given> {
+        #[cfg(not(feature = "http"))]
+        let _ = likely;
         let bytes = match self {
             Folder::Local(folder) => read_local(&folder.join(key), limit)?,
             Folder::Packed { archive, inside } => archive.read(&format!("{inside}{key}"), limit)?,
             #[cfg(feature = "http")]
-            Folder::Remote { server, inside } => match server.ask_for(&format!("{inside}{key}"), limit)? {
+            Folder::Remote { server, inside } => match server.ask_for(&format!("{inside}{key}"), limit, likely)? {
                 Answer::File(bytes) => Some(bytes),
                 Answer::Absent => None,
                 Answer::Forbidden(error) => return Ok(Given::Forbidden(error)),
@@ -229,7 +198,7 @@ impl Folder {
     /// # Errors
     /// As [`Folder::ask`], and where a server does not say.
     pub(crate) fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
-        match self.ask(key, limit)? {
+        match self.ask(key, limit, limit)? {
             Given::File(bytes) => Ok(Some(bytes)),
             Given::Absent => Ok(None),
             Given::Forbidden(error) => Err(error),

@@ -10,7 +10,9 @@ use crate::error::{Error, Kind, Result};
 use crate::store::file;
 
 /// No metadata are longer than this.
-pub(crate) const LONGEST: u64 = 64 << 20;
+const LONGEST: u64 = 64 << 20;
+/// Few are longer than this: the time that a server has for its answer follows from it.
+const LIKELY: u64 = 1 << 20;
 
 /// A Zarr array or group.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,7 +142,7 @@ fn read_json(folder: &Folder, key: &str, doubt: &mut Option<Error>) -> Result<Op
     if let (Some(_), Ok(metadata)) = (folder.local(), std::fs::metadata(&path)) {
         file::require_length(metadata.len(), LONGEST, "a file of Zarr metadata").map_err(|error| error.at(&path))?;
     }
-    let text = match folder.ask(key, LONGEST).map_err(|error| placed(error, &path))? {
+    let text = match folder.ask(key, LONGEST, LIKELY).map_err(|error| placed(error, &path))? {
         Given::File(text) => text,
         Given::Absent => return Ok(None),
         Given::Forbidden(error) => {

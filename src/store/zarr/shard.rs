@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::blocks::damaged;
-use super::codec::unsupported;
-use super::folder::{Folder, Span};
+use super::faults::{damaged, unsupported};
+use super::folder::Folder;
 use super::form::{ArrayForm, Sharding};
+use super::span::Span;
 use crate::error::{Error, Kind, Result};
 use crate::store::values::Endian;
 

@@ -70,7 +70,7 @@ fn with_companion(ome: Ome, path: &Path) -> Result<Ome> {
 
 /// The OME-XML in a file of its own, or in the description of another TIFF file.
 fn text_of(path: &PathBuf) -> Result<String> {
-    if let Ok(tags) = crate::store::tiff::page::tags_of(path) {
+    if let Ok(tags) = crate::store::tiff::pages::tags_of(path) {
         let none = || Error::data("has no OME metadata; give the file that has").at(path);
         return tags.descriptions().find(|text| ome_xml::is_ome(text)).ok_or_else(none);
     }

@@ -1,7 +1,7 @@
 //! Bytes and bits in another order.
 
-use super::damaged;
 use crate::error::Result;
+use crate::store::zarr::faults::damaged;
 
 /// Where packed truth values say how many bits of their last byte are none, and which bit of a byte comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

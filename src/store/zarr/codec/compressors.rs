@@ -8,8 +8,8 @@ use zarrs::array::codec::bytes_to_bytes::blosc::{BloscCompressionLevel, BloscCom
 use zarrs::array::codec::{BloscCodec, Crc32cCodec};
 use zarrs::array::{BytesRepresentation, BytesToBytesCodecTraits, CodecOptions};
 
-use super::{damaged, room};
 use crate::error::Result;
+use crate::store::zarr::faults::{damaged, room};
 
 /// Deflate makes no more of a byte than this.
 const INFLATION: usize = 1032;

@@ -1,9 +1,9 @@
 //! Filters that compute with values: differences, and numbers of a fixed scale.
 
-use super::{damaged, unsupported};
 use crate::error::Result;
 use crate::store::StoredType;
 use crate::store::values::Endian;
+use crate::store::zarr::faults::{damaged, room, unsupported};
 
 /// A type of values with its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub(super) fn summed(bytes: &[u8], values: Typed, stored: Typed) -> Result<Vec<u
         return Err(damaged());
     }
     let differences = bytes.chunks_exact(stored.size());
-    let mut sums = super::room(differences.len().saturating_mul(values.size()))?;
+    let mut sums = room(differences.len().saturating_mul(values.size()))?;
     match (stored.stored, values.stored) {
         (StoredType::F32, StoredType::F32) => {
             let real = |value| f32::from_bits(u32::try_from(u64::from_le_bytes(stored.little(value))).unwrap_or(0));
@@ -105,7 +105,7 @@ pub(super) fn unscaled(bytes: &[u8], offset: f64, scale: f64, values: Typed, sto
         return Err(damaged());
     }
     let numbers = bytes.chunks_exact(stored.size());
-    let mut result = super::room(numbers.len().saturating_mul(values.size()))?;
+    let mut result = room(numbers.len().saturating_mul(values.size()))?;
     for number in numbers {
         let bits = u64::from_le_bytes(stored.little(number));
         let real = match stored.stored {

@@ -1,0 +1,45 @@
+//! What the program does when a thread panics: it ends, with an error in a sentence where the panic stands for one.
+
+use std::time::Duration;
+
+use anabranch::error::{Error, Kind};
+
+use crate::{exhausted, interrupt, processes, say};
+
+/// How long a thread that another one is about to end waits for that.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
+pub(crate) fn end_program() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or_default();
+        if let Some(error) = exhausted::error_of(message) {
+            give_up(&error);
+        }
+        let tell = || {
+            say("internal error, please report it with the lines below");
+            report(panic);
+        };
+        processes::panicked(message, tell);
+        tell();
+        std::process::exit(i32::from(Kind::Internal.exit_code()));
+    }));
+}
+
+/// Ends the program with an error that any thread has come upon and none can pass on: what it has staged is cleared away,
+/// and other processes of the run are told.
+fn give_up(error: &Error) -> ! {
+    let code = i32::from(error.kind().exit_code());
+    if exhausted::begin_to_end() {
+        // Another thread has come upon something like it.
+        std::thread::sleep(PATIENCE);
+        std::process::exit(code);
+    }
+    if !processes::is_heard() {
+        say(error);
+    }
+    processes::interrupted(error);
+    interrupt::clear_all();
+    std::process::exit(code);
+}

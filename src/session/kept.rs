@@ -1,0 +1,95 @@
+//! A session's state on disk, with the overview of its image.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::image::project::Projections;
+use crate::space::Region;
+use crate::state::{Loaded, MaskRecord, Reason, StateFolder};
+
+/// A state on disk, as the session sees it.
+pub(super) struct Kept {
+    pub(super) folder: StateFolder,
+    /// What the whole image looks like.
+    overview: Projections,
+    /// Chunks that looked otherwise when they were added to it.
+    replaced: BTreeSet<ChunkId>,
+    /// Whether it has to be put together anew.
+    lost: bool,
+    pub(super) warnings: Vec<String>,
+}
+
+impl Kept {
+    pub(super) fn new(folder: StateFolder, bounds: Region, dimensions: usize) -> Self {
+        let overview = Projections::new(bounds, dimensions);
+        Kept { folder, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
+    }
+
+    /// What chunks look like that were read.
+    pub(super) fn add(&mut self, part: Option<Projections>, replaced: Vec<ChunkId>) {
+        self.replaced.extend(replaced);
+        if let Some(part) = part {
+            self.overview.merge(&part);
+        }
+    }
+
+    /// Some parts of the overview are not what was read.
+    pub(super) fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// The image has other bounds. Whether the parts that are kept are of any use.
+    pub(super) fn resize(&mut self, bounds: Region) -> bool {
+        let fits = self.overview.fits(&bounds);
+        self.overview = Projections::new(bounds, self.overview.dimensions());
+        self.lost = true;
+        fits
+    }
+
+    /// The overview of the image as it was read last. Reads the records of those chunks that lie above, below or beside
+    /// one that looks otherwise than before.
+    pub(super) fn overview(&mut self, grid: &Grid) -> Result<&Projections> {
+        if self.lost {
+            self.overview = Projections::new(grid.bounds(), self.overview.dimensions());
+            self.gather(self.folder.chunks()?)?;
+            self.lost = false;
+        } else {
+            let mut beside = BTreeSet::new();
+            for &chunk in &self.replaced {
+                let region = grid.region(chunk).dilated([self.overview.scale(); 3]).intersection(&grid.bounds());
+                self.overview.forget(&grid.region(chunk));
+                for axis in 0..3 {
+                    let mut column = region;
+                    (column.min[axis], column.max[axis]) = (grid.bounds().min[axis], grid.bounds().max[axis]);
+                    beside.extend(grid.chunks_in(&column));
+                }
+            }
+            self.gather(beside)?;
+        }
+        self.replaced.clear();
+        Ok(&self.overview)
+    }
+
+    fn gather(&mut self, chunks: BTreeSet<ChunkId>) -> Result<()> {
+        for chunk in chunks {
+            let record = self.folder.load::<MaskRecord>(chunk)?.valid();
+            let part = record.and_then(|record| record.projections).filter(|part| part.fits(&self.overview.bounds()));
+            if let Some(part) = part {
+                self.overview.merge(&part);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what is wrong with the records of a chunk, but for what is wrong with all of them.
+    pub(super) fn warn(&mut self, chunk: ChunkId, reasons: &[Reason]) {
+        let of_all = match self.folder.found() {
+            Loaded::Unusable(reason) => Some(*reason),
+            _ => None,
+        };
+        for reason in reasons.iter().filter(|&&reason| Some(reason) != of_all) {
+            self.warnings.push(format!("chunk {chunk}: its record {reason}: it is computed again"));
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What all workers of a session know from the start.
+
+use std::sync::Arc;
+
+use super::records::Keeping;
+use crate::grid::Grid;
+use crate::kernel::mask::binarise::Binarise;
+use crate::kernel::thin::method::Method;
+use crate::operators::network::NetworkPlan;
+use crate::progress::ProgressState;
+
+/// What all workers of a session know from the start.
+pub(super) struct Plan {
+    /// The chunks, without bounds.
+    pub(super) canvas: Grid,
+    pub(super) method: Method,
+    /// Makes masks of values that come from outside.
+    pub(super) kernel: Binarise,
+    pub(super) network: NetworkPlan,
+    pub(super) keeping: Option<Keeping>,
+    pub(super) progress: Arc<ProgressState>,
+}

@@ -1,0 +1,33 @@
+//! Lines of a table: their numbers, and errors that name them.
+
+use crate::error::Error;
+
+/// The numbers of the lines of a text.
+pub(super) struct Lines<'t> {
+    text: &'t str,
+    /// What has been counted, in bytes, and the line that follows.
+    counted: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    pub(super) fn of(text: &str) -> Lines<'_> {
+        Lines { text, counted: 0, line: 1 }
+    }
+
+    /// The line of a record that begins at a byte, or after empty lines there; further on than those asked for before.
+    pub(super) fn at(&mut self, byte: u64) -> u64 {
+        let bytes = self.text.as_bytes();
+        let from = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.counted, bytes.len());
+        let empty = bytes[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let ends = bytes[self.counted..from + empty].iter().filter(|&&byte| byte == b'\n').count();
+        (self.counted, self.line) = (from + empty, self.line + ends as u64);
+        self.line
+    }
+}
+
+/// An error of a line of the table, with the tile that it is about.
+pub(super) fn in_row(line: u64, name: &str, error: &Error) -> Error {
+    let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+    Error::new(error.kind(), format!("line {line}: {name}{error}"))
+}
