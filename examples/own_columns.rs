@@ -17,7 +17,7 @@ use anabranch::kernel::network::{branch_list::BranchList, voxel_list::VoxelList}
 use anabranch::kernel::{phantom::PhantomTree, thin::method::Method};
 use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use anabranch::operators::{binarise::BinariseChunks, branches::ExtractBranches, measure::MeasureChunks};
-use anabranch::operators::{overlap::Padded, shared::Shared};
+use anabranch::operators::{failure::Failure, overlap::Padded, shared::Shared};
 use anabranch::session::{HostedBuilder, HostedSession};
 use anabranch::space::{Region, Spacing, Voxel};
 use anabranch::table::columns::{Unit, Value};
@@ -80,7 +80,8 @@ impl Analysis {
             let (bounds, threshold) = (grid.bounds(), Threshold::Above(100.0));
             let kernel = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0, keep: 0 };
             let (masks, _) = chunks.clone().binarise(kernel, |_, _| {});
-            let thinned = masks.thin(ThinningPlan { grid, method: Method::Lee, keep: true }, |_: &ThinningCounts| {});
+            let plan = ThinningPlan { grid, method: Method::Lee, keep: true };
+            let thinned = masks.thin(plan, |_: &ThinningCounts| {}, Failure::default());
             let skeletons = thinned.measure(chunks, known);
             let graph = skeletons.clone().extract_branches(grid, FRAME.spacing);
             let voxels = skeletons.map(|(id, skeleton)| Found::Skeleton(id, skeleton.voxels.clone()));

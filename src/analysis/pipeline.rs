@@ -246,9 +246,9 @@ fn analyse(
         let masks = if analysis.thins_in_planes() {
             let masks =
                 masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-            masks.thin_planes(grid, watch)
+            masks.thin_planes(grid, watch, failure.clone())
         } else {
-            masks.thin(ThinningPlan { grid, method, keep: false }, watch)
+            masks.thin(ThinningPlan { grid, method, keep: false }, watch, failure.clone())
         };
         let collection = masks.sample(foreground, analysis.source.clone(), failure.clone());
         let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);

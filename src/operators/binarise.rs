@@ -19,7 +19,7 @@ use crate::kernel::thin::partition::Change;
 pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
 
 /// Extension trait on streams of chunks with their overlap.
-pub trait BinariseChunks<'scope, T: Timestamp> {
+pub trait BinariseChunks<'scope, T: Timestamp + TotalOrder> {
     /// The mask of every chunk that has foreground, as a change for thinning, and what is known of the image's values
     /// there. A chunk that comes again and has lost its foreground is [`Change::Gone`]. `watch` sees every chunk before its
     /// values are let go. Holds which chunks have foreground.

@@ -45,7 +45,7 @@ impl<T: Timestamp, M: Measured> std::fmt::Debug for Graph<'_, T, M> {
 }
 
 /// The branch network of skeletons.
-pub trait ExtractBranches<'scope, T: Timestamp, C: Channel> {
+pub trait ExtractBranches<'scope, T: Timestamp + Lattice, C: Channel> {
     /// The branches and isolated voxels of a skeleton that is given by the own skeleton voxels of each chunk of a grid, and
     /// what its channel knows at them; chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
     /// for how many levels there are and which axes are one voxel thick: chunks may lie outside them.
@@ -61,7 +61,7 @@ pub trait ExtractBranches<'scope, T: Timestamp, C: Channel> {
     fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T, MeasuredBy<C>>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord, C: Channel> ExtractBranches<'scope, T, C>
+impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
     for VecCollection<'scope, T, (ChunkId, Arc<Skeleton<C>>)>
 {
     fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T, MeasuredBy<C>> {

@@ -12,7 +12,7 @@ use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
 /// Counting: voxel graphs of chunks to numbers of connected components.
-pub trait CountComponents<'scope, T: Timestamp> {
+pub trait CountComponents<'scope, T: Timestamp + Lattice> {
     /// For each part of the volume, how many connected components of the skeleton it is the smallest to hold, isolated
     /// voxels included; parts that hold none have no record. The sum over all parts is the number of skeletons.
     ///
@@ -20,7 +20,7 @@ pub trait CountComponents<'scope, T: Timestamp> {
     fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (Place, u64)>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord> CountComponents<'scope, T>
+impl<'scope, T: Timestamp + Lattice> CountComponents<'scope, T>
     for VecCollection<'scope, T, (ChunkId, Shared<Linked>)>
 {
     fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (Place, u64)> {

@@ -15,7 +15,7 @@ use super::overlap::Padded;
 use crate::grid::ChunkId;
 
 /// Extension trait on streams of chunks with their overlap.
-pub trait ExtractRecords<'scope, T: Timestamp> {
+pub trait ExtractRecords<'scope, T: Timestamp + TotalOrder + Lattice> {
     /// The records that a kernel gives on chunks with their overlap, each once: what several chunks find in their
     /// overlaps is dropped by `distinct`, so the kernel may report all that it sees.
     ///

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::error::Error;
 use crate::grid::ChunkId;
 
-/// Where operators report errors. A run with an error writes no result, so operators stop early once there is one.
+/// Where operators report errors. A run with an error writes no result, so operators that read, thin or write stop early
+/// once there is one.
 #[derive(Clone, Debug, Default)]
 pub struct Failure(Arc<Shared>);
 

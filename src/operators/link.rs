@@ -41,7 +41,7 @@ enum Part {
 }
 
 /// Linking: skeleton voxels of chunks to voxel graphs of chunks.
-pub trait LinkSkeletons<'scope, T: Timestamp> {
+pub trait LinkSkeletons<'scope, T: Timestamp + Lattice> {
     /// The voxel graph of each chunk, and its part of the forest of junction clusters. Each chunk's voxels travel to the
     /// chunks that lie within two voxels of them. What is known at the voxels plays no part.
     ///
@@ -50,7 +50,7 @@ pub trait LinkSkeletons<'scope, T: Timestamp> {
     fn link(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Link)>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord> LinkSkeletons<'scope, T> for VecCollection<'scope, T, (ChunkId, VoxelList)> {
+impl<'scope, T: Timestamp + Lattice> LinkSkeletons<'scope, T> for VecCollection<'scope, T, (ChunkId, VoxelList)> {
     fn link(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Link)> {
         let grid = *octree.grid();
         self.flat_map(move |(id, voxels)| {

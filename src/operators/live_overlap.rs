@@ -26,7 +26,7 @@ use crate::space::Region;
 const PORTION: usize = if cfg!(test) { 16 } else { 8 << 20 };
 
 /// Extension trait on streams of chunks that come, come again and go.
-pub trait OverlapLiveChunks<'scope, T: Timestamp> {
+pub trait OverlapLiveChunks<'scope, T: Timestamp + TotalOrder> {
     /// After each time, every chunk of the grid of which a voxel within `depth` has another value than before, with all
     /// the voxels within `depth` of it.
     ///

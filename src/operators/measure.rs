@@ -20,7 +20,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Voxel;
 
 /// Extension trait on streams of thinned masks.
-pub trait MeasureChunks<'scope, T: Timestamp> {
+pub trait MeasureChunks<'scope, T: Timestamp + TotalOrder + Lattice> {
     /// The skeleton of every chunk that has one, with the channel that a kernel makes of the skeleton's voxels, in raster
     /// order, and of the chunk's values with those around it.
     ///

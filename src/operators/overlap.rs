@@ -38,7 +38,7 @@ pub struct Padded {
 }
 
 /// Extension trait on streams of chunks.
-pub trait OverlapChunks<'scope, T: Timestamp> {
+pub trait OverlapChunks<'scope, T: Timestamp + TotalOrder> {
     /// Every selected chunk with the voxels within `depth` of it, from as many chunks as the depth needs.
     ///
     /// Slabs travel to the owner of the chunk that needs them, so a stored chunk is read once. A chunk goes on when all

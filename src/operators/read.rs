@@ -172,7 +172,8 @@ pub trait ReadChunks<'scope, T: Timestamp> {
     /// Chunks are read in raster order, one a scheduling, as far ahead as the process's window admits. Without a depth every
     /// worker reads those that it owns; with one, where slabs travel to other workers anyway, whichever worker of the
     /// process is free reads the next. A selected chunk takes room of the window until what [`overlap`](super::overlap::OverlapChunks::overlap) makes of it is
-    /// dropped. Errors are reported to `failure`, which ends the reading.
+    /// dropped. A window smaller than [`Window::least`], in which chunks would wait for each other for ever, is widened to
+    /// that. Errors are reported to `failure`, which ends the reading.
     fn read_chunks(
         self,
         source: Arc<dyn Source>,
@@ -195,6 +196,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
         failure: Failure,
     ) -> StreamVec<'scope, T, Piece> {
         let (index, peers) = (self.index(), self.peers());
+        window.widen(Window::least(&grid, depth, peers / grid.processes()));
         source::<_, CapacityContainerBuilder<Vec<Piece>>, _, _>(self, "ReadChunks", move |capability, info| {
             let activator = self.activator_for(info.address);
             let mut reads = Reads::new(&grid, depth, &selection, (index, peers));
@@ -266,6 +268,43 @@ impl Reads {
                 Some(None) => Next::Later,
                 Some(Some(rank)) => Next::Chunk(chunks[rank as usize], rank),
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use timely::dataflow::operators::Inspect;
+
+    use super::*;
+    use crate::chunk::Dtype;
+    use crate::operators::overlap::OverlapChunks;
+    use crate::store::memory::MemorySource;
+
+    #[test]
+    fn a_window_that_is_too_small_for_the_overlap_is_widened() {
+        let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::filled(Dtype::U8, [6; 3], 1.0), 3));
+        for workers in [1, 2] {
+            let (source, padded) = (Arc::clone(&source), Arc::new(AtomicUsize::new(0)));
+            let (counted, window) = (Arc::clone(&padded), Window::new(1));
+            let guards = timely::execute(timely::Config::process(workers), move |worker| {
+                let (grid, counted) = (Grid::new(Region::of_shape([6; 3]), [2; 3]), Arc::clone(&counted));
+                worker.dataflow::<u64, _, _>(|scope| {
+                    let (source, window) = (Arc::clone(&source), window.clone());
+                    scope
+                        .read_chunks(source, grid, [3; 3], Selection::All, window.clone(), Failure::default())
+                        .overlap(grid, [3; 3], Selection::All, Dtype::U8, 0.0, &window)
+                        .inspect(move |_| {
+                            counted.fetch_add(1, Ordering::Relaxed);
+                        });
+                });
+            });
+            for guard in guards.unwrap().join() {
+                guard.unwrap();
+            }
+            assert_eq!(padded.load(Ordering::Relaxed), 27, "{workers} workers");
         }
     }
 }

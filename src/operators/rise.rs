@@ -13,7 +13,7 @@ use crate::kernel::network::rise::Risen;
 use crate::operators::shared::Shared;
 
 /// Folding: what chunks say of their parts of the volume to what is so of the whole.
-pub trait RiseRecords<'scope, T: Timestamp, C, R> {
+pub trait RiseRecords<'scope, T: Timestamp + Lattice, C, R> {
     /// Returns the complete parts of the result, each with the box in which it became complete. Morally this is
     /// [`kernel::network::rise::rise`](crate::kernel::network::rise::rise), maintained. `name` is that of the operators.
     ///
@@ -97,7 +97,7 @@ pub trait RiseRecords<'scope, T: Timestamp, C, R> {
     ) -> VecCollection<'scope, T, (Place, C)>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord, C: Data, R: ExchangeData + Sync> RiseRecords<'scope, T, C, R>
+impl<'scope, T: Timestamp + Lattice, C: Data, R: ExchangeData + Sync> RiseRecords<'scope, T, C, R>
     for VecCollection<'scope, T, (ChunkId, Risen<C, Shared<R>>)>
 {
     fn rise<I: IntoIterator<Item = Risen<C, R>>>(

@@ -27,7 +27,7 @@ use crate::store::Source;
 pub const KEPT_VALUES: usize = 128 << 20;
 
 /// Extension trait on streams of thinned masks.
-pub trait SampleChunks<'scope, T: Timestamp> {
+pub trait SampleChunks<'scope, T: Timestamp + TotalOrder + Lattice> {
     /// The skeleton of every chunk that has one, with the image's values at its voxels. Every time stands for itself:
     /// nothing is held after it.
     ///

@@ -15,7 +15,7 @@ use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
 /// Spanning: forests of chunks to the edges that are not in the forest of the whole.
-pub trait SpanForests<'scope, T: Timestamp> {
+pub trait SpanForests<'scope, T: Timestamp + Lattice> {
     /// For each chunk, lists of edges between junctions that are not in the minimum spanning forest of the whole, and of
     /// which it holds an end or both. Edges that a chunk dropped by itself are not among them.
     ///
@@ -23,9 +23,7 @@ pub trait SpanForests<'scope, T: Timestamp> {
     fn span(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord> SpanForests<'scope, T>
-    for VecCollection<'scope, T, (ChunkId, Shared<Forest>)>
-{
+impl<'scope, T: Timestamp + Lattice> SpanForests<'scope, T> for VecCollection<'scope, T, (ChunkId, Shared<Forest>)> {
     fn span(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)> {
         self.map(|(id, forest)| (id, Risen::Open(1, forest)))
             .rise("Span", octree, move |(level, _), forests| {

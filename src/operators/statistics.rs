@@ -15,7 +15,7 @@ use crate::table::changes::{AddedUp, RowChanges};
 use crate::table::statistics::{Snapshot, Statistics};
 
 /// Extension trait on streams of records that stand for rows of the table.
-pub trait MaintainStatistics<'scope, T: Timestamp, D> {
+pub trait MaintainStatistics<'scope, T: Timestamp + TotalOrder, D> {
     /// The statistics of all rows up to a time, once for each time that changes rows, at the first worker: of those
     /// columns that are described. `rows` adds the rows that a record brings or takes away.
     ///

@@ -21,14 +21,14 @@ pub type Parts<'scope, T, M> = VecCollection<'scope, T, (Place, Shared<BranchLis
 pub type ListedPaths<S> = Risen<Shared<BranchList<<S as PathSum>::Measured>>, Shared<Vec<Fragment<S>>>>;
 
 /// Stitching: fragments of branches to branches.
-pub trait StitchFragments<'scope, T: Timestamp, S: PathSum> {
+pub trait StitchFragments<'scope, T: Timestamp + Lattice, S: PathSum> {
     /// All branches, by the box in which each becomes complete, in order.
     ///
     /// A fold ([`RiseRecords`]). Holds fragments and branches; a change joins again the boxes that it goes through.
     fn stitch(self, octree: Octree, lengths: Lengths) -> Parts<'scope, T, S::Measured>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord, S: PathSum> StitchFragments<'scope, T, S>
+impl<'scope, T: Timestamp + Lattice, S: PathSum> StitchFragments<'scope, T, S>
     for VecCollection<'scope, T, (ChunkId, ListedPaths<S>)>
 {
     fn stitch(self, octree: Octree, lengths: Lengths) -> Parts<'scope, T, S::Measured> {

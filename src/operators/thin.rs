@@ -19,9 +19,11 @@ use timely::dataflow::channels::pact::{ExchangeCore, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
 use super::batch::Batch;
+use super::failure::Failure;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
@@ -45,6 +47,8 @@ struct Round {
     horizon: usize,
     /// Voxels that the worker has deleted in the current sub-iteration.
     deleted: usize,
+    /// Whether the worker gives up, since an error was reported.
+    failed: bool,
 }
 
 /// What a round is sent as, before its messages.
@@ -57,6 +61,7 @@ struct RoundHeader {
     active: u64,
     horizon: u64,
     deleted: u64,
+    failed: u64,
     messages: u64,
 }
 
@@ -76,6 +81,7 @@ impl WireRecord for Round {
             active: self.active as u64,
             horizon: self.horizon as u64,
             deleted: self.deleted as u64,
+            failed: u64::from(self.failed),
             messages: self.messages.len() as u64,
         };
         write_header(out, &header)?;
@@ -86,8 +92,8 @@ impl WireRecord for Round {
         let header: RoundHeader = bytes.header()?;
         let number = |number| usize::try_from(number).map_err(|_| damaged("it counts more than there can be"));
         let count = bytes.count(header.messages, Message::LEAST)?;
-        if header.busy > 1 {
-            return Err(damaged("it is neither busy nor idle"));
+        if header.busy > 1 || header.failed > 1 {
+            return Err(damaged("it does not say whether its worker is busy, or gives up"));
         }
         let mut messages = Vec::with_capacity(count);
         for _ in 0..count {
@@ -101,6 +107,7 @@ impl WireRecord for Round {
             active: number(header.active)?,
             horizon: number(header.horizon)?,
             deleted: number(header.deleted)?,
+            failed: header.failed == 1,
         })
     }
 }
@@ -167,7 +174,7 @@ impl<F: FnMut(&ThinningCounts)> WatchThinning for F {
 }
 
 /// Extension trait on streams of masks.
-pub trait ThinChunks<'scope, T: Timestamp> {
+pub trait ThinChunks<'scope, T: Timestamp + TotalOrder> {
     /// The masks of chunks, thinned together: the skeleton that one thinning of the whole volume gives.
     ///
     /// A record changes a chunk from its time on; chunks without foreground need none. What comes out are the thinned masks
@@ -175,19 +182,22 @@ pub trait ThinChunks<'scope, T: Timestamp> {
     /// Chunks are partitioned by [`Grid::owner`], and must arrive at their owner.
     ///
     /// Times are worked off in order, each when it is complete. Without `keep` every time stands for itself, and nothing
-    /// is held after it.
+    /// is held after it. Once `failure` has an error on any worker, all workers stop within two rounds: nothing more comes
+    /// out.
     fn thin(
         self,
         plan: ThinningPlan,
         watch: impl WatchThinning + 'static,
+        failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
 }
 
-impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
+impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin(
         self,
         plan: ThinningPlan,
         mut watch: impl WatchThinning + 'static,
+        failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let scope = self.scope();
         let (index, peers) = (scope.index(), scope.peers());
@@ -205,7 +215,7 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
         builder.build(move |capabilities| {
             let mut capabilities: Option<Vec<Capability<T>>> = Some(capabilities);
             let mut arrived: BTreeMap<T, BTreeMap<ChunkId, Change>> = BTreeMap::new();
-            let mut team = Team::new(plan, index, peers);
+            let mut team = Team::new(plan, index, peers, failure);
             let mut early: Vec<Round> = Vec::new();
             move |frontiers| {
                 chunks.for_each(|capability, records| {
@@ -216,6 +226,10 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
                     }
                 });
                 received.for_each(|_, rounds| early.extend(rounds.drain()));
+                if capabilities.is_none() {
+                    arrived.clear();
+                    early.clear();
+                }
                 while let Some(held) = &mut capabilities {
                     let time = held[0].time().clone();
                     let mut outgoing = messages.activate();
@@ -233,6 +247,11 @@ impl<'scope, T: Timestamp> ThinChunks<'scope, T> for StreamVec<'scope, T, (Chunk
                         Turn::Said => {
                             // What was said goes out when this returns: peers can go on at the same time as this worker.
                             activator.activate();
+                            return;
+                        }
+                        Turn::Failed => {
+                            drop(session);
+                            capabilities = None;
                             return;
                         }
                         Turn::Over(thinned) => thinned,
@@ -270,6 +289,8 @@ enum Turn {
     Missing,
     /// This worker has said what follows from the round.
     Said,
+    /// A worker gives up, and so do all.
+    Failed,
     /// The epoch is over: what was thinned, and what is gone.
     Over(Vec<(ChunkId, Option<Mask>)>),
 }
@@ -289,14 +310,25 @@ struct Team {
     said: Round,
     /// Chunks that lost their mask in this epoch.
     gone: Vec<ChunkId>,
+    failure: Failure,
 }
 
 impl Team {
-    fn new(plan: ThinningPlan, index: usize, peers: usize) -> Self {
+    fn new(plan: ThinningPlan, index: usize, peers: usize, failure: Failure) -> Self {
         let ThinningPlan { grid, method, keep } = plan;
-        let partition = Partition::new(grid, method, keep);
-        let (counts, said) = (ThinningCounts::default(), Round::default());
-        Team { plan, partition, index, peers, counts, number: 0, phase: Phase::Idle, quiet: 0, said, gone: Vec::new() }
+        Team {
+            plan,
+            partition: Partition::new(grid, method, keep),
+            index,
+            peers,
+            counts: ThinningCounts::default(),
+            number: 0,
+            phase: Phase::Idle,
+            quiet: 0,
+            said: Round::default(),
+            gone: Vec::new(),
+            failure,
+        }
     }
 
     fn is_idle(&self) -> bool {
@@ -320,8 +352,13 @@ impl Team {
         if early.iter().filter(|round| round.number == number).count() + 1 < self.peers {
             return Turn::Missing;
         }
-        let (now, later) = std::mem::take(early).into_iter().partition(|round| round.number == number);
+        let (now, later): (Vec<Round>, Vec<Round>) =
+            std::mem::take(early).into_iter().partition(|round| round.number == number);
         *early = later;
+        // All workers hear the same of a round, so all give up in the same one.
+        if now.iter().chain([&self.said]).any(|round| round.failed) {
+            return Turn::Failed;
+        }
         self.number += 1;
         self.counts.rounds += 1;
         let outgoing = self.hear(now);
@@ -405,6 +442,7 @@ impl Team {
             active: self.partition.active(),
             horizon: self.partition.horizon(),
             deleted: self.partition.deleted(),
+            failed: self.failure.happened(),
             ..Default::default()
         };
         for (to, messages) in messages.into_iter().enumerate() {

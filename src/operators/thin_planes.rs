@@ -24,70 +24,78 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::Capability;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
 use self::crew::{Crew, Errand};
 use self::first::First;
 use self::part::{Letter, Part, Post};
+use super::failure::Failure;
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::partition::Change;
 
 /// Extension trait on streams of masks.
-pub trait ThinPlanes<'scope, T: Timestamp> {
+pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     /// The masks of the chunks of a volume, thinned together by Lee's method in six directions: the same as
     /// [`super::thin::ThinChunks`] gives without `keep`, in less time, for volumes whose planes fit into the memory of one
     /// process; see [`PlaneLayout::bytes`](crate::kernel::thin::planes::PlaneLayout::bytes).
     ///
     /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Every time stands for
     /// itself, and nothing is held after it; until then about nine bits for every eight voxels of planes that hold
-    /// foreground. All workers must be of one process, and have planes to work on: some eight each.
+    /// foreground. All workers must be of one process, and have planes to work on: some eight each. Once `failure` has an
+    /// error, all workers stop, and nothing more comes out.
     fn thin_planes(
         self,
         grid: Grid,
         watch: impl WatchThinning + 'static,
+        failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
 }
 
-impl<'scope, T: Timestamp> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Mask)> {
+impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Mask)> {
     fn thin_planes(
         self,
         grid: Grid,
         watch: impl WatchThinning + 'static,
+        failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinPlanes", Crew::new(grid, Errand { index, peers, keeps: false }), watch)
+        run(self, "ThinPlanes", Crew::new(grid, Errand { index, peers, keeps: false }), watch, failure)
     }
 }
 
 /// Extension trait on streams of changed chunks.
-pub trait ThinFirst<'scope, T: Timestamp> {
+pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
     /// The changes, for [`super::thin::ThinChunks`] with `keep` to take in; but where the first masks of all come to a volume,
     /// and it does well to be thinned by planes, these are thinned here, and are [`Change::Thinned`]. What follows, and what
     /// is kept, is the same as without this operator.
     ///
     /// Changes are at the chunks' owners by [`Grid::owner`], and stay there. The grid may have no ends: what is thinned are
     /// the chunks around those with foreground. Times are worked off in order, each when it is complete. All workers must be
-    /// of one process; the method is Lee's in six directions.
-    fn thin_first(self, grid: Grid, watch: impl WatchThinning + 'static) -> Self;
+    /// of one process; the method is Lee's in six directions. Once `failure` has an error, all workers stop, and nothing more
+    /// comes out.
+    fn thin_first(self, grid: Grid, watch: impl WatchThinning + 'static, failure: Failure) -> Self;
 }
 
-impl<'scope, T: Timestamp> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
-    fn thin_first(self, grid: Grid, watch: impl WatchThinning + 'static) -> Self {
+impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
+    fn thin_first(self, grid: Grid, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinFirst", First::new(grid, Errand { index, peers, keeps: true }), watch)
+        run(self, "ThinFirst", First::new(grid, Errand { index, peers, keeps: true }), watch, failure)
     }
 }
 
 /// Works off times in order, each when it is complete.
-fn run<'scope, T: Timestamp, P: Part + 'static>(
+fn run<'scope, T: Timestamp + TotalOrder, P: Part + 'static>(
     stream: StreamVec<'scope, T, P::Record>,
     name: &str,
     mut part: P,
     mut watch: impl WatchThinning + 'static,
+    failure: Failure,
 ) -> StreamVec<'scope, T, P::Result> {
     let scope = stream.scope();
+    let peers = scope.peers();
     let mut builder = OperatorBuilder::new(name.to_owned(), scope);
     let mut records = builder.new_input(stream, Pipeline);
     let (output, results) = builder.new_output::<Vec<P::Result>>();
@@ -111,6 +119,16 @@ fn run<'scope, T: Timestamp, P: Part + 'static>(
                 }
             });
             received.for_each(|_, letters| early.append(letters));
+            let gives_up = failure.happened() || early.iter().any(|letter| letter.content.is_none());
+            if let Some(held) = capabilities.take_if(|_| gives_up) {
+                // Others may wait for this worker, and would not look.
+                let give_up = |to| Letter { to, time: number, content: None };
+                letters.activate().session(&held[1]).give_iterator((0..peers).map(give_up));
+            }
+            if capabilities.is_none() {
+                arrived.clear();
+                early.clear();
+            }
             while let Some(held) = &mut capabilities {
                 let time = held[0].time().clone();
                 let mut outgoing = letters.activate();
@@ -125,7 +143,7 @@ fn run<'scope, T: Timestamp, P: Part + 'static>(
                 let (now, later): (Vec<_>, Vec<_>) =
                     std::mem::take(&mut early).into_iter().partition(|letter| letter.time == number);
                 early = later;
-                now.into_iter().for_each(|letter| part.open(letter.content, &mut post));
+                now.into_iter().filter_map(|letter| letter.content).for_each(|content| part.open(content, &mut post));
                 if part.work(&mut post, &mut watch) {
                     // What was said goes out when this returns: others can go on at the same time as this worker.
                     activator.activate();

@@ -37,7 +37,7 @@ enum Part<C: Channel> {
 }
 
 /// Walking: voxel graphs of chunks to branches and fragments of branches.
-pub trait WalkGraphs<'scope, T: Timestamp> {
+pub trait WalkGraphs<'scope, T: Timestamp + Lattice> {
     /// The branches, isolated voxels and fragments of each chunk, once the dropped edges of the chunk are taken out of
     /// its graph, with what its channel knows at its voxels.
     ///
@@ -54,9 +54,7 @@ pub trait WalkGraphs<'scope, T: Timestamp> {
     ) -> VecCollection<'scope, T, (ChunkId, Walked<C::Sum>)>;
 }
 
-impl<'scope, T: Timestamp + Lattice + Ord> WalkGraphs<'scope, T>
-    for VecCollection<'scope, T, (ChunkId, Shared<Linked>)>
-{
+impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'scope, T, (ChunkId, Shared<Linked>)> {
     fn walk<C: Channel>(
         self,
         channels: VecCollection<'scope, T, (ChunkId, Shared<C>)>,

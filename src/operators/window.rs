@@ -13,7 +13,7 @@
 //! holds slabs that others have sent early: at most those of the seams between them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::chunk::Dtype;
 use crate::grid::Grid;
@@ -23,7 +23,7 @@ pub const MEMORY: usize = 256 << 20;
 
 /// The window of a process's chunks in flight, shared by its workers.
 #[derive(Clone, Debug)]
-pub struct Window(Arc<Shared>);
+pub struct Window(Arc<Mutex<State>>);
 
 /// The room that a chunk in flight takes of a window. It is free when this is dropped, and all clones.
 #[derive(Clone, Debug, Default)]
@@ -48,14 +48,10 @@ impl Drop for Held {
     }
 }
 
-#[derive(Debug)]
-struct Shared {
-    size: u64,
-    state: Mutex<State>,
-}
-
 #[derive(Debug, Default)]
 struct State {
+    /// In chunks.
+    size: u64,
     /// All chunks of lower rank are done.
     next: u64,
     /// Chunks that are done, of rank `next` and more.
@@ -67,7 +63,7 @@ struct State {
 impl Window {
     /// A window of a number of chunks.
     pub fn new(size: usize) -> Self {
-        Window(Arc::new(Shared { size: size.max(1) as u64, state: Mutex::default() }))
+        Window(Arc::new(Mutex::new(State { size: size.max(1) as u64, ..State::default() })))
     }
 
     /// The least window for chunks of a grid that wait for all chunks within a depth: the farthest such chunk in raster
@@ -100,21 +96,31 @@ impl Window {
         (padded * dtype.size(), padded * dtype.size() + smoothed)
     }
 
+    /// Makes the window at least as large as a number of chunks.
+    pub(super) fn widen(&self, least: usize) {
+        let mut state = self.state();
+        state.size = state.size.max(least as u64);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether the chunk of this rank may be read now.
     pub fn admits(&self, rank: u64) -> bool {
-        let state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        rank < state.next + self.0.size
+        let state = self.state();
+        rank < state.next + state.size
     }
 
     /// Gives out the chunks of so many ranks in turn, to whoever asks: the rank of the next, or `Some(None)` where it may not
     /// be read yet; `None` where all were given out.
     pub fn take(&self, count: u64) -> Option<Option<u64>> {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         let rank = state.taken;
         if rank >= count {
             return None;
         }
-        let admitted = rank < state.next + self.0.size;
+        let admitted = rank < state.next + state.size;
         state.taken += u64::from(admitted);
         Some(admitted.then_some(rank))
     }
@@ -126,7 +132,7 @@ impl Window {
 
     /// The chunk of this rank is not in flight any more.
     fn complete(&self, rank: u64) {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         state.done.insert(rank);
         while state.done.first() == Some(&state.next) {
             state.done.pop_first();
@@ -161,6 +167,14 @@ mod tests {
         );
         drop(window.permit(0));
         assert_eq!([window.take(3), window.take(3), other.take(0)], [Some(Some(2)), None, None]);
+    }
+
+    #[test]
+    fn a_window_is_widened_and_never_narrowed() {
+        let window = Window::new(2);
+        window.clone().widen(4);
+        window.widen(3);
+        assert!(window.admits(3) && !window.admits(4));
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl WireRecord for Part {
 }
 
 /// Extension trait on streams of skeletons.
-pub trait WriteSkeletons<'scope, T: Timestamp> {
+pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
     /// Hands the skeleton to `store`, one chunk of the output grid at a time, each at its owner when the time is complete:
     /// its voxels in no particular order. Output chunks without skeleton are left out.
     ///

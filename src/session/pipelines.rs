@@ -24,6 +24,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
+use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
@@ -96,12 +97,14 @@ pub(super) fn thinning(
     };
     // Planes are handed on by the workers of one process.
     let by_planes = plan.method == Method::Lee && plan.canvas.processes() == 1;
+    // What can fail has come before: reading.
+    let failure = Failure::default();
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
-        let masks = if by_planes { masks.thin_first(plan.grid, count) } else { masks };
+        let masks = if by_planes { masks.thin_first(plan.grid, count, failure.clone()) } else { masks };
         masks
-            .thin(plan, watch)
+            .thin(plan, watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
                 move |input, _| input.for_each(|_, masks| gathered.borrow_mut().masks.append(masks))
             })

@@ -19,6 +19,7 @@ use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Partition;
 use crate::operators::binarise::BinariseChunks;
 use crate::operators::branches::ExtractBranches;
+use crate::operators::failure::Failure;
 use crate::operators::live_overlap::OverlapLiveChunks;
 use crate::operators::read::Piece;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
@@ -80,7 +81,8 @@ fn followed(images: &[Array3<u8>], chunk: [usize; 3], workers: usize) -> Vec<Bra
             let (input, pieces) = scope.new_input::<Vec<Piece>>();
             let chunks = pieces.overlap_live(grid, [1; 3], Dtype::U8, 0.0);
             let (masks, _) = chunks.clone().binarise(binarise(), |_, _| {});
-            let thinned = masks.thin(ThinningPlan { grid, method: Method::Lee, keep: true }, |_: &ThinningCounts| {});
+            let plan = ThinningPlan { grid, method: Method::Lee, keep: true };
+            let thinned = masks.thin(plan, |_: &ThinningCounts| {}, Failure::default());
             let graph = thinned.measure(chunks, known).extract_branches(grid, SPACING);
             let branches = graph.branches().inspect(move |(branch, time, diff)| {
                 noted.borrow_mut().push((*time, branch.clone(), *diff));

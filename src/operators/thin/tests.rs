@@ -8,6 +8,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
+use crate::error::Error;
 use crate::kernel::mask::Layout;
 use crate::operators::thin_planes::{ThinFirst, ThinPlanes};
 use crate::space::{Region, Voxel};
@@ -51,7 +52,7 @@ fn in_chunks<'s>(
     masks: StreamVec<'s, usize, (ChunkId, Change)>,
     plan: ThinningPlan,
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
-    masks.thin(plan, |_: &ThinningCounts| {})
+    masks.thin(plan, |_: &ThinningCounts| {}, Failure::default())
 }
 
 fn in_planes<'s>(
@@ -59,7 +60,7 @@ fn in_planes<'s>(
     plan: ThinningPlan,
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
     let masks = masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-    masks.thin_planes(plan.grid, |_: &ThinningCounts| {})
+    masks.thin_planes(plan.grid, |_: &ThinningCounts| {}, Failure::default())
 }
 
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
@@ -169,9 +170,9 @@ fn kept(grid: Grid, volumes: &[Volume], by_planes: bool, how: Communication) -> 
         let note = SharedNote(std::rc::Rc::new(std::cell::RefCell::new(Note { epoch: 0, kept: Arc::clone(&kept) })));
         let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
             let (input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
-            let masks = if by_planes { masks.thin_first(canvas, note.clone()) } else { masks };
+            let masks = if by_planes { masks.thin_first(canvas, note.clone(), Failure::default()) } else { masks };
             let (probe, _) = masks
-                .thin(ThinningPlan { grid: canvas, method: Method::Lee, keep: true }, note.clone())
+                .thin(ThinningPlan { grid: canvas, method: Method::Lee, keep: true }, note.clone(), Failure::default())
                 .inspect_core(move |event| {
                     let Ok((stamp, masks)) = event else { return };
                     let epoch = *stamp.expect_singleton();
@@ -234,13 +235,68 @@ fn methods(shape: [usize; 3]) -> Vec<Method> {
     if shape[0] == 1 { vec![Method::LeePlanar, Method::Zhang] } else { vec![Method::Lee] }
 }
 
+/// Thins a solid box, of which worker 0 reports an error in a round. Returns how many records came out, and how many voxels
+/// were deleted.
+fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64) {
+    let grid = Grid::new(Region::of_shape([32, 12, 12]), [4, 6, 6]);
+    let volume = vec![true; 32 * 12 * 12];
+    // Workers of one process share it.
+    let shared = Failure::default();
+    let found: Arc<Mutex<(usize, BTreeMap<usize, u64>)>> = Arc::default();
+    let result = Arc::clone(&found);
+    let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
+        let (index, peers) = (worker.index(), worker.peers());
+        let failure = if by_planes { shared.clone() } else { Failure::default() };
+        let (reports, counted, records) = (failure.clone(), Arc::clone(&found), Arc::clone(&found));
+        let watch = move |counts: &ThinningCounts| {
+            counted.lock().unwrap().1.insert(index, counts.deleted);
+            if index == 0 && counts.rounds == round {
+                reports.report(Error::data("cannot be read"));
+            }
+        };
+        worker.dataflow::<usize, _, _>(|scope| {
+            let (mut input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
+            for id in grid.chunks().filter(|&id| grid.owner(id, peers) == index) {
+                input.send((id, Change::Mask(mask(&grid, id, &volume).unwrap())));
+            }
+            let thinned = if by_planes {
+                let masks = masks
+                    .flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
+                masks.thin_planes(grid, watch, failure)
+            } else {
+                masks.thin(ThinningPlan { grid, method: Method::Lee, keep: false }, watch, failure)
+            };
+            thinned.inspect(move |_| records.lock().unwrap().0 += 1);
+        });
+    });
+    for guard in guards.unwrap().join() {
+        guard.unwrap();
+    }
+    let (records, deleted) = std::mem::take(&mut *result.lock().unwrap());
+    (records, deleted.values().sum())
+}
+
+#[test]
+fn an_error_at_one_worker_ends_the_thinning_of_all() {
+    for (by_planes, hows) in [(false, &[0, 1, 3][..]), (true, &[1, 3])] {
+        for &workers in hows {
+            let (records, all) = thinned_until(u64::MAX, by_planes, how(workers));
+            assert_eq!(records, 32, "without an error");
+            let (records, deleted) = thinned_until(1, by_planes, how(workers));
+            assert_eq!(records, 0, "by planes: {by_planes}, workers: {workers}");
+            assert!(deleted < all, "by planes: {by_planes}, workers: {workers}: {deleted} of {all}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn rounds_are_received_as_they_are_sent_or_refused(
         messages in prop::collection::vec(messages(), 0..4), to: usize, number: u64, busy: bool, changes in changes(),
     ) {
-        let round = Round { to, number, messages, busy, active: to / 2, horizon: to / 3, deleted: to / 5 };
+        let round = Round { to, number, messages, busy, active: to / 2, horizon: to / 3, deleted: to / 5, failed: to % 2 == 1 };
         assert_is_sent_and_received(&round);
         assert_garbled_bytes_are_refused(&round, &changes);
     }

@@ -102,7 +102,7 @@ impl First {
 /// Where letters about planes go out.
 fn planes(post: &mut Post<impl FnMut(Letter<Content>)>) -> Post<impl FnMut(Letter<crew::Content>)> {
     let send = &mut post.send;
-    let wrapped = |Letter { to, time, content }| send(Letter { to, time, content: Content::Planes(content) });
+    let wrapped = |Letter { to, time, content }| send(Letter { to, time, content: content.map(Content::Planes) });
     Post { time: post.time, send: wrapped }
 }
 

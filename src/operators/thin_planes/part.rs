@@ -10,7 +10,8 @@ pub(super) struct Letter<C> {
     pub(super) to: usize,
     /// Number of the time that it is about.
     pub(super) time: u64,
-    pub(super) content: C,
+    /// `None` where the sender gives up, since an error was reported.
+    pub(super) content: Option<C>,
 }
 
 /// Where letters about a time go out.
@@ -24,7 +25,7 @@ impl<S> Post<S> {
     where
         S: FnMut(Letter<C>),
     {
-        (self.send)(Letter { to, time: self.time, content });
+        (self.send)(Letter { to, time: self.time, content: Some(content) });
     }
 }
 
