@@ -56,8 +56,8 @@ fn sheets(shape: [usize; 3], sigma: f64) -> Array3<u8> {
         (state >> 40) as f32
     });
     let region = Region::of_shape(shape);
-    let dimensions = if shape[0] == 1 { 2 } else { 3 };
-    let mut gaussian = Gaussian::new(sigma, dimensions).expect("a standard deviation");
+    let sigma = [if shape[0] == 1 { 0.0 } else { sigma }, sigma, sigma];
+    let mut gaussian = Gaussian::new(sigma).expect("a standard deviation");
     let smoothed = gaussian.smooth(noise.view(), &region, &region, &region);
     let mut values: Vec<f32> = smoothed.iter().copied().collect();
     let middle = values.len() / 2;

@@ -62,7 +62,7 @@ fn main() {
     for (name, image, threshold) in
         [("phantom", Voxels::U16(tree.gray(&bounds)), 10000.0), ("noise", noise(), 1023.5), ("dark", noise(), 30000.0)]
     {
-        let Ok(gaussian) = Gaussian::new(1.0, 3) else { return };
+        let Ok(gaussian) = Gaussian::new([1.0; 3]) else { return };
         let mut kernel = Binarise {
             gaussian: Some(gaussian.clone()),
             threshold: Threshold::Above(threshold),

@@ -13,7 +13,7 @@ use crate::apart;
 use crate::arguments::RunOptions;
 use crate::interrupt;
 use crate::opening::open_options;
-use crate::parsing::{parse_chunk, parse_threshold};
+use crate::parsing::{parse_chunk, parse_sigma, parse_threshold};
 use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::{self, print, print_warning};
@@ -94,7 +94,7 @@ pub(crate) fn put_in_place(
 fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
     parameters.threshold = parse_threshold(options.threshold.as_deref())?;
-    parameters.sigma = options.sigma;
+    parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;
     parameters.check()?;

@@ -163,9 +163,10 @@ pub(crate) struct RunOptions {
     /// Foreground is what is above this value; `otsu` computes it [default: nonzero is foreground]
     #[arg(long, value_name = "V|otsu", allow_hyphen_values = true)]
     pub(crate) threshold: Option<String>,
-    /// Gaussian smoothing before the threshold, standard deviation in voxels
-    #[arg(long, value_name = "S", allow_hyphen_values = true)]
-    pub(crate) sigma: Option<f64>,
+    /// Gaussian smoothing before the threshold: its standard deviation in voxels, or with a unit as a length (2um), which
+    /// the spacing of the image turns into voxels; one number, or one for each axis, 0 where it is not smoothed
+    #[arg(long, value_name = "S|Z,Y,X", allow_hyphen_values = true)]
+    pub(crate) sigma: Option<String>,
     /// Thinning: Lee 1994 or Zhang-Suen (2-D only) [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<Method>,

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anabranch::error::{Error, Result};
 use anabranch::kernel::mosaic::resample::{Blend, Order};
-use anabranch::store::units::{self, LengthUnit, unit_name};
+use anabranch::store::units::{LengthUnit, unit_name};
 use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions, is_table};
 
 use crate::arguments::{ImageOptions, TileOptions};
-use crate::parsing::{parse_ranges, parse_region, parse_seconds};
+use crate::parsing::{parse_lengths, parse_ranges, parse_region, parse_seconds};
 
 /// Which part of a stored image is wanted, and how tiles make one.
 pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
@@ -84,33 +84,8 @@ fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> 
 
 /// The size of a voxel, and its unit where the text has one: `2,0.5,0.5um`, `2um,500nm,500nm`, `0.5`.
 fn parse_spacing(text: &str) -> Result<(Vec<f64>, Option<String>)> {
-    let wrong = |advice: &str| Error::usage(format!("--spacing {text} does not fit: {advice}"));
-    let numbers = "give one positive number, or one for each axis separated by commas, with or without a unit";
-    let mut parts = Vec::new();
-    for part in text.split(',').map(str::trim) {
-        // An exponent belongs to the number: what follows the longest number is the unit.
-        let ends = part.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
-        let number = ends.clone().find_map(|end| Some((part[..end].trim_end().parse::<f64>().ok()?, end)));
-        let (number, end) = number.ok_or_else(|| wrong(numbers))?;
-        if !(number.is_finite() && number > 0.0) {
-            return Err(wrong(numbers));
-        }
-        let unit = part[end..].trim();
-        let unit = match LengthUnit::of(unit) {
-            _ if unit.is_empty() => None,
-            None => return Err(wrong(&format!("{unit} is no unit of length that is known, such as µm, nm or mm"))),
-            known => known,
-        };
-        parts.push((number, unit));
-    }
-    // A unit at the end is that of all numbers before it that have none.
-    let last = parts.last().and_then(|(_, unit)| *unit);
-    if last.is_none() && parts.iter().any(|(_, unit)| unit.is_some()) {
-        return Err(wrong("give the unit behind the last number, or behind each"));
-    }
-    let Some(last) = last else { return Ok((parts.into_iter().map(|(number, _)| number).collect(), None)) };
-    let values = parts.iter().map(|(number, unit)| units::converted(*number, unit.unwrap_or(last), last)).collect();
-    Ok((values, Some(last.name.to_owned())))
+    let (values, unit) = parse_lengths("--spacing", text, |number| number > 0.0, "positive number")?;
+    Ok((values, unit.map(|unit| unit.name.to_owned())))
 }
 
 /// Names of axes, slowest first: `t,c,z,y,x`, or `zyx`.

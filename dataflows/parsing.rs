@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anabranch::error::{Error, Result};
 use anabranch::kernel::mask::threshold::Threshold;
-use anabranch::parameters::ThresholdRule;
+use anabranch::parameters::{Sigma, ThresholdRule};
+use anabranch::store::units::{self, LengthUnit};
 
 pub(crate) fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {
     match text {
@@ -17,6 +18,48 @@ pub(crate) fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {
             _ => Err(Error::usage(format!("--threshold {text} is neither a number nor otsu"))),
         },
     }
+}
+
+/// How far to smooth: one number or one for each axis, in voxels or with a unit: `1.5`, `0,2,2`, `2um`, `2um,500nm,500nm`.
+pub(crate) fn parse_sigma(text: &str) -> Result<Sigma> {
+    let (values, unit) = parse_lengths("--sigma", text, |number| number >= 0.0, "number that is not negative")?;
+    Ok(Sigma { values, unit: unit.map(|unit| unit.name.to_owned()) })
+}
+
+/// Numbers along axes, and their unit where the text has one. A unit at the end is that of all numbers before it that have
+/// none; numbers in other units are converted into it. `fits` says which numbers have a meaning, `what` what they are.
+pub(crate) fn parse_lengths(
+    option: &str,
+    text: &str,
+    fits: impl Fn(f64) -> bool,
+    what: &str,
+) -> Result<(Vec<f64>, Option<&'static LengthUnit>)> {
+    let wrong = |advice: &str| Error::usage(format!("{option} {text} does not fit: {advice}"));
+    let numbers = format!("give one {what}, or one for each axis separated by commas, with or without a unit");
+    let mut parts = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        // An exponent belongs to the number: what follows the longest number is the unit.
+        let ends = part.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
+        let number = ends.clone().find_map(|end| Some((part[..end].trim_end().parse::<f64>().ok()?, end)));
+        let (number, end) = number.ok_or_else(|| wrong(&numbers))?;
+        if !(number.is_finite() && fits(number)) {
+            return Err(wrong(&numbers));
+        }
+        let unit = part[end..].trim();
+        let unit = match LengthUnit::of(unit) {
+            _ if unit.is_empty() => None,
+            None => return Err(wrong(&format!("{unit} is no unit of length that is known, such as µm, nm or mm"))),
+            known => known,
+        };
+        parts.push((number, unit));
+    }
+    let last = parts.last().and_then(|(_, unit)| *unit);
+    if last.is_none() && parts.iter().any(|(_, unit)| unit.is_some()) {
+        return Err(wrong("give the unit behind the last number, or behind each"));
+    }
+    let Some(last) = last else { return Ok((parts.into_iter().map(|(number, _)| number).collect(), None)) };
+    let values = parts.iter().map(|(number, unit)| units::converted(*number, unit.unwrap_or(last), last)).collect();
+    Ok((values, Some(last)))
 }
 
 /// Voxels of a chunk: one number, or one for each axis.
@@ -49,5 +92,20 @@ pub(crate) fn parse_seconds(option: &str, value: f64) -> Result<Duration> {
     match Duration::try_from_secs_f64(value) {
         Ok(duration) if value > 0.0 => Ok(duration),
         _ => Err(Error::usage(format!("{option} {value} is no time: give a number of seconds above zero"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sigma_is_in_voxels_or_has_a_unit() {
+        let sigma = |text: &str| parse_sigma(text).map(|sigma| (sigma.values, sigma.unit));
+        assert_eq!(sigma("1.5").unwrap(), (vec![1.5], None));
+        assert_eq!(sigma("0, 2,2").unwrap(), (vec![0.0, 2.0, 2.0], None));
+        assert_eq!(sigma("2um").unwrap(), (vec![2.0], Some("micrometer".to_owned())));
+        assert_eq!(sigma("2um,500 nm,0.5um").unwrap(), (vec![2.0, 0.5, 0.5], Some("micrometer".to_owned())));
+        assert!(["", "-1", "1,,2", "NaN", "inf", "1um,2", "1 parsec", "um"].iter().all(|text| sigma(text).is_err()));
     }
 }

@@ -80,7 +80,7 @@ def fixture(base, *, values="weave", dtype="uint8", spacing=None, method=None, s
         "dtype": dtype,
         "spacing": ",".join(map(repr, spacing)),
         "method": method,
-        "sigma": sigma or "none",
+        "sigma": "none" if sigma is None else ",".join(map(str, np.atleast_1d(sigma))),
         "threshold": "none" if threshold is None else threshold,
     }
     parts = [f"{name} {value}" for name, value in options.items()]
@@ -163,7 +163,10 @@ def cases():
     yield "gray-otsu-raw", fixture(base, values="noise", dtype="int16", threshold="otsu")
     yield "gray-float", fixture(base, values="noise", dtype="float32", sigma=0.8, threshold=12.3)
     yield "gray-float-otsu", fixture(base, values="noise", dtype="float64", sigma=1.0, threshold="otsu")
+    yield "gray-sigmas", fixture(base, values="noise", dtype="uint16", sigma=(0.5, 1.3, 2.0), threshold=70)
     yield "image-gray-otsu", fixture(blobs((36, 39), 0.45, 17), values="noise", sigma=1.5, threshold="otsu")
+    flat = fixture(blobs((30, 34), 0.45, 18), values="noise", sigma=(0.0, 1.2), threshold="otsu", method="lee")
+    yield "image-gray-sigmas", flat
 
 
 def main():

@@ -4,7 +4,7 @@
 
 Made with numpy 2.4.6, scipy 1.17.1 and scikit-image 0.26.0. One case a line, fields between semicolons:
 
-    smooth.txt  dtype; dimensions; shape z,y,x; sigma; input values; bits of the smoothed float32 values in hex
+    smooth.txt  dtype; shape z,y,x; sigma z,y,x; input values; bits of the smoothed float32 values in hex
     otsu.txt    dtype; shape; input values; threshold
     zhang.txt   rows of the image, # for foreground; rows of the skeleton
 """
@@ -31,7 +31,8 @@ def smooth(dtype, shape, sigma, values):
     result = gaussian_filter(image.astype(np.float32), sigma, mode="reflect", truncate=4.0)
     bits = " ".join(f"{b:x}" for b in result.view(np.uint32).ravel())
     shape = (1,) * (3 - image.ndim) + image.shape
-    return f"{dtype};{image.ndim};{','.join(map(str, shape))};{sigma};{text(image)};{bits}"
+    sigma = [0.0] * (3 - image.ndim) + list(np.broadcast_to(float(sigma) if np.isscalar(sigma) else sigma, image.ndim))
+    return f"{dtype};{','.join(map(str, shape))};{','.join(map(str, sigma))};{text(image)};{bits}"
 
 
 def otsu(dtype, values):
@@ -57,6 +58,15 @@ cases = [
     smooth("float64", (8, 20), 1.0, rng.normal(size=(8, 20)) * 1e-3),
     smooth("bool", (5, 4), 3.3, rng.random((5, 4)) < 0.4),
     smooth("int16", (2, 3, 2), 7.7, rng.integers(-3000, 3000, size=(2, 3, 2))),
+]
+# One sigma for each axis; from a generator of its own, so that all other cases stay as they are.
+others = np.random.default_rng(20261)
+cases += [
+    smooth("uint16", (5, 9, 8), (0.5, 1.3, 2.0), others.integers(0, 65536, size=(5, 9, 8))),
+    smooth("float32", (6, 5, 21), (2.2, 0.0, 0.7), others.normal(size=(6, 5, 21))),
+    smooth("int16", (3, 11, 4), (0.0, 0.0, 1.5), others.integers(-3000, 3000, size=(3, 11, 4))),
+    smooth("uint8", (9, 14), (0.0, 1.1), others.integers(0, 256, size=(9, 14))),
+    smooth("float64", (7, 12), (2.5, 0.3), others.normal(size=(7, 12)) * 1e-3),
 ]
 (folder / "smooth.txt").write_text("\n".join(cases) + "\n")
 

@@ -35,7 +35,7 @@ class Case:
         options = []
         for name in ("sigma", "threshold", "method"):
             if getattr(self, name) is not None:
-                options += [f"--{name}", str(getattr(self, name))]
+                options += [f"--{name}", ",".join(map(str, np.atleast_1d(getattr(self, name))))]
         if self.spacing:
             options += ["--spacing", ",".join(map(str, self.spacing))]
         return options
@@ -121,6 +121,7 @@ def cases(program, images, quick):
         name = np.dtype(dtype).name
         yield Case(f"{name}, sigma 0.8, value", stored(gray), sigma=0.8, threshold=20.5)
         yield Case(f"{name}, otsu", stored(gray, "npy"), threshold="otsu")
+        yield Case(f"{name}, sigma by axis", stored(gray), sigma=(0.5, 2.1, 0.0), threshold="otsu")
     for density in (0.02, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.97)[:: 3 if quick else 1]:
         yield Case(f"random mask {density}", stored(woven(noise((33, 41, 37), density, 30))))
     for fraction in (0.1, 0.3, 0.6, 0.9)[:: 2 if quick else 1]:
@@ -143,6 +144,9 @@ def cases(program, images, quick):
         yield Case(f"image, blobs, {method}", stored(woven(blobs((150, 170), 0.5, 70))), method=method)
         yield Case(f"image, noise, {method}", stored(woven(noise((90, 85), 0.6, 71)), "npy"), method=method, spacing=(0.5, 2))
         for path in sorted(images.glob("*.tif")) if images else []:
+            yield Case(
+                f"{path.name}, sigma y, x, {method}", lambda _, path=path: path, sigma=(2.5, 0.7), threshold="otsu", method=method
+            )
             yield Case(f"{path.name}, otsu, {method}", lambda _, path=path: path, threshold="otsu", method=method)
             yield Case(
                 f"{path.name}, sigma 1.5, {method}", lambda _, path=path: path, sigma=1.5, threshold="otsu", method=method

@@ -12,10 +12,10 @@
 //!
 //! ```no_run
 //! use anabranch::analysis::{Analysis, Resources, Running};
-//! use anabranch::{Parameters, ThresholdRule};
+//! use anabranch::{Parameters, Sigma, ThresholdRule};
 //!
 //! let mut parameters = Parameters::default();
-//! (parameters.sigma, parameters.threshold) = (Some(1.0), ThresholdRule::Otsu);
+//! (parameters.sigma, parameters.threshold) = (Some(Sigma::from(1.0)), ThresholdRule::Otsu);
 //! let analysis = Analysis::open("scan.ome.zarr".as_ref(), &parameters, &Resources::default())?;
 //! let results = analysis.run(Running::default())?;
 //! println!("{} branches", results.statistics.kinds.iter().sum::<i64>());
@@ -224,7 +224,7 @@ pub use self::chunk::{Chunk, Dtype, Voxels};
 pub use self::error::{Error, Kind, Result};
 pub use self::grid::{ChunkId, Grid};
 #[cfg(feature = "dataflow")]
-pub use self::parameters::{Parameters, ThresholdRule};
+pub use self::parameters::{Parameters, Sigma, ThresholdRule};
 #[cfg(feature = "dataflow")]
 pub use self::session::{FollowingSession, HostedSession, Session, SessionBuilder};
 pub use self::space::{Region, Spacing, Voxel};

@@ -7,10 +7,12 @@
 //! [`Parameters`] apart as a whole: one that is added cannot be forgotten there.
 
 mod described;
+mod sigma;
 #[cfg(test)]
 mod tests;
 
 pub use self::described::Described;
+pub use self::sigma::Sigma;
 
 use std::fmt;
 
@@ -22,6 +24,7 @@ use crate::kernel::mask::smooth::Gaussian;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
+use crate::store::units::LengthUnit;
 use crate::store::{Description, OpenOptions, StoredType};
 
 /// What the results of an analysis depend on, besides the image's values. The default analyses a mask as it is stored.
@@ -31,8 +34,8 @@ use crate::store::{Description, OpenOptions, StoredType};
 pub struct Parameters {
     /// Which part of what is stored is the image, how large its voxels are, and how tiles make it.
     pub image: OpenOptions,
-    /// Gaussian smoothing before the threshold: its standard deviation, in voxels.
-    pub sigma: Option<f64>,
+    /// Gaussian smoothing before the threshold.
+    pub sigma: Option<Sigma>,
     /// What makes a voxel foreground.
     pub threshold: ThresholdRule,
     /// How masks are thinned. By default Zhang and Suen's method for 2-D images, Lee's for volumes.
@@ -92,13 +95,18 @@ pub struct Form {
     pub flat: bool,
     /// The value of voxels that have not been stored.
     pub fill: f64,
+    /// Size of a voxel.
+    pub spacing: Spacing,
+    /// The unit of that, where it is one of length.
+    pub unit: Option<&'static LengthUnit>,
 }
 
 impl Form {
     /// That of a source.
     pub fn of(description: &Description) -> Form {
-        let Description { dtype, stored, dimensions, fill, shape, .. } = *description;
-        Form { dtype, stored, dimensions, flat: shape[0] == 1, fill }
+        let Description { dtype, stored, dimensions, fill, shape, spacing, .. } = *description;
+        let unit = description.unit.as_deref().and_then(LengthUnit::of);
+        Form { dtype, stored, dimensions, flat: shape[0] == 1, fill, spacing, unit }
     }
 }
 
@@ -111,6 +119,8 @@ pub struct Settled {
     pub form: Form,
     /// How masks are thinned.
     pub method: Method,
+    /// The standard deviation of the smoothing along (z, y, x) in voxels, where the image is smoothed.
+    pub sigma: Option<[f64; 3]>,
     /// The kernel that smooths, where the image is smoothed.
     pub gaussian: Option<Gaussian>,
     /// What makes a voxel foreground, among the values that the image can have.
@@ -150,23 +160,24 @@ impl Parameters {
             (_, true) => Method::LeePlanar,
             (_, false) => Method::Lee,
         };
-        let gaussian = self.sigma.map(|sigma| Gaussian::new(sigma, form.dimensions)).transpose()?;
+        let sigma = self.sigma.as_ref().map(|sigma| sigma.in_voxels(&form)).transpose()?;
+        let gaussian = sigma.map(Gaussian::new).transpose()?;
         let threshold = match self.threshold {
             ThresholdRule::Value(value) if form.stored == StoredType::F16 && self.sigma.is_none() => {
                 ThresholdRule::Value(value.of_halves())
             }
             other => other,
         };
-        Ok(Settled { asked: self.clone(), form, method, gaussian, threshold })
+        Ok(Settled { asked: self.clone(), form, method, sigma, gaussian, threshold })
     }
 }
 
 impl Settled {
     /// What the masks of an image depend on, besides its values and the chunks: in a form that is hashed.
     pub fn of_masks(&self) -> impl Serialize + use<> {
-        let Parameters { image: _, sigma, threshold, method: _, provisional: _ } = &self.asked;
+        let Parameters { image: _, sigma: _, threshold, method: _, provisional: _ } = &self.asked;
         let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
-        (form, sigma.map(f64::to_bits), *threshold)
+        (form, self.sigma.map(|sigma| sigma.map(f64::to_bits)), *threshold)
     }
 
     /// What the thinning of masks, and the values along the skeleton, depend on besides these.
@@ -190,10 +201,23 @@ impl Settled {
         .concat()
     }
 
+    /// How far the image is smoothed, in voxels: one number where that is so along all of its axes.
+    pub fn sigma_text(&self) -> Option<String> {
+        let numbers: Vec<String> = self.own_sigma()?.iter().map(f64::to_string).collect();
+        Some(numbers.join(","))
+    }
+
+    /// The standard deviation of the smoothing along the image's own axes: one where it is the same along all.
+    fn own_sigma(&self) -> Option<Vec<f64>> {
+        let own = self.sigma?[3 - self.form.dimensions..].to_vec();
+        let same = own.iter().all(|sigma| *sigma == own[0]);
+        Some(if same { own[..1].to_vec() } else { own })
+    }
+
     /// What all processes of a run must have been given alike, besides the image: names and values. Of an image's spacing
     /// and unit what was found, since one process may be told what another reads.
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
-        let Parameters { image, sigma, threshold, method: _, provisional } = &self.asked;
+        let Parameters { image, sigma: _, threshold, method: _, provisional } = &self.asked;
         let OpenOptions { channel, time, region: _, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = image;
         let mut agreed = described::agreed_of_tiles(mosaic);
         agreed.extend([
@@ -203,7 +227,7 @@ impl Settled {
             ("--axes", given(axes.as_ref().map(|names| names.iter().collect::<String>()))),
             ("the fill value of the input", format!("{:?}", self.form.fill)),
             ("--method", self.method.name().to_owned()),
-            ("--sigma", given(*sigma)),
+            ("--sigma", given(self.sigma_text())),
             ("--threshold", format!("{:?}", threshold.to_string())),
             ("--provisional", provisional.to_string()),
             ("the spacing of voxels", format!("{:?}", spacing.0)),

@@ -17,7 +17,8 @@ pub struct Described {
     shape: Vec<usize>,
     dtype: &'static str,
     method: &'static str,
-    sigma: Option<f64>,
+    /// In voxels: one number where it is the same along all axes, else one for each.
+    sigma: Option<Numbers>,
     threshold: Option<f64>,
     threshold_method: &'static str,
     spacing: Vec<f64>,
@@ -35,6 +36,23 @@ pub struct Described {
     tiles: Option<Tiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provisional: Option<bool>,
+}
+
+/// A number, or several.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Numbers {
+    One(f64),
+    Each(Vec<f64>),
+}
+
+impl From<Vec<f64>> for Numbers {
+    fn from(numbers: Vec<f64>) -> Numbers {
+        match *numbers {
+            [one] => Numbers::One(one),
+            _ => Numbers::Each(numbers),
+        }
+    }
 }
 
 /// How tiles are put together.
@@ -55,14 +73,14 @@ impl Settled {
     /// The parameters for `summary.json`: of an image, with the threshold that was found. `of_tiles` says whether the
     /// image is put together from tiles.
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
-        let Parameters { image: selection, sigma, threshold, method: _, provisional } = &self.asked;
+        let Parameters { image: selection, sigma: _, threshold, method: _, provisional } = &self.asked;
         let OpenOptions { channel, time, region, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = selection;
         let own = 3 - image.dimensions..3;
         Described {
             shape: image.shape[own.clone()].to_vec(),
             dtype: image.dtype.name(),
             method: self.method.name(),
-            sigma: *sigma,
+            sigma: self.own_sigma().map(Numbers::from),
             threshold: match found {
                 Threshold::Above(value) => Some(value),
                 Threshold::Nonzero => None,

@@ -7,7 +7,21 @@ use crate::chunk::Voxels;
 use crate::store::Source;
 use crate::store::memory::MemorySource;
 
-const FORM: Form = Form { dtype: Dtype::U16, stored: StoredType::U16, dimensions: 2, flat: true, fill: 0.0 };
+const FORM: Form = Form {
+    dtype: Dtype::U16,
+    stored: StoredType::U16,
+    dimensions: 2,
+    flat: true,
+    fill: 0.0,
+    spacing: Spacing([1.0; 3]),
+    unit: None,
+};
+
+/// The form of the image that parameters are settled for.
+fn form(parameters: &Parameters) -> Form {
+    let Description { spacing, unit, .. } = image(parameters);
+    Form { spacing, unit: unit.as_deref().and_then(LengthUnit::of), ..FORM }
+}
 
 /// Another value for every parameter, by its place in the whole.
 fn others() -> Vec<(&'static str, Value)> {
@@ -15,7 +29,7 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/image/channel", json!(2)),
         ("/image/time", json!(3)),
         ("/image/region", json!([{"start": 0, "end": 5}, {"start": 1, "end": 4}])),
-        ("/image/spacing", json!([0.5, 2.0])),
+        ("/image/spacing", json!([250.0, 1000.0])),
         ("/image/unit", json!("mm")),
         ("/image/axes", json!(["y", "x"])),
         ("/image/mosaic/order", json!("Cubic")),
@@ -27,16 +41,19 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/image/mosaic/flat_field", json!("flat.tif")),
         ("/image/mosaic/gains", json!("gains.csv")),
         ("/image/mosaic/missing", json!("Await")),
-        ("/sigma", json!(1.5)),
+        ("/sigma/values", json!([1.5, 0])),
+        ("/sigma/unit", json!(null)),
         ("/threshold", json!({"value": {"Above": 7.0}})),
         ("/method", json!("Lee")),
         ("/provisional", json!(true)),
     ]
 }
 
-/// Parameters in which none has its default, but those that only a table of tiles has.
+/// Parameters in which none has its default, but those that only a table of tiles has. Lengths are in nanometers, and a
+/// voxel is 500 long, but for what is changed.
 fn first() -> Parameters {
-    Parameters { sigma: Some(1.0), threshold: ThresholdRule::Otsu, ..Parameters::default() }
+    let sigma = Sigma { values: vec![1.0], unit: Some("um".to_owned()) };
+    Parameters { sigma: Some(sigma), threshold: ThresholdRule::Otsu, ..Parameters::default() }
 }
 
 /// All places of a JSON value that hold no further object.
@@ -51,10 +68,11 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 fn image(parameters: &Parameters) -> Description {
     let source = MemorySource::of(Voxels::filled(Dtype::U16, [1, 8, 9], 0.0), 2);
     let mut description = source.description().clone();
-    if let Some(spacing) = &parameters.image.spacing {
-        description.spacing = Spacing([1.0, spacing[0], spacing[1]]);
-    }
-    description.unit = parameters.image.unit.clone();
+    description.spacing = match &parameters.image.spacing {
+        Some(spacing) => Spacing([1.0, spacing[0], spacing[1]]),
+        None => Spacing([1.0, 500.0, 500.0]),
+    };
+    description.unit = Some(parameters.image.unit.clone().unwrap_or("nanometer".to_owned()));
     description
 }
 
@@ -81,20 +99,21 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
     listed.sort_unstable();
     known.sort_unstable();
     assert_eq!(known, listed, "every parameter has another value in this test");
-    let before = first.settle(FORM).unwrap();
+    let before = first.settle(form(&first)).unwrap();
     for (place, other) in others() {
         let mut changed = whole.clone();
         *changed.pointer_mut(place).unwrap() = other;
         let after: Parameters = serde_json::from_value(changed).unwrap();
         assert_ne!(after, first, "{place}");
-        let after = after.settle(FORM).unwrap();
+        let after = after.settle(form(&after)).unwrap();
         // Tiles that are waited for become the same image once they are there. Where gains lie says nothing of what they
         // are, and here is no such file.
         let is_told = !["/image/mosaic/missing", "/image/mosaic/gains"].contains(&place);
         assert_eq!(summary(&after) != summary(&before), is_told, "{place} in the summary");
         assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
-        // Rows are made anew in every session, and the marks of tiles have what becomes of them.
-        let is_of_rows = ["/image/spacing", "/image/unit", "/provisional"].contains(&place);
+        // Rows are made anew in every session, and the marks of tiles have what becomes of them. But smoothing by a length
+        // depends on how large voxels are.
+        let is_of_rows = place == "/provisional";
         let is_of_marks = place.starts_with("/image/mosaic/");
         let expected = !is_of_rows && !is_of_marks;
         assert_eq!(of_records(&after) != of_records(&before), expected, "{place} in a state");
@@ -108,7 +127,9 @@ fn parameters_are_read_as_they_are_written() {
         assert_eq!(serde_json::from_str::<Parameters>(&text).unwrap(), parameters);
     }
     let some: Parameters = serde_json::from_str(r#"{"sigma": 2.0, "threshold": "otsu"}"#).unwrap();
-    assert_eq!((some.sigma, some.threshold), (Some(2.0), ThresholdRule::Otsu));
+    assert_eq!((some.sigma, some.threshold), (Some(Sigma::from(2.0)), ThresholdRule::Otsu));
+    let each: Parameters = serde_json::from_str(r#"{"sigma": [0, 2, 3.5]}"#).unwrap();
+    assert_eq!(each.sigma, Some(Sigma { values: vec![0.0, 2.0, 3.5], unit: None }));
     assert!(serde_json::from_str::<Parameters>(r#"{"smoothing": 2.0}"#).is_err());
 }
 
@@ -118,7 +139,7 @@ fn defaults_follow_from_the_image() {
     assert_eq!([method(2, true), method(3, true), method(3, false)], [Method::Zhang, Method::LeePlanar, Method::Lee]);
     let zhang = Parameters { method: Some(Method::Zhang), ..Parameters::default() };
     assert!(zhang.settle(Form { dimensions: 3, ..FORM }).is_err());
-    let smoothed = Parameters { sigma: Some(1.0), ..Parameters::default() };
+    let smoothed = Parameters { sigma: Some(Sigma::from(1.0)), ..Parameters::default() };
     assert!(smoothed.settle(FORM).is_err());
     let above = Parameters { threshold: ThresholdRule::Value(Threshold::Above(0.5)), ..Parameters::default() };
     assert!(above.settle(Form { dtype: Dtype::Bool, ..FORM }).is_err());
@@ -126,4 +147,23 @@ fn defaults_follow_from_the_image() {
     let halves = Form { dtype: Dtype::F32, stored: StoredType::F16, ..FORM };
     let third = Parameters { threshold: ThresholdRule::Value(Threshold::Above(0.1)), ..Parameters::default() };
     assert_ne!(third.settle(halves).unwrap().threshold, third.threshold);
+}
+
+#[test]
+fn a_length_that_is_smoothed_by_is_the_voxels_that_it_comes_to() {
+    let settled = |sigma: Sigma, form: Form| {
+        let threshold = ThresholdRule::Otsu;
+        Parameters { sigma: Some(sigma), threshold, ..Parameters::default() }.settle(form).unwrap()
+    };
+    let form = Form { spacing: Spacing([1.0, 0.5, 0.25]), unit: LengthUnit::of("um"), ..FORM };
+    let [length, voxels] = [Sigma { values: vec![500.0], unit: Some("nm".to_owned()) }, Sigma::from(1.0)];
+    let settled = [settled(length, form), settled(voxels, Form { spacing: Spacing([1.0, 0.5, 0.5]), ..form })];
+    assert_eq!(settled.each_ref().map(|it| it.sigma), [Some([0.0, 1.0, 2.0]), Some([0.0, 1.0, 1.0])]);
+    assert_eq!(settled.each_ref().map(|it| it.sigma_text().unwrap()), ["1,2", "1"]);
+    let described =
+        settled.each_ref().map(|it| serde_json::to_value(it.described(&image(&it.asked), Threshold::Nonzero, false)));
+    assert_eq!(described.map(|it| it.unwrap()["sigma"].clone()), [json!([1.0, 2.0]), json!(1.0)]);
+    // Records are of the voxels, however they were asked for.
+    let same = Parameters { sigma: Some(Sigma { values: vec![1.0, 2.0], unit: None }), ..settled[0].asked.clone() };
+    assert_eq!(of_records(&same.settle(form).unwrap()), of_records(&settled[0]));
 }

@@ -24,7 +24,7 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
 use crate::operators::window::MEMORY;
-use crate::parameters::{Form, Parameters, Settled, ThresholdRule};
+use crate::parameters::{Form, Parameters, Settled, Sigma, ThresholdRule};
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Dependencies, MaskRecord, StateFolder, ThinningRecord};
@@ -214,11 +214,11 @@ impl<Kind> SessionBuilder<Kind> {
         self
     }
 
-    /// Gaussian smoothing before the threshold, by its standard deviation in voxels. Needs a source or
-    /// [`SessionBuilder::hold_values`].
+    /// Gaussian smoothing before the threshold, by its standard deviation: a number of voxels, or a [`Sigma`] with one for
+    /// each axis or with a unit. Needs a source or [`SessionBuilder::hold_values`].
     #[must_use]
-    pub fn smoothing(mut self, sigma: f64) -> Self {
-        self.parameters.sigma = Some(sigma);
+    pub fn smoothing(mut self, sigma: impl Into<Sigma>) -> Self {
+        self.parameters.sigma = Some(sigma.into());
         self
     }
 
@@ -281,8 +281,18 @@ impl<Kind> SessionBuilder<Kind> {
         }
         let flat = self.bounds.max[0] - self.bounds.min[0] == 1;
         let form = match &self.source {
-            Some(source) => Form { dimensions: self.dimensions, ..Form::of(source.description()) },
-            None => Form { dtype: self.dtype, stored: self.dtype.into(), dimensions: self.dimensions, flat, fill: 0.0 },
+            Some(source) => {
+                Form { dimensions: self.dimensions, spacing: self.spacing, ..Form::of(source.description()) }
+            }
+            None => Form {
+                dtype: self.dtype,
+                stored: self.dtype.into(),
+                dimensions: self.dimensions,
+                flat,
+                fill: 0.0,
+                spacing: self.spacing,
+                unit: None,
+            },
         };
         let settled = self.parameters.settle(form)?;
         let grid = Grid::new(self.bounds, self.chunk).among(processes);
@@ -331,7 +341,7 @@ fn dependencies(settled: &Settled, canvas: Grid) -> Result<Dependencies> {
         .with::<MaskRecord>(&settled.of_masks())?
         .with::<ThinningRecord>(&settled.of_thinning())?
         .named("values", format!("{}, {} axes, {}", form.dtype.name(), form.dimensions, settled.part()))
-        .named("smoothing", asked.sigma.map_or_else(|| "none".to_owned(), |sigma| sigma.to_string()))
+        .named("smoothing", settled.sigma_text().unwrap_or_else(|| "none".to_owned()))
         .named("threshold", asked.threshold.to_string())
         .named("method", format!("{:?}", settled.method)))
 }

@@ -20,6 +20,7 @@ mod columns_table;
 mod crash;
 mod cut;
 mod faults;
+mod foreground;
 mod formats;
 mod formats_table;
 mod fuse;

@@ -15,7 +15,7 @@ use crate::support::{anabranch, files_under, succeed, wait_until};
 const MASKS: [&[&str]; 4] = [
     &["--threshold", "30"],
     &["--sigma", "0.8", "--threshold", "40"],
-    &["--sigma", "0.6", "--threshold", "otsu"],
+    &["--sigma", "0.6,0,1.1", "--threshold", "otsu"],
     &["--threshold", "otsu"],
 ];
 

@@ -21,15 +21,14 @@ use crate::space::Region;
 /// Standard deviations that the weights reach to, on both sides.
 const TRUNCATE: f64 = 4.0;
 
-/// The largest standard deviation that is accepted, in voxels.
+/// The largest standard deviation that is accepted along an axis, in voxels.
 const LARGEST_SIGMA: f64 = 1000.0;
 
 /// Smooths chunks; keeps its buffers from one chunk to the next.
 #[derive(Clone, Debug)]
 pub struct Gaussian {
-    /// The weight at each distance from the centre.
-    weights: Vec<f64>,
-    dimensions: usize,
+    /// The weight at each distance from the centre, along (z, y, x).
+    weights: [Vec<f64>; 3],
     /// Sums as SciPy has them.
     exact: Sums<f64>,
     /// Sums that come close to them.
@@ -37,34 +36,36 @@ pub struct Gaussian {
 }
 
 impl Gaussian {
-    /// Smoothing by a standard deviation in voxels, along all axes of a 3-D image or the last two of a 2-D one.
+    /// Smoothing by a standard deviation in voxels along each of (z, y, x). Values stay as they are along an axis where it
+    /// is 0, as along z of a 2-D image.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) where `sigma` is not a positive number, or beyond 1000.
-    pub fn new(sigma: f64, dimensions: usize) -> Result<Gaussian> {
-        if !(sigma > 0.0 && sigma <= LARGEST_SIGMA) {
-            return Err(Error::usage(format!(
-                "sigma is {sigma}, but must be a positive number of voxels, {LARGEST_SIGMA} at most"
-            )));
+    /// [`Kind::Usage`](crate::error::Kind::Usage) where one is no number from 0 to 1000, or all are 0.
+    pub fn new(sigma: [f64; 3]) -> Result<Gaussian> {
+        for (sigma, axis) in sigma.iter().zip(["z", "y", "x"]) {
+            if !(*sigma >= 0.0 && *sigma <= LARGEST_SIGMA) {
+                return Err(Error::usage(format!(
+                    "sigma is {sigma} voxels along {axis}, but must be a number from 0 to {LARGEST_SIGMA}"
+                )));
+            }
         }
-        let weights = weights(sigma);
-        let (exact, close) = (Sums::new(weights.iter().copied()), Sums::new(weights.iter().map(|&w| w as f32)));
-        Ok(Gaussian { weights, dimensions, exact, close })
+        if sigma == [0.0; 3] {
+            return Err(Error::usage("sigma is 0, which smooths nothing: leave --sigma out"));
+        }
+        let weights = sigma.map(weights);
+        let exact = Sums::new(weights.clone());
+        let close = Sums::new(weights.each_ref().map(|weights| weights.iter().map(|&w| w as f32).collect()));
+        Ok(Gaussian { weights, exact, close })
     }
 
-    /// How far a voxel's value depends on its neighbours, in voxels: `int(4 sigma + 0.5)`.
-    pub fn radius(&self) -> usize {
-        self.weights.len() - 1
-    }
-
-    /// The radius along (z, y, x): the depth of the halo that smoothing needs. Zero along z for a 2-D image.
+    /// How far a voxel's value depends on its neighbours along (z, y, x), in voxels: `int(4 sigma + 0.5)`, the depth of
+    /// the halo that smoothing needs.
     pub fn depth(&self) -> [usize; 3] {
-        let r = self.radius();
-        [if self.dimensions == 2 { 0 } else { r }, r, r]
+        self.weights.each_ref().map(|weights| weights.len() - 1)
     }
 
-    /// The weights by distance from the centre, `radius + 1` of them.
-    pub fn weights(&self) -> &[f64] {
+    /// The weights by distance from the centre along (z, y, x), one more than [`depth`](Gaussian::depth).
+    pub fn weights(&self) -> &[Vec<f64>; 3] {
         &self.weights
     }
 
@@ -118,6 +119,9 @@ impl Gaussian {
 /// Weights by distance from the centre: exp(-x² / 2σ²) over the sum for all x, in NumPy's order of operations.
 fn weights(sigma: f64) -> Vec<f64> {
     let radius = (TRUNCATE * sigma + 0.5) as usize;
+    if radius == 0 {
+        return vec![1.0];
+    }
     let factor = -0.5 / (sigma * sigma);
     let half: Vec<f64> = (0..=radius).map(|x| (factor * (x * x) as f64).exp()).collect();
     let whole: Vec<f64> = (0..=2 * radius).map(|i| half[i.abs_diff(radius)]).collect();
@@ -157,9 +161,9 @@ mod tests {
     use crate::grid::Grid;
 
     /// The volume smoothed chunk by chunk.
-    fn by_chunks(image: &Voxels, sigma: f64, dimensions: usize, chunk: [usize; 3]) -> Vec<f32> {
+    fn by_chunks(image: &Voxels, sigma: [f64; 3], chunk: [usize; 3]) -> Vec<f32> {
         let bounds = Region::of_shape(image.shape());
-        let mut gaussian = Gaussian::new(sigma, dimensions).unwrap();
+        let mut gaussian = Gaussian::new(sigma).unwrap();
         let mut whole = Array3::zeros(image.shape());
         let grid = Grid::new(bounds, chunk);
         for id in grid.chunks() {
@@ -185,10 +189,11 @@ mod tests {
         let fixture = include_str!("../../../tests/fixtures/voxels/smooth.txt");
         assert!(fixture.lines().count() > 5);
         for line in fixture.lines() {
-            let [dtype, dimensions, shape, sigma, values, bits] =
-                line.split(';').collect::<Vec<_>>().try_into().unwrap();
+            let [dtype, shape, sigma, values, bits] = line.split(';').collect::<Vec<_>>().try_into().unwrap();
             let shape: Vec<usize> = shape.split(',').map(|n| n.parse().unwrap()).collect();
             let shape = shape.try_into().unwrap();
+            let sigma: Vec<f64> = sigma.split(',').map(|n| n.parse().unwrap()).collect();
+            let sigma: [f64; 3] = sigma.try_into().unwrap();
             let image = match dtype {
                 "bool" => parse(values, shape, |v| v != 0.0),
                 "uint8" => parse(values, shape, |v| v as u8),
@@ -201,9 +206,8 @@ mod tests {
             };
             let expected: Vec<u32> = bits.split(' ').map(|b| u32::from_str_radix(b, 16).unwrap()).collect();
             for chunk in [[1, 1, 1], [2, 3, 4], [3, 2, 17], [64, 64, 64]] {
-                let smoothed = by_chunks(&image, sigma.parse().unwrap(), dimensions.parse().unwrap(), chunk);
-                let smoothed: Vec<u32> = smoothed.iter().map(|v| v.to_bits()).collect();
-                assert_eq!(smoothed, expected, "{dtype} {shape:?} sigma {sigma} chunk {chunk:?}");
+                let smoothed: Vec<u32> = by_chunks(&image, sigma, chunk).iter().map(|v| v.to_bits()).collect();
+                assert_eq!(smoothed, expected, "{dtype} {shape:?} sigma {sigma:?} chunk {chunk:?}");
             }
         }
     }
@@ -214,33 +218,40 @@ mod tests {
         fn chunk_shape_changes_no_bit(
             shape in prop::array::uniform3(1usize..20),
             chunk in prop::array::uniform3(1usize..20),
-            sigma in 0.1..3.0f64,
+            sigma in prop::array::uniform3(prop_oneof![3 => 0.1..3.0f64, 1 => Just(0.0)]),
             seed in any::<u32>(),
         ) {
+            prop_assume!(sigma != [0.0; 3]);
             let mut state = seed | 1;
             let image = Voxels::F32(Array3::from_shape_simple_fn(shape, || {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 state as f32
             }));
             let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-            prop_assert_eq!(bits(by_chunks(&image, sigma, 3, chunk)), bits(by_chunks(&image, sigma, 3, shape)));
+            prop_assert_eq!(bits(by_chunks(&image, sigma, chunk)), bits(by_chunks(&image, sigma, shape)));
         }
     }
 
     #[test]
     fn weights_sum_to_one_and_reach_four_sigma() {
         for (sigma, radius) in [(0.1, 0), (0.125, 1), (1.0, 4), (2.6, 10), (40.0, 160)] {
-            let gaussian = Gaussian::new(sigma, 3).unwrap();
-            assert_eq!(gaussian.radius(), radius);
-            let sum = gaussian.weights()[0] + 2.0 * gaussian.weights()[1..].iter().sum::<f64>();
-            assert!((sum - 1.0).abs() < 1e-14, "{sum}");
+            let gaussian = Gaussian::new([0.0, sigma, 0.5]).unwrap();
+            assert_eq!(gaussian.depth(), [0, radius, 2]);
+            for weights in gaussian.weights() {
+                let sum = weights[0] + 2.0 * weights[1..].iter().sum::<f64>();
+                assert!((sum - 1.0).abs() < 1e-14, "{sum}");
+            }
         }
     }
 
     #[test]
     fn a_sigma_that_means_nothing_is_refused() {
         for sigma in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e9] {
-            assert_eq!(Gaussian::new(sigma, 3).unwrap_err().kind(), crate::error::Kind::Usage);
+            for sigma in [[sigma; 3], [0.0, sigma, 0.0]] {
+                assert_eq!(Gaussian::new(sigma).unwrap_err().kind(), crate::error::Kind::Usage);
+            }
         }
+        let error = Gaussian::new([1.0, 2000.0, 1.0]).unwrap_err().to_string();
+        assert_eq!(error, "sigma is 2000 voxels along y, but must be a number from 0 to 1000");
     }
 }

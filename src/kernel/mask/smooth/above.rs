@@ -5,12 +5,13 @@
 //! whatever happens along x are not summed at all: the sums along z and y of each row's largest value are not below any
 //! sum of the row, because weights are positive and add up to one.
 //!
-//! How close: let u = 2⁻²⁴, r the radius, and all values of one sign. A sum in `f32` along one axis is made of products of
-//! values and rounded weights, with r additions and one of a pair: it is within (r + 3) u, as a part of it, of the sum in
-//! real numbers. The exact sum is rounded once an axis, after arithmetic in `f64` whose errors do not count here. So over three
-//! axes the two are within e = (3 r + 13) u of each other, terms of second order included; so are a row's sums and what
-//! bounds them. Where values have both signs, the same holds as a part of the sum of magnitudes, which is no more than the
-//! largest of them. [`Margin`] leaves more than twice as much room on either side.
+//! How close: let u = 2⁻²⁴, r the radius along an axis, and all values of one sign. A sum in `f32` along that axis is made
+//! of products of values and rounded weights, with r additions and one of a pair: it is within (r + 3) u, as a part of it,
+//! of the sum in real numbers. The exact sum is rounded once an axis, after arithmetic in `f64` whose errors do not count
+//! here. So over three axes, R the sum of their radii, the two are within e = (R + 13) u of each other, terms of second
+//! order included; so are a row's sums and what bounds them. Where values have both signs, the same holds as a part of the
+//! sum of magnitudes, which is no more than the largest of them. [`Margin`] leaves more than twice as much room on either
+//! side.
 
 use ndarray::ArrayView3;
 
@@ -34,9 +35,10 @@ struct Margin {
 }
 
 impl Margin {
-    /// The margin around a bound for values of a box, or `None` where sums in `f32` say nothing.
-    fn new<T: Value>(values: &[T], bound: f32, radius: usize) -> Option<Margin> {
-        let error = (3 * radius + 13) as f32 / (1 << 24) as f32;
+    /// The margin around a bound for values of a box, or `None` where sums in `f32` say nothing. `reach` is the sum of the
+    /// radii along the axes.
+    fn new<T: Value>(values: &[T], bound: f32, reach: usize) -> Option<Margin> {
+        let error = (reach + 13) as f32 / (1 << 24) as f32;
         let margin = match T::DTYPE {
             // Nothing is too small for `f32`: a sum is zero, or no less than the product of three weights.
             Dtype::Bool | Dtype::U8 | Dtype::U16 | Dtype::U32 => 2.25 * error * bound.abs(),
@@ -74,7 +76,7 @@ impl Gaussian {
         let mut doubtful = vec![true; depth * height];
         let values = padded.as_standard_layout();
         let (values, shape) = (values.as_slice().expect("standard layout is contiguous"), padded_region.shape());
-        if let Some(margin) = Margin::new(values, bound, self.radius()) {
+        if let Some(margin) = Margin::new(values, bound, self.depth().iter().sum()) {
             let wanted: Vec<bool> =
                 self.row_bounds(values, shape, &taps).into_iter().map(|most| most > margin.low).collect();
             doubtful.fill(false);
@@ -136,9 +138,9 @@ mod tests {
     use crate::grid::Grid;
 
     /// Whether the foreground of all chunks is what the exact sums say, for bounds that are such sums or next to one.
-    fn check<T: Value>(image: &Array3<T>, sigma: f64, dimensions: usize, chunk: [usize; 3], pick: usize) {
+    fn check<T: Value>(image: &Array3<T>, sigma: [f64; 3], chunk: [usize; 3], pick: usize) {
         let bounds = Region::of_shape(image.dim().into());
-        let mut gaussian = Gaussian::new(sigma, dimensions).unwrap();
+        let mut gaussian = Gaussian::new(sigma).unwrap();
         let exact = gaussian.smooth(image.view(), &bounds, &bounds, &bounds);
         let one = exact.as_slice().unwrap()[pick % exact.len()];
         for bound in [one, one.next_up(), one.next_down(), one * 1.1, one - 0.5, 0.0] {
@@ -159,7 +161,7 @@ mod tests {
                 assert!(rows.iter().all(|&times| times <= 1), "a row is told twice");
             }
             let expected = exact.mapv(|value| value > bound);
-            assert_eq!(found, expected, "{:?} above {bound} after smoothing by {sigma}", T::DTYPE);
+            assert_eq!(found, expected, "{:?} above {bound} after smoothing by {sigma:?}", T::DTYPE);
         }
     }
 
@@ -169,37 +171,39 @@ mod tests {
         fn foreground_is_what_exact_sums_say(
             shape in prop::array::uniform3(1usize..20),
             chunk in prop::array::uniform3(1usize..20),
-            sigma in 0.1..2.5f64,
+            sigma in prop::array::uniform3(prop_oneof![3 => 0.1..2.5f64, 1 => Just(0.0)]),
             dimensions in 2usize..4,
             levels in prop_oneof![Just(2u64), Just(50), Just(65536)],
             seed in any::<u64>(),
             pick in any::<usize>(),
         ) {
-            let shape = if dimensions == 2 { [1, shape[1], 8 * shape[2]] } else { shape };
+            let planar = dimensions == 2;
+            let (shape, sigma) = if planar { ([1, shape[1], 8 * shape[2]], [0.0, sigma[1], sigma[2]]) } else { (shape, sigma) };
+            prop_assume!(sigma != [0.0; 3]);
             let mut state = seed;
             // Half of the image is of one value.
             let image = Array3::from_shape_fn(shape, |(_, y, _)| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 if 2 * y < shape[1] { levels / 2 } else { (state >> 40) % levels }
             });
-            check(&image.mapv(|v| v as u16), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| v as u8), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| v % 2 == 1), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| (v as u32) << 16), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| (v as i32 - levels as i32 / 2) as i16), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| v as f32 - levels as f32 / 2.0), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| (v as f64 - levels as f64 / 2.0) * 1e-42), sigma, dimensions, chunk, pick);
-            check(&image.mapv(|v| (v as f64 - levels as f64 / 2.0) * 1e33), sigma, dimensions, chunk, pick);
+            check(&image.mapv(|v| v as u16), sigma, chunk, pick);
+            check(&image.mapv(|v| v as u8), sigma, chunk, pick);
+            check(&image.mapv(|v| v % 2 == 1), sigma, chunk, pick);
+            check(&image.mapv(|v| (v as u32) << 16), sigma, chunk, pick);
+            check(&image.mapv(|v| (v as i32 - levels as i32 / 2) as i16), sigma, chunk, pick);
+            check(&image.mapv(|v| v as f32 - levels as f32 / 2.0), sigma, chunk, pick);
+            check(&image.mapv(|v| (v as f64 - levels as f64 / 2.0) * 1e-42), sigma, chunk, pick);
+            check(&image.mapv(|v| (v as f64 - levels as f64 / 2.0) * 1e33), sigma, chunk, pick);
         }
     }
 
     #[test]
     fn values_that_f32_cannot_sum_are_summed_exactly() {
         for value in [f32::MAX, f32::INFINITY] {
-            assert_eq!(Margin::new(&[1.0, value], 1.0, 4), None);
+            assert_eq!(Margin::new(&[1.0, value], 1.0, 12), None);
         }
-        assert_eq!(Margin::new(&[1.0f32], f32::INFINITY, 4), None);
-        assert!(Margin::new(&[u32::MAX], 1e9, 4).is_some());
+        assert_eq!(Margin::new(&[1.0f32], f32::INFINITY, 12), None);
+        assert!(Margin::new(&[u32::MAX], 1e9, 12).is_some());
     }
 
     #[test]
@@ -207,7 +211,7 @@ mod tests {
         let image = Array3::from_shape_fn((9, 9, 70), |(z, y, _)| if z == 8 && y == 8 { 1000u16 } else { 3 });
         let bounds = Region::of_shape([9, 9, 70]);
         let mut told = Vec::new();
-        let mut gaussian = Gaussian::new(0.5, 3).unwrap();
+        let mut gaussian = Gaussian::new([0.5; 3]).unwrap();
         gaussian
             .above(image.view(), &bounds, &bounds, &bounds, 500.0, |place, words| told.push((place, words.to_vec())));
         assert_eq!(told, [([8, 8], vec![u64::MAX, 63])]);

@@ -129,11 +129,11 @@ fn reflect(p: i64, min: i64, max: i64) -> i64 {
     min + if q < n { q } else { 2 * n - 1 - q }
 }
 
-/// Sums with the same weights along all axes; keeps its buffers from one box to the next.
+/// Weighted sums along (z, y, x); keeps its buffers from one box to the next.
 #[derive(Clone, Debug)]
 pub(super) struct Sums<S> {
-    /// The weight at each distance from the centre.
-    weights: Vec<S>,
+    /// The weight at each distance from the centre along each axis: one alone, which is 1, where it is not summed over.
+    weights: [Vec<S>; 3],
     /// Rows of one plane, across which one axis is summed.
     rows: Vec<S>,
     /// What the sums along z gave: own planes, padded rows.
@@ -145,20 +145,8 @@ pub(super) struct Sums<S> {
 }
 
 impl<S: Real> Sums<S> {
-    pub(super) fn new(weights: impl Iterator<Item = S>) -> Self {
-        Sums {
-            weights: weights.collect(),
-            rows: Vec::new(),
-            planes: Vec::new(),
-            row: Vec::new(),
-            reflected: Vec::new(),
-            out: Vec::new(),
-        }
-    }
-
-    /// The weights along an axis: one alone where it is not summed over.
-    fn along(&self, taps: &Taps) -> Vec<S> {
-        if taps.radius == 0 { vec![S::from(1.0)] } else { self.weights.clone() }
+    pub(super) fn new(weights: [Vec<S>; 3]) -> Self {
+        Sums { weights, rows: Vec::new(), planes: Vec::new(), row: Vec::new(), reflected: Vec::new(), out: Vec::new() }
     }
 
     /// Calls `see` with the place (z, y) and the sums of every own row that is wanted, in raster order. `values` are those
@@ -174,7 +162,7 @@ impl<S: Real> Sums<S> {
     ) {
         let [_, height, width] = shape;
         let [own_depth, own_height, own_width] = [taps[0].len(), taps[1].len(), taps[2].len()];
-        let weights: [Vec<S>; 3] = std::array::from_fn(|a| self.along(&taps[a]));
+        let weights = self.weights.clone();
         let strip = (STRIP_BYTES / (4 * height * width)).max(4 * taps[0].radius).max(1);
         self.row.resize(width, 0.0);
         self.reflected.resize(taps[2].sources.len(), S::default());
@@ -233,7 +221,7 @@ impl<S: Real> Sums<S> {
 
     /// The sums along z and y of a picture with a pixel for each padded row: one for each own row.
     pub(super) fn of_picture(&mut self, picture: &[f32], taps: [&Taps; 2], height: usize) -> Vec<f32> {
-        let weights = taps.map(|taps| self.along(taps));
+        let [along_z, along_y, _] = &self.weights;
         let (own_depth, own_height) = (taps[0].len(), taps[1].len());
         self.row.resize(height, 0.0);
         self.reflected.resize(taps[1].sources.len(), S::default());
@@ -241,9 +229,9 @@ impl<S: Real> Sums<S> {
         let (starts, places) = (taps[0].starts(height), taps[1].places());
         let mut out = vec![0.0; own_depth * own_height];
         for (z, out) in out.chunks_exact_mut(own_height).enumerate() {
-            sum(&weights[0], rows, taps[0].window_of(&starts, z), &mut self.row);
+            sum(along_z, rows, taps[0].window_of(&starts, z), &mut self.row);
             taps[1].reflect(&self.row, &mut self.reflected);
-            sum(&weights[1], &self.reflected, &places, out);
+            sum(along_y, &self.reflected, &places, out);
         }
         out
     }
