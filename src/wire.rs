@@ -10,6 +10,7 @@
 
 #[cfg(feature = "abomonation")]
 mod abomonated;
+mod original;
 mod skeleton;
 mod thinning;
 mod voxels;

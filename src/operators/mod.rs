@@ -16,6 +16,7 @@ pub mod thin;
 pub mod thin_planes;
 pub mod sample;
 pub mod measure;
+pub mod radii;
 pub mod write;
 pub mod shared;
 pub mod rise;

@@ -1,0 +1,199 @@
+//! The distances of a chunk's skeleton voxels, found as masks become known.
+
+use super::original::{Nearest, Original};
+use super::ruler::Ruler;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::measure::radii::{Radii, Radius};
+use crate::space::{Position, Region, Voxel};
+
+/// Where distances are measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    /// Which chunks there are; its bounds do not count.
+    pub grid: Grid,
+    /// The image's bounds: voxels outside of them are neither foreground nor background.
+    pub bounds: Region,
+    /// How distances are measured.
+    pub ruler: Ruler,
+}
+
+impl Space {
+    /// The part of a chunk that lies inside the bounds.
+    pub fn region(&self, chunk: ChunkId) -> Region {
+        self.grid.whole_region(chunk).intersection(&self.bounds)
+    }
+
+    /// Whether an edit of a chunk's mask may change the radii of voxels in a box, of which the largest is given.
+    pub fn reaches(&self, voxels: &Region, largest: f64, chunk: ChunkId) -> bool {
+        self.ruler.between(voxels, &self.grid.whole_region(chunk)).sqrt() <= largest
+    }
+
+    /// The grid of the chunks that can be as near to voxels in a box as a radius, and some around them.
+    pub fn near(&self, voxels: &Region, radius: f64) -> Grid {
+        let reach = [0, 1, 2].map(|a| usize::try_from(self.ruler.reach(a, radius)).unwrap_or(usize::MAX));
+        self.grid.with_bounds(voxels.dilated(reach).intersection(&Region::new(Voxel::MIN, Voxel::END)))
+    }
+
+    /// Whether radii of voxels in a box, of which the largest is given, or what they say of the border, may be others
+    /// where the bounds are.
+    pub fn depends_on_bounds(&self, voxels: &Region, largest: f64, bounds: &Region) -> bool {
+        (0..3).any(|a| {
+            let reach = self.ruler.reach(a, largest) + 1;
+            let [mine, others] = [self.bounds, *bounds];
+            mine.min[a] != others.min[a] && voxels.min[a] - reach < mine.min[a].max(others.min[a])
+                || mine.max[a] != others.max[a] && voxels.max[a] + reach > mine.max[a].min(others.max[a])
+        })
+    }
+}
+
+/// A chunk that some voxels may still have to look at.
+#[derive(Debug)]
+struct Other {
+    chunk: ChunkId,
+    region: Region,
+    /// The least squared distance between one of its voxels and one of the home chunk.
+    least: f64,
+    /// What is known of it.
+    original: Option<Original>,
+    /// Whether it is nearer to a voxel than the nearest background voxel that is known.
+    wanted: bool,
+}
+
+/// The distances of the skeleton voxels of one chunk, its home, from the background.
+///
+/// A voxel is settled when no chunk that it has not looked at lies nearer than the background that it has found.
+#[derive(Debug)]
+pub struct Distances {
+    space: Space,
+    home: ChunkId,
+    voxels: Vec<Voxel>,
+    nearest: Vec<Nearest>,
+    /// Places of the voxels that are not settled.
+    open: Vec<u32>,
+    /// How many chunks further than the home chunk was looked along each axis, on both sides.
+    rings: Position,
+    /// The box of the chunks up to there, inside the bounds.
+    covered: Region,
+    /// Chunks up to there that were not looked at yet, without those that are foreground, from near to far.
+    others: Vec<Other>,
+}
+
+impl Distances {
+    /// The voxels of a chunk's skeleton, in raster order, of which no distance is known yet. They must lie in the chunk and
+    /// in the bounds.
+    pub fn new(space: Space, home: ChunkId, voxels: Vec<Voxel>) -> Self {
+        let covered = space.region(home);
+        debug_assert!(voxels.iter().all(|voxel| covered.contains(voxel.position())), "voxels lie in {home:?}");
+        let (nearest, open) = (vec![Nearest::NONE; voxels.len()], (0..voxels.len() as u32).collect());
+        let others = vec![Other { chunk: home, region: covered, least: 0.0, original: None, wanted: true }];
+        Distances { space, home, voxels, nearest, open, rings: [0; 3], covered, others }
+    }
+
+    /// Looks at chunks that are known now, nearest first and as far as needed. Returns the chunks that some voxels wait for, in raster
+    /// order: none where all voxels are settled.
+    pub fn search(&mut self, known: impl Fn(ChunkId) -> Option<Original>) -> Vec<ChunkId> {
+        loop {
+            self.others.retain_mut(|other| {
+                other.original = other.original.take().or_else(|| known(other.chunk));
+                !matches!(other.original, Some(Original::Foreground))
+            });
+            self.others.sort_by(|a, b| a.least.total_cmp(&b.least).then(a.chunk.cmp(&b.chunk)));
+            let further = self.look();
+            self.others.retain(|other| other.original.is_none());
+            if further == self.rings {
+                break;
+            }
+            self.widen(further);
+        }
+        let mut missing: Vec<ChunkId> =
+            self.others.iter().filter(|other| other.wanted).map(|other| other.chunk).collect();
+        missing.sort_unstable();
+        missing
+    }
+
+    /// The radii, once all voxels are settled; infinite where there is no background.
+    pub fn radii(&self) -> Radii {
+        debug_assert!(self.open.is_empty(), "all voxels of {:?} are settled", self.home);
+        let Space { ruler, bounds, .. } = &self.space;
+        let radius = |(voxel, nearest): (&Voxel, &Nearest)| {
+            let radius = nearest.square.sqrt();
+            Radius::new(radius, ruler.touches(voxel.position(), radius, bounds))
+        };
+        self.voxels.iter().zip(&self.nearest).map(radius).collect()
+    }
+
+    /// Lets all open voxels look at what is known. Returns up to how many chunks away along each axis they have to look.
+    fn look(&mut self) -> Position {
+        let Space { ruler, bounds, .. } = &self.space;
+        self.others.iter_mut().for_each(|other| other.wanted = false);
+        let (mut further, mut last) = (self.rings, Nearest::NONE);
+        let (others, rings, covered, voxels) = (&mut self.others, self.rings, self.covered, &self.voxels);
+        let (nearest, shape) = (&mut self.nearest, self.space.grid.whole_region(self.home).shape().map(|n| n as i64));
+        self.open.retain(|&place| {
+            let (voxel, nearest) = (voxels[place as usize], &mut nearest[place as usize]);
+            let from = voxel.position();
+            if last.square < f64::INFINITY {
+                let square = ruler.square(voxel.step_to(last.at));
+                if square < nearest.square {
+                    *nearest = Nearest { square, at: last.at };
+                }
+            }
+            let mut waits = false;
+            for other in others.iter_mut() {
+                if other.least >= nearest.square {
+                    break;
+                }
+                if ruler.least_in(from, &other.region) >= nearest.square {
+                    continue;
+                }
+                match &other.original {
+                    Some(original) => original.search(ruler, from, &other.region, nearest),
+                    None => {
+                        other.wanted = true;
+                        waits = true;
+                    }
+                }
+            }
+            last = *nearest;
+            if nearest.square > ruler.least_outside(from, &covered, bounds) {
+                if nearest.square < f64::INFINITY {
+                    let radius = nearest.square.sqrt();
+                    further = std::array::from_fn(|a| further[a].max(ruler.reach(a, radius) / shape[a] + 1));
+                } else if !waits {
+                    further = std::array::from_fn(|a| further[a].max(2 * rings[a]).max(1));
+                }
+                waits = true;
+            }
+            waits
+        });
+        further
+    }
+
+    /// Takes in the chunks up to so many away along each axis.
+    fn widen(&mut self, rings: Position) {
+        let (home, whole) = (self.space.region(self.home), self.space.grid.whole_region(self.home));
+        let more = |a: usize| rings[a].saturating_mul(whole.max[a] - whole.min[a]);
+        let wide = Region::new(
+            std::array::from_fn(|a| whole.min[a].saturating_sub(more(a))),
+            std::array::from_fn(|a| whole.max[a].saturating_add(more(a))),
+        );
+        let covered = wide.intersection(&self.space.bounds);
+        let grid = self.space.grid.with_bounds(covered);
+        for chunk in grid.chunks() {
+            let region = grid.region(chunk);
+            if !self.covered.encloses(&region) {
+                let least = self.space.ruler.between(&home, &region);
+                self.others.push(Other { chunk, region, least, original: None, wanted: false });
+            }
+        }
+        (self.rings, self.covered) = (rings, covered);
+    }
+}
+
+/// The box around voxels, which are there.
+pub fn around(voxels: impl Iterator<Item = Voxel>) -> Region {
+    voxels.map(Voxel::position).fold(Region::new([i64::MAX; 3], [i64::MIN; 3]), |region, p| Region {
+        min: std::array::from_fn(|a| region.min[a].min(p[a])),
+        max: std::array::from_fn(|a| region.max[a].max(p[a] + 1)),
+    })
+}
