@@ -13,7 +13,7 @@ use std::time::Instant;
 use anabranch::chunk::{Dtype, Value, Voxels};
 use anabranch::grid::Grid;
 use anabranch::kernel::mosaic::affine::Affine;
-use anabranch::kernel::mosaic::resample::{Blend, Composition, Order, Prepared};
+use anabranch::kernel::mosaic::resample::{Blend, Composition, Interpolation, Prepared};
 use anabranch::space::Region;
 use ndarray::Array3;
 
@@ -60,17 +60,18 @@ fn main() {
     let maps = [("copy", 0.0, 3.0), ("shift", 0.0, 3.3), ("turn", 1.0, 3.3), ("30°", 30.0, 3.3), ("90°", 90.0, 3.3)];
     println!("{}", maps.map(|(name, ..)| format!(" {name:>7}")).concat());
     let (plane, cube) = (([1, 2048, 2048], [1, 1024, 1024]), ([128, 192, 192], [64; 3]));
-    let all = [Order::Nearest, Order::Linear, Order::Cubic].map(|order| (Dtype::U16, order, Blend::Max, plane));
+    let all = [Interpolation::Nearest, Interpolation::Linear, Interpolation::Cubic]
+        .map(|order| (Dtype::U16, order, Blend::Max, plane));
     let cases = all.into_iter().chain([
-        (Dtype::U8, Order::Linear, Blend::Max, plane),
-        (Dtype::F32, Order::Linear, Blend::Max, plane),
-        (Dtype::F64, Order::Linear, Blend::Max, plane),
-        (Dtype::U16, Order::Linear, Blend::First, plane),
-        (Dtype::U16, Order::Linear, Blend::Mean, plane),
-        (Dtype::U16, Order::Linear, Blend::Feather, plane),
-        (Dtype::U16, Order::Nearest, Blend::Max, cube),
-        (Dtype::U16, Order::Linear, Blend::Max, cube),
-        (Dtype::U16, Order::Cubic, Blend::Max, cube),
+        (Dtype::U8, Interpolation::Linear, Blend::Max, plane),
+        (Dtype::F32, Interpolation::Linear, Blend::Max, plane),
+        (Dtype::F64, Interpolation::Linear, Blend::Max, plane),
+        (Dtype::U16, Interpolation::Linear, Blend::First, plane),
+        (Dtype::U16, Interpolation::Linear, Blend::Mean, plane),
+        (Dtype::U16, Interpolation::Linear, Blend::Feather, plane),
+        (Dtype::U16, Interpolation::Nearest, Blend::Max, cube),
+        (Dtype::U16, Interpolation::Linear, Blend::Max, cube),
+        (Dtype::U16, Interpolation::Cubic, Blend::Max, cube),
     ]);
     for (dtype, order, blend, (shape, chunk)) in cases {
         let volume = shape.iter().product::<usize>() as f64;

@@ -62,7 +62,7 @@ pub(crate) fn put_in_place(
 ) -> Result<()> {
     // From here on all is done in a moment.
     interrupt::finish();
-    let Written { totals, warnings } = staged.commit()?;
+    let Written { totals, warnings, .. } = staged.commit()?;
     // Those of the image itself were printed when it was opened.
     let new = warnings.iter().skip(analysis.image.warnings.len()).filter(|warning| !said.contains(warning));
     new.for_each(|warning| print_warning(warning));
@@ -75,7 +75,7 @@ pub(crate) fn put_in_place(
     let description = analysis.source.description();
     let from = &analysis.image.details.spacing_from;
     let unit = length_name(description.spacing, description.unit.as_deref(), from);
-    let told = terminal::Results {
+    let told = terminal::ShownResults {
         kinds: results.statistics.kinds,
         lengths: &lengths,
         total_length: results.statistics.total_length,

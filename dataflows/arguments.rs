@@ -169,7 +169,7 @@ pub(crate) struct RunOptions {
     pub(crate) sigma: Option<String>,
     /// Thinning: Lee 1994 or Zhang-Suen (2-D only) [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
-    pub(crate) method: Option<Method>,
+    pub(crate) method: Option<MethodName>,
     /// Processing chunk; results do not depend on it [default: follows the storage, put together along x up to 256 voxels]
     #[arg(long, value_name = "N|Z,Y,X")]
     pub(crate) chunk: Option<String>,
@@ -268,18 +268,18 @@ pub(crate) struct FuseOptions {
 
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Method {
+pub(crate) enum MethodName {
     /// Lee, Kashyap and Chu 1994, as scikit-image runs it; 3-D and 2-D.
     Lee,
     /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
     Zhang,
 }
 
-impl From<Method> for anabranch::kernel::thin::method::Method {
-    fn from(method: Method) -> Self {
+impl From<MethodName> for anabranch::kernel::thin::method::Method {
+    fn from(method: MethodName) -> Self {
         match method {
-            Method::Lee => Self::Lee,
-            Method::Zhang => Self::Zhang,
+            MethodName::Lee => Self::Lee,
+            MethodName::Zhang => Self::Zhang,
         }
     }
 }
@@ -365,7 +365,7 @@ pub(crate) struct TilesOptions {
     pub(crate) overlap: Option<String>,
     /// Order in which the tiles of a grid were scanned [default: row]
     #[arg(long, value_name = "ORDER", conflicts_with = "pattern")]
-    pub(crate) scan_order: Option<Order>,
+    pub(crate) scan_order: Option<StageOrder>,
     /// Corner in which the scan of a grid began [default: top-left]
     #[arg(long, value_name = "CORNER", conflicts_with = "pattern")]
     pub(crate) start: Option<Corner>,
@@ -383,7 +383,7 @@ pub(crate) struct TilesOptions {
 /// In which order a stage goes from tile to tile.
 #[cfg(feature = "mosaic")]
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Order {
+pub(crate) enum StageOrder {
     /// Row by row, each in the same direction
     Row,
     /// Column by column, each in the same direction

@@ -14,14 +14,14 @@ use anabranch::store::output::OutputFolder;
 use crate::analysis::{circumstances, open, print_headline, put_in_place};
 use crate::arguments::RunOptions;
 use crate::interrupt::{self, Interrupt};
-use crate::processes::{Seat, Team};
+use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{Progress, print_note, print_warning};
 
 /// Notes that are printed one by one.
 const NOTES: usize = 10;
 
 /// An analysis that goes on, and what is shown of it.
-pub(crate) struct Epochs {
+pub(crate) struct ShownEpochs {
     pub(crate) of: analysis::Epochs,
     changes: Option<Changes>,
     options: RunOptions,
@@ -34,7 +34,7 @@ pub(crate) struct Epochs {
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
     conduct(options, state, None, |analysis, team| {
-        let mut epochs = Epochs::start(analysis, options, state, team)?;
+        let mut epochs = ShownEpochs::start(analysis, options, state, team)?;
         epochs.of.session.look(options.verify)?;
         epochs.close(started)?;
         Ok(epochs)
@@ -48,11 +48,11 @@ pub(crate) fn conduct(
     options: &RunOptions,
     state: &Path,
     interrupt: Option<&Interrupt>,
-    lead: impl FnOnce(Analysis, Option<&mut Team>) -> Result<Epochs>,
+    lead: impl FnOnce(Analysis, Option<&mut ProcessTeam>) -> Result<ShownEpochs>,
 ) -> Result<()> {
     let seat = Seat::of(options)?;
     let analysis = open(options, &seat).map_err(|error| seat.call_off(options, error))?;
-    let Some(mut team) = Team::gather(&seat, &analysis, options)? else {
+    let Some(mut team) = ProcessTeam::gather(&seat, &analysis, options)? else {
         return lead(analysis, None)?.of.session.close();
     };
     if let Some(interrupt) = interrupt {
@@ -70,14 +70,14 @@ pub(crate) fn conduct(
     result
 }
 
-impl Epochs {
+impl ShownEpochs {
     /// Opens the state, with which the analysis begins.
     pub(crate) fn start(
         analysis: Analysis,
         options: &RunOptions,
         state: &Path,
-        team: Option<&mut Team>,
-    ) -> Result<Epochs> {
+        team: Option<&mut ProcessTeam>,
+    ) -> Result<ShownEpochs> {
         // Refused before anything is written or computed.
         let folder = || analysis.outputs_of_state(&options.out, state, options.overwrite);
         let folder = interrupt::stage(folder, OutputFolder::remover)?;
@@ -86,7 +86,7 @@ impl Epochs {
         let progress = Arc::new(ProgressState::new());
         let members = team.map(|team| &mut team.members);
         let of = analysis::Epochs::start(analysis, (folder, state), options.overwrite, &progress, members)?;
-        let mut epochs = Epochs { of, changes, options: options.clone(), progress, said: Vec::new() };
+        let mut epochs = ShownEpochs { of, changes, options: options.clone(), progress, said: Vec::new() };
         print_headline(&epochs.of.analysis, epochs.options.quiet);
         epochs.tell();
         Ok(epochs)

@@ -11,7 +11,7 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{Overwrite, PyramidForm, PyramidWriter, StagedFolder};
-use anabranch::store::{Description, Image, OpenOptions, Source, open};
+use anabranch::store::{Description, Image, Source, open};
 
 use crate::apart;
 use crate::arguments::FuseOptions;
@@ -37,7 +37,9 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
     let open_channel = |place: usize| {
         let channel = channels.get(place).copied().or(wanted.channel);
-        open(input, &OpenOptions { channel, ..wanted.clone() })
+        let mut wanted = wanted.clone();
+        wanted.channel = channel;
+        open(input, &wanted)
     };
     let source = open_channel(0)?;
     let image = Image::of(&*source, &wanted);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use anabranch::chunk::Voxels;
 use anabranch::error::{Error, Result};
 use anabranch::space::Region;
-use anabranch::store::{Inspection, OpenOptions, Refusal, Sample, Source, inspect, open, times};
+use anabranch::store::{Inspection, Refusal, Sample, Source, inspect, open, times};
 
 use crate::arguments::InfoOptions;
 use crate::opening::open_options;
@@ -36,12 +36,12 @@ pub(crate) fn info(options: &InfoOptions) -> Result<()> {
         None => Ok(()),
     };
     if let (Some(image), true, true) = (&known.inspection.image, options.checksum, result.is_ok()) {
-        let wanted = OpenOptions { channel: image.channel, time: image.time, ..wanted };
+        let mut wanted = wanted;
+        (wanted.channel, wanted.time) = (image.channel, image.time);
         match checksum(&*open(&options.image.input, &wanted)?) {
             Ok(sum) => known.checksum = Some(format!("{sum:08x}")),
             Err(error) => {
-                let (kind, message) = (error.kind(), error.to_string());
-                known.inspection.refused = Some(Refusal { kind, exit_code: kind.exit_code(), message });
+                known.inspection.refused = Some(Refusal::of(&error));
                 result = Err(error);
             }
         }
@@ -135,22 +135,7 @@ fn checksum(source: &dyn Source) -> Result<u32> {
             Some(chunk) => chunk.voxels,
             None => Voxels::filled(description.dtype, region.shape(), description.fill),
         };
-        sum.update(&little_endian(&voxels));
+        sum.update(&voxels.to_le_bytes());
     }
     Ok(sum.sum())
-}
-
-/// The bytes of values in C order.
-fn little_endian(voxels: &Voxels) -> Vec<u8> {
-    match voxels {
-        Voxels::Bool(array) => array.iter().map(|&v| u8::from(v)).collect(),
-        Voxels::U8(array) => array.iter().copied().collect(),
-        Voxels::U16(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Voxels::U32(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Voxels::I16(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Voxels::I32(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Voxels::I64(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Voxels::F32(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        Voxels::F64(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
-    }
 }

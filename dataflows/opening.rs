@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anabranch::error::{Error, Result};
-use anabranch::kernel::mosaic::resample::{Blend, Order};
+use anabranch::kernel::mosaic::resample::{Blend, Interpolation};
 use anabranch::store::units::{LengthUnit, unit_name};
 use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions, is_table};
 
@@ -29,17 +29,16 @@ pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
             "--unit {text} is no unit of length that is known: give one such as µm, nm or mm"
         )));
     }
-    Ok(OpenOptions {
-        spacing,
-        unit,
-        axes: options.axes.as_deref().map(parse_axis_names).transpose()?,
-        channel: options.channel,
-        time: options.time,
-        region: options.region.as_deref().map(parse_region).transpose()?,
-        patience: Some(parse_seconds("--server-timeout", options.server_timeout)?),
-        mosaic: mosaic_options(&options.tiles, &options.input)?,
-        ..OpenOptions::default()
-    })
+    let mut wanted = OpenOptions::default();
+    wanted.spacing = spacing;
+    wanted.unit = unit;
+    wanted.axes = options.axes.as_deref().map(parse_axis_names).transpose()?;
+    wanted.channel = options.channel;
+    wanted.time = options.time;
+    wanted.region = options.region.as_deref().map(parse_region).transpose()?;
+    wanted.patience = Some(parse_seconds("--server-timeout", options.server_timeout)?);
+    wanted.mosaic = mosaic_options(&options.tiles, &options.input)?;
+    Ok(wanted)
 }
 
 /// The channels that a table of tiles names, in ascending order; none for any other input.
@@ -69,17 +68,17 @@ fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> 
     {
         return Err(Error::usage(format!("is no table of tiles (.csv), which {name} is for; leave it out")).at(input));
     }
-    Ok(MosaicOptions {
-        order: order.as_deref().map_or(Ok(Order::default()), parse_order)?,
-        blend: blend.as_deref().map_or(Ok(Blend::default()), parse_blend)?,
-        flip: flip.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--flip", text))?,
-        crop: crop.as_deref().map_or(Ok([0; 3]), parse_crop)?,
-        canvas: canvas.as_deref().map(parse_canvas).transpose()?,
-        background: background.clone(),
-        flat_field: flat_field.clone(),
-        gains: gains.clone(),
-        missing: if *awaited { MissingTiles::Await } else { MissingTiles::Refuse },
-    })
+    let mut mosaic = MosaicOptions::default();
+    mosaic.order = order.as_deref().map_or(Ok(Interpolation::default()), parse_order)?;
+    mosaic.blend = blend.as_deref().map_or(Ok(Blend::default()), parse_blend)?;
+    mosaic.flip = flip.as_deref().map_or(Ok([false; 3]), |text| parse_axes("--flip", text))?;
+    mosaic.crop = crop.as_deref().map_or(Ok([0; 3]), parse_crop)?;
+    mosaic.canvas = canvas.as_deref().map(parse_canvas).transpose()?;
+    mosaic.background.clone_from(background);
+    mosaic.flat_field.clone_from(flat_field);
+    mosaic.gains.clone_from(gains);
+    mosaic.missing = if *awaited { MissingTiles::Await } else { MissingTiles::Refuse };
+    Ok(mosaic)
 }
 
 /// The size of a voxel, and its unit where the text has one: `2,0.5,0.5um`, `2um,500nm,500nm`, `0.5`.
@@ -103,11 +102,11 @@ fn parse_axis_names(text: &str) -> Result<Vec<char>> {
     Ok(names)
 }
 
-fn parse_order(text: &str) -> Result<Order> {
+fn parse_order(text: &str) -> Result<Interpolation> {
     match text {
-        "0" => Ok(Order::Nearest),
-        "1" => Ok(Order::Linear),
-        "3" => Ok(Order::Cubic),
+        "0" => Ok(Interpolation::Nearest),
+        "1" => Ok(Interpolation::Linear),
+        "3" => Ok(Interpolation::Cubic),
         _ => Err(Error::usage(format!("--order {text} is none: give 0 (nearest), 1 (linear) or 3 (cubic)"))),
     }
 }
@@ -181,17 +180,14 @@ mod tests {
             refit: true,
             awaited: true,
         });
-        let expected = MosaicOptions {
-            order: Order::Cubic,
-            blend: Blend::Feather,
-            flip: [false, true, true],
-            crop: [0, 4, 4],
-            canvas: Some(vec![0..4000, -20..5000]),
-            background: Some("dark.tif".into()),
-            flat_field: Some("flat.tif".into()),
-            gains: Some("gains.csv".into()),
-            missing: MissingTiles::Await,
-        };
+        let mut expected = MosaicOptions::default();
+        (expected.order, expected.blend) = (Interpolation::Cubic, Blend::Feather);
+        (expected.flip, expected.crop) = ([false, true, true], [0, 4, 4]);
+        expected.canvas = Some(vec![0..4000, -20..5000]);
+        expected.background = Some("dark.tif".into());
+        expected.flat_field = Some("flat.tif".into());
+        expected.gains = Some("gains.csv".into());
+        expected.missing = MissingTiles::Await;
         assert_eq!(found.unwrap(), expected);
         assert_eq!(options(TileOptions::default()).unwrap(), MosaicOptions::default());
         assert_eq!(parse_crop("1, 2,3").unwrap(), [1, 2, 3]);

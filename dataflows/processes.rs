@@ -124,7 +124,7 @@ impl Seat {
 
 /// A process that is connected to the others of its run, and those that it has started.
 #[derive(Debug)]
-pub(crate) struct Team {
+pub(crate) struct ProcessTeam {
     pub(crate) members: analysis::Team,
     children: Children,
 }
@@ -144,9 +144,9 @@ pub(crate) fn is_heard() -> bool {
 /// Whether what went wrong is said already, or the first process says it for this one.
 static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
 
-impl Team {
+impl ProcessTeam {
     /// Connects this process to the others, which it starts where it is to. Nothing where it is alone.
-    pub(crate) fn gather(seat: &Seat, analysis: &Analysis, options: &RunOptions) -> Result<Option<Team>> {
+    pub(crate) fn gather(seat: &Seat, analysis: &Analysis, options: &RunOptions) -> Result<Option<ProcessTeam>> {
         let timeout = timeout(options)?;
         let children = Children::default();
         let (listener, addresses, secret) = match seat {
@@ -176,7 +176,7 @@ impl Team {
         // Set once: a program runs once.
         let _ = WATCHED.set(members.monitor().clone());
         SPOKEN_FOR.store(matches!(seat, Seat::Child { .. }), Ordering::Release);
-        Ok(Some(Team { members, children }))
+        Ok(Some(ProcessTeam { members, children }))
     }
 
     /// Whether this is the process that writes the outputs.

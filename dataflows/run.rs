@@ -12,7 +12,7 @@ use crate::analysis::{self, circumstances, print_headline, put_in_place};
 use crate::arguments::RunOptions;
 use crate::epochs;
 use crate::interrupt;
-use crate::processes::{Seat, Team};
+use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::Progress;
 
 /// Runs the analysis and writes its outputs.
@@ -28,7 +28,9 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
 
 /// Runs an analysis in this process, and in those that it is to share the work with.
 pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, started: Instant) -> Result<()> {
-    let Some(mut team) = Team::gather(seat, analysis, options)? else { return lead(options, analysis, started, None) };
+    let Some(mut team) = ProcessTeam::gather(seat, analysis, options)? else {
+        return lead(options, analysis, started, None);
+    };
     let result = match team.is_first() {
         true => lead(options, analysis, started, Some(&mut team)),
         false => follow(options, analysis, &mut team),
@@ -38,7 +40,7 @@ pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, 
 }
 
 /// The part of a process that is alone or the first of several: the one that writes the outputs.
-fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: Option<&mut Team>) -> Result<()> {
+fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: Option<&mut ProcessTeam>) -> Result<()> {
     let changes = options.changes.as_deref();
     let mut changes = changes.map(|file| Changes::open(file, analysis.columns())).transpose()?;
     let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, |_| false), OutputFolder::remover)?;
@@ -46,7 +48,8 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     let progress = Arc::new(ProgressState::new());
     let shown = Progress::show(&progress, options.quiet);
     let members = team.as_deref_mut().map(|team| &mut team.members);
-    let running = Running { progress, team: members, ..Running::default() };
+    let mut running = Running::default();
+    (running.progress, running.team) = (progress, members);
     let mut results = analysis.run_into(Some(&folder), running)?;
     drop(shown);
     let sent = results.counts.bytes_between_processes;
@@ -69,7 +72,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
 }
 
 /// The part of any other process: to analyse its own chunks. It ends when the first has written the outputs.
-fn follow(options: &RunOptions, analysis: &Analysis, team: &mut Team) -> Result<()> {
+fn follow(options: &RunOptions, analysis: &Analysis, team: &mut ProcessTeam) -> Result<()> {
     let sent = analysis.follow_into(&options.out, &mut team.members)?;
     team.members.say_goodbye(sent);
     team.members.wait_for_others().map(|_| ())

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anabranch::memory::peak_memory;
-use anabranch::progress::{ProgressState, Snapshot, Stage};
+use anabranch::progress::{Counters, ProgressState, Stage};
 use anabranch::text::{line, masked_words, sentence};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -77,7 +77,7 @@ impl Display {
         }
     }
 
-    fn update(&mut self, now: &Snapshot) {
+    fn update(&mut self, now: &Counters) {
         let text = describe(now);
         match self {
             Display::Bar(bar) => {
@@ -104,7 +104,7 @@ impl Display {
 }
 
 /// The stage, with its chunks and rounds as far as there are any.
-fn describe(now: &Snapshot) -> String {
+fn describe(now: &Counters) -> String {
     let mut text = String::from(now.stage.name());
     if now.total > 0 {
         let _ = write!(text, ", {} of {} chunks", now.done, now.total);
@@ -120,7 +120,7 @@ fn describe(now: &Snapshot) -> String {
 
 /// What the summary on the terminal tells.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Results<'a> {
+pub(crate) struct ShownResults<'a> {
     /// Numbers of branches by skan's branch type.
     pub(crate) kinds: [i64; 4],
     /// Lengths of all branches, in any order.
@@ -139,7 +139,7 @@ pub(crate) struct Results<'a> {
 }
 
 /// The summary as lines of text.
-pub(crate) fn summary(results: &Results<'_>) -> String {
+pub(crate) fn summary(results: &ShownResults<'_>) -> String {
     let unit = results.unit;
     let mut text = String::new();
     let branches: i64 = results.kinds.iter().sum();
@@ -254,8 +254,8 @@ pub(crate) fn print(text: &str, quiet: bool) {
 mod tests {
     use super::*;
 
-    fn results(lengths: &[f64]) -> Results<'_> {
-        Results {
+    fn results(lengths: &[f64]) -> ShownResults<'_> {
+        ShownResults {
             kinds: [0, 2, lengths.len() as i64 - 2, 0],
             lengths,
             total_length: lengths.iter().sum(),
@@ -295,9 +295,9 @@ mod tests {
 
     #[test]
     fn a_progress_line_names_stage_chunks_and_rounds() {
-        let now = Snapshot { stage: Stage::Thinning, done: 3, total: 512, rounds: 40, deletions: 1_234_567 };
+        let now = Counters { stage: Stage::Thinning, done: 3, total: 512, rounds: 40, deletions: 1_234_567 };
         assert_eq!(describe(&now), "thinning, 3 of 512 chunks, 40 rounds, 1,234,567 voxels deleted");
-        assert_eq!(describe(&Snapshot { total: 0, stage: Stage::Opening, ..now }), "opening");
+        assert_eq!(describe(&Counters { total: 0, stage: Stage::Opening, ..now }), "opening");
     }
 
     #[test]

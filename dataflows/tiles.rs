@@ -3,10 +3,10 @@
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::mosaic::TileTable;
-use anabranch::store::mosaic::stage::{GridScan, Overlap, ScanOrder, table_of_grid, table_of_stage};
+use anabranch::store::mosaic::stage::{GridOverlap, GridScan, ScanOrder, table_of_grid, table_of_stage};
 
 use crate::apart;
-use crate::arguments::{Corner, Order, TilesOptions};
+use crate::arguments::{Corner, StageOrder, TilesOptions};
 use crate::interrupt;
 use crate::opening::parse_axes;
 use crate::terminal::print;
@@ -84,11 +84,11 @@ fn grid_scan(options: &TilesOptions) -> Result<Option<GridScan>> {
     Ok(Some(GridScan {
         grid,
         overlap: parse_overlap(overlap)?,
-        order: match options.scan_order.unwrap_or(Order::Row) {
-            Order::Row => ScanOrder::Row,
-            Order::Column => ScanOrder::Column,
-            Order::SnakeRow => ScanOrder::SnakeRow,
-            Order::SnakeColumn => ScanOrder::SnakeColumn,
+        order: match options.scan_order.unwrap_or(StageOrder::Row) {
+            StageOrder::Row => ScanOrder::Row,
+            StageOrder::Column => ScanOrder::Column,
+            StageOrder::SnakeRow => ScanOrder::SnakeRow,
+            StageOrder::SnakeColumn => ScanOrder::SnakeColumn,
         },
         from_bottom: matches!(start, Corner::BottomLeft | Corner::BottomRight),
         from_right: matches!(start, Corner::TopRight | Corner::BottomRight),
@@ -104,7 +104,7 @@ fn parse_grid(text: &str) -> Result<[usize; 2]> {
 }
 
 /// An overlap along both axes, or along y and x: `0.1`, `10%`, `200px`, `10%,15%`.
-fn parse_overlap(text: &str) -> Result<[Overlap; 2]> {
+fn parse_overlap(text: &str) -> Result<[GridOverlap; 2]> {
     let wrong = || {
         let message = format!(
             "--overlap {text} does not fit: give a share of a tile such as 0.1 or 10%, or pixels such as 200px; one for \
@@ -115,14 +115,14 @@ fn parse_overlap(text: &str) -> Result<[Overlap; 2]> {
     let one = |part: &str| {
         let part = part.trim();
         let number = |text: &str| text.trim().parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0);
-        let share = |share: f64| (share < 1.0).then_some(Overlap::Share(share));
+        let share = |share: f64| (share < 1.0).then_some(GridOverlap::Share(share));
         match (part.strip_suffix('%'), part.strip_suffix("px")) {
             (Some(percent), _) => share(number(percent)? / 100.0),
-            (None, Some(pixels)) => number(pixels).map(Overlap::Pixels),
+            (None, Some(pixels)) => number(pixels).map(GridOverlap::Pixels),
             (None, None) => share(number(part)?),
         }
     };
-    let parts: Option<Vec<Overlap>> = text.split(',').map(one).collect();
+    let parts: Option<Vec<GridOverlap>> = text.split(',').map(one).collect();
     match parts.as_deref() {
         Some([both]) => Ok([*both; 2]),
         Some([y, x]) => Ok([*y, *x]),
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn overlaps_and_grids_are_read_as_people_write_them() {
-        let (share, pixels) = (Overlap::Share, Overlap::Pixels);
+        let (share, pixels) = (GridOverlap::Share, GridOverlap::Pixels);
         assert_eq!(parse_overlap("10%").unwrap(), [share(0.1); 2]);
         assert_eq!(parse_overlap("0.1, 200 px").unwrap(), [share(0.1), pixels(200.0)]);
         assert_eq!(parse_overlap("0").unwrap(), [share(0.0); 2]);

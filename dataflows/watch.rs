@@ -7,20 +7,20 @@ use std::time::Instant;
 
 use anabranch::analysis::Analysis;
 use anabranch::error::{Error, Kind, Result};
-use anabranch::follow::{Follower, Monitor, PATIENCE, Pace, Step, Wake};
+use anabranch::follow::{FileMonitor, FollowStep, Follower, PATIENCE, Pace, Wake};
 use anabranch::grid::ChunkId;
 use anabranch::kernel::mask::smooth::Gaussian;
-use anabranch::parameters::Form;
+use anabranch::parameters::ImageForm;
 use anabranch::store::marks::Marks;
 use anabranch::store::{Source, is_address, is_table, open};
 
 use crate::apart;
 use crate::arguments::{RunOptions, WatchOptions};
-use crate::epochs::{Epochs, conduct};
+use crate::epochs::{ShownEpochs, conduct};
 use crate::interrupt::Interrupt;
 use crate::opening::open_options;
 use crate::parsing::parse_seconds;
-use crate::processes::{Seat, Team};
+use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{print, print_warning};
 
 /// What is said at the end where no image has come.
@@ -73,7 +73,7 @@ fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result
         };
         let monitor = monitor.get_or_insert_with(|| {
             print_warning(&format!("{error}; waiting for it, Ctrl-C ends"));
-            Monitor::new(input, &written(run), pace, &interrupt.stop)
+            FileMonitor::new(input, &written(run), pace, &interrupt.stop)
         });
         if monitor.wait(None) == Wake::Interrupted {
             return Ok(false);
@@ -101,12 +101,12 @@ fn follow(
     run: &RunOptions,
     state: &Path,
     analysis: Analysis,
-    team: Option<&mut Team>,
+    team: Option<&mut ProcessTeam>,
     pace: Pace,
     interrupt: &Interrupt,
-) -> Result<Epochs> {
+) -> Result<ShownEpochs> {
     let alone = team.is_none();
-    let mut epochs = Epochs::start(analysis, run, state, team)?;
+    let mut epochs = ShownEpochs::start(analysis, run, state, team)?;
     let mut marks = unmarked(&epochs, pace);
     let begun = epochs.of.session.results().next_epoch() > 0;
     if !run.verify {
@@ -126,7 +126,7 @@ fn follow(
         // What the state knows, should it have ended before its outputs were written.
         close_readable(&mut epochs, &mut follower)?;
     }
-    while let Step::Changed(source, chunks) = follower.wait()? {
+    while let FollowStep::Changed(source, chunks) = follower.wait()? {
         if is_another(&source, &epochs.of.analysis.source) {
             if !alone {
                 let message = "has another type, fill value or number of axes than before, or one plane and had several, or \
@@ -146,7 +146,7 @@ fn follow(
                 analysis => analysis?,
             };
             drop(epochs);
-            epochs = Epochs::start(analysis, run, state, None)?;
+            epochs = ShownEpochs::start(analysis, run, state, None)?;
             epochs.of.session.look(true)?;
             follower.begin_again(unmarked(&epochs, pace));
             continue;
@@ -160,7 +160,7 @@ fn follow(
 }
 
 /// Marks of the chunks of an analysis, none of which is known.
-fn unmarked(epochs: &Epochs, pace: Pace) -> Marks {
+fn unmarked(epochs: &ShownEpochs, pace: Pace) -> Marks {
     let depth = epochs.of.analysis.settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
     Marks::new(epochs.of.analysis.grid, depth, pace.settle)
 }
@@ -168,11 +168,11 @@ fn unmarked(epochs: &Epochs, pace: Pace) -> Marks {
 /// Whether an image has another form than before, with which its analysis cannot go on: volumes of one plane are thinned
 /// in other directions than those of several.
 fn is_another(source: &Arc<dyn Source>, before: &Arc<dyn Source>) -> bool {
-    Form::of(source.description()) != Form::of(before.description())
+    ImageForm::of(source.description()) != ImageForm::of(before.description())
 }
 
 /// Closes an epoch in which chunks have changed.
-fn close(epochs: &mut Epochs, follower: &mut Follower, source: Arc<dyn Source>, chunks: &[ChunkId]) -> Result<()> {
+fn close(epochs: &mut ShownEpochs, follower: &mut Follower, source: Arc<dyn Source>, chunks: &[ChunkId]) -> Result<()> {
     epochs.of.follow(source)?;
     for &chunk in chunks {
         epochs.of.session.refresh(chunk)?;
@@ -183,7 +183,7 @@ fn close(epochs: &mut Epochs, follower: &mut Follower, source: Arc<dyn Source>, 
 }
 
 /// Closes an epoch. Chunks that cannot be read are left as they were, and given.
-fn close_readable(epochs: &mut Epochs, follower: &mut Follower) -> Result<BTreeSet<ChunkId>> {
+fn close_readable(epochs: &mut ShownEpochs, follower: &mut Follower) -> Result<BTreeSet<ChunkId>> {
     let started = Instant::now();
     let mut unread = BTreeSet::new();
     while let Err(error) = epochs.close(started) {

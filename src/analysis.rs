@@ -64,7 +64,7 @@ use crate::kernel::thin::method::Method;
 use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::network::NetworkPlan;
 use crate::operators::read::Selection;
-use crate::parameters::{Form, Parameters, Settled};
+use crate::parameters::{ImageForm, Parameters, Settled};
 use crate::space::Region;
 use crate::store::{Image, Source, is_table, open};
 use crate::table::arrival::Arrival;
@@ -117,7 +117,7 @@ impl Analysis {
         parameters.check()?;
         let image = Image::of(&*source, &parameters.image);
         let description = source.description();
-        let settled = parameters.settle(Form::of(description)).map_err(|error| error.at(&description.name))?;
+        let settled = parameters.settle(ImageForm::of(description)).map_err(|error| error.at(&description.name))?;
         let (grid, allotted) = resources.allot(&*source, &settled)?;
         Ok(Analysis { source, grid, settled, image, path: None, allotted })
     }

@@ -10,6 +10,7 @@ use crate::space::Region;
 /// The type of an image's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
+#[non_exhaustive]
 pub enum Dtype {
     Bool,
     U8,
@@ -81,6 +82,7 @@ pub trait Value: Copy + Default + PartialEq + PartialOrd + Send + Sync + std::fm
 /// Values of a box, as an array of shape (z, y, x) in C order.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "the names say it")]
+#[non_exhaustive]
 pub enum Voxels {
     Bool(Array3<bool>),
     U8(Array3<u8>),
@@ -107,6 +109,9 @@ macro_rules! with_voxels {
             $crate::chunk::Voxels::F32($array) => $body,
             $crate::chunk::Voxels::F64($array) => $body,
             $crate::chunk::Voxels::I64($array) => $body,
+            // All there are: only code outside this crate cannot know.
+            #[allow(unreachable_patterns)]
+            _ => unreachable!("values of a type without a name"),
         }
     };
 }
@@ -152,6 +157,9 @@ macro_rules! with_dtype {
                 type $t = i64;
                 $body
             }
+            // All there are: only code outside this crate cannot know.
+            #[allow(unreachable_patterns)]
+            _ => unreachable!("a type without a name"),
         }
     };
 }
@@ -247,6 +255,21 @@ impl Voxels {
             T::wrap(Array3::from_shape_vec([nz, ny, nx], values).expect("as many values as the part has"))
         }
         with_voxels!(self, array => cut(array, part))
+    }
+
+    /// The bytes of the values in C order, each with its least byte first.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        match self {
+            Voxels::Bool(array) => array.iter().map(|&v| u8::from(v)).collect(),
+            Voxels::U8(array) => array.iter().copied().collect(),
+            Voxels::U16(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Voxels::U32(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Voxels::I16(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Voxels::I32(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Voxels::I64(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Voxels::F32(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            Voxels::F64(array) => array.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        }
     }
 
     /// Whether all values are finite numbers.

@@ -8,6 +8,6 @@ mod follower;
 mod monitor;
 mod stop;
 
-pub use self::follower::{Follower, PATIENCE, Step};
-pub use self::monitor::{Monitor, Pace, Wake};
+pub use self::follower::{FollowStep, Follower, PATIENCE};
+pub use self::monitor::{FileMonitor, Pace, Wake};
 pub use self::stop::Stop;

@@ -47,6 +47,7 @@ pub struct Parameters {
 /// Where the threshold comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum ThresholdRule {
     /// It is given.
     Value(Threshold),
@@ -84,7 +85,7 @@ impl ThresholdRule {
 
 /// What of an image decides which parameters fit it, and what they come to.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Form {
+pub struct ImageForm {
     /// Type of the values as they are read.
     pub dtype: Dtype,
     /// Type of the values as they are stored.
@@ -101,22 +102,23 @@ pub struct Form {
     pub unit: Option<&'static LengthUnit>,
 }
 
-impl Form {
+impl ImageForm {
     /// That of a source.
-    pub fn of(description: &Description) -> Form {
+    pub fn of(description: &Description) -> ImageForm {
         let Description { dtype, stored, dimensions, fill, shape, spacing, .. } = *description;
         let unit = description.unit.as_deref().and_then(LengthUnit::of);
-        Form { dtype, stored, dimensions, flat: shape[0] == 1, fill, spacing, unit }
+        ImageForm { dtype, stored, dimensions, flat: shape[0] == 1, fill, spacing, unit }
     }
 }
 
 /// Parameters of one image: with every default resolved.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settled {
     /// What was asked for.
     pub asked: Parameters,
     /// What of the image they are settled for.
-    pub form: Form,
+    pub form: ImageForm,
     /// How masks are thinned.
     pub method: Method,
     /// The standard deviation of the smoothing along (z, y, x) in voxels, where the image is smoothed.
@@ -145,7 +147,7 @@ impl Parameters {
     ///
     /// # Errors
     /// Of kind `Usage` where they contradict each other or the form.
-    pub fn settle(&self, form: Form) -> Result<Settled> {
+    pub fn settle(&self, form: ImageForm) -> Result<Settled> {
         self.check()?;
         if !self.threshold.is_nonzero() && form.dtype == Dtype::Bool {
             return Err(Error::usage("the input is a mask of bools already: leave --threshold out"));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 /// What a run is busy with, in order. Stages overlap in a dataflow: the last one that has begun counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Stage {
     /// Opening the input.
     Opening,
@@ -56,7 +57,7 @@ struct Chunks {
 
 /// The counters at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct Counters {
     /// The last stage that has begun.
     pub stage: Stage,
     /// Chunks that this stage is done with.
@@ -98,10 +99,10 @@ impl ProgressState {
     }
 
     /// The counters now. They are read one by one: each is right, their combination may be a moment apart.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> Counters {
         let stage = STAGES[usize::from(self.stage.load(Ordering::Relaxed)).min(STAGES.len() - 1)];
         let chunks = &self.chunks[stage as usize];
-        Snapshot {
+        Counters {
             stage,
             done: chunks.done.load(Ordering::Relaxed),
             total: chunks.total.load(Ordering::Relaxed),
@@ -129,7 +130,7 @@ mod tests {
         state.reach_round(3);
         state.reach_round(2);
         state.add_deletions(7);
-        assert_eq!(state.snapshot(), Snapshot { stage: Stage::Thinning, done: 2, total: 5, rounds: 3, deletions: 7 });
+        assert_eq!(state.snapshot(), Counters { stage: Stage::Thinning, done: 2, total: 5, rounds: 3, deletions: 7 });
     }
 
     #[test]

@@ -100,9 +100,9 @@ use self::conductor::{Broken, Conductor};
 use self::crew::Crew;
 use self::following::Following;
 use self::inner::Inner;
-use self::kept::Kept;
+use self::kept::KeptState;
 use self::links::{Links, Said};
-use self::plan::Plan;
+use self::plan::SessionPlan;
 use self::queue::Queue;
 use self::results::Published;
 use self::worker::work;
@@ -160,7 +160,7 @@ pub struct Session<Kind = Fed> {
 
 /// What a session begins with.
 struct Beginning {
-    plan: Plan,
+    plan: SessionPlan,
     /// The chunks inside the bounds.
     grid: Grid,
     dtype: Dtype,
@@ -179,7 +179,7 @@ impl<Kind> Session<Kind> {
         let (frame, canvas) = (plan.network.frame, plan.canvas);
         let results = EpochResults::new(canvas, grid, frame, plan.kernel.threshold, tracks_arrival);
         let keeping = plan.keeping.clone();
-        let kept = keeping.map(|keeping| Kept::new(keeping.folder, grid.bounds(), keeping.dimensions));
+        let kept = keeping.map(|keeping| KeptState::new(keeping.folder, grid.bounds(), keeping.dimensions));
         let (cluster, links) = cluster.unzip();
         let crew = Crew::start(workers, cluster, move |worker, post| work(worker, &plan, post))?;
         let (holds, published) = (held.is_some(), Published::new(&results));

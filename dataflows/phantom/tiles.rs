@@ -6,7 +6,7 @@ use std::fs;
 use anabranch::analysis::workers;
 use anabranch::error::{Error, Result};
 use anabranch::kernel::mosaic::affine::Affine;
-use anabranch::kernel::mosaic::resample::{Blend, Composition, Order, Prepared};
+use anabranch::kernel::mosaic::resample::{Blend, Composition, Interpolation, Prepared};
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::kernel::phantom::scan::{Scan, ScanForm};
 use anabranch::space::Region;
@@ -47,7 +47,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let workers = workers(options.workers)?;
     refuse_existing(&options.out)?;
     let folder = interrupt::stage(|| StagedFolder::create(&options.out, Overwrite::Nothing), StagedFolder::remover)?;
-    let order = if options.gray { Order::Linear } else { Order::Nearest };
+    let order = if options.gray { Interpolation::Linear } else { Interpolation::Nearest };
     each(&scan.places, workers, |i, place| {
         // Values at the far side of the last voxels are needed where places are not whole.
         let Some(outline) = place.outline(scan.tile) else {

@@ -52,7 +52,7 @@ struct Held {
 
 /// What an epoch has changed.
 #[derive(Debug, Default)]
-pub(super) struct Difference {
+pub(super) struct RowChanges {
     lines: Vec<Line>,
     /// The rows of all lines.
     texts: Vec<u8>,
@@ -70,7 +70,7 @@ struct Line {
     text: Range<usize>,
 }
 
-impl Difference {
+impl RowChanges {
     /// Number of rows that come or go.
     pub(super) fn rows(&self) -> u64 {
         self.lines.len() as u64
@@ -118,12 +118,12 @@ impl Changes {
     ///
     /// # Errors
     /// Where one of the files cannot be read.
-    pub(super) fn compare(&self, table: &Path) -> Result<Difference> {
+    pub(super) fn compare(&self, table: &Path) -> Result<RowChanges> {
         let at_table = |error: io::Error| read_failed(&error).at(table);
         let mut seen = vec![0i64; self.rows.len()];
         let ranks = <Columns>::ranks().len();
         let start = self.columns.iter().position(|column| column.name.starts_with(START)).unwrap_or_default();
-        let mut difference = Difference { start, ..Difference::default() };
+        let mut difference = RowChanges { start, ..RowChanges::default() };
         for line in BufReader::new(File::open(table).map_err(at_table)?).split(b'\n').skip(1) {
             let line = line.map_err(at_table)?;
             let row = line.splitn(ranks + 1, |&byte| byte == b',').last().unwrap_or_default();
@@ -141,7 +141,7 @@ impl Changes {
     }
 
     /// Copies rows of the file, at ascending places, into a difference.
-    fn copy(&self, rows: &[(u64, i64)], difference: &mut Difference) -> io::Result<()> {
+    fn copy(&self, rows: &[(u64, i64)], difference: &mut RowChanges) -> io::Result<()> {
         let mut file = &self.file;
         let mut position = file.seek(SeekFrom::Start(0))?;
         let mut reader = BufReader::new(file);
@@ -161,7 +161,7 @@ impl Changes {
     ///
     /// # Errors
     /// `Io` or `Output` where the file cannot be written, which stays as it was; the call can be repeated then.
-    pub(super) fn append(&mut self, difference: &Difference) -> Result<Before> {
+    pub(super) fn append(&mut self, difference: &RowChanges) -> Result<Before> {
         let before = Before(self.end);
         let written = self.write(difference).map_err(|error| write_failed(&error).at(&self.path));
         // A disk that is full has room for less.
@@ -180,7 +180,7 @@ impl Changes {
         self.read()
     }
 
-    fn write(&mut self, difference: &Difference) -> io::Result<()> {
+    fn write(&mut self, difference: &RowChanges) -> io::Result<()> {
         self.file.set_len(self.end)?;
         let mut end = (&self.file).seek(SeekFrom::Start(self.end))?;
         if difference.lines.is_empty() && end > 0 {
@@ -343,8 +343,8 @@ mod tests {
     use super::*;
     use crate::table::columns::Form;
 
-    fn difference(rows: &[(&str, i64)]) -> Difference {
-        let mut difference = Difference::default();
+    fn difference(rows: &[(&str, i64)]) -> RowChanges {
+        let mut difference = RowChanges::default();
         rows.iter().for_each(|(row, diff)| difference.add(row.as_bytes(), *diff));
         difference
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use super::changes::{Changes, Difference};
+use super::changes::{Changes, RowChanges};
 use super::overview::{VoxelKind, overview};
 use super::record::Circumstances;
 use super::warnings;
@@ -45,12 +45,13 @@ impl Destination<'_> {
 #[must_use = "outputs that are not put in place are gone"]
 pub struct Staged<'a> {
     folder: OutputFolder,
-    changed: Option<(&'a mut Changes, Difference)>,
+    changed: Option<(&'a mut Changes, RowChanges)>,
     written: Written,
 }
 
 /// What was written, for people.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Written {
     /// Counts of the whole.
     pub totals: Totals,

@@ -42,6 +42,7 @@ use super::{Analysis, Counts, Results, Team};
 
 /// How an analysis runs: its progress, how to end it, and the processes that share the work.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Running<'a> {
     /// Counts how far it has come.
     pub progress: Arc<ProgressState>,

@@ -12,7 +12,7 @@ use crate::store::{is_address, resolved};
 
 /// How it ran.
 #[derive(Debug, Serialize)]
-struct Record<'a> {
+struct RunRecord<'a> {
     program: &'static str,
     version: &'static str,
     arguments: &'a [String],
@@ -84,7 +84,7 @@ impl Analysis {
         [analysed, all]: [Duration; 2],
     ) -> Result<String> {
         let peak = peak_memory();
-        let record = Record {
+        let record = RunRecord {
             program: "anabranch",
             version: env!("CARGO_PKG_VERSION"),
             arguments: &circumstances.arguments,

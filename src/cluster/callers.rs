@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::handshake::{GREETING, Heard, LENGTH, MAGIC, challenge_of, greeting, proved, rest_of};
-use super::secret::{Challenges, End, Secret, challenge};
+use super::secret::{Challenges, Secret, Side, challenge};
 
 /// How long a caller may take to prove that it knows the secret.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -28,7 +28,7 @@ pub(super) struct Proved {
 
 /// What a look at all callers came to.
 #[derive(Debug, Default)]
-pub(super) struct Look {
+pub(super) struct CallerNews {
     pub(super) proved: Vec<Proved>,
     /// Whether any bytes or connections have come.
     pub(super) has_moved: bool,
@@ -57,8 +57,8 @@ enum State {
 
 impl Callers {
     /// Takes the connections that are there, and hears what all have said since the last look.
-    pub(super) fn look(&mut self, listener: &TcpListener, secret: &Secret) -> Look {
-        let mut look = Look::default();
+    pub(super) fn look(&mut self, listener: &TcpListener, secret: &Secret) -> CallerNews {
+        let mut look = CallerNews::default();
         // As many at most as are held.
         for _ in 0..MOST {
             match listener.accept() {
@@ -133,7 +133,7 @@ impl Caller {
                 self.wanted += rest;
                 continue;
             }
-            return match proved(&statement[LENGTH..], End::Calling, &challenges, secret) {
+            return match proved(&statement[LENGTH..], Side::Calling, &challenges, secret) {
                 Some(heard) => State::Proved(heard, challenges),
                 None => State::Failed,
             };

@@ -11,7 +11,7 @@ use super::callers::{Callers, Proved};
 use super::control::Ending;
 use super::handshake::{Answer, Heard, Hello, Line, other_protocol};
 use super::name;
-use super::secret::{End, Secret};
+use super::secret::{Secret, Side};
 use crate::error::{Error, Kind, Result};
 
 /// How long one attempt to connect may take, the first and the longest: systems try again after a second where a crowd of
@@ -167,13 +167,13 @@ fn answer(Proved { mut stream, heard, challenges }: Proved, own: &Own) -> Option
     let heard = match heard {
         Heard::Hello(hello) => hello,
         Heard::Other(protocol) => {
-            let _ = own.hello(0, Line::Control).send(&mut stream, End::Listening, &challenges, &own.secret);
+            let _ = own.hello(0, Line::Control).send(&mut stream, Side::Listening, &challenges, &own.secret);
             let error = other_protocol(protocol, "a process that has connected");
             return Some(Contact { with: None, outcome: Outcome::Differs(error), told: false });
         }
     };
     let mine = own.hello(heard.from, heard.line);
-    mine.send(&mut stream, End::Listening, &challenges, &own.secret).ok()?;
+    mine.send(&mut stream, Side::Listening, &challenges, &own.secret).ok()?;
     let (with, told) = (Some(heard.from), mine.ending.is_some());
     if let Some(outcome) = obstacle(&mine, &heard, own) {
         return Some(Contact { with, outcome, told });

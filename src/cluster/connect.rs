@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::calls::{Calls, Contact, Outcome};
-use super::control::Message;
+use super::control::ControlMessage;
 use super::handshake::{Hello, Line};
 use super::link::{LinkReceiver, LinkSender, link};
 use super::monitor::Monitor;
@@ -136,7 +136,7 @@ fn spread(
     let deadline = Instant::now() + patience;
     let processes = membership.addresses.len();
     let own = name(membership.process, &membership.addresses);
-    let message = Message::failed(&Error::new(error.kind(), format!("{own}: {error}")));
+    let message = ControlMessage::failed(&Error::new(error.kind(), format!("{own}: {error}")));
     calls.end_with(error);
     for (_, stream) in lines.iter_mut().filter(|((_, line), _)| *line == Line::Control) {
         let _ = message.write(stream);

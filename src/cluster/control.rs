@@ -11,7 +11,7 @@ const LONGEST: u32 = 1 << 16;
 
 /// A message between processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum Message {
+pub(super) enum ControlMessage {
     /// Still there, and has held so much memory at most.
     Alive(u64),
     /// Was asked to end, which all then do.
@@ -49,9 +49,9 @@ impl Ending {
     }
 }
 
-impl Message {
+impl ControlMessage {
     pub(super) fn failed(error: &Error) -> Self {
-        Message::Failed(Ending::of(error))
+        ControlMessage::Failed(Ending::of(error))
     }
 
     pub(super) fn write(&self, to: &mut impl Write) -> io::Result<()> {

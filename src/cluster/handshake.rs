@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::control::Ending;
-use super::secret::{CHALLENGE, Challenge, Challenges, End, PROOF, Secret};
+use super::secret::{CHALLENGE, Challenge, Challenges, PROOF, Secret, Side};
 use crate::error::{Error, Kind};
 
 pub(super) const MAGIC: [u8; 8] = *b"anabrmsh";
@@ -87,7 +87,7 @@ pub(super) fn rest_of(length: &[u8]) -> Option<usize> {
 }
 
 /// What a statement says, but for its length; none where the proof does not hold, or what is proved has no meaning.
-pub(super) fn proved(statement: &[u8], end: End, challenges: &Challenges, secret: &Secret) -> Option<Heard> {
+pub(super) fn proved(statement: &[u8], end: Side, challenges: &Challenges, secret: &Secret) -> Option<Heard> {
     let (said, proof) = statement.split_at_checked(statement.len().checked_sub(PROOF)?)?;
     if !secret.is_proved(proof, end, challenges, said) {
         return None;
@@ -112,7 +112,7 @@ impl Hello {
     pub(super) fn send(
         &self,
         stream: &mut TcpStream,
-        end: End,
+        end: Side,
         challenges: &Challenges,
         secret: &Secret,
     ) -> io::Result<()> {
@@ -135,7 +135,7 @@ impl Hello {
         read_until(stream, &mut theirs[MAGIC.len()..], deadline)?;
         let listening = challenge_of(&theirs).ok_or(ErrorKind::InvalidData)?;
         let challenges = Challenges { calling, listening };
-        self.send(stream, End::Calling, &challenges, secret)?;
+        self.send(stream, Side::Calling, &challenges, secret)?;
         let mut length = [0; LENGTH];
         if let Err(error) = read_until(stream, &mut length, deadline) {
             let closed = [ErrorKind::UnexpectedEof, ErrorKind::ConnectionReset].contains(&error.kind());
@@ -143,7 +143,7 @@ impl Hello {
         }
         let mut statement = vec![0; rest_of(&length).ok_or(ErrorKind::InvalidData)?];
         read_until(stream, &mut statement, deadline)?;
-        Ok(proved(&statement, End::Listening, &challenges, secret).map_or(Answer::Unproved, Answer::Heard))
+        Ok(proved(&statement, Side::Listening, &challenges, secret).map_or(Answer::Unproved, Answer::Heard))
     }
 
     /// The first difference that keeps two processes from running together; `other` is the name of the other one.
@@ -185,7 +185,7 @@ pub(super) fn other_protocol(number: u32, other: &str) -> Error {
 }
 
 /// A statement: the length of what is said, what is said, and its proof.
-pub(super) fn statement(said: &[u8], end: End, challenges: &Challenges, secret: &Secret) -> io::Result<Vec<u8>> {
+pub(super) fn statement(said: &[u8], end: Side, challenges: &Challenges, secret: &Secret) -> io::Result<Vec<u8>> {
     if said.len() > LONGEST {
         return Err(io::Error::other("parameters take too many bytes"));
     }

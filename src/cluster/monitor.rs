@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::control::Message;
+use super::control::ControlMessage;
 use super::{BROKEN, name};
 use crate::error::{Error, Kind, Result};
 use crate::memory::peak_memory;
@@ -21,9 +21,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Watches the other processes of a cluster. Clones are the same.
 #[derive(Clone)]
-pub struct Monitor(Arc<Shared>);
+pub struct Monitor(Arc<Watched>);
 
-struct Shared {
+struct Watched {
     /// Connections to the others, by process.
     streams: Vec<Option<Mutex<TcpStream>>>,
     names: Vec<String>,
@@ -86,7 +86,7 @@ impl Monitor {
         if let Some(own) = peers.get_mut(process) {
             *own = Peer { ready: None, goodbye: Some(0), closed: true, memory: 0 };
         }
-        let shared = Shared {
+        let shared = Watched {
             streams,
             names: (0..peers.len()).map(|peer| name(peer, addresses)).collect(),
             process,
@@ -102,7 +102,7 @@ impl Monitor {
         let beating = monitor.clone();
         std::thread::spawn(move || {
             while !beating.state().closed {
-                beating.tell(&Message::Alive(peak_memory().unwrap_or(0)));
+                beating.tell(&ControlMessage::Alive(peak_memory().unwrap_or(0)));
                 std::thread::sleep(BEAT);
             }
         });
@@ -114,7 +114,7 @@ impl Monitor {
     }
 
     /// Tells all others. Who cannot be told is found to be gone by whoever listens to it.
-    fn tell(&self, message: &Message) {
+    fn tell(&self, message: &ControlMessage) {
         for stream in self.0.streams.iter().flatten() {
             let _ = message.write(&mut *stream.lock().unwrap_or_else(PoisonError::into_inner));
         }
@@ -123,14 +123,14 @@ impl Monitor {
     /// Listens to another process until its connection is closed.
     fn listen(&self, peer: usize, mut stream: TcpStream) {
         loop {
-            match Message::read(&mut stream) {
-                Ok(Message::Alive(memory)) => self.change(|state| state.peers[peer].memory = memory),
-                Ok(Message::Interrupted) => self.interrupted(),
-                Ok(Message::Ready(run)) => self.change(|state| state.peers[peer].ready = Some(run)),
-                Ok(Message::Goodbye(bytes, memory)) => self.change(|state| {
+            match ControlMessage::read(&mut stream) {
+                Ok(ControlMessage::Alive(memory)) => self.change(|state| state.peers[peer].memory = memory),
+                Ok(ControlMessage::Interrupted) => self.interrupted(),
+                Ok(ControlMessage::Ready(run)) => self.change(|state| state.peers[peer].ready = Some(run)),
+                Ok(ControlMessage::Goodbye(bytes, memory)) => self.change(|state| {
                     (state.peers[peer].goodbye, state.peers[peer].memory) = (Some(bytes), memory);
                 }),
-                Ok(Message::Failed(ending)) => self.lose(ending.error()),
+                Ok(ControlMessage::Failed(ending)) => self.lose(ending.error()),
                 Err(error) => {
                     let silent = matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
                     let over = {
@@ -178,7 +178,7 @@ impl Monitor {
     fn lose(&self, error: Error) {
         if self.note(&error) {
             // So that all end with the same sentence, whoever they notice first.
-            self.tell(&Message::failed(&error));
+            self.tell(&ControlMessage::failed(&error));
             (self.0.lost)(error);
         }
     }
@@ -191,7 +191,7 @@ impl Monitor {
     /// Ends this process's part with an error, which the others end with as well, and waits a moment until they have it.
     pub fn fail(&self, error: &Error) {
         if self.note(error) {
-            self.tell(&Message::failed(error));
+            self.tell(&ControlMessage::failed(error));
         }
         self.close();
     }
@@ -221,7 +221,7 @@ impl Monitor {
 
     /// Tells the others that what they wait for is there, and what tells this run from others.
     pub fn say_ready(&self, run: &str) {
-        self.tell(&Message::Ready(run.to_owned()));
+        self.tell(&ControlMessage::Ready(run.to_owned()));
     }
 
     /// Waits until a process has said that what others wait for is there. Returns what tells its run from others.
@@ -262,7 +262,7 @@ impl Monitor {
 
     /// Tells the others that this process was asked to end.
     pub fn say_interrupted(&self) {
-        self.tell(&Message::Interrupted);
+        self.tell(&ControlMessage::Interrupted);
     }
 
     fn interrupted(&self) {
@@ -291,7 +291,7 @@ impl Monitor {
 
     /// Says that this process's part has ended well, after so many bytes of records sent. It is watched no more.
     pub fn say_goodbye(&self, sent: u64) {
-        self.tell(&Message::Goodbye(sent, peak_memory().unwrap_or(0)));
+        self.tell(&ControlMessage::Goodbye(sent, peak_memory().unwrap_or(0)));
     }
 
     /// Closes this process's ends of the connections, and waits until the others have closed theirs: a connection that

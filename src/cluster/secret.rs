@@ -35,7 +35,7 @@ pub struct Secret(Arc<[u8]>);
 
 /// Which end of a connection makes a proof: the proof of one end is none of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum Side {
     Calling,
     Listening,
 }
@@ -120,20 +120,20 @@ impl Secret {
     }
 
     /// The proof that one end of a connection knows the secret and has said these bytes.
-    pub(super) fn proof(&self, end: End, challenges: &Challenges, said: &[u8]) -> [u8; PROOF] {
+    pub(super) fn proof(&self, end: Side, challenges: &Challenges, said: &[u8]) -> [u8; PROOF] {
         self.code(end, challenges, said).finalize().into_bytes().into()
     }
 
     /// Whether a proof is that of an end of a connection that has said these bytes. Takes as long for any proof.
-    pub(super) fn is_proved(&self, proof: &[u8], end: End, challenges: &Challenges, said: &[u8]) -> bool {
+    pub(super) fn is_proved(&self, proof: &[u8], end: Side, challenges: &Challenges, said: &[u8]) -> bool {
         self.code(end, challenges, said).verify_slice(proof).is_ok()
     }
 
-    fn code(&self, end: End, challenges: &Challenges, said: &[u8]) -> Hmac<Sha256> {
+    fn code(&self, end: Side, challenges: &Challenges, said: &[u8]) -> Hmac<Sha256> {
         // Of one length, so that no two different lists of parts give the same bytes.
         let end: &[u8; 24] = match end {
-            End::Calling => b"anabranch member calls: ",
-            End::Listening => b"anabranch member hears: ",
+            Side::Calling => b"anabranch member calls: ",
+            Side::Listening => b"anabranch member hears: ",
         };
         let code = Hmac::<Sha256>::new_from_slice(&self.0);
         let mut code = code.unwrap_or_else(|_| unreachable!("HMAC takes keys of any length"));
@@ -184,22 +184,22 @@ mod tests {
     #[test]
     fn a_proof_holds_for_its_secret_its_end_its_challenges_and_what_was_said() {
         let [secret, other] = [0, 1].map(|_| Secret::random().unwrap());
-        let proof = secret.proof(End::Calling, &challenges(), b"words");
-        assert!(secret.is_proved(&proof, End::Calling, &challenges(), b"words"));
+        let proof = secret.proof(Side::Calling, &challenges(), b"words");
+        assert!(secret.is_proved(&proof, Side::Calling, &challenges(), b"words"));
         let later = Challenges { listening: [3; CHALLENGE], ..challenges() };
         let swapped = Challenges { calling: [2; CHALLENGE], listening: [1; CHALLENGE] };
         let mut damaged = proof;
         damaged[31] ^= 1;
         for proved in [
-            other.is_proved(&proof, End::Calling, &challenges(), b"words"),
-            Secret::none().is_proved(&proof, End::Calling, &challenges(), b"words"),
-            secret.is_proved(&proof, End::Listening, &challenges(), b"words"),
-            secret.is_proved(&proof, End::Calling, &later, b"words"),
-            secret.is_proved(&proof, End::Calling, &swapped, b"words"),
-            secret.is_proved(&proof, End::Calling, &challenges(), b"word"),
-            secret.is_proved(&damaged, End::Calling, &challenges(), b"words"),
-            secret.is_proved(&proof[..31], End::Calling, &challenges(), b"words"),
-            secret.is_proved(b"", End::Calling, &challenges(), b"words"),
+            other.is_proved(&proof, Side::Calling, &challenges(), b"words"),
+            Secret::none().is_proved(&proof, Side::Calling, &challenges(), b"words"),
+            secret.is_proved(&proof, Side::Listening, &challenges(), b"words"),
+            secret.is_proved(&proof, Side::Calling, &later, b"words"),
+            secret.is_proved(&proof, Side::Calling, &swapped, b"words"),
+            secret.is_proved(&proof, Side::Calling, &challenges(), b"word"),
+            secret.is_proved(&damaged, Side::Calling, &challenges(), b"words"),
+            secret.is_proved(&proof[..31], Side::Calling, &challenges(), b"words"),
+            secret.is_proved(b"", Side::Calling, &challenges(), b"words"),
         ] {
             assert!(!proved);
         }

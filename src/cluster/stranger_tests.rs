@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::connect::hello;
 use super::handshake::{GREETING, Hello, LENGTH, Line, MAGIC, PROTOCOL, challenge_of, greeting, proved, statement};
-use super::secret::{CHALLENGE, Challenges, End, PROOF};
+use super::secret::{CHALLENGE, Challenges, PROOF, Side};
 use super::tests::{connect_all, listeners, membership, secret};
 use super::{Cluster, Membership, Secret, call_off, connect};
 use crate::error::{Error, Kind, Result};
@@ -34,7 +34,7 @@ fn say(address: &str, hello: &Hello, secret: &Secret) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).unwrap();
     let said = [&PROTOCOL.to_le_bytes()[..], &postcard::to_stdvec(hello).unwrap()].concat();
     let challenges = greet(&mut stream);
-    stream.write_all(&statement(&said, End::Calling, &challenges, secret).unwrap()).unwrap();
+    stream.write_all(&statement(&said, Side::Calling, &challenges, secret).unwrap()).unwrap();
     rest(stream)
 }
 
@@ -127,7 +127,7 @@ fn a_member_with_another_secret_is_refused_and_the_run_waits_for_its_own() {
         // Another version of the protocol is as unknown.
         let mut stream = TcpStream::connect(&addresses[0]).unwrap();
         let challenges = greet(&mut stream);
-        let said = statement(&7u32.to_le_bytes(), End::Calling, &challenges, &Secret::random().unwrap()).unwrap();
+        let said = statement(&7u32.to_le_bytes(), Side::Calling, &challenges, &Secret::random().unwrap()).unwrap();
         stream.write_all(&said).unwrap();
         assert!(rest(stream).is_empty());
     });
@@ -182,7 +182,7 @@ fn overheard() -> Vec<[Vec<u8>; 2]> {
             calling: challenge_of(&calling[..GREETING]).unwrap(),
             listening: challenge_of(&listening[..GREETING]).unwrap(),
         };
-        for (said, end) in [(calling, End::Calling), (listening, End::Listening)] {
+        for (said, end) in [(calling, Side::Calling), (listening, Side::Listening)] {
             assert!(proved(&said[GREETING + LENGTH..], end, &challenges, &secret()).is_some());
         }
     }
@@ -248,9 +248,9 @@ fn another_version_of_the_protocol_is_named_at_both_ends() {
     let waiting = connecting(listeners.remove(0), membership(0, &addresses, "1", 20));
     let mut other = TcpStream::connect(&addresses[0]).unwrap();
     let challenges = greet(&mut other);
-    other.write_all(&statement(&7u32.to_le_bytes(), End::Calling, &challenges, &secret()).unwrap()).unwrap();
+    other.write_all(&statement(&7u32.to_le_bytes(), Side::Calling, &challenges, &secret()).unwrap()).unwrap();
     let answered = rest(other);
-    assert!(proved(&answered[LENGTH..], End::Listening, &challenges, &secret()).is_some(), "it can tell as well");
+    assert!(proved(&answered[LENGTH..], Side::Listening, &challenges, &secret()).is_some(), "it can tell as well");
     assert_eq!(answered[LENGTH..][..4], PROTOCOL.to_le_bytes());
     let error = waiting.join().unwrap().unwrap_err();
     assert_eq!(error.kind(), Kind::Peer);
@@ -269,8 +269,8 @@ fn another_version_of_the_protocol_is_named_at_both_ends() {
     other.read_exact(&mut length).unwrap();
     let mut said = vec![0; u32::from_le_bytes(length) as usize + PROOF];
     other.read_exact(&mut said).unwrap();
-    assert!(proved(&said, End::Calling, &challenges, &secret()).is_some());
-    other.write_all(&statement(&7u32.to_le_bytes(), End::Listening, &challenges, &secret()).unwrap()).unwrap();
+    assert!(proved(&said, Side::Calling, &challenges, &secret()).is_some());
+    other.write_all(&statement(&7u32.to_le_bytes(), Side::Listening, &challenges, &secret()).unwrap()).unwrap();
     let text = waiting.join().unwrap().unwrap_err().to_string();
     assert!(text.contains(&format!("process 0 ({}) speaks version 7", addresses[0])), "{text}");
 }

@@ -13,7 +13,7 @@ use crate::store::suspects::{Suspects, Verdict};
 use crate::store::{OpenOptions, Source, is_table, open};
 
 use super::Stop;
-use super::monitor::{Monitor, Pace, Wake};
+use super::monitor::{FileMonitor, Pace, Wake};
 
 /// For how long a file may be unreadable and unchanged before it counts as damaged rather than being written.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -22,7 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_millis(10);
 
 /// What is to be done.
-pub enum Step {
+#[non_exhaustive]
+pub enum FollowStep {
     /// The image as it is now, opened again and perhaps with other bounds, and its chunks that are to be read again, in
     /// raster order. Those at old bounds, whose boxes have grown with the image, need not be among them.
     Changed(Arc<dyn Source>, Vec<ChunkId>),
@@ -34,7 +35,7 @@ pub enum Step {
 pub struct Follower {
     path: PathBuf,
     options: OpenOptions,
-    monitor: Monitor,
+    monitor: FileMonitor,
     marks: Marks,
     suspects: Suspects,
     settle: Duration,
@@ -54,13 +55,13 @@ pub struct Follower {
     tell: Box<dyn FnMut(&str)>,
 }
 
-impl std::fmt::Debug for Step {
+impl std::fmt::Debug for FollowStep {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Step::Changed(source, chunks) => {
+            FollowStep::Changed(source, chunks) => {
                 f.debug_tuple("Changed").field(&source.description().name).field(chunks).finish()
             }
-            Step::Interrupted => f.write_str("Interrupted"),
+            FollowStep::Interrupted => f.write_str("Interrupted"),
         }
     }
 }
@@ -86,7 +87,7 @@ impl Follower {
         Follower {
             path: path.to_owned(),
             options,
-            monitor: Monitor::new(path, own, pace, stop),
+            monitor: FileMonitor::new(path, own, pace, stop),
             marks,
             suspects: Suspects::new(patience),
             settle: pace.settle.max(SHORTEST),
@@ -106,12 +107,12 @@ impl Follower {
     /// # Errors
     /// Where the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
     /// there is waited for.
-    pub fn wait(&mut self) -> Result<Step> {
+    pub fn wait(&mut self) -> Result<FollowStep> {
         loop {
             let at_most = if self.begun { self.at_most() } else { Some(Duration::ZERO) };
             let wake = self.monitor.wait(at_most);
             if wake == Wake::Interrupted {
-                return Ok(Step::Interrupted);
+                return Ok(FollowStep::Interrupted);
             }
             self.begun = true;
             // What goes on being written, or stays unreadable, is looked at less and less often until something is done.
@@ -158,7 +159,7 @@ impl Follower {
         again.into_iter().chain(due).chain(self.poll).min()
     }
 
-    fn look(&mut self, wake: Wake) -> Result<Option<Step>> {
+    fn look(&mut self, wake: Wake) -> Result<Option<FollowStep>> {
         // Opened again: a source may keep what it has read, such as blocks, indexes of shards and where strips begin.
         let source: Arc<dyn Source> = match open(&self.path, &self.options) {
             Ok(source) => Arc::from(source),
@@ -183,7 +184,7 @@ impl Follower {
             chunks.extend(self.suspects.waiting().filter(|chunk| look.unsettled.binary_search(chunk).is_err()));
         }
         let news = !chunks.is_empty() || known.bounds() != bounds;
-        Ok(news.then(|| Step::Changed(source, chunks.into_iter().collect())))
+        Ok(news.then(|| FollowStep::Changed(source, chunks.into_iter().collect())))
     }
 
     /// Notes that the image as a whole cannot be opened.
@@ -284,7 +285,9 @@ mod tests {
 
         /// The planes that are to be read again.
         fn changed(&mut self) -> Vec<i64> {
-            let Step::Changed(source, chunks) = self.follower.wait().unwrap() else { panic!("it was not interrupted") };
+            let FollowStep::Changed(source, chunks) = self.follower.wait().unwrap() else {
+                panic!("it was not interrupted")
+            };
             self.source = source;
             chunks.iter().map(|chunk| chunk.place()[0]).collect()
         }
@@ -317,7 +320,7 @@ mod tests {
         assert_eq!(scene.source.read(&Region::new([2, 0, 0], [3, 2, 2])).unwrap(), None);
         assert!(scene.told().is_empty());
         scene.stop.raise();
-        assert!(matches!(scene.follower.wait().unwrap(), Step::Interrupted));
+        assert!(matches!(scene.follower.wait().unwrap(), FollowStep::Interrupted));
     }
 
     #[test]
@@ -419,7 +422,7 @@ mod tests {
         let place = (root.path(), OpenOptions::default());
         let tell = move |text: &str| tell.lock().unwrap().push(text.to_owned());
         let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Stop::default(), tell);
-        assert!(matches!(follower.wait().unwrap(), Step::Changed(..)));
+        assert!(matches!(follower.wait().unwrap(), FollowStep::Changed(..)));
         fs::write(&path, of_times(2)).unwrap();
         for _ in 0..2 {
             follower.look(Wake::Changed).unwrap();
@@ -439,7 +442,7 @@ mod tests {
         marks.remember(known, source.mark(&marks.region(known)).unwrap().unwrap());
         let place = (root.path(), OpenOptions::default());
         let mut follower = Follower::new(place, &[], marks, Pace::default(), LONG, &Stop::default(), |_| {});
-        let Step::Changed(_, chunks) = follower.wait().unwrap() else { panic!("one is not remembered") };
+        let FollowStep::Changed(_, chunks) = follower.wait().unwrap() else { panic!("one is not remembered") };
         assert_eq!(chunks, [ChunkId::at([1, 0, 0])]);
     }
 }

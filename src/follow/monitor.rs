@@ -36,6 +36,7 @@ const POLL_SHARE: u32 = 100;
 
 /// Why a wait has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Wake {
     /// Something may have changed.
     Changed,
@@ -47,7 +48,7 @@ pub enum Wake {
 
 /// Watches a file, or a folder and all below it; of a table of tiles the folder that it is in. Changes between two waits
 /// are not lost.
-pub struct Monitor {
+pub struct FileMonitor {
     path: PathBuf,
     /// Files and folders that this program writes, which are no changes wherever they lie.
     own: Vec<PathBuf>,
@@ -62,23 +63,23 @@ pub struct Monitor {
     next_look: Instant,
 }
 
-impl std::fmt::Debug for Monitor {
+impl std::fmt::Debug for FileMonitor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Monitor").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
-impl Monitor {
+impl FileMonitor {
     /// A monitor by events of the operating system, where it has them, and by looking at all files from time to time.
     /// What is written at `own`, or below, is no change.
-    pub fn new(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> Monitor {
-        let mut monitor = Monitor::without_events(path, own, pace, stop);
+    pub fn new(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> FileMonitor {
+        let mut monitor = FileMonitor::without_events(path, own, pace, stop);
         monitor.follow();
         monitor
     }
 
     /// A monitor that only looks at all files from time to time.
-    fn without_events(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> Monitor {
+    fn without_events(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> FileMonitor {
         let own = own.iter().map(|path| resolved(path)).collect();
         let path = watched(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
         // One signal says all: that it is time to look.
@@ -86,7 +87,7 @@ impl Monitor {
         stop.wake(signal.clone());
         let next_look = Instant::now();
         let stop = stop.clone();
-        let mut monitor = Monitor { path, own, pace, stop, signals, signal, watcher: None, state: 0, next_look };
+        let mut monitor = FileMonitor { path, own, pace, stop, signals, signal, watcher: None, state: 0, next_look };
         monitor.look();
         monitor
     }
@@ -247,12 +248,12 @@ mod tests {
     }
 
     /// A monitor with events alone, where there are any, or with looks alone.
-    fn monitor(path: &Path, events: bool) -> Option<Monitor> {
+    fn monitor(path: &Path, events: bool) -> Option<FileMonitor> {
         if events {
             // Some file systems have none.
-            Some(Monitor::new(path, &[], by_events(), &Stop::default())).filter(Monitor::has_events)
+            Some(FileMonitor::new(path, &[], by_events(), &Stop::default())).filter(FileMonitor::has_events)
         } else {
-            Some(Monitor::without_events(path, &[], by_looks(), &Stop::default()))
+            Some(FileMonitor::without_events(path, &[], by_looks(), &Stop::default()))
         }
     }
 
@@ -329,8 +330,8 @@ mod tests {
         let own = ["out", "state", "changes.csv"].map(|name| root.path().join(name));
         for pace in [by_events(), by_looks()] {
             let mut monitor = match pace == by_events() {
-                true => Monitor::new(root.path(), &own, pace, &Stop::default()),
-                false => Monitor::without_events(root.path(), &own, pace, &Stop::default()),
+                true => FileMonitor::new(root.path(), &own, pace, &Stop::default()),
+                false => FileMonitor::without_events(root.path(), &own, pace, &Stop::default()),
             };
             fs::create_dir_all(own[0].join("skeleton.zarr/c")).unwrap();
             fs::create_dir_all(&own[1]).unwrap();
@@ -351,7 +352,7 @@ mod tests {
         let folder = root.path().join("image.zarr");
         fs::create_dir(&folder).unwrap();
         let pace = Pace { poll: SHORT, ..by_events() };
-        let mut monitor = Monitor::new(&folder, &[], pace, &Stop::default());
+        let mut monitor = FileMonitor::new(&folder, &[], pace, &Stop::default());
         fs::remove_dir(&folder).unwrap();
         assert_eq!(monitor.wait(Some(LONG)), Wake::Changed);
         fs::create_dir(&folder).unwrap();
@@ -363,7 +364,7 @@ mod tests {
     fn changes_that_do_not_end_are_told_all_the_same() {
         let root = tempfile::tempdir().unwrap();
         let pace = Pace { settle: LONG, longest: 10 * SHORT, poll: SHORT };
-        let mut monitor = Monitor::new(root.path(), &[], pace, &Stop::default());
+        let mut monitor = FileMonitor::new(root.path(), &[], pace, &Stop::default());
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -385,7 +386,7 @@ mod tests {
     fn an_interrupt_ends_every_wait_at_once() {
         let root = tempfile::tempdir().unwrap();
         let stop = Stop::default();
-        let mut monitor = Monitor::new(root.path(), &[], by_events(), &stop);
+        let mut monitor = FileMonitor::new(root.path(), &[], by_events(), &stop);
         let started = Instant::now();
         std::thread::scope(|scope| {
             scope.spawn(|| {

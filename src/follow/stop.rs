@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// A request to end, which may have been made. All clones are one request.
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<Shared>);
+pub struct Stop(Arc<Waker>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct Waker {
     happened: AtomicBool,
     sleepers: Mutex<Vec<SyncSender<()>>>,
 }

@@ -15,11 +15,11 @@ use crate::kernel::measure::channel::{Channel, Measured, MeasuredBy};
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
-use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::operators::components::CountComponents;
-use crate::operators::link::{Link, LinkSkeletons, Linked};
+use crate::operators::link::{LinkSkeletons, Linked, LinkedPart};
 use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
 use crate::operators::stitch::{Parts, StitchFragments};
@@ -28,7 +28,7 @@ use crate::space::{Spacing, Voxel};
 
 /// The branch network of a volume, with what is measured along its branches.
 #[derive(Clone)]
-pub struct Graph<'scope, T: Timestamp, M: Measured = Moments> {
+pub struct BranchGraph<'scope, T: Timestamp, M: Measured = Moments> {
     /// Branches by the smallest part of the volume that holds each. All lists together are the branches, each once.
     pub parts: Parts<'scope, T, M>,
     /// Voxels without neighbours, by chunk, as lists in raster order.
@@ -38,7 +38,7 @@ pub struct Graph<'scope, T: Timestamp, M: Measured = Moments> {
     octree: Octree,
 }
 
-impl<T: Timestamp, M: Measured> std::fmt::Debug for Graph<'_, T, M> {
+impl<T: Timestamp, M: Measured> std::fmt::Debug for BranchGraph<'_, T, M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Graph").finish_non_exhaustive()
     }
@@ -58,23 +58,23 @@ pub trait ExtractBranches<'scope, T: Timestamp + Lattice, C: Channel> {
     /// When running, where a chunk has two records at once or voxels of another chunk, so that chunks contradict each
     /// other about an edge; or where sums cannot be joined, as those of pixel values that are whole numbers in some chunks
     /// and not in others.
-    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T, MeasuredBy<C>>;
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> BranchGraph<'scope, T, MeasuredBy<C>>;
 }
 
 impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
     for VecCollection<'scope, T, (ChunkId, Arc<Skeleton<C>>)>
 {
-    fn extract_branches(self, grid: Grid, spacing: Spacing) -> Graph<'scope, T, MeasuredBy<C>> {
+    fn extract_branches(self, grid: Grid, spacing: Spacing) -> BranchGraph<'scope, T, MeasuredBy<C>> {
         let (octree, lengths) = (Octree::new(grid), Lengths::new(spacing));
         let channels = self.clone().map(|(id, skeleton)| (id, Shared::from(Arc::clone(&skeleton.values))));
         let linked = self.map(|(id, skeleton)| (id, skeleton.voxels.clone())).link(octree, lengths);
         let forests = linked.clone().flat_map(|(id, link)| match link {
-            Link::Forest(forest) => Some((id, forest)),
-            Link::Graph(_) => None,
+            LinkedPart::Forest(forest) => Some((id, forest)),
+            LinkedPart::Graph(_) => None,
         });
         let graphs = linked.flat_map(|(id, link)| match link {
-            Link::Graph(graph) => Some((id, graph)),
-            Link::Forest(_) => None,
+            LinkedPart::Graph(graph) => Some((id, graph)),
+            LinkedPart::Forest(_) => None,
         });
         let dropped = forests.span(octree, lengths);
         let walked = graphs.clone().walk(channels, dropped, octree, lengths);
@@ -86,15 +86,15 @@ impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
             Walked::Paths(paths) => Some((id, paths)),
             Walked::Isolated(_) => None,
         });
-        Graph { parts: paths.stitch(octree, lengths), isolated, linked: graphs, octree }
+        BranchGraph { parts: paths.stitch(octree, lengths), isolated, linked: graphs, octree }
     }
 }
 
-impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> Graph<'scope, T, M> {
+impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scope, T, M> {
     /// Numbers of connected components by part of the volume; their sum is the number of skeletons (see
     /// [`CountComponents`]). The table of a whole skeleton tells it as well: this is for following it while chunks come
     /// and go.
-    pub fn components(&self) -> VecCollection<'scope, T, (Place, u64)> {
+    pub fn components(&self) -> VecCollection<'scope, T, (OctreeBox, u64)> {
         self.linked.clone().count_components(self.octree)
     }
 
@@ -113,7 +113,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> Graph<'scope, T, 
                         for ((place, branches), time, diff) in messages.flat_map(|message| message.drain(..)) {
                             let capability = capability.delayed(&time);
                             let (_, parts) = waiting.entry(time).or_insert_with(|| {
-                                (capability, BTreeMap::<Place, Vec<(Shared<BranchList<M>>, isize)>>::new())
+                                (capability, BTreeMap::<OctreeBox, Vec<(Shared<BranchList<M>>, isize)>>::new())
                             });
                             parts.entry(place).or_default().push((branches, diff));
                         }

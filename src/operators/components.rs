@@ -6,7 +6,7 @@ use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
 use crate::kernel::network::components::{components, merge};
-use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::operators::link::Linked;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
@@ -17,13 +17,13 @@ pub trait CountComponents<'scope, T: Timestamp + Lattice> {
     /// voxels included; parts that hold none have no record. The sum over all parts is the number of skeletons.
     ///
     /// A fold ([`RiseRecords`]). Holds, of components that reach over seams, the voxels there.
-    fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (Place, u64)>;
+    fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (OctreeBox, u64)>;
 }
 
 impl<'scope, T: Timestamp + Lattice> CountComponents<'scope, T>
     for VecCollection<'scope, T, (ChunkId, Shared<Linked>)>
 {
-    fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (Place, u64)> {
+    fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (OctreeBox, u64)> {
         self.flat_map(move |(id, graph)| {
             let counted = components(&graph.voxels.to_vec(), &graph.sets.get(), &octree);
             counted.map(move |counted| (id, counted.map(|complete| complete, Shared::new)))

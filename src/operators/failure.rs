@@ -11,12 +11,12 @@ use crate::grid::ChunkId;
 /// Where operators report errors. A run with an error writes no result, so operators that read, thin or write stop early
 /// once there is one.
 #[derive(Clone, Debug, Default)]
-pub struct Failure(Arc<Shared>);
+pub struct Failure(Arc<Reports>);
 
 type Watch = Box<dyn Fn(&Error) + Send + Sync>;
 
 #[derive(Default)]
-struct Shared {
+struct Reports {
     happened: AtomicBool,
     /// Is told of the first error.
     watch: Option<Watch>,
@@ -24,7 +24,7 @@ struct Shared {
     errors: Mutex<BTreeMap<Option<ChunkId>, Error>>,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Reports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failure")
             .field("happened", &self.happened)
@@ -36,7 +36,7 @@ impl fmt::Debug for Shared {
 impl Failure {
     /// One that calls `watch` with the first error that is reported, in the thread that reports it.
     pub fn watched(watch: impl Fn(&Error) + Send + Sync + 'static) -> Self {
-        Failure(Arc::new(Shared { watch: Some(Box::new(watch)), ..Shared::default() }))
+        Failure(Arc::new(Reports { watch: Some(Box::new(watch)), ..Reports::default() }))
     }
 
     /// Reports an error. Of several at a chunk the first is kept.

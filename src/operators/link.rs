@@ -26,7 +26,7 @@ pub struct Linked {
 
 /// What linking a chunk gives.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Link {
+pub enum LinkedPart {
     /// Its graph.
     Graph(Shared<Linked>),
     /// Its part of the forest of junction clusters, where those reach over a seam.
@@ -47,11 +47,11 @@ pub trait LinkSkeletons<'scope, T: Timestamp + Lattice> {
     ///
     /// Partitioned by chunk. Holds the voxels, their halos and the graphs; a change recomputes its chunk and the
     /// neighbours whose halo changed.
-    fn link(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Link)>;
+    fn link(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, LinkedPart)>;
 }
 
 impl<'scope, T: Timestamp + Lattice> LinkSkeletons<'scope, T> for VecCollection<'scope, T, (ChunkId, VoxelList)> {
-    fn link(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Link)> {
+    fn link(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, LinkedPart)> {
         let grid = *octree.grid();
         self.flat_map(move |(id, voxels)| {
             let pieces = halo_pieces(id, &voxels, &grid);
@@ -69,8 +69,8 @@ impl<'scope, T: Timestamp + Lattice> LinkSkeletons<'scope, T> for VecCollection<
             if let Some(voxels) = own {
                 let network = network(&voxels.to_vec(), &pieces, &octree, &lengths);
                 let linked = Linked { voxels: voxels.clone(), sets: network.sets.into() };
-                output.push((Link::Graph(Shared::new(linked)), 1));
-                output.extend(network.forest.map(|forest| (Link::Forest(Shared::new(forest)), 1)));
+                output.push((LinkedPart::Graph(Shared::new(linked)), 1));
+                output.extend(network.forest.map(|forest| (LinkedPart::Forest(Shared::new(forest)), 1)));
             }
         })
     }

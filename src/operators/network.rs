@@ -8,7 +8,7 @@ use timely::dataflow::StreamVec;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use super::branches::{ExtractBranches, Graph};
+use super::branches::{BranchGraph, ExtractBranches};
 use super::statistics::MaintainStatistics;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::radii::Radii;
@@ -34,7 +34,7 @@ pub struct NetworkPlan {
 #[derive(Debug)]
 pub struct Network<'scope, T: Timestamp> {
     /// Branches and isolated voxels.
-    pub graph: Graph<'scope, T, BranchMeasures>,
+    pub graph: BranchGraph<'scope, T, BranchMeasures>,
     plan: NetworkPlan,
 }
 

@@ -8,7 +8,7 @@ use differential_dataflow::{Data, ExchangeData, VecCollection};
 use timely::progress::Timestamp;
 
 use crate::grid::ChunkId;
-use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
 use crate::operators::shared::Shared;
 
@@ -93,8 +93,8 @@ pub trait RiseRecords<'scope, T: Timestamp + Lattice, C, R> {
         self,
         name: &str,
         octree: Octree,
-        merge: impl Fn(Place, &[&R]) -> I + Clone + 'static,
-    ) -> VecCollection<'scope, T, (Place, C)>;
+        merge: impl Fn(OctreeBox, &[&R]) -> I + Clone + 'static,
+    ) -> VecCollection<'scope, T, (OctreeBox, C)>;
 }
 
 impl<'scope, T: Timestamp + Lattice, C: Data, R: ExchangeData + Sync> RiseRecords<'scope, T, C, R>
@@ -104,8 +104,8 @@ impl<'scope, T: Timestamp + Lattice, C: Data, R: ExchangeData + Sync> RiseRecord
         self,
         name: &str,
         octree: Octree,
-        merge: impl Fn(Place, &[&R]) -> I + Clone + 'static,
-    ) -> VecCollection<'scope, T, (Place, C)> {
+        merge: impl Fn(OctreeBox, &[&R]) -> I + Clone + 'static,
+    ) -> VecCollection<'scope, T, (OctreeBox, C)> {
         let scope = self.scope();
         let (complete, mut open) = part(self, 0, octree);
         let mut complete = vec![complete];
@@ -131,7 +131,8 @@ impl<'scope, T: Timestamp + Lattice, C: Data, R: ExchangeData + Sync> RiseRecord
 }
 
 /// Complete parts with their boxes of a level, and open records with the boxes that they go up to.
-type Parted<'scope, T, C, R> = (VecCollection<'scope, T, (Place, C)>, VecCollection<'scope, T, (Place, Shared<R>)>);
+type Parted<'scope, T, C, R> =
+    (VecCollection<'scope, T, (OctreeBox, C)>, VecCollection<'scope, T, (OctreeBox, Shared<R>)>);
 
 /// Parts what boxes of a level return.
 fn part<'scope, T: Timestamp, C: Data, R: ExchangeData + Sync>(

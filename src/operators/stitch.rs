@@ -7,7 +7,7 @@ use timely::progress::Timestamp;
 use crate::grid::ChunkId;
 use crate::kernel::measure::channel::PathSum;
 use crate::kernel::network::branch_list::BranchList;
-use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
 use crate::kernel::network::step::Lengths;
 use crate::kernel::network::stitch::{Fragment, stitch};
@@ -15,7 +15,7 @@ use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
 /// Branches by the smallest part of the volume that holds each, as lists in order.
-pub type Parts<'scope, T, M> = VecCollection<'scope, T, (Place, Shared<BranchList<M>>)>;
+pub type Parts<'scope, T, M> = VecCollection<'scope, T, (OctreeBox, Shared<BranchList<M>>)>;
 
 /// The branches inside a chunk, and the fragments of those that leave it, by the level of the box in which they go on.
 pub type ListedPaths<S> = Risen<Shared<BranchList<<S as PathSum>::Measured>>, Shared<Vec<Fragment<S>>>>;

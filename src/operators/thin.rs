@@ -114,6 +114,7 @@ impl WireRecord for Round {
 
 /// How the thinning of an epoch went, as counted by one worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ThinningCounts {
     /// Chunks with foreground.
     pub chunks: usize,

@@ -8,7 +8,7 @@ use twox_hash::XxHash3_64;
 
 use super::{Parameters, Settled, ThresholdRule};
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::mosaic::resample::{Blend, Order};
+use crate::kernel::mosaic::resample::{Blend, Interpolation};
 use crate::store::{Description, MosaicOptions, OpenOptions};
 
 /// The parameters of an analysis, for `summary.json`.
@@ -112,9 +112,9 @@ impl Tiles {
         let name = |path: &Option<PathBuf>| path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned());
         Tiles {
             order: match order {
-                Order::Nearest => 0,
-                Order::Linear => 1,
-                Order::Cubic => 3,
+                Interpolation::Nearest => 0,
+                Interpolation::Linear => 1,
+                Interpolation::Cubic => 3,
             },
             blend: match blend {
                 Blend::Max => "max",

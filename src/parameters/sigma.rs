@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Form;
+use super::ImageForm;
 use crate::error::{Error, Result};
 use crate::store::units::{self, LengthUnit};
 
@@ -64,7 +64,7 @@ impl Sigma {
     /// # Errors
     /// Of kind `Usage` where there are not as many numbers as the image has axes, or where they are lengths and the image has
     /// none to compare them with.
-    pub fn in_voxels(&self, form: &Form) -> Result<[f64; 3]> {
+    pub fn in_voxels(&self, form: &ImageForm) -> Result<[f64; 3]> {
         let (dimensions, first) = (form.dimensions, 3 - form.dimensions);
         let mut sigma = [0.0; 3];
         match self.values.as_slice() {
@@ -105,8 +105,8 @@ mod tests {
     use crate::space::Spacing;
     use crate::store::StoredType;
 
-    fn form(dimensions: usize, spacing: [f64; 3], unit: Option<&str>) -> Form {
-        Form {
+    fn form(dimensions: usize, spacing: [f64; 3], unit: Option<&str>) -> ImageForm {
+        ImageForm {
             dtype: Dtype::U8,
             stored: StoredType::U8,
             dimensions,

@@ -7,7 +7,7 @@ use crate::chunk::Voxels;
 use crate::store::Source;
 use crate::store::memory::MemorySource;
 
-const FORM: Form = Form {
+const FORM: ImageForm = ImageForm {
     dtype: Dtype::U16,
     stored: StoredType::U16,
     dimensions: 2,
@@ -18,9 +18,9 @@ const FORM: Form = Form {
 };
 
 /// The form of the image that parameters are settled for.
-fn form(parameters: &Parameters) -> Form {
+fn form(parameters: &Parameters) -> ImageForm {
     let Description { spacing, unit, .. } = image(parameters);
-    Form { spacing, unit: unit.as_deref().and_then(LengthUnit::of), ..FORM }
+    ImageForm { spacing, unit: unit.as_deref().and_then(LengthUnit::of), ..FORM }
 }
 
 /// Another value for every parameter, by its place in the whole.
@@ -135,29 +135,30 @@ fn parameters_are_read_as_they_are_written() {
 
 #[test]
 fn defaults_follow_from_the_image() {
-    let method = |dimensions, flat| Parameters::default().settle(Form { dimensions, flat, ..FORM }).unwrap().method;
+    let method =
+        |dimensions, flat| Parameters::default().settle(ImageForm { dimensions, flat, ..FORM }).unwrap().method;
     assert_eq!([method(2, true), method(3, true), method(3, false)], [Method::Zhang, Method::LeePlanar, Method::Lee]);
     let zhang = Parameters { method: Some(Method::Zhang), ..Parameters::default() };
-    assert!(zhang.settle(Form { dimensions: 3, ..FORM }).is_err());
+    assert!(zhang.settle(ImageForm { dimensions: 3, ..FORM }).is_err());
     let smoothed = Parameters { sigma: Some(Sigma::from(1.0)), ..Parameters::default() };
     assert!(smoothed.settle(FORM).is_err());
     let above = Parameters { threshold: ThresholdRule::Value(Threshold::Above(0.5)), ..Parameters::default() };
-    assert!(above.settle(Form { dtype: Dtype::Bool, ..FORM }).is_err());
+    assert!(above.settle(ImageForm { dtype: Dtype::Bool, ..FORM }).is_err());
     // Of values that are stored in 16 bits, a threshold is the last of them that is not above it.
-    let halves = Form { dtype: Dtype::F32, stored: StoredType::F16, ..FORM };
+    let halves = ImageForm { dtype: Dtype::F32, stored: StoredType::F16, ..FORM };
     let third = Parameters { threshold: ThresholdRule::Value(Threshold::Above(0.1)), ..Parameters::default() };
     assert_ne!(third.settle(halves).unwrap().threshold, third.threshold);
 }
 
 #[test]
 fn a_length_that_is_smoothed_by_is_the_voxels_that_it_comes_to() {
-    let settled = |sigma: Sigma, form: Form| {
+    let settled = |sigma: Sigma, form: ImageForm| {
         let threshold = ThresholdRule::Otsu;
         Parameters { sigma: Some(sigma), threshold, ..Parameters::default() }.settle(form).unwrap()
     };
-    let form = Form { spacing: Spacing([1.0, 0.5, 0.25]), unit: LengthUnit::of("um"), ..FORM };
+    let form = ImageForm { spacing: Spacing([1.0, 0.5, 0.25]), unit: LengthUnit::of("um"), ..FORM };
     let [length, voxels] = [Sigma { values: vec![500.0], unit: Some("nm".to_owned()) }, Sigma::from(1.0)];
-    let settled = [settled(length, form), settled(voxels, Form { spacing: Spacing([1.0, 0.5, 0.5]), ..form })];
+    let settled = [settled(length, form), settled(voxels, ImageForm { spacing: Spacing([1.0, 0.5, 0.5]), ..form })];
     assert_eq!(settled.each_ref().map(|it| it.sigma), [Some([0.0, 1.0, 2.0]), Some([0.0, 1.0, 1.0])]);
     assert_eq!(settled.each_ref().map(|it| it.sigma_text().unwrap()), ["1,2", "1"]);
     let described =

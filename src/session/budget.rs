@@ -4,10 +4,10 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 /// A limit of bytes that may be in flight at once.
 #[derive(Clone, Debug)]
-pub(super) struct Budget(Arc<Shared>);
+pub(super) struct Budget(Arc<Ledger>);
 
 #[derive(Debug)]
-struct Shared {
+struct Ledger {
     limit: usize,
     used: Mutex<usize>,
     freed: Condvar,
@@ -15,28 +15,28 @@ struct Shared {
 
 /// Bytes of a budget, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(super) struct MemoryPermit {
     budget: Budget,
     bytes: usize,
 }
 
 impl Budget {
     pub(super) fn new(limit: usize) -> Self {
-        Budget(Arc::new(Shared { limit, used: Mutex::new(0), freed: Condvar::new() }))
+        Budget(Arc::new(Ledger { limit, used: Mutex::new(0), freed: Condvar::new() }))
     }
 
     /// Waits until so many bytes are free, and takes them. More than the limit waits until nothing else is in flight.
-    pub(super) fn take(&self, bytes: usize) -> Permit {
+    pub(super) fn take(&self, bytes: usize) -> MemoryPermit {
         let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && *used + bytes > self.0.limit {
             used = self.0.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
         }
         *used += bytes;
-        Permit { budget: self.clone(), bytes }
+        MemoryPermit { budget: self.clone(), bytes }
     }
 }
 
-impl Drop for Permit {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         let shared = &self.budget.0;
         *shared.used.lock().unwrap_or_else(PoisonError::into_inner) -= self.bytes;

@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::crew::Crew;
 use super::following::Following;
 use super::links::{Links, Told};
-use super::plan::Plan;
+use super::plan::SessionPlan;
 use super::records::Keeping;
 use super::worker::work;
 use super::workforce::{Context, Reopen, serve};
@@ -24,7 +24,7 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
 use crate::operators::window::MEMORY;
-use crate::parameters::{Form, Parameters, Settled, Sigma, ThresholdRule};
+use crate::parameters::{ImageForm, Parameters, Settled, Sigma, ThresholdRule};
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Dependencies, MaskRecord, StateFolder, ThinningRecord};
@@ -282,9 +282,9 @@ impl<Kind> SessionBuilder<Kind> {
         let flat = self.bounds.max[0] - self.bounds.min[0] == 1;
         let form = match &self.source {
             Some(source) => {
-                Form { dimensions: self.dimensions, spacing: self.spacing, ..Form::of(source.description()) }
+                ImageForm { dimensions: self.dimensions, spacing: self.spacing, ..ImageForm::of(source.description()) }
             }
-            None => Form {
+            None => ImageForm {
                 dtype: self.dtype,
                 stored: self.dtype.into(),
                 dimensions: self.dimensions,
@@ -327,7 +327,7 @@ impl<Kind> SessionBuilder<Kind> {
             progress: Arc::clone(&self.progress),
         };
         let keeping = folder.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let plan = Plan { canvas, method, kernel, network, keeping, progress: self.progress.clone() };
+        let plan = SessionPlan { canvas, method, kernel, network, keeping, progress: self.progress.clone() };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
         Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })

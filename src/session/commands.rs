@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::budget::Permit;
+use super::budget::MemoryPermit;
 use super::pipelines::Difference;
 use super::reading::{ChunksRead, Reading};
 use super::records::Found;
@@ -22,7 +22,7 @@ use crate::store::Source;
 /// What a session tells a worker. All commands but the first two are answered.
 pub(super) enum Command {
     /// A chunk's values, in its box, from outside, in a batch of edits.
-    Set(u64, ChunkId, Region, Voxels, Permit),
+    Set(u64, ChunkId, Region, Voxels, MemoryPermit),
     /// A chunk has no values any more, from a batch of edits on.
     Forget(u64, ChunkId),
     /// Read chunks and count the values of each, from an empty count on.

@@ -5,6 +5,7 @@ use crate::table::row::Measures;
 
 /// What an epoch brought.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Epoch {
     /// Its number, from 0.
     pub number: u64,

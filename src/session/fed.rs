@@ -7,7 +7,7 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::space::Region;
-use crate::store::held::Packed;
+use crate::store::held::PackedVoxels;
 
 impl Session {
     /// A chunk arrives. Waits while there are more values in flight than the session's memory allows.
@@ -31,7 +31,8 @@ impl Session {
         let permit = self.budget.take(voxels.bytes());
         // What takes time in proportion to the values goes before the lock.
         let finite = check_finite(chunk, &voxels);
-        let packed = self.holds.then(|| Packed::new(&voxels).map_err(|error| error.in_chunk(chunk))).transpose()?;
+        let packed =
+            self.holds.then(|| PackedVoxels::new(&voxels).map_err(|error| error.in_chunk(chunk))).transpose()?;
         let queue = &mut *self.queue()?;
         expect(&queue.present, chunk, present)?;
         let region = queue.grid.region(chunk);

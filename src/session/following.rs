@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::commands::{Answer, failed, unexpected};
-use super::kept::Kept;
+use super::kept::KeptState;
 use super::orders::{Order, Wanted};
 use super::otsu::Otsu;
 use super::reading::ChunksRead;
@@ -194,7 +194,7 @@ impl Following {
     }
 
     /// Reads the chunks that have to be looked at, and makes their masks. Where that fails they stay to be looked at.
-    pub(super) fn read(&mut self, workforce: &mut Workforce, kept: &mut Option<Kept>, epoch: u64) -> Result<Read> {
+    pub(super) fn read(&mut self, workforce: &mut Workforce, kept: &mut Option<KeptState>, epoch: u64) -> Result<Read> {
         let mut read = Read::default();
         let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =
             self.dirty.iter().partition(|&&chunk| !self.grid.region(chunk).is_empty());

@@ -12,14 +12,14 @@ use crate::error::{Error, Result};
 /// particular runtime. An epoch whose handle is dropped runs to its end all the same.
 #[derive(Debug)]
 #[must_use = "an epoch may fail: its handle returns the error"]
-pub struct EpochHandle<T>(Arc<Shared<T>>);
+pub struct EpochHandle<T>(Arc<Ending<T>>);
 
 /// The other end of a handle, from which the result comes.
 #[derive(Debug)]
-pub(super) struct Promise<T>(Arc<Shared<T>>);
+pub(super) struct Promise<T>(Arc<Ending<T>>);
 
 #[derive(Debug)]
-struct Shared<T> {
+struct Ending<T> {
     state: Mutex<State<T>>,
     ended: Condvar,
 }
@@ -34,11 +34,11 @@ enum State<T> {
 
 /// A promise and its handle.
 pub(super) fn promise<T>() -> (Promise<T>, EpochHandle<T>) {
-    let shared = Arc::new(Shared { state: Mutex::new(State::Running(None)), ended: Condvar::new() });
+    let shared = Arc::new(Ending { state: Mutex::new(State::Running(None)), ended: Condvar::new() });
     (Promise(Arc::clone(&shared)), EpochHandle(shared))
 }
 
-impl<T> Shared<T> {
+impl<T> Ending<T> {
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

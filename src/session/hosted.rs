@@ -12,7 +12,7 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::dataflow::{InputHandle, StreamVec};
 use timely::worker::Worker;
 
-use super::budget::{Budget, Permit};
+use super::budget::{Budget, MemoryPermit};
 use super::conductor::{Broken, Conductor};
 use super::crew::{Crew, Post};
 use super::handle::EpochHandle;
@@ -167,7 +167,7 @@ struct Inner<D> {
 /// A command to a worker.
 enum Command {
     /// A chunk has values, or none any more, in a batch of edits.
-    Give(u64, Piece, Option<Permit>),
+    Give(u64, Piece, Option<MemoryPermit>),
     /// Close the epoch of the open batch. The only command that is answered.
     Advance,
     /// All workers have closed the epochs before that of a batch, which is open now.
@@ -229,7 +229,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
         Ok(())
     }
 
-    fn give(&self, queue: &Queue<Command>, piece: Piece, permit: Option<Permit>) -> Result<()> {
+    fn give(&self, queue: &Queue<Command>, piece: Piece, permit: Option<MemoryPermit>) -> Result<()> {
         let told = queue.tell(piece.chunk, Command::Give(queue.batch, piece, permit));
         told.inspect_err(|error| self.broken.set(error))
     }
@@ -328,7 +328,7 @@ where
 {
     let HostedBuilder { grid, dtype, depth, fill, .. } = *plan;
     let came: Rc<RefCell<BTreeSet<ChunkId>>> = Rc::default();
-    let permits: Rc<RefCell<BTreeMap<ChunkId, Vec<Permit>>>> = Rc::default();
+    let permits: Rc<RefCell<BTreeMap<ChunkId, Vec<MemoryPermit>>>> = Rc::default();
     let differences: Rc<RefCell<Vec<(D, isize)>>> = Rc::default();
     let probe = Handle::new();
     let mut input = worker.dataflow::<u64, _, _>(|scope| {
@@ -344,7 +344,7 @@ where
             .probe_with(&probe);
         input
     });
-    let give = |input: &mut InputHandle<_, _>, piece: Piece, permit: Option<Permit>| {
+    let give = |input: &mut InputHandle<_, _>, piece: Piece, permit: Option<MemoryPermit>| {
         // Without overlap values are let go once the dataflow has seen them; otherwise they stay.
         if depth == [0; 3] {
             permits.borrow_mut().entry(piece.chunk).or_default().extend(permit);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::commands::{Answer, unexpected};
 use super::epoch::Epoch;
 use super::following::Following;
-use super::kept::Kept;
+use super::kept::KeptState;
 use super::orders::Order;
-use super::queue::{Batch, Edit};
+use super::queue::{Edit, EditBatch};
 use super::results::{EpochResults, Published};
 use super::workforce::Workforce;
 use crate::error::{Error, Kind, Result};
@@ -27,7 +27,7 @@ pub(super) struct Inner {
     pub(super) foreground: u64,
     pub(super) results: EpochResults,
     pub(super) published: Published,
-    pub(super) kept: Option<Kept>,
+    pub(super) kept: Option<KeptState>,
     /// What has come together for the next epoch.
     pub(super) coming: Epoch,
 }
@@ -69,7 +69,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn advance(&mut self, batch: Batch) -> Result<Epoch> {
+    pub(super) fn advance(&mut self, batch: EditBatch) -> Result<Epoch> {
         self.edit(batch.edits);
         let sent = self.workforce.sent();
         if let Some(following) = &mut self.following {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::commands::{Answer, failed, unexpected};
 use super::following::Following;
 use super::inner::Inner;
-use super::kept::Kept;
+use super::kept::KeptState;
 use super::orders::Order;
 use super::pipelines::Difference;
 use crate::error::Result;
@@ -108,7 +108,7 @@ impl Inner {
 
 impl Following {
     /// Other bounds for an image whose chunks have looks that are kept.
-    pub(super) fn resize_with(&mut self, kept: Option<&mut Kept>) {
+    pub(super) fn resize_with(&mut self, kept: Option<&mut KeptState>) {
         if let Some(kept) = kept
             && !kept.resize(self.grid.bounds())
         {

@@ -9,7 +9,7 @@ use crate::space::Region;
 use crate::state::{Loaded, MaskRecord, Reason, StateFolder};
 
 /// A state on disk, as the session sees it.
-pub(super) struct Kept {
+pub(super) struct KeptState {
     pub(super) folder: StateFolder,
     /// What the whole image looks like.
     overview: Projections,
@@ -20,10 +20,10 @@ pub(super) struct Kept {
     pub(super) warnings: Vec<String>,
 }
 
-impl Kept {
+impl KeptState {
     pub(super) fn new(folder: StateFolder, bounds: Region, dimensions: usize) -> Self {
         let overview = Projections::new(bounds, dimensions);
-        Kept { folder, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
+        KeptState { folder, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
     }
 
     /// What chunks look like that were read.

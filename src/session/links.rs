@@ -57,7 +57,7 @@ enum Event<M> {
 
 /// What the threads that listen share with the one that works.
 #[derive(Clone, Default)]
-struct Shared(Arc<Mutex<State>>);
+struct Answering(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -71,7 +71,7 @@ struct State {
     failed: Option<(u64, Error)>,
 }
 
-impl Shared {
+impl Answering {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,7 +101,7 @@ impl Shared {
 pub(super) struct Links<M> {
     senders: Vec<LinkSender>,
     events: Receiver<Event<M>>,
-    shared: Shared,
+    shared: Answering,
     traffic: Traffic,
 }
 
@@ -112,7 +112,7 @@ impl<M: Send + 'static> Links<M> {
         M: serde::de::DeserializeOwned,
     {
         let (happened, events) = channel();
-        let shared = Shared::default();
+        let shared = Answering::default();
         let mut senders = Vec::new();
         for (sender, receiver) in cluster.links()? {
             senders.push(sender);
@@ -190,7 +190,7 @@ impl<M: Send + 'static> Links<M> {
 fn listen<M: serde::de::DeserializeOwned>(
     mut receiver: LinkReceiver,
     happened: &Sender<Event<M>>,
-    shared: &Shared,
+    shared: &Answering,
     open: fn(M) -> Incoming<M>,
 ) {
     // A connection that ends is noticed by whoever watches the other process.

@@ -9,7 +9,7 @@ use crate::kernel::mask::histogram::{Count, Extent, Histogram};
 use crate::state::Counted;
 
 /// Counts the values of each of some chunks, from an empty count on.
-pub(super) type CountChunks<'a> = dyn FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<(ChunkId, Counted)>> + 'a;
+pub(super) type CountValues<'a> = dyn FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<(ChunkId, Counted)>> + 'a;
 
 /// How often values occur, in every chunk and in all of them.
 #[derive(Default)]
@@ -27,7 +27,7 @@ impl Otsu {
         gone: &BTreeSet<ChunkId>,
         changed: &BTreeSet<ChunkId>,
         dtype: Dtype,
-        count: &mut CountChunks<'_>,
+        count: &mut CountValues<'_>,
     ) -> Result<f64> {
         if dtype.is_integer() {
             let new = count(changed, Count::Histogram(Histogram::of_integers()))?;

@@ -15,7 +15,7 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 use timely::worker::Worker;
 
-use super::plan::Plan;
+use super::plan::SessionPlan;
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::measure::BranchMeasures;
@@ -82,7 +82,7 @@ impl WatchThinning for Watch {
 /// The dataflow that thins masks, and gathers what comes out.
 pub(super) fn thinning(
     worker: &mut Worker,
-    plan: &Plan,
+    plan: &SessionPlan,
     probe: &Handle<u64>,
     thinned: &Rc<RefCell<Thinned>>,
 ) -> Feed<(ChunkId, Change)> {
@@ -116,7 +116,7 @@ pub(super) fn thinning(
 /// The dataflow from skeletons to branches and their statistics.
 pub(super) fn graph(
     worker: &mut Worker,
-    plan: &Plan,
+    plan: &SessionPlan,
     probe: &Handle<u64>,
     differences: &Rc<RefCell<Vec<Difference>>>,
 ) -> Feed<((ChunkId, Arc<Skeleton>), u64, isize)> {

@@ -10,7 +10,7 @@ use crate::operators::network::NetworkPlan;
 use crate::progress::ProgressState;
 
 /// What all workers of a session know from the start.
-pub(super) struct Plan {
+pub(super) struct SessionPlan {
     /// The chunks, without bounds.
     pub(super) canvas: Grid,
     pub(super) method: Method,

@@ -6,7 +6,7 @@ use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
-use crate::store::held::Packed;
+use crate::store::held::PackedVoxels;
 
 /// The edits since the last epoch was closed. Values and retractions go to the worker that owns the chunk at once, unless
 /// values are held; all other edits are listed.
@@ -25,7 +25,7 @@ pub(super) struct Queue<C> {
 #[derive(Debug)]
 pub(super) enum Edit {
     /// Values are held for a chunk in its box.
-    Hold(ChunkId, Region, Packed),
+    Hold(ChunkId, Region, PackedVoxels),
     /// The values of a chunk are held no longer.
     LetGo(ChunkId),
     /// The volume has other bounds.
@@ -33,7 +33,7 @@ pub(super) enum Edit {
 }
 
 /// The edits of an epoch.
-pub(super) struct Batch {
+pub(super) struct EditBatch {
     /// The number under which edits went to workers.
     pub(super) number: u64,
     pub(super) edits: Vec<Edit>,
@@ -55,10 +55,10 @@ impl<C> Queue<C> {
     }
 
     /// Takes the edits that have come together. Later ones belong to the next batch.
-    pub(super) fn close(&mut self) -> Batch {
+    pub(super) fn close(&mut self) -> EditBatch {
         let number = self.batch;
         self.batch += 1;
-        Batch { number, edits: std::mem::take(&mut self.edits), present: self.present.clone() }
+        EditBatch { number, edits: std::mem::take(&mut self.edits), present: self.present.clone() }
     }
 }
 

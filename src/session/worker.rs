@@ -12,7 +12,7 @@ use timely::worker::Worker;
 use super::commands::{Answer, Command};
 use super::crew::Post;
 use super::pipelines::{Difference, Feed, Thinned, graph, thinning};
-use super::plan::Plan;
+use super::plan::SessionPlan;
 use super::reading::{ChunksRead, Reading};
 use super::records::{Brought, Found, Records, on_canvas};
 use crate::error::{Error, Result};
@@ -29,7 +29,7 @@ use crate::store::Source;
 /// One worker's part of a session.
 struct Station<'w> {
     worker: &'w mut Worker,
-    plan: &'w Plan,
+    plan: &'w SessionPlan,
     kernel: Binarise,
     masks: Feed<(ChunkId, Change)>,
     masks_done: Handle<u64>,
@@ -60,7 +60,7 @@ struct Station<'w> {
 }
 
 /// Does what it is told until there is nothing to come.
-pub(super) fn work(worker: &mut Worker, plan: &Plan, post: &Post<Command, Answer>) {
+pub(super) fn work(worker: &mut Worker, plan: &SessionPlan, post: &Post<Command, Answer>) {
     let mut station = Station::new(worker, plan);
     while let Some(command) = post.next(station.worker) {
         if let Some(answer) = station.obey(command) {
@@ -70,7 +70,7 @@ pub(super) fn work(worker: &mut Worker, plan: &Plan, post: &Post<Command, Answer
 }
 
 impl<'w> Station<'w> {
-    fn new(worker: &'w mut Worker, plan: &'w Plan) -> Self {
+    fn new(worker: &'w mut Worker, plan: &'w SessionPlan) -> Self {
         let (masks_done, skeletons_done) = (Handle::new(), Handle::new());
         let (thinned, differences) = (Rc::default(), Rc::default());
         let masks = thinning(worker, plan, &masks_done, &thinned);

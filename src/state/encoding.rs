@@ -62,6 +62,7 @@ impl<R> Loaded<R> {
 
 /// Why a record cannot be used. Displayed as the end of a sentence that begins with "the record".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Reason {
     /// The file ends too early.
     Truncated,

@@ -20,7 +20,7 @@ pub(crate) struct Axis {
 
 /// The part of a stored array that is the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Selection {
+pub(crate) struct AxisSelection {
     /// Axes of the array that are (z, y, x) or (y, x), in this order.
     pub(crate) kept: Vec<usize>,
     /// The index taken along every axis of the array; 0 along those kept.
@@ -85,7 +85,7 @@ pub(crate) fn axes(shape: &[u64], names: Option<&[String]>, options: &OpenOption
 ///
 /// # Errors
 /// `Usage` where an option is needed, or picks what is not there; `Data` where fewer than two axes are left.
-pub(crate) fn select(axes: &[Axis], options: &OpenOptions) -> Result<Selection> {
+pub(crate) fn select(axes: &[Axis], options: &OpenOptions) -> Result<AxisSelection> {
     let mut fixed = vec![0; axes.len()];
     let mut unpicked = Vec::new();
     for (role, option, picked) in [(Role::Time, "--time", options.time), (Role::Channel, "--channel", options.channel)]
@@ -119,7 +119,7 @@ pub(crate) fn select(axes: &[Axis], options: &OpenOptions) -> Result<Selection> 
         let message = format!("has {} axis in space; an image has 2 axes (y, x) or 3 axes (z, y, x)", kept.len());
         return Err(Error::data(message));
     }
-    Ok(Selection { kept, fixed })
+    Ok(AxisSelection { kept, fixed })
 }
 
 #[cfg(all(test, feature = "zarr"))]
@@ -127,7 +127,12 @@ mod tests {
     use super::*;
     use crate::error::Kind;
 
-    fn chosen(shape: &[u64], names: Option<&str>, channel: Option<usize>, time: Option<usize>) -> Result<Selection> {
+    fn chosen(
+        shape: &[u64],
+        names: Option<&str>,
+        channel: Option<usize>,
+        time: Option<usize>,
+    ) -> Result<AxisSelection> {
         let options = OpenOptions { channel, time, ..OpenOptions::default() };
         let names: Option<Vec<String>> = names.map(|n| n.chars().map(String::from).collect());
         select(&axes(shape, names.as_deref(), &options)?, &options)
@@ -146,7 +151,7 @@ mod tests {
     #[test]
     fn the_options_pick_along_the_other_axes() {
         let both = chosen(&[4, 3, 5, 6, 7], None, Some(2), Some(1)).unwrap();
-        assert_eq!(both, Selection { kept: vec![2, 3, 4], fixed: vec![1, 2, 0, 0, 0] });
+        assert_eq!(both, AxisSelection { kept: vec![2, 3, 4], fixed: vec![1, 2, 0, 0, 0] });
         assert_eq!(chosen(&[4, 5, 6, 7], None, None, Some(3)).unwrap().fixed[0], 3);
         assert_eq!(chosen(&[4, 5, 6, 7], None, Some(3), None).unwrap().fixed[0], 3);
     }

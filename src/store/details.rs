@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// How an image is stored, and what else its metadata say. What a form does not have is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Details {
     /// The form: `OME-Zarr 0.5`, `TIFF, ImageJ hyperstack`, `NumPy .npy`.
     pub format: String,

@@ -25,14 +25,14 @@ pub struct HeldChunks {
 #[derive(Debug)]
 struct Held {
     region: Region,
-    packed: Packed,
+    packed: PackedVoxels,
 }
 
 /// Values of a chunk, compressed.
 #[derive(Debug)]
-pub struct Packed(Vec<u8>);
+pub struct PackedVoxels(Vec<u8>);
 
-impl Packed {
+impl PackedVoxels {
     /// Compresses values.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Packed {
     pub fn new(voxels: &Voxels) -> Result<Self> {
         let bytes = zstd::bulk::compress(&to_bytes(voxels), LEVEL)
             .map_err(|error| Error::internal("values cannot be compressed").because(error))?;
-        Ok(Packed(bytes))
+        Ok(PackedVoxels(bytes))
     }
 }
 
@@ -62,7 +62,7 @@ impl HeldChunks {
     }
 
     /// Puts a chunk's values, in its box, in place of those that were there.
-    pub fn set(&self, chunk: ChunkId, region: Region, packed: Packed) {
+    pub fn set(&self, chunk: ChunkId, region: Region, packed: PackedVoxels) {
         self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(chunk, Held { region, packed });
     }
 
@@ -119,7 +119,7 @@ mod tests {
         };
         for (z, base) in [(-1, 100), (0, 200)] {
             let id = ChunkId::at([z, 0, 0]);
-            held.set(id, grid.region(id), Packed::new(&values(base)).unwrap());
+            held.set(id, grid.region(id), PackedVoxels::new(&values(base)).unwrap());
         }
         let region = Region::new([-1, 3, 2], [1, 4, 4]);
         let read = held.read(&region).unwrap().unwrap();

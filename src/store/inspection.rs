@@ -14,6 +14,7 @@ use crate::text::masked;
 
 /// What is known of an image before it is analysed. Fields are the keys of `anabranch info --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Inspection {
     /// The path, as it was given, or the address without what may be secret in it.
     pub path: String,
@@ -29,6 +30,7 @@ pub struct Inspection {
 
 /// What a run would end with.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Refusal {
     /// The kind of the error.
     pub kind: Kind,
@@ -40,6 +42,7 @@ pub struct Refusal {
 
 /// An image that could be opened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Image {
     /// How it is stored.
     #[serde(flatten)]
@@ -155,7 +158,8 @@ fn relaxed(options: &OpenOptions) -> Vec<(OpenOptions, bool)> {
 }
 
 impl Refusal {
-    fn of(error: &Error) -> Refusal {
+    /// That of an error.
+    pub fn of(error: &Error) -> Refusal {
         Refusal { kind: error.kind(), exit_code: error.kind().exit_code(), message: error.to_string() }
     }
 }

@@ -27,6 +27,7 @@ pub struct Marks {
 
 /// What a look has found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Look {
     /// Chunks that have changed and settled, in raster order, with their marks; `None` where the source cannot tell.
     pub changed: Vec<(ChunkId, Option<Mark>)>,

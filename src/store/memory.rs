@@ -2,8 +2,7 @@
 
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Result};
-use crate::space::{Region, Spacing};
-use crate::store::layout::read_shape;
+use crate::space::Region;
 use crate::store::values::{refuse_unfit, require_inside};
 use crate::store::{Description, Source};
 
@@ -35,17 +34,7 @@ impl MemorySource {
     pub fn of(voxels: Voxels, dimensions: usize) -> Self {
         let shape = voxels.shape();
         assert!(dimensions == 3 || (dimensions == 2 && shape[0] == 1), "a 2-D image has one plane");
-        let description = Description {
-            name: "array in memory".to_owned(),
-            shape,
-            dimensions,
-            dtype: voxels.dtype(),
-            stored: voxels.dtype().into(),
-            spacing: Spacing::default(),
-            unit: None,
-            chunk: read_shape(shape, [1; 3], dimensions),
-            fill: 0.0,
-        };
+        let description = Description::new("array in memory", shape, dimensions, voxels.dtype());
         MemorySource { voxels, description }
     }
 

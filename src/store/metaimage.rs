@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::store::detached::{self, Start, beside, joined, numbered};
-use crate::store::raw::{Layout, RawSource, Stored};
+use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::values::Endian;
 use crate::store::{OpenOptions, StoredType, file};
 
@@ -101,7 +101,7 @@ impl Header {
     }
 }
 
-fn layout(path: &Path) -> Result<Layout> {
+fn layout(path: &Path) -> Result<RawLayout> {
     let header = Header::read(path)?;
     if let Some(kind) = header.get("ObjectType").filter(|kind| *kind != "Image") {
         return Err(Error::data(format!("holds a MetaIO object of type {kind}; give an image")));
@@ -155,7 +155,7 @@ fn layout(path: &Path) -> Result<Layout> {
     } else {
         Vec::new()
     };
-    Ok(Layout {
+    Ok(RawLayout {
         format: if files.len() > 1 { "MetaImage, .mhd" } else { "MetaImage" }.to_owned(),
         codec: if is_packed { "zlib" } else { "none" }.to_owned(),
         files,
@@ -166,7 +166,7 @@ fn layout(path: &Path) -> Result<Layout> {
         sizes: sizes.into_iter().rev().collect(),
         sizes_from: "the MetaImage header",
         notes,
-        ..Layout::new(stored, if big { Endian::Big } else { Endian::Little })
+        ..RawLayout::new(stored, if big { Endian::Big } else { Endian::Little })
     })
 }
 

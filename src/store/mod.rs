@@ -90,6 +90,7 @@ use crate::space::{Position, Region, Spacing};
 
 /// What a source holds.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Description {
     /// The name that messages give it: its path as the user wrote it, or its address without what may be secret in it.
     pub name: String,
@@ -109,6 +110,16 @@ pub struct Description {
     pub chunk: [usize; 3],
     /// The value of voxels that have not been stored.
     pub fill: f64,
+}
+
+impl Description {
+    /// The description of a volume of a shape and a type, with 2 or 3 dimensions of its own, stored in the type that it is
+    /// read in: voxels of size 1, without a unit; chunks of some MiB; voxels that are not stored are 0.
+    pub fn new(name: &str, shape: [usize; 3], dimensions: usize, dtype: Dtype) -> Description {
+        let (name, stored, spacing) = (name.to_owned(), dtype.into(), Spacing::default());
+        let chunk = layout::read_shape(shape, [1; 3], dimensions);
+        Description { name, shape, dimensions, dtype, stored, spacing, unit: None, chunk, fill: 0.0 }
+    }
 }
 
 /// An image that can be read part by part, by several threads at once.

@@ -44,11 +44,11 @@ pub use self::tile_table::{TileRow, TileTable};
 use crate::chunk::{Chunk, Dtype};
 use crate::error::{Error, Result};
 use crate::grid::Grid;
-use crate::kernel::mosaic::resample::{Composition, Order, Prepared};
+use crate::kernel::mosaic::resample::{Composition, Interpolation, Prepared};
 use crate::space::{Position, Region};
 use crate::store::cache::{BlockCache, Weighed};
 use crate::store::layout::read_shape;
-use crate::store::units::Settled;
+use crate::store::units::SettledSpacing;
 use crate::store::values::require_inside;
 use crate::store::{Absent, Description, Details, Mark, Marked, MosaicOptions, OpenOptions, Source};
 
@@ -114,7 +114,7 @@ impl MosaicSource {
         let (shape, dimensions) = (canvas.shape(), table.dimensions);
         warnings.splice(0..0, table.warnings.iter().cloned().chain(scaled.warnings));
         let details = details_of(&table, shape, &first, &details, &scaled.settled);
-        let Settled { spacing, unit, .. } = scaled.settled;
+        let SettledSpacing { spacing, unit, .. } = scaled.settled;
         let description = Description {
             name: path.display().to_string(),
             shape,
@@ -259,7 +259,7 @@ fn details_of(
     canvas: [usize; 3],
     tile: &Description,
     details: &Details,
-    settled: &Settled,
+    settled: &SettledSpacing,
 ) -> Details {
     let own = 3 - table.dimensions..3;
     let (count, channels) = (table.rows.len(), table.channels().len() as u64);
@@ -310,7 +310,7 @@ fn gains_of(table: &TileTable, tiles: &[Tile], options: &OpenOptions) -> Result<
 fn bytes_held(tile: &Tile, description: &Description, options: &OpenOptions) -> usize {
     let MosaicOptions { order, background, flat_field, .. } = &options.mosaic;
     let size = description.dtype.size();
-    let value = if *order == Order::Cubic || background.is_some() || flat_field.is_some() {
+    let value = if *order == Interpolation::Cubic || background.is_some() || flat_field.is_some() {
         // Coefficients and corrected values are no whole numbers.
         if size < size_of::<f32>() || description.dtype == Dtype::F32 { size_of::<f32>() } else { size_of::<f64>() }
     } else {

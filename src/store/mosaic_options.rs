@@ -5,15 +5,16 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::mosaic::resample::{Blend, Order};
+use crate::kernel::mosaic::resample::{Blend, Interpolation};
 
 /// What is to be done with the tiles of a table. The default is linear interpolation of whole tiles as they are, the
 /// largest value where they overlap, on a canvas that just holds them all.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct MosaicOptions {
     /// How values between pixels are found.
-    pub order: Order,
+    pub order: Interpolation,
     /// What holds where tiles overlap.
     pub blend: Blend,
     /// Along which axes of a tile, (z, y, x), it is turned round before it is placed.
@@ -37,6 +38,7 @@ pub struct MosaicOptions {
 
 /// What happens with tiles of a table that are not there, or cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum MissingTiles {
     /// The table is refused.
     #[default]

@@ -12,7 +12,7 @@ use self::header::Header;
 use crate::error::{Error, Kind, Result};
 use crate::store::detached;
 use crate::store::inflate::head;
-use crate::store::raw::{Layout, RawSource, Stored};
+use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::values::SUPPORTED_DTYPES;
 use crate::store::{OpenOptions, StoredType};
 
@@ -68,7 +68,7 @@ fn opened(path: &Path) -> Result<(Vec<u8>, Stored)> {
     Ok((start, Stored::Packed(packed)))
 }
 
-fn layout(path: &Path) -> Result<Layout> {
+fn layout(path: &Path) -> Result<RawLayout> {
     let (start, bytes) = opened(path)?;
     let header = Header::read(&start)?;
     let stored = stored_type(header.datatype)?;
@@ -94,7 +94,7 @@ fn layout(path: &Path) -> Result<Layout> {
     let unit = header.unit().map(str::to_owned);
     let size = |axis: usize| Some(header.pixdim[axis].abs()).filter(|&size| size != 0.0);
     let count = lengths.len();
-    Ok(Layout {
+    Ok(RawLayout {
         format: format!("NIfTI-{}{}", header.version, if header.single { "" } else { ", .hdr and .img" }),
         codec: codec.to_owned(),
         files,
@@ -110,7 +110,7 @@ fn layout(path: &Path) -> Result<Layout> {
             "voxels are in the order in which they are stored, whatever direction of the body that is".to_owned(),
         ],
         lengths,
-        ..Layout::new(stored, header.endian)
+        ..RawLayout::new(stored, header.endian)
     })
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
 use crate::store::raw::bytes::{Bytes, FileBytes};
-use crate::store::raw::{Layout, RawSource, Stored};
+use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::values::{parse_dtype, unsupported_dtype};
 use crate::store::{OpenOptions, file};
 
@@ -47,18 +47,18 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
 ///
 /// # Errors
 /// `Data` where it is no such file, or has a type that images may not have.
-pub(crate) fn layout(bytes: &dyn Bytes, length: u64) -> Result<Layout> {
+pub(crate) fn layout(bytes: &dyn Bytes, length: u64) -> Result<RawLayout> {
     let (header, offset) = read_header(bytes, length)?;
     let (stored, endian) = parse_dtype(&header.descr).ok_or_else(|| match &*header.descr {
         "O" | "|O" => Error::data("holds Python objects; save numbers only, as a plain array"),
         descr => unsupported_dtype(descr),
     })?;
-    Ok(Layout {
+    Ok(RawLayout {
         format: "NumPy .npy".to_owned(),
         offset,
         lengths: header.shape,
         fortran: header.fortran,
-        ..Layout::new(stored, endian)
+        ..RawLayout::new(stored, endian)
     })
 }
 

@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipArchive};
 use crate::error::{Error, Result};
 use crate::store::inflate::{Inflated, Packed, Wrap};
 use crate::store::raw::bytes::{Bytes, FileBytes};
-use crate::store::raw::{Layout, RawSource, Stored};
+use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::{OpenOptions, file, npy};
 
 /// Bytes that are looked at in one go for their checksum.
@@ -43,7 +43,7 @@ fn names(archive: &ZipArchive<File>) -> Result<Vec<String>> {
     archive.file_names().map(|name| Ok(name.map_err(damaged)?.into_owned())).collect()
 }
 
-fn layout(path: &Path) -> Result<Layout> {
+fn layout(path: &Path) -> Result<RawLayout> {
     let (file, length) = file::open(path)?;
     let mut archive = archive(file)?;
     let mut names = names(&archive)?;

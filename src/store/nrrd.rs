@@ -10,7 +10,7 @@ use std::path::Path;
 use self::header::{Header, missing};
 use crate::error::{Error, Result};
 use crate::store::detached::{self, Start, beside, joined, numbered};
-use crate::store::raw::{Layout, RawSource, Stored};
+use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::values::Endian;
 use crate::store::{OpenOptions, StoredType, file};
 
@@ -30,7 +30,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
     opened().map_err(|error| if error.is_placed() { error } else { error.at(path) })
 }
 
-fn layout(path: &Path, options: &OpenOptions) -> Result<Layout> {
+fn layout(path: &Path, options: &OpenOptions) -> Result<RawLayout> {
     let header = Header::read(path)?;
     let stored = stored_type(header.get("type").ok_or_else(|| missing("type"))?)?;
     let lengths = header.sizes()?;
@@ -55,7 +55,7 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<Layout> {
     let (files, bytes, offset) = data(path, &header, total, is_packed)?;
     let names = header.names(&lengths, options)?;
     let (sizes, warnings) = header.sizes_of_voxels(lengths.len())?;
-    Ok(Layout {
+    Ok(RawLayout {
         format: if files.len() > 1 { "NRRD, .nhdr" } else { "NRRD" }.to_owned(),
         codec: if is_packed { "gzip" } else { "none" }.to_owned(),
         files,
@@ -66,7 +66,7 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<Layout> {
         sizes: sizes.into_iter().rev().collect(),
         sizes_from: "the NRRD header",
         warnings,
-        ..Layout::new(stored, endian)
+        ..RawLayout::new(stored, endian)
     })
 }
 

@@ -12,6 +12,7 @@ use crate::space::Spacing;
 /// What of an image is wanted, and how it is held. The default is all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OpenOptions {
     /// Which channel, from 0, of an array that has several.
     pub channel: Option<usize>,

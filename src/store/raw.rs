@@ -17,7 +17,7 @@ use crate::space::Region;
 use crate::store::axes::require_few;
 use crate::store::layout::read_shape;
 use crate::store::marker::{FileMark, Marker, mark_of};
-use crate::store::units::{Calibration, Settled};
+use crate::store::units::{Calibration, SettledSpacing};
 use crate::store::values::{Endian, from_bytes, refuse_unfit, require_inside};
 use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source, StoredType};
 use crate::with_voxels;
@@ -34,7 +34,7 @@ pub(crate) enum Stored {
 
 /// What the header of a file says of its array.
 #[derive(Debug)]
-pub(crate) struct Layout {
+pub(crate) struct RawLayout {
     /// The form, as people call it.
     pub(crate) format: String,
     /// How values are compressed; `none`.
@@ -62,10 +62,10 @@ pub(crate) struct Layout {
     pub(crate) notes: Vec<String>,
 }
 
-impl Layout {
+impl RawLayout {
     /// An array of which the type is known, and nothing else.
-    pub(crate) fn new(stored: StoredType, endian: Endian) -> Layout {
-        Layout {
+    pub(crate) fn new(stored: StoredType, endian: Endian) -> RawLayout {
+        RawLayout {
             format: String::new(),
             codec: "none".to_owned(),
             files: Vec::new(),
@@ -105,7 +105,7 @@ impl RawSource {
     ///
     /// # Errors
     /// `Data` where the bytes are fewer than the values, or the array is no image; `Usage` where the options do not fit.
-    pub(crate) fn new(path: &Path, layout: Layout, options: &OpenOptions) -> Result<RawSource> {
+    pub(crate) fn new(path: &Path, layout: RawLayout, options: &OpenOptions) -> Result<RawSource> {
         if layout.lengths.contains(&0) {
             let message = format!("has no voxels: its shape is {}", axes::shape_text(&layout.lengths));
             return Err(Error::data(message + "; give an image with some"));
@@ -163,7 +163,7 @@ impl RawSource {
             }
         };
         let settled = calibration.settle(dimensions, options)?;
-        let Settled { spacing, unit, warning, from } = settled;
+        let SettledSpacing { spacing, unit, warning, from } = settled;
         warnings.extend(warning);
         if options.axes.is_none() && layout.names.is_none() {
             warnings.extend(axes::doubt(&layout.lengths));
@@ -197,7 +197,7 @@ impl RawSource {
 }
 
 /// Bytes from one value to the next along each axis, and of all values.
-fn strides(layout: &Layout, size: usize) -> Result<(Vec<u64>, u64)> {
+fn strides(layout: &RawLayout, size: usize) -> Result<(Vec<u64>, u64)> {
     let count = layout.lengths.len();
     let mut strides = vec![0; count];
     let mut total = size as u64;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body, http::Response};
 
-use self::body::Piece;
+use self::body::BodyPart;
 use crate::error::{Error, Kind, Result};
 use crate::text::masked;
 
@@ -279,7 +279,7 @@ impl Server {
         let region = response.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
         let is_name = |region: &&str| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let region = region.filter(is_name).map(str::to_owned);
-        let piece = Piece::Part { offset: 0, length: REASON };
+        let piece = BodyPart::Part { offset: 0, length: REASON };
         // Why it says nothing more matters less than its status.
         let text = body::read(response.body_mut().as_reader(), piece, None, left).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
@@ -353,11 +353,11 @@ fn taken(response: &mut Response<Body>, wanted: Wanted, patience: Duration) -> s
     let first = range.and_then(|(range, _)| range.split_once('-')?.0.parse().ok());
     let piece = match (wanted, response.status().as_u16() == 206) {
         (Wanted::Presence, _) => return Ok(Vec::new()),
-        (Wanted::All { most, .. }, _) => Piece::All { most },
-        (Wanted::Last { length, .. }, true) => Piece::All { most: length },
-        (Wanted::Last { length, most }, false) => Piece::Last { length, most },
-        (Wanted::Part { offset, length }, false) => Piece::Part { offset, length },
-        (Wanted::Part { offset, length }, true) if first == Some(offset) => Piece::All { most: length },
+        (Wanted::All { most, .. }, _) => BodyPart::All { most },
+        (Wanted::Last { length, .. }, true) => BodyPart::All { most: length },
+        (Wanted::Last { length, most }, false) => BodyPart::Last { length, most },
+        (Wanted::Part { offset, length }, false) => BodyPart::Part { offset, length },
+        (Wanted::Part { offset, length }, true) if first == Some(offset) => BodyPart::All { most: length },
         (Wanted::Part { .. }, true) => {
             let message = "is given in other parts than were asked for; copy the image to a disk";
             return Err(Trouble::Lasting(Error::new(Kind::Io, message)));

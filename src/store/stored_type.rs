@@ -7,6 +7,7 @@ use crate::chunk::Dtype;
 /// The type of values as an image stores them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names say it")]
+#[non_exhaustive]
 pub enum StoredType {
     Bool,
     I8,

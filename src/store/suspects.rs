@@ -24,6 +24,7 @@ struct Suspect {
 
 /// What to do about a chunk that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// Say that it is probably being written, and try again: it failed for the first time.
     Suspected,

@@ -35,7 +35,7 @@ use self::describe::{Given, described, is_micromanager, micromanager_pages};
 use self::page::{Page, PageFile, Storage};
 use self::pages::{Pages, pages, tags_of, tags_of_pages};
 use self::planes::arrange;
-use self::stack::{Described, PlaneAxes};
+use self::stack::{FileDescription, PlaneAxes};
 use self::tags::FileTags;
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Kind, Result};
@@ -89,7 +89,7 @@ impl TiffSource {
         path: &Path,
         pages: Vec<Page>,
         dimensions: usize,
-        described: &Described,
+        described: &FileDescription,
         options: &OpenOptions,
     ) -> Result<Self> {
         let first = pages.first().ok_or_else(|| Error::data("has no pages; save the image again"))?;
@@ -336,7 +336,7 @@ impl OpenFile {
 
 /// What a file says of itself. Where `--axes` says what its pages are, a description that cannot be read is no reason to
 /// refuse them.
-fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<Described> {
+fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<FileDescription> {
     let found = described(tags, given).and_then(|found| {
         let by_pages = found.stack.is_none() && is_micromanager(tags);
         if by_pages { micromanager_pages(tags_of_pages(given.path)?) } else { Ok(found) }
@@ -344,7 +344,7 @@ fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<
     match found {
         Err(error) if options.axes.is_some() && error.kind() == Kind::Data => {
             let warning = format!("its metadata are left alone, since it {error}");
-            Ok(Described { warnings: vec![warning], ..Described::default() })
+            Ok(FileDescription { warnings: vec![warning], ..FileDescription::default() })
         }
         found => found,
     }

@@ -158,7 +158,7 @@ pub(crate) struct Calibration {
 
 /// The size of a voxel that an image is analysed with.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Settled {
+pub(crate) struct SettledSpacing {
     pub(crate) spacing: Spacing,
     /// In its one spelling; `None` where no unit is known.
     pub(crate) unit: Option<String>,
@@ -176,13 +176,13 @@ impl Calibration {
     /// # Errors
     /// `Usage` where the options do not fit the image; `Data` where a size is no positive number, or units cannot be
     /// converted into each other.
-    pub(crate) fn settle(&self, dimensions: usize, options: &OpenOptions) -> Result<Settled> {
+    pub(crate) fn settle(&self, dimensions: usize, options: &OpenOptions) -> Result<SettledSpacing> {
         let wanted = options.unit.as_deref().and_then(unit_name);
         let own = 3 - dimensions.clamp(2, 3)..3;
         if let Some(given) = &options.spacing {
             let unit = wanted.or_else(|| own.clone().rev().find_map(|axis| unit_name(self.unit[axis].as_deref()?)));
             let spacing = given_spacing(given, dimensions)?;
-            return Ok(Settled { spacing, unit, warning: None, from: Some("--spacing".to_owned()) });
+            return Ok(SettledSpacing { spacing, unit, warning: None, from: Some("--spacing".to_owned()) });
         }
         let missing: Vec<&str> =
             own.clone().filter(|&axis| self.size[axis].is_none()).map(|axis| ["z", "y", "x"][axis]).collect();
@@ -192,7 +192,7 @@ impl Calibration {
                 return Err(Error::usage(message));
             }
             let warning = (missing.len() < own.len()).then(|| self.partial(&own, &missing));
-            return Ok(Settled { warning, ..Settled::default() });
+            return Ok(SettledSpacing { warning, ..SettledSpacing::default() });
         }
         let mut spacing = Spacing::default();
         for axis in own.clone() {
@@ -224,7 +224,7 @@ impl Calibration {
                 format!("has a voxel size of {:?}, too small or too large to compute with; give --spacing", spacing.0);
             return Err(Error::data(message));
         }
-        Ok(Settled { spacing, unit: target, warning: None, from: Some(self.from.to_owned()) })
+        Ok(SettledSpacing { spacing, unit: target, warning: None, from: Some(self.from.to_owned()) })
     }
 
     /// The sentence for a calibration that has some axes and not others.
@@ -314,7 +314,7 @@ mod tests {
         let options = OpenOptions { unit: Some("nm".to_owned()), ..options };
         assert_eq!(found.settle(3, &options).unwrap().unit.as_deref(), Some("nanometer"));
         let none = Calibration::default();
-        assert_eq!(none.settle(3, &OpenOptions::default()).unwrap(), Settled::default());
+        assert_eq!(none.settle(3, &OpenOptions::default()).unwrap(), SettledSpacing::default());
         let unit = OpenOptions { unit: Some("nm".to_owned()), ..OpenOptions::default() };
         assert_eq!(none.settle(3, &unit).unwrap_err().kind(), Kind::Usage);
     }

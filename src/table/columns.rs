@@ -58,6 +58,7 @@ pub struct Field {
 
 /// Which texts are values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Form {
     /// Whole numbers.
     Whole,

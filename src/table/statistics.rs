@@ -81,6 +81,7 @@ impl<M: Measured> Statistics<M> {
 
 /// All that is known of the rows at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Snapshot {
     /// Number of branches of each kind, by its number.
     pub kinds: [i64; 4],
@@ -111,6 +112,7 @@ impl Snapshot {
 
 /// What pandas' `describe` tells of a column. What is not defined, for want of numbers, is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Describe {
     /// How many numbers there are.
     pub count: u64,

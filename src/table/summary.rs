@@ -6,6 +6,7 @@ use crate::table::statistics::{Describe, Snapshot};
 
 /// What a summary tells besides the statistics of the rows.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Totals {
     /// Number of connected components, isolated voxels included.
     pub skeletons: u64,
@@ -20,6 +21,7 @@ pub struct Totals {
 /// A summary, to be written as JSON. It depends on the content and the parameters only: the same bytes for every
 /// chunking and history.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Summary<P> {
     /// The version of this crate.
     pub version: &'static str,
@@ -53,6 +55,7 @@ fn as_map<S: Serializer>(described: &[(String, Describe)], serializer: S) -> Res
 
 /// Numbers of branches by what they join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Kinds {
     /// Two tips.
     pub tip_to_tip: i64,
@@ -66,6 +69,7 @@ pub struct Kinds {
 
 /// What has not arrived of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Awaited {
     /// Number of branches near something that has not arrived.
     pub provisional_branches: u64,

@@ -35,6 +35,7 @@ fn values(form: Form) -> &'static str {
         Form::Number => "numbers",
         Form::Optional => "numbers, or nothing",
         Form::Flag => "`True` or `False`",
+        form => unreachable!("{form:?} has no words"),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::with_voxels;
 
 /// What makes a voxel foreground.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Threshold {
     /// Its value is other than zero.
     #[default]

@@ -32,7 +32,8 @@ use crate::kernel::mosaic::correction::Correction;
 
 /// How values between a tile's voxels are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Order {
+#[non_exhaustive]
+pub enum Interpolation {
     /// The nearest voxel's (order 0 of SciPy).
     Nearest,
     /// Linearly between neighbours (order 1).
@@ -44,6 +45,7 @@ pub enum Order {
 
 /// What a voxel of the canvas gets where tiles cover it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Blend {
     /// The largest value.
     #[default]
@@ -118,19 +120,19 @@ pub struct Prepared {
     values: Held,
     /// The type of the tile's values, which the coefficients need not have.
     dtype: Dtype,
-    order: Order,
+    order: Interpolation,
 }
 
 impl Prepared {
     /// The tile with these values, to be resampled by an order. Holds eight bytes a voxel for `u32`, `i32` and `f64`; for
-    /// other types what they take, or four for [`Order::Cubic`]. Takes time in proportion to the voxels.
+    /// other types what they take, or four for [`Interpolation::Cubic`]. Takes time in proportion to the voxels.
     #[must_use]
-    pub fn new(voxels: Voxels, order: Order) -> Prepared {
+    pub fn new(voxels: Voxels, order: Interpolation) -> Prepared {
         let dtype = voxels.dtype();
         let held = Held::new(voxels);
         let values = match order {
-            Order::Nearest | Order::Linear => held,
-            Order::Cubic => with_held!(&held, values => spline::coefficients(values)),
+            Interpolation::Nearest | Interpolation::Linear => held,
+            Interpolation::Cubic => with_held!(&held, values => spline::coefficients(values)),
         };
         Prepared { values, dtype, order }
     }
@@ -140,7 +142,7 @@ impl Prepared {
     ///
     /// # Errors
     /// [`Kind::Data`](crate::error::Kind::Data) where the tile has another shape than the correction's images.
-    pub fn corrected(voxels: Voxels, order: Order, correction: &Correction) -> Result<Prepared> {
+    pub fn corrected(voxels: Voxels, order: Interpolation, correction: &Correction) -> Result<Prepared> {
         if correction.is_none() {
             return Ok(Prepared::new(voxels, order));
         }
@@ -173,18 +175,18 @@ impl Prepared {
 /// Evaluates an expression with a tile's typed values, and with the function that fills a row by their order.
 macro_rules! with_samples {
     ($tile:expr, |$values:ident, $sample:ident| $body:expr) => {{
-        use $crate::kernel::mosaic::resample::{Held, Order, rows, with_held};
+        use $crate::kernel::mosaic::resample::{Held, Interpolation, rows, with_held};
         match ($tile.order, &$tile.values) {
             // The coefficients of a spline are of no other types.
-            (Order::Cubic, Held::F32($values)) => {
+            (Interpolation::Cubic, Held::F32($values)) => {
                 let $sample = rows::cubic;
                 $body
             }
-            (Order::Cubic, Held::F64($values)) => {
+            (Interpolation::Cubic, Held::F64($values)) => {
                 let $sample = rows::cubic;
                 $body
             }
-            (Order::Nearest, values) => with_held!(values, $values => {
+            (Interpolation::Nearest, values) => with_held!(values, $values => {
                 let $sample = rows::nearest;
                 $body
             }),

@@ -52,7 +52,7 @@ pub struct Node {
 /// A link of a reduced forest: it stands for a path of edges and carries the largest of them. Links order as Kruskal's
 /// algorithm takes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Link {
+pub struct ForestLink {
     /// Rank of the edge's length (see [`Lengths::rank`]).
     pub rank: u8,
     /// The largest edge of the path.
@@ -67,11 +67,11 @@ pub struct Forest {
     /// Nodes in raster order: those with edges that lead out of the part, and those where paths between them fork.
     pub nodes: Vec<Node>,
     /// Links in Kruskal's order.
-    pub links: Vec<Link>,
+    pub links: Vec<ForestLink>,
 }
 
 /// Keeps of sorted links those of the minimum spanning forest, and hands out the others.
-pub fn span(nodes: usize, links: &mut Vec<Link>, mut dropped: impl FnMut(&Link)) {
+pub fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl FnMut(&ForestLink)) {
     debug_assert!(links.is_sorted());
     let mut sets = DisjointSets::new(nodes);
     links.retain(|link| {
@@ -85,7 +85,7 @@ pub fn span(nodes: usize, links: &mut Vec<Link>, mut dropped: impl FnMut(&Link))
 
 /// Reduces trees to what lies between nodes with edges that lead out of boxes of a level, or `None` where no node has
 /// such edges. Takes time linear in the number of nodes, plus that of sorting what is left.
-pub fn contract(nodes: &[Node], links: &[Link], level: u8) -> Option<Forest> {
+pub fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Option<Forest> {
     let exposed = |node: u32| nodes[node as usize].until > level;
     if !nodes.iter().any(|node| node.until > level) {
         return None;
@@ -142,7 +142,7 @@ pub fn contract(nodes: &[Node], links: &[Link], level: u8) -> Option<Forest> {
         // A path is found from both of its ends; the one with the smaller first link reports it.
         if first <= last {
             let ends = [start, node].map(|n| renumbered[n as usize]);
-            forest.links.push(Link { ends, ..links[largest as usize] });
+            forest.links.push(ForestLink { ends, ..links[largest as usize] });
         }
     }
     forest.links.sort_unstable();
@@ -173,7 +173,7 @@ pub fn merge(
     let mut first = 0;
     for forest in children {
         links.extend(
-            forest.links.iter().map(|link| Link { ends: link.ends.map(|e| place[first + e as usize]), ..*link }),
+            forest.links.iter().map(|link| ForestLink { ends: link.ends.map(|e| place[first + e as usize]), ..*link }),
         );
         first += forest.nodes.len();
     }
@@ -183,7 +183,7 @@ pub fn merge(
     for_each_link(&voxels, |i, j, step| {
         let ends = [meeting[i], meeting[j]];
         if nodes[ends[0] as usize].1 != nodes[ends[1] as usize].1 {
-            links.push(Link { rank: lengths.rank(step), edge: Edge { from: voxels[i], step }, ends });
+            links.push(ForestLink { rank: lengths.rank(step), edge: Edge { from: voxels[i], step }, ends });
         }
     });
     links.sort();
@@ -232,8 +232,8 @@ mod tests {
         Node { voxel: Voxel::new([0, 0, x]), until }
     }
 
-    fn link(rank: u8, at: i64, ends: [u32; 2]) -> Link {
-        Link { rank, edge: Edge { from: Voxel::new([0, 0, at]), step: Step::new(14) }, ends }
+    fn link(rank: u8, at: i64, ends: [u32; 2]) -> ForestLink {
+        ForestLink { rank, edge: Edge { from: Voxel::new([0, 0, at]), step: Step::new(14) }, ends }
     }
 
     #[test]

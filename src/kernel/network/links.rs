@@ -2,7 +2,7 @@
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::network::adjacency::{for_each_link, neighbours};
-use crate::kernel::network::forest::{Edge, Forest, Link, Node, contract, span};
+use crate::kernel::network::forest::{Edge, Forest, ForestLink, Node, contract, span};
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::step::Lengths;
 use crate::kernel::network::voxel_list::VoxelList;
@@ -63,7 +63,7 @@ pub struct Network {
 pub fn network(own: &[Voxel], pieces: &[&[Voxel]], octree: &Octree, lengths: &Lengths) -> Network {
     let (padded, mine) = pad(own, pieces);
     let mut sets = neighbours(&padded);
-    let (mut nodes, mut links): (Vec<Node>, Vec<Link>) = (Vec::new(), Vec::new());
+    let (mut nodes, mut links): (Vec<Node>, Vec<ForestLink>) = (Vec::new(), Vec::new());
     let junctions: Vec<u32> = (0..padded.len() as u32).filter(|&i| sets[i as usize].count_ones() >= 3).collect();
     let voxels: Vec<Voxel> = junctions.iter().map(|&i| padded[i as usize]).collect();
     // Where each junction is among the nodes, which are the chunk's own junctions.
@@ -79,7 +79,7 @@ pub fn network(own: &[Voxel], pieces: &[&[Voxel]], octree: &Octree, lengths: &Le
     for_each_link(&voxels, |i, j, step| match (mine[junctions[i] as usize], mine[junctions[j] as usize]) {
         (true, true) => {
             let edge = Edge { from: voxels[i], step };
-            links.push(Link { rank: lengths.rank(step), edge, ends: [node_of[i], node_of[j]] });
+            links.push(ForestLink { rank: lengths.rank(step), edge, ends: [node_of[i], node_of[j]] });
         }
         (true, false) | (false, true) => {
             let node = if mine[junctions[i] as usize] { node_of[i] } else { node_of[j] };

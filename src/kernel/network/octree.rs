@@ -4,7 +4,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
 
 /// A part of the volume: a level of the octree and a box of it; level 0 is the chunks.
-pub type Place = (u8, ChunkId);
+pub type OctreeBox = (u8, ChunkId);
 
 /// An octree over the chunks of a grid. Level 0 is the chunks; a box of level n holds the chunks whose places agree up
 /// to their last n bits; the one box of the top level holds all chunks, negative places and places outside the bounds
@@ -38,7 +38,7 @@ impl Octree {
     /// # Panics
     /// Where the level is not higher, or is above the top.
     #[inline]
-    pub fn above(&self, (from, part): Place, level: u8) -> Place {
+    pub fn above(&self, (from, part): OctreeBox, level: u8) -> OctreeBox {
         assert!(from < level && level <= self.top, "no box of level {level} lies above one of level {from}");
         let place = if level == self.top { [0; 3] } else { part.place().map(|p| p >> (level - from)) };
         (level, ChunkId::at(place))

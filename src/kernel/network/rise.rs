@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::grid::ChunkId;
-use crate::kernel::network::octree::{Octree, Place};
+use crate::kernel::network::octree::{Octree, OctreeBox};
 
 /// What a chunk or a box says of its part of the volume.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,11 +41,11 @@ pub fn risen<C, R>(complete: Option<C>, open: impl IntoIterator<Item = (u8, R)>)
 pub fn rise<C, R, I: IntoIterator<Item = Risen<C, R>>>(
     leaves: impl IntoIterator<Item = (ChunkId, Risen<C, R>)>,
     octree: &Octree,
-    merge: impl Fn(Place, &[&R]) -> I,
-) -> Vec<(Place, C)> {
+    merge: impl Fn(OctreeBox, &[&R]) -> I,
+) -> Vec<(OctreeBox, C)> {
     let mut complete = Vec::new();
-    let mut boxes: BTreeMap<Place, Vec<R>> = BTreeMap::new();
-    let mut new: Vec<(Place, Risen<C, R>)> = leaves.into_iter().map(|(chunk, leaf)| ((0, chunk), leaf)).collect();
+    let mut boxes: BTreeMap<OctreeBox, Vec<R>> = BTreeMap::new();
+    let mut new: Vec<(OctreeBox, Risen<C, R>)> = leaves.into_iter().map(|(chunk, leaf)| ((0, chunk), leaf)).collect();
     loop {
         for (place, risen) in new.drain(..) {
             match risen {

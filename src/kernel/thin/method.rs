@@ -8,6 +8,7 @@ use crate::kernel::thin::zhang::{Pixel, ZhangChunk};
 
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Method {
     /// Lee, Kashyap and Chu 1994, in six directions: 3-D.
     Lee,

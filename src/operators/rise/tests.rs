@@ -66,7 +66,7 @@ impl Adding {
 }
 
 /// The definition: one merge over everything, and the smallest box that holds all of each thing.
-fn expected(content: &Content, octree: &Octree) -> Vec<(Place, (u8, u64))> {
+fn expected(content: &Content, octree: &Octree) -> Vec<(OctreeBox, (u8, u64))> {
     let mut all: BTreeMap<u8, (Vec<ChunkId>, u64)> = BTreeMap::new();
     for (&chunk, things) in content {
         for (&name, number) in things {
@@ -86,7 +86,7 @@ fn expected(content: &Content, octree: &Octree) -> Vec<(Place, (u8, u64))> {
     placed
 }
 
-type Changes = Vec<((Place, (u8, u64)), u64, isize)>;
+type Changes = Vec<((OctreeBox, (u8, u64)), u64, isize)>;
 
 /// Maintains the fold over a history of contents, one an epoch; leaves enter at some worker, and not at their owner.
 fn maintained(history: &[Content], octree: Octree, client: Adding, how: Communication) -> Changes {

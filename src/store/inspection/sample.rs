@@ -16,6 +16,7 @@ const MOST_ALONG: usize = 3;
 
 /// Values of some parts of an image, or of all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Sample {
     /// The least value; `None` where nothing could be read.
     pub min: Option<f64>,

@@ -3,7 +3,7 @@
 use csv::StringRecord;
 
 use super::cells::{Decimals, cell, channel_of};
-use super::header::{Column, Header, Unit};
+use super::header::{Header, TileColumn, TileUnit};
 use super::table_text::MOST_COLUMNS;
 use crate::error::{Error, Result};
 use crate::kernel::mosaic::affine::Affine;
@@ -35,21 +35,21 @@ const LIKE_SIZES: [&str; 8] =
 
 /// Where a table has what.
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(super) struct TileColumns {
     /// Number of columns, those that mean nothing here included.
     count: usize,
-    path: Column,
+    path: TileColumn,
     /// That of all axes without one of their own,
-    pixel_size: Option<Column>,
+    pixel_size: Option<TileColumn>,
     /// and those of the axes (z, y, x).
-    pixel_sizes: [Option<Column>; 3],
+    pixel_sizes: [Option<TileColumn>; 3],
     /// Of positions.
-    unit: Option<Column>,
+    unit: Option<TileColumn>,
     /// Of sizes.
-    pixel_unit: Option<Column>,
-    channel: Option<Column>,
+    pixel_unit: Option<TileColumn>,
+    channel: Option<TileColumn>,
     /// Those of the placement, in the order of their names.
-    placement: Vec<Column>,
+    placement: Vec<TileColumn>,
     /// Whether they are those of a matrix.
     matrix: bool,
     /// 2 or 3: in how many dimensions tiles are placed.
@@ -64,17 +64,17 @@ pub(super) struct Scale {
     /// The size of a pixel along (z, y, x).
     pub(super) size: [Option<f64>; 3],
     /// The unit that each size is in,
-    pub(super) size_unit: [Option<Unit>; 3],
+    pub(super) size_unit: [Option<TileUnit>; 3],
     /// and each position.
-    pub(super) unit: [Option<Unit>; 3],
+    pub(super) unit: [Option<TileUnit>; 3],
 }
 
-impl Columns {
+impl TileColumns {
     /// The columns that a header names.
     ///
     /// # Errors
     /// `Data` where one is missing, or named twice, or where there are those of translations and of matrices.
-    pub(super) fn of(record: &StringRecord) -> Result<Columns> {
+    pub(super) fn of(record: &StringRecord) -> Result<TileColumns> {
         if record.len() > MOST_COLUMNS {
             let message = format!("has {} columns, and a table at most {MOST_COLUMNS}; check the path", record.len());
             return Err(Error::data(message));
@@ -82,7 +82,7 @@ impl Columns {
         let header = Header::of(record);
         let form = "give path,y,x or path,z,y,x, or a matrix of two rows of three, m00 to m12, or in 3-D of three rows \
                     of four, m00 to m23";
-        let all = |names: &[&str]| -> Result<Vec<Column>> {
+        let all = |names: &[&str]| -> Result<Vec<TileColumn>> {
             let missing = |name: &str| Error::data(format!("has no column {name}; {form}"));
             names.iter().map(|&name| find(&header, name)?.ok_or_else(|| missing(name))).collect()
         };
@@ -102,7 +102,7 @@ impl Columns {
             false if find(&header, AXES[0])?.is_some() => (all(&AXES)?, 3),
             false => (all(&AXES[1..])?, 2),
         };
-        let size = |end: &str| -> Result<Option<Column>> {
+        let size = |end: &str| -> Result<Option<TileColumn>> {
             let others = [format!("pixelsize{end}"), format!("pixelsize{}", end.trim_start_matches('_'))];
             let others = others.each_ref().map(String::as_str);
             let others = if end.is_empty() { &others[..1] } else { &others[..] };
@@ -113,7 +113,7 @@ impl Columns {
             true => None,
             false => header.names().find(|(name, _)| LIKE_SIZES.iter().any(|like| name.starts_with(like))),
         };
-        Ok(Columns {
+        Ok(TileColumns {
             count: record.len(),
             path,
             pixel_size,
@@ -167,24 +167,26 @@ impl Columns {
     /// # Errors
     /// `Data` where a size is no positive number, a unit is none, or sizes contradict each other.
     pub(super) fn scale(&self, row: &StringRecord, numbers: &mut Decimals) -> Result<Scale> {
-        let unit_in = |column: &Option<Column>| -> Result<Option<Unit>> {
+        let unit_in = |column: &Option<TileColumn>| -> Result<Option<TileUnit>> {
             column.as_ref().map(|column| unit_of(cell(row, column.named())?, &column.name)).transpose()
         };
         let (unit, pixel_unit) = (unit_in(&self.unit)?, unit_in(&self.pixel_unit)?);
-        if pixel_unit == Some(Unit::Pixels) {
+        if pixel_unit == Some(TileUnit::Pixels) {
             return Err(Error::data("has a size of a pixel in pixels; give it in a unit of length, such as µm"));
         }
-        let mut size_in = |column: &Option<Column>| -> Result<Option<(f64, Option<Unit>)>> {
+        let mut size_in = |column: &Option<TileColumn>| -> Result<Option<(f64, Option<TileUnit>)>> {
             let Some(column) = column else { return Ok(None) };
             let (name, size) = (&column.name, numbers.number(row, column.named())?);
             match column.unit {
                 _ if size <= 0.0 => Err(Error::data(format!("has a {name} of {size}; give a positive number"))),
-                Some(Unit::Pixels) => Err(Error::data(format!("has a size of a pixel in pixels ({name}); rename it"))),
+                Some(TileUnit::Pixels) => {
+                    Err(Error::data(format!("has a size of a pixel in pixels ({name}); rename it")))
+                }
                 unit => Ok(Some((size, unit))),
             }
         };
         let (general, mut scale) = (size_in(&self.pixel_size)?, Scale::default());
-        let lengths = |unit: Option<Unit>| unit.filter(|unit| *unit != Unit::Pixels);
+        let lengths = |unit: Option<TileUnit>| unit.filter(|unit| *unit != TileUnit::Pixels);
         for axis in 0..3 {
             let offset = self.offset_column(axis);
             scale.unit[axis] = offset.and_then(|column| column.unit).or(unit);
@@ -204,7 +206,7 @@ impl Columns {
     }
 
     /// The column of the offset along an axis.
-    fn offset_column(&self, axis: usize) -> Option<&Column> {
+    fn offset_column(&self, axis: usize) -> Option<&TileColumn> {
         let row = axis.checked_sub(3 - self.dimensions)?;
         let at = if self.matrix { row * (self.dimensions + 1) + self.dimensions } else { row };
         self.placement.get(at)
@@ -232,16 +234,16 @@ impl Columns {
 }
 
 /// The column of a matrix or a translation.
-fn find(header: &Header, name: &str) -> Result<Option<Column>> {
+fn find(header: &Header, name: &str) -> Result<Option<TileColumn>> {
     let others = [format!("pos_{name}"), format!("{name}_pos"), format!("position_{name}"), format!("{name}_position")];
     let others = others.each_ref().map(String::as_str);
     Ok(header.find_any(name, if AXES.contains(&name) { &others } else { &[] })?.cloned())
 }
 
-fn unit_of(text: &str, column: &str) -> Result<Unit> {
+fn unit_of(text: &str, column: &str) -> Result<TileUnit> {
     let unknown =
         || format!("has {text:?} in column {column}, which is no unit of length; give one such as µm, nm or px");
-    Unit::of(text).ok_or_else(|| Error::data(unknown()))
+    TileUnit::of(text).ok_or_else(|| Error::data(unknown()))
 }
 
 fn no_path(header: &StringRecord) -> Error {

@@ -4,12 +4,13 @@ use std::path::Path;
 
 use csv::{Reader, ReaderBuilder, Trim};
 
-use super::columns::Columns;
+use super::columns::TileColumns;
 use super::table_text::start_of;
 use crate::store::address::is_address;
 
 /// What a table of tiles is written as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TableForm {
     /// Values in columns with a line of their names, with commas, semicolons or tabs between them.
     Columns,
@@ -35,7 +36,7 @@ pub(super) fn form_in(path: &Path) -> Option<TableForm> {
     let form = TableForm::of(&text);
     let has_columns = || {
         let mut reader = Dialect::of(&text, path).reader(&text);
-        reader.headers().is_ok_and(|header| Columns::of(header).is_ok())
+        reader.headers().is_ok_and(|header| TileColumns::of(header).is_ok())
     };
     (form != TableForm::Columns || has_columns()).then_some(form)
 }
@@ -110,7 +111,7 @@ impl Dialect {
         let dialects = candidates.into_iter().rev().map(|delimiter| Dialect { delimiter, start });
         let found = |dialect: &Dialect| {
             let header = dialect.reader(text).headers().cloned().unwrap_or_default();
-            (Columns::of(&header).is_ok(), header.len())
+            (TileColumns::of(&header).is_ok(), header.len())
         };
         // Of equals the last, which is the first of the candidates.
         dialects.max_by_key(found).unwrap_or(Dialect { delimiter: b',', start })

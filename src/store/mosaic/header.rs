@@ -27,49 +27,49 @@ const BARE_UNITS: [&str; 16] = [
 
 /// The unit that a number is in.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Unit {
+pub(super) enum TileUnit {
     Pixels,
     Length(&'static LengthUnit),
 }
 
-impl Unit {
+impl TileUnit {
     /// The unit that a text names, if it is one.
-    pub(super) fn of(text: &str) -> Option<Unit> {
+    pub(super) fn of(text: &str) -> Option<TileUnit> {
         match LengthUnit::of(text) {
-            Some(unit) => Some(Unit::Length(unit)),
-            None if ["pix", "pxl"].contains(&text.trim().to_lowercase().as_str()) => Some(Unit::Pixels),
-            None => (!text.trim().is_empty() && unit_name(text).is_none()).then_some(Unit::Pixels),
+            Some(unit) => Some(TileUnit::Length(unit)),
+            None if ["pix", "pxl"].contains(&text.trim().to_lowercase().as_str()) => Some(TileUnit::Pixels),
+            None => (!text.trim().is_empty() && unit_name(text).is_none()).then_some(TileUnit::Pixels),
         }
     }
 }
 
 /// A column as the header has it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Column {
+pub(super) struct TileColumn {
     /// Its name, as it is written there.
     pub(super) name: String,
     /// Its place in the rows.
     pub(super) at: usize,
     /// The unit in its name.
-    pub(super) unit: Option<Unit>,
+    pub(super) unit: Option<TileUnit>,
     /// Its name in lower case, with underscores for spaces, hyphens and dots, without the unit.
     base: String,
     /// The same with the unit, where that is not in brackets.
     whole: String,
 }
 
-impl Column {
-    fn of(at: usize, name: &str) -> Column {
+impl TileColumn {
+    fn of(at: usize, name: &str) -> TileColumn {
         let (before, bracketed) = in_brackets(name);
         let whole = plain(before);
         let (base, unit) = match bracketed {
             Some(unit) => (whole.clone(), Some(unit)),
             None => match whole.rsplit_once('_') {
-                Some((base, end)) if BARE_UNITS.contains(&end) => (base.to_owned(), Unit::of(end)),
+                Some((base, end)) if BARE_UNITS.contains(&end) => (base.to_owned(), TileUnit::of(end)),
                 _ => (whole.clone(), None),
             },
         };
-        Column { name: name.to_owned(), at, unit, base, whole }
+        TileColumn { name: name.to_owned(), at, unit, base, whole }
     }
 
     /// For messages and values.
@@ -79,10 +79,10 @@ impl Column {
 }
 
 /// A name and the unit in brackets behind it.
-fn in_brackets(name: &str) -> (&str, Option<Unit>) {
+fn in_brackets(name: &str) -> (&str, Option<TileUnit>) {
     for (open, close) in [('(', ')'), ('[', ']')] {
         if let Some((before, unit)) = name.trim_end().strip_suffix(close).and_then(|rest| rest.rsplit_once(open))
-            && let Some(unit) = Unit::of(unit)
+            && let Some(unit) = TileUnit::of(unit)
         {
             return (before, Some(unit));
         }
@@ -98,16 +98,16 @@ fn plain(name: &str) -> String {
 /// The columns of a table.
 #[derive(Debug)]
 pub(super) struct Header {
-    columns: Vec<Column>,
+    columns: Vec<TileColumn>,
 }
 
 impl Header {
     pub(super) fn of(record: &StringRecord) -> Header {
-        Header { columns: record.iter().enumerate().map(|(at, name)| Column::of(at, name)).collect() }
+        Header { columns: record.iter().enumerate().map(|(at, name)| TileColumn::of(at, name)).collect() }
     }
 
     /// All columns, by the plain form of their names.
-    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &Column)> {
+    pub(super) fn names(&self) -> impl Iterator<Item = (&str, &TileColumn)> {
         self.columns.iter().map(|column| (column.base.as_str(), column))
     }
 
@@ -120,14 +120,14 @@ impl Header {
     ///
     /// # Errors
     /// `Data` where several columns have an equal claim.
-    pub(super) fn find(&self, name: &str) -> Result<Option<&Column>> {
-        let ranks: [&dyn Fn(&Column) -> bool; 3] = [
+    pub(super) fn find(&self, name: &str) -> Result<Option<&TileColumn>> {
+        let ranks: [&dyn Fn(&TileColumn) -> bool; 3] = [
             &|column| column.name.trim() == name,
             &|column| column.whole == name && column.unit.is_none(),
             &|column| column.base == name,
         ];
         for rank in ranks {
-            let found: Vec<&Column> = self.columns.iter().filter(|column| rank(column)).collect();
+            let found: Vec<&TileColumn> = self.columns.iter().filter(|column| rank(column)).collect();
             match found[..] {
                 [] => {}
                 [one] => return Ok(Some(one)),
@@ -145,11 +145,11 @@ impl Header {
     ///
     /// # Errors
     /// As [`Header::find`].
-    pub(super) fn find_any(&self, name: &str, others: &[&str]) -> Result<Option<&Column>> {
+    pub(super) fn find_any(&self, name: &str, others: &[&str]) -> Result<Option<&TileColumn>> {
         if let Some(found) = self.find(name)? {
             return Ok(Some(found));
         }
-        let mut found: Option<&Column> = None;
+        let mut found: Option<&TileColumn> = None;
         for other in others {
             if let Some(column) = self.find(other)? {
                 match found {
@@ -162,7 +162,7 @@ impl Header {
     }
 }
 
-fn ambiguous(one: &Column, other: &Column, name: &str) -> Error {
+fn ambiguous(one: &TileColumn, other: &TileColumn, name: &str) -> Error {
     let (one, other) = (&one.name, &other.name);
     Error::data(format!("has the columns {one} and {other}, and either may be {name}; call the one that counts {name}"))
 }
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn names_are_found_in_any_case_and_with_units() {
-        let micrometer = LengthUnit::of("um").map(Unit::Length);
+        let micrometer = LengthUnit::of("um").map(TileUnit::Length);
         for (name, unit) in [
             ("x", None),
             ("X", None),
@@ -186,8 +186,8 @@ mod tests {
             ("x [um]", micrometer),
             ("x_um", micrometer),
             ("X-µm", micrometer),
-            ("x_px", Some(Unit::Pixels)),
-            ("X (pixels)", Some(Unit::Pixels)),
+            ("x_px", Some(TileUnit::Pixels)),
+            ("X (pixels)", Some(TileUnit::Pixels)),
         ] {
             let header = header(&["path", "y", name]);
             let found = header.find("x").unwrap().unwrap();

@@ -6,14 +6,14 @@ use crate::error::{Error, Result};
 
 /// The tiles of a layout.
 #[derive(Debug, PartialEq)]
-pub(super) struct Layout {
+pub(super) struct TileLayout {
     pub(super) dimensions: usize,
-    pub(super) tiles: Vec<LayoutTile>,
+    pub(super) tiles: Vec<TilePlace>,
 }
 
 /// A tile of a layout.
 #[derive(Debug, PartialEq)]
-pub(super) struct LayoutTile {
+pub(super) struct TilePlace {
     pub(super) line: u64,
     /// Its path, as it is written there.
     pub(super) name: String,
@@ -26,7 +26,7 @@ pub(super) struct LayoutTile {
 ///
 /// # Errors
 /// `Data`, naming the line, where it is none.
-pub(super) fn tile_configuration(text: &str) -> Result<Layout> {
+pub(super) fn tile_configuration(text: &str) -> Result<TileLayout> {
     let (mut dimensions, mut series) = (None, false);
     let mut tiles = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -61,10 +61,10 @@ pub(super) fn tile_configuration(text: &str) -> Result<Layout> {
                 return Err(of_tile(Error::data(message)));
             }
         };
-        push(&mut tiles, LayoutTile { line: number, name: name.to_owned(), position })?;
+        push(&mut tiles, TilePlace { line: number, name: name.to_owned(), position })?;
     }
     let missing = || Error::data("has no line dim = 2 or dim = 3; add it");
-    Ok(Layout { dimensions: dimensions.ok_or_else(missing)?, tiles })
+    Ok(TileLayout { dimensions: dimensions.ok_or_else(missing)?, tiles })
 }
 
 /// The parts of a line `name; middle; (place)`, where names may have semicolons in them.
@@ -102,7 +102,7 @@ fn require_name(name: &str, middle: &str, series: bool) -> Result<()> {
 ///
 /// # Errors
 /// `Data`, naming the line, where it is none.
-pub(super) fn global_positions(text: &str) -> Result<Layout> {
+pub(super) fn global_positions(text: &str) -> Result<TileLayout> {
     let mut tiles = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
         let line = line.trim();
@@ -120,9 +120,9 @@ pub(super) fn global_positions(text: &str) -> Result<Layout> {
             let message = format!("has a position of {} numbers; give (x, y)", place.len());
             return Err(of_tile(Error::data(message)));
         };
-        push(&mut tiles, LayoutTile { line: number, name: name.to_owned(), position: [0.0, y, x] })?;
+        push(&mut tiles, TilePlace { line: number, name: name.to_owned(), position: [0.0, y, x] })?;
     }
-    Ok(Layout { dimensions: 2, tiles })
+    Ok(TileLayout { dimensions: 2, tiles })
 }
 
 /// The name and the position on a line of MIST's.
@@ -142,7 +142,7 @@ fn finite(text: &str) -> Result<f64> {
     number.ok_or_else(|| Error::data(format!("has {text:?} in its position; give finite numbers with decimal points")))
 }
 
-fn push(tiles: &mut Vec<LayoutTile>, tile: LayoutTile) -> Result<()> {
+fn push(tiles: &mut Vec<TilePlace>, tile: TilePlace) -> Result<()> {
     if tiles.len() >= MOST_ROWS {
         return Err(Error::data(format!("has more than {MOST_ROWS} tiles; give a part of them")));
     }
@@ -154,7 +154,7 @@ fn push(tiles: &mut Vec<LayoutTile>, tile: LayoutTile) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn places(layout: &Layout) -> Vec<(u64, &str, [f64; 3])> {
+    fn places(layout: &TileLayout) -> Vec<(u64, &str, [f64; 3])> {
         layout.tiles.iter().map(|tile| (tile.line, tile.name.as_str(), tile.position)).collect()
     }
 

@@ -1,7 +1,7 @@
 //! The size of a pixel, as a table or a tile states it, and what positions are counted in.
 
 use super::columns::Scale;
-use super::header::Unit;
+use super::header::TileUnit;
 use crate::error::Result;
 use crate::store::Description;
 use crate::store::units::{LengthUnit, converted, symbol};
@@ -41,8 +41,8 @@ impl PixelSize {
     /// `Data` where units cannot be converted into each other.
     pub(super) fn of_scale(scale: &Scale, dimensions: usize) -> Result<(PixelSize, [Along; 3])> {
         let own = 3 - dimensions..3;
-        let length = |unit: Option<Unit>| match unit {
-            Some(Unit::Length(unit)) => Some(unit),
+        let length = |unit: Option<TileUnit>| match unit {
+            Some(TileUnit::Length(unit)) => Some(unit),
             _ => None,
         };
         let unit = own.clone().rev().find_map(|axis| length(scale.size_unit[axis]));
@@ -57,8 +57,8 @@ impl PixelSize {
         let mut along = [Along::Pixels; 3];
         for axis in own {
             along[axis] = match scale.unit[axis] {
-                Some(Unit::Pixels) => Along::Pixels,
-                Some(Unit::Length(unit)) => Along::Length(Some(unit)),
+                Some(TileUnit::Pixels) => Along::Pixels,
+                Some(TileUnit::Length(unit)) => Along::Length(Some(unit)),
                 None if sized => Along::Length(unit),
                 None => Along::Pixels,
             };

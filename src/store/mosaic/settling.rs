@@ -4,13 +4,13 @@ use super::columns::AXES;
 use super::pixel_size::{Along, PixelSize};
 use super::tile_table::{TileRow, TileTable};
 use crate::error::{Error, Result};
-use crate::store::units::{Calibration, LengthUnit, Settled, converted};
+use crate::store::units::{Calibration, LengthUnit, SettledSpacing, converted};
 use crate::store::{Description, OpenOptions};
 
 /// What pixels are taken to be.
 #[derive(Debug)]
 pub(super) struct Scaled {
-    pub(super) settled: Settled,
+    pub(super) settled: SettledSpacing,
     /// What positions are divided by, along the axes along which they are lengths still.
     pub(super) divisor: [f64; 3],
     pub(super) warnings: Vec<String>,
@@ -93,7 +93,7 @@ fn combined(table: &TileTable, first: Option<&PixelSize>, unit: Option<String>) 
 }
 
 /// What positions that are still lengths are divided by along each axis.
-fn divisors(table: &TileTable, settled: &mut Settled) -> Result<[f64; 3]> {
+fn divisors(table: &TileTable, settled: &mut SettledSpacing) -> Result<[f64; 3]> {
     let mut divisor = [1.0; 3];
     for axis in 0..3 {
         let Along::Length(unit) = table.along[axis] else { continue };

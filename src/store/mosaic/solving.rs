@@ -10,7 +10,7 @@ use super::tile::Stored;
 use super::tile_table::TileTable;
 use crate::error::{Kind, Result};
 use crate::kernel::mosaic::gains::{Overlap, gains};
-use crate::kernel::mosaic::resample::{Order, Placed, Prepared, overlap};
+use crate::kernel::mosaic::resample::{Interpolation, Placed, Prepared, overlap};
 use crate::space::Region;
 use crate::store::{MissingTiles, MosaicOptions, OpenOptions};
 use crate::threads::each;
@@ -32,7 +32,7 @@ pub fn solve_gains(path: &Path, options: &OpenOptions, threads: usize) -> Result
     };
     let mut solved = TileGains::default();
     for channel in channels {
-        let mosaic = MosaicOptions { gains: None, order: Order::Linear, ..options.mosaic.clone() };
+        let mosaic = MosaicOptions { gains: None, order: Interpolation::Linear, ..options.mosaic.clone() };
         let mosaic = MosaicSource::open(path, &OpenOptions { channel, mosaic, ..options.clone() })?;
         let tiles = Neighbours::of(&mosaic);
         let overlaps = tiles.overlaps(threads)?;

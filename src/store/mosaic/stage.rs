@@ -9,7 +9,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use self::grid::{GridScan, Overlap, ScanOrder, table_of_grid};
+pub use self::grid::{GridOverlap, GridScan, ScanOrder, table_of_grid};
 
 use super::columns::AXES;
 use super::form::{TableForm, form_in};

@@ -117,7 +117,7 @@ fn turned() -> Scan {
 fn the_parts_that_a_mosaic_is_read_in_do_not_change_its_values() {
     let scan = turned();
     for blend in [Blend::Max, Blend::Mean, Blend::First, Blend::Feather] {
-        for order in [Order::Nearest, Order::Linear, Order::Cubic] {
+        for order in [Interpolation::Nearest, Interpolation::Linear, Interpolation::Cubic] {
             let mosaic = scan.open(MosaicOptions { blend, order, ..MosaicOptions::default() }).unwrap();
             assert_holds(&mosaic, &whole(&mosaic));
         }
@@ -131,7 +131,7 @@ fn every_part_holds_what_all_tiles_together_put_there() {
     let mut all = Composition::new(mosaic.canvas, Blend::Max);
     for row in &mosaic.table().rows {
         let source = open(&row.path, &OpenOptions::default()).unwrap();
-        all.add(&Prepared::new(whole(&*source), Order::Linear), &row.placement.inverse().unwrap(), 1.0);
+        all.add(&Prepared::new(whole(&*source), Interpolation::Linear), &row.placement.inverse().unwrap(), 1.0);
     }
     let all = all.finish(Dtype::U16);
     assert!(with_values(&all) > 10_000);

@@ -10,9 +10,9 @@ use std::time::SystemTime;
 use csv::StringRecord;
 
 use super::cells::Decimals;
-use super::columns::{Columns, Scale};
+use super::columns::{Scale, TileColumns};
 use super::form::{Dialect, TableForm};
-use super::layouts::{Layout, global_positions, tile_configuration};
+use super::layouts::{TileLayout, global_positions, tile_configuration};
 use super::lines::{Lines, in_row};
 use super::pixel_size::{Along, PixelSize, same};
 use super::table_text::{MOST_ROWS, read_text};
@@ -97,7 +97,7 @@ impl TileTable {
         let dialect = Dialect::of(text, path);
         let mut reader = dialect.reader(text);
         let damaged = |error: csv::Error| Error::data("is no table that can be read").because(error);
-        let columns = Columns::of(reader.headers().map_err(damaged)?)?;
+        let columns = TileColumns::of(reader.headers().map_err(damaged)?)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let (mut rows, mut agreed) = (Vec::new(), None);
         let mut lines = Lines::of(text);
@@ -132,7 +132,7 @@ impl TileTable {
         Ok(table)
     }
 
-    fn of_layout(layout: Layout, form: TableForm, path: &Path) -> Result<TileTable> {
+    fn of_layout(layout: TileLayout, form: TableForm, path: &Path) -> Result<TileTable> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let rows = layout.tiles.into_iter().map(|tile| TileRow {
             line: tile.line,
@@ -211,7 +211,7 @@ impl TileTable {
 
 /// A row of the table, and the scale that it gives.
 fn row_of(
-    columns: &Columns,
+    columns: &TileColumns,
     record: &StringRecord,
     decimals: &mut Decimals,
     folder: &Path,

@@ -26,6 +26,7 @@ use crate::with_voxels;
 
 /// How chunks are compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compression {
     /// Zstandard: smallest for masks.
     #[default]

@@ -137,22 +137,22 @@ pub struct SkeletonManifest {
 struct StoredChunk {
     /// Hash of the voxels in raster order.
     voxels: u64,
-    file: FileMark,
+    file: FileState,
 }
 
 /// Bytes of a file, and when it was changed, in seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct FileMark {
+struct FileState {
     length: u64,
     changed: (u64, u32),
 }
 
-impl FileMark {
+impl FileState {
     /// The mark of a file; nothing where it is not there or the system does not tell.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        Some(FileMark { length: metadata.len(), changed: (changed.as_secs(), changed.subsec_nanos()) })
+        Some(FileState { length: metadata.len(), changed: (changed.as_secs(), changed.subsec_nanos()) })
     }
 }
 
@@ -236,7 +236,7 @@ pub fn write_skeleton(
     }
     encode(&array, &changed, threads)?;
     for (&id, voxels) in &chunks {
-        if let Some(file) = FileMark::of(&staged.join(array.writer.file(0, id))) {
+        if let Some(file) = FileState::of(&staged.join(array.writer.file(0, id))) {
             manifest.stored.insert(id, StoredChunk { voxels: hash(voxels), file });
         }
     }
@@ -263,8 +263,8 @@ fn hash(voxels: &[Voxel]) -> u64 {
 }
 
 /// Links or copies a file, if it is the one that is expected. Where that fails the chunk is to be encoded.
-fn take_over(from: &Path, to: &Path, expected: FileMark) -> bool {
-    FileMark::of(from) == Some(expected)
+fn take_over(from: &Path, to: &Path, expected: FileState) -> bool {
+    FileState::of(from) == Some(expected)
         && to.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok())
         && (fs::hard_link(from, to).is_ok() || fs::copy(from, to).is_ok_and(|length| length == expected.length))
 }

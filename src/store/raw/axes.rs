@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::OpenOptions;
-use crate::store::axes::{Axis, Role, Selection, select};
+use crate::store::axes::{Axis, AxisSelection, Role, select};
 
 /// An axis this short may hold colours or channels.
 const FEW: u64 = 4;
@@ -14,7 +14,11 @@ const FEW: u64 = 4;
 ///
 /// # Errors
 /// `Usage` where `--axes` does not fit, or an option has to pick; `Data` where the array is no image.
-pub(crate) fn picked(lengths: &[u64], own: Option<&[char]>, options: &OpenOptions) -> Result<(Selection, Vec<String>)> {
+pub(crate) fn picked(
+    lengths: &[u64],
+    own: Option<&[char]>,
+    options: &OpenOptions,
+) -> Result<(AxisSelection, Vec<String>)> {
     let names = match (&options.axes, own) {
         (Some(given), _) if given.len() != lengths.len() => {
             let (count, shape) = (lengths.len(), shape_text(lengths));
@@ -41,7 +45,7 @@ pub(crate) fn picked(lengths: &[u64], own: Option<&[char]>, options: &OpenOption
     for (&a, &index) in order.iter().zip(&selection.fixed) {
         fixed[a] = index;
     }
-    Ok((Selection { kept, fixed }, names.iter().map(char::to_string).collect()))
+    Ok((AxisSelection { kept, fixed }, names.iter().map(char::to_string).collect()))
 }
 
 /// The names of the axes of an array that has none: z, y and x are the last three that are not all of length one.
@@ -144,10 +148,10 @@ mod tests {
         assert_eq!(selection.kept, [2, 1, 0]);
         let last = OpenOptions { channel: Some(2), ..given("zyxc") };
         let (selection, _) = picked(&[5, 6, 7, 3], None, &last).unwrap();
-        assert_eq!(selection, Selection { kept: vec![0, 1, 2], fixed: vec![0, 0, 0, 2] });
+        assert_eq!(selection, AxisSelection { kept: vec![0, 1, 2], fixed: vec![0, 0, 0, 2] });
         assert_eq!(picked(&[5, 6, 7], None, &given("yx")).unwrap_err().kind(), Kind::Usage);
         let colours = picked(&[50, 60, 3], None, &OpenOptions { channel: Some(1), ..given("yxc") }).unwrap().0;
-        assert_eq!(colours, Selection { kept: vec![0, 1], fixed: vec![0, 0, 1] });
+        assert_eq!(colours, AxisSelection { kept: vec![0, 1], fixed: vec![0, 0, 1] });
     }
 
     #[test]

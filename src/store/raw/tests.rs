@@ -28,15 +28,15 @@ fn stored(lengths: &[usize], fortran: bool, endian: Endian, offset: usize) -> (A
     (array, file)
 }
 
-fn layout(file: &Path, lengths: &[usize], fortran: bool, endian: Endian, offset: usize) -> Layout {
+fn layout(file: &Path, lengths: &[usize], fortran: bool, endian: Endian, offset: usize) -> RawLayout {
     let (opened, length) = crate::store::file::open(file).unwrap();
-    Layout {
+    RawLayout {
         files: vec![file.to_owned()],
         bytes: Some(Stored::Plain(Box::new(FileBytes::new(opened, file)), length)),
         offset: offset as u64,
         lengths: lengths.iter().map(|&n| n as u64).collect(),
         fortran,
-        ..Layout::new(StoredType::I16, endian)
+        ..RawLayout::new(StoredType::I16, endian)
     }
 }
 
@@ -110,7 +110,7 @@ proptest! {
 #[test]
 fn values_are_scaled_after_they_have_been_read() {
     let (array, file) = stored(&[2, 3, 4], true, Endian::Big, 5);
-    let layout = Layout { scale: Some([0.1, -3.0]), ..layout(file.path(), &[2, 3, 4], true, Endian::Big, 5) };
+    let layout = RawLayout { scale: Some([0.1, -3.0]), ..layout(file.path(), &[2, 3, 4], true, Endian::Big, 5) };
     let source = RawSource::new(file.path(), layout, &OpenOptions::default()).unwrap();
     assert_eq!((source.description().dtype, source.description().stored), (Dtype::F64, StoredType::I16));
     let read = source.read(&Region::of_shape([2, 3, 4])).unwrap().unwrap().voxels;
@@ -129,11 +129,11 @@ fn files_one_behind_the_other_are_one_array() {
         std::fs::write(file, bytes).unwrap();
     }
     let joined = Joined::new(files.clone(), 4, 30);
-    let layout = Layout {
+    let layout = RawLayout {
         files: files.clone(),
         bytes: Some(Stored::Plain(Box::new(joined), 120)),
         lengths: vec![4, 3, 5],
-        ..Layout::new(StoredType::I16, Endian::Little)
+        ..RawLayout::new(StoredType::I16, Endian::Little)
     };
     let source = RawSource::new(folder.path(), layout, &OpenOptions::default()).unwrap();
     for region in [Region::of_shape([4, 3, 5]), Region::new([1, 1, 1], [3, 3, 4]), Region::new([3, 0, 0], [4, 3, 5])] {
@@ -154,7 +154,7 @@ fn sizes_follow_the_axes_that_they_are_of() {
         let sizes = [(2.0, "um"), (500.0, "nm"), (0.25, "um")].map(|(size, unit)| (Some(size), Some(unit.to_owned())));
         let names = Some(vec!['z', 'y', 'x']);
         let layout = layout(file.path(), &[2, 3, 4], false, Endian::Little, 0);
-        Layout { sizes: sizes.to_vec(), sizes_from: "the header", names, ..layout }
+        RawLayout { sizes: sizes.to_vec(), sizes_from: "the header", names, ..layout }
     };
     let source = RawSource::new(file.path(), sized(), &OpenOptions::default()).unwrap();
     assert_eq!(source.description().spacing, Spacing([2.0, 0.5, 0.25]));
@@ -178,6 +178,6 @@ fn bytes_behind_the_values_are_said() {
     let name = file.path().display().to_string();
     assert!(warnings[0].starts_with(&format!("{name}: has 4 bytes more than the values of shape")), "{warnings:?}");
     let exact = layout(file.path(), &[62], false, Endian::NATIVE, 0);
-    let exact = Layout { lengths: vec![2, 31], ..exact };
+    let exact = RawLayout { lengths: vec![2, 31], ..exact };
     assert!(RawSource::new(file.path(), exact, &OpenOptions::default()).unwrap().warnings().is_empty());
 }

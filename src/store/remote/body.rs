@@ -14,7 +14,7 @@ const PART: usize = 64 << 10;
 
 /// What of a body is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Piece {
+pub(super) enum BodyPart {
     /// All of it, which is no longer than this.
     All { most: u64 },
     /// So many bytes from an offset on; what comes behind them is not read.
@@ -36,25 +36,25 @@ pub(super) fn deadline(bytes: u64, patience: Duration) -> Duration {
     SPANS * patience + Duration::from_secs(bytes / RATE)
 }
 
-impl Piece {
+impl BodyPart {
     /// The most bytes that are read for it.
     pub(super) fn most(self) -> u64 {
         match self {
-            Piece::All { most } | Piece::Last { most, .. } => most,
-            Piece::Part { offset, length } => offset.saturating_add(length),
+            BodyPart::All { most } | BodyPart::Last { most, .. } => most,
+            BodyPart::Part { offset, length } => offset.saturating_add(length),
         }
     }
 
     /// Whether a body with more bytes is refused.
     fn is_whole(self) -> bool {
-        !matches!(self, Piece::Part { .. })
+        !matches!(self, BodyPart::Part { .. })
     }
 }
 
 /// Reads a body, of which the server may have declared a length. Holds no more of it than is wanted and a part.
 pub(super) fn read(
     mut body: impl Read,
-    piece: Piece,
+    piece: BodyPart,
     declared: Option<u64>,
     patience: Duration,
 ) -> Result<Vec<u8>, Trouble> {
@@ -83,12 +83,12 @@ pub(super) fn read(
             return Err(Trouble::TooLong(most));
         }
         match piece {
-            Piece::All { .. } => bytes.extend_from_slice(&part[..count]),
-            Piece::Part { offset, .. } => {
+            BodyPart::All { .. } => bytes.extend_from_slice(&part[..count]),
+            BodyPart::Part { offset, .. } => {
                 let skipped = usize::try_from(offset.saturating_sub(before)).map_or(count, |n| n.min(count));
                 bytes.extend_from_slice(&part[skipped..count]);
             }
-            Piece::Last { length, .. } => {
+            BodyPart::Last { length, .. } => {
                 bytes.extend_from_slice(&part[..count]);
                 let surplus = bytes.len().saturating_sub(usize::try_from(length).unwrap_or(usize::MAX));
                 // Now and then only: what is left is moved.
@@ -98,7 +98,7 @@ pub(super) fn read(
             }
         }
     }
-    if let Piece::Last { length, .. } = piece {
+    if let BodyPart::Last { length, .. } = piece {
         let surplus = bytes.len().saturating_sub(usize::try_from(length).unwrap_or(usize::MAX));
         bytes.drain(..surplus);
     }
@@ -184,19 +184,19 @@ mod tests {
             let whole: Vec<u8> = (0..length).map(byte_at).collect();
             for declared in [None, Some(length)] {
                 let read = |piece| read(Body::of(Some(length), part), piece, declared, LONG).unwrap();
-                assert!(read(Piece::All { most: length }) == whole);
-                assert!(read(Piece::Part { offset: 2000, length: 500 }) == whole[2000..2500]);
-                assert!(read(Piece::Part { offset: length - 5, length: 500 }) == whole[whole.len() - 5..]);
-                assert!(read(Piece::Part { offset: length, length: 500 }).is_empty());
-                assert!(read(Piece::Last { length: 700, most: length }) == whole[whole.len() - 700..]);
-                assert!(read(Piece::Last { length: length + 1, most: length }) == whole);
+                assert!(read(BodyPart::All { most: length }) == whole);
+                assert!(read(BodyPart::Part { offset: 2000, length: 500 }) == whole[2000..2500]);
+                assert!(read(BodyPart::Part { offset: length - 5, length: 500 }) == whole[whole.len() - 5..]);
+                assert!(read(BodyPart::Part { offset: length, length: 500 }).is_empty());
+                assert!(read(BodyPart::Last { length: 700, most: length }) == whole[whole.len() - 700..]);
+                assert!(read(BodyPart::Last { length: length + 1, most: length }) == whole);
             }
         }
     }
 
     #[test]
     fn a_body_without_end_is_read_up_to_what_is_expected() {
-        for piece in [Piece::All { most: 10_000 }, Piece::Last { length: 10, most: 10_000 }] {
+        for piece in [BodyPart::All { most: 10_000 }, BodyPart::Last { length: 10, most: 10_000 }] {
             let mut body = Body::of(None, 4096);
             let trouble = read(&mut body, piece, None, LONG).unwrap_err();
             assert!(matches!(trouble, Trouble::TooLong(10_000)) && body.given == 10_001, "{trouble:?}");
@@ -206,24 +206,24 @@ mod tests {
             assert!(matches!(trouble, Trouble::TooLong(_)) && body.given == 0, "{trouble:?}");
         }
         let mut body = Body::of(None, 4096);
-        assert_eq!(read(&mut body, Piece::Part { offset: 5, length: 9 }, None, LONG).unwrap().len(), 9);
+        assert_eq!(read(&mut body, BodyPart::Part { offset: 5, length: 9 }, None, LONG).unwrap().len(), 9);
         assert_eq!(body.given, 14);
     }
 
     #[test]
     fn a_body_that_trickles_is_given_up() {
         let trickle = |pause| Body { pause: Duration::from_millis(pause), ..Body::of(None, 1) };
-        let trouble = read(trickle(10), Piece::All { most: 1 << 20 }, None, Duration::from_millis(200)).unwrap_err();
+        let trouble = read(trickle(10), BodyPart::All { most: 1 << 20 }, None, Duration::from_millis(200)).unwrap_err();
         assert!(matches!(trouble, Trouble::TooSlow), "{trouble:?}");
         // Also one that comes as fast as it must, once the whole has taken too long.
         let steady = Body { pause: Duration::from_millis(1), ..Body::of(None, 50) };
-        let trouble = read(steady, Piece::All { most: 1 << 17 }, None, Duration::from_millis(5)).unwrap_err();
+        let trouble = read(steady, BodyPart::All { most: 1 << 17 }, None, Duration::from_millis(5)).unwrap_err();
         assert!(matches!(trouble, Trouble::TooSlow), "{trouble:?}");
     }
 
     #[test]
     fn a_body_that_ends_before_its_length_is_broken() {
-        let trouble = read(Body::of(Some(99), 10), Piece::All { most: 200 }, Some(100), LONG).unwrap_err();
+        let trouble = read(Body::of(Some(99), 10), BodyPart::All { most: 200 }, Some(100), LONG).unwrap_err();
         assert!(matches!(trouble, Trouble::Broken(_)), "{trouble:?}");
     }
 }

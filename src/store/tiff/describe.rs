@@ -18,7 +18,7 @@ use std::fs::File;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::store::tiff::stack::Described;
+use crate::store::tiff::stack::FileDescription;
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::{LengthUnit, converted};
 use crate::store::{file, ome_xml};
@@ -59,8 +59,8 @@ impl Given<'_> {
 ///
 /// # Errors
 /// `Data` where a description is damaged, or two contradict each other.
-pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<Described> {
-    let mut found: Vec<Described> = Vec::new();
+pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<FileDescription> {
+    let mut found: Vec<FileDescription> = Vec::new();
     for text in tags.descriptions() {
         if ome_xml::is_ome(&text) {
             // Writers count every plane there; other texts name lengths.
@@ -81,7 +81,7 @@ pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<Described>
     }
     found.extend(slides::by_tags(tags, given)?);
     let mut found = found.into_iter();
-    let Some(mut first) = found.next() else { return Ok(Described::default()) };
+    let Some(mut first) = found.next() else { return Ok(FileDescription::default()) };
     for other in found {
         agree(&first, &other)?;
         if first.calibration.size == [None; 3] {
@@ -94,7 +94,7 @@ pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<Described>
 }
 
 /// Refuses two descriptions that contradict each other.
-fn agree(one: &Described, other: &Described) -> Result<()> {
+fn agree(one: &FileDescription, other: &FileDescription) -> Result<()> {
     if let (Some(a), Some(b)) = (&one.stack, &other.stack) {
         // A text that names no lengths says nothing of them.
         let said = b.axes.iter().any(|(_, length)| *length != 1);
@@ -110,7 +110,7 @@ fn agree(one: &Described, other: &Described) -> Result<()> {
         }
     }
     for axis in 0..3 {
-        let size = |described: &Described| {
+        let size = |described: &FileDescription| {
             let unit = LengthUnit::of(described.calibration.unit[axis].as_deref()?)?;
             Some(converted(described.calibration.size[axis]?, unit, LengthUnit::of("µm")?))
         };

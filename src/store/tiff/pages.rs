@@ -8,7 +8,7 @@ use super::directory::{Directory, TiffFile, tag};
 use super::form::{Form, Traits};
 use super::page::{Page, PageFile};
 use super::reader::Reader;
-use super::tags::{FileTags, Layout};
+use super::tags::{FileTags, TagLayout};
 use crate::error::{Error, Result};
 use crate::store::file;
 
@@ -37,7 +37,7 @@ fn read_pages(path: &Path) -> Result<Pages> {
     let (file, length) = file::open(path)?;
     let file = Arc::new(file);
     let mut tiff = TiffFile::new(Reader::new(Arc::clone(&file), length))?;
-    let tags = FileTags::of_file(&file, Layout { length, big: tiff.big, endian: tiff.endian })?;
+    let tags = FileTags::of_file(&file, TagLayout { length, big: tiff.big, endian: tiff.endian })?;
     let shared = Arc::new(PageFile { path: path.to_owned(), length, endian: tiff.endian });
     let mut found = Pages { pages: Vec::new(), tags, notes: Vec::new(), warnings: Vec::new() };
     let (mut count, mut left_out, mut first) = (0, 0, Directory::default());
@@ -91,11 +91,11 @@ pub(crate) fn tags_of_pages(path: &Path) -> Result<Vec<Result<FileTags>>> {
     Ok(FileTags::of_pages(&file, layout)?.collect())
 }
 
-fn laid_out(path: &Path) -> Result<(Arc<File>, Layout)> {
+fn laid_out(path: &Path) -> Result<(Arc<File>, TagLayout)> {
     let (file, length) = file::open(path)?;
     let file = Arc::new(file);
     let tiff = TiffFile::new(Reader::new(Arc::clone(&file), length))?;
-    Ok((file, Layout { length, big: tiff.big, endian: tiff.endian }))
+    Ok((file, TagLayout { length, big: tiff.big, endian: tiff.endian }))
 }
 
 /// Whether a page is no plane of its own: a reduced image, or the mask of another one.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::page::Page;
 use super::pages;
-use super::stack::{Described, PlaneAxes, Run, Stack};
+use super::stack::{FileDescription, PlaneAxes, Run, Stack};
 use crate::error::{Error, Kind, Result};
 use crate::store::OpenOptions;
 use crate::store::axes::{Axis, Role, select};
@@ -25,7 +25,12 @@ pub(crate) struct Arranged {
 ///
 /// # Errors
 /// `Data` where the file has other pages than it says; `Usage` where the options do not fit, or one is missing.
-pub(crate) fn arrange(pages: Vec<Page>, described: &Described, path: &Path, options: &OpenOptions) -> Result<Arranged> {
+pub(crate) fn arrange(
+    pages: Vec<Page>,
+    described: &FileDescription,
+    path: &Path,
+    options: &OpenOptions,
+) -> Result<Arranged> {
     let named = options.axes.as_deref();
     let (pages, axes) = match (&described.stack, named) {
         (stack, Some(names)) => relabelled(pages, stack.as_ref(), names, path)?,
@@ -67,7 +72,7 @@ pub(crate) fn arrange(pages: Vec<Page>, described: &Described, path: &Path, opti
 }
 
 /// The sentence for a time point or a channel that is not picked.
-fn unpicked(axes: &[(char, u64)], described: &Described, options: &OpenOptions) -> Option<Error> {
+fn unpicked(axes: &[(char, u64)], described: &FileDescription, options: &OpenOptions) -> Option<Error> {
     let mut picks = Vec::new();
     for (axis, option, picked) in [('t', "--time", options.time), ('c', "--channel", options.channel)] {
         let length = axes.iter().find(|(name, _)| *name == axis).map_or(1, |(_, length)| *length);

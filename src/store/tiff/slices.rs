@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "mosaic")]
 pub(crate) use self::natural::natural;
-use self::order::{Order, order};
+use self::order::{SliceOrder, order};
 use super::TiffSource;
 use super::describe::{Given, described};
 use super::page::Page;
 use super::pages::pages;
 use super::picture::{Picture, plane};
-use super::stack::Described;
+use super::stack::FileDescription;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Details, OpenOptions, file};
 
@@ -60,10 +60,10 @@ impl TiffSource {
         let here = |error: Error| if error.is_placed() { error } else { error.at(folder) };
         let (paths, form) = listed(folder).and_then(of_one_form).map_err(here)?;
         let names: Vec<String> = paths.iter().map(|path| name(path)).collect();
-        let Order { files, channels, times, mut warnings } =
+        let SliceOrder { files, channels, times, mut warnings } =
             order(&names, options).map_err(|error| error.at(folder))?;
         let mut planes: Vec<Page> = Vec::with_capacity(files.len());
-        let mut first: Option<Described> = None;
+        let mut first: Option<FileDescription> = None;
         let (mut notes, mut told) = (Vec::new(), 0);
         for path in files.into_iter().map(|file| &paths[file]) {
             let Form::Tiff = form else {
@@ -107,8 +107,8 @@ impl TiffSource {
     pub(crate) fn open_picture(path: &Path, picture: Picture, options: &OpenOptions) -> Result<Self> {
         crate::store::open::by_form::refuse_selection(options).map_err(|error| error.at(path))?;
         let page = plane::page(path, picture)?;
-        let built =
-            TiffSource::new(path, vec![page], 2, &Described::default(), options).map_err(|error| error.at(path))?;
+        let built = TiffSource::new(path, vec![page], 2, &FileDescription::default(), options)
+            .map_err(|error| error.at(path))?;
         let warnings = lossy(Form::Picture(picture)).into_iter().collect();
         let details = Details { format: picture.name().to_owned(), ..built.details };
         Ok(TiffSource { warnings, details, ..built })

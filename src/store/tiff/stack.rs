@@ -7,7 +7,7 @@ pub(crate) type PlaneAxes = Vec<(char, u64)>;
 
 /// What a file says of itself, beside its values.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Described {
+pub(crate) struct FileDescription {
     /// The form, as people call it: `ImageJ`, `OME-TIFF`.
     pub(crate) form: &'static str,
     pub(crate) calibration: Calibration,

@@ -11,14 +11,14 @@ use crate::store::values::Endian;
 
 /// How a file of pages counts and where it ends.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct TagLayout {
     pub(crate) length: u64,
     /// With offsets of eight bytes.
     pub(crate) big: bool,
     pub(crate) endian: Endian,
 }
 
-impl Layout {
+impl TagLayout {
     /// The number in up to eight bytes.
     fn number(self, bytes: &[u8]) -> u64 {
         let digits: Vec<u8> = match self.endian {
@@ -60,12 +60,12 @@ pub(crate) struct RawTag {
 pub(crate) struct FileTags {
     /// The tags that may say something, in their order; an equal tag may be there twice.
     tags: Vec<RawTag>,
-    layout: Layout,
+    layout: TagLayout,
 }
 
 impl Default for FileTags {
     fn default() -> Self {
-        FileTags { tags: Vec::new(), layout: Layout { length: 0, big: false, endian: Endian::Little } }
+        FileTags { tags: Vec::new(), layout: TagLayout { length: 0, big: false, endian: Endian::Little } }
     }
 }
 
@@ -90,7 +90,7 @@ impl FileTags {
     ///
     /// # Errors
     /// `Data` where the file ends within its first directory; `Io` where it cannot be read.
-    pub(crate) fn of_file(file: &File, layout: Layout) -> Result<Self> {
+    pub(crate) fn of_file(file: &File, layout: TagLayout) -> Result<Self> {
         let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
         Self::at(file, layout, layout.number_at(file, at, size)?).map(|(tags, _)| tags)
     }
@@ -99,7 +99,7 @@ impl FileTags {
     ///
     /// # Errors
     /// As [`FileTags::of_file`], where the pages are come to.
-    pub(crate) fn of_pages(file: &File, layout: Layout) -> Result<impl Iterator<Item = Result<Self>>> {
+    pub(crate) fn of_pages(file: &File, layout: TagLayout) -> Result<impl Iterator<Item = Result<Self>>> {
         let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
         let mut next = layout.number_at(file, at, size)?;
         let mut met = HashSet::new();
@@ -114,7 +114,7 @@ impl FileTags {
     }
 
     /// The tags of the page whose directory begins at an offset, and where the next one does.
-    fn at(file: &File, layout: Layout, directory: u64) -> Result<(Self, u64)> {
+    fn at(file: &File, layout: TagLayout, directory: u64) -> Result<(Self, u64)> {
         let (head, entry, inline) = if layout.big { (8, 20, 8) } else { (2, 12, 4) };
         let count = layout.number_at(file, directory, head)?;
         // A directory of one page has some tens of tags.
@@ -244,7 +244,7 @@ impl FileTags {
     }
 }
 
-fn number_u16(layout: Layout, bytes: &[u8]) -> u16 {
+fn number_u16(layout: TagLayout, bytes: &[u8]) -> u16 {
     u16::try_from(layout.number(bytes)).unwrap_or(0)
 }
 
@@ -299,7 +299,7 @@ mod tests {
         let path = folder.path().join("a.tif");
         let read = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
-            let layout = Layout { length: bytes.len() as u64, big: false, endian: Endian::Little };
+            let layout = TagLayout { length: bytes.len() as u64, big: false, endian: Endian::Little };
             FileTags::of_file(&File::open(&path).unwrap(), layout)
         };
         assert_eq!(read(&bytes).unwrap().descriptions().collect::<Vec<_>>(), ["first", "µm 2", "µm é"]);

@@ -6,23 +6,23 @@ use ndarray::{ArrayD, Axis, Ix3};
 
 use super::faults::damaged;
 use super::folder::Folder;
-use super::form::{ArrayForm, ChunkKeys};
+use super::form::{ChunkKeys, ZarrForm};
 use super::shard::Shards;
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::space::Region;
-use crate::store::axes::Selection;
+use crate::store::axes::AxisSelection;
 use crate::store::file;
 use crate::store::values::{Endian, from_bytes};
 use crate::with_voxels;
 
 /// The blocks of an array, on a grid along (z, y, x) through the image that a selection picks from it.
 pub(crate) struct Blocks {
-    form: ArrayForm,
+    form: ZarrForm,
     keys: ChunkKeys,
     folder: Folder,
-    selection: Selection,
+    selection: AxisSelection,
     /// Voxels of a block along every axis of the array.
     block: Vec<u64>,
     /// How blocks are found in shards, where they are the inner chunks of some.
@@ -36,7 +36,7 @@ impl Blocks {
     ///
     /// # Errors
     /// `Data` where shards have too many chunks; `Io` where a server does not say which keys chunks have.
-    pub(crate) fn open(folder: Folder, form: ArrayForm, selection: Selection) -> Result<Self> {
+    pub(crate) fn open(folder: Folder, form: ZarrForm, selection: AxisSelection) -> Result<Self> {
         let shards = Shards::of(&form)?;
         let sharding = form.sharding.as_ref();
         let block = sharding.map_or_else(|| form.chunk.clone(), |sharding| sharding.inner.clone());
@@ -68,7 +68,7 @@ impl Blocks {
         self.form.fill.require(self.form.stored)
     }
 
-    pub(crate) fn form(&self) -> &ArrayForm {
+    pub(crate) fn form(&self) -> &ZarrForm {
         &self.form
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::folder::Folder;
-use super::metadata::{self, Node};
+use super::metadata::{self, ZarrNode};
 use super::ome::ome;
 use crate::error::{Error, Result};
 
@@ -30,7 +30,7 @@ impl Collection {
     ///
     /// # Errors
     /// Where metadata inside are damaged, or a server does not give them.
-    pub(crate) fn of(folder: &Folder, node: &Node) -> Result<Option<Collection>> {
+    pub(crate) fn of(folder: &Folder, node: &ZarrNode) -> Result<Option<Collection>> {
         let attributes = &node.attributes;
         if let Some(plate) = ome(attributes, "plate") {
             return of_plate(folder, plate).map(Some);
@@ -132,7 +132,7 @@ fn of_series(folder: &Folder) -> Result<Collection> {
 
 /// The refusal of a group without metadata of images, with the arrays and images that are in it, as far as they can be
 /// listed.
-pub(crate) fn no_image(folder: &Folder, node: &Node) -> Error {
+pub(crate) fn no_image(folder: &Folder, node: &ZarrNode) -> Error {
     let mut paths = Vec::new();
     match &node.consolidated {
         Some(all) => {

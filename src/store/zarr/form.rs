@@ -14,14 +14,14 @@ pub(crate) use self::version3::Sharding;
 use super::codec::Chain;
 use super::faults::unsupported;
 use super::json;
-use super::metadata::{Node, damaged};
+use super::metadata::{ZarrNode, damaged};
 use crate::error::{Error, Result};
 use crate::store::StoredType;
 use crate::store::axes::require_few;
 
 /// An array as it is stored.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ArrayForm {
+pub(crate) struct ZarrForm {
     pub(crate) shape: Vec<u64>,
     /// Voxels of a chunk along every axis, or of a shard.
     pub(crate) chunk: Vec<u64>,
@@ -36,17 +36,17 @@ pub(crate) struct ArrayForm {
     pub(crate) names: Option<Vec<String>>,
 }
 
-impl ArrayForm {
+impl ZarrForm {
     /// The array of a node.
     ///
     /// # Errors
     /// `Data` where its type, its codecs, its grid or an extension is not supported, or its metadata contradict
     /// themselves.
-    pub(crate) fn of(node: &Node, metadata: &Value) -> Result<ArrayForm> {
+    pub(crate) fn of(node: &ZarrNode, metadata: &Value) -> Result<ZarrForm> {
         let form = if node.version == 2 { version2::form(metadata)? } else { version3::form(metadata)? };
         form.require_sense()?;
         let names = form.names.clone().or_else(|| xarray_names(&node.attributes));
-        Ok(ArrayForm { names, ..form })
+        Ok(ZarrForm { names, ..form })
     }
 
     fn require_sense(&self) -> Result<()> {

@@ -16,7 +16,7 @@ const LIKELY: u64 = 1 << 20;
 
 /// A Zarr array or group.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Node {
+pub(crate) struct ZarrNode {
     /// Of Zarr: 2 or 3.
     pub(crate) version: u8,
     /// The metadata of an array; `None` for a group.
@@ -57,7 +57,7 @@ pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// `Data` where the metadata are damaged, `Io` where they cannot be read.
-pub(crate) fn read_node(folder: &Folder) -> Result<Option<Node>> {
+pub(crate) fn read_node(folder: &Folder) -> Result<Option<ZarrNode>> {
     let mut doubt = None;
     if let Some(json) = read_json(folder, "zarr.json", &mut doubt)? {
         match version3(&json).map_err(|error| error.at(folder.path("zarr.json"))) {
@@ -69,14 +69,14 @@ pub(crate) fn read_node(folder: &Folder) -> Result<Option<Node>> {
     }
     if let Some(array) = read_json(folder, ".zarray", &mut doubt)? {
         let attributes = read_json(folder, ".zattrs", &mut None)?.unwrap_or_default();
-        return Ok(Some(Node { version: 2, array: Some(array), attributes, consolidated: None }));
+        return Ok(Some(ZarrNode { version: 2, array: Some(array), attributes, consolidated: None }));
     }
     let group = read_json(folder, ".zgroup", &mut doubt)?;
     let attributes = read_json(folder, ".zattrs", &mut doubt)?;
     // Groups that lost their `.zgroup` are known by their attributes.
     if group.is_some() || attributes.is_some() {
         let attributes = attributes.unwrap_or_default();
-        return Ok(Some(Node { version: 2, array: None, attributes, consolidated: None }));
+        return Ok(Some(ZarrNode { version: 2, array: None, attributes, consolidated: None }));
     }
     if let Some(node) = read_consolidated(folder, &mut doubt)?.and_then(|all| version2_in(&all, "")) {
         return Ok(Some(node));
@@ -94,14 +94,14 @@ pub(crate) fn read_consolidated(folder: &Folder, doubt: &mut Option<Error>) -> R
 }
 
 /// The node at a path in the metadata of all that is in a group of version 2.
-pub(crate) fn version2_in(all: &Map<String, Value>, path: &str) -> Option<Node> {
+pub(crate) fn version2_in(all: &Map<String, Value>, path: &str) -> Option<ZarrNode> {
     let of = |name: &str| all.get(&if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") });
     let array = of(".zarray").cloned();
     if array.is_none() && of(".zgroup").is_none() {
         return None;
     }
     let consolidated = path.is_empty().then(|| all.clone());
-    Some(Node { version: 2, array, attributes: of(".zattrs").cloned().unwrap_or_default(), consolidated })
+    Some(ZarrNode { version: 2, array, attributes: of(".zattrs").cloned().unwrap_or_default(), consolidated })
 }
 
 /// The attributes of the group in a folder, of a version of Zarr; `None` where there are none that can be read.
@@ -122,7 +122,7 @@ pub(crate) fn group_attributes(folder: &Folder, version: u8) -> Result<Option<Va
 ///
 /// # Errors
 /// `Data` where it is none.
-pub(crate) fn version3(json: &Value) -> Result<Node> {
+pub(crate) fn version3(json: &Value) -> Result<ZarrNode> {
     if json.get("zarr_format").and_then(json::whole) != Some(3) {
         return Err(damaged());
     }
@@ -133,7 +133,7 @@ pub(crate) fn version3(json: &Value) -> Result<Node> {
         Some("group") => None,
         _ => return Err(damaged()),
     };
-    Ok(Node { version: 3, array, attributes, consolidated })
+    Ok(ZarrNode { version: 3, array, attributes, consolidated })
 }
 
 /// The JSON in a file; `None` where there is none. What a server gives in place of a file goes into `doubt`.

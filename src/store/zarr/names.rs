@@ -3,12 +3,12 @@
 use super::ome::AxisWords;
 use crate::error::{Error, Result};
 use crate::store::OpenOptions;
-use crate::store::axes::{Axis, Role, Selection, axes, select};
+use crate::store::axes::{Axis, AxisSelection, Role, axes, select};
 
 /// The image's own axes in an array, and what its axes are called.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Chosen {
-    pub(crate) selection: Selection,
+    pub(crate) selection: AxisSelection,
     /// A name for each axis of the array.
     pub(crate) labels: Vec<String>,
     /// The letter of each axis, where it is known to be one of `t`, `c`, `z`, `y` and `x`.
@@ -151,7 +151,7 @@ fn by_names(
     for (&axis, name) in kept.iter().zip(["z", "y", "x"].into_iter().skip(3 - kept.len())) {
         letters[axis] = letters[axis].or(name.chars().next());
     }
-    Ok(Chosen { selection: Selection { kept, fixed }, labels, letters })
+    Ok(Chosen { selection: AxisSelection { kept, fixed }, labels, letters })
 }
 
 /// What an axis of a name is, where it is known.
@@ -171,7 +171,7 @@ fn letter(name: &str) -> Option<char> {
 mod tests {
     use super::*;
 
-    fn chosen(shape: &[u64], names: &str, options: &OpenOptions) -> Result<Selection> {
+    fn chosen(shape: &[u64], names: &str, options: &OpenOptions) -> Result<AxisSelection> {
         let names: Vec<String> = names.split(',').map(str::to_owned).collect();
         choose(shape, None, Some(&names), options).map(|chosen| chosen.selection)
     }
@@ -199,7 +199,7 @@ mod tests {
     fn an_axis_that_has_to_be_picked_along_is_found_by_its_name() {
         let options = OpenOptions { channel: Some(2), ..OpenOptions::default() };
         let last = chosen(&[5, 6, 7, 3], "z,y,x,channel", &options).unwrap();
-        assert_eq!(last, Selection { kept: vec![0, 1, 2], fixed: vec![0, 0, 0, 2] });
+        assert_eq!(last, AxisSelection { kept: vec![0, 1, 2], fixed: vec![0, 0, 0, 2] });
         let unknown = chosen(&[5, 6, 7, 3], "z,y,x,angle", &options).unwrap();
         assert_eq!(unknown, last);
         let error = chosen(&[5, 6, 7, 3], "z,y,x,angle", &OpenOptions::default()).unwrap_err();

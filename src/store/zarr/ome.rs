@@ -21,7 +21,7 @@ const GROUPS_ABOVE: usize = 4;
 
 /// A multiscale image.
 #[derive(Clone, Debug)]
-pub(crate) struct Image {
+pub(crate) struct Multiscale {
     /// Of OME-Zarr, where it is said.
     pub(crate) version: Option<String>,
     pub(crate) levels: Vec<Level>,
@@ -51,7 +51,7 @@ pub(crate) fn ome<'v>(attributes: &'v Value, key: &str) -> Option<&'v Value> {
 ///
 /// # Errors
 /// `Data` where there is one without datasets.
-pub(crate) fn image(attributes: &Value) -> Result<Option<Image>> {
+pub(crate) fn image(attributes: &Value) -> Result<Option<Multiscale>> {
     let Some(multiscales) = ome(attributes, "multiscales") else { return Ok(None) };
     let list = multiscales.as_array().map_or(std::slice::from_ref(multiscales), Vec::as_slice);
     let Some(multiscale) = list.first().filter(|first| first.is_object()) else { return Ok(None) };
@@ -65,7 +65,7 @@ pub(crate) fn image(attributes: &Value) -> Result<Option<Image>> {
     if channels.iter().all(String::is_empty) {
         channels.clear();
     }
-    Ok(Some(Image {
+    Ok(Some(Multiscale {
         version: version.and_then(Value::as_str).map(str::to_owned),
         levels: levels.collect::<Result<_>>()?,
         multiscales: list.len(),
@@ -130,7 +130,7 @@ fn words(axis: &Value) -> AxisWords {
 ///
 /// # Errors
 /// `Io` where a server does not say; `Data` where metadata around it make no sense.
-pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Image, usize)>> {
+pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Multiscale, usize)>> {
     let (mut folder, mut path) = (folder.clone(), String::new());
     for _ in 0..GROUPS_ABOVE {
         let Some((parent, name)) = folder.parent() else { break };

@@ -8,16 +8,16 @@ use super::ZarrSource;
 use super::blocks::Blocks;
 use super::collection::{Collection, no_image};
 use super::folder::Folder;
-use super::form::ArrayForm;
-use super::metadata::{self, Node};
+use super::form::ZarrForm;
+use super::metadata::{self, ZarrNode};
 use super::names::{Chosen, choose};
-use super::ome::{self, Image, Level};
+use super::ome::{self, Level, Multiscale};
 use crate::error::{Error, Kind, Result};
 use crate::grid::Grid;
 use crate::space::Region;
 use crate::store::cache::BlockCache;
 use crate::store::plan::read_plan;
-use crate::store::units::{Calibration, Settled};
+use crate::store::units::{Calibration, SettledSpacing};
 use crate::store::{Description, Details, OpenOptions};
 use crate::text::masked;
 
@@ -28,7 +28,7 @@ const DEPTH: usize = 4;
 
 /// What metadata around an array say of it.
 struct Context {
-    image: Image,
+    image: Multiscale,
     /// Which of the image's levels it is.
     level: usize,
     /// The image of a collection that it was found in, where it is the only one.
@@ -56,7 +56,7 @@ impl ZarrSource {
         if let Some(metadata) = &node.array {
             let around = ome::around(&folder, node.version)?;
             let context = around.map(|(image, level)| Context { image, level, only: None });
-            let array = ArrayForm::of(&node, metadata);
+            let array = ZarrForm::of(&node, metadata);
             return array.and_then(|form| open_array(path, folder, &node, form, context, options)).map_err(at(path));
         }
         let (folder, node, only) = image_in(folder, node, path)?;
@@ -66,13 +66,13 @@ impl ZarrSource {
         let inside = folder.join(&context.level().path);
         let (array, metadata) = array_of(&folder, &node, &inside, &context.level().path)?;
         let place = inside.path("");
-        let form = ArrayForm::of(&array, &metadata);
+        let form = ZarrForm::of(&array, &metadata);
         form.and_then(|form| open_array(path, inside, &array, form, Some(context), options)).map_err(at(&place))
     }
 }
 
 /// The group of an image: the one given, or the only one of a collection, with its path there.
-fn image_in(folder: Folder, node: Node, path: &Path) -> Result<(Folder, Node, Option<String>)> {
+fn image_in(folder: Folder, node: ZarrNode, path: &Path) -> Result<(Folder, ZarrNode, Option<String>)> {
     let (mut folder, mut node, mut only) = (folder, node, None);
     for _ in 0..DEPTH {
         if ome::ome(&node.attributes, "multiscales").is_some() {
@@ -90,8 +90,8 @@ fn image_in(folder: Folder, node: Node, path: &Path) -> Result<(Folder, Node, Op
 }
 
 /// The array at a path in a group: by its own metadata, else by those that the group has of all that is in it.
-fn array_of(group: &Folder, node: &Node, inside: &Folder, path: &str) -> Result<(Node, Value)> {
-    let array = |node: Node| node.array.clone().map(|array| (node, array));
+fn array_of(group: &Folder, node: &ZarrNode, inside: &Folder, path: &str) -> Result<(ZarrNode, Value)> {
+    let array = |node: ZarrNode| node.array.clone().map(|array| (node, array));
     if let Some(found) = metadata::read_node(inside)?.and_then(array) {
         return Ok(found);
     }
@@ -109,8 +109,8 @@ fn array_of(group: &Folder, node: &Node, inside: &Folder, path: &str) -> Result<
 fn open_array(
     name: &Path,
     folder: Folder,
-    node: &Node,
-    form: ArrayForm,
+    node: &ZarrNode,
+    form: ZarrForm,
     context: Option<Context>,
     options: &OpenOptions,
 ) -> Result<ZarrSource> {
@@ -172,7 +172,7 @@ fn unusual_order(chosen: &Chosen) -> Option<String> {
 
 /// The size of a voxel in attributes of the array itself, as this program's own outputs have it. `spacing` of other
 /// programs may be in any order: theirs have no names of axes.
-fn own_calibration(node: &Node, form: &ArrayForm, kept: &[usize]) -> Calibration {
+fn own_calibration(node: &ZarrNode, form: &ZarrForm, kept: &[usize]) -> Calibration {
     let mut calibration = Calibration { from: "its attributes", ..Calibration::default() };
     let numbers = |list: &Value| -> Option<Vec<f64>> { list.as_array()?.iter().map(Value::as_f64).collect() };
     let spacing = node.attributes.get("spacing").and_then(numbers);
@@ -191,10 +191,10 @@ fn own_calibration(node: &Node, form: &ArrayForm, kept: &[usize]) -> Calibration
 }
 
 fn details(
-    node: &Node,
-    form: &ArrayForm,
+    node: &ZarrNode,
+    form: &ZarrForm,
     chosen: &Chosen,
-    calibration: &Settled,
+    calibration: &SettledSpacing,
     context: Option<&Context>,
 ) -> Details {
     let length = |letter: char| {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::faults::{damaged, unsupported};
 use super::folder::Folder;
-use super::form::{ArrayForm, Sharding};
+use super::form::{Sharding, ZarrForm};
 use super::span::Span;
 use crate::error::{Error, Kind, Result};
 use crate::store::values::Endian;
@@ -39,7 +39,7 @@ impl Shards {
     ///
     /// # Errors
     /// `Data` where a shard has more inner chunks than can be listed.
-    pub(crate) fn of(array: &ArrayForm) -> Result<Option<Self>> {
+    pub(crate) fn of(array: &ZarrForm) -> Result<Option<Self>> {
         let Some(form) = array.sharding.clone() else { return Ok(None) };
         let per_shard: Vec<u64> = array.chunk.iter().zip(&form.inner).map(|(shard, inner)| shard / inner).collect();
         let count = per_shard.iter().try_fold(1u64, |count, n| count.checked_mul(*n));

@@ -6,7 +6,7 @@ use ndarray::Array3;
 
 use super::path::{self, Path};
 use super::real::{Real, Tone};
-use super::{Blend, Order, Prepared, with_samples};
+use super::{Blend, Interpolation, Prepared, with_samples};
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::kernel::mosaic::affine::Affine;
 use crate::space::Region;
@@ -66,7 +66,7 @@ impl Composition {
         if part.is_empty() {
             return;
         }
-        let whole = tile.order != Order::Cubic && gain == 1.0 && is_whole(to_tile);
+        let whole = tile.order != Interpolation::Cubic && gain == 1.0 && is_whole(to_tile);
         let placed = Putting { dtype: tile.dtype, to_tile, gain, whole, part };
         with_samples!(tile, |values, sample| self.put(values, &placed, sample));
     }

@@ -22,7 +22,7 @@ fn fused(region: Region, tiles: &[(Prepared, Affine, f64)], blend: Blend, dtype:
     composition.finish(dtype)
 }
 
-fn prepared(tiles: &[Placed], order: Order) -> Vec<(Prepared, Affine, f64)> {
+fn prepared(tiles: &[Placed], order: Interpolation) -> Vec<(Prepared, Affine, f64)> {
     tiles.iter().map(|(voxels, map, gain)| (Prepared::new(voxels.clone(), order), *map, *gain)).collect()
 }
 
@@ -83,9 +83,9 @@ fn tiles_lie_on_the_canvas_as_scipy_puts_them() {
         let dtypes = [Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::I16, Dtype::I32, Dtype::F32, Dtype::F64];
         let dtype = dtypes.into_iter().find(|dtype| dtype.name() == fields[0]).unwrap();
         let order = match fields[1] {
-            "0" => Order::Nearest,
-            "1" => Order::Linear,
-            _ => Order::Cubic,
+            "0" => Interpolation::Nearest,
+            "1" => Interpolation::Linear,
+            _ => Interpolation::Cubic,
         };
         let blend = match fields[2] {
             "max" => Blend::Max,
@@ -119,10 +119,10 @@ fn scattered(dtype: Dtype, seeds: &[(u64, f64, [f64; 2])]) -> Vec<Placed> {
     seeds.iter().map(placed).collect()
 }
 
-const ORDERS: [Order; 3] = [Order::Nearest, Order::Linear, Order::Cubic];
+const ORDERS: [Interpolation; 3] = [Interpolation::Nearest, Interpolation::Linear, Interpolation::Cubic];
 const BLENDS: [Blend; 4] = [Blend::Max, Blend::Mean, Blend::First, Blend::Feather];
 
-fn orders() -> impl Strategy<Value = Order> {
+fn orders() -> impl Strategy<Value = Interpolation> {
     prop::sample::select(&ORDERS[..])
 }
 
@@ -211,7 +211,8 @@ fn the_same_bits_come_out_however_a_volume_is_cut() {
 fn the_first_tile_hides_later_ones() {
     let ones = |v: u16| (Voxels::filled(Dtype::U16, [1, 4, 20], f64::from(v)), Affine::translation([0.0; 3]), 1.0);
     for tiles in [[ones(3), ones(9)], [ones(9), ones(3)]] {
-        let made = fused(Region::of_shape([1, 4, 20]), &prepared(&tiles, Order::Linear), Blend::First, Dtype::U16);
+        let made =
+            fused(Region::of_shape([1, 4, 20]), &prepared(&tiles, Interpolation::Linear), Blend::First, Dtype::U16);
         assert_eq!(made, tiles[0].0);
     }
 }
@@ -222,7 +223,7 @@ fn a_tile_that_is_not_there_leaves_zero() {
     for blend in BLENDS {
         let made = fused(
             Region::of_shape([1, 5, 5]),
-            &prepared(std::slice::from_ref(&tile), Order::Linear),
+            &prepared(std::slice::from_ref(&tile), Interpolation::Linear),
             blend,
             Dtype::I16,
         );
@@ -246,7 +247,7 @@ fn the_largest_of_negative_values_is_negative() {
     let tile = |v| (Voxels::filled(Dtype::I16, [1, 3, 18], v), Affine::translation([0.0, 0.25, 0.0]), 1.0);
     let made = fused(
         Region::of_shape([1, 2, 18]),
-        &prepared(&[tile(-7.0), tile(-5.0)], Order::Linear),
+        &prepared(&[tile(-7.0), tile(-5.0)], Interpolation::Linear),
         Blend::Max,
         Dtype::I16,
     );
@@ -256,7 +257,7 @@ fn the_largest_of_negative_values_is_negative() {
 #[test]
 fn a_canvas_may_have_another_type_than_its_tiles() {
     let tile = [(Voxels::filled(Dtype::F32, [1, 3, 18], 2.5), Affine::translation([0.0; 3]), 1.0)];
-    let made = fused(Region::of_shape([1, 3, 18]), &prepared(&tile, Order::Nearest), Blend::Max, Dtype::U8);
+    let made = fused(Region::of_shape([1, 3, 18]), &prepared(&tile, Interpolation::Nearest), Blend::Max, Dtype::U8);
     assert_eq!(made, Voxels::filled(Dtype::U8, [1, 3, 18], 3.0));
 }
 
@@ -310,7 +311,7 @@ fn corrected_tiles_show_what_was_before_the_camera() {
             assert!((made - scene).abs() <= 1.0, "{order:?}: {made}, not {scene}");
         }
     }
-    let other = Prepared::corrected(Voxels::filled(Dtype::U16, [1, 9, 31], 0.0), Order::Linear, &correction);
+    let other = Prepared::corrected(Voxels::filled(Dtype::U16, [1, 9, 31], 0.0), Interpolation::Linear, &correction);
     assert!(
         other.unwrap_err().to_string().starts_with("the tile has [1, 9, 31] voxels along (z, y, x), but the image")
     );
@@ -320,7 +321,8 @@ fn corrected_tiles_show_what_was_before_the_camera() {
 fn values_below_the_background_are_clipped_when_they_are_blended() {
     let shape = [1, 2, 20];
     let correction = Correction::new(Some(&Voxels::filled(Dtype::U8, shape, 100.0)), None).unwrap();
-    let tile = |v| Prepared::corrected(Voxels::filled(Dtype::U8, shape, v), Order::Linear, &correction).unwrap();
+    let tile =
+        |v| Prepared::corrected(Voxels::filled(Dtype::U8, shape, v), Interpolation::Linear, &correction).unwrap();
     let at = Affine::translation([0.0; 3]);
     let alone = fused(Region::of_shape(shape), &[(tile(60.0), at, 1.0)], Blend::Max, Dtype::U8);
     assert_eq!(alone, Voxels::filled(Dtype::U8, shape, 0.0));

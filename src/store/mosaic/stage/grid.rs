@@ -24,7 +24,7 @@ pub struct GridScan {
     /// Rows and columns; where the names of the files say them, they may be left out.
     pub grid: Option<[usize; 2]>,
     /// By how much neighbours overlap along y and x.
-    pub overlap: [Overlap; 2],
+    pub overlap: [GridOverlap; 2],
     /// In which order the tiles were scanned, and their names follow each other.
     pub order: ScanOrder,
     /// Whether the scan began in the last row,
@@ -37,7 +37,8 @@ pub struct GridScan {
 
 /// By how much neighbouring tiles overlap.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Overlap {
+#[non_exhaustive]
+pub enum GridOverlap {
     /// A share of a tile, from 0 and below 1.
     Share(f64),
     /// So many pixels.
@@ -46,6 +47,7 @@ pub enum Overlap {
 
 /// In which order a stage goes from tile to tile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ScanOrder {
     /// Each row in the same direction.
     #[default]
@@ -107,14 +109,14 @@ pub fn table_of_grid(paths: &[PathBuf], scan: &GridScan) -> Result<StageScan> {
 }
 
 /// How far the next tile lies along y and x, in pixels.
-fn steps(image: &dyn Source, overlap: [Overlap; 2]) -> Result<[f64; 2]> {
+fn steps(image: &dyn Source, overlap: [GridOverlap; 2]) -> Result<[f64; 2]> {
     let description = image.description();
     let mut steps = [0.0; 2];
     for (axis, overlap) in overlap.into_iter().enumerate() {
         let length = description.shape[axis + 1] as f64;
         steps[axis] = match overlap {
-            Overlap::Share(share) => length * (1.0 - share),
-            Overlap::Pixels(pixels) => length - pixels,
+            GridOverlap::Share(share) => length * (1.0 - share),
+            GridOverlap::Pixels(pixels) => length - pixels,
         };
         if steps[axis] < 1.0 {
             let (name, axis) = (&description.name, ["y", "x"][axis]);

@@ -90,7 +90,7 @@ fn what_was_scanned_comes_out_of_shaded_tiles_of_differing_gains() {
         assert!((found / planted * middle.exp() - 1.0).abs() < 1e-3, "{found} {planted}");
     }
     for blend in [Blend::Max, Blend::Mean, Blend::First, Blend::Feather] {
-        for order in [Order::Nearest, Order::Linear, Order::Cubic] {
+        for order in [Interpolation::Nearest, Interpolation::Linear, Interpolation::Cubic] {
             let mosaic = scan.open(MosaicOptions { blend, order, ..matched.clone() }).unwrap();
             assert!(farthest(&mosaic) < 2.5, "{blend:?} {order:?}: {}", farthest(&mosaic));
             assert_holds(&mosaic, &whole(&mosaic));
@@ -104,7 +104,7 @@ fn gains_are_the_same_however_they_are_solved() {
     let options = camera(&scan);
     let gains = solve(&scan, &options, 1);
     assert_eq!(gains.len(), 6);
-    let read = MosaicOptions { order: Order::Cubic, blend: Blend::Mean, ..with_gains(&scan, &options) };
+    let read = MosaicOptions { order: Interpolation::Cubic, blend: Blend::Mean, ..with_gains(&scan, &options) };
     for threads in [0, 3, 7] {
         assert_eq!(solve(&scan, &read, threads), gains);
     }

@@ -134,7 +134,7 @@ fn all_chunks_change_with_how_tiles_are_put_together_and_with_the_corner_of_the_
         assert!(before.iter().zip(&look(after)).all(|(a, b)| a.1 != b.1), "{what}");
     };
     for options in [
-        MosaicOptions { order: Order::Nearest, ..MosaicOptions::default() },
+        MosaicOptions { order: Interpolation::Nearest, ..MosaicOptions::default() },
         MosaicOptions { blend: Blend::Mean, ..MosaicOptions::default() },
         MosaicOptions { flip: [false, true, false], ..MosaicOptions::default() },
         MosaicOptions { crop: [0, 0, 1], ..MosaicOptions::default() },

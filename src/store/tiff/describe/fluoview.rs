@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::tiff::describe::Given;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::{FileTags, text};
 use crate::store::units::Calibration;
 
@@ -16,7 +16,7 @@ const AXIS_BYTES: usize = 16 + 4 + 8 + 8 + 64;
 ///
 /// # Errors
 /// `Data` where it is cut off, or has an axis other than time, channels and those of space.
-pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<Described>> {
+pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(MM_HEADER) else { return settings(tags, file) };
     let cut_off = || Error::data("has a FluoView header that is cut off; copy it again, or give --axes and --spacing");
     let mut planes = Vec::new();
@@ -56,11 +56,11 @@ pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<Desc
     planes.reverse();
     let size = plane[0].zip(plane[1]).map(|(y, x)| [y, x]);
     let stack = Stack { size, ..Stack::of(&planes, "its FluoView header") };
-    Ok(Some(Described { form: "TIFF, FluoView", calibration, stack: Some(stack), ..Described::default() }))
+    Ok(Some(FileDescription { form: "TIFF, FluoView", calibration, stack: Some(stack), ..FileDescription::default() }))
 }
 
 /// What SIS' settings say: lines `Z=12` in the section `[Dimension]`, the fastest axis first.
-fn settings(tags: &FileTags, file: &Given<'_>) -> Result<Option<Described>> {
+fn settings(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(settings) = tags.text(SIS_SETTINGS) else { return Ok(None) };
     let lines = settings.lines().map(str::trim);
     let section = lines.skip_while(|line| !line.eq_ignore_ascii_case("[dimension]")).skip(1);
@@ -83,7 +83,7 @@ fn settings(tags: &FileTags, file: &Given<'_>) -> Result<Option<Described>> {
         [] | [_, _, ..] => Ok(None),
         [one] => {
             let stack = Stack::of(&[one], "its Olympus settings");
-            Ok(Some(Described { form: "TIFF, Olympus", stack: Some(stack), ..Described::default() }))
+            Ok(Some(FileDescription { form: "TIFF, Olympus", stack: Some(stack), ..FileDescription::default() }))
         }
     }
 }

@@ -6,7 +6,7 @@
 use super::lengths::{is_physical, pixel_size};
 use crate::error::{Error, Result};
 use crate::store::ome_xml::decimal;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
@@ -22,7 +22,7 @@ pub(crate) fn is_imagej(text: &str) -> bool {
 /// # Errors
 /// `Data` where a count is no whole number above 0, a key has two values, the order is none of the three axes, or the
 /// counts contradict each other.
-pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Described> {
+pub(crate) fn described(text: &str, tags: &FileTags) -> Result<FileDescription> {
     let text = Text::new(text)?;
     let axes = text.axes()?;
     let planes = axes.iter().find(|(axis, _)| *axis == 'z').map_or(1, |(_, length)| *length);
@@ -30,7 +30,7 @@ pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Described> {
     let (calibration, warning) = text.calibration(tags, axes.is_empty() || planes > 1);
     let form = "TIFF, ImageJ";
     let warnings = warning.into_iter().collect();
-    Ok(Described { form, calibration, stack, warnings, ..Described::default() })
+    Ok(FileDescription { form, calibration, stack, warnings, ..FileDescription::default() })
 }
 
 /// The lines of a text by their keys.
@@ -155,7 +155,7 @@ const KEYS: [&str; 10] =
 mod tests {
     use super::*;
 
-    fn said(text: &str, resolution: Option<([u32; 2], u16)>) -> Result<Described> {
+    fn said(text: &str, resolution: Option<([u32; 2], u16)>) -> Result<FileDescription> {
         described(text, &FileTags::made_up(&[text], resolution))
     }
 

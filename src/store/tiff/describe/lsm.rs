@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::store::tiff::describe::Given;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
@@ -14,7 +14,7 @@ const DIMENSION_P: usize = 264;
 ///
 /// # Errors
 /// `Data` where the file is a scan along other axes than x and y, or of several positions.
-pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<Described>> {
+pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(CZ_LSMINFO) else { return Ok(None) };
     let damaged =
         || Error::data("has LSM metadata that are cut off; copy it again, or give --axes z,y,x and --spacing");
@@ -42,7 +42,7 @@ pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<Describ
     let unit = [(); 3].map(|()| Some("µm".to_owned()));
     let stack = Stack { size: Some([y, x]), ..Stack::of(&axes, "its LSM metadata") };
     let calibration = Calibration { size, unit, from: "the LSM metadata" };
-    Ok(Some(Described { form: "LSM", calibration, stack: Some(stack), ..Described::default() }))
+    Ok(Some(FileDescription { form: "LSM", calibration, stack: Some(stack), ..FileDescription::default() }))
 }
 
 #[cfg(test)]

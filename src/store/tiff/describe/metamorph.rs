@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::store::ome_xml::{decimal, document};
 use crate::store::tiff::describe::Given;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::{FileTags, RawTag, text};
 use crate::store::units::Calibration;
 
@@ -19,7 +19,7 @@ const UIC3: u16 = 33630;
 ///
 /// # Errors
 /// `Data` where the tags are cut off, or planes have several wavelengths.
-pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<Described>> {
+pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(UIC2) else { return Ok(None) };
     let cut_off = || Error::data("has MetaMorph metadata that are cut off; copy it again, or give --axes z,y,x");
     let planes = usize::try_from(tag.count).map_err(|_| cut_off())?;
@@ -49,7 +49,7 @@ pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<Desc
         from: "the MetaMorph metadata",
     };
     let stack = Stack { behind: true, ..Stack::of(&[(axis, tag.count)], "its MetaMorph metadata") };
-    Ok(Some(Described { form: "MetaMorph stack", calibration, stack: Some(stack), ..Described::default() }))
+    Ok(Some(FileDescription { form: "MetaMorph stack", calibration, stack: Some(stack), ..FileDescription::default() }))
 }
 
 /// Sizes of a pixel along (y, x) and their unit, where the stack is calibrated.
@@ -79,7 +79,7 @@ fn pixel(tags: &FileTags, tag: &RawTag, file: &Given<'_>) -> ([Option<f64>; 2], 
 ///
 /// # Errors
 /// `Data` with the line and column where it cannot be parsed.
-pub(crate) fn described_in_xml(description: &str) -> Result<Option<Described>> {
+pub(crate) fn described_in_xml(description: &str) -> Result<Option<FileDescription>> {
     if !description.trim_start().starts_with("<MetaData") {
         return Ok(None);
     }
@@ -100,7 +100,7 @@ pub(crate) fn described_in_xml(description: &str) -> Result<Option<Described>> {
         unit: [(); 3].map(|()| unit.clone()),
         from: "the MetaMorph metadata",
     };
-    Ok(Some(Described { form: "TIFF, MetaMorph", calibration, ..Described::default() }))
+    Ok(Some(FileDescription { form: "TIFF, MetaMorph", calibration, ..FileDescription::default() }))
 }
 
 #[cfg(test)]

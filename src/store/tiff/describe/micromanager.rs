@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::store::tiff::stack::{Described, Run, Stack};
+use crate::store::tiff::stack::{FileDescription, Run, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
@@ -22,7 +22,7 @@ pub(crate) fn is_micromanager(tags: &FileTags) -> bool {
 ///
 /// # Errors
 /// `Data` where a page's metadata cannot be parsed, pages are of several positions, or of other axes.
-pub(crate) fn of_pages(pages: impl IntoIterator<Item = Result<FileTags>>) -> Result<Described> {
+pub(crate) fn of_pages(pages: impl IntoIterator<Item = Result<FileTags>>) -> Result<FileDescription> {
     let mut places: Vec<[u64; 3]> = Vec::new();
     let mut channels: Vec<String> = Vec::new();
     let mut calibration = Calibration { from: "the Micro-Manager metadata", ..Calibration::default() };
@@ -105,7 +105,7 @@ pub(crate) fn of_pages(pages: impl IntoIterator<Item = Result<FileTags>>) -> Res
     let axes = [('t', lengths[0]), ('c', lengths[1]), ('z', lengths[2])];
     let stack = Stack { runs: runs.collect(), ..Stack::of(&axes, "its Micro-Manager metadata") };
     let form = "TIFF, Micro-Manager";
-    Ok(Described { form, calibration, stack: Some(stack), channel_names: channels, ..Described::default() })
+    Ok(FileDescription { form, calibration, stack: Some(stack), channel_names: channels, ..FileDescription::default() })
 }
 
 /// The number of a name among those met.

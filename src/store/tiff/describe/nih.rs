@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::store::tiff::describe::Given;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
@@ -12,7 +12,7 @@ const NIH_IMAGE_HEADER: u16 = 43314;
 const UNITS: [&str; 8] = ["nm", "µm", "mm", "cm", "m", "km", "inch", "foot"];
 
 /// What the header says.
-pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<Described>> {
+pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(NIH_IMAGE_HEADER).filter(|tag| tag.bytes.starts_with(b"IPIC")) else { return Ok(None) };
     let slices = tags.number(tag, 260, 2).unwrap_or(0);
     let bits = |at| tags.number(tag, at, 4).and_then(|bits| u32::try_from(bits).ok()).map(f32::from_bits);
@@ -28,7 +28,7 @@ pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<Describ
         calibration.unit = [(); 3].map(|()| Some((*unit).to_owned()));
     }
     let stack = (slices > 1).then(|| Stack { behind: true, ..Stack::of(&[('z', slices)], "its NIH Image header") });
-    Ok(Some(Described { form: "TIFF, NIH Image", calibration, stack, ..Described::default() }))
+    Ok(Some(FileDescription { form: "TIFF, NIH Image", calibration, stack, ..FileDescription::default() }))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::store::ome_xml::{self, Ome, OmeImage, base_name, decimal};
-use crate::store::tiff::stack::{Described, Run, Stack};
+use crate::store::tiff::stack::{FileDescription, Run, Stack};
 use crate::store::units::Calibration;
 
 const FORM: &str = "OME-TIFF";
@@ -26,7 +26,7 @@ pub(crate) fn ome_of(tags: &crate::store::tiff::tags::FileTags) -> Result<Option
 /// # Errors
 /// `Data` where it cannot be parsed, is in another file that is not there, names several images in this file, or none;
 /// where it does not say how planes follow each other.
-pub(crate) fn described(text: &str, path: &Path) -> Result<Described> {
+pub(crate) fn described(text: &str, path: &Path) -> Result<FileDescription> {
     read(with_companion(ome_xml::parse(text)?, path)?, path)
 }
 
@@ -34,16 +34,16 @@ pub(crate) fn described(text: &str, path: &Path) -> Result<Described> {
 ///
 /// # Errors
 /// `Data` where it cannot be parsed.
-pub(crate) fn described_slice(text: &str, path: &Path) -> Result<Described> {
+pub(crate) fn described_slice(text: &str, path: &Path) -> Result<FileDescription> {
     let ome = with_companion(ome_xml::parse(text)?, path).unwrap_or_default();
     let here = ome.images_in(path);
     let image = match (&here[..], &ome.images[..]) {
         ([image], _) => image,
         (_, [image]) => image,
-        _ => return Ok(Described::default()),
+        _ => return Ok(FileDescription::default()),
     };
     let calibration = calibration(image, image.sizes[2].unwrap_or(1));
-    Ok(Described { form: FORM, calibration, ..Described::default() })
+    Ok(FileDescription { form: FORM, calibration, ..FileDescription::default() })
 }
 
 /// The metadata that a document has or points to.
@@ -79,7 +79,7 @@ fn text_of(path: &PathBuf) -> Result<String> {
 }
 
 /// What a document says of the file with this path.
-fn read(ome: Ome, path: &Path) -> Result<Described> {
+fn read(ome: Ome, path: &Path) -> Result<FileDescription> {
     if ome.images.is_empty() {
         return Err(Error::data("has OME metadata that name no image; give --axes z,y,x to read its pages as planes"));
     }
@@ -109,7 +109,7 @@ fn read(ome: Ome, path: &Path) -> Result<Described> {
         false => Vec::new(),
     };
     let calibration = calibration(image, stack.length('z'));
-    Ok(Described { form: FORM, calibration, stack: Some(stack), channel_names, series, warnings: Vec::new() })
+    Ok(FileDescription { form: FORM, calibration, stack: Some(stack), channel_names, series, warnings: Vec::new() })
 }
 
 fn not_among(ome: &Ome) -> Error {

@@ -2,14 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::store::tiff::describe::Given;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 
 /// How the settings say that pages follow each other: channels fastest, then frames of a slice, slices, volumes.
 ///
 /// # Errors
 /// `Data` where the settings of a file of several pages are in the form of an old release, or do not say it.
-pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<Described>> {
+pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(settings) = tags.software().filter(|text| text.starts_with("SI.")) else {
         let old = |text: &String| text.starts_with("state.") || text.contains("scanimage.SI");
         if file.pages > 1 && tags.descriptions().any(|text| old(&text)) {
@@ -53,7 +53,7 @@ pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<Desc
         }
     };
     let stack = Stack::of(&axes, "its ScanImage settings");
-    Ok(Some(Described { form: "TIFF, ScanImage", stack: Some(stack), ..Described::default() }))
+    Ok(Some(FileDescription { form: "TIFF, ScanImage", stack: Some(stack), ..FileDescription::default() }))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::lengths::{is_physical, pixel_size};
 use crate::error::{Error, Result};
 use crate::store::axes::require_few;
-use crate::store::tiff::stack::{Described, Stack};
+use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
@@ -20,7 +20,7 @@ pub(crate) fn is_shaped(text: &str) -> bool {
 /// # Errors
 /// `Data` with the line and column where it is no JSON; where it names an axis that cannot be read, or other than as
 /// many axes as the shape has.
-pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Option<Described>> {
+pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Option<FileDescription>> {
     let fields: Map<String, Value> = match text.strip_prefix("shape=(") {
         // As releases before 2016 wrote it.
         Some(rest) => {
@@ -47,7 +47,7 @@ pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Option<Described>
     let stack = stack(&shape, fields.get("axes").and_then(Value::as_str))?;
     let deep = stack.as_ref().is_some_and(|stack| stack.length('z') > 1);
     let calibration = calibration(&fields, tags, deep);
-    Ok(Some(Described { form: "TIFF, tifffile", calibration, stack, ..Described::default() }))
+    Ok(Some(FileDescription { form: "TIFF, tifffile", calibration, stack, ..FileDescription::default() }))
 }
 
 fn stack(shape: &[u64], names: Option<&str>) -> Result<Option<Stack>> {
@@ -161,7 +161,7 @@ fn without_nan(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Result<Described> {
+    fn said(text: &str) -> Result<FileDescription> {
         let tags = FileTags::made_up(&[text], Some(([20000, 40000], 3)));
         described(text, &tags).map(|described| described.unwrap())
     }

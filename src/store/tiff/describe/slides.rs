@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::store::ome_xml::decimal;
 use crate::store::tiff::describe::Given;
-use crate::store::tiff::stack::Described;
+use crate::store::tiff::stack::FileDescription;
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
@@ -48,7 +48,7 @@ fn refuse_pages(maker: &str, file: &Given<'_>) -> Result<()> {
 ///
 /// # Errors
 /// `Data` for several pages of a slide.
-pub(crate) fn by_tags(tags: &FileTags, file: &Given<'_>) -> Result<Option<Described>> {
+pub(crate) fn by_tags(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     if tags.tag(NDPI).is_some() {
         refuse_pages("Hamamatsu (NDPI)", file)?;
     }
@@ -72,7 +72,7 @@ pub(crate) fn by_tags(tags: &FileTags, file: &Given<'_>) -> Result<Option<Descri
     let size = [None, Some(height), Some(width)].map(|size| size.filter(|size| size.is_finite() && *size > 0.0));
     let calibration =
         Calibration { size, unit: [(); 3].map(|()| Some(unit.clone())), from: "the microscope's metadata" };
-    Ok(Some(Described { form: "TIFF, electron microscope", calibration, ..Described::default() }))
+    Ok(Some(FileDescription { form: "TIFF, electron microscope", calibration, ..FileDescription::default() }))
 }
 
 #[cfg(test)]

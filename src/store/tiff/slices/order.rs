@@ -9,7 +9,7 @@ use crate::store::OpenOptions;
 
 /// The files of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Order {
+pub(crate) struct SliceOrder {
     /// Their places in the list that was given, in order along z.
     pub(crate) files: Vec<usize>,
     /// How many channels and time points the names have; `None` where they do not name them.
@@ -44,7 +44,7 @@ impl Counted {
 /// # Errors
 /// `Data` where a file is a copy of another, is named otherwise than the rest, or two have the same numbers; `Usage` where
 /// numbers vary of which one has to be picked, or an option picks what is not there. The message names the files.
-pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<Order> {
+pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<SliceOrder> {
     let stems: Vec<String> = files.iter().map(|file| stem(file)).collect();
     refuse_copies(files, &stems)?;
     let names = parsed(&stems);
@@ -55,7 +55,7 @@ pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<Order> {
         let mut order: Vec<usize> = (0..files.len()).collect();
         order.sort_by(|&a, &b| natural(&names[a], &names[b]));
         refuse_picks(options)?;
-        return Ok(Order { files: order, ..Order::default() });
+        return Ok(SliceOrder { files: order, ..SliceOrder::default() });
     }
     let main = named.iter().find(|(_, count)| **count == most).map(|(kind, _)| kind.to_vec()).unwrap_or_default();
     let first = names.iter().position(|name| name.texts == main).unwrap_or(0);
@@ -139,7 +139,7 @@ struct Series<'a> {
 }
 
 impl Series<'_> {
-    fn order(self) -> Result<Order> {
+    fn order(self) -> Result<SliceOrder> {
         let counted: Vec<Counted> = self.counted()?;
         let all: Vec<usize> = (0..self.files.len()).collect();
         if let Some(axes) = &self.options.axes
@@ -149,10 +149,10 @@ impl Series<'_> {
             refuse_picks(self.options)?;
             let mut files = all;
             files.sort_by(|&a, &b| natural(&self.names[a], &self.names[b]));
-            return Ok(Order { files, ..Order::default() });
+            return Ok(SliceOrder { files, ..SliceOrder::default() });
         }
         let depth = self.depth(&counted)?;
-        let mut order = Order { files: all, ..Order::default() };
+        let mut order = SliceOrder { files: all, ..SliceOrder::default() };
         let (mut unpicked, mut found) = (Vec::new(), [None; 2]);
         for (place, (kind, option, picked)) in
             [(Counted::Channel, "--channel", self.options.channel), (Counted::Time, "--time", self.options.time)]
@@ -269,7 +269,7 @@ impl Series<'_> {
     }
 
     /// Sorts the files by a number, and looks at its steps.
-    fn sort(&self, order: &mut Order, depth: usize) -> Result<()> {
+    fn sort(&self, order: &mut SliceOrder, depth: usize) -> Result<()> {
         let number = |file: usize| &self.names[file].numbers[depth];
         order.files.sort_by(|&a, &b| number(a).cmp(number(b)));
         if let Some(pair) = order.files.windows(2).find(|pair| number(pair[0]) == number(pair[1])) {

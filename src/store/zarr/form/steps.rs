@@ -19,7 +19,7 @@ pub(super) struct Values {
 
 /// What a codec comes to.
 #[derive(Debug)]
-pub(super) enum Kind {
+pub(super) enum StepKind {
     /// Its bytes are decoded.
     Does(Step),
     /// The same, and it is one of those that look at values: `array -> array` in Zarr v3.
@@ -32,7 +32,7 @@ pub(super) enum Kind {
 ///
 /// # Errors
 /// `Data` where it is not supported.
-pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<Kind> {
+pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<StepKind> {
     let lower = name.to_ascii_lowercase();
     let typed = |key: &str, default: Typed| typed(settings, key, default);
     let own = Typed { stored: values.stored, endian: values.endian };
@@ -40,7 +40,7 @@ pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<Kind>
         let number = settings.get(key).map_or(default, Value::as_f64);
         number.ok_or_else(|| unsupported(format!("{name} with {key} {}", settings.get(key).unwrap_or(&Value::Null))))
     };
-    Ok(Kind::Does(match lower.strip_prefix("numcodecs.").unwrap_or(&lower) {
+    Ok(StepKind::Does(match lower.strip_prefix("numcodecs.").unwrap_or(&lower) {
         "blosc" => Step::Blosc,
         "bz2" => Step::Bz2,
         "gzip" => Step::Gzip,
@@ -57,7 +57,7 @@ pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<Kind>
             let size = usize::try_from(size).map_err(|_| unsupported("shuffle of huge values"))?;
             Step::Shuffle(if size == 0 { automatic } else { size })
         }
-        "packbits" => return Ok(Kind::Filters(Step::PackBits(Padding::Numcodecs))),
+        "packbits" => return Ok(StepKind::Filters(Step::PackBits(Padding::Numcodecs))),
         "delta" => {
             let values = typed("dtype", own)?;
             let step = Step::Delta { values, stored: typed("astype", values)? };
@@ -69,18 +69,18 @@ pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<Kind>
             return filter(Step::Scale { offset, scale, values, stored: typed("astype", values)? });
         }
         // What they took away is gone, and what is left is stored as it is.
-        "bitround" => return Ok(Kind::Nothing),
+        "bitround" => return Ok(StepKind::Nothing),
         "quantize" => {
             let values = typed("dtype", own)?;
-            return if typed("astype", values)? == values { Ok(Kind::Nothing) } else { Err(unsupported(name)) };
+            return if typed("astype", values)? == values { Ok(StepKind::Nothing) } else { Err(unsupported(name)) };
         }
         _ => return Err(unsupported(format!("codec {name}"))),
     }))
 }
 
-fn filter(step: Step) -> Result<Kind> {
+fn filter(step: Step) -> Result<StepKind> {
     step.require_exact()?;
-    Ok(Kind::Filters(step))
+    Ok(StepKind::Filters(step))
 }
 
 /// Checksums of numcodecs may be at either end; only those at the start, where they are by default, are read.

@@ -2,13 +2,13 @@
 
 use serde_json::Value;
 
-use super::steps::{Kind, Values, step};
-use super::{ArrayForm, ChunkKeys, Fill, damaged, json, shape, unsupported};
+use super::steps::{StepKind, Values, step};
+use super::{ChunkKeys, Fill, ZarrForm, damaged, json, shape, unsupported};
 use crate::error::Result;
 use crate::store::values::{parse_dtype, unsupported_dtype};
 use crate::store::zarr::codec::Chain;
 
-pub(super) fn form(metadata: &Value) -> Result<ArrayForm> {
+pub(super) fn form(metadata: &Value) -> Result<ZarrForm> {
     let dtype = metadata.get("dtype").ok_or_else(damaged)?;
     let name = dtype.as_str().unwrap_or("record");
     let (stored, endian) = parse_dtype(name).ok_or_else(|| unsupported_dtype(name))?;
@@ -30,7 +30,7 @@ pub(super) fn form(metadata: &Value) -> Result<ArrayForm> {
     let values = Values { stored, endian, version: 2 };
     for codec in filters.iter().chain(compressor) {
         let id = codec.get("id").or(Some(codec)).and_then(Value::as_str).ok_or_else(|| unsupported(codec))?;
-        if let Kind::Does(step) | Kind::Filters(step) = step(id, codec, values)? {
+        if let StepKind::Does(step) | StepKind::Filters(step) = step(id, codec, values)? {
             steps.push(step);
         }
     }
@@ -40,5 +40,5 @@ pub(super) fn form(metadata: &Value) -> Result<ArrayForm> {
     };
     let fill = Fill::of(metadata.get("fill_value"), stored);
     let chain = Chain { steps, order, endian };
-    Ok(ArrayForm { shape, chunk, stored, fill, keys, chain, sharding: None, names: None })
+    Ok(ZarrForm { shape, chunk, stored, fill, keys, chain, sharding: None, names: None })
 }

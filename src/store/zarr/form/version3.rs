@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::steps::{Kind, Values, step};
-use super::{ArrayForm, ChunkKeys, Fill, damaged, json, names, shape, unsupported};
+use super::steps::{StepKind, Values, step};
+use super::{ChunkKeys, Fill, ZarrForm, damaged, json, names, shape, unsupported};
 use crate::error::{Error, Result};
 use crate::store::StoredType;
 use crate::store::values::{Endian, parse_dtype, unsupported_dtype};
@@ -20,7 +20,7 @@ pub(crate) struct Sharding {
     pub(crate) index_first: bool,
 }
 
-pub(super) fn form(metadata: &Value) -> Result<ArrayForm> {
+pub(super) fn form(metadata: &Value) -> Result<ZarrForm> {
     let dtype = metadata.get("data_type").ok_or_else(damaged)?;
     let name = dtype.as_str().or_else(|| dtype.get("name")?.as_str()).unwrap_or("record");
     let (stored, _) = parse_dtype(name).ok_or_else(|| unsupported_dtype(name))?;
@@ -40,7 +40,7 @@ pub(super) fn form(metadata: &Value) -> Result<ArrayForm> {
     let sharding = sharding.map(|sharding| sharded(sharding, stored, &chain, &chunk)).transpose()?;
     let fill = Fill::of(metadata.get("fill_value"), stored);
     let names = metadata.get("dimension_names").and_then(names);
-    Ok(ArrayForm { shape, chunk, stored, fill, keys: Some(keys), chain, sharding, names })
+    Ok(ZarrForm { shape, chunk, stored, fill, keys: Some(keys), chain, sharding, names })
 }
 
 /// The name and the settings of an extension, which may be a name alone.
@@ -102,13 +102,13 @@ fn encoding(codecs: &[Value], stored: StoredType, axes: usize) -> Result<(Chain,
             }
             ("sharding_indexed", false) if filters == 0 => sharding = Some(settings),
             _ => match (step(name, settings, values)?, serial) {
-                (Kind::Filters(step), false) => {
+                (StepKind::Filters(step), false) => {
                     filters += 1;
                     chain.endian = Endian::Little;
                     chain.steps.push(step);
                 }
-                (Kind::Does(step), true) => chain.steps.push(step),
-                (Kind::Nothing, false) => {}
+                (StepKind::Does(step), true) => chain.steps.push(step),
+                (StepKind::Nothing, false) => {}
                 _ => return Err(unsupported(format!("{name} at another place than its own"))),
             },
         }

@@ -16,7 +16,7 @@ fn folder(names: &[&str]) -> tempfile::TempDir {
 fn grid(rows: usize, columns: usize) -> GridScan {
     GridScan {
         grid: Some([rows, columns]),
-        overlap: [Overlap::Share(0.1), Overlap::Pixels(4.0)],
+        overlap: [GridOverlap::Share(0.1), GridOverlap::Pixels(4.0)],
         order: ScanOrder::Row,
         from_bottom: false,
         from_right: false,
@@ -62,7 +62,7 @@ fn each_order_puts_tiles_where_the_stage_was() {
 #[test]
 fn steps_are_rounded_tile_by_tile() {
     let folder = folder(&["a.npy", "b.npy", "c.npy", "d.npy"]);
-    let scan = GridScan { overlap: [Overlap::Share(0.25); 2], ..grid(4, 1) };
+    let scan = GridScan { overlap: [GridOverlap::Share(0.25); 2], ..grid(4, 1) };
     assert!(places(&folder, &scan).iter().map(|(_, y, _)| *y).eq([0.0, 8.0, 15.0, 23.0]));
 }
 
@@ -86,7 +86,7 @@ fn grids_that_do_not_fit_are_refused() {
         (grid(usize::MAX, 3), "columns has too many places"),
         (GridScan { grid: None, ..grid(1, 1) }, "needs its rows and columns"),
         (
-            GridScan { overlap: [Overlap::Pixels(10.0); 2], ..grid(2, 2) },
+            GridScan { overlap: [GridOverlap::Pixels(10.0); 2], ..grid(2, 2) },
             "has 10 pixels along y, and --overlap leaves nothing",
         ),
         (GridScan { pattern: pattern("r{row}_c{col}.npy"), ..grid(2, 2) }, "for one place of the grid"),
