@@ -97,6 +97,7 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
     parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;
+    parameters.columns = options.columns.into();
     parameters.check()?;
     parameters.image = open_options(&options.image)?;
     Ok(parameters)

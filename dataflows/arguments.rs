@@ -204,6 +204,9 @@ pub(crate) struct RunOptions {
     /// Mark branches near what has not been stored yet: a column `provisional` in the table
     #[arg(long)]
     pub(crate) provisional: bool,
+    /// Columns of branches.csv: all, with radii, or those of skan alone, which is faster
+    #[arg(long, value_enum, default_value_t = ColumnSet::All)]
+    pub(crate) columns: ColumnSet,
     /// Keep and reuse what is known of the image in this folder: only what has changed is computed
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -273,6 +276,24 @@ pub(crate) enum MethodName {
     Lee,
     /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
     Zhang,
+}
+
+/// Which columns the branch table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColumnSet {
+    /// All: skan's, and after them radii, volume and more.
+    All,
+    /// skan's, and no others.
+    Skan,
+}
+
+impl From<ColumnSet> for anabranch::parameters::ColumnSet {
+    fn from(columns: ColumnSet) -> Self {
+        match columns {
+            ColumnSet::All => Self::All,
+            ColumnSet::Skan => Self::Skan,
+        }
+    }
 }
 
 impl From<MethodName> for anabranch::kernel::thin::method::Method {

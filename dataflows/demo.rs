@@ -3,7 +3,7 @@
 use anabranch::error::Result;
 
 use crate::apart;
-use crate::arguments::{CONNECT_TIMEOUT, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
+use crate::arguments::{CONNECT_TIMEOUT, ColumnSet, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -53,6 +53,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         state: None,
         verify: false,
         provisional: false,
+        columns: ColumnSet::All,
         overwrite: true,
         strict: false,
         quiet: false,

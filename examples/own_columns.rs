@@ -42,7 +42,7 @@ enum Found {
 }
 
 fn columns() -> Columns<Measured> {
-    Columns::<Measured>::default()
+    Columns::<Measured>::skan()
         .with_described("mean_gradient", Unit::Image, "mean slope", Value::Number(|row| row.measured.1.0.mean()))
         .with_described("max_gradient", Unit::Image, "largest slope", Value::Number(|row| row.measured.1.1.largest()))
 }

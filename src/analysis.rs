@@ -68,7 +68,6 @@ use crate::parameters::{ImageForm, Parameters, Settled};
 use crate::space::Region;
 use crate::store::{Image, Source, is_table, open};
 use crate::table::arrival::Arrival;
-use crate::table::branch_columns::Columns;
 use crate::table::columns::Field;
 use crate::table::row::Frame;
 
@@ -129,7 +128,7 @@ impl Analysis {
 
     /// What its network is measured by.
     pub(crate) fn network_plan(&self) -> NetworkPlan {
-        NetworkPlan { grid: self.grid, frame: self.frame(), columns: Columns::default() }
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns: self.settled.asked.columns.columns() }
     }
 
     /// 2 or 3: how many of the axes are the image's own.
@@ -142,9 +141,10 @@ impl Analysis {
         self.allotted.workers
     }
 
-    /// Columns of the table after the ranks.
+    /// Columns of the branch table.
     pub fn columns(&self) -> Vec<Field> {
-        <Columns>::default().fields(self.dimensions(), self.settled.asked.provisional).collect()
+        let Parameters { columns, provisional, .. } = self.settled.asked;
+        columns.columns().fields(self.dimensions(), provisional)
     }
 
     /// What all processes that share the analysis must have alike: names and values, for [`crate::cluster`].

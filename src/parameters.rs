@@ -26,6 +26,7 @@ use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
 use crate::store::units::LengthUnit;
 use crate::store::{Description, OpenOptions, StoredType};
+use crate::table::branch_columns::Columns;
 
 /// What the results of an analysis depend on, besides the image's values. The default analyses a mask as it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,38 @@ pub struct Parameters {
     pub method: Option<Method>,
     /// Whether the table tells which branches are near something that has not been stored yet.
     pub provisional: bool,
+    /// Which columns the branch table has.
+    pub columns: ColumnSet,
+}
+
+/// Which columns the branch table has, and with that what is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ColumnSet {
+    /// All that are known.
+    #[default]
+    All,
+    /// skan's, and no others: radii are not looked for.
+    Skan,
+}
+
+impl ColumnSet {
+    /// The columns.
+    pub fn columns(self) -> Columns {
+        match self {
+            ColumnSet::All => Columns::default(),
+            ColumnSet::Skan => Columns::skan(),
+        }
+    }
+
+    /// The name by which they are asked for.
+    pub fn name(self) -> &'static str {
+        match self {
+            ColumnSet::All => "all",
+            ColumnSet::Skan => "skan",
+        }
+    }
 }
 
 /// Where the threshold comes from.
@@ -177,7 +210,7 @@ impl Parameters {
 impl Settled {
     /// What the masks of an image depend on, besides its values and the chunks: in a form that is hashed.
     pub fn of_masks(&self) -> impl Serialize + use<> {
-        let Parameters { image: _, sigma: _, threshold, method: _, provisional: _ } = &self.asked;
+        let Parameters { image: _, sigma: _, threshold, method: _, provisional: _, columns: _ } = &self.asked;
         let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
         (form, self.sigma.map(|sigma| sigma.map(f64::to_bits)), *threshold)
     }
@@ -219,7 +252,7 @@ impl Settled {
     /// What all processes of a run must have been given alike, besides the image: names and values. Of an image's spacing
     /// and unit what was found, since one process may be told what another reads.
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
-        let Parameters { image, sigma: _, threshold, method: _, provisional } = &self.asked;
+        let Parameters { image, sigma: _, threshold, method: _, provisional, columns } = &self.asked;
         let OpenOptions { channel, time, region: _, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = image;
         let mut agreed = described::agreed_of_tiles(mosaic);
         agreed.extend([
@@ -232,6 +265,7 @@ impl Settled {
             ("--sigma", given(self.sigma_text())),
             ("--threshold", format!("{:?}", threshold.to_string())),
             ("--provisional", provisional.to_string()),
+            ("--columns", columns.name().to_owned()),
             ("the spacing of voxels", format!("{:?}", spacing.0)),
             ("the unit of the spacing", given(unit)),
         ]);

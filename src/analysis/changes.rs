@@ -13,7 +13,7 @@ use twox_hash::XxHash3_64;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::{is_at, read_failed, sync_folder, write_failed};
-use crate::table::branch_columns::{Columns, START};
+use crate::table::branch_columns::START;
 use crate::table::columns::Field;
 
 /// No line of changes is longer, in bytes.
@@ -31,8 +31,10 @@ pub struct Changes {
     file: File,
     /// Whether the file was made by this run.
     created: bool,
-    /// The columns after `epoch` and `diff`.
+    /// The columns after `epoch` and `diff`: the table's, without ranks.
     columns: Vec<Field>,
+    /// Which of the table's columns are ranks.
+    ranks: Vec<bool>,
     /// The rows that the file adds up to, by digest.
     rows: Vec<Held>,
     /// The number of the next epoch.
@@ -91,7 +93,7 @@ impl RowChanges {
 }
 
 impl Changes {
-    /// Opens a file of changes, or makes it, for tables with these columns (without ranks). A last line without an end, as
+    /// Opens a file of changes, or makes it, for tables with these columns, of which it leaves out ranks. A last line without an end, as
     /// a killed run leaves it, counts for nothing. Takes time linear in the file.
     ///
     /// # Errors
@@ -103,7 +105,9 @@ impl Changes {
         }
         let (file, created) = locked(path)?;
         let path = path.to_owned();
-        let mut changes = Changes { path, file, created, columns, rows: Vec::new(), epoch: 0, end: 0 };
+        let ranks = columns.iter().map(|column| column.is_rank).collect();
+        let columns = columns.into_iter().filter(|column| !column.is_rank).collect();
+        let mut changes = Changes { path, file, created, columns, ranks, rows: Vec::new(), epoch: 0, end: 0 };
         changes.read()?;
         Ok(changes)
     }
@@ -121,15 +125,21 @@ impl Changes {
     pub(super) fn compare(&self, table: &Path) -> Result<RowChanges> {
         let at_table = |error: io::Error| read_failed(&error).at(table);
         let mut seen = vec![0i64; self.rows.len()];
-        let ranks = <Columns>::ranks().len();
         let start = self.columns.iter().position(|column| column.name.starts_with(START)).unwrap_or_default();
         let mut difference = RowChanges { start, ..RowChanges::default() };
+        let mut row = Vec::new();
         for line in BufReader::new(File::open(table).map_err(at_table)?).split(b'\n').skip(1) {
             let line = line.map_err(at_table)?;
-            let row = line.splitn(ranks + 1, |&byte| byte == b',').last().unwrap_or_default();
-            match self.rows.binary_search_by_key(&digest(row), |held| held.digest) {
+            row.clear();
+            let values = line.split(|&byte| byte == b',').zip(&self.ranks);
+            for (value, _) in values.filter(|(_, is_rank)| !**is_rank) {
+                row.extend_from_slice(value);
+                row.push(b',');
+            }
+            row.pop();
+            match self.rows.binary_search_by_key(&digest(&row), |held| held.digest) {
                 Ok(place) => seen[place] += 1,
-                Err(_) => difference.add(row, 1),
+                Err(_) => difference.add(&row, 1),
             }
         }
         let changed = self.rows.iter().zip(seen).map(|(held, seen)| (held.at, seen - held.count));
@@ -353,7 +363,7 @@ mod tests {
     fn what_is_taken_back_was_never_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("changes.csv");
-        let field = |name: &str| Field { name: name.to_owned(), form: Form::Number };
+        let field = |name: &str| Field { name: name.to_owned(), form: Form::Number, is_rank: false };
         let columns = || vec![field("length"), field("type")];
         let mut changes = Changes::open(&path, columns()).unwrap();
         changes.append(&difference(&[("1.5,0", 1), ("2,1", 1)])).unwrap();

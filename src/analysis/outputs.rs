@@ -153,7 +153,7 @@ impl Analysis {
     /// Writes the table and its summary.
     fn write_tables(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
         let ranks = results.ranks(self)?;
-        let table = results.table(&ranks, self.allotted.workers)?;
+        let table = results.table(&ranks, self.allotted.workers)?.with_columns(self.network_plan().columns);
         let failed = |error: io::Error| folder.write_error("branches.csv", &error);
         let file = File::create(folder.path("branches.csv")).map_err(failed)?;
         let provisional = write_table(&table, &self.frame(), self.allotted.workers, file).map_err(failed)?;

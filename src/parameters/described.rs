@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
-use super::{Parameters, Settled, ThresholdRule};
+use super::{ColumnSet, Parameters, Settled, ThresholdRule};
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mosaic::resample::{Blend, Interpolation};
 use crate::store::{Description, MosaicOptions, OpenOptions};
@@ -36,6 +36,8 @@ pub struct Described {
     tiles: Option<Tiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provisional: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    columns: Option<&'static str>,
 }
 
 /// A number, or several.
@@ -73,7 +75,7 @@ impl Settled {
     /// The parameters for `summary.json`: of an image, with the threshold that was found. `of_tiles` says whether the
     /// image is put together from tiles.
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
-        let Parameters { image: selection, sigma: _, threshold, method: _, provisional } = &self.asked;
+        let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns } = &self.asked;
         let OpenOptions { channel, time, region, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = selection;
         let own = 3 - image.dimensions..3;
         Described {
@@ -98,6 +100,7 @@ impl Settled {
             axes: axes.as_ref().map(|names| names.iter().collect()),
             tiles: of_tiles.then(|| Tiles::of(mosaic)),
             provisional: provisional.then_some(true),
+            columns: (*columns != ColumnSet::All).then(|| columns.name()),
         }
     }
 }

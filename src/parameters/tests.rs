@@ -46,6 +46,7 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/threshold", json!({"value": {"Above": 7.0}})),
         ("/method", json!("Lee")),
         ("/provisional", json!(true)),
+        ("/columns", json!("skan")),
     ]
 }
 

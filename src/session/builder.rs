@@ -30,7 +30,6 @@ use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Dependencies, MaskRecord, StateFolder, ThinningRecord};
 use crate::store::Source;
 use crate::store::held::HeldChunks;
-use crate::table::branch_columns::Columns;
 use crate::table::row::Frame;
 
 /// What a session will be, of one kind or the other: [`SessionBuilder::new`] begins one that is fed with chunks,
@@ -307,7 +306,7 @@ impl<Kind> SessionBuilder<Kind> {
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
         let following = source.map(|source| Following::new(source, grid, kernel.clone(), rule));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
-        let network = NetworkPlan { grid: canvas, frame, columns: Columns::default() };
+        let network = NetworkPlan { grid: canvas, frame, columns: settled.asked.columns.columns() };
         let folder = self.state.as_ref().map(|path| {
             let dependencies = dependencies(&settled, canvas)?;
             match run {

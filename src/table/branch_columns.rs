@@ -3,6 +3,7 @@
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
+use crate::kernel::measure::radii::OfRadii;
 use crate::table::columns::{Column, Field, Unit, Value};
 use crate::table::row::{Measures, Row};
 
@@ -15,8 +16,8 @@ pub const START: &str = "image_coord_src";
 /// The columns of a branch table, for branches with measures `M`.
 ///
 /// All tables begin with ranks, which depend on other branches and are left out where rows are compared, and end, where
-/// arrival is tracked, with `provisional`. Between them are the columns that follow from a branch alone: [`Columns::default`]
-/// has skan's, and [`Columns::with`] appends others.
+/// arrival is tracked, with `provisional`. Between them are the columns that follow from a branch alone: [`Columns::skan`]
+/// has skan's, [`Columns::default`] has others after them, and [`Columns::with`] appends more.
 ///
 /// ```
 /// use anabranch::table::branch_columns::Columns;
@@ -25,16 +26,71 @@ pub const START: &str = "image_coord_src";
 /// let columns: Columns = Columns::default().with_described("detour", Unit::Length, "how much longer than straight on", {
 ///     Value::Number(|row| row.branch_distance - row.euclidean_distance)
 /// });
-/// assert_eq!(columns.fields(3, false).last().unwrap().name, "detour");
+/// assert_eq!(columns.fields(3, false).pop().unwrap().name, "detour");
 /// ```
 #[derive(Clone, Debug)]
 pub struct Columns<M = BranchMeasures> {
     measures: Vec<Column<Measures<M>>>,
+    /// How many of them stand before the number of the row, where there is one.
+    before_number: Option<usize>,
 }
 
-impl<M: OfPixels> Default for Columns<M> {
+impl<M: OfPixels + OfRadii> Default for Columns<M> {
     fn default() -> Self {
-        Columns { measures: Vec::new() }
+        let skan = Self::skan();
+        Columns { before_number: Some(skan.measures.len()), ..skan }
+            .with_described(
+                "tortuosity",
+                Unit::None,
+                "branch_distance / euclidean_distance; nothing for cycles",
+                Value::Optional(Measures::tortuosity),
+            )
+            .with_described(
+                "mean_radius",
+                Unit::Length,
+                "mean of the radii at the branch's voxels, both ends included: of the distances between a voxel's centre and \
+                 that of the nearest background voxel inside the image; nothing where the mask has no background",
+                Value::Optional(|row| row.measured.radii().mean()),
+            )
+            .with(
+                "stdev_radius",
+                Unit::Length,
+                "population standard deviation of the same radii",
+                Value::Optional(|row| row.measured.radii().stdev()),
+            )
+            .with("min_radius", Unit::Length, "the least of them", Value::Optional(|row| row.measured.radii().least()))
+            .with(
+                "max_radius",
+                Unit::Length,
+                "the largest of them",
+                Value::Optional(|row| row.measured.radii().largest()),
+            )
+            .with_described(
+                "volume",
+                Unit::Volume,
+                "of the truncated cones between successive voxels, with their radii: sum of πh(r₁² + r₁r₂ + r₂²)/3",
+                Value::Optional(|row| row.measured.radii().volume()),
+            )
+            .with_described(
+                "surface_area",
+                Unit::Area,
+                "of the same cones, without their ends: sum of π(r₁ + r₂)√(h² + (r₁ - r₂)²)",
+                Value::Optional(|row| row.measured.radii().surface_area()),
+            )
+            .with(
+                "touches_border",
+                Unit::None,
+                "whether a voxel of the branch lies in the outermost layer of the image, or is nearer to its bounds than its \
+                 radius: the branch may go on outside, and its radius is an upper bound",
+                Value::Flag(|row| row.measured.radii().touches_border()),
+            )
+    }
+}
+
+impl<M: OfPixels> Columns<M> {
+    /// skan's columns, and no more.
+    pub fn skan() -> Self {
+        Columns { measures: Vec::new(), before_number: None }
             .with_described(LENGTH, Unit::Length, "length along the branch", Value::Number(|row| row.branch_distance))
             .with(
                 "branch_type",
@@ -93,20 +149,28 @@ impl<M: Measured> Columns<M> {
 
     /// The columns that are ranks: the first ones. They depend on other branches.
     pub fn ranks() -> [Column<Row<M>>; 3] {
-        let rank = |name, meaning, value: Value<Row<M>>| Column::new(name, Unit::None, meaning, value);
         [
-            rank(
+            Column::rank(
                 "skeleton_id",
                 "connected component, numbered by its first voxel, from 0",
                 Value::Whole(|row| row.skeleton_id as i64),
             ),
-            rank(
+            Column::rank(
                 "node_id_src",
                 "first end, numbered among all skeleton voxels in raster order, from 0",
                 Value::Whole(|row| row.node_id_src as i64),
             ),
-            rank("node_id_dst", "second end, likewise", Value::Whole(|row| row.node_id_dst as i64)),
+            Column::rank("node_id_dst", "second end, likewise", Value::Whole(|row| row.node_id_dst as i64)),
         ]
+    }
+
+    /// The number of the row, after skan's columns.
+    pub fn number() -> Column<Row<M>> {
+        Column::rank(
+            "branch_id",
+            "the row's number, from 0, by which other outputs name the branch",
+            Value::Whole(|row| row.branch_id as i64),
+        )
     }
 
     /// The column after all others, where arrival is tracked.
@@ -131,16 +195,31 @@ impl<M: Measured> Columns<M> {
         described
     }
 
-    /// The columns of text after the ranks, for images of 2 or 3 dimensions; with `provisional`, where arrival is tracked.
-    pub fn fields(&self, dimensions: usize, arrival: bool) -> impl Iterator<Item = Field> {
-        let measures = self.measures.iter().flat_map(move |column| column.fields(dimensions));
-        measures.chain(arrival.then(Self::provisional).into_iter().flat_map(move |column| column.fields(dimensions)))
+    /// The columns that follow from a branch alone, those before the row's number and those after it, which is there where
+    /// the second is.
+    pub fn around_number(&self) -> (&[Column<Measures<M>>], Option<(Column<Row<M>>, &[Column<Measures<M>>])>) {
+        match self.before_number {
+            None => (&self.measures, None),
+            Some(place) => {
+                let (before, after) = self.measures.split_at(place);
+                (before, Some((Self::number(), after)))
+            }
+        }
     }
 
-    /// The first line of a table, without its end.
-    pub(super) fn header(&self, dimensions: usize, arrival: bool) -> String {
-        let ranks = Self::ranks().into_iter().flat_map(|column| column.fields(dimensions));
-        let names: Vec<String> = ranks.chain(self.fields(dimensions, arrival)).map(|field| field.name).collect();
-        names.join(",")
+    /// The columns of text, for images of 2 or 3 dimensions; with `provisional`, where arrival is tracked.
+    pub fn fields(&self, dimensions: usize, arrival: bool) -> Vec<Field> {
+        let mut fields = Vec::new();
+        let (before, after) = self.around_number();
+        fields.extend(Self::ranks().iter().flat_map(|column| column.fields(dimensions)));
+        fields.extend(before.iter().flat_map(|column| column.fields(dimensions)));
+        if let Some((number, after)) = after {
+            fields.extend(number.fields(dimensions));
+            fields.extend(after.iter().flat_map(|column| column.fields(dimensions)));
+        }
+        if arrival {
+            fields.extend(Self::provisional().fields(dimensions));
+        }
+        fields
     }
 }

@@ -8,6 +8,10 @@ use crate::space::Position;
 pub enum Unit {
     /// The spacing's.
     Length,
+    /// The square of the spacing's.
+    Area,
+    /// The cube of the spacing's.
+    Volume,
     /// That of the image's values.
     Image,
     /// Voxels.
@@ -43,8 +47,15 @@ pub struct Column<R> {
     pub meaning: &'static str,
     /// Whether statistics describe it.
     pub is_described: bool,
+    /// Whether its values are numbers of rows or voxels, which depend on others: they are left out where rows are compared.
+    pub is_rank: bool,
     /// How its values follow from a record.
     pub value: Value<R>,
+}
+
+/// The first line of a table with these columns of text, without its end.
+pub fn header(fields: &[Field]) -> String {
+    fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// A column of text.
@@ -54,6 +65,8 @@ pub struct Field {
     pub name: String,
     /// Which texts are values.
     pub form: Form,
+    /// Whether it is left out where rows are compared.
+    pub is_rank: bool,
 }
 
 /// Which texts are values of a column.
@@ -84,7 +97,12 @@ impl Form {
 impl<R> Column<R> {
     /// A column that statistics do not describe.
     pub const fn new(name: &'static str, unit: Unit, meaning: &'static str, value: Value<R>) -> Self {
-        Column { name, unit, meaning, is_described: false, value }
+        Column { name, unit, meaning, is_described: false, is_rank: false, value }
+    }
+
+    /// A column of ranks: whole numbers that depend on other rows.
+    pub const fn rank(name: &'static str, meaning: &'static str, value: Value<R>) -> Self {
+        Column { name, unit: Unit::None, meaning, is_described: false, is_rank: true, value }
     }
 
     /// The same column, which statistics describe.
@@ -120,11 +138,11 @@ impl<R> Column<R> {
 
     /// The columns of text that it makes, for images of 2 or 3 dimensions.
     pub fn fields(&self, dimensions: usize) -> impl Iterator<Item = Field> + use<R> {
-        let (name, form) = (self.name, self.form());
+        let (name, form, is_rank) = (self.name, self.form(), self.is_rank);
         let by_axis = matches!(self.value, Value::Voxel(_) | Value::Point(_));
         (0..if by_axis { dimensions } else { 1 }).map(move |axis| {
             let name = if by_axis { format!("{name}_{axis}") } else { name.to_owned() };
-            Field { name, form }
+            Field { name, form, is_rank }
         })
     }
 }

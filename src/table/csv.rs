@@ -6,11 +6,11 @@ use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::Table;
 use crate::table::branch_columns::Columns;
-use crate::table::columns::{Column, Value};
-use crate::table::row::{Frame, Row};
+use crate::table::columns::{Column, Value, header};
+use crate::table::row::{Frame, Measures, Row};
 use crate::threads::in_turn;
 
-/// Writes a header and rows; without rows, the header alone. Numbers are written with as few digits as read back to the
+/// Writes a header and rows in skan's columns; without rows, the header alone. Numbers are written with as few digits as read back to the
 /// same number, without an exponent.
 ///
 /// # Errors
@@ -71,7 +71,7 @@ fn write<M: OfPixels>(
     arrival: bool,
     mut out: impl Write,
 ) -> io::Result<()> {
-    let columns = Columns::default();
+    let columns = Columns::skan();
     let form = Form::new(&columns, frame, arrival);
     writeln!(out, "{}", form.header)?;
     let mut line = Line::default();
@@ -87,17 +87,20 @@ fn write<M: OfPixels>(
 struct Form<'a, M> {
     header: String,
     ranks: [Column<Row<M>>; 3],
-    columns: &'a Columns<M>,
+    before: &'a [Column<Measures<M>>],
+    after: Option<(Column<Row<M>>, &'a [Column<Measures<M>>])>,
     provisional: Option<Column<Row<M>>>,
     axes: std::ops::Range<usize>,
 }
 
 impl<'a, M: Measured> Form<'a, M> {
     fn new(columns: &'a Columns<M>, frame: &Frame, arrival: bool) -> Self {
+        let (before, after) = columns.around_number();
         Form {
-            header: columns.header(frame.dimensions, arrival),
+            header: header(&columns.fields(frame.dimensions, arrival)),
             ranks: Columns::ranks(),
-            columns,
+            before,
+            after,
             provisional: arrival.then(Columns::provisional),
             axes: frame.axes(),
         }
@@ -126,7 +129,11 @@ impl Default for Line {
 impl Line {
     fn row<M: Measured>(&mut self, row: &Row<M>, form: &Form<'_, M>) {
         self.cells(row, &form.ranks, &form.axes);
-        self.cells(&row.measures, form.columns.measures(), &form.axes);
+        self.cells(&row.measures, form.before, &form.axes);
+        if let Some((number, after)) = &form.after {
+            self.cells(row, std::slice::from_ref(number), &form.axes);
+            self.cells(&row.measures, after, &form.axes);
+        }
         self.cells(row, form.provisional.as_slice(), &form.axes);
         if let Some(comma) = self.text.last_mut() {
             *comma = b'\n';

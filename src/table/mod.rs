@@ -112,7 +112,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
         let all: usize = parts.iter().map(|part| part.nodes.len()).sum();
         let blocks = [open, all - open].map(|rows| rows.div_ceil(BLOCK));
         let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
-        let columns = Columns::default();
+        let columns = Columns::skan();
         Ok(Table { parts, ends, skeleton, skeletons, voxels, blocks, arrival: None, columns })
     }
 }
@@ -184,8 +184,11 @@ impl<'a, M: Measured> Table<'a, M> {
         // Each block has the branches that start in as many voxels.
         let [from, to] = [block, block + 1].map(|block| (self.voxels * block as u64).div_ceil(blocks as u64));
         let (mut rows, mut order): (Vec<Row<M>>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
+        // Rows before those of the block.
+        let mut before = if isolated { self.parts.iter().map(|part| part.open).sum() } else { 0 };
         for part in &self.parts {
             let places = part.starting(from..to, isolated);
+            before += places.start - if isolated { part.open } else { 0 };
             let branches = part.list.range(part.first + places.start..part.first + places.end);
             for (branch, nodes) in branches.zip(&part.nodes[places]) {
                 // One number that orders as rows do.
@@ -194,6 +197,7 @@ impl<'a, M: Measured> Table<'a, M> {
                     skeleton_id: u64::from(self.skeleton[self.ends.number(nodes[0]) as usize]),
                     node_id_src: u64::from(nodes[0]),
                     node_id_dst: u64::from(nodes[1]),
+                    branch_id: 0,
                     measures: Measures::new(&branch, frame),
                     provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
                 });
@@ -201,7 +205,9 @@ impl<'a, M: Measured> Table<'a, M> {
         }
         // Parts are in order, and a stable sort merges such runs.
         order.sort();
-        order.into_iter().map(|(_, place)| rows[place].clone()).collect()
+        let numbered =
+            |(number, (_, place)): (usize, (u64, usize))| Row { branch_id: number as u64, ..rows[place].clone() };
+        (before..).zip(order).map(numbered).collect()
     }
 }
 

@@ -80,6 +80,13 @@ impl<M: OfPixels> Measures<M> {
     }
 }
 
+impl<M> Measures<M> {
+    /// Length over the straight distance between the ends; nothing where these are the same voxel.
+    pub fn tortuosity(&self) -> Option<f64> {
+        (self.branch_type != BranchKind::Cycle).then(|| self.branch_distance / self.euclidean_distance)
+    }
+}
+
 /// A row of the branch table.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Row<M = BranchMeasures> {
@@ -89,6 +96,8 @@ pub struct Row<M = BranchMeasures> {
     pub node_id_src: u64,
     /// Rank of the second end among all skeleton voxels, from 0.
     pub node_id_dst: u64,
+    /// The row's number, from 0.
+    pub branch_id: u64,
     /// The measures of the branch.
     pub measures: Measures<M>,
     /// Whether something near the branch has not arrived; `None` where arrival is not tracked.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
+use crate::kernel::measure::radii::OfRadii;
 use crate::table::branch_columns::{Columns, LENGTH};
 use crate::table::changes::{AddedUp, Counts};
 use crate::table::columns::Column;
@@ -21,7 +22,7 @@ pub struct Statistics<M = BranchMeasures> {
     columns: Vec<(Column<Measures<M>>, Distribution)>,
 }
 
-impl<M: OfPixels> Default for Statistics<M> {
+impl<M: OfPixels + OfRadii> Default for Statistics<M> {
     fn default() -> Self {
         Statistics::new(&Columns::default())
     }

@@ -136,14 +136,15 @@ fn plain_rows(graph: &Graph, all: &[Voxel], frame: &Frame, arrival: Option<&Arri
     let rank_of = |branch: &Branch| firsts.range(..skeleton[place(branch.start())]).count() as u64;
     let mut branches: Vec<&Branch> = graph.branches.iter().collect();
     branches.sort();
-    let row = |branch: &Branch| Row {
+    let row = |(number, branch): (usize, &Branch)| Row {
+        branch_id: number as u64,
         skeleton_id: rank_of(branch),
         node_id_src: place(branch.start()) as u64,
         node_id_dst: place(branch.end()) as u64,
         measures: Measures::new(branch, frame),
         provisional: arrival.map(|arrival| arrival.is_provisional(branch)),
     };
-    (branches.into_iter().map(row).collect(), firsts.len())
+    (branches.into_iter().enumerate().map(row).collect(), firsts.len())
 }
 
 proptest! {

@@ -23,6 +23,8 @@ columns marked so what pandas' `describe` says.
 fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Length => "the spacing's",
+        Unit::Area => "its square",
+        Unit::Volume => "its cube",
         Unit::Image => "the image's",
         Unit::Voxels => "voxels",
         _ => "",
@@ -52,8 +54,12 @@ fn line<R>(column: &Column<R>) -> String {
 fn the_table_of_columns_is_the_list_of_columns() {
     let columns: Columns = Columns::default();
     let mut text = HEAD.to_owned();
+    let (before, after) = columns.around_number();
+    let (number, after) = after.expect("rows have numbers");
     <Columns>::ranks().iter().for_each(|column| text += &line(column));
-    columns.measures().iter().for_each(|column| text += &line(column));
+    before.iter().for_each(|column| text += &line(column));
+    text += &line(&number);
+    after.iter().for_each(|column| text += &line(column));
     text += &line(&<Columns>::provisional());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE);
     if std::env::var_os(WRITE).is_some() {

@@ -1,0 +1,297 @@
+//! Taking short side branches off a skeleton.
+//!
+//! A round looks at the branches of the whole network. At each voxel where branches meet, those that lead from there to a tip
+//! and are shorter than asked go; but two ends of branches stay at the voxel, the longest of those that would go. Then, in
+//! raster order, the voxels of the junctions concerned that are simple and no end points are deleted, so that edges that the
+//! forest of the junction had dropped do not come back as loops. Rounds follow until one takes nothing. Loops, components
+//! and the Euler number stay what they are, and pruning again changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::grid::Grid;
+use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::measure::radii::Radius;
+use crate::kernel::network::branch::{Branch, BranchKind};
+use crate::kernel::network::graph::Graph;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::thin::neighbourhood::{CENTRE, Tests, is_endpoint};
+use crate::space::{Position, Region, Spacing, Voxel};
+
+/// Which side branches are taken off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Pruning {
+    /// Those shorter than this, in the unit of the spacing.
+    pub length: Option<f64>,
+    /// Those shorter than this many times the radius at the voxel that they branch off from.
+    pub ratio: Option<f64>,
+    /// Whether branches that touch the border of the image stay.
+    pub keep_border: bool,
+}
+
+impl Pruning {
+    /// Whether anything can be taken off.
+    pub fn is_any(&self) -> bool {
+        self.length.is_some() || self.ratio.is_some()
+    }
+
+    /// Whether radii must be known.
+    pub fn needs_radii(&self) -> bool {
+        self.ratio.is_some() || self.length.is_some() && self.keep_border
+    }
+}
+
+/// Which voxels of a whole skeleton stay, in the order of the voxels, which is raster order. `radius` tells the radius at a
+/// voxel by its place in the list, where it is known.
+///
+/// Takes time in proportion to the voxels for the first round, and to those of components that change for each of the
+/// others.
+///
+/// # Panics
+/// Where the voxels are not in order.
+pub fn prune(
+    voxels: &[Voxel],
+    radius: impl Fn(usize) -> Option<Radius>,
+    spacing: Spacing,
+    pruning: &Pruning,
+) -> Vec<bool> {
+    assert!(voxels.is_sorted_by(|a, b| a < b), "voxels are in raster order");
+    let mut left = Left { places: voxels.iter().enumerate().map(|(place, &voxel)| (voxel, place)).collect() };
+    let mut active: Vec<Voxel> = if pruning.is_any() { voxels.to_vec() } else { Vec::new() };
+    while !active.is_empty() {
+        let graph = graph(&active, spacing);
+        let touches = |branch: &Branch| {
+            let flag = |voxel: Voxel| left.places.get(&voxel).and_then(|&place| radius(place));
+            branch.voxels().any(|voxel| flag(voxel).is_some_and(Radius::touches_border))
+        };
+        let goes = |branch: &Branch, root: Voxel| {
+            let at_root = || left.places.get(&root).and_then(|&place| radius(place)?.finite());
+            let is_short = pruning.length.is_some_and(|length| branch.length() < length)
+                || pruning.ratio.zip(at_root()).is_some_and(|(ratio, radius)| branch.length() < ratio * radius);
+            is_short && !(pruning.keep_border && touches(branch))
+        };
+        let removed = short_twigs(&graph.branches, goes);
+        let clusters = left.clusters(removed.iter().map(|(_, root)| *root));
+        for (branch, root) in &removed {
+            for voxel in branch.voxels().filter(|voxel| voxel != root) {
+                left.places.remove(&voxel);
+            }
+        }
+        for &voxel in &clusters {
+            let around = left.around(voxel);
+            if around & CENTRE != 0 && !is_endpoint(around) && Tests::get().is_deletable(around) {
+                left.places.remove(&voxel);
+            }
+        }
+        active = left.components(removed.iter().map(|(_, root)| *root).chain(clusters));
+    }
+    voxels.iter().map(|voxel| left.places.contains_key(voxel)).collect()
+}
+
+/// The branches of some voxels in order.
+fn graph(voxels: &[Voxel], spacing: Spacing) -> Graph {
+    let mut bounds = Region::new(voxels[0].position(), voxels[0].offset([1; 3]).position());
+    for voxel in voxels {
+        let p = voxel.position();
+        for axis in 0..3 {
+            bounds.min[axis] = bounds.min[axis].min(p[axis]);
+            bounds.max[axis] = bounds.max[axis].max(p[axis] + 1);
+        }
+    }
+    // Chunks keep what is looked at together small.
+    let grid = Grid::new(bounds, [64; 3]);
+    let mut chunks: BTreeMap<_, Vec<Voxel>> = BTreeMap::new();
+    voxels.iter().for_each(|voxel| chunks.entry(grid.chunk_at(voxel.position())).or_default().push(*voxel));
+    let values = Arc::new(PixelValues::Constant(0));
+    let skeleton = |voxels: Vec<Voxel>| Skeleton { voxels: voxels.into(), values: Arc::clone(&values) };
+    Graph::new(&chunks.into_iter().map(|(id, voxels)| (id, skeleton(voxels))).collect(), grid, spacing)
+}
+
+/// The branches that go, each with the voxel that it branches off from.
+fn short_twigs(branches: &[Branch], goes: impl Fn(&Branch, Voxel) -> bool) -> Vec<(&Branch, Voxel)> {
+    let mut ends: BTreeMap<Voxel, usize> = BTreeMap::new();
+    for branch in branches.iter().filter(|branch| !branch.is_isolated_cycle()) {
+        *ends.entry(branch.start()).or_default() += 1;
+        *ends.entry(branch.end()).or_default() += 1;
+    }
+    let mut short: BTreeMap<Voxel, Vec<(&Branch, Voxel)>> = BTreeMap::new();
+    for branch in branches.iter().filter(|branch| branch.kind() == BranchKind::TipToJunction) {
+        let [tip, root] = match ends[&branch.start()] {
+            1 => [branch.start(), branch.end()],
+            _ => [branch.end(), branch.start()],
+        };
+        if goes(branch, root) {
+            short.entry(root).or_default().push((branch, tip));
+        }
+    }
+    let mut removed = Vec::new();
+    for (root, mut twigs) in short {
+        // The longest stay, of equal ones that whose tip is first.
+        twigs.sort_by(|(a, tip_a), (b, tip_b)| b.length().total_cmp(&a.length()).then(tip_a.cmp(tip_b)));
+        let others = ends[&root] - twigs.len();
+        removed.extend(twigs.into_iter().skip(2usize.saturating_sub(others)).map(|(branch, _)| (branch, root)));
+    }
+    removed
+}
+
+/// The voxels that are left, by their places in the list.
+struct Left {
+    places: HashMap<Voxel, usize>,
+}
+
+impl Left {
+    /// The 27 bits of a voxel and those around it.
+    fn around(&self, voxel: Voxel) -> u32 {
+        let offset = |bit: i64| -> Position { [bit / 9 - 1, bit / 3 % 3 - 1, bit % 3 - 1] };
+        (0..27).filter(|&bit| self.places.contains_key(&voxel.offset(offset(bit)))).map(|bit| 1 << bit).sum()
+    }
+
+    fn neighbours(&self, voxel: Voxel) -> impl Iterator<Item = Voxel> + '_ {
+        let offset = |bit: i64| -> Position { [bit / 9 - 1, bit / 3 % 3 - 1, bit % 3 - 1] };
+        let around = (0..27).filter(|&bit| bit != 13).map(move |bit| voxel.offset(offset(bit)));
+        around.filter(|neighbour| self.places.contains_key(neighbour))
+    }
+
+    /// All voxels that are reached from some over neighbours that pass.
+    fn reached(&self, from: impl Iterator<Item = Voxel>, passes: impl Fn(Voxel) -> bool) -> BTreeSet<Voxel> {
+        let mut open: Vec<Voxel> = from.filter(|voxel| self.places.contains_key(voxel)).collect();
+        let mut reached: BTreeSet<Voxel> = open.iter().copied().collect();
+        while let Some(voxel) = open.pop() {
+            for neighbour in self.neighbours(voxel).filter(|&neighbour| passes(neighbour)) {
+                if reached.insert(neighbour) {
+                    open.push(neighbour);
+                }
+            }
+        }
+        reached
+    }
+
+    /// The junctions of some voxels: all with three neighbours and more that hang together with one of them.
+    fn clusters(&self, roots: impl Iterator<Item = Voxel>) -> BTreeSet<Voxel> {
+        self.reached(roots, |voxel| self.neighbours(voxel).nth(2).is_some())
+    }
+
+    /// All voxels of the components of some, in order. Those that have gone stand for their neighbours.
+    fn components(&self, from: impl Iterator<Item = Voxel>) -> Vec<Voxel> {
+        let near = from.flat_map(|voxel| std::iter::once(voxel).chain(self.neighbours(voxel)));
+        self.reached(near, |_| true).into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::kernel::mask::{Layout, Mask};
+    use crate::kernel::thin::method::Method;
+    use crate::kernel::thin::partition::Partition;
+
+    /// The skeleton of some boxes: where each begins, and how long it is along each axis.
+    pub(crate) fn skeleton(shape: [usize; 3], boxes: &[([usize; 3], [usize; 3])]) -> Vec<Voxel> {
+        let region = Region::of_shape(shape);
+        let grid = Grid::new(region, shape);
+        let mut mask = Mask::new(Layout::new(region));
+        for (from, size) in boxes {
+            let end: [usize; 3] = std::array::from_fn(|a| (from[a] + size[a]).min(shape[a]));
+            for z in from[0]..end[0] {
+                for y in from[1]..end[1] {
+                    for x in from[2]..end[2] {
+                        mask.set(mask.layout().bit([z + 1, y + 1, x + 1]));
+                    }
+                }
+            }
+        }
+        let thinned = Partition::new(grid, Method::Lee, false).thin([(grid.chunk_at([0; 3]), Some(mask))].into());
+        thinned.iter().flat_map(|(_, mask)| mask.own_voxels()).collect()
+    }
+
+    pub(crate) fn boxes() -> impl Strategy<Value = Vec<([usize; 3], [usize; 3])>> {
+        let one = (prop::array::uniform3(0usize..14), prop::array::uniform3(1usize..12));
+        prop::collection::vec(one, 1..14)
+    }
+
+    /// Numbers of components, and of loops in the graph of branches.
+    fn topology(voxels: &[Voxel]) -> (usize, i64) {
+        if voxels.is_empty() {
+            return (0, 0);
+        }
+        let graph = graph(voxels, Spacing::default());
+        let left = Left { places: voxels.iter().map(|&voxel| (voxel, 0)).collect() };
+        let mut seen: BTreeSet<Voxel> = BTreeSet::new();
+        let mut components = 0;
+        for &voxel in voxels {
+            if !seen.contains(&voxel) {
+                seen.extend(left.components(std::iter::once(voxel)));
+                components += 1;
+            }
+        }
+        let nodes: BTreeSet<Voxel> = graph.branches.iter().flat_map(|branch| [branch.start(), branch.end()]).collect();
+        let nodes = nodes.len() + graph.isolated.len();
+        (components, graph.branches.len() as i64 - nodes as i64 + components as i64)
+    }
+
+    fn pruned(voxels: &[Voxel], pruning: &Pruning) -> Vec<Voxel> {
+        let kept = prune(voxels, |_| None, Spacing::default(), pruning);
+        voxels.iter().zip(kept).filter(|(_, kept)| *kept).map(|(voxel, _)| *voxel).collect()
+    }
+
+    fn shorter_than(length: f64) -> Pruning {
+        Pruning { length: Some(length), ..Pruning::default() }
+    }
+
+    /// A line along x with a twig of some voxels in its middle.
+    fn comb(twig: i64) -> Vec<Voxel> {
+        let line = (0..21).map(|x| Voxel::new([5, 10, x]));
+        let mut voxels: Vec<Voxel> = line.chain((1..=twig).map(|y| Voxel::new([5, 10 + y, 10]))).collect();
+        voxels.sort_unstable();
+        voxels
+    }
+
+    #[test]
+    fn a_short_twig_goes_and_the_line_becomes_one_branch() {
+        let line = comb(0);
+        assert_eq!(pruned(&comb(3), &shorter_than(5.0)), line);
+        assert_eq!(pruned(&comb(9), &shorter_than(5.0)), comb(9));
+        assert_eq!(graph(&line, Spacing::default()).branches.len(), 1);
+        // What is one branch stays, however short.
+        assert_eq!(pruned(&line, &shorter_than(100.0)), line);
+    }
+
+    #[test]
+    fn where_all_branches_are_short_the_two_longest_stay() {
+        let star = pruned(&comb(3), &shorter_than(100.0));
+        assert_eq!(star, comb(0));
+    }
+
+    #[test]
+    fn a_twig_is_short_against_the_radius_where_it_branches_off_and_stays_at_the_border() {
+        let (voxels, line) = (comb(3), comb(0));
+        let by = |radius: f64, touches, keep_border| {
+            let pruning = Pruning { ratio: Some(2.0), keep_border, ..Pruning::default() };
+            let kept = prune(&voxels, |_| Some(Radius::new(radius, touches)), Spacing::default(), &pruning);
+            kept.iter().filter(|kept| **kept).count()
+        };
+        assert_eq!(by(4.0, false, false), line.len());
+        assert_eq!(by(1.0, false, false), voxels.len());
+        assert_eq!(by(4.0, true, true), voxels.len());
+        assert_eq!(by(4.0, true, false), line.len());
+        assert_eq!(by(f64::INFINITY, false, false), voxels.len());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn pruning_keeps_components_and_loops_and_is_idempotent(boxes in boxes(), length in 1u8..12) {
+            let voxels = skeleton([16, 16, 16], &boxes);
+            let pruning = shorter_than(f64::from(length));
+            let once = pruned(&voxels, &pruning);
+            prop_assert_eq!(topology(&once), topology(&voxels));
+            prop_assert_eq!(pruned(&once, &pruning), once);
+        }
+    }
+}
