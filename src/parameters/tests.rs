@@ -114,7 +114,7 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
         assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
         // Rows are made anew in every session, and the marks of tiles have what becomes of them. But smoothing by a length
         // depends on how large voxels are.
-        let is_of_rows = place == "/provisional";
+        let is_of_rows = ["/provisional", "/columns"].contains(&place);
         let is_of_marks = place.starts_with("/image/mosaic/");
         let expected = !is_of_rows && !is_of_marks;
         assert_eq!(of_records(&after) != of_records(&before), expected, "{place} in a state");
