@@ -128,7 +128,8 @@ impl Analysis {
 
     /// What its network is measured by.
     pub(crate) fn network_plan(&self) -> NetworkPlan {
-        NetworkPlan { grid: self.grid, frame: self.frame(), columns: self.settled.asked.columns.columns() }
+        let set = self.settled.asked.columns;
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii: set.tells_radii() }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

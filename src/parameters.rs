@@ -68,6 +68,11 @@ impl ColumnSet {
         }
     }
 
+    /// Whether there are radii among them.
+    pub fn tells_radii(self) -> bool {
+        self == ColumnSet::All
+    }
+
     /// The name by which they are asked for.
     pub fn name(self) -> &'static str {
         match self {

@@ -23,7 +23,7 @@ use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::BinariseChunks;
 use crate::operators::failure::Failure;
-use crate::operators::network::MeasureNetwork;
+use crate::operators::network::{MeasureNetwork, Originals};
 use crate::operators::overlap::OverlapChunks;
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::sample::SampleChunks;
@@ -215,7 +215,7 @@ fn analyse(
     state: &Arc<ProgressState>,
 ) -> Result<Report> {
     let kernel = analysis.binarise(threshold, analysis.allotted.keep);
-    let (grid, depth) = (analysis.grid, kernel.depth());
+    let (grid, depth, plan) = (analysis.grid, kernel.depth(), analysis.network_plan());
     let (description, method) = (analysis.source.description().clone(), analysis.settled.method);
     let selection = analysis.chunks_to_binarise(&kernel)?;
     let selected = selection.of_process(&grid, worker.index(), worker.peers());
@@ -244,6 +244,13 @@ fn analyse(
             thinning.add_deletions(counts.deleted - known.deleted);
             *known = *counts;
         };
+        let originals = plan.radii.then(|| Originals {
+            masks: masks.clone().flat_map(|(id, change)| match change {
+                Change::Mask(mask) => Some((id, Some(Arc::new(mask)))),
+                _ => None,
+            }),
+            bounds: Some(bounds).to_stream(scope).container(),
+        });
         let masks = if analysis.thins_in_planes() {
             let masks =
                 masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
@@ -259,7 +266,7 @@ fn analyse(
                 .write_skeletons(array, move |id, voxels| write(id, voxels), failure.clone())
                 .probe_with(&probe);
         }
-        let network = collection.network(&analysis.network_plan());
+        let network = collection.network(originals, &plan);
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
         network
             .statistics()

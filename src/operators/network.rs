@@ -9,12 +9,15 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::branches::{BranchGraph, ExtractBranches};
+use super::radii::MeasureRadii;
 use super::statistics::MaintainStatistics;
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::Mask;
 use crate::kernel::measure::radii::Radii;
 use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::space::Region;
 use crate::table::branch_columns::Columns;
 use crate::table::row::{Frame, Measures};
 use crate::table::statistics::Snapshot;
@@ -28,6 +31,23 @@ pub struct NetworkPlan {
     pub frame: Frame,
     /// The columns of the branch table.
     pub columns: Columns<BranchMeasures>,
+    /// Whether these tell of radii.
+    pub radii: bool,
+}
+
+/// What a skeleton was thinned from.
+#[derive(Clone)]
+pub struct Originals<'scope, T: Timestamp> {
+    /// The masks of chunks before thinning; `None` where a chunk has no foreground any more.
+    pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
+    /// The bounds of the image, for every worker.
+    pub bounds: StreamVec<'scope, T, Region>,
+}
+
+impl<T: Timestamp> std::fmt::Debug for Originals<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Originals").finish_non_exhaustive()
+    }
 }
 
 /// The network of a volume's skeleton.
@@ -40,18 +60,22 @@ pub struct Network<'scope, T: Timestamp> {
 
 /// Extension trait on the skeletons of chunks.
 pub trait MeasureNetwork<'scope, T: Timestamp> {
-    /// The network of a skeleton, with all that an analysis measures of it; as [`ExtractBranches`] maintains it.
-    fn network(self, plan: &NetworkPlan) -> Network<'scope, T>;
+    /// The network of a skeleton, with all that an analysis measures of it; as [`ExtractBranches`] maintains it. Radii are
+    /// known where there are masks to look for them.
+    fn network(self, originals: Option<Originals<'scope, T>>, plan: &NetworkPlan) -> Network<'scope, T>;
 }
 
 impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
     for VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>
 {
-    fn network(self, plan: &NetworkPlan) -> Network<'scope, T> {
-        let known = self.map(|(id, skeleton)| {
-            let known: Known = ((*skeleton.values).clone(), Radii::Unknown);
-            (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))
-        });
+    fn network(self, originals: Option<Originals<'scope, T>>, plan: &NetworkPlan) -> Network<'scope, T> {
+        let known: VecCollection<'scope, T, (ChunkId, Arc<Skeleton<Known>>)> = match originals {
+            Some(Originals { masks, bounds }) => self.measure_radii(masks, bounds, plan.grid, plan.frame.spacing),
+            None => self.map(|(id, skeleton)| {
+                let known = ((*skeleton.values).clone(), Radii::Unknown);
+                (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))
+            }),
+        };
         Network { graph: known.extract_branches(plan.grid, plan.frame.spacing), plan: plan.clone() }
     }
 }

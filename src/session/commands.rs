@@ -39,8 +39,8 @@ pub(super) enum Command {
     Thin(u64, Option<Arc<dyn Source>>, Grid),
     /// Stage the records of what is new, under the number of an epoch.
     Stage(u64),
-    /// Give out what is new of the skeleton, and what follows from it.
-    Publish,
+    /// Give out what is new of the skeleton, and what follows from it, in an image within bounds.
+    Publish(Region),
 }
 
 /// How a worker answers, or, where it fails as a whole, its process.

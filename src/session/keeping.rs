@@ -82,7 +82,7 @@ impl Inner {
 
     pub(super) fn publish(&mut self) -> Result<Vec<Difference>> {
         let mut differences = Vec::new();
-        for answer in self.workforce.ask(Order::Publish)? {
+        for answer in self.workforce.ask(Order::Publish(self.grid.bounds()))? {
             let Answer::Published(some) = answer else { return Err(unexpected()) };
             differences.extend(some);
         }

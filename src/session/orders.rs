@@ -33,8 +33,8 @@ pub(super) enum Order {
     Stage(u64),
     /// Put staged records in place.
     Place,
-    /// Give out what is new of the skeleton, and what follows from it.
-    Publish,
+    /// Give out what is new of the skeleton, and what follows from it, in an image within bounds.
+    Publish(Region),
     /// Open the image again, which has at least these bounds now.
     Reopen(Region),
 }

@@ -25,12 +25,12 @@ use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::failure::Failure;
-use crate::operators::network::MeasureNetwork;
+use crate::operators::network::{MeasureNetwork, Originals};
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_planes::ThinFirst;
 use crate::progress::{ProgressState, Stage};
-use crate::space::Voxel;
+use crate::space::{Region, Voxel};
 use crate::table::statistics::Snapshot;
 
 /// A difference that an epoch brought.
@@ -113,17 +113,29 @@ pub(super) fn thinning(
     })
 }
 
+/// What the graph of an epoch is made of.
+pub(super) struct GraphFeeds {
+    pub(super) skeletons: Feed<((ChunkId, Arc<Skeleton>), u64, isize)>,
+    /// Masks before thinning and the bounds of the image, where radii are wanted.
+    pub(super) originals: Option<(Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>)>,
+}
+
 /// The dataflow from skeletons to branches and their statistics.
 pub(super) fn graph(
     worker: &mut Worker,
     plan: &SessionPlan,
     probe: &Handle<u64>,
     differences: &Rc<RefCell<Vec<Difference>>>,
-) -> Feed<((ChunkId, Arc<Skeleton>), u64, isize)> {
+) -> GraphFeeds {
     worker.dataflow(|scope| {
         let (input, skeletons) = scope.new_input();
+        let originals = plan.network.radii.then(|| {
+            let ((mask_input, masks), (bounds_input, bounds)) = (scope.new_input(), scope.new_input());
+            ((mask_input, bounds_input), Originals { masks, bounds })
+        });
+        let (original_inputs, originals) = originals.unzip();
         let skeletons = skeletons.as_collection();
-        let network = skeletons.clone().network(&plan.network);
+        let network = skeletons.clone().network(originals, &plan.network);
         let graph = &network.graph;
         let note = || {
             let differences = Rc::clone(differences);
@@ -154,6 +166,6 @@ pub(super) fn graph(
             .inspect(move |((id, skeleton), _, diff)| voxels(Difference::Skeleton(*id, Arc::clone(skeleton), *diff)))
             .map(|_| ())
             .probe_with(probe);
-        input
+        GraphFeeds { skeletons: input, originals: original_inputs }
     })
 }

@@ -11,7 +11,7 @@ use timely::worker::Worker;
 
 use super::commands::{Answer, Command};
 use super::crew::Post;
-use super::pipelines::{Difference, Feed, Thinned, graph, thinning};
+use super::pipelines::{Difference, Feed, GraphFeeds, Thinned, graph, thinning};
 use super::plan::SessionPlan;
 use super::reading::{ChunksRead, Reading};
 use super::records::{Brought, Found, Records, on_canvas};
@@ -34,8 +34,10 @@ struct Station<'w> {
     masks: Feed<(ChunkId, Change)>,
     masks_done: Handle<u64>,
     thinned: Rc<RefCell<Thinned>>,
-    skeletons: Feed<((ChunkId, Arc<Skeleton>), u64, isize)>,
+    graph: GraphFeeds,
     skeletons_done: Handle<u64>,
+    /// The bounds of the image, as the graph knows them.
+    bounds: Option<Region>,
     differences: Rc<RefCell<Vec<Difference>>>,
     /// Masks of chunks that were read last; given up where another chunk could not be read.
     read: BTreeMap<ChunkId, Option<Binary>>,
@@ -48,6 +50,8 @@ struct Station<'w> {
     unsampled: BTreeMap<ChunkId, Option<Mask>>,
     /// Chunks whose values are new, but not their skeleton voxels.
     revalued: BTreeSet<ChunkId>,
+    /// Masks that have been thinned and not been given out.
+    originals: BTreeMap<ChunkId, Option<Arc<Mask>>>,
     /// Skeletons that have not been given out.
     news: BTreeMap<ChunkId, Option<Arc<Skeleton>>>,
     published: BTreeMap<ChunkId, Arc<Skeleton>>,
@@ -74,7 +78,7 @@ impl<'w> Station<'w> {
         let (masks_done, skeletons_done) = (Handle::new(), Handle::new());
         let (thinned, differences) = (Rc::default(), Rc::default());
         let masks = thinning(worker, plan, &masks_done, &thinned);
-        let skeletons = graph(worker, plan, &skeletons_done, &differences);
+        let graph = graph(worker, plan, &skeletons_done, &differences);
         Station {
             worker,
             plan,
@@ -82,8 +86,9 @@ impl<'w> Station<'w> {
             masks,
             masks_done,
             thinned,
-            skeletons,
+            graph,
             skeletons_done,
+            bounds: None,
             differences,
             read: BTreeMap::new(),
             made: BTreeMap::new(),
@@ -91,6 +96,7 @@ impl<'w> Station<'w> {
             holding: Vec::new(),
             unsampled: BTreeMap::new(),
             revalued: BTreeSet::new(),
+            originals: BTreeMap::new(),
             news: BTreeMap::new(),
             published: BTreeMap::new(),
             records: plan.keeping.clone().map(|keeping| Rc::new(RefCell::new(Records::new(keeping, plan.canvas)))),
@@ -130,7 +136,7 @@ impl<'w> Station<'w> {
                 Some(Answer::Done)
             }
             Command::Stage(epoch) => Some(Answer::Staged(self.stage(epoch))),
-            Command::Publish => Some(Answer::Published(self.publish())),
+            Command::Publish(bounds) => Some(Answer::Published(self.publish(bounds))),
         }
     }
 
@@ -166,6 +172,9 @@ impl<'w> Station<'w> {
             let Brought { chunk, change, skeleton, foreground, made, revalued } = brought;
             if let Some(change) = change {
                 self.foregrounds.insert(chunk, foreground);
+                if let Change::Restored(restored) = &change {
+                    self.remember(chunk, Some(&restored.initial));
+                }
                 self.masks.send((chunk, change));
                 if doubtful.contains(&chunk) {
                     self.doubtful.insert(chunk);
@@ -237,6 +246,7 @@ impl<'w> Station<'w> {
                 }
             };
             self.doubtful.remove(&chunk);
+            self.remember(chunk, if let Change::Mask(mask) = &change { Some(mask) } else { None });
             self.masks.send((chunk, change));
         }
         for chunk in std::mem::take(&mut self.doubtful) {
@@ -298,8 +308,23 @@ impl<'w> Station<'w> {
         first
     }
 
-    fn publish(&mut self) -> Vec<Difference> {
-        let time = *self.skeletons.time();
+    /// Keeps a mask for radii, where they are wanted.
+    fn remember(&mut self, chunk: ChunkId, mask: Option<&Mask>) {
+        if self.graph.originals.is_some() {
+            self.originals.insert(chunk, mask.cloned().map(Arc::new));
+        }
+    }
+
+    fn publish(&mut self, bounds: Region) -> Vec<Difference> {
+        let time = *self.graph.skeletons.time();
+        if let Some((masks, all_bounds)) = &mut self.graph.originals {
+            std::mem::take(&mut self.originals).into_iter().for_each(|original| masks.send(original));
+            if self.bounds.replace(bounds) != Some(bounds) {
+                all_bounds.send(bounds);
+            }
+            masks.advance_to(time + 1);
+            all_bounds.advance_to(time + 1);
+        }
         for (chunk, new) in std::mem::take(&mut self.news) {
             let old = match &new {
                 Some(new) => self.published.insert(chunk, Arc::clone(new)),
@@ -308,12 +333,12 @@ impl<'w> Station<'w> {
             if old != new {
                 for (skeleton, diff) in [(old, -1), (new, 1)] {
                     if let Some(skeleton) = skeleton {
-                        self.skeletons.send(((chunk, skeleton), time, diff));
+                        self.graph.skeletons.send(((chunk, skeleton), time, diff));
                     }
                 }
             }
         }
-        self.skeletons.advance_to(time + 1);
+        self.graph.skeletons.advance_to(time + 1);
         let done = &self.skeletons_done;
         self.worker.step_or_park_while(None, || done.less_than(&(time + 1)));
         self.differences.take()

@@ -85,7 +85,7 @@ impl Context {
                 let placed = self.folder.as_ref().map_or(Ok(()), StateFolder::place_staged);
                 Ok(placed.err().map(Answer::Failed).into_iter().collect())
             }
-            Order::Publish => crew.ask(|_| Command::Publish),
+            Order::Publish(bounds) => crew.ask(|_| Command::Publish(bounds)),
             // The first process has it open.
             Order::Reopen(_) if self.process == 0 => Ok(Vec::new()),
             Order::Reopen(bounds) => Ok(self.reopen(bounds).err().map(Answer::Failed).into_iter().collect()),
