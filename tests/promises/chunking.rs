@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::draw;
 use crate::image::Image;
-use crate::sequential::{Mask, Method, table};
+use crate::sequential::{Mask, Method, radii, table};
 use crate::support::{invariant_bytes, read_skeleton, read_table, succeed};
 
 /// Chunk shapes for three runs, which have 1, 2 and 4 workers.
@@ -61,10 +61,12 @@ fn fault(mask: &Mask, image: &Image, method: Method, spacing: [f64; 3], out: &Pa
         let wrong = skeleton.voxels.iter().zip(&expected.voxels).filter(|(have, want)| have != want).count();
         return Some(format!("{wrong} skeleton voxels differ from the sequential reference's"));
     }
-    let columns = table::columns(image.dimensions);
+    let columns: Vec<String> =
+        table::columns(image.dimensions).into_iter().chain(radii::COLUMNS.map(String::from)).collect();
     let rows: Vec<_> = table::rows(&expected, &image.values, spacing)
         .iter()
-        .map(|row| table::numbers(row, image.dimensions, spacing))
+        .zip(radii::rows(mask, &expected, spacing))
+        .map(|(row, radii)| [table::numbers(row, image.dimensions, spacing), radii].concat())
         .collect();
     let found = read_table(out);
     if found.columns != columns {

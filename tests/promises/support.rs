@@ -197,12 +197,17 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<f64>>,
 }
 
-/// Reads `branches.csv` of an output folder.
+/// Reads `branches.csv` of an output folder; `True` is 1, and what is empty is NaN.
 pub(crate) fn read_table(out: &Path) -> Table {
     let text = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
     let mut lines = text.lines();
     let columns = lines.next().expect("a header").split(',').map(String::from).collect();
-    let number = |n: &str| n.parse().unwrap_or_else(|_| panic!("{n:?} is not a number"));
+    let number = |n: &str| match n {
+        "" => f64::NAN,
+        "True" => 1.0,
+        "False" => 0.0,
+        n => n.parse().unwrap_or_else(|_| panic!("{n:?} is not a number")),
+    };
     Table { columns, rows: lines.map(|row| row.split(',').map(number).collect()).collect() }
 }
 
@@ -279,6 +284,17 @@ pub(crate) fn read_json(out: &Path, name: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(out.join(name)).expect("an output")).expect("JSON")
 }
 
+/// The lines of a table, without the columns whose values are ranks.
+fn without_ranks(table: &str) -> impl Iterator<Item = String> {
+    let header = table.lines().next().expect("a header");
+    let ranks = ["skeleton_id", "node_id_src", "node_id_dst", "branch_id"];
+    let kept: Vec<bool> = header.split(',').map(|name| !ranks.contains(&name)).collect();
+    table.lines().map(move |line| {
+        let values = line.split(',').zip(&kept).filter(|(_, kept)| **kept).map(|(value, _)| value);
+        values.collect::<Vec<_>>().join(",")
+    })
+}
+
 /// The lines of a file of changes after its header, as epoch, difference and row.
 ///
 /// # Panics
@@ -286,8 +302,8 @@ pub(crate) fn read_json(out: &Path, name: &str) -> serde_json::Value {
 pub(crate) fn read_changes(changes: &Path, out: &Path) -> Vec<(u64, i64, String)> {
     let text = std::fs::read_to_string(changes).expect("changes.csv");
     let table = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
-    let (_, columns) = table.lines().next().expect("a header").split_once("branch_distance").expect("the measures");
-    assert_eq!(text.lines().next(), Some(format!("epoch,diff,branch_distance{columns}").as_str()));
+    let columns = without_ranks(&table).next().expect("a header");
+    assert_eq!(text.lines().next(), Some(format!("epoch,diff,{columns}").as_str()));
     let line = |line: &str| {
         let mut parts = line.splitn(3, ',');
         let mut next = || parts.next().expect("a part");
@@ -305,8 +321,8 @@ pub(crate) fn assert_adds_up(changes: &Path, out: &Path) {
     rows.retain(|_, count| *count != 0);
     let mut table: BTreeMap<String, i64> = BTreeMap::new();
     let text = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
-    for row in text.lines().skip(1) {
-        *table.entry(row.splitn(4, ',').last().expect("a row").to_owned()).or_default() += 1;
+    for row in without_ranks(&text).skip(1) {
+        *table.entry(row).or_default() += 1;
     }
     assert_eq!(rows, table);
 }

@@ -4,6 +4,7 @@
 
 pub(crate) mod graph;
 pub(crate) mod lee;
+pub(crate) mod radii;
 pub(crate) mod table;
 pub(crate) mod topology;
 pub(crate) mod zhang;
