@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::fixtures;
 use crate::image::Image;
-use crate::sequential::{Mask, Method, radii, table};
+use crate::sequential::{Mask, Method, Position, radii, table};
 use crate::support::{invariant_bytes, read_table, succeed};
 
 /// How a table differs from what the definition says of radii.
@@ -43,8 +43,8 @@ fn radii_of_the_fixtures_are_distances_from_the_background() {
 }
 
 /// Bars much thicker than a chunk, one against the bounds, and one through the whole volume.
-fn bars([z, y, x]: [usize; 3]) -> bool {
-    let within = |at: usize, from: usize, size: usize| (from..from + size).contains(&at);
+fn bars([z, y, x]: Position) -> bool {
+    let within = |at: i64, from: i64, size: i64| (from..from + size).contains(&at);
     within(z, 3, 15) && within(y, 4, 13) && within(x, 2, 37)
         || within(z, 20, 4) && within(y, 0, 5)
         || within(z, 17, 4) && within(y, 9, 3) && within(x, 9, 3)
