@@ -325,7 +325,13 @@ impl<'w> Station<'w> {
             masks.advance_to(time + 1);
             all_bounds.advance_to(time + 1);
         }
-        for (chunk, new) in std::mem::take(&mut self.news) {
+        // An image that has become smaller since the state was written: the chunks that it cuts are read next.
+        let lies_inside = |skeleton: &Skeleton| skeleton.voxels.iter().all(|voxel| bounds.contains(voxel.position()));
+        let is_ready = |new: &Option<Arc<Skeleton>>| new.as_ref().is_none_or(|skeleton| lies_inside(skeleton));
+        let (ready, later) = std::mem::take(&mut self.news).into_iter().partition(|(_, new)| is_ready(new));
+        self.news = later;
+        let ready: BTreeMap<ChunkId, Option<Arc<Skeleton>>> = ready;
+        for (chunk, new) in ready {
             let old = match &new {
                 Some(new) => self.published.insert(chunk, Arc::clone(new)),
                 None => self.published.remove(&chunk),
