@@ -13,5 +13,6 @@ pub mod walk;
 pub mod stitch;
 pub mod branch;
 pub mod branch_list;
+pub mod prune;
 pub mod components;
 pub mod graph;
