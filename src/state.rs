@@ -29,9 +29,11 @@ mod examples;
 mod tests;
 
 pub use self::counted::Counted;
-pub use self::dependencies::{Dependencies, fingerprint};
+pub use self::dependencies::Dependencies;
+pub(crate) use self::dependencies::fingerprint;
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
 pub use self::kind::{Record, RecordKind};
-pub use self::record::{MaskRecord, ThinningRecord, hash_of_mask};
-pub use self::seen::{Seen, disagreeing, verify};
+pub(crate) use self::record::hash_of_mask;
+pub use self::record::{MaskRecord, ThinningRecord};
+pub use self::seen::{Seen, verify};

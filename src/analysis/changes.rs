@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_64;
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{is_at, read_failed, sync_folder, write_failed};
+use crate::store::disk::sync_folder;
+use crate::store::file::read_failed;
+use crate::store::lock::is_at;
+use crate::store::write_failed;
 use crate::table::branch_columns::START;
 use crate::table::columns::Field;
 

@@ -7,7 +7,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
-use crate::store::{OpenOptions, Source, open, read_failed};
+use crate::store::file::read_failed;
+use crate::store::{OpenOptions, Source, open};
 use crate::table::read::TableText;
 
 /// The outputs in a folder that `anabranch run`, or [`Analysis::write`](super::Analysis::write), has written.

@@ -24,7 +24,7 @@ use crate::space::{Position, Region, Voxel};
 use crate::store::Source;
 
 /// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
-pub const KEPT_VALUES: usize = 128 << 20;
+pub(crate) const KEPT_VALUES: usize = 128 << 20;
 
 /// Extension trait on streams of thinned masks.
 pub trait SampleChunks<'scope, T: Timestamp + TotalOrder + Lattice> {
@@ -121,7 +121,7 @@ pub fn skeleton(
 ///
 /// # Errors
 /// As [`skeleton`].
-pub fn values_at(
+pub(crate) fn values_at(
     voxels: &[Voxel],
     own: &Region,
     foreground: Option<&Foreground>,

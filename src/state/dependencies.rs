@@ -77,7 +77,7 @@ pub(super) fn hash_words(mut words: Vec<u64>) -> u64 {
 
 /// The hash of the values of a box, their type and its shape: two boxes of one image that hold other values have other
 /// hashes. 0 for a box of which nothing is stored.
-pub fn fingerprint(voxels: Option<&Voxels>) -> u64 {
+pub(crate) fn fingerprint(voxels: Option<&Voxels>) -> u64 {
     fn of<T: Value>(array: &ndarray::Array3<T>) -> u64 {
         let array = array.as_standard_layout();
         let seed = hash_words(vec![T::DTYPE as u64, array.dim().0 as u64, array.dim().1 as u64, array.dim().2 as u64]);

@@ -25,7 +25,7 @@ pub struct MaskRecord {
     pub padded: Region,
     /// The store's mark of `padded`, taken before that was read.
     pub mark: Option<Mark>,
-    /// Of the values of `padded`: see [`fingerprint`](super::fingerprint).
+    /// A hash of the values of `padded`; 0 where none are stored.
     pub fingerprint: u64,
     /// The threshold that made the mask.
     pub threshold: Threshold,
@@ -63,7 +63,7 @@ impl ThinningRecord {
         ThinningRecord { mask: hash_of_mask(Some(&initial)), seen, initial, log, skeleton, fingerprint }
     }
 
-    /// The [`hash_of_mask`] of the mask before thinning.
+    /// The hash of the mask before thinning.
     pub fn mask(&self) -> u64 {
         self.mask
     }
@@ -76,7 +76,7 @@ impl ThinningRecord {
 
 /// A hash of the own voxels of a mask; 0 where there are none. It ties a thinning record to the mask record that the
 /// chunk has now.
-pub fn hash_of_mask(mask: Option<&Mask>) -> u64 {
+pub(crate) fn hash_of_mask(mask: Option<&Mask>) -> u64 {
     let words = mask.map(|mask| mask.cut(&mask.layout().own)).unwrap_or_default();
     if words.iter().all(|&word| word == 0) { 0 } else { hash_words(words) }
 }

@@ -60,10 +60,7 @@ fn bits_in(mask: &Mask, region: &Region) -> Vec<u64> {
 
 /// The neighbours of a chunk that do not agree with it about their seam: in raster order of the offsets. `seen` is what
 /// the record of a chunk has, if there is one.
-///
-/// A chunk without a record has shown nothing to its neighbours. What they showed it does not matter: if it has
-/// foreground after all, its owner computes it from the start.
-pub fn disagreeing(grid: &Grid, id: ChunkId, seen: impl Fn(ChunkId) -> Option<Seen>) -> Vec<ChunkId> {
+fn disagreeing(grid: &Grid, id: ChunkId, seen: impl Fn(ChunkId) -> Option<Seen>) -> Vec<ChunkId> {
     let mine = seen(id);
     let agrees = |told: Option<Seen>, n: usize, heard: Option<Seen>, back: usize| {
         heard.is_none_or(|heard| heard.heard[back] == told.unwrap_or(Seen::NOTHING).told[n])
@@ -80,7 +77,10 @@ pub fn disagreeing(grid: &Grid, id: ChunkId, seen: impl Fn(ChunkId) -> Option<Se
 }
 
 /// The chunks among some and their neighbours that do not agree with a neighbour about their seam: both of each pair,
-/// also where one has no record. See [`disagreeing`].
+/// also where one has no record.
+///
+/// A chunk without a record has shown nothing to its neighbours. What they showed it does not matter: if it has
+/// foreground after all, its owner computes it from the start.
 pub fn verify(
     grid: &Grid,
     ids: impl IntoIterator<Item = ChunkId>,

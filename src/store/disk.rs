@@ -221,7 +221,7 @@ pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// Where the operating system cannot.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     // Elsewhere folders cannot be opened, and need not be.
     #[cfg(unix)]

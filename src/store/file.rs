@@ -172,7 +172,7 @@ fn special(_: std::fs::FileType) -> Option<&'static str> {
 }
 
 /// The error of a read that the operating system refused.
-pub fn read_failed(error: &io::Error) -> Error {
+pub(crate) fn read_failed(error: &io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound => Error::new(Kind::Missing, "is not there; check the path"),
         io::ErrorKind::PermissionDenied => Error::new(Kind::Io, "may not be read; ask for the permission to read it"),

@@ -16,7 +16,7 @@ const LEVEL: i32 = 1;
 /// A source of chunks that are put there one by one; all others hold zero. Its grid may have no bounds: then the shape
 /// of its description says nothing.
 #[derive(Debug)]
-pub struct HeldChunks {
+pub(crate) struct HeldChunks {
     grid: Grid,
     description: Description,
     chunks: RwLock<BTreeMap<ChunkId, Held>>,
@@ -30,14 +30,14 @@ struct Held {
 
 /// Values of a chunk, compressed.
 #[derive(Debug)]
-pub struct PackedVoxels(Vec<u8>);
+pub(crate) struct PackedVoxels(Vec<u8>);
 
 impl PackedVoxels {
     /// Compresses values.
     ///
     /// # Errors
     /// `Internal` where they cannot be compressed.
-    pub fn new(voxels: &Voxels) -> Result<Self> {
+    pub(crate) fn new(voxels: &Voxels) -> Result<Self> {
         let bytes = zstd::bulk::compress(&to_bytes(voxels), LEVEL)
             .map_err(|error| Error::internal("values cannot be compressed").because(error))?;
         Ok(PackedVoxels(bytes))
@@ -46,7 +46,7 @@ impl PackedVoxels {
 
 impl HeldChunks {
     /// A source without chunks.
-    pub fn new(grid: Grid, dimensions: usize, dtype: Dtype) -> Self {
+    pub(crate) fn new(grid: Grid, dimensions: usize, dtype: Dtype) -> Self {
         let description = Description {
             name: "chunks in memory".to_owned(),
             shape: grid.bounds().shape(),
@@ -62,18 +62,13 @@ impl HeldChunks {
     }
 
     /// Puts a chunk's values, in its box, in place of those that were there.
-    pub fn set(&self, chunk: ChunkId, region: Region, packed: PackedVoxels) {
+    pub(crate) fn set(&self, chunk: ChunkId, region: Region, packed: PackedVoxels) {
         self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(chunk, Held { region, packed });
     }
 
     /// Takes a chunk away.
-    pub fn remove(&self, chunk: ChunkId) {
+    pub(crate) fn remove(&self, chunk: ChunkId) {
         self.chunks.write().unwrap_or_else(PoisonError::into_inner).remove(&chunk);
-    }
-
-    /// Bytes of compressed values.
-    pub fn bytes(&self) -> usize {
-        self.held().values().map(|held| held.packed.0.len()).sum()
     }
 
     fn held(&self) -> RwLockReadGuard<'_, BTreeMap<ChunkId, Held>> {

@@ -86,7 +86,7 @@ fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
 /// # Errors
 /// Where the operating system does not say.
 #[cfg(unix)]
-pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     let open = file.metadata()?;
     match std::fs::metadata(path) {
@@ -98,7 +98,7 @@ pub fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 
 /// Whether an open file is the one that a path leads to: here files that are open cannot be removed.
 #[cfg(not(unix))]
-pub fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 

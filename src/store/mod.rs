@@ -2,7 +2,7 @@
 
 pub mod memory;
 #[cfg(feature = "dataflow")]
-pub mod held;
+pub(crate) mod held;
 pub mod npy;
 pub mod raw;
 #[cfg(feature = "medical")]
@@ -61,10 +61,8 @@ mod fixtures;
 pub use self::absent::Absent;
 pub use self::address::is_address;
 pub use self::details::Details;
-pub use self::disk::sync_folder;
-pub use self::file::{read_failed, replace, write_failed};
+pub use self::file::{replace, write_failed};
 pub use self::inspection::{Image, Inspection, Refusal, Sample, inspect, times};
-pub use self::lock::is_at;
 #[cfg(feature = "mosaic")]
 pub use self::mosaic::is_table;
 pub use self::mosaic_options::{MissingTiles, MosaicOptions};

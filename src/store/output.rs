@@ -3,7 +3,7 @@
 #[cfg(feature = "zarr")]
 mod array;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
-mod folder;
+pub(crate) mod folder;
 #[cfg(feature = "zarr")]
 mod pyramid;
 mod staged;
@@ -16,7 +16,7 @@ mod skeleton;
 #[cfg(feature = "zarr")]
 pub use self::array::{ArrayForm, ArrayWriter, Compression};
 #[cfg(any(feature = "zarr", feature = "tiff"))]
-pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder, SKELETON};
+pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]

@@ -100,7 +100,7 @@ pub fn unit_name(text: &str) -> Option<String> {
 }
 
 /// How a unit is written behind a number: `µm` for `micrometer`.
-pub fn symbol(name: &str) -> &str {
+pub(crate) fn symbol(name: &str) -> &str {
     LengthUnit::of(name).map_or(name, |unit| unit.symbol)
 }
 

@@ -93,7 +93,7 @@ impl ExactSum {
 
 /// Sum of squared distances from the mean of `count` numbers, times their count, rounded once: from the exact sums of
 /// the numbers and of their squares.
-pub fn scaled_spread(count: u64, sum: &ExactSum, squares: &ExactSum) -> f64 {
+pub(crate) fn scaled_spread(count: u64, sum: &ExactSum, squares: &ExactSum) -> f64 {
     let (_, sum) = sum.magnitude();
     let (_, squares) = squares.magnitude();
     let squared = multiply(&sum, &sum);

@@ -9,7 +9,7 @@ use crate::space::Voxel;
 /// Five cursors move along the list, one a row of forward neighbours, so this takes time linear in the number of voxels
 /// and no memory. The voxels must be sorted, without duplicates, and keep clear of the outermost positions that a
 /// [`Voxel`] can have.
-pub fn for_each_link(voxels: &[Voxel], mut visit: impl FnMut(usize, usize, Step)) {
+pub(crate) fn for_each_link(voxels: &[Voxel], mut visit: impl FnMut(usize, usize, Step)) {
     const ROWS: [(i64, i64); 4] = [(0, 1), (1, -1), (1, 0), (1, 1)];
     let keys: &[u64] = bytemuck::cast_slice(voxels);
     // Positions are packed into one number, so a fixed offset in space is a fixed difference of numbers.

@@ -71,7 +71,7 @@ pub struct Forest {
 }
 
 /// Keeps of sorted links those of the minimum spanning forest, and hands out the others.
-pub fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl FnMut(&ForestLink)) {
+pub(crate) fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl FnMut(&ForestLink)) {
     debug_assert!(links.is_sorted());
     let mut sets = DisjointSets::new(nodes);
     links.retain(|link| {
@@ -85,7 +85,7 @@ pub fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl FnMut(&
 
 /// Reduces trees to what lies between nodes with edges that lead out of boxes of a level, or `None` where no node has
 /// such edges. Takes time linear in the number of nodes, plus that of sorting what is left.
-pub fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Option<Forest> {
+pub(crate) fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Option<Forest> {
     let exposed = |node: u32| nodes[node as usize].until > level;
     if !nodes.iter().any(|node| node.until > level) {
         return None;
@@ -196,17 +196,17 @@ pub fn merge(
 
 /// Disjoint sets of numbers from 0.
 #[derive(Clone, Debug)]
-pub struct DisjointSets(Vec<u32>);
+pub(crate) struct DisjointSets(Vec<u32>);
 
 impl DisjointSets {
     /// As many sets of one number each.
-    pub fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         DisjointSets((0..count as u32).collect())
     }
 
     /// The least number of the set that a number is in.
     #[inline]
-    pub fn find(&mut self, mut i: u32) -> u32 {
+    pub(crate) fn find(&mut self, mut i: u32) -> u32 {
         while self.0[i as usize] != i {
             let above = self.0[self.0[i as usize] as usize];
             self.0[i as usize] = above;
@@ -217,7 +217,7 @@ impl DisjointSets {
 
     /// Makes one set of the sets of two numbers, and tells whether they were two.
     #[inline]
-    pub fn unite(&mut self, a: u32, b: u32) -> bool {
+    pub(crate) fn unite(&mut self, a: u32, b: u32) -> bool {
         let (a, b) = (self.find(a), self.find(b));
         self.0[a.max(b) as usize] = a.min(b);
         a != b

@@ -10,14 +10,14 @@ use crate::space::Voxel;
 
 /// How far a chunk must see into its neighbours: a voxel's degree takes one voxel around it, and whether an edge across
 /// the seam joins two junctions takes the degree of the voxel on the other side.
-pub const HALO: usize = 2;
+pub(crate) const HALO: usize = 2;
 
 /// The parts of a chunk's skeleton that lie within [`HALO`] voxels of other chunks: each with its chunk, in raster
 /// order of the chunks and of the voxels. Takes time linear in the voxels.
 ///
 /// The bounds of the grid do not limit where chunks are, but an axis along which they are one voxel thick has no
 /// neighbours: a 2-D image stays in its plane.
-pub fn halo_pieces(own: ChunkId, voxels: &VoxelList, grid: &Grid) -> Vec<(ChunkId, Vec<Voxel>)> {
+pub(crate) fn halo_pieces(own: ChunkId, voxels: &VoxelList, grid: &Grid) -> Vec<(ChunkId, Vec<Voxel>)> {
     let core = grid.whole_region(own);
     let reach = grid.bounds().shape().map(|thick| if thick > 1 { HALO as i64 } else { 0 });
     let mut pieces: Vec<(ChunkId, Vec<Voxel>)> = Vec::new();
@@ -58,7 +58,7 @@ pub struct Network {
     pub forest: Option<Forest>,
 }
 
-/// The graph of a chunk, from its own voxels and the pieces of its neighbours that lie within [`HALO`] voxels of it.
+/// The graph of a chunk, from its own voxels and the pieces of its neighbours that lie within two voxels of it.
 /// All lists are in raster order. Takes time linear in the voxels, plus that of sorting the halo.
 pub fn network(own: &[Voxel], pieces: &[&[Voxel]], octree: &Octree, lengths: &Lengths) -> Network {
     let (padded, mine) = pad(own, pieces);
@@ -124,7 +124,7 @@ fn pad(own: &[Voxel], pieces: &[&[Voxel]]) -> (Vec<Voxel>, Vec<bool>) {
 }
 
 /// Takes dropped edges out of the sets of neighbours of a chunk's own voxels. Ends in other chunks are passed over.
-pub fn drop_edges(own: &[Voxel], sets: &mut [u32], dropped: impl IntoIterator<Item = Edge>) {
+pub(crate) fn drop_edges(own: &[Voxel], sets: &mut [u32], dropped: impl IntoIterator<Item = Edge>) {
     for edge in dropped {
         if let Ok(place) = own.binary_search(&edge.from) {
             sets[place] &= !edge.step.bit();

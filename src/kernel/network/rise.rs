@@ -29,7 +29,10 @@ impl<C, R> Risen<C, R> {
 }
 
 /// Returns what is complete in a box, if anything is, and then the records that go up, each to a level.
-pub fn risen<C, R>(complete: Option<C>, open: impl IntoIterator<Item = (u8, R)>) -> impl Iterator<Item = Risen<C, R>> {
+pub(crate) fn risen<C, R>(
+    complete: Option<C>,
+    open: impl IntoIterator<Item = (u8, R)>,
+) -> impl Iterator<Item = Risen<C, R>> {
     complete.into_iter().map(Risen::Complete).chain(open.into_iter().map(|(level, record)| Risen::Open(level, record)))
 }
 

@@ -92,7 +92,7 @@ pub fn paths<S: PathSum>(
 /// # Panics
 /// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
 /// sums cannot be joined, as those of pixel values that are whole numbers in some chunks and not in others.
-pub fn stitch<S: PathSum>(
+pub(crate) fn stitch<S: PathSum>(
     parts: &[&Vec<Fragment<S>>],
     level: u8,
     octree: &Octree,

@@ -8,15 +8,15 @@
 use std::sync::LazyLock;
 
 /// The voxel itself.
-pub const CENTRE: u32 = 1 << 13;
+pub(crate) const CENTRE: u32 = 1 << 13;
 /// Neighbours before the voxel in raster order.
-pub const EARLIER: u32 = CENTRE - 1;
+pub(crate) const EARLIER: u32 = CENTRE - 1;
 /// The neighbour before the voxel in its row.
-pub const BEFORE: u32 = CENTRE >> 1;
+pub(crate) const BEFORE: u32 = CENTRE >> 1;
 /// Neighbours in the rows before that of the voxel.
-pub const EARLIER_ROWS: u32 = BEFORE - 1;
+pub(crate) const EARLIER_ROWS: u32 = BEFORE - 1;
 /// Neighbours after the voxel in raster order.
-pub const LATER: u32 = ((1 << 27) - 1) & !(EARLIER | CENTRE);
+pub(crate) const LATER: u32 = ((1 << 27) - 1) & !(EARLIER | CENTRE);
 
 /// Whether exactly one neighbour is foreground.
 #[inline]

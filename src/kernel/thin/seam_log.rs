@@ -87,7 +87,7 @@ impl Decisions {
 }
 
 /// Sorts voxels and keeps one each of those that occur an odd number of times.
-pub fn keep_odd(bits: &mut Vec<u32>) {
+pub(crate) fn keep_odd(bits: &mut Vec<u32>) {
     bits.sort_unstable();
     let mut kept: Vec<u32> = Vec::with_capacity(bits.len());
     for &bit in bits.iter() {

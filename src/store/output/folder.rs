@@ -21,7 +21,7 @@ use crate::store::file::write_failed;
 pub const OUTPUTS: [&str; 5] = ["branches.csv", "overview.png", SKELETON, "summary.json", RUN];
 
 /// The output that holds the skeleton's array.
-pub const SKELETON: &str = "skeleton.zarr";
+pub(crate) const SKELETON: &str = "skeleton.zarr";
 
 const RUN: &str = "run.json";
 

@@ -17,7 +17,8 @@ use crate::space::Voxel;
 use crate::store::disk::read_if_there;
 use crate::store::file::{read_failed, replace};
 use crate::store::output::array::LEVEL;
-use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder, SKELETON};
+use crate::store::output::folder::SKELETON;
+use crate::store::output::{ArrayForm, ArrayWriter, OutputFolder};
 use crate::threads::each;
 
 /// A skeleton's array that several threads write at once, each its own chunks.
