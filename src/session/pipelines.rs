@@ -113,11 +113,14 @@ pub(super) fn thinning(
     })
 }
 
+/// Masks before thinning, and the bounds of the image.
+type OriginalFeeds = (Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>);
+
 /// What the graph of an epoch is made of.
 pub(super) struct GraphFeeds {
     pub(super) skeletons: Feed<((ChunkId, Arc<Skeleton>), u64, isize)>,
-    /// Masks before thinning and the bounds of the image, where radii are wanted.
-    pub(super) originals: Option<(Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>)>,
+    /// Where radii are wanted.
+    pub(super) originals: Option<OriginalFeeds>,
 }
 
 /// The dataflow from skeletons to branches and their statistics.

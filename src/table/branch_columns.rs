@@ -13,6 +13,9 @@ pub(super) const LENGTH: &str = "branch_distance";
 /// The columns of branches that say in which voxel each begins: the name before `_0`.
 pub const START: &str = "image_coord_src";
 
+/// The column of the row's number, and those that follow it.
+pub type FromNumber<'a, M> = (Column<Row<M>>, &'a [Column<Measures<M>>]);
+
 /// The columns of a branch table, for branches with measures `M`.
 ///
 /// All tables begin with ranks, which depend on other branches and are left out where rows are compared, and end, where
@@ -197,7 +200,7 @@ impl<M: Measured> Columns<M> {
 
     /// The columns that follow from a branch alone, those before the row's number and those after it, which is there where
     /// the second is.
-    pub fn around_number(&self) -> (&[Column<Measures<M>>], Option<(Column<Row<M>>, &[Column<Measures<M>>])>) {
+    pub fn around_number(&self) -> (&[Column<Measures<M>>], Option<FromNumber<'_, M>>) {
         match self.before_number {
             None => (&self.measures, None),
             Some(place) => {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::Table;
-use crate::table::branch_columns::Columns;
+use crate::table::branch_columns::{Columns, FromNumber};
 use crate::table::columns::{Column, Value, header};
 use crate::table::row::{Frame, Measures, Row};
 use crate::threads::in_turn;
@@ -88,7 +88,7 @@ struct Form<'a, M> {
     header: String,
     ranks: [Column<Row<M>>; 3],
     before: &'a [Column<Measures<M>>],
-    after: Option<(Column<Row<M>>, &'a [Column<Measures<M>>])>,
+    after: Option<FromNumber<'a, M>>,
     provisional: Option<Column<Row<M>>>,
     axes: std::ops::Range<usize>,
 }
