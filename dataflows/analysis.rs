@@ -13,7 +13,7 @@ use crate::apart;
 use crate::arguments::RunOptions;
 use crate::interrupt;
 use crate::opening::open_options;
-use crate::parsing::{parse_chunk, parse_sigma, parse_threshold};
+use crate::parsing::{parse_chunk, parse_prune, parse_sigma, parse_threshold};
 use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::{self, print, print_warning};
@@ -98,6 +98,10 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;
     parameters.columns = options.columns.into();
+    if let Some(text) = &options.prune {
+        (parameters.prune.length, parameters.prune.unit) = parse_prune(text)?;
+    }
+    (parameters.prune.ratio, parameters.prune.keep_border) = (options.prune_ratio, options.keep_border);
     parameters.check()?;
     parameters.image = open_options(&options.image)?;
     Ok(parameters)

@@ -204,6 +204,15 @@ pub(crate) struct RunOptions {
     /// Mark branches near what has not been stored yet: a column `provisional` in the table
     #[arg(long)]
     pub(crate) provisional: bool,
+    /// Take side branches shorter than this off the skeleton: in the spacing's unit, or with a unit of its own, such as 5um
+    #[arg(long, value_name = "L", allow_hyphen_values = true)]
+    pub(crate) prune: Option<String>,
+    /// Take side branches off that are shorter than this many times the radius where they branch off
+    #[arg(long, value_name = "R", allow_hyphen_values = true)]
+    pub(crate) prune_ratio: Option<f64>,
+    /// Prune no branch that touches the border of the image
+    #[arg(long)]
+    pub(crate) keep_border: bool,
     /// Columns of branches.csv: all, with radii, or those of skan alone, which is faster
     #[arg(long, value_enum, default_value_t = ColumnSet::All)]
     pub(crate) columns: ColumnSet,

@@ -26,6 +26,17 @@ pub(crate) fn parse_sigma(text: &str) -> Result<Sigma> {
     Ok(Sigma { values, unit: unit.map(|unit| unit.name.to_owned()) })
 }
 
+/// A length below which side branches go, with its unit where it has one.
+pub(crate) fn parse_prune(text: &str) -> Result<(Option<f64>, Option<String>)> {
+    let (values, unit) = parse_lengths("--prune", text, |number| number > 0.0, "length above zero")?;
+    match *values {
+        [length] => Ok((Some(length), unit.map(|unit| unit.name.to_owned()))),
+        _ => Err(Error::usage(format!(
+            "--prune {text} does not fit: give one length above zero, with or without a unit"
+        ))),
+    }
+}
+
 /// Numbers along axes, and their unit where the text has one. A unit at the end is that of all numbers before it that have
 /// none; numbers in other units are converted into it. `fits` says which numbers have a meaning, `what` what they are.
 pub(crate) fn parse_lengths(

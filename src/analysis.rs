@@ -128,8 +128,9 @@ impl Analysis {
 
     /// What its network is measured by.
     pub(crate) fn network_plan(&self) -> NetworkPlan {
-        let set = self.settled.asked.columns;
-        NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii: set.tells_radii() }
+        let (set, pruning) = (self.settled.asked.columns, self.settled.pruning);
+        let radii = set.tells_radii() || pruning.needs_radii();
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii, pruning }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

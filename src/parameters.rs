@@ -7,11 +7,13 @@
 //! [`Parameters`] apart as a whole: one that is added cannot be forgotten there.
 
 mod described;
+mod prune;
 mod sigma;
 #[cfg(test)]
 mod tests;
 
 pub use self::described::Described;
+pub use self::prune::PruneRule;
 pub use self::sigma::Sigma;
 
 use std::fmt;
@@ -22,6 +24,7 @@ use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::kernel::mask::smooth::Gaussian;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::network::prune::Pruning;
 use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
 use crate::store::units::LengthUnit;
@@ -45,6 +48,8 @@ pub struct Parameters {
     pub provisional: bool,
     /// Which columns the branch table has.
     pub columns: ColumnSet,
+    /// Which side branches are taken off the skeleton.
+    pub prune: PruneRule,
 }
 
 /// Which columns the branch table has, and with that what is measured.
@@ -165,6 +170,8 @@ pub struct Settled {
     pub gaussian: Option<Gaussian>,
     /// What makes a voxel foreground, among the values that the image can have.
     pub threshold: ThresholdRule,
+    /// Which side branches are taken off, with the length in the unit of the spacing.
+    pub pruning: Pruning,
 }
 
 impl Parameters {
@@ -173,6 +180,7 @@ impl Parameters {
     /// # Errors
     /// Of kind `Usage` where they do.
     pub fn check(&self) -> Result<()> {
+        self.prune.check()?;
         if self.sigma.is_some() && self.threshold.is_nonzero() {
             return Err(Error::usage(
                 "--sigma smooths the image before a threshold, but there is none: add --threshold",
@@ -208,14 +216,22 @@ impl Parameters {
             }
             other => other,
         };
-        Ok(Settled { asked: self.clone(), form, method, sigma, gaussian, threshold })
+        Ok(Settled {
+            asked: self.clone(),
+            form,
+            method,
+            sigma,
+            gaussian,
+            threshold,
+            pruning: self.prune.settle(&form)?,
+        })
     }
 }
 
 impl Settled {
     /// What the masks of an image depend on, besides its values and the chunks: in a form that is hashed.
     pub fn of_masks(&self) -> impl Serialize + use<> {
-        let Parameters { image: _, sigma: _, threshold, method: _, provisional: _, columns: _ } = &self.asked;
+        let Parameters { image: _, sigma: _, threshold, method: _, provisional: _, columns: _, prune: _ } = &self.asked;
         let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
         (form, self.sigma.map(|sigma| sigma.map(f64::to_bits)), *threshold)
     }
@@ -257,7 +273,7 @@ impl Settled {
     /// What all processes of a run must have been given alike, besides the image: names and values. Of an image's spacing
     /// and unit what was found, since one process may be told what another reads.
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
-        let Parameters { image, sigma: _, threshold, method: _, provisional, columns } = &self.asked;
+        let Parameters { image, sigma: _, threshold, method: _, provisional, columns, prune } = &self.asked;
         let OpenOptions { channel, time, region: _, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = image;
         let mut agreed = described::agreed_of_tiles(mosaic);
         agreed.extend([
@@ -271,6 +287,9 @@ impl Settled {
             ("--threshold", format!("{:?}", threshold.to_string())),
             ("--provisional", provisional.to_string()),
             ("--columns", columns.name().to_owned()),
+            ("--prune", given(self.pruning.length)),
+            ("--prune-ratio", given(prune.ratio)),
+            ("--keep-border", prune.keep_border.to_string()),
             ("the spacing of voxels", format!("{:?}", spacing.0)),
             ("the unit of the spacing", given(unit)),
         ]);

@@ -259,14 +259,14 @@ fn analyse(
             masks.thin(ThinningPlan { grid, method, keep: false }, watch, failure.clone())
         };
         let collection = masks.sample(foreground, analysis.source.clone(), failure.clone());
-        let skeletons = collection.clone().inner.map(|(skeleton, _, _)| skeleton);
+        let network = collection.clone().network(originals, &plan);
+        let skeletons = network.pruned.clone().unwrap_or(collection).inner.map(|(skeleton, _, _)| skeleton);
         if let Some((array, write)) = array {
             skeletons
                 .clone()
                 .write_skeletons(array, move |id, voxels| write(id, voxels), failure.clone())
                 .probe_with(&probe);
         }
-        let network = collection.network(originals, &plan);
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
         network
             .statistics()

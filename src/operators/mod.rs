@@ -27,6 +27,7 @@ pub mod stitch;
 pub mod components;
 pub mod branches;
 pub mod statistics;
+pub mod prune;
 pub mod network;
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::branches::{BranchGraph, ExtractBranches};
+use super::prune::PruneSkeletons;
 use super::radii::MeasureRadii;
 use super::statistics::MaintainStatistics;
 use crate::grid::{ChunkId, Grid};
@@ -16,6 +17,7 @@ use crate::kernel::mask::Mask;
 use crate::kernel::measure::radii::Radii;
 use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
+use crate::kernel::network::prune::Pruning;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Region;
 use crate::table::branch_columns::Columns;
@@ -31,8 +33,10 @@ pub struct NetworkPlan {
     pub frame: Frame,
     /// The columns of the branch table.
     pub columns: Columns<BranchMeasures>,
-    /// Whether these tell of radii.
+    /// Whether radii are wanted.
     pub radii: bool,
+    /// Which side branches are taken off first.
+    pub pruning: Pruning,
 }
 
 /// What a skeleton was thinned from.
@@ -51,11 +55,18 @@ impl<T: Timestamp> std::fmt::Debug for Originals<'_, T> {
 }
 
 /// The network of a volume's skeleton.
-#[derive(Debug)]
 pub struct Network<'scope, T: Timestamp> {
     /// Branches and isolated voxels.
     pub graph: BranchGraph<'scope, T, BranchMeasures>,
+    /// The skeletons of chunks, where side branches were taken off.
+    pub pruned: Option<VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>>,
     plan: NetworkPlan,
+}
+
+impl<T: Timestamp> std::fmt::Debug for Network<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("plan", &self.plan).finish_non_exhaustive()
+    }
 }
 
 /// Extension trait on the skeletons of chunks.
@@ -76,7 +87,17 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
                 (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))
             }),
         };
-        Network { graph: known.extract_branches(plan.grid, plan.frame.spacing), plan: plan.clone() }
+        let (known, pruned) = if plan.pruning.is_any() {
+            let known = known.prune(plan.grid, plan.frame.spacing, plan.pruning);
+            let pruned = known.clone().map(|(id, skeleton)| {
+                let values = Arc::new(skeleton.values.0.clone());
+                (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values }))
+            });
+            (known, Some(pruned))
+        } else {
+            (known, None)
+        };
+        Network { graph: known.extract_branches(plan.grid, plan.frame.spacing), pruned, plan: plan.clone() }
     }
 }
 

@@ -38,6 +38,13 @@ pub struct Described {
     provisional: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     columns: Option<&'static str>,
+    /// In the unit of the spacing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prune: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prune_ratio: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_border: Option<bool>,
 }
 
 /// A number, or several.
@@ -75,7 +82,7 @@ impl Settled {
     /// The parameters for `summary.json`: of an image, with the threshold that was found. `of_tiles` says whether the
     /// image is put together from tiles.
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
-        let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns } = &self.asked;
+        let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns, prune } = &self.asked;
         let OpenOptions { channel, time, region, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = selection;
         let own = 3 - image.dimensions..3;
         Described {
@@ -100,6 +107,9 @@ impl Settled {
             axes: axes.as_ref().map(|names| names.iter().collect()),
             tiles: of_tiles.then(|| Tiles::of(mosaic)),
             provisional: provisional.then_some(true),
+            prune: self.pruning.length,
+            prune_ratio: prune.ratio,
+            keep_border: prune.keep_border.then_some(true),
             columns: (*columns != ColumnSet::All).then(|| columns.name()),
         }
     }

@@ -47,6 +47,10 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/method", json!("Lee")),
         ("/provisional", json!(true)),
         ("/columns", json!("skan")),
+        ("/prune/length", json!(5.0)),
+        ("/prune/unit", json!("nm")),
+        ("/prune/ratio", json!(3.0)),
+        ("/prune/keep_border", json!(true)),
     ]
 }
 
@@ -54,7 +58,8 @@ fn others() -> Vec<(&'static str, Value)> {
 /// voxel is 500 long, but for what is changed.
 fn first() -> Parameters {
     let sigma = Sigma { values: vec![1.0], unit: Some("um".to_owned()) };
-    Parameters { sigma: Some(sigma), threshold: ThresholdRule::Otsu, ..Parameters::default() }
+    let prune = PruneRule { length: Some(4.0), unit: Some("um".to_owned()), ratio: Some(2.0), keep_border: false };
+    Parameters { sigma: Some(sigma), threshold: ThresholdRule::Otsu, prune, ..Parameters::default() }
 }
 
 /// All places of a JSON value that hold no further object.
@@ -114,7 +119,7 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
         assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
         // Rows are made anew in every session, and the marks of tiles have what becomes of them. But smoothing by a length
         // depends on how large voxels are.
-        let is_of_rows = ["/provisional", "/columns"].contains(&place);
+        let is_of_rows = ["/provisional", "/columns"].contains(&place) || place.starts_with("/prune/");
         let is_of_marks = place.starts_with("/image/mosaic/");
         let expected = !is_of_rows && !is_of_marks;
         assert_eq!(of_records(&after) != of_records(&before), expected, "{place} in a state");

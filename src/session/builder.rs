@@ -306,8 +306,9 @@ impl<Kind> SessionBuilder<Kind> {
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
         let following = source.map(|source| Following::new(source, grid, kernel.clone(), rule));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
-        let set = settled.asked.columns;
-        let network = NetworkPlan { grid: canvas, frame, columns: set.columns(), radii: set.tells_radii() };
+        let (set, pruning) = (settled.asked.columns, settled.pruning);
+        let radii = set.tells_radii() || pruning.needs_radii();
+        let network = NetworkPlan { grid: canvas, frame, columns: set.columns(), radii, pruning };
         let folder = self.state.as_ref().map(|path| {
             let dependencies = dependencies(&settled, canvas)?;
             match run {

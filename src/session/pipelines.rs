@@ -164,7 +164,10 @@ pub(super) fn graph(
             .inspect(move |((_, count), _, diff)| components(Difference::Components(*count as i64 * *diff as i64)))
             .map(|_| ())
             .probe_with(probe);
-        skeletons
+        network
+            .pruned
+            .clone()
+            .unwrap_or(skeletons)
             .inner
             .inspect(move |((id, skeleton), _, diff)| voxels(Difference::Skeleton(*id, Arc::clone(skeleton), *diff)))
             .map(|_| ())

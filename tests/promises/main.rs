@@ -29,6 +29,7 @@ mod input;
 #[cfg(all(feature = "medical", feature = "mosaic"))]
 mod limits;
 mod mutations;
+mod prune;
 mod radii;
 #[cfg(feature = "mosaic")]
 mod mosaic;

@@ -40,6 +40,21 @@ impl PixelValues {
     }
 }
 
+impl PixelValues {
+    /// Those at some places of the list.
+    ///
+    /// # Panics
+    /// Where a place is not in the list.
+    #[must_use]
+    pub fn select(&self, places: &[usize]) -> Self {
+        match self {
+            PixelValues::Constant(value) => PixelValues::Constant(*value),
+            PixelValues::Integers(values) => PixelValues::Integers(places.iter().map(|&at| values[at]).collect()),
+            PixelValues::Floats(values) => PixelValues::Floats(places.iter().map(|&at| values[at]).collect()),
+        }
+    }
+}
+
 impl Channel for PixelValues {
     type Sum = PixelSum;
 

@@ -90,6 +90,18 @@ impl Radii {
         }
     }
 
+    /// Those at some places of the list.
+    ///
+    /// # Panics
+    /// Where a place is not in the list.
+    #[must_use]
+    pub fn select(&self, places: &[usize]) -> Self {
+        match self {
+            Radii::Unknown => Radii::Unknown,
+            Radii::Known(radii) => Radii::Known(places.iter().map(|&at| radii[at]).collect()),
+        }
+    }
+
     /// The largest one; zero where none is known.
     pub fn largest(&self) -> f64 {
         match self {

@@ -1,0 +1,93 @@
+//! Promise: side branches go by their length and by the radius where they branch off, whatever the chunks, and loops and
+//! components stay.
+
+use std::path::Path;
+
+use crate::image::Image;
+use crate::sequential::Mask;
+use crate::sequential::topology::components;
+use crate::support::{anabranch, invariant_bytes, read_json, read_skeleton, read_table, succeed};
+
+/// Bars that cross, with short thorns on them, and one that goes round.
+fn thorny([z, y, x]: [i64; 3]) -> bool {
+    let bar = (9..12).contains(&z) && (9..12).contains(&y);
+    let across = (9..12).contains(&z) && (20..23).contains(&x);
+    let ring = (8..11).contains(&z)
+        && (14..27).contains(&y)
+        && (30..43).contains(&x)
+        && !((17..24).contains(&y) && (33..40).contains(&x));
+    let thorn = x % 9 == 4 && y == 10 && (5..9).contains(&z) || x == 36 && z == 9 && (27..30).contains(&y);
+    bar || across || ring || thorn
+}
+
+fn write(path: &Path) -> Mask {
+    let mask = Mask::from_fn([22, 32, 48], thorny);
+    let values = mask.voxels.iter().map(|&voxel| f64::from(u8::from(voxel))).collect();
+    Image { shape: mask.shape, dimensions: 3, values, dtype: "uint8".into() }.write_npy(path);
+    mask
+}
+
+fn run(input: &Path, out: &Path, options: &str) {
+    let (input, out) = (input.to_str().expect("UTF-8"), out.to_str().expect("UTF-8"));
+    let call = ["run", input, "--out", out, "--quiet", "--overwrite"];
+    succeed(&call.into_iter().chain(options.split(' ').filter(|option| !option.is_empty())).collect::<Vec<_>>());
+}
+
+#[test]
+fn pruning_does_not_depend_on_chunks_workers_or_processes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, plain, first, other] = ["image.npy", "plain", "first", "other"].map(|name| folder.path().join(name));
+    write(&input);
+    run(&input, &plain, "");
+    for rule in
+        ["--prune 5", "--prune-ratio 4", "--prune 6 --prune-ratio 1.5 --keep-border", "--prune 4 --columns skan"]
+    {
+        run(&input, &first, &format!("{rule} --workers 1"));
+        for more in ["--workers 2 --chunk 8", "--workers 3 --chunk 5,9,7", "--processes 2 --chunk 11"] {
+            run(&input, &other, &format!("{rule} {more}"));
+            assert!(invariant_bytes(&other) == invariant_bytes(&first), "{rule} {more}");
+        }
+        let [all, left] = [&plain, &first].map(|out| read_table(out).rows.len());
+        assert!(left < all, "{rule}: {left} branches of {all}");
+    }
+}
+
+#[test]
+fn what_is_left_has_the_loops_and_components_of_the_whole_and_no_short_thorns() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, plain, pruned] = ["image.npy", "plain", "pruned"].map(|name| folder.path().join(name));
+    write(&input);
+    run(&input, &plain, "");
+    run(&input, &pruned, "--prune 6");
+    let [before, after] = [&plain, &pruned].map(|out| read_skeleton(out).1);
+    assert!(after.voxels.iter().zip(&before.voxels).all(|(after, before)| *before || !*after));
+    assert_eq!(components(&after).len(), components(&before).len());
+    let table = read_table(&pruned);
+    let column = |name: &str| table.columns.iter().position(|column| column == name).expect("a column");
+    let (length, kind) = (column("branch_distance"), column("branch_type"));
+    assert!(table.rows.iter().all(|row| row[kind] != 1.0 || row[length] >= 6.0), "{:?}", table.rows);
+    let summary = read_json(&pruned, "summary.json");
+    assert_eq!(summary["parameters"]["prune"], 6.0);
+    assert_eq!(summary["skeleton_voxels"].as_u64(), Some(after.count() as u64));
+}
+
+#[test]
+fn pruning_that_has_no_meaning_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, out] = ["image.npy", "out"].map(|name| folder.path().join(name));
+    write(&input);
+    let refused: [&[&str]; 6] = [
+        &["--prune", "0"],
+        &["--prune", "-3"],
+        &["--prune", "5um"],
+        &["--prune", "1,2"],
+        &["--prune-ratio", "nan"],
+        &["--keep-border"],
+    ];
+    for options in refused {
+        let call = ["run", input.to_str().expect("UTF-8"), "--out", out.to_str().expect("UTF-8")];
+        let outcome = anabranch([&call[..], options].concat());
+        assert_eq!(outcome.code, 2, "{options:?}: {}", outcome.stderr);
+        assert!(!out.exists());
+    }
+}
