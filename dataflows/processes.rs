@@ -1,6 +1,7 @@
 //! Several processes: which of them this is, how they come about, and how all end together.
 
 mod children;
+mod hosts;
 mod secret;
 
 use std::net::TcpListener;
@@ -43,15 +44,7 @@ impl Seat {
     /// Which the options make this one.
     pub(crate) fn of(options: &RunOptions) -> Result<Seat> {
         if let Some(file) = &options.hosts {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                Error::new(Kind::Missing, "the list of hosts cannot be read").because(error).at(file)
-            })?;
-            let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
-            let addresses: Vec<String> = lines.filter(|line| !line.is_empty()).map(str::to_owned).collect();
-            let port = |address: &String| address.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
-            if let Some(wrong) = addresses.iter().find(|&address| port(address).is_none_or(|port| port == 0)) {
-                return Err(Error::usage(format!("{wrong} is no host:port; write one a line")).at(file));
-            }
+            let addresses = hosts::read(file)?;
             let process = options.process.unwrap_or(0);
             if process >= addresses.len() {
                 let message = format!("has {} lines, and none for --process {process}", addresses.len());

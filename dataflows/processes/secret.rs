@@ -19,7 +19,7 @@ const LONGEST: u64 = 1 << 16;
 pub(super) fn given(file: Option<&Path>, addresses: &[String]) -> Result<Secret> {
     let secret = match (file, std::env::var_os(VARIABLE)) {
         (Some(file), _) => read(file)?,
-        (None, Some(text)) => Secret::new(text.as_encoded_bytes().trim_ascii()).map_err(|error| error.at(VARIABLE))?,
+        (None, Some(text)) => secret_of(text.as_encoded_bytes()).map_err(|error| error.at(VARIABLE))?,
         (None, None) => Secret::none(),
     };
     secret.require_for(addresses)?;
@@ -42,10 +42,14 @@ fn read(file: &Path) -> Result<Secret> {
         print_warning(&format!("{place}: others on this machine may read the secret; chmod 600 keeps it"));
     }
     open.take(LONGEST + 1).read_to_end(&mut bytes).map_err(unread)?;
+    secret_of(&bytes).map_err(|error| error.at(file))
+}
+
+fn secret_of(bytes: &[u8]) -> Result<Secret> {
     if bytes.len() as u64 > LONGEST {
-        return Err(Error::usage(format!("is longer than {LONGEST} bytes; give a file that holds a secret")).at(file));
+        return Err(Error::usage(format!("is longer than {LONGEST} bytes, which no secret is; give a shorter one")));
     }
-    Secret::new(bytes.trim_ascii()).map_err(|error| error.at(file))
+    Secret::new(bytes.trim_ascii())
 }
 
 /// Whether other users than its own may read a file.

@@ -2,6 +2,11 @@
 
 use serde::Serialize;
 
+use crate::text::line;
+
+/// Characters of a name that people look at.
+const LONGEST_NAME: usize = 256;
+
 /// How an image is stored, and what else its metadata say. What a form does not have is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -18,7 +23,7 @@ pub struct Details {
     pub spacing_from: String,
     /// How many channels there are to choose from.
     pub channels: Option<u64>,
-    /// Names of the channels, where the metadata have them.
+    /// Names of the channels, where the metadata have them: each on one line, of at most 256 characters.
     pub channel_names: Vec<String>,
     /// How many time points there are to choose from.
     pub times: Option<u64>,
@@ -26,4 +31,23 @@ pub struct Details {
     pub series: Option<u64>,
     /// Anything else that is worth a line, each in a sentence without a full stop.
     pub notes: Vec<String>,
+}
+
+/// Names as metadata have them, each on one line and of a length.
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+pub(crate) fn shown_names(names: &[String]) -> Vec<String> {
+    names.iter().map(|name| line(name, LONGEST_NAME)).collect()
+}
+
+#[cfg(all(test, any(feature = "zarr", feature = "tiff")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_of_one_line_and_of_a_length() {
+        let names = ["GFP".to_owned(), "a\nb".to_owned(), "c".repeat(1 << 20)];
+        let shown = shown_names(&names);
+        assert_eq!(shown[..2], ["GFP", "a b"]);
+        assert_eq!(shown[2].chars().count(), LONGEST_NAME);
+    }
 }

@@ -41,6 +41,7 @@ use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::space::Region;
 use crate::store::cache::BlockCache;
+use crate::store::details::shown_names;
 use crate::store::file::{self, read_box};
 use crate::store::marker::{FileMark, Marker, mark_of};
 use crate::store::plan::read_plan;
@@ -122,7 +123,7 @@ impl TiffSource {
         let details = Details {
             format: if described.form.is_empty() { "TIFF" } else { described.form }.to_owned(),
             spacing_from: calibration.from.clone().unwrap_or_default(),
-            channel_names: described.channel_names.clone(),
+            channel_names: shown_names(&described.channel_names),
             series: described.series,
             ..Details::default()
         };

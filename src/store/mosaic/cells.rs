@@ -15,6 +15,23 @@ pub(super) fn cell<'r>(row: &'r StringRecord, (name, at): (&str, usize)) -> Resu
     text.ok_or_else(|| Error::data(format!("has nothing in column {name}; fill it in")))
 }
 
+/// No path is longer, in bytes, on any system that this program knows.
+const LONGEST_PATH: usize = 4096;
+
+/// Refuses the path of a tile that no file can have.
+///
+/// # Errors
+/// `Data` where it is too long, or has several lines.
+pub(super) fn require_path(path: &str) -> Result<()> {
+    if path.contains(['\n', '\r']) {
+        return Err(Error::data("has a line break in a path; close the quotes around it"));
+    }
+    if path.len() > LONGEST_PATH {
+        return Err(Error::data(format!("has a path of {} bytes; paths have at most {LONGEST_PATH}", path.len())));
+    }
+    Ok(())
+}
+
 /// The finite number in a column of a row.
 pub(super) fn number(row: &StringRecord, column: (&str, usize)) -> Result<f64> {
     finite(cell(row, column)?, column.0)

@@ -2,7 +2,7 @@
 
 use csv::StringRecord;
 
-use super::cells::{Decimals, cell, channel_of};
+use super::cells::{Decimals, cell, channel_of, require_path};
 use super::header::{Header, TileColumn, TileUnit};
 use super::table_text::MOST_COLUMNS;
 use crate::error::{Error, Result};
@@ -134,9 +134,7 @@ impl TileColumns {
     /// `Data` where there is none.
     pub(super) fn path<'r>(&self, row: &'r StringRecord) -> Result<&'r str> {
         let path = cell(row, self.path.named())?;
-        if path.contains(['\n', '\r']) {
-            return Err(Error::data("has a line break in a path; close the quotes around it"));
-        }
+        require_path(path)?;
         Ok(path)
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim, Writer};
 
-use super::cells::{cell, channel_of, number};
+use super::cells::{cell, channel_of, number, require_path};
 use super::lines::{Lines, in_row};
 use super::table_text::read_text;
 use super::tile_table::{TileRow, TileTable};
@@ -50,6 +50,7 @@ impl TileGains {
             let name = record.get(path).unwrap_or_default();
             let read = || -> Result<((PathBuf, Option<usize>), f64)> {
                 let name = cell(&record, ("path", path))?;
+                require_path(name)?;
                 let channel = channel_in(&record, channel)?;
                 Ok(((table.place_of(name), channel), positive(&record, gain)?))
             };

@@ -1,5 +1,6 @@
 //! Positions of tiles as other stitching programs write them: always in pixels, x first.
 
+use super::cells::require_path;
 use super::lines::in_row;
 use super::table_text::MOST_ROWS;
 use crate::error::{Error, Result};
@@ -83,6 +84,7 @@ fn require_name(name: &str, middle: &str, series: bool) -> Result<()> {
     if name.is_empty() {
         return Err(Error::data("has no name of a file before the first semicolon; fill it in"));
     }
+    require_path(name)?;
     if name.bytes().all(|byte| byte.is_ascii_digit()) {
         let message = format!(
             "has {name}, the number of a view in a BigStitcher project, in place of a file; give the names of the files"
@@ -115,6 +117,7 @@ pub(super) fn global_positions(text: &str) -> Result<TileLayout> {
             return Err(in_row(number, "", &Error::data(message)));
         };
         let of_tile = |error: Error| in_row(number, name, &error);
+        require_path(name).map_err(of_tile)?;
         let place: Vec<f64> = place.split(',').map(finite).collect::<Result<_>>().map_err(of_tile)?;
         let &[x, y] = &place[..] else {
             let message = format!("has a position of {} numbers; give (x, y)", place.len());

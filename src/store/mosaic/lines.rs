@@ -1,6 +1,10 @@
 //! Lines of a table: their numbers, and errors that name them.
 
 use crate::error::Error;
+use crate::text;
+
+/// Characters of a tile's name that messages repeat.
+const REPEATED: usize = 1024;
 
 /// The numbers of the lines of a text.
 pub(super) struct Lines<'t> {
@@ -28,6 +32,6 @@ impl Lines<'_> {
 
 /// An error of a line of the table, with the tile that it is about.
 pub(super) fn in_row(line: u64, name: &str, error: &Error) -> Error {
-    let name = if name.is_empty() { String::new() } else { format!("{name}: ") };
+    let name = if name.is_empty() { String::new() } else { format!("{}: ", text::line(name, REPEATED)) };
     Error::new(error.kind(), format!("line {line}: {name}{error}"))
 }

@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::grid::Grid;
 use crate::space::Region;
 use crate::store::cache::BlockCache;
+use crate::store::details::shown_names;
 use crate::store::plan::read_plan;
 use crate::store::units::{Calibration, SettledSpacing};
 use crate::store::{Description, Details, OpenOptions};
@@ -236,7 +237,7 @@ fn details(
         codec,
         spacing_from: calibration.from.clone().unwrap_or_default(),
         channels: length('c'),
-        channel_names: context.map(|context| context.image.channels.clone()).unwrap_or_default(),
+        channel_names: context.map(|context| shown_names(&context.image.channels)).unwrap_or_default(),
         times: length('t'),
         series: context.and_then(|context| context.only.as_ref()).map(|_| 1),
         notes,

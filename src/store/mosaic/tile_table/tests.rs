@@ -84,6 +84,19 @@ fn bad_tables_are_refused_with_the_line_and_the_tile() {
 }
 
 #[test]
+fn a_path_that_no_file_can_have_is_refused_in_a_short_sentence() {
+    let long = "a".repeat(5000);
+    for text in [
+        format!("path,y,x\n{long},1,2\n"),
+        format!("dim = 2\n{long}; ; (1, 2)\n"),
+        format!("file: {long}; corr: 1; position: (1, 2); grid: (0, 0);\n"),
+    ] {
+        let said = refusal(&text);
+        assert!(said.contains("has a path of 5000 bytes; paths have at most 4096") && said.len() < 2000, "{said}");
+    }
+}
+
+#[test]
 fn a_table_that_is_not_there_is_missing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tiles.csv");
