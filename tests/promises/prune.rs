@@ -72,6 +72,34 @@ fn what_is_left_has_the_loops_and_components_of_the_whole_and_no_short_thorns() 
 }
 
 #[test]
+fn what_is_left_is_what_the_definition_in_numpy_and_skan_leaves() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, out] = ["image.npy", "out"].map(|name| folder.path().join(name));
+    // Written by scripts/make_prune_fixtures.py: shape, spacing, rule, boxes of the mask, and what is left.
+    let mut removed = 0;
+    for line in include_str!("../fixtures/prune.txt").lines() {
+        let [shape, spacing, rule, boxes, left] = line.split('|').collect::<Vec<_>>()[..] else {
+            panic!("five parts: {line}")
+        };
+        let numbers = |text: &str| text.split(',').map(|n| n.parse().expect("a number")).collect::<Vec<i64>>();
+        let boxes: Vec<Vec<i64>> = boxes.split(';').map(numbers).collect();
+        let shape: Vec<usize> = numbers(shape).into_iter().map(|n| n as usize).collect();
+        let inside = |p: [i64; 3], b: &[i64]| (0..3).all(|axis| (b[axis]..b[axis] + b[axis + 3]).contains(&p[axis]));
+        let mask = Mask::from_fn([shape[0], shape[1], shape[2]], |p| boxes.iter().any(|b| inside(p, b)));
+        let values = mask.voxels.iter().map(|&voxel| f64::from(u8::from(voxel))).collect();
+        Image { shape: mask.shape, dimensions: 3, values, dtype: "uint8".into() }.write_npy(&input);
+        run(&input, &out, &format!("--spacing {spacing} --chunk 9"));
+        removed += read_skeleton(&out).1.count();
+        run(&input, &out, &format!("--spacing {spacing} --chunk 9 {rule}"));
+        let found = read_skeleton(&out).1;
+        let kept = (0..).zip(&found.voxels).filter(|(_, kept)| **kept).map(|(at, _): (usize, _)| at.to_string());
+        assert_eq!(kept.collect::<Vec<_>>().join(" "), left, "{line}");
+        removed -= found.count();
+    }
+    assert!(removed > 100, "{removed} voxels were pruned");
+}
+
+#[test]
 fn pruning_that_has_no_meaning_is_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [input, out] = ["image.npy", "out"].map(|name| folder.path().join(name));
