@@ -2,9 +2,8 @@
 
 use serde::Serialize;
 
-use crate::text::line;
-
 /// Characters of a name that people look at.
+#[cfg(any(feature = "zarr", feature = "tiff"))]
 const LONGEST_NAME: usize = 256;
 
 /// How an image is stored, and what else its metadata say. What a form does not have is empty.
@@ -36,7 +35,7 @@ pub struct Details {
 /// Names as metadata have them, each on one line and of a length.
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub(crate) fn shown_names(names: &[String]) -> Vec<String> {
-    names.iter().map(|name| line(name, LONGEST_NAME)).collect()
+    names.iter().map(|name| crate::text::line(name, LONGEST_NAME)).collect()
 }
 
 #[cfg(all(test, any(feature = "zarr", feature = "tiff")))]
