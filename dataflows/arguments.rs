@@ -114,25 +114,25 @@ pub(crate) struct TileOptions {
     /// Divide each tile by this image, scaled to mean 1: what the camera gives of something even
     #[arg(long, value_name = "IMAGE", help_heading = TILES)]
     pub(crate) flat_field: Option<PathBuf>,
-    /// Multiply tiles by the gains in this file, CSV with columns path,channel,gain; where it is not there they are solved,
-    /// so that neighbouring tiles match, and written
+    /// Multiply tiles by the gains in this file, CSV with columns path,channel,gain; where it does not exist they are
+    /// solved, so that neighbouring tiles match, and written
     #[arg(long, value_name = "FILE", help_heading = TILES)]
     pub(crate) gains: Option<PathBuf>,
     /// Solve the gains again, and replace the file
     #[arg(long, requires = "gains", help_heading = TILES)]
     pub(crate) refit: bool,
-    /// Whether tiles that are not there are waited for
+    /// Whether tiles that are missing are waited for
     #[arg(skip)]
     pub(crate) awaited: bool,
 }
 
 /// Print what the program understands of an image: format, shape, type, axes, spacing, channels, values, warnings.
 ///
-/// INPUT and the options for it are those of `run`. Reads the metadata, and of the values a few parts that are spread over
-/// the image: all of one of up to 32 MiB. Where a channel or a time point has to be picked, it says so, describes the
-/// first one and ends with exit code 0. Where `run` would refuse the image, it prints what is known all the same, and ends
-/// with the sentence and the exit code that `run` would end with: 2 where the options do not fit the image, 65 where the
-/// image is damaged or of a form that is not read, 66 where it is missing, 74 where it cannot be read.
+/// INPUT and the options for it are those of `run`. Reads the metadata, and of the values a few parts that are spread
+/// over the image: all of one of up to 32 MiB. Where a channel or a time point must be picked, it says so, describes
+/// the first one and ends with exit code 0. Where `run` would refuse the image, it prints what is known all the same,
+/// and ends with the sentence and the exit code that `run` would end with: 2 where the options do not fit the image, 65
+/// where the image is damaged or of a form that is not read, 66 where it is missing, 74 where it cannot be read.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InfoOptions {
     #[command(flatten)]

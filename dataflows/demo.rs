@@ -20,7 +20,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         out: input.clone(),
         shape: Some(options.shape.clone()),
         seed: options.seed,
-        // One tree that a person can follow by eye.
+        // One tree that a user can follow by eye.
         roots: Some(1),
         radius: (options.shape == DEMO_SHAPE).then_some(RADIUS),
         gray: false,

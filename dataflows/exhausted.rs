@@ -38,7 +38,7 @@ static WATCH: OnceLock<Thread> = OnceLock::new();
 /// Lets the program end well where there is no more memory, or no more threads.
 ///
 /// # Errors
-/// `Io` where there are none already.
+/// `Io` if there are none already.
 pub(crate) fn prepare() -> Result<()> {
     *RESERVE.lock().unwrap_or_else(PoisonError::into_inner) = Vec::with_capacity(RESERVED);
     let watch = || {

@@ -88,8 +88,8 @@ impl Interrupt {
     }
 }
 
-/// Calls something in a thread of its own at every request to end: Ctrl-C, termination, and the end of the terminal, but
-/// for a program that was started to outlive that, as by `nohup`.
+/// Calls something in a thread of its own at every request to end: Ctrl-C, termination, and the end of the terminal,
+/// except for a program that was started to outlive that, as by `nohup`.
 #[cfg(unix)]
 fn on_request(act: impl Fn() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -124,7 +124,7 @@ pub(crate) fn clear_all() {
 /// meanwhile waits, so that none comes when something is staged already and nobody knows of it.
 ///
 /// # Errors
-/// Those of `begin`.
+/// The errors of `begin`.
 pub(crate) fn stage<T>(begin: impl FnOnce() -> Result<T>, remover: impl FnOnce(&T) -> Remover) -> Result<T> {
     let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
     let begun = begin()?;
@@ -145,7 +145,7 @@ pub(crate) fn finish() {
 /// An interruption meanwhile waits, and leaves it there.
 ///
 /// # Errors
-/// Those of `act`.
+/// The errors of `act`.
 pub(crate) fn finish_part(act: impl FnOnce() -> Result<()>) -> Result<()> {
     let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
     act()?;

@@ -1,4 +1,4 @@
-//! What a person sees: progress while a run is under way, and its summary afterwards.
+//! What a user sees: progress while a run is under way, and its summary afterwards.
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};

@@ -58,8 +58,8 @@ fn awaiting(run: &RunOptions) -> RunOptions {
     run
 }
 
-/// Waits for an image that is not there yet, or not yet so that it can be opened. Returns whether it has come; else the
-/// program has been asked to end.
+/// Waits for an image that does not exist yet, or not yet so that it can be opened. Returns whether it has come; else
+/// the program has been asked to end.
 fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result<bool> {
     let (input, mut options) = (&run.image.input, open_options(&run.image)?);
     // Only the image is waited for: gains may be solved later, and what is missing beside it is an error.
@@ -81,8 +81,8 @@ fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result
     }
 }
 
-/// Whether an image that cannot be opened may only be on its way: it is not there, is a folder or a table to which files
-/// come one by one, or a file that has been written to a moment ago.
+/// Whether an image that cannot be opened may only be on its way: it does not exist, is a folder or a table to which
+/// files come one by one, or a file that has been written to a moment ago.
 fn may_come(error: &Error, input: &Path) -> bool {
     let is_young = || {
         let changed = std::fs::metadata(input).and_then(|metadata| metadata.modified());

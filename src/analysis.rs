@@ -99,7 +99,7 @@ impl Analysis {
     /// The analysis of what is stored at a path or an address, in any of the forms that [`open`] takes.
     ///
     /// # Errors
-    /// As [`open`]; `Usage` where parameters or resources contradict each other or the image.
+    /// As [`open`]; `Usage` if parameters or resources contradict each other or the image.
     pub fn open(path: &Path, parameters: &Parameters, resources: &Resources) -> Result<Analysis> {
         parameters.check()?;
         let source = Arc::from(open(path, &parameters.image)?);
@@ -111,7 +111,7 @@ impl Analysis {
     /// The analysis of a source. Parameters that say how an image is opened are written to the summary, and have no other effect.
     ///
     /// # Errors
-    /// `Usage` where parameters or resources contradict each other or the image.
+    /// `Usage` if parameters or resources contradict each other or the image.
     pub fn of(source: Arc<dyn Source>, parameters: &Parameters, resources: &Resources) -> Result<Analysis> {
         parameters.check()?;
         let image = Image::of(&*source, &parameters.image);
@@ -191,7 +191,7 @@ impl Analysis {
         self.path.as_deref().is_some_and(is_table)
     }
 
-    /// The chunks whose values have to be counted one by one: where the others hold one value, as often as they have
+    /// The chunks whose values must be counted one by one: where the others hold one value, as often as they have
     /// voxels.
     fn chunks_to_count(&self, kernel: &Binarise) -> Result<Selection> {
         // Smoothing may round other values than zero.

@@ -22,9 +22,9 @@ pub enum Kind {
     Usage,
     /// The input is damaged, of an unsupported form, or holds values that have no meaning here (65).
     Data,
-    /// The input is not there (66).
+    /// The input does not exist (66).
     Missing,
-    /// Another process of the same run has not come, does not run the same, or is not there any more (69).
+    /// Another process of the same run has not come, does not run the same, or no longer exists (69).
     Peer,
     /// A defect of this program (70).
     Internal,

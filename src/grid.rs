@@ -14,7 +14,7 @@ use crate::space::{Position, Region, Voxel};
 pub struct ChunkId(Voxel);
 
 impl ChunkId {
-    /// The chunk at a place on the grid; `None` where no canvas has one, since no voxel is so far from zero (see
+    /// The chunk at a place on the grid; `None` if no canvas has one, since no voxel is so far from zero (see
     /// [`Voxel::MIN`] and [`Voxel::END`]).
     pub fn new(place: Position) -> Option<Self> {
         let inside = (0..3).all(|a| (Voxel::MIN[a]..Voxel::END[a]).contains(&place[a]));
@@ -91,7 +91,7 @@ impl Grid {
     /// The grid of chunks of a shape over the bounds.
     ///
     /// # Panics
-    /// Where an axis of the chunk shape is zero.
+    /// If an axis of the chunk shape is zero.
     pub fn new(bounds: Region, chunk: [usize; 3]) -> Self {
         assert!(chunk.iter().all(|&n| n > 0), "a chunk has at least one voxel along each axis");
         Grid { bounds, chunk: chunk.map(|n| i64::try_from(n).unwrap_or(i64::MAX)), deal: None }

@@ -12,7 +12,7 @@ thread_local! {
     static TRIES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// An empty buffer with room for `count` elements; `None` where there is too little memory.
+/// An empty buffer with room for `count` elements; `None` if there is too little memory.
 #[cfg(any(test, feature = "zarr", feature = "tiff", feature = "dataflow"))]
 pub(crate) fn room<T>(count: usize) -> Option<Vec<T>> {
     let bytes = (count as u64).saturating_mul(size_of::<T>() as u64);
@@ -71,8 +71,8 @@ pub fn no_threads(cause: impl std::fmt::Display) -> Error {
     Error::new(Kind::Io, message).because(cause)
 }
 
-/// The memory of this machine, or of the part of it that this process may have; `None` where the operating system does
-/// not tell.
+/// The memory of this machine, or of the part of it that this process may have; `None` if the operating system does not
+/// tell.
 pub fn of_machine() -> Option<u64> {
     static FOUND: OnceLock<Option<u64>> = OnceLock::new();
     *FOUND.get_or_init(|| {

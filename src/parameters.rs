@@ -114,7 +114,7 @@ impl fmt::Display for ThresholdRule {
     }
 }
 
-/// What was asked for, as a person reads it.
+/// What was asked for, as a user reads it.
 fn given(value: Option<impl fmt::Display>) -> String {
     value.map_or_else(|| "not given".to_owned(), |value| value.to_string())
 }
@@ -178,7 +178,7 @@ impl Parameters {
     /// Refuses parameters that contradict each other, whatever the image.
     ///
     /// # Errors
-    /// Of kind `Usage` where they do.
+    /// Of kind `Usage` if they do.
     pub fn check(&self) -> Result<()> {
         self.prune.check()?;
         if self.sigma.is_some() && self.threshold.is_nonzero() {
@@ -192,7 +192,7 @@ impl Parameters {
     /// The parameters for an image of a form.
     ///
     /// # Errors
-    /// Of kind `Usage` where they contradict each other or the form.
+    /// Of kind `Usage` if they contradict each other or the form.
     pub fn settle(&self, form: ImageForm) -> Result<Settled> {
         self.check()?;
         if !self.threshold.is_nonzero() && form.dtype == Dtype::Bool {

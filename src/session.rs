@@ -205,7 +205,7 @@ impl<Kind> Session<Kind> {
     /// The chunks of the volume.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
+    /// `Internal` if the session cannot go on.
     pub fn grid(&self) -> Result<Grid> {
         Ok(self.queue()?.grid)
     }
@@ -218,8 +218,8 @@ impl<Kind> Session<Kind> {
     /// Closes the epoch, waits until its results are known, and returns what changed.
     ///
     /// # Errors
-    /// Where a source cannot be read: then the session's results stay those of the last epoch, and the next call tries
-    /// again. `Internal` where the session cannot go on.
+    /// If a source cannot be read: then the session's results stay those of the last epoch, and the next call tries
+    /// again. `Internal` if the session cannot go on.
     pub fn advance(&self) -> Result<Epoch> {
         self.begin().wait()
     }
@@ -273,7 +273,7 @@ impl<Kind> Session<Kind> {
     /// Ends the session and its threads, after the epochs that have begun.
     ///
     /// # Errors
-    /// `Internal` where a worker had stopped.
+    /// `Internal` if a worker had stopped.
     pub fn close(self) -> Result<()> {
         self.queue()?.mailboxes.end();
         self.conductor.ask(|inner| inner.workforce.close()).wait()

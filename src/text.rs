@@ -103,7 +103,7 @@ pub fn sentence(text: &str) -> String {
     line(&masked_words(text), SENTENCE)
 }
 
-/// A size in bytes as a person writes it, rounded up so that it can be given back: `100K`, `12M`, `1.5G`.
+/// A size in bytes as a user writes it, rounded up so that it can be given back: `100K`, `12M`, `1.5G`.
 pub fn size(bytes: usize) -> String {
     if bytes >= 1 << 30 {
         format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 /// their order.
 ///
 /// # Errors
-/// One of those that `act` gave; nothing is begun after the first. `Internal` where a thread has stopped.
+/// One of those that `act` gave; nothing is begun after the first. `Internal` if a thread has stopped.
 pub fn each<T: Sync, R: Send>(
     all: &[T],
     threads: usize,
@@ -77,7 +77,7 @@ impl<F, E> Drop for LetGo<'_, F, E> {
 /// The first that `take` gave; nothing is taken after it.
 ///
 /// # Panics
-/// Where `make` or `take` do.
+/// If `make` or `take` do.
 pub fn in_turn<S, E: Send>(
     count: usize,
     threads: usize,

@@ -43,7 +43,7 @@ pub trait WireRecord: Sized {
     /// Writes just these bytes.
     ///
     /// # Errors
-    /// Those of `out`.
+    /// The errors of `out`.
     fn write_to(&self, out: &mut impl Write) -> io::Result<()>;
 
     /// Takes a record from the beginning of the bytes that are left, and allocates no more than a multiple of them: at most
@@ -72,7 +72,7 @@ impl<'b> WireReader<'b> {
     /// So many bytes.
     ///
     /// # Errors
-    /// Where fewer are left.
+    /// If fewer are left.
     pub fn take(&mut self, count: usize) -> Result<&'b [u8]> {
         let (taken, left) = self.0.split_at_checked(count).ok_or_else(|| damaged("it ends too early"))?;
         self.0 = left;
@@ -82,7 +82,7 @@ impl<'b> WireReader<'b> {
     /// A header.
     ///
     /// # Errors
-    /// Where fewer bytes are left.
+    /// If fewer bytes are left.
     pub fn header<H: AnyBitPattern>(&mut self) -> Result<H> {
         Ok(bytemuck::pod_read_unaligned(self.take(size_of::<H>())?))
     }
@@ -90,7 +90,7 @@ impl<'b> WireReader<'b> {
     /// So many values, and the zeros that fill them up to whole words.
     ///
     /// # Errors
-    /// Where fewer bytes are left, or they are filled up by something else.
+    /// If fewer bytes are left, or they are filled up by something else.
     pub fn values<V: Pod>(&mut self, count: u64) -> Result<Vec<V>> {
         let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<V>()));
         let bytes =
@@ -109,7 +109,7 @@ impl<'b> WireReader<'b> {
     /// How many records follow, if each has so many bytes at least.
     ///
     /// # Errors
-    /// Where not so many can follow.
+    /// If not so many can follow.
     pub fn count(&self, count: u64, least: usize) -> Result<usize> {
         let room = self.left() / least.max(1);
         usize::try_from(count)
@@ -121,7 +121,7 @@ impl<'b> WireReader<'b> {
     /// That all has been read.
     ///
     /// # Errors
-    /// Where something is left.
+    /// If something is left.
     pub fn finish(&self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(damaged("it goes on after its end")) }
     }

@@ -19,7 +19,7 @@ const REPEATED: usize = 80;
 /// The addresses in a file, `host:port`, one a line. What follows a `#` is a comment.
 ///
 /// # Errors
-/// `Missing` where the file cannot be read; `Usage` where it is no list of hosts, or a longer one than runs have.
+/// `Missing` if the file cannot be read; `Usage` if it is no list of hosts, or a longer one than runs have.
 pub(super) fn read(file: &Path) -> Result<Vec<String>> {
     let unread = |error| Error::new(Kind::Missing, "the list of hosts cannot be read").because(error).at(file);
     let mut text = String::new();

@@ -100,8 +100,8 @@ impl Changes {
     /// a killed run leaves it, counts for nothing. Takes time linear in the file.
     ///
     /// # Errors
-    /// `Output` where it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` where
-    /// it cannot be read.
+    /// `Output` if it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` if it
+    /// cannot be read.
     pub fn open(path: &Path, columns: Vec<Field>) -> Result<Changes> {
         if path.exists() && !path.is_file() {
             return Err(Error::new(Kind::Output, "is not a file; give --changes another path").at(path));
@@ -120,11 +120,11 @@ impl Changes {
         self.epoch
     }
 
-    /// What has to be added to the file for it to add up to a table, given as the file `branches.csv`. Nothing is written
+    /// What must be added to the file for it to add up to a table, given as the file `branches.csv`. Nothing is written
     /// yet. Takes time O(n log n) in the rows.
     ///
     /// # Errors
-    /// Where one of the files cannot be read.
+    /// If one of the files cannot be read.
     pub(super) fn compare(&self, table: &Path) -> Result<RowChanges> {
         let at_table = |error: io::Error| read_failed(&error).at(table);
         let mut seen = vec![0i64; self.rows.len()];
@@ -173,7 +173,7 @@ impl Changes {
     /// nothing has changed nothing is written, but a header to a new file. Returns what [`Changes::take_back`] takes.
     ///
     /// # Errors
-    /// `Io` or `Output` where the file cannot be written, which stays as it was; the call can be repeated then.
+    /// `Io` or `Output` if the file cannot be written, which stays as it was; the call can be repeated then.
     pub(super) fn append(&mut self, difference: &RowChanges) -> Result<Before> {
         let before = Before(self.end);
         let written = self.write(difference).map_err(|error| write_failed(&error).at(&self.path));
@@ -185,7 +185,7 @@ impl Changes {
     /// Takes back what was appended, since the outputs could not be put in place.
     ///
     /// # Errors
-    /// `Io` where the file cannot be written or read.
+    /// `Io` if the file cannot be written or read.
     pub(super) fn take_back(&mut self, before: Before) -> Result<()> {
         let cut = self.file.set_len(before.0).and_then(|()| self.file.sync_all());
         cut.and_then(|()| (&self.file).rewind()).map_err(|error| write_failed(&error).at(&self.path))?;

@@ -35,7 +35,7 @@ impl Outputs {
     /// table.
     ///
     /// # Errors
-    /// `Missing` where one of the files is not there; `Data` where one of them is not what a run writes, by its line.
+    /// `Missing` if one of the files does not exist; `Data` if one of them is not what a run writes, by its line.
     pub fn open(folder: impl AsRef<Path>) -> Result<Outputs> {
         let folder = folder.as_ref();
         let opened = |name: &str| {

@@ -63,7 +63,7 @@ pub struct Written {
 /// they are this one's `own`.
 ///
 /// # Errors
-/// `Output` where the folder holds other things or another run's outputs, or cannot be written.
+/// `Output` if the folder holds other things or another run's outputs, or cannot be written.
 pub fn open_folder(out: &Path, overwrite: bool, own: impl FnOnce(&EarlierRun) -> bool) -> Result<OutputFolder> {
     let folder = OutputFolder::create(out, overwrite)?;
     match folder.earlier() {
@@ -80,7 +80,7 @@ impl Staged<'_> {
     /// appended what the next one appends in its place, or takes back.
     ///
     /// # Errors
-    /// Where the folder or the file cannot be written.
+    /// If the folder or the file cannot be written.
     pub fn commit(self) -> Result<Written> {
         match self.changed {
             None => self.folder.commit()?,
@@ -113,7 +113,7 @@ impl Analysis {
     /// `skeleton.zarr` and `overview.png`. Those of an earlier run are replaced where `overwrite` says so.
     ///
     /// # Errors
-    /// `Output` where the folder holds other things or is being written, or cannot be written; `Io` where the disk is full.
+    /// `Output` if the folder holds other things or is being written, or cannot be written; `Io` if the disk is full.
     /// What was there stays then.
     pub fn write(&self, results: &Results, out: impl AsRef<Path>, overwrite: bool) -> Result<Written> {
         let folder = open_folder(out.as_ref(), overwrite, |_| false)?;
@@ -125,7 +125,7 @@ impl Analysis {
     /// Writes everything but the skeleton's array, which is there already, and puts nothing in place yet.
     ///
     /// # Errors
-    /// As [`Analysis::write`]; `Data` where a warning is an error.
+    /// As [`Analysis::write`]; `Data` if a warning is an error.
     pub fn stage<'a>(&self, results: &Results, to: Destination<'a>) -> Result<Staged<'a>> {
         let Destination { folder, changes, started, strict, circumstances } = to;
         let analysed = started.elapsed();

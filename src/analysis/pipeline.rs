@@ -111,7 +111,7 @@ impl Analysis {
     /// and memory for chunks in flight, a bit or less for every voxel, and what is found.
     ///
     /// # Errors
-    /// Where the image cannot be read, or of what was reported to `running`.
+    /// If the image cannot be read, or of what was reported to `running`.
     pub fn run(&self, running: Running<'_>) -> Result<Results> {
         self.run_into(None, running)
     }

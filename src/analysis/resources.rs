@@ -111,7 +111,7 @@ impl Resources {
 /// Voxels of a chunk along (z, y, x), from one number or one for each axis of an image of 2 or 3 dimensions.
 ///
 /// # Errors
-/// `Usage` where they are others.
+/// `Usage` if they are others.
 pub fn chunk_shape(asked: &[usize], dimensions: usize) -> Result<[usize; 3]> {
     match *asked {
         [one] if one > 0 => Ok([one; 3]),
@@ -152,7 +152,7 @@ fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize)
 /// How many workers to start: as many as were asked for, or one a core.
 ///
 /// # Errors
-/// `Usage` where none was asked for, or more than any machine uses.
+/// `Usage` if none was asked for, or more than any machine uses.
 pub fn workers(asked: Option<usize>) -> Result<usize> {
     match asked {
         Some(0) => Err(Error::usage("--workers is 0, but at least one is needed")),

@@ -85,7 +85,7 @@ impl Results {
     /// Ranks of the skeleton's voxels, for [`Results::table`].
     ///
     /// # Errors
-    /// `Data` where there are too many to be numbered: 2^32 and more.
+    /// `Data` if there are too many to be numbered: 2^32 and more.
     pub fn ranks(&self, analysis: &Analysis) -> Result<Ranks<'_>> {
         fits_a_table(self.voxels()).map_err(|error| error.at(&analysis.source.description().name))?;
         Ok(Ranks::new(self.skeletons.iter().map(|(id, skeleton)| (*id, &skeleton.voxels)), &analysis.grid))

@@ -63,7 +63,7 @@ impl Team {
     /// A session whose workers are those of all processes.
     ///
     /// # Errors
-    /// `Internal` where these have done something already.
+    /// `Internal` if these have done something already.
     pub fn share(&mut self, builder: SessionBuilder<Follows>) -> Result<SharedBuilder> {
         match (self.cluster.take(), self.lost.take()) {
             (Some(cluster), Some(lost)) => Ok(builder.among(cluster, lost)),

@@ -1,4 +1,4 @@
-//! What a person should know of an analysis, each in a sentence: in `summary.json` and on the terminal.
+//! What users should know about an analysis, each in a sentence: in `summary.json` and on the terminal.
 
 use crate::chunk::Dtype;
 use crate::table::summary::Totals;

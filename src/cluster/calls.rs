@@ -77,7 +77,7 @@ impl Calls {
     /// secret is dropped, without harm to others.
     ///
     /// # Errors
-    /// `Peer` where nothing can be heard.
+    /// `Peer` if nothing can be heard.
     pub(super) fn begin(
         listener: Option<TcpListener>,
         hello: Hello,

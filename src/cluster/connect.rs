@@ -51,8 +51,9 @@ type Lines = BTreeMap<(usize, Line), TcpStream>;
 /// A program that connects and does not prove that it knows the secret is dropped, and changes nothing.
 ///
 /// # Errors
-/// `Usage` where there is no secret and an address is not one of the loopback interface. `Peer` where a process has not come in time, or runs another version or with other parameters; the other processes
-/// are told of such a difference, which takes two seconds at most. Where a process has called the run off, its error.
+/// `Usage` if there is no secret and an address is not one of the loopback interface. `Peer` if a process has not come
+/// in time, or runs another version or with other parameters; the other processes are told of such a difference, which
+/// takes two seconds at most. Where a process has called the run off, its error.
 pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     connect_as(hello(membership), listener, membership)
 }
@@ -123,8 +124,8 @@ pub(super) fn hello(membership: &Membership) -> Hello {
     }
 }
 
-/// Tells all others of an error, but for those that know. `lines` are the connections so far: one that is connected with
-/// all others listens there, and to no calls.
+/// Tells all others of an error, except for those that know. `lines` are the connections so far: one that is connected
+/// with all others listens there, and to no calls.
 fn spread(
     calls: &Calls,
     membership: &Membership,
@@ -187,7 +188,7 @@ impl Cluster {
     /// because of another process; the process should end then.
     ///
     /// # Errors
-    /// `Peer` where a connection is broken already.
+    /// `Peer` if a connection is broken already.
     pub fn watch(&mut self, lost: impl Fn(Error) + Send + Sync + 'static) -> Result<Monitor> {
         Monitor::start(self.process, &self.addresses, std::mem::take(&mut self.control), lost)
     }
@@ -217,7 +218,7 @@ impl Cluster {
     /// Nothing where they were asked for before.
     ///
     /// # Errors
-    /// `Peer` where a connection is broken already.
+    /// `Peer` if a connection is broken already.
     pub fn links(&mut self) -> Result<Vec<(LinkSender, LinkReceiver)>> {
         std::mem::take(&mut self.orders).into_iter().flatten().map(|stream| link(stream, &self.traffic)).collect()
     }
@@ -225,7 +226,7 @@ impl Cluster {
     /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`].
     ///
     /// # Errors
-    /// `Peer` where a connection is broken already.
+    /// `Peer` if a connection is broken already.
     pub fn execute<T, F>(self, workers: usize, logic: F) -> Result<timely::communication::WorkerGuards<T>>
     where
         T: Send + 'static,

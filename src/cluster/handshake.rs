@@ -86,7 +86,7 @@ pub(super) fn rest_of(length: &[u8]) -> Option<usize> {
     (length <= LONGEST).then_some(length + PROOF)
 }
 
-/// What a statement says, but for its length; none where the proof does not hold, or what is proved has no meaning.
+/// What a statement says, except for its length; none where the proof does not hold, or what is proved has no meaning.
 pub(super) fn proved(statement: &[u8], end: Side, challenges: &Challenges, secret: &Secret) -> Option<Heard> {
     let (said, proof) = statement.split_at_checked(statement.len().checked_sub(PROOF)?)?;
     if !secret.is_proved(proof, end, challenges, said) {

@@ -34,7 +34,7 @@ impl LinkSender {
     /// Sends a message.
     ///
     /// # Errors
-    /// `Peer` where the connection is broken; `Internal` where the message cannot be encoded.
+    /// `Peer` if the connection is broken; `Internal` if the message cannot be encoded.
     pub fn send(&self, message: &impl Serialize) -> Result<()> {
         let unsent = |error| Error::internal("a message to another process cannot be encoded").because(error);
         let body = postcard::to_stdvec(message).map_err(unsent)?;
@@ -50,7 +50,7 @@ impl LinkReceiver {
     /// Waits for a message. Takes no more memory than what has come in.
     ///
     /// # Errors
-    /// `Peer` where the connection is closed or broken, or what comes is no such message.
+    /// `Peer` if the connection is closed or broken, or what comes is no such message.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Result<M> {
         let mut length = [0; 8];
         self.0.read_exact(&mut length).map_err(broken)?;

@@ -51,7 +51,7 @@ impl Secret {
     /// A secret from bytes that the user has chosen: at least 16, and not to be guessed.
     ///
     /// # Errors
-    /// `Usage` where there are fewer.
+    /// `Usage` if there are fewer.
     pub fn new(bytes: &[u8]) -> Result<Secret> {
         if bytes.len() < LEAST {
             let message = format!(
@@ -66,7 +66,7 @@ impl Secret {
     /// A secret of 32 bytes from the operating system's source of random numbers.
     ///
     /// # Errors
-    /// `Internal` where the system gives none.
+    /// `Internal` if the system gives none.
     pub fn random() -> Result<Secret> {
         Ok(Secret(Arc::new(random::<BYTES>().map_err(no_random)?)))
     }
@@ -84,7 +84,7 @@ impl Secret {
     /// Writes a random secret, for a process that reads it with [`Secret::read`].
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, to: &mut impl Write) -> io::Result<()> {
         to.write_all(&self.0).and_then(|()| to.flush())
     }
@@ -92,7 +92,7 @@ impl Secret {
     /// Reads a random secret that another process has written.
     ///
     /// # Errors
-    /// Where 32 bytes do not come.
+    /// If 32 bytes do not come.
     pub fn read(from: &mut impl Read) -> io::Result<Secret> {
         let mut bytes = [0; BYTES];
         from.read_exact(&mut bytes)?;
@@ -102,7 +102,7 @@ impl Secret {
     /// Refuses addresses that programs on other machines may reach, where there is no secret.
     ///
     /// # Errors
-    /// `Usage` where an address is not one of the loopback interface, or has no meaning.
+    /// `Usage` if an address is not one of the loopback interface, or has no meaning.
     pub fn require_for(&self, addresses: &[String]) -> Result<()> {
         let is_loopback = |address: &String| {
             let found: io::Result<Vec<_>> = address.to_socket_addrs().map(Iterator::collect);

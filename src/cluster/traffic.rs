@@ -14,7 +14,7 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes that this process has sent to the others, but for signs of life. Clones count together.
+/// Bytes that this process has sent to the others, except for signs of life. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic(Arc<AtomicU64>);
 

@@ -24,8 +24,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 /// What is to be done.
 #[non_exhaustive]
 pub enum FollowStep {
-    /// The image as it is now, opened again and perhaps with other bounds, and its chunks that are to be read again, in
-    /// raster order. Those at old bounds, whose boxes have grown with the image, need not be among them.
+    /// The image as it is now, opened again and perhaps with other bounds, and its chunks to be read again, in raster
+    /// order. Those at old bounds, whose boxes have grown with the image, need not be among them.
     Changed(Arc<dyn Source>, Vec<ChunkId>),
     /// The program has been asked to end.
     Interrupted,
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Follower {
 
 impl Follower {
     /// Follows the image at a path from the state on that `marks` has on its grid: chunks that it remembers have not
-    /// changed. What is written at `own` is no change of the image. What a person should know goes to `tell`.
+    /// changed. What is written at `own` is no change of the image. What users should know goes to `tell`.
     pub fn new(
         (path, options): (&Path, OpenOptions),
         own: &[PathBuf],
@@ -105,7 +105,7 @@ impl Follower {
     /// Waits until there is something to do; the first time, only if nothing has changed yet.
     ///
     /// # Errors
-    /// Where the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
+    /// If the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
     /// there is waited for.
     pub fn wait(&mut self) -> Result<FollowStep> {
         loop {
@@ -283,7 +283,7 @@ mod tests {
             fs::write(self.file(plane), bytes).unwrap();
         }
 
-        /// The planes that are to be read again.
+        /// The planes to be read again.
         fn changed(&mut self) -> Vec<i64> {
             let FollowStep::Changed(source, chunks) = self.follower.wait().unwrap() else {
                 panic!("it was not interrupted")

@@ -98,7 +98,7 @@ impl FileMonitor {
     }
 
     /// Waits until something has changed and then nothing for the settle time, or for so long at most, or until the
-    /// program is asked to end. Takes no processor time while nothing happens, but for the looks.
+    /// program is asked to end. Takes no processor time while nothing happens, except for the looks.
     pub fn wait(&mut self, at_most: Option<Duration>) -> Wake {
         let end = at_most.map(|longest| Instant::now() + longest);
         loop {
@@ -193,8 +193,8 @@ fn is_end_of_write(kind: notify::event::AccessKind) -> bool {
     kind == notify::event::AccessKind::Close(notify::event::AccessMode::Write)
 }
 
-/// A number for the names, sizes and times of change of a file, or of a folder and all files below it, but for those at
-/// `own`. What cannot be looked at counts as absent.
+/// A number for the names, sizes and times of change of a file, or of a folder and all files below it, except for those
+/// at `own`. What cannot be looked at counts as absent.
 fn state(path: &Path, own: &[PathBuf]) -> u64 {
     fn hash(name: &OsStr, within: u64, metadata: &Metadata) -> u64 {
         let mut hasher = DefaultHasher::new();

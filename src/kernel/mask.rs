@@ -107,8 +107,8 @@ impl Mask {
         Mask { layout, bits: vec![0; layout.bytes()] }
     }
 
-    /// The mask of a box with these bits, or `None` where no mask of that box has them: their number is another, or
-    /// some are set where the layout has no voxel.
+    /// The mask of a box with these bits, or `None` if no mask of that box has them: their number is another, or some
+    /// are set where the layout has no voxel.
     fn from_bits(own: Region, bits: Vec<u8>) -> Option<Mask> {
         // First of all: without it the shape of the box may be beyond all numbers.
         if own.is_empty() || !Region::new(Voxel::MIN, Voxel::END).encloses(&own) || !Layout::fits(own.shape()) {

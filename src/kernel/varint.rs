@@ -10,7 +10,7 @@ pub(in crate::kernel) fn push(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// The number that begins at a place, which moves on behind it; `None` where the bytes end before.
+/// The number that begins at a place, which moves on behind it; `None` if the bytes end before.
 #[inline]
 pub(in crate::kernel) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let first = *bytes.get(*at)?;

@@ -169,7 +169,7 @@ impl<R: WireRecord> Batch<R> {
 
 impl<R: WireRecord> ContainerBytes for Batch<R> {
     /// # Panics
-    /// Where the bytes are not those of such a batch: timely leaves no other way. The message begins with
+    /// If the bytes are not those of such a batch: timely leaves no other way. The message begins with
     /// [`DAMAGED`](crate::wire::DAMAGED), and is the whole sentence to tell: the run cannot go on.
     fn from_bytes(bytes: Bytes) -> Self {
         Batch::read(&bytes).unwrap_or_else(|error| panic!("{error}"))
@@ -180,7 +180,7 @@ impl<R: WireRecord> ContainerBytes for Batch<R> {
     }
 
     /// # Panics
-    /// Where timely has not made room for as many bytes as it was told.
+    /// If timely has not made room for as many bytes as it was told.
     fn into_bytes<W: Write>(&self, writer: &mut W) {
         self.write_to(writer)
             .unwrap_or_else(|error| panic!("a message does not fit where it is to be written: {error}"));

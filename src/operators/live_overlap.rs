@@ -38,8 +38,8 @@ pub trait OverlapLiveChunks<'scope, T: Timestamp + TotalOrder> {
     ///   hears of it;
     /// - once a time, and not where only chunks out of reach have changed, or where it comes again with the same values.
     ///
-    /// Its voxels are `None` where nothing is stored in all of its box. Of a chunk that is given twice at a time the
-    /// last counts, if both come from one worker.
+    /// Its voxels are `None` if nothing is stored in all of its box. Of a chunk that is given twice at a time the last
+    /// counts, if both come from one worker.
     ///
     /// Holds the values of every chunk that is there, each once at its owner: as many bytes as the image has, until they
     /// are replaced or go. Slabs travel to the owners of the chunks that change, cut in portions of 8 MiB, so that few

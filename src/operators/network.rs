@@ -42,7 +42,7 @@ pub struct NetworkPlan {
 /// What a skeleton was thinned from.
 #[derive(Clone)]
 pub struct Originals<'scope, T: Timestamp> {
-    /// The masks of chunks before thinning; `None` where a chunk has no foreground any more.
+    /// The masks of chunks before thinning; `None` if a chunk has no foreground any more.
     pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
     /// The bounds of the image, for every worker.
     pub bounds: StreamVec<'scope, T, Region>,

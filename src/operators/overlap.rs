@@ -29,7 +29,7 @@ pub struct Padded {
     pub own: Region,
     /// The box of the values: the own box and `depth` voxels on every side, cut off at the bounds of the volume.
     pub region: Region,
-    /// The values, or `None` where nothing is stored in the whole box: the fill value.
+    /// The values, or `None` if nothing is stored in the whole box: the fill value.
     pub voxels: Option<Voxels>,
     /// How many of the chunks that the box meets had not come when the time was complete; fill values stand for them.
     pub missing: usize,

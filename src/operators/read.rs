@@ -27,7 +27,7 @@ pub struct Piece {
     pub chunk: ChunkId,
     /// The box.
     pub region: Region,
-    /// Its values, or `None` where nothing is stored: the fill value.
+    /// Its values, or `None` if nothing is stored: the fill value.
     pub voxels: Option<Voxels>,
 }
 
@@ -99,7 +99,7 @@ impl Selection {
     /// Takes time and memory by what is stored.
     ///
     /// # Errors
-    /// `Usage` where these are more than can be computed with; where the source's storage cannot be listed.
+    /// `Usage` if these are more than can be computed with; where the source's storage cannot be listed.
     pub fn of_stored(source: &dyn Source, grid: &Grid, depth: [usize; 3]) -> Result<Selection> {
         let whole = grid.shape().into_iter().fold(1, usize::saturating_mul);
         let Some(stored) = source.stored()? else { return Selection::All.within_limit(grid) };
@@ -119,7 +119,7 @@ impl Selection {
     /// The same, where these are not too many.
     ///
     /// # Errors
-    /// `Usage` where they are more than can be computed with.
+    /// `Usage` if they are more than can be computed with.
     pub fn within_limit(self, grid: &Grid) -> Result<Selection> {
         if self.count(grid) > MOST_CHUNKS { Err(too_many(grid)) } else { Ok(self) }
     }
@@ -150,7 +150,7 @@ impl Selection {
         }
     }
 
-    /// The chunks of a process that have to be read, when padded boxes reach as far as `depth`: in raster order, with
+    /// The chunks of a process that must be read, when padded boxes reach as far as `depth`: in raster order, with
     /// their ranks among these.
     pub fn reads(&self, grid: &Grid, depth: [usize; 3], process: usize) -> BTreeMap<ChunkId, u64> {
         let own = |id: &ChunkId| grid.process(*id) == process;
@@ -166,7 +166,7 @@ impl Selection {
 
 /// Extension trait on scopes that reads chunks.
 pub trait ReadChunks<'scope, T: Timestamp> {
-    /// A record for every chunk that has to be read for the selected ones with `depth` voxels around them, at the least
+    /// A record for every chunk that must be read for the selected ones with `depth` voxels around them, at the least
     /// time: the chunk with its values, or without where nothing is stored.
     ///
     /// Chunks are read in raster order, one a scheduling, as far ahead as the process's window admits. Without a depth every

@@ -98,11 +98,11 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
     }
 }
 
-/// The skeleton that a thinned mask holds, with the image's values at it; `None` where it holds no voxel. `own` is the part
-/// of its box that lies in the image.
+/// The skeleton that a thinned mask holds, with the image's values at it; `None` if it holds no voxel. `own` is the
+/// part of its box that lies in the image.
 ///
 /// # Errors
-/// Where values vary, are not held, and cannot be read from the source; `Data` where one is infinite.
+/// If values vary, are not held, and cannot be read from the source; `Data` if one is infinite.
 pub fn skeleton(
     mask: &Mask,
     own: &Region,

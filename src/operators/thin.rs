@@ -383,7 +383,7 @@ impl Team {
         Turn::Over(thinned.chain(self.gone.drain(..).map(|id| (id, None))).collect())
     }
 
-    /// Draws the consequences of a whole round: what to tell in the next, or `None` where the thinning is over.
+    /// Draws the consequences of a whole round: what to tell in the next, or `None` if the thinning is over.
     fn hear(&mut self, heard: Vec<Round>) -> Option<Vec<Message>> {
         let all = || heard.iter().chain([&self.said]);
         let busy = all().any(|round| round.busy);

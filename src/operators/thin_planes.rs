@@ -1,10 +1,10 @@
 //! Lee's thinning of a whole volume by the workers of one process, which hand its planes on to each other in a ring.
 //!
-//! Every worker is a [`Stage`](crate::kernel::thin::planes::Stage): it takes the planes from the worker before it, does a few
-//! sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; no worker waits for
-//! what another decides, but for planes. The last plane of the volume carries how many sub-iterations in a row have deleted
-//! nothing. When these are as many as there are directions, the stage that notices keeps the planes that come to it, until
-//! the last has gone around.
+//! Every worker is a [`Stage`](crate::kernel::thin::planes::Stage): it takes the planes from the worker before it, does
+//! a few sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; no worker
+//! waits for what another decides, except for planes. The last plane of the volume carries how many sub-iterations in a
+//! row have deleted nothing. When these are as many as there are directions, the stage that notices keeps the planes
+//! that come to it, until the last has gone around.
 //!
 //! Before and after that each worker has some layers of chunks: it lays planes from their masks, and cuts the planes into
 //! masks again, which go back to their owners. Where seam logs are wanted, every worker writes down what it deletes next to

@@ -112,8 +112,8 @@ impl Window {
         rank < state.next + state.size
     }
 
-    /// Gives out the chunks of so many ranks in turn, to whoever asks: the rank of the next, or `Some(None)` where it may not
-    /// be read yet; `None` where all were given out.
+    /// Gives out the chunks of so many ranks in turn, to whoever asks: the rank of the next, or `Some(None)` where it
+    /// may not be read yet; `None` if all were given out.
     pub fn take(&self, count: u64) -> Option<Option<u64>> {
         let mut state = self.state();
         let rank = state.taken;

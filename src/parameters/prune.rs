@@ -26,7 +26,7 @@ impl PruneRule {
     /// Refuses what contradicts itself, whatever the image.
     ///
     /// # Errors
-    /// Of kind `Usage` where it does.
+    /// Of kind `Usage` if it does.
     pub fn check(&self) -> Result<()> {
         for (option, number) in [("--prune", self.length), ("--prune-ratio", self.ratio)] {
             if number.is_some_and(|number| !(number.is_finite() && number > 0.0)) {
@@ -42,7 +42,7 @@ impl PruneRule {
     /// The same with the length in the unit of an image's spacing.
     ///
     /// # Errors
-    /// Of kind `Usage` where the length has a unit and the image has none.
+    /// Of kind `Usage` if the length has a unit and the image has none.
     pub fn settle(&self, form: &ImageForm) -> Result<Pruning> {
         let mut pruning = Pruning::default();
         (pruning.length, pruning.ratio, pruning.keep_border) = (self.length, self.ratio, self.keep_border);

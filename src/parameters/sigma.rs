@@ -62,8 +62,8 @@ impl Sigma {
     /// In voxels along (z, y, x): 0 along z of a 2-D image. A length is divided by the size of a voxel along its axis.
     ///
     /// # Errors
-    /// Of kind `Usage` where there are not as many numbers as the image has axes, or where they are lengths and the image has
-    /// none to compare them with.
+    /// Of kind `Usage` if there are not as many numbers as the image has axes, or where they are lengths and the image
+    /// has none to compare them with.
     pub fn in_voxels(&self, form: &ImageForm) -> Result<[f64; 3]> {
         let (dimensions, first) = (form.dimensions, 3 - form.dimensions);
         let mut sigma = [0.0; 3];

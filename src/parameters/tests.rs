@@ -55,7 +55,7 @@ fn others() -> Vec<(&'static str, Value)> {
 }
 
 /// Parameters in which none has its default, but those that only a table of tiles has. Lengths are in nanometers, and a
-/// voxel is 500 long, but for what is changed.
+/// voxel is 500 long, except for what is changed.
 fn first() -> Parameters {
     let sigma = Sigma { values: vec![1.0], unit: Some("um".to_owned()) };
     let prune = PruneRule { length: Some(4.0), unit: Some("um".to_owned()), ratio: Some(2.0), keep_border: false };

@@ -245,7 +245,7 @@ impl<Kind> SessionBuilder<Kind> {
     /// Starts the session.
     ///
     /// # Errors
-    /// `Usage` where the options cannot work together; `Internal` where threads cannot be started.
+    /// `Usage` if the options cannot work together; `Internal` if threads cannot be started.
     pub fn build(self) -> Result<Session<Kind>> {
         Session::start(self.beginning(0, 1, None)?, None)
     }
@@ -351,7 +351,7 @@ impl SharedBuilder {
     /// Starts the session in the first process, which conducts it.
     ///
     /// # Errors
-    /// As [`SessionBuilder::build`]; `Usage` in another process; `Peer` where a connection is broken.
+    /// As [`SessionBuilder::build`]; `Usage` in another process; `Peer` if a connection is broken.
     pub fn build(self) -> Result<FollowingSession> {
         let SharedBuilder { builder, mut cluster, lost } = self;
         if cluster.process() != 0 {
@@ -367,7 +367,7 @@ impl SharedBuilder {
     /// Works for the session in another process than the first, until that one closes it.
     ///
     /// # Errors
-    /// As [`SharedBuilder::build`], or what the session was told when a process was lost; `Output` where a state is not in
+    /// As [`SharedBuilder::build`], or what the session was told when a process was lost; `Output` if a state is not in
     /// the folder that the first process has opened.
     pub fn serve(self) -> Result<()> {
         let SharedBuilder { builder, mut cluster, lost } = self;

@@ -48,7 +48,7 @@ impl<I: Send + 'static> Conductor<I> {
     /// Starts the thread.
     ///
     /// # Errors
-    /// `Io` where the system starts no more threads.
+    /// `Io` if the system starts no more threads.
     pub(super) fn start(mut inner: I, broken: &Broken) -> Result<Self> {
         let (jobs, todo) = channel::<Job<I>>();
         let conduct = move || {

@@ -85,7 +85,7 @@ impl<C> Mailboxes<C> {
     /// Sends a command to a worker.
     ///
     /// # Errors
-    /// `Internal` where the worker has stopped.
+    /// `Internal` if the worker has stopped.
     pub(super) fn tell(&self, index: usize, command: C) -> Result<()> {
         let sent = self.0.get(index).is_some_and(|(sender, thread)| {
             let sent = sender.send(command);

@@ -13,8 +13,8 @@ impl Session {
     /// A chunk arrives. Waits while there are more values in flight than the session's memory allows.
     ///
     /// # Errors
-    /// `Usage` where it is there already or lies outside; `Data` where its values do not fit or are not numbers. The
-    /// session stays as it was. `Internal` once a session cannot go on.
+    /// `Usage` if it is there already or lies outside; `Data` if its values do not fit or are not numbers. The session
+    /// stays as it was. `Internal` once a session cannot go on.
     pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
         self.set(chunk, voxels, false)
     }
@@ -22,7 +22,7 @@ impl Session {
     /// A chunk that is there gets new values.
     ///
     /// # Errors
-    /// As [`Session::insert`], but `Usage` where the chunk is not there.
+    /// As [`Session::insert`], but `Usage` if the chunk does not exist.
     pub fn replace(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
         self.set(chunk, voxels, true)
     }
@@ -51,7 +51,7 @@ impl Session {
     /// A chunk that is there goes.
     ///
     /// # Errors
-    /// `Usage` where it is not there.
+    /// `Usage` if it does not exist.
     pub fn retract(&self, chunk: ChunkId) -> Result<()> {
         let queue = &mut *self.queue()?;
         expect_for_retraction(&queue.present, chunk)?;
@@ -65,11 +65,12 @@ impl Session {
         Ok(())
     }
 
-    /// Other bounds, from the next epoch on. Chunks at the old ones, whose boxes or surroundings change by that, are looked
-    /// at again where the session holds values; otherwise they have to be replaced, with values for all of their box.
+    /// Other bounds, from the next epoch on. Chunks at the old ones, whose boxes or surroundings change by that, are
+    /// looked at again where the session holds values; otherwise they must be replaced, with values for all of their
+    /// box.
     ///
     /// # Errors
-    /// `Usage` where chunks that are there would lie outside, or a session of one plane would get several.
+    /// `Usage` if chunks that are there would lie outside, or a session of one plane would get several.
     pub fn resize(&self, shape: [usize; 3]) -> Result<()> {
         let queue = &mut *self.queue()?;
         let bounds = Region::of_shape(shape);

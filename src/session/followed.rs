@@ -14,7 +14,7 @@ impl FollowingSession {
     /// not wait for a running epoch.
     ///
     /// # Errors
-    /// `Usage` where the chunk lies outside; `Internal` where the session cannot go on.
+    /// `Usage` if the chunk lies outside; `Internal` if the session cannot go on.
     pub fn refresh(&self, chunk: ChunkId) -> Result<()> {
         if self.grid()?.region(chunk).is_empty() {
             return Err(Error::usage("lies outside of the session's bounds").in_chunk(chunk));
@@ -29,7 +29,7 @@ impl FollowingSession {
     /// the number of chunks that will be read for their own sake. Waits for a running epoch, as all calls below do.
     ///
     /// # Errors
-    /// `Io` where the operating system does not tell; `Internal` where the session cannot go on.
+    /// `Io` if the operating system does not tell; `Internal` if the session cannot go on.
     pub fn look(&self, verify: bool) -> Result<usize> {
         self.ask(move |inner| inner.following()?.look(verify))
     }
@@ -38,7 +38,7 @@ impl FollowingSession {
     /// the one after reads them again.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
+    /// `Internal` if the session cannot go on.
     pub fn leave(&self, chunk: ChunkId) -> Result<()> {
         self.ask(move |inner| inner.following().map(|following| following.leave(chunk)))
     }
@@ -46,7 +46,7 @@ impl FollowingSession {
     /// The marks that chunks of the source had when they were read, as far as they had any.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
+    /// `Internal` if the session cannot go on.
     pub fn marks(&self) -> Result<Vec<(ChunkId, Mark)>> {
         self.ask(|inner| Ok(inner.following()?.known_marks().collect()))
     }
@@ -54,7 +54,7 @@ impl FollowingSession {
     /// From now on the image is read from another source: the same image opened again, perhaps with other bounds.
     ///
     /// # Errors
-    /// `Usage` where the new source's type, fill value or axes are others; `Internal` where the session cannot go on.
+    /// `Usage` if the new source's type, fill value or axes are others; `Internal` if the session cannot go on.
     pub fn follow(&self, source: Arc<dyn Source>) -> Result<()> {
         let grid = self.ask(move |inner| inner.follow(&source))?;
         self.queue()?.grid = grid;
@@ -64,7 +64,7 @@ impl FollowingSession {
     /// What the image of a session with a state looks like, seen along each axis; `None` without a state.
     ///
     /// # Errors
-    /// `Io` where records cannot be read; `Internal` where the session cannot go on.
+    /// `Io` if records cannot be read; `Internal` if the session cannot go on.
     pub fn overview(&self) -> Result<Option<Projections>> {
         self.ask(|inner| {
             let grid = inner.grid;
@@ -75,7 +75,7 @@ impl FollowingSession {
     /// Takes what there is to say about the state that the session found: records that were of no use, a sentence each.
     ///
     /// # Errors
-    /// `Internal` where the session cannot go on.
+    /// `Internal` if the session cannot go on.
     pub fn warnings(&self) -> Result<Vec<String>> {
         self.ask(|inner| Ok(inner.kept.as_mut().map(|kept| std::mem::take(&mut kept.warnings)).unwrap_or_default()))
     }

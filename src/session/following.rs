@@ -35,7 +35,7 @@ pub(super) struct Following {
     /// How often it was read.
     readings: u64,
     known: BTreeMap<ChunkId, Known>,
-    /// Chunks whose padded boxes have to be looked at in the next epoch.
+    /// Chunks whose padded boxes must be looked at in the next epoch.
     dirty: BTreeSet<ChunkId>,
     /// Chunks that the next epoch leaves as they are.
     left: BTreeSet<ChunkId>,
@@ -193,7 +193,7 @@ impl Following {
         }
     }
 
-    /// Reads the chunks that have to be looked at, and makes their masks. Where that fails they stay to be looked at.
+    /// Reads the chunks that must be looked at, and makes their masks. Where that fails they stay to be looked at.
     pub(super) fn read(&mut self, workforce: &mut Workforce, kept: &mut Option<KeptState>, epoch: u64) -> Result<Read> {
         let mut read = Read::default();
         let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =

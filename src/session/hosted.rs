@@ -77,7 +77,7 @@ impl HostedBuilder {
     /// of [`OverlapLiveChunks::overlap_live`] and a place for errors.
     ///
     /// # Errors
-    /// `Usage` where a grid or a fill value cannot be worked with; `Internal` where threads cannot be started.
+    /// `Usage` if a grid or a fill value cannot be worked with; `Internal` if threads cannot be started.
     pub fn start<D, F>(self, build: F) -> Result<HostedSession<D>>
     where
         D: Clone + Ord + Send + 'static,
@@ -190,8 +190,8 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     /// A chunk arrives. Waits while there are more values on their way than the session's memory allows.
     ///
     /// # Errors
-    /// `Usage` where it is there already or lies outside; `Data` where its values do not fit or are not numbers. The
-    /// session stays as it was. Any call gives `Internal` once a worker has stopped, and the error itself after one at no
+    /// `Usage` if it is there already or lies outside; `Data` if its values do not fit or are not numbers. The session
+    /// stays as it was. Any call gives `Internal` once a worker has stopped, and the error itself after one at no
     /// chunk.
     pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
         self.set(chunk, voxels, false)
@@ -200,7 +200,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     /// A chunk that is there gets new values.
     ///
     /// # Errors
-    /// As [`HostedSession::insert`], but `Usage` where the chunk is not there.
+    /// As [`HostedSession::insert`], but `Usage` if the chunk does not exist.
     pub fn replace(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
         self.set(chunk, voxels, true)
     }
@@ -220,7 +220,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     /// A chunk that is there goes.
     ///
     /// # Errors
-    /// `Usage` where it is not there.
+    /// `Usage` if it does not exist.
     pub fn retract(&self, chunk: ChunkId) -> Result<()> {
         let queue = &mut *self.queue()?;
         expect_for_retraction(&queue.present, chunk)?;
@@ -238,7 +238,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     /// the difference of how often they are there.
     ///
     /// # Errors
-    /// What the dataflow reported (see [`HostedSession`]); `Internal` where the session cannot go on.
+    /// What the dataflow reported (see [`HostedSession`]); `Internal` if the session cannot go on.
     pub fn advance(&self) -> Result<Vec<(D, isize)>> {
         self.begin().wait()
     }
@@ -255,7 +255,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
     /// Ends the session and its threads, after the epochs that have begun.
     ///
     /// # Errors
-    /// `Internal` where a worker had stopped.
+    /// `Internal` if a worker had stopped.
     pub fn close(self) -> Result<()> {
         self.queue()?.mailboxes.end();
         self.conductor

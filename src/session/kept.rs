@@ -15,7 +15,7 @@ pub(super) struct KeptState {
     overview: Projections,
     /// Chunks that looked otherwise when they were added to it.
     replaced: BTreeSet<ChunkId>,
-    /// Whether it has to be put together anew.
+    /// Whether it must be put together anew.
     lost: bool,
     pub(super) warnings: Vec<String>,
 }
@@ -82,7 +82,7 @@ impl KeptState {
         Ok(())
     }
 
-    /// Notes what is wrong with the records of a chunk, but for what is wrong with all of them.
+    /// Notes what is wrong with the records of a chunk, except for what is wrong with all of them.
     pub(super) fn warn(&mut self, chunk: ChunkId, reasons: &[Reason]) {
         let of_all = match self.folder.found() {
             Loaded::Unusable(reason) => Some(*reason),

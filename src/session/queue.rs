@@ -49,7 +49,7 @@ impl<C> Queue<C> {
     /// Sends a command to the worker that owns a chunk.
     ///
     /// # Errors
-    /// `Internal` where it has stopped.
+    /// `Internal` if it has stopped.
     pub(super) fn tell(&self, chunk: ChunkId, command: C) -> Result<()> {
         self.mailboxes.tell(self.grid.owner(chunk, self.mailboxes.len()), command)
     }
@@ -97,7 +97,7 @@ pub(super) fn check_fit(chunk: ChunkId, region: Region, voxels: &Voxels, dtype: 
     Ok(())
 }
 
-/// Refuses to retract a chunk that is not there.
+/// Refuses to retract a chunk that is missing.
 pub(super) fn expect_for_retraction(present: &SharedMap<ChunkId, ()>, chunk: ChunkId) -> Result<()> {
     if present.contains(&chunk) {
         return Ok(());

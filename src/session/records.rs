@@ -42,7 +42,7 @@ pub(super) struct Found {
     pub(super) unusable: Vec<Reason>,
 }
 
-/// What a mask record says, but for the mask.
+/// What a mask record says, except for the mask.
 #[derive(Serialize, Deserialize)]
 pub(super) struct FoundMask {
     pub(super) own: Region,
@@ -62,7 +62,7 @@ pub(super) struct Records {
     found: BTreeMap<ChunkId, Pair>,
     /// Fingerprints of the values that masks were made from.
     fingerprints: BTreeMap<ChunkId, u64>,
-    /// Chunks whose thinning record has to be written again, with mask and log where they were thinned.
+    /// Chunks whose thinning record must be written again, with mask and log where they were thinned.
     stale: BTreeMap<ChunkId, Option<(Mask, SeamLog)>>,
 }
 

@@ -8,8 +8,8 @@ const WIDTH: usize = 64;
 /// An ordered map that is copied in constant time and changed in logarithmic time. A change copies the nodes on the way
 /// to its entry, where another map shares them.
 ///
-/// Nodes are not merged: one disappears when its last entry does. A map that shrinks keeps its depth, but for levels of a
-/// single node.
+/// Nodes are not merged: one disappears when its last entry does. A map that shrinks keeps its depth, except for levels
+/// of a single node.
 #[derive(Clone, Debug)]
 pub(super) struct SharedMap<K, V> {
     root: Arc<Node<K, V>>,

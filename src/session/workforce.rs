@@ -191,7 +191,7 @@ impl Workforce {
     /// Has all workers of all processes carry out an order, and gathers their answers.
     ///
     /// # Errors
-    /// Where the workers are of no use any more, now and from then on. What goes wrong with the image or the state is
+    /// If the workers are of no use any more, now and from then on. What goes wrong with the image or the state is
     /// among the answers.
     pub(super) fn ask(&mut self, order: Order) -> Result<Vec<Answer>> {
         self.broken.check()?;

@@ -22,7 +22,7 @@ impl Counted {
     /// What is to be kept of the values of a chunk.
     ///
     /// # Errors
-    /// `Internal` where it cannot be encoded.
+    /// `Internal` if it cannot be encoded.
     pub fn new(count: &Count) -> Result<Self> {
         let failed = || Error::internal("a histogram cannot be encoded");
         match count {
@@ -49,7 +49,7 @@ impl Counted {
     /// How often each value occurs, where that was counted.
     ///
     /// # Errors
-    /// `Internal` where it cannot be decoded.
+    /// `Internal` if it cannot be decoded.
     pub fn histogram(&self) -> Result<Option<Histogram>> {
         if self.packed.is_empty() {
             return Ok(None);

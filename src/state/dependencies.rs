@@ -30,7 +30,7 @@ impl Dependencies {
     /// the bounds of the grid do not, since a record says which box it is of.
     ///
     /// # Errors
-    /// Of kind `Internal` where the parameters cannot be written in postcard's format, or where the kind has the number,
+    /// Of kind `Internal` if the parameters cannot be written in postcard's format, or where the kind has the number,
     /// the name or the folder of one that is known already.
     pub fn with<R: Record>(mut self, parameters: &impl Serialize) -> Result<Self> {
         let kind = R::KIND;

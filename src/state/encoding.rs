@@ -122,7 +122,7 @@ impl Header {
 /// The bytes of a record.
 ///
 /// # Errors
-/// Of kind `Internal` where the record does not fit its chunk, and could not be used.
+/// Of kind `Internal` if the record does not fit its chunk, and could not be used.
 pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Result<Vec<u8>> {
     if !record.fits(grid, header.chunk) {
         return Err(Error::internal("a record does not fit its chunk and was not written").in_chunk(header.chunk));

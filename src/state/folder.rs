@@ -53,8 +53,8 @@ impl StateFolder {
     /// The state in a folder, which is made where it is missing. Files that a killed run was writing are removed.
     ///
     /// # Errors
-    /// Of kind `Output` where the folder holds other things than a state, which it keeps, where another run uses it, or
-    /// where it cannot be written; `Io` where it cannot be read or the disk is full.
+    /// Of kind `Output` if the folder holds other things than a state, which it keeps, where another run uses it, or
+    /// where it cannot be written; `Io` if it cannot be read or the disk is full.
     pub fn open(path: impl AsRef<Path>, parameters: &Dependencies) -> Result<StateFolder> {
         let path = path.as_ref();
         let at = |error: Error| if error.is_placed() { error } else { error.at(path) };
@@ -87,8 +87,8 @@ impl StateFolder {
     /// records of chunks that are this one's. No later run opens the folder before this one is done with it as well.
     ///
     /// # Errors
-    /// Of kind `Output` where that run has not opened the folder, or it is no state of these parameters: it is another
-    /// folder than that of the other process; `Io` where it cannot be read.
+    /// Of kind `Output` if that run has not opened the folder, or it is no state of these parameters: it is another
+    /// folder than that of the other process; `Io` if it cannot be read.
     pub fn join(path: impl AsRef<Path>, run: &str, parameters: &Dependencies) -> Result<StateFolder> {
         let path = path.as_ref();
         let other = || {
@@ -127,7 +127,7 @@ impl StateFolder {
     /// The chunks that have a record of any kind that the state knows, usable or not.
     ///
     /// # Errors
-    /// Of kind `Io` where a folder cannot be read.
+    /// Of kind `Io` if a folder cannot be read.
     pub fn chunks(&self) -> Result<BTreeSet<ChunkId>> {
         let grid = &self.0.parameters.grid;
         let chunks = files(&self.0.path, &self.0.parameters)?.into_iter().filter_map(|file| file.chunk);
@@ -137,7 +137,7 @@ impl StateFolder {
     /// The record of a kind of a chunk.
     ///
     /// # Errors
-    /// Of kind `Io` where there is a file that cannot be read, `Internal` where the state does not know the kind.
+    /// Of kind `Io` if there is a file that cannot be read, `Internal` if the state does not know the kind.
     pub fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
         let expected = self.0.header(R::KIND, chunk, 0)?;
         let Some(bytes) = read(&self.0.place(R::KIND, chunk))? else { return Ok(Loaded::Absent) };
@@ -148,8 +148,8 @@ impl StateFolder {
     /// Puts a record in place at once.
     ///
     /// # Errors
-    /// Of kind `Io` where the disk is full or the write fails, `Output` where it is not allowed; the record that was
-    /// there stays. Of kind `Internal` where the record does not fit the chunk, or the state does not know its kind.
+    /// Of kind `Io` if the disk is full or the write fails, `Output` if it is not allowed; the record that was there
+    /// stays. Of kind `Internal` if the record does not fit the chunk, or the state does not know its kind.
     pub fn write<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<()> {
         let bytes = self.0.encode(chunk, record, epoch)?;
         replace_below(&self.0.path, &self.0.place(R::KIND, chunk), &bytes)
@@ -178,13 +178,13 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Puts all in place that was staged by this process, and removes what was to go: the end of an epoch, but for its
-    /// being taken down.
+    /// Puts all in place that was staged by this process, and removes what was to go: the end of an epoch, except for
+    /// its being taken down.
     ///
     /// A run that is killed meanwhile leaves records of two epochs, each of them whole: see [`verify`](super::verify).
     ///
     /// # Errors
-    /// Of kind `Io` or `Output` where a file cannot be moved; those that were not moved stay staged.
+    /// Of kind `Io` or `Output` if a file cannot be moved; those that were not moved stay staged.
     pub fn place_staged(&self) -> Result<()> {
         let mut changing = self.0.changing();
         while let Some((&(kind, chunk), &written)) = changing.staged.first_key_value() {

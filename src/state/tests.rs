@@ -37,7 +37,7 @@ fn filled(path: &Path) -> StateFolder {
     state
 }
 
-/// All files below a folder, and what is in them, but for the number of the run.
+/// All files below a folder, and what is in them, except for the number of the run.
 fn contents(folder: &Path) -> BTreeSet<(String, Vec<u8>)> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Position, Region};
 
-/// Which of the units that an image is stored in (files, as a rule) are not there.
+/// Which of the units that an image is stored in (files, as a rule) are missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absent {
     /// The units, on a grid over the image.

@@ -20,7 +20,7 @@ fn scheme(path: &Path) -> Option<&str> {
 /// Refuses addresses of images that cannot be read.
 ///
 /// # Errors
-/// `Usage` where images at such an address cannot be read, by any program or by this one as it was built.
+/// `Usage` if images at such an address cannot be read, by any program or by this one as it was built.
 pub(crate) fn require_readable(path: &Path) -> Result<()> {
     let scheme = scheme(path).unwrap_or_default().to_ascii_lowercase();
     let can_be_read = match scheme.as_str() {

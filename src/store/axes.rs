@@ -30,7 +30,7 @@ pub(crate) struct AxisSelection {
 /// Refuses an array of more axes than NumPy has.
 ///
 /// # Errors
-/// `Data` where it has more than 64.
+/// `Data` if it has more than 64.
 pub(crate) fn require_few(count: usize) -> Result<()> {
     const MOST: usize = 64;
     if count <= MOST {
@@ -53,7 +53,7 @@ pub(crate) fn role_of(name: &str) -> Role {
 /// The axes of an array, by its names where it has some, else by their place: t, c, z, y, x.
 ///
 /// # Errors
-/// Where more than three axes longer than one are left for space.
+/// If more than three axes longer than one are left for space.
 pub(crate) fn axes(shape: &[u64], names: Option<&[String]>, options: &OpenOptions) -> Result<Vec<Axis>> {
     let by_place = |place: usize| match shape.len() - place {
         // One axis before z, y and x is the channel, or time if that is what the caller picks.
@@ -84,7 +84,7 @@ pub(crate) fn axes(shape: &[u64], names: Option<&[String]>, options: &OpenOption
 /// too where it has length one.
 ///
 /// # Errors
-/// `Usage` where an option is needed, or picks what is not there; `Data` where fewer than two axes are left.
+/// `Usage` if an option is needed, or picks what does not exist; `Data` if fewer than two axes are left.
 pub(crate) fn select(axes: &[Axis], options: &OpenOptions) -> Result<AxisSelection> {
     let mut fixed = vec![0; axes.len()];
     let mut unpicked = Vec::new();

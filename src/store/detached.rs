@@ -46,7 +46,7 @@ pub(crate) fn packed(path: &Path, start: u64) -> Result<Packed> {
 /// Several data files one behind the other, which hold `total` bytes together, as many each.
 ///
 /// # Errors
-/// `Data` where a file is shorter than that, by its name; `Missing` where one is not there.
+/// `Data` if a file is shorter than that, by its name; `Missing` if one does not exist.
 pub(crate) fn joined(files: &[PathBuf], total: u64, start: Start) -> Result<Stored> {
     let count = files.len() as u64;
     if count == 0 || !total.is_multiple_of(count) {
@@ -86,7 +86,7 @@ pub(crate) enum Start {
 /// last.
 ///
 /// # Errors
-/// `Data` where it is no such pattern, or stands for no file or too many.
+/// `Data` if it is no such pattern, or stands for no file or too many.
 pub(crate) fn numbered(pattern: &str, [first, last, step]: [i64; 3]) -> Result<Vec<String>> {
     let wrong = || Error::data(format!("names its data files by {pattern}, which is not understood; list their names"));
     let (before, rest) = pattern.split_once('%').ok_or_else(wrong)?;

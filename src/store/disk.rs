@@ -50,7 +50,7 @@ pub(crate) enum There {
 /// What is at a path, by itself: a link is [`There::Other`].
 ///
 /// # Errors
-/// Where the operating system does not say.
+/// If the operating system does not say.
 pub(crate) fn what_is(path: &Path) -> io::Result<There> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(There::File),
@@ -61,10 +61,10 @@ pub(crate) fn what_is(path: &Path) -> io::Result<There> {
     }
 }
 
-/// The bytes of a file; `None` where nothing is at the path. What is there and is no file is refused.
+/// The bytes of a file; `None` if nothing is at the path. What is there and is no file is refused.
 ///
 /// # Errors
-/// Where the operating system refuses to read it.
+/// If the operating system refuses to read it.
 #[cfg(any(feature = "zarr", feature = "dataflow"))]
 pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
@@ -84,7 +84,7 @@ pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Creates a file. What was there under its name goes.
 ///
 /// # Errors
-/// Where a folder is in the way, or the operating system refuses.
+/// If a folder is in the way, or the operating system refuses.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let new = || OpenOptions::new().write(true).create_new(true).open(path);
     match new() {
@@ -133,7 +133,7 @@ pub(crate) fn write_below(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<
 /// Makes a folder, unless there is something at its path.
 ///
 /// # Errors
-/// Where the operating system refuses.
+/// If the operating system refuses.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Ok(()) => {
@@ -148,7 +148,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 /// Makes a folder and those that it lies in, where they are missing. Links to folders among these are followed.
 ///
 /// # Errors
-/// Where the operating system refuses.
+/// If the operating system refuses.
 pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
     if path.as_os_str().is_empty() || path.is_dir() {
         return Ok(());
@@ -168,7 +168,7 @@ pub(crate) fn remove_empty(path: &Path) {
 /// Renames a file, a folder or a link.
 ///
 /// # Errors
-/// Where the operating system refuses.
+/// If the operating system refuses.
 pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     note!(Renamed(from.to_owned(), to.to_owned()));
@@ -178,7 +178,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 /// Renames what is at a path, if something is. Returns whether something was.
 ///
 /// # Errors
-/// Where the operating system refuses.
+/// If the operating system refuses.
 pub(crate) fn rename_if_there(from: &Path, to: &Path) -> io::Result<bool> {
     match rename(from, to) {
         Ok(()) => Ok(true),
@@ -190,7 +190,7 @@ pub(crate) fn rename_if_there(from: &Path, to: &Path) -> io::Result<bool> {
 /// Removes a file, a folder with all that is in it, or a link, if one is there.
 ///
 /// # Errors
-/// Where the operating system refuses.
+/// If the operating system refuses.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
     let removed = match what_is(path)? {
         There::Nothing => return Ok(()),
@@ -209,7 +209,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 /// Brings a file to the disk.
 ///
 /// # Errors
-/// Where the operating system cannot.
+/// If the operating system cannot.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     // To be written, which Windows asks for.
     no_links().write(true).open(path)?.sync_all()?;
@@ -220,7 +220,7 @@ pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
 /// Brings the names in a folder to the disk: what was created, renamed and removed there.
 ///
 /// # Errors
-/// Where the operating system cannot.
+/// If the operating system cannot.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     // Elsewhere folders cannot be opened, and need not be.
@@ -237,7 +237,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 /// Brings a file, or a folder with all that is in it, to the disk. Links in it are let be.
 ///
 /// # Errors
-/// Where the operating system cannot.
+/// If the operating system cannot.
 pub(crate) fn sync_tree(path: &Path) -> io::Result<()> {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     match what_is(path)? {

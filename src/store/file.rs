@@ -79,7 +79,7 @@ pub(crate) fn read_box(
 /// An open file and its length.
 ///
 /// # Errors
-/// Of kind `Missing` where there is no such file, `Data` where it is a folder, a pipe or a device; else `Io`.
+/// Of kind `Missing` if there is no such file, `Data` if it is a folder, a pipe or a device; else `Io`.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |error: io::Error| read_failed(&error).at(path);
     // Before it is opened, which for a pipe would last until somebody writes into it.
@@ -93,7 +93,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
 /// The bytes of a whole file, of at most `most`; `what` is what such a file is.
 ///
 /// # Errors
-/// Of kind `Data` where it is longer, or needs more memory than the system gives; else as [`open`].
+/// Of kind `Data` if it is longer, or needs more memory than the system gives; else as [`open`].
 #[cfg(feature = "tiff")]
 pub(crate) fn read_whole(path: &Path, most: u64, what: &str) -> Result<Vec<u8>> {
     let (file, length) = open(path)?;
@@ -114,7 +114,7 @@ pub(crate) const START: usize = 4096;
 /// The first bytes of a file, at most [`START`].
 ///
 /// # Errors
-/// As [`open`], and `Io` where it cannot be read.
+/// As [`open`], and `Io` if it cannot be read.
 pub(crate) fn start_of(path: &Path) -> Result<Vec<u8>> {
     let (file, _) = open(path)?;
     let mut start = Vec::new();
@@ -211,7 +211,7 @@ pub(crate) const WRITING: &str = ".writing";
 /// Puts a file in place of another, whole: it is written beside it, and then renamed. One program writes there at a time.
 ///
 /// # Errors
-/// `Io` or `Output` where it cannot be written; what was there stays.
+/// `Io` or `Output` if it cannot be written; what was there stays.
 pub fn replace(place: &Path, bytes: &[u8]) -> Result<()> {
     put(place, |writing| disk::write(writing, bytes))
 }

@@ -36,7 +36,7 @@ impl PackedVoxels {
     /// Compresses values.
     ///
     /// # Errors
-    /// `Internal` where they cannot be compressed.
+    /// `Internal` if they cannot be compressed.
     pub(crate) fn new(voxels: &Voxels) -> Result<Self> {
         let bytes = zstd::bulk::compress(&to_bytes(voxels), LEVEL)
             .map_err(|error| Error::internal("values cannot be compressed").because(error))?;

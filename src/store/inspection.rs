@@ -18,12 +18,12 @@ use crate::text::masked;
 pub struct Inspection {
     /// The path, as it was given, or the address without what may be secret in it.
     pub path: String,
-    /// Why a run would refuse the image with the same options; `None` where it would not.
+    /// Why a run would refuse the image with the same options; `None` if it would not.
     pub refused: Option<Refusal>,
-    /// What has to be picked before a run: the sentence that a run ends with where nothing is. The rest then describes
+    /// What must be picked before a run: the sentence that a run ends with where nothing is. The rest then describes
     /// the image for the first of each.
     pub choice: Option<String>,
-    /// The image; `None` where nothing of it could be understood.
+    /// The image; `None` if nothing of it could be understood.
     #[serde(flatten)]
     pub image: Option<Image>,
 }
@@ -69,7 +69,7 @@ pub struct Image {
     pub fill: f64,
     /// What was read of the values.
     pub sample: Option<Sample>,
-    /// What a person should know of it, each in a sentence without a full stop.
+    /// What users should know about it, each in a sentence without a full stop.
     pub warnings: Vec<String>,
 }
 

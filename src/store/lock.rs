@@ -36,7 +36,7 @@ impl From<io::Error> for Refused {
 /// find at the path: then all begins again, and `prepare`, which makes the folder of the file, is called once more.
 ///
 /// # Errors
-/// Where it is held, is no file, or cannot be opened.
+/// If it is held, is no file, or cannot be opened.
 pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> Result<File, Refused> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -57,13 +57,13 @@ pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> 
 /// closed it.
 ///
 /// # Errors
-/// Where one holds it alone, or it is no file, or cannot be opened.
+/// If one holds it alone, or it is no file, or cannot be opened.
 #[cfg(feature = "dataflow")]
 pub(crate) fn share(path: &Path) -> Result<File, Refused> {
     attempt(path, false)?.ok_or(Refused::Busy)
 }
 
-/// Returns `None` where the file that was locked is not at the path any more.
+/// Returns `None` if the file that was locked is not at the path any more.
 fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
     if matches!(what_is(path)?, There::Folder | There::Other) {
         return Err(Refused::NoFile);
@@ -84,7 +84,7 @@ fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
 /// Whether an open file is the one that a path leads to.
 ///
 /// # Errors
-/// Where the operating system does not say.
+/// If the operating system does not say.
 #[cfg(unix)]
 pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;

@@ -24,10 +24,10 @@ pub(crate) struct FileMark {
 }
 
 impl FileMark {
-    /// The state of the file at a path, or that it is not there.
+    /// The state of the file at a path, or that it does not exist.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not say.
     pub(crate) fn of(path: &Path) -> Result<FileMark> {
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(Self::new(path, Some(&metadata))),
@@ -54,10 +54,10 @@ impl FileMark {
     }
 
     /// The states of many files, in their order. Each is asked for once. Where many of one folder follow each other its
-    /// list is read first, so that those that are not there cost nothing.
+    /// list is read first, so that those that are missing cost nothing.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not say.
     pub(crate) fn of_all(paths: &[PathBuf]) -> Result<Vec<FileMark>> {
         let mut marks = Vec::with_capacity(paths.len());
         for paths in paths.chunk_by(|a, b| folder(a) == folder(b)) {
@@ -139,7 +139,7 @@ impl Marker {
 /// The mark of some files, in their order.
 ///
 /// # Errors
-/// Where the operating system does not say.
+/// If the operating system does not say.
 pub(crate) fn mark_of<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<Mark> {
     let mut marker = Marker::default();
     for path in paths {

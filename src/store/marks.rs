@@ -29,7 +29,7 @@ pub struct Marks {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Look {
-    /// Chunks that have changed and settled, in raster order, with their marks; `None` where the source cannot tell.
+    /// Chunks that have changed and settled, in raster order, with their marks; `None` if the source cannot tell.
     pub changed: Vec<(ChunkId, Option<Mark>)>,
     /// Chunks that have changed, but not settled, in raster order: they are for a later look.
     pub unsettled: Vec<ChunkId>,
@@ -64,7 +64,7 @@ impl Marks {
         self.grid
     }
 
-    /// The mark of a chunk at the last look at which it had settled; `None` where there was none, or the source cannot
+    /// The mark of a chunk at the last look at which it had settled; `None` if there was none, or the source cannot
     /// tell.
     pub fn of(&self, chunk: ChunkId) -> Option<Mark> {
         self.known.get(&chunk).copied().flatten()
@@ -81,7 +81,7 @@ impl Marks {
     /// Asks for the metadata of each stored file: about a microsecond each where they are cached.
     ///
     /// # Errors
-    /// Where the operating system does not say; what was known stays so.
+    /// If the operating system does not say; what was known stays so.
     pub fn look(&mut self, source: &dyn Source, now: SystemTime) -> Result<Look> {
         let chunks: Vec<ChunkId> = self.grid.chunks().collect();
         let regions: Vec<Region> = chunks.iter().map(|&chunk| self.region(chunk)).collect();

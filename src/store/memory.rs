@@ -17,7 +17,7 @@ impl MemorySource {
     /// A source over an array that is described by hand.
     ///
     /// # Errors
-    /// Of kind `Usage` where the description's shape or type is not the array's.
+    /// Of kind `Usage` if the description's shape or type is not the array's.
     pub fn new(voxels: Voxels, description: Description) -> Result<Self> {
         if voxels.shape() != description.shape || voxels.dtype() != description.dtype {
             let (shape, dtype) = (voxels.shape(), voxels.dtype().name());
@@ -30,7 +30,7 @@ impl MemorySource {
     /// A source over an array with spacing 1; two-dimensional or three-dimensional.
     ///
     /// # Panics
-    /// Where `dimensions` is neither 2 nor 3, or is 2 for an array of several planes.
+    /// If `dimensions` is neither 2 nor 3, or is 2 for an array of several planes.
     pub fn of(voxels: Voxels, dimensions: usize) -> Self {
         let shape = voxels.shape();
         assert!(dimensions == 3 || (dimensions == 2 && shape[0] == 1), "a 2-D image has one plane");

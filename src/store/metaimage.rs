@@ -25,8 +25,8 @@ pub(crate) fn is_metaimage(start: &[u8]) -> bool {
 /// `ElementNumberOfChannels`.
 ///
 /// # Errors
-/// `Missing` where a file is not there; `Data` where it is damaged, cut off, or of a type that is not read; `Usage`
-/// where the options do not fit it.
+/// `Missing` if a file does not exist; `Data` if it is damaged, cut off, or of a type that is not read; `Usage` if the
+/// options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || RawSource::new(path, layout(path)?, options);

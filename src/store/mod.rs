@@ -136,40 +136,40 @@ pub trait Source: Send + Sync {
         Details::default()
     }
 
-    /// What a person should know of the image, each in a sentence without a full stop.
+    /// What users should know about the image, each in a sentence without a full stop.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// The values of a box inside the volume, or `None` where nothing of it is stored: it holds the fill value.
+    /// The values of a box inside the volume, or `None` if nothing of it is stored: it holds the fill value.
     ///
     /// # Errors
-    /// Where stored data are damaged or cannot be read; the error names the file and the chunk.
+    /// If stored data are damaged or cannot be read; the error names the file and the chunk.
     fn read(&self, region: &Region) -> Result<Option<Chunk>>;
 
-    /// A mark of what is stored of a box, without reading it; `None` where the source cannot tell.
+    /// A mark of what is stored of a box, without reading it; `None` if the source cannot tell.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not say.
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         let _ = region;
         Ok(None)
     }
 
-    /// What is not stored, by the units that the image is stored in, which do not depend on how it is read; `None` where
+    /// What is not stored, by the units that the image is stored in, which do not depend on how it is read; `None` if
     /// the image is there as a whole or not at all. May look at every unit.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not say.
     fn absent(&self) -> Result<Option<Absent>> {
         Ok(None)
     }
 
     /// Boxes that hold all that is stored, one for each unit (file) that is there and perhaps larger than the image;
-    /// `None` where the source cannot list them. Takes time by what is stored, whatever the size of the image.
+    /// `None` if the source cannot list them. Takes time by what is stored, whatever the size of the image.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not say.
     fn stored(&self) -> Result<Option<Vec<Region>>> {
         Ok(None)
     }
@@ -178,7 +178,7 @@ pub trait Source: Send + Sync {
     /// ask the operating system once for each file, however many boxes it is in.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system does not say.
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
         let marked = |region| Ok(self.mark(region)?.map(|mark| Marked { mark, youngest: None }));
         regions.iter().map(marked).collect()
@@ -196,6 +196,6 @@ pub struct Mark(u64);
 pub struct Marked {
     /// The mark.
     pub mark: Mark,
-    /// When the file changed last that changed last; `None` where there are no files, or it is not known.
+    /// When the file changed last that changed last; `None` if there are no files, or it is not known.
     pub youngest: Option<SystemTime>,
 }

@@ -60,7 +60,7 @@ const LEAST_TILES: usize = 8;
 const ROW_CACHE: usize = 512 << 20;
 /// Rows of chunks that are looked at for that.
 const ROWS: usize = 4096;
-/// What is not there is told in parts of the canvas that are so many times shorter than a tile,
+/// What does not exist is told in parts of the canvas that are so many times shorter than a tile,
 const UNITS_OF_A_TILE: usize = 8;
 /// but not shorter than so many pixels.
 const SHORTEST_UNIT: usize = 16;
@@ -79,7 +79,7 @@ pub struct MosaicSource {
     units: Grid,
     description: Description,
     details: Details,
-    /// What a person should know of the table and the tiles, but for the places of these.
+    /// What users should know about the table and the tiles, except for the places of these.
     warnings: Vec<String>,
     camera: CameraImages,
     /// What the values of each tile are multiplied by.
@@ -101,9 +101,9 @@ impl MosaicSource {
     /// Reads a table, and opens and closes each of its tiles. The canvas is that of all channels.
     ///
     /// # Errors
-    /// Naming the line and the tile: `Data` where the table is none, where a tile cannot be read, has another type than
-    /// the others, or does not fit the placement or the canvas; `Missing` where the table or a tile is not there; `Usage`
-    /// where the options do not fit.
+    /// Naming the line and the tile: `Data` if the table is none, where a tile cannot be read, has another type than
+    /// the others, or does not fit the placement or the canvas; `Missing` if the table or a tile does not exist;
+    /// `Usage` if the options do not fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let table = TileTable::read(path)?;
@@ -172,7 +172,7 @@ impl MosaicSource {
         self.index.near(region).into_iter().filter(move |&tile| self.tiles[tile].meets(&placed))
     }
 
-    /// A tile made ready to be put down; `None` where it is not there any more, though it was when the table was opened.
+    /// A tile made ready to be put down; `None` if it no longer exists, though it was when the table was opened.
     fn prepared(&self, number: usize) -> Result<Option<Arc<Prepared>>> {
         let tile = &self.tiles[number];
         let decoded = self.held.get(&number, || {
@@ -280,7 +280,7 @@ fn details_of(
     }
 }
 
-/// The channel whose rows are read: the one picked, or the only one; `None` where rows name none.
+/// The channel whose rows are read: the one picked, or the only one; `None` if rows name none.
 fn picked_channel(table: &TileTable, options: &OpenOptions) -> Result<Option<usize>> {
     let channels = table.channels();
     let listed = || channels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");

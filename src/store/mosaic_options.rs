@@ -32,18 +32,18 @@ pub struct MosaicOptions {
     /// A file of factors that tiles are multiplied by, with the columns `path`, `channel` and `gain`. A tile
     /// that it does not have counts as it is.
     pub gains: Option<PathBuf>,
-    /// What happens with tiles that are not there.
+    /// What happens with tiles that are missing.
     pub missing: MissingTiles,
 }
 
-/// What happens with tiles of a table that are not there, or cannot be read.
+/// What happens with tiles of a table that are missing, or cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum MissingTiles {
     /// The table is refused.
     #[default]
     Refuse,
-    /// They are waited for: those that are not there are taken as not stored, and those that cannot be read are an error
+    /// They are waited for: those that are missing are taken as not stored, and those that cannot be read are an error
     /// where they are read. Both are taken to have the shape of the first tile that can be read.
     Await,
 }

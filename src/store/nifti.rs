@@ -46,8 +46,8 @@ fn partner(path: &Path, own: &str, other: &str) -> Option<PathBuf> {
 /// t, z, y, x; the fifth one counts as channels.
 ///
 /// # Errors
-/// `Missing` where there is no file; `Data` where it is damaged, cut off, of a type that images may not have, or of the
-/// predecessor of the format; `Usage` where the options do not fit it.
+/// `Missing` if there is no file; `Data` if it is damaged, cut off, of a type that images may not have, or of the
+/// predecessor of the format; `Usage` if the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || {

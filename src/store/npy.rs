@@ -28,8 +28,8 @@ struct Header {
 /// first ones are time and channel.
 ///
 /// # Errors
-/// `Missing` where there is no file; `Data` where it is no such file, is cut off, has a type that images may not
-/// have, or has fewer than two axes; `Usage` where the options do not fit it.
+/// `Missing` if there is no file; `Data` if it is no such file, is cut off, has a type that images may not have, or has
+/// fewer than two axes; `Usage` if the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || {
@@ -46,7 +46,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
 /// The array that a `.npy` file has in its header. `length` is that of the file.
 ///
 /// # Errors
-/// `Data` where it is no such file, or has a type that images may not have.
+/// `Data` if it is no such file, or has a type that images may not have.
 pub(crate) fn layout(bytes: &dyn Bytes, length: u64) -> Result<RawLayout> {
     let (header, offset) = read_header(bytes, length)?;
     let (stored, endian) = parse_dtype(&header.descr).ok_or_else(|| match &*header.descr {
@@ -161,7 +161,7 @@ fn parse_shape(text: &str) -> Option<Vec<u64>> {
 /// Writes an array as a `.npy` file of version 1, for tests and for exchange with NumPy; 2-D for an image.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write_npy(path: impl AsRef<Path>, voxels: &Voxels, dimensions: usize) -> Result<()> {
     let path = path.as_ref();
     let code = match voxels.dtype() {

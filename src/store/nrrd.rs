@@ -22,8 +22,8 @@ const LONGEST_LINE: u64 = 1 << 20;
 /// lists count as channels.
 ///
 /// # Errors
-/// `Missing` where a file is not there; `Data` where it is damaged, cut off, or of a type or encoding that is not read;
-/// `Usage` where the options do not fit it.
+/// `Missing` if a file does not exist; `Data` if it is damaged, cut off, or of a type or encoding that is not read;
+/// `Usage` if the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || RawSource::new(path, layout(path, options)?, options);

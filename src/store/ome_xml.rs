@@ -238,7 +238,7 @@ fn whole(node: Node<'_, '_>, name: &str) -> Result<Option<u64>> {
 /// The number that a text is, with a decimal point or a decimal comma.
 ///
 /// # Errors
-/// `Data` where it is none, or not finite.
+/// `Data` if it is none, or not finite.
 pub(crate) fn number(text: &str, name: &str) -> Result<f64> {
     let wrong = || Error::data(format!("has {text:?} as {name} in its metadata, which is no number; save it again"));
     decimal(text).filter(|number| number.is_finite()).ok_or_else(wrong)

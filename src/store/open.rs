@@ -15,8 +15,8 @@ use crate::store::options::OpenOptions;
 /// at `s3://BUCKET/PATH`, by the environment's `AWS_...` variables.
 ///
 /// # Errors
-/// `Missing` where nothing is at the path; `Io` where a server does not give it; `Data` where the form, type or number of
-/// axes is none of those supported, or the file is damaged; `Usage` where the options do not fit the image.
+/// `Missing` if nothing is at the path; `Io` if a server does not give it; `Data` if the form, type or number of axes
+/// is none of those supported, or the file is damaged; `Usage` if the options do not fit the image.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "mosaic")]
     if path.is_file() && super::mosaic::is_table(path) {

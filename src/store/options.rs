@@ -40,7 +40,7 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// The region as a person writes it: `0:10,5:20`.
+    /// The region as a user writes it: `0:10,5:20`.
     pub fn region_text(&self) -> Option<String> {
         let ranges = self.region.as_ref()?.iter().map(|range| format!("{}:{}", range.start, range.end));
         Some(ranges.collect::<Vec<_>>().join(","))

@@ -12,7 +12,7 @@ pub(crate) struct ReadPlan {
     pub(crate) cache: usize,
 }
 
-/// The plan for an image stored in blocks: `follow` is the shape that chunks should be made of, `block` what has to be
+/// The plan for an image stored in blocks: `follow` is the shape that chunks should be made of, `block` what must be
 /// decoded at once. `given` is the caller's own limit of bytes held.
 ///
 /// The cache holds the blocks that two chunks meet: workers may have reached different rows of chunks.

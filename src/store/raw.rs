@@ -104,7 +104,7 @@ impl RawSource {
     /// The image in an array, as the options want it; `path` is what the user gave.
     ///
     /// # Errors
-    /// `Data` where the bytes are fewer than the values, or the array is no image; `Usage` where the options do not fit.
+    /// `Data` if the bytes are fewer than the values, or the array is no image; `Usage` if the options do not fit.
     pub(crate) fn new(path: &Path, layout: RawLayout, options: &OpenOptions) -> Result<RawSource> {
         if layout.lengths.contains(&0) {
             let message = format!("has no voxels: its shape is {}", axes::shape_text(&layout.lengths));

@@ -40,7 +40,7 @@ impl RegionView {
     /// The part between ranges along (z, y, x), or (y, x) for a 2-D image.
     ///
     /// # Errors
-    /// `Usage` where there are other than as many ranges as dimensions, or one is empty or reaches outside.
+    /// `Usage` if there are other than as many ranges as dimensions, or one is empty or reaches outside.
     pub fn new(source: Box<dyn Source>, ranges: &[Range<usize>]) -> Result<Self> {
         let mut description = source.description().clone();
         let dimensions = description.dimensions;

@@ -82,7 +82,7 @@ impl Server {
     /// The folder at an address, `http://`, `https://` or, with that feature, `s3://`; asks for nothing yet.
     ///
     /// # Errors
-    /// `Usage` where the environment does not say how a bucket is reached.
+    /// `Usage` if the environment does not say how a bucket is reached.
     pub(crate) fn new(address: &str, patience: Option<Duration>) -> Result<Server> {
         let place = match address.split_once("://") {
             #[cfg(feature = "s3")]
@@ -115,7 +115,7 @@ impl Server {
         PathBuf::from(if key.is_empty() { folder.into_owned() } else { format!("{folder}/{key}") })
     }
 
-    /// The folder that this one is in, and its name there; `None` where an address has no more parts.
+    /// The folder that this one is in, and its name there; `None` if an address has no more parts.
     pub(crate) fn parent(&self) -> Option<(Server, String)> {
         let (place, name) = match &self.place {
             Place::Address { folder, query } => {
@@ -138,24 +138,24 @@ impl Server {
     /// `likely` bytes may.
     ///
     /// # Errors
-    /// `Io` where the server gives no answer, `Data` where the file is longer.
+    /// `Io` if the server gives no answer, `Data` if the file is longer.
     pub(crate) fn ask_for(&self, key: &str, limit: u64, likely: u64) -> Result<Answer> {
         self.ask(key, Wanted::All { most: limit, likely })
     }
 
-    /// The last bytes of a file, at most `most` of them, fewer where it is shorter; `None` where there is no file.
+    /// The last bytes of a file, at most `most` of them, fewer where it is shorter; `None` if there is no file.
     ///
     /// # Errors
-    /// `Io` where the server does not give them, `Data` where the file is empty, or longer than `most` as far as the
-    /// server shows.
+    /// `Io` if the server does not give them, `Data` if the file is empty, or longer than `most` as far as the server
+    /// shows.
     pub(crate) fn read_last(&self, key: &str, length: u64, most: u64) -> Result<Option<Vec<u8>>> {
         self.given(key, Wanted::Last { length, most })
     }
 
-    /// A part of a file, cut off where the file ends; `None` where there is no file.
+    /// A part of a file, cut off where the file ends; `None` if there is no file.
     ///
     /// # Errors
-    /// `Io` where the server does not give it, `Data` where the part begins behind the end.
+    /// `Io` if the server does not give it, `Data` if the part begins behind the end.
     pub(crate) fn read_part(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>> {
         self.given(key, Wanted::Part { offset, length })
     }
@@ -163,12 +163,12 @@ impl Server {
     /// Whether there is such a file.
     ///
     /// # Errors
-    /// `Io` where the server does not say.
+    /// `Io` if the server does not say.
     pub(crate) fn contains(&self, key: &str) -> Result<bool> {
         Ok(self.given(key, Wanted::Presence)?.is_some())
     }
 
-    /// What a server gives of a file; `None` where there is no such file.
+    /// What a server gives of a file; `None` if there is no such file.
     fn given(&self, key: &str, wanted: Wanted) -> Result<Option<Vec<u8>>> {
         match self.ask(key, wanted)? {
             Answer::File(bytes) => Ok(Some(bytes)),
@@ -312,7 +312,7 @@ impl Server {
     }
 }
 
-/// Where a redirect leads, seen from the address that was asked; `None` where an answer is none.
+/// Where a redirect leads, seen from the address that was asked; `None` if an answer is none.
 fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
     if ![301, 302, 303, 307, 308].contains(&response.status().as_u16()) {
         return None;

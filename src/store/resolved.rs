@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 /// Links that are followed at most, as operating systems do it.
 const LINKS: usize = 40;
 
-/// A path without links and relative parts: where a file or a folder would be that was made there. A part that is not
-/// there yet is taken for a folder, and a link to something that is not there leads there.
+/// A path without links and relative parts: where a file or a folder would be that was made there. A part that does not
+/// exist yet is taken for a folder, and a link to something that is missing leads there.
 pub fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut to_do: Vec<OsString> = parts(&path);

@@ -65,7 +65,7 @@ impl Suspects {
         Ok(verdict)
     }
 
-    /// A chunk could be read, or is not there any more.
+    /// A chunk could be read, or no longer exists.
     pub fn cleared(&mut self, chunk: ChunkId) {
         self.chunks.remove(&chunk);
     }

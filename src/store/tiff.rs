@@ -68,9 +68,9 @@ impl TiffSource {
     /// Where ImageJ or OME metadata name channels and time points the options pick among them.
     ///
     /// # Errors
-    /// `Missing` where there is no such file; `Data` where it is damaged, cut off or of an unsupported form, where a
-    /// page has several samples a pixel, or other size or type than the first (the page is named); `Usage` where the
-    /// options do not fit.
+    /// `Missing` if there is no such file; `Data` if it is damaged, cut off or of an unsupported form, where a page has
+    /// several samples a pixel, or other size or type than the first (the page is named); `Usage` if the options do not
+    /// fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let Pages { pages, tags, notes, warnings } = pages(path)?;
@@ -162,7 +162,7 @@ impl TiffSource {
         Ok(())
     }
 
-    /// A decoded block; `None` where another thread is decoding it and we do not wait.
+    /// A decoded block; `None` if another thread is decoding it and we do not wait.
     fn block(&self, job: &Job<'_>, wait: bool, files: &mut OpenFile) -> Result<Option<Arc<Voxels>>> {
         let page = &self.pages[job.z];
         let key = (Arc::as_ptr(job.blocks) as usize, job.place);

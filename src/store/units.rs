@@ -141,7 +141,7 @@ fn is_pixels(text: &str) -> bool {
 
 fn trimmed(text: &str) -> &str {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    // In quotes, but for the sign of the inch.
+    // In quotes, except for the sign of the inch.
     text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text).trim()
 }
 
@@ -160,11 +160,11 @@ pub(crate) struct Calibration {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SettledSpacing {
     pub(crate) spacing: Spacing,
-    /// In its one spelling; `None` where no unit is known.
+    /// In its one spelling; `None` if no unit is known.
     pub(crate) unit: Option<String>,
-    /// What a person should know of it, in a sentence without a full stop.
+    /// What users should know about it, in a sentence without a full stop.
     pub(crate) warning: Option<String>,
-    /// Where it comes from: `--spacing`, `the OME metadata`; `None` where voxels count as one long.
+    /// Where it comes from: `--spacing`, `the OME metadata`; `None` if voxels count as one long.
     pub(crate) from: Option<String>,
 }
 
@@ -174,7 +174,7 @@ impl Calibration {
     /// micrometers, and all to that of `--unit`.
     ///
     /// # Errors
-    /// `Usage` where the options do not fit the image; `Data` where a size is no positive number, or units cannot be
+    /// `Usage` if the options do not fit the image; `Data` if a size is no positive number, or units cannot be
     /// converted into each other.
     pub(crate) fn settle(&self, dimensions: usize, options: &OpenOptions) -> Result<SettledSpacing> {
         let wanted = options.unit.as_deref().and_then(unit_name);

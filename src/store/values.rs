@@ -151,7 +151,7 @@ pub(crate) fn to_bytes(voxels: &Voxels) -> Vec<u8> {
 /// Copies what two boxes share from one array to the other.
 ///
 /// # Panics
-/// Where the arrays are of different types, or smaller than their boxes.
+/// If the arrays are of different types, or smaller than their boxes.
 pub(crate) fn paste(from: &Voxels, from_region: &Region, into: &mut Voxels, into_region: &Region) {
     fn copy<T: Value>(from: &Array3<T>, a: &Region, into: &mut Array3<T>, b: &Region) {
         let common = a.intersection(b);

@@ -137,7 +137,7 @@ impl<M: Measured> Columns<M> {
     /// The same columns and one more, after them, which statistics describe.
     ///
     /// # Panics
-    /// Where its values are no numbers.
+    /// If its values are no numbers.
     #[must_use]
     pub fn with_described(
         mut self,

@@ -108,7 +108,7 @@ impl<R> Column<R> {
     /// The same column, which statistics describe.
     ///
     /// # Panics
-    /// Where its values are no numbers.
+    /// If its values are no numbers.
     #[must_use]
     pub const fn described(mut self) -> Self {
         assert!(matches!(self.value, Value::Whole(_) | Value::Number(_) | Value::Optional(_)), "numbers are described");

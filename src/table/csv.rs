@@ -14,7 +14,7 @@ use crate::threads::in_turn;
 /// same number, without an exponent.
 ///
 /// # Errors
-/// Where writing fails.
+/// If writing fails.
 pub fn write_csv<M: OfPixels>(
     rows: impl IntoIterator<Item = Row<M>>,
     frame: &Frame,
@@ -26,7 +26,7 @@ pub fn write_csv<M: OfPixels>(
 /// The same with the column `provisional`.
 ///
 /// # Errors
-/// Where writing fails.
+/// If writing fails.
 pub fn write_csv_with_arrival<M: OfPixels>(
     rows: impl IntoIterator<Item = Row<M>>,
     frame: &Frame,
@@ -39,7 +39,7 @@ pub fn write_csv_with_arrival<M: OfPixels>(
 /// of provisional rows. Holds a block of rows and their text for each thread.
 ///
 /// # Errors
-/// Where writing fails.
+/// If writing fails.
 pub fn write_table<M: Measured>(
     table: &Table<'_, M>,
     frame: &Frame,

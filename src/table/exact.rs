@@ -27,7 +27,7 @@ impl ExactSum {
     /// Adds a finite number some times; a negative count takes it away.
     ///
     /// # Panics
-    /// Where the number is infinite or none at all.
+    /// If the number is infinite or none at all.
     pub fn add(&mut self, value: f64, times: i64) {
         let (mantissa, exponent) = parts(value);
         self.add_scaled(u128::from(mantissa), exponent, if value < 0.0 { -times } else { times });
@@ -36,7 +36,7 @@ impl ExactSum {
     /// Adds the square of a finite number some times; a negative count takes it away.
     ///
     /// # Panics
-    /// Where the number is infinite or none at all.
+    /// If the number is infinite or none at all.
     pub fn add_square(&mut self, value: f64, times: i64) {
         let (mantissa, exponent) = parts(value);
         self.add_scaled(u128::from(mantissa).pow(2), 2 * exponent, times);

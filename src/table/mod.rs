@@ -77,7 +77,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
     /// Takes time linear in the branches and voxels.
     ///
     /// # Errors
-    /// `Internal` where a thread has stopped, be it because a branch runs through voxels that are not the skeleton's.
+    /// `Internal` if a thread has stopped, be it because a branch runs through voxels that are not the skeleton's.
     pub fn new(
         lists: impl IntoIterator<Item = &'a BranchList<M>>,
         isolated: &[Voxel],
@@ -176,7 +176,7 @@ impl<'a, M: Measured> Table<'a, M> {
     /// a little for every list.
     ///
     /// # Panics
-    /// Where there is no such block.
+    /// If there is no such block.
     pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row<M>> {
         assert!(block < self.blocks(), "block {block} of {}", self.blocks());
         let isolated = block >= self.blocks[0];

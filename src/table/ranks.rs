@@ -38,7 +38,7 @@ impl<'a> Ranks<'a> {
     /// every 32 voxels there.
     ///
     /// # Panics
-    /// Where there are 2^32 voxels or more.
+    /// If there are 2^32 voxels or more.
     pub fn new(chunks: impl IntoIterator<Item = (ChunkId, &'a VoxelList)>, grid: &Grid) -> Self {
         let mut chunks: Vec<Chunk<'a>> =
             chunks.into_iter().map(|(id, voxels)| Chunk { id, voxels, runs: runs(voxels) }).collect();
@@ -78,7 +78,7 @@ impl Lookup<'_> {
     /// the rows between the two.
     ///
     /// # Panics
-    /// Where the voxel is none of the skeleton's.
+    /// If the voxel is none of the skeleton's.
     pub fn of(&mut self, voxel: Voxel) -> u32 {
         let position = voxel.position();
         if !self.region.contains(position) {

@@ -20,7 +20,7 @@ impl TableText {
     /// Reads a table with a header.
     ///
     /// # Errors
-    /// `Data` where a line has other fields than the header, or one that is no number; `Io` where it cannot be read.
+    /// `Data` if a line has other fields than the header, or one that is no number; `Io` if it cannot be read.
     pub fn read(mut from: impl BufRead) -> Result<TableText> {
         let mut table = TableText::default();
         let mut line = String::new();

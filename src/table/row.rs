@@ -100,6 +100,6 @@ pub struct Row<M = BranchMeasures> {
     pub branch_id: u64,
     /// The measures of the branch.
     pub measures: Measures<M>,
-    /// Whether something near the branch has not arrived; `None` where arrival is not tracked.
+    /// Whether something near the branch has not arrived; `None` if arrival is not tracked.
     pub provisional: Option<bool>,
 }

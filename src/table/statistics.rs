@@ -70,7 +70,7 @@ impl<M: Measured> Statistics<M> {
     /// All of it at this moment.
     ///
     /// # Panics
-    /// Where rows were removed that had not been added.
+    /// If rows were removed that had not been added.
     pub fn snapshot(&mut self) -> Snapshot {
         let described = self.columns.iter_mut().map(|(column, numbers)| (column.name.to_owned(), numbers.describe()));
         let described = described.collect();

@@ -27,7 +27,7 @@ pub struct Summary<P> {
     pub version: &'static str,
     /// The parameters that results depend on.
     pub parameters: P,
-    /// What a person should know before relying on the numbers, each in a sentence.
+    /// What users should know before relying on the numbers, each in a sentence.
     pub warnings: Vec<String>,
     /// Number of branches.
     pub branches: u64,
@@ -111,7 +111,7 @@ impl<P: Serialize> Summary<P> {
     /// The summary as indented JSON, with a newline at its end.
     ///
     /// # Errors
-    /// Where the parameters cannot be written as JSON.
+    /// If the parameters cannot be written as JSON.
     #[cfg(feature = "analysis")]
     pub fn to_json(&self) -> crate::error::Result<String> {
         let text = serde_json::to_string_pretty(self)

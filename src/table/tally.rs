@@ -41,7 +41,7 @@ impl Tally {
     /// Adds and takes away numbers, given by [`key`] in ascending order with differences that are not zero.
     ///
     /// # Panics
-    /// Where more are taken away than are there.
+    /// If more are taken away than are there.
     pub fn change(&mut self, changes: &[(u64, i64)]) {
         if changes.len() * 8 > self.distinct {
             self.merge(changes);

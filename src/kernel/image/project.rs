@@ -120,7 +120,7 @@ impl Projections {
     /// Projects the values of a chunk inside the bounds, rounded to `f32`.
     ///
     /// # Panics
-    /// Where the chunk lies outside of what these projections cover.
+    /// If the chunk lies outside of what these projections cover.
     pub fn add_chunk(&mut self, chunk: &Chunk) {
         self.add_voxels(&chunk.region, &chunk.voxels);
     }
@@ -142,7 +142,7 @@ impl Projections {
     /// Projects one value that fills a box inside the bounds: the fill value of what is not stored.
     ///
     /// # Panics
-    /// Where the box lies outside of what these projections cover.
+    /// If the box lies outside of what these projections cover.
     pub fn add_constant(&mut self, region: &Region, value: f32) {
         if region.is_empty() {
             return;
@@ -225,7 +225,7 @@ impl Projections {
     }
 
     /// Whether a part is of use for the same image with other bounds: those that it was made for, or ones that begin at
-    /// the same place and have the same scale. Else it has to be projected again.
+    /// the same place and have the same scale. Else it must be projected again.
     pub fn fits(&self, bounds: &Region) -> bool {
         (self.bounds.min, self.scale) == (bounds.min, scale(bounds, self.dimensions()))
     }
@@ -234,7 +234,7 @@ impl Projections {
     /// that it [fits](Projections::fits).
     ///
     /// # Panics
-    /// Where the other part lies outside of what these projections cover, or is of another image.
+    /// If the other part lies outside of what these projections cover, or is of another image.
     pub fn merge(&mut self, other: &Projections) {
         let same = other.fits(&self.bounds) && self.panels.len() == other.panels.len();
         assert!(same, "parts of one image");

@@ -117,7 +117,7 @@ impl Binarise {
         self.gaussian.as_ref().map_or([0; 3], Gaussian::depth)
     }
 
-    /// The smoothed values of a box, from the values of the box around it, or `None` where the image is not smoothed.
+    /// The smoothed values of a box, from the values of the box around it, or `None` if the image is not smoothed.
     pub fn smooth(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Array3<f32>> {
         let gaussian = self.gaussian.as_mut()?;
         Some(with_voxels!(voxels, array => gaussian.smooth(array.view(), region, own, &self.bounds)))
@@ -146,7 +146,7 @@ impl Binarise {
         }
     }
 
-    /// The mask of a chunk, or `None` where all of it is background.
+    /// The mask of a chunk, or `None` if all of it is background.
     ///
     /// `voxels` are the values of `region`, which is the chunk's box `own` and [`Binarise::depth`] voxels or more on every
     /// side inside the bounds; without them the fill value stands everywhere. Values further away are left out of a copy.
@@ -189,7 +189,7 @@ impl Binarise {
         }
     }
 
-    /// The mask of smoothed values and the number of its voxels, or `None` where there are none.
+    /// The mask of smoothed values and the number of its voxels, or `None` if there are none.
     fn smoothed_mask(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<(Mask, usize)> {
         match (self.threshold, &mut self.gaussian) {
             (Threshold::Above(bound), Some(gaussian)) => {
@@ -255,7 +255,7 @@ impl Packing {
     }
 }
 
-/// The packed mask of an array and the number of its voxels, or `None` where there are none.
+/// The packed mask of an array and the number of its voxels, or `None` if there are none.
 fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Option<(Mask, usize)> {
     let mut packing = Packing::new(own);
     let [_, height, width] = own.shape();

@@ -76,7 +76,7 @@ impl Gaussian {
     /// the radius, and keeps buffers of a few planes.
     ///
     /// # Panics
-    /// Where the boxes are not nested as said.
+    /// If the boxes are not nested as said.
     pub fn smooth<T: Value>(
         &mut self,
         padded: ArrayView3<'_, T>,

@@ -38,7 +38,7 @@ impl Threshold {
     /// Packs which values of a row are foreground: bit `i` of word `w` is voxel `64 w + i`; bits past the end are 0.
     ///
     /// # Panics
-    /// Where `words` are not exactly as many as the row needs.
+    /// If `words` are not exactly as many as the row needs.
     pub fn pack_row<T: Value>(self, row: &[T], words: &mut [u64]) {
         assert!(words.len() == row.len().div_ceil(64), "one word for 64 values of a row");
         match self {
@@ -77,7 +77,7 @@ impl Threshold {
     }
 }
 
-/// The nearest number of half precision, of two the even one; `None` where that is infinite.
+/// The nearest number of half precision, of two the even one; `None` if that is infinite.
 fn rounded_to_half(number: f64) -> Option<f64> {
     use half::f16;
     // Half of the step between the largest number and what would follow it.

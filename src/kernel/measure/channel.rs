@@ -30,7 +30,7 @@ pub trait Channel: Portable {
     /// The sum of the values along a path, which is given by the places of its voxels in the chunk's list.
     ///
     /// # Panics
-    /// Where a place is not in the list.
+    /// If a place is not in the list.
     fn along(&self, path: &[u32], voxels: &[Voxel]) -> Self::Sum;
 }
 
@@ -65,13 +65,13 @@ pub trait Measured: Portable {
     /// What a list that begins with a branch of these measures says once.
     fn common(&self) -> Self::Common;
 
-    /// The measures of a branch with this many steps for which none are written; `None` where all are written.
+    /// The measures of a branch with this many steps for which none are written; `None` if all are written.
     fn implied(common: &Self::Common, steps: usize) -> Option<Self>;
 
     /// Appends the measures of a branch with this many steps to bytes, to be read again by [`Measured::read`].
     fn write(&self, common: &Self::Common, steps: usize, bytes: &mut Vec<u8>);
 
-    /// The measures at a place in bytes, which moves past them; `None` where the bytes end before.
+    /// The measures at a place in bytes, which moves past them; `None` if the bytes end before.
     fn read(common: &Self::Common, steps: usize, bytes: &[u8], at: &mut usize) -> Option<Self>;
 }
 

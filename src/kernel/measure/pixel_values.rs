@@ -26,7 +26,7 @@ impl PixelValues {
     /// The values that an array has at some places.
     ///
     /// # Panics
-    /// Where a place is not in the array.
+    /// If a place is not in the array.
     pub fn at(values: &Voxels, places: impl Iterator<Item = [usize; 3]>) -> Self {
         fn of<V: Value>(array: &Array3<V>, places: impl Iterator<Item = [usize; 3]>) -> PixelValues {
             match V::DTYPE {
@@ -44,7 +44,7 @@ impl PixelValues {
     /// Those at some places of the list.
     ///
     /// # Panics
-    /// Where a place is not in the list.
+    /// If a place is not in the list.
     #[must_use]
     pub fn select(&self, places: &[usize]) -> Self {
         match self {
@@ -110,7 +110,7 @@ impl PathSum for PixelSum {
     type Measured = Moments;
 
     /// # Panics
-    /// Where one path has whole numbers and the other has not.
+    /// If one path has whole numbers and the other has not.
     fn join(&mut self, next: &Self, reversed: bool) {
         match (self, next) {
             (

@@ -93,7 +93,7 @@ impl Radii {
     /// Those at some places of the list.
     ///
     /// # Panics
-    /// Where a place is not in the list.
+    /// If a place is not in the list.
     #[must_use]
     pub fn select(&self, places: &[usize]) -> Self {
         match self {
@@ -145,7 +145,7 @@ impl PathSum for RadiiAlong {
     type Measured = RadiusMeasures;
 
     /// # Panics
-    /// Where the radii of one path are known and those of the other are not.
+    /// If the radii of one path are known and those of the other are not.
     fn join(&mut self, next: &Self, reversed: bool) {
         match (&mut self.0, &next.0) {
             (Some(radii), Some(more)) => radii.join(more, reversed),

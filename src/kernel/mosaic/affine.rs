@@ -35,7 +35,7 @@ impl Affine {
         }
     }
 
-    /// The map back, by cofactors; `None` where the matrix is singular, or so nearly that the result is not finite.
+    /// The map back, by cofactors; `None` if the matrix is singular, or so nearly that the result is not finite.
     #[must_use]
     pub fn inverse(&self) -> Option<Affine> {
         let m = &self.matrix;
@@ -70,8 +70,8 @@ impl Affine {
         (low, high)
     }
 
-    /// The least box of voxels around the image of a box of this shape; `None` where it is beyond what can be counted.
-    /// A place within 10⁻⁶ of a voxel counts as that voxel.
+    /// The least box of voxels around the image of a box of this shape; `None` if it is beyond what can be counted. A
+    /// place within 10⁻⁶ of a voxel counts as that voxel.
     #[must_use]
     pub fn outline(&self, shape: [usize; 3]) -> Option<Region> {
         let (low, high) = self.bounds(shape);

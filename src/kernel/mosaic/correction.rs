@@ -64,7 +64,7 @@ impl Correction {
     /// of all of it.
     ///
     /// # Panics
-    /// Where the part reaches beyond the images.
+    /// If the part reaches beyond the images.
     #[must_use]
     pub fn of_part(&self, part: &Region, flip: [bool; 3]) -> Correction {
         let cut = |image: &Array3<f32>| {

@@ -25,7 +25,7 @@ const TOLERANCE: f64 = 1e-12;
 /// say nothing of a factor. Takes time in proportion to the overlaps times the steps across the graph of tiles, as a rule.
 ///
 /// # Panics
-/// Where an overlap names a tile that there is not.
+/// If an overlap names a tile that there is not.
 #[must_use]
 pub fn gains(tiles: usize, overlaps: &[Overlap]) -> Vec<f64> {
     let equations = Equations::new(tiles, overlaps);
@@ -72,7 +72,7 @@ impl Equations {
         Equations { edges, diagonal, group: (0..tiles).map(|i| groups.find(i as u32) as usize).collect() }
     }
 
-    /// Logarithms that meet the equations, but for a constant in each group.
+    /// Logarithms that meet the equations, except for a constant in each group.
     fn solved(&self) -> Vec<f64> {
         let tiles = self.diagonal.len();
         let mut residual = vec![0.0; tiles];

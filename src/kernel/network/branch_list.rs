@@ -38,7 +38,7 @@ impl<M: Measured> BranchList<M> {
     /// The list of branches that were measured with some lengths.
     ///
     /// # Panics
-    /// Where they are not in order, end elsewhere than their steps lead, or have other lengths.
+    /// If they are not in order, end elsewhere than their steps lead, or have other lengths.
     pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch<M>>, lengths: &Lengths) -> Self {
         let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups: Vec::new(), bytes: Vec::new() };
         let mut last: Option<&Branch<M>> = None;
@@ -107,7 +107,7 @@ impl<M: Measured> BranchList<M> {
     /// The branches at some places, in order. Reads at most 63 others before the first.
     ///
     /// # Panics
-    /// Where there are not so many.
+    /// If there are not so many.
     pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_, M> {
         assert!(places.end <= self.count, "places {places:?} of {} branches", self.count);
         let next = places.start / GROUP * GROUP;

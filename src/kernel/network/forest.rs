@@ -83,8 +83,8 @@ pub(crate) fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl 
     });
 }
 
-/// Reduces trees to what lies between nodes with edges that lead out of boxes of a level, or `None` where no node has
-/// such edges. Takes time linear in the number of nodes, plus that of sorting what is left.
+/// Reduces trees to what lies between nodes with edges that lead out of boxes of a level, or `None` if no node has such
+/// edges. Takes time linear in the number of nodes, plus that of sorting what is left.
 pub(crate) fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Option<Forest> {
     let exposed = |node: u32| nodes[node as usize].until > level;
     if !nodes.iter().any(|node| node.until > level) {

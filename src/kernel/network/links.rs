@@ -53,7 +53,7 @@ pub struct Network {
     /// The neighbours of each own voxel as a set of steps, without the edges that the chunk's forest drops. Neighbours
     /// in other chunks are in it.
     pub sets: Vec<u32>,
-    /// The forest of its junction clusters, reduced to what other chunks need to know; `None` where no cluster reaches
+    /// The forest of its junction clusters, reduced to what other chunks need to know; `None` if no cluster reaches
     /// over a seam.
     pub forest: Option<Forest>,
 }

@@ -36,7 +36,7 @@ impl Octree {
     /// The box of a higher level that holds a box.
     ///
     /// # Panics
-    /// Where the level is not higher, or is above the top.
+    /// If the level is not higher, or is above the top.
     #[inline]
     pub fn above(&self, (from, part): OctreeBox, level: u8) -> OctreeBox {
         assert!(from < level && level <= self.top, "no box of level {level} lies above one of level {from}");

@@ -52,7 +52,7 @@ impl Pruning {
 /// others.
 ///
 /// # Panics
-/// Where the voxels are not in order.
+/// If the voxels are not in order.
 pub fn prune(
     voxels: &[Voxel],
     radius: impl Fn(usize) -> Option<Radius>,

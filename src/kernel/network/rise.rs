@@ -40,7 +40,7 @@ pub(crate) fn risen<C, R>(
 /// for each box that records go up to, with the box and those records; they are in no order that means anything.
 ///
 /// # Panics
-/// Where an open record does not go up: to the level of its box, below it, or above the top.
+/// If an open record does not go up: to the level of its box, below it, or above the top.
 pub fn rise<C, R, I: IntoIterator<Item = Risen<C, R>>>(
     leaves: impl IntoIterator<Item = (ChunkId, Risen<C, R>)>,
     octree: &Octree,

@@ -24,7 +24,7 @@ impl Step {
         Step(code)
     }
 
-    /// The step from a voxel to a neighbour of it, or `None` where the two are the same or further apart.
+    /// The step from a voxel to a neighbour of it, or `None` if the two are the same or further apart.
     #[inline]
     pub fn between(from: Voxel, to: Voxel) -> Option<Self> {
         let [z, y, x] = from.step_to(to);

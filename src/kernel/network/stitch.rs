@@ -90,7 +90,7 @@ pub fn paths<S: PathSum>(
 /// Returns the branches that are complete, in order, and the fragments that go on in a box above. Takes time O(n log n) in their number, and linear in their steps.
 ///
 /// # Panics
-/// Where an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
+/// If an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
 /// sums cannot be joined, as those of pixel values that are whole numbers in some chunks and not in others.
 pub(crate) fn stitch<S: PathSum>(
     parts: &[&Vec<Fragment<S>>],

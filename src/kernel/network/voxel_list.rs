@@ -163,7 +163,7 @@ impl VoxelIter<'_> {
     /// Where the voxel is that came last.
     ///
     /// # Panics
-    /// Where 4 GiB come before.
+    /// If 4 GiB come before.
     pub(crate) fn place(&self) -> VoxelPlace {
         let at = u32::try_from(self.at).unwrap_or_else(|_| panic!("a list of {} bytes of voxels is too long", self.at));
         VoxelPlace { voxel: self.last, at }

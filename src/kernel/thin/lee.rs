@@ -94,9 +94,9 @@ impl Thinning {
         sub_iteration >= self.directions && self.window.iter().all(RunSet::is_empty)
     }
 
-    /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay, but for
-    /// those voxels in `decided` that neighbours have deleted in this sub-iteration already. Bit indices of deleted voxels
-    /// next to a seam are added to `flips`. `border` is room to list voxels in.
+    /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay, except
+    /// for those voxels in `decided` that neighbours have deleted in this sub-iteration already. Bit indices of deleted
+    /// voxels next to a seam are added to `flips`. `border` is room to list voxels in.
     pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u32>, decided: &[u32], flips: &mut Vec<u32>) {
         self.find_candidates(sub_iteration, border);
         let mut place = 0;

@@ -15,7 +15,7 @@ pub(super) struct Member {
     pub(super) initial: Mask,
     /// What crossed the seams in the last run.
     pub(super) previous: SeamLog,
-    /// Whether it was restored and may contradict its neighbours: its halo has to be asked for.
+    /// Whether it was restored and may contradict its neighbours: its halo must be asked for.
     pub(super) doubtful: bool,
     /// Whether the chunk takes part in this epoch.
     pub(super) active: bool,

@@ -50,7 +50,7 @@ pub struct Tests {
     halves: Box<[u16; 1 << 17]>,
 }
 
-/// In a half: which pairs of the ring's four parts are joined; parts that are not there are joined with the first.
+/// In a half: which pairs of the ring's four parts are joined; parts that are missing are joined with the first.
 const PAIRS: u16 = 0o77;
 /// In a half: some part of the plane touches no part of the ring, and another part is there.
 const APART: u16 = 1 << 6;

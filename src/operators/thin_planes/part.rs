@@ -10,7 +10,7 @@ pub(super) struct Letter<C> {
     pub(super) to: usize,
     /// Number of the time that it is about.
     pub(super) time: u64,
-    /// `None` where the sender gives up, since an error was reported.
+    /// `None` if the sender gives up, since an error was reported.
     pub(super) content: Option<C>,
 }
 

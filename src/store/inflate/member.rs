@@ -110,8 +110,8 @@ impl Decoder {
     /// The next bytes that come out: `length` of them, fewer where the stream ends.
     ///
     /// # Errors
-    /// `Data` where the stream is damaged or cut off, a checksum or a length does not fit, or something else follows;
-    /// `Io` where the file cannot be read.
+    /// `Data` if the stream is damaged or cut off, a checksum or a length does not fit, or something else follows; `Io`
+    /// if the file cannot be read.
     pub(crate) fn next(&mut self, packed: &Packed, length: usize) -> Result<Vec<u8>> {
         let kept = self.behind.len();
         let mut out = vec![0; kept + length];

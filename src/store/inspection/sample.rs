@@ -18,7 +18,7 @@ const MOST_ALONG: usize = 3;
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Sample {
-    /// The least value; `None` where nothing could be read.
+    /// The least value; `None` if nothing could be read.
     pub min: Option<f64>,
     /// The largest value.
     pub max: Option<f64>,

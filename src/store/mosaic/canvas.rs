@@ -16,7 +16,7 @@ const SMALL: f64 = (1u64 << 30) as f64;
 ///
 /// # Errors
 /// `Data`, naming the line and the tile, where one reaches out of the canvas given, or lies so far away that the canvas
-/// would be nearly empty; `Usage` where the canvas given does not fit the table.
+/// would be nearly empty; `Usage` if the canvas given does not fit the table.
 pub(super) fn canvas(table: &TileTable, tiles: &[Tile], given: Option<&[Range<i64>]>) -> Result<Region> {
     if let Some(ranges) = given {
         let canvas = given_canvas(ranges, table.dimensions).map_err(|error| error.at(&table.path))?;

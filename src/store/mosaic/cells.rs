@@ -21,7 +21,7 @@ const LONGEST_PATH: usize = 4096;
 /// Refuses the path of a tile that no file can have.
 ///
 /// # Errors
-/// `Data` where it is too long, or has several lines.
+/// `Data` if it is too long, or has several lines.
 pub(super) fn require_path(path: &str) -> Result<()> {
     if path.contains(['\n', '\r']) {
         return Err(Error::data("has a line break in a path; close the quotes around it"));

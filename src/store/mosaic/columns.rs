@@ -73,7 +73,7 @@ impl TileColumns {
     /// The columns that a header names.
     ///
     /// # Errors
-    /// `Data` where one is missing, or named twice, or where there are those of translations and of matrices.
+    /// `Data` if one is missing, or named twice, or where there are those of translations and of matrices.
     pub(super) fn of(record: &StringRecord) -> Result<TileColumns> {
         if record.len() > MOST_COLUMNS {
             let message = format!("has {} columns, and a table at most {MOST_COLUMNS}; check the path", record.len());
@@ -131,7 +131,7 @@ impl TileColumns {
     /// The path in a row, as it is written there.
     ///
     /// # Errors
-    /// `Data` where there is none.
+    /// `Data` if there is none.
     pub(super) fn path<'r>(&self, row: &'r StringRecord) -> Result<&'r str> {
         let path = cell(row, self.path.named())?;
         require_path(path)?;
@@ -155,7 +155,7 @@ impl TileColumns {
     /// The channel that a row gives.
     ///
     /// # Errors
-    /// `Data` where it is no whole number from 0.
+    /// `Data` if it is no whole number from 0.
     pub(super) fn channel(&self, row: &StringRecord) -> Result<Option<usize>> {
         self.channel.as_ref().map(|column| channel_of(cell(row, column.named())?)).transpose()
     }
@@ -163,7 +163,7 @@ impl TileColumns {
     /// The sizes and the units that a row gives.
     ///
     /// # Errors
-    /// `Data` where a size is no positive number, a unit is none, or sizes contradict each other.
+    /// `Data` if a size is no positive number, a unit is none, or sizes contradict each other.
     pub(super) fn scale(&self, row: &StringRecord, numbers: &mut Decimals) -> Result<Scale> {
         let unit_in = |column: &Option<TileColumn>| -> Result<Option<TileUnit>> {
             column.as_ref().map(|column| unit_of(cell(row, column.named())?, &column.name)).transpose()
@@ -213,7 +213,7 @@ impl TileColumns {
     /// The map from tile to canvas that a row gives, with offsets as they are written there.
     ///
     /// # Errors
-    /// `Data` where a value is no finite number.
+    /// `Data` if a value is no finite number.
     pub(super) fn placement(&self, row: &StringRecord, decimals: &mut Decimals) -> Result<Affine> {
         let numbers = self.placement.iter().map(|column| decimals.number(row, column.named()));
         let numbers: Vec<f64> = numbers.collect::<Result<_>>()?;

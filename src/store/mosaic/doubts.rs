@@ -1,4 +1,4 @@
-//! What looks wrong in the places of tiles: such a mosaic is put together as the table says, and a person is told.
+//! What looks wrong in the places of tiles: such a mosaic is put together as the table says, and a user is told.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const NAMED: usize = 3;
 /// So many pairs of tiles are looked at.
 const LOOKED_AT: usize = 5_000_000;
 
-/// What a person should know of the places of a mosaic's tiles, each in a sentence without a full stop.
+/// What users should know about the places of a mosaic's tiles, each in a sentence without a full stop.
 pub(super) fn doubts(mosaic: &MosaicSource) -> Vec<String> {
     let tiles = &mosaic.tiles;
     if tiles.len() < 2 {

@@ -30,7 +30,7 @@ pub fn is_table(path: &Path) -> bool {
     may_be && !is_address(path) && form_in(path).is_some()
 }
 
-/// The form of the table in a file, by what it holds; `None` where it holds none.
+/// The form of the table in a file, by what it holds; `None` if it holds none.
 pub(super) fn form_in(path: &Path) -> Option<TableForm> {
     let text = start_of(path)?;
     let form = TableForm::of(&text);

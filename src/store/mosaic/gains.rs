@@ -26,7 +26,7 @@ impl TileGains {
     /// The gains in a file, for the tiles of a table; those of other tiles are let be.
     ///
     /// # Errors
-    /// `Missing` where there is no such file; `Data`, naming the line, where it is none of gains: a column is missing, a
+    /// `Missing` if there is no such file; `Data`, naming the line, where it is none of gains: a column is missing, a
     /// gain is no positive number, or a tile is there twice.
     pub fn read(path: &Path, table: &TileTable) -> Result<TileGains> {
         Self::parse(&read_text(path)?, table).map_err(|error| error.at(path))
@@ -66,7 +66,7 @@ impl TileGains {
     /// Puts the gains in place of a file, in the order of the rows of their table.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, path: &Path, table: &TileTable) -> Result<()> {
         let lines: BTreeMap<(&PathBuf, Option<usize>), u64> =
             table.rows.iter().map(|row| ((&row.path, row.channel), row.line)).collect();

@@ -119,7 +119,7 @@ impl Header {
     /// The column with a name. One that is called exactly so comes before those that have capitals or a unit too.
     ///
     /// # Errors
-    /// `Data` where several columns have an equal claim.
+    /// `Data` if several columns have an equal claim.
     pub(super) fn find(&self, name: &str) -> Result<Option<&TileColumn>> {
         let ranks: [&dyn Fn(&TileColumn) -> bool; 3] = [
             &|column| column.name.trim() == name,
@@ -141,7 +141,7 @@ impl Header {
         Ok(None)
     }
 
-    /// The column with the first of some names; or else, where that is not there, the only one with another of them.
+    /// The column with the first of some names; or else, where that is missing, the only one with another of them.
     ///
     /// # Errors
     /// As [`Header::find`].

@@ -29,7 +29,7 @@ pub(super) enum Along {
     Length(Option<&'static LengthUnit>),
 }
 
-/// Whether two sizes are one, but for rounding.
+/// Whether two sizes are one, except for rounding.
 pub(super) fn same(one: f64, other: f64) -> bool {
     (one - other).abs() <= ROUNDING * one.abs().max(other.abs())
 }
@@ -38,7 +38,7 @@ impl PixelSize {
     /// What the rows of a table say, and what its positions are counted in.
     ///
     /// # Errors
-    /// `Data` where units cannot be converted into each other.
+    /// `Data` if units cannot be converted into each other.
     pub(super) fn of_scale(scale: &Scale, dimensions: usize) -> Result<(PixelSize, [Along; 3])> {
         let own = 3 - dimensions..3;
         let length = |unit: Option<TileUnit>| match unit {
@@ -76,7 +76,7 @@ impl PixelSize {
         })
     }
 
-    /// What an image says; `None` where it says nothing.
+    /// What an image says; `None` if it says nothing.
     pub(super) fn of_image(image: &Description) -> Option<PixelSize> {
         // Voxels of an image without a calibration count as one long, in no unit.
         let said = image.unit.is_some() || image.spacing.0.iter().any(|&size| size != 1.0);

@@ -21,7 +21,7 @@ pub(super) struct Scaled {
 ///
 /// # Errors
 /// `Data`, naming the line and the tile, where the table and a tile, or two tiles, contradict each other and nothing is
-/// given; where positions are lengths, and nothing says how large a pixel is. `Usage` where the options do not fit.
+/// given; where positions are lengths, and nothing says how large a pixel is. `Usage` if the options do not fit.
 pub(super) fn settle(table: &TileTable, tiles: &[(&TileRow, &Description)], options: &OpenOptions) -> Result<Scaled> {
     let axes = 3 - table.dimensions..3;
     let said = |(row, image): &(&TileRow, &Description)| PixelSize::of_image(image).map(|size| (row.line, size));

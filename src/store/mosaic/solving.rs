@@ -107,7 +107,7 @@ impl Neighbours<'_> {
         Ok(Some(Overlap { tiles: pair, voxels: (voxels as f64 * scale) as u64, sums: sums.map(|sum| sum * scale) }))
     }
 
-    /// A tile made ready; `None` where it is not there any more, or where it is being written.
+    /// A tile made ready; `None` if it no longer exists, or where it is being written.
     fn prepared(&self, number: usize) -> Result<Option<Arc<Prepared>>> {
         let prepared = match self.mosaic.prepared(number) {
             Err(error) if error.kind() == Kind::Data && self.mosaic.options.mosaic.missing == MissingTiles::Await => {

@@ -24,7 +24,7 @@ use crate::store::output::put_file;
 pub struct StageScan {
     /// 2 or 3: along how many axes tiles are placed.
     pub dimensions: usize,
-    /// Size of a pixel along the axes of the tiles, where positions are in its unit; `None` where they are in pixels.
+    /// Size of a pixel along the axes of the tiles, where positions are in its unit; `None` if they are in pixels.
     pub pixel_size: Option<PixelSize>,
     /// One a tile; not empty.
     pub tiles: Vec<StageTile>,
@@ -46,7 +46,7 @@ pub struct StageTile {
 /// Positions are taken as they are: where an axis of the stage runs against that of the image, reverse it.
 ///
 /// # Errors
-/// `Missing` where nothing is at the path; `Data`, naming the file, where it does not say where each tile lies.
+/// `Missing` if nothing is at the path; `Data`, naming the file, where it does not say where each tile lies.
 pub fn table_of_stage(path: &Path) -> Result<StageScan> {
     let metadata = std::fs::metadata(path).map_err(|error| read_failed(&error).at(path))?;
     if metadata.is_dir() {
@@ -82,8 +82,7 @@ impl StageScan {
     /// The table of these tiles as CSV, for a file in a folder: paths of tiles below it are relative to it.
     ///
     /// # Errors
-    /// `Data` where a path cannot be written as text; `Io` where the operating system does not say what a path stands
-    /// for.
+    /// `Data` if a path cannot be written as text; `Io` if the operating system does not say what a path stands for.
     pub fn to_csv(&self, folder: &Path) -> Result<String> {
         let failed = |error: csv::Error| Error::internal("a table of tiles cannot be written as CSV").because(error);
         let absolute = |path: &Path| std::path::absolute(path).map_err(|error| read_failed(&error).at(path));
@@ -123,7 +122,7 @@ impl StageScan {
     /// Writes the table to a file, whole or not at all.
     ///
     /// # Errors
-    /// As [`StageScan::to_csv`]; `Io` or `Output` where the file cannot be written.
+    /// As [`StageScan::to_csv`]; `Io` or `Output` if the file cannot be written.
     pub fn write(&self, table: &Path) -> Result<()> {
         let folder = table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         put_file(table, self.to_csv(folder)?.as_bytes())

@@ -22,7 +22,7 @@ const START: u64 = 64 << 10;
 /// The text of a table.
 ///
 /// # Errors
-/// `Missing` where there is no such file; `Data` where it is no file of text, or longer than tables are.
+/// `Missing` if there is no such file; `Data` if it is no file of text, or longer than tables are.
 pub(super) fn read_text(path: &Path) -> Result<String> {
     require_text_file(path)?;
     let bytes = file::read_whole(path, LONGEST, "a table")?;
@@ -31,7 +31,7 @@ pub(super) fn read_text(path: &Path) -> Result<String> {
     text_of(&bytes).map_err(|error| error.at(path))
 }
 
-/// The first lines of a file, as far as they are text; `None` where it is no file of text.
+/// The first lines of a file, as far as they are text; `None` if it is no file of text.
 pub(super) fn start_of(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     open(path).ok()?.take(START).read_to_end(&mut bytes).ok()?;

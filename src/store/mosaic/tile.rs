@@ -50,9 +50,9 @@ pub(super) struct Tiles {
     /// What the first tile that could be opened holds, and how it is stored.
     pub(super) first: Description,
     pub(super) details: Details,
-    /// How large pixels are, and what a person should know of it.
+    /// How large pixels are, and what a user should know of it.
     pub(super) scaled: Scaled,
-    /// What a person should know of the tiles themselves, each in a sentence that names the tile.
+    /// What users should know about the tiles themselves, each in a sentence that names the tile.
     pub(super) warnings: Vec<String>,
 }
 
@@ -63,8 +63,8 @@ impl Tiles {
     /// Opens all tiles of a table, one after the other, and closes them again.
     ///
     /// # Errors
-    /// Naming the line and the tile: `Missing` or `Data` where one cannot be opened and is not waited for, where it has
-    /// another type than the first one or does not fit the placement; `Usage` where the options do not fit it.
+    /// Naming the line and the tile: `Missing` or `Data` if one cannot be opened and is not waited for, where it has
+    /// another type than the first one or does not fit the placement; `Usage` if the options do not fit it.
     pub(super) fn open(table: &TileTable, options: &OpenOptions) -> Result<Tiles> {
         let mosaic = &options.mosaic;
         require_planar_options(table, mosaic).map_err(|error| error.at(&table.path))?;
@@ -149,10 +149,10 @@ impl Tile {
         Region::of_shape(self.shape).shifted(crop.map(|n| i64::try_from(n).unwrap_or(i64::MAX)))
     }
 
-    /// The values that are put down, read now; `None` where the tile is not there.
+    /// The values that are put down, read now; `None` if the tile does not exist.
     ///
     /// # Errors
-    /// Where it cannot be read, or is not what it was when the table was opened.
+    /// If it cannot be read, or is not what it was when the table was opened.
     pub(super) fn read(&self, dtype: Dtype, options: &OpenOptions) -> Result<Option<Voxels>> {
         let source = match open_tile(&self.row, options) {
             Err(error) if error.kind() == Kind::Missing && options.mosaic.missing == MissingTiles::Await => {

@@ -45,7 +45,7 @@ pub struct TileTable {
     pub rows: Vec<TileRow>,
     /// What offsets along (z, y, x) are counted in, once they have been divided by the pixel sizes of the table.
     pub(super) along: [Along; 3],
-    /// What a person should know of the table, each in a sentence without a full stop.
+    /// What users should know about the table, each in a sentence without a full stop.
     pub(super) warnings: Vec<String>,
     /// When the table itself changed last, where that is known.
     pub changed: Option<SystemTime>,
@@ -61,7 +61,7 @@ pub struct TileRow {
     /// From places in the tile to places on the canvas, in pixels; the identity along z in two dimensions. Has an
     /// inverse. Offsets are lengths where the table has them in a unit, and only the tiles say how large a pixel is.
     pub placement: Affine,
-    /// The channel of the canvas that it belongs to; `None` where the table has no such column.
+    /// The channel of the canvas that it belongs to; `None` if the table has no such column.
     pub channel: Option<usize>,
 }
 
@@ -69,9 +69,9 @@ impl TileTable {
     /// The table in a file. Paths in it are relative to its folder.
     ///
     /// # Errors
-    /// `Missing` where there is no such file; `Data`, naming the line and the tile, where it is no table of tiles: a
-    /// column is missing, a value is no finite number, a matrix has no inverse, there are no rows, pixel sizes differ, or
-    /// a tile is there twice.
+    /// `Missing` if there is no such file; `Data`, naming the line and the tile, where it is no table of tiles: a
+    /// column is missing, a value is no finite number, a matrix has no inverse, there are no rows, pixel sizes differ,
+    /// or a tile is there twice.
     pub fn read(path: &Path) -> Result<TileTable> {
         let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         let text = read_text(path)?;
@@ -248,7 +248,7 @@ fn agree(agreed: &mut Option<Scale>, scale: Scale) -> Result<()> {
 /// A placement whose offset, in lengths, is divided by the size of a pixel along each axis.
 ///
 /// # Errors
-/// `Data` where it has no inverse.
+/// `Data` if it has no inverse.
 pub(super) fn in_pixels(placement: &Affine, size: [f64; 3]) -> Result<Affine> {
     let offset = std::array::from_fn(|axis| placement.offset[axis] / size[axis]);
     let map = Affine { offset, ..*placement };

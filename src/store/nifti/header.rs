@@ -76,7 +76,7 @@ impl Header {
     /// The header that a file begins with.
     ///
     /// # Errors
-    /// `Data` where it is none, or that of the format's predecessor.
+    /// `Data` if it is none, or that of the format's predecessor.
     pub(super) fn read(start: &[u8]) -> Result<Header> {
         let damaged = || Error::data("is not a NIfTI image, or damaged; copy it again from where it came");
         let endian = Self::endian(start).ok_or_else(damaged)?;

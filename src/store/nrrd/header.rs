@@ -37,7 +37,7 @@ impl Header {
     /// The header of a file.
     ///
     /// # Errors
-    /// `Data` where it is none.
+    /// `Data` if it is none.
     pub(super) fn read(path: &Path) -> Result<Header> {
         let (file, length) = file::open(path)?;
         let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or(0)];
@@ -217,7 +217,7 @@ impl Header {
         Ok(Some(directions))
     }
 
-    /// The size of a voxel along each axis, the fastest first, and what has to be said of it.
+    /// The size of a voxel along each axis, the fastest first, and what must be said of it.
     pub(super) fn sizes_of_voxels(&self, count: usize) -> Result<(Vec<Size>, Vec<String>)> {
         if let Some(directions) = self.directions(count)? {
             return self.norms(&directions);

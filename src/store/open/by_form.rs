@@ -84,7 +84,7 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     Err(foreign::refusal(path, &start).unwrap_or_else(unknown_form).at(path))
 }
 
-/// The image in a file of a form that medical scanners or NumPy's archives have; `None` where it is none.
+/// The image in a file of a form that medical scanners or NumPy's archives have; `None` if it is none.
 #[cfg(feature = "medical")]
 fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Option<Box<dyn Source>>> {
     use crate::store::{metaimage, nifti, npz, nrrd};

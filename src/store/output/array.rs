@@ -38,7 +38,7 @@ pub enum Compression {
     Blosc,
 }
 
-/// What an array that is to be written looks like.
+/// What an array to be written looks like.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrayForm {
     /// Voxels along (z, y, x).
@@ -79,11 +79,11 @@ pub struct ArrayWriter {
 }
 
 impl ArrayWriter {
-    /// A new array in a folder, which is created where it is not there. The folder that it lies in must be there: one
+    /// A new array in a folder, which is created where it does not exist. The folder that it lies in must be there: one
     /// that was taken away meanwhile does not come back.
     ///
     /// # Errors
-    /// `Usage` where a chunk has no voxels; `Output` or `Io` where the folder or the metadata cannot be written.
+    /// `Usage` if a chunk has no voxels; `Output` or `Io` if the folder or the metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
         let created = disk::make_folder(folder).map_err(|error| write_failed(&error));
@@ -100,7 +100,7 @@ impl ArrayWriter {
     /// The array that another process has created with this form, and that both write.
     ///
     /// # Errors
-    /// `Output` where no such array is there: a file system that processes share may take seconds to show it.
+    /// `Output` if no such array is there: a file system that processes share may take seconds to show it.
     #[cfg(feature = "dataflow")]
     pub(super) fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
@@ -165,7 +165,7 @@ impl ArrayWriter {
     /// whether it was stored: one of zeros only is not, and takes the place of one stored before.
     ///
     /// # Errors
-    /// `Io` or `Output` where it cannot be written; `Internal` where the values do not fit the chunk.
+    /// `Io` or `Output` if it cannot be written; `Internal` if the values do not fit the chunk.
     pub fn write_chunk(&self, chunk: ChunkId, voxels: &Voxels) -> Result<bool> {
         self.write_chunk_of(0, chunk, voxels)
     }
@@ -173,7 +173,7 @@ impl ArrayWriter {
     /// Writes a chunk of a channel, as [`ArrayWriter::write_chunk`].
     ///
     /// # Errors
-    /// As there, and `Internal` where there is no such channel.
+    /// As there, and `Internal` if there is no such channel.
     pub fn write_chunk_of(&self, channel: usize, chunk: ChunkId, voxels: &Voxels) -> Result<bool> {
         if channel >= self.form.channels.unwrap_or(1) {
             return Err(Error::internal(format!("has no channel {channel}")).at(&self.folder));

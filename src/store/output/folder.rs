@@ -77,7 +77,7 @@ impl OutputFolder {
     /// What a killed run has left there is put in order first.
     ///
     /// # Errors
-    /// Of kind `Output` where the folder holds other things, another run writes there, or it cannot be written.
+    /// Of kind `Output` if the folder holds other things, another run writes there, or it cannot be written.
     pub fn create(folder: impl AsRef<Path>, overwrite: bool) -> Result<Self> {
         let folder = folder.as_ref();
         let at = |error: Error| if error.is_placed() { error } else { error.at(folder) };
@@ -118,7 +118,7 @@ impl OutputFolder {
     /// Where an output is to be written until it is put in place.
     ///
     /// # Panics
-    /// Where the name is not among [`OUTPUTS`].
+    /// If the name is not among [`OUTPUTS`].
     pub fn path(&self, name: &str) -> PathBuf {
         Self::staged(&self.folder, self.run(), name)
     }
@@ -127,7 +127,7 @@ impl OutputFolder {
     /// has it there, or looks there.
     ///
     /// # Panics
-    /// Where the name is not among [`OUTPUTS`].
+    /// If the name is not among [`OUTPUTS`].
     pub fn staged(folder: &Path, run: &str, name: &str) -> PathBuf {
         assert!(OUTPUTS.contains(&name), "{name} is the name of an output");
         Staging::new_folder_of(&folder.join(STAGING), run).join(name)
@@ -141,7 +141,7 @@ impl OutputFolder {
     /// Writes a whole output.
     ///
     /// # Errors
-    /// `Io` where the disk is full or the write fails, `Output` where it is not allowed.
+    /// `Io` if the disk is full or the write fails, `Output` if it is not allowed.
     pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> Result<()> {
         disk::write(&self.path(name), bytes.as_ref()).map_err(|error| self.write_error(name, &error))
     }
@@ -158,7 +158,7 @@ impl OutputFolder {
     /// after the next run at the latest.
     ///
     /// # Errors
-    /// `Io` where files cannot be brought to the disk or moved.
+    /// `Io` if files cannot be brought to the disk or moved.
     pub fn commit(self) -> Result<()> {
         self.staging.finish(|above| {
             let synced = disk::sync_tree(&self.new_folder()).and_then(|()| self.make_way(above));

@@ -27,7 +27,7 @@ const COARSEST: [usize; 2] = [1024, 256];
 /// Shares of the work for each thread, so that all end at about the same time.
 const SHARES: usize = 16;
 
-/// What an image that is to be written with coarser copies looks like.
+/// What an image to be written with coarser copies looks like.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PyramidForm {
     /// The image's name in the metadata.
@@ -62,11 +62,11 @@ pub struct PyramidWriter {
 }
 
 impl PyramidWriter {
-    /// A new group in a folder, which is created where it is not there, as that of an [`ArrayWriter`] is, with its
+    /// A new group in a folder, which is created where it does not exist, as that of an [`ArrayWriter`] is, with its
     /// metadata and empty arrays.
     ///
     /// # Errors
-    /// `Usage` where a chunk has no voxels, or there are not so many resolutions; `Output` or `Io` where the folder or
+    /// `Usage` if a chunk has no voxels, or there are not so many resolutions; `Output` or `Io` if the folder or
     /// metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: PyramidForm) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
@@ -116,7 +116,7 @@ impl PyramidWriter {
     /// read once.
     ///
     /// # Errors
-    /// Where a source cannot be opened or read, is another one than the first, or a chunk not written; what was written
+    /// If a source cannot be opened or read, is another one than the first, or a chunk not written; what was written
     /// until then is not complete.
     pub fn write<S: AsRef<dyn Source>>(
         &self,

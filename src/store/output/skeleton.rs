@@ -51,7 +51,7 @@ impl SkeletonArray {
     /// [`OutputFolder::run`] there is `run`. No other run's array is taken for it.
     ///
     /// # Errors
-    /// `Output` where no run is writing there, even after some seconds: the processes do not share the folder.
+    /// `Output` if no run is writing there, even after some seconds: the processes do not share the folder.
     pub fn join(folder: impl AsRef<Path>, run: &str, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
         let writer = ArrayWriter::join(OutputFolder::staged(folder, run, SKELETON), form);
@@ -73,7 +73,7 @@ impl SkeletonArray {
     /// As [`ArrayWriter::write_chunk`].
     ///
     /// # Panics
-    /// Where a voxel lies outside of the chunk.
+    /// If a voxel lies outside of the chunk.
     pub fn write_chunk(&self, chunk: ChunkId, voxels: &[Voxel]) -> Result<()> {
         if voxels.is_empty() {
             return self.writer.remove_chunk(chunk);
@@ -149,7 +149,7 @@ struct FileState {
 }
 
 impl FileState {
-    /// The mark of a file; nothing where it is not there or the system does not tell.
+    /// The mark of a file; nothing where it does not exist or the system does not tell.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -161,7 +161,7 @@ impl SkeletonManifest {
     /// The manifest that was saved to a file; nothing where there is none.
     ///
     /// # Errors
-    /// `Data` where the file is damaged, `Io` where it cannot be read. Either way one can go on without: all chunks are
+    /// `Data` if the file is damaged, `Io` if it cannot be read. Either way one can go on without: all chunks are
     /// encoded then.
     pub fn load(path: &Path) -> Result<Option<Self>> {
         let bytes = read_if_there(path).map_err(|error| read_failed(&error).at(path))?;
@@ -174,7 +174,7 @@ impl SkeletonManifest {
     /// Saves it to a file, which it replaces as a whole.
     ///
     /// # Errors
-    /// `Io` or `Output` where it cannot be written.
+    /// `Io` or `Output` if it cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         let bytes = serde_json::to_vec(self)
             .map_err(|error| Error::internal("a list of chunks cannot be written as JSON").because(error))?;
@@ -355,7 +355,7 @@ mod tests {
         let again = write(root.path(), &voxels(0), Some(&first.manifest), 1);
         assert_eq!((again.reused, again.encoded), (8, 0));
         assert_eq!(again.manifest, first.manifest);
-        // The first layer of chunks stays, but for one voxel that goes and a chunk that comes.
+        // The first layer of chunks stays, except for one voxel that goes and a chunk that comes.
         let mut next: Vec<Voxel> = voxels(0).into_iter().filter(|voxel| voxel.position()[0] < 4).collect();
         next.remove(3);
         next.push(Voxel::new([1, 8, 15]));

@@ -43,7 +43,7 @@ impl StagedFolder {
     /// What a killed program has left there is cleared away first; a folder that it was replacing is put back.
     ///
     /// # Errors
-    /// Of kind `Output` where something else is at the path, another program writes there, or it cannot be written.
+    /// Of kind `Output` if something else is at the path, another program writes there, or it cannot be written.
     pub fn create(place: impl AsRef<Path>, overwrite: Overwrite) -> Result<Self> {
         let place = place.as_ref();
         let hidden = hidden(place)?;
@@ -77,7 +77,7 @@ impl StagedFolder {
     /// after the next call for the same place at the latest.
     ///
     /// # Errors
-    /// `Io` or `Output` where folders cannot be brought to the disk or renamed.
+    /// `Io` or `Output` if folders cannot be brought to the disk or renamed.
     pub fn commit(self) -> Result<()> {
         self.staging.finish(|above| {
             let Err(error) = disk::sync_tree(&self.path()).and_then(|()| self.put_in_place(above)) else {
@@ -115,8 +115,8 @@ impl StagedFolder {
 /// beside its place first.
 ///
 /// # Errors
-/// Of kind `Output` where something else than a file is at the place, another program writes it, or it cannot be
-/// written; `Io` where the disk is full or a write fails. What was there stays.
+/// Of kind `Output` if something else than a file is at the place, another program writes it, or it cannot be written;
+/// `Io` if the disk is full or a write fails. What was there stays.
 pub fn put_file(place: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let place = place.as_ref();
     let hidden = hidden(place)?;

@@ -26,7 +26,7 @@ const GONE: &str = "gone-";
 /// How often a folder is emptied into which a process of a killed run may still be writing.
 const ATTEMPTS: usize = 20;
 
-/// A staging folder of one run. What is in it goes when it is dropped, but for what a later run has to put in order.
+/// A staging folder of one run. What is in it goes when it is dropped, except for what a later run has to put in order.
 #[derive(Debug)]
 pub(super) struct Staging {
     /// What tells this run from others.
@@ -76,7 +76,7 @@ impl Staging {
     /// staged there is removed.
     ///
     /// # Errors
-    /// Of kind `Output` where another program has it, or it is no folder that can be written.
+    /// Of kind `Output` if another program has it, or it is no folder that can be written.
     pub(super) fn begin(folder: PathBuf, busy: &str) -> Result<Self> {
         let above = folder.parent().unwrap_or(Path::new("")).to_owned();
         let run = nonce();

@@ -18,7 +18,7 @@ const LARGEST: usize = (1 << 32) - (1 << 24);
 /// memory once.
 ///
 /// # Errors
-/// `Output` for an image of nearly 4 GiB and more; `Io` or `Output` where the file cannot be written.
+/// `Output` for an image of nearly 4 GiB and more; `Io` or `Output` if the file cannot be written.
 pub fn write_tiff(path: impl AsRef<Path>, voxels: &Voxels) -> Result<()> {
     let path = path.as_ref();
     let encoded = if voxels.bytes() > LARGEST {

@@ -8,12 +8,12 @@ use crate::store::axes::{Axis, AxisSelection, Role, select};
 const FEW: u64 = 4;
 
 /// The axes of an array, slowest first, by their names: those of `--axes`, else those that the form gives them (`None`
-/// where it gives none: the last three are then z, y and x, and what comes before are channels and time).
+/// if it gives none: the last three are then z, y and x, and what comes before are channels and time).
 ///
 /// Returns the axes that are (z, y, x) or (y, x), in this order, with the index taken along the others, and the names.
 ///
 /// # Errors
-/// `Usage` where `--axes` does not fit, or an option has to pick; `Data` where the array is no image.
+/// `Usage` if `--axes` does not fit, or an option has to pick; `Data` if the array is no image.
 pub(crate) fn picked(
     lengths: &[u64],
     own: Option<&[char]>,

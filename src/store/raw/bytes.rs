@@ -14,7 +14,7 @@ pub(crate) trait Bytes: Debug + Send + Sync {
     /// Fills a buffer from the bytes at an offset.
     ///
     /// # Errors
-    /// Where they cannot be read or end too early; the error names the file.
+    /// If they cannot be read or end too early; the error names the file.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()>;
 }
 

@@ -24,7 +24,7 @@ impl Strided {
     /// The bytes of a box, in C order without gaps.
     ///
     /// # Errors
-    /// Where the bytes cannot be read.
+    /// If the bytes cannot be read.
     pub(crate) fn read(&self, from: &dyn Bytes, [a, b, c]: [Range<usize>; 3]) -> Result<Vec<u8>> {
         let [far, middle, near] = self.strides;
         let at = |i: usize, j: usize| self.offset + i as u64 * far + j as u64 * middle + c.start as u64 * near;

@@ -65,7 +65,7 @@ pub(super) fn read(
     let mut pace = Pace::begin(deadline(declared.map_or(most, |length| length.min(most)), patience), patience);
     let (mut bytes, mut part) = (Vec::new(), vec![0; PART]);
     loop {
-        // One more than there may be, where that has to be found out.
+        // One more than there may be, where that must be found out.
         let left = most.saturating_sub(pace.seen).saturating_add(u64::from(piece.is_whole()));
         let wanted = usize::try_from(left).map_or(PART, |left| left.min(PART));
         if wanted == 0 {

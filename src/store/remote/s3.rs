@@ -23,7 +23,7 @@ impl Prefix {
     /// `AWS_SKIP_SIGNATURE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL`.
     ///
     /// # Errors
-    /// `Usage` where credentials are not given, or the endpoint is no address.
+    /// `Usage` if credentials are not given, or the endpoint is no address.
     pub(super) fn of(path: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Prefix> {
         let given = |name: &str| environment(name).filter(|value| !value.is_empty());
         let path = path.trim_end_matches('/');

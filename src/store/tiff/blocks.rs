@@ -31,7 +31,7 @@ pub(crate) struct Blocks {
     /// Whether the first bit of a byte is the lowest.
     pub(crate) reversed: bool,
     pub(crate) offsets: List,
-    /// `None` where the lengths follow from the shape.
+    /// `None` if the lengths follow from the shape.
     pub(crate) counts: Option<List>,
     /// Byte order of the lists.
     pub(crate) endian: Endian,
@@ -50,7 +50,7 @@ pub(crate) enum Span {
     },
 }
 
-/// What has to be refused about a strip or tile.
+/// What must be refused about a strip or tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     CutOff,
@@ -77,7 +77,7 @@ impl Blocks {
         std::array::from_fn(|a| self.page[a].div_ceil(self.stored[a]) as u64)
     }
 
-    /// How many strips or tiles the page has; `None` where they are beyond counting.
+    /// How many strips or tiles the page has; `None` if they are beyond counting.
     pub(crate) fn count(&self) -> Option<u64> {
         let [z, y, x] = self.grid();
         z.checked_mul(y)?.checked_mul(x)
@@ -131,7 +131,7 @@ impl Blocks {
     /// Looks at where all strips or tiles lie, and returns where the pixels begin if they follow each other as plain rows.
     ///
     /// # Errors
-    /// `Io` where the lists cannot be read; in what is returned, what is wrong with them.
+    /// `Io` if the lists cannot be read; in what is returned, what is wrong with them.
     pub(crate) fn check(&self, reader: &mut Reader, length: u64) -> Result<std::result::Result<Option<u64>, Fault>> {
         const PART: u64 = 4096;
         let [grid_z, grid_y, grid_x] = self.grid();
@@ -168,11 +168,11 @@ impl Blocks {
         Ok(Ok(follow.and(begin)))
     }
 
-    /// The values of what is decoded at once at a place of the grid, cut off at the page's sides; `None` where it is
+    /// The values of what is decoded at once at a place of the grid, cut off at the page's sides; `None` if it is
     /// damaged.
     ///
     /// # Errors
-    /// `Io` where it cannot be read.
+    /// `Io` if it cannot be read.
     pub(crate) fn decode(&self, file: &mut BlockFile, place: [usize; 3]) -> Result<Option<Voxels>> {
         let [grid_z, grid_y, grid_x] = self.grid();
         let [z, y, x] = [place[0] as u64, (place[1] * self.group) as u64, place[2] as u64];

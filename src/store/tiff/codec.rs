@@ -81,8 +81,8 @@ impl Codec {
         }
     }
 
-    /// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` where the bytes
-    /// are damaged. `width` is that of a row in pixels.
+    /// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` if the bytes are
+    /// damaged. `width` is that of a row in pixels.
     pub(crate) fn decompress(self, from: &[u8], into: &mut [u8], width: usize) -> Option<usize> {
         thread_local!(static DEFLATE: RefCell<Decompressor> = RefCell::new(Decompressor::new()));
         match self {

@@ -44,7 +44,7 @@ impl Default for Given<'_> {
 }
 
 impl Given<'_> {
-    /// Some bytes of the file, of which tags give the place; `None` where it does not have them.
+    /// Some bytes of the file, of which tags give the place; `None` if it does not have them.
     fn bytes_at(&self, at: u64, size: u64) -> Option<Vec<u8>> {
         let size = usize::try_from(size).ok().filter(|size| *size <= 1 << 16)?;
         let mut bytes = vec![0; size];
@@ -58,7 +58,7 @@ impl Given<'_> {
 /// Resolution tags count only together with a unit in a text: elsewhere they are a printer's dots per inch.
 ///
 /// # Errors
-/// `Data` where a description is damaged, or two contradict each other.
+/// `Data` if a description is damaged, or two contradict each other.
 pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<FileDescription> {
     let mut found: Vec<FileDescription> = Vec::new();
     for text in tags.descriptions() {

@@ -52,7 +52,7 @@ impl TiffFile {
     /// Reads the header of a file.
     ///
     /// # Errors
-    /// `Data` where it is no TIFF file, `Io` where it cannot be read.
+    /// `Data` if it is no TIFF file, `Io` if it cannot be read.
     pub(crate) fn new(mut reader: Reader) -> Result<Self> {
         let magic = reader.array::<4>(0)?.ok_or_else(no_tiff)?;
         let big = match &magic {
@@ -76,12 +76,12 @@ impl TiffFile {
     /// among them.
     ///
     /// # Errors
-    /// `Data` where one is damaged, lies beyond the end, or leads back to an earlier one.
+    /// `Data` if one is damaged, lies beyond the end, or leads back to an earlier one.
     pub(crate) fn directories(&mut self) -> Directories<'_> {
         Directories { next: self.first, met: HashSet::new(), file: self }
     }
 
-    /// A directory, and the link to the next one; `None` where the file ends before that.
+    /// A directory, and the link to the next one; `None` if the file ends before that.
     fn directory(&mut self, at: u64) -> Result<(Directory, Option<u64>)> {
         let (head, size, next) = if self.big { (8, 20, 8) } else { (2, 12, 4) };
         let count = self.whole(at, head)?.ok_or_else(cut_off)?;
@@ -115,7 +115,7 @@ impl TiffFile {
     /// The whole numbers that an entry holds; empty where it holds none.
     ///
     /// # Errors
-    /// `Data` where they lie beyond the end of the file, or are no whole numbers.
+    /// `Data` if they lie beyond the end of the file, or are no whole numbers.
     pub(crate) fn numbers(&mut self, entry: &Entry) -> Result<Vec<u64>> {
         let list = entry.list()?;
         let (bytes, endian) = (self.values(entry)?, self.endian);
@@ -125,7 +125,7 @@ impl TiffFile {
     /// The bytes of what an entry holds, in the order of the file: of a text, or of a structure of another program.
     ///
     /// # Errors
-    /// `Data` where they lie beyond the end of the file.
+    /// `Data` if they lie beyond the end of the file.
     pub(crate) fn values(&mut self, entry: &Entry) -> Result<Vec<u8>> {
         let size = size_of_kind(entry.kind).ok_or_else(|| entry.damaged())?;
         let bytes = usize::try_from(entry.count).ok().and_then(|count| count.checked_mul(size));
@@ -135,7 +135,7 @@ impl TiffFile {
         })
     }
 
-    /// The first number of a tag; `None` where the directory does not have it.
+    /// The first number of a tag; `None` if the directory does not have it.
     ///
     /// # Errors
     /// As [`TiffFile::numbers`].
@@ -156,7 +156,7 @@ impl Directories<'_> {
     /// The next one; `None` behind the last.
     ///
     /// # Errors
-    /// `Data` where it is damaged, lies beyond the end, or was met before.
+    /// `Data` if it is damaged, lies beyond the end, or was met before.
     pub(crate) fn next(&mut self) -> Result<Option<Directory>> {
         if self.next == 0 {
             return Ok(None);
@@ -206,7 +206,7 @@ impl Entry {
     /// The values as a list of whole numbers.
     ///
     /// # Errors
-    /// `Data` where they are no whole numbers.
+    /// `Data` if they are no whole numbers.
     pub(crate) fn list(&self) -> Result<List> {
         let whole = matches!(self.kind, 1 | 3 | 4 | 6 | 8 | 9 | 13 | 16 | 17 | 18);
         let size = size_of_kind(self.kind).filter(|_| whole).ok_or_else(|| self.damaged())?;
@@ -230,10 +230,10 @@ impl List {
     /// A list that says nothing: of a file that is one block.
     pub(crate) const NONE: List = List { at: 0, size: 1, count: 1 };
 
-    /// Some of the numbers; `None` where they lie beyond the end of the file.
+    /// Some of the numbers; `None` if they lie beyond the end of the file.
     ///
     /// # Errors
-    /// `Io` where they cannot be read.
+    /// `Io` if they cannot be read.
     pub(crate) fn part(&self, reader: &mut Reader, endian: Endian, part: Range<u64>) -> Result<Option<Vec<u64>>> {
         let length = usize::try_from(part.end.saturating_sub(part.start)).ok().and_then(|n| n.checked_mul(self.size));
         let at = part.start.checked_mul(self.size as u64).and_then(|from| self.at.checked_add(from));
@@ -243,7 +243,7 @@ impl List {
     }
 }
 
-/// Bytes a value of a kind; `None` where there is no such kind.
+/// Bytes a value of a kind; `None` if there is no such kind.
 fn size_of_kind(kind: u16) -> Option<usize> {
     match kind {
         1 | 2 | 6 | 7 => Some(1),

@@ -38,7 +38,7 @@ impl Form<'_> {
     /// The planes of the page: one, or as many as it is deep.
     ///
     /// # Errors
-    /// `Data` where it is damaged, cut off, or of a kind that is not read.
+    /// `Data` if it is damaged, cut off, or of a kind that is not read.
     pub(crate) fn planes(&mut self, file: &Arc<PageFile>) -> Result<Vec<Page>> {
         let height = self.length(tag::IMAGE_LENGTH, None)?;
         let width = self.length(tag::IMAGE_WIDTH, None)?;
@@ -82,7 +82,7 @@ impl Form<'_> {
         self.refused(&format!("is damaged: {what}; copy the file again from where it came"))
     }
 
-    /// A length in pixels, or what it is where the tag is not there.
+    /// A length in pixels, or what it is where the tag does not exist.
     fn length(&mut self, tag: u16, absent: Option<usize>) -> Result<usize> {
         let found = match self.tag(tag)? {
             None => absent,
@@ -231,7 +231,7 @@ impl Form<'_> {
     }
 }
 
-/// The bytes of a value written as a number; `None` where the type does not have it.
+/// The bytes of a value written as a number; `None` if the type does not have it.
 fn bytes_of(stored: StoredType, text: &str) -> Option<Vec<u8>> {
     macro_rules! parsed {
         ($t:ty) => {

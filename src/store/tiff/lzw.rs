@@ -7,7 +7,7 @@ const END: usize = 257;
 /// Strings that a table of codes of twelve bits holds.
 const STRINGS: usize = 1 << 12;
 
-/// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` where a code stands for
+/// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` if a code stands for
 /// nothing. The end code may be missing.
 pub(crate) fn decompress(from: &[u8], into: &mut [u8]) -> Option<usize> {
     // What begins with the clear code of the one begins with no such code of the other.

@@ -1,6 +1,6 @@
 //! PackBits: runs of one byte, and bytes as they are.
 
-/// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` where a run is cut off.
+/// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` if a run is cut off.
 pub(crate) fn decompress(mut from: &[u8], into: &mut [u8]) -> Option<usize> {
     let mut count = 0;
     while count < into.len() {

@@ -23,7 +23,7 @@ pub(crate) struct PageFile {
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) file: Arc<PageFile>,
-    /// Which page of its file, from 0, those left out counted; `None` where it is the only one.
+    /// Which page of its file, from 0, those left out counted; `None` if it is the only one.
     pub(crate) number: Option<usize>,
     /// Pixels along (y, x).
     pub(crate) shape: [usize; 2],
@@ -47,7 +47,7 @@ impl Page {
     }
 
     /// A page of the same size that begins so many pages behind this one, as ImageJ writes stacks above 4 GiB; `None`
-    /// where the pixels are not plain rows or the file ends before it.
+    /// if the pixels are not plain rows or the file ends before it.
     pub(crate) fn following(&self, pages: usize) -> Option<Page> {
         let Storage::Rows { offset } = self.storage else { return None };
         let bytes = u64::try_from(self.shape[0].checked_mul(self.shape[1])?.checked_mul(self.stored.size())?).ok()?;
@@ -64,7 +64,7 @@ impl Page {
     /// The file, open for its strips or tiles.
     ///
     /// # Errors
-    /// Where it cannot be opened.
+    /// If it cannot be opened.
     pub(crate) fn open(&self) -> Result<BlockFile> {
         Ok(BlockFile::new(file::open(&self.file.path)?.0, self.file.length))
     }
@@ -72,7 +72,7 @@ impl Page {
     /// The values of strips or tiles that are decoded at once, at a place of their grid, cut off at the page's sides.
     ///
     /// # Errors
-    /// `Data` where they are damaged, `Io` where they cannot be read.
+    /// `Data` if they are damaged, `Io` if they cannot be read.
     pub(crate) fn decode(&self, file: &mut BlockFile, blocks: &Blocks, place: [usize; 3]) -> Result<Voxels> {
         blocks.decode(file, place)?.ok_or_else(|| {
             Error::data(format!("{}is damaged or cut off; copy the file again from where it came", self.label()))

@@ -27,8 +27,8 @@ pub(crate) struct Pages {
 /// The pages of a file, in order.
 ///
 /// # Errors
-/// `Missing` where there is no such file; `Data` where it is no TIFF, is cut off, or a page has several samples a pixel,
-/// a type that images may not have, or an encoding that is not supported; the error says which page.
+/// `Missing` if there is no such file; `Data` if it is no TIFF, is cut off, or a page has several samples a pixel, a
+/// type that images may not have, or an encoding that is not supported; the error says which page.
 pub(crate) fn pages(path: &Path) -> Result<Pages> {
     read_pages(path).map_err(|error| error.at(path))
 }
@@ -76,7 +76,7 @@ fn read_pages(path: &Path) -> Result<Pages> {
 /// The tags of a file's first page.
 ///
 /// # Errors
-/// `Missing` where there is no such file; `Data` where it is no TIFF, or is cut off.
+/// `Missing` if there is no such file; `Data` if it is no TIFF, or is cut off.
 pub(crate) fn tags_of(path: &Path) -> Result<FileTags> {
     let (file, layout) = laid_out(path)?;
     FileTags::of_file(&file, layout)

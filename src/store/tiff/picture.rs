@@ -44,8 +44,8 @@ impl Picture {
         }
     }
 
-    /// Decodes a file into the values that it holds, in this machine's byte order, and returns how many bytes that gave;
-    /// `None` where it is damaged.
+    /// Decodes a file into the values that it holds, in this machine's byte order, and returns how many bytes that
+    /// gave; `None` if it is damaged.
     pub(crate) fn decode(self, from: &[u8], into: &mut [u8]) -> Option<usize> {
         fn read(decoder: impl ImageDecoder, into: &mut [u8]) -> Option<usize> {
             let count = usize::try_from(decoder.total_bytes()).ok().filter(|&count| count == into.len())?;

@@ -24,7 +24,7 @@ pub(crate) struct Arranged {
 /// The pages of the channel and time point that the options pick.
 ///
 /// # Errors
-/// `Data` where the file has other pages than it says; `Usage` where the options do not fit, or one is missing.
+/// `Data` if the file has other pages than it says; `Usage` if the options do not fit, or one is missing.
 pub(crate) fn arrange(
     pages: Vec<Page>,
     described: &FileDescription,

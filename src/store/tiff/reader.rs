@@ -22,11 +22,11 @@ impl Reader {
         Reader { file, length, window: Vec::new(), window_at: 0 }
     }
 
-    /// Some bytes at an offset; `None` where the file ends before them, so that no more is allocated than the file is
+    /// Some bytes at an offset; `None` if the file ends before them, so that no more is allocated than the file is
     /// long.
     ///
     /// # Errors
-    /// Where the operating system refuses to read, or the file has become shorter.
+    /// If the operating system refuses to read, or the file has become shorter.
     pub(crate) fn bytes(&mut self, at: u64, count: usize) -> Result<Option<&[u8]>> {
         if at.checked_add(count as u64).is_none_or(|end| end > self.length) {
             return Ok(None);
@@ -48,7 +48,7 @@ impl Reader {
         Ok(Some(&self.window[start..start + count]))
     }
 
-    /// So many bytes at an offset; `None` where the file ends before them.
+    /// So many bytes at an offset; `None` if the file ends before them.
     ///
     /// # Errors
     /// As [`Reader::bytes`].

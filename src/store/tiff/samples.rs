@@ -24,7 +24,7 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// Bytes a row of so many values; rows begin at a byte. `None` where they are beyond counting.
+    /// Bytes a row of so many values; rows begin at a byte. `None` if they are beyond counting.
     pub(crate) fn row(&self, width: usize) -> Option<usize> {
         Some(width.checked_mul(self.bits)?.div_ceil(8))
     }

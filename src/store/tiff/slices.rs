@@ -52,8 +52,8 @@ impl TiffSource {
     /// The first slice's metadata give the spacing.
     ///
     /// # Errors
-    /// As for a file; `Data` where the folder has no slices, or one has several pages, other size or type than the first,
-    /// or a name that does not fit (it is named); `Usage` where the options do not fit the names.
+    /// As for a file; `Data` if the folder has no slices, or one has several pages, other size or type than the first,
+    /// or a name that does not fit (it is named); `Usage` if the options do not fit the names.
     pub fn open_slices(folder: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let folder = folder.as_ref();
         // An error about one slice names it already.
@@ -103,7 +103,7 @@ impl TiffSource {
     /// A PNG, BMP or JPEG file of grey values, as a 2-D image.
     ///
     /// # Errors
-    /// `Data` where it is damaged or has colours; `Usage` where the options do not fit.
+    /// `Data` if it is damaged or has colours; `Usage` if the options do not fit.
     pub(crate) fn open_picture(path: &Path, picture: Picture, options: &OpenOptions) -> Result<Self> {
         crate::store::open::by_form::refuse_selection(options).map_err(|error| error.at(path))?;
         let page = plane::page(path, picture)?;
@@ -115,7 +115,7 @@ impl TiffSource {
     }
 }
 
-/// What has to be known of values of a form.
+/// What must be known of values of a form.
 fn lossy(form: Form) -> Option<String> {
     let warning =
         "JPEG does not keep values as they were measured; use the images that it was made of where there are any";
@@ -145,7 +145,7 @@ fn is_slice(path: &Path) -> Option<Form> {
 /// The slices in a folder.
 ///
 /// # Errors
-/// `Missing` where one is a link to nothing, `Data` where one is no file; it is named.
+/// `Missing` if one is a link to nothing, `Data` if one is no file; it is named.
 fn listed(folder: &Path) -> Result<Vec<(PathBuf, Form)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| file::read_failed(&error))? {
@@ -175,7 +175,7 @@ fn listed(folder: &Path) -> Result<Vec<(PathBuf, Form)>> {
 /// The files of the form that the slices have: TIFF files where there are any, else the most.
 ///
 /// # Errors
-/// `Data` where several forms have slices.
+/// `Data` if several forms have slices.
 fn of_one_form(found: Vec<(PathBuf, Form)>) -> Result<(Vec<PathBuf>, Form)> {
     let count = |form: Form| found.iter().filter(|(_, f)| *f == form).count();
     let forms = [Form::Tiff, Form::Picture(Picture::Png), Form::Picture(Picture::Bmp), Form::Picture(Picture::Jpeg)];

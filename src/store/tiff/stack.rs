@@ -11,12 +11,12 @@ pub(crate) struct FileDescription {
     /// The form, as people call it: `ImageJ`, `OME-TIFF`.
     pub(crate) form: &'static str,
     pub(crate) calibration: Calibration,
-    /// How the pages are planes; `None` where nothing is said.
+    /// How the pages are planes; `None` if nothing is said.
     pub(crate) stack: Option<Stack>,
     pub(crate) channel_names: Vec<String>,
     /// How many images the metadata name.
     pub(crate) series: Option<u64>,
-    /// What a person should know, each in a sentence without a full stop.
+    /// What users should know, each in a sentence without a full stop.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl Stack {
         self.axes.iter().find(|(name, _)| *name == axis).map_or(1, |(_, length)| *length)
     }
 
-    /// Number of planes in all; `None` where it is beyond counting.
+    /// Number of planes in all; `None` if it is beyond counting.
     pub(crate) fn count(&self) -> Option<u64> {
         self.axes.iter().try_fold(1u64, |count, (_, length)| count.checked_mul(*length))
     }

@@ -89,7 +89,7 @@ impl FileTags {
     /// The tags of the first page of a file.
     ///
     /// # Errors
-    /// `Data` where the file ends within its first directory; `Io` where it cannot be read.
+    /// `Data` if the file ends within its first directory; `Io` if it cannot be read.
     pub(crate) fn of_file(file: &File, layout: TagLayout) -> Result<Self> {
         let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
         Self::at(file, layout, layout.number_at(file, at, size)?).map(|(tags, _)| tags)
@@ -178,7 +178,7 @@ impl FileTags {
         self.text(SOFTWARE)
     }
 
-    /// Pixels a unit of length along (y, x), each `None` where it is not above 0; `None` where the tags are not there.
+    /// Pixels a unit of length along (y, x), each `None` if it is not above 0; `None` if the tags are missing.
     pub(crate) fn resolution(&self) -> Option<[Option<f64>; 2]> {
         let per_unit = |number| -> Option<Option<f64>> {
             let tag = self.tag(number)?;

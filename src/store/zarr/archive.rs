@@ -44,7 +44,7 @@ impl Archive {
     /// The zip file at a path.
     ///
     /// # Errors
-    /// `Data` where it is none, or has no Zarr hierarchy or several; `Missing` or `Io` where it cannot be read.
+    /// `Data` if it is none, or has no Zarr hierarchy or several; `Missing` or `Io` if it cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Archive> {
         let (file, length) = file::open(path)?;
         let other = File::open(path).map_err(|error| file::read_failed(&error).at(path))?;
@@ -81,10 +81,10 @@ impl Archive {
         below.map(|name| name[inside.len()..].to_owned()).collect()
     }
 
-    /// A whole entry; `None` where there is none.
+    /// A whole entry; `None` if there is none.
     ///
     /// # Errors
-    /// `Data` where it is damaged, or larger than the limit; `Io` where it cannot be read.
+    /// `Data` if it is damaged, or larger than the limit; `Io` if it cannot be read.
     pub(crate) fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         let Some(entry) = self.entry(key)? else { return Ok(None) };
         if entry.size > limit {
@@ -93,7 +93,7 @@ impl Archive {
         self.bytes(&entry).map(Some)
     }
 
-    /// A part of an entry; `None` where there is no entry.
+    /// A part of an entry; `None` if there is no entry.
     ///
     /// # Errors
     /// As [`Archive::read`], and where the entry has no such part.

@@ -35,7 +35,7 @@ impl Blocks {
     /// The blocks of the array in a folder.
     ///
     /// # Errors
-    /// `Data` where shards have too many chunks; `Io` where a server does not say which keys chunks have.
+    /// `Data` if shards have too many chunks; `Io` if a server does not say which keys chunks have.
     pub(crate) fn open(folder: Folder, form: ZarrForm, selection: AxisSelection) -> Result<Self> {
         let shards = Shards::of(&form)?;
         let sharding = form.sharding.as_ref();
@@ -80,10 +80,10 @@ impl Blocks {
         Region::new(min, std::array::from_fn(|a| min[a] + shape[a]))
     }
 
-    /// The values of a whole block, decoded; `None` where it is not stored.
+    /// The values of a whole block, decoded; `None` if it is not stored.
     ///
     /// # Errors
-    /// `Data` where it is damaged, by its file and its place; `Io` where it cannot be read.
+    /// `Data` if it is damaged, by its file and its place; `Io` if it cannot be read.
     pub(crate) fn decode(&self, place: ChunkId) -> Result<Option<Voxels>> {
         let index = self.index(place);
         let values = volume(&self.block);
@@ -104,7 +104,7 @@ impl Blocks {
     }
 
     /// The values of a part of a block (`part` relative to the block), read without the rest of it, where it is stored
-    /// uncompressed; `None` where it is not stored.
+    /// uncompressed; `None` if it is not stored.
     ///
     /// # Errors
     /// As [`Blocks::decode`].
@@ -146,7 +146,7 @@ impl Blocks {
         self.folder.path(key)
     }
 
-    /// The file of this machine whose state a block's is; `None` where it is on a server.
+    /// The file of this machine whose state a block's is; `None` if it is on a server.
     pub(crate) fn marked(&self, place: ChunkId) -> Option<PathBuf> {
         self.folder.marked(&self.file(place))
     }
@@ -159,7 +159,7 @@ impl Blocks {
     /// Whether the file that a block is in, or would be, is there.
     ///
     /// # Errors
-    /// Where that cannot be told.
+    /// If that cannot be told.
     pub(crate) fn is_stored(&self, place: ChunkId) -> Result<bool> {
         self.folder.contains(&self.file(place))
     }
@@ -189,11 +189,11 @@ impl Blocks {
         children.is_some_and(|names| !names.iter().any(|name| !METADATA.contains(&&**name) && is_chunk(name)))
     }
 
-    /// The boxes of the stored files that hold voxels of the image; `None` where they cannot be listed, or where what is
+    /// The boxes of the stored files that hold voxels of the image; `None` if they cannot be listed, or where what is
     /// not stored has no value that could be computed with.
     ///
     /// # Errors
-    /// Where the operating system does not list them.
+    /// If the operating system does not list them.
     pub(crate) fn stored(&self) -> Result<Option<Vec<Region>>> {
         if self.require_fill().is_err() { Ok(None) } else { self.stored_files() }
     }
@@ -201,7 +201,7 @@ impl Blocks {
     /// The same, whatever stands for what is not stored.
     ///
     /// # Errors
-    /// Where the operating system does not list them.
+    /// If the operating system does not list them.
     pub(crate) fn stored_files(&self) -> Result<Option<Vec<Region>>> {
         let axes = self.block.len();
         let levels = if self.keys.separator == '/' { axes + usize::from(self.keys.prefixed) } else { 1 };
@@ -297,7 +297,7 @@ fn pick<T: Value>(
     Ok(T::wrap(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
 }
 
-/// A box of a file that is an array in C order and nothing else; `None` where there is no file.
+/// A box of a file that is an array in C order and nothing else; `None` if there is no file.
 fn part_of_file(
     path: &std::path::Path,
     shape: &[u64],
@@ -347,7 +347,7 @@ fn part_of_file(
 /// The keys of an array that does not say how they are separated: as those are that are there, else by points.
 ///
 /// # Errors
-/// Where a server does not say what is there.
+/// If a server does not say what is there.
 fn found_keys(folder: &Folder, axes: usize) -> Result<ChunkKeys> {
     let keys = |separator| ChunkKeys { prefixed: false, separator };
     let nested = match folder.children() {

@@ -71,7 +71,7 @@ impl Step {
     /// Refuses a filter that computes in types in which NumPy's results are not met.
     ///
     /// # Errors
-    /// `Data` where that is so.
+    /// `Data` if that is so.
     pub(crate) fn require_exact(&self) -> Result<()> {
         match self {
             Step::Delta { values, stored } => numbers::require_summable(*values, *stored),
@@ -128,7 +128,7 @@ impl Chain {
     /// The bytes of so many values of a size, in the order of this chain's axes and in its byte order.
     ///
     /// # Errors
-    /// `Data` where they do not decode to just that.
+    /// `Data` if they do not decode to just that.
     pub(crate) fn decode(&self, encoded: Vec<u8>, values: usize, size: usize) -> Result<Vec<u8>> {
         let wanted = values.saturating_mul(size);
         if memory::of_machine().is_some_and(|memory| wanted as u64 > memory) {

@@ -26,10 +26,10 @@ pub(crate) struct Collection {
 }
 
 impl Collection {
-    /// The images of a group by its metadata; `None` where those name none.
+    /// The images of a group by its metadata; `None` if those name none.
     ///
     /// # Errors
-    /// Where metadata inside are damaged, or a server does not give them.
+    /// If metadata inside are damaged, or a server does not give them.
     pub(crate) fn of(folder: &Folder, node: &ZarrNode) -> Result<Option<Collection>> {
         let attributes = &node.attributes;
         if let Some(plate) = ome(attributes, "plate") {

@@ -45,7 +45,7 @@ impl Folder {
     /// The folder at a path, in a zip file, or at an address where such can be read; asks a server for nothing yet.
     ///
     /// # Errors
-    /// `Usage` where the environment does not say how an address is reached; else where a zip file cannot be read.
+    /// `Usage` if the environment does not say how an address is reached; else where a zip file cannot be read.
     pub(crate) fn new(path: &Path, options: &OpenOptions) -> Result<Folder> {
         #[cfg(feature = "http")]
         if let (true, Some(address)) = (is_address(path), path.to_str()) {
@@ -141,7 +141,7 @@ impl Folder {
         }
     }
 
-    /// The names of what is directly inside, files and folders; `None` where that cannot be listed.
+    /// The names of what is directly inside, files and folders; `None` if that cannot be listed.
     pub(crate) fn children(&self) -> Option<BTreeSet<String>> {
         match self {
             Folder::Local(folder) => {
@@ -154,11 +154,11 @@ impl Folder {
         }
     }
 
-    /// The keys of the files in so many levels of folders, inside folders whose names `enters` takes; those of zip files
-    /// lie anywhere. `None` where they cannot be listed.
+    /// The keys of the files in so many levels of folders, inside folders whose names `enters` takes; those of zip
+    /// files lie anywhere. `None` if they cannot be listed.
     ///
     /// # Errors
-    /// Where the operating system does not list a folder.
+    /// If the operating system does not list a folder.
     pub(crate) fn keys(&self, levels: usize, enters: &dyn Fn(&str) -> bool) -> Result<Option<Vec<String>>> {
         match self {
             Folder::Local(folder) => {
@@ -176,7 +176,7 @@ impl Folder {
     /// a file of `likely` bytes may take.
     ///
     /// # Errors
-    /// `Data` where the file is longer; else where it cannot be read.
+    /// `Data` if the file is longer; else where it cannot be read.
     pub(crate) fn ask(&self, key: &str, limit: u64, likely: u64) -> Result<Given> {
         #[cfg(not(feature = "http"))]
         let _ = likely;
@@ -193,7 +193,7 @@ impl Folder {
         Ok(bytes.map_or(Given::Absent, Given::File))
     }
 
-    /// A whole file of at most `limit` bytes; `None` where there is none.
+    /// A whole file of at most `limit` bytes; `None` if there is none.
     ///
     /// # Errors
     /// As [`Folder::ask`], and where a server does not say.
@@ -205,10 +205,10 @@ impl Folder {
         }
     }
 
-    /// A part of a file; `None` where there is no file.
+    /// A part of a file; `None` if there is no file.
     ///
     /// # Errors
-    /// `Data` where the file has no such part; else where it cannot be read.
+    /// `Data` if the file has no such part; else where it cannot be read.
     pub(crate) fn read_span(&self, key: &str, span: Span) -> Result<Option<Vec<u8>>> {
         let bytes = match self {
             Folder::Local(folder) => {
@@ -245,7 +245,7 @@ impl Folder {
     /// Whether there is such a file.
     ///
     /// # Errors
-    /// Where that cannot be told.
+    /// If that cannot be told.
     pub(crate) fn contains(&self, key: &str) -> Result<bool> {
         match self {
             Folder::Local(folder) => {

@@ -27,7 +27,7 @@ pub(crate) struct ZarrForm {
     pub(crate) chunk: Vec<u64>,
     pub(crate) stored: StoredType,
     pub(crate) fill: Fill,
-    /// `None` where the metadata do not say how keys are separated.
+    /// `None` if the metadata do not say how keys are separated.
     pub(crate) keys: Option<ChunkKeys>,
     /// How chunks are encoded; where they are shards, how the axes of shards are ordered.
     pub(crate) chain: Chain,
@@ -40,7 +40,7 @@ impl ZarrForm {
     /// The array of a node.
     ///
     /// # Errors
-    /// `Data` where its type, its codecs, its grid or an extension is not supported, or its metadata contradict
+    /// `Data` if its type, its codecs, its grid or an extension is not supported, or its metadata contradict
     /// themselves.
     pub(crate) fn of(node: &ZarrNode, metadata: &Value) -> Result<ZarrForm> {
         let form = if node.version == 2 { version2::form(metadata)? } else { version3::form(metadata)? };

@@ -11,7 +11,7 @@ const MOST_OBJECTS: usize = 1_000_000;
 /// The value of a text. Bare `NaN`, `Infinity` and `-Infinity` become texts of these names.
 ///
 /// # Errors
-/// Where it is no JSON otherwise, or holds more than metadata do.
+/// If it is no JSON otherwise, or holds more than metadata do.
 pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     require_few(bytes)?;
@@ -46,7 +46,7 @@ fn require_few(bytes: &[u8]) -> serde_json::Result<()> {
     Ok(())
 }
 
-/// The text with quotes around bare names of numbers; `None` where it has none.
+/// The text with quotes around bare names of numbers; `None` if it has none.
 fn quoted(bytes: &[u8]) -> Option<Vec<u8>> {
     const NAMES: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
     let mut text = Vec::with_capacity(bytes.len() + 16);

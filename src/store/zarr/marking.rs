@@ -1,4 +1,4 @@
-//! Marks of parts of a Zarr image, and which of its files are not there. Where many files are possible, time and memory
+//! Marks of parts of a Zarr image, and which of its files are missing. Where many files are possible, time and memory
 //! follow those that are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,10 +92,10 @@ impl ZarrSource {
         Ok(present)
     }
 
-    /// The files that are not there.
+    /// The files that are missing.
     ///
     /// # Errors
-    /// `Usage` where there are too many; `Io` where that cannot be told.
+    /// `Usage` if there are too many; `Io` if that cannot be told.
     pub(super) fn absent_files(&self) -> Result<Absent> {
         let grid = self.files();
         let count = grid.shape().iter().fold(1u64, |count, &n| count.saturating_mul(n as u64));

@@ -40,7 +40,7 @@ pub(crate) fn is_named_zarr(folder: &Path) -> bool {
 /// Refuses a file of metadata in place of the folder that it is in.
 ///
 /// # Errors
-/// `Usage` where a path is that of one.
+/// `Usage` if a path is that of one.
 pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"].contains(&name) {
@@ -50,13 +50,13 @@ pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
     Err(Error::usage(format!("is a file of a Zarr folder; give the folder, {}", folder.display())).at(path))
 }
 
-/// The node in a folder; `None` where the folder has no Zarr metadata.
+/// The node in a folder; `None` if the folder has no Zarr metadata.
 ///
 /// A server may answer with a page, or that something may not be read, where there is nothing: that counts as an error
 /// only where no other metadata are found.
 ///
 /// # Errors
-/// `Data` where the metadata are damaged, `Io` where they cannot be read.
+/// `Data` if the metadata are damaged, `Io` if they cannot be read.
 pub(crate) fn read_node(folder: &Folder) -> Result<Option<ZarrNode>> {
     let mut doubt = None;
     if let Some(json) = read_json(folder, "zarr.json", &mut doubt)? {
@@ -104,10 +104,10 @@ pub(crate) fn version2_in(all: &Map<String, Value>, path: &str) -> Option<ZarrNo
     Some(ZarrNode { version: 2, array, attributes: of(".zattrs").cloned().unwrap_or_default(), consolidated })
 }
 
-/// The attributes of the group in a folder, of a version of Zarr; `None` where there are none that can be read.
+/// The attributes of the group in a folder, of a version of Zarr; `None` if there are none that can be read.
 ///
 /// # Errors
-/// `Io` where a server gives no answer.
+/// `Io` if a server gives no answer.
 pub(crate) fn group_attributes(folder: &Folder, version: u8) -> Result<Option<Value>> {
     let key = if version == 2 { ".zattrs" } else { "zarr.json" };
     // Other things than groups are around arrays too.
@@ -121,7 +121,7 @@ pub(crate) fn group_attributes(folder: &Folder, version: u8) -> Result<Option<Va
 /// The node that a `zarr.json` is of, or an entry of consolidated metadata.
 ///
 /// # Errors
-/// `Data` where it is none.
+/// `Data` if it is none.
 pub(crate) fn version3(json: &Value) -> Result<ZarrNode> {
     if json.get("zarr_format").and_then(json::whole) != Some(3) {
         return Err(damaged());
@@ -136,7 +136,7 @@ pub(crate) fn version3(json: &Value) -> Result<ZarrNode> {
     Ok(ZarrNode { version: 3, array, attributes, consolidated })
 }
 
-/// The JSON in a file; `None` where there is none. What a server gives in place of a file goes into `doubt`.
+/// The JSON in a file; `None` if there is none. What a server gives in place of a file goes into `doubt`.
 fn read_json(folder: &Folder, key: &str, doubt: &mut Option<Error>) -> Result<Option<Value>> {
     let path = folder.path(key);
     if let (Some(_), Ok(metadata)) = (folder.local(), std::fs::metadata(&path)) {

@@ -19,8 +19,8 @@ pub(crate) struct Chosen {
 /// metadata say, by the array's own names, else by place.
 ///
 /// # Errors
-/// `Usage` where an option is needed or does not fit; `Data` where names contradict each other, or do not say which axis
-/// is which.
+/// `Usage` if an option is needed or does not fit; `Data` if names contradict each other, or do not say which axis is
+/// which.
 pub(crate) fn choose(
     shape: &[u64],
     words: Option<&[AxisWords]>,

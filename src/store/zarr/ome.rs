@@ -36,7 +36,7 @@ pub(crate) struct Multiscale {
 pub(crate) struct Level {
     /// Path of its array, relative to the group.
     pub(crate) path: String,
-    /// What is said of each axis of the array; `None` where nothing is.
+    /// What is said of each axis of the array; `None` if nothing is.
     pub(crate) words: Option<Vec<AxisWords>>,
     /// Why the size of a voxel is not known, where the metadata have it in a form that is not read.
     pub(crate) trouble: Option<Error>,
@@ -47,10 +47,10 @@ pub(crate) fn ome<'v>(attributes: &'v Value, key: &str) -> Option<&'v Value> {
     attributes.get("ome").and_then(|ome| ome.get(key)).or_else(|| attributes.get(key))
 }
 
-/// The first multiscale image in a group's attributes; `None` where there is none.
+/// The first multiscale image in a group's attributes; `None` if there is none.
 ///
 /// # Errors
-/// `Data` where there is one without datasets.
+/// `Data` if there is one without datasets.
 pub(crate) fn image(attributes: &Value) -> Result<Option<Multiscale>> {
     let Some(multiscales) = ome(attributes, "multiscales") else { return Ok(None) };
     let list = multiscales.as_array().map_or(std::slice::from_ref(multiscales), Vec::as_slice);
@@ -129,7 +129,7 @@ fn words(axis: &Value) -> AxisWords {
 /// The image that an array is a level of, by the metadata of the groups around it, and which level.
 ///
 /// # Errors
-/// `Io` where a server does not say; `Data` where metadata around it make no sense.
+/// `Io` if a server does not say; `Data` if metadata around it make no sense.
 pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Multiscale, usize)>> {
     let (mut folder, mut path) = (folder.clone(), String::new());
     for _ in 0..GROUPS_ABOVE {

@@ -47,9 +47,9 @@ impl ZarrSource {
     /// OME-Zarr group, or the only image of a collection.
     ///
     /// # Errors
-    /// `Missing` where there is no such folder or array; `Data` where it is no image that can be read: its type, axes,
-    /// codecs or metadata; `Io` where a server does not give it; `Usage` where the options do not fit it, or there are
-    /// several images.
+    /// `Missing` if there is no such folder or array; `Data` if it is no image that can be read: its type, axes, codecs
+    /// or metadata; `Io` if a server does not give it; `Usage` if the options do not fit it, or there are several
+    /// images.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let folder = Folder::new(path, options)?;

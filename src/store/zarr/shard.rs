@@ -19,7 +19,7 @@ const NOT_STORED: u64 = u64::MAX;
 /// Bytes of an offset and a length.
 const ENTRY: usize = 16;
 
-/// Offset and length of each inner chunk of a shard; `None` where there is no shard.
+/// Offset and length of each inner chunk of a shard; `None` if there is no shard.
 type Index = Option<Arc<Vec<u64>>>;
 
 /// How the shards of an array are made, and the indexes of those read so far: 16 bytes an inner chunk.
@@ -35,10 +35,10 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// The sharding of an array; `None` where it has none.
+    /// The sharding of an array; `None` if it has none.
     ///
     /// # Errors
-    /// `Data` where a shard has more inner chunks than can be listed.
+    /// `Data` if a shard has more inner chunks than can be listed.
     pub(crate) fn of(array: &ZarrForm) -> Result<Option<Self>> {
         let Some(form) = array.sharding.clone() else { return Ok(None) };
         let per_shard: Vec<u64> = array.chunk.iter().zip(&form.inner).map(|(shard, inner)| shard / inner).collect();
@@ -49,10 +49,10 @@ impl Shards {
     }
 
     /// The encoded bytes of an inner chunk (at `index` on the array's grid of inner chunks) of the shard at a key;
-    /// `None` where it, or the shard, is not stored.
+    /// `None` if it, or the shard, is not stored.
     ///
     /// # Errors
-    /// `Data` where the shard is damaged, `Io` where it cannot be read.
+    /// `Data` if the shard is damaged, `Io` if it cannot be read.
     pub(crate) fn read(&self, folder: &Folder, key: &str, index: &[u64], limit: usize) -> Result<Option<Vec<u8>>> {
         let shard: Vec<u64> = index.iter().zip(&self.per_shard).map(|(i, n)| i / n).collect();
         let held = self.indexes.lock().unwrap_or_else(PoisonError::into_inner).get(&shard).cloned();

@@ -23,7 +23,7 @@ impl Span {
         }
     }
 
-    /// Offset and length in a file that ends at `end`; `None` where it has no such part.
+    /// Offset and length in a file that ends at `end`; `None` if it has no such part.
     pub(crate) fn within(self, end: u64) -> Option<(u64, usize)> {
         let last = end.checked_sub(self.length())?;
         let offset = match self {

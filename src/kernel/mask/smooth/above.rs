@@ -35,7 +35,7 @@ struct Margin {
 }
 
 impl Margin {
-    /// The margin around a bound for values of a box, or `None` where sums in `f32` say nothing. `reach` is the sum of the
+    /// The margin around a bound for values of a box, or `None` if sums in `f32` say nothing. `reach` is the sum of the
     /// radii along the axes.
     fn new<T: Value>(values: &[T], bound: f32, reach: usize) -> Option<Margin> {
         let error = (reach + 13) as f32 / (1 << 24) as f32;
@@ -56,7 +56,7 @@ impl Gaussian {
     /// smoothing does: two thirds where values are on both sides of the bound everywhere, less where most are below.
     ///
     /// # Panics
-    /// Where the boxes are not nested as said.
+    /// If the boxes are not nested as said.
     pub fn above<T: Value>(
         &mut self,
         padded: ArrayView3<'_, T>,

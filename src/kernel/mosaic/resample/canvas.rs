@@ -15,7 +15,8 @@ use crate::{with_dtype, with_voxels};
 /// Part of a canvas on which tiles of one type are put down, in the order of their rows in the table.
 ///
 /// Holds one value and one byte a voxel, or 16 bytes a voxel for [`Blend::Mean`] and [`Blend::Feather`], from the first
-/// tile on that meets it. The order of tiles matters to [`Blend::First`] alone, but for the last bit of the sums of floats.
+/// tile on that meets it. The order of tiles matters to [`Blend::First`] alone, except for the last bit of the sums of
+/// floats.
 #[derive(Clone, Debug)]
 pub struct Composition {
     region: Region,

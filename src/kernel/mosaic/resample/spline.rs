@@ -74,7 +74,7 @@ fn filter<S: Real>(numbers: &mut [S], length: usize, stride: usize, width: usize
     }
     let lines = |i: usize| i * stride..i * stride + width;
     // The forward filter's first state: the sum over all values from the first one on, mirrored at both ends for ever.
-    // The values of one period are those to the end and, but for both ends, those back.
+    // The values of one period are those to the end and, except for both ends, those back.
     let period = 2 * length - 2;
     let whole = 1.0 - POLE.powi(i32::try_from(period).unwrap_or(i32::MAX));
     let (reach, mut power) = if length > HORIZON { (HORIZON, GAIN) } else { (period, GAIN / whole) };

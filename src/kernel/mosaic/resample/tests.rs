@@ -135,7 +135,7 @@ fn dtypes() -> impl Strategy<Value = Dtype> {
 }
 
 fn places() -> impl Strategy<Value = Vec<(u64, f64, [f64; 2])>> {
-    // Also turns so small that places are whole numbers but for their rounding.
+    // Also turns so small that places are whole numbers except for their rounding.
     let angle = prop_oneof![Just(0.0), -0.05..0.05f64, -3.2..3.2f64, -1e-9..1e-9f64, -1e-15..1e-15f64];
     let whole = (-20i32..30).prop_map(f64::from);
     let nearly = (-20i32..30, -1e-14..1e-14f64).prop_map(|(whole, rest)| f64::from(whole) + rest);

@@ -84,8 +84,8 @@ impl ScanOrder {
 /// holds them. The first tile says how large all are.
 ///
 /// # Errors
-/// `Usage` where there are other than as many tiles as the grid has places, or where names do not follow the pattern;
-/// `Missing` where a path is not there; those of the first tile, where it cannot be opened.
+/// `Usage` if there are other than as many tiles as the grid has places, or where names do not follow the pattern;
+/// `Missing` if a path does not exist; those of the first tile, where it cannot be opened.
 pub fn table_of_grid(paths: &[PathBuf], scan: &GridScan) -> Result<StageScan> {
     let mut tiles = match paths {
         [folder] if folder.is_dir() && !is_image(folder) => images(folder)?,

@@ -17,7 +17,7 @@ pub(super) struct Pattern {
 
 impl Pattern {
     /// # Errors
-    /// `Usage` where it does not have a row and a column, each once.
+    /// `Usage` if it does not have a row and a column, each once.
     pub(super) fn parse(text: &str) -> Result<Pattern> {
         let wrong = || {
             let message = format!(
@@ -50,7 +50,7 @@ impl Pattern {
         }
     }
 
-    /// The row and the column that a name says; `None` where it is not of this pattern.
+    /// The row and the column that a name says; `None` if it is not of this pattern.
     pub(super) fn place(&self, name: &str) -> Option<[usize; 2]> {
         let [before, between, behind] = &self.parts;
         let inner = name.strip_prefix(before.as_str())?.strip_suffix(behind.as_str())?;

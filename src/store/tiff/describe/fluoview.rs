@@ -15,7 +15,7 @@ const AXIS_BYTES: usize = 16 + 4 + 8 + 8 + 64;
 /// What the header says.
 ///
 /// # Errors
-/// `Data` where it is cut off, or has an axis other than time, channels and those of space.
+/// `Data` if it is cut off, or has an axis other than time, channels and those of space.
 pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(MM_HEADER) else { return settings(tags, file) };
     let cut_off = || Error::data("has a FluoView header that is cut off; copy it again, or give --axes and --spacing");

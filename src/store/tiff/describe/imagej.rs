@@ -20,7 +20,7 @@ pub(crate) fn is_imagej(text: &str) -> bool {
 /// What the text says.
 ///
 /// # Errors
-/// `Data` where a count is no whole number above 0, a key has two values, the order is none of the three axes, or the
+/// `Data` if a count is no whole number above 0, a key has two values, the order is none of the three axes, or the
 /// counts contradict each other.
 pub(crate) fn described(text: &str, tags: &FileTags) -> Result<FileDescription> {
     let text = Text::new(text)?;
@@ -111,7 +111,7 @@ impl<'t> Text<'t> {
         Ok(axes)
     }
 
-    /// The size of a voxel, and what a person should know of it.
+    /// The size of a voxel, and what a user should know of it.
     fn calibration(&self, tags: &FileTags, deep: bool) -> (Calibration, Option<String>) {
         let spacing = self.value("spacing").map(|text| (text, decimal(text).map(f64::abs)));
         let depth = match spacing {

@@ -13,7 +13,7 @@ const DIMENSION_P: usize = 264;
 /// What the tag says of planes along time and z, and of the size of a voxel in meters.
 ///
 /// # Errors
-/// `Data` where the file is a scan along other axes than x and y, or of several positions.
+/// `Data` if the file is a scan along other axes than x and y, or of several positions.
 pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(CZ_LSMINFO) else { return Ok(None) };
     let damaged =

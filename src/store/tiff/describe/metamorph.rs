@@ -18,7 +18,7 @@ const UIC3: u16 = 33630;
 /// tifffile has it; else along z.
 ///
 /// # Errors
-/// `Data` where the tags are cut off, or planes have several wavelengths.
+/// `Data` if the tags are cut off, or planes have several wavelengths.
 pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(UIC2) else { return Ok(None) };
     let cut_off = || Error::data("has MetaMorph metadata that are cut off; copy it again, or give --axes z,y,x");

@@ -21,7 +21,7 @@ pub(crate) fn is_micromanager(tags: &FileTags) -> bool {
 /// What the pages say, each by its tags, in their order.
 ///
 /// # Errors
-/// `Data` where a page's metadata cannot be parsed, pages are of several positions, or of other axes.
+/// `Data` if a page's metadata cannot be parsed, pages are of several positions, or of other axes.
 pub(crate) fn of_pages(pages: impl IntoIterator<Item = Result<FileTags>>) -> Result<FileDescription> {
     let mut places: Vec<[u64; 3]> = Vec::new();
     let mut channels: Vec<String> = Vec::new();

@@ -16,7 +16,7 @@ const LONGEST_COMPANION: u64 = 256 << 20;
 /// The OME metadata among a file's tags, where there are some.
 ///
 /// # Errors
-/// `Data` where they cannot be parsed.
+/// `Data` if they cannot be parsed.
 pub(crate) fn ome_of(tags: &crate::store::tiff::tags::FileTags) -> Result<Option<Ome>> {
     tags.descriptions().find(|text| ome_xml::is_ome(text)).map(|text| ome_xml::parse(&text)).transpose()
 }
@@ -24,8 +24,8 @@ pub(crate) fn ome_of(tags: &crate::store::tiff::tags::FileTags) -> Result<Option
 /// What the text says of the file with this path.
 ///
 /// # Errors
-/// `Data` where it cannot be parsed, is in another file that is not there, names several images in this file, or none;
-/// where it does not say how planes follow each other.
+/// `Data` if it cannot be parsed, is in another file that is missing, names several images in this file, or none; where
+/// it does not say how planes follow each other.
 pub(crate) fn described(text: &str, path: &Path) -> Result<FileDescription> {
     read(with_companion(ome_xml::parse(text)?, path)?, path)
 }
@@ -33,7 +33,7 @@ pub(crate) fn described(text: &str, path: &Path) -> Result<FileDescription> {
 /// What the text says of a file that is a slice of a volume, whose place among the others is known: the size of a voxel.
 ///
 /// # Errors
-/// `Data` where it cannot be parsed.
+/// `Data` if it cannot be parsed.
 pub(crate) fn described_slice(text: &str, path: &Path) -> Result<FileDescription> {
     let ome = with_companion(ome_xml::parse(text)?, path).unwrap_or_default();
     let here = ome.images_in(path);

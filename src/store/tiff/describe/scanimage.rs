@@ -8,7 +8,7 @@ use crate::store::tiff::tags::FileTags;
 /// How the settings say that pages follow each other: channels fastest, then frames of a slice, slices, volumes.
 ///
 /// # Errors
-/// `Data` where the settings of a file of several pages are in the form of an old release, or do not say it.
+/// `Data` if the settings of a file of several pages are in the form of an old release, or do not say it.
 pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(settings) = tags.software().filter(|text| text.starts_with("SI.")) else {
         let old = |text: &String| text.starts_with("state.") || text.contains("scanimage.SI");

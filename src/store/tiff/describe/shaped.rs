@@ -15,7 +15,7 @@ pub(crate) fn is_shaped(text: &str) -> bool {
     text.starts_with("shape=(") || (text.starts_with('{') && text.contains("\"shape\""))
 }
 
-/// What the text says; `None` where its shape is of something else.
+/// What the text says; `None` if its shape is of something else.
 ///
 /// # Errors
 /// `Data` with the line and column where it is no JSON; where it names an axis that cannot be read, or other than as

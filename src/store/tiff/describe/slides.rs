@@ -25,7 +25,7 @@ const ZEISS_SEM: u16 = 34118;
 /// Refuses several pages of a slide.
 ///
 /// # Errors
-/// `Data` where there are several.
+/// `Data` if there are several.
 pub(crate) fn refuse(description: &str, file: &Given<'_>) -> Result<()> {
     let start: String = description.chars().take(4096).collect();
     match SCANNERS.iter().find(|(mark, _)| start.contains(mark)) {

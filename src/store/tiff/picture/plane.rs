@@ -24,7 +24,7 @@ const LONGEST_JPEG: u64 = 4 << 30;
 /// The one plane of a picture.
 ///
 /// # Errors
-/// `Data` where it is none of the form, is damaged, or holds colours; `Missing` and `Io` where it cannot be read.
+/// `Data` if it is none of the form, is damaged, or holds colours; `Missing` and `Io` if it cannot be read.
 pub(crate) fn page(path: &Path, picture: Picture) -> Result<Page> {
     read_page(path, picture).map_err(|error| error.at(path))
 }
@@ -68,7 +68,7 @@ fn read_page(path: &Path, picture: Picture) -> Result<Page> {
     Ok(Page { file, number: None, shape, stored, storage })
 }
 
-/// The size and type of a picture; `None` where it is none of its form.
+/// The size and type of a picture; `None` if it is none of its form.
 type Form = Option<([usize; 2], StoredType)>;
 
 fn colours() -> Error {

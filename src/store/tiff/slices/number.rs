@@ -22,7 +22,7 @@ impl Number {
         Number { negative, whole, fraction, text: text.to_owned() }
     }
 
-    /// In units of the last of so many decimals; `None` where it is too long to be counted with.
+    /// In units of the last of so many decimals; `None` if it is too long to be counted with.
     fn scaled(&self, decimals: usize) -> Option<i128> {
         let zeros = decimals.checked_sub(self.fraction.len())?;
         let digits = format!("0{}{}{}", self.whole, self.fraction, "0".repeat(zeros));

@@ -12,7 +12,7 @@ use crate::store::OpenOptions;
 pub(crate) struct SliceOrder {
     /// Their places in the list that was given, in order along z.
     pub(crate) files: Vec<usize>,
-    /// How many channels and time points the names have; `None` where they do not name them.
+    /// How many channels and time points the names have; `None` if they do not name them.
     pub(crate) channels: Option<usize>,
     pub(crate) times: Option<usize>,
     /// What may mislead about the names.
@@ -42,8 +42,8 @@ impl Counted {
 /// Orders files by their names, and picks those of the channel and time point that the options name.
 ///
 /// # Errors
-/// `Data` where a file is a copy of another, is named otherwise than the rest, or two have the same numbers; `Usage` where
-/// numbers vary of which one has to be picked, or an option picks what is not there. The message names the files.
+/// `Data` if a file is a copy of another, is named otherwise than the rest, or two have the same numbers; `Usage` if
+/// numbers vary of which one must be picked, or an option picks what does not exist. The message names the files.
 pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<SliceOrder> {
     let stems: Vec<String> = files.iter().map(|file| stem(file)).collect();
     refuse_copies(files, &stems)?;
@@ -220,7 +220,7 @@ impl Series<'_> {
         Ok(axes.into_iter().map(counted).collect())
     }
 
-    /// Which number counts planes along z; `None` where none does.
+    /// Which number counts planes along z; `None` if none does.
     fn depth(&self, counted: &[Counted]) -> Result<Option<usize>> {
         let of = |kind| self.varying.iter().zip(counted).filter(move |(_, c)| **c == kind).map(|(n, _)| *n);
         let (depths, unknown): (Vec<usize>, Vec<usize>) =

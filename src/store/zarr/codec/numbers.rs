@@ -88,7 +88,7 @@ pub(super) fn summed(bytes: &[u8], values: Typed, stored: Typed) -> Result<Vec<u
 /// Refuses differences of types that they are not summed in as NumPy does.
 ///
 /// # Errors
-/// `Data` where that is so.
+/// `Data` if that is so.
 pub(super) fn require_summable(values: Typed, stored: Typed) -> Result<()> {
     let is_whole = |typed: Typed| typed.whole(&[0; 8][..typed.size()]).is_some();
     let is_same_real = values.stored == stored.stored && matches!(values.stored, StoredType::F32 | StoredType::F64);
@@ -131,7 +131,7 @@ pub(super) fn unscaled(bytes: &[u8], offset: f64, scale: f64, values: Typed, sto
 /// Refuses numbers of a fixed scale whose types are none that they are computed in as NumPy does.
 ///
 /// # Errors
-/// `Data` where that is so.
+/// `Data` if that is so.
 pub(super) fn require_scalable(values: Typed, stored: Typed, scale: f64) -> Result<()> {
     let unfit = |typed: Typed| matches!(typed.stored, StoredType::Bool | StoredType::F16);
     if unfit(values) || unfit(stored) || scale == 0.0 || !scale.is_finite() {

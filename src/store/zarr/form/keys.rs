@@ -14,7 +14,7 @@ impl ChunkKeys {
     /// Keys with a separator that metadata name, or that is theirs by default.
     ///
     /// # Errors
-    /// `Data` where it is neither a point nor a slash.
+    /// `Data` if it is neither a point nor a slash.
     pub(crate) fn new(prefixed: bool, separator: &str) -> Result<ChunkKeys> {
         let separator = match separator {
             "." => '.',

@@ -31,7 +31,7 @@ pub(super) enum StepKind {
 /// The codec of a name that numcodecs has, with its settings.
 ///
 /// # Errors
-/// `Data` where it is not supported.
+/// `Data` if it is not supported.
 pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<StepKind> {
     let lower = name.to_ascii_lowercase();
     let typed = |key: &str, default: Typed| typed(settings, key, default);

@@ -20,17 +20,17 @@ pub(super) fn list(node: &Value) -> &[Value] {
 }
 
 impl Map {
-    /// All of some transformations, one after the other; `None` where none of them says anything of sizes.
+    /// All of some transformations, one after the other; `None` if none of them says anything of sizes.
     ///
     /// # Errors
-    /// `Data` where one turns or shears, is none that is known, or keeps its numbers elsewhere.
+    /// `Data` if one turns or shears, is none that is known, or keeps its numbers elsewhere.
     pub(super) fn of<'v>(steps: impl IntoIterator<Item = &'v Value>) -> Result<Option<Map>> {
         let mut map = None;
         steps.into_iter().try_for_each(|step| apply(step, &mut map, DEPTH))?;
         Ok(map)
     }
 
-    /// What is said of the axes of the array where this is said of those of space; `None` where one axis of the array
+    /// What is said of the axes of the array where this is said of those of space; `None` if one axis of the array
     /// leads along two.
     pub(super) fn backwards(&self, axes: &[AxisWords]) -> Option<Vec<AxisWords>> {
         let mut words: Vec<Option<AxisWords>> = vec![None; self.0.len()];
