@@ -1,4 +1,4 @@
-//! What `run` and `watch` share: the analysis as the options ask for it, and what is told of its results.
+//! What `run` and `watch` share: opening the analysis that the options ask for, and reporting its results.
 
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::{self, print, print_warning};
 
-/// The analysis that the options ask for, its image opened and its warnings told.
+/// The analysis that the options ask for. Opens its image and prints its warnings.
 pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
     apart::of_run(options)?;
     let (parameters, resources) = (parameters(options)?, resources(options, seat)?);
@@ -37,12 +37,12 @@ pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
     Ok(analysis)
 }
 
-/// Prints what is understood of the image, unless quiet.
+/// Prints what the program understands of the image, unless quiet.
 pub(crate) fn print_headline(analysis: &Analysis, quiet: bool) {
     print(&format!("{}: {}\n", analysis.source.description().name, analysis.image.headline()), quiet);
 }
 
-/// What only the program knows of a run.
+/// What only the program knows about a run.
 pub(crate) fn circumstances(options: &RunOptions) -> Circumstances {
     let mut known = Circumstances::default();
     known.arguments = std::env::args_os().skip(1).map(|it| masked(&it.to_string_lossy()).into_owned()).collect();
@@ -60,7 +60,7 @@ pub(crate) fn put_in_place(
     started: Instant,
     quiet: bool,
 ) -> Result<()> {
-    // From here on all is done in a moment.
+    // Everything from here on takes a moment.
     interrupt::finish();
     let Written { totals, warnings, .. } = staged.commit()?;
     // Those of the image itself were printed when it was opened.

@@ -1,4 +1,4 @@
-//! What is read and what is written must not lie in each other: refused by name, before anything is written.
+//! Inputs and outputs must not contain each other: such calls are refused by name, before anything is written.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -11,29 +11,29 @@ use anabranch::store::{is_address, resolved};
 
 use crate::arguments::{FuseOptions, ImageOptions, RunOptions};
 
-/// A file or a folder that the options name, or a file that the input does.
+/// A file or a folder that the options name, or a file that the input names.
 #[derive(Clone, Debug)]
 struct Named {
     /// What it is, in a sentence.
     what: &'static str,
-    /// The option to give another path with; without one, another thing has to move.
+    /// The option that names it; `None` for the input, which stays where it is.
     option: Option<&'static str>,
     path: PathBuf,
     place: Place,
-    /// Whether something is written there.
+    /// Whether the command writes there.
     written: bool,
     /// Whether other things may lie in it: a folder of slices that is followed, which others fill.
     open: bool,
 }
 
-/// Where a path leads.
+/// The place that a path leads to.
 #[derive(Clone, Debug)]
 struct Place {
     resolved: PathBuf,
-    /// What the operating system knows the file or folder by, and those that it is in: one folder may have several
-    /// paths.
+    /// The identities of the file or folder, and of the folders above it, in the file system: one folder may have
+    /// several paths.
     ids: Rc<Vec<Id>>,
-    /// Its own, if it is there.
+    /// Its own, if it exists.
     id: Option<Id>,
 }
 
@@ -43,7 +43,7 @@ type Id = (u64, u64);
 #[derive(Debug, Default)]
 struct Things(Vec<Named>);
 
-/// Refuses a run whose files and folders lie in each other.
+/// Refuses a run whose files and folders contain each other.
 pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     let mut things = Things::default();
     things.read_image(&options.image);
@@ -61,14 +61,15 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     things.check()
 }
 
-/// Whether the folder of a file could be there by the time it is made. Where it cannot, that is said of the file itself.
+/// Whether the folder of a file can exist by the time the file is written. If it cannot, the error names the file
+/// itself.
 fn can_be_made(file: &Path) -> bool {
     let folder = folder_of(file);
     let is_plain = file.components().all(|part| part != Component::ParentDir);
     folder.is_dir() || is_plain && matches!(folder.metadata(), Err(error) if error.kind() == ErrorKind::NotFound)
 }
 
-/// Refuses an image that would be written into what it is made of, or the other way round.
+/// Refuses to write an image into its own input, or into a folder that holds its input.
 pub(crate) fn of_fuse(options: &FuseOptions) -> Result<()> {
     let mut things = Things::default();
     things.read_image(&options.image);
@@ -83,7 +84,7 @@ pub(crate) fn of_fuse(options: &FuseOptions) -> Result<()> {
     things.check()
 }
 
-/// Refuses to replace a file of gains which is among what an image is read from.
+/// Refuses to replace a file of gains that is part of the image's input.
 #[cfg(feature = "mosaic")]
 pub(crate) fn of_known_gains(image: &ImageOptions, gains: &Path) -> Result<()> {
     let mut things = Things::default();
@@ -92,7 +93,7 @@ pub(crate) fn of_known_gains(image: &ImageOptions, gains: &Path) -> Result<()> {
     things.check()
 }
 
-/// Refuses two paths that are one, or lie in each other: one that is read, and one that is written.
+/// Refuses two paths that are the same or contain each other: one that is read, and one that is written.
 pub(crate) fn of_two(
     (read, read_what): (&Path, &'static str),
     (written, what, option): (&Path, &'static str, &'static str),
@@ -157,19 +158,18 @@ impl Things {
         }
     }
 
-    /// The file of gains, which is written where nothing is there yet; else it is read, and replaced at most by
-    /// [`of_known_gains`].
+    /// The file of gains: written if it does not exist yet; else read, and replaced by [`of_known_gains`] at most.
     fn add_gains(&mut self, image: &ImageOptions) {
         if let Some(gains) = &image.tiles.gains {
             self.add("the file of gains", Some("--gains"), gains, gains.symlink_metadata().is_err());
         }
     }
 
-    /// Refuses the first two that lie in each other, where one of them is written.
+    /// Refuses the first two that contain each other, if one of them is written.
     fn check(&self) -> Result<()> {
         for (at, thing) in self.0.iter().enumerate().filter(|(_, thing)| thing.written) {
             for (other_at, other) in self.0.iter().enumerate() {
-                // Of two that are written, the later one is to be given another path.
+                // Of two outputs, the later one needs another path.
                 let later = other_at != at && (!other.written || other_at < at);
                 if later && let Some(relation) = thing.relation(other) {
                     let option = thing.option.unwrap_or("it");
@@ -184,7 +184,7 @@ impl Things {
 }
 
 impl Named {
-    /// How one that is written lies to another one, where the two are not apart.
+    /// How an output relates to another path; `None` if the two are apart.
     fn relation(&self, other: &Named) -> Option<&'static str> {
         match (self.place.holds(&other.place), other.place.holds(&self.place)) {
             (true, true) if self.option != Some("--out") => Some("is"),

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Seconds that processes wait for each other, where nothing else is asked for.
+/// Seconds that processes wait for each other by default.
 pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
 
-/// Seconds that a server is waited for, where nothing else is asked for.
+/// Seconds to wait for a server by default.
 pub(crate) const SERVER_TIMEOUT: f64 = 30.0;
 
 /// Voxels of the demo's phantom along each axis: flat, so that a projection shows its branches one by one.
 pub(crate) const DEMO_SHAPE: &str = "64,320,480";
 
-/// Above the options for tiles in the help.
+/// The heading of the options for tiles in the help.
 const TILES: &str = "Tables of tiles";
 
 /// Exact branch networks of image volumes larger than memory: vessels, airways, neurites, roots.
@@ -44,15 +44,15 @@ pub(crate) enum Command {
 pub(crate) struct ImageOptions {
     /// The image
     pub(crate) input: PathBuf,
-    /// Size of a voxel along the array's axes, or one number for all, with or without a unit: 2,0.5,0.5um
+    /// Size of a voxel along the array's axes, or one number for all axes, with or without a unit: 2,0.5,0.5um
     /// [default: the input's own calibration, else 1]
     #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
     pub(crate) spacing: Option<String>,
-    /// Unit of lengths: of the numbers of --spacing, or what the input's own calibration is converted into
+    /// Unit of lengths: that of the numbers of --spacing, or the one that the input's own calibration is converted to
     /// [default: the input's]
     #[arg(long, value_name = "UNIT")]
     pub(crate) unit: Option<String>,
-    /// What the axes of the stored array are, slowest first, where its metadata do not say it or are wrong: z,y,x
+    /// Axes of the stored array, slowest first, if its metadata do not name them or are wrong: z,y,x
     #[arg(long, value_name = "NAMES")]
     pub(crate) axes: Option<String>,
     /// Channel, from 0, of an image that has several, or of a table of tiles
@@ -61,10 +61,10 @@ pub(crate) struct ImageOptions {
     /// Time point, from 0, of an image that has several
     #[arg(long, value_name = "T")]
     pub(crate) time: Option<usize>,
-    /// Take a part for the whole: z0:z1,y0:y1,x0:x1
+    /// Analyse only this part of the image: z0:z1,y0:y1,x0:x1
     #[arg(long, value_name = "RANGES")]
     pub(crate) region: Option<String>,
-    /// Seconds to wait for a server that says nothing or fails, where the image is on one
+    /// Seconds to wait for a server that fails or does not answer
     #[arg(long, value_name = "SECONDS", default_value_t = SERVER_TIMEOUT, allow_hyphen_values = true)]
     pub(crate) server_timeout: f64,
     #[command(flatten)]
@@ -72,7 +72,7 @@ pub(crate) struct ImageOptions {
 }
 
 impl ImageOptions {
-    /// All of an image, as it is.
+    /// The whole image, as it is stored.
     pub(crate) fn of(input: PathBuf) -> ImageOptions {
         let (channel, time, server_timeout, tiles) = (None, None, SERVER_TIMEOUT, TileOptions::default());
         ImageOptions {
@@ -92,47 +92,47 @@ impl ImageOptions {
 /// How the tiles of a table are put together.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct TileOptions {
-    /// How values between a tile's pixels are found: 0 nearest, 1 linear, 3 cubic spline [default: 1]
+    /// Interpolation between a tile's pixels: 0 nearest, 1 linear, 3 cubic spline [default: 1]
     #[arg(long, value_name = "0|1|3", help_heading = TILES)]
     pub(crate) order: Option<String>,
-    /// What holds where tiles overlap: the largest value, the mean, that of the first row of the table, or the mean
-    /// weighted by the distance to the tile's edge [default: max]
+    /// Value where tiles overlap: the largest, the mean, that of the first tile in the table, or the mean weighted by
+    /// the distance to the tile's edge [default: max]
     #[arg(long, value_name = "max|mean|first|feather", help_heading = TILES)]
     pub(crate) blend: Option<String>,
-    /// Turn tiles round along these of their axes before they are placed, such as y,x
+    /// Flip tiles along these of their axes before they are placed, such as y,x
     #[arg(long, value_name = "AXES", help_heading = TILES)]
     pub(crate) flip: Option<String>,
-    /// Leave out so many pixels at both ends of a tile's axes; the others stay where they are
+    /// Cut this many pixels off both ends of a tile's axes; the others stay where they are
     #[arg(long, value_name = "N|Z,Y,X", help_heading = TILES)]
     pub(crate) crop: Option<String>,
     /// The canvas, in the table's coordinates in pixels: z0:z1,y0:y1,x0:x1 [default: around all tiles]
     #[arg(long, value_name = "RANGES", allow_hyphen_values = true, help_heading = TILES)]
     pub(crate) canvas: Option<String>,
-    /// Subtract this image from each tile: what the camera gives in the dark
+    /// Subtract this image from each tile: an image taken in the dark
     #[arg(long, value_name = "IMAGE", help_heading = TILES)]
     pub(crate) background: Option<PathBuf>,
-    /// Divide each tile by this image, scaled to mean 1: what the camera gives of something even
+    /// Divide each tile by this image, scaled to mean 1: an image of a uniform field
     #[arg(long, value_name = "IMAGE", help_heading = TILES)]
     pub(crate) flat_field: Option<PathBuf>,
-    /// Multiply tiles by the gains in this file, CSV with columns path,channel,gain; where it does not exist they are
-    /// solved, so that neighbouring tiles match, and written
+    /// Multiply tiles by the gains in this CSV file, with columns path,channel,gain; if it does not exist, gains that
+    /// make neighbouring tiles match are solved and written to it
     #[arg(long, value_name = "FILE", help_heading = TILES)]
     pub(crate) gains: Option<PathBuf>,
     /// Solve the gains again, and replace the file
     #[arg(long, requires = "gains", help_heading = TILES)]
     pub(crate) refit: bool,
-    /// Whether tiles that are missing are waited for
+    /// Whether to wait for tiles that are missing
     #[arg(skip)]
     pub(crate) awaited: bool,
 }
 
 /// Print what the program understands of an image: format, shape, type, axes, spacing, channels, values, warnings.
 ///
-/// INPUT and the options for it are those of `run`. Reads the metadata, and of the values a few parts that are spread
-/// over the image: all of one of up to 32 MiB. Where a channel or a time point must be picked, it says so, describes
-/// the first one and ends with exit code 0. Where `run` would refuse the image, it prints what is known all the same,
-/// and ends with the sentence and the exit code that `run` would end with: 2 where the options do not fit the image, 65
-/// where the image is damaged or of a form that is not read, 66 where it is missing, 74 where it cannot be read.
+/// INPUT and its options are those of `run`. Reads the metadata and a few parts of the values that are spread over the
+/// image: all values of an image of up to 32 MiB. If a channel or a time point must be picked, it says so, describes
+/// the first one and ends with exit code 0. If `run` would refuse the image, it prints what is known all the same, and
+/// ends with the sentence and the exit code that `run` would end with: 2 if the options do not fit the image, 65 if the
+/// image is damaged or its format is not supported, 66 if it is missing, 74 if it cannot be read.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct InfoOptions {
     #[command(flatten)]
@@ -140,7 +140,8 @@ pub(crate) struct InfoOptions {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
-    /// Read all values, and print their CRC-32: as little-endian bytes of the type that they are read as, in C order
+    /// Read all values, and print their CRC-32: of the little-endian bytes in C order, in the type that they are read
+    /// as
     #[arg(long)]
     pub(crate) checksum: bool,
 }
@@ -176,17 +177,17 @@ pub(crate) struct RunOptions {
     /// Worker threads, in each process [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
-    /// Run in so many processes on this machine; results do not depend on it
+    /// Run in this many processes on this machine; results do not depend on it
     #[arg(long, value_name = "N", conflicts_with = "hosts")]
     pub(crate) processes: Option<usize>,
-    /// Run in as many processes as this file has lines, each with its host:port; start each with its --process
+    /// Run in one process for each line host:port of this file; start each with its --process
     #[arg(long, value_name = "FILE", requires = "process")]
     pub(crate) hosts: Option<PathBuf>,
-    /// Which line of the file of hosts this process is, from 0
+    /// Line of the file of hosts that this process is, from 0
     #[arg(long, value_name = "I", requires = "hosts")]
     pub(crate) process: Option<usize>,
-    /// File with the secret that all processes of --hosts share, at least 16 bytes; programs that do not know it take no
-    /// part [default: what the variable ANABRANCH_SECRET holds; without either only loopback addresses]
+    /// File with the secret that all processes of --hosts share, at least 16 bytes; programs that do not know it take
+    /// no part [default: the value of ANABRANCH_SECRET; without either, only loopback addresses]
     #[arg(long, value_name = "FILE", requires = "hosts")]
     pub(crate) secret: Option<PathBuf>,
     /// Seconds to wait for the other processes
@@ -201,13 +202,13 @@ pub(crate) struct RunOptions {
     /// Append the rows that changed, with diff +1 or -1, to this CSV file; over all runs they add up to the table
     #[arg(long, value_name = "FILE")]
     pub(crate) changes: Option<PathBuf>,
-    /// Mark branches near what has not been stored yet: a column `provisional` in the table
+    /// Mark branches near parts that are not stored yet: adds a column `provisional` to the table
     #[arg(long)]
     pub(crate) provisional: bool,
-    /// Take side branches shorter than this off the skeleton: in the spacing's unit, or with a unit of its own, such as 5um
+    /// Remove side branches shorter than this from the skeleton: in the spacing's unit, or with a unit, such as 5um
     #[arg(long, value_name = "L", allow_hyphen_values = true)]
     pub(crate) prune: Option<String>,
-    /// Take side branches off that are shorter than this many times the radius where they branch off
+    /// Remove side branches shorter than this many times the radius where they branch off
     #[arg(long, value_name = "R", allow_hyphen_values = true)]
     pub(crate) prune_ratio: Option<f64>,
     /// Prune no branch that touches the border of the image
@@ -216,16 +217,16 @@ pub(crate) struct RunOptions {
     /// Columns of branches.csv: all, with radii, or those of skan alone, which is faster
     #[arg(long, value_enum, default_value_t = ColumnSet::All)]
     pub(crate) columns: ColumnSet,
-    /// Keep and reuse what is known of the image in this folder: only what has changed is computed
+    /// Keep what is known about the image in this folder, and compute only what has changed
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
-    /// Read all of the image to tell what has changed, whatever the sizes and times of its files say
+    /// Read the whole image to tell what has changed, instead of trusting the sizes and times of its files
     #[arg(long, requires = "state")]
     pub(crate) verify: bool,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
-    /// Take every warning for an error, and write no results
+    /// Treat every warning as an error, and write no results
     #[arg(long)]
     pub(crate) strict: bool,
     /// Print nothing but warnings and errors
@@ -233,44 +234,44 @@ pub(crate) struct RunOptions {
     pub(crate) quiet: bool,
 }
 
-/// Keep running while the volume is written: an epoch of results for every change.
+/// Keep running while the volume is written, and update the results at every change.
 ///
-/// Follows a Zarr array or a folder of slices that grows, whose chunks or slices come and change, or the tiles of a
-/// table, which may be still to come. When files have changed, and then rested for a moment, the outputs are replaced and
-/// the summary is shown. Ends at Ctrl-C, and goes on from its state when it is started again.
+/// Follows a Zarr array or a folder of slices that grows or changes, or the tiles of a table, which need not exist yet.
+/// When files have changed and then been quiet for a moment, the outputs are replaced and the summary is shown. Ends at
+/// Ctrl-C, and goes on from its state when it is started again.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WatchOptions {
     #[command(flatten)]
     pub(crate) run: RunOptions,
-    /// Files count when they have not changed for so many seconds
+    /// Read files once they have not changed for this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0, allow_hyphen_values = true)]
     pub(crate) settle: f64,
-    /// Look at all files at least every so many seconds, also where the system tells of no change
+    /// Check all files at least every this many seconds, even if the system reports no change
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_hyphen_values = true)]
     pub(crate) poll: f64,
 }
 
 /// Write the tiles of a table as one image, or any other image, as OME-Zarr with coarser copies for viewers.
 ///
-/// INPUT is what `run` takes; of a table with several channels all are written. OUT.zarr gets the full resolution at `0`,
-/// and at `1`, `2` and so on the means of two voxels along each axis of the one before. It is there when it is complete.
+/// INPUT is what `run` takes; all channels of a table are written. OUT.zarr gets the full resolution at `0`, and at
+/// `1`, `2` and so on the means of two voxels along each axis of the level before. It appears once it is complete.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FuseOptions {
     #[command(flatten)]
     pub(crate) image: ImageOptions,
-    /// Folder of the image; must not exist, or be empty
+    /// Folder for the image; must not exist, or be empty
     #[arg(long, value_name = "OUT.zarr")]
     pub(crate) out: PathBuf,
     /// Chunk of the arrays [default: 1024 in 2-D, 64 in 3-D]
     #[arg(long, value_name = "N|Z,Y,X")]
     pub(crate) chunk: Option<String>,
-    /// Resolutions, with the full one [default: until no axis is longer than 1024 voxels, 256 in 3-D]
+    /// Number of resolutions, the full one included [default: until no axis is longer than 1024 voxels, 256 in 3-D]
     #[arg(long, value_name = "N")]
     pub(crate) levels: Option<usize>,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,
-    /// Replace the image that an earlier fuse has written there
+    /// Replace an image that an earlier fuse has written there
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Print nothing but warnings and errors
@@ -314,45 +315,45 @@ impl From<MethodName> for anabranch::kernel::thin::method::Method {
     }
 }
 
-/// Write a synthetic vessel tree as a Zarr array: branching tubes with loops among them. Or as tiles of it.
+/// Write a synthetic vessel tree of branching tubes and loops, as a Zarr array or as tiles.
 ///
-/// The same seed gives the same volume everywhere. With --tiles OUT is a folder of overlapping TIFF tiles, as a stage
-/// scans them, and tiles.csv says where each lies.
+/// The same seed makes the same volume on every machine. With --tiles, OUT is a folder of overlapping TIFF tiles, as a
+/// stage scans them, with their positions in tiles.csv.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct PhantomOptions {
-    /// Folder of the array or the tiles; must not exist, or be empty
+    /// Folder for the array or the tiles; must not exist, or be empty
     pub(crate) out: PathBuf,
     /// Voxels along each axis [default: 256,256,256]
     #[arg(long, value_name = "Z,Y,X")]
     pub(crate) shape: Option<String>,
-    /// Which tree
+    /// Seed of the random tree
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Trees that grow into the volume [default: by its size]
+    /// Number of trees that grow into the volume [default: by its size]
     #[arg(long, value_name = "N")]
     pub(crate) roots: Option<usize>,
     /// Radius of the thickest tube, in voxels [default: by the volume's size, 14 for 512 voxels]
     #[arg(long, value_name = "R")]
     pub(crate) radius: Option<f64>,
-    /// A smoothed, noisy u16 image instead of a mask
+    /// Write a smoothed, noisy u16 image instead of a mask
     #[arg(long)]
     pub(crate) gray: bool,
     /// Chunk of the array [default: 64]
     #[arg(long, value_name = "N|Z,Y,X", conflicts_with = "tiles")]
     pub(crate) chunk: Option<String>,
-    /// Write tiles, so many along y and x, or along each axis
+    /// Write this many tiles along y and x, or along each axis
     #[arg(long, value_name = "N|Y,X|Z,Y,X")]
     pub(crate) tiles: Option<String>,
-    /// Voxels of a tile, instead of the shape of the whole
+    /// Voxels of a tile, instead of --shape for the whole
     #[arg(long, value_name = "Z,Y,X", requires = "tiles", conflicts_with = "shape")]
     pub(crate) tile_shape: Option<String>,
-    /// Share of a tile that its next neighbour has too [default: 0.1]
+    /// Share of a tile that overlaps its next neighbour [default: 0.1]
     #[arg(long, value_name = "SHARE", requires = "tiles", allow_hyphen_values = true)]
     pub(crate) overlap: Option<f64>,
-    /// How far tiles are off the grid at most, in voxels [default: 0]
+    /// Largest offset of a tile from the grid, in voxels [default: 0]
     #[arg(long, value_name = "VOXELS", requires = "tiles", allow_hyphen_values = true)]
     pub(crate) jitter: Option<f64>,
-    /// How far tiles are turned at most, in degrees [default: 0]
+    /// Largest rotation of a tile, in degrees [default: 0]
     #[arg(long, value_name = "DEGREES", requires = "tiles", allow_hyphen_values = true)]
     pub(crate) rotation: Option<f64>,
     /// Worker threads [default: all cores]
@@ -365,20 +366,20 @@ pub(crate) struct PhantomOptions {
 
 /// Make a table of tiles, for run, watch and fuse.
 ///
-/// SCAN is a folder of OME-TIFF files, one a tile, with the positions of their planes; or a file that says where the tiles
-/// beside it lie: the text export of Nikon's NIS-Elements, the TileConfiguration.txt of Fiji or BigStitcher, or the global
-/// positions of MIST. With --grid or --pattern SCAN is the tiles themselves, or the folder that holds them and nothing
-/// else: they lie in rows and columns, in the natural order of their names (tile_2 before tile_10).
+/// SCAN is a folder of OME-TIFF files, one for each tile, with the positions of their planes; or a file with the
+/// positions of the tiles beside it: the text export of Nikon's NIS-Elements, the TileConfiguration.txt of Fiji or
+/// BigStitcher, or the global positions of MIST. With --grid or --pattern, SCAN is the tiles themselves, or a folder of
+/// nothing but tiles: they lie in rows and columns, in the natural order of their names (tile_2 before tile_10).
 #[cfg(feature = "mosaic")]
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TilesOptions {
-    /// What says where tiles lie, or the tiles of a grid
+    /// File or folder with the positions of tiles, or the tiles of a grid
     #[arg(required = true)]
     pub(crate) scan: Vec<PathBuf>,
-    /// The table; paths in it are relative to its folder
+    /// Table to write; paths in it are relative to its folder
     #[arg(long, value_name = "TILES.csv")]
     pub(crate) out: PathBuf,
-    /// Axes of the stage that run against those of the image: y,x
+    /// Axes of the stage that run opposite to those of the image: y,x
     #[arg(long, value_name = "AXES")]
     pub(crate) reverse: Option<String>,
     /// Rows and columns of a grid of tiles: 4x6
@@ -399,10 +400,10 @@ pub(crate) struct TilesOptions {
     /// Corner in which the scan of a grid began [default: top-left]
     #[arg(long, value_name = "CORNER", conflicts_with = "pattern")]
     pub(crate) start: Option<Corner>,
-    /// Names of the tiles of a grid, which say its rows and columns: "img_r{row}_c{col}.tif"
+    /// Pattern of the tiles' names, with their rows and columns: "img_r{row}_c{col}.tif"
     #[arg(long, value_name = "NAME")]
     pub(crate) pattern: Option<String>,
-    /// Replace a table that is there
+    /// Replace a table that exists already
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Print nothing but warnings and errors
@@ -410,7 +411,7 @@ pub(crate) struct TilesOptions {
     pub(crate) quiet: bool,
 }
 
-/// In which order a stage goes from tile to tile.
+/// The order in which a stage visits tiles.
 #[cfg(feature = "mosaic")]
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum StageOrder {
@@ -418,13 +419,13 @@ pub(crate) enum StageOrder {
     Row,
     /// Column by column, each in the same direction
     Column,
-    /// Row by row, every other one backwards
+    /// Row by row, every second one backwards
     SnakeRow,
-    /// Column by column, every other one backwards
+    /// Column by column, every second one backwards
     SnakeColumn,
 }
 
-/// In which corner a scan begins.
+/// The corner in which a scan begins.
 #[cfg(feature = "mosaic")]
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Corner {
@@ -434,7 +435,7 @@ pub(crate) enum Corner {
     BottomRight,
 }
 
-/// Make a phantom, analyse it and say where to look: the whole program in one command.
+/// Make a phantom, analyse it and name the results: the whole program in one command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoOptions {
     /// Folder for the phantom and the results
@@ -443,7 +444,7 @@ pub(crate) struct DemoOptions {
     /// Voxels along each axis
     #[arg(long, value_name = "Z,Y,X", default_value = DEMO_SHAPE)]
     pub(crate) shape: String,
-    /// Which tree
+    /// Seed of the random tree
     #[arg(long, value_name = "N", default_value_t = 2)]
     pub(crate) seed: u64,
     /// Worker threads [default: all cores]

@@ -11,7 +11,7 @@ use crate::terminal::print;
 /// Radius of the thickest tube of the demo's own shape.
 const RADIUS: f64 = 11.0;
 
-/// Makes a phantom, analyses it, and says where to look. Results of an earlier demo are replaced.
+/// Makes a phantom, analyses it, and names the results. Replaces the results of an earlier demo.
 pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     let input = options.out.join("phantom.zarr");
     let results = options.out.join("results");

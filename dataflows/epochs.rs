@@ -17,10 +17,10 @@ use crate::interrupt::{self, Interrupt};
 use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{Progress, print_note, print_warning};
 
-/// Notes that are printed one by one.
+/// How many notes are printed one by one.
 const NOTES: usize = 10;
 
-/// An analysis that goes on, and what is shown of it.
+/// An analysis that goes on, and what the terminal shows of it.
 pub(crate) struct ShownEpochs {
     pub(crate) of: analysis::Epochs,
     changes: Option<Changes>,
@@ -30,7 +30,7 @@ pub(crate) struct ShownEpochs {
     said: Vec<String>,
 }
 
-/// Runs the analysis with what its state knows, and writes its outputs.
+/// Runs the analysis, with what its state knows already, and writes its outputs.
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
     conduct(options, state, None, |analysis, team| {
@@ -41,9 +41,9 @@ pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     })
 }
 
-/// Runs an analysis that goes on, in as many processes as the options ask for: `lead` is what the first of them does, or
-/// the only one. It returns the analysis once that has come to its end. A request to end that any of them gets reaches
-/// `lead` through `interrupt`.
+/// Runs an analysis that goes on, in as many processes as the options ask for. The first process, or the only one,
+/// calls `lead`, which returns the analysis when it is over. A request to end that reaches any process reaches `lead`
+/// through `interrupt`.
 pub(crate) fn conduct(
     options: &RunOptions,
     state: &Path,
@@ -116,7 +116,7 @@ impl ShownEpochs {
         Ok(epoch)
     }
 
-    /// Prints what there is to say about the state.
+    /// Prints the notes about the state.
     fn tell(&mut self) {
         let notes = self.of.take_notes();
         notes.iter().take(NOTES).for_each(|note| print_warning(note));

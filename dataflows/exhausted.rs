@@ -1,5 +1,4 @@
-//! What the program does where the system gives it no more memory or threads: it clears away what it has begun to
-//! write, says so in a sentence, and ends.
+//! Running out of memory or threads: the program removes what it has begun to write, prints a sentence, and ends.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -14,28 +13,28 @@ use anabranch::memory::{is_only_tried, no_threads};
 
 use crate::interrupt;
 
-/// The system's allocator, but that the program ends with a sentence where that has no more memory.
+/// The system's allocator; when that has no more memory, the program ends with a sentence.
 #[derive(Debug)]
 pub(crate) struct OrEnd;
 
 #[global_allocator]
 static ALLOCATOR: OrEnd = OrEnd;
 
-/// How long a thread may take to clear away.
+/// How long a thread may take to remove what the program has begun to write.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A thread has begun to end the program.
+/// Whether a thread has begun to end the program.
 static ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Memory that clearing away takes, where there is no other; nothing is ever in it.
+/// Memory to be freed before the program ends, for the clearing away; never used.
 static RESERVE: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 const RESERVED: usize = 4 << 20;
 const WATCH_STACK: usize = 64 << 10;
 
-/// Ends the program where the thread that is about to do so comes to wait for one that cannot go on.
+/// A thread that ends the program if the thread that was about to do so waits for one that cannot go on.
 static WATCH: OnceLock<Thread> = OnceLock::new();
 
-/// Lets the program end well where there is no more memory, or no more threads.
+/// Prepares the program to end in order when memory or threads run out.
 ///
 /// # Errors
 /// `Io` if there are none already.
@@ -53,7 +52,8 @@ pub(crate) fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// Has the program end in a moment, whatever the threads that want to end it wait for. Whether another one wants to.
+/// Makes the program end in a moment, whatever the threads that want to end it wait for. Returns whether another thread
+/// has called this before.
 pub(crate) fn begin_to_end() -> bool {
     let before = ENDING.swap(true, Ordering::AcqRel);
     if let Some(watch) = WATCH.get() {
@@ -63,7 +63,7 @@ pub(crate) fn begin_to_end() -> bool {
 }
 
 thread_local! {
-    /// Whether it is this one.
+    /// Whether this thread ends the program.
     static ENDS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -71,7 +71,7 @@ thread_local! {
     unsafe_code,
     reason = "the standard library aborts where there is no memory, and nothing stable is asked before"
 )]
-// SAFETY: all is the system's allocator's, whose results are passed on unchanged.
+// SAFETY: every call goes to the system's allocator, whose results are passed on unchanged.
 unsafe impl GlobalAlloc for OrEnd {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: as the caller promises.
@@ -102,12 +102,12 @@ fn or_end(pointer: *mut u8, bytes: usize) -> *mut u8 {
     pointer
 }
 
-/// Ends the program where the system does not give this many bytes.
+/// Ends the program when the system has refused this many bytes.
 #[cold]
 fn end(bytes: usize) {
     let code = i32::from(Kind::Io.exit_code());
     if ENDS.replace(true) {
-        // There is not even enough to clear away.
+        // There is not even enough memory to clear away.
         std::process::exit(code);
     }
     if begin_to_end() {
@@ -115,7 +115,7 @@ fn end(bytes: usize) {
         std::thread::sleep(PATIENCE);
         std::process::exit(code);
     }
-    // In one piece, and without taking memory.
+    // In one piece, and without allocating.
     let mut buffer = [0; 512];
     let mut rest = &mut buffer[..];
     let _ = writeln!(
@@ -132,9 +132,9 @@ fn end(bytes: usize) {
     std::process::exit(code);
 }
 
-/// The error that a panic's message stands for, where a library has panicked because it could start no thread.
+/// The error that a panic's message stands for, if a library has panicked because it could not start a thread.
 pub(crate) fn error_of(message: &str) -> Option<Error> {
-    // The last three are what timely's threads say of others that were to come.
+    // The last three are timely's, about threads that were to come.
     let threads = [
         "failed to spawn thread",
         "ThreadPoolBuildError",

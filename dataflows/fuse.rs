@@ -20,10 +20,10 @@ use crate::opening::{self, open_options};
 use crate::parsing::parse_chunk;
 use crate::terminal::{Progress, print, print_warning};
 
-/// Chunks of an image and of a volume, unless told.
+/// Default chunks of an image and of a volume.
 const CHUNK: [[usize; 3]; 2] = [[1, 1024, 1024], [64; 3]];
 
-/// Writes the image. Nothing stays of one that could not be finished.
+/// Writes the image. An image that cannot be finished leaves nothing behind.
 pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let started = Instant::now();
     let workers = workers(options.workers)?;
@@ -32,7 +32,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let wanted = open_options(&options.image)?;
     #[cfg(feature = "mosaic")]
     crate::gains::settle(&options.image, &crate::processes::Seat::Alone, workers, options.quiet)?;
-    // Of a table without a pick all are written.
+    // All channels of a table, unless one is picked.
     let channels = if wanted.channel.is_none() { opening::channels(input)? } else { BTreeSet::new() };
     let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
     let open_channel = |place: usize| {
@@ -43,7 +43,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     };
     let source = open_channel(0)?;
     let image = Image::of(&*source, &wanted);
-    // The channels of an image have the same warnings.
+    // All channels of an image have the same warnings.
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
@@ -71,7 +71,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     Ok(())
 }
 
-/// What the result looks like.
+/// The form of the result.
 fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> Result<PyramidForm> {
     let description = source.description();
     let Description { shape, dimensions, dtype, .. } = *description;
@@ -90,7 +90,7 @@ fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> 
     Ok(PyramidForm { name, shape, dimensions, channels, dtype, chunk, levels, spacing, unit, origin })
 }
 
-/// What was written, in a line.
+/// A line about what was written.
 fn told(out: &Path, writer: &PyramidWriter, started: Instant) -> String {
     let shape = &writer.form().shape[3 - writer.form().dimensions..];
     let (dtype, levels) = (writer.form().dtype.name(), writer.shapes().count());

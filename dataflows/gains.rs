@@ -1,4 +1,4 @@
-//! `--gains FILE`: gains that are solved once, where nothing is at FILE yet, and then stay.
+//! `--gains FILE`: gains that are solved once, if FILE does not exist yet, and then stay.
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::mosaic::{TileGains, TileTable, solve_gains};
@@ -10,8 +10,8 @@ use crate::opening::open_options;
 use crate::processes::Seat;
 use crate::terminal::print;
 
-/// Sees to it that there is a file of gains where one is asked for: solves them where there is none yet, or where they are
-/// to be solved again. Of several processes on a machine the first does so, before it starts the others.
+/// Makes the file of gains that the options ask for: solves the gains if it does not exist yet, or if they are to be
+/// solved again. Of several processes on a machine the first one does so, before it starts the others.
 pub(crate) fn settle(image: &ImageOptions, seat: &Seat, threads: usize, quiet: bool) -> Result<()> {
     let Some(path) = &image.tiles.gains else { return Ok(()) };
     let wanted = open_options(image)?;
@@ -29,7 +29,7 @@ pub(crate) fn settle(image: &ImageOptions, seat: &Seat, threads: usize, quiet: b
     }
     let table = TileTable::read(&image.input)?;
     if known {
-        // What is no file of gains is not replaced by one.
+        // Never replaces a file that is no file of gains.
         TileGains::read(path, &table)?;
         apart::of_known_gains(image, path)?;
     }

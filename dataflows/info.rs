@@ -13,10 +13,10 @@ use crate::arguments::InfoOptions;
 use crate::opening::open_options;
 use crate::terminal::{print, print_warning};
 
-/// Bytes of values that are read at once for a checksum, where planes are not larger.
+/// Bytes of values that are read at once for a checksum, unless a plane is larger.
 const AT_ONCE: usize = 64 << 20;
 
-/// All that is printed.
+/// Everything that is printed.
 #[derive(Debug, Serialize)]
 struct Known {
     #[serde(flatten)]
@@ -26,7 +26,7 @@ struct Known {
     checksum: Option<String>,
 }
 
-/// Prints what is known, and ends with what a run would be refused for.
+/// Prints what is known, and ends with the error that a run would end with.
 pub(crate) fn info(options: &InfoOptions) -> Result<()> {
     let wanted = open_options(&options.image)?;
     let inspection = inspect(&options.image.input, &wanted);
@@ -61,7 +61,7 @@ pub(crate) fn info(options: &InfoOptions) -> Result<()> {
     result
 }
 
-/// What is known, for people.
+/// What is known, as text for people.
 fn described(known: &Known) -> String {
     let Some(image) = &known.inspection.image else { return String::new() };
     let mut text = format!("{}: {}\n", known.inspection.path, image.headline());
@@ -94,7 +94,7 @@ fn described(known: &Known) -> String {
     text
 }
 
-/// How many there are to choose from, and which is picked.
+/// How many choices there are, and which one is picked.
 fn counted(count: Option<u64>, picked: Option<usize>, names: &[String]) -> String {
     let Some(count) = count else { return String::new() };
     let mut text = count.to_string();
@@ -107,7 +107,7 @@ fn counted(count: Option<u64>, picked: Option<usize>, names: &[String]) -> Strin
     text
 }
 
-/// What the sample has shown, and of how much it is.
+/// What the sample has shown, and how large it is.
 fn sampled(sample: &Sample) -> String {
     let (Some(min), Some(max), Some(mean)) = (sample.min, sample.max, sample.mean) else {
         return "none could be read".to_owned();

@@ -1,8 +1,8 @@
 //! Interruption by the user or the system: Ctrl-C, or a request to end.
 //!
-//! The program ends at once, in whatever it is doing: what it has staged is cleared away first, other processes of the run
-//! are told, and nothing was put in place. Once outputs are being put in place it is too late: it ends in a moment, as if
-//! nobody had asked. `watch` looks by itself whether it has been asked, and ends between two epochs.
+//! The program ends at once, whatever it is doing: it tells the other processes of the run, removes what it has staged,
+//! and leaves nothing in place. Once outputs are being put in place, a request comes too late: the program ends in a
+//! moment, as if there had been none. `watch` checks for requests by itself, and ends between two epochs.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,19 +13,19 @@ use anabranch::store::output::Remover;
 use crate::processes;
 use crate::say;
 
-/// Whether the program has been asked to end, and what it is doing. Clones tell the same.
+/// Whether the program has been asked to end, and what it is doing. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Interrupt {
     pub(crate) stop: Stop,
     work: Arc<Mutex<Work>>,
 }
 
-/// What an interruption meets.
+/// What the program is doing when it is interrupted.
 #[derive(Debug, Default)]
 struct Work {
     phase: Phase,
     staged: Vec<Remover>,
-    /// Whether a part of what was asked for is complete and in place.
+    /// Whether a part of the results is complete and in place.
     has_part: bool,
 }
 
@@ -36,16 +36,15 @@ enum Phase {
     Working,
     /// The program ends in a moment.
     Finishing,
-    /// The program looks by itself.
+    /// The program checks for requests by itself.
     Followed,
 }
 
-/// That of this process.
+/// The one of this process.
 static INTERRUPT: OnceLock<Interrupt> = OnceLock::new();
 
 impl Interrupt {
-    /// Takes over what Ctrl-C and requests to end do to this process: a second one ends the process at once. Once a
-    /// process.
+    /// Handles Ctrl-C and requests to end for this process; a second request ends it at once. To be called once.
     pub(crate) fn install() -> Result<()> {
         let interrupt = INTERRUPT.get_or_init(Interrupt::default);
         let installed = on_request(move || {
@@ -59,7 +58,7 @@ impl Interrupt {
         installed.map_err(|error| Error::new(Kind::Io, message).because(error))
     }
 
-    /// That of this process, which from now on does nothing by itself.
+    /// The one of this process, which does nothing by itself from now on.
     pub(crate) fn followed() -> Interrupt {
         let interrupt = INTERRUPT.get_or_init(Interrupt::default).clone();
         interrupt.work().phase = Phase::Followed;
@@ -70,7 +69,7 @@ impl Interrupt {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the program, unless it ends by itself. Nobody else can end it, or put anything in place, meanwhile.
+    /// Ends the program, unless it ends by itself. No other thread can end it or put anything in place meanwhile.
     fn end(&self) {
         let work = self.work();
         if work.phase != Phase::Working {
@@ -78,7 +77,7 @@ impl Interrupt {
         }
         let told = if work.has_part { "what was complete before is kept" } else { "nothing was written" };
         let error = Error::new(Kind::Interrupted, format!("interrupted; {told}"));
-        // Before what they write into goes.
+        // Before the folder that they write to is removed.
         processes::interrupted(&error);
         work.staged.iter().for_each(Remover::remove);
         if !processes::is_spoken_for() {
@@ -88,8 +87,8 @@ impl Interrupt {
     }
 }
 
-/// Calls something in a thread of its own at every request to end: Ctrl-C, termination, and the end of the terminal,
-/// except for a program that was started to outlive that, as by `nohup`.
+/// Calls `act` in a thread of its own at every request to end: Ctrl-C, termination, and the end of the terminal, unless
+/// the program was started to outlive that, as by `nohup`.
 #[cfg(unix)]
 fn on_request(act: impl Fn() + Send + 'static) -> std::io::Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -99,7 +98,7 @@ fn on_request(act: impl Fn() + Send + 'static) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a signal was ignored when the program started, where the system tells: on Linux.
+/// Whether a signal was ignored when the program started; known on Linux only.
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -107,21 +106,21 @@ fn is_ignored(signal: i32) -> bool {
     ignored.is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
 }
 
-/// Calls something in a thread of its own at every request to end.
+/// Calls `act` in a thread of its own at every request to end.
 #[cfg(not(unix))]
 fn on_request(act: impl FnMut() + Send + 'static) -> std::result::Result<(), ctrlc::Error> {
     ctrlc::set_handler(act)
 }
 
-/// Clears away what is staged, unless another thread is about to put it in place.
+/// Removes what is staged, unless another thread is about to put it in place.
 pub(crate) fn clear_all() {
     if let Some(Ok(work)) = INTERRUPT.get().map(|interrupt| interrupt.work.try_lock()) {
         work.staged.iter().for_each(Remover::try_remove);
     }
 }
 
-/// Returns what `begin` stages, which is cleared away where the program is interrupted from now on. An interruption
-/// meanwhile waits, so that none comes when something is staged already and nobody knows of it.
+/// Returns what `begin` stages. It is removed if the program is interrupted from now on. An interruption during this
+/// call waits, so that nothing is staged that an interruption would not know of.
 ///
 /// # Errors
 /// The errors of `begin`.
@@ -133,7 +132,7 @@ pub(crate) fn stage<T>(begin: impl FnOnce() -> Result<T>, remover: impl FnOnce(&
     Ok(begun)
 }
 
-/// From here on the program ends by itself in a moment. Does not return where it has been interrupted before.
+/// From here on the program ends by itself in a moment. Does not return if it has been interrupted before.
 pub(crate) fn finish() {
     let mut work = INTERRUPT.get_or_init(Interrupt::default).work();
     if work.phase == Phase::Working {
@@ -141,8 +140,8 @@ pub(crate) fn finish() {
     }
 }
 
-/// Puts in place what the program goes on from, unless the program has been interrupted before; then it does not return.
-/// An interruption meanwhile waits, and leaves it there.
+/// Puts in place what the program goes on from. Does not return if the program has been interrupted before. An
+/// interruption during this call waits, and leaves what was put in place.
 ///
 /// # Errors
 /// The errors of `act`.

@@ -37,13 +37,13 @@ const LONGEST: usize = 4096;
 /// Characters of an argument that is repeated at most.
 const LONGEST_ARGUMENT: usize = 512;
 
-/// A line on standard error, if anybody listens there.
+/// Prints a line to standard error, if it is open.
 fn say(text: impl Display) {
     let text = sentence(&text.to_string());
     let _ = writeln!(std::io::stderr(), "anabranch: {text}");
 }
 
-/// The command line; where it cannot be understood the program ends.
+/// The command line. The program ends if it cannot be understood.
 fn parse() -> arguments::Program {
     arguments::Program::try_parse().unwrap_or_else(|error| {
         let rendered = error.render().to_string();
@@ -58,8 +58,8 @@ fn parse() -> arguments::Program {
     })
 }
 
-/// What is said about arguments that cannot be understood, as it may be shown: arguments are repeated without the secrets
-/// of addresses, each on one line and of a length, and nothing moves the cursor of a terminal.
+/// The message about arguments that cannot be understood, fit to be shown: arguments are repeated without the secrets
+/// of addresses, each on one line and of a limited length, and nothing moves the cursor of a terminal.
 fn shown(text: &str, arguments: &[String]) -> String {
     let mut text = text.to_owned();
     for argument in arguments {
@@ -74,7 +74,7 @@ fn shown(text: &str, arguments: &[String]) -> String {
     text.split('\n').map(|words| line(words, LONGEST)).collect::<Vec<_>>().join("\n")
 }
 
-/// Says what went wrong, if something did, and gives the exit code.
+/// Prints the error, if there is one, and returns the exit code.
 fn end(result: &Result<()>) -> u8 {
     match result {
         Ok(()) => 0,
@@ -91,7 +91,7 @@ fn main() -> ExitCode {
     panics::end_program();
     let command = parse().command;
     let result = exhausted::prepare().and_then(|()| interrupt::Interrupt::install()).and_then(|()| carry_out(command));
-    // Where the program is interrupted just now, it ends with that.
+    // An interruption just now ends the program here.
     interrupt::finish();
     ExitCode::from(end(&result))
 }

@@ -1,4 +1,4 @@
-//! From the options for an image to what is opened.
+//! The options for an image, as the library takes them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,7 +11,7 @@ use anabranch::store::{MissingTiles, MosaicOptions, OpenOptions, is_table};
 use crate::arguments::{ImageOptions, TileOptions};
 use crate::parsing::{parse_lengths, parse_ranges, parse_region, parse_seconds};
 
-/// Which part of a stored image is wanted, and how tiles make one.
+/// Which part of a stored image to open, and how to put tiles together.
 pub(crate) fn open_options(options: &ImageOptions) -> Result<OpenOptions> {
     let (spacing, unit) = options.spacing.as_deref().map(parse_spacing).transpose()?.unzip();
     let named = unit.flatten();
@@ -66,7 +66,7 @@ fn mosaic_options(options: &TileOptions, input: &Path) -> Result<MosaicOptions> 
     if let Some((name, _)) = given.iter().find(|(_, given)| *given)
         && !is_table(input)
     {
-        return Err(Error::usage(format!("is no table of tiles (.csv), which {name} is for; leave it out")).at(input));
+        return Err(Error::usage(format!("{name} applies to tables of tiles (.csv) only; leave it out")).at(input));
     }
     let mut mosaic = MosaicOptions::default();
     mosaic.order = order.as_deref().map_or(Ok(Interpolation::default()), parse_order)?;
@@ -107,7 +107,7 @@ fn parse_order(text: &str) -> Result<Interpolation> {
         "0" => Ok(Interpolation::Nearest),
         "1" => Ok(Interpolation::Linear),
         "3" => Ok(Interpolation::Cubic),
-        _ => Err(Error::usage(format!("--order {text} is none: give 0 (nearest), 1 (linear) or 3 (cubic)"))),
+        _ => Err(Error::usage(format!("--order {text} does not fit: give 0 (nearest), 1 (linear) or 3 (cubic)"))),
     }
 }
 
@@ -117,7 +117,7 @@ fn parse_blend(text: &str) -> Result<Blend> {
         "mean" => Ok(Blend::Mean),
         "first" => Ok(Blend::First),
         "feather" => Ok(Blend::Feather),
-        _ => Err(Error::usage(format!("--blend {text} is none: give max, mean, first or feather"))),
+        _ => Err(Error::usage(format!("--blend {text} does not fit: give max, mean, first or feather"))),
     }
 }
 
@@ -153,7 +153,7 @@ fn parse_crop(text: &str) -> Result<[usize; 3]> {
 
 fn parse_canvas(text: &str) -> Result<Vec<std::ops::Range<i64>>> {
     parse_ranges(text).ok_or_else(|| {
-        Error::usage(format!("--canvas {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
+        Error::usage(format!("--canvas {text} does not fit: give z0:z1,y0:y1,x0:x1, with no range empty"))
     })
 }
 
@@ -215,6 +215,6 @@ mod tests {
         assert!(["", "0:0,0:1", "5:1", "0-9,0-9"].iter().all(|text| parse_canvas(text).is_err()));
         let order = TileOptions { order: Some("1".to_owned()), ..TileOptions::default() };
         let error = mosaic_options(&order, Path::new("image.zarr")).unwrap_err().to_string();
-        assert_eq!(error, "image.zarr: is no table of tiles (.csv), which --order is for; leave it out");
+        assert_eq!(error, "image.zarr: --order applies to tables of tiles (.csv) only; leave it out");
     }
 }

@@ -1,4 +1,4 @@
-//! What the program does when a thread panics: it ends, with an error in a sentence where the panic stands for one.
+//! What the program does when a thread panics: it ends, with a sentence if the panic stands for an error.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anabranch::error::{Error, Kind};
 
 use crate::{exhausted, interrupt, processes, say};
 
-/// How long a thread that another one is about to end waits for that.
+/// How long a thread waits when another one is about to end the program.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker that panics would leave the others waiting for ever, so a panic anywhere ends the program.
@@ -27,12 +27,12 @@ pub(crate) fn end_program() {
     }));
 }
 
-/// Ends the program with an error that any thread has come upon and none can pass on: what it has staged is cleared away,
-/// and other processes of the run are told.
+/// Ends the program with an error that no thread can pass on: tells the other processes of the run, and removes what is
+/// staged.
 fn give_up(error: &Error) -> ! {
     let code = i32::from(error.kind().exit_code());
     if exhausted::begin_to_end() {
-        // Another thread has come upon something like it.
+        // Another thread has met a similar error.
         std::thread::sleep(PATIENCE);
         std::process::exit(code);
     }

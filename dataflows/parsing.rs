@@ -1,4 +1,4 @@
-//! From the text of options to what is asked for.
+//! The text of options, as the library takes it.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -20,13 +20,13 @@ pub(crate) fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {
     }
 }
 
-/// How far to smooth: one number or one for each axis, in voxels or with a unit: `1.5`, `0,2,2`, `2um`, `2um,500nm,500nm`.
+/// The smoothing: one number or one for each axis, in voxels or with a unit: `1.5`, `0,2,2`, `2um`, `2um,500nm,500nm`.
 pub(crate) fn parse_sigma(text: &str) -> Result<Sigma> {
     let (values, unit) = parse_lengths("--sigma", text, |number| number >= 0.0, "number that is not negative")?;
     Ok(Sigma { values, unit: unit.map(|unit| unit.name.to_owned()) })
 }
 
-/// A length below which side branches go, with its unit where it has one.
+/// The length below which side branches are pruned, with its unit if it has one.
 pub(crate) fn parse_prune(text: &str) -> Result<(Option<f64>, Option<String>)> {
     let (values, unit) = parse_lengths("--prune", text, |number| number > 0.0, "length above zero")?;
     match *values {
@@ -84,7 +84,7 @@ pub(crate) fn parse_chunk(text: &str) -> Result<Vec<usize>> {
 
 pub(crate) fn parse_region(text: &str) -> Result<Vec<Range<usize>>> {
     parse_ranges(text).ok_or_else(|| {
-        Error::usage(format!("--region {text} does not read as z0:z1,y0:y1,x0:x1 with each range not empty"))
+        Error::usage(format!("--region {text} does not fit: give z0:z1,y0:y1,x0:x1, with no range empty"))
     })
 }
 

@@ -21,13 +21,13 @@ use crate::interrupt;
 use crate::parsing::parse_chunk;
 use crate::terminal::print;
 
-/// Shape of the whole, and chunks of the array, unless told.
+/// Default shape of the whole, and default chunks of the array.
 const SHAPE: &str = "256,256,256";
 const CHUNK: &str = "64";
-/// The file in an array that says that a later call may replace it.
+/// The file that marks an array that a later call may replace.
 const REPLACED: &str = ".anabranch-demo";
 
-/// Writes the array or the tiles where nothing is yet.
+/// Writes the array or the tiles to a path that does not exist or is empty.
 pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
     match &options.tiles {
         Some(tiles) => tiles::make(options, tiles),
@@ -35,9 +35,8 @@ pub(crate) fn phantom(options: &PhantomOptions) -> Result<()> {
     }
 }
 
-/// Writes the array, chunk by chunk on all workers, and puts it in place; nothing stays of one that could not be
-/// finished. Where asked to, it replaces what an earlier call with `replace` has written there, and the program goes on
-/// from it.
+/// Writes the array, chunk by chunk on all workers, and puts it in place; an array that cannot be finished leaves
+/// nothing behind. With `replace`, it replaces what an earlier call with `replace` has written there.
 pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     let shape = parse_shape("--shape", options.shape.as_deref().unwrap_or(SHAPE))?;
     let tree = PhantomTree::new(&shape, options.seed, options.roots, options.radius)?;
@@ -76,7 +75,7 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a path where something is already, other than an empty folder, and one that cannot be a folder.
+/// Refuses a path that exists, unless it is an empty folder, and one that cannot be a folder.
 fn refuse_existing(out: &Path) -> Result<()> {
     let wrong = |message: &str| Error::new(Kind::Output, message).at(out);
     let is_there = || wrong("is there already; give another path, or remove it first");
@@ -94,7 +93,7 @@ fn write(tree: &PhantomTree, writer: ArrayWriter, gray: bool, workers: usize) ->
     each(&chunks, workers, |_, &id| writer.write_chunk(id, &drawn(tree, gray, &grid.region(id)))).map(|_| ())
 }
 
-/// A box of the tree, as a mask or gray.
+/// A box of the tree, as a mask or as gray values.
 fn drawn(tree: &PhantomTree, gray: bool, region: &Region) -> Voxels {
     if gray { Voxels::U16(tree.gray(region)) } else { Voxels::U8(tree.mask(region)) }
 }

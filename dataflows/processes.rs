@@ -1,4 +1,4 @@
-//! Several processes: which of them this is, how they come about, and how all end together.
+//! Several processes: which one this is, how they start, and how all of them end together.
 
 mod children;
 mod hosts;
@@ -24,24 +24,24 @@ use crate::say;
 const LOOPBACK: &str = "127.0.0.1:0";
 /// How long a process has to end by itself, when all is over.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a process that cannot begin tries to say so to the others.
+/// How long a process that cannot begin tries to tell the others.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// Which process of which this is.
+/// Which of the processes of a run this is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Seat {
     /// The only one.
     Alone,
-    /// The first of so many on this machine, which starts the others.
+    /// The first of this many on this machine. It starts the others.
     Parent(usize),
-    /// One that the first has started.
+    /// A process that the first has started.
     Child { process: usize, processes: usize },
-    /// One of those in a list of hosts.
+    /// A process of a list of hosts.
     Host { process: usize, addresses: Vec<String>, secret: Secret },
 }
 
 impl Seat {
-    /// Which the options make this one.
+    /// The seat that the options name.
     pub(crate) fn of(options: &RunOptions) -> Result<Seat> {
         if let Some(file) = &options.hosts {
             let addresses = hosts::read(file)?;
@@ -81,20 +81,20 @@ impl Seat {
         }
     }
 
-    /// How many of them share this machine, as far as this one knows.
+    /// How many processes share this machine, as far as this one knows.
     pub(crate) fn on_this_machine(&self) -> usize {
         if let Seat::Host { .. } = self { 1 } else { self.processes() }
     }
 
-    /// Says an error that this process of several hosts has met before it was connected, and tells the others, which then
-    /// end with it rather than wait: as far as they can be reached within a short time. Gives the error back.
+    /// Prints an error that this process of several hosts has met before it was connected, and tells the others that
+    /// can be reached within a short time, so that they end with it rather than wait. Returns the error.
     pub(crate) fn call_off(&self, options: &RunOptions, error: Error) -> Error {
         if let Seat::Host { process, addresses, secret } = self {
             say(&error);
             SPOKEN_FOR.store(true, Ordering::Release);
             let timeout = timeout(options).unwrap_or(REFUSAL).min(REFUSAL);
             let (process, addresses, secret) = (*process, addresses.clone(), secret.clone());
-            // Others may call it as well, unless the address is what is wrong.
+            // Others may call this process as well, unless its address is what is wrong.
             let listener = TcpListener::bind(&addresses[process]).ok();
             let membership = Membership { process, addresses, parameters: Vec::new(), secret, timeout };
             call_off(listener, &membership, &error, timeout);
@@ -122,23 +122,23 @@ pub(crate) struct ProcessTeam {
     children: Children,
 }
 
-/// Processes on one machine at most: each is connected to each other one.
+/// Maximum number of processes on one machine: each is connected to every other one.
 const MOST_PROCESSES: usize = 64;
 
-/// For the hook that sees panics: the connection to the others.
+/// The connection to the other processes, for the panic hook.
 static WATCHED: OnceLock<Monitor> = OnceLock::new();
-/// Whether this process was started by another one of its run.
+/// Whether another process of the run has started this one.
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
-/// Whether another process, which has started this one, says what goes wrong in it.
+/// Whether the process that has started this one prints its errors.
 pub(crate) fn is_heard() -> bool {
     IS_CHILD.load(Ordering::Acquire) && WATCHED.get().is_some()
 }
 
-/// Whether what went wrong is said already, or the first process says it for this one.
+/// Whether the error is printed already, or the first process prints it for this one.
 static SPOKEN_FOR: AtomicBool = AtomicBool::new(false);
 
 impl ProcessTeam {
-    /// Connects this process to the others, which it starts where it is to. Nothing where it is alone.
+    /// Connects this process to the others, and starts them if that is its part. `None` if it is alone.
     pub(crate) fn gather(seat: &Seat, analysis: &Analysis, options: &RunOptions) -> Result<Option<ProcessTeam>> {
         let timeout = timeout(options)?;
         let children = Children::default();
@@ -177,7 +177,7 @@ impl ProcessTeam {
         self.members.is_first()
     }
 
-    /// A request to end that comes to any of the processes is one to the first, which ends the others.
+    /// Passes a request to end that reaches any process on to the first one, which ends the others.
     pub(crate) fn pass_on(&self, stop: &Stop) {
         if self.is_first() {
             let stop = stop.clone();
@@ -194,29 +194,29 @@ impl ProcessTeam {
         });
     }
 
-    /// Ends together with the others: well, or with the error of this process or another one.
+    /// Ends together with the others: without an error, or with that of this process or another one.
     pub(crate) fn end(self, result: &Result<()>) {
         match result {
             Ok(()) => self.members.monitor().close(),
             Err(error) => self.members.monitor().fail(error),
         }
-        // All have been told, and those that listen are about to end.
+        // All processes have been told, and those that listen are about to end.
         self.children.wait(if result.is_ok() { PATIENCE } else { PATIENCE / 10 });
     }
 }
 
-/// The most memory that the other processes have held, each at its own worst, in bytes, as far as they have said.
+/// The sum of the peak memory of the other processes, in bytes, as far as they have reported it.
 pub(crate) fn memory_of_others() -> u64 {
     WATCHED.get().map_or(0, Monitor::memory_of_others)
 }
 
-/// Whether what went wrong is said already, or another process says it for this one.
+/// Whether the error is printed already, or another process prints it for this one.
 pub(crate) fn is_spoken_for() -> bool {
     SPOKEN_FOR.load(Ordering::Acquire)
 }
 
-/// What a panic means where there are other processes: nothing of it should be told, where it is of a connection that
-/// broke because of them. `report` tells of any other. Returns where this process is alone.
+/// Handles a panic in a process of several. A panic about a connection that broke because of another process is not
+/// reported; `report` reports any other. Returns only if this process is alone.
 pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
     let Some(monitor) = WATCHED.get() else { return };
     if ![BROKEN, DAMAGED].iter().any(|start| message.starts_with(start)) {
@@ -233,8 +233,8 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
     std::process::exit(i32::from(error.kind().exit_code()));
 }
 
-/// Tells the other processes that this one has been interrupted, with which all end, and ends those that it has started.
-/// An interruption of all at once is said by the first.
+/// Tells the other processes that this one has been interrupted, which ends all of them, and ends those that it has
+/// started. If all are interrupted at once, the first one prints it.
 pub(crate) fn interrupted(error: &Error) {
     if let Some(monitor) = WATCHED.get() {
         monitor.fail(error);

@@ -26,7 +26,7 @@ pub(crate) fn run(options: &RunOptions) -> Result<()> {
     carry_out(options, &seat, &analysis, started)
 }
 
-/// Runs an analysis in this process, and in those that it is to share the work with.
+/// Runs an analysis in this process, together with the others of the run.
 pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, started: Instant) -> Result<()> {
     let Some(mut team) = ProcessTeam::gather(seat, analysis, options)? else {
         return lead(options, analysis, started, None);
@@ -39,7 +39,7 @@ pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, 
     result
 }
 
-/// The part of a process that is alone or the first of several: the one that writes the outputs.
+/// The part of the only process, or of the first one: it writes the outputs.
 fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: Option<&mut ProcessTeam>) -> Result<()> {
     let changes = options.changes.as_deref();
     let mut changes = changes.map(|file| Changes::open(file, analysis.columns())).transpose()?;
@@ -71,7 +71,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     Ok(())
 }
 
-/// The part of any other process: to analyse its own chunks. It ends when the first has written the outputs.
+/// The part of any other process: it analyses its own chunks, and ends when the first has written the outputs.
 fn follow(options: &RunOptions, analysis: &Analysis, team: &mut ProcessTeam) -> Result<()> {
     let sent = analysis.follow_into(&options.out, &mut team.members)?;
     team.members.say_goodbye(sent);

@@ -12,7 +12,7 @@ use anabranch::progress::{Counters, ProgressState, Stage};
 use anabranch::text::{line, masked_words, sentence};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// How often a bar is drawn, and how often a line is written where there is no terminal.
+/// How often a bar is drawn; how often a line is written if there is no terminal.
 const BAR_EVERY: Duration = Duration::from_millis(100);
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -22,7 +22,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
 
 impl Progress {
-    /// Begins to show a run's counters.
+    /// Shows a run's counters from now on.
     pub(crate) fn show(state: &Arc<ProgressState>, quiet: bool) -> Progress {
         if quiet {
             return Progress(None);
@@ -118,7 +118,7 @@ fn describe(now: &Counters) -> String {
     text
 }
 
-/// What the summary on the terminal tells.
+/// What the summary on the terminal shows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShownResults<'a> {
     /// Numbers of branches by skan's branch type.
@@ -127,7 +127,7 @@ pub(crate) struct ShownResults<'a> {
     pub(crate) lengths: &'a [f64],
     /// Sum of the lengths.
     pub(crate) total_length: f64,
-    /// What lengths are counted in.
+    /// The unit of lengths.
     pub(crate) unit: &'a str,
     /// Connected components of the skeleton.
     pub(crate) skeletons: u64,
@@ -165,7 +165,8 @@ pub(crate) fn summary(results: &ShownResults<'_>) -> String {
     text
 }
 
-/// Bars of a distribution over classes that end at 1, 2, 5, 10 and so on: each begins beyond the end of the one before.
+/// The distribution of lengths as bars, over classes that end at 1, 2, 5, 10 and so on; each begins beyond the end of
+/// the one before.
 fn distribution(lengths: &[f64]) -> String {
     const BARS: usize = 12;
     const WIDEST: usize = 40;
@@ -192,7 +193,7 @@ fn distribution(lengths: &[f64]) -> String {
 /// 1, 2, 5, 10, 20, 50 and so on from step 0; 0.5, 0.2, 0.1 before it.
 fn class_end(step: i32) -> f64 {
     let digit = [1.0, 2.0, 5.0][usize::try_from(step.rem_euclid(3)).unwrap_or_default()];
-    // By text, so that it is the number that people write.
+    // Through text, so that the number is the one that people write.
     format!("{digit}e{}", step.div_euclid(3)).parse().unwrap_or(digit)
 }
 
@@ -201,7 +202,7 @@ fn round_number(value: f64) -> String {
     if (1000.0..1e15).contains(&value) { grouped(value as u64) } else { format!("{value}") }
 }
 
-/// A number with about three figures; from a thousand on as a whole number.
+/// A number with about three digits; a whole number from a thousand on.
 fn rounded(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -233,7 +234,7 @@ pub(crate) fn print_warning(warning: &str) {
     let _ = writeln!(std::io::stderr(), "warning: {warning}");
 }
 
-/// Prints to standard error what explains how long something takes, unless quiet.
+/// Prints a note to standard error, unless quiet: why something takes long.
 pub(crate) fn print_note(note: &str, quiet: bool) {
     if !quiet {
         print_warning(note);
@@ -245,7 +246,7 @@ pub(crate) fn print(text: &str, quiet: bool) {
     if !quiet {
         let lines = text.split('\n').map(|text| line(&masked_words(text), usize::MAX));
         let text = lines.collect::<Vec<_>>().join("\n");
-        // Whoever reads may have gone, as in a pipe to head.
+        // The reader may have gone, as in a pipe to head.
         let _ = std::io::stdout().write_all(text.as_bytes());
     }
 }

@@ -1,5 +1,5 @@
-//! `anabranch tiles`: a table of tiles of what a stage has written about a scan, of what another stitching program has
-//! found, or of a grid.
+//! `anabranch tiles`: a table of tiles, from what a stage has written about a scan, from the positions that another
+//! stitching program has found, or from a grid.
 
 use anabranch::error::{Error, Kind, Result};
 use anabranch::store::mosaic::TileTable;
@@ -11,7 +11,7 @@ use crate::interrupt;
 use crate::opening::parse_axes;
 use crate::terminal::print;
 
-/// Writes the table where nothing is yet, or where it may replace what is there.
+/// Writes the table to a path that does not exist, or whose table it may replace.
 pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
     let out = &options.out;
     let is_csv = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
@@ -23,7 +23,7 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         let message = "is there already; give another path, or --overwrite to replace it";
         return Err(Error::new(Kind::Output, message).at(out));
     }
-    // A folder of tiles holds the table that is made of them, as a rule.
+    // A folder of tiles usually holds the table that is made of them.
     for scan in options.scan.iter().filter(|scan| !scan.is_dir()) {
         apart::of_two((scan, "the input"), (out, "the table", "--out"))?;
     }
@@ -31,7 +31,7 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         return Err(Error::new(Kind::Output, "is there already, and is no file; give another path").at(out));
     }
     if out.exists() {
-        // What is no table of tiles is not replaced by one.
+        // Never replaces a file that is no table of tiles.
         TileTable::read(out).map_err(|error| {
             let message = "is there already, and is no table of tiles; give another path, or remove it first";
             Error::new(Kind::Output, message).because(error).at(out)

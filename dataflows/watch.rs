@@ -23,7 +23,7 @@ use crate::parsing::parse_seconds;
 use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{print, print_warning};
 
-/// What is said at the end where no image has come.
+/// The message at the end if no image has come.
 const ENDED_EARLY: &str = "ended; the image has not come\n";
 
 /// Follows the volume until it is interrupted.
@@ -41,7 +41,7 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
         poll: parse_seconds("--poll", options.poll)?,
         ..Pace::default()
     };
-    // In other processes than the first too, which end when that one does.
+    // In processes other than the first too, which end when that one does.
     apart::of_run(run)?;
     let interrupt = Interrupt::followed();
     if !wait_for_image(run, pace, &interrupt)? {
@@ -58,11 +58,11 @@ fn awaiting(run: &RunOptions) -> RunOptions {
     run
 }
 
-/// Waits for an image that does not exist yet, or not yet so that it can be opened. Returns whether it has come; else
-/// the program has been asked to end.
+/// Waits until the image exists and can be opened. Returns whether it has come; if not, the program has been asked to
+/// end.
 fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result<bool> {
     let (input, mut options) = (&run.image.input, open_options(&run.image)?);
-    // Only the image is waited for: gains may be solved later, and what is missing beside it is an error.
+    // Waits for the image only: gains may be solved later, and anything else that is missing is an error.
     (options.mosaic.gains, options.mosaic.background, options.mosaic.flat_field) = (None, None, None);
     let mut monitor = None;
     loop {
@@ -81,8 +81,8 @@ fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result
     }
 }
 
-/// Whether an image that cannot be opened may only be on its way: it does not exist, is a folder or a table to which
-/// files come one by one, or a file that has been written to a moment ago.
+/// Whether an image that cannot be opened may still be on its way: it does not exist, is a folder or a table whose
+/// files come one by one, or a file that was written to a moment ago.
 fn may_come(error: &Error, input: &Path) -> bool {
     let is_young = || {
         let changed = std::fs::metadata(input).and_then(|metadata| metadata.modified());
@@ -91,7 +91,7 @@ fn may_come(error: &Error, input: &Path) -> bool {
     error.kind() == Kind::Missing || (error.kind() == Kind::Data && (input.is_dir() || is_table(input) || is_young()))
 }
 
-/// What the program itself writes.
+/// The paths that the program itself writes to.
 fn written(run: &RunOptions) -> Vec<PathBuf> {
     [Some(&run.out), run.state.as_ref(), run.changes.as_ref()].into_iter().flatten().cloned().collect()
 }
@@ -110,7 +110,7 @@ fn follow(
     let mut marks = unmarked(&epochs, pace);
     let begun = epochs.of.session.results().next_epoch() > 0;
     if !run.verify {
-        // Where the first epoch has not ended one chunk is looked at again, so that it does.
+        // If the first epoch has not ended, one chunk is looked at again, so that it does.
         let known = epochs.of.session.marks()?.into_iter().skip(usize::from(!begun));
         known.for_each(|(chunk, mark)| marks.remember(chunk, mark));
     }
@@ -123,7 +123,7 @@ fn follow(
     }
     print(&format!("watching {}; Ctrl-C ends\n", run.image.input.display()), quiet);
     if begun {
-        // What the state knows, should it have ended before its outputs were written.
+        // The state may have been left before its outputs were written.
         close_readable(&mut epochs, &mut follower)?;
     }
     while let FollowStep::Changed(source, chunks) = follower.wait()? {
@@ -133,12 +133,12 @@ fn follow(
                                the other way round; start all processes again";
                 return Err(Error::usage(message).at(&run.image.input));
             }
-            // All is computed anew, by what its new form asks for.
+            // Everything is computed again, as the new form needs it.
             let message = "has another type, fill value or number of axes than before, or has become one plane or several: \
                            all is computed anew";
             print_warning(&format!("{}: {message}", run.image.input.display()));
             let analysis = match crate::analysis::open(run, &Seat::Alone) {
-                // It changes while it is looked at.
+                // The image changes while it is looked at.
                 Err(error) if may_come(&error, &run.image.input) => {
                     follower.begin_again(unmarked(&epochs, pace));
                     continue;
@@ -165,8 +165,8 @@ fn unmarked(epochs: &ShownEpochs, pace: Pace) -> Marks {
     Marks::new(epochs.of.analysis.grid, depth, pace.settle)
 }
 
-/// Whether an image has another form than before, with which its analysis cannot go on: volumes of one plane are thinned
-/// in other directions than those of several.
+/// Whether the form of an image has changed so that its analysis cannot go on: volumes of one plane are thinned in
+/// other directions than volumes of several.
 fn is_another(source: &Arc<dyn Source>, before: &Arc<dyn Source>) -> bool {
     ImageForm::of(source.description()) != ImageForm::of(before.description())
 }
@@ -182,7 +182,7 @@ fn close(epochs: &mut ShownEpochs, follower: &mut Follower, source: Arc<dyn Sour
     Ok(())
 }
 
-/// Closes an epoch. Chunks that cannot be read are left as they were, and given.
+/// Closes an epoch. Chunks that cannot be read stay as they were, and are returned.
 fn close_readable(epochs: &mut ShownEpochs, follower: &mut Follower) -> Result<BTreeSet<ChunkId>> {
     let started = Instant::now();
     let mut unread = BTreeSet::new();

@@ -19,12 +19,12 @@ use crate::arguments::PhantomOptions;
 use crate::interrupt;
 use crate::terminal::print;
 
-/// Share of a tile that its neighbour has too, unless told.
+/// Default share of a tile that overlaps its neighbour.
 const OVERLAP: f64 = 0.1;
 /// The table's file.
 const TABLE: &str = "tiles.csv";
 
-/// Writes the tiles, one by one on each worker, and their table. Nothing stays of a scan that could not be finished.
+/// Writes the tiles, one by one on each worker, and their table. A scan that cannot be finished leaves nothing behind.
 pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let (given, is_tile) = match &options.tile_shape {
         Some(text) => (parse_shape("--tile-shape", text)?, true),
@@ -49,7 +49,7 @@ pub(super) fn make(options: &PhantomOptions, tiles: &str) -> Result<()> {
     let folder = interrupt::stage(|| StagedFolder::create(&options.out, Overwrite::Nothing), StagedFolder::remover)?;
     let order = if options.gray { Interpolation::Linear } else { Interpolation::Nearest };
     each(&scan.places, workers, |i, place| {
-        // Values at the far side of the last voxels are needed where places are not whole.
+        // Positions that are not whole need values beyond the last voxels.
         let Some(outline) = place.outline(scan.tile) else {
             return Err(Error::internal("a tile lies beyond all places"));
         };
@@ -78,7 +78,7 @@ fn name(tile: usize) -> String {
     format!("tile_{tile:04}.tif")
 }
 
-/// A row for each tile: its offset, or all of its map where tiles are turned.
+/// A row for each tile: its offset, or its whole map if tiles are rotated.
 fn table(scan: &Scan, dimensions: usize, turned: bool) -> String {
     let axes = 3 - dimensions..3;
     let mut text = String::from("path");

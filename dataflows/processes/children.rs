@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 use anabranch::cluster::Secret;
 use anabranch::error::{Error, Kind, Result};
 
-/// Between two looks at whether they have ended.
+/// Time between two checks whether processes have ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Processes that this one has started. Those that have not ended when it is dropped are killed.
 #[derive(Debug, Default)]
 pub(super) struct Children(Arc<Mutex<Vec<Child>>>);
 
-/// For an interruption: those of the run, once there are some.
+/// The processes of the run, for an interruption.
 static ALL: OnceLock<Arc<Mutex<Vec<Child>>>> = OnceLock::new();
 
 impl Children {
-    /// Waits until all have ended by themselves, for so long at most.
+    /// Waits until all have ended by themselves, at most this long.
     pub(super) fn wait(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
         let running = || self.lock().iter_mut().any(|child| matches!(child.try_wait(), Ok(None)));
@@ -47,14 +47,14 @@ pub(super) fn end_all() {
 
 fn end(children: &Mutex<Vec<Child>>) {
     for child in children.lock().unwrap_or_else(PoisonError::into_inner).iter_mut() {
-        // Also ends one that is stopped; one that has ended does not mind.
+        // Also ends a process that is stopped, and does no harm to one that has ended.
         let _ = child.kill();
         let _ = child.wait();
     }
 }
 
-/// Starts all processes but the first. Each says at which port it listens, and is told those of all and the secret, by a
-/// pipe that no other program can read.
+/// Starts all processes but the first. Each reports the port at which it listens, and gets those of all and the secret
+/// through a pipe that no other program can read.
 pub(super) fn start(
     processes: usize,
     own: String,
@@ -110,7 +110,7 @@ pub(super) fn start(
     }
     for child in children.lock().iter_mut() {
         if let Some(mut stdin) = child.stdin.take() {
-            // One that has ended is missed when it does not connect.
+            // A process that has ended is missed when it does not connect.
             let told = secret.write(&mut stdin);
             let _ = told.and_then(|()| stdin.write_all((addresses.join("\n") + "\n").as_bytes()));
         }
@@ -118,7 +118,8 @@ pub(super) fn start(
     Ok(addresses)
 }
 
-/// Says to the process that has started this one at which port it listens. Returns where all listen, and their secret.
+/// Tells the process that has started this one the address at which it listens. Returns the addresses of all processes,
+/// and their secret.
 pub(super) fn introduce(own: &str, processes: usize) -> Result<(Vec<String>, Secret)> {
     let gone = |error: std::io::Error| Error::new(Kind::Peer, "process 0 has ended").because(error);
     let mut out = std::io::stdout();

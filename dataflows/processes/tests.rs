@@ -16,7 +16,7 @@ use clap::Parser;
 use super::Seat;
 use crate::arguments::{self, Program};
 
-/// What tells a process of the test below which one it is: its number, the one that panics, and their folder.
+/// Variables that tell a process of the test below its number, the one that panics, and their folder.
 const MEMBER: &str = "ANABRANCH_TEST_MEMBER";
 const PANICKING: &str = "ANABRANCH_TEST_PANICKING";
 const FOLDER: &str = "ANABRANCH_TEST_FOLDER";

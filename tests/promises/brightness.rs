@@ -187,7 +187,7 @@ fn images_and_gains_that_do_not_fit_are_named_and_nothing_is_written() {
         for options in ["--background @small.npy", "--flat-field @small.npy", "--gains @gains.csv"] {
             let outcome = anabranch(bench.call(&format!("{command} @scan/tile_0.tif --out @new {options}")));
             assert_eq!((outcome.code, outcome.stderr.lines().count()), (2, 1), "{outcome:?}");
-            assert!(outcome.stderr.contains("is no table of tiles"), "{outcome:?}");
+            assert!(outcome.stderr.contains("applies to tables of tiles (.csv) only"), "{outcome:?}");
         }
         let outcome = anabranch(bench.call(&format!("{command} @scan/tiles.csv --out @new --refit")));
         assert!(outcome.code == 2 && outcome.stderr.contains("--gains"), "{outcome:?}");

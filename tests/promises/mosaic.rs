@@ -209,7 +209,7 @@ fn bad_tables_and_options_leave_nothing_behind() {
         }
         let outcome = anabranch(bench.call(&format!("{command} @scan/tile_0000.tif --out @new/out.zarr --order 1")));
         assert_eq!(outcome.code, 2, "{outcome:?}");
-        assert!(outcome.stderr.contains("is no table of tiles"), "{outcome:?}");
+        assert!(outcome.stderr.contains("applies to tables of tiles (.csv) only"), "{outcome:?}");
     }
 }
 
