@@ -13,7 +13,7 @@ use crate::apart;
 use crate::arguments::RunOptions;
 use crate::interrupt;
 use crate::opening::open_options;
-use crate::parsing::{parse_chunk, parse_prune, parse_sigma, parse_threshold};
+use crate::parsing::{parse_chunk, parse_foreground, parse_prune, parse_sigma};
 use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::{self, print, print_warning};
@@ -93,7 +93,7 @@ pub(crate) fn put_in_place(
 /// What results depend on, as the options ask for it.
 fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
-    parameters.threshold = parse_threshold(options.threshold.as_deref())?;
+    parameters.threshold = parse_foreground(options.threshold.as_deref(), options.below.as_deref())?;
     parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;

@@ -38,6 +38,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         image: ImageOptions::of(input),
         out: results.clone(),
         threshold: None,
+        below: None,
         sigma: None,
         method: None,
         chunk: None,

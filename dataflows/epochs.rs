@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use anabranch::analysis::{self, Analysis, Changes, Destination};
 use anabranch::error::Result;
-use anabranch::parameters::ThresholdRule;
 use anabranch::progress::ProgressState;
 use anabranch::session::Epoch;
 use anabranch::store::output::OutputFolder;
@@ -97,9 +96,9 @@ impl ShownEpochs {
         let shown = Progress::show(&self.progress, self.options.quiet);
         let epoch = self.of.advance()?;
         drop(shown);
-        if self.of.analysis.settled.threshold == ThresholdRule::Otsu && epoch.remade {
-            let value = self.of.session.threshold();
-            let note = format!("Otsu's threshold has moved ({value:?}): all masks were made again");
+        if let (Some(method), true) = (self.of.analysis.settled.threshold.method(), epoch.remade) {
+            let value = self.of.session.threshold().bound().unwrap_or_default();
+            let note = format!("the threshold by {method} has moved to {value}: all masks were made again");
             print_note(&note, self.options.quiet);
         }
         let folder = interrupt::stage(|| self.of.folder(), OutputFolder::remover)?;

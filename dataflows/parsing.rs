@@ -5,18 +5,36 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anabranch::error::{Error, Result};
+use anabranch::kernel::mask::finder::ThresholdMethod;
 use anabranch::kernel::mask::threshold::Threshold;
 use anabranch::parameters::{Sigma, ThresholdRule};
 use anabranch::store::units::{self, LengthUnit};
 
-pub(crate) fn parse_threshold(text: Option<&str>) -> Result<ThresholdRule> {
-    match text {
-        None => Ok(ThresholdRule::default()),
-        Some("otsu") => Ok(ThresholdRule::Otsu),
-        Some(text) => match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(ThresholdRule::Value(Threshold::Above(value))),
-            _ => Err(Error::usage(format!("--threshold {text} is neither a number nor otsu"))),
-        },
+/// What makes a voxel foreground, from the options `--threshold` and `--below`.
+pub(crate) fn parse_foreground(threshold: Option<&str>, below: Option<&str>) -> Result<ThresholdRule> {
+    match (threshold, below) {
+        (None, None) => Ok(ThresholdRule::default()),
+        (Some(text), None) => parse_threshold("--threshold", text, Threshold::Above, ThresholdRule::Above),
+        (None, Some(text)) => parse_threshold("--below", text, Threshold::AtMost, ThresholdRule::AtMost),
+        (Some(_), Some(_)) => Err(Error::usage("--threshold and --below contradict each other: leave one of them out")),
+    }
+}
+
+fn parse_threshold(
+    option: &str,
+    text: &str,
+    given: impl Fn(f64) -> Threshold,
+    found: impl Fn(ThresholdMethod) -> ThresholdRule,
+) -> Result<ThresholdRule> {
+    if let Some(method) = ThresholdMethod::of(text) {
+        return Ok(found(method));
+    }
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(ThresholdRule::Value(given(value))),
+        _ => {
+            let names = ThresholdMethod::ALL.map(ThresholdMethod::name).join(", ");
+            Err(Error::usage(format!("{option} {text} is none: give a number, or one of {names}")))
+        }
     }
 }
 

@@ -61,14 +61,17 @@ def hexadecimal(mask):
     return "\n".join(text[i : i + 120] for i in range(0, len(text), 120))
 
 
-def fixture(base, *, values="weave", dtype="uint8", spacing=None, method=None, sigma=None, threshold=None):
+def fixture(
+    base, *, values="weave", dtype="uint8", spacing=None, method=None, sigma=None, threshold=None, below=None
+):
     base = np.asarray(base, bool)
     image = image_of(base, values, dtype)
     smooth = gaussian_filter(image.astype(np.float32), sigma, mode="reflect", truncate=4.0) if sigma else image
-    if threshold == "otsu":
-        mask = smooth > threshold_otsu(smooth)
-    elif threshold is not None:
-        mask = smooth > float(threshold)
+    find = {"otsu": threshold_otsu}
+    if threshold is not None:
+        mask = smooth > (find[threshold](smooth) if threshold in find else float(threshold))
+    elif below is not None:
+        mask = smooth <= (find[below](smooth) if below in find else float(below))
     else:
         mask = smooth != 0
     spacing = spacing or [1.0] * base.ndim
@@ -83,6 +86,7 @@ def fixture(base, *, values="weave", dtype="uint8", spacing=None, method=None, s
         "sigma": "none" if sigma is None else ",".join(map(str, np.atleast_1d(sigma))),
         "threshold": "none" if threshold is None else threshold,
     }
+    options |= {} if below is None else {"below": below}
     parts = [f"{name} {value}" for name, value in options.items()]
     parts += ["base", hexadecimal(base)]
     if not np.array_equal(mask, base):
@@ -164,6 +168,10 @@ def cases():
     yield "gray-float", fixture(base, values="noise", dtype="float32", sigma=0.8, threshold=12.3)
     yield "gray-float-otsu", fixture(base, values="noise", dtype="float64", sigma=1.0, threshold="otsu")
     yield "gray-sigmas", fixture(base, values="noise", dtype="uint16", sigma=(0.5, 1.3, 2.0), threshold=70)
+    bright = blobs((12, 13, 14), 0.7, 33)
+    yield "dark-value", fixture(bright, values="noise", dtype="uint16", sigma=0.7, below=95)
+    yield "dark-otsu", fixture(bright, values="noise", dtype="uint8", sigma=0.9, below="otsu")
+    yield "dark-float", fixture(bright, values="noise", dtype="float64", below=7.25)
     yield "image-gray-otsu", fixture(blobs((36, 39), 0.45, 17), values="noise", sigma=1.5, threshold="otsu")
     flat = fixture(blobs((30, 34), 0.45, 18), values="noise", sigma=(0.0, 1.2), threshold="otsu", method="lee")
     yield "image-gray-sigmas", flat

@@ -26,14 +26,14 @@ from scipy.ndimage import gaussian_filter
 class Case:
     """An input, made when its turn comes, with the options of a run and of the reference."""
 
-    def __init__(self, name, make, *, sigma=None, threshold=None, method=None, spacing=None, rounds="some"):
+    def __init__(self, name, make, *, sigma=None, threshold=None, below=None, method=None, spacing=None, rounds="some"):
         self.name, self.make = name, make
-        self.sigma, self.threshold, self.method, self.spacing = sigma, threshold, method, spacing
+        self.sigma, self.threshold, self.below, self.method, self.spacing = sigma, threshold, below, method, spacing
         self.rounds = rounds
 
     def options(self):
         options = []
-        for name in ("sigma", "threshold", "method"):
+        for name in ("sigma", "threshold", "below", "method"):
             if getattr(self, name) is not None:
                 options += [f"--{name}", ",".join(map(str, np.atleast_1d(getattr(self, name))))]
         if self.spacing:
@@ -121,6 +121,8 @@ def cases(program, images, quick):
         name = np.dtype(dtype).name
         yield Case(f"{name}, sigma 0.8, value", stored(gray), sigma=0.8, threshold=20.5)
         yield Case(f"{name}, otsu", stored(gray, "npy"), threshold="otsu")
+        yield Case(f"{name}, dark", stored(gray.max() - gray), below=20.5)
+        yield Case(f"{name}, dark, sigma 0.8, otsu", stored(gray.max() - gray), sigma=0.8, below="otsu")
         yield Case(f"{name}, sigma by axis", stored(gray), sigma=(0.5, 2.1, 0.0), threshold="otsu")
     for density in (0.02, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 0.97)[:: 3 if quick else 1]:
         yield Case(f"random mask {density}", stored(woven(noise((33, 41, 37), density, 30))))
@@ -182,7 +184,10 @@ def verify(case, program, reference, quick):
         folder = pathlib.Path(folder)
         path = case.make(folder)
         image = reference.read(str(path))
-        mask = reference.mask_of(image, case.sigma, case.threshold)
+        if case.below is None:
+            mask = reference.mask_of(image, case.sigma, case.threshold)
+        else:
+            mask = ~reference.mask_of(image, case.sigma, case.below)
         from skimage.morphology import skeletonize
 
         skeleton = skeletonize(mask, method=case.method)

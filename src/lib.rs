@@ -12,10 +12,11 @@
 //!
 //! ```no_run
 //! use anabranch::analysis::{Analysis, Resources, Running};
-//! use anabranch::{Parameters, Sigma, ThresholdRule};
+//! use anabranch::{Parameters, Sigma, ThresholdMethod, ThresholdRule};
 //!
 //! let mut parameters = Parameters::default();
-//! (parameters.sigma, parameters.threshold) = (Some(Sigma::from(1.0)), ThresholdRule::Otsu);
+//! parameters.sigma = Some(Sigma::from(1.0));
+//! parameters.threshold = ThresholdRule::Above(ThresholdMethod::Otsu);
 //! let analysis = Analysis::open("scan.ome.zarr".as_ref(), &parameters, &Resources::default())?;
 //! let results = analysis.run(Running::default())?;
 //! println!("{} branches", results.statistics.kinds.iter().sum::<i64>());
@@ -223,6 +224,8 @@ pub use self::analysis::{Analysis, Outputs};
 pub use self::chunk::{Chunk, Dtype, Voxels};
 pub use self::error::{Error, Kind, Result};
 pub use self::grid::{ChunkId, Grid};
+pub use self::kernel::mask::finder::ThresholdMethod;
+pub use self::kernel::mask::threshold::Threshold;
 #[cfg(feature = "dataflow")]
 pub use self::parameters::{Parameters, Sigma, ThresholdRule};
 #[cfg(feature = "dataflow")]

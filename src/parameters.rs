@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
+use crate::kernel::mask::finder::ThresholdMethod;
 use crate::kernel::mask::smooth::Gaussian;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::prune::Pruning;
@@ -94,8 +95,17 @@ impl ColumnSet {
 pub enum ThresholdRule {
     /// It is given.
     Value(Threshold),
-    /// Otsu's threshold of the whole image, smoothed where it is smoothed, fill values included.
-    Otsu,
+    /// It is found from all values of the image, smoothed where it is smoothed, fill values included; foreground is what
+    /// lies above it.
+    Above(ThresholdMethod),
+    /// It is found in the same way; foreground is what does not lie above it: dark objects.
+    AtMost(ThresholdMethod),
+}
+
+impl From<Threshold> for ThresholdRule {
+    fn from(threshold: Threshold) -> Self {
+        ThresholdRule::Value(threshold)
+    }
 }
 
 impl Default for ThresholdRule {
@@ -107,9 +117,11 @@ impl Default for ThresholdRule {
 impl fmt::Display for ThresholdRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            ThresholdRule::Value(Threshold::Nonzero) => f.write_str("not given"),
-            ThresholdRule::Value(Threshold::Above(value)) => write!(f, "{value}"),
-            ThresholdRule::Otsu => f.write_str("otsu"),
+            ThresholdRule::Value(Threshold::Nonzero) => f.write_str("other than 0"),
+            ThresholdRule::Value(Threshold::Above(value)) => write!(f, "above {value}"),
+            ThresholdRule::Value(Threshold::AtMost(value)) => write!(f, "{value} or less"),
+            ThresholdRule::Above(method) => write!(f, "above {method}"),
+            ThresholdRule::AtMost(method) => write!(f, "{method} or less"),
         }
     }
 }
@@ -123,6 +135,37 @@ impl ThresholdRule {
     /// Whether the image is a mask already: all that is not zero is foreground.
     pub fn is_nonzero(self) -> bool {
         self == ThresholdRule::default()
+    }
+
+    /// Whether foreground is what does not lie above the threshold.
+    pub fn is_at_most(self) -> bool {
+        matches!(self, ThresholdRule::AtMost(_) | ThresholdRule::Value(Threshold::AtMost(_)))
+    }
+
+    /// How the threshold is found, where the image decides it.
+    pub fn method(self) -> Option<ThresholdMethod> {
+        match self {
+            ThresholdRule::Value(_) => None,
+            ThresholdRule::Above(method) | ThresholdRule::AtMost(method) => Some(method),
+        }
+    }
+
+    /// What was given to `--below`, or else to `--threshold`.
+    fn as_option(self, below: bool) -> String {
+        let text = match self {
+            ThresholdRule::Value(threshold) => threshold.bound().map(|bound| bound.to_string()),
+            ThresholdRule::Above(method) | ThresholdRule::AtMost(method) => Some(method.to_string()),
+        };
+        given(text.filter(|_| self.is_at_most() == below))
+    }
+
+    /// The threshold of an image for which this number was found.
+    pub fn found(self, bound: f64) -> Threshold {
+        match self {
+            ThresholdRule::Value(threshold) => threshold,
+            ThresholdRule::Above(_) => Threshold::Above(bound),
+            ThresholdRule::AtMost(_) => Threshold::AtMost(bound),
+        }
     }
 }
 
@@ -183,7 +226,7 @@ impl Parameters {
         self.prune.check()?;
         if self.sigma.is_some() && self.threshold.is_nonzero() {
             return Err(Error::usage(
-                "--sigma smooths the image before a threshold, but there is none: add --threshold",
+                "--sigma smooths the image before a threshold, but there is none: add --threshold or --below",
             ));
         }
         Ok(())
@@ -196,7 +239,7 @@ impl Parameters {
     pub fn settle(&self, form: ImageForm) -> Result<Settled> {
         self.check()?;
         if !self.threshold.is_nonzero() && form.dtype == Dtype::Bool {
-            return Err(Error::usage("the input is a mask of bools already: leave --threshold out"));
+            return Err(Error::usage("the input is a mask of bools already: leave --threshold and --below out"));
         }
         let method = match (self.method, form.flat) {
             (Some(Method::Zhang), _) if form.dimensions == 3 => {
@@ -284,7 +327,8 @@ impl Settled {
             ("the fill value of the input", format!("{:?}", self.form.fill)),
             ("--method", self.method.name().to_owned()),
             ("--sigma", given(self.sigma_text())),
-            ("--threshold", format!("{:?}", threshold.to_string())),
+            ("--threshold", format!("{:?}", threshold.as_option(false))),
+            ("--below", format!("{:?}", threshold.as_option(true))),
             ("--provisional", provisional.to_string()),
             ("--columns", columns.name().to_owned()),
             ("--prune", given(self.pruning.length)),

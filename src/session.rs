@@ -8,7 +8,7 @@
 //!
 //! There are two kinds of sessions. A `Session` is fed with chunks ([`Session::insert`] and so on). A [`FollowingSession`]
 //! ([`SessionBuilder::of_source`]) reads a [`Source`](crate::store::Source) by itself; [`FollowingSession::look`] and
-//! [`FollowingSession::refresh`] find and name the chunks to read. Smoothing and Otsu's threshold need the values of chunks
+//! [`FollowingSession::refresh`] find and name the chunks to read. Smoothing and thresholds that are found need the values of chunks
 //! again when their neighbours change: they take a source, or values that are held in memory
 //! ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a later one goes on
 //! from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the source's fill value;

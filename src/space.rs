@@ -153,6 +153,22 @@ impl Region {
         }
     }
 
+    /// Boxes that together hold what of this box lies outside another one, each voxel once; six at most.
+    pub(crate) fn without(&self, other: &Region) -> Vec<Region> {
+        let common = self.intersection(other);
+        if common.is_empty() {
+            return if self.is_empty() { Vec::new() } else { vec![*self] };
+        }
+        let (mut left, mut parts) = (*self, Vec::new());
+        for axis in 0..3 {
+            let (mut before, mut after) = (left, left);
+            (before.max[axis], after.min[axis]) = (common.min[axis], common.max[axis]);
+            (left.min[axis], left.max[axis]) = (common.min[axis], common.max[axis]);
+            parts.extend([before, after].into_iter().filter(|part| !part.is_empty()));
+        }
+        parts
+    }
+
     /// The box that reaches `depth` voxels further on every side.
     #[must_use]
     pub fn dilated(&self, depth: [usize; 3]) -> Region {
@@ -210,6 +226,23 @@ mod tests {
         }
         for p in corners {
             assert_eq!(Voxel::new(p).position(), p);
+        }
+    }
+
+    #[test]
+    fn what_of_a_box_lies_outside_another_is_each_voxel_once() {
+        let whole = Region::new([0, 0, 0], [3, 4, 5]);
+        for other in [
+            Region::new([1, 1, 1], [2, 2, 2]),
+            Region::new([-3, 2, 0], [9, 9, 3]),
+            Region::new([0, 0, 0], [3, 4, 5]),
+            Region::new([5, 5, 5], [6, 6, 6]),
+        ] {
+            let parts = whole.without(&other);
+            for p in (0..60).map(|n| [n / 20, n / 5 % 4, n % 5]) {
+                let times = parts.iter().filter(|part| part.contains(p)).count();
+                assert_eq!(times, usize::from(!other.contains(p)), "{p:?} without {other:?}");
+            }
         }
     }
 }

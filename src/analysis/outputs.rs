@@ -163,7 +163,7 @@ impl Analysis {
             foreground_voxels: results.foreground,
             voxels: self.grid.bounds().volume() as u64,
         };
-        let warnings = warnings::warnings(self, results, &totals);
+        let warnings = warnings::warnings(self, results, &totals)?;
         if let (true, Some(first)) = (strict, warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
         }

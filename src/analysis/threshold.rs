@@ -30,9 +30,10 @@ pub(super) fn threshold(
     failure: &Failure,
     state: &Arc<ProgressState>,
 ) -> Result<Threshold> {
-    match analysis.settled.threshold {
+    let rule = analysis.settled.threshold;
+    match rule {
         ThresholdRule::Value(value) => Ok(value),
-        ThresholdRule::Otsu => {
+        ThresholdRule::Above(_) | ThresholdRule::AtMost(_) => {
             let dtype =
                 if analysis.settled.gaussian.is_some() { Dtype::F32 } else { analysis.source.description().dtype };
             let passes = if dtype.is_integer() { 1 } else { 2 };
@@ -47,7 +48,7 @@ pub(super) fn threshold(
                 Histogram::of_floats(dtype, extent)?
             };
             match pass(worker, analysis, &windows[1], passes, failure, state, Count::Histogram(empty))? {
-                Count::Histogram(histogram) => Ok(Threshold::Above(histogram.threshold()?)),
+                Count::Histogram(histogram) => Ok(rule.found(histogram.threshold()?)),
                 Count::Extent(_) => Err(Error::internal("the last pass counts values")),
             }
         }

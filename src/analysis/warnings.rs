@@ -1,6 +1,9 @@
 //! What users should know about an analysis, each in a sentence: in `summary.json` and on the terminal.
 
 use crate::chunk::Dtype;
+use crate::error::Result;
+use crate::kernel::mask::threshold::Threshold;
+use crate::parameters::ThresholdRule;
 use crate::table::summary::Totals;
 use crate::text::sentence;
 
@@ -10,10 +13,24 @@ use super::{Analysis, Results};
 const MOSTLY: f64 = 0.75;
 
 /// All warnings: of the image, then of its results. They follow from the image and the parameters alone.
-pub(super) fn warnings(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
+///
+/// # Errors
+/// Where it cannot be found out what of the image is stored.
+pub(super) fn warnings(analysis: &Analysis, results: &Results, totals: &Totals) -> Result<Vec<String>> {
     // Those of the image may have text of the image's files and servers in them.
     let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
-    of_image.chain(of_results(analysis, results, totals)).collect()
+    let of_fill = of_fill(analysis, results.threshold)?;
+    Ok(of_image.chain(of_fill).chain(of_results(analysis, results, totals)).collect())
+}
+
+/// What is said where the fill value of what is not stored counts as dark.
+fn of_fill(analysis: &Analysis, threshold: Threshold) -> Result<Option<String>> {
+    let fill = analysis.source.description().fill;
+    let is_dark = matches!(threshold, Threshold::AtMost(_)) && threshold.is_foreground(fill);
+    if !is_dark || analysis.source.covers(&analysis.grid.bounds())? {
+        return Ok(None);
+    }
+    Ok(Some(format!("what is not stored of the image holds the fill value {fill}, which --below makes foreground")))
 }
 
 fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
@@ -21,7 +38,7 @@ fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<St
     let share = foreground as f64 / voxels.max(1) as f64;
     let described = Described {
         dtype: analysis.source.description().dtype,
-        thresholded: !analysis.settled.threshold.is_nonzero(),
+        foreground: ForegroundSide::of(analysis.settled.threshold),
         several_values: has_several_values(results),
     };
     let mut found = Vec::new();
@@ -52,42 +69,65 @@ fn has_several_values(results: &Results) -> bool {
     })
 }
 
+/// What is foreground.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum ForegroundSide {
+    Nonzero,
+    Above,
+    AtMost,
+}
+
+impl ForegroundSide {
+    fn of(rule: ThresholdRule) -> ForegroundSide {
+        match rule {
+            rule if rule.is_nonzero() => ForegroundSide::Nonzero,
+            rule if rule.is_at_most() => ForegroundSide::AtMost,
+            _ => ForegroundSide::Above,
+        }
+    }
+}
+
 /// What of an image decides which advice fits.
 #[derive(Clone, Copy, Debug)]
 struct Described {
     dtype: Dtype,
-    thresholded: bool,
+    foreground: ForegroundSide,
     several_values: bool,
 }
 
 impl Described {
     fn nothing(self) -> &'static str {
-        match self.thresholded {
-            true => "the mask is empty: no voxel is above the threshold",
-            false => "the mask is empty: every voxel is zero",
+        match self.foreground {
+            ForegroundSide::Above => "the mask is empty: no voxel is above the threshold",
+            ForegroundSide::AtMost => "the mask is empty: every voxel is above the threshold",
+            ForegroundSide::Nonzero => "the mask is empty: every voxel is zero",
         }
     }
 
     fn everything(self) -> &'static str {
-        match (self.thresholded, self.dtype) {
-            (true, _) => "every voxel is foreground: all values are above the threshold",
-            (false, Dtype::F32 | Dtype::F64) => {
+        match (self.foreground, self.dtype) {
+            (ForegroundSide::Above, _) => "every voxel is foreground: all values are above the threshold",
+            (ForegroundSide::AtMost, _) => "every voxel is foreground: no value is above the threshold",
+            (_, Dtype::F32 | Dtype::F64) => {
                 "every voxel is foreground, since no value is zero: a probability map or a raw image needs --threshold"
             }
-            (false, _) => "every voxel is foreground, since no value is zero: a raw image needs --threshold",
+            _ => "every voxel is foreground, since no value is zero: a raw image needs --threshold",
         }
     }
 
     fn mostly(self) -> &'static str {
-        match self.thresholded {
-            true => "the threshold may be too low, or the objects dark on a bright background",
-            false => "the mask may be inverted, or a raw image without --threshold",
+        match self.foreground {
+            ForegroundSide::Above => {
+                "the threshold may be too low, or the objects dark on a bright background, which --below is for"
+            }
+            ForegroundSide::AtMost => "the threshold may be too high, or the objects bright, which --threshold is for",
+            ForegroundSide::Nonzero => "the mask may be inverted, or a raw image without --threshold",
         }
     }
 
     /// What is said of an image of several values whose foreground is what is not zero.
     fn values(self) -> Option<&'static str> {
-        match (self.thresholded || !self.several_values, self.dtype) {
+        match (self.foreground != ForegroundSide::Nonzero || !self.several_values, self.dtype) {
             (true, _) => None,
             (false, Dtype::F32 | Dtype::F64) => Some(
                 "the image has several values, and every one but zero counts as foreground: a raw image or a probability \
@@ -107,14 +147,16 @@ mod tests {
 
     #[test]
     fn the_advice_names_the_cause() {
-        let raw = Described { dtype: Dtype::U16, thresholded: false, several_values: true };
+        let raw = Described { dtype: Dtype::U16, foreground: ForegroundSide::Nonzero, several_values: true };
         assert!(raw.values().is_some_and(|text| text.contains("labels that touch merge")));
         let map = Described { dtype: Dtype::F32, ..raw };
         assert!(map.values().is_some_and(|text| text.contains("probability map")));
         assert!(map.everything().contains("probability map") && map.mostly().contains("inverted"));
-        let thresholded = Described { thresholded: true, ..raw };
+        let thresholded = Described { foreground: ForegroundSide::Above, ..raw };
         assert_eq!(thresholded.values(), None);
         assert!(thresholded.mostly().contains("threshold may be too low"));
+        let dark = Described { foreground: ForegroundSide::AtMost, ..raw };
+        assert!(dark.mostly().contains("too high") && dark.nothing().contains("every voxel is above"));
         assert_eq!(Described { several_values: false, ..raw }.values(), None);
     }
 }

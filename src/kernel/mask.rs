@@ -6,6 +6,7 @@
 pub(in crate::kernel) mod around;
 pub mod binarise;
 mod boxes;
+pub mod finder;
 pub mod histogram;
 pub mod otsu;
 pub mod smooth;

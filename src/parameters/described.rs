@@ -18,9 +18,12 @@ pub struct Described {
     dtype: &'static str,
     method: &'static str,
     /// In voxels: one number where it is the same along all axes, else one for each.
-    sigma: Option<Numbers>,
+    sigma: Option<OneOrEach>,
     threshold: Option<f64>,
     threshold_method: &'static str,
+    /// Whether foreground is what does not lie above the threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    below: Option<bool>,
     spacing: Vec<f64>,
     unit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,16 +53,16 @@ pub struct Described {
 /// A number, or several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-enum Numbers {
+enum OneOrEach {
     One(f64),
     Each(Vec<f64>),
 }
 
-impl From<Vec<f64>> for Numbers {
-    fn from(numbers: Vec<f64>) -> Numbers {
+impl From<Vec<f64>> for OneOrEach {
+    fn from(numbers: Vec<f64>) -> OneOrEach {
         match *numbers {
-            [one] => Numbers::One(one),
-            _ => Numbers::Each(numbers),
+            [one] => OneOrEach::One(one),
+            _ => OneOrEach::Each(numbers),
         }
     }
 }
@@ -89,16 +92,14 @@ impl Settled {
             shape: image.shape[own.clone()].to_vec(),
             dtype: image.dtype.name(),
             method: self.method.name(),
-            sigma: self.own_sigma().map(Numbers::from),
-            threshold: match found {
-                Threshold::Above(value) => Some(value),
-                Threshold::Nonzero => None,
+            sigma: self.own_sigma().map(OneOrEach::from),
+            threshold: found.bound(),
+            threshold_method: match (threshold, threshold.method()) {
+                (_, Some(method)) => method.name(),
+                (ThresholdRule::Value(Threshold::Nonzero), None) => "nonzero",
+                (_, None) => "value",
             },
-            threshold_method: match threshold {
-                ThresholdRule::Value(Threshold::Nonzero) => "nonzero",
-                ThresholdRule::Value(Threshold::Above(_)) => "value",
-                ThresholdRule::Otsu => "otsu",
-            },
+            below: threshold.is_at_most().then_some(true),
             spacing: image.spacing.0[own].to_vec(),
             unit: image.unit.clone(),
             channel: *channel,

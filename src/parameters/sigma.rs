@@ -20,7 +20,7 @@ use crate::store::units::{self, LengthUnit};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(from = "WrittenSigma")]
 pub struct Sigma {
     /// One number, or one for each axis of the image.
     pub values: Vec<f64>,
@@ -31,7 +31,7 @@ pub struct Sigma {
 /// A sigma as people write it.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum WrittenSigma {
     One(f64),
     Each(Vec<f64>),
     #[serde(rename_all = "snake_case")]
@@ -41,12 +41,12 @@ enum Written {
     },
 }
 
-impl From<Written> for Sigma {
-    fn from(written: Written) -> Sigma {
+impl From<WrittenSigma> for Sigma {
+    fn from(written: WrittenSigma) -> Sigma {
         match written {
-            Written::One(value) => value.into(),
-            Written::Each(values) => Sigma { values, unit: None },
-            Written::Whole { values, unit } => Sigma { values, unit },
+            WrittenSigma::One(value) => value.into(),
+            WrittenSigma::Each(values) => Sigma { values, unit: None },
+            WrittenSigma::Whole { values, unit } => Sigma { values, unit },
         }
     }
 }

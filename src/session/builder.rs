@@ -97,7 +97,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Holds the values of all chunks in memory, compressed, for smoothing and Otsu's threshold.
+    /// Holds the values of all chunks in memory, compressed, for smoothing and thresholds that are found.
     #[must_use]
     pub fn hold_values(mut self) -> Self {
         self.held = true;
@@ -198,18 +198,12 @@ impl<Kind> SessionBuilder<Kind> {
         self
     }
 
-    /// What makes a voxel foreground.
+    /// What makes a voxel foreground: a [`Threshold`] that is given, or how one is found from the whole image, fill values
+    /// included. One that is found may move when chunks change: then the masks of all chunks are made again. It needs a
+    /// source or [`SessionBuilder::hold_values`].
     #[must_use]
-    pub fn threshold(mut self, threshold: Threshold) -> Self {
-        self.parameters.threshold = ThresholdRule::Value(threshold);
-        self
-    }
-
-    /// Otsu's threshold of the whole image, fill values included. It may move when chunks change: then the masks of all
-    /// chunks are made again. Needs a source or [`SessionBuilder::hold_values`].
-    #[must_use]
-    pub fn otsu(mut self) -> Self {
-        self.parameters.threshold = ThresholdRule::Otsu;
+    pub fn threshold(mut self, threshold: impl Into<ThresholdRule>) -> Self {
+        self.parameters.threshold = threshold.into();
         self
     }
 
@@ -267,12 +261,12 @@ impl<Kind> SessionBuilder<Kind> {
         }
         let follows = self.source.is_some() || self.held;
         let rule = self.parameters.threshold;
-        if !follows && (self.parameters.sigma.is_some() || rule == ThresholdRule::Otsu) {
+        if !follows && (self.parameters.sigma.is_some() || rule.method().is_some()) {
             return Err(Error::usage(
-                "smoothing and Otsu's threshold need the values of chunks again: give a source, or hold the values",
+                "smoothing and thresholds that are found need the values of chunks again: give a source, or hold the values",
             ));
         }
-        if self.bounds.max[2] == Voxel::END[2] && rule == ThresholdRule::Otsu {
+        if self.bounds.max[2] == Voxel::END[2] && rule.method().is_some() {
             return Err(Error::usage("a canvas without ends has no threshold of the whole image"));
         }
         if self.source.is_none() && matches!(rule, ThresholdRule::Value(t) if t.is_foreground(0.0f64)) {
@@ -298,7 +292,7 @@ impl<Kind> SessionBuilder<Kind> {
         let canvas = canvas(flat, grid);
         let threshold = match settled.threshold {
             ThresholdRule::Value(threshold) => threshold,
-            ThresholdRule::Otsu => Threshold::Nonzero,
+            ThresholdRule::Above(_) | ThresholdRule::AtMost(_) => Threshold::Nonzero,
         };
         let (gaussian, fill, method) = (settled.gaussian.clone(), form.fill, settled.method);
         let kernel = Binarise { gaussian, threshold, bounds: self.bounds, dtype: self.dtype, fill, keep: usize::MAX };

@@ -94,7 +94,7 @@ proptest! {
             (1usize..4, 1usize..3),
             prop::collection::vec(prop::collection::vec((0usize..12, any::<u64>(), 0u64..90), 0..4), 1..3),
         ), 2..4),
-        masks in 0usize..4,
+        masks in 0..MASKS.len(),
     ) {
         let masks = MASKS[masks];
         let folder = tempfile::tempdir().unwrap();

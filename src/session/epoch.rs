@@ -15,7 +15,7 @@ pub struct Epoch {
     pub read: usize,
     /// Chunks that have other values now, or none.
     pub changed: usize,
-    /// Whether Otsu's threshold has moved, so that all masks were made again.
+    /// Whether a threshold that is found has moved, so that all masks were made again.
     pub remade: bool,
     /// Bytes that the processes of the session have sent each other, where there are several.
     pub bytes_between_processes: u64,

@@ -32,6 +32,7 @@ pub(super) struct Following {
     pub(super) grid: Grid,
     kernel: Binarise,
     otsu: Option<Otsu>,
+    rule: ThresholdRule,
     /// How often it was read.
     readings: u64,
     known: BTreeMap<ChunkId, Known>,
@@ -65,7 +66,7 @@ pub(super) struct Read {
 
 impl Following {
     pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, rule: ThresholdRule) -> Self {
-        let otsu = (rule == ThresholdRule::Otsu).then(Otsu::default);
+        let otsu = rule.method().map(|_| Otsu::default());
         // Places without chunks count as well.
         let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
         Following {
@@ -73,6 +74,7 @@ impl Following {
             grid,
             kernel,
             otsu,
+            rule,
             readings: 0,
             known: BTreeMap::new(),
             dirty,
@@ -206,7 +208,7 @@ impl Following {
             let mut count = |chunks: &BTreeSet<ChunkId>, empty| self.count(workforce, chunks, empty);
             let counted = otsu.threshold(&outside, &inside, dtype, &mut count);
             self.otsu = Some(otsu);
-            self.kernel.threshold = Threshold::Above(counted?);
+            self.kernel.threshold = self.rule.found(counted?);
             let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
             let others: Vec<ChunkId> = others
                 .map(|(&chunk, _)| chunk)

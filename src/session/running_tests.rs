@@ -104,7 +104,7 @@ proptest! {
     fn epochs_that_begin_while_others_run_take_in_the_edits_before_them_and_no_others(
         epochs in edits(),
         workers in 1usize..4,
-        masks in 0usize..4,
+        masks in 0..MASKS.len(),
     ) {
         let masks = MASKS[masks];
         let builder = masks.apply(SessionBuilder::new(SHAPE, CHUNK, Dtype::U8).workers(workers).spacing(SPACING));

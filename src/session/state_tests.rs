@@ -108,7 +108,7 @@ proptest! {
             prop::collection::vec((0usize..12, any::<u64>(), 0u64..90), 0..4),
             prop::option::weighted(0.7, (1usize..4, prop::option::of(any::<u64>()))),
         ), 2..6),
-        masks in 0usize..4,
+        masks in 0..MASKS.len(),
         workers in 1usize..3,
     ) {
         let masks = MASKS[masks];
@@ -149,7 +149,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn a_state_does_not_tell_whether_planes_or_chunks_were_thinned(seed: u64, density in 30u64..95, masks in 0usize..4) {
+    fn a_state_does_not_tell_whether_planes_or_chunks_were_thinned(seed: u64, density in 30u64..95, masks in 0..MASKS.len()) {
         // One worker has planes enough, two have not.
         let image = content(SHAPE, seed, density);
         let [planes, chunks] = [1, 2].map(|workers| {

@@ -9,6 +9,8 @@ use super::*;
 use crate::chunk::Voxels;
 use crate::error::{Error, Kind};
 use crate::grid::ChunkId;
+use crate::kernel::mask::finder::ThresholdMethod;
+use crate::parameters::ThresholdRule;
 use crate::space::{Region, Spacing};
 use crate::store::Source;
 use crate::store::memory::MemorySource;
@@ -27,17 +29,22 @@ pub(super) enum Masks {
     Smoothed,
     Otsu,
     SmoothedOtsu,
+    /// Foreground is what is dark, and so is all that has not arrived.
+    Dark,
 }
 
-pub(super) const MASKS: [Masks; 4] = [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu];
+pub(super) const MASKS: [Masks; 5] = [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu, Masks::Dark];
+
+const OTSU: ThresholdRule = ThresholdRule::Above(ThresholdMethod::Otsu);
 
 impl Masks {
     pub(super) fn apply<Kind>(self, builder: SessionBuilder<Kind>) -> SessionBuilder<Kind> {
         match self {
             Masks::Nonzero => builder,
             Masks::Smoothed => builder.smoothing(0.8).threshold(Threshold::Above(0.9)),
-            Masks::Otsu => builder.otsu(),
-            Masks::SmoothedOtsu => builder.smoothing(1.3).otsu(),
+            Masks::Otsu => builder.threshold(OTSU),
+            Masks::SmoothedOtsu => builder.smoothing(1.3).threshold(OTSU),
+            Masks::Dark => builder.smoothing(0.7).threshold(ThresholdRule::AtMost(ThresholdMethod::Otsu)),
         }
     }
 }
@@ -129,7 +136,7 @@ proptest! {
     fn edits_end_where_one_run_over_the_final_content_ends_and_differences_add_up(
         epochs in edits(),
         workers in 1usize..4,
-        masks in 0usize..4,
+        masks in 0..MASKS.len(),
         grown in prop::option::of(0usize..4),
     ) {
         let masks = MASKS[masks];
@@ -272,12 +279,12 @@ fn an_epoch_that_fails_leaves_the_last_good_one_and_is_made_up_for() {
 #[test]
 fn options_that_need_values_again_are_refused_without_them() {
     let builder = || SessionBuilder::new(SHAPE, CHUNK, Dtype::U8);
-    for refused in [builder().smoothing(1.0).threshold(Threshold::Above(1.0)), builder().otsu()] {
+    for refused in [builder().smoothing(1.0).threshold(Threshold::Above(1.0)), builder().threshold(OTSU)] {
         let error = refused.clone().build().unwrap_err();
         assert!(error.to_string().contains("need the values of chunks again"), "{error}");
         assert!(refused.hold_values().build().is_ok());
     }
-    assert!(builder().open_ended().hold_values().otsu().build().is_err());
+    assert!(builder().open_ended().hold_values().threshold(OTSU).build().is_err());
 }
 
 #[test]

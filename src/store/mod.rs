@@ -165,6 +165,15 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// Whether something is stored of all that lies in a box inside the image, as far as the source can tell, so that no
+    /// voxel there holds the fill value for want of another. May look at every unit.
+    ///
+    /// # Errors
+    /// Where the operating system does not say.
+    fn covers(&self, region: &Region) -> Result<bool> {
+        Ok(self.absent()?.is_none_or(|absent| absent.within(region).missing.is_empty()))
+    }
+
     /// Boxes that hold all that is stored, one for each unit (file) that is there and perhaps larger than the image;
     /// `None` if the source cannot list them. Takes time by what is stored, whatever the size of the image.
     ///

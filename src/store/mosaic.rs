@@ -245,6 +245,15 @@ impl Source for MosaicSource {
         }
         Ok(Some(Absent { grid: self.units, origin: [0; 3], missing }))
     }
+
+    /// By the outlines of tiles that are there: of turned ones these are larger.
+    fn covers(&self, region: &Region) -> Result<bool> {
+        let mut left = vec![region.shifted(self.canvas.min)];
+        for tile in self.tiles.iter().filter(|tile| !matches!(tile.stored, Stored::Absent | Stored::Unreadable)) {
+            left = left.iter().flat_map(|part| part.without(&tile.outline)).collect();
+        }
+        Ok(left.is_empty())
+    }
 }
 
 impl std::fmt::Debug for MosaicSource {

@@ -103,6 +103,10 @@ impl Source for RegionView {
         Ok(self.source.absent()?.map(|absent| absent.within(&self.region)))
     }
 
+    fn covers(&self, region: &Region) -> Result<bool> {
+        self.source.covers(&region.shifted(self.region.min))
+    }
+
     fn stored(&self) -> Result<Option<Vec<Region>>> {
         let stored = self.source.stored()?;
         let inside = |unit: Region| unit.intersection(&self.region).shifted(self.region.min.map(|n| -n));
@@ -137,6 +141,7 @@ mod tests {
         let region = Region::new([0, 1, 2], [1, 2, 4]);
         let chunk = view.read(&region).unwrap().unwrap();
         assert_eq!(chunk.region, region);
+        assert!(view.covers(&region).unwrap());
         assert_eq!(chunk.voxels, Voxels::U8(Array3::from_shape_vec((1, 1, 2), vec![35, 36]).unwrap()));
     }
 

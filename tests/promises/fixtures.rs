@@ -14,6 +14,7 @@ pub(crate) struct Fixture {
     pub(crate) method: Method,
     pub(crate) sigma: Option<String>,
     pub(crate) threshold: Option<String>,
+    pub(crate) below: Option<String>,
     /// The foreground after smoothing and threshold.
     pub(crate) mask: Mask,
     pub(crate) skeleton: Mask,
@@ -27,7 +28,8 @@ impl Fixture {
         let axes = &self.spacing[3 - self.image.dimensions..];
         let spacing = axes.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
         let mut options = vec!["--method".into(), self.method.name().into(), "--spacing".into(), spacing];
-        for (option, value) in [("--sigma", &self.sigma), ("--threshold", &self.threshold)] {
+        let given = [("--sigma", &self.sigma), ("--threshold", &self.threshold), ("--below", &self.below)];
+        for (option, value) in given {
             if let Some(value) = value {
                 options.extend([option.into(), value.clone()]);
             }
@@ -59,6 +61,7 @@ fn parse(path: &std::path::Path) -> Fixture {
     let stated: Vec<f64> = option("spacing").split(',').map(|n| n.parse().expect("a spacing")).collect();
     let method = if option("method") == "zhang" { Method::Zhang } else { Method::Lee };
     let [sigma, threshold] = ["sigma", "threshold"].map(|name| Some(option(name)).filter(|value| value != "none"));
+    let below = lines.next_if(|line| line.starts_with("below ")).map(|line| line["below ".len()..].to_owned());
 
     let dimensions = axes.len();
     let (mut shape, mut spacing) = ([1; 3], [1.0; 3]);
@@ -86,6 +89,7 @@ fn parse(path: &std::path::Path) -> Fixture {
         method,
         sigma,
         threshold,
+        below,
         mask,
         skeleton,
         columns: branches[0].split(',').map(String::from).collect(),

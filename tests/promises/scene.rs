@@ -197,6 +197,12 @@ impl Scene {
     fn differs(&self) -> Option<PathBuf> {
         let [have, want] = ["out", "plain"].map(|name| {
             let mut files = invariant_bytes(&self.path(name));
+            // That chunks are not stored is told of an image that is stored in chunks only.
+            let summary = files.get_mut(Path::new("summary.json")).expect("a summary");
+            let mut json: serde_json::Value = serde_json::from_slice(summary).expect("JSON");
+            let warnings = json["warnings"].as_array_mut().expect("warnings");
+            warnings.retain(|warning| !warning.to_string().contains("what is not stored of the image holds"));
+            *summary = serde_json::to_vec(&json).expect("JSON");
             let picture = fs::read(self.path(name).join("overview.png")).expect("overview.png");
             files.insert("overview.png".into(), picture);
             files

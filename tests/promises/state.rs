@@ -12,12 +12,13 @@ use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, succeed, wait_until};
 
 /// Options that make masks of the gray image in [`gray`], and none.
-const MASKS: [&[&str]; 5] = [
+const MASKS: [&[&str]; 6] = [
     &["--threshold", "30"],
     &["--sigma", "0.8", "--threshold", "40"],
     &["--sigma", "0.6,0,1.1", "--threshold", "otsu"],
     &["--threshold", "otsu"],
     &["--threshold", "30", "--prune", "4", "--prune-ratio", "1.5", "--keep-border"],
+    &["--sigma", "0.7", "--below", "otsu"],
 ];
 
 /// A mask as a noisy image, the same every time for a seed.
@@ -50,7 +51,7 @@ proptest! {
     #[test]
     fn after_any_edits_the_outputs_are_those_of_a_run_from_scratch(
         epochs in prop::collection::vec((prop::collection::vec((any::<prop::sample::Index>(), 0usize..5), 0..4), (1usize..4, 1usize..3)), 1..4),
-        which in 0usize..6,
+        which in 0..=MASKS.len(),
         chunk in prop::array::uniform3(5usize..10),
     ) {
         // Background that was written, noise in lumps and the tangle.

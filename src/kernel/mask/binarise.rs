@@ -191,17 +191,13 @@ impl Binarise {
 
     /// The mask of smoothed values and the number of its voxels, or `None` if there are none.
     fn smoothed_mask(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<(Mask, usize)> {
-        match (self.threshold, &mut self.gaussian) {
-            (Threshold::Above(bound), Some(gaussian)) => {
-                let mut packing = Packing::new(own);
-                let mut take = |place: [usize; 2], words: &[u64]| packing.take(place, words);
-                with_voxels!(voxels, array => {
-                    gaussian.above(array.view(), region, own, &self.bounds, bound as f32, &mut take);
-                });
-                packing.finish()
-            }
-            _ => pack(self.threshold, &self.smooth(voxels, region, own)?, own),
-        }
+        let gaussian = self.gaussian.as_mut()?;
+        let mut packing = Packing::new(own);
+        let mut take = |place: [usize; 2], words: &[u64]| packing.take(place, words);
+        with_voxels!(voxels, array => {
+            gaussian.foreground(array.view(), region, own, &self.bounds, self.threshold, &mut take);
+        });
+        packing.finish()
     }
 
     fn mask_of_fill(&mut self, own: &Region) -> Option<Binary> {

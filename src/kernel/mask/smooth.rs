@@ -8,7 +8,7 @@
 //!
 //! Multiplications and additions are never fused: a fused one rounds once instead of twice.
 
-mod above;
+mod foreground;
 mod sums;
 
 use ndarray::{Array3, ArrayView3};

@@ -15,17 +15,33 @@ pub enum Threshold {
     /// Its value is above a number, compared as NumPy 2 does: the number is rounded to `f32` for `f32` values (smoothed
     /// ones are such), and values of any other type are compared with it in `f64`.
     Above(f64),
+    /// Its value is a number or less, compared in the same way: dark objects.
+    AtMost(f64),
 }
 
 impl Threshold {
+    /// The number that values are compared with, if there is one.
+    pub fn bound(self) -> Option<f64> {
+        match self {
+            Threshold::Nonzero => None,
+            Threshold::Above(bound) | Threshold::AtMost(bound) => Some(bound),
+        }
+    }
+
+    /// The same side of another number.
+    fn with(self, bound: f64) -> Threshold {
+        match self {
+            Threshold::Nonzero => self,
+            Threshold::Above(_) => Threshold::Above(bound),
+            Threshold::AtMost(_) => Threshold::AtMost(bound),
+        }
+    }
+
     /// The threshold of an image of half-precision values that is not smoothed: NumPy 2 rounds the number to the type of
     /// the values, which are read as `f32`. A number that rounds to infinity stays: no value lies between them.
     #[must_use]
     pub fn of_halves(self) -> Threshold {
-        match self {
-            Threshold::Above(bound) => Threshold::Above(rounded_to_half(bound).unwrap_or(bound)),
-            Threshold::Nonzero => self,
-        }
+        self.bound().and_then(rounded_to_half).map_or(self, |bound| self.with(bound))
     }
 
     /// Whether a value is foreground.
@@ -41,15 +57,17 @@ impl Threshold {
     /// If `words` are not exactly as many as the row needs.
     pub fn pack_row<T: Value>(self, row: &[T], words: &mut [u64]) {
         assert!(words.len() == row.len().div_ceil(64), "one word for 64 values of a row");
+        // Whole numbers of 16 bits: v > bound where v > floor(bound), and both are exact in f32.
+        let small = |bound: f64| bound.floor().clamp(-65536.0, 65536.0) as f32;
+        let (is_small, is_single) = (T::DTYPE.size() <= 2, T::DTYPE == crate::chunk::Dtype::F32);
         match self {
             Threshold::Nonzero => pack_nonzero(row, words),
-            Threshold::Above(bound) if T::DTYPE.size() <= 2 => {
-                // Whole numbers of 16 bits: v > bound where v > floor(bound), and both are exact in f32.
-                let bound = bound.floor().clamp(-65536.0, 65536.0) as f32;
-                pack_above_f32(row, bound, words);
-            }
-            Threshold::Above(bound) if T::DTYPE == crate::chunk::Dtype::F32 => pack_above_f32(row, bound as f32, words),
+            Threshold::Above(bound) if is_small => pack_above_f32(row, small(bound), words),
+            Threshold::Above(bound) if is_single => pack_above_f32(row, bound as f32, words),
             Threshold::Above(bound) => pack_above_f64(row, bound, words),
+            Threshold::AtMost(bound) if is_small => pack_at_most_f32(row, small(bound), words),
+            Threshold::AtMost(bound) if is_single => pack_at_most_f32(row, bound as f32, words),
+            Threshold::AtMost(bound) => pack_at_most_f64(row, bound, words),
         }
     }
 
@@ -144,6 +162,16 @@ fn pack_above_f64<T: Value>(row: &[T], bound: f64, words: &mut [u64]) {
     pack(row, words, |v| v.to_f64() > bound);
 }
 
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
+fn pack_at_most_f32<T: Value>(row: &[T], bound: f32, words: &mut [u64]) {
+    pack(row, words, |v| v.to_f32() <= bound);
+}
+
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
+fn pack_at_most_f64<T: Value>(row: &[T], bound: f64, words: &mut [u64]) {
+    pack(row, words, |v| v.to_f64() <= bound);
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -157,6 +185,10 @@ mod tests {
         Threshold::Above(bound).pack_row(row, &mut words);
         for (i, &v) in row.iter().enumerate() {
             assert_eq!(words[i / 64] >> (i % 64) & 1 == 1, reference(v), "{v:?} > {bound}");
+        }
+        Threshold::AtMost(bound).pack_row(row, &mut words);
+        for (i, &v) in row.iter().enumerate() {
+            assert_eq!(words[i / 64] >> (i % 64) & 1 == 1, !reference(v), "{v:?} <= {bound}");
         }
         Threshold::Nonzero.pack_row(row, &mut words);
         for (i, &v) in row.iter().enumerate() {
@@ -212,6 +244,11 @@ mod tests {
         }
         let third = half::f16::from_f64(0.3).to_f32();
         assert!(Threshold::Above(0.3).is_foreground(third) && !Threshold::Above(0.3).of_halves().is_foreground(third));
+        assert!(
+            !Threshold::AtMost(0.3).is_foreground(third) && Threshold::AtMost(0.3).of_halves().is_foreground(third)
+        );
+        // What is no number, as smoothing of infinite values makes it, is on neither side.
+        assert!(!Threshold::Above(0.3).is_foreground(f32::NAN) && !Threshold::AtMost(0.3).is_foreground(f32::NAN));
     }
 
     #[test]
@@ -223,6 +260,7 @@ mod tests {
         assert!(Threshold::Above(f64::from(i32::MAX) - 0.5).is_foreground(i32::MAX));
         assert!(Threshold::Above(-1e300).is_foreground(0u8));
         assert!(!Threshold::Above(1e300).is_foreground(u16::MAX));
+        assert!(Threshold::AtMost(1e300).is_foreground(u16::MAX) && !Threshold::AtMost(-1e300).is_foreground(0u8));
     }
 
     #[test]

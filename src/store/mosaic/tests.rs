@@ -89,6 +89,8 @@ fn tiles_lie_where_the_table_has_them() {
     assert_holds(&mosaic, &Voxels::U8(Array3::from_shape_vec((1, 3, 5), values).unwrap()));
     // Where no tile lies nothing is stored.
     assert!(mosaic.read(&Region::new([0, 0, 3], [1, 1, 5])).unwrap().is_none());
+    let covers = |min, max| mosaic.covers(&Region::new(min, max)).unwrap();
+    assert!(covers([0, 0, 0], [1, 2, 3]) && covers([0, 1, 0], [1, 2, 5]) && !covers([0, 0, 0], [1, 3, 3]));
 }
 
 #[test]

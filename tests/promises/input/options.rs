@@ -11,6 +11,20 @@ pub(super) const CASES: &[Case] = &[
         code: USAGE,
     },
     Case {
+        name: "dark objects of bool",
+        input: mask_npy,
+        options: &["--below", "0.5"],
+        says: &["--below", "bool"],
+        code: USAGE,
+    },
+    Case {
+        name: "a threshold for dark objects that is no number",
+        input: gray_npy,
+        options: &["--below", "low"],
+        says: &["--below", "low", "otsu"],
+        code: USAGE,
+    },
+    Case {
         name: "a threshold that is no number",
         input: gray_npy,
         options: &["--threshold", "high"],

@@ -1,6 +1,6 @@
-//! Which voxels are above a bound after smoothing, without the exact smoothed values of all of them.
+//! Which voxels are above a bound after smoothing, or not above it, without the exact smoothed values of all of them.
 //!
-//! Plainly: the voxels whose exact sums (see [`smooth`](super)) are above the bound. Sums in `f32` take half the time and
+//! Plainly: the voxels whose exact sums (see [`smooth`](super)) a threshold makes foreground. Sums in `f32` take half the time and
 //! are close to the exact ones, so only rows with a sum next to the bound are summed exactly. And rows that are dark
 //! whatever happens along x are not summed at all: the sums along z and y of each row's largest value are not below any
 //! sum of the row, because weights are positive and add up to one.
@@ -50,20 +50,21 @@ impl Margin {
 
 impl Gaussian {
     /// Calls `see` with the place (z, y) and the packed foreground of rows of the box `own`, each once, in no order: the
-    /// voxels whose smoothed values are above a bound. Rows that are left out have none.
+    /// voxels that a threshold makes foreground by their smoothed values. Rows that are left out have none.
     ///
     /// What is given is as for [`Gaussian::smooth`]; bits are packed as [`Threshold::pack_row`] does. Takes less time than
-    /// smoothing does: two thirds where values are on both sides of the bound everywhere, less where most are below.
+    /// smoothing does: two thirds where values are on both sides of the bound everywhere, less where most are below; as
+    /// long where the threshold has no bound.
     ///
     /// # Panics
     /// If the boxes are not nested as said.
-    pub fn above<T: Value>(
+    pub fn foreground<T: Value>(
         &mut self,
         padded: ArrayView3<'_, T>,
         padded_region: &Region,
         own: &Region,
         bounds: &Region,
-        bound: f32,
+        threshold: Threshold,
         mut see: impl FnMut([usize; 2], &[u64]),
     ) {
         self.check(padded_region, own, bounds, padded.shape());
@@ -76,22 +77,29 @@ impl Gaussian {
         let mut doubtful = vec![true; depth * height];
         let values = padded.as_standard_layout();
         let (values, shape) = (values.as_slice().expect("standard layout is contiguous"), padded_region.shape());
-        if let Some(margin) = Margin::new(values, bound, self.depth().iter().sum()) {
+        let reach = self.depth().iter().sum();
+        if let Some(margin) = threshold.bound().and_then(|bound| Margin::new(values, bound as f32, reach)) {
             let wanted: Vec<bool> =
                 self.row_bounds(values, shape, &taps).into_iter().map(|most| most > margin.low).collect();
+            if let Threshold::AtMost(_) = threshold {
+                let row = vec![f32::NEG_INFINITY; width];
+                threshold.pack_row(&row, &mut words);
+                let dark = (0..depth * height).filter(|&row| !wanted[row]);
+                dark.for_each(|row| see([row / height, row % height], &words));
+            }
             doubtful.fill(false);
             self.close.each_row(values, shape, &taps, &wanted, |[z, y], row| {
                 if between(row, margin.low, margin.high) {
                     doubtful[z * height + y] = true;
                 } else {
-                    Threshold::Above(f64::from(bound)).pack_row(row, &mut words);
+                    threshold.pack_row(row, &mut words);
                     see([z, y], &words);
                 }
             });
         }
         if doubtful.contains(&true) {
             self.exact.each_row(values, shape, &taps, &doubtful, |place, row| {
-                Threshold::Above(f64::from(bound)).pack_row(row, &mut words);
+                threshold.pack_row(row, &mut words);
                 see(place, &words);
             });
         }
@@ -144,24 +152,28 @@ mod tests {
         let exact = gaussian.smooth(image.view(), &bounds, &bounds, &bounds);
         let one = exact.as_slice().unwrap()[pick % exact.len()];
         for bound in [one, one.next_up(), one.next_down(), one * 1.1, one - 0.5, 0.0] {
-            let mut found = Array3::from_elem(exact.dim(), false);
-            let grid = Grid::new(bounds, chunk);
-            for own in grid.chunks().map(|id| grid.region(id)) {
-                let region = own.dilated(gaussian.depth()).intersection(&bounds);
-                let [z, y, x] = std::array::from_fn(|a| region.min[a] as isize..region.max[a] as isize);
-                let padded = image.slice(ndarray::s![z, y, x]);
-                let mut rows = vec![0; own.shape()[0] * own.shape()[1]];
-                gaussian.above(padded, &region, &own, &bounds, bound, |[z, y], words| {
-                    rows[z * own.shape()[1] + y] += 1;
-                    for x in 0..own.shape()[2] {
-                        let place = std::array::from_fn(|a| own.min[a] as usize + [z, y, x][a]);
-                        found[place] = words[x / 64] >> (x % 64) & 1 == 1;
-                    }
-                });
-                assert!(rows.iter().all(|&times| times <= 1), "a row is told twice");
-            }
+            let [above, at_most] = [Threshold::Above, Threshold::AtMost].map(|side| {
+                let mut found = Array3::from_elem(exact.dim(), false);
+                let grid = Grid::new(bounds, chunk);
+                for own in grid.chunks().map(|id| grid.region(id)) {
+                    let region = own.dilated(gaussian.depth()).intersection(&bounds);
+                    let [z, y, x] = std::array::from_fn(|a| region.min[a] as isize..region.max[a] as isize);
+                    let padded = image.slice(ndarray::s![z, y, x]);
+                    let mut rows = vec![0; own.shape()[0] * own.shape()[1]];
+                    gaussian.foreground(padded, &region, &own, &bounds, side(f64::from(bound)), |[z, y], words| {
+                        rows[z * own.shape()[1] + y] += 1;
+                        for x in 0..own.shape()[2] {
+                            let place = std::array::from_fn(|a| own.min[a] as usize + [z, y, x][a]);
+                            found[place] = words[x / 64] >> (x % 64) & 1 == 1;
+                        }
+                    });
+                    assert!(rows.iter().all(|&times| times <= 1), "a row is told twice");
+                }
+                found
+            });
             let expected = exact.mapv(|value| value > bound);
-            assert_eq!(found, expected, "{:?} above {bound} after smoothing by {sigma:?}", T::DTYPE);
+            assert_eq!(above, expected, "{:?} above {bound} after smoothing by {sigma:?}", T::DTYPE);
+            assert_eq!(at_most, expected.mapv(|above| !above), "{:?} up to {bound} after {sigma:?}", T::DTYPE);
         }
     }
 
@@ -210,10 +222,15 @@ mod tests {
     fn rows_that_are_dark_are_not_told() {
         let image = Array3::from_shape_fn((9, 9, 70), |(z, y, _)| if z == 8 && y == 8 { 1000u16 } else { 3 });
         let bounds = Region::of_shape([9, 9, 70]);
-        let mut told = Vec::new();
         let mut gaussian = Gaussian::new([0.5; 3]).unwrap();
-        gaussian
-            .above(image.view(), &bounds, &bounds, &bounds, 500.0, |place, words| told.push((place, words.to_vec())));
-        assert_eq!(told, [([8, 8], vec![u64::MAX, 63])]);
+        let mut tell = |threshold| {
+            let mut told = Vec::new();
+            gaussian.foreground(image.view(), &bounds, &bounds, &bounds, threshold, |place, words| {
+                told.push((place, words.to_vec()));
+            });
+            told
+        };
+        assert_eq!(tell(Threshold::Above(500.0)), [([8, 8], vec![u64::MAX, 63])]);
+        assert_eq!(tell(Threshold::AtMost(500.0)).len(), 81);
     }
 }

@@ -1,0 +1,37 @@
+//! Thresholds that are found from all values of an image.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How a threshold is found from all values of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ThresholdMethod {
+    /// The split that makes the variance between both classes largest, as scikit-image's `threshold_otsu`.
+    Otsu,
+}
+
+impl ThresholdMethod {
+    /// All of them.
+    pub const ALL: [ThresholdMethod; 1] = [ThresholdMethod::Otsu];
+
+    /// The name that people give it.
+    pub fn name(self) -> &'static str {
+        match self {
+            ThresholdMethod::Otsu => "otsu",
+        }
+    }
+
+    /// The method of a name.
+    pub fn of(name: &str) -> Option<ThresholdMethod> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
+impl fmt::Display for ThresholdMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
