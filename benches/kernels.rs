@@ -1,5 +1,6 @@
 //! What thinning costs, on one thread and without timely: nanoseconds a voxel, a deletion, a test of a neighbourhood and
-//! a decision that crosses a seam, for sparse tubes, for a dense mask, and for both methods on images.
+//! a decision that crosses a seam, for sparse tubes and a dense mask, by Lee's method and by the homotopic one, and for all
+//! methods on images.
 //!
 //! The tubes are the library's phantom: about 5 % of the volume, radii up to 14. The dense mask is noise, smoothed with
 //! sigma 3 and cut at its median: thick, touching sheets. A decision that crosses a seam is a voxel that a chunk hears of
@@ -19,6 +20,7 @@ use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::mask::smooth::Gaussian;
 use anabranch::kernel::mask::{Layout, Mask};
 use anabranch::kernel::phantom::PhantomTree;
+use anabranch::kernel::thin::lee::Retest;
 use anabranch::kernel::thin::method::Method;
 use anabranch::kernel::thin::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
 use anabranch::kernel::thin::partition::Partition;
@@ -37,14 +39,18 @@ fn main() {
         let tree = PhantomTree::new(&[edge; 3], 1, None, Some(14.0)).expect("a phantom");
         let tubes = tree.mask(&Region::of_shape([edge; 3]));
         measure("tubes", &tubes, Method::Lee, rounds, &wanted);
+        measure("tubes, homotopic", &tubes, Method::Homotopic, rounds, &wanted);
     }
     if wanted("dense") || wanted("tests") {
-        measure("dense", &sheets([edge; 3], 3.0), Method::Lee, rounds, &wanted);
+        let dense = sheets([edge; 3], 3.0);
+        measure("dense", &dense, Method::Lee, rounds, &wanted);
+        measure("dense, homotopic", &dense, Method::Homotopic, rounds, &wanted);
     }
     if wanted("image") {
         let image = sheets([1, 16 * edge, 16 * edge], 2.0);
         measure("image, Zhang and Suen", &image, Method::Zhang, rounds, &wanted);
         measure("image, Lee", &image, Method::LeePlanar, rounds, &wanted);
+        measure("image, homotopic", &image, Method::HomotopicPlanar, rounds, &wanted);
     }
 }
 
@@ -109,7 +115,7 @@ fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize
 }
 
 /// Time to thin a volume plane by plane, as a single worker does, and skeleton voxels.
-fn thin_in_planes(mask: &Mask, rounds: usize) -> (f64, usize) {
+fn thin_in_planes(mask: &Mask, retest: Retest, rounds: usize) -> (f64, usize) {
     let shape = mask.layout().shape;
     let layout = PlaneLayout::new(shape);
     let mut laid = vec![Plane::default(); shape[0]];
@@ -117,7 +123,7 @@ fn thin_in_planes(mask: &Mask, rounds: usize) -> (f64, usize) {
     let steps = layout.steps(1)[0];
     let (mut least, mut skeleton) = (f64::INFINITY, 0);
     for _ in 0..rounds {
-        let (mut planes, mut stage) = (laid.clone(), Stage::new(layout, steps));
+        let (mut planes, mut stage) = (laid.clone(), Stage::new(layout, steps, retest));
         let (mut done, mut quiet) = (0, 0);
         let start = now();
         while quiet < DIRECTIONS {
@@ -158,9 +164,9 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
             many / image.len() as f64,
             (many - one) / decisions as f64,
         );
-        if method == Method::Lee {
+        if let Some(retest) = method.retest_by_planes() {
             let whole = whole_masks.values().flatten().next().expect("one mask");
-            let (passing, skeleton_again) = thin_in_planes(whole, rounds);
+            let (passing, skeleton_again) = thin_in_planes(whole, retest, rounds);
             assert_eq!(skeleton, skeleton_again, "planes change the skeleton");
             println!("  in planes      {:>8.1} ms {:>7.2} ns a deletion", passing / 1e6, passing / deleted);
         }

@@ -171,7 +171,7 @@ pub(crate) struct RunOptions {
     /// the spacing of the image turns into voxels; one number, or one for each axis, 0 where it is not smoothed
     #[arg(long, value_name = "S|Z,Y,X", allow_hyphen_values = true)]
     pub(crate) sigma: Option<String>,
-    /// Thinning: Lee 1994 or Zhang-Suen (2-D only) [default: zhang in 2-D, lee in 3-D]
+    /// Thinning: Lee 1994, Zhang-Suen (2-D only), or one that loses no object [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<MethodName>,
     /// Processing chunk; results do not depend on it [default: follows the storage, put together along x up to 256 voxels]
@@ -289,6 +289,8 @@ pub(crate) enum MethodName {
     Lee,
     /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
     Zhang,
+    /// Lee's order, but every deletion is tested in full: no object, loop or cavity is lost; 3-D and 2-D.
+    Homotopic,
 }
 
 /// Which columns the branch table has.
@@ -314,6 +316,7 @@ impl From<MethodName> for anabranch::kernel::thin::method::Method {
         match method {
             MethodName::Lee => Self::Lee,
             MethodName::Zhang => Self::Zhang,
+            MethodName::Homotopic => Self::Homotopic,
         }
     }
 }

@@ -60,7 +60,7 @@ use crate::error::Result;
 use crate::grid::Grid;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::thin::method::Method;
+use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::network::NetworkPlan;
 use crate::operators::read::Selection;
@@ -180,10 +180,10 @@ impl Analysis {
 
     /// Whether the volume is thinned in planes, which the workers of one process hand on to each other: faster than in
     /// chunks, but with a bit for every voxel of the rows that hold foreground, and only where all workers have planes to
-    /// work on.
-    fn thins_in_planes(&self) -> bool {
+    /// work on. If so, what is tested again before a voxel is deleted.
+    fn retest_in_planes(&self) -> Option<Retest> {
         let suits = || PlaneLayout::new(self.grid.bounds().shape()).suits(self.allotted.workers);
-        self.settled.method == Method::Lee && self.allotted.processes == 1 && suits()
+        self.settled.method.retest_by_planes().filter(|_| self.allotted.processes == 1 && suits())
     }
 
     /// Whether the image is put together from tiles.

@@ -43,7 +43,8 @@ pub struct Parameters {
     pub sigma: Option<Sigma>,
     /// What makes a voxel foreground.
     pub threshold: ThresholdRule,
-    /// How masks are thinned. By default Zhang and Suen's method for 2-D images, Lee's for volumes.
+    /// How masks are thinned. By default Zhang and Suen's method for 2-D images, Lee's for volumes. In how many directions
+    /// follows from the image.
     pub method: Option<Method>,
     /// Whether the table tells which branches are near something that has not been stored yet.
     pub provisional: bool,
@@ -243,11 +244,15 @@ impl Parameters {
         }
         let method = match (self.method, form.flat) {
             (Some(Method::Zhang), _) if form.dimensions == 3 => {
-                return Err(Error::usage("--method zhang is for 2-D images, and this volume is 3-D: use lee"));
+                return Err(Error::usage(
+                    "--method zhang is for 2-D images, and this volume is 3-D: use lee or homotopic",
+                ));
             }
             (Some(Method::Zhang), _) => Method::Zhang,
             (None, _) if form.dimensions == 2 => Method::Zhang,
-            // Lee's method has four directions in volumes of one plane.
+            // The other methods have four directions in volumes of one plane.
+            (Some(Method::Homotopic | Method::HomotopicPlanar), true) => Method::HomotopicPlanar,
+            (Some(Method::Homotopic | Method::HomotopicPlanar), false) => Method::Homotopic,
             (_, true) => Method::LeePlanar,
             (_, false) => Method::Lee,
         };

@@ -140,7 +140,7 @@ impl Analysis {
             projections: found.projections,
             arrival,
             counts: Counts {
-                by_planes: self.thins_in_planes(),
+                by_planes: self.retest_in_planes().is_some(),
                 chunks_read: self.allotted.stored.count(&self.grid) as u64,
                 chunks_activated: thinning.chunks as u64,
                 chunks_with_foreground: thinning.chunks as u64,
@@ -251,10 +251,10 @@ fn analyse(
             }),
             bounds: Some(bounds).to_stream(scope).container(),
         });
-        let masks = if analysis.thins_in_planes() {
+        let masks = if let Some(retest) = analysis.retest_in_planes() {
             let masks =
                 masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-            masks.thin_planes(grid, watch, failure.clone())
+            masks.thin_planes(grid, retest, watch, failure.clone())
         } else {
             masks.thin(ThinningPlan { grid, method, keep: false }, watch, failure.clone())
         };

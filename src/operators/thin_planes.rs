@@ -1,4 +1,5 @@
-//! Lee's thinning of a whole volume by the workers of one process, which hand its planes on to each other in a ring.
+//! Lee's thinning of a whole volume, or the homotopic one, by the workers of one process, which hand its planes on to each
+//! other in a ring.
 //!
 //! Every worker is a [`Stage`](crate::kernel::thin::planes::Stage): it takes the planes from the worker before it, does
 //! a few sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; no worker
@@ -34,13 +35,14 @@ use super::failure::Failure;
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
+use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::partition::Change;
 
 /// Extension trait on streams of masks.
 pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
-    /// The masks of the chunks of a volume, thinned together by Lee's method in six directions: the same as
-    /// [`super::thin::ThinChunks`] gives without `keep`, in less time, for volumes whose planes fit into the memory of one
-    /// process; see [`PlaneLayout::bytes`](crate::kernel::thin::planes::PlaneLayout::bytes).
+    /// The masks of the chunks of a volume, thinned together in six directions, by Lee's method or the homotopic one, as
+    /// `retest` says: the same as [`super::thin::ThinChunks`] returns without `keep`, in less time, for volumes whose planes
+    /// fit into the memory of one process; see [`PlaneLayout::bytes`](crate::kernel::thin::planes::PlaneLayout::bytes).
     ///
     /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Every time stands for
     /// itself, and nothing is held after it; until then about nine bits for every eight voxels of planes that hold
@@ -49,6 +51,7 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     fn thin_planes(
         self,
         grid: Grid,
+        retest: Retest,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
@@ -58,11 +61,12 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
     fn thin_planes(
         self,
         grid: Grid,
+        retest: Retest,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinPlanes", Crew::new(grid, Errand { index, peers, keeps: false }), watch, failure)
+        run(self, "ThinPlanes", Crew::new(grid, Errand { index, peers, retest, keeps: false }), watch, failure)
     }
 }
 
@@ -74,15 +78,15 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
     ///
     /// Changes are at the chunks' owners by [`Grid::owner`], and stay there. The grid may have no ends: what is thinned are
     /// the chunks around those with foreground. Times are worked off in order, each when it is complete. All workers must be
-    /// of one process; the method is Lee's in six directions. Once `failure` has an error, all workers stop, and nothing more
-    /// comes out.
-    fn thin_first(self, grid: Grid, watch: impl WatchThinning + 'static, failure: Failure) -> Self;
+    /// of one process. The method is that of what follows, with six directions: Lee's or the homotopic one, as `retest` says.
+    /// Once `failure` has an error, all workers stop, and nothing more comes out.
+    fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self;
 }
 
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
-    fn thin_first(self, grid: Grid, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
+    fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinFirst", First::new(grid, Errand { index, peers, keeps: true }), watch, failure)
+        run(self, "ThinFirst", First::new(grid, Errand { index, peers, retest, keeps: true }), watch, failure)
     }
 }
 

@@ -151,6 +151,10 @@ fn defaults_follow_from_the_image() {
     let method =
         |dimensions, flat| Parameters::default().settle(ImageForm { dimensions, flat, ..FORM }).unwrap().method;
     assert_eq!([method(2, true), method(3, true), method(3, false)], [Method::Zhang, Method::LeePlanar, Method::Lee]);
+    let homotopic = Parameters { method: Some(Method::Homotopic), ..Parameters::default() };
+    let method = |dimensions, flat| homotopic.settle(ImageForm { dimensions, flat, ..FORM }).unwrap().method;
+    let planar = Method::HomotopicPlanar;
+    assert_eq!([method(2, true), method(3, true), method(3, false)], [planar, planar, Method::Homotopic]);
     let zhang = Parameters { method: Some(Method::Zhang), ..Parameters::default() };
     assert!(zhang.settle(ImageForm { dimensions: 3, ..FORM }).is_err());
     let smoothed = Parameters { sigma: Some(Sigma::from(1.0)), ..Parameters::default() };

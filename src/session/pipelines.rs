@@ -21,7 +21,6 @@ use crate::kernel::mask::Mask;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::failure::Failure;
@@ -96,13 +95,16 @@ pub(super) fn thinning(
         counted.borrow_mut().counts = *counts;
     };
     // Planes are handed on by the workers of one process.
-    let by_planes = plan.method == Method::Lee && plan.canvas.processes() == 1;
+    let by_planes = plan.method.retest_by_planes().filter(|_| plan.canvas.processes() == 1);
     // What can fail has come before: reading.
     let failure = Failure::default();
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
-        let masks = if by_planes { masks.thin_first(plan.grid, count, failure.clone()) } else { masks };
+        let masks = match by_planes {
+            Some(retest) => masks.thin_first(plan.grid, retest, count, failure.clone()),
+            None => masks,
+        };
         masks
             .thin(plan, watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {

@@ -10,6 +10,7 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Kind};
 use crate::grid::ChunkId;
 use crate::kernel::mask::finder::ThresholdMethod;
+use crate::kernel::thin::method::Method;
 use crate::parameters::ThresholdRule;
 use crate::space::{Region, Spacing};
 use crate::store::Source;
@@ -22,7 +23,7 @@ pub(super) const SPACING: Spacing = Spacing([2.0, 1.0, 0.5]);
 /// An edit: which chunk, and its new content, or none.
 pub(super) type Edit = (usize, Option<(u64, u64)>);
 
-/// How a session makes masks.
+/// How a session makes masks, and of the last how it thins them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Masks {
     Nonzero,
@@ -31,9 +32,11 @@ pub(super) enum Masks {
     SmoothedOtsu,
     /// Foreground is what is dark, and so is all that has not arrived.
     Dark,
+    Homotopic,
 }
 
-pub(super) const MASKS: [Masks; 5] = [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu, Masks::Dark];
+pub(super) const MASKS: [Masks; 6] =
+    [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu, Masks::Dark, Masks::Homotopic];
 
 const OTSU: ThresholdRule = ThresholdRule::Above(ThresholdMethod::Otsu);
 
@@ -45,6 +48,7 @@ impl Masks {
             Masks::Otsu => builder.threshold(OTSU),
             Masks::SmoothedOtsu => builder.smoothing(1.3).threshold(OTSU),
             Masks::Dark => builder.smoothing(0.7).threshold(ThresholdRule::AtMost(ThresholdMethod::Otsu)),
+            Masks::Homotopic => builder.method(Method::Homotopic),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Lee's thinning of one chunk, sub-iteration by sub-iteration, given what its neighbours delete.
+//! Lee's thinning of one chunk, sub-iteration by sub-iteration, given what its neighbours delete; and the homotopic one,
+//! which differs in what is tested again only: [`Retest`].
 //!
 //! Morally a sub-iteration lists the candidates (foreground with background in one direction, no endpoint, Euler
 //! invariant, simple) on the state at its start, and then visits them in raster order and deletes each that is still
@@ -11,6 +12,7 @@
 //! apart by runs of 64 voxels only: a test more is cheaper than to know it better.
 
 mod border;
+mod retest;
 mod runs;
 #[cfg(test)]
 mod tests;
@@ -21,11 +23,15 @@ use std::collections::BinaryHeap;
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::neighbourhood::{BEFORE, EARLIER, LATER, Tests};
 pub(crate) use border::{Rows, Search, WAYS, decide, list, test};
+pub use retest::Retest;
 pub(crate) use runs::Runs;
 use runs::{RunSet, SeamRows};
 
 /// In [`Candidate::old`]: the voxel is deleted, as far as is known.
 pub(crate) const DELETED: u32 = 1 << 31;
+/// In [`Candidate::old`]: the voxel before it in its row was foreground at the start of the sub-iteration, though what the
+/// rest says of that voxel is that it is not.
+const WAS_BEFORE: u32 = 1 << 27;
 
 /// A voxel that may be deleted in the current sub-iteration, with its neighbourhood at the start of it.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +45,7 @@ pub(crate) struct Candidate {
 pub struct Thinning {
     mask: Mask,
     directions: usize,
+    retest: Retest,
     tests: &'static Tests,
     runs: Runs,
     /// Own runs that may hold foreground.
@@ -59,7 +66,7 @@ pub struct Thinning {
 
 impl Thinning {
     /// Begins the thinning of a chunk: in six directions, or in the first four for volumes of one plane.
-    pub fn new(mask: Mask, directions: usize) -> Self {
+    pub fn new(mask: Mask, directions: usize, retest: Retest) -> Self {
         let runs = Runs::new(mask.layout());
         let [nz, ny, _] = mask.layout().shape;
         let mut filled = runs.none();
@@ -71,6 +78,7 @@ impl Thinning {
         Thinning {
             mask,
             directions,
+            retest,
             tests: Tests::get(),
             runs,
             filled,
@@ -105,11 +113,11 @@ impl Thinning {
             // The voxel before a candidate in its row is looked up with the candidate.
             place = seek(&self.candidates, bit + 1, place);
             if let Some(candidate) = self.candidates.get_mut(place).filter(|candidate| candidate.bit == bit + 1) {
-                candidate.old ^= BEFORE;
+                candidate.old ^= BEFORE | WAS_BEFORE;
             }
         }
         let words = &mut self.flipped.words;
-        let count = decide(&mut self.mask, self.tests, &mut self.candidates, &self.runs, words);
+        let count = decide(self.retest, &mut self.mask, self.tests, &mut self.candidates, &self.runs, words);
         self.flipped.note_marks(count > 0);
         self.deleted += count;
         let deleted = self.candidates.iter().filter(|candidate| candidate.old & DELETED != 0);
@@ -144,7 +152,7 @@ impl Thinning {
             }
             let Candidate { bit, old } = self.candidates[place as usize];
             let now = old & LATER | self.mask.neighbourhood(bit as usize) & EARLIER;
-            if self.tests.is_simple(now) == (old & DELETED != 0) {
+            if self.retest.passes(self.tests, old, now) == (old & DELETED != 0) {
                 continue;
             }
             self.candidates[place as usize].old ^= DELETED;

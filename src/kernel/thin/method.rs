@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::{Layout, Mask};
-use crate::kernel::thin::lee::Thinning;
+use crate::kernel::thin::lee::{Retest, Thinning};
+use crate::kernel::thin::planes::DIRECTIONS;
 use crate::kernel::thin::zhang::{Pixel, ZhangChunk};
 
 /// How masks are thinned.
@@ -16,31 +17,52 @@ pub enum Method {
     LeePlanar,
     /// Zhang and Suen 1984: 2-D images.
     Zhang,
+    /// Lee's sub-iterations, with the whole test repeated before each deletion, so that no object, loop or cavity is lost:
+    /// 3-D.
+    Homotopic,
+    /// The same in the four directions of a plane: volumes of one plane, and 2-D images on request.
+    HomotopicPlanar,
 }
 
 impl Method {
-    /// The name by which it is asked for: of both forms of Lee's method the same.
+    /// The name by which it is asked for: the same in a plane and in space.
     pub fn name(self) -> &'static str {
         match self {
             Method::Lee | Method::LeePlanar => "lee",
             Method::Zhang => "zhang",
+            Method::Homotopic | Method::HomotopicPlanar => "homotopic",
         }
     }
 
     /// How many kinds of sub-iteration take turns; as many in a row without a deletion end the thinning.
     pub fn turns(self) -> usize {
         match self {
-            Method::Lee => 6,
-            Method::LeePlanar => 4,
+            Method::Lee | Method::Homotopic => 6,
+            Method::LeePlanar | Method::HomotopicPlanar => 4,
             Method::Zhang => 2,
         }
+    }
+
+    /// What is tested again before a voxel is deleted, by the methods that delete one voxel after the other.
+    pub fn retest(self) -> Option<Retest> {
+        match self {
+            Method::Lee | Method::LeePlanar => Some(Retest::Simplicity),
+            Method::Homotopic | Method::HomotopicPlanar => Some(Retest::Whole),
+            Method::Zhang => None,
+        }
+    }
+
+    /// The same, for the methods by which a volume can be thinned [by planes](crate::kernel::thin::planes) too: those in six
+    /// directions.
+    pub fn retest_by_planes(self) -> Option<Retest> {
+        self.retest().filter(|_| self.turns() == DIRECTIONS)
     }
 }
 
 /// A chunk being thinned.
 #[derive(Debug)]
 pub enum ChunkThinning {
-    /// By Lee's method.
+    /// By Lee's method, or the homotopic one.
     Lee(Box<Thinning>),
     /// By Zhang and Suen's.
     Zhang(Box<ZhangThinning>),
@@ -85,9 +107,9 @@ impl ZhangThinning {
 impl ChunkThinning {
     /// Begins the thinning of a chunk, given with its halo.
     pub fn new(mask: Mask, method: Method) -> Self {
-        match method {
-            Method::Lee | Method::LeePlanar => ChunkThinning::Lee(Box::new(Thinning::new(mask, method.turns()))),
-            Method::Zhang => ChunkThinning::Zhang(Box::new(ZhangThinning::new(&mask))),
+        match method.retest() {
+            Some(retest) => ChunkThinning::Lee(Box::new(Thinning::new(mask, method.turns(), retest))),
+            None => ChunkThinning::Zhang(Box::new(ZhangThinning::new(&mask))),
         }
     }
 

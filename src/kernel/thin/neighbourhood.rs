@@ -98,7 +98,8 @@ impl Tests {
         is_connected(above, below)
     }
 
-    /// Whether Lee's method may delete the voxel: it is no endpoint, [`is_euler_invariant`] and [`is_simple`].
+    /// Whether Lee's method may delete the voxel: it is no endpoint, [`is_euler_invariant`] and [`is_simple`]. It is not
+    /// isolated then, since that would change the Euler characteristic.
     #[inline(always)]
     pub fn is_deletable(&self, neighbourhood: u32) -> bool {
         let [above, below] = self.halves(neighbourhood);
@@ -150,8 +151,8 @@ impl Parts {
         let mut left = plane;
         while left != 0 {
             let mut part = left & left.wrapping_neg();
-            while dilate(part) & left != part {
-                part = dilate(part) & left;
+            while dilate_in_plane(part) & left != part {
+                part = dilate_in_plane(part) & left;
             }
             found.parts[found.count] = part;
             found.count += 1;
@@ -161,8 +162,18 @@ impl Parts {
     }
 }
 
+/// A set of the 27 cells and all of these that are next to them.
+#[inline(always)]
+pub(super) fn dilate(cells: u32) -> u32 {
+    const FIRST_TWO_OF_ROWS: u32 = 0o333_333_333;
+    const FIRST_TWO_ROWS: u32 = 0o077_077_077;
+    let x = cells | (cells & FIRST_TWO_OF_ROWS) << 1 | cells >> 1 & FIRST_TWO_OF_ROWS;
+    let y = x | (x & FIRST_TWO_ROWS) << 3 | x >> 3 & FIRST_TWO_ROWS;
+    (y | y << 9 | y >> 9) & ((1 << 27) - 1)
+}
+
 /// A set of cells of a plane and all cells of the plane next to them.
-fn dilate(cells: u16) -> u16 {
+fn dilate_in_plane(cells: u16) -> u16 {
     let x = cells | (cells & 0o333) << 1 | cells >> 1 & 0o333;
     (x | x << 3 | x >> 3) & 0o777
 }
@@ -176,7 +187,7 @@ fn half(plane: &Parts, ring: &Parts) -> u16 {
     let missing = 0b1111 << ring.count & 0b1111;
     let mut half = join(missing | 1);
     for &part in &plane.parts[..plane.count] {
-        let reach = dilate(part);
+        let reach = dilate_in_plane(part);
         let touched = (0..ring.count).filter(|&r| ring.parts[r] & reach != 0).fold(0, |touched, r| touched | 1 << r);
         half |= if touched == 0 { APART } else { join(touched) };
     }
@@ -262,6 +273,12 @@ pub(super) mod tests {
         !endpoint && is_euler_invariant_plainly(neighbourhood) && is_simple_plainly(neighbourhood)
     }
 
+    /// The definition: a neighbour that has been deleted touches none of those that are left.
+    pub(crate) fn lies_apart_plainly(gone: u32, now: u32) -> bool {
+        let touches = |p: [i32; 3], q: [i32; 3]| (0..3).all(|a| (p[a] - q[a]).abs() <= 1);
+        cells(gone & !CENTRE).any(|p| !cells(now & !CENTRE).any(|q| touches(p, q)))
+    }
+
     fn assert_as_defined(neighbourhood: u32) {
         let with = neighbourhood | CENTRE;
         let simple = is_simple_plainly(with);
@@ -299,6 +316,12 @@ pub(super) mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(3000))]
+        #[test]
+        fn cells_apart_from_others_are_found_as_defined(gone in 0..1u32 << 27, some in prop::array::uniform3(0..1u32 << 27)) {
+            let now = some[0] & some[1] & some[2] & !CENTRE;
+            prop_assert_eq!(gone & !CENTRE & !dilate(now) != 0, lies_apart_plainly(gone, now));
+        }
+
         #[test]
         fn neighbourhoods_are_judged_as_defined(any in prop::array::uniform3(0..1u32 << 27), density in 0..5) {
             assert_as_defined(match density {

@@ -1,4 +1,4 @@
-//! Lee's thinning of a whole volume, plane by plane, by as many threads as there are, none of which waits for another.
+//! Lee's thinning of a whole volume, or the homotopic one, plane by plane, by as many threads as there are, none of which waits for another.
 //!
 //! The definition is that of [`lee`](crate::kernel::thin::lee): a sub-iteration lists its candidates on the state at its start and decides
 //! them in raster order. In that order a plane depends, within a sub-iteration, on the plane above only; and from one

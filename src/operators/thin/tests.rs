@@ -10,6 +10,7 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 use super::*;
 use crate::error::Error;
 use crate::kernel::mask::Layout;
+use crate::kernel::thin::lee::Retest;
 use crate::operators::thin_planes::{ThinFirst, ThinPlanes};
 use crate::space::{Region, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes, messages};
@@ -60,7 +61,8 @@ fn in_planes<'s>(
     plan: ThinningPlan,
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
     let masks = masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-    masks.thin_planes(plan.grid, |_: &ThinningCounts| {}, Failure::default())
+    let retest = plan.method.retest_by_planes().expect("a method in six directions");
+    masks.thin_planes(plan.grid, retest, |_: &ThinningCounts| {}, Failure::default())
 }
 
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
@@ -159,7 +161,7 @@ impl WatchThinning for SharedNote {
 }
 
 /// All that is kept of a history of edits, whose first masks are thinned by planes where that does well, or by chunks.
-fn kept(grid: Grid, volumes: &[Volume], by_planes: bool, how: Communication) -> Kept {
+fn kept(grid: Grid, method: Method, volumes: &[Volume], by_planes: bool, how: Communication) -> Kept {
     let volumes = volumes.to_vec();
     let all: Arc<Mutex<Kept>> = Arc::default();
     let shared = Arc::clone(&all);
@@ -170,9 +172,13 @@ fn kept(grid: Grid, volumes: &[Volume], by_planes: bool, how: Communication) -> 
         let note = SharedNote(std::rc::Rc::new(std::cell::RefCell::new(Note { epoch: 0, kept: Arc::clone(&kept) })));
         let (mut input, probe) = worker.dataflow::<usize, _, _>(|scope| {
             let (input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
-            let masks = if by_planes { masks.thin_first(canvas, note.clone(), Failure::default()) } else { masks };
+            let retest = method.retest_by_planes().filter(|_| by_planes);
+            let masks = match retest {
+                Some(retest) => masks.thin_first(canvas, retest, note.clone(), Failure::default()),
+                None => masks,
+            };
             let (probe, _) = masks
-                .thin(ThinningPlan { grid: canvas, method: Method::Lee, keep: true }, note.clone(), Failure::default())
+                .thin(ThinningPlan { grid: canvas, method, keep: true }, note.clone(), Failure::default())
                 .inspect_core(move |event| {
                     let Ok((stamp, masks)) = event else { return };
                     let epoch = *stamp.expect_singleton();
@@ -232,7 +238,14 @@ fn histories(shape: [usize; 3], chunk: [usize; 3], seed: u64, density: u64, edit
 }
 
 fn methods(shape: [usize; 3]) -> Vec<Method> {
-    if shape[0] == 1 { vec![Method::LeePlanar, Method::Zhang] } else { vec![Method::Lee] }
+    match shape[0] {
+        1 => vec![Method::LeePlanar, Method::Zhang, Method::HomotopicPlanar],
+        _ => in_space().to_vec(),
+    }
+}
+
+fn in_space() -> [Method; 2] {
+    [Method::Lee, Method::Homotopic]
 }
 
 /// Thins a solid box, of which worker 0 reports an error in a round. Returns how many records came out, and how many voxels
@@ -263,7 +276,7 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
             let thinned = if by_planes {
                 let masks = masks
                     .flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-                masks.thin_planes(grid, watch, failure)
+                masks.thin_planes(grid, Retest::Simplicity, watch, failure)
             } else {
                 masks.thin(ThinningPlan { grid, method: Method::Lee, keep: false }, watch, failure)
             };
@@ -329,9 +342,11 @@ proptest! {
     ) {
         let volumes = histories(shape, chunk, seed, density, epochs);
         let grid = Grid::new(Region::of_shape(shape), chunk);
-        let plan = ThinningPlan { grid, method: Method::Lee, keep: false };
-        let chunks = skeletons(in_chunks, plan, &volumes, Communication::Thread);
-        prop_assert_eq!(skeletons(in_planes, plan, &volumes, how(workers)), chunks);
+        for method in in_space() {
+            let plan = ThinningPlan { grid, method, keep: false };
+            let chunks = skeletons(in_chunks, plan, &volumes, Communication::Thread);
+            prop_assert_eq!(skeletons(in_planes, plan, &volumes, how(workers)), chunks);
+        }
     }
 
     #[test]
@@ -369,8 +384,10 @@ proptest! {
             volumes.insert(0, vec![false; volumes[0].len()]);
         }
         let grid = Grid::new(Region::of_shape(shape), chunk);
-        let by_planes = kept(grid, &volumes, true, how(workers));
-        let by_chunks = kept(grid, &volumes, false, how(workers));
-        prop_assert_eq!(by_planes, Kept { by_planes: true, ..by_chunks });
+        for method in in_space() {
+            let by_planes = kept(grid, method, &volumes, true, how(workers));
+            let by_chunks = kept(grid, method, &volumes, false, how(workers));
+            prop_assert_eq!(by_planes, Kept { by_planes: true, ..by_chunks });
+        }
     }
 }

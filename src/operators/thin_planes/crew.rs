@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, Stage};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
@@ -55,11 +56,12 @@ struct Layer {
     planes: VecDeque<Plane>,
 }
 
-/// Who does it, and whether masks and seam logs are kept.
+/// Who does it, by which method, and whether masks and seam logs are kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Errand {
     pub(super) index: usize,
     pub(super) peers: usize,
+    pub(super) retest: Retest,
     pub(super) keeps: bool,
 }
 
@@ -109,14 +111,14 @@ pub(super) struct Crew {
 
 impl Crew {
     pub(super) fn new(grid: Grid, errand: Errand) -> Crew {
-        let Errand { index, peers, keeps } = errand;
+        let Errand { index, peers, retest, keeps } = errand;
         let layout = PlaneLayout::new(grid.bounds().shape());
         let steps = layout.steps(peers);
         let before: usize = steps[..index].iter().sum();
         let first = grid.chunk_at(grid.bounds().min).place()[0];
         let own = (0..grid.shape()[0]).filter(|layer| layer % peers == index);
         let layers = own.map(|layer| (first + layer as i64, Layer::default())).collect();
-        let stage = Stage::new(layout, steps[index]);
+        let stage = Stage::new(layout, steps[index], retest);
         Crew {
             grid,
             layout,

@@ -3,6 +3,7 @@
 //!
 //! Without branches on what is found, which could not be foretold, and with bit instructions chosen at run time.
 
+use super::retest::{Retest, passes_whole};
 use super::runs::Runs;
 use super::{Candidate, DELETED};
 use crate::kernel::mask::{Mask, around};
@@ -112,10 +113,26 @@ impl Rows for Mask {
     }
 }
 
-/// Visits candidates in raster order, and deletes each that is still simple. Marks runs near deletions, and gives how many
-/// voxels were deleted.
-#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
+/// Visits candidates in raster order, and deletes each that passes what is tested again. Marks runs near deletions, and
+/// returns how many voxels were deleted.
 pub(crate) fn decide<R: Rows>(
+    retest: Retest,
+    rows: &mut R,
+    tests: &Tests,
+    candidates: &mut [Candidate],
+    runs: &Runs,
+    flipped: &mut [u64],
+) -> usize {
+    // A loop for each, in which nothing has to be asked.
+    match retest {
+        Retest::Simplicity => decide_by::<R, false>(rows, tests, candidates, runs, flipped),
+        Retest::Whole => decide_by::<R, true>(rows, tests, candidates, runs, flipped),
+    }
+}
+
+/// The same for one [`Retest`], the `WHOLE` one or the other.
+#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
+fn decide_by<R: Rows, const WHOLE: bool>(
     rows: &mut R,
     tests: &Tests,
     candidates: &mut [Candidate],
@@ -129,7 +146,8 @@ pub(crate) fn decide<R: Rows>(
         let now = old & !EARLIER_ROWS | rows.earlier_rows(bit as usize);
         // Of the voxels before it only the last may have been written too lately to be read without a delay.
         let is_gone = (bit == last.bit + 1) & (last.old & DELETED != 0);
-        let is_deleted = tests.is_simple(now & !(BEFORE * u32::from(is_gone)));
+        let now = now & !(BEFORE * u32::from(is_gone));
+        let is_deleted = if WHOLE { passes_whole(tests, old, now) } else { tests.is_simple(now) };
         candidate.old |= u32::from(is_deleted) << DELETED.trailing_zeros();
         last = *candidate;
         count += usize::from(is_deleted);

@@ -1,14 +1,16 @@
 //! Thinning in chunks against the definition, voxel by voxel on the whole volume.
 
+mod topology;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::method::Method;
-use crate::kernel::thin::neighbourhood::CENTRE;
-use crate::kernel::thin::neighbourhood::tests::{is_deletable_plainly, is_simple_plainly};
+use crate::kernel::thin::neighbourhood::tests::{is_deletable_plainly, is_simple_plainly, lies_apart_plainly};
 use crate::kernel::thin::partition::Partition;
 use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
 use crate::space::{Position, Region};
@@ -64,19 +66,25 @@ impl Volume {
     }
 }
 
-/// The definition: candidates on the state at the start of a sub-iteration, then each in raster order.
-fn thin_plainly(volume: &Volume, directions: usize) -> Volume {
+/// The definition: candidates on the state at the start of a sub-iteration, then each in raster order, when it is deleted
+/// if it is still simple; or, by the homotopic method, if it passes the whole test again, and no neighbour that has been
+/// deleted since the start lies apart from those that are left.
+fn thin_plainly(volume: &Volume, method: Method) -> Volume {
     let mut volume = volume.clone();
+    let (directions, whole) = (method.turns(), method.retest() == Some(Retest::Whole));
     let opposite = [[0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1], [1, 0, 0], [-1, 0, 0]];
     let mut quiet = 0;
     for direction in (0..directions).cycle() {
-        let candidates: Vec<Position> = positions(&Region::of_shape(volume.shape))
+        let candidates: Vec<(Position, u32)> = positions(&Region::of_shape(volume.shape))
             .filter(|&p| volume.get(p) && !volume.get(std::array::from_fn(|a| p[a] + opposite[direction][a])))
-            .filter(|&p| is_deletable_plainly(volume.neighbourhood(p)))
+            .map(|p| (p, volume.neighbourhood(p)))
+            .filter(|&(_, neighbourhood)| is_deletable_plainly(neighbourhood))
             .collect();
         quiet += 1;
-        for p in candidates {
-            if is_simple_plainly(volume.neighbourhood(p) | CENTRE) {
+        for (p, old) in candidates {
+            let now = volume.neighbourhood(p);
+            let passes = || is_deletable_plainly(now) && !lies_apart_plainly(old & !now, now);
+            if is_simple_plainly(now) && (!whole || passes()) {
                 let index = volume.index(p).unwrap();
                 volume.voxels[index] = false;
                 quiet = 0;
@@ -113,7 +121,7 @@ fn volume<'m>(shape: [usize; 3], masks: impl IntoIterator<Item = &'m Mask>) -> V
 
 /// Laid in planes from the masks of chunks, which go through a ring of stages until nothing is deleted any more, and cut into
 /// masks again.
-fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize]) -> Volume {
+fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize], method: Method) -> Volume {
     let grid = Grid::new(Region::of_shape(content.shape), chunk);
     let layout = PlaneLayout::new(content.shape);
     let mut masks = masks(content, &grid);
@@ -126,7 +134,8 @@ fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize]) -> Volum
     }
     let voxels = content.voxels.iter().filter(|&&voxel| voxel).count();
     assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels);
-    let mut stages: Vec<Stage> = steps.iter().map(|&steps| Stage::new(layout, steps)).collect();
+    let retest = method.retest_by_planes().unwrap();
+    let mut stages: Vec<Stage> = steps.iter().map(|&steps| Stage::new(layout, steps, retest)).collect();
     let (mut quiet, mut done, mut deleted) = (0, 0, 0);
     for at in (0..stages.len()).cycle() {
         let (mut passed, mut counts) = (Vec::new(), None);
@@ -161,20 +170,27 @@ fn thin_in_chunks(content: &Volume, chunk: [usize; 3], method: Method, keep: boo
     volume(content.shape, thinned.iter().map(|(_, mask)| mask))
 }
 
+/// The methods that delete one voxel after the other, in space or in a plane.
+fn methods(planar: bool) -> impl Strategy<Value = Method> {
+    let methods = [[Method::Lee, Method::Homotopic], [Method::LeePlanar, Method::HomotopicPlanar]];
+    prop::sample::select(methods[usize::from(planar)].to_vec())
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
     #[test]
     fn volumes_in_chunks_are_thinned_as_the_definition_says(
         shape in (1usize..12, 1usize..14, 1usize..24).prop_map(|(z, y, x)| [z, y, x]),
         chunk in prop::array::uniform3(1usize..13),
         (reach, share) in (0i64..3, 0.3..0.8),
         seed in any::<u64>(),
+        method in methods(false),
         keep in any::<bool>(),
     ) {
         let volume = Volume::drawn(shape, reach, share, seed);
-        let plain = thin_plainly(&volume, 6);
-        prop_assert_eq!(&thin_in_chunks(&volume, chunk, Method::Lee, keep), &plain);
-        prop_assert_eq!(&thin_in_chunks(&volume, shape, Method::Lee, keep), &plain);
+        let plain = thin_plainly(&volume, method);
+        prop_assert_eq!(&thin_in_chunks(&volume, chunk, method, keep), &plain);
+        prop_assert_eq!(&thin_in_chunks(&volume, shape, method, keep), &plain);
     }
 
     #[test]
@@ -183,9 +199,10 @@ proptest! {
         width in 13usize..140,
         (reach, share) in (0i64..3, 0.3..0.8),
         seed in any::<u64>(),
+        method in methods(false),
     ) {
         let volume = Volume::drawn(shape, reach, share, seed);
-        prop_assert_eq!(thin_in_chunks(&volume, [3, 4, width], Method::Lee, false), thin_plainly(&volume, 6));
+        prop_assert_eq!(thin_in_chunks(&volume, [3, 4, width], method, false), thin_plainly(&volume, method));
     }
 
     #[test]
@@ -195,9 +212,10 @@ proptest! {
         steps in prop::collection::vec(1usize..6, 1..4),
         (reach, share) in (0i64..3, 0.3..0.8),
         seed in any::<u64>(),
+        method in methods(false),
     ) {
         let volume = Volume::drawn(shape, reach, share, seed);
-        prop_assert_eq!(thin_in_planes(&volume, chunk, &steps), thin_plainly(&volume, 6));
+        prop_assert_eq!(thin_in_planes(&volume, chunk, &steps, method), thin_plainly(&volume, method));
     }
 
     #[test]
@@ -207,9 +225,10 @@ proptest! {
         steps in prop::collection::vec(1usize..6, 1..3),
         (reach, share) in (0i64..3, 0.3..0.8),
         seed in any::<u64>(),
+        method in methods(false),
     ) {
         let volume = Volume::drawn(shape, reach, share, seed);
-        prop_assert_eq!(thin_in_planes(&volume, [3, 4, width], &steps), thin_plainly(&volume, 6));
+        prop_assert_eq!(thin_in_planes(&volume, [3, 4, width], &steps, method), thin_plainly(&volume, method));
     }
 
     #[test]
@@ -218,8 +237,9 @@ proptest! {
         chunk in (1usize..40, 1usize..80).prop_map(|(y, x)| [1, y, x]),
         (reach, share) in (0i64..3, 0.3..0.8),
         seed in any::<u64>(),
+        method in methods(true),
     ) {
         let volume = Volume::drawn(shape, reach, share, seed);
-        prop_assert_eq!(thin_in_chunks(&volume, chunk, Method::LeePlanar, false), thin_plainly(&volume, 4));
+        prop_assert_eq!(thin_in_chunks(&volume, chunk, method, false), thin_plainly(&volume, method));
     }
 }

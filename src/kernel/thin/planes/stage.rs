@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Plane, PlaneLayout, SeamWriter};
 use crate::kernel::mask::around;
-use crate::kernel::thin::lee::{Candidate, Rows, Search, WAYS, decide, list, test};
+use crate::kernel::thin::lee::{Candidate, Retest, Rows, Search, WAYS, decide, list, test};
 use crate::kernel::thin::neighbourhood::Tests;
 
 /// How many directions take turns; as many sub-iterations in a row without a deletion end the thinning.
@@ -30,6 +30,7 @@ pub struct Stage {
     deleted: Vec<u64>,
     /// The bits of a plane without foreground.
     background: Vec<u8>,
+    retest: Retest,
     tests: &'static Tests,
     recent: Vec<u64>,
     near: Vec<u64>,
@@ -41,8 +42,8 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// One that holds no plane yet.
-    pub fn new(layout: PlaneLayout, steps: usize) -> Stage {
+    /// One that holds no plane yet. `retest` says by which method it thins.
+    pub fn new(layout: PlaneLayout, steps: usize, retest: Retest) -> Stage {
         Stage {
             layout,
             steps,
@@ -51,6 +52,7 @@ impl Stage {
             entered: 0,
             deleted: vec![0; steps],
             background: vec![0; layout.bytes()],
+            retest,
             tests: Tests::get(),
             recent: layout.no_runs(),
             near: layout.no_runs(),
@@ -192,7 +194,8 @@ impl Stage {
             }
             let above = self.bits(place.wrapping_sub(1));
             let mut rows = PlaneRows { above, here: &mut here.bits, stride: self.layout.stride as u32 };
-            count = decide(&mut rows, self.tests, &mut candidates, &self.layout.runs, &mut here.window[at]);
+            let (runs, marks) = (&self.layout.runs, &mut here.window[at]);
+            count = decide(self.retest, &mut rows, self.tests, &mut candidates, runs, marks);
             here.marked |= u8::from(count > 0) << at;
             if let (Some(writer), true) = (&mut self.writer, count > 0) {
                 writer.note(&self.layout, step, plane, &candidates);
