@@ -1,5 +1,7 @@
 """Writes tests/fixtures/reference/: small volumes, with the skeleton and table that scikit-image and skan give.
 
+Skeletons by `homotopic` are those of homotopic.py beside this script, since scikit-image has no such method.
+
     pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 skan==0.13.1 pandas==3.1.1
     python scripts/make_reference_fixtures.py [--out tests/fixtures/reference]
 
@@ -18,6 +20,8 @@ import skan
 from scipy.ndimage import gaussian_filter
 from skimage.filters import threshold_otsu
 from skimage.morphology import skeletonize
+
+import homotopic
 
 warnings.filterwarnings("ignore")
 
@@ -76,7 +80,7 @@ def fixture(
         mask = smooth != 0
     spacing = spacing or [1.0] * base.ndim
     method = method or ("zhang" if base.ndim == 2 else "lee")
-    skeleton = skeletonize(mask, method=method).astype(bool)
+    skeleton = homotopic.thin(mask) if method == "homotopic" else skeletonize(mask, method=method).astype(bool)
     options = {
         "shape": ",".join(map(str, base.shape)),
         "values": values,
@@ -131,6 +135,17 @@ def on_the_bounds():
     return volume
 
 
+def even_solids():
+    """Solids of even width, of which Lee's method leaves less than their shape has, or nothing."""
+    columns = np.zeros((36, 30, 32), bool)
+    columns[1:35, 1:5, 1:5] = columns[2:6, 8:29, 1:5] = columns[2:6, 1:5, 7:31] = True
+    cross = np.zeros((6, 30, 32), bool)
+    cross[1:5, 13:17, 1:31] = cross[1:5, 1:29, 14:18] = True
+    cubes = np.zeros((10, 10, 26), bool)
+    cubes[4:6, 4:6, 1:3] = cubes[3:7, 3:7, 4:8] = cubes[2:8, 2:8, 9:15] = cubes[1:9, 1:9, 16:24] = True
+    return {"columns": columns, "cross": cross, "cubes": cubes}
+
+
 def cases():
     for density in (0.05, 0.15, 0.3, 0.6, 0.9):
         yield f"random-{density}", fixture(random((7, 8, 9), density, 3))
@@ -160,6 +175,14 @@ def cases():
         for density in (0.2, 0.5, 0.8):
             yield f"image-{density}-{method}", fixture(random((14, 17), density, 13), method=method)
         yield f"image-blobs-{method}", fixture(blobs((36, 39), 0.45, 17), method=method, spacing=[0.5, 2.0])
+    for name, volume in {**even_solids(), **solids()}.items():
+        yield f"homotopic-{name}", fixture(volume, method="homotopic")
+    yield "homotopic-random", fixture(random((7, 8, 9), 0.5, 3), method="homotopic")
+    yield "homotopic-blobs", fixture(blobs((19, 20, 21), 0.4, 1), method="homotopic", spacing=[2.5, 0.7, 0.31])
+    yield "homotopic-bounds", fixture(on_the_bounds(), method="homotopic")
+    yield "homotopic-one-plane", fixture(blobs((1, 22, 23), 0.5, 21, sigma=1.2), method="homotopic")
+    yield "homotopic-image", fixture(random((14, 17), 0.6, 13), method="homotopic")
+    yield "homotopic-image-blobs", fixture(blobs((36, 39), 0.45, 17), method="homotopic", spacing=[0.5, 2.0])
     yield "image-full", fixture(np.ones((12, 17), bool))
     base = blobs((18, 19, 21), 0.3, 31)
     yield "gray-value", fixture(base, values="noise", dtype="uint16", sigma=1.0, threshold=100)

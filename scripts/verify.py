@@ -5,7 +5,8 @@
 For every input the answer is computed once, on the whole volume in memory, by the functions of reference.py (read,
 mask_of, table_of, compare); the first run is compared with it, and all runs with each other: branches.csv,
 summary.json and every file of skeleton.zarr must have the same bytes. Ends with exit code 1 where anything differs.
-Needs the packages of reference.py; --images names a folder of 2-D TIFF images to try by both methods.
+Needs the packages of reference.py; --images names a folder of 2-D TIFF images to try by both of scikit-image's methods.
+Skeletons by the homotopic method are compared with those of homotopic.py.
 """
 
 import argparse
@@ -21,6 +22,8 @@ import time
 import numpy as np
 import zarr
 from scipy.ndimage import gaussian_filter
+
+import homotopic
 
 
 class Case:
@@ -142,6 +145,11 @@ def cases(program, images, quick):
     one[11, 17, 16] = True
     yield Case("one voxel", stored(one))
     yield Case("full", stored(np.ones((26, 30, 33), bool)))
+    for name, volume in solids(30):
+        yield Case(f"{name}, homotopic", stored(volume), method="homotopic")
+    for name, mask in (("blobs", blobs((40, 45, 50), 0.3, 80)), ("noise", noise((30, 31, 33), 0.4, 81))):
+        yield Case(f"{name}, homotopic", stored(woven(mask)), method="homotopic", rounds="all")
+    yield Case("image, homotopic", stored(woven(blobs((150, 170), 0.5, 82))), method="homotopic", spacing=(0.5, 2))
     for method in ("zhang", "lee"):
         yield Case(f"image, blobs, {method}", stored(woven(blobs((150, 170), 0.5, 70))), method=method)
         yield Case(f"image, noise, {method}", stored(woven(noise((90, 85), 0.6, 71)), "npy"), method=method, spacing=(0.5, 2))
@@ -190,7 +198,8 @@ def verify(case, program, reference, quick):
             mask = ~reference.mask_of(image, case.sigma, case.below)
         from skimage.morphology import skeletonize
 
-        skeleton = skeletonize(mask, method=case.method)
+        is_homotopic = case.method == "homotopic"
+        skeleton = homotopic.thin(mask) if is_homotopic else skeletonize(mask, method=case.method)
         table = reference.table_of(skeleton, image, list(case.spacing or [1.0] * image.ndim))
         runs = runs_of(case, image.shape, quick)
         start = time.perf_counter()

@@ -76,18 +76,22 @@ fn fault(mask: &Mask, image: &Image, method: Method, spacing: [f64; 3], out: &Pa
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 100, ..ProptestConfig::with_cases(60) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 100, ..ProptestConfig::with_cases(90) })]
 
     #[test]
     fn chunk_shape_and_workers_change_nothing_and_the_answer_is_the_sequential_one(
         (mask, chunks) in mask_and_chunks(13),
         spacing in prop_oneof![Just([1.0; 3]), Just([2.5, 0.7, 0.31])],
+        method in prop_oneof![Just(Method::Lee), Just(Method::Homotopic)],
     ) {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let image = Image::woven(&mask, "uint16");
         let option = list(spacing);
-        prop_assert_eq!(differences(&image, &["--spacing", &option], &chunks, folder.path()), None);
-        prop_assert_eq!(fault(&mask, &image, Method::Lee, spacing, &folder.path().join("out-0")), None);
+        // Lee's is the default.
+        let options = ["--spacing", &option, "--method", method.name()];
+        let options = if method == Method::Lee { &options[..2] } else { &options[..] };
+        prop_assert_eq!(differences(&image, options, &chunks, folder.path()), None);
+        prop_assert_eq!(fault(&mask, &image, method, spacing, &folder.path().join("out-0")), None);
     }
 }
 
@@ -95,9 +99,9 @@ proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 100, ..ProptestConfig::with_cases(40) })]
 
     #[test]
-    fn chunk_shape_and_workers_change_nothing_of_an_image_by_either_method(
+    fn chunk_shape_and_workers_change_nothing_of_an_image_by_any_method(
         (mask, chunks) in mask_and_chunks(28),
-        method in prop_oneof![Just(Method::Zhang), Just(Method::Lee)],
+        method in proptest::sample::select(&Method::ALL[..]),
     ) {
         let [_, height, width] = mask.shape;
         let mask = Mask::from_fn([1, height, width], |p| mask.get(p));

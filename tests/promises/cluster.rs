@@ -107,6 +107,7 @@ pub(crate) fn phantom(folder: &Path, shape: &str, gray: bool) -> PathBuf {
 
 /// Fails where a number of processes or workers changes a byte.
 fn compare(input: &Path, options: &[&str], folder: &Path) {
+    fs::create_dir_all(folder).expect("a writable folder");
     let mut alone = None;
     for (run, (processes, workers)) in [("1", "2"), ("2", "1"), ("2", "2"), ("4", "1")].into_iter().enumerate() {
         let out = folder.join(format!("out-{run}"));
@@ -137,7 +138,9 @@ fn processes_give_the_bytes_of_one_on_a_dense_mask() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let input = folder.path().join("dense.npy");
     Image::woven(&dense(), "uint8").write_npy(&input);
-    compare(&input, &["--chunk", "9,8,11"], folder.path());
+    for method in ["lee", "homotopic"] {
+        compare(&input, &["--chunk", "9,8,11", "--method", method], &folder.path().join(method));
+    }
 }
 
 #[test]

@@ -1,11 +1,12 @@
-//! The committed answers of scikit-image and skan, which `scripts/make_reference_fixtures.py` writes.
+//! The committed answers of scikit-image and skan, which `scripts/make_reference_fixtures.py` writes; skeletons by the
+//! homotopic method are those of `scripts/homotopic.py`.
 
 use std::path::PathBuf;
 
 use crate::image::Image;
 use crate::sequential::{Mask, Method};
 
-/// One fixture: an image with options, and what scikit-image and skan give for it.
+/// One fixture: an image with options, and the answer for it.
 #[derive(Debug)]
 pub(crate) struct Fixture {
     pub(crate) name: String,
@@ -59,7 +60,7 @@ fn parse(path: &std::path::Path) -> Fixture {
     let axes: Vec<usize> = option("shape").split(',').map(|n| n.parse().expect("an extent")).collect();
     let (values, dtype) = (option("values"), option("dtype"));
     let stated: Vec<f64> = option("spacing").split(',').map(|n| n.parse().expect("a spacing")).collect();
-    let method = if option("method") == "zhang" { Method::Zhang } else { Method::Lee };
+    let method = Method::named(&option("method"));
     let [sigma, threshold] = ["sigma", "threshold"].map(|name| Some(option(name)).filter(|value| value != "none"));
     let below = lines.next_if(|line| line.starts_with("below ")).map(|line| line["below ".len()..].to_owned());
 

@@ -12,13 +12,14 @@ use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, succeed, wait_until};
 
 /// Options that make masks of the gray image in [`gray`], and none.
-const MASKS: [&[&str]; 6] = [
+const MASKS: [&[&str]; 7] = [
     &["--threshold", "30"],
     &["--sigma", "0.8", "--threshold", "40"],
     &["--sigma", "0.6,0,1.1", "--threshold", "otsu"],
     &["--threshold", "otsu"],
     &["--threshold", "30", "--prune", "4", "--prune-ratio", "1.5", "--keep-border"],
     &["--sigma", "0.7", "--below", "otsu"],
+    &["--threshold", "30", "--method", "homotopic"],
 ];
 
 /// A mask as a noisy image, the same every time for a seed.
@@ -184,7 +185,7 @@ fn records_of_other_parameters_are_said_once_and_never_mixed_in() {
     scene.run(MASKS[0]);
     let other = ["--threshold", "50"];
     let coarse = ["--threshold", "50", "--chunk", "12"];
-    for options in [MASKS[1], &other, MASKS[2], MASKS[3], &coarse, MASKS[0]] {
+    for options in [MASKS[1], &other, MASKS[2], MASKS[3], &coarse, MASKS[0], MASKS[6]] {
         let told = scene.run(options).stderr;
         assert_eq!(told.matches("warning").count(), 1, "{options:?}: {told}");
         assert!(told.contains("state was made with other parameters"), "{options:?}: {told}");
@@ -192,11 +193,11 @@ fn records_of_other_parameters_are_said_once_and_never_mixed_in() {
         assert_eq!(scene.run(options).stderr, "", "{options:?}");
         assert_eq!(scene.log(), (0, 0), "{options:?}");
     }
-    // Of an image both methods, and another spacing, which no mask depends on.
+    // Of an image all methods, and another spacing, which no mask depends on.
     let plane = Mask::from_fn([1, 30, 40], |[_, y, x]| (y * y + x * x) % 100 < 60);
     let scene = Scene::of(&Image { dimensions: 2, ..Image::of_mask(&plane) }, &[8, 9], PLAIN);
     scene.run(&[]);
-    for options in [&["--method", "lee"], &["--method", "zhang"]] {
+    for options in [&["--method", "lee"], &["--method", "homotopic"], &["--method", "zhang"]] {
         assert_eq!(scene.run(options).stderr.matches("warning").count(), 1);
         scene.assert_as_from_scratch(options);
     }

@@ -11,7 +11,8 @@ use crate::support::{Running, anabranch, assert_adds_up, invariant_bytes, read_j
 
 #[test]
 fn chunks_that_arrive_change_and_go_are_followed_and_nothing_is_read_again() {
-    for options in [&[][..], &["--sigma", "0.7", "--threshold", "otsu", "--processes", "2"]] {
+    let smoothed = &["--sigma", "0.7", "--threshold", "otsu", "--processes", "2"][..];
+    for options in [&[][..], smoothed, &["--threshold", "20", "--method", "homotopic"]] {
         let image = Image::woven(&tangle([16, 16, 24]), "uint8");
         let mut scene = Scene::new(image.axes(), &[8; 3], "uint8", PLAIN);
         let mut watch = scene.watch(options);

@@ -10,12 +10,18 @@ const DIRECTIONS: [Position; 6] = [[0, -1, 0], [0, 1, 0], [0, 0, 1], [0, 0, -1],
 
 /// The skeleton of a mask. A volume of one plane uses the first four directions only.
 pub(crate) fn thin(mask: &Mask) -> Mask {
+    thin_by(mask, |_, now, p| is_simple(now, p))
+}
+
+/// The skeleton of a mask by a method that tests other things again before a deletion: given the state at the start of the
+/// sub-iteration, the state now, and the candidate.
+pub(super) fn thin_by(mask: &Mask, retest: impl Fn(&Mask, &Mask, Position) -> bool) -> Mask {
     let directions = if mask.shape[0] == 1 { &DIRECTIONS[..4] } else { &DIRECTIONS[..] };
     let mut state = mask.clone();
     loop {
         let mut deleted = 0;
         for &direction in directions {
-            deleted += sub_iteration(&mut state, direction);
+            deleted += sub_iteration(&mut state, direction, &retest);
         }
         if deleted == 0 {
             return state;
@@ -24,13 +30,14 @@ pub(crate) fn thin(mask: &Mask) -> Mask {
 }
 
 /// Deletes in one direction, and returns how many voxels went. All candidates are found on the old state; then, in
-/// raster order, those that are still simple are deleted.
-fn sub_iteration(state: &mut Mask, direction: Position) -> usize {
-    let candidates: Vec<usize> =
-        state.foreground().into_iter().filter(|&index| is_candidate(state, state.position(index), direction)).collect();
+/// raster order, those that pass the retest are deleted.
+fn sub_iteration(state: &mut Mask, direction: Position, retest: &impl Fn(&Mask, &Mask, Position) -> bool) -> usize {
+    let old = state.clone();
+    let is_candidate = |p: Position| !old.get(add(p, direction)) && is_deletable(&old, p);
+    let candidates = old.foreground().into_iter().filter(|&index| is_candidate(old.position(index)));
     let mut deleted = 0;
     for index in candidates {
-        if is_simple(state, state.position(index)) {
+        if retest(&old, state, old.position(index)) {
             state.voxels[index] = false;
             deleted += 1;
         }
@@ -38,11 +45,9 @@ fn sub_iteration(state: &mut Mask, direction: Position) -> usize {
     deleted
 }
 
-fn is_candidate(state: &Mask, p: Position, direction: Position) -> bool {
-    !state.get(add(p, direction))
-        && state.neighbours(p).count() != 1
-        && euler_change(state, p) == 0
-        && is_simple(state, p)
+/// Whether a voxel is no endpoint, and its removal keeps the Euler characteristic and splits nothing.
+pub(super) fn is_deletable(state: &Mask, p: Position) -> bool {
+    state.neighbours(p).count() != 1 && euler_change(state, p) == 0 && is_simple(state, p)
 }
 
 /// By how much the Euler characteristic of the union of closed cubes falls when the cube at `p` goes: the alternating

@@ -3,6 +3,7 @@
 //! Nothing here comes from the library under test. The committed fixtures hold it to scikit-image and skan.
 
 pub(crate) mod graph;
+pub(crate) mod homotopic;
 pub(crate) mod lee;
 pub(crate) mod radii;
 pub(crate) mod table;
@@ -80,13 +81,21 @@ pub(crate) fn steps() -> Vec<Position> {
 pub(crate) enum Method {
     Lee,
     Zhang,
+    Homotopic,
 }
 
 impl Method {
+    pub(crate) const ALL: [Method; 3] = [Method::Lee, Method::Zhang, Method::Homotopic];
+
+    pub(crate) fn named(name: &str) -> Self {
+        Method::ALL.into_iter().find(|method| method.name() == name).unwrap_or_else(|| panic!("no method {name}"))
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Method::Lee => "lee",
             Method::Zhang => "zhang",
+            Method::Homotopic => "homotopic",
         }
     }
 
@@ -94,6 +103,7 @@ impl Method {
         match self {
             Method::Lee => lee::thin(mask),
             Method::Zhang => zhang::thin(mask),
+            Method::Homotopic => homotopic::thin(mask),
         }
     }
 }
