@@ -54,7 +54,8 @@ fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<St
     }
     found.extend(described.values().map(str::to_owned));
     if totals.skeleton_voxels == 0 {
-        let text = "the foreground left no skeleton: thinning lets small solid objects vanish, as in scikit-image";
+        let text = "the foreground left no skeleton: Lee's thinning lets small solid objects vanish, as in scikit-image; \
+                    --method homotopic keeps them";
         found.push(text.to_owned());
     }
     found

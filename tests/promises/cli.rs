@@ -174,7 +174,8 @@ fn results_that_may_surprise_come_with_a_warning() {
     let shape = [10, 10, 10];
     assert!(warnings(&Mask::from_fn(shape, |_| false), "uint8", &[]).contains("warning"), "an empty mask");
     let cube = Mask::from_fn(shape, |p| p.iter().all(|n| (3..7).contains(n)));
-    assert!(warnings(&cube, "bool", &[]).contains("warning"), "foreground that leaves no skeleton");
+    assert!(warnings(&cube, "bool", &[]).contains("--method homotopic"), "foreground that leaves no skeleton");
+    assert_eq!(warnings(&cube, "bool", &["--method", "homotopic"]).matches("warning").count(), 0, "and one that does");
     assert!(warnings(&tangle(shape), "uint16", &[]).contains("label"), "an image with many values and no threshold");
     let even = Mask::from_fn(shape, |_| false);
     assert!(warnings(&even, "float32", &["--threshold", "otsu"]).contains("warning"), "one value by Otsu's method");
