@@ -102,6 +102,7 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
         (parameters.prune.length, parameters.prune.unit) = parse_prune(text)?;
     }
     (parameters.prune.ratio, parameters.prune.keep_border) = (options.prune_ratio, options.keep_border);
+    parameters.longest_path = options.longest_path;
     parameters.check()?;
     parameters.image = open_options(&options.image)?;
     Ok(parameters)

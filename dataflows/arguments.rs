@@ -158,7 +158,7 @@ pub(crate) struct InfoOptions {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) image: ImageOptions,
-    /// Folder for branches.csv, summary.json, run.json, skeleton.zarr and overview.png
+    /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Foreground is what is above this value; `otsu` computes it [default: nonzero is foreground]
@@ -217,9 +217,12 @@ pub(crate) struct RunOptions {
     /// Prune no branch that touches the border of the image
     #[arg(long)]
     pub(crate) keep_border: bool,
-    /// Columns of branches.csv: all, with radii, or those of skan alone, which is faster
+    /// All that is measured, or skan's columns in branches.csv and no other tables, which is faster
     #[arg(long, value_enum, default_value_t = ColumnSet::All)]
     pub(crate) columns: ColumnSet,
+    /// Add the longest shortest path between two nodes of each skeleton to skeletons.csv: the column `longest_path`
+    #[arg(long)]
+    pub(crate) longest_path: bool,
     /// Keep what is known about the image in this folder, and compute only what has changed
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

@@ -58,6 +58,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         prune: None,
         prune_ratio: None,
         keep_border: false,
+        longest_path: false,
         overwrite: true,
         strict: false,
         quiet: false,

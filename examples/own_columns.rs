@@ -13,7 +13,7 @@ use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::mask::{binarise::Binarise, threshold::Threshold};
 use anabranch::kernel::measure::numbers::{Extremes, InOrder, Numbers};
 use anabranch::kernel::measure::{channel::MeasuredBy, pixel_values::PixelValues};
-use anabranch::kernel::network::{branch_list::BranchList, voxel_list::VoxelList};
+use anabranch::kernel::network::{branch_list::BranchList, isolated::Isolated, voxel_list::VoxelList};
 use anabranch::kernel::{phantom::PhantomTree, thin::method::Method};
 use anabranch::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
 use anabranch::operators::{binarise::BinariseChunks, branches::ExtractBranches, measure::MeasureChunks};
@@ -37,7 +37,7 @@ type Measured = MeasuredBy<Known>;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
     Branches(Shared<BranchList<Measured>>),
-    Isolated(Shared<Vec<Voxel>>),
+    Isolated(Shared<Vec<Isolated<Measured>>>),
     Skeleton(ChunkId, VoxelList),
 }
 

@@ -67,7 +67,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
             edits.append(run(out, "--state", str(state)))
             thinned.append(json.loads((out / "run.json").read_text())["chunks_activated"])
     run(folder / "plain", "--overwrite")
-    for name in ["branches.csv", "summary.json", "overview.png"]:
+    for name in ["branches.csv", "nodes.csv", "skeletons.csv", "summary.json", "overview.png"]:
         assert filecmp.cmp(out / name, folder / "plain" / name, shallow=False), name
     size = sum(path.stat().st_size for path in state.rglob("*") if path.is_file())
 

@@ -162,7 +162,7 @@ def states(material, cwd, rng):
         call.append("--verify")
     if rng.random() < 0.2:
         call += ["--changes", "changes.csv"]
-    same = {name: (material.folder / "stated" / "out" / name).read_bytes() for name in ("branches.csv", "summary.json")}
+    same = {name: (material.folder / "stated" / "out" / name).read_bytes() for name in ("branches.csv", "nodes.csv", "skeletons.csv", "summary.json")}
     return Case("; ".join(labels), call, call, same=same)
 
 
@@ -170,7 +170,7 @@ def earlier_outputs(material, cwd, rng):
     """Damaged outputs of an earlier run, and files of changes: read as inputs, replaced, appended to."""
     material.copy("stated/image.zarr", cwd / "image.zarr")
     material.call(cwd, "run", "image.zarr", *STATED, "--changes", "changes.csv")
-    target = rng.choice(["out/run.json"] * 3 + ["out/summary.json", "out/branches.csv", "out/skeleton.zarr", "changes.csv", "changes.csv"])
+    target = rng.choice(["out/run.json"] * 3 + ["out/summary.json", "out/branches.csv", "out/nodes.csv", "out/skeleton.zarr", "changes.csv", "changes.csv"])
     label = f"{target}: " + (change_file(cwd / target, rng, material.others) if rng.random() < 0.8 else replace_file(cwd / target, rng)[1])
     call = rng.choice([
         ["run", "image.zarr", "--out", "out", "--overwrite"], ["run", "image.zarr", "--out", "out"], ["run", "image.zarr", *STATED, "--changes", "changes.csv"],

@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 SECRET = "known to the processes of this script only"
-INVARIANT = ["branches.csv", "summary.json"]
+INVARIANT = ["branches.csv", "nodes.csv", "skeletons.csv", "summary.json"]
 # Seconds for which a process is stopped, so that the others wait for it.
 HELD = 0.4
 KINDS = ["none", "member", "replay", "partial", "noise", "silent"]

@@ -3,7 +3,7 @@
     python scripts/verify.py --reference PATH/reference.py [--images DIR] [--quick] [--only WORD]
 
 For every input the answer is computed once, on the whole volume in memory, by the functions of reference.py (read,
-mask_of, table_of, compare); the first run is compared with it, and all runs with each other: branches.csv,
+mask_of, table_of, compare); the first run is compared with it, and all runs with each other: tables,
 summary.json and every file of skeleton.zarr must have the same bytes. Ends with exit code 1 where anything differs.
 Needs the packages of reference.py; --images names a folder of 2-D TIFF images to try by both of scikit-image's methods.
 Skeletons by the homotopic method are compared with those of homotopic.py.
@@ -177,7 +177,7 @@ def runs_of(case, shape, quick):
 def digest(out):
     """One hash of all that no chunking may change."""
     total = hashlib.sha256()
-    files = [out / "branches.csv", out / "summary.json"]
+    files = [out / name for name in ("branches.csv", "nodes.csv", "skeletons.csv", "summary.json")]
     files += sorted(path for path in (out / "skeleton.zarr").rglob("*") if path.is_file())
     for path in files:
         total.update(str(path.relative_to(out)).encode() + b"\0")

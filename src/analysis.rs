@@ -128,9 +128,10 @@ impl Analysis {
 
     /// What its network is measured by.
     pub(crate) fn network_plan(&self) -> NetworkPlan {
-        let (set, pruning) = (self.settled.asked.columns, self.settled.pruning);
+        let (asked, pruning) = (&self.settled.asked, self.settled.pruning);
+        let (set, longest_path) = (asked.columns, asked.longest_path);
         let radii = set.tells_radii() || pruning.needs_radii();
-        NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii, pruning }
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii, pruning, longest_path }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

@@ -52,17 +52,19 @@ pub struct Parameters {
     pub columns: ColumnSet,
     /// Which side branches are taken off the skeleton.
     pub prune: PruneRule,
+    /// Whether the table of skeletons has the longest path of each.
+    pub longest_path: bool,
 }
 
-/// Which columns the branch table has, and with that what is measured.
+/// Which columns the branch table has, and with that what is measured and which tables there are beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ColumnSet {
-    /// All that are known.
+    /// All that are known, with tables of nodes and of skeletons.
     #[default]
     All,
-    /// skan's, and no others: radii are not looked for.
+    /// skan's, and no others: radii are not looked for, and the branch table is the only one.
     Skan,
 }
 
@@ -77,6 +79,11 @@ impl ColumnSet {
 
     /// Whether there are radii among them.
     pub fn tells_radii(self) -> bool {
+        self == ColumnSet::All
+    }
+
+    /// Whether there are tables of nodes and of skeletons beside that of branches.
+    pub fn has_nodes(self) -> bool {
         self == ColumnSet::All
     }
 
@@ -225,6 +232,11 @@ impl Parameters {
     /// Of kind `Usage` if they do.
     pub fn check(&self) -> Result<()> {
         self.prune.check()?;
+        if self.longest_path && !self.columns.has_nodes() {
+            return Err(Error::usage(
+                "--longest-path is a column of skeletons.csv, which --columns skan leaves out: leave one of the two out",
+            ));
+        }
         if self.sigma.is_some() && self.threshold.is_nonzero() {
             return Err(Error::usage(
                 "--sigma smooths the image before a threshold, but there is none: add --threshold or --below",
@@ -279,7 +291,16 @@ impl Parameters {
 impl Settled {
     /// What the masks of an image depend on, besides its values and the chunks: in a form that is hashed.
     pub fn of_masks(&self) -> impl Serialize + use<> {
-        let Parameters { image: _, sigma: _, threshold, method: _, provisional: _, columns: _, prune: _ } = &self.asked;
+        let Parameters {
+            image: _,
+            sigma: _,
+            threshold,
+            method: _,
+            provisional: _,
+            columns: _,
+            prune: _,
+            longest_path: _,
+        } = &self.asked;
         let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
         (form, self.sigma.map(|sigma| sigma.map(f64::to_bits)), *threshold)
     }
@@ -321,7 +342,8 @@ impl Settled {
     /// What all processes of a run must have been given alike, besides the image: names and values. Of an image's spacing
     /// and unit what was found, since one process may be told what another reads.
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
-        let Parameters { image, sigma: _, threshold, method: _, provisional, columns, prune } = &self.asked;
+        let Parameters { image, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
+            &self.asked;
         let OpenOptions { channel, time, region: _, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = image;
         let mut agreed = described::agreed_of_tiles(mosaic);
         agreed.extend([
@@ -339,6 +361,7 @@ impl Settled {
             ("--prune", given(self.pruning.length)),
             ("--prune-ratio", given(prune.ratio)),
             ("--keep-border", prune.keep_border.to_string()),
+            ("--longest-path", longest_path.to_string()),
             ("the spacing of voxels", format!("{:?}", spacing.0)),
             ("the unit of the spacing", given(unit)),
         ]);

@@ -113,7 +113,9 @@ use crate::error::Result;
 use crate::grid::Grid;
 use crate::kernel::mask::threshold::Threshold;
 use crate::store::held::HeldChunks;
+use crate::table::node_columns::NodeRow;
 use crate::table::row::{Frame, Row};
+use crate::table::skeleton_columns::SkeletonRow;
 use crate::table::summary::Summary;
 
 /// The kind of session that is fed with chunks.
@@ -177,7 +179,7 @@ impl<Kind> Session<Kind> {
     fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Self> {
         let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas) = (plan.network.frame, plan.canvas);
-        let results = EpochResults::new(canvas, grid, frame, plan.kernel.threshold, tracks_arrival);
+        let results = EpochResults::new(&plan.network, grid, plan.kernel.threshold, tracks_arrival);
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| KeptState::new(keeping.folder, grid.bounds(), keeping.dimensions));
         let (cluster, links) = cluster.unzip();
@@ -263,6 +265,22 @@ impl<Kind> Session<Kind> {
     /// As [`EpochResults::rows`].
     pub fn rows(&self) -> Result<Vec<Row>> {
         self.results().rows()
+    }
+
+    /// [`EpochResults::node_rows`] of the last epoch that has ended well.
+    ///
+    /// # Errors
+    /// As [`EpochResults::node_rows`].
+    pub fn node_rows(&self) -> Result<Vec<NodeRow>> {
+        self.results().node_rows()
+    }
+
+    /// [`EpochResults::skeleton_rows`] of the last epoch that has ended well.
+    ///
+    /// # Errors
+    /// As [`EpochResults::skeleton_rows`].
+    pub fn skeleton_rows(&self) -> Result<Vec<SkeletonRow>> {
+        self.results().skeleton_rows()
     }
 
     /// [`EpochResults::threshold`] of the last epoch that has ended well.

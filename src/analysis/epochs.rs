@@ -148,7 +148,7 @@ impl Epochs {
         Ok(Results {
             threshold: found.threshold(),
             branches: vec![Shared::new(found.branch_list())],
-            isolated: found.isolated().collect(),
+            isolated: found.isolated().cloned().collect(),
             skeletons: found.skeletons().map(|(id, skeleton)| (id, Arc::clone(skeleton))).collect(),
             statistics: found.statistics().clone(),
             foreground: found.foreground(),

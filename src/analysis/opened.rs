@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::file::read_failed;
+use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
 use crate::store::{OpenOptions, Source, open};
 use crate::table::read::TableText;
 
@@ -16,6 +17,10 @@ use crate::table::read::TableText;
 pub struct Outputs {
     /// The branch table, by columns.
     pub table: TableText,
+    /// The table of nodes, by columns; `None` where only skan's columns were asked for.
+    pub nodes: Option<TableText>,
+    /// The table of skeletons, by columns, likewise.
+    pub skeletons: Option<TableText>,
     /// `summary.json`.
     pub summary: Value,
     /// `run.json`: how it ran.
@@ -31,8 +36,8 @@ impl std::fmt::Debug for Outputs {
 }
 
 impl Outputs {
-    /// Reads the table, the summary and the parameters, and opens the skeleton. Takes time and memory in proportion to the
-    /// table.
+    /// Reads the tables, the summary and the parameters, and opens the skeleton. Takes time and memory in proportion to the
+    /// tables.
     ///
     /// # Errors
     /// `Missing` if one of the files does not exist; `Data` if one of them is not what a run writes, by its line.
@@ -48,9 +53,11 @@ impl Outputs {
                 Error::new(Kind::Data, message).because(error).at(folder.join(name))
             })
         };
-        let table = TableText::read(opened("branches.csv")?).map_err(|error| error.at(folder.join("branches.csv")))?;
+        let table = |name: &str| TableText::read(opened(name)?).map_err(|error| error.at(folder.join(name)));
+        let optional = |name: &str| folder.join(name).exists().then(|| table(name)).transpose();
+        let (table, nodes, skeletons) = (table(BRANCHES)?, optional(NODES)?, optional(SKELETONS)?);
         let skeleton = open(&folder.join("skeleton.zarr"), &OpenOptions::default())?;
-        Ok(Outputs { table, summary: json("summary.json")?, run: json("run.json")?, skeleton })
+        Ok(Outputs { table, nodes, skeletons, summary: json("summary.json")?, run: json("run.json")?, skeleton })
     }
 
     /// The parameters that the results depend on, as the summary has them.

@@ -13,8 +13,11 @@ use super::{Analysis, Results};
 use crate::chunk::Dtype;
 use crate::error::{Error, Kind, Result};
 use crate::space::Voxel;
+use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
 use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
 use crate::table::csv::write_table;
+use crate::table::nodes::Nodes;
+use crate::table::skeletons::Skeletons;
 use crate::table::summary::{Awaited, Summary, Totals};
 
 /// Where outputs go, and how.
@@ -109,7 +112,7 @@ impl Analysis {
         }
     }
 
-    /// Writes all outputs of results that are held into a folder: `branches.csv`, `summary.json`, `run.json`,
+    /// Writes all outputs of results that are held into a folder: `branches.csv`, `nodes.csv`, `skeletons.csv`, `summary.json`, `run.json`,
     /// `skeleton.zarr` and `overview.png`. Those of an earlier run are replaced where `overwrite` says so.
     ///
     /// # Errors
@@ -140,7 +143,7 @@ impl Analysis {
         if let Some(picture) = picture? {
             folder.write("overview.png", picture)?;
         }
-        let difference = changes.as_ref().map(|changes| changes.compare(&folder.path("branches.csv"))).transpose()?;
+        let difference = changes.as_ref().map(|changes| changes.compare(&folder.path(BRANCHES))).transpose()?;
         let mut counts = results.counts;
         if let Some((changes, difference)) = changes.as_ref().zip(difference.as_ref()) {
             (counts.rows_changed, counts.epoch) = (Some(difference.rows()), Some(changes.epoch()));
@@ -150,20 +153,27 @@ impl Analysis {
         Ok(Staged { folder, changed: changes.zip(difference), written })
     }
 
-    /// Writes the table and its summary.
+    /// Writes the tables and their summary.
     fn write_tables(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
         let ranks = results.ranks(self)?;
-        let table = results.table(&ranks, self.allotted.workers)?.with_columns(self.network_plan().columns);
-        let failed = |error: io::Error| folder.write_error("branches.csv", &error);
-        let file = File::create(folder.path("branches.csv")).map_err(failed)?;
-        let provisional = write_table(&table, &self.frame(), self.allotted.workers, file).map_err(failed)?;
+        let (threads, frame) = (self.allotted.workers, self.frame());
+        let table = results.table(&ranks, threads)?.with_columns(self.network_plan().columns);
+        let provisional = write_into(folder, BRANCHES, |file| write_table(&table, &frame, threads, file))?;
+        let mut unknown_paths = 0;
+        if self.settled.asked.columns.has_nodes() {
+            let nodes = Nodes::new(&table, threads)?;
+            write_into(folder, NODES, |file| nodes.write_csv(&frame, threads, file))?;
+            let skeletons = Skeletons::new(&table, &nodes, self.settled.asked.longest_path, threads)?;
+            write_into(folder, SKELETONS, |file| skeletons.write_csv(&frame, threads, file))?;
+            unknown_paths = skeletons.unknown_longest_paths();
+        }
         let totals = Totals {
             skeletons: table.skeletons(),
             skeleton_voxels: table.voxels(),
             foreground_voxels: results.foreground,
             voxels: self.grid.bounds().volume() as u64,
         };
-        let warnings = warnings::warnings(self, results, &totals)?;
+        let warnings = warnings::warnings(self, results, &totals, unknown_paths)?;
         if let (true, Some(first)) = (strict, warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
         }
@@ -179,11 +189,17 @@ impl Analysis {
     }
 }
 
+/// Writes an output piece by piece.
+fn write_into<D>(folder: &OutputFolder, name: &str, write: impl FnOnce(File) -> io::Result<D>) -> Result<D> {
+    let written = File::create(folder.path(name)).and_then(write);
+    written.map_err(|error| folder.write_error(name, &error))
+}
+
 /// Every skeleton voxel with what it belongs to.
 fn kinds(results: &Results) -> impl Iterator<Item = (Voxel, VoxelKind)> + '_ {
     let branches = results.branches.iter().flat_map(|list| list.iter()).flat_map(|branch| {
         let kind = VoxelKind::of_branch_type(branch.kind() as u8);
         branch.into_voxels().map(move |voxel| (voxel, kind))
     });
-    branches.chain(results.isolated.iter().map(|&voxel| (voxel, VoxelKind::Isolated)))
+    branches.chain(results.isolated.iter().map(|isolated| (isolated.voxel, VoxelKind::Isolated)))
 }

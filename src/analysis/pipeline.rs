@@ -17,6 +17,7 @@ use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
@@ -82,7 +83,7 @@ pub(super) struct Report {
     pub(super) branches: Vec<Shared<BranchList<BranchMeasures>>>,
     /// Statistics of the branches, where there are some.
     pub(super) statistics: Option<Snapshot>,
-    pub(super) isolated: Vec<Shared<Vec<Voxel>>>,
+    pub(super) isolated: Vec<Shared<Vec<Isolated<BranchMeasures>>>>,
     pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
 }
 
@@ -133,7 +134,7 @@ impl Analysis {
         Ok(Results {
             threshold,
             branches,
-            isolated: isolated.iter().flat_map(|voxels| voxels.iter().copied()).collect(),
+            isolated: isolated.iter().flat_map(|voxels| voxels.iter().cloned()).collect(),
             skeletons,
             statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
             foreground: found.foreground,

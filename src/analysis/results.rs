@@ -11,13 +11,15 @@ use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::operators::shared::Shared;
-use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
+use crate::table::nodes::Nodes;
 use crate::table::ranks::Ranks;
 use crate::table::row::Row;
+use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 
 /// What an analysis has found. Held in memory: some ten bytes a skeleton voxel, and twenty a branch.
@@ -29,7 +31,7 @@ pub struct Results {
     /// All branches, in lists of any parts of the volume.
     pub branches: Vec<Shared<BranchList<BranchMeasures>>>,
     /// Skeleton voxels without neighbours.
-    pub isolated: Vec<Voxel>,
+    pub isolated: Vec<Isolated<BranchMeasures>>,
     /// The skeleton of every chunk that has one, in raster order of the chunks.
     pub skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
     /// Statistics of the branches.
@@ -101,6 +103,25 @@ impl Results {
             Some(arrival) => table.with_arrival(arrival),
             None => table,
         })
+    }
+
+    /// The table of nodes. Takes time linear in the branches and their voxels.
+    ///
+    /// # Errors
+    /// As [`Results::ranks`] and [`Results::table`].
+    pub fn node_table(&self, analysis: &Analysis) -> Result<Nodes> {
+        let ranks = self.ranks(analysis)?;
+        Nodes::new(&self.table(&ranks, analysis.workers())?, analysis.workers())
+    }
+
+    /// The table of skeletons, which takes the same; but see [`Skeletons::new`] of longest paths.
+    ///
+    /// # Errors
+    /// As [`Results::ranks`] and [`Results::table`].
+    pub fn skeleton_table(&self, analysis: &Analysis) -> Result<Skeletons> {
+        let (ranks, threads) = (self.ranks(analysis)?, analysis.workers());
+        let table = self.table(&ranks, threads)?;
+        Skeletons::new(&table, &Nodes::new(&table, threads)?, analysis.settled.asked.longest_path, threads)
     }
 
     /// The rows of the branch table, in skan's order.

@@ -13,14 +13,27 @@ use super::{Analysis, Results};
 const MOSTLY: f64 = 0.75;
 
 /// All warnings: of the image, then of its results. They follow from the image and the parameters alone.
+/// `unknown_paths` skeletons have no longest path, though it was asked for.
 ///
 /// # Errors
 /// Where it cannot be found out what of the image is stored.
-pub(super) fn warnings(analysis: &Analysis, results: &Results, totals: &Totals) -> Result<Vec<String>> {
+pub(super) fn warnings(
+    analysis: &Analysis,
+    results: &Results,
+    totals: &Totals,
+    unknown_paths: u64,
+) -> Result<Vec<String>> {
     // Those of the image may have text of the image's files and servers in them.
     let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
     let of_fill = of_fill(analysis, results.threshold)?;
-    Ok(of_image.chain(of_fill).chain(of_results(analysis, results, totals)).collect())
+    let of_results = of_results(analysis, results, totals);
+    Ok(of_image.chain(of_fill).chain(of_results).chain(of_paths(unknown_paths)).collect())
+}
+
+/// What is said of longest paths that were asked for and are not looked for.
+fn of_paths(unknown: u64) -> Option<String> {
+    let text = "skeletons have loops and more than 5,000 nodes: their longest path is not looked for, and empty in skeletons.csv";
+    (unknown > 0).then(|| format!("{unknown} {text}"))
 }
 
 /// What is said where the fill value of what is not stored counts as dark.

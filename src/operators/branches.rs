@@ -15,6 +15,7 @@ use crate::kernel::measure::channel::{Channel, Measured, MeasuredBy};
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
@@ -24,15 +25,18 @@ use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
 use crate::operators::stitch::{Parts, StitchFragments};
 use crate::operators::walk::{WalkGraphs, Walked};
-use crate::space::{Spacing, Voxel};
+use crate::space::Spacing;
+
+/// Voxels without neighbours, by chunk, as lists in raster order.
+pub type IsolatedVoxels<'scope, T, M> = VecCollection<'scope, T, (ChunkId, Shared<Vec<Isolated<M>>>)>;
 
 /// The branch network of a volume, with what is measured along its branches.
 #[derive(Clone)]
 pub struct BranchGraph<'scope, T: Timestamp, M: Measured = Moments> {
     /// Branches by the smallest part of the volume that holds each. All lists together are the branches, each once.
     pub parts: Parts<'scope, T, M>,
-    /// Voxels without neighbours, by chunk, as lists in raster order.
-    pub isolated: VecCollection<'scope, T, (ChunkId, Shared<Vec<Voxel>>)>,
+    /// Voxels without neighbours.
+    pub isolated: IsolatedVoxels<'scope, T, M>,
     /// The voxel graphs that chunks know by themselves, for other measures of the network.
     pub linked: VecCollection<'scope, T, (ChunkId, Shared<Linked>)>,
     octree: Octree,

@@ -37,6 +37,8 @@ pub struct NetworkPlan {
     pub radii: bool,
     /// Which side branches are taken off first.
     pub pruning: Pruning,
+    /// Whether the table of skeletons has the longest path of each.
+    pub longest_path: bool,
 }
 
 /// What a skeleton was thinned from.

@@ -14,6 +14,7 @@ use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::graph::Graph;
 use crate::kernel::network::graph::tests::{cut, voxels};
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
@@ -27,7 +28,7 @@ type Changes<D> = Vec<(D, u64, isize)>;
 #[derive(Default)]
 struct Found {
     branches: Changes<Branch>,
-    isolated: Changes<Voxel>,
+    isolated: Changes<Isolated>,
     components: Changes<u64>,
 }
 
@@ -55,7 +56,7 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> 
             graph
                 .isolated
                 .flat_map(|(_, voxels)| voxels.to_vec())
-                .inspect(move |change| isolated.lock().unwrap().isolated.push(*change))
+                .inspect(move |change| isolated.lock().unwrap().isolated.push(change.clone()))
                 .probe_with(&probe);
         });
         let mut before = &Chunks::new();

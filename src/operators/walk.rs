@@ -9,6 +9,7 @@ use crate::grid::ChunkId;
 use crate::kernel::measure::channel::{Channel, PathSum};
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::forest::Edge;
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::links::drop_edges;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::step::Lengths;
@@ -17,7 +18,6 @@ use crate::kernel::network::walk::walk;
 use crate::operators::link::Linked;
 use crate::operators::shared::Shared;
 use crate::operators::stitch::ListedPaths;
-use crate::space::Voxel;
 
 /// What walks find in a chunk. Lists are in order and not empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,7 +25,7 @@ pub enum Walked<S: PathSum> {
     /// Branches that lie inside the chunk, and fragments of others.
     Paths(ListedPaths<S>),
     /// Voxels without neighbours.
-    Isolated(Shared<Vec<Voxel>>),
+    Isolated(Shared<Vec<Isolated<S::Measured>>>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

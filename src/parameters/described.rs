@@ -48,6 +48,8 @@ pub struct Described {
     prune_ratio: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     keep_border: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longest_path: Option<bool>,
 }
 
 /// A number, or several.
@@ -85,7 +87,8 @@ impl Settled {
     /// The parameters for `summary.json`: of an image, with the threshold that was found. `of_tiles` says whether the
     /// image is put together from tiles.
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
-        let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns, prune } = &self.asked;
+        let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
+            &self.asked;
         let OpenOptions { channel, time, region, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = selection;
         let own = 3 - image.dimensions..3;
         Described {
@@ -112,6 +115,7 @@ impl Settled {
             prune_ratio: prune.ratio,
             keep_border: prune.keep_border.then_some(true),
             columns: (*columns != ColumnSet::All).then(|| columns.name()),
+            longest_path: longest_path.then_some(true),
         }
     }
 }

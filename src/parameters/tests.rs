@@ -55,6 +55,7 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/prune/unit", json!("nm")),
         ("/prune/ratio", json!(3.0)),
         ("/prune/keep_border", json!(true)),
+        ("/longest_path", json!(true)),
     ]
 }
 
@@ -126,7 +127,8 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
         assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
         // Rows are made anew in every session, and the marks of tiles have what becomes of them. But smoothing by a length
         // depends on how large voxels are.
-        let is_of_rows = ["/provisional", "/columns"].contains(&place) || place.starts_with("/prune/");
+        let of_rows = ["/provisional", "/columns", "/longest_path"];
+        let is_of_rows = of_rows.contains(&place) || place.starts_with("/prune/");
         let is_of_marks = place.starts_with("/image/mosaic/");
         let expected = !is_of_rows && !is_of_marks;
         assert_eq!(of_records(&after) != of_records(&before), expected, "{place} in a state");

@@ -300,9 +300,10 @@ impl<Kind> SessionBuilder<Kind> {
         let source = self.source.clone().or_else(|| held.clone().map(|held| held as Arc<dyn Source>));
         let following = source.map(|source| Following::new(source, grid, kernel.clone(), rule));
         let frame = Frame { dimensions: self.dimensions, spacing: self.spacing, origin: [0; 3] };
-        let (set, pruning) = (settled.asked.columns, settled.pruning);
+        let (asked, pruning) = (&settled.asked, settled.pruning);
+        let (set, longest_path) = (asked.columns, asked.longest_path);
         let radii = set.tells_radii() || pruning.needs_radii();
-        let network = NetworkPlan { grid: canvas, frame, columns: set.columns(), radii, pruning };
+        let network = NetworkPlan { grid: canvas, frame, columns: set.columns(), radii, pruning, longest_path };
         let folder = self.state.as_ref().map(|path| {
             let dependencies = dependencies(&settled, canvas)?;
             match run {

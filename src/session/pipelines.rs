@@ -20,6 +20,7 @@ use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
@@ -29,14 +30,14 @@ use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_planes::ThinFirst;
 use crate::progress::{ProgressState, Stage};
-use crate::space::{Region, Voxel};
+use crate::space::Region;
 use crate::table::statistics::Snapshot;
 
 /// A difference that an epoch brought.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Difference {
     Branch(Branch<BranchMeasures>, isize),
-    Isolated(Shared<Vec<Voxel>>, isize),
+    Isolated(Shared<Vec<Isolated<BranchMeasures>>>, isize),
     Skeleton(ChunkId, Arc<Skeleton>, isize),
     /// The statistics of all rows, where they have changed.
     Statistics(Box<Snapshot>),

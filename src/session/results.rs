@@ -11,13 +11,19 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
+use crate::operators::network::NetworkPlan;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
+use crate::table::node_columns::NodeRow;
+use crate::table::nodes::Nodes;
 use crate::table::ranks::Ranks;
 use crate::table::row::{Frame, Measures, Row};
+use crate::table::skeleton_columns::SkeletonRow;
+use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 use crate::table::summary::{Awaited, Summary, Totals};
 
@@ -33,11 +39,13 @@ pub struct EpochResults {
     pub(super) present: SharedMap<ChunkId, ()>,
     /// Whether rows tell that chunks near them have not arrived.
     tracks_arrival: bool,
+    /// Whether rows of skeletons tell of longest paths.
+    longest_path: bool,
     /// The number of the epoch that comes next.
     pub(super) next: u64,
     pub(super) threshold: Threshold,
     branches: SharedMap<Branch<BranchMeasures>, isize>,
-    isolated: SharedMap<Voxel, isize>,
+    isolated: SharedMap<Isolated<BranchMeasures>, isize>,
     skeletons: SharedMap<ChunkId, Arc<Skeleton>>,
     statistics: Snapshot,
     components: i64,
@@ -67,13 +75,14 @@ impl Published {
 }
 
 impl EpochResults {
-    pub(super) fn new(canvas: Grid, grid: Grid, frame: Frame, threshold: Threshold, tracks_arrival: bool) -> Self {
+    pub(super) fn new(plan: &NetworkPlan, grid: Grid, threshold: Threshold, tracks_arrival: bool) -> Self {
         EpochResults {
-            canvas,
-            frame,
+            canvas: plan.grid,
+            frame: plan.frame,
             grid,
             present: SharedMap::default(),
             tracks_arrival,
+            longest_path: plan.longest_path,
             next: 0,
             threshold,
             branches: SharedMap::default(),
@@ -99,8 +108,8 @@ impl EpochResults {
             match change {
                 Difference::Branch(branch, diff) => *changed.entry(branch).or_default() += diff,
                 Difference::Isolated(voxels, diff) => {
-                    for &voxel in voxels.iter() {
-                        add(&mut self.isolated, voxel, diff);
+                    for voxel in voxels.iter() {
+                        add(&mut self.isolated, voxel.clone(), diff);
                     }
                 }
                 Difference::Statistics(snapshot) => self.statistics = *snapshot,
@@ -131,8 +140,8 @@ impl EpochResults {
     }
 
     /// Skeleton voxels without neighbours, in raster order.
-    pub fn isolated(&self) -> impl Iterator<Item = Voxel> {
-        self.isolated.keys().copied()
+    pub fn isolated(&self) -> impl Iterator<Item = &Isolated<BranchMeasures>> {
+        self.isolated.keys()
     }
 
     /// The skeletons of the chunks that have one, in the order of the chunks.
@@ -187,14 +196,40 @@ impl EpochResults {
     /// # Errors
     /// As [`Table::new`].
     pub fn rows(&self) -> Result<Vec<Row<BranchMeasures>>> {
-        let ranks = Ranks::new(self.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)), &self.canvas);
-        let isolated: Vec<Voxel> = self.isolated().collect();
-        let list = self.branch_list();
-        let table = Table::new([&list], &isolated, &ranks, 1)?;
-        Ok(match &self.arrival() {
-            Some(arrival) => table.with_arrival(arrival).rows(self.frame).collect(),
-            None => table.rows(self.frame).collect(),
+        self.of_table(|table| {
+            Ok(match &self.arrival() {
+                Some(arrival) => table.with_arrival(arrival).rows(self.frame).collect(),
+                None => table.rows(self.frame).collect(),
+            })
         })
+    }
+
+    /// The table of nodes, for which it takes time in proportion to the skeleton.
+    ///
+    /// # Errors
+    /// As [`Table::new`].
+    pub fn node_rows(&self) -> Result<Vec<NodeRow>> {
+        self.of_table(|table| Ok(Nodes::new(&table, 1)?.rows(self.frame).collect()))
+    }
+
+    /// The table of skeletons, for which it takes time in proportion to the skeleton; with longest paths where the
+    /// session's parameters ask for them (see [`Skeletons::new`]).
+    ///
+    /// # Errors
+    /// As [`Table::new`].
+    pub fn skeleton_rows(&self) -> Result<Vec<SkeletonRow>> {
+        self.of_table(|table| {
+            let skeletons = Skeletons::new(&table, &Nodes::new(&table, 1)?, self.longest_path, 1)?;
+            Ok(skeletons.rows(self.frame).collect())
+        })
+    }
+
+    /// What follows from the whole table.
+    fn of_table<D>(&self, of: impl FnOnce(Table<'_, BranchMeasures>) -> Result<D>) -> Result<D> {
+        let ranks = Ranks::new(self.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)), &self.canvas);
+        let isolated: Vec<Isolated<BranchMeasures>> = self.isolated().cloned().collect();
+        let list = self.branch_list();
+        of(Table::new([&list], &isolated, &ranks, 1)?)
     }
 
     /// The statistics of all rows, under parameters that the caller knows. They are maintained by the dataflow, so asking

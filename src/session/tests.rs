@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 use crate::grid::ChunkId;
 use crate::kernel::mask::finder::ThresholdMethod;
 use crate::kernel::thin::method::Method;
-use crate::parameters::ThresholdRule;
+use crate::parameters::{Parameters, ThresholdRule};
 use crate::space::{Region, Spacing};
 use crate::store::Source;
 use crate::store::memory::MemorySource;
@@ -80,11 +80,17 @@ pub(super) fn whole(shape: [usize; 3], chunks: &BTreeMap<ChunkId, Voxels>) -> Vo
     Voxels::U8(array)
 }
 
+/// Parameters that ask for all that is measured.
+fn asked() -> Parameters {
+    Parameters { longest_path: true, ..Parameters::default() }
+}
+
 /// A session that sees an image once and in one piece.
 pub(super) fn scratch(image: Voxels, masks: Masks) -> FollowingSession {
     let chunk = image.shape();
     let source = Arc::new(MemorySource::of(image, 3).with_chunk(chunk));
-    let session = masks.apply(SessionBuilder::of_source(source).spacing(SPACING)).build().unwrap();
+    let builder = SessionBuilder::of_source(source).parameters(&asked()).spacing(SPACING);
+    let session = masks.apply(builder).build().unwrap();
     assert_eq!(session.look(false).unwrap(), 1);
     session.advance().unwrap();
     session
@@ -145,7 +151,8 @@ proptest! {
     ) {
         let masks = MASKS[masks];
         let mut shape = SHAPE;
-        let builder = masks.apply(SessionBuilder::new(SHAPE, CHUNK, Dtype::U8).workers(workers).spacing(SPACING));
+        let builder = SessionBuilder::new(SHAPE, CHUNK, Dtype::U8).parameters(&asked()).workers(workers).spacing(SPACING);
+        let builder = masks.apply(builder);
         let held = !matches!(masks, Masks::Nonzero);
         let live = if held { builder.hold_values() } else { builder }.build().unwrap();
         let mut now: BTreeMap<ChunkId, Voxels> = BTreeMap::new();
@@ -169,6 +176,8 @@ proptest! {
             }
             let scratch = scratch(whole(shape, &now), masks);
             prop_assert_eq!(live.rows().unwrap(), scratch.rows().unwrap());
+            prop_assert_eq!(live.node_rows().unwrap(), scratch.node_rows().unwrap());
+            prop_assert_eq!(live.skeleton_rows().unwrap(), scratch.skeleton_rows().unwrap());
             prop_assert_eq!(summary(&live), summary(&scratch));
             rows.retain(|_, diff| *diff != 0);
             prop_assert_eq!(&rows, &table(&scratch));

@@ -1,4 +1,4 @@
-//! The branch table as comma-separated values.
+//! Tables as comma-separated values.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,8 @@ use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::Table;
 use crate::table::branch_columns::{Columns, FromNumber};
-use crate::table::columns::{Column, Value, header};
+use crate::table::columns::{Column, Field, header};
+use crate::table::line::Line;
 use crate::table::row::{Frame, Measures, Row};
 use crate::threads::in_turn;
 
@@ -54,7 +55,7 @@ pub fn write_table<M: Measured>(
         *count = 0;
         for row in table.block(block, frame) {
             *count += u64::from(row.provisional == Some(true));
-            line.row(&row, &form);
+            form.row(&row, line);
         }
     };
     in_turn(table.blocks(), threads, Default::default, make, |(line, count): &mut (Line, u64)| {
@@ -76,14 +77,44 @@ fn write<M: OfPixels>(
     writeln!(out, "{}", form.header)?;
     let mut line = Line::default();
     for row in rows {
-        line.row(&row, &form);
+        form.row(&row, &mut line);
         out.write_all(&line.text)?;
         line.text.clear();
     }
     out.flush()
 }
 
-/// What lines look like.
+/// Rows that are written by a thread together.
+const TOGETHER: usize = if cfg!(test) { 3 } else { 1 << 13 };
+
+/// Writes a table of `count` rows in these columns, on `threads` threads; `row` makes each, by its number. Holds some
+/// thousand rows as text for each thread.
+///
+/// # Errors
+/// Where writing fails.
+pub fn write_rows<R>(
+    count: usize,
+    row: impl Fn(usize) -> R + Sync,
+    columns: &[Column<R>],
+    frame: &Frame,
+    threads: usize,
+    mut out: impl Write + Send,
+) -> io::Result<()> {
+    let fields: Vec<Field> = columns.iter().flat_map(|column| column.fields(frame.dimensions)).collect();
+    writeln!(out, "{}", header(&fields))?;
+    let axes = frame.axes();
+    let make = |line: &mut Line, part: usize| {
+        line.text.clear();
+        for number in part * TOGETHER..count.min((part + 1) * TOGETHER) {
+            line.cells(&row(number), columns, &axes);
+            line.end();
+        }
+    };
+    in_turn(count.div_ceil(TOGETHER), threads, Line::default, make, |line: &mut Line| out.write_all(&line.text))?;
+    out.flush()
+}
+
+/// What lines of the branch table look like.
 struct Form<'a, M> {
     header: String,
     ranks: [Column<Row<M>>; 3],
@@ -105,98 +136,17 @@ impl<'a, M: Measured> Form<'a, M> {
             axes: frame.axes(),
         }
     }
-}
 
-/// Distinct numbers whose digits are remembered: lengths and distances repeat.
-const REMEMBERED: usize = 1 << 12;
-/// Digits that are remembered of a number.
-const REMEMBERED_DIGITS: usize = 23;
-
-/// A line that is being written, after those that have not been taken away.
-struct Line {
-    text: Vec<u8>,
-    /// The digits of numbers that came before, by a hash of the number's bits.
-    remembered: Vec<(u64, u8, [u8; REMEMBERED_DIGITS])>,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        // No finite number has these bits.
-        Line { text: Vec::new(), remembered: vec![(u64::MAX, 0, [0; REMEMBERED_DIGITS]); REMEMBERED] }
-    }
-}
-
-impl Line {
-    fn row<M: Measured>(&mut self, row: &Row<M>, form: &Form<'_, M>) {
-        self.cells(row, &form.ranks, &form.axes);
-        self.cells(&row.measures, form.before, &form.axes);
-        if let Some((number, after)) = &form.after {
-            self.cells(row, std::slice::from_ref(number), &form.axes);
-            self.cells(&row.measures, after, &form.axes);
+    /// Writes the line of a row.
+    fn row(&self, row: &Row<M>, line: &mut Line) {
+        line.cells(row, &self.ranks, &self.axes);
+        line.cells(&row.measures, self.before, &self.axes);
+        if let Some((number, after)) = &self.after {
+            line.cells(row, std::slice::from_ref(number), &self.axes);
+            line.cells(&row.measures, after, &self.axes);
         }
-        self.cells(row, form.provisional.as_slice(), &form.axes);
-        if let Some(comma) = self.text.last_mut() {
-            *comma = b'\n';
-        }
-    }
-
-    /// The values that some columns have for a record, each with a comma after it.
-    fn cells<R>(&mut self, record: &R, columns: &[Column<R>], axes: &std::ops::Range<usize>) {
-        for column in columns {
-            match column.value {
-                Value::Whole(of) => self.whole(of(record)),
-                Value::Number(of) => self.number(of(record)),
-                Value::Optional(of) => match of(record) {
-                    Some(number) => self.number(number),
-                    None => self.text.push(b','),
-                },
-                Value::Flag(of) => self.text.extend_from_slice(if of(record) { b"True," } else { b"False," }),
-                Value::Voxel(of) => of(record)[axes.clone()].iter().for_each(|&along| self.whole(along)),
-                Value::Point(of) => of(record)[axes.clone()].iter().for_each(|&along| self.number(along)),
-            }
-        }
-    }
-
-    fn whole(&mut self, value: i64) {
-        if value < 0 {
-            self.text.push(b'-');
-        }
-        let mut left = value.unsigned_abs();
-        let mut digits = [0; 20];
-        let mut begin = digits.len();
-        loop {
-            begin -= 1;
-            digits[begin] = b'0' + (left % 10) as u8;
-            left /= 10;
-            if left == 0 {
-                break;
-            }
-        }
-        self.text.extend_from_slice(&digits[begin..]);
-        self.text.push(b',');
-    }
-
-    fn number(&mut self, value: f64) {
-        const WHOLE: f64 = (1i64 << 53) as f64;
-        if value.abs() < WHOLE && value as i64 as f64 == value && (value != 0.0 || value.is_sign_positive()) {
-            return self.whole(value as i64);
-        }
-        let bits = value.to_bits();
-        let place = (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize % REMEMBERED;
-        let (known, length, digits) = &mut self.remembered[place];
-        if *known != bits {
-            let begin = self.text.len();
-            // Writing to a vector does not fail.
-            let _ = write!(self.text, "{value}");
-            let written = &self.text[begin..];
-            if written.len() <= REMEMBERED_DIGITS {
-                (*known, *length) = (bits, written.len() as u8);
-                digits[..written.len()].copy_from_slice(written);
-            }
-        } else {
-            self.text.extend_from_slice(&digits[..usize::from(*length)]);
-        }
-        self.text.push(b',');
+        line.cells(row, self.provisional.as_slice(), &self.axes);
+        line.end();
     }
 }
 
@@ -215,24 +165,5 @@ mod tests {
                         stdev_pixel_value,image_coord_src_0,image_coord_src_1,image_coord_dst_0,image_coord_dst_1,\
                         coord_src_0,coord_src_1,coord_dst_0,coord_dst_1,euclidean_distance\n";
         assert_eq!(String::from_utf8(text).unwrap(), expected);
-    }
-
-    #[test]
-    fn numbers_are_written_as_rust_writes_them() {
-        let mut line = Line::default();
-        let mut expected = String::new();
-        let numbers =
-            [0.0, -0.0, 1.0, -7.5, 0.1, 1.0 / 3.0, 9007199254740993.0, 1e22, -1e-9, 5e-324, 1.5e300, f64::MIN];
-        for _ in 0..2 {
-            for number in numbers {
-                line.number(number);
-                expected += &format!("{number},");
-            }
-        }
-        for whole in [0, -1, 10, i64::MAX, i64::MIN] {
-            line.whole(whole);
-            expected += &format!("{whole},");
-        }
-        assert_eq!(String::from_utf8(line.text).unwrap(), expected);
     }
 }

@@ -32,6 +32,18 @@ impl Ends {
         (self.before.last().copied().unwrap_or(0) + last) as usize
     }
 
+    /// The ranks, in order.
+    pub(super) fn ranks(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..).zip(&self.bits).flat_map(|(word, &bits)| {
+            let mut left = bits;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                left &= left.checked_sub(1)?;
+                Some(word * 64 + bit)
+            })
+        })
+    }
+
     /// The number of a rank of the set.
     #[inline]
     pub(super) fn number(&self, rank: u32) -> u32 {
@@ -51,6 +63,7 @@ mod tests {
         fn numbers_are_places_among_the_ranks(ranks in prop::collection::btree_set(0u32..700, 0..200), limit in 700u64..900) {
             let ends = Ends::new(limit, ranks.iter().copied());
             prop_assert_eq!(ends.len(), ranks.len());
+            prop_assert!(ends.ranks().eq(ranks.iter().copied()));
             for (number, &rank) in (0..).zip(&ranks) {
                 prop_assert_eq!(ends.number(rank), number);
             }

@@ -1,12 +1,18 @@
-//! The branch table: columns, rows, ranks, summary.
+//! The tables of a network, by branches and by nodes: columns, rows, ranks, summary.
 
 pub mod row;
 pub mod columns;
 pub mod branch_columns;
+pub mod node_columns;
+pub mod skeleton_columns;
 pub mod read;
 pub mod arrival;
 pub mod ranks;
 mod ends;
+pub mod nodes;
+mod longest_path;
+pub mod skeletons;
+mod line;
 pub mod csv;
 pub mod exact;
 pub mod tally;
@@ -15,6 +21,8 @@ pub mod statistics;
 pub mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod network_tests;
 
 use std::ops::Range;
 
@@ -22,9 +30,10 @@ use crate::error::Result;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
+use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::{BranchList, Outline};
 use crate::kernel::network::forest::DisjointSets;
-use crate::space::Voxel;
+use crate::kernel::network::isolated::Isolated;
 use crate::threads::each;
 use arrival::Arrival;
 use branch_columns::Columns;
@@ -49,6 +58,10 @@ pub struct Table<'a, M: Measured = BranchMeasures> {
     ends: Ends,
     /// The skeleton that each of them belongs to.
     skeleton: Vec<u32>,
+    /// Voxels without neighbours.
+    isolated: &'a [Isolated<M>],
+    /// Their ranks.
+    isolated_ranks: Vec<u32>,
     skeletons: u64,
     voxels: u64,
     /// Blocks of branches with terminals, and of isolated cycles.
@@ -80,7 +93,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
     /// `Internal` if a thread has stopped, be it because a branch runs through voxels that are not the skeleton's.
     pub fn new(
         lists: impl IntoIterator<Item = &'a BranchList<M>>,
-        isolated: &[Voxel],
+        isolated: &'a [Isolated<M>],
         ranks: &Ranks<'_>,
         threads: usize,
     ) -> Result<Self> {
@@ -89,9 +102,9 @@ impl<'a, M: OfPixels> Table<'a, M> {
         let found = each(&parts, threads, |_, &(list, first)| Ok(Part::new(list, first, ranks)))?;
         let (parts, beginnings): (Vec<Part<'a, M>>, Vec<_>) = found.into_iter().unzip();
         let mut lookup = ranks.lookup();
-        let isolated: Vec<u32> = isolated.iter().map(|&voxel| lookup.of(voxel)).collect();
+        let isolated_ranks: Vec<u32> = isolated.iter().map(|isolated| lookup.of(isolated.voxel)).collect();
         let joined = || parts.iter().flat_map(|part| &part.nodes).chain(beginnings.iter().flatten()).copied();
-        let ends = Ends::new(ranks.voxels(), joined().flatten().chain(isolated));
+        let ends = Ends::new(ranks.voxels(), joined().flatten().chain(isolated_ranks.iter().copied()));
         let mut components = DisjointSets::new(ends.len());
         for [a, b] in joined() {
             components.unite(ends.number(a), ends.number(b));
@@ -113,7 +126,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
         let blocks = [open, all - open].map(|rows| rows.div_ceil(BLOCK));
         let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
         let columns = Columns::skan();
-        Ok(Table { parts, ends, skeleton, skeletons, voxels, blocks, arrival: None, columns })
+        Ok(Table { parts, ends, skeleton, isolated, isolated_ranks, skeletons, voxels, blocks, arrival: None, columns })
     }
 }
 
@@ -178,12 +191,31 @@ impl<'a, M: Measured> Table<'a, M> {
     /// # Panics
     /// If there is no such block.
     pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row<M>> {
+        let row = |branch: Branch<M>, nodes: [u32; 2]| Row {
+            skeleton_id: u64::from(self.skeleton_of(nodes[0])),
+            node_id_src: u64::from(nodes[0]),
+            node_id_dst: u64::from(nodes[1]),
+            branch_id: 0,
+            measures: Measures::new(&branch, frame),
+            provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
+        };
+        let (before, rows) = self.numbered_block(block, row);
+        (before..).zip(rows).map(|(number, row)| Row { branch_id: number as u64, ..row }).collect()
+    }
+
+    /// What `of` makes of the branches of a block and the ranks of their ends, in the order of the table.
+    fn in_block<D>(&self, block: usize, of: impl FnMut(Branch<M>, [u32; 2]) -> D) -> Vec<D> {
+        self.numbered_block(block, of).1
+    }
+
+    /// The same, and how many branches come before the block.
+    fn numbered_block<D>(&self, block: usize, mut of: impl FnMut(Branch<M>, [u32; 2]) -> D) -> (usize, Vec<D>) {
         assert!(block < self.blocks(), "block {block} of {}", self.blocks());
         let isolated = block >= self.blocks[0];
         let (block, blocks) = if isolated { (block - self.blocks[0], self.blocks[1]) } else { (block, self.blocks[0]) };
         // Each block has the branches that start in as many voxels.
         let [from, to] = [block, block + 1].map(|block| (self.voxels * block as u64).div_ceil(blocks as u64));
-        let (mut rows, mut order): (Vec<Row<M>>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
+        let (mut made, mut order): (Vec<Option<D>>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
         // Rows before those of the block.
         let mut before = if isolated { self.parts.iter().map(|part| part.open).sum() } else { 0 };
         for part in &self.parts {
@@ -192,22 +224,18 @@ impl<'a, M: Measured> Table<'a, M> {
             let branches = part.list.range(part.first + places.start..part.first + places.end);
             for (branch, nodes) in branches.zip(&part.nodes[places]) {
                 // One number that orders as rows do.
-                order.push((u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code()), rows.len()));
-                rows.push(Row {
-                    skeleton_id: u64::from(self.skeleton[self.ends.number(nodes[0]) as usize]),
-                    node_id_src: u64::from(nodes[0]),
-                    node_id_dst: u64::from(nodes[1]),
-                    branch_id: 0,
-                    measures: Measures::new(&branch, frame),
-                    provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
-                });
+                order.push((u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code()), made.len()));
+                made.push(Some(of(branch, *nodes)));
             }
         }
         // Parts are in order, and a stable sort merges such runs.
         order.sort();
-        let numbered =
-            |(number, (_, place)): (usize, (u64, usize))| Row { branch_id: number as u64, ..rows[place].clone() };
-        (before..).zip(order).map(numbered).collect()
+        (before, order.into_iter().filter_map(|(_, place)| made[place].take()).collect())
+    }
+
+    /// The skeleton that a voxel at an end of a branch belongs to, or an isolated one, by its rank.
+    fn skeleton_of(&self, rank: u32) -> u32 {
+        self.skeleton[self.ends.number(rank) as usize]
     }
 }
 
@@ -228,6 +256,11 @@ impl<'a, M: Measured> Part<'a, M> {
             part.nodes.push(nodes);
         }
         (part, beginnings)
+    }
+
+    /// The branches of the part, with the ranks of the ends of each.
+    fn branches(&self) -> impl Iterator<Item = (Branch<M>, [u32; 2])> + '_ {
+        self.list.range(self.first..self.first + self.nodes.len()).zip(self.nodes.iter().copied())
     }
 
     /// The places of the branches that start at some ranks, of those with terminals or of the isolated cycles.

@@ -6,7 +6,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::branch::{Branch, BranchKind};
-use crate::space::{Position, Spacing};
+use crate::space::{Position, Spacing, Voxel};
 
 /// What positions are told in: how many axes, the size of a voxel, and which voxel is at zero.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +23,17 @@ impl Frame {
     /// The axes that have a coordinate, in array order.
     pub fn axes(&self) -> std::ops::Range<usize> {
         3 - self.dimensions..3
+    }
+
+    /// Where a voxel is, in voxels from the origin.
+    pub fn place(&self, voxel: Voxel) -> Position {
+        let position = voxel.position();
+        std::array::from_fn(|a| position[a] - self.origin[a])
+    }
+
+    /// Where a place in voxels from the origin is, in the unit of the spacing.
+    pub fn coord(&self, place: Position) -> [f64; 3] {
+        std::array::from_fn(|a| place[a] as f64 * self.spacing.0[a])
     }
 }
 
@@ -50,10 +61,8 @@ pub struct Measures<M = BranchMeasures> {
 impl<M: Measured> Measures<M> {
     /// The measures of a branch, in a frame.
     pub fn new(branch: &Branch<M>, frame: &Frame) -> Self {
-        let place = |p: Position| -> Position { std::array::from_fn(|a| p[a] - frame.origin[a]) };
-        let scaled = |p: Position| -> [f64; 3] { std::array::from_fn(|a| p[a] as f64 * frame.spacing.0[a]) };
-        let (src, dst) = (place(branch.start().position()), place(branch.end().position()));
-        let (coord_src, coord_dst) = (scaled(src), scaled(dst));
+        let [src, dst] = [branch.start(), branch.end()].map(|end| frame.place(end));
+        let [coord_src, coord_dst] = [src, dst].map(|place| frame.coord(place));
         let squares = frame.axes().map(|a| (coord_dst[a] - coord_src[a]) * (coord_dst[a] - coord_src[a]));
         Measures {
             branch_distance: branch.length(),

@@ -10,7 +10,7 @@ use crate::support::{
     kill_once, read_json, read_skeleton, read_table, succeed,
 };
 
-const OUTPUTS: [&str; 4] = ["branches.csv", "summary.json", "run.json", "overview.png"];
+const OUTPUTS: [&str; 6] = ["branches.csv", "nodes.csv", "skeletons.csv", "summary.json", "run.json", "overview.png"];
 
 /// Where a run keeps its outputs until they are complete.
 const STAGING: &str = ".anabranch-partial";

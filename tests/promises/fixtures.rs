@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::image::Image;
 use crate::sequential::{Mask, Method};
+use crate::support::{Table, parse_table};
 
 /// One fixture: an image with options, and the answer for it.
 #[derive(Debug)]
@@ -39,15 +40,29 @@ impl Fixture {
     }
 }
 
+fn folder() -> PathBuf {
+    let committed = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference");
+    std::env::var_os("ANABRANCH_FIXTURES").map_or_else(committed, PathBuf::from)
+}
+
 /// All fixtures, by name. `ANABRANCH_FIXTURES` names another folder that the script wrote.
 pub(crate) fn all() -> Vec<Fixture> {
-    let committed = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reference");
-    let folder = std::env::var_os("ANABRANCH_FIXTURES").map_or_else(committed, PathBuf::from);
+    let folder = folder();
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable folder").path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{} holds no fixtures", folder.display());
     paths.iter().map(|path| parse(path)).collect()
+}
+
+/// A table of a fixture that `scripts/make_network_fixtures.py` has written: `nodes` or `skeletons`.
+pub(crate) fn network_table(fixture: &str, table: &str) -> Table {
+    let folder = folder().with_file_name("network");
+    let text = std::fs::read_to_string(folder.join(format!("{fixture}.txt")))
+        .unwrap_or_else(|error| panic!("{fixture}: {error}; scripts/make_network_fixtures.py writes its tables"));
+    let begin = text.find(&format!("{table}\n")).expect("a section") + table.len() + 1;
+    let lines = text[begin..].lines().enumerate().take_while(|(at, line)| *at == 0 || line.contains(','));
+    parse_table(&lines.map(|(_, line)| format!("{line}\n")).collect::<String>())
 }
 
 fn parse(path: &std::path::Path) -> Fixture {

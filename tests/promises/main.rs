@@ -33,6 +33,7 @@ mod prune;
 mod radii;
 #[cfg(feature = "mosaic")]
 mod mosaic;
+mod network;
 mod reference;
 mod scarcity;
 mod sparse;

@@ -199,7 +199,17 @@ pub(crate) struct Table {
 
 /// Reads `branches.csv` of an output folder; `True` is 1, and what is empty is NaN.
 pub(crate) fn read_table(out: &Path) -> Table {
-    let text = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
+    read_named_table(out, "branches.csv")
+}
+
+/// Reads a table of an output folder, likewise.
+pub(crate) fn read_named_table(out: &Path, name: &str) -> Table {
+    let text = std::fs::read_to_string(out.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    parse_table(&text)
+}
+
+/// A table as it is written, likewise.
+pub(crate) fn parse_table(text: &str) -> Table {
     let mut lines = text.lines();
     let columns = lines.next().expect("a header").split(',').map(String::from).collect();
     let number = |n: &str| match n {
@@ -229,16 +239,15 @@ pub(crate) fn files_under(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     everything_under(folder).into_iter().filter_map(|(path, bytes)| Some((relative(path), bytes?))).collect()
 }
 
-/// The outputs that no chunking and no number of workers may change: branches.csv, summary.json and every file of
+/// The outputs that no chunking and no number of workers may change: tables, summary.json and every file of
 /// skeleton.zarr.
 pub(crate) fn invariant_bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = files_under(out);
     for name in ["branches.csv", "summary.json", "skeleton.zarr/zarr.json"] {
         assert!(files.contains_key(Path::new(name)), "{name} is missing in {}", out.display());
     }
-    files.retain(|name, _| {
-        name.starts_with("skeleton.zarr") || name == Path::new("branches.csv") || name == Path::new("summary.json")
-    });
+    let invariant = ["branches.csv", "nodes.csv", "skeletons.csv", "summary.json"].map(Path::new);
+    files.retain(|name, _| name.starts_with("skeleton.zarr") || invariant.contains(&&**name));
     files
 }
 

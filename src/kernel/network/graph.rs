@@ -9,6 +9,7 @@ use crate::kernel::measure::channel::{Channel, Measured, PathSum};
 use crate::kernel::measure::moments::Moments;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::forest::{Edge, merge};
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::links::{Network, drop_edges, halo_pieces, network};
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::rise::{Risen, rise};
@@ -24,7 +25,7 @@ pub struct Graph<M = Moments> {
     /// All branches, in order.
     pub branches: Vec<Branch<M>>,
     /// Voxels without neighbours, in raster order.
-    pub isolated: Vec<Voxel>,
+    pub isolated: Vec<Isolated<M>>,
 }
 
 impl<M: Measured> Graph<M> {
@@ -135,7 +136,8 @@ pub(crate) mod tests {
             // A single chunk that covers everything: the same voxels, moved to where one chunk holds them.
             let moved: Vec<_> = voxels.iter().map(|&(v, value)| (v.offset([3, 2, 5]), value)).collect();
             let expected = Graph::new(&cut(&moved, &whole, floats), whole, Spacing(spacing));
-            prop_assert_eq!(graph.isolated.iter().map(|v| v.offset([3, 2, 5])).collect::<Vec<_>>(), expected.isolated);
+            let moved = |one: &Isolated| Isolated { voxel: one.voxel.offset([3, 2, 5]), ..one.clone() };
+            prop_assert_eq!(graph.isolated.iter().map(moved).collect::<Vec<_>>(), expected.isolated);
             prop_assert_eq!(graph.branches.len(), expected.branches.len());
             for (branch, other) in graph.branches.iter().zip(&expected.branches) {
                 let key = |b: &Branch, by| {

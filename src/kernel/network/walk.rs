@@ -3,6 +3,7 @@
 use crate::kernel::measure::channel::{Channel, PathSum};
 use crate::kernel::network::adjacency::{Adjacency, steps};
 use crate::kernel::network::branch::{Branch, BranchKind, Steps};
+use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::step::{Lengths, Step};
 use crate::kernel::network::stitch::{Beyond, End, Fragment};
 use crate::space::Voxel;
@@ -15,7 +16,7 @@ pub struct Walks<S: PathSum> {
     /// Paths with at least one end that goes on in another chunk.
     pub fragments: Vec<Fragment<S>>,
     /// Voxels without neighbours, in raster order.
-    pub isolated: Vec<Voxel>,
+    pub isolated: Vec<Isolated<S::Measured>>,
 }
 
 /// Walks all edges between a chunk's skeleton voxels once, and joins what a channel knows at them. `sets` holds the
@@ -28,7 +29,7 @@ pub fn walk<C: Channel>(voxels: &[Voxel], channel: &C, sets: &[u32], lengths: &L
     let mut walker = Walker { voxels, channel, sets, lengths, adjacency, walked, path, steps, found };
     for place in 0..voxels.len() {
         match sets[place].count_ones() {
-            0 => walker.found.isolated.push(voxels[place]),
+            0 => walker.isolated(place),
             2 => {}
             _ => walker.leave_terminal(place),
         }
@@ -152,6 +153,11 @@ impl<C: Channel> Walker<'_, C> {
     fn branch(&mut self, start: Voxel, end: Voxel, kind: BranchKind, isolated: bool) {
         let measured = self.channel.along(&self.path, self.voxels).measured(&self.steps, self.lengths);
         self.found.branches.push(Branch::new(start, end, kind, isolated, &self.steps, measured, self.lengths));
+    }
+
+    fn isolated(&mut self, place: usize) {
+        let measured = self.channel.along(&[place as u32], self.voxels).measured(&[], self.lengths);
+        self.found.isolated.push(Isolated { voxel: self.voxels[place], measured });
     }
 
     fn fragment(&mut self, ends: [End; 2]) {

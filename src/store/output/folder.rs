@@ -18,7 +18,16 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// Names of all that a run writes into its folder. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 5] = ["branches.csv", "overview.png", SKELETON, "summary.json", RUN];
+pub const OUTPUTS: [&str; 7] = [BRANCHES, NODES, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
+
+/// The output that holds the branch table.
+pub(crate) const BRANCHES: &str = "branches.csv";
+
+/// The output that holds the table of nodes.
+pub(crate) const NODES: &str = "nodes.csv";
+
+/// The output that holds the table of skeletons.
+pub(crate) const SKELETONS: &str = "skeletons.csv";
 
 /// The output that holds the skeleton's array.
 pub(crate) const SKELETON: &str = "skeleton.zarr";

@@ -5,7 +5,9 @@
 pub(crate) mod graph;
 pub(crate) mod homotopic;
 pub(crate) mod lee;
+pub(crate) mod nodes;
 pub(crate) mod radii;
+pub(crate) mod skeletons;
 pub(crate) mod table;
 pub(crate) mod topology;
 pub(crate) mod zhang;

@@ -17,7 +17,7 @@ pub(crate) const COLUMNS: [&str; 9] = [
 ];
 
 /// The distance of a voxel from the nearest background voxel of the mask, with spacing; infinite where there is none.
-fn radius(mask: &Mask, voxel: usize, spacing: [f64; 3]) -> f64 {
+pub(crate) fn radius(mask: &Mask, voxel: usize, spacing: [f64; 3]) -> f64 {
     let from = mask.position(voxel);
     let square = |index: usize| {
         let to = mask.position(index);
@@ -28,7 +28,7 @@ fn radius(mask: &Mask, voxel: usize, spacing: [f64; 3]) -> f64 {
 }
 
 /// Whether what is at a voxel may go on outside the image.
-fn touches_border(p: Position, shape: [usize; 3], spacing: [f64; 3], radius: f64) -> bool {
+pub(crate) fn touches_border(p: Position, shape: [usize; 3], spacing: [f64; 3], radius: f64) -> bool {
     (0..3).filter(|&axis| shape[axis] > 1).any(|axis| {
         let between = p[axis].min(shape[axis] as i64 - 1 - p[axis]);
         between == 0 || (between + 1) as f64 * spacing[axis] < radius

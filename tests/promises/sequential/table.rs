@@ -92,8 +92,8 @@ pub(crate) fn difference(columns: &[String], expected: &[Vec<f64>], found: &[Vec
         let (relative, absolute) = match name.as_str() {
             "stdev_pixel_value" => (1e-6, 1e-4 * largest),
             "branch_distance" | "mean_pixel_value" | "euclidean_distance" => (1e-9, 1e-9),
-            "tortuosity" | "volume" | "surface_area" => (1e-9, 1e-9),
-            name if name.starts_with("coord") || name.ends_with("_radius") => (1e-9, 1e-9),
+            "tortuosity" | "volume" | "surface_area" | "total_length" | "longest_path" => (1e-9, 1e-9),
+            name if name.starts_with("coord") || name.ends_with("radius") => (1e-9, 1e-9),
             _ => (0.0, 0.0),
         };
         for (row, (want, have)) in expected.iter().zip(found).enumerate() {
