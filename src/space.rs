@@ -153,6 +153,7 @@ impl Region {
         }
     }
 
+    #[cfg(any(test, feature = "mosaic"))]
     /// Boxes that together hold what of this box lies outside another one, each voxel once; six at most.
     pub(crate) fn without(&self, other: &Region) -> Vec<Region> {
         let common = self.intersection(other);
