@@ -132,8 +132,14 @@ fn end(bytes: usize) {
     std::process::exit(code);
 }
 
-/// The error that a panic's message stands for, if a library has panicked because it could not start a thread.
+/// The error that a panic's message stands for, if a library has panicked because it could not start a thread or get memory.
 pub(crate) fn error_of(message: &str) -> Option<Error> {
+    // zstd allocates by itself, and its crate panics when that fails.
+    if message.contains("zstd returned null pointer") {
+        let message = "the system gives no more memory; close other programs, give smaller --memory, --workers or --chunk, or raise \
+                       the limit (ulimit -v)";
+        return Some(Error::new(Kind::Io, message));
+    }
     // The last three are timely's, about threads that were to come.
     let threads = [
         "failed to spawn thread",
