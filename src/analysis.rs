@@ -1,8 +1,8 @@
-//! An image to its results: the analysis that `anabranch run` is, as a library.
+//! From an image to its results: the analysis of `anabranch run`, as a library.
 //!
-//! [`Analysis::open`] finds out what is stored and settles the [`Parameters`] for it; [`Analysis::run`] reads, thins and
-//! measures; [`Results`] has the table, the statistics and the skeleton, and [`Analysis::write`] puts them into a folder as
-//! the program does. [`Outputs::open`] reads such a folder back.
+//! [`Analysis::open`] opens an image and settles the [`Parameters`] for it; [`Analysis::run`] reads, thins and
+//! measures; [`Results`] holds the table, the statistics and the skeleton, and [`Analysis::write`] writes them into a
+//! folder as the program does. [`Outputs::open`] reads such a folder back.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -71,7 +71,7 @@ use crate::table::arrival::Arrival;
 use crate::table::columns::Field;
 use crate::table::row::Frame;
 
-/// An image with all that is settled of its analysis: every default resolved and every contradiction refused.
+/// An image with a settled analysis: every default is resolved, and every contradiction refused.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Analysis {
@@ -81,9 +81,9 @@ pub struct Analysis {
     pub grid: Grid,
     /// What results depend on.
     pub settled: Settled,
-    /// What is understood of the image, warnings among it.
+    /// What the library understands of the image, with warnings.
     pub image: Image,
-    /// Where the image is, if it was opened there.
+    /// The path or address that the image was opened from, if it was.
     path: Option<PathBuf>,
     allotted: Allotted,
 }
@@ -108,7 +108,8 @@ impl Analysis {
         Ok(analysis)
     }
 
-    /// The analysis of a source. Parameters that say how an image is opened are written to the summary, and have no other effect.
+    /// The analysis of a source. Parameters about how an image is opened are written to the summary, and have no other
+    /// effect.
     ///
     /// # Errors
     /// `Usage` if parameters or resources contradict each other or the image.
@@ -150,7 +151,7 @@ impl Analysis {
         columns.columns().fields(self.dimensions(), provisional)
     }
 
-    /// What all processes that share the analysis must have alike: names and values, for [`crate::cluster`].
+    /// The names and values that must not differ between the processes that share the analysis, for [`crate::cluster`].
     pub fn agreed(&self) -> Vec<(String, String)> {
         let description = self.source.description();
         let mut agreed = vec![
@@ -164,36 +165,35 @@ impl Analysis {
         agreed
     }
 
-    /// What has arrived by now, where the table is to tell; asked for before anything is read, a branch can be provisional
-    /// though the missing part has just come, but not the other way round.
+    /// What has arrived by now, if the table is to tell. This is determined before anything is read, so a branch can be
+    /// marked provisional although the missing part has just come, but not the other way round.
     fn arrival(&self) -> Result<Option<Arrival>> {
         if !self.settled.asked.provisional {
             return Ok(None);
         }
         Ok(Some(match self.source.absent()? {
             Some(absent) => Arrival::without(absent.grid, absent.origin, &absent.missing),
-            // The whole image is one unit, and is there.
+            // The whole image is one unit, and has arrived.
             None => {
                 Arrival::without(Grid::new(self.grid.bounds(), self.grid.bounds().shape()), [0; 3], &BTreeSet::new())
             }
         }))
     }
 
-    /// Whether the volume is thinned in planes, which the workers of one process hand on to each other: faster than in
-    /// chunks, but with a bit for every voxel of the rows that hold foreground, and only where all workers have planes to
-    /// work on. If so, what is tested again before a voxel is deleted.
+    /// Whether the volume is thinned by planes, which the workers of one process hand on to each other: faster than by
+    /// chunks, but it takes a bit for every voxel of the rows that hold foreground, and needs enough planes for all
+    /// workers. If so, what is tested again before a voxel is deleted.
     fn retest_in_planes(&self) -> Option<Retest> {
         let suits = || PlaneLayout::new(self.grid.bounds().shape()).suits(self.allotted.workers);
         self.settled.method.retest_by_planes().filter(|_| self.allotted.processes == 1 && suits())
     }
 
-    /// Whether the image is put together from tiles.
+    /// Whether the image is a mosaic of tiles.
     fn is_of_tiles(&self) -> bool {
         self.path.as_deref().is_some_and(is_table)
     }
 
-    /// The chunks whose values must be counted one by one: where the others hold one value, as often as they have
-    /// voxels.
+    /// The chunks whose values must be counted one by one. All others hold one value throughout.
     fn chunks_to_count(&self, kernel: &Binarise) -> Result<Selection> {
         // Smoothing may round other values than zero.
         let stay = kernel.gaussian.is_none() || kernel.fill == 0.0;
@@ -214,7 +214,7 @@ impl Analysis {
         all.map_err(|error| error.at(&self.source.description().name))
     }
 
-    /// What makes the masks of chunks.
+    /// The kernel that makes the masks of chunks.
     fn binarise(&self, threshold: Threshold, keep: usize) -> Binarise {
         let description = self.source.description();
         let gaussian = self.settled.gaussian.clone();

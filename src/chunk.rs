@@ -75,7 +75,7 @@ pub trait Value: Copy + Default + PartialEq + PartialOrd + Send + Sync + std::fm
     fn unwrap(voxels: &Voxels) -> Option<&Array3<Self>>;
     /// The bytes of values, in the machine's order.
     fn bytes(values: &[Self]) -> &[u8];
-    /// Values from such bytes; bytes over at the end are left out.
+    /// Values from such bytes; bytes left over at the end are ignored.
     fn from_bytes(bytes: &[u8]) -> Vec<Self>;
 }
 
@@ -109,7 +109,7 @@ macro_rules! with_voxels {
             $crate::chunk::Voxels::F32($array) => $body,
             $crate::chunk::Voxels::F64($array) => $body,
             $crate::chunk::Voxels::I64($array) => $body,
-            // All there are: only code outside this crate cannot know.
+            // Every variant is listed; the wildcard is for code outside this crate.
             #[allow(unreachable_patterns)]
             _ => unreachable!("values of a type without a name"),
         }
@@ -157,7 +157,7 @@ macro_rules! with_dtype {
                 type $t = i64;
                 $body
             }
-            // All there are: only code outside this crate cannot know.
+            // Every variant is listed; the wildcard is for code outside this crate.
             #[allow(unreachable_patterns)]
             _ => unreachable!("a type without a name"),
         }
@@ -282,9 +282,9 @@ impl Voxels {
     }
 }
 
-/// Copies the first values of rows that begin every so many values in one array to rows in another.
+/// Copies the first values of rows, which begin every `stride` values, from one array to rows of another.
 pub(crate) fn copy_rows<T: Value>(from: &[T], stride: usize, to: &mut [T], to_stride: usize, shape: [usize; 2]) {
-    /// As many values a row as a register has room for, mostly: copied without a call.
+    /// Rows of a length known at compile time, which are copied without a call.
     fn short<T: Value, const N: usize>(from: &[T], stride: usize, to: &mut [T], to_stride: usize, rows: usize) {
         for row in 0..rows {
             let mut values = [T::default(); N];

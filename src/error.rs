@@ -1,4 +1,4 @@
-//! One error type: what kind, where, and what to do about it.
+//! The error type of the library: its kind, its place, and what to do about it.
 
 use std::fmt;
 use std::path::Path;
@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::grid::ChunkId;
 use crate::text::{line, masked, masked_words};
 
-/// Characters of a sentence, a path and a cause at most: what comes from files and servers may be of any length.
+/// Maximum number of characters of a sentence, a path and a cause: what comes from files and servers may be of any
+/// length.
 const SENTENCE: usize = 2048;
 const PATH: usize = 1024;
 const CAUSE: usize = 512;
 
-/// What went wrong, in terms of who can mend it. Each kind has the exit code that the program ends with.
+/// The kind of an error, by what can be done about it. Each kind has an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Kind {
@@ -24,7 +25,7 @@ pub enum Kind {
     Data,
     /// The input does not exist (66).
     Missing,
-    /// Another process of the same run has not come, does not run the same, or no longer exists (69).
+    /// Another process of the same run is missing, runs something else, or has gone (69).
     Peer,
     /// A defect of this program (70).
     Internal,
@@ -32,12 +33,12 @@ pub enum Kind {
     Output,
     /// A read or a write failed (74).
     Io,
-    /// Somebody has asked the program to end before it was done (130).
+    /// The program was asked to end before it was done (130).
     Interrupted,
 }
 
 impl Kind {
-    /// The exit code that the program ends with, as in `sysexits.h`; that of an interruption is as shells have it.
+    /// The exit code that the program ends with, as in `sysexits.h`; that of an interruption follows the shells.
     pub fn exit_code(self) -> u8 {
         match self {
             Kind::Usage => 2,
@@ -76,7 +77,7 @@ struct Inner {
     cause: Option<Cause>,
 }
 
-/// What an error came from, as it said it.
+/// The text of an error's cause.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Cause(String);
 
@@ -113,21 +114,21 @@ impl Error {
         Self::new(Kind::Internal, message)
     }
 
-    /// The same error at a file or folder.
+    /// The error, at a file or folder.
     #[must_use]
     pub fn at(mut self, path: impl AsRef<Path>) -> Self {
         Arc::make_mut(&mut self.0).path = Some(line(&masked(&path.as_ref().to_string_lossy()), PATH));
         self
     }
 
-    /// The same error at a chunk.
+    /// The error, at a chunk.
     #[must_use]
     pub fn in_chunk(mut self, chunk: ChunkId) -> Self {
         Arc::make_mut(&mut self.0).chunk = Some(chunk);
         self
     }
 
-    /// The same error with its cause, whose text ends the sentence.
+    /// The error with its cause, whose text ends the sentence.
     #[must_use]
     pub fn because(mut self, cause: impl fmt::Display) -> Self {
         let text = cause.to_string();
@@ -136,7 +137,7 @@ impl Error {
         self
     }
 
-    /// Whether it is at a file or folder already.
+    /// Whether the error names a file or folder already.
     pub fn is_placed(&self) -> bool {
         self.0.path.is_some()
     }
@@ -146,12 +147,12 @@ impl Error {
         self.0.kind
     }
 
-    /// The file, folder or address at which it happened, if it happened at one: as it may be shown.
+    /// The file, folder or address of the error, if it has one, fit to be shown.
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
 
-    /// The chunk at which it happened, if it happened at one.
+    /// The chunk of the error, if it has one.
     pub fn chunk(&self) -> Option<ChunkId> {
         self.0.chunk
     }
@@ -180,7 +181,7 @@ impl fmt::Debug for Error {
 }
 
 impl std::error::Error for Error {
-    /// The cause, whose text ends the sentence too.
+    /// The cause, whose text also ends the sentence.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.cause.as_ref().map(|cause| cause as _)
     }

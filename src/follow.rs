@@ -1,8 +1,8 @@
-//! Following a stored image that others write to: when something has changed, and which chunks to read again.
+//! Follows a stored image that other programs write to: when it has changed, and which chunks to read again.
 //!
-//! [`Follower::wait`] waits for changes, by events of the operating system and by looking, and says what
-//! [`Session::refresh`](crate::session::Session::refresh) must be told; it knows files that are being written, damaged
-//! or gone. `anabranch watch` is a loop over it.
+//! [`Follower::wait`] waits for changes, by events of the operating system and by looking, and names the chunks for
+//! [`Session::refresh`](crate::session::Session::refresh). It recognises files that are being written, damaged or gone.
+//! `anabranch watch` is a loop over it.
 
 mod follower;
 mod monitor;

@@ -14,14 +14,14 @@ use crate::space::{Position, Region, Voxel};
 pub struct ChunkId(Voxel);
 
 impl ChunkId {
-    /// The chunk at a place on the grid; `None` if no canvas has one, since no voxel is so far from zero (see
-    /// [`Voxel::MIN`] and [`Voxel::END`]).
+    /// The chunk at a place on the grid; `None` if the place is farther from zero than any voxel (see [`Voxel::MIN`]
+    /// and [`Voxel::END`]).
     pub fn new(place: Position) -> Option<Self> {
         let inside = (0..3).all(|a| (Voxel::MIN[a]..Voxel::END[a]).contains(&place[a]));
         inside.then(|| Self::at(place))
     }
 
-    /// The chunk at a place that is known to have one.
+    /// The chunk at a place that is known to be valid.
     pub(crate) fn at(place: Position) -> Self {
         ChunkId(Voxel::new(place))
     }
@@ -57,7 +57,7 @@ impl fmt::Debug for ChunkId {
 pub struct Grid {
     bounds: Region,
     chunk: Position,
-    /// How chunks are dealt to processes, where there are several: how it runs, and no part of what is stored.
+    /// How chunks are dealt to processes, if there are several. Not part of what is stored.
     #[serde(skip)]
     deal: Option<Deal>,
 }
@@ -70,21 +70,22 @@ struct Deal {
     first: Position,
     /// Chunks along each axis.
     shape: Position,
-    /// Blocks along each axis, as even as can be.
+    /// Blocks along each axis, as even as possible.
     blocks: Position,
 }
 
 /// Edge, in chunks, of the cubes of chunks that one worker owns together.
 const OWNED_CUBE: i64 = 2;
-/// Cubes that there must be for each worker; where there are fewer each chunk is dealt on its own.
+/// Minimum number of cubes for each worker; with fewer, each chunk is dealt on its own.
 const CUBES_OF_A_WORKER: i64 = 8;
-/// Blocks that each process gets where the grid is large enough, so that the load is even where a volume is not.
+/// Blocks that each process gets if the grid is large enough, so that the load is even for uneven volumes.
 const BLOCKS_OF_A_PROCESS: i64 = 4;
-/// No process gets more blocks.
+/// Maximum number of blocks of a process.
 const MOST_BLOCKS: i64 = 8;
-/// Edge, in chunks, that blocks keep while there are enough of them: most of their chunks have their neighbours inside.
+/// Minimum edge of blocks, in chunks, while there are enough of them: most of their chunks have their neighbours
+/// inside.
 const ROOMY_BLOCK: i64 = 4;
-/// How many times the chunks of an even share a process may own, where another deal has less.
+/// The largest share of a process, as a multiple of an even one, that still counts as even.
 const UNEVEN: f64 = 1.25;
 
 impl Grid {
@@ -97,7 +98,7 @@ impl Grid {
         Grid { bounds, chunk: chunk.map(|n| i64::try_from(n).unwrap_or(i64::MAX)), deal: None }
     }
 
-    /// The same chunks, dealt to the same processes, within other bounds.
+    /// The grid with the same chunks and processes, within other bounds.
     #[must_use]
     pub fn with_bounds(self, bounds: Region) -> Grid {
         Grid { bounds, ..self }
@@ -168,8 +169,8 @@ impl Grid {
     /// The same grid with its chunks dealt to a number of processes, in blocks that follow from the grid and that number
     /// alone.
     ///
-    /// Blocks are columns along the first axis that is longer than a chunk, unless there are too few of these: chunks
-    /// are read in raster order, so that all processes go along that axis together and none waits for what another one
+    /// Blocks are columns along the first axis that is longer than a chunk, unless there are too few of them: chunks
+    /// are read in raster order, so all processes go along that axis together, and none waits for what another one
     /// reads at the end. Columns that touch have different owners where each process has several.
     #[must_use]
     pub fn among(self, processes: usize) -> Grid {
@@ -180,12 +181,12 @@ impl Grid {
         Grid { deal: Some(Deal { processes, first, shape, blocks: blocks(shape, processes) }), ..self }
     }
 
-    /// Among how many processes the chunks are dealt.
+    /// The number of processes that the chunks are dealt to.
     pub fn processes(&self) -> usize {
         self.deal.map_or(1, |deal| usize::try_from(deal.processes).unwrap_or(1))
     }
 
-    /// The process that owns a chunk. Blocks are dealt in turn, along a line that turns round at the end of every row.
+    /// The process that owns a chunk. Blocks are dealt in turn, along a line that reverses at the end of every row.
     pub fn process(&self, id: ChunkId) -> usize {
         let Some(Deal { processes, first, shape, blocks }) = self.deal else { return 0 };
         let block = |a: usize| (id.place()[a] - first[a]).saturating_mul(blocks[a]).div_euclid(shape[a]);
@@ -202,7 +203,7 @@ impl Grid {
 
     /// The worker that owns a chunk, of `peers` workers in all, as many in each process. Cubes of chunks stay together,
     /// and are dealt out inside a process so that neighbouring cubes along each axis have different owners: the load is
-    /// even where a volume is filled unevenly. Where there are few cubes each chunk stands for itself.
+    /// even if a volume is filled unevenly. If there are few cubes, each chunk is dealt on its own.
     pub fn owner(&self, id: ChunkId, peers: usize) -> usize {
         let few = self.deal.is_some_and(|deal| {
             let cubes =
@@ -217,10 +218,10 @@ impl Grid {
     }
 }
 
-/// Into how many blocks along each axis a grid of a shape is dealt: of the ways that are even enough the one with as
-/// many blocks a process as should be, and then with the fewest seams between blocks; else the most even one.
+/// The number of blocks along each axis of a grid of a shape: of the divisions that are even enough, the one with the
+/// wanted number of blocks for each process, and then with the fewest seams between blocks; else the most even one.
 ///
-/// Looks at some 10 ln² ways for each process.
+/// Tries some 10 ln² divisions for each process.
 fn blocks(shape: Position, processes: i64) -> Position {
     let long = (0..3).find(|&a| shape[a] > 1).unwrap_or(0);
     let most = processes.saturating_mul(MOST_BLOCKS);
@@ -244,7 +245,7 @@ fn blocks(shape: Position, processes: i64) -> Position {
                 }
             }
         }
-        // Whole columns, if it can be.
+        // Whole columns, if possible.
         if best.1.uneven <= UNEVEN {
             break;
         }
@@ -252,7 +253,7 @@ fn blocks(shape: Position, processes: i64) -> Position {
     best.0
 }
 
-/// How good a deal is.
+/// The quality of a division.
 struct Score {
     /// Chunks of a process, at most, as a multiple of an even share; what is even enough counts as the same.
     uneven: f64,

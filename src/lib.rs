@@ -8,7 +8,7 @@
 //!
 //! # Four ways in
 //!
-//! An **image to its results**, as the program does it: [`Analysis`] opens what is stored, runs, and writes.
+//! From an **image to its results**, as the program does it: [`Analysis`] opens an image, runs, and writes.
 //!
 //! ```no_run
 //! use anabranch::analysis::{Analysis, Resources, Running};
@@ -24,7 +24,7 @@
 //! # Ok::<(), anabranch::Error>(())
 //! ```
 //!
-//! **Chunks that come, change and go** while a program runs, and rows that follow: [`session`].
+//! **Chunks that come, change and go** while a program runs, with a table that follows: [`session`].
 //!
 //! ```
 //! use anabranch::{ChunkId, Dtype, SessionBuilder, Voxels};
@@ -37,7 +37,7 @@
 //! # Ok::<(), anabranch::Error>(())
 //! ```
 //!
-//! **A dataflow of one's own** over such chunks, hosted with threads, back-pressure and errors: [`HostedSession`].
+//! **Your own dataflow** over such chunks, hosted with threads, back-pressure and errors: [`HostedSession`].
 //!
 //! ```
 //! use anabranch::operators::extract::ExtractRecords;
@@ -84,31 +84,30 @@
 //! workers.expect("the workers start").join();
 //! ```
 //!
-//! Names that begin such programs are at the root, with [`ndarray`], [`timely`] and [`differential_dataflow`] as this crate
-//! uses them.
+//! The names that such programs need first are at the root, with the versions of [`ndarray`], [`timely`] and
+//! [`differential_dataflow`] that this crate uses.
 //!
 //! # What a chunk meets
 //!
 //! Modules are listed in this order.
 //!
-//! 1. A [`store::Source`] gives the values of any box of the image: [`store::open`] finds out what is stored at a path.
-//!    A [`grid::Grid`] says which boxes are chunks, and which worker owns each.
-//! 2. [`kernel`] has what happens to a chunk, as pure functions: [`kernel::mask::binarise`] makes its mask,
-//!    [`kernel::thin::partition`] thins the chunks of one worker together, [`kernel::thin::planes`] whole volumes plane by plane,
-//!    [`kernel::network::graph`] finds the branches.
-//! 3. [`table`] gives branches their ranks, and writes rows and a summary.
-//! 4. [`wire`] has what goes from process to process as bytes, and verifies it on receipt.
-//! 5. `state` (feature `dataflow`) keeps what was found out in a folder, so that a later run computes only what has
-//!    changed since.
+//! 1. A [`store::Source`] returns the values of any box of the image: [`store::open`] opens whatever is stored at a
+//!    path. A [`grid::Grid`] says which boxes are chunks, and which worker owns each.
+//! 2. [`kernel`] holds the steps for a chunk as pure functions: [`kernel::mask::binarise`] makes its mask,
+//!    [`kernel::thin::partition`] thins the chunks of one worker together, [`kernel::thin::planes`] whole volumes plane
+//!    by plane, [`kernel::network::graph`] finds the branches.
+//! 3. [`table`] ranks the branches, and writes rows and a summary.
+//! 4. [`wire`] turns what goes from process to process into bytes, and verifies it on receipt.
+//! 5. `state` (feature `dataflow`) keeps results in a folder, so that a later run computes only what has changed since.
 //! 6. `operators` (feature `dataflow`) are the same kernels as extension traits on timely's streams and differential's
-//!    collections: they carry halos, seam decisions and fragments of branches between workers. What they need of the
-//!    time and memory of a run is said at each.
-//! 7. `session` (feature `dataflow`) is an analysis that goes on while chunks come, change and go.
-//! 8. `cluster` (feature `dataflow`) lets several processes run one dataflow, and notices when one is gone.
+//!    collections: they carry halos, seam decisions and fragments of branches between workers. Each states the time and
+//!    memory that it needs.
+//! 7. `session` (feature `dataflow`) runs an analysis that goes on while chunks come, change and go.
+//! 8. `cluster` (feature `dataflow`) runs one dataflow in several processes, and notices when one is gone.
 //!
 //! # Without dataflow
 //!
-//! The kernels work alone, with `default-features = false`: here a T of single voxels, held as two chunks.
+//! The kernels work alone, with `default-features = false`. Here they analyse a T in two chunks:
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -179,12 +178,12 @@
 //!
 //! # Features
 //!
-//! - `cli` (default): the program's needs, `analysis` among them.
-//! - `analysis`: an image to its results in one call, with what is written.
-//! - `follow`: waiting for changes of stored images that others write to.
+//! - `cli` (default): everything that the program needs, `analysis` included.
+//! - `analysis`: from an image to its results in one call, and the files that it writes.
+//! - `follow`: waits for changes of stored images that other programs write to.
 //! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
-//! - `mosaic` (default): images made of the tiles of a scan, and readers of what stages write about them.
+//! - `mosaic` (default): images made of the tiles of a scan, and readers of the files that stages write about them.
 //! - `http`, `s3` (default): Zarr on web servers and in object stores.
 //! - `abomonation`: masks between processes in that crate's format, for comparison, in [`wire`].
 

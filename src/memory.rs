@@ -1,4 +1,4 @@
-//! How much memory this process has taken, and what is tried where there may be too little.
+//! How much memory this process has taken, and allocations that may fail.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::error::{Error, Kind};
 
 thread_local! {
-    /// Whether this thread only tries to get memory.
+    /// Whether this thread can go on if it gets no memory.
     static TRIES: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -17,7 +17,7 @@ thread_local! {
 pub(crate) fn room<T>(count: usize) -> Option<Vec<T>> {
     let bytes = (count as u64).saturating_mul(size_of::<T>() as u64);
     if of_machine().is_some_and(|memory| bytes > memory) {
-        // The system may promise it, and end the program when it is used.
+        // The system may promise memory, and end the program when it is used.
         return None;
     }
     let before = TRIES.replace(true);
@@ -27,12 +27,12 @@ pub(crate) fn room<T>(count: usize) -> Option<Vec<T>> {
     reserved.ok().map(|()| buffer)
 }
 
-/// Memory below this size is not asked for on trial: where so little is missing, the size of an image is not the cause.
+/// Smaller sizes are not tried first: if so little is missing, the size of an image is not the cause.
 #[cfg(feature = "tiff")]
 const LARGE: u64 = 32 << 20;
 
 #[cfg(feature = "tiff")]
-/// Refuses work for which an image needs more memory at once than the system gives.
+/// Refuses work that needs more memory at once than the system has.
 ///
 /// # Errors
 /// `Data` with the size and `advice`, which says what to do about the image.
@@ -42,7 +42,7 @@ pub(crate) fn require(bytes: u64, advice: &str) -> Result<()> {
 }
 
 #[cfg(any(feature = "zarr", feature = "tiff"))]
-/// The refusal of what needs so much memory at once.
+/// The error of work that needs this much memory at once.
 pub(crate) fn too_large(bytes: u64, advice: &str) -> Error {
     Error::data(format!("needs {} of memory at once, which the system does not give; {advice}", in_units(bytes)))
 }
@@ -58,21 +58,19 @@ pub(crate) fn in_units(bytes: u64) -> String {
     format!("{:.1} {}", bytes as f64 / 1024f64.powi(power.cast_signed()), UNITS[power as usize - 1])
 }
 
-/// Whether the memory that this thread asks for now is asked for by code that goes on without it: for an allocator that ends
-/// the program where others cannot.
+/// Whether the code that allocates now can go on without the memory; for an allocator that ends the program otherwise.
 pub fn is_only_tried() -> bool {
     TRIES.try_with(Cell::get).unwrap_or(false)
 }
 
-/// The refusal to work with fewer threads than are needed.
+/// The error of too few threads.
 pub fn no_threads(cause: impl std::fmt::Display) -> Error {
     let message = "the system starts no more threads; close other programs, give a smaller --workers, or raise the limits \
                    of processes and memory (ulimit -u, ulimit -v)";
     Error::new(Kind::Io, message).because(cause)
 }
 
-/// The memory of this machine, or of the part of it that this process may have; `None` if the operating system does not
-/// tell.
+/// The memory of this machine, or the part of it that this process may use; `None` if it is unknown.
 pub fn of_machine() -> Option<u64> {
     static FOUND: OnceLock<Option<u64>> = OnceLock::new();
     *FOUND.get_or_init(|| {
@@ -87,7 +85,7 @@ pub fn of_machine() -> Option<u64> {
     })
 }
 
-/// The most memory that this process has held, in bytes, where the operating system tells: on Linux.
+/// The most memory that this process has held, in bytes; `None` unless on Linux.
 pub fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,10 +1,10 @@
-//! What the results of an analysis depend on, once.
+//! Everything that the results of an analysis depend on, in one place.
 //!
-//! [`Parameters`] is what somebody asks for: the command line, a configuration file or a program fills it in. Together with
-//! an image it becomes [`Settled`], in which every default is resolved and every contradiction refused. What has to agree
-//! between processes ([`Settled::agreed`]), what the records of a state depend on ([`Settled::of_masks`],
-//! [`Settled::of_thinning`]) and what `summary.json` says ([`Settled::described`]) are all made of it, each by taking
-//! [`Parameters`] apart as a whole: one that is added cannot be forgotten there.
+//! [`Parameters`] is what a user asks for: the command line, a configuration file or a program fills it in. Together
+//! with an image it becomes [`Settled`], in which every default is resolved and every contradiction refused. What must
+//! not differ between processes ([`Settled::agreed`]), what the records of a state depend on ([`Settled::of_masks`],
+//! [`Settled::of_thinning`]) and what `summary.json` says ([`Settled::described`]) all follow from it; each
+//! destructures [`Parameters`] completely, so that a new one cannot be forgotten there.
 
 mod described;
 mod prune;
@@ -32,12 +32,13 @@ use crate::store::units::LengthUnit;
 use crate::store::{Description, OpenOptions, StoredType};
 use crate::table::branch_columns::Columns;
 
-/// What the results of an analysis depend on, besides the image's values. The default analyses a mask as it is stored.
+/// Everything that the results of an analysis depend on besides the image's values. The default analyses a mask as it
+/// is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Parameters {
-    /// Which part of what is stored is the image, how large its voxels are, and how tiles make it.
+    /// Which part of the stored image to use, how large its voxels are, and how to put tiles together.
     pub image: OpenOptions,
     /// Gaussian smoothing before the threshold.
     pub sigma: Option<Sigma>,
@@ -46,25 +47,25 @@ pub struct Parameters {
     /// How masks are thinned. By default Zhang and Suen's method for 2-D images, Lee's for volumes. In how many directions
     /// follows from the image.
     pub method: Option<Method>,
-    /// Whether the table tells which branches are near something that has not been stored yet.
+    /// Whether the table marks branches near parts that are not stored yet.
     pub provisional: bool,
     /// Which columns the branch table has.
     pub columns: ColumnSet,
-    /// Which side branches are taken off the skeleton.
+    /// Which side branches to prune.
     pub prune: PruneRule,
     /// Whether the table of skeletons has the longest path of each.
     pub longest_path: bool,
 }
 
-/// Which columns the branch table has, and with that what is measured and which tables there are beside it.
+/// Which columns the branch table has, and so what is measured and which tables are written beside it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ColumnSet {
-    /// All that are known, with tables of nodes and of skeletons.
+    /// All columns, with the tables of nodes and of skeletons.
     #[default]
     All,
-    /// skan's, and no others: radii are not looked for, and the branch table is the only one.
+    /// skan's columns only: radii are not computed, and the branch table is the only one.
     Skan,
 }
 
@@ -82,12 +83,12 @@ impl ColumnSet {
         self == ColumnSet::All
     }
 
-    /// Whether there are tables of nodes and of skeletons beside that of branches.
+    /// Whether the tables of nodes and of skeletons are written beside that of branches.
     pub fn has_nodes(self) -> bool {
         self == ColumnSet::All
     }
 
-    /// The name by which they are asked for.
+    /// The name of the option's value.
     pub fn name(self) -> &'static str {
         match self {
             ColumnSet::All => "all",
@@ -101,7 +102,7 @@ impl ColumnSet {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ThresholdRule {
-    /// It is given.
+    /// The given threshold.
     Value(Threshold),
     /// It is found from all values of the image, smoothed where it is smoothed, fill values included; foreground is what
     /// lies above it.
@@ -134,13 +135,13 @@ impl fmt::Display for ThresholdRule {
     }
 }
 
-/// What was asked for, as a user reads it.
+/// The rule, as text for people.
 fn given(value: Option<impl fmt::Display>) -> String {
     value.map_or_else(|| "not given".to_owned(), |value| value.to_string())
 }
 
 impl ThresholdRule {
-    /// Whether the image is a mask already: all that is not zero is foreground.
+    /// Whether the image is a mask already, whose values other than zero are foreground.
     pub fn is_nonzero(self) -> bool {
         self == ThresholdRule::default()
     }
@@ -177,7 +178,7 @@ impl ThresholdRule {
     }
 }
 
-/// What of an image decides which parameters fit it, and what they come to.
+/// The properties of an image that decide which parameters fit it, and how defaults are resolved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ImageForm {
     /// Type of the values as they are read.
@@ -192,12 +193,12 @@ pub struct ImageForm {
     pub fill: f64,
     /// Size of a voxel.
     pub spacing: Spacing,
-    /// The unit of that, where it is one of length.
+    /// The unit of that, if it is one of length.
     pub unit: Option<&'static LengthUnit>,
 }
 
 impl ImageForm {
-    /// That of a source.
+    /// The form of a source's image.
     pub fn of(description: &Description) -> ImageForm {
         let Description { dtype, stored, dimensions, fill, shape, spacing, .. } = *description;
         let unit = description.unit.as_deref().and_then(LengthUnit::of);
@@ -211,17 +212,17 @@ impl ImageForm {
 pub struct Settled {
     /// What was asked for.
     pub asked: Parameters,
-    /// What of the image they are settled for.
+    /// The form of the image.
     pub form: ImageForm,
     /// How masks are thinned.
     pub method: Method,
-    /// The standard deviation of the smoothing along (z, y, x) in voxels, where the image is smoothed.
+    /// The standard deviation of the smoothing along (z, y, x) in voxels, if the image is smoothed.
     pub sigma: Option<[f64; 3]>,
-    /// The kernel that smooths, where the image is smoothed.
+    /// The kernel that smooths, if the image is smoothed.
     pub gaussian: Option<Gaussian>,
     /// What makes a voxel foreground, among the values that the image can have.
     pub threshold: ThresholdRule,
-    /// Which side branches are taken off, with the length in the unit of the spacing.
+    /// Which side branches to prune, with the length in the unit of the spacing.
     pub pruning: Pruning,
 }
 
@@ -289,7 +290,7 @@ impl Parameters {
 }
 
 impl Settled {
-    /// What the masks of an image depend on, besides its values and the chunks: in a form that is hashed.
+    /// What the masks of an image depend on besides its values and the chunks, as text to be hashed.
     pub fn of_masks(&self) -> impl Serialize + use<> {
         let Parameters {
             image: _,
@@ -305,12 +306,12 @@ impl Settled {
         (form, self.sigma.map(|sigma| sigma.map(f64::to_bits)), *threshold)
     }
 
-    /// What the thinning of masks, and the values along the skeleton, depend on besides these.
+    /// What thinning and the values along the skeleton depend on besides the masks, as text to be hashed.
     pub fn of_thinning(&self) -> impl Serialize + use<> {
         (self.method, self.form.dtype)
     }
 
-    /// Which part of what is stored is analysed, in words; the values of tiles are in what their marks are made of.
+    /// The part of the stored image that is analysed, in words; the values of tiles are part of their marks.
     pub fn part(&self) -> String {
         let OpenOptions { channel, time, region: _, axes, spacing: _, unit: _, cache: _, patience: _, mosaic: _ } =
             &self.asked.image;
@@ -326,7 +327,7 @@ impl Settled {
         .concat()
     }
 
-    /// How far the image is smoothed, in voxels: one number where that is so along all of its axes.
+    /// The standard deviation of the smoothing in voxels: one number if it is the same along all axes.
     pub fn sigma_text(&self) -> Option<String> {
         let numbers: Vec<String> = self.own_sigma()?.iter().map(f64::to_string).collect();
         Some(numbers.join(","))
@@ -339,8 +340,8 @@ impl Settled {
         Some(if same { own[..1].to_vec() } else { own })
     }
 
-    /// What all processes of a run must have been given alike, besides the image: names and values. Of an image's spacing
-    /// and unit what was found, since one process may be told what another reads.
+    /// The names and values that must not differ between the processes of a run, besides the image. The spacing and
+    /// unit are those that were found, since one process may be given what another one reads.
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
         let Parameters { image, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
             &self.asked;

@@ -1,4 +1,4 @@
-//! How far a run has come: counters that operators raise and a display reads, from any threads.
+//! The progress of a run: counters that operators raise and a display reads, from any threads.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
@@ -26,7 +26,7 @@ const STAGES: [Stage; 6] =
     [Stage::Opening, Stage::Measuring, Stage::Reading, Stage::Thinning, Stage::Branching, Stage::Writing];
 
 impl Stage {
-    /// What it does, as a word for a progress line.
+    /// The stage as a word for a progress line.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Opening => "opening",
@@ -62,7 +62,7 @@ pub struct Counters {
     pub stage: Stage,
     /// Chunks that this stage is done with.
     pub done: u64,
-    /// Chunks that it has to do; 0 where that is not known.
+    /// Chunks of this stage in all; 0 if that is not known.
     pub total: u64,
     /// Rounds of exchange that thinning has taken.
     pub rounds: u64,
@@ -76,29 +76,29 @@ impl ProgressState {
         Self::default()
     }
 
-    /// A stage begins, or begins again as another pass, with this many chunks to do in all: workers say the same.
-    /// A stage before the one that has begun already changes the counts only.
+    /// Begins a stage, or another pass of it, with this many chunks in all; every worker passes the same. A stage
+    /// before the current one changes the counts only.
     pub fn begin(&self, stage: Stage, chunks: u64) {
         self.chunks[stage as usize].total.store(chunks, Ordering::Relaxed);
         self.stage.fetch_max(stage as u8, Ordering::Relaxed);
     }
 
-    /// A chunk is done with in a stage.
+    /// Counts a chunk that a stage is done with.
     pub fn chunk_done(&self, stage: Stage) {
         self.chunks[stage as usize].done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Thinning has come to a round, counted from 1; workers that lag behind change nothing.
+    /// Notes the round of thinning, counted from 1; workers that lag behind change nothing.
     pub fn reach_round(&self, round: u64) {
         self.rounds.fetch_max(round, Ordering::Relaxed);
     }
 
-    /// Thinning has deleted further voxels.
+    /// Adds voxels that thinning has deleted.
     pub fn add_deletions(&self, voxels: u64) {
         self.deletions.fetch_add(voxels, Ordering::Relaxed);
     }
 
-    /// The counters now. They are read one by one: each is right, their combination may be a moment apart.
+    /// The counters now. They are read one by one: each is right, but they may be a moment apart.
     pub fn snapshot(&self) -> Counters {
         let stage = STAGES[usize::from(self.stage.load(Ordering::Relaxed)).min(STAGES.len() - 1)];
         let chunks = &self.chunks[stage as usize];

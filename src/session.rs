@@ -1,18 +1,18 @@
 //! A running analysis inside a program: chunks come, change and go in epochs, and rows follow.
 //!
 //! A [`Session`] has worker threads of its own and is fed from any thread. Between two calls of [`Session::advance`]
-//! chunks are inserted, replaced and retracted; each closed epoch gives the rows that changed, with +1 or -1, and leaves
-//! the session where one run from scratch on what is now there would end, row for row and to the last bit. An epoch
-//! costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
+//! chunks are inserted, replaced and retracted; each closed epoch returns the rows that changed, with +1 or -1, and
+//! leaves the session with the results of a run from scratch on the current content, row for row and to the last bit.
+//! An epoch costs in proportion to what changed: a chunk is thinned again only where its inputs changed (see
 //! [`crate::kernel::thin::partition`]), and the graph is maintained by differential dataflow.
 //!
-//! There are two kinds of sessions. A `Session` is fed with chunks ([`Session::insert`] and so on). A [`FollowingSession`]
-//! ([`SessionBuilder::of_source`]) reads a [`Source`](crate::store::Source) by itself; [`FollowingSession::look`] and
-//! [`FollowingSession::refresh`] find and name the chunks to read. Smoothing and thresholds that are found need the values of chunks
-//! again when their neighbours change: they take a source, or values that are held in memory
-//! ([`SessionBuilder::hold_values`]). A session with a source can keep what it finds out on disk, and a later one goes on
-//! from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or the source's fill value;
-//! outside is background.
+//! There are two kinds of sessions. A `Session` is fed with chunks ([`Session::insert`] and so on). A
+//! [`FollowingSession`] ([`SessionBuilder::of_source`]) reads a [`Source`](crate::store::Source) by itself;
+//! [`FollowingSession::look`] and [`FollowingSession::refresh`] find and name the chunks to read. Smoothing and
+//! thresholds that are found need the values of chunks again when their neighbours change: they take a source, or
+//! values that are held in memory ([`SessionBuilder::hold_values`]). A session with a source can keep a state on disk,
+//! and a later one goes on from there ([`SessionBuilder::state`]). What has not arrived inside the bounds is zero, or
+//! the source's fill value; outside is background.
 //!
 //! # While an epoch runs
 //! [`Session::advance`] returns when the epoch has ended. [`Session::begin`] returns at once, with an [`EpochHandle`]:
@@ -21,11 +21,11 @@
 //! epoch: they wait for memory ([`SessionBuilder::memory`]), but never for the running epoch. Epochs run one after the
 //! other, in the order in which they began.
 //!
-//! A session may have workers in several processes ([`SessionBuilder::among`]): then its image is read by all, each its
-//! own chunks, a state is kept in a folder that all share, and results are gathered in the first process, which conducts.
+//! A session may have workers in several processes ([`SessionBuilder::among`]): then each process reads its own chunks
+//! of the image, all share the folder of the state, and the first process conducts and gathers the results.
 //!
-//! An epoch is made in steps, each by all workers together: masks of what is new, thinning, values at the skeleton,
-//! records, and last the graph. Where a step fails the results stay those of the epoch before, and the next call goes on
+//! All workers go through the steps of an epoch together: masks of what is new, thinning, values at the skeleton,
+//! records, and last the graph. If a step fails, the results stay those of the epoch before, and the next call goes on
 //! from there.
 //!
 //! ```
@@ -135,7 +135,7 @@ pub enum Follows {}
 ///     session.insert(chunk, voxels)
 /// }
 /// ```
-/// But it can be told where to look, as no other session can:
+/// But it can be told which chunks to read again, as no other session can:
 /// ```
 /// # use anabranch::{error::Result, grid::ChunkId, session::FollowingSession};
 /// fn follow(session: &FollowingSession, chunk: ChunkId) -> Result<()> {
@@ -144,8 +144,8 @@ pub enum Follows {}
 /// ```
 pub type FollowingSession = Session<Follows>;
 
-/// A running analysis, of one of two kinds: [`Fed`] with chunks, which a `Session` is where nothing else is said, or one
-/// that [`Follows`] a source. All methods may be called from any thread.
+/// A running analysis, of one of two kinds: [`Fed`] with chunks, the default, or one that [`Follows`] a source. All
+/// methods may be called from any thread.
 pub struct Session<Kind = Fed> {
     frame: Frame,
     dtype: Dtype,
@@ -160,7 +160,7 @@ pub struct Session<Kind = Fed> {
     kind: PhantomData<Kind>,
 }
 
-/// What a session begins with.
+/// The parts that a session starts with.
 struct Beginning {
     plan: SessionPlan,
     /// The chunks inside the bounds.
@@ -175,7 +175,7 @@ struct Beginning {
 }
 
 impl<Kind> Session<Kind> {
-    /// Starts it; in a cluster, in the first process of it.
+    /// Starts a session; in a cluster, in its first process.
     fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Self> {
         let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas) = (plan.network.frame, plan.canvas);
@@ -220,8 +220,8 @@ impl<Kind> Session<Kind> {
     /// Closes the epoch, waits until its results are known, and returns what changed.
     ///
     /// # Errors
-    /// If a source cannot be read: then the session's results stay those of the last epoch, and the next call tries
-    /// again. `Internal` if the session cannot go on.
+    /// If a source cannot be read: the session's results stay those of the last epoch, and the next call tries again.
+    /// `Internal` if the session cannot go on.
     pub fn advance(&self) -> Result<Epoch> {
         self.begin().wait()
     }
@@ -242,7 +242,7 @@ impl<Kind> Session<Kind> {
     /// # Ok::<(), anabranch::error::Error>(())
     /// ```
     pub fn begin(&self) -> EpochHandle<Epoch> {
-        // Held until the conductor has the epoch: another one that begins meanwhile comes after it.
+        // Held until the conductor has the epoch, so that another one that begins meanwhile comes after it.
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let batch = queue.close();
         self.conductor.ask(move |inner| inner.advance(batch))
@@ -297,7 +297,7 @@ impl<Kind> Session<Kind> {
         self.conductor.ask(|inner| inner.workforce.close()).wait()
     }
 
-    /// The edits for the next epoch, where the session can go on.
+    /// The edits for the next epoch, if the session can go on.
     fn queue(&self) -> Result<MutexGuard<'_, Queue<Command>>> {
         self.broken.check()?;
         Ok(self.queue.lock().unwrap_or_else(PoisonError::into_inner))

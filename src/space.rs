@@ -1,7 +1,7 @@
 //! Positions, boxes and spacing, in array axis order (z, y, x).
 //!
-//! A 2-D image is a volume of one plane: its z is 0. What is two-dimensional about it is said once, by the number of
-//! dimensions of its source.
+//! A 2-D image is a volume of one plane: its z is 0. Only the number of dimensions of its source says that it is
+//! two-dimensional.
 
 use std::fmt;
 
@@ -61,7 +61,7 @@ impl Voxel {
         Voxel::new([z + dz, y + dy, x + dx])
     }
 
-    /// What an offset adds to the number that holds a voxel's position.
+    /// The number that an offset adds to the number of a voxel's position.
     #[inline]
     pub const fn difference([dz, dy, dx]: Position) -> u64 {
         ((dz << (X_BITS + Y_BITS)) + (dy << X_BITS) + dx) as u64
@@ -74,8 +74,8 @@ impl Voxel {
         Voxel(self.0.wrapping_add(difference))
     }
 
-    /// By how much the number that holds this voxel's position is larger than another's: [`Voxel::moved`] by as much, the
-    /// other one is this one.
+    /// The difference between the numbers that hold the positions of this voxel and another one: [`Voxel::moved`] by
+    /// it, the other voxel is this one.
     #[inline]
     #[must_use]
     pub const fn since(self, other: Voxel) -> u64 {
@@ -139,7 +139,7 @@ impl Region {
         (0..3).all(|a| self.min[a] <= p[a] && p[a] < self.max[a])
     }
 
-    /// Whether another box reaches beyond this one on no side.
+    /// Whether another box lies inside this one.
     pub fn encloses(&self, other: &Region) -> bool {
         (0..3).all(|a| self.min[a] <= other.min[a] && other.max[a] <= self.max[a])
     }
@@ -198,8 +198,8 @@ impl Default for Spacing {
 }
 
 impl Spacing {
-    /// Whether lengths can be computed with: positive numbers from 1e-60 to 1e60, whose squares, and sums of which, are
-    /// numbers too.
+    /// Whether lengths can be computed with this spacing: numbers from 1e-60 to 1e60, whose squares and their sums are
+    /// finite.
     pub fn is_fit(&self) -> bool {
         self.0.iter().all(|size| (1e-60..=1e60).contains(size))
     }

@@ -1,17 +1,17 @@
-//! What earlier runs found out, kept in a folder: a later run computes only what has changed since.
+//! The results of earlier runs, kept in a folder: a later run computes only what has changed since.
 //!
-//! A [`StateFolder`] holds a record of each kind ([`Record`]) for every chunk. The [`MaskRecord`] is written as soon as a chunk's mask is
-//! known, and is valid by itself: a run that is killed does not read again what it has read. The [`ThinningRecord`] is
-//! put in place at the end of an epoch. It holds what the chunk and its neighbours saw of each other ([`Seen`]), so that
-//! records which come from different epochs, because a run was killed between them, are found out: [`verify`].
+//! A [`StateFolder`] holds a record of each kind ([`Record`]) for every chunk. The [`MaskRecord`] is written as soon as
+//! a chunk's mask is known, and is valid by itself: a run that is killed does not read again what it has read. The
+//! [`ThinningRecord`] is put in place at the end of an epoch. It holds what the chunk and its neighbours saw of each
+//! other ([`Seen`]), so that [`verify`] finds records of different epochs, which a killed run may leave.
 //!
-//! A record is verified whole before it is decoded, and what was decoded before it is used. One that fails
-//! ([`Loaded::Unusable`]) is as good as absent: the chunk is computed again. Records depend neither on the number of
+//! The bytes of a record are verified before they are decoded, and the decoded record before it is used. A record that
+//! fails ([`Loaded::Unusable`]) counts as absent: the chunk is computed again. Records depend neither on the number of
 //! workers nor on the release of the program, but on the [`Dependencies`] and the version of their kind: a release that
 //! changes a kind of record, or adds one, goes on with the others.
 //!
-//! Files are written under another name and renamed. Only `state.json` is forced to the disk: after a power failure some
-//! records may be torn, which is noticed as any other damage is, and costs the time to compute them again. Forcing
+//! Files are written under another name and renamed. Only `state.json` is forced to the disk: after a power failure
+//! some records may be torn, which is noticed like any other damage, and costs the time to compute them again. Syncing
 //! thousands of records would cost more than the run.
 
 mod counted;

@@ -1,15 +1,15 @@
-//! Text that others have made, as it may be shown: without secrets, on one line, and of a length.
+//! Text from outside, fit to be shown: without secrets, on one line, and of a limited length.
 //!
-//! Files, servers and addresses say what they like. What of it is shown passes through here where it becomes text: paths,
+//! Files, servers and addresses may contain anything. Text of theirs that is shown passes through here: paths,
 //! sentences and causes of errors, warnings, and what a run writes about itself.
 
 use std::borrow::Cow;
 
-/// Stands for what is not shown.
+/// Stands for text that is hidden.
 const HIDDEN: &str = "***";
 
-/// A path, an address or an argument without what may be secret in it: if it is or has an address, user names and
-/// passwords (`https://***@host/…`) and everything from a `?` or `#` on (`…?***`).
+/// A path, an address or an argument without its secrets: in an address, user names and passwords
+/// (`https://***@host/…`) and everything from a `?` or `#` on (`…?***`) are hidden.
 ///
 /// ```
 /// use anabranch::text::masked;
@@ -21,17 +21,17 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     mask(text, |address| address.len())
 }
 
-/// The same for a sentence or JSON, in which an address ends where white space or a quotation mark stands.
+/// The same for a sentence or JSON, in which an address ends at white space or a quotation mark.
 pub fn masked_words(text: &str) -> Cow<'_, str> {
     mask(text, |address| address.find(|c: char| c.is_whitespace() || c == '"').unwrap_or(address.len()))
 }
 
-/// Text on one line: white space for its line breaks, and nothing that moves a cursor or changes what a terminal shows.
-/// What is longer than `most` characters loses its middle.
+/// Text on one line: spaces in place of line breaks, and nothing that moves a cursor or changes what a terminal shows.
+/// Text longer than `most` characters loses its middle.
 pub fn line(text: &str, most: usize) -> String {
     let shown = |c: char| match c {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
-        // What turns the direction of text, or is not seen.
+        // Characters that turn the direction of text, or are invisible.
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}' => {
             '\u{fffd}'
         }
@@ -48,7 +48,7 @@ pub fn line(text: &str, most: usize) -> String {
     kept.map(shown).collect()
 }
 
-/// Masks every address; `length` tells how long the one is that a text begins with, from its host on.
+/// Masks every address; `length` returns the length, from the host on, of the address that a text begins with.
 fn mask(text: &str, length: impl Fn(&str) -> usize) -> Cow<'_, str> {
     if !text.contains("://") {
         return Cow::Borrowed(text);
@@ -85,7 +85,7 @@ fn user(address: &str) -> usize {
     if let Some(user) = host.rfind('@') {
         return user;
     }
-    // What is no port is the beginning of a password that has one of these characters.
+    // Anything but a port is the beginning of a password that has one of these characters.
     let name = host.rfind(']').map_or(host, |end| &host[end..]);
     let is_port = |port: &str| port.chars().all(|c| c.is_ascii_digit());
     match name.split_once(':') {
@@ -94,16 +94,16 @@ fn user(address: &str) -> usize {
     }
 }
 
-/// Characters of a sentence at most.
+/// Maximum number of characters of a sentence.
 const SENTENCE: usize = 4096;
 
-/// A sentence for people that files, servers and addresses may have a part in: on one line, without secrets, and cut to 4096
-/// characters.
+/// A sentence for people that may contain text of files, servers and addresses: on one line, without secrets, and cut
+/// to 4096 characters.
 pub fn sentence(text: &str) -> String {
     line(&masked_words(text), SENTENCE)
 }
 
-/// A size in bytes as a user writes it, rounded up so that it can be given back: `100K`, `12M`, `1.5G`.
+/// A size in bytes as a user writes it, rounded up, so that it is enough as an option: `100K`, `12M`, `1.5G`.
 pub fn size(bytes: usize) -> String {
     if bytes >= 1 << 30 {
         format!("{:.1}G", (bytes as f64 / f64::from(1 << 30) * 10.0).ceil() / 10.0)

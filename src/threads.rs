@@ -1,15 +1,15 @@
-//! Work on many things by several threads that end together.
+//! Work on many items by several threads that end together.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
-/// Does something with each of several things, on so many threads, which take them in turn. Gives what came of each, in
-/// their order.
+/// Calls `act` with each item, on a number of threads, which take items in turn. Returns the results in the order of
+/// the items.
 ///
 /// # Errors
-/// One of those that `act` gave; nothing is begun after the first. `Internal` if a thread has stopped.
+/// One of the errors of `act`; no item is begun after the first. `Internal` if a thread has stopped.
 pub fn each<T: Sync, R: Send>(
     all: &[T],
     threads: usize,
@@ -21,7 +21,7 @@ pub fn each<T: Sync, R: Send>(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(one) = all.get(at) else { return Ok(done) };
-            // The others end as well.
+            // The other threads end as well.
             done.push((at, act(at, one).inspect_err(|_| next.store(all.len(), Ordering::Relaxed))?));
         }
     };
@@ -39,7 +39,7 @@ pub fn each<T: Sync, R: Send>(
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
-/// Whose turn it is to hand over what it has made.
+/// Which thread hands over next.
 struct Turns<F, E> {
     state: Mutex<Turn<F, E>>,
     changed: Condvar,
@@ -48,7 +48,7 @@ struct Turns<F, E> {
 struct Turn<F, E> {
     next: usize,
     take: F,
-    /// What came of it, where it is over before the end.
+    /// The result, if it is over before the end.
     over: Option<std::result::Result<(), E>>,
 }
 
@@ -58,7 +58,7 @@ impl<F, E> Turns<F, E> {
     }
 }
 
-/// Lets the other threads go where this one stops in the middle.
+/// Releases the other threads if this one stops in the middle.
 struct LetGo<'a, F, E>(&'a Turns<F, E>);
 
 impl<F, E> Drop for LetGo<'_, F, E> {
@@ -70,11 +70,11 @@ impl<F, E> Drop for LetGo<'_, F, E> {
     }
 }
 
-/// Makes so many things on so many threads, and hands them over one at a time in their order. Each thread has a
-/// workplace, in which it makes one thing at a time and keeps it until it is taken.
+/// Makes a number of items on a number of threads, and hands them over one at a time in their order. Each thread has a
+/// workplace, in which it makes one item at a time and keeps it until it is taken.
 ///
 /// # Errors
-/// The first that `take` gave; nothing is taken after it.
+/// The first error of `take`; no item is taken after it.
 ///
 /// # Panics
 /// If `make` or `take` do.

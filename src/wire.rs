@@ -1,12 +1,12 @@
 //! Records as bytes, on their way between processes.
 //!
 //! A record is written as headers of plain numbers and values as they lie in memory, in the machine's own byte order,
-//! and each part fills whole words of eight bytes. So what is written is copied once, and what is read is copied once, at
-//! about the speed of memory. Nothing of it outlives a run: what is kept has a format of its own, in `state`.
+//! and each part fills whole words of eight bytes. So writing and reading copy once each, at about the speed of memory.
+//! This format does not outlive a run: records on disk have a format of their own, in `state`.
 //!
-//! Whoever reads trusts nothing. Every number that says how many values follow is held against the bytes that are there
-//! before anything is allocated; boxes must lie where voxels can be, kinds must be known, bits that stand for nothing must
-//! be zero. What does not fit is an error of kind [`Kind::Peer`] that begins with [`DAMAGED`].
+//! Readers trust nothing. Every count of values is compared with the bytes that follow before anything is allocated;
+//! boxes must lie where voxels can be, kinds must be known, and unused bits must be zero. Anything else is an error of
+//! kind [`Kind::Peer`] that begins with [`DAMAGED`].
 
 #[cfg(feature = "abomonation")]
 mod abomonated;
@@ -24,30 +24,30 @@ pub use self::abomonated::Abomonated;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Position, Region, Voxel};
 
-/// How every error begins that is about the bytes of a message.
+/// The beginning of every error about the bytes of a message.
 pub const DAMAGED: &str = "a message of another process is damaged";
 
-/// The bytes that parts of a record are filled up to a multiple of.
+/// Parts of a record are padded to a multiple of this many bytes.
 const WORD: usize = size_of::<u64>();
 
 /// A record that can be sent to another process.
 pub trait WireRecord: Sized {
-    /// What messages with such records are marked with, so that none is read as one of another kind.
+    /// The mark of messages with such records, so that no message is read as one of another kind.
     const KIND: [u8; 8];
-    /// Bytes that every such record has at least; more than none.
+    /// Minimum size of such a record in bytes; above 0.
     const LEAST: usize;
 
-    /// Bytes of the record when it is written, a multiple of eight. Takes no time that grows with them.
+    /// Bytes of the record when it is written, a multiple of eight. Takes constant time.
     fn wire_bytes(&self) -> usize;
 
-    /// Writes just these bytes.
+    /// Writes exactly these bytes.
     ///
     /// # Errors
     /// The errors of `out`.
     fn write_to(&self, out: &mut impl Write) -> io::Result<()>;
 
-    /// Takes a record from the beginning of the bytes that are left, and allocates no more than a multiple of them: at most
-    /// 64 times as much, for a mask's side with one bit a row.
+    /// Reads a record from the beginning of the bytes that are left, and allocates at most 64 times their size, for a
+    /// mask's side with one bit a row.
     ///
     /// # Errors
     /// Of kind [`Kind::Peer`], where the bytes are not those of such a record.
@@ -69,7 +69,7 @@ impl<'b> WireReader<'b> {
         self.0.len()
     }
 
-    /// So many bytes.
+    /// This many bytes.
     ///
     /// # Errors
     /// If fewer are left.
@@ -87,10 +87,10 @@ impl<'b> WireReader<'b> {
         Ok(bytemuck::pod_read_unaligned(self.take(size_of::<H>())?))
     }
 
-    /// So many values, and the zeros that fill them up to whole words.
+    /// This many values, and the zeros that pad them to whole words.
     ///
     /// # Errors
-    /// If fewer bytes are left, or they are filled up by something else.
+    /// If fewer bytes are left, or the padding is not zero.
     pub fn values<V: Pod>(&mut self, count: u64) -> Result<Vec<V>> {
         let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<V>()));
         let bytes =
@@ -106,10 +106,10 @@ impl<'b> WireReader<'b> {
         })
     }
 
-    /// How many records follow, if each has so many bytes at least.
+    /// The number of records that follow, if each has at least this many bytes.
     ///
     /// # Errors
-    /// If not so many can follow.
+    /// If that many cannot follow.
     pub fn count(&self, count: u64, least: usize) -> Result<usize> {
         let room = self.left() / least.max(1);
         usize::try_from(count)
@@ -118,7 +118,7 @@ impl<'b> WireReader<'b> {
             .ok_or_else(|| damaged("it has fewer records than it says"))
     }
 
-    /// That all has been read.
+    /// Checks that everything has been read.
     ///
     /// # Errors
     /// If something is left.
@@ -127,17 +127,17 @@ impl<'b> WireReader<'b> {
     }
 }
 
-/// The error about a message, for a reason.
+/// The error of a damaged message, with the reason.
 pub(crate) fn damaged(reason: &str) -> Error {
     Error::new(Kind::Peer, format!("{DAMAGED}; start all processes again, with the same program")).because(reason)
 }
 
-/// Zeros after so many bytes.
+/// Zeros after this many bytes.
 fn padding(bytes: usize) -> usize {
     bytes.next_multiple_of(WORD) - bytes
 }
 
-/// Bytes that so many values take.
+/// Bytes of this many values, with padding.
 pub(crate) fn values_bytes<V>(count: usize) -> usize {
     (count * size_of::<V>()).next_multiple_of(WORD)
 }
@@ -147,7 +147,7 @@ pub(crate) fn write_header<H: NoUninit>(out: &mut impl Write, header: &H) -> io:
     out.write_all(bytemuck::bytes_of(header))
 }
 
-/// Writes values, and fills them up to whole words.
+/// Writes values, and pads them to whole words.
 pub(crate) fn write_values<V: NoUninit>(out: &mut impl Write, values: &[V]) -> io::Result<()> {
     let bytes: &[u8] = bytemuck::cast_slice(values);
     out.write_all(bytes)?;

@@ -1,8 +1,8 @@
 //! `--changes FILE`: the rows that changed, epoch by epoch, in one file over many runs.
 //!
-//! A difference is taken between the new table and what FILE adds up to, not between two tables. So FILE adds up to the
-//! table after every epoch, whatever happened before: what a killed run had not written, or only half, comes with the
-//! next epoch. It is appended before the outputs are put in place, and taken back where that fails.
+//! The difference is taken between the new table and the rows that FILE adds up to, not between two tables. So FILE
+//! adds up to the table after every epoch, whatever happened before: changes that a killed run did not write, or only
+//! in part, come with the next epoch. They are appended before the outputs are put in place, and removed if that fails.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -19,20 +19,20 @@ use crate::store::write_failed;
 use crate::table::branch_columns::START;
 use crate::table::columns::Field;
 
-/// No line of changes is longer, in bytes.
+/// Maximum length of a line of changes, in bytes.
 const LONGEST_LINE: u64 = 1 << 12;
 
-/// Changes are summed up once this many lines have been read, or twice as many as there are different rows.
+/// Changes are summed up once this many lines have been read, or twice the number of different rows.
 const SUMMED: usize = 1 << 16;
 
-/// A file of changes, locked for as long as this is there.
+/// A file of changes, locked while this exists.
 ///
-/// Of a row that FILE adds up to it holds 32 bytes: a hash of the row's text and where in FILE the text is.
+/// Holds 32 bytes for each row that FILE adds up to: a hash of the row's text and its place in FILE.
 #[derive(Debug)]
 pub struct Changes {
     path: PathBuf,
     file: File,
-    /// Whether the file was made by this run.
+    /// Whether this run has made the file.
     created: bool,
     /// The columns after `epoch` and `diff`: the table's, without ranks.
     columns: Vec<Field>,
@@ -42,7 +42,7 @@ pub struct Changes {
     rows: Vec<Held>,
     /// The number of the next epoch.
     epoch: u64,
-    /// Where the last whole line ends.
+    /// The end of the last whole line.
     end: u64,
 }
 
@@ -50,18 +50,18 @@ pub struct Changes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Held {
     digest: u128,
-    /// Where its text is in the file, without epoch and difference.
+    /// The place of its text in the file, without epoch and difference.
     at: u64,
     count: i64,
 }
 
-/// What an epoch has changed.
+/// The changes of an epoch.
 #[derive(Debug, Default)]
 pub(super) struct RowChanges {
     lines: Vec<Line>,
     /// The rows of all lines.
     texts: Vec<u8>,
-    /// Which of a row's columns is the first coordinate of the branch's start.
+    /// The column with the first coordinate of the branch's start.
     start: usize,
 }
 
@@ -71,7 +71,7 @@ struct Line {
     /// Where the branch starts.
     start: Vec<i64>,
     diff: i64,
-    /// Which part of the texts its row is.
+    /// The part of the texts that is its row.
     text: Range<usize>,
 }
 
@@ -88,7 +88,7 @@ impl RowChanges {
         self.lines.extend(std::iter::repeat_n(line, usize::try_from(diff.unsigned_abs()).unwrap_or(0)));
     }
 
-    /// Puts lines in the order of their branches' starts, old rows before new ones, then in that of their texts.
+    /// Sorts lines by their branches' starts, old rows before new ones, then by their texts.
     fn sort(&mut self) {
         let text = |line: &Line| &self.texts[line.text.clone()];
         self.lines.sort_by(|a, b| (&a.start, a.diff, text(a)).cmp(&(&b.start, b.diff, text(b))));
@@ -96,8 +96,8 @@ impl RowChanges {
 }
 
 impl Changes {
-    /// Opens a file of changes, or makes it, for tables with these columns, of which it leaves out ranks. A last line without an end, as
-    /// a killed run leaves it, counts for nothing. Takes time linear in the file.
+    /// Opens or makes a file of changes for tables with these columns; it leaves out ranks. A last line without an end,
+    /// as a killed run leaves it, is ignored. Takes time linear in the file.
     ///
     /// # Errors
     /// `Output` if it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` if it
@@ -120,8 +120,8 @@ impl Changes {
         self.epoch
     }
 
-    /// What must be added to the file for it to add up to a table, given as the file `branches.csv`. Nothing is written
-    /// yet. Takes time O(n log n) in the rows.
+    /// The changes that make the file add up to a table, given as the file `branches.csv`. Writes nothing. Takes time
+    /// O(n log n) in the rows.
     ///
     /// # Errors
     /// If one of the files cannot be read.
@@ -160,7 +160,7 @@ impl Changes {
         let mut reader = BufReader::new(file);
         let mut row = Vec::new();
         for &(at, diff) in rows {
-            // Within the buffer where that is possible.
+            // Within the buffer if possible.
             reader.seek_relative(at.saturating_sub(position) as i64)?;
             row.clear();
             position = at + reader.read_until(b'\n', &mut row)? as u64;
@@ -169,20 +169,20 @@ impl Changes {
         Ok(())
     }
 
-    /// Appends an epoch to the file, and brings it to the disk. What is not complete in the file is overwritten. Where
-    /// nothing has changed nothing is written, but a header to a new file. Returns what [`Changes::take_back`] takes.
+    /// Appends an epoch to the file, and syncs it to the disk. Overwrites an incomplete end of the file. Writes nothing
+    /// if nothing has changed, except for the header of a new file. Returns what [`Changes::take_back`] needs.
     ///
     /// # Errors
     /// `Io` or `Output` if the file cannot be written, which stays as it was; the call can be repeated then.
     pub(super) fn append(&mut self, difference: &RowChanges) -> Result<Before> {
         let before = Before(self.end);
         let written = self.write(difference).map_err(|error| write_failed(&error).at(&self.path));
-        // A disk that is full has room for less.
+        // A full disk may have room for a part.
         written.inspect_err(|_| drop(self.file.set_len(before.0)))?;
         Ok(before)
     }
 
-    /// Takes back what was appended, since the outputs could not be put in place.
+    /// Removes what was appended, since the outputs could not be put in place.
     ///
     /// # Errors
     /// `Io` if the file cannot be written or read.
@@ -282,13 +282,13 @@ impl Changes {
 impl Drop for Changes {
     fn drop(&mut self) {
         if self.created && self.end == 0 {
-            // A run that failed leaves nothing behind.
+            // A failed run leaves nothing behind.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// How long the file was before an epoch was appended.
+/// The length of the file before an epoch was appended.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before(u64);
 
@@ -309,14 +309,14 @@ fn locked(path: &Path) -> Result<(File, bool)> {
             }
             Err(fs::TryLockError::Error(error)) => return Err(write_failed(&error).at(path)),
         }
-        // A run that failed removes a file that it has made, while it holds it.
+        // A failed run removes a file that it has made, while it holds the lock.
         if is_at(&file, path).map_err(|error| read_failed(&error).at(path))? {
             return Ok((file, created));
         }
     }
 }
 
-/// Epoch, difference and the text of the row in a line; nothing where it is no such line.
+/// Epoch, difference and the text of the row in a line; `None` if it is no such line.
 fn parse<'t>(line: &'t [u8], columns: &[Field]) -> Option<(u64, i64, &'t [u8])> {
     let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ',');
     let (epoch, diff, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
@@ -326,19 +326,19 @@ fn parse<'t>(line: &'t [u8], columns: &[Field]) -> Option<(u64, i64, &'t [u8])> 
     (complete && diff != 0 && epoch < u64::MAX).then_some((epoch, diff, row.as_bytes()))
 }
 
-/// Where the branch of a row starts: the coordinates from a column on, as far as they are whole numbers.
+/// The start of a row's branch: the coordinates from a column on, as far as they are whole numbers.
 fn start(row: &[u8], column: usize) -> Vec<i64> {
     let values = row.split(|&byte| byte == b',').skip(column).take(3);
     values.map_while(|value| std::str::from_utf8(value).ok()?.parse().ok()).collect()
 }
 
-/// 128 bits that no two rows share.
+/// A hash of 128 bits, so that no two rows share one.
 fn digest(row: &[u8]) -> u128 {
     let half = |seed| u128::from(XxHash3_64::oneshot_with_seed(seed, row));
     half(0) << 64 | half(1)
 }
 
-/// Sums equal rows up, and leaves out those that have gone.
+/// Sums up equal rows, and leaves out those that have gone.
 fn sum(rows: &mut Vec<Held>) {
     rows.sort();
     rows.dedup_by(|next, kept| {
@@ -375,12 +375,12 @@ mod tests {
         assert_ne!(fs::read(&path).unwrap(), before.0);
         changes.take_back(place).unwrap();
         assert_eq!((fs::read(&path).unwrap(), changes.rows.clone(), changes.epoch()), before);
-        // The next epoch follows as if nothing had been between.
+        // The next epoch follows as if there had been none between.
         changes.append(&difference(&[("4,1", 1)])).unwrap();
         drop(changes);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "epoch,diff,length,type\n0,1,1.5,0\n0,1,2,1\n1,1,4,1\n");
-        // Of a file that has just been made nothing is left.
+        // Nothing is left of a file that has just been made.
         let fresh = folder.path().join("fresh.csv");
         let mut changes = Changes::open(&fresh, columns()).unwrap();
         let place = changes.append(&difference(&[("1,0", 1)])).unwrap();

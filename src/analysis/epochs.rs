@@ -1,4 +1,4 @@
-//! Analyses whose results follow an image that changes, with a state on disk.
+//! Analyses whose results follow a changing image, with a state on disk.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,35 +17,35 @@ use crate::store::output::{OutputFolder, SkeletonManifest, write_skeleton};
 use crate::store::{Source, open, replace, resolved};
 use crate::table::arrival::Arrival;
 
-/// The file in a state's folder that says which outputs are those of the state.
+/// The file in a state's folder that names the outputs made from the state.
 const OUTPUTS_OF_STATE: &str = "outputs.json";
 
-/// An analysis that goes on: it keeps what it knows in a state, and replaces its outputs epoch by epoch.
+/// An analysis that goes on: it keeps a state, and replaces its outputs epoch by epoch.
 #[derive(Debug)]
 pub struct Epochs {
-    /// What is analysed.
+    /// The analysis.
     pub analysis: Analysis,
-    /// The session that does it.
+    /// The session that runs it.
     pub session: FollowingSession,
     out: PathBuf,
     state: PathBuf,
     overwrite: bool,
-    /// What had arrived before the last epoch was closed.
+    /// The parts that had arrived before the last epoch was closed.
     arrival: Option<Arrival>,
     /// Warnings about the state that [`Epochs::take_notes`] has not returned yet.
     notes: Vec<String>,
 }
 
-/// What a state knows of the outputs that were made of it.
+/// What a state knows about the outputs made from it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Written {
-    /// The folder that they are in.
+    /// Their folder.
     folder: PathBuf,
     skeleton: SkeletonManifest,
 }
 
 impl Analysis {
-    /// A session that follows the image, and keeps what it finds out in a folder.
+    /// A session that follows the image, and keeps its state in a folder.
     pub fn session(&self, state: &Path) -> SessionBuilder<Follows> {
         let builder = SessionBuilder::of_source(Arc::clone(&self.source))
             .chunk(self.grid.chunk_shape())
@@ -58,15 +58,15 @@ impl Analysis {
         builder.reopen(move || Ok(Arc::from(open(&path, &options)?)))
     }
 
-    /// The folder for outputs that a state keeps. Those of the same image that were made of the same state are replaced,
-    /// others where `overwrite` says so.
+    /// The folder for the outputs of an analysis with a state. Replaces outputs of the same image made from the same
+    /// state, and others only if `overwrite` is set.
     ///
     /// # Errors
     /// As [`open_folder`].
     pub fn outputs_of_state(&self, out: &Path, state: &Path, overwrite: bool) -> Result<OutputFolder> {
         open_folder(out, overwrite, |earlier| {
             let of_state = match written(state) {
-                // The state may have been moved since; the outputs may be those of a run without one.
+                // The state may have been moved since, or the outputs be those of a run without one.
                 Ok(Some(written)) => written.folder == resolved(out) && earlier.state != Some(None),
                 Ok(None) | Err(_) => {
                     earlier.state.as_ref() == Some(&Some(resolved(state).to_string_lossy().into_owned()))
@@ -79,8 +79,8 @@ impl Analysis {
 }
 
 impl Epochs {
-    /// Opens the state, with which the analysis begins. `folder`, from [`Analysis::outputs_of_state`], will be that of the
-    /// outputs; it is free until results are written, and then opened as it was, with `overwrite`.
+    /// Opens the state, from which the analysis begins. `folder`, from [`Analysis::outputs_of_state`], is where the
+    /// outputs will go; it is released until results are written, and then opened again with `overwrite`.
     ///
     /// # Errors
     /// As [`SessionBuilder::build`].
@@ -112,7 +112,7 @@ impl Epochs {
         self.session.advance()
     }
 
-    /// What there is to say of the state, and was not told before.
+    /// The notes about the state that were not returned before.
     pub fn take_notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
@@ -125,7 +125,7 @@ impl Epochs {
         self.analysis.outputs_of_state(&self.out, &self.state, self.overwrite)
     }
 
-    /// Writes the outputs of the last epoch, of the skeleton only what has changed, and puts nothing in place yet.
+    /// Writes the outputs of the last epoch, and of the skeleton only what has changed. Puts nothing in place yet.
     ///
     /// # Errors
     /// As [`Analysis::stage`].
@@ -135,7 +135,7 @@ impl Epochs {
         let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
         let (form, workers) = (self.analysis.skeleton_form(), self.analysis.workers());
         let now = write_skeleton(&to.folder, form, voxels(), earlier.as_ref(), workers)?;
-        // Before they are in place: a run that is killed knows the outputs as its own.
+        // Before they are in place, so that the run after a killed one knows the outputs as its own.
         remember(&self.state, &self.out, now.manifest)?;
         let staged = self.analysis.stage(&results, to)?;
         Ok((results, staged))
@@ -158,8 +158,8 @@ impl Epochs {
         })
     }
 
-    /// What is known of the skeleton's array in place, where the outputs there are the state's own. A file that is damaged
-    /// is as good as none.
+    /// What is known about the skeleton's array in place, if the outputs there are the state's own. A damaged file
+    /// counts as missing.
     fn written(&mut self) -> Option<SkeletonManifest> {
         let written = written(&self.state).unwrap_or_else(|text| {
             self.notes.push(text);
@@ -181,7 +181,7 @@ impl Epochs {
     }
 }
 
-/// Notes which outputs are those of a state.
+/// Records which outputs were made from a state.
 fn remember(state: &Path, out: &Path, skeleton: SkeletonManifest) -> Result<()> {
     let written = Written { folder: resolved(out), skeleton };
     let bytes = serde_json::to_vec(&written)
@@ -189,10 +189,10 @@ fn remember(state: &Path, out: &Path, skeleton: SkeletonManifest) -> Result<()> 
     replace(&state.join(OUTPUTS_OF_STATE), &bytes)
 }
 
-/// The outputs that were made of a state, as far as it knows.
+/// The outputs made from a state, as far as it knows.
 ///
 /// # Errors
-/// What to say of a file that is damaged.
+/// A note about a damaged file.
 fn written(state: &Path) -> std::result::Result<Option<Written>, String> {
     let path = state.join(OUTPUTS_OF_STATE);
     let text = match read_if_there(&path) {

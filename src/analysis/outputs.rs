@@ -1,4 +1,4 @@
-//! What an analysis writes: tables, summary and picture beside the skeleton's array, put in place together.
+//! The outputs of an analysis: tables, summary and picture beside the skeleton's array, put in place together.
 
 use std::fs::File;
 use std::io;
@@ -20,7 +20,7 @@ use crate::table::nodes::Nodes;
 use crate::table::skeletons::Skeletons;
 use crate::table::summary::{Awaited, Summary, Totals};
 
-/// Where outputs go, and how.
+/// Where outputs go, and how they are written.
 #[derive(Debug)]
 pub struct Destination<'a> {
     /// The folder, locked and staged.
@@ -29,21 +29,21 @@ pub struct Destination<'a> {
     pub changes: Option<&'a mut Changes>,
     /// When the run began.
     pub started: Instant,
-    /// Whether a warning is an error.
+    /// Whether to treat warnings as errors.
     pub strict: bool,
-    /// What only the caller knows of the run.
+    /// What only the caller knows about the run.
     pub circumstances: Circumstances,
 }
 
 impl Destination<'_> {
-    /// A folder for outputs, and no more.
+    /// A folder for outputs, with nothing else.
     pub fn new(folder: OutputFolder) -> Self {
         let (started, circumstances) = (Instant::now(), Circumstances::default());
         Destination { folder, changes: None, started, strict: false, circumstances }
     }
 }
 
-/// Outputs that are complete, and not in place yet. Dropped, they are gone.
+/// Complete outputs that are not in place yet. Dropping them discards them.
 #[derive(Debug)]
 #[must_use = "outputs that are not put in place are gone"]
 pub struct Staged<'a> {
@@ -62,7 +62,7 @@ pub struct Written {
     pub warnings: Vec<String>,
 }
 
-/// The folder for a run's outputs, locked and staged. An earlier run's outputs are only replaced when asked for, or where
+/// The folder for a run's outputs, locked and staged. Replaces the outputs of an earlier run only if asked to, or if
 /// they are this one's `own`.
 ///
 /// # Errors
@@ -79,8 +79,8 @@ pub fn open_folder(out: &Path, overwrite: bool, own: impl FnOnce(&EarlierRun) ->
 }
 
 impl Staged<'_> {
-    /// Puts the outputs in place, and what has changed into its file: both or neither. A run that is killed in between has
-    /// appended what the next one appends in its place, or takes back.
+    /// Puts the outputs in place, and appends the changes to their file: both or neither. After a run that was killed
+    /// in between, the next one appends the same changes in their place, or removes them.
     ///
     /// # Errors
     /// If the folder or the file cannot be written.
@@ -97,7 +97,7 @@ impl Staged<'_> {
 }
 
 impl Analysis {
-    /// What the skeleton's array looks like.
+    /// The form of the skeleton's array.
     pub(super) fn skeleton_form(&self) -> ArrayForm {
         let description = self.source.description();
         ArrayForm {
@@ -112,12 +112,12 @@ impl Analysis {
         }
     }
 
-    /// Writes all outputs of results that are held into a folder: `branches.csv`, `nodes.csv`, `skeletons.csv`, `summary.json`, `run.json`,
-    /// `skeleton.zarr` and `overview.png`. Those of an earlier run are replaced where `overwrite` says so.
+    /// Writes all outputs of results in memory into a folder: `branches.csv`, `nodes.csv`, `skeletons.csv`, `summary.json`,
+    /// `run.json`, `skeleton.zarr` and `overview.png`. Replaces the outputs of an earlier run if `overwrite` is set.
     ///
     /// # Errors
     /// `Output` if the folder holds other things or is being written, or cannot be written; `Io` if the disk is full.
-    /// What was there stays then.
+    /// The previous content stays then.
     pub fn write(&self, results: &Results, out: impl AsRef<Path>, overwrite: bool) -> Result<Written> {
         let folder = open_folder(out.as_ref(), overwrite, |_| false)?;
         let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
@@ -125,7 +125,7 @@ impl Analysis {
         self.stage(results, Destination::new(folder))?.commit()
     }
 
-    /// Writes everything but the skeleton's array, which is there already, and puts nothing in place yet.
+    /// Writes everything but the skeleton's array, which is written already. Puts nothing in place yet.
     ///
     /// # Errors
     /// As [`Analysis::write`]; `Data` if a warning is an error.
@@ -133,7 +133,7 @@ impl Analysis {
         let Destination { folder, changes, started, strict, circumstances } = to;
         let analysed = started.elapsed();
         let (tables, picture) = std::thread::scope(|scope| {
-            // Beside the table: both take their time.
+            // In parallel with the table, since both take time.
             let picture =
                 scope.spawn(|| results.projections.as_ref().map(|seen| overview(seen, kinds(results))).transpose());
             let tables = self.write_tables(results, &folder, strict);
@@ -195,7 +195,7 @@ fn write_into<D>(folder: &OutputFolder, name: &str, write: impl FnOnce(File) -> 
     written.map_err(|error| folder.write_error(name, &error))
 }
 
-/// Every skeleton voxel with what it belongs to.
+/// Every skeleton voxel with its kind.
 fn kinds(results: &Results) -> impl Iterator<Item = (Voxel, VoxelKind)> + '_ {
     let branches = results.branches.iter().flat_map(|list| list.iter()).flat_map(|branch| {
         let kind = VoxelKind::of_branch_type(branch.kind() as u8);

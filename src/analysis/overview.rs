@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernel::image::project::{Panel, Projections};
 use crate::space::Voxel;
 
-/// What a skeleton voxel belongs to.
+/// The kind of branch that a skeleton voxel belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum VoxelKind {
     /// A branch between two junctions.
@@ -22,12 +22,12 @@ pub(super) enum VoxelKind {
     EndpointEndpoint,
     /// A cycle without any other branch.
     Cycle,
-    /// Nothing else: a skeleton of a single voxel.
+    /// A skeleton of a single voxel.
     Isolated,
 }
 
 impl VoxelKind {
-    /// The kind of the voxels of a branch whose type the table gives as 0 to 3; isolated for any other number.
+    /// The kind of the voxels of a branch of type 0 to 3 in the table; isolated for any other number.
     pub(super) fn of_branch_type(branch_type: u8) -> VoxelKind {
         match branch_type {
             0 => VoxelKind::EndpointEndpoint,
@@ -38,7 +38,7 @@ impl VoxelKind {
         }
     }
 
-    /// Its colour: of those that Okabe and Ito chose to be told apart by colour-blind people too.
+    /// Its colour, from the palette of Okabe and Ito, which colour-blind people can tell apart too.
     pub(super) fn colour(self) -> [u8; 3] {
         match self {
             VoxelKind::JunctionJunction => [86, 180, 233],
@@ -119,15 +119,15 @@ const BACKGROUND: [u8; 3] = [38, 38, 38];
 const GAP: usize = 8;
 /// The grey of the brightest pixels: dark enough for every colour to stand out.
 const BRIGHTEST: f32 = 150.0;
-/// Small images are enlarged by a whole factor while their longest side stays within this.
+/// Small images are enlarged by a whole factor, as long as their longest side stays within this.
 const ENLARGED_SIDE: usize = 384;
 /// Edge of a point of a sign, in pixels.
 const POINT: usize = 2;
 
 /// The overview as the bytes of a PNG file.
 ///
-/// `skeleton` gives each skeleton voxel with its kind, in any order. Holds 3 bytes a pixel and one a pixel of the
-/// panels, whose sides are 1024 pixels at most.
+/// `skeleton` returns each skeleton voxel with its kind, in any order. Holds 3 bytes for each pixel, and one for each
+/// pixel of the panels, whose sides are 1024 pixels at most.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) where the picture cannot be encoded.
@@ -146,7 +146,7 @@ pub(super) fn overview(
     let paint = |(panel, overlay): (&Panel, &Overlay)| Picture::of_panel(panel, &overlay.pixels, &grey);
     let mut panels: Vec<Picture> = projections.panels().iter().zip(&overlays).map(paint).collect();
     if let [_, _, along_x] = &mut panels[..] {
-        // Its rows are z: turned, it shares the rows y with its neighbour.
+        // Its rows are z: transposed, it shares the rows y with its neighbour.
         *along_x = along_x.turned();
     }
     let longest = panels.iter().map(|p| p.width.max(p.height)).max().unwrap_or(1);
@@ -154,14 +154,14 @@ pub(super) fn overview(
     compose(&panels).png()
 }
 
-/// What shows on the pixels of a panel.
+/// The kinds that show on the pixels of a panel.
 struct Overlay {
     pixels: Vec<Option<VoxelKind>>,
-    /// Along which axes its rows and columns are.
+    /// The axes of its rows and columns.
     axes: [usize; 2],
-    /// By the place along the first axis, the first pixel of a row.
+    /// For each place along the first axis, the first pixel of its row.
     rows: Vec<usize>,
-    /// By the place along the second axis, the pixel in a row.
+    /// For each place along the second axis, the pixel in a row.
     columns: Vec<usize>,
 }
 
@@ -230,7 +230,7 @@ impl Grey {
             return Grey { darkest: 0.0, brightest: 1.0 };
         }
         let exceeding = (count - 1) / 500;
-        // Masks and images that are saturated need no order, and what is darkest nowhere does.
+        // Masks and saturated images need no sorting.
         if values().filter(|&value| value == largest).count() > exceeding {
             return Grey { darkest, brightest: largest };
         }
@@ -244,7 +244,7 @@ impl Grey {
 
     fn shade(&self, value: f32) -> u8 {
         let range = self.brightest - self.darkest;
-        // One value only: black for zero, else as bright as it gets.
+        // One value only: black for zero, else full brightness.
         let share = match range > 0.0 {
             true => (value - self.darkest) / range,
             false => f32::from(u8::from(value > 0.0)),
@@ -283,7 +283,7 @@ impl Picture {
         }
     }
 
-    /// The picture with each pixel as a square with edges of so many.
+    /// The picture with each pixel enlarged to a square with this edge.
     fn enlarged(self, factor: usize) -> Picture {
         if factor == 1 {
             return self;

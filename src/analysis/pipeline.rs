@@ -41,11 +41,11 @@ use crate::table::statistics::{Snapshot, Statistics};
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
 
-/// How an analysis runs: its progress, how to end it, and the processes that share the work.
+/// How an analysis runs: its progress, its errors, and the processes that share the work.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Running<'a> {
-    /// Counts how far it has come.
+    /// Counts its progress.
     pub progress: Arc<ProgressState>,
     /// Collects errors. One that a caller reports here, from any thread, ends the analysis.
     pub failure: Failure,
@@ -53,7 +53,7 @@ pub struct Running<'a> {
     pub team: Option<&'a mut Team>,
 }
 
-/// What one worker found in its own chunks.
+/// The findings of one worker in its own chunks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Found {
     /// Foreground voxels.
@@ -76,18 +76,18 @@ impl Found {
     }
 }
 
-/// What all workers found, at the first one; the others have nothing of it.
+/// The findings of all workers, at the first one; empty at the others.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) found: Found,
     pub(super) branches: Vec<Shared<BranchList<BranchMeasures>>>,
-    /// Statistics of the branches, where there are some.
+    /// Statistics of the branches, if there are any.
     pub(super) statistics: Option<Snapshot>,
     pub(super) isolated: Vec<Shared<Vec<Isolated<BranchMeasures>>>>,
     pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
 }
 
-/// What all workers found, at the first one.
+/// The findings of all workers, at the first one.
 fn gather(worker: &mut Worker, found: Found) -> Found {
     let total = Rc::new(RefCell::new(Found::default()));
     let gathered = Rc::clone(&total);
@@ -104,23 +104,23 @@ fn gather(worker: &mut Worker, found: Found) -> Found {
     total.take()
 }
 
-/// Where the parts of the skeleton array go, each a chunk of its grid and the skeleton voxels there.
+/// The grid of the skeleton array, and a function that writes the skeleton voxels of one of its chunks.
 type Sink = (Grid, Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>);
 
 impl Analysis {
-    /// Runs the analysis, and holds what it finds: the skeleton is written nowhere. Takes time in proportion to the image,
-    /// and memory for chunks in flight, a bit or less for every voxel, and what is found.
+    /// Runs the analysis, and holds its results in memory; writes nothing. Takes time in proportion to the image, and
+    /// memory for chunks in flight, a bit or less for every voxel, and the results.
     ///
     /// # Errors
-    /// If the image cannot be read, or of what was reported to `running`.
+    /// If the image cannot be read; any error reported to `running`.
     pub fn run(&self, running: Running<'_>) -> Result<Results> {
         self.run_into(None, running)
     }
 
-    /// The same, and writes the skeleton's array into a folder of outputs as it is found.
+    /// The same, and writes the skeleton's array into a folder of outputs while it runs.
     ///
     /// # Errors
-    /// As [`Analysis::run`], or where the array cannot be written.
+    /// As [`Analysis::run`], or if the array cannot be written.
     pub fn run_into(&self, folder: Option<&OutputFolder>, mut running: Running<'_>) -> Result<Results> {
         let arrival = self.arrival()?;
         let array = folder.map(|folder| Ok(self.sink(SkeletonArray::create(folder, self.skeleton_form())?)));
@@ -155,8 +155,8 @@ impl Analysis {
         })
     }
 
-    /// The part of another process than the first, which analyses its own chunks: into the folder of outputs at a path,
-    /// which the first has made. Returns the bytes of records that this process has sent.
+    /// The part of any process but the first: analyses its own chunks, and writes into the folder of outputs at a path,
+    /// which the first process has made. Returns the bytes of records that this process has sent.
     ///
     /// # Errors
     /// As [`Analysis::run_into`].
@@ -172,8 +172,8 @@ impl Analysis {
         (grid, Arc::new(move |id: ChunkId, voxels: &[Voxel]| array.write_chunk(id, voxels)))
     }
 
-    /// The threshold that was used, what all workers found where this is the process that they told, and the bytes that
-    /// this process has sent to others.
+    /// Returns the threshold that was used, the findings of all workers if this process gathers them, and the bytes
+    /// that this process has sent to others.
     fn execute(&self, array: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
         let Running { progress, failure, team } = running;
         let window = || Window::new(self.allotted.window);
@@ -198,7 +198,7 @@ impl Analysis {
         let stopped = |reason| Error::internal("a worker has stopped").because(reason);
         let found: Result<Vec<_>> =
             results.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
-        // The first worker has what all found.
+        // The first worker has the findings of all.
         let first = found?.into_iter().next();
         let (threshold, report) = first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
         Ok((threshold, report, sent))

@@ -1,4 +1,4 @@
-//! `run.json`: how an analysis ran. Everything that results do not depend on.
+//! `run.json`: how an analysis ran, and everything that results do not depend on.
 
 use std::time::Duration;
 
@@ -16,56 +16,56 @@ struct RunRecord<'a> {
     program: &'static str,
     version: &'static str,
     arguments: &'a [String],
-    /// The outputs of this run, which another one may replace.
+    /// The outputs of this run, which another run may replace.
     outputs: Vec<&'static str>,
     input: &'a str,
     image: ImageName,
     state: Option<&'a str>,
-    /// What was understood of the input, in a line.
+    /// What was understood about the input, in a line.
     understood: String,
-    /// Where the spacing comes from, where voxels do not count as one long. Not among the parameters: the same voxels
-    /// give the same results, wherever their size comes from.
+    /// The origin of the spacing, unless voxels count as one long. Not among the parameters: the same voxels make the
+    /// same results, wherever their size comes from.
     spacing_from: Option<&'a str>,
     chunk: &'a [usize],
     chunks: usize,
     chunks_in_flight: usize,
-    /// What thinned: `planes`, handed on by the workers of one process, or `chunks`, in rounds.
+    /// How it was thinned: by `planes`, which the workers of one process hand on, or by `chunks`, in rounds.
     engine: &'static str,
     processes: usize,
     workers: usize,
     seconds_until_branches: f64,
     seconds: f64,
     peak_memory_bytes: Option<u64>,
-    /// The same of all processes together, each at its own worst.
+    /// The sum of the peaks of all processes.
     peak_memory_bytes_of_all: Option<u64>,
     #[serde(flatten)]
     counts: Counts,
 }
 
-/// Which image a run analysed: outputs of another one are not replaced unless asked for.
+/// The image that a run analysed: the outputs of another image are only replaced if asked for.
 #[derive(Debug, Serialize)]
 pub(super) struct ImageName {
-    /// Where it is, without links and relative parts; an address as messages have it.
+    /// Its path, without links and relative parts; an address as messages show it.
     path: String,
     channel: Option<usize>,
     time: Option<usize>,
     region: Option<String>,
 }
 
-/// How a run went, as only its caller knows.
+/// What only the caller of a run knows.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Circumstances {
-    /// The arguments of the program, as far as they may be shown.
+    /// The arguments of the program, without secrets.
     pub arguments: Vec<String>,
-    /// The folder of the state, where one is kept.
+    /// The folder of the state, if there is one.
     pub state: Option<String>,
-    /// The most memory that other processes of the run have held, each at its own worst, in bytes.
+    /// The sum of the peak memory of the other processes of the run, in bytes.
     pub memory_of_others: u64,
 }
 
 impl Analysis {
-    /// Which image it is of.
+    /// The image that was analysed.
     pub(super) fn image_name(&self) -> ImageName {
         let image = &self.settled.asked.image;
         let path = match &self.path {

@@ -1,4 +1,4 @@
-//! What an analysis may use of the machine, and in which chunks it works: nothing that results depend on.
+//! The workers, memory and chunks of an analysis: nothing that results depend on.
 
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
@@ -14,26 +14,26 @@ use crate::space::Region;
 use crate::store::Source;
 use crate::text::size;
 
-/// Worker threads on a machine at most. Each has a channel to each other one for every exchange of the dataflow: 512 take
-/// a gigabyte and 18 seconds of a processor before they begin, 256 a quarter of that.
+/// Maximum number of worker threads on a machine. Each has a channel to every other one for every exchange of the
+/// dataflow: 512 workers take a gigabyte and 18 seconds of processor time before they begin, 256 a quarter of that.
 const MOST_WORKERS: usize = 256;
 
-/// What an analysis may use. Its results do not depend on it.
+/// The resources of an analysis. Its results do not depend on them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Resources {
-    /// Voxels of a chunk: one number, or one for each axis of the image. By default that of the storage, put together along
-    /// x up to 256 voxels where that is faster.
+    /// Voxels of a chunk: one number, or one for each axis of the image. By default the stored chunks, joined along x
+    /// up to 256 voxels if that is faster.
     pub chunk: Option<Vec<usize>>,
-    /// Worker threads of each process. By default one a core.
+    /// Worker threads of each process. By default one for each core.
     pub workers: Option<usize>,
-    /// Budget for chunks in flight in each process, in bytes. By default 512 MiB, and more where chunks need it.
+    /// Budget for chunks in flight in each process, in bytes. By default 512 MiB, and more if chunks need it.
     pub memory: Option<usize>,
     /// How many processes share the work.
     pub processes: usize,
     /// How many of them are on this machine, and share its cores.
     pub on_this_machine: usize,
-    /// Whether what is found out is kept in a state for later runs.
+    /// Whether a state is kept for later runs.
     pub keeps_state: bool,
 }
 
@@ -51,17 +51,17 @@ pub(super) struct Allotted {
     pub(super) workers: usize,
     /// Chunks in flight.
     pub(super) window: usize,
-    /// The budget that this follows from, in bytes.
+    /// The budget that the window follows from, in bytes.
     pub(super) memory: usize,
-    /// Chunks in reach of something that is stored.
+    /// Chunks within reach of stored parts.
     pub(super) stored: Selection,
-    /// Bytes of foreground values that a worker may hold, so as not to read chunks again.
+    /// Bytes of foreground values that a worker may hold to avoid reading chunks again.
     pub(super) keep: usize,
     pub(super) keeps_state: bool,
 }
 
 impl Resources {
-    /// The chunks of an image, and what is used for them.
+    /// The grid of an image, and the resources for its chunks.
     pub(super) fn allot(&self, source: &dyn Source, settled: &Settled) -> Result<(Grid, Allotted)> {
         let image = source.description();
         let workers = match self.workers {
@@ -79,7 +79,7 @@ impl Resources {
         let (dimensions, all) = (image.dimensions, workers * self.processes);
         let chunk = match &self.chunk {
             Some(asked) => chunk_shape(asked, dimensions)?,
-            // The chunks of a volume that may grow follow from how it is stored, not from how much of it is there.
+            // The chunks of a volume that may grow follow from how it is stored, not from how much of it has arrived.
             None if self.keeps_state => roomy(image.chunk, image.shape, dimensions),
             // Smoothing takes the time of a gray image, and is fastest in chunks that fit into a cache.
             None if settled.gaussian.is_some() => image.chunk,
@@ -98,7 +98,7 @@ impl Resources {
         let depth = settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let (window, memory) = window(&grid, depth, image.dtype, workers, self.memory)?;
         let stored = match self.keeps_state {
-            // All chunks have records.
+            // Every chunk has a record.
             true => Selection::All.within_limit(&grid),
             false => Selection::of_stored(source, &grid, depth),
         };
@@ -111,7 +111,7 @@ impl Resources {
 /// Voxels of a chunk along (z, y, x), from one number or one for each axis of an image of 2 or 3 dimensions.
 ///
 /// # Errors
-/// `Usage` if they are others.
+/// `Usage` if the numbers do not fit.
 pub fn chunk_shape(asked: &[usize], dimensions: usize) -> Result<[usize; 3]> {
     match *asked {
         [one] if one > 0 => Ok([one; 3]),
@@ -128,7 +128,7 @@ pub fn chunk_shape(asked: &[usize], dimensions: usize) -> Result<[usize; 3]> {
     }
 }
 
-/// Chunks that are as long along an axis as the whole volume, made long enough for a volume that grows.
+/// Chunks of a volume that may grow: an axis along which one chunk covers the volume gets longer chunks.
 fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] {
     let least = if dimensions == 2 { [1, 1024, 1024] } else { [64; 3] };
     std::array::from_fn(|a| match chunk[a] == shape[a] && shape[a] > 1 {
@@ -137,8 +137,8 @@ fn roomy(chunk: [usize; 3], shape: [usize; 3], dimensions: usize) -> [usize; 3] 
     })
 }
 
-/// Chunks of a volume put together along x in twos, fours and so on, up to 256 voxels and while every worker has 16 of
-/// them: there are fewer seams, and those along x cost most.
+/// Chunks joined along x in twos, fours and so on, up to 256 voxels and as long as every worker has 16 of them: there
+/// are fewer seams, and those along x cost most.
 fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize) -> [usize; 3] {
     let put_together = |count: usize| [chunk[0], chunk[1], count * chunk[2]];
     let is_enough = |chunk: [usize; 3]| {
@@ -149,7 +149,7 @@ fn wide(chunk: [usize; 3], shape: [usize; 3], dimensions: usize, workers: usize)
     counts.map(put_together).find(|&chunk| is_enough(chunk)).unwrap_or(chunk)
 }
 
-/// How many workers to start: as many as were asked for, or one a core.
+/// The number of workers to start: as many as were asked for, or one for each core.
 ///
 /// # Errors
 /// `Usage` if none was asked for, or more than any machine uses.
@@ -166,7 +166,7 @@ pub fn workers(asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// How many chunks may be in flight within the budget, and the budget in bytes.
+/// The number of chunks that may be in flight within the budget, and the budget in bytes.
 fn window(
     grid: &Grid,
     depth: [usize; 3],

@@ -1,4 +1,4 @@
-//! What an analysis has found, all at once or epoch by epoch.
+//! The results of an analysis, of one run or of an epoch.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::table::row::Row;
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 
-/// What an analysis has found. Held in memory: some ten bytes a skeleton voxel, and twenty a branch.
+/// The results of an analysis. Held in memory: some ten bytes for each skeleton voxel, and twenty for each branch.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Results {
@@ -40,22 +40,22 @@ pub struct Results {
     pub foreground: u64,
     /// Projections of the whole image.
     pub projections: Option<Projections>,
-    /// What has arrived, where the table is to tell.
+    /// The parts that have arrived, if the table is to tell.
     pub arrival: Option<Arrival>,
-    /// How much there was to do.
+    /// The amount of work.
     pub counts: Counts,
 }
 
-/// How much there was to do.
+/// The amount of work.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Counts {
     /// Whether planes were thinned, rather than chunks.
     #[serde(skip)]
     pub by_planes: bool,
-    /// Chunks whose values were read to tell their foreground.
+    /// Chunks whose values were read for their masks.
     pub chunks_read: u64,
-    /// Chunks of which everything was known.
+    /// Chunks about which everything was known already.
     pub chunks_reused: u64,
     /// Chunks that were thinned, or thinned again.
     pub chunks_activated: u64,
@@ -63,7 +63,7 @@ pub struct Counts {
     pub chunks_with_foreground: u64,
     /// Sub-iterations of the thinning.
     pub sub_iterations: u64,
-    /// Rounds in which chunks told each other of their seams.
+    /// Rounds in which chunks exchanged decisions at their seams.
     pub rounds: u64,
     /// Voxels that thinning deleted.
     pub deleted_voxels: u64,
@@ -71,8 +71,7 @@ pub struct Counts {
     pub messages_between_workers: u64,
     /// Bytes of records that processes sent each other.
     pub bytes_between_processes: u64,
-    /// Rows that came or went in this epoch. Where there is a file of changes these are its lines, and the epoch is the
-    /// one that the file gives them.
+    /// Rows that came or went in this epoch. With a file of changes these are its lines, and the epoch is the file's.
     pub rows_changed: Option<u64>,
     /// The number of the epoch.
     pub epoch: Option<u64>,

@@ -1,4 +1,4 @@
-//! The processes that share an analysis, as one of them sees the others.
+//! The processes that share an analysis, from the view of one of them.
 
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::operators::failure::Failure;
 use crate::session::{Follows, SessionBuilder, SharedBuilder};
 
-/// Between two looks at what workers have come to.
+/// Time between two checks whether workers have ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A process that is connected to the others that share an analysis. The first one writes the outputs.
@@ -25,7 +25,7 @@ pub struct Team {
 }
 
 impl Team {
-    /// Connects this process with the others. `membership` has what they all must have alike: see
+    /// Connects this process with the others. `membership` holds the values that must not differ between them: see
     /// [`Analysis::agreed`](super::Analysis::agreed).
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Team {
         let mut cluster = connect(listener, membership)?;
         let (sender, lost) = channel();
         let monitor = cluster.watch(move |error| {
-            // Nobody waits for it when the program ends.
+            // It is not joined when the program ends.
             let _ = sender.send(error);
         })?;
         Ok(Team { process: membership.process, cluster: Some(cluster), monitor, lost: Some(lost) })
@@ -45,17 +45,17 @@ impl Team {
         self.process == 0
     }
 
-    /// The connection to the others, to tell them of an error or the end.
+    /// The connection to the others, to report an error or the end.
     pub fn monitor(&self) -> &Monitor {
         &self.monitor
     }
 
-    /// Tells the others that the folder of outputs is there, and which run's it is.
+    /// Tells the others that the folder of outputs exists, and the name of its run.
     pub(super) fn say_ready(&self, run: &str) {
         self.monitor.say_ready(run);
     }
 
-    /// Waits until the folder of outputs is there. Returns which run's it is.
+    /// Waits until the folder of outputs exists. Returns the name of its run.
     pub(super) fn wait_until_ready(&self) -> Result<String> {
         self.monitor.wait_until_ready(0)
     }
@@ -63,7 +63,7 @@ impl Team {
     /// A session whose workers are those of all processes.
     ///
     /// # Errors
-    /// `Internal` if these have done something already.
+    /// `Internal` if they have been used already.
     pub fn share(&mut self, builder: SessionBuilder<Follows>) -> Result<SharedBuilder> {
         match (self.cluster.take(), self.lost.take()) {
             (Some(cluster), Some(lost)) => Ok(builder.among(cluster, lost)),
@@ -71,7 +71,7 @@ impl Team {
         }
     }
 
-    /// Runs a closure on the workers of all processes. Returns what it came to on this process's workers, and the bytes of
+    /// Runs a closure on the workers of all processes. Returns its results on this process's workers, and the bytes of
     /// records that this process has sent.
     pub(super) fn execute<T: Send + 'static>(
         &mut self,
@@ -84,15 +84,15 @@ impl Team {
         let guards = cluster.execute(workers, logic)?;
         let result = self.join(guards, traffic, failure);
         if let Err(error) = &result {
-            // Nothing is read or written any more, here and then elsewhere, before the folder of outputs goes.
+            // Reading and writing end here and then elsewhere before the folder of outputs is removed.
             failure.report(error.clone());
             self.monitor.fail(error);
         }
         result
     }
 
-    /// Waits for the workers, for an error of theirs, or for the end of another process. Workers that wait for a process
-    /// that is gone never end: they are left behind.
+    /// Waits for the workers, for an error of theirs, or for the end of another process. Workers that wait for a
+    /// process that is gone never end, and are left behind.
     fn join<T: Send + 'static>(
         &self,
         guards: WorkerGuards<T>,
@@ -101,7 +101,7 @@ impl Team {
     ) -> Result<(Vec<std::result::Result<T, String>>, u64)> {
         let (done, workers) = channel();
         std::thread::spawn(move || {
-            // Nobody waits for it when the program ends.
+            // It is not joined when the program ends.
             let _ = done.send(guards.join());
         });
         loop {
@@ -119,15 +119,15 @@ impl Team {
         }
     }
 
-    /// Waits until all others have done their part well. Returns the bytes of records that they have sent.
+    /// Waits until all others have done their part without an error. Returns the bytes of records that they have sent.
     ///
     /// # Errors
-    /// What another process has met.
+    /// The error of another process.
     pub fn wait_for_others(&self) -> Result<u64> {
         self.monitor.wait_for_peers()
     }
 
-    /// Says that this process's part has ended well, and how many bytes of records it has sent.
+    /// Reports that this process's part has ended without an error, and how many bytes of records it has sent.
     pub fn say_goodbye(&self, sent: u64) {
         self.monitor.say_goodbye(sent);
     }

@@ -1,4 +1,4 @@
-//! The threshold that a run uses, where the image decides it: one pass over the image, two for float values.
+//! The threshold of a run, if it follows from the image: one pass over the image, two for float values.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -100,8 +100,8 @@ fn pass(
             .0
     });
     worker.step_or_park_while(None, || !probe.done());
-    // Where reading has failed the total is of a part, and the same on all workers: they go on together, to dataflows
-    // that read nothing. To look at the failure here would have one worker leave while another waits for it.
+    // If reading has failed, the total is of a part, and the same on all workers: they go on together, to dataflows
+    // that read nothing. Checking the failure here might make one worker leave while another waits for it.
     let total = total.borrow();
     let mut total = total.clone()?;
     rest.add_to(&mut total)?;
@@ -110,7 +110,7 @@ fn pass(
 
 /// The voxels outside of the chunks that are read, which all hold the fill value.
 struct Rest {
-    /// The count of one of them.
+    /// The count of one voxel.
     one: Count,
     voxels: u64,
 }

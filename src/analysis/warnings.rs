@@ -9,28 +9,28 @@ use crate::text::sentence;
 
 use super::{Analysis, Results};
 
-/// From this share of foreground on a mask is probably inverted.
+/// A mask with at least this share of foreground is probably inverted.
 const MOSTLY: f64 = 0.75;
 
-/// All warnings: of the image, then of its results. They follow from the image and the parameters alone.
-/// `unknown_paths` skeletons have no longest path, though it was asked for.
+/// All warnings, about the image and then about its results. They follow from the image and the parameters alone.
+/// `unknown_paths` is the number of skeletons whose longest path was asked for and not computed.
 ///
 /// # Errors
-/// Where it cannot be found out what of the image is stored.
+/// If it cannot be found out what of the image is stored.
 pub(super) fn warnings(
     analysis: &Analysis,
     results: &Results,
     totals: &Totals,
     unknown_paths: u64,
 ) -> Result<Vec<String>> {
-    // Those of the image may have text of the image's files and servers in them.
+    // Warnings about the image may contain text of its files and servers.
     let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
     let of_fill = of_fill(analysis, results.threshold)?;
     let of_results = of_results(analysis, results, totals);
     Ok(of_image.chain(of_fill).chain(of_results).chain(of_paths(unknown_paths)).collect())
 }
 
-/// What is said of longest paths that were asked for and are not looked for.
+/// The warning about longest paths that were asked for and not computed.
 fn of_paths(unknown: u64) -> Option<String> {
     let text = "skeletons have loops and more than 5,000 nodes: their longest path is not looked for, and empty in skeletons.csv";
     (unknown > 0).then(|| format!("{unknown} {text}"))
@@ -74,7 +74,8 @@ fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<St
     found
 }
 
-/// Whether the image has other than one value along its skeleton: raw data, or labels. This does not depend on chunks.
+/// Whether the image has more than one value along its skeleton, as raw data and labels have. Does not depend on
+/// chunks.
 fn has_several_values(results: &Results) -> bool {
     let mut first = None;
     results.branches.iter().flat_map(|list| list.iter()).any(|branch| {
@@ -101,7 +102,7 @@ impl ForegroundSide {
     }
 }
 
-/// What of an image decides which advice fits.
+/// The properties of an image that decide which advice fits.
 #[derive(Clone, Copy, Debug)]
 struct Described {
     dtype: Dtype,
@@ -139,7 +140,7 @@ impl Described {
         }
     }
 
-    /// What is said of an image of several values whose foreground is what is not zero.
+    /// The warning about an image of several values whose foreground is everything but zero.
     fn values(self) -> Option<&'static str> {
         match (self.foreground != ForegroundSide::Nonzero || !self.several_values, self.dtype) {
             (true, _) => None,

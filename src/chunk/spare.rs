@@ -1,7 +1,7 @@
-//! Memory of values that is used again.
+//! Reuses the memory of values.
 //!
-//! Chunks come and go, one as large as the other: the values of one take the memory of those that the same thread has let
-//! go of, instead of pages that the system has to clear first.
+//! Chunks come and go in the same size, so the values of one take the memory that the same thread has freed before,
+//! instead of pages that the system has to clear first.
 
 use std::cell::RefCell;
 use std::thread::LocalKey;
@@ -21,7 +21,7 @@ pub(crate) type Spare<T> = RefCell<Vec<Vec<T>>>;
 
 /// Values whose memory is used again.
 pub(crate) trait Reused: Value {
-    /// What this thread keeps.
+    /// The memory that this thread keeps.
     fn spare() -> &'static LocalKey<Spare<Self>>;
 }
 
@@ -38,21 +38,21 @@ macro_rules! reused {
 
 reused!(bool u8 u16 u32 i16 i32 i64 f32 f64);
 
-/// A vector with room for so many values, whatever values it has.
+/// A vector with this many values, of any content.
 pub(crate) fn take<T: Reused>(count: usize) -> Vec<T> {
     let kept = T::spare().with_borrow_mut(|kept| {
-        // Of about this size: none of what is kept for others, nor with memory that is not needed.
+        // Only of about this size, so that no larger memory is held than is needed.
         let at = kept.iter().position(|values| (count..=count + count / 8).contains(&values.capacity()))?;
         Some(kept.swap_remove(at))
     });
     kept.unwrap_or_else(|| Vec::with_capacity(count))
 }
 
-/// Lets go of values, whose memory the next of its size may have.
+/// Frees values; the next vector of about their size may reuse their memory.
 pub(crate) fn give<T: Reused>(values: Vec<T>) {
     if WORTH.contains(&(values.capacity() * size_of::<T>())) {
         T::spare().with_borrow_mut(|kept| {
-            // Those that nobody has taken for longest go.
+            // Those that have been unused for longest are freed.
             if kept.len() == KEPT {
                 kept.remove(0);
             }
@@ -62,7 +62,7 @@ pub(crate) fn give<T: Reused>(values: Vec<T>) {
 }
 
 impl Voxels {
-    /// An array whose values are any: to be overwritten.
+    /// An array of any content, to be overwritten.
     pub fn of_any(dtype: Dtype, shape: [usize; 3]) -> Voxels {
         fn array<T: Reused>(shape: [usize; 3]) -> Voxels {
             let count = shape.iter().product();
@@ -73,7 +73,7 @@ impl Voxels {
         with_dtype!(dtype, T => array::<T>(shape))
     }
 
-    /// Lets go of the values, whose memory the next array of this thread may have.
+    /// Frees the values; the next array of this thread may reuse their memory.
     pub fn recycle(self) {
         with_voxels!(self, array => give(array.into_raw_vec_and_offset().0));
     }

@@ -1,6 +1,8 @@
-//! Programs that connect to a process: heard side by side, in one thread, until they have proved that they belong to the run.
+//! Programs that connect to a process. One thread listens to all of them until they have proved that they belong to the
+//! run.
 //!
-//! Connections that say nothing, or a byte now and then, cost a socket until their time is over, and keep nobody waiting.
+//! Connections that say nothing, or a byte now and then, cost a socket until their time is over, and make no other
+//! caller wait.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,14 +13,14 @@ use super::secret::{Challenges, Secret, Side, challenge};
 
 /// How long a caller may take to prove that it knows the secret.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Callers that have proved nothing yet: where more come, the oldest is dropped.
+/// Maximum number of callers that have proved nothing yet: when more come, the oldest is dropped.
 const MOST: usize = 256;
 
-/// Callers of which nothing is known yet.
+/// Callers that have proved nothing yet.
 #[derive(Debug, Default)]
 pub(super) struct Callers(Vec<Caller>);
 
-/// A caller that has proved that it knows the secret, and what it has said.
+/// A caller that has proved that it knows the secret, with its statement.
 #[derive(Debug)]
 pub(super) struct Proved {
     pub(super) stream: TcpStream,
@@ -26,7 +28,7 @@ pub(super) struct Proved {
     pub(super) challenges: Challenges,
 }
 
-/// What a look at all callers came to.
+/// The result of one look at all callers.
 #[derive(Debug, Default)]
 pub(super) struct CallerNews {
     pub(super) proved: Vec<Proved>,
@@ -42,12 +44,12 @@ struct Caller {
     until: Instant,
     /// What it has said so far: a greeting, and a statement.
     said: Vec<u8>,
-    /// How many bytes the part is long that it is saying, with all before.
+    /// How many bytes are wanted so far, to the end of the part that the caller is sending.
     wanted: usize,
     challenges: Option<Challenges>,
 }
 
-/// What has become of a caller.
+/// The state of a caller.
 enum State {
     Speaking,
     Proved(Heard, Challenges),
@@ -56,10 +58,10 @@ enum State {
 }
 
 impl Callers {
-    /// Takes the connections that are there, and hears what all have said since the last look.
+    /// Accepts waiting connections, and reads what all callers have sent since the last look.
     pub(super) fn look(&mut self, listener: &TcpListener, secret: &Secret) -> CallerNews {
         let mut look = CallerNews::default();
-        // As many at most as are held.
+        // At most as many as are held.
         for _ in 0..MOST {
             match listener.accept() {
                 Ok((stream, _)) => {
@@ -67,7 +69,7 @@ impl Callers {
                     self.take(stream);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                // There may be no socket left for the next one.
+                // There may be no socket left for the next connection.
                 Err(_) => {
                     self.drop_oldest();
                     break;
@@ -96,7 +98,7 @@ impl Callers {
         if self.0.len() >= MOST {
             self.drop_oldest();
         }
-        // One that is broken already is a stranger.
+        // A connection that is broken already is a stranger's.
         if stream.set_nonblocking(true).and_then(|()| stream.set_nodelay(true)).is_ok() {
             let until = Instant::now() + PATIENCE;
             self.0.push(Caller { stream, until, said: Vec::new(), wanted: GREETING, challenges: None });
@@ -111,7 +113,7 @@ impl Callers {
 }
 
 impl Caller {
-    /// Hears what there is to hear.
+    /// Reads what has come.
     fn hear(&mut self, secret: &Secret) -> State {
         loop {
             match self.fill() {
@@ -140,7 +142,7 @@ impl Caller {
         }
     }
 
-    /// Whether all that is wanted has come: never more of it is taken, since what follows may be for others.
+    /// Whether everything wanted has come. Never reads more, since what follows may be for other code.
     fn fill(&mut self) -> io::Result<bool> {
         let mut part = [0; 4096];
         while self.said.len() < self.wanted {
@@ -160,7 +162,7 @@ impl Caller {
     fn greet(&mut self) -> io::Result<Challenges> {
         let calling = challenge_of(&self.said).ok_or(ErrorKind::InvalidData)?;
         let listening = challenge()?;
-        // So few bytes a socket takes at once, or it is none to wait for.
+        // A socket takes so few bytes at once, or it is not worth waiting for.
         self.stream.write_all(&greeting(&listening))?;
         Ok(Challenges { calling, listening })
     }

@@ -14,29 +14,29 @@ use super::name;
 use super::secret::{Secret, Side};
 use crate::error::{Error, Kind, Result};
 
-/// How long one attempt to connect may take, the first and the longest: systems try again after a second where a crowd of
+/// How long one attempt to connect may take, at first and at most: systems try again after a second if a crowd of
 /// strangers waits at a port.
 const ATTEMPTS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(3)];
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_secs(3);
-/// Between two looks at those that call: the shortest while they speak, and the longest.
+/// Time between two looks at callers: the shortest, while they speak, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(10)];
-/// Between two attempts.
+/// Time between two attempts.
 const BREAK: Duration = Duration::from_millis(50);
 
-/// What has come of a call, made or taken.
+/// The result of a call, made or taken.
 #[derive(Debug)]
 pub(super) struct Contact {
-    /// The process at the other end, where it is known.
+    /// The process at the other end, if it is known.
     pub(super) with: Option<usize>,
     pub(super) outcome: Outcome,
-    /// Whether it has heard with what error this process ends.
+    /// Whether it knows the error that this process ends with.
     pub(super) told: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// A connection for the two to keep.
+    /// A connection that both keep.
     Joined(Line, TcpStream),
     /// The two cannot run together.
     Differs(Error),
@@ -44,7 +44,7 @@ pub(super) enum Outcome {
     Ended(Error),
 }
 
-/// A process that takes calls, and makes some, in threads that end soon after this is dropped.
+/// A process that takes calls and makes calls, in threads that end soon after this is dropped.
 #[derive(Debug)]
 pub(super) struct Calls {
     own: Arc<Own>,
@@ -52,16 +52,16 @@ pub(super) struct Calls {
     contacts: Receiver<Contact>,
 }
 
-/// What this process says of itself, and where the others are.
+/// The statement of this process, and the addresses of the others.
 #[derive(Debug)]
 struct Own {
-    /// What it says; to whom, and what for, is filled in.
+    /// Its statement; the receiver and the purpose are filled in.
     hello: Hello,
     addresses: Vec<String>,
     secret: Secret,
     /// Whether a program of this name was at the other end of a connection, and has not proved that it knows the secret.
     has_met_others: AtomicBool,
-    /// With what it ends, once that is so.
+    /// The error that it ends with, once it does.
     ending: OnceLock<Ending>,
     over: AtomicBool,
 }
@@ -73,11 +73,11 @@ impl Drop for Calls {
 }
 
 impl Calls {
-    /// Takes calls from now on, where there is something to listen with. Whoever calls and does not prove that it knows the
-    /// secret is dropped, without harm to others.
+    /// Takes calls from now on, if there is a listener. A caller that does not prove that it knows the secret is
+    /// dropped, without harm to others.
     ///
     /// # Errors
-    /// `Peer` if nothing can be heard.
+    /// `Peer` if this process cannot listen.
     pub(super) fn begin(
         listener: Option<TcpListener>,
         hello: Hello,
@@ -114,7 +114,7 @@ impl Calls {
         self.own.has_met_others.load(Ordering::Acquire)
     }
 
-    /// The next contact; none where there is none until a deadline.
+    /// The next contact; `None` if there is none before the deadline.
     pub(super) fn next(&self, deadline: Instant) -> Option<Contact> {
         self.contacts.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
     }
@@ -131,7 +131,7 @@ impl Own {
 
     fn hello(&self, to: usize, line: Line) -> Hello {
         match self.ending.get() {
-            // Why it ends matters more than what it would have done, which it may not know.
+            // The reason for its end matters more than what it would have done, which it may not know.
             Some(ending) => {
                 let (parameters, ending) = (Vec::new(), Some(ending.clone()));
                 Hello { to, line, parameters, ending, ..self.hello.clone() }
@@ -141,7 +141,7 @@ impl Own {
     }
 }
 
-/// Takes connections until it is over, and finds out about those that prove that they know the secret.
+/// Takes connections until the end, and answers those that prove that they know the secret.
 fn accept(listener: &TcpListener, own: &Own, made: &Sender<Contact>) {
     let [shortest, longest] = PAUSES;
     let (mut callers, mut pause) = (Callers::default(), longest);
@@ -152,7 +152,7 @@ fn accept(listener: &TcpListener, own: &Own, made: &Sender<Contact>) {
         }
         for caller in look.proved {
             if let Some(contact) = answer(caller, own) {
-                // Nobody listens when it is over.
+                // The receiver may be gone at the end.
                 let _ = made.send(contact);
             }
         }
@@ -178,13 +178,13 @@ fn answer(Proved { mut stream, heard, challenges }: Proved, own: &Own) -> Option
     if let Some(outcome) = obstacle(&mine, &heard, own) {
         return Some(Contact { with, outcome, told });
     }
-    // One that has taken this process for another one, or itself for one that does not exist or does not call.
+    // A process that takes this one for another, or itself for one that does not exist or does not call.
     let known = heard.to == mine.from && (mine.from + 1..mine.processes).contains(&heard.from);
     let known = known && Line::between(mine.from, heard.from).contains(&heard.line);
     known.then_some(Contact { with, outcome: Outcome::Joined(heard.line, stream), told })
 }
 
-/// Why two processes do not run together, by what they have said.
+/// The reason why two processes cannot run together, from their statements.
 fn obstacle(mine: &Hello, heard: &Hello, own: &Own) -> Option<Outcome> {
     let other = own.name(heard.from);
     match &heard.ending {
@@ -199,7 +199,7 @@ fn reach(own: &Own, to: usize, line: Line, made: &Sender<Contact>, deadline: Ins
     while !own.is_over() && Instant::now() < deadline {
         match attempt(own, to, line, patience) {
             Ok((outcome, told)) => {
-                // Nobody listens when it is over.
+                // The receiver may be gone at the end.
                 let _ = made.send(Contact { with: Some(to), outcome, told });
                 return;
             }
@@ -213,8 +213,8 @@ fn reach(own: &Own, to: usize, line: Line, made: &Sender<Contact>, deadline: Ins
     }
 }
 
-/// Connects once. Gives also whether the other one has heard with what this process ends. An error is worth another
-/// attempt, where whoever answered has said nothing that rules it out.
+/// Connects once. Also returns whether the other process knows the error that this one ends with. After an error
+/// another attempt is worthwhile, unless the answer rules it out.
 fn attempt(own: &Own, to: usize, line: Line, patience: Duration) -> io::Result<(Outcome, bool)> {
     let mut last = io::Error::from(ErrorKind::AddrNotAvailable);
     for address in own.addresses[to].to_socket_addrs()? {
@@ -244,7 +244,7 @@ fn attempt(own: &Own, to: usize, line: Line, patience: Duration) -> io::Result<(
                     );
                     return Ok((Outcome::Differs(Error::new(Kind::Peer, message)), told));
                 }
-                // It has answered another call, or takes itself for another.
+                // It has answered another call, or takes itself for another process.
                 if heard.line != line {
                     return Err(ErrorKind::InvalidData.into());
                 }

@@ -1,4 +1,4 @@
-//! The connections with every other process, all there before a deadline; or the reason why not, told to all.
+//! Connects to every other process before a deadline, or tells all of them the reason why not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{TcpListener, TcpStream};
@@ -14,19 +14,19 @@ use super::secret::Secret;
 use super::traffic::{self, Traffic};
 use crate::error::{Error, Kind, Result};
 
-/// How long to try to reach those that may not know yet that processes differ.
+/// How long to try to reach processes that may not know yet that processes differ.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Which process this is, of which.
+/// Which of the processes of a run this is.
 #[derive(Clone, Debug)]
 pub struct Membership {
     /// This process, from 0.
     pub process: usize,
-    /// Where each process listens, as host:port.
+    /// The address at which each process listens, as host:port.
     pub addresses: Vec<String>,
-    /// What must not differ between processes, by name: at most 64 KiB in all.
+    /// Names and values that must not differ between processes: at most 64 KiB in all.
     pub parameters: Vec<(String, String)>,
-    /// What all processes know, and nobody else.
+    /// The secret that all processes share.
     pub secret: Secret,
     /// How long to wait for the others.
     pub timeout: Duration,
@@ -52,13 +52,13 @@ type Lines = BTreeMap<(usize, Line), TcpStream>;
 ///
 /// # Errors
 /// `Usage` if there is no secret and an address is not one of the loopback interface. `Peer` if a process has not come
-/// in time, or runs another version or with other parameters; the other processes are told of such a difference, which
-/// takes two seconds at most. Where a process has called the run off, its error.
+/// in time, or runs another version or with other parameters; it tells the other processes about such a difference,
+/// which takes two seconds at most. The error of a process that has called the run off.
 pub fn connect(listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     connect_as(hello(membership), listener, membership)
 }
 
-/// The same for a process that says so much of itself.
+/// The same, with the statement of the process.
 pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membership) -> Result<Cluster> {
     let deadline = Instant::now() + membership.timeout;
     membership.secret.require_for(&membership.addresses)?;
@@ -82,10 +82,10 @@ pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membe
             Contact { with: Some(from), outcome: Outcome::Joined(line, stream), .. } => {
                 lines.insert((from, line), stream);
             }
-            // Who ends tells all.
+            // A process that ends tells all others.
             Contact { outcome: Outcome::Ended(error), .. } => return Err(error),
             Contact { with, outcome: Outcome::Differs(error), .. } => {
-                // Of two, the other one knows, whatever it is that has called.
+                // If there are two processes, the other one knows, whatever has called.
                 let with = with.or((processes == 2).then_some(1 - membership.process.min(1)));
                 spread(&calls, membership, &error, lines, with.into_iter().collect(), PATIENCE);
                 return Err(error);
@@ -99,19 +99,19 @@ pub(super) fn connect_as(hello: Hello, listener: TcpListener, membership: &Membe
     Ok(Cluster { process: membership.process, addresses: membership.addresses.clone(), data, control, orders, traffic })
 }
 
-/// Tells the other processes, in place of connecting to them, that this one has met an error: whoever connects then ends
-/// with it, rather than wait for this process in vain. Returns once all know, or after `patience`.
+/// Tells the other processes, instead of connecting to them, that this one has met an error, so that they end with it
+/// rather than wait in vain. Returns once all know, or after `patience`.
 ///
-/// `listener` answers those that call; without one this process only calls. Of the membership the parameters do not
+/// `listener` answers those that call; without one this process only calls. The parameters of the membership do not
 /// matter.
 pub fn call_off(listener: Option<TcpListener>, membership: &Membership, error: &Error, patience: Duration) {
-    // What cannot be heard cannot be told either.
+    // A caller that cannot be heard cannot be told either.
     let (addresses, secret) = (membership.addresses.clone(), membership.secret.clone());
     let Ok(calls) = Calls::begin(listener, hello(membership), addresses, secret) else { return };
     spread(&calls, membership, error, Lines::new(), BTreeSet::new(), patience);
 }
 
-/// What a process says of itself.
+/// The statement of a process.
 pub(super) fn hello(membership: &Membership) -> Hello {
     Hello {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -124,8 +124,8 @@ pub(super) fn hello(membership: &Membership) -> Hello {
     }
 }
 
-/// Tells all others of an error, except for those that know. `lines` are the connections so far: one that is connected
-/// with all others listens there, and to no calls.
+/// Tells all others about an error, except those that know. `lines` are the connections so far: a process that is
+/// connected with all others listens there, and takes no calls.
 fn spread(
     calls: &Calls,
     membership: &Membership,
@@ -164,7 +164,7 @@ fn spread(
     }
 }
 
-/// The error that names who has not come, while others may have.
+/// The error that names the processes that have not come.
 fn missing(membership: &Membership, lines: &Lines, others: bool) -> Error {
     let here = |process: usize| {
         Line::between(membership.process, process).iter().all(|&line| lines.contains_key(&(process, line)))
@@ -193,8 +193,8 @@ impl Cluster {
         Monitor::start(self.process, &self.addresses, std::mem::take(&mut self.control), lost)
     }
 
-    /// Leaves the connections open until the process ends: the others are to learn from [`Monitor::fail`] what went wrong,
-    /// not from a connection that breaks off.
+    /// Leaves the connections open until the process ends, so that the others learn from [`Monitor::fail`] what went
+    /// wrong, and not from a connection that breaks.
     pub(crate) fn leave(self) {
         std::mem::forget(self);
     }
@@ -209,13 +209,13 @@ impl Cluster {
         self.addresses.len()
     }
 
-    /// Bytes that this process sends, over timely's connections and links.
+    /// Counts the bytes that this process sends, over timely's connections and links.
     pub fn traffic(&self) -> Traffic {
         self.traffic.clone()
     }
 
-    /// The ends of links, in the order of the processes: with every other one in the first, with the first in any other.
-    /// Nothing where they were asked for before.
+    /// The ends of links, in the order of the processes: to every other process in the first one, to the first one in
+    /// any other. Empty if they were taken before.
     ///
     /// # Errors
     /// `Peer` if a connection is broken already.
@@ -223,7 +223,7 @@ impl Cluster {
         std::mem::take(&mut self.orders).into_iter().flatten().map(|stream| link(stream, &self.traffic)).collect()
     }
 
-    /// Runs the same closure on the workers of all processes, as many in each: see [`timely::execute()`].
+    /// Runs the same closure on the workers of all processes, the same number in each: see [`timely::execute()`].
     ///
     /// # Errors
     /// `Peer` if a connection is broken already.

@@ -1,4 +1,4 @@
-//! What processes tell each other beside the records.
+//! What processes tell each other besides records.
 
 use std::io::{self, Read, Write};
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
 
-/// No message takes more bytes.
+/// Maximum size of a message, in bytes.
 const LONGEST: u32 = 1 << 16;
 
 /// A message between processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum ControlMessage {
-    /// Still there, and has held so much memory at most.
+    /// Still alive; the most memory that it has held, in bytes.
     Alive(u64),
-    /// Was asked to end, which all then do.
+    /// Was asked to end; all processes then do.
     Interrupted,
-    /// What others wait for is there; this tells the run from others.
+    /// The folder that others wait for exists; the name of the run.
     Ready(String),
-    /// Ends well; the bytes of records that it has sent, and the most memory that it has held.
+    /// Ends without an error; the bytes of records that it has sent, and the most memory that it has held.
     Goodbye(u64, u64),
     /// Ends with an error.
     Failed(Ending),
@@ -30,16 +30,16 @@ pub(super) struct Ending(u8, String);
 
 impl Ending {
     pub(super) fn of(error: &Error) -> Self {
-        // Sentences are short; one that is not is cut.
+        // Sentences are short; longer ones are cut.
         Ending(error.kind().exit_code(), error.to_string().chars().take(4096).collect())
     }
 
-    /// The error, as it stands for all processes.
+    /// The error, as all processes report it.
     pub(super) fn error(self) -> Error {
         Error::new(self.kind(), self.1)
     }
 
-    /// The error, where only the process of this name has met it.
+    /// The error, with the name of the process that has met it.
     pub(super) fn error_of(&self, process: &str) -> Error {
         Error::new(self.kind(), format!("{process}: {}", self.1))
     }

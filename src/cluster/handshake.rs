@@ -1,13 +1,12 @@
-//! Who is at the other end of a connection, and whether it runs the same.
+//! The handshake of a connection: which process is at the other end, and whether it runs the same.
 //!
-//! Both ends send a greeting: [`MAGIC`] and a challenge. Then the end that has called sends its statement, and once that
-//! is proved the end that listens sends its own: the bytes of what a process says of itself ([`Hello`]), and the proof
-//! that they come from a process that knows the secret, for these two challenges, this end and these bytes. Nothing of a
-//! statement is looked at before it is proved, and the end that listens says nothing to a caller that has proved nothing
-//! but its challenge.
+//! Both ends send a greeting: [`MAGIC`] and a challenge. Then the end that has called sends its statement, and once
+//! that is proved the end that listens sends its own. A statement is a [`Hello`] in bytes, and the proof that it comes
+//! from a process that knows the secret, for these two challenges, this end and these bytes. No part of a statement is
+//! read before it is proved, and the end that listens sends a caller that has proved nothing only its challenge.
 //!
-//! Greetings and the frame of statements stay as they are; what a statement says begins with the version of everything
-//! else, so that two versions can tell each other which they are.
+//! Greetings and the frame of statements never change; the content of a statement begins with the version of everything
+//! else, so that two versions can name each other.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -20,13 +19,13 @@ use super::secret::{CHALLENGE, Challenge, Challenges, PROOF, Secret, Side};
 use crate::error::{Error, Kind};
 
 pub(super) const MAGIC: [u8; 8] = *b"anabrmsh";
-/// Grows when what is sent on connections changes its meaning.
+/// Must grow when the meaning of what is sent changes.
 pub(super) const PROTOCOL: u32 = 4;
-/// No statement says more bytes.
+/// Maximum size of a statement, in bytes.
 const LONGEST: usize = 1 << 16;
 /// Bytes of a greeting.
 pub(super) const GREETING: usize = MAGIC.len() + CHALLENGE;
-/// Bytes before what a statement says: its length.
+/// Bytes before the content of a statement: its length.
 pub(super) const LENGTH: usize = 4;
 
 /// What a connection is for.
@@ -55,11 +54,11 @@ pub(super) struct Hello {
     pub(super) processes: usize,
     pub(super) line: Line,
     pub(super) parameters: Vec<(String, String)>,
-    /// With what the process ends in place of running.
+    /// The error that the process ends with instead of running.
     pub(super) ending: Option<Ending>,
 }
 
-/// What a process that knows the secret has said.
+/// The statement of a process that knows the secret.
 #[derive(Debug)]
 pub(super) enum Heard {
     Hello(Hello),
@@ -75,18 +74,18 @@ pub(super) fn greeting(challenge: &Challenge) -> [u8; GREETING] {
     bytes
 }
 
-/// The challenge of a greeting; none where it is no greeting.
+/// The challenge of a greeting; `None` if it is no greeting.
 pub(super) fn challenge_of(greeting: &[u8]) -> Option<Challenge> {
     greeting.strip_prefix(&MAGIC)?.try_into().ok()
 }
 
-/// Bytes of a statement after its length, which these bytes are; none where there is no statement of that length.
+/// Bytes of a statement after its length, which is given; `None` if no statement is that long.
 pub(super) fn rest_of(length: &[u8]) -> Option<usize> {
     let length = u32::from_le_bytes(length.try_into().ok()?) as usize;
     (length <= LONGEST).then_some(length + PROOF)
 }
 
-/// What a statement says, except for its length; none where the proof does not hold, or what is proved has no meaning.
+/// The content of a statement without its length; `None` if the proof does not hold, or the content has no meaning.
 pub(super) fn proved(statement: &[u8], end: Side, challenges: &Challenges, secret: &Secret) -> Option<Heard> {
     let (said, proof) = statement.split_at_checked(statement.len().checked_sub(PROOF)?)?;
     if !secret.is_proved(proof, end, challenges, said) {
@@ -99,16 +98,16 @@ pub(super) fn proved(statement: &[u8], end: Side, challenges: &Challenges, secre
     }
 }
 
-/// What came of a call.
+/// The answer to a call.
 #[derive(Debug)]
 pub(super) enum Answer {
     Heard(Heard),
-    /// A process of some run that does not know the secret, or does not want to be heard.
+    /// A process that does not prove that it knows the secret.
     Unproved,
 }
 
 impl Hello {
-    /// Says it, with the proof of this end.
+    /// Sends it, with the proof of this end.
     pub(super) fn send(
         &self,
         stream: &mut TcpStream,
@@ -122,7 +121,7 @@ impl Hello {
         stream.write_all(&statement(&said, end, challenges, secret)?)
     }
 
-    /// Calls at the other end of a connection: says this, and waits for the answer until a deadline.
+    /// Calls the other end of a connection: sends this statement, and waits for the answer until a deadline.
     pub(super) fn call(&self, stream: &mut TcpStream, secret: &Secret, deadline: Instant) -> io::Result<Answer> {
         let calling = super::secret::challenge()?;
         stream.set_write_timeout(Some(Duration::from_secs(2)))?;

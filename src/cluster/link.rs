@@ -10,20 +10,20 @@ use serde::de::DeserializeOwned;
 use super::traffic::{Traffic, broken};
 use crate::error::{Error, Result};
 
-/// The end of a link that sends. Clones are the same; messages of several threads go one after the other.
+/// The sending end of a link. Clones are the same end; messages of several threads are sent one after the other.
 #[derive(Clone, Debug)]
 pub struct LinkSender {
     stream: Arc<Mutex<TcpStream>>,
     traffic: Traffic,
 }
 
-/// The end of a link that receives.
+/// The receiving end of a link.
 #[derive(Debug)]
 pub struct LinkReceiver(BufReader<TcpStream>);
 
 /// Both ends of a connection.
 pub(super) fn link(stream: TcpStream, traffic: &Traffic) -> Result<(LinkSender, LinkReceiver)> {
-    // The greeting had deadlines.
+    // The handshake had deadlines.
     stream.set_read_timeout(None).and_then(|()| stream.set_write_timeout(None)).map_err(broken)?;
     stream.set_nonblocking(false).map_err(broken)?;
     let receiver = LinkReceiver(BufReader::new(stream.try_clone().map_err(broken)?));
@@ -50,7 +50,7 @@ impl LinkReceiver {
     /// Waits for a message. Takes no more memory than what has come in.
     ///
     /// # Errors
-    /// `Peer` if the connection is closed or broken, or what comes is no such message.
+    /// `Peer` if the connection is closed or broken, or the bytes are no such message.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Result<M> {
         let mut length = [0; 8];
         self.0.read_exact(&mut length).map_err(broken)?;

@@ -12,9 +12,9 @@ use crate::error::{Error, Kind, Result};
 use crate::memory::peak_memory;
 use crate::wire::DAMAGED;
 
-/// A process that nothing was heard of for so long is gone.
+/// How long a process may be silent before it counts as gone.
 pub const SILENCE: Duration = Duration::from_secs(5);
-/// Between two signs of life.
+/// Time between two signs of life.
 const BEAT: Duration = Duration::from_millis(500);
 /// How long to wait for others to close their connections, at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -43,18 +43,18 @@ struct State {
     closed: bool,
     /// Whether another process was asked to end.
     interrupted: bool,
-    /// What is called then.
+    /// The function to call then.
     when_interrupted: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-/// What was heard of another process.
+/// What is known about another process.
 #[derive(Clone, Default)]
 struct Peer {
-    /// Of what run the things are that it has made for all.
+    /// The name of the run whose folder it has made for all.
     ready: Option<String>,
     goodbye: Option<u64>,
     closed: bool,
-    /// The most memory that it has held, as far as it has said.
+    /// The most memory that it has held, as far as it has reported it.
     memory: u64,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Debug for Monitor {
 }
 
 impl Monitor {
-    /// Starts to watch.
+    /// Watches from now on.
     pub(super) fn start(
         process: usize,
         addresses: &[String],
@@ -113,7 +113,8 @@ impl Monitor {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells all others. Who cannot be told is found to be gone by whoever listens to it.
+    /// Tells all others. A failed write is ignored: the thread that listens to that process notices that the connection
+    /// is gone.
     fn tell(&self, message: &ControlMessage) {
         for stream in self.0.streams.iter().flatten() {
             let _ = message.write(&mut *stream.lock().unwrap_or_else(PoisonError::into_inner));
@@ -164,7 +165,7 @@ impl Monitor {
         self.0.changed.notify_all();
     }
 
-    /// Notes why the run cannot go on. Gives whether it is the first cause.
+    /// Notes why the run cannot go on. Returns whether it is the first cause.
     fn note(&self, error: &Error) -> bool {
         let mut first = false;
         self.change(|state| {
@@ -177,7 +178,7 @@ impl Monitor {
     /// Ends because of another process.
     fn lose(&self, error: Error) {
         if self.note(&error) {
-            // So that all end with the same sentence, whoever they notice first.
+            // So that all end with the same sentence, whichever process they notice first.
             self.tell(&ControlMessage::failed(&error));
             (self.0.lost)(error);
         }
@@ -188,7 +189,7 @@ impl Monitor {
         self.state().cause.clone()
     }
 
-    /// Ends this process's part with an error, which the others end with as well, and waits a moment until they have it.
+    /// Ends this process's part with an error, waits a moment until the others have it, and they end with it as well.
     pub fn fail(&self, error: &Error) {
         if self.note(error) {
             self.tell(&ControlMessage::failed(error));
@@ -196,20 +197,21 @@ impl Monitor {
         self.close();
     }
 
-    /// What a panic in this process means for the run: all processes end, of kind `Internal`. For the hook that sees
-    /// panics, which should not let the thread unwind: timely would drop what other workers wait for. Gives the cause that
-    /// the run ends with, of which whoever watches is told as well.
+    /// Handles a panic in this process: all processes end, with an error of kind `Internal`. To be called from the
+    /// panic hook, which should not let the thread unwind: timely would drop what other workers wait for. Returns the
+    /// cause that the run ends with, which `lost` is called with as well.
     ///
-    /// A panic with a message that begins with [`BROKEN`] is the consequence of the end of another process, and no defect
-    /// to report: this call then waits for the cause, which is known soon after [`SILENCE`] at the latest. One that begins
-    /// with [`DAMAGED`] tells of what another process has sent, and is of kind `Peer`.
+    /// A panic with a message that begins with [`BROKEN`] is the consequence of the end of another process, and no
+    /// defect to report: this call then waits for the cause, which is known soon after [`SILENCE`] at the latest. A
+    /// panic that begins with [`DAMAGED`] is about bytes that another process has sent, and makes an error of kind
+    /// `Peer`.
     pub fn panicked(&self, message: &str) -> Error {
         let error = if message.starts_with(BROKEN) {
-            // Whoever listens to the other process knows better.
+            // The thread that listens to the other process knows the cause.
             self.wait_at_most(SILENCE + 2 * BEAT, |state| state.cause.is_some());
             Error::new(Kind::Peer, "a connection with another process is broken; start all processes again")
         } else if message.starts_with(DAMAGED) {
-            // It says all that there is to say.
+            // The message says everything.
             Error::new(Kind::Peer, message)
         } else {
             let own = &self.0.names[self.0.process];
@@ -219,35 +221,35 @@ impl Monitor {
         self.cause().unwrap_or(error)
     }
 
-    /// Tells the others that what they wait for is there, and what tells this run from others.
+    /// Tells the others that the folder that they wait for exists, and the name of the run.
     pub fn say_ready(&self, run: &str) {
         self.tell(&ControlMessage::Ready(run.to_owned()));
     }
 
-    /// Waits until a process has said that what others wait for is there. Returns what tells its run from others.
+    /// Waits until a process reports that the folder that others wait for exists. Returns the name of its run.
     ///
     /// # Errors
-    /// The cause, where the run cannot go on.
+    /// The cause, if the run cannot go on.
     pub fn wait_until_ready(&self, process: usize) -> Result<String> {
         self.wait(|state| state.peers.get(process).is_none_or(|peer| peer.ready.is_some()))?;
         Ok(self.state().peers.get(process).and_then(|peer| peer.ready.clone()).unwrap_or_default())
     }
 
-    /// Waits until all other processes have said goodbye. Gives the bytes of records that they have sent.
+    /// Waits until all other processes have said goodbye. Returns the bytes of records that they have sent.
     ///
     /// # Errors
-    /// The cause, where the run cannot go on.
+    /// The cause, if the run cannot go on.
     pub fn wait_for_peers(&self) -> Result<u64> {
         self.wait(|state| state.peers.iter().all(|peer| peer.goodbye.is_some()))?;
         Ok(self.state().peers.iter().filter_map(|peer| peer.goodbye).sum())
     }
 
-    /// The most memory that the other processes have held, each at its own worst, in bytes, as far as they have said.
+    /// The sum of the peak memory of the other processes, in bytes, as far as they have reported it.
     pub fn memory_of_others(&self) -> u64 {
         self.state().peers.iter().map(|peer| peer.memory).sum()
     }
 
-    /// Calls this once another process says that it was asked to end, or at once where one has.
+    /// Calls this once another process reports that it was asked to end, or at once if one has.
     pub fn when_interrupted(&self, call: impl Fn() + Send + Sync + 'static) {
         let mut already = false;
         let call: Arc<dyn Fn() + Send + Sync> = Arc::new(call);
@@ -289,14 +291,15 @@ impl Monitor {
         }
     }
 
-    /// Says that this process's part has ended well, after so many bytes of records sent. It is watched no more.
+    /// Reports that this process's part has ended without an error, with the number of bytes of records that it has
+    /// sent. Other processes stop watching it.
     pub fn say_goodbye(&self, sent: u64) {
         self.tell(&ControlMessage::Goodbye(sent, peak_memory().unwrap_or(0)));
     }
 
-    /// Closes this process's ends of the connections, and waits until the others have closed theirs: a connection that
-    /// is dropped while it holds what was not read yet takes along what the other has not read yet. Waits for two seconds
-    /// at most, and only once.
+    /// Closes this process's ends of the connections, and waits until the others have closed theirs: dropping a
+    /// connection with unread bytes also discards what the other end has not read yet. Waits for two seconds at most,
+    /// and only once.
     pub fn close(&self) {
         let mut again = false;
         self.change(|state| again = std::mem::replace(&mut state.closed, true));

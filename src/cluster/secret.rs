@@ -1,4 +1,4 @@
-//! What the processes of one run know and nobody else does, and how they prove that they know it.
+//! The secret that the processes of a run share, and how they prove that they know it.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -12,17 +12,17 @@ use crate::error::{Error, Result};
 
 /// Bytes of a random secret.
 const BYTES: usize = 32;
-/// Fewer bytes could be guessed.
+/// Minimum length of a secret in bytes; shorter ones could be guessed.
 const LEAST: usize = 16;
 /// Bytes of a proof.
 pub(super) const PROOF: usize = 32;
 /// Bytes of a challenge.
 pub(super) const CHALLENGE: usize = 32;
 
-/// A number that is used once, so that a proof that was overheard proves nothing later.
+/// A number that is used once, so that an overheard proof proves nothing later.
 pub(super) type Challenge = [u8; CHALLENGE];
 
-/// A secret that the processes of a run share: a process that cannot prove that it knows it takes no part.
+/// The secret of a run: a process that cannot prove that it knows it takes no part.
 ///
 /// ```
 /// use anabranch::cluster::Secret;
@@ -33,7 +33,7 @@ pub(super) type Challenge = [u8; CHALLENGE];
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Arc<[u8]>);
 
-/// Which end of a connection makes a proof: the proof of one end is none of the other.
+/// The end of a connection that makes a proof: the proof of one end does not hold for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Side {
     Calling,
@@ -48,7 +48,7 @@ pub(super) struct Challenges {
 }
 
 impl Secret {
-    /// A secret from bytes that the user has chosen: at least 16, and not to be guessed.
+    /// A secret from bytes that the user has chosen: at least 16, and hard to guess.
     ///
     /// # Errors
     /// `Usage` if there are fewer.
@@ -99,7 +99,7 @@ impl Secret {
         Ok(Secret(Arc::new(bytes)))
     }
 
-    /// Refuses addresses that programs on other machines may reach, where there is no secret.
+    /// Refuses addresses that programs on other machines may reach, if there is no secret.
     ///
     /// # Errors
     /// `Usage` if an address is not one of the loopback interface, or has no meaning.
@@ -124,13 +124,13 @@ impl Secret {
         self.code(end, challenges, said).finalize().into_bytes().into()
     }
 
-    /// Whether a proof is that of an end of a connection that has said these bytes. Takes as long for any proof.
+    /// Whether a proof is that of an end of a connection that has said these bytes. Takes the same time for any proof.
     pub(super) fn is_proved(&self, proof: &[u8], end: Side, challenges: &Challenges, said: &[u8]) -> bool {
         self.code(end, challenges, said).verify_slice(proof).is_ok()
     }
 
     fn code(&self, end: Side, challenges: &Challenges, said: &[u8]) -> Hmac<Sha256> {
-        // Of one length, so that no two different lists of parts give the same bytes.
+        // Of one length, so that no two lists of parts make the same bytes.
         let end: &[u8; 24] = match end {
             Side::Calling => b"anabranch member calls: ",
             Side::Listening => b"anabranch member hears: ",
@@ -150,7 +150,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A challenge that nobody can foresee.
+/// A challenge that cannot be foreseen.
 pub(super) fn challenge() -> io::Result<Challenge> {
     random().map_err(io::Error::other)
 }

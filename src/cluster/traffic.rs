@@ -1,4 +1,4 @@
-//! Timely's connections, with their bytes counted.
+//! Timely's connections, whose bytes are counted.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,12 +14,12 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Kind, Result};
 
-/// Bytes that this process has sent to the others, except for signs of life. Clones count together.
+/// Bytes that this process has sent to the others, without signs of life. Clones count together.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic(Arc<AtomicU64>);
 
 impl Traffic {
-    /// How many by now.
+    /// The number so far.
     pub fn sent(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -82,7 +82,7 @@ where
     let mut streams = Vec::with_capacity(sockets.len());
     for socket in sockets {
         if let Some(socket) = &socket {
-            // The greeting had deadlines.
+            // The handshake had deadlines.
             let limits = socket.set_read_timeout(None).and_then(|()| socket.set_write_timeout(None));
             limits.and_then(|()| socket.set_nonblocking(false)).map_err(broken)?;
         }

@@ -1,4 +1,4 @@
-//! Following a stored image that others write to: which chunks to read again, and when.
+//! Follows a stored image that other programs write to: which chunks to read again, and when.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use crate::store::{OpenOptions, Source, is_table, open};
 use super::Stop;
 use super::monitor::{FileMonitor, Pace, Wake};
 
-/// For how long a file may be unreadable and unchanged before it counts as damaged rather than being written.
+/// How long a file may be unreadable and unchanged before it counts as damaged rather than as being written.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Files that are being written are looked at again after so long at least.
+/// Minimum time before files that are being written are looked at again.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// What is to be done.
+/// What to do next.
 #[non_exhaustive]
 pub enum FollowStep {
     /// The image as it is now, opened again and perhaps with other bounds, and its chunks to be read again, in raster
-    /// order. Those at old bounds, whose boxes have grown with the image, need not be among them.
+    /// order. Chunks at old bounds, whose boxes have grown with the image, need not be among them.
     Changed(Arc<dyn Source>, Vec<ChunkId>),
     /// The program has been asked to end.
     Interrupted,
@@ -39,18 +39,18 @@ pub struct Follower {
     marks: Marks,
     suspects: Suspects,
     settle: Duration,
-    /// How long is waited before files that are being written are looked at again: twice as long each time.
+    /// Pause before files that are being written are looked at again: twice as long each time.
     pause: Duration,
     /// The longest of such pauses.
     longest_pause: Duration,
-    /// How often tiles are looked at that nothing is told of.
+    /// How often tiles are looked at that are outside of what is watched.
     poll: Option<Duration>,
     patience: Duration,
-    /// Whether there was a first look, for which nothing is waited.
+    /// Whether the first look, which waits for nothing, is over.
     begun: bool,
     /// Whether the last look has found chunks that had not settled.
     unsettled: bool,
-    /// Since when the image as a whole cannot be opened, and whether that was said.
+    /// When the image as a whole became unreadable, and whether that was reported.
     closed: Option<(Instant, bool)>,
     tell: Box<dyn FnMut(&str)>,
 }
@@ -73,8 +73,8 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    /// Follows the image at a path from the state on that `marks` has on its grid: chunks that it remembers have not
-    /// changed. What is written at `own` is no change of the image. What users should know goes to `tell`.
+    /// Follows the image at a path, from the state of `marks` on: chunks that these know have not changed. Files
+    /// written at `own` are no changes of the image. `tell` is called with what users should know.
     pub fn new(
         (path, options): (&Path, OpenOptions),
         own: &[PathBuf],
@@ -105,8 +105,8 @@ impl Follower {
     /// Waits until there is something to do; the first time, only if nothing has changed yet.
     ///
     /// # Errors
-    /// If the files cannot be looked at, or the options do not fit the image any more. An image that is damaged or not
-    /// there is waited for.
+    /// If the files cannot be looked at, or the options do not fit the image any more. Waits if the image is damaged or
+    /// missing.
     pub fn wait(&mut self) -> Result<FollowStep> {
         loop {
             let at_most = if self.begun { self.at_most() } else { Some(Duration::ZERO) };
@@ -115,7 +115,7 @@ impl Follower {
                 return Ok(FollowStep::Interrupted);
             }
             self.begun = true;
-            // What goes on being written, or stays unreadable, is looked at less and less often until something is done.
+            // Files that go on being written, or stay unreadable, are looked at less and less often.
             self.pause = if wake == Wake::Changed { self.settle } else { (2 * self.pause).min(self.longest_pause) };
             if let Some(step) = self.look(wake)? {
                 return Ok(step);
@@ -123,11 +123,11 @@ impl Follower {
         }
     }
 
-    /// A chunk that was to be read again could not be: it is named, and to be left as it was. It is tried again when it
-    /// changes, when something else does, and once when it has been unreadable for too long.
+    /// Reports a chunk that could not be read again, which is to be left as it was. It is tried again when it changes,
+    /// when something else does, and once more when it has been unreadable for too long.
     ///
     /// # Errors
-    /// The error itself, where it is not about damage of a chunk.
+    /// The error itself, if it is not about a damaged chunk.
     pub fn failed(&mut self, error: Error) -> Result<ChunkId> {
         let Some(chunk) = error.chunk() else { return Err(error) };
         let (text, mark) = (error.to_string(), self.marks.of(chunk));
@@ -142,17 +142,17 @@ impl Follower {
         Ok(chunk)
     }
 
-    /// A chunk that was to be read again has been.
+    /// Reports a chunk that was read again.
     pub fn succeeded(&mut self, chunk: ChunkId) {
         self.suspects.cleared(chunk);
     }
 
-    /// Whether changes are noticed at once; else only from time to time.
+    /// Whether changes are noticed at once; if not, they are noticed from time to time.
     pub fn has_events(&self) -> bool {
         self.monitor.has_events()
     }
 
-    /// For how long nothing needs to be looked at unless it changes. Tiles of a table may lie where nothing is watched.
+    /// How long nothing needs to be looked at unless it changes. Tiles of a table may lie outside of what is watched.
     fn at_most(&self) -> Option<Duration> {
         let again = (self.unsettled || self.closed.is_some()).then_some(self.pause);
         let due = self.suspects.due().map(|due| due.saturating_duration_since(Instant::now()).max(self.settle));
@@ -160,7 +160,8 @@ impl Follower {
     }
 
     fn look(&mut self, wake: Wake) -> Result<Option<FollowStep>> {
-        // Opened again: a source may keep what it has read, such as blocks, indexes of shards and where strips begin.
+        // A source may keep what it has read, such as blocks, indexes of shards and offsets of strips, so it is opened
+        // again.
         let source: Arc<dyn Source> = match open(&self.path, &self.options) {
             Ok(source) => Arc::from(source),
             Err(error) if matches!(error.kind(), Kind::Data | Kind::Missing) => {
@@ -180,7 +181,7 @@ impl Follower {
         self.unsettled = !look.unsettled.is_empty();
         let mut chunks: BTreeSet<ChunkId> = look.changed.iter().map(|(chunk, _)| *chunk).collect();
         if wake == Wake::Changed || self.suspects.due().is_some_and(|due| due <= Instant::now()) {
-            // One that is being written right now will have changed when that is done.
+            // A file that is being written right now will have changed when that is done.
             chunks.extend(self.suspects.waiting().filter(|chunk| look.unsettled.binary_search(chunk).is_err()));
         }
         let news = !chunks.is_empty() || known.bounds() != bounds;
@@ -190,7 +191,7 @@ impl Follower {
     /// Notes that the image as a whole cannot be opened.
     fn wait_for(&mut self, error: &Error) {
         let (since, told) = self.closed.unwrap_or((Instant::now(), false));
-        // What is damaged may be being written; what has gone has gone.
+        // A damaged image may be being written; a missing one is gone.
         let worth = error.kind() == Kind::Missing || since.elapsed() >= self.patience;
         if worth && !told {
             (self.tell)(&format!("{error}; what was there before stays, until it can be read again"));
@@ -198,7 +199,7 @@ impl Follower {
         self.closed = Some((since, worth || told));
     }
 
-    /// The first time point or channel of an image that had one so far, and has several now.
+    /// Picks the first time point or channel of an image that had one so far, and has several now.
     fn first_of_several(&mut self) -> Option<Box<dyn Source>> {
         let OpenOptions { time, channel, .. } = self.options;
         let first = [(time.or(Some(0)), channel), (time, channel.or(Some(0))), (time.or(Some(0)), channel.or(Some(0)))];
@@ -214,7 +215,7 @@ impl Follower {
         Some(source)
     }
 
-    /// Begins again with nothing known, on another grid: the image has become another one.
+    /// Begins again with nothing known, on another grid, since the image has become another one.
     pub fn begin_again(&mut self, marks: Marks) {
         self.marks = marks;
         self.suspects = Suspects::new(self.patience);

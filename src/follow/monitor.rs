@@ -13,14 +13,14 @@ use crate::store::{is_table, resolved};
 
 use super::Stop;
 
-/// How long is waited, and for what.
+/// Times between looks, and how long to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
-    /// Changes are gathered until there was none for so long.
+    /// Changes are gathered until there was none for this long.
     pub settle: Duration,
-    /// They are gathered for so long at most, so that a busy scan is followed too.
+    /// Changes are gathered for at most this long, so that a busy scan is followed too.
     pub longest: Duration,
-    /// All files are looked at anew at intervals of so long, and not so often that it takes more than a hundredth of the
+    /// All files are looked at again at these intervals, but never so often that it takes more than a hundredth of the
     /// time: network file systems give no events, and queues of events overflow.
     pub poll: Duration,
 }
@@ -31,7 +31,7 @@ impl Default for Pace {
     }
 }
 
-/// Looks at all files take at most one part of so many of the time.
+/// Looks at all files take at most one part in this many of the time.
 const POLL_SHARE: u32 = 100;
 
 /// Why a wait has ended.
@@ -40,25 +40,25 @@ const POLL_SHARE: u32 = 100;
 pub enum Wake {
     /// Something may have changed.
     Changed,
-    /// The time to wait has passed, and nothing is known to have changed.
+    /// The time to wait has passed without a known change.
     Elapsed,
     /// The program has been asked to end.
     Interrupted,
 }
 
-/// Watches a file, or a folder and all below it; of a table of tiles the folder that it is in. Changes between two waits
-/// are not lost.
+/// Watches a file, or a folder and everything below it; for a table of tiles, the folder that it is in. Changes between
+/// two waits are not lost.
 pub struct FileMonitor {
     path: PathBuf,
-    /// Files and folders that this program writes, which are no changes wherever they lie.
+    /// Files and folders that this program writes, which do not count as changes.
     own: Vec<PathBuf>,
     pace: Pace,
     stop: Stop,
     signals: Receiver<()>,
     signal: SyncSender<()>,
-    /// Without one, files are only looked at from time to time.
+    /// `None` if files are only looked at from time to time.
     watcher: Option<RecommendedWatcher>,
-    /// What was there at the last look.
+    /// The number of the last look.
     state: u64,
     next_look: Instant,
 }
@@ -70,8 +70,8 @@ impl std::fmt::Debug for FileMonitor {
 }
 
 impl FileMonitor {
-    /// A monitor by events of the operating system, where it has them, and by looking at all files from time to time.
-    /// What is written at `own`, or below, is no change.
+    /// A monitor that uses events of the operating system, if it has them, and looks at all files from time to time.
+    /// Files at `own`, or below, do not count as changes.
     pub fn new(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> FileMonitor {
         let mut monitor = FileMonitor::without_events(path, own, pace, stop);
         monitor.follow();
@@ -82,7 +82,7 @@ impl FileMonitor {
     fn without_events(path: &Path, own: &[PathBuf], pace: Pace, stop: &Stop) -> FileMonitor {
         let own = own.iter().map(|path| resolved(path)).collect();
         let path = watched(std::path::absolute(path).unwrap_or_else(|_| path.to_owned()));
-        // One signal says all: that it is time to look.
+        // One signal is enough: it is time to look.
         let (signal, signals) = sync_channel(1);
         stop.wake(signal.clone());
         let next_look = Instant::now();
@@ -92,12 +92,12 @@ impl FileMonitor {
         monitor
     }
 
-    /// Whether the operating system tells of changes; else they are noticed within the time between two looks.
+    /// Whether the operating system reports changes; if not, they are noticed within the time between two looks.
     pub fn has_events(&self) -> bool {
         self.watcher.is_some()
     }
 
-    /// Waits until something has changed and then nothing for the settle time, or for so long at most, or until the
+    /// Waits until something has changed and then nothing for the settle time, for at most a given time, or until the
     /// program is asked to end. Takes no processor time while nothing happens, except for the looks.
     pub fn wait(&mut self, at_most: Option<Duration>) -> Wake {
         let end = at_most.map(|longest| Instant::now() + longest);
@@ -107,12 +107,12 @@ impl FileMonitor {
             }
             let until = end.map_or(self.next_look, |end| end.min(self.next_look));
             if self.signals.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok() {
-                // It may be an stop; else something has changed.
+                // It may be a stop; else something has changed.
                 if !self.stop.happened() {
                     return self.gather();
                 }
             } else if Instant::now() >= self.next_look && self.look() {
-                // Events have not told: the folder may be another than the one that they are about.
+                // There was no event: the folder may have been replaced since events were asked for.
                 if self.watcher.is_some() {
                     self.follow();
                 }
@@ -135,7 +135,7 @@ impl FileMonitor {
                 break;
             }
         }
-        // What changes after this look gives another signal, or is found by the next look.
+        // A change after this look makes another signal, or is found by the next look.
         self.look();
         Wake::Changed
     }
@@ -144,7 +144,7 @@ impl FileMonitor {
     fn follow(&mut self) {
         // Events name files by where they are, whatever links lead there.
         let path = std::fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        // Of a file its folder is watched: another file may be put in its place.
+        // The folder of a file is watched, since another file may take its place.
         let (watched, mode) = match path.parent() {
             Some(folder) if !path.is_dir() => (folder.to_owned(), RecursiveMode::NonRecursive),
             _ => (path.clone(), RecursiveMode::Recursive),
@@ -154,7 +154,7 @@ impl FileMonitor {
             if event.is_ok_and(|event| !concerns(&event, &path, &own)) {
                 return;
             }
-            // One that waits already says the same.
+            // A signal that waits already says the same.
             let _ = signal.try_send(());
         };
         self.watcher = notify::recommended_watcher(tell)
@@ -162,7 +162,7 @@ impl FileMonitor {
             .ok();
     }
 
-    /// Looks at all files: whether they are others than at the last look.
+    /// Looks at all files. Returns whether they have changed since the last look.
     fn look(&mut self) -> bool {
         let started = Instant::now();
         let state = state(&self.path, &self.own);
@@ -171,7 +171,7 @@ impl FileMonitor {
     }
 }
 
-/// What is watched for an image: of a table of tiles its folder, since tiles lie beside it or below as a rule.
+/// The path to watch for an image: for a table of tiles its folder, since tiles usually lie beside or below it.
 fn watched(path: PathBuf) -> PathBuf {
     match path.parent() {
         Some(folder) if is_table(&path) => folder.to_owned(),
@@ -179,7 +179,7 @@ fn watched(path: PathBuf) -> PathBuf {
     }
 }
 
-/// Whether an event may be about a change at or below a path, other than at `own`. Reading files gives events too.
+/// Whether an event may be about a change at or below a path, other than at `own`. Reading files makes events too.
 fn concerns(event: &Event, path: &Path, own: &[PathBuf]) -> bool {
     let is_own = |changed: &PathBuf| own.iter().any(|own| changed.starts_with(own));
     let reading = matches!(event.kind, EventKind::Access(kind) if !is_end_of_write(kind));
@@ -203,7 +203,7 @@ fn state(path: &Path, own: &[PathBuf]) -> u64 {
         hasher.finish()
     }
     let Ok(metadata) = std::fs::metadata(path) else { return 0 };
-    // A folder in which something of this program's own is made has changed by that: its files tell what else has.
+    // A folder changes when this program writes into it, so only its files are looked at.
     let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let holds_own = |folder: &Path| own.iter().any(|own| own.parent() == Some(folder));
     let first = if holds_own(&place) { 1 } else { hash(path.as_os_str(), 0, &metadata) };
@@ -217,7 +217,7 @@ fn state(path: &Path, own: &[PathBuf]) -> u64 {
             }
             let Ok(metadata) = std::fs::metadata(&path) else { continue };
             let number = if holds_own(&path) { within } else { hash(&name, within, &metadata) };
-            // In any order: folders are listed in none.
+            // In any order: folders are not listed in order.
             sum = sum.wrapping_add(number);
             // Links to folders may lead in circles.
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

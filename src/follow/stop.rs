@@ -1,10 +1,10 @@
-//! A request to end, which threads that sleep notice.
+//! A request to end, which wakes sleeping threads.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A request to end, which may have been made. All clones are one request.
+/// A request to end, which may have been made or not. All clones are one request.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<Waker>);
 
@@ -24,12 +24,12 @@ impl Stop {
     pub fn raise(&self) {
         self.0.happened.store(true, Ordering::Release);
         for sleeper in self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            // One that has a signal waiting looks anyway, one that is gone does not mind.
+            // A thread with a waiting signal looks anyway; one that is gone needs none.
             let _ = sleeper.try_send(());
         }
     }
 
-    /// A signal is sent there when it happens.
+    /// Sends a signal there when the request is made.
     pub fn wake(&self, sleeper: SyncSender<()>) {
         self.0.sleepers.lock().unwrap_or_else(PoisonError::into_inner).push(sleeper);
     }

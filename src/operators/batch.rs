@@ -1,8 +1,8 @@
-//! Records between operators in containers that are full by their bytes, and cross between processes checked.
+//! Containers of records that are full by their bytes, and are checked between processes.
 //!
-//! A vector of timely's is full at a number of records, however large these are, and goes between processes as bincode has
-//! it. A [`Batch`] is full at so many bytes. Inside a process its records move as they are; between processes they go as
-//! [`WireRecord`] writes them, in a message of this form, in words of eight bytes:
+//! Timely's vectors are full at a number of records, however large these are, and are encoded by bincode between
+//! processes. A [`Batch`] is full at a number of bytes. Inside a process its records are moved; between processes
+//! [`WireRecord`] encodes them, in a message of this form, in words of eight bytes:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -29,14 +29,14 @@ use twox_hash::XxHash3_64;
 use crate::error::Result;
 use crate::wire::{WireReader, WireRecord, damaged, write_header};
 
-/// Bytes of records from which on a batch is full; few in tests, so that there are several.
+/// Bytes of records at which a batch is full; few in tests, so that there are several.
 const FULL: usize = if cfg!(test) { 256 } else { 1 << 20 };
 
 /// Records on their way from one operator to the next.
 #[derive(Clone, Debug)]
 pub struct Batch<R> {
     records: Vec<R>,
-    /// What they take when they are written.
+    /// Their size when they are written.
     bytes: usize,
 }
 
@@ -99,7 +99,7 @@ impl<R: WireRecord> SizableContainer for Batch<R> {
     }
 }
 
-/// What a message begins with.
+/// The header of a message.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Header {
@@ -141,8 +141,7 @@ impl<R: WireRecord> Batch<R> {
     /// The batch in the bytes of a message.
     ///
     /// # Errors
-    /// Of kind [`Kind::Peer`](crate::error::Kind::Peer), where they are not those of a batch of such records, all of them
-    /// and none besides.
+    /// Of kind [`Kind::Peer`](crate::error::Kind::Peer), if the bytes are not exactly those of a batch of such records.
     pub fn read(message: &[u8]) -> Result<Self> {
         let end = message.len().checked_sub(CHECKSUM).ok_or_else(|| damaged("it ends too early"))?;
         let (hashed, checksum) = message.split_at(end);
@@ -169,8 +168,8 @@ impl<R: WireRecord> Batch<R> {
 
 impl<R: WireRecord> ContainerBytes for Batch<R> {
     /// # Panics
-    /// If the bytes are not those of such a batch: timely leaves no other way. The message begins with
-    /// [`DAMAGED`](crate::wire::DAMAGED), and is the whole sentence to tell: the run cannot go on.
+    /// If the bytes are not those of such a batch, since timely has no other way to fail. The message begins with
+    /// [`DAMAGED`](crate::wire::DAMAGED), and is a complete sentence: the run cannot go on.
     fn from_bytes(bytes: Bytes) -> Self {
         Batch::read(&bytes).unwrap_or_else(|error| panic!("{error}"))
     }
@@ -180,7 +179,7 @@ impl<R: WireRecord> ContainerBytes for Batch<R> {
     }
 
     /// # Panics
-    /// If timely has not made room for as many bytes as it was told.
+    /// If timely has not made room for as many bytes as announced.
     fn into_bytes<W: Write>(&self, writer: &mut W) {
         self.write_to(writer)
             .unwrap_or_else(|error| panic!("a message does not fit where it is to be written: {error}"));
@@ -189,8 +188,8 @@ impl<R: WireRecord> ContainerBytes for Batch<R> {
 
 /// Extension trait on streams of records.
 pub trait BatchRecords<'scope, T: Timestamp, R> {
-    /// The same records in containers that are full by their bytes: for records that may be large and go to other workers.
-    /// Nothing is copied, and nothing held.
+    /// The same records in containers that are full by their bytes, for large records that go to other workers. Copies
+    /// nothing and holds nothing.
     fn batch(self) -> Stream<'scope, T, Batch<R>>;
 }
 

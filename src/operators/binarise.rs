@@ -15,14 +15,14 @@ use crate::grid::ChunkId;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
 use crate::kernel::thin::partition::Change;
 
-/// The masks of chunks, and what is known of the image's values in their foreground.
+/// The masks of chunks, and what is known about the image's values in their foreground.
 pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp + TotalOrder> {
-    /// The mask of every chunk that has foreground, as a change for thinning, and what is known of the image's values
-    /// there. A chunk that comes again and has lost its foreground is [`Change::Gone`]. `watch` sees every chunk before its
-    /// values are let go. Holds which chunks have foreground.
+    /// The mask of every chunk that has foreground, as a change for thinning, and what is known about the image's
+    /// values there. A chunk that comes again without foreground is [`Change::Gone`]. `watch` is called with every
+    /// chunk before its values are released. Holds which chunks have foreground.
     fn binarise(self, kernel: Binarise, watch: impl FnMut(&Padded, Option<&Binary>) + 'static) -> Binaries<'scope, T>;
 }
 

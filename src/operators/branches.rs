@@ -33,11 +33,11 @@ pub type IsolatedVoxels<'scope, T, M> = VecCollection<'scope, T, (ChunkId, Share
 /// The branch network of a volume, with what is measured along its branches.
 #[derive(Clone)]
 pub struct BranchGraph<'scope, T: Timestamp, M: Measured = Moments> {
-    /// Branches by the smallest part of the volume that holds each. All lists together are the branches, each once.
+    /// Branches, in lists by the smallest box that holds each. All lists together hold each branch once.
     pub parts: Parts<'scope, T, M>,
     /// Voxels without neighbours.
     pub isolated: IsolatedVoxels<'scope, T, M>,
-    /// The voxel graphs that chunks know by themselves, for other measures of the network.
+    /// The voxel graphs of single chunks, for other measures of the network.
     pub linked: VecCollection<'scope, T, (ChunkId, Shared<Linked>)>,
     octree: Octree,
 }
@@ -50,18 +50,18 @@ impl<T: Timestamp, M: Measured> std::fmt::Debug for BranchGraph<'_, T, M> {
 
 /// The branch network of skeletons.
 pub trait ExtractBranches<'scope, T: Timestamp + Lattice, C: Channel> {
-    /// The branches and isolated voxels of a skeleton that is given by the own skeleton voxels of each chunk of a grid, and
-    /// what its channel knows at them; chunks without any have no record, and each other chunk has one. The grid's chunk shape counts, its bounds only
-    /// for how many levels there are and which axes are one voxel thick: chunks may lie outside them.
+    /// The branches and isolated voxels of a skeleton. A record is a chunk of a grid with its own skeleton voxels and
+    /// the values of a channel at them; chunks without skeleton have none, and every other chunk has one. The grid's
+    /// bounds only decide the number of levels and which axes are one voxel thick: chunks may lie outside them.
     ///
-    /// Morally this is [`crate::kernel::network::graph::Graph`], maintained: a change of a chunk recomputes that chunk, the halos
-    /// of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results change. Where
-    /// voxels stay and what is known at them changes, only walks are done again, and what follows from them.
+    /// Morally this is [`crate::kernel::network::graph::Graph`], maintained: a change of a chunk recomputes that chunk,
+    /// the halos of its neighbours, and one path of boxes to the root of an octree over the chunks, as far as results
+    /// change. If only the channel of a chunk changes, only its walks are repeated, and what follows from them.
     ///
     /// # Panics
-    /// When running, where a chunk has two records at once or voxels of another chunk, so that chunks contradict each
-    /// other about an edge; or where sums cannot be joined, as those of pixel values that are whole numbers in some chunks
-    /// and not in others.
+    /// While running, if a chunk has two records at once or voxels of another chunk, so that chunks contradict each
+    /// other about an edge; or if sums cannot be joined, such as those of pixel values that are whole numbers in some
+    /// chunks and not in others.
     fn extract_branches(self, grid: Grid, spacing: Spacing) -> BranchGraph<'scope, T, MeasuredBy<C>>;
 }
 
@@ -95,16 +95,15 @@ impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
 }
 
 impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scope, T, M> {
-    /// Numbers of connected components by part of the volume; their sum is the number of skeletons (see
-    /// [`CountComponents`]). The table of a whole skeleton tells it as well: this is for following it while chunks come
-    /// and go.
+    /// Numbers of connected components by box; their sum is the number of skeletons (see [`CountComponents`]). The
+    /// table of a whole skeleton has it as well; this follows it while chunks come and go.
     pub fn components(&self) -> VecCollection<'scope, T, (OctreeBox, u64)> {
         self.linked.clone().count_components(self.octree)
     }
 
-    /// The branches one by one. Of a part that changed only the branches that changed come out.
+    /// The branches one by one. Of a list that changed, only the branches that changed come out.
     ///
-    /// Holds changes of parts until their time is complete, and nothing after that.
+    /// Holds changes of lists until their time is complete, and nothing after that.
     pub fn branches(&self) -> VecCollection<'scope, T, Branch<M>> {
         self.parts
             .clone()
@@ -139,7 +138,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scop
     }
 }
 
-/// The branches of lists with differences, those left out whose differences cancel.
+/// The branches of lists with differences, without those whose differences cancel.
 fn differences<M: Measured>(lists: &[(Shared<BranchList<M>>, isize)]) -> Vec<(Branch<M>, isize)> {
     if let [(list, diff)] = lists {
         return list.iter().map(|branch| (branch, *diff)).collect();

@@ -1,4 +1,4 @@
-//! How many skeletons there are, maintained.
+//! The number of skeletons, maintained.
 
 use differential_dataflow::VecCollection;
 use differential_dataflow::lattice::Lattice;
@@ -11,12 +11,13 @@ use crate::operators::link::Linked;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
-/// Counting: voxel graphs of chunks to numbers of connected components.
+/// Counting: from voxel graphs of chunks to numbers of connected components.
 pub trait CountComponents<'scope, T: Timestamp + Lattice> {
-    /// For each part of the volume, how many connected components of the skeleton it is the smallest to hold, isolated
-    /// voxels included; parts that hold none have no record. The sum over all parts is the number of skeletons.
+    /// For each box, the number of connected components of the skeleton for which it is the smallest box that holds
+    /// them, isolated voxels included; boxes without any have no record. The sum over all boxes is the number of
+    /// skeletons.
     ///
-    /// A fold ([`RiseRecords`]). Holds, of components that reach over seams, the voxels there.
+    /// A fold ([`RiseRecords`]). Holds the voxels at seams of components that cross them.
     fn count_components(self, octree: Octree) -> VecCollection<'scope, T, (OctreeBox, u64)>;
 }
 

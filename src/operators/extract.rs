@@ -1,4 +1,4 @@
-//! Any number of records a chunk, from a kernel on the chunk and its overlap.
+//! Any number of records for each chunk, from a kernel on the chunk and its overlap.
 
 use std::collections::BTreeMap;
 
@@ -16,12 +16,12 @@ use crate::grid::ChunkId;
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait ExtractRecords<'scope, T: Timestamp + TotalOrder + Lattice> {
-    /// The records that a kernel gives on chunks with their overlap, each once: what several chunks find in their
-    /// overlaps is dropped by `distinct`, so the kernel may report all that it sees.
+    /// The records that a kernel returns for chunks with their overlap, each once: `distinct` drops what several chunks
+    /// find in their overlaps, so the kernel may report everything that it sees.
     ///
-    /// A chunk that comes again, at the same or a later time, takes the place of its earlier self: the differences are
-    /// those of its records. Holds the records of every chunk, and once more those that are distinct. Records are
-    /// partitioned by their hash.
+    /// A chunk that comes again, at the same or a later time, replaces the earlier one: the differences are those of
+    /// its records. Holds the records of every chunk, and once more the distinct ones. Records are partitioned by their
+    /// hash.
     fn extract<D, I>(self, kernel: impl FnMut(&Padded) -> I + 'static) -> VecCollection<'scope, T, D>
     where
         D: ExchangeData + Hashable,
@@ -47,7 +47,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> ExtractRecords<'scope, T> for 
                         }
                     }
                 });
-                // Times in their order: a later one takes back what an earlier one gave.
+                // In the order of times: a later one retracts records of an earlier one.
                 while let Some(entry) = arrived.first_entry() {
                     if frontier.less_equal(entry.key()) {
                         break;

@@ -18,9 +18,9 @@ type Watch = Box<dyn Fn(&Error) + Send + Sync>;
 #[derive(Default)]
 struct Reports {
     happened: AtomicBool,
-    /// Is told of the first error.
+    /// Called with the first error.
     watch: Option<Watch>,
-    /// The first error of each chunk, and of none.
+    /// The first error of each chunk, and the first one at no chunk.
     errors: Mutex<BTreeMap<Option<ChunkId>, Error>>,
 }
 
@@ -34,12 +34,12 @@ impl fmt::Debug for Reports {
 }
 
 impl Failure {
-    /// One that calls `watch` with the first error that is reported, in the thread that reports it.
+    /// A failure that calls `watch` with the first error, in the thread that reports it.
     pub fn watched(watch: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         Failure(Arc::new(Reports { watch: Some(Box::new(watch)), ..Reports::default() }))
     }
 
-    /// Reports an error. Of several at a chunk the first is kept.
+    /// Reports an error. Of several errors at a chunk, the first is kept.
     pub fn report(&self, error: Error) {
         let first = {
             let mut errors = self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
@@ -51,18 +51,18 @@ impl Failure {
         }
     }
 
-    /// Whether something was reported.
+    /// Whether an error was reported.
     pub fn happened(&self) -> bool {
         self.0.happened.load(Ordering::Acquire)
     }
 
-    /// Takes all errors out, so that a next epoch can begin, and gives the one at no chunk, or else at the first chunk in
-    /// raster order.
+    /// Takes all errors out, so that the next epoch can begin, and returns the one at no chunk, or else the one at the
+    /// first chunk in raster order.
     pub fn take(&self) -> Option<Error> {
         self.take_all().into_iter().next()
     }
 
-    /// Takes all errors out: the one at no chunk, then one a chunk in raster order.
+    /// Takes all errors out: the one at no chunk, then one for each chunk in raster order.
     pub fn take_all(&self) -> Vec<Error> {
         let errors = &mut *self.0.errors.lock().unwrap_or_else(PoisonError::into_inner);
         self.0.happened.store(false, Ordering::Release);

@@ -14,7 +14,7 @@ use crate::kernel::mask::histogram::Count;
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait CountChunks<'scope, T: Timestamp> {
-    /// What each worker counted, at every worker: one record a worker, when all chunks have been seen.
+    /// The counts of all workers, at every worker: one record for each worker, when all chunks have been seen.
     ///
     /// `count` adds a chunk to the count, which starts as `empty`; errors go to `failure`.
     fn count_chunks(

@@ -15,7 +15,7 @@ use crate::kernel::network::voxel_list::VoxelList;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 
-/// The voxel graph of a chunk, as far as the chunk can know it by itself.
+/// The voxel graph of a chunk, as far as it follows from the chunk and its halo.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Linked {
     /// The chunk's skeleton voxels.
@@ -24,26 +24,26 @@ pub struct Linked {
     pub sets: StepSets,
 }
 
-/// What linking a chunk gives.
+/// The result of linking a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LinkedPart {
     /// Its graph.
     Graph(Shared<Linked>),
-    /// Its part of the forest of junction clusters, where those reach over a seam.
+    /// Its part of the forest of junction clusters that cross a seam.
     Forest(Shared<Forest>),
 }
 
-/// What a chunk is linked from.
+/// The input of linking a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Part {
     Own(VoxelList),
     Halo(Shared<Vec<Voxel>>),
 }
 
-/// Linking: skeleton voxels of chunks to voxel graphs of chunks.
+/// Linking: from skeleton voxels of chunks to voxel graphs of chunks.
 pub trait LinkSkeletons<'scope, T: Timestamp + Lattice> {
-    /// The voxel graph of each chunk, and its part of the forest of junction clusters. Each chunk's voxels travel to the
-    /// chunks that lie within two voxels of them. What is known at the voxels plays no part.
+    /// The voxel graph of each chunk, and its part of the forest of junction clusters. Each chunk's voxels travel to
+    /// the chunks that lie within two voxels of them. Channels play no part.
     ///
     /// Partitioned by chunk. Holds the voxels, their halos and the graphs; a change recomputes its chunk and the
     /// neighbours whose halo changed.

@@ -1,4 +1,4 @@
-//! Overlap exchange that goes on: chunks come, change and go, and what lies around them follows.
+//! Overlap exchange of chunks that come, change and go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,40 +22,41 @@ use crate::chunk::{Dtype, Voxels};
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
-/// Bytes of slabs that are cut at a time, before what follows gets its turn; few in tests, so that there are several.
+/// Bytes of slabs that are cut at a time, before other operators get their turn; few in tests, so that there are
+/// several portions.
 const PORTION: usize = if cfg!(test) { 16 } else { 8 << 20 };
 
 /// Extension trait on streams of chunks that come, come again and go.
 pub trait OverlapLiveChunks<'scope, T: Timestamp + TotalOrder> {
-    /// After each time, every chunk of the grid of which a voxel within `depth` has another value than before, with all
-    /// the voxels within `depth` of it.
+    /// After each time, every chunk of the grid with a voxel within `depth` that has changed its value, together with
+    /// all voxels within `depth` of it.
     ///
-    /// A chunk that is given has these values from then on; given without values, it holds the fill value, as do all
+    /// A chunk that comes in has these values from then on; without values it holds the fill value, like all chunks
     /// that never came. So a chunk comes out
-    /// - where one of its own voxels or of those around it changed, whether it ever came itself or not: next to bright
+    /// - if one of its own voxels or of those around it changed, whether it ever came in itself or not: next to bright
     ///   chunks, smoothing finds foreground in one that holds the fill value;
-    /// - when it is given while there were no values of it, even if nothing changes by that: whoever asks for a chunk
-    ///   hears of it;
-    /// - once a time, and not where only chunks out of reach have changed, or where it comes again with the same values.
+    /// - if it comes in without earlier values, even if nothing changes by that, so that every new chunk is answered;
+    /// - once for each time, and not if only chunks out of reach have changed, or if it comes again with the same
+    ///   values.
     ///
-    /// Its voxels are `None` if nothing is stored in all of its box. Of a chunk that is given twice at a time the last
-    /// counts, if both come from one worker.
+    /// Its voxels are `None` if nothing is stored in its whole box. If a chunk comes in twice at a time, the last one
+    /// counts, provided that both come from one worker.
     ///
-    /// Holds the values of every chunk that is there, each once at its owner: as many bytes as the image has, until they
-    /// are replaced or go. Slabs travel to the owners of the chunks that change, cut in portions of 8 MiB, so that few
-    /// are under way at once. Partitioned by [`Grid::owner`]. With a depth of zero nothing is held, and every chunk that
-    /// is given comes out, as often as it is given. Chunks must lie on the grid, and have its type.
+    /// Holds the values of every existing chunk, each once at its owner: as many bytes as the image has, until they are
+    /// replaced or retracted. Slabs travel to the owners of the chunks that change, cut in portions of 8 MiB, so that
+    /// few are in flight at once. Partitioned by [`Grid::owner`]. With a depth of zero nothing is held, and every chunk
+    /// comes out as often as it comes in. Chunks must lie on the grid, and have its type.
     fn overlap_live(self, grid: Grid, depth: [usize; 3], dtype: Dtype, fill: f64) -> StreamVec<'scope, T, Padded>;
 }
 
-/// Asks the owner of one chunk for what another needs of it.
+/// Asks the owner of a chunk for the part of it that another chunk needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Request {
     to: ChunkId,
     from: ChunkId,
 }
 
-/// What a chunk holds from a time on, shared by the two operators that know it.
+/// The values of a chunk from a time on, shared by the two operators that hold them.
 type Edit = (ChunkId, Option<Arc<Voxels>>);
 
 impl<'scope, T: Timestamp + TotalOrder> OverlapLiveChunks<'scope, T> for StreamVec<'scope, T, Piece> {
@@ -85,7 +86,7 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapLiveChunks<'scope, T> for StreamV
     }
 }
 
-/// How far a change of values reaches.
+/// The reach of a change of values.
 #[derive(Clone, Copy)]
 struct Reach {
     grid: Grid,
@@ -95,11 +96,11 @@ struct Reach {
 }
 
 impl Reach {
-    /// The chunks whose boxes change when a chunk's values do, itself included.
+    /// The chunks whose boxes change when a chunk's values do, including itself.
     fn touched(&self, chunk: ChunkId, before: Option<&Voxels>, now: Option<&Voxels>) -> Vec<ChunkId> {
         let own = self.grid.region(chunk);
         if !self.differ(before, now, &own.shifted(own.min.map(|m| -m))) {
-            // One that is given for the first time comes out, whatever it holds.
+            // A chunk that comes in for the first time comes out, whatever it holds.
             return if before.is_none() { vec![chunk] } else { Vec::new() };
         }
         let seen = |to: &ChunkId| self.differ(before, now, &slab(&self.grid, self.depth, chunk, *to).1);
@@ -116,14 +117,15 @@ impl Reach {
     }
 }
 
-/// What one chunk needs of another: the box, and the same relative to the first voxel of the chunk that has it.
+/// The part of a chunk that another one needs: its box, and the same box relative to the first voxel of the chunk that
+/// holds it.
 fn slab(grid: &Grid, depth: [usize; 3], from: ChunkId, to: ChunkId) -> (Region, Region) {
     let own = grid.region(from);
     let region = own.intersection(&grid.region(to).dilated(depth));
     (region, region.shifted(own.min.map(|m| -m)))
 }
 
-/// What chunks hold from each time on, where they are owned, and the chunks whose boxes change by that.
+/// The values of chunks from each time on, at their owners, and the chunks whose boxes change.
 fn compare<'scope, T: Timestamp + TotalOrder>(
     pieces: Stream<'scope, T, Batch<Piece>>,
     reach: Reach,
@@ -172,7 +174,7 @@ fn compare<'scope, T: Timestamp + TotalOrder>(
     (edit_stream, touched_stream)
 }
 
-/// Asks, once a time, for all that the chunks whose boxes change are put together from.
+/// Asks, once for each time, for all parts of the chunks whose boxes change.
 fn request<'scope, T: Timestamp + TotalOrder>(
     touched: StreamVec<'scope, T, ChunkId>,
     grid: Grid,
@@ -205,14 +207,14 @@ fn request<'scope, T: Timestamp + TotalOrder>(
     })
 }
 
-/// What a time changes, and what it asks for.
+/// The changes of a time, and its requests.
 struct Work<C> {
     capability: C,
     edits: Vec<Edit>,
     requests: BTreeSet<Request>,
 }
 
-/// An answer to every request, with values where there are some, as of its time.
+/// An answer to every request, with the values at its time if there are any.
 fn answer<'scope, T: Timestamp + TotalOrder>(
     edits: StreamVec<'scope, T, Edit>,
     requests: StreamVec<'scope, T, Request>,
@@ -247,7 +249,7 @@ fn answer<'scope, T: Timestamp + TotalOrder>(
                     }
                 });
                 let mut cut = 0;
-                // Times in their order: the answers of one are complete before the next one's values are known here.
+                // In the order of times: the answers of one are complete before the values of the next are known here.
                 while let Some(mut entry) = arrived.first_entry() {
                     if edits_frontier.less_equal(entry.key()) || requests_frontier.less_equal(entry.key()) {
                         break;

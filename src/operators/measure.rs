@@ -1,4 +1,4 @@
-//! What kernels of one's own know at skeleton voxels, while chunks come, change and go.
+//! Your own measures at skeleton voxels, while chunks come, change and go.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::space::Voxel;
 
 /// Extension trait on streams of thinned masks.
 pub trait MeasureChunks<'scope, T: Timestamp + TotalOrder + Lattice> {
-    /// The skeleton of every chunk that has one, with the channel that a kernel makes of the skeleton's voxels, in raster
-    /// order, and of the chunk's values with those around it.
+    /// The skeleton of every chunk that has one, with the channel that a kernel computes from the skeleton's voxels, in
+    /// raster order, and the chunk's values with those around it.
     ///
     /// A chunk that comes again has other values from then on, and one that is thinned again has another skeleton: both
-    /// take back what was there before. Where neither happens to a chunk its channel stays, so the kernel may depend on
-    /// nothing else. Both streams must be at the chunk's owner. Holds the values of all chunks: where they are many and can
-    /// be read again, [`SampleChunks`](super::sample::SampleChunks) does without.
+    /// retract the record before. Otherwise the channel of a chunk stays, so the kernel must depend on nothing else.
+    /// Both streams must be at the chunk's owner. Holds the values of all chunks: if they are many and can be read
+    /// again, [`SampleChunks`](super::sample::SampleChunks) does without.
     ///
     /// # Panics
-    /// When running, where a chunk is thinned that never came, or a channel has not a value for each voxel.
+    /// While running, if a chunk is thinned that never came in, or a channel has not one value for each voxel.
     fn measure<C: Channel>(
         self,
         chunks: StreamVec<'scope, T, Padded>,
@@ -84,14 +84,14 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> MeasureChunks<'scope, T>
     }
 }
 
-/// What a time brings.
+/// The changes of a time.
 #[derive(Default)]
 struct News {
     masks: BTreeMap<ChunkId, Option<Mask>>,
     chunks: Vec<Padded>,
 }
 
-/// What is known of a worker's chunks.
+/// What is known about a worker's chunks.
 struct Measured<K, C> {
     kernel: K,
     values: BTreeMap<ChunkId, Padded>,

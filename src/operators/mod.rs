@@ -1,7 +1,7 @@
 //! The kernels as timely and differential operators, in the order in which a chunk meets them.
 //!
-//! Operators are extension traits on streams, and compose: chunks are read, exchange their overlap, and give any number
-//! of records of any type.
+//! Operators are extension traits on streams, and compose: chunks are read, exchange their overlap, and become any
+//! number of records of any type.
 
 pub mod failure;
 pub mod window;

@@ -24,27 +24,27 @@ use crate::table::branch_columns::Columns;
 use crate::table::row::{Frame, Measures};
 use crate::table::statistics::Snapshot;
 
-/// What the network of a volume is measured by.
+/// How the network of a volume is measured.
 #[derive(Clone, Debug)]
 pub struct NetworkPlan {
     /// The chunks.
     pub grid: Grid,
-    /// What positions are told in.
+    /// The coordinates of positions.
     pub frame: Frame,
     /// The columns of the branch table.
     pub columns: Columns<BranchMeasures>,
-    /// Whether radii are wanted.
+    /// Whether radii are measured.
     pub radii: bool,
-    /// Which side branches are taken off first.
+    /// Which side branches are pruned first.
     pub pruning: Pruning,
     /// Whether the table of skeletons has the longest path of each.
     pub longest_path: bool,
 }
 
-/// What a skeleton was thinned from.
+/// The masks that a skeleton was thinned from.
 #[derive(Clone)]
 pub struct Originals<'scope, T: Timestamp> {
-    /// The masks of chunks before thinning; `None` if a chunk has no foreground any more.
+    /// The masks of chunks before thinning; `None` if a chunk no longer has foreground.
     pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
     /// The bounds of the image, for every worker.
     pub bounds: StreamVec<'scope, T, Region>,
@@ -73,8 +73,8 @@ impl<T: Timestamp> std::fmt::Debug for Network<'_, T> {
 
 /// Extension trait on the skeletons of chunks.
 pub trait MeasureNetwork<'scope, T: Timestamp> {
-    /// The network of a skeleton, with all that an analysis measures of it; as [`ExtractBranches`] maintains it. Radii are
-    /// known where there are masks to look for them.
+    /// The network of a skeleton with all its measures, maintained as by [`ExtractBranches`]. Radii are known if there
+    /// are masks.
     fn network(self, originals: Option<Originals<'scope, T>>, plan: &NetworkPlan) -> Network<'scope, T>;
 }
 
@@ -104,8 +104,8 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
 }
 
 impl<'scope, T: Timestamp + Lattice + TotalOrder> Network<'scope, T> {
-    /// The statistics of all rows, at the first worker, once for each time that changes some. Takes time for all branches of
-    /// a part that changes.
+    /// The statistics of all rows, at the first worker, once for each time that changes some. Takes time in proportion
+    /// to the branches of the lists that change.
     pub fn statistics(&self) -> StreamVec<'scope, T, Snapshot> {
         let frame = self.plan.frame;
         self.graph.parts.clone().inner.statistics(&self.plan.columns, move |((_, branches), _, diff), rows| {
@@ -113,7 +113,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Network<'scope, T> {
         })
     }
 
-    /// The same, from the differences of branches one by one: in proportion to what changes.
+    /// The same from the differences of single branches: in proportion to what changes.
     pub fn statistics_of(
         &self,
         branches: StreamVec<'scope, T, (Branch<BranchMeasures>, T, isize)>,

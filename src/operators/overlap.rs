@@ -31,9 +31,9 @@ pub struct Padded {
     pub region: Region,
     /// The values, or `None` if nothing is stored in the whole box: the fill value.
     pub voxels: Option<Voxels>,
-    /// How many of the chunks that the box meets had not come when the time was complete; fill values stand for them.
+    /// The number of chunks in the box that had not come when the time was complete; fill values stand for them.
     pub missing: usize,
-    /// The room in flight that the chunk takes until this is dropped.
+    /// The room of the window that the chunk takes until this is dropped.
     pub permit: Permit,
 }
 
@@ -41,12 +41,12 @@ pub struct Padded {
 pub trait OverlapChunks<'scope, T: Timestamp + TotalOrder> {
     /// Every selected chunk with the voxels within `depth` of it, from as many chunks as the depth needs.
     ///
-    /// Slabs travel to the owner of the chunk that needs them, so a stored chunk is read once. A chunk goes on when all
-    /// its neighbours on the grid have sent theirs, and at the latest when the time is complete: what has not arrived by
-    /// then holds the fill value. Holds chunks until then: about depth / chunk + 1 planes of chunks, when chunks arrive in
-    /// raster order. Without a depth a chunk goes on as it comes. Partitioned by [`Grid::owner`].
+    /// Slabs travel to the owner of the chunk that needs them, so a stored chunk is read once. A chunk goes out when
+    /// all its neighbours on the grid have sent their slabs, and at the latest when the time is complete: parts that
+    /// have not arrived by then hold the fill value. Holds chunks until then: about depth / chunk + 1 planes of chunks,
+    /// if chunks arrive in raster order. Without a depth a chunk goes out at once. Partitioned by [`Grid::owner`].
     ///
-    /// `window` is the one that [`super::read::ReadChunks::read_chunks`] reads within: a padded chunk holds its room.
+    /// `window` must be the one of [`super::read::ReadChunks::read_chunks`]: a padded chunk holds its room.
     fn overlap(
         self,
         grid: Grid,
@@ -91,7 +91,7 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
     }
 }
 
-/// The room in flight of chunks.
+/// The permits of chunks in flight.
 #[derive(Default)]
 pub(super) struct Permits(Option<(Window, BTreeMap<ChunkId, u64>)>);
 
@@ -100,14 +100,14 @@ impl Permits {
         Permits(Some((window.clone(), selection.reads(grid, depth, process))))
     }
 
-    /// That of a chunk, which this process has read; else none.
+    /// The permit of a chunk that this process has read; an empty one for any other.
     fn of(&self, chunk: ChunkId) -> Permit {
         let rank = self.0.as_ref().and_then(|(window, ranks)| Some(window.permit(*ranks.get(&chunk)?)));
         rank.unwrap_or_default()
     }
 }
 
-/// The chunks that slabs are meant for, each put together from its own values and a slab of every neighbour.
+/// The padded chunks, each assembled from its own values and a slab of every neighbour.
 pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
     slabs: Stream<'scope, T, Batch<Piece>>,
     grid: Grid,
@@ -152,7 +152,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
     })
 }
 
-/// The piece itself and the slabs of it that its neighbours need, as far as these are selected.
+/// The piece itself, and the slabs of it that selected neighbours need.
 fn cut(grid: &Grid, depth: [usize; 3], selection: &Selection, piece: Piece) -> Vec<Piece> {
     let own = piece.region;
     let mut pieces: Vec<Piece> = grid

@@ -147,7 +147,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
                     let changes = match team.advance(&mut early, |round| session.give(round)) {
                         Turn::Missing => return,
                         Turn::Said => {
-                            // What was said goes out when this returns: peers can go on at the same time as this worker.
+                            // Messages go out when this returns, so that peers can work at the same time.
                             activator.activate();
                             return;
                         }

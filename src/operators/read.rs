@@ -20,10 +20,10 @@ use crate::space::Region;
 use crate::store::Source;
 use crate::wire::{WireReader, WireRecord, WireRegion, damaged, write_header};
 
-/// A box of voxels on its way through a dataflow, for the sake of one chunk.
+/// A box of voxels on its way through a dataflow, for one chunk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Piece {
-    /// The chunk that it belongs to or is meant for.
+    /// The chunk that it is for.
     pub chunk: ChunkId,
     /// The box.
     pub region: Region,
@@ -31,7 +31,7 @@ pub struct Piece {
     pub voxels: Option<Voxels>,
 }
 
-/// What a piece is sent as, before its values.
+/// The header of a piece that is sent, before its values.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct PieceHeader {
@@ -70,11 +70,11 @@ impl WireRecord for Piece {
     }
 }
 
-/// Each worker holds some hundred bytes for a chunk that is computed with, whatever is in it: more chunks than this are
-/// refused before there is no memory left.
+/// Each worker holds some hundred bytes for each chunk, whatever it holds: more chunks than this are refused before
+/// memory runs out.
 const MOST_CHUNKS: usize = 1 << 22;
 
-/// The refusal of an image in too many chunks.
+/// The error of an image in too many chunks.
 fn too_many(grid: &Grid) -> Error {
     let (shape, chunk) = (grid.bounds().shape(), grid.chunk_shape());
     Error::usage(format!(
@@ -83,23 +83,23 @@ fn too_many(grid: &Grid) -> Error {
     ))
 }
 
-/// Which chunks' padded boxes are wanted: what is read and exchanged follows from it.
+/// The chunks whose padded boxes are wanted; what is read and exchanged follows from it.
 #[derive(Clone, Debug, Default)]
 pub enum Selection {
-    /// All of the grid.
+    /// All chunks of the grid.
     #[default]
     All,
-    /// These.
+    /// These chunks.
     Some(Arc<BTreeSet<ChunkId>>),
 }
 
 impl Selection {
-    /// The chunks in reach of what a source has stored; all where it cannot list that.
+    /// The chunks within reach of the stored parts of a source; all if the source cannot list them.
     ///
-    /// Takes time and memory by what is stored.
+    /// Takes time and memory in proportion to the stored parts.
     ///
     /// # Errors
-    /// `Usage` if these are more than can be computed with; where the source's storage cannot be listed.
+    /// `Usage` if there are too many; an error of the source if its storage cannot be listed.
     pub fn of_stored(source: &dyn Source, grid: &Grid, depth: [usize; 3]) -> Result<Selection> {
         let whole = grid.shape().into_iter().fold(1, usize::saturating_mul);
         let Some(stored) = source.stored()? else { return Selection::All.within_limit(grid) };
@@ -116,15 +116,15 @@ impl Selection {
         Ok(if chunks.len() == whole { Selection::All } else { Selection::Some(Arc::new(chunks)) })
     }
 
-    /// The same, where these are not too many.
+    /// The selection, if it is not too large.
     ///
     /// # Errors
-    /// `Usage` if they are more than can be computed with.
+    /// `Usage` if there are too many chunks.
     pub fn within_limit(self, grid: &Grid) -> Result<Selection> {
         if self.count(grid) > MOST_CHUNKS { Err(too_many(grid)) } else { Ok(self) }
     }
 
-    /// How many chunks these are.
+    /// The number of chunks.
     pub fn count(&self, grid: &Grid) -> usize {
         match self {
             Selection::All => grid.shape().into_iter().fold(1, usize::saturating_mul),
@@ -132,7 +132,7 @@ impl Selection {
         }
     }
 
-    /// How many of them are of a worker's process.
+    /// The number of chunks that a worker's process owns.
     pub fn of_process(&self, grid: &Grid, index: usize, peers: usize) -> u64 {
         let process = grid.process_of(index, peers);
         let own = |chunk: &ChunkId| grid.process(*chunk) == process;
@@ -150,8 +150,7 @@ impl Selection {
         }
     }
 
-    /// The chunks of a process that must be read, when padded boxes reach as far as `depth`: in raster order, with
-    /// their ranks among these.
+    /// The chunks of a process that must be read for padded boxes of a depth, in raster order, with their ranks.
     pub fn reads(&self, grid: &Grid, depth: [usize; 3], process: usize) -> BTreeMap<ChunkId, u64> {
         let own = |id: &ChunkId| grid.process(*id) == process;
         match self {
@@ -166,14 +165,15 @@ impl Selection {
 
 /// Extension trait on scopes that reads chunks.
 pub trait ReadChunks<'scope, T: Timestamp> {
-    /// A record for every chunk that must be read for the selected ones with `depth` voxels around them, at the least
-    /// time: the chunk with its values, or without where nothing is stored.
+    /// A record, at the least time, for every chunk that must be read for the selected ones with `depth` voxels around
+    /// them: the chunk with its values, or without if nothing is stored.
     ///
-    /// Chunks are read in raster order, one a scheduling, as far ahead as the process's window admits. Without a depth every
-    /// worker reads those that it owns; with one, where slabs travel to other workers anyway, whichever worker of the
-    /// process is free reads the next. A selected chunk takes room of the window until what [`overlap`](super::overlap::OverlapChunks::overlap) makes of it is
-    /// dropped. A window smaller than [`Window::least`], in which chunks would wait for each other for ever, is widened to
-    /// that. Errors are reported to `failure`, which ends the reading.
+    /// Chunks are read in raster order, one for each scheduling of the operator, as far ahead as the process's window
+    /// admits. Without a depth every worker reads its own chunks; with a depth, any free worker of the process reads
+    /// the next one, since slabs travel to other workers anyway. A selected chunk takes room of the window until its
+    /// padded chunk, which [`overlap`](super::overlap::OverlapChunks::overlap) makes, is dropped. A window smaller than
+    /// [`Window::least`], in which chunks would wait for each other for ever, is widened to that. Errors are reported
+    /// to `failure`, which ends the reading.
     fn read_chunks(
         self,
         source: Arc<dyn Source>,
@@ -214,7 +214,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
                                 let voxels = found.map(|chunk| chunk.voxels);
                                 output.session(at).give(Piece { chunk: id, region, voxels });
                                 if !selection.contains(id) {
-                                    // Only slabs of it go on.
+                                    // Only slabs of it are used.
                                     drop(window.permit(rank));
                                 }
                             }
@@ -228,21 +228,21 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
     }
 }
 
-/// What a worker reads next.
+/// The next thing for a worker to read.
 enum Next {
-    /// A chunk, of a rank.
+    /// A chunk, with its rank.
     Chunk(ChunkId, u64),
-    /// Another worker is behind: to be asked again shortly.
+    /// Another worker lags behind: try again shortly.
     Later,
-    /// Nothing any more.
+    /// Nothing more.
     None,
 }
 
 /// The chunks that a worker reads.
 enum Reads {
-    /// Those that it owns, from the last to the first.
+    /// Its own chunks, from the last to the first.
     Own(Vec<(ChunkId, u64)>),
-    /// Those of the process, in turn with other workers.
+    /// The chunks of the process, in turn with other workers.
     Any(Vec<ChunkId>),
 }
 

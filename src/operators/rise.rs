@@ -12,43 +12,43 @@ use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
 use crate::operators::shared::Shared;
 
-/// Folding: what chunks say of their parts of the volume to what is so of the whole.
+/// Folding: from statements of chunks about their parts of the volume to results about the whole.
 pub trait RiseRecords<'scope, T: Timestamp + Lattice, C, R> {
     /// Returns the complete parts of the result, each with the box in which it became complete. Morally this is
-    /// [`kernel::network::rise::rise`](crate::kernel::network::rise::rise), maintained. `name` is that of the operators.
+    /// [`kernel::network::rise::rise`](crate::kernel::network::rise::rise), maintained. `name` is the operators' name.
     ///
     /// A chunk has any number of leaves: parts that are complete in it, and open records, each for the box of a level
-    /// above 0 that holds the chunk. For each box that has records, `merge` is called with the box (level and place) and
-    /// all of its records, and returns the same of the box: what is complete there, and open records for levels above.
+    /// above 0 that holds the chunk. For each box with records, `merge` is called with the box (level and place) and
+    /// all its records, and returns the complete parts of the box, and open records for levels above.
     ///
     /// # What comes out
-    /// - Every complete part goes out once, at the box that completed it, and as often as it was returned. A part that
-    ///   is wanted in one place only has to go up until one box holds all of it.
-    /// - When leaves change, the parts that are no longer so are retracted, and new ones inserted, at the time of the
-    ///   change. A part that a box returns again is not touched: it is not retracted and inserted at the same time. What
-    ///   is complete in a leaf comes and goes with the leaf.
-    /// - Where all leaves are retracted, nothing stays.
+    /// - Every complete part goes out at the box that completed it, as often as it was returned. A part that must come
+    ///   out in one place only must go up until one box holds all of it.
+    /// - When leaves change, parts that are no longer returned are retracted, and new ones inserted, at the time of the
+    ///   change. A part that a box returns again is left alone: it is not retracted and inserted at the same time.
+    ///   Parts that are complete in a leaf come and go with the leaf.
+    /// - When all leaves are retracted, nothing stays.
     ///
     /// # What a client promises
-    /// - `merge` is a function of its arguments, and the order of the records means nothing. They are sorted, which is not
-    ///   the order of the boxes that they come from; equal records are there as often as they were given.
-    /// - What comes out must not depend on the tree, so merging is associative and commutative: with some of the records
-    ///   merged in a box below, a box must come to the same result.
+    /// - `merge` is a function of its arguments, and does not depend on the order of the records. They are sorted,
+    ///   which is not the order of the boxes that they come from; equal records occur as often as they were returned.
+    /// - The result must not depend on the tree, so merging is associative and commutative: if some of the records were
+    ///   merged in a box below, a box must return the same.
     /// - No record is retracted that was not inserted.
     ///
     /// # Partitioning, levels and costs
-    /// One `reduce` a level, partitioned by box, from level 1 to the top: a level starts when the one below is done with
-    /// a time. Records may skip levels, and meet other workers only where they are merged. `C` stays where it is made;
-    /// `R` crosses between workers and processes, so it is [`ExchangeData`] and, being shared, `Sync`; both are compared, to find out what changed.
-    /// Times may be partially ordered.
+    /// One `reduce` for each level, partitioned by box, from level 1 to the top: a level starts when the one below is
+    /// done with a time. Records may skip levels, and meet other workers only where they are merged. `C` stays at its
+    /// worker; `R` crosses between workers and processes, so it is [`ExchangeData`] and, being shared, `Sync`; both are
+    /// compared to find out what changed. Times may be partially ordered.
     ///
-    /// An epoch merges again each box one of whose records changed, with all of its records, at most one box a level for
-    /// each leaf that changed, and stops where what goes up stays the same. The records that are open, and what each box
-    /// returned, are held; nothing else is.
+    /// An epoch merges each box with a changed record again, with all its records: at most one box of each level for
+    /// each leaf that changed. It stops where the open records of a box stay the same. Holds the open records, and what
+    /// each box returned.
     ///
     /// # Panics
-    /// When running, where an open record does not go up: to the level of its box, below it, or above the top. And where
-    /// more records are retracted than were inserted.
+    /// While running, if an open record does not go up: to the level of its box, below it, or above the top; or if more
+    /// records are retracted than were inserted.
     ///
     /// # Examples
     /// The largest number of an image, from those of its chunks:
@@ -134,7 +134,7 @@ impl<'scope, T: Timestamp + Lattice, C: Data, R: ExchangeData + Sync> RiseRecord
 type Parted<'scope, T, C, R> =
     (VecCollection<'scope, T, (OctreeBox, C)>, VecCollection<'scope, T, (OctreeBox, Shared<R>)>);
 
-/// Parts what boxes of a level return.
+/// Splits what boxes of a level return.
 fn part<'scope, T: Timestamp, C: Data, R: ExchangeData + Sync>(
     risen: VecCollection<'scope, T, (ChunkId, Risen<C, Shared<R>>)>,
     level: u8,

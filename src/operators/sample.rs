@@ -23,16 +23,17 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::space::{Position, Region, Voxel};
 use crate::store::Source;
 
-/// Bytes of foreground values that are held until the skeleton is known, over all workers; chunks beyond are read again.
+/// Bytes of foreground values that all workers together hold until the skeleton is known; chunks beyond are read again.
 pub(crate) const KEPT_VALUES: usize = 128 << 20;
 
 /// Extension trait on streams of thinned masks.
 pub trait SampleChunks<'scope, T: Timestamp + TotalOrder + Lattice> {
-    /// The skeleton of every chunk that has one, with the image's values at its voxels. Every time stands for itself:
-    /// nothing is held after it.
+    /// The skeleton of every chunk that has one, with the image's values at its voxels. Times are independent: nothing
+    /// is held after one.
     ///
-    /// `foreground` says what is known of the values of every chunk with a mask. Where it varies and is not held the chunk
-    /// is read again, which only happens for chunks that hold skeleton. Both streams must be at the chunk's owner.
+    /// `foreground` says what is known about the values of every chunk with a mask. If they vary and are not held, the
+    /// chunk is read again, which only happens for chunks with skeleton voxels. Both streams must be at the chunk's
+    /// owner.
     fn sample(
         self,
         foreground: StreamVec<'scope, T, (ChunkId, Foreground)>,
@@ -160,7 +161,7 @@ pub(crate) fn values_at(
     Ok(values)
 }
 
-/// Values further from zero have squares whose sums are no numbers.
+/// Values further from zero have squares whose sums overflow.
 const LARGEST: f64 = 1e140;
 
 fn fits(value: f64) -> bool {

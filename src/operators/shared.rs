@@ -1,4 +1,4 @@
-//! Records that many places hold and none copies.
+//! Records that are held in many places without copies.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A value behind a counted pointer, equal where the values are. Comparing a value with itself takes no time, which is
-/// what differential does when it cancels a record against its retraction.
+/// A value behind a counted pointer, compared by value. Comparing a value with itself takes no time, which differential
+/// does when it cancels a record against its retraction.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Shared<D>(Arc<D>);
 
 impl<D> Shared<D> {
-    /// The value behind a pointer of its own.
+    /// The value behind a new pointer.
     pub fn new(value: D) -> Self {
         Shared(Arc::new(value))
     }

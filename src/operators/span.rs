@@ -14,10 +14,10 @@ use crate::kernel::network::step::Lengths;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
-/// Spanning: forests of chunks to the edges that are not in the forest of the whole.
+/// Spanning: from forests of chunks to the edges that are not in the forest of the whole.
 pub trait SpanForests<'scope, T: Timestamp + Lattice> {
-    /// For each chunk, lists of edges between junctions that are not in the minimum spanning forest of the whole, and of
-    /// which it holds an end or both. Edges that a chunk dropped by itself are not among them.
+    /// For each chunk, lists of edges between junctions that are not in the minimum spanning forest of the whole, and
+    /// that have an end in the chunk. Edges that a chunk dropped by itself are not among them.
     ///
     /// A fold ([`RiseRecords`]). Holds the reduced forests.
     fn span(self, octree: Octree, lengths: Lengths) -> VecCollection<'scope, T, (ChunkId, Shared<Vec<Edge>>)>;
@@ -39,7 +39,7 @@ impl<'scope, T: Timestamp + Lattice> SpanForests<'scope, T> for VecCollection<'s
 /// Edges that are not in the forest of the whole, for a chunk that holds an end of each.
 type Dropped = (ChunkId, Shared<Vec<Edge>>);
 
-/// Edges by the chunks of their ends, in order: where a chunk's edges stay the same, nothing changes for it.
+/// Edges by the chunks of their ends, in order, so that nothing changes for a chunk whose edges stay the same.
 fn by_chunk(edges: Vec<Edge>, octree: &Octree) -> Vec<Risen<Dropped, Forest>> {
     let mut lists: BTreeMap<ChunkId, Vec<Edge>> = BTreeMap::new();
     for edge in edges {

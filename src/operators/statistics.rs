@@ -16,12 +16,12 @@ use crate::table::statistics::{Snapshot, Statistics};
 
 /// Extension trait on streams of records that stand for rows of the table.
 pub trait MaintainStatistics<'scope, T: Timestamp + TotalOrder, D> {
-    /// The statistics of all rows up to a time, once for each time that changes rows, at the first worker: of those
-    /// columns that are described. `rows` adds the rows that a record brings or takes away.
+    /// The statistics of the described columns of all rows up to a time, once for each time that changes rows, at the
+    /// first worker. `rows` adds or removes the rows of a record.
     ///
-    /// They depend on the rows only, to the last bit: sums are exact and forget without error, quartiles come from counts.
-    /// A time costs in proportion to its changed rows, and a logarithm of all. Every worker adds up its own changes of a
-    /// time before it sends them. Holds a number for every distinct value of the columns that are described.
+    /// They depend on the rows only, to the last bit: sums are exact, also after removals, and quartiles come from
+    /// counts. A time costs in proportion to its changed rows and the logarithm of all. Every worker adds up its own
+    /// changes of a time before it sends them. Holds a number for every distinct value of the described columns.
     fn statistics<M: Measured>(
         self,
         columns: &Columns<M>,

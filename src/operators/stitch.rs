@@ -14,17 +14,17 @@ use crate::kernel::network::stitch::{Fragment, stitch};
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
-/// Branches by the smallest part of the volume that holds each, as lists in order.
+/// Branches, in ordered lists by the smallest box that holds each.
 pub type Parts<'scope, T, M> = VecCollection<'scope, T, (OctreeBox, Shared<BranchList<M>>)>;
 
 /// The branches inside a chunk, and the fragments of those that leave it, by the level of the box in which they go on.
 pub type ListedPaths<S> = Risen<Shared<BranchList<<S as PathSum>::Measured>>, Shared<Vec<Fragment<S>>>>;
 
-/// Stitching: fragments of branches to branches.
+/// Stitching: from fragments of branches to branches.
 pub trait StitchFragments<'scope, T: Timestamp + Lattice, S: PathSum> {
-    /// All branches, by the box in which each becomes complete, in order.
+    /// All branches, in order, by the box in which each becomes complete.
     ///
-    /// A fold ([`RiseRecords`]). Holds fragments and branches; a change joins again the boxes that it goes through.
+    /// A fold ([`RiseRecords`]). Holds fragments and branches; a change stitches the boxes on its way up again.
     fn stitch(self, octree: Octree, lengths: Lengths) -> Parts<'scope, T, S::Measured>;
 }
 

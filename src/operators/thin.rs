@@ -1,9 +1,9 @@
 //! Thinning as one operator that holds all of a worker's chunks, with one message to every peer a round.
 //!
-//! Rounds are synchronous. In a round every worker tells the others what concerns their chunks, and how many voxels it
-//! has deleted in the current sub-iteration so far. When nobody has anything to tell, the sub-iteration's decisions are
-//! final everywhere; when as many sub-iterations in a row as there are directions deleted nothing, the thinning is over.
-//! All workers see the same messages, so they agree without a further word.
+//! Rounds are synchronous. In a round every worker sends the others the decisions that concern their chunks, and how
+//! many voxels it has deleted in the current sub-iteration so far. When no worker has anything to send, the
+//! sub-iteration's decisions are final everywhere; when as many sub-iterations in a row as there are directions have
+//! deleted nothing, the thinning is over. All workers see the same messages, so they agree without further ones.
 //!
 //! The messages travel on an edge from the operator back to itself. That input leads to no output, so the edge closes no
 //! cycle in which times would have to advance, and rounds need no timestamps of their own.
@@ -33,13 +33,13 @@ use crate::kernel::thin::partition::{Change, Partition};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::wire::{WireReader, WireRecord, damaged, write_header};
 
-/// What a worker tells another in a round.
+/// The message of a worker to another one in a round.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Round {
     to: usize,
     number: u64,
     messages: Vec<Message>,
-    /// Whether the worker tells anybody anything in this round.
+    /// Whether the worker has decisions for any worker in this round.
     busy: bool,
     /// Chunks of the worker that take part.
     active: usize,
@@ -47,11 +47,11 @@ struct Round {
     horizon: usize,
     /// Voxels that the worker has deleted in the current sub-iteration.
     deleted: usize,
-    /// Whether the worker gives up, since an error was reported.
+    /// Whether the worker gives up because an error was reported.
     failed: bool,
 }
 
-/// What a round is sent as, before its messages.
+/// The header of a round that is sent, before its messages.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct RoundHeader {
@@ -112,7 +112,7 @@ impl WireRecord for Round {
     }
 }
 
-/// How the thinning of an epoch went, as counted by one worker.
+/// Counts of the thinning of an epoch, by one worker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ThinningCounts {
@@ -122,7 +122,7 @@ pub struct ThinningCounts {
     pub thinned: usize,
     /// Sub-iterations until nothing was left to delete.
     pub sub_iterations: usize,
-    /// Rounds of exchange, or times that all planes have passed through the worker.
+    /// Rounds of exchange, or the number of times that all planes have passed through the worker.
     pub rounds: u64,
     /// Voxels deleted.
     pub deleted: u64,
@@ -133,7 +133,7 @@ pub struct ThinningCounts {
 }
 
 impl ThinningCounts {
-    /// Adds what another worker counted of the same time.
+    /// Adds the counts of another worker for the same time.
     pub fn add(&mut self, other: &ThinningCounts) {
         self.chunks += other.chunks;
         self.thinned += other.thinned;
@@ -145,24 +145,24 @@ impl ThinningCounts {
     }
 }
 
-/// How a thinning is done.
+/// The settings of a thinning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThinningPlan {
     /// The chunks.
     pub grid: Grid,
-    /// By which method.
+    /// The method.
     pub method: Method,
     /// Whether masks and seam logs are kept, so that later times redo only what changed.
     pub keep: bool,
 }
 
-/// Who looks on while chunks are thinned. A closure over the counts is one.
+/// Watches the thinning of chunks. A closure over the counts is a watcher.
 pub trait WatchThinning {
-    /// A round has ended.
+    /// Called when a round has ended.
     fn round(&mut self, counts: &ThinningCounts);
 
-    /// A chunk was thinned at a time that is over: its mask before, with its halo, and its seam log. Only where these are
-    /// kept.
+    /// Called for each chunk that was thinned at a time that is over, with its mask before, including its halo, and its
+    /// seam log; only if these are kept.
     fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
         let _ = (chunk, initial, log);
     }
@@ -176,15 +176,15 @@ impl<F: FnMut(&ThinningCounts)> WatchThinning for F {
 
 /// Extension trait on streams of masks.
 pub trait ThinChunks<'scope, T: Timestamp + TotalOrder> {
-    /// The masks of chunks, thinned together: the skeleton that one thinning of the whole volume gives.
+    /// The masks of chunks, thinned together: the same skeleton as from thinning the whole volume at once.
     ///
-    /// A record changes a chunk from its time on; chunks without foreground need none. What comes out are the thinned masks
-    /// of the chunks that were thinned at a time, also where no voxel is left; and `None` for chunks that lost their mask.
-    /// Chunks are partitioned by [`Grid::owner`], and must arrive at their owner.
+    /// A record changes a chunk from its time on; chunks without foreground need none. Returns the thinned masks of the
+    /// chunks that were thinned at a time, also if no voxel is left, and `None` for chunks that lost their mask. Chunks
+    /// are partitioned by [`Grid::owner`], and must arrive at their owner.
     ///
-    /// Times are worked off in order, each when it is complete. Without `keep` every time stands for itself, and nothing
-    /// is held after it. Once `failure` has an error on any worker, all workers stop within two rounds: nothing more comes
-    /// out.
+    /// Times are processed in order, each when it is complete. Without `keep` times are independent, and nothing is
+    /// held after one. Once `failure` has an error on any worker, all workers stop within two rounds, and nothing more
+    /// comes out.
     fn thin(
         self,
         plan: ThinningPlan,
@@ -246,7 +246,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
                     let thinned = match team.advance(&mut early, |round| session.give(round), &mut watch) {
                         Turn::Missing => return,
                         Turn::Said => {
-                            // What was said goes out when this returns: peers can go on at the same time as this worker.
+                            // Messages go out when this returns, so that peers can work at the same time.
                             activator.activate();
                             return;
                         }
@@ -259,7 +259,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
                     };
                     drop(session);
                     output.activate().session(&held[0]).give_iterator(thinned.into_iter());
-                    // The next time to work on: the least that the frontier or a chunk at hand still has.
+                    // The next time: the least of the frontier and of the chunks that have come.
                     match frontiers[0].frontier().iter().chain(arrived.keys()).min() {
                         Some(next) => held.iter_mut().for_each(|capability| capability.downgrade(next)),
                         None => capabilities = None,
@@ -271,7 +271,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
     }
 }
 
-/// How far the thinning of an epoch has come.
+/// The phase of the thinning of an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// Nothing to do.
@@ -284,13 +284,13 @@ enum Phase {
     Compared(usize),
 }
 
-/// What came of a worker's turn.
+/// The result of a worker's turn.
 enum Turn {
     /// A peer's message is missing.
     Missing,
-    /// This worker has said what follows from the round.
+    /// This worker has sent its messages of the next round.
     Said,
-    /// A worker gives up, and so do all.
+    /// A worker gives up, and with it all.
     Failed,
     /// The epoch is over: what was thinned, and what is gone.
     Over(Vec<(ChunkId, Option<Mask>)>),
@@ -307,7 +307,7 @@ struct Team {
     number: u64,
     phase: Phase,
     quiet: usize,
-    /// What this worker said in the current round.
+    /// The message of this worker in the current round.
     said: Round,
     /// Chunks that lost their mask in this epoch.
     gone: Vec<ChunkId>,
@@ -347,7 +347,7 @@ impl Team {
         self.say(outgoing, send);
     }
 
-    /// Works on a round, where nobody's message of it is missing.
+    /// Processes a round, once the messages of all peers have come.
     fn advance(&mut self, early: &mut Vec<Round>, send: impl FnMut(Round), watch: &mut impl WatchThinning) -> Turn {
         let number = self.number;
         if early.iter().filter(|round| round.number == number).count() + 1 < self.peers {
@@ -356,7 +356,7 @@ impl Team {
         let (now, later): (Vec<Round>, Vec<Round>) =
             std::mem::take(early).into_iter().partition(|round| round.number == number);
         *early = later;
-        // All workers hear the same of a round, so all give up in the same one.
+        // All workers see the same messages of a round, so all give up in the same one.
         if now.iter().chain([&self.said]).any(|round| round.failed) {
             return Turn::Failed;
         }
@@ -383,7 +383,7 @@ impl Team {
         Turn::Over(thinned.chain(self.gone.drain(..).map(|id| (id, None))).collect())
     }
 
-    /// Draws the consequences of a whole round: what to tell in the next, or `None` if the thinning is over.
+    /// Processes the messages of a whole round. Returns those for the next round, or `None` if the thinning is over.
     fn hear(&mut self, heard: Vec<Round>) -> Option<Vec<Message>> {
         let all = || heard.iter().chain([&self.said]);
         let busy = all().any(|round| round.busy);
@@ -406,7 +406,7 @@ impl Team {
         }
         match (self.phase, now) {
             (Phase::Deciding(_), Some(now)) if self.plan.keep => {
-                // Who is activated here may differ from what it told others in turn.
+                // A chunk that is activated here may differ from what it told others in turn.
                 while self.partition.compare(now, &mut send) {}
                 self.phase = Phase::Compared(now);
             }
@@ -429,7 +429,7 @@ impl Team {
         Some(outgoing)
     }
 
-    /// Sends this round's messages to all peers, and remembers what was said.
+    /// Sends this round's messages to all peers, and remembers this worker's own.
     fn say(&mut self, outgoing: Vec<Message>, mut send: impl FnMut(Round)) {
         let mut messages: Vec<Vec<Message>> = vec![Vec::new(); self.peers];
         for message in outgoing {

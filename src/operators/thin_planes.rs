@@ -2,16 +2,16 @@
 //! other in a ring.
 //!
 //! Every worker is a [`Stage`](crate::kernel::thin::planes::Stage): it takes the planes from the worker before it, does
-//! a few sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; no worker
-//! waits for what another decides, except for planes. The last plane of the volume carries how many sub-iterations in a
-//! row have deleted nothing. When these are as many as there are directions, the stage that notices keeps the planes
+//! a few sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; workers
+//! wait for planes, but never for decisions of others. The last plane of the volume carries how many sub-iterations in
+//! a row have deleted nothing. When these are as many as there are directions, the stage that notices keeps the planes
 //! that come to it, until the last has gone around.
 //!
-//! Before and after that each worker has some layers of chunks: it lays planes from their masks, and cuts the planes into
-//! masks again, which go back to their owners. Where seam logs are wanted, every worker writes down what it deletes next to
-//! seams, and the owners put the parts together.
+//! Before and after that each worker has some layers of chunks: it makes planes of their masks, and cuts the planes
+//! into masks again, which go back to their owners. If seam logs are kept, every worker logs what it deletes next to
+//! seams, and the owners join the parts.
 //!
-//! As in [`super::thin`], what workers say to each other travels on an edge from the operator back to itself.
+//! As in [`super::thin`], messages travel on an edge from the operator back to itself.
 
 mod crew;
 mod first;
@@ -44,10 +44,10 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     /// `retest` says: the same as [`super::thin::ThinChunks`] returns without `keep`, in less time, for volumes whose planes
     /// fit into the memory of one process; see [`PlaneLayout::bytes`](crate::kernel::thin::planes::PlaneLayout::bytes).
     ///
-    /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Every time stands for
-    /// itself, and nothing is held after it; until then about nine bits for every eight voxels of planes that hold
-    /// foreground. All workers must be of one process, and have planes to work on: some eight each. Once `failure` has an
-    /// error, all workers stop, and nothing more comes out.
+    /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Times are
+    /// independent, and nothing is held after one; until then about nine bits for every eight voxels of planes that
+    /// hold foreground. All workers must be of one process, and there must be some eight planes for each. Once
+    /// `failure` has an error, all workers stop, and nothing more comes out.
     fn thin_planes(
         self,
         grid: Grid,
@@ -72,14 +72,14 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
 
 /// Extension trait on streams of changed chunks.
 pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
-    /// The changes, for [`super::thin::ThinChunks`] with `keep` to take in; but where the first masks of all come to a volume,
-    /// and it does well to be thinned by planes, these are thinned here, and are [`Change::Thinned`]. What follows, and what
-    /// is kept, is the same as without this operator.
+    /// The changes for [`super::thin::ThinChunks`] with `keep`. If the first masks of a volume come, and thinning by
+    /// planes suits it, they are thinned here and become [`Change::Thinned`]. The results, and what is kept, are the
+    /// same as without this operator.
     ///
-    /// Changes are at the chunks' owners by [`Grid::owner`], and stay there. The grid may have no ends: what is thinned are
-    /// the chunks around those with foreground. Times are worked off in order, each when it is complete. All workers must be
-    /// of one process. The method is that of what follows, with six directions: Lee's or the homotopic one, as `retest` says.
-    /// Once `failure` has an error, all workers stop, and nothing more comes out.
+    /// Changes are at the chunks' owners by [`Grid::owner`], and stay there. The grid may have no bounds: the box
+    /// around the chunks with foreground is thinned. Times are processed in order, each when it is complete. All
+    /// workers must be of one process. The method is that of what follows, with six directions: Lee's or the homotopic
+    /// one, as `retest` says. Once `failure` has an error, all workers stop, and nothing more comes out.
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self;
 }
 
@@ -90,7 +90,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scop
     }
 }
 
-/// Works off times in order, each when it is complete.
+/// Processes times in order, each when it is complete.
 fn run<'scope, T: Timestamp + TotalOrder, P: Part + 'static>(
     stream: StreamVec<'scope, T, P::Record>,
     name: &str,
@@ -125,7 +125,7 @@ fn run<'scope, T: Timestamp + TotalOrder, P: Part + 'static>(
             received.for_each(|_, letters| early.append(letters));
             let gives_up = failure.happened() || early.iter().any(|letter| letter.content.is_none());
             if let Some(held) = capabilities.take_if(|_| gives_up) {
-                // Others may wait for this worker, and would not look.
+                // Other workers may wait for this one, and would not check.
                 let give_up = |to| Letter { to, time: number, content: None };
                 letters.activate().session(&held[1]).give_iterator((0..peers).map(give_up));
             }
@@ -149,14 +149,14 @@ fn run<'scope, T: Timestamp + TotalOrder, P: Part + 'static>(
                 early = later;
                 now.into_iter().filter_map(|letter| letter.content).for_each(|content| part.open(content, &mut post));
                 if part.work(&mut post, &mut watch) {
-                    // What was said goes out when this returns: others can go on at the same time as this worker.
+                    // Messages go out when this returns, so that others can work at the same time.
                     activator.activate();
                 }
                 let Some(found) = part.results() else { return };
                 drop(session);
                 output.activate().session(&held[0]).give_iterator(found.into_iter());
                 number += 1;
-                // The next time to work on: the least that the frontier or a record at hand still has.
+                // The next time: the least of the frontier and of the records that have come.
                 match frontiers[0].frontier().iter().chain(arrived.keys()).min() {
                     Some(next) => held.iter_mut().for_each(|capability| capability.downgrade(next)),
                     None => capabilities = None,

@@ -19,7 +19,7 @@ use crate::operators::link::Linked;
 use crate::operators::shared::Shared;
 use crate::operators::stitch::ListedPaths;
 
-/// What walks find in a chunk. Lists are in order and not empty.
+/// The findings of walks in a chunk. Lists are in order and not empty.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Walked<S: PathSum> {
     /// Branches that lie inside the chunk, and fragments of others.
@@ -36,15 +36,15 @@ enum Part<C: Channel> {
     Dropped(Shared<Vec<Edge>>),
 }
 
-/// Walking: voxel graphs of chunks to branches and fragments of branches.
+/// Walking: from voxel graphs of chunks to branches and fragments of branches.
 pub trait WalkGraphs<'scope, T: Timestamp + Lattice> {
-    /// The branches, isolated voxels and fragments of each chunk, once the dropped edges of the chunk are taken out of
-    /// its graph, with what its channel knows at its voxels.
+    /// The branches, isolated voxels and fragments of each chunk, after its dropped edges are removed from its graph,
+    /// with the values of its channel along them.
     ///
     /// Partitioned by chunk. Holds the graphs, the channels and what the walks find; a change walks its chunk again.
     ///
     /// # Panics
-    /// When running, where a chunk has a graph and no channel, or one that is not for its voxels.
+    /// While running, if a chunk has a graph and no channel, or one for other voxels.
     fn walk<C: Channel>(
         self,
         channels: VecCollection<'scope, T, (ChunkId, Shared<C>)>,

@@ -1,16 +1,17 @@
-//! Back-pressure: how far reading may run ahead.
+//! Back-pressure: limits how far reading runs ahead.
 //!
-//! Timely's queues are unbounded, so sources hold themselves back. Chunks have a rank, their place in the order in which
-//! all workers of a process together read its chunks. A chunk may be read when its rank is less than the least rank that
-//! is still in flight plus the size of the window. A chunk waits for neighbours within a fixed distance in rank only, so
-//! a window that is larger than this distance never locks up, and what is in flight is bounded by the window's chunks.
+//! Timely's queues are unbounded, so sources limit themselves. Chunks have a rank, their place in the order in which
+//! all workers of a process together read its chunks. A chunk may be read when its rank is less than the least rank
+//! that is still in flight plus the size of the window. A chunk waits for neighbours within a fixed distance in rank
+//! only, so a window that is larger than this distance never locks up, and what is in flight is bounded by the window's
+//! chunks.
 //!
-//! Several processes have a window each, over their own chunks in raster order, and need not tell each other how far
-//! they are. They do not lock up either, with windows that are large enough for one process: take the first chunk in raster
-//! order that is not done anywhere, and a neighbour that it waits for. All that the neighbour's process has in flight comes
-//! after that chunk in raster order, so between its first chunk in flight and the neighbour lie no more of its own chunks
-//! than there are chunks of any process between the two: the neighbour is admitted. Beside the window's chunks a process
-//! holds slabs that others have sent early: at most those of the seams between them.
+//! Several processes have a window each, over their own chunks in raster order, and need not exchange their progress.
+//! They do not lock up either, with windows that are large enough for one process: take the first chunk in raster order
+//! that is not done anywhere, and a neighbour that it waits for. All that the neighbour's process has in flight comes
+//! after that chunk in raster order, so between its first chunk in flight and the neighbour lie no more of its own
+//! chunks than there are chunks of any process between the two: the neighbour is admitted. Beside the window's chunks a
+//! process holds slabs that others have sent early: at most those of the seams between them.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,18 +19,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::chunk::Dtype;
 use crate::grid::Grid;
 
-/// Bytes of values in flight where nothing else is said.
+/// Default number of bytes of values in flight.
 pub const MEMORY: usize = 256 << 20;
 
 /// The window of a process's chunks in flight, shared by its workers.
 #[derive(Clone, Debug)]
 pub struct Window(Arc<Mutex<State>>);
 
-/// The room that a chunk in flight takes of a window. It is free when this is dropped, and all clones.
+/// The room that a chunk in flight takes of a window. It becomes free when this and all clones are dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Permit(#[allow(dead_code, reason = "held to be dropped")] Option<Arc<Held>>);
 
-/// Permits say nothing of the values beside them.
+/// Permits do not count in comparisons.
 impl PartialEq for Permit {
     fn eq(&self, _: &Permit) -> bool {
         true
@@ -56,7 +57,7 @@ struct State {
     next: u64,
     /// Chunks that are done, of rank `next` and more.
     done: BTreeSet<u64>,
-    /// Chunks that were given out.
+    /// The number of chunks that were taken.
     taken: u64,
 }
 
@@ -75,20 +76,20 @@ impl Window {
         (reach[0] * shape[1] + reach[1]) * shape[2] + reach[2] + workers
     }
 
-    /// Bytes that chunks take while so many of them are in flight: their values with the slabs cut off for neighbours; and
-    /// for each worker a padded copy of one and, where there is a depth, its smoothed values.
+    /// Bytes of a number of chunks in flight: their values with the slabs for neighbours; and for each worker a padded
+    /// copy of one chunk and, with a depth, its smoothed values.
     pub fn bytes(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, chunks: usize) -> usize {
         let (waiting, working) = Self::bytes_a_chunk(grid, depth, dtype);
         workers * working + chunks * waiting
     }
 
-    /// The window, in chunks, that a budget of bytes allows; the least one where it allows none.
+    /// The window, in chunks, that a budget of bytes allows, but at least the least one.
     pub fn within(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, budget: usize) -> usize {
         let (waiting, working) = Self::bytes_a_chunk(grid, depth, dtype);
         (budget.saturating_sub(workers * working) / waiting.max(1)).max(Self::least(grid, depth, workers))
     }
 
-    /// Bytes of a chunk in flight, and of one that is worked on.
+    /// Bytes of a chunk in flight, and of one that is processed.
     fn bytes_a_chunk(grid: &Grid, depth: [usize; 3], dtype: Dtype) -> (usize, usize) {
         let chunk = grid.chunk_shape();
         let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
@@ -112,8 +113,8 @@ impl Window {
         rank < state.next + state.size
     }
 
-    /// Gives out the chunks of so many ranks in turn, to whoever asks: the rank of the next, or `Some(None)` where it
-    /// may not be read yet; `None` if all were given out.
+    /// Hands out this many ranks in turn, to any worker: returns the next rank, or `Some(None)` if it may not be read
+    /// yet; `None` if all were handed out.
     pub fn take(&self, count: u64) -> Option<Option<u64>> {
         let mut state = self.state();
         let rank = state.taken;
@@ -125,12 +126,12 @@ impl Window {
         Some(admitted.then_some(rank))
     }
 
-    /// What holds the room of the chunk of this rank: until it is dropped, with all its clones.
+    /// The permit of the chunk of this rank, which takes its room until it and all its clones are dropped.
     pub fn permit(&self, rank: u64) -> Permit {
         Permit(Some(Arc::new(Held { window: self.clone(), rank })))
     }
 
-    /// The chunk of this rank is not in flight any more.
+    /// Notes that the chunk of this rank is no longer in flight.
     fn complete(&self, rank: u64) {
         let mut state = self.state();
         state.done.insert(rank);

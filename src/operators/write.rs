@@ -1,4 +1,4 @@
-//! Skeleton voxels into the output array.
+//! Writes skeleton voxels to the output array.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -29,7 +29,7 @@ struct Part {
     voxels: VoxelList,
 }
 
-/// What a part is sent as, before its voxels.
+/// The header of a part that is sent, before its voxels.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct PartHeader {
@@ -59,10 +59,10 @@ impl WireRecord for Part {
 
 /// Extension trait on streams of skeletons.
 pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
-    /// Hands the skeleton to `store`, one chunk of the output grid at a time, each at its owner when the time is complete:
-    /// its voxels in no particular order. Output chunks without skeleton are left out.
+    /// Calls `store` with the skeleton voxels of each chunk of the output grid, in no particular order, at the chunk's
+    /// owner when the time is complete; not for output chunks without skeleton.
     ///
-    /// The stream that comes back is empty; its progress tells when all is stored.
+    /// The returned stream is empty; its progress shows when everything is stored.
     fn write_skeletons(
         self,
         output: Grid,

@@ -1,4 +1,4 @@
-//! Parameters as `summary.json` has them, and as processes compare them.
+//! Parameters in the form of `summary.json`, and in the form that processes compare.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ pub struct Described {
     longest_path: Option<bool>,
 }
 
-/// A number, or several.
+/// One number, or several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 enum OneOrEach {
@@ -79,13 +79,13 @@ struct Tiles {
     canvas: Option<Vec<[i64; 2]>>,
     background: Option<String>,
     flat_field: Option<String>,
-    /// A hash of what the file of gains holds.
+    /// A hash of the content of the file of gains.
     gains: Option<String>,
 }
 
 impl Settled {
-    /// The parameters for `summary.json`: of an image, with the threshold that was found. `of_tiles` says whether the
-    /// image is put together from tiles.
+    /// The parameters of an image for `summary.json`, with the threshold that was found. `of_tiles` says whether the
+    /// image is a mosaic of tiles.
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
         let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
             &self.asked;

@@ -1,4 +1,4 @@
-//! Which side branches are taken off a skeleton: as asked for, and in the unit of an image.
+//! Which side branches to prune: as the user asks for it, and in the unit of an image.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,23 +7,23 @@ use crate::error::{Error, Result};
 use crate::kernel::network::prune::Pruning;
 use crate::store::units::{self, LengthUnit};
 
-/// Which side branches are taken off a skeleton. The default takes none off.
+/// Which side branches to prune. The default prunes none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PruneRule {
-    /// Those shorter than this.
+    /// Branches shorter than this.
     pub length: Option<f64>,
-    /// The unit of that length, in any spelling; without one it is the spacing's.
+    /// The unit of that length, in any spelling; by default that of the spacing.
     pub unit: Option<String>,
-    /// Those shorter than this many times the radius where they branch off.
+    /// Branches shorter than this many times the radius where they branch off.
     pub ratio: Option<f64>,
     /// Whether branches that touch the border of the image stay.
     pub keep_border: bool,
 }
 
 impl PruneRule {
-    /// Refuses what contradicts itself, whatever the image.
+    /// Refuses contradictory options, whatever the image.
     ///
     /// # Errors
     /// Of kind `Usage` if it does.

@@ -1,4 +1,4 @@
-//! How far an image is smoothed, as it is asked for, and what that comes to in voxels.
+//! The standard deviation of the smoothing, as the user asks for it, and in voxels.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +6,8 @@ use super::ImageForm;
 use crate::error::{Error, Result};
 use crate::store::units::{self, LengthUnit};
 
-/// The standard deviation of the Gaussian that an image is smoothed with: one number for all axes, or one for each, along
-/// (z, y, x) or (y, x). Values stay as they are along an axis where it is 0.
+/// The standard deviation of the Gaussian that smooths an image: one number for all axes, or one for each, along (z, y,
+/// x) or (y, x). 0 means no smoothing along an axis.
 ///
 /// As text it is a number, a list of numbers, or both numbers and unit:
 /// ```
@@ -24,7 +24,7 @@ use crate::store::units::{self, LengthUnit};
 pub struct Sigma {
     /// One number, or one for each axis of the image.
     pub values: Vec<f64>,
-    /// The unit of the numbers, in any spelling; without one they are in voxels.
+    /// The unit of the numbers, in any spelling; by default they are in voxels.
     pub unit: Option<String>,
 }
 
@@ -52,7 +52,7 @@ impl From<WrittenSigma> for Sigma {
 }
 
 impl From<f64> for Sigma {
-    /// So many voxels along all axes.
+    /// The same number of voxels along all axes.
     fn from(voxels: f64) -> Sigma {
         Sigma { values: vec![voxels], unit: None }
     }

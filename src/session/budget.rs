@@ -1,4 +1,4 @@
-//! Bytes in flight: who brings more waits until there is room.
+//! The budget of bytes in flight: callers that bring more wait until there is room.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
@@ -13,7 +13,7 @@ struct Ledger {
     freed: Condvar,
 }
 
-/// Bytes of a budget, given back when dropped.
+/// Bytes of a budget, returned when this is dropped.
 #[derive(Debug)]
 pub(super) struct MemoryPermit {
     budget: Budget,
@@ -25,7 +25,8 @@ impl Budget {
         Budget(Arc::new(Ledger { limit, used: Mutex::new(0), freed: Condvar::new() }))
     }
 
-    /// Waits until so many bytes are free, and takes them. More than the limit waits until nothing else is in flight.
+    /// Waits until this many bytes are free, and takes them. A request above the limit waits until nothing else is in
+    /// flight.
     pub(super) fn take(&self, bytes: usize) -> MemoryPermit {
         let mut used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
         while *used > 0 && *used + bytes > self.0.limit {
@@ -58,7 +59,7 @@ mod tests {
                 let _second = budget.take(100);
                 sender.send(*budget.0.used.lock().unwrap()).unwrap();
             });
-            // However long it takes to start: the second waits for the first.
+            // However long it takes to start, the second waits for the first.
             assert!(receiver.recv_timeout(std::time::Duration::from_millis(50)).is_err());
             drop(first);
             assert_eq!(receiver.recv().unwrap(), 100);

@@ -1,4 +1,4 @@
-//! What a session will be, checked before it starts.
+//! The options of a session, checked before it starts.
 
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ use crate::store::Source;
 use crate::store::held::HeldChunks;
 use crate::table::row::Frame;
 
-/// What a session will be, of one kind or the other: [`SessionBuilder::new`] begins one that is fed with chunks,
+/// The options of a session of one kind or the other: [`SessionBuilder::new`] begins one that is fed with chunks,
 /// [`SessionBuilder::of_source`] one that follows a source.
 #[derive(Clone)]
 pub struct SessionBuilder<Kind = Fed> {
@@ -53,7 +53,7 @@ pub struct SessionBuilder<Kind = Fed> {
     kind: PhantomData<Kind>,
 }
 
-/// A session in several processes, as one of them begins it: see [`SessionBuilder::among`].
+/// A session in several processes, as each of them starts it: see [`SessionBuilder::among`].
 #[derive(Debug)]
 pub struct SharedBuilder {
     builder: SessionBuilder<Follows>,
@@ -77,8 +77,7 @@ impl SessionBuilder {
         Self::with_defaults(shape, chunk, dtype)
     }
 
-    /// A canvas without ends instead of bounds: chunks may lie at any place, also at negative ones. Smoothing reflects
-    /// nowhere then.
+    /// A canvas without bounds: chunks may lie at any place, also at negative ones. Smoothing reflects nowhere then.
     #[must_use]
     pub fn open_ended(mut self) -> Self {
         self.bounds = Region::new(Voxel::MIN, Voxel::END);
@@ -88,7 +87,7 @@ impl SessionBuilder {
         self
     }
 
-    /// A 2-D image: shapes have one plane, rows two coordinates, and thinning is Zhang and Suen's unless said otherwise.
+    /// A 2-D image: shapes have one plane, rows two coordinates, and thinning is Zhang and Suen's by default.
     #[must_use]
     pub fn planar(mut self) -> Self {
         self.dimensions = 2;
@@ -97,14 +96,15 @@ impl SessionBuilder {
         self
     }
 
-    /// Holds the values of all chunks in memory, compressed, for smoothing and thresholds that are found.
+    /// Holds the values of all chunks in memory, compressed, for smoothing and for thresholds that follow from the
+    /// image.
     #[must_use]
     pub fn hold_values(mut self) -> Self {
         self.held = true;
         self
     }
 
-    /// Rows tell whether they are provisional: whether a chunk that they run through, or one next to it, has not arrived.
+    /// Rows are marked provisional if a chunk that they run through, or one next to it, has not arrived.
     #[must_use]
     pub fn track_arrival(mut self) -> Self {
         self.tracks_arrival = true;
@@ -113,9 +113,9 @@ impl SessionBuilder {
 }
 
 impl SessionBuilder<Follows> {
-    /// A session that follows an image that can be read again: it reads by itself what [`FollowingSession::look`] finds
-    /// changed or [`FollowingSession::refresh`] names. Shape, type, spacing and chunks are the source's; what is not stored
-    /// holds its fill value.
+    /// A session that follows an image that can be read again: it reads the chunks that [`FollowingSession::look`]
+    /// finds changed or [`FollowingSession::refresh`] names. Shape, type, spacing and chunks are the source's; parts
+    /// that are not stored hold its fill value.
     pub fn of_source(source: Arc<dyn Source>) -> Self {
         let description = source.description();
         let (shape, chunk, dtype) = (description.shape, description.chunk, description.dtype);
@@ -130,8 +130,8 @@ impl SessionBuilder<Follows> {
         self
     }
 
-    /// Keeps in a folder what the session finds out, and begins with what an earlier one has left there: the next epoch
-    /// computes what has changed since. Needs parameters that say which part of the stored image it gives,
+    /// Keeps a state in a folder, and begins with the state that an earlier session has left there: the next epoch
+    /// computes what has changed since. Needs parameters that say which part of the stored image the source reads,
     /// since masks of another part are of no use.
     #[must_use]
     pub fn state(mut self, folder: impl AsRef<Path>) -> Self {
@@ -139,7 +139,7 @@ impl SessionBuilder<Follows> {
         self
     }
 
-    /// How other processes than the first open the source again, when that one is told of another
+    /// How processes other than the first open the source again, when the first one follows another
     /// ([`Session::follow`]).
     #[must_use]
     pub fn reopen(mut self, open: impl Fn() -> Result<Arc<dyn Source>> + Send + Sync + 'static) -> Self {
@@ -147,8 +147,8 @@ impl SessionBuilder<Follows> {
         self
     }
 
-    /// The session's workers are those of a cluster: as many in each process. All processes must have built the same, over
-    /// sources that give the same image. `lost` is told when a process is lost ([`Cluster::watch`]).
+    /// The session's workers are those of a cluster, the same number in each process. All processes must build the same
+    /// session, over sources of the same image. `lost` is called when a process is lost ([`Cluster::watch`]).
     #[must_use]
     pub fn among(self, cluster: Cluster, lost: Receiver<Error>) -> SharedBuilder {
         SharedBuilder { builder: self, cluster, lost }
@@ -183,8 +183,8 @@ impl<Kind> SessionBuilder<Kind> {
         self
     }
 
-    /// All that results depend on, as it is asked for: smoothing, threshold, method, and which part of what is stored the
-    /// source gives. Voxels stay as large as the source says.
+    /// Everything that results depend on: smoothing, threshold, method, and which part of the stored image the source
+    /// reads. The size of a voxel stays the source's.
     #[must_use]
     pub fn parameters(mut self, parameters: &Parameters) -> Self {
         self.parameters = parameters.clone();
@@ -198,9 +198,9 @@ impl<Kind> SessionBuilder<Kind> {
         self
     }
 
-    /// What makes a voxel foreground: a [`Threshold`] that is given, or how one is found from the whole image, fill values
-    /// included. One that is found may move when chunks change: then the masks of all chunks are made again. It needs a
-    /// source or [`SessionBuilder::hold_values`].
+    /// What makes a voxel foreground: a given [`Threshold`], or a rule that finds one from the whole image, fill values
+    /// included. A threshold that is found may move when chunks change: then the masks of all chunks are made again. A
+    /// rule needs a source or [`SessionBuilder::hold_values`].
     #[must_use]
     pub fn threshold(mut self, threshold: impl Into<ThresholdRule>) -> Self {
         self.parameters.threshold = threshold.into();
@@ -222,7 +222,7 @@ impl<Kind> SessionBuilder<Kind> {
         self
     }
 
-    /// Where it is told how far an epoch has come.
+    /// The counters that show the progress of an epoch.
     #[must_use]
     pub fn progress(mut self, progress: Arc<ProgressState>) -> Self {
         self.progress = progress;
@@ -244,8 +244,8 @@ impl<Kind> SessionBuilder<Kind> {
         Session::start(self.beginning(0, 1, None)?, None)
     }
 
-    /// What a process begins with, of several.
-    /// `run` is that of the state, where another process has opened it.
+    /// The parts that one of several processes starts with. `run` is that of the state, if another process has opened
+    /// it.
     fn beginning(self, process: usize, processes: usize, run: Option<&str>) -> Result<Beginning> {
         if self.workers == 0 || self.chunk.contains(&0) || self.bounds.is_empty() {
             return Err(Error::usage("a session needs a worker, and a volume and chunks with at least one voxel"));
@@ -359,11 +359,11 @@ impl SharedBuilder {
         Session::start(beginning, Some((cluster, links)))
     }
 
-    /// Works for the session in another process than the first, until that one closes it.
+    /// Works for the session in a process other than the first, until the first one closes it.
     ///
     /// # Errors
-    /// As [`SharedBuilder::build`], or what the session was told when a process was lost; `Output` if a state is not in
-    /// the folder that the first process has opened.
+    /// As [`SharedBuilder::build`], or the error with which a process was lost; `Output` if the state is not in the
+    /// folder that the first process has opened.
     pub fn serve(self) -> Result<()> {
         let SharedBuilder { builder, mut cluster, lost } = self;
         let (process, processes) = (cluster.process(), cluster.processes());
@@ -371,13 +371,13 @@ impl SharedBuilder {
             return Err(other_part());
         }
         let links = Links::of_member(&mut cluster, lost)?;
-        // What all share is made by the first.
+        // The first process makes what all share.
         let Told::Begin(run) = links.told()? else { return Err(Error::internal("a session begins once")) };
         let run = run.unwrap_or_default();
         let Beginning { plan, workers, context, .. } = match builder.beginning(process, processes, Some(&run)) {
             Ok(beginning) => beginning,
             Err(error) => {
-                // The state of a first process that has ended since is nobody's.
+                // A first process that has ended no longer holds the state.
                 let error = links.cause_of(error);
                 cluster.leave();
                 return Err(error);
@@ -388,12 +388,12 @@ impl SharedBuilder {
     }
 }
 
-/// Refuses what is another process's part.
+/// Refuses the part of another process.
 fn other_part() -> Error {
     Error::usage("a session in several processes is conducted by the first, and served by the others")
 }
 
-/// The grid on which masks are thinned. It has no bounds, so that those of the image may grow.
+/// The grid on which masks are thinned. It has no bounds, so that those of the image can grow.
 fn canvas(flat: bool, grid: Grid) -> Grid {
     let mut everywhere = Region::new(Voxel::MIN, Voxel::END);
     if flat {

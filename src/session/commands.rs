@@ -1,4 +1,4 @@
-//! What the workers of a process are told, and how they answer.
+//! The commands for the workers of a process, and their answers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,53 +19,54 @@ use crate::space::Region;
 use crate::state::Counted;
 use crate::store::Source;
 
-/// What a session tells a worker. All commands but the first two are answered.
+/// A command for a worker. All but the first two are answered.
 pub(super) enum Command {
-    /// A chunk's values, in its box, from outside, in a batch of edits.
+    /// The values of a chunk, from outside, in its box, in a batch of edits.
     Set(u64, ChunkId, Region, Voxels, MemoryPermit),
-    /// A chunk has no values any more, from a batch of edits on.
+    /// A chunk no longer has values, from a batch of edits on.
     Forget(u64, ChunkId),
-    /// Read chunks and count the values of each, from an empty count on.
+    /// Read chunks and count the values of each, starting from an empty count.
     Count(Arc<Reading>, Count),
     /// Read chunks and make their masks; keep them under the number of an epoch.
     Read(Arc<Reading>, u64),
-    /// Give up what was read last.
+    /// Discard what was read last.
     Discard,
     /// Find the records of chunks on disk, for an image within bounds.
     Load(Arc<BTreeSet<ChunkId>>, Region),
-    /// Put what was found back to work, with doubts about some.
+    /// Restore the chunks that were found; those listed are doubtful.
     Restore(Arc<BTreeSet<ChunkId>>),
-    /// Thin the masks up to those of a batch of edits, and look up the values at what is new of the skeleton.
+    /// Thin the masks up to those of a batch of edits, and look up the values at new parts of the skeleton.
     Thin(u64, Option<Arc<dyn Source>>, Grid),
     /// Stage the records of what is new, under the number of an epoch.
     Stage(u64),
-    /// Give out what is new of the skeleton, and what follows from it, in an image within bounds.
+    /// Publish the new parts of the skeleton, and what follows from them, in an image within bounds.
     Publish(Region),
 }
 
-/// How a worker answers, or, where it fails as a whole, its process.
+/// The answer of a worker, or of its process if that fails as a whole.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Done,
     Counted(Vec<(ChunkId, Counted)>),
     Read(ChunksRead),
-    /// What was found on disk, and what it looks like together.
+    /// The records that were found on disk, and their overview.
     Loaded(Result<(Vec<Found>, Projections)>),
     Staged(Result<()>),
-    /// How the thinning went; foreground voxels of chunks whose masks are new; the first error at a chunk's values.
+    /// The counts of the thinning; foreground voxels of chunks whose masks are new; the first error at a chunk's
+    /// values.
     Thinned(ThinningCounts, Vec<(ChunkId, u64)>, Result<()>),
     Published(Vec<Difference>),
     Failed(Error),
 }
 
-/// The error among answers, if there is one: of several the one at no chunk, or else at the first.
+/// The error among answers, if there is one: of several, the one at no chunk, or else the one at the first chunk.
 pub(super) fn failed(answers: &[Answer]) -> Option<Error> {
     let errors =
         answers.iter().filter_map(|answer| if let Answer::Failed(error) = answer { Some(error) } else { None });
     errors.min_by_key(|error| error.chunk()).cloned()
 }
 
-/// The error of an answer that is not one to the command.
+/// The error of an answer that does not fit the command.
 pub(super) fn unexpected() -> Error {
     Error::internal("a worker answers another question")
 }

@@ -1,4 +1,4 @@
-//! The thread of a session that conducts its workers: it does one job after the other, so that no caller has to.
+//! The thread of a session that conducts its workers: it does one job after the other, so that callers need not.
 
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, OnceLock};
@@ -7,12 +7,12 @@ use std::thread::JoinHandle;
 use super::handle::{EpochHandle, promise};
 use crate::error::{Error, Result};
 
-/// Why a session cannot go on, once it cannot.
+/// The reason why a session cannot go on, once there is one.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Broken(Arc<OnceLock<Error>>);
 
 impl Broken {
-    /// The session cannot go on. The first reason stands.
+    /// Notes that the session cannot go on. The first reason stands.
     pub(super) fn set(&self, why: &Error) {
         self.0.get_or_init(|| why.clone());
     }
@@ -24,7 +24,7 @@ impl Broken {
     }
 }
 
-/// Marks the session as broken where a job panics.
+/// Marks the session as broken if a job panics.
 struct Alarm(Broken);
 
 impl Drop for Alarm {
@@ -37,7 +37,7 @@ impl Drop for Alarm {
 
 type Job<I> = Box<dyn FnOnce(&mut I) + Send>;
 
-/// A thread that owns what conducts the workers. Ends, and is waited for, when this is dropped.
+/// A thread that owns the conductor of the workers. It ends, and is joined, when this is dropped.
 pub(super) struct Conductor<I> {
     jobs: Option<Sender<Job<I>>>,
     thread: Option<JoinHandle<()>>,
@@ -61,7 +61,7 @@ impl<I: Send + 'static> Conductor<I> {
         Ok(Conductor { jobs: Some(jobs), thread: Some(thread), broken: broken.clone() })
     }
 
-    /// Queues a job behind those before. Its tracing events go to the caller's subscriber.
+    /// Queues a job. Its tracing events go to the caller's subscriber.
     pub(super) fn ask<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut I) -> Result<T> + Send + 'static,
@@ -69,7 +69,7 @@ impl<I: Send + 'static> Conductor<I> {
         let (promise, handle) = promise();
         let (alarm, subscriber) = (Alarm(self.broken.clone()), tracing::dispatcher::get_default(Clone::clone));
         let job: Job<I> = Box::new(move |inner| {
-            // Dropped before the promise: a caller that hears of a panic finds the session broken.
+            // Dropped before the promise, so that a caller that learns of a panic finds the session broken.
             let _alarm = alarm;
             let result = tracing::dispatcher::with_default(&subscriber, || job(inner));
             promise.keep(result);

@@ -1,4 +1,4 @@
-//! The worker threads of a session: they take commands one by one, each answers each, and sleep in between.
+//! The worker threads of a session: they take commands one by one, answer each, and sleep in between.
 
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +10,7 @@ use timely::worker::Worker;
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 
-/// What a worker says.
+/// A message of a worker.
 enum Heard<C, R> {
     Ready(usize, Sender<C>, Thread),
     Answer(usize, R),
@@ -19,15 +19,15 @@ enum Heard<C, R> {
     Lost(Error),
 }
 
-/// What ends the wait for the end of all workers.
+/// The events that end the wait for all workers.
 enum End {
-    /// They have ended, well or not.
+    /// They have ended, with or without an error.
     Reached(bool),
     /// Another process is lost.
     Lost(Error),
 }
 
-/// Where a worker gets its commands and gives its answers.
+/// The post of a worker: its commands come in, and its answers go out.
 pub(super) struct Post<C, R> {
     index: usize,
     commands: Receiver<C>,
@@ -35,7 +35,7 @@ pub(super) struct Post<C, R> {
 }
 
 impl<C, R> Post<C, R> {
-    /// The next command, or `None` when there will be none. Meanwhile the worker does what its dataflows ask for.
+    /// The next command, or `None` if there will be none. Meanwhile the worker runs its dataflows.
     pub(super) fn next(&self, worker: &mut Worker) -> Option<C> {
         loop {
             match self.commands.try_recv() {
@@ -50,18 +50,18 @@ impl<C, R> Post<C, R> {
 
     /// Answers a command.
     pub(super) fn answer(&self, answer: R) {
-        // Nobody listens any more where the session is gone; then no command follows either.
+        // If the session is gone, the answer is dropped, and no command follows either.
         let _ = self.heard.send(Heard::Answer(self.index, answer));
     }
 }
 
-/// Tells the session when a worker panics: the others would wait for it without end.
+/// Tells the session when a worker panics; the others would wait for it for ever.
 struct Alarm<C, R>(Sender<Heard<C, R>>);
 
 impl<C, R> Drop for Alarm<C, R> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // Nobody may be listening any more.
+            // The session may be gone.
             let _ = self.0.send(Heard::Stopped);
         }
     }
@@ -124,8 +124,8 @@ pub(super) struct Crew<C, R> {
 }
 
 impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
-    /// Starts so many workers, each of which does `work` until it gets no further commands; in a cluster, together with
-    /// those of the other processes.
+    /// Starts this many workers, each of which runs `work` until there are no more commands; in a cluster, together
+    /// with those of the other processes.
     pub(super) fn start(
         workers: usize,
         cluster: Option<Cluster>,
@@ -162,11 +162,12 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
         })
     }
 
-    /// Whoever is told that another process is lost passes it on by this: nothing waits for an answer any more then.
+    /// A function for code that learns that another process is lost: after it is called, nothing waits for an answer
+    /// any more.
     pub(super) fn bell(&self) -> impl Fn(Error) + Send + 'static + use<C, R> {
         let (to_session, ends) = (self.to_session.clone(), self.ends.0.clone());
         move |error| {
-            // Nobody listens any more where the session has ended.
+            // The session may have ended.
             let _ = to_session.send(Heard::Lost(error.clone()));
             let _ = ends.send(End::Lost(error));
         }
@@ -182,12 +183,12 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
         &self.mailboxes
     }
 
-    /// Gives one worker a command that it does not answer.
+    /// Sends one worker a command that it does not answer.
     pub(super) fn tell(&mut self, index: usize, command: C) -> Result<()> {
         self.mailboxes.tell(index, command).inspect_err(|_| self.leave())
     }
 
-    /// Gives every worker a command, and gathers their answers in the order of the workers.
+    /// Sends every worker a command, and gathers their answers in the order of the workers.
     pub(super) fn ask(&mut self, mut command: impl FnMut(usize) -> C) -> Result<Vec<R>> {
         for index in 0..self.len() {
             self.tell(index, command(index))?;
@@ -211,7 +212,7 @@ impl<C: Send + 'static, R: Send + 'static> Crew<C, R> {
 }
 
 impl<C, R> Crew<C, R> {
-    /// Leaves the workers alone: those that wait for one that has stopped would never end.
+    /// Abandons the workers: those that wait for one that has stopped would never end.
     pub(super) fn leave(&mut self) {
         std::mem::forget(self.guards.take());
     }
@@ -221,7 +222,7 @@ impl<C, R> Crew<C, R> {
         self.mailboxes.end();
         let Some(guards) = self.guards.take() else { return Ok(()) };
         let ends = self.ends.0.clone();
-        // In a thread of its own: where another process is lost meanwhile, its end is not waited for.
+        // In a thread of its own, so that the wait can end if another process is lost.
         std::thread::spawn(move || {
             let well = guards.join().into_iter().all(|end| end.is_ok());
             let _ = ends.send(End::Reached(well));
@@ -236,7 +237,7 @@ impl<C, R> Crew<C, R> {
 
 impl<C, R> Drop for Crew<C, R> {
     fn drop(&mut self) {
-        // Whoever wants to know how it ended has closed it.
+        // Callers that want to know the outcome have closed it.
         let _ = self.close();
     }
 }

@@ -10,16 +10,16 @@ use crate::space::Region;
 use crate::store::held::PackedVoxels;
 
 impl Session {
-    /// A chunk arrives. Waits while there are more values in flight than the session's memory allows.
+    /// Inserts a chunk. Waits while more values are in flight than the session's memory allows.
     ///
     /// # Errors
-    /// `Usage` if it is there already or lies outside; `Data` if its values do not fit or are not numbers. The session
+    /// `Usage` if it exists already or lies outside; `Data` if its values do not fit or are not numbers. The session
     /// stays as it was. `Internal` once a session cannot go on.
     pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
         self.set(chunk, voxels, false)
     }
 
-    /// A chunk that is there gets new values.
+    /// Replaces the values of a chunk.
     ///
     /// # Errors
     /// As [`Session::insert`], but `Usage` if the chunk does not exist.
@@ -29,7 +29,7 @@ impl Session {
 
     fn set(&self, chunk: ChunkId, voxels: Voxels, present: bool) -> Result<()> {
         let permit = self.budget.take(voxels.bytes());
-        // What takes time in proportion to the values goes before the lock.
+        // Work in proportion to the values is done before the lock.
         let finite = check_finite(chunk, &voxels);
         let packed =
             self.holds.then(|| PackedVoxels::new(&voxels).map_err(|error| error.in_chunk(chunk))).transpose()?;
@@ -48,7 +48,7 @@ impl Session {
         Ok(())
     }
 
-    /// A chunk that is there goes.
+    /// Retracts a chunk.
     ///
     /// # Errors
     /// `Usage` if it does not exist.
@@ -65,12 +65,11 @@ impl Session {
         Ok(())
     }
 
-    /// Other bounds, from the next epoch on. Chunks at the old ones, whose boxes or surroundings change by that, are
-    /// looked at again where the session holds values; otherwise they must be replaced, with values for all of their
-    /// box.
+    /// Changes the bounds, from the next epoch on. Chunks at the old bounds, whose boxes or surroundings change, are
+    /// looked at again if the session holds values; otherwise they must be replaced, with values for all of their box.
     ///
     /// # Errors
-    /// `Usage` if chunks that are there would lie outside, or a session of one plane would get several.
+    /// `Usage` if an existing chunk would lie outside, or a session of one plane would get several.
     pub fn resize(&self, shape: [usize; 3]) -> Result<()> {
         let queue = &mut *self.queue()?;
         let bounds = Region::of_shape(shape);

@@ -1,4 +1,4 @@
-//! What a session knows of an image that it reads by itself, chunk by chunk.
+//! What a session knows about an image that it reads by itself, chunk by chunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::space::Region;
 use crate::state::Counted;
 use crate::store::{Mark, Marked, Source};
 
-/// A file that is younger may change again within one tick of its file system's clock.
+/// A younger file may change again within one tick of its file system's clock.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// An image that a session reads by itself.
@@ -44,7 +44,7 @@ pub(super) struct Following {
     marks: BTreeMap<ChunkId, Option<Mark>>,
 }
 
-/// What a chunk's mask was made from.
+/// What the mask of a chunk was made from.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) own: Region,
@@ -97,14 +97,14 @@ impl Following {
         self.grid.region(chunk).dilated(self.kernel.depth()).intersection(&self.grid.bounds())
     }
 
-    /// A chunk's values may have changed: all masks that depend on them are looked at.
+    /// Notes that a chunk's values may have changed: all masks that depend on them are looked at.
     pub(super) fn refresh(&mut self, chunk: ChunkId) {
         self.dirty.insert(chunk);
         self.dirty.extend(self.grid.within(chunk, self.kernel.depth()));
     }
 
-    /// Finds the chunks that have changed since they were read: by the source's marks, or all where `verify` asks for it
-    /// or the source has none. Gives how many chunks will be looked at.
+    /// Finds the chunks that have changed since they were read: by the source's marks, or all with `verify` or if the
+    /// source has none. Returns how many chunks will be looked at.
     pub(super) fn look(&mut self, verify: bool) -> Result<usize> {
         let chunks: Vec<ChunkId> = self.grid.chunks().collect();
         for (chunk, mark) in chunks.iter().copied().zip(self.marks_of(&chunks)?) {
@@ -142,7 +142,7 @@ impl Following {
         self.dirty.retain(|chunk| !self.left.contains(chunk));
     }
 
-    /// What a record says of a chunk.
+    /// Takes in what a record says about a chunk.
     pub(super) fn remember(&mut self, chunk: ChunkId, found: FoundMask) {
         let FoundMask { own, padded, mark, fingerprint, threshold, counted, .. } = found;
         self.known.insert(chunk, Known { own, padded, mark, fingerprint, threshold });
@@ -156,19 +156,19 @@ impl Following {
         }
     }
 
-    /// Knows nothing of a chunk any more: it is looked at, or given up where it lies outside.
+    /// Forgets what is known about a chunk: it is looked at, or dropped if it lies outside.
     pub(super) fn forget(&mut self, chunk: ChunkId) {
         self.known.remove(&chunk);
         self.dirty.insert(chunk);
     }
 
-    /// Knows nothing of the image any more: all of it is read again.
+    /// Forgets what is known about the image: all of it is read again.
     pub(super) fn forget_all(&mut self) {
         self.dirty.extend(std::mem::take(&mut self.known).into_keys());
         self.dirty.extend(self.grid.chunks());
     }
 
-    /// The image is another one from now on: the same, perhaps within other bounds.
+    /// Follows another source from now on: the same image, perhaps within other bounds.
     pub(super) fn follow(&mut self, source: Arc<dyn Source>) -> Result<()> {
         let (old, new) = (self.source.description(), source.description());
         if (old.dtype, old.dimensions, old.fill.to_bits()) != (new.dtype, new.dimensions, new.fill.to_bits())
@@ -182,7 +182,7 @@ impl Following {
         Ok(())
     }
 
-    /// Other bounds: chunks whose boxes change by that, or that of their values, are looked at.
+    /// Changes the bounds: chunks whose boxes, or whose values' boxes, change by that are looked at.
     pub(super) fn resize(&mut self, bounds: Region) {
         self.grid = self.grid.with_bounds(bounds);
         self.kernel.bounds = bounds;
@@ -195,7 +195,7 @@ impl Following {
         }
     }
 
-    /// Reads the chunks that must be looked at, and makes their masks. Where that fails they stay to be looked at.
+    /// Reads the chunks that must be looked at, and makes their masks. If that fails, they stay to be looked at.
     pub(super) fn read(&mut self, workforce: &mut Workforce, kept: &mut Option<KeptState>, epoch: u64) -> Result<Read> {
         let mut read = Read::default();
         let (inside, outside): (BTreeSet<_>, BTreeSet<_>) =
@@ -257,7 +257,7 @@ impl Following {
         if self.is_smoothed() { Dtype::F32 } else { self.source.description().dtype }
     }
 
-    /// Has the values of each chunk counted, from `empty` on.
+    /// Lets the workers count the values of each chunk, starting from `empty`.
     fn count(
         &mut self,
         workforce: &mut Workforce,
@@ -278,7 +278,7 @@ impl Following {
         Ok(all)
     }
 
-    /// What is to be read of some chunks inside the bounds.
+    /// What to read, for some chunks inside the bounds.
     fn wanted(&mut self, chunks: BTreeSet<ChunkId>) -> Wanted {
         let known = chunks.iter().filter_map(|chunk| {
             let now = (self.grid.region(*chunk), self.padded(*chunk), self.kernel.threshold);
@@ -297,7 +297,7 @@ impl Following {
         Wanted { number: self.readings, bounds, chunks, threshold, known, marks, counted }
     }
 
-    /// Has all workers read, and gives up what they made where one of them failed.
+    /// Lets all workers read, and discards what they made if one of them failed.
     fn ask(&self, workforce: &mut Workforce, order: Order) -> Result<Vec<Answer>> {
         let answers = workforce.ask(order)?;
         match failed(&answers) {

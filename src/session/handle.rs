@@ -1,4 +1,4 @@
-//! Handles of epochs that run: threads wait for them, and async code awaits them.
+//! Handles of running epochs: threads wait for them, and async code awaits them.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 
-/// A handle of an epoch that runs. Threads call [`EpochHandle::wait`]; async code awaits the handle, which needs no
-/// particular runtime. An epoch whose handle is dropped runs to its end all the same.
+/// A handle of a running epoch. Threads call [`EpochHandle::wait`]; async code awaits the handle, on any runtime. An
+/// epoch whose handle is dropped runs to its end all the same.
 #[derive(Debug)]
 #[must_use = "an epoch may fail: its handle returns the error"]
 pub struct EpochHandle<T>(Arc<Ending<T>>);
 
-/// The other end of a handle, from which the result comes.
+/// The other end of a handle, which sends the result.
 #[derive(Debug)]
 pub(super) struct Promise<T>(Arc<Ending<T>>);
 
@@ -53,10 +53,10 @@ impl<T> Ending<T> {
 }
 
 impl<T> EpochHandle<T> {
-    /// Waits until the epoch has ended, and returns what it brought.
+    /// Waits until the epoch has ended, and returns its outcome.
     ///
     /// # Errors
-    /// Those of the epoch.
+    /// The error of the epoch.
     pub fn wait(self) -> Result<T> {
         let running = |state: &mut State<T>| matches!(state, State::Running(_));
         let state = self.0.ended.wait_while(self.0.state(), running);

@@ -1,4 +1,4 @@
-//! Any dataflow over chunks, kept going inside a program: chunks come, change and go in epochs, and its records follow.
+//! Any dataflow over chunks inside a program: chunks come, change and go in epochs, and its records follow.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -27,7 +27,7 @@ use crate::operators::read::Piece;
 use crate::operators::window::MEMORY;
 use crate::with_voxels;
 
-/// What a [`HostedSession`] will be.
+/// The options of a [`HostedSession`].
 #[derive(Clone, Debug)]
 pub struct HostedBuilder {
     grid: Grid,
@@ -39,13 +39,13 @@ pub struct HostedBuilder {
 }
 
 impl HostedBuilder {
-    /// A session over the chunks of a grid, for an image of a type. By default chunks come without overlap, places that
-    /// have not arrived hold zero, and one worker thread is started.
+    /// A session over the chunks of a grid, for an image of a type. By default chunks come without overlap, missing
+    /// chunks hold zero, and one worker thread is started.
     pub fn new(grid: Grid, dtype: Dtype) -> Self {
         HostedBuilder { grid, dtype, depth: [0; 3], fill: 0.0, memory: MEMORY, workers: 1 }
     }
 
-    /// How many voxels around a chunk the dataflow sees, along (z, y, x).
+    /// The number of voxels around a chunk that the dataflow sees, along (z, y, x).
     #[must_use]
     pub fn depth(mut self, depth: [usize; 3]) -> Self {
         self.depth = depth;
@@ -59,7 +59,7 @@ impl HostedBuilder {
         self
     }
 
-    /// Bytes of values that may be on their way to the workers: [`HostedSession::insert`] waits while there are more.
+    /// Bytes of values that may be in flight: [`HostedSession::insert`] waits while there are more.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
@@ -73,11 +73,11 @@ impl HostedBuilder {
         self
     }
 
-    /// Starts the session. Every worker builds its part of the dataflow by `build`, which gets the chunks that come out
-    /// of [`OverlapLiveChunks::overlap_live`] and a place for errors.
+    /// Starts the session. Every worker calls `build` for its part of the dataflow, with the chunks that
+    /// [`OverlapLiveChunks::overlap_live`] emits and a place to report errors.
     ///
     /// # Errors
-    /// `Usage` if a grid or a fill value cannot be worked with; `Internal` if threads cannot be started.
+    /// `Usage` if the grid or the fill value does not fit; `Internal` if threads cannot be started.
     pub fn start<D, F>(self, build: F) -> Result<HostedSession<D>>
     where
         D: Clone + Ord + Send + 'static,
@@ -105,21 +105,21 @@ impl HostedBuilder {
     }
 }
 
-/// A dataflow of the program's own over chunks that come, change and go, with worker threads that sleep between epochs.
-/// All methods may be called from any thread. Edits while an epoch runs belong to the next one, and wait for memory only.
+/// A dataflow of your own over chunks that come, change and go, with worker threads that sleep between epochs. All
+/// methods may be called from any thread. Edits while an epoch runs belong to the next one, and wait for memory only.
 ///
-/// With a depth, the values of all chunks are held, each once, so that the surroundings of its neighbours are known when
-/// they change; a chunk comes to the dataflow when a value within the depth of it has changed, or when it is inserted.
-/// Without, nothing is held, and a chunk comes whenever it is given. Retracted chunks come without values, like places
-/// that have never arrived.
+/// With a depth, the session holds the values of all chunks once, so that it knows the surroundings of a chunk when a
+/// neighbour changes; a chunk enters the dataflow when a value within the depth of it has changed, or when it is
+/// inserted. Without a depth nothing is held, and a chunk enters whenever it is inserted or replaced. Retracted chunks
+/// enter without values, like chunks that have never arrived.
 ///
 /// # Errors that the dataflow reports
-/// An operator that cannot do its work on a chunk reports that to the [`Failure`], at the chunk ([`Error::in_chunk`])
-/// and before it gives up the chunk's time. [`HostedSession::advance`] gives the error instead of differences, and goes
-/// on to do so until the chunk has come to the dataflow again and nothing was reported: when it is replaced by other
-/// values, or retracted in one epoch and inserted in a later one. Edits of epochs with errors stay. Their differences
-/// come out together with those of the first epoch that ends without, so what was given out before stands until then.
-/// After an error at no chunk the session cannot go on.
+/// An operator that cannot process a chunk reports an error to the [`Failure`], at the chunk ([`Error::in_chunk`]) and
+/// before it releases the chunk's time. [`HostedSession::advance`] then returns the error instead of differences, until
+/// the chunk has entered the dataflow again without an error: when it is replaced by other values, or retracted in one
+/// epoch and inserted in a later one. Edits of epochs with errors stay. Their differences come out together with those
+/// of the first epoch that ends without an error, so what was returned before stands until then. After an error at no
+/// chunk the session cannot go on.
 ///
 /// ```
 /// use anabranch::chunk::{Dtype, Voxels};
@@ -157,24 +157,24 @@ pub struct HostedSession<D> {
 struct Inner<D> {
     crew: Crew<Command, Brought<D>>,
     failure: Failure,
-    /// What epochs with errors brought, and has not been given out.
+    /// The differences of epochs with errors, which have not been returned.
     differences: Vec<(D, isize)>,
-    /// Chunks that the dataflow could not work on.
+    /// Chunks that the dataflow could not process.
     failed: BTreeMap<ChunkId, Error>,
     broken: Broken,
 }
 
 /// A command to a worker.
 enum Command {
-    /// A chunk has values, or none any more, in a batch of edits.
+    /// A chunk has values, or no longer any, in a batch of edits.
     Give(u64, Piece, Option<MemoryPermit>),
     /// Close the epoch of the open batch. The only command that is answered.
     Advance,
-    /// All workers have closed the epochs before that of a batch, which is open now.
+    /// All workers have closed the epochs before a batch, which is open now.
     Open(u64),
 }
 
-/// What a worker's part of an epoch brought.
+/// The outcome of a worker's part of an epoch.
 struct Brought<D> {
     differences: Vec<(D, isize)>,
     /// Chunks that came to the dataflow.
@@ -187,17 +187,17 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
         self.grid
     }
 
-    /// A chunk arrives. Waits while there are more values on their way than the session's memory allows.
+    /// A chunk arrives. Waits while more values are in flight than the session's memory allows.
     ///
     /// # Errors
-    /// `Usage` if it is there already or lies outside; `Data` if its values do not fit or are not numbers. The session
-    /// stays as it was. Any call gives `Internal` once a worker has stopped, and the error itself after one at no
+    /// `Usage` if it exists already or lies outside; `Data` if its values do not fit or are not numbers. The session
+    /// stays as it was. Every call returns `Internal` once a worker has stopped, and the error itself after one at no
     /// chunk.
     pub fn insert(&self, chunk: ChunkId, voxels: Voxels) -> Result<()> {
         self.set(chunk, voxels, false)
     }
 
-    /// A chunk that is there gets new values.
+    /// Replaces the values of a chunk.
     ///
     /// # Errors
     /// As [`HostedSession::insert`], but `Usage` if the chunk does not exist.
@@ -217,7 +217,7 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
         Ok(())
     }
 
-    /// A chunk that is there goes.
+    /// Retracts a chunk.
     ///
     /// # Errors
     /// `Usage` if it does not exist.
@@ -234,11 +234,11 @@ impl<D: Clone + Ord + Send + 'static> HostedSession<D> {
         told.inspect_err(|error| self.broken.set(error))
     }
 
-    /// Closes the epoch, waits until its records are known, and returns those that changed, each once and in order, with
-    /// the difference of how often they are there.
+    /// Closes the epoch, waits until its records are known, and returns those that changed, each once and in order,
+    /// with the change of their multiplicity.
     ///
     /// # Errors
-    /// What the dataflow reported (see [`HostedSession`]); `Internal` if the session cannot go on.
+    /// An error that the dataflow reported (see [`HostedSession`]); `Internal` if the session cannot go on.
     pub fn advance(&self) -> Result<Vec<(D, isize)>> {
         self.begin().wait()
     }
@@ -320,7 +320,7 @@ impl<D> std::fmt::Debug for HostedSession<D> {
     }
 }
 
-/// What one worker does: it feeds the dataflow, and gathers what comes out.
+/// The work of one worker: it feeds the dataflow, and gathers what comes out.
 fn work<D, F>(worker: &mut Worker, plan: &HostedBuilder, build: &F, failure: &Failure, post: &Post<Command, Brought<D>>)
 where
     D: Clone + Ord + Send + 'static,
@@ -345,7 +345,7 @@ where
         input
     });
     let give = |input: &mut InputHandle<_, _>, piece: Piece, permit: Option<MemoryPermit>| {
-        // Without overlap values are let go once the dataflow has seen them; otherwise they stay.
+        // Without overlap, values are released once the dataflow has seen them; otherwise they stay.
         if depth == [0; 3] {
             permits.borrow_mut().entry(piece.chunk).or_default().extend(permit);
         }

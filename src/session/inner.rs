@@ -1,4 +1,4 @@
-//! The part of a session that one thread uses at a time: it has the workers do what an epoch needs.
+//! The part of a session that the conductor owns: it directs the workers through an epoch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,15 +20,15 @@ pub(super) struct Inner {
     /// The chunks inside the bounds.
     pub(super) grid: Grid,
     pub(super) following: Option<Following>,
-    /// Where the values of chunks are held, if they are.
+    /// The values of chunks, if they are held.
     pub(super) held: Option<Arc<HeldChunks>>,
-    /// Foreground voxels of chunks that have some, and of all.
+    /// Foreground voxels of chunks that have some; below, of all chunks.
     pub(super) foregrounds: BTreeMap<ChunkId, u64>,
     pub(super) foreground: u64,
     pub(super) results: EpochResults,
     pub(super) published: Published,
     pub(super) kept: Option<KeptState>,
-    /// What has come together for the next epoch.
+    /// The outcome of the next epoch, as far as it is known.
     pub(super) coming: Epoch,
 }
 
@@ -120,7 +120,7 @@ impl Inner {
         Ok(Epoch { changes, ..epoch })
     }
 
-    /// Puts the results in place of those before, for any thread to read.
+    /// Publishes the results for all threads.
     pub(super) fn publish_results(&mut self) {
         self.results.next = self.coming.number;
         self.results.grid = self.grid;

@@ -15,7 +15,7 @@ use crate::state::{Loaded, Seen, verify};
 use crate::store::Source;
 
 impl Inner {
-    /// Begins with what an earlier session has left in the state.
+    /// Begins with the state that an earlier session has left.
     pub(super) fn restore(&mut self, canvas: &Grid) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
         if let Loaded::Unusable(reason) = kept.folder.found() {
@@ -38,7 +38,7 @@ impl Inner {
                 if !self.grid.region(found.chunk).is_empty() {
                     kept.warn(found.chunk, &found.unusable);
                 }
-                // Also of a chunk that lies outside, or is cut off, since the image has become smaller.
+                // This includes a chunk that lies outside, or is cut off, because the image has become smaller.
                 if let (None, Some(following)) = (&found.mask, &mut self.following) {
                     following.forget(found.chunk);
                 }
@@ -67,7 +67,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Reads the image from another source from now on. Returns its chunks.
+    /// Reads the image from another source from now on. Returns its grid.
     pub(super) fn follow(&mut self, source: &Arc<dyn Source>) -> Result<Grid> {
         self.following()?.follow(Arc::clone(source))?;
         self.workforce.follow(source)?;
@@ -89,7 +89,7 @@ impl Inner {
         Ok(differences)
     }
 
-    /// Writes the records of what is new, and makes them the state's.
+    /// Writes the new records, and makes them part of the state.
     pub(super) fn keep(&mut self) -> Result<()> {
         let epoch = self.coming.number + 1;
         if self.kept.is_none() {
@@ -107,7 +107,7 @@ impl Inner {
 }
 
 impl Following {
-    /// Other bounds for an image whose chunks have looks that are kept.
+    /// Changes the bounds of an image with a stored overview.
     pub(super) fn resize_with(&mut self, kept: Option<&mut KeptState>) {
         if let Some(kept) = kept
             && !kept.resize(self.grid.bounds())

@@ -11,11 +11,11 @@ use crate::state::{Loaded, MaskRecord, Reason, StateFolder};
 /// A state on disk, as the session sees it.
 pub(super) struct KeptState {
     pub(super) folder: StateFolder,
-    /// What the whole image looks like.
+    /// The overview of the whole image.
     overview: Projections,
-    /// Chunks that looked otherwise when they were added to it.
+    /// Chunks that have changed since they were added to it.
     replaced: BTreeSet<ChunkId>,
-    /// Whether it must be put together anew.
+    /// Whether it must be gathered again.
     lost: bool,
     pub(super) warnings: Vec<String>,
 }
@@ -26,7 +26,7 @@ impl KeptState {
         KeptState { folder, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
     }
 
-    /// What chunks look like that were read.
+    /// Adds the projections of chunks that were read.
     pub(super) fn add(&mut self, part: Option<Projections>, replaced: Vec<ChunkId>) {
         self.replaced.extend(replaced);
         if let Some(part) = part {
@@ -34,12 +34,12 @@ impl KeptState {
         }
     }
 
-    /// Some parts of the overview are not what was read.
+    /// Notes that some parts of the overview are not what was read.
     pub(super) fn lose(&mut self) {
         self.lost = true;
     }
 
-    /// The image has other bounds. Whether the parts that are kept are of any use.
+    /// Changes the bounds of the image. Returns whether the stored parts are still of use.
     pub(super) fn resize(&mut self, bounds: Region) -> bool {
         let fits = self.overview.fits(&bounds);
         self.overview = Projections::new(bounds, self.overview.dimensions());
@@ -47,8 +47,8 @@ impl KeptState {
         fits
     }
 
-    /// The overview of the image as it was read last. Reads the records of those chunks that lie above, below or beside
-    /// one that looks otherwise than before.
+    /// The overview of the image as it was read last. Reads the records of the chunks above, below or beside one that
+    /// has changed.
     pub(super) fn overview(&mut self, grid: &Grid) -> Result<&Projections> {
         if self.lost {
             self.overview = Projections::new(grid.bounds(), self.overview.dimensions());

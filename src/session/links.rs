@@ -1,5 +1,5 @@
-//! How the processes of a session talk: the first gives orders, the others answer, and an error while all read stops
-//! the reading everywhere.
+//! The protocol between the processes of a session: the first gives orders, the others answer, and an error while all
+//! read stops the reading everywhere.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use crate::cluster::{Cluster, LinkReceiver, LinkSender, Traffic};
 use crate::error::{Error, Kind, Result};
 use crate::operators::failure::Failure;
 
-/// How long to wait for the reason of what another process does.
+/// How long to wait for the reason why another process has gone.
 const MOMENT: Duration = Duration::from_secs(1);
 
-/// What the first process says to another one.
+/// A message of the first process to another one.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Told {
-    /// What the first process shares with the others is there: the state, where there is one, is that of this run.
+    /// What the first process shares with the others exists; the name of its run, if there is a state.
     Begin(Option<String>),
     Order(Box<Order>),
     /// A reading has failed.
@@ -30,16 +30,16 @@ pub(super) enum Told {
     GivenUp,
 }
 
-/// What another process says to the first.
+/// A message of another process to the first.
 #[derive(Serialize, Deserialize)]
 pub(super) enum Said {
-    /// How its workers answer an order, and the bytes that it has sent to other processes by now.
+    /// The answers of its workers to an order, and the bytes that it has sent to other processes by now.
     Answers(Vec<Answer>, u64),
     /// A reading has failed.
     Failed(u64, Error),
 }
 
-/// A message, as whoever listens takes it.
+/// A message, as the listening thread takes it in.
 enum Incoming<M> {
     Message(M),
     /// A reading has failed.
@@ -48,14 +48,14 @@ enum Incoming<M> {
     GivenUp,
 }
 
-/// What comes in from other processes.
+/// An event from other processes.
 enum Event<M> {
     Message(M),
     /// The session cannot go on.
     Lost(Error),
 }
 
-/// What the threads that listen share with the one that works.
+/// State shared by the listening threads and the working one.
 #[derive(Clone, Default)]
 struct Answering(Arc<Mutex<State>>);
 
@@ -63,11 +63,11 @@ struct Answering(Arc<Mutex<State>>);
 struct State {
     /// Why the session cannot go on.
     lost: Option<Error>,
-    /// Is told of that.
+    /// Called with that reason.
     bell: Option<Box<dyn Fn(Error) + Send>>,
-    /// The reading that goes on or was the last, and where its errors are reported.
+    /// The current or last reading, and where its errors are reported.
     reading: (u64, Failure),
-    /// The last reading that another process has told an error of.
+    /// The last reading in which another process has reported an error.
     failed: Option<(u64, Error)>,
 }
 
@@ -84,7 +84,7 @@ impl Answering {
         }
     }
 
-    /// Another process tells of an error while all read, or are about to.
+    /// Takes in an error of another process while all read, or are about to.
     fn fail(&self, number: u64, error: Error) {
         let failure = {
             let mut state = self.state();
@@ -97,7 +97,8 @@ impl Answering {
     }
 }
 
-/// A process's links with the others: of the first with all of them, of any other with the first. `M` is what comes in.
+/// The links of a process with the others: of the first with all of them, of any other with the first. `M` is the type
+/// of incoming messages.
 pub(super) struct Links<M> {
     senders: Vec<LinkSender>,
     events: Receiver<Event<M>>,
@@ -106,7 +107,7 @@ pub(super) struct Links<M> {
 }
 
 impl<M: Send + 'static> Links<M> {
-    /// Listens to the other processes of a cluster, and for an error that tells that one of them is lost.
+    /// Listens to the other processes of a cluster, and for the error that one of them is lost.
     fn new(cluster: &mut Cluster, lost: Receiver<Error>, open: fn(M) -> Incoming<M>) -> Result<Self>
     where
         M: serde::de::DeserializeOwned,
@@ -131,7 +132,7 @@ impl<M: Send + 'static> Links<M> {
         Ok(Links { senders, events, shared, traffic: cluster.traffic() })
     }
 
-    /// Waits for the next message, by whichever link.
+    /// Waits for the next message, of any link.
     fn next(&self) -> Result<M> {
         match self.events.recv() {
             Ok(Event::Message(message)) => Ok(message),
@@ -140,8 +141,8 @@ impl<M: Send + 'static> Links<M> {
         }
     }
 
-    /// Why the session cannot go on, where that is known within a moment of an error that may be its consequence; else the
-    /// error itself.
+    /// The reason why the session cannot go on, if it becomes known within a moment of an error that may be its
+    /// consequence; else the error itself.
     pub(super) fn cause_of(&self, error: Error) -> Error {
         let deadline = Instant::now() + MOMENT;
         while let Ok(event) = self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -152,7 +153,7 @@ impl<M: Send + 'static> Links<M> {
         error
     }
 
-    /// Has somebody told when a process is lost, now or later.
+    /// Calls a function when a process is lost, now or later.
     pub(super) fn ring(&self, bell: impl Fn(Error) + Send + 'static) {
         let mut state = self.shared.state();
         if let Some(error) = &state.lost {
@@ -161,12 +162,12 @@ impl<M: Send + 'static> Links<M> {
         state.bell = Some(Box::new(bell));
     }
 
-    /// Where the errors of a reading are reported that is about to begin. Other processes are told of the first.
+    /// Where the errors of a reading that is about to begin are reported. Other processes are told about the first.
     pub(super) fn begin_reading<S: Serialize + 'static>(&self, number: u64, message: fn(u64, Error) -> S) -> Failure {
         let senders = self.senders.clone();
         let failure = Failure::watched(move |error| {
             for sender in &senders {
-                // A process that cannot be told is lost, which others notice.
+                // A failed send is ignored: the process is lost, which others notice.
                 let _ = sender.send(&message(number, error.clone()));
             }
         });
@@ -193,7 +194,7 @@ fn listen<M: serde::de::DeserializeOwned>(
     shared: &Answering,
     open: fn(M) -> Incoming<M>,
 ) {
-    // A connection that ends is noticed by whoever watches the other process.
+    // The thread that watches the other process notices that a connection ends.
     while let Ok(message) = receiver.receive() {
         match open(message) {
             Incoming::Message(message) => {
@@ -203,7 +204,7 @@ fn listen<M: serde::de::DeserializeOwned>(
             }
             Incoming::Failed(number, error) => shared.fail(number, error),
             Incoming::GivenUp => {
-                // Why, whoever watches that process is told at about the same time.
+                // The thread that watches that process learns the reason at about the same time.
                 std::thread::sleep(MOMENT);
                 let error = Error::new(Kind::Peer, "process 0 has given up the session; start all processes again");
                 shared.lose(&error);
@@ -215,7 +216,7 @@ fn listen<M: serde::de::DeserializeOwned>(
 }
 
 impl Links<Said> {
-    /// Those of the first process.
+    /// The links of the first process.
     pub(super) fn of_first(cluster: &mut Cluster, lost: Receiver<Error>) -> Result<Self> {
         Self::new(cluster, lost, |said| match said {
             Said::Failed(number, error) => Incoming::Failed(number, error),
@@ -223,7 +224,7 @@ impl Links<Said> {
         })
     }
 
-    /// Tells all others what each is told, by its number.
+    /// Sends each other process its message, by its number.
     pub(super) fn tell(&self, told: impl Fn(usize) -> Told) -> Result<()> {
         for (at, sender) in self.senders.iter().enumerate() {
             sender.send(&told(at + 1))?;
@@ -231,7 +232,8 @@ impl Links<Said> {
         Ok(())
     }
 
-    /// The answers of all others to an order, and the bytes that they have sent by now, all together.
+    /// Waits for the answers of all others to an order. Returns them with the sum of the bytes that the others have
+    /// sent by now.
     pub(super) fn answers(&self) -> Result<(Vec<Answer>, u64)> {
         let (mut all, mut bytes) = (Vec::new(), 0);
         for _ in &self.senders {
@@ -245,7 +247,7 @@ impl Links<Said> {
 }
 
 impl Links<Told> {
-    /// That of another process.
+    /// The link of another process.
     pub(super) fn of_member(cluster: &mut Cluster, lost: Receiver<Error>) -> Result<Self> {
         Self::new(cluster, lost, |told| match told {
             Told::Abandon(number, error) => Incoming::Failed(number, error),
@@ -254,7 +256,7 @@ impl Links<Told> {
         })
     }
 
-    /// What the first process says next.
+    /// Waits for the next message of the first process.
     pub(super) fn told(&self) -> Result<Told> {
         self.next()
     }

@@ -1,4 +1,4 @@
-//! What a session has the workers of all its processes do, in a form that can be sent.
+//! Orders of a session to the workers of all its processes, in a form that can be sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,20 +11,20 @@ use crate::space::Region;
 use crate::state::Counted;
 use crate::store::Mark;
 
-/// What all workers do together.
+/// An order that all workers carry out together.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Order {
-    /// Read chunks and count the values of each, from an empty count on.
+    /// Read chunks and count the values of each, starting from an empty count.
     Count(Wanted, Count),
     /// Read chunks and make their masks; keep them under the number of an epoch.
     Read(Wanted, u64),
-    /// Give up what was read last.
+    /// Discard what was read last.
     Discard,
     /// Chunks have no values any more.
     Forget(BTreeSet<ChunkId>),
     /// Find the records of chunks on disk, for an image within bounds.
     Load(BTreeSet<ChunkId>, Region),
-    /// Put what was found back to work, with doubts about some.
+    /// Restore the chunks that were found; those listed are doubtful.
     Restore(BTreeSet<ChunkId>),
     /// Thin the masks up to those of a batch of edits, and look up the values at what is new of the skeleton, in an image
     /// within bounds.
@@ -33,14 +33,14 @@ pub(super) enum Order {
     Stage(u64),
     /// Put staged records in place.
     Place,
-    /// Give out what is new of the skeleton, and what follows from it, in an image within bounds.
+    /// Publish the new parts of the skeleton, and what follows from them, in an image within bounds.
     Publish(Region),
     /// Open the image again, which has at least these bounds now.
     Reopen(Region),
 }
 
 impl Order {
-    /// The order as a process needs it: without what is known of chunks that are not its own.
+    /// The order as a process needs it: without what is known about chunks of other processes.
     pub(super) fn of_process(&self, grid: &Grid, process: usize) -> Order {
         let own = |id: ChunkId| grid.process(id) == process;
         match self {
@@ -51,18 +51,18 @@ impl Order {
     }
 }
 
-/// Which chunks are read, and what is known of them.
+/// The chunks to read, and what is known about them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Wanted {
-    /// Which reading of the session this is.
+    /// The number of the reading.
     pub(super) number: u64,
-    /// Those of the image.
+    /// The bounds of the image.
     pub(super) bounds: Region,
     pub(super) chunks: BTreeSet<ChunkId>,
     pub(super) threshold: Threshold,
-    /// Fingerprints of chunks whose masks stand where their values are the same.
+    /// Fingerprints of chunks whose masks stay valid if their values are the same.
     pub(super) known: BTreeMap<ChunkId, u64>,
-    /// For the records: the marks of chunks, and what was counted of them.
+    /// For the records: the marks of chunks, and their counts.
     pub(super) marks: BTreeMap<ChunkId, Option<Mark>>,
     pub(super) counted: BTreeMap<ChunkId, Counted>,
 }

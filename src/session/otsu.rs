@@ -1,4 +1,4 @@
-//! Otsu's threshold of an image whose chunks change, from counts that are kept by chunk.
+//! Otsu's threshold of an image whose chunks change, from the counts of each chunk.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use crate::grid::ChunkId;
 use crate::kernel::mask::histogram::{Count, Extent, Histogram};
 use crate::state::Counted;
 
-/// Counts the values of each of some chunks, from an empty count on.
+/// Counts the values of each of some chunks, starting from an empty count.
 pub(super) type CountValues<'a> = dyn FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<(ChunkId, Counted)>> + 'a;
 
-/// How often values occur, in every chunk and in all of them.
+/// How often values occur, in each chunk and in all of them.
 #[derive(Default)]
 pub(super) struct Otsu {
     counted: BTreeMap<ChunkId, Counted>,
@@ -20,8 +20,8 @@ pub(super) struct Otsu {
 }
 
 impl Otsu {
-    /// The threshold of values of a type, after chunks have gone and others have changed. Where the least or the largest value of a float image
-    /// has moved, all of it is counted again.
+    /// The threshold of values of a type, after chunks have gone and others have changed. If the least or the largest
+    /// value of a float image has moved, all of it is counted again.
     pub(super) fn threshold(
         &mut self,
         gone: &BTreeSet<ChunkId>,
@@ -58,18 +58,18 @@ impl Otsu {
         total.threshold()
     }
 
-    /// What was counted of a chunk by an earlier session.
+    /// Takes in the count of a chunk from an earlier session.
     pub(super) fn remember(&mut self, chunk: ChunkId, counted: Counted) {
         self.counted.insert(chunk, counted);
         self.total = None;
     }
 
-    /// What was counted of some chunks.
+    /// The counts of some chunks.
     pub(super) fn counted(&self, chunks: &BTreeSet<ChunkId>) -> BTreeMap<ChunkId, Counted> {
         chunks.iter().filter_map(|chunk| Some((*chunk, self.counted.get(chunk)?.clone()))).collect()
     }
 
-    /// Puts new counts of whole numbers in place of old ones. Where that fails the total is made anew the next time.
+    /// Replaces old counts of whole numbers by new ones. If that fails, the total is computed again the next time.
     fn replace(&mut self, gone: &BTreeSet<ChunkId>, new: Vec<(ChunkId, Counted)>) -> Result<()> {
         let mut total = match self.total.take() {
             Some(total) => total,

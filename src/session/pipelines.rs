@@ -33,7 +33,7 @@ use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 use crate::table::statistics::Snapshot;
 
-/// A difference that an epoch brought.
+/// A difference of an epoch.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Difference {
     Branch(Branch<BranchMeasures>, isize),
@@ -41,13 +41,13 @@ pub(super) enum Difference {
     Skeleton(ChunkId, Arc<Skeleton>, isize),
     /// The statistics of all rows, where they have changed.
     Statistics(Box<Snapshot>),
-    /// So many connected components more.
+    /// The change of the number of connected components.
     Components(i64),
 }
 
 pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 
-/// What came out of thinning.
+/// The results of thinning.
 #[derive(Default)]
 pub(super) struct Thinned {
     pub(super) counts: ThinningCounts,
@@ -55,7 +55,7 @@ pub(super) struct Thinned {
     pub(super) kept: Vec<(ChunkId, Mask, SeamLog)>,
 }
 
-/// Looks on while chunks are thinned.
+/// Watches the thinning of chunks.
 struct Watch {
     thinned: Rc<RefCell<Thinned>>,
     /// Whether masks and logs are wanted.
@@ -79,7 +79,7 @@ impl WatchThinning for Watch {
     }
 }
 
-/// The dataflow that thins masks, and gathers what comes out.
+/// The dataflow that thins masks, and gathers the results.
 pub(super) fn thinning(
     worker: &mut Worker,
     plan: &SessionPlan,
@@ -97,7 +97,7 @@ pub(super) fn thinning(
     };
     // Planes are handed on by the workers of one process.
     let by_planes = plan.method.retest_by_planes().filter(|_| plan.canvas.processes() == 1);
-    // What can fail has come before: reading.
+    // Nothing can fail here: reading comes before.
     let failure = Failure::default();
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
@@ -119,10 +119,10 @@ pub(super) fn thinning(
 /// Masks before thinning, and the bounds of the image.
 type OriginalFeeds = (Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>);
 
-/// What the graph of an epoch is made of.
+/// The inputs of the graph's dataflow.
 pub(super) struct GraphFeeds {
     pub(super) skeletons: Feed<((ChunkId, Arc<Skeleton>), u64, isize)>,
-    /// Where radii are wanted.
+    /// `None` unless radii are measured.
     pub(super) originals: Option<OriginalFeeds>,
 }
 

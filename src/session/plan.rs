@@ -14,7 +14,7 @@ pub(super) struct SessionPlan {
     /// The chunks, without bounds.
     pub(super) canvas: Grid,
     pub(super) method: Method,
-    /// Makes masks of values that come from outside.
+    /// The kernel that makes masks of values from outside.
     pub(super) kernel: Binarise,
     pub(super) network: NetworkPlan,
     pub(super) keeping: Option<Keeping>,

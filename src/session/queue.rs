@@ -1,4 +1,4 @@
-//! Edits that wait for the next epoch: they come under a lock that no epoch holds while it runs.
+//! Edits that wait for the next epoch, under a lock that no running epoch holds.
 
 use super::crew::Mailboxes;
 use super::shared_map::SharedMap;
@@ -8,12 +8,12 @@ use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 use crate::store::held::PackedVoxels;
 
-/// The edits since the last epoch was closed. Values and retractions go to the worker that owns the chunk at once, unless
-/// values are held; all other edits are listed.
+/// The edits since the last epoch was closed. Values and retractions go to the chunk's worker at once, unless values
+/// are held; all other edits are listed.
 pub(super) struct Queue<C> {
-    /// The chunks inside the bounds, by the last edit.
+    /// The chunks inside the bounds, after the last edit.
     pub(super) grid: Grid,
-    /// The chunks that are there, by the last edit.
+    /// The chunks that exist after the last edit.
     pub(super) present: SharedMap<ChunkId, ()>,
     /// The batch that edits belong to now, from 0.
     pub(super) batch: u64,
@@ -26,7 +26,7 @@ pub(super) struct Queue<C> {
 pub(super) enum Edit {
     /// Values are held for a chunk in its box.
     Hold(ChunkId, Region, PackedVoxels),
-    /// The values of a chunk are held no longer.
+    /// The values of a chunk are no longer held.
     LetGo(ChunkId),
     /// The volume has other bounds.
     Resize(Grid),
@@ -34,10 +34,10 @@ pub(super) enum Edit {
 
 /// The edits of an epoch.
 pub(super) struct EditBatch {
-    /// The number under which edits went to workers.
+    /// The number that edits went to the workers with.
     pub(super) number: u64,
     pub(super) edits: Vec<Edit>,
-    /// The chunks that are there after all edits.
+    /// The chunks that exist after all edits.
     pub(super) present: SharedMap<ChunkId, ()>,
 }
 
@@ -54,7 +54,7 @@ impl<C> Queue<C> {
         self.mailboxes.tell(self.grid.owner(chunk, self.mailboxes.len()), command)
     }
 
-    /// Takes the edits that have come together. Later ones belong to the next batch.
+    /// Takes the edits so far. Later ones belong to the next batch.
     pub(super) fn close(&mut self) -> EditBatch {
         let number = self.batch;
         self.batch += 1;
@@ -62,7 +62,7 @@ impl<C> Queue<C> {
     }
 }
 
-/// Refuses a chunk that is there already, or one that is not, whichever is expected.
+/// Refuses a chunk that exists although it should not, or the other way round.
 pub(super) fn expect(present: &SharedMap<ChunkId, ()>, chunk: ChunkId, there: bool) -> Result<()> {
     if present.contains(&chunk) == there {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What an epoch reads of its source: the chunks whose padded boxes may have changed, each once.
+//! The reading of an epoch: the chunks whose padded boxes may have changed, each once.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ use crate::progress::{ProgressState, Stage};
 use crate::state::{Counted, fingerprint};
 use crate::store::{Mark, Source};
 
-/// Which chunks are read, and what for.
+/// The chunks to read, and for what.
 pub(super) struct Reading {
     pub(super) source: Arc<dyn Source>,
     /// The chunks inside the bounds.
@@ -31,36 +31,36 @@ pub(super) struct Reading {
     pub(super) kernel: Binarise,
     pub(super) window: Window,
     pub(super) failure: Failure,
-    /// Fingerprints of chunks whose masks stand where their values are the same.
+    /// Fingerprints of chunks whose masks stay valid if their values are the same.
     pub(super) known: BTreeMap<ChunkId, u64>,
-    /// For the records: the marks of chunks, and what was counted of them.
+    /// For the records: the marks of chunks, and their counts.
     pub(super) marks: BTreeMap<ChunkId, Option<Mark>>,
     pub(super) counted: BTreeMap<ChunkId, Counted>,
     pub(super) progress: Arc<ProgressState>,
 }
 
-/// What was made of a chunk that was read.
+/// The mask of a chunk that was read.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) chunk: ChunkId,
     pub(super) fingerprint: u64,
-    /// Its mask and foreground, where its values are not the ones that are known.
+    /// Its mask and foreground, unless its values are the known ones.
     pub(super) mask: Option<Option<Binary>>,
 }
 
-/// What became of the chunks that a worker has read.
+/// The chunks that a worker has read.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct ChunksRead {
     /// Chunks with their fingerprint, and whether their masks were made again.
     pub(super) chunks: Vec<(ChunkId, u64, bool)>,
-    /// What those look like together whose masks were made again.
+    /// The overview of those whose masks were made again.
     pub(super) overview: Option<Projections>,
-    /// Those of them that looked otherwise before.
+    /// Those of them that have changed.
     pub(super) replaced: Vec<ChunkId>,
 }
 
 impl Reading {
-    /// Calls `each` for every chunk that this worker owns, with its padded box. All workers have to do it together.
+    /// Calls `each` for every chunk that this worker owns, with its padded box. All workers must call this together.
     pub(super) fn read(&self, worker: &mut Worker, stage: Stage, mut each: impl FnMut(&Padded) + 'static) {
         let description = self.source.description();
         let (grid, depth) = (self.grid, self.kernel.depth());
@@ -80,7 +80,7 @@ impl Reading {
                 )
                 .overlap(grid, depth, selection, description.dtype, description.fill, &window)
                 .inspect(move |padded| {
-                    // Where a chunk could not be read those around it are not whole.
+                    // If a chunk could not be read, those around it are incomplete.
                     if padded.missing == 0 {
                         each(padded);
                     }
@@ -92,7 +92,7 @@ impl Reading {
         worker.step_or_park_while(None, || !probe.done());
     }
 
-    /// The masks of the chunks that this worker owns, as far as their values are not the known ones.
+    /// The masks of the chunks that this worker owns, unless their values are the known ones.
     pub(super) fn masks(&self, worker: &mut Worker, mut watch: impl FnMut(&Padded, &Made) + 'static) -> Vec<Made> {
         let made = Rc::new(RefCell::new(Vec::new()));
         let (makes, mut kernel, known) = (Rc::clone(&made), self.kernel.clone(), self.known.clone());
@@ -107,7 +107,7 @@ impl Reading {
         made.take()
     }
 
-    /// Counts the values of the chunks that this worker owns, each from `empty` on.
+    /// Counts the values of the chunks that this worker owns, each starting from `empty`.
     pub(super) fn counts(&self, worker: &mut Worker, empty: Count) -> Vec<(ChunkId, Counted)> {
         let counted = Rc::new(RefCell::new(Vec::new()));
         let (counts, mut kernel, failure) = (Rc::clone(&counted), self.kernel.clone(), self.failure.clone());

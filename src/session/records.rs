@@ -1,4 +1,4 @@
-//! A worker's part of the state on disk: what it finds there of its chunks, and what it leaves.
+//! A worker's part of the state on disk: the records of its chunks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,12 +29,12 @@ pub(super) struct Keeping {
     pub(super) dimensions: usize,
 }
 
-/// What was found of a chunk.
+/// What the records of a chunk say.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Found {
     pub(super) chunk: ChunkId,
     pub(super) mask: Option<FoundMask>,
-    /// What crossed its seams, where it has a record of its thinning.
+    /// What crossed its seams, if it has a record of its thinning.
     pub(super) seen: Option<Seen>,
     /// Whether the mask is the one that was thinned.
     pub(super) stands: bool,
@@ -58,7 +58,7 @@ pub(super) struct FoundMask {
 pub(super) struct Records {
     keeping: Keeping,
     canvas: Grid,
-    /// Found, and not yet put back to work.
+    /// Found, and not yet restored.
     found: BTreeMap<ChunkId, Pair>,
     /// Fingerprints of the values that masks were made from.
     fingerprints: BTreeMap<ChunkId, u64>,
@@ -74,13 +74,13 @@ struct Pair {
     stands: bool,
 }
 
-/// What a restored chunk brings to its worker.
+/// A restored chunk.
 pub(super) struct Brought {
     pub(super) chunk: ChunkId,
     pub(super) change: Option<Change>,
     pub(super) skeleton: Option<Skeleton>,
     pub(super) foreground: Foreground,
-    /// The mask that it has now, where it is not the one that was thinned.
+    /// Its present mask, unless it is the one that was thinned.
     pub(super) made: Option<Option<Binary>>,
     /// Whether the skeleton's values are older than the mask.
     pub(super) revalued: bool,
@@ -132,7 +132,7 @@ impl Records {
         Ok(all)
     }
 
-    /// Puts all that was found back to work. The records of doubtful chunks contradict those of their neighbours.
+    /// Restores everything that was found. The records of doubtful chunks contradict those of their neighbours.
     pub(super) fn restore(&mut self, doubtful: &BTreeSet<ChunkId>) -> Vec<Brought> {
         let bring = |(chunk, Pair { mask, thinning, stands }): (ChunkId, Pair)| {
             let foreground = match mask.as_ref().and_then(|record| record.constant) {
@@ -157,7 +157,7 @@ impl Records {
         std::mem::take(&mut self.found).into_iter().map(bring).collect()
     }
 
-    /// Writes what was made of a chunk, and adds what it looks like to what was read.
+    /// Writes the mask of a chunk, and adds its projections to what was read.
     pub(super) fn write_mask(
         &mut self,
         reading: &Reading,
@@ -205,12 +205,12 @@ impl Records {
         folder.write(chunk, &record, epoch)
     }
 
-    /// A chunk was thinned: mask before, with its halo, and seam log.
+    /// Notes that a chunk was thinned: its mask before, with its halo, and its seam log.
     pub(super) fn thinned(&mut self, chunk: ChunkId, initial: Mask, log: SeamLog) {
         self.stale.insert(chunk, Some((initial, log)));
     }
 
-    /// A chunk's skeleton is new, or gone.
+    /// Notes that a chunk's skeleton is new, or gone.
     pub(super) fn changed(&mut self, chunk: ChunkId) {
         self.stale.entry(chunk).or_default();
     }
@@ -246,7 +246,7 @@ impl Records {
             });
             let staged = folder.stage(chunk, record.as_ref(), epoch);
             if is_new {
-                // Where the epoch fails they are staged again.
+                // If the epoch fails, they are staged again.
                 *kept = record.map(|record| (record.initial, record.log));
             }
             staged?;

@@ -1,4 +1,4 @@
-//! What a session knows after an epoch: each epoch leaves results of its own, which share what has not changed.
+//! The results of a session after an epoch. Results of several epochs share what has not changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,7 @@ use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 use crate::table::summary::{Awaited, Summary, Totals};
 
-/// The results of a session after an epoch. They stay as they are, whatever the session does meanwhile.
+/// The results of a session after an epoch. They never change, whatever the session does meanwhile.
 #[derive(Clone, Debug)]
 pub struct EpochResults {
     /// The grid without bounds on which masks are thinned.
@@ -35,13 +35,13 @@ pub struct EpochResults {
     frame: Frame,
     /// The chunks inside the bounds.
     pub(super) grid: Grid,
-    /// Chunks that were there, where the session is fed with them.
+    /// Chunks that existed, if the session is fed with them.
     pub(super) present: SharedMap<ChunkId, ()>,
-    /// Whether rows tell that chunks near them have not arrived.
+    /// Whether rows are marked provisional.
     tracks_arrival: bool,
     /// Whether rows of skeletons tell of longest paths.
     longest_path: bool,
-    /// The number of the epoch that comes next.
+    /// The number of the next epoch.
     pub(super) next: u64,
     pub(super) threshold: Threshold,
     branches: SharedMap<Branch<BranchMeasures>, isize>,
@@ -53,7 +53,7 @@ pub struct EpochResults {
     foreground: u64,
 }
 
-/// The results of the last epoch that has ended well, for any thread to read.
+/// The results of the last epoch that ended without an error, for any thread to read.
 #[derive(Clone, Debug)]
 pub(super) struct Published(Arc<Mutex<Arc<EpochResults>>>);
 
@@ -95,7 +95,7 @@ impl EpochResults {
         }
     }
 
-    /// Takes in the differences of an epoch. Returns those of the rows, summed and in order.
+    /// Applies the differences of an epoch. Returns those of the rows, summed and in order.
     pub(super) fn apply(
         &mut self,
         changes: Vec<Difference>,
@@ -174,8 +174,8 @@ impl EpochResults {
         BranchList::new(self.branches(), &Lengths::new(self.frame.spacing))
     }
 
-    /// The number of the epoch after this one: how many have been closed, counting those of earlier sessions on the same
-    /// state.
+    /// The number of the epoch after this one: how many have been closed, including those of earlier sessions on the
+    /// same state.
     pub fn next_epoch(&self) -> u64 {
         self.next
     }
@@ -185,13 +185,13 @@ impl EpochResults {
         self.threshold
     }
 
-    /// Which chunks had arrived, where that is tracked.
+    /// Which chunks had arrived, if that is tracked.
     fn arrival(&self) -> Option<Arrival> {
         self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present.keys().copied().collect::<BTreeSet<_>>()))
     }
 
-    /// The whole table, in order and with ranks, for which it takes time in proportion to the skeleton. Rows tell whether
-    /// they are provisional where arrival is tracked.
+    /// The whole table, in order and with ranks. Takes time in proportion to the skeleton. Rows are marked provisional
+    /// if arrival is tracked.
     ///
     /// # Errors
     /// As [`Table::new`].
@@ -232,8 +232,8 @@ impl EpochResults {
         of(Table::new([&list], &isolated, &ranks, 1)?)
     }
 
-    /// The statistics of all rows, under parameters that the caller knows. They are maintained by the dataflow, so asking
-    /// costs nothing; but provisional branches, where arrival is tracked, are counted.
+    /// The statistics of all rows, with the caller's parameters. The dataflow maintains them, so this costs nothing,
+    /// except that provisional branches are counted if arrival is tracked.
     pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Summary<P> {
         let voxels = if self.grid.bounds().max[2] == Voxel::END[2] {
             self.present.keys().map(|&id| self.grid.region(id).volume() as u64).sum()

@@ -17,7 +17,7 @@ use crate::space::Region;
 use crate::store::memory::MemorySource;
 use crate::store::{Description, Source};
 
-/// What holds an epoch open until the other end is dropped.
+/// Holds an epoch open until the other end is dropped.
 struct Gate {
     reached: Sender<()>,
     opened: Mutex<Receiver<()>>,

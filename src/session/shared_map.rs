@@ -1,4 +1,4 @@
-//! An ordered map whose copies share what they have in common: a copy costs nothing, a change a few entries beside it.
+//! An ordered map whose copies share what they have in common: a copy costs nothing, and a change copies a few entries.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use std::sync::Arc;
 const WIDTH: usize = 64;
 
 /// An ordered map that is copied in constant time and changed in logarithmic time. A change copies the nodes on the way
-/// to its entry, where another map shares them.
+/// to its entry, if another map shares them.
 ///
 /// Nodes are not merged: one disappears when its last entry does. A map that shrinks keeps its depth, except for levels
 /// of a single node.
@@ -19,7 +19,8 @@ pub(super) struct SharedMap<K, V> {
 #[derive(Clone, Debug)]
 enum Node<K, V> {
     Leaf(Vec<(K, V)>),
-    /// Nodes, none of them empty, and for each a key between the last one before it and its own first one, or that.
+    /// Nodes, none of them empty, each with a key that is after the last key before the node, and not after its own
+    /// first key.
     Inner(Vec<Child<K, V>>),
 }
 
@@ -32,7 +33,7 @@ impl<K, V> Default for SharedMap<K, V> {
 }
 
 impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
-    /// Puts what `change` makes of a key's value in its place; `None` stands for no entry. Returns the value before.
+    /// Replaces a key's value by what `change` makes of it; `None` stands for no entry. Returns the value before.
     pub(super) fn change(&mut self, key: K, change: impl FnOnce(Option<&V>) -> Option<V>) -> Option<V> {
         let (before, split) = Arc::make_mut(&mut self.root).change(key, change, &mut self.len);
         if let Some(right) = split {
@@ -90,7 +91,7 @@ impl<K, V> Default for Node<K, V> {
     }
 }
 
-/// In which of the nodes a key is, if it is in any.
+/// The node that a key belongs to, if there is one.
 fn position<K: Ord, N>(nodes: &[(K, N)], key: &K) -> usize {
     nodes.partition_point(|(first, _)| first <= key).saturating_sub(1)
 }
@@ -149,7 +150,7 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         }
     }
 
-    /// A key that is not after any of a node that is not empty.
+    /// The first key of a node that is not empty, or one before it.
     fn first(&self) -> &K {
         match self {
             Node::Leaf(entries) => &entries[0].0,
@@ -158,8 +159,8 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
     }
 }
 
-/// Splits entries that have become too many, after one has come at a place: in half, or before it where it is the last, so
-/// that a map that is filled in order has full nodes. Returns the right part.
+/// Splits entries that have become too many after an insertion at a place: in half, or before the new entry if it is
+/// the last, so that a map that is filled in order has full nodes. Returns the right part.
 fn split<E>(entries: &mut Vec<E>, new: usize) -> Option<Vec<E>> {
     if entries.len() <= WIDTH {
         return None;
@@ -173,7 +174,7 @@ fn split<E>(entries: &mut Vec<E>, new: usize) -> Option<Vec<E>> {
 /// The entries of a map in order.
 #[derive(Debug)]
 pub(super) struct Entries<'a, K, V> {
-    /// What comes after, the nearest last.
+    /// The nodes that follow, the nearest last.
     inner: Vec<std::slice::Iter<'a, Child<K, V>>>,
     leaf: std::slice::Iter<'a, (K, V)>,
 }

@@ -67,7 +67,7 @@ fn records(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     planes.flat_map(|plane| list(&plane)).map(|file| (file.clone(), std::fs::read(&file).unwrap())).collect()
 }
 
-/// Does something to the records that are there, of the present epoch and an earlier one.
+/// Does something to the existing records, of the present epoch and an earlier one.
 fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64) {
     let now: Vec<(PathBuf, Vec<u8>)> = records(folder).into_iter().collect();
     for (at, (file, bytes)) in now.iter().enumerate() {

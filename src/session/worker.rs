@@ -1,5 +1,5 @@
-//! What a worker of a session does: it makes masks, thins them, looks up values and maintains the graph, each at a
-//! command, so that an epoch that fails on the way changes nothing that has been given out.
+//! The work of a worker of a session: it makes masks, thins them, looks up values and maintains the graph, each at a
+//! command, so that an epoch that fails on the way changes nothing that has been published.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -39,7 +39,7 @@ struct Station<'w> {
     /// The bounds of the image, as the graph knows them.
     bounds: Option<Region>,
     differences: Rc<RefCell<Vec<Difference>>>,
-    /// Masks of chunks that were read last; given up where another chunk could not be read.
+    /// Masks of chunks that were read last; discarded if another chunk could not be read.
     read: BTreeMap<ChunkId, Option<Binary>>,
     /// Other masks that have not been thinned, by batch and chunk: batches that are still open come while an epoch runs.
     made: BTreeMap<(u64, ChunkId), Option<Binary>>,
@@ -50,20 +50,20 @@ struct Station<'w> {
     unsampled: BTreeMap<ChunkId, Option<Mask>>,
     /// Chunks whose values are new, but not their skeleton voxels.
     revalued: BTreeSet<ChunkId>,
-    /// Masks that have been thinned and not been given out.
+    /// Masks that have been thinned and not published.
     originals: BTreeMap<ChunkId, Option<Arc<Mask>>>,
-    /// Skeletons that have not been given out.
+    /// Skeletons that have not been published.
     news: BTreeMap<ChunkId, Option<Arc<Skeleton>>>,
     published: BTreeMap<ChunkId, Arc<Skeleton>>,
-    /// The state on disk, where there is one.
+    /// The state on disk, if there is one.
     records: Option<Rc<RefCell<Records>>>,
-    /// Restored chunks that have to run again.
+    /// Restored chunks that must be thinned again.
     doubtful: BTreeSet<ChunkId>,
-    /// Chunks that have gone from the volume, and whose records on disk have to.
+    /// Chunks that have gone from the volume, and whose records on disk must go.
     gone: Vec<ChunkId>,
 }
 
-/// Does what it is told until there is nothing to come.
+/// Carries out commands until there are no more.
 pub(super) fn work(worker: &mut Worker, plan: &SessionPlan, post: &Post<Command, Answer>) {
     let mut station = Station::new(worker, plan);
     while let Some(command) = post.next(station.worker) {
@@ -218,12 +218,13 @@ impl<'w> Station<'w> {
         Ok(())
     }
 
-    /// Thins the chunks with new masks, up to those of a batch, and all that follows. Returns the foreground of those.
+    /// Thins the chunks with new masks, up to those of a batch, and all others that this affects. Returns the
+    /// foreground of the new masks.
     fn thin(&mut self, batch: u64) -> Vec<(ChunkId, u64)> {
         let mut foregrounds = Vec::new();
         let later = self.made.split_off(&(batch + 1, ChunkId::at(Voxel::MIN)));
         let made = std::mem::replace(&mut self.made, later);
-        // Of several masks of a chunk the last stands.
+        // Of several masks of a chunk, the last one counts.
         let mut latest: BTreeMap<ChunkId, Option<Binary>> =
             made.into_iter().map(|((_, chunk), binary)| (chunk, binary)).collect();
         latest.append(&mut self.read);
@@ -260,7 +261,7 @@ impl<'w> Station<'w> {
         foregrounds
     }
 
-    /// Looks up the image's values at what is new of the skeleton. What fails is tried again the next time.
+    /// Looks up the image's values at new parts of the skeleton. Chunks that fail are tried again the next time.
     fn sample(&mut self, source: Option<&dyn Source>, bounds: &Grid) -> Result<()> {
         let mut first: Result<()> = Ok(());
         let mut fail = |chunk, error: Error| {
@@ -296,7 +297,7 @@ impl<'w> Station<'w> {
             }
         }
         if source.is_some() {
-            // What was held for this moment can be read again.
+            // Values that were held for this can be read again.
             for chunk in std::mem::take(&mut self.holding) {
                 self.foregrounds.entry(chunk).and_modify(|foreground| {
                     if matches!(foreground, Foreground::Kept(_)) {
@@ -308,7 +309,7 @@ impl<'w> Station<'w> {
         first
     }
 
-    /// Keeps a mask for radii, where they are wanted.
+    /// Keeps a mask for radii, if they are measured.
     fn remember(&mut self, chunk: ChunkId, mask: Option<&Mask>) {
         if self.graph.originals.is_some() {
             self.originals.insert(chunk, mask.cloned().map(Arc::new));
@@ -325,7 +326,7 @@ impl<'w> Station<'w> {
             masks.advance_to(time + 1);
             all_bounds.advance_to(time + 1);
         }
-        // An image that has become smaller since the state was written: the chunks that it cuts are read next.
+        // The image has become smaller since the state was written: the chunks that it cuts are read next.
         let lies_inside = |skeleton: &Skeleton| skeleton.voxels.iter().all(|voxel| bounds.contains(voxel.position()));
         let is_ready = |new: &Option<Arc<Skeleton>>| new.as_ref().is_none_or(|skeleton| lies_inside(skeleton));
         let (ready, later) = std::mem::take(&mut self.news).into_iter().partition(|(_, new)| is_ready(new));

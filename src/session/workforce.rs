@@ -1,4 +1,4 @@
-//! The workers of a session, in all its processes: an order goes to all of them, and all their answers come back.
+//! The workers of a session, in all its processes: an order goes to all of them, and their answers come back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,15 +20,15 @@ use crate::space::Region;
 use crate::state::StateFolder;
 use crate::store::Source;
 
-/// How long a process looks for an image that another one has seen grow.
+/// How long a process waits for an image to be as large as another process has seen it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two looks.
+/// Time between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Opens a session's source again.
 pub(super) type Reopen = Arc<dyn Fn() -> Result<Arc<dyn Source>> + Send + Sync>;
 
-/// What a process of a session knows by itself.
+/// What each process of a session has of its own.
 pub(super) struct Context {
     pub(super) process: usize,
     pub(super) source: Option<Arc<dyn Source>>,
@@ -43,7 +43,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    /// Has the workers of this process do what all are to do. `begin` gives the place for the errors of a reading.
+    /// Carries out an order with the workers of this process. `begin` returns the place for the errors of a reading.
     fn carry_out(
         &mut self,
         crew: &mut Crew<Command, Answer>,
@@ -92,7 +92,7 @@ impl Context {
         }
     }
 
-    /// Which of this process's workers owns one of its chunks.
+    /// The worker of this process that owns one of its chunks.
     fn worker(&self, chunk: ChunkId, workers: usize) -> usize {
         self.grid.owner(chunk, workers * self.grid.processes()) % workers
     }
@@ -148,15 +148,15 @@ fn with_failure(mut answers: Vec<Answer>, failure: &Failure) -> Vec<Answer> {
     answers
 }
 
-/// The workers of all processes, as the first of these sees them.
+/// The workers of all processes, from the view of the first one.
 pub(super) struct Workforce {
     crew: Crew<Command, Answer>,
     context: Context,
-    /// Where there are other processes.
+    /// `None` if there are no other processes.
     links: Option<Links<Said>>,
     /// Bytes that the other processes had sent when they last answered.
     sent_elsewhere: u64,
-    /// Why the workers do nothing any more.
+    /// The reason why the workers are of no use any more.
     broken: Broken,
 }
 
@@ -168,31 +168,31 @@ impl Workforce {
         Workforce { crew, context, links, sent_elsewhere: 0, broken: Broken::default() }
     }
 
-    /// Why the workers do nothing any more, once it is so.
+    /// The reason why the workers are of no use any more, once there is one.
     pub(super) fn broken(&self) -> &Broken {
         &self.broken
     }
 
-    /// Where the workers of this process are given values from outside.
+    /// The mailboxes for values from outside, to the workers of this process.
     pub(super) fn mailboxes(&self) -> Mailboxes<Command> {
         self.crew.mailboxes().clone()
     }
 
-    /// The workers are of no use any more, where a result is an error.
+    /// Notes that the workers are of no use any more, if a result is an error.
     fn note<T>(&mut self, result: Result<T>) -> Result<T> {
         result.inspect_err(|error| self.give_up(error))
     }
 
-    /// The workers are of no use any more.
+    /// Notes that the workers are of no use any more.
     pub(super) fn give_up(&mut self, why: &Error) {
         self.broken.set(why);
     }
 
-    /// Has all workers of all processes carry out an order, and gathers their answers.
+    /// Sends an order to the workers of all processes, and gathers their answers.
     ///
     /// # Errors
-    /// If the workers are of no use any more, now and from then on. What goes wrong with the image or the state is
-    /// among the answers.
+    /// If the workers are of no use any more, now and from then on. Errors of the image or the state are among the
+    /// answers.
     pub(super) fn ask(&mut self, order: Order) -> Result<Vec<Answer>> {
         self.broken.check()?;
         let answers = self.gather(order);
@@ -212,7 +212,7 @@ impl Workforce {
         Ok(answers)
     }
 
-    /// From now on the image is read from another source, which other processes open themselves.
+    /// Reads the image from another source from now on; other processes open it themselves.
     pub(super) fn follow(&mut self, source: &Arc<dyn Source>) -> Result<()> {
         self.context.source = Some(Arc::clone(source));
         if self.links.is_none() {
@@ -241,7 +241,7 @@ impl Workforce {
 impl Drop for Workforce {
     fn drop(&mut self) {
         if let Some(links) = &self.links {
-            // Who cannot be told is lost, and will know.
+            // A failed send is ignored: that process is lost, and learns it by itself.
             let _ = links.tell(|_| Told::GivenUp);
         }
         if self.links.is_some() || self.broken.check().is_err() {
@@ -251,7 +251,7 @@ impl Drop for Workforce {
     }
 }
 
-/// Does what the first process orders until it closes the session.
+/// Carries out the orders of the first process until it closes the session.
 pub(super) fn serve(mut crew: Crew<Command, Answer>, mut context: Context, links: &Links<Told>) -> Result<()> {
     links.ring(crew.bell());
     let result = obey(&mut crew, &mut context, links);

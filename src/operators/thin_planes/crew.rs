@@ -13,25 +13,25 @@ use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, St
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
 
-/// Planes that a worker goes through before it looks at what has come in.
+/// Planes that a worker processes before it reads messages.
 const AT_ONCE: usize = 8;
 
-/// What a worker tells another.
+/// A message of a worker to another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Content {
-    /// The mask of a chunk, to whom its layer belongs.
+    /// The mask of a chunk, to the owner of its layer.
     Mask(ChunkId, Mask),
-    /// How many masks a worker has in all.
+    /// The number of masks of a worker.
     AllMasks(usize),
     /// A plane, to the next stage.
     Plane(Box<Passage>),
-    /// A plane that is thinned, to whom its layer belongs.
+    /// A thinned plane, to the owner of its layer.
     Thinned(usize, Box<Plane>),
-    /// There are no more planes on their way to a stage.
+    /// No more planes come to the stage.
     Over,
-    /// The thinned mask of a chunk, to whom the chunk belongs.
+    /// The thinned mask of a chunk, to its owner.
     Cut(ChunkId, Mask),
-    /// All that a worker has of the seam logs of chunks, to whom these belong.
+    /// A worker's parts of the seam logs of chunks, to their owner.
     Logs(Vec<(ChunkId, SeamLog)>),
 }
 
@@ -56,7 +56,7 @@ struct Layer {
     planes: VecDeque<Plane>,
 }
 
-/// Who does it, by which method, and whether masks and seam logs are kept.
+/// The worker, the method, and whether masks and seam logs are kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Errand {
     pub(super) index: usize,
@@ -65,11 +65,11 @@ pub(super) struct Errand {
     pub(super) keeps: bool,
 }
 
-/// A chunk of this worker's that was thinned.
+/// A thinned chunk of this worker.
 pub(super) struct Outcome {
     pub(super) id: ChunkId,
     pub(super) mask: Mask,
-    /// Where these are kept: the mask before, and the seam log.
+    /// The mask before and the seam log, if these are kept.
     pub(super) kept: Option<(Mask, SeamLog)>,
 }
 
@@ -90,7 +90,7 @@ pub(super) struct Crew {
     complete: (usize, usize),
     /// Planes that wait for the stage, by the sub-iterations that they have gone through and their number.
     waiting: BTreeMap<(usize, usize), Passage>,
-    /// Which of them is next.
+    /// The next of them.
     next: (usize, usize),
     /// Number of the plane that leaves the stage next.
     leaving: usize,
@@ -102,9 +102,9 @@ pub(super) struct Crew {
     missing: usize,
     /// Own masks that have come back.
     thinned: Vec<(ChunkId, Mask)>,
-    /// Own masks before, where they are kept.
+    /// Own masks before, if they are kept.
     initial: BTreeMap<ChunkId, Mask>,
-    /// Parts of the seam logs of own chunks, and of how many workers they are missing.
+    /// Parts of the seam logs of own chunks; below, the number of workers whose parts are missing.
     logs: BTreeMap<ChunkId, Vec<SeamLog>>,
     missing_logs: usize,
 }
@@ -142,7 +142,7 @@ impl Crew {
         }
     }
 
-    /// To whom a layer of chunks belongs.
+    /// The owner of a layer of chunks.
     fn keeper(&self, layer: i64) -> usize {
         (layer - self.first_layer()) as usize % self.errand.peers
     }
@@ -159,13 +159,13 @@ impl Crew {
         from..to
     }
 
-    /// Where a chunk begins in its planes, along (y, x).
+    /// The first voxel of a chunk in its planes, along (y, x).
     fn corner(&self, id: ChunkId) -> [usize; 2] {
         let (first, from) = (self.grid.bounds().min, self.grid.region(id).min);
         [1, 2].map(|a| (from[a] - first[a]) as usize)
     }
 
-    /// Sends a mask of this worker's to whom its layer belongs.
+    /// Sends a mask of this worker to the owner of its layer.
     fn send_mask<S: FnMut(Letter<Content>)>(&mut self, id: ChunkId, mask: Mask, post: &mut Post<S>) {
         self.counts.chunks += 1;
         self.counts.thinned += 1;
@@ -175,7 +175,7 @@ impl Crew {
         post.send(self.keeper(id.place()[0]), Content::Mask(id, mask));
     }
 
-    /// Says, once, that there are no more masks.
+    /// Reports, once, that there are no more masks.
     fn send_last<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
         if !std::mem::replace(&mut self.sent_last, true) {
             (0..self.errand.peers).for_each(|to| post.send(to, Content::AllMasks(self.counts.chunks)));
@@ -231,7 +231,7 @@ impl Crew {
         }
     }
 
-    /// Takes a plane for the stage; or, when the thinning is over, until it is the last one.
+    /// Takes a plane for the stage; once the thinning is over, collects planes until the last one has come.
     fn receive<S: FnMut(Letter<Content>)>(&mut self, passage: Passage, post: &mut Post<S>) {
         let has_gone_around = passage.over == Some(self.errand.index);
         self.waiting.insert((passage.done, passage.number), passage);
@@ -244,7 +244,7 @@ impl Crew {
         }
     }
 
-    /// No more planes come to the stage: what it knows of seam logs goes to the owners.
+    /// Sends the stage's parts of seam logs to the owners, when no more planes come.
     fn send_logs<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
         self.is_over = true;
         let Some(writer) = self.stage.take_seams() else { return };
@@ -255,7 +255,7 @@ impl Crew {
         parts.into_iter().enumerate().for_each(|(to, logs)| post.send(to, Content::Logs(logs)));
     }
 
-    /// Takes back a plane of an own layer; the last one makes all of them masks.
+    /// Takes back a plane of an own layer; with the last one, all become masks.
     fn take_back<S: FnMut(Letter<Content>)>(&mut self, number: usize, plane: Plane, post: &mut Post<S>) {
         let layer = self.layer_of(number);
         let numbers = self.planes(layer);
@@ -276,7 +276,7 @@ impl Crew {
         }
     }
 
-    /// Has planes that wait go through the stage, some of them. Returns whether there are more.
+    /// Sends some of the waiting planes through the stage. Returns whether there are more.
     fn pass_some<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>, watch: &mut impl WatchThinning) -> bool {
         for _ in 0..AT_ONCE {
             if self.collects {
@@ -291,7 +291,7 @@ impl Crew {
         !self.collects && self.waiting.contains_key(&self.next)
     }
 
-    /// Has a plane go through the stage, and sends on what comes out of it.
+    /// Sends a plane through the stage, and passes on what comes out.
     fn pass<S: FnMut(Letter<Content>)>(&mut self, passage: Passage, post: &mut Post<S>) {
         let Passage { number, plane, done, mut quiet, mut over } = passage;
         let mut passed = Vec::new();
@@ -319,7 +319,7 @@ impl Crew {
         }
     }
 
-    /// This worker's chunks, thinned, when all have come back and nobody needs this worker any more.
+    /// This worker's thinned chunks, when all have come back and no other worker needs this one.
     pub(super) fn finish(&mut self) -> Option<Vec<Outcome>> {
         let has_all = self.missing == 0 && self.missing_logs == 0 && self.thinned.len() == self.counts.chunks;
         if !self.is_over || !has_all {

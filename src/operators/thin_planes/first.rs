@@ -10,21 +10,21 @@ use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::thin::WatchThinning;
 use crate::space::{Position, Region};
 
-/// What a worker tells another.
+/// A message of a worker to another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Content {
     Survey(Survey),
     Planes(crew::Content),
 }
 
-/// What the chunks of a worker, or of several, are at a time.
+/// A summary of the chunks of a worker, or of several, at a time.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct Survey {
     /// Number of workers.
     workers: usize,
-    /// Whether there are masks, and nothing but masks and chunks that have gone.
+    /// Whether all chunks are masks, or have gone.
     are_masks: bool,
-    /// Whether there are chunks that have not gone.
+    /// Whether any chunk has not gone.
     is_any: bool,
     /// A box around these chunks.
     bounds: Region,
@@ -57,17 +57,17 @@ impl Survey {
     }
 }
 
-/// One worker's part in one time after the other.
+/// One worker's part, time after time.
 pub(super) struct First {
     grid: Grid,
     errand: Errand,
-    /// Whether no chunk has come to any worker at the times before.
+    /// Whether no chunk has come to any worker at earlier times.
     is_first: bool,
     changes: Vec<(ChunkId, Change)>,
     is_complete: bool,
     survey: Survey,
     crew: Option<Crew>,
-    /// What others told before this worker knew that planes are to be thinned.
+    /// Messages of others that came before this worker knew that planes are thinned.
     early: Vec<crew::Content>,
 }
 
@@ -77,7 +77,7 @@ impl First {
         First { grid, errand, is_first: true, changes, is_complete: false, survey, crew: None, early }
     }
 
-    /// All workers have told what their chunks are.
+    /// Begins, when the summaries of all workers have come.
     fn begin(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
         let Survey { are_masks, is_any, bounds, .. } = self.survey;
         let peers = self.errand.peers;
@@ -99,7 +99,7 @@ impl First {
     }
 }
 
-/// Where letters about planes go out.
+/// Sends letters about planes.
 fn planes(post: &mut Post<impl FnMut(Letter<Content>)>) -> Post<impl FnMut(Letter<crew::Content>)> {
     let send = &mut post.send;
     let wrapped = |Letter { to, time, content }| send(Letter { to, time, content: content.map(Content::Planes) });

@@ -1,20 +1,20 @@
-//! What a worker does of a thinning by planes, and what workers tell each other of it.
+//! A worker's part in a thinning by planes, and the letters between workers.
 
 use serde::{Deserialize, Serialize};
 
 use crate::operators::thin::WatchThinning;
 
-/// What a worker tells another.
+/// A message of a worker to another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Letter<C> {
     pub(super) to: usize,
-    /// Number of the time that it is about.
+    /// The number of its time.
     pub(super) time: u64,
-    /// `None` if the sender gives up, since an error was reported.
+    /// `None` if the sender gives up because an error was reported.
     pub(super) content: Option<C>,
 }
 
-/// Where letters about a time go out.
+/// Sends letters about a time.
 pub(super) struct Post<S> {
     pub(super) time: u64,
     pub(super) send: S,
@@ -29,27 +29,27 @@ impl<S> Post<S> {
     }
 }
 
-/// One worker's part in what is done at a time.
+/// One worker's part in the work of a time.
 pub(super) trait Part {
-    /// What comes in at the time.
+    /// The records that come in.
     type Record: Clone + 'static;
-    /// What workers tell each other of it.
+    /// The content of letters between workers.
     type Content: timely::ExchangeData;
-    /// What comes of it.
+    /// The results.
     type Result: Clone + 'static;
 
     /// Takes in a record.
     fn take(&mut self, record: Self::Record, post: &mut Post<impl FnMut(Letter<Self::Content>)>);
 
-    /// There are no more records; may be said again.
+    /// Called when there are no more records; may be called again.
     fn end(&mut self, post: &mut Post<impl FnMut(Letter<Self::Content>)>);
 
-    /// Takes in what another worker, or this one, has told.
+    /// Takes in a letter of another worker, or of this one.
     fn open(&mut self, content: Self::Content, post: &mut Post<impl FnMut(Letter<Self::Content>)>);
 
-    /// Does some work. Returns whether there is more that waits for nobody.
+    /// Does some work. Returns whether there is more to do without further letters.
     fn work(&mut self, post: &mut Post<impl FnMut(Letter<Self::Content>)>, watch: &mut impl WatchThinning) -> bool;
 
-    /// The results, when all is done and nobody needs this worker any more; it is ready for the next time then.
+    /// The results, when everything is done and no other worker needs this one; it is then ready for the next time.
     fn results(&mut self) -> Option<Vec<Self::Result>>;
 }
