@@ -30,7 +30,7 @@ impl WireRecord for (ChunkId, Original) {
 
     fn wire_bytes(&self) -> usize {
         let mask = |mask: &Mask| size_of::<WireRegion>() + values_bytes::<u64>(box_words(&mask.layout().own));
-        size_of::<Header>() + if let Original::Mixed(mixed) = &self.1 { mask(mixed) } else { 0 }
+        size_of::<Header>() + if let Original::Mixed(mixed) = &self.1 { mask(mixed.mask()) } else { 0 }
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
@@ -39,8 +39,9 @@ impl WireRecord for (ChunkId, Original) {
         match original {
             Original::Background => header(BACKGROUND),
             Original::Foreground => header(FOREGROUND),
-            Original::Mixed(mask) => {
+            Original::Mixed(mixed) => {
                 header(MIXED)?;
+                let mask = mixed.mask();
                 let own = mask.layout().own;
                 write_header(out, &WireRegion::from(own))?;
                 write_values(out, &mask.cut(&own))
@@ -53,7 +54,7 @@ impl WireRecord for (ChunkId, Original) {
         let original = match what {
             BACKGROUND => Original::Background,
             FOREGROUND => Original::Foreground,
-            MIXED => Original::Mixed(Arc::new(mask(bytes)?)),
+            MIXED => Original::mixed(Arc::new(mask(bytes)?)),
             _ => return Err(damaged("it has a mask of a form that there is not")),
         };
         Ok((chunk, original))

@@ -9,12 +9,17 @@
 //! [`Original`] is what is known of the mask of a chunk before thinning; [`Distances`] looks at those of a chunk and of
 //! others as they become known, and says which ones are missing.
 
+mod mixed;
+mod near;
+mod nearest;
 mod original;
+mod rows;
 mod ruler;
 mod search;
 #[cfg(test)]
 mod tests;
 
+pub use self::mixed::Mixed;
 pub use self::original::Original;
 pub use self::ruler::Ruler;
 pub use self::search::{Distances, Space, around};

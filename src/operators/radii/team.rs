@@ -226,7 +226,7 @@ impl<C: Channel> Team<C> {
                 (None, Some(kept)) => kept.measured.voxels.to_vec(),
                 _ => continue,
             };
-            self.waiting.insert(id, Distances::new(self.space, id, voxels));
+            self.waiting.insert(id, Distances::new(self.space.clone(), id, voxels));
         }
     }
 

@@ -211,7 +211,7 @@ fn originals() -> impl Strategy<Value = Original> {
                 mask.set(mask.layout().bit_at(p));
             }
         }
-        Original::Mixed(Arc::new(mask))
+        Original::mixed(Arc::new(mask))
     });
     prop_oneof![Just(Original::Background), Just(Original::Foreground), mixed]
 }

@@ -1,22 +1,88 @@
 //! Squared distances between voxels.
 
-use crate::space::{Position, Region, Spacing, Voxel};
+use std::f64::consts::PI;
+use std::sync::Arc;
 
-/// Measures squared distances, each by the one formula that all of them have.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Ruler([f64; 3]);
+use crate::space::{Position, Region, Spacing};
+
+/// Measures squared distances, each by the one formula that all of them have. A copy shares its tables.
+#[derive(Clone, Debug)]
+pub struct Ruler(Arc<Scale>);
+
+#[derive(Debug)]
+struct Scale {
+    /// Length of a step along each axis.
+    size: [f64; 3],
+    /// Steps on a length of one.
+    density: [f64; 3],
+    /// The squared lengths of [`SHORT`] steps and fewer, in both directions.
+    squares: [Vec<f64>; 3],
+    around: Vec<Around>,
+    /// The squared distance up to which `around` has all rows.
+    near: f64,
+}
+
+/// Steps along an axis whose squared length a table has.
+const SHORT: i64 = 128;
+
+/// Up to four rows along x that are as far away from a voxel: some planes above or below, some lines before or after.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Around {
+    /// The squared distance.
+    pub(super) square: f64,
+    pub(super) planes: u32,
+    pub(super) lines: u32,
+}
+
+/// Steps along x up to which rows are looked at that are near.
+pub(super) const NEAR: i64 = 28;
+/// About how many rows, in a quarter of those around a voxel, are near.
+const MANY_AROUND: f64 = 110.0;
 
 impl Ruler {
     /// One for voxels of a size.
-    pub fn new(spacing: Spacing) -> Self {
-        Ruler(spacing.0)
+    pub fn new(Spacing(size): Spacing) -> Self {
+        let along = |axis: usize, steps: i64| {
+            let length: f64 = size[axis] * steps as f64;
+            length * length
+        };
+        let squares = [0, 1, 2].map(|a| (-SHORT..=SHORT).map(|steps| along(a, steps)).collect());
+        // As far as there are that many steps along x, unless there are too many rows.
+        let radius = (NEAR as f64 * size[2]).min((MANY_AROUND * 4.0 / PI * size[0] * size[1]).sqrt());
+        let near = radius * radius;
+        let mut around = Vec::new();
+        for planes in (0..=SHORT).take_while(|&planes| along(0, planes) < near) {
+            for lines in (0..=SHORT).take_while(|&lines| along(0, planes) + along(1, lines) < near) {
+                let square = along(0, planes) + along(1, lines);
+                around.push(Around { square, planes: planes as u32, lines: lines as u32 });
+            }
+        }
+        around.sort_by(|a, b| a.square.total_cmp(&b.square));
+        // Where steps are so short that the table ends before.
+        let near = [0, 1].map(|a| along(a, SHORT)).into_iter().fold(near, f64::min);
+        Ruler(Arc::new(Scale { size, density: size.map(f64::recip), squares, around, near }))
     }
 
     /// The squared length of steps along one axis.
     #[inline(always)]
     pub(super) fn along(&self, axis: usize, steps: i64) -> f64 {
-        let length = self.0[axis] * steps as f64;
-        length * length
+        self.0.squares[axis].get((steps + SHORT) as usize).copied().unwrap_or_else(|| {
+            let length = self.0.size[axis] * steps as f64;
+            length * length
+        })
+    }
+
+    /// Rows around a voxel, from the one that it lies in outwards, and the squared distance up to which all are there.
+    #[inline(always)]
+    pub(super) fn around(&self) -> (&[Around], f64) {
+        (&self.0.around, self.0.near)
+    }
+
+    /// A number of steps along each axis that is no shorter than a radius, and longer by one step at most.
+    #[inline(always)]
+    pub(super) fn reach(&self, radius: f64) -> Position {
+        // No two voxels are further apart than the largest number here. What is rounded is less than a step.
+        self.0.density.map(|density| (radius * density).min((1 << 23) as f64) as i64 + 1)
     }
 
     /// The squared length of a step.
@@ -53,19 +119,12 @@ impl Ruler {
         self.square([gap(0), gap(1), gap(2)])
     }
 
-    /// A number of steps along an axis that is longer than a radius, by one step at most.
-    pub(super) fn reach(&self, axis: usize, radius: f64) -> i64 {
-        // No two voxels are as far apart as the largest number here.
-        let widest = (Voxel::END[axis] - Voxel::MIN[axis]) as f64;
-        (radius / self.0[axis]).min(widest) as i64 + 1
-    }
-
     /// Whether an object with this radius at a voxel may go on outside the bounds: the voxel lies in their outermost layer,
     /// or nearer to the first voxel that would lie outside than to the background. Axes of one voxel do not count.
     pub(super) fn touches(&self, from: Position, radius: f64, bounds: &Region) -> bool {
         (0..3).filter(|&a| bounds.max[a] - bounds.min[a] > 1).any(|a| {
             let between = (from[a] - bounds.min[a]).min(bounds.max[a] - 1 - from[a]);
-            between == 0 || (between + 1) as f64 * self.0[a] < radius
+            between == 0 || (between + 1) as f64 * self.0.size[a] < radius
         })
     }
 }

@@ -1,13 +1,14 @@
 //! The distances of a chunk's skeleton voxels, found as masks become known.
 
-use super::original::{Nearest, Original};
+use super::nearest::Nearest;
+use super::original::Original;
 use super::ruler::Ruler;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::radii::{Radii, Radius};
 use crate::space::{Position, Region, Voxel};
 
 /// Where distances are measured.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Space {
     /// Which chunks there are; its bounds do not count.
     pub grid: Grid,
@@ -30,18 +31,18 @@ impl Space {
 
     /// The grid of the chunks that can be as near to voxels in a box as a radius, and some around them.
     pub fn near(&self, voxels: &Region, radius: f64) -> Grid {
-        let reach = [0, 1, 2].map(|a| usize::try_from(self.ruler.reach(a, radius)).unwrap_or(usize::MAX));
+        let reach = self.ruler.reach(radius).map(|steps| steps as usize);
         self.grid.with_bounds(voxels.dilated(reach).intersection(&Region::new(Voxel::MIN, Voxel::END)))
     }
 
     /// Whether radii of voxels in a box, of which the largest is given, or what they say of the border, may be others
     /// where the bounds are.
     pub fn depends_on_bounds(&self, voxels: &Region, largest: f64, bounds: &Region) -> bool {
+        let reach = self.ruler.reach(largest).map(|steps| steps + 1);
         (0..3).any(|a| {
-            let reach = self.ruler.reach(a, largest) + 1;
             let [mine, others] = [self.bounds, *bounds];
-            mine.min[a] != others.min[a] && voxels.min[a] - reach < mine.min[a].max(others.min[a])
-                || mine.max[a] != others.max[a] && voxels.max[a] + reach > mine.max[a].min(others.max[a])
+            mine.min[a] != others.min[a] && voxels.min[a] - reach[a] < mine.min[a].max(others.min[a])
+                || mine.max[a] != others.max[a] && voxels.max[a] + reach[a] > mine.max[a].min(others.max[a])
         })
     }
 }
@@ -125,17 +126,24 @@ impl Distances {
     /// Lets all open voxels look at what is known. Returns up to how many chunks away along each axis they have to look.
     fn look(&mut self) -> Position {
         let Space { ruler, bounds, .. } = &self.space;
+        let (_, near) = ruler.around();
         self.others.iter_mut().for_each(|other| other.wanted = false);
-        let (mut further, mut last) = (self.rings, Nearest::NONE);
+        let (mut further, mut last) = (self.rings, (Voxel::FIRST, Nearest::NONE));
         let (others, rings, covered, voxels) = (&mut self.others, self.rings, self.covered, &self.voxels);
         let (nearest, shape) = (&mut self.nearest, self.space.grid.whole_region(self.home).shape().map(|n| n as i64));
         self.open.retain(|&place| {
             let (voxel, nearest) = (voxels[place as usize], &mut nearest[place as usize]);
             let from = voxel.position();
-            if last.square < f64::INFINITY {
-                let square = ruler.square(voxel.step_to(last.at));
+            // What is nearest to the voxel before is near to this one, if these are neighbours, and nothing is much nearer.
+            let mut least = 0.0;
+            if last.1.square < f64::INFINITY {
+                let square = ruler.square(voxel.step_to(last.1.at));
                 if square < nearest.square {
-                    *nearest = Nearest { square, at: last.at };
+                    *nearest = Nearest { square, at: last.1.at };
+                }
+                if last.1.square > near {
+                    let radius = last.1.square.sqrt() - ruler.square(voxel.step_to(last.0)).sqrt();
+                    least = radius.max(0.0) * radius;
                 }
             }
             let mut waits = false;
@@ -147,18 +155,18 @@ impl Distances {
                     continue;
                 }
                 match &other.original {
-                    Some(original) => original.search(ruler, from, &other.region, nearest),
+                    Some(original) => original.search(ruler, from, &other.region, least, nearest),
                     None => {
                         other.wanted = true;
                         waits = true;
                     }
                 }
             }
-            last = *nearest;
+            last = (voxel, *nearest);
             if nearest.square > ruler.least_outside(from, &covered, bounds) {
                 if nearest.square < f64::INFINITY {
-                    let radius = nearest.square.sqrt();
-                    further = std::array::from_fn(|a| further[a].max(ruler.reach(a, radius) / shape[a] + 1));
+                    let reach = ruler.reach(nearest.square.sqrt());
+                    further = std::array::from_fn(|a| further[a].max(reach[a] / shape[a] + 1));
                 } else if !waits {
                     further = std::array::from_fn(|a| further[a].max(2 * rings[a]).max(1));
                 }

@@ -69,8 +69,18 @@ impl Volume {
 
 /// The radii of a chunk's foreground voxels, where masks become known as they are asked for, some of them unasked.
 fn radii(volume: &Volume, originals: &BTreeMap<ChunkId, Original>, space: Space, home: ChunkId, given: u64) -> Radii {
-    let own = space.region(home);
-    let voxels: Vec<Voxel> = voxels(own).filter(|&p| volume.at(p)).map(Voxel::new).collect();
+    let voxels = voxels(space.region(home)).filter(|&p| volume.at(p)).map(Voxel::new).collect();
+    radii_at(voxels, originals, space, home, given)
+}
+
+/// The same for some voxels of the chunk.
+fn radii_at(
+    voxels: Vec<Voxel>,
+    originals: &BTreeMap<ChunkId, Original>,
+    space: Space,
+    home: ChunkId,
+    given: u64,
+) -> Radii {
     let mut known: BTreeMap<ChunkId, Original> = BTreeMap::new();
     let mut distances = Distances::new(space, home, voxels);
     let asked = RefCell::new(BTreeSet::new());
@@ -118,6 +128,51 @@ fn volumes() -> impl Strategy<Value = Volume> {
     })
 }
 
+/// Volumes much larger than blocks of rows are, with few background voxels.
+fn wide_volumes() -> impl Strategy<Value = Volume> {
+    let shape = prop_oneof![
+        (60usize..90, 60usize..90, 1usize..12),
+        (1usize..3, 100usize..180, 60usize..160),
+        (100usize..180, 1usize..4, 1usize..70),
+    ];
+    let background = prop::collection::vec(any::<prop::sample::Index>(), 1..6);
+    (shape, prop::array::uniform3(-9i64..9), background).prop_map(|(shape, min, background)| {
+        let bounds = Region::of_shape([shape.0, shape.1, shape.2]).shifted(min);
+        let mut inside = vec![true; bounds.volume()];
+        background.iter().for_each(|place| inside[place.index(bounds.volume())] = false);
+        Volume { bounds, inside }
+    })
+}
+
+#[test]
+fn radii_are_scipys_in_any_chunks() {
+    for line in include_str!("../../../../tests/fixtures/voxels/radius.txt").lines() {
+        let [shape, spacing, mask, step, expected] = line.split(';').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let numbers = |text: &str, by: char| text.split(by).map(|n| n.parse().expect("a number")).collect::<Vec<f64>>();
+        let [shape, spacing] = [shape, spacing].map(|text| <[f64; 3]>::try_from(numbers(text, ',')).expect("three"));
+        let bounds = Region::of_shape(shape.map(|n| n as usize));
+        let volume = Volume { bounds, inside: mask.chars().map(|c| c == '#').collect() };
+        let told: Vec<Position> = voxels(bounds).filter(|&p| volume.at(p)).collect();
+        let told = told.iter().step_by(step.parse().expect("a number")).zip(numbers(expected, ' '));
+        for chunk in [[64, 64, 256], [4, 5, 6], [1, 3, 64]] {
+            let grid = Grid::new(bounds, chunk);
+            let space = Space { grid, bounds, ruler: Ruler::new(Spacing(spacing)) };
+            let original = |chunk| (chunk, Original::new(volume.mask(grid.region(chunk), false)));
+            let originals: BTreeMap<ChunkId, Original> = grid.chunks().map(original).collect();
+            let mut found = BTreeMap::new();
+            for home in grid.chunks() {
+                let own: Vec<Position> = voxels(grid.region(home)).filter(|&p| volume.at(p)).collect();
+                let radii = radii(&volume, &originals, space.clone(), home, 1);
+                found.extend(own.into_iter().enumerate().map(|(at, p)| (p, radii.at(at).expect("a radius").get())));
+            }
+            for (p, radius) in told.clone() {
+                let (have, allowed) = (found[p], if spacing == [1.0; 3] { 0.0 } else { 1e-12 });
+                assert!((have - radius).abs() <= allowed * radius, "{p:?} in {chunk:?}: {have} instead of {radius}");
+            }
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn radii_are_those_of_the_definition_for_all_chunks_and_orders_of_asking(
@@ -141,7 +196,28 @@ proptest! {
                 .filter(|&p| volume.at(p))
                 .map(|p| volume.radius(&background, p, spacing))
                 .collect();
-            prop_assert_eq!(radii(&volume, &originals, space, home, given), expected);
+            prop_assert_eq!(radii(&volume, &originals, space.clone(), home, given), expected);
+        }
+    }
+
+    #[test]
+    fn radii_larger_than_all_blocks_of_rows_are_those_of_the_definition(
+        volume in wide_volumes(),
+        spacing in spacings(),
+        chunk in prop::sample::select(vec![[64, 64, 256], [33, 20, 9], [500, 500, 500]]),
+        every in 97usize..300,
+        given in any::<u64>(),
+    ) {
+        let grid = Grid::new(volume.bounds, chunk);
+        let space = Space { grid, bounds: volume.bounds, ruler: Ruler::new(spacing) };
+        let background: Vec<Position> = voxels(volume.bounds).filter(|&p| !volume.at(p)).collect();
+        let original = |chunk: ChunkId| (chunk, Original::new(volume.mask(grid.region(chunk), false)));
+        let originals: BTreeMap<ChunkId, Original> = grid.chunks().map(original).collect();
+        for home in grid.chunks() {
+            let some = || voxels(grid.region(home)).filter(|&p| volume.at(p)).step_by(every);
+            let expected: Radii = some().map(|p| volume.radius(&background, p, spacing)).collect();
+            let found = radii_at(some().map(Voxel::new).collect(), &originals, space.clone(), home, given);
+            prop_assert_eq!(found, expected);
         }
     }
 }

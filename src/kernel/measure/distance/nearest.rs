@@ -1,0 +1,23 @@
+//! The nearest background voxel so far.
+
+use crate::space::{Position, Voxel};
+
+/// The nearest background voxel so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Nearest {
+    /// Its squared distance, infinite where none is known.
+    pub(super) square: f64,
+    pub(super) at: Voxel,
+}
+
+impl Nearest {
+    pub(super) const NONE: Nearest = Nearest { square: f64::INFINITY, at: Voxel::FIRST };
+
+    /// Takes a background voxel a step away, if it is nearer.
+    #[inline]
+    pub(super) fn meet(&mut self, square: f64, from: Position, step: Position) {
+        if square < self.square {
+            *self = Nearest { square, at: Voxel::new(std::array::from_fn(|a| from[a] + step[a])) };
+        }
+    }
+}
