@@ -60,8 +60,6 @@ use crate::error::Result;
 use crate::grid::Grid;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::thin::lee::Retest;
-use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::network::NetworkPlan;
 use crate::operators::read::Selection;
 use crate::parameters::{ImageForm, Parameters, Settled};
@@ -178,14 +176,6 @@ impl Analysis {
                 Arrival::without(Grid::new(self.grid.bounds(), self.grid.bounds().shape()), [0; 3], &BTreeSet::new())
             }
         }))
-    }
-
-    /// Whether the volume is thinned by planes, which the workers of one process hand on to each other: faster than by
-    /// chunks, but it takes a bit for every voxel of the rows that hold foreground, and needs enough planes for all
-    /// workers. If so, what is tested again before a voxel is deleted.
-    fn retest_in_planes(&self) -> Option<Retest> {
-        let suits = || PlaneLayout::new(self.grid.bounds().shape()).suits(self.allotted.workers);
-        self.settled.method.retest_by_planes().filter(|_| self.allotted.processes == 1 && suits())
     }
 
     /// Whether the image is a mosaic of tiles.

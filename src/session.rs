@@ -78,6 +78,8 @@ mod workforce;
 #[cfg(test)]
 mod cluster_tests;
 #[cfg(test)]
+mod failing_tests;
+#[cfg(test)]
 mod running_tests;
 #[cfg(test)]
 mod tests;
@@ -104,7 +106,7 @@ use self::kept::KeptState;
 use self::links::{Links, Said};
 use self::plan::SessionPlan;
 use self::queue::Queue;
-use self::results::Published;
+use self::results::{ChangedRows, Published};
 use self::worker::work;
 use self::workforce::{Context, Workforce};
 use crate::chunk::Dtype;
@@ -194,6 +196,7 @@ impl<Kind> Session<Kind> {
             foreground: 0,
             results,
             published: published.clone(),
+            changed: ChangedRows::default(),
             kept,
             coming: Epoch::default(),
         };

@@ -29,8 +29,8 @@ use crate::operators::overlap::OverlapChunks;
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::sample::SampleChunks;
 use crate::operators::shared::Shared;
-use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan};
-use crate::operators::thin_planes::ThinPlanes;
+use crate::operators::thin::{ThinningCounts, ThinningPlan};
+use crate::operators::thin_masks::ThinMasks;
 use crate::operators::window::Window;
 use crate::operators::write::WriteSkeletons;
 use crate::progress::{ProgressState, Stage};
@@ -141,7 +141,7 @@ impl Analysis {
             projections: found.projections,
             arrival,
             counts: Counts {
-                by_planes: self.retest_in_planes().is_some(),
+                by_planes: thinning.by_planes,
                 chunks_read: self.allotted.stored.count(&self.grid) as u64,
                 chunks_activated: thinning.chunks as u64,
                 chunks_with_foreground: thinning.chunks as u64,
@@ -252,13 +252,7 @@ fn analyse(
             }),
             bounds: Some(bounds).to_stream(scope).container(),
         });
-        let masks = if let Some(retest) = analysis.retest_in_planes() {
-            let masks =
-                masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-            masks.thin_planes(grid, retest, watch, failure.clone())
-        } else {
-            masks.thin(ThinningPlan { grid, method, keep: false }, watch, failure.clone())
-        };
+        let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, watch, failure.clone());
         let collection = masks.sample(foreground, analysis.source.clone(), failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection).inner.map(|(skeleton, _, _)| skeleton);

@@ -14,6 +14,7 @@ pub mod histogram;
 pub mod binarise;
 pub mod thin;
 pub mod thin_planes;
+pub mod thin_masks;
 pub mod sample;
 pub mod measure;
 pub mod radii;

@@ -33,14 +33,23 @@ pub(super) enum Command {
     Discard,
     /// Find the records of chunks on disk, for an image within bounds.
     Load(Arc<BTreeSet<ChunkId>>, Region),
-    /// Restore the chunks that were found; those listed are doubtful.
-    Restore(Arc<BTreeSet<ChunkId>>),
-    /// Thin the masks up to those of a batch of edits, and look up the values at new parts of the skeleton.
-    Thin(u64, Option<Arc<dyn Source>>, Grid),
-    /// Stage the records of what is new, under the number of an epoch.
-    Stage(u64),
-    /// Publish the new parts of the skeleton, and what follows from them, in an image within bounds.
-    Publish(Region),
+    /// Restore the chunks that were found, in an image within bounds; those listed are doubtful.
+    Restore(Arc<BTreeSet<ChunkId>>, Region),
+    /// Compute an epoch.
+    Compute(ToCompute),
+}
+
+/// The epoch that workers are to compute.
+#[derive(Clone)]
+pub(super) struct ToCompute {
+    /// Its number, counted from 1, under which new records are staged.
+    pub(super) epoch: u64,
+    /// The last batch of edits that belongs to it.
+    pub(super) batch: u64,
+    /// Where the values at new parts of the skeleton are read, unless they were held.
+    pub(super) source: Option<Arc<dyn Source>>,
+    /// The chunks inside the bounds of the image.
+    pub(super) grid: Grid,
 }
 
 /// The answer of a worker, or of its process if that fails as a whole.
@@ -51,12 +60,21 @@ pub(super) enum Answer {
     Read(ChunksRead),
     /// The records that were found on disk, and their overview.
     Loaded(Result<(Vec<Found>, Projections)>),
-    Staged(Result<()>),
-    /// The counts of the thinning; foreground voxels of chunks whose masks are new; the first error at a chunk's
-    /// values.
-    Thinned(ThinningCounts, Vec<(ChunkId, u64)>, Result<()>),
-    Published(Vec<Difference>),
+    Restored(Vec<Difference>),
+    Computed(Box<Computed>),
     Failed(Error),
+}
+
+/// What a worker has computed of an epoch.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Computed {
+    pub(super) thinning: ThinningCounts,
+    /// The chunks whose masks are new, with their numbers of foreground voxels.
+    pub(super) foregrounds: Vec<(ChunkId, u64)>,
+    /// What has changed in the graph. It stays changed if the epoch fails: the next one does not repeat it.
+    pub(super) differences: Vec<Difference>,
+    /// The first error at a chunk's values, or else that of the records that were staged.
+    pub(super) outcome: Result<()>,
 }
 
 /// The error among answers, if there is one: of several, the one at no chunk, or else the one at the first chunk.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::commands::{Answer, unexpected};
+use super::commands::{Answer, Computed, unexpected};
 use super::epoch::Epoch;
 use super::following::Following;
 use super::kept::KeptState;
 use super::orders::Order;
 use super::queue::{Edit, EditBatch};
-use super::results::{EpochResults, Published};
+use super::results::{ChangedRows, EpochResults, Published};
 use super::workforce::Workforce;
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
@@ -25,8 +25,12 @@ pub(super) struct Inner {
     /// Foreground voxels of chunks that have some; below, of all chunks.
     pub(super) foregrounds: BTreeMap<ChunkId, u64>,
     pub(super) foreground: u64,
+    /// The results as the workers have them, also those of an epoch that has failed.
     pub(super) results: EpochResults,
+    /// Those of the last epoch that ended well.
     pub(super) published: Published,
+    /// The rows that changed since then.
+    pub(super) changed: ChangedRows,
     pub(super) kept: Option<KeptState>,
     /// The outcome of the next epoch, as far as it is known.
     pub(super) coming: Epoch,
@@ -82,27 +86,12 @@ impl Inner {
             self.coming.read += read.chunks;
             self.coming.remade |= read.remade;
         }
-        let mut sampled = Ok(());
-        for answer in self.workforce.ask(Order::Thin(batch.number, self.grid.bounds()))? {
-            let Answer::Thinned(counts, foregrounds, result) = answer else { return Err(unexpected()) };
-            self.coming.changed += foregrounds.len();
-            self.coming.thinning.add(&counts);
-            sampled = sampled.and(result);
-            for (chunk, count) in foregrounds {
-                self.foreground += count;
-                self.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
-                if count == 0 {
-                    self.foregrounds.remove(&chunk);
-                }
-            }
-        }
-        sampled?;
+        self.compute(batch.number)?;
         self.keep()?;
-        let differences = self.publish()?;
         self.coming.bytes_between_processes += self.workforce.sent() - sent;
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
-        let changes = self.results.apply(differences, self.foreground);
+        let changes = std::mem::take(&mut self.changed).rows(&self.results);
         self.results.present = batch.present;
         self.publish_results();
         let (thinning, rows) = (&epoch.thinning, changes.len());
@@ -120,9 +109,32 @@ impl Inner {
         Ok(Epoch { changes, ..epoch })
     }
 
+    /// Lets the workers compute all that follows from the edits up to those of a batch.
+    fn compute(&mut self, batch: u64) -> Result<()> {
+        let order = Order::Compute { batch, bounds: self.grid.bounds(), epoch: self.coming.number + 1 };
+        let mut outcome = Ok(());
+        for answer in self.workforce.ask(order)? {
+            let Answer::Computed(computed) = answer else { return Err(unexpected()) };
+            let Computed { thinning, foregrounds, differences, outcome: of_worker } = *computed;
+            self.coming.changed += foregrounds.len();
+            self.coming.thinning.add(&thinning);
+            for (chunk, count) in foregrounds {
+                self.foreground += count;
+                self.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
+                if count == 0 {
+                    self.foregrounds.remove(&chunk);
+                }
+            }
+            self.results.apply(differences, &mut self.changed);
+            outcome = outcome.and(of_worker);
+        }
+        outcome
+    }
+
     /// Publishes the results for all threads.
     pub(super) fn publish_results(&mut self) {
         self.results.next = self.coming.number;
+        self.results.foreground = self.foreground;
         self.results.grid = self.grid;
         if let Some(following) = &self.following {
             self.results.threshold = following.threshold();

@@ -8,7 +8,7 @@ use super::following::Following;
 use super::inner::Inner;
 use super::kept::KeptState;
 use super::orders::Order;
-use super::pipelines::Difference;
+use super::results::ChangedRows;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::state::{Loaded, Seen, verify};
@@ -60,9 +60,11 @@ impl Inner {
                 |chunk| format!("chunk {chunk}: its record contradicts that of a neighbour: it is thinned again");
             kept.warnings.extend(doubtful.iter().filter(|chunk| seen.contains_key(chunk)).map(contradict));
         }
-        self.workforce.ask(Order::Restore(doubtful))?;
-        let differences = self.publish()?;
-        self.results.apply(differences, self.foreground);
+        for answer in self.workforce.ask(Order::Restore(doubtful, bounds))? {
+            let Answer::Restored(differences) = answer else { return Err(unexpected()) };
+            // These rows are no changes of an epoch.
+            self.results.apply(differences, &mut ChangedRows::default());
+        }
         self.publish_results();
         Ok(())
     }
@@ -80,29 +82,13 @@ impl Inner {
         Ok(self.grid)
     }
 
-    pub(super) fn publish(&mut self) -> Result<Vec<Difference>> {
-        let mut differences = Vec::new();
-        for answer in self.workforce.ask(Order::Publish(self.grid.bounds()))? {
-            let Answer::Published(some) = answer else { return Err(unexpected()) };
-            differences.extend(some);
-        }
-        Ok(differences)
-    }
-
-    /// Writes the new records, and makes them part of the state.
+    /// Makes the records that were staged part of the state.
     pub(super) fn keep(&mut self) -> Result<()> {
-        let epoch = self.coming.number + 1;
-        if self.kept.is_none() {
-            return Ok(());
-        }
-        for answer in self.workforce.ask(Order::Stage(epoch))? {
-            let Answer::Staged(staged) = answer else { return Err(unexpected()) };
-            staged?;
-        }
+        let Some(kept) = &self.kept else { return Ok(()) };
         if let Some(error) = failed(&self.workforce.ask(Order::Place)?) {
             return Err(error);
         }
-        self.kept.as_ref().map_or(Ok(()), |kept| kept.folder.commit(epoch))
+        kept.folder.commit(self.coming.number + 1)
     }
 }
 

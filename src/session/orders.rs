@@ -24,17 +24,13 @@ pub(super) enum Order {
     Forget(BTreeSet<ChunkId>),
     /// Find the records of chunks on disk, for an image within bounds.
     Load(BTreeSet<ChunkId>, Region),
-    /// Restore the chunks that were found; those listed are doubtful.
-    Restore(BTreeSet<ChunkId>),
-    /// Thin the masks up to those of a batch of edits, and look up the values at what is new of the skeleton, in an image
+    /// Restore the chunks that were found, in an image within bounds; those listed are doubtful.
+    Restore(BTreeSet<ChunkId>, Region),
+    /// Compute the epoch of this number: all that follows from the masks up to those of a batch of edits, in an image
     /// within bounds.
-    Thin(u64, Region),
-    /// Stage the records of what is new, under the number of an epoch.
-    Stage(u64),
+    Compute { batch: u64, bounds: Region, epoch: u64 },
     /// Put staged records in place.
     Place,
-    /// Publish the new parts of the skeleton, and what follows from them, in an image within bounds.
-    Publish(Region),
     /// Open the image again, which has at least these bounds now.
     Reopen(Region),
 }

@@ -27,8 +27,8 @@ use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
 use crate::operators::shared::Shared;
-use crate::operators::thin::{ThinChunks, ThinningCounts, ThinningPlan, WatchThinning};
-use crate::operators::thin_planes::ThinFirst;
+use crate::operators::thin::{ThinningCounts, ThinningPlan, WatchThinning};
+use crate::operators::thin_masks::ThinMasks;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 use crate::table::statistics::Snapshot;
@@ -56,6 +56,7 @@ pub(super) struct Thinned {
 }
 
 /// Watches the thinning of chunks.
+#[derive(Clone)]
 struct Watch {
     thinned: Rc<RefCell<Thinned>>,
     /// Whether masks and logs are wanted.
@@ -65,7 +66,7 @@ struct Watch {
 
 impl WatchThinning for Watch {
     fn round(&mut self, counts: &ThinningCounts) {
-        if counts.thinned > 0 {
+        if counts.thinned > 0 || counts.by_planes {
             self.progress.begin(Stage::Thinning, 0);
             self.progress.reach_round(counts.rounds);
         }
@@ -89,25 +90,13 @@ pub(super) fn thinning(
     let watch =
         Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some(), progress: Arc::clone(&plan.progress) };
     let gathered = Rc::clone(thinned);
-    let (counted, progress) = (Rc::clone(thinned), Arc::clone(&plan.progress));
-    let count = move |counts: &ThinningCounts| {
-        progress.begin(Stage::Thinning, 0);
-        progress.reach_round(counts.rounds);
-        counted.borrow_mut().counts = *counts;
-    };
-    // Planes are handed on by the workers of one process.
-    let by_planes = plan.method.retest_by_planes().filter(|_| plan.canvas.processes() == 1);
     // Nothing can fail here: reading comes before.
     let failure = Failure::default();
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
-        let masks = match by_planes {
-            Some(retest) => masks.thin_first(plan.grid, retest, count, failure.clone()),
-            None => masks,
-        };
         masks
-            .thin(plan, watch, failure)
+            .thin_masks(plan, watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
                 move |input, _| input.for_each(|_, masks| gathered.borrow_mut().masks.append(masks))
             })

@@ -237,7 +237,7 @@ impl Records {
             let is_new = kept.is_some();
             let found = match kept.take() {
                 Some(kept) => Some(kept),
-                None => folder.load(chunk)?.valid().map(|record: ThinningRecord| (record.initial, record.log)),
+                None => folder.load_latest(chunk)?.valid().map(|record: ThinningRecord| (record.initial, record.log)),
             };
             let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
             let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);

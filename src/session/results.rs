@@ -50,7 +50,19 @@ pub struct EpochResults {
     statistics: Snapshot,
     components: i64,
     voxels: u64,
-    foreground: u64,
+    pub(super) foreground: u64,
+}
+
+/// Branches that have come (+1) and gone (-1).
+#[derive(Debug, Default)]
+pub(super) struct ChangedRows(BTreeMap<Branch<BranchMeasures>, isize>);
+
+impl ChangedRows {
+    /// Their rows, in order, in the frame of some results.
+    pub(super) fn rows(self, results: &EpochResults) -> Vec<(Measures<BranchMeasures>, isize)> {
+        let changed = self.0.into_iter().filter(|(_, diff)| *diff != 0);
+        changed.map(|(branch, diff)| (Measures::new(&branch, &results.frame), diff)).collect()
+    }
 }
 
 /// The results of the last epoch that ended without an error, for any thread to read.
@@ -95,18 +107,15 @@ impl EpochResults {
         }
     }
 
-    /// Applies the differences of an epoch. Returns those of the rows, summed and in order.
-    pub(super) fn apply(
-        &mut self,
-        changes: Vec<Difference>,
-        foreground: u64,
-    ) -> Vec<(Measures<BranchMeasures>, isize)> {
-        let mut changed: BTreeMap<Branch<BranchMeasures>, isize> = BTreeMap::new();
-        self.foreground = foreground;
+    /// Applies the differences of a worker, at one time of its graph, and adds those of rows to `changed`.
+    pub(super) fn apply(&mut self, changes: Vec<Difference>, changed: &mut ChangedRows) {
         let (mut gone, mut come) = (Vec::new(), Vec::new());
         for change in changes {
             match change {
-                Difference::Branch(branch, diff) => *changed.entry(branch).or_default() += diff,
+                Difference::Branch(branch, diff) => {
+                    *changed.0.entry(branch.clone()).or_default() += diff;
+                    add(&mut self.branches, branch, diff);
+                }
                 Difference::Isolated(voxels, diff) => {
                     for voxel in voxels.iter() {
                         add(&mut self.isolated, voxel.clone(), diff);
@@ -126,12 +135,6 @@ impl EpochResults {
             self.voxels += skeleton.voxels.len() as u64;
             self.skeletons.insert(id, skeleton);
         }
-        changed.retain(|_, diff| *diff != 0);
-        let rows = changed.iter().map(|(branch, &diff)| (Measures::new(branch, &self.frame), diff)).collect::<Vec<_>>();
-        for (branch, diff) in changed {
-            add(&mut self.branches, branch, diff);
-        }
-        rows
     }
 
     /// The branches, in order, each once.

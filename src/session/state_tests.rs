@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::RwLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
@@ -21,13 +22,20 @@ pub(super) struct Changing {
     image: RwLock<Voxels>,
     /// A voxel that cannot be read.
     spoilt: RwLock<Option<Position>>,
+    /// How many times it can still be read.
+    reads: AtomicUsize,
     description: Description,
 }
 
 impl Changing {
     pub(super) fn new(image: Voxels) -> Arc<Self> {
         let description = MemorySource::of(image.clone(), 3).with_chunk(CHUNK).description().clone();
-        Arc::new(Changing { image: RwLock::new(image), spoilt: RwLock::default(), description })
+        Arc::new(Changing {
+            image: RwLock::new(image),
+            spoilt: RwLock::default(),
+            reads: AtomicUsize::new(usize::MAX),
+            description,
+        })
     }
 
     pub(super) fn change(&self, image: Voxels) {
@@ -36,6 +44,11 @@ impl Changing {
 
     pub(super) fn spoil(&self, voxel: Option<Position>) {
         *self.spoilt.write().unwrap() = voxel;
+    }
+
+    /// Lets reads fail after some that succeed; never with `usize::MAX`.
+    pub(super) fn fail_after(&self, reads: usize) {
+        self.reads.store(reads, Ordering::SeqCst);
     }
 }
 
@@ -48,11 +61,15 @@ impl Source for Changing {
         if self.spoilt.read().unwrap().is_some_and(|voxel| region.contains(voxel)) {
             return Err(Error::data("is damaged"));
         }
+        let count = |left: usize| if left == usize::MAX { Some(left) } else { left.checked_sub(1) };
+        if self.reads.fetch_update(Ordering::SeqCst, Ordering::SeqCst, count).is_err() {
+            return Err(Error::new(Kind::Io, "cannot be read any more"));
+        }
         Ok(Some(Chunk { region: *region, voxels: self.image.read().unwrap().part(region) }))
     }
 }
 
-fn open(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> FollowingSession {
+pub(super) fn open(source: &Arc<Changing>, folder: &Path, masks: Masks, workers: usize) -> FollowingSession {
     let source: Arc<dyn Source> = Arc::clone(source) as Arc<dyn Source>;
     let builder = SessionBuilder::of_source(source).spacing(SPACING).workers(workers).state(folder);
     masks.apply(builder).build().unwrap()

@@ -1,5 +1,6 @@
-//! The work of a worker of a session: it makes masks, thins them, looks up values and maintains the graph, each at a
-//! command, so that an epoch that fails on the way changes nothing that has been published.
+//! The work of a worker of a session: it makes masks when their chunks come, and at the end of an epoch thins them, looks
+//! up values, stages records and maintains the graph. The conductor holds back what has changed until the epoch has
+//! ended well.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use timely::dataflow::operators::probe::Handle;
 use timely::worker::Worker;
 
-use super::commands::{Answer, Command};
+use super::commands::{Answer, Command, Computed, ToCompute};
 use super::crew::Post;
 use super::pipelines::{Difference, Feed, GraphFeeds, Thinned, graph, thinning};
 use super::plan::SessionPlan;
@@ -50,11 +51,12 @@ struct Station<'w> {
     unsampled: BTreeMap<ChunkId, Option<Mask>>,
     /// Chunks whose values are new, but not their skeleton voxels.
     revalued: BTreeSet<ChunkId>,
-    /// Masks that have been thinned and not published.
+    /// Masks that have been thinned, and that the graph does not know.
     originals: BTreeMap<ChunkId, Option<Arc<Mask>>>,
-    /// Skeletons that have not been published.
+    /// Skeletons that the graph does not know.
     news: BTreeMap<ChunkId, Option<Arc<Skeleton>>>,
-    published: BTreeMap<ChunkId, Arc<Skeleton>>,
+    /// Skeletons that the graph knows.
+    skeletons: BTreeMap<ChunkId, Arc<Skeleton>>,
     /// The state on disk, if there is one.
     records: Option<Rc<RefCell<Records>>>,
     /// Restored chunks that must be thinned again.
@@ -98,7 +100,7 @@ impl<'w> Station<'w> {
             revalued: BTreeSet::new(),
             originals: BTreeMap::new(),
             news: BTreeMap::new(),
-            published: BTreeMap::new(),
+            skeletons: BTreeMap::new(),
             records: plan.keeping.clone().map(|keeping| Rc::new(RefCell::new(Records::new(keeping, plan.canvas)))),
             doubtful: BTreeSet::new(),
             gone: Vec::new(),
@@ -125,19 +127,23 @@ impl<'w> Station<'w> {
                 self.read.clear();
                 Some(Answer::Done)
             }
-            Command::Thin(batch, source, bounds) => {
-                let foregrounds = self.thin(batch);
-                let counts = std::mem::take(&mut self.thinned.borrow_mut().counts);
-                Some(Answer::Thinned(counts, foregrounds, self.sample(source.as_deref(), &bounds)))
-            }
             Command::Load(chunks, bounds) => Some(Answer::Loaded(self.load(&chunks, bounds))),
-            Command::Restore(doubtful) => {
+            Command::Restore(doubtful, bounds) => {
                 self.restore(&doubtful);
-                Some(Answer::Done)
+                Some(Answer::Restored(self.update_graph(bounds)))
             }
-            Command::Stage(epoch) => Some(Answer::Staged(self.stage(epoch))),
-            Command::Publish(bounds) => Some(Answer::Published(self.publish(bounds))),
+            Command::Compute(epoch) => Some(Answer::Computed(Box::new(self.compute(&epoch)))),
         }
+    }
+
+    /// Computes an epoch. What fails is tried again with the next one; all else is done, since the other workers do not
+    /// know of the failure, and the dataflows need all of them.
+    fn compute(&mut self, epoch: &ToCompute) -> Computed {
+        let foregrounds = self.thin(epoch.batch);
+        let thinning = std::mem::take(&mut self.thinned.borrow_mut().counts);
+        let sampled = self.sample(epoch.source.as_deref(), &epoch.grid);
+        let outcome = sampled.and_then(|()| self.stage(epoch.epoch));
+        Computed { thinning, foregrounds, differences: self.update_graph(epoch.grid.bounds()), outcome }
     }
 
     fn read(&mut self, reading: &Arc<Reading>, epoch: u64) -> ChunksRead {
@@ -206,12 +212,9 @@ impl<'w> Station<'w> {
         for (chunk, initial, log) in std::mem::take(&mut self.thinned.borrow_mut().kept) {
             records.thinned(chunk, initial, log);
         }
-        for &chunk in self.news.keys() {
-            records.changed(chunk);
-        }
         let skeleton = |chunk| match self.news.get(&chunk) {
             Some(new) => new.clone(),
-            None => self.published.get(&chunk).cloned(),
+            None => self.skeletons.get(&chunk).cloned(),
         };
         records.stage(skeleton, |chunk| self.foregrounds.contains_key(&chunk), &self.gone, epoch)?;
         self.gone.clear();
@@ -229,7 +232,7 @@ impl<'w> Station<'w> {
             made.into_iter().map(|((_, chunk), binary)| (chunk, binary)).collect();
         latest.append(&mut self.read);
         for (chunk, binary) in latest {
-            if self.published.contains_key(&chunk) {
+            if self.skeletons.contains_key(&chunk) {
                 self.revalued.insert(chunk);
             }
             foregrounds.push((chunk, binary.as_ref().map_or(0, |binary| binary.count as u64)));
@@ -261,6 +264,14 @@ impl<'w> Station<'w> {
         foregrounds
     }
 
+    /// Notes that a chunk's skeleton or its values are new.
+    fn note(&mut self, chunk: ChunkId, skeleton: Option<Skeleton>) {
+        if let Some(records) = &self.records {
+            records.borrow_mut().changed(chunk);
+        }
+        self.news.insert(chunk, skeleton.map(Arc::new));
+    }
+
     /// Looks up the image's values at new parts of the skeleton. Chunks that fail are tried again the next time.
     fn sample(&mut self, source: Option<&dyn Source>, bounds: &Grid) -> Result<()> {
         let mut first: Result<()> = Ok(());
@@ -274,7 +285,7 @@ impl<'w> Station<'w> {
             let found = mask.as_ref().map(|mask| skeleton(mask, &own, self.foregrounds.get(&chunk), source));
             match found.transpose() {
                 Ok(found) => {
-                    self.news.insert(chunk, found.flatten().map(Arc::new));
+                    self.note(chunk, found.flatten());
                 }
                 Err(error) => {
                     self.unsampled.insert(chunk, mask);
@@ -283,12 +294,12 @@ impl<'w> Station<'w> {
             }
         }
         for chunk in std::mem::take(&mut self.revalued) {
-            let latest = self.news.get(&chunk).cloned().unwrap_or_else(|| self.published.get(&chunk).cloned());
+            let latest = self.news.get(&chunk).cloned().unwrap_or_else(|| self.skeletons.get(&chunk).cloned());
             let Some(known) = latest else { continue };
             match values_at(&known.voxels.to_vec(), &bounds.region(chunk), self.foregrounds.get(&chunk), source) {
                 Ok(values) => {
                     let voxels = known.voxels.clone();
-                    self.news.insert(chunk, Some(Arc::new(Skeleton { voxels, values: Arc::new(values) })));
+                    self.note(chunk, Some(Skeleton { voxels, values: Arc::new(values) }));
                 }
                 Err(error) => {
                     self.revalued.insert(chunk);
@@ -316,7 +327,8 @@ impl<'w> Station<'w> {
         }
     }
 
-    fn publish(&mut self, bounds: Region) -> Vec<Difference> {
+    /// Brings new skeletons, and the bounds of the image, to the graph. Returns what has changed there.
+    fn update_graph(&mut self, bounds: Region) -> Vec<Difference> {
         let time = *self.graph.skeletons.time();
         if let Some((masks, all_bounds)) = &mut self.graph.originals {
             std::mem::take(&mut self.originals).into_iter().for_each(|original| masks.send(original));
@@ -334,8 +346,8 @@ impl<'w> Station<'w> {
         let ready: BTreeMap<ChunkId, Option<Arc<Skeleton>>> = ready;
         for (chunk, new) in ready {
             let old = match &new {
-                Some(new) => self.published.insert(chunk, Arc::clone(new)),
-                None => self.published.remove(&chunk),
+                Some(new) => self.skeletons.insert(chunk, Arc::clone(new)),
+                None => self.skeletons.remove(&chunk),
             };
             if old != new {
                 for (skeleton, diff) in [(old, -1), (new, 1)] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::commands::{Answer, Command, failed};
+use super::commands::{Answer, Command, ToCompute, failed};
 use super::conductor::Broken;
 use super::crew::{Crew, Mailboxes};
 use super::links::{Links, Said, Told};
@@ -72,20 +72,19 @@ impl Context {
                 let chunks = Arc::new(chunks);
                 crew.ask(|_| Command::Load(Arc::clone(&chunks), bounds))
             }
-            Order::Restore(doubtful) => {
+            Order::Restore(doubtful, bounds) => {
                 let doubtful = Arc::new(doubtful);
-                crew.ask(|_| Command::Restore(Arc::clone(&doubtful)))
+                crew.ask(|_| Command::Restore(Arc::clone(&doubtful), bounds))
             }
-            Order::Thin(batch, bounds) => {
-                let grid = self.grid.with_bounds(bounds);
-                crew.ask(|_| Command::Thin(batch, self.source.clone(), grid))
+            Order::Compute { batch, bounds, epoch } => {
+                let (source, grid) = (self.source.clone(), self.grid.with_bounds(bounds));
+                let to_compute = ToCompute { epoch, batch, source, grid };
+                crew.ask(|_| Command::Compute(to_compute.clone()))
             }
-            Order::Stage(epoch) => crew.ask(|_| Command::Stage(epoch)),
             Order::Place => {
                 let placed = self.folder.as_ref().map_or(Ok(()), StateFolder::place_staged);
                 Ok(placed.err().map(Answer::Failed).into_iter().collect())
             }
-            Order::Publish(bounds) => crew.ask(|_| Command::Publish(bounds)),
             // The first process has it open.
             Order::Reopen(_) if self.process == 0 => Ok(Vec::new()),
             Order::Reopen(bounds) => Ok(self.reopen(bounds).err().map(Answer::Failed).into_iter().collect()),

@@ -134,25 +134,48 @@ impl StateFolder {
         Ok(chunks.filter(|&chunk| !grid.region(chunk).is_empty()).collect())
     }
 
-    /// The record of a kind of a chunk.
+    /// The record of a kind of a chunk, as it was put in place last.
     ///
     /// # Errors
     /// Of kind `Io` if there is a file that cannot be read, `Internal` if the state does not know the kind.
     pub fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
+        self.load_from(&self.0.place(R::KIND, chunk), chunk)
+    }
+
+    /// The record of a kind of a chunk, as it will be when what is staged has been put in place.
+    ///
+    /// # Errors
+    /// As [`StateFolder::load`].
+    pub fn load_latest<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
+        let place = self.0.place(R::KIND, chunk);
+        let staged = self.0.changing().staged.get(&(R::KIND, chunk)).copied();
+        match staged {
+            None => self.load_from(&place, chunk),
+            Some(true) => self.load_from(&named(&place, STAGED), chunk),
+            Some(false) => Ok(Loaded::Absent),
+        }
+    }
+
+    fn load_from<R: Record>(&self, path: &Path, chunk: ChunkId) -> Result<Loaded<R>> {
         let expected = self.0.header(R::KIND, chunk, 0)?;
-        let Some(bytes) = read(&self.0.place(R::KIND, chunk))? else { return Ok(Loaded::Absent) };
+        let Some(bytes) = read(path)? else { return Ok(Loaded::Absent) };
         let record = decode(&bytes, &expected, &self.0.parameters.grid);
         Ok(record.map_or_else(Loaded::Unusable, Loaded::Valid))
     }
 
-    /// Puts a record in place at once.
+    /// Puts a record in place at once. If the chunk was to lose its record of the kind, it keeps this one.
     ///
     /// # Errors
     /// Of kind `Io` if the disk is full or the write fails, `Output` if it is not allowed; the record that was there
     /// stays. Of kind `Internal` if the record does not fit the chunk, or the state does not know its kind.
     pub fn write<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<()> {
         let bytes = self.0.encode(chunk, record, epoch)?;
-        replace_below(&self.0.path, &self.0.place(R::KIND, chunk), &bytes)
+        replace_below(&self.0.path, &self.0.place(R::KIND, chunk), &bytes)?;
+        let staged = &mut self.0.changing().staged;
+        if staged.get(&(R::KIND, chunk)) == Some(&false) {
+            staged.remove(&(R::KIND, chunk));
+        }
+        Ok(())
     }
 
     /// Writes a record that [`StateFolder::commit`] puts in place, or notes that the chunk loses its record of the kind

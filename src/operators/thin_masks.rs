@@ -1,0 +1,53 @@
+//! Thinning by the engine that suits a volume: by planes where that is possible, and by chunks otherwise.
+
+use timely::dataflow::StreamVec;
+use timely::dataflow::operators::vec::Map;
+use timely::order::TotalOrder;
+use timely::progress::Timestamp;
+
+use super::failure::Failure;
+use super::thin::{ThinChunks, ThinningPlan, WatchThinning};
+use super::thin_planes::{ThinFirst, ThinPlanes};
+use crate::grid::ChunkId;
+use crate::kernel::mask::Mask;
+use crate::kernel::thin::partition::Change;
+use crate::kernel::thin::planes::PlaneLayout;
+
+/// Extension trait on streams of masks.
+pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
+    /// The masks of chunks, thinned together, as [`ThinChunks::thin`] returns them.
+    ///
+    /// A volume is thinned by planes ([`ThinPlanes`]) if the method has six directions, all workers are of one process,
+    /// and there are enough planes for all of them: faster than by chunks, but it takes a bit for every voxel of the
+    /// rows that hold foreground. With `keep`, these are the first masks that come ([`ThinFirst`]); later changes are
+    /// thinned by chunks. [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
+    fn thin_masks(
+        self,
+        plan: ThinningPlan,
+        watch: impl WatchThinning + Clone + 'static,
+        failure: Failure,
+    ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
+}
+
+impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
+    fn thin_masks(
+        self,
+        plan: ThinningPlan,
+        watch: impl WatchThinning + Clone + 'static,
+        failure: Failure,
+    ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
+        let ThinningPlan { grid, method, keep } = plan;
+        let retest = method.retest_by_planes().filter(|_| grid.processes() == 1);
+        // The bounds of a volume that changes are not known yet: the operator of the first masks looks at their box.
+        let suits = || PlaneLayout::new(grid.bounds().shape()).suits(self.scope().peers());
+        match retest.filter(|_| keep || suits()) {
+            Some(retest) if keep => {
+                self.thin_first(grid, retest, watch.clone(), failure.clone()).thin(plan, watch, failure)
+            }
+            Some(retest) => self
+                .flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None })
+                .thin_planes(grid, retest, watch, failure),
+            None => self.thin(plan, watch, failure),
+        }
+    }
+}
