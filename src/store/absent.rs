@@ -1,23 +1,23 @@
-//! What of an image has not been stored yet.
+//! The parts of an image that have not been stored yet.
 
 use std::collections::BTreeSet;
 
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Position, Region};
 
-/// Which of the units that an image is stored in (files, as a rule) are missing.
+/// The missing units of an image, where a unit is the part that is stored as one: a file, as a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Absent {
-    /// The units, on a grid over the image.
+    /// Grid of the units over the image.
     pub grid: Grid,
-    /// Where the image's first voxel is on that grid.
+    /// Position of the image's first voxel on that grid.
     pub origin: Position,
-    /// Units of which nothing is stored, among those that hold voxels of the image.
+    /// Units without any stored data, among those that hold voxels of the image.
     pub missing: BTreeSet<ChunkId>,
 }
 
 impl Absent {
-    /// The same of a part of the image that is taken for the whole.
+    /// The same for a sub-volume of the image.
     #[must_use]
     pub fn within(mut self, part: &Region) -> Absent {
         let part = part.shifted(self.origin);

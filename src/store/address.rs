@@ -4,15 +4,15 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Whether a path is the address of an image on a server: `https://...`, `s3://...`.
+/// Returns whether a path is the address of an image on a server: `https://...`, `s3://...`.
 pub fn is_address(path: &Path) -> bool {
     scheme(path).is_some()
 }
 
-/// What stands before `://`.
+/// The scheme of an address: the name before `://`.
 fn scheme(path: &Path) -> Option<&str> {
     let (scheme, _) = path.to_str()?.split_once("://")?;
-    // A letter alone is a drive.
+    // A single letter is a drive.
     let is_name = scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     is_name.then_some(scheme)
 }
@@ -20,7 +20,7 @@ fn scheme(path: &Path) -> Option<&str> {
 /// Refuses addresses of images that cannot be read.
 ///
 /// # Errors
-/// `Usage` if images at such an address cannot be read, by any program or by this one as it was built.
+/// `Usage` if images at such an address cannot be read, either in general or by this build.
 pub(crate) fn require_readable(path: &Path) -> Result<()> {
     let scheme = scheme(path).unwrap_or_default().to_ascii_lowercase();
     let can_be_read = match scheme.as_str() {

@@ -1,9 +1,9 @@
-//! Which axes of a stored array are the image's own, and which one value is taken along the others.
+//! Selects the axes of a stored array that are the image's own, and one index along each of the others.
 
 use crate::error::{Error, Result};
 use crate::store::OpenOptions;
 
-/// What an axis stands for.
+/// The meaning of an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Time,
@@ -23,11 +23,11 @@ pub(crate) struct Axis {
 pub(crate) struct AxisSelection {
     /// Axes of the array that are (z, y, x) or (y, x), in this order.
     pub(crate) kept: Vec<usize>,
-    /// The index taken along every axis of the array; 0 along those kept.
+    /// The index taken along every axis of the array; 0 along the kept axes.
     pub(crate) fixed: Vec<u64>,
 }
 
-/// Refuses an array of more axes than NumPy has.
+/// Refuses an array with more axes than NumPy supports.
 ///
 /// # Errors
 /// `Data` if it has more than 64.
@@ -40,7 +40,7 @@ pub(crate) fn require_few(count: usize) -> Result<()> {
 }
 
 #[cfg(feature = "zarr")]
-/// What an axis of a name stands for.
+/// The role of an axis by its name.
 pub(crate) fn role_of(name: &str) -> Role {
     match name.to_ascii_lowercase().as_str() {
         "t" | "time" => Role::Time,
@@ -50,13 +50,13 @@ pub(crate) fn role_of(name: &str) -> Role {
 }
 
 #[cfg(feature = "zarr")]
-/// The axes of an array, by its names where it has some, else by their place: t, c, z, y, x.
+/// The axes of an array, by their names if it has any, otherwise by their position: t, c, z, y, x.
 ///
 /// # Errors
-/// If more than three axes longer than one are left for space.
+/// If more than three axes longer than one remain for space.
 pub(crate) fn axes(shape: &[u64], names: Option<&[String]>, options: &OpenOptions) -> Result<Vec<Axis>> {
     let by_place = |place: usize| match shape.len() - place {
-        // One axis before z, y and x is the channel, or time if that is what the caller picks.
+        // One axis before z, y and x is the channel, or time if the caller picks a time.
         4 if shape.len() == 4 && options.time.is_some() && options.channel.is_none() => Role::Time,
         4 => Role::Channel,
         5 => Role::Time,
@@ -81,10 +81,10 @@ pub(crate) fn axes(shape: &[u64], names: Option<&[String]>, options: &OpenOption
 /// The image's own axes, and the index taken along the others: the one that the options pick, or the only one.
 ///
 /// An array of two or three axes in space keeps them all. Of more axes, those before the last three are dropped, and z
-/// too where it has length one.
+/// too if its length is one.
 ///
 /// # Errors
-/// `Usage` if an option is needed, or picks what does not exist; `Data` if fewer than two axes are left.
+/// `Usage` if an option is needed, or picks an index that does not exist; `Data` if fewer than two axes are left.
 pub(crate) fn select(axes: &[Axis], options: &OpenOptions) -> Result<AxisSelection> {
     let mut fixed = vec![0; axes.len()];
     let mut unpicked = Vec::new();

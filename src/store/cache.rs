@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::chunk::Voxels;
 use crate::error::Result;
 
-/// Something that takes memory while it is held.
+/// A value that takes memory while it is held.
 pub(crate) trait Weighed {
-    /// How many bytes.
+    /// Its size in bytes.
     fn bytes(&self) -> usize;
 }
 
@@ -21,11 +21,11 @@ impl Weighed for Voxels {
     }
 }
 
-/// What is held of a block: `None` until it has been decoded.
+/// The slot of a block: `None` until it has been decoded.
 type Slot<V> = Arc<Mutex<Option<Arc<V>>>>;
 
-/// A cache of decoded blocks, bounded in bytes, that gives up the least recently used first. A block that several
-/// threads ask for at once is decoded by one of them.
+/// A cache of decoded blocks, bounded in bytes, that evicts the least recently used first. If several threads request a
+/// block at once, one of them decodes it.
 #[derive(Debug)]
 pub(crate) struct BlockCache<K, V = Voxels> {
     capacity: usize,
@@ -49,13 +49,13 @@ struct Entry<V> {
 }
 
 impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
-    /// A cache that holds at most so many bytes of values; the block decoded last is held even if it is larger.
+    /// A cache that holds at most `capacity` bytes of values; the block decoded last is held even if it is larger.
     pub(crate) fn new(capacity: usize) -> Self {
         let held = Held { slots: HashMap::new(), order: BTreeMap::new(), clock: 0, bytes: 0 };
         BlockCache { capacity, held: Mutex::new(held) }
     }
 
-    /// The block of a key, decoded now if it is not held. `None` and errors of `decode` are passed on and not held.
+    /// The block of a key, decoded now if it is not held. `None` and errors of `decode` are passed on and not cached.
     pub(crate) fn get(&self, key: &K, decode: impl FnOnce() -> Result<Option<V>>) -> Result<Option<Arc<V>>> {
         let slot = self.slot(key);
         // A thread that panicked while it decoded left the slot empty, which is a sound state.
@@ -64,7 +64,7 @@ impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
     }
 
     #[cfg(feature = "tiff")]
-    /// As [`BlockCache::get`], but `None` at once where another thread has the block in hand.
+    /// Like [`BlockCache::get`], but returns `None` at once if another thread is decoding the block.
     pub(crate) fn get_unless_busy(
         &self,
         key: &K,
@@ -79,7 +79,7 @@ impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
         self.fill(key, &slot, value, decode)
     }
 
-    /// What is in a slot, decoded into it where it is empty.
+    /// The value of a slot, decoded now if the slot is empty.
     fn fill(
         &self,
         key: &K,
@@ -126,7 +126,7 @@ impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
     fn forget(&self, key: &K, slot: &Slot<V>) {
         let mut guard = self.lock();
         let held = &mut *guard;
-        // Another thread may have decoded it meanwhile: what is counted stays.
+        // Another thread may have decoded it meanwhile: a block that has been counted stays.
         if let Some(entry) = held.slots.get(key)
             && Arc::ptr_eq(&entry.slot, slot)
             && entry.bytes == 0
@@ -136,11 +136,11 @@ impl<K: Hash + Eq + Clone, V: Weighed> BlockCache<K, V> {
         }
     }
 
-    /// Counts a block that has been decoded, and lets go of the oldest ones beyond the capacity.
+    /// Counts a decoded block, and evicts the oldest ones beyond the capacity.
     fn account(&self, key: &K, slot: &Slot<V>, bytes: usize) {
         let mut guard = self.lock();
         let held = &mut *guard;
-        // The entry may have been let go of, or replaced, while it was decoded.
+        // The entry may have been evicted or replaced while the block was decoded.
         match held.slots.get_mut(key) {
             Some(entry) if Arc::ptr_eq(&entry.slot, slot) && entry.bytes == 0 => {
                 entry.bytes = bytes;
@@ -173,7 +173,7 @@ mod tests {
         for key in [1u8, 2, 1, 3] {
             cache.get(&key, || block(key)).unwrap();
         }
-        // 1 was used after 2, so 2 went.
+        // 1 was used after 2, so 2 was evicted.
         let held = |key: u8| cache.get(&key, || Err(Error::data("decoded again"))).is_ok();
         assert!(held(1) && held(3));
         assert!(!held(2));

@@ -1,4 +1,4 @@
-//! Data files beside a header: where they are, and that they are as long as the header says.
+//! Data files beside a header: their paths, and a check that they are as long as the header says.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::store::inflate::{Packed, Wrap};
 use crate::store::raw::Stored;
 use crate::store::raw::bytes::{FileBytes, Joined};
 
-/// More data files than this have no volume.
+/// No volume has more data files than this.
 const MOST_FILES: usize = 100_000;
 
-/// The path of a data file that a header names: relative to the folder of the header. Names that come from Windows have
+/// The path of a data file that a header names: relative to the folder of the header. Names from Windows have
 /// backslashes.
 pub(crate) fn beside(header: &Path, name: &str) -> PathBuf {
     let folder = header.parent().unwrap_or(Path::new(""));
@@ -25,13 +25,13 @@ pub(crate) fn beside(header: &Path, name: &str) -> PathBuf {
     if turned.exists() { turned } else { folder.join(last) }
 }
 
-/// The bytes of a file as they are.
+/// The bytes of a file that is not compressed.
 pub(crate) fn plain(path: &Path) -> Result<Stored> {
     let (file, length) = file::open(path)?;
     Ok(Stored::Plain(Box::new(FileBytes::new(file, path)), length))
 }
 
-/// The bytes that come out of a file that is compressed from `start` on, by gzip or zlib as its bytes say.
+/// The decompressed bytes of a file that is compressed from `start` on, by gzip or zlib according to its first bytes.
 pub(crate) fn packed(path: &Path, start: u64) -> Result<Packed> {
     let (file, end) = file::open(path)?;
     let mut magic = [0; 2];
@@ -43,10 +43,10 @@ pub(crate) fn packed(path: &Path, start: u64) -> Result<Packed> {
     Ok(Packed { file: Arc::new(file), start, end, wrap })
 }
 
-/// Several data files one behind the other, which hold `total` bytes together, as many each.
+/// Several data files one behind the other, which hold `total` bytes together, each the same number.
 ///
 /// # Errors
-/// `Data` if a file is shorter than that, by its name; `Missing` if one does not exist.
+/// `Data` at the path of a file that is shorter than that; `Missing` if one does not exist.
 pub(crate) fn joined(files: &[PathBuf], total: u64, start: Start) -> Result<Stored> {
     let count = files.len() as u64;
     if count == 0 || !total.is_multiple_of(count) {
@@ -74,19 +74,19 @@ pub(crate) fn joined(files: &[PathBuf], total: u64, start: Start) -> Result<Stor
     Ok(Stored::Plain(Box::new(Joined::new(files.to_vec(), from.unwrap_or(0), each)), total))
 }
 
-/// Where the values begin in a data file.
+/// Offset of the values in a data file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
     At(u64),
-    /// So that they end with the file.
+    /// The values end with the file.
     Last,
 }
 
-/// The names that a pattern of C's `printf` with one number stands for: `slice%03d.raw` from the first number to the
-/// last.
+/// The names that a pattern of C's `printf` with one number stands for, such as `slice%03d.raw` from the first number
+/// to the last.
 ///
 /// # Errors
-/// `Data` if it is no such pattern, or stands for no file or too many.
+/// `Data` if it is not such a pattern, or stands for no file or too many.
 pub(crate) fn numbered(pattern: &str, [first, last, step]: [i64; 3]) -> Result<Vec<String>> {
     let wrong = || Error::data(format!("names its data files by {pattern}, which is not understood; list their names"));
     let (before, rest) = pattern.split_once('%').ok_or_else(wrong)?;

@@ -1,11 +1,12 @@
-//! What is done to files and folders where the order matters, or where somebody else may have prepared what is there.
+//! Operations on files and folders whose order matters, or whose paths somebody else may have prepared.
 //!
-//! No function here follows a link in the last part of a path. What a name stands for is replaced, never written into:
-//! a file is created anew under a name where nothing is, or not at all. Intermediate folders are the caller's.
+//! No function here follows a link in the last part of a path. Whatever a name stands for is replaced, never written
+//! into: a file is created under a name that is free, or not at all. The caller is responsible for intermediate
+//! folders.
 //!
-//! After a power failure a file system may have lost whatever was not brought to the disk. So a caller calls
-//! [`sync_tree`] before it renames something into place, and [`sync_folder`] afterwards. In tests of this crate a log of
-//! all calls shows whether it did ([`log`]).
+//! After a power failure a file system may have lost everything that was not synced to the disk. So a caller calls
+//! [`sync_tree`] before it renames something into place, and [`sync_folder`] afterwards. In tests of this crate a log
+//! of all calls shows whether it did ([`log`]).
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -14,12 +15,12 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 pub(crate) mod log;
 
-/// Fewer files than this are brought to the disk one after the other.
+/// Fewer files than this are synced one after the other.
 const FEW: usize = 32;
-/// Files that are brought to the disk at once: they share what a file system writes for each.
+/// Number of files that are synced at once: they share the journal writes of the file system.
 const AT_ONCE: usize = 8;
 
-/// A log entry, in tests.
+/// Adds an entry to the log, in tests.
 macro_rules! note {
     ($($operation:tt)*) => {
         #[cfg(test)]
@@ -27,7 +28,7 @@ macro_rules! note {
     };
 }
 
-/// Options for opening files of which links and the like are refused by the operating system.
+/// Options for opening files that make the operating system refuse links and the like.
 pub(crate) fn no_links() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -37,7 +38,7 @@ pub(crate) fn no_links() -> OpenOptions {
     options
 }
 
-/// What is at a path.
+/// The kind of an entry at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum There {
     Nothing,
@@ -47,10 +48,10 @@ pub(crate) enum There {
     Other,
 }
 
-/// What is at a path, by itself: a link is [`There::Other`].
+/// The kind of the entry at a path itself: a link is [`There::Other`].
 ///
 /// # Errors
-/// If the operating system does not say.
+/// If the operating system cannot read the entry.
 pub(crate) fn what_is(path: &Path) -> io::Result<There> {
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_file() => Ok(There::File),
@@ -61,7 +62,7 @@ pub(crate) fn what_is(path: &Path) -> io::Result<There> {
     }
 }
 
-/// The bytes of a file; `None` if nothing is at the path. What is there and is no file is refused.
+/// The bytes of a file; `None` if nothing is at the path. An entry that is not a file is refused.
 ///
 /// # Errors
 /// If the operating system refuses to read it.
@@ -81,7 +82,7 @@ pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Creates a file. What was there under its name goes.
+/// Creates a file. An earlier file or link of that name is removed.
 ///
 /// # Errors
 /// If a folder is in the way, or the operating system refuses.
@@ -96,10 +97,10 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Writes a whole file. What was there under its name goes; where writing fails nothing of it stays.
+/// Writes a whole file. An earlier file of that name is removed; if writing fails, no part of the new one stays.
 ///
 /// # Errors
-/// As [`create`], or where the disk is full.
+/// Those of [`create`], or if the disk is full.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create(path)?;
     let written = file.write_all(bytes);
@@ -110,11 +111,11 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a whole file in folders below another one, which are made where they are missing; that one is not: a process
-/// whose folder was taken from it writes nowhere else.
+/// Writes a whole file in folders below `root`, which are created if they are missing. `root` itself is not created, so
+/// that a process whose folder was taken from it writes nowhere else.
 ///
 /// # Errors
-/// As [`write`].
+/// Those of [`write`].
 #[cfg(any(feature = "zarr", feature = "dataflow"))]
 pub(crate) fn write_below(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     match write(path, bytes) {
@@ -130,7 +131,7 @@ pub(crate) fn write_below(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<
     write(path, bytes)
 }
 
-/// Makes a folder, unless there is something at its path.
+/// Creates a folder, unless its path exists.
 ///
 /// # Errors
 /// If the operating system refuses.
@@ -145,7 +146,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder and those that it lies in, where they are missing. Links to folders among these are followed.
+/// Creates a folder and its parents, if they are missing. Links to folders among these are followed.
 ///
 /// # Errors
 /// If the operating system refuses.
@@ -158,7 +159,7 @@ pub(crate) fn make_folders(path: &Path) -> io::Result<()> {
     if path.is_dir() { Ok(()) } else { Err(ErrorKind::NotADirectory.into()) }
 }
 
-/// Removes a folder where it is empty. It is no error where it is not.
+/// Removes a folder if it is empty, and otherwise does nothing.
 pub(crate) fn remove_empty(path: &Path) {
     if fs::remove_dir(path).is_ok() {
         note!(Removed(path.to_owned()));
@@ -175,7 +176,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames what is at a path, if something is. Returns whether something was.
+/// Renames the entry at a path, if it exists. Returns whether it existed.
 ///
 /// # Errors
 /// If the operating system refuses.
@@ -187,7 +188,7 @@ pub(crate) fn rename_if_there(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
-/// Removes a file, a folder with all that is in it, or a link, if one is there.
+/// Removes a file, a folder with everything in it, or a link, if it exists.
 ///
 /// # Errors
 /// If the operating system refuses.
@@ -206,27 +207,27 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Brings a file to the disk.
+/// Syncs a file to the disk.
 ///
 /// # Errors
 /// If the operating system cannot.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
-    // To be written, which Windows asks for.
+    // Opened for writing, which Windows requires.
     no_links().write(true).open(path)?.sync_all()?;
     note!(Synced(path.to_owned()));
     Ok(())
 }
 
-/// Brings the names in a folder to the disk: what was created, renamed and removed there.
+/// Syncs the names in a folder to the disk: the files created, renamed and removed there.
 ///
 /// # Errors
 /// If the operating system cannot.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    // Elsewhere folders cannot be opened, and need not be.
+    // On other systems folders cannot be opened, and need not be.
     #[cfg(unix)]
     match File::open(path)?.sync_all() {
-        // Some file systems, such as those of a network, know no such call for folders.
+        // Some file systems, such as network file systems, do not support this call for folders.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {}
         synced => synced?,
     }
@@ -234,7 +235,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Brings a file, or a folder with all that is in it, to the disk. Links in it are let be.
+/// Syncs a file, or a folder with everything in it, to the disk. Links in it are ignored.
 ///
 /// # Errors
 /// If the operating system cannot.
@@ -259,7 +260,7 @@ pub(crate) fn sync_tree(path: &Path) -> io::Result<()> {
         next += 1;
     }
     sync_files(&files)?;
-    // What is in a folder before the folder itself.
+    // The entries of a folder before the folder itself.
     folders.iter().rev().try_for_each(|folder| sync_folder(folder))
 }
 

@@ -1,4 +1,4 @@
-//! Reading parts of a file, by several threads at once.
+//! Reads parts of a file, from several threads at once.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -12,8 +12,8 @@ use crate::error::{Error, Kind, Result};
 use crate::memory;
 
 #[cfg(any(feature = "zarr", feature = "tiff"))]
-/// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
-/// is read whole anyway.
+/// Rows with gaps of at most this many bytes between them are read at once, including the gaps: a page of the file
+/// system is read whole anyway.
 const GAP: usize = 4 << 10;
 
 /// Fills a buffer from the bytes at an offset, without moving a position that other threads share.
@@ -82,7 +82,7 @@ pub(crate) fn read_box(
 /// Of kind `Missing` if there is no such file, `Data` if it is a folder, a pipe or a device; else `Io`.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |error: io::Error| read_failed(&error).at(path);
-    // Before it is opened, which for a pipe would last until somebody writes into it.
+    // Checked before the file is opened, since opening a pipe would block until somebody writes into it.
     require_file(&std::fs::metadata(path).map_err(failed)?).map_err(|error| error.at(path))?;
     let file = unwaiting().open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -90,17 +90,17 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// The bytes of a whole file, of at most `most`; `what` is what such a file is.
+/// The bytes of a whole file, of at most `most`; `what` names such a file in messages.
 ///
 /// # Errors
-/// Of kind `Data` if it is longer, or needs more memory than the system gives; else as [`open`].
+/// Of kind `Data` if it is longer, or needs more memory than available; otherwise those of [`open`].
 #[cfg(feature = "tiff")]
 pub(crate) fn read_whole(path: &Path, most: u64, what: &str) -> Result<Vec<u8>> {
     let (file, length) = open(path)?;
     let read = || {
         require_length(length, most, what)?;
         memory::require(length, "give a smaller file")?;
-        // A file that grows meanwhile is not followed.
+        // Bytes that are appended meanwhile are ignored.
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
         read_at(&file, 0, &mut bytes).map_err(|error| read_failed(&error))?;
         Ok(bytes)
@@ -108,13 +108,13 @@ pub(crate) fn read_whole(path: &Path, most: u64, what: &str) -> Result<Vec<u8>> 
     read().map_err(|error: Error| error.at(path))
 }
 
-/// How many bytes of a file tell its form.
+/// Number of first bytes by which the format of a file is recognised.
 pub(crate) const START: usize = 4096;
 
 /// The first bytes of a file, at most [`START`].
 ///
 /// # Errors
-/// As [`open`], and `Io` if it cannot be read.
+/// Those of [`open`], and `Io` if it cannot be read.
 pub(crate) fn start_of(path: &Path) -> Result<Vec<u8>> {
     let (file, _) = open(path)?;
     let mut start = Vec::new();
@@ -123,7 +123,7 @@ pub(crate) fn start_of(path: &Path) -> Result<Vec<u8>> {
     Ok(start)
 }
 
-/// Refuses a file that is longer than `what` is ever.
+/// Refuses a file that is longer than any `what`.
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub(crate) fn require_length(length: u64, most: u64, what: &str) -> Result<()> {
     if length <= most {
@@ -133,7 +133,7 @@ pub(crate) fn require_length(length: u64, most: u64, what: &str) -> Result<()> {
     Err(Error::data(format!("has {length}, and {what} has at most {most}; check the path, or copy it again")))
 }
 
-/// Options for opening a file without waiting for anybody, should it have become a pipe meanwhile.
+/// Options for opening a file without blocking, in case it has become a pipe meanwhile.
 fn unwaiting() -> std::fs::OpenOptions {
     let mut options = File::options();
     #[cfg(unix)]
@@ -142,7 +142,7 @@ fn unwaiting() -> std::fs::OpenOptions {
     options
 }
 
-/// Refuses what is not a regular file, and so has no length and cannot be read from any place.
+/// Refuses an entry that is not a regular file, and so has no length and cannot be read at any position.
 pub(crate) fn require_file(metadata: &Metadata) -> Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
@@ -157,7 +157,7 @@ pub(crate) fn require_file(metadata: &Metadata) -> Result<()> {
     )))
 }
 
-/// What is neither a file nor a folder.
+/// The name of an entry that is neither a file nor a folder.
 #[cfg(unix)]
 fn special(kind: std::fs::FileType) -> Option<&'static str> {
     use std::os::unix::fs::FileTypeExt;
@@ -165,7 +165,7 @@ fn special(kind: std::fs::FileType) -> Option<&'static str> {
     kinds.into_iter().find_map(|(is, name)| is.then_some(name))
 }
 
-/// What is neither a file nor a folder.
+/// The name of an entry that is neither a file nor a folder.
 #[cfg(not(unix))]
 fn special(_: std::fs::FileType) -> Option<&'static str> {
     None
@@ -194,7 +194,7 @@ pub fn write_failed(error: &io::Error) -> Error {
     }
 }
 
-/// The error of a folder that cannot be made or written; `what` goes into it.
+/// The error of a folder that cannot be created or written; `what` goes into it.
 pub(crate) fn unwritable(error: &io::Error, what: &str) -> Error {
     match error.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
@@ -205,24 +205,25 @@ pub(crate) fn unwritable(error: &io::Error, what: &str) -> Error {
     }
 }
 
-/// The end of the name of a file that is being written, and is renamed at once.
+/// The end of the name of a file that is being written and will be renamed.
 pub(crate) const WRITING: &str = ".writing";
 
-/// Puts a file in place of another, whole: it is written beside it, and then renamed. One program writes there at a time.
+/// Replaces a file as a whole: the new one is written beside it and then renamed. Only one program may write there at a
+/// time.
 ///
 /// # Errors
-/// `Io` or `Output` if it cannot be written; what was there stays.
+/// `Io` or `Output` if it cannot be written; the earlier file stays.
 pub fn replace(place: &Path, bytes: &[u8]) -> Result<()> {
     put(place, |writing| disk::write(writing, bytes))
 }
 
-/// The same below a folder, in folders that are made where they are missing; but not that one.
+/// Like [`replace`], below the folder `root`: folders in it are created if they are missing, but not `root` itself.
 #[cfg(feature = "dataflow")]
 pub(crate) fn replace_below(root: &Path, place: &Path, bytes: &[u8]) -> Result<()> {
     put(place, |writing| disk::write_below(root, writing, bytes))
 }
 
-/// The same as [`replace`], and on the disk once it has returned.
+/// Like [`replace`], and synced to the disk before it returns.
 #[cfg(feature = "dataflow")]
 pub(crate) fn replace_for_good(place: &Path, bytes: &[u8]) -> Result<()> {
     put(place, |writing| disk::write(writing, bytes).and_then(|()| disk::sync_file(writing)))?;

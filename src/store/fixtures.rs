@@ -1,4 +1,4 @@
-//! The stored images of tests/fixtures/stores and what they hold, by the formula of scripts/make_store_fixtures.py.
+//! The stored images of tests/fixtures/stores and their values, by the formula of scripts/make_store_fixtures.py.
 
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ pub(crate) fn expected(shape: [usize; 3], dtype: Dtype, image: i32) -> Voxels {
     }
 }
 
-/// Asserts that a source holds these values: read whole, and in parts of several shapes, which do not follow its own
+/// Asserts that a source holds these values, read whole and in parts of several shapes that do not match its own
 /// blocks, in raster order.
 pub(crate) fn assert_holds(source: &dyn Source, values: &Voxels) {
     let description = source.description();

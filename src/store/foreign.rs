@@ -1,15 +1,15 @@
-//! Forms that are not read: how a file is recognised as one of them, and what its owner can do.
+//! Formats that are not read: how a file is recognised as one of them, and how to convert it.
 
 use std::path::Path;
 
 use crate::error::Error;
 
-/// What can be done about a file of a form that is not read; `FILE` stands for its name.
+/// How to convert a file of a format that is not read; `FILE` stands for its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
     /// Bio-Formats reads it.
     BioFormats,
-    /// A sentence of its own.
+    /// A separate sentence.
     Own(&'static str),
 }
 
@@ -37,12 +37,13 @@ const PRESENTED: &str = "give the image itself";
 const MRC: &str = "save it as TIFF or .npy: python -c \"import mrcfile, numpy; \
                    numpy.save('image.npy', mrcfile.open('FILE').data)\"";
 
-/// A form: its name with its article, bytes at a place that files of it have, extensions (lower case), and what to do.
+/// A format: its name with its article, bytes at an offset by which its files are recognised, extensions (lower case),
+/// and how to convert them.
 struct Form(&'static str, &'static [(usize, &'static [u8])], &'static [&'static str], Way);
 
 use Way::{BioFormats, Own};
 
-/// The forms that are known and not read. Those with bytes of their own come before those that share them.
+/// The formats that are recognised and not read. Those with distinct bytes come before those that share them.
 static FORMS: [Form; 49] = [
     Form("a Zeiss CZI file", &[(0, b"ZISRAWFILE")], &["czi"], BioFormats),
     Form("a Leica LIF file", &[], &["lif", "lof", "xlef", "xlif", "lei"], BioFormats),
@@ -130,7 +131,7 @@ static FORMS: [Form; 49] = [
     Form("a Python script", &[], &["py", "ipynb"], Own(PRESENTED)),
 ];
 
-/// The refusal of a file that is of a form which is known and not read, by its first bytes, else by its extension.
+/// The refusal of a file in a format that is recognised and not read, by its first bytes, otherwise by its extension.
 pub(crate) fn refusal(path: &Path, start: &[u8]) -> Option<Error> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     if let Some(error) = hdf5(start, &name) {
@@ -141,10 +142,10 @@ pub(crate) fn refusal(path: &Path, start: &[u8]) -> Option<Error> {
         magics.iter().any(|&(at, magic)| start.get(at..).is_some_and(|rest| rest.starts_with(magic)))
     };
     let named = |Form(_, _, extensions, _): &&Form| extensions.contains(&&*extension);
-    // A block of a LIF file has its own marks, too short to stand alone in a table.
+    // Blocks of a LIF file have marks of one byte, too short to stand alone in the table.
     let is_lif = start.starts_with(b"\x70\0\0\0") && start.get(8) == Some(&b'*');
     let lif = is_lif.then(|| FORMS.iter().find(|form| form.2.contains(&"lif"))).flatten();
-    // Where both say something, the extension is the more exact: a spreadsheet is a zip archive.
+    // If both match, the extension is more exact: a spreadsheet is a zip archive.
     let shared =
         |form: &&Form| form.0.starts_with("a zip") || form.0.starts_with("a gzip") || form.0.starts_with("a compound");
     let by_bytes = lif.or_else(|| FORMS.iter().find(of_kind));
@@ -156,7 +157,7 @@ pub(crate) fn refusal(path: &Path, start: &[u8]) -> Option<Error> {
     form.map(|Form(what, _, _, way)| refused(what, *way, &name))
 }
 
-/// The refusal of a file that is compressed by gzip, and of no form that is read so.
+/// The refusal of a file that is compressed by gzip, in a format that is not read compressed.
 #[cfg(feature = "medical")]
 pub(crate) fn packed_refusal(path: &Path, inside: &[u8]) -> Error {
     let inner = Path::new(path.file_stem().unwrap_or_default());
@@ -171,7 +172,7 @@ pub(crate) fn packed_refusal(path: &Path, inside: &[u8]) -> Error {
 }
 
 #[cfg(feature = "tiff")]
-/// Whether a file is of a microscope that keeps its images beside a TIFF file of previews.
+/// Returns whether a file is of a microscope that stores its images beside a TIFF file of previews.
 pub(crate) fn is_preview(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("vsi"))
 }
@@ -187,8 +188,8 @@ fn refused(what: &str, way: Way, name: &str) -> Error {
     Error::data(format!("is {what}, which is not read; {advice}"))
 }
 
-/// HDF5 has its mark at the begin, or behind a block of the user's own of 512 bytes, 1024, and so on. Imaris files are
-/// HDF5 files with a group of their own.
+/// Refuses HDF5 files. They have their signature at the start, or after a user block of 512 bytes, 1024, and so on.
+/// Imaris files are HDF5 files with a group `DataSetInfo`.
 fn hdf5(start: &[u8], name: &str) -> Option<Error> {
     let marked = |at: usize| start.get(at..).is_some_and(|rest| rest.starts_with(b"\x89HDF\r\n\x1a\n"));
     let lower = name.to_lowercase();
@@ -207,7 +208,7 @@ fn hdf5(start: &[u8], name: &str) -> Option<Error> {
     })
 }
 
-/// The refusal of a folder that is of a form which is known and not read, by the files in it.
+/// The refusal of a folder in a format that is recognised and not read, by the files in it.
 pub(crate) fn folder_refusal(path: &Path) -> Option<Error> {
     if path.join("attributes.json").is_file() {
         let advice = "convert it to OME-Zarr with `n5-to-ome-zarr`, or save it as TIFF in Fiji with the N5 plugin";

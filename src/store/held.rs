@@ -1,4 +1,4 @@
-//! Chunks in memory, compressed, that come and go: what a session reads again that has no image on disk.
+//! Compressed chunks in memory that come and go: the source that a session without an image on disk reads again.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -10,11 +10,11 @@ use crate::space::Region;
 use crate::store::values::{Endian, from_bytes, paste, to_bytes};
 use crate::store::{Description, Source};
 
-/// How hard values are compressed: as fast as it goes.
+/// Compression level: the fastest.
 const LEVEL: i32 = 1;
 
-/// A source of chunks that are put there one by one; all others hold zero. Its grid may have no bounds: then the shape
-/// of its description says nothing.
+/// A source of chunks that are set one by one; all others hold zero. Its grid may have no bounds: then the shape in its
+/// description is meaningless.
 #[derive(Debug)]
 pub(crate) struct HeldChunks {
     grid: Grid,
@@ -61,12 +61,12 @@ impl HeldChunks {
         HeldChunks { grid, description, chunks: RwLock::default() }
     }
 
-    /// Puts a chunk's values, in its box, in place of those that were there.
+    /// Sets a chunk's values, in its box, and replaces earlier ones.
     pub(crate) fn set(&self, chunk: ChunkId, region: Region, packed: PackedVoxels) {
         self.chunks.write().unwrap_or_else(PoisonError::into_inner).insert(chunk, Held { region, packed });
     }
 
-    /// Takes a chunk away.
+    /// Removes a chunk.
     pub(crate) fn remove(&self, chunk: ChunkId) {
         self.chunks.write().unwrap_or_else(PoisonError::into_inner).remove(&chunk);
     }

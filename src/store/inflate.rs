@@ -1,8 +1,9 @@
-//! What comes out of a compressed stream, read from any place.
+//! Random access to the decompressed bytes of a stream.
 //!
-//! Deflate can only be read from the beginning. On the way the decoder is copied every few MiB, with the 32 KiB that it
-//! looks back to: from the nearest copy before a place the stream can be read on later (as zran.c, which comes with
-//! zlib, does). What came out last is held in windows, so that rows and planes that follow each other are inflated once.
+//! Deflate can only be decompressed from the beginning. On the way the decoder is copied every few MiB, with the 32 KiB
+//! that it looks back to, and decompression can continue from the nearest copy before a position (as zran.c, which
+//! comes with zlib, does). The latest output is held in windows, so that consecutive rows and planes are decompressed
+//! once.
 
 mod member;
 
@@ -20,43 +21,43 @@ const WINDOW: u64 = 1 << 20;
 /// Copies of decoders are this many windows apart, or further, so that there are at most `COPIES`.
 const APART: u64 = 4;
 const COPIES: u64 = 512;
-/// Decoders that wait where they ended, for readers at as many places.
+/// Number of decoders that are kept where they stopped, for readers at as many positions.
 const PARKED: usize = 8;
-/// Bytes that may follow those wanted, until the end of the stream, for its checksum to be looked at.
+/// Bytes that may follow the wanted ones until the end of the stream, so that its checksum is verified.
 const TAIL: usize = 1 << 20;
 
-/// The first bytes that come out of a stream, at most `length`.
+/// The first decompressed bytes of a stream, at most `length`.
 ///
 /// # Errors
-/// As [`Inflated`] reads.
+/// Those of reading [`Inflated`].
 pub(crate) fn head(packed: &Packed, length: usize) -> Result<Vec<u8>> {
     Decoder::new(packed).next(packed, length)
 }
 
-/// The bytes that come out of a compressed stream.
+/// The decompressed bytes of a stream.
 pub(crate) struct Inflated {
     packed: Packed,
     path: PathBuf,
-    /// How many bytes of it are wanted.
+    /// Number of its bytes that are wanted.
     total: u64,
     window: u64,
     apart: u64,
-    /// How many windows are held.
+    /// Number of windows that are held.
     capacity: usize,
     state: Mutex<State>,
-    /// Wakes those who wait for a window that another thread inflates, or for its decoder.
+    /// Wakes threads that wait for a window that another thread decompresses, or for its decoder.
     moved: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    /// Windows that are held, with the time of their last use.
+    /// Held windows, with the time of their last use.
     windows: HashMap<u64, (Arc<Vec<u8>>, u64)>,
-    /// Copies of decoders, by the window that they come to next.
+    /// Copies of decoders, by the window that they decompress next.
     copies: BTreeMap<u64, Decoder>,
-    /// Decoders that are not in use, by the window that they come to next; the one used last is at the end.
+    /// Decoders that are not in use, by the window that they decompress next; the one used last is at the end.
     parked: Vec<(u64, Decoder)>,
-    /// The windows that decoders in use come to next.
+    /// The windows that decoders in use decompress next.
     running: Vec<u64>,
     clock: u64,
 }
@@ -86,7 +87,7 @@ impl Bytes for Inflated {
 }
 
 impl Inflated {
-    /// The first `total` bytes that come out of a stream, with about `cache` bytes of them held.
+    /// The first `total` decompressed bytes of a stream; about `cache` bytes of them are held.
     pub(crate) fn new(packed: Packed, path: &Path, total: u64, cache: usize) -> Inflated {
         Self::with_window(packed, path, total, cache, WINDOW.min(total.max(1)))
     }
@@ -103,14 +104,14 @@ impl Inflated {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A window, inflated now if it is not held.
+    /// A window, decompressed now if it is not held.
     fn window(&self, wanted: u64) -> Result<Arc<Vec<u8>>> {
         let mut state = self.lock();
         let mut decoder = loop {
             if let Some(window) = state.held(wanted) {
                 return Ok(window);
             }
-            // A thread that is nearer than any place that could be begun from gets there first, or leaves its decoder.
+            // A thread that is nearer than any place to start from gets there first, or leaves its decoder.
             let nearest = state.running.iter().filter(|&&next| next <= wanted).max();
             if nearest > state.begin(wanted).as_ref() {
                 state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -169,13 +170,13 @@ impl State {
         }
     }
 
-    /// The window that the nearest decoder comes to next which is not in use, at or before the one wanted.
+    /// The next window of the nearest idle decoder at or before the wanted one.
     fn begin(&self, wanted: u64) -> Option<u64> {
         let copied = self.copies.range(..=wanted).next_back().map(|(&next, _)| next);
         self.parked.iter().map(|&(next, _)| next).filter(|&next| next <= wanted).max().max(copied)
     }
 
-    /// The decoder that [`State::begin`] tells of.
+    /// The decoder that [`State::begin`] finds.
     fn take(&mut self, wanted: u64) -> Option<Decoder> {
         let next = self.begin(wanted)?;
         match self.parked.iter().position(|&(parked, _)| parked == next) {
@@ -192,14 +193,14 @@ impl State {
     }
 }
 
-/// A decoder in use, which is not any more once this goes, also where it failed.
+/// A decoder in use, unregistered when this is dropped, also after an error.
 struct Running<'a> {
     all: &'a Inflated,
     next: u64,
 }
 
 impl Running<'_> {
-    /// The decoder has come one window further.
+    /// Moves the decoder one window further.
     fn step(&mut self, state: &mut State) {
         if let Some(at) = state.running.iter().position(|&next| next == self.next) {
             state.running[at] += 1;

@@ -1,4 +1,4 @@
-//! What the program understands of an image, and what it would refuse, for people and programs to look at.
+//! A summary of an image for people and programs: how the program reads it, and whether a run would refuse it.
 
 mod sample;
 
@@ -12,31 +12,31 @@ use crate::store::units::{length_name, symbol};
 use crate::store::{Details, OpenOptions, Source, is_address, open};
 use crate::text::masked;
 
-/// What is known of an image before it is analysed. Fields are the keys of `anabranch info --json`.
+/// A summary of an image before it is analysed. Fields are the keys of `anabranch info --json`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// The path, as it was given, or the address without what may be secret in it.
+    /// The path as given, or the address without possible secrets.
     pub path: String,
-    /// Why a run would refuse the image with the same options; `None` if it would not.
+    /// The refusal of the image by a run with the same options; `None` if it would be accepted.
     pub refused: Option<Refusal>,
-    /// What must be picked before a run: the sentence that a run ends with where nothing is. The rest then describes
-    /// the image for the first of each.
+    /// The choice that is left open: the message with which a run ends until the user makes it. The other fields then
+    /// describe the image with the first of each.
     pub choice: Option<String>,
-    /// The image; `None` if nothing of it could be understood.
+    /// The image; `None` if it could not be opened.
     #[serde(flatten)]
     pub image: Option<Image>,
 }
 
-/// What a run would end with.
+/// The error with which a run would end.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The kind of the error.
     pub kind: Kind,
-    /// The exit code.
+    /// The exit code of the program.
     pub exit_code: u8,
-    /// The sentence.
+    /// The message.
     pub message: String,
 }
 
@@ -44,7 +44,7 @@ pub struct Refusal {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Image {
-    /// How it is stored.
+    /// How the image is stored.
     #[serde(flatten)]
     pub details: Details,
     /// Voxels along the image's own axes: (z, y, x) or (y, x).
@@ -55,29 +55,29 @@ pub struct Image {
     pub dtype: &'static str,
     /// Size of a voxel along the image's own axes.
     pub spacing: Vec<f64>,
-    /// Unit of the spacing, where one is known.
+    /// Unit of the spacing, if known.
     pub unit: Option<String>,
-    /// What lengths are counted in: `µm`, `voxels`, `units of --spacing`.
+    /// Unit of lengths: `µm`, `voxels`, `units of --spacing`.
     pub length_unit: String,
-    /// Which channel was picked.
+    /// The channel that was picked.
     pub channel: Option<usize>,
-    /// Which time point was picked.
+    /// The time point that was picked.
     pub time: Option<usize>,
-    /// Where the first voxel lies in what the image is a part of, along the image's own axes.
+    /// Position of the first voxel in the image that this one is a part of, along the image's own axes.
     pub origin: Vec<i64>,
     /// The value of voxels that have not been stored.
     pub fill: f64,
-    /// What was read of the values.
+    /// Statistics of the values that were read.
     pub sample: Option<Sample>,
-    /// What users should know about it, each in a sentence without a full stop.
+    /// Warnings for users, each a sentence without a full stop.
     pub warnings: Vec<String>,
 }
 
-/// What the program understands of the image at a path, and whether a run would refuse it. Reads the metadata, and of the
-/// values a few parts that are spread over the volume: all of an image of up to 32 MiB.
+/// Returns a summary of the image at a path, and whether a run would refuse it. Reads the metadata, and a few parts of
+/// the values that are spread over the volume: all of an image of up to 32 MiB.
 ///
-/// Where the options leave a choice open, of a channel or a time point, the first is described. Where they are wrong for the
-/// image, such as a region outside, what is described is the image without them.
+/// If the options leave a channel or a time point open, the first one is described. If they do not fit the image, such
+/// as a region outside it, the image is described without them.
 pub fn inspect(path: &Path, options: &OpenOptions) -> Inspection {
     let nothing = |error: &Error| Inspection {
         path: masked(&path.to_string_lossy()).into_owned(),
@@ -105,11 +105,11 @@ pub fn inspect(path: &Path, options: &OpenOptions) -> Inspection {
         let Ok(source) = open(path, &other) else { continue };
         let mut image = Image::of(&*source, &other);
         if !is_a_choice {
-            // Damage beside it is less to the point than what was refused.
+            // The refusal matters more than damage of the values.
             let _ = image.look(&*source);
             return Inspection { image: Some(image), ..nothing(&error) };
         }
-        // What of the values would be refused is, whichever channel is picked.
+        // Damaged values would be refused in any channel.
         let refused = image.look(&*source).err();
         let choice = Some(error.to_string());
         return Inspection {
@@ -126,7 +126,7 @@ fn nothing_wrong(path: &Path) -> Inspection {
     Inspection { path: masked(&path.to_string_lossy()).into_owned(), refused: None, choice: None, image: None }
 }
 
-/// Options with which more images can be opened, and whether they differ in no more than choices that were left open.
+/// Options with which more images can be opened, and whether they differ only in choices that were left open.
 fn relaxed(options: &OpenOptions) -> Vec<(OpenOptions, bool)> {
     let first = |picked: Option<usize>| picked.or(Some(0));
     let channel = OpenOptions { channel: first(options.channel), ..options.clone() };
@@ -158,14 +158,14 @@ fn relaxed(options: &OpenOptions) -> Vec<(OpenOptions, bool)> {
 }
 
 impl Refusal {
-    /// That of an error.
+    /// The refusal with an error.
     pub fn of(error: &Error) -> Refusal {
         Refusal { kind: error.kind(), exit_code: error.kind().exit_code(), message: error.to_string() }
     }
 }
 
 impl Image {
-    /// What a source says of itself, under the options that it was opened with. Reads no values.
+    /// The description of a source, under the options that it was opened with. Reads no values.
     pub fn of(source: &dyn Source, options: &OpenOptions) -> Image {
         let description = source.description();
         let own = 3 - description.dimensions..3;
@@ -191,15 +191,15 @@ impl Image {
         }
     }
 
-    /// Reads a sample of the values. What can be read of it is kept also where a part cannot.
+    /// Reads a sample of the values. It is kept even if some parts of the image cannot be read.
     fn look(&mut self, source: &dyn Source) -> crate::error::Result<()> {
         let (sample, result) = Sample::of(source);
         self.sample = Some(sample);
         result
     }
 
-    /// What it is in a line: `TIFF, ImageJ hyperstack, 12 x 26 x 30 uint16, 2 x 0.5 x 0.25 µm (from the ImageJ metadata),
-    /// channel 1 of 2 (counted from 0)`.
+    /// The image in one line: `TIFF, ImageJ hyperstack, 12 x 26 x 30 uint16, 2 x 0.5 x 0.25 µm (from the ImageJ
+    /// metadata), channel 1 of 2 (counted from 0)`.
     pub fn headline(&self) -> String {
         let mut parts = Vec::new();
         if !self.details.format.is_empty() {
@@ -232,7 +232,7 @@ impl Image {
         format!("{} (read as {})", self.stored_dtype, self.dtype)
     }
 
-    /// The size of a voxel and where it comes from: `2 x 0.5 x 0.25 µm (from the ImageJ metadata)`.
+    /// The voxel size and its origin: `2 x 0.5 x 0.25 µm (from the ImageJ metadata)`.
     pub fn spacing_text(&self) -> String {
         let from = &self.details.spacing_from;
         if from.is_empty() && self.unit.is_none() && self.spacing.iter().all(|&s| s == 1.0) {
@@ -248,12 +248,12 @@ impl Image {
     }
 }
 
-/// Numbers as lengths along axes: `12 x 26 x 30`.
+/// Formats numbers as lengths along axes: `12 x 26 x 30`.
 pub fn times<T: ToString>(numbers: &[T]) -> String {
     numbers.iter().map(T::to_string).collect::<Vec<_>>().join(" x ")
 }
 
-/// A number to six digits, without zeros at its end.
+/// Formats a number with six digits, without trailing zeros.
 fn short(number: f64) -> String {
     let rounded: f64 = format!("{number:.5e}").parse().unwrap_or(number);
     if rounded != 0.0 && !(1e-4..1e7).contains(&rounded.abs()) { format!("{rounded:e}") } else { rounded.to_string() }

@@ -1,6 +1,6 @@
-//! Which shape is read best, given how an image is stored.
+//! The best shape for reading an image that is stored in blocks.
 
-/// Voxels along an axis up to which small stored chunks are put together.
+/// Voxels along an axis up to which small stored chunks are joined.
 const SMALL: usize = 64;
 /// Voxels along an axis beyond which stored chunks are divided.
 pub(crate) const LARGE: usize = 256;
@@ -8,8 +8,8 @@ pub(crate) const LARGE: usize = 256;
 const SMALL_2D: usize = 1024;
 const LARGE_2D: usize = 2048;
 
-/// The shape of processing chunks for a volume stored in blocks: whole blocks put together up to about 64 voxels along
-/// an axis (2-D: 1024), an even part of one that is longer than 256 (2-D: 2048), never longer than the volume.
+/// The shape of processing chunks for a volume stored in blocks: whole blocks joined up to about 64 voxels along an
+/// axis (2-D: 1024), an even part of one that is longer than 256 (2-D: 2048), never longer than the volume.
 pub(crate) fn read_shape(shape: [usize; 3], block: [usize; 3], dimensions: usize) -> [usize; 3] {
     std::array::from_fn(|a| {
         if dimensions == 2 && a == 0 {

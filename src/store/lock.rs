@@ -1,4 +1,4 @@
-//! Files that keep other programs out for as long as they are open.
+//! Files that lock out other programs for as long as they are open.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use super::disk::{There, no_links, what_is};
 
-/// Between two attempts.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(2);
-/// For how long a file that goes whenever it is locked is tried again.
+/// How long to retry with a file that vanishes whenever it is locked.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why a file cannot be locked.
+/// The reason why a file cannot be locked.
 #[derive(Debug)]
 pub(crate) enum Refused {
     /// Another program holds it.
     Busy,
-    /// Something that is no file is at its path.
+    /// The entry at its path is not a file.
     NoFile,
-    /// The operating system has said no.
+    /// The operating system refuses.
     Failed(io::Error),
 }
 
@@ -29,14 +29,14 @@ impl From<io::Error> for Refused {
     }
 }
 
-/// Opens a file, which is created where it is missing, and locks it: nobody else can until it is closed. Nothing is
+/// Opens a file, creates it if it is missing, and locks it: nobody else can lock it until it is closed. Nothing is
 /// written to it, and a link is not followed.
 ///
-/// Who has finished removes its lock before it lets go of it. So the file that was locked may not be the one that others
-/// find at the path: then all begins again, and `prepare`, which makes the folder of the file, is called once more.
+/// A program that has finished removes its lock file before it unlocks it. So the file that was locked may no longer be
+/// the one at the path: then everything is repeated, including `prepare`, which creates the folder of the file.
 ///
 /// # Errors
-/// If it is held, is no file, or cannot be opened.
+/// If it is locked, is not a file, or cannot be opened.
 pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> Result<File, Refused> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -45,7 +45,7 @@ pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> 
             Ok(Some(file)) => return Ok(file),
             Err(Refused::Failed(error)) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
             Err(refused @ (Refused::Busy | Refused::NoFile)) => return Err(refused),
-            // It has gone meanwhile, or its folder.
+            // The file or its folder was removed meanwhile.
             Ok(None) | Err(Refused::Failed(_)) if Instant::now() < deadline => std::thread::sleep(PAUSE),
             Ok(None) => return Err(Refused::Busy),
             Err(refused) => return Err(refused),
@@ -53,22 +53,22 @@ pub(crate) fn lock(path: &Path, mut prepare: impl FnMut() -> io::Result<()>) -> 
     }
 }
 
-/// Opens a file that is there, and locks it together with others that do so: nobody can lock it alone until all have
+/// Opens an existing file and locks it together with others that share it: nobody can lock it alone until all have
 /// closed it.
 ///
 /// # Errors
-/// If one holds it alone, or it is no file, or cannot be opened.
+/// If a program has locked it alone, or it is not a file, or cannot be opened.
 #[cfg(feature = "dataflow")]
 pub(crate) fn share(path: &Path) -> Result<File, Refused> {
     attempt(path, false)?.ok_or(Refused::Busy)
 }
 
-/// Returns `None` if the file that was locked is not at the path any more.
+/// Returns `None` if the locked file is no longer at the path.
 fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
     if matches!(what_is(path)?, There::Folder | There::Other) {
         return Err(Refused::NoFile);
     }
-    // To be written, since locks over a network need that.
+    // Opened for writing, which locks over a network require.
     let file = no_links().write(true).create(alone).truncate(false).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(Refused::NoFile);
@@ -81,10 +81,10 @@ fn attempt(path: &Path, alone: bool) -> Result<Option<File>, Refused> {
     Ok(is_at(&file, path)?.then_some(file))
 }
 
-/// Whether an open file is the one that a path leads to.
+/// Returns whether an open file is the one at a path.
 ///
 /// # Errors
-/// If the operating system does not say.
+/// If the operating system cannot read the metadata.
 #[cfg(unix)]
 pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -96,13 +96,13 @@ pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether an open file is the one that a path leads to: here files that are open cannot be removed.
+/// Returns whether an open file is the one at a path: always here, where open files cannot be removed.
 #[cfg(not(unix))]
 pub(crate) fn is_at(_: &File, _: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// A number that no other run has, as text.
+/// A number that is unique to this run, as text.
 pub(crate) fn nonce() -> String {
     use std::hash::{BuildHasher, RandomState};
     let time = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
     fn a_lock_that_is_removed_while_it_is_waited_for_is_taken_anew() {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("lock");
-        // A process that another test is about to start holds what is open here for a moment.
+        // A process that another test is about to start briefly inherits the files that are open here.
         let free = || loop {
             match lock(&path, || Ok(())) {
                 Err(Refused::Busy) => std::thread::sleep(PAUSE),

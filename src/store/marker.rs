@@ -1,4 +1,4 @@
-//! Marks of stored files: what the operating system says of them, without reading them.
+//! Marks of stored files, from their metadata alone.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::store::file::read_failed;
 use crate::store::{Mark, Marked};
 
-/// So many files wanted of one folder make it worth while to list it, rather than to ask for each.
+/// If at least this many files of one folder are wanted, the folder is listed first.
 const LISTED: usize = 32;
 
 /// The state of one file.
@@ -24,10 +24,10 @@ pub(crate) struct FileMark {
 }
 
 impl FileMark {
-    /// The state of the file at a path, or that it does not exist.
+    /// The state of the file at a path, also if it does not exist.
     ///
     /// # Errors
-    /// If the operating system does not say.
+    /// If the operating system cannot read the metadata.
     pub(crate) fn of(path: &Path) -> Result<FileMark> {
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(Self::new(path, Some(&metadata))),
@@ -48,16 +48,16 @@ impl FileMark {
     }
 
     #[cfg(feature = "zarr")]
-    /// Whether there is a file.
+    /// Whether the file exists.
     pub(crate) fn is_there(&self) -> bool {
         self.is_there
     }
 
-    /// The states of many files, in their order. Each is asked for once. Where many of one folder follow each other its
-    /// list is read first, so that those that are missing cost nothing.
+    /// The states of many files, in the given order. The metadata of each are read once. If many files of one folder
+    /// follow each other, the folder is listed first, so that missing files cost nothing.
     ///
     /// # Errors
-    /// If the operating system does not say.
+    /// If the operating system cannot read the metadata.
     pub(crate) fn of_all(paths: &[PathBuf]) -> Result<Vec<FileMark>> {
         let mut marks = Vec::with_capacity(paths.len());
         for paths in paths.chunk_by(|a, b| folder(a) == folder(b)) {
@@ -87,12 +87,12 @@ impl FileMark {
     }
 }
 
-/// The folder that a file is in, to be compared fast.
+/// The folder of a file, in a form that is fast to compare.
 fn folder(path: &Path) -> Option<&OsStr> {
     path.parent().map(Path::as_os_str)
 }
 
-/// Whether there is nothing at a path; a file where a folder was expected comes to the same.
+/// Returns whether an error means that nothing is at a path; a file in place of a folder counts as well.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
@@ -105,41 +105,41 @@ pub(crate) struct Marker {
 }
 
 impl Marker {
-    /// Takes in a file.
+    /// Adds a file.
     pub(crate) fn add(&mut self, file: &FileMark) {
         file.hash.hash(&mut self.hasher);
         self.youngest = self.youngest.max(file.changed);
     }
 
     #[cfg(any(feature = "zarr", feature = "mosaic"))]
-    /// Takes in something else than a file.
+    /// Adds a value other than a file.
     pub(crate) fn note(&mut self, value: impl Hash) {
         value.hash(&mut self.hasher);
     }
 
     #[cfg(feature = "mosaic")]
-    /// Takes in what another mark stands for.
+    /// Adds all that another mark stands for.
     pub(crate) fn add_marked(&mut self, marked: &Marked) {
         marked.mark.hash(&mut self.hasher);
         self.youngest = self.youngest.max(marked.youngest);
     }
 
     #[cfg(feature = "mosaic")]
-    /// Lets files taken in count as no older than a time.
+    /// Makes the added files count as changed no earlier than `time`.
     pub(crate) fn not_before(&mut self, time: Option<SystemTime>) {
         self.youngest = self.youngest.map(|youngest| time.map_or(youngest, |time| youngest.max(time)));
     }
 
-    /// The mark of all files taken in.
+    /// The mark of all added files.
     pub(crate) fn finish(self) -> Marked {
         Marked { mark: Mark(self.hasher.finish()), youngest: self.youngest }
     }
 }
 
-/// The mark of some files, in their order.
+/// The mark of several files, in the given order.
 ///
 /// # Errors
-/// If the operating system does not say.
+/// If the operating system cannot read the metadata.
 pub(crate) fn mark_of<'p>(paths: impl IntoIterator<Item = &'p Path>) -> Result<Mark> {
     let mut marker = Marker::default();
     for path in paths {
@@ -164,7 +164,7 @@ mod tests {
         std::fs::create_dir(root.path().join("few")).unwrap();
         std::fs::write(root.path().join("few/0"), "few").unwrap();
         let folders = ["", "few", "none", "1"];
-        // More than are asked for one by one, and fewer; of folders that are there, and that are none.
+        // More than are looked up one by one, and fewer; in folders that exist, and in others that do not.
         for count in [2 * LISTED, 3] {
             let names = |folder| (0..count).map(move |name: usize| Path::new(folder).join(name.to_string()));
             let paths: Vec<PathBuf> = folders.into_iter().flat_map(names).map(|path| root.path().join(path)).collect();

@@ -1,4 +1,4 @@
-//! Which chunks of a stored image have changed since the last look, without reading them.
+//! Finds the chunks of a stored image that have changed since the last look, without reading them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -10,78 +10,78 @@ use crate::store::{Mark, Marked, Source};
 
 /// The marks of all chunks at the last look.
 ///
-/// A change counts once it has settled, so that files are not read while they are written: when the youngest file behind
-/// the chunk was changed at least the settle time ago, or when the chunk has looked the same for so long, whatever the
-/// files' clock says. A settle time above the tick of the file system's clock (a second is above those in use) also
-/// makes sure that no later change can leave the mark as it is. Holds about 50 bytes a chunk.
+/// A change counts once it has settled, so that files are not read while they are written: if the youngest file behind
+/// the chunk was changed at least the settle time ago, or if the chunk has kept the same mark for that long, whatever
+/// the clock of the files says. A settle time above the tick of the file system's clock (a second exceeds those in use)
+/// also ensures that no later change can leave the mark as it is. Holds about 50 bytes for each chunk.
 #[derive(Clone, Debug)]
 pub struct Marks {
     grid: Grid,
     depth: [usize; 3],
     settle: Duration,
-    /// `None` for chunks of a source that cannot tell.
+    /// `None` for chunks of a source that has no marks.
     known: BTreeMap<ChunkId, Option<Mark>>,
-    /// Marks that are not known yet, and since when they are what they are.
+    /// Marks that are not known yet, and since when they have been the same.
     unsettled: BTreeMap<ChunkId, (Mark, SystemTime)>,
 }
 
-/// What a look has found.
+/// The result of a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Look {
-    /// Chunks that have changed and settled, in raster order, with their marks; `None` if the source cannot tell.
+    /// Chunks that have changed and settled, in raster order, with their marks; `None` if the source has none.
     pub changed: Vec<(ChunkId, Option<Mark>)>,
-    /// Chunks that have changed, but not settled, in raster order: they are for a later look.
+    /// Chunks that have changed but not settled, in raster order: a later look will return them.
     pub unsettled: Vec<ChunkId>,
 }
 
 impl Marks {
-    /// Nothing is known yet. A chunk changes when what is stored of its box and the voxels within `depth` does.
+    /// Marks before the first look. A chunk changes if the stored data of its box or of the voxels within `depth` do.
     pub fn new(grid: Grid, depth: [usize; 3], settle: Duration) -> Marks {
         Marks { grid, depth, settle, known: BTreeMap::new(), unsettled: BTreeMap::new() }
     }
 
-    /// Takes a mark from an earlier look as known, such as one that was kept on disk.
+    /// Remembers a mark from an earlier look, such as one that was kept on disk.
     pub fn remember(&mut self, chunk: ChunkId, mark: Mark) {
         self.known.insert(chunk, Some(mark));
     }
 
-    /// Lets a chunk be found changed at the next look.
+    /// Makes a chunk count as changed at the next look.
     pub fn forget(&mut self, chunk: ChunkId) {
         self.known.remove(&chunk);
     }
 
-    /// Other bounds or chunks, as of an image that has grown. What is known of chunks that stay on the grid stays known;
-    /// those that are new to it have changed.
+    /// Sets other bounds or chunks, such as those of an image that has grown. The marks of chunks that stay on the grid
+    /// are kept; new chunks count as changed.
     pub fn resize(&mut self, grid: Grid) {
         self.grid = grid;
         self.known.retain(|&chunk, _| !grid.region(chunk).is_empty());
         self.unsettled.retain(|&chunk, _| !grid.region(chunk).is_empty());
     }
 
-    /// The chunks that are looked at.
+    /// The grid of the chunks.
     pub fn grid(&self) -> Grid {
         self.grid
     }
 
-    /// The mark of a chunk at the last look at which it had settled; `None` if there was none, or the source cannot
-    /// tell.
+    /// The mark of a chunk at the last look at which it had settled; `None` if there was no such look, or the source
+    /// has no marks.
     pub fn of(&self, chunk: ChunkId) -> Option<Mark> {
         self.known.get(&chunk).copied().flatten()
     }
 
-    /// The box that a chunk's mark stands for: its own and the voxels within the depth, cut off at the bounds.
+    /// The box that a chunk's mark stands for: its own and the voxels within the depth, clipped to the bounds.
     pub fn region(&self, chunk: ChunkId) -> Region {
         self.grid.region(chunk).dilated(self.depth).intersection(&self.grid.bounds())
     }
 
-    /// Looks at all chunks, each stored file once, and takes the changes that have settled as known. Chunks that were
-    /// never looked at have changed. A source that cannot tell is taken not to change.
+    /// Looks at all chunks, each stored file once, and remembers the changes that have settled. Chunks that were never
+    /// looked at count as changed. A source without marks counts as unchanged.
     ///
-    /// Asks for the metadata of each stored file: about a microsecond each where they are cached.
+    /// Reads the metadata of each stored file: about a microsecond each if they are cached.
     ///
     /// # Errors
-    /// If the operating system does not say; what was known stays so.
+    /// If the operating system cannot read the metadata; the remembered marks stay.
     pub fn look(&mut self, source: &dyn Source, now: SystemTime) -> Result<Look> {
         let chunks: Vec<ChunkId> = self.grid.chunks().collect();
         let regions: Vec<Region> = chunks.iter().map(|&chunk| self.region(chunk)).collect();
@@ -104,7 +104,7 @@ impl Marks {
     }
 
     fn has_settled(&mut self, chunk: ChunkId, marked: Marked, now: SystemTime) -> bool {
-        // No files: as it should be at the first look, but one that was there may be about to be put in place anew.
+        // No files: normal at the first look, but a file that existed may be about to be replaced.
         let old_enough = match marked.youngest {
             Some(youngest) => now.duration_since(youngest).is_ok_and(|age| age >= self.settle),
             None => !self.known.contains_key(&chunk),
@@ -112,7 +112,7 @@ impl Marks {
         let (mark, since) = self.unsettled.entry(chunk).or_insert((marked.mark, now));
         match now.duration_since(*since) {
             Ok(age) if *mark == marked.mark => old_enough || age >= self.settle,
-            // Another mark than before, or the clock was put back.
+            // The mark differs from before, or the clock was set back.
             _ => {
                 (*mark, *since) = (marked.mark, now);
                 old_enough
@@ -173,7 +173,7 @@ mod tests {
         Marked { mark: Mark(mark), youngest: youngest.map(at) }
     }
 
-    /// What looks find at times (in milliseconds) at which the chunk at the origin has a mark and an age.
+    /// The results of looks at times (in milliseconds) at which the chunk at the origin has a mark and an age.
     fn looks(marks: &mut Marks, history: &[(u64, Marked)]) -> Vec<(bool, usize)> {
         let source = TwoChunks { image: image(), marks: Mutex::new(vec![marked(0, None); 2]) };
         let mut found = Vec::new();
@@ -190,7 +190,7 @@ mod tests {
         let history = [
             (5000, marked(1, Some(100))),
             (5100, marked(1, Some(100))),
-            // Written twice, and looked at after each.
+            // Written twice, with a look after each.
             (5200, marked(2, Some(5150))),
             (5900, marked(3, Some(5850))),
             (6600, marked(3, Some(5850))),
@@ -214,7 +214,7 @@ mod tests {
             (5000, marked(1, ahead)),
             (5900, marked(1, ahead)),
             (6000, marked(1, ahead)),
-            // Our own clock is put back.
+            // Our own clock is set back.
             (6100, marked(2, ahead)),
             (1000, marked(2, ahead)),
             (2000, marked(2, ahead)),

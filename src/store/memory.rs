@@ -1,4 +1,4 @@
-//! A volume in memory, for tests and for programs that have their image at hand.
+//! A volume in memory, for tests and for programs that have their image as an array.
 
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Result};
@@ -14,10 +14,10 @@ pub struct MemorySource {
 }
 
 impl MemorySource {
-    /// A source over an array that is described by hand.
+    /// A source over an array with a given description.
     ///
     /// # Errors
-    /// Of kind `Usage` if the description's shape or type is not the array's.
+    /// Of kind `Usage` if shape or type of the description differ from the array's.
     pub fn new(voxels: Voxels, description: Description) -> Result<Self> {
         if voxels.shape() != description.shape || voxels.dtype() != description.dtype {
             let (shape, dtype) = (voxels.shape(), voxels.dtype().name());
@@ -38,7 +38,7 @@ impl MemorySource {
         MemorySource { voxels, description }
     }
 
-    /// The same source, to be read in chunks of a shape.
+    /// The same source, with another shape of its chunks.
     #[must_use]
     pub fn with_chunk(mut self, chunk: [usize; 3]) -> Self {
         self.description.chunk = chunk;

@@ -1,7 +1,7 @@
 //! MetaImage files: `.mha`, and `.mhd` with data files beside it.
 //!
-//! The format is that of MetaIO, which ITK has: lines `Key = Value`, of which `ElementDataFile` is the last. The first
-//! axis is the fastest, so that the stored order, backwards, is (z, y, x).
+//! The format is that of MetaIO, a part of ITK: lines `Key = Value`, of which `ElementDataFile` is the last. The first
+//! axis is the fastest, so that the reversed stored order is (z, y, x).
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::values::Endian;
 use crate::store::{OpenOptions, StoredType, file};
 
-/// A header longer than this is none.
+/// No header is longer than this.
 const LONGEST: u64 = 4 << 20;
 
-/// Whether a file begins as such a header does.
+/// Returns whether a file starts like such a header.
 pub(crate) fn is_metaimage(start: &[u8]) -> bool {
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let key = line.split(|&byte| byte == b'=').next().unwrap_or_default().trim_ascii();
@@ -25,8 +25,8 @@ pub(crate) fn is_metaimage(start: &[u8]) -> bool {
 /// `ElementNumberOfChannels`.
 ///
 /// # Errors
-/// `Missing` if a file does not exist; `Data` if it is damaged, cut off, or of a type that is not read; `Usage` if the
-/// options do not fit it.
+/// `Missing` if a file does not exist; `Data` if it is damaged, cut off, or of a type that is not supported; `Usage` if
+/// the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || RawSource::new(path, layout(path)?, options);
@@ -36,9 +36,9 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
 /// The lines of a header.
 struct Header {
     fields: Vec<(String, String)>,
-    /// The lines behind `ElementDataFile = LIST`.
+    /// The lines after `ElementDataFile = LIST`.
     list: Vec<String>,
-    /// Where the values begin, where they are in the same file.
+    /// Offset of the values, if they are in the same file.
     end: u64,
 }
 
@@ -85,13 +85,13 @@ impl Header {
         self.get(key).ok_or_else(|| Error::data(format!("has a header without {key}; add it as the image has it")))
     }
 
-    /// Whether the first of some fields that is there says yes.
+    /// Whether the first of the given fields that is present is true.
     fn says(&self, keys: &[&str]) -> bool {
         let value = keys.iter().find_map(|key| self.get(key)).unwrap_or_default();
         value.starts_with(['T', 't', '1'])
     }
 
-    /// Numbers, as many as there are axes.
+    /// The numbers of a field, one for each of `count` axes.
     fn numbers<T: std::str::FromStr>(&self, key: &str, count: usize) -> Result<Option<Vec<T>>> {
         let Some(text) = self.get(key) else { return Ok(None) };
         let numbers: Option<Vec<T>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
@@ -170,7 +170,7 @@ fn layout(path: &Path) -> Result<RawLayout> {
     })
 }
 
-/// The files with the values, their bytes, and where the first value begins in them.
+/// The files with the values, their bytes, and the offset of the first value in them.
 fn data(path: &Path, header: &Header, total: u64, is_packed: bool) -> Result<(Vec<std::path::PathBuf>, Stored, u64)> {
     let name = header.required("ElementDataFile")?;
     let skipped: i64 = header.numbers("HeaderSize", 1)?.map_or(0, |n| n[0]);
@@ -207,7 +207,8 @@ fn data(path: &Path, header: &Header, total: u64, is_packed: bool) -> Result<(Ve
     if !is_local {
         files.push(one.clone());
     }
-    // A size counts from the begin of the file; none is behind the header, where that is in it.
+    // `HeaderSize` counts from the start of the file; without it the values follow the header, if they are in the same
+    // file.
     let begin = match u64::try_from(skipped) {
         Ok(0) if is_local => header.end,
         Ok(skipped) => skipped,
@@ -231,7 +232,7 @@ fn stored_type(name: &str) -> Result<StoredType> {
         "MET_UCHAR" => StoredType::U8,
         "MET_SHORT" => StoredType::I16,
         "MET_USHORT" => StoredType::U16,
-        // Of 4 bytes, whatever machine wrote them.
+        // Of 4 bytes, on all machines.
         "MET_INT" | "MET_LONG" => StoredType::I32,
         "MET_UINT" | "MET_ULONG" => StoredType::U32,
         "MET_LONG_LONG" => StoredType::I64,

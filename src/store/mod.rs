@@ -1,4 +1,4 @@
-//! Where chunks come from and where results go.
+//! Sources of chunks, and the outputs of results.
 
 pub mod memory;
 #[cfg(feature = "dataflow")]
@@ -70,7 +70,7 @@ pub use self::open::open;
 pub use self::options::OpenOptions;
 pub use self::region_view::RegionView;
 
-/// Whether an input is a table of tiles: none is, where the crate was built without the feature for them.
+/// Returns whether an input is a table of tiles: never, since the crate was built without the feature for them.
 #[cfg(not(feature = "mosaic"))]
 pub fn is_table(_: &std::path::Path) -> bool {
     false
@@ -86,33 +86,33 @@ use crate::chunk::{Chunk, Dtype};
 use crate::error::Result;
 use crate::space::{Position, Region, Spacing};
 
-/// What a source holds.
+/// The description of a source.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Description {
-    /// The name that messages give it: its path as the user wrote it, or its address without what may be secret in it.
+    /// The name in messages: its path as the user wrote it, or its address without possible secrets.
     pub name: String,
     /// Voxels along (z, y, x); a 2-D image has one plane.
     pub shape: [usize; 3],
-    /// 2 or 3: how many of the axes are the image's own.
+    /// Number of the image's own axes: 2 or 3.
     pub dimensions: usize,
     /// Type of the values as they are read.
     pub dtype: Dtype,
     /// Type of the values as they are stored, which may be narrower.
     pub stored: StoredType,
-    /// Size of a voxel, as the source's own metadata has it; else 1.
+    /// Size of a voxel according to the source's own metadata, otherwise 1.
     pub spacing: Spacing,
-    /// Unit of the spacing, where the metadata names one.
+    /// Unit of the spacing, if the metadata name one.
     pub unit: Option<String>,
-    /// The shape that is read best: processing chunks follow it.
+    /// The best shape for reading: processing chunks follow it.
     pub chunk: [usize; 3],
     /// The value of voxels that have not been stored.
     pub fill: f64,
 }
 
 impl Description {
-    /// The description of a volume of a shape and a type, with 2 or 3 dimensions of its own, stored in the type that it is
-    /// read in: voxels of size 1, without a unit; chunks of some MiB; voxels that are not stored are 0.
+    /// The description of a volume of a shape and a type, with 2 or 3 own axes, stored in the type in which it is read:
+    /// voxels of size 1 without a unit, chunks of some MiB, and 0 for voxels that are not stored.
     pub fn new(name: &str, shape: [usize; 3], dimensions: usize, dtype: Dtype) -> Description {
         let (name, stored, spacing) = (name.to_owned(), dtype.into(), Spacing::default());
         let chunk = layout::read_shape(shape, [1; 3], dimensions);
@@ -120,91 +120,91 @@ impl Description {
     }
 }
 
-/// An image that can be read part by part, by several threads at once.
+/// An image that can be read part by part, from several threads at once.
 pub trait Source: Send + Sync {
-    /// What the source holds.
+    /// The description of the image.
     fn description(&self) -> &Description;
 
-    /// Where the first voxel lies in what the image is a part of, in voxels: the whole of which a part is taken, or the
-    /// coordinates of a table of tiles.
+    /// Position of the first voxel, in voxels: within the whole image, if this is a part of it, or in the coordinates
+    /// of a table of tiles.
     fn origin(&self) -> Position {
         [0; 3]
     }
 
-    /// How the image is stored, for people to look at.
+    /// How the image is stored, for display.
     fn details(&self) -> Details {
         Details::default()
     }
 
-    /// What users should know about the image, each in a sentence without a full stop.
+    /// Warnings about the image, each a sentence without a full stop.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// The values of a box inside the volume, or `None` if nothing of it is stored: it holds the fill value.
+    /// The values of a box inside the volume, or `None` if no part of it is stored: it holds the fill value.
     ///
     /// # Errors
     /// If stored data are damaged or cannot be read; the error names the file and the chunk.
     fn read(&self, region: &Region) -> Result<Option<Chunk>>;
 
-    /// A mark of what is stored of a box, without reading it; `None` if the source cannot tell.
+    /// The mark of the stored data of a box, without reading them; `None` if the source has no marks.
     ///
     /// # Errors
-    /// If the operating system does not say.
+    /// If the operating system cannot read the metadata.
     fn mark(&self, region: &Region) -> Result<Option<Mark>> {
         let _ = region;
         Ok(None)
     }
 
-    /// What is not stored, by the units that the image is stored in, which do not depend on how it is read; `None` if
-    /// the image is there as a whole or not at all. May look at every unit.
+    /// The units of the stored image (files, as a rule) that are missing; they do not depend on how it is read. `None`
+    /// if the image exists as a whole or not at all. May look at every unit.
     ///
     /// # Errors
-    /// If the operating system does not say.
+    /// If the operating system cannot read the metadata.
     fn absent(&self) -> Result<Option<Absent>> {
         Ok(None)
     }
 
-    /// Whether something is stored of all that lies in a box inside the image, as far as the source can tell, so that no
-    /// voxel there holds the fill value for want of another. May look at every unit.
+    /// Whether stored data cover all of a box inside the image, as far as the source can know, so that no voxel in it
+    /// holds the fill value because its data are missing. May look at every unit.
     ///
     /// # Errors
-    /// Where the operating system does not say.
+    /// If the operating system cannot read the metadata.
     fn covers(&self, region: &Region) -> Result<bool> {
         Ok(self.absent()?.is_none_or(|absent| absent.within(region).missing.is_empty()))
     }
 
-    /// Boxes that hold all that is stored, one for each unit (file) that is there and perhaps larger than the image;
-    /// `None` if the source cannot list them. Takes time by what is stored, whatever the size of the image.
+    /// Boxes that hold all stored data, one for each unit (file) that exists, perhaps beyond the image; `None` if the
+    /// source cannot list them. Takes time in proportion to the stored data, whatever the size of the image.
     ///
     /// # Errors
-    /// If the operating system does not say.
+    /// If the operating system cannot read the metadata.
     fn stored(&self) -> Result<Option<Vec<Region>>> {
         Ok(None)
     }
 
-    /// The marks of many boxes, as [`Source::mark`] gives them, with the youngest file behind each. Sources in files
-    /// ask the operating system once for each file, however many boxes it is in.
+    /// The marks of many boxes, like [`Source::mark`], with the youngest file behind each. Sources in files look at
+    /// each file once, however many boxes it is in.
     ///
     /// # Errors
-    /// If the operating system does not say.
+    /// If the operating system cannot read the metadata.
     fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
         let marked = |region| Ok(self.mark(region)?.map(|mark| Marked { mark, youngest: None }));
         regions.iter().map(marked).collect()
     }
 }
 
-/// The sizes and times of change of the files behind a part of an image, in one number: it differs where any of them
-/// does, unless a file was changed twice within a tick of the file system's clock and kept its length. Not the same
-/// for every release of the program.
+/// The sizes and modification times of the files behind a part of an image, in one number. It differs if any of them
+/// does, unless a file was changed twice within a tick of the file system's clock and kept its length. Releases of the
+/// program may compute it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark(u64);
 
-/// A mark, and how young what it stands for is.
+/// A mark, and the age of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// The mark.
     pub mark: Mark,
-    /// When the file changed last that changed last; `None` if there are no files, or it is not known.
+    /// When the youngest of the files was changed; `None` if there are no files, or it is not known.
     pub youngest: Option<SystemTime>,
 }

@@ -1,8 +1,8 @@
-//! Mosaics: the overlapping tiles of a scan as one image, put together part by part as it is read.
+//! Mosaics: the overlapping tiles of a scan as one image, composed part by part as it is read.
 //!
-//! A table says where each tile lies ([`TileTable`]). A part of the canvas is made of the tiles that meet it, in the
-//! order of their rows, so that it holds the same values whenever and in whatever parts it is read, and a tile that
-//! comes, goes or changes makes no difference elsewhere. Tiles are decoded as a whole, and held for the next part.
+//! A table lists the position of each tile ([`TileTable`]). A part of the canvas is composed of the tiles that meet it,
+//! in the order of their rows, so that it holds the same values however and whenever it is read, and a tile that comes,
+//! goes or changes makes no difference elsewhere. Tiles are decoded as a whole, and cached for the next part.
 
 mod behind;
 mod camera_images;
@@ -52,41 +52,41 @@ use crate::store::units::SettledSpacing;
 use crate::store::values::require_inside;
 use crate::store::{Absent, Description, Details, Mark, Marked, MosaicOptions, OpenOptions, Source};
 
-/// Bytes of decoded tiles that are held unless the caller says otherwise: at least,
+/// Size of the cache of decoded tiles, unless the caller sets one: at least this many bytes,
 const LEAST_CACHE: usize = 256 << 20;
-/// or so many tiles,
+/// or this many tiles,
 const LEAST_TILES: usize = 8;
-/// and where one row of chunks along x meets more, all that it meets, up to so many bytes.
+/// and if one row of chunks along x meets more tiles, all of these, up to this many bytes.
 const ROW_CACHE: usize = 512 << 20;
-/// Rows of chunks that are looked at for that.
+/// Number of rows of chunks that are examined for that.
 const ROWS: usize = 4096;
-/// What does not exist is told in parts of the canvas that are so many times shorter than a tile,
+/// Missing parts of the canvas are reported in units that are shorter than a tile by this factor,
 const UNITS_OF_A_TILE: usize = 8;
-/// but not shorter than so many pixels.
+/// but not shorter than this many pixels.
 const SHORTEST_UNIT: usize = 16;
 
 /// The canvas of a table of tiles, or one channel of it.
 pub struct MosaicSource {
     table: TileTable,
     options: OpenOptions,
-    /// Those of the channel that is read, in the order of their rows.
+    /// The tiles of the channel that is read, in the order of their rows.
     tiles: Vec<Tile>,
-    /// Of the tiles' outlines on the canvas.
+    /// Index of the tiles' outlines on the canvas.
     index: TileIndex,
     /// The canvas in the coordinates of the table.
     canvas: Region,
-    /// What absence is told by.
+    /// Units in which missing parts are reported.
     units: Grid,
     description: Description,
     details: Details,
-    /// What users should know about the table and the tiles, except for the places of these.
+    /// Warnings about the table and the tiles, except for those about tile positions.
     warnings: Vec<String>,
     camera: CameraImages,
-    /// What the values of each tile are multiplied by.
+    /// The factor of the values of each tile.
     gains: Vec<f64>,
-    /// How many tiles that are there have none in the file of gains.
+    /// Number of existing tiles without a gain in the file of gains.
     without_gain: usize,
-    /// By place among the tiles.
+    /// By index of the tile.
     held: BlockCache<usize, Prepared>,
     decoded: AtomicUsize,
 }
@@ -98,11 +98,11 @@ impl Weighed for Prepared {
 }
 
 impl MosaicSource {
-    /// Reads a table, and opens and closes each of its tiles. The canvas is that of all channels.
+    /// Reads a table, and opens and closes each of its tiles. The canvas encloses the tiles of all channels.
     ///
     /// # Errors
-    /// Naming the line and the tile: `Data` if the table is none, where a tile cannot be read, has another type than
-    /// the others, or does not fit the placement or the canvas; `Missing` if the table or a tile does not exist;
+    /// Naming the line and the tile: `Data` if the table is malformed, or if a tile cannot be read, has another type
+    /// than the others, or does not fit the placement or the canvas; `Missing` if the table or a tile does not exist;
     /// `Usage` if the options do not fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
@@ -156,23 +156,24 @@ impl MosaicSource {
         &self.table
     }
 
-    /// How many tiles have been decoded since the table was opened; one that was let go of and decoded again counts twice.
+    /// Number of tiles that have been decoded since the table was opened; one that was evicted and decoded again counts
+    /// twice.
     pub fn decoded(&self) -> usize {
         self.decoded.load(Ordering::Relaxed)
     }
 
-    /// How many tiles that are there have no gain in the file of gains, and count as they are; 0 where there is no such file.
+    /// Number of existing tiles that have no gain in the file of gains, and so a gain of 1; 0 without such a file.
     pub fn without_gain(&self) -> usize {
         self.without_gain
     }
 
-    /// The tiles, by their places, that may have pixels in a part of the canvas, in the order of their rows.
+    /// Indices of the tiles that may have pixels in a part of the canvas, in the order of their rows.
     fn meeting(&self, region: &Region) -> impl Iterator<Item = usize> {
         let placed = region.shifted(self.canvas.min);
         self.index.near(region).into_iter().filter(move |&tile| self.tiles[tile].meets(&placed))
     }
 
-    /// A tile made ready to be put down; `None` if it no longer exists, though it was when the table was opened.
+    /// A tile, ready for composition; `None` if it no longer exists, although it did when the table was opened.
     fn prepared(&self, number: usize) -> Result<Option<Arc<Prepared>>> {
         let tile = &self.tiles[number];
         let decoded = self.held.get(&number, || {
@@ -189,7 +190,7 @@ impl Source for MosaicSource {
         &self.description
     }
 
-    /// Where the first voxel of the canvas lies in the coordinates of the table, (z, y, x).
+    /// Position of the canvas's first voxel in the coordinates of the table, (z, y, x).
     fn origin(&self) -> Position {
         self.canvas.min
     }
@@ -246,7 +247,7 @@ impl Source for MosaicSource {
         Ok(Some(Absent { grid: self.units, origin: [0; 3], missing }))
     }
 
-    /// By the outlines of tiles that are there: of turned ones these are larger.
+    /// By the outlines of existing tiles, which are larger than the tiles if these are rotated.
     fn covers(&self, region: &Region) -> Result<bool> {
         let mut left = vec![region.shifted(self.canvas.min)];
         for tile in self.tiles.iter().filter(|tile| !matches!(tile.stored, Stored::Absent | Stored::Unreadable)) {
@@ -306,7 +307,7 @@ fn picked_channel(table: &TileTable, options: &OpenOptions) -> Result<Option<usi
     }
 }
 
-/// The gain of each tile, and how many that are there have none where there should be some.
+/// The gain of each tile, and the number of existing tiles without one in the file of gains.
 fn gains_of(table: &TileTable, tiles: &[Tile], options: &OpenOptions) -> Result<(Vec<f64>, usize)> {
     let Some(path) = &options.mosaic.gains else { return Ok((vec![1.0; tiles.len()], 0)) };
     let known = TileGains::read(path, table)?;
@@ -315,12 +316,12 @@ fn gains_of(table: &TileTable, tiles: &[Tile], options: &OpenOptions) -> Result<
     Ok((tiles.iter().map(|tile| gain(tile).unwrap_or(1.0)).collect(), without))
 }
 
-/// Bytes that a tile takes once it is made ready, about.
+/// Size of a tile that is ready for composition, in bytes, approximately.
 fn bytes_held(tile: &Tile, description: &Description, options: &OpenOptions) -> usize {
     let MosaicOptions { order, background, flat_field, .. } = &options.mosaic;
     let size = description.dtype.size();
     let value = if *order == Interpolation::Cubic || background.is_some() || flat_field.is_some() {
-        // Coefficients and corrected values are no whole numbers.
+        // Coefficients and corrected values are not whole numbers.
         if size < size_of::<f32>() || description.dtype == Dtype::F32 { size_of::<f32>() } else { size_of::<f64>() }
     } else {
         size
@@ -328,7 +329,7 @@ fn bytes_held(tile: &Tile, description: &Description, options: &OpenOptions) -> 
     tile.shape.iter().fold(value, |bytes, &n| bytes.saturating_mul(n))
 }
 
-/// Bytes of decoded tiles to be held, so that those that lie in several rows of chunks are decoded once as a rule.
+/// Size of the cache of decoded tiles, in bytes: tiles that lie in several rows of chunks are decoded once as a rule.
 fn cache_size(description: &Description, index: &TileIndex, bytes: &[usize]) -> usize {
     let [depth, height, _] = description.chunk;
     let rows = Grid::new(Region::of_shape(description.shape), [depth, height, description.shape[2]]);

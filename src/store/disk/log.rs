@@ -1,11 +1,11 @@
-//! A log of what a test has done to its files, and what is left of that after a power failure.
+//! A log of a test's file operations, and the state of its files after a power failure.
 
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What was done.
+/// An operation.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operation {
     Wrote(PathBuf, Vec<u8>),
@@ -23,7 +23,7 @@ thread_local! {
     static FULL: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does something while the disk has no room for files.
+/// Runs `act` while the disk has no room for files.
 pub(crate) fn with_full_disk<T>(act: impl FnOnce() -> T) -> T {
     FULL.set(true);
     let done = act();
@@ -36,26 +36,26 @@ pub(super) fn room() -> io::Result<()> {
     if FULL.get() { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
-/// Takes down what this thread does, where a log is kept.
+/// Logs an operation of this thread, if it keeps a log.
 pub(super) fn note(operation: Operation) {
     LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.push(operation.clone())));
 }
 
-/// Returns what this thread does to its files meanwhile.
+/// Returns this thread's file operations during `act`.
 pub(crate) fn of(act: impl FnOnce()) -> Vec<Operation> {
     LOG.with_borrow_mut(|log| *log = Some(Vec::new()));
     act();
     LOG.take().unwrap_or_default()
 }
 
-/// What a disk holds when the power fails after some operations, as a file system with a journal leaves it: names as
-/// they were put down, one operation after the other, and the contents of files only where these were synced. A file that
-/// was not is there, and empty.
+/// Replays the state of a disk after a power failure that follows some operations, as a file system with a journal
+/// leaves it: names as they were put down, one operation after the other, and the contents of files only if these were
+/// synced. A file that was not synced exists and is empty.
 ///
-/// What was done in `from` is done again in `to`.
+/// The operations in `from` are repeated in `to`.
 pub(crate) fn replay(operations: &[Operation], from: &Path, to: &Path) {
     let there = |path: &Path| to.join(path.strip_prefix(from).expect("in the test's folder"));
-    // Under the name that each file had when it was written.
+    // By the name that each file had when it was written.
     let mut pending: Vec<(PathBuf, Vec<u8>)> = Vec::new();
     for operation in operations {
         match operation {

@@ -1,4 +1,4 @@
-//! Streams of deflate, with what is around them: gzip's members, zlib's header, or nothing.
+//! Streams of deflate, with their wrapping: gzip's members, zlib's header, or nothing.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::store::file::{self, read_at};
 /// Compressed bytes read at a time.
 const INPUT: usize = 128 << 10;
 
-/// What is around a stream of deflate.
+/// The wrapping of a stream of deflate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrap {
     /// gzip (RFC 1952): members one behind the other, each with a CRC-32 and its length.
     Gzip,
-    /// zlib (RFC 1950): two bytes before, an Adler-32 behind.
+    /// zlib (RFC 1950): two bytes before the stream, an Adler-32 behind it.
     Zlib,
-    /// Nothing; what comes out has the CRC-32, as the directory of a zip file says.
+    /// None; the decompressed bytes have the CRC-32 in the directory of a zip file.
     Bare { crc: u32 },
 }
 
@@ -35,23 +35,23 @@ pub(crate) struct Packed {
     pub(crate) wrap: Wrap,
 }
 
-/// A place in a stream, from which it can be read on.
+/// A position in a stream, from which decompression can continue.
 #[derive(Clone)]
 pub(crate) struct Decoder {
     inflater: Box<DecompressorOxide>,
     stage: Stage,
-    /// Where in the file the bytes of `input` end.
+    /// Offset in the file at which the bytes of `input` end.
     at: u64,
     input: Vec<u8>,
-    /// How many bytes of `input` have been used.
+    /// Number of bytes of `input` that have been used.
     used: usize,
-    /// The last bytes that came out, which those to come may repeat.
+    /// The last decompressed bytes, which later ones may repeat.
     behind: Vec<u8>,
     crc: crc32fast::Hasher,
     adler: u32,
-    /// Bytes that came out of this member.
+    /// Number of decompressed bytes of this member.
     length: u64,
-    /// How many bytes came out in all.
+    /// Number of decompressed bytes in all.
     pub(crate) reached: u64,
 }
 
@@ -77,7 +77,7 @@ impl std::fmt::Debug for Decoder {
 }
 
 impl Decoder {
-    /// A decoder at the begin of a stream.
+    /// A decoder at the start of a stream.
     pub(crate) fn new(packed: &Packed) -> Decoder {
         Decoder {
             inflater: Box::default(),
@@ -93,7 +93,7 @@ impl Decoder {
         }
     }
 
-    /// The same place, without the bytes that were read ahead: smaller, to be kept.
+    /// The same position, without the bytes that were read ahead: smaller, to be kept.
     pub(crate) fn place(&self) -> Decoder {
         let ahead = (self.input.len() - self.used) as u64;
         Decoder {
@@ -107,10 +107,10 @@ impl Decoder {
         }
     }
 
-    /// The next bytes that come out: `length` of them, fewer where the stream ends.
+    /// The next decompressed bytes: `length` of them, fewer at the end of the stream.
     ///
     /// # Errors
-    /// `Data` if the stream is damaged or cut off, a checksum or a length does not fit, or something else follows; `Io`
+    /// `Data` if the stream is damaged or cut off, a checksum or a length does not match, or other bytes follow; `Io`
     /// if the file cannot be read.
     pub(crate) fn next(&mut self, packed: &Packed, length: usize) -> Result<Vec<u8>> {
         let kept = self.behind.len();
@@ -154,7 +154,7 @@ impl Decoder {
         self.reached += bytes.len() as u64;
     }
 
-    /// Reads on where all bytes of the input have been used.
+    /// Reads more input if all of it has been used.
     fn refill(&mut self, packed: &Packed) -> Result<()> {
         if self.used == self.input.len() {
             let length = usize::try_from(packed.end.saturating_sub(self.at)).unwrap_or(usize::MAX).min(INPUT);
@@ -182,14 +182,14 @@ impl Decoder {
         Ok(bytes)
     }
 
-    /// What comes before a stream of deflate. Of gzip there may be no further member.
+    /// Reads the header of a stream of deflate. In gzip the last member may have been read.
     fn header(&mut self, packed: &Packed) -> Result<()> {
         match packed.wrap {
             Wrap::Bare { .. } => {}
             Wrap::Zlib => {
                 let [method, flags] = self.bytes(packed)?;
                 let divisible = u16::from_be_bytes([method, flags]).is_multiple_of(31);
-                // A preset dictionary is nowhere to be had.
+                // A preset dictionary would not be available.
                 if method & 15 != 8 || !divisible || flags & 0x20 != 0 {
                     return Err(damaged());
                 }
@@ -208,7 +208,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Whether nothing follows but zeros, which tapes and some programs fill files up with.
+    /// Returns whether only zeros follow, with which tapes and some programs pad files.
     fn is_padding(&mut self, packed: &Packed) -> Result<bool> {
         loop {
             self.refill(packed)?;
@@ -248,7 +248,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// What comes behind a stream of deflate: whether what came out is what went in.
+    /// Reads the trailer of a stream of deflate, and verifies the decompressed bytes.
     fn trailer(&mut self, packed: &Packed) -> Result<()> {
         let crc = self.crc.clone().finalize();
         let sound = match packed.wrap {

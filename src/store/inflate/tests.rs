@@ -6,17 +6,17 @@ use proptest::prelude::*;
 use super::*;
 use crate::error::Kind;
 
-/// A file with bytes, and what is needed to read it on.
+/// A file with bytes, as input of a decoder.
 fn packed(bytes: &[u8], wrap: Wrap) -> (tempfile::NamedTempFile, Packed) {
     let file = tempfile::NamedTempFile::new().unwrap();
-    // Some bytes before it, as a header has.
+    // Some bytes before them, like a header.
     std::fs::write(file.path(), [b"0123456789", bytes].concat()).unwrap();
     let opened = Arc::new(File::open(file.path()).unwrap());
     let packed = Packed { file: opened, start: 10, end: 10 + bytes.len() as u64, wrap };
     (file, packed)
 }
 
-/// A member of gzip, with a name and more in its header where that is asked for.
+/// A member of gzip, with a name and more in its header if `named`.
 pub(crate) fn gzip(data: &[u8], named: bool) -> Vec<u8> {
     let mut bytes = vec![0x1f, 0x8b, 8, if named { 4 | 8 | 16 | 2 } else { 0 }, 0, 0, 0, 0, 0, 3];
     if named {
@@ -85,7 +85,7 @@ proptest! {
         let (_file, packed) = packed(&bytes, wrap);
         let mut buffer = vec![0; data.len()];
         match opened(&packed, data.len(), 700, 2_000).read_at(0, &mut buffer) {
-            // Time, name and system in the header of gzip are of no account, nor is the level in that of zlib.
+            // Time, name and system in the header of gzip are ignored, and so is the level in that of zlib.
             Ok(()) => prop_assert!(buffer == data && (1..10).contains(&at)),
             Err(error) => prop_assert_eq!(error.kind(), Kind::Data),
         }
@@ -127,7 +127,7 @@ fn what_is_cut_off_too_short_or_followed_by_something_else_is_refused() {
     };
     assert_eq!(said(&whole, data.len()), Ok(()));
     assert_eq!(said(&[&whole[..], &[0; 100]].concat(), data.len()), Ok(()));
-    // More may come out than is wanted.
+    // More bytes may be decompressed than are wanted.
     assert_eq!(said(&whole, 20_000), Ok(()));
     for end in [5, 12, 100, whole.len() / 2, whole.len() - 9, whole.len() - 8, whole.len() - 1] {
         let said = said(&whole[..end], data.len()).unwrap_err();

@@ -1,4 +1,4 @@
-//! A look at the values of an image that costs little, however large it is.
+//! A sample of the values of an image, at a small cost for images of any size.
 
 use serde::Serialize;
 
@@ -9,16 +9,16 @@ use crate::space::Region;
 use crate::store::Source;
 use crate::with_voxels;
 
-/// Bytes of values that are read at most, unless one chunk has more.
+/// Most bytes of values that are read, unless one chunk has more.
 const MOST_BYTES: usize = 32 << 20;
-/// Parts that are read at most along an axis of an image that is not read whole.
+/// Most parts that are read along an axis of an image that is not read whole.
 const MOST_ALONG: usize = 3;
 
 /// Values of some parts of an image, or of all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Sample {
-    /// The least value; `None` if nothing could be read.
+    /// The smallest value; `None` if nothing could be read.
     pub min: Option<f64>,
     /// The largest value.
     pub max: Option<f64>,
@@ -26,17 +26,17 @@ pub struct Sample {
     pub mean: Option<f64>,
     /// Share of the voxels that are not zero.
     pub nonzero: f64,
-    /// How many voxels were read.
+    /// Number of voxels that were read.
     pub voxels: u64,
-    /// Whether that is all of the image.
+    /// Whether they are the whole image.
     pub whole: bool,
-    /// How many parts were read, which are spread over the image.
+    /// Number of parts that were read, spread over the image.
     pub parts: usize,
-    /// Voxels of a part along (z, y, x), at most.
+    /// Largest shape of a part along (z, y, x), in voxels.
     pub part: [usize; 3],
 }
 
-/// Sums over what was read.
+/// Sums over the values that were read.
 #[derive(Default)]
 struct Sums {
     range: Option<(f64, f64)>,
@@ -46,7 +46,7 @@ struct Sums {
 }
 
 impl Sample {
-    /// A sample, and the first error that reading it has met.
+    /// A sample, and the first error of reading it.
     pub(super) fn of(source: &dyn Source) -> (Sample, Result<()>) {
         let description = source.description();
         let bounds = Region::of_shape(description.shape);
@@ -108,13 +108,13 @@ impl Sums {
     }
 }
 
-/// Boxes of a grid, all of them or as many along each axis, from the first to the last.
+/// Boxes of a grid: all of them, or at most `along` along each axis, from the first to the last.
 fn parts_of(grid: &Grid, along: usize) -> Vec<Region> {
     let shape = grid.bounds().shape();
     let places: [Vec<usize>; 3] = std::array::from_fn(|a| {
         let chunks = shape[a].div_ceil(grid.chunk_shape()[a]);
         let count = chunks.min(along);
-        // In the middle of as many equal stretches: the ends of an image are often empty.
+        // In the middle of `count` equal stretches: the ends of an image are often empty.
         (0..count).map(|i| (2 * i + 1) * chunks / (2 * count)).collect()
     });
     let at = |z: usize, y: usize, x: usize| {
@@ -125,7 +125,7 @@ fn parts_of(grid: &Grid, along: usize) -> Vec<Region> {
     rows.flat_map(|(z, y)| places[2].iter().map(move |&x| (z, y, x))).map(|(z, y, x)| at(z, y, x)).collect()
 }
 
-/// Boxes that are spread over a grid, as many as the budget has room for.
+/// Boxes that are spread over a grid, as many as the limit allows.
 fn spread(grid: &Grid, size: usize) -> Vec<Region> {
     let bytes = grid.chunk_shape().iter().fold(size, |n, &axis| n.saturating_mul(axis)).max(1);
     let most = (MOST_BYTES / bytes).max(1);
@@ -136,7 +136,7 @@ fn spread(grid: &Grid, size: usize) -> Vec<Region> {
             break;
         }
     }
-    // Where not even the middle one fits a part of it, as long along x as it can be.
+    // If even the one in the middle is too large, a part of it, as long as possible along x.
     for region in &mut regions {
         for axis in 0..3 {
             while region.volume().saturating_mul(size) > MOST_BYTES && region.shape()[axis] > 1 {

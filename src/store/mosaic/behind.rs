@@ -1,28 +1,28 @@
-//! The state of what is behind an image, to notice when it changes.
+//! The state of the files behind an image, to notice changes.
 
 use crate::error::Result;
 use crate::space::Region;
 use crate::store::marker::{FileMark, Marker};
 use crate::store::{Marked, Source};
 
-/// What is behind an image at a moment.
+/// The state of the files behind an image at a moment.
 #[derive(Debug)]
 pub(super) enum Behind {
     File(FileMark),
     Several(Marked),
-    /// It cannot tell.
+    /// The source has no marks.
     Unknown,
 }
 
 impl Behind {
-    /// What is behind all of a source now.
+    /// The present state of all files of a source.
     pub(super) fn of_source(source: &dyn Source) -> Result<Behind> {
         let whole = Region::of_shape(source.description().shape);
         let marked = source.marks(&[whole])?.into_iter().flatten().next();
         Ok(marked.map_or(Behind::Unknown, Behind::Several))
     }
 
-    /// Takes it into a mark. Whether that can be.
+    /// Adds the state to a mark. Returns whether that is possible.
     pub(super) fn note(&self, marker: &mut Marker) -> bool {
         match self {
             Behind::File(file) => marker.add(file),

@@ -1,4 +1,4 @@
-//! The images that tiles are corrected by: of the dark, and of something even.
+//! The images by which tiles are corrected: the background, and the flat field.
 
 use std::path::Path;
 
@@ -13,21 +13,21 @@ use crate::space::Region;
 use crate::store::marker::FileMark;
 use crate::store::{Description, OpenOptions};
 
-/// The correction of tiles, and what it was read from. The default corrects nothing.
+/// The correction of tiles, and the images it was read from. The default corrects nothing.
 #[derive(Debug, Default)]
 pub(super) struct CameraImages {
-    /// Of what is put down of a tile.
+    /// The correction of the cropped and flipped tile.
     pub(super) correction: Correction,
     /// The state of the images' files before they were read.
     pub(super) files: Vec<Behind>,
 }
 
 impl CameraImages {
-    /// Reads the images that the options name, for tiles that must all be as large as they are.
+    /// Reads the images that the options name. All tiles must have the same shape as the images.
     ///
     /// # Errors
-    /// Naming the image: where it cannot be read, or nothing can be corrected by it; `Data`, naming the tile too, where a
-    /// tile has another shape.
+    /// Naming the image: if it cannot be read, or is unfit for a correction; `Data`, also naming the tile, if a tile
+    /// has another shape.
     pub(super) fn read(table: &TileTable, tiles: &[Tile], options: &OpenOptions) -> Result<CameraImages> {
         let mut files = Vec::new();
         let mut image = |path: &Path| {
@@ -58,7 +58,7 @@ impl CameraImages {
 /// The values of an image, and the state of its files before they were read.
 fn read_image(path: &Path, options: &OpenOptions) -> Result<(Voxels, Behind)> {
     let file = if path.is_file() { Some(FileMark::of(path)?) } else { None };
-    // It may be for all channels, or have one for each.
+    // The image may apply to all channels, or have one plane for each.
     let source = open_any_channel(path, options.channel, options)?;
     let Description { shape, dtype, fill, .. } = *source.description();
     let whole = Region::of_shape(shape);
@@ -72,7 +72,7 @@ fn read_image(path: &Path, options: &OpenOptions) -> Result<(Voxels, Behind)> {
     Ok((voxels, behind))
 }
 
-/// The error of an image that is not as large as a tile.
+/// The error of an image with another shape than a tile.
 fn unlike(image: &Voxels, tile: &Tile, table: &TileTable) -> Error {
     let (found, expected, line) = (image.shape(), tile.whole, tile.row.line);
     let (tile, table) = (tile.row.path.display(), table.path.display());

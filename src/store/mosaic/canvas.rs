@@ -1,4 +1,4 @@
-//! The box that the tiles of a table are put down in.
+//! The canvas: the box in which the tiles of a table lie.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ use super::tile_table::TileTable;
 use crate::error::{Error, Result};
 use crate::space::{Position, Region};
 
-/// A canvas may have so many times as many pixels as its tiles together,
+/// A canvas may have this many times the pixels of its tiles together,
 const SPARSE: f64 = 64.0;
-/// or in any case so many.
+/// or in any case this many.
 const SMALL: f64 = (1u64 << 30) as f64;
 
-/// The canvas in the coordinates of the table: the least box around all tiles, or the one given.
+/// The canvas in the coordinates of the table: the smallest box around all tiles, or the given one.
 ///
 /// # Errors
-/// `Data`, naming the line and the tile, where one reaches out of the canvas given, or lies so far away that the canvas
-/// would be nearly empty; `Usage` if the canvas given does not fit the table.
+/// `Data`, naming the line and the tile, if one reaches out of the given canvas, or lies so far away that the canvas
+/// would be nearly empty; `Usage` if the given canvas does not fit the table.
 pub(super) fn canvas(table: &TileTable, tiles: &[Tile], given: Option<&[Range<i64>]>) -> Result<Region> {
     if let Some(ranges) = given {
         let canvas = given_canvas(ranges, table.dimensions).map_err(|error| error.at(&table.path))?;
@@ -60,7 +60,7 @@ fn given_canvas(ranges: &[Range<i64>], dimensions: usize) -> Result<Region> {
     }
     let mut canvas = Region::of_shape([1; 3]);
     for (axis, range) in (3 - dimensions..3).zip(ranges) {
-        // Far from where differences overflow.
+        // Far below the numbers at which differences overflow.
         let far = |end: i64| end.unsigned_abs() > 1 << 52;
         if range.start >= range.end || far(range.start) || far(range.end) {
             let Range { start, end } = range;

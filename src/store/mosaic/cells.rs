@@ -4,21 +4,21 @@ use csv::StringRecord;
 
 use crate::error::{Error, Result};
 
-/// The channel that a text in a row gives.
+/// Parses the channel in a row.
 pub(super) fn channel_of(text: &str) -> Result<usize> {
     text.parse().map_err(|_| Error::data(format!("has {text:?} in column channel; give a whole number from 0")))
 }
 
-/// The text of a column, given by its name and its place, in a row.
+/// The text in a column of a row; a column is a name and an index.
 pub(super) fn cell<'r>(row: &'r StringRecord, (name, at): (&str, usize)) -> Result<&'r str> {
     let text = row.get(at).filter(|text| !text.is_empty());
     text.ok_or_else(|| Error::data(format!("has nothing in column {name}; fill it in")))
 }
 
-/// No path is longer, in bytes, on any system that this program knows.
+/// Length of the longest path on any supported system, in bytes.
 const LONGEST_PATH: usize = 4096;
 
-/// Refuses the path of a tile that no file can have.
+/// Refuses a path that no file can have.
 ///
 /// # Errors
 /// `Data` if it is too long, or has several lines.
@@ -47,19 +47,19 @@ fn finite(text: &str, name: &str) -> Result<f64> {
     }
 }
 
-/// The numbers of a table whose values have no commas between them, so that a comma may be that of a decimal.
+/// Parses the numbers of a table whose values are not separated by commas, so that a comma may be a decimal one.
 ///
-/// Nothing tells `1,024` that is a little more than one from one that is a thousand and 24 but the other numbers of the
-/// table: it is asked for at the end.
+/// Only the other numbers of the table distinguish `1,024` that is a little more than one from one that is a thousand
+/// and 24: this is decided at the end.
 #[derive(Debug, Default)]
 pub(super) struct Decimals {
     /// Whether a comma may be a decimal one.
     allowed: bool,
     /// The first number with a decimal point.
     point: Option<String>,
-    /// The first with a comma that may be one between thousands,
+    /// The first with a comma that may separate thousands,
     unclear: Option<String>,
-    /// and with one that can only be decimal.
+    /// and the first with a comma that can only be decimal.
     comma: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Decimals {
     }
 }
 
-/// Whether a number with commas may be one with commas between thousands: `1,024`, but not `0,512` or `1024,500`.
+/// Returns whether the commas in a number may separate thousands: `1,024`, but not `0,512` or `1024,500`.
 fn may_be_thousands(text: &str) -> bool {
     let mut groups = text.trim_start_matches(['-', '+']).split(',');
     let first = groups.next().unwrap_or_default();

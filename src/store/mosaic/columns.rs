@@ -1,4 +1,4 @@
-//! Which columns of a table of tiles say what, and what a row says in them.
+//! The columns of a table of tiles, and the values of a row in them.
 
 use csv::StringRecord;
 
@@ -8,13 +8,13 @@ use super::table_text::MOST_COLUMNS;
 use crate::error::{Error, Result};
 use crate::kernel::mosaic::affine::Affine;
 
-/// Names of the axes, by which columns are called.
+/// Names of the axes, after which columns are named.
 pub(super) const AXES: [&str; 3] = ["z", "y", "x"];
 /// Names of the columns of a matrix in two dimensions: two rows of three, the last column the offset.
 const MATRIX_2D: [&str; 6] = ["m00", "m01", "m02", "m10", "m11", "m12"];
 /// Names of the columns of a matrix in three dimensions: three rows of four.
 const MATRIX_3D: [&str; 12] = ["m00", "m01", "m02", "m03", "m10", "m11", "m12", "m13", "m20", "m21", "m22", "m23"];
-/// What the column of the path is called too.
+/// Other names of the column `path`.
 const PATHS: [&str; 12] = [
     "file",
     "filename",
@@ -29,51 +29,51 @@ const PATHS: [&str; 12] = [
     "tile_name",
     "tile_path",
 ];
-/// Beginnings of names that look like sizes of a pixel, but are not taken for them.
+/// Beginnings of names that look like pixel sizes, but are ignored.
 const LIKE_SIZES: [&str; 8] =
     ["voxel", "physical", "pixel_width", "pixel_height", "pixelwidth", "scale", "spacing", "resolution"];
 
-/// Where a table has what.
+/// The positions of a table's columns.
 #[derive(Debug)]
 pub(super) struct TileColumns {
-    /// Number of columns, those that mean nothing here included.
+    /// Number of columns, including those that are ignored.
     count: usize,
     path: TileColumn,
-    /// That of all axes without one of their own,
+    /// The column of all axes without a separate one,
     pixel_size: Option<TileColumn>,
     /// and those of the axes (z, y, x).
     pixel_sizes: [Option<TileColumn>; 3],
-    /// Of positions.
+    /// The unit of positions.
     unit: Option<TileColumn>,
-    /// Of sizes.
+    /// The unit of pixel sizes.
     pixel_unit: Option<TileColumn>,
     channel: Option<TileColumn>,
-    /// Those of the placement, in the order of their names.
+    /// The columns of the placement, in the order of their names.
     placement: Vec<TileColumn>,
-    /// Whether they are those of a matrix.
+    /// Whether the placement is a matrix.
     matrix: bool,
-    /// 2 or 3: in how many dimensions tiles are placed.
+    /// Number of dimensions in which tiles are placed: 2 or 3.
     pub(super) dimensions: usize,
-    /// The name of a column that looks like the size of a pixel, where none is.
+    /// The name of a column that looks like a pixel size, if no column is one.
     pub(super) unused_size: Option<String>,
 }
 
-/// What all rows of a table must agree in.
+/// The values on which all rows of a table must agree.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Scale {
-    /// The size of a pixel along (z, y, x).
+    /// Pixel size along (z, y, x).
     pub(super) size: [Option<f64>; 3],
-    /// The unit that each size is in,
+    /// The unit of each size,
     pub(super) size_unit: [Option<TileUnit>; 3],
-    /// and each position.
+    /// and of each position.
     pub(super) unit: [Option<TileUnit>; 3],
 }
 
 impl TileColumns {
-    /// The columns that a header names.
+    /// The columns in a header.
     ///
     /// # Errors
-    /// `Data` if one is missing, or named twice, or where there are those of translations and of matrices.
+    /// `Data` if one is missing or occurs twice, or if the header has both a translation and a matrix.
     pub(super) fn of(record: &StringRecord) -> Result<TileColumns> {
         if record.len() > MOST_COLUMNS {
             let message = format!("has {} columns, and a table at most {MOST_COLUMNS}; check the path", record.len());
@@ -128,17 +128,17 @@ impl TileColumns {
         })
     }
 
-    /// The path in a row, as it is written there.
+    /// The path in a row, as written.
     ///
     /// # Errors
-    /// `Data` if there is none.
+    /// `Data` if the row has none.
     pub(super) fn path<'r>(&self, row: &'r StringRecord) -> Result<&'r str> {
         let path = cell(row, self.path.named())?;
         require_path(path)?;
         Ok(path)
     }
 
-    /// Refuses a row with more values than there are columns: one of them probably has a comma in it.
+    /// Refuses a row with more values than columns: one of them probably contains a comma.
     pub(super) fn require_fit(&self, row: &StringRecord) -> Result<()> {
         // A separator at the end of a line leaves an empty value.
         if row.iter().skip(self.count).all(str::is_empty) {
@@ -152,18 +152,18 @@ impl TileColumns {
         Err(Error::data(message))
     }
 
-    /// The channel that a row gives.
+    /// The channel in a row.
     ///
     /// # Errors
-    /// `Data` if it is no whole number from 0.
+    /// `Data` if it is not a whole number from 0.
     pub(super) fn channel(&self, row: &StringRecord) -> Result<Option<usize>> {
         self.channel.as_ref().map(|column| channel_of(cell(row, column.named())?)).transpose()
     }
 
-    /// The sizes and the units that a row gives.
+    /// The pixel sizes and the units in a row.
     ///
     /// # Errors
-    /// `Data` if a size is no positive number, a unit is none, or sizes contradict each other.
+    /// `Data` if a size is not a positive number, a unit is unknown, or sizes contradict each other.
     pub(super) fn scale(&self, row: &StringRecord, numbers: &mut Decimals) -> Result<Scale> {
         let unit_in = |column: &Option<TileColumn>| -> Result<Option<TileUnit>> {
             column.as_ref().map(|column| unit_of(cell(row, column.named())?, &column.name)).transpose()
@@ -210,10 +210,10 @@ impl TileColumns {
         self.placement.get(at)
     }
 
-    /// The map from tile to canvas that a row gives, with offsets as they are written there.
+    /// The map from tile to canvas in a row, with offsets as written.
     ///
     /// # Errors
-    /// `Data` if a value is no finite number.
+    /// `Data` if a value is not a finite number.
     pub(super) fn placement(&self, row: &StringRecord, decimals: &mut Decimals) -> Result<Affine> {
         let numbers = self.placement.iter().map(|column| decimals.number(row, column.named()));
         let numbers: Vec<f64> = numbers.collect::<Result<_>>()?;
@@ -246,7 +246,7 @@ fn unit_of(text: &str, column: &str) -> Result<TileUnit> {
 
 fn no_path(header: &StringRecord) -> Error {
     let found = header.iter().collect::<Vec<_>>().join(" ");
-    // A line of a file of another kind may be long.
+    // A line of another kind of file may be long.
     let found: String = found.chars().take(80).collect();
     let message = "has no column path; a table of tiles begins with a line of column names with commas between them, \
                    such as path,y,x";

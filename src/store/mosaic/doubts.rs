@@ -1,4 +1,4 @@
-//! What looks wrong in the places of tiles: such a mosaic is put together as the table says, and a user is told.
+//! Warnings about suspicious tile positions: such a mosaic is composed as the table says, and the user is warned.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,14 @@ use super::pixel_size::Along;
 use super::tile::Tile;
 use crate::space::Region;
 
-/// Tiles that all lie within this share of a tile of each other are probably placed in another unit.
+/// Tiles that all lie within this fraction of a tile of each other are probably placed in another unit.
 const HEAP: f64 = 0.1;
-/// So many tiles are named in a sentence.
+/// Number of tiles that a message names.
 const NAMED: usize = 3;
-/// So many pairs of tiles are looked at.
+/// Number of pairs of tiles that are examined.
 const LOOKED_AT: usize = 5_000_000;
 
-/// What users should know about the places of a mosaic's tiles, each in a sentence without a full stop.
+/// Warnings about the positions of a mosaic's tiles, each a sentence without a full stop.
 pub(super) fn doubts(mosaic: &MosaicSource) -> Vec<String> {
     let tiles = &mosaic.tiles;
     if tiles.len() < 2 {
@@ -38,13 +38,13 @@ pub(super) fn doubts(mosaic: &MosaicSource) -> Vec<String> {
     said.into_iter().map(|text| format!("{path}: {text}")).collect()
 }
 
-/// The tiles that lie where an earlier one does, each with that one.
+/// The tiles with the same position as an earlier one, each with that one.
 fn in_one_place(tiles: &[Tile]) -> Vec<[usize; 2]> {
     let mut places = BTreeMap::new();
     let mut found = Vec::new();
     for (number, tile) in tiles.iter().enumerate() {
         let place = tile.row.placement;
-        // To the pixel. Places are below 2^53.
+        // To the pixel. Positions are below 2^53.
         let key = (place.offset.map(|x| x.round() as i64), place.matrix.map(|row| row.map(f64::to_bits)));
         match places.get(&key) {
             Some(&first) => found.push([first, number]),
@@ -54,7 +54,7 @@ fn in_one_place(tiles: &[Tile]) -> Vec<[usize; 2]> {
     found
 }
 
-/// What is said of tiles that all lie on one heap.
+/// The warning about tiles that all lie on one heap.
 fn heap(mosaic: &MosaicSource, repeated: usize) -> Option<String> {
     let tiles = &mosaic.tiles;
     if repeated + 1 == tiles.len() {
@@ -79,11 +79,11 @@ fn heap(mosaic: &MosaicSource, repeated: usize) -> Option<String> {
     ))
 }
 
-/// How tiles lie to those beside them.
+/// Pairs of tiles, and tiles without neighbours.
 struct Neighbours {
-    /// Tiles that touch no other.
+    /// Tiles that touch no other tile.
     apart: Vec<usize>,
-    /// Pairs of which one covers more than half of the other.
+    /// Pairs in which one tile covers more than half of the other.
     overlapping: Vec<[usize; 2]>,
 }
 
@@ -137,7 +137,7 @@ impl Neighbours {
     }
 }
 
-/// Whether the smaller of two boxes is covered by the other for more than a half.
+/// Returns whether one of two boxes covers more than half of the smaller one.
 fn mostly_covered(one: &Region, other: &Region) -> bool {
     let volume = |region: &Region| region.shape().iter().map(|&n| n as f64).product::<f64>();
     let common = one.intersection(other);
@@ -149,7 +149,7 @@ fn one_place(one: &Tile, other: &Tile) -> bool {
     one.matrix == other.matrix && one.offset.map(f64::round) == other.offset.map(f64::round)
 }
 
-/// What to do about positions that are probably in another unit.
+/// Advice about positions that are probably in another unit.
 fn unit_advice(mosaic: &MosaicSource) -> &'static str {
     let table = &mosaic.table;
     if table.pixel_size.size.iter().any(Option::is_some) || table.along != [Along::Pixels; 3] {
@@ -175,7 +175,7 @@ fn named(tiles: &[&Tile]) -> String {
     }
 }
 
-/// That so many pairs more do the same.
+/// Appends the number of other pairs to a message.
 fn other_pairs(count: usize) -> String {
     match count {
         0 => String::new(),

@@ -1,4 +1,4 @@
-//! The forms that a table of tiles comes in, and how each is known.
+//! The formats of tables of tiles, and how each is recognised.
 
 use std::path::Path;
 
@@ -8,20 +8,20 @@ use super::columns::TileColumns;
 use super::table_text::start_of;
 use crate::store::address::is_address;
 
-/// What a table of tiles is written as.
+/// The format of a table of tiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableForm {
-    /// Values in columns with a line of their names, with commas, semicolons or tabs between them.
+    /// Columns with a header line, separated by commas, semicolons or tabs.
     Columns,
     /// `TileConfiguration.txt`, as Fiji's Grid/Collection stitching and BigStitcher read and write it.
     TileConfiguration,
-    /// The global positions that MIST writes.
+    /// The global positions written by MIST.
     Mist,
 }
 
-/// Whether a path is that of a table of tiles: by its name where that ends in `.csv` or `.tsv`; of text files and those
-/// without an extension by what they hold.
+/// Returns whether a path is that of a table of tiles: by its extension if it is `.csv` or `.tsv`, and by content for
+/// text files and files without an extension.
 pub fn is_table(path: &Path) -> bool {
     if has_extension(path, "csv") || has_extension(path, "tsv") {
         return true;
@@ -30,7 +30,7 @@ pub fn is_table(path: &Path) -> bool {
     may_be && !is_address(path) && form_in(path).is_some()
 }
 
-/// The form of the table in a file, by what it holds; `None` if it holds none.
+/// The format of the table in a file, by its content; `None` if the file does not contain one.
 pub(super) fn form_in(path: &Path) -> Option<TableForm> {
     let text = start_of(path)?;
     let form = TableForm::of(&text);
@@ -46,7 +46,7 @@ fn has_extension(path: &Path, extension: &str) -> bool {
 }
 
 impl TableForm {
-    /// The form of a text, by its first line that is no comment.
+    /// The format of a text, by its first line that is not a comment.
     pub(super) fn of(text: &str) -> TableForm {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let first = lines.next().unwrap_or_default();
@@ -60,7 +60,7 @@ impl TableForm {
         }
     }
 
-    /// What people call it.
+    /// The name for display.
     pub fn name(self) -> &'static str {
         match self {
             TableForm::Columns => "table of tiles, CSV",
@@ -70,24 +70,24 @@ impl TableForm {
     }
 }
 
-/// Whether a line is one of a tile in a TileConfiguration: `name; ; (x, y)`.
+/// Returns whether a line is one of a tile in a TileConfiguration: `name; ; (x, y)`.
 fn is_tuple_line(line: &str) -> bool {
     line.ends_with(')')
         && line.rsplit_once('(').is_some_and(|(before, _)| before.trim_end().ends_with(';'))
         && line.matches(';').count() >= 2
 }
 
-/// How the values of a table in columns are separated.
+/// The separator of a table in columns.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Dialect {
     pub(super) delimiter: u8,
-    /// Bytes before the line of column names.
+    /// Offset of the header line, in bytes.
     pub(super) start: usize,
 }
 
 impl Dialect {
-    /// That of a text: as its line `sep=;` says, which Excel writes and reads, or else the one by which the columns of a
-    /// table of tiles are found.
+    /// The dialect of a text: the separator in its line `sep=;`, which Excel writes and reads, otherwise the one with
+    /// which the columns of a table of tiles are found.
     pub(super) fn of(text: &str, path: &Path) -> Dialect {
         let mut start = 0;
         let mut said = None;
@@ -96,7 +96,7 @@ impl Dialect {
             let separator = bare.get(..4).filter(|name| name.eq_ignore_ascii_case("sep=")).and_then(|_| bare.get(4..));
             match separator.map(str::as_bytes) {
                 Some([delimiter]) => said = Some(*delimiter),
-                // A line of tabs alone is trimmed away.
+                // A line of tabs alone would be trimmed away.
                 Some([]) if line.contains('\t') => said = Some(b'\t'),
                 _ if bare.is_empty() || bare.starts_with('#') => {}
                 _ => break,
@@ -113,7 +113,7 @@ impl Dialect {
             let header = dialect.reader(text).headers().cloned().unwrap_or_default();
             (TileColumns::of(&header).is_ok(), header.len())
         };
-        // Of equals the last, which is the first of the candidates.
+        // `max_by_key` returns the last of equals, which is the first of the candidates.
         dialects.max_by_key(found).unwrap_or(Dialect { delimiter: b',', start })
     }
 

@@ -1,4 +1,4 @@
-//! Gains of tiles in a file: what their values are multiplied by, so that neighbours match.
+//! Files of gains, the factors that match the brightness of neighbouring tiles.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,19 +15,19 @@ use crate::store::output::put_file;
 /// Names of the columns.
 const COLUMNS: [&str; 3] = ["path", "channel", "gain"];
 
-/// The gains of tiles, as they are in a file of columns `path`, `channel` and `gain`.
+/// The gains of tiles, as in a file with the columns `path`, `channel` and `gain`.
 ///
-/// Paths are those of the table of tiles, relative to its folder. The channel is the one of the canvas, or where the table
-/// has none the one that is read of the files; empty where these have one only. Other columns mean nothing.
+/// Paths are those of the table of tiles, relative to its folder. The channel is that of the table, or if the table has
+/// no channels, the one that is read from the files; it is empty if these have only one. Other columns are ignored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TileGains(BTreeMap<(PathBuf, Option<usize>), f64>);
 
 impl TileGains {
-    /// The gains in a file, for the tiles of a table; those of other tiles are let be.
+    /// The gains in a file for the tiles of a table. Those of other tiles are ignored.
     ///
     /// # Errors
-    /// `Missing` if there is no such file; `Data`, naming the line, where it is none of gains: a column is missing, a
-    /// gain is no positive number, or a tile is there twice.
+    /// `Missing` if there is no such file; `Data`, naming the line, if it is not a file of gains: a column is missing,
+    /// a gain is not a positive number, or a tile occurs twice.
     pub fn read(path: &Path, table: &TileTable) -> Result<TileGains> {
         Self::parse(&read_text(path)?, table).map_err(|error| error.at(path))
     }
@@ -63,14 +63,14 @@ impl TileGains {
         Ok(TileGains(gains.into_iter().map(|(tile, (gain, _))| (tile, gain)).collect()))
     }
 
-    /// Puts the gains in place of a file, in the order of the rows of their table.
+    /// Replaces a file with these gains, in the order of the rows of their table.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn write(&self, path: &Path, table: &TileTable) -> Result<()> {
         let lines: BTreeMap<(&PathBuf, Option<usize>), u64> =
             table.rows.iter().map(|row| ((&row.path, row.channel), row.line)).collect();
-        // Of a table without channels they have that of the files.
+        // If the table has no channels, gains have those of the files.
         let line = |(path, channel): &(PathBuf, Option<usize>)| {
             lines.get(&(path, *channel)).or_else(|| lines.get(&(path, None))).copied()
         };
@@ -93,23 +93,23 @@ impl TileGains {
         self.0.get(&(row.path.clone(), channel)).copied()
     }
 
-    /// Gives a tile a gain in a channel.
+    /// Sets the gain of a tile in a channel.
     pub(super) fn put(&mut self, row: &TileRow, channel: Option<usize>, gain: f64) {
         self.0.insert((row.path.clone(), channel), gain);
     }
 
-    /// How many tiles have one.
+    /// Number of gains.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no tile has one.
+    /// Whether no tile has a gain.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// The channel in a row, where it has one.
+/// The channel in a row, if it has one.
 fn channel_in(record: &StringRecord, column: Option<usize>) -> Result<Option<usize>> {
     let text = column.and_then(|column| record.get(column)).filter(|text| !text.is_empty());
     text.map(channel_of).transpose()

@@ -1,11 +1,11 @@
-//! Names of columns as people and programs write them: `Path`, `file name`, `X (µm)`, `y_px`.
+//! Names of columns, as people and programs write them: `Path`, `file name`, `X (µm)`, `y_px`.
 
 use csv::StringRecord;
 
 use crate::error::{Error, Result};
 use crate::store::units::{LengthUnit, unit_name};
 
-/// Units that may stand behind a name without brackets, as in `x_um`; others would be taken for words.
+/// Units that may follow a name without brackets, as in `x_um`; others would be read as words.
 const BARE_UNITS: [&str; 16] = [
     "px",
     "pix",
@@ -25,7 +25,7 @@ const BARE_UNITS: [&str; 16] = [
     "millimeters",
 ];
 
-/// The unit that a number is in.
+/// The unit of a number.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum TileUnit {
     Pixels,
@@ -33,7 +33,7 @@ pub(super) enum TileUnit {
 }
 
 impl TileUnit {
-    /// The unit that a text names, if it is one.
+    /// The unit of that name, if there is one.
     pub(super) fn of(text: &str) -> Option<TileUnit> {
         match LengthUnit::of(text) {
             Some(unit) => Some(TileUnit::Length(unit)),
@@ -43,18 +43,18 @@ impl TileUnit {
     }
 }
 
-/// A column as the header has it.
+/// A column of the header.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct TileColumn {
-    /// Its name, as it is written there.
+    /// Its name, as written.
     pub(super) name: String,
-    /// Its place in the rows.
+    /// Its index in the rows.
     pub(super) at: usize,
     /// The unit in its name.
     pub(super) unit: Option<TileUnit>,
     /// Its name in lower case, with underscores for spaces, hyphens and dots, without the unit.
     base: String,
-    /// The same with the unit, where that is not in brackets.
+    /// The same with the unit, if that is not in brackets.
     whole: String,
 }
 
@@ -72,13 +72,13 @@ impl TileColumn {
         TileColumn { name: name.to_owned(), at, unit, base, whole }
     }
 
-    /// For messages and values.
+    /// Name and index, for messages and values.
     pub(super) fn named(&self) -> (&str, usize) {
         (&self.name, self.at)
     }
 }
 
-/// A name and the unit in brackets behind it.
+/// Splits a name from the unit in brackets behind it.
 fn in_brackets(name: &str) -> (&str, Option<TileUnit>) {
     for (open, close) in [('(', ')'), ('[', ']')] {
         if let Some((before, unit)) = name.trim_end().strip_suffix(close).and_then(|rest| rest.rsplit_once(open))
@@ -106,20 +106,20 @@ impl Header {
         Header { columns: record.iter().enumerate().map(|(at, name)| TileColumn::of(at, name)).collect() }
     }
 
-    /// All columns, by the plain form of their names.
+    /// All columns, with the plain form of their names.
     pub(super) fn names(&self) -> impl Iterator<Item = (&str, &TileColumn)> {
         self.columns.iter().map(|column| (column.base.as_str(), column))
     }
 
-    /// Whether there is a column of one of these names.
+    /// Whether a column has one of these names.
     pub(super) fn has(&self, names: &[&str]) -> bool {
         self.columns.iter().any(|column| names.contains(&column.base.as_str()))
     }
 
-    /// The column with a name. One that is called exactly so comes before those that have capitals or a unit too.
+    /// The column with a name. An exact match has precedence over one with capitals or a unit.
     ///
     /// # Errors
-    /// `Data` if several columns have an equal claim.
+    /// `Data` if several columns match equally.
     pub(super) fn find(&self, name: &str) -> Result<Option<&TileColumn>> {
         let ranks: [&dyn Fn(&TileColumn) -> bool; 3] = [
             &|column| column.name.trim() == name,
@@ -141,10 +141,10 @@ impl Header {
         Ok(None)
     }
 
-    /// The column with the first of some names; or else, where that is missing, the only one with another of them.
+    /// The column with the first name; if it is missing, the only one with another of the names.
     ///
     /// # Errors
-    /// As [`Header::find`].
+    /// Those of [`Header::find`].
     pub(super) fn find_any(&self, name: &str, others: &[&str]) -> Result<Option<&TileColumn>> {
         if let Some(found) = self.find(name)? {
             return Ok(Some(found));

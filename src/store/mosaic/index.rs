@@ -1,16 +1,16 @@
-//! Which tiles a part of the canvas meets, without a look at all of them.
+//! An index of the tiles that a part of the canvas meets.
 
 use std::collections::BTreeMap;
 
 use crate::grid::{ChunkId, Grid};
 use crate::space::Region;
 
-/// Bins are at least so long along an axis on which tiles lie beside each other, in pixels.
+/// Smallest length of bins along an axis on which tiles lie beside each other, in pixels.
 const SHORTEST: usize = 64;
-/// There are at most so many bins along an axis.
+/// Largest number of bins along an axis.
 const MOST: usize = 1 << 19;
 
-/// Boxes sorted into bins of about their size. Holds a number for each box and bin that meet.
+/// Boxes in bins of about their size. Holds a number for each box and bin that meet.
 #[derive(Debug)]
 pub(super) struct TileIndex {
     grid: Grid,
@@ -31,8 +31,8 @@ impl TileIndex {
         TileIndex { grid, bins, boxes: boxes.len() }
     }
 
-    /// The numbers, in ascending order, of all boxes that may meet a part of the canvas. Takes time in proportion to the
-    /// bins that the part meets, or to the number of boxes where that is less.
+    /// Numbers, in ascending order, of all boxes that may meet a part of the canvas. Takes time in proportion to the
+    /// bins that the part meets, or to the number of boxes if that is less.
     pub(super) fn near(&self, region: &Region) -> Vec<usize> {
         let bins = self.grid.with_bounds(region.intersection(&self.grid.bounds())).shape();
         if bins.iter().fold(1, |bins: usize, &n| bins.saturating_mul(n)) > self.boxes {
@@ -46,7 +46,8 @@ impl TileIndex {
     }
 }
 
-/// A part of the mean size of boxes along each axis: at least `shortest`, but no more than the canvas is long.
+/// The mean size of boxes along each axis, divided by `part`: at least `shortest`, but no more than the length of the
+/// canvas.
 pub(super) fn cell(canvas: [usize; 3], boxes: &[Region], part: usize, shortest: usize) -> [usize; 3] {
     std::array::from_fn(|a| {
         let together: usize = boxes.iter().map(|region| region.shape()[a]).fold(0, usize::saturating_add);

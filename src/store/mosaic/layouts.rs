@@ -1,4 +1,4 @@
-//! Positions of tiles as other stitching programs write them: always in pixels, x first.
+//! Tile positions in the formats of other stitching programs: always in pixels, x first.
 
 use super::cells::require_path;
 use super::lines::in_row;
@@ -16,17 +16,18 @@ pub(super) struct TileLayout {
 #[derive(Debug, PartialEq)]
 pub(super) struct TilePlace {
     pub(super) line: u64,
-    /// Its path, as it is written there.
+    /// Its path, as written.
     pub(super) name: String,
-    /// Where its first pixel lies, in pixels along (z, y, x).
+    /// Position of its first pixel, in pixels along (z, y, x).
     pub(super) position: [f64; 3],
 }
 
-/// A TileConfiguration: a line `dim = 2` or `dim = 3`, then a line `name; ; (x, y)` or `name; ; (x, y, z)` for each tile.
-/// Lines that begin with `#` are comments. With `multiseries = true` the middle says which image of a file is meant.
+/// Parses a TileConfiguration: a line `dim = 2` or `dim = 3`, then a line `name; ; (x, y)` or `name; ; (x, y, z)` for
+/// each tile. Lines that begin with `#` are comments. With `multiseries = true` the middle is the number of an image in
+/// the file.
 ///
 /// # Errors
-/// `Data`, naming the line, where it is none.
+/// `Data`, naming the line, if the text is malformed.
 pub(super) fn tile_configuration(text: &str) -> Result<TileLayout> {
     let (mut dimensions, mut series) = (None, false);
     let mut tiles = Vec::new();
@@ -68,9 +69,9 @@ pub(super) fn tile_configuration(text: &str) -> Result<TileLayout> {
     Ok(TileLayout { dimensions: dimensions.ok_or_else(missing)?, tiles })
 }
 
-/// The parts of a line `name; middle; (place)`, where names may have semicolons in them.
+/// Splits a line `name; middle; (place)`, whose name may contain semicolons.
 fn tuple_line(line: &str) -> Option<(&str, &str, &str)> {
-    // What is behind the last bracket may be a comment.
+    // The last bracket may be followed by a comment.
     let (before, end) = line.rsplit_once(')')?;
     if !(end.trim().is_empty() || end.trim().starts_with('#')) {
         return None;
@@ -100,10 +101,11 @@ fn require_name(name: &str, middle: &str, series: bool) -> Result<()> {
     Ok(())
 }
 
-/// The global positions that MIST writes, a line a tile: `file: a.tif; corr: 0.98; position: (x, y); grid: (c, r);`.
+/// Parses the global positions of MIST, one line for each tile: `file: a.tif; corr: 0.98; position: (x, y); grid: (c,
+/// r);`.
 ///
 /// # Errors
-/// `Data`, naming the line, where it is none.
+/// `Data`, naming the line, if the text is malformed.
 pub(super) fn global_positions(text: &str) -> Result<TileLayout> {
     let mut tiles = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -128,7 +130,7 @@ pub(super) fn global_positions(text: &str) -> Result<TileLayout> {
     Ok(TileLayout { dimensions: 2, tiles })
 }
 
-/// The name and the position on a line of MIST's.
+/// The name and the position on a line of MIST.
 fn mist_line(line: &str) -> Option<(&str, &str)> {
     let rest = line.strip_prefix("file:")?;
     let at = rest.find("; position:").or_else(|| rest.find(";position:"))?;

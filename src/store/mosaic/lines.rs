@@ -1,15 +1,15 @@
-//! Lines of a table: their numbers, and errors that name them.
+//! Line numbers of a table, and errors with the line.
 
 use crate::error::Error;
 use crate::text;
 
-/// Characters of a tile's name that messages repeat.
+/// Characters of a tile's name that messages quote.
 const REPEATED: usize = 1024;
 
-/// The numbers of the lines of a text.
+/// Line numbers of a text.
 pub(super) struct Lines<'t> {
     text: &'t str,
-    /// What has been counted, in bytes, and the line that follows.
+    /// Number of bytes that have been counted, and the line that follows.
     counted: usize,
     line: u64,
 }
@@ -19,7 +19,7 @@ impl Lines<'_> {
         Lines { text, counted: 0, line: 1 }
     }
 
-    /// The line of a record that begins at a byte, or after empty lines there; further on than those asked for before.
+    /// The line of a record that begins at `byte`, or after empty lines there. Must not decrease from call to call.
     pub(super) fn at(&mut self, byte: u64) -> u64 {
         let bytes = self.text.as_bytes();
         let from = usize::try_from(byte).unwrap_or(usize::MAX).clamp(self.counted, bytes.len());
@@ -30,7 +30,7 @@ impl Lines<'_> {
     }
 }
 
-/// An error of a line of the table, with the tile that it is about.
+/// An error with the line of the table and the tile that it is about.
 pub(super) fn in_row(line: u64, name: &str, error: &Error) -> Error {
     let name = if name.is_empty() { String::new() } else { format!("{}: ", text::line(name, REPEATED)) };
     Error::new(error.kind(), format!("line {line}: {name}{error}"))

@@ -1,4 +1,4 @@
-//! Marks of parts of a canvas: what they are made of, without a look at any pixel.
+//! Marks of parts of a canvas, without reading any pixel.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,9 +12,9 @@ use crate::store::Marked;
 use crate::store::marker::{FileMark, Marker};
 use crate::store::values::require_inside;
 
-/// The marks of parts of a canvas: of the tiles that meet each, in the order of their rows, where they lie and what
-/// their files are, what corrects them and their gains; and of how they are put together. A part without tiles has a mark
-/// too. Asks for each file once.
+/// The marks of parts of a canvas. Each covers the tiles that meet the part, in the order of their rows, with their
+/// positions, files, correction and gains, and the options of composition. A part without tiles has a mark too. Looks
+/// at each file once.
 pub(super) fn marks(mosaic: &MosaicSource, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
     let mut meeting = Vec::with_capacity(regions.len());
     for region in regions {
@@ -26,26 +26,26 @@ pub(super) fn marks(mosaic: &MosaicSource, regions: &[Region]) -> Result<Vec<Opt
         let mut marker = Marker::default();
         let options = &mosaic.options.mosaic;
         marker.note((options.order, options.blend, options.flip, options.crop, mosaic.options.time));
-        // Where the canvas begins to reach further, all that lies on it moves.
+        // If the canvas begins to extend further, everything on it moves.
         marker.note((mosaic.canvas.min, mosaic.options.channel));
         for number in tiles {
             let tile = &mosaic.tiles[number];
             note_placement(&mut marker, tile);
             marker.note(mosaic.gains[number].to_bits());
-            // What was read when the table was opened is what tiles are corrected by.
+            // Tiles are corrected by the images that were read when the table was opened.
             let mut all = mosaic.camera.files.iter().chain([&behind[&number]]);
             if !all.all(|behind| behind.note(&mut marker)) {
                 return None;
             }
         }
-        // A table that is being written moves tiles whose files are as they were.
+        // A table that is being written moves tiles without changing their files.
         marker.not_before(mosaic.table.changed);
         Some(marker.finish())
     };
     Ok(meeting.into_iter().map(marked).collect())
 }
 
-/// Takes in where a tile lies, and what was found of it when the table was opened: that is what is read.
+/// Adds the position of a tile and its state when the table was opened, which are the ones in use.
 fn note_placement(marker: &mut Marker, tile: &Tile) {
     let found = match tile.stored {
         Stored::File => 0,
@@ -57,7 +57,7 @@ fn note_placement(marker: &mut Marker, tile: &Tile) {
     marker.note((found, tile.shape, place.matrix.map(|row| row.map(f64::to_bits)), place.offset.map(f64::to_bits)));
 }
 
-/// What is behind each of some tiles.
+/// The state behind each of several tiles.
 fn behind(mosaic: &MosaicSource, numbers: BTreeSet<usize>) -> Result<BTreeMap<usize, Behind>> {
     let mut behind = BTreeMap::new();
     let (mut files, mut paths): (Vec<usize>, Vec<PathBuf>) = (Vec::new(), Vec::new());

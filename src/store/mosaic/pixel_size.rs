@@ -1,4 +1,4 @@
-//! The size of a pixel, as a table or a tile states it, and what positions are counted in.
+//! The pixel size in a table or a tile, and the unit of positions.
 
 use super::columns::Scale;
 use super::header::TileUnit;
@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::store::Description;
 use crate::store::units::{LengthUnit, converted, symbol};
 
-/// Sizes that differ by no more than this share of them are one size, written with fewer digits.
+/// Sizes that differ by no more than this fraction are equal, but written with fewer digits.
 const ROUNDING: f64 = 1e-3;
-/// Units that a size without one may be in.
+/// Units in which a size without one may be.
 const LIKELY: [&str; 5] = ["micrometer", "nanometer", "millimeter", "centimeter", "meter"];
 
 /// The size of a pixel, as far as it is known.
@@ -16,26 +16,26 @@ const LIKELY: [&str; 5] = ["micrometer", "nanometer", "millimeter", "centimeter"
 pub struct PixelSize {
     /// Along (z, y, x).
     pub size: [Option<f64>; 3],
-    /// Of all sizes, in its one spelling.
+    /// Unit of all sizes, by its full name.
     pub unit: Option<String>,
 }
 
-/// What positions along an axis are counted in.
+/// The unit of positions along an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) enum Along {
     #[default]
     Pixels,
-    /// A length, in a unit where one is known: that of the size of a pixel where it is not.
+    /// A length, in this unit if it is known, otherwise in that of the pixel size.
     Length(Option<&'static LengthUnit>),
 }
 
-/// Whether two sizes are one, except for rounding.
+/// Returns whether two sizes are equal, except for rounding.
 pub(super) fn same(one: f64, other: f64) -> bool {
     (one - other).abs() <= ROUNDING * one.abs().max(other.abs())
 }
 
 impl PixelSize {
-    /// What the rows of a table say, and what its positions are counted in.
+    /// The pixel size in the rows of a table, and the units of its positions.
     ///
     /// # Errors
     /// `Data` if units cannot be converted into each other.
@@ -66,7 +66,7 @@ impl PixelSize {
         Ok((PixelSize { size, unit: unit.map(|unit| unit.name.to_owned()) }, along))
     }
 
-    /// The size along an axis in a unit, where it is known.
+    /// The size along an axis in a unit, if it is known.
     pub(super) fn in_unit(&self, axis: usize, unit: Option<&'static LengthUnit>) -> Option<f64> {
         let own = self.unit.as_deref().and_then(LengthUnit::of);
         let size = self.size[axis]?;
@@ -76,15 +76,15 @@ impl PixelSize {
         })
     }
 
-    /// What an image says; `None` if it says nothing.
+    /// The pixel size of an image; `None` if its metadata have none.
     pub(super) fn of_image(image: &Description) -> Option<PixelSize> {
-        // Voxels of an image without a calibration count as one long, in no unit.
+        // Voxels of an image without a calibration have length one, without a unit.
         let said = image.unit.is_some() || image.spacing.0.iter().any(|&size| size != 1.0);
         said.then(|| PixelSize { size: image.spacing.0.map(Some), unit: image.unit.clone() })
     }
 
-    /// Whether two sizes are one along all axes for which both are known. Of sizes without a unit it is enough that there
-    /// is a unit in which they are one: the unit is then that.
+    /// Whether two sizes are equal along all axes for which both are known. If one of them has no unit, one unit in
+    /// which they are equal is sufficient. Returns the unit.
     pub(super) fn agrees(&self, other: &PixelSize, axes: std::ops::Range<usize>) -> Option<Option<String>> {
         let equal = |one: &PixelSize, other: &PixelSize| {
             let unit = other.unit.as_deref().and_then(LengthUnit::of);
@@ -105,7 +105,7 @@ impl PixelSize {
         found.next().map(|unit| Some(unit.to_owned()))
     }
 
-    /// For messages: `0.5 x 0.25 µm` along the axes of an image.
+    /// Text for messages: `0.5 x 0.25 µm` along the axes of an image.
     pub(super) fn text(&self, axes: std::ops::Range<usize>) -> String {
         let sizes = axes.map(|axis| self.size[axis].map_or_else(|| "?".to_owned(), |size| size.to_string()));
         let sizes = sizes.collect::<Vec<_>>().join(" x ");

@@ -1,4 +1,4 @@
-//! Settles how large a pixel is: by what is given, by the table and by its tiles, which must agree.
+//! Determines the pixel size from the options, the table and its tiles, which must agree.
 
 use super::columns::AXES;
 use super::pixel_size::{Along, PixelSize};
@@ -7,21 +7,21 @@ use crate::error::{Error, Result};
 use crate::store::units::{Calibration, LengthUnit, SettledSpacing, converted};
 use crate::store::{Description, OpenOptions};
 
-/// What pixels are taken to be.
+/// The pixel size of a mosaic.
 #[derive(Debug)]
 pub(super) struct Scaled {
     pub(super) settled: SettledSpacing,
-    /// What positions are divided by, along the axes along which they are lengths still.
+    /// Divisor of positions along the axes along which they are still lengths.
     pub(super) divisor: [f64; 3],
     pub(super) warnings: Vec<String>,
 }
 
-/// What pixels are taken to be: what is given, else what the table says, else what the tiles say. Tiles are those that
-/// could be opened.
+/// The pixel size from the options, otherwise from the table, otherwise from the tiles. `tiles` are those that could be
+/// opened.
 ///
 /// # Errors
-/// `Data`, naming the line and the tile, where the table and a tile, or two tiles, contradict each other and nothing is
-/// given; where positions are lengths, and nothing says how large a pixel is. `Usage` if the options do not fit.
+/// `Data`, naming the line and the tile, if the table and a tile, or two tiles, contradict each other and the options
+/// have no spacing, or if positions are lengths and the pixel size is unknown. `Usage` if the options do not fit.
 pub(super) fn settle(table: &TileTable, tiles: &[(&TileRow, &Description)], options: &OpenOptions) -> Result<Scaled> {
     let axes = 3 - table.dimensions..3;
     let said = |(row, image): &(&TileRow, &Description)| PixelSize::of_image(image).map(|size| (row.line, size));
@@ -68,7 +68,7 @@ pub(super) fn settle(table: &TileTable, tiles: &[(&TileRow, &Description)], opti
     Ok(Scaled { settled, divisor, warnings })
 }
 
-/// What the table says along each axis, else the tiles; and whether the tiles say anything that counts.
+/// The size along each axis from the table, otherwise from the tiles; and whether any size comes from the tiles.
 fn combined(table: &TileTable, first: Option<&PixelSize>, unit: Option<String>) -> (Calibration, bool) {
     let own = PixelSize { unit: unit.clone(), ..table.pixel_size.clone() };
     let mut calibration = Calibration { from: "the table of tiles", ..Calibration::default() };
@@ -92,7 +92,7 @@ fn combined(table: &TileTable, first: Option<&PixelSize>, unit: Option<String>) 
     (calibration, of_tiles)
 }
 
-/// What positions that are still lengths are divided by along each axis.
+/// Divisors along each axis of positions that are still lengths.
 fn divisors(table: &TileTable, settled: &mut SettledSpacing) -> Result<[f64; 3]> {
     let mut divisor = [1.0; 3];
     for axis in 0..3 {
@@ -109,7 +109,7 @@ fn divisors(table: &TileTable, settled: &mut SettledSpacing) -> Result<[f64; 3]>
         let size = settled.spacing.0[axis];
         divisor[axis] = match (settled.unit.as_deref().map(LengthUnit::of), unit) {
             (Some(Some(from)), Some(to)) => converted(size, from, to),
-            // Numbers that were given without a unit are in that of the positions.
+            // A spacing without a unit is in the unit of the positions.
             (None, Some(to)) if settled.from.as_deref() == Some("--spacing") => {
                 settled.unit = Some(to.name.to_owned());
                 size

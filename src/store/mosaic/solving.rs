@@ -1,4 +1,4 @@
-//! Gains solved over the overlaps of neighbouring tiles.
+//! Gains solved from the overlaps of neighbouring tiles.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use crate::space::Region;
 use crate::store::{MissingTiles, MosaicOptions, OpenOptions};
 use crate::threads::each;
 
-/// Of an overlap of two tiles so many voxels are looked at, about: as many rows as have them, at equal distances.
+/// About this many voxels of an overlap of two tiles are read: as many rows as hold them, at equal distances.
 const LOOKED_AT: usize = 1 << 18;
 
-/// The gains of all tiles that are there, of all channels of a table: those by which neighbours are equally bright where
-/// both cover the canvas, after they are corrected by the images that the options name. They are the same whatever the
-/// number of threads, the order of resampling and the way of blending. Tiles without neighbours have 1.
+/// The gains of all existing tiles, in all channels of a table: those with which neighbours are equally bright where
+/// both cover the canvas, after correction by the images that the options name. They do not depend on the number of
+/// threads, the order of resampling or the way of blending. Tiles without neighbours have 1.
 ///
 /// # Errors
-/// As [`MosaicSource::open`], and where a tile cannot be read.
+/// Those of [`MosaicSource::open`], or if a tile cannot be read.
 pub fn solve_gains(path: &Path, options: &OpenOptions, threads: usize) -> Result<TileGains> {
     let channels = TileTable::read(path)?.channels();
     let channels: Vec<Option<usize>> = match channels.is_empty() {
@@ -46,10 +46,10 @@ pub fn solve_gains(path: &Path, options: &OpenOptions, threads: usize) -> Result
     Ok(solved)
 }
 
-/// The tiles of a mosaic, two by two.
+/// Pairs of neighbouring tiles in a mosaic.
 struct Neighbours<'m> {
     mosaic: &'m MosaicSource,
-    /// Whether each tile is there and can be read, as far as is known.
+    /// Whether each tile exists and can be read, as far as is known.
     there: Vec<AtomicBool>,
     /// Tiles whose outlines overlap, in the order of the rows of the first and then of the second.
     pairs: Vec<[usize; 2]>,
@@ -73,13 +73,13 @@ impl Neighbours<'_> {
         self.there[number].load(Ordering::Relaxed)
     }
 
-    /// What tiles have in common, pair by pair.
+    /// The overlaps of all pairs.
     fn overlaps(&self, threads: usize) -> Result<Vec<Overlap>> {
         let common = each(&self.pairs, threads, |_, &pair| self.common(pair))?;
         Ok(common.into_iter().flatten().collect())
     }
 
-    /// What two tiles have in common, if anything.
+    /// The overlap of two tiles, unless it is empty.
     fn common(&self, pair: [usize; 2]) -> Result<Option<Overlap>> {
         let [first, second] = pair.map(|number| &self.mosaic.tiles[number]);
         let region = first.outline.intersection(&second.outline);
@@ -90,7 +90,7 @@ impl Neighbours<'_> {
         let (rows, step) = (depth * height, region.volume().div_ceil(LOOKED_AT).max(1));
         let (mut voxels, mut sums) = (0, [0.0; 2]);
         let mut looked_at = 0;
-        // One band where no row is left out.
+        // One band if no row is skipped.
         let band = if step == 1 { rows } else { 1 };
         for row in ((step / 2).min((rows - 1) / 2)..rows).step_by(step.max(band)) {
             let part = if step == 1 { region } else { row_of(&region, row) };
@@ -102,12 +102,12 @@ impl Neighbours<'_> {
         if voxels == 0 {
             return Ok(None);
         }
-        // All count as those that were looked at.
+        // Scaled from the rows that were read to all rows.
         let scale = rows as f64 / looked_at as f64;
         Ok(Some(Overlap { tiles: pair, voxels: (voxels as f64 * scale) as u64, sums: sums.map(|sum| sum * scale) }))
     }
 
-    /// A tile made ready; `None` if it no longer exists, or where it is being written.
+    /// A tile, ready for composition; `None` if it no longer exists, or is being written.
     fn prepared(&self, number: usize) -> Result<Option<Arc<Prepared>>> {
         let prepared = match self.mosaic.prepared(number) {
             Err(error) if error.kind() == Kind::Data && self.mosaic.options.mosaic.missing == MissingTiles::Await => {

@@ -1,4 +1,4 @@
-//! What stages write about the tiles of a scan, made into a table of tiles.
+//! Makes tables of tiles from the files that stages write about scans.
 
 mod grid;
 mod nikon;
@@ -19,34 +19,34 @@ use crate::error::{Error, Kind, Result};
 use crate::store::file::read_failed;
 use crate::store::output::put_file;
 
-/// The tiles of a scan by the positions of the stage, in the order of their names.
+/// The tiles of a scan with stage positions, in the order of their names.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageScan {
-    /// 2 or 3: along how many axes tiles are placed.
+    /// Number of axes along which tiles are placed: 2 or 3.
     pub dimensions: usize,
-    /// Size of a pixel along the axes of the tiles, where positions are in its unit; `None` if they are in pixels.
+    /// Pixel size along the axes of the tiles, if positions are in its unit; `None` if they are in pixels.
     pub pixel_size: Option<PixelSize>,
-    /// One a tile; not empty.
+    /// The tiles; not empty.
     pub tiles: Vec<StageTile>,
 }
 
-/// A tile, and where the stage was.
+/// A tile and its stage position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StageTile {
-    /// Where the tile is.
+    /// Path of the image.
     pub path: PathBuf,
     /// Position along (z, y, x); 0 along z in two dimensions.
     pub position: [f64; 3],
 }
 
-/// What the stage has written about a scan. A folder is taken for OME-TIFF files, one a tile, with the positions of
-/// their planes; a file for Fiji's or BigStitcher's TileConfiguration, for MIST's global positions or for Nikon's text
-/// export (NIS-Elements), with the tiles beside it.
+/// Reads the tile positions of a scan. A folder is read as OME-TIFF files, one for each tile, with the positions of
+/// their planes. A file is read as a TileConfiguration of Fiji or BigStitcher, as global positions of MIST or as a text
+/// export of Nikon NIS-Elements, with the tiles beside it.
 ///
-/// Positions are taken as they are: where an axis of the stage runs against that of the image, reverse it.
+/// Positions are not transformed: reverse an axis of the stage that runs against that of the image.
 ///
 /// # Errors
-/// `Missing` if nothing is at the path; `Data`, naming the file, where it does not say where each tile lies.
+/// `Missing` if the path does not exist; `Data`, naming the file, if it does not have the positions of all tiles.
 pub fn table_of_stage(path: &Path) -> Result<StageScan> {
     let metadata = std::fs::metadata(path).map_err(|error| read_failed(&error).at(path))?;
     if metadata.is_dir() {
@@ -67,7 +67,7 @@ pub fn table_of_stage(path: &Path) -> Result<StageScan> {
 }
 
 impl StageScan {
-    /// The same scan with positions along some axes, (z, y, x), in the other direction.
+    /// The same scan with positions along some axes, (z, y, x), negated.
     #[must_use]
     pub fn reversed(mut self, axes: [bool; 3]) -> StageScan {
         for tile in &mut self.tiles {
@@ -79,10 +79,10 @@ impl StageScan {
         self
     }
 
-    /// The table of these tiles as CSV, for a file in a folder: paths of tiles below it are relative to it.
+    /// The table of these tiles as CSV, for a file in `folder`: paths of tiles below that folder are relative to it.
     ///
     /// # Errors
-    /// `Data` if a path cannot be written as text; `Io` if the operating system does not say what a path stands for.
+    /// `Data` if a path cannot be written as text; `Io` if the operating system cannot resolve a path.
     pub fn to_csv(&self, folder: &Path) -> Result<String> {
         let failed = |error: csv::Error| Error::internal("a table of tiles cannot be written as CSV").because(error);
         let absolute = |path: &Path| std::path::absolute(path).map_err(|error| read_failed(&error).at(path));
@@ -105,7 +105,7 @@ impl StageScan {
         String::from_utf8(bytes).map_err(|error| Error::internal("a table of tiles is no text").because(error))
     }
 
-    /// The columns of the size of a pixel and of its unit, with what they say in all rows.
+    /// The columns of the pixel size and its unit, with their value in all rows.
     fn size_columns(&self) -> Vec<(String, String)> {
         let Some(PixelSize { size, unit }) = &self.pixel_size else { return Vec::new() };
         let own: Vec<_> = (3 - self.dimensions..3).filter_map(|axis| Some((AXES[axis], size[axis]?))).collect();
@@ -122,7 +122,7 @@ impl StageScan {
     /// Writes the table to a file, whole or not at all.
     ///
     /// # Errors
-    /// As [`StageScan::to_csv`]; `Io` or `Output` if the file cannot be written.
+    /// Those of [`StageScan::to_csv`]; `Io` or `Output` if the file cannot be written.
     pub fn write(&self, table: &Path) -> Result<()> {
         let folder = table.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         put_file(table, self.to_csv(folder)?.as_bytes())

@@ -1,5 +1,5 @@
-//! Tiles of a grid, of which no file says where each lies: only how many rows and columns there are, by how much
-//! neighbours overlap, and in which order the stage went.
+//! Tiles on a grid without a file of positions: these follow from the number of rows and columns, the overlap of
+//! neighbours, and the order of the scan.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,40 +12,40 @@ use crate::store::mosaic::tile::open_any_channel;
 use crate::store::tiff::natural;
 use crate::store::{OpenOptions, Source};
 
-/// Ends of names of tiles in a folder.
+/// Ends of tile names in a folder.
 const IMAGES: [&str; 15] = [
     ".tif", ".tiff", ".npy", ".npz", ".zarr", ".png", ".bmp", ".jpg", ".jpeg", ".nii", ".nii.gz", ".nrrd", ".nhdr",
     ".mha", ".mhd",
 ];
 
-/// How the tiles of a grid lie.
+/// The arrangement of tiles on a grid.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GridScan {
-    /// Rows and columns; where the names of the files say them, they may be left out.
+    /// Rows and columns; optional if the file names contain them.
     pub grid: Option<[usize; 2]>,
-    /// By how much neighbours overlap along y and x.
+    /// Overlap of neighbours along y and x.
     pub overlap: [GridOverlap; 2],
-    /// In which order the tiles were scanned, and their names follow each other.
+    /// Order in which the tiles were scanned, and in which their names follow each other.
     pub order: ScanOrder,
-    /// Whether the scan began in the last row,
+    /// Whether the scan started in the last row,
     pub from_bottom: bool,
     /// or in the last column.
     pub from_right: bool,
-    /// The names of the files, with `{row}` and `{col}` in them; then the order does not count.
+    /// Pattern of the file names, with `{row}` and `{col}`; the order is then ignored.
     pub pattern: Option<String>,
 }
 
-/// By how much neighbouring tiles overlap.
+/// The overlap of neighbouring tiles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum GridOverlap {
-    /// A share of a tile, from 0 and below 1.
+    /// A fraction of a tile, from 0 to below 1.
     Share(f64),
-    /// So many pixels.
+    /// A number of pixels.
     Pixels(f64),
 }
 
-/// In which order a stage goes from tile to tile.
+/// The order in which a stage visits the tiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScanOrder {
@@ -61,7 +61,7 @@ pub enum ScanOrder {
 }
 
 impl ScanOrder {
-    /// The row and the column of a tile, by its place in the order.
+    /// The row and the column of a tile, by its number in the order.
     fn place(self, number: usize, [rows, columns]: [usize; 2]) -> [usize; 2] {
         let along = |length: usize, snake: bool| {
             let (line, place) = (number / length, number % length);
@@ -80,12 +80,12 @@ impl ScanOrder {
     }
 }
 
-/// The tiles of a grid, in the order of their names, at whole pixels. Paths are those of the tiles, or one folder that
-/// holds them. The first tile says how large all are.
+/// The tiles of a grid, in the order of their names, at whole pixels. `paths` are those of the tiles, or one folder
+/// that holds them. All tiles have the size of the first one.
 ///
 /// # Errors
-/// `Usage` if there are other than as many tiles as the grid has places, or where names do not follow the pattern;
-/// `Missing` if a path does not exist; those of the first tile, where it cannot be opened.
+/// `Usage` if the number of tiles differs from that of places in the grid, or if names do not follow the pattern;
+/// `Missing` if a path does not exist; those of opening the first tile.
 pub fn table_of_grid(paths: &[PathBuf], scan: &GridScan) -> Result<StageScan> {
     let mut tiles = match paths {
         [folder] if folder.is_dir() && !is_image(folder) => images(folder)?,
@@ -108,7 +108,7 @@ pub fn table_of_grid(paths: &[PathBuf], scan: &GridScan) -> Result<StageScan> {
     Ok(StageScan { dimensions: description.dimensions, pixel_size: None, tiles: tiles.collect() })
 }
 
-/// How far the next tile lies along y and x, in pixels.
+/// Distances between neighbouring tiles along y and x, in pixels.
 fn steps(image: &dyn Source, overlap: [GridOverlap; 2]) -> Result<[f64; 2]> {
     let description = image.description();
     let mut steps = [0.0; 2];
@@ -153,7 +153,7 @@ fn placed(tiles: Vec<PathBuf>, scan: &GridScan) -> Result<Vec<(PathBuf, [usize; 
     Ok(tiles.into_iter().enumerate().map(|(number, path)| (path, place(number))).collect())
 }
 
-/// The tiles whose names follow a pattern, with the row and the column that these say. The least numbers are the first
+/// The tiles whose names follow a pattern, with the row and the column in the name. The smallest numbers are the first
 /// row and column.
 fn by_names(tiles: Vec<PathBuf>, pattern: &Pattern, grid: Option<[usize; 2]>) -> Result<Vec<(PathBuf, [usize; 2])>> {
     let mut places: BTreeMap<[usize; 2], PathBuf> = BTreeMap::new();
@@ -187,7 +187,8 @@ fn by_names(tiles: Vec<PathBuf>, pattern: &Pattern, grid: Option<[usize; 2]>) ->
         return Err(Error::usage(message));
     }
     if counted[0].checked_mul(counted[1]) != Some(found.len()) {
-        // There are fewer images than places: one is found as soon as all images have been passed.
+        // There are fewer images than places, so a missing one is found after at most as many steps as there are
+        // images.
         let mut all = (rows.0..=rows.1).flat_map(|row| (columns.0..=columns.1).map(move |column| [row, column]));
         let missing = all.find(|place| !places.contains_key(place)).unwrap_or([rows.0, columns.0]);
         let message = format!(

@@ -1,8 +1,8 @@
 //! Nikon's text export of a scan (NIS-Elements).
 //!
-//! It has a line `Calibration (µm/px): 0,64`, and a line for each point with its name, such as `#1_0003`, and the stage's
-//! X, Y and Z in micrometres, with white space between them. Numbers have a decimal comma or point, as the computer is set
-//! up. Tiles are files whose names end in the name of their point.
+//! It has a line `Calibration (µm/px): 0,64`, and a line for each point with its name, such as `#1_0003`, and the
+//! stage's X, Y and Z in micrometres, separated by white space. Numbers have a decimal comma or point, depending on the
+//! computer's locale. Tiles are files whose names end in the name of their point.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::store::file;
 use crate::store::mosaic::pixel_size::PixelSize;
 
-/// Bytes of an export at most: one of ten thousand points has one MiB.
+/// Most bytes of an export: one of ten thousand points has one MiB.
 const LONGEST: u64 = 256 << 20;
 
 /// Extensions of tiles.
@@ -44,7 +44,7 @@ pub(super) fn scan(path: &Path) -> Result<StageScan> {
     found.map_err(|error| if error.is_placed() { error } else { error.at(path) })
 }
 
-/// The text of an export: UTF-16 or UTF-8, or one byte a character where it is neither.
+/// The text of an export: UTF-16 or UTF-8, or Latin-1 if it is neither.
 fn text_of(bytes: &[u8]) -> Result<String> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
@@ -76,7 +76,7 @@ fn points(text: &str) -> Result<Vec<Point>> {
     Ok(points)
 }
 
-/// The point on a line, if there is one.
+/// The point on a line, if it has one.
 fn point(line: &str) -> Option<Point> {
     let mut words = line.split_whitespace();
     let name = words.next()?.strip_prefix('#').unwrap_or(line.split_whitespace().next()?);
@@ -92,7 +92,7 @@ fn decimal(word: &str) -> Option<f64> {
     word.replace(',', ".").parse().ok().filter(|number: &f64| plain && number.is_finite())
 }
 
-/// The size of a pixel, in micrometres.
+/// The pixel size, in micrometres.
 fn calibration(text: &str) -> Result<f64> {
     let of_line = |line: &str| {
         let (_, rest) = line.split_once("Calibration")?;
@@ -123,7 +123,7 @@ fn images(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(images)
 }
 
-/// The only image whose name ends in that of a point; zeros may stand before it.
+/// The only image whose name ends in that of a point, perhaps after zeros.
 fn image_of<'p>(name: &str, images: &'p [PathBuf]) -> Result<&'p Path> {
     let ends = |path: &&PathBuf| {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
