@@ -1,4 +1,4 @@
-//! How the tiles of a mosaic are put together.
+//! Options for composing the tiles of a mosaic.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -7,43 +7,43 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::mosaic::resample::{Blend, Interpolation};
 
-/// What is to be done with the tiles of a table. The default is linear interpolation of whole tiles as they are, the
-/// largest value where they overlap, on a canvas that just holds them all.
+/// Options for the tiles of a table. The default is linear interpolation of whole tiles, the largest value in overlaps,
+/// and the smallest canvas that holds all tiles.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MosaicOptions {
-    /// How values between pixels are found.
+    /// Interpolation between pixels.
     pub order: Interpolation,
-    /// What holds where tiles overlap.
+    /// Rule for the values in overlaps.
     pub blend: Blend,
-    /// Along which axes of a tile, (z, y, x), it is turned round before it is placed.
+    /// Axes of a tile, (z, y, x), along which it is reversed before it is placed.
     pub flip: [bool; 3],
-    /// So many pixels are left out at both ends of each axis of a tile, (z, y, x). The others stay where they are.
+    /// Pixels that are left out at both ends of each axis of a tile, (z, y, x). The others stay in their places.
     pub crop: [usize; 3],
-    /// The canvas, as a range along each axis, (z, y, x) or (y, x), in the coordinates of the table. By default the least
-    /// box around all tiles.
+    /// The canvas, as a range along each axis, (z, y, x) or (y, x), in the coordinates of the table. By default the
+    /// smallest box around all tiles.
     pub canvas: Option<Vec<Range<i64>>>,
-    /// An image of what the camera gives in the dark, as large as a tile before it is turned or cropped: it is subtracted.
+    /// An image recorded without light, with the shape of a tile before it is reversed or cropped: it is subtracted.
     pub background: Option<PathBuf>,
-    /// An image of something even, as large as a tile before it is turned or cropped: tiles are divided by it, scaled to
-    /// mean 1.
+    /// An image of a uniform field, with the shape of a tile before it is reversed or cropped: tiles are divided by it,
+    /// scaled to mean 1.
     pub flat_field: Option<PathBuf>,
-    /// A file of factors that tiles are multiplied by, with the columns `path`, `channel` and `gain`. A tile
-    /// that it does not have counts as it is.
+    /// A file of factors by which tiles are multiplied, with the columns `path`, `channel` and `gain`. Tiles that are
+    /// not in it have a gain of 1.
     pub gains: Option<PathBuf>,
-    /// What happens with tiles that are missing.
+    /// Treatment of missing tiles.
     pub missing: MissingTiles,
 }
 
-/// What happens with tiles of a table that are missing, or cannot be read.
+/// Treatment of tiles of a table that are missing, or cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum MissingTiles {
     /// The table is refused.
     #[default]
     Refuse,
-    /// They are waited for: those that are missing are taken as not stored, and those that cannot be read are an error
-    /// where they are read. Both are taken to have the shape of the first tile that can be read.
+    /// They are waited for: missing tiles count as not stored, and unreadable ones are an error when they are read.
+    /// Both are assumed to have the shape of the first tile that can be read.
     Await,
 }

@@ -1,8 +1,8 @@
 //! NIfTI images: `.nii`, `.nii.gz` and pairs of `.hdr` and `.img`, versions 1 and 2.
 //!
 //! The format is `nifti1.h` and `nifti2.h` of the NIfTI data format working group. Values are those of nibabel's
-//! `get_fdata`, at the transposed place: voxels in the order in which they are stored, x fastest, whatever direction of
-//! the body that is. The size of a voxel is `pixdim`.
+//! `get_fdata`, transposed: voxels in the order in which they are stored, x fastest, without regard to anatomical
+//! directions. The voxel size is `pixdim`.
 
 mod header;
 
@@ -19,17 +19,17 @@ use crate::store::{OpenOptions, StoredType};
 /// Bytes of the longest header.
 const HEADER: usize = 540;
 
-/// Whether a file begins as a NIfTI header does, or as that of its predecessor.
+/// Returns whether a file starts like a NIfTI header, or like that of its predecessor.
 pub(crate) fn is_nifti(start: &[u8]) -> bool {
     Header::endian(start).is_some()
 }
 
-/// The header that goes with a file `.img` or `.img.gz`, where there is one.
+/// The header of a file `.img` or `.img.gz`, if it exists.
 pub(crate) fn header_of_img(path: &Path) -> Option<PathBuf> {
     partner(path, "img", "hdr")
 }
 
-/// The file beside another one of which the extension is `other` instead of `own`, compressed or not.
+/// The file beside another one with the extension `other` in place of `own`, compressed or not.
 fn partner(path: &Path, own: &str, other: &str) -> Option<PathBuf> {
     let name = path.file_name()?.to_str()?;
     let lower = name.to_ascii_lowercase();
@@ -42,11 +42,11 @@ fn partner(path: &Path, own: &str, other: &str) -> Option<PathBuf> {
     names.into_iter().flatten().map(|name| path.with_file_name(name)).find(|path| path.exists())
 }
 
-/// The image at a path: of a pair either file may be given. Axes are those of the header, from the last to the first:
-/// t, z, y, x; the fifth one counts as channels.
+/// Opens the image at a path, or at that of either file of a pair. Axes are those of the header, from the last to the
+/// first: t, z, y, x; the fifth one is read as channels.
 ///
 /// # Errors
-/// `Missing` if there is no file; `Data` if it is damaged, cut off, of a type that images may not have, or of the
+/// `Missing` if there is no file; `Data` if it is damaged, cut off, of a type that is not supported, or of the
 /// predecessor of the format; `Usage` if the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
@@ -57,7 +57,7 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
     opened().map_err(|error| if error.is_placed() { error } else { error.at(path) })
 }
 
-/// The bytes of a file, inflated where it is compressed, and the first of them.
+/// The first bytes of a file, and all of its bytes, decompressed if necessary.
 fn opened(path: &Path) -> Result<(Vec<u8>, Stored)> {
     let start = crate::store::file::start_of(path)?;
     if !start.starts_with(&[0x1f, 0x8b]) {
@@ -101,7 +101,7 @@ fn layout(path: &Path) -> Result<RawLayout> {
         bytes: Some(bytes),
         offset,
         names: Some(names),
-        // Stored are x, y, z, t: here the slowest comes first.
+        // The header has x, y, z, t; here the slowest comes first.
         sizes: (1..=count).rev().map(|axis| (size(axis), unit.clone().filter(|_| axis <= 3))).collect(),
         sizes_from: "the NIfTI header",
         scale: scale(&header)?,
@@ -135,7 +135,7 @@ fn axes(header: &Header) -> Result<(Vec<u64>, Vec<char>)> {
     Ok((lengths, names))
 }
 
-/// Where the values begin, in the file that has them.
+/// Offset of the values in their file.
 fn offset(header: &Header) -> Result<u64> {
     let (offset, least) = (header.offset, if header.single { header.least_offset() } else { 0.0 });
     if !(offset.is_finite() && offset >= least && offset < 9e15) {
@@ -145,7 +145,7 @@ fn offset(header: &Header) -> Result<u64> {
     Ok(offset as u64)
 }
 
-/// What values are multiplied by, and what is added. A slope of 0, or none, says that they are as stored.
+/// Factor and summand of the values. A slope of 0, or none, leaves them as stored.
 fn scale(header: &Header) -> Result<Option<[f64; 2]>> {
     let [slope, inter] = header.scale;
     if slope == 0.0 || !slope.is_finite() {

@@ -13,10 +13,10 @@ use crate::store::values::{parse_dtype, unsupported_dtype};
 use crate::store::{OpenOptions, file};
 
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
-/// A header longer than this is no header of an image.
+/// No header of an image is longer than this.
 const LONGEST_HEADER: u32 = 1 << 20;
 
-/// What the header of a `.npy` file says.
+/// The header of a `.npy` file.
 #[derive(Debug, PartialEq)]
 struct Header {
     descr: String,
@@ -24,12 +24,12 @@ struct Header {
     shape: Vec<u64>,
 }
 
-/// The array in a `.npy` file. Axes of length one before and behind three others are dropped; of four or five axes the
-/// first ones are time and channel.
+/// Opens the array in a `.npy` file. Axes of length one before and behind three others are dropped; of four or five
+/// axes the first ones are time and channel.
 ///
 /// # Errors
-/// `Missing` if there is no file; `Data` if it is no such file, is cut off, has a type that images may not have, or has
-/// fewer than two axes; `Usage` if the options do not fit it.
+/// `Missing` if there is no file; `Data` if it is not a `.npy` file, is cut off, has a type that is not supported, or
+/// has fewer than two axes; `Usage` if the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || {
@@ -43,10 +43,10 @@ pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> 
     opened().map_err(|error| if error.is_placed() { error } else { error.at(path) })
 }
 
-/// The array that a `.npy` file has in its header. `length` is that of the file.
+/// The layout of the array in a `.npy` file. `length` is that of the file.
 ///
 /// # Errors
-/// `Data` if it is no such file, or has a type that images may not have.
+/// `Data` if it is not such a file, or has a type that is not supported.
 pub(crate) fn layout(bytes: &dyn Bytes, length: u64) -> Result<RawLayout> {
     let (header, offset) = read_header(bytes, length)?;
     let (stored, endian) = parse_dtype(&header.descr).ok_or_else(|| match &*header.descr {
@@ -62,7 +62,7 @@ pub(crate) fn layout(bytes: &dyn Bytes, length: u64) -> Result<RawLayout> {
     })
 }
 
-/// The header of a file, and where its values begin.
+/// The header of a file, and the offset of its values.
 fn read_header(bytes: &dyn Bytes, length: u64) -> Result<(Header, u64)> {
     let not_npy = || Error::data("is not a .npy file; save the array with numpy.save");
     let mut start = [0; 12];
@@ -96,8 +96,8 @@ fn damaged() -> Error {
     Error::data("has a damaged header; save the array again with numpy.save")
 }
 
-/// The header's dictionary, for example `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`: three keys in
-/// any order.
+/// Parses the header's dictionary, for example `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`: three
+/// keys in any order.
 fn parse_header(text: &str) -> Result<Header> {
     let (mut descr, mut fortran, mut shape) = (None, None, None);
     let text = text.trim();
@@ -139,15 +139,15 @@ fn parse_header(text: &str) -> Result<Header> {
     }
 }
 
-/// A string in Python's quotes, and what follows it.
+/// Splits a string in Python's quotes from the text behind it.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     text[1..].split_once(quote)
 }
 
-/// The lengths in a tuple, as Python 2 wrote them too: `3, 4L`.
+/// The lengths in a tuple, also as Python 2 wrote them: `3, 4L`.
 fn parse_shape(text: &str) -> Option<Vec<u64>> {
-    // Python takes no other white space.
+    // Python accepts no other white space.
     let text = text.trim_ascii();
     let text = text.strip_suffix(',').unwrap_or(text);
     if text.is_empty() {
@@ -158,7 +158,7 @@ fn parse_shape(text: &str) -> Option<Vec<u64>> {
     lengths.collect::<Option<Vec<u64>>>().filter(|lengths| lengths.len() <= 64)
 }
 
-/// Writes an array as a `.npy` file of version 1, for tests and for exchange with NumPy; 2-D for an image.
+/// Writes an array as a `.npy` file of version 1, for tests and for exchange with NumPy; in 2-D if `dimensions` is 2.
 ///
 /// # Errors
 /// If the file cannot be written.

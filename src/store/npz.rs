@@ -1,4 +1,4 @@
-//! NumPy's `.npz` files: zip archives of `.npy` files, of which one is read.
+//! NumPy's `.npz` files: zip archives of `.npy` files, read if they hold one array.
 
 use std::fs::File;
 use std::path::Path;
@@ -12,21 +12,21 @@ use crate::store::raw::bytes::{Bytes, FileBytes};
 use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::{OpenOptions, file, npy};
 
-/// Bytes that are looked at in one go for their checksum.
+/// Bytes that are read at a time for their checksum.
 const STEP: usize = 1 << 20;
-/// Bytes that a header of NumPy takes at most.
+/// Largest size of a NumPy header, in bytes.
 const HEADER: u64 = 2 << 20;
 
-/// Whether a zip archive holds nothing but `.npy` files.
+/// Returns whether a zip archive contains only `.npy` files.
 pub(crate) fn is_npz(path: &Path) -> bool {
     let names = file::open(path).and_then(|(file, _)| names(&archive(file)?));
     names.is_ok_and(|names| !names.is_empty() && names.iter().all(|name| name.ends_with(".npy")))
 }
 
-/// The one array in a `.npz` file, as in a `.npy` file.
+/// Opens the only array in a `.npz` file, like a `.npy` file.
 ///
 /// # Errors
-/// As for a `.npy` file; `Data` also where there are several arrays, or none.
+/// Those of a `.npy` file; `Data` also if there are several arrays, or none.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || RawSource::new(path, layout(path)?, options);
@@ -79,7 +79,7 @@ fn layout(path: &Path) -> Result<RawLayout> {
         }
         CompressionMethod::DEFLATE => {
             let packed = Packed { file, start, end, wrap: Wrap::Bare { crc } };
-            // The header alone, of which the stream is longer.
+            // A window for the header alone; the stream is longer.
             let begin = Inflated::new(packed.clone(), path, whole.min(HEADER), 0);
             (npy::layout(&begin, whole)?, Stored::Packed(packed), "deflate")
         }
@@ -109,7 +109,7 @@ impl Bytes for Part {
     }
 }
 
-/// Refuses values that are not those that were written: zip has a checksum also of what it does not compress.
+/// Refuses values that have changed since they were written: zip also has a checksum of data that it does not compress.
 fn verify(bytes: &Part, crc: u32) -> Result<()> {
     let mut hasher = crc32fast::Hasher::new();
     let mut buffer = vec![0; STEP];
@@ -162,7 +162,7 @@ mod tests {
         file
     }
 
-    /// An archive of one entry by deflate, by hand: the crate is built without it.
+    /// An artificial archive of one entry by deflate: the crate is built without it.
     fn deflated() -> Vec<u8> {
         let (data, name) = (npy(), b"image.npy");
         let packed = miniz_oxide::deflate::compress_to_vec(&data, 6);

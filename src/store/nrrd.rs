@@ -1,7 +1,7 @@
 //! NRRD images: `.nrrd`, and `.nhdr` with data files beside it.
 //!
 //! The format is teem's: <https://teem.sourceforge.net/nrrd/format.html>. The first axis is the fastest, so that the
-//! stored order, backwards, is (z, y, x).
+//! reversed stored order is (z, y, x).
 
 mod header;
 
@@ -15,15 +15,15 @@ use crate::store::values::Endian;
 use crate::store::{OpenOptions, StoredType, file};
 
 pub(crate) const MAGIC: &[u8] = b"NRRD000";
-/// Bytes that are read to skip a line at most.
+/// Largest length of a skipped line, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// The image in a NRRD file, or beside its header. Axes of which the kind is time are t; those of colours, vectors and
-/// lists count as channels.
+/// Opens the image in a NRRD file, or beside its header. Axes of kind `time` are t; those of colours, vectors and lists
+/// are read as channels.
 ///
 /// # Errors
-/// `Missing` if a file does not exist; `Data` if it is damaged, cut off, or of a type or encoding that is not read;
-/// `Usage` if the options do not fit it.
+/// `Missing` if a file does not exist; `Data` if it is damaged, cut off, or of a type or encoding that is not
+/// supported; `Usage` if the options do not fit it.
 pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<RawSource> {
     let path = path.as_ref();
     let opened = || RawSource::new(path, layout(path, options)?, options);
@@ -72,7 +72,7 @@ fn layout(path: &Path, options: &OpenOptions) -> Result<RawLayout> {
 
 type Data = (Vec<std::path::PathBuf>, Stored, u64);
 
-/// The files with the values, their bytes, and where the first value begins in them.
+/// The files with the values, their bytes, and the offset of the first value in them.
 fn data(path: &Path, header: &Header, total: u64, is_packed: bool) -> Result<Data> {
     let (lines, bytes) = header.skips()?;
     let mut files = vec![path.to_owned()];
@@ -104,7 +104,7 @@ fn data(path: &Path, header: &Header, total: u64, is_packed: bool) -> Result<Dat
             _ => begin,
         },
     };
-    // A header of other sizes than its data are of would shear or cut the volume.
+    // A header with other sizes than its data would shear or cut the volume.
     if let Some(over) = length.checked_sub(offset.saturating_add(total)).filter(|over| *over > 0 && total > 0) {
         let message =
             format!("has {over} bytes more than the values of its sizes take; correct sizes or type in the header");
@@ -125,7 +125,7 @@ fn several(path: &Path, names: &[String], total: u64, is_packed: bool, lines: u6
     Ok(([vec![path.to_owned()], data].concat(), stored, 0))
 }
 
-/// Where the bytes go on behind so many lines.
+/// The offset behind `lines` lines.
 fn skip_lines(path: &Path, mut at: u64, lines: u64) -> Result<u64> {
     let (file, length) = file::open(path)?;
     for _ in 0..lines {
@@ -138,7 +138,7 @@ fn skip_lines(path: &Path, mut at: u64, lines: u64) -> Result<u64> {
     Ok(at)
 }
 
-/// The type of a name, of which there are many.
+/// The type by one of its many names.
 fn stored_type(name: &str) -> Result<StoredType> {
     let words = name.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
     Ok(match words.as_str() {

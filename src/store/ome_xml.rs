@@ -1,8 +1,8 @@
-//! OME-XML: what a file's metadata say of its images, by the OME data model, in any namespace and prefix.
+//! OME-XML: a file's metadata in the OME data model, in any namespace and prefix.
 //!
-//! `OME/Image/Pixels` has the sizes, the order of planes, the size of a pixel and the kind of its values; its `Channel`
-//! elements name channels, its `TiffData` say which page of which file is which plane, and its `Plane` elements where
-//! the stage was. `BinaryOnly` says that all of this is in another file.
+//! `OME/Image/Pixels` has the sizes, the order of planes, the size of a pixel and the type of its values; its `Channel`
+//! elements name channels, its `TiffData` elements map pages of files to planes, and its `Plane` elements have the
+//! positions of the stage. `BinaryOnly` refers to another file for all of this.
 
 use std::path::Path;
 
@@ -11,19 +11,19 @@ use roxmltree::{Document, Node};
 use crate::error::{Error, Result};
 use crate::store::xml_limits;
 
-/// What a document says.
+/// A document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Ome {
-    /// The name of the file that the document is in.
+    /// The identifier of the file that contains the document.
     pub(crate) uuid: Option<String>,
-    /// The file that has the metadata, where this one says only that.
+    /// The file with the metadata, if this one only refers to it.
     pub(crate) elsewhere: Option<String>,
     pub(crate) images: Vec<OmeImage>,
-    /// What else than planes along z is counted along z: `lifetime`.
+    /// The type of a further axis that is stored along z: `lifetime`.
     pub(crate) within_z: Option<String>,
 }
 
-/// An image of a document.
+/// An image in a document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OmeImage {
     /// Pixels and planes along (x, y, z), channels, time points.
@@ -31,7 +31,7 @@ pub(crate) struct OmeImage {
     /// The axes of planes, the fastest first: `XYCZT`.
     pub(crate) order: Option<String>,
     pub(crate) channels: Vec<OmeChannel>,
-    /// Size of a pixel along (z, y, x), as text, with its unit.
+    /// Pixel size along (z, y, x), as text, with its unit.
     pub(crate) pixel: [Option<(String, Option<String>)>; 3],
     pub(crate) data: Vec<TiffData>,
     /// Whether the values are in the document itself.
@@ -46,15 +46,15 @@ pub(crate) struct OmeChannel {
     pub(crate) samples: u64,
 }
 
-/// Some pages of a file that follow each other, and the planes that they are.
+/// Consecutive pages of a file, and the planes in them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct TiffData {
-    /// The file; this one where it is not named.
+    /// The file; this one if it is not named.
     pub(crate) file: Option<OmeFileName>,
     pub(crate) page: u64,
     /// The first plane, along (z, channel, time).
     pub(crate) first: [u64; 3],
-    /// How many pages; all from the first on where it is not said.
+    /// Number of pages; by default all from the first one on.
     pub(crate) count: Option<u64>,
 }
 
@@ -65,18 +65,18 @@ pub(crate) struct OmeFileName {
     pub(crate) uuid: String,
 }
 
-/// Where the stage was for a plane.
+/// The position of the stage for a plane.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct OmePlane {
     /// Time point, channel and plane, by which planes are ordered.
     pub(crate) place: [u64; 3],
-    /// Along (z, y, x), as text, with its unit.
+    /// Position along (z, y, x), as text, with its unit.
     pub(crate) position: [Option<(String, Option<String>)>; 3],
 }
 
 impl Ome {
-    /// Tells of a file's name in the metadata whether it is that of the file with this path. Its UUID counts first,
-    /// since files are renamed; where the metadata name one file only, it is this one.
+    /// Returns a predicate for file names in the metadata: whether one is that of the file with this path. Its UUID
+    /// counts first, since files are renamed; if the metadata name only one file, it is this one.
     pub(crate) fn is_own<'a>(&'a self, path: &Path) -> impl Fn(&OmeFileName) -> bool + 'a {
         let names = || self.images.iter().flat_map(|image| &image.data).filter_map(|data| data.file.as_ref());
         let path = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
@@ -100,24 +100,24 @@ impl Ome {
     }
 }
 
-/// The last part of a path that a computer of any kind wrote.
+/// The last part of a path from any operating system.
 pub(crate) fn base_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or(path)
 }
 
-/// The axes of sizes.
+/// Attributes with the lengths of the axes.
 const SIZES: [&str; 5] = ["SizeX", "SizeY", "SizeZ", "SizeC", "SizeT"];
 const SPACE: [&str; 3] = ["Z", "Y", "X"];
 
-/// Whether a text is meant to be OME-XML.
+/// Returns whether a text looks like OME-XML.
 pub(crate) fn is_ome(text: &str) -> bool {
     text.trim_start().starts_with('<') && (text.contains("<OME") || text.contains(":OME"))
 }
 
-/// What a text in OME-XML says.
+/// Parses OME-XML.
 ///
 /// # Errors
-/// `Data` with the line and column where it is no XML, or a number in it is none.
+/// `Data` with the line and column if it is malformed, or a number in it is.
 pub(crate) fn parse(text: &str) -> Result<Ome> {
     let document = document(text, "OME metadata that cannot be read")?;
     let root = document.root_element();
@@ -140,16 +140,16 @@ pub(crate) fn parse(text: &str) -> Result<Ome> {
     Ok(ome)
 }
 
-/// A text as XML.
+/// Parses a text as XML.
 ///
 /// # Errors
-/// `Data` with the line and column where it is none.
+/// `Data` with the line and column if it is malformed.
 pub(crate) fn document<'t>(text: &'t str, what: &str) -> Result<Document<'t>> {
     let text = text.trim();
     xml_limits::require_modest(text)?;
     Document::parse(text).map_err(|error| {
         let (line, column) = match error {
-            // What is missing is missing at the end.
+            // A missing end is reported at the end of the text.
             roxmltree::Error::UnclosedRootNode
             | roxmltree::Error::NoRootNode
             | roxmltree::Error::UnexpectedEndOfStream => {
@@ -193,7 +193,7 @@ fn image(pixels: Node<'_, '_>) -> Result<OmeImage> {
 fn tiff_data(element: Node<'_, '_>) -> Result<TiffData> {
     let count = match (whole(element, "PlaneCount")?, whole(element, "NumPlanes")?) {
         (Some(count), _) | (None, Some(count)) => Some(count).filter(|count| *count > 0),
-        // One page, unless the pages are not counted either.
+        // One page, unless pages are not numbered either.
         (None, None) => element.attribute("IFD").map(|_| 1),
     };
     let file = named(element, "UUID").next().map(|uuid| OmeFileName {
@@ -205,7 +205,7 @@ fn tiff_data(element: Node<'_, '_>) -> Result<TiffData> {
     Ok(TiffData { file, page: whole(element, "IFD")?.unwrap_or(0), first, count })
 }
 
-/// What is counted along z beside planes, as Bio-Formats notes it (6D, 7D and 8D storage).
+/// The type of a further axis along z, as Bio-Formats annotates it (6D, 7D and 8D storage).
 fn within_z(annotations: Node<'_, '_>) -> Option<String> {
     let along = annotations.descendants().find(|node| node.tag_name().name() == "ModuloAlongZ")?;
     let labels = named(along, "Label").count();
@@ -235,20 +235,20 @@ fn whole(node: Node<'_, '_>, name: &str) -> Result<Option<u64>> {
 }
 
 #[cfg(feature = "mosaic")]
-/// The number that a text is, with a decimal point or a decimal comma.
+/// Parses a number with a decimal point or a decimal comma.
 ///
 /// # Errors
-/// `Data` if it is none, or not finite.
+/// `Data` if it is malformed or not finite.
 pub(crate) fn number(text: &str, name: &str) -> Result<f64> {
     let wrong = || Error::data(format!("has {text:?} as {name} in its metadata, which is no number; save it again"));
     decimal(text).filter(|number| number.is_finite()).ok_or_else(wrong)
 }
 
-/// The number that a text is, with a decimal point or a decimal comma.
+/// Parses a number with a decimal point or a decimal comma.
 pub(crate) fn decimal(text: &str) -> Option<f64> {
     let text = text.trim();
     text.parse().ok().or_else(|| {
-        // One comma and no point: of `1,234.5` and `1,234,567` nobody knows.
+        // One comma and no point: `1,234.5` and `1,234,567` are ambiguous.
         let one = !text.contains('.') && text.matches(',').count() == 1;
         one.then(|| text.replacen(',', ".", 1).parse().ok())?
     })

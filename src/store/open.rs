@@ -1,4 +1,4 @@
-//! From a path to a source.
+//! Opens the image at a path.
 
 pub(crate) mod by_form;
 
@@ -9,14 +9,14 @@ use crate::error::Result;
 use crate::store::Source;
 use crate::store::options::OpenOptions;
 
-/// The image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file, a folder
-/// of TIFF slices, a NIfTI, NRRD, MetaImage, `.npy` or `.npz` file, or the mosaic of the tiles in a table (`.csv`, `.tsv`).
-/// With the feature `http` also a Zarr array or an OME-Zarr group at an address `https://...` or `http://...`, and with `s3`
-/// at `s3://BUCKET/PATH`, by the environment's `AWS_...` variables.
+/// Opens the image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file,
+/// a folder of TIFF slices, a NIfTI, NRRD, MetaImage, `.npy` or `.npz` file, or the mosaic of the tiles in a table
+/// (`.csv`, `.tsv`). With the feature `http` also a Zarr array or an OME-Zarr group at an address `https://...` or
+/// `http://...`, and with `s3` at `s3://BUCKET/PATH`, configured by the environment's `AWS_...` variables.
 ///
 /// # Errors
-/// `Missing` if nothing is at the path; `Io` if a server does not give it; `Data` if the form, type or number of axes
-/// is none of those supported, or the file is damaged; `Usage` if the options do not fit the image.
+/// `Missing` if the path does not exist; `Io` if a server does not deliver the image; `Data` if its format, type or
+/// number of axes is not supported, or the file is damaged; `Usage` if the options do not fit the image.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "mosaic")]
     if path.is_file() && super::mosaic::is_table(path) {
@@ -78,7 +78,7 @@ mod tests {
             let whole = open(&path, &options).unwrap();
             let [z, y, x] = whole.description().shape;
             let view = RegionView::new(whole, &[1..z, 2..y, 0..x]).unwrap();
-            // Chunks of one voxel, so that there are many, with what is around them.
+            // Many chunks of one voxel with their halos.
             let bounds = Region::of_shape(view.description().shape);
             let grid = crate::grid::Grid::new(bounds, [1; 3]);
             let around = |id| grid.region(id).dilated([1, 2, 3]).intersection(&bounds);

@@ -1,4 +1,4 @@
-//! What is asked for of an image, and how it is held.
+//! Options for opening an image.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -9,45 +9,45 @@ use super::mosaic_options::MosaicOptions;
 use crate::error::{Error, Result};
 use crate::space::Spacing;
 
-/// What of an image is wanted, and how it is held. The default is all of it.
+/// Options for opening an image: which part of it is read, and how it is held. The default is all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct OpenOptions {
-    /// Which channel, from 0, of an array that has several.
+    /// The channel, from 0, of an array that has several.
     pub channel: Option<usize>,
-    /// Which time point, from 0, of an array that has several.
+    /// The time point, from 0, of an array that has several.
     pub time: Option<usize>,
-    /// A part that is taken for the whole volume: a range along each axis, (z, y, x) or (y, x).
+    /// A sub-volume to be opened in place of the whole: a range along each axis, (z, y, x) or (y, x).
     pub region: Option<Vec<Range<usize>>>,
-    /// Size of a voxel along (z, y, x) or (y, x), instead of what the metadata say; one number
-    /// is for all axes. The unit is the one below, else that of the metadata.
+    /// Voxel size along (z, y, x) or (y, x), in place of the one in the metadata; one number is for all axes. Its unit
+    /// is `unit`, otherwise that of the metadata.
     pub spacing: Option<Vec<f64>>,
-    /// The unit of the spacing, in any spelling. Without `spacing`, that of the metadata is converted into it.
+    /// Unit of the spacing, in any spelling. Without `spacing`, that of the metadata is converted into it.
     pub unit: Option<String>,
-    /// What the axes of the stored array are, slowest first, where its metadata do not say it or are wrong: names among
-    /// `t`, `c`, `z`, `y` and `x`, each once, `y` and `x` among them.
+    /// Names of the stored array's axes, slowest first, if its metadata do not name them or are wrong: names among `t`,
+    /// `c`, `z`, `y` and `x`, each once, including `y` and `x`.
     pub axes: Option<Vec<char>>,
-    /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, up to
-    /// 256 MiB where the image is stored in blocks so large that it takes them.
+    /// Bytes of decoded stored chunks, strips or tiles that may be held for the next read. By default 64 MiB, and up to
+    /// 256 MiB if the blocks of the image are so large.
     #[serde(skip)]
     pub cache: Option<usize>,
-    /// How long a server that says nothing or fails is waited for, where the image is on one. By default 30 seconds.
+    /// How long to wait for the server of an image that does not respond or fails. By default 30 seconds.
     #[serde(skip)]
     pub patience: Option<Duration>,
-    /// How tiles are put together, where the path is that of a table of tiles.
+    /// Options for composing tiles, if the path is that of a table of tiles.
     pub mosaic: MosaicOptions,
 }
 
 impl OpenOptions {
-    /// The region as a user writes it: `0:10,5:20`.
+    /// The region in the user's notation: `0:10,5:20`.
     pub fn region_text(&self) -> Option<String> {
         let ranges = self.region.as_ref()?.iter().map(|range| format!("{}:{}", range.start, range.end));
         Some(ranges.collect::<Vec<_>>().join(","))
     }
 }
 
-/// Spacing given by the caller, for an image of two or three dimensions.
+/// Checks the spacing given by the caller, for an image of two or three dimensions.
 pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacing> {
     let each = [spacing.first().copied().unwrap_or(1.0); 3];
     let spacing = if spacing.len() == 1 { &each[..dimensions] } else { spacing };
@@ -64,7 +64,7 @@ pub(crate) fn given_spacing(spacing: &[f64], dimensions: usize) -> Result<Spacin
     Ok(given)
 }
 
-/// Numbers along (z, y, x) or (y, x) as spacing; 1 along the axis that an image does not have.
+/// Numbers along (z, y, x) or (y, x) as spacing; 1 along an axis that the image does not have.
 fn in_three_axes(numbers: &[f64]) -> Spacing {
     let mut spacing = [1.0; 3];
     let skipped = 3 - numbers.len().min(3);

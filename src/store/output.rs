@@ -1,4 +1,4 @@
-//! Where results go: Zarr arrays written chunk by chunk, and the folder of a run's outputs.
+//! Outputs: Zarr arrays written chunk by chunk, and the folder of a run's outputs.
 
 #[cfg(feature = "zarr")]
 mod array;
@@ -26,8 +26,8 @@ pub use self::staging::Remover;
 #[cfg(feature = "tiff")]
 pub use self::tiff::write_tiff;
 
-/// The chunk shape of a skeleton's array. It follows from the volume's shape alone, so that the same volume always
-/// gives the same files: cubes of 128 voxels, squares of 1024 in 2-D, no longer than the volume.
+/// The chunk shape of a skeleton's array: cubes of 128 voxels, squares of 1024 in 2-D, no longer than the volume. It
+/// follows from the volume's shape alone, so that the same volume always has the same files.
 pub fn skeleton_chunk_shape(shape: [usize; 3], dimensions: usize) -> [usize; 3] {
     let edges = if dimensions == 2 { [1, 1024, 1024] } else { [128; 3] };
     std::array::from_fn(|a| edges[a].min(shape[a].max(1)))

@@ -1,4 +1,4 @@
-//! The text of a table of tiles, whatever program has saved it.
+//! The text of a table of tiles, from any program.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,35 +8,35 @@ use crate::error::{Error, Kind, Result};
 use crate::memory;
 use crate::store::file::{self, read_failed};
 
-/// A table has at most so many bytes,
+/// Most bytes of a table,
 pub(super) const LONGEST: u64 = 1 << 30;
-/// a line of it so many,
+/// of one of its lines,
 const LONGEST_LINE: usize = 1 << 20;
-/// and it has at most so many rows.
+/// and its largest number of rows.
 pub(super) const MOST_ROWS: usize = 10_000_000;
-/// Columns of which there are more than this are those of another table.
+/// A table with more columns than this is not one of tiles.
 pub(super) const MOST_COLUMNS: usize = 10_000;
-/// Bytes at the start of a file by which its form is known.
+/// Bytes at the start of a file by which its format is recognised.
 const START: u64 = 64 << 10;
 
 /// The text of a table.
 ///
 /// # Errors
-/// `Missing` if there is no such file; `Data` if it is no file of text, or longer than tables are.
+/// `Missing` if there is no such file; `Data` if it is not a text file, or longer than any table.
 pub(super) fn read_text(path: &Path) -> Result<String> {
     require_text_file(path)?;
     let bytes = file::read_whole(path, LONGEST, "a table")?;
-    // As bytes, and as text.
+    // Both as bytes and as text.
     memory::require(bytes.len() as u64, "give a smaller table").map_err(|error| error.at(path))?;
     text_of(&bytes).map_err(|error| error.at(path))
 }
 
-/// The first lines of a file, as far as they are text; `None` if it is no file of text.
+/// The first lines of a file, as far as they are text; `None` if it is not a text file.
 pub(super) fn start_of(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
     open(path).ok()?.take(START).read_to_end(&mut bytes).ok()?;
     if bytes.len() as u64 == START {
-        // What is cut in two at the end is no damage.
+        // The last line may be cut off.
         let end = bytes.iter().rposition(|&byte| byte == b'\n')?;
         let wide = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         bytes.truncate(if wide { end & !1 } else { end });
@@ -44,7 +44,7 @@ pub(super) fn start_of(path: &Path) -> Option<String> {
     text_of(&bytes).ok()
 }
 
-/// Opens a file of the disk. Others (pipes, devices, folders) might never end, or never begin.
+/// Opens a regular file. Others (pipes, devices, folders) might block or never end.
 fn open(path: &Path) -> Result<File> {
     require_text_file(path)?;
     File::open(path).map_err(|error| read_failed(&error).at(path))
@@ -59,7 +59,7 @@ fn require_text_file(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Bytes as text: UTF-8, or UTF-16 where a mark at the start says so, as spreadsheets save it.
+/// Decodes text: UTF-8, or UTF-16 if a byte order mark says so, as spreadsheets save it.
 pub(super) fn text_of(bytes: &[u8]) -> Result<String> {
     let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();

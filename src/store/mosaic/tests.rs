@@ -1,4 +1,4 @@
-//! What a mosaic holds, whatever its tiles are stored as and in whatever parts it is read.
+//! The values of a mosaic, for all formats of tiles and in any parts.
 
 mod brightness;
 mod changes;
@@ -40,7 +40,7 @@ impl Scan {
         writeln!(self.table, "{row}").unwrap();
     }
 
-    /// A tile in a file, and its row.
+    /// Adds a tile in a file, and its row.
     fn tile(&mut self, name: &str, place: &str, voxels: &Voxels) {
         let dimensions = if voxels.shape()[0] == 1 { 2 } else { 3 };
         write_npy(self.path(name), voxels, dimensions).unwrap();
@@ -62,7 +62,7 @@ impl Scan {
     }
 }
 
-/// Values that differ from place to place.
+/// Values that differ from voxel to voxel.
 fn tile<T: Value>(shape: [usize; 3], value: impl Fn(usize, usize, usize) -> T) -> Voxels {
     T::wrap(Array3::from_shape_fn(shape, |(z, y, x)| value(z, y, x)))
 }
@@ -71,7 +71,7 @@ fn speckled(shape: [usize; 3], seed: usize) -> Voxels {
     tile(shape, |z, y, x| ((z * 7919 + y * 104_729 + x * 1_299_709 + seed * 15_485_863) % 65_521) as u16)
 }
 
-/// All values of a mosaic; its fill value where it has none.
+/// All values of a mosaic; its fill value outside the tiles.
 fn whole(source: &dyn Source) -> Voxels {
     let Description { shape, dtype, fill, .. } = *source.description();
     let read = source.read(&Region::of_shape(shape)).unwrap();
@@ -87,7 +87,7 @@ fn tiles_lie_where_the_table_has_them() {
     assert_eq!((mosaic.origin(), mosaic.description().dimensions), ([0, -1, 10], 2));
     let values = vec![0, 1, 2, 0, 0, 10, 11, 100, 101, 102, 0, 0, 110, 111, 112];
     assert_holds(&mosaic, &Voxels::U8(Array3::from_shape_vec((1, 3, 5), values).unwrap()));
-    // Where no tile lies nothing is stored.
+    // Nothing is stored outside the tiles.
     assert!(mosaic.read(&Region::new([0, 0, 3], [1, 1, 5])).unwrap().is_none());
     let covers = |min, max| mosaic.covers(&Region::new(min, max)).unwrap();
     assert!(covers([0, 0, 0], [1, 2, 3]) && covers([0, 1, 0], [1, 2, 5]) && !covers([0, 0, 0], [1, 3, 3]));
@@ -104,7 +104,7 @@ fn volumes_lie_where_the_table_has_them() {
     assert_holds(&mosaic, &Voxels::I16(Array3::from_shape_vec((4, 2, 2), values).unwrap()));
 }
 
-/// A scan of slightly turned tiles at odd places, and of one that is far from square to the axes.
+/// A scan of slightly rotated tiles at fractional positions, and of one that is far from square to the axes.
 fn turned() -> Scan {
     let mut scan = Scan::new("path,m00,m01,m02,m10,m11,m12");
     for (number, [y, x]) in [[0.0, 0.25], [1.5, 51.75], [47.0, -3.5], [49.3, 52.0]].into_iter().enumerate() {
@@ -168,7 +168,7 @@ fn tiles_are_turned_and_cropped_before_they_are_placed() {
     scan.tile("a.npy", "10,20,30", &values);
     let options = MosaicOptions { flip: [true, false, true], crop: [1, 2, 0], ..MosaicOptions::default() };
     let mosaic = scan.open(options).unwrap();
-    // A plane and two rows are cut off at either end; what is left stays in its place.
+    // A plane and two rows are cut off at either end; the rest stays in its place.
     assert_eq!(mosaic.origin(), [11, 22, 30]);
     assert_holds(&mosaic, &tile([1, 1, 6], |_, _, x| (100 + 20 + (5 - x)) as f32 + 1.0));
 }
@@ -291,7 +291,7 @@ fn each_tile_is_decoded_once_whoever_reads_it() {
         }
     });
     assert_eq!(mosaic.decoded(), 12);
-    // Without room for more than the last one they are decoded again.
+    // Without room for more than the last tile they are decoded again.
     let options = OpenOptions { cache: Some(0), ..OpenOptions::default() };
     let mosaic = MosaicSource::open(scan.table(), &options).unwrap();
     for chunk in grid.chunks() {

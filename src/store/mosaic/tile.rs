@@ -1,4 +1,4 @@
-//! The tiles of a table as they are stored: their shapes, and where they lie.
+//! The tiles of a table: their files, shapes and outlines.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,52 +19,53 @@ use crate::with_voxels;
 pub(super) struct Tile {
     pub(super) row: TileRow,
     pub(super) stored: Stored,
-    /// Pixels along (z, y, x) of all of it.
+    /// Shape along (z, y, x) of the whole image.
     pub(super) whole: [usize; 3],
-    /// Those that are put down.
+    /// Shape of the part inside the crop.
     pub(super) shape: [usize; 3],
-    /// From places of the table's coordinates to places in what is put down.
+    /// From coordinates of the table to coordinates of the cropped tile.
     pub(super) to_tile: Affine,
-    /// The least box around what is put down, in the table's coordinates.
+    /// The smallest box around the cropped tile, in the coordinates of the table.
     pub(super) outline: Region,
-    /// The least and the largest place of its pixels' centres along each axis.
+    /// The smallest and the largest coordinate of its pixel centres along each axis.
     reach: ([f64; 3], [f64; 3]),
 }
 
-/// So far apart places still count as one.
+/// Coordinates that differ by no more than this are equal.
 const SAME_PLACE: f64 = 1e-6;
 
-/// What was found at a tile's path.
+/// The state of a tile's file.
 pub(super) enum Stored {
     File,
-    /// A folder or something on a server: it can tell more of its files than the operating system of its path.
+    /// A folder, or an image on a server: the source knows more about its files than the operating system about its
+    /// path.
     Several(Arc<dyn Source>),
     Absent,
-    /// Damaged, or not written as a whole yet.
+    /// Damaged, or not completely written yet.
     Unreadable,
 }
 
-/// The tiles of all rows, and what they have in common.
+/// The tiles of all rows, and their common properties.
 pub(super) struct Tiles {
     pub(super) tiles: Vec<Tile>,
-    /// What the first tile that could be opened holds, and how it is stored.
+    /// Description and details of the first tile that could be opened.
     pub(super) first: Description,
     pub(super) details: Details,
-    /// How large pixels are, and what a user should know of it.
+    /// The pixel size, and warnings about it.
     pub(super) scaled: Scaled,
-    /// What users should know about the tiles themselves, each in a sentence that names the tile.
+    /// Warnings about the tiles themselves, each a sentence that names the tile.
     pub(super) warnings: Vec<String>,
 }
 
-/// Warnings of tiles that differ in more than the tile that they name are not listed beyond so many.
+/// Largest number of different warnings that are listed.
 const MOST_WARNINGS: usize = 8;
 
 impl Tiles {
     /// Opens all tiles of a table, one after the other, and closes them again.
     ///
     /// # Errors
-    /// Naming the line and the tile: `Missing` or `Data` if one cannot be opened and is not waited for, where it has
-    /// another type than the first one or does not fit the placement; `Usage` if the options do not fit it.
+    /// Naming the line and the tile: `Missing` or `Data` if one cannot be opened and is not waited for, has another
+    /// type than the first one or does not fit the placement; `Usage` if the options do not fit it.
     pub(super) fn open(table: &TileTable, options: &OpenOptions) -> Result<Tiles> {
         let mosaic = &options.mosaic;
         require_planar_options(table, mosaic).map_err(|error| error.at(&table.path))?;
@@ -130,8 +131,8 @@ impl Tile {
         Ok(Tile { row: row.clone(), stored, whole, shape, to_tile, outline, reach: placement.bounds(shape) })
     }
 
-    /// Whether a box of the table's coordinates may have pixels of the tile in it: the centres of its pixels reach into the
-    /// tile along the axes of the canvas, and along those of the tile.
+    /// Whether a box in the coordinates of the table may contain pixels of the tile: the centres of its pixels reach
+    /// into the tile along the axes of the canvas, and along those of the tile.
     pub(super) fn meets(&self, region: &Region) -> bool {
         if region.is_empty() {
             return false;
@@ -144,15 +145,15 @@ impl Tile {
         into(self.reach, first, last) && into(beside, [0.0; 3], self.shape.map(|n| (n - 1) as f64))
     }
 
-    /// What is put down of all of it, where so many pixels are cut off.
+    /// The part of the whole image inside a crop.
     pub(super) fn part(&self, crop: [usize; 3]) -> Region {
         Region::of_shape(self.shape).shifted(crop.map(|n| i64::try_from(n).unwrap_or(i64::MAX)))
     }
 
-    /// The values that are put down, read now; `None` if the tile does not exist.
+    /// The values of the cropped and flipped tile, read now; `None` if it does not exist.
     ///
     /// # Errors
-    /// If it cannot be read, or is not what it was when the table was opened.
+    /// If it cannot be read, or has changed its shape or type since the table was opened.
     pub(super) fn read(&self, dtype: Dtype, options: &OpenOptions) -> Result<Option<Voxels>> {
         let source = match open_tile(&self.row, options) {
             Err(error) if error.kind() == Kind::Missing && options.mosaic.missing == MissingTiles::Await => {
@@ -175,7 +176,7 @@ impl Tile {
     }
 }
 
-/// The values turned round along some axes.
+/// The values reversed along some axes.
 fn turned(voxels: Voxels, flip: [bool; 3]) -> Voxels {
     fn turn<T: Value>(mut array: ndarray::Array3<T>, flip: [bool; 3]) -> Voxels {
         for (axis, _) in flip.iter().enumerate().filter(|(_, flipped)| **flipped) {
@@ -186,7 +187,7 @@ fn turned(voxels: Voxels, flip: [bool; 3]) -> Voxels {
     if flip == [false; 3] { voxels } else { with_voxels!(voxels, array => turn(array, flip)) }
 }
 
-/// The error of a tile, with what to do where other programs name tiles without their folders.
+/// The error of a tile, with advice for tables of other programs, which name tiles without their folders.
 fn advised(error: Error, form: TableForm) -> Error {
     if form == TableForm::Columns || error.kind() != Kind::Missing {
         return error;
@@ -195,7 +196,7 @@ fn advised(error: Error, form: TableForm) -> Error {
     Error::new(Kind::Missing, message)
 }
 
-/// Takes what an image warns of, with the tile's name taken out, to those that say the same.
+/// Adds the warnings of an image to the list; those that only differ in the tile's name are counted.
 fn note_warnings(said: &mut Vec<(String, String, usize)>, row: &TileRow, source: &dyn Source) {
     let name = row.path.display().to_string();
     for warning in source.warnings() {
@@ -218,7 +219,7 @@ fn summed(said: Vec<(String, String, usize)>) -> Vec<String> {
     said.into_iter().map(one).collect()
 }
 
-/// A tile's image: where its file has several channels, that of the row.
+/// A tile's image: if its file has several channels, that of the row.
 fn open_tile(row: &TileRow, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if is_table(&row.path) {
         return Err(Error::data("is a table itself; give the path of an image"));
@@ -229,10 +230,10 @@ fn open_tile(row: &TileRow, options: &OpenOptions) -> Result<Box<dyn Source>> {
     }
 }
 
-/// The image at a path: where it has several channels, the one given, if one is.
+/// The image at a path: if it has several channels, the given one.
 pub(super) fn open_any_channel(path: &Path, channel: Option<usize>, options: &OpenOptions) -> Result<Box<dyn Source>> {
     match open_channel(path, None, options) {
-        // An image of one channel needs no choice; one that says so holds several.
+        // An image of one channel needs no choice; an image that demands one has several.
         Err(error) if error.kind() == Kind::Usage && channel.is_some() => open_channel(path, channel, options),
         opened => opened,
     }
@@ -243,7 +244,7 @@ fn open_channel(path: &Path, channel: Option<usize>, options: &OpenOptions) -> R
     open_image(path, &OpenOptions { channel, time, patience, cache: Some(0), ..OpenOptions::default() })
 }
 
-/// Refuses options along z where the table has none.
+/// Refuses options along z if the table is in 2-D.
 fn require_planar_options(table: &TileTable, options: &MosaicOptions) -> Result<()> {
     let along_z = [(options.flip[0], "--flip"), (options.crop[0] > 0, "--crop")];
     match along_z.iter().find(|(given, _)| *given) {
@@ -256,7 +257,7 @@ fn require_planar_options(table: &TileTable, options: &MosaicOptions) -> Result<
 
 /// Refuses a tile that does not fit the table or the first tile.
 fn require_alike(table: &TileTable, tile: &Description, (row, first): (&TileRow, &Description)) -> Result<()> {
-    // A volume of one plane is a tile of a plane.
+    // A volume of one plane can be a tile of a plane.
     let flat = table.dimensions == 2 && tile.shape[0] == 1;
     if tile.dimensions != table.dimensions && !flat {
         let advice = match (tile.dimensions, table.form) {
@@ -283,7 +284,7 @@ fn require_alike(table: &TileTable, tile: &Description, (row, first): (&TileRow,
     Ok(())
 }
 
-/// The error of a table none of whose tiles is there.
+/// The error of a table none of whose tiles exists.
 fn none_there(table: &TileTable) -> Error {
     let first = table.rows.first().map_or_else(String::new, |row| row.path.display().to_string());
     let message = format!("has no tile that is there, such as {first}; check the paths, or wait for the first");

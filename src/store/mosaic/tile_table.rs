@@ -1,4 +1,4 @@
-//! Tables of tiles: a path and a placement a row.
+//! Tables of tiles: each row has a path and a placement.
 
 #[cfg(test)]
 mod tests;
@@ -22,56 +22,57 @@ use crate::store::address::is_address;
 
 /// The tiles of a scan, in the order of their rows.
 ///
-/// A table has a line of column names: `path` and either `y, x` or `z, y, x` (where the tile's first pixel lies), or
-/// `m00` to `m12`, or in 3-D `m00` to `m23` (an affine matrix in array axis order, row by row, the last of each row the
-/// offset) from tile to canvas. With a column `pixel_size`, or `pixel_size_z`, `pixel_size_y` and `pixel_size_x`, the
-/// same numbers in all rows, positions and offsets are in its unit and are divided by it along each axis; a column
-/// `unit` names the unit, or says that positions are in pixels (`px`). A column `channel` says, from 0, which channel of
-/// the canvas a row belongs to. Columns may be in any order, their names in any case and with a unit behind them
-/// (`x_um`, `X (µm)`, `x_px`); others mean nothing. Values have commas, semicolons or tabs between them.
+/// A table has a line of column names: `path` and either `y, x` or `z, y, x` (the position of the tile's first pixel),
+/// or `m00` to `m12`, or in 3-D `m00` to `m23` (an affine matrix in array axis order, row by row, the last of each row
+/// the offset) from tile to canvas. With a column `pixel_size`, or `pixel_size_z`, `pixel_size_y` and `pixel_size_x`,
+/// with the same numbers in all rows, positions and offsets are in its unit and are divided by it along each axis; a
+/// column `unit` names the unit, or says that positions are in pixels (`px`). A column `channel` has the channel of the
+/// canvas, from 0, that a row belongs to. Columns may be in any order, their names in any case and followed by a unit
+/// (`x_um`, `X (µm)`, `x_px`); others are ignored. Values are separated by commas, semicolons or tabs.
 ///
 /// Fiji's `TileConfiguration.txt` and MIST's global positions are tables too ([`TableForm`]).
 #[derive(Clone, Debug, PartialEq)]
 pub struct TileTable {
-    /// Where the table is.
+    /// Path of the table.
     pub path: PathBuf,
-    /// How it is written.
+    /// Format of the table.
     pub form: TableForm,
-    /// 2 or 3: in how many dimensions tiles are placed.
+    /// Number of dimensions in which tiles are placed: 2 or 3.
     pub dimensions: usize,
-    /// Size of a pixel, where the table gives it.
+    /// Pixel size, if the table has it.
     pub pixel_size: PixelSize,
-    /// One a tile; not empty.
+    /// The rows, one for each tile; not empty.
     pub rows: Vec<TileRow>,
-    /// What offsets along (z, y, x) are counted in, once they have been divided by the pixel sizes of the table.
+    /// Unit of offsets along (z, y, x), after division by the pixel sizes of the table.
     pub(super) along: [Along; 3],
-    /// What users should know about the table, each in a sentence without a full stop.
+    /// Warnings about the table, each a sentence without a full stop.
     pub(super) warnings: Vec<String>,
-    /// When the table itself changed last, where that is known.
+    /// Time of the last change of the table itself, if known.
     pub changed: Option<SystemTime>,
 }
 
-/// A tile, and where it lies.
+/// A tile and its placement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TileRow {
-    /// On which line of the table, from 1.
+    /// Line number in the table, from 1.
     pub line: u64,
-    /// Where the tile is.
+    /// Path of the image.
     pub path: PathBuf,
-    /// From places in the tile to places on the canvas, in pixels; the identity along z in two dimensions. Has an
-    /// inverse. Offsets are lengths where the table has them in a unit, and only the tiles say how large a pixel is.
+    /// Map from coordinates in the tile to coordinates on the canvas, in pixels; the identity along z in two
+    /// dimensions. Has an inverse. Offsets are lengths if the table has them in a unit, and only the tiles have the
+    /// pixel size.
     pub placement: Affine,
-    /// The channel of the canvas that it belongs to; `None` if the table has no such column.
+    /// The channel of the canvas; `None` if the table has no such column.
     pub channel: Option<usize>,
 }
 
 impl TileTable {
-    /// The table in a file. Paths in it are relative to its folder.
+    /// Reads the table in a file. Paths in it are relative to its folder.
     ///
     /// # Errors
-    /// `Missing` if there is no such file; `Data`, naming the line and the tile, where it is no table of tiles: a
-    /// column is missing, a value is no finite number, a matrix has no inverse, there are no rows, pixel sizes differ,
-    /// or a tile is there twice.
+    /// `Missing` if there is no such file; `Data`, naming the line and the tile, if it is not a table of tiles: a
+    /// column is missing, a value is not a finite number, a matrix has no inverse, there are no rows, pixel sizes
+    /// differ, or a tile occurs twice.
     pub fn read(path: &Path) -> Result<TileTable> {
         let changed = std::fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
         let text = read_text(path)?;
@@ -106,7 +107,7 @@ impl TileTable {
             let record = record.map_err(damaged)?;
             let line = lines.at(dialect.start as u64 + record.position().map_or(0, csv::Position::byte));
             if record.iter().all(str::is_empty) {
-                // Spreadsheets leave rows of separators behind the last.
+                // Spreadsheets leave rows of separators behind the last one.
                 continue;
             }
             let name = columns.path(&record).unwrap_or_default().to_owned();
@@ -152,7 +153,7 @@ impl TileTable {
         })
     }
 
-    /// Divides offsets that are lengths by the size of a pixel, along the axes for which the table has it.
+    /// Divides offsets that are lengths by the pixel size, along the axes for which the table has it.
     fn divide(&mut self) -> Result<()> {
         let mut size = [1.0; 3];
         for (axis, divisor) in size.iter_mut().enumerate() {
@@ -173,17 +174,17 @@ impl TileTable {
         Ok(())
     }
 
-    /// The channels of the canvas that rows belong to, in ascending order; empty where the table does not name any.
+    /// The channels of the canvas that rows belong to, in ascending order; empty if the table has no channels.
     pub fn channels(&self) -> BTreeSet<usize> {
         self.rows.iter().filter_map(|row| row.channel).collect()
     }
 
-    /// Where a path in the table leads: relative to its folder.
+    /// Resolves a path in the table, relative to its folder.
     pub(super) fn place_of(&self, name: &str) -> PathBuf {
         placed(name, self.path.parent().unwrap_or(Path::new("")))
     }
 
-    /// How the table would have a path: the other way round.
+    /// A path as the table would contain it: the inverse of [`TileTable::place_of`].
     pub(super) fn name_of<'p>(&self, path: &'p Path) -> &'p Path {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         if is_address(path) { path } else { path.strip_prefix(folder).unwrap_or(path) }
@@ -191,7 +192,7 @@ impl TileTable {
 
     /// An error of a tile, with the table, the line and the tile named.
     pub(crate) fn error_in(&self, row: &TileRow, error: &Error) -> Error {
-        // An error at another place than the tile, such as a chunk of it, keeps that place.
+        // An error with another path than the tile's, such as that of a chunk, keeps its path.
         let name = if error.is_placed() { String::new() } else { row.path.display().to_string() };
         in_row(row.line, &name, error).at(&self.path)
     }
@@ -209,7 +210,7 @@ impl TileTable {
     }
 }
 
-/// A row of the table, and the scale that it gives.
+/// A row of the table, and its scale.
 fn row_of(
     columns: &TileColumns,
     record: &StringRecord,
@@ -224,7 +225,7 @@ fn row_of(
     Ok((TileRow { line, path, placement, channel: columns.channel(record)? }, scale))
 }
 
-/// Takes the scale of a row for that of the table, or refuses it where it is another one.
+/// Compares the scale of a row with that of the table, which the first row sets.
 fn agree(agreed: &mut Option<Scale>, scale: Scale) -> Result<()> {
     let Some(known) = agreed else {
         *agreed = Some(scale);
@@ -245,7 +246,7 @@ fn agree(agreed: &mut Option<Scale>, scale: Scale) -> Result<()> {
     Ok(())
 }
 
-/// A placement whose offset, in lengths, is divided by the size of a pixel along each axis.
+/// A placement whose offset, in lengths, is divided by the pixel size along each axis.
 ///
 /// # Errors
 /// `Data` if it has no inverse.
@@ -260,7 +261,7 @@ pub(super) fn in_pixels(placement: &Affine, size: [f64; 3]) -> Result<Affine> {
     Ok(map)
 }
 
-/// Where a path in a table leads. Backslashes are those of Windows, unless a file is called so.
+/// Resolves a path in a table. Backslashes are those of Windows, unless a file of that name exists.
 fn placed(name: &str, folder: &Path) -> PathBuf {
     if is_address(Path::new(name)) {
         return name.into();

@@ -3,14 +3,14 @@
 use crate::error::{Error, Result};
 use crate::store::values::Endian;
 
-/// What a header says that matters here.
+/// The fields of a header that are used here.
 #[derive(Clone, Debug)]
 pub(super) struct Header {
     pub(super) version: u8,
     pub(super) endian: Endian,
     /// Whether the values are in the same file.
     pub(super) single: bool,
-    /// How many axes, and their lengths: x, y, z, t, …
+    /// The number of axes, and their lengths: x, y, z, t, …
     pub(super) dim: [i64; 8],
     pub(super) pixdim: [f64; 8],
     pub(super) datatype: i32,
@@ -19,11 +19,11 @@ pub(super) struct Header {
     pub(super) offset: f64,
     pub(super) scale: [f64; 2],
     units: i32,
-    /// Rows of the matrix from voxels to places, where it is in use (sform).
+    /// Rows of the matrix from voxels to positions, if it is in use (sform).
     matrix: Option<[[f64; 4]; 3]>,
 }
 
-/// Numbers at places of a header.
+/// Reads numbers in a header.
 struct Fields<'a> {
     bytes: &'a [u8],
     endian: Endian,
@@ -31,7 +31,7 @@ struct Fields<'a> {
 
 impl Fields<'_> {
     fn at<const N: usize>(&self, place: usize) -> [u8; N] {
-        // Headers are as long as their version has them: `read` makes sure.
+        // `read` ensures that headers have the length of their version.
         let mut bytes: [u8; N] = std::array::from_fn(|i| self.bytes.get(place + i).copied().unwrap_or(0));
         if self.endian == Endian::Big {
             bytes.reverse();
@@ -61,7 +61,7 @@ impl Fields<'_> {
 }
 
 impl Header {
-    /// The byte order of a file that begins with the length of such a header.
+    /// The byte order of a file that starts with the length of such a header.
     pub(super) fn endian(start: &[u8]) -> Option<Endian> {
         let length: [u8; 4] = start.get(..4)?.try_into().ok()?;
         [(Endian::Little, i32::from_le_bytes(length)), (Endian::Big, i32::from_be_bytes(length))].into_iter().find_map(
@@ -73,10 +73,10 @@ impl Header {
         )
     }
 
-    /// The header that a file begins with.
+    /// Reads the header at the start of a file.
     ///
     /// # Errors
-    /// `Data` if it is none, or that of the format's predecessor.
+    /// `Data` if it is not one, or that of the format's predecessor.
     pub(super) fn read(start: &[u8]) -> Result<Header> {
         let damaged = || Error::data("is not a NIfTI image, or damaged; copy it again from where it came");
         let endian = Self::endian(start).ok_or_else(damaged)?;
@@ -85,7 +85,7 @@ impl Header {
             if start.len() < 540 {
                 return Err(Error::data("is cut off within its header; copy it again from where it came"));
             }
-            // These bytes do not survive a copy that takes the file for text.
+            // These bytes do not survive a copy in text mode.
             if &start[7..12] != b"\0\r\n\x1a\n" {
                 return Err(damaged());
             }
@@ -137,7 +137,7 @@ impl Header {
         }
     }
 
-    /// Where values may begin in a file that has the header too: behind it, and four bytes that say what else follows.
+    /// Smallest offset of values in the file of the header: behind it, and four bytes that announce extensions.
     pub(super) fn least_offset(&self) -> f64 {
         if self.version == 1 { 352.0 } else { 544.0 }
     }
@@ -152,7 +152,7 @@ impl Header {
         }
     }
 
-    /// What the matrix says otherwise than `pixdim`, by more than rounding.
+    /// Contradictions between the matrix and `pixdim`, beyond rounding.
     pub(super) fn contradictions(&self) -> Vec<String> {
         let Some(rows) = self.matrix else { return Vec::new() };
         let column = |axis: usize| [rows[0][axis], rows[1][axis], rows[2][axis]];

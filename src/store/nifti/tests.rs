@@ -8,7 +8,7 @@ use crate::space::{Region, Spacing};
 use crate::store::Source;
 use crate::store::inflate::tests::gzip;
 
-/// A header by hand, of either version.
+/// An artificial header of either version.
 struct Written {
     second: bool,
     big: bool,
@@ -109,7 +109,7 @@ impl Written {
     }
 }
 
-/// Values that differ from place to place.
+/// Values that differ from voxel to voxel.
 fn values() -> Array3<i16> {
     Array3::from_shape_fn((2, 3, 4), |(z, y, x)| i16::try_from(100 * z + 10 * y + x).unwrap() - 50)
 }
@@ -220,7 +220,7 @@ fn sizes_that_contradict_each_other_are_said() {
         assert_eq!(source.description().unit.as_deref(), Some("micrometer"));
         source.warnings().join("; ")
     };
-    // Flipped and permuted: as it is stored.
+    // Flipped and permuted axes: read as stored.
     assert_eq!(warned([[0.0, -0.5, 0.0, 7.0], [0.25, 0.0, 0.0, 8.0], [0.0, 0.0, -2.0, 9.0]]), "");
     let twice = warned([[0.5, 0.0, 0.0, 0.0], [0.0, 0.5, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0]]);
     assert!(twice.contains("2.0000, 0.5000, 0.5000 in its sform but of 2.0000, 0.5000, 0.2500 in pixdim"), "{twice}");

@@ -6,21 +6,21 @@ use crate::error::{Error, Result};
 use crate::store::units::{LengthUnit, converted};
 use crate::store::{OpenOptions, file};
 
-/// A header longer than this is none.
+/// No header is longer than this.
 const LONGEST: u64 = 4 << 20;
 
 /// The fields of a header.
 #[derive(Debug)]
 pub(super) struct Header {
-    /// Names in lower case without spaces, and what stands behind the colon.
+    /// Names in lower case without spaces, and the text behind the colon.
     fields: Vec<(String, String)>,
-    /// The names behind `data file: LIST`.
+    /// The names after `data file: LIST`.
     list: Vec<String>,
-    /// Where the values begin, where they are in the same file.
+    /// Offset of the values, if they are in the same file.
     pub(super) end: u64,
 }
 
-/// Where the values are.
+/// The location of the values.
 #[derive(Debug, PartialEq)]
 pub(super) enum DataFiles {
     Attached,
@@ -30,14 +30,14 @@ pub(super) enum DataFiles {
     List(Vec<String>),
 }
 
-/// The size of a voxel along an axis, with its unit.
+/// The voxel size along an axis, with its unit.
 pub(super) type Size = (Option<f64>, Option<String>);
 
 impl Header {
-    /// The header of a file.
+    /// Reads the header of a file.
     ///
     /// # Errors
-    /// `Data` if it is none.
+    /// `Data` if it is malformed.
     pub(super) fn read(path: &Path) -> Result<Header> {
         let (file, length) = file::open(path)?;
         let mut bytes = vec![0; usize::try_from(length.min(LONGEST)).unwrap_or(0)];
@@ -51,7 +51,7 @@ impl Header {
         loop {
             let Some(end) = rest.iter().position(|&byte| byte == b'\n').or((!rest.is_empty()).then_some(rest.len()))
             else {
-                // A header alone may end with its file.
+                // A detached header may end with its file.
                 header.end = bytes.len() as u64;
                 break;
             };
@@ -90,7 +90,7 @@ impl Header {
             let line: String = line.chars().take(40).collect();
             return Err(Error::data(format!("has a damaged header: \"{line}\" is no field; copy it again")));
         };
-        // Comments, and keys of one's own, say nothing of the values.
+        // Comments and custom keys do not affect the values.
         if line.starts_with('#') || value.starts_with('=') {
             return Ok(());
         }
@@ -102,7 +102,7 @@ impl Header {
         Ok(())
     }
 
-    /// What a field says, by its name in lower case and without spaces.
+    /// The value of a field, by its name in lower case and without spaces.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| &**value)
     }
@@ -121,7 +121,7 @@ impl Header {
         Ok(sizes)
     }
 
-    /// How many lines and bytes are skipped before the values; -1 bytes: all but the values.
+    /// The number of lines and bytes that are skipped before the values; -1 bytes: all but the values.
     pub(super) fn skips(&self) -> Result<(u64, i64)> {
         let lines = self.get("lineskip").map_or(Ok(0), str::parse);
         let bytes = self.get("byteskip").map_or(Ok(0), str::parse);
@@ -148,7 +148,7 @@ impl Header {
         Ok(DataFiles::One(text.to_owned()))
     }
 
-    /// What the axes are, the fastest first.
+    /// The names of the axes, the fastest first.
     pub(super) fn names(&self, lengths: &[u64], options: &OpenOptions) -> Result<Vec<char>> {
         let words = |field: &str| {
             self.get(field).map(|text| text.split_whitespace().map(str::to_ascii_lowercase).collect::<Vec<_>>())
@@ -169,7 +169,7 @@ impl Header {
                 *name = '1';
             }
         }
-        // Of those in space the last ones, then the first ones, may have length one.
+        // Of the axes in space, the last ones, then the first ones, may have length one.
         let free = |names: &[char]| (0..names.len()).filter(|&a| names[a] == ' ').collect::<Vec<_>>();
         loop {
             let space = free(&names);
@@ -191,7 +191,8 @@ impl Header {
         Ok(names)
     }
 
-    /// The step along each axis in the space around, where the header has it; `None` along an axis that is not in it.
+    /// The step along each axis in the surrounding space, if the header has it; `None` along an axis outside this
+    /// space.
     fn directions(&self, count: usize) -> Result<Option<Vec<Option<Vec<f64>>>>> {
         let Some(text) = self.get("spacedirections") else { return Ok(None) };
         let wrong = || Error::data(format!("has space directions that are not understood: {text}; correct its header"));
@@ -205,7 +206,7 @@ impl Header {
             }
             let (vector, after) = rest.strip_prefix('(').and_then(|r| r.split_once(')')).ok_or_else(wrong)?;
             let numbers: Option<Vec<f64>> = vector.split(',').map(|n| n.trim().parse().ok()).collect();
-            // Some programs write a vector of no numbers for an axis that is not in space.
+            // Some programs write a vector of NaN for an axis outside the space.
             let numbers = numbers.ok_or_else(wrong)?;
             directions.push(if numbers.iter().all(|n| n.is_nan()) { None } else { Some(numbers) });
             rest = after.trim_start();
@@ -217,7 +218,7 @@ impl Header {
         Ok(Some(directions))
     }
 
-    /// The size of a voxel along each axis, the fastest first, and what must be said of it.
+    /// The voxel size along each axis, the fastest first, and warnings about it.
     pub(super) fn sizes_of_voxels(&self, count: usize) -> Result<(Vec<Size>, Vec<String>)> {
         if let Some(directions) = self.directions(count)? {
             return self.norms(&directions);
@@ -227,7 +228,7 @@ impl Header {
         let wrong = || Error::data(format!("has spacings that are not understood: {text}; correct its header"));
         let spacings: Option<Vec<f64>> = text.split_whitespace().map(|n| n.parse().ok()).collect();
         let spacings = spacings.filter(|spacings| spacings.len() == count).ok_or_else(wrong)?;
-        // A spacing of NaN says that it is not known.
+        // A spacing of NaN is unknown.
         let size = |(axis, &size): (usize, &f64)| {
             (Some(size.abs()).filter(|size| !size.is_nan()), units.get(axis).cloned().filter(|unit| !unit.is_empty()))
         };
@@ -275,7 +276,7 @@ impl Header {
     }
 }
 
-/// Texts in quotes, one behind the other; words, where there are none.
+/// Splits quoted texts, or words if nothing is quoted.
 fn quoted(text: &str) -> Vec<String> {
     if text.contains('"') {
         text.split('"').skip(1).step_by(2).map(|unit| unit.trim().to_owned()).collect()

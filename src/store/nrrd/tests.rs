@@ -17,7 +17,7 @@ fn bytes(big: bool) -> Vec<u8> {
     values().iter().flat_map(|v| if big { v.to_be_bytes() } else { v.to_le_bytes() }).collect()
 }
 
-/// A file in a folder, with a header of these fields.
+/// Writes a file in a folder, with a header of these fields.
 fn written(folder: &Path, name: &str, fields: &str, data: &[u8]) -> std::path::PathBuf {
     let path = folder.join(name);
     fs::write(&path, [format!("NRRD0004\n# by hand\n{fields}\n").as_bytes(), data].concat()).unwrap();

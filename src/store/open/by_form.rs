@@ -1,4 +1,4 @@
-//! One image, whatever form it is stored in: all forms but tables of tiles, whose tiles are such images.
+//! Opens an image in any format except tables of tiles, whose tiles are such images.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::store::foreign;
 use crate::store::options::OpenOptions;
 use crate::store::region_view::viewed;
 
-/// The forms that images come in, as messages list them.
+/// The formats of images, as messages list them.
 const FORMS: &str = if cfg!(feature = "mosaic") {
     "a Zarr array, an OME-Zarr image, a TIFF file, a folder of slices, a NIfTI, NRRD, MetaImage, .npy or .npz file, or a \
      table of tiles (.csv)"
@@ -18,10 +18,10 @@ const FORMS: &str = if cfg!(feature = "mosaic") {
     "a Zarr array, an OME-Zarr image, a TIFF file, a folder of slices, or a NIfTI, NRRD, MetaImage, .npy or .npz file"
 };
 
-/// The image at a path.
+/// Opens the image at a path.
 ///
 /// # Errors
-/// As [`crate::store::open`].
+/// Those of [`crate::store::open`].
 pub(crate) fn open_image(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if is_address(path) {
         let source = open_address(path, options)?;
@@ -42,7 +42,7 @@ pub(crate) fn open_image(path: &Path, options: &OpenOptions) -> Result<Box<dyn S
     viewed(source, options).map_err(|error| error.at(path))
 }
 
-/// The image at an address: a Zarr array or an OME-Zarr group.
+/// Opens the image at an address: a Zarr array or an OME-Zarr group.
 fn open_address(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     address::require_readable(path)?;
     #[cfg(feature = "http")]
@@ -57,7 +57,7 @@ fn open_address(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "zarr")]
     crate::store::zarr::refuse_metadata_file(path)?;
-    // By its first bytes: microscopes give TIFF files other extensions too.
+    // By its first bytes: microscopes also use other extensions for TIFF files.
     let start = start_of(path)?;
     let named =
         |extensions: &[&str]| path.extension().is_some_and(|e| extensions.iter().any(|x| e.eq_ignore_ascii_case(x)));
@@ -84,7 +84,7 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     Err(foreign::refusal(path, &start).unwrap_or_else(unknown_form).at(path))
 }
 
-/// The image in a file of a form that medical scanners or NumPy's archives have; `None` if it is none.
+/// Opens a file in a format of medical scanners or NumPy's archives; `None` if it has another format.
 #[cfg(feature = "medical")]
 fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Option<Box<dyn Source>>> {
     use crate::store::{metaimage, nifti, npz, nrrd};
@@ -116,7 +116,7 @@ fn open_medical(path: &Path, start: &[u8], options: &OpenOptions) -> Result<Opti
     Ok(None)
 }
 
-/// Whether a zip file is one of NumPy's.
+/// Returns whether a zip file is one of NumPy's.
 #[cfg(feature = "zarr")]
 fn is_npz(path: &Path) -> bool {
     #[cfg(feature = "medical")]
@@ -128,7 +128,7 @@ fn is_npz(path: &Path) -> bool {
     }
 }
 
-/// The error of a path at which there is nothing, with what may have been meant.
+/// The error of a path that does not exist, with advice about common mistakes.
 fn absent(path: &Path, error: &std::io::Error) -> Error {
     let text = path.to_string_lossy();
     let advice = if text.is_empty() {
@@ -166,7 +166,7 @@ fn unknown_form() -> Error {
 }
 
 #[cfg(feature = "tiff")]
-/// Refuses to pick a channel or a time point where the form has none.
+/// Refuses options that pick a channel or a time point, for formats without these.
 pub(crate) fn refuse_selection(options: &OpenOptions) -> Result<()> {
     for (picked, option) in [(options.channel, "--channel"), (options.time, "--time")] {
         if picked.is_some() {

@@ -24,34 +24,34 @@ use crate::store::file::write_failed;
 use crate::store::values::paste;
 use crate::with_voxels;
 
-/// How chunks are compressed.
+/// Compression of chunks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compression {
     /// Zstandard: smallest for masks.
     #[default]
     Zstd,
-    /// What takes least time for its size: LZ4 in Blosc, with bits of equal significance put together, and for values of
-    /// one byte Zstandard at its first level.
+    /// The shortest time in proportion to the size: LZ4 in Blosc, with bits of equal significance grouped, and
+    /// Zstandard at its first level for values of one byte.
     Fast,
-    /// Zstandard in Blosc, with bytes of equal significance put together: smaller for values of several bytes.
+    /// Zstandard in Blosc, with bytes of equal significance grouped: smaller for values of several bytes.
     Blosc,
 }
 
-/// What an array to be written looks like.
+/// The description of an array to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrayForm {
     /// Voxels along (z, y, x).
     pub shape: [usize; 3],
-    /// 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
+    /// Number of dimensions, 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
     pub dimensions: usize,
-    /// Images of this shape, one after the other along an axis c that comes first; without, there is no such axis.
+    /// Number of images of this shape along a first axis c; without channels there is no such axis.
     pub channels: Option<usize>,
     /// Type of the values.
     pub dtype: Dtype,
     /// Voxels of a chunk along (z, y, x).
     pub chunk: [usize; 3],
-    /// How chunks are compressed.
+    /// Compression of chunks.
     pub compression: Compression,
     /// Size of a voxel, written as attribute `spacing`.
     pub spacing: Option<Spacing>,
@@ -67,11 +67,11 @@ const METADATA: &str = "zarr.json";
 #[cfg(feature = "dataflow")]
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A Zarr v3 array that several threads write at once, each its own chunks. Places not written hold 0.
+/// A Zarr v3 array that several threads write at once, each its own chunks. Chunks that are not written hold 0.
 pub struct ArrayWriter {
     array: Array<FilesystemStore>,
     folder: PathBuf,
-    /// Whether it is another process's folder, which may go when that process ends.
+    /// Whether the folder is another process's, which may remove it when it ends.
     shared: bool,
     form: ArrayForm,
     grid: Grid,
@@ -79,8 +79,8 @@ pub struct ArrayWriter {
 }
 
 impl ArrayWriter {
-    /// A new array in a folder, which is created where it does not exist. The folder that it lies in must be there: one
-    /// that was taken away meanwhile does not come back.
+    /// Creates an array in a folder, which is created if it does not exist. Its parent must exist, so that a folder
+    /// that was removed meanwhile does not come back.
     ///
     /// # Errors
     /// `Usage` if a chunk has no voxels; `Output` or `Io` if the folder or the metadata cannot be written.
@@ -97,10 +97,10 @@ impl ArrayWriter {
             .map_err(|error| error.at(folder))
     }
 
-    /// The array that another process has created with this form, and that both write.
+    /// Opens the array that another process has created with this form, and that both write.
     ///
     /// # Errors
-    /// `Output` if no such array is there: a file system that processes share may take seconds to show it.
+    /// `Output` if there is no such array: a shared file system may take seconds to show it.
     #[cfg(feature = "dataflow")]
     pub(super) fn join(folder: impl AsRef<Path>, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
@@ -118,7 +118,7 @@ impl ArrayWriter {
         Ok(writer)
     }
 
-    /// The array, and the text of its metadata; nothing is written.
+    /// The array, and the text of its metadata; writes nothing.
     fn new(folder: &Path, form: ArrayForm) -> Result<(Self, String)> {
         if form.chunk.contains(&0) {
             return Err(Error::usage("cannot have chunks without voxels; give a chunk shape of positive numbers"));
@@ -151,7 +151,7 @@ impl ArrayWriter {
         Ok((writer, metadata.to_string_pretty()))
     }
 
-    /// What the array looks like.
+    /// The description of the array.
     pub fn form(&self) -> &ArrayForm {
         &self.form
     }
@@ -161,8 +161,8 @@ impl ArrayWriter {
         self.grid
     }
 
-    /// Writes a chunk of the first or only channel: the values of its box, cut off at the volume's far sides. Returns
-    /// whether it was stored: one of zeros only is not, and takes the place of one stored before.
+    /// Writes a chunk of the first or only channel: the values of its box, clipped to the volume. Returns whether it
+    /// was stored: a chunk of zeros is not stored, and an earlier one is removed.
     ///
     /// # Errors
     /// `Io` or `Output` if it cannot be written; `Internal` if the values do not fit the chunk.
@@ -170,10 +170,10 @@ impl ArrayWriter {
         self.write_chunk_of(0, chunk, voxels)
     }
 
-    /// Writes a chunk of a channel, as [`ArrayWriter::write_chunk`].
+    /// Writes a chunk of a channel, like [`ArrayWriter::write_chunk`].
     ///
     /// # Errors
-    /// As there, and `Internal` if there is no such channel.
+    /// Those of [`ArrayWriter::write_chunk`], and `Internal` if there is no such channel.
     pub fn write_chunk_of(&self, channel: usize, chunk: ChunkId, voxels: &Voxels) -> Result<bool> {
         if channel >= self.form.channels.unwrap_or(1) {
             return Err(Error::internal(format!("has no channel {channel}")).at(&self.folder));
@@ -197,7 +197,7 @@ impl ArrayWriter {
         PathBuf::from(self.array.chunk_key(&key).as_str())
     }
 
-    /// What there is of (z, y, x) along the image's own axes.
+    /// The elements of (z, y, x) along the image's own axes.
     fn own<'v, T>(&self, values: &'v [T; 3]) -> &'v [T] {
         &values[3 - self.form.dimensions.clamp(2, 3)..]
     }
@@ -227,7 +227,7 @@ impl ArrayWriter {
         self.put(path, &encoded).map(|()| true)
     }
 
-    /// Puts an encoded chunk into its file.
+    /// Writes an encoded chunk to its file.
     fn put(&self, path: &Path, encoded: &[u8]) -> Result<()> {
         if self.shared && !self.folder.join(METADATA).is_file() {
             return Err(Error::new(Kind::Output, "the process that has made this folder has removed it"));
@@ -235,14 +235,14 @@ impl ArrayWriter {
         disk::write_below(&self.folder, path, encoded).map_err(|error| write_failed(&error))
     }
 
-    /// Makes a chunk one that is not stored.
+    /// Removes a stored chunk.
     #[cfg(feature = "dataflow")]
     pub(super) fn remove_chunk(&self, chunk: ChunkId) -> Result<()> {
         let path = self.folder.join(self.file(0, chunk));
         remove(&path).map_err(|error| error.at(&path).in_chunk(chunk))
     }
 
-    /// Writes a chunk that has been encoded as the form says.
+    /// Writes a chunk that has been encoded in the array's form.
     #[cfg(feature = "dataflow")]
     pub(super) fn write_encoded(&self, chunk: ChunkId, encoded: &[u8]) -> Result<()> {
         let path = self.folder.join(self.file(0, chunk));
@@ -256,7 +256,7 @@ impl std::fmt::Debug for ArrayWriter {
     }
 }
 
-/// The bytes of values in C order, in this machine's byte order.
+/// The bytes of values in C order, in native byte order.
 fn bytes<T: Value>(array: &ndarray::Array3<T>) -> Cow<'_, [u8]> {
     match array.as_slice() {
         Some(values) => Cow::Borrowed(T::bytes(values)),
@@ -271,7 +271,7 @@ fn remove(path: &Path) -> Result<()> {
     }
 }
 
-/// Whether all values are 0. A negative zero is none: it would be read back as another value.
+/// Returns whether all values are 0. A negative zero does not count: it would be read back as another value.
 fn is_zero(voxels: &Voxels) -> bool {
     fn all<T: Value>(array: &ndarray::Array3<T>) -> bool {
         array.iter().all(|v| *v == T::default() && v.to_f64().is_sign_positive())

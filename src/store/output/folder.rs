@@ -1,9 +1,9 @@
-//! The folder of a run's outputs: staged in a hidden folder inside it, put in place together at the end.
+//! The folder of a run's outputs: they are staged in a hidden folder inside it, and put in place together at the end.
 //!
-//! Whatever happens, and whenever, the folder holds the outputs of one run, or the next run makes it so: until the mark
-//! `replaced-<run>` is in the staging folder, it puts back the earlier outputs, and from then on it puts the new ones in
-//! place, which are complete and on the disk by then. After a power failure this holds where the file system keeps names
-//! in the order in which they were put down, as those with a journal do.
+//! At all times the folder holds the outputs of one run, or the next run restores this. Without the mark
+//! `replaced-<run>` in the staging folder, it puts the earlier outputs back; with the mark, it puts the new ones in
+//! place, which are complete and synced by then. After a power failure this holds if the file system keeps the order of
+//! renames, like those with a journal.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,25 +17,25 @@ use crate::error::{Error, Kind, Result};
 use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
-/// Names of all that a run writes into its folder. `run.json` is last: it is put in place last.
+/// Names of all outputs of a run. `run.json` is last: it is put in place last.
 pub const OUTPUTS: [&str; 7] = [BRANCHES, NODES, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
 
-/// The output that holds the branch table.
+/// The output with the branch table.
 pub(crate) const BRANCHES: &str = "branches.csv";
 
-/// The output that holds the table of nodes.
+/// The output with the table of nodes.
 pub(crate) const NODES: &str = "nodes.csv";
 
-/// The output that holds the table of skeletons.
+/// The output with the table of skeletons.
 pub(crate) const SKELETONS: &str = "skeletons.csv";
 
-/// The output that holds the skeleton's array.
+/// The output with the skeleton's array.
 pub(crate) const SKELETON: &str = "skeleton.zarr";
 
 const RUN: &str = "run.json";
 
-/// A folder for one run's outputs. Until [`OutputFolder::commit`] the outputs of an earlier run stay as they are;
-/// dropped without it, nothing is left of this run.
+/// A folder for one run's outputs. Until [`OutputFolder::commit`] the outputs of an earlier run stay unchanged; if this
+/// is dropped before, nothing of the new run remains.
 #[derive(Debug)]
 pub struct OutputFolder {
     folder: PathBuf,
@@ -43,29 +43,29 @@ pub struct OutputFolder {
     earlier: Option<EarlierRun>,
 }
 
-/// What `run.json` says of the run whose outputs are in a folder.
+/// The record in `run.json` of the run whose outputs are in a folder.
 #[derive(Clone, Debug, Deserialize)]
 pub struct EarlierRun {
     program: String,
     version: String,
-    /// Names of its outputs; one that says nothing of them may have written all.
+    /// Names of its outputs; without them it may have written all.
     #[serde(default)]
     outputs: Option<Vec<String>>,
     /// The image that it analysed.
     #[serde(default)]
     pub image: Option<serde_json::Value>,
-    /// The state that it kept, as a resolved path; `null` where it kept none, nothing where it does not say.
+    /// Path of the state that it kept, resolved; `Some(None)` if it kept none, `None` if the record does not say.
     #[serde(default, deserialize_with = "said")]
     pub state: Option<Option<String>>,
 }
 
-/// Tells `null` from nothing.
+/// Distinguishes `null` from a missing field.
 fn said<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Option<Option<String>>, D::Error> {
     Option::deserialize(from).map(Some)
 }
 
 impl EarlierRun {
-    /// That of the run whose outputs are in a folder; nothing where no `run.json` of this program is there.
+    /// The record of the run whose outputs are in a folder; `None` without a `run.json` of this program.
     fn of(folder: &Path) -> Option<Self> {
         let mut text = String::new();
         let file = disk::no_links().open(folder.join(RUN)).ok()?;
@@ -80,31 +80,31 @@ impl EarlierRun {
 }
 
 impl OutputFolder {
-    /// The folder at a path, which may be new, empty, or hold the outputs of an earlier run and nothing else. With
-    /// `overwrite` it may hold other things too, which stay: also they must not have the name of an output.
+    /// Opens the folder at a path, which may be new, empty, or hold only the outputs of an earlier run. With
+    /// `overwrite` it may also hold other files, which stay; these must not have the name of an output.
     ///
-    /// What a killed run has left there is put in order first.
+    /// First repairs the leftovers of killed runs.
     ///
     /// # Errors
-    /// Of kind `Output` if the folder holds other things, another run writes there, or it cannot be written.
+    /// Of kind `Output` if the folder holds other files, another run writes there, or it cannot be written.
     pub fn create(folder: impl AsRef<Path>, overwrite: bool) -> Result<Self> {
         let folder = folder.as_ref();
         let at = |error: Error| if error.is_placed() { error } else { error.at(folder) };
         let staging = folder.join(STAGING);
         if !is_folder(&staging)? {
-            // Looked at before anything is written: a refused folder stays as it is.
+            // Checked before anything is written: a refused folder stays unchanged.
             check(folder, overwrite).map_err(at)?;
         }
         let busy = "is being written by another run; wait for it, or give another folder";
         let staging = Staging::begin(staging, busy).map_err(at)?;
         let mut output = OutputFolder { folder: folder.to_owned(), staging, earlier: None };
         output.recover().map_err(at)?;
-        // Another run may have come and gone meanwhile.
+        // Another run may have started and ended meanwhile.
         output.earlier = check(folder, overwrite).map_err(at)?;
         Ok(output)
     }
 
-    /// What is known of the run whose outputs are in the folder, where there is one.
+    /// The record of the run whose outputs are in the folder, if there is one.
     pub fn earlier(&self) -> Option<&EarlierRun> {
         self.earlier.as_ref()
     }
@@ -114,35 +114,35 @@ impl OutputFolder {
         &self.folder
     }
 
-    /// What tells this run from others, for the processes that share its outputs ([`OutputFolder::staged`]).
+    /// A unique name of this run, for the processes that share its outputs ([`OutputFolder::staged`]).
     pub fn run(&self) -> &str {
         self.staging.run()
     }
 
-    /// Clears away what is staged, from another thread.
+    /// Removes the staged outputs, from another thread.
     pub fn remover(&self) -> Remover {
         self.staging.remover()
     }
 
-    /// Where an output is to be written until it is put in place.
+    /// The path of an output until it is put in place.
     ///
     /// # Panics
-    /// If the name is not among [`OUTPUTS`].
+    /// If the name is not one of [`OUTPUTS`].
     pub fn path(&self, name: &str) -> PathBuf {
         Self::staged(&self.folder, self.run(), name)
     }
 
-    /// Where a run that writes to a folder has an output until it is put in place: for its other processes. No other run
-    /// has it there, or looks there.
+    /// The path of an output of a run until it is put in place, for the other processes of that run. It differs from
+    /// run to run.
     ///
     /// # Panics
-    /// If the name is not among [`OUTPUTS`].
+    /// If the name is not one of [`OUTPUTS`].
     pub fn staged(folder: &Path, run: &str, name: &str) -> PathBuf {
         assert!(OUTPUTS.contains(&name), "{name} is the name of an output");
         Staging::new_folder_of(&folder.join(STAGING), run).join(name)
     }
 
-    /// The names of what was written by now, in order.
+    /// The names of the outputs written so far, in order.
     pub fn written(&self) -> Vec<&'static str> {
         OUTPUTS.into_iter().filter(|name| self.path(name).exists()).collect()
     }
@@ -160,14 +160,14 @@ impl OutputFolder {
         write_failed(error).at(self.folder.join(name))
     }
 
-    /// Puts all that was written in place, and removes what an earlier run wrote and this one did not. Where that
+    /// Puts all written outputs in place, and removes those of an earlier run that this one did not write. If this
     /// fails, the earlier run's outputs are put back.
     ///
-    /// Once it has returned the outputs are on the disk. A power failure before that leaves the earlier ones or these,
-    /// after the next run at the latest.
+    /// When it returns, the outputs are synced to the disk. After a power failure before that, the folder has either
+    /// the earlier outputs or these, after the next run at the latest.
     ///
     /// # Errors
-    /// `Io` if files cannot be brought to the disk or moved.
+    /// `Io` if files cannot be synced or moved.
     pub fn commit(self) -> Result<()> {
         self.staging.finish(|above| {
             let synced = disk::sync_tree(&self.new_folder()).and_then(|()| self.make_way(above));
@@ -187,21 +187,21 @@ impl OutputFolder {
         Staging::new_folder_of(&self.folder.join(STAGING), self.run())
     }
 
-    /// Moves the outputs that are in place out of the way, and sets the mark that those of this run are complete.
+    /// Moves the present outputs out of the way, and sets the mark that those of this run are complete.
     fn make_way(&self, above: &[PathBuf]) -> io::Result<()> {
         let (folder, staging) = (&self.folder, self.folder.join(STAGING));
         let old = staging.join(OLD);
         disk::make_folder(&old)?;
         disk::sync_folder(&staging)?;
         above.iter().try_for_each(|folder| disk::sync_folder(folder))?;
-        // From here until the new outputs are in place there are none: nothing is waited for meanwhile.
+        // From here until the new outputs are in place the folder has none, so nothing is synced in between.
         for name in OUTPUTS {
             disk::rename_if_there(&folder.join(name), &old.join(name))?;
         }
         disk::rename(&old, &staging.join(replaced(self.run())))
     }
 
-    /// Puts the complete outputs of a run in place, and takes its mark away.
+    /// Puts the complete outputs of a run in place, and removes its mark.
     fn put_in_place(&self, run: &str) -> io::Result<()> {
         let staging = self.folder.join(STAGING);
         let new = Staging::new_folder_of(&staging, run);
@@ -213,20 +213,20 @@ impl OutputFolder {
         disk::sync_folder(&staging)
     }
 
-    /// Moves an output to its place, if there is one in a folder.
+    /// Moves an output from a folder to its place, if it exists.
     fn move_in(&self, from: &Path, name: &str) -> io::Result<()> {
         if what_is(&from.join(name))? == There::Nothing {
             return Ok(());
         }
         let place = self.folder.join(name);
         if what_is(&place)? != There::Nothing {
-            // Somebody has put it there since: it is not ours to replace.
+            // Somebody else has put a file there meanwhile, which must not be replaced.
             return Err(io::Error::other(format!("{name} has come there meanwhile: move it")));
         }
         disk::rename(&from.join(name), &place)
     }
 
-    /// Takes the outputs of this run back, and puts the earlier ones back in place.
+    /// Withdraws the outputs of this run, and puts the earlier ones back in place.
     fn withdraw(&self) -> io::Result<()> {
         let (staging, new) = (self.folder.join(STAGING), self.new_folder());
         let mark = staging.join(replaced(self.run()));
@@ -241,7 +241,7 @@ impl OutputFolder {
         self.restore()
     }
 
-    /// Puts in order what killed runs have left.
+    /// Repairs the leftovers of killed runs.
     fn recover(&self) -> Result<()> {
         let staging = self.folder.join(STAGING);
         let failed = |error: io::Error| unwritable(&error);
@@ -258,7 +258,7 @@ impl OutputFolder {
         Ok(())
     }
 
-    /// Puts an earlier run's outputs back that were making way.
+    /// Puts back the outputs of an earlier run that were moved out of the way.
     fn restore(&self) -> io::Result<()> {
         let old = self.folder.join(STAGING).join(OLD);
         if what_is(&old)? != There::Folder {
@@ -272,8 +272,8 @@ impl OutputFolder {
     }
 }
 
-/// Refuses a folder with things in it that would be replaced, or among which outputs should not come. Returns what is known
-/// of the run whose outputs are there.
+/// Refuses a folder with files that would be replaced, or that do not belong among outputs. Returns the record of the
+/// run whose outputs are there.
 fn check(folder: &Path, overwrite: bool) -> Result<Option<EarlierRun>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,

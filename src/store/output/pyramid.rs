@@ -22,38 +22,38 @@ use crate::store::zarr::ZarrSource;
 use crate::store::{OpenOptions, Source};
 use crate::threads::each;
 
-/// Voxels along the longest axis of the coarsest copy, unless told: in an image and in a volume.
+/// Largest length of the coarsest copy's axes by default, in voxels: in an image and in a volume.
 const COARSEST: [usize; 2] = [1024, 256];
 /// Shares of the work for each thread, so that all end at about the same time.
 const SHARES: usize = 16;
 
-/// What an image to be written with coarser copies looks like.
+/// The description of an image to be written with coarser copies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PyramidForm {
     /// The image's name in the metadata.
     pub name: String,
     /// Voxels along (z, y, x).
     pub shape: [usize; 3],
-    /// 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
+    /// Number of dimensions, 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
     pub dimensions: usize,
-    /// Images of this shape, one after the other along an axis c that comes first; without, there is no such axis.
+    /// Number of images of this shape along a first axis c; without channels there is no such axis.
     pub channels: Option<usize>,
     /// Type of the values.
     pub dtype: Dtype,
     /// Voxels of a chunk along (z, y, x), at every resolution.
     pub chunk: [usize; 3],
-    /// Number of resolutions; by default until no axis is longer than 1024 voxels, 256 in a volume.
+    /// Number of resolutions; by default as many as make every axis at most 1024 voxels long, 256 in a volume.
     pub levels: Option<NonZeroUsize>,
     /// Size of a voxel at full resolution.
     pub spacing: Spacing,
     /// Unit of the spacing.
     pub unit: Option<String>,
-    /// Where the first voxel lies, in voxels.
+    /// Position of the first voxel, in voxels.
     pub origin: Position,
 }
 
-/// A group of arrays that several threads write: `0` with an image, and `1` and so on, each with the means of 2 x 2 x 2
-/// voxels of the one before. The bytes do not depend on the number of threads.
+/// A group of arrays that several threads write: `0` with the image, and `1` and so on, each with the means of 2 x 2 x
+/// 2 voxels of the one before. The bytes do not depend on the number of threads.
 #[derive(Debug)]
 pub struct PyramidWriter {
     folder: PathBuf,
@@ -62,12 +62,12 @@ pub struct PyramidWriter {
 }
 
 impl PyramidWriter {
-    /// A new group in a folder, which is created where it does not exist, as that of an [`ArrayWriter`] is, with its
-    /// metadata and empty arrays.
+    /// Creates a group in a folder, with its metadata and empty arrays. The folder is created if it does not exist,
+    /// like that of an [`ArrayWriter`].
     ///
     /// # Errors
-    /// `Usage` if a chunk has no voxels, or there are not so many resolutions; `Output` or `Io` if the folder or
-    /// metadata cannot be written.
+    /// `Usage` if a chunk has no voxels, or the image is too small for that many resolutions; `Output` or `Io` if the
+    /// folder or metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: PyramidForm) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
         let shapes = shapes(&form)?;
@@ -92,39 +92,39 @@ impl PyramidWriter {
         Ok(PyramidWriter { folder, form, levels })
     }
 
-    /// What the image looks like.
+    /// The description of the image.
     pub fn form(&self) -> &PyramidForm {
         &self.form
     }
 
-    /// Voxels along (z, y, x) at each resolution, the full one first.
+    /// Shapes along (z, y, x) of all resolutions, the full one first.
     pub fn shapes(&self) -> impl Iterator<Item = [usize; 3]> {
         self.levels.iter().map(|level| level.form().shape)
     }
 
-    /// Chunks of all resolutions and channels.
+    /// Number of chunks of all resolutions and channels.
     pub fn chunks(&self) -> u64 {
         let chunks = |level: &ArrayWriter| level.grid().shape().iter().map(|&n| n as u64).product::<u64>();
         self.levels.iter().map(chunks).sum::<u64>() * self.form.channels.unwrap_or(1) as u64
     }
 
-    /// Writes all resolutions, on so many threads, of each channel's source, as `open` gives them one after the other.
-    /// `observe` is called after every chunk; its first error ends the work.
+    /// Writes all resolutions, with `workers` threads, from the sources of the channels, which `open` returns one after
+    /// the other. `observe` is called after every chunk; its first error ends the work.
     ///
-    /// A thread makes chunks next to each other, together with the coarser ones above them: memory is for at most two
-    /// chunks a resolution and thread (nine where chunks have odd lengths), besides what the source takes. Each voxel is
-    /// read once.
+    /// A thread makes neighbouring chunks, together with the coarser ones above them. Memory holds at most two chunks
+    /// for each resolution and thread (nine if chunks have odd lengths), in addition to that of the source. Each voxel
+    /// is read once.
     ///
     /// # Errors
-    /// If a source cannot be opened or read, is another one than the first, or a chunk not written; what was written
-    /// until then is not complete.
+    /// If a source cannot be opened or read, has another shape or type than the image, or a chunk cannot be written;
+    /// the files written until then are incomplete.
     pub fn write<S: AsRef<dyn Source>>(
         &self,
         mut open: impl FnMut(usize) -> Result<S>,
         workers: usize,
         observe: impl Fn() -> Result<()> + Sync,
     ) -> Result<()> {
-        // As many resolutions together as leave work for all.
+        // As many resolutions in one pass as leave work for all threads.
         let plenty = |level: &ArrayWriter| level.grid().chunks().nth(SHARES * workers).is_some();
         let together = self.levels.iter().rposition(plenty).unwrap_or(0);
         for channel in 0..self.form.channels.unwrap_or(1) {
@@ -147,7 +147,7 @@ impl PyramidWriter {
     }
 }
 
-/// The making of several resolutions of a channel from one of them.
+/// A pass makes several resolutions of a channel from one of them.
 #[derive(Clone, Copy)]
 struct Pass<'p, F> {
     levels: &'p [ArrayWriter],
@@ -155,16 +155,16 @@ struct Pass<'p, F> {
     /// The resolution that is read from the source.
     base: usize,
     source: &'p dyn Source,
-    /// Whether that is its own array, which is written already.
+    /// Whether that is the writer's own array, which is complete already.
     stored: bool,
     observe: &'p F,
 }
 
 impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
-    /// Makes all up to a resolution. Threads take the chunks of that one in turn.
+    /// Makes all resolutions up to `top`. Threads take the chunks of that one in turn.
     fn run(&self, top: usize, workers: usize) -> Result<()> {
         let chunks: Vec<ChunkId> = self.levels[top].grid().chunks().collect();
-        // Threads that are in the middle of a chunk end too.
+        // Threads in the middle of a chunk stop too.
         let failed = AtomicBool::new(false);
         let made = each(&chunks, workers, |_, &chunk| {
             self.make(top, chunk, &failed).map(|_| ()).inspect_err(|_| failed.store(true, Ordering::Relaxed))
@@ -172,7 +172,7 @@ impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
         made.map(|_| ())
     }
 
-    /// Makes a chunk, after all that it is made of. Gives its values, or nothing where all are 0.
+    /// Makes a chunk, after all finer ones that it is computed from. Returns its values, or `None` if all are 0.
     fn make(&self, level: usize, chunk: ChunkId, failed: &AtomicBool) -> Result<Option<Voxels>> {
         let array = &self.levels[level];
         let region = array.grid().region(chunk);
@@ -198,19 +198,19 @@ impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
         })
     }
 
-    /// The values of a box, from the chunks of the resolution below.
+    /// The values of a box, from the chunks of the next finer resolution.
     fn gather(&self, level: usize, region: &Region, failed: &AtomicBool) -> Result<Option<Voxels>> {
         let below = self.levels[level - 1].grid();
         let (factors, chunks) = (factors(below.bounds().shape()), below.shape());
         let scaled = |place: Position| std::array::from_fn(|a| place[a] * factors[a] as i64);
         let part = Region::new(scaled(region.min), scaled(region.max)).intersection(&below.bounds());
-        // Chunks that begin at whole voxels of this resolution are made coarser one by one.
+        // Chunks that begin at whole voxels of this resolution are coarsened one by one.
         let apart = (0..3).all(|a| chunks[a] == 1 || below.chunk_shape()[a].is_multiple_of(factors[a]));
         let target = if apart { region } else { &part };
         let mut gathered = None;
         for chunk in below.chunks_in(&part) {
             if failed.load(Ordering::Relaxed) {
-                // Another thread says why.
+                // Another thread returns the error.
                 return Ok(None);
             }
             let Some(mut voxels) = self.make(level - 1, chunk, failed)? else { continue };
@@ -257,7 +257,7 @@ fn shapes(form: &PyramidForm) -> Result<Vec<[usize; 3]>> {
 /// The metadata of the group.
 fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
     let own = 3 - form.dimensions.clamp(2, 3)..3;
-    // A channel comes first: one apart, without a place.
+    // The axis of channels comes first, with a scale of one and without an offset.
     let along = |channel: f64, values: [f64; 3]| -> Vec<f64> {
         form.channels.map(|_| channel).into_iter().chain(values[own.clone()].iter().copied()).collect()
     };
@@ -269,13 +269,13 @@ fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
         }
         axes.push(axis);
     }
-    // How many voxels of the full resolution are one.
+    // Voxels of the full resolution in one voxel of this one, along each axis.
     let mut factor = [1usize; 3];
     let mut datasets = Vec::new();
     for (level, shape) in shapes.iter().enumerate() {
         let Spacing(spacing) = form.spacing;
         let scale = std::array::from_fn(|a| spacing[a] * factor[a] as f64);
-        // The middle of the first voxel is that of those that it is the mean of.
+        // The centre of a voxel is that of the voxels of which it is the mean.
         let middle = |a: usize| form.origin[a] as f64 + (factor[a] - 1) as f64 / 2.0;
         let translation: [f64; 3] = std::array::from_fn(|a| spacing[a] * middle(a));
         let mut steps = vec![json!({"type": "scale", "scale": along(1.0, scale)})];
@@ -290,7 +290,7 @@ fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
     json!({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, WRITER: {"version": env!("CARGO_PKG_VERSION")}}})
 }
 
-/// A unit as OME-Zarr spells it.
+/// A unit in OME-Zarr's spelling.
 fn spelt(unit: &str) -> &str {
     match unit {
         "um" | "µm" | "μm" | "micron" | "microns" => "micrometer",

@@ -1,4 +1,4 @@
-//! The skeleton as an array of 0 and 1, with unchanged chunks taken over from the array of an earlier epoch.
+//! The skeleton as an array of 0 and 1, with unchanged chunks linked from the array of an earlier epoch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,33 +25,33 @@ use crate::threads::each;
 #[derive(Debug)]
 pub struct SkeletonArray {
     writer: ArrayWriter,
-    /// Those that no thread uses right now.
+    /// Encoders that no thread is using.
     encoders: Mutex<Vec<Encoder>>,
 }
 
-/// What a chunk is encoded with. A chunk is mebibytes of zeros: taking them from the system anew, with a compressor's
-/// tables, would take several times as long as compressing them.
+/// The buffers for encoding a chunk. A chunk is mebibytes of zeros: allocating it anew, with a compressor's tables,
+/// would take several times as long as compressing it.
 struct Encoder {
     compressor: Compressor<'static>,
-    /// A chunk of zeros, but while one is encoded.
+    /// A chunk of zeros, except while one is being encoded.
     values: Vec<u8>,
     encoded: Vec<u8>,
 }
 
 impl SkeletonArray {
-    /// A new array, staged in a folder of outputs. The form is one of type u8, compressed by Zstandard.
+    /// Creates an array, staged in a folder of outputs. The form must be one of type u8, compressed by Zstandard.
     ///
     /// # Errors
-    /// As [`ArrayWriter::create`].
+    /// Those of [`ArrayWriter::create`].
     pub fn create(folder: &OutputFolder, form: ArrayForm) -> Result<Self> {
         ArrayWriter::create(folder.path(SKELETON), form).map(Self::new)
     }
 
-    /// The array that another process has created and is writing with this one, in the folder of outputs at a path:
-    /// [`OutputFolder::run`] there is `run`. No other run's array is taken for it.
+    /// Opens the array that another process has created and writes together with this one. `folder` is the path of its
+    /// folder of outputs, and `run` is [`OutputFolder::run`] in that process; arrays of other runs are ignored.
     ///
     /// # Errors
-    /// `Output` if no run is writing there, even after some seconds: the processes do not share the folder.
+    /// `Output` if that run is not writing there, even after some seconds: the processes do not share the folder.
     pub fn join(folder: impl AsRef<Path>, run: &str, form: ArrayForm) -> Result<Self> {
         let folder = folder.as_ref();
         let writer = ArrayWriter::join(OutputFolder::staged(folder, run, SKELETON), form);
@@ -67,10 +67,10 @@ impl SkeletonArray {
         self.writer.grid()
     }
 
-    /// Writes a chunk: 1 at voxels, given in any order, 0 elsewhere. Without voxels it is not stored.
+    /// Writes a chunk: 1 at voxels, in any order, 0 elsewhere. Without voxels it is not stored.
     ///
     /// # Errors
-    /// As [`ArrayWriter::write_chunk`].
+    /// Those of [`ArrayWriter::write_chunk`].
     ///
     /// # Panics
     /// If a voxel lies outside of the chunk.
@@ -120,14 +120,14 @@ fn unencoded(error: std::io::Error) -> Error {
     Error::new(Kind::Io, "a chunk cannot be encoded; give the program more memory").because(error)
 }
 
-/// What is stored of a skeleton's array: for every stored chunk a hash of its voxels, and the length and the time of
-/// change of its file.
+/// A list of a skeleton array's stored chunks: a hash of the voxels of each, and the length and the modification time
+/// of its file.
 ///
-/// It may be wrong about a folder without harm: a chunk is taken over only if its file is the one that was written for
-/// these voxels. So it can be saved before or after outputs are put in place.
+/// A manifest that does not match a folder is harmless: a chunk is reused only if its file is the one that was written
+/// for these voxels. So it can be saved before or after outputs are put in place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkeletonManifest {
-    /// The version of this crate that encoded the chunks: another one may give other bytes.
+    /// The version of this crate that encoded the chunks: other versions may write other bytes.
     version: String,
     shape: [usize; 3],
     chunk: [usize; 3],
@@ -141,7 +141,7 @@ struct StoredChunk {
     file: FileState,
 }
 
-/// Bytes of a file, and when it was changed, in seconds and nanoseconds since 1970.
+/// Length of a file, and its modification time, in seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct FileState {
     length: u64,
@@ -149,7 +149,7 @@ struct FileState {
 }
 
 impl FileState {
-    /// The mark of a file; nothing where it does not exist or the system does not tell.
+    /// The state of a file; `None` if it does not exist or the system does not support this.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
@@ -158,11 +158,11 @@ impl FileState {
 }
 
 impl SkeletonManifest {
-    /// The manifest that was saved to a file; nothing where there is none.
+    /// Loads the manifest from a file; `None` if it does not exist.
     ///
     /// # Errors
-    /// `Data` if the file is damaged, `Io` if it cannot be read. Either way one can go on without: all chunks are
-    /// encoded then.
+    /// `Data` if the file is damaged, `Io` if it cannot be read. Either way the caller can continue without a manifest:
+    /// all chunks are encoded then.
     pub fn load(path: &Path) -> Result<Option<Self>> {
         let bytes = read_if_there(path).map_err(|error| read_failed(&error).at(path))?;
         let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
@@ -171,7 +171,7 @@ impl SkeletonManifest {
         })
     }
 
-    /// Saves it to a file, which it replaces as a whole.
+    /// Saves the manifest to a file, which is replaced as a whole.
     ///
     /// # Errors
     /// `Io` or `Output` if it cannot be written.
@@ -181,39 +181,39 @@ impl SkeletonManifest {
         replace(path, &bytes)
     }
 
-    /// A manifest of nothing.
+    /// An empty manifest.
     fn new(form: &ArrayForm) -> Self {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         SkeletonManifest { version, shape: form.shape, chunk: form.chunk, stored: BTreeMap::new() }
     }
 
-    /// Whether chunks of an array of this form are encoded as those of another one's.
+    /// Whether chunks of arrays of both forms are encoded in the same way.
     fn encodes_as(&self, other: &Self) -> bool {
         (&self.version, self.shape, self.chunk) == (&other.version, other.shape, other.chunk)
     }
 }
 
-/// What came of writing a skeleton's array.
+/// The result of writing a skeleton's array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenSkeleton {
-    /// What is stored now.
+    /// The manifest of the new array.
     pub manifest: SkeletonManifest,
-    /// Chunks that were taken over from the array in place.
+    /// Number of chunks that were reused from the array in place.
     pub reused: usize,
-    /// Chunks that were encoded.
+    /// Number of chunks that were encoded.
     pub encoded: usize,
 }
 
-/// Writes a skeleton's array, staged in a folder of outputs. The voxels come as lists in any order, best those of one
-/// chunk after the other's, each voxel once. Chunks that are the same in the array in place, as its manifest tells, are
-/// linked from there (copied where the file system has no links); the others are encoded by up to `threads` threads. The
-/// bytes are those of [`SkeletonArray::write_chunk`].
+/// Writes a skeleton's array, staged in a folder of outputs. `voxels` are in any order, preferably chunk by chunk, each
+/// voxel once. Chunks that are equal in the array in place, according to its manifest, are linked from there (copied if
+/// the file system has no links); the others are encoded by up to `threads` threads. The bytes are those of
+/// [`SkeletonArray::write_chunk`].
 ///
-/// Takes time O(n log n) in the voxels, for encoding in proportion to the volume of the chunks that changed; 8 bytes a
-/// voxel of memory.
+/// Takes time O(n log n) in the number of voxels, and time for encoding in proportion to the volume of the changed
+/// chunks; 8 bytes of memory for each voxel.
 ///
 /// # Errors
-/// As [`ArrayWriter::create`] and [`ArrayWriter::write_chunk`].
+/// Those of [`ArrayWriter::create`] and [`ArrayWriter::write_chunk`].
 pub fn write_skeleton(
     folder: &OutputFolder,
     form: ArrayForm,
@@ -254,7 +254,7 @@ fn by_chunk(grid: &Grid, voxels: impl IntoIterator<Item = Voxel>) -> BTreeMap<Ch
         let here = std::iter::from_fn(|| voxels.next_if(|voxel| region.contains(voxel.position())));
         chunks.entry(id).or_default().extend(here);
     }
-    // Sorted runs, which a stable sort merges.
+    // The lists are sorted runs, which a stable sort merges.
     chunks.values_mut().for_each(|voxels| voxels.sort());
     chunks
 }
@@ -263,14 +263,14 @@ fn hash(voxels: &[Voxel]) -> u64 {
     XxHash3_64::oneshot(bytemuck::cast_slice(voxels))
 }
 
-/// Links or copies a file, if it is the one that is expected. Where that fails the chunk is to be encoded.
+/// Links or copies a file, if it has the expected state. If this fails, the chunk must be encoded.
 fn take_over(from: &Path, to: &Path, expected: FileState) -> bool {
     FileState::of(from) == Some(expected)
         && to.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok())
         && (fs::hard_link(from, to).is_ok() || fs::copy(from, to).is_ok_and(|length| length == expected.length))
 }
 
-/// Encodes and writes chunks, by several threads where there are several chunks.
+/// Encodes and writes chunks, with several threads if there are several chunks.
 fn encode(array: &SkeletonArray, chunks: &[(ChunkId, &[Voxel])], threads: usize) -> Result<()> {
     each(chunks, threads, |_, (id, voxels)| array.write_chunk(*id, voxels)).map(|_| ())
 }
@@ -316,7 +316,7 @@ mod tests {
         found
     }
 
-    /// The files of the array as any array of these values has them.
+    /// The files of the array, written without a manifest.
     fn plainly(voxels: &[Voxel]) -> BTreeMap<PathBuf, Vec<u8>> {
         let root = tempfile::tempdir().unwrap();
         let folder = OutputFolder::create(root.path(), false).unwrap();
@@ -332,7 +332,7 @@ mod tests {
         files(&folder.path(SKELETON))
     }
 
-    /// Writes the voxels by chunks of another grid, compares the bytes and puts them in place.
+    /// Writes the voxels in the order of the chunks of another grid, compares the bytes and puts them in place.
     fn write(root: &Path, voxels: &[Voxel], earlier: Option<&SkeletonManifest>, threads: usize) -> WrittenSkeleton {
         let folder = OutputFolder::create(root, true).unwrap();
         let grid = Grid::new(Region::of_shape(SHAPE), [3, 5, 6]);
@@ -355,7 +355,7 @@ mod tests {
         let again = write(root.path(), &voxels(0), Some(&first.manifest), 1);
         assert_eq!((again.reused, again.encoded), (8, 0));
         assert_eq!(again.manifest, first.manifest);
-        // The first layer of chunks stays, except for one voxel that goes and a chunk that comes.
+        // The first layer of chunks stays, except for one voxel that is removed and a chunk that is added.
         let mut next: Vec<Voxel> = voxels(0).into_iter().filter(|voxel| voxel.position()[0] < 4).collect();
         next.remove(3);
         next.push(Voxel::new([1, 8, 15]));
@@ -380,7 +380,7 @@ mod tests {
         fs::remove_file(chunk("c/0/1/0")).unwrap();
         let mended = write(root.path(), &voxels(0), Some(&first.manifest), 2);
         assert_eq!((mended.reused, mended.encoded), (5, 3));
-        // A manifest of other contents, of files that are not these, and of another version.
+        // A manifest of other contents, of other files, and of another version.
         let other = write(root.path(), &voxels(1), Some(&mended.manifest), 2);
         assert_eq!(write(root.path(), &voxels(1), Some(&mended.manifest), 2).reused, other.reused);
         let foreign = SkeletonManifest { version: "0.0.1".to_owned(), ..other.manifest };

@@ -1,4 +1,4 @@
-//! Positions of planes in the metadata of OME-TIFF files.
+//! Stage positions of planes in the metadata of OME-TIFF files.
 //!
 //! `Pixels` have `PhysicalSizeX` with a unit, and their `Plane` elements `PositionX` with a unit.
 
@@ -10,16 +10,16 @@ use crate::store::ome_xml::{Ome, OmeImage, OmePlane, number};
 use crate::store::tiff::{ome_of, slice_paths};
 use crate::store::units::{LengthUnit, unit_name};
 
-/// The unit of what has none: OME's own for sizes, and what most writers mean in positions.
+/// The default unit: OME's default for sizes, and the one that most writers mean in positions.
 const MICROMETER: &str = "µm";
 
-/// What the metadata of one file say.
+/// The placement in the metadata of one file.
 #[derive(Debug, PartialEq)]
 struct Placed {
     dimensions: usize,
-    /// In pixels along (z, y, x), of the lowest plane.
+    /// Position of the lowest plane, in pixels along (z, y, x).
     position: [Option<f64>; 3],
-    /// Whether planes follow each other against the stage's axis.
+    /// Whether planes follow each other against the direction of the stage's axis.
     downwards: bool,
 }
 
@@ -43,7 +43,7 @@ pub(super) fn scan(folder: &Path) -> Result<StageScan> {
     Ok(StageScan { dimensions, pixel_size: None, tiles })
 }
 
-/// The tiles' positions, once they have been found to go together.
+/// The tiles' positions, after a check that all tiles are of one scan.
 fn positions(placed: &[(Placed, PathBuf)]) -> std::result::Result<Vec<StageTile>, (Error, PathBuf)> {
     let Some((first, named)) = placed.first() else { return Ok(Vec::new()) };
     let name = named.file_name().unwrap_or_default().to_string_lossy();
@@ -70,7 +70,7 @@ fn positions(placed: &[(Placed, PathBuf)]) -> std::result::Result<Vec<StageTile>
     Ok(tiles)
 }
 
-/// Where a file's metadata place it.
+/// The placement of an image according to its metadata.
 fn place(ome: &Ome, path: &Path) -> Result<Placed> {
     if let Some(file) = &ome.elsewhere {
         let message =
@@ -112,7 +112,7 @@ fn in_pixels(image: &OmeImage, plane: &OmePlane, axis: usize) -> Result<Option<f
     if unit.as_deref().is_some_and(|unit| ["pixel", "pixels"].contains(&unit.trim())) {
         return Ok(Some(position));
     }
-    // Without a unit, or in that of the stage.
+    // The unit is missing, or is the stage's reference frame.
     let unit = unit.as_deref().filter(|unit| unit_name(unit).is_some()).unwrap_or(MICROMETER);
     let name = format!("PhysicalSize{letter}");
     let size = image.pixel[axis].as_ref().map(|(text, unit)| Ok((number(text, &name)?, unit))).transpose()?;

@@ -1,15 +1,15 @@
-//! Names of files that say the row and the column of a tile.
+//! File names that contain the row and the column of a tile.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// A name with a number for the row and one for the column in it: `img_r{row}_c{col}.tif`, or as MIST and Fiji have it,
+/// A name with placeholders for the row and for the column: `img_r{row}_c{col}.tif`, or in the style of MIST and Fiji,
 /// `img_r{rrr}_c{ccc}.tif`, `tile_{yy}_{xx}.tif`.
 #[derive(Debug)]
 pub(super) struct Pattern {
     text: String,
-    /// What stands before, between and behind the numbers.
+    /// The text before, between and after the numbers.
     parts: [String; 3],
     /// Whether the first number is that of the row.
     row_first: bool,
@@ -42,7 +42,7 @@ impl Pattern {
         }
         parts.push(rest.to_owned());
         match (<[String; 3]>::try_from(parts), &axes[..]) {
-            // Nothing says where one of two numbers ends that follow each other.
+            // Two numbers without text between them cannot be separated.
             (Ok(parts), [one, other]) if one != other && !parts[1].is_empty() => {
                 Ok(Pattern { text: text.to_owned(), parts, row_first: *one })
             }
@@ -50,14 +50,14 @@ impl Pattern {
         }
     }
 
-    /// The row and the column that a name says; `None` if it is not of this pattern.
+    /// The row and the column in a name; `None` if it does not match the pattern.
     pub(super) fn place(&self, name: &str) -> Option<[usize; 2]> {
         let [before, between, behind] = &self.parts;
         let inner = name.strip_prefix(before.as_str())?.strip_suffix(behind.as_str())?;
         let (first, second) = inner.split_once(between.as_str())?;
         let number = |text: &str| {
             let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            // Further than any stage goes.
+            // No stage has rows or columns beyond this.
             text.parse().ok().filter(|&number: &usize| digits && number < 1 << 32)
         };
         let (first, second) = (number(first)?, number(second)?);

@@ -1,4 +1,4 @@
-//! Small made-up scans, as stages describe them.
+//! Small artificial scans in the formats of stages.
 
 mod grids;
 
@@ -19,7 +19,7 @@ fn write_tiff(path: &Path, pages: usize, description: &str) {
     for page in 0..pages {
         let mut image = encoder.new_image::<colortype::Gray16>(4, 4).unwrap();
         if page == 0 {
-            // Text in TIFF tags is of seven bits as the encoder has it: OME's is UTF-8.
+            // The encoder only accepts seven-bit text in TIFF tags, but OME's is UTF-8.
             image.encoder().write_tag(Tag::ImageDescription, description.as_bytes()).unwrap();
         }
         let values: Vec<u16> = (0..16).map(|n| 100 * page as u16 + n).collect();
@@ -27,7 +27,7 @@ fn write_tiff(path: &Path, pages: usize, description: &str) {
     }
 }
 
-/// The metadata of a tile with planes at these places along (z, y, x).
+/// The metadata of a tile with planes at these positions along (z, y, x).
 fn ome(pixels: &str, planes: &[[f64; 3]]) -> String {
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\">\
@@ -67,7 +67,7 @@ fn planes_of_ome_tiff_files_are_placed_in_pixels() {
     let mosaic = open(&table, &OpenOptions::default()).unwrap();
     assert_eq!((mosaic.description().shape, mosaic.description().spacing.0), ([1, 28, 9], [1.0, 0.5, 0.5]));
     assert_eq!(mosaic.description().unit.as_deref(), Some("micrometer"));
-    // An axis of the stage that runs against the image's.
+    // An axis of the stage that runs against that of the image.
     let reversed = scan.reversed([false, true, false]).to_csv(folder.path()).unwrap();
     assert_eq!(reversed, "path,y,x\ntile_2.ome.tif,4,-2\ntile_10.ome.tif,-20,3\n");
 }
@@ -147,7 +147,7 @@ fn tiles_that_do_not_say_where_they_lie_are_named() {
     refused(&folder.path().join("none"), Kind::Missing, "is not there");
 }
 
-/// An export as a computer writes it that is set up for decimal commas.
+/// An export from a computer with decimal commas.
 const EXPORT: &str = "Metadata:\r\nDimensions: XY(3)\r\nCalibration (µm/px): 0,64\r\n\r\nPoint Name\tX Pos [µm]\tY Pos \
                       [µm]\tZ Pos [µm]\r\n#1_0000\t-12396,6\t11719,3\t1686,65\t\r\n#1_0001\t-13583,0\t11726\t1686,63\r\n\
                       #1_0010\t12,5\t-0,25\t0\r\nNotes: 1,5 by hand\r\n";

@@ -10,15 +10,15 @@ use crate::store::MissingTiles;
 
 const TILE: [usize; 3] = [1, 40, 50];
 const DARK: f64 = 90.0;
-/// What each tile's values are multiplied by to be what they should be; their logarithms add up to about 0.
+/// The true gain of each tile; their logarithms add up to about 0.
 const GAINS: [f64; 6] = [1.25, 0.8, 1.1, 1.0 / 1.1, 1.4, 1.0 / 1.4];
 
-/// How bright what is scanned is at a place of the canvas.
+/// Brightness of the specimen at a position on the canvas.
 fn bright(y: f64, x: f64) -> f64 {
     2000.0 + 900.0 * (y / 17.0).sin() * (x / 23.0).cos()
 }
 
-/// How much of the light comes through at a place of a tile: less to one of the corners.
+/// Transmitted light at a position in a tile: less towards one of the corners.
 fn light(y: usize, x: usize) -> f64 {
     1000.0 - 0.15 * (y * y) as f64 - 0.1 * (x * x) as f64
 }
@@ -27,12 +27,12 @@ fn mean_light() -> f64 {
     (0..TILE[1]).flat_map(|y| (0..TILE[2]).map(move |x| light(y, x))).sum::<f64>() / (TILE[1] * TILE[2]) as f64
 }
 
-/// Where a tile lies.
+/// Position of a tile.
 fn place(number: usize) -> [usize; 2] {
     [30 * (number / 3), 40 * (number % 3)]
 }
 
-/// Six tiles as a camera gives them, and images of the dark and of something even.
+/// Six tiles as the camera records them, a background and a flat field.
 fn shaded() -> Scan {
     let mut scan = Scan::new("path,y,x");
     for (number, gain) in GAINS.into_iter().enumerate() {
@@ -61,14 +61,14 @@ fn solve(scan: &Scan, options: &MosaicOptions, threads: usize) -> TileGains {
     solve_gains(&scan.table(), &options, threads).unwrap()
 }
 
-/// The gains in a file, and the options with it.
+/// Writes solved gains to a file, and returns the options with it.
 fn with_gains(scan: &Scan, options: &MosaicOptions) -> MosaicOptions {
     let path = scan.path("gains.csv");
     solve(scan, options, 2).write(&path, &TileTable::read(&scan.table()).unwrap()).unwrap();
     MosaicOptions { gains: Some(path), ..options.clone() }
 }
 
-/// The farthest that a mosaic is from what was scanned.
+/// The largest difference between a mosaic and the specimen.
 fn farthest(mosaic: &MosaicSource) -> f64 {
     let Voxels::U16(values) = whole(mosaic) else { panic!("the tiles are u16") };
     assert_eq!(values.dim(), (1, 70, 130));
@@ -111,7 +111,7 @@ fn gains_are_the_same_however_they_are_solved() {
     // Without room for tiles they are decoded again.
     let no_room = OpenOptions { mosaic: options.clone(), cache: Some(0), ..OpenOptions::default() };
     assert_eq!(solve_gains(&scan.table(), &no_room, 2).unwrap(), gains);
-    // A tile on its own has nothing to be matched with.
+    // A single tile has no neighbours to be matched with.
     scan.tile("alone.npy", "500,0", &speckled(TILE, 5));
     let more = solve(&scan, &options, 2);
     let table = TileTable::read(&scan.table()).unwrap();
@@ -234,7 +234,7 @@ fn a_gain_changes_the_chunks_of_its_tile_and_an_image_of_the_camera_all_with_til
     scan.tile("far.npy", "200,200", &speckled(TILE, 3));
     let options = with_gains(&scan, &camera(&scan));
     let before = marks(&scan, &options);
-    // The file again as it was.
+    // The file with its earlier bytes.
     touch(&scan.path("gains.csv"));
     assert_eq!(marks(&scan, &options), before);
     let text = std::fs::read_to_string(scan.path("gains.csv")).unwrap();

@@ -1,4 +1,4 @@
-//! Tiles that come, go and change: which parts of the canvas that makes a difference to.
+//! Parts of the canvas that change when tiles come, go and change.
 
 use std::fs::{File, remove_file};
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,7 @@ use crate::store::fixtures::copy;
 
 const CHUNK: [usize; 3] = [1, 16, 16];
 
-/// Nine tiles that overlap, the last one turned.
+/// Nine tiles that overlap, the last one rotated.
 fn scan() -> Scan {
     let mut scan = Scan::new("path,m00,m01,m02,m10,m11,m12");
     for number in 0..8usize {
@@ -22,7 +22,7 @@ fn scan() -> Scan {
 }
 
 fn waiting(scan: &Scan) -> MosaicSource {
-    // The same canvas whichever tiles are there.
+    // The same canvas for any set of existing tiles.
     let canvas = Some(vec![0..160, 0..160]);
     scan.open(MosaicOptions { missing: MissingTiles::Await, canvas, ..MosaicOptions::default() }).unwrap()
 }
@@ -77,7 +77,7 @@ fn a_tile_that_comes_or_goes_changes_the_chunks_that_it_covers() {
     for name in ["4.npy", "8.npy"] {
         let (here, covered) = (waiting(&scan), covered(&scan, name));
         std::fs::rename(scan.path(name), scan.path("away")).unwrap();
-        // It is gone by now, and so are its values, though it was there when the table was opened.
+        // The tile and its values are gone by now, although it existed when the table was opened.
         let region = Region::of_shape(here.description().shape);
         assert_eq!(whole(&here), whole(&waiting(&scan)));
         assert!(here.absent().unwrap().unwrap().missing.is_empty() && here.read(&region).unwrap().is_some());
@@ -121,7 +121,7 @@ fn a_row_that_comes_goes_or_moves_changes_the_chunks_that_it_covers() {
     let fewer = waiting(&scan);
     assert_changed(&fewer, &all, &covered, "a row that comes");
     assert_changed(&all, &fewer, &covered, "a row that goes");
-    // By less than an outline shows.
+    // By less than makes a difference to an outline.
     scan.table = table.replace("100.5", "100.25");
     assert_changed(&all, &waiting(&scan), &covered, "a row that moves");
 }
@@ -182,7 +182,7 @@ fn a_mark_is_as_young_as_the_youngest_tile_and_the_table() {
     assert_eq!(youngest([0, 38, 38]), Some(at(1004)));
     set(&table, 1001);
     assert_eq!(youngest([0, 0, 0]), Some(at(1001)));
-    // No tile is there, so there is nothing that could be young.
+    // No tile exists, so no file can be young.
     assert_eq!(youngest([0, 120, 0]), None);
 }
 
@@ -221,7 +221,7 @@ fn a_tile_that_is_being_written_is_an_error_where_it_lies_alone() {
     assert!(!half.absent().unwrap().unwrap().missing.is_empty());
     let marks: Vec<Mark> = look_at_marks(&half);
     std::fs::write(scan.path("4.npy"), &bytes).unwrap();
-    // The mosaic as it was opened has other marks than one that is opened now: what it reads may differ.
+    // The mosaic that was opened earlier has other marks than one that is opened now, since it may read other values.
     assert_ne!(look_at_marks(&half), look_at_marks(&waiting(&scan)));
     assert_ne!(look_at_marks(&waiting(&scan)), marks);
 }

@@ -1,4 +1,4 @@
-//! Places of tiles that look wrong are told of, each kind once.
+//! Warnings about suspicious tile positions, each kind once.
 
 use super::*;
 

@@ -1,15 +1,15 @@
-//! One scan in every form of a table: the mosaic is the same.
+//! One scan in every format of a table: the mosaic is the same.
 
 use std::path::Path;
 
 use super::*;
 use crate::store::MissingTiles;
 
-/// Tiles of 20 x 30 pixels at whole and broken pixels along (y, x).
+/// Tiles of 20 x 30 pixels at whole and fractional pixels along (y, x).
 const PLACES: [(&str, f64, f64); 4] =
     [("tile_01.npy", 0.0, 0.0), ("tile_02.npy", -2.5, 25.25), ("tile_03.npy", 15.0, 1.0), ("tile_10.npy", 16.5, 26.0)];
 
-/// A folder with the tiles, some of them below it.
+/// A folder with the tiles, some of them in a subfolder.
 fn tiles() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("scan")).unwrap();
@@ -143,7 +143,7 @@ fn windows_paths_are_those_of_tiles_that_are_still_to_come() {
     let mosaic = MosaicOptions { missing: MissingTiles::Await, ..MosaicOptions::default() };
     let mosaic = MosaicSource::open(&path, &OpenOptions { mosaic, ..OpenOptions::default() }).unwrap();
     assert_eq!(mosaic.table().rows[1].path, folder.path().join("scan/late.npy"));
-    // A file that is called so is that file.
+    // A file of exactly that name comes first.
     write_npy(folder.path().join("scan\\late.npy"), &speckled([1, 20, 30], 9), 2).unwrap();
     assert_eq!(TileTable::read(&path).unwrap().rows[1].path, folder.path().join("scan\\late.npy"));
 }

@@ -1,4 +1,4 @@
-//! How large pixels are, by a table, by its tiles and by what is given; and what contradicts what.
+//! Pixel sizes from a table, from its tiles and from the options, and contradictions between them.
 
 use tiff::encoder::{TiffEncoder, colortype};
 use tiff::tags::Tag;
@@ -6,7 +6,7 @@ use tiff::tags::Tag;
 use super::*;
 use crate::space::Spacing;
 
-/// A scan of two tiles that say how large their pixels are, in OME's words.
+/// A scan of two tiles with pixel sizes in OME metadata.
 fn scan(columns: &str, rows: [&str; 2], sizes: [&str; 2]) -> Scan {
     let mut scan = Scan::new(columns);
     for ((name, row), size) in ["a.tif", "b.tif"].into_iter().zip(rows).zip(sizes) {
@@ -26,7 +26,7 @@ fn scan(columns: &str, rows: [&str; 2], sizes: [&str; 2]) -> Scan {
     scan
 }
 
-/// Sizes of pixels along y and x.
+/// Pixel sizes along y and x.
 fn size(y: &str, x: &str, unit: &str) -> String {
     format!("PhysicalSizeX=\"{x}\" PhysicalSizeXUnit=\"{unit}\" PhysicalSizeY=\"{y}\" PhysicalSizeYUnit=\"{unit}\"")
 }

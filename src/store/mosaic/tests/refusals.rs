@@ -1,4 +1,4 @@
-//! Bad tables, tiles and options: each named with what is to be done.
+//! Bad tables, tiles and options: each is named, with advice.
 
 use tiff::encoder::{TiffEncoder, colortype};
 
@@ -79,7 +79,7 @@ fn a_tile_that_becomes_another_while_it_is_used_is_named() {
     assert!(error.to_string().contains("b.npy: has changed its shape or type"), "{error}");
     std::fs::remove_file(scan.path("b.npy")).unwrap();
     assert_eq!(mosaic.read(&Region::of_shape([1, 20, 35])).unwrap_err().kind(), Kind::Missing);
-    // The other tile is as it was.
+    // The other tile is unchanged.
     assert!(mosaic.read(&Region::of_shape([1, 20, 15])).unwrap().is_some());
 }
 
@@ -129,7 +129,7 @@ fn a_tile_far_from_the_others_is_named() {
     scan.tile("c.npy", "15,0", &speckled([1, 20, 20], 3));
     let said = ["line 4: ", "far.npy: lies so far from the others", "over 0:1000020,-1000000:35", "--canvas"];
     assert_refused(&scan, MosaicOptions::default(), Kind::Data, &said);
-    // A canvas of that size may be wanted all the same.
+    // A canvas of that size may be wanted nevertheless.
     let canvas = Some(vec![0..1_000_020, -1_000_000..35]);
     let mosaic = scan.open(MosaicOptions { canvas, ..MosaicOptions::default() }).unwrap();
     let far = Region::new([0, 1_000_000, 0], [1, 1_000_020, 20]);

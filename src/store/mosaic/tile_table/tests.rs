@@ -1,4 +1,4 @@
-//! Tables in every form, and what is wrong with bad ones.
+//! Tables in every format, and errors of malformed ones.
 
 use super::*;
 use crate::error::Kind;
@@ -112,7 +112,7 @@ fn a_table_that_is_not_there_is_missing() {
 proptest::proptest! {
     #[test]
     fn places_are_the_same_in_every_form(places in proptest::collection::vec((-4000i32..4000, -4000i32..4000), 1..6)) {
-        // Two digits behind the point: three may be taken for thousands.
+        // Two digits behind the comma: three might be thousands.
         let quarters = |n: i32| f64::from(n) / 4.0;
         let comma = |n: i32| quarters(n).to_string().replace('.', ",");
         let rows = |header: &str, row: &dyn Fn(usize, i32, i32) -> String| {

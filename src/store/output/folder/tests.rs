@@ -19,7 +19,7 @@ fn run(folder: &Path, table: &str) {
 
 const ALL: [&str; 3] = ["branches.csv", "run.json", "skeleton.zarr"];
 
-/// The table in place, which is that of the skeleton as well; nothing where there are no outputs.
+/// The table in place, which is also the content of the skeleton; `None` without outputs.
 fn found(folder: &Path) -> Option<String> {
     if !folder.is_dir() || names(folder).is_empty() {
         return None;
@@ -43,7 +43,7 @@ fn outputs_are_put_in_place_together_and_replace_an_earlier_runs() {
     assert_eq!(output.written(), ["branches.csv", "run.json"]);
     assert_eq!(fs::read_to_string(folder.join("branches.csv")).unwrap(), "first");
     output.commit().unwrap();
-    // The skeleton of the earlier run is none of this one's.
+    // The earlier run's skeleton is not an output of this one.
     assert_eq!(names(&folder), ["branches.csv", "run.json"]);
     run(&folder, "third");
     assert_eq!(found(&folder).unwrap(), "third");
@@ -79,7 +79,7 @@ fn only_outputs_that_a_run_wrote_are_replaced() {
     output.commit().unwrap();
     assert_eq!(names(folder), ["run.json", "thesis.txt"]);
     fs::remove_file(folder.join("thesis.txt")).unwrap();
-    // Not among those that the run says it wrote.
+    // Not among the outputs in the record of the run.
     fs::write(folder.join("summary.json"), "mine").unwrap();
     for run in [RUN_TEXT, r#"{"program": "another", "version": "1"}"#, "{}"] {
         fs::write(folder.join(RUN), run).unwrap();
@@ -87,7 +87,7 @@ fn only_outputs_that_a_run_wrote_are_replaced() {
         assert!(error.kind() == Kind::Output && error.to_string().contains("which no run wrote"), "{error}");
         assert_eq!(names(folder), ["run.json", "summary.json"]);
     }
-    // One that says nothing of its outputs.
+    // A record without outputs.
     fs::write(folder.join(RUN), r#"{"program": "anabranch", "version": "1"}"#).unwrap();
     assert!(OutputFolder::create(folder, false).is_ok());
 }
@@ -104,7 +104,7 @@ fn what_a_killed_run_left_is_cleared_away() {
     assert_eq!(names(folder), [STAGING, "branches.csv", "run.json", "skeleton.zarr"]);
     let output = OutputFolder::create(folder, false).unwrap();
     assert!(!output.path("branches.csv").exists());
-    // What another process of the killed run still writes goes nowhere.
+    // Another process of the killed run cannot write anything any more.
     assert!(!late.exists() && disk::write_below(&late, &late.join("c/1"), b"late").is_err());
     drop(output);
     assert_eq!(found(folder).unwrap(), "first");
@@ -123,7 +123,7 @@ fn a_power_failure_at_any_moment_leaves_the_outputs_of_one_run() {
         let folder = after.path().join("new/out");
         drop(OutputFolder::create(&folder, false).unwrap());
         let found = found(&folder);
-        // Once a run has ended, its outputs are there.
+        // When a run has ended, its outputs are in place.
         assert!(moment < begin.len() || found.is_some(), "{moment}: {operations:?}");
         assert!(moment < operations.len() || found.as_deref() == Some("second"), "{operations:?}");
         early += usize::from(found.is_none());
@@ -139,7 +139,7 @@ fn a_file_of_somebody_else_that_comes_meanwhile_is_not_replaced() {
     run(folder, "first");
     let output = stage(folder, "second");
     let staging = folder.join(STAGING);
-    // Killed as it was putting its outputs in place.
+    // Killed while it was putting its outputs in place.
     output.make_way(&[]).unwrap();
     output.staging.kill();
     drop(output);

@@ -170,7 +170,7 @@ fn the_metadata_say_where_each_resolution_lies() {
     let steps = |level: usize| multiscale["datasets"][level]["coordinateTransformations"].clone();
     let transformations = |scale: [f64; 4], translation: [f64; 4]| json!([{"type": "scale", "scale": scale}, {"type": "translation", "translation": translation}]);
     assert_eq!(steps(0), transformations([1.0, 2.0, 0.5, 0.25], [0.0, 0.0, -10.0, 2.0]));
-    // Three planes are halved twice, as four are.
+    // Three planes are halved twice, like four.
     assert_eq!(steps(2), transformations([1.0, 8.0, 2.0, 1.0], [0.0, 3.0, -9.25, 2.375]));
     let plain = metadata(&PyramidForm { origin: [0; 3], channels: None, ..form }, &[[3, 64, 64]]);
     let dataset = &plain["attributes"]["ome"]["multiscales"][0]["datasets"][0];
@@ -190,7 +190,7 @@ fn an_error_ends_the_work_and_names_the_chunk() {
     };
     assert_eq!(writer.write(open, 2, observe).unwrap_err().to_string(), "enough");
     assert!(calls.into_inner() <= 12);
-    // A file where a chunk's folder should be.
+    // A file in place of a chunk's folder.
     let grid = Grid::new(Region::of_shape(form.shape), form.chunk);
     assert_eq!(grid.chunks().count(), 64);
     let writer = PyramidWriter::create(folder.path().join("b"), form.clone()).unwrap();

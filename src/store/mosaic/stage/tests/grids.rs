@@ -1,8 +1,8 @@
-//! Tables of grids, and of what other stitching programs have written.
+//! Tables of grids, and files of other stitching programs.
 
 use super::*;
 
-/// A folder of tiles of 10 x 20 pixels, and something that is no tile.
+/// A folder of tiles of 10 x 20 pixels, and a file that is not a tile.
 fn folder(names: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in names {
@@ -24,7 +24,7 @@ fn grid(rows: usize, columns: usize) -> GridScan {
     }
 }
 
-/// The names and the places along (y, x).
+/// The names and the positions along (y, x).
 fn places(folder: &tempfile::TempDir, scan: &GridScan) -> Vec<(String, f64, f64)> {
     let found = table_of_grid(&[folder.path().to_owned()], scan).unwrap();
     let name = |tile: &StageTile| tile.path.file_name().unwrap().to_string_lossy().into_owned();
