@@ -1,21 +1,21 @@
-//! How an image that is stored in blocks is read without decoding a block again and again.
+//! Plans how to read an image that is stored in blocks, without decoding a block several times.
 
 use crate::store::layout::{LARGE, read_shape};
 
-/// Bytes of decoded blocks that are held unless the caller says otherwise: the least, and the most.
+/// Bytes of decoded blocks that are held by default: the smallest and the largest number.
 const CACHE: std::ops::RangeInclusive<usize> = 64 << 20..=256 << 20;
 
-/// How an image is read: in chunks of which shape, with how many bytes of decoded blocks held.
+/// The shape of the chunks in which an image is read, and the number of bytes of decoded blocks that are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ReadPlan {
     pub(crate) chunk: [usize; 3],
     pub(crate) cache: usize,
 }
 
-/// The plan for an image stored in blocks: `follow` is the shape that chunks should be made of, `block` what must be
-/// decoded at once. `given` is the caller's own limit of bytes held.
+/// The plan for an image stored in blocks: chunks are made of the shape `follow`, and `block` is the shape that must be
+/// decoded at once. `given` is the caller's limit of bytes held.
 ///
-/// The cache holds the blocks that two chunks meet: workers may have reached different rows of chunks.
+/// The cache holds the blocks that two chunks meet: workers may be at different rows of chunks.
 pub(crate) fn read_plan(
     shape: [usize; 3],
     follow: [usize; 3],
@@ -36,11 +36,11 @@ fn bytes_met(chunk: [usize; 3], block: [usize; 3], value_size: usize) -> usize {
     blocks.product::<usize>().saturating_mul(block.iter().product::<usize>()).saturating_mul(value_size)
 }
 
-/// The same shape, flatter: halved along z (and doubled along the shorter of y and x while that is small) until the
+/// The same shape, flattened: halved along z (and doubled along the shorter of y and x while that is small) until the
 /// blocks that one chunk meets take at most `budget` bytes, or the chunk is as thin as a block.
 ///
-/// Blocks that are wide and thin (pages, strips) are met by a whole row of chunks one after the other; they are decoded
-/// once only where those of one chunk fit in the cache.
+/// A whole row of chunks meets the same wide and thin blocks (pages, strips); these are decoded once only if those of
+/// one chunk fit in the cache.
 fn flattened(
     mut chunk: [usize; 3],
     shape: [usize; 3],

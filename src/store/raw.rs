@@ -1,4 +1,4 @@
-//! Arrays that lie as they are in a run of bytes: the ground of `.npy`, NIfTI, NRRD and MetaImage.
+//! Uncompressed arrays in a run of bytes: the basis of `.npy`, NIfTI, NRRD and MetaImage.
 
 mod axes;
 pub(crate) mod bytes;
@@ -22,39 +22,39 @@ use crate::store::values::{Endian, from_bytes, refuse_unfit, require_inside};
 use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source, StoredType};
 use crate::with_voxels;
 
-/// How the bytes of an array are had.
+/// The bytes of an array.
 #[derive(Debug)]
 pub(crate) enum Stored {
-    /// As they are; so many there are.
+    /// Directly; the number is their length.
     Plain(Box<dyn Bytes>, u64),
-    /// Out of a compressed stream.
+    /// From a compressed stream.
     #[cfg(feature = "medical")]
     Packed(crate::store::inflate::Packed),
 }
 
-/// What the header of a file says of its array.
+/// The array according to the header of a file.
 #[derive(Debug)]
 pub(crate) struct RawLayout {
-    /// The form, as people call it.
+    /// The format, for display.
     pub(crate) format: String,
-    /// How values are compressed; `none`.
+    /// The compression of values; `none`.
     pub(crate) codec: String,
-    /// The files that it is in: the one with the header first.
+    /// The files of the image: the one with the header first.
     pub(crate) files: Vec<PathBuf>,
-    /// `None` until it is known how they are had.
+    /// `None` until they are known.
     pub(crate) bytes: Option<Stored>,
-    /// Where the first value begins.
+    /// Offset of the first value.
     pub(crate) offset: u64,
     pub(crate) stored: StoredType,
     pub(crate) endian: Endian,
-    /// Lengths of the axes, and whether the first changes fastest along the bytes, rather than the last.
+    /// Lengths of the axes, and whether the first one, rather than the last, changes fastest along the bytes.
     pub(crate) lengths: Vec<u64>,
     pub(crate) fortran: bool,
-    /// What the axes are, where the form says it.
+    /// Names of the axes, if the format has them.
     pub(crate) names: Option<Vec<char>>,
-    /// The size of a voxel along each axis, with its unit.
+    /// Voxel size along each axis, with its unit.
     pub(crate) sizes: Vec<(Option<f64>, Option<String>)>,
-    /// What of the file says it: `the NIfTI header`.
+    /// The source of the sizes: `the NIfTI header`.
     pub(crate) sizes_from: &'static str,
     /// Values are multiplied by the first number, and the second is added.
     pub(crate) scale: Option<[f64; 2]>,
@@ -63,7 +63,7 @@ pub(crate) struct RawLayout {
 }
 
 impl RawLayout {
-    /// An array of which the type is known, and nothing else.
+    /// An array with only its type known.
     pub(crate) fn new(stored: StoredType, endian: Endian) -> RawLayout {
         RawLayout {
             format: String::new(),
@@ -85,13 +85,14 @@ impl RawLayout {
     }
 }
 
-/// An image that lies as an array in a file. Holds no values, but what has been inflated last where it is compressed.
+/// An image stored as an array in a file. Holds no values, except for the latest decompressed ones of a compressed
+/// file.
 #[derive(Debug)]
 pub struct RawSource {
     files: Vec<PathBuf>,
     bytes: Box<dyn Bytes>,
     array: Strided,
-    /// Which of (z, y, x) the axes are, the one with the longest stride first.
+    /// The image axis (z, y, x) of each array axis, the one with the longest stride first.
     order: [usize; 3],
     endian: Endian,
     scale: Option<[f64; 2]>,
@@ -101,10 +102,11 @@ pub struct RawSource {
 }
 
 impl RawSource {
-    /// The image in an array, as the options want it; `path` is what the user gave.
+    /// The image in an array, with the given options; `path` is the one from the user.
     ///
     /// # Errors
-    /// `Data` if the bytes are fewer than the values, or the array is no image; `Usage` if the options do not fit.
+    /// `Data` if there are fewer bytes than values need, or the array is not an image; `Usage` if the options do not
+    /// fit.
     pub(crate) fn new(path: &Path, layout: RawLayout, options: &OpenOptions) -> Result<RawSource> {
         if layout.lengths.contains(&0) {
             let message = format!("has no voxels: its shape is {}", axes::shape_text(&layout.lengths));
@@ -116,7 +118,7 @@ impl RawSource {
         let (selection, names) = axes::picked(&layout.lengths, layout.names.as_deref(), options)?;
         let dimensions = selection.kept.len();
         let missing = 3 - dimensions;
-        // The axis that an image does not have is the slowest of all.
+        // An axis that the image does not have is the slowest of all.
         let (mut shape, mut along) = ([1; 3], [total; 3]);
         let mut calibration = Calibration { from: layout.sizes_from, ..Calibration::default() };
         for (a, &axis) in selection.kept.iter().enumerate() {
@@ -196,7 +198,7 @@ impl RawSource {
     }
 }
 
-/// Bytes from one value to the next along each axis, and of all values.
+/// Bytes from one value to the next along each axis, and bytes of all values.
 fn strides(layout: &RawLayout, size: usize) -> Result<(Vec<u64>, u64)> {
     let count = layout.lengths.len();
     let mut strides = vec![0; count];
@@ -257,7 +259,7 @@ impl Source for RawSource {
     }
 }
 
-/// The array with its axes in the order (z, y, x); `order` says which of them each is.
+/// The array with its axes in the order (z, y, x); `order` has the image axis of each.
 fn ordered(voxels: Voxels, order: [usize; 3]) -> Voxels {
     fn turn<T: Value>(array: &Array3<T>, places: [usize; 3]) -> Voxels {
         T::wrap(array.view().permuted_axes(places).as_standard_layout().into_owned())

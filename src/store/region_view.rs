@@ -1,4 +1,4 @@
-//! A part of an image in place of the whole.
+//! A sub-volume of an image in place of the whole.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use crate::store::options::OpenOptions;
 use crate::store::values::require_inside;
 use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 
-/// The source as the options want it, once its size has been found to be one that can be worked on.
+/// Applies the region of the options to a source, and refuses volumes that are too large.
 pub(crate) fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let description = source.description();
     if let Some(axis) = (0..3).find(|&a| description.shape[a] == 0) {
@@ -29,7 +29,7 @@ pub(crate) fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<B
     Ok(source)
 }
 
-/// A part of a source that is taken for the whole volume: its first voxel is the origin.
+/// A sub-volume of a source in place of the whole: its first voxel is the origin.
 pub struct RegionView {
     source: Box<dyn Source>,
     region: Region,
@@ -37,10 +37,10 @@ pub struct RegionView {
 }
 
 impl RegionView {
-    /// The part between ranges along (z, y, x), or (y, x) for a 2-D image.
+    /// The sub-volume between ranges along (z, y, x), or (y, x) for a 2-D image.
     ///
     /// # Errors
-    /// `Usage` if there are other than as many ranges as dimensions, or one is empty or reaches outside.
+    /// `Usage` if the number of ranges is not that of dimensions, or one is empty or reaches outside.
     pub fn new(source: Box<dyn Source>, ranges: &[Range<usize>]) -> Result<Self> {
         let mut description = source.description().clone();
         let dimensions = description.dimensions;

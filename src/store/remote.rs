@@ -1,9 +1,9 @@
-//! Stored files on a server, by HTTP: whole, in part, or only whether they are there.
+//! Files on a server, by HTTP: reads them whole or in part, or checks that they exist.
 //!
-//! What may pass by itself is tried again, with growing pauses: a server that cannot be reached, that says nothing or
-//! too little, breaks off, or answers that it is busy or has failed. Whatever else a server answers but a file, or that
-//! there is none (404), is an error. No answer is longer than is expected of it, and none takes without end: its headers
-//! come within the server's patience, and its body as [`body`] has it.
+//! Passing failures are retried, with growing pauses: a server that cannot be reached, that is silent or too slow,
+//! breaks off, or answers that it is busy or has failed. Any other answer than a file, or that it does not exist (404),
+//! is an error. No answer may be longer than expected, and none may take forever: its headers must come within the
+//! server's patience, and its body within the limits of [`body`].
 
 mod body;
 #[cfg(feature = "s3")]
@@ -20,39 +20,39 @@ use self::body::BodyPart;
 use crate::error::{Error, Kind, Result};
 use crate::text::masked;
 
-/// How long a server that fails is asked again, where nothing else is asked for.
+/// How long a server that fails is retried by default.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause before a request is made again for the first time, and the longest one.
+/// The first pause before a retry, and the longest one.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
-/// So often is a server asked that has never answered: its address is probably wrong.
+/// Attempts with a server that has never answered: its address is probably wrong.
 const TRIES_OF_A_STRANGER: usize = 3;
 
-/// So often may an address lead to another.
+/// Largest number of redirects.
 const REDIRECTS: u32 = 10;
 
-/// Bytes read of an answer that says what is wrong.
+/// Bytes read of an answer with an error message.
 const REASON: u64 = 16 << 10;
 
 /// A folder of files on a server.
 pub(crate) struct Server {
     agent: Agent,
     place: Place,
-    /// How long it may say nothing, and how long it is asked again once it has failed.
+    /// How long it may be silent, and how long it is retried after a failure.
     patience: Duration,
     has_answered: AtomicBool,
 }
 
-/// Where the folder is.
+/// The location of the folder.
 enum Place {
-    /// Its address, and what follows the `?` of each request.
+    /// Its address, and the query of each request, without the `?`.
     Address { folder: String, query: Option<String> },
     #[cfg(feature = "s3")]
     Bucket(Box<s3::Prefix>),
 }
 
-/// What is asked of a file.
+/// The part of a file that is requested.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Wanted {
     Presence,
@@ -61,28 +61,29 @@ enum Wanted {
     Part { offset: u64, length: u64 },
 }
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 enum Trouble {
-    /// It may pass.
+    /// A failure that may pass.
     Passing(Error),
     Lasting(Error),
-    /// The file may not be read, if there is one.
+    /// The file may not be read, and perhaps does not exist.
     Forbidden(Error),
 }
 
-/// What a server answers where a file is asked for.
+/// The answer of a server to a request for a file.
 pub(crate) enum Answer {
     File(Vec<u8>),
     Absent,
-    /// It keeps to itself what there is. Buckets that may not be listed do so where there is nothing.
+    /// The server does not reveal whether the file exists. Buckets without permission to list them answer so for
+    /// missing files.
     Forbidden(Error),
 }
 
 impl Server {
-    /// The folder at an address, `http://`, `https://` or, with that feature, `s3://`; asks for nothing yet.
+    /// The folder at an address, `http://`, `https://` or, with that feature, `s3://`; makes no request yet.
     ///
     /// # Errors
-    /// `Usage` if the environment does not say how a bucket is reached.
+    /// `Usage` if the environment lacks the settings for a bucket.
     pub(crate) fn new(address: &str, patience: Option<Duration>) -> Result<Server> {
         let place = match address.split_once("://") {
             #[cfg(feature = "s3")]
@@ -98,13 +99,13 @@ impl Server {
         };
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder().http_status_as_error(false).tls_config(tls).accept_encoding("identity");
-        // They are followed here: ureq would read the bodies that come with them.
+        // Redirects are followed here: ureq would read the bodies that come with them.
         let config = config.max_redirects(0).max_redirects_will_error(false);
         let agent = config.max_idle_connections_per_host(64).max_idle_connections(64).build().new_agent();
         Ok(Server { agent, place, patience: patience.unwrap_or(PATIENCE), has_answered: AtomicBool::new(false) })
     }
 
-    /// The address of a file, as messages name it: without what may be secret in it.
+    /// The address of a file, as messages name it: without possible secrets.
     pub(crate) fn name(&self, key: &str) -> PathBuf {
         let folder = match &self.place {
             Place::Address { folder, .. } => folder,
@@ -115,7 +116,7 @@ impl Server {
         PathBuf::from(if key.is_empty() { folder.into_owned() } else { format!("{folder}/{key}") })
     }
 
-    /// The folder that this one is in, and its name there; `None` if an address has no more parts.
+    /// The parent of this folder, and the name in it; `None` if an address has no more parts.
     pub(crate) fn parent(&self) -> Option<(Server, String)> {
         let (place, name) = match &self.place {
             Place::Address { folder, query } => {
@@ -134,41 +135,40 @@ impl Server {
         Some((Server { agent: self.agent.clone(), place, patience: self.patience, has_answered }, name))
     }
 
-    /// What there is at a key: a whole file of at most `limit` bytes, or not. The answer may take as long as a file of
-    /// `likely` bytes may.
+    /// Requests a whole file of at most `limit` bytes. The answer may take as long as a file of `likely` bytes may.
     ///
     /// # Errors
-    /// `Io` if the server gives no answer, `Data` if the file is longer.
+    /// `Io` if the server does not answer, `Data` if the file is longer.
     pub(crate) fn ask_for(&self, key: &str, limit: u64, likely: u64) -> Result<Answer> {
         self.ask(key, Wanted::All { most: limit, likely })
     }
 
-    /// The last bytes of a file, at most `most` of them, fewer where it is shorter; `None` if there is no file.
+    /// The last bytes of a file, at most `most` of them, fewer if it is shorter; `None` if it does not exist.
     ///
     /// # Errors
-    /// `Io` if the server does not give them, `Data` if the file is empty, or longer than `most` as far as the server
-    /// shows.
+    /// `Io` if the server does not deliver them, `Data` if the file is empty, or longer than `most` as far as the
+    /// server shows.
     pub(crate) fn read_last(&self, key: &str, length: u64, most: u64) -> Result<Option<Vec<u8>>> {
         self.given(key, Wanted::Last { length, most })
     }
 
-    /// A part of a file, cut off where the file ends; `None` if there is no file.
+    /// A part of a file, cut off at its end; `None` if it does not exist.
     ///
     /// # Errors
-    /// `Io` if the server does not give it, `Data` if the part begins behind the end.
+    /// `Io` if the server does not deliver it, `Data` if the part begins behind the end.
     pub(crate) fn read_part(&self, key: &str, offset: u64, length: u64) -> Result<Option<Vec<u8>>> {
         self.given(key, Wanted::Part { offset, length })
     }
 
-    /// Whether there is such a file.
+    /// Returns whether a file exists.
     ///
     /// # Errors
-    /// `Io` if the server does not say.
+    /// `Io` if the server does not answer.
     pub(crate) fn contains(&self, key: &str) -> Result<bool> {
         Ok(self.given(key, Wanted::Presence)?.is_some())
     }
 
-    /// What a server gives of a file; `None` if there is no such file.
+    /// Requests a part of a file; `None` if it does not exist.
     fn given(&self, key: &str, wanted: Wanted) -> Result<Option<Vec<u8>>> {
         match self.ask(key, wanted)? {
             Answer::File(bytes) => Ok(Some(bytes)),
@@ -177,7 +177,7 @@ impl Server {
         }
     }
 
-    /// Asks until there is an answer, or patience is at its end.
+    /// Makes a request until it is answered, or the patience is over.
     fn ask(&self, key: &str, wanted: Wanted) -> Result<Answer> {
         let [mut pause, longest] = PAUSES;
         let (mut until, begin) = (None, Instant::now());
@@ -191,7 +191,7 @@ impl Server {
             };
             let now = Instant::now();
             let until = *until.get_or_insert(now + self.patience);
-            // What has taken so long already would take as long again.
+            // After so long, another attempt would take as long again.
             let is_late = now - begin >= body::SPANS * self.patience;
             let is_stranger = !self.has_answered.load(Ordering::Relaxed);
             if now + pause >= until || is_late || is_stranger && tries >= TRIES_OF_A_STRANGER {
@@ -205,7 +205,7 @@ impl Server {
 
     fn try_to_ask(&self, key: &str, wanted: Wanted, left: Duration) -> std::result::Result<Option<Vec<u8>>, Trouble> {
         let mut url = self.url(key, wanted);
-        // A signature is for one address, and where a bucket is elsewhere the answer says so itself.
+        // A signature is for one address, and an answer about a bucket elsewhere says so.
         let redirects = if matches!(self.place, Place::Address { .. }) { REDIRECTS } else { 0 };
         for _ in 0..redirects {
             let response = self.send(&url, wanted, left)?;
@@ -222,7 +222,7 @@ impl Server {
         self.answer(response, wanted, left)
     }
 
-    /// The answer to one request.
+    /// Makes one request.
     fn send(&self, url: &str, wanted: Wanted, left: Duration) -> std::result::Result<Response<Body>, Trouble> {
         let is_secure = url.starts_with("https");
         let request = if wanted == Wanted::Presence { self.agent.head(url) } else { self.agent.get(url) };
@@ -236,7 +236,7 @@ impl Server {
         };
         let limits = request.config().timeout_resolve(Some(left)).timeout_connect(Some(left));
         let limits = limits.timeout_send_request(Some(left)).timeout_recv_response(Some(left));
-        // What of a body is not given by ureq byte for byte has an end too.
+        // Parts of a body that ureq does not return byte by byte have a deadline too.
         let limits = limits.timeout_recv_body(Some(body::deadline(most(wanted), left)));
         let request = limits.timeout_per_read(Some(left)).timeout_per_write(Some(left)).build();
         let response = request.call().map_err(|error| unreached(error, is_secure))?;
@@ -244,7 +244,7 @@ impl Server {
         Ok(response)
     }
 
-    /// What an answer gives.
+    /// The content of an answer.
     fn answer(
         &self,
         mut response: Response<Body>,
@@ -260,7 +260,7 @@ impl Server {
         }
     }
 
-    /// Where a request for a file goes.
+    /// The address of a request for a file.
     fn url(&self, key: &str, wanted: Wanted) -> String {
         let _ = wanted;
         match &self.place {
@@ -274,13 +274,13 @@ impl Server {
         }
     }
 
-    /// The trouble of an answer that is no file.
+    /// The trouble with an answer that is not a file.
     fn refused(&self, status: u16, response: &mut Response<Body>, left: Duration) -> Trouble {
         let region = response.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
         let is_name = |region: &&str| region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let region = region.filter(is_name).map(str::to_owned);
         let piece = BodyPart::Part { offset: 0, length: REASON };
-        // Why it says nothing more matters less than its status.
+        // A failure to read the message matters less than the status.
         let text = body::read(response.body_mut().as_reader(), piece, None, left).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         // S3 has a name for each error.
@@ -299,7 +299,7 @@ impl Server {
         }
     }
 
-    /// The sentence for a file that a server keeps to itself.
+    /// The message for a file that a server refuses.
     fn forbidden(&self) -> &'static str {
         match &self.place {
             Place::Address { .. } => "may not be read; check the address and ask for the permission to read it",
@@ -312,7 +312,7 @@ impl Server {
     }
 }
 
-/// Where a redirect leads, seen from the address that was asked; `None` if an answer is none.
+/// The target of a redirect, relative to the requested address; `None` if an answer is not a redirect.
 fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
     if ![301, 302, 303, 307, 308].contains(&response.status().as_u16()) {
         return None;
@@ -335,7 +335,7 @@ fn redirect(response: &Response<Body>, url: &str) -> Option<String> {
     })
 }
 
-/// The number of bytes that decides how long an answer may take.
+/// The number of bytes that determines how long an answer may take.
 fn most(wanted: Wanted) -> u64 {
     match wanted {
         Wanted::Presence => REASON,
@@ -344,7 +344,7 @@ fn most(wanted: Wanted) -> u64 {
     }
 }
 
-/// The bytes of an answer: those that were wanted, whether or not the server gives files in part.
+/// The requested bytes of an answer, whether or not the server supports requests for parts.
 fn taken(response: &mut Response<Body>, wanted: Wanted, patience: Duration) -> std::result::Result<Vec<u8>, Trouble> {
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let declared: Option<u64> = header("content-length").and_then(|length| length.trim().parse().ok());
@@ -381,7 +381,7 @@ fn taken(response: &mut Response<Body>, wanted: Wanted, patience: Duration) -> s
     })
 }
 
-/// The trouble of a request that has no answer.
+/// The trouble with a request that is not answered.
 fn unreached(error: ureq::Error, is_secure: bool) -> Trouble {
     use ureq::Error as E;
     let insecure = match &error {
@@ -410,7 +410,7 @@ fn unreached(error: ureq::Error, is_secure: bool) -> Trouble {
     }
 }
 
-/// The error of a file that a server says it had: what it held is not known, so it is not the fill value.
+/// The error of a file that a server says it had: its content is unknown, so it is not the fill value.
 fn gone() -> Error {
     Error::new(Kind::Io, "is gone from its server for good (410); copy the image again from where it came")
 }
@@ -420,7 +420,7 @@ fn cut_off() -> Error {
     Error::data("is damaged or cut off; copy it again from where it came")
 }
 
-/// A key as a part of an address.
+/// Percent-encodes a key as a part of an address.
 fn encoded(key: &str) -> String {
     let mut text = String::with_capacity(key.len());
     for byte in key.bytes() {
@@ -432,7 +432,7 @@ fn encoded(key: &str) -> String {
     text
 }
 
-/// A part of an address as a name.
+/// Decodes a part of an address as a name.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,13 +1,13 @@
-//! Where a path leads, whether or not anything is there yet.
+//! Resolves paths, whether they exist or not.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
-/// Links that are followed at most, as operating systems do it.
+/// Largest number of links that are followed, as in operating systems.
 const LINKS: usize = 40;
 
-/// A path without links and relative parts: where a file or a folder would be that was made there. A part that does not
-/// exist yet is taken for a folder, and a link to something that is missing leads there.
+/// A path without links and relative parts: the path that a file or a folder created there would have. A part that does
+/// not exist yet counts as a folder, and a dangling link leads to its target.
 pub fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut to_do: Vec<OsString> = parts(&path);
@@ -63,7 +63,7 @@ mod tests {
         ] {
             assert_eq!(resolved(&at(path)), at(leads), "{path}");
         }
-        // It ends, and leads somewhere.
+        // It ends with some path.
         assert!(resolved(&at("round/x")).starts_with(&real));
         assert_eq!(resolved(&PathBuf::from("/..")), PathBuf::from("/"));
     }

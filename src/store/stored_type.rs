@@ -1,4 +1,4 @@
-//! The types that values are stored in, more than there are to compute with.
+//! The types of stored values, more than there are types for computing.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub enum StoredType {
 }
 
 impl StoredType {
-    /// Bytes a stored value.
+    /// Bytes of a stored value.
     pub fn size(self) -> usize {
         match self {
             StoredType::Bool | StoredType::I8 | StoredType::U8 => 1,
@@ -34,8 +34,8 @@ impl StoredType {
         }
     }
 
-    /// The type that such values have once they have been read: the same, or the next wider one that has them all. Of
-    /// 64-bit integers only those up to 2^53 from zero are read, which are exact in `f64`.
+    /// The type of such values after reading: the same, or the next wider one that can represent them all. 64-bit
+    /// integers are read only up to 2^53 in magnitude, which are exact in `f64`.
     pub fn dtype(self) -> Dtype {
         match self {
             StoredType::Bool => Dtype::Bool,
@@ -50,7 +50,7 @@ impl StoredType {
         }
     }
 
-    /// The name that NumPy gives it.
+    /// The name in NumPy.
     pub fn name(self) -> &'static str {
         match self {
             StoredType::I8 => "int8",

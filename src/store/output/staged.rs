@@ -9,26 +9,26 @@ use crate::error::{Error, Kind, Result};
 use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
-/// The attribute of a Zarr group that says that this program has written it.
+/// The attribute of a Zarr group that marks it as written by this program.
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub(super) const WRITER: &str = "anabranch";
 
-/// The file in the folder of a run that becomes one of its own.
+/// Name of the file, while it is in the folder of a run.
 const FILE: &str = "file";
 
-/// What a folder may take the place of.
+/// The kinds of folders that may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overwrite {
     /// Nothing.
     Nothing,
-    /// An image that this program has put together: a Zarr group with its attribute.
+    /// An image composed by this program: a Zarr group with its attribute.
     Image,
-    /// A Zarr array, which the caller knows.
+    /// A Zarr array, which the caller has checked.
     Array,
 }
 
-/// A folder that is being written. Until [`StagedFolder::commit`] nothing is at its place, or what was there before;
-/// dropped without it, nothing is left of this one.
+/// A folder that is being written. Until [`StagedFolder::commit`] its place is empty, or holds the earlier folder; if
+/// this is dropped before, nothing of the new one remains.
 #[derive(Debug)]
 pub struct StagedFolder {
     place: PathBuf,
@@ -38,12 +38,12 @@ pub struct StagedFolder {
 }
 
 impl StagedFolder {
-    /// A folder that will be at a path, where nothing is yet but maybe an empty folder, or what may be replaced.
+    /// Stages a folder for a path, where at most an empty folder exists, or one that may be replaced.
     ///
-    /// What a killed program has left there is cleared away first; a folder that it was replacing is put back.
+    /// First removes the leftovers of a killed program there; a folder that it was replacing is put back.
     ///
     /// # Errors
-    /// Of kind `Output` if something else is at the path, another program writes there, or it cannot be written.
+    /// Of kind `Output` if the path holds something else, another program writes there, or it cannot be written.
     pub fn create(place: impl AsRef<Path>, overwrite: Overwrite) -> Result<Self> {
         let place = place.as_ref();
         let hidden = hidden(place)?;
@@ -51,33 +51,33 @@ impl StagedFolder {
         let staging = begin(place, &hidden)?;
         let staged = StagedFolder { place: place.to_owned(), hidden, staging };
         staged.restore().map_err(|error| unwritable(&error).at(place))?;
-        // Something may have been put back there.
+        // A folder may have been put back there.
         refuse_existing(place, overwrite)?;
         Ok(staged)
     }
 
-    /// Where the folder is until it is put in place.
+    /// The path of the folder until it is put in place.
     pub fn path(&self) -> PathBuf {
         Staging::new_folder_of(&self.hidden, self.staging.run())
     }
 
-    /// Where such a folder is staged, beside its place.
+    /// The path of the hidden folder beside a place in which folders are staged.
     pub fn hidden(place: &Path) -> Option<PathBuf> {
         hidden(place).ok()
     }
 
-    /// Clears away what is staged, from another thread.
+    /// Removes the staged folder, from another thread.
     pub fn remover(&self) -> Remover {
         self.staging.remover()
     }
 
-    /// Puts the folder in its place, and removes what was there. Where that fails, what was there stays.
+    /// Puts the folder in its place, and removes the earlier one. If this fails, the earlier one stays.
     ///
-    /// Once it has returned the folder is on the disk. A power failure before that leaves what was there or the new one,
-    /// after the next call for the same place at the latest.
+    /// When it returns, the folder is synced to the disk. After a power failure before that, the place has either the
+    /// earlier folder or the new one, after the next call for the same place at the latest.
     ///
     /// # Errors
-    /// `Io` or `Output` if folders cannot be brought to the disk or renamed.
+    /// `Io` or `Output` if folders cannot be synced or renamed.
     pub fn commit(self) -> Result<()> {
         self.staging.finish(|above| {
             let Err(error) = disk::sync_tree(&self.path()).and_then(|()| self.put_in_place(above)) else {
@@ -101,7 +101,7 @@ impl StagedFolder {
         disk::rename_if_there(&self.hidden.join(OLD), &self.hidden.join(DONE)).map(|_| ())
     }
 
-    /// Puts back what was to be replaced, unless it has been.
+    /// Puts back the earlier folder, unless it has been replaced.
     fn restore(&self) -> io::Result<()> {
         let old = self.hidden.join(OLD);
         match what_is(&self.place)? {
@@ -111,12 +111,12 @@ impl StagedFolder {
     }
 }
 
-/// Puts a file in place of another one, as a whole: on the disk once this has returned. It is written in a hidden folder
-/// beside its place first.
+/// Replaces a file as a whole, synced to the disk when this returns. It is first written in a hidden folder beside its
+/// place.
 ///
 /// # Errors
-/// Of kind `Output` if something else than a file is at the place, another program writes it, or it cannot be written;
-/// `Io` if the disk is full or a write fails. What was there stays.
+/// Of kind `Output` if the place holds something other than a file, another program writes it, or it cannot be written;
+/// `Io` if the disk is full or a write fails. The earlier file stays.
 pub fn put_file(place: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     let place = place.as_ref();
     let hidden = hidden(place)?;
@@ -141,7 +141,7 @@ fn begin(place: &Path, hidden: &Path) -> Result<Staging> {
     Staging::begin(hidden.to_owned(), busy).map_err(placed)
 }
 
-/// The folder in which what will be at a place is staged.
+/// The folder in which the content of a place is staged.
 fn hidden(place: &Path) -> Result<PathBuf> {
     let Some(name) = place.file_name() else {
         return Err(Error::new(Kind::Output, "has no name; give a path that ends in one").at(place));
@@ -156,7 +156,7 @@ fn folder_of(place: &Path) -> &Path {
     place.parent().unwrap_or(Path::new(""))
 }
 
-/// Refuses a path where something is that may not be replaced.
+/// Refuses a path with something that may not be replaced.
 fn refuse_existing(place: &Path, overwrite: Overwrite) -> Result<()> {
     let refused = |message: &str| Err(Error::new(Kind::Output, message).at(place));
     let is_array = || overwrite == Overwrite::Array && place.join("zarr.json").is_file();
@@ -173,15 +173,15 @@ fn refuse_existing(place: &Path, overwrite: Overwrite) -> Result<()> {
         Err(_) if place.symlink_metadata().is_ok() => {
             refused("is there already; give another path, or remove it first")
         }
-        // Whatever else is wrong shows when it is made.
+        // Other errors appear when the folder is created.
         Err(_) => Ok(()),
     }
 }
 
-/// Whether a folder is a Zarr group that this program has written.
+/// Returns whether a folder is a Zarr group that this program has written.
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 fn is_ours(folder: &Path) -> bool {
-    /// No metadata of a group are longer, in bytes.
+    /// Longest metadata of a group, in bytes.
     const METADATA: u64 = 16 << 20;
     let mut text = String::new();
     let file = disk::no_links().open(folder.join("zarr.json"));
@@ -190,7 +190,7 @@ fn is_ours(folder: &Path) -> bool {
     metadata.is_some_and(|metadata| metadata["attributes"][WRITER].is_object())
 }
 
-/// The same, where such groups are neither written nor read.
+/// Always false here, where such groups are neither written nor read.
 #[cfg(not(any(feature = "zarr", feature = "tiff")))]
 fn is_ours(_: &Path) -> bool {
     false
@@ -272,17 +272,17 @@ mod tests {
             staged.staging.kill();
             staged.hidden.clone()
         };
-        // While it wrote.
+        // Killed while it wrote.
         let staging = killed();
         assert_eq!(names(root.path()).len(), 2);
         write(&place, "second", Overwrite::Image).unwrap();
         assert_eq!((text(&place).as_str(), names(root.path())), ("second", vec!["b.zarr".to_owned()]));
-        // Between the two renames: what was there is put back, and may still not be overwritten.
+        // Killed between the two renames: the earlier folder is put back, and still may not be overwritten.
         killed();
         fs::rename(&place, staging.join(OLD)).unwrap();
         assert!(write(&place, "third", Overwrite::Nothing).unwrap_err().to_string().contains("--overwrite"));
         assert_eq!((text(&place).as_str(), names(root.path())), ("second", vec!["b.zarr".to_owned()]));
-        // After them.
+        // Killed after them.
         killed();
         fs::create_dir(staging.join(OLD)).unwrap();
         drop(StagedFolder::create(&place, Overwrite::Image).unwrap());

@@ -1,5 +1,5 @@
-//! The hidden folder in which outputs are written until they are put in place: locked by one run, with a folder in it
-//! that no other run has.
+//! The hidden folder in which outputs are written until they are put in place. One run locks it and has a uniquely
+//! named folder in it.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,23 +13,24 @@ use crate::store::lock::{Refused, lock, nonce};
 
 /// The folder in which outputs are staged, or the end of its name.
 pub(super) const STAGING: &str = ".anabranch-partial";
-/// In the staging folder: held locked by the run that writes there. It goes while it is locked.
+/// In the staging folder: the lock file of the run that writes there. It is removed while it is locked.
 const LOCK: &str = "lock";
 /// In the staging folder: the outputs of an earlier run, while they make way.
 pub(super) const OLD: &str = "old";
 /// In the staging folder: the outputs of an earlier run that has been replaced.
 pub(super) const DONE: &str = "done";
-/// In the staging folder: how the name of the folder of a run begins. An earlier version had no more than that.
+/// In the staging folder: prefix of the folder of a run. In an earlier version this was the whole name.
 const NEW: &str = "new";
-/// In the staging folder: how the name begins of what is being removed.
+/// In the staging folder: prefix of folders that are being removed.
 const GONE: &str = "gone-";
-/// How often a folder is emptied into which a process of a killed run may still be writing.
+/// Attempts to empty a folder into which a process of a killed run may still be writing.
 const ATTEMPTS: usize = 20;
 
-/// A staging folder of one run. What is in it goes when it is dropped, except for what a later run has to put in order.
+/// A staging folder of one run. Its content is removed when this is dropped, except for files that a later run has to
+/// put in place.
 #[derive(Debug)]
 pub(super) struct Staging {
-    /// What tells this run from others.
+    /// A unique name of this run.
     run: String,
     held: Arc<Mutex<Held>>,
 }
@@ -38,25 +39,25 @@ pub(super) struct Staging {
 struct Held {
     folder: PathBuf,
     new: PathBuf,
-    /// Folders that were made for the staging folder, innermost first.
+    /// Folders that were created for the staging folder, innermost first.
     created: Vec<PathBuf>,
-    /// Until all is cleared away.
+    /// The lock, until everything is removed.
     lock: Option<File>,
 }
 
-/// Clears away what a run has staged, from another thread than the one that writes it.
+/// Removes the staged outputs of a run, from another thread than the one that writes them.
 ///
-/// For a program that is about to end before it is done: what is still being written goes nowhere.
+/// For a program that must end early: what is still being written then goes nowhere.
 #[derive(Clone, Debug)]
 pub struct Remover(Arc<Mutex<Held>>);
 
 impl Remover {
-    /// Removes all that was staged and not put in place. Waits while outputs are being put in place.
+    /// Removes all outputs that are staged and not put in place. Waits while outputs are being put in place.
     pub fn remove(&self) {
         guard(&self.0).clear();
     }
 
-    /// The same, unless outputs are being staged or put in place just now.
+    /// Like [`Remover::remove`], but does nothing if outputs are being staged or put in place at the moment.
     pub fn try_remove(&self) {
         match self.0.try_lock() {
             Ok(mut held) => held.clear(),
@@ -72,17 +73,17 @@ impl Remover {
 }
 
 impl Staging {
-    /// Makes and locks a staging folder; `busy` says what another program does that has locked it. What killed runs have
-    /// staged there is removed.
+    /// Creates and locks a staging folder; `busy` is the message if another program has locked it. Staged outputs of
+    /// killed runs are removed.
     ///
     /// # Errors
-    /// Of kind `Output` if another program has it, or it is no folder that can be written.
+    /// Of kind `Output` if another program has locked it, or it is not a writable folder.
     pub(super) fn begin(folder: PathBuf, busy: &str) -> Result<Self> {
         let above = folder.parent().unwrap_or(Path::new("")).to_owned();
         let run = nonce();
         let new = folder.join(format!("{NEW}-{run}"));
         let created = missing(&above);
-        // Dropped where anything fails from here on, which removes the folders made up to there.
+        // If anything fails from here on, this is dropped, which removes the folders created until then.
         let held = Held { folder: folder.clone(), new, created, lock: None };
         let staging = Staging { run, held: Arc::new(Mutex::new(held)) };
         let path = folder.join(LOCK);
@@ -90,7 +91,7 @@ impl Staging {
         let locked = lock(&path, || {
             disk::make_folders(&above)?;
             disk::make_folder(&folder)?;
-            // One that has gone again is made once more.
+            // A folder that has vanished again is created once more.
             is_ours = matches!(what_is(&folder)?, There::Folder | There::Nothing);
             if is_ours { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
         });
@@ -109,21 +110,21 @@ impl Staging {
         guard(&self.held)
     }
 
-    /// What tells this run from others.
+    /// A unique name of this run.
     pub(super) fn run(&self) -> &str {
         &self.run
     }
 
-    /// Where a run has what is new, given its staging folder: no other run has or had that.
+    /// The folder of a run in its staging folder; no other run has or had the same.
     pub(super) fn new_folder_of(staging: &Path, run: &str) -> PathBuf {
         staging.join(format!("{NEW}-{run}"))
     }
 
-    /// Puts in place what is staged; meanwhile nothing of it can be removed. `act` is given the folders in which others
-    /// were made for it, which stay from now on.
+    /// Puts the staged outputs in place; meanwhile none of them can be removed. `act` receives the folders in which
+    /// others were created for the staging folder, which are kept from now on.
     ///
     /// # Errors
-    /// Those of `act`, or where what is staged has been removed.
+    /// Those of `act`, or if the staged outputs have been removed.
     pub(super) fn finish(&self, act: impl FnOnce(&[PathBuf]) -> Result<()>) -> Result<()> {
         let mut held = self.held();
         if held.lock.is_none() {
@@ -136,7 +137,7 @@ impl Staging {
         Ok(())
     }
 
-    /// Leaves all as it is, as a process does that is killed.
+    /// Leaves everything unchanged, like a process that is killed.
     #[cfg(test)]
     pub(super) fn kill(&self) {
         let mut held = self.held();
@@ -144,7 +145,7 @@ impl Staging {
         held.lock = None;
     }
 
-    /// What clears it away from another thread.
+    /// Removes the staged outputs from another thread.
     pub(super) fn remover(&self) -> Remover {
         Remover(Arc::clone(&self.held))
     }
@@ -157,13 +158,13 @@ impl Drop for Staging {
 }
 
 impl Held {
-    /// Makes the folder of this run, once what killed runs have left that never was complete is gone.
+    /// Creates the folder of this run, after removing incomplete leftovers of killed runs.
     fn begin(&self) -> io::Result<()> {
         self.sweep()?;
         disk::make_folder(&self.new)
     }
 
-    /// Removes all that no run needs any more.
+    /// Removes everything that no run needs any more.
     fn sweep(&self) -> io::Result<()> {
         let complete: Vec<String> = complete(&self.folder)?.iter().map(|run| format!("{NEW}-{run}")).collect();
         for entry in fs::read_dir(&self.folder)? {
@@ -176,14 +177,14 @@ impl Held {
         Ok(())
     }
 
-    /// Removes all that nobody needs any more, and then the lock.
+    /// Removes everything that is not needed any more, and then the lock.
     fn clear(&mut self) {
-        // A folder that was refused, or is another run's, is left as it is.
+        // A folder that was refused, or belongs to another run, stays unchanged.
         if let Some(lock) = self.lock.take() {
-            // What cannot be removed now the next run removes. Twice: a thread that was about to write may have made its
-            // folder again.
+            // If something cannot be removed now, the next run removes it. Done twice: a thread that was about to write
+            // may have created its folder again.
             let _ = self.sweep().and_then(|()| self.sweep());
-            // While it is locked: who finds another one here afterwards has locked that.
+            // While it is locked: a run that finds another file here afterwards has locked that one.
             let _ = fs::remove_file(self.folder.join(LOCK));
             disk::remove_empty(&self.folder);
             drop(lock);
@@ -191,8 +192,8 @@ impl Held {
         self.created.iter().for_each(|folder| disk::remove_empty(folder));
     }
 
-    /// Removes what is at a path in the staging folder. It goes from its path first, so that whoever still writes there
-    /// does not make it come back.
+    /// Removes the entry at a path in the staging folder. It is renamed first, so that a process that still writes
+    /// there does not recreate it.
     fn remove(&self, path: &Path) -> io::Result<()> {
         let gone = self.folder.join(format!("{GONE}{}", nonce()));
         if !disk::rename_if_there(path, &gone)? {
@@ -212,7 +213,7 @@ fn guard(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The mark that the outputs of a run are complete, and are being put in place: those of an earlier run are in it.
+/// The mark that the outputs of a run are complete and are being put in place: a folder with those of the earlier run.
 pub(super) fn replaced(run: &str) -> String {
     format!("replaced-{run}")
 }
@@ -227,7 +228,7 @@ pub(super) fn complete(staging: &Path) -> io::Result<Vec<String>> {
     Ok(runs)
 }
 
-/// The folders that would have to be made for one to be there, innermost first.
+/// The folders that are missing on a path, innermost first.
 fn missing(folder: &Path) -> Vec<PathBuf> {
     let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.exists());
     missing.map(Path::to_owned).collect()
@@ -238,7 +239,7 @@ fn no_folder(path: &Path) -> Error {
     Error::new(Kind::Output, message).at(path)
 }
 
-/// Refuses what is at a path and is no folder. Returns whether there is one.
+/// Refuses an entry at a path that is not a folder. Returns whether the folder exists.
 pub(super) fn is_folder(path: &Path) -> Result<bool> {
     match what_is(path).map_err(|error| unwritable(&error).at(path))? {
         There::Nothing => Ok(false),
@@ -247,12 +248,12 @@ pub(super) fn is_folder(path: &Path) -> Result<bool> {
     }
 }
 
-/// The error of an output folder that cannot be made or written.
+/// The error of an output folder that cannot be created or written.
 pub(super) fn unwritable(error: &io::Error) -> Error {
     file::unwritable(error, "the outputs")
 }
 
-/// What is in a folder.
+/// The names in a folder.
 #[cfg(test)]
 pub(super) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =

@@ -1,4 +1,4 @@
-//! TIFF files: a page a plane, uncompressed.
+//! Uncompressed TIFF files with one page for each plane.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::error::{Error, Kind, Result};
 use crate::store::disk;
 use crate::store::file::write_failed;
 
-/// The largest file, in bytes: places in it are told by 32 bits, and what tells them needs some room.
+/// Largest size of a file, in bytes: offsets have 32 bits, and the directories need some room.
 const LARGEST: usize = (1 << 32) - (1 << 24);
 
 /// Writes an image as a TIFF file with a page for each plane. Bools are written as bytes 0 and 1. Holds the file in
 /// memory once.
 ///
 /// # Errors
-/// `Output` for an image of nearly 4 GiB and more; `Io` or `Output` if the file cannot be written.
+/// `Output` for an image of almost 4 GiB or more; `Io` or `Output` if the file cannot be written.
 pub fn write_tiff(path: impl AsRef<Path>, voxels: &Voxels) -> Result<()> {
     let path = path.as_ref();
     let encoded = if voxels.bytes() > LARGEST {

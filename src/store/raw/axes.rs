@@ -1,4 +1,4 @@
-//! Which axes of a stored array are z, y and x, and which one value is taken along the others.
+//! Determines which axes of a stored array are z, y and x, and the index along the others.
 
 use crate::error::{Error, Result};
 use crate::store::OpenOptions;
@@ -7,13 +7,13 @@ use crate::store::axes::{Axis, AxisSelection, Role, select};
 /// An axis this short may hold colours or channels.
 const FEW: u64 = 4;
 
-/// The axes of an array, slowest first, by their names: those of `--axes`, else those that the form gives them (`None`
-/// if it gives none: the last three are then z, y and x, and what comes before are channels and time).
+/// The axes of an array, slowest first, by their names: those of `--axes`, otherwise those of the format (`None` if it
+/// has none: the last three are then z, y and x, preceded by channels and time).
 ///
 /// Returns the axes that are (z, y, x) or (y, x), in this order, with the index taken along the others, and the names.
 ///
 /// # Errors
-/// `Usage` if `--axes` does not fit, or an option has to pick; `Data` if the array is no image.
+/// `Usage` if `--axes` does not fit, or an option must pick; `Data` if the array is not an image.
 pub(crate) fn picked(
     lengths: &[u64],
     own: Option<&[char]>,
@@ -35,7 +35,7 @@ pub(crate) fn picked(
         _ => Role::Space,
     };
     // Axes without a name have length one. They come first here, where they are dropped; z, y and x come last, in this
-    // order, whatever that of the array is.
+    // order, whatever their order in the array.
     let mut order: Vec<usize> = (0..lengths.len()).collect();
     order.sort_by_key(|&a| ['1', 't', 'c', 'z', 'y', 'x'].iter().position(|&name| name == names[a]));
     let axes: Vec<Axis> = order.iter().map(|&a| Axis { role: role(names[a]), length: lengths[a] }).collect();
@@ -48,7 +48,7 @@ pub(crate) fn picked(
     Ok((AxisSelection { kept, fixed }, names.iter().map(char::to_string).collect()))
 }
 
-/// The names of the axes of an array that has none: z, y and x are the last three that are not all of length one.
+/// The names of the axes of an array without names: z, y and x are the last three, without trailing axes of length one.
 fn by_place(lengths: &[u64], options: &OpenOptions) -> Result<Vec<char>> {
     let count = lengths.len();
     if count < 2 {
@@ -73,7 +73,7 @@ fn by_place(lengths: &[u64], options: &OpenOptions) -> Result<Vec<char>> {
         return Err(Error::usage(message + "; name them with --axes, slowest first, for example --axes z,y,x,c"));
     }
     let outer: &[char] = match inner.len() {
-        // One axis before z, y and x is the channel, or time if that is what the caller picks.
+        // One axis before z, y and x is the channel, or time if the caller picks a time.
         4 if options.time.is_some() && options.channel.is_none() => &['t'],
         4 => &['c'],
         5 => &['t', 'c'],
@@ -83,7 +83,7 @@ fn by_place(lengths: &[u64], options: &OpenOptions) -> Result<Vec<char>> {
     for (name, &known) in names[begin..end].iter_mut().zip(outer.iter().chain(space)) {
         *name = known;
     }
-    // An axis dropped before may be the one that an option picks from.
+    // An option may pick from an axis that was dropped before.
     for (wanted, name) in [(options.channel, 'c'), (options.time, 't')] {
         let free = (0..begin).rev().chain(end..count).find(|&a| names[a] == '1');
         if let (Some(_), Some(free), false) = (wanted, free, names.contains(&name)) {
@@ -93,7 +93,7 @@ fn by_place(lengths: &[u64], options: &OpenOptions) -> Result<Vec<char>> {
     Ok(names)
 }
 
-/// What may be meant otherwise in an array of three axes without names.
+/// A warning about an array of three axes without names, the last of which may be channels.
 pub(crate) fn doubt(lengths: &[u64]) -> Option<String> {
     let &[z, y, x] = lengths else { return None };
     (x <= FEW && z > 4 * FEW && y > 4 * FEW).then(|| {
@@ -104,7 +104,7 @@ pub(crate) fn doubt(lengths: &[u64]) -> Option<String> {
     })
 }
 
-/// Lengths as people write a shape.
+/// Formats lengths as a shape.
 pub(crate) fn shape_text(lengths: &[u64]) -> String {
     lengths.iter().map(u64::to_string).collect::<Vec<_>>().join(" x ")
 }

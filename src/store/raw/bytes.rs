@@ -1,4 +1,4 @@
-//! Runs of bytes that arrays lie in: a file, several files one behind the other, inflated streams.
+//! Runs of bytes that contain arrays: a file, several files one behind the other, decompressed streams.
 
 use std::fmt::Debug;
 use std::fs::File;
@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::error::Result;
 use crate::store::file::{self, read_at};
 
-/// Bytes that several threads read parts of at once.
+/// Bytes of which several threads read parts at once.
 pub(crate) trait Bytes: Debug + Send + Sync {
     /// Fills a buffer from the bytes at an offset.
     ///
@@ -38,14 +38,14 @@ impl Bytes for FileBytes {
 }
 
 #[cfg(feature = "medical")]
-/// Parts of several files, one behind the other. A file is open only while it is read, because a volume may have a file
-/// for every plane.
+/// Parts of several files, one behind the other. Files are open only while they are read, because a volume may have a
+/// file for every plane.
 #[derive(Debug)]
 pub(crate) struct Joined {
     files: Vec<PathBuf>,
-    /// Where the bytes begin in each file.
+    /// Offset of the bytes in each file.
     start: u64,
-    /// How many bytes of each file count.
+    /// Number of bytes in each file.
     length: u64,
 }
 

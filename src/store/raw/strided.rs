@@ -1,18 +1,18 @@
-//! Boxes of arrays with strides, read with few and long reads.
+//! Reads boxes of strided arrays with few and long reads.
 
 use std::ops::Range;
 
 use super::bytes::Bytes;
 use crate::error::Result;
 
-/// Rows with gaps of at most this many bytes between them are read in one go, gaps included: a page of the file system
-/// is read whole anyway.
+/// Rows with gaps of at most this many bytes between them are read at once, including the gaps: a page of the file
+/// system is read whole anyway.
 const GAP: u64 = 4 << 10;
 
-/// The place of an array of three axes in a run of bytes: the axis with the longest stride first.
+/// The layout of an array of three axes in a run of bytes: the axis with the longest stride first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Strided {
-    /// Where its first value begins.
+    /// Offset of its first value.
     pub(crate) offset: u64,
     /// Bytes of a value.
     pub(crate) size: usize,
@@ -29,7 +29,7 @@ impl Strided {
         let [far, middle, near] = self.strides;
         let at = |i: usize, j: usize| self.offset + i as u64 * far + j as u64 * middle + c.start as u64 * near;
         let size = self.size as u64;
-        // From the first byte of a row to its last, and the same of a plane.
+        // From the first byte of a row to its last, and the same for a plane.
         let row = c.len().saturating_sub(1) as u64 * near + size;
         let plane = b.len().saturating_sub(1) as u64 * middle + row;
         let values = |axes: &[usize]| axes.iter().product::<usize>() as u64 * size;
@@ -45,7 +45,7 @@ impl Strided {
         }
         let out_row = c.len() * self.size;
         let together = middle.saturating_sub(row) <= GAP.max(row);
-        // Only what is read with gaps goes through a buffer.
+        // Only reads with gaps go through a buffer.
         let span = match (dense_plane, together, dense_row) {
             (true, ..) | (false, false, true) => 0,
             (false, true, _) => plane,

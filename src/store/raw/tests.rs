@@ -11,7 +11,7 @@ use super::*;
 use crate::error::Kind;
 use crate::space::Spacing;
 
-/// The value at a place, different from those around it.
+/// The value of a voxel, different from those around it.
 fn value(place: &[usize]) -> i16 {
     place.iter().fold(7i16, |n, &i| n.wrapping_mul(31).wrapping_add(i as i16 * 5 + 1))
 }
@@ -67,7 +67,7 @@ proptest! {
         }
         let endian = if big { Endian::Big } else { Endian::Little };
         let (array, file) = stored(&lengths, fortran, endian, offset);
-        // Names in any order, with y and x among them.
+        // Names in any order, including y and x.
         let mut names = ['y', 'x', 'z', 'c', 't'][..lengths.len()].to_vec();
         let keys = shuffle;
         names.sort_by_key(|name| keys[(*name as usize) % 5]);
@@ -97,7 +97,7 @@ proptest! {
                 't' => time.unwrap(),
                 name => {
                     let axis = ['z', 'y', 'x'].iter().position(|n| n == name).unwrap();
-                    // Where an axis of planes has length one among four or more, the image is flat.
+                    // If an axis of planes has length one among four or more axes, the image is 2-D.
                     own[axis] + region.min[axis] as usize
                 }
             }).collect();

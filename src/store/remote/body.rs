@@ -1,29 +1,29 @@
-//! How the body of an answer is read: up to a size, and no slower than a least rate, whatever trickles in.
+//! Reads the body of an answer: up to a size, and with a lowest rate, however slowly it trickles.
 
 use std::io::{ErrorKind, Read};
 use std::time::{Duration, Instant};
 
-/// Bytes a second that must come on average, in every span of a server's patience.
+/// Lowest average rate in every span of a server's patience, in bytes per second.
 const LEAST_RATE: u64 = 1 << 10;
-/// Bytes a second of the whole, beside a few times the patience.
+/// Lowest rate of the whole body, in bytes per second, after a few times the patience.
 const RATE: u64 = 256 << 10;
-/// Times the patience that a whole body may take beside that.
+/// Multiple of the patience that a whole body may take in addition.
 pub(super) const SPANS: u32 = 4;
 /// Bytes that are read at a time.
 const PART: usize = 64 << 10;
 
-/// What of a body is wanted.
+/// The part of a body that is wanted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum BodyPart {
-    /// All of it, which is no longer than this.
+    /// All of it, at most this long.
     All { most: u64 },
-    /// So many bytes from an offset on; what comes behind them is not read.
+    /// `length` bytes from `offset` on; those behind them are not read.
     Part { offset: u64, length: u64 },
-    /// The last bytes of a body that is no longer than this.
+    /// The last `length` bytes of a body that is at most this long.
     Last { length: u64, most: u64 },
 }
 
-/// Why a body was not read.
+/// The reason why a body was not read.
 #[derive(Debug)]
 pub(super) enum Trouble {
     TooLong(u64),
@@ -31,13 +31,13 @@ pub(super) enum Trouble {
     Broken(std::io::Error),
 }
 
-/// How long a body of this length may take.
+/// The time that a body of this length may take.
 pub(super) fn deadline(bytes: u64, patience: Duration) -> Duration {
     SPANS * patience + Duration::from_secs(bytes / RATE)
 }
 
 impl BodyPart {
-    /// The most bytes that are read for it.
+    /// Largest number of bytes that are read for it.
     pub(super) fn most(self) -> u64 {
         match self {
             BodyPart::All { most } | BodyPart::Last { most, .. } => most,
@@ -51,7 +51,7 @@ impl BodyPart {
     }
 }
 
-/// Reads a body, of which the server may have declared a length. Holds no more of it than is wanted and a part.
+/// Reads a body, for which the server may have declared a length. Holds only the wanted bytes and a small part.
 pub(super) fn read(
     mut body: impl Read,
     piece: BodyPart,
@@ -65,7 +65,7 @@ pub(super) fn read(
     let mut pace = Pace::begin(deadline(declared.map_or(most, |length| length.min(most)), patience), patience);
     let (mut bytes, mut part) = (Vec::new(), vec![0; PART]);
     loop {
-        // One more than there may be, where that must be found out.
+        // One more than allowed, if a longer body must be detected.
         let left = most.saturating_sub(pace.seen).saturating_add(u64::from(piece.is_whole()));
         let wanted = usize::try_from(left).map_or(PART, |left| left.min(PART));
         if wanted == 0 {
@@ -91,7 +91,7 @@ pub(super) fn read(
             BodyPart::Last { length, .. } => {
                 bytes.extend_from_slice(&part[..count]);
                 let surplus = bytes.len().saturating_sub(usize::try_from(length).unwrap_or(usize::MAX));
-                // Now and then only: what is left is moved.
+                // Only now and then, since the remaining bytes are moved.
                 if surplus > bytes.len() / 2 + PART {
                     bytes.drain(..surplus);
                 }
@@ -108,12 +108,12 @@ pub(super) fn read(
     Ok(bytes)
 }
 
-/// How fast bytes have come.
+/// The rate at which bytes arrive.
 struct Pace {
     patience: Duration,
     until: Instant,
     seen: u64,
-    /// When the span began that is looked at, and how many bytes had come by then.
+    /// Start of the current span, and the number of bytes at that time.
     span: (Instant, u64),
 }
 
@@ -124,7 +124,7 @@ impl Pace {
         Pace { patience, until, seen: 0, span: (now, 0) }
     }
 
-    /// Counts bytes; nothing where they come too slowly.
+    /// Counts bytes; `None` if they arrive too slowly.
     fn goes_on(&mut self, count: u64) -> Option<()> {
         self.seen += count;
         let now = Instant::now();
@@ -146,7 +146,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// A body that comes in parts of any length, each after a pause, and has no end where it has no length.
+    /// A body that comes in parts of any length, each after a pause, and is endless if it has no length.
     struct Body {
         length: Option<u64>,
         given: u64,
@@ -200,7 +200,7 @@ mod tests {
             let mut body = Body::of(None, 4096);
             let trouble = read(&mut body, piece, None, LONG).unwrap_err();
             assert!(matches!(trouble, Trouble::TooLong(10_000)) && body.given == 10_001, "{trouble:?}");
-            // Nothing is read of one that says so itself.
+            // A body that declares to be too long is not read.
             let mut body = Body::of(None, 4096);
             let trouble = read(&mut body, piece, Some(10_001), LONG).unwrap_err();
             assert!(matches!(trouble, Trouble::TooLong(_)) && body.given == 0, "{trouble:?}");
@@ -215,7 +215,7 @@ mod tests {
         let trickle = |pause| Body { pause: Duration::from_millis(pause), ..Body::of(None, 1) };
         let trouble = read(trickle(10), BodyPart::All { most: 1 << 20 }, None, Duration::from_millis(200)).unwrap_err();
         assert!(matches!(trouble, Trouble::TooSlow), "{trouble:?}");
-        // Also one that comes as fast as it must, once the whole has taken too long.
+        // Also one at the lowest rate, once the whole takes too long.
         let steady = Body { pause: Duration::from_millis(1), ..Body::of(None, 50) };
         let trouble = read(steady, BodyPart::All { most: 1 << 17 }, None, Duration::from_millis(5)).unwrap_err();
         assert!(matches!(trouble, Trouble::TooSlow), "{trouble:?}");

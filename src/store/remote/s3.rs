@@ -1,4 +1,4 @@
-//! Folders in buckets of object stores that speak S3.
+//! Folders in buckets of object stores with the S3 interface.
 
 use std::time::Duration;
 
@@ -6,24 +6,25 @@ use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
 
 use crate::error::{Error, Result};
 
-/// How long a signed address may be used.
+/// How long a signed address is valid.
 const VALID: Duration = Duration::from_secs(60 * 60);
 
-/// The keys of a bucket that begin in the same way.
+/// The keys of a bucket with a common prefix.
 pub(super) struct Prefix {
     bucket: Bucket,
-    /// None for buckets that anybody may read.
+    /// `None` for public buckets.
     credentials: Option<Credentials>,
     key: String,
     name: String,
 }
 
 impl Prefix {
-    /// The prefix `bucket/key`, by the environment's `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`,
-    /// `AWS_SKIP_SIGNATURE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` and `AWS_ENDPOINT_URL`.
+    /// The prefix `bucket/key`, configured by the environment's `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`,
+    /// `AWS_SESSION_TOKEN`, `AWS_SKIP_SIGNATURE`, `AWS_REGION`, `AWS_DEFAULT_REGION`, `AWS_ENDPOINT_URL_S3` and
+    /// `AWS_ENDPOINT_URL`.
     ///
     /// # Errors
-    /// `Usage` if credentials are not given, or the endpoint is no address.
+    /// `Usage` if credentials are missing, or the endpoint is not an address.
     pub(super) fn of(path: &str, environment: impl Fn(&str) -> Option<String>) -> Result<Prefix> {
         let given = |name: &str| environment(name).filter(|value| !value.is_empty());
         let path = path.trim_end_matches('/');
@@ -32,11 +33,11 @@ impl Prefix {
         let region = given("AWS_REGION").or_else(|| given("AWS_DEFAULT_REGION"));
         let region = region.unwrap_or_else(|| "us-east-1".to_owned());
         let endpoint = given("AWS_ENDPOINT_URL_S3").or_else(|| given("AWS_ENDPOINT_URL"));
-        // Certificates of Amazon are for one name before theirs.
+        // Amazon's certificates cover one label before their domain.
         let style = if endpoint.is_some() || bucket.contains('.') { UrlStyle::Path } else { UrlStyle::VirtualHost };
         let endpoint = endpoint.unwrap_or_else(|| format!("https://s3.{region}.amazonaws.com"));
         let unknown = || {
-            // Without a scheme it is not known for an address, whose secrets are masked.
+            // Without a scheme it is not recognised as an address, in which secrets are masked.
             let shown = endpoint.rsplit_once('@').map_or(endpoint.clone(), |(_, host)| format!("***@{host}"));
             let message = format!("AWS_ENDPOINT_URL is {shown}; set it to an address such as https://host:9000");
             Error::usage(message)
@@ -67,12 +68,12 @@ impl Prefix {
         Ok(Prefix { bucket, credentials, key: key.to_owned(), name })
     }
 
-    /// The address of the folder, as the user gives it.
+    /// The address of the folder, as the user wrote it.
     pub(super) fn name(&self) -> &String {
         &self.name
     }
 
-    /// The keys that begin as the folder's do that this one is in, and its name there.
+    /// The prefix of the parent folder, and the name of this folder in it.
     pub(super) fn parent(&self) -> Option<(Prefix, String)> {
         let (key, last) = self.key.rsplit_once('/').unwrap_or(("", &self.key));
         let (name, _) = self.name.rsplit_once('/').filter(|_| !last.is_empty())?;
@@ -80,7 +81,7 @@ impl Prefix {
         Some((Prefix { bucket, credentials, key: key.to_owned(), name: name.to_owned() }, last.to_owned()))
     }
 
-    /// The address, signed where there are credentials, at which a key is got, or asked about.
+    /// The address of a key, signed if there are credentials, for a GET or a HEAD request.
     pub(super) fn url(&self, key: &str, only_asked: bool) -> String {
         let key = if self.key.is_empty() { key.to_owned() } else { format!("{}/{key}", self.key) };
         let credentials = self.credentials.as_ref();
@@ -125,7 +126,7 @@ mod tests {
             }
             assert!(!url.contains("SECRET"), "{url}");
         }
-        // A request of one kind is not allowed by the signature of another.
+        // The signature for one kind of request does not allow another.
         let signature = |url: String| url.split_once("X-Amz-Signature=").unwrap().1.to_owned();
         assert_ne!(signature(signed.url("c", false)), signature(signed.url("c", true)));
     }
