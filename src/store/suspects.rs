@@ -7,8 +7,9 @@ use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::store::Mark;
 
-/// Damaged chunks of an input that others write to. A chunk that is cut off or does not decode right after a change is
-/// probably being written: it is tried again. One that stays as it is and unreadable for so long is damaged.
+/// Damaged chunks of an input that others write to. A chunk that is cut off or cannot be decoded right after a change
+/// is probably being written, and is retried. One that stays unchanged and unreadable for the given patience is
+/// damaged.
 #[derive(Clone, Debug)]
 pub struct Suspects {
     patience: Duration,
@@ -22,30 +23,30 @@ struct Suspect {
     given_up: bool,
 }
 
-/// What to do about a chunk that cannot be read.
+/// The decision about a chunk that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Say that it is probably being written, and try again: it failed for the first time.
+    /// Report that it is probably being written, and retry: it failed for the first time.
     Suspected,
-    /// Try again, as was said before.
+    /// Retry, after an earlier report.
     Waiting,
-    /// Warn that it is damaged and go on with what it held before: it has not changed for too long.
+    /// Warn that it is damaged, and continue with its earlier values: it has not changed for too long.
     GivenUp,
-    /// Go on without it, as was said before.
+    /// Continue without it, after an earlier warning.
     Damaged,
 }
 
 impl Suspects {
-    /// No chunk is under suspicion. A chunk is given up when it is unreadable and unchanged for so long.
+    /// No suspects. A chunk is given up when it has been unreadable and unchanged for `patience`.
     pub fn new(patience: Duration) -> Suspects {
         Suspects { patience, chunks: BTreeMap::new() }
     }
 
-    /// A chunk with a mark could not be read.
+    /// Reports that a chunk with a mark could not be read.
     ///
     /// # Errors
-    /// The error itself, where it is not of kind [`Kind::Data`]: no waiting mends it.
+    /// The error itself, if it is not of kind [`Kind::Data`]: waiting cannot help then.
     pub fn failed(&mut self, chunk: ChunkId, mark: Option<Mark>, error: Error, now: Instant) -> Result<Verdict> {
         if error.kind() != Kind::Data {
             return Err(error);
@@ -54,7 +55,7 @@ impl Suspects {
         let verdict = match known {
             None => Verdict::Suspected,
             Some(suspect) if suspect.mark != mark => {
-                // It is being written, or was written anew with the same result; either way its time begins again.
+                // It is being written, or was rewritten with the same result; either way its time starts again.
                 if suspect.given_up { Verdict::Suspected } else { Verdict::Waiting }
             }
             Some(suspect) if suspect.given_up => return Ok(Verdict::Damaged),
@@ -65,12 +66,12 @@ impl Suspects {
         Ok(verdict)
     }
 
-    /// A chunk could be read, or no longer exists.
+    /// Reports that a chunk could be read, or no longer exists.
     pub fn cleared(&mut self, chunk: ChunkId) {
         self.chunks.remove(&chunk);
     }
 
-    /// Chunks to be tried again, in raster order: those that have not been given up.
+    /// Chunks to be retried, in raster order: those that have not been given up.
     pub fn waiting(&self) -> impl Iterator<Item = ChunkId> {
         self.chunks.iter().filter(|(_, suspect)| !suspect.given_up).map(|(&chunk, _)| chunk)
     }
@@ -80,7 +81,7 @@ impl Suspects {
         self.chunks.iter().filter(|(_, suspect)| suspect.given_up).map(|(&chunk, _)| chunk)
     }
 
-    /// When the first of those waiting will have been unreadable for too long, if it stays as it is.
+    /// The time at which the first waiting chunk will have been unreadable for too long, if it stays unchanged.
     pub fn due(&self) -> Option<Instant> {
         self.chunks.values().filter(|suspect| !suspect.given_up).map(|suspect| suspect.since + self.patience).min()
     }

@@ -1,7 +1,7 @@
 //! TIFF: a file of pages, or a folder of files with one page each, as a volume of planes.
 //!
-//! Pages of uncompressed rows are read by seeking to the rows wanted. Of other pages, the strips or tiles that a region
-//! meets are decoded whole and held for a while, since the next region along x or y needs them too.
+//! Pages of uncompressed rows are read by seeking to the wanted rows. Of other pages, the strips or tiles that a region
+//! meets are decoded whole and cached, since the next region along x or y needs them too.
 
 mod blocks;
 mod codec;
@@ -53,24 +53,24 @@ use crate::store::{Description, Details, Mark, Marked, OpenOptions, Source};
 pub struct TiffSource {
     /// The page of each plane.
     pages: Vec<Page>,
-    /// The axes of planes in the file, of which those were taken.
+    /// The axes of planes in the file, from which the pages were selected.
     planes: PlaneAxes,
     description: Description,
-    /// By what says where the strips or tiles of a page lie, and the place of those in it that are decoded at once.
+    /// By the address of a page's strips or tiles, and the position among them of those that are decoded at once.
     cache: BlockCache<(usize, [usize; 3])>,
     details: Details,
     warnings: Vec<String>,
 }
 
 impl TiffSource {
-    /// A file: its pages are planes along z, and one page alone is a 2-D image.
+    /// Opens a file: its pages are planes along z, and a single page is a 2-D image.
     ///
-    /// Where ImageJ or OME metadata name channels and time points the options pick among them.
+    /// If ImageJ or OME metadata name channels and time points, the options pick among them.
     ///
     /// # Errors
-    /// `Missing` if there is no such file; `Data` if it is damaged, cut off or of an unsupported form, where a page has
-    /// several samples a pixel, or other size or type than the first (the page is named); `Usage` if the options do not
-    /// fit.
+    /// `Missing` if there is no such file; `Data` if it is damaged, cut off or of an unsupported format, or if a page
+    /// has several samples for each pixel, or another size or type than the first (the page is named); `Usage` if the
+    /// options do not fit.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let Pages { pages, tags, notes, warnings } = pages(path)?;
@@ -101,7 +101,7 @@ impl TiffSource {
         }
         let calibration = described.calibration.settle(dimensions, options)?;
         let shape = [pages.len(), first.shape[0], first.shape[1]];
-        // Strips go over the whole width: it says nothing about how wide chunks should be.
+        // Strips span the whole width, which is no reason to make chunks so wide.
         let (stored, met) = match &first.storage {
             Storage::Rows { .. } => ([1; 3], [1; 3]),
             Storage::Blocks { blocks, .. } if blocks.tiled => (blocks.shape(), blocks.shape()),
@@ -132,7 +132,7 @@ impl TiffSource {
         Ok(TiffSource { pages, planes, description, cache, details, warnings })
     }
 
-    /// Copies what a region needs of a plane of rows into place.
+    /// Copies the part of a region in a plane of rows.
     fn read_rows(&self, z: usize, offset: u64, region: &Region, files: &mut OpenFile, into: &mut Voxels) -> Result<()> {
         let page = &self.pages[z];
         let wanted = plane_of(region, z);
@@ -145,8 +145,8 @@ impl TiffSource {
         Ok(())
     }
 
-    /// Copies what a region needs of strips or tiles into place. Those that another thread is decoding come last, so
-    /// that threads that need the same ones share the work.
+    /// Copies the part of a region in strips or tiles. Those that another thread is decoding come last, so that threads
+    /// that need the same ones share the work.
     fn read_blocks(&self, jobs: Vec<Job<'_>>, region: &Region, files: &mut OpenFile, into: &mut Voxels) -> Result<()> {
         let mut later = Vec::new();
         for job in jobs {
@@ -162,7 +162,7 @@ impl TiffSource {
         Ok(())
     }
 
-    /// A decoded block; `None` if another thread is decoding it and we do not wait.
+    /// A decoded block; `None` if another thread is decoding it and `wait` is false.
     fn block(&self, job: &Job<'_>, wait: bool, files: &mut OpenFile) -> Result<Option<Arc<Voxels>>> {
         let page = &self.pages[job.z];
         let key = (Arc::as_ptr(job.blocks) as usize, job.place);
@@ -172,14 +172,14 @@ impl TiffSource {
     }
 }
 
-/// Strips or tiles that are decoded at once, and which planes of the volume they hold.
+/// Strips or tiles that are decoded at once, and the planes of the volume in them.
 struct Job<'p> {
     blocks: &'p Arc<Blocks>,
     place: [usize; 3],
-    /// A plane of the volume, and which of those decoded it is.
+    /// A plane of the volume, and its index among the decoded ones.
     z: usize,
     plane: usize,
-    /// How many planes of the volume follow each other in it.
+    /// Number of consecutive planes of the volume in it.
     count: usize,
 }
 
@@ -209,7 +209,7 @@ fn places<'p>(z: usize, plane: usize, blocks: &'p Arc<Blocks>, region: &Region) 
     places.map(move |place| Job { blocks, place, z, plane: plane % shape[0], count: 1 })
 }
 
-/// The same, those planes together that are decoded at once.
+/// Joins jobs of planes that are decoded at once.
 fn joined(mut jobs: Vec<Job<'_>>) -> Vec<Job<'_>> {
     if jobs.iter().all(|job| job.blocks.shape()[0] == 1) {
         return jobs;
@@ -308,20 +308,20 @@ impl Source for TiffSource {
 }
 
 #[cfg(feature = "mosaic")]
-/// The OME metadata of a file, where it has some.
+/// The OME metadata of a file, if it has any.
 ///
 /// # Errors
-/// As [`TiffSource::open`] where they cannot be read.
+/// Those of [`TiffSource::open`], if they cannot be read.
 pub(crate) fn ome_of(path: &Path) -> Result<Option<crate::store::ome_xml::Ome>> {
     tags_of(path).and_then(|tags| describe::ome_of(&tags))
 }
 
-/// The files of pages, in their order; one that several pages in a row are in is given once.
+/// The files of pages, in their order; consecutive pages of one file return it once.
 fn files(pages: &[Page]) -> impl Iterator<Item = &PageFile> {
     pages.chunk_by(|a, b| Arc::ptr_eq(&a.file, &b.file)).map(|run| &*run[0].file)
 }
 
-/// The file read last, kept open for the next plane.
+/// The last file read, kept open for the next plane.
 #[derive(Default)]
 struct OpenFile(Option<(Arc<PageFile>, BlockFile)>);
 
@@ -335,8 +335,7 @@ impl OpenFile {
     }
 }
 
-/// What a file says of itself. Where `--axes` says what its pages are, a description that cannot be read is no reason to
-/// refuse them.
+/// The description of a file. If `--axes` names the axes of its pages, an unreadable description is not an error.
 fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<FileDescription> {
     let found = described(tags, given).and_then(|found| {
         let by_pages = found.stack.is_none() && is_micromanager(tags);
@@ -351,7 +350,7 @@ fn of_file(tags: &FileTags, given: &Given<'_>, options: &OpenOptions) -> Result<
     }
 }
 
-/// The refusal of a page that is not like the first.
+/// The refusal of a page that differs from the first.
 fn unequal(page: &Page, first: &Page) -> Error {
     let size = |page: &Page| format!("{} x {} pixels of {}", page.shape[1], page.shape[0], page.stored.name());
     let other = match first.number {

@@ -1,4 +1,4 @@
-//! The strips or tiles of a page: which there are, where they lie, and their values.
+//! The strips or tiles of a page: their number, offsets and values.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ const GROUP: usize = 64 << 10;
 /// The strips or tiles of one page.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Blocks {
-    /// Pixels of the page along (z, y, x); pages have one plane unless they say how deep they are.
+    /// Shape of the page along (z, y, x); a page has one plane unless its tags have a depth.
     pub(crate) page: [usize; 3],
-    /// Pixels of a strip or tile along (z, y, x).
+    /// Shape of a strip or tile along (z, y, x).
     pub(crate) stored: [usize; 3],
-    /// How many strips are decoded together, so that they are not many and small; 1 for tiles.
+    /// Number of strips that are decoded together, so that blocks are not small; 1 for tiles.
     pub(crate) group: usize,
     pub(crate) tiled: bool,
     pub(crate) codec: Codec,
@@ -35,7 +35,7 @@ pub(crate) struct Blocks {
     pub(crate) counts: Option<List>,
     /// Byte order of the lists.
     pub(crate) endian: Endian,
-    /// The bytes of the value of strips and tiles that are not stored, as many as a value has.
+    /// The bytes of the fill value of strips and tiles that are not stored, at the start of the array.
     pub(crate) fill: [u8; 8],
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Span {
     },
 }
 
-/// What must be refused about a strip or tile.
+/// A fault of a strip or tile for which it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     CutOff,
@@ -58,7 +58,7 @@ pub(crate) enum Fault {
 }
 
 impl Blocks {
-    /// The same with strips in groups.
+    /// The same, with strips in groups.
     pub(crate) fn grouped(self) -> Self {
         let bytes = self.bytes_of(self.stored).unwrap_or(usize::MAX);
         let many = (GROUP / bytes.max(1)).clamp(1, self.page[1].div_ceil(self.stored[1]).max(1));
@@ -66,29 +66,30 @@ impl Blocks {
         Blocks { group, ..self }
     }
 
-    /// The shape of what is decoded at once.
+    /// The shape of the pixels that are decoded at once.
     pub(crate) fn shape(&self) -> [usize; 3] {
         let [z, y, x] = self.stored;
         [z, (y * self.group).min(self.page[1].max(y)), x]
     }
 
-    /// How many strips or tiles there are along each axis.
+    /// Number of strips or tiles along each axis.
     fn grid(&self) -> [u64; 3] {
         std::array::from_fn(|a| self.page[a].div_ceil(self.stored[a]) as u64)
     }
 
-    /// How many strips or tiles the page has; `None` if they are beyond counting.
+    /// Number of strips or tiles in the page; `None` if it overflows.
     pub(crate) fn count(&self) -> Option<u64> {
         let [z, y, x] = self.grid();
         z.checked_mul(y)?.checked_mul(x)
     }
 
-    /// Bytes of a box of pixels once it is decompressed.
+    /// Bytes of a decompressed box of pixels.
     fn bytes_of(&self, [z, y, x]: [usize; 3]) -> Option<usize> {
         self.samples.row(x)?.checked_mul(y)?.checked_mul(z)
     }
 
-    /// Pixels of a strip or tile that its file has to hold: the last strip ends where the page does, tiles are whole.
+    /// Shape of the pixels that the file must hold of a strip or tile: the last strip ends with the page, tiles are
+    /// whole.
     fn held(&self, place: [usize; 3]) -> [usize; 3] {
         match self.tiled {
             true => self.stored,
@@ -96,7 +97,7 @@ impl Blocks {
         }
     }
 
-    /// Where a strip or tile lies, by its numbers in the lists; `length` is that of the file.
+    /// The place of a strip or tile in the file, by its numbers in the lists; `length` is that of the file.
     pub(crate) fn span(
         &self,
         place: [usize; 3],
@@ -112,7 +113,7 @@ impl Blocks {
             (0, Some(count)) if matches!(self.codec, Codec::Picture(_)) => count,
             (0, Some(0)) => return Ok(Span::Absent),
             (0, _) => return Err(Fault::Damaged),
-            // Some programs leave the lengths out where they follow from the shape, or write too long ones.
+            // Some programs omit the lengths if they follow from the shape, or write lengths that are too large.
             (_, None | Some(0)) if plain => needed,
             (_, None | Some(0)) => return Err(Fault::Damaged),
             (_, Some(count)) if plain && self.count() == Some(1) => count.max(needed),
@@ -128,10 +129,11 @@ impl Blocks {
         Ok(Span::Stored { at, count })
     }
 
-    /// Looks at where all strips or tiles lie, and returns where the pixels begin if they follow each other as plain rows.
+    /// Checks the places of all strips or tiles, and returns the offset of the pixels if these follow each other as
+    /// plain rows.
     ///
     /// # Errors
-    /// `Io` if the lists cannot be read; in what is returned, what is wrong with them.
+    /// `Io` if the lists cannot be read; the inner result has a fault in them.
     pub(crate) fn check(&self, reader: &mut Reader, length: u64) -> Result<std::result::Result<Option<u64>, Fault>> {
         const PART: u64 = 4096;
         let [grid_z, grid_y, grid_x] = self.grid();
@@ -168,11 +170,10 @@ impl Blocks {
         Ok(Ok(follow.and(begin)))
     }
 
-    /// The values of what is decoded at once at a place of the grid, cut off at the page's sides; `None` if it is
-    /// damaged.
+    /// The values that are decoded at once at a position of the grid, clipped to the page; `None` if they are damaged.
     ///
     /// # Errors
-    /// `Io` if it cannot be read.
+    /// `Io` if they cannot be read.
     pub(crate) fn decode(&self, file: &mut BlockFile, place: [usize; 3]) -> Result<Option<Voxels>> {
         let [grid_z, grid_y, grid_x] = self.grid();
         let [z, y, x] = [place[0] as u64, (place[1] * self.group) as u64, place[2] as u64];
@@ -216,8 +217,8 @@ impl Blocks {
         Ok(Some(from_bytes(self.samples.stored, shape, values, Endian::NATIVE)))
     }
 
-    /// Refuses a strip or tile that needs more memory than the system gives: for its bytes as they are stored and as they
-    /// are decompressed, and for its values where these are wider.
+    /// Refuses a strip or tile that needs more memory than available: for its stored bytes and its decompressed ones,
+    /// and for its values if these are wider.
     fn require_memory(&self, stored: u64, kept: [usize; 3]) -> Result<()> {
         let product =
             |shape: [usize; 3], size: usize| shape.iter().fold(size as u64, |bytes, &n| bytes.saturating_mul(n as u64));
@@ -233,7 +234,7 @@ impl Blocks {
         memory::require(bytes, advice)
     }
 
-    /// The bytes of the values of a strip or tile that lie in the page, in this machine's order.
+    /// The bytes of a strip's or tile's values that lie in the page, in native order.
     fn unpack(&self, mut packed: Vec<u8>, place: [usize; 3], kept: [usize; 3]) -> Option<Vec<u8>> {
         if self.reversed {
             packed.iter_mut().for_each(|byte| *byte = byte.reverse_bits());
@@ -270,11 +271,11 @@ impl Blocks {
     }
 }
 
-/// A file as strips and tiles are read from it.
+/// A file from which strips and tiles are read.
 pub(crate) struct BlockFile {
     pub(crate) file: Arc<File>,
     length: u64,
-    /// The lists of where strips lie and how long they are, each with a window of its own.
+    /// Readers of the lists of offsets and lengths, each with its own window.
     offsets: Reader,
     counts: Reader,
 }
@@ -286,7 +287,7 @@ impl BlockFile {
         BlockFile { file, length, offsets, counts }
     }
 
-    /// Bytes that lie within the file.
+    /// Reads bytes that lie within the file.
     fn bytes(&self, at: u64, count: u64) -> Result<Vec<u8>> {
         let mut bytes = vec![0; usize::try_from(count).map_err(|_| Error::internal("more bytes than memory"))?];
         file::read_at(&self.file, at, &mut bytes).map_err(|error| file::read_failed(&error))?;

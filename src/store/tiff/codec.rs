@@ -1,4 +1,4 @@
-//! How the bytes of strips and tiles are compressed.
+//! Compression of strips and tiles.
 
 use std::cell::RefCell;
 
@@ -7,7 +7,7 @@ use libdeflater::Decompressor;
 use super::picture::Picture;
 use super::{lzw, packbits};
 
-/// A compression that is read.
+/// A supported compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Codec {
     None,
@@ -17,15 +17,15 @@ pub(crate) enum Codec {
     Zstd,
     /// CCITT group 4, of pages of one bit.
     Group4,
-    /// A whole file of another form.
+    /// A whole file of another format.
     Picture(Picture),
 }
 
 impl Codec {
-    /// The compression of a number; what to say of it where it is not read.
+    /// The compression of a number.
     ///
     /// # Errors
-    /// The name of the compression, and why it is not read.
+    /// The name of an unsupported compression, with the reason.
     pub(crate) fn of(number: u64) -> Result<Codec, String> {
         Ok(match number {
             1 => Codec::None,
@@ -47,7 +47,7 @@ impl Codec {
         })
     }
 
-    /// The name that people know it by.
+    /// The usual name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Codec::None => "none",
@@ -60,12 +60,12 @@ impl Codec {
         }
     }
 
-    /// Whether values may have been turned into differences before they were compressed.
+    /// Whether values may have been replaced by differences before compression.
     pub(crate) fn predicts(self) -> bool {
         matches!(self, Codec::Lzw | Codec::Deflate | Codec::Zstd)
     }
 
-    /// Bytes that one compressed byte can stand for at most, so that damage to a size is found before memory is taken.
+    /// Largest number of bytes for one compressed byte, so that a damaged size is found before memory is allocated.
     pub(crate) fn most(self) -> u64 {
         match self {
             Codec::None => 1,
@@ -75,13 +75,13 @@ impl Codec {
             Codec::Lzw => 3838,
             // Blocks of 128 KiB of one value take four bytes.
             Codec::Zstd => 32 << 10,
-            // A row like the one above it takes a bit, and a row has at most 65535 pixels.
+            // A row that equals the one above it takes a bit, and a row has at most 65535 pixels.
             Codec::Group4 => 64 << 10,
             Codec::Picture(_) => 1032,
         }
     }
 
-    /// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` if the bytes are
+    /// Decompresses into a buffer, as far as it reaches, and returns the number of bytes; `None` if the bytes are
     /// damaged. `width` is that of a row in pixels.
     pub(crate) fn decompress(self, from: &[u8], into: &mut [u8], width: usize) -> Option<usize> {
         thread_local!(static DEFLATE: RefCell<Decompressor> = RefCell::new(Decompressor::new()));

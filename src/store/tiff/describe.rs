@@ -1,6 +1,6 @@
-//! What the first page of a TIFF file says about all of it: in its descriptions, and in the tags of microscopes.
+//! The description of a whole TIFF file in its first page: texts, and private tags of microscopes.
 //!
-//! Whatever a file says of its own axes is read or refused. A file may say it twice; the two have to agree.
+//! All axes that a file describes are either read or refused. If a file has two descriptions, they must agree.
 
 mod fluoview;
 mod imagej;
@@ -27,13 +27,13 @@ pub(crate) use self::micromanager::{is_micromanager, of_pages as micromanager_pa
 #[cfg(feature = "mosaic")]
 pub(crate) use self::ome::ome_of;
 
-/// The file that tags are of.
+/// The file of the tags.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Given<'f> {
     pub(crate) path: &'f Path,
-    /// How many pages it has.
+    /// Number of its pages.
     pub(crate) pages: usize,
-    /// Whether it is a slice of a volume: its place among the others is known.
+    /// Whether it is a slice of a volume, with a known position among the others.
     pub(crate) slice: bool,
 }
 
@@ -44,7 +44,7 @@ impl Default for Given<'_> {
 }
 
 impl Given<'_> {
-    /// Some bytes of the file, of which tags give the place; `None` if it does not have them.
+    /// Bytes of the file at an offset from its tags; `None` if it does not have them.
     fn bytes_at(&self, at: u64, size: u64) -> Option<Vec<u8>> {
         let size = usize::try_from(size).ok().filter(|size| *size <= 1 << 16)?;
         let mut bytes = vec![0; size];
@@ -53,9 +53,9 @@ impl Given<'_> {
     }
 }
 
-/// What the first page of a file says about the image.
+/// The description of the image in the first page of a file.
 ///
-/// Resolution tags count only together with a unit in a text: elsewhere they are a printer's dots per inch.
+/// Resolution tags count only together with a unit in a text: otherwise they are a printer's dots per inch.
 ///
 /// # Errors
 /// `Data` if a description is damaged, or two contradict each other.
@@ -63,7 +63,7 @@ pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<FileDescri
     let mut found: Vec<FileDescription> = Vec::new();
     for text in tags.descriptions() {
         if ome_xml::is_ome(&text) {
-            // Writers count every plane there; other texts name lengths.
+            // OME-XML counts every plane; other texts have lengths.
             let read = if given.slice { ome::described_slice } else { ome::described };
             found.insert(0, read(&text, given.path)?);
         } else if imagej::is_imagej(&text) {
@@ -96,7 +96,7 @@ pub(crate) fn described(tags: &FileTags, given: &Given<'_>) -> Result<FileDescri
 /// Refuses two descriptions that contradict each other.
 fn agree(one: &FileDescription, other: &FileDescription) -> Result<()> {
     if let (Some(a), Some(b)) = (&one.stack, &other.stack) {
-        // A text that names no lengths says nothing of them.
+        // A text without lengths does not contradict.
         let said = b.axes.iter().any(|(_, length)| *length != 1);
         if said && ['t', 'c', 'z'].iter().any(|&axis| a.length(axis) != b.length(axis)) {
             let message = format!(

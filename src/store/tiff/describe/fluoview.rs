@@ -1,4 +1,4 @@
-//! Olympus FluoView's header `MM_HEADER`, and Olympus SIS' settings: their own lists of axes.
+//! Olympus FluoView's header `MM_HEADER`, and Olympus SIS' settings, with separate lists of axes.
 
 use crate::error::{Error, Result};
 use crate::store::tiff::describe::Given;
@@ -12,7 +12,7 @@ const SIS_SETTINGS: u16 = 33471;
 const AXES_AT: usize = 284;
 const AXIS_BYTES: usize = 16 + 4 + 8 + 8 + 64;
 
-/// What the header says.
+/// The description in the header.
 ///
 /// # Errors
 /// `Data` if it is cut off, or has an axis other than time, channels and those of space.
@@ -59,7 +59,7 @@ pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<File
     Ok(Some(FileDescription { form: "TIFF, FluoView", calibration, stack: Some(stack), ..FileDescription::default() }))
 }
 
-/// What SIS' settings say: lines `Z=12` in the section `[Dimension]`, the fastest axis first.
+/// The description in SIS' settings: lines `Z=12` in the section `[Dimension]`, the fastest axis first.
 fn settings(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(settings) = tags.text(SIS_SETTINGS) else { return Ok(None) };
     let lines = settings.lines().map(str::trim);

@@ -1,7 +1,7 @@
-//! ImageJ's text: `key=value` in lines, with the counts of channels, slices and frames, and the size of a voxel.
+//! ImageJ's text: `key=value` in lines, with the counts of channels, slices and frames, and the voxel size.
 //!
-//! As `ij.io.FileOpener` and `ij.io.TiffEncoder` have it: pixel sizes along y and x are in the resolution tags, in the
-//! text's unit; `spacing` is left out where it is 1, and negative for stacks that were flipped.
+//! According to `ij.io.FileOpener` and `ij.io.TiffEncoder`: pixel sizes along y and x are in the resolution tags, in
+//! the text's unit; `spacing` is omitted if it is 1, and negative for stacks that were flipped.
 
 use super::lengths::{is_physical, pixel_size};
 use crate::error::{Error, Result};
@@ -12,16 +12,16 @@ use crate::store::units::Calibration;
 
 const FROM: &str = "the ImageJ metadata";
 
-/// Whether a text is meant to be ImageJ's, or that of SCIFIO, which has the same form.
+/// Returns whether a text looks like ImageJ's, or like that of SCIFIO, which has the same format.
 pub(crate) fn is_imagej(text: &str) -> bool {
     text.starts_with("ImageJ") || text.starts_with("SCIFIO=")
 }
 
-/// What the text says.
+/// The description in the text.
 ///
 /// # Errors
-/// `Data` if a count is no whole number above 0, a key has two values, the order is none of the three axes, or the
-/// counts contradict each other.
+/// `Data` if a count is not a whole number above 0, a key has two values, the order is not one of the three axes, or
+/// the counts contradict each other.
 pub(crate) fn described(text: &str, tags: &FileTags) -> Result<FileDescription> {
     let text = Text::new(text)?;
     let axes = text.axes()?;
@@ -62,7 +62,7 @@ impl<'t> Text<'t> {
 
     fn count(&self, key: &str) -> Result<Option<u64>> {
         let Some(text) = self.value(key) else { return Ok(None) };
-        // ImageJ reads them as numbers with a fraction.
+        // ImageJ reads them as floating-point numbers.
         let number = text.parse::<u64>().ok().or_else(|| text.strip_suffix(".0")?.parse().ok());
         number.filter(|n| *n > 0).map(Some).ok_or_else(|| {
             let message = format!(
@@ -72,7 +72,7 @@ impl<'t> Text<'t> {
         })
     }
 
-    /// The axes of planes, slowest first; none where the text does not count them.
+    /// The axes of planes, slowest first; none if the text does not count them.
     fn axes(&self) -> Result<Vec<(char, u64)>> {
         let [channels, slices, frames] = ["channels", "slices", "frames"].map(|key| self.count(key));
         let (channels, slices, frames) = (channels?, slices?, frames?);
@@ -111,12 +111,12 @@ impl<'t> Text<'t> {
         Ok(axes)
     }
 
-    /// The size of a voxel, and what a user should know of it.
+    /// The voxel size, and a warning about it.
     fn calibration(&self, tags: &FileTags, deep: bool) -> (Calibration, Option<String>) {
         let spacing = self.value("spacing").map(|text| (text, decimal(text).map(f64::abs)));
         let depth = match spacing {
             Some((_, depth)) => depth.filter(|depth| depth.is_finite() && *depth > 0.0),
-            // ImageJ leaves it out of stacks where it is 1; of a slice alone nothing is known.
+            // ImageJ omits it from stacks if it is 1; for a single slice it is unknown.
             None => deep.then_some(1.0),
         };
         let unit = self.value("unit").unwrap_or_default();
@@ -125,7 +125,7 @@ impl<'t> Text<'t> {
         let units = [z, y, x].map(|unit| Some(unit.to_owned()));
         if is_physical(x) {
             let [height, width] = pixel_size(tags, [y, x]);
-            // Dots per inch of a scanner are no reason to take the planes of a stack to be an inch apart.
+            // A scanner's dots per inch do not mean that the planes of a stack are an inch apart.
             let depth = if spacing.is_none() && x.to_ascii_lowercase().starts_with("inch") { None } else { depth };
             return (Calibration { size: [depth, height, width], unit: units, from: FROM }, None);
         }
@@ -147,7 +147,7 @@ impl<'t> Text<'t> {
     }
 }
 
-/// The keys that say something of axes and lengths.
+/// The keys that describe axes and lengths.
 const KEYS: [&str; 10] =
     ["images", "channels", "slices", "frames", "order", "unit", "xunit", "yunit", "zunit", "spacing"];
 

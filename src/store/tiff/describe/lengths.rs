@@ -1,12 +1,12 @@
-//! Lengths of pixels that a text gives the unit of and the resolution tags the number.
+//! Pixel sizes whose unit is in a text and whose number is in the resolution tags.
 
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::{LengthUnit, converted, unit_name};
 
-/// The size of a pixel along (y, x), where a text says that lengths are in these units.
+/// The pixel size along (y, x), if a text has lengths in these units.
 ///
-/// Resolution tags in pixels a centimeter count as such, as for Micro-Manager's files. The inch is what writers leave
-/// there that mean no unit at all: it counts only where the text has it too.
+/// Resolution tags in pixels per centimeter count as such, as in Micro-Manager's files. Writers leave the inch there if
+/// they mean no unit: it counts only if the text has it too.
 pub(crate) fn pixel_size(tags: &FileTags, units: [&str; 2]) -> [Option<f64>; 2] {
     let Some(resolution) = tags.resolution() else { return [Some(1.0); 2] };
     std::array::from_fn(|axis| {
@@ -20,7 +20,7 @@ pub(crate) fn pixel_size(tags: &FileTags, units: [&str; 2]) -> [Option<f64>; 2] 
     })
 }
 
-/// Whether a unit is one of length, or any that is not that of pixels.
+/// Returns whether a unit is one of length, or any other than pixels.
 pub(crate) fn is_physical(unit: &str) -> bool {
     unit_name(unit).is_some()
 }

@@ -7,10 +7,10 @@ use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
 const CZ_LSMINFO: u16 = 34412;
-/// Where positions and mosaic tiles are counted.
+/// Offset of the numbers of positions and mosaic tiles.
 const DIMENSION_P: usize = 264;
 
-/// What the tag says of planes along time and z, and of the size of a voxel in meters.
+/// The description in the tag: planes along time and z, and the voxel size in meters.
 ///
 /// # Errors
 /// `Data` if the file is a scan along other axes than x and y, or of several positions.

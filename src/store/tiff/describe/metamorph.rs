@@ -7,15 +7,15 @@ use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::{FileTags, RawTag, text};
 use crate::store::units::Calibration;
 
-/// Properties of the stack by their number, a ratio and two dates a plane, and a wavelength a plane.
+/// Properties of the stack by their number; a ratio and two dates for each plane; and a wavelength for each plane.
 const UIC1: u16 = 33628;
 const UIC2: u16 = 33629;
 const UIC3: u16 = 33630;
 
-/// What the tags say: every count is the number of planes.
+/// The description in the tags, each of which has the number of planes as its count.
 ///
-/// Planes are along z where all have a distance from the next; else along time where each was taken at another, as
-/// tifffile has it; else along z.
+/// Planes are along z if all have a distance from the next; otherwise along time if their times differ, like in
+/// tifffile; otherwise along z.
 ///
 /// # Errors
 /// `Data` if the tags are cut off, or planes have several wavelengths.
@@ -43,7 +43,7 @@ pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<File
     let ([height, width], unit) = tags.tag(UIC1).map(|tag| pixel(tags, tag, file)).unwrap_or_default();
     let known = unit.is_some();
     let calibration = Calibration {
-        // Without the size of a pixel along y and x, that of a step along z has no unit that is known.
+        // Without the pixel size along y and x, the unit of a step along z is unknown.
         size: if known { [depth, height, width] } else { [None; 3] },
         unit: [(); 3].map(|()| unit.clone()),
         from: "the MetaMorph metadata",
@@ -52,7 +52,7 @@ pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<File
     Ok(Some(FileDescription { form: "MetaMorph stack", calibration, stack: Some(stack), ..FileDescription::default() }))
 }
 
-/// Sizes of a pixel along (y, x) and their unit, where the stack is calibrated.
+/// Pixel sizes along (y, x) and their unit, if the stack is calibrated.
 fn pixel(tags: &FileTags, tag: &RawTag, file: &Given<'_>) -> ([Option<f64>; 2], Option<String>) {
     let property = |number: u64| {
         let entries = usize::try_from(tag.count).unwrap_or(0).min(tag.bytes.len() / 8);
@@ -75,10 +75,10 @@ fn pixel(tags: &FileTags, tag: &RawTag, file: &Given<'_>) -> ([Option<f64>; 2], 
     ([ratio(5), ratio(4)], unit)
 }
 
-/// What a description in MetaSeries' XML says: the size of a pixel.
+/// The description in MetaSeries' XML: the pixel size.
 ///
 /// # Errors
-/// `Data` with the line and column where it cannot be parsed.
+/// `Data` with the line and column if it cannot be parsed.
 pub(crate) fn described_in_xml(description: &str) -> Result<Option<FileDescription>> {
     if !description.trim_start().starts_with("<MetaData") {
         return Ok(None);

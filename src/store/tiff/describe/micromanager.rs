@@ -1,6 +1,6 @@
-//! What Micro-Manager writes into every page as JSON: which channel, slice and time point it is, and the pixel size.
+//! Micro-Manager's JSON in every page: channel, slice and time point of the page, and the pixel size.
 //!
-//! Counts where the descriptions of the first page were never written, as when a scan stopped, and in NDTiff files.
+//! Used if the descriptions of the first page were never written, such as when a scan stopped, and in NDTiff files.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use crate::store::units::Calibration;
 
 const METADATA: u16 = 51123;
 
-/// Whether a page's tags have Micro-Manager's metadata.
+/// Returns whether a page's tags have Micro-Manager's metadata.
 pub(crate) fn is_micromanager(tags: &FileTags) -> bool {
     tags.tag(METADATA).is_some()
 }
 
-/// What the pages say, each by its tags, in their order.
+/// The description in all pages, from their tags in order.
 ///
 /// # Errors
 /// `Data` if a page's metadata cannot be parsed, pages are of several positions, or of other axes.
@@ -93,7 +93,7 @@ pub(crate) fn of_pages(pages: impl IntoIterator<Item = Result<FileTags>>) -> Res
             return Err(Error::data(message));
         }
     }
-    // Slices may be counted from any number, along z from below 0.
+    // Slices may be counted from any number, along z also from below 0.
     let values: [Vec<u64>; 3] = std::array::from_fn(|axis| {
         places.iter().map(|place| place[axis]).collect::<BTreeSet<u64>>().into_iter().collect()
     });
@@ -108,7 +108,7 @@ pub(crate) fn of_pages(pages: impl IntoIterator<Item = Result<FileTags>>) -> Res
     Ok(FileDescription { form, calibration, stack: Some(stack), channel_names: channels, ..FileDescription::default() })
 }
 
-/// The number of a name among those met.
+/// The index of a name among those met.
 fn number_of(names: &mut Vec<String>, name: String) -> u64 {
     let at = names.iter().position(|other| *other == name).unwrap_or_else(|| {
         names.push(name);

@@ -1,4 +1,5 @@
-//! NIH Image's header, which ImageJ reads too: how many slices follow the first, how far apart, and the size of a pixel.
+//! NIH Image's header, which ImageJ reads too: the number of slices that follow the first, their distance, and the
+//! pixel size.
 
 use crate::error::Result;
 use crate::store::tiff::describe::Given;
@@ -11,7 +12,7 @@ const NIH_IMAGE_HEADER: u16 = 43314;
 /// The units of the header, by their number from `Nanometers` on.
 const UNITS: [&str; 8] = ["nm", "µm", "mm", "cm", "m", "km", "inch", "foot"];
 
-/// What the header says.
+/// The description in the header.
 pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(tag) = tags.tag(NIH_IMAGE_HEADER).filter(|tag| tag.bytes.starts_with(b"IPIC")) else { return Ok(None) };
     let slices = tags.number(tag, 260, 2).unwrap_or(0);
@@ -23,7 +24,7 @@ pub(crate) fn described(tags: &FileTags, _: &Given<'_>) -> Result<Option<FileDes
         let pixel = tags.double(tag, 160).map(|scale| 1.0 / scale).and_then(positive);
         let aspect = bits(272).map(f64::from).and_then(positive).unwrap_or(1.0);
         let depth = bits(262).map(f64::from).and_then(positive);
-        // Slices are so many pixels apart.
+        // The distance of slices is in pixels.
         calibration.size = [pixel.zip(depth).map(|(pixel, depth)| pixel * depth), pixel.map(|p| p / aspect), pixel];
         calibration.unit = [(); 3].map(|()| Some((*unit).to_owned()));
     }

@@ -1,4 +1,4 @@
-//! OME-XML as a TIFF's description: which page of which file is which plane, and the size of a voxel.
+//! OME-XML as a TIFF's description: the plane of each page of each file, and the voxel size.
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ const FROM: &str = "the OME metadata";
 const LONGEST_COMPANION: u64 = 256 << 20;
 
 #[cfg(feature = "mosaic")]
-/// The OME metadata among a file's tags, where there are some.
+/// The OME metadata in a file's tags, if it has any.
 ///
 /// # Errors
 /// `Data` if they cannot be parsed.
@@ -21,16 +21,16 @@ pub(crate) fn ome_of(tags: &crate::store::tiff::tags::FileTags) -> Result<Option
     tags.descriptions().find(|text| ome_xml::is_ome(text)).map(|text| ome_xml::parse(&text)).transpose()
 }
 
-/// What the text says of the file with this path.
+/// The description in the text of the file with this path.
 ///
 /// # Errors
-/// `Data` if it cannot be parsed, is in another file that is missing, names several images in this file, or none; where
-/// it does not say how planes follow each other.
+/// `Data` if it cannot be parsed, is in another file that is missing, names several images in this file or none, or
+/// does not give the order of planes.
 pub(crate) fn described(text: &str, path: &Path) -> Result<FileDescription> {
     read(with_companion(ome_xml::parse(text)?, path)?, path)
 }
 
-/// What the text says of a file that is a slice of a volume, whose place among the others is known: the size of a voxel.
+/// The description of a file that is a slice of a volume, with a known position among the others: the voxel size.
 ///
 /// # Errors
 /// `Data` if it cannot be parsed.
@@ -46,7 +46,7 @@ pub(crate) fn described_slice(text: &str, path: &Path) -> Result<FileDescription
     Ok(FileDescription { form: FORM, calibration, ..FileDescription::default() })
 }
 
-/// The metadata that a document has or points to.
+/// The metadata that a document contains or refers to.
 fn with_companion(ome: Ome, path: &Path) -> Result<Ome> {
     let Some(file) = &ome.elsewhere else { return Ok(ome) };
     let companion = path.with_file_name(base_name(file));
@@ -68,7 +68,7 @@ fn with_companion(ome: Ome, path: &Path) -> Result<Ome> {
     Ok(found)
 }
 
-/// The OME-XML in a file of its own, or in the description of another TIFF file.
+/// The OME-XML in a separate file, or in the description of another TIFF file.
 fn text_of(path: &PathBuf) -> Result<String> {
     if let Ok(tags) = crate::store::tiff::pages::tags_of(path) {
         let none = || Error::data("has no OME metadata; give the file that has").at(path);
@@ -78,7 +78,7 @@ fn text_of(path: &PathBuf) -> Result<String> {
     Ok(crate::store::tiff::tags::text(&bytes))
 }
 
-/// What a document says of the file with this path.
+/// The description in a document of the file with this path.
 fn read(ome: Ome, path: &Path) -> Result<FileDescription> {
     if ome.images.is_empty() {
         return Err(Error::data("has OME metadata that name no image; give --axes z,y,x to read its pages as planes"));
@@ -182,7 +182,7 @@ fn calibration(image: &OmeImage, planes: u64) -> Calibration {
     let mut unit = [None, None, None];
     for (axis, pixel) in image.pixel.iter().enumerate() {
         let Some((text, own)) = pixel else { continue };
-        // A plane alone has writers' zero or NaN for its depth.
+        // For a single plane, writers set the depth to zero or NaN.
         let found = decimal(text).unwrap_or(f64::NAN);
         size[axis] = (axis > 0 || planes > 1 || found > 0.0).then_some(found);
         // OME's default unit is the micrometer.

@@ -1,14 +1,14 @@
-//! ScanImage's settings, which its files have in the tag for software: channels, slices and frames.
+//! ScanImage's settings in the tag for software: channels, slices and frames.
 
 use crate::error::{Error, Result};
 use crate::store::tiff::describe::Given;
 use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 
-/// How the settings say that pages follow each other: channels fastest, then frames of a slice, slices, volumes.
+/// The order of pages according to the settings: channels fastest, then frames of a slice, slices, volumes.
 ///
 /// # Errors
-/// `Data` if the settings of a file of several pages are in the form of an old release, or do not say it.
+/// `Data` if the settings of a file of several pages are in the format of an old release, or do not name the channels.
 pub(crate) fn described(tags: &FileTags, file: &Given<'_>) -> Result<Option<FileDescription>> {
     let Some(settings) = tags.software().filter(|text| text.starts_with("SI.")) else {
         let old = |text: &String| text.starts_with("state.") || text.contains("scanimage.SI");
