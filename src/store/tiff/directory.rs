@@ -1,6 +1,6 @@
-//! The directories of a TIFF file: what its tags say, read within bounds.
+//! The directories of a TIFF file: reads its tags within bounds.
 //!
-//! Nothing that a file says makes this allocate more than the file is long, or go round without end.
+//! No content of a file makes this allocate more than the file is long, or loop forever.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::store::values::Endian;
 
-/// Most tags a directory: so many say that it is none.
+/// Largest number of tags in a directory: one with more is damaged.
 const MOST_TAGS: u64 = 4096;
 
 /// Tags by their numbers in the TIFF specification and its extensions.
@@ -40,7 +40,7 @@ pub(crate) mod tag {
     pub(crate) const GDAL_NODATA: u16 = 42113;
 }
 
-/// A TIFF file as its directories are read.
+/// A TIFF file whose directories are read.
 pub(crate) struct TiffFile {
     pub(crate) reader: Reader,
     pub(crate) big: bool,
@@ -52,7 +52,7 @@ impl TiffFile {
     /// Reads the header of a file.
     ///
     /// # Errors
-    /// `Data` if it is no TIFF file, `Io` if it cannot be read.
+    /// `Data` if it is not a TIFF file, `Io` if it cannot be read.
     pub(crate) fn new(mut reader: Reader) -> Result<Self> {
         let magic = reader.array::<4>(0)?.ok_or_else(no_tiff)?;
         let big = match &magic {
@@ -72,8 +72,7 @@ impl TiffFile {
         Ok(tiff)
     }
 
-    /// The directories of the chain that begins in the header, in its order; those of sub-images (`SubIFDs`) are not
-    /// among them.
+    /// The directories of the chain that begins in the header, in its order, without those of sub-images (`SubIFDs`).
     ///
     /// # Errors
     /// `Data` if one is damaged, lies beyond the end, or leads back to an earlier one.
@@ -88,7 +87,7 @@ impl TiffFile {
         if count == 0 || count > MOST_TAGS {
             return Err(damaged(&format!("a directory names {count} tags")));
         }
-        // Neither overflows: `at` lies within the file, and there are few tags.
+        // Neither overflows: `at` lies within the file, and the number of tags is limited.
         let (start, bytes) = (at + head as u64, usize::try_from(count).unwrap_or_default() * size);
         let rows = self.reader.bytes(start, bytes)?.ok_or_else(cut_off)?;
         let field = if self.big { 8 } else { 4 };
@@ -96,7 +95,7 @@ impl TiffFile {
         for (row, place) in rows.chunks_exact(size).zip((start..).step_by(size)) {
             let [tag, kind] = [0, 2].map(|at| u16::try_from(whole(&row[at..at + 2], self.endian)).unwrap_or_default());
             let count = whole(&row[4..4 + field], self.endian);
-            // Values that fit take the place of their offset.
+            // Values that fit are stored in place of their offset.
             let fits = size_of_kind(kind).is_none_or(|size| count.saturating_mul(size as u64) <= field as u64);
             let values = if fits { place + 4 + field as u64 } else { whole(&row[4 + field..], self.endian) };
             entries.push(Entry { tag, kind, count, values });
@@ -106,23 +105,23 @@ impl TiffFile {
         Ok((Directory { entries }, link))
     }
 
-    /// The whole number of some bytes at an offset; `None` beyond the end of the file.
+    /// A whole number of some bytes at an offset; `None` beyond the end of the file.
     fn whole(&mut self, at: u64, bytes: usize) -> Result<Option<u64>> {
         let endian = self.endian;
         Ok(self.reader.bytes(at, bytes)?.map(|bytes| whole(bytes, endian)))
     }
 
-    /// The whole numbers that an entry holds; empty where it holds none.
+    /// The whole numbers of an entry.
     ///
     /// # Errors
-    /// `Data` if they lie beyond the end of the file, or are no whole numbers.
+    /// `Data` if they lie beyond the end of the file, or are not whole numbers.
     pub(crate) fn numbers(&mut self, entry: &Entry) -> Result<Vec<u64>> {
         let list = entry.list()?;
         let (bytes, endian) = (self.values(entry)?, self.endian);
         Ok(bytes.chunks_exact(list.size).map(|bytes| whole(bytes, endian)).collect())
     }
 
-    /// The bytes of what an entry holds, in the order of the file: of a text, or of a structure of another program.
+    /// The bytes of an entry, in the order of the file: of a text, or of a structure of another program.
     ///
     /// # Errors
     /// `Data` if they lie beyond the end of the file.
@@ -138,7 +137,7 @@ impl TiffFile {
     /// The first number of a tag; `None` if the directory does not have it.
     ///
     /// # Errors
-    /// As [`TiffFile::numbers`].
+    /// Those of [`TiffFile::numbers`].
     pub(crate) fn number(&mut self, directory: &Directory, tag: u16) -> Result<Option<u64>> {
         let Some(entry) = directory.entry(tag) else { return Ok(None) };
         Ok(self.numbers(&Entry { count: 1, ..*entry })?.first().copied())
@@ -153,7 +152,7 @@ pub(crate) struct Directories<'t> {
 }
 
 impl Directories<'_> {
-    /// The next one; `None` behind the last.
+    /// The next directory; `None` after the last.
     ///
     /// # Errors
     /// `Data` if it is damaged, lies beyond the end, or was met before.
@@ -165,7 +164,8 @@ impl Directories<'_> {
             return Err(damaged("its directories lead round in a circle"));
         }
         let (directory, next) = self.file.directory(self.next)?;
-        // Some writers of one image end its file right behind the tags. One of several that ends so has been cut there.
+        // Some writers of one image end its file right behind the tags. A file of several images that ends so has been
+        // cut off.
         self.next = match next {
             None if self.met.len() > 1 => return Err(cut_off()),
             next => next.unwrap_or(0),
@@ -173,7 +173,7 @@ impl Directories<'_> {
         Ok(Some(directory))
     }
 
-    /// Whether there is another one.
+    /// Whether another directory follows.
     pub(crate) fn more(&self) -> bool {
         self.next != 0
     }
@@ -186,19 +186,19 @@ pub(crate) struct Directory {
 }
 
 impl Directory {
-    /// The entry of a tag, the first where there are several; one without values counts as absent.
+    /// The entry of a tag, the first one if there are several; one without values counts as absent.
     pub(crate) fn entry(&self, tag: u16) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.tag == tag && entry.count > 0)
     }
 }
 
-/// One tag: how many values of which kind, and where they lie.
+/// One tag: the number, type and offset of its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) tag: u16,
     pub(crate) kind: u16,
     pub(crate) count: u64,
-    /// Where the values lie.
+    /// Offset of the values.
     pub(crate) values: u64,
 }
 
@@ -206,7 +206,7 @@ impl Entry {
     /// The values as a list of whole numbers.
     ///
     /// # Errors
-    /// `Data` if they are no whole numbers.
+    /// `Data` if they are not whole numbers.
     pub(crate) fn list(&self) -> Result<List> {
         let whole = matches!(self.kind, 1 | 3 | 4 | 6 | 8 | 9 | 13 | 16 | 17 | 18);
         let size = size_of_kind(self.kind).filter(|_| whole).ok_or_else(|| self.damaged())?;
@@ -218,7 +218,7 @@ impl Entry {
     }
 }
 
-/// Whole numbers in a file, read where they are wanted: there may be millions of them.
+/// Whole numbers in a file, read on demand: there may be millions of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct List {
     at: u64,
@@ -227,7 +227,7 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// A list that says nothing: of a file that is one block.
+    /// An empty list, for a file that is one block.
     pub(crate) const NONE: List = List { at: 0, size: 1, count: 1 };
 
     /// Some of the numbers; `None` if they lie beyond the end of the file.
@@ -243,7 +243,7 @@ impl List {
     }
 }
 
-/// Bytes a value of a kind; `None` if there is no such kind.
+/// Bytes of a value of a type; `None` if the type does not exist.
 fn size_of_kind(kind: u16) -> Option<usize> {
     match kind {
         1 | 2 | 6 | 7 => Some(1),
@@ -271,7 +271,7 @@ pub(crate) fn cut_off() -> Error {
     Error::data("is cut off; copy the file again from where it came")
 }
 
-/// The refusal of a file whose tags cannot be right.
+/// The refusal of a file with impossible tags.
 pub(crate) fn damaged(what: &str) -> Error {
     Error::data(format!("is damaged: {what}; copy the file again from where it came"))
 }

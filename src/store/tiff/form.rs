@@ -1,4 +1,4 @@
-//! What the tags of one page say: its size, its type, and how it is encoded; and what of it is not read.
+//! The format of one page in its tags: its size, its type, and its encoding; and the refusal of unsupported ones.
 
 use std::sync::Arc;
 
@@ -11,12 +11,13 @@ use crate::error::{Error, Result};
 use crate::store::StoredType;
 use crate::store::values::unsupported_dtype;
 
-/// Bytes a page may have beyond what its file can hold: strips and tiles that are not stored take no place in it.
+/// Bytes that a page may have beyond those that its file can hold: strips and tiles that are not stored take no space
+/// in it.
 const UNSTORED: u64 = 1 << 30;
-/// Bytes of pixels that a byte of a file can stand for, whatever compresses them.
+/// Largest number of bytes of pixels for one byte of a file, with any compression.
 const MOST_COMPRESSED: u64 = 64 << 10;
 
-/// What pages have that readers should know of.
+/// Properties of pages that users should know.
 #[derive(Debug, Default)]
 pub(crate) struct Traits {
     pub(crate) palette: bool,
@@ -24,12 +25,12 @@ pub(crate) struct Traits {
     pub(crate) turned: bool,
 }
 
-/// One page as its tags describe it.
+/// One page and its tags.
 pub(crate) struct Form<'a> {
     pub(crate) tiff: &'a mut TiffFile,
     pub(crate) directory: &'a Directory,
     pub(crate) number: Option<usize>,
-    /// Whether a Zeiss microscope wrote the file: it names a predictor where it used none.
+    /// Whether a Zeiss microscope wrote the file: these declare a predictor without using one.
     pub(crate) lsm: bool,
     pub(crate) traits: &'a mut Traits,
 }
@@ -38,7 +39,7 @@ impl Form<'_> {
     /// The planes of the page: one, or as many as it is deep.
     ///
     /// # Errors
-    /// `Data` if it is damaged, cut off, or of a kind that is not read.
+    /// `Data` if it is damaged, cut off, or of a kind that is not supported.
     pub(crate) fn planes(&mut self, file: &Arc<PageFile>) -> Result<Vec<Page>> {
         let height = self.length(tag::IMAGE_LENGTH, None)?;
         let width = self.length(tag::IMAGE_WIDTH, None)?;
@@ -59,7 +60,7 @@ impl Form<'_> {
             Err(Fault::Damaged) => return Err(self.damaged("its strips or tiles are too short for its size")),
         };
         let blocks = Arc::new(blocks.grouped());
-        // Of a size that a file was found to hold.
+        // Of a size that has been checked against the file.
         let plane_bytes = (height * width * stored.size()) as u64;
         let storage = |plane: usize| match rows {
             Some(offset) => Storage::Rows { offset: offset + plane as u64 * plane_bytes },
@@ -82,7 +83,7 @@ impl Form<'_> {
         self.refused(&format!("is damaged: {what}; copy the file again from where it came"))
     }
 
-    /// A length in pixels, or what it is where the tag does not exist.
+    /// A length in pixels, or `absent` if the tag does not exist.
     fn length(&mut self, tag: u16, absent: Option<usize>) -> Result<usize> {
         let found = match self.tag(tag)? {
             None => absent,
@@ -91,7 +92,7 @@ impl Form<'_> {
         found.ok_or_else(|| self.damaged(&format!("its tag {tag}, a length, is missing or none")))
     }
 
-    /// The type of values, and of how many bits they are.
+    /// The type of values, and their number of bits.
     fn stored_type(&mut self) -> Result<(StoredType, usize)> {
         let samples = self.tag(tag::SAMPLES_PER_PIXEL)?.unwrap_or(1);
         if samples != 1 {
@@ -126,7 +127,7 @@ impl Form<'_> {
         Ok((stored, usize::try_from(bits).unwrap_or_default()))
     }
 
-    /// Refuses pages whose values are no grey values or labels.
+    /// Refuses pages whose values are neither grey values nor labels.
     fn photometric(&mut self) -> Result<()> {
         match self.tag(tag::PHOTOMETRIC)? {
             Some(0) => self.traits.white_is_zero = true,
@@ -175,7 +176,7 @@ impl Form<'_> {
             _ => return Err(self.damaged("its bits are in an order which there is not")),
         };
         let list = |tag: u16| self.directory.entry(tag).map(|entry| entry.list()).transpose();
-        // Some programs put where tiles lie into the tags of strips.
+        // Some programs put the offsets of tiles into the tags of strips.
         let (tiles, strips) = (list(tag::TILE_OFFSETS)?, list(tag::STRIP_OFFSETS)?);
         let (tile_counts, strip_counts) = (list(tag::TILE_BYTE_COUNTS)?, list(tag::STRIP_BYTE_COUNTS)?);
         let (offsets, counts) = match tiled {
@@ -200,7 +201,7 @@ impl Form<'_> {
         Ok(blocks)
     }
 
-    /// Rows of a strip; where nothing is said of them, those between the beginnings of uncompressed strips.
+    /// Rows of a strip; without the tag, those between the starts of uncompressed strips.
     fn rows_per_strip(&mut self, page: [usize; 3], codec: Codec, samples: &Samples, offsets: List) -> Result<usize> {
         let [depth, height, width] = page;
         let given = self.tag(tag::ROWS_PER_STRIP)?.filter(|&rows| rows > 0);
@@ -220,7 +221,7 @@ impl Form<'_> {
         rows.ok_or_else(|| self.damaged("it does not say how many rows a strip has"))
     }
 
-    /// The value of strips and tiles that are not stored: zero, or what GDAL calls "no data".
+    /// The value of strips and tiles that are not stored: zero, or GDAL's "no data".
     fn fill(&mut self, stored: StoredType) -> Result<[u8; 8]> {
         let text = self.directory.entry(tag::GDAL_NODATA).map(|entry| self.tiff.values(entry)).transpose()?;
         let text = text.map(|bytes| String::from_utf8_lossy(&bytes).trim_end_matches('\0').trim().replace(',', "."));
@@ -231,7 +232,7 @@ impl Form<'_> {
     }
 }
 
-/// The bytes of a value written as a number; `None` if the type does not have it.
+/// The bytes of a value written as a number; `None` if the type cannot represent it.
 fn bytes_of(stored: StoredType, text: &str) -> Option<Vec<u8>> {
     macro_rules! parsed {
         ($t:ty) => {

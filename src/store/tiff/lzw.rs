@@ -1,18 +1,18 @@
-//! LZW as TIFF files have it, and as those had it that were written before version 5 of the format: codes from their
-//! lowest bit on, wider one code later.
+//! LZW in TIFF files, and in those from before version 5 of the format: codes from their lowest bit on, wider one code
+//! later.
 
 /// The code that empties the table, and the one that ends the data.
 const CLEAR: usize = 256;
 const END: usize = 257;
-/// Strings that a table of codes of twelve bits holds.
+/// Number of strings in a table with codes of twelve bits.
 const STRINGS: usize = 1 << 12;
 
-/// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` if a code stands for
-/// nothing. The end code may be missing.
+/// Decompresses into a buffer, as far as it reaches, and returns the number of bytes; `None` if a code is undefined.
+/// The end code may be missing.
 pub(crate) fn decompress(from: &[u8], into: &mut [u8]) -> Option<usize> {
-    // What begins with the clear code of the one begins with no such code of the other.
+    // The first bytes of a clear code in one variant are not those of a clear code in the other.
     let old = from.len() >= 2 && from[0] == 0 && from[1] & 1 == 1;
-    // Each string is a part of what has been written: the one before it, and the byte behind.
+    // Each string is a part of the output: the one before it, and the byte behind.
     let mut table = vec![(0u32, 0u32); STRINGS];
     let mut next = END + 1;
     let (mut width, mut bits, mut held) = (9u32, 0u32, 0u64);
@@ -43,7 +43,8 @@ pub(crate) fn decompress(from: &[u8], into: &mut [u8]) -> Option<usize> {
             END => return Some(count),
             _ => {}
         }
-        // The string before this one and this one's first byte become a string of the table, which may be this one.
+        // The string before this one, followed by this one's first byte, becomes a string of the table, which may be
+        // this one.
         if let Some((start, length)) = last
             && next < STRINGS
         {
@@ -83,7 +84,7 @@ pub(crate) fn decompress(from: &[u8], into: &mut [u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Compresses by the table that every decompressor must come to.
+    /// Compresses with the table that every decompressor must build.
     fn compress(bytes: &[u8], old: bool) -> Vec<u8> {
         let mut codes = vec![CLEAR];
         let mut strings: Vec<Vec<u8>> = Vec::new();
@@ -103,7 +104,7 @@ mod tests {
             }
         }
         codes.push(END);
-        // Widths as the one who reads counts strings: none after the first code behind a clear code.
+        // Widths follow the reader's count of strings: none after the first code behind a clear code.
         let (mut width, mut next, mut first) = (9, END + 1, true);
         let mut bits: Vec<bool> = Vec::new();
         for code in codes {
@@ -142,7 +143,7 @@ mod tests {
                 assert_eq!(decompress(&packed, &mut found), Some(length), "{length} {values} {old}");
                 assert_eq!(found, plain);
                 if length > 100 {
-                    // Without its end, and of fewer bytes than wanted.
+                    // Without its end, and with fewer bytes than wanted.
                     assert!(decompress(&packed[..packed.len() / 2], &mut found).is_none_or(|count| count < length));
                     assert_eq!(decompress(&packed, &mut found[..length - 7]), Some(length - 7));
                 }
@@ -166,7 +167,7 @@ mod tests {
         let mut found = [0; 9];
         assert_eq!(decompress(&packed, &mut found), Some(9));
         assert_eq!(found, [7, 7, 7, 8, 8, 7, 7, 6, 6]);
-        // A code that no string has been given yet.
+        // A code without a string.
         assert_eq!(decompress(&[0x80, 0x01, 0xff, 0xff], &mut found), None);
     }
 }

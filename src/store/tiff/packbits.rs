@@ -1,6 +1,6 @@
-//! PackBits: runs of one byte, and bytes as they are.
+//! PackBits: runs of one byte, and literal bytes.
 
-/// Decompresses into a buffer, as far as it reaches, and returns how many bytes that gave; `None` if a run is cut off.
+/// Decompresses into a buffer, as far as it reaches, and returns the number of bytes; `None` if a run is cut off.
 pub(crate) fn decompress(mut from: &[u8], into: &mut [u8]) -> Option<usize> {
     let mut count = 0;
     while count < into.len() {
@@ -9,7 +9,7 @@ pub(crate) fn decompress(mut from: &[u8], into: &mut [u8]) -> Option<usize> {
         let length = usize::from(head.unsigned_abs()) + 1;
         let end = (count + length).min(into.len());
         from = match head {
-            // A byte that means nothing.
+            // A byte without meaning.
             -128 => rest,
             0.. => {
                 let (bytes, rest) = rest.split_at_checked(length)?;

@@ -1,4 +1,4 @@
-//! A page of a file: where it lies, and what it holds.
+//! A page of a file: its location and format.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,34 +19,34 @@ pub(crate) struct PageFile {
     pub(crate) endian: Endian,
 }
 
-/// A plane of one sample a pixel.
+/// A plane with one sample for each pixel.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
     pub(crate) file: Arc<PageFile>,
-    /// Which page of its file, from 0, those left out counted; `None` if it is the only one.
+    /// Index of the page in its file, from 0, including pages that are left out; `None` if it is the only one.
     pub(crate) number: Option<usize>,
-    /// Pixels along (y, x).
+    /// Shape along (y, x).
     pub(crate) shape: [usize; 2],
     pub(crate) stored: StoredType,
     pub(crate) storage: Storage,
 }
 
-/// How the pixels of a plane are stored.
+/// The storage of a plane's pixels.
 #[derive(Clone, Debug)]
 pub(crate) enum Storage {
     /// Uncompressed, row after row.
     Rows { offset: u64 },
-    /// In strips or tiles, which are decoded whole; it is this plane of those that they hold.
+    /// In strips or tiles, which are decoded whole; `plane` is the index of this plane in them.
     Blocks { blocks: Arc<Blocks>, plane: usize },
 }
 
 impl Page {
-    /// How messages begin that are about this page: `page 3 `, or nothing where its file has one page.
+    /// The start of messages about this page: `page 3 `, or empty if its file has one page.
     pub(crate) fn label(&self) -> String {
         label(self.number)
     }
 
-    /// A page of the same size that begins so many pages behind this one, as ImageJ writes stacks above 4 GiB; `None`
+    /// A page of the same size that begins `pages` pages behind this one, as ImageJ writes stacks above 4 GiB; `None`
     /// if the pixels are not plain rows or the file ends before it.
     pub(crate) fn following(&self, pages: usize) -> Option<Page> {
         let Storage::Rows { offset } = self.storage else { return None };
@@ -56,7 +56,7 @@ impl Page {
         fits.then(|| Page { number: Some(pages), storage: Storage::Rows { offset }, ..self.clone() })
     }
 
-    /// Bytes and order of the values as stored, where they are plain rows.
+    /// Byte order of the values as stored, if they are plain rows.
     pub(crate) fn endian(&self) -> Endian {
         self.file.endian
     }
@@ -69,7 +69,7 @@ impl Page {
         Ok(BlockFile::new(file::open(&self.file.path)?.0, self.file.length))
     }
 
-    /// The values of strips or tiles that are decoded at once, at a place of their grid, cut off at the page's sides.
+    /// The values of strips or tiles that are decoded at once, at a position of their grid, clipped to the page.
     ///
     /// # Errors
     /// `Data` if they are damaged, `Io` if they cannot be read.
@@ -79,7 +79,7 @@ impl Page {
         })
     }
 
-    /// How the values are compressed: `none`, `deflate, predictor 2`.
+    /// The compression of the values: `none`, `deflate, predictor 2`.
     pub(crate) fn codec(&self) -> String {
         match &self.storage {
             Storage::Rows { .. } => Codec::None.name().to_owned(),
@@ -92,7 +92,7 @@ impl Page {
     }
 }
 
-/// How messages begin that are about a page.
+/// The start of messages about a page.
 pub(crate) fn label(number: Option<usize>) -> String {
     number.map_or_else(String::new, |number| format!("page {number} "))
 }

@@ -1,4 +1,4 @@
-//! The pages of a TIFF file, and what its tags say of them.
+//! The pages of a TIFF file, according to its tags.
 
 use std::fs::File;
 use std::path::Path;
@@ -18,17 +18,17 @@ pub(crate) struct Pages {
     /// In order, without reduced images and masks.
     pub(crate) pages: Vec<Page>,
     pub(crate) tags: FileTags,
-    /// What is worth a line about them, each in a sentence without a full stop.
+    /// Remarks about them, each a sentence without a full stop.
     pub(crate) notes: Vec<String>,
-    /// What may mislead about them.
+    /// Warnings about misleading properties of them.
     pub(crate) warnings: Vec<String>,
 }
 
-/// The pages of a file, in order.
+/// Reads the pages of a file, in order.
 ///
 /// # Errors
-/// `Missing` if there is no such file; `Data` if it is no TIFF, is cut off, or a page has several samples a pixel, a
-/// type that images may not have, or an encoding that is not supported; the error says which page.
+/// `Missing` if there is no such file; `Data` if it is not a TIFF file, is cut off, or a page has several samples for
+/// each pixel, a type that is not supported, or an encoding that is not supported; the error names the page.
 pub(crate) fn pages(path: &Path) -> Result<Pages> {
     read_pages(path).map_err(|error| error.at(path))
 }
@@ -76,7 +76,7 @@ fn read_pages(path: &Path) -> Result<Pages> {
 /// The tags of a file's first page.
 ///
 /// # Errors
-/// `Missing` if there is no such file; `Data` if it is no TIFF, or is cut off.
+/// `Missing` if there is no such file; `Data` if it is not a TIFF file, or is cut off.
 pub(crate) fn tags_of(path: &Path) -> Result<FileTags> {
     let (file, layout) = laid_out(path)?;
     FileTags::of_file(&file, layout)
@@ -85,7 +85,7 @@ pub(crate) fn tags_of(path: &Path) -> Result<FileTags> {
 /// The tags of each page of a file, in order.
 ///
 /// # Errors
-/// As [`tags_of`].
+/// Those of [`tags_of`].
 pub(crate) fn tags_of_pages(path: &Path) -> Result<Vec<Result<FileTags>>> {
     let (file, layout) = laid_out(path)?;
     Ok(FileTags::of_pages(&file, layout)?.collect())
@@ -98,7 +98,7 @@ fn laid_out(path: &Path) -> Result<(Arc<File>, TagLayout)> {
     Ok((file, TagLayout { length, big: tiff.big, endian: tiff.endian }))
 }
 
-/// Whether a page is no plane of its own: a reduced image, or the mask of another one.
+/// Returns whether a page is not a plane: a reduced image, or the mask of another one.
 fn is_aside(tiff: &mut TiffFile, directory: &Directory) -> Result<bool> {
     let kind = tiff.number(directory, tag::NEW_SUBFILE_TYPE)?.unwrap_or(0);
     Ok(kind & 0b101 != 0 || (kind == 0 && tiff.number(directory, tag::SUBFILE_TYPE)? == Some(2)))

@@ -7,7 +7,7 @@ use std::io::Cursor;
 use image::codecs::{bmp, jpeg, png};
 use image::{ImageDecoder, Limits};
 
-/// The form of a picture.
+/// The format of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Picture {
     Png,
@@ -16,7 +16,7 @@ pub(crate) enum Picture {
 }
 
 impl Picture {
-    /// The form of a file by its extension, in lower case.
+    /// The format of a file by its extension, in lower case.
     pub(crate) fn of_extension(extension: &str) -> Option<Picture> {
         match extension {
             "png" => Some(Picture::Png),
@@ -26,7 +26,7 @@ impl Picture {
         }
     }
 
-    /// The form of a file by its first bytes.
+    /// The format of a file by its first bytes.
     pub(crate) fn of_start(start: &[u8]) -> Option<Picture> {
         match start {
             [0x89, b'P', b'N', b'G', ..] => Some(Picture::Png),
@@ -44,8 +44,7 @@ impl Picture {
         }
     }
 
-    /// Decodes a file into the values that it holds, in this machine's byte order, and returns how many bytes that
-    /// gave; `None` if it is damaged.
+    /// Decodes the values of a file, in native byte order, and returns the number of bytes; `None` if it is damaged.
     pub(crate) fn decode(self, from: &[u8], into: &mut [u8]) -> Option<usize> {
         fn read(decoder: impl ImageDecoder, into: &mut [u8]) -> Option<usize> {
             let count = usize::try_from(decoder.total_bytes()).ok().filter(|&count| count == into.len())?;

@@ -1,4 +1,4 @@
-//! Which page is which plane: by what a file says of itself, or by what `--axes` says of it.
+//! The order of pages as planes: according to the file's description, or to `--axes`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -11,20 +11,20 @@ use crate::store::OpenOptions;
 use crate::store::axes::{Axis, Role, select};
 use crate::store::ome_xml::base_name;
 
-/// The planes of an image, and what they were chosen from.
+/// The planes of an image, and the axes from which they were chosen.
 #[derive(Debug)]
 pub(crate) struct Arranged {
     pub(crate) pages: Vec<Page>,
-    /// 2 or 3.
+    /// Number of dimensions: 2 or 3.
     pub(crate) dimensions: usize,
-    /// Those of the file.
+    /// The axes of planes in the file.
     pub(crate) axes: PlaneAxes,
 }
 
-/// The pages of the channel and time point that the options pick.
+/// The pages of the channel and the time point that the options pick.
 ///
 /// # Errors
-/// `Data` if the file has other pages than it says; `Usage` if the options do not fit, or one is missing.
+/// `Data` if the file has other pages than its description; `Usage` if the options do not fit, or one is missing.
 pub(crate) fn arrange(
     pages: Vec<Page>,
     described: &FileDescription,
@@ -55,7 +55,7 @@ pub(crate) fn arrange(
     let selection = select(&all, options).map_err(|error| unpicked(&axes, described, options).unwrap_or(error))?;
     let planes = axes.len();
     let mut kept = selection.kept;
-    // One plane alone is an image, unless the options say that it is a volume.
+    // A single plane is an image, unless the options say that it is a volume.
     let deep = axes.iter().any(|&(name, length)| name == 'z' && (length > 1 || named.is_some()));
     if !deep {
         kept.retain(|axis| *axis >= planes);
@@ -71,7 +71,7 @@ pub(crate) fn arrange(
     Ok(Arranged { pages: chosen, dimensions: if deep { 3 } else { 2 }, axes })
 }
 
-/// The sentence for a time point or a channel that is not picked.
+/// The error of a time point or a channel that is not picked.
 fn unpicked(axes: &[(char, u64)], described: &FileDescription, options: &OpenOptions) -> Option<Error> {
     let mut picks = Vec::new();
     for (axis, option, picked) in [('t', "--time", options.time), ('c', "--channel", options.channel)] {
@@ -103,7 +103,7 @@ fn unpicked(axes: &[(char, u64)], described: &FileDescription, options: &OpenOpt
     Some(Error::usage(format!("holds several images; pick one with {}{way_out}", picks.join(" and "))))
 }
 
-/// The pages in the order of the planes that a file names.
+/// The pages in the order of the described planes.
 fn placed(pages: Vec<Page>, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
     if let (Some([height, width]), Some(first)) = (stack.size, pages.first())
         && first.shape.map(|n| n as u64) != [height, width]
@@ -116,12 +116,12 @@ fn placed(pages: Vec<Page>, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
     if stack.runs.is_empty() { in_order(pages, stack) } else { by_runs(pages, stack, path) }
 }
 
-/// All pages that a file names, one behind the other. ImageJ writes stacks above 4 GiB as one page with the others right
-/// behind it, MetaMorph all of them, tifffile where it is asked to.
+/// All described pages, one behind the other. ImageJ writes stacks above 4 GiB as one page with the others right behind
+/// it; MetaMorph writes all stacks so, and tifffile on request.
 fn in_order(mut pages: Vec<Page>, stack: &Stack) -> Result<Vec<Page>> {
     let (found, named) = (pages.len() as u64, stack.count().unwrap_or(u64::MAX));
     if let ([first], true) = (&pages[..], named > 1 && stack.behind) {
-        // None but the last plane tells whether the file has them all.
+        // If the last plane fits in the file, all do.
         let fits = usize::try_from(named - 1).ok().filter(|last| first.following(*last).is_some());
         let rest: Option<Vec<Page>> = fits.and_then(|last| (1..=last).map(|page| first.following(page)).collect());
         pages.extend(rest.unwrap_or_default());
@@ -141,7 +141,7 @@ fn incomplete(found: u64, named: u64, stack: &Stack) -> Error {
     })
 }
 
-/// The page of each plane, by the runs of pages that a file names, in it or in the files of its set.
+/// The page of each plane, by the described runs of pages, in this file or in others of its set.
 fn by_runs(pages: Vec<Page>, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
     let named = stack.count().unwrap_or(u64::MAX);
     let mut others: BTreeMap<&str, Vec<Page>> = BTreeMap::new();
@@ -189,7 +189,7 @@ fn by_runs(pages: Vec<Page>, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
     Ok(found.into_values().cloned().collect())
 }
 
-/// The pages of another file of a set, beside the one that is given.
+/// The pages of another file of a set, beside the given one.
 fn sibling(file: &str, stack: &Stack, path: &Path) -> Result<Vec<Page>> {
     let beside = path.with_file_name(base_name(file));
     pages::pages(&beside).map(|read| read.pages).map_err(|error| match error.kind() {
@@ -216,7 +216,7 @@ fn relabelled(pages: Vec<Page>, stack: Option<&Stack>, names: &[char], path: &Pa
     };
     let long = stack.map_or(0, |stack| stack.axes.iter().filter(|(_, length)| *length > 1).count());
     let pages = match stack {
-        // Another name for the one axis that there is: its planes in their order.
+        // Another name for the only axis: its planes in their order.
         Some(stack) if long == 1 && names.len() == 1 && !stack.runs.is_empty() => {
             placed(pages.clone(), stack, path).unwrap_or(pages)
         }
@@ -230,7 +230,7 @@ fn relabelled(pages: Vec<Page>, stack: Option<&Stack>, names: &[char], path: &Pa
     if let [one] = names {
         return Ok((pages, vec![(*one, total)]));
     }
-    // A length of one says nothing: it is what writers put that do not know an axis.
+    // Writers that do not know an axis put a length of one.
     let known = |name: char| stack.map(|stack| stack.length(name)).filter(|length| *length > 1);
     let product: u64 = names.iter().filter_map(|&name| known(name)).fold(1, u64::saturating_mul);
     let unknown: Vec<char> = names.iter().copied().filter(|&name| known(name).is_none()).collect();

@@ -1,4 +1,4 @@
-//! A file as its directories are read: through a window, never beyond its end.
+//! A file whose directories are read: through a window, never beyond its end.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::store::file;
 /// Bytes read ahead: about a directory with the lists of its strips.
 const READ_AHEAD: usize = 8 << 10;
 
-/// A file of a length, of which the part read last is held.
+/// A file of known length, with a window of the part read last.
 pub(crate) struct Reader {
     file: Arc<File>,
     length: u64,
@@ -22,8 +22,7 @@ impl Reader {
         Reader { file, length, window: Vec::new(), window_at: 0 }
     }
 
-    /// Some bytes at an offset; `None` if the file ends before them, so that no more is allocated than the file is
-    /// long.
+    /// Bytes at an offset; `None` if the file ends before them, so that no more is allocated than the file is long.
     ///
     /// # Errors
     /// If the operating system refuses to read, or the file has become shorter.
@@ -48,10 +47,10 @@ impl Reader {
         Ok(Some(&self.window[start..start + count]))
     }
 
-    /// So many bytes at an offset; `None` if the file ends before them.
+    /// `N` bytes at an offset; `None` if the file ends before them.
     ///
     /// # Errors
-    /// As [`Reader::bytes`].
+    /// Those of [`Reader::bytes`].
     pub(crate) fn array<const N: usize>(&mut self, at: u64) -> Result<Option<[u8; N]>> {
         Ok(self.bytes(at, N)?.and_then(|bytes| bytes.try_into().ok()))
     }

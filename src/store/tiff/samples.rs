@@ -1,40 +1,40 @@
-//! From the decompressed bytes of a strip or tile to values in this machine's byte order.
+//! Converts the decompressed bytes of a strip or tile to values in native byte order.
 
 use crate::store::StoredType;
 use crate::store::values::Endian;
 
-/// What values have been turned into before they were compressed.
+/// The transformation of values before compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Predictor {
     None,
     /// Differences of neighbours along x.
     Horizontal,
-    /// The same of the bytes of floating-point numbers, sorted by their place in the number.
+    /// Differences of the bytes of floating-point numbers, sorted by their position in the number.
     Float,
 }
 
-/// How the values of a page are written.
+/// The encoding of a page's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Samples {
     pub(crate) stored: StoredType,
-    /// Bits a value, which may be fewer than those of its type.
+    /// Bits of a value, which may be fewer than those of its type.
     pub(crate) bits: usize,
     pub(crate) endian: Endian,
     pub(crate) predictor: Predictor,
 }
 
 impl Samples {
-    /// Bytes a row of so many values; rows begin at a byte. `None` if they are beyond counting.
+    /// Bytes of a row of `width` values; rows begin at a byte. `None` if the number overflows.
     pub(crate) fn row(&self, width: usize) -> Option<usize> {
         Some(width.checked_mul(self.bits)?.div_ceil(8))
     }
 
-    /// Whether values are whole bytes, one behind the other, with nothing to undo but their byte order.
+    /// Whether values are whole bytes, one behind the other, that only need their byte order changed.
     pub(crate) fn plain(&self) -> bool {
         self.predictor == Predictor::None && self.bits == 8 * self.stored.size()
     }
 
-    /// The bytes of values in this machine's order, from rows of so many values.
+    /// The bytes of values in native order, from rows of `width` values.
     pub(crate) fn unpacked(&self, mut bytes: Vec<u8>, width: usize) -> Vec<u8> {
         let size = self.stored.size();
         if self.bits != 8 * size {
@@ -64,7 +64,7 @@ impl Samples {
         bytes
     }
 
-    /// Values of few bits, the first in the highest bits of its byte, each in bytes of its own.
+    /// Unpacks values of few bits, the first in the highest bits of its byte, to whole bytes.
     fn apart(&self, bytes: &[u8], width: usize) -> Vec<u8> {
         let size = self.stored.size();
         let row = width.saturating_mul(self.bits).div_ceil(8).max(1);
@@ -98,8 +98,8 @@ fn sums<const N: usize>(row: &mut [u8], add: impl Fn([u8; N], [u8; N]) -> [u8; N
     }
 }
 
-/// Sums the bytes of a row, and puts those of each number together: the row has the first bytes of all numbers, the
-/// highest, then the second ones.
+/// Sums the bytes of a row, and joins those of each number: the row has the first bytes of all numbers, the highest,
+/// then the second ones.
 fn floats(row: &mut [u8], scratch: &mut [u8], size: usize) {
     sums::<1>(row, |a, b| [a[0].wrapping_add(b[0])]);
     scratch.copy_from_slice(row);

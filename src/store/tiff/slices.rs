@@ -20,7 +20,7 @@ use super::stack::FileDescription;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Details, OpenOptions, file};
 
-/// The form of a slice.
+/// The format of a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Form {
     Tiff,
@@ -45,15 +45,15 @@ impl Form {
 }
 
 impl TiffSource {
-    /// A folder: each `.tif` or `.tiff` file in it is a plane along z, in the order of the numbers in the names; or, where
-    /// it has none of them, each PNG, BMP or JPEG file. Other files, hidden ones and folders are left alone. Where the
-    /// names have numbers of channels or time points the options pick among them.
+    /// Opens a folder: each `.tif` or `.tiff` file in it is a plane along z, in the order of the numbers in the names;
+    /// if it has none, each PNG, BMP or JPEG file is. Other files, hidden ones and folders are ignored. If the names
+    /// have numbers of channels or time points, the options pick among them.
     ///
-    /// The first slice's metadata give the spacing.
+    /// The spacing is in the first slice's metadata.
     ///
     /// # Errors
-    /// As for a file; `Data` if the folder has no slices, or one has several pages, other size or type than the first,
-    /// or a name that does not fit (it is named); `Usage` if the options do not fit the names.
+    /// Those of a file; `Data` if the folder has no slices, or one has several pages, another size or type than the
+    /// first, or a name that does not fit (it is named); `Usage` if the options do not fit the names.
     pub fn open_slices(folder: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let folder = folder.as_ref();
         // An error about one slice names it already.
@@ -81,7 +81,7 @@ impl TiffSource {
                 first = Some(described(&read.tags, &given).map_err(|error| error.at(path))?);
                 notes = read.notes;
             }
-            // Slices of one scan have the same to say.
+            // Slices of one scan have the same warnings.
             if let Some(warning) = read.warnings.first() {
                 told += 1;
                 if told == 1 {
@@ -100,7 +100,7 @@ impl TiffSource {
         Ok(TiffSource { details, warnings, ..built })
     }
 
-    /// A PNG, BMP or JPEG file of grey values, as a 2-D image.
+    /// Opens a PNG, BMP or JPEG file of grey values, as a 2-D image.
     ///
     /// # Errors
     /// `Data` if it is damaged or has colours; `Usage` if the options do not fit.
@@ -115,7 +115,7 @@ impl TiffSource {
     }
 }
 
-/// What must be known of values of a form.
+/// A warning about the values of a format.
 fn lossy(form: Form) -> Option<String> {
     let warning =
         "JPEG does not keep values as they were measured; use the images that it was made of where there are any";
@@ -131,13 +131,13 @@ fn name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// Whether a folder holds any slices.
+/// Returns whether a folder contains slices.
 pub(crate) fn has_slices(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else { return false };
     entries.flatten().any(|entry| is_slice(&entry.path()).is_some() && !entry.path().is_dir())
 }
 
-/// The form of a slice by its name; hidden files are none.
+/// The format of a slice by its name; `None` for hidden files.
 fn is_slice(path: &Path) -> Option<Form> {
     Form::of(path).filter(|_| !name(path).starts_with('.'))
 }
@@ -145,7 +145,7 @@ fn is_slice(path: &Path) -> Option<Form> {
 /// The slices in a folder.
 ///
 /// # Errors
-/// `Missing` if one is a link to nothing, `Data` if one is no file; it is named.
+/// `Missing` if one is a dangling link, `Data` if one is not a file; it is named.
 fn listed(folder: &Path) -> Result<Vec<(PathBuf, Form)>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(|error| file::read_failed(&error))? {
@@ -167,15 +167,15 @@ fn listed(folder: &Path) -> Result<Vec<(PathBuf, Form)>> {
             "holds no TIFF slices, nor PNG or BMP ones; give a folder of .tif, .tiff, .png or .bmp files",
         ));
     }
-    // The order in which a folder is listed is any.
+    // Folders are listed in arbitrary order.
     found.sort();
     Ok(found)
 }
 
-/// The files of the form that the slices have: TIFF files where there are any, else the most.
+/// The files of the slices' format: TIFF files if there are any, otherwise those of the most frequent one.
 ///
 /// # Errors
-/// `Data` if several forms have slices.
+/// `Data` if slices have several formats.
 fn of_one_form(found: Vec<(PathBuf, Form)>) -> Result<(Vec<PathBuf>, Form)> {
     let count = |form: Form| found.iter().filter(|(_, f)| *f == form).count();
     let forms = [Form::Tiff, Form::Picture(Picture::Png), Form::Picture(Picture::Bmp), Form::Picture(Picture::Jpeg)];
@@ -184,7 +184,7 @@ fn of_one_form(found: Vec<(PathBuf, Form)>) -> Result<(Vec<PathBuf>, Form)> {
     // One picture beside slices is a preview.
     present.sort_by_key(|&(form, n)| (n == 1, form));
     let Some(&(form, most)) = present.first() else { return Err(Error::internal("slices of no form")) };
-    // A JPEG file of the name of a slice is its preview too.
+    // A JPEG file with the name of a slice is its preview too.
     let stems = |form: Form| found.iter().filter(move |(_, f)| *f == form).map(|(path, _)| path.file_stem());
     let previews = |other: Form| {
         other == Form::Picture(Picture::Jpeg) && stems(other).all(|stem| stems(form).any(|slice| slice == stem))

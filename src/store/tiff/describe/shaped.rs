@@ -1,5 +1,5 @@
-//! The JSON that tifffile writes, and scikit-image and others with it: the shape of the array that was written, the
-//! names of its axes where they were given, and whatever else the caller named, by custom `spacing` and `unit`.
+//! The JSON written by tifffile, and by scikit-image and others with it: the shape of the array, the names of its axes
+//! if given, and any custom fields of the caller, by custom `spacing` and `unit`.
 
 use serde_json::{Map, Value};
 
@@ -10,19 +10,19 @@ use crate::store::tiff::stack::{FileDescription, Stack};
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
-/// Whether a text is meant to be tifffile's.
+/// Returns whether a text looks like tifffile's.
 pub(crate) fn is_shaped(text: &str) -> bool {
     text.starts_with("shape=(") || (text.starts_with('{') && text.contains("\"shape\""))
 }
 
-/// What the text says; `None` if its shape is of something else.
+/// The description in the text; `None` if its field `shape` has another meaning.
 ///
 /// # Errors
-/// `Data` with the line and column where it is no JSON; where it names an axis that cannot be read, or other than as
-/// many axes as the shape has.
+/// `Data` with the line and column if it is not JSON, or if it names an axis that is not supported, or has another
+/// number of axes than the shape.
 pub(crate) fn described(text: &str, tags: &FileTags) -> Result<Option<FileDescription>> {
     let fields: Map<String, Value> = match text.strip_prefix("shape=(") {
-        // As releases before 2016 wrote it.
+        // The format of releases before 2016.
         Some(rest) => {
             let inside = rest.split(')').next().unwrap_or_default();
             let lengths = inside.split(',').map(str::trim).filter(|n| !n.is_empty());
@@ -59,7 +59,7 @@ fn stack(shape: &[u64], names: Option<&str>) -> Result<Option<Stack>> {
         let message = format!("names {} axes of {} in its metadata; give --axes", names.len(), shape.len());
         return Err(Error::data(message));
     }
-    // Axes of length one say nothing of the order of pages.
+    // Axes of length one do not affect the order of pages.
     let mut axes: Vec<(char, u64)> = names.iter().copied().zip(shape.iter().copied()).collect();
     while axes.len() > 2 && axes.last().is_some_and(|(name, length)| *length == 1 && *name != 'x') {
         axes.pop();
@@ -72,7 +72,7 @@ fn stack(shape: &[u64], names: Option<&str>) -> Result<Option<Stack>> {
         return Err(Error::data(message));
     }
     let mut planes: Vec<(char, u64)> = planes.iter().copied().filter(|(_, length)| *length != 1).collect();
-    // A sequence of images of which nothing is said is a stack of planes, where there is no other.
+    // A sequence of images without a description is read as a stack of planes, if there is no other axis z.
     let (mut unnamed, has_z) = (0, planes.iter().any(|(name, _)| *name == 'z'));
     for (name, _) in &mut planes {
         if matches!(name, 'i' | 'q') && !has_z {
@@ -96,7 +96,7 @@ fn stack(shape: &[u64], names: Option<&str>) -> Result<Option<Stack>> {
     Ok(Some(stack))
 }
 
-/// The axes of an array that has no names, by their number: t, c, z, y, x. Colours of a pixel come behind them.
+/// The axes of an array without names, by their number: t, c, z, y, x. Colours of a pixel follow.
 fn by_place(shape: &[u64]) -> Vec<char> {
     let mut length = shape.len();
     while length > 3 && shape[length - 1] == 1 {
@@ -123,7 +123,7 @@ fn calibration(fields: &Map<String, Value>, tags: &FileTags, deep: bool) -> Cali
         let [height, width] = pixel_size(tags, [unit, unit]);
         return Calibration { size: [depth, height, width], unit: [(); 3].map(|()| Some(unit.to_owned())), from };
     }
-    // Without a unit the tags are dots per inch, unless they say that they are none.
+    // Without a unit the tags are dots per inch, unless they declare that they have no unit.
     match depth.filter(|depth| deep && *depth != 1.0) {
         Some(depth) if tags.resolution_unit().is_none_or(|unit| unit <= 1) => {
             let [height, width] = pixel_size(tags, ["", ""]);
@@ -134,7 +134,7 @@ fn calibration(fields: &Map<String, Value>, tags: &FileTags, deep: bool) -> Cali
     }
 }
 
-/// JSON as Python writes it has NaN and Infinity, which are no JSON: null in their place, outside of strings.
+/// Replaces Python's NaN and Infinity, which are not valid JSON, by null, outside of strings.
 fn without_nan(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut inside) = (text, false);

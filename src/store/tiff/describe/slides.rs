@@ -1,4 +1,4 @@
-//! Slide scanners' files, whose pages are channels, smaller copies and labels, and electron microscopes' pixel sizes.
+//! Slide scanners' files, whose pages are channels, smaller copies and labels, and pixel sizes of electron microscopes.
 
 use crate::error::{Error, Result};
 use crate::store::ome_xml::decimal;
@@ -7,7 +7,7 @@ use crate::store::tiff::stack::FileDescription;
 use crate::store::tiff::tags::FileTags;
 use crate::store::units::Calibration;
 
-/// What a scanner's description begins with or has, and who makes it.
+/// Marks at the start of a scanner's description, and the maker.
 const SCANNERS: [(&str, &str); 6] = [
     ("Aperio", "Aperio"),
     ("<PerkinElmer-QPI", "PerkinElmer (QPTIFF)"),
@@ -17,12 +17,12 @@ const SCANNERS: [(&str, &str); 6] = [
     ("level=0 mag=", "Ventana"),
 ];
 
-/// Hamamatsu's NDPI, FEI's and Zeiss' electron microscopes.
+/// Tags of Hamamatsu's NDPI, and of FEI's and Zeiss' electron microscopes.
 const NDPI: u16 = 65420;
 const FEI: [u16; 2] = [34680, 34682];
 const ZEISS_SEM: u16 = 34118;
 
-/// Refuses several pages of a slide.
+/// Refuses slides of several pages.
 ///
 /// # Errors
 /// `Data` if there are several.
@@ -44,7 +44,7 @@ fn refuse_pages(maker: &str, file: &Given<'_>) -> Result<()> {
     )))
 }
 
-/// The size of a pixel in an electron microscope's tag.
+/// The pixel size in an electron microscope's tag.
 ///
 /// # Errors
 /// `Data` for several pages of a slide.

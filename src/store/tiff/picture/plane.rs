@@ -18,13 +18,13 @@ use crate::store::tiff::samples::{Predictor, Samples};
 use crate::store::values::Endian;
 use crate::store::{StoredType, file};
 
-/// No JPEG file is longer: it has at most 65535 pixels along each axis, and takes fewer bytes than they have.
+/// Length of the longest JPEG file: it has at most 65535 pixels along each axis, and takes fewer bytes than those.
 const LONGEST_JPEG: u64 = 4 << 30;
 
-/// The one plane of a picture.
+/// The only plane of a picture.
 ///
 /// # Errors
-/// `Data` if it is none of the form, is damaged, or holds colours; `Missing` and `Io` if it cannot be read.
+/// `Data` if it is not of the format, is damaged, or holds colours; `Missing` and `Io` if it cannot be read.
 pub(crate) fn page(path: &Path, picture: Picture) -> Result<Page> {
     read_page(path, picture).map_err(|error| error.at(path))
 }
@@ -68,7 +68,7 @@ fn read_page(path: &Path, picture: Picture) -> Result<Page> {
     Ok(Page { file, number: None, shape, stored, storage })
 }
 
-/// The size and type of a picture; `None` if it is none of its form.
+/// The size and type of a picture; `None` if it is not of its format.
 type Form = Option<([usize; 2], StoredType)>;
 
 fn colours() -> Error {
@@ -105,14 +105,14 @@ fn bmp_form(reader: &mut Reader) -> Result<Form> {
         let message = format!("has {bits} bits a pixel, as colour images have; save it as grey with 8 bits");
         return Err(Error::data(message));
     }
-    // Decoders take damaged runs for indices beyond what there is; few programs write them.
+    // Decoders read damaged runs as indices beyond the palette; few programs write them.
     if number(30) != 0 {
         return Err(Error::data("is a compressed BMP file; save it as PNG or TIFF"));
     }
     let given = number(46) as usize;
     let colours_given = if given == 0 || given > 256 { 256 } else { given };
     let Some(palette) = reader.bytes(14 + u64::from(header), 4 * colours_given)? else { return Ok(None) };
-    // The values are those of the palette where it is that of grey, and nothing else is read.
+    // The values are those of the palette if it is grey; other palettes are refused.
     if palette.chunks_exact(4).zip(0..=255u8).any(|(colour, grey)| colour[..3] != [grey; 3]) {
         return Err(Error::data("has colours of a palette; save it as grey"));
     }

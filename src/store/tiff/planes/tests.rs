@@ -1,4 +1,4 @@
-//! Small files whose planes are known, with the descriptions that writers give them.
+//! Small files with known planes, and descriptions in the style of various writers.
 
 use std::fs;
 use std::path::Path;
@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::store::tiff::TiffSource;
 use crate::store::{OpenOptions, Source};
 
-/// A file of pages of 3 x 2 bytes, each with one value, and descriptions in its first directory. Of `behind` further
-/// values the planes follow the last one without a directory.
+/// Writes a file of pages of 3 x 2 bytes, each with one value, and descriptions in its first directory. The planes of
+/// the values in `behind` follow the last page without a directory.
 fn write(path: &Path, values: &[u8], behind: &[u8], descriptions: &[&str]) {
     let mut bytes = b"II*\0\x08\0\0\0".to_vec();
     // Directories first, then texts, then all planes in a row.
@@ -45,7 +45,7 @@ fn write(path: &Path, values: &[u8], behind: &[u8], descriptions: &[&str]) {
     fs::write(path, bytes).unwrap();
 }
 
-/// The value of each plane, as a file is read with some options.
+/// The value of each plane of a file that is read with some options.
 fn planes(path: &Path, options: &OpenOptions) -> Result<Vec<f64>> {
     let source = TiffSource::open(path, options)?;
     let whole = crate::space::Region::of_shape(source.description().shape);
@@ -74,10 +74,10 @@ fn ome([z, c, t]: [u64; 3], order: &str, body: &str) -> String {
     )
 }
 
-/// Values of pages, a description, options, and the values of planes or what is said.
+/// Values of pages, a description, options, and the expected values of planes or error message.
 type Case<'a> = (&'a [u8], &'a str, &'a str, std::result::Result<&'a [u8], &'a str>);
 
-/// Holds files with a description, read with options, to the values of their planes or to what is said.
+/// Asserts that files with a description, read with options, have the expected values of planes or error message.
 fn hold(cases: &[Case<'_>]) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tif");
@@ -217,7 +217,7 @@ fn files_of_a_set_are_read_from_any_of_them() {
     assert_eq!(open("a.tif", ""), Ok(vec![4.0, 5.0]));
     assert_eq!(open("b.tif", ""), Ok(vec![4.0, 5.0]));
     assert_eq!(open("b.tif", "axes=zyx"), Ok(vec![4.0, 5.0]));
-    // The metadata in a file of their own.
+    // The metadata in a separate file.
     let elsewhere = "<OME><BinaryOnly MetadataFile=\"all.companion.ome\" UUID=\"urn:uuid:1\"/></OME>";
     write(&folder.path().join("b.tif"), &[5], &[], &[elsewhere]);
     let error = open("b.tif", "").unwrap_err();
@@ -232,7 +232,7 @@ fn files_of_a_set_are_read_from_any_of_them() {
     assert!(
         open("c.tif", "").unwrap_err().contains("is none of the files that its OME metadata name (a.tif to b.tif)")
     );
-    // Several images, of which one is here, or two.
+    // Several images, one of which is in this file, or two.
     let image = |name: &str| {
         ome([1, 1, 1], "XYZCT", &file(name, 0)).replace("</OME>", "").split_once("<Image>").unwrap().1.to_owned()
     };

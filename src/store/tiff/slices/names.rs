@@ -1,4 +1,4 @@
-//! The names of files as texts and numbers that alternate.
+//! Splits file names into alternating texts and numbers.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ pub(crate) struct Name {
     pub(crate) numbers: Vec<Number>,
 }
 
-/// How names are taken apart.
+/// The rules by which names are split.
 #[derive(Clone, Copy, Debug)]
 struct Grammar {
-    /// Whether a point between digits is that of a decimal number.
+    /// Whether a point between digits is a decimal point.
     decimals: bool,
     /// Whether a sign behind a letter belongs to the number.
     signs: bool,
 }
 
-/// All names of a folder, taken apart in the same way: the one that leaves fewest kinds of names.
+/// All names of a folder, split by the same rules: those that leave the fewest kinds of names.
 pub(crate) fn parsed(stems: &[String]) -> Vec<Name> {
     let all = |grammar| stems.iter().map(|stem| Name::new(stem, grammar)).collect::<Vec<_>>();
     let mut best: Option<(usize, Vec<Name>)> = None;
@@ -38,7 +38,7 @@ pub(crate) fn parsed(stems: &[String]) -> Vec<Name> {
     best.map(|(_, names)| names).unwrap_or_default()
 }
 
-/// How many names there are of each kind: those with the same texts.
+/// The number of names of each kind: those with the same texts.
 pub(crate) fn kinds(names: &[Name]) -> BTreeMap<&[String], usize> {
     let mut kinds = BTreeMap::new();
     for name in names {
@@ -47,8 +47,7 @@ pub(crate) fn kinds(names: &[Name]) -> BTreeMap<&[String], usize> {
     kinds
 }
 
-/// Whether what looks like decimals counts 1.8, 1.9, 1.10, 1.11: numbers of different lengths do not end with zeros where
-/// they are decimals.
+/// Returns whether apparent decimals count 1.8, 1.9, 1.10, 1.11: decimals of different lengths do not end with zeros.
 fn counts_in_decimals(names: &[Name]) -> bool {
     let fractions = names.iter().flat_map(|name| &name.numbers).filter_map(|number| number.text.split_once('.'));
     let fractions: Vec<&str> = fractions.map(|(_, fraction)| fraction).collect();
@@ -76,7 +75,7 @@ impl Name {
             let before = text.trim_end_matches(['-', '+']).chars().next_back();
             let separate = before.is_none_or(|c| matches!(c, '_' | ' ' | '=' | '(' | '['));
             let alone = text.len() - text.trim_end_matches(['-', '+']).len() == 1;
-            // The first character of a name, or one behind a number, may be a dash as well.
+            // The sign at the start of a name, or behind a number, may also be a dash.
             let begins = before.is_none() && !numbers.is_empty();
             let signed = sign.is_some() && alone && !begins && (separate || grammar.signs);
             if signed {
@@ -90,18 +89,18 @@ impl Name {
         Name { texts, numbers }
     }
 
-    /// The letters right before a number, which may say what it counts.
+    /// The letters right before a number, which may name the quantity that it counts.
     pub(crate) fn letters(&self, number: usize) -> &str {
         let text = &self.texts[number];
         let letters = text.trim_end_matches(['_', '=', ' ']);
-        // `_z_05` as well as `_z05`; a dash says nothing.
+        // `_z_05` as well as `_z05`; a dash has no meaning.
         let start = letters.rfind(|c: char| !c.is_alphabetic()).map_or(0, |at| at + 1);
         letters.get(start..).unwrap_or_default()
     }
 }
 
-/// The name that a file is a copy of by its own name: `slice (1)`, `Copy of slice`, `slice - Copy`, `slice copy 2`; each in
-/// lower case and without extension.
+/// The name of the original, if a file's name is that of a copy: `slice (1)`, `Copy of slice`, `slice - Copy`, `slice
+/// copy 2`; each in lower case and without extension.
 pub(crate) fn original(stem: &str) -> Option<String> {
     let stem = stem.to_lowercase();
     for begin in ["copy of ", "kopie von ", "copie de ", "copia de "] {

@@ -1,4 +1,4 @@
-//! The order of names by their numbers, for files that need not be a series.
+//! The natural order of file names, for files that need not be a series.
 
 use std::cmp::Ordering;
 
