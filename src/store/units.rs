@@ -1,7 +1,7 @@
-//! Units of length, and what a file says of the size of its voxels.
+//! Units of length, and the voxel size in a file's metadata.
 //!
-//! Inside there is one spelling of a unit, the one that OME-Zarr has: `micrometer`. Files have many; those of one unit
-//! are taken for the same, and metric units and the inch are converted into each other.
+//! Inside the program each unit has one name, that of OME-Zarr: `micrometer`. Files have many spellings; those of one
+//! unit are equal, and metric units and the inch are converted into each other.
 
 use crate::error::{Error, Result};
 use crate::space::Spacing;
@@ -11,17 +11,17 @@ use crate::store::options::given_spacing;
 /// A unit of length.
 #[derive(Debug, PartialEq)]
 pub struct LengthUnit {
-    /// The name that OME-Zarr gives it, which is also the one that outputs have.
+    /// The name in OME-Zarr, which is also the one in outputs.
     pub name: &'static str,
-    /// What people write: `µm`.
+    /// The usual symbol: `µm`.
     pub symbol: &'static str,
-    /// How many picometers it has.
+    /// Its length in picometers.
     pub picometers: f64,
     /// Other spellings, in lower case.
     spellings: &'static [&'static str],
 }
 
-/// The units that are known, by length.
+/// The known units, by length.
 static UNITS: [LengthUnit; 13] = [
     unit("picometer", "pm", 1.0, &["picometers", "picometre", "picometres"]),
     unit("angstrom", "Å", 1e2, &["\u{212b}", "angstroms", "ångström", "ångstrom", "\\u00c5"]),
@@ -75,11 +75,11 @@ const fn unit(
 }
 
 impl LengthUnit {
-    /// The unit that a text names, in whatever spelling: `µm`, `um`, `micron`, `\u00b5m`, `Micrometer`. `None` for what
-    /// names no unit of length that is known.
+    /// The unit of a text in any spelling: `µm`, `um`, `micron`, `\u00b5m`, `Micrometer`. `None` if the text is not a
+    /// known unit of length.
     pub fn of(text: &str) -> Option<&'static LengthUnit> {
         let text = trimmed(text);
-        // Of symbols the case matters: Mm is no millimeter, and PM no picometer.
+        // The case of symbols matters: Mm is not a millimeter, and PM not a picometer.
         if let Some(unit) = UNITS.iter().find(|unit| unit.symbol == text) {
             return Some(unit);
         }
@@ -89,8 +89,8 @@ impl LengthUnit {
     }
 }
 
-/// The name of a unit as outputs have it: that of a length in its one spelling, any other as it was written; `None` for
-/// what says that lengths are in pixels, or nothing.
+/// The name of a unit in outputs: the standard name of a length, and any other unit as written; `None` if the text is
+/// empty, or means that lengths are in pixels.
 pub fn unit_name(text: &str) -> Option<String> {
     match LengthUnit::of(text) {
         Some(unit) => Some(unit.name.to_owned()),
@@ -99,13 +99,13 @@ pub fn unit_name(text: &str) -> Option<String> {
     }
 }
 
-/// How a unit is written behind a number: `µm` for `micrometer`.
+/// The symbol of a unit behind a number: `µm` for `micrometer`.
 pub(crate) fn symbol(name: &str) -> &str {
     LengthUnit::of(name).map_or(name, |unit| unit.symbol)
 }
 
-/// What lengths are counted in: the unit, `voxels` where a voxel is one long along each axis, or else the units of what the
-/// spacing comes from.
+/// The unit of lengths for display: the unit, or `voxels` if a voxel has length one along each axis, or otherwise the
+/// units of the source of the spacing.
 pub fn length_name(spacing: Spacing, unit: Option<&str>, from: &str) -> String {
     match unit {
         Some(unit) => symbol(unit).to_owned(),
@@ -115,7 +115,7 @@ pub fn length_name(spacing: Spacing, unit: Option<&str>, from: &str) -> String {
     }
 }
 
-/// Whether a text in the place of a unit says that lengths are in pixels, or nothing at all.
+/// Returns whether the text of a unit means that lengths are in pixels, or is empty.
 fn is_pixels(text: &str) -> bool {
     let words = [
         "",
@@ -141,40 +141,40 @@ fn is_pixels(text: &str) -> bool {
 
 fn trimmed(text: &str) -> &str {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    // In quotes, except for the sign of the inch.
+    // Without quotes, except for the sign of the inch.
     text.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(text).trim()
 }
 
-/// What a file says of the size of its voxels, along (z, y, x).
+/// The voxel size in a file's metadata, along (z, y, x).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Calibration {
-    /// The size along each axis, where it says one.
+    /// The size along each axis, if known.
     pub(crate) size: [Option<f64>; 3],
     /// The unit along each axis, in the file's own spelling.
     pub(crate) unit: [Option<String>; 3],
-    /// What of the file says it: `the OME metadata`.
+    /// The source of the size: `the OME metadata`.
     pub(crate) from: &'static str,
 }
 
-/// The size of a voxel that an image is analysed with.
+/// The voxel size with which an image is analysed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SettledSpacing {
     pub(crate) spacing: Spacing,
-    /// In its one spelling; `None` if no unit is known.
+    /// The unit by its standard name; `None` if it is not known.
     pub(crate) unit: Option<String>,
-    /// What users should know about it, in a sentence without a full stop.
+    /// A warning, in a sentence without a full stop.
     pub(crate) warning: Option<String>,
-    /// Where it comes from: `--spacing`, `the OME metadata`; `None` if voxels count as one long.
+    /// The source of the size: `--spacing`, `the OME metadata`; `None` if voxels have length one.
     pub(crate) from: Option<String>,
 }
 
 impl Calibration {
-    /// The size of a voxel with what the options say. `--spacing` comes first, then what the file says where it says it
-    /// of all axes of the image; else voxels count as one long. Units that differ along axes are converted into
+    /// The voxel size after applying the options. `--spacing` comes first, then the file's metadata if they have it for
+    /// all axes of the image; otherwise voxels have length one. Units that differ along axes are converted into
     /// micrometers, and all to that of `--unit`.
     ///
     /// # Errors
-    /// `Usage` if the options do not fit the image; `Data` if a size is no positive number, or units cannot be
+    /// `Usage` if the options do not fit the image; `Data` if a size is not a positive number, or units cannot be
     /// converted into each other.
     pub(crate) fn settle(&self, dimensions: usize, options: &OpenOptions) -> Result<SettledSpacing> {
         let wanted = options.unit.as_deref().and_then(unit_name);
@@ -204,7 +204,7 @@ impl Calibration {
         let found = own.clone().map(|axis| self.unit[axis].as_deref().and_then(unit_name)).collect::<Vec<_>>();
         let mut units = found.iter().flatten();
         let first = units.next();
-        // Where they differ, the unit that microscopes and OME have by default.
+        // If they differ, the default unit of microscopes and of OME.
         let common = if units.all(|unit| Some(unit) == first) { first.cloned() } else { Some("micrometer".to_owned()) };
         let target = wanted.or(common);
         for (axis, unit) in own.zip(&found) {
@@ -227,7 +227,7 @@ impl Calibration {
         Ok(SettledSpacing { spacing, unit: target, warning: None, from: Some(self.from.to_owned()) })
     }
 
-    /// The sentence for a calibration that has some axes and not others.
+    /// The warning about a calibration of some axes but not of others.
     fn partial(&self, own: &std::ops::Range<usize>, missing: &[&str]) -> String {
         let known = own.clone().filter_map(|axis| {
             let unit = self.unit[axis].as_deref().and_then(unit_name).unwrap_or_default();
@@ -240,8 +240,8 @@ impl Calibration {
     }
 }
 
-/// A length in another unit. Sizes of units are mostly powers of ten times what people write: rounded to as many digits, 250 nm are 0.25
-/// µm and not 0.25000000000000006.
+/// Converts a length into another unit. The ratio of units is usually a power of ten: rounded to 15 digits, 250 nm are
+/// 0.25 µm and not 0.25000000000000006.
 pub fn converted(length: f64, from: &LengthUnit, to: &LengthUnit) -> f64 {
     let exact = if from.picometers >= to.picometers {
         length * (from.picometers / to.picometers)

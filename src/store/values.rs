@@ -1,4 +1,4 @@
-//! Between stored bytes and values, and between arrays that overlap.
+//! Conversions between stored bytes and values, and between arrays that overlap.
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use ndarray::Array3;
@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::space::{Position, Region};
 use crate::store::StoredType;
 
-/// The types that images may have, as messages list them.
+/// The supported types of images, as messages list them.
 pub(crate) const SUPPORTED_DTYPES: &str =
     "bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float16, float32 or float64";
 
-/// Whole numbers up to here from zero are exact in `f64`, in which sums are made: 2^53.
+/// Whole numbers up to this magnitude are exact in `f64`, in which sums are computed: 2^53.
 const LARGEST_WHOLE: i64 = 1 << 53;
 
 /// Whether the least significant byte of a stored value comes first.
@@ -24,11 +24,11 @@ pub(crate) enum Endian {
 }
 
 impl Endian {
-    /// The byte order of this machine.
+    /// The native byte order.
     pub(crate) const NATIVE: Endian = if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
 }
 
-/// The type of a name as NumPy writes it, with its byte order: `<f4`, `|u1`, `>i2`, also `float32` and the like.
+/// The type of a NumPy name, with its byte order: `<f4`, `|u1`, `>i2`, also `float32` and the like.
 pub(crate) fn parse_dtype(name: &str) -> Option<(StoredType, Endian)> {
     let (endian, code) = match name.split_at_checked(1)? {
         (">", code) => (Endian::Big, code),
@@ -54,7 +54,7 @@ pub(crate) fn parse_dtype(name: &str) -> Option<(StoredType, Endian)> {
     Some((stored, endian))
 }
 
-/// The name that NumPy gives to a type code, where it is one that images may not have: `<i8` is `int64`.
+/// The NumPy name of a type code that is not supported: `<c8` is `complex64`.
 pub(crate) fn spoken_dtype(name: &str) -> String {
     let code = name.trim_start_matches(['<', '>', '|', '=']);
     let (kind, size) = code.split_at_checked(1).unwrap_or((code, ""));
@@ -71,15 +71,14 @@ pub(crate) fn spoken_dtype(name: &str) -> String {
     }
 }
 
-/// The refusal of a type that images may not have.
+/// The refusal of an unsupported type.
 pub(crate) fn unsupported_dtype(name: &str) -> Error {
     let spoken = spoken_dtype(name);
     Error::data(format!("values of type {spoken} are not supported; convert them to {SUPPORTED_DTYPES}"))
 }
 
-/// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape. Types without a
-/// [`Dtype`] of their own become the next wider one; unsigned 64-bit values that it does not have become its largest,
-/// which [`first_unfit`] finds.
+/// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape. Types without a [`Dtype`]
+/// become the next wider one; unsigned 64-bit values beyond it become its largest value, which [`first_unfit`] finds.
 pub(crate) fn from_bytes(
     stored: impl Into<StoredType>,
     shape: [usize; 3],
@@ -126,7 +125,7 @@ pub(crate) fn from_bytes(
     }
 }
 
-/// The bytes of values in C order, in this machine's byte order.
+/// The bytes of values in C order, in native byte order.
 pub(crate) fn to_bytes(voxels: &Voxels) -> Vec<u8> {
     fn numbers<T: NoUninit>(array: &Array3<T>) -> Vec<u8> {
         match array.as_slice() {
@@ -148,7 +147,7 @@ pub(crate) fn to_bytes(voxels: &Voxels) -> Vec<u8> {
 }
 
 #[cfg(any(feature = "zarr", feature = "tiff", feature = "dataflow", test))]
-/// Copies what two boxes share from one array to the other.
+/// Copies the intersection of two boxes from one array to the other.
 ///
 /// # Panics
 /// If the arrays are of different types, or smaller than their boxes.
@@ -180,13 +179,13 @@ pub(crate) fn paste(from: &Voxels, from_region: &Region, into: &mut Voxels, into
 /// A value that cannot be computed with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Unfit {
-    /// Where it lies, relative to the array.
+    /// Position relative to the array.
     pub(crate) at: Position,
     value: f64,
 }
 
 impl Unfit {
-    /// The refusal of the value; `origin` is where the array begins in the volume.
+    /// The refusal of the value; `origin` is the position of the array in the volume.
     pub(crate) fn refusal(&self, origin: Position) -> Error {
         let [z, y, x]: Position = std::array::from_fn(|a| origin[a] + self.at[a]);
         let (what, advice) = unfitness(self.value);
@@ -194,7 +193,7 @@ impl Unfit {
     }
 }
 
-/// What is wrong with a value, and what to do.
+/// A description of an unfit value, and advice.
 fn unfitness(value: f64) -> (&'static str, &'static str) {
     if value.is_nan() {
         ("NaN", "replace NaN by a number")
@@ -208,10 +207,10 @@ fn unfitness(value: f64) -> (&'static str, &'static str) {
     }
 }
 
-/// The first value that is not a number, is infinite, or is a whole number beyond those that are exact in `f64`.
+/// The first value that is NaN, infinite, or a whole number beyond those that are exact in `f64`.
 pub(crate) fn first_unfit(voxels: &Voxels) -> Option<Unfit> {
     fn find<T: Value>(array: &Array3<T>, fits: impl Fn(T) -> bool) -> Option<Unfit> {
-        // What lies where is asked only where there is something.
+        // The position is only searched if there is an unfit value.
         if array.as_slice().is_some_and(|values| values.iter().all(|&v| fits(v))) {
             return None;
         }
@@ -227,14 +226,13 @@ pub(crate) fn first_unfit(voxels: &Voxels) -> Option<Unfit> {
     }
 }
 
-/// Refuses values that cannot be computed with; `region` is where the array lies.
+/// Refuses values that cannot be computed with; `region` is the box of the array.
 pub(crate) fn refuse_unfit(voxels: &Voxels, region: &Region) -> Result<()> {
     first_unfit(voxels).map_or(Ok(()), |unfit| Err(unfit.refusal(region.min)))
 }
 
 #[cfg(any(feature = "zarr", test))]
-/// The refusal of a part of the image that is not stored, where the fill value, which stands for it, cannot be computed
-/// with.
+/// Refuses a part of the image that is not stored, if the fill value, which stands for it, cannot be computed with.
 pub(crate) fn refuse_fill(fill: f64) -> Result<()> {
     if fill.is_finite() && fill.abs() <= LARGEST_WHOLE as f64 {
         return Ok(());
@@ -243,7 +241,7 @@ pub(crate) fn refuse_fill(fill: f64) -> Result<()> {
     Err(Error::data(format!("is not stored and its fill value is {what}; replace the fill value by a number")))
 }
 
-/// Refuses a box that is empty or reaches outside the volume: a defect of the caller.
+/// Refuses a box that is empty or reaches outside the volume, which is a bug of the caller.
 pub(crate) fn require_inside(region: &Region, shape: [usize; 3]) -> Result<()> {
     let volume = Region::of_shape(shape);
     if region.is_empty() || region.intersection(&volume) != *region {

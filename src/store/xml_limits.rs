@@ -1,15 +1,15 @@
-//! Limits of XML that comes with an image. The parser takes time by the square of the attributes of an element, and of the
-//! elements that lie in each other where each declares a namespace.
+//! Limits of XML in images. The parser takes time in the square of the number of attributes of an element, and of the
+//! depth of nested elements if each declares a namespace.
 
 use crate::error::{Error, Result};
 
-/// Elements that lie in each other, at most.
+/// Largest depth of nested elements.
 const DEEPEST: usize = 500;
-/// Attributes of an element, at most. OME-XML has about ten of both.
+/// Largest number of attributes of an element. OME-XML has about ten of both.
 const MOST_ATTRIBUTES: usize = 1000;
 
-/// Refuses XML that is deeper, or has more attributes in an element, than any program writes. Whether it is XML at all is
-/// for the parser to say.
+/// Refuses XML that is deeper, or has more attributes in an element, than any program writes. Whether it is well-formed
+/// is for the parser to decide.
 ///
 /// # Errors
 /// `Data` with the line.
@@ -41,12 +41,12 @@ pub(crate) fn require_modest(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// What begins an element.
+/// The start tag of an element.
 struct Tag {
-    /// Bytes up to its end, or that of the text.
+    /// Bytes up to its end, or to that of the text.
     length: usize,
     attributes: usize,
-    /// Whether it ends the element too.
+    /// Whether it also ends the element.
     is_closed: bool,
 }
 

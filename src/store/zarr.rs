@@ -1,8 +1,8 @@
 //! Zarr v2 and v3 arrays and OME-Zarr images, in a folder or on a server.
 //!
-//! Each stored chunk (each inner chunk of a shard) is decoded on its own, by the thread that reads it. Where a region
-//! is made of whole stored chunks they are decoded once, straight into place; where it cuts through one, that one is
-//! kept decoded for a while, since the next region probably needs the rest of it.
+//! Each stored chunk (each inner chunk of a shard) is decoded separately, by the thread that reads it. If a region is
+//! made of whole stored chunks, they are decoded once, straight into place; a chunk that it cuts through is cached,
+//! since the next region probably needs the rest of it.
 
 mod archive;
 mod blocks;
@@ -34,7 +34,7 @@ use crate::store::{Absent, Description, Details, Mark, Marked, Source};
 pub(crate) use self::folder::is_packed;
 pub(crate) use self::metadata::{is_named_zarr, is_zarr, refuse_metadata_file};
 
-/// Blocks at least this large are read in part where they are stored uncompressed, bytes.
+/// Uncompressed blocks with at least this many bytes are read in part.
 const READ_IN_PART: usize = 16 << 20;
 
 /// An image in a Zarr array. Holds decoded chunks up to the cache's size, and the indexes of shards that were read.
@@ -49,7 +49,7 @@ pub struct ZarrSource {
 }
 
 impl ZarrSource {
-    /// The values that a region needs of a block, with the box that they fill.
+    /// The values of a block that a region needs, with their box.
     fn part(&self, place: ChunkId, region: &Region) -> Result<Option<(Region, Part)>> {
         let block = self.blocks.region(place);
         let stored = block.intersection(&self.grid.bounds());

@@ -1,48 +1,48 @@
-//! What a description says of a file's pages as the planes of a stack.
+//! The pages of a file as the planes of a stack, according to its description.
 
 use crate::store::units::Calibration;
 
 /// Axes of planes with their lengths, slowest first: `('c', 2), ('z', 12)`.
 pub(crate) type PlaneAxes = Vec<(char, u64)>;
 
-/// What a file says of itself, beside its values.
+/// The description of a file, apart from its values.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct FileDescription {
-    /// The form, as people call it: `ImageJ`, `OME-TIFF`.
+    /// The format, for display: `ImageJ`, `OME-TIFF`.
     pub(crate) form: &'static str,
     pub(crate) calibration: Calibration,
-    /// How the pages are planes; `None` if nothing is said.
+    /// The planes of the pages; `None` if the description does not contain them.
     pub(crate) stack: Option<Stack>,
     pub(crate) channel_names: Vec<String>,
-    /// How many images the metadata name.
+    /// Number of images in the metadata.
     pub(crate) series: Option<u64>,
-    /// What users should know, each in a sentence without a full stop.
+    /// Warnings, each a sentence without a full stop.
     pub(crate) warnings: Vec<String>,
 }
 
-/// How pages are planes.
+/// The planes of pages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Stack {
     pub(crate) axes: PlaneAxes,
-    /// Where the planes are; empty where the pages are in the order of the axes.
+    /// Runs of pages with their planes; empty if the pages are in the order of the axes.
     pub(crate) runs: Vec<Run>,
-    /// The size of a plane along (y, x), where it is said.
+    /// Shape of a plane along (y, x), if the description has it.
     pub(crate) size: Option<[u64; 2]>,
-    /// Whether the writer puts planes behind a lone page, without a directory of their own.
+    /// Whether the writer puts planes behind a single page, without directories.
     pub(crate) behind: bool,
-    /// What of the file says it: `ImageJ's text`.
+    /// The source of the description: `ImageJ's text`.
     pub(crate) from: &'static str,
 }
 
-/// Planes that follow each other in the order of the axes, and pages that do.
+/// Consecutive planes in the order of the axes, and consecutive pages with them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// The file that the pages are in; `None` for the file with the description.
+    /// The file of the pages; `None` for the file with the description.
     pub(crate) file: Option<String>,
     pub(crate) page: u64,
     /// The number of the first plane.
     pub(crate) plane: u64,
-    /// How many pages; `None` for all from the first on.
+    /// Number of pages; `None` for all from the first one on.
     pub(crate) count: Option<u64>,
 }
 
@@ -52,12 +52,12 @@ impl Stack {
         Stack { axes: axes.to_vec(), from, ..Stack::default() }
     }
 
-    /// The length along an axis; 1 where it is not named.
+    /// The length along an axis; 1 if it is not among the axes.
     pub(crate) fn length(&self, axis: char) -> u64 {
         self.axes.iter().find(|(name, _)| *name == axis).map_or(1, |(_, length)| *length)
     }
 
-    /// Number of planes in all; `None` if it is beyond counting.
+    /// Number of planes in all; `None` if it overflows.
     pub(crate) fn count(&self) -> Option<u64> {
         self.axes.iter().try_fold(1u64, |count, (_, length)| count.checked_mul(*length))
     }

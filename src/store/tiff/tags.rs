@@ -1,6 +1,6 @@
-//! The tags of a page's directory as they are stored, and what those of the first page say about the whole file.
+//! The stored tags of a page's directory, and the description of the whole file in those of the first page.
 //!
-//! Read here by hand: a decoder keeps one of two equal tags, and writers put two descriptions into one directory.
+//! Read here directly: a decoder keeps one of two equal tags, and writers put two descriptions into one directory.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::store::file::{read_at, read_failed};
 use crate::store::values::Endian;
 
-/// How a file of pages counts and where it ends.
+/// Byte order, offset size and length of a file of pages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TagLayout {
     pub(crate) length: u64,
-    /// With offsets of eight bytes.
+    /// Whether offsets have eight bytes.
     pub(crate) big: bool,
     pub(crate) endian: Endian,
 }
@@ -32,7 +32,7 @@ impl TagLayout {
         self.bytes_at(file, at, size as u64).map(|bytes| self.number(&bytes))
     }
 
-    /// Bytes that the file is known to have.
+    /// Bytes within the length of the file.
     fn bytes_at(self, file: &File, at: u64, size: u64) -> Result<Vec<u8>> {
         let fits = at.checked_add(size).is_some_and(|end| end <= self.length);
         let size = usize::try_from(size).ok().filter(|_| fits).ok_or_else(cut_off)?;
@@ -46,7 +46,7 @@ fn cut_off() -> Error {
     Error::data("is damaged or cut off; copy the file again from where it came")
 }
 
-/// A tag with its values as they are stored.
+/// A tag with its stored values.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct RawTag {
     pub(crate) tag: u16,
@@ -55,10 +55,10 @@ pub(crate) struct RawTag {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// What the first page of a file says about all of it.
+/// The tags in the first page of a file that describe all of it.
 #[derive(Clone, Debug)]
 pub(crate) struct FileTags {
-    /// The tags that may say something, in their order; an equal tag may be there twice.
+    /// The tags that describe the image, in their order; equal tags may occur twice.
     tags: Vec<RawTag>,
     layout: TagLayout,
 }
@@ -75,14 +75,13 @@ const Y_RESOLUTION: u16 = 283;
 const RESOLUTION_UNIT: u16 = 296;
 const SOFTWARE: u16 = 305;
 
-/// Tags whose values describe the image as a whole, beside those of microscopes from 32768 on.
+/// Tags whose values describe the image as a whole, in addition to those of microscopes from 32768 on.
 const TELLING: [u16; 5] = [IMAGE_DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, SOFTWARE];
 
-/// Tags without which pages would be taken for others: the description, and those of MetaMorph, FluoView, LSM and
-/// Micro-Manager.
+/// Tags without which pages would be misread: the description, and those of MetaMorph, FluoView, LSM and Micro-Manager.
 const DECIDING: [u16; 8] = [IMAGE_DESCRIPTION, 33628, 33629, 33630, 33631, 34361, 34412, 51123];
 
-/// Bytes of values of all tags: OME-XML of many planes has tens of MiB.
+/// Most bytes of values of all tags: OME-XML of many planes has tens of MiB.
 const MOST_BYTES: u64 = 256 << 20;
 
 impl FileTags {
@@ -98,7 +97,7 @@ impl FileTags {
     /// The tags of each page of a file, in the order of the chain.
     ///
     /// # Errors
-    /// As [`FileTags::of_file`], where the pages are come to.
+    /// Those of [`FileTags::of_file`], when the iterator reaches the page.
     pub(crate) fn of_pages(file: &File, layout: TagLayout) -> Result<impl Iterator<Item = Result<Self>>> {
         let (at, size) = if layout.big { (8, 8) } else { (4, 4) };
         let mut next = layout.number_at(file, at, size)?;
@@ -113,7 +112,7 @@ impl FileTags {
         }))
     }
 
-    /// The tags of the page whose directory begins at an offset, and where the next one does.
+    /// The tags of the page whose directory begins at an offset, and the offset of the next directory.
     fn at(file: &File, layout: TagLayout, directory: u64) -> Result<(Self, u64)> {
         let (head, entry, inline) = if layout.big { (8, 20, 8) } else { (2, 12, 4) };
         let count = layout.number_at(file, directory, head)?;
@@ -144,9 +143,9 @@ impl FileTags {
                 match layout.bytes_at(file, place, bytes) {
                     Ok(bytes) => bytes,
                     Err(error) if error.kind() == crate::error::Kind::Io => return Err(error),
-                    // What says how the pages are to be read may not be passed over where the file has lost it.
+                    // A lost tag that determines how the pages are read must not be ignored.
                     Err(error) if place != 0 && DECIDING.contains(&tag) => return Err(error),
-                    // Any other value outside of the file is one that a writer meant to fill in later.
+                    // Any other value outside of the file is one that its writer meant to fill in later.
                     Err(_) => continue,
                 }
             } else {
@@ -173,17 +172,17 @@ impl FileTags {
         self.tag(number).map(|tag| text(&tag.bytes))
     }
 
-    /// The program that wrote the file, in its own words.
+    /// The program that wrote the file, by its own name.
     pub(crate) fn software(&self) -> Option<String> {
         self.text(SOFTWARE)
     }
 
-    /// Pixels a unit of length along (y, x), each `None` if it is not above 0; `None` if the tags are missing.
+    /// Pixels per unit of length along (y, x), each `None` if it is not above 0; `None` if the tags are missing.
     pub(crate) fn resolution(&self) -> Option<[Option<f64>; 2]> {
         let per_unit = |number| -> Option<Option<f64>> {
             let tag = self.tag(number)?;
             let half = |at| self.number(tag, at, 4);
-            // A ratio of nothing to nothing is a tag that was left empty.
+            // A ratio of zero to zero is a tag that was left empty.
             if tag.kind == 5 && half(0).zip(half(4)) == Some((0, 0)) {
                 return None;
             }
@@ -201,12 +200,12 @@ impl FileTags {
         }
     }
 
-    /// The unit of the resolution as the tag has it: 2 for the inch, 3 for the centimeter, 1 for none.
+    /// The unit of the resolution in the tag: 2 for the inch, 3 for the centimeter, 1 for none.
     pub(crate) fn resolution_unit(&self) -> Option<u64> {
         self.tag(RESOLUTION_UNIT).map(|tag| self.layout.number(&tag.bytes[..tag.bytes.len().min(2)]))
     }
 
-    /// The whole number that some bytes of the file are.
+    /// Decodes a whole number in the file's byte order.
     pub(crate) fn whole(&self, bytes: &[u8]) -> u64 {
         self.layout.number(bytes)
     }
@@ -222,7 +221,7 @@ impl FileTags {
     }
 
     #[cfg(test)]
-    /// Tags as a file might have them: descriptions, pixels a unit along (y, x) with the unit.
+    /// Artificial tags: descriptions, pixels per unit along (y, x), and the unit.
     pub(crate) fn made_up(descriptions: &[&str], resolution: Option<([u32; 2], u16)>) -> Self {
         let tag = |tag, kind, bytes: Vec<u8>| RawTag { tag, kind, count: 1, bytes };
         let mut tags: Vec<RawTag> =
@@ -248,7 +247,7 @@ fn number_u16(layout: TagLayout, bytes: &[u8]) -> u16 {
     u16::try_from(layout.number(bytes)).unwrap_or(0)
 }
 
-/// Bytes a value of a type of tag.
+/// Bytes of a value of a tag's type.
 fn size_of_kind(kind: u16) -> u64 {
     match kind {
         3 | 8 => 2,
@@ -258,7 +257,7 @@ fn size_of_kind(kind: u16) -> u64 {
     }
 }
 
-/// A text in UTF-8, or UTF-16 where it begins so, else in Latin-1: up to the NUL that ends it.
+/// Decodes a text in UTF-8, or in UTF-16 if it begins so, otherwise in Latin-1: up to the NUL that ends it.
 pub(crate) fn text(bytes: &[u8]) -> String {
     let wide = |from: fn([u8; 2]) -> u16| {
         let units = bytes.chunks_exact(2).map(|pair| from([pair[0], pair[1]]));

@@ -1,4 +1,4 @@
-//! TIFF images as other programs write them, whole and damaged.
+//! TIFF images of other programs, whole and damaged.
 
 mod forms;
 mod pictures;
@@ -81,8 +81,8 @@ fn the_channel_of_a_hyperstack_is_picked() {
 fn a_stack_behind_one_page_is_read_as_imagej_writes_it_above_4_gib() {
     let folder = tempfile::tempdir().unwrap();
     let path = copy("imagej.tif", folder.path());
-    // tifffile puts the pages one behind the other; without the link to the second directory only ImageJ's text says
-    // that they are there.
+    // tifffile puts the pages one behind the other; without the link to the second directory only ImageJ's text
+    // announces them.
     let mut bytes = std::fs::read(&path).unwrap();
     let directory = u32::from_le_bytes(bytes[4..8].try_into().unwrap()) as usize;
     let entries = usize::from(u16::from_le_bytes(bytes[directory..directory + 2].try_into().unwrap()));

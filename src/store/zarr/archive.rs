@@ -1,7 +1,7 @@
 //! Zarr hierarchies in a zip file, read in place: `.zarr.zip`, `.ozx`.
 //!
-//! The list of what is in it is read once. An entry is stored as it is, or deflated; it is inflated to what its list
-//! says at most, and to what is asked for at most.
+//! The list of entries is read once. Entries are stored or deflated; one is inflated at most to the size in the list,
+//! and to the requested one.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,23 +15,23 @@ use super::span::Span;
 use crate::error::{Error, Result};
 use crate::store::file;
 
-/// Names of files by which a folder is known to be of Zarr.
+/// Names of files that identify a folder as Zarr.
 const METADATA: [&str; 5] = ["zarr.json", ".zgroup", ".zarray", ".zattrs", ".zmetadata"];
-/// Deflate makes no more of a byte than this.
+/// Largest number of bytes that deflate makes of one byte.
 const INFLATION: u64 = 1032;
 
-/// A zip file, and where in it the hierarchy begins.
+/// A zip file, and the position of the hierarchy in it.
 pub(crate) struct Archive {
     path: PathBuf,
     file: File,
     length: u64,
     list: Mutex<ZipArchive<File>>,
     names: BTreeSet<String>,
-    /// The folder that everything is in, with a slash; empty where there is none.
+    /// The folder that contains everything, with a slash; empty if there is none.
     top: String,
 }
 
-/// Where the bytes of an entry are.
+/// The location of an entry's bytes.
 struct Entry {
     start: u64,
     stored: u64,
@@ -41,17 +41,17 @@ struct Entry {
 }
 
 impl Archive {
-    /// The zip file at a path.
+    /// Opens the zip file at a path.
     ///
     /// # Errors
-    /// `Data` if it is none, or has no Zarr hierarchy or several; `Missing` or `Io` if it cannot be read.
+    /// `Data` if it is not a zip file, or has no Zarr hierarchy or several; `Missing` or `Io` if it cannot be read.
     pub(crate) fn open(path: &Path) -> Result<Archive> {
         let (file, length) = file::open(path)?;
         let other = File::open(path).map_err(|error| file::read_failed(&error).at(path))?;
         let list = ZipArchive::new(other).map_err(|error| unreadable().because(error).at(path))?;
         let mut names = BTreeSet::new();
         for name in list.file_names() {
-            // Archives made on Windows may have its separators.
+            // Archives from Windows may have its separators.
             names.insert(name.map_err(|error| unreadable().because(error).at(path))?.into_owned());
         }
         let top = top(&names).map_err(|error| error.at(path))?;
@@ -66,7 +66,7 @@ impl Archive {
         self.names.contains(&format!("{}{key}", self.top))
     }
 
-    /// The names of what is directly inside a folder, files and folders.
+    /// The names of files and folders directly inside a folder.
     pub(crate) fn children(&self, folder: &str) -> BTreeSet<String> {
         let inside = format!("{}{folder}", self.top);
         let below = self.names.range(inside.clone()..).take_while(|name| name.starts_with(&inside));
@@ -74,14 +74,14 @@ impl Archive {
         below.filter_map(first).filter(|name| !name.is_empty()).collect()
     }
 
-    /// The keys of all that is inside a folder.
+    /// The keys of all files inside a folder.
     pub(crate) fn below(&self, folder: &str) -> Vec<String> {
         let inside = format!("{}{folder}", self.top);
         let below = self.names.range(inside.clone()..).take_while(|name| name.starts_with(&inside));
         below.map(|name| name[inside.len()..].to_owned()).collect()
     }
 
-    /// A whole entry; `None` if there is none.
+    /// A whole entry; `None` if it does not exist.
     ///
     /// # Errors
     /// `Data` if it is damaged, or larger than the limit; `Io` if it cannot be read.
@@ -93,10 +93,10 @@ impl Archive {
         self.bytes(&entry).map(Some)
     }
 
-    /// A part of an entry; `None` if there is no entry.
+    /// A part of an entry; `None` if the entry does not exist.
     ///
     /// # Errors
-    /// As [`Archive::read`], and where the entry has no such part.
+    /// Those of [`Archive::read`], or if the entry is too short for the part.
     pub(crate) fn read_span(&self, key: &str, span: Span) -> Result<Option<Vec<u8>>> {
         let Some(entry) = self.entry(key)? else { return Ok(None) };
         let (offset, wanted) = span.within(entry.size).ok_or_else(damaged)?;
@@ -163,7 +163,7 @@ fn unreadable() -> Error {
     Error::data("is no zip file that can be read, or is cut off; copy it again from where it came")
 }
 
-/// The folder in an archive that the hierarchy is in: the outermost one with metadata of Zarr.
+/// The folder of the hierarchy in an archive: the outermost one with Zarr metadata.
 fn top(names: &BTreeSet<String>) -> Result<String> {
     let folders: BTreeSet<&str> = names
         .iter()

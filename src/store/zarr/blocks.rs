@@ -17,25 +17,25 @@ use crate::store::file;
 use crate::store::values::{Endian, from_bytes};
 use crate::with_voxels;
 
-/// The blocks of an array, on a grid along (z, y, x) through the image that a selection picks from it.
+/// The blocks of an array, on a grid along (z, y, x) over the image that a selection picks from it.
 pub(crate) struct Blocks {
     form: ZarrForm,
     keys: ChunkKeys,
     folder: Folder,
     selection: AxisSelection,
-    /// Voxels of a block along every axis of the array.
+    /// Shape of a block along every axis of the array.
     block: Vec<u64>,
-    /// How blocks are found in shards, where they are the inner chunks of some.
+    /// Access to blocks in shards, if they are inner chunks of shards.
     shards: Option<Shards>,
-    /// Bytes of the largest file that a chunk or an inner chunk can be in.
+    /// Largest size of an encoded chunk or inner chunk, in bytes.
     largest: usize,
 }
 
 impl Blocks {
-    /// The blocks of the array in a folder.
+    /// Opens the blocks of the array in a folder.
     ///
     /// # Errors
-    /// `Data` if shards have too many chunks; `Io` if a server does not say which keys chunks have.
+    /// `Data` if shards have too many chunks; `Io` if a server does not answer which keys chunks have.
     pub(crate) fn open(folder: Folder, form: ZarrForm, selection: AxisSelection) -> Result<Self> {
         let shards = Shards::of(&form)?;
         let sharding = form.sharding.as_ref();
@@ -46,24 +46,24 @@ impl Blocks {
         Ok(Blocks { form, keys, folder, selection, block, shards, largest })
     }
 
-    /// Voxels of a block along (z, y, x).
+    /// Shape of a block along (z, y, x).
     pub(crate) fn shape(&self) -> [usize; 3] {
         self.along_zyx(&self.block).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
-    /// Blocks of a file along (z, y, x): more than one where they are the inner chunks of a shard.
+    /// Blocks of a file along (z, y, x): more than one if they are the inner chunks of a shard.
     pub(crate) fn per_file(&self) -> [usize; 3] {
         let shards = self.shards.as_ref();
         let blocks = shards.map_or_else(|| vec![1; self.block.len()], |shards| shards.per_shard.clone());
         self.along_zyx(&blocks).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
-    /// Voxels of the image along (z, y, x).
+    /// Shape of the image along (z, y, x).
     pub(crate) fn image_shape(&self) -> [usize; 3] {
         self.along_zyx(&self.form.shape).map(|n| usize::try_from(n).unwrap_or(usize::MAX))
     }
 
-    /// Refuses to take the fill value for what is not stored, where it cannot be computed with.
+    /// Refuses chunks that are not stored, if the fill value cannot be computed with.
     pub(crate) fn require_fill(&self) -> Result<()> {
         self.form.fill.require(self.form.stored)
     }
@@ -83,7 +83,7 @@ impl Blocks {
     /// The values of a whole block, decoded; `None` if it is not stored.
     ///
     /// # Errors
-    /// `Data` if it is damaged, by its file and its place; `Io` if it cannot be read.
+    /// `Data` if it is damaged, with its file and position; `Io` if it cannot be read.
     pub(crate) fn decode(&self, place: ChunkId) -> Result<Option<Voxels>> {
         let index = self.index(place);
         let values = volume(&self.block);
@@ -103,11 +103,11 @@ impl Blocks {
         voxels.map_err(|error| self.locate(error, place))
     }
 
-    /// The values of a part of a block (`part` relative to the block), read without the rest of it, where it is stored
+    /// The values of a part of a block (`part` relative to the block), read without the rest of it if it is stored
     /// uncompressed; `None` if it is not stored.
     ///
     /// # Errors
-    /// As [`Blocks::decode`].
+    /// Those of [`Blocks::decode`].
     pub(crate) fn read_part(&self, place: ChunkId, part: &Region) -> Result<Option<Voxels>> {
         let index = self.index(place);
         let mut ranges: Vec<_> = self.selection.fixed.iter().zip(&self.block).map(|(i, n)| i % n..i % n + 1).collect();
@@ -132,12 +132,12 @@ impl Blocks {
         self.folder.local().is_some() && self.form.sharding.is_none() && self.form.chain.steps.is_empty()
     }
 
-    /// An error at a block: its file, and its place on the grid.
+    /// An error at a block, with its file and its position on the grid.
     pub(crate) fn locate(&self, error: Error, place: ChunkId) -> Error {
         error.at(self.path(place)).in_chunk(place)
     }
 
-    /// The file that a block is in, or would be, as messages name it.
+    /// The file of a block, stored or not, as messages name it.
     fn path(&self, place: ChunkId) -> PathBuf {
         self.path_of(&self.file(place))
     }
@@ -146,35 +146,35 @@ impl Blocks {
         self.folder.path(key)
     }
 
-    /// The file of this machine whose state a block's is; `None` if it is on a server.
+    /// The local file whose state is that of a block; `None` if it is on a server.
     pub(crate) fn marked(&self, place: ChunkId) -> Option<PathBuf> {
         self.folder.marked(&self.file(place))
     }
 
-    /// The key of the file that a block is in, or would be.
+    /// The key of a block's file, stored or not.
     fn file(&self, place: ChunkId) -> String {
         self.key(&self.stored_chunk(&self.index(place)))
     }
 
-    /// Whether the file that a block is in, or would be, is there.
+    /// Whether the file of a block exists.
     ///
     /// # Errors
-    /// If that cannot be told.
+    /// If this cannot be determined.
     pub(crate) fn is_stored(&self, place: ChunkId) -> Result<bool> {
         self.folder.contains(&self.file(place))
     }
 
-    /// The folder, where it is on a file system.
+    /// Path of the folder, if it is on a file system.
     pub(crate) fn local(&self) -> Option<&std::path::Path> {
         self.folder.local()
     }
 
-    /// Whether files have marks that can be had without reading them.
+    /// Whether files have marks without being read.
     pub(crate) fn has_marks(&self) -> bool {
         !self.folder.is_served()
     }
 
-    /// Whether no chunk of the array is stored at all; false where that takes long to find out.
+    /// Whether no chunk of the array is stored at all; false if that takes long to find out.
     pub(crate) fn is_empty(&self) -> bool {
         const METADATA: [&str; 5] = ["zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"];
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -189,19 +189,19 @@ impl Blocks {
         children.is_some_and(|names| !names.iter().any(|name| !METADATA.contains(&&**name) && is_chunk(name)))
     }
 
-    /// The boxes of the stored files that hold voxels of the image; `None` if they cannot be listed, or where what is
-    /// not stored has no value that could be computed with.
+    /// The boxes of the stored files that hold voxels of the image; `None` if they cannot be listed, or if the fill
+    /// value of missing files cannot be computed with.
     ///
     /// # Errors
-    /// If the operating system does not list them.
+    /// If the operating system cannot list them.
     pub(crate) fn stored(&self) -> Result<Option<Vec<Region>>> {
         if self.require_fill().is_err() { Ok(None) } else { self.stored_files() }
     }
 
-    /// The same, whatever stands for what is not stored.
+    /// Like [`Blocks::stored`], with any fill value.
     ///
     /// # Errors
-    /// If the operating system does not list them.
+    /// If the operating system cannot list them.
     pub(crate) fn stored_files(&self) -> Result<Option<Vec<Region>>> {
         let axes = self.block.len();
         let levels = if self.keys.separator == '/' { axes + usize::from(self.keys.prefixed) } else { 1 };
@@ -236,7 +236,7 @@ impl Blocks {
         self.along_zyx_or(values, 1)
     }
 
-    /// The place of a block on the array's own grid of blocks.
+    /// The position of a block on the array's own grid of blocks.
     fn index(&self, place: ChunkId) -> Vec<u64> {
         let skipped = 3 - self.selection.kept.len();
         let mut index: Vec<u64> = self.selection.fixed.iter().zip(&self.block).map(|(i, n)| i / n).collect();
@@ -246,7 +246,7 @@ impl Blocks {
         index
     }
 
-    /// The stored chunk (the shard) that a block is in.
+    /// The stored chunk (the shard) of a block.
     fn stored_chunk(&self, index: &[u64]) -> Vec<u64> {
         match &self.shards {
             Some(shards) => index.iter().zip(&shards.per_shard).map(|(i, n)| i / n).collect(),
@@ -258,7 +258,7 @@ impl Blocks {
         self.keys.key(index)
     }
 
-    /// The image's values among those of a box of the array, whose axes are in an order of their own.
+    /// The image's values among those of a box of the array, whose axes have their own order.
     fn voxels(&self, bytes: Vec<u8>, shape: &[u64], order: &[usize], endian: Endian) -> Result<Voxels> {
         let shape: Vec<usize> = shape.iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect();
         let flat = from_bytes(self.form.stored, [1, 1, shape.iter().product()], bytes, endian);
@@ -268,8 +268,8 @@ impl Blocks {
     }
 }
 
-/// The values along the axes kept, in the order in which those are kept, as an array of three axes; `order` are the axes
-/// as values follow each other, and `within` gives the index along each that is not kept.
+/// The values along the kept axes, in the order of `kept`, as an array of three axes; `order` lists the axes in the
+/// order of the stored values, and `within` returns the index along each other axis.
 fn pick<T: Value>(
     flat: ndarray::Array3<T>,
     shape: &[usize],
@@ -297,7 +297,7 @@ fn pick<T: Value>(
     Ok(T::wrap(if array.is_standard_layout() { array } else { array.as_standard_layout().into_owned() }))
 }
 
-/// A box of a file that is an array in C order and nothing else; `None` if there is no file.
+/// A box of a file that contains only an array in C order; `None` if the file does not exist.
 fn part_of_file(
     path: &std::path::Path,
     shape: &[u64],
@@ -344,10 +344,10 @@ fn part_of_file(
     Ok(Some(bytes))
 }
 
-/// The keys of an array that does not say how they are separated: as those are that are there, else by points.
+/// The keys of an array whose metadata lack their separator: that of the existing keys, otherwise a point.
 ///
 /// # Errors
-/// If a server does not say what is there.
+/// If a server does not answer.
 fn found_keys(folder: &Folder, axes: usize) -> Result<ChunkKeys> {
     let keys = |separator| ChunkKeys { prefixed: false, separator };
     let nested = match folder.children() {
@@ -365,7 +365,7 @@ fn found_keys(folder: &Folder, axes: usize) -> Result<ChunkKeys> {
     Ok(keys(if nested { '/' } else { '.' }))
 }
 
-/// How many values a shape has, which has been found to be countable.
+/// The number of values of a shape, which is known not to overflow.
 fn volume(shape: &[u64]) -> usize {
     let counted = shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n));
     counted.and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)

@@ -1,8 +1,8 @@
-//! Numbers in the names of files, of any length, with a sign and decimals where the names have them.
+//! Numbers in file names, of any length, with optional sign and decimals.
 
 use std::cmp::Ordering;
 
-/// A number as it is written in a name.
+/// A number in a name.
 #[derive(Clone, Debug)]
 pub(crate) struct Number {
     negative: bool,
@@ -10,7 +10,7 @@ pub(crate) struct Number {
     whole: String,
     /// Without zeros at its end.
     fraction: String,
-    /// As it is written.
+    /// The number as written.
     pub(crate) text: String,
 }
 
@@ -22,7 +22,7 @@ impl Number {
         Number { negative, whole, fraction, text: text.to_owned() }
     }
 
-    /// In units of the last of so many decimals; `None` if it is too long to be counted with.
+    /// The number in units of its last of `decimals` decimals; `None` if it is too long for arithmetic.
     fn scaled(&self, decimals: usize) -> Option<i128> {
         let zeros = decimals.checked_sub(self.fraction.len())?;
         let digits = format!("0{}{}{}", self.whole, self.fraction, "0".repeat(zeros));
@@ -70,14 +70,14 @@ impl PartialEq for Number {
 
 impl Eq for Number {}
 
-/// The first place in a rising list behind which the step is not the usual one: a number may be missing there.
+/// The first index in a rising list behind which the step is not the usual one: a number may be missing there.
 pub(crate) fn first_gap(numbers: &[&Number]) -> Option<usize> {
     let decimals = numbers.iter().map(|number| number.fraction.len()).max().unwrap_or(0);
     let scaled: Option<Vec<i128>> = numbers.iter().map(|number| number.scaled(decimals)).collect();
     let steps: Vec<i128> = scaled?.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
     let mut sorted = steps.clone();
     sorted.sort_unstable();
-    // The step that most have; of as many, the smaller.
+    // The most frequent step; among equals, the smallest.
     let usual = sorted.chunk_by(|a, b| a == b).rev().max_by_key(|run| run.len())?[0];
     steps.iter().position(|&step| step != usual)
 }

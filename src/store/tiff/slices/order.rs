@@ -1,4 +1,4 @@
-//! Which of a folder's files are the planes of an image, and in which order: by the numbers in their names.
+//! Selects the planes of an image among a folder's files, and orders them by the numbers in their names.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use crate::store::OpenOptions;
 /// The files of an image.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct SliceOrder {
-    /// Their places in the list that was given, in order along z.
+    /// Indices of the files in the given list, in order along z.
     pub(crate) files: Vec<usize>,
-    /// How many channels and time points the names have; `None` if they do not name them.
+    /// Numbers of channels and time points in the names; `None` if names do not contain them.
     pub(crate) channels: Option<usize>,
     pub(crate) times: Option<usize>,
-    /// What may mislead about the names.
+    /// Warnings about misleading names.
     pub(crate) warnings: Vec<String>,
 }
 
-/// What a number in a name counts.
+/// The quantity that a number in a name counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Counted {
     Depth,
@@ -39,11 +39,12 @@ impl Counted {
     }
 }
 
-/// Orders files by their names, and picks those of the channel and time point that the options name.
+/// Orders files by their names, and selects those of the channel and the time point that the options pick.
 ///
 /// # Errors
-/// `Data` if a file is a copy of another, is named otherwise than the rest, or two have the same numbers; `Usage` if
-/// numbers vary of which one must be picked, or an option picks what does not exist. The message names the files.
+/// `Data` if a file is a copy of another, is named differently from the rest, or two have the same numbers; `Usage` if
+/// one of several varying numbers must be picked, or an option picks one that does not exist. The message names the
+/// files.
 pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<SliceOrder> {
     let stems: Vec<String> = files.iter().map(|file| stem(file)).collect();
     refuse_copies(files, &stems)?;
@@ -51,7 +52,7 @@ pub(crate) fn order(files: &[String], options: &OpenOptions) -> Result<SliceOrde
     let named = kinds(&names);
     let most = named.values().copied().max().unwrap_or(0);
     if most == 1 || files.len() == 1 {
-        // Names without a system: in the order of the alphabet.
+        // Names without a system: in alphabetical order.
         let mut order: Vec<usize> = (0..files.len()).collect();
         order.sort_by(|&a, &b| natural(&names[a], &names[b]));
         refuse_picks(options)?;
@@ -103,19 +104,19 @@ fn refuse_picks(options: &OpenOptions) -> Result<()> {
     Ok(())
 }
 
-/// Which numbers differ among names of a kind.
+/// The numbers that differ among names of a kind.
 fn varying(names: &[Name], kind: &[String]) -> Vec<usize> {
     let of_kind: Vec<&Name> = names.iter().filter(|name| name.texts == kind).collect();
     (0..kind.len() - 1).filter(|&n| of_kind.iter().any(|name| name.numbers[n] != of_kind[0].numbers[n])).collect()
 }
 
-/// Whether a name of another kind is like one of the main kind up to its last number that differs.
+/// Returns whether a name of another kind equals one of the main kind up to its last number that differs.
 fn continues(name: &Name, like: &Name, varying: &[usize]) -> bool {
     let Some(&last) = varying.last() else { return false };
     name.numbers.len() > last && name.texts[..=last] == like.texts[..=last]
 }
 
-/// The order of names by their texts and numbers, the first that differs deciding.
+/// The order of names by their texts and numbers; the first one that differs decides.
 fn natural(a: &Name, b: &Name) -> std::cmp::Ordering {
     for n in 0..a.texts.len().min(b.texts.len()) {
         let order = a.texts[n].cmp(&b.texts[n]);
@@ -145,7 +146,7 @@ impl Series<'_> {
         if let Some(axes) = &self.options.axes
             && !axes.iter().any(|axis| matches!(axis, 'c' | 't'))
         {
-            // All files are planes of one volume, the person says.
+            // By the options, all files are planes of one volume.
             refuse_picks(self.options)?;
             let mut files = all;
             files.sort_by(|&a, &b| natural(&self.names[a], &self.names[b]));
@@ -196,7 +197,7 @@ impl Series<'_> {
         Ok(order)
     }
 
-    /// What the numbers that differ count: by `--axes`, else by the letters before them.
+    /// The quantities that the differing numbers count: according to `--axes`, otherwise to the letters before them.
     fn counted(&self) -> Result<Vec<Counted>> {
         let by_letters = || self.varying.iter().map(|&n| Counted::of(self.names[0].letters(n))).collect();
         let Some(axes) = &self.options.axes else { return Ok(by_letters()) };
@@ -220,7 +221,7 @@ impl Series<'_> {
         Ok(axes.into_iter().map(counted).collect())
     }
 
-    /// Which number counts planes along z; `None` if none does.
+    /// The number that counts planes along z; `None` if none does.
     fn depth(&self, counted: &[Counted]) -> Result<Option<usize>> {
         let of = |kind| self.varying.iter().zip(counted).filter(move |(_, c)| **c == kind).map(|(n, _)| *n);
         let (depths, unknown): (Vec<usize>, Vec<usize>) =
@@ -234,7 +235,7 @@ impl Series<'_> {
             ([], _) => Ok(None),
             ([one], []) => Ok(Some(*one)),
             ([one], [_]) if depths.is_empty() => Ok(Some(*one)),
-            // Of several numbers one may count the files, and the others rise with it: dates, times, places.
+            // One of several numbers may count the files, while the others rise with it: dates, times, positions.
             _ => {
                 let labelled = unknown.len() + depths.len() < self.varying.len();
                 let leads = |&n: &usize| !labelled && self.leads(n);
@@ -243,7 +244,7 @@ impl Series<'_> {
         }
     }
 
-    /// Whether a number is another one in each name, and none of the others falls where it rises.
+    /// Whether a number differs in all names, and no other falls while it rises.
     fn leads(&self, number: usize) -> bool {
         let mut names: Vec<&Name> = self.names.iter().collect();
         names.sort_by(|a, b| a.numbers[number].cmp(&b.numbers[number]));
@@ -268,7 +269,7 @@ impl Series<'_> {
         ))
     }
 
-    /// Sorts the files by a number, and looks at its steps.
+    /// Sorts the files by a number, and checks its steps.
     fn sort(&self, order: &mut SliceOrder, depth: usize) -> Result<()> {
         let number = |file: usize| &self.names[file].numbers[depth];
         order.files.sort_by(|&a, &b| number(a).cmp(number(b)));
@@ -329,7 +330,7 @@ mod tests {
                 "s_100000000000000000000000000.tif",
             ],
             &["2023-01-05_a_1.tif", "2023-01-05_a_2.tif"],
-            // One that says nothing, and rises with the other.
+            // An unlabelled number that rises with the other.
             &["x_1_0907.tif", "x_2_0908.tif", "x_3_0911.tif"],
         ];
         for files in cases {
@@ -361,7 +362,7 @@ mod tests {
             assert_eq!(kind, Kind::Data);
             assert!(message.contains(odd), "{message}");
         }
-        // Without their originals these are numbers like others.
+        // Without their originals these are ordinary numbers.
         assert_eq!(plain(&["scan (10).tif", "scan (9).tif"]), ["scan (9).tif", "scan (10).tif"]);
         assert!(refused(&["a_1.tif", "a_2.tif", "b_1.tif", "b_2.tif"]).1.contains("several kinds"));
     }
@@ -395,7 +396,7 @@ mod tests {
         assert_eq!(ordered(&files, &axes("zyx", None)).unwrap().0, files);
         assert_eq!(ordered(&files, &axes("czyx", Some(1))).unwrap().0, files[2..]);
         assert_eq!(ordered(&files, &axes("zcyx", Some(1))).unwrap().0, ["p_1_2.tif", "p_2_2.tif"]);
-        // Planes that are called time points.
+        // Planes that are named as time points.
         let times = ["t01.tif", "t02.tif"];
         assert!(refused(&times).1.contains("--axes z,y,x"));
         assert_eq!(ordered(&times, &axes("zyx", None)).unwrap().0, times);

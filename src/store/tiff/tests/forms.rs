@@ -1,4 +1,4 @@
-//! Pages in every form that directories can give them, written here by hand.
+//! Pages in every format that directories can describe, written here directly.
 
 use std::path::PathBuf;
 
@@ -14,14 +14,14 @@ use crate::store::fixtures::expected;
 use crate::store::values::to_bytes;
 use crate::store::{OpenOptions, Source, StoredType};
 
-/// A page: tags with their values, those of offsets apart, and the bytes of strips or tiles.
+/// A page: tags with their values, apart from those of offsets, and the bytes of strips or tiles.
 #[derive(Clone, Debug, Default)]
 struct Directory {
     tags: Vec<(u16, Vec<u64>)>,
     texts: Vec<(u16, Vec<u8>)>,
     /// The tag of the offsets, and the blocks; one without bytes is not stored.
     blocks: (u16, Vec<Vec<u8>>),
-    /// Where the next directory is said to be instead of behind this one.
+    /// Offset of the next directory, if it is not behind this one.
     next: Option<u64>,
 }
 
@@ -204,7 +204,7 @@ fn tiles_that_are_not_stored_hold_zero_or_what_the_file_calls_no_data() {
     assert_eq!(to_bytes(&values(&[page.clone()]).unwrap()), row(0).repeat(3));
     page.texts = vec![(42113, b"5\0".to_vec())];
     assert_eq!(to_bytes(&values(&[page.clone()]).unwrap()), row(5).repeat(3));
-    // Where tiles lie may be said by the tags of strips.
+    // Offsets of tiles may be in the tags of strips.
     page.blocks.0 = 273;
     assert_eq!(to_bytes(&values(&[page]).unwrap()), row(5).repeat(3));
 }
@@ -233,7 +233,7 @@ fn a_page_may_be_deep() {
     crate::store::fixtures::assert_holds(&source, &volume);
 }
 
-/// Bytes as an encoding has them.
+/// Bytes in an encoding.
 fn encoded(bytes: &[u8], codec: u64) -> Vec<u8> {
     match codec {
         8 | 32946 => {
@@ -244,7 +244,7 @@ fn encoded(bytes: &[u8], codec: u64) -> Vec<u8> {
             out
         }
         50000 => zstd::bulk::compress(bytes, 1).unwrap(),
-        // As they are, in parts of 128 bytes.
+        // Uncompressed, in parts of 128 bytes.
         32773 => bytes.chunks(128).flat_map(|part| [&[u8::try_from(part.len() - 1).unwrap()], part].concat()).collect(),
         _ => bytes.to_vec(),
     }
@@ -325,7 +325,7 @@ proptest! {
         let page = Directory { tags, blocks: (if tiled { 324 } else { 273 }, blocks), ..Directory::default() };
         let mut bytes = file(&[page], little, big);
         if backwards {
-            // What lies behind the file's end says nothing.
+            // Bytes behind the file's end have no effect.
             bytes.extend([0xff; 9]);
         }
         let (_folder, path) = write(&bytes);

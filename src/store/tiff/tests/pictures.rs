@@ -61,7 +61,7 @@ fn grey_is_read_from_bmp_and_jpeg_and_colours_are_refused() {
         let error = open(&path).err().unwrap();
         assert_eq!(error.kind(), Kind::Data);
         assert!(error.to_string().contains("colour"), "{error}");
-        // Cut off anywhere, they are refused.
+        // Files that are cut off anywhere are refused.
         let bytes = std::fs::read(if format == ImageFormat::Png { &path } else { &grey }).unwrap();
         for length in [3, 20, 30, 53, bytes.len() / 2] {
             std::fs::write(&path, &bytes[..length.min(bytes.len() - 1)]).unwrap();
