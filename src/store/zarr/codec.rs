@@ -1,7 +1,7 @@
-//! How the values of a chunk become the bytes of a file, and back.
+//! Encodes the values of a chunk as the bytes of a file, and decodes them.
 //!
 //! Metadata are read leniently and chunks are not: whatever a header inside a chunk says, nothing is decoded past the
-//! size that the array's metadata give to it.
+//! size in the array's metadata.
 
 mod bits;
 mod compressors;
@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::memory;
 use crate::store::values::Endian;
 
-/// A step of encoding. All names are those of numcodecs, which those of Zarr v3 go by too.
+/// A step of encoding. Names are those of numcodecs, which are also used in Zarr v3.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
     Blosc,
@@ -31,13 +31,13 @@ pub(crate) enum Step {
     Crc32,
     /// An Adler-32 of the bytes behind it.
     Adler32,
-    /// The bytes of values of this size, those of equal significance together.
+    /// The bytes of values of this size, those of equal significance grouped.
     Shuffle(usize),
-    /// Values of this size with their bytes in the other order.
+    /// Values of this size with their bytes in reverse order.
     Swap(usize),
-    /// Truth values, eight a byte.
+    /// Booleans, eight in a byte.
     PackBits(Padding),
-    /// Differences to the value before.
+    /// Differences from the previous value.
     Delta {
         values: Typed,
         stored: Typed,
@@ -52,11 +52,11 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// At most so many bytes come out where so many go in.
+    /// Largest number of output bytes for a number of input bytes.
     fn bound(&self, bytes: usize) -> usize {
         match self {
             Step::Blosc | Step::Bz2 | Step::Gzip | Step::Lz4 | Step::Zlib | Step::Zstd => {
-                // What does not get smaller becomes a little larger, by less than this in every one of these forms.
+                // Incompressible data grow by less than this in all of these formats.
                 bytes.saturating_add(bytes / 4).saturating_add(1 << 16)
             }
             Step::Crc32c | Step::Crc32 | Step::Adler32 => bytes.saturating_add(4),
@@ -68,10 +68,10 @@ impl Step {
         }
     }
 
-    /// Refuses a filter that computes in types in which NumPy's results are not met.
+    /// Refuses a filter that computes in types for which the results of NumPy would not be reproduced.
     ///
     /// # Errors
-    /// `Data` if that is so.
+    /// `Data` if it is refused.
     pub(crate) fn require_exact(&self) -> Result<()> {
         match self {
             Step::Delta { values, stored } => numbers::require_summable(*values, *stored),
@@ -80,7 +80,7 @@ impl Step {
         }
     }
 
-    /// Bytes of a value that comes out, where values of `size` bytes go in.
+    /// Size of an output value, for input values of `size` bytes.
     pub(crate) fn value_size(&self, size: usize) -> usize {
         match self {
             Step::Delta { stored, .. } | Step::Scale { stored, .. } => stored.size(),
@@ -89,7 +89,7 @@ impl Step {
         }
     }
 
-    /// What was encoded to these bytes: at most `limit` bytes.
+    /// Decodes bytes, to at most `limit` bytes.
     fn decode<'b>(&self, bytes: Cow<'b, [u8]>, limit: usize) -> Result<Cow<'b, [u8]>> {
         let decoded = match self {
             Step::Blosc => compressors::blosc(&bytes, limit)?,
@@ -116,19 +116,19 @@ impl Step {
 /// The steps from values to bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Chain {
-    /// In the order of encoding.
+    /// The steps in the order of encoding.
     pub(crate) steps: Vec<Step>,
-    /// The axes of the array in the order in which its values follow each other, slowest first.
+    /// The axes of the array in the order of its stored values, slowest first.
     pub(crate) order: Vec<usize>,
     /// The byte order of the values before the first step.
     pub(crate) endian: Endian,
 }
 
 impl Chain {
-    /// The bytes of so many values of a size, in the order of this chain's axes and in its byte order.
+    /// Decodes `values` values of `size` bytes, in the order of this chain's axes and in its byte order.
     ///
     /// # Errors
-    /// `Data` if they do not decode to just that.
+    /// `Data` if the decoded bytes have another length.
     pub(crate) fn decode(&self, encoded: Vec<u8>, values: usize, size: usize) -> Result<Vec<u8>> {
         let wanted = values.saturating_mul(size);
         if memory::of_machine().is_some_and(|memory| wanted as u64 > memory) {
@@ -145,12 +145,12 @@ impl Chain {
         Ok(bytes.into_owned())
     }
 
-    /// At most so many bytes are in a file of so many values.
+    /// Largest number of bytes in a file of `values` values.
     pub(crate) fn largest(&self, values: usize, size: usize) -> usize {
         self.bounds(values.saturating_mul(size)).last().unwrap_or(usize::MAX)
     }
 
-    /// The bytes that go into each step, and that come out of the last one: at most.
+    /// Largest number of input bytes of each step, and of output bytes of the last one.
     fn bounds(&self, bytes: usize) -> impl Iterator<Item = usize> + '_ {
         let mut bytes = bytes;
         std::iter::once(bytes).chain(self.steps.iter().map(move |step| {
@@ -159,7 +159,7 @@ impl Chain {
         }))
     }
 
-    /// The steps' names, as messages and `info` have them.
+    /// The steps' names, for messages and `info`.
     pub(crate) fn name(&self) -> String {
         let name = |step: &Step| match step {
             Step::Blosc => "blosc",

@@ -1,4 +1,4 @@
-//! Groups of several images: plates, wells, the series of a file that bioformats2raw converted, labels.
+//! Groups of several images: plates, wells, the series of a file converted by bioformats2raw, labels.
 
 use serde_json::Value;
 
@@ -7,29 +7,29 @@ use super::metadata::{self, ZarrNode};
 use super::ome::ome;
 use crate::error::{Error, Result};
 
-/// So many images are named where there are more.
+/// Largest number of images that a message names.
 const NAMED: usize = 5;
-/// So many folders down is looked for images where nothing names them.
+/// Depth of the search for images, if the metadata do not name them.
 const DEPTH: usize = 3;
 
 /// The images of a group.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Collection {
-    /// What they are: `plate`.
+    /// The kind of collection: `plate`.
     pub(crate) kind: &'static str,
     /// Paths of the first ones, relative to the group.
     pub(crate) paths: Vec<String>,
-    /// How many there are, where that is known.
+    /// Number of images, if known.
     pub(crate) count: Option<usize>,
-    /// How many wells they are in, where they are in some.
+    /// Number of wells, if the images are in wells.
     wells: Option<usize>,
 }
 
 impl Collection {
-    /// The images of a group by its metadata; `None` if those name none.
+    /// The images of a group according to its metadata; `None` if these do not name any.
     ///
     /// # Errors
-    /// If metadata inside are damaged, or a server does not give them.
+    /// If metadata inside are damaged, or a server does not deliver them.
     pub(crate) fn of(folder: &Folder, node: &ZarrNode) -> Result<Option<Collection>> {
         let attributes = &node.attributes;
         if let Some(plate) = ome(attributes, "plate") {
@@ -48,7 +48,7 @@ impl Collection {
         Ok(None)
     }
 
-    /// The only image.
+    /// Path of the only image.
     pub(crate) fn only(&self) -> Option<&str> {
         match (&self.paths[..], self.count) {
             ([path], Some(1)) => Some(path),
@@ -91,7 +91,7 @@ fn paths(list: Option<&Value>) -> Vec<String> {
     list.filter_map(path).collect()
 }
 
-/// The images of a plate: of all its wells where those are few, else of the first ones.
+/// The images of a plate: of all its wells if it has few, otherwise of the first ones.
 fn of_plate(folder: &Folder, plate: &Value) -> Result<Collection> {
     let wells = paths(plate.get("wells"));
     let (mut found, mut read) = (Vec::new(), 0);
@@ -108,7 +108,7 @@ fn of_plate(folder: &Folder, plate: &Value) -> Result<Collection> {
     Ok(Collection { kind: "plate", paths: found, count, wells: Some(wells.len()) })
 }
 
-/// The series that a file had which bioformats2raw converted: those that it lists, else those that are there.
+/// The series of a file converted by bioformats2raw: those that it lists, otherwise those that exist.
 fn of_series(folder: &Folder) -> Result<Collection> {
     let node = metadata::read_node(&folder.join("OME"))?;
     let listed = node.as_ref().and_then(|node| ome(&node.attributes, "series")?.as_array());
@@ -130,8 +130,8 @@ fn of_series(folder: &Folder) -> Result<Collection> {
     Ok(Collection { kind, paths, count: None, wells: None })
 }
 
-/// The refusal of a group without metadata of images, with the arrays and images that are in it, as far as they can be
-/// listed.
+/// The refusal of a group without metadata of images; it names the arrays and images in the group, as far as they can
+/// be listed.
 pub(crate) fn no_image(folder: &Folder, node: &ZarrNode) -> Error {
     let mut paths = Vec::new();
     match &node.consolidated {
@@ -160,7 +160,7 @@ pub(crate) fn no_image(folder: &Folder, node: &ZarrNode) -> Error {
     Error::data(format!("is a Zarr group without the metadata of an OME image; {advice}"))
 }
 
-/// Paths of the arrays and images below a folder, those inside images left out.
+/// Paths of the arrays and images below a folder, without those inside images.
 fn below(folder: &Folder, path: &str, depth: usize, paths: &mut Vec<String>) {
     for name in folder.children().into_iter().flatten() {
         let (inside, path) = (folder.join(&name), if path.is_empty() { name } else { format!("{path}/{name}") });

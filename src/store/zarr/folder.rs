@@ -1,4 +1,4 @@
-//! Where the files of a Zarr hierarchy are: in a folder of this machine's file systems, in a zip file, or on a server.
+//! Access to the files of a Zarr hierarchy: in a local folder, in a zip file, or on a server.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::store::{
     remote::{Answer, Server},
 };
 
-/// A folder of files, each known by its key: its path from there, with slashes.
+/// A folder of files, each with a key: its relative path, with slashes.
 #[derive(Clone)]
 pub(crate) enum Folder {
     Local(PathBuf),
@@ -32,20 +32,20 @@ pub(crate) enum Folder {
     },
 }
 
-/// What there is at a key.
+/// The answer to a request for a key.
 pub(crate) enum Given {
     File(Vec<u8>),
     Absent,
-    /// A server keeps to itself what there is, or whether there is anything.
+    /// The server does not reveal the file, or whether it exists.
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only servers forbid"))]
     Forbidden(Error),
 }
 
 impl Folder {
-    /// The folder at a path, in a zip file, or at an address where such can be read; asks a server for nothing yet.
+    /// The folder at a path, in a zip file, or at an address if these are supported; makes no request to a server yet.
     ///
     /// # Errors
-    /// `Usage` if the environment does not say how an address is reached; else where a zip file cannot be read.
+    /// `Usage` if the environment lacks the settings for an address; or if a zip file cannot be read.
     pub(crate) fn new(path: &Path, options: &OpenOptions) -> Result<Folder> {
         #[cfg(feature = "http")]
         if let (true, Some(address)) = (is_address(path), path.to_str()) {
@@ -74,11 +74,11 @@ impl Folder {
         }
     }
 
-    /// The folder that this one is in, and its name there; `None` at the top.
+    /// The parent of this folder, and the name in it; `None` at the top.
     pub(crate) fn parent(&self) -> Option<(Folder, String)> {
         match self {
             Folder::Local(folder) => {
-                // A name alone has a folder too, and what `..` stands for is known to the file system.
+                // A bare name also has a parent, and only the file system knows the target of `..`.
                 let has_parents = folder.components().any(|part| part == std::path::Component::ParentDir);
                 let whole = if has_parents { folder.canonicalize() } else { std::path::absolute(folder) }.ok()?;
                 Some((Folder::Local(whole.parent()?.to_owned()), whole.file_name()?.to_str()?.to_owned()))
@@ -98,7 +98,7 @@ impl Folder {
         }
     }
 
-    /// The path or the address of a file, or of the folder itself where the key is empty.
+    /// The path or the address of a file, or of the folder itself if the key is empty.
     pub(crate) fn path(&self, key: &str) -> PathBuf {
         match self {
             Folder::Local(folder) if key.is_empty() => folder.clone(),
@@ -112,7 +112,7 @@ impl Folder {
         }
     }
 
-    /// The file of this machine whose state a key's is: itself, or the zip file that it is in.
+    /// The local file whose state is that of a key: itself, or the zip file that contains it.
     pub(crate) fn marked(&self, key: &str) -> Option<PathBuf> {
         match self {
             Folder::Local(folder) => Some(folder.join(key)),
@@ -122,7 +122,7 @@ impl Folder {
         }
     }
 
-    /// The folder's path, where it is on a file system.
+    /// The folder's path, if it is on a file system.
     pub(crate) fn local(&self) -> Option<&Path> {
         match self {
             Folder::Local(folder) => Some(folder),
@@ -141,7 +141,7 @@ impl Folder {
         }
     }
 
-    /// The names of what is directly inside, files and folders; `None` if that cannot be listed.
+    /// The names of files and folders directly inside; `None` if they cannot be listed.
     pub(crate) fn children(&self) -> Option<BTreeSet<String>> {
         match self {
             Folder::Local(folder) => {
@@ -154,11 +154,11 @@ impl Folder {
         }
     }
 
-    /// The keys of the files in so many levels of folders, inside folders whose names `enters` takes; those of zip
-    /// files lie anywhere. `None` if they cannot be listed.
+    /// The keys of the files `levels` levels down, inside folders for whose names `enters` returns true; those of zip
+    /// files may lie anywhere. `None` if they cannot be listed.
     ///
     /// # Errors
-    /// If the operating system does not list a folder.
+    /// If the operating system cannot list a folder.
     pub(crate) fn keys(&self, levels: usize, enters: &dyn Fn(&str) -> bool) -> Result<Option<Vec<String>>> {
         match self {
             Folder::Local(folder) => {
@@ -172,11 +172,11 @@ impl Folder {
         }
     }
 
-    /// What there is at a key: a whole file of at most `limit` bytes, or not. A server has as long for its answer as
-    /// a file of `likely` bytes may take.
+    /// Requests a key: a whole file of at most `limit` bytes. A server may take as long for its answer as a file of
+    /// `likely` bytes may.
     ///
     /// # Errors
-    /// `Data` if the file is longer; else where it cannot be read.
+    /// `Data` if the file is longer; others if it cannot be read.
     pub(crate) fn ask(&self, key: &str, limit: u64, likely: u64) -> Result<Given> {
         #[cfg(not(feature = "http"))]
         let _ = likely;
@@ -193,10 +193,10 @@ impl Folder {
         Ok(bytes.map_or(Given::Absent, Given::File))
     }
 
-    /// A whole file of at most `limit` bytes; `None` if there is none.
+    /// A whole file of at most `limit` bytes; `None` if it does not exist.
     ///
     /// # Errors
-    /// As [`Folder::ask`], and where a server does not say.
+    /// Those of [`Folder::ask`], or if a server does not answer.
     pub(crate) fn read(&self, key: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         match self.ask(key, limit, limit)? {
             Given::File(bytes) => Ok(Some(bytes)),
@@ -205,10 +205,10 @@ impl Folder {
         }
     }
 
-    /// A part of a file; `None` if there is no file.
+    /// A part of a file; `None` if the file does not exist.
     ///
     /// # Errors
-    /// `Data` if the file has no such part; else where it cannot be read.
+    /// `Data` if the file is too short for the part; others if it cannot be read.
     pub(crate) fn read_span(&self, key: &str, span: Span) -> Result<Option<Vec<u8>>> {
         let bytes = match self {
             Folder::Local(folder) => {
@@ -228,7 +228,7 @@ impl Folder {
             Folder::Remote { server, inside } => {
                 let key = format!("{inside}{key}");
                 match span {
-                    // An empty part cannot be asked for.
+                    // An empty part cannot be requested.
                     _ if span.length() == 0 => Some(Vec::new()),
                     Span::First(length) => server.read_part(&key, 0, length)?,
                     Span::Last { length, most } => server.read_last(&key, length, most)?,
@@ -242,10 +242,10 @@ impl Folder {
         }
     }
 
-    /// Whether there is such a file.
+    /// Whether a file exists.
     ///
     /// # Errors
-    /// If that cannot be told.
+    /// If this cannot be determined.
     pub(crate) fn contains(&self, key: &str) -> Result<bool> {
         match self {
             Folder::Local(folder) => {
@@ -259,16 +259,16 @@ impl Folder {
     }
 }
 
-/// Whether a path is that of a zip file by its name (`.zip`, `.ozx`), or leads into one.
+/// Returns whether a path is that of a zip file by its name (`.zip`, `.ozx`), or leads into one.
 pub(crate) fn is_packed(path: &Path) -> bool {
     packed(path).is_some()
 }
 
-/// The zip file that a path is of or leads into, and where in it; a slash ends what is inside.
+/// The zip file in a path, and the folder in it; a slash ends the folder.
 fn packed(path: &Path) -> Option<(&Path, String)> {
     let named =
         |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip") || e.eq_ignore_ascii_case("ozx"));
-    // Without a slash at the end, which no file has.
+    // Without a slash at the end, which paths of files do not have.
     let path = path.components().as_path();
     let archive = path.ancestors().find(|ancestor| named(ancestor) && ancestor.is_file())?;
     let inside = path.strip_prefix(archive).ok()?.to_str()?.replace('\\', "/");
@@ -282,7 +282,7 @@ fn parent_key(inside: &str) -> Option<(String, String)> {
     Some((inside[..at].to_owned(), inside[at..].to_owned()))
 }
 
-/// Adds the keys of what is in a folder, down to a number of levels.
+/// Adds the keys of the files in a folder, down to a number of levels.
 fn list(
     folder: &Path,
     prefix: &str,
@@ -293,7 +293,7 @@ fn list(
     let failed = |error: std::io::Error| file::read_failed(&error).at(folder);
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
-        // A file, or a folder that has gone meanwhile, has nothing inside.
+        // A file, or a folder that was removed meanwhile, is empty.
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             return Ok(());
         }
@@ -326,7 +326,7 @@ fn read_local(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
         return Err(damaged());
     }
     let mut bytes = room(usize::try_from(metadata.len()).map_err(|_| damaged())?)?;
-    // A file that grows meanwhile is not followed.
+    // Bytes that are appended meanwhile are ignored.
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok(Some(bytes)),

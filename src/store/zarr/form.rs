@@ -1,4 +1,4 @@
-//! What the metadata of an array come to, of either version and by any writer: how its values are found and decoded.
+//! The format of an array from its metadata, for either version and any writer.
 
 mod fill;
 mod keys;
@@ -19,25 +19,25 @@ use crate::error::{Error, Result};
 use crate::store::StoredType;
 use crate::store::axes::require_few;
 
-/// An array as it is stored.
+/// The storage format of an array.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ZarrForm {
     pub(crate) shape: Vec<u64>,
-    /// Voxels of a chunk along every axis, or of a shard.
+    /// Shape of a chunk along every axis, or of a shard.
     pub(crate) chunk: Vec<u64>,
     pub(crate) stored: StoredType,
     pub(crate) fill: Fill,
-    /// `None` if the metadata do not say how keys are separated.
+    /// `None` if the metadata lack the separator of keys.
     pub(crate) keys: Option<ChunkKeys>,
-    /// How chunks are encoded; where they are shards, how the axes of shards are ordered.
+    /// Encoding of chunks; for shards, only the order of axes.
     pub(crate) chain: Chain,
     pub(crate) sharding: Option<Sharding>,
-    /// Names of all axes, where the metadata of the array have some.
+    /// Names of all axes, if the metadata of the array have them.
     pub(crate) names: Option<Vec<String>>,
 }
 
 impl ZarrForm {
-    /// The array of a node.
+    /// The format of the array in a node.
     ///
     /// # Errors
     /// `Data` if its type, its codecs, its grid or an extension is not supported, or its metadata contradict
@@ -71,12 +71,12 @@ impl ZarrForm {
     }
 }
 
-/// Names of axes as xarray leaves them in attributes.
+/// Names of axes in the attributes of xarray.
 fn xarray_names(attributes: &Value) -> Option<Vec<String>> {
     attributes.get("_ARRAY_DIMENSIONS").and_then(names)
 }
 
-/// The names of axes in a list; one that is no text is empty, and a list without any is none.
+/// The names of axes in a list; one that is not text is empty, and a list without any is `None`.
 fn names(list: &Value) -> Option<Vec<String>> {
     let names: Vec<String> = list.as_array()?.iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
     names.iter().any(|name| !name.is_empty()).then_some(names)

@@ -1,17 +1,17 @@
-//! JSON as programs write it, which is not always JSON: Python leaves `NaN` and `Infinity` bare, and editors of Windows
-//! put a mark of the byte order first.
+//! JSON from various programs, which is not always valid: Python writes bare `NaN` and `Infinity`, and Windows editors
+//! put a byte order mark first.
 
 use serde_json::Value;
 
-/// Values in metadata at most.
+/// Largest number of values in metadata.
 const MOST_VALUES: usize = 8_000_000;
-/// Objects in metadata at most. Those of a plate with all its arrays have some hundred thousand.
+/// Largest number of objects in metadata. Those of a plate with all its arrays have some hundred thousand.
 const MOST_OBJECTS: usize = 1_000_000;
 
-/// The value of a text. Bare `NaN`, `Infinity` and `-Infinity` become texts of these names.
+/// Parses a text. Bare `NaN`, `Infinity` and `-Infinity` become texts of these names.
 ///
 /// # Errors
-/// If it is no JSON otherwise, or holds more than metadata do.
+/// If it is otherwise invalid, or contains more values or objects than any metadata.
 pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     require_few(bytes)?;
@@ -24,8 +24,8 @@ pub(crate) fn parse(bytes: &[u8]) -> serde_json::Result<Value> {
     }
 }
 
-/// Refuses a text of more values or objects than metadata have: two bytes of text come to 32 of memory, and the eight
-/// of an object to 600.
+/// Refuses a text of more values or objects than any metadata have: two bytes of text take 32 of memory, and the eight
+/// of an object 600.
 fn require_few(bytes: &[u8]) -> serde_json::Result<()> {
     let (mut in_text, mut escaped, mut values, mut objects) = (false, false, 0, 0);
     for byte in bytes {
@@ -77,9 +77,9 @@ fn quoted(bytes: &[u8]) -> Option<Vec<u8>> {
     found.then_some(text)
 }
 
-/// A whole number of at least zero, also where it is written as `6.0`.
+/// A whole number of at least zero, also written as `6.0`.
 pub(crate) fn whole(value: &Value) -> Option<u64> {
-    /// Above, numbers with a point are not exact.
+    /// Beyond this, numbers with a decimal point are not exact.
     const EXACT: f64 = (1u64 << 53) as f64;
     value
         .as_u64()

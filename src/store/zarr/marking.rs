@@ -1,5 +1,5 @@
-//! Marks of parts of a Zarr image, and which of its files are missing. Where many files are possible, time and memory
-//! follow those that are stored.
+//! Marks of parts of a Zarr image, and its missing files. If many files are possible, time and memory depend on the
+//! stored ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use crate::store::marker::{FileMark, Marker};
 use crate::store::values::require_inside;
 use crate::store::{Absent, Marked};
 
-/// From this number of possible files on, what is stored is listed; fewer are asked for one by one.
+/// If this many files are possible, the stored ones are listed; fewer are looked up one by one.
 pub(super) const LISTED: u64 = 1 << 14;
-/// Chunks that are not stored, at most, near which branches can be marked.
+/// Largest number of missing chunks near which branches can be marked.
 const MOST_ABSENT: u64 = 4 << 20;
 
-/// The states of the files that are there, by their places on the grid of files.
+/// The states of the existing files, by their positions on the grid of files.
 type Present = BTreeMap<Position, FileMark>;
 
 impl ZarrSource {
@@ -33,15 +33,15 @@ impl ZarrSource {
         ChunkId::at(std::array::from_fn(|a| file[a] * blocks[a]))
     }
 
-    /// The marks of some boxes, each file looked at once: they depend on the files that are there, on the folder and on
-    /// the fill value. `listed` is [`LISTED`] but in tests.
+    /// The marks of several boxes; each file is looked at once. They depend on the existing files, on the folder and on
+    /// the fill value. `listed` is [`LISTED`] except in tests.
     pub(super) fn marks_of(&self, regions: &[Region], listed: u64) -> Result<Vec<Option<Marked>>> {
         regions.iter().try_for_each(|region| require_inside(region, self.description.shape))?;
         if !self.blocks.has_marks() {
             return Ok(vec![None; regions.len()]);
         }
         let Some(folder) = self.blocks.local() else {
-            // All are in one file.
+            // All chunks are in one file.
             let archive = self.blocks.marked(ChunkId::at([0; 3])).unwrap_or_default();
             let mut marker = Marker::default();
             marker.add(&FileMark::of(&archive)?);
@@ -60,7 +60,7 @@ impl ZarrSource {
         Ok(boxes.into_iter().map(marked).collect())
     }
 
-    /// The files that are there among those of some boxes, and perhaps more.
+    /// The existing files in some boxes, and perhaps more.
     fn present(&self, files: &Grid, boxes: &[[Position; 2]], listed: u64) -> Result<Present> {
         let count = |[first, last]: &[Position; 2]| {
             (0..3).fold(1u64, |count, a| count.saturating_mul(last[a].abs_diff(first[a]).saturating_add(1)))
@@ -83,7 +83,7 @@ impl ZarrSource {
             };
             let places: BTreeSet<Position> = boxes.iter().flat_map(every).collect();
             let mut paths: Vec<(PathBuf, Position)> = places.into_iter().map(|file| (path(file), file)).collect();
-            // In the order of their text, which is found faster than theirs, folder by folder.
+            // In the order of their text, which is faster to compare than paths, folder by folder.
             paths.sort_unstable_by(|(a, _), (b, _)| a.as_os_str().cmp(b.as_os_str()));
             let (paths, places): (Vec<PathBuf>, Vec<Position>) = paths.into_iter().unzip();
             present.extend(places.into_iter().zip(FileMark::of_all(&paths)?));
@@ -95,7 +95,7 @@ impl ZarrSource {
     /// The files that are missing.
     ///
     /// # Errors
-    /// `Usage` if there are too many; `Io` if that cannot be told.
+    /// `Usage` if there are too many; `Io` if this cannot be determined.
     pub(super) fn absent_files(&self) -> Result<Absent> {
         let grid = self.files();
         let count = grid.shape().iter().fold(1u64, |count, &n| count.saturating_mul(n as u64));
@@ -137,7 +137,7 @@ fn ends(files: &Grid, region: &Region) -> [Position; 2] {
     [files.chunk_at(region.min).place(), files.chunk_at(region.max.map(|n| n - 1)).place()]
 }
 
-/// Visits the files of a box in raster order, past those of others at once.
+/// Visits the files of a box in raster order, and skips runs of others at once.
 fn each_in(present: &Present, first: Position, last: Position, mut visit: impl FnMut(&FileMark)) {
     let mut from = first;
     while from <= last {

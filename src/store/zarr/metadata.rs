@@ -1,4 +1,4 @@
-//! Which Zarr metadata a folder has, of version 2 or 3, before anything of them is understood.
+//! Reads the Zarr metadata of a folder, of version 2 or 3, without interpreting them.
 
 use std::path::Path;
 
@@ -9,38 +9,38 @@ use super::json;
 use crate::error::{Error, Kind, Result};
 use crate::store::file;
 
-/// No metadata are longer than this.
+/// Longest metadata, in bytes.
 const LONGEST: u64 = 64 << 20;
-/// Few are longer than this: the time that a server has for its answer follows from it.
+/// Usual length, in bytes: the time that a server may take for its answer follows from it.
 const LIKELY: u64 = 1 << 20;
 
 /// A Zarr array or group.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ZarrNode {
-    /// Of Zarr: 2 or 3.
+    /// Version of Zarr: 2 or 3.
     pub(crate) version: u8,
     /// The metadata of an array; `None` for a group.
     pub(crate) array: Option<Value>,
     pub(crate) attributes: Value,
-    /// Metadata of all that is in a group, by path, where it holds them: keys such as `0` in version 3, `0/.zarray` in
+    /// Metadata of everything in a group, by path, if it has them: keys such as `0` in version 3, `0/.zarray` in
     /// version 2.
     pub(crate) consolidated: Option<Map<String, Value>>,
 }
 
-/// Whether a folder is a Zarr array or group, by the names of its metadata.
+/// Returns whether a folder is a Zarr array or group, by the names of its metadata.
 pub(crate) fn is_zarr(folder: &Path) -> bool {
     ["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"].iter().any(|name| folder.join(name).is_file())
 }
 
-/// Whether a folder's name says that it is of Zarr, where no metadata do: they may be lost.
+/// Returns whether a folder's name has the extension of Zarr, even without metadata: they may be lost.
 pub(crate) fn is_named_zarr(folder: &Path) -> bool {
     folder.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zarr"))
 }
 
-/// Refuses a file of metadata in place of the folder that it is in.
+/// Refuses a file of metadata in place of its folder.
 ///
 /// # Errors
-/// `Usage` if a path is that of one.
+/// `Usage` if the path is that of one.
 pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !["zarr.json", ".zarray", ".zgroup", ".zattrs", ".zmetadata"].contains(&name) {
@@ -52,8 +52,8 @@ pub(crate) fn refuse_metadata_file(path: &Path) -> Result<()> {
 
 /// The node in a folder; `None` if the folder has no Zarr metadata.
 ///
-/// A server may answer with a page, or that something may not be read, where there is nothing: that counts as an error
-/// only where no other metadata are found.
+/// If a file does not exist, a server may answer with a page, or that it may not be read: that is an error only if no
+/// other metadata are found.
 ///
 /// # Errors
 /// `Data` if the metadata are damaged, `Io` if they cannot be read.
@@ -62,7 +62,7 @@ pub(crate) fn read_node(folder: &Folder) -> Result<Option<ZarrNode>> {
     if let Some(json) = read_json(folder, "zarr.json", &mut doubt)? {
         match version3(&json).map_err(|error| error.at(folder.path("zarr.json"))) {
             Ok(node) => return Ok(Some(node)),
-            // The page of a server may be JSON too.
+            // A page from a server may be JSON too.
             Err(error) if folder.is_served() => doubt = Some(error),
             Err(error) => return Err(error),
         }
@@ -73,7 +73,7 @@ pub(crate) fn read_node(folder: &Folder) -> Result<Option<ZarrNode>> {
     }
     let group = read_json(folder, ".zgroup", &mut doubt)?;
     let attributes = read_json(folder, ".zattrs", &mut doubt)?;
-    // Groups that lost their `.zgroup` are known by their attributes.
+    // Groups without their `.zgroup` are recognised by their attributes.
     if group.is_some() || attributes.is_some() {
         let attributes = attributes.unwrap_or_default();
         return Ok(Some(ZarrNode { version: 2, array: None, attributes, consolidated: None }));
@@ -84,16 +84,16 @@ pub(crate) fn read_node(folder: &Folder) -> Result<Option<ZarrNode>> {
     doubt.map_or(Ok(None), Err)
 }
 
-/// The metadata of a group of version 2 and all in it, where they are in one file.
+/// The metadata of a group of version 2 and everything in it, if they are in one file.
 ///
 /// # Errors
-/// As [`read_node`].
+/// Those of [`read_node`].
 pub(crate) fn read_consolidated(folder: &Folder, doubt: &mut Option<Error>) -> Result<Option<Map<String, Value>>> {
     let json = read_json(folder, ".zmetadata", doubt)?;
     Ok(json.and_then(|json| json.get("metadata")?.as_object().cloned()))
 }
 
-/// The node at a path in the metadata of all that is in a group of version 2.
+/// The node at a path in the consolidated metadata of a group of version 2.
 pub(crate) fn version2_in(all: &Map<String, Value>, path: &str) -> Option<ZarrNode> {
     let of = |name: &str| all.get(&if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") });
     let array = of(".zarray").cloned();
@@ -104,13 +104,13 @@ pub(crate) fn version2_in(all: &Map<String, Value>, path: &str) -> Option<ZarrNo
     Some(ZarrNode { version: 2, array, attributes: of(".zattrs").cloned().unwrap_or_default(), consolidated })
 }
 
-/// The attributes of the group in a folder, of a version of Zarr; `None` if there are none that can be read.
+/// The attributes of the group in a folder, of a version of Zarr; `None` if there are none, or they cannot be read.
 ///
 /// # Errors
-/// `Io` if a server gives no answer.
+/// `Io` if a server does not answer.
 pub(crate) fn group_attributes(folder: &Folder, version: u8) -> Result<Option<Value>> {
     let key = if version == 2 { ".zattrs" } else { "zarr.json" };
-    // Other things than groups are around arrays too.
+    // The parent of an array need not be a group.
     let json = match read_json(folder, key, &mut None) {
         Err(error) if error.kind() == Kind::Data => None,
         json => json?,
@@ -118,10 +118,10 @@ pub(crate) fn group_attributes(folder: &Folder, version: u8) -> Result<Option<Va
     Ok(json.and_then(|json| if version == 2 { Some(json) } else { json.get("attributes").cloned() }))
 }
 
-/// The node that a `zarr.json` is of, or an entry of consolidated metadata.
+/// The node of a `zarr.json`, or of an entry of consolidated metadata.
 ///
 /// # Errors
-/// `Data` if it is none.
+/// `Data` if it is malformed.
 pub(crate) fn version3(json: &Value) -> Result<ZarrNode> {
     if json.get("zarr_format").and_then(json::whole) != Some(3) {
         return Err(damaged());
@@ -136,7 +136,7 @@ pub(crate) fn version3(json: &Value) -> Result<ZarrNode> {
     Ok(ZarrNode { version: 3, array, attributes, consolidated })
 }
 
-/// The JSON in a file; `None` if there is none. What a server gives in place of a file goes into `doubt`.
+/// The JSON in a file; `None` if the file does not exist. Errors about other answers of a server go into `doubt`.
 fn read_json(folder: &Folder, key: &str, doubt: &mut Option<Error>) -> Result<Option<Value>> {
     let path = folder.path(key);
     if let (Some(_), Ok(metadata)) = (folder.local(), std::fs::metadata(&path)) {

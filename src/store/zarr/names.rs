@@ -1,26 +1,25 @@
-//! Which axes of an array are z, y and x, by the names that its metadata give to them.
+//! Determines which axes of an array are z, y and x, by their names in its metadata.
 
 use super::ome::AxisWords;
 use crate::error::{Error, Result};
 use crate::store::OpenOptions;
 use crate::store::axes::{Axis, AxisSelection, Role, axes, select};
 
-/// The image's own axes in an array, and what its axes are called.
+/// The image's own axes in an array, and the names of all axes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Chosen {
     pub(crate) selection: AxisSelection,
     /// A name for each axis of the array.
     pub(crate) labels: Vec<String>,
-    /// The letter of each axis, where it is known to be one of `t`, `c`, `z`, `y` and `x`.
+    /// The letter of each axis, if it is known to be one of `t`, `c`, `z`, `y` and `x`.
     pub(crate) letters: Vec<Option<char>>,
 }
 
-/// The image's own axes, in the order z, y, x whatever their order in the array: by the option `--axes`, by what OME
-/// metadata say, by the array's own names, else by place.
+/// The image's own axes, determined by the option `--axes`, by OME metadata, by the array's own names, otherwise by
+/// position. They are in their order in the array; with `--axes` in the order z, y, x.
 ///
 /// # Errors
-/// `Usage` if an option is needed or does not fit; `Data` if names contradict each other, or do not say which axis is
-/// which.
+/// `Usage` if an option is needed or does not fit; `Data` if names contradict each other, or are insufficient.
 pub(crate) fn choose(
     shape: &[u64],
     words: Option<&[AxisWords]>,
@@ -105,7 +104,7 @@ fn by_names(
     let space = |letters: &[Option<char>]| -> Vec<usize> {
         (0..letters.len()).filter(|&axis| is_space(&letters[axis])).collect()
     };
-    // Of more than three axes those that have no known name are something to pick from, if not of length one.
+    // Of more than three axes, one without a known name is an axis to pick from, unless it has length one.
     while space(&letters).len() > 3 {
         let free = ['c', 't'].into_iter().find(|&letter| !letters.contains(&Some(letter)));
         let unknown = |axis: &usize| letters[*axis].is_none();
@@ -120,7 +119,7 @@ fn by_names(
     let mut own = space(&letters);
     let place = |letter: char| "zyx".find(letter);
     if own.iter().all(|&axis| letters[axis].is_some()) {
-        // Results are along the array's own axes, unless the caller asks for others.
+        // Results are along the array's own axes, unless the caller chooses others.
         if options.axes.is_some() {
             own.sort_by_key(|&axis| letters[axis].and_then(place));
         }
@@ -154,7 +153,7 @@ fn by_names(
     Ok(Chosen { selection: AxisSelection { kept, fixed }, labels, letters })
 }
 
-/// What an axis of a name is, where it is known.
+/// The letter of an axis by its name, if known.
 fn letter(name: &str) -> Option<char> {
     Some(match name.trim().to_lowercase().as_str() {
         "t" | "time" | "times" | "timepoint" | "timepoints" | "frame" | "frames" => 't',

@@ -1,4 +1,4 @@
-//! What OME-Zarr metadata say of an image: where its levels lie, its axes, the size of its voxels, its channels.
+//! OME-Zarr metadata of an image: the paths of its levels, its axes, the voxel size, its channels.
 //!
 //! The format is <https://ngff.openmicroscopy.org>, versions 0.1 to 0.6: `multiscales` at the top of the attributes up
 //! to 0.4, under `ome` from 0.5 on, with `coordinateSystems` in place of `axes` in 0.6.
@@ -16,18 +16,18 @@ use crate::error::{Error, Result};
 use crate::store::axes::Role;
 use crate::store::units::Calibration;
 
-/// So many folders up is looked for the group of an array.
+/// Number of parent folders in which the group of an array is searched.
 const GROUPS_ABOVE: usize = 4;
 
 /// A multiscale image.
 #[derive(Clone, Debug)]
 pub(crate) struct Multiscale {
-    /// Of OME-Zarr, where it is said.
+    /// Version of OME-Zarr, if given.
     pub(crate) version: Option<String>,
     pub(crate) levels: Vec<Level>,
-    /// How many multiscales the group has; this is the first.
+    /// Number of multiscales in the group; this is the first.
     pub(crate) multiscales: usize,
-    /// The names of channels; empty where one has none.
+    /// The names of channels; empty for channels without one.
     pub(crate) channels: Vec<String>,
 }
 
@@ -36,21 +36,21 @@ pub(crate) struct Multiscale {
 pub(crate) struct Level {
     /// Path of its array, relative to the group.
     pub(crate) path: String,
-    /// What is said of each axis of the array; `None` if nothing is.
+    /// The description of each axis of the array; `None` without any.
     pub(crate) words: Option<Vec<AxisWords>>,
-    /// Why the size of a voxel is not known, where the metadata have it in a form that is not read.
+    /// The reason why the voxel size is unknown, if the metadata have it in an unsupported form.
     pub(crate) trouble: Option<Error>,
 }
 
-/// What is under a key of OME metadata in attributes, wherever they are.
+/// The value of a key of OME metadata in attributes, at either place.
 pub(crate) fn ome<'v>(attributes: &'v Value, key: &str) -> Option<&'v Value> {
     attributes.get("ome").and_then(|ome| ome.get(key)).or_else(|| attributes.get(key))
 }
 
-/// The first multiscale image in a group's attributes; `None` if there is none.
+/// The first multiscale image in a group's attributes; `None` without any.
 ///
 /// # Errors
-/// `Data` if there is one without datasets.
+/// `Data` if one has no datasets.
 pub(crate) fn image(attributes: &Value) -> Result<Option<Multiscale>> {
     let Some(multiscales) = ome(attributes, "multiscales") else { return Ok(None) };
     let list = multiscales.as_array().map_or(std::slice::from_ref(multiscales), Vec::as_slice);
@@ -84,7 +84,7 @@ fn level(multiscale: &Value, dataset: &Value) -> Result<Level> {
         return Err(Error::data(format!("has OME metadata that lead elsewhere ({path}); give the path of the array")));
     }
     let own = transform::list(dataset);
-    // What a multiscale of version 0.6 adds leads from its own coordinates to others.
+    // The transformations of a multiscale of version 0.6 lead from its own coordinates to others.
     let systems = multiscale.get("coordinateSystems").and_then(Value::as_array);
     let common = if systems.is_some() { &[] } else { transform::list(multiscale) };
     let (map, trouble) = match Map::of(own.iter().chain(common)) {
@@ -126,10 +126,10 @@ fn words(axis: &Value) -> AxisWords {
     AxisWords { name, kind, unit: text("unit").or_else(|| text("units")).map(str::to_owned), size: None }
 }
 
-/// The image that an array is a level of, by the metadata of the groups around it, and which level.
+/// The image of which an array is a level, according to the metadata of its parent groups, and the index of the level.
 ///
 /// # Errors
-/// `Io` if a server does not say; `Data` if metadata around it make no sense.
+/// `Io` if a server does not answer; `Data` if metadata around it are malformed.
 pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Multiscale, usize)>> {
     let (mut folder, mut path) = (folder.clone(), String::new());
     for _ in 0..GROUPS_ABOVE {
@@ -143,7 +143,7 @@ pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Multiscale,
                     return Ok(Some((image, level)));
                 }
             }
-            // Each question to a server takes its time.
+            // Every request to a server takes time.
             None if folder.is_served() => break,
             None => {}
         }
@@ -151,11 +151,11 @@ pub(crate) fn around(folder: &Folder, version: u8) -> Result<Option<(Multiscale,
     Ok(None)
 }
 
-/// What a level says of the size of a voxel along the axes kept, those of space.
+/// The voxel size of a level along the kept axes, those of space.
 pub(crate) fn calibration(words: &[AxisWords], kept: &[usize]) -> Calibration {
     let mut calibration = Calibration { from: "the OME metadata", ..Calibration::default() };
     for (axis, &at) in (3 - kept.len().min(3)..3).zip(kept) {
-        // A stack that calls its planes time points does not say how far apart they are.
+        // A stack whose planes are named time points does not have their distance.
         if let Some(words) = words.get(at).filter(|words| matches!(words.kind, None | Some(Role::Space))) {
             calibration.size[axis] = words.size;
             calibration.unit[axis] = words.unit.clone();

@@ -1,4 +1,4 @@
-//! From a path to an image: an array, level 0 of an image of several, or the only image of a collection.
+//! Opens the image at a path: an array, level 0 of an image of several, or the only image of a collection.
 
 use std::path::Path;
 
@@ -22,17 +22,17 @@ use crate::store::units::{Calibration, SettledSpacing};
 use crate::store::{Description, Details, OpenOptions};
 use crate::text::masked;
 
-/// No axis of an image is longer: lengths from here on do not add up.
+/// Largest length of an axis of an image: beyond this, sums of lengths overflow.
 const LONGEST: u64 = 1 << 48;
-/// Collections inside collections are followed so deep, where each has one image.
+/// Largest depth of nested collections with one image each.
 const DEPTH: usize = 4;
 
-/// What metadata around an array say of it.
+/// The metadata around an array.
 struct Context {
     image: Multiscale,
-    /// Which of the image's levels it is.
+    /// Index of the array among the image's levels.
     level: usize,
-    /// The image of a collection that it was found in, where it is the only one.
+    /// Path of the image in a collection, if it is the only one.
     only: Option<String>,
 }
 
@@ -43,13 +43,12 @@ impl Context {
 }
 
 impl ZarrSource {
-    /// The image in a folder, in a zip file, or at an address where such can be read: a Zarr array, level 0 of an
+    /// Opens the image in a folder, in a zip file, or at an address if these are supported: a Zarr array, level 0 of an
     /// OME-Zarr group, or the only image of a collection.
     ///
     /// # Errors
-    /// `Missing` if there is no such folder or array; `Data` if it is no image that can be read: its type, axes, codecs
-    /// or metadata; `Io` if a server does not give it; `Usage` if the options do not fit it, or there are several
-    /// images.
+    /// `Missing` if there is no such folder or array; `Data` if its type, axes, codecs or metadata are not supported;
+    /// `Io` if a server does not deliver it; `Usage` if the options do not fit it, or there are several images.
     pub fn open(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let folder = Folder::new(path, options)?;
@@ -72,7 +71,7 @@ impl ZarrSource {
     }
 }
 
-/// The group of an image: the one given, or the only one of a collection, with its path there.
+/// The group of an image: the given one, or the only one of a collection, with its path in it.
 fn image_in(folder: Folder, node: ZarrNode, path: &Path) -> Result<(Folder, ZarrNode, Option<String>)> {
     let (mut folder, mut node, mut only) = (folder, node, None);
     for _ in 0..DEPTH {
@@ -90,7 +89,7 @@ fn image_in(folder: Folder, node: ZarrNode, path: &Path) -> Result<(Folder, Zarr
     Ok((folder, node, only))
 }
 
-/// The array at a path in a group: by its own metadata, else by those that the group has of all that is in it.
+/// The array at a path in a group: by its own metadata, otherwise by the group's consolidated ones.
 fn array_of(group: &Folder, node: &ZarrNode, inside: &Folder, path: &str) -> Result<(ZarrNode, Value)> {
     let array = |node: ZarrNode| node.array.clone().map(|array| (node, array));
     if let Some(found) = metadata::read_node(inside)?.and_then(array) {
@@ -128,7 +127,7 @@ fn open_array(
         return Err(trouble);
     }
     let found = match words {
-        // The names of axes are believed less than the option, and what is said of them goes with their names.
+        // The option `--axes` overrides the names of axes, and with them their descriptions.
         Some(words) if words.len() == form.shape.len() => ome::calibration(words, kept),
         Some(_) => Calibration::default(),
         None => own_calibration(node, &form, kept),
@@ -161,7 +160,7 @@ fn open_array(
     Ok(ZarrSource { blocks, grid, description, details, warnings, cache: BlockCache::new(plan.cache) })
 }
 
-/// What is said of an array whose axes in space are in another order than z, y, x by their names: results are along the
+/// A warning about an array whose axes in space have another order than z, y, x by their names: results are along the
 /// array's own axes.
 fn unusual_order(chosen: &Chosen) -> Option<String> {
     let kept = &chosen.selection.kept;
@@ -171,8 +170,8 @@ fn unusual_order(chosen: &Chosen) -> Option<String> {
     (!places.is_sorted()).then(|| format!("has its axes in the order {names}: {advice}"))
 }
 
-/// The size of a voxel in attributes of the array itself, as this program's own outputs have it. `spacing` of other
-/// programs may be in any order: theirs have no names of axes.
+/// The voxel size in attributes of the array itself, as in this program's own outputs. `spacing` of other programs may
+/// be in any order: their arrays have no names of axes.
 fn own_calibration(node: &ZarrNode, form: &ZarrForm, kept: &[usize]) -> Calibration {
     let mut calibration = Calibration { from: "its attributes", ..Calibration::default() };
     let numbers = |list: &Value| -> Option<Vec<f64>> { list.as_array()?.iter().map(Value::as_f64).collect() };
@@ -244,7 +243,7 @@ fn details(
     }
 }
 
-/// Puts an error at a place, unless it is at a file already.
+/// Adds a path to an error, unless it has one already.
 fn at(place: &Path) -> impl Fn(Error) -> Error + '_ {
     move |error| if error.is_placed() { error } else { error.at(place) }
 }

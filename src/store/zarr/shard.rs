@@ -1,8 +1,8 @@
 //! The inner chunks of the shards of a Zarr v3 array.
 //!
 //! The format is the Zarr extension `sharding_indexed`: a shard is a file of encoded inner chunks with an index, at its
-//! end or its start, of each one's offset and length. One inner chunk is found and decoded alone, and an index that
-//! points outside its file is damage.
+//! end or its start, of each one's offset and length. One inner chunk can be found and decoded alone. An index that
+//! points outside its file counts as damaged.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,13 +19,13 @@ const NOT_STORED: u64 = u64::MAX;
 /// Bytes of an offset and a length.
 const ENTRY: usize = 16;
 
-/// Offset and length of each inner chunk of a shard; `None` if there is no shard.
+/// Offset and length of each inner chunk of a shard; `None` if the shard does not exist.
 type Index = Option<Arc<Vec<u64>>>;
 
-/// How the shards of an array are made, and the indexes of those read so far: 16 bytes an inner chunk.
+/// The sharding of an array, and the indexes of the shards read so far: 16 bytes for each inner chunk.
 pub(crate) struct Shards {
     form: Sharding,
-    /// The axes of the array in the order in which a shard has its inner chunks.
+    /// The axes of the array in the order of a shard's inner chunks.
     order: Vec<usize>,
     /// Inner chunks of a shard along every axis of the array.
     pub(crate) per_shard: Vec<u64>,
@@ -35,7 +35,7 @@ pub(crate) struct Shards {
 }
 
 impl Shards {
-    /// The sharding of an array; `None` if it has none.
+    /// The sharding of an array; `None` without sharding.
     ///
     /// # Errors
     /// `Data` if a shard has more inner chunks than can be listed.
@@ -81,7 +81,7 @@ impl Shards {
 
     fn read_index(&self, folder: &Folder, key: &str, limit: usize) -> Result<Index> {
         let size = self.form.index.largest(2 * self.count, ENTRY / 2) as u64;
-        // Those who write a shard again may leave what it held.
+        // A program that rewrites a shard may leave the old inner chunks in it.
         let most = (limit as u64).saturating_mul(self.count as u64).saturating_mul(2).saturating_add(size);
         let span = if self.form.index_first { Span::First(size) } else { Span::Last { length: size, most } };
         let Some(encoded) = folder.read_span(key, span)? else { return Ok(None) };

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span {
     First(u64),
-    /// Of a file that has this many bytes at most.
+    /// The last bytes of a file with at most `most` bytes.
     Last {
         length: u64,
         most: u64,
@@ -23,7 +23,7 @@ impl Span {
         }
     }
 
-    /// Offset and length in a file that ends at `end`; `None` if it has no such part.
+    /// Offset and length in a file that ends at `end`; `None` if the file is too short for the part.
     pub(crate) fn within(self, end: u64) -> Option<(u64, usize)> {
         let last = end.checked_sub(self.length())?;
         let offset = match self {

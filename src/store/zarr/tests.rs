@@ -1,4 +1,4 @@
-//! Zarr images as other programs write them, whole and damaged.
+//! Zarr images of other programs, whole and damaged.
 
 mod absurd;
 mod groups;
@@ -93,7 +93,7 @@ fn the_mark_of_a_region_follows_its_own_chunks() {
     let marks = || regions.map(|region| source.mark(&region).unwrap().unwrap());
     let before = marks();
     assert_eq!(before, marks());
-    // Whether what is stored is listed, or each file is asked for.
+    // Whether stored files are listed, or looked up one by one.
     assert_eq!(source.marks_of(&regions, 0).unwrap(), source.marks_of(&regions, u64::MAX).unwrap());
     assert_eq!(source.marks(&regions).unwrap().iter().map(|marked| marked.unwrap().mark).collect::<Vec<_>>(), before);
     let mut bytes = std::fs::read(path.join("c/0/1/0")).unwrap();
@@ -115,7 +115,7 @@ fn what_is_absent_is_told_by_the_files_of_the_image_that_was_picked() {
         (grid.chunk_shape(), origin, missing.into_iter().map(ChunkId::place).collect::<Vec<_>>())
     };
     let path = copy("v3_sharded.zarr", folder.path());
-    // A shard is there, whatever inner chunks it has.
+    // A shard exists, whatever inner chunks it has.
     assert_eq!(absent(&open(&path)), ([4, 8, 16], [0; 3], vec![[1, 0, 0]]));
     std::fs::remove_file(path.join("c/0/1/0")).unwrap();
     assert_eq!(absent(&open(&path)).2, [[0, 1, 0], [1, 0, 0]]);
@@ -144,7 +144,7 @@ proptest! {
         let options = OpenOptions { cache: Some(cache), ..OpenOptions::default() };
         for (name, values) in [("v3_sharded.zarr", sharded()), ("v2_blosc.zarr", expected(SHAPE, Dtype::U16, 0))] {
             let source = ZarrSource::open(fixture(name), &options).unwrap();
-            // Twice, so that the second finds what the first has left in the cache.
+            // Twice, so that the second time finds the cache filled.
             for _ in 0..2 {
                 let read = source.read(&region).unwrap().map(|chunk| chunk.voxels);
                 let read = read.unwrap_or_else(|| Voxels::filled(Dtype::U16, region.shape(), 9.0));
@@ -211,7 +211,7 @@ fn flipped_bytes_give_values_or_an_error_and_never_a_panic() {
             damaged[at] ^= [0x01, 0x80, 0xff][at / 3 % 3];
             std::fs::write(path.join(file), damaged).unwrap();
             if name == "v3_sharded.zarr" {
-                // The index of a shard is read once a source.
+                // A source reads the index of a shard once.
                 source = open(&path);
             }
             refused += usize::from(source.read(&Region::of_shape(SHAPE)).is_err());

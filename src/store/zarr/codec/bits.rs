@@ -1,14 +1,15 @@
-//! Bytes and bits in another order.
+//! Reorders bytes and bits.
 
 use crate::error::Result;
 use crate::store::zarr::faults::damaged;
 
-/// Where packed truth values say how many bits of their last byte are none, and which bit of a byte comes first.
+/// Where packed booleans store the number of unused bits in their last byte, and which bit of a byte comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Padding {
     /// In the byte before them, the most significant bit first: numcodecs' `packbits`.
     Numcodecs,
-    /// The least significant bit first: Zarr v3's `packbits`, which says it nowhere, or in the first or the last byte.
+    /// The least significant bit first: Zarr v3's `packbits`, which stores the number nowhere, or in the first or the
+    /// last byte.
     Nowhere,
     FirstByte,
     LastByte,
@@ -35,7 +36,7 @@ pub(super) fn swapped(mut bytes: Vec<u8>, size: usize) -> Vec<u8> {
     bytes
 }
 
-/// Truth values, a byte each.
+/// Booleans, one in each byte.
 pub(super) fn unpacked(bytes: &[u8], padding: Padding) -> Result<Vec<u8>> {
     let (packed, unused) = match padding {
         Padding::Numcodecs | Padding::FirstByte => bytes.split_first().map(|(n, rest)| (rest, Some(*n))),

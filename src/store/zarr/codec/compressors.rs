@@ -11,10 +11,10 @@ use zarrs::array::{BytesRepresentation, BytesToBytesCodecTraits, CodecOptions};
 use crate::error::Result;
 use crate::store::zarr::faults::{damaged, room};
 
-/// Deflate makes no more of a byte than this.
+/// Largest number of bytes that deflate makes of one byte.
 const INFLATION: usize = 1032;
 
-/// Bytes of a header of Blosc.
+/// Length of a Blosc header, in bytes.
 const BLOSC_HEADER: usize = 16;
 
 pub(super) fn blosc(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
@@ -28,10 +28,10 @@ pub(super) fn blosc(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
     if decoded > limit {
         return Err(damaged());
     }
-    // That there is room for it is found out here, since the decoder does not ask.
+    // Checks that the memory can be allocated, since the decoder does not.
     drop(room(decoded)?);
     let codec = CODEC.get_or_init(|| {
-        // Decoding goes by the header of each chunk, whatever the codec is made for.
+        // The header of each chunk determines the decoding, not the settings of this codec.
         let level = BloscCompressionLevel::try_from(1).ok()?;
         BloscCodec::new(BloscCompressor::LZ4, level, None, BloscShuffleMode::NoShuffle, None).ok()
     });
@@ -62,7 +62,7 @@ pub(super) fn zlib(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// A buffer for what deflated bytes hold: as many zeros.
+/// A zeroed buffer for inflated bytes.
 fn inflated(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
     let most = bytes.len().saturating_mul(INFLATION).min(limit);
     let mut buffer = room(most)?;
@@ -70,7 +70,7 @@ fn inflated(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
     Ok(buffer)
 }
 
-/// numcodecs' form: the size of what was encoded, then one LZ4 block.
+/// numcodecs' format: the decoded size, then one LZ4 block.
 pub(super) fn lz4(bytes: &[u8], limit: usize) -> Result<Vec<u8>> {
     let (size, block) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
     let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
@@ -95,7 +95,7 @@ pub(super) fn crc32c(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, [u8]>> {
     decoded.map_err(|error| damaged().because(error))
 }
 
-/// What follows its checksum.
+/// Verifies the checksum at the start, and returns the bytes behind it.
 pub(super) fn checked(bytes: Cow<'_, [u8]>, sum: impl Fn(&[u8]) -> u32) -> Result<Cow<'_, [u8]>> {
     let (expected, rest) = bytes.split_first_chunk::<4>().ok_or_else(damaged)?;
     if u32::from_le_bytes(*expected) != sum(rest) {

@@ -1,4 +1,4 @@
-//! Filters that compute with values: differences, and numbers of a fixed scale.
+//! Filters that compute with values: differences, and numbers with a fixed scale.
 
 use crate::error::Result;
 use crate::store::StoredType;
@@ -85,10 +85,10 @@ pub(super) fn summed(bytes: &[u8], values: Typed, stored: Typed) -> Result<Vec<u
     Ok(sums)
 }
 
-/// Refuses differences of types that they are not summed in as NumPy does.
+/// Refuses differences in types in which they are not summed as in NumPy.
 ///
 /// # Errors
-/// `Data` if that is so.
+/// `Data` if they are refused.
 pub(super) fn require_summable(values: Typed, stored: Typed) -> Result<()> {
     let is_whole = |typed: Typed| typed.whole(&[0; 8][..typed.size()]).is_some();
     let is_same_real = values.stored == stored.stored && matches!(values.stored, StoredType::F32 | StoredType::F64);
@@ -98,8 +98,8 @@ pub(super) fn require_summable(values: Typed, stored: Typed) -> Result<()> {
     Err(unsupported(format!("delta of {} stored as {}", values.stored.name(), stored.stored.name())))
 }
 
-/// The inverse of numcodecs' `fixedscaleoffset`: `stored / scale + offset`, computed as NumPy does: in the type of what
-/// is stored where that is real, else in double precision.
+/// The inverse of numcodecs' `fixedscaleoffset`: `stored / scale + offset`, computed as in NumPy: in the stored type if
+/// it is a floating-point type, otherwise in double precision.
 pub(super) fn unscaled(bytes: &[u8], offset: f64, scale: f64, values: Typed, stored: Typed) -> Result<Vec<u8>> {
     if !bytes.len().is_multiple_of(stored.size()) {
         return Err(damaged());
@@ -128,10 +128,10 @@ pub(super) fn unscaled(bytes: &[u8], offset: f64, scale: f64, values: Typed, sto
     Ok(result)
 }
 
-/// Refuses numbers of a fixed scale whose types are none that they are computed in as NumPy does.
+/// Refuses numbers with a fixed scale in types in which they are not computed as in NumPy.
 ///
 /// # Errors
-/// `Data` if that is so.
+/// `Data` if they are refused.
 pub(super) fn require_scalable(values: Typed, stored: Typed, scale: f64) -> Result<()> {
     let unfit = |typed: Typed| matches!(typed.stored, StoredType::Bool | StoredType::F16);
     if unfit(values) || unfit(stored) || scale == 0.0 || !scale.is_finite() {

@@ -1,4 +1,4 @@
-//! The value of what is not stored, as the metadata of an array write it.
+//! The fill value in the metadata of an array.
 
 use serde_json::Value;
 
@@ -10,14 +10,13 @@ use crate::store::values::refuse_fill;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Fill {
     Value(f64),
-    /// What the metadata write in its place, which is no value of the array's type. It matters where something is not
-    /// stored, and only there.
+    /// The text of a value that the array's type cannot represent. It matters only if something is not stored.
     Unusable(String),
 }
 
 impl Fill {
-    /// The fill value as zarr-python takes it: numbers may be texts, whole numbers may have a point, and where there is
-    /// none it is zero.
+    /// Parses the fill value as zarr-python does: numbers may be texts, whole numbers may have a decimal point, and a
+    /// missing value is zero.
     pub(crate) fn of(json: Option<&Value>, stored: StoredType) -> Fill {
         let value = match json {
             None | Some(Value::Null) => Some(0.0),
@@ -26,7 +25,7 @@ impl Fill {
         value.map_or_else(|| Fill::Unusable(json.map(Value::to_string).unwrap_or_default()), Fill::Value)
     }
 
-    /// As a number; no number where it is unusable.
+    /// The value as a number; NaN if it is unusable.
     pub(crate) fn number(&self) -> f64 {
         match self {
             Fill::Value(value) => *value,
@@ -34,7 +33,7 @@ impl Fill {
         }
     }
 
-    /// Refuses to take it for voxels that are not stored, where it cannot be computed with.
+    /// Refuses the fill value for voxels that are not stored, if it cannot be computed with.
     pub(crate) fn require(&self, stored: StoredType) -> Result<()> {
         match self {
             Fill::Value(value) => refuse_fill(*value),
@@ -74,7 +73,7 @@ fn value(json: &Value, stored: StoredType) -> Option<f64> {
     }
 }
 
-/// A whole number, also as a text, or with a point and nothing behind it.
+/// A whole number, also as text, or with a decimal point and zeros behind it.
 fn whole(json: &Value) -> Option<f64> {
     match json {
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
@@ -91,7 +90,7 @@ fn real(json: &Value) -> Option<f64> {
     }
 }
 
-/// The bits of a value, as Zarr v3 may write them: `0x7fc00000`.
+/// The bits of a value, which Zarr v3 may store: `0x7fc00000`.
 fn bits(json: &Value, digits: usize) -> Option<u64> {
     let hex = json.as_str()?.trim().strip_prefix("0x").filter(|hex| hex.len() == digits)?;
     u64::from_str_radix(hex, 16).ok()

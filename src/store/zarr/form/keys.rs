@@ -1,8 +1,8 @@
-//! How the files of chunks are named.
+//! Names of chunk files.
 
 use crate::error::{Error, Result};
 
-/// From a chunk's place on the grid to its key: `c/0/1/2`, `0.1.2`.
+/// Converts a chunk's position on the grid to its key: `c/0/1/2`, `0.1.2`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkKeys {
     /// Whether keys begin with `c`, as those of Zarr v3 do by default.
@@ -11,7 +11,7 @@ pub(crate) struct ChunkKeys {
 }
 
 impl ChunkKeys {
-    /// Keys with a separator that metadata name, or that is theirs by default.
+    /// Keys with the separator in the metadata, or the default one.
     ///
     /// # Errors
     /// `Data` if it is neither a point nor a slash.
@@ -41,14 +41,14 @@ impl ChunkKeys {
         key
     }
 
-    /// The place of the chunk that a key is of, on a grid with this many axes; `None` for other names.
+    /// The position of the chunk with a key, on a grid with this many axes; `None` for other names.
     pub(crate) fn place(self, key: &str, axes: usize) -> Option<Vec<u64>> {
         let separator = self.separator;
         let places = match self.prefixed {
             true => key.strip_prefix('c')?.strip_prefix(separator)?,
             false => key,
         };
-        // No other text is a number that a key would be written with.
+        // A key contains each number in its canonical form.
         let number = |part: &str| part.parse().ok().filter(|n: &u64| n.to_string() == part);
         let place: Vec<u64> = places.split(separator).map(number).collect::<Option<_>>()?;
         (place.len() == axes).then_some(place)

@@ -1,4 +1,4 @@
-//! Codecs by their names and settings, in either version. What a setting does to encoding only is not looked at.
+//! Codecs by their names and settings, in either version. Settings that only affect encoding are ignored.
 
 use serde_json::Value;
 
@@ -8,27 +8,27 @@ use crate::store::StoredType;
 use crate::store::values::{Endian, parse_dtype};
 use crate::store::zarr::codec::{Padding, Step, Typed};
 
-/// The values of an array, as codecs know them.
+/// The values of an array, as far as codecs depend on them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Values {
     pub(super) stored: StoredType,
     pub(super) endian: Endian,
-    /// Of Zarr.
+    /// Version of Zarr.
     pub(super) version: u8,
 }
 
-/// What a codec comes to.
+/// The effect of a codec.
 #[derive(Debug)]
 pub(super) enum StepKind {
-    /// Its bytes are decoded.
+    /// It decodes bytes.
     Does(Step),
-    /// The same, and it is one of those that look at values: `array -> array` in Zarr v3.
+    /// The same, and it is a codec on values: `array -> array` in Zarr v3.
     Filters(Step),
     /// Decoding does nothing.
     Nothing,
 }
 
-/// The codec of a name that numcodecs has, with its settings.
+/// The codec of a name in numcodecs, with its settings.
 ///
 /// # Errors
 /// `Data` if it is not supported.
@@ -51,7 +51,7 @@ pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<StepK
         "crc32" if at_start(settings) => Step::Crc32,
         "adler32" if at_start(settings) => Step::Adler32,
         "shuffle" => {
-            // In version 3 zero, or none, is the size of the array's own values.
+            // In version 3, zero or a missing size is that of the array's own values.
             let (default, automatic) = if values.version == 2 { (4, 1) } else { (0, values.stored.size()) };
             let size = settings.get("elementsize").and_then(Value::as_u64).unwrap_or(default);
             let size = usize::try_from(size).map_err(|_| unsupported("shuffle of huge values"))?;
@@ -68,7 +68,7 @@ pub(super) fn step(name: &str, settings: &Value, values: Values) -> Result<StepK
             let (offset, scale) = (number("offset", None)?, number("scale", None)?);
             return filter(Step::Scale { offset, scale, values, stored: typed("astype", values)? });
         }
-        // What they took away is gone, and what is left is stored as it is.
+        // The bits that they removed are lost, and the remaining value is stored unchanged.
         "bitround" => return Ok(StepKind::Nothing),
         "quantize" => {
             let values = typed("dtype", own)?;
@@ -83,12 +83,12 @@ fn filter(step: Step) -> Result<StepKind> {
     Ok(StepKind::Filters(step))
 }
 
-/// Checksums of numcodecs may be at either end; only those at the start, where they are by default, are read.
+/// Checksums of numcodecs may be at either end; only those at the start, the default, are supported.
 fn at_start(settings: &Value) -> bool {
     settings.get("location").is_none_or(|location| location == "start")
 }
 
-/// A type that a setting names.
+/// The type in a setting.
 fn typed(settings: &Value, key: &str, default: Typed) -> Result<Typed> {
     match settings.get(key).filter(|name| !name.is_null()) {
         None => Ok(default),

@@ -9,12 +9,12 @@ use crate::store::StoredType;
 use crate::store::values::{Endian, parse_dtype, unsupported_dtype};
 use crate::store::zarr::codec::{Chain, Padding, Step};
 
-/// How chunks are made of inner ones.
+/// The inner chunks of shards.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sharding {
-    /// Voxels of an inner chunk along every axis of the array.
+    /// Shape of an inner chunk along every axis of the array.
     pub(crate) inner: Vec<u64>,
-    /// How inner chunks are encoded; its order is that of the axes of the array.
+    /// Encoding of inner chunks; its order is that of the axes of the array.
     pub(crate) chain: Chain,
     pub(crate) index: Chain,
     pub(crate) index_first: bool,
@@ -43,7 +43,7 @@ pub(super) fn form(metadata: &Value) -> Result<ZarrForm> {
     Ok(ZarrForm { shape, chunk, stored, fill, keys: Some(keys), chain, sharding, names })
 }
 
-/// The name and the settings of an extension, which may be a name alone.
+/// The name and the settings of an extension, which may be only a name.
 fn named(extension: &Value) -> Result<(&str, &Value)> {
     let name = extension.as_str().or_else(|| extension.get("name")?.as_str()).ok_or_else(damaged)?;
     Ok((name, extension.get("configuration").unwrap_or(&Value::Null)))
@@ -67,7 +67,7 @@ fn keys(encoding: Option<&Value>) -> Result<ChunkKeys> {
     }
 }
 
-/// The chain of some codecs, and the settings of the sharding that it ends with, where it does.
+/// The chain of several codecs, and the settings of the sharding at its end, if there is one.
 fn encoding(codecs: &[Value], stored: StoredType, axes: usize) -> Result<(Chain, Option<&Value>)> {
     let values = Values { stored, endian: Endian::Little, version: 3 };
     let mut chain = Chain { steps: Vec::new(), order: (0..axes).collect(), endian: Endian::NATIVE };
@@ -88,7 +88,7 @@ fn encoding(codecs: &[Value], stored: StoredType, axes: usize) -> Result<(Chain,
                 if filters == 0 {
                     chain.endian = endian;
                 } else if endian == Endian::Big {
-                    // Filters have types of their own, whose bytes they see in the order of little machines.
+                    // Filters have separate types, whose bytes they read in little-endian order.
                     let size = chain.steps.last().map_or(stored.size(), |step| step.value_size(stored.size()));
                     chain.steps.push(Step::Swap(size));
                 }
@@ -131,7 +131,7 @@ fn byte_order(settings: &Value, stored: StoredType) -> Result<Endian> {
     }
 }
 
-/// The order of axes once more transposed.
+/// The order of axes after one more transposition.
 fn transposed(axes: &[usize], order: Option<&Value>) -> Result<Vec<usize>> {
     let refused = || unsupported(format!("transpose {}", order.unwrap_or(&Value::Null)));
     let places: Vec<usize> = match order {
@@ -170,7 +170,7 @@ fn sharded(settings: &Value, stored: StoredType, outer: &Chain, shard: &[u64]) -
     if shape.len() != axes || shard.len() != axes {
         return Err(damaged());
     }
-    // The shapes of inner chunks are along the axes of shards, which may be in another order than those of the array.
+    // The shapes of inner chunks are along the axes of shards, whose order may differ from that of the array.
     chain.order = chain.order.iter().map(|&at| outer.order[at]).collect();
     let mut inner = vec![0; axes];
     outer.order.iter().zip(&shape).for_each(|(&axis, &n)| inner[axis] = n);

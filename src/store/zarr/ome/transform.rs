@@ -1,5 +1,5 @@
-//! Coordinate transformations, as far as they say how large voxels are: which axis of the array leads to which axis of
-//! space, and by what factor.
+//! Coordinate transformations, as far as they determine the voxel size: the axis of the array for each axis of space,
+//! and its factor.
 
 use serde_json::Value;
 
@@ -7,10 +7,10 @@ use super::words::AxisWords;
 use crate::error::{Error, Result};
 use crate::store::zarr::json;
 
-/// Transformations inside others are followed so deep.
+/// Largest depth of nested transformations.
 const DEPTH: usize = 16;
 
-/// For each axis of space the axis of the array that leads along it, and how far a voxel.
+/// For each axis of space, the axis of the array along it, and the size of a voxel.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Map(pub(super) Vec<(usize, f64)>);
 
@@ -20,18 +20,18 @@ pub(super) fn list(node: &Value) -> &[Value] {
 }
 
 impl Map {
-    /// All of some transformations, one after the other; `None` if none of them says anything of sizes.
+    /// The product of several transformations; `None` if none of them affects sizes.
     ///
     /// # Errors
-    /// `Data` if one turns or shears, is none that is known, or keeps its numbers elsewhere.
+    /// `Data` if one rotates or shears, is unknown, or has its numbers in another file.
     pub(super) fn of<'v>(steps: impl IntoIterator<Item = &'v Value>) -> Result<Option<Map>> {
         let mut map = None;
         steps.into_iter().try_for_each(|step| apply(step, &mut map, DEPTH))?;
         Ok(map)
     }
 
-    /// What is said of the axes of the array where this is said of those of space; `None` if one axis of the array
-    /// leads along two.
+    /// Applies the descriptions of the axes of space to those of the array; `None` if one axis of the array leads along
+    /// two.
     pub(super) fn backwards(&self, axes: &[AxisWords]) -> Option<Vec<AxisWords>> {
         let mut words: Vec<Option<AxisWords>> = vec![None; self.0.len()];
         for (&(from, factor), axis) in self.0.iter().zip(axes) {
@@ -46,7 +46,7 @@ fn apply(step: &Value, map: &mut Option<Map>, depth: usize) -> Result<()> {
     match kind {
         "identity" | "translation" => {}
         "scale" => {
-            // What is no number is refused as the size of a voxel.
+            // A value that is not a number is refused later, as a voxel size.
             let scale = numbers(step, "scale")?;
             scaled(map, &scale)?;
         }
@@ -64,7 +64,7 @@ fn apply(step: &Value, map: &mut Option<Map>, depth: usize) -> Result<()> {
         "affine" | "rotation" => {
             let rows = step.get(kind).and_then(Value::as_array).ok_or_else(|| elsewhere(step, kind))?;
             let count = rows.len();
-            // A rotation has no column of a translation, and a homogeneous matrix has a row that says nothing.
+            // A rotation has no column of a translation, and a homogeneous matrix has a redundant row.
             let width = rows.first().and_then(Value::as_array).map_or(0, Vec::len);
             let axes = if kind == "affine" { width.saturating_sub(1) } else { width };
             if axes == 0 || count < axes || count > axes + 1 {
@@ -97,7 +97,7 @@ fn scaled(map: &mut Option<Map>, scale: &[f64]) -> Result<()> {
     Ok(())
 }
 
-/// The map so far, or one that changes nothing.
+/// The map so far, or the identity.
 fn taken(map: &mut Option<Map>, axes: usize) -> Result<Map> {
     let before = map.take().unwrap_or_else(|| Map((0..axes).map(|axis| (axis, 1.0)).collect()));
     if before.0.len() == axes {

@@ -1,14 +1,14 @@
-//! What OME-Zarr says of an axis.
+//! OME-Zarr's descriptions of axes.
 
 use crate::store::axes::Role;
 
-/// What is said of an axis of an array.
+/// The description of an axis of an array.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct AxisWords {
     pub(crate) name: Option<String>,
-    /// Where its type says so.
+    /// The role, if its type determines it.
     pub(crate) kind: Option<Role>,
     pub(crate) unit: Option<String>,
-    /// Of a voxel along it.
+    /// Voxel size along the axis.
     pub(crate) size: Option<f64>,
 }

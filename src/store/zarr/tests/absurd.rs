@@ -1,4 +1,4 @@
-//! Metadata and chunks that ask for more than there can be.
+//! Metadata and chunks with impossible sizes.
 
 use std::path::Path;
 
@@ -96,7 +96,7 @@ fn chunks_that_say_that_they_hold_more_than_a_chunk_are_damaged() {
         assert_eq!(error.kind(), Kind::Data, "{codec}");
         assert!(error.to_string().contains("is damaged or cut off; copy it again"), "{codec}: {error}");
     }
-    // A frame without its size, as streams have it, is read.
+    // A frame without its size, as in streams, is read.
     let metadata = with(version2(), json!({"compressor": {"id": "zstd"}}));
     let streamed = |bytes: Vec<u8>| ::zstd::stream::encode_all(&bytes[..], 1).unwrap();
     let path = write_version2(&folder.path().join("stream"), &metadata, streamed);

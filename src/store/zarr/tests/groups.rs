@@ -1,4 +1,4 @@
-//! Arrays in groups: calibration from around them, axes by name, collections of images.
+//! Arrays in groups: calibration from the groups, axes by name, collections of images.
 
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ fn an_array_in_a_group_has_the_calibration_of_its_level() {
     assert_eq!(given.description().spacing, Spacing([3.0; 3]));
 }
 
-/// The size of a voxel of a source.
+/// The voxel size of a source.
 struct Description {
     spacing: Spacing,
     unit: Option<String>,
@@ -136,7 +136,7 @@ fn metadata_that_only_the_group_holds_are_used() {
                      "metadata": {".zgroup": {"zarr_format": 2}, ".zattrs": attributes, "0/.zarray": version2()}});
     put(&path.join(".zmetadata"), all.to_string().as_bytes());
     assert_holds(&open(&path), &values());
-    // Without them the refusal says what is missing.
+    // Without them the refusal names the missing ones.
     std::fs::remove_file(path.join(".zmetadata")).unwrap();
     put(&path.join(".zattrs"), attributes.to_string().as_bytes());
     let error = refusal(&path);
@@ -144,7 +144,7 @@ fn metadata_that_only_the_group_holds_are_used() {
     assert!(error.to_string().contains("has no metadata of an array (zarr.json or .zarray)"), "{error}");
 }
 
-/// A plate with this many fields in each of this many wells.
+/// A plate with `fields` fields in each of `wells` wells.
 fn plate(folder: &Path, wells: usize, fields: usize) -> PathBuf {
     let path = |well: usize| format!("A/{}", well + 1);
     let list: Vec<Value> = (0..wells).map(|well| json!({"path": path(well)})).collect();
@@ -189,7 +189,7 @@ fn converted_files_of_several_series_list_them() {
     let folder = tempfile::tempdir().unwrap();
     put(&folder.path().join("zarr.json"), group(json!({"ome": {"bioformats2raw.layout": 3}})).as_bytes());
     image(&folder.path().join("0"), "zyx", [2.0, 0.5, 0.25]);
-    // Those that are there, where none are listed.
+    // Those that exist, if none are listed.
     assert_eq!(open(folder.path()).description().spacing, Spacing([2.0, 0.5, 0.25]));
     image(&folder.path().join("1"), "zyx", [2.0, 0.5, 0.25]);
     let text = refusal(folder.path()).to_string();

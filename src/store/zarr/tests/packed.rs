@@ -14,7 +14,7 @@ use crate::store::{OpenOptions, Source};
 /// An entry of a zip file: its name, its bytes, and whether they are deflated.
 type Entry = (String, Vec<u8>, bool);
 
-/// A zip file by hand; `lie` changes what the list says of an entry's size.
+/// Writes an artificial zip file; `lie` changes the size of an entry in the list.
 fn packed(path: &Path, entries: &[Entry], lie: impl Fn(&str, u32) -> u32) {
     let (mut file, mut list) = (Vec::new(), Vec::new());
     for (name, bytes, is_deflated) in entries {
@@ -114,7 +114,7 @@ fn damaged_zip_files_are_refused() {
     let path = folder.path().join("image.zip");
     let open = |path: &Path| ZarrSource::open(path, &OpenOptions::default()).map(|_| ()).unwrap_err();
     let all = entries("v2_blosc.zarr", "", true);
-    // Chunks that say that they are larger than chunks are, or not as large as they are.
+    // Chunks whose size in the list is larger than any chunk, or smaller than their own.
     for lie in [1u32 << 30, 3] {
         packed(&path, &all, move |name, size| if name == "0.0.0" { lie } else { size });
         let source = ZarrSource::open(&path, &OpenOptions::default()).unwrap();
@@ -128,7 +128,7 @@ fn damaged_zip_files_are_refused() {
         put(&path, &whole[..kept]);
         assert!(open(&path).to_string().contains("is no zip file that can be read, or is cut off"));
     }
-    // A byte of a chunk that its checksum notices.
+    // A changed byte of a chunk, which its checksum detects.
     let mut damaged = whole.clone();
     let at = whole.windows(5).position(|name| name == b"0.0.0").unwrap() + 30;
     damaged[at] ^= 0xff;

@@ -1,4 +1,4 @@
-//! What writers in use leave in the metadata of arrays.
+//! Metadata of arrays from writers in use.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn compressors_of_version_2_are_read_with_any_settings() {
     for (number, (codec, encode)) in cases.into_iter().enumerate() {
         let path = folder.path().join(number.to_string());
         assert_holds(&open(&write_version2(&path, &with(version2(), json!({"compressor": codec})), encode)), &values());
-        // As a filter, and behind another.
+        // As a filter, and behind another one.
         let path = folder.path().join(format!("{number}-filter"));
         let filters = json!({"filters": if codec.is_null() { json!([]) } else { json!([codec]) },
                              "compressor": {"id": "zlib", "level": 1}});
@@ -124,7 +124,7 @@ fn keys_without_a_separator_are_those_that_are_there() {
     assert_holds(&open(&path), &values());
     let odd = with(version2(), json!({"dimension_separator": "-"}));
     assert!(refusal(&write_version2(&folder.path().join("odd"), &odd, |bytes| bytes)).contains("only \".\" and \"/\""));
-    // Nothing is there under the keys that the metadata have: that is said.
+    // No chunk has one of the keys in the metadata: the user is warned.
     std::fs::write(path.join(".zarray"), version2().to_string()).unwrap();
     let warnings = open(&path).warnings();
     assert!(warnings[0].ends_with("has no stored chunk: all of it is its fill value"), "{warnings:?}");

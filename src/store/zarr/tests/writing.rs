@@ -1,4 +1,4 @@
-//! Arrays written by hand, so that their metadata can be those of any writer.
+//! Artificial arrays, whose metadata can be those of any writer.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::chunk::{Dtype, Voxels};
 use crate::store::fixtures::{SHAPE, expected};
 
-/// The chunks of arrays written by hand.
+/// The chunk shape of artificial arrays.
 pub(super) const CHUNK: [usize; 3] = [3, 5, 6];
 
-/// The values that arrays written by hand hold: of type u16, all below 1000.
+/// The values of artificial arrays: of type u16, all below 1000.
 pub(super) fn values() -> Voxels {
     expected(SHAPE, Dtype::U16, 0)
 }
@@ -19,7 +19,7 @@ fn value([z, y, x]: [usize; 3]) -> u16 {
     u16::try_from(100 * z + 10 * y + x).unwrap()
 }
 
-/// The values of the chunk at a place, zero beyond the array, in C order.
+/// The values of the chunk at a position, zero beyond the array, in C order.
 pub(super) fn chunk_values(place: [usize; 3]) -> Vec<u16> {
     let mut values = Vec::new();
     for z in 0..CHUNK[0] {
@@ -34,7 +34,7 @@ pub(super) fn chunk_values(place: [usize; 3]) -> Vec<u16> {
     values
 }
 
-/// The places of all chunks.
+/// The positions of all chunks.
 pub(super) fn places() -> Vec<[usize; 3]> {
     let count: [usize; 3] = std::array::from_fn(|a| SHAPE[a].div_ceil(CHUNK[a]));
     let lines = |z| (0..count[1]).flat_map(move |y| (0..count[2]).map(move |x| [z, y, x]));
@@ -46,13 +46,13 @@ pub(super) fn bytes(values: &[u16]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// Metadata as zarr-python writes them in version 2, for arrays without a compressor.
+/// Metadata in the style of zarr-python in version 2, for arrays without a compressor.
 pub(super) fn version2() -> Value {
     json!({"zarr_format": 2, "shape": SHAPE, "chunks": CHUNK, "dtype": "<u2", "compressor": null, "fill_value": 0,
            "order": "C", "filters": null, "dimension_separator": "."})
 }
 
-/// Metadata as zarr-python writes them in version 3, with these codecs.
+/// Metadata in the style of zarr-python in version 3, with these codecs.
 pub(super) fn version3(codecs: Value) -> Value {
     json!({"zarr_format": 3, "node_type": "array", "shape": SHAPE, "data_type": "uint16",
            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": CHUNK}},
@@ -60,7 +60,7 @@ pub(super) fn version3(codecs: Value) -> Value {
            "fill_value": 0, "codecs": codecs, "attributes": {}})
 }
 
-/// Writes an array whose chunks are made by a function of their place.
+/// Writes an array whose chunks are a function of their position.
 pub(super) fn write(
     folder: &Path,
     metadata: &Value,
@@ -85,7 +85,7 @@ pub(super) fn write_version3(folder: &Path, metadata: &Value, encode: impl Fn(Ve
     write(folder, metadata, |[z, y, x]| format!("c/{z}/{y}/{x}"), |place| encode(bytes(&chunk_values(place))))
 }
 
-/// Some metadata with others in their place.
+/// Metadata with some values replaced.
 pub(super) fn with(mut metadata: Value, changes: Value) -> Value {
     let Value::Object(changes) = changes else { unreachable!() };
     for (key, value) in changes {
@@ -100,7 +100,7 @@ pub(super) fn without(mut metadata: Value, key: &str) -> Value {
     metadata
 }
 
-/// Writes a file and the folders that it is in.
+/// Writes a file, and creates its folders.
 pub(super) fn put(path: &Path, bytes: &[u8]) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, bytes).unwrap();
@@ -133,13 +133,13 @@ pub(super) fn bz2(bytes: Vec<u8>) -> Vec<u8> {
     out
 }
 
-/// As numcodecs has it: the size comes first.
+/// numcodecs' format: the size comes first.
 pub(super) fn lz4(bytes: Vec<u8>) -> Vec<u8> {
     let size = u32::try_from(bytes.len()).unwrap().to_le_bytes();
     [&size[..], &lz4_flex::block::compress(&bytes)].concat()
 }
 
-/// Bytes of equal significance of values of two bytes, together.
+/// Values of two bytes with bytes of equal significance grouped.
 pub(super) fn shuffled(bytes: Vec<u8>) -> Vec<u8> {
     let plane = |at: usize| bytes.iter().skip(at).step_by(2).copied().collect::<Vec<_>>();
     [plane(0), plane(1)].concat()
