@@ -51,7 +51,7 @@ pub struct Image {
     pub shape: Vec<usize>,
     /// Type of the values as they are stored.
     pub stored_dtype: &'static str,
-    /// Type of the values as they are read, which has all of those that are stored.
+    /// Type of the values as they are read, which can represent all stored ones.
     pub dtype: &'static str,
     /// Size of a voxel along the image's own axes.
     pub spacing: Vec<f64>,

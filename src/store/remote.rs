@@ -1,6 +1,6 @@
 //! Files on a server, by HTTP: reads them whole or in part, or checks that they exist.
 //!
-//! Passing failures are retried, with growing pauses: a server that cannot be reached, that is silent or too slow,
+//! Temporary failures are retried, with growing pauses: a server that cannot be reached, that is silent or too slow,
 //! breaks off, or answers that it is busy or has failed. Any other answer than a file, or that it does not exist (404),
 //! is an error. No answer may be longer than expected, and none may take forever: its headers must come within the
 //! server's patience, and its body within the limits of [`body`].
@@ -63,7 +63,7 @@ enum Wanted {
 
 /// The reason for a missing answer.
 enum Trouble {
-    /// A failure that may pass.
+    /// A temporary failure.
     Passing(Error),
     Lasting(Error),
     /// The file may not be read, and perhaps does not exist.

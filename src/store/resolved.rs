@@ -63,7 +63,7 @@ mod tests {
         ] {
             assert_eq!(resolved(&at(path)), at(leads), "{path}");
         }
-        // It ends with some path.
+        // It ends with a path.
         assert!(resolved(&at("round/x")).starts_with(&real));
         assert_eq!(resolved(&PathBuf::from("/..")), PathBuf::from("/"));
     }

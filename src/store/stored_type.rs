@@ -1,4 +1,4 @@
-//! The types of stored values, more than there are types for computing.
+//! The types of stored values, of which there are more than types for computing.
 
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use crate::grid::ChunkId;
 use crate::store::Mark;
 
 /// Damaged chunks of an input that others write to. A chunk that is cut off or cannot be decoded right after a change
-/// is probably being written, and is retried. One that stays unchanged and unreadable for the given patience is
+/// is probably being written, and is retried. A chunk that stays unchanged and unreadable for too long counts as
 /// damaged.
 #[derive(Clone, Debug)]
 pub struct Suspects {

@@ -49,8 +49,8 @@ pub(crate) fn of(act: impl FnOnce()) -> Vec<Operation> {
 }
 
 /// Replays the state of a disk after a power failure that follows some operations, as a file system with a journal
-/// leaves it: names as they were put down, one operation after the other, and the contents of files only if these were
-/// synced. A file that was not synced exists and is empty.
+/// leaves it: renames in their order, and the contents of files only if these were synced. A file that was not synced
+/// exists and is empty.
 ///
 /// The operations in `from` are repeated in `to`.
 pub(crate) fn replay(operations: &[Operation], from: &Path, to: &Path) {

@@ -14,7 +14,7 @@ const MOST_BYTES: usize = 32 << 20;
 /// Most parts that are read along an axis of an image that is not read whole.
 const MOST_ALONG: usize = 3;
 
-/// Values of some parts of an image, or of all of it.
+/// Statistics of the values in parts of an image, or in all of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Sample {

@@ -11,7 +11,7 @@ const ROUNDING: f64 = 1e-3;
 /// Units in which a size without one may be.
 const LIKELY: [&str; 5] = ["micrometer", "nanometer", "millimeter", "centimeter", "meter"];
 
-/// The size of a pixel, as far as it is known.
+/// A pixel size, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PixelSize {
     /// Along (z, y, x).

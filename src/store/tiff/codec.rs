@@ -82,7 +82,7 @@ impl Codec {
     }
 
     /// Decompresses into a buffer, as far as it reaches, and returns the number of bytes; `None` if the bytes are
-    /// damaged. `width` is that of a row in pixels.
+    /// damaged. `width` is the width of a row in pixels.
     pub(crate) fn decompress(self, from: &[u8], into: &mut [u8], width: usize) -> Option<usize> {
         thread_local!(static DEFLATE: RefCell<Decompressor> = RefCell::new(Decompressor::new()));
         match self {

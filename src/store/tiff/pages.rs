@@ -28,7 +28,7 @@ pub(crate) struct Pages {
 ///
 /// # Errors
 /// `Missing` if there is no such file; `Data` if it is not a TIFF file, is cut off, or a page has several samples for
-/// each pixel, a type that is not supported, or an encoding that is not supported; the error names the page.
+/// each pixel, or an unsupported type or encoding; the error names the page.
 pub(crate) fn pages(path: &Path) -> Result<Pages> {
     read_pages(path).map_err(|error| error.at(path))
 }

@@ -55,7 +55,7 @@ pub(crate) fn arrange(
     let selection = select(&all, options).map_err(|error| unpicked(&axes, described, options).unwrap_or(error))?;
     let planes = axes.len();
     let mut kept = selection.kept;
-    // A single plane is an image, unless the options say that it is a volume.
+    // A single plane is an image, unless the options make it a volume.
     let deep = axes.iter().any(|&(name, length)| name == 'z' && (length > 1 || named.is_some()));
     if !deep {
         kept.retain(|axis| *axis >= planes);
