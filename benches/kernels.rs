@@ -1,15 +1,16 @@
-//! What thinning costs, on one thread and without timely: nanoseconds a voxel, a deletion, a test of a neighbourhood and
-//! a decision that crosses a seam, for sparse tubes and a dense mask, by Lee's method and by the homotopic one, and for all
-//! methods on images.
+//! Cost of thinning, on one thread and without timely: nanoseconds per voxel, per deletion, per test of a neighbourhood
+//! and per decision that crosses a seam. Measured for sparse tubes and a dense mask, with Lee's method and the
+//! homotopic one, and for all methods on images.
 //!
 //! The tubes are the library's phantom: about 5 % of the volume, radii up to 14. The dense mask is noise, smoothed with
-//! sigma 3 and cut at its median: thick, touching sheets. A decision that crosses a seam is a voxel that a chunk hears of
-//! from a neighbour; its cost is what thinning in chunks takes more than thinning in one piece.
+//! sigma 3 and thresholded at its median: thick, touching sheets. A decision that crosses a seam is one about a voxel
+//! of a neighbouring chunk; its cost is the additional time of thinning in chunks compared with thinning in one piece.
 //!
 //!     cargo bench --no-default-features --bench kernels -- [EDGE [ROUNDS [NAME]]]
 //!
-//! EDGE is the edge of the volumes in voxels (256), ROUNDS how often each is thinned (5, of which the shortest counts).
-//! With NAME (`tubes`, `dense`, `image` or `tests`) only what begins so is measured.
+//! EDGE is the edge of the volumes in voxels (256), ROUNDS the number of times that each is thinned (5, of which the
+//! shortest counts). With NAME (`tubes`, `dense`, `image` or `tests`) only measurements whose names begin with it are
+//! made.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -54,7 +55,7 @@ fn main() {
     }
 }
 
-/// Noise from a generator of fixed seed, smoothed and cut at its median.
+/// Noise from a generator with a fixed seed, smoothed and thresholded at its median.
 fn sheets(shape: [usize; 3], sigma: f64) -> Array3<u8> {
     let mut state = 1u64;
     let noise = Array3::from_shape_simple_fn(shape, || {
@@ -87,7 +88,7 @@ fn count<'a>(masks: impl Iterator<Item = &'a Mask>) -> usize {
     masks.map(Mask::count).sum()
 }
 
-/// Nanoseconds that this thread has had a processor for, where the system says so (Linux); else those of the clock.
+/// CPU time of this thread in nanoseconds, if the system has it (Linux); otherwise wall time.
 fn now() -> f64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     let spent = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
@@ -95,7 +96,7 @@ fn now() -> f64 {
     spent.unwrap_or_else(|| START.elapsed().as_nanos() as f64)
 }
 
-/// Time to thin, skeleton voxels, and decisions that crossed seams.
+/// Time to thin, number of skeleton voxels, and number of decisions that crossed seams.
 fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize, usize) {
     let mut least = f64::INFINITY;
     let mut skeleton = 0;
@@ -106,7 +107,7 @@ fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize
         least = least.min(now() - start);
         skeleton = count(thinned.iter().map(|(_, mask)| mask));
     }
-    // What crosses the seams is written down only where it is kept.
+    // Decisions at seams are recorded only if the partition keeps them.
     let mut kept = Partition::new(grid, method, true);
     kept.thin(masks.clone());
     let logs = masks.keys().filter_map(|id| kept.kept(*id)).map(|(_, log)| &log.received);
@@ -114,7 +115,7 @@ fn thin(masks: &Masks, grid: Grid, method: Method, rounds: usize) -> (f64, usize
     (least, skeleton, decisions)
 }
 
-/// Time to thin a volume plane by plane, as a single worker does, and skeleton voxels.
+/// Time to thin a volume plane by plane, like a single worker, and number of skeleton voxels.
 fn thin_in_planes(mask: &Mask, retest: Retest, rounds: usize) -> (f64, usize) {
     let shape = mask.layout().shape;
     let layout = PlaneLayout::new(shape);
@@ -144,7 +145,7 @@ fn thin_in_planes(mask: &Mask, retest: Retest, rounds: usize) -> (f64, usize) {
 fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted: &impl Fn(&str) -> bool) {
     let (depth, height, width) = image.dim();
     let shape = [depth, height, width];
-    // As runs of several processes take them.
+    // The chunk shape of runs with several processes.
     let chunk = if depth == 1 { [1, 1024, 1024] } else { [64, 64, 256] };
     let chunked = Grid::new(Region::of_shape(shape), chunk);
     let whole = Grid::new(Region::of_shape(shape), shape);
@@ -177,11 +178,11 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
     }
 }
 
-/// What it costs to read a neighbourhood and to test it, for voxels with background before or after them in their row.
+/// Time to read a neighbourhood and to test it, for voxels with background before or after them in their row.
 fn measure_tests(mask: &Mask, rounds: usize) {
     let places: Vec<usize> = mask.own_bits().filter(|&bit| !mask.get(bit - 1) || !mask.get(bit + 1)).collect();
     let found: Vec<u32> = places.iter().map(|&bit| mask.neighbourhood(bit)).collect();
-    // The clock of a thread's own time is a coarse one.
+    // The clock of a thread's CPU time is coarse.
     let times = 20_000_000 / places.len().max(1) + 1;
     let shortest = |call: &dyn Fn() -> usize| -> (f64, usize) {
         let mut least = f64::INFINITY;

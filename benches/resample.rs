@@ -1,9 +1,9 @@
-//! What it costs to put a tile down on a canvas: nanoseconds a voxel of the canvas.
+//! Cost of resampling a tile onto a canvas: nanoseconds per voxel of the canvas.
 //!
-//! A tile of 2048 x 2048 voxels, or 128 planes of 192 x 192, on a canvas of its own size, in parts of 1024 x 1024 or 64
-//! voxels a side, with everything that a part needs from an empty one to its values. `copy` moves the tile by whole
-//! voxels, `shift` by fractions, `turn` by one degree besides, `30°` by thirty, `90°` by ninety. `prepare` is making the
-//! tile ready. Memory that a part needs is taken anew each time, as in a run.
+//! A tile of 2048 x 2048 voxels, or 128 planes of 192 x 192, on a canvas of the same size, in parts of 1024 x 1024 or
+//! 64 voxels a side, from an empty part to its values. `copy` moves the tile by whole voxels, `shift` by fractions,
+//! `turn` also rotates it by one degree, `30°` by thirty, `90°` by ninety. `prepare` makes the tile ready for
+//! resampling. The memory of a part is allocated anew each time, as in a run.
 //!
 //!     cargo bench --no-default-features --bench resample
 
@@ -17,7 +17,7 @@ use anabranch::kernel::mosaic::resample::{Blend, Composition, Interpolation, Pre
 use anabranch::space::Region;
 use ndarray::Array3;
 
-/// The shortest of some times, in nanoseconds: other work on the machine does not count.
+/// The shortest of several times, in nanoseconds, to exclude other work on the machine.
 fn shortest(mut work: impl FnMut()) -> f64 {
     let mut shortest = f64::INFINITY;
     for _ in 0..9 {
@@ -28,7 +28,7 @@ fn shortest(mut work: impl FnMut()) -> f64 {
     shortest
 }
 
-/// Values that have nothing to do with each other.
+/// Uncorrelated values.
 fn noise(dtype: Dtype, shape: [usize; 3]) -> Voxels {
     fn array<T: Value>(shape: [usize; 3], convert: fn(u16) -> T) -> Voxels {
         let mut state = 1u64;
@@ -45,7 +45,7 @@ fn noise(dtype: Dtype, shape: [usize; 3]) -> Voxels {
     }
 }
 
-/// A turn by some degrees about the middle of a tile, and a shift.
+/// A rotation by some degrees about the middle of a tile, and a shift.
 fn turned(shape: [usize; 3], degrees: f64, shift: f64) -> Affine {
     let (sin, cos) = degrees.to_radians().sin_cos();
     let middle = shape.map(|n| (n as f64 - 1.0) / 2.0);

@@ -1,5 +1,5 @@
-//! What it costs to replace one chunk in a session: chunks thinned again, CPU and wall time against the first epoch; what
-//! an idle session costs; and, with `--cycles`, what is held after retracting and inserting a chunk so many times.
+//! Cost of replacing one chunk in a session: chunks that are thinned again, CPU and wall time compared with the first
+//! epoch; cost of an idle session; and, with `--cycles N`, memory after retracting and inserting a chunk N times.
 //!
 //!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense] [--slabs] [--cycles N]
 
@@ -119,7 +119,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// How long edits and results take while an epoch runs that thins all there is.
+/// Times of edits and results while an epoch runs that thins the whole volume.
 fn answer(session: &Session, filled: &[ChunkId], image: impl Fn(ChunkId) -> ndarray::Array3<u8>) -> Result<()> {
     for &id in filled {
         session.insert(id, Voxels::U8(image(id)))?;
@@ -154,7 +154,8 @@ fn answer(session: &Session, filled: &[ChunkId], image: impl Fn(ChunkId) -> ndar
     Ok(())
 }
 
-/// CPU time in which a session takes the whole volume in, so many planes of chunks an epoch; without making the values.
+/// CPU time in which a session processes the whole volume, `planes` planes of chunks in each epoch, without the time to
+/// make the values.
 fn streamed(session: &Session, image: impl Fn(ChunkId) -> ndarray::Array3<u8>, planes: usize) -> Result<f64> {
     let grid = session.grid()?;
     let chunks: Vec<ChunkId> = grid.chunks().collect();

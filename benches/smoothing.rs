@@ -1,9 +1,9 @@
-//! What it costs to make masks of gray chunks: nanoseconds a voxel.
+//! Cost of making masks of gray chunks: nanoseconds per voxel.
 //!
-//! Every image is cut into chunks of 64 voxels a side with the voxels around them that a sigma of 1 needs. `smooth` is
-//! smoothing alone, all of it in `f64`; `mask` is smoothing, threshold and packing as a run has it, the foreground's values
-//! not kept; `keep` the same with values kept; `project` is a chunk's share of the overview. The phantom is mostly dark,
-//! with the threshold between its background and its vessels; of the noise one half is foreground.
+//! Every image is cut into chunks of 64 voxels a side with the halo that a sigma of 1 needs. `smooth` is smoothing
+//! alone, all of it in `f64`; `mask` is smoothing, threshold and packing as in a run, without keeping values of the
+//! foreground; `keep` is the same with these values; `project` is a chunk's contribution to the overview. The phantom
+//! is mostly dark, with the threshold between its background and its vessels; half of the noise is foreground.
 //!
 //!     cargo bench --no-default-features --bench smoothing
 
@@ -32,7 +32,7 @@ struct Padded {
     voxels: Voxels,
 }
 
-/// Nanoseconds a voxel: each chunk's shortest time of some rounds counts, so that other work on the machine does not.
+/// Nanoseconds per voxel, from each chunk's shortest time of several rounds, to exclude other work on the machine.
 fn shortest(chunks: &[Padded], mut work: impl FnMut(&Padded)) -> f64 {
     const ROUNDS: usize = 15;
     let mut shortest = vec![f64::INFINITY; chunks.len()];
@@ -46,7 +46,7 @@ fn shortest(chunks: &[Padded], mut work: impl FnMut(&Padded)) -> f64 {
     shortest.iter().sum::<f64>() / chunks.iter().map(|chunk| chunk.own.volume() as f64).sum::<f64>()
 }
 
-/// Values around 1000 that have nothing to do with each other.
+/// Uncorrelated values around 1000.
 fn noise() -> Voxels {
     let mut state = 1u64;
     Voxels::U16(Array3::from_shape_simple_fn([SIDE; 3], || {

@@ -1,7 +1,7 @@
-//! What records cost between processes: nanoseconds to encode and decode one, into and from memory that is there, and bytes.
+//! Cost of records between processes: nanoseconds to encode and decode one, into and from existing memory, and bytes.
 //!
-//! Compares the form in which records are sent (`bytemuck`, and with a message's header and checksum `batch`) with what
-//! timely does by itself (`bincode`), with `postcard`, and, where the feature is on, with `abomonation`.
+//! Compares the format in which records are sent (`bytemuck`, and with a message's header and checksum `batch`) with
+//! timely's default (`bincode`), with `postcard`, and, if the feature is enabled, with `abomonation`.
 //!
 //!     cargo bench --bench wire_format --features abomonation
 
@@ -23,7 +23,7 @@ use timely::bytes::arc::{Bytes, BytesMut};
 use timely::container::PushInto;
 use timely::dataflow::channels::ContainerBytes;
 
-/// The shortest of some rounds' times of one call, in nanoseconds.
+/// The shortest time of a call in several rounds, in nanoseconds.
 fn shortest(mut call: impl FnMut()) -> f64 {
     const CALLS: u32 = 300;
     let mut rounds = Vec::new();
@@ -35,7 +35,7 @@ fn shortest(mut call: impl FnMut()) -> f64 {
     rounds.into_iter().fold(f64::INFINITY, f64::min)
 }
 
-/// Times a way to encode and one to decode, after a look at whether they belong together.
+/// Measures an encoder and a decoder, after checking that they are inverse to each other.
 fn compare<R: PartialEq>(
     name: &str,
     record: &R,

@@ -1,4 +1,5 @@
-//! A session behind asynchronous code: one task brings chunks, another awaits epochs, and questions are answered at once.
+//! A session behind asynchronous code: one task inserts chunks, another awaits epochs, and queries are answered at
+//! once.
 //!
 //!     cargo run --release --example async_service
 
@@ -17,7 +18,7 @@ use tokio::task::spawn_blocking;
 const SHAPE: [usize; 3] = [256; 3];
 const CHUNK: [usize; 3] = [64; 3];
 
-/// Closes an epoch whenever chunks have come, until no more will.
+/// Closes an epoch whenever chunks have arrived, until the channel is closed.
 async fn keep_up(session: Arc<Session>, mut chunks: mpsc::Receiver<ChunkId>) -> Result<()> {
     let mut batch = Vec::new();
     while chunks.recv_many(&mut batch, 64).await > 0 {
@@ -28,13 +29,13 @@ async fn keep_up(session: Arc<Session>, mut chunks: mpsc::Receiver<ChunkId>) -> 
     Ok(())
 }
 
-/// Inserts all chunks of an image, and says so.
+/// Inserts all chunks of an image, and sends their identifiers.
 async fn scan(session: Arc<Session>, chunks: mpsc::Sender<ChunkId>) -> Result<()> {
     let tree = Arc::new(PhantomTree::new(&SHAPE, 7, None, None)?);
     let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
     for id in grid.chunks() {
         let (session, tree) = (Arc::clone(&session), Arc::clone(&tree));
-        // To insert a chunk may take a wait for memory, which is not for the runtime's own threads.
+        // An insertion may wait for memory, and must not block the threads of the runtime.
         blocking(move || session.insert(id, Voxels::U8(tree.mask(&grid.region(id))))).await?;
         if chunks.send(id).await.is_err() {
             break; // keep_up has stopped, and returns the reason itself.

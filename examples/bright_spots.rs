@@ -1,7 +1,7 @@
-//! A kernel of one's own on overlapping chunks: bright spots in an image, each found once.
+//! A custom kernel on overlapping chunks: bright spots in an image, each found once.
 //!
-//! Chunks exchange an overlap of two voxels, and every chunk gives any number of records: the local maxima that it sees,
-//! also those of its neighbours that lie in its overlap. `extract` drops by differential's `distinct` what is seen twice.
+//! Chunks exchange an overlap of two voxels, and every chunk returns any number of records: all local maxima in it,
+//! including those of its neighbours in the overlap. `extract` removes duplicates with differential's `distinct`.
 //!
 //!     cargo run --release --example bright_spots
 
@@ -31,7 +31,7 @@ fn image() -> Array3<u16> {
     })
 }
 
-/// The voxels of a padded chunk that are brighter than all their neighbours. The outermost layer has no judgement.
+/// The voxels of a padded chunk that are brighter than all their neighbours, without its outermost layer.
 fn maxima(padded: &Padded) -> Vec<Voxel> {
     let Some(Voxels::U16(values)) = &padded.voxels else { return Vec::new() };
     let brighter = |window: &ndarray::ArrayView3<'_, u16>| {

@@ -1,4 +1,4 @@
-//! A dataflow of one's own inside a program: bright spots, followed while the tiles of an image are taken again.
+//! A custom dataflow inside a program: bright spots, followed while the tiles of an image are recorded again.
 //!
 //!     cargo run --release --example live_spots
 
@@ -16,7 +16,7 @@ use ndarray::Array3;
 const SHAPE: [usize; 3] = [1, 240, 320];
 const TILE: [usize; 3] = [1, 60, 80];
 
-/// A tile as the camera sees it: blurred spots every 20 voxels, which drift along x with time.
+/// A tile from the camera: blurred spots every 20 voxels, which drift along x with time.
 fn tile(grid: &Grid, id: ChunkId, drift: i64) -> Voxels {
     let region = grid.region(id);
     Voxels::U16(Array3::from_shape_fn(region.shape(), |(_, y, x)| {
@@ -26,7 +26,7 @@ fn tile(grid: &Grid, id: ChunkId, drift: i64) -> Voxels {
     }))
 }
 
-/// The voxels of a chunk that are brighter than all their neighbours, of which some lie in the overlap.
+/// The voxels of a chunk that are brighter than all their neighbours, some of which lie in the overlap.
 fn maxima(padded: &Padded) -> Vec<Voxel> {
     let Some(Voxels::U16(values)) = &padded.voxels else { return Vec::new() };
     let value = |y: i64, x: i64| {
@@ -43,7 +43,7 @@ fn maxima(padded: &Padded) -> Vec<Voxel> {
     own.filter(|&(y, x)| brighter(y, x)).map(|(y, x)| Voxel::new([0, y, x])).collect()
 }
 
-/// Closes an epoch, and brings the spots up to date.
+/// Closes an epoch, and updates the spots.
 fn follow(session: &HostedSession<Voxel>, spots: &mut BTreeSet<Voxel>, what: &str) -> Result<()> {
     let changes = session.advance()?;
     for (spot, diff) in &changes {

@@ -1,4 +1,4 @@
-//! A service that is fed chunks while a microscope scans, and answers with statistics: a session inside a program.
+//! A service that receives chunks while a microscope scans, and answers with statistics: a session inside a program.
 //!
 //!     cargo run --release --example live_statistics
 
@@ -15,7 +15,7 @@ use anabranch::space::Region;
 const SHAPE: [usize; 3] = [256; 3];
 const CHUNK: [usize; 3] = [64; 3];
 
-/// What the microscope sends: a chunk, or the end of a slab of them.
+/// A message of the microscope: a chunk, or the end of a slab of chunks.
 enum Scan {
     Chunk(ChunkId, Voxels),
     EndOfSlab,
@@ -61,7 +61,7 @@ fn main() -> Result<()> {
         Ok(())
     })?;
 
-    // One chunk was out of focus, and is taken again.
+    // One chunk was out of focus, and is recorded again.
     let chunk = ChunkId::new([1, 2, 1]).expect("a place near zero");
     session.retract(chunk)?;
     report(&session, "a chunk was withdrawn", Instant::now())?;

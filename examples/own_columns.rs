@@ -1,7 +1,8 @@
-//! A channel and two columns of one's own: how steep the image is along its branches.
+//! A custom channel and two custom columns: the steepness of the image along its branches.
 //!
-//! The channel is the magnitude of the image's gradient at skeleton voxels. Its mean and its maximum along a branch come out
-//! in the table and in the statistics, the same for every chunk shape, and follow while chunks are taken again.
+//! The channel is the magnitude of the image's gradient at skeleton voxels. Its mean and its maximum along a branch are
+//! columns of the table and of the statistics, are the same for every chunk shape, and are updated when chunks are
+//! recorded again.
 //!
 //!     cargo run --release --example own_columns
 
@@ -29,11 +30,11 @@ use ndarray::Array3;
 const SHAPE: [usize; 3] = [40, 48, 56];
 const FRAME: Frame = Frame { dimensions: 3, spacing: Spacing([2.0, 0.5, 0.5]), origin: [0; 3] };
 
-/// What is known at a skeleton voxel: the image's value, and the gradient, of which paths keep mean and extremes.
+/// The channels at a skeleton voxel: the image's value, and the gradient, of which paths keep mean and extremes.
 type Known = (PixelValues, Numbers<(InOrder, Extremes)>);
 type Measured = MeasuredBy<Known>;
 
-/// What the dataflow finds.
+/// A result of the dataflow.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Found {
     Branches(Shared<BranchList<Measured>>),
@@ -65,7 +66,7 @@ fn known(voxels: &[Voxel], chunk: &Padded) -> Known {
     (PixelValues::Integers(places().map(|p| at(p) as i64).collect()), places().map(gradient).collect())
 }
 
-/// An analysis that goes on, in chunks of a shape.
+/// A maintained analysis, in chunks of a shape.
 struct Analysis {
     session: HostedSession<Found>,
     found: BTreeMap<Found, isize>,
@@ -92,7 +93,7 @@ impl Analysis {
         Ok(Analysis { session, found: BTreeMap::new(), statistics: Statistics::new(&columns()) })
     }
 
-    /// The image is `now` what it is, after `before`: gives the chunks that differ, and follows.
+    /// Changes the image from `before` to `now`: sends the chunks that differ, and updates the results.
     fn show(&mut self, before: Option<&Array3<u8>>, now: &Array3<u8>) -> Result<()> {
         for id in self.session.grid().chunks() {
             let part = |image: &Array3<u8>| Voxels::U8(image.clone()).part(&self.session.grid().region(id));
