@@ -1,14 +1,15 @@
-//! What radii cost, on one thread and without timely: nanoseconds a skeleton voxel, for sparse tubes, for a dense mask, and
-//! for a solid ball, in chunks as runs take them and in others.
+//! Cost of radii, on one thread and without timely: nanoseconds per skeleton voxel, for sparse tubes, for a dense mask,
+//! and for a solid ball, in the chunks of runs and in others.
 //!
 //! The tubes are the library's phantom: about 5 % of the volume, radii up to 14. The dense mask is noise, smoothed with
-//! sigma 6, above the quantile that leaves 27 %: as thick as scripts/bench_peers.py has it. The ball has a radius of 0.45
+//! sigma 6, above the quantile that leaves 27 %: as thick as in scripts/bench_peers.py. The ball has a radius of 0.45
 //! times the edge.
 //!
 //!     cargo bench --no-default-features --bench distance -- [EDGE [ROUNDS [NAME]]]
 //!
-//! EDGE is the edge of the volumes in voxels (256), ROUNDS how often radii are found (5, of which the shortest counts). With
-//! NAME (`tubes`, `dense` or `ball`) only what begins so is measured; if it is the path of a mask in an `.npy` file, that is.
+//! EDGE is the edge of the volumes in voxels (256), ROUNDS the number of times that radii are found (5, of which the
+//! shortest counts). With NAME (`tubes`, `dense` or `ball`) only measurements whose names begin with it are made; NAME
+//! may also be the path of a mask in an `.npy` file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -57,11 +58,11 @@ fn main() {
     }
 }
 
-/// Noise from a generator of fixed seed, smoothed and cut at a quantile.
+/// Noise from a generator with a fixed seed, smoothed and thresholded at a quantile.
 fn blobs(shape: [usize; 3], sigma: f64, quantile: f64) -> Array3<u8> {
     let mut state = 1u64;
     let noise = Array3::from_shape_simple_fn(shape, || {
-        // About normal: the sum of four even numbers.
+        // Approximately normal: the sum of four uniform numbers.
         (0..4)
             .map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -90,7 +91,7 @@ fn masks(image: &Array3<u8>, grid: &Grid) -> BTreeMap<ChunkId, Arc<Mask>> {
     masks.into_iter().map(|(id, mask)| (id, Arc::new(mask))).collect()
 }
 
-/// The radii at the voxels of a skeleton, and the time for taking masks in and for finding them.
+/// The radii at the voxels of a skeleton, and the times for reading the masks and for finding the radii.
 fn radii(
     masks: &BTreeMap<ChunkId, Arc<Mask>>,
     skeletons: &BTreeMap<ChunkId, Vec<Voxel>>,
