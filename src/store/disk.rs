@@ -85,7 +85,7 @@ pub(crate) fn read_if_there(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Creates a file. An earlier file or link of that name is removed.
 ///
 /// # Errors
-/// If a folder is in the way, or the operating system refuses.
+/// If a folder has that name, or the operating system refuses.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let new = || OpenOptions::new().write(true).create_new(true).open(path);
     match new() {
@@ -210,7 +210,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 /// Syncs a file to the disk.
 ///
 /// # Errors
-/// If the operating system cannot.
+/// If the operating system refuses.
 pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
     // Opened for writing, which Windows requires.
     no_links().write(true).open(path)?.sync_all()?;
@@ -221,7 +221,7 @@ pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
 /// Syncs the names in a folder to the disk: the files created, renamed and removed there.
 ///
 /// # Errors
-/// If the operating system cannot.
+/// If the operating system refuses.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     // On other systems folders cannot be opened, and need not be.
@@ -238,7 +238,7 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 /// Syncs a file, or a folder with everything in it, to the disk. Links in it are ignored.
 ///
 /// # Errors
-/// If the operating system cannot.
+/// If the operating system refuses.
 pub(crate) fn sync_tree(path: &Path) -> io::Result<()> {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     match what_is(path)? {

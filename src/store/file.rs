@@ -79,7 +79,7 @@ pub(crate) fn read_box(
 /// An open file and its length.
 ///
 /// # Errors
-/// Of kind `Missing` if there is no such file, `Data` if it is a folder, a pipe or a device; else `Io`.
+/// Of kind `Missing` if there is no such file, `Data` if it is a folder, a pipe or a device; otherwise `Io`.
 pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |error: io::Error| read_failed(&error).at(path);
     // Checked before the file is opened, since opening a pipe would block until somebody writes into it.
@@ -240,7 +240,7 @@ fn put(place: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> 
     })
 }
 
-/// A file beside another one.
+/// Appends an end to the name of a file.
 pub(crate) fn named(place: &Path, end: &str) -> PathBuf {
     let mut name = place.as_os_str().to_owned();
     name.push(end);

@@ -133,7 +133,7 @@ impl Inflated {
             }
             let is_last = (next + 1) * self.window >= self.total;
             if is_last {
-                // The checksum stands at the end of the stream.
+                // The checksum is at the end of the stream.
                 decoder.next(&self.packed, TAIL)?;
             }
             let mut state = self.lock();

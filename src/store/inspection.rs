@@ -47,7 +47,7 @@ pub struct Image {
     /// How the image is stored.
     #[serde(flatten)]
     pub details: Details,
-    /// Voxels along the image's own axes: (z, y, x) or (y, x).
+    /// Shape along the image's own axes, (z, y, x) or (y, x), in voxels.
     pub shape: Vec<usize>,
     /// Type of the values as they are stored.
     pub stored_dtype: &'static str,

@@ -92,7 +92,7 @@ use crate::space::{Position, Region, Spacing};
 pub struct Description {
     /// The name in messages: its path as the user wrote it, or its address without possible secrets.
     pub name: String,
-    /// Voxels along (z, y, x); a 2-D image has one plane.
+    /// Shape along (z, y, x), in voxels; a 2-D image has one plane.
     pub shape: [usize; 3],
     /// Number of the image's own axes: 2 or 3.
     pub dimensions: usize,

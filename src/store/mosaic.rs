@@ -290,7 +290,7 @@ fn details_of(
     }
 }
 
-/// The channel whose rows are read: the one picked, or the only one; `None` if rows name none.
+/// The channel whose rows are read: the picked one, or the only one; `None` if the table has no channels.
 fn picked_channel(table: &TileTable, options: &OpenOptions) -> Result<Option<usize>> {
     let channels = table.channels();
     let listed = || channels.iter().map(usize::to_string).collect::<Vec<_>>().join(", ");

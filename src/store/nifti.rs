@@ -16,7 +16,7 @@ use crate::store::raw::{RawLayout, RawSource, Stored};
 use crate::store::values::SUPPORTED_DTYPES;
 use crate::store::{OpenOptions, StoredType};
 
-/// Bytes of the longest header.
+/// Length of the longest header, in bytes.
 const HEADER: usize = 540;
 
 /// Returns whether a file starts like a NIfTI header, or like that of its predecessor.

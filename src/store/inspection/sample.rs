@@ -24,7 +24,7 @@ pub struct Sample {
     pub max: Option<f64>,
     /// The mean value.
     pub mean: Option<f64>,
-    /// Share of the voxels that are not zero.
+    /// Fraction of the voxels that are not zero.
     pub nonzero: f64,
     /// Number of voxels that were read.
     pub voxels: u64,

@@ -119,7 +119,7 @@ impl StageScan {
         columns
     }
 
-    /// Writes the table to a file, whole or not at all.
+    /// Writes the table to a file, completely or not at all.
     ///
     /// # Errors
     /// Those of [`StageScan::to_csv`]; `Io` or `Output` if the file cannot be written.

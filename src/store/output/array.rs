@@ -41,7 +41,7 @@ pub enum Compression {
 /// The description of an array to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ArrayForm {
-    /// Voxels along (z, y, x).
+    /// Shape along (z, y, x), in voxels.
     pub shape: [usize; 3],
     /// Number of dimensions, 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
     pub dimensions: usize,
@@ -49,7 +49,7 @@ pub struct ArrayForm {
     pub channels: Option<usize>,
     /// Type of the values.
     pub dtype: Dtype,
-    /// Voxels of a chunk along (z, y, x).
+    /// Shape of a chunk along (z, y, x), in voxels.
     pub chunk: [usize; 3],
     /// Compression of chunks.
     pub compression: Compression,

@@ -32,7 +32,7 @@ const SHARES: usize = 16;
 pub struct PyramidForm {
     /// The image's name in the metadata.
     pub name: String,
-    /// Voxels along (z, y, x).
+    /// Shape along (z, y, x), in voxels.
     pub shape: [usize; 3],
     /// Number of dimensions, 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
     pub dimensions: usize,
@@ -40,7 +40,7 @@ pub struct PyramidForm {
     pub channels: Option<usize>,
     /// Type of the values.
     pub dtype: Dtype,
-    /// Voxels of a chunk along (z, y, x), at every resolution.
+    /// Shape of a chunk along (z, y, x) at every resolution, in voxels.
     pub chunk: [usize; 3],
     /// Number of resolutions; by default as many as make every axis at most 1024 voxels long, 256 in a volume.
     pub levels: Option<NonZeroUsize>,

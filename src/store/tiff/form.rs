@@ -36,7 +36,7 @@ pub(crate) struct Form<'a> {
 }
 
 impl Form<'_> {
-    /// The planes of the page: one, or as many as it is deep.
+    /// The planes of the page: one, or one for each step of its depth.
     ///
     /// # Errors
     /// `Data` if it is damaged, cut off, or of a kind that is not supported.

@@ -88,7 +88,7 @@ impl Samples {
     }
 }
 
-/// Adds to each value of a row the one before it.
+/// Adds the previous value of the row to each value.
 fn sums<const N: usize>(row: &mut [u8], add: impl Fn([u8; N], [u8; N]) -> [u8; N]) {
     let mut last = [0; N];
     let (values, _) = row.as_chunks_mut::<N>();

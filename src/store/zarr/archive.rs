@@ -152,7 +152,7 @@ impl Archive {
     }
 }
 
-/// A number of zeros.
+/// A buffer of zeros.
 fn zeros(length: usize) -> Result<Vec<u8>> {
     let mut bytes = room(length)?;
     bytes.resize(length, 0);

@@ -275,7 +275,7 @@ fn packed(path: &Path) -> Option<(&Path, String)> {
     Some((archive, if inside.is_empty() { inside } else { inside + "/" }))
 }
 
-/// `a/b/` is `b` in `a/`.
+/// Splits `a/b/` into the parent `a/` and the name `b`.
 fn parent_key(inside: &str) -> Option<(String, String)> {
     let inside = inside.strip_suffix('/')?;
     let at = inside.rfind('/').map_or(0, |at| at + 1);
