@@ -88,7 +88,7 @@ impl Samples {
     }
 }
 
-/// Adds the previous value of the row to each value.
+/// Replaces each value of a row by the sum of the values up to it.
 fn sums<const N: usize>(row: &mut [u8], add: impl Fn([u8; N], [u8; N]) -> [u8; N]) {
     let mut last = [0; N];
     let (values, _) = row.as_chunks_mut::<N>();
