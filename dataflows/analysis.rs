@@ -4,13 +4,14 @@ use std::time::Instant;
 
 use anabranch::analysis::{Analysis, Circumstances, Resources, Results, Staged, Written};
 use anabranch::error::{Error, Result};
+use anabranch::overview::{BranchColour, OverviewOptions};
 use anabranch::parameters::Parameters;
 use anabranch::store::resolved;
 use anabranch::store::units::length_name;
 use anabranch::text::masked;
 
 use crate::apart;
-use crate::arguments::RunOptions;
+use crate::arguments::{self, ColumnSet, RunOptions};
 use crate::interrupt;
 use crate::opening::open_options;
 use crate::parsing::{parse_chunk, parse_foreground, parse_prune, parse_sigma};
@@ -49,6 +50,17 @@ pub(crate) fn circumstances(options: &RunOptions) -> Circumstances {
     known.state = options.state.as_deref().map(|state| resolved(state).to_string_lossy().into_owned());
     known.memory_of_others = memory_of_others();
     known
+}
+
+/// How the picture looks.
+pub(crate) fn picture(options: &RunOptions) -> OverviewOptions {
+    let mut picture = OverviewOptions::default();
+    picture.colour = match options.picture_colour {
+        arguments::BranchColour::Kind => BranchColour::Kind,
+        arguments::BranchColour::Radius => BranchColour::Radius,
+    };
+    picture.size = options.picture_size.map(usize::from);
+    picture
 }
 
 /// Puts outputs in place and prints the summary, and the warnings that were not among those `said` of the last results.
@@ -103,6 +115,11 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
     }
     (parameters.prune.ratio, parameters.prune.keep_border) = (options.prune_ratio, options.keep_border);
     parameters.longest_path = options.longest_path;
+    if (options.columns, options.picture_colour) == (ColumnSet::Skan, arguments::BranchColour::Radius) {
+        let message =
+            "--picture-colour radius needs radii, and --columns skan leaves them out: leave one of the two out";
+        return Err(Error::usage(message));
+    }
     parameters.check()?;
     parameters.image = open_options(&options.image)?;
     Ok(parameters)

@@ -229,6 +229,12 @@ pub(crate) struct RunOptions {
     /// Read the whole image to tell what has changed, instead of trusting the sizes and times of its files
     #[arg(long, requires = "state")]
     pub(crate) verify: bool,
+    /// Colours of branches in overview.png: by what they join, or by their mean radius
+    #[arg(long, value_enum, value_name = "kind|radius", alias = "picture-color", default_value_t = BranchColour::Kind)]
+    pub(crate) picture_colour: BranchColour,
+    /// Longest side of a panel of overview.png, in pixels [default: that of the image in voxels, between 512 and 1024]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(64..=8192))]
+    pub(crate) picture_size: Option<u16>,
     /// Replace what an earlier run wrote to the folder
     #[arg(long)]
     pub(crate) overwrite: bool,
@@ -283,6 +289,15 @@ pub(crate) struct FuseOptions {
     /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
+}
+
+/// What the colours of branches stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BranchColour {
+    /// What a branch joins: junctions, tips
+    Kind,
+    /// The mean radius of a branch
+    Radius,
 }
 
 /// How masks are thinned.

@@ -3,7 +3,9 @@
 use anabranch::error::Result;
 
 use crate::apart;
-use crate::arguments::{CONNECT_TIMEOUT, ColumnSet, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
+use crate::arguments::{
+    BranchColour, CONNECT_TIMEOUT, ColumnSet, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions,
+};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -55,6 +57,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         verify: false,
         provisional: false,
         columns: ColumnSet::All,
+        picture_colour: BranchColour::Radius,
+        picture_size: None,
         prune: None,
         prune_ratio: None,
         keep_border: false,

@@ -10,7 +10,7 @@ use anabranch::progress::ProgressState;
 use anabranch::session::Epoch;
 use anabranch::store::output::OutputFolder;
 
-use crate::analysis::{circumstances, open, print_headline, put_in_place};
+use crate::analysis::{circumstances, open, picture, print_headline, put_in_place};
 use crate::arguments::RunOptions;
 use crate::interrupt::{self, Interrupt};
 use crate::processes::{ProcessTeam, Seat};
@@ -107,6 +107,7 @@ impl ShownEpochs {
             started,
             strict: self.options.strict,
             circumstances: circumstances(&self.options),
+            picture: picture(&self.options),
             ..Destination::new(folder)
         };
         let (results, staged) = self.of.stage(&epoch, to)?;

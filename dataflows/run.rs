@@ -8,7 +8,7 @@ use anabranch::error::Result;
 use anabranch::progress::ProgressState;
 use anabranch::store::output::OutputFolder;
 
-use crate::analysis::{self, circumstances, print_headline, put_in_place};
+use crate::analysis::{self, circumstances, picture, print_headline, put_in_place};
 use crate::arguments::RunOptions;
 use crate::epochs;
 use crate::interrupt;
@@ -61,6 +61,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
         started,
         strict: options.strict,
         circumstances: circumstances(options),
+        picture: picture(options),
         ..Destination::new(folder)
     };
     let staged = analysis.stage(&results, to)?;

@@ -32,7 +32,6 @@ mod changes;
 mod epochs;
 mod opened;
 mod outputs;
-mod overview;
 mod pipeline;
 mod record;
 mod resources;

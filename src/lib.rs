@@ -212,6 +212,8 @@ pub mod cluster;
 #[cfg(feature = "dataflow")]
 pub mod session;
 #[cfg(feature = "analysis")]
+pub mod overview;
+#[cfg(feature = "analysis")]
 pub mod analysis;
 
 pub use ndarray;

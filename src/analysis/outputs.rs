@@ -6,15 +6,19 @@ use std::path::Path;
 use std::time::Instant;
 
 use super::changes::{Changes, RowChanges};
-use super::overview::{VoxelKind, overview};
 use super::record::Circumstances;
 use super::warnings;
 use super::{Analysis, Results};
 use crate::chunk::Dtype;
 use crate::error::{Error, Kind, Result};
+use crate::kernel::measure::BranchMeasures;
+use crate::kernel::measure::radii::OfRadii;
+use crate::kernel::network::isolated::Isolated;
+use crate::overview::{OverviewOptions, Scene, Stroke, StrokeKind, overview};
 use crate::space::Voxel;
 use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
 use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
+use crate::store::units::symbol;
 use crate::table::csv::write_table;
 use crate::table::nodes::Nodes;
 use crate::table::skeletons::Skeletons;
@@ -33,13 +37,15 @@ pub struct Destination<'a> {
     pub strict: bool,
     /// What only the caller knows about the run.
     pub circumstances: Circumstances,
+    /// How the picture looks.
+    pub picture: OverviewOptions,
 }
 
 impl Destination<'_> {
     /// A folder for outputs, with nothing else.
     pub fn new(folder: OutputFolder) -> Self {
-        let (started, circumstances) = (Instant::now(), Circumstances::default());
-        Destination { folder, changes: None, started, strict: false, circumstances }
+        let (started, circumstances, picture) = (Instant::now(), Circumstances::default(), OverviewOptions::default());
+        Destination { folder, changes: None, started, strict: false, circumstances, picture }
     }
 }
 
@@ -130,12 +136,11 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::write`]; `Data` if a warning is an error.
     pub fn stage<'a>(&self, results: &Results, to: Destination<'a>) -> Result<Staged<'a>> {
-        let Destination { folder, changes, started, strict, circumstances } = to;
+        let Destination { folder, changes, started, strict, circumstances, picture } = to;
         let analysed = started.elapsed();
         let (tables, picture) = std::thread::scope(|scope| {
             // In parallel with the table, since both take time.
-            let picture =
-                scope.spawn(|| results.projections.as_ref().map(|seen| overview(seen, kinds(results))).transpose());
+            let picture = scope.spawn(|| self.overview(results, &picture).transpose());
             let tables = self.write_tables(results, &folder, strict);
             (tables, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
@@ -151,6 +156,26 @@ impl Analysis {
         let outputs = folder.written().into_iter().chain(["run.json"]).collect();
         folder.write("run.json", self.record(&circumstances, counts, outputs, [analysed, started.elapsed()])?)?;
         Ok(Staged { folder, changed: changes.zip(difference), written })
+    }
+
+    /// The picture of some results, as the bytes of a PNG file; `None` if the image was not projected.
+    fn overview(&self, results: &Results, options: &OverviewOptions) -> Option<Result<Vec<u8>>> {
+        let projections = results.projections.as_ref()?;
+        let description = self.source.description();
+        let unit = description.unit.as_deref().map(symbol);
+        let scene = Scene { projections, spacing: description.spacing, unit };
+        let strokes = |draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>)| {
+            for branch in results.branches.iter().flat_map(|list| list.iter()) {
+                let kind = StrokeKind::of_branch_type(branch.kind() as u8);
+                let stroke = Stroke { kind, radius: mean_radius(branch.measured()) };
+                draw(stroke, &mut branch.into_voxels());
+            }
+            for Isolated { voxel, measured } in &results.isolated {
+                let stroke = Stroke { kind: StrokeKind::Isolated, radius: mean_radius(measured) };
+                draw(stroke, &mut std::iter::once(*voxel));
+            }
+        };
+        Some(overview(&scene, &strokes, options))
     }
 
     /// Writes the tables and their summary.
@@ -195,11 +220,7 @@ fn write_into<D>(folder: &OutputFolder, name: &str, write: impl FnOnce(File) -> 
     written.map_err(|error| folder.write_error(name, &error))
 }
 
-/// Every skeleton voxel with its kind.
-fn kinds(results: &Results) -> impl Iterator<Item = (Voxel, VoxelKind)> + '_ {
-    let branches = results.branches.iter().flat_map(|list| list.iter()).flat_map(|branch| {
-        let kind = VoxelKind::of_branch_type(branch.kind() as u8);
-        branch.into_voxels().map(move |voxel| (voxel, kind))
-    });
-    branches.chain(results.isolated.iter().map(|isolated| (isolated.voxel, VoxelKind::Isolated)))
+/// The mean radius of a branch; NaN if radii were not measured, or there are none.
+fn mean_radius(measured: &BranchMeasures) -> f64 {
+    measured.radii().mean().unwrap_or(f64::NAN)
 }

@@ -1,0 +1,61 @@
+//! What a picture shows of branches.
+
+use crate::space::Voxel;
+
+/// What the colours of branches stand for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BranchColour {
+    /// What a branch joins: junctions, tips.
+    #[default]
+    Kind,
+    /// The mean radius of a branch, on a logarithmic scale.
+    Radius,
+}
+
+/// The kind of branch that a skeleton voxel belongs to, in the order in which kinds cover each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum StrokeKind {
+    /// A branch between two junctions.
+    JunctionJunction,
+    /// A branch from a junction to a tip.
+    JunctionTip,
+    /// A branch between two tips.
+    TipTip,
+    /// A cycle without any other branch.
+    Cycle,
+    /// A skeleton of a single voxel.
+    Isolated,
+}
+
+impl StrokeKind {
+    /// The kind of a branch of type 0 to 3 in the table; isolated for any other number.
+    pub(crate) fn of_branch_type(branch_type: u8) -> StrokeKind {
+        match branch_type {
+            0 => StrokeKind::TipTip,
+            1 => StrokeKind::JunctionTip,
+            2 => StrokeKind::JunctionJunction,
+            3 => StrokeKind::Cycle,
+            _ => StrokeKind::Isolated,
+        }
+    }
+}
+
+/// What a branch shows in a picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stroke {
+    pub(crate) kind: StrokeKind,
+    /// Its mean radius, in the unit of the spacing; not finite if it is not known.
+    pub(crate) radius: f64,
+}
+
+/// Calls a function for each branch, with its voxels from end to end, in any order of branches.
+pub(crate) trait Strokes {
+    fn each(&self, draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>));
+}
+
+impl<F: Fn(&mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>))> Strokes for F {
+    fn each(&self, draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>)) {
+        self(draw);
+    }
+}
