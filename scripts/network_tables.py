@@ -1,8 +1,10 @@
-"""What the tables of nodes and of skeletons are, by plain NumPy, SciPy and skan: a definition to read and to test against.
+"""What the tables of nodes and of skeletons are, and the columns of branches after skan's, by plain NumPy, SciPy and skan: a
+definition to read and to test against.
 
     pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 skan==0.13.1 pandas==3.1.1
 
-`nodes_of` and `skeletons_of` return what `nodes.csv` and `skeletons.csv` hold, from a mask and its skeleton.
+`nodes_of` and `skeletons_of` return what `nodes.csv` and `skeletons.csv` hold, from a mask and its skeleton; `measures_of`
+the columns of `branches.csv` after skan's.
 """
 
 import warnings
@@ -128,11 +130,38 @@ def longest_path_of(edges):
     return shortest_path(graph, directed=False).max()
 
 
-def volume_of(path, radii, spacing):
-    """Sum of the truncated cones between successive voxels."""
+def cones_of(path, radii, spacing):
+    """Volume and surface of the truncated cones between successive voxels, without their ends."""
     r = radii[tuple(path.T)]
-    h = np.linalg.norm(np.diff(path, axis=0) * spacing, axis=1)
-    return (np.pi * h * (r[:-1] ** 2 + r[:-1] * r[1:] + r[1:] ** 2) / 3).sum()
+    a, b, h = r[:-1], r[1:], np.linalg.norm(np.diff(path, axis=0) * spacing, axis=1)
+    return (np.pi * h * (a**2 + a * b + b**2) / 3).sum(), (np.pi * (a + b) * np.sqrt(h**2 + (a - b) ** 2)).sum()
+
+
+def measures_of(mask, skeleton, spacing, radii=None):
+    """The columns of the table of branches after skan's; `radii` where they are known, as radii_of has them."""
+    radii = radii_of(mask, spacing) if radii is None else radii
+    touches = borders_of(mask, radii, spacing)
+    rows = []
+    for number, (path, length) in enumerate(zip(*branches_of(skeleton, spacing))):
+        along = radii[tuple(path.T)]
+        straight = np.linalg.norm((path[-1] - path[0]) * spacing)
+        is_known = np.isfinite(along[0])
+        volume, surface = cones_of(path, radii, spacing) if is_known else (None, None)
+        rows.append(
+            {
+                "branch_id": number,
+                "tortuosity": length / straight if straight else None,
+                "mean_radius": along.mean() if is_known else None,
+                "stdev_radius": along.std() if is_known else None,
+                "min_radius": along.min() if is_known else None,
+                "max_radius": along.max() if is_known else None,
+                "volume": volume,
+                "surface_area": surface,
+                "touches_border": touches[tuple(path.T)].any(),
+            }
+        )
+    columns = ["branch_id", "tortuosity", "mean_radius", "stdev_radius", "min_radius", "max_radius", "volume", "surface_area"]
+    return pd.DataFrame(rows, columns=columns + ["touches_border"])
 
 
 def skeletons_of(mask, skeleton, spacing):
@@ -160,7 +189,7 @@ def skeletons_of(mask, skeleton, spacing):
                 "loops": len(own) - len(nodes) + 1,
                 "total_length": float(length),
                 "mean_radius": finite(weighted / length if own else radii[tuple(voxels[0])]),
-                "volume": finite(sum(volume_of(path, radii, spacing) for path, _ in own)) if np.isfinite(radii).all() else None,
+                "volume": finite(sum(cones_of(path, radii, spacing)[0] for path, _ in own)) if np.isfinite(radii).all() else None,
                 **by_axis("bbox_min", voxels.min(axis=0)),
                 **by_axis("bbox_max", voxels.max(axis=0) + 1),
                 "longest_path": longest_path_of(edges),

@@ -1,12 +1,14 @@
-"""Runs anabranch over a matrix of inputs, chunk shapes and workers, and compares it with scikit-image and skan.
+"""Runs anabranch over a matrix of inputs, chunk shapes and workers, and compares it with scikit-image, skan and SciPy.
 
-    python scripts/verify.py --reference PATH/reference.py [--images DIR] [--quick] [--only WORD]
+    python scripts/verify.py --reference PATH/reference.py [--images DIR] [--labels FILE] [--airways FILE] [--quick] [--only WORD]
 
 For every input the answer is computed once, on the whole volume in memory, by the functions of reference.py (read,
 mask_of, table_of, compare); the first run is compared with it, and all runs with each other: tables,
 summary.json and every file of skeleton.zarr must have the same bytes. Ends with exit code 1 where anything differs.
-Needs the packages of reference.py; --images names a folder of 2-D TIFF images to try by both of scikit-image's methods.
-Skeletons by the homotopic method are compared with those of homotopic.py.
+Needs the packages of reference.py; --images names a folder of 2-D TIFF images to try by both of scikit-image's methods,
+--labels a segmentation of a dense tissue (.npy.ckl.gz, by crackle-codec), --airways a mask (.nii.gz, by nibabel).
+Skeletons by the homotopic method are compared with those of homotopic.py; radii, with SciPy's distance_transform_edt of the
+mask, and what follows from them at branches and nodes with network_tables.py.
 """
 
 import argparse
@@ -20,10 +22,15 @@ import tempfile
 import time
 
 import numpy as np
+import pandas as pd
 import zarr
 from scipy.ndimage import gaussian_filter
 
 import homotopic
+import network_tables
+
+# Of the radii's spacings: none, that of a CT of airways, and thick slices.
+SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.684, 0.684), (5.0, 1.0, 1.0)]
 
 
 class Case:
@@ -108,7 +115,55 @@ def solids(n):
     yield "objects on the bounds", bounds
 
 
-def cases(program, images, quick):
+def tissue(labels, corner, edge):
+    """Dense masks of a segmentation: every fourth object of a part of it, and all objects without the voxels next to others."""
+    part = labels[tuple(slice(first, first + edge) for first in corner)]
+    inner = part > 0
+    for axis in range(3):
+        both = np.diff(part, axis=axis) == 0
+        ends = [(1, 0) if a == axis else (0, 0) for a in range(3)], [(0, 1) if a == axis else (0, 0) for a in range(3)]
+        for pad in ends:
+            inner &= np.pad(both, pad, constant_values=True)
+    yield "tissue, every fourth object", part % 4 == 1
+    yield "tissue, all objects", inner
+
+
+def measured(options):
+    """Real volumes whose radii are of interest."""
+    if options.labels:
+        import gzip
+
+        import crackle
+
+        labels = crackle.decompress(gzip.open(options.labels).read())
+        for name, mask in tissue(labels, (64, 200, 120), 70 if options.quick else 130):
+            for spacing in SPACINGS:
+                rounds = "all" if spacing == SPACINGS[1] else "some"
+                yield Case(f"{name}, {spacing[0]:g},{spacing[1]:g}", stored(mask), spacing=spacing, rounds=rounds)
+    if options.airways:
+        import nibabel
+
+        image = nibabel.load(options.airways)
+        # NIfTI has x first.
+        mask = np.asanyarray(image.dataobj).transpose(2, 1, 0) != 0
+        spacing = tuple(float(np.float64(str(size))) for size in image.header.get_zooms()[::-1])
+        yield Case("airways", stored(mask, chunk=(64, 64, 64)), spacing=spacing)
+
+
+def radius_cases():
+    """Radii beyond several chunks, at each of the spacings."""
+    for spacing in SPACINGS:
+        ends = f"{spacing[0]:g},{spacing[1]:g}"
+        hole = np.ones((50, 61, 47), bool)
+        hole[3, 55, 8] = hole[40, 2, 44] = False
+        yield Case(f"nearly full, {ends}", stored(hole), spacing=spacing, method="homotopic", rounds="all")
+        for name, volume in solids(44):
+            yield Case(f"{name}, {ends}", stored(volume), spacing=spacing)
+    yield Case("image, full but for a pixel", stored(np.arange(90 * 77).reshape(90, 77) != 4000), spacing=(0.7, 2))
+
+
+def cases(program, options):
+    images, quick = options.images, options.quick
     phantoms = [((90, 101, 113), 1), ((64, 150, 70), 2)]
     phantoms += [] if quick else [((129, 127, 131), 3), ((200, 210, 190), 4), ((40, 260, 255), 5)]
     for shape, seed in phantoms:
@@ -163,6 +218,34 @@ def cases(program, images, quick):
             )
 
 
+def measures_differ(mask, skeleton, spacing, out):
+    """How branches and nodes differ from the definition of what follows from radii."""
+    radii = network_tables.radii_of(mask, spacing)
+    branches, nodes = (pd.read_csv(out / f"{name}.csv") for name in ("branches", "nodes"))
+    want = network_tables.measures_of(mask, skeleton, spacing, radii)
+    if list(branches.columns[-len(want.columns) :]) != list(want.columns):
+        return [f"the columns after skan's are {list(branches.columns)}"]
+    places = tuple(nodes[f"image_coord_{axis}"].to_numpy() for axis in range(mask.ndim))
+    at_nodes = np.where(np.isfinite(radii), radii, np.nan)[places]
+    touches = network_tables.borders_of(mask, radii, spacing)[places]
+    pairs = [(f"branches: {name}", branches[name], want[name]) for name in want.columns]
+    pairs += [("nodes: radius", nodes.radius, at_nodes), ("nodes: touches_border", nodes.touches_border, touches)]
+    faults = []
+    for name, have, expected in pairs:
+        have, expected = (np.asarray(values, float) for values in (have, expected))
+        if have.shape != expected.shape:
+            faults.append(f"{name}: {len(have)} rows instead of {len(expected)}")
+            continue
+        # What comes of radii by a sum is as exact as the sum; stdev is of a difference.
+        largest = np.nanmax(np.abs(expected), initial=1.0) if name.endswith("stdev_radius") else 0.0
+        near = np.isclose(have, expected, rtol=1e-12 if name == "nodes: radius" else 1e-9, atol=1e-9 * largest, equal_nan=True)
+        if not near.all():
+            first = int(np.flatnonzero(~near)[0])
+            values = f"{have[first]} instead of {expected[first]}"
+            faults.append(f"{name}: {int((~near).sum())} rows differ, first row {first}: {values}")
+    return faults
+
+
 def runs_of(case, shape, quick):
     """Chunk shapes and workers: chunks from 8 to the whole volume, unequal by axis."""
     small = 8 if np.prod(shape) < 300**3 else 32
@@ -213,7 +296,9 @@ def verify(case, program, reference, quick):
                 faults.append(f"{how}: exit code {done.returncode}: {done.stderr.strip()}")
                 continue
             if not digests:
-                faults += [f"{how}: {fault}" for fault in reference.compare(table, skeleton, out)]
+                wrong = reference.compare(table, skeleton, out)
+                wrong = wrong or measures_differ(mask, skeleton, list(case.spacing or [1.0] * image.ndim), out)
+                faults += [f"{how}: {fault}" for fault in wrong]
             digests.setdefault(digest(out), how)
         seconds = time.perf_counter() - start
     if len(digests) > 1:
@@ -228,6 +313,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", required=True, help="reference.py")
     parser.add_argument("--images", type=pathlib.Path, help="folder of 2-D TIFF images")
+    parser.add_argument("--labels", help="dense segmentation, .npy.ckl.gz")
+    parser.add_argument("--airways", help="mask of airways, .nii.gz")
     parser.add_argument("--program", default="target/release/anabranch")
     parser.add_argument("--quick", action="store_true", help="fewer inputs, and fewer runs for each")
     parser.add_argument("--only", default="", help="only inputs whose name contains this")
@@ -238,7 +325,7 @@ def main():
 
     print(f"{'input':38} {'shape':>12} {'inside':>7} {'skeleton':>8} {'rows':>7} {'runs':>5} {'seconds':>7}")
     bad = total = runs = 0
-    for case in cases(options.program, options.images, options.quick):
+    for case in itertools.chain(cases(options.program, options), radius_cases(), measured(options)):
         if options.only not in case.name:
             continue
         faults, line = verify(case, options.program, reference, options.quick)
