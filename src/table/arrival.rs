@@ -1,4 +1,4 @@
-//! What has arrived of a volume, and which branches are provisional for want of the rest.
+//! The parts of a volume that have arrived, and the branches that are provisional until the rest arrives.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -7,26 +7,26 @@ use crate::kernel::measure::channel::Measured;
 use crate::kernel::network::branch::Branch;
 use crate::space::{Position, Region};
 
-/// Which units of a volume have arrived: the chunks of a session, or what its storage stores as one.
+/// The units of a volume that have arrived. Units are the chunks of a session, or the parts that storage holds as one.
 ///
-/// A branch is provisional while any unit that it runs through, or one adjacent to it (26 of them, 8 in 2-D), has not
-/// arrived. Units are those of a grid within its bounds; what lies outside is never waited for.
+/// A branch is provisional until every unit that it runs through has arrived, and every unit adjacent to one (26 of
+/// them, 8 in 2-D). Only units within the bounds of the grid count; branches do not wait for units outside.
 #[derive(Clone, Debug)]
 pub struct Arrival {
     grid: Grid,
-    /// Where the volume's first voxel is on the grid.
+    /// Position of the volume's first voxel on the grid.
     origin: Position,
-    /// Either the units that have arrived with all adjacent ones, or the other ones.
+    /// Either the complete units, which have arrived with all adjacent ones, or all other units.
     listed: HashSet<ChunkId>,
-    /// Which of them.
+    /// Whether `listed` holds the complete units.
     listed_are_complete: bool,
     units: u64,
     missing: u64,
 }
 
 impl Arrival {
-    /// All units of a grid but some have arrived; the volume's first voxel is at `origin` on the grid. Holds the missing
-    /// units and those adjacent to them.
+    /// All units of a grid have arrived except `missing`; the volume's first voxel is at `origin` on the grid. Holds
+    /// the missing units and those adjacent to them.
     pub fn without(grid: Grid, origin: Position, missing: &BTreeSet<ChunkId>) -> Self {
         let inside = || missing.iter().filter(|&&unit| !grid.region(unit).is_empty());
         let listed = inside().flat_map(|&unit| grid.within(unit, [1; 3]).chain([unit])).collect();
@@ -34,8 +34,8 @@ impl Arrival {
         Arrival { grid, origin, listed, listed_are_complete: false, units: units(&grid), missing }
     }
 
-    /// Some units of a grid have arrived and no others; positions are the grid's own. Holds some of those that have
-    /// arrived, so that the bounds may be as far away as they like.
+    /// Only the units `arrived` of a grid have arrived; positions are those of the grid. Holds a subset of them, so
+    /// that the bounds of the grid may be arbitrarily far away.
     pub fn of(grid: Grid, arrived: &BTreeSet<ChunkId>) -> Self {
         let complete = |&unit: &ChunkId| grid.within(unit, [1; 3]).all(|other| arrived.contains(&other));
         let inside = || arrived.iter().filter(|&&unit| !grid.region(unit).is_empty());

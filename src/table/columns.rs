@@ -1,33 +1,34 @@
-//! Columns of tables. A table is a list of columns: what is written, described, compared and documented follows from it.
+//! Columns of tables. A table is a list of columns, from which its text, statistics, comparisons and documentation
+//! follow.
 
 use crate::space::Position;
 
-/// In what the numbers of a column are. Summaries describe columns in the order of their units.
+/// The unit of the numbers of a column. Summaries describe columns in the order of their units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Unit {
-    /// The spacing's.
+    /// The unit of the spacing.
     Length,
-    /// The square of the spacing's.
+    /// The square of the unit of the spacing.
     Area,
-    /// The cube of the spacing's.
+    /// The cube of the unit of the spacing.
     Volume,
-    /// That of the image's values.
+    /// The unit of the image's values.
     Image,
     /// Voxels.
     Voxels,
-    /// None: numbers without a unit, names and classes.
+    /// No unit: counts, names and classes.
     None,
 }
 
-/// How the values of a column follow from a record, and with that of which type they are.
+/// The function from a record to the value of a column, by the type of the value.
 #[non_exhaustive]
 pub enum Value<R> {
     /// A whole number.
     Whole(fn(&R) -> i64),
     /// A finite number.
     Number(fn(&R) -> f64),
-    /// A finite number, or nothing where it would have no meaning.
+    /// A finite number, or `None` if it would have no meaning.
     Optional(fn(&R) -> Option<f64>),
     /// Yes or no.
     Flag(fn(&R) -> bool),
@@ -39,21 +40,22 @@ pub enum Value<R> {
 
 /// A column of a table whose rows are records `R`.
 pub struct Column<R> {
-    /// Its name; where there is a column for each axis, what `_0`, `_1` and `_2` follow.
+    /// Its name; for one column per axis, the name before `_0`, `_1` and `_2`.
     pub name: &'static str,
     /// The unit of its numbers.
     pub unit: Unit,
-    /// What it says, in a few words of Markdown.
+    /// Its meaning, in a few words of Markdown.
     pub meaning: &'static str,
-    /// Whether statistics describe it.
+    /// Whether statistics include it.
     pub is_described: bool,
-    /// Whether its values are numbers of rows or voxels, which depend on others: they are left out where rows are compared.
+    /// Whether its values are ranks of rows or voxels. They depend on other rows, and are ignored when rows are
+    /// compared.
     pub is_rank: bool,
-    /// How its values follow from a record.
+    /// Its value for a record.
     pub value: Value<R>,
 }
 
-/// The first line of a table with these columns of text, without its end.
+/// The first line of a table with these columns of text, without the newline.
 pub fn header(fields: &[Field]) -> String {
     fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>().join(",")
 }
@@ -63,13 +65,13 @@ pub fn header(fields: &[Field]) -> String {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// Which texts are values.
+    /// The form of its values.
     pub form: Form,
-    /// Whether it is left out where rows are compared.
+    /// Whether it is ignored when rows are compared.
     pub is_rank: bool,
 }
 
-/// Which texts are values of a column.
+/// The texts that are values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Form {
@@ -77,14 +79,14 @@ pub enum Form {
     Whole,
     /// Numbers.
     Number,
-    /// Numbers, and nothing.
+    /// Numbers, or nothing.
     Optional,
     /// `True` and `False`.
     Flag,
 }
 
 impl Form {
-    /// Whether a text is a value.
+    /// Whether a text is a value of this form.
     pub fn accepts(self, text: &str) -> bool {
         match self {
             Form::Whole | Form::Number => text.parse::<f64>().is_ok(),
@@ -95,7 +97,7 @@ impl Form {
 }
 
 impl<R> Column<R> {
-    /// A column that statistics do not describe.
+    /// A column that statistics do not include.
     pub const fn new(name: &'static str, unit: Unit, meaning: &'static str, value: Value<R>) -> Self {
         Column { name, unit, meaning, is_described: false, is_rank: false, value }
     }
@@ -105,10 +107,10 @@ impl<R> Column<R> {
         Column { name, unit: Unit::None, meaning, is_described: false, is_rank: true, value }
     }
 
-    /// The same column, which statistics describe.
+    /// The same column, included in statistics.
     ///
     /// # Panics
-    /// If its values are no numbers.
+    /// If its values are not numbers.
     #[must_use]
     pub const fn described(mut self) -> Self {
         assert!(matches!(self.value, Value::Whole(_) | Value::Number(_) | Value::Optional(_)), "numbers are described");
@@ -116,7 +118,7 @@ impl<R> Column<R> {
         self
     }
 
-    /// The number that statistics count for a record, if there is one.
+    /// The number of a record that statistics include, if it has one.
     pub fn number(&self, record: &R) -> Option<f64> {
         match self.value {
             Value::Whole(of) => Some(of(record) as f64),
@@ -126,7 +128,7 @@ impl<R> Column<R> {
         }
     }
 
-    /// Which texts its values are written as.
+    /// The form in which its values are written.
     pub fn form(&self) -> Form {
         match self.value {
             Value::Whole(_) | Value::Voxel(_) => Form::Whole,
@@ -136,7 +138,7 @@ impl<R> Column<R> {
         }
     }
 
-    /// The columns of text that it makes, for images of 2 or 3 dimensions.
+    /// Its columns of text, for images of 2 or 3 dimensions.
     pub fn fields(&self, dimensions: usize) -> impl Iterator<Item = Field> + use<R> {
         let (name, form, is_rank) = (self.name, self.form(), self.is_rank);
         let by_axis = matches!(self.value, Value::Voxel(_) | Value::Point(_));

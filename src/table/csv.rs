@@ -11,8 +11,8 @@ use crate::table::line::Line;
 use crate::table::row::{Frame, Measures, Row};
 use crate::threads::in_turn;
 
-/// Writes a header and rows in skan's columns; without rows, the header alone. Numbers are written with as few digits as read back to the
-/// same number, without an exponent.
+/// Writes a header and rows in skan's columns; without rows, the header alone. Numbers are written without an exponent,
+/// with the fewest digits that read back as the same number.
 ///
 /// # Errors
 /// If writing fails.
@@ -24,7 +24,7 @@ pub fn write_csv<M: OfPixels>(
     write(rows, frame, false, out)
 }
 
-/// The same with the column `provisional`.
+/// As [`write_csv`], with the column `provisional`.
 ///
 /// # Errors
 /// If writing fails.
@@ -36,8 +36,8 @@ pub fn write_csv_with_arrival<M: OfPixels>(
     write(rows, frame, true, out)
 }
 
-/// Writes a whole table in its columns, with `provisional` where it tells of arrival, on `threads` threads. Returns the number
-/// of provisional rows. Holds a block of rows and their text for each thread.
+/// Writes a whole table on `threads` threads, with the column `provisional` if the table has an arrival. Returns the
+/// number of provisional rows. Holds a block of rows and their text for each thread.
 ///
 /// # Errors
 /// If writing fails.
@@ -84,14 +84,14 @@ fn write<M: OfPixels>(
     out.flush()
 }
 
-/// Rows that are written by a thread together.
+/// Rows in a block that a thread writes.
 const TOGETHER: usize = if cfg!(test) { 3 } else { 1 << 13 };
 
-/// Writes a table of `count` rows in these columns, on `threads` threads; `row` makes each, by its number. Holds some
-/// thousand rows as text for each thread.
+/// Writes a table of `count` rows with these columns, on `threads` threads; `row` returns a row by its number. Holds
+/// the text of some thousand rows for each thread.
 ///
 /// # Errors
-/// Where writing fails.
+/// If writing fails.
 pub fn write_rows<R>(
     count: usize,
     row: impl Fn(usize) -> R + Sync,
@@ -114,7 +114,7 @@ pub fn write_rows<R>(
     out.flush()
 }
 
-/// What lines of the branch table look like.
+/// Header and columns of the lines of the branch table.
 struct Form<'a, M> {
     header: String,
     ranks: [Column<Row<M>>; 3],

@@ -1,16 +1,17 @@
-//! Numbers for some of the voxels of a skeleton: those at which branches end.
+//! Numbers for the voxels of a skeleton at which branches end.
 
-/// A set of ranks, from which each gets a number: how many there are before it. Takes a bit a rank and half a bit more.
+/// A set of ranks. The number of a rank is how many smaller ranks the set has. Takes one and a half bits for each
+/// possible rank.
 #[derive(Clone, Debug)]
 pub(super) struct Ends {
-    /// A bit a rank.
+    /// One bit for each possible rank.
     bits: Vec<u64>,
-    /// How many there are before each word; counted when all are in.
+    /// Number of ranks before each word; counted after all ranks are set.
     before: Vec<u32>,
 }
 
 impl Ends {
-    /// The set of some ranks below a limit.
+    /// The set of these ranks, all below `limit`.
     pub(super) fn new(limit: u64, ranks: impl IntoIterator<Item = u32>) -> Self {
         let mut bits = vec![0u64; limit.div_ceil(64) as usize];
         for rank in ranks {
@@ -26,13 +27,13 @@ impl Ends {
         Ends { bits, before }
     }
 
-    /// How many ranks there are.
+    /// Number of ranks.
     pub(super) fn len(&self) -> usize {
         let last = self.bits.last().map_or(0, |word| word.count_ones());
         (self.before.last().copied().unwrap_or(0) + last) as usize
     }
 
-    /// The ranks, in order.
+    /// The ranks, in ascending order.
     pub(super) fn ranks(&self) -> impl Iterator<Item = u32> + '_ {
         (0..).zip(&self.bits).flat_map(|(word, &bits)| {
             let mut left = bits;
@@ -44,7 +45,7 @@ impl Ends {
         })
     }
 
-    /// The number of a rank of the set.
+    /// The number of a rank in the set.
     #[inline]
     pub(super) fn number(&self, rank: u32) -> u32 {
         let (word, bit) = (rank as usize / 64, rank % 64);

@@ -1,11 +1,11 @@
-//! Exact sums of floating-point numbers: what is added can be taken away again without a trace.
+//! Exact sums of floating-point numbers, from which added numbers can be removed without a trace.
 //!
 //! A sum is one wide fixed-point number, kept in digits of 32 bits with room for carries, as in R. Neal, "Fast exact
 //! summation using small and large superaccumulators", 2015, section 2.
 
-/// Weight of the lowest bit, as a power of two: below the square of the least number there is, and a multiple of 32.
+/// Exponent of the weight of the lowest bit: below that of the square of the smallest number, and a multiple of 32.
 const LOWEST: i32 = -2176;
-/// Digits: up to the square of the largest number there is, times 2^64 of them.
+/// Number of digits: up to 2^64 times the square of the largest number.
 const DIGITS: usize = (2176 + 2048 + 128) / 32;
 /// Additions between carries; each changes a digit by less than 2^36.
 const CARRY_EVERY: u32 = 1 << 20;
@@ -24,19 +24,19 @@ impl Default for ExactSum {
 }
 
 impl ExactSum {
-    /// Adds a finite number some times; a negative count takes it away.
+    /// Adds a finite number `times` times; a negative count removes it.
     ///
     /// # Panics
-    /// If the number is infinite or none at all.
+    /// If the number is infinite or NaN.
     pub fn add(&mut self, value: f64, times: i64) {
         let (mantissa, exponent) = parts(value);
         self.add_scaled(u128::from(mantissa), exponent, if value < 0.0 { -times } else { times });
     }
 
-    /// Adds the square of a finite number some times; a negative count takes it away.
+    /// Adds the square of a finite number `times` times; a negative count removes it.
     ///
     /// # Panics
-    /// If the number is infinite or none at all.
+    /// If the number is infinite or NaN.
     pub fn add_square(&mut self, value: f64, times: i64) {
         let (mantissa, exponent) = parts(value);
         self.add_scaled(u128::from(mantissa).pow(2), 2 * exponent, times);
@@ -91,8 +91,8 @@ impl ExactSum {
     }
 }
 
-/// Sum of squared distances from the mean of `count` numbers, times their count, rounded once: from the exact sums of
-/// the numbers and of their squares.
+/// Sum of squared distances of `count` numbers from their mean, times `count`, rounded once. Computed from the exact
+/// sums of the numbers and of their squares.
 pub(crate) fn scaled_spread(count: u64, sum: &ExactSum, squares: &ExactSum) -> f64 {
     let (_, sum) = sum.magnitude();
     let (_, squares) = squares.magnitude();
@@ -100,7 +100,7 @@ pub(crate) fn scaled_spread(count: u64, sum: &ExactSum, squares: &ExactSum) -> f
     let scaled = multiply(&squares, &[count as u32, (count >> 32) as u32]);
     let mut left = vec![0i64; 2 * DIGITS + 1];
     for (place, &digit) in scaled.iter().enumerate() {
-        // Squares are told in units of 2^LOWEST, the squared sum in units of its square.
+        // The sum of squares is in units of 2^LOWEST, the squared sum in units of its square.
         if digit != 0 {
             left[place + (-LOWEST / 32) as usize] += i64::from(digit);
         }
@@ -122,7 +122,7 @@ fn parts(value: f64) -> (u64, i32) {
     if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) }
 }
 
-/// Brings all digits but the last into the range of 32 bits.
+/// Carries, so that all digits except the last are in the range of 32 bits.
 fn carry(digits: &mut [i64]) {
     for place in 0..digits.len() - 1 {
         let over = digits[place] >> 32;
@@ -150,7 +150,7 @@ fn round(digits: &[u32], lowest: i32) -> f64 {
     let Some(top) = digits.iter().rposition(|&digit| digit != 0) else { return 0.0 };
     let bit = |at: i32| at >= 0 && digits[at as usize / 32] >> (at % 32) & 1 == 1;
     let highest = top as i32 * 32 + 31 - digits[top].leading_zeros() as i32;
-    // Place of the last bit of the result: 53 bits, or fewer near zero.
+    // Position of the last bit of the result, which has 53 bits, or fewer near zero.
     let last = (highest - 52).max(-1074 - lowest);
     let mut mantissa = (last.max(0)..=highest).rev().fold(0u64, |m, at| m << 1 | u64::from(bit(at)));
     mantissa <<= (-last).max(0);

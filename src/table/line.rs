@@ -5,15 +5,15 @@ use std::ops::Range;
 
 use crate::table::columns::{Column, Value};
 
-/// Distinct numbers whose digits are remembered: lengths and distances repeat.
+/// Number of distinct numbers whose digits are cached: lengths and distances repeat.
 const REMEMBERED: usize = 1 << 12;
-/// Digits that are remembered of a number.
+/// Maximum number of digits that are cached for a number.
 const REMEMBERED_DIGITS: usize = 23;
 
-/// Lines that are being written, until they are taken away.
+/// Lines in a buffer, until the caller takes them out.
 pub(super) struct Line {
     pub(super) text: Vec<u8>,
-    /// The digits of numbers that came before, by a hash of the number's bits.
+    /// Bits, length and digits of earlier numbers, by a hash of the bits.
     remembered: Vec<(u64, u8, [u8; REMEMBERED_DIGITS])>,
 }
 
@@ -25,7 +25,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// The values that some columns have for a record, each with a comma after it.
+    /// Appends the values of columns for a record, each with a comma after it.
     pub(super) fn cells<R>(&mut self, record: &R, columns: &[Column<R>], axes: &Range<usize>) {
         for column in columns {
             match column.value {
@@ -42,7 +42,7 @@ impl Line {
         }
     }
 
-    /// Ends a line, in place of the comma after its last value.
+    /// Ends a line by replacing the comma after its last value.
     pub(super) fn end(&mut self) {
         if let Some(comma) = self.text.last_mut() {
             *comma = b'\n';

@@ -8,17 +8,18 @@ use crate::kernel::measure::channel::Measured;
 use crate::table::Table;
 use crate::threads::{each, in_turn};
 
-/// In skeletons with loops and more nodes than this, no longest path is looked for.
+/// Maximum number of nodes of a skeleton with loops for which the longest path is computed.
 pub(super) const MOST_NODES: usize = 5000;
 
-/// The longest shortest path of each skeleton, where there is one, and how many are too large for it to be known.
+/// The longest shortest path of each skeleton that has one, and the number of skeletons that are too large to compute
+/// it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct LongestPaths {
     pub(super) lengths: Vec<Option<f64>>,
     pub(super) unknown: u64,
 }
 
-/// A branch as an edge between two nodes, by any numbers that they have.
+/// A branch as an edge between two nodes, which may have any distinct numbers.
 #[derive(Clone, Copy, Debug)]
 struct Edge {
     skeleton: u32,
@@ -26,18 +27,18 @@ struct Edge {
     length: f64,
 }
 
-/// What is known of the longest path of a skeleton.
+/// The result for a skeleton.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Longest {
     /// Its length.
     Known(f64),
-    /// There is one node.
+    /// The skeleton has a single node.
     Nothing,
-    /// It is not looked for: there are loops and too many nodes.
+    /// It was not computed: the skeleton has loops and too many nodes.
     Unknown,
 }
 
-/// The longest path of each skeleton of a table. All lengths are added up in an order that follows from the table alone.
+/// The longest path of each skeleton of a table. Lengths are summed in an order that depends on the table alone.
 pub(super) fn longest_paths<M: Measured>(table: &Table<'_, M>, threads: usize) -> Result<LongestPaths> {
     let mut edges = Vec::with_capacity(table.len());
     let make = |made: &mut Vec<Edge>, block: usize| {
@@ -50,7 +51,7 @@ pub(super) fn longest_paths<M: Measured>(table: &Table<'_, M>, threads: usize) -
         edges.append(made);
         Ok(())
     })?;
-    // In each skeleton they stay in the order of the table.
+    // Edges of a skeleton stay in the order of the table: the sort is stable.
     edges.sort_by_key(|edge| edge.skeleton);
     let skeletons: Vec<&[Edge]> = edges.chunk_by(|a, b| a.skeleton == b.skeleton).collect();
     let found = each(&skeletons, threads, |_, edges| Ok((edges[0].skeleton, longest(edges))))?;
@@ -79,15 +80,15 @@ fn longest(edges: &[Edge]) -> Longest {
     }
 }
 
-/// The nodes that edges lead to from each node, with their lengths.
+/// The neighbours of each node, with the lengths of the edges.
 struct EdgeGraph {
-    /// Where those of each node begin; one more at the end.
+    /// Index of the first target of each node; one more at the end.
     starts: Vec<usize>,
     targets: Vec<(u32, f64)>,
 }
 
 impl EdgeGraph {
-    /// The graph on nodes in ascending order; they are numbered in it from 0.
+    /// The graph on nodes in ascending order, which it numbers from 0.
     fn new(nodes: &[u32], edges: &[Edge]) -> Self {
         let place = |node: u32| nodes.partition_point(|&other| other < node);
         let pairs: Vec<([usize; 2], f64)> = edges.iter().map(|edge| (edge.ends.map(place), edge.length)).collect();
@@ -110,11 +111,11 @@ impl EdgeGraph {
         self.starts.len() - 1
     }
 
-    /// The distance of each node from one of them: Dijkstra's algorithm.
+    /// The distance of each node from one node, by Dijkstra's algorithm.
     fn distances(&self, from: usize) -> Vec<f64> {
         let mut distances = vec![f64::INFINITY; self.nodes()];
         distances[from] = 0.0;
-        // Bits of numbers that are not negative order as the numbers do.
+        // The bits of non-negative numbers order as the numbers do.
         let mut open = BinaryHeap::from([Reverse((0u64, from as u32))]);
         while let Some(Reverse((bits, node))) = open.pop() {
             let (distance, node) = (f64::from_bits(bits), node as usize);
@@ -132,7 +133,7 @@ impl EdgeGraph {
         distances
     }
 
-    /// The longest path of a tree: from the node that is farthest from any node, to the one that is farthest from that.
+    /// The longest path of a tree: from the node farthest from an arbitrary node, to the node farthest from that one.
     fn longest_of_tree(&self) -> f64 {
         let far = farthest(&self.distances(0));
         let distances = self.distances(far);
@@ -141,13 +142,13 @@ impl EdgeGraph {
 
     /// The largest distance of two nodes.
     ///
-    /// Distances are found from some nodes only. Where all nodes lie within `reach` of one, they lie within `reach` and the
-    /// distance between the two of another: nodes that cannot have a longer path than the longest so far are left out.
-    /// F. Takes and W. Kosters, "Determining the diameter of small world networks", 2011.
+    /// Computes distances from some nodes only. If all nodes lie within `reach` of a node, they lie within `reach + d`
+    /// of every node at distance `d` from it; nodes that cannot have a longer path than the longest so far are left
+    /// out. Source: F. Takes and W. Kosters, "Determining the diameter of small world networks", 2011.
     fn longest(&self) -> f64 {
         let mut longest = 0.0f64;
         let mut left: Vec<(usize, [f64; 2])> = (0..self.nodes()).map(|node| (node, [0.0, f64::INFINITY])).collect();
-        // By turns one that may have the longest path, and one in the middle, which bounds the others best.
+        // Alternates between a node that may have the longest path and one in the middle, which bounds the others best.
         for turn in 0.. {
             let order = |&(_, [least, most]): &(usize, [f64; 2])| if turn % 2 == 0 { -most } else { least };
             let Some(&(node, _)) = left.iter().min_by(|a, b| order(a).total_cmp(&order(b))) else { break };
@@ -165,7 +166,7 @@ impl EdgeGraph {
     }
 }
 
-/// The first of the places with the largest number.
+/// The first index with the largest distance.
 fn farthest(distances: &[f64]) -> usize {
     (0..distances.len()).rev().max_by(|&a, &b| distances[a].total_cmp(&distances[b])).unwrap_or_default()
 }
@@ -205,7 +206,8 @@ mod tests {
             parents in prop::collection::vec((any::<prop::sample::Index>(), 1u32..9), 1..30),
             more in prop::collection::vec((0u32..30, 0u32..30, 1u32..20), 0..12),
         ) {
-            // A tree, whole lengths, and perhaps edges that close loops: parallel ones and loops at one node among them.
+            // A tree with integer lengths, and perhaps edges that close loops, parallel edges and loops at one node
+            // among them.
             let mut all: Vec<(u32, u32, f64)> = Vec::new();
             for (node, (parent, length)) in (1..).zip(&parents) {
                 all.push((parent.index(node as usize) as u32, node, f64::from(*length)));

@@ -1,4 +1,4 @@
-//! Nodes and skeletons against their definition, from lists of any parts of the network.
+//! Nodes and skeletons compared with their definition, from arbitrary lists of branches of the network.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use crate::kernel::network::step::{Lengths, Step};
 use crate::space::{Position, Region, Spacing, Voxel};
 use crate::table::ranks::Ranks;
 
-/// A radius that tells where it is.
+/// A radius that is unique to its voxel.
 fn radius(voxel: Voxel) -> Radius {
     let [z, y, x] = voxel.position();
     Radius::new((400 + 100 * z + 10 * y + x) as f64, (z + y + x) % 3 == 0)
@@ -69,7 +69,7 @@ fn plain_nodes(graph: &Graph<BranchMeasures>, all: &[Voxel], skeletons: &[usize]
     degrees.iter().map(row).collect()
 }
 
-/// The number of the component of each voxel, by first voxels.
+/// The number of each voxel's component; components are numbered by their first voxels.
 fn components(all: &[Voxel]) -> Vec<usize> {
     let mut sets = DisjointSets::new(all.len());
     for_each_link(all, |a, b, _| {
@@ -79,7 +79,7 @@ fn components(all: &[Voxel]) -> Vec<usize> {
     (0..all.len() as u32).map(|number| firsts.binary_search(&sets.find(number)).unwrap()).collect()
 }
 
-/// The rows of skeletons by their definition, but for longest paths; sums are taken in the order of all branches.
+/// The rows of skeletons by their definition, except for longest paths; sums are in the order of all branches.
 fn plain_skeletons(
     graph: &Graph<BranchMeasures>,
     nodes: &[NodeRow],
@@ -140,7 +140,7 @@ proptest! {
         };
         let parts: BTreeMap<ChunkId, Skeleton<Known>> = cut(&voxels, &grid, false).into_iter().map(known).collect();
         let graph = Graph::new(&parts, grid, frame.spacing);
-        // Branches in any lists, each of them in order.
+        // Branches in arbitrary lists, each list in order.
         let mut lists: Vec<Vec<Branch<BranchMeasures>>> = vec![Vec::new(); 5];
         for (branch, draw) in graph.branches.iter().zip(draws.iter().cycle()) {
             lists[*draw].push(branch.clone());
@@ -159,7 +159,7 @@ proptest! {
         let skeletons = Skeletons::new(&table, &nodes, false, threads).unwrap();
         let plain = plain_skeletons(&graph, &expected, &all, &of, &frame);
         prop_assert_eq!(skeletons.rows(frame).collect::<Vec<_>>(), plain);
-        // Paths change nothing else.
+        // Longest paths change nothing else.
         let with_paths = Skeletons::new(&table, &nodes, true, threads).unwrap();
         for (row, with_path) in skeletons.rows(frame).zip(with_paths.rows(frame)) {
             prop_assert_eq!(SkeletonRow { longest_path: None, ..with_path }, row);
@@ -167,7 +167,7 @@ proptest! {
             prop_assert_eq!(with_path.longest_path.is_some(), nodes > 1);
             prop_assert!(with_path.longest_path.is_none_or(|length| 0.0 < length && length <= row.total_length * 1.000_001));
         }
-        // The text has a line for each.
+        // The text has a line for each row.
         let mut text = Vec::new();
         nodes.write_csv(&frame, threads, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();

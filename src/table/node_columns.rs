@@ -11,21 +11,21 @@ pub struct NodeRow {
     pub node_id: u64,
     /// Rank of the connected component by its first voxel, from 0.
     pub skeleton_id: u64,
-    /// Rank of the junction by its first voxel, from 0; `None` where the degree is below 3.
+    /// Rank of the junction by its first voxel, from 0; `None` if the degree is below 3.
     pub junction_id: Option<u64>,
     /// Number of branches that end here, a loop counted twice.
     pub degree: u32,
-    /// Where it is, in voxels from the frame's origin.
+    /// Position of the node, in voxels from the frame's origin.
     pub image_coord: Position,
-    /// Where it is, in the unit of the spacing.
+    /// Position of the node, in the unit of the spacing.
     pub coord: [f64; 3],
-    /// Its radius, where the mask has background.
+    /// Radius at the node, if the mask has background.
     pub radius: Option<f64>,
-    /// Whether the object may go on outside of the image here.
+    /// Whether the object may continue outside the image here.
     pub touches_border: bool,
 }
 
-/// The columns of nodes that say where each is: the name before `_0`.
+/// Name, before `_0`, of the columns with the position of a node.
 pub const PLACE: &str = "image_coord";
 
 /// The columns of the table of nodes, in order.

@@ -4,10 +4,10 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::network::voxel_list::{VoxelList, VoxelPlace};
 use crate::space::{Region, Voxel};
 
-/// Voxels of a row of a chunk that are looked for together.
+/// Maximum number of voxels in a run.
 const RUN: usize = if cfg!(test) { 3 } else { 32 };
 
-/// Ranks of the voxels of a skeleton, from 0, found from counts per row of voxels.
+/// Ranks of the voxels of a skeleton, from 0, computed from the number of voxels in each row.
 #[derive(Debug)]
 pub struct Ranks<'a> {
     grid: Grid,
@@ -23,22 +23,22 @@ struct Chunk<'a> {
     runs: Vec<Run>,
 }
 
-/// Voxels of a chunk that follow each other in a row.
+/// Consecutive voxels of a chunk in one row.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    /// Where the first one is.
+    /// Place of the first voxel in the chunk's list.
     first: VoxelPlace,
-    /// Its rank; while ranks are not known, its place in the chunk's list.
+    /// Rank of the first voxel; until ranks are known, its index in the chunk's list.
     rank: u32,
 }
 
 impl<'a> Ranks<'a> {
-    /// The ranks of the voxels of a skeleton, given by the own voxels of each chunk, in raster order. Takes time linear
-    /// in the voxels, and memory in proportion to the rows of one layer of chunks, and 24 bytes for every row of a chunk and
-    /// every 32 voxels there.
+    /// The ranks in raster order of a skeleton's voxels, from the own voxels of each chunk. Takes time linear in the
+    /// number of voxels, and memory proportional to the rows of one layer of chunks, plus 24 bytes for every row of a
+    /// chunk and every 32 voxels of a row.
     ///
     /// # Panics
-    /// If there are 2^32 voxels or more.
+    /// If the skeleton has 2^32 voxels or more.
     pub fn new(chunks: impl IntoIterator<Item = (ChunkId, &'a VoxelList)>, grid: &Grid) -> Self {
         let mut chunks: Vec<Chunk<'a>> =
             chunks.into_iter().map(|(id, voxels)| Chunk { id, voxels, runs: runs(voxels) }).collect();
@@ -56,8 +56,8 @@ impl<'a> Ranks<'a> {
         u64::from(self.voxels)
     }
 
-    /// Looks up ranks. A lookup remembers where the last voxel was: it is fastest when voxels that are close follow each
-    /// other.
+    /// A lookup of ranks. It remembers the place of the last voxel, and is fastest if successive voxels are close to
+    /// each other.
     pub fn lookup(&self) -> Lookup<'_> {
         Lookup { ranks: self, region: Region::of_shape([0; 3]), chunk: None, run: 0 }
     }
@@ -69,16 +69,16 @@ pub struct Lookup<'a> {
     ranks: &'a Ranks<'a>,
     region: Region,
     chunk: Option<&'a Chunk<'a>>,
-    /// The run of the chunk that the last voxel was in.
+    /// The run of the last voxel in its chunk.
     run: usize,
 }
 
 impl Lookup<'_> {
-    /// The rank of a voxel. Takes time logarithmic in the number of chunks, where the last voxel was in another one, and in
-    /// the rows between the two.
+    /// The rank of a voxel. Takes time logarithmic in the number of chunks if the last voxel was in another chunk, and
+    /// in the number of rows between the two voxels.
     ///
     /// # Panics
-    /// If the voxel is none of the skeleton's.
+    /// If the voxel does not belong to the skeleton.
     pub fn of(&mut self, voxel: Voxel) -> u32 {
         let position = voxel.position();
         if !self.region.contains(position) {
@@ -101,7 +101,7 @@ impl Lookup<'_> {
     }
 }
 
-/// The last run that begins with a voxel or before it, looked for from one of the runs on, ever further away.
+/// The last run that begins at or before a voxel, by an exponential search from the run `near`.
 fn last_up_to(runs: &[Run], voxel: Voxel, near: usize) -> Option<usize> {
     let up_to = |place: usize| runs[place].first.voxel <= voxel;
     let (mut from, mut to, mut width) = (near.min(runs.len()), near.min(runs.len()), 1);
@@ -135,7 +135,7 @@ fn runs(voxels: &VoxelList) -> Vec<Run> {
     runs
 }
 
-/// Ranks the runs of chunks that share their planes, from a first rank on; gives the next one.
+/// Ranks the runs of chunks that share their planes, starting at `first`. Returns the next rank.
 fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
     let row = |run: &Run| {
         let [z, y, _] = run.first.voxel.position();
@@ -157,7 +157,7 @@ fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
     for count in &mut counts {
         next += u64::from(std::mem::replace(count, next as u32));
     }
-    // Chunks of a layer that share rows come in the order of their columns.
+    // Chunks that share rows are in the order of their columns.
     for chunk in layer {
         for at in 0..chunk.runs.len() {
             let length = chunk.length(at);
@@ -171,7 +171,7 @@ fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
 }
 
 impl Chunk<'_> {
-    /// Voxels of a run, while neither its rank is known nor the next one's.
+    /// Number of voxels of a run, while neither its rank nor that of the next run is known.
     fn length(&self, run: usize) -> u32 {
         let end = self.runs.get(run + 1).map_or(self.voxels.len() as u32, |next| next.rank);
         end - self.runs[run].rank

@@ -4,10 +4,10 @@ use std::io::BufRead;
 
 use crate::error::{Error, Kind, Result};
 
-/// No line of a table is longer, in bytes.
+/// Maximum length of a line, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// A table as it was written, by columns. `True` and `False` are 1 and 0; what is empty is NaN.
+/// A table read from text, by columns. `True` and `False` are 1 and 0; empty fields are NaN.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableText {
     /// Names of the columns, in order.
@@ -20,7 +20,8 @@ impl TableText {
     /// Reads a table with a header.
     ///
     /// # Errors
-    /// `Data` if a line has other fields than the header, or one that is no number; `Io` if it cannot be read.
+    /// Of kind `Data` if a line has another number of fields than the header, or a field that is not a number; `Io` if
+    /// the table cannot be read.
     pub fn read(mut from: impl BufRead) -> Result<TableText> {
         let mut table = TableText::default();
         let mut line = String::new();
@@ -56,7 +57,7 @@ impl TableText {
         self.len() == 0
     }
 
-    /// The values of a column, by its name.
+    /// The values of the column with this name; `None` if the table has no such column.
     pub fn column(&self, name: &str) -> Option<&[f64]> {
         let place = self.names.iter().position(|column| column == name)?;
         Some(&self.values[place])

@@ -8,7 +8,7 @@ use crate::table::longest_path::MOST_NODES;
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SkeletonRow {
-    /// Rank by its first voxel, from 0.
+    /// Rank of the skeleton by its first voxel, from 0.
     pub skeleton_id: u64,
     /// Its first voxel in raster order, in voxels from the frame's origin.
     pub first_voxel: Position,
@@ -18,32 +18,32 @@ pub struct SkeletonRow {
     pub branches: u64,
     /// Number of its nodes of degree 1.
     pub tips: u64,
-    /// Number of its junctions; neighbouring nodes of degree 3 and more are one.
+    /// Number of its junctions; neighbouring nodes of degree 3 and more form one junction.
     pub junctions: u64,
     /// Independent loops: branches - nodes + 1.
     pub loops: u64,
     /// Sum of the lengths of its branches.
     pub total_length: f64,
-    /// Mean of the mean radii of its branches, weighted by their lengths; of an isolated voxel its radius.
+    /// Mean of the mean radii of its branches, weighted by their lengths; for an isolated voxel, its radius.
     pub mean_radius: Option<f64>,
     /// Sum of the volumes of its branches.
     pub volume: Option<f64>,
-    /// The least coordinates of its voxels, from the frame's origin.
+    /// The smallest coordinates of its voxels, in voxels from the frame's origin.
     pub bbox_min: Position,
-    /// The largest coordinates of its voxels, plus one.
+    /// The largest coordinates of its voxels plus one, in voxels from the frame's origin.
     pub bbox_max: Position,
-    /// Length of the longest shortest path between two of its nodes, where it was asked for and is known.
+    /// Length of the longest shortest path between two of its nodes, if it was requested and is known.
     pub longest_path: Option<f64>,
-    /// Whether the object may go on outside of the image.
+    /// Whether the object may continue outside the image.
     pub touches_border: bool,
 }
 
-/// The columns of skeletons that say where each begins: the name before `_0`.
+/// Name, before `_0`, of the columns with the first voxel of a skeleton.
 pub const PLACE: &str = "first_voxel";
 
 const _: () = assert!(MOST_NODES == 5000, "the meaning of longest_path says how many");
 
-/// The columns of the table of skeletons, in order; with `longest_path` where it was asked for.
+/// The columns of the table of skeletons, in order; `longest_path` is among them if requested.
 pub fn columns(longest_path: bool) -> Vec<Column<SkeletonRow>> {
     let mut columns: Vec<Column<SkeletonRow>> = vec![
         Column::rank(

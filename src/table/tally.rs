@@ -1,9 +1,9 @@
-//! Numbers in order, with how often each occurs: quantiles while numbers come and go.
+//! Numbers in order with their counts, for quantiles of a changing set of numbers.
 
-/// Distinct numbers a block holds at most.
+/// Maximum number of distinct numbers in a block.
 const BLOCK: usize = 512;
 
-/// A multiset of finite numbers that can tell its k-th.
+/// A multiset of finite numbers, with access to the k-th number.
 ///
 /// Distinct numbers lie in order in blocks of up to a fixed size, so that a change moves a few kilobytes at most;
 /// many changes at once are merged in one pass.
@@ -21,7 +21,7 @@ struct Block {
     entries: Vec<(u64, u64)>,
 }
 
-/// A number of the same order as a finite floating-point number; both zeros have the same.
+/// An integer that orders as the finite floating-point number does; both zeros have the same key.
 pub fn key(value: f64) -> u64 {
     let bits = (value + 0.0).to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }
@@ -38,10 +38,11 @@ impl Tally {
         self.distinct
     }
 
-    /// Adds and takes away numbers, given by [`key`] in ascending order with differences that are not zero.
+    /// Adds and removes numbers. Each change is the [`key`] of a number and the difference of its count, which is not
+    /// zero; keys are in ascending order.
     ///
     /// # Panics
-    /// If more are taken away than are there.
+    /// If more copies of a number are removed than the multiset has.
     pub fn change(&mut self, changes: &[(u64, i64)]) {
         if changes.len() * 8 > self.distinct {
             self.merge(changes);

@@ -22,7 +22,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
 
-/// A skeleton with its values, and the rows that skan has for it.
+/// A skeleton with its values, and skan's rows for it.
 struct Case {
     name: String,
     frame: Frame,
@@ -97,7 +97,7 @@ fn check(case: &Case, chunk: [usize; 3]) {
     for (number, (row, expected)) in rows.iter().zip(&case.rows).enumerate() {
         for (column, (&have, &want)) in row.iter().zip(expected).enumerate() {
             let near = match column {
-                // skan takes the difference of two large numbers.
+                // skan subtracts two large numbers.
                 6 => (have - want).abs() <= 1e-6 * want.abs() + 1e-4 * most,
                 _ => (have - want).abs() <= 1e-9 * want.abs() + 1e-9,
             };
@@ -160,7 +160,7 @@ proptest! {
         let frame = Frame { dimensions: 3, spacing: Spacing([1.0, 0.3, 0.7]), origin: [-2, -3, -4] };
         let parts = cut(&voxels, &grid, false);
         let graph = Graph::new(&parts, grid, frame.spacing);
-        // Branches in any lists, each of them in order.
+        // Branches in arbitrary lists, each list in order.
         let mut lists: Vec<Vec<Branch>> = vec![Vec::new(); 7];
         for (branch, draw) in graph.branches.iter().zip(draws.iter().cycle()) {
             lists[*draw].push(branch.clone());
@@ -178,7 +178,7 @@ proptest! {
         let rows: Vec<Row<Moments>> = table.rows(frame).collect();
         prop_assert_eq!(&rows, &expected);
         prop_assert_eq!((table.len(), table.skeletons()), (expected.len(), skeletons as u64));
-        // And as text.
+        // The same as text.
         let (mut text, mut plain) = (Vec::new(), Vec::new());
         let provisional = write_table(&table, &frame, threads, &mut text).unwrap();
         prop_assert_eq!(provisional, expected.iter().filter(|row| row.provisional == Some(true)).count() as u64);
