@@ -1,12 +1,12 @@
 //! Records as bytes, on their way between processes.
 //!
-//! A record is written as headers of plain numbers and values as they lie in memory, in the machine's own byte order,
-//! and each part fills whole words of eight bytes. So writing and reading copy once each, at about the speed of memory.
-//! This format does not outlive a run: records on disk have a format of their own, in `state`.
+//! A record is written as headers of plain numbers and values as they are in memory, in native byte order, and each
+//! part fills whole words of eight bytes. So writing and reading copy once each, at about the speed of memory. This
+//! format is only used within a run: records on disk have another format, in `state`.
 //!
 //! Readers trust nothing. Every count of values is compared with the bytes that follow before anything is allocated;
-//! boxes must lie where voxels can be, kinds must be known, and unused bits must be zero. Anything else is an error of
-//! kind [`Kind::Peer`] that begins with [`DAMAGED`].
+//! boxes must lie within the range of voxels, kinds must be known, and unused bits must be zero. Anything else is an
+//! error of kind [`Kind::Peer`] that begins with [`DAMAGED`].
 
 #[cfg(feature = "abomonation")]
 mod abomonated;
@@ -27,7 +27,7 @@ use crate::space::{Position, Region, Voxel};
 /// The beginning of every error about the bytes of a message.
 pub const DAMAGED: &str = "a message of another process is damaged";
 
-/// Parts of a record are padded to a multiple of this many bytes.
+/// Parts of a record are padded to a multiple of this number of bytes.
 const WORD: usize = size_of::<u64>();
 
 /// A record that can be sent to another process.
@@ -37,20 +37,20 @@ pub trait WireRecord: Sized {
     /// Minimum size of such a record in bytes; above 0.
     const LEAST: usize;
 
-    /// Bytes of the record when it is written, a multiple of eight. Takes constant time.
+    /// Size of the record in bytes when it is written, a multiple of eight. Takes constant time.
     fn wire_bytes(&self) -> usize;
 
-    /// Writes exactly these bytes.
+    /// Writes exactly [`WireRecord::wire_bytes`] bytes.
     ///
     /// # Errors
     /// The errors of `out`.
     fn write_to(&self, out: &mut impl Write) -> io::Result<()>;
 
-    /// Reads a record from the beginning of the bytes that are left, and allocates at most 64 times their size, for a
-    /// mask's side with one bit a row.
+    /// Reads a record from the beginning of the remaining bytes. Allocates at most 64 times their size, for a side of a
+    /// mask with one bit per row.
     ///
     /// # Errors
-    /// Of kind [`Kind::Peer`], where the bytes are not those of such a record.
+    /// Of kind [`Kind::Peer`], if the bytes are not those of such a record.
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self>;
 }
 
@@ -59,17 +59,17 @@ pub trait WireRecord: Sized {
 pub struct WireReader<'b>(&'b [u8]);
 
 impl<'b> WireReader<'b> {
-    /// All bytes of a message. They may begin at any address.
+    /// A reader of all bytes of a message, which may begin at any address.
     pub fn new(bytes: &'b [u8]) -> Self {
         WireReader(bytes)
     }
 
-    /// How many bytes are left.
+    /// Number of bytes that are left.
     pub fn left(&self) -> usize {
         self.0.len()
     }
 
-    /// This many bytes.
+    /// Takes the next `count` bytes.
     ///
     /// # Errors
     /// If fewer are left.
@@ -79,7 +79,7 @@ impl<'b> WireReader<'b> {
         Ok(taken)
     }
 
-    /// A header.
+    /// Reads a header.
     ///
     /// # Errors
     /// If fewer bytes are left.
@@ -87,10 +87,10 @@ impl<'b> WireReader<'b> {
         Ok(bytemuck::pod_read_unaligned(self.take(size_of::<H>())?))
     }
 
-    /// This many values, and the zeros that pad them to whole words.
+    /// Reads `count` values, and the zeros that pad them to whole words.
     ///
     /// # Errors
-    /// If fewer bytes are left, or the padding is not zero.
+    /// If fewer bytes are left, or if the padding is not zero.
     pub fn values<V: Pod>(&mut self, count: u64) -> Result<Vec<V>> {
         let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<V>()));
         let bytes =
@@ -101,15 +101,15 @@ impl<'b> WireReader<'b> {
         }
         Ok(match bytemuck::try_cast_slice(values) {
             Ok(values) => values.to_vec(),
-            // They begin at an odd address.
+            // The values are not aligned.
             Err(_) => values.chunks_exact(size_of::<V>()).map(bytemuck::pod_read_unaligned).collect(),
         })
     }
 
-    /// The number of records that follow, if each has at least this many bytes.
+    /// Checks that `count` records can follow, if each has at least `least` bytes, and returns their number.
     ///
     /// # Errors
-    /// If that many cannot follow.
+    /// If fewer bytes are left.
     pub fn count(&self, count: u64, least: usize) -> Result<usize> {
         let room = self.left() / least.max(1);
         usize::try_from(count)
@@ -121,23 +121,23 @@ impl<'b> WireReader<'b> {
     /// Checks that everything has been read.
     ///
     /// # Errors
-    /// If something is left.
+    /// If bytes are left.
     pub fn finish(&self) -> Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(damaged("it goes on after its end")) }
     }
 }
 
-/// The error of a damaged message, with the reason.
+/// The error for a damaged message, with the reason.
 pub(crate) fn damaged(reason: &str) -> Error {
     Error::new(Kind::Peer, format!("{DAMAGED}; start all processes again, with the same program")).because(reason)
 }
 
-/// Zeros after this many bytes.
+/// Number of padding bytes after `bytes` bytes.
 fn padding(bytes: usize) -> usize {
     bytes.next_multiple_of(WORD) - bytes
 }
 
-/// Bytes of this many values, with padding.
+/// Size in bytes of `count` values, with padding.
 pub(crate) fn values_bytes<V>(count: usize) -> usize {
     (count * size_of::<V>()).next_multiple_of(WORD)
 }
@@ -154,7 +154,7 @@ pub(crate) fn write_values<V: NoUninit>(out: &mut impl Write, values: &[V]) -> i
     out.write_all(&[0; WORD][..padding(bytes.len())])
 }
 
-/// A box as it is sent.
+/// Wire format of a box.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct WireRegion {

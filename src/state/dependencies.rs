@@ -1,4 +1,4 @@
-//! What the records of a state folder depend on, in a number for each kind.
+//! The parameters that the records of a state folder depend on, as a hash for each kind.
 
 use serde::Serialize;
 use twox_hash::XxHash3_64;
@@ -9,13 +9,14 @@ use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::with_voxels;
 
-/// The kinds of records that a state holds, and what they depend on: those of other parameters are not used.
+/// The kinds of records that a state holds, and the parameters that they depend on: records of other parameters are not
+/// used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependencies {
     pub(super) grid: Grid,
-    /// For each kind of record, the hash of what it depends on.
+    /// For each kind of record, the hash of its parameters.
     pub(super) kinds: Vec<(RecordKind, u64)>,
-    /// Names and values for people to read.
+    /// Names and values of parameters, for human readers.
     pub(super) text: Vec<(String, String)>,
 }
 
@@ -25,13 +26,13 @@ impl Dependencies {
         Dependencies { grid, kinds: Vec::new(), text: Vec::new() }
     }
 
-    /// The same, with a kind of record and the parameters that it depends on: for masks the form of the input, smoothing
-    /// and threshold, for thinning the method and the form of the values. The chunk shape counts among them by itself;
-    /// the bounds of the grid do not, since a record says which box it is of.
+    /// Adds a kind of record and the parameters that it depends on: for masks the form of the input, smoothing and
+    /// threshold; for thinning the method and the form of the values. The chunk shape is always included. The bounds of
+    /// the grid are not, since a record holds its box.
     ///
     /// # Errors
-    /// Of kind `Internal` if the parameters cannot be written in postcard's format, or where the kind has the number,
-    /// the name or the folder of one that is known already.
+    /// Of kind `Internal` if the parameters cannot be written in postcard's format, or if the number, the name or the
+    /// folder of the kind is already taken.
     pub fn with<R: Record>(mut self, parameters: &impl Serialize) -> Result<Self> {
         let kind = R::KIND;
         let clash =
@@ -43,7 +44,7 @@ impl Dependencies {
         Ok(self)
     }
 
-    /// The same, with the name and the value of a parameter for those who read the folder's `state.json`.
+    /// Adds the name and the value of a parameter to `state.json`, for human readers.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.text.push((name.into(), value.into()));
@@ -52,7 +53,7 @@ impl Dependencies {
 }
 
 impl Dependencies {
-    /// The hash of what the records of a kind depend on; none where the state does not know the kind.
+    /// The hash of the parameters of a kind; `None` if the state does not know the kind.
     pub(super) fn of(&self, kind: RecordKind) -> Option<u64> {
         self.kinds.iter().find(|(known, _)| *known == kind).map(|(_, hash)| *hash)
     }
@@ -69,14 +70,14 @@ fn hash(value: &impl Serialize) -> Result<u64> {
     Ok(XxHash3_64::oneshot(&bytes))
 }
 
-/// The hash of some numbers, the same on every machine; never 0, which stands for nothing.
+/// A hash of numbers, the same on every machine; never 0, which means that a value is absent.
 pub(super) fn hash_words(mut words: Vec<u64>) -> u64 {
     words.iter_mut().for_each(|word| *word = word.to_le());
     XxHash3_64::oneshot(bytemuck::cast_slice(&words)).max(1)
 }
 
-/// The hash of the values of a box, their type and its shape: two boxes of one image that hold other values have other
-/// hashes. 0 for a box of which nothing is stored.
+/// A hash of the values of a box, their type and its shape, which differs if the values of a box change. 0 for a box of
+/// which nothing is stored.
 pub(crate) fn fingerprint(voxels: Option<&Voxels>) -> u64 {
     fn of<T: Value>(array: &ndarray::Array3<T>) -> u64 {
         let array = array.as_standard_layout();

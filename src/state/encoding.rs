@@ -1,6 +1,6 @@
-//! A record as the bytes of a file: a header of fixed length, and the record in postcard's format, compressed.
+//! Encoding of a record in a file: a header of fixed length, and the record in postcard's format, compressed.
 //!
-//! All numbers are little endian. The header keeps its form in later versions of a kind:
+//! All numbers are little-endian. The form of the header stays the same in later versions of a kind:
 //!
 //! | bytes | what |
 //! |---|---|
@@ -28,30 +28,30 @@ use crate::grid::{ChunkId, Grid};
 
 const MAGIC: [u8; 8] = *b"ANABRSTA";
 
-/// Bytes of the header.
+/// Size of the header in bytes.
 pub(super) const HEADER: usize = 88;
 
-/// Fast: what takes time is the entropy coding, which masks hardly need.
+/// The fastest level: higher ones spend their time on entropy coding, from which masks hardly gain.
 const LEVEL: i32 = 1;
 
 thread_local! {
-    /// To make its tables takes longer than to compress a small record.
+    /// Reused, because setting up its tables takes longer than compressing a small record.
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 
-/// What became of the attempt to use something that an earlier run wrote.
+/// The result of loading something that an earlier run wrote.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Loaded<R> {
-    /// It can be used.
+    /// It exists and can be used.
     Valid(R),
-    /// There is none.
+    /// It does not exist.
     Absent,
-    /// There is one that cannot be used: it is to be computed again, with a warning.
+    /// It exists but cannot be used: compute it again, with a warning.
     Unusable(Reason),
 }
 
 impl<R> Loaded<R> {
-    /// What can be used, if it can be.
+    /// The value, if it can be used.
     pub fn valid(self) -> Option<R> {
         match self {
             Loaded::Valid(record) => Some(record),
@@ -60,23 +60,23 @@ impl<R> Loaded<R> {
     }
 }
 
-/// Why a record cannot be used. Displayed as the end of a sentence that begins with "the record".
+/// The reason why a record cannot be used. Displays as the end of a sentence that begins with "the record".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Reason {
     /// The file ends too early.
     Truncated,
-    /// Some bytes are not those that were written.
+    /// Some bytes differ from those that were written.
     Damaged,
-    /// It is of another chunk.
+    /// It is a record of another chunk.
     OtherChunk,
-    /// It is a record of another kind, as a mask record in place of a thinning record.
+    /// It is a record of another kind, such as a mask record in place of a thinning record.
     OtherKind,
     /// It was written in another version of its kind.
     OtherVersion,
     /// It was made with other parameters.
     OtherParameters,
-    /// It is whole, but its parts do not belong together or to the chunk as the grid has it.
+    /// It is complete, but its parts do not fit each other or the chunk on this grid.
     Unfit,
 }
 
@@ -96,7 +96,7 @@ impl fmt::Display for Reason {
 
 type Checked<T> = std::result::Result<T, Reason>;
 
-/// What the header of a record says.
+/// The fields of the header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) kind: RecordKind,
@@ -106,7 +106,7 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The fields that say what a record is; those of a record that may be used are the same to the last byte.
+    /// The bytes of the fields that identify a record; a record is usable only if all of them equal the expected ones.
     fn identity(&self) -> [u8; 40] {
         let mut bytes = [0; 40];
         bytes[..4].copy_from_slice(&self.kind.version.to_le_bytes());
@@ -122,7 +122,7 @@ impl Header {
 /// The bytes of a record.
 ///
 /// # Errors
-/// Of kind `Internal` if the record does not fit its chunk, and could not be used.
+/// Of kind `Internal` if the record does not fit its chunk, and so could not be loaded.
 pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Result<Vec<u8>> {
     if !record.fits(grid, header.chunk) {
         return Err(Error::internal("a record does not fit its chunk and was not written").in_chunk(header.chunk));
@@ -132,7 +132,7 @@ pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Res
     seal(&plain, header).map_err(|error| unwritten().because(error))
 }
 
-/// The bytes of a file whose body is some bytes, compressed.
+/// The bytes of a file with this body, compressed.
 fn seal(plain: &[u8], header: &Header) -> std::io::Result<Vec<u8>> {
     let body = COMPRESSOR.with_borrow_mut(|compressor| match compressor {
         Some(compressor) => compressor.compress(plain),
@@ -149,7 +149,7 @@ fn seal(plain: &[u8], header: &Header) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The record in some bytes, if it is whole and what `expected` says; its epoch may be any.
+/// The record in these bytes, if it is complete and its header equals `expected`, except for the epoch.
 pub(super) fn decode<R: Record>(bytes: &[u8], expected: &Header, grid: &Grid) -> Checked<R> {
     let (header, body) = split(bytes)?;
     check_identity(header, &expected.identity())?;
@@ -158,7 +158,7 @@ pub(super) fn decode<R: Record>(bytes: &[u8], expected: &Header, grid: &Grid) ->
     if rest.is_empty() && record.fits(grid, expected.chunk) { Ok(record) } else { Err(Reason::Unfit) }
 }
 
-/// The epoch in which a record was written, by the first bytes of its file, if they are whole.
+/// The epoch of a record, from the first bytes of its file, if the header is complete.
 pub(super) fn epoch(bytes: &[u8]) -> Option<u64> {
     check_header(bytes).ok().map(|header| number(header, 48))
 }
@@ -169,7 +169,7 @@ fn check_header(bytes: &[u8]) -> Checked<&[u8; HEADER]> {
     if whole { Ok(header) } else { Err(Reason::Damaged) }
 }
 
-/// The header and the body, which are the bytes that were written.
+/// The header and the body, with verified checksums.
 fn split(bytes: &[u8]) -> Checked<(&[u8; HEADER], &[u8])> {
     let header = check_header(bytes)?;
     let body = &bytes[HEADER..];
@@ -182,7 +182,7 @@ fn split(bytes: &[u8]) -> Checked<(&[u8; HEADER], &[u8])> {
 
 fn check_identity(header: &[u8; HEADER], expected: &[u8; 40]) -> Checked<()> {
     let found = &header[8..48];
-    // Each kind has versions of its own, and a version may give the fields after it another meaning.
+    // The kind decides what a version means, and the version what the fields after it mean.
     let fields = [
         (4..8, Reason::OtherKind),
         (0..4, Reason::OtherVersion),
@@ -231,7 +231,7 @@ mod tests {
         encoded.clone()
     }
 
-    /// What stands in the way of the record in some bytes.
+    /// The reason why the record in these bytes cannot be used.
     fn reason(bytes: &[u8], expected: &Header) -> Option<Reason> {
         match expected.kind == MaskRecord::KIND {
             true => decode::<MaskRecord>(bytes, expected, &grid()).err(),
@@ -239,7 +239,7 @@ mod tests {
         }
     }
 
-    /// A header with other bytes at a place, as if it had been written so.
+    /// The bytes with another value in the header, as if it had been written so.
     fn altered(bytes: &[u8], at: usize, with: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         bytes[at..at + with.len()].copy_from_slice(with);
@@ -283,14 +283,14 @@ mod tests {
         assert_eq!(reason(&mask, &elsewhere), Some(Reason::OtherChunk));
         assert_eq!(reason(&mask, &Header { parameters: 8, ..expected }), Some(Reason::OtherParameters));
         assert_eq!(reason(&altered(&mask, 8, &[9]), &expected), Some(Reason::OtherVersion));
-        // What a version of another kind means is not asked.
+        // The version of another kind is not examined.
         assert_eq!(reason(&altered(&thinning, 8, &[9]), &expected), Some(Reason::OtherKind));
         assert_eq!(reason(&mask, &Header { epoch: 6, ..expected }), None);
-        // Whole, but of another chunk inside.
+        // Complete, but the body is of another chunk.
         let inside = encode(&mask_record(elsewhere.chunk), &elsewhere, &grid()).unwrap();
         let forged = altered(&inside, 32, &2i64.to_le_bytes());
         assert_eq!(reason(&forged, &expected), Some(Reason::Unfit));
-        // A length that no machine has memory for, and one that is not the body's.
+        // A length that exceeds any memory, and one that is not that of the body.
         for length in [1u64 << 62, 3] {
             assert_eq!(reason(&altered(&mask, 64, &length.to_le_bytes()), &expected), Some(Reason::Damaged));
         }
@@ -305,7 +305,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
-        /// Nothing panics, and what is decoded can be used: here by what walks over all of it.
+        /// Nothing panics, and every decoded record can be used, here by code that visits all of it.
         #[test]
         fn a_whole_record_with_any_content_is_refused_or_sound(
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),

@@ -18,12 +18,12 @@ use crate::kernel::thin::partition::Partition;
 use crate::kernel::thin::seam::Seams;
 use crate::space::{Region, Voxel};
 
-/// A canvas without ends.
+/// A grid without bounds.
 pub(super) fn grid() -> Grid {
     Grid::new(Region::new(Voxel::MIN, Voxel::END), [5, 6, 7])
 }
 
-/// Numbers that look random.
+/// Pseudorandom numbers.
 pub(super) fn random(mut state: u64) -> impl FnMut() -> u64 {
     move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -31,7 +31,7 @@ pub(super) fn random(mut state: u64) -> impl FnMut() -> u64 {
     }
 }
 
-/// A mask of a chunk of which so many percent are foreground.
+/// A mask of a chunk with about `percent` percent of foreground; `None` without any.
 pub(super) fn random_mask(grid: &Grid, id: ChunkId, percent: u64, seed: u64) -> Option<Mask> {
     let mut random = random(seed ^ u64::from_le_bytes(bytemuck::cast(id)));
     let mut mask = Mask::new(Layout::new(grid.region(id)));
@@ -86,7 +86,7 @@ pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
     }
 }
 
-/// The record of a chunk in the middle of others.
+/// The record of a chunk that is surrounded by others.
 pub(super) fn thinning_record(id: ChunkId) -> ThinningRecord {
     let grid = grid();
     let near: Vec<_> = grid.within(id, [1; 3]).chain([id]).collect();

@@ -1,4 +1,4 @@
-//! The folder of a state: a file a record, and the locks that keep other runs out.
+//! The folder of a state: one file for each record, and locks against other runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,17 +18,17 @@ use crate::store::disk;
 use crate::store::file::{WRITING, named, read_failed, replace_below, replace_for_good, write_failed};
 
 const MANIFEST: &str = "state.json";
-/// What the program notes of the outputs that it made of the state.
+/// The program's file about the outputs that it made from the state.
 const OUTPUTS: &str = "outputs.json";
-/// The end of the name of a record that waits for the end of its epoch.
+/// Suffix of the file of a record that is staged until the end of its epoch.
 const STAGED: &str = ".staged";
 
 /// The state of an analysis on disk. No other run can open it until the last clone is dropped.
 ///
-/// `state.json` says what it is, `masks/<z>/<y>.<x>` is the mask record of the chunk at a place on the grid, and likewise
-/// for each kind of record in the folder of its own. The folder's [`Dependencies`] are the kinds that it knows; files of
-/// other kinds, from another release, are neither read nor removed. Any thread may read and write; a chunk's records are
-/// written by one at a time.
+/// `state.json` describes the state; `masks/<z>/<y>.<x>` is the mask record of the chunk at that place on the grid, and
+/// every other kind of record has such a folder, too. The state knows the kinds in its [`Dependencies`]; files of other
+/// kinds, from another release, are neither read nor removed. Any thread may read and write, but only one at a time may
+/// write the records of a chunk.
 #[derive(Clone, Debug)]
 pub struct StateFolder(Arc<Inner>);
 
@@ -38,27 +38,28 @@ struct Inner {
     parameters: Dependencies,
     found: Loaded<()>,
     changing: Mutex<Changing>,
-    /// For as long as this process has the folder.
+    /// Held as long as this process uses the folder.
     locks: Locks,
 }
 
 #[derive(Debug)]
 struct Changing {
     epoch: u64,
-    /// What the end of the epoch puts in place (true) or removes.
+    /// The records that the end of the epoch puts in place (true) or removes (false).
     staged: BTreeMap<(RecordKind, ChunkId), bool>,
 }
 
 impl StateFolder {
-    /// The state in a folder, which is made where it is missing. Files that a killed run was writing are removed.
+    /// Opens the state in a folder, and creates the folder if it is missing. Removes files that a killed run was
+    /// writing.
     ///
     /// # Errors
-    /// Of kind `Output` if the folder holds other things than a state, which it keeps, where another run uses it, or
-    /// where it cannot be written; `Io` if it cannot be read or the disk is full.
+    /// Of kind `Output` if the folder holds other things than a state (nothing is changed then), if another run uses
+    /// it, or if it cannot be written; `Io` if it cannot be read or the disk is full.
     pub fn open(path: impl AsRef<Path>, parameters: &Dependencies) -> Result<StateFolder> {
         let path = path.as_ref();
         let at = |error: Error| if error.is_placed() { error } else { error.at(path) };
-        // Looked at before anything is written: a refused folder stays as it is.
+        // Checked before anything is written, so that a refused folder is not changed.
         if let Some(other) = foreign(path, parameters).map_err(at)? {
             let message = format!("holds other things than a state ({other}); give an empty folder for the state");
             return Err(at(Error::new(Kind::Output, message)));
@@ -73,7 +74,7 @@ impl StateFolder {
             Some(text) => manifest::parse(&text, parameters),
             None => (None, Loaded::Absent),
         };
-        // The next epochs have numbers that no record has yet.
+        // The next epochs get numbers that no record has yet.
         let epoch = epoch.map_or_else(|| last_epoch(path, parameters), Ok)?;
         let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
         let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, locks };
@@ -83,12 +84,13 @@ impl StateFolder {
         Ok(StateFolder(Arc::new(folder)))
     }
 
-    /// The state in a folder that another process of the same run has opened ([`StateFolder::run`] there is `run`), for
-    /// records of chunks that are this one's. No later run opens the folder before this one is done with it as well.
+    /// Joins the state that another process of the same run has opened; `run` is [`StateFolder::run`] of that process.
+    /// This process reads and writes the records of its own chunks. No later run can open the folder until this
+    /// process, too, has released it.
     ///
     /// # Errors
-    /// Of kind `Output` if that run has not opened the folder, or it is no state of these parameters: it is another
-    /// folder than that of the other process; `Io` if it cannot be read.
+    /// Of kind `Output` if that run has not opened the folder, or if the folder is not a state of these parameters: it
+    /// is not the folder of the other process; `Io` if it cannot be read.
     pub fn join(path: impl AsRef<Path>, run: &str, parameters: &Dependencies) -> Result<StateFolder> {
         let path = path.as_ref();
         let other = || {
@@ -103,18 +105,18 @@ impl StateFolder {
         Ok(StateFolder(Arc::new(folder)))
     }
 
-    /// What tells the run that has opened it from others.
+    /// The identifier of the run that has opened the state.
     pub fn run(&self) -> &str {
         self.0.locks.run()
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// What was there when the folder was opened: nothing, a state of the same parameters, or why there is none to be
-    /// continued as a whole. Single records may be usable even so.
+    /// What the folder held when it was opened: nothing, a state of the same parameters, or a state that cannot be
+    /// continued as a whole, with the reason. Even then single records may be usable.
     pub fn found(&self) -> &Loaded<()> {
         &self.0.found
     }
@@ -134,15 +136,15 @@ impl StateFolder {
         Ok(chunks.filter(|&chunk| !grid.region(chunk).is_empty()).collect())
     }
 
-    /// The record of a kind of a chunk, as it was put in place last.
+    /// The record of kind `R` of a chunk that was last put in place.
     ///
     /// # Errors
-    /// Of kind `Io` if there is a file that cannot be read, `Internal` if the state does not know the kind.
+    /// Of kind `Io` if a file exists but cannot be read, `Internal` if the state does not know the kind.
     pub fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
         self.load_from(&self.0.place(R::KIND, chunk), chunk)
     }
 
-    /// The record of a kind of a chunk, as it will be when what is staged has been put in place.
+    /// The record of kind `R` of a chunk as of the next [`StateFolder::commit`]: the staged one, if any.
     ///
     /// # Errors
     /// As [`StateFolder::load`].
@@ -163,11 +165,11 @@ impl StateFolder {
         Ok(record.map_or_else(Loaded::Unusable, Loaded::Valid))
     }
 
-    /// Puts a record in place at once. If the chunk was to lose its record of the kind, it keeps this one.
+    /// Puts a record in place at once. A staged removal of the chunk's record of this kind is cancelled.
     ///
     /// # Errors
-    /// Of kind `Io` if the disk is full or the write fails, `Output` if it is not allowed; the record that was there
-    /// stays. Of kind `Internal` if the record does not fit the chunk, or the state does not know its kind.
+    /// Of kind `Io` if the disk is full or the write fails, `Output` if it is not permitted; an earlier record remains.
+    /// Of kind `Internal` if the record does not fit the chunk, or the state does not know its kind.
     pub fn write<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<()> {
         let bytes = self.0.encode(chunk, record, epoch)?;
         replace_below(&self.0.path, &self.0.place(R::KIND, chunk), &bytes)?;
@@ -178,15 +180,15 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Writes a record that [`StateFolder::commit`] puts in place, or notes that the chunk loses its record of the kind
-    /// (`None`). What was staged of the kind for the chunk before makes way.
+    /// Stages a record, which [`StateFolder::commit`] puts in place, or the removal of the chunk's record of this kind
+    /// (`None`). Replaces anything staged earlier for the kind and the chunk.
     ///
     /// # Errors
     /// As [`StateFolder::write`].
     pub fn stage<R: Record>(&self, chunk: ChunkId, record: Option<&R>, epoch: u64) -> Result<()> {
         let place = self.0.place(R::KIND, chunk);
         let staged = named(&place, STAGED);
-        // Until the new file is whole, nothing is staged for the chunk.
+        // Until the new file is complete, nothing is staged for the chunk.
         let before = self.0.changing().staged.remove(&(R::KIND, chunk));
         match record {
             Some(record) => {
@@ -201,13 +203,14 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Puts all in place that was staged by this process, and removes what was to go: the end of an epoch, except for
-    /// its being taken down.
+    /// Puts all records in place that this process staged, and carries out staged removals. Ends an epoch without
+    /// recording its number.
     ///
-    /// A run that is killed meanwhile leaves records of two epochs, each of them whole: see [`verify`](super::verify).
+    /// A run that is killed meanwhile leaves records of two epochs, each of them complete: see
+    /// [`verify`](super::verify).
     ///
     /// # Errors
-    /// Of kind `Io` or `Output` if a file cannot be moved; those that were not moved stay staged.
+    /// Of kind `Io` or `Output` if a file cannot be moved; records that were not moved stay staged.
     pub fn place_staged(&self) -> Result<()> {
         let mut changing = self.0.changing();
         while let Some((&(kind, chunk), &written)) = changing.staged.first_key_value() {
@@ -219,7 +222,8 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Ends an epoch: puts all in place that was staged ([`StateFolder::place_staged`]), and takes the epoch down.
+    /// Ends an epoch: puts all staged records in place ([`StateFolder::place_staged`]), and writes the number of the
+    /// epoch to `state.json`.
     ///
     /// # Errors
     /// As [`StateFolder::place_staged`].
@@ -230,7 +234,8 @@ impl StateFolder {
         Ok(())
     }
 
-    /// Forgets all that was staged. A file that cannot be removed now is removed when the folder is opened again.
+    /// Discards all staged records and removals. A file that cannot be removed now is removed when the folder is opened
+    /// again.
     pub fn discard(&self) {
         self.0.discard();
     }
@@ -258,7 +263,7 @@ impl Inner {
     fn discard(&self) {
         for ((kind, chunk), written) in std::mem::take(&mut self.changing().staged) {
             if written {
-                // The next run clears it away.
+                // If this fails, the next run removes the file.
                 let _ = fs::remove_file(named(&self.place(kind, chunk), STAGED));
             }
         }
@@ -275,12 +280,12 @@ impl Drop for Inner {
     }
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path).or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-/// The bytes of a file, if it is there.
+/// The bytes of a file, if it exists.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     disk::read_if_there(path).map_err(|error| read_failed(&error).at(path))
 }
@@ -288,7 +293,7 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>> {
 /// A file in the folders of records.
 struct Entry {
     path: PathBuf,
-    /// Whose record it is, if it has the name of one.
+    /// The chunk of the record, if the file is named like a record.
     chunk: Option<ChunkId>,
 }
 
@@ -299,7 +304,7 @@ impl Entry {
     }
 }
 
-/// All files in the folders of records of known kinds, and the manifest that was being written.
+/// All files in the folders of known kinds of records, and an unfinished manifest.
 fn files(path: &Path, parameters: &Dependencies) -> Result<Vec<Entry>> {
     let mut found: Vec<Entry> = Vec::new();
     let writing = named(&path.join(MANIFEST), WRITING);
@@ -316,8 +321,8 @@ fn files(path: &Path, parameters: &Dependencies) -> Result<Vec<Entry>> {
     Ok(found)
 }
 
-/// The paths of what is in a folder, sorted; nothing where there is no such folder. Links are refused: what is behind
-/// them would be read, or removed.
+/// The paths of the entries of a folder, sorted; none if the folder does not exist. Links are refused, because their
+/// targets would be read or removed.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let list = |folder: &Path| {
         let entry = |entry: io::Result<fs::DirEntry>| entry.and_then(|entry| Ok((entry.path(), entry.file_type()?)));
@@ -336,7 +341,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// The chunk whose record has a path.
+/// The chunk of the record with this path.
 fn chunk_at(path: &Path) -> Option<ChunkId> {
     let number = |text: &str| text.parse::<i64>().ok().filter(|number| number.to_string() == text);
     let (y, x) = path.file_name()?.to_str()?.split_once('.')?;
@@ -344,7 +349,7 @@ fn chunk_at(path: &Path) -> Option<ChunkId> {
     Region::new(Voxel::MIN, Voxel::END).contains(place).then(|| ChunkId::at(place))
 }
 
-/// The last epoch in which any record was written: for a folder whose manifest is lost.
+/// The last epoch in which any record was written, for a folder whose manifest is lost.
 fn last_epoch(path: &Path, parameters: &Dependencies) -> Result<u64> {
     let mut last = 0;
     for file in files(path, parameters)?.into_iter().filter(|file| file.chunk.is_some()) {
@@ -357,8 +362,9 @@ fn last_epoch(path: &Path, parameters: &Dependencies) -> Result<u64> {
     Ok(last)
 }
 
-/// Something in a folder that no run wrote. The names alone do not make a folder a state: `state.json` has to say so,
-/// or a lock has to lie beside the records. A link is nobody's record, whatever its name.
+/// The name of an entry that no run wrote, if the folder has one. The names of records alone do not make a folder a
+/// state: it needs a `state.json` of this program, or a lock beside the records. A link is never a record, whatever its
+/// name.
 fn foreign(path: &Path, parameters: &Dependencies) -> Result<Option<String>> {
     let entries = match fs::read_dir(path) {
         Ok(entries) => entries,
@@ -395,8 +401,8 @@ fn foreign(path: &Path, parameters: &Dependencies) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// Whether a folder is that of a kind of record that this state does not know, by the names in it: those of planes and,
-/// in the first, of chunks. No file is opened.
+/// Whether a folder looks like that of a kind of record that this state does not know. Checks the names of planes and,
+/// in the first plane, of chunks; opens no file.
 fn looks_like_records(folder: &Path) -> Result<bool> {
     let planes = entries(folder)?;
     let Some(first) = planes.first() else { return Ok(false) };

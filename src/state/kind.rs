@@ -1,34 +1,33 @@
-//! Kinds of records: what a state needs to know of one to keep it.
+//! Kinds of records: what a state needs to know to store them.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::grid::{ChunkId, Grid};
 
-/// What tells the records of a kind from those of others, in their files and in the state's folder.
+/// Identifies the records of a kind, in their files and in the folder of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RecordKind {
-    /// The number that stands in each of its files. No other kind has it, in any release.
+    /// The number in each of its files, unique over all kinds and releases.
     pub number: u32,
-    /// The version of its form: one more whenever the form of the records, or what a field means, changes. Records of
-    /// other versions are computed again; those of other kinds stay as they are.
+    /// The version of its form, which is incremented whenever the form of the records or the meaning of a field
+    /// changes. Records of other versions are computed again; those of other kinds are not affected.
     pub version: u32,
-    /// Its name in the state's `state.json`, for the hash of the parameters that it depends on.
+    /// Its name in `state.json`, next to the hash of its parameters.
     pub name: &'static str,
-    /// The folder of its files below the state's.
+    /// The folder of its files, below that of the state.
     pub folder: &'static str,
 }
 
-/// What is known of a chunk, and kept in a state: of one kind, in postcard's format.
+/// A record of one kind about a chunk, which a state stores in postcard's format.
 ///
-/// A kind is made known to a state by the parameters that its records depend on:
-/// [`Dependencies::with`](super::Dependencies::with). To the states of a release that does not know the kind, its files
-/// mean nothing, and they stay where they are.
+/// [`Dependencies::with`](super::Dependencies::with) adds a kind to a state, with the parameters that its records
+/// depend on. A release that does not know the kind ignores its files, and leaves them in place.
 pub trait Record: Serialize + DeserializeOwned {
     /// The kind of these records.
     const KIND: RecordKind;
 
-    /// Whether all of the record belongs to a chunk of a grid, so that nothing that uses it can fail on what it says. It
-    /// is asked before a record is written, and of all that is read.
+    /// Whether the whole record is consistent with a chunk of a grid, so that code that uses it cannot fail on its
+    /// contents. Checked before a record is written, and for every record that is read.
     fn fits(&self, grid: &Grid, chunk: ChunkId) -> bool;
 }

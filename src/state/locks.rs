@@ -1,8 +1,8 @@
-//! The locks of a state: one run at a time has it, with all its processes.
+//! The locks of a state, which one run at a time uses, with all its processes.
 //!
-//! The first process of a run holds `lock`, the others hold `members` together. So a process that outlives its run keeps
-//! the next one out, whose records it would replace. One that comes late, after its run, finds another run's number in
-//! `run`. Neither lock is ever written or removed.
+//! The first process of a run holds `lock`, the others hold `members` together. So a process that outlives its run
+//! keeps the next run out, whose records it would replace. A process that starts after its run has ended finds another
+//! run's number in `run`. Neither lock is ever written or removed.
 
 use std::fs::File;
 use std::io;
@@ -16,15 +16,15 @@ use crate::store::lock::{Refused, lock, nonce, share};
 
 pub(super) const LOCK: &str = "lock";
 pub(super) const MEMBERS: &str = "members";
-/// What tells the run that has the state from others.
+/// The file with the number of the run that uses the state.
 pub(super) const RUN: &str = "run";
 
-/// For how long a run waits for the processes of one that was killed: they notice that after some seconds.
+/// How long a run waits for the processes of a killed run, which end after some seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Between two looks for them.
+/// Time between two attempts to lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What keeps other runs out of a state.
+/// A lock on a state, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Locks {
     run: String,
@@ -32,18 +32,18 @@ pub(super) struct Locks {
 }
 
 impl Locks {
-    /// Those of the first process of a run, or the only one, in a folder that is made where it is missing.
+    /// Locks for the first or only process of a run. Creates the folder if it is missing.
     pub(super) fn of_first(path: &Path) -> Result<Self> {
         let held = take(path, LOCK, Duration::ZERO)?;
         let members = take(path, MEMBERS, PATIENCE)?;
         let run = nonce();
         replace(&path.join(RUN), run.as_bytes())?;
-        // From here on for the members of this run.
+        // Released for the members of this run.
         drop(members);
         Ok(Locks { run, _held: held })
     }
 
-    /// Those of another process of the run with a number; nothing where that run does not have the state.
+    /// Locks for another process of the run with this number; `None` if that run does not hold the state.
     pub(super) fn of_member(path: &Path, run: &str) -> Result<Option<Self>> {
         let held = match share(&path.join(MEMBERS)) {
             Ok(held) => held,
@@ -87,7 +87,7 @@ fn take(path: &Path, name: &str, patience: Duration) -> Result<File> {
     }
 }
 
-/// The error of a folder that cannot be made or written.
+/// The error for a folder that cannot be created or written.
 pub(super) fn unwritable(error: &io::Error) -> Error {
     file::unwritable(error, "the state")
 }

@@ -1,4 +1,4 @@
-//! `state.json`: what a state folder is, for people, and the last epoch, for the next run.
+//! `state.json`: a description of the state folder for human readers, and the last epoch for the next run.
 
 use twox_hash::XxHash3_64;
 
@@ -6,11 +6,11 @@ use super::dependencies::Dependencies;
 use super::encoding::{Loaded, Reason};
 use super::kind::RecordKind;
 
-/// The version of the folder: one more whenever the names of files, the header of records or the manifest change. Each
-/// kind of record has a version of its own, which stands in its files.
+/// The version of the folder, which is incremented whenever the names of files, the header of records or the manifest
+/// change. The version of a kind of record is in its files.
 const VERSION: u32 = 1;
 
-/// How every manifest begins.
+/// The beginning of every manifest.
 const HEAD: &str = "{\n  \"program\": \"anabranch\",\n";
 
 /// The text of a manifest.
@@ -31,13 +31,14 @@ pub(super) fn render(parameters: &Dependencies, epoch: u64) -> String {
     text + &format!("  \"checksum\": \"{checksum:016x}\"\n}}\n")
 }
 
-/// What follows the hash of a kind's parameters: its version, where that is not the first.
+/// The suffix after the hash of a kind's parameters: its version, unless it is the first.
 fn version_of(kind: &RecordKind) -> String {
     if kind.version == 1 { String::new() } else { format!(" v{}", kind.version) }
 }
 
-/// The last epoch that a manifest tells of, and whether its records are of these parameters. Of kinds that it does not
-/// name there are no records, or a release wrote it that does not know them: their records tell.
+/// The last epoch in a manifest, and whether its records are those of these parameters. Kinds that it does not name are
+/// ignored: they have no records, or a release that does not know them wrote the manifest, and their records are
+/// checked one by one.
 pub(super) fn parse(text: &[u8], parameters: &Dependencies) -> (Option<u64>, Loaded<()>) {
     let unusable = |reason| Loaded::Unusable(reason);
     let Some(text) = std::str::from_utf8(text).ok().and_then(whole) else { return (None, unusable(Reason::Damaged)) };
@@ -60,12 +61,12 @@ pub(super) fn parse(text: &[u8], parameters: &Dependencies) -> (Option<u64>, Loa
     (epoch, found)
 }
 
-/// Whether a file of the manifest's name is one, or what is left of one.
+/// Whether a file with the name of the manifest is one, or the rest of a torn one.
 pub(super) fn is_ours(text: &[u8]) -> bool {
     text.starts_with(HEAD.as_bytes()) || HEAD.as_bytes().starts_with(text) || text.iter().all(|&byte| byte == 0)
 }
 
-/// The part before the checksum, if that is right.
+/// The part before the checksum, if the checksum is correct.
 fn whole(text: &str) -> Option<&str> {
     let (before, checksum) = text.rsplit_once("  \"checksum\": \"")?;
     let expected = format!("{:016x}\"\n}}\n", XxHash3_64::oneshot(before.as_bytes()));

@@ -1,4 +1,4 @@
-//! What neighbouring chunks saw of each other, in numbers that agree where their records belong together.
+//! Hashes of what neighbouring chunks saw of each other, which agree if their records belong to the same epoch.
 
 use std::collections::BTreeSet;
 
@@ -11,24 +11,24 @@ use crate::kernel::thin::seam::{Seams, offset};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::space::{Region, Voxel};
 
-/// What crossed the seams of a chunk, by the numbers of its neighbours (see [`Seams`]): a hash of voxels of the initial
-/// mask next to the seam, and of the deletions there by sub-iteration. 0 where there are none.
+/// What crossed the seams of a chunk, by the numbers of its neighbours (see [`Seams`]): a hash of the voxels of the
+/// initial mask next to the seam, and of the deletions there by sub-iteration. 0 if there are none.
 ///
-/// For neighbours whose records belong together, what one told is what the other heard.
+/// If the records of two neighbours belong together, `told` of each equals `heard` of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
-    /// What each neighbour could see of this chunk.
+    /// Hashes of what each neighbour could see of this chunk.
     pub told: [u64; 27],
-    /// What this chunk saw of each neighbour.
+    /// Hashes of what this chunk saw of each neighbour.
     pub heard: [u64; 27],
 }
 
 impl Seen {
-    /// What a chunk without foreground shows, and what it sees: nothing.
+    /// The hashes of a chunk without foreground.
     pub const NOTHING: Seen = Seen { told: [0; 27], heard: [0; 27] };
 
-    /// What crossed the seams of a chunk with this mask and halo before thinning, and this log. Takes time in proportion
-    /// to the surface of the chunk and to the log.
+    /// The hashes of a chunk, from its mask with halo before thinning, and its log. Takes time proportional to the
+    /// surface of the chunk and the length of the log.
     pub fn new(seams: &Seams, initial: &Mask, log: &SeamLog) -> Seen {
         let own = initial.layout().own;
         let mut told: [Vec<u64>; 27] = Default::default();
@@ -37,7 +37,7 @@ impl Seen {
             told[n] = bits_in(initial, &own.intersection(&layout.own.dilated([1; 3])));
             heard[n] = bits_in(initial, &layout.own.intersection(&own.dilated([1; 3])));
         }
-        // The order of voxels is the same in both layouts, so these numbers are in the same order on both sides.
+        // The order of voxels is the same in both layouts, so both sides hash these numbers in the same order.
         let decision = |sub_iteration: usize, bit: usize| (sub_iteration as u64) << 32 | bit as u64;
         for at in 0..log.len() {
             for &bit in log.sent.at(at) {
@@ -52,14 +52,14 @@ impl Seen {
     }
 }
 
-/// The bits of a box of a mask; nothing where none is set.
+/// The bits of a box of a mask; empty if none is set.
 fn bits_in(mask: &Mask, region: &Region) -> Vec<u64> {
     let words = mask.cut(region);
     if words.iter().all(|&word| word == 0) { Vec::new() } else { words }
 }
 
-/// The neighbours of a chunk that do not agree with it about their seam: in raster order of the offsets. `seen` is what
-/// the record of a chunk has, if there is one.
+/// The neighbours of a chunk that do not agree with it about their seam, in raster order of the offsets. `seen` returns
+/// the hashes of a chunk's record, if it has one.
 fn disagreeing(grid: &Grid, id: ChunkId, seen: impl Fn(ChunkId) -> Option<Seen>) -> Vec<ChunkId> {
     let mine = seen(id);
     let agrees = |told: Option<Seen>, n: usize, heard: Option<Seen>, back: usize| {
@@ -76,8 +76,8 @@ fn disagreeing(grid: &Grid, id: ChunkId, seen: impl Fn(ChunkId) -> Option<Seen>)
     found
 }
 
-/// The chunks among some and their neighbours that do not agree with a neighbour about their seam: both of each pair,
-/// also where one has no record.
+/// The chunks, among `ids` and their neighbours, that do not agree with a neighbour about their seam: both of each
+/// pair, even if one has no record.
 ///
 /// A chunk without a record has shown nothing to its neighbours. What they showed it does not matter: if it has
 /// foreground after all, its owner computes it from the start.
@@ -97,7 +97,7 @@ pub fn verify(
     found
 }
 
-/// The neighbour of a chunk with a number, if there is one on the grid.
+/// The neighbour of a chunk by its number, if it is on the grid.
 fn neighbour(grid: &Grid, id: ChunkId, number: usize) -> Option<ChunkId> {
     let (place, step) = (id.place(), offset(number));
     let place = std::array::from_fn(|a| place[a] + step[a]);
@@ -123,7 +123,7 @@ mod tests {
     /// What crossed from one chunk to a neighbour, voxel by voxel: at which sub-iteration (0: before the first) and where.
     type Crossing = BTreeSet<(usize, Position)>;
 
-    /// All set and deleted voxels that a record has of a box.
+    /// All set and deleted voxels of a box that a record holds.
     fn known(record: &ThinningRecord, region: &Region) -> Crossing {
         let layout = *record.initial.layout();
         let positions = (0..layout.rows() * layout.row()).filter(|&bit| record.initial.get(bit));
@@ -174,7 +174,7 @@ mod tests {
                     prop_assert_eq!(record.mask(), hash_of_mask(Some(&record.initial)));
                 }
             }
-            // Each chunk's record is of one epoch or the other, or lost.
+            // The record of each chunk is of one epoch or the other, or lost.
             let mixed: Records = ids.iter().enumerate().filter_map(|(i, id)| match seeds[2] >> (3 * i) & 7 {
                 0 => None,
                 1..4 => before.get_key_value(id),
@@ -192,7 +192,7 @@ mod tests {
         }
     }
 
-    /// A rod over three chunks loses its middle: the ends' records of before do not fit what is there after.
+    /// A rod over three chunks loses its middle: the earlier records of its ends do not fit the later one.
     #[test]
     fn a_seam_that_changed_is_always_noticed() {
         let grid = Grid::new(Region::of_shape([3, 3, 24]), [3, 3, 8]);

@@ -28,7 +28,7 @@ fn open(path: &Path) -> StateFolder {
     StateFolder::open(path, &parameters(1.0, "lee")).unwrap()
 }
 
-/// A folder with both records of a chunk, from its first epoch.
+/// A folder with both records of a chunk, written in its first epoch.
 fn filled(path: &Path) -> StateFolder {
     let state = open(path);
     state.write(here(), &mask_record(here()), 1).unwrap();
@@ -37,7 +37,7 @@ fn filled(path: &Path) -> StateFolder {
     state
 }
 
-/// All files below a folder, and what is in them, except for the number of the run.
+/// All files below a folder with their contents, except for the number of the run.
 fn contents(folder: &Path) -> BTreeSet<(String, Vec<u8>)> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -100,7 +100,7 @@ fn records_of_other_parameters_are_not_used() {
     assert_eq!((state.found(), state.epoch()), (&Loaded::Valid(()), 1));
 }
 
-/// What a later release may keep of a chunk.
+/// A kind of record that a later release may add.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Radii<const VERSION: u32>(Vec<f64>);
 
@@ -112,7 +112,7 @@ impl<const VERSION: u32> Record for Radii<VERSION> {
     }
 }
 
-/// A state that knows a version of that kind, with a parameter of its own.
+/// A state that knows a version of that kind, with a parameter for it.
 fn open_with_radii<const VERSION: u32>(path: &Path, spacing: f64) -> StateFolder {
     let parameters = parameters(1.0, "lee").with::<Radii<VERSION>>(&spacing).unwrap();
     StateFolder::open(path, &parameters).unwrap()
@@ -123,7 +123,7 @@ fn a_kind_of_records_is_written_and_read_and_has_parameters_and_a_version_of_its
     let root = tempfile::tempdir().unwrap();
     let radii = Radii::<1>(vec![1.5, 2.0]);
     drop(filled(root.path()));
-    // The manifest of before does not name the kind.
+    // The earlier manifest does not name the kind.
     let state = open_with_radii::<1>(root.path(), 0.5);
     assert_eq!(state.found(), &Loaded::Valid(()));
     assert_eq!(state.load::<Radii<1>>(here()).unwrap(), Loaded::Absent);
@@ -164,7 +164,7 @@ fn files_of_a_kind_that_is_not_known_stay_as_they_are() {
     state.write(elsewhere, &other, 2).unwrap();
     drop(state);
     let folder = root.path().join("radii");
-    // What is wrong with them is not this state's to say, and what was being written not to remove.
+    // This state neither checks records of the unknown kind nor removes its unfinished files.
     for (name, bytes) in [("-1/0.13", "torn"), ("-1/0.12.staged", "half"), ("-1/0.14.writing", ""), ("4/7.7", "")] {
         fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
         fs::write(folder.join(name), bytes).unwrap();
@@ -179,7 +179,7 @@ fn files_of_a_kind_that_is_not_known_stay_as_they_are() {
     state.stage::<MaskRecord>(here(), None, 2).unwrap();
     state.commit(2).unwrap();
     drop(state);
-    // Also where the manifest is lost, and every record is looked at.
+    // Also if the manifest is lost, and every record is read.
     fs::remove_file(root.path().join("state.json")).unwrap();
     drop(open(root.path()));
     assert_eq!(contents(&folder), kept);
@@ -237,7 +237,7 @@ fn what_is_staged_does_not_show_before_it_is_committed() {
     stage(&state);
     state.discard();
     assert_eq!(contents(root.path()), kept);
-    // A run that ends without a commit.
+    // The run ends without a commit.
     stage(&state);
     drop(state);
     assert_eq!(contents(root.path()), kept);
@@ -248,7 +248,7 @@ fn what_is_staged_does_not_show_before_it_is_committed() {
     assert_eq!(state.load::<MaskRecord>(here()).unwrap(), Loaded::Valid(changed));
     assert_eq!(state.load::<ThinningRecord>(here()).unwrap(), Loaded::Absent);
     assert_eq!(state.load::<ThinningRecord>(other).unwrap(), Loaded::Valid(thinning_record(other)));
-    // The last word counts.
+    // The last call counts.
     state.stage::<ThinningRecord>(other, None, 3).unwrap();
     state.stage(here(), Some(&thinning_record(here())), 3).unwrap();
     state.stage::<ThinningRecord>(here(), None, 3).unwrap();
@@ -283,13 +283,13 @@ fn a_folder_of_something_else_is_refused_and_left_as_it_was() {
         assert!(error.to_string().contains(&format!("holds other things than a state ({first})")), "{error}");
         assert_eq!(contents(root.path()), before);
     }
-    // Beside a state.
+    // Other files beside a state.
     let root = tempfile::tempdir().unwrap();
     drop(filled(root.path()));
     fs::write(root.path().join("thesis.txt"), "years").unwrap();
     let error = StateFolder::open(root.path(), &parameters(1.0, "lee")).unwrap_err();
     assert!(error.to_string().contains("(thesis.txt)"), "{error}");
-    // A folder that is none of records of another release.
+    // A folder that does not hold records of another release.
     fs::remove_file(root.path().join("thesis.txt")).unwrap();
     for file in ["thesis/1/2.txt", "thesis/one/2.3"] {
         fs::create_dir_all(root.path().join(file).parent().unwrap()).unwrap();
@@ -299,7 +299,7 @@ fn a_folder_of_something_else_is_refused_and_left_as_it_was() {
         fs::remove_dir_all(root.path().join("thesis")).unwrap();
     }
     open(root.path());
-    // No folder at all.
+    // A file in place of the folder.
     let error = StateFolder::open(root.path().join("lock"), &parameters(1.0, "lee")).unwrap_err();
     assert!(error.kind() == Kind::Output && error.to_string().contains("is not a folder"), "{error}");
 }
@@ -362,7 +362,7 @@ fn a_process_that_outlives_its_run_keeps_the_next_one_out() {
             told.send(()).unwrap();
             next
         });
-        // It waits for both.
+        // The next run waits for both processes.
         assert!(tells.recv_timeout(Duration::from_millis(200)).is_err());
         member.write(here(), &mask_record(here()), 2).unwrap();
         drop(member);
@@ -370,7 +370,7 @@ fn a_process_that_outlives_its_run_keeps_the_next_one_out() {
         drop(other);
         tells.recv_timeout(Duration::from_secs(60)).unwrap();
     });
-    // One that comes late belongs to no run.
+    // A process that joins late belongs to no run.
     let next = open(root.path());
     let error = StateFolder::join(root.path(), &run, &parameters).unwrap_err();
     assert!(error.to_string().contains("is not the state that process 0 has opened"), "{error}");
@@ -414,7 +414,7 @@ fn a_power_failure_leaves_a_manifest_of_one_epoch() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("state");
     drop(filled(&path));
-    // What is there now is on the disk.
+    // The state so far is on the disk.
     let state = open(&path);
     let operations = log::of(|| state.commit(2).unwrap());
     let mut epochs = BTreeSet::new();

@@ -1,20 +1,21 @@
-//! Slabs with their words as abomonation writes them, to compare it with the plain form, and to send them that way.
+//! Slabs whose words abomonation writes, to compare it with the plain form and to send slabs in this form.
 //!
-//! The crate abomonation turns records into bytes by copying their memory, heap addresses included, and back by taking the
-//! bytes for the record. RUSTSEC-2021-0120 says that its interface is unsound, and no version mends it: with its `decode`
-//! bytes that were not written by its `encode` are undefined behaviour, as is a buffer at an odd address; a length of 2^61
-//! overflows, and passes, in release builds; and a whole record is read through a reference to its first byte. So neither
-//! is used here. What is left is sound:
+//! The crate abomonation encodes records by copying their memory, heap addresses included, and decodes them by
+//! reinterpreting the bytes in place. RUSTSEC-2021-0120 reports that its interface is unsound, and no version fixes it:
+//! `decode` of bytes that `encode` did not write is undefined behaviour, as is a buffer at an odd address; a length of
+//! 2^61 overflows, and is accepted, in release builds; and a whole record is read through a reference to its first
+//! byte. So neither function is used here. The rest is sound:
 //!
-//! - The fixed fields go as plain numbers. No address is sent, and the same slab is the same bytes in every process.
-//! - The words go by `Vec<u64>`'s own part of the interface: `entomb` writes the memory of integers, which have no padding.
-//! - On receipt the whole is verified before any of it is used: mark, version, length, checksum; then that the box has as
-//!   many words as there are bytes. The words are copied into an allocation of just their size, aligned for them. It is
-//!   there that `exhume` makes a vector, with a length that is known to be right; it owns the allocation from then on.
+//! - The fixed fields are sent as plain numbers. No address is sent, and a slab has the same bytes in every process.
+//! - The words are sent through the interface of `Vec<u64>`: `entomb` writes the memory of integers, which have no
+//!   padding.
+//! - The receiver verifies all bytes before it uses any of them: mark, version, length and checksum; then that the
+//!   number of words fits the box and the bytes. The words are copied into an aligned allocation of exactly their size.
+//!   There `exhume` makes a vector, with a verified length, which owns the allocation.
 //!
-//! That bounds what abomonation does to what is needless: a vector is made of memory that could have been one before. It
-//! costs a checksum more than the plain form and saves nothing, as `benches/wire_format.rs` shows. The feature is off by
-//! default, and all processes of a run must have it or none.
+//! So all that abomonation does is unnecessary: it makes a vector from memory that could have been a vector before.
+//! This form costs one more checksum than the plain form and saves nothing, as `benches/wire_format.rs` shows. The
+//! feature is off by default, and either all processes of a run or none must have it.
 //!
 //! | bytes | what |
 //! |---|---|
@@ -42,7 +43,7 @@ use crate::kernel::thin::message::Slab;
 const MAGIC: [u8; 8] = *b"ABOMSLAB";
 const VERSION: u64 = 1;
 
-/// What comes before the body.
+/// The header before the body.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Frame {
@@ -62,7 +63,7 @@ impl Frame {
     }
 }
 
-/// A slab that is sent with its words as abomonation has them.
+/// A slab that is sent with words written by abomonation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Abomonated(pub Slab);
 
@@ -77,26 +78,27 @@ impl Abomonated {
         let parts = [bytemuck::bytes_of(&header), bytemuck::cast_slice(words)];
         write_header(out, &Frame::new(parts.iter().map(|part| part.len() as u64).sum(), parts))?;
         write_header(out, &header)?;
-        // SAFETY: it writes the memory of the elements, and integers have neither padding nor addresses in them.
+        // SAFETY: `entomb` writes the memory of the elements, and integers have neither padding nor addresses.
         unsafe { words.entomb(out) }
     }
 }
 
-/// A vector of the words in bytes, made by abomonation. Bytes after the last whole word are left out.
+/// A vector of the words in `bytes`, made by abomonation. Ignores bytes after the last whole word.
 fn exhume(bytes: &[u8]) -> Option<Vec<u64>> {
-    // As long as the vector that comes of it is large: its capacity is that of the allocation.
+    // A boxed slice has no spare capacity: the vector's length and capacity are both that of the allocation.
     let words: Box<[u64]> = bytes.chunks_exact(size_of::<u64>()).map(bytemuck::pod_read_unaligned).collect();
     let count = words.len();
     let start: *mut u64 = Box::into_raw(words).cast();
-    // SAFETY: the allocation is that of a boxed slice of `count` words, all of them set, and nothing else owns it.
+    // SAFETY: the allocation is that of a boxed slice of `count` initialised words, and nothing else owns it.
     let mut vector = ManuallyDrop::new(unsafe { Vec::from_raw_parts(start, count, count) });
-    // SAFETY: these are the bytes of that allocation, which `vector` is not used to reach while they are borrowed.
+    // SAFETY: these are the bytes of that allocation, which is not accessed through `vector` while they are borrowed.
     let memory = unsafe { std::slice::from_raw_parts_mut(start.cast::<u8>(), count * size_of::<u64>()) };
-    // SAFETY: `exhume` puts into the place of `vector`, which it does not drop, a vector of its length over the beginning
-    // of `memory`. Its length is that of `memory`, which is aligned for words and is an allocation that such a vector may
-    // own. It owns it alone, since `memory` ends here; elements are integers, and every bit pattern is one.
+    // SAFETY: `exhume` overwrites `vector`, without dropping it, with a vector of the same length over the beginning of
+    // `memory`. That length is the length of `memory`, which is aligned for words and is an allocation that such a
+    // vector may own. The vector is the only owner, since `memory` is not used after this; elements are integers, for
+    // which every bit pattern is valid.
     let left = unsafe { vector.exhume(memory) };
-    // Where it failed, which no length here makes it do, the vector is the one that owned the allocation before.
+    // If `exhume` failed, which no length here causes, `vector` is still the one that owned the allocation before.
     let whole = left.is_some_and(|left| left.is_empty());
     let vector = ManuallyDrop::into_inner(vector);
     whole.then_some(vector)
@@ -163,7 +165,7 @@ mod tests {
         Abomonated::read_from(&mut reader).and_then(|read| reader.finish().map(|()| read))
     }
 
-    /// The same bytes with the checksum that belongs to them, whatever else they say.
+    /// The same bytes with the checksum that fits them.
     fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
         let mut frame: Frame = bytemuck::pod_read_unaligned(&bytes[..size_of::<Frame>()]);
         frame.checksum = 0;
@@ -180,7 +182,7 @@ mod tests {
         assert_is_sent_and_received(&Abomonated(slab()));
         assert_eq!(sealed(written(&slab())), written(&slab()));
         assert_eq!(exhume(&[]), Some(Vec::new()));
-        // What comes of it is a vector as any other: it grows, shrinks and is dropped.
+        // The result is an ordinary vector: it grows, shrinks and is dropped.
         let mut words = exhume(&[1; 24]).unwrap();
         words.extend([5; 100]);
         words.truncate(1);
@@ -215,7 +217,7 @@ mod tests {
             for other in others.into_iter().filter(|&other| other != now) {
                 let mut forged = bytes.clone();
                 forged[place.clone()].copy_from_slice(&other.to_ne_bytes());
-                // Every number names a chunk. The box may be another, with as many words.
+                // Every number is a valid chunk. The box may be another one with as many words.
                 match read(&sealed(forged.clone())) {
                     Ok(Abomonated(read)) => {
                         assert!(link_and_box.contains(&field), "field {field}: {other}");
@@ -226,7 +228,7 @@ mod tests {
             }
         }
         for words in [0, 4, 6, 1 << 20] {
-            // The length and the number of words agree with each other, and neither with the box nor with the bytes.
+            // The length and the number of words fit each other, but neither the box nor the bytes.
             let mut forged = bytes.clone();
             forged[16..24].copy_from_slice(&(size_of::<SlabHeader>() as u64 + 8 * words).to_ne_bytes());
             forged[96..104].copy_from_slice(&words.to_ne_bytes());

@@ -1,4 +1,4 @@
-//! Original masks of chunks as they are sent: a flag, and where they are mixed the bits without gaps between rows.
+//! Wire format of the original masks of chunks: a flag, and for mixed masks the bits without gaps between rows.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ const BACKGROUND: u64 = 1;
 const FOREGROUND: u64 = 2;
 const MIXED: u64 = 3;
 
-/// What comes before the bits of a mask.
+/// The header before the bits of a mask.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Header {

@@ -1,4 +1,4 @@
-//! Skeletons of chunks as they are sent: voxels by their positions, values as they are.
+//! Wire format of the skeletons of chunks: positions of voxels, and their values.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -16,13 +16,13 @@ const CONSTANT: u64 = 1;
 const INTEGERS: u64 = 2;
 const FLOATS: u64 = 3;
 
-/// What comes before the voxels.
+/// The header before the voxels.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Header {
     chunk: ChunkId,
     voxels: u64,
-    /// Of which form the values are.
+    /// The form of the values.
     values: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What is sent is what is received; what is not that is refused.
+//! Records are received as they were sent; other bytes are refused.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ fn read<R: WireRecord>(bytes: &[u8]) -> Result<R> {
     R::read_from(&mut reader).and_then(|record| reader.finish().map(|()| record))
 }
 
-/// Fails where a record is not received as it was sent, at an even or an odd address, or is as long as another number.
+/// Fails if a record is not received as it was sent, at an even or an odd address, or if its length is not
+/// [`WireRecord::wire_bytes`].
 pub(crate) fn assert_is_sent_and_received<R: WireRecord + PartialEq + Debug>(record: &R) {
     let bytes = written(record);
     assert_eq!((bytes.len(), bytes.len() % WORD), (record.wire_bytes(), 0), "{record:?}");
@@ -36,8 +37,8 @@ pub(crate) fn assert_is_sent_and_received<R: WireRecord + PartialEq + Debug>(rec
     }
 }
 
-/// Fails where bytes that are cut off, or go on, are taken for a record; or where bytes of which some have changed are
-/// taken for one that has other bytes. Numbers that say how many follow are among those that change, to any others.
+/// Fails if truncated or overlong bytes are accepted as a record, or if changed bytes are accepted as a record that is
+/// written as other bytes. Counts are among the numbers that change, to any values.
 pub(crate) fn assert_garbled_bytes_are_refused<R: WireRecord>(record: &R, changes: &[(prop::sample::Index, u64)]) {
     let bytes = written(record);
     for end in (0..bytes.len()).step_by(if bytes.len() < 500 { 1 } else { 37 }) {
@@ -45,7 +46,7 @@ pub(crate) fn assert_garbled_bytes_are_refused<R: WireRecord>(record: &R, change
     }
     assert!(read::<R>(&[&bytes[..], &[0; WORD]].concat()).is_err());
     for (place, change) in changes {
-        // A whole word, and a byte.
+        // Changes a whole word, and a byte.
         let mut garbled = bytes.clone();
         let at = place.index(bytes.len() / WORD) * WORD;
         garbled[at..at + WORD].copy_from_slice(&change.to_ne_bytes());
@@ -63,7 +64,7 @@ pub(crate) fn assert_garbled_bytes_are_refused<R: WireRecord>(record: &R, change
     }
 }
 
-/// Places in a record, and what comes to stand there: numbers that are small, or as large as they can be, or any.
+/// Places in a record, and new numbers for them: small, maximal or arbitrary.
 pub(crate) fn changes() -> impl Strategy<Value = Vec<(prop::sample::Index, u64)>> {
     let number = prop_oneof![
         0..20u64,
@@ -88,12 +89,12 @@ fn values() -> impl Strategy<Value = Voxels> {
     (dtype, shape, any::<[u8; 32]>()).prop_map(|(dtype, shape, bytes)| {
         fn filled<V: Value>(shape: [usize; 3], bytes: &[u8]) -> Voxels {
             let mut values = V::from_bytes(bytes).into_iter().cycle();
-            // Not a number is not equal to itself.
+            // NaN is not equal to itself.
             let some = std::iter::from_fn(|| values.find(|value| value.partial_cmp(value).is_some()));
             let mut some = some.chain(std::iter::repeat(V::default()));
             V::wrap(Array3::from_shape_fn(shape, |_| some.next().unwrap_or_default()))
         }
-        // So that there is a number among them.
+        // Ensures that at least one number is among them.
         let bytes = [&bytes[..], &[0; 8]].concat();
         with_dtype!(dtype, T => filled::<T>(shape, &bytes))
     })
@@ -108,7 +109,7 @@ fn slabs() -> impl Strategy<Value = Slab> {
     let shape = (1usize..4, 1usize..4, 1usize..140);
     (link(), prop::array::uniform3(-99i64..99), shape, any::<u64>()).prop_map(|(link, min, (z, y, x), bits)| {
         let max = [min[0] + z as i64, min[1] + y as i64, min[2] + x as i64];
-        // What is over in the last word is no part of the box.
+        // Spare bits of the last word are not part of the box.
         let (words, over) = ((z * y * x).div_ceil(64), (z * y * x).wrapping_neg() % 64);
         let word = |n: usize| bits.rotate_left(n as u32) & (u64::MAX >> if n + 1 == words { over } else { 0 });
         Slab { link, region: Region::new(min, max), bits: (0..words).map(word).collect() }

@@ -1,5 +1,5 @@
-//! What chunks tell each other while they are thinned, as it is sent: bits of masks without gaps between rows, voxels by
-//! bit index.
+//! Wire format of the messages between chunks during thinning: bits of masks without gaps between rows, voxels by bit
+//! index.
 
 use std::io::{self, Write};
 
@@ -19,19 +19,19 @@ const KNOWN: u32 = 2;
 const LIVE: u32 = 3;
 const ACTIVATE: u32 = 4;
 const FLIPS: u32 = 5;
-/// Added to what a message is where abomonation has written its slab.
+/// Added to the kind of a message if abomonation has written its slab.
 const ABOMONATED: u32 = 1 << 8;
 
-/// What comes before the parts of a message.
+/// The header before the parts of a message.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct MessageHeader {
     what: u32,
-    /// How many bit indices or entries of a log follow; of a mask that has changed, whether it asks.
+    /// Number of bit indices or entries of a log that follow; for a changed mask, whether it requests an answer.
     count: u32,
 }
 
-/// What comes before the bit indices of one sub-iteration in a log.
+/// The header before the bit indices of one sub-iteration in a log.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct EntryHeader {
@@ -39,7 +39,7 @@ struct EntryHeader {
     count: u32,
 }
 
-/// From which chunk to which neighbour.
+/// The sending chunk and the neighbour that receives.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct WireLink {
@@ -59,7 +59,7 @@ impl From<WireLink> for Link {
     }
 }
 
-/// What comes before the words of a slab.
+/// The header before the words of a slab.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub(super) struct SlabHeader {
@@ -75,11 +75,11 @@ impl SlabHeader {
         SlabHeader { link: slab.link.into(), region: slab.region.into(), words }
     }
 
-    /// From where to where the slab goes, and its box, which must have as many words as there are.
+    /// The link of the slab, and its box, which must fit the number of words.
     pub(super) fn verified(self) -> Result<(Link, Region)> {
         let region = self.region.region()?;
         let [z, y, x] = region.shape().map(|n| n as u64);
-        // None is longer than 2^22, so that the product of any two fits.
+        // No axis is longer than 2^22, so that the product of any two fits.
         if region.is_empty() || (z * y).checked_mul(x).map(|bits| bits.div_ceil(64)) != Some(self.words) {
             return Err(damaged("it has a mask whose bits do not fill its box"));
         }
@@ -87,7 +87,7 @@ impl SlabHeader {
     }
 }
 
-/// The words of a slab with a box, of which there are enough for it.
+/// The words of a slab, as many as its box needs, with unused bits verified to be zero.
 pub(super) fn verified(region: &Region, words: Vec<u64>) -> Result<Vec<u64>> {
     let over = region.volume() % 64;
     if over > 0 && words.last().is_some_and(|last| last & !low_bits(over) != 0) {
@@ -116,7 +116,7 @@ impl WireRecord for Slab {
     }
 }
 
-/// Bytes of a slab as messages hold it.
+/// Size in bytes of a slab in a message.
 fn slab_bytes(slab: &Slab) -> usize {
     #[cfg(feature = "abomonation")]
     return Abomonated::wire_bytes_of(slab);
@@ -124,7 +124,7 @@ fn slab_bytes(slab: &Slab) -> usize {
     return slab.wire_bytes();
 }
 
-/// Writes a slab as messages hold it.
+/// Writes a slab in the form that messages hold.
 fn write_slab(slab: &Slab, out: &mut impl Write) -> io::Result<()> {
     #[cfg(feature = "abomonation")]
     return Abomonated::write(slab, out);
@@ -132,7 +132,7 @@ fn write_slab(slab: &Slab, out: &mut impl Write) -> io::Result<()> {
     return slab.write_to(out);
 }
 
-/// Reads a slab in the form that a message says it has.
+/// Reads a slab in the form that the kind of the message implies.
 fn read_slab(what: u32, bytes: &mut WireReader<'_>) -> Result<Slab> {
     if what & ABOMONATED == 0 {
         return Slab::read_from(bytes);
@@ -143,12 +143,12 @@ fn read_slab(what: u32, bytes: &mut WireReader<'_>) -> Result<Slab> {
     return Err(damaged("only one of the two programs was built with the feature abomonation"));
 }
 
-/// What a message with a slab is.
+/// The kind of a message with a slab.
 fn with_slab(what: u32) -> u32 {
     if cfg!(feature = "abomonation") { what | ABOMONATED } else { what }
 }
 
-/// The length of a list of bit indices or entries; that of a bit index is 32 bits, and none is there twice.
+/// The length of a list of bit indices or entries, as 32 bits: bit indices have 32 bits, and none occurs twice.
 fn length(count: usize) -> io::Result<u32> {
     u32::try_from(count).map_err(|_| io::Error::other("a list is too long to be sent"))
 }

@@ -1,4 +1,4 @@
-//! Values of a box as they are sent: their type, their shape, and the values in C order.
+//! Wire format of the values of a box: their type, their shape, and the values in C order.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::Result;
 use crate::with_voxels;
 
-/// The types, each with the number by which it goes.
+/// The types, each with its number in messages.
 const DTYPES: [(u64, Dtype); 9] = [
     (1, Dtype::Bool),
     (2, Dtype::U8),
@@ -23,7 +23,7 @@ const DTYPES: [(u64, Dtype); 9] = [
     (9, Dtype::I64),
 ];
 
-/// What comes before the values.
+/// The header before the values.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Header {
@@ -62,7 +62,7 @@ impl WireRecord for Voxels {
             .find(|(number, _)| *number == dtype)
             .ok_or_else(|| damaged("it has values of a type that there is not"))?;
         let count = shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n));
-        // An axis may be longer than memory only where another one is zero.
+        // An axis may be longer than memory only if another one is zero.
         let axis = |n: u64| u32::try_from(n).ok().and_then(|n| usize::try_from(n).ok());
         let (Some(count), [Some(z), Some(y), Some(x)]) = (count, shape.map(axis)) else {
             return Err(damaged("it has values of a shape that no box has"));
