@@ -80,7 +80,7 @@ fn fault(volume: &Volume, skeleton: &Volume) -> Option<String> {
     (before != after).then(|| format!("parts of the background and Euler number {before:?} become {after:?}"))
 }
 
-/// Solids made of boxes: one box, a cross, a shell, a column that is four voxels wide, and two random ones of these.
+/// Solids made of boxes: a block, a cross, a shell, and a column that is four voxels wide.
 #[derive(Clone, Copy, Debug)]
 enum Solid {
     Block,
