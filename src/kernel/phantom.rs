@@ -1,4 +1,4 @@
-//! A synthetic vessel tree: the same for the same seed on every platform, made box by box in bounded memory.
+//! A synthetic vessel tree, equal for equal seeds on every platform, and drawn box by box in bounded memory.
 //!
 //! Several trees of tapered, bent tubes branch by Murray's law (r₀³ = r₁³ + r₂³) until they are thin; some tips grow on
 //! to another branch and close a loop. A voxel's value depends on its position and the tree alone.
@@ -14,19 +14,19 @@ use crate::error::{Error, Result};
 use crate::kernel::phantom::growth::{Plan, cube_root, grow, mix};
 use crate::space::Region;
 
-/// The largest radius unless told, in voxels: in an image of 512² and a volume of 512³.
+/// Default of the largest radius, in voxels, for an image of 512² and a volume of 512³.
 const LARGEST_RADIUS: [f64; 2] = [8.0, 14.0];
-/// Trees in an image and in a volume unless told.
+/// Default number of trees in an image and in a volume.
 const ROOTS: [usize; 2] = [2, 6];
-/// Edge of the cells by which tubes are found, in voxels.
+/// Edge in voxels of the cells of the spatial index of tubes.
 const CELL: i64 = 64;
-/// How far from a tube's surface its brightness reaches, in voxels.
+/// Distance from a tube's surface over which its brightness fades, in voxels.
 const BLUR: f32 = 1.5;
-/// Brightness far outside and far inside of tubes.
+/// Brightness far outside and far inside tubes.
 const DARK: f32 = 1000.0;
 const BRIGHT: f32 = 20000.0;
 
-/// A tube, ready to be drawn: axis `start + t * axis` for t from 0 to 1, radius `radius + t * widening`.
+/// A tube in the form for drawing: axis `start + t * axis` for t from 0 to 1, radius `radius + t * widening`.
 #[derive(Clone, Copy, Debug)]
 struct Cone {
     start: [f32; 3],
@@ -38,7 +38,7 @@ struct Cone {
 }
 
 impl Cone {
-    /// The box of voxels within a distance of the tube's surface, and inside.
+    /// The box of the voxels inside the tube and within a distance of its surface.
     fn reach(&self, distance: f32) -> Region {
         let radius = self.radius.max(self.radius + self.widening) + distance;
         let low = |a: usize| self.start[a].min(self.start[a] + self.axis[a]) - radius;
@@ -47,26 +47,27 @@ impl Cone {
     }
 }
 
-/// The tubes of a synthetic vessel tree, found by box.
+/// The tubes of a synthetic vessel tree, with a spatial index.
 #[derive(Clone, Debug)]
 pub struct PhantomTree {
     shape: [usize; 3],
     dimensions: usize,
     seed: u64,
     cones: Vec<Cone>,
-    /// Cells along each axis, and the tubes that come near each, in raster order.
+    /// Number of cells along each axis; `near` holds the tubes near each cell, in raster order.
     cells: [usize; 3],
     near: Vec<Vec<u32>>,
 }
 
 impl PhantomTree {
-    /// The tree for a shape of two or three axes. About 5 % of a volume of three axes are inside of tubes (12 % in
-    /// 2-D). By default it grows from 6 roots (2 in 2-D) and its largest radius is 14 voxels for 512³ (8 for 512²), in
+    /// The tree for a shape of two or three axes. About 5 % of a volume of three axes is inside tubes (12 % in 2-D). By
+    /// default it grows from 6 roots (2 in 2-D) and its largest radius is 14 voxels for 512³ (8 for 512²), in
     /// proportion to the mean edge for other shapes.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) for another number of axes, an axis without voxels or beyond 65536
-    /// of them, no roots or more than 10000, or a radius that is not a number from 1 to a quarter of the longest axis.
+    /// Of kind [`Kind::Usage`](crate::error::Kind::Usage) for another number of axes, an axis without voxels or with
+    /// more than 65536, no roots or more than 10000, or a radius that is not a number from 1 to a quarter of the
+    /// longest axis.
     pub fn new(shape: &[usize], seed: u64, roots: Option<usize>, largest_radius: Option<f64>) -> Result<PhantomTree> {
         let dimensions = shape.len();
         let shape = match *shape {
@@ -112,12 +113,12 @@ impl PhantomTree {
         Ok(tree)
     }
 
-    /// Voxels along (z, y, x); one plane for a shape of two axes.
+    /// Shape (z, y, x) in voxels; one plane for a shape of two axes.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
 
-    /// 2 or 3: the number of axes that the shape was given with.
+    /// Number of axes of the given shape, 2 or 3.
     pub fn dimensions(&self) -> usize {
         self.dimensions
     }
@@ -127,15 +128,15 @@ impl PhantomTree {
         self.cones.len()
     }
 
-    /// Which voxels of a box are inside of tubes: 1 inside, 0 outside. The box may reach beyond the shape.
+    /// The mask of a box: 1 inside tubes, 0 outside. The box may extend beyond the shape.
     pub fn mask(&self, region: &Region) -> Array3<u8> {
         let mut mask = Array3::zeros(region.shape());
         self.draw(region, 0.0, &mut mask, mark_row);
         mask
     }
 
-    /// A smooth and noisy image of a box: about 1000 outside of tubes and 20000 inside, with the noise growing with
-    /// the brightness. The box may reach beyond the shape.
+    /// A smooth and noisy image of a box: about 1000 outside tubes and 20000 inside, with noise that increases with the
+    /// brightness. The box may extend beyond the shape.
     pub fn gray(&self, region: &Region) -> Array3<u16> {
         let mut distance = Array3::from_elem(region.shape(), BLUR);
         self.draw(region, BLUR, &mut distance, approach_row);
@@ -153,7 +154,7 @@ impl PhantomTree {
         gray
     }
 
-    /// Cells that a box meets.
+    /// The cells that a box intersects.
     fn cells_in(&self, region: &Region) -> impl Iterator<Item = usize> + use<> {
         let cells = self.cells;
         let range = |a: usize| {
@@ -167,8 +168,8 @@ impl PhantomTree {
         })
     }
 
-    /// Hands each row's part that may lie within a distance of a tube to `draw_row`, with the tube, the row's place
-    /// relative to its start along (z, y), and the x at which the part begins.
+    /// Calls `draw_row` with the part of each row that may lie within a distance of a tube, the tube, the position of
+    /// the row relative to the tube's start along (z, y), and the x of the first voxel of the part.
     fn draw<T>(
         &self,
         region: &Region,
@@ -211,7 +212,7 @@ fn to_axis(cone: &Cone, [z, y]: [f32; 2], x: i64) -> (f32, f32) {
     (dz * dz + dy * dy + dx * dx, cone.radius + t * cone.widening)
 }
 
-/// Marks the voxels of a row inside of a tube.
+/// Marks the voxels of a row inside a tube.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn mark_row(row: &mut [u8], cone: &Cone, rest: [f32; 2], first: i64) {
     for (i, voxel) in row.iter_mut().enumerate() {
@@ -220,7 +221,7 @@ fn mark_row(row: &mut [u8], cone: &Cone, rest: [f32; 2], first: i64) {
     }
 }
 
-/// Lowers the distances of a row's voxels to the nearest surface, negative inside, to those of a tube.
+/// Lowers the distances of a row's voxels from the nearest surface, negative inside, to those from a tube.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn approach_row(row: &mut [f32], cone: &Cone, rest: [f32; 2], first: i64) {
     for (i, voxel) in row.iter_mut().enumerate() {
@@ -230,14 +231,14 @@ fn approach_row(row: &mut [f32], cone: &Cone, rest: [f32; 2], first: i64) {
     }
 }
 
-/// Brightness from distances to the nearest surface, with noise by a hash of each voxel's place.
+/// Computes brightness from distances to the nearest surface, with noise from a hash of each voxel's place.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn expose_row(distances: &[f32], row: &mut [u16], seed: u64, first: u64) {
     for (i, (voxel, &distance)) in row.iter_mut().zip(distances).enumerate() {
         let inside = ((BLUR - distance) / (2.0 * BLUR)).clamp(0.0, 1.0);
         let share = inside * inside * (3.0 - 2.0 * inside);
         let hash = mix(seed ^ first.wrapping_add(i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        // Four numbers of 16 bits add up to nearly a normal distribution, of standard deviation 37837.
+        // The sum of four random numbers of 16 bits is almost normally distributed, with standard deviation 37837.
         let sum = (hash & 0xFFFF) + (hash >> 16 & 0xFFFF) + (hash >> 32 & 0xFFFF) + (hash >> 48);
         let noise = (sum as i32 - 2 * 65535) as f32 / 37837.0;
         let signal = DARK + (BRIGHT - DARK) * share;

@@ -6,18 +6,18 @@ use ndarray::Array3;
 
 use crate::chunk::{Value, Voxels};
 
-/// By how much each axis of an image of this shape is halved: 2, or 1 where there is one voxel along it.
+/// The factor for each axis of an image of this shape: 2, or 1 for an axis of one voxel.
 #[must_use]
 pub fn factors(shape: [usize; 3]) -> [usize; 3] {
     shape.map(|n| if n > 1 { 2 } else { 1 })
 }
 
-/// The means of boxes of `factors` (1 or 2 along each axis) voxels, in the type of the image; boxes at the far sides are
-/// of what is there of them. Means of whole numbers are rounded, halves upwards; of bools they are true from a half on.
-/// Takes one pass over the voxels.
+/// The means of boxes of `factors` (1 or 2 along each axis) voxels, in the type of the image; boxes at the far sides
+/// may be smaller. Means of integers are rounded, halves upwards; means of bools are true from a half on. Takes one
+/// pass over the voxels.
 #[must_use]
 pub fn coarsen(voxels: &Voxels, factors: [usize; 3]) -> Voxels {
-    /// The mean of 2^`shift` whole numbers from their sum.
+    /// The mean of 2^`shift` integers from their sum.
     macro_rules! rounded {
         ($sum:expr, $shift:expr) => {
             ($sum + (1 << $shift >> 1)) >> $shift
@@ -35,14 +35,14 @@ pub fn coarsen(voxels: &Voxels, factors: [usize; 3]) -> Voxels {
         Voxels::I16(a) => means(a, factors, i32::from, |sum, shift| rounded!(sum, shift) as i16),
         Voxels::U32(a) => means(a, factors, i64::from, |sum, shift| rounded!(sum, shift) as u32),
         Voxels::I32(a) => means(a, factors, i64::from, |sum, shift| rounded!(sum, shift) as i32),
-        // At most 2^53 each: no sum of eight overflows.
+        // Each value is at most 2^53, so no sum of eight overflows.
         Voxels::I64(a) => means(a, factors, |v| v, |sum, shift| rounded!(sum, shift)),
         Voxels::F32(a) => means(a, factors, f64::from, |sum, shift| exact!(sum, shift) as f32),
         Voxels::F64(a) => means(a, factors, |v| v, |sum, shift| exact!(sum, shift)),
     }
 }
 
-/// Sums of rows first, then their means: `mean` gets a sum and the logarithm of how many voxels are in it.
+/// Computes sums of rows first, then their means. `mean` gets a sum and the binary logarithm of its number of voxels.
 fn means<T: Value, S: Copy + Default + AddAssign>(
     array: &Array3<T>,
     factors: [usize; 3],

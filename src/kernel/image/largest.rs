@@ -2,7 +2,7 @@
 
 use crate::chunk::Value;
 
-/// Values that are compared at a time.
+/// Number of values that are compared at a time.
 const LANES: usize = 32;
 
 /// The larger of two values.
@@ -11,7 +11,7 @@ pub(in crate::kernel) fn larger<T: PartialOrd>(a: T, b: T) -> T {
     if a > b { a } else { b }
 }
 
-/// The largest value of a row that is not empty. Inlined, so that it is made of the instructions of whoever calls it.
+/// The largest value of a row that is not empty. Inlined, so that it is compiled for the processor of its caller.
 #[inline(always)]
 pub(in crate::kernel) fn largest<T: Value>(row: &[T]) -> T {
     let (whole, rest) = row.as_chunks::<LANES>();
@@ -38,7 +38,7 @@ pub(in crate::kernel) fn largest<T: Value>(row: &[T]) -> T {
     most
 }
 
-/// Raises values to those of a row, where these are larger.
+/// Raises values to those of a row, if these are larger.
 #[inline(always)]
 pub(in crate::kernel) fn raise<T: Value>(values: &mut [T], row: &[T]) {
     let count = values.len().min(row.len());

@@ -1,7 +1,7 @@
-//! Maximum projections of an image along its axes, put together from those of its chunks.
+//! Maximum projections of an image along its axes, merged from those of its chunks.
 //!
 //! A 3-D image has three panels: along z (rows y, columns x), along y (rows z, columns x) and along x (rows z, columns
-//! y). A 2-D image has one: itself. A pixel stands for a square of `scale` voxels a side.
+//! y). A 2-D image has one: itself. A pixel covers a square with sides of `scale` voxels.
 
 mod packed;
 
@@ -16,13 +16,13 @@ use crate::kernel::image::largest::{larger, largest, raise};
 use crate::space::{Position, Region, Voxel};
 use crate::with_voxels;
 
-/// The longest side of a panel, in pixels.
+/// Maximum side of a panel, in pixels.
 const LONGEST_SIDE: usize = 1024;
 
 /// For each panel, the axes of its rows and columns.
 const PANEL_AXES: [[usize; 2]; 3] = [[1, 2], [0, 2], [0, 1]];
 
-/// Largest values along each axis; parts of the same image merge in any order.
+/// Largest values along each axis. Parts of the same image can be merged in any order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Projections {
     bounds: Region,
@@ -30,15 +30,15 @@ pub struct Projections {
     panels: Vec<Panel>,
 }
 
-/// A part of one panel. A pixel that nothing has been projected to is negatively infinite.
+/// A part of one panel. A pixel without projected values is negative infinity.
 ///
-/// Serialised it takes one or two bytes a pixel where all of them are such whole numbers, and next to nothing where all
-/// are equal.
+/// Its serialised form takes one or two bytes per pixel if all values are integers of that size, and almost nothing if
+/// all are equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Panel {
     /// Row and column of the first pixel, in the panel of the whole image.
     pub first: [usize; 2],
-    /// Rows and columns.
+    /// Numbers of rows and columns.
     pub shape: [usize; 2],
     /// Pixels, row by row.
     #[serde(with = "packed")]
@@ -46,20 +46,20 @@ pub struct Panel {
 }
 
 impl Projections {
-    /// Empty projections of an image with these bounds and 2 or 3 axes of its own. They hold 4 bytes a pixel, in
-    /// panels of 1024 pixels a side at most.
+    /// Empty projections of an image with these bounds and 2 or 3 dimensions. They hold 4 bytes per pixel, in panels
+    /// with sides of at most 1024 pixels.
     pub fn new(bounds: Region, dimensions: usize) -> Projections {
         Self::of_part(bounds, dimensions, &bounds)
     }
 
-    /// The projections of one chunk, as large as the chunk needs.
+    /// The projections of one chunk, in panels that cover only the chunk.
     pub fn of_chunk(bounds: Region, dimensions: usize, chunk: &Chunk) -> Projections {
         let mut part = Self::of_part(bounds, dimensions, &chunk.region);
         part.add_chunk(chunk);
         part
     }
 
-    /// Empty projections of a box of an image with these bounds, as large as the box needs.
+    /// Empty projections of a box of an image with these bounds, in panels that cover only the box.
     pub fn of_part(bounds: Region, dimensions: usize, part: &Region) -> Projections {
         let mut projections = Projections { bounds, scale: scale(&bounds, dimensions), panels: Vec::new() };
         for axes in &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }] {
@@ -71,7 +71,8 @@ impl Projections {
         projections
     }
 
-    /// Whether these are the projections of a chunk with this box: they merge into those of an image with these bounds.
+    /// Whether these are projections of a chunk with this box, which can be merged into those of an image with these
+    /// bounds.
     pub fn is_of(&self, chunk: &Region) -> bool {
         let reach = Region::new(Voxel::MIN, Voxel::END);
         if chunk.is_empty() || !self.bounds.encloses(chunk) || !reach.encloses(&self.bounds) {
@@ -82,7 +83,7 @@ impl Projections {
         self.scale == like.scale && self.panels.iter().map(form).eq(like.panels.iter().map(form))
     }
 
-    /// The pixel along an axis that a position falls on.
+    /// The pixel of a position along an axis.
     fn pixel(&self, p: Position, axis: usize) -> usize {
         usize::try_from(p[axis] - self.bounds.min[axis]).unwrap_or(0) / self.scale
     }
@@ -92,12 +93,12 @@ impl Projections {
         self.bounds
     }
 
-    /// 2 or 3: how many axes of its own the image has.
+    /// Number of dimensions of the image, 2 or 3.
     pub fn dimensions(&self) -> usize {
         if self.panels.len() == 1 { 2 } else { 3 }
     }
 
-    /// Voxels along the side of a pixel.
+    /// Number of voxels along the side of a pixel.
     pub fn scale(&self) -> usize {
         self.scale
     }
@@ -107,12 +108,12 @@ impl Projections {
         &self.panels
     }
 
-    /// The axes of each panel: of its rows, and of its columns.
+    /// The axes of the rows and the columns of each panel.
     pub fn panel_axes(&self) -> &'static [[usize; 2]] {
         &PANEL_AXES[..self.panels.len()]
     }
 
-    /// The pixel along an axis that each position inside the bounds falls on.
+    /// The pixel along an axis of each position inside the bounds.
     pub fn pixels_along(&self, axis: usize) -> Vec<usize> {
         (0..self.bounds.shape()[axis]).map(|place| place / self.scale).collect()
     }
@@ -120,12 +121,12 @@ impl Projections {
     /// Projects the values of a chunk inside the bounds, rounded to `f32`.
     ///
     /// # Panics
-    /// If the chunk lies outside of what these projections cover.
+    /// If the chunk lies outside these projections.
     pub fn add_chunk(&mut self, chunk: &Chunk) {
         self.add_voxels(&chunk.region, &chunk.voxels);
     }
 
-    /// The same for values that fill a box.
+    /// As [`Projections::add_chunk`], for values that fill a box.
     ///
     /// # Panics
     /// As [`Projections::add_chunk`].
@@ -133,16 +134,16 @@ impl Projections {
         self.add_part(region, voxels, [0; 3]);
     }
 
-    /// The same for values that fill a box inside an array, beginning at a corner.
+    /// As [`Projections::add_voxels`], for values in an array from `corner` on.
     fn add_part(&mut self, region: &Region, voxels: &Voxels, corner: Position) {
         let corner = corner.map(|p| usize::try_from(p).unwrap_or(0));
         with_voxels!(voxels, array => self.add(region, array, corner));
     }
 
-    /// Projects one value that fills a box inside the bounds: the fill value of what is not stored.
+    /// Projects one value that fills a box inside the bounds, such as the fill value of chunks that are not stored.
     ///
     /// # Panics
-    /// If the box lies outside of what these projections cover.
+    /// If the box lies outside these projections.
     pub fn add_constant(&mut self, region: &Region, value: f32) {
         if region.is_empty() {
             return;
@@ -154,18 +155,18 @@ impl Projections {
         }
     }
 
-    /// Projects one value that fills the volume outside of some chunks of a grid over the bounds. Takes time by the pixels
-    /// and these chunks, however many others there are.
+    /// Projects one value that fills the volume outside `chunks` of a grid over the bounds. Takes time proportional to
+    /// the number of pixels and of these chunks, independently of the other chunks.
     pub fn add_rest(&mut self, grid: &Grid, chunks: &BTreeSet<ChunkId>, value: f32) {
         for (panel, axes) in PANEL_AXES.into_iter().enumerate().take(self.panels.len()) {
             let along = 3 - axes[0] - axes[1];
-            // Chunks along each line of sight, by their place across it.
+            // Number of chunks along each line of sight, by their place across it.
             let mut lines: BTreeMap<[i64; 2], usize> = BTreeMap::new();
             for chunk in chunks {
                 *lines.entry(axes.map(|a| chunk.place()[a])).or_default() += 1;
             }
             lines.retain(|_, count| *count == grid.shape()[along]);
-            // Voxels of each pixel that the rest is not behind.
+            // Number of voxels of each pixel without the rest behind them.
             let whole = &self.panels[panel];
             let mut hidden = vec![0u64; whole.values.len()];
             for place in lines.into_keys() {
@@ -191,7 +192,7 @@ impl Projections {
         }
     }
 
-    /// Voxels of a box, along an axis, that fall on a pixel.
+    /// Number of voxels of a box on a pixel, along an axis.
     fn of_pixel(&self, pixel: usize, axis: usize, region: &Region) -> u64 {
         let scale = i64::try_from(self.scale).unwrap_or(i64::MAX);
         let first = self.bounds.min[axis] + i64::try_from(pixel).unwrap_or(i64::MAX) * scale;
@@ -199,10 +200,10 @@ impl Projections {
         u64::try_from(to - from).unwrap_or(0)
     }
 
-    /// Projects a chunk's own box out of the values of a box around it, or the fill value where it has none.
+    /// Projects a chunk's own box, from the values of a box around it, or the fill value if it has none.
     ///
     /// # Panics
-    /// As [`Projections::add_chunk`], and where the values are not those of the box.
+    /// As [`Projections::add_chunk`], and if the values do not fill the box.
     pub fn add_own(&mut self, own: &Region, region: &Region, voxels: Option<&Voxels>, fill: f64) {
         match voxels {
             None => self.add_constant(own, fill as f32),
@@ -213,7 +214,7 @@ impl Projections {
         }
     }
 
-    /// Forgets all that was projected to the pixels on which a box falls.
+    /// Clears the pixels of a box.
     pub fn forget(&mut self, region: &Region) {
         let empty = Self::of_part(self.bounds, self.dimensions(), region);
         for (panel, part) in self.panels.iter_mut().zip(&empty.panels) {
@@ -224,17 +225,17 @@ impl Projections {
         }
     }
 
-    /// Whether a part is of use for the same image with other bounds: those that it was made for, or ones that begin at
-    /// the same place and have the same scale. Else it must be projected again.
+    /// Whether this part can be merged into projections of the same image with these bounds: the first position and the
+    /// scale must be equal. Otherwise the part must be projected again.
     pub fn fits(&self, bounds: &Region) -> bool {
         (self.bounds.min, self.scale) == (bounds.min, scale(bounds, self.dimensions()))
     }
 
-    /// Takes the projections of another part of the same image in, which may have been made while its bounds were others
-    /// that it [fits](Projections::fits).
+    /// Merges the projections of another part of the same image. They may be for other bounds that
+    /// [fit](Projections::fits) these.
     ///
     /// # Panics
-    /// If the other part lies outside of what these projections cover, or is of another image.
+    /// If the other part lies outside these projections, or is of another image.
     pub fn merge(&mut self, other: &Projections) {
         let same = other.fits(&self.bounds) && self.panels.len() == other.panels.len();
         assert!(same, "parts of one image");
@@ -253,7 +254,7 @@ impl Projections {
         assert!(fits, "the values fill their box");
         let array = array.as_standard_layout();
         let values = array.as_slice().expect("standard layout is contiguous");
-        // From the first of the box on, in each of its planes.
+        // The values of a plane from the first voxel of the box on.
         let plane = |z: usize| &values[((z + corner[0]) * rows + corner[1]) * stride + corner[2]..];
         let from = |axes: [usize; 2]| axes.map(|a| (region.min[a] - self.bounds.min[a]) as usize);
         if let [panel] = &mut self.panels[..] {
@@ -263,7 +264,7 @@ impl Projections {
             }
             return;
         }
-        // At full resolution in the image's own type: rounding to f32 keeps the order.
+        // At full resolution, in the image's own type: rounding to f32 keeps the order.
         let mut along_z = Vec::with_capacity(height * width);
         (0..height).for_each(|y| along_z.extend_from_slice(&plane(0)[y * stride..][..width]));
         let mut along_y = Vec::with_capacity(depth * width);
@@ -280,7 +281,7 @@ impl Projections {
     }
 }
 
-/// Raises pixels to the values along a row that fall on them: `scale` values a pixel, of the first all but some.
+/// Raises pixels to the values of a row: `scale` values for each pixel, of the first pixel without `missing` values.
 fn raise_pixels<T: Value>(values: &[T], missing: usize, scale: usize, pixels: &mut [f32]) {
     if scale == 1 {
         pixels.iter_mut().zip(values).for_each(|(pixel, value)| *pixel = larger(value.to_f32(), *pixel));
@@ -299,14 +300,14 @@ fn scale(bounds: &Region, dimensions: usize) -> usize {
 }
 
 impl Panel {
-    /// Which values a row of the whole panel has here.
+    /// The indices of the values of a row of the whole panel.
     fn row(&self, row: usize) -> std::ops::Range<usize> {
         let row = row.checked_sub(self.first[0]).filter(|&row| row < self.shape[0]).expect("a row of this part");
         row * self.shape[1]..(row + 1) * self.shape[1]
     }
 
-    /// Raises pixels to values that fall on them, row by row, each pixel to those of `scale` rows and columns. The first
-    /// value lies at a row and a column of the image.
+    /// Raises pixels to rows of values, each pixel to those of `scale` rows and columns. `first` is the row and the
+    /// column of the first value in the image.
     fn project<'v, T: Value>(&mut self, rows: impl Iterator<Item = &'v [T]>, first: [usize; 2], scale: usize) {
         let column = first[1] / scale - self.first[1];
         let mut rows = rows.zip(first[0]..).map(|(values, row)| (values, row / scale)).peekable();
@@ -325,7 +326,7 @@ impl Panel {
         }
     }
 
-    /// Raises pixels to those of another part, where they are higher.
+    /// Raises pixels to those of another part, if these are larger.
     fn raise(&mut self, other: &Panel) {
         let [rows, columns] = other.shape;
         if rows * columns == 0 {
@@ -341,18 +342,18 @@ impl Panel {
     }
 }
 
-/// Raises values to those of another row, where these are larger.
+/// Raises values to those of another row, if these are larger.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn raise_row<T: Value>(values: &mut [T], row: &[T]) {
     raise(values, row);
 }
 
-/// Raises one plane's share of the projections: all rows along z, one row along y, one value a row along x. Rows begin
-/// every `stride` values.
+/// Raises the projections to one plane: all rows along z, one row along y, and one value for each row along x. Rows
+/// begin every `stride` values.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn raise_plane<T: Value>(plane: &[T], stride: usize, along_z: &mut [T], along_y: &mut [T], along_x: &mut [T]) {
     let width = along_y.len();
-    // Nothing lies below the least value of the type, which most of a mask has.
+    // No value is below the smallest value of the type, which most voxels of a mask have.
     let zero_is_least = !T::DTYPE.is_signed();
     for y in 0..along_x.len() {
         let row = &plane[y * stride..][..width];
@@ -440,7 +441,7 @@ mod tests {
             whole.merge(&Projections::of_chunk(grown, 3, &part(&image, rest)));
         }
         assert_eq!(whole, plainly(&part(&image, grown), 3));
-        // Half the resolution, and another first voxel.
+        // Half the resolution, and a different first voxel.
         assert!(!old.fits(&Region::of_shape([4, 30, 1025])));
         assert!(!old.fits(&Region::new([0, -1, 0], [4, 20, 1000])));
         assert!(!Projections::of_chunk(small, 3, &part(&image, small)).fits(&image.region));

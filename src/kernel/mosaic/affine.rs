@@ -1,31 +1,31 @@
-//! Affine maps between a tile and the canvas that it lies on.
+//! Affine maps between a tile and the canvas.
 
 use crate::space::Region;
 
-/// An affine map of places in array axis order (z, y, x), in voxels: axis `i` of the image of `p` is
-/// `offset[i] + Σ matrix[i][j] p[j]`. A 2-D map is the identity along z.
+/// An affine map of places in array axis order (z, y, x), in voxels: coordinate `i` of the image of `p` is `offset[i] +
+/// Σ matrix[i][j] p[j]`. A 2-D map is the identity along z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine {
     /// One row for each axis of the image.
     pub matrix: [[f64; 3]; 3],
-    /// Where the origin goes.
+    /// The image of the origin.
     pub offset: [f64; 3],
 }
 
 impl Affine {
-    /// A map that moves everything by an offset.
+    /// The translation by an offset.
     #[must_use]
     pub fn translation(offset: [f64; 3]) -> Affine {
         Affine { matrix: std::array::from_fn(|i| std::array::from_fn(|j| if i == j { 1.0 } else { 0.0 })), offset }
     }
 
-    /// The image of a place. Terms are added in the order of scipy's `affine_transform`: the offset, then z, y, x.
+    /// The image of a place. Terms are added in the order of SciPy's `affine_transform`: the offset, then z, y, x.
     #[must_use]
     pub fn apply(&self, place: [f64; 3]) -> [f64; 3] {
         std::array::from_fn(|i| (0..3).fold(self.offset[i], |sum, j| sum + self.matrix[i][j] * place[j]))
     }
 
-    /// The map that does `first`, then this one: `self @ first`.
+    /// The map that applies `first`, then this one: `self @ first`.
     #[must_use]
     pub fn after(&self, first: &Affine) -> Affine {
         let product = |i: usize, j: usize| (0..3).map(|k| self.matrix[i][k] * first.matrix[k][j]).sum();
@@ -35,7 +35,8 @@ impl Affine {
         }
     }
 
-    /// The map back, by cofactors; `None` if the matrix is singular, or so nearly that the result is not finite.
+    /// The inverse map, by cofactors; `None` if the matrix is singular, or so close to it that the result is not
+    /// finite.
     #[must_use]
     pub fn inverse(&self) -> Option<Affine> {
         let m = &self.matrix;
@@ -50,12 +51,12 @@ impl Affine {
         }
         let matrix: [[f64; 3]; 3] = std::array::from_fn(|i| std::array::from_fn(|j| cofactor(j, i) / determinant));
         let back = Affine { matrix, offset: [0.0; 3] };
-        // Without negative zeros.
+        // Avoids negative zeros.
         let offset = back.apply(self.offset).map(|x| 0.0 - x);
         Some(Affine { matrix, offset }).filter(|back| back.offset.iter().all(|x| x.is_finite()))
     }
 
-    /// The smallest and largest place, along each axis, of the centres of a box's voxels.
+    /// The smallest and the largest coordinates of the images of the voxel centres of a box of this shape.
     #[must_use]
     pub fn bounds(&self, shape: [usize; 3]) -> ([f64; 3], [f64; 3]) {
         let last = shape.map(|n| n.saturating_sub(1) as f64);
@@ -70,7 +71,7 @@ impl Affine {
         (low, high)
     }
 
-    /// The least box of voxels around the image of a box of this shape; `None` if it is beyond what can be counted. A
+    /// The smallest box of voxels around the image of a box of this shape; `None` if its coordinates are too large. A
     /// place within 10⁻⁶ of a voxel counts as that voxel.
     #[must_use]
     pub fn outline(&self, shape: [usize; 3]) -> Option<Region> {
@@ -79,7 +80,7 @@ impl Affine {
         if !low.iter().chain(&high).all(|&x| countable(x)) {
             return None;
         }
-        // Whole numbers below 2^53.
+        // Integers below 2^53.
         let min = low.map(|x| (x + 1e-6).floor() as i64);
         let max = high.map(|x| (x - 1e-6).ceil() as i64 + 1);
         Some(Region::new(min, std::array::from_fn(|a| max[a].max(min[a] + 1))))

@@ -1,7 +1,7 @@
-//! Correction of tiles for what a camera adds, and for uneven light.
+//! Correction of tiles for the background of a camera and for uneven illumination.
 //!
-//! A value becomes `(value - background) * mean(flat) / flat`, with the values of two images of the tile's shape: the
-//! background, as it is taken in the dark, and the flat field, as it is taken of something even.
+//! A value becomes `(value - background) * mean(flat) / flat`, with two images of the tile's shape: the background, an
+//! image without light, and the flat field, an image of a uniform field.
 
 use ndarray::{Array3, Axis, Slice, Zip};
 
@@ -14,16 +14,16 @@ use crate::with_voxels;
 #[derive(Clone, Debug, Default)]
 pub struct Correction {
     background: Option<Array3<f32>>,
-    /// What values are multiplied by: the flat field's mean over its value.
+    /// The factor of each voxel: the mean of the flat field divided by its value.
     factor: Option<Array3<f32>>,
 }
 
 impl Correction {
-    /// The correction by these images. Holds four bytes a voxel for each.
+    /// The correction by these images. Holds four bytes per voxel for each.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where their shapes differ, where the background has values that are no
-    /// finite numbers, or the flat field such that are not positive.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if the shapes differ, if the background has values that are not
+    /// finite, or the flat field values that are not positive.
     pub fn new(background: Option<&Voxels>, flat: Option<&Voxels>) -> Result<Correction> {
         if let (Some(background), Some(flat)) = (background, flat) {
             fits("the flat-field image", flat.shape(), "the background image", background.shape())?;
@@ -48,23 +48,23 @@ impl Correction {
         Ok(Correction { background, factor })
     }
 
-    /// Whether values stay as they are.
+    /// Whether values do not change.
     #[must_use]
     pub fn is_none(&self) -> bool {
         self.background.is_none() && self.factor.is_none()
     }
 
-    /// Voxels along (z, y, x) that a tile must have, if it matters.
+    /// Required shape (z, y, x) of tiles; `None` if any shape is accepted.
     #[must_use]
     pub fn shape(&self) -> Option<[usize; 3]> {
         self.background.as_ref().or(self.factor.as_ref()).map(|image| image.dim().into())
     }
 
-    /// The correction of a part of each tile, which is then turned round along some axes. The flat field's mean stays that
-    /// of all of it.
+    /// The correction for a part of each tile, which is flipped along some axes afterwards. The mean of the flat field
+    /// remains that of the whole image.
     ///
     /// # Panics
-    /// If the part reaches beyond the images.
+    /// If the part extends beyond the images.
     #[must_use]
     pub fn of_part(&self, part: &Region, flip: [bool; 3]) -> Correction {
         let cut = |image: &Array3<f32>| {
@@ -81,10 +81,10 @@ impl Correction {
         Correction { background: self.background.as_ref().map(cut), factor: self.factor.as_ref().map(cut) }
     }
 
-    /// The corrected values of a tile: `f64` for `u32`, `i32` and `f64`, else `f32`. They may be negative.
+    /// The corrected values of a tile, which may be negative: `f64` for `u32`, `i32` and `f64`, otherwise `f32`.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where the tile has another shape than the images.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if the tile has another shape than the images.
     pub fn apply(&self, tile: &Voxels) -> Result<Voxels> {
         if let Some(shape) = self.shape() {
             fits("the tile", tile.shape(), "the image that it is to be corrected by", shape)?;
@@ -116,7 +116,7 @@ fn numbers(image: &Voxels) -> Array3<f32> {
     with_voxels!(image, values => values.mapv(Value::to_f32))
 }
 
-/// Where the first value is that meets a condition.
+/// The position of the first value that meets a condition.
 fn first_where(image: &Array3<f32>, condition: impl Fn(f32) -> bool) -> Option<[usize; 3]> {
     image.indexed_iter().find(|&(_, &v)| condition(v)).map(|((z, y, x), _)| [z, y, x])
 }

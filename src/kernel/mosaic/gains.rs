@@ -1,31 +1,32 @@
 //! Gains that make neighbouring tiles equally bright where they overlap.
 //!
-//! Each tile's values are multiplied by its gain. Logarithms of gains `g` are those for which the sum over all overlaps of
-//! `n (g_i - g_j + log(mean_i / mean_j))²` is least, where `n` voxels have the means of both tiles, and the mean of `g` over
-//! the tiles of a connected group is zero. These are equations with the Laplacian of the graph of overlaps, which are
-//! solved by conjugate gradients, always in the same order of operations.
+//! Each tile's values are multiplied by its gain. The logarithms of gains `g` minimise the sum over all overlaps of `n
+//! (g_i - g_j + log(mean_i / mean_j))²`, with the means of both tiles over the `n` voxels of the overlap, and the mean
+//! of `g` over the tiles of a connected group is zero. These are equations with the Laplacian of the graph of overlaps,
+//! which are solved by conjugate gradients, always in the same order of operations.
 
 use crate::kernel::network::forest::DisjointSets;
 
-/// What two tiles have in common.
+/// The overlap of two tiles.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overlap {
-    /// The tiles' numbers.
+    /// The indices of the tiles.
     pub tiles: [usize; 2],
-    /// Voxels of the canvas that both cover.
+    /// Number of voxels of the canvas that both cover.
     pub voxels: u64,
     /// Sum of each tile's values there.
     pub sums: [f64; 2],
 }
 
-/// The residual, as a part of what there was at first, at which gains are good enough.
+/// The relative residual at which the solver stops.
 const TOLERANCE: f64 = 1e-12;
 
-/// The gain of each tile; 1 for tiles without overlaps. Overlaps where one of the sums is not positive are left out: they
-/// say nothing of a factor. Takes time in proportion to the overlaps times the steps across the graph of tiles, as a rule.
+/// The gain of each tile; 1 for tiles without overlaps. Overlaps with a sum that is not positive are ignored, since
+/// they do not determine a factor. Usually takes time proportional to the number of overlaps times the diameter of the
+/// graph of tiles.
 ///
 /// # Panics
-/// If an overlap names a tile that there is not.
+/// If an overlap has the index of a tile that does not exist.
 #[must_use]
 pub fn gains(tiles: usize, overlaps: &[Overlap]) -> Vec<f64> {
     let equations = Equations::new(tiles, overlaps);
@@ -34,7 +35,7 @@ pub fn gains(tiles: usize, overlaps: &[Overlap]) -> Vec<f64> {
     logarithms.into_iter().map(f64::exp).collect()
 }
 
-/// The difference of two tiles' logarithms that an overlap asks for.
+/// The difference of two tiles' logarithms according to an overlap.
 struct Edge {
     tiles: [usize; 2],
     weight: f64,
@@ -43,9 +44,9 @@ struct Edge {
 
 struct Equations {
     edges: Vec<Edge>,
-    /// The sum of the weights of each tile's edges; 1 where it has none.
+    /// The sum of the weights of each tile's edges; 1 if it has none.
     diagonal: Vec<f64>,
-    /// The number of the group that each tile is in: its first tile's.
+    /// The group of each tile, as the index of its first tile.
     group: Vec<usize>,
 }
 
@@ -72,7 +73,7 @@ impl Equations {
         Equations { edges, diagonal, group: (0..tiles).map(|i| groups.find(i as u32) as usize).collect() }
     }
 
-    /// Logarithms that meet the equations, except for a constant in each group.
+    /// Logarithms that solve the equations, up to a constant in each group.
     fn solved(&self) -> Vec<f64> {
         let tiles = self.diagonal.len();
         let mut residual = vec![0.0; tiles];
@@ -86,7 +87,7 @@ impl Equations {
         let mut direction = better.clone();
         let mut size = product(&residual, &better);
         let enough = size * TOLERANCE * TOLERANCE;
-        // As many steps as there are tiles would do, were numbers not rounded.
+        // Without rounding, as many steps as tiles would be enough.
         for _ in 0..2 * tiles + 10 {
             if size <= enough {
                 break;
@@ -110,7 +111,7 @@ impl Equations {
         solution
     }
 
-    /// The Laplacian's product with numbers of tiles.
+    /// The product of the Laplacian with a vector of numbers per tile.
     fn laplacian(&self, numbers: &[f64]) -> Vec<f64> {
         let mut image = vec![0.0; numbers.len()];
         for &Edge { tiles: [i, j], weight, .. } in &self.edges {
@@ -121,7 +122,7 @@ impl Equations {
         image
     }
 
-    /// Makes the mean of each group zero.
+    /// Subtracts the mean of each group.
     fn centre(&self, numbers: &mut [f64]) {
         let mut sums = vec![(0.0, 0.0); numbers.len()];
         for (&group, &v) in self.group.iter().zip(numbers.iter()) {
@@ -144,13 +145,13 @@ mod tests {
 
     use super::*;
 
-    /// What tiles of these gains show of the same thing.
+    /// The overlap of two tiles with planted gains that show the same object.
     fn overlap(tiles: [usize; 2], planted: &[f64], voxels: u64) -> Overlap {
         let bright = 100.0 + tiles[0] as f64;
         Overlap { tiles, voxels, sums: tiles.map(|tile| voxels as f64 * bright / planted[tile]) }
     }
 
-    /// Planted gains with a geometric mean of 1 in each group, groups of so many tiles one after the other.
+    /// Planted gains with a geometric mean of 1 in each group; `groups` are the numbers of tiles of successive groups.
     fn centred(planted: &[f64], groups: &[usize]) -> Vec<f64> {
         let mut centred = planted.to_vec();
         let mut rest = &mut centred[..];
@@ -202,7 +203,7 @@ mod tests {
         let expected = centred(&planted, &[3, 2, 1]);
         assert_eq!(expected[5], 1.0);
         assert_near(&gains(6, &overlaps), &expected);
-        // An overlap that says nothing of a factor, and one without voxels, join no groups.
+        // Overlaps that do not determine a factor, and those without voxels, do not join groups.
         overlaps.push(Overlap { tiles: [2, 3], voxels: 50, sums: [100.0, 0.0] });
         overlaps.push(Overlap { tiles: [5, 3], voxels: 50, sums: [-3.0, 4.0] });
         overlaps.push(Overlap { tiles: [5, 3], voxels: 0, sums: [0.0, 0.0] });
@@ -211,7 +212,7 @@ mod tests {
         assert!(gains(0, &[]).is_empty());
     }
 
-    /// Three tiles in a ring that disagree: the least squares by hand.
+    /// Three tiles in a ring that contradict each other, with the least squares computed by hand.
     #[test]
     fn overlaps_that_contradict_each_other_are_weighted_by_their_voxels() {
         let e = 1.0f64.exp();
@@ -223,10 +224,10 @@ mod tests {
             };
             gains(3, &[ask([0, 1], weights[0], true), ask([1, 2], weights[1], false), ask([2, 0], weights[2], false)])
         };
-        // All alike: of the one asked for, each edge gives up a third.
+        // With equal weights, each edge bears a third of the contradiction.
         let found = ring([5, 5, 5]);
         assert_near(&found, &[(1.0f64 / 3.0).exp(), (-1.0f64 / 3.0).exp(), 1.0]);
-        // The edge that asks counts for much more: nearly all of it is met, halved along the other two.
+        // The heavy edge is met almost exactly, and the other two share the contradiction equally.
         let found = ring([1_000_000_000_000, 1, 1]);
         assert!((found[0] / found[1] - e).abs() < 1e-9 && (found[2] - 1.0).abs() < 1e-9, "{found:?}");
     }

@@ -1,14 +1,14 @@
-//! Tiles put down on a canvas: resampled by their affine maps, and blended where several cover a voxel.
+//! Placing of tiles on a canvas: they are resampled by their affine maps, and blended where they overlap.
 //!
-//! Plainly: the voxel of the canvas at a place takes from each tile the value at the place that the tile's map leads to,
-//! where this lies within the centres of the tile's first and last voxel along each axis; elsewhere the tile does not
-//! cover the voxel. Values between voxels are those of `scipy.ndimage.affine_transform(tile, matrix, offset,
-//! mode="constant")` of order 0, 1 or 3: places are computed in `f64` in its order of operations, so that the same voxels
-//! are covered; values in `f32` for types of up to 16 bits and `f32`, else in `f64`, so that they may differ from its own
-//! by a rounding.
+//! Morally a voxel of the canvas takes from each tile the value at the place that the tile's map leads to, if this
+//! place is between the centres of the tile's first and last voxels along each axis; otherwise the tile does not cover
+//! the voxel. Values between voxels are those of `scipy.ndimage.affine_transform(tile, matrix, offset,
+//! mode="constant")` of order 0, 1 or 3: places are computed in `f64` in its order of operations, so that the same
+//! voxels are covered; values are computed in `f32` for types of up to 16 bits and `f32`, otherwise in `f64`, so that
+//! they may differ from SciPy's by a rounding.
 //!
-//! What a voxel gets depends on its place alone, not on the box of the canvas that is asked for: the same bits come out
-//! however the canvas is cut.
+//! The value of a voxel depends on its place alone, not on the requested box of the canvas: the bits are the same for
+//! every division of the canvas.
 
 mod canvas;
 mod overlap;
@@ -30,37 +30,37 @@ use crate::chunk::{Dtype, Voxels};
 use crate::error::Result;
 use crate::kernel::mosaic::correction::Correction;
 
-/// How values between a tile's voxels are made.
+/// Interpolation between the voxels of a tile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Interpolation {
-    /// The nearest voxel's (order 0 of SciPy).
+    /// The value of the nearest voxel (order 0 of SciPy).
     Nearest,
-    /// Linearly between neighbours (order 1).
+    /// Linear interpolation between neighbours (order 1).
     #[default]
     Linear,
-    /// By a cubic spline through all voxels (order 3).
+    /// A cubic spline through all voxels (order 3).
     Cubic,
 }
 
-/// What a voxel of the canvas gets where tiles cover it.
+/// The value of a voxel of the canvas that several tiles cover.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Blend {
     /// The largest value.
     #[default]
     Max,
-    /// The mean of the values, which are not rounded before.
+    /// The mean of the values, which are not rounded before the mean.
     Mean,
     /// The value of the tile that was added first.
     First,
-    /// The mean of the values, weighted by one more than the distance to the tile's edge, in the tile's voxels: the
-    /// smallest along the axes that are longer than one voxel.
+    /// The mean of the values, weighted by one more than the distance to the tile's edge, in voxels of the tile: the
+    /// smallest distance along the axes that are longer than one voxel.
     Feather,
 }
 
-/// What a tile is held as, in C order: values, or coefficients in floats. Fewer types than an image can have, so that there
-/// is less code that differs by the type alone.
+/// The values of a tile, or floating-point coefficients, in C order. Fewer types than images have, to generate less
+/// code.
 #[derive(Clone, Debug)]
 enum Held {
     U8(Array3<u8>),
@@ -100,7 +100,7 @@ impl Held {
     }
 }
 
-/// Evaluates an expression with the array of what a tile is held as.
+/// Evaluates an expression with the array of a [`Held`].
 macro_rules! with_held {
     ($held:expr, $values:ident => $body:expr) => {
         match $held {
@@ -114,18 +114,19 @@ macro_rules! with_held {
 }
 use with_held;
 
-/// A tile made ready to be put down: its values, or the coefficients of the spline through them.
+/// A tile that is prepared for placing: its values, or the coefficients of the spline through them.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     values: Held,
-    /// The type of the tile's values, which the coefficients need not have.
+    /// The type of the tile's values; coefficients may have another type.
     dtype: Dtype,
     order: Interpolation,
 }
 
 impl Prepared {
-    /// The tile with these values, to be resampled by an order. Holds eight bytes a voxel for `u32`, `i32` and `f64`; for
-    /// other types what they take, or four for [`Interpolation::Cubic`]. Takes time in proportion to the voxels.
+    /// A tile with these values, for resampling by `order`. Holds eight bytes per voxel for `u32`, `i32` and `f64`; for
+    /// other types their own size, or four bytes for [`Interpolation::Cubic`]. Takes time linear in the number of
+    /// voxels.
     #[must_use]
     pub fn new(voxels: Voxels, order: Interpolation) -> Prepared {
         let dtype = voxels.dtype();
@@ -137,11 +138,11 @@ impl Prepared {
         Prepared { values, dtype, order }
     }
 
-    /// The same of corrected values, which are rounded and clipped to the tile's own type only when they are blended. Holds
-    /// eight bytes a voxel for `u32`, `i32` and `f64`, four for other types.
+    /// A tile with corrected values, which are rounded and clipped to the tile's own type only when they are blended.
+    /// Holds eight bytes per voxel for `u32`, `i32` and `f64`, four for other types.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where the tile has another shape than the correction's images.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if the tile has another shape than the correction's images.
     pub fn corrected(voxels: Voxels, order: Interpolation, correction: &Correction) -> Result<Prepared> {
         if correction.is_none() {
             return Ok(Prepared::new(voxels, order));
@@ -150,7 +151,7 @@ impl Prepared {
         Ok(Prepared { dtype, ..Prepared::new(correction.apply(&voxels)?, order) })
     }
 
-    /// Bytes that it holds.
+    /// Bytes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
         fn of<T>(values: &Array3<T>) -> usize {
@@ -159,7 +160,7 @@ impl Prepared {
         with_held!(&self.values, values => of(values))
     }
 
-    /// Voxels along (z, y, x).
+    /// Shape (z, y, x) in voxels.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
         with_held!(&self.values, values => values.dim().into())
@@ -172,12 +173,12 @@ impl Prepared {
     }
 }
 
-/// Evaluates an expression with a tile's typed values, and with the function that fills a row by their order.
+/// Evaluates an expression with a tile's typed values, and with the function that fills a row by the tile's order.
 macro_rules! with_samples {
     ($tile:expr, |$values:ident, $sample:ident| $body:expr) => {{
         use $crate::kernel::mosaic::resample::{Held, Interpolation, rows, with_held};
         match ($tile.order, &$tile.values) {
-            // The coefficients of a spline are of no other types.
+            // The coefficients of a spline have no other types.
             (Interpolation::Cubic, Held::F32($values)) => {
                 let $sample = rows::cubic;
                 $body

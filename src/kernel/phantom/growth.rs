@@ -1,7 +1,7 @@
-//! How a synthetic vessel tree grows: the axes and radii of its tubes.
+//! Growth of a synthetic vessel tree: the axes and radii of its tubes.
 //!
-//! Everything is made of additions, multiplications, divisions and square roots in `f64`, in one fixed order, and of a
-//! random number generator of our own: a seed gives the same tree on every platform.
+//! All numbers come from additions, multiplications, divisions and square roots in `f64`, in a fixed order, and from a
+//! random number generator of this module: a seed determines the same tree on every platform.
 
 /// A tapered tube with round ends: its axis, in voxels along (z, y, x), and the radii at the axis' ends.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +19,7 @@ impl Tube {
     }
 }
 
-/// What is grown.
+/// Parameters of a tree.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
     pub(super) shape: [usize; 3],
@@ -29,20 +29,20 @@ pub(super) struct Plan {
     pub(super) largest_radius: f64,
 }
 
-/// Thinnest tubes, in voxels: wide enough for neighbouring voxels to stay connected.
+/// Radius of the thinnest tubes, in voxels: wide enough for neighbouring voxels to stay connected.
 const THINNEST: f64 = 1.3;
-/// The largest radius over that of the thinnest tubes.
+/// Ratio of the largest radius to that of the thinnest tubes.
 const TAPER: f64 = 5.0;
-/// Part of the volume that tubes are to fill, in 2-D and 3-D.
+/// Target fraction of the volume inside tubes, in 2-D and 3-D.
 const FILLED: [f64; 2] = [0.12, 0.05];
-/// Length of a branch over its radius, where growing begins to look for the right one; and its bounds.
+/// Initial ratio of the length of a branch to its radius, and its bounds.
 const SLENDERNESS: f64 = 14.0;
 const SLENDERNESS_BOUNDS: [f64; 2] = [6.0, 80.0];
-/// One tip in so many grows on to another branch, and closes a loop.
+/// One tip in this number grows on to another branch, and closes a loop.
 const TIPS_PER_LOOP: u64 = 5;
 
-/// The tubes of a plan's tree: grown a few times, with branches longer or shorter until the volume is filled as it
-/// should be (or branches are as long or short as they may be).
+/// The tubes of a plan's tree. The tree is grown a few times, with longer or shorter branches, until tubes fill the
+/// target fraction of the volume, or the ratio of branches reaches its bounds.
 pub(super) fn grow(plan: &Plan) -> Vec<Tube> {
     let voxels: f64 = plan.shape.iter().map(|&n| n as f64).product();
     let wanted = voxels * FILLED[usize::from(plan.dimensions == 3)];
@@ -65,7 +65,7 @@ struct Bud {
     at: [f64; 3],
     direction: [f64; 3],
     radius: f64,
-    /// Number of the branch that it grows from.
+    /// Number of its parent branch.
     parent: usize,
 }
 
@@ -74,14 +74,14 @@ struct Growth {
     slenderness: f64,
     random: Random,
     tubes: Vec<Tube>,
-    /// The branch that each tube belongs to, and the one that this grew from.
+    /// The branch of each tube, and the parent of that branch.
     branches: Vec<[usize; 2]>,
     tips: Vec<(Bud, usize)>,
-    /// What is filled already, in a coarse grid of cells: branches turn to where less is.
+    /// The filled volume of each cell of a coarse grid; branches turn to emptier cells.
     crowd: Vec<f64>,
 }
 
-/// Cells of the coarse grid along each axis.
+/// Number of cells of the coarse grid along each axis.
 const CROWD: usize = 12;
 
 impl Growth {
@@ -104,7 +104,7 @@ impl Growth {
         while let Some(bud) = buds.pop_front() {
             let (radius, parent) = (bud.radius, bud.parent);
             let (at, direction) = self.branch(bud, number, parent);
-            // Murray's law: the cubes of the daughters' radii add up to that of the mother's.
+            // Murray's law: the cubes of the daughters' radii add up to the cube of the parent's radius.
             let share = 0.25 + 0.5 * self.random.unit();
             let radii = [share, 1.0 - share].map(|s| radius * cube_root(s));
             if radii[0].min(radii[1]) < thinnest {
@@ -112,7 +112,7 @@ impl Growth {
             } else {
                 let aside = self.aside(direction);
                 for (i, radius) in radii.into_iter().enumerate() {
-                    // The thinner daughter turns further away, to the other side.
+                    // The thinner daughter turns by the larger angle, to the other side.
                     let turn = [-1.1, 1.1][i] * radii[1 - i] / (radii[0] + radii[1]) + [-0.15, 0.15][i];
                     let direction = unit(add(direction, scaled(aside, turn)));
                     buds.push_back(Bud { at, direction, radius, parent: number });
@@ -124,12 +124,12 @@ impl Growth {
         self
     }
 
-    /// Axes that the volume is too thin along for tubes to have a direction there.
+    /// Whether the volume is too thin along an axis for tubes to run along it.
     fn is_flat(&self, axis: usize) -> bool {
         self.plan.shape[axis] < 8 || (self.plan.dimensions == 2 && axis == 0)
     }
 
-    /// Where a tree begins: at the middle of a face, roughly, into the volume. Roots take the faces in turn.
+    /// The root of a tree: near the middle of a face, into the volume. Roots take the faces in turn.
     fn root(&mut self, number: usize) -> Bud {
         let axes: Vec<usize> = (0..3).filter(|&a| !self.is_flat(a)).collect();
         let mut at: [f64; 3] = self.plan.shape.map(|n| (n as f64 - 1.0) / 2.0);
@@ -147,7 +147,7 @@ impl Growth {
         Bud { at, direction: unit(direction), radius, parent: number }
     }
 
-    /// Grows a branch in bends, and says where it ends and in which direction.
+    /// Grows a branch in bends. Returns its end and its direction there.
     fn branch(&mut self, bud: Bud, number: usize, parent: usize) -> ([f64; 3], [f64; 3]) {
         let Bud { mut at, mut direction, radius, .. } = bud;
         let length = self.slenderness * radius * (0.6 + 0.8 * self.random.unit());
@@ -163,7 +163,7 @@ impl Growth {
         (at, direction)
     }
 
-    /// A direction a little aside, away from walls and from what is crowded.
+    /// A slightly different direction, away from walls and crowded cells.
     fn bend(&mut self, at: [f64; 3], direction: [f64; 3], radius: f64, step: f64) -> [f64; 3] {
         let tries: [[f64; 3]; 2] = std::array::from_fn(|_| {
             let random = self.random_direction();
@@ -189,7 +189,7 @@ impl Growth {
         self.branches.push([number, parent]);
     }
 
-    /// Lets some tips grow on, in an arc, to a place on a branch that they do not come from.
+    /// Lets some tips grow on, in an arc, to a place on another branch than their own and its parent.
     fn close_loops(&mut self, mut number: usize) {
         for (tip, own) in std::mem::take(&mut self.tips) {
             if !self.random.next().is_multiple_of(TIPS_PER_LOOP) {
@@ -219,7 +219,7 @@ impl Growth {
         }
     }
 
-    /// A random direction across another.
+    /// A random direction perpendicular to another.
     fn aside(&mut self, direction: [f64; 3]) -> [f64; 3] {
         let random = self.random_direction();
         let along = (0..3).map(|a| random[a] * direction[a]).sum();
@@ -256,7 +256,7 @@ impl Random {
         mix(self.0)
     }
 
-    /// A number from 0 up to 1.
+    /// A number from 0 to 1, without 1.
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
@@ -270,7 +270,7 @@ pub(super) fn mix(value: u64) -> u64 {
     value ^ value >> 31
 }
 
-/// The cube root of a positive number, by Newton's method: the platform's may differ in the last bit.
+/// The cube root of a positive number, by Newton's method: results of the platform may differ in the last bit.
 pub(super) fn cube_root(value: f64) -> f64 {
     let mut root = if value > 1.0 { value } else { 1.0 };
     for _ in 0..100 {
@@ -299,7 +299,7 @@ fn norm(a: [f64; 3]) -> f64 {
     square(a).sqrt()
 }
 
-/// The vector of length 1 in the same direction; the zero vector stays what it is.
+/// The vector of length 1 in the same direction; the zero vector for itself.
 fn unit(a: [f64; 3]) -> [f64; 3] {
     let length = norm(a);
     if length > 0.0 { a.map(|v| v / length) } else { a }
@@ -322,7 +322,7 @@ mod tests {
         let mut families = std::collections::BTreeMap::<usize, Vec<f64>>::new();
         for i in 1..growth.tubes.len() {
             let [branch, parent] = growth.branches[i];
-            // Roots are their own parents in name only, and loops close with a single arc.
+            // Roots have no real parents, and a loop closes with a single arc.
             if number(i - 1) != branch && branch >= 3 {
                 families.entry(parent).or_default().push(growth.tubes[i].radii[0]);
             }

@@ -1,52 +1,52 @@
-//! How a stage scans a phantom: overlapping tiles on a grid, each a little off its place and a little turned.
+//! Simulated scans of a phantom: overlapping tiles on a grid, each slightly shifted and rotated.
 
 use crate::error::{Error, Result};
 use crate::kernel::mosaic::affine::Affine;
 use crate::kernel::phantom::growth::mix;
 
-/// Steps of a tile's offset in a voxel: offsets are exact, and short in decimals.
+/// Steps of a tile's offset per voxel: offsets are exact, and have few decimals.
 const STEPS: f64 = 64.0;
-/// The largest share of a tile that it may have in common with its neighbour, and the largest angle, in degrees.
+/// Maximum overlap of neighbouring tiles, as a fraction of a tile, and maximum angle, in degrees.
 const LARGEST_OVERLAP: f64 = 0.9;
 const LARGEST_ANGLE: f64 = 45.0;
-/// The most tiles of a scan.
+/// Maximum number of tiles in a scan.
 const MOST_TILES: usize = 100_000;
 
-/// What a scan is to be like.
+/// Parameters of a scan.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScanForm {
-    /// 2 or 3: how many of the axes are the image's own.
+    /// Number of dimensions of the image, 2 or 3.
     pub dimensions: usize,
-    /// Tiles along (z, y, x).
+    /// Number of tiles along (z, y, x).
     pub tiles: [usize; 3],
-    /// Share of a tile that its next neighbour has too, from 0 to 0.9.
+    /// Fraction of a tile that overlaps its next neighbour, from 0 to 0.9.
     pub overlap: f64,
-    /// How far a tile may be off its place along each of the image's axes, in voxels.
+    /// Maximum shift of a tile along each of the image's axes, in voxels.
     pub jitter: f64,
-    /// How far a tile may be turned in its plane, in degrees.
+    /// Maximum rotation of a tile in its plane, in degrees.
     pub rotation: f64,
-    /// Which of such scans.
+    /// Seed of the shifts and rotations.
     pub seed: u64,
 }
 
-/// A scan: tiles of one shape, and where each lies.
+/// A scan: tiles of one shape, and their maps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// Voxels along (z, y, x) of what is scanned.
+    /// Shape (z, y, x) of the scanned volume in voxels.
     pub shape: [usize; 3],
-    /// Voxels along (z, y, x) of each tile.
+    /// Shape (z, y, x) of each tile in voxels.
     pub tile: [usize; 3],
-    /// The map from each tile to what is scanned, in raster order of the tiles. Without rotation it is a translation;
-    /// without jitter too, one by whole numbers. The same on every platform.
+    /// The map from each tile to the scanned volume, in raster order of the tiles. Without rotation it is a
+    /// translation; without jitter as well, a translation by integers. Equal on every platform.
     pub places: Vec<Affine>,
 }
 
 impl Scan {
-    /// A scan of a volume of this shape, by the smallest tiles that do.
+    /// A scan of a volume of this shape, with the smallest tiles that cover it.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) for numbers that are none of those that a form allows, and for more
-    /// tiles than voxels.
+    /// Of kind [`Kind::Usage`](crate::error::Kind::Usage) if a parameter is out of range, or if there are more tiles
+    /// than voxels.
     pub fn of_shape(shape: [usize; 3], form: &ScanForm) -> Result<Scan> {
         form.check()?;
         if let Some(a) = (0..3).find(|&a| form.tiles[a] > shape[a]) {
@@ -57,17 +57,17 @@ impl Scan {
         }
         let tile = std::array::from_fn(|a| {
             let lengths = 1.0 + (form.tiles[a] - 1) as f64 * (1.0 - form.overlap);
-            // A rounding error is no voxel.
+            // A rounding error does not count as a voxel.
             (shape[a] as f64 / lengths - 1e-9).ceil() as usize
         });
         let start = |a: usize, i: usize| i * (shape[a] - tile[a]) / (form.tiles[a] - 1).max(1);
         Ok(Scan { shape, tile, places: form.places(tile, start) })
     }
 
-    /// A scan by tiles of this shape, and the shape of what they cover.
+    /// A scan with tiles of this shape, of the volume that they cover.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) for numbers that are none of those that a form allows.
+    /// Of kind [`Kind::Usage`](crate::error::Kind::Usage) if a parameter is out of range.
     pub fn of_tiles(tile: [usize; 3], form: &ScanForm) -> Result<Scan> {
         form.check()?;
         let pitch = tile.map(|n| ((n as f64 * (1.0 - form.overlap)).round() as usize).max(1));
@@ -94,12 +94,12 @@ impl ScanForm {
         Ok(())
     }
 
-    /// The maps of tiles whose first voxels are at these places along each axis.
+    /// The maps of tiles. `start` returns the place of a tile's first voxel along an axis.
     fn places(&self, tile: [usize; 3], start: impl Fn(usize, usize) -> usize) -> Vec<Affine> {
         let [nz, ny, nx] = self.tiles;
         let grid = (0..nz).flat_map(|z| (0..ny).flat_map(move |y| (0..nx).map(move |x| [z, y, x])));
         let place = |(i, at): (usize, [usize; 3])| {
-            // From -1 to 1, another number for each tile and use.
+            // A number from -1 to 1, different for each tile and use.
             let random = |which: u64| {
                 let hash = mix(mix(mix(self.seed ^ 0x7363_616E) ^ i as u64) ^ which);
                 (hash >> 11) as f64 / (1u64 << 52) as f64 - 1.0
@@ -116,7 +116,7 @@ impl ScanForm {
     }
 }
 
-/// The map that turns a tile in its plane around its middle, by an angle in degrees.
+/// The map that rotates a tile in its plane around its middle, by an angle in degrees.
 fn turned(degrees: f64, tile: [usize; 3]) -> Affine {
     let mut map = Affine::translation([0.0; 3]);
     if degrees != 0.0 {
@@ -129,7 +129,8 @@ fn turned(degrees: f64, tile: [usize; 3]) -> Affine {
     map
 }
 
-/// By their series, for angles up to a quarter of pi: the platform's may differ in the last bit.
+/// Sine and cosine by their series, for angles up to a quarter of pi: results of the platform may differ in the last
+/// bit.
 fn sine_and_cosine(angle: f64) -> [f64; 2] {
     let (mut sums, mut term) = ([0.0, 0.0], 1.0);
     for n in 1..24 {
@@ -151,7 +152,7 @@ mod tests {
         ScanForm { dimensions: if tiles[0] == 1 { 2 } else { 3 }, tiles, overlap, jitter: 0.0, rotation: 0.0, seed: 1 }
     }
 
-    /// How many tiles lie over each place along an axis.
+    /// Number of tiles that cover each place along an axis.
     fn covered(scan: &Scan, a: usize) -> Vec<usize> {
         let mut covered = vec![0; scan.shape[a]];
         for place in &scan.places {

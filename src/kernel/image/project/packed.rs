@@ -1,20 +1,20 @@
-//! Pixels in as few bytes as they need, to be kept for every chunk.
+//! Pixels in as few bytes as possible, since they are stored for every chunk.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Pixels without loss.
+/// Lossless packed pixels.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum Packed {
-    /// As many of one value, by its bits.
+    /// A number of equal pixels, and the bits of their value.
     Equal(usize, u32),
     #[serde(with = "serde_bytes")]
     Bytes(Vec<u8>),
     Words(Vec<u16>),
-    /// By their bits.
+    /// The bits of each value.
     Floats(Vec<u32>),
 }
 
-/// The most pixels that a part of a panel has: a whole panel.
+/// Maximum number of pixels in a part of a panel: a whole panel.
 const MOST: usize = super::LONGEST_SIDE * super::LONGEST_SIDE;
 
 impl Packed {
@@ -23,7 +23,7 @@ impl Packed {
         if values.iter().all(|value| value.to_bits() == first) {
             return Packed::Equal(values.len(), first);
         }
-        // Negative zero is not what it is converted back from.
+        // Negative zero does not survive the conversion to an integer and back.
         let bytes =
             values.iter().map(|&value| (f32::from(value as u8).to_bits() == value.to_bits()).then_some(value as u8));
         if let Some(bytes) = bytes.collect() {
@@ -37,7 +37,7 @@ impl Packed {
         Packed::Floats(values.iter().map(|value| value.to_bits()).collect())
     }
 
-    /// The pixels; nothing where there are more than a panel has.
+    /// The pixels; `None` if they are more than those of a panel.
     fn values(self) -> Option<Vec<f32>> {
         match self {
             Packed::Equal(count, bits) => (count <= MOST).then(|| vec![f32::from_bits(bits); count]),
@@ -61,7 +61,7 @@ pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 mod tests {
     use super::*;
 
-    /// Pixels, and what they are to be packed as.
+    /// Pixels, and a test of their packed form.
     type Case<'a> = (&'a [f32], fn(&Packed) -> bool);
 
     #[test]

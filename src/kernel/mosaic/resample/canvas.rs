@@ -1,4 +1,4 @@
-//! Part of a canvas, on which tiles are put down one after the other.
+//! A region of a canvas, on which tiles are placed one after the other.
 
 use std::ops::Range;
 
@@ -12,11 +12,11 @@ use crate::kernel::mosaic::affine::Affine;
 use crate::space::Region;
 use crate::{with_dtype, with_voxels};
 
-/// Part of a canvas on which tiles of one type are put down, in the order of their rows in the table.
+/// A region of a canvas on which tiles of one type are placed, in the order of their rows in the table.
 ///
-/// Holds one value and one byte a voxel, or 16 bytes a voxel for [`Blend::Mean`] and [`Blend::Feather`], from the first
-/// tile on that meets it. The order of tiles matters to [`Blend::First`] alone, except for the last bit of the sums of
-/// floats.
+/// Holds one value and one byte per voxel, or 16 bytes per voxel for [`Blend::Mean`] and [`Blend::Feather`], from the
+/// first tile that intersects it on. The order of tiles matters only for [`Blend::First`], except for the last bit of
+/// sums of floating-point values.
 #[derive(Clone, Debug)]
 pub struct Composition {
     region: Region,
@@ -24,26 +24,26 @@ pub struct Composition {
     layer: Option<Layer>,
 }
 
-/// What tiles have been blended to so far, in raster order.
+/// The result of blending so far, in raster order.
 #[derive(Clone, Debug)]
 enum Layer {
     /// The largest or the first value.
     Chosen {
         values: Voxels,
-        /// Which voxels have a value. Left empty where zero is the least value and the largest is wanted.
+        /// Whether each voxel has a value. Empty for the largest value of types whose smallest value is zero.
         covered: Vec<bool>,
     },
     /// Sums of weighted values, and of weights.
     Summed { sums: Vec<f64>, weights: Vec<f64> },
 }
 
-/// A tile that meets the region.
+/// A tile that intersects the region.
 #[derive(Clone, Copy)]
 struct Putting<'a> {
     dtype: Dtype,
     to_tile: &'a Affine,
     gain: f64,
-    /// Whether it is moved by whole voxels and its values stay as they are.
+    /// Whether the tile moves by whole voxels, and its values do not change.
     whole: bool,
     /// The part of the region that it may cover.
     part: Region,
@@ -53,15 +53,15 @@ struct Putting<'a> {
 pub(super) type Sample<T> = fn(&[T], &Path, Range<i64>, &mut [<T as Tone>::Real]);
 
 impl Composition {
-    /// An empty part of a canvas. The region is in the coordinates that the maps of tiles have on the canvas' side.
+    /// An empty region of a canvas, in the coordinates from which the maps of tiles lead.
     #[must_use]
     pub fn new(region: Region, blend: Blend) -> Composition {
         Composition { region, blend, layer: None }
     }
 
-    /// Puts a tile down, its values multiplied by `gain`. `to_tile` leads from a place on the canvas to the place in the
-    /// tile. Does nothing where the tile does not meet the region; takes time in proportion to the voxels of the region
-    /// that it covers, and to the region's rows near them.
+    /// Places a tile, with its values multiplied by `gain`. `to_tile` leads from a place on the canvas to the place in
+    /// the tile. Does nothing if the tile does not intersect the region. Takes time proportional to the voxels of the
+    /// region that the tile covers, and the region's rows near them.
     pub fn add(&mut self, tile: &Prepared, to_tile: &Affine, gain: f64) {
         let part = meeting(&self.region, tile.shape(), to_tile);
         if part.is_empty() {
@@ -111,9 +111,9 @@ impl Composition {
         });
     }
 
-    /// The values of the region, in a type: the nearest one, of whole numbers the one further from zero where two are as
-    /// near, the least or largest one beyond them. Zero where no tile covers a voxel. The largest and the first value are
-    /// rounded to the tiles' type before.
+    /// The values of the region in a type: rounded to the nearest value, for integers with ties away from zero, and
+    /// clipped to the range of the type. Voxels that no tile covers are zero. The largest and the first value are
+    /// rounded to the tiles' type first.
     #[must_use]
     pub fn finish(self, dtype: Dtype) -> Voxels {
         let shape = self.region.shape();
@@ -140,23 +140,23 @@ fn in_shape<T: Tone>(values: Vec<T>, shape: [usize; 3]) -> Voxels {
     T::wrap(Array3::from_shape_vec(shape, values).expect("a layer has a value for each voxel"))
 }
 
-/// A difference of positions in a box, first the one nearer to its end.
+/// A non-negative difference of positions as an index.
 fn index(difference: i64) -> usize {
     usize::try_from(difference).expect("rows lie in the region")
 }
 
-/// The part of a region that a tile may cover: nothing else is covered.
+/// The part of a region that a tile may cover; it covers no voxel outside.
 pub(super) fn meeting(region: &Region, shape: [usize; 3], to_tile: &Affine) -> Region {
     if shape.contains(&0) {
         return Region::new(region.min, region.min);
     }
-    // The map back is not exact.
+    // The inverse map is not exact.
     let outline = to_tile.inverse().and_then(|to_canvas| to_canvas.outline(shape));
     outline.map_or(*region, |outline| outline.dilated([1; 3]).intersection(region))
 }
 
-/// Calls `see` for each row of a part of the canvas that meets the tile: with (z, y), the places in the tile, and the
-/// voxels that it covers. In raster order.
+/// Calls `see` for each row of a part of the canvas that the tile intersects, in raster order, with (z, y), the places
+/// in the tile, and the voxels that the tile covers.
 pub(super) fn each_row(
     shape: [usize; 3],
     to_tile: &Affine,
@@ -174,7 +174,7 @@ pub(super) fn each_row(
     }
 }
 
-/// Whether a map moves everything by whole voxels, so few that places are exact.
+/// Whether a map is a translation by whole voxels, small enough that places are exact.
 fn is_whole(map: &Affine) -> bool {
     let few = |x: f64| x.fract() == 0.0 && x.abs() < 1e15;
     map.matrix == Affine::translation([0.0; 3]).matrix && map.offset.iter().all(|&x| few(x))
@@ -195,13 +195,13 @@ impl Layer {
         }
     }
 
-    /// Blends a row of the tile's own values, whose places are whole voxels, from the layer's voxel `at` on. Whether it
-    /// has: sums, and values of another type, are left to others.
+    /// Blends a row of the tile's own values, whose places are whole voxels, beginning at the layer's voxel `at`.
+    /// Returns whether it did: it does not handle sums, and values of another type.
     fn copy<T: Tone>(&mut self, blend: Blend, tile: &[T], path: &Path, xs: &Range<i64>, at: usize) -> bool {
         let Layer::Chosen { values, covered } = self else { return false };
         let Some(values) = T::inside(values).and_then(|values| values.as_slice_mut()) else { return false };
         let [_, height, width] = path.shape;
-        // Places inside the tile, without fractions.
+        // The places are inside the tile and have no fractions.
         let [z, y, x] = path.base.map(|place| place as i64);
         let from = (index(z) * height + index(y)) * width + index(x + xs.start);
         let row = &tile[from..from + index(xs.end - xs.start)];
@@ -210,20 +210,20 @@ impl Layer {
     }
 }
 
-/// Blends a row of numbers into a layer's values from voxel `at` on.
+/// Blends a row of numbers into a layer's values, beginning at voxel `at`.
 fn choose<S: Real, T: Tone>(first: bool, row: &[S], values: &mut Array3<T>, covered: &mut [bool], at: usize) {
     let values = values.as_slice_mut().expect("a layer is in C order");
     blend_numbers(first, row, &mut values[at..], covered.get_mut(at..).unwrap_or(&mut []));
 }
 
-/// Blends a row of numbers into values, the first or the largest. `covered` is empty where the largest is wanted and zero
-/// is the least.
+/// Blends a row of numbers into values by the first or the largest one. `covered` is empty for the largest value of
+/// types whose smallest value is zero.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn blend_numbers<S: Real, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &mut [bool]) {
     blend(first, row, values, covered, S::tone);
 }
 
-/// The same for values.
+/// As [`blend_numbers`], for values.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn blend_values<T: Tone>(first: bool, row: &[T], values: &mut [T], covered: &mut [bool]) {
     blend(first, row, values, covered, |v| v);
@@ -246,8 +246,8 @@ fn blend<S: Value, T: Tone>(first: bool, row: &[S], values: &mut [T], covered: &
     }
 }
 
-/// The numbers that weights, and values times weights, are made multiples of before they are summed: sums are exact then,
-/// so that the order of tiles does not matter. None where values have fractions.
+/// Weights, and values times weights, are rounded to multiples of these numbers before they are summed. Then sums are
+/// exact, and the order of tiles does not matter. Zero for values with fractions, which are not rounded.
 fn quanta(dtype: Dtype) -> [f64; 2] {
     match (dtype.is_integer(), dtype.size()) {
         (false, _) => [0.0; 2],
@@ -256,10 +256,10 @@ fn quanta(dtype: Dtype) -> [f64; 2] {
     }
 }
 
-/// Adds a row of numbers times their weights to sums, and the weights to theirs.
+/// Adds a row of numbers times their weights to `sums`, and the weights to `weights`.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weights: &mut [f64]) {
-    // A far smaller number is rounded to a multiple when this is added.
+    // Adding this number to a far smaller one rounds that to a multiple.
     let [of_weight, of_sum] = quanta(dtype).map(|quantum| 1.5 / f64::EPSILON * quantum);
     for (((sum, weight), v), by) in sums.iter_mut().zip(weights).zip(row).zip(by) {
         let by = (by + of_weight) - of_weight;
@@ -268,7 +268,7 @@ fn add_up<S: Real>(row: &[S], by: &[f64], dtype: Dtype, sums: &mut [f64], weight
     }
 }
 
-/// The values nearest to sums divided by their weights, where these are positive.
+/// The values nearest to the sums divided by their weights, for positive weights.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn divide<T: Tone>(sums: &[f64], weights: &[f64], values: &mut [T]) {
     for ((&sum, &weight), to) in sums.iter().zip(weights).zip(values) {

@@ -1,4 +1,4 @@
-//! How bright two tiles are where both cover the canvas.
+//! The brightness of two tiles in their overlap.
 
 use std::ops::Range;
 
@@ -20,8 +20,8 @@ pub struct Placed<'a> {
     pub to_tile: &'a Affine,
 }
 
-/// How many voxels of a region of the canvas two tiles both cover, and the sum of the values, not rounded, that each has
-/// there. Takes time in proportion to these voxels, and to the rows of the region near both tiles.
+/// The number of voxels of a region of the canvas that both tiles cover, and the sum of each tile's values there,
+/// without rounding. Takes time proportional to these voxels, and the rows of the region near both tiles.
 #[must_use]
 pub fn overlap(region: &Region, tiles: [Placed<'_>; 2]) -> (u64, [f64; 2]) {
     let [first, second] = tiles;
@@ -40,7 +40,7 @@ pub fn overlap(region: &Region, tiles: [Placed<'_>; 2]) -> (u64, [f64; 2]) {
     (voxels, sums)
 }
 
-/// The sum of a tile's values in voxels of a row, which it covers.
+/// The sum of a tile's values in voxels `xs` of a row, which the tile covers.
 fn sum(tile: &Prepared, path: &Path, xs: &Range<i64>) -> f64 {
     fn of<T: Tone>(values: &Array3<T>, path: &Path, xs: &Range<i64>, sample: Sample<T>) -> f64 {
         let values = values.as_slice().expect("prepared values are in C order");

@@ -1,22 +1,22 @@
-//! The places in a tile that the voxels of a row of the canvas lead to, and runs of them.
+//! The places in a tile that the voxels of a row of the canvas lead to, and their division into runs and steps.
 //!
-//! Where places lead to voxels that follow each other in the tile, as they mostly do where a tile is turned a little, these
-//! are a run. The rest of a row is divided into steps.
+//! Consecutive voxels whose places lead to consecutive voxels of a row of the tile form a run; most voxels do if the
+//! tile is only slightly rotated. The rest of a row is divided into steps.
 
 use std::ops::Range;
 
 use super::real::Real;
 use crate::kernel::mosaic::affine::Affine;
 
-/// Voxels that are made together where places do not follow each other.
+/// Number of voxels in a step, which are computed together.
 pub(super) const STEP: usize = 16;
-/// The most voxels of a run.
+/// Maximum number of voxels in a run.
 pub(super) const LONGEST: usize = 128;
-/// A run has a multiple of so many voxels.
+/// The length of a run is a multiple of this number.
 const GROUP: usize = 16;
-/// Voxels of a run that are made in one go.
+/// Number of voxels of a run that are computed at a time.
 pub(super) const LANES: usize = 8;
-/// Fractions of a voxel that rounding does not reach where coordinates are below 2^20.
+/// Fractions of a voxel for which rounding cannot reach another voxel, if coordinates are below 2^20.
 const SURE: Range<f64> = 1e-8..1.0 - 1e-8;
 
 /// Whole numbers as `f64`.
@@ -37,15 +37,15 @@ pub(super) struct Path {
     pub(super) shape: [usize; 3],
     /// The place of the voxel at x = 0.
     pub(super) base: [f64; 3],
-    /// What is added to it for each step along x.
+    /// The difference of places between voxels along x.
     pub(super) step: [f64; 3],
 }
 
-/// Places of the voxels that are made together.
+/// Places of the voxels of a step.
 pub(super) type Places = [[f64; STEP]; 3];
 
 impl Path {
-    /// The places that the row at (z, y) of a canvas leads to in a tile of a shape.
+    /// The places to which the row at (z, y) of a canvas leads in a tile of this shape.
     pub(super) fn new(shape: [usize; 3], to_tile: &Affine, [z, y]: [i64; 2]) -> Path {
         let Affine { matrix, offset } = to_tile;
         // In the order of Affine::apply.
@@ -53,7 +53,7 @@ impl Path {
         Path { shape, base, step: std::array::from_fn(|i| matrix[i][2]) }
     }
 
-    /// Whether the row leads to a line along x in the tile, voxel by voxel: the tile is not turned.
+    /// Whether the row leads to a line along x in the tile, voxel by voxel: the tile is not rotated.
     pub(super) fn is_straight(&self) -> bool {
         self.step == ON
     }
@@ -62,8 +62,8 @@ impl Path {
         self.base[axis] + self.step[axis] * x as f64
     }
 
-    /// The part of a row in which all places are inside the tile. Places go one way along each axis, rounded or not, so
-    /// that both ends are found by halving.
+    /// The part of a row in which all places are inside the tile. Places are monotonic along each axis, rounded or not,
+    /// so both ends are found by bisection.
     pub(super) fn inside(&self, xs: Range<i64>) -> Range<i64> {
         let Range { mut start, mut end } = xs;
         for axis in 0..3 {
@@ -84,7 +84,7 @@ impl Path {
         start..end
     }
 
-    /// The places of a step from `x` on; from `end` on that of the last voxel before it.
+    /// The places of a step that begins at `x`. Voxels from `end` on have the place of the last voxel before `end`.
     #[inline(always)]
     fn places(&self, x: i64, end: i64, plus: f64) -> Places {
         let (x, last) = (x as f64, (end - 1) as f64);
@@ -98,8 +98,8 @@ impl Path {
         places
     }
 
-    /// Divides a row among runs and steps. Both get the numbers to make; those of a step reach beyond the row's end where it
-    /// ends before.
+    /// Divides a row into runs and steps, and calls `run` or `step` with the numbers to compute. Those of a step may
+    /// extend beyond the end of a short row.
     #[inline(always)]
     pub(super) fn divide<S: Real>(
         &self,
@@ -119,7 +119,7 @@ impl Path {
                 x += found.length as i64;
                 continue;
             }
-            // The last step begins before its turn rather than to be shorter.
+            // The last step begins earlier instead of being shorter.
             let at = at.min(out.len() - STEP);
             let Some(out) = out[at..].first_chunk_mut() else { return };
             x = xs.start + at as i64;
@@ -128,8 +128,8 @@ impl Path {
         }
     }
 
-    /// About how many voxels of a row there are until the place has moved on by one voxel of the tile more, or less, than
-    /// the voxels of a run.
+    /// The approximate number of voxels of a row until the place is one voxel of the tile ahead of, or behind, the
+    /// voxels of a run.
     #[inline(always)]
     fn reach(&self) -> [f64; 3] {
         [0, 1, 2].map(|axis| 1.0 / (self.step[axis] - ON[axis]))
@@ -139,7 +139,7 @@ impl Path {
     #[inline(always)]
     fn run(&self, xs: Range<i64>, plus: f64, limits: &[Range<f64>; 3], reach: [f64; 3]) -> Option<Run> {
         let x = xs.start as f64;
-        // Along an axis of one voxel there is one place.
+        // An axis of one voxel has a single place.
         let axes = || usize::from(self.shape[0] == 1)..3;
         let mut voxel = [0.0; 3];
         let mut length = ((xs.end - xs.start) as f64).min(LONGEST as f64);
@@ -151,14 +151,14 @@ impl Path {
             }
             let beyond = at - voxel[axis];
             let more = if reach[axis] > 0.0 { (1.0 - beyond) * reach[axis] } else { 1.0 - beyond * reach[axis] };
-            // Endless, and no number, where places do not change.
+            // `more` is infinite or NaN if places do not change.
             length = length.min(more.ceil());
             if axis == 2 {
                 length = length.min(limits.end - voxel[axis] + 1.0);
             }
         }
         let mut length = length as usize / GROUP * GROUP;
-        // Rounded, places may go over one voxel earlier.
+        // With rounding, places may reach the next voxel one voxel earlier.
         for _ in 0..2 {
             if length == 0 {
                 return None;
@@ -176,13 +176,13 @@ impl Path {
         None
     }
 
-    /// How far the place of a run's voxel `i` is beyond the tile's voxel that belongs to it.
+    /// The offset of the place of a run's voxel `i` from the corresponding voxel of the tile.
     #[inline(always)]
     fn beyond(&self, run: &Run, axis: usize, plus: f64, i: usize) -> f64 {
         self.base[axis] + self.step[axis] * (run.x + RAMP[i]) + plus - (run.voxel[axis] + ON[axis] * RAMP[i])
     }
 
-    /// Fills `out` with how far the places of a run are beyond the tile's voxels along an axis.
+    /// Fills `out` with the offsets of the places of a run from the tile's voxels along an axis.
     #[inline(always)]
     pub(super) fn fractions<S: Real>(&self, run: &Run, axis: usize, out: &mut [S; LONGEST]) {
         let (base, step, voxel, on) = (self.base[axis], self.step[axis], run.voxel[axis], ON[axis]);
@@ -196,7 +196,7 @@ impl Path {
     }
 }
 
-/// The whole groups of numbers in a line.
+/// The complete groups of numbers in a line.
 #[inline(always)]
 pub(super) fn lanes<S>(line: &[S]) -> &[[S; LANES]] {
     line.as_chunks().0
@@ -207,21 +207,21 @@ pub(super) fn lanes_mut<S>(line: &mut [S]) -> &mut [[S; LANES]] {
     line.as_chunks_mut().0
 }
 
-/// How far voxels that follow each other in a row of a tile are apart along each axis.
+/// The difference of consecutive voxels in a row of a tile, along each axis.
 const ON: [f64; 3] = [0.0, 0.0, 1.0];
 
-/// Voxels of a row whose places lead to voxels that follow each other in the tile.
+/// Voxels of a row whose places lead to consecutive voxels of a row of the tile.
 pub(super) struct Run {
-    /// The first one.
+    /// The first voxel.
     x: f64,
     /// The voxel of the tile at or before the first place.
     voxel: [f64; 3],
-    /// How many.
+    /// Number of voxels.
     pub(super) length: usize,
 }
 
 impl Run {
-    /// Where the voxel is in the tile's values.
+    /// Index of `voxel` in the tile's values.
     #[inline(always)]
     pub(super) fn index(&self, [_, height, width]: [usize; 3]) -> usize {
         let [z, y, x] = self.voxel.map(|v| v as usize);
@@ -229,7 +229,7 @@ impl Run {
     }
 }
 
-/// The first of some numbers that does not hold, where those that do come before all others.
+/// The first number for which `holds` is false, if all numbers for which it is true come first.
 fn first_without(xs: Range<i64>, holds: impl Fn(i64) -> bool) -> i64 {
     let Range { mut start, mut end } = xs;
     while start < end {
@@ -254,7 +254,7 @@ pub(super) fn depths(path: &Path, xs: Range<i64>, out: &mut [f64]) {
         for axis in 0..3 {
             let near = path.base[axis] + path.step[axis] * x;
             let far = last[axis] - near;
-            // Along an axis of one voxel both are without end.
+            // Along an axis of one voxel both are infinite.
             let near = if last[axis] < f64::INFINITY { near } else { far };
             let least = if near < far { near } else { far };
             depth = if least < depth { least } else { depth };

@@ -1,4 +1,4 @@
-//! The numbers that values are resampled in, and how they become values again.
+//! The numbers in which values are resampled, and their conversion to values.
 
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -7,11 +7,11 @@ use ndarray::Array3;
 use super::Held;
 use crate::chunk::{Value, Voxels};
 
-/// A number that values are resampled in.
+/// A number in which values are resampled.
 pub(super) trait Real:
     Value + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
-    /// The number nearest to another one.
+    /// The nearest number of this type.
     fn near(v: f64) -> Self;
     /// The value nearest to the number.
     fn tone<T: Tone>(self) -> T;
@@ -47,22 +47,21 @@ impl Real for f64 {
     }
 }
 
-/// A value that an image can have, as it is resampled.
+/// A value of an image that can be resampled.
 pub(super) trait Tone: Value {
-    /// What it is resampled in.
+    /// The type in which it is resampled.
     type Real: Real;
-    /// Whether no value is below zero.
+    /// Whether no value of the type is below zero.
     const UNSIGNED: bool;
-    /// The value as such a number.
+    /// The value as a number for resampling.
     fn real(self) -> Self::Real;
-    /// The nearest value, of whole numbers the one further from zero where two are as near; the least or largest one
-    /// beyond them.
+    /// The nearest value, for integers with ties away from zero, clipped to the range of the type.
     fn of_f32(v: f32) -> Self;
-    /// The same from `f64`.
+    /// As [`Tone::of_f32`], from `f64`.
     fn of_f64(v: f64) -> Self;
-    /// The larger of two values; none where one of them is none.
+    /// The larger of two values; NaN if one of them is NaN.
     fn larger(self, other: Self) -> Self;
-    /// The array of such values inside, if it is of this type.
+    /// The array of voxels, if it is of this type.
     fn inside(voxels: &mut Voxels) -> Option<&mut Array3<Self>>;
 }
 
@@ -89,11 +88,11 @@ macro_rules! tones {
     )*};
 }
 
-/// The whole number nearest to another one within limits, further from zero where two are as near, as the last bits of
-/// what is returned. Like this it is made in vectors, which `as` is not.
+/// The nearest integer, with ties away from zero, clipped to limits, in the last bits of the returned number. Unlike
+/// `as`, this form is vectorised.
 #[inline(always)]
 fn whole(v: f32, least: f32, most: f32) -> u32 {
-    // Beyond it there are no fractions: a sum with it is rounded, where two numbers are as near to the even one.
+    // Numbers beyond it have no fractions: a sum with it is rounded, with ties to even.
     const BIAS: f32 = 12_582_912.0;
     let v = if v > least { v } else { least };
     let v = if v < most { v } else { most };
@@ -103,7 +102,7 @@ fn whole(v: f32, least: f32, most: f32) -> u32 {
     ((even + step) + BIAS).to_bits()
 }
 
-/// The same of `f64`.
+/// As [`whole`], for `f64`.
 #[inline(always)]
 fn whole_of_f64(v: f64, least: f64, most: f64) -> u64 {
     const BIAS: f64 = 6_755_399_441_055_744.0;
@@ -115,7 +114,7 @@ fn whole_of_f64(v: f64, least: f64, most: f64) -> u64 {
     ((even + step) + BIAS).to_bits()
 }
 
-/// Whole numbers up to here from zero are exact in `f64`: 2^53.
+/// Largest magnitude up to which all integers are exact in `f64`: 2^53.
 const LARGEST_WHOLE: f64 = 9_007_199_254_740_992.0;
 
 tones! {

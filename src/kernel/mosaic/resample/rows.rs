@@ -1,8 +1,9 @@
 //! Values along one row of the canvas, from one tile.
 //!
-//! The voxels of a run are made together, from lines of the tile's values; those of a step from values that are fetched one
-//! by one; and where a tile is not turned all that a row has. The arithmetic of the first two is the same, and which tiles
-//! are not turned follows from their maps, so that the bits of a voxel do not depend on which voxels are made with it.
+//! The voxels of a run are computed together, from lines of the tile's values, and those of a step from values that are
+//! fetched one by one. If a tile is not rotated, a whole row is computed together. The arithmetic of runs and steps is
+//! the same, and the map of a tile determines whether it is rotated, so the bits of a voxel do not depend on the voxels
+//! that are computed with it.
 
 use std::ops::Range;
 
@@ -11,8 +12,8 @@ use super::real::{Real, Tone};
 use super::shift;
 use super::weights::{mirrored, mix, weights};
 
-/// Where the places of a step lie in a tile: the voxel at or before each, at most the one that is said, and how far the
-/// place is beyond it.
+/// The cells of a step's places in a tile: the voxel at or before each place, up to a limit, and the offset of the
+/// place from it.
 struct Cells<S> {
     voxel: [[f64; STEP]; 3],
     fraction: [[S; STEP]; 3],
@@ -33,7 +34,7 @@ impl<S: Real> Cells<S> {
         cells
     }
 
-    /// Where each voxel is in the tile's values.
+    /// Index of each voxel in the tile's values.
     #[inline(always)]
     fn indices(&self, [_, height, width]: [usize; 3]) -> [usize; STEP] {
         let (height, width) = (height as f64, width as f64);
@@ -47,12 +48,12 @@ impl<S: Real> Cells<S> {
     }
 }
 
-/// 2^52, and how many whole numbers there are below it.
+/// 2^52: the sum with a smaller integer has that integer in its last bits.
 const BIAS: f64 = 4_503_599_627_370_496.0;
 const BIAS_BITS: u64 = 1 << 52;
 
-/// Fills `out` with the values of the voxels `xs` of a row, which are all inside the tile, in C order. `out` has a step's
-/// length at least; beyond those of the voxels its numbers mean nothing.
+/// Fills `out` with the values of the voxels `xs` of a row, which are all inside the tile, in C order. `out` has at
+/// least the length of a step; its numbers after those of the voxels have no meaning.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 pub(super) fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     let last = path.shape.map(|n| n as f64 - 1.0);
@@ -69,12 +70,12 @@ pub(super) fn nearest<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &
     });
 }
 
-/// The same, linearly between voxels. `CORNERS` is 4 for a tile of one plane, else 8.
+/// As [`nearest`], by linear interpolation. `CORNERS` is 4 for a tile of one plane, otherwise 8.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn linear_between<T: Tone, const CORNERS: usize>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     let [depth, height, width] = path.shape;
     let last = path.shape.map(|n| n.saturating_sub(2) as f64);
-    // How far away in memory a voxel's neighbours are.
+    // Distances in memory of a voxel's neighbours.
     let stride =
         [if depth > 1 { height * width } else { 0 }, if height > 1 { width } else { 0 }, usize::from(width > 1)];
     let mut corner = [0; CORNERS];
@@ -125,7 +126,7 @@ fn linear_between<T: Tone, const CORNERS: usize>(values: &[T], path: &Path, xs: 
     });
 }
 
-/// The same, linearly between voxels.
+/// As [`nearest`], by linear interpolation.
 pub(super) fn linear<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &mut [T::Real]) {
     if path.is_straight() {
         shift::linear(values, path, xs, out);
@@ -136,7 +137,7 @@ pub(super) fn linear<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &m
     }
 }
 
-/// `PLANES` is how many planes a value is made of: 1 for a tile of one plane, else 4.
+/// Fills `out` by the cubic spline from `PLANES` planes: 1 for a tile of one plane, otherwise 4.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn spline_through<S: Real + Tone<Real = S>, const PLANES: usize>(
     coefficients: &[S],
@@ -145,7 +146,7 @@ fn spline_through<S: Real + Tone<Real = S>, const PLANES: usize>(
     out: &mut [S],
 ) {
     let [depth, height, width] = path.shape;
-    // Runs are made where no coefficient is mirrored.
+    // Runs only where no coefficient is mirrored.
     let limits = [0, 1, 2].map(|axis| match axis {
         0 if PLANES == 1 => 0.0..0.0,
         axis => 1.0..path.shape[axis] as f64 - 3.0,
@@ -215,7 +216,7 @@ fn spline_through<S: Real + Tone<Real = S>, const PLANES: usize>(
     });
 }
 
-/// The same, by the cubic spline with these coefficients.
+/// As [`nearest`], by the cubic spline with these coefficients.
 pub(super) fn cubic<S: Real + Tone<Real = S>>(coefficients: &[S], path: &Path, xs: Range<i64>, out: &mut [S]) {
     if path.is_straight() {
         shift::cubic(coefficients, path, xs, out);

@@ -1,4 +1,4 @@
-//! Rows of a tile that is not turned: all voxels lie as far beyond those of the tile, along each axis.
+//! Rows of a tile that is not rotated: along each axis, all places have the same offset from voxels of the tile.
 
 use std::ops::Range;
 
@@ -6,16 +6,16 @@ use super::path::Path;
 use super::real::{Real, Tone};
 use super::weights::{mirrored, mix, weights};
 
-/// The voxel of the tile at or before the place along an axis, of those up to `last`, and how far the place is beyond it.
+/// The voxel of the tile at or before the place along an axis, at most `last`, and the offset of the place from it.
 fn cell(path: &Path, axis: usize, last: usize) -> (usize, f64) {
     let voxel = path.base[axis].floor().min(last as f64);
     (voxel as usize, path.base[axis] - voxel)
 }
 
-/// The voxels of the tile at or before those of a part of a row, and how far places are beyond them.
+/// The voxels of the tile at or before the places of a part of a row, and the offset of the places from them.
 fn along(path: &Path, xs: &Range<i64>) -> (Range<usize>, f64) {
     let whole = path.base[2].floor();
-    // Places near zero are not rounded, so that the voxel before one that is inside the tile is inside too.
+    // Places near zero are not rounded, so the voxel before a place inside the tile is inside as well.
     let voxel = |x: i64| (whole as i64).saturating_add(x).max(0) as usize;
     let start = voxel(xs.start).min(path.shape[2] - 1);
     (start..voxel(xs.end).min(path.shape[2]).max(start + 1), path.base[2] - whole)
@@ -39,7 +39,7 @@ pub(super) fn linear<T: Tone>(values: &[T], path: &Path, xs: Range<i64>, out: &m
     }
 }
 
-/// Values between lines, two of one plane or two of each of two planes.
+/// Interpolates between lines: two of one plane, or two of each of two planes.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn between<T: Tone, const LINES: usize>(lines: [&[T]; LINES], [z, y, x]: [T::Real; 3], out: &mut [T::Real]) {
     let value = |corners: [[T; 2]; LINES]| {
@@ -56,7 +56,7 @@ fn between<T: Tone, const LINES: usize>(lines: [&[T]; LINES], [z, y, x]: [T::Rea
         }
         *out = value(corners);
     }
-    // After the last voxel there is nothing, and no place.
+    // No place is after the last voxel.
     for (i, out) in out.iter_mut().enumerate().skip(pairs) {
         *out = value(lines.map(|line| [line[i]; 2]));
     }
@@ -72,7 +72,7 @@ pub(super) fn cubic<S: Real + Tone<Real = S>>(coefficients: &[S], path: &Path, x
         [0, 1, 2, 3].map(|tap| (index(tap), weight[tap]))
     };
     let (columns, t) = along(path, &xs);
-    // Columns that are needed, also where they are mirrored.
+    // The columns that are needed, including mirrored ones.
     let needed = columns.start.saturating_sub(2)..(columns.end + 3).min(width);
     let mut across = vec![S::default(); needed.len()];
     let planes = if depth == 1 { vec![(0, S::near(1.0))] } else { taps(0).to_vec() };
@@ -103,7 +103,7 @@ fn add<S: Real>(line: &[S], weight: S, sums: &mut [S]) {
     }
 }
 
-/// Weighted sums of four numbers that follow each other.
+/// Weighted sums of four consecutive numbers.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn four<S: Real>(line: &[S], weight: [S; 4], out: &mut [S]) {
     let n = out.len();

@@ -11,14 +11,15 @@ use super::real::{Real, Tone};
 
 /// The pole of both filters, √3 - 2.
 const POLE: f64 = -0.267_949_192_431_122_7;
-/// The product of what both filters make of a constant, (1 - pole)(1 - 1 / pole).
+/// The factor that makes the gain of both filters one, (1 - pole)(1 - 1 / pole).
 const GAIN: f64 = 6.0;
-/// A line's first coefficient is a sum over its values, weighted by powers of the pole: below 10⁻²² from here on.
+/// Number of values in the sum for a line's first coefficient. The weights of the rest, powers of the pole, are below
+/// 10⁻²².
 const HORIZON: usize = 40;
-/// Rows that are filtered along x together.
+/// Number of rows that are filtered along x together.
 const LANES: usize = 16;
 
-/// The coefficients of the spline through values, as the numbers that these are resampled in.
+/// The coefficients of the spline through values, as numbers for resampling.
 pub(super) fn coefficients<T: Tone>(values: &Array3<T>) -> Held {
     T::Real::held(filtered(values.mapv(Tone::real)))
 }
@@ -40,14 +41,14 @@ fn filtered<S: Real>(mut coefficients: Array3<S>) -> Array3<S> {
     coefficients
 }
 
-/// Filters rows along x, some of them side by side.
+/// Filters rows along x, several rows at a time.
 fn along_x<S: Real>(numbers: &mut [S], width: usize) {
     if width < 2 {
         return;
     }
     let mut columns = vec![0.0; LANES * width];
     for rows in numbers.chunks_mut(LANES * width) {
-        // In small squares, which stay in the cache.
+        // Transposed in small squares, which stay in the cache.
         for x in (0..width).step_by(LANES) {
             for (lane, row) in rows.chunks_exact(width).enumerate() {
                 for (i, v) in row.iter().enumerate().skip(x).take(LANES) {
@@ -66,15 +67,15 @@ fn along_x<S: Real>(numbers: &mut [S], width: usize) {
     }
 }
 
-/// Values to coefficients, in place, along an axis of a length: from each line of `width` numbers to the next there are
-/// `stride` of them.
+/// Converts values to coefficients in place along an axis of `length` lines. A line has `width` numbers, and begins
+/// `stride` numbers after the one before.
 fn filter<S: Real>(numbers: &mut [S], length: usize, stride: usize, width: usize) {
     if length < 2 {
         return;
     }
     let lines = |i: usize| i * stride..i * stride + width;
-    // The forward filter's first state: the sum over all values from the first one on, mirrored at both ends for ever.
-    // The values of one period are those to the end and, except for both ends, those back.
+    // The forward filter's first state is the sum over all values from the first one on, mirrored at both ends without
+    // limit. The values of one period are those to the end and then those back, except for both ends.
     let period = 2 * length - 2;
     let whole = 1.0 - POLE.powi(i32::try_from(period).unwrap_or(i32::MAX));
     let (reach, mut power) = if length > HORIZON { (HORIZON, GAIN) } else { (period, GAIN / whole) };
@@ -87,7 +88,7 @@ fn filter<S: Real>(numbers: &mut [S], length: usize, stride: usize, width: usize
     for i in 1..length {
         forwards(&mut state, &mut numbers[lines(i)]);
     }
-    // The backward filter's first state is the sum of what it makes of the last line and of the one before.
+    // The backward filter's first state is a sum over the last line and the one before.
     let last = POLE / (POLE * POLE - 1.0);
     state.iter_mut().for_each(|state| *state *= last);
     add(&numbers[lines(length - 2)], POLE * last, &mut state);

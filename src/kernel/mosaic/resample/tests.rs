@@ -13,7 +13,7 @@ use crate::with_voxels;
 /// A tile, its map from the canvas, and its gain.
 type Placed = (Voxels, Affine, f64);
 
-/// The part of a canvas with these tiles.
+/// A region of a canvas with these tiles.
 fn fused(region: Region, tiles: &[(Prepared, Affine, f64)], blend: Blend, dtype: Dtype) -> Voxels {
     let mut composition = Composition::new(region, blend);
     for (tile, to_tile, gain) in tiles {
@@ -26,7 +26,7 @@ fn prepared(tiles: &[Placed], order: Interpolation) -> Vec<(Prepared, Affine, f6
     tiles.iter().map(|(voxels, map, gain)| (Prepared::new(voxels.clone(), order), *map, *gain)).collect()
 }
 
-/// The formula that the script draws values by.
+/// The formula by which the script draws values.
 fn drawn(dtype: Dtype, shape: [usize; 3], seed: u64) -> Voxels {
     fn array<T: Value>(shape: [usize; 3], seed: u64, convert: impl Fn(f64) -> T) -> Voxels {
         let mut i = seed;
@@ -63,7 +63,7 @@ fn tile(dtype: Dtype, field: &str) -> Placed {
     (drawn(dtype, numbers(shape), seed.parse().unwrap()), to_tile, gain.parse().unwrap())
 }
 
-/// A difference that rounding may make: one grey level, or a part of the range that values are drawn from.
+/// Maximum difference by rounding: one grey level, or a fraction of the range of drawn values.
 fn tolerance(dtype: Dtype) -> f64 {
     match dtype {
         Dtype::F32 => 7e-5,
@@ -72,7 +72,7 @@ fn tolerance(dtype: Dtype) -> f64 {
     }
 }
 
-/// Also run on the file that `ANABRANCH_RESAMPLE` names, which the script wrote.
+/// Also runs on a file of the script, if `ANABRANCH_RESAMPLE` names one.
 #[test]
 fn tiles_lie_on_the_canvas_as_scipy_puts_them() {
     let committed = include_str!("../../../../tests/fixtures/voxels/resample.txt").to_string();
@@ -108,7 +108,7 @@ fn tiles_lie_on_the_canvas_as_scipy_puts_them() {
     }
 }
 
-/// Some tiles, turned and moved about a canvas of one plane.
+/// Tiles at random angles and places on a canvas of one plane.
 fn scattered(dtype: Dtype, seeds: &[(u64, f64, [f64; 2])]) -> Vec<Placed> {
     let placed = |&(seed, angle, [y, x]): &(u64, f64, [f64; 2])| {
         let (sin, cos) = f64::sin_cos(angle);
@@ -135,7 +135,7 @@ fn dtypes() -> impl Strategy<Value = Dtype> {
 }
 
 fn places() -> impl Strategy<Value = Vec<(u64, f64, [f64; 2])>> {
-    // Also turns so small that places are whole numbers except for their rounding.
+    // Also angles so small that places are whole numbers except for rounding.
     let angle = prop_oneof![Just(0.0), -0.05..0.05f64, -3.2..3.2f64, -1e-9..1e-9f64, -1e-15..1e-15f64];
     let whole = (-20i32..30).prop_map(f64::from);
     let nearly = (-20i32..30, -1e-14..1e-14f64).prop_map(|(whole, rest)| f64::from(whole) + rest);
@@ -266,7 +266,7 @@ proptest! {
 
     #[test]
     fn an_overlap_is_what_both_tiles_cover(order in orders(), places in places()) {
-        // Positive everywhere, so that a voxel that is zero is not covered.
+        // Positive everywhere, so that a zero voxel is not covered.
         let bright = |tile: Placed| match tile.0 {
             Voxels::F64(values) => (Voxels::F64(values.mapv(|v| 1.0 + v)), tile.1, tile.2),
             _ => tile,
@@ -326,7 +326,7 @@ fn values_below_the_background_are_clipped_when_they_are_blended() {
     let at = Affine::translation([0.0; 3]);
     let alone = fused(Region::of_shape(shape), &[(tile(60.0), at, 1.0)], Blend::Max, Dtype::U8);
     assert_eq!(alone, Voxels::filled(Dtype::U8, shape, 0.0));
-    // Means are made before: of -40 and 60.
+    // The mean of -40 and 60 is computed before clipping.
     let mean = fused(Region::of_shape(shape), &[(tile(60.0), at, 1.0), (tile(160.0), at, 1.0)], Blend::Mean, Dtype::U8);
     assert_eq!(mean, Voxels::filled(Dtype::U8, shape, 10.0));
 }

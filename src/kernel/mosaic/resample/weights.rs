@@ -1,14 +1,14 @@
-//! How values between coefficients are weighed.
+//! Weights of interpolation.
 
 use super::real::Real;
 
-/// What lies a fraction of the way from one number to another.
+/// Linear interpolation from `a` to `b`, by the fraction `t`.
 #[inline(always)]
 pub(super) fn mix<S: Real>(a: S, b: S, t: S) -> S {
     a + t * (b - a)
 }
 
-/// The weights of the four coefficients around a place that lies a fraction after the second.
+/// The weights of the four coefficients around a place that is a fraction `t` after the second.
 #[inline(always)]
 pub(super) fn weights<S: Real>(t: S) -> [S; 4] {
     let [one, two, three, four, sixth] = [1.0, 2.0, 3.0, 4.0, 1.0 / 6.0].map(S::near);
@@ -19,7 +19,7 @@ pub(super) fn weights<S: Real>(t: S) -> [S; 4] {
     [before, left, right, one - before - left - right]
 }
 
-/// The index that one up to two before the first or after the last mirrors.
+/// The index that mirrors an index up to two before the first or after the last one.
 #[inline(always)]
 pub(super) fn mirrored(index: isize, length: usize) -> usize {
     let last = length - 1;
