@@ -1,7 +1,7 @@
 //! The bit-packed mask of a chunk, with a halo of one voxel on every side.
 //!
-//! One bit a voxel. A row (fixed z and y) begins at a byte boundary, so a chunk of 64³ voxels takes 39 KiB. Voxels are
-//! named by their bit index, whose order is raster order over the padded box.
+//! One bit per voxel. A row (fixed z and y) begins at a byte boundary, so a chunk of 64³ voxels takes 39 KiB. Voxels
+//! are identified by their bit index, whose order is raster order over the padded box.
 
 pub(in crate::kernel) mod around;
 pub mod binarise;
@@ -17,17 +17,17 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::boxes::{box_words, low_bits};
 use crate::space::{Position, Region, Voxel};
 
-/// Bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
+/// Number of bytes after the last row, so that a load of sixteen bytes at any byte of a row stays inside.
 pub(super) const TAIL: usize = 16;
 
-/// How the voxels of a chunk and its halo are laid out in bits.
+/// The layout in bits of the voxels of a chunk and its halo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The chunk's own box.
     pub own: Region,
-    /// Voxels of the own box along (z, y, x).
+    /// Shape (z, y, x) of the own box in voxels.
     pub shape: [usize; 3],
-    /// Bytes of a padded row.
+    /// Size of a padded row in bytes.
     pub stride: usize,
 }
 
@@ -45,13 +45,13 @@ impl Layout {
         bits.is_some_and(|bits| bits < u32::MAX as usize - 1024)
     }
 
-    /// Bits from a voxel to the one below it along y.
+    /// Number of bits from a voxel to the next one along y.
     #[inline]
     pub fn row(&self) -> usize {
         self.stride * 8
     }
 
-    /// Bits from a voxel to the one below it along z.
+    /// Number of bits from a voxel to the next one along z.
     #[inline]
     pub fn plane(&self) -> usize {
         (self.shape[1] + 2) * self.row()
@@ -63,7 +63,7 @@ impl Layout {
         (self.shape[0] + 2) * (self.shape[1] + 2)
     }
 
-    /// Bytes of the packed mask.
+    /// Size of the packed mask in bytes.
     pub fn bytes(&self) -> usize {
         self.rows() * self.stride + TAIL
     }
@@ -95,7 +95,7 @@ impl Layout {
     }
 }
 
-/// Bits of a chunk and its halo. Voxels outside the volume are background.
+/// The bits of a chunk and its halo. Voxels outside the volume are background.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mask {
     layout: Layout,
@@ -108,10 +108,10 @@ impl Mask {
         Mask { layout, bits: vec![0; layout.bytes()] }
     }
 
-    /// The mask of a box with these bits, or `None` if no mask of that box has them: their number is another, or some
+    /// The mask of a box with these bits; `None` if no mask of the box can have them: their number is wrong, or some
     /// are set where the layout has no voxel.
     fn from_bits(own: Region, bits: Vec<u8>) -> Option<Mask> {
-        // First of all: without it the shape of the box may be beyond all numbers.
+        // Checked first, since otherwise the shape of the box might overflow.
         if own.is_empty() || !Region::new(Voxel::MIN, Voxel::END).encloses(&own) || !Layout::fits(own.shape()) {
             return None;
         }
@@ -125,7 +125,7 @@ impl Mask {
         (!stray && tail.iter().all(|&byte| byte == 0)).then_some(Mask { layout, bits })
     }
 
-    /// The mask, taken out; what is left must not be looked into.
+    /// Takes the mask out. Only the layout of the remaining mask may be used.
     pub(crate) fn take(&mut self) -> Mask {
         Mask { layout: self.layout, bits: std::mem::take(&mut self.bits) }
     }
@@ -154,7 +154,7 @@ impl Mask {
         self.bits[bit >> 3] &= !(1 << (bit & 7));
     }
 
-    /// Eight bytes from a byte on, as bits in ascending order.
+    /// Eight bytes, beginning at `byte`, as bits in ascending order.
     #[inline]
     pub(crate) fn word(&self, byte: usize) -> u64 {
         u64::from_le_bytes(self.bits[byte..byte + 8].try_into().expect("eight bytes"))
@@ -166,20 +166,20 @@ impl Mask {
         around::neighbourhood(self.planes(), bit - self.layout.plane(), self.layout.stride as u32)
     }
 
-    /// The bits, rows and planes as the layout has them.
+    /// The bytes, with rows and planes as in the layout.
     #[inline(always)]
     pub(crate) fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.bits
     }
 
-    /// All rows, from each plane on that can be above, here or below an own voxel.
+    /// The bytes from the first plane that can be above, here or below an own voxel, respectively.
     #[inline(always)]
     pub(crate) fn planes(&self) -> [&[u8]; 3] {
         let plane = self.layout.plane() >> 3;
         [&self.bits, &self.bits[plane..], &self.bits[2 * plane..]]
     }
 
-    /// Up to 64 bits of a row from a bit index on.
+    /// Up to 64 bits of a row, beginning at a bit index.
     #[inline]
     pub fn read(&self, bit: usize, count: usize) -> u64 {
         let (byte, shift) = (bit >> 3, bit & 7);
@@ -190,7 +190,7 @@ impl Mask {
         if count < 64 { word & ((1 << count) - 1) } else { word }
     }
 
-    /// Replaces up to 64 bits of a row from a bit index on.
+    /// Replaces up to 64 bits of a row, beginning at a bit index.
     #[inline]
     pub fn write(&mut self, bit: usize, count: usize, value: u64) {
         let (byte, shift) = (bit >> 3, bit & 7);
@@ -204,8 +204,8 @@ impl Mask {
         }
     }
 
-    /// The own voxels that are set, up to 64 of a row at a time, in raster order: the bit index of the first of them that
-    /// are looked at, and a word whose bit `i` stands for the voxel `i` places on. Words are not 0.
+    /// The own voxels that are set, in raster order, as runs of up to 64 voxels of a row: the bit index of the first
+    /// voxel of the run, and a word whose bit `i` is the voxel `i` places further. Words are not 0.
     pub fn own_runs(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         let [nz, ny, nx] = self.layout.shape;
         let ([mut z, mut y, mut x], mut first) = ([1, 1, 0], self.layout.bit([1, 1, 1]));
@@ -257,14 +257,14 @@ impl Mask {
         voxels
     }
 
-    /// Number of voxels that are set, those of the halo included.
+    /// Number of voxels that are set, including the halo.
     pub fn ones(&self) -> usize {
         let (words, rest) = self.bits.as_chunks::<8>();
         let ones = words.iter().map(|&word| u64::from_ne_bytes(word).count_ones() as usize);
         ones.sum::<usize>() + rest.iter().map(|byte| byte.count_ones() as usize).sum::<usize>()
     }
 
-    /// Whether no voxel of the halo is set. Looks at whole bytes: many times faster than a count.
+    /// Whether no voxel of the halo is set. Reads whole bytes, which is many times faster than counting.
     pub fn has_empty_halo(&self) -> bool {
         let ([nz, ny, nx], stride) = (self.layout.shape, self.layout.stride);
         let plane = (ny + 2) * stride;

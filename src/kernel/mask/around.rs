@@ -1,18 +1,20 @@
-//! The voxels around a voxel, from the bytes of a mask: a bit a voxel, rows and planes so many bytes apart.
+//! The voxels around a voxel, from the bytes of a mask with one bit per voxel, and rows and planes at fixed distances
+//! in bytes.
 //!
-//! Written out, without closures of library functions: the loops that use this are compiled for several processors, and
-//! such closures not always with them.
+//! The code avoids closures in library functions: the loops that use it are compiled for several processors, and such
+//! closures not always with them.
 
-/// In each of three planes: the three cells of a row that a shift has brought to the front.
+/// The lowest three bits of each of three planes: the cells of a row, after a shift.
 const THREE: u64 = 0x0007_0007_0007;
 
-/// The 27 voxels around and including a voxel: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1). `planes` are the rows above, here
-/// and below, `stride` bytes each; the voxel lies in neither the first nor the last of them.
+/// The 27 voxels around and including a voxel: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1). `planes` are the rows above,
+/// here and below, `stride` bytes each; the voxel is in neither the first nor the last of these rows.
 ///
-/// Three words, a row of each plane in each; so three shifts find what nine would.
+/// Each of three words holds a row of each plane, so three shifts do the work of nine.
 #[inline(always)]
 pub(crate) fn neighbourhood(planes: [&[u8]; 3], bit: usize, stride: u32) -> u32 {
-    // That these sums do not overflow is plain for numbers of 32 bits: then a check of bounds a plane stands for all.
+    // A stride of 32 bits shows the compiler that these sums do not overflow, so that one check of bounds for each
+    // plane is enough.
     let stride = stride as usize;
     let (middle, shift) = ((bit - 1) >> 3, (bit - 1) & 7);
     let [above, here, below] = planes;
@@ -27,7 +29,7 @@ pub(crate) fn neighbourhood(planes: [&[u8]; 3], bit: usize, stride: u32) -> u32 
     (planes & 0o777 | planes >> 7 & 0o777_000 | planes >> 14 & 0o777_000_000) as u32
 }
 
-/// Of the neighbourhood of a voxel: the voxels in the rows before its own. Arguments are those of [`neighbourhood`].
+/// The part of a voxel's neighbourhood in the rows before its own. The arguments are those of [`neighbourhood`].
 #[inline(always)]
 pub(crate) fn earlier_rows([above, here]: [&[u8]; 2], bit: usize, stride: u32) -> u32 {
     let stride = stride as usize;
@@ -38,13 +40,13 @@ pub(crate) fn earlier_rows([above, here]: [&[u8]; 2], bit: usize, stride: u32) -
     three(above, 0) | three(above, stride) << 3 | three(above, 2 * stride) << 6 | three(here, 0) << 9
 }
 
-/// Two bytes from one on.
+/// Two bytes, beginning at `at`.
 #[inline(always)]
 fn two(bytes: &[u8], at: usize) -> u64 {
     u64::from(u16::from_le_bytes(bytes[at..at + 2].try_into().expect("two bytes")))
 }
 
-/// 64 bits from up to seven bits after the first of a byte on.
+/// 64 bits, beginning up to seven bits after the first bit of a byte.
 #[inline(always)]
 pub(crate) fn bits_after(bytes: &[u8], byte: usize, bits: u32) -> u64 {
     let bytes = &bytes[byte..][..9];
@@ -52,7 +54,7 @@ pub(crate) fn bits_after(bytes: &[u8], byte: usize, bits: u32) -> u64 {
     word >> bits | u64::from(bytes[8]) << 1 << (63 - bits)
 }
 
-/// Clears a voxel, or writes it as it is. In whole words, from which what is read next comes without a delay.
+/// Clears a voxel, or writes it unchanged. Writes whole words, from which the next read is forwarded without a delay.
 #[inline(always)]
 pub(crate) fn clear_if(bytes: &mut [u8], bit: usize, clear: bool) {
     let bytes = &mut bytes[bit >> 6 << 3..][..8];

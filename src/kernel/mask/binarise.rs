@@ -1,4 +1,4 @@
-//! From an image's values to its mask: optional smoothing, then a threshold.
+//! Masks from an image's values: optional smoothing, then a threshold.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::kernel::mask::{Layout, Mask};
 use crate::space::{Position, Region};
 use crate::{with_dtype, with_voxels};
 
-/// The mask of one chunk, with what later stages need to know of the image there.
+/// The mask of one chunk, with the image's values that later stages need.
 #[derive(Clone, Debug)]
 pub struct Binary {
     /// The mask; its halo is empty.
@@ -22,12 +22,12 @@ pub struct Binary {
     pub foreground: Foreground,
 }
 
-/// The image's values in the foreground of a chunk, as far as they are worth keeping.
+/// The image's values in the foreground of a chunk, if they are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Foreground {
-    /// One whole number everywhere, as in a mask.
+    /// One integer everywhere, as in a mask.
     Constant(i64),
-    /// They vary, and are read again where they are needed.
+    /// They vary, and are read again if needed.
     Varying,
     /// They vary, and are held.
     Kept(Arc<Kept>),
@@ -44,7 +44,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The values of an array where a mask is set, whose first voxel lies at a corner inside the array.
+    /// The values of an array where a mask is set; the first voxel of the mask is at `corner` in the array.
     fn new<T: Value>(array: &Array3<T>, corner: Position, mask: &Mask) -> Self {
         let layout = *mask.layout();
         let mut before = vec![0; layout.rows() + 1];
@@ -76,7 +76,7 @@ impl Kept {
         Kept { mask: mask.clone(), before, values: T::wrap(values) }
     }
 
-    /// The value at the position of a foreground voxel, by its place in the array of [`Kept::values`].
+    /// The place in [`Kept::values`] of the value at the position of a foreground voxel.
     pub fn place(&self, position: Position) -> [usize; 3] {
         let bit = self.mask.layout().bit_at(position);
         let row = bit / self.mask.layout().row();
@@ -94,37 +94,37 @@ impl Kept {
     }
 }
 
-/// Makes masks of chunks.
+/// Computes masks of chunks.
 #[derive(Clone, Debug)]
 pub struct Binarise {
     /// Smoothing before the threshold.
     pub gaussian: Option<Gaussian>,
-    /// What makes a voxel foreground.
+    /// The condition for foreground.
     pub threshold: Threshold,
     /// The bounds of the volume, at which smoothing reflects.
     pub bounds: Region,
-    /// Type of the image's values.
+    /// The type of the image's values.
     pub dtype: Dtype,
     /// The value of voxels that are not stored.
     pub fill: f64,
-    /// Bytes that may still be held of foreground values that vary.
+    /// Remaining bytes for foreground values that vary and are kept.
     pub keep: usize,
 }
 
 impl Binarise {
-    /// How far around a chunk its mask depends on the image.
+    /// The depth of the halo of the image on which the mask of a chunk depends.
     pub fn depth(&self) -> [usize; 3] {
         self.gaussian.as_ref().map_or([0; 3], Gaussian::depth)
     }
 
-    /// The smoothed values of a box, from the values of the box around it, or `None` if the image is not smoothed.
+    /// The smoothed values of a box, from the values of the box around it; `None` if the image is not smoothed.
     pub fn smooth(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Array3<f32>> {
         let gaussian = self.gaussian.as_mut()?;
         Some(with_voxels!(voxels, array => gaussian.smooth(array.view(), region, own, &self.bounds)))
     }
 
-    /// Calls `see` with the values of a chunk that a threshold looks at: the smoothed ones, or the image's own. What is given
-    /// is as for [`Binarise::mask`].
+    /// Calls `see` with the values of a chunk that are compared with the threshold: the smoothed ones, or the image's
+    /// own. The other arguments are those of [`Binarise::mask`].
     pub fn with_compared<R>(
         &mut self,
         voxels: Option<&Voxels>,
@@ -146,10 +146,11 @@ impl Binarise {
         }
     }
 
-    /// The mask of a chunk, or `None` if all of it is background.
+    /// The mask of a chunk; `None` if all of it is background.
     ///
-    /// `voxels` are the values of `region`, which is the chunk's box `own` and [`Binarise::depth`] voxels or more on every
-    /// side inside the bounds; without them the fill value stands everywhere. Values further away are left out of a copy.
+    /// `voxels` are the values of `region`, which is the chunk's box `own` with at least [`Binarise::depth`] voxels on
+    /// every side inside the bounds; without them every value is the fill value. Values further away are removed by a
+    /// copy.
     pub fn mask(&mut self, voxels: Option<&Voxels>, region: &Region, own: &Region) -> Option<Binary> {
         let needed = region.intersection(&own.dilated(self.depth()));
         match voxels {
@@ -158,7 +159,7 @@ impl Binarise {
                 self.mask_of(&voxels.part(&inside), &needed, own)
             }
             Some(voxels) => self.mask_of(voxels, region, own),
-            // Zeros stay zeros under smoothing; other values may be rounded by it.
+            // Smoothing keeps zeros, but may round other values.
             None if self.gaussian.is_none() || self.fill == 0.0 => self.mask_of_fill(own),
             None => self.mask_of(&Voxels::filled(self.dtype, region.shape(), self.fill), region, own),
         }
@@ -168,7 +169,7 @@ impl Binarise {
         match &self.gaussian {
             Some(_) => {
                 let (mask, count) = self.smoothed_mask(voxels, region, own)?;
-                // The image's own values are looked at, and these lie in a larger box.
+                // The image's own values are in a larger box.
                 let inner = own.shifted(region.min.map(|m| -m));
                 let bytes = count * self.dtype.size() + mask.layout().bytes();
                 let foreground = match self.keep.checked_sub(bytes) {
@@ -189,7 +190,7 @@ impl Binarise {
         }
     }
 
-    /// The mask of smoothed values and the number of its voxels, or `None` if there are none.
+    /// The mask of smoothed values and its number of voxels; `None` without any.
     fn smoothed_mask(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<(Mask, usize)> {
         let gaussian = self.gaussian.as_mut()?;
         let mut packing = Packing::new(own);
@@ -221,7 +222,7 @@ impl Binarise {
     }
 }
 
-/// A mask that is made row by row, and the number of its voxels; there is none before the first of them.
+/// A mask that is built row by row, with its number of voxels; `None` before the first voxel.
 struct Packing {
     layout: Layout,
     mask: Option<Mask>,
@@ -233,7 +234,7 @@ impl Packing {
         Packing { layout: Layout::new(*own), mask: None, count: 0 }
     }
 
-    /// Takes the foreground of an own row in, packed.
+    /// Adds the packed foreground of an own row.
     fn take(&mut self, [z, y]: [usize; 2], words: &[u64]) {
         if words.iter().all(|&word| word == 0) {
             return;
@@ -251,7 +252,7 @@ impl Packing {
     }
 }
 
-/// The packed mask of an array and the number of its voxels, or `None` if there are none.
+/// The packed mask of an array and its number of voxels; `None` without any.
 fn pack<T: Value>(threshold: Threshold, array: &Array3<T>, own: &Region) -> Option<(Mask, usize)> {
     let mut packing = Packing::new(own);
     let [_, height, width] = own.shape();
@@ -276,7 +277,7 @@ fn fill(mask: &mut Mask) {
     }
 }
 
-/// What is to be known of the foreground's values.
+/// The values of the foreground, if they are constant or kept.
 fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, keep: &mut usize) -> Foreground {
     if T::DTYPE == Dtype::Bool {
         return Foreground::Constant(1);
@@ -292,7 +293,7 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
         T::DTYPE.is_integer()
             && match (threshold, array.as_slice()) {
                 (Threshold::Nonzero, Some(values)) => is_zero_or(first, values),
-                // Stops at the second value.
+                // Stops at the first different value.
                 _ => bits.all(|bit| value(bit) == first),
             }
     });
@@ -307,7 +308,7 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
     }
 }
 
-/// Whether all values are zero or another one. Stops soon after the first that is neither.
+/// Whether all values are zero or `other`. Stops soon after the first that is neither.
 fn is_zero_or<T: Value>(other: T, values: &[T]) -> bool {
     values.chunks(4096).all(|values| are_zero_or(other, values))
 }

@@ -1,21 +1,22 @@
-//! Boxes of voxels, cut out of one mask and put into another: the sides of chunks in their neighbours' halos.
+//! Boxes of voxels that are cut out of one mask and pasted into another: the sides of chunks in their neighbours'
+//! halos.
 
 use super::{Layout, Mask};
 use crate::space::Region;
 
-/// Words that the voxels of a box take: one bit each, without gaps between rows.
+/// Number of words for the voxels of a box: one bit each, without gaps between rows.
 pub(crate) fn box_words(region: &Region) -> usize {
     region.volume().div_ceil(64)
 }
 
-/// A word whose lowest bits, of which there is one at least, are set.
+/// A word whose lowest `count` bits, at least one, are set.
 pub(crate) fn low_bits(count: usize) -> u64 {
     u64::MAX >> (64 - count)
 }
 
 impl Mask {
-    /// The voxels of a box inside the padded box, in raster order: [`Region::volume`] bits without gaps, bit `i` of word
-    /// `w` for voxel `64 w + i`. What is over in the last word is 0.
+    /// The voxels of a box inside the padded box, in raster order: [`Region::volume`] bits without gaps, bit `i` of
+    /// word `w` for voxel `64 w + i`. Spare bits of the last word are 0.
     pub fn cut(&self, region: &Region) -> Vec<u64> {
         let mut cut = Writer { words: Vec::with_capacity(box_words(region)), word: 0, filled: 0 };
         let (stride, [_, ny, nx]) = (self.layout.stride, region.shape());
@@ -37,7 +38,7 @@ impl Mask {
         cut.finish()
     }
 
-    /// Puts the voxels of a box that [`Mask::cut`] took out of another mask.
+    /// Pastes the voxels of a box that [`Mask::cut`] returned for another mask.
     pub fn paste(&mut self, region: &Region, words: &[u64]) {
         let mut from = Reader { words, bit: 0 };
         let (layout, [_, ny, nx]) = (self.layout, region.shape());
@@ -67,7 +68,7 @@ fn planes(layout: &Layout, region: &Region) -> impl Iterator<Item = usize> + use
     (0..depth).map(move |z| first + z * plane)
 }
 
-/// One bit of each of up to 64 rows, of which the first begins with a slice.
+/// One bit of each of up to 64 rows; the first row begins at the beginning of the slice.
 #[inline]
 fn column(rows: &[u8], stride: usize, bit: usize, count: usize) -> u64 {
     let rows = &rows[..(count - 1) * stride + 1];
@@ -84,16 +85,16 @@ fn write_column(rows: &mut [u8], stride: usize, bit: usize, count: usize, word: 
     }
 }
 
-/// Takes bits in, one after the other.
+/// Packs bits, one after the other.
 struct Writer {
     words: Vec<u64>,
-    /// The last ones, which do not fill a word yet.
+    /// The last bits, which do not yet fill a word.
     word: u64,
     filled: usize,
 }
 
 impl Writer {
-    /// Takes up to 64 bits in; those above are 0.
+    /// Appends up to 64 bits; the higher bits of `bits` are 0.
     #[inline(always)]
     fn push(&mut self, bits: u64, count: usize) {
         self.word |= bits << self.filled;
@@ -113,7 +114,7 @@ impl Writer {
     }
 }
 
-/// Gives bits out, one after the other; 0 past the end.
+/// Unpacks bits, one after the other; 0 past the end.
 struct Reader<'a> {
     words: &'a [u64],
     bit: usize,
@@ -139,7 +140,7 @@ mod tests {
 
     use super::*;
 
-    /// A mask with some voxels, those of the halo included.
+    /// A mask with random voxels, including the halo.
     fn scattered(own: Region, seed: u64) -> Mask {
         let mut mask = Mask::new(Layout::new(own));
         let mut state = seed;
@@ -181,7 +182,7 @@ mod tests {
             let shape = [shape.0, shape.1, shape.2];
             let own = Region::of_shape(shape).shifted(min);
             let (from, mut into) = (scattered(own, seed[0]), scattered(own, seed[1]));
-            // Along each axis a halo, the voxels next to it, the whole or a part.
+            // Along each axis a halo, the voxels next to it, the whole box or a part.
             let mut region = own.dilated([1; 3]);
             for a in 0..3 {
                 let [i, j] = ends[a].map(|end| region.min[a] + end.index(shape[a] + 3) as i64);
@@ -206,7 +207,7 @@ mod tests {
                     prop_assert_eq!(bit == 1, source.get(source.layout.bit_at(voxel)), "{:?}", voxel);
                 }
             }
-            // Nothing is written between rows.
+            // Bits between rows are not written.
             prop_assert!(Mask::from_bits(own, into.bits).is_some());
         }
     }

@@ -1,10 +1,11 @@
-//! Gaussian smoothing of one chunk, the same bits for every chunking.
+//! Gaussian smoothing of one chunk, with the same bits for every chunk shape.
 //!
-//! Plainly: along each of the image's axes in turn (z, y, x), a value becomes the sum of its neighbours times the
+//! Morally, along each of the image's axes in turn (z, y, x), a value becomes the sum of its neighbours times the
 //! weights; sums in `f64`, the centre first, then pairs of neighbours at equal distance from the outermost inwards,
 //! `(left + right) * weight`; the sum of each axis is rounded to `f32`. Beyond the bounds of the volume the values are
-//! reflected (d c b a | a b c d | d c b a). This is the arithmetic of `scipy.ndimage.gaussian_filter(image.astype(
-//! float32), sigma, mode="reflect", truncate=4)`, so its bits come out.
+//! reflected (d c b a | a b c d | d c b a). This is the arithmetic of
+//! `scipy.ndimage.gaussian_filter(image.astype(float32), sigma, mode="reflect", truncate=4)`, so the results have equal
+//! bits.
 //!
 //! Multiplications and additions are never fused: a fused one rounds once instead of twice.
 
@@ -18,29 +19,29 @@ use crate::chunk::Value;
 use crate::error::{Error, Result};
 use crate::space::Region;
 
-/// Standard deviations that the weights reach to, on both sides.
+/// Number of standard deviations that the weights cover on both sides.
 const TRUNCATE: f64 = 4.0;
 
-/// The largest standard deviation that is accepted along an axis, in voxels.
+/// Maximum standard deviation along an axis, in voxels.
 const LARGEST_SIGMA: f64 = 1000.0;
 
-/// Smooths chunks; keeps its buffers from one chunk to the next.
+/// Smooths chunks, and reuses its buffers for the next chunk.
 #[derive(Clone, Debug)]
 pub struct Gaussian {
     /// The weight at each distance from the centre, along (z, y, x).
     weights: [Vec<f64>; 3],
-    /// Sums as SciPy has them.
+    /// Sums equal to SciPy's.
     exact: Sums<f64>,
-    /// Sums that come close to them.
+    /// Approximate sums.
     close: Sums<f32>,
 }
 
 impl Gaussian {
-    /// Smoothing by a standard deviation in voxels along each of (z, y, x). Values stay as they are along an axis where it
-    /// is 0, as along z of a 2-D image.
+    /// Smoothing by a standard deviation in voxels along each of (z, y, x); 0 for axes that are not smoothed, such as z
+    /// of a 2-D image.
     ///
     /// # Errors
-    /// [`Kind::Usage`](crate::error::Kind::Usage) where one is no number from 0 to 1000, or all are 0.
+    /// Of kind [`Kind::Usage`](crate::error::Kind::Usage) if one is not a number from 0 to 1000, or if all are 0.
     pub fn new(sigma: [f64; 3]) -> Result<Gaussian> {
         for (sigma, axis) in sigma.iter().zip(["z", "y", "x"]) {
             if !(*sigma >= 0.0 && *sigma <= LARGEST_SIGMA) {
@@ -58,8 +59,7 @@ impl Gaussian {
         Ok(Gaussian { weights, exact, close })
     }
 
-    /// How far a voxel's value depends on its neighbours along (z, y, x), in voxels: `int(4 sigma + 0.5)`, the depth of
-    /// the halo that smoothing needs.
+    /// The depth of the halo that smoothing needs along (z, y, x), in voxels: `int(4 sigma + 0.5)`.
     pub fn depth(&self) -> [usize; 3] {
         self.weights.each_ref().map(|weights| weights.len() - 1)
     }
@@ -72,11 +72,11 @@ impl Gaussian {
     /// The smoothed values of the box `own`, shape (z, y, x), from the values of a box around it.
     ///
     /// `padded` holds the values of `padded_region`, which covers `own` with its halo of [`depth`](Gaussian::depth)
-    /// voxels as far as `bounds`, the bounds of the volume, reach. Takes time in proportion to the padded voxels and
-    /// the radius, and keeps buffers of a few planes.
+    /// voxels inside `bounds`, the bounds of the volume. Takes time proportional to the padded voxels times the depth,
+    /// and holds buffers of a few planes.
     ///
     /// # Panics
-    /// If the boxes are not nested as said.
+    /// If the boxes are not nested in this way.
     pub fn smooth<T: Value>(
         &mut self,
         padded: ArrayView3<'_, T>,
@@ -100,7 +100,7 @@ impl Gaussian {
         smoothed
     }
 
-    /// Panics where boxes are not nested as smoothing needs them.
+    /// Panics if the boxes are not nested as smoothing needs.
     fn check(&self, padded_region: &Region, own: &Region, bounds: &Region, shape: &[usize]) {
         let needed = own.dilated(self.depth()).intersection(bounds);
         assert!(
@@ -110,13 +110,13 @@ impl Gaussian {
         assert!(shape == padded_region.shape(), "the padded values fill their box");
     }
 
-    /// Where the sums along each axis find their values.
+    /// The indices of the values of the sums along each axis.
     fn taps(&self, padded_region: &Region, own: &Region, bounds: &Region) -> [Taps; 3] {
         std::array::from_fn(|a| Taps::new(a, self.depth()[a], own, padded_region, bounds))
     }
 }
 
-/// Weights by distance from the centre: exp(-x² / 2σ²) over the sum for all x, in NumPy's order of operations.
+/// Weights by distance from the centre: exp(-x² / 2σ²) divided by the sum for all x, in NumPy's order of operations.
 fn weights(sigma: f64) -> Vec<f64> {
     let radius = (TRUNCATE * sigma + 0.5) as usize;
     if radius == 0 {

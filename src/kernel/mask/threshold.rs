@@ -1,26 +1,26 @@
-//! Which voxels of a chunk are foreground, as packed bits.
+//! Thresholds, and the foreground of rows and arrays as packed bits.
 
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Value, Voxels};
 use crate::with_voxels;
 
-/// What makes a voxel foreground.
+/// The condition for a voxel to be foreground.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Threshold {
-    /// Its value is other than zero.
+    /// Its value is not zero.
     #[default]
     Nonzero,
-    /// Its value is above a number, compared as NumPy 2 does: the number is rounded to `f32` for `f32` values (smoothed
-    /// ones are such), and values of any other type are compared with it in `f64`.
+    /// Its value is above a number, compared as in NumPy 2: the number is rounded to `f32` for `f32` values, which
+    /// include smoothed ones, and values of any other type are compared with it in `f64`.
     Above(f64),
-    /// Its value is a number or less, compared in the same way: dark objects.
+    /// Its value is at most a number, compared in the same way, for dark objects.
     AtMost(f64),
 }
 
 impl Threshold {
-    /// The number that values are compared with, if there is one.
+    /// The number with which values are compared, if any.
     pub fn bound(self) -> Option<f64> {
         match self {
             Threshold::Nonzero => None,
@@ -28,7 +28,7 @@ impl Threshold {
         }
     }
 
-    /// The same side of another number.
+    /// The same condition with another number.
     fn with(self, bound: f64) -> Threshold {
         match self {
             Threshold::Nonzero => self,
@@ -37,8 +37,9 @@ impl Threshold {
         }
     }
 
-    /// The threshold of an image of half-precision values that is not smoothed: NumPy 2 rounds the number to the type of
-    /// the values, which are read as `f32`. A number that rounds to infinity stays: no value lies between them.
+    /// The threshold for an image of half-precision values without smoothing: NumPy 2 rounds the number to the type of
+    /// the values, which are read as `f32`. A number that rounds to infinity is kept, since no value lies between the
+    /// two.
     #[must_use]
     pub fn of_halves(self) -> Threshold {
         self.bound().and_then(rounded_to_half).map_or(self, |bound| self.with(bound))
@@ -51,13 +52,13 @@ impl Threshold {
         word[0] == 1
     }
 
-    /// Packs which values of a row are foreground: bit `i` of word `w` is voxel `64 w + i`; bits past the end are 0.
+    /// Packs the foreground of a row: bit `i` of word `w` is voxel `64 w + i`; bits past the end are 0.
     ///
     /// # Panics
-    /// If `words` are not exactly as many as the row needs.
+    /// If `words` has not exactly the length that the row needs.
     pub fn pack_row<T: Value>(self, row: &[T], words: &mut [u64]) {
         assert!(words.len() == row.len().div_ceil(64), "one word for 64 values of a row");
-        // Whole numbers of 16 bits: v > bound where v > floor(bound), and both are exact in f32.
+        // For integers of 16 bits, v > bound if v > floor(bound), and both are exact in f32.
         let small = |bound: f64| bound.floor().clamp(-65536.0, 65536.0) as f32;
         let (is_small, is_single) = (T::DTYPE.size() <= 2, T::DTYPE == crate::chunk::Dtype::F32);
         match self {
@@ -71,7 +72,7 @@ impl Threshold {
         }
     }
 
-    /// Packs all rows of an array in raster order, `ceil(width / 64)` words a row.
+    /// Packs all rows of an array in raster order, with `ceil(width / 64)` words for each row.
     pub fn pack(self, voxels: &Voxels) -> Vec<u64> {
         let width = voxels.shape()[2];
         with_voxels!(voxels, array => {
@@ -80,11 +81,11 @@ impl Threshold {
         })
     }
 
-    /// Packs rows of a width that follow each other, `ceil(width / 64)` words a row.
+    /// Packs consecutive rows of a width, with `ceil(width / 64)` words for each row.
     pub(super) fn pack_rows<T: Value>(self, values: &[T], width: usize) -> Vec<u64> {
         let mut words = vec![0; values.len() / width.max(1) * width.div_ceil(64)];
         if width.is_multiple_of(64) {
-            // Words have no gaps between rows: as one row.
+            // Without gaps between rows, all of them are packed as one row.
             self.pack_row(values, &mut words);
         } else {
             for (row, words) in values.chunks_exact(width).zip(words.chunks_exact_mut(width.div_ceil(64))) {
@@ -95,14 +96,14 @@ impl Threshold {
     }
 }
 
-/// The nearest number of half precision, of two the even one; `None` if that is infinite.
+/// The nearest number of half precision, with ties to even; `None` if that is infinite.
 fn rounded_to_half(number: f64) -> Option<f64> {
     use half::f16;
-    // Half of the step between the largest number and what would follow it.
+    // Halfway between the largest number and the one that would follow it.
     if number.abs() >= 65520.0 {
         return None;
     }
-    // Conversions look at less than all bits of a number, and may miss the nearest by one.
+    // Conversions do not use all bits of a number, and may miss the nearest one by one step.
     let near = f16::from_f64(number.abs()).min(f16::MAX).to_bits();
     let candidates = [near.saturating_sub(1), near, (near + 1).min(f16::MAX.to_bits())];
     let distance = |bits: u16| (f16::from_bits(bits).to_f64() - number.abs()).abs();
@@ -113,7 +114,7 @@ fn rounded_to_half(number: f64) -> Option<f64> {
     Some(f16::from_bits(nearest).to_f64().copysign(number))
 }
 
-/// Sets the bits of the values that a test lets pass; the test becomes vector instructions.
+/// Sets the bits of the values that pass a test, which is vectorised.
 #[inline(always)]
 fn pack<T: Value>(row: &[T], words: &mut [u64], test: impl Fn(T) -> bool) {
     let (whole, rest) = row.as_chunks::<64>();
@@ -133,7 +134,7 @@ fn pack<T: Value>(row: &[T], words: &mut [u64], test: impl Fn(T) -> bool) {
     }
 }
 
-/// The word whose bits are 64 bytes of 0 or 1: mostly all 0, which is seen at once.
+/// The word whose bits are 64 bytes of 0 or 1; fast if all are 0, which is usual.
 #[inline(always)]
 fn gather(bytes: &[u8; 64]) -> u64 {
     if bytes.iter().fold(0, |any, byte| any | byte) == 0 {
@@ -247,7 +248,7 @@ mod tests {
         assert!(
             !Threshold::AtMost(0.3).is_foreground(third) && Threshold::AtMost(0.3).of_halves().is_foreground(third)
         );
-        // What is no number, as smoothing of infinite values makes it, is on neither side.
+        // NaN, which smoothing of infinite values may return, is on neither side.
         assert!(!Threshold::Above(0.3).is_foreground(f32::NAN) && !Threshold::AtMost(0.3).is_foreground(f32::NAN));
     }
 

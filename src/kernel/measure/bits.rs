@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A floating-point number by its bits: equal to another where all bits are, in the order of the bits.
+/// A floating-point number that compares by its bits: equal if all bits are equal, and in the order of the bits.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "f64", from = "f64")]
 pub struct Bits(u64);
@@ -14,12 +14,12 @@ impl Bits {
         f64::from_bits(self.0)
     }
 
-    /// Appends it to bytes, to be read again by [`Bits::read`].
+    /// Appends it to bytes, for [`Bits::read`].
     pub fn write(self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&self.0.to_le_bytes());
     }
 
-    /// The number at a place in bytes, which moves past it; `None` at their end.
+    /// Reads the number at `at`, and moves `at` past it; `None` if the bytes end too early.
     pub fn read(bytes: &[u8], at: &mut usize) -> Option<Self> {
         let bits = bytes.get(*at..)?.first_chunk()?;
         *at += bits.len();

@@ -1,9 +1,9 @@
-//! Channels: what is known at skeleton voxels, apart from where these are.
+//! Channels: values at skeleton voxels, besides their positions.
 //!
-//! A [`Channel`] has a value for each voxel of a chunk's skeleton. A walk along a path makes one small [`PathSum`] of the
-//! values. Where the path goes on in another chunk, sums travel instead of values: they are joined as the parts of the path
-//! are, and what they say of a whole branch, its [`Measured`], does not depend on where the path was cut. Two channels are
-//! one, as a pair.
+//! A [`Channel`] has a value for each voxel of a chunk's skeleton. A walk along a path reduces the values to a small
+//! [`PathSum`]. If the path continues in another chunk, sums travel instead of values: they are joined like the parts
+//! of the path, and the measures of the whole branch, [`Measured`], do not depend on where the path was cut. A pair of
+//! channels is a channel.
 
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -14,68 +14,69 @@ use serde::de::DeserializeOwned;
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
-/// Values that workers hold, compare, and send to each other.
+/// Values that workers hold, compare and exchange.
 pub trait Portable: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned + Send + Sync + 'static {}
 
 impl<T: Clone + Debug + Eq + Ord + Hash + Serialize + DeserializeOwned + Send + Sync + 'static> Portable for T {}
 
 /// Values at the voxels of a chunk's skeleton, in the order of the voxels.
 pub trait Channel: Portable {
-    /// What is kept of the values along a path.
+    /// The sum of the values along a path.
     type Sum: PathSum;
 
     /// Whether there is a value for each of `voxels` voxels.
     fn is_for(&self, voxels: usize) -> bool;
 
-    /// The sum of the values along a path, which is given by the places of its voxels in the chunk's list.
+    /// The sum of the values along a path, given by the indices of its voxels in the chunk's list.
     ///
     /// # Panics
-    /// If a place is not in the list.
+    /// If an index is not in the list.
     fn along(&self, path: &[u32], voxels: &[Voxel]) -> Self::Sum;
 }
 
-/// What is kept of the values along a path.
+/// The sum of the values along a path.
 ///
-/// Sums must not depend on where a path is cut: the sum of a path is that of its parts, joined, for every cut. A sum of
-/// floating-point numbers that is rounded at each addition is none; see [`crate::kernel::measure::numbers`] for some that
-/// are.
+/// Sums must not depend on where a path is cut: for every cut, the sum of a path equals the joined sums of its parts. A
+/// sum of floating-point numbers that is rounded at each addition does not meet this; see
+/// [`crate::kernel::measure::numbers`] for some that do.
 pub trait PathSum: Portable {
-    /// What the sum says of a branch.
+    /// The measures of a branch that follow from the sum.
     type Measured: Measured;
 
-    /// The path goes on with `next`, walked from its end to its beginning where `reversed`.
+    /// Appends the path of `next`, walked from its end to its beginning if `reversed`.
     fn join(&mut self, next: &Self, reversed: bool);
 
-    /// The path is walked from its end to its beginning.
+    /// Reverses the path.
     fn reverse(&mut self);
 
-    /// The path is a cycle: it begins at its voxel number `place`, the first one in raster order, goes round, and ends
-    /// there. That voxel is on it twice.
+    /// Closes the path, which is a cycle: it now begins and ends at its voxel number `place`, the first one in raster
+    /// order, which is on the path twice.
     fn close(&mut self, place: usize);
 
-    /// What follows for a branch that consists of these steps, in its canonical direction.
+    /// The measures of a branch with these steps, in its canonical direction.
     fn measured(&self, steps: &[Step], lengths: &Lengths) -> Self::Measured;
 }
 
-/// What is measured of a branch from its channels.
+/// The measures of a branch that follow from its channels.
 pub trait Measured: Portable {
-    /// What a list of branches says once and leaves out of those that agree with it; `()` where there is no such thing.
+    /// The common part that a list of branches stores once, and omits for branches that agree with it; `()` if there is
+    /// none.
     type Common: Portable + Copy;
 
-    /// What a list that begins with a branch of these measures says once.
+    /// The common part of a list that begins with a branch of these measures.
     fn common(&self) -> Self::Common;
 
-    /// The measures of a branch with this many steps for which none are written; `None` if all are written.
+    /// The measures of a branch with `steps` steps whose measures are omitted; `None` if measures are never omitted.
     fn implied(common: &Self::Common, steps: usize) -> Option<Self>;
 
-    /// Appends the measures of a branch with this many steps to bytes, to be read again by [`Measured::read`].
+    /// Appends the measures of a branch with `steps` steps to bytes, for [`Measured::read`].
     fn write(&self, common: &Self::Common, steps: usize, bytes: &mut Vec<u8>);
 
-    /// The measures at a place in bytes, which moves past them; `None` if the bytes end before.
+    /// Reads the measures at `at`, and moves `at` past them; `None` if the bytes end too early.
     fn read(common: &Self::Common, steps: usize, bytes: &[u8], at: &mut usize) -> Option<Self>;
 }
 
-/// What is measured of a branch in skeletons with a channel.
+/// The measures of branches of skeletons with a channel.
 pub type MeasuredBy<C> = <<C as Channel>::Sum as PathSum>::Measured;
 
 impl<A: Channel, B: Channel> Channel for (A, B) {
@@ -124,7 +125,7 @@ impl<A: Measured, B: Measured> Measured for (A, B) {
         A::implied(&common.0, steps).zip(B::implied(&common.1, steps))
     }
 
-    /// A byte says which of the two are written.
+    /// The first byte holds which of the two are written.
     fn write(&self, common: &Self::Common, steps: usize, bytes: &mut Vec<u8>) {
         let first = A::implied(&common.0, steps).as_ref() != Some(&self.0);
         let second = B::implied(&common.1, steps).as_ref() != Some(&self.1);

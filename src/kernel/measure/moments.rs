@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bits::Bits;
 use super::channel::Measured;
 
-/// Mean and population standard deviation of some values.
+/// Mean and population standard deviation of values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Moments {
     mean: Bits,
@@ -13,18 +13,18 @@ pub struct Moments {
 }
 
 impl Moments {
-    /// A mean and a population standard deviation.
+    /// Moments with this mean and population standard deviation.
     pub fn new(mean: f64, stdev: f64) -> Self {
         Moments { mean: mean.into(), stdev: stdev.into() }
     }
 
-    /// Those of `count` whole numbers, from their exact sum and sum of squares; nothing is rounded before the last steps.
+    /// The moments of `count` integers, from their exact sum and sum of squares; only the last steps round.
     pub fn of_integers(count: u64, sum: i64, squares: u128) -> Self {
         let spread = u128::from(count) * squares - u128::from(sum.unsigned_abs()).pow(2);
         Moments::new(sum as f64 / count as f64, (spread as f64).sqrt() / count as f64)
     }
 
-    /// Those of numbers in the order in which they are given.
+    /// The moments of numbers, summed in the given order.
     pub fn of_floats(values: impl ExactSizeIterator<Item = f64> + Clone) -> Self {
         let count = values.len() as f64;
         let mean = values.clone().sum::<f64>() / count;
@@ -44,12 +44,12 @@ impl Moments {
 }
 
 impl Measured for Moments {
-    /// The value that pixels have along branches of which nothing else is said.
+    /// The constant pixel value of branches without written measures.
     type Common = i64;
 
     fn common(&self) -> i64 {
         let whole = self.mean() as i64;
-        // Larger ones may not give the same moments for every number of steps.
+        // Larger values may have different moments for different numbers of steps.
         if whole as f64 == self.mean() && whole.unsigned_abs() <= u64::from(u32::MAX) { whole } else { 0 }
     }
 

@@ -1,4 +1,4 @@
-//! Channels of numbers, and what can be kept of numbers along a path.
+//! Channels of numbers, and sums of numbers along a path.
 
 use std::marker::PhantomData;
 
@@ -10,7 +10,7 @@ use super::moments::Moments;
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
-/// A finite number at each voxel of a chunk's skeleton, of which paths keep the sum `S`; a pair of sums keeps both.
+/// A finite number at each voxel of a chunk's skeleton, with sums `S` along paths; a pair of sums is a sum.
 ///
 /// ```
 /// use anabranch::kernel::measure::channel::{Channel, PathSum};
@@ -36,7 +36,7 @@ impl<S> FromIterator<f64> for Numbers<S> {
     }
 }
 
-/// What can be kept of numbers along a path.
+/// A sum of numbers along a path.
 pub trait SumOfNumbers: PathSum {
     /// The sum of the numbers along a path of one voxel or more.
     fn of(numbers: impl Iterator<Item = f64> + Clone) -> Self;
@@ -60,8 +60,8 @@ impl<S: SumOfNumbers> Channel for Numbers<S> {
     }
 }
 
-/// All numbers along a path, in its order: for what depends on the order, if only by rounding. Says mean and standard
-/// deviation.
+/// All numbers along a path in order, for measures that depend on the order, if only by rounding. Its measures are mean
+/// and standard deviation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct InOrder(Vec<Bits>);
 
@@ -108,7 +108,7 @@ impl PathSum for InOrder {
     }
 }
 
-/// The least and the largest number along a path; of zeros, the negative one is less.
+/// The least and the largest number along a path; negative zero is less than zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Extremes {
     least: Bits,
@@ -144,7 +144,7 @@ impl PathSum for Extremes {
 
     fn reverse(&mut self) {}
 
-    /// The voxel that is on the path twice does not change them.
+    /// A voxel that is on the path twice does not change the extremes.
     fn close(&mut self, _: usize) {}
 
     fn measured(&self, _: &[Step], _: &Lengths) -> Self {

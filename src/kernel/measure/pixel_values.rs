@@ -14,19 +14,19 @@ use crate::with_voxels;
 /// Values of the input image at skeleton voxels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PixelValues {
-    /// One whole number for all of them, as in a mask.
+    /// One integer for all voxels, as in a mask.
     Constant(i64),
-    /// A whole number each.
+    /// An integer for each voxel.
     Integers(Vec<i64>),
-    /// A number each, by the bits of its `f64`.
+    /// A number for each voxel, as the bits of an `f64`.
     Floats(Vec<u64>),
 }
 
 impl PixelValues {
-    /// The values that an array has at some places.
+    /// The values of an array at `places`.
     ///
     /// # Panics
-    /// If a place is not in the array.
+    /// If a place is outside the array.
     pub fn at(values: &Voxels, places: impl Iterator<Item = [usize; 3]>) -> Self {
         fn of<V: Value>(array: &Array3<V>, places: impl Iterator<Item = [usize; 3]>) -> PixelValues {
             match V::DTYPE {
@@ -41,10 +41,10 @@ impl PixelValues {
 }
 
 impl PixelValues {
-    /// Those at some places of the list.
+    /// The values at some indices of the list.
     ///
     /// # Panics
-    /// If a place is not in the list.
+    /// If an index is not in the list.
     #[must_use]
     pub fn select(&self, places: &[usize]) -> Self {
         match self {
@@ -91,18 +91,18 @@ impl Channel for PixelValues {
 /// The image's values along a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PixelSum {
-    /// Whole numbers, by their exact sums.
+    /// Exact sums of integers.
     Integers {
         /// Sum of the values.
         sum: i64,
         /// Sum of their squares.
         squares: u128,
-        /// The voxel that is first in raster order.
+        /// The first voxel in raster order.
         least: Voxel,
-        /// The value there: a cycle counts it twice.
+        /// The value at that voxel, which a cycle counts twice.
         at_least: i64,
     },
-    /// Each value, from the first voxel to the last: their sums depend on the order.
+    /// All values from the first voxel to the last, since their sums depend on the order.
     Floats(InOrder),
 }
 
@@ -110,7 +110,7 @@ impl PathSum for PixelSum {
     type Measured = Moments;
 
     /// # Panics
-    /// If one path has whole numbers and the other has not.
+    /// If only one of the paths has integers.
     fn join(&mut self, next: &Self, reversed: bool) {
         match (self, next) {
             (
@@ -150,7 +150,7 @@ impl PathSum for PixelSum {
     }
 }
 
-/// Measures that tell of the image's values: those of skeletons whose first channel is [`PixelValues`].
+/// Measures that include the image's values: those of skeletons whose first channel is [`PixelValues`].
 pub trait OfPixels: Measured {
     /// Mean and standard deviation of the image's values.
     fn pixels(&self) -> &Moments;

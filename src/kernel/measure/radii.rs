@@ -1,7 +1,7 @@
-//! The second channel: the distance of skeleton voxels from the background, and what follows from it along a branch.
+//! The second channel: the distance of skeleton voxels from the background, and measures of it along a branch.
 //!
-//! A radius is the Euclidean distance, with spacing, from a voxel's centre to that of the nearest background voxel inside
-//! the image's bounds. A line of one voxel has radius 1. A mask without background has no radii.
+//! A radius is the Euclidean distance, with spacing, from a voxel's centre to the centre of the nearest background
+//! voxel inside the image's bounds. A line of one voxel has radius 1. A mask without background has no radii.
 
 use std::f64::consts::PI;
 
@@ -15,27 +15,27 @@ use crate::kernel::network::step::{Lengths, Step};
 use crate::kernel::varint;
 use crate::space::Voxel;
 
-/// The radius at a voxel, and whether the object there may go on outside the image.
+/// The radius at a voxel, and whether the object there may continue outside the image.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Radius(
-    /// Radii are above zero: the sign says whether the voxel touches the border.
+    /// Radii are above zero, so the sign holds whether the voxel touches the border.
     Bits,
 );
 
 impl Radius {
-    /// A radius above zero, infinite where there is no background.
+    /// A radius above zero; infinite for a mask without background.
     pub fn new(radius: f64, touches_border: bool) -> Self {
         debug_assert!(radius > 0.0, "a radius is above zero, not {radius}");
         Radius(Bits::from(if touches_border { -radius } else { radius }))
     }
 
-    /// The radius; infinite where there is no background.
+    /// The radius; infinite for a mask without background.
     #[inline]
     pub fn get(self) -> f64 {
         self.0.get().abs()
     }
 
-    /// The radius, where there is one.
+    /// The radius; `None` for a mask without background.
     pub fn finite(self) -> Option<f64> {
         Some(self.get()).filter(|radius| radius.is_finite())
     }
@@ -46,7 +46,7 @@ impl Radius {
         self.0.get().is_sign_negative()
     }
 
-    /// At unit spacing a radius is the root of a whole number, which takes a byte or two.
+    /// At unit spacing a radius is the square root of an integer, which takes one or two bytes.
     fn write(self, bytes: &mut Vec<u8>) {
         let radius = self.get();
         let square = (radius * radius).round();
@@ -75,14 +75,14 @@ impl std::fmt::Debug for Radius {
 /// Radii at the voxels of a chunk's skeleton, in the order of the voxels.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Radii {
-    /// Nobody has asked for them.
+    /// Radii were not requested.
     Unknown,
-    /// One at each voxel.
+    /// One radius for each voxel.
     Known(Vec<Radius>),
 }
 
 impl Radii {
-    /// The radius at a voxel of a chunk's list, where it is known.
+    /// The radius at a voxel by its index in the chunk's list, if radii are known.
     pub fn at(&self, place: usize) -> Option<Radius> {
         match self {
             Radii::Unknown => None,
@@ -90,10 +90,10 @@ impl Radii {
         }
     }
 
-    /// Those at some places of the list.
+    /// The radii at some indices of the list.
     ///
     /// # Panics
-    /// If a place is not in the list.
+    /// If an index is not in the list.
     #[must_use]
     pub fn select(&self, places: &[usize]) -> Self {
         match self {
@@ -102,7 +102,7 @@ impl Radii {
         }
     }
 
-    /// The largest one; zero where none is known.
+    /// The largest radius; zero if none is known.
     pub fn largest(&self) -> f64 {
         match self {
             Radii::Unknown => 0.0,
@@ -137,7 +137,7 @@ impl Channel for Radii {
     }
 }
 
-/// The radii along a path, from its first voxel to its last: sums of them depend on the order.
+/// The radii along a path from its first voxel to its last, since their sums depend on the order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RadiiAlong(Option<InOrder>);
 
@@ -145,7 +145,7 @@ impl PathSum for RadiiAlong {
     type Measured = RadiusMeasures;
 
     /// # Panics
-    /// If the radii of one path are known and those of the other are not.
+    /// If the radii of only one path are known.
     fn join(&mut self, next: &Self, reversed: bool) {
         match (&mut self.0, &next.0) {
             (Some(radii), Some(more)) => radii.join(more, reversed),
@@ -173,7 +173,7 @@ impl PathSum for RadiiAlong {
     }
 }
 
-/// What is measured of a branch from the radii at its voxels, both ends included; an isolated cycle counts its first voxel
+/// The measures of a branch from the radii at its voxels, both ends included; an isolated cycle counts its first voxel
 /// twice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RadiusMeasures(Option<Known>);
@@ -197,7 +197,7 @@ impl Known {
         let touches_border = radii.clone().any(Radius::touches_border);
         let least = numbers.clone().fold(f64::INFINITY, f64::min);
         let largest = numbers.clone().fold(0.0, f64::max);
-        // Where there is no background all radii are infinite, and nothing can be said of them.
+        // Without background all radii are infinite, and have no measures.
         if largest == f64::INFINITY {
             let none = Bits::from(f64::INFINITY);
             let moments = Moments::new(f64::INFINITY, f64::INFINITY);
@@ -234,7 +234,7 @@ impl RadiusMeasures {
         self.0.as_ref().map(of).filter(|number| number.is_finite())
     }
 
-    /// Mean of the radii, where there are some.
+    /// Mean of the radii, if they are known and finite; the same holds for the other measures.
     pub fn mean(&self) -> Option<f64> {
         self.number(|known| known.moments.mean())
     }
@@ -264,13 +264,13 @@ impl RadiusMeasures {
         self.number(|known| known.surface_area.get())
     }
 
-    /// Whether one of its voxels touches the border of the image: the branch may go on outside, and its radius is an upper
-    /// bound.
+    /// Whether a voxel of the branch touches the border of the image: the object may continue outside, and its radius
+    /// is an upper bound.
     pub fn touches_border(&self) -> bool {
         self.0.is_some_and(|known| known.touches_border)
     }
 
-    /// The radii at both ends, where radii are known.
+    /// The radii at both ends, if radii are known.
     pub fn ends(&self) -> Option<[Radius; 2]> {
         self.0.map(|known| known.ends)
     }
@@ -281,14 +281,14 @@ impl Measured for RadiusMeasures {
 
     fn common(&self) {}
 
-    /// Radii are unknown for all branches or for none.
+    /// Radii are known either for all branches or for none.
     fn implied((): &(), _: usize) -> Option<Self> {
         Some(RadiusMeasures(None))
     }
 
     fn write(&self, (): &(), _: usize, bytes: &mut Vec<u8>) {
         let Some(known) = &self.0 else { return };
-        // At unit spacing the extremes are roots of whole numbers, too.
+        // At unit spacing the extremes are square roots of integers, too.
         for radius in known.ends.into_iter().chain([known.least, known.largest].map(Radius)) {
             radius.write(bytes);
         }
@@ -322,9 +322,9 @@ impl Measured for RadiusMeasures {
     }
 }
 
-/// Measures that tell of radii: those of skeletons whose second channel is [`Radii`].
+/// Measures that include radii: those of skeletons whose second channel is [`Radii`].
 pub trait OfRadii: Measured {
-    /// What is measured of the radii.
+    /// The measures of the radii.
     fn radii(&self) -> &RadiusMeasures;
 }
 
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn a_branch_has_the_volume_and_the_surface_of_its_truncated_cones() {
         let measures = along(&[1.0, 2.0, 2.0], 1);
-        // A cone cut at both ends of height 2, and a cylinder of height 2.
+        // A truncated cone of height 2, and a cylinder of height 2.
         let volume = PI * 2.0 * (1.0 + 2.0 + 4.0) / 3.0 + PI * 4.0 * 2.0;
         let surface = PI * 3.0 * 5f64.sqrt() + 2.0 * PI * 2.0 * 2.0;
         assert!((measures.volume().unwrap() - volume).abs() < 1e-12);

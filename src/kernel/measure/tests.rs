@@ -1,4 +1,4 @@
-//! Sums of paths that are cut anywhere, against those of whole paths.
+//! Joined sums of arbitrarily cut paths compared with those of whole paths.
 
 use proptest::prelude::*;
 
@@ -12,7 +12,7 @@ use crate::space::{Spacing, Voxel};
 type Sum = <All as Channel>::Sum;
 type All = ((PixelValues, PixelValues), (Numbers<(InOrder, Extremes)>, Radii));
 
-/// All channels there are, over some values; `constant` says of which form the whole numbers are.
+/// All channels over these values; `constant` selects the form of the integers.
 fn channel(values: &[i32], constant: bool) -> All {
     let whole = match constant {
         true => PixelValues::Constant(values[0].into()),
@@ -24,12 +24,12 @@ fn channel(values: &[i32], constant: bool) -> All {
     ((whole, floats), (values.iter().map(third).collect(), radii.collect()))
 }
 
-/// Voxels in raster order; places of a path among them may be any.
+/// Voxels in raster order; a path may visit them in any order.
 fn voxels(count: usize) -> Vec<Voxel> {
     (0..count as i64).map(|x| Voxel::new([0, 0, x])).collect()
 }
 
-/// The parts of a path between cuts, each walked in one of the two directions, and joined.
+/// The joined sum of the parts of a path between cuts, each walked in one of the two directions.
 fn joined(channel: &All, path: &[u32], cuts: &[usize], reversed: &[bool]) -> Sum {
     let voxels = voxels(path.len());
     let mut ends: Vec<usize> = cuts.iter().map(|cut| cut % path.len()).filter(|&cut| cut > 0).collect();
@@ -62,7 +62,7 @@ fn steps(count: usize) -> Vec<Step> {
     vec![Step::new(14); count]
 }
 
-/// Values, and an order of their places.
+/// Values, and an order of their indices.
 fn paths() -> impl Strategy<Value = (Vec<i32>, Vec<u32>)> {
     prop::collection::vec(-1000..1000i32, 1..30).prop_flat_map(|values| {
         let places: Vec<u32> = (0..values.len() as u32).collect();

@@ -189,7 +189,7 @@ impl Growth {
         self.branches.push([number, parent]);
     }
 
-    /// Lets some tips grow on, in an arc, to a place on another branch than their own and its parent.
+    /// Lets some tips grow on, in an arc, to a place on an unrelated branch.
     fn close_loops(&mut self, mut number: usize) {
         for (tip, own) in std::mem::take(&mut self.tips) {
             if !self.random.next().is_multiple_of(TIPS_PER_LOOP) {

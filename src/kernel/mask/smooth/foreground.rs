@@ -1,17 +1,17 @@
-//! Which voxels are above a bound after smoothing, or not above it, without the exact smoothed values of all of them.
+//! The foreground after smoothing, without the exact smoothed values of all voxels.
 //!
-//! Plainly: the voxels whose exact sums (see [`smooth`](super)) a threshold makes foreground. Sums in `f32` take half the time and
-//! are close to the exact ones, so only rows with a sum next to the bound are summed exactly. And rows that are dark
-//! whatever happens along x are not summed at all: the sums along z and y of each row's largest value are not below any
-//! sum of the row, because weights are positive and add up to one.
+//! Morally the foreground is the voxels whose exact sums (see [`smooth`](super)) pass a threshold. Sums in `f32` take
+//! half the time and are close to the exact ones, so only rows with a sum next to the bound are summed exactly. Rows
+//! that are dark regardless of the sums along x are not summed at all: the sums along z and y of each row's largest
+//! value are not below any sum of the row, because weights are positive and add up to one.
 //!
-//! How close: let u = 2⁻²⁴, r the radius along an axis, and all values of one sign. A sum in `f32` along that axis is made
-//! of products of values and rounded weights, with r additions and one of a pair: it is within (r + 3) u, as a part of it,
-//! of the sum in real numbers. The exact sum is rounded once an axis, after arithmetic in `f64` whose errors do not count
-//! here. So over three axes, R the sum of their radii, the two are within e = (R + 13) u of each other, terms of second
-//! order included; so are a row's sums and what bounds them. Where values have both signs, the same holds as a part of the
-//! sum of magnitudes, which is no more than the largest of them. [`Margin`] leaves more than twice as much room on either
-//! side.
+//! The error: let u = 2⁻²⁴, let r be the radius along an axis, and let all values have one sign. A sum in `f32` along
+//! that axis consists of products of values and rounded weights, with r additions and one addition in each pair: its
+//! relative error is at most (r + 3) u. The exact sum is rounded once for each axis, after arithmetic in `f64` whose
+//! errors are negligible here. So over three axes, where R is the sum of their radii, the relative difference of the
+//! two is at most e = (R + 13) u, including terms of second order; the same holds for a row's sums and their bound. If
+//! values have both signs, the difference is relative to the weighted sum of magnitudes, which is at most the largest
+//! magnitude. [`Margin`] leaves more than twice as much room on either side.
 
 use ndarray::ArrayView3;
 
@@ -22,25 +22,25 @@ use crate::kernel::image::largest::{larger, largest};
 use crate::kernel::mask::threshold::Threshold;
 use crate::space::Region;
 
-/// Bounds and magnitudes beyond this are left to exact sums: `f32` must not overflow on the way.
+/// Largest bound and magnitude for sums in `f32`, so that they cannot overflow.
 const LARGEST: f32 = 1e30;
 
-/// The numbers between which a sum in `f32` does not tell whether the exact one is above a bound.
+/// The range in which a sum in `f32` does not decide whether the exact sum is above a bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Margin {
-    /// Up to here it is not.
+    /// Up to here the exact sum is not above the bound.
     low: f32,
-    /// Beyond here it is.
+    /// Beyond here the exact sum is above the bound.
     high: f32,
 }
 
 impl Margin {
-    /// The margin around a bound for values of a box, or `None` if sums in `f32` say nothing. `reach` is the sum of the
-    /// radii along the axes.
+    /// The margin around a bound for the values of a box; `None` if sums in `f32` cannot be used. `reach` is the sum of
+    /// the radii along the axes.
     fn new<T: Value>(values: &[T], bound: f32, reach: usize) -> Option<Margin> {
         let error = (reach + 13) as f32 / (1 << 24) as f32;
         let margin = match T::DTYPE {
-            // Nothing is too small for `f32`: a sum is zero, or no less than the product of three weights.
+            // Sums do not underflow in `f32`: a sum is zero, or at least the product of three weights.
             Dtype::Bool | Dtype::U8 | Dtype::U16 | Dtype::U32 => 2.25 * error * bound.abs(),
             _ => 2.25 * error * largest_magnitude(values).max(bound.abs()) + f32::MIN_POSITIVE,
         };
@@ -49,15 +49,15 @@ impl Margin {
 }
 
 impl Gaussian {
-    /// Calls `see` with the place (z, y) and the packed foreground of rows of the box `own`, each once, in no order: the
-    /// voxels that a threshold makes foreground by their smoothed values. Rows that are left out have none.
+    /// Calls `see` with the place (z, y) and the packed foreground of rows of the box `own`, each once, in an
+    /// unspecified order: the voxels whose smoothed values pass a threshold. Omitted rows have none.
     ///
-    /// What is given is as for [`Gaussian::smooth`]; bits are packed as [`Threshold::pack_row`] does. Takes less time than
-    /// smoothing does: two thirds where values are on both sides of the bound everywhere, less where most are below; as
-    /// long where the threshold has no bound.
+    /// The arguments are those of [`Gaussian::smooth`]; bits are packed as by [`Threshold::pack_row`]. Takes two thirds
+    /// of the time of smoothing if values are on both sides of the bound everywhere, less if most are below, and the
+    /// same time if the threshold has no bound.
     ///
     /// # Panics
-    /// If the boxes are not nested as said.
+    /// As [`Gaussian::smooth`].
     pub fn foreground<T: Value>(
         &mut self,
         padded: ArrayView3<'_, T>,
@@ -105,14 +105,14 @@ impl Gaussian {
         }
     }
 
-    /// For each own row a number that none of its sums exceeds by more than errors of rounding.
+    /// For each own row an upper bound of its sums, up to errors of rounding.
     fn row_bounds<T: Value>(&mut self, values: &[T], [_, height, width]: [usize; 3], taps: &[Taps; 3]) -> Vec<f32> {
         let largest: Vec<f32> = values.chunks_exact(width).map(largest_of).collect();
         self.close.of_picture(&largest, [&taps[0], &taps[1]], height)
     }
 }
 
-/// Whether a value of a row lies between two numbers, the second one included.
+/// Whether a value of a row is above `low` and at most `high`.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn between(row: &[f32], low: f32, high: f32) -> bool {
     row.iter().fold(false, |found, &value| found | ((value > low) & (value <= high)))
@@ -124,7 +124,7 @@ fn largest_of<T: Value>(row: &[T]) -> f32 {
     largest(row).to_f32()
 }
 
-/// The largest magnitude of some values.
+/// The largest magnitude of the values.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn largest_magnitude<T: Value>(values: &[T]) -> f32 {
     let (whole, rest) = values.as_chunks::<16>();
@@ -145,7 +145,8 @@ mod tests {
     use super::*;
     use crate::grid::Grid;
 
-    /// Whether the foreground of all chunks is what the exact sums say, for bounds that are such sums or next to one.
+    /// Checks that the foreground of all chunks agrees with the exact sums, for bounds that are such sums or next to
+    /// one.
     fn check<T: Value>(image: &Array3<T>, sigma: [f64; 3], chunk: [usize; 3], pick: usize) {
         let bounds = Region::of_shape(image.dim().into());
         let mut gaussian = Gaussian::new(sigma).unwrap();
@@ -193,7 +194,7 @@ mod tests {
             let (shape, sigma) = if planar { ([1, shape[1], 8 * shape[2]], [0.0, sigma[1], sigma[2]]) } else { (shape, sigma) };
             prop_assume!(sigma != [0.0; 3]);
             let mut state = seed;
-            // Half of the image is of one value.
+            // Half of the image has one value.
             let image = Array3::from_shape_fn(shape, |(_, y, _)| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 if 2 * y < shape[1] { levels / 2 } else { (state >> 40) % levels }

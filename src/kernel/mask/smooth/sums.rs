@@ -5,23 +5,23 @@ use std::ops::{AddAssign, Mul, MulAssign, Range};
 use crate::chunk::Value;
 use crate::space::Region;
 
-/// About how many bytes of sums along z are held at a time, so that they stay in the cache.
+/// Approximate bytes of sums along z that are held at a time, so that they stay in the cache.
 const STRIP_BYTES: usize = 1 << 19;
 
-/// Outputs that are summed in one go; enough to keep the adders busy.
+/// Number of outputs that are summed at a time; enough to keep the adders busy.
 const WIDE: usize = 16;
-/// The same for what is left of a row.
+/// The same for the rest of a row.
 const NARROW: usize = 8;
 
-/// A number that values are summed in.
+/// A number type for sums of values.
 pub(super) trait Real:
     Copy + Default + From<f32> + AddAssign + Mul<Output = Self> + MulAssign + std::fmt::Debug + 'static
 {
-    /// The sum of two.
+    /// The sum of two numbers.
     fn plus(self, other: Self) -> Self;
     /// The number rounded to `f32`.
     fn rounded(self) -> f32;
-    /// The same numbers: converted in a buffer, those of a range at least, unless they are of this type already.
+    /// The values in this type: converted in a buffer, at least those of `range`, unless they already have this type.
     fn all<'a>(values: &'a [f32], range: Range<usize>, buffer: &'a mut Vec<Self>) -> &'a [Self];
 }
 
@@ -55,15 +55,15 @@ impl Real for f32 {
     }
 }
 
-/// Where the values that an axis sums over lie in the padded box.
+/// The indices in the padded box of the values of sums along an axis.
 #[derive(Debug)]
 pub(super) struct Taps {
-    /// How far the sums reach on both sides.
+    /// Reach of the sums on both sides.
     radius: usize,
-    /// For each place from `radius` before the own voxels to `radius` after them, reflected at the bounds: the index
-    /// in the padded box.
+    /// The index in the padded box of each place from `radius` before the own voxels to `radius` after them, reflected
+    /// at the bounds.
     sources: Vec<usize>,
-    /// Which of these places lie inside the bounds: their sources follow each other.
+    /// The places inside the bounds, whose sources are consecutive.
     inside: Range<usize>,
 }
 
@@ -80,39 +80,39 @@ impl Taps {
         }
     }
 
-    /// Outputs along the axis.
+    /// Number of outputs along the axis.
     pub(super) fn len(&self) -> usize {
         self.sources.len() - 2 * self.radius
     }
 
-    /// The indices in the padded box that an output sums over.
+    /// The indices in the padded box of the values of an output.
     fn window(&self, output: usize) -> &[usize] {
         self.window_of(&self.sources, output)
     }
 
-    /// From the first to the last of them.
+    /// The range from the first to the last of them.
     fn span(&self, output: usize) -> Range<usize> {
         let window = self.window(output);
         let first = window.iter().copied().min().unwrap_or(0);
         first..window.iter().copied().max().map_or(first, |last| last + 1)
     }
 
-    /// The part of what is known of all places that belongs to those that an output sums over.
+    /// The part of a list over all places that belongs to an output.
     fn window_of<'a>(&self, places: &'a [usize], output: usize) -> &'a [usize] {
         &places[output..=output + 2 * self.radius]
     }
 
-    /// Where the padded rows begin that lie at the places, one after the other.
+    /// The beginnings of the padded rows at the places, if rows lie one after the other.
     fn starts(&self, width: usize) -> Vec<usize> {
         self.sources.iter().map(|source| source * width).collect()
     }
 
-    /// Where the sums along one row of values at all places begin.
+    /// The beginnings of sums along one row of values at all places.
     fn places(&self) -> Vec<usize> {
         (0..=2 * self.radius).collect()
     }
 
-    /// The values at all places, from those of the padded box.
+    /// Writes the values at all places, from a row of the padded box.
     fn reflect<S: Real>(&self, row: &[f32], to: &mut [S]) {
         let inside = &self.inside;
         convert(&row[self.sources[inside.start]..][..inside.len()], &mut to[inside.clone()]);
@@ -122,23 +122,24 @@ impl Taps {
     }
 }
 
-/// The position between `min` and `max` that a position mirrors, the voxels at the bounds twice.
+/// The position between `min` and `max` that a position mirrors; voxels at the bounds are repeated.
 fn reflect(p: i64, min: i64, max: i64) -> i64 {
     let n = max - min;
     let q = (p - min).rem_euclid(2 * n);
     min + if q < n { q } else { 2 * n - 1 - q }
 }
 
-/// Weighted sums along (z, y, x); keeps its buffers from one box to the next.
+/// Weighted sums along (z, y, x), with buffers that are reused for the next box.
 #[derive(Clone, Debug)]
 pub(super) struct Sums<S> {
-    /// The weight at each distance from the centre along each axis: one alone, which is 1, where it is not summed over.
+    /// The weight at each distance from the centre along each axis: a single 1 for an axis without sums.
     weights: [Vec<S>; 3],
-    /// Rows of one plane, across which one axis is summed.
+    /// Rows of one plane, for sums along one axis.
     rows: Vec<S>,
-    /// What the sums along z gave: own planes, padded rows.
+    /// Results of the sums along z: own planes, padded rows.
     planes: Vec<f32>,
-    /// One row after the sums along y, the same reflected beyond the bounds, and after the sums along x.
+    /// One row after the sums along y, and then after the sums along x; `reflected` is the row between, reflected
+    /// beyond the bounds.
     row: Vec<f32>,
     reflected: Vec<S>,
     out: Vec<f32>,
@@ -149,9 +150,9 @@ impl<S: Real> Sums<S> {
         Sums { weights, rows: Vec::new(), planes: Vec::new(), row: Vec::new(), reflected: Vec::new(), out: Vec::new() }
     }
 
-    /// Calls `see` with the place (z, y) and the sums of every own row that is wanted, in raster order. `values` are those
-    /// of the padded box, of the shape given. `wanted` has an entry for each own row; what other rows alone would need is
-    /// not summed.
+    /// Calls `see` with the place (z, y) and the sums of every wanted own row, in raster order. `values` are those of
+    /// the padded box, in its shape. `wanted` has an entry for each own row; sums that only other rows need are
+    /// skipped.
     pub(super) fn each_row<T: Value>(
         &mut self,
         values: &[T],
@@ -187,7 +188,7 @@ impl<S: Real> Sums<S> {
         }
     }
 
-    /// Fills `self.planes` with the sums along z of own planes, over those of their padded rows that are needed.
+    /// Fills `self.planes` with the sums along z of own planes, for the padded rows that are needed.
     fn along_z<T: Value>(
         &mut self,
         values: &[T],
@@ -202,7 +203,7 @@ impl<S: Real> Sums<S> {
         let starts = taps.starts(width);
         let spans: Vec<Range<usize>> = planes.clone().map(|z| taps.span(z)).collect();
         for y in 0..height {
-            // Padded rows before this one are converted, or not needed any more: windows only move on.
+            // Padded rows before this one are converted, or no longer needed: windows only move forwards.
             let mut ready = 0;
             for (i, z) in planes.clone().enumerate().filter(|(i, _)| needed[i * height + y]) {
                 let sources = &spans[i];
@@ -219,7 +220,7 @@ impl<S: Real> Sums<S> {
         }
     }
 
-    /// The sums along z and y of a picture with a pixel for each padded row: one for each own row.
+    /// The sums along z and y of a picture with one pixel for each padded row: one sum for each own row.
     pub(super) fn of_picture(&mut self, picture: &[f32], taps: [&Taps; 2], height: usize) -> Vec<f32> {
         let [along_z, along_y, _] = &self.weights;
         let (own_depth, own_height) = (taps[0].len(), taps[1].len());
@@ -237,7 +238,7 @@ impl<S: Real> Sums<S> {
     }
 }
 
-/// Which padded rows of some planes the sums along y of wanted own rows need.
+/// For each padded row of planes, whether the sums along y of wanted own rows need it.
 fn rows_needed(wanted: &[bool], height: usize, taps: &Taps) -> Vec<bool> {
     let planes = wanted.chunks_exact(taps.len());
     let mut needed = vec![false; planes.len() * height];
@@ -249,14 +250,15 @@ fn rows_needed(wanted: &[bool], height: usize, taps: &Taps) -> Vec<bool> {
     needed
 }
 
-/// From the first to the last place that is set.
+/// The range from the first to the last index that is set.
 fn span(set: &[bool]) -> Option<Range<usize>> {
     let first = set.iter().position(|&set| set)?;
     set.iter().rposition(|&set| set).map(|last| first..last + 1)
 }
 
-/// One weighted sum for each lane: of a centre first, then of pairs at equal distance, from the outermost inwards. `starts`
-/// says where in `data` the line at each place of the axis begins, and `x` which value of a line the first lane is for.
+/// One weighted sum for each lane: the centre first, then pairs at equal distance, from the outermost inwards. `starts`
+/// are the beginnings in `data` of the lines at the places of the axis, and `x` is the index in a line of the value for
+/// the first lane.
 #[inline(always)]
 fn weigh<S: Real, const N: usize>(weights: &[S], data: &[S], starts: &[usize], x: usize, out: &mut [f32]) {
     #[inline(always)]
@@ -281,7 +283,8 @@ fn weigh<S: Real, const N: usize>(weights: &[S], data: &[S], starts: &[usize], x
     }
 }
 
-/// A row of weighted sums of lines: wide steps, then narrow ones, the last of which makes some sums again, the same.
+/// A row of weighted sums of lines, in wide steps and then narrow ones. The last step may repeat some sums, with equal
+/// results.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn sum<S: Real>(weights: &[S], data: &[S], starts: &[usize], out: &mut [f32]) {
     let len = out.len();
@@ -300,7 +303,7 @@ fn sum<S: Real>(weights: &[S], data: &[S], starts: &[usize], out: &mut [f32]) {
     }
 }
 
-/// Values as SciPy sees them after `astype(float32)`, in the type that they are summed in.
+/// Values after SciPy's `astype(float32)`, in the type of the sums.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 fn convert<T: Value, S: Real>(values: &[T], to: &mut [S]) {
     for (to, from) in to.iter_mut().zip(values) {
