@@ -17,7 +17,8 @@ use crate::opening::open_options;
 use crate::parsing::{parse_chunk, parse_foreground, parse_prune, parse_sigma};
 use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
-use crate::terminal::{self, print, print_warning};
+use crate::terminal::summary::{ShownResults, lines};
+use crate::terminal::{print, print_warning};
 
 /// The analysis that the options ask for. Opens its image and prints its warnings.
 pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
@@ -74,11 +75,12 @@ pub(crate) fn put_in_place(
 ) -> Result<()> {
     // Everything from here on takes a moment.
     interrupt::finish();
-    let Written { totals, warnings, .. } = staged.commit()?;
+    let Written { totals, summary, .. } = staged.commit()?;
+    let warnings = &summary.warnings;
     // Those of the image itself were printed when it was opened.
     let new = warnings.iter().skip(analysis.image.warnings.len()).filter(|warning| !said.contains(warning));
     new.for_each(|warning| print_warning(warning));
-    *said = warnings;
+    said.clone_from(warnings);
     if quiet {
         return Ok(());
     }
@@ -87,18 +89,15 @@ pub(crate) fn put_in_place(
     let description = analysis.source.description();
     let from = &analysis.image.details.spacing_from;
     let unit = length_name(description.spacing, description.unit.as_deref(), from);
-    let told = terminal::ShownResults {
-        kinds: results.statistics.kinds,
+    let told = ShownResults {
+        summary: &summary,
+        totals: &totals,
         lengths: &lengths,
-        total_length: results.statistics.total_length,
         unit: &unit,
-        skeletons: totals.skeletons,
-        skeleton_voxels: totals.skeleton_voxels,
-        foreground_voxels: totals.foreground_voxels,
-        voxels: totals.voxels,
+        dimensions: description.dimensions,
         elapsed: started.elapsed(),
     };
-    print(&terminal::summary(&told), quiet);
+    print(&lines(&told), quiet);
     Ok(())
 }
 

@@ -1,16 +1,18 @@
-"""Writes tests/fixtures/network/: the tables of nodes and skeletons of the volumes in tests/fixtures/reference/.
+"""Writes tests/fixtures/network/: the tables of nodes and skeletons of the volumes in tests/fixtures/reference/, and what
+summaries say of them.
 
     python scripts/make_network_fixtures.py [--reference tests/fixtures/reference] [--out tests/fixtures/network]
 
-The definitions are those of network_tables.py. A fixture has the name of the volume, and two sections: `nodes` and
-`skeletons`, each a table as CSV.
+The definitions are those of network_tables.py. A fixture has the name of the volume, and three sections: `nodes` and
+`skeletons`, each a table as CSV, and `summary`, a line of JSON.
 """
 
 import argparse
+import json
 import pathlib
 
 import numpy as np
-from network_tables import nodes_of, skeletons_of
+from network_tables import nodes_of, skeletons_of, summary_of
 
 
 def unpack(lines, shape):
@@ -48,6 +50,7 @@ def main():
         mask, skeleton, spacing = read(path)
         tables = {"nodes": nodes_of(mask, skeleton, spacing), "skeletons": skeletons_of(mask, skeleton, spacing)}
         text = "".join(f"{name}\n{table.to_csv(index=False)}" for name, table in tables.items())
+        text += f"summary\n{json.dumps(summary_of(mask, skeleton, spacing))}\n"
         (arguments.out / path.name).write_text(text)
         print(f"{path.stem}: {len(tables['nodes'])} nodes, {len(tables['skeletons'])} skeletons")
 

@@ -4,7 +4,7 @@ definition to read and to test against.
     pip install numpy==2.4.6 scipy==1.17.1 scikit-image==0.26.0 skan==0.13.1 pandas==3.1.1
 
 `nodes_of` and `skeletons_of` return what `nodes.csv` and `skeletons.csv` hold, from a mask and its skeleton; `measures_of`
-the columns of `branches.csv` after skan's.
+the columns of `branches.csv` after skan's; `summary_of` what `summary.json` says of the network.
 """
 
 import warnings
@@ -200,3 +200,38 @@ def skeletons_of(mask, skeleton, spacing):
     columns += ["voxels", "branches", "tips", "junctions", "loops", "total_length", "mean_radius", "volume"]
     columns += [f"{name}_{axis}" for name in ("bbox_min", "bbox_max") for axis in range(mask.ndim)]
     return pd.DataFrame(rows, columns=columns + ["longest_path", "touches_border"])
+
+
+def class_of(radius):
+    """Where the class of a radius ends: the first of 1, 2, 5, 10, 20, 50 and so on, and 0.5, 0.2, 0.1, that is not smaller."""
+    ends = (float(f"{digit}e{power}") for power in range(-30, 31) for digit in (1, 2, 5))
+    return next(end for end in ends if radius <= end)
+
+
+def summary_of(mask, skeleton, spacing):
+    """Tips, junctions, loops, densities, and length by class of radius."""
+    degrees, (paths, lengths) = degrees_of(skeleton, spacing), branches_of(skeleton, spacing)
+    radii = radii_of(mask, spacing)
+    volume = float(mask.size * np.prod(spacing))
+    classes = {}
+    for path, length in zip(paths, lengths):
+        mean = radii[tuple(path.T)].mean()
+        if np.isfinite(mean):
+            classes.setdefault(class_of(mean), []).append(float(length))
+    degrees_at = np.array(list(degrees.values()), int)
+    junctions = int(junctions_of(skeleton, degrees).max()) + 1
+    return {
+        "tips": int((degrees_at == 1).sum()),
+        "junctions": junctions,
+        "junction_voxels": int((degrees_at >= 3).sum()),
+        "loops": len(paths) - len(degrees) + int(labels_of(skeleton).max()) + 1,
+        "density": {
+            "image_volume": volume,
+            "length_per_volume": float(sum(lengths)) / volume,
+            "branches_per_volume": len(paths) / volume,
+            "junctions_per_volume": junctions / volume,
+        },
+        "length_by_radius": [
+            {"to": end, "branches": len(classes[end]), "length": sum(classes[end])} for end in sorted(classes)
+        ],
+    }

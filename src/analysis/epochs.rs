@@ -152,6 +152,7 @@ impl Epochs {
             skeletons: found.skeletons().map(|(id, skeleton)| (id, Arc::clone(skeleton))).collect(),
             statistics: found.statistics().clone(),
             foreground: found.foreground(),
+            junctions: found.junctions(),
             projections,
             arrival,
             counts: counts(epoch, chunks),

@@ -15,6 +15,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::network::isolated::Isolated;
 use crate::overview::{OverviewOptions, Scene, Stroke, StrokeKind, overview};
+use crate::parameters::Described;
 use crate::space::Voxel;
 use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
 use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
@@ -64,8 +65,8 @@ pub struct Staged<'a> {
 pub struct Written {
     /// Counts of the whole.
     pub totals: Totals,
-    /// All warnings, those of the image first.
-    pub warnings: Vec<String>,
+    /// What `summary.json` holds; of its warnings those of the image are first.
+    pub summary: Summary<Described>,
 }
 
 /// The folder for a run's outputs, locked and staged. Replaces the outputs of an earlier run only if asked to, or if
@@ -197,6 +198,9 @@ impl Analysis {
             skeleton_voxels: table.voxels(),
             foreground_voxels: results.foreground,
             voxels: self.grid.bounds().volume() as u64,
+            voxel_volume: frame.voxel_volume(),
+            isolated_voxels: results.isolated.len() as u64,
+            junctions: results.junctions,
         };
         let warnings = warnings::warnings(self, results, &totals, unknown_paths)?;
         if let (true, Some(first)) = (strict, warnings.first()) {
@@ -204,13 +208,13 @@ impl Analysis {
         }
         let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());
         let mut summary = Summary::new(parameters, &totals, &results.statistics);
-        summary.warnings.clone_from(&warnings);
+        summary.warnings = warnings;
         if let Some(arrival) = &results.arrival {
             let (units, missing) = (arrival.units(), arrival.missing());
             summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
         }
         folder.write("summary.json", summary.to_json()?)?;
-        Ok(Written { totals, warnings })
+        Ok(Written { totals, summary })
     }
 }
 

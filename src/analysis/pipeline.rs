@@ -37,6 +37,7 @@ use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
 use crate::store::output::{OutputFolder, SkeletonArray};
 use crate::table::statistics::{Snapshot, Statistics};
+use crate::table::summary::JunctionCounts;
 
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
@@ -61,6 +62,8 @@ pub(super) struct Found {
     /// Projections.
     pub(super) projections: Option<Projections>,
     pub(super) thinning: ThinningCounts,
+    /// Junctions.
+    pub(super) junctions: JunctionCounts,
 }
 
 impl Found {
@@ -68,6 +71,7 @@ impl Found {
     fn merge(&mut self, other: Found) {
         self.foreground += other.foreground;
         self.thinning.add(&other.thinning);
+        self.junctions.add(other.junctions, 1);
         match (&mut self.projections, other.projections) {
             (Some(projections), Some(others)) => Projections::merge(projections, &others),
             (mine @ None, others) => *mine = others,
@@ -138,6 +142,7 @@ impl Analysis {
             skeletons,
             statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
             foreground: found.foreground,
+            junctions: found.junctions,
             projections: found.projections,
             arrival,
             counts: Counts {
@@ -267,7 +272,12 @@ fn analyse(
             .statistics()
             .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
             .probe_with(&probe);
-        let graph = network.graph;
+        let (graph, counted) = (network.graph, to_report());
+        graph
+            .junction_counts()
+            .inner
+            .inspect(move |(junctions, _, diff)| counted.borrow_mut().found.junctions.add(*junctions, *diff as i64))
+            .probe_with(&probe);
         graph
             .parts
             .inner

@@ -21,6 +21,7 @@ use crate::table::ranks::Ranks;
 use crate::table::row::Row;
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
+use crate::table::summary::JunctionCounts;
 
 /// The results of an analysis. Held in memory: some ten bytes for each skeleton voxel, and twenty for each branch.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub struct Results {
     pub statistics: Snapshot,
     /// Number of foreground voxels.
     pub foreground: u64,
+    /// Numbers of junctions.
+    pub junctions: JunctionCounts,
     /// Projections of the whole image.
     pub projections: Option<Projections>,
     /// The parts that have arrived, if the table is to tell.

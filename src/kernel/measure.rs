@@ -1,4 +1,4 @@
-//! Channels at the voxels of a skeleton, and measures of them along branches.
+//! What is known at the voxels of a skeleton, and what follows from it along a branch.
 
 use self::moments::Moments;
 use self::pixel_values::PixelValues;
@@ -14,8 +14,8 @@ pub mod radii;
 #[cfg(test)]
 mod tests;
 
-/// The channels of an analysis at skeleton voxels: the image's values, and radii.
+/// What an analysis knows at skeleton voxels: the image's values, and radii.
 pub type Known = (PixelValues, Radii);
 
-/// The measures of a branch in an analysis.
+/// What an analysis measures of a branch.
 pub type BranchMeasures = (Moments, RadiusMeasures);

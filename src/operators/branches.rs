@@ -26,6 +26,7 @@ use crate::operators::span::SpanForests;
 use crate::operators::stitch::{Parts, StitchFragments};
 use crate::operators::walk::{WalkGraphs, Walked};
 use crate::space::Spacing;
+use crate::table::summary::JunctionCounts;
 
 /// Voxels without neighbours, by chunk, as lists in raster order.
 pub type IsolatedVoxels<'scope, T, M> = VecCollection<'scope, T, (ChunkId, Shared<Vec<Isolated<M>>>)>;
@@ -39,6 +40,8 @@ pub struct BranchGraph<'scope, T: Timestamp, M: Measured = Moments> {
     pub isolated: IsolatedVoxels<'scope, T, M>,
     /// The voxel graphs of single chunks, for other measures of the network.
     pub linked: VecCollection<'scope, T, (ChunkId, Shared<Linked>)>,
+    /// The voxels of junctions, by chunk, and the neighbours of each that may belong to the same junction.
+    pub junctions: VecCollection<'scope, T, (ChunkId, Shared<Linked>)>,
     octree: Octree,
 }
 
@@ -84,13 +87,17 @@ impl<'scope, T: Timestamp + Lattice, C: Channel> ExtractBranches<'scope, T, C>
         let walked = graphs.clone().walk(channels, dropped, octree, lengths);
         let isolated = walked.clone().flat_map(|(id, walked)| match walked {
             Walked::Isolated(voxels) => Some((id, voxels)),
-            Walked::Paths(_) => None,
+            _ => None,
+        });
+        let junctions = walked.clone().flat_map(|(id, walked)| match walked {
+            Walked::Junctions(linked) => Some((id, linked)),
+            _ => None,
         });
         let paths = walked.flat_map(|(id, walked)| match walked {
             Walked::Paths(paths) => Some((id, paths)),
-            Walked::Isolated(_) => None,
+            _ => None,
         });
-        BranchGraph { parts: paths.stitch(octree, lengths), isolated, linked: graphs, octree }
+        BranchGraph { parts: paths.stitch(octree, lengths), isolated, linked: graphs, junctions, octree }
     }
 }
 
@@ -99,6 +106,14 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scop
     /// table of a whole skeleton has it as well; this follows it while chunks come and go.
     pub fn components(&self) -> VecCollection<'scope, T, (OctreeBox, u64)> {
         self.linked.clone().count_components(self.octree)
+    }
+
+    /// Numbers of junctions, in counts by part of the volume that are to be added up.
+    pub fn junction_counts(&self) -> VecCollection<'scope, T, JunctionCounts> {
+        let voxels =
+            self.junctions.clone().map(|(_, linked)| JunctionCounts { voxels: linked.voxels.len() as i64, joined: 0 });
+        let joined = self.junctions.clone().count_components(self.octree);
+        voxels.concat(joined.map(|(_, count)| JunctionCounts { voxels: 0, joined: count as i64 }))
     }
 
     /// The branches one by one. Of a list that changed, only the branches that changed come out.

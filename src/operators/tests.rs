@@ -12,24 +12,27 @@ use super::branches::ExtractBranches;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::graph::Graph;
 use crate::kernel::network::graph::tests::{cut, voxels};
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::network::step::Lengths;
+use crate::kernel::network::step::{Lengths, Step};
 use crate::space::{Region, Spacing, Voxel};
 use crate::table::Table;
 use crate::table::ranks::Ranks;
+use crate::table::summary::JunctionCounts;
 
 type Chunks = BTreeMap<ChunkId, Skeleton>;
 type Changes<D> = Vec<(D, u64, isize)>;
 
-/// Changes of branches, of isolated voxels, and of the number of components.
+/// Changes of branches, of isolated voxels, and of the numbers of components and junctions.
 #[derive(Default)]
 struct Found {
     branches: Changes<Branch>,
     isolated: Changes<Isolated>,
     components: Changes<u64>,
+    junctions: Changes<JunctionCounts>,
 }
 
 /// Runs a history of whole contents, one an epoch, on some workers; chunks enter at different ones.
@@ -40,7 +43,7 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> 
     let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
     let guards = timely::execute(config, move |worker| {
         let mut input: InputSession<u64, (ChunkId, Arc<Skeleton>), isize> = InputSession::new();
-        let [branches, isolated, components] = std::array::from_fn(|_| Arc::clone(&found));
+        let [branches, isolated, components, junctions] = std::array::from_fn(|_| Arc::clone(&found));
         let probe = Handle::new();
         worker.dataflow(|scope| {
             let graph = input.to_collection(scope).extract_branches(grid, spacing);
@@ -52,6 +55,10 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> 
                 .components()
                 .map(|(_, count)| count)
                 .inspect(move |change| components.lock().unwrap().components.push(*change))
+                .probe_with(&probe);
+            graph
+                .junction_counts()
+                .inspect(move |change| junctions.lock().unwrap().junctions.push(*change))
                 .probe_with(&probe);
             graph
                 .isolated
@@ -89,6 +96,26 @@ fn content<D: Ord + Clone>(changes: &Changes<D>, before: u64) -> Vec<D> {
     }
     assert!(counts.values().all(|count| (0..=1).contains(count)));
     counts.into_iter().filter(|(_, count)| *count == 1).map(|(record, _)| record.clone()).collect()
+}
+
+/// The numbers of junctions by their definition.
+fn plain_junctions(graph: &Graph) -> JunctionCounts {
+    let mut degrees: BTreeMap<Voxel, usize> = BTreeMap::new();
+    for branch in &graph.branches {
+        *degrees.entry(branch.start()).or_default() += 1;
+        *degrees.entry(branch.end()).or_default() += 1;
+    }
+    let junctions: Vec<Voxel> = degrees.iter().filter(|(_, degree)| **degree >= 3).map(|(voxel, _)| *voxel).collect();
+    let mut sets = DisjointSets::new(junctions.len());
+    let mut joined = junctions.len() as i64;
+    for a in 0..junctions.len() {
+        for b in 0..a {
+            if Step::between(junctions[a], junctions[b]).is_some() {
+                joined -= i64::from(sets.unite(a as u32, b as u32));
+            }
+        }
+    }
+    JunctionCounts { voxels: junctions.len() as i64, joined }
 }
 
 const BOUNDS: Region = Region { min: [-3, -2, -5], max: [2, 5, 3] };
@@ -132,6 +159,10 @@ proptest! {
             let counts = found.components.iter().filter(|(_, at, _)| *at < epoch);
             let components: i64 = counts.map(|(count, _, diff)| *count as i64 * *diff as i64).sum();
             prop_assert_eq!(components, table.skeletons() as i64);
+            let mut junctions = JunctionCounts::default();
+            let counts = found.junctions.iter().filter(|(_, at, _)| *at < epoch);
+            counts.for_each(|&(more, _, diff)| junctions.add(more, diff as i64));
+            prop_assert_eq!(junctions, plain_junctions(&expected));
             prop_assert_eq!(content(&found.branches, epoch), expected.branches);
             prop_assert_eq!(content(&found.isolated, epoch), expected.isolated);
         }

@@ -8,6 +8,7 @@ use timely::progress::Timestamp;
 use crate::grid::ChunkId;
 use crate::kernel::measure::channel::{Channel, PathSum};
 use crate::kernel::network::branch_list::BranchList;
+use crate::kernel::network::components::junction_voxels;
 use crate::kernel::network::forest::Edge;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::links::drop_edges;
@@ -26,6 +27,8 @@ pub enum Walked<S: PathSum> {
     Paths(ListedPaths<S>),
     /// Voxels without neighbours.
     Isolated(Shared<Vec<Isolated<S::Measured>>>),
+    /// The voxels of junctions, and the neighbours of each that may belong to the same junction.
+    Junctions(Shared<Linked>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,6 +91,11 @@ impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'sc
             let walks = walk(&voxels, &**channel, &sets, &lengths);
             if !walks.isolated.is_empty() {
                 output.push((Walked::Isolated(Shared::new(walks.isolated)), 1));
+            }
+            let (junctions, near) = junction_voxels(&voxels, &graph.sets.get(), &sets);
+            if !junctions.is_empty() {
+                let linked = Linked { voxels: junctions.into(), sets: near.into() };
+                output.push((Walked::Junctions(Shared::new(linked)), 1));
             }
             let listed = |branches: Vec<_>| Shared::new(BranchList::new(&branches, &lengths));
             let paths = paths(walks.branches, walks.fragments, &octree);

@@ -32,6 +32,7 @@ use crate::operators::thin_masks::ThinMasks;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 use crate::table::statistics::Snapshot;
+use crate::table::summary::JunctionCounts;
 
 /// A difference of an epoch.
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +44,8 @@ pub(super) enum Difference {
     Statistics(Box<Snapshot>),
     /// The change of the number of connected components.
     Components(i64),
+    /// The change of the numbers of junctions.
+    Junctions(JunctionCounts),
 }
 
 pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
@@ -136,7 +139,8 @@ pub(super) fn graph(
             let differences = Rc::clone(differences);
             move |difference| differences.borrow_mut().push(difference)
         };
-        let (branches, isolated, voxels, components, statistics) = (note(), note(), note(), note(), note());
+        let (branches, isolated, voxels) = (note(), note(), note());
+        let (components, junctions, statistics) = (note(), note(), note());
         let changes = graph.branches().inner;
         let changes = changes.inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)));
         network
@@ -154,6 +158,16 @@ pub(super) fn graph(
             .components()
             .inner
             .inspect(move |((_, count), _, diff)| components(Difference::Components(*count as i64 * *diff as i64)))
+            .map(|_| ())
+            .probe_with(probe);
+        graph
+            .junction_counts()
+            .inner
+            .inspect(move |(counts, _, diff)| {
+                let mut more = JunctionCounts::default();
+                more.add(*counts, *diff as i64);
+                junctions(Difference::Junctions(more));
+            })
             .map(|_| ())
             .probe_with(probe);
         network

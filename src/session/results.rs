@@ -24,8 +24,8 @@ use crate::table::ranks::Ranks;
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::skeleton_columns::SkeletonRow;
 use crate::table::skeletons::Skeletons;
-use crate::table::statistics::Snapshot;
-use crate::table::summary::{Awaited, Summary, Totals};
+use crate::table::statistics::{Snapshot, Statistics};
+use crate::table::summary::{Awaited, JunctionCounts, Summary, Totals};
 
 /// The results of a session after an epoch. They never change, whatever the session does meanwhile.
 #[derive(Clone, Debug)]
@@ -49,6 +49,7 @@ pub struct EpochResults {
     skeletons: SharedMap<ChunkId, Arc<Skeleton>>,
     statistics: Snapshot,
     components: i64,
+    junctions: JunctionCounts,
     voxels: u64,
     pub(super) foreground: u64,
 }
@@ -100,8 +101,9 @@ impl EpochResults {
             branches: SharedMap::default(),
             isolated: SharedMap::default(),
             skeletons: SharedMap::default(),
-            statistics: Snapshot::default(),
+            statistics: Statistics::new(&plan.columns).snapshot(),
             components: 0,
+            junctions: JunctionCounts::default(),
             voxels: 0,
             foreground: 0,
         }
@@ -123,6 +125,7 @@ impl EpochResults {
                 }
                 Difference::Statistics(snapshot) => self.statistics = *snapshot,
                 Difference::Components(more) => self.components += more,
+                Difference::Junctions(more) => self.junctions.add(more, 1),
                 Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
@@ -160,6 +163,11 @@ impl EpochResults {
     /// Number of connected components of the skeleton, isolated voxels included.
     pub fn components(&self) -> u64 {
         u64::try_from(self.components).unwrap_or(0)
+    }
+
+    /// Numbers of junctions.
+    pub fn junctions(&self) -> JunctionCounts {
+        self.junctions
     }
 
     /// Number of foreground voxels.
@@ -248,6 +256,9 @@ impl EpochResults {
             skeleton_voxels: self.voxels,
             foreground_voxels: self.foreground,
             voxels,
+            voxel_volume: self.frame.voxel_volume(),
+            isolated_voxels: self.isolated.len() as u64,
+            junctions: self.junctions,
         };
         let summary = Summary::new(parameters, &totals, &self.statistics);
         let Some(arrival) = self.arrival() else { return summary };

@@ -68,7 +68,6 @@ impl<K: Ord + Clone, V: Clone> SharedMap<K, V> {
 }
 
 impl<K, V> SharedMap<K, V> {
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.len
     }

@@ -10,6 +10,9 @@ use crate::table::row::{Measures, Row};
 /// The name of the column whose sum is the total length.
 pub(super) const LENGTH: &str = "branch_distance";
 
+/// The name of the column by whose classes lengths are added up.
+pub(super) const RADIUS: &str = "mean_radius";
+
 /// The columns of branches that say in which voxel each begins: the name before `_0`.
 pub const START: &str = "image_coord_src";
 
@@ -49,7 +52,7 @@ impl<M: OfPixels + OfRadii> Default for Columns<M> {
                 Value::Optional(Measures::tortuosity),
             )
             .with_described(
-                "mean_radius",
+                RADIUS,
                 Unit::Length,
                 "mean of the radii at the branch's voxels, both ends included: of the distances between a voxel's centre and \
                  that of the nearest background voxel inside the image; nothing where the mask has no background",
@@ -196,6 +199,12 @@ impl<M: Measured> Columns<M> {
         let mut described: Vec<_> = self.measures.iter().filter(|column| column.is_described).copied().collect();
         described.sort_by_key(|column| column.unit);
         described
+    }
+
+    /// The columns of the length and of the mean radius, where there are both.
+    pub(super) fn length_and_radius(&self) -> Option<[Column<Measures<M>>; 2]> {
+        let of = |name: &str| self.measures.iter().find(|column| column.name == name).copied();
+        Some([of(LENGTH)?, of(RADIUS)?])
     }
 
     /// The columns that follow from a branch alone, those before the row's number and those after it, which is there where

@@ -1,10 +1,13 @@
 //! Changes of rows, as far as statistics tell of them: added up, so that many rows take little memory.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::table::branch_columns::Columns;
+use crate::table::classes::class_of;
 use crate::table::columns::Column;
 use crate::table::row::Measures;
 use crate::table::tally;
@@ -16,28 +19,45 @@ const PENDING: usize = 1 << 16;
 #[derive(Clone, Debug)]
 pub struct RowChanges<M = BranchMeasures> {
     described: Vec<Column<Measures<M>>>,
+    length_and_radius: Option<[Column<Measures<M>>; 2]>,
     added_up: AddedUp,
 }
 
-/// How often each kind of branch comes and goes, and each number of each described column.
+/// How often each kind of branch comes and goes, each number of each described column, and each length in each class of
+/// radii.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AddedUp {
     pub(super) kinds: [i64; 4],
+    pub(super) isolated_cycles: i64,
     /// One a column, in the order of [`Columns::described`].
     pub(super) columns: Vec<Counts>,
+    pub(super) lengths_by_radius: BTreeMap<i32, Counts>,
+}
+
+/// The class of a branch by its mean radius, and its length; nothing where there is no radius.
+pub(super) fn length_in_class<M>(columns: &[Column<Measures<M>>; 2], row: &Measures<M>) -> Option<(i32, f64)> {
+    let [length, radius] = columns;
+    Some((class_of(radius.number(row)?), length.number(row)?))
 }
 
 impl<M: Measured> RowChanges<M> {
     /// No changes, of rows in some columns.
     pub fn new(columns: &Columns<M>) -> Self {
         let described = columns.described();
-        let columns = vec![Counts::default(); described.len()];
-        RowChanges { described, added_up: AddedUp { kinds: [0; 4], columns } }
+        let counts = vec![Counts::default(); described.len()];
+        let added_up = AddedUp { columns: counts, ..AddedUp::default() };
+        RowChanges { described, length_and_radius: columns.length_and_radius(), added_up }
     }
 
     /// Adds a row as often as `difference` says; takes it away where that is negative.
     pub fn change(&mut self, row: &Measures<M>, difference: i64) {
         self.added_up.kinds[row.branch_type as usize] += difference;
+        self.added_up.isolated_cycles += if row.is_isolated_cycle { difference } else { 0 };
+        let in_class = self.length_and_radius.as_ref().and_then(|columns| length_in_class(columns, row));
+        if let Some((class, length)) = in_class {
+            let counts = self.added_up.lengths_by_radius.entry(class).or_default();
+            counts.change(tally::key(length), difference);
+        }
         for (column, counts) in self.described.iter().zip(&mut self.added_up.columns) {
             if let Some(number) = column.number(row) {
                 counts.change(tally::key(number), difference);
@@ -47,7 +67,8 @@ impl<M: Measured> RowChanges<M> {
 
     /// All of them, in as little memory as possible.
     pub fn add_up(mut self) -> AddedUp {
-        for counts in &mut self.added_up.columns {
+        let AddedUp { columns, lengths_by_radius, .. } = &mut self.added_up;
+        for counts in columns.iter_mut().chain(lengths_by_radius.values_mut()) {
             counts.gather();
             counts.changes.shrink_to_fit();
         }

@@ -16,6 +16,7 @@ mod line;
 pub mod csv;
 pub mod exact;
 pub mod tally;
+pub mod classes;
 pub mod changes;
 pub mod statistics;
 pub mod summary;

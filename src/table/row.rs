@@ -25,6 +25,11 @@ impl Frame {
         3 - self.dimensions..3
     }
 
+    /// The volume of a voxel, in the unit of the spacing; in 2-D its area.
+    pub fn voxel_volume(&self) -> f64 {
+        self.axes().map(|axis| self.spacing.0[axis]).product()
+    }
+
     /// Where a voxel is, in voxels from the origin.
     pub fn place(&self, voxel: Voxel) -> Position {
         let position = voxel.position();
@@ -44,6 +49,8 @@ pub struct Measures<M = BranchMeasures> {
     pub branch_distance: f64,
     /// What it joins.
     pub branch_type: BranchKind,
+    /// Whether it is a cycle that no other branch touches.
+    pub is_isolated_cycle: bool,
     /// What is measured of the channels along it: by default, of the image's values.
     pub measured: M,
     /// Where it starts, in voxels from the frame's origin.
@@ -67,6 +74,7 @@ impl<M: Measured> Measures<M> {
         Measures {
             branch_distance: branch.length(),
             branch_type: branch.kind(),
+            is_isolated_cycle: branch.is_isolated_cycle(),
             measured: branch.measured().clone(),
             image_coord_src: src,
             image_coord_dst: dst,

@@ -1,5 +1,7 @@
-//! Statistics of the branch table, maintained row by row: counts by kind, total length, and for the columns that are
-//! described what pandas' `describe` tells.
+//! Statistics of the branch table, maintained row by row: counts by kind, total length, length by classes of radii, and for
+//! the columns that are described what pandas' `describe` tells.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +10,8 @@ use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::measure::radii::OfRadii;
 use crate::table::branch_columns::{Columns, LENGTH};
-use crate::table::changes::{AddedUp, Counts};
+use crate::table::changes::{AddedUp, Counts, length_in_class};
+use crate::table::classes::class_end;
 use crate::table::columns::Column;
 use crate::table::exact::{ExactSum, scaled_spread};
 use crate::table::row::Measures;
@@ -19,7 +22,17 @@ use crate::table::tally::{self, Tally};
 #[derive(Clone, Debug)]
 pub struct Statistics<M = BranchMeasures> {
     kinds: [i64; 4],
+    isolated_cycles: i64,
     columns: Vec<(Column<Measures<M>>, Distribution)>,
+    length_and_radius: Option<[Column<Measures<M>>; 2]>,
+    classes: BTreeMap<i32, LengthSum>,
+}
+
+/// Lengths of a class of radii.
+#[derive(Clone, Debug, Default)]
+struct LengthSum {
+    count: i64,
+    sum: ExactSum,
 }
 
 impl<M: OfPixels + OfRadii> Default for Statistics<M> {
@@ -31,8 +44,9 @@ impl<M: OfPixels + OfRadii> Default for Statistics<M> {
 impl<M: Measured> Statistics<M> {
     /// Statistics of no rows yet, of those columns that are described.
     pub fn new(columns: &Columns<M>) -> Self {
+        let length_and_radius = columns.length_and_radius();
         let columns = columns.described().into_iter().map(|column| (column, Distribution::default())).collect();
-        Statistics { kinds: [0; 4], columns }
+        Statistics { kinds: [0; 4], isolated_cycles: 0, columns, length_and_radius, classes: BTreeMap::new() }
     }
 
     /// Adds a row. Takes time logarithmic in the number of rows, on average over many.
@@ -48,6 +62,11 @@ impl<M: Measured> Statistics<M> {
     /// Adds a row as often as `difference` says; removes it where that is negative.
     pub fn change(&mut self, row: &Measures<M>, difference: i64) {
         self.kinds[row.branch_type as usize] += difference;
+        self.isolated_cycles += if row.is_isolated_cycle { difference } else { 0 };
+        let in_class = self.length_and_radius.as_ref().and_then(|columns| length_in_class(columns, row));
+        if let Some((class, length)) = in_class {
+            self.classes.entry(class).or_default().change(length, difference);
+        }
         for (column, distribution) in &mut self.columns {
             if let Some(number) = column.number(row) {
                 distribution.change(tally::key(number), difference);
@@ -59,6 +78,11 @@ impl<M: Measured> Statistics<M> {
     pub fn apply(&mut self, changes: &AddedUp) {
         for (kind, difference) in self.kinds.iter_mut().zip(changes.kinds) {
             *kind += difference;
+        }
+        self.isolated_cycles += changes.isolated_cycles;
+        for (&class, counts) in &changes.lengths_by_radius {
+            let lengths = self.classes.entry(class).or_default();
+            counts.changes().iter().for_each(|&(key, difference)| lengths.change(tally::value(key), difference));
         }
         for ((_, distribution), counts) in self.columns.iter_mut().zip(&changes.columns) {
             for &(key, difference) in counts.changes() {
@@ -76,7 +100,20 @@ impl<M: Measured> Statistics<M> {
         let described = described.collect();
         let length = self.columns.iter().find(|(column, _)| column.name == LENGTH);
         let total_length = length.map_or(0.0, |(_, numbers)| numbers.sum.value());
-        Snapshot { kinds: self.kinds, total_length, described }
+        self.classes.retain(|_, lengths| lengths.count != 0);
+        let of_class = |(&class, lengths): (&i32, &LengthSum)| RadiusClass {
+            above: class_end(class - 1),
+            to: class_end(class),
+            branches: u64::try_from(lengths.count).unwrap_or(0),
+            length: lengths.sum.value(),
+        };
+        Snapshot {
+            kinds: self.kinds,
+            isolated_cycles: self.isolated_cycles,
+            total_length,
+            length_by_radius: self.length_and_radius.is_some().then(|| self.classes.iter().map(of_class).collect()),
+            described,
+        }
     }
 }
 
@@ -86,13 +123,18 @@ impl<M: Measured> Statistics<M> {
 pub struct Snapshot {
     /// Number of branches of each kind, by its number.
     pub kinds: [i64; 4],
+    /// Number of cycles that no other branch touches.
+    pub isolated_cycles: i64,
     /// Sum of the lengths of all branches, rounded once.
     pub total_length: f64,
+    /// Branches by classes of their mean radii, in ascending order, without empty classes; branches without a radius are
+    /// left out. `None` where radii are not measured.
+    pub length_by_radius: Option<Vec<RadiusClass>>,
     /// The distributions of the columns that are described, by their names, in the order of a summary.
     pub described: Vec<(String, Describe)>,
 }
 
-/// That of no rows, in skan's columns.
+/// The statistics of no rows, for all columns.
 impl Default for Snapshot {
     fn default() -> Self {
         Statistics::<BranchMeasures>::default().snapshot()
@@ -109,6 +151,19 @@ impl Snapshot {
     pub fn branches(&self) -> u64 {
         u64::try_from(self.kinds.iter().sum::<i64>()).unwrap_or(0)
     }
+}
+
+/// Branches whose mean radii lie between two of the numbers 1, 2, 5, 10, 20, 50 and so on, in the unit of the spacing.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RadiusClass {
+    /// Radii in this class are larger.
+    pub above: f64,
+    /// The largest radius of this class.
+    pub to: f64,
+    /// Number of branches.
+    pub branches: u64,
+    /// Sum of their lengths, rounded once.
+    pub length: f64,
 }
 
 /// What pandas' `describe` tells of a column. What is not defined, for want of numbers, is `None`.
@@ -145,6 +200,13 @@ struct Distribution {
     count: i64,
     sum: ExactSum,
     squares: ExactSum,
+}
+
+impl LengthSum {
+    fn change(&mut self, length: f64, difference: i64) {
+        self.count += difference;
+        self.sum.add(length, difference);
+    }
 }
 
 impl Distribution {
@@ -200,15 +262,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::kernel::measure::channel::{Channel, PathSum};
     use crate::kernel::measure::moments::Moments;
-    use crate::kernel::measure::radii::RadiusMeasures;
+    use crate::kernel::measure::radii::{Radii, Radius};
     use crate::kernel::network::branch::BranchKind;
+    use crate::kernel::network::step::{Lengths, Step};
+    use crate::space::{Spacing, Voxel};
 
+    /// A row whose length is `value`, and its radius a tenth of that.
     fn row(value: f64) -> Measures {
+        let radii: Radii = [Radius::new(value / 10.0 + 1e-3, false); 2].into_iter().collect();
+        let (voxels, lengths) = ([0, 1].map(|x| Voxel::new([0, 0, x])), Lengths::new(Spacing::default()));
+        let measures = radii.along(&[0, 1], &voxels).measured(&[Step::new(14)], &lengths);
         Measures {
             branch_distance: value,
             branch_type: BranchKind::ALL[value.to_bits() as usize % 4],
-            measured: (Moments::new(-value / 3.0, 0.0), RadiusMeasures::default()),
+            is_isolated_cycle: value.to_bits().is_multiple_of(3),
+            measured: (Moments::new(-value / 3.0, 0.0), measures),
             image_coord_src: [0; 3],
             image_coord_dst: [0; 3],
             coord_src: [0.0; 3],
@@ -250,6 +320,20 @@ mod tests {
         let mut one = Statistics::default();
         one.add(&row(2.0));
         assert_eq!((lengths(&mut one).mean, lengths(&mut one).std), (Some(2.0), None));
+    }
+
+    #[test]
+    fn lengths_are_added_up_by_classes_of_radii() {
+        let mut statistics: Statistics = Statistics::default();
+        for value in [4.0, 1.5, 19.0, 0.1, 40.0] {
+            statistics.add(&row(value));
+        }
+        statistics.remove(&row(40.0));
+        let class = |above, to, branches, length| RadiusClass { above, to, branches, length };
+        let expected =
+            [class(0.01, 0.02, 1, 0.1), class(0.1, 0.2, 1, 1.5), class(0.2, 0.5, 1, 4.0), class(1.0, 2.0, 1, 19.0)];
+        assert_eq!(statistics.snapshot().length_by_radius.unwrap(), expected);
+        assert_eq!(Statistics::<Moments>::new(&Columns::skan()).snapshot().length_by_radius, None);
     }
 
     proptest! {

@@ -1,11 +1,11 @@
 //! The summary of a run: what `summary.json` holds.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::table::statistics::{Describe, Snapshot};
+use crate::table::statistics::{Describe, RadiusClass, Snapshot};
 
-/// What a summary tells besides the statistics of the rows.
-#[derive(Clone, Debug, PartialEq)]
+/// The counts of a summary that do not follow from the rows.
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Totals {
     /// Number of connected components, isolated voxels included.
@@ -16,6 +16,29 @@ pub struct Totals {
     pub foreground_voxels: u64,
     /// Number of voxels of the volume.
     pub voxels: u64,
+    /// Volume of a voxel, in 2-D its area, in the spacing's unit.
+    pub voxel_volume: f64,
+    /// Number of skeleton voxels without neighbours.
+    pub isolated_voxels: u64,
+    /// Numbers of junctions.
+    pub junctions: JunctionCounts,
+}
+
+/// Numbers of junctions, or differences of them: of single voxels, and of neighbours joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JunctionCounts {
+    /// Voxels at which three or more branches end.
+    pub voxels: i64,
+    /// The same, neighbouring voxels counted as one.
+    pub joined: i64,
+}
+
+impl JunctionCounts {
+    /// Adds `more`, multiplied by `times`.
+    pub fn add(&mut self, more: JunctionCounts, times: i64) {
+        self.voxels += more.voxels * times;
+        self.joined += more.joined * times;
+    }
 }
 
 /// A summary, to be written as JSON. It depends on the content and the parameters only: the same bytes for every
@@ -39,8 +62,21 @@ pub struct Summary<P> {
     pub skeletons: u64,
     /// Number of skeleton voxels.
     pub skeleton_voxels: u64,
-    /// Foreground voxels by voxels of the volume.
+    /// Number of tips: nodes at which exactly one branch ends.
+    pub tips: i64,
+    /// Number of junctions: nodes at which three or more branches end, neighbours counted as one.
+    pub junctions: i64,
+    /// Number of the voxels of junctions, each of which skan counts as a junction.
+    pub junction_voxels: i64,
+    /// Number of independent loops: branches - nodes + skeletons.
+    pub loops: i64,
+    /// Foreground voxels divided by voxels of the volume.
     pub foreground_fraction: f64,
+    /// Length, branches and junctions per volume of the image.
+    pub density: Density,
+    /// Branches by classes of their mean radii, where radii are measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub length_by_radius: Option<Vec<RadiusClass>>,
     /// What has not arrived, where arrival is tracked.
     #[serde(flatten)]
     pub awaited: Option<Awaited>,
@@ -51,6 +87,20 @@ pub struct Summary<P> {
 
 fn as_map<S: Serializer>(described: &[(String, Describe)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(described.iter().map(|(name, described)| (name, described)))
+}
+
+/// Length, branches and junctions per volume of the image, in the spacing's unit; in 2-D per area. `None` where the image
+/// has no voxels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Density {
+    /// Volume of the image.
+    pub image_volume: f64,
+    /// Sum of the lengths of all branches, divided by the volume.
+    pub length_per_volume: Option<f64>,
+    /// Number of branches, divided by the volume.
+    pub branches_per_volume: Option<f64>,
+    /// Number of junctions, neighbours counted as one, divided by the volume.
+    pub junctions_per_volume: Option<f64>,
 }
 
 /// Numbers of branches by what they join.
@@ -83,6 +133,12 @@ impl<P: Serialize> Summary<P> {
     /// The summary of rows and totals, under parameters.
     pub fn new(parameters: P, totals: &Totals, statistics: &Snapshot) -> Self {
         let [tip_to_tip, tip_to_junction, junction_to_junction, cycle] = statistics.kinds;
+        let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        // Each tip is at the end of one branch.
+        let tips = 2 * tip_to_tip + tip_to_junction;
+        let nodes = tips + totals.junctions.voxels + whole(totals.isolated_voxels) + statistics.isolated_cycles;
+        let image_volume = totals.voxels as f64 * totals.voxel_volume;
+        let per_volume = |amount: f64| (totals.voxels > 0).then(|| amount / image_volume);
         Summary {
             version: env!("CARGO_PKG_VERSION"),
             parameters,
@@ -92,10 +148,21 @@ impl<P: Serialize> Summary<P> {
             total_length: statistics.total_length,
             skeletons: totals.skeletons,
             skeleton_voxels: totals.skeleton_voxels,
+            tips,
+            junctions: totals.junctions.joined,
+            junction_voxels: totals.junctions.voxels,
+            loops: statistics.kinds.iter().sum::<i64>() - nodes + whole(totals.skeletons),
             foreground_fraction: match totals.voxels {
                 0 => 0.0,
                 voxels => totals.foreground_voxels as f64 / voxels as f64,
             },
+            density: Density {
+                image_volume,
+                length_per_volume: per_volume(statistics.total_length),
+                branches_per_volume: per_volume(statistics.branches() as f64),
+                junctions_per_volume: per_volume(totals.junctions.joined as f64),
+            },
+            length_by_radius: statistics.length_by_radius.clone(),
             awaited: None,
             described: statistics.described.clone(),
         }

@@ -57,12 +57,23 @@ pub(crate) fn all() -> Vec<Fixture> {
 
 /// A table of a fixture that `scripts/make_network_fixtures.py` has written: `nodes` or `skeletons`.
 pub(crate) fn network_table(fixture: &str, table: &str) -> Table {
-    let folder = folder().with_file_name("network");
-    let text = std::fs::read_to_string(folder.join(format!("{fixture}.txt")))
-        .unwrap_or_else(|error| panic!("{fixture}: {error}; scripts/make_network_fixtures.py writes its tables"));
+    let text = network(fixture);
     let begin = text.find(&format!("{table}\n")).expect("a section") + table.len() + 1;
     let lines = text[begin..].lines().enumerate().take_while(|(at, line)| *at == 0 || line.contains(','));
     parse_table(&lines.map(|(_, line)| format!("{line}\n")).collect::<String>())
+}
+
+/// What a summary says of the network of a fixture, by the same script.
+pub(crate) fn network_summary(fixture: &str) -> serde_json::Value {
+    let text = network(fixture);
+    let (_, json) = text.split_once("\nsummary\n").expect("a summary");
+    serde_json::from_str(json).expect("JSON")
+}
+
+fn network(fixture: &str) -> String {
+    let folder = folder().with_file_name("network");
+    std::fs::read_to_string(folder.join(format!("{fixture}.txt")))
+        .unwrap_or_else(|error| panic!("{fixture}: {error}; scripts/make_network_fixtures.py writes its tables"))
 }
 
 fn parse(path: &std::path::Path) -> Fixture {

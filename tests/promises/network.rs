@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use proptest::prelude::*;
+use serde_json::Value;
 
 use crate::draw;
 use crate::fixtures::{self, Fixture};
@@ -38,6 +39,80 @@ fn fault(expected: &[(&'static str, Table); 2], out: &Path) -> Option<String> {
     })
 }
 
+/// How the summary in a folder of outputs differs from the tables there.
+fn summary_fault(out: &Path, spacing: &[f64]) -> Option<String> {
+    let summary = read_json(out, "summary.json");
+    let [branches, nodes, skeletons] =
+        ["branches.csv", "nodes.csv", "skeletons.csv"].map(|name| read_named_table(out, name));
+    let of = |table: &Table, name: &str| -> Vec<f64> {
+        let place = table.columns.iter().position(|column| column == name).expect("a column");
+        table.rows.iter().map(|row| row[place]).collect()
+    };
+    let (degrees, lengths) = (of(&nodes, "degree"), of(&branches, "branch_distance"));
+    let mut junctions: Vec<f64> = of(&nodes, "junction_id").into_iter().filter(|id| !id.is_nan()).collect();
+    junctions.dedup();
+    junctions.sort_by(f64::total_cmp);
+    junctions.dedup();
+    let sum = |numbers: Vec<f64>| numbers.into_iter().sum::<f64>();
+    let count = |wanted: fn(f64) -> bool| degrees.iter().filter(|&&degree| wanted(degree)).count() as f64;
+    let shape = summary["parameters"]["shape"].as_array().expect("a shape");
+    let volume: f64 =
+        shape.iter().zip(spacing).map(|(length, size)| length.as_f64().expect("a length") * size).product();
+    let by_volume = |amount: f64| amount / volume;
+    let mut expected = vec![
+        ("/tips", count(|degree| degree == 1.0)),
+        ("/junction_voxels", count(|degree| degree >= 3.0)),
+        ("/junctions", junctions.len() as f64),
+        ("/junctions", sum(of(&skeletons, "junctions"))),
+        ("/tips", sum(of(&skeletons, "tips"))),
+        ("/loops", sum(of(&skeletons, "loops"))),
+        ("/skeleton_voxels", sum(of(&skeletons, "voxels"))),
+        ("/density/image_volume", volume),
+        ("/density/length_per_volume", by_volume(sum(lengths.clone()))),
+        ("/density/branches_per_volume", by_volume(lengths.len() as f64)),
+        ("/density/junctions_per_volume", by_volume(junctions.len() as f64)),
+    ];
+    // Each class of radii has the branches whose mean radius is in it.
+    let radii = of(&branches, "mean_radius");
+    let classes = summary["length_by_radius"].as_array().expect("classes");
+    let places: Vec<String> = (0..classes.len()).map(|place| format!("/length_by_radius/{place}")).collect();
+    let mut listed = 0;
+    for (place, class) in places.iter().zip(classes) {
+        let [above, to] = ["above", "to"].map(|end| class[end].as_f64().expect("an end"));
+        let inside: Vec<usize> = (0..radii.len()).filter(|&row| above < radii[row] && radii[row] <= to).collect();
+        let found = [class["branches"].as_f64(), class["length"].as_f64()].map(|number| number.expect("a number"));
+        let wanted = [inside.len() as f64, inside.iter().map(|&row| lengths[row]).sum()];
+        if inside.is_empty() || found.iter().zip(wanted).any(|(found, wanted)| (found - wanted).abs() > 1e-9 * wanted) {
+            return Some(format!("{place}: {class} instead of {wanted:?}"));
+        }
+        listed += inside.len();
+    }
+    expected.push(("/length_by_radius", radii.iter().filter(|radius| !radius.is_nan()).count() as f64));
+    expected.into_iter().find_map(|(place, wanted)| {
+        let found = summary.pointer(place).and_then(Value::as_f64).unwrap_or(listed as f64);
+        let differs = (found - wanted).abs() > 1e-9 * wanted.abs();
+        differs.then(|| format!("{place} is {found} instead of {wanted}"))
+    })
+}
+
+/// Where JSON lacks something of the expected JSON, or has other numbers.
+fn json_fault(expected: &Value, found: &Value, at: &str) -> Option<String> {
+    let fault = |differs: bool| differs.then(|| format!("{at} is {found} instead of {expected}"));
+    match (expected, found) {
+        (Value::Object(map), _) => {
+            map.iter().find_map(|(name, value)| json_fault(value, &found[name], &format!("{at}/{name}")))
+        }
+        (Value::Array(expected), Value::Array(list)) if list.len() == expected.len() => {
+            let mut pairs = expected.iter().zip(list).enumerate();
+            pairs.find_map(|(place, (expected, found))| json_fault(expected, found, &format!("{at}/{place}")))
+        }
+        _ => match (expected.as_f64(), found.as_f64()) {
+            (Some(wanted), Some(number)) => fault((number - wanted).abs() > 1e-9 * wanted.abs()),
+            _ => fault(expected != found),
+        },
+    }
+}
+
 fn run(input: &Path, out: &Path, options: &[String]) {
     let [input, out] = [input, out].map(|path| path.to_str().expect("UTF-8").to_owned());
     let call = ["run".into(), input, "--out".into(), out, "--quiet".into(), "--overwrite".into()];
@@ -59,7 +134,7 @@ fn the_sequential_reference_has_the_nodes_and_skeletons_that_numpy_and_skan_have
 }
 
 #[test]
-fn nodes_and_skeletons_of_the_fixtures_are_what_the_definition_says() {
+fn nodes_skeletons_and_summary_of_the_fixtures_are_what_the_definition_says() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [input, out] = ["image.npy", "out"].map(|name| folder.path().join(name));
     let faults: Vec<String> = fixtures::all()
@@ -67,7 +142,11 @@ fn nodes_and_skeletons_of_the_fixtures_are_what_the_definition_says() {
         .filter_map(|fixture| {
             fixture.image.write_npy(&input);
             run(&input, &out, &[fixture.options(), vec!["--longest-path".into()]].concat());
-            fault(&of_fixture(fixture), &out).map(|fault| format!("{}: {fault}", fixture.name))
+            let fault = fault(&of_fixture(fixture), &out);
+            let fault = fault.or_else(|| summary_fault(&out, &fixture.spacing[3 - fixture.image.dimensions..]));
+            let expected = fixtures::network_summary(&fixture.name);
+            let fault = fault.or_else(|| json_fault(&expected, &read_json(&out, "summary.json"), "summary"));
+            fault.map(|fault| format!("{}: {fault}", fixture.name))
         })
         .collect();
     assert!(faults.is_empty(), "{faults:#?}");
@@ -90,6 +169,7 @@ proptest! {
         let options = ["--chunk", &chunk, "--workers", &workers, "--spacing", &given, "--longest-path"];
         run(&input, &out, &options.map(str::to_owned));
         prop_assert_eq!(fault(&tables(&mask, &Method::Lee.thin(&mask), 3, spacing), &out), None);
+        prop_assert_eq!(summary_fault(&out, &spacing), None);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Branches of the network: their paths and measures.
+//! A branch of the network: where it runs and what is measured along it.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
-/// The kind of a branch by its ends, numbered as in skan's `branch_type`.
+/// What a branch joins, numbered as in skan's `branch_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum BranchKind {
@@ -23,11 +23,11 @@ pub enum BranchKind {
 }
 
 impl BranchKind {
-    /// All kinds, in the order of their numbers.
+    /// All kinds, by number.
     pub const ALL: [BranchKind; 4] =
         [BranchKind::TipToTip, BranchKind::TipToJunction, BranchKind::JunctionToJunction, BranchKind::Cycle];
 
-    /// The kind of a branch, given whether each of its ends is a tip.
+    /// The kind of a branch whose ends are, or are not, tips.
     pub fn of_ends(tips: [bool; 2]) -> Self {
         match tips {
             [true, true] => BranchKind::TipToTip,
@@ -39,10 +39,9 @@ impl BranchKind {
 
 /// A branch: a maximal path of skeleton voxels whose inner voxels have two neighbours, in its canonical direction.
 ///
-/// It runs from the end that is earlier in raster order; if both ends are the same voxel, it begins with the earlier of
-/// the two neighbours there. An isolated cycle begins at its earliest voxel. Branches have the order of skan's rows:
-/// those with terminals first, by start and then first step, isolated cycles after them. `M` is the measures of the
-/// channels along the branch.
+/// It runs from the end that is earlier in raster order; where both ends are the same voxel, by the earlier of its two
+/// neighbours. An isolated cycle begins at its earliest voxel. Branches order as skan's rows do: those with terminals
+/// first, by start and then first step, isolated cycles after them. `M` is what is measured of the channels along it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Branch<M = Moments> {
     isolated: bool,
@@ -56,7 +55,7 @@ pub struct Branch<M = Moments> {
 }
 
 impl<M: Measured> Branch<M> {
-    /// The branch from a voxel along steps, at least one, in its canonical direction.
+    /// The branch that runs from a voxel along steps, at least one, given in its canonical direction.
     pub fn new(
         start: Voxel,
         end: Voxel,
@@ -78,22 +77,22 @@ impl<M: Measured> Branch<M> {
         }
     }
 
-    /// Its first voxel.
+    /// The voxel that it starts from.
     pub fn start(&self) -> Voxel {
         self.start
     }
 
-    /// Its last voxel.
+    /// The voxel that it ends at.
     pub fn end(&self) -> Voxel {
         self.end
     }
 
-    /// Its first step. Start, end and first step identify a branch while it exists.
+    /// Its first step. With start and end this identifies a branch, for as long as it is there.
     pub fn first_step(&self) -> Step {
         self.first
     }
 
-    /// Its kind.
+    /// What it joins.
     pub fn kind(&self) -> BranchKind {
         self.kind
     }
@@ -108,7 +107,7 @@ impl<M: Measured> Branch<M> {
         f64::from_bits(self.length)
     }
 
-    /// The measures of the skeleton's channels along it.
+    /// What is measured along it, of the channels of the skeleton.
     pub fn measured(&self) -> &M {
         &self.measured
     }
@@ -127,7 +126,7 @@ impl<M: Measured> Branch<M> {
         }))
     }
 
-    /// As [`Branch::voxels`], but consumes the branch.
+    /// The same, where the branch is not needed any more.
     pub fn into_voxels(self) -> impl Iterator<Item = Voxel> {
         let (mut at, steps) = (self.start, self.steps);
         let after = (0..steps.as_slice().len()).map(move |place| {
@@ -152,13 +151,13 @@ impl<M: OfPixels> Branch<M> {
 
 const SHORT: usize = 22;
 
-/// A list of steps; short lists are stored inline.
+/// A list of steps; short lists are held in place.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Steps(Held);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Held {
-    /// Up to [`SHORT`] steps; the unused ones have number 0.
+    /// Up to [`SHORT`] steps; the places behind them hold the first number.
     Short(u8, [Step; SHORT]),
     Long(Box<[Step]>),
 }

@@ -1,5 +1,5 @@
-//! Branches in order, in little memory: a branch takes two or three bytes, one for each step, and its measures unless
-//! they follow from the list; these take sixteen bytes for pixel values that vary.
+//! Branches in order, in little memory: a branch takes two or three bytes, one a step, and what is measured along it where
+//! that does not follow from the others: for pixel values that vary, sixteen.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,37 +10,35 @@ use crate::kernel::network::step::{Lengths, Step};
 use crate::kernel::varint;
 use crate::space::Voxel;
 
-/// Number of branches in a group. Reading can begin at the first branch of any group.
+/// Branches that can be read from the first one on, without those before.
 const GROUP: usize = 64;
 
-/// Branches in order. Ends and lengths, which follow from the voxels, are computed again when branches are read, with
-/// equal bits.
+/// Branches in order. What follows from their voxels (ends, lengths) is told again when they are read, bit for bit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BranchList<M: Measured = Moments> {
     count: usize,
     lengths: Lengths,
-    /// The measures of branches that have none in `bytes`; `None` if the list is empty.
+    /// What is measured of branches of which nothing else is said; none where there are no branches.
     common: Option<M::Common>,
-    /// Index in `bytes` of the beginning of each group.
+    /// Where each group of branches begins.
     groups: Vec<u64>,
-    /// The branches one after the other. Each is the difference of its start from the start of the branch before, or
-    /// from the first possible voxel at the beginning of a group; its head; its steps; and its measures, if the head
-    /// says so.
+    /// A branch after the other: by how much its start is later than the start before, or than the first voxel there can
+    /// be where a group begins; its head; its steps; and its measures, where the head says so.
     #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
 }
 
-/// Flags in a head, next to the kind.
+/// What a head holds besides a kind.
 const ISOLATED: u8 = 1 << 2;
 const VARYING: u8 = 1 << 3;
-/// Numbers of steps from this one on follow the head.
+/// Numbers of steps from here on follow the head.
 const MANY: usize = 15;
 
 impl<M: Measured> BranchList<M> {
-    /// The list of branches whose lengths were computed with `lengths`.
+    /// The list of branches that were measured with some lengths.
     ///
     /// # Panics
-    /// If the branches are not in order, do not end where their steps lead, or have other lengths.
+    /// If they are not in order, end elsewhere than their steps lead, or have other lengths.
     pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch<M>>, lengths: &Lengths) -> Self {
         let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups: Vec::new(), bytes: Vec::new() };
         let mut last: Option<&Branch<M>> = None;
@@ -77,7 +75,7 @@ impl<M: Measured> BranchList<M> {
         }
     }
 
-    /// The measures of a branch with `steps` steps that has none in `bytes`.
+    /// The measures of a branch with this many steps whose head has none of its own.
     fn implied(&self, steps: usize) -> Option<M> {
         M::implied(self.common.as_ref()?, steps)
     }
@@ -97,7 +95,7 @@ impl<M: Measured> BranchList<M> {
         self.range(0..self.count)
     }
 
-    /// The outlines of the branches in a range, in order, in a third of the time of [`BranchList::range`].
+    /// The outlines of the branches at some places, in order, for a third of the time.
     ///
     /// # Panics
     /// As [`BranchList::range`].
@@ -106,10 +104,10 @@ impl<M: Measured> BranchList<M> {
         std::iter::from_fn(move || branches.raw().map(|raw| raw.outline()))
     }
 
-    /// The branches in a range of indices, in order. Reads at most 63 others before the first.
+    /// The branches at some places, in order. Reads at most 63 others before the first.
     ///
     /// # Panics
-    /// If the list has fewer branches.
+    /// If there are not so many.
     pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_, M> {
         assert!(places.end <= self.count, "places {places:?} of {} branches", self.count);
         let next = places.start / GROUP * GROUP;
@@ -131,7 +129,7 @@ impl<'a, M: Measured> IntoIterator for &'a BranchList<M> {
     }
 }
 
-/// The voxel that steps lead to.
+/// Where steps lead from a voxel.
 fn end(start: Voxel, steps: &[Step]) -> Voxel {
     steps.iter().fold(start, |at, step| step.from(at))
 }
@@ -140,16 +138,16 @@ fn end(start: Voxel, steps: &[Step]) -> Voxel {
 #[derive(Clone, Debug)]
 pub struct Branches<'a, M: Measured = Moments> {
     list: &'a BranchList<M>,
-    /// Index of the next branch.
+    /// The place of the next one.
     next: usize,
     end: usize,
-    /// Index of its first byte.
+    /// Where its bytes begin.
     at: usize,
-    /// The start of the branch before, or the first possible voxel at the beginning of a group.
+    /// The start of the one before; the first voxel there can be where a group begins.
     before: Voxel,
 }
 
-/// The path of a branch in short.
+/// Where a branch runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
     pub(crate) start: Voxel,
@@ -159,7 +157,7 @@ pub(crate) struct Outline {
     pub(crate) is_isolated_cycle: bool,
 }
 
-/// The fields of a branch in `bytes`.
+/// A branch as its bytes have it.
 struct Raw<'a, M> {
     start: Voxel,
     head: u8,
@@ -248,7 +246,7 @@ mod tests {
         Branch::new(start, end(start, &steps), BranchKind::ALL[kind], isolated, &steps, moments, lengths)
     }
 
-    /// A branch's start, its steps, its kind and whether it is isolated, and a value that differs from the constant.
+    /// Where a branch starts, its steps, kind and whether it is isolated, and a value that is not the constant.
     type Drawn = ([i64; 3], Vec<u8>, (usize, bool), Option<(i64, bool)>);
 
     fn branches() -> impl Strategy<Value = (Vec<Branch>, Lengths)> {

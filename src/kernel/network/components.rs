@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::network::adjacency::{for_each_link, steps};
+use crate::kernel::network::adjacency::{for_each_link, neighbours, steps};
 use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::rise::{Risen, risen};
@@ -41,6 +41,18 @@ pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Itera
         }
     }
     settle(exposed, &mut labels, voxels.len(), 0)
+}
+
+/// The voxels of junctions among a chunk's voxels, and the neighbours of each that may belong to the same junction. Their
+/// [`components`] are the junctions: two neighbouring voxels belong to one junction also where the edge between them was
+/// dropped. `linked` holds the neighbours of each voxel before edges to other chunks were dropped, `kept` those that are
+/// left.
+pub fn junction_voxels(voxels: &[Voxel], linked: &[u32], kept: &[u32]) -> (Vec<Voxel>, Vec<u32>) {
+    let places: Vec<usize> = (0..voxels.len()).filter(|&place| kept[place].count_ones() >= 3).collect();
+    let junctions: Vec<Voxel> = places.iter().map(|&place| voxels[place]).collect();
+    let near = neighbours(&junctions);
+    let sets = places.iter().zip(near).map(|(&place, near)| linked[place] | near).collect();
+    (junctions, sets)
 }
 
 /// Merges the open components of the children of a box of a level, for a fold (see [`rise`](crate::kernel::network::rise::rise)):

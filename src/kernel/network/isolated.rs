@@ -1,15 +1,15 @@
-//! Skeleton voxels without neighbours: nodes without branches.
+//! Skeleton voxels without neighbours: nodes that no branch ends at.
 
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::measure::moments::Moments;
 use crate::space::Voxel;
 
-/// A skeleton voxel without neighbours, with the measures of the channels as for a path of one voxel.
+/// A skeleton voxel without neighbours, with what is measured of the channels there: as of a path of one voxel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Isolated<M = Moments> {
-    /// Position of the voxel.
+    /// Where it is.
     pub voxel: Voxel,
-    /// The measures of the channels.
+    /// What is measured of it.
     pub measured: M,
 }

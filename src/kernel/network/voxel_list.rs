@@ -1,5 +1,4 @@
-//! Voxels in order, in little memory: one byte each if they are close to each other, a few bytes at the beginning of a
-//! row.
+//! Voxels in order, in little memory: one byte each where they are close to each other, a few where a row begins.
 
 use std::sync::Arc;
 
@@ -9,11 +8,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::kernel::varint;
 use crate::space::Voxel;
 
-/// A list of voxels, usually in raster order. A clone shares its memory.
+/// Voxels, best in raster order. A copy shares their memory.
 ///
-/// Each voxel is stored as the difference between its packed position and that of the voxel before: a voxel up to 127
-/// columns on in the same row takes one byte, the first voxel of a row at most four and that of a plane at most seven.
-/// The list can hold voxels in any order, but then each may take ten bytes.
+/// Each voxel is told by how much the number that holds its position is larger than that of the voxel before: a voxel in
+/// the same row takes one byte up to 127 columns on, the first voxel of a row four and that of a plane seven at most.
+/// Any list of voxels can be held, but in another order each takes ten.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VoxelList {
     count: usize,
@@ -31,19 +30,19 @@ impl VoxelList {
         self.count == 0
     }
 
-    /// The voxels, in the order of the list. Takes one or two nanoseconds for each.
+    /// The voxels, in their order. Takes a nanosecond or two each.
     pub fn iter(&self) -> VoxelIter<'_> {
         VoxelIter { bytes: &self.bytes, at: 0, left: self.count, last: Voxel::FIRST }
     }
 
-    /// The voxels as a vector, with eight bytes each.
+    /// The voxels in eight bytes each.
     pub fn to_vec(&self) -> Vec<Voxel> {
         let mut voxels = Vec::with_capacity(self.count);
         self.extend(&mut voxels);
         voxels
     }
 
-    /// Appends the voxels to `voxels`.
+    /// Appends the voxels to others.
     pub fn extend(&self, voxels: &mut Vec<Voxel>) {
         let begin = voxels.len();
         voxels.resize(begin + self.count, Voxel::FIRST);
@@ -52,7 +51,7 @@ impl VoxelList {
         }
     }
 
-    /// The voxels after one of the list, given its place.
+    /// The voxels that follow one of the list, given where it is.
     pub(crate) fn after(&self, place: VoxelPlace) -> impl Iterator<Item = Voxel> + '_ {
         let (mut last, mut at) = (place.voxel, place.at as usize);
         std::iter::from_fn(move || {
@@ -109,7 +108,7 @@ impl<'a> IntoIterator for &'a VoxelList {
     }
 }
 
-/// Serialised as a vector of voxels with eight bytes each.
+/// As a list of voxels in eight bytes each has it.
 impl Serialize for VoxelList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self)
@@ -152,19 +151,19 @@ pub struct VoxelIter<'a> {
     last: Voxel,
 }
 
-/// The place of a voxel in a list.
+/// Where a voxel of a list is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VoxelPlace {
     pub(crate) voxel: Voxel,
-    /// Number of bytes before the next voxel.
+    /// Bytes up to the next one.
     pub(crate) at: u32,
 }
 
 impl VoxelIter<'_> {
-    /// The place of the voxel that was returned last.
+    /// Where the voxel is that came last.
     ///
     /// # Panics
-    /// If the list has 4 GiB before this voxel.
+    /// If 4 GiB come before.
     pub(crate) fn place(&self) -> VoxelPlace {
         let at = u32::try_from(self.at).unwrap_or_else(|_| panic!("a list of {} bytes of voxels is too long", self.at));
         VoxelPlace { voxel: self.last, at }
