@@ -16,37 +16,37 @@ use crate::threads::in_turn;
 /// The nodes of a network, in raster order: the voxels whose degree is not 2, and the first voxel of each isolated cycle.
 ///
 /// The degree of a node is the number of branches that end there, a loop counted twice. Neighbouring nodes of degree 3
-/// and more are one junction: skan counts their voxels each for itself.
+/// and more form one junction, whereas skan counts each of their voxels.
 #[derive(Clone, Debug)]
 pub struct Nodes {
     nodes: Vec<Node>,
     junctions: u32,
 }
 
-/// A node, without what its frame adds.
+/// A node, without coordinates in a frame.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Node {
     voxel: Voxel,
     radius: Option<Radius>,
-    /// Its rank among all skeleton voxels.
+    /// Rank among all skeleton voxels.
     rank: u32,
     pub(super) skeleton: u32,
     pub(super) degree: u32,
-    /// The junction that it is part of; [`NO_JUNCTION`] for other nodes.
+    /// The junction of the node; [`NO_JUNCTION`] for other nodes.
     pub(super) junction: u32,
 }
 
 const NO_JUNCTION: u32 = u32::MAX;
 
-/// Degree from which on a node is a voxel of a junction.
+/// Minimum degree of the voxels of junctions.
 const JUNCTION: u32 = 3;
 
 impl Nodes {
-    /// The nodes of a table's branches and isolated voxels, found on `threads` threads. Takes time linear in the branches
-    /// and their voxels, and 48 bytes a node.
+    /// The nodes of a table's branches and isolated voxels, computed on `threads` threads. Takes time linear in the
+    /// number of branches and their voxels, and 48 bytes for each node.
     ///
     /// # Errors
-    /// `Internal` where a thread has stopped.
+    /// Of kind `Internal` if a thread has stopped.
     pub fn new<M: OfRadii>(table: &Table<'_, M>, threads: usize) -> Result<Nodes> {
         let node = |number: u32, voxel: Voxel, radius: Option<Radius>| Node {
             voxel,
@@ -56,7 +56,7 @@ impl Nodes {
             degree: 0,
             junction: NO_JUNCTION,
         };
-        // Skeletons may begin at voxels that are no nodes.
+        // Skeletons may begin at voxels that are not nodes.
         let mut all: Vec<Option<Node>> = vec![None; table.ends.len()];
         let find = |ends: &mut Vec<(u32, Voxel, Option<Radius>)>, part: usize| {
             ends.clear();
@@ -86,7 +86,7 @@ impl Nodes {
 
     /// Numbers the junctions.
     fn join_junctions(&mut self) {
-        // Ranks, and with them nodes, are in raster order.
+        // Nodes are in raster order, like their ranks.
         let mut junctions: Vec<&mut Node> = self.nodes.iter_mut().filter(|node| node.degree >= JUNCTION).collect();
         let voxels: Vec<Voxel> = junctions.iter().map(|node| node.voxel).collect();
         let mut sets = DisjointSets::new(voxels.len());
@@ -122,7 +122,7 @@ impl Nodes {
     /// Writes the table of nodes, on `threads` threads.
     ///
     /// # Errors
-    /// Where writing fails.
+    /// If writing fails.
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
         write_rows(self.len(), |place| self.nodes[place].row(frame), &node_columns::columns(), frame, threads, out)
     }

@@ -14,19 +14,19 @@ use crate::table::row::Frame;
 use crate::table::skeleton_columns::{self, SkeletonRow};
 use crate::threads::in_turn;
 
-/// The skeletons of a network, by their first voxels.
+/// The skeletons of a network, in the order of their first voxels.
 #[derive(Clone, Debug)]
 pub struct Skeletons {
     found: Vec<Found>,
-    /// Where they were asked for.
+    /// The longest paths, if they were requested.
     longest_paths: Option<LongestPaths>,
 }
 
-/// What is found of a skeleton.
+/// The measures of a skeleton so far.
 #[derive(Clone, Debug)]
 struct Found {
     first: Voxel,
-    /// Corners of its bounding box, both inside.
+    /// Corners of its bounding box, both inclusive.
     corners: [Voxel; 2],
     voxels: u64,
     branches: u32,
@@ -35,17 +35,17 @@ struct Found {
     junctions: u32,
     touches_border: bool,
     length: f64,
-    /// Sum of mean radii times lengths; of an isolated voxel its radius. Infinite where there is no background.
+    /// Sum of mean radii times lengths; for an isolated voxel, its radius. Infinite if the mask has no background.
     radii: f64,
     volume: f64,
 }
 
-/// What a branch adds to its skeleton.
+/// The contribution of a branch to its skeleton.
 struct Part {
     skeleton: u32,
     first: Voxel,
     corners: [Voxel; 2],
-    /// Voxels that are no ends.
+    /// Number of voxels that are not ends.
     inner: u64,
     length: f64,
     radius: f64,
@@ -82,14 +82,14 @@ fn widen(corners: &mut [Position; 2], to: Position) {
 }
 
 impl Skeletons {
-    /// The skeletons of a table with its nodes, found on `threads` threads; with the longest shortest path of each, where
-    /// `longest_path` says so. Sums are taken in the order of the table, so that they depend on nothing else.
+    /// The skeletons of a table with its nodes, computed on `threads` threads, and the longest shortest path of each if
+    /// `longest_path`. Sums are in the order of the table, so that they depend on the table alone.
     ///
-    /// Takes time linear in the branches and their voxels, and 96 bytes a skeleton. Longest paths of trees take the same;
-    /// those of skeletons with loops, of 5,000 nodes at most, a search from many of their nodes each.
+    /// Takes time linear in the number of branches and their voxels, and 96 bytes for each skeleton. Longest paths of
+    /// trees take no more; those of skeletons with loops, of at most 5,000 nodes, need a search from many of the nodes.
     ///
     /// # Errors
-    /// `Internal` where a thread has stopped.
+    /// Of kind `Internal` if a thread has stopped.
     pub fn new<M: OfRadii>(
         table: &Table<'_, M>,
         nodes: &Nodes,
@@ -121,7 +121,7 @@ impl Skeletons {
             of.nodes += 1;
             of.voxels += 1;
             of.tips += u32::from(node.degree == 1);
-            // Junctions are numbered in the order of their first nodes.
+            // Junction numbers are in the order of the first nodes.
             if node.junction == junctions {
                 junctions += 1;
                 of.junctions += 1;
@@ -141,8 +141,7 @@ impl Skeletons {
         self.found.is_empty()
     }
 
-    /// How many skeletons have a longest path that was asked for and is not known: they have loops, and more nodes than it
-    /// is looked for in.
+    /// Number of skeletons whose longest path was requested but not computed, since they have loops and too many nodes.
     pub fn unknown_longest_paths(&self) -> u64 {
         self.longest_paths.as_ref().map_or(0, |paths| paths.unknown)
     }
@@ -155,7 +154,7 @@ impl Skeletons {
     /// Writes the table of skeletons, on `threads` threads.
     ///
     /// # Errors
-    /// Where writing fails.
+    /// If writing fails.
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
         let columns = skeleton_columns::columns(self.longest_paths.is_some());
         write_rows(self.found.len(), |place| self.row(place, frame), &columns, frame, threads, out)
@@ -185,7 +184,7 @@ impl Skeletons {
 }
 
 impl Found {
-    /// A skeleton of which one voxel is known, and nothing else.
+    /// The measures of a skeleton that contains a voxel, before any contribution.
     fn at(voxel: Voxel) -> Self {
         Found {
             first: voxel,

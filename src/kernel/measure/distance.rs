@@ -1,13 +1,13 @@
 //! The distance of skeleton voxels from the background, exactly, in chunks.
 //!
-//! The squared distance of a voxel is the least that any background voxel inside the image's bounds has from it. What lies
-//! outside the bounds is neither foreground nor background. For a voxel `(dz, dy, dx)` away it is computed as
-//! `(wz dz)² + (wy dy)² + (wx dx)²`, in this order, whichever way leads to that voxel; so the least is the same number for
-//! every chunking and order of looking, and at unit spacing it is a whole one. Rounding keeps the order of the products and
-//! sums, so what is left out because its row or its box is too far away could not have been nearer.
+//! The squared distance of a voxel is the smallest one from any background voxel inside the image's bounds. Voxels
+//! outside the bounds are neither foreground nor background. The squared distance from a voxel `(dz, dy, dx)` away is
+//! always computed as `(wz dz)² + (wy dy)² + (wx dx)²`, in this order. So the minimum is the same number for every
+//! chunk shape and order of search, and at unit spacing it is an integer. Rounding keeps the order of products and
+//! sums, so voxels that are skipped because their row or box is too far away cannot be nearer.
 //!
-//! [`Original`] is what is known of the mask of a chunk before thinning; [`Distances`] looks at those of a chunk and of
-//! others as they become known, and says which ones are missing.
+//! [`Original`] is the mask of a chunk before thinning. [`Distances`] searches the masks of a chunk and of others as
+//! they become known, and returns the chunks whose masks are missing.
 
 mod mixed;
 mod near;

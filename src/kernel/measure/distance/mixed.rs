@@ -1,4 +1,4 @@
-//! The search for background in a mask that has some.
+//! The search for background in a mask with foreground and background.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,10 +9,10 @@ use super::ruler::Ruler;
 use crate::kernel::mask::Mask;
 use crate::space::{Position, Region};
 
-/// Blocks of a level in reach, from which on larger ones are looked at first.
+/// Maximum number of blocks of a level in reach; with more, the search begins with larger blocks.
 const MANY_BLOCKS: i64 = 20;
 
-/// Levels of blocks.
+/// Number of levels of blocks.
 const LEVELS: usize = 4;
 
 /// The binary logarithm of the edge of the blocks of a level: 4, 8, 16 and 32 rows.
@@ -20,7 +20,7 @@ fn edge_bits(level: usize) -> u32 {
     level as u32 + 1
 }
 
-/// A mask with foreground and background. What is held beside it is made when a search needs it.
+/// A mask with foreground and background. Its blocks are computed when a search needs them.
 #[derive(Debug)]
 pub struct Mixed {
     mask: Arc<Mask>,
@@ -37,7 +37,7 @@ impl Mixed {
         &self.mask
     }
 
-    /// Rows of a level: the mask's own, those of blocks, and those of blocks of blocks.
+    /// The rows of a level: the mask's own rows at level 0, above it those of blocks, and of blocks of blocks.
     fn rows(&self, level: usize) -> Rows<'_> {
         if level == 0 {
             return Rows::of_mask(&self.mask);
@@ -52,8 +52,8 @@ impl Mixed {
         Rows::of_conjunctions(blocks)
     }
 
-    /// Looks for a background voxel of a box that is nearer to a voxel than the nearest one so far. That there is none nearer
-    /// than `least`, a squared distance, tells the way of looking that is fastest, and nothing else.
+    /// Searches a box for a background voxel that is nearer to a voxel than the nearest one so far. `least` is a
+    /// squared distance below which no background is expected; it affects the speed of the search, but not the result.
     pub(super) fn search(&self, ruler: &Ruler, from: Position, within: &Region, least: f64, nearest: &mut Nearest) {
         let corner = self.mask.layout().own.min;
         let place: Position = std::array::from_fn(|a| from[a] - corner[a]);
@@ -70,7 +70,7 @@ impl Mixed {
         let mut search = Search { mixed: self, ruler, from, place, column, reach: [0; 3] };
         search.set_reach(nearest);
         if nearest.square == f64::INFINITY {
-            // Most rows through foreground end somewhere.
+            // Most rows through foreground reach background.
             let [z, y] = [0, 1].map(|a| place[a].clamp(within[a][0], within[a][1]));
             search.look_at_rows::<true>([z, z], [y, y], nearest);
             search.set_reach(nearest);
@@ -91,14 +91,14 @@ impl Mixed {
     }
 }
 
-/// A search for background near to one voxel. Places are counted from the mask's first voxel.
+/// A search for the background nearest to a voxel. Places are relative to the mask's first voxel.
 struct Search<'s> {
     mixed: &'s Mixed,
     ruler: &'s Ruler,
     from: Position,
     place: Position,
     column: Column,
-    /// Steps along each axis that are enough.
+    /// Sufficient number of steps along each axis.
     reach: Position,
 }
 
@@ -107,7 +107,8 @@ impl Search<'_> {
         self.reach = self.ruler.reach(nearest.square.sqrt());
     }
 
-    /// Steps from the voxel to the nearest zero of a row, upwards or downwards; none that could help is missing.
+    /// Steps from the voxel to the nearest zero of a row, upwards or downwards. May miss zeros that are too far away to
+    /// matter.
     #[inline(always)]
     fn zero<const FAR: bool>(&self, rows: &Rows<'_>, row: usize) -> Option<i64> {
         let [up, down] = match FAR {
@@ -118,7 +119,7 @@ impl Search<'_> {
         (up.min(down) < NOWHERE).then_some(steps)
     }
 
-    /// Looks at rows in a range of planes, and in each of them in a range.
+    /// Searches the rows in a range of planes and a range of rows of each.
     fn look_at_rows<const FAR: bool>(&self, [first, last]: [i64; 2], [from, to]: [i64; 2], nearest: &mut Nearest) {
         let Search { ruler, place: [z, y, _], .. } = self;
         let rows = self.mixed.rows(0);
@@ -136,7 +137,8 @@ impl Search<'_> {
         }
     }
 
-    /// Looks at the rows in a range of planes, and in each of them in a range, whose blocks may hold background that is near.
+    /// Searches the rows in a range of planes and a range of rows of each, except for blocks without background that is
+    /// nearer.
     fn look_at_blocks<const FAR: bool>(&self, level: usize, planes: [i64; 2], lines: [i64; 2], nearest: &mut Nearest) {
         let bits = edge_bits(level);
         let rows = self.mixed.rows(level);

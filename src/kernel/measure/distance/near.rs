@@ -1,28 +1,28 @@
-//! The search for background that is near.
+//! The search for background near a voxel.
 
 use super::nearest::Nearest;
 use super::rows::{Rows, Window};
 use super::ruler::{Around, NEAR, Ruler};
 use crate::space::Position;
 
-/// A search around a place, which is counted from the first of some rows.
+/// A search around a place, which is relative to the first voxel of `rows`.
 struct Search<'s> {
     rows: &'s Rows<'s>,
     ruler: &'s Ruler,
     from: Position,
     place: Position,
-    /// First and last place along each axis that are looked at.
+    /// First and last place of the search along each axis.
     within: [[i64; 2]; 3],
     window: Window,
-    /// Where the row of the place begins, if there is one.
+    /// Byte at which the row of the place begins; outside the rows if the place is.
     middle: i64,
 }
 
-/// Looks for a zero that is nearer to a place than the nearest background voxel so far, if it is no further away than
-/// [`Ruler::around`] says.
+/// Searches for a zero that is nearer to a place than the nearest background voxel so far, within the distance of
+/// [`Ruler::around`].
 ///
-/// Rows are looked at from the nearest outwards, so that those steps along x that can still help get ever fewer; and four at
-/// a time, since it is seldom that one of them has a zero there.
+/// Visits rows from the nearest outwards, so that the range of useful steps along x shrinks, and four rows at a time,
+/// since zeros in that range are rare.
 pub(super) fn search(
     rows: &Rows<'_>,
     ruler: &Ruler,
@@ -50,7 +50,7 @@ pub(super) fn search(
             }
             here = reachable(steps);
         }
-        // A row that is not there is as the one on the other side.
+        // A row outside is replaced by the one on the other side.
         let Some([above, below]) = sides[0].of(i64::from(around.planes)) else { continue };
         let Some([before, after]) = sides[1].of(i64::from(around.lines)) else { continue };
         let ([above, below], [before, after]) =
@@ -64,10 +64,10 @@ pub(super) fn search(
 
 /// Steps from a place to others along an axis, in both directions.
 struct Sides {
-    /// First and last place, from that one.
+    /// First and last place, relative to that place.
     first: i64,
     last: i64,
-    /// So many steps on, both sides are there.
+    /// Number of steps up to which both sides are inside.
     both: i64,
 }
 
@@ -82,7 +82,7 @@ impl Sides {
         self.first.max(0) + self.last.min(0)
     }
 
-    /// The steps to two places that are so many steps away; where one of them is not there the other one twice.
+    /// The steps to the two places `steps` steps away; if one of them is outside, the other one twice.
     #[inline(always)]
     fn of(&self, steps: i64) -> Option<[i64; 2]> {
         if steps <= self.both {
@@ -98,7 +98,7 @@ impl Sides {
 }
 
 impl Search<'_> {
-    /// Looks at those of up to four rows that are there.
+    /// Searches those of up to four rows that are inside.
     #[inline(never)]
     fn look_at(&self, around: &Around, here: u64, nearest: &mut Nearest) {
         let (planes, lines) = (i64::from(around.planes), i64::from(around.lines));
@@ -122,7 +122,7 @@ impl Search<'_> {
     }
 }
 
-/// The bits of a window up to so many steps away on both sides.
+/// The bits of a window up to `steps` steps away on both sides.
 #[inline(always)]
 fn reachable(steps: i64) -> u64 {
     ((2 << (2 * steps)) - 1) << (NEAR - steps)

@@ -5,7 +5,7 @@ use crate::space::{Position, Voxel};
 /// The nearest background voxel so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Nearest {
-    /// Its squared distance, infinite where none is known.
+    /// Its squared distance; infinite if none is known.
     pub(super) square: f64,
     pub(super) at: Voxel,
 }
@@ -13,7 +13,7 @@ pub(super) struct Nearest {
 impl Nearest {
     pub(super) const NONE: Nearest = Nearest { square: f64::INFINITY, at: Voxel::FIRST };
 
-    /// Takes a background voxel a step away, if it is nearer.
+    /// Replaces it by the background voxel `step` away from a voxel, if that is nearer.
     #[inline]
     pub(super) fn meet(&mut self, square: f64, from: Position, step: Position) {
         if square < self.square {

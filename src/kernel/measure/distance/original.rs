@@ -1,4 +1,4 @@
-//! What is known of a chunk's mask before thinning.
+//! The mask of a chunk before thinning.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::ruler::{Ruler, step_to_box};
 use crate::kernel::mask::Mask;
 use crate::space::{Position, Region};
 
-/// The mask of a chunk before thinning. Halos are not looked at.
+/// The mask of a chunk before thinning. Its halo is ignored.
 #[derive(Clone, Debug, Default)]
 pub enum Original {
     /// All voxels are background.
@@ -16,12 +16,13 @@ pub enum Original {
     Background,
     /// All voxels are foreground.
     Foreground,
-    /// Some are and some are not.
+    /// Some voxels are foreground and some are background.
     Mixed(Arc<Mixed>),
 }
 
 impl Original {
-    /// A chunk with a mask, or without foreground. Takes time for the words up to the first that tells.
+    /// The form of a chunk's mask; `None` is a chunk without foreground. Reads words until it has found both foreground
+    /// and background.
     pub fn new(mask: Option<Arc<Mask>>) -> Self {
         let Some(mask) = mask else { return Original::Background };
         match (holds(&mask, false), holds(&mask, true)) {
@@ -31,13 +32,13 @@ impl Original {
         }
     }
 
-    /// One that is taken to have both, whether it has or not.
+    /// The mixed form, even if the mask has only foreground or only background.
     pub(crate) fn mixed(mask: Arc<Mask>) -> Self {
         Original::Mixed(Arc::new(Mixed::new(mask)))
     }
 
-    /// Looks for a background voxel of a box that is nearer to a voxel than the nearest one so far. `least` is a squared
-    /// distance than which it is expected to be no nearer.
+    /// Searches a box for a background voxel that is nearer to a voxel than the nearest one so far. `least` is a
+    /// squared distance below which no background is expected.
     pub(super) fn search(&self, ruler: &Ruler, from: Position, within: &Region, least: f64, nearest: &mut Nearest) {
         match self {
             Original::Foreground => {}
@@ -50,7 +51,7 @@ impl Original {
     }
 }
 
-/// Masks are equal where their own voxels are.
+/// Masks are equal if their own voxels are.
 impl PartialEq for Original {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -65,7 +66,7 @@ impl PartialEq for Original {
     }
 }
 
-/// Whether a mask's own voxels hold some that are set, or some that are not.
+/// Whether any own voxel of a mask is set (if `set`), or not set.
 fn holds(mask: &Mask, set: bool) -> bool {
     let [nz, ny, nx] = mask.layout().shape;
     let rows = (1..=nz).flat_map(|z| (1..=ny).map(move |y| [z, y, 1])).map(|first| mask.layout().bit(first));

@@ -3,36 +3,38 @@
 use super::ruler::NEAR;
 use crate::kernel::mask::{Mask, TAIL};
 
-/// Rows of bits in planes; a set bit stands for foreground. All rows begin at a byte.
+/// Rows of bits in planes; a set bit is foreground. All rows begin at a byte.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows<'b> {
     bytes: &'b [u8],
-    /// The byte at which the first row begins.
+    /// Byte at which the first row begins.
     first: usize,
-    /// Bytes from a row, and from a plane, to the next.
+    /// Number of bytes from a row to the next; `plane` is that from a plane to the next.
     stride: usize,
     plane: usize,
-    /// The bit of a row that stands for its first voxel.
+    /// The bit of a row with its first voxel.
     shift: usize,
 }
 
-/// A place along rows, which may lie outside of them.
+/// A place along rows, which may lie outside the searched range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column {
-    /// The byte of a row, and the bit in it, where the search begins.
+    /// The byte of a row at which the search begins; `bit` is the bit in it.
     byte: usize,
     bit: u32,
-    /// Steps to there.
+    /// Steps from the place to the beginning of the search.
     away: u32,
-    /// Voxels from there on upwards, and downwards, that one included; none where the place is on the other side.
+    /// Number of voxels to search upwards from the beginning, including it; 0 if the place is above the range. `down`
+    /// likewise, downwards.
     up: u32,
     down: u32,
 }
 
-/// The voxels of a row that are near to a place, as far as they are looked at.
+/// The voxels of a row near a place, within the searched range.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// The byte of a row where a word begins, and where in it, by a shift, the first voxel lies.
+    /// The byte of a row at which a word begins; the shifts `right` and `left` move the window to its place in the
+    /// word.
     byte: usize,
     right: u32,
     left: u32,
@@ -46,10 +48,10 @@ impl Window {
     }
 }
 
-/// Steps up to which [`Rows::close_zeros`] finds all zeros.
+/// Number of steps up to which [`Rows::close_zeros`] finds all zeros.
 pub(super) const CLOSE: i64 = 56;
 
-/// More steps than there can be to a voxel.
+/// More steps than any voxel can be away.
 pub(super) const NOWHERE: u32 = u32::MAX / 4;
 
 impl<'b> Rows<'b> {
@@ -65,12 +67,12 @@ impl<'b> Rows<'b> {
         }
     }
 
-    /// The conjunctions of rows of others, as [`Conjunctions`] has them.
+    /// The rows of [`Conjunctions`].
     pub(super) fn of_conjunctions(all: &'b Conjunctions) -> Self {
         Rows { bytes: &all.bytes, first: 0, stride: all.stride, plane: all.rows * all.stride, shift: 1 }
     }
 
-    /// The column of a place, counted from the first voxel of a row, of which those in a range are looked at.
+    /// The column of a place, relative to the first voxel of a row, for a search in a range of places.
     pub(super) fn column(&self, place: i64, [first, last]: [i64; 2]) -> Column {
         let begin = place.clamp(first, last);
         let bit = begin as usize + self.shift;
@@ -83,20 +85,20 @@ impl<'b> Rows<'b> {
         }
     }
 
-    /// Where a row begins.
+    /// Byte at which a row begins.
     #[inline(always)]
     pub(super) fn row(&self, z: usize, y: usize) -> usize {
         self.first + z * self.plane + y * self.stride
     }
 
-    /// Bytes from a row to the next, and to the one in the next plane.
+    /// Number of bytes from a plane to the next, and from a row to the next.
     #[inline(always)]
     pub(super) fn strides(&self) -> [i64; 2] {
         [self.plane as i64, self.stride as i64]
     }
 
-    /// The voxels near to a place, which is counted from the first voxel of a row; of them only those in a range are looked
-    /// at. `None` where there are none.
+    /// The window around a place, relative to the first voxel of a row, for a search in a range of places. `None` if
+    /// the range has no place near it.
     pub(super) fn window(&self, place: i64, [first, last]: [i64; 2]) -> Option<Window> {
         let [first, last] = [(first - place).max(-NEAR), (last - place).min(NEAR)];
         let begin = place + self.shift as i64 - NEAR;
@@ -108,23 +110,24 @@ impl<'b> Rows<'b> {
         (first <= last).then(|| Window { byte, right, left, inside: bits(last - first + 1) << (NEAR + first) })
     }
 
-    /// The zeros of a row in a window: bit [`NEAR`] for the place itself.
+    /// The zeros of a row in a window; bit [`NEAR`] is the place itself.
     #[inline(always)]
     pub(super) fn zeros_in(&self, row: usize, window: &Window) -> u64 {
         window.zeros(self.word(row + window.byte))
     }
 
-    /// The places in a window where one of four rows has a zero.
+    /// The places in a window at which any of four rows has a zero.
     #[inline(always)]
     pub(super) fn zeros_of_four(&self, [a, b, c, d]: [i64; 4], window: &Window) -> u64 {
-        // In an array, what is written one by one would be read at once, with a delay.
+        // Not in an array: reading it as a whole right after single writes would be delayed.
         let (a, b) = (self.word(a as usize + window.byte), self.word(b as usize + window.byte));
         let (c, d) = (self.word(c as usize + window.byte), self.word(d as usize + window.byte));
         window.zeros(a & b & c & d)
     }
 
-    /// Steps from a place to the nearest zeros of a row upwards and downwards, if they are no more than [`CLOSE`] steps from
-    /// where the search begins. Others may be missing, or said to be nearer, but not as near as that.
+    /// Steps from a place to the nearest zeros of a row upwards and downwards, if they are at most [`CLOSE`] steps from
+    /// the beginning of the search. Other zeros may be missing, or returned as nearer than they are, but not within
+    /// [`CLOSE`] steps.
     #[inline(always)]
     pub(super) fn close_zeros(&self, row: usize, column: &Column) -> [u32; 2] {
         let at = row + column.byte;
@@ -134,8 +137,8 @@ impl<'b> Rows<'b> {
         column.steps([up, down])
     }
 
-    /// Steps from a place to the nearest zeros of a row upwards and downwards. Those that are more than some steps away
-    /// from where the search begins may be missing.
+    /// Steps from a place to the nearest zeros of a row upwards and downwards. Zeros more than `limit` steps from the
+    /// beginning of the search may be missing.
     #[inline]
     pub(super) fn zeros(&self, row: usize, column: &Column, limit: u32) -> [u32; 2] {
         let (mut at, mut bit, mut up) = (row + column.byte, column.bit, 0);
@@ -169,7 +172,8 @@ impl<'b> Rows<'b> {
 }
 
 impl Column {
-    /// Steps from the place, given those from where the search begins to zeros, or past the voxels that are looked at.
+    /// Converts steps from the beginning of the search to steps from the place; zeros beyond the searched range become
+    /// [`NOWHERE`].
     #[inline(always)]
     fn steps(&self, [up, down]: [u32; 2]) -> [u32; 2] {
         let up = if up < self.up { up } else { NOWHERE };
@@ -178,17 +182,17 @@ impl Column {
     }
 }
 
-/// Rows that stand for the rows of others in blocks along z and y: a bit is set where those of all rows of a block are.
+/// Rows for blocks of other rows along z and y: a bit is set if it is set in all rows of the block.
 #[derive(Debug)]
 pub(super) struct Conjunctions {
     bytes: Vec<u8>,
     stride: usize,
-    /// Rows of a plane.
+    /// Number of rows in a plane.
     rows: usize,
 }
 
 impl Conjunctions {
-    /// Those of rows, so many along z and y, in blocks with an edge of so many rows.
+    /// The conjunctions of `nz` planes of `ny` rows, in blocks with an edge of `edge` rows.
     pub(super) fn new(of: Rows<'_>, [nz, ny]: [usize; 2], edge: usize) -> Self {
         let [planes, rows] = [nz, ny].map(|n| n.div_ceil(edge));
         let mut bytes = vec![0; planes * rows * of.stride + TAIL];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::space::{Position, Region, Spacing};
 
-/// Measures squared distances, each by the one formula that all of them have. A copy shares its tables.
+/// Computes squared distances, always by the same formula. A clone shares its tables.
 #[derive(Clone, Debug)]
 pub struct Ruler(Arc<Scale>);
 
@@ -13,41 +13,42 @@ pub struct Ruler(Arc<Scale>);
 struct Scale {
     /// Length of a step along each axis.
     size: [f64; 3],
-    /// Steps on a length of one.
+    /// Number of steps per unit of length.
     density: [f64; 3],
-    /// The squared lengths of [`SHORT`] steps and fewer, in both directions.
+    /// The squared lengths of up to [`SHORT`] steps in both directions.
     squares: [Vec<f64>; 3],
     around: Vec<Around>,
-    /// The squared distance up to which `around` has all rows.
+    /// The squared distance up to which `around` is complete.
     near: f64,
 }
 
-/// Steps along an axis whose squared length a table has.
+/// Maximum number of steps along an axis in the tables.
 const SHORT: i64 = 128;
 
-/// Up to four rows along x that are as far away from a voxel: some planes above or below, some lines before or after.
+/// Up to four rows along x at the same distance from a voxel: `planes` planes above or below, `lines` rows before or
+/// after.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Around {
-    /// The squared distance.
+    /// The squared distance of the rows.
     pub(super) square: f64,
     pub(super) planes: u32,
     pub(super) lines: u32,
 }
 
-/// Steps along x up to which rows are looked at that are near.
+/// Maximum number of steps along x in the search of near rows.
 pub(super) const NEAR: i64 = 28;
-/// About how many rows, in a quarter of those around a voxel, are near.
+/// Approximate maximum number of near rows in a quadrant around a voxel.
 const MANY_AROUND: f64 = 110.0;
 
 impl Ruler {
-    /// One for voxels of a size.
+    /// A ruler for voxels of this size.
     pub fn new(Spacing(size): Spacing) -> Self {
         let along = |axis: usize, steps: i64| {
             let length: f64 = size[axis] * steps as f64;
             length * length
         };
         let squares = [0, 1, 2].map(|a| (-SHORT..=SHORT).map(|steps| along(a, steps)).collect());
-        // As far as there are that many steps along x, unless there are too many rows.
+        // The radius of that many steps along x, unless it contains too many rows.
         let radius = (NEAR as f64 * size[2]).min((MANY_AROUND * 4.0 / PI * size[0] * size[1]).sqrt());
         let near = radius * radius;
         let mut around = Vec::new();
@@ -58,12 +59,12 @@ impl Ruler {
             }
         }
         around.sort_by(|a, b| a.square.total_cmp(&b.square));
-        // Where steps are so short that the table ends before.
+        // Limited to the table, for short steps.
         let near = [0, 1].map(|a| along(a, SHORT)).into_iter().fold(near, f64::min);
         Ruler(Arc::new(Scale { size, density: size.map(f64::recip), squares, around, near }))
     }
 
-    /// The squared length of steps along one axis.
+    /// The squared length of a number of steps along one axis.
     #[inline(always)]
     pub(super) fn along(&self, axis: usize, steps: i64) -> f64 {
         self.0.squares[axis].get((steps + SHORT) as usize).copied().unwrap_or_else(|| {
@@ -72,16 +73,16 @@ impl Ruler {
         })
     }
 
-    /// Rows around a voxel, from the one that it lies in outwards, and the squared distance up to which all are there.
+    /// The rows around a voxel, from its own row outwards, and the squared distance up to which they are complete.
     #[inline(always)]
     pub(super) fn around(&self) -> (&[Around], f64) {
         (&self.0.around, self.0.near)
     }
 
-    /// A number of steps along each axis that is no shorter than a radius, and longer by one step at most.
+    /// A number of steps along each axis that is at least as long as a radius, and at most one step longer.
     #[inline(always)]
     pub(super) fn reach(&self, radius: f64) -> Position {
-        // No two voxels are further apart than the largest number here. What is rounded is less than a step.
+        // Two voxels are never further apart than the largest number here. Rounding errors are less than a step.
         self.0.density.map(|density| (radius * density).min((1 << 23) as f64) as i64 + 1)
     }
 
@@ -91,14 +92,14 @@ impl Ruler {
         self.along(0, z) + self.along(1, y) + self.along(2, x)
     }
 
-    /// The least squared distance of a voxel of a box.
+    /// The smallest squared distance of a voxel of a box.
     #[inline]
     pub(super) fn least_in(&self, from: Position, region: &Region) -> f64 {
         self.square(step_to_box(from, region))
     }
 
-    /// The least squared distance of a voxel that is inside the bounds and outside a box of them, which holds the first
-    /// voxel; infinite where the box is all of the bounds.
+    /// The smallest squared distance of a voxel that is inside the bounds but outside a box, which contains the first
+    /// voxel; infinite if the box equals the bounds.
     #[inline]
     pub(super) fn least_outside(&self, from: Position, region: &Region, bounds: &Region) -> f64 {
         let mut least = f64::INFINITY;
@@ -113,14 +114,14 @@ impl Ruler {
         least
     }
 
-    /// The least squared distance between a voxel of one box and one of another.
+    /// The smallest squared distance between a voxel of one box and one of another.
     pub(super) fn between(&self, one: &Region, other: &Region) -> f64 {
         let gap = |a: usize| (other.min[a] - (one.max[a] - 1)).max(one.min[a] - (other.max[a] - 1)).max(0);
         self.square([gap(0), gap(1), gap(2)])
     }
 
-    /// Whether an object with this radius at a voxel may go on outside the bounds: the voxel lies in their outermost layer,
-    /// or nearer to the first voxel that would lie outside than to the background. Axes of one voxel do not count.
+    /// Whether an object with this radius at a voxel may continue outside the bounds: the voxel is in their outermost
+    /// layer, or is nearer to the first voxel outside than to the background. Axes of one voxel do not count.
     pub(super) fn touches(&self, from: Position, radius: f64, bounds: &Region) -> bool {
         (0..3).filter(|&a| bounds.max[a] - bounds.min[a] > 1).any(|a| {
             let between = (from[a] - bounds.min[a]).min(bounds.max[a] - 1 - from[a]);

@@ -1,4 +1,4 @@
-//! The distances of a chunk's skeleton voxels, found as masks become known.
+//! The distances of a chunk's skeleton voxels, computed as masks become known.
 
 use super::nearest::Nearest;
 use super::original::Original;
@@ -7,36 +7,36 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::radii::{Radii, Radius};
 use crate::space::{Position, Region, Voxel};
 
-/// Where distances are measured.
+/// The space in which distances are measured.
 #[derive(Clone, Debug)]
 pub struct Space {
-    /// Which chunks there are; its bounds do not count.
+    /// The grid of the chunks; its bounds are ignored.
     pub grid: Grid,
-    /// The image's bounds: voxels outside of them are neither foreground nor background.
+    /// The image's bounds: voxels outside are neither foreground nor background.
     pub bounds: Region,
-    /// How distances are measured.
+    /// The measure of distances.
     pub ruler: Ruler,
 }
 
 impl Space {
-    /// The part of a chunk that lies inside the bounds.
+    /// The part of a chunk inside the bounds.
     pub fn region(&self, chunk: ChunkId) -> Region {
         self.grid.whole_region(chunk).intersection(&self.bounds)
     }
 
-    /// Whether an edit of a chunk's mask may change the radii of voxels in a box, of which the largest is given.
+    /// Whether an edit of a chunk's mask may change the radii of voxels in a box, of which `largest` is the largest.
     pub fn reaches(&self, voxels: &Region, largest: f64, chunk: ChunkId) -> bool {
         self.ruler.between(voxels, &self.grid.whole_region(chunk)).sqrt() <= largest
     }
 
-    /// The grid of the chunks that can be as near to voxels in a box as a radius, and some around them.
+    /// A grid of the chunks within a radius of voxels in a box, and perhaps some around them.
     pub fn near(&self, voxels: &Region, radius: f64) -> Grid {
         let reach = self.ruler.reach(radius).map(|steps| steps as usize);
         self.grid.with_bounds(voxels.dilated(reach).intersection(&Region::new(Voxel::MIN, Voxel::END)))
     }
 
-    /// Whether radii of voxels in a box, of which the largest is given, or what they say of the border, may be others
-    /// where the bounds are.
+    /// Whether the radii of voxels in a box, of which `largest` is the largest, or whether they touch the border, may
+    /// change if the bounds become `bounds`.
     pub fn depends_on_bounds(&self, voxels: &Region, largest: f64, bounds: &Region) -> bool {
         let reach = self.ruler.reach(largest).map(|steps| steps + 1);
         (0..3).any(|a| {
@@ -47,41 +47,41 @@ impl Space {
     }
 }
 
-/// A chunk that some voxels may still have to look at.
+/// A chunk that some voxels may still have to search.
 #[derive(Debug)]
 struct Other {
     chunk: ChunkId,
     region: Region,
-    /// The least squared distance between one of its voxels and one of the home chunk.
+    /// The smallest squared distance between a voxel of it and one of the home chunk.
     least: f64,
-    /// What is known of it.
+    /// Its mask, if it is known.
     original: Option<Original>,
-    /// Whether it is nearer to a voxel than the nearest background voxel that is known.
+    /// Whether it is nearer to a voxel than the nearest known background voxel.
     wanted: bool,
 }
 
 /// The distances of the skeleton voxels of one chunk, its home, from the background.
 ///
-/// A voxel is settled when no chunk that it has not looked at lies nearer than the background that it has found.
+/// A voxel is settled when no chunk that has not been searched is nearer than the nearest background found.
 #[derive(Debug)]
 pub struct Distances {
     space: Space,
     home: ChunkId,
     voxels: Vec<Voxel>,
     nearest: Vec<Nearest>,
-    /// Places of the voxels that are not settled.
+    /// Indices of the voxels that are not settled.
     open: Vec<u32>,
-    /// How many chunks further than the home chunk was looked along each axis, on both sides.
+    /// Number of chunks along each axis, on both sides of the home chunk, that were considered.
     rings: Position,
-    /// The box of the chunks up to there, inside the bounds.
+    /// The box of these chunks, inside the bounds.
     covered: Region,
-    /// Chunks up to there that were not looked at yet, without those that are foreground, from near to far.
+    /// Those of these chunks that have not been searched, without chunks of foreground, from near to far.
     others: Vec<Other>,
 }
 
 impl Distances {
-    /// The voxels of a chunk's skeleton, in raster order, of which no distance is known yet. They must lie in the chunk and
-    /// in the bounds.
+    /// The distances of a chunk's skeleton voxels, none of which is known yet. The voxels must be in raster order,
+    /// inside the chunk and the bounds.
     pub fn new(space: Space, home: ChunkId, voxels: Vec<Voxel>) -> Self {
         let covered = space.region(home);
         debug_assert!(voxels.iter().all(|voxel| covered.contains(voxel.position())), "voxels lie in {home:?}");
@@ -90,8 +90,8 @@ impl Distances {
         Distances { space, home, voxels, nearest, open, rings: [0; 3], covered, others }
     }
 
-    /// Looks at chunks that are known now, nearest first and as far as needed. Returns the chunks that some voxels wait for, in raster
-    /// order: none where all voxels are settled.
+    /// Searches the chunks that are known now, nearest first and as far as needed. Returns the chunks that voxels wait
+    /// for, in raster order; none if all voxels are settled.
     pub fn search(&mut self, known: impl Fn(ChunkId) -> Option<Original>) -> Vec<ChunkId> {
         loop {
             self.others.retain_mut(|other| {
@@ -112,7 +112,7 @@ impl Distances {
         missing
     }
 
-    /// The radii, once all voxels are settled; infinite where there is no background.
+    /// The radii, once all voxels are settled; infinite if the image has no background.
     pub fn radii(&self) -> Radii {
         debug_assert!(self.open.is_empty(), "all voxels of {:?} are settled", self.home);
         let Space { ruler, bounds, .. } = &self.space;
@@ -123,7 +123,8 @@ impl Distances {
         self.voxels.iter().zip(&self.nearest).map(radius).collect()
     }
 
-    /// Lets all open voxels look at what is known. Returns up to how many chunks away along each axis they have to look.
+    /// Searches the known chunks for all open voxels. Returns the number of chunks along each axis that they need to
+    /// consider.
     fn look(&mut self) -> Position {
         let Space { ruler, bounds, .. } = &self.space;
         let (_, near) = ruler.around();
@@ -134,7 +135,8 @@ impl Distances {
         self.open.retain(|&place| {
             let (voxel, nearest) = (voxels[place as usize], &mut nearest[place as usize]);
             let from = voxel.position();
-            // What is nearest to the voxel before is near to this one, if these are neighbours, and nothing is much nearer.
+            // The background nearest to the previous voxel is near this one if the two are neighbours, and no
+            // background is much nearer.
             let mut least = 0.0;
             if last.1.square < f64::INFINITY {
                 let square = ruler.square(voxel.step_to(last.1.at));
@@ -177,7 +179,7 @@ impl Distances {
         further
     }
 
-    /// Takes in the chunks up to so many away along each axis.
+    /// Adds the chunks up to `rings` chunks away along each axis.
     fn widen(&mut self, rings: Position) {
         let (home, whole) = (self.space.region(self.home), self.space.grid.whole_region(self.home));
         let more = |a: usize| rings[a].saturating_mul(whole.max[a] - whole.min[a]);
@@ -198,7 +200,7 @@ impl Distances {
     }
 }
 
-/// The box around voxels, which are there.
+/// The box around voxels, of which there must be at least one.
 pub fn around(voxels: impl Iterator<Item = Voxel>) -> Region {
     voxels.map(Voxel::position).fold(Region::new([i64::MAX; 3], [i64::MIN; 3]), |region, p| Region {
         min: std::array::from_fn(|a| region.min[a].min(p[a])),

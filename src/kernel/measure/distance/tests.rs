@@ -1,4 +1,4 @@
-//! Distances in chunks, against the definition voxel by voxel.
+//! Distances in chunks compared with the definition, voxel by voxel.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::radii::{Radii, Radius};
 use crate::space::{Position, Region, Spacing, Voxel};
 
-/// Whether each voxel of a box is foreground, in raster order.
+/// A binary volume, with its voxels in raster order.
 #[derive(Debug)]
 struct Volume {
     bounds: Region,
@@ -34,8 +34,8 @@ impl Volume {
         self.bounds.contains(p) && self.inside[(z * ny + y) * nx + x]
     }
 
-    /// The mask of a chunk, in a box that may reach beyond the bounds. Its halo and what lies outside the bounds hold
-    /// anything.
+    /// The mask of a chunk, in a box that may extend beyond the bounds. Its halo and the voxels outside the bounds are
+    /// arbitrary.
     fn mask(&self, own: Region, beyond: bool) -> Option<Arc<Mask>> {
         let layout = Layout::new(own);
         let mut mask = Mask::new(layout);
@@ -48,7 +48,7 @@ impl Volume {
         voxels(own).any(|p| self.at(p)).then(|| Arc::new(mask))
     }
 
-    /// The definition, given where background is.
+    /// The definition, from the positions of the background.
     fn radius(&self, background: &[Position], p: Position, Spacing([sz, sy, sx]): Spacing) -> Radius {
         let square = |[dz, dy, dx]: Position| {
             (sz * dz as f64) * (sz * dz as f64)
@@ -67,13 +67,13 @@ impl Volume {
     }
 }
 
-/// The radii of a chunk's foreground voxels, where masks become known as they are asked for, some of them unasked.
+/// The radii of a chunk's foreground voxels. Masks become known when they are requested, some of them earlier.
 fn radii(volume: &Volume, originals: &BTreeMap<ChunkId, Original>, space: Space, home: ChunkId, given: u64) -> Radii {
     let voxels = voxels(space.region(home)).filter(|&p| volume.at(p)).map(Voxel::new).collect();
     radii_at(voxels, originals, space, home, given)
 }
 
-/// The same for some voxels of the chunk.
+/// As [`radii`], for some voxels of the chunk.
 fn radii_at(
     voxels: Vec<Voxel>,
     originals: &BTreeMap<ChunkId, Original>,
@@ -108,7 +108,7 @@ fn spacings() -> impl Strategy<Value = Spacing> {
     prop::sample::select(some.to_vec()).prop_map(Spacing)
 }
 
-/// Volumes with few or many background voxels, solid blocks, and without background at all.
+/// Volumes with few or many background voxels, solid blocks, or no background.
 fn volumes() -> impl Strategy<Value = Volume> {
     let shape = prop_oneof![
         (1usize..9, 1usize..9, 1usize..9),
@@ -128,7 +128,7 @@ fn volumes() -> impl Strategy<Value = Volume> {
     })
 }
 
-/// Volumes much larger than blocks of rows are, with few background voxels.
+/// Volumes much larger than blocks of rows, with few background voxels.
 fn wide_volumes() -> impl Strategy<Value = Volume> {
     let shape = prop_oneof![
         (60usize..90, 60usize..90, 1usize..12),
