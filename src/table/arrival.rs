@@ -1,4 +1,4 @@
-//! The parts of a volume that have arrived, and the branches that are provisional until the rest arrives.
+//! The parts of a volume that have arrived, and the branches that are provisional until the other parts arrive.
 
 use std::collections::{BTreeSet, HashSet};
 

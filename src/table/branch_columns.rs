@@ -1,4 +1,4 @@
-//! The columns of the branch table: skan's, in skan's order, and those that are added to them.
+//! The columns of the branch table: skan's columns in skan's order, and additional ones.
 
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
@@ -10,10 +10,10 @@ use crate::table::row::{Measures, Row};
 /// The name of the column whose sum is the total length.
 pub(super) const LENGTH: &str = "branch_distance";
 
-/// The name of the column by whose classes lengths are added up.
+/// The name of the column by whose classes lengths are summed up.
 pub(super) const RADIUS: &str = "mean_radius";
 
-/// The columns of branches that say in which voxel each begins: the name before `_0`.
+/// Name, before `_0`, of the columns with the first voxel of a branch.
 pub const START: &str = "image_coord_src";
 
 /// The column of the row's number, and those that follow it.
@@ -21,9 +21,9 @@ pub type FromNumber<'a, M> = (Column<Row<M>>, &'a [Column<Measures<M>>]);
 
 /// The columns of a branch table, for branches with measures `M`.
 ///
-/// All tables begin with ranks, which depend on other branches and are left out where rows are compared, and end, where
-/// arrival is tracked, with `provisional`. Between them are the columns that follow from a branch alone: [`Columns::skan`]
-/// has skan's, [`Columns::default`] has others after them, and [`Columns::with`] appends more.
+/// All tables begin with ranks, which depend on other branches and are ignored when rows are compared. If arrival is
+/// tracked, they end with `provisional`. Between them are the columns that depend on a branch alone: [`Columns::skan`]
+/// has skan's, [`Columns::default`] has additional ones after them, and [`Columns::with`] appends more.
 ///
 /// ```
 /// use anabranch::table::branch_columns::Columns;
@@ -37,7 +37,7 @@ pub type FromNumber<'a, M> = (Column<Row<M>>, &'a [Column<Measures<M>>]);
 #[derive(Clone, Debug)]
 pub struct Columns<M = BranchMeasures> {
     measures: Vec<Column<Measures<M>>>,
-    /// How many of them stand before the number of the row, where there is one.
+    /// Number of these columns before the row's number; `None` for tables without the row's number.
     before_number: Option<usize>,
 }
 
@@ -94,7 +94,7 @@ impl<M: OfPixels + OfRadii> Default for Columns<M> {
 }
 
 impl<M: OfPixels> Columns<M> {
-    /// skan's columns, and no more.
+    /// Only skan's columns.
     pub fn skan() -> Self {
         Columns { measures: Vec::new(), before_number: None }
             .with_described(LENGTH, Unit::Length, "length along the branch", Value::Number(|row| row.branch_distance))
@@ -130,17 +130,17 @@ impl<M: OfPixels> Columns<M> {
 }
 
 impl<M: Measured> Columns<M> {
-    /// The same columns and one more, after them.
+    /// Appends a column.
     #[must_use]
     pub fn with(mut self, name: &'static str, unit: Unit, meaning: &'static str, value: Value<Measures<M>>) -> Self {
         self.measures.push(Column::new(name, unit, meaning, value));
         self
     }
 
-    /// The same columns and one more, after them, which statistics describe.
+    /// Appends a column that statistics include.
     ///
     /// # Panics
-    /// If its values are no numbers.
+    /// If its values are not numbers.
     #[must_use]
     pub fn with_described(
         mut self,
@@ -153,7 +153,7 @@ impl<M: Measured> Columns<M> {
         self
     }
 
-    /// The columns that are ranks: the first ones. They depend on other branches.
+    /// The first columns, which are ranks and depend on other branches.
     pub fn ranks() -> [Column<Row<M>>; 3] {
         [
             Column::rank(
@@ -170,7 +170,7 @@ impl<M: Measured> Columns<M> {
         ]
     }
 
-    /// The number of the row, after skan's columns.
+    /// The column of the row's number, after skan's columns.
     pub fn number() -> Column<Row<M>> {
         Column::rank(
             "branch_id",
@@ -179,7 +179,7 @@ impl<M: Measured> Columns<M> {
         )
     }
 
-    /// The column after all others, where arrival is tracked.
+    /// The column after all others, if arrival is tracked.
     pub fn provisional() -> Column<Row<M>> {
         Column::new(
             "provisional",
@@ -189,26 +189,26 @@ impl<M: Measured> Columns<M> {
         )
     }
 
-    /// The columns that follow from a branch alone.
+    /// The columns that depend on a branch alone.
     pub fn measures(&self) -> &[Column<Measures<M>>] {
         &self.measures
     }
 
-    /// The columns that statistics describe, in the order of a summary.
+    /// The columns that statistics include, in the order of a summary.
     pub(super) fn described(&self) -> Vec<Column<Measures<M>>> {
         let mut described: Vec<_> = self.measures.iter().filter(|column| column.is_described).copied().collect();
         described.sort_by_key(|column| column.unit);
         described
     }
 
-    /// The columns of the length and of the mean radius, where there are both.
+    /// The columns of the length and of the mean radius, if the table has both.
     pub(super) fn length_and_radius(&self) -> Option<[Column<Measures<M>>; 2]> {
         let of = |name: &str| self.measures.iter().find(|column| column.name == name).copied();
         Some([of(LENGTH)?, of(RADIUS)?])
     }
 
-    /// The columns that follow from a branch alone, those before the row's number and those after it, which is there where
-    /// the second is.
+    /// The columns that depend on a branch alone: those before the row's number and, if the table has it, the row's
+    /// number and those after it.
     pub fn around_number(&self) -> (&[Column<Measures<M>>], Option<FromNumber<'_, M>>) {
         match self.before_number {
             None => (&self.measures, None),
@@ -219,7 +219,7 @@ impl<M: Measured> Columns<M> {
         }
     }
 
-    /// The columns of text, for images of 2 or 3 dimensions; with `provisional`, where arrival is tracked.
+    /// The columns of text, for images of 2 or 3 dimensions; with `provisional` if arrival is tracked.
     pub fn fields(&self, dimensions: usize, arrival: bool) -> Vec<Field> {
         let mut fields = Vec::new();
         let (before, after) = self.around_number();

@@ -1,4 +1,4 @@
-//! Changes of rows, as far as statistics tell of them: added up, so that many rows take little memory.
+//! Changes of rows, in the form that statistics need: summed up, so that many rows take little memory.
 
 use std::collections::BTreeMap;
 
@@ -12,10 +12,10 @@ use crate::table::columns::Column;
 use crate::table::row::Measures;
 use crate::table::tally;
 
-/// Changes of numbers are added up once there are as many of them as distinct numbers, and this many.
+/// Changes of numbers are summed up once they are as many as the distinct numbers, and at least this many.
 const PENDING: usize = 1 << 16;
 
-/// Rows that come and go, added up by the columns that are described.
+/// Added and removed rows, summed up by the columns that statistics include.
 #[derive(Clone, Debug)]
 pub struct RowChanges<M = BranchMeasures> {
     described: Vec<Column<Measures<M>>>,
@@ -23,25 +23,25 @@ pub struct RowChanges<M = BranchMeasures> {
     added_up: AddedUp,
 }
 
-/// How often each kind of branch comes and goes, each number of each described column, and each length in each class of
-/// radii.
+/// The differences of the counts of each kind of branch, of each number in each column that statistics include, and of
+/// each length in each class of radii.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct AddedUp {
     pub(super) kinds: [i64; 4],
     pub(super) isolated_cycles: i64,
-    /// One a column, in the order of [`Columns::described`].
+    /// One for each column, in the order of [`Columns::described`].
     pub(super) columns: Vec<Counts>,
     pub(super) lengths_by_radius: BTreeMap<i32, Counts>,
 }
 
-/// The class of a branch by its mean radius, and its length; nothing where there is no radius.
+/// The class of a branch by its mean radius, and its length; `None` for a branch without a radius.
 pub(super) fn length_in_class<M>(columns: &[Column<Measures<M>>; 2], row: &Measures<M>) -> Option<(i32, f64)> {
     let [length, radius] = columns;
     Some((class_of(radius.number(row)?), length.number(row)?))
 }
 
 impl<M: Measured> RowChanges<M> {
-    /// No changes, of rows in some columns.
+    /// No changes yet, for rows in these columns.
     pub fn new(columns: &Columns<M>) -> Self {
         let described = columns.described();
         let counts = vec![Counts::default(); described.len()];
@@ -49,7 +49,7 @@ impl<M: Measured> RowChanges<M> {
         RowChanges { described, length_and_radius: columns.length_and_radius(), added_up }
     }
 
-    /// Adds a row as often as `difference` says; takes it away where that is negative.
+    /// Adds a row `difference` times; removes it if the difference is negative.
     pub fn change(&mut self, row: &Measures<M>, difference: i64) {
         self.added_up.kinds[row.branch_type as usize] += difference;
         self.added_up.isolated_cycles += if row.is_isolated_cycle { difference } else { 0 };
@@ -65,7 +65,7 @@ impl<M: Measured> RowChanges<M> {
         }
     }
 
-    /// All of them, in as little memory as possible.
+    /// The sums of all changes, in as little memory as possible.
     pub fn add_up(mut self) -> AddedUp {
         let AddedUp { columns, lengths_by_radius, .. } = &mut self.added_up;
         for counts in columns.iter_mut().chain(lengths_by_radius.values_mut()) {
@@ -76,16 +76,16 @@ impl<M: Measured> RowChanges<M> {
     }
 }
 
-/// How often numbers come and go, by their keys (see [`tally::key`]).
+/// Differences of the counts of numbers, by their keys (see [`tally::key`]).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Counts {
     changes: Vec<(u64, i64)>,
-    /// How many changes there may be before they are added up.
+    /// Maximum number of changes before they are summed up.
     limit: usize,
 }
 
 impl Counts {
-    /// Notes a change. Whether changes were added up for want of room.
+    /// Adds a change. Returns whether changes were summed up because the limit was reached.
     pub(super) fn change(&mut self, key: u64, difference: i64) -> bool {
         self.changes.push((key, difference));
         let full = self.changes.len() > self.limit.max(PENDING);
@@ -96,12 +96,12 @@ impl Counts {
         full
     }
 
-    /// Allows for so many changes before they are added up.
+    /// Sets the maximum number of changes before they are summed up.
     pub(super) fn allow(&mut self, limit: usize) {
         self.limit = limit;
     }
 
-    /// Adds up changes of the same number: from now on they are in order, and none is zero.
+    /// Sums up changes of the same number. Then changes are in order, and none is zero.
     pub(super) fn gather(&mut self) {
         self.changes.sort_unstable_by_key(|&(key, _)| key);
         self.changes.dedup_by(|next, kept| {
@@ -114,7 +114,7 @@ impl Counts {
         self.changes.retain(|&(_, difference)| difference != 0);
     }
 
-    /// Whether a number goes more often than it comes, once changes are added up.
+    /// Whether any number is removed more often than added, once changes are summed up.
     pub(super) fn removes(&self) -> bool {
         self.changes.iter().any(|&(_, difference)| difference < 0)
     }

@@ -1,4 +1,4 @@
-//! The tables of a network, by branches and by nodes: columns, rows, ranks, summary.
+//! The tables of a network, of branches, nodes and skeletons: columns, rows, ranks and summary.
 
 pub mod row;
 pub mod columns;
@@ -42,56 +42,57 @@ use ends::Ends;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
 
-/// Branches of a list that a thread looks up together.
+/// Number of branches of a list that a thread looks up together.
 const PART: usize = if cfg!(test) { 3 } else { 1 << 14 };
-/// Rows of a block, if branches are spread evenly over the skeleton.
+/// Number of rows in a block, if branches are spread evenly over the skeleton.
 const BLOCK: usize = if cfg!(test) { 5 } else { 1 << 13 };
 
 /// The branch table of a whole skeleton, in skan's order: branches with terminals by (start, first step), then isolated
 /// cycles by first voxel.
 ///
-/// Rows are put together block by block, when they are asked for. A table holds eight bytes a branch and four for each
-/// voxel at which branches end.
+/// Rows are computed block by block, on demand. A table holds eight bytes for each branch and four for each voxel at
+/// which branches end.
 #[derive(Debug)]
 pub struct Table<'a, M: Measured = BranchMeasures> {
     parts: Vec<Part<'a, M>>,
-    /// Voxels at which branches end or skeletons begin, isolated ones too.
+    /// Voxels at which branches end or skeletons begin, including isolated ones.
     ends: Ends,
-    /// The skeleton that each of them belongs to.
+    /// The skeleton of each of them.
     skeleton: Vec<u32>,
     /// Voxels without neighbours.
     isolated: &'a [Isolated<M>],
-    /// Their ranks.
+    /// Ranks of the isolated voxels.
     isolated_ranks: Vec<u32>,
     skeletons: u64,
     voxels: u64,
-    /// Blocks of branches with terminals, and of isolated cycles.
+    /// Numbers of blocks of branches with terminals, and of isolated cycles.
     blocks: [usize; 2],
     arrival: Option<&'a Arrival>,
     columns: Columns<M>,
 }
 
-/// Branches that follow each other in a list.
+/// Consecutive branches of a list.
 #[derive(Debug)]
 struct Part<'a, M: Measured> {
     list: &'a BranchList<M>,
-    /// The place of the first one in the list.
+    /// Index of the first branch in the list.
     first: usize,
-    /// How many have terminals; isolated cycles follow.
+    /// Number of branches with terminals; isolated cycles follow.
     open: usize,
-    /// Ranks of the ends of each.
+    /// Ranks of the ends of each branch.
     nodes: Vec<[u32; 2]>,
 }
 
 impl<'a, M: OfPixels> Table<'a, M> {
-    /// The table of the branches of some lists, with the isolated voxels of the skeleton (they use up a skeleton id each)
-    /// and the ranks of its voxels. Lists are looked up by so many threads, fastest where a list is of one part of the
+    /// The table of the branches of `lists`, with the isolated voxels of the skeleton, each of which takes a skeleton
+    /// id, and the ranks of its voxels. Looks up lists on `threads` threads; fastest if each list is of one part of the
     /// volume.
     ///
-    /// Takes time linear in the branches and voxels.
+    /// Takes time linear in the number of branches and voxels.
     ///
     /// # Errors
-    /// `Internal` if a thread has stopped, be it because a branch runs through voxels that are not the skeleton's.
+    /// Of kind `Internal` if a thread has stopped, for example because a branch has voxels that do not belong to the
+    /// skeleton.
     pub fn new(
         lists: impl IntoIterator<Item = &'a BranchList<M>>,
         isolated: &'a [Isolated<M>],
@@ -110,7 +111,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
         for [a, b] in joined() {
             components.unite(ends.number(a), ends.number(b));
         }
-        // Numbers ascend with ranks, and the least of a set stands for it.
+        // Numbers ascend with ranks, and the smallest number of a set identifies it.
         let mut skeletons = 0;
         let mut skeleton: Vec<u32> = Vec::with_capacity(ends.len());
         for number in 0..ends.len() as u32 {
@@ -132,7 +133,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
 }
 
 impl<'a, M: Measured> Table<'a, M> {
-    /// The same table, in other columns.
+    /// Replaces the columns.
     #[must_use]
     pub fn with_columns(mut self, columns: Columns<M>) -> Self {
         self.columns = columns;
@@ -144,14 +145,14 @@ impl<'a, M: Measured> Table<'a, M> {
         &self.columns
     }
 
-    /// The same table, whose rows also tell whether they are provisional.
+    /// Adds arrival, so that rows have `provisional`.
     #[must_use]
     pub fn with_arrival(mut self, arrival: &'a Arrival) -> Self {
         self.arrival = Some(arrival);
         self
     }
 
-    /// Whether rows tell whether they are provisional.
+    /// Whether rows have `provisional`.
     pub fn tells_arrival(&self) -> bool {
         self.arrival.is_some()
     }
@@ -181,16 +182,16 @@ impl<'a, M: Measured> Table<'a, M> {
         (0..self.blocks()).flat_map(move |block| self.block(block, &frame))
     }
 
-    /// Number of blocks that the rows come in.
+    /// Number of blocks of rows.
     pub fn blocks(&self) -> usize {
         self.blocks[0] + self.blocks[1]
     }
 
-    /// The rows of a block: those of all blocks, one after the other, are the table. Takes time in proportion to them, and
-    /// a little for every list.
+    /// The rows of a block. The rows of all blocks, in order, are the table. Takes time linear in the number of rows of
+    /// the block, and a little for every list.
     ///
     /// # Panics
-    /// If there is no such block.
+    /// If the table has no such block.
     pub fn block(&self, block: usize, frame: &Frame) -> Vec<Row<M>> {
         let row = |branch: Branch<M>, nodes: [u32; 2]| Row {
             skeleton_id: u64::from(self.skeleton_of(nodes[0])),
@@ -204,27 +205,27 @@ impl<'a, M: Measured> Table<'a, M> {
         (before..).zip(rows).map(|(number, row)| Row { branch_id: number as u64, ..row }).collect()
     }
 
-    /// What `of` makes of the branches of a block and the ranks of their ends, in the order of the table.
+    /// The results of `of` for the branches of a block and the ranks of their ends, in the order of the table.
     fn in_block<D>(&self, block: usize, of: impl FnMut(Branch<M>, [u32; 2]) -> D) -> Vec<D> {
         self.numbered_block(block, of).1
     }
 
-    /// The same, and how many branches come before the block.
+    /// The number of branches before a block, and the results of [`Table::in_block`].
     fn numbered_block<D>(&self, block: usize, mut of: impl FnMut(Branch<M>, [u32; 2]) -> D) -> (usize, Vec<D>) {
         assert!(block < self.blocks(), "block {block} of {}", self.blocks());
         let isolated = block >= self.blocks[0];
         let (block, blocks) = if isolated { (block - self.blocks[0], self.blocks[1]) } else { (block, self.blocks[0]) };
-        // Each block has the branches that start in as many voxels.
+        // A block has the branches that start in an equal share of the voxels.
         let [from, to] = [block, block + 1].map(|block| (self.voxels * block as u64).div_ceil(blocks as u64));
         let (mut made, mut order): (Vec<Option<D>>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
-        // Rows before those of the block.
+        // Number of rows before the block.
         let mut before = if isolated { self.parts.iter().map(|part| part.open).sum() } else { 0 };
         for part in &self.parts {
             let places = part.starting(from..to, isolated);
             before += places.start - if isolated { part.open } else { 0 };
             let branches = part.list.range(part.first + places.start..part.first + places.end);
             for (branch, nodes) in branches.zip(&part.nodes[places]) {
-                // One number that orders as rows do.
+                // A single number with the order of rows.
                 order.push((u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code()), made.len()));
                 made.push(Some(of(branch, *nodes)));
             }
@@ -234,15 +235,15 @@ impl<'a, M: Measured> Table<'a, M> {
         (before, order.into_iter().filter_map(|(_, place)| made[place].take()).collect())
     }
 
-    /// The skeleton that a voxel at an end of a branch belongs to, or an isolated one, by its rank.
+    /// The skeleton of a voxel by its rank. The voxel must be an end of a branch, or isolated.
     fn skeleton_of(&self, rank: u32) -> u32 {
         self.skeleton[self.ends.number(rank) as usize]
     }
 }
 
 impl<'a, M: Measured> Part<'a, M> {
-    /// The part of a list that begins with one of its branches; and the ranks of two voxels for each skeleton that may begin
-    /// with neither end of a branch: its end, and the voxel.
+    /// The part of a list that begins with its branch `first`. Also returns, for each branch whose skeleton may begin
+    /// with a voxel other than an end, the ranks of its end and of that voxel.
     fn new(list: &'a BranchList<M>, first: usize, ranks: &Ranks<'_>) -> (Self, Vec<[u32; 2]>) {
         let places = first..list.len().min(first + PART);
         let mut part = Part { list, first, open: 0, nodes: Vec::with_capacity(places.len()) };
@@ -264,7 +265,8 @@ impl<'a, M: Measured> Part<'a, M> {
         self.list.range(self.first..self.first + self.nodes.len()).zip(self.nodes.iter().copied())
     }
 
-    /// The places of the branches that start at some ranks, of those with terminals or of the isolated cycles.
+    /// The indices of the branches that start at voxels of these ranks, among isolated cycles if `isolated`, otherwise
+    /// among branches with terminals.
     fn starting(&self, ranks: Range<u64>, isolated: bool) -> Range<usize> {
         let (first, nodes) =
             if isolated { (self.open, &self.nodes[self.open..]) } else { (0, &self.nodes[..self.open]) };

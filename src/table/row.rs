@@ -8,10 +8,10 @@ use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::branch::{Branch, BranchKind};
 use crate::space::{Position, Spacing, Voxel};
 
-/// What positions are told in: how many axes, the size of a voxel, and which voxel is at zero.
+/// The frame of coordinates: the number of axes, the size of a voxel, and the origin.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Frame {
-    /// 2 or 3: a 2-D image has no coordinate along z.
+    /// Number of dimensions, 2 or 3; a 2-D image has no coordinate along z.
     pub dimensions: usize,
     /// Size of a voxel along (z, y, x).
     pub spacing: Spacing,
@@ -20,48 +20,48 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// The axes that have a coordinate, in array order.
+    /// The axes with coordinates, in array order.
     pub fn axes(&self) -> std::ops::Range<usize> {
         3 - self.dimensions..3
     }
 
-    /// The volume of a voxel, in the unit of the spacing; in 2-D its area.
+    /// The volume of a voxel in the unit of the spacing; in 2-D, its area.
     pub fn voxel_volume(&self) -> f64 {
         self.axes().map(|axis| self.spacing.0[axis]).product()
     }
 
-    /// Where a voxel is, in voxels from the origin.
+    /// Position of a voxel, in voxels from the origin.
     pub fn place(&self, voxel: Voxel) -> Position {
         let position = voxel.position();
         std::array::from_fn(|a| position[a] - self.origin[a])
     }
 
-    /// Where a place in voxels from the origin is, in the unit of the spacing.
+    /// Coordinates of a position in voxels from the origin, in the unit of the spacing.
     pub fn coord(&self, place: Position) -> [f64; 3] {
         std::array::from_fn(|a| place[a] as f64 * self.spacing.0[a])
     }
 }
 
-/// What a row says of a branch by itself, without ranks among other branches and voxels: what columns follow from.
+/// The measures of a branch in a row, without ranks among other branches and voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measures<M = BranchMeasures> {
     /// Length along the branch.
     pub branch_distance: f64,
-    /// What it joins.
+    /// Kind of the branch by its ends.
     pub branch_type: BranchKind,
-    /// Whether it is a cycle that no other branch touches.
+    /// Whether the branch is a cycle that no other branch touches.
     pub is_isolated_cycle: bool,
-    /// What is measured of the channels along it: by default, of the image's values.
+    /// The measures of the channels along the branch: by default, of the image's values and of radii.
     pub measured: M,
-    /// Where it starts, in voxels from the frame's origin.
+    /// Position of the start, in voxels from the frame's origin.
     pub image_coord_src: Position,
-    /// Where it ends, in voxels from the frame's origin.
+    /// Position of the end, in voxels from the frame's origin.
     pub image_coord_dst: Position,
-    /// Where it starts, in the unit of the spacing.
+    /// Position of the start, in the unit of the spacing.
     pub coord_src: [f64; 3],
-    /// Where it ends, in the unit of the spacing.
+    /// Position of the end, in the unit of the spacing.
     pub coord_dst: [f64; 3],
-    /// Distance between its ends.
+    /// Distance between the ends.
     pub euclidean_distance: f64,
 }
 
@@ -98,7 +98,7 @@ impl<M: OfPixels> Measures<M> {
 }
 
 impl<M> Measures<M> {
-    /// Length over the straight distance between the ends; nothing where these are the same voxel.
+    /// Length divided by the distance between the ends; `None` if the ends are the same voxel.
     pub fn tortuosity(&self) -> Option<f64> {
         (self.branch_type != BranchKind::Cycle).then(|| self.branch_distance / self.euclidean_distance)
     }
@@ -117,6 +117,6 @@ pub struct Row<M = BranchMeasures> {
     pub branch_id: u64,
     /// The measures of the branch.
     pub measures: Measures<M>,
-    /// Whether something near the branch has not arrived; `None` if arrival is not tracked.
+    /// Whether a unit near the branch has not arrived; `None` if arrival is not tracked.
     pub provisional: Option<bool>,
 }

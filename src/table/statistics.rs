@@ -1,5 +1,5 @@
-//! Statistics of the branch table, maintained row by row: counts by kind, total length, length by classes of radii, and for
-//! the columns that are described what pandas' `describe` tells.
+//! Statistics of the branch table, maintained row by row: counts by kind, total length, length by classes of radii, and
+//! for the columns that statistics include the results of pandas' `describe`.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use crate::table::exact::{ExactSum, scaled_spread};
 use crate::table::row::Measures;
 use crate::table::tally::{self, Tally};
 
-/// Statistics of the rows that were added and not removed. They depend on those rows only, to the last bit: not on the
-/// order in which rows came and went.
+/// Statistics of the rows that were added and not removed. They depend on these rows alone, to the last bit, and not on
+/// the order in which rows were added and removed.
 #[derive(Clone, Debug)]
 pub struct Statistics<M = BranchMeasures> {
     kinds: [i64; 4],
@@ -42,24 +42,24 @@ impl<M: OfPixels + OfRadii> Default for Statistics<M> {
 }
 
 impl<M: Measured> Statistics<M> {
-    /// Statistics of no rows yet, of those columns that are described.
+    /// Statistics without rows, for the columns that statistics include.
     pub fn new(columns: &Columns<M>) -> Self {
         let length_and_radius = columns.length_and_radius();
         let columns = columns.described().into_iter().map(|column| (column, Distribution::default())).collect();
         Statistics { kinds: [0; 4], isolated_cycles: 0, columns, length_and_radius, classes: BTreeMap::new() }
     }
 
-    /// Adds a row. Takes time logarithmic in the number of rows, on average over many.
+    /// Adds a row. Takes time logarithmic in the number of rows, amortised.
     pub fn add(&mut self, row: &Measures<M>) {
         self.change(row, 1);
     }
 
-    /// Removes a row that was added before; may come before its addition, if both come before the next question.
+    /// Removes a row that was added. May be called before its addition, if both precede the next snapshot.
     pub fn remove(&mut self, row: &Measures<M>) {
         self.change(row, -1);
     }
 
-    /// Adds a row as often as `difference` says; removes it where that is negative.
+    /// Adds a row `difference` times; removes it if the difference is negative.
     pub fn change(&mut self, row: &Measures<M>, difference: i64) {
         self.kinds[row.branch_type as usize] += difference;
         self.isolated_cycles += if row.is_isolated_cycle { difference } else { 0 };
@@ -74,7 +74,7 @@ impl<M: Measured> Statistics<M> {
         }
     }
 
-    /// Makes many changes at once, of rows in the same columns.
+    /// Applies many changes at once, of rows in the same columns.
     pub fn apply(&mut self, changes: &AddedUp) {
         for (kind, difference) in self.kinds.iter_mut().zip(changes.kinds) {
             *kind += difference;
@@ -91,10 +91,10 @@ impl<M: Measured> Statistics<M> {
         }
     }
 
-    /// All of it at this moment.
+    /// The statistics of the current rows.
     ///
     /// # Panics
-    /// If rows were removed that had not been added.
+    /// If rows were removed that were not added.
     pub fn snapshot(&mut self) -> Snapshot {
         let described = self.columns.iter_mut().map(|(column, numbers)| (column.name.to_owned(), numbers.describe()));
         let described = described.collect();
@@ -117,7 +117,7 @@ impl<M: Measured> Statistics<M> {
     }
 }
 
-/// All that is known of the rows at one moment.
+/// The statistics of rows at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -127,10 +127,10 @@ pub struct Snapshot {
     pub isolated_cycles: i64,
     /// Sum of the lengths of all branches, rounded once.
     pub total_length: f64,
-    /// Branches by classes of their mean radii, in ascending order, without empty classes; branches without a radius are
-    /// left out. `None` where radii are not measured.
+    /// Branches by classes of their mean radii, in ascending order, without empty classes; branches without a radius
+    /// are not included. `None` if radii are not measured.
     pub length_by_radius: Option<Vec<RadiusClass>>,
-    /// The distributions of the columns that are described, by their names, in the order of a summary.
+    /// The distributions of the columns that statistics include, by their names, in the order of a summary.
     pub described: Vec<(String, Describe)>,
 }
 
@@ -142,7 +142,7 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
-    /// The distribution of a column, where it is described.
+    /// The distribution of a column; `None` if statistics do not include it.
     pub fn column(&self, name: &str) -> Option<&Describe> {
         self.described.iter().find(|(column, _)| column == name).map(|(_, described)| described)
     }
@@ -156,9 +156,9 @@ impl Snapshot {
 /// Branches whose mean radii lie between two of the numbers 1, 2, 5, 10, 20, 50 and so on, in the unit of the spacing.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RadiusClass {
-    /// Radii in this class are larger.
+    /// Lower limit of the class, not included.
     pub above: f64,
-    /// The largest radius of this class.
+    /// Upper limit of the class, included.
     pub to: f64,
     /// Number of branches.
     pub branches: u64,
@@ -166,17 +166,17 @@ pub struct RadiusClass {
     pub length: f64,
 }
 
-/// What pandas' `describe` tells of a column. What is not defined, for want of numbers, is `None`.
+/// The results of pandas' `describe` for a column. Results that are not defined for so few numbers are `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Describe {
-    /// How many numbers there are.
+    /// Number of values.
     pub count: u64,
     /// Their mean.
     pub mean: Option<f64>,
-    /// Their standard deviation, by count - 1.
+    /// Their sample standard deviation, with divisor count - 1.
     pub std: Option<f64>,
-    /// The least.
+    /// The smallest number.
     pub min: Option<f64>,
     /// The first quartile; quartiles are interpolated linearly.
     #[serde(rename = "25%")]
@@ -187,14 +187,14 @@ pub struct Describe {
     /// The third quartile.
     #[serde(rename = "75%")]
     pub three_quarters: Option<f64>,
-    /// The largest.
+    /// The largest number.
     pub max: Option<f64>,
 }
 
-/// Numbers that come and go, with their exact sums.
+/// A changing set of numbers, with their exact sums.
 #[derive(Clone, Debug, Default)]
 struct Distribution {
-    /// Changes that are not in the tally and the sums yet.
+    /// Changes that are not yet in the tally and the sums.
     pending: Counts,
     tally: Tally,
     count: i64,
@@ -212,7 +212,7 @@ impl LengthSum {
 impl Distribution {
     fn change(&mut self, key: u64, difference: i64) {
         self.count += difference;
-        // What is removed may be added only later, so removals wait for the next question.
+        // Removed numbers may be added only later, so removals wait for the next snapshot.
         if self.pending.change(key, difference) && !self.pending.removes() {
             self.settle();
             self.pending.allow(self.tally.distinct());
@@ -314,7 +314,7 @@ mod tests {
         };
         let described = lengths(&mut statistics);
         assert_eq!(Describe { std: None, ..described }, expected);
-        // The last bit is better than pandas'.
+        // The last bit is more exact than that of pandas.
         assert!((described.std.unwrap() - 3.1401300397701153).abs() < 1e-15);
         assert_eq!(lengths(&mut Statistics::default()), Describe::default());
         let mut one = Statistics::default();

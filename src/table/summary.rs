@@ -1,4 +1,4 @@
-//! The summary of a run: what `summary.json` holds.
+//! The summary of a run: the contents of `summary.json`.
 
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -16,7 +16,7 @@ pub struct Totals {
     pub foreground_voxels: u64,
     /// Number of voxels of the volume.
     pub voxels: u64,
-    /// Volume of a voxel, in 2-D its area, in the spacing's unit.
+    /// Volume of a voxel in the unit of the spacing; in 2-D, its area.
     pub voxel_volume: f64,
     /// Number of skeleton voxels without neighbours.
     pub isolated_voxels: u64,
@@ -24,25 +24,25 @@ pub struct Totals {
     pub junctions: JunctionCounts,
 }
 
-/// Numbers of junctions, or differences of them: of single voxels, and of neighbours joined.
+/// Numbers of junctions, or differences of them, counted by voxels and with neighbouring voxels joined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JunctionCounts {
     /// Voxels at which three or more branches end.
     pub voxels: i64,
-    /// The same, neighbouring voxels counted as one.
+    /// Groups of neighbouring such voxels.
     pub joined: i64,
 }
 
 impl JunctionCounts {
-    /// Adds `more`, multiplied by `times`.
+    /// Adds `more` multiplied by `times`.
     pub fn add(&mut self, more: JunctionCounts, times: i64) {
         self.voxels += more.voxels * times;
         self.joined += more.joined * times;
     }
 }
 
-/// A summary, to be written as JSON. It depends on the content and the parameters only: the same bytes for every
-/// chunking and history.
+/// A summary in the form of the JSON file. It depends on the content and the parameters alone, with the same bytes for
+/// every chunk shape and history.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Summary<P> {
@@ -50,11 +50,11 @@ pub struct Summary<P> {
     pub version: &'static str,
     /// The parameters that results depend on.
     pub parameters: P,
-    /// What users should know before relying on the numbers, each in a sentence.
+    /// Warnings about the numbers for users, one sentence each.
     pub warnings: Vec<String>,
     /// Number of branches.
     pub branches: u64,
-    /// Number of branches by what they join.
+    /// Numbers of branches by kind.
     pub branches_by_kind: Kinds,
     /// Sum of the lengths of all branches.
     pub total_length: f64,
@@ -64,9 +64,9 @@ pub struct Summary<P> {
     pub skeleton_voxels: u64,
     /// Number of tips: nodes at which exactly one branch ends.
     pub tips: i64,
-    /// Number of junctions: nodes at which three or more branches end, neighbours counted as one.
+    /// Number of junctions: groups of neighbouring nodes at which three or more branches end.
     pub junctions: i64,
-    /// Number of the voxels of junctions, each of which skan counts as a junction.
+    /// Number of voxels of junctions, each of which skan counts as a junction.
     pub junction_voxels: i64,
     /// Number of independent loops: branches - nodes + skeletons.
     pub loops: i64,
@@ -74,13 +74,13 @@ pub struct Summary<P> {
     pub foreground_fraction: f64,
     /// Length, branches and junctions per volume of the image.
     pub density: Density,
-    /// Branches by classes of their mean radii, where radii are measured.
+    /// Branches by classes of their mean radii, if radii are measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub length_by_radius: Option<Vec<RadiusClass>>,
-    /// What has not arrived, where arrival is tracked.
+    /// Counts of what has not arrived, if arrival is tracked.
     #[serde(flatten)]
     pub awaited: Option<Awaited>,
-    /// Distributions of the columns that are described, by their names.
+    /// Distributions of the columns that statistics include, by their names.
     #[serde(flatten, serialize_with = "as_map")]
     pub described: Vec<(String, Describe)>,
 }
@@ -89,8 +89,8 @@ fn as_map<S: Serializer>(described: &[(String, Describe)], serializer: S) -> Res
     serializer.collect_map(described.iter().map(|(name, described)| (name, described)))
 }
 
-/// Length, branches and junctions per volume of the image, in the spacing's unit; in 2-D per area. `None` where the image
-/// has no voxels.
+/// Length, branches and junctions per volume of the image, in the unit of the spacing; in 2-D, per area. `None` if the
+/// image has no voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Density {
     /// Volume of the image.
@@ -99,11 +99,11 @@ pub struct Density {
     pub length_per_volume: Option<f64>,
     /// Number of branches, divided by the volume.
     pub branches_per_volume: Option<f64>,
-    /// Number of junctions, neighbours counted as one, divided by the volume.
+    /// Number of junctions, with neighbouring voxels joined, divided by the volume.
     pub junctions_per_volume: Option<f64>,
 }
 
-/// Numbers of branches by what they join.
+/// Numbers of branches by kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Kinds {
@@ -113,15 +113,15 @@ pub struct Kinds {
     pub tip_to_junction: i64,
     /// Two junctions.
     pub junction_to_junction: i64,
-    /// A voxel with itself.
+    /// One voxel with itself.
     pub cycle: i64,
 }
 
-/// What has not arrived of a volume.
+/// Counts of what has not arrived of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Awaited {
-    /// Number of branches near something that has not arrived.
+    /// Number of branches near units that have not arrived.
     pub provisional_branches: u64,
     /// Number of units of the volume, arrived or not.
     pub units: u64,
@@ -134,7 +134,7 @@ impl<P: Serialize> Summary<P> {
     pub fn new(parameters: P, totals: &Totals, statistics: &Snapshot) -> Self {
         let [tip_to_tip, tip_to_junction, junction_to_junction, cycle] = statistics.kinds;
         let whole = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        // Each tip is at the end of one branch.
+        // Each tip is an end of exactly one branch.
         let tips = 2 * tip_to_tip + tip_to_junction;
         let nodes = tips + totals.junctions.voxels + whole(totals.isolated_voxels) + statistics.isolated_cycles;
         let image_volume = totals.voxels as f64 * totals.voxel_volume;
@@ -168,14 +168,14 @@ impl<P: Serialize> Summary<P> {
         }
     }
 
-    /// The same summary, which also tells what has not arrived.
+    /// Adds counts of what has not arrived.
     #[must_use]
     pub fn with_awaited(mut self, awaited: Awaited) -> Self {
         self.awaited = Some(awaited);
         self
     }
 
-    /// The summary as indented JSON, with a newline at its end.
+    /// The summary as indented JSON, with a trailing newline.
     ///
     /// # Errors
     /// If the parameters cannot be written as JSON.

@@ -1,4 +1,4 @@
-//! Connected components of a skeleton, counted part by part: how many skeletons there are.
+//! Connected components of a skeleton, counted for parts of the volume: the number of skeletons.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::kernel::network::octree::Octree;
 use crate::kernel::network::rise::{Risen, risen};
 use crate::space::Voxel;
 
-/// The components of a part of the volume that reach out of it, by their voxels with neighbours outside.
+/// The components of a part of the volume that extend beyond it, as their voxels with neighbours outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Open {
     /// Voxels in raster order, each with the level of the smallest box that holds all of its neighbours, and the number
@@ -16,11 +16,13 @@ pub struct Open {
     pub voxels: Vec<(Voxel, u8, u32)>,
 }
 
-/// What a part of the volume says of its components: how many are complete in it, and those that reach out of it.
+/// The components of a part of the volume: the number of those that are complete in it, and those that extend beyond
+/// it.
 pub type Counted = Risen<u64, Open>;
 
-/// Returns how many components of a chunk lie inside it, if any do, and those that reach out of it, if any. `sets` holds the
-/// neighbours of each voxel, or as many of them as connect the same voxels. Takes time linear in the voxels.
+/// Returns the number of components inside a chunk, if any, and the components that extend beyond it, if any. `sets`
+/// holds the neighbours of each voxel, or enough of them to connect the same voxels. Takes time linear in the number of
+/// voxels.
 pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Iterator<Item = Counted> + use<> {
     let mut labels = DisjointSets::new(voxels.len());
     for_each_link(voxels, |i, j, step| {
@@ -43,10 +45,10 @@ pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Itera
     settle(exposed, &mut labels, voxels.len(), 0)
 }
 
-/// The voxels of junctions among a chunk's voxels, and the neighbours of each that may belong to the same junction. Their
-/// [`components`] are the junctions: two neighbouring voxels belong to one junction also where the edge between them was
-/// dropped. `linked` holds the neighbours of each voxel before edges to other chunks were dropped, `kept` those that are
-/// left.
+/// The voxels of junctions among a chunk's voxels, and the neighbours of each that may belong to the same junction.
+/// Their [`components`] are the junctions: two neighbouring voxels belong to one junction even if the edge between them
+/// was dropped. `linked` holds the neighbours of each voxel before edges to other chunks were dropped, `kept` the
+/// remaining ones.
 pub fn junction_voxels(voxels: &[Voxel], linked: &[u32], kept: &[u32]) -> (Vec<Voxel>, Vec<u32>) {
     let places: Vec<usize> = (0..voxels.len()).filter(|&place| kept[place].count_ones() >= 3).collect();
     let junctions: Vec<Voxel> = places.iter().map(|&place| voxels[place]).collect();
@@ -55,8 +57,9 @@ pub fn junction_voxels(voxels: &[Voxel], linked: &[u32], kept: &[u32]) -> (Vec<V
     (junctions, sets)
 }
 
-/// Merges the open components of the children of a box of a level, for a fold (see [`rise`](crate::kernel::network::rise::rise)):
-/// how many of them are complete in it, and those that reach out of it, if any. Takes time O(n log n) in their voxels.
+/// Merges the open components of the children of a box of a level, for a fold (see
+/// [`rise`](crate::kernel::network::rise::rise)): the number of those that are complete in the box, and those that
+/// extend beyond it, if any. Takes time O(n log n) in their voxels.
 pub fn merge(children: &[&Open], level: u8) -> impl Iterator<Item = Counted> + use<> {
     let mut all: Vec<(Voxel, u8, u32, u32)> = Vec::new();
     let mut count = 0;
@@ -76,7 +79,7 @@ pub fn merge(children: &[&Open], level: u8) -> impl Iterator<Item = Counted> + u
     settle(exposed, &mut labels, count as usize, level)
 }
 
-/// Counts the components without voxels that have neighbours outside boxes of a level, and numbers the others anew.
+/// Counts the components without neighbours outside their box of a level, and renumbers the others.
 fn settle(
     mut exposed: Vec<(Voxel, u8, u32)>,
     labels: &mut DisjointSets,
