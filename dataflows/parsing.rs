@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anabranch::error::{Error, Result};
-use anabranch::kernel::mask::finder::ThresholdMethod;
+use anabranch::kernel::mask::method::ThresholdMethod;
 use anabranch::kernel::mask::threshold::Threshold;
 use anabranch::parameters::{Sigma, ThresholdRule};
 use anabranch::store::units::{self, LengthUnit};

@@ -6,6 +6,7 @@ Made with numpy 2.4.6, scipy 1.17.1 and scikit-image 0.26.0. One case a line, fi
 
     smooth.txt  dtype; shape z,y,x; sigma z,y,x; input values; bits of the smoothed float32 values in hex
     otsu.txt    dtype; shape; input values; threshold
+    triangle.txt    the same
     zhang.txt   rows of the image, # for foreground; rows of the skeleton
 """
 
@@ -14,7 +15,7 @@ import warnings
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from skimage.filters import threshold_otsu
+from skimage.filters import threshold_otsu, threshold_triangle
 from skimage.morphology import skeletonize
 
 warnings.filterwarnings("ignore")
@@ -35,9 +36,19 @@ def smooth(dtype, shape, sigma, values):
     return f"{dtype};{','.join(map(str, shape))};{','.join(map(str, sigma))};{text(image)};{bits}"
 
 
-def otsu(dtype, values):
+def found(find, dtype, values):
     image = values.astype(dtype)
-    return f"{dtype};{','.join(map(str, image.shape))};{text(image)};{float(threshold_otsu(image))!r}"
+    return f"{dtype};{','.join(map(str, image.shape))};{text(image)};{float(find(image))!r}"
+
+
+def otsu(dtype, values):
+    return found(threshold_otsu, dtype, values)
+
+
+def tailed(shape, dark=False):
+    """A peak with a long tail on its bright side, or its dark one."""
+    values = others.exponential(size=shape) + 0.2 * others.normal(size=shape)
+    return -values if dark else values
 
 
 def zhang(image):
@@ -83,6 +94,22 @@ cases = [
     otsu("uint16", np.full((2, 2, 2), 7)),
 ]
 (folder / "otsu.txt").write_text("\n".join(cases) + "\n")
+
+cases = [
+    found(threshold_triangle, "uint8", 20 + 25 * np.clip(tailed((4, 5, 6)), -0.8, 9)),
+    found(threshold_triangle, "uint8", 235 + 25 * np.clip(tailed((4, 5, 6), dark=True), -9, 0.8)),
+    found(threshold_triangle, "uint16", 900 + 4000 * np.clip(tailed((4, 5, 6)), -0.2, 15)),
+    found(threshold_triangle, "int16", 700 * tailed((4, 5, 6), dark=True)),
+    found(threshold_triangle, "int32", 1e5 * tailed((4, 4, 6))),
+    found(threshold_triangle, "uint32", 3e5 + 1e5 * np.clip(tailed((4, 4, 6)), -2, 9)),
+    found(threshold_triangle, "uint8", others.integers(0, 3, size=(3, 4, 5))),
+    found(threshold_triangle, "float32", tailed((5, 5, 5))),
+    found(threshold_triangle, "float32", tailed((9, 20), dark=True)),
+    found(threshold_triangle, "float64", 1e4 + tailed((5, 5, 5))),
+    found(threshold_triangle, "float32", np.full((2, 2, 2), 0.1)),
+    found(threshold_triangle, "uint16", np.full((2, 2, 2), 7)),
+]
+(folder / "triangle.txt").write_text("\n".join(cases) + "\n")
 
 cases = [zhang(rng.random((9, 70)) < share) for share in (0.3, 0.6, 0.8)]
 cases += [zhang(blobs((24, 150), 3, 0.4)), zhang(blobs((40, 40), 4, 0.5))]

@@ -25,12 +25,16 @@ import numpy as np
 import pandas as pd
 import zarr
 from scipy.ndimage import gaussian_filter
+from skimage.filters import threshold_triangle
 
 import homotopic
 import network_tables
 
 # Of the radii's spacings: none, that of a CT of airways, and thick slices.
 SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.684, 0.684), (5.0, 1.0, 1.0)]
+
+
+METHODS = {"triangle": threshold_triangle}
 
 
 class Case:
@@ -170,7 +174,7 @@ def cases(program, options):
         yield Case(f"phantom {seed}", phantom(program, shape, seed), rounds="all")
     yield Case("phantom anisotropic", phantom(program, (70, 80, 90), 6), spacing=(2.5, 0.7, 0.31), rounds="all")
     for number, (shape, dtype) in enumerate([((70, 90, 85), None), ((60, 64, 131), None)][: 1 if quick else 2]):
-        for sigma, threshold in ((1.0, 14000), (1.0, "otsu"), (2.3, "otsu"), (None, "otsu")):
+        for sigma, threshold in ((1.0, 14000), (1.0, "otsu"), (2.3, "otsu"), (None, "otsu"), (1.0, "triangle"), (None, "triangle")):
             make = phantom(program, shape, 10 + number, "--gray")
             yield Case(f"gray {number}, sigma {sigma}, {threshold}", make, sigma=sigma, threshold=threshold, rounds="all")
     for dtype in (np.uint8, np.float32, np.float64, np.int16):
@@ -179,6 +183,8 @@ def cases(program, options):
         name = np.dtype(dtype).name
         yield Case(f"{name}, sigma 0.8, value", stored(gray), sigma=0.8, threshold=20.5)
         yield Case(f"{name}, otsu", stored(gray, "npy"), threshold="otsu")
+        yield Case(f"{name}, triangle", stored(gray, "npy"), threshold="triangle")
+        yield Case(f"{name}, dark, sigma 1.1, triangle", stored(gray.max() - gray), sigma=1.1, below="triangle")
         yield Case(f"{name}, dark", stored(gray.max() - gray), below=20.5)
         yield Case(f"{name}, dark, sigma 0.8, otsu", stored(gray.max() - gray), sigma=0.8, below="otsu")
         yield Case(f"{name}, sigma by axis", stored(gray), sigma=(0.5, 2.1, 0.0), threshold="otsu")
@@ -213,6 +219,7 @@ def cases(program, options):
                 f"{path.name}, sigma y, x, {method}", lambda _, path=path: path, sigma=(2.5, 0.7), threshold="otsu", method=method
             )
             yield Case(f"{path.name}, otsu, {method}", lambda _, path=path: path, threshold="otsu", method=method)
+            yield Case(f"{path.name}, triangle, {method}", lambda _, path=path: path, threshold="triangle", method=method)
             yield Case(
                 f"{path.name}, sigma 1.5, {method}", lambda _, path=path: path, sigma=1.5, threshold="otsu", method=method
             )
@@ -257,6 +264,19 @@ def runs_of(case, shape, quick):
     return list(itertools.product(chunks, (1, 2, 4)))
 
 
+def mask_of(image, case, reference):
+    """The foreground, with the thresholds that the functions of reference.py do not know."""
+    given = case.threshold if case.below is None else case.below
+    if given in METHODS:
+        values = image
+        if case.sigma is not None:
+            values = gaussian_filter(image.astype(np.float32), case.sigma, mode="reflect", truncate=4.0)
+        mask = values > METHODS[given](values)
+    else:
+        mask = reference.mask_of(image, case.sigma, given)
+    return mask if case.below is None else ~mask
+
+
 def digest(out):
     """One hash of all that no chunking may change."""
     total = hashlib.sha256()
@@ -275,10 +295,7 @@ def verify(case, program, reference, quick):
         folder = pathlib.Path(folder)
         path = case.make(folder)
         image = reference.read(str(path))
-        if case.below is None:
-            mask = reference.mask_of(image, case.sigma, case.threshold)
-        else:
-            mask = ~reference.mask_of(image, case.sigma, case.below)
+        mask = mask_of(image, case, reference)
         from skimage.morphology import skeletonize
 
         is_homotopic = case.method == "homotopic"

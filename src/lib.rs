@@ -225,7 +225,7 @@ pub use self::analysis::{Analysis, Outputs};
 pub use self::chunk::{Chunk, Dtype, Voxels};
 pub use self::error::{Error, Kind, Result};
 pub use self::grid::{ChunkId, Grid};
-pub use self::kernel::mask::finder::ThresholdMethod;
+pub use self::kernel::mask::method::ThresholdMethod;
 pub use self::kernel::mask::threshold::Threshold;
 #[cfg(feature = "dataflow")]
 pub use self::parameters::{Parameters, Sigma, ThresholdRule};

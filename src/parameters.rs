@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
-use crate::kernel::mask::finder::ThresholdMethod;
+use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::smooth::Gaussian;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::prune::Pruning;

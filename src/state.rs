@@ -28,7 +28,7 @@ mod examples;
 #[cfg(test)]
 mod tests;
 
-pub use self::counted::Counted;
+pub use self::counted::{Counted, PackedCount};
 pub use self::dependencies::Dependencies;
 pub(crate) use self::dependencies::fingerprint;
 pub use self::encoding::{Loaded, Reason};

@@ -182,7 +182,7 @@ impl Analysis {
     fn execute(&self, array: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
         let Running { progress, failure, team } = running;
         let window = || Window::new(self.allotted.window);
-        let (passes, window) = ([window(), window()], window());
+        let (passes, window) = (std::array::from_fn(|_| window()), window());
         let (shared, progress) = (failure.clone(), Arc::clone(progress));
         let (workers, analysis) = (self.allotted.workers, self.clone());
         let logic = move |worker: &mut Worker| {

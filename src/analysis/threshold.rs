@@ -1,4 +1,4 @@
-//! The threshold of a run, if it follows from the image: one pass over the image, two for float values.
+//! The threshold of a run, if it follows from the image, which takes one pass over the image or more.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,7 +9,8 @@ use timely::worker::Worker;
 
 use crate::chunk::{Dtype, Voxels};
 use crate::error::{Error, Result};
-use crate::kernel::mask::histogram::{Count, Extent, Histogram};
+use crate::kernel::mask::count::Count;
+use crate::kernel::mask::finder::{Finding, ThresholdFinder};
 use crate::kernel::mask::threshold::Threshold;
 use crate::operators::failure::Failure;
 use crate::operators::histogram::CountChunks;
@@ -22,41 +23,41 @@ use crate::space::Region;
 
 use super::Analysis;
 
-/// The threshold of a run; the same on every worker. `windows` has a fresh window for each pass.
+/// A fresh window for each pass.
+pub(super) type PassWindows = [Window; ThresholdFinder::MOST_PASSES];
+
+/// The threshold of a run; the same on every worker.
 pub(super) fn threshold(
     worker: &mut Worker,
     analysis: &Analysis,
-    windows: &[Window; 2],
+    windows: &PassWindows,
     failure: &Failure,
     state: &Arc<ProgressState>,
 ) -> Result<Threshold> {
     let rule = analysis.settled.threshold;
-    match rule {
-        ThresholdRule::Value(value) => Ok(value),
-        ThresholdRule::Above(_) | ThresholdRule::AtMost(_) => {
-            let dtype =
-                if analysis.settled.gaussian.is_some() { Dtype::F32 } else { analysis.source.description().dtype };
-            let passes = if dtype.is_integer() { 1 } else { 2 };
-            let empty = if dtype.is_integer() {
-                Histogram::of_integers()
-            } else {
-                let extent =
-                    pass(worker, analysis, &windows[0], passes, failure, state, Count::Extent(Extent::default()))?;
-                let Count::Extent(extent) = extent else {
-                    return Err(Error::internal("the first pass counts an extent"));
-                };
-                Histogram::of_floats(dtype, extent)?
-            };
-            match pass(worker, analysis, &windows[1], passes, failure, state, Count::Histogram(empty))? {
-                Count::Histogram(histogram) => Ok(rule.found(histogram.threshold()?)),
-                Count::Extent(_) => Err(Error::internal("the last pass counts values")),
-            }
-        }
+    let method = match rule {
+        ThresholdRule::Value(value) => return Ok(value),
+        ThresholdRule::Above(method) | ThresholdRule::AtMost(method) => method,
+    };
+    let dtype = if analysis.settled.gaussian.is_some() { Dtype::F32 } else { analysis.source.description().dtype };
+    let mut finder = ThresholdFinder::new(method, dtype);
+    let mut finding = finder.first();
+    for (pass, window) in (1..).zip(windows) {
+        let empty = match finding {
+            Finding::Found(bound) => return Ok(rule.found(bound)),
+            Finding::Count(empty) => empty,
+        };
+        let passes = finder.likely_passes().max(pass);
+        finding = finder.next(&count(worker, analysis, window, passes, failure, state, empty)?)?;
+    }
+    match finding {
+        Finding::Found(bound) => Ok(rule.found(bound)),
+        Finding::Count(_) => Err(Error::internal("a threshold takes more passes than it takes at most")),
     }
 }
 
 /// Counts over the whole image, in one of `passes` passes; every worker gets the total.
-fn pass(
+fn count(
     worker: &mut Worker,
     analysis: &Analysis,
     window: &Window,

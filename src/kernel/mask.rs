@@ -6,11 +6,15 @@
 pub(in crate::kernel) mod around;
 pub mod binarise;
 mod boxes;
+pub mod count;
+pub mod extent;
 pub mod finder;
 pub mod histogram;
+pub mod method;
 pub mod otsu;
 pub mod smooth;
 pub mod threshold;
+pub mod triangle;
 
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::overlap::Padded;
 use crate::error::Result;
-use crate::kernel::mask::histogram::Count;
+use crate::kernel::mask::count::Count;
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait CountChunks<'scope, T: Timestamp> {

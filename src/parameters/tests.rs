@@ -48,6 +48,7 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/threshold", json!({"value": {"Above": 7.0}})),
         ("/threshold", json!({"value": {"AtMost": 7.0}})),
         ("/threshold", json!({"at_most": "otsu"})),
+        ("/threshold", json!({"above": "triangle"})),
         ("/method", json!("Lee")),
         ("/provisional", json!(true)),
         ("/columns", json!("skan")),

@@ -13,10 +13,10 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
-use crate::kernel::mask::histogram::Count;
+use crate::kernel::mask::count::Count;
 use crate::operators::thin::ThinningCounts;
 use crate::space::Region;
-use crate::state::Counted;
+use crate::state::PackedCount;
 use crate::store::Source;
 
 /// A command for a worker. All but the first two are answered.
@@ -56,7 +56,7 @@ pub(super) struct ToCompute {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Done,
-    Counted(Vec<(ChunkId, Counted)>),
+    Counted(Vec<(ChunkId, PackedCount)>),
     Read(ChunksRead),
     /// The records that were found on disk, and their overview.
     Loaded(Result<(Vec<Found>, Projections)>),

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::commands::{Answer, failed, unexpected};
+use super::counting::Counting;
 use super::kept::KeptState;
 use super::orders::{Order, Wanted};
-use super::otsu::Otsu;
 use super::reading::ChunksRead;
 use super::records::FoundMask;
 use super::workforce::Workforce;
@@ -15,11 +15,11 @@ use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::binarise::Binarise;
-use crate::kernel::mask::histogram::Count;
+use crate::kernel::mask::count::Count;
 use crate::kernel::mask::threshold::Threshold;
 use crate::parameters::ThresholdRule;
 use crate::space::Region;
-use crate::state::Counted;
+use crate::state::PackedCount;
 use crate::store::{Mark, Marked, Source};
 
 /// A younger file may change again within one tick of its file system's clock.
@@ -31,7 +31,7 @@ pub(super) struct Following {
     /// The chunks inside the bounds.
     pub(super) grid: Grid,
     kernel: Binarise,
-    otsu: Option<Otsu>,
+    counting: Option<Counting>,
     rule: ThresholdRule,
     /// How often it was read.
     readings: u64,
@@ -66,14 +66,14 @@ pub(super) struct Read {
 
 impl Following {
     pub(super) fn new(source: Arc<dyn Source>, grid: Grid, kernel: Binarise, rule: ThresholdRule) -> Self {
-        let otsu = rule.method().map(|_| Otsu::default());
+        let counting = rule.method().map(Counting::new);
         // Places without chunks count as well.
-        let dirty = if otsu.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
+        let dirty = if counting.is_some() { grid.chunks().collect() } else { BTreeSet::new() };
         Following {
             source,
             grid,
             kernel,
-            otsu,
+            counting,
             rule,
             readings: 0,
             known: BTreeMap::new(),
@@ -146,9 +146,9 @@ impl Following {
     pub(super) fn remember(&mut self, chunk: ChunkId, found: FoundMask) {
         let FoundMask { own, padded, mark, fingerprint, threshold, counted, .. } = found;
         self.known.insert(chunk, Known { own, padded, mark, fingerprint, threshold });
-        if let (Some(otsu), Some(counted)) = (&mut self.otsu, counted) {
-            otsu.remember(chunk, counted);
-        } else if self.otsu.is_some() {
+        if let (Some(counting), Some(counted)) = (&mut self.counting, counted) {
+            counting.remember(chunk, counted);
+        } else if self.counting.is_some() {
             self.known.remove(&chunk);
         }
         if self.known.contains_key(&chunk) {
@@ -190,7 +190,7 @@ impl Following {
         let moved = self.known.iter().filter(|(chunk, known)| (known.own, known.padded) != boxes(**chunk));
         let moved: Vec<ChunkId> = moved.map(|(&chunk, _)| chunk).collect();
         self.dirty.extend(moved);
-        if self.otsu.is_some() {
+        if self.counting.is_some() {
             self.dirty.extend(self.grid.chunks().filter(|chunk| !self.known.contains_key(chunk)));
         }
     }
@@ -203,12 +203,12 @@ impl Following {
         let unmarked: Vec<ChunkId> = inside.iter().copied().filter(|chunk| !self.marks.contains_key(chunk)).collect();
         self.marks.extend(unmarked.iter().copied().zip(self.marks_of(&unmarked)?));
         let mut wanted = inside.clone();
-        if let Some(mut otsu) = self.otsu.take() {
+        if let Some(mut counting) = self.counting.take() {
             let dtype = self.counted_dtype();
             let mut count = |chunks: &BTreeSet<ChunkId>, empty| self.count(workforce, chunks, empty);
-            let counted = otsu.threshold(&outside, &inside, dtype, &mut count);
-            self.otsu = Some(otsu);
-            self.kernel.threshold = self.rule.found(counted?);
+            let found = counting.threshold(&outside, &inside, dtype, &mut count);
+            self.counting = Some(counting);
+            self.kernel.threshold = self.rule.found(found?);
             let others = self.known.iter().filter(|(_, known)| known.threshold != self.kernel.threshold);
             let others: Vec<ChunkId> = others
                 .map(|(&chunk, _)| chunk)
@@ -252,7 +252,7 @@ impl Following {
         Ok(read)
     }
 
-    /// The type of the values that Otsu's threshold counts.
+    /// The type of the values that are counted for a threshold.
     fn counted_dtype(&self) -> Dtype {
         if self.is_smoothed() { Dtype::F32 } else { self.source.description().dtype }
     }
@@ -263,7 +263,7 @@ impl Following {
         workforce: &mut Workforce,
         chunks: &BTreeSet<ChunkId>,
         empty: Count,
-    ) -> Result<Vec<(ChunkId, Counted)>> {
+    ) -> Result<Vec<(ChunkId, PackedCount)>> {
         if chunks.is_empty() {
             return Ok(Vec::new());
         }
@@ -291,7 +291,7 @@ impl Following {
             Some((*chunk, self.marks.get(chunk).copied().or_else(known)?))
         });
         let marks = marks.collect();
-        let counted = self.otsu.as_ref().map_or_else(BTreeMap::new, |otsu| otsu.counted(&chunks));
+        let counted = self.counting.as_ref().map_or_else(BTreeMap::new, |counting| counting.counted(&chunks));
         let (bounds, threshold) = (self.grid.bounds(), self.kernel.threshold);
         self.readings += 1;
         Wanted { number: self.readings, bounds, chunks, threshold, known, marks, counted }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::mask::histogram::Count;
+use crate::kernel::mask::count::Count;
 use crate::kernel::mask::threshold::Threshold;
 use crate::space::Region;
 use crate::state::Counted;

@@ -13,13 +13,13 @@ use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::{Binarise, Binary};
-use crate::kernel::mask::histogram::Count;
+use crate::kernel::mask::count::Count;
 use crate::operators::failure::Failure;
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
 use crate::progress::{ProgressState, Stage};
-use crate::state::{Counted, fingerprint};
+use crate::state::{Counted, PackedCount, fingerprint};
 use crate::store::{Mark, Source};
 
 /// The chunks to read, and for what.
@@ -108,13 +108,13 @@ impl Reading {
     }
 
     /// Counts the values of the chunks that this worker owns, each starting from `empty`.
-    pub(super) fn counts(&self, worker: &mut Worker, empty: Count) -> Vec<(ChunkId, Counted)> {
+    pub(super) fn counts(&self, worker: &mut Worker, empty: Count) -> Vec<(ChunkId, PackedCount)> {
         let counted = Rc::new(RefCell::new(Vec::new()));
         let (counts, mut kernel, failure) = (Rc::clone(&counted), self.kernel.clone(), self.failure.clone());
         self.read(worker, Stage::Measuring, move |padded| {
             let count = |values: &Voxels| {
                 let mut count = empty.clone();
-                count.add(values).and_then(|()| Counted::new(&count))
+                count.add(values).and_then(|()| PackedCount::new(&count))
             };
             match kernel.with_compared(padded.voxels.as_ref(), &padded.region, &padded.own, count) {
                 Ok(counted) => counts.borrow_mut().push((padded.chunk, counted)),

@@ -9,7 +9,7 @@ use super::*;
 use crate::chunk::Voxels;
 use crate::error::{Error, Kind};
 use crate::grid::ChunkId;
-use crate::kernel::mask::finder::ThresholdMethod;
+use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::thin::method::Method;
 use crate::parameters::{Parameters, ThresholdRule};
 use crate::space::{Region, Spacing};
@@ -32,11 +32,12 @@ pub(super) enum Masks {
     SmoothedOtsu,
     /// Foreground is what is dark, and so is all that has not arrived.
     Dark,
+    Triangle,
     Homotopic,
 }
 
-pub(super) const MASKS: [Masks; 6] =
-    [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu, Masks::Dark, Masks::Homotopic];
+pub(super) const MASKS: [Masks; 7] =
+    [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu, Masks::Dark, Masks::Triangle, Masks::Homotopic];
 
 const OTSU: ThresholdRule = ThresholdRule::Above(ThresholdMethod::Otsu);
 
@@ -48,6 +49,7 @@ impl Masks {
             Masks::Otsu => builder.threshold(OTSU),
             Masks::SmoothedOtsu => builder.smoothing(1.3).threshold(OTSU),
             Masks::Dark => builder.smoothing(0.7).threshold(ThresholdRule::AtMost(ThresholdMethod::Otsu)),
+            Masks::Triangle => builder.threshold(ThresholdRule::Above(ThresholdMethod::Triangle)),
             Masks::Homotopic => builder.method(Method::Homotopic),
         }
     }

@@ -1,67 +1,108 @@
-//! How often values occur in a chunk, small enough to be kept for every chunk.
+//! What was counted of a chunk's values, small enough to be kept for every chunk.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::kernel::mask::histogram::{Count, Extent, Histogram};
+use crate::kernel::mask::count::Count;
+use crate::kernel::mask::finder::ThresholdFinder;
 
-/// How hard histograms are compressed.
+/// How hard counts are compressed.
 const LEVEL: i32 = 1;
+/// Bytes up to which a count is not compressed.
+const SMALL: usize = 64;
 
-/// The values of a chunk.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Counted {
-    /// The least and the largest; for floats only.
-    extent: Extent,
-    /// How often each occurs, encoded and compressed: most bins of most chunks are empty.
-    #[serde(with = "serde_bytes")]
-    packed: Vec<u8>,
+/// What one pass has counted of a chunk, encoded, and compressed where it is long: most bins of most chunks are empty.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PackedCount(#[serde(with = "serde_bytes")] Vec<u8>);
+
+impl PackedCount {
+    /// The packed form of a count.
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be encoded.
+    pub fn new(count: &Count) -> Result<Self> {
+        let failed = || Error::internal("a count of values cannot be encoded");
+        let mut bytes = postcard::to_stdvec(count).map_err(|error| failed().because(error))?;
+        let is_long = bytes.len() > SMALL;
+        if is_long {
+            bytes = zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?;
+        }
+        bytes.push(u8::from(is_long));
+        Ok(PackedCount(bytes))
+    }
+
+    /// The count.
+    ///
+    /// # Errors
+    /// `Internal` where it cannot be decoded.
+    pub fn count(&self) -> Result<Count> {
+        let failed = || Error::internal("a count of values cannot be decoded");
+        let (is_long, bytes) = self.0.split_last().ok_or_else(failed)?;
+        let decoded;
+        let bytes = match is_long {
+            0 => bytes,
+            _ => {
+                decoded = zstd::stream::decode_all(bytes).map_err(|error| failed().because(error))?;
+                &decoded
+            }
+        };
+        let count: Count = postcard::from_bytes(bytes).map_err(|error| failed().because(error))?;
+        if count.is_sound() { Ok(count) } else { Err(failed()) }
+    }
 }
 
+/// What the passes that find a threshold have counted of a chunk, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counted(Vec<PackedCount>);
+
 impl Counted {
-    /// What is to be kept of the values of a chunk.
+    /// What a pass has counted, if it has.
     ///
     /// # Errors
-    /// `Internal` if it cannot be encoded.
-    pub fn new(count: &Count) -> Result<Self> {
-        let failed = || Error::internal("a histogram cannot be encoded");
-        match count {
-            Count::Extent(extent) => Ok(Counted { extent: *extent, packed: Vec::new() }),
-            Count::Histogram(histogram) => {
-                let bytes = postcard::to_stdvec(histogram).map_err(|error| failed().because(error))?;
-                let packed = zstd::stream::encode_all(&bytes[..], LEVEL).map_err(|error| failed().because(error))?;
-                Ok(Counted { extent: Extent::default(), packed })
-            }
-        }
+    /// As [`PackedCount::count`].
+    pub fn of_pass(&self, pass: usize) -> Result<Option<Count>> {
+        self.0.get(pass).map(PackedCount::count).transpose()
     }
 
-    /// The least and the largest value.
-    pub fn extent(&self) -> Extent {
-        self.extent
+    /// Puts what a pass has counted after what the passes before it have; what later ones have counted is of no use then.
+    pub fn set(&mut self, pass: usize, count: PackedCount) {
+        self.0.truncate(pass);
+        self.0.push(count);
     }
 
-    /// The same, with another extent.
-    #[must_use]
-    pub fn with_extent(self, extent: Extent) -> Self {
-        Counted { extent, ..self }
-    }
-
-    /// How often each value occurs, where that was counted.
-    ///
-    /// # Errors
-    /// `Internal` if it cannot be decoded.
-    pub fn histogram(&self) -> Result<Option<Histogram>> {
-        if self.packed.is_empty() {
-            return Ok(None);
-        }
-        let failed = || Error::internal("a histogram cannot be decoded");
-        let bytes = zstd::stream::decode_all(&self.packed[..]).map_err(|error| failed().because(error))?;
-        let histogram: Histogram = postcard::from_bytes(&bytes).map_err(|error| failed().because(error))?;
-        if histogram.is_sound() { Ok(Some(histogram)) } else { Err(failed()) }
+    /// Whether no pass has counted anything.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether the numbers belong together, as far as can be told without decoding.
     pub(super) fn is_sound(&self) -> bool {
-        !self.extent.min.is_nan() && !self.extent.max.is_nan()
+        self.0.len() <= ThresholdFinder::MOST_PASSES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::mask::extent::Extent;
+    use crate::kernel::mask::histogram::Histogram;
+
+    #[test]
+    fn counts_are_unpacked_as_they_were_packed_and_damaged_ones_are_refused() {
+        let mut histogram = Histogram::of_integers();
+        histogram.add_values(&(0..9000i32).collect::<Vec<_>>()).unwrap();
+        let counts = [Count::Extent(Extent::of(&[0.5f32, 3.0])), Count::Histogram(histogram)];
+        let mut counted = Counted::default();
+        for (pass, count) in counts.iter().enumerate() {
+            let packed = PackedCount::new(count).unwrap();
+            for length in 0..packed.0.len() {
+                assert!(PackedCount(packed.0[..length].to_vec()).count().is_err(), "{length} bytes");
+            }
+            counted.set(pass, packed);
+        }
+        let of_pass = |counted: &Counted, pass| counted.of_pass(pass).unwrap();
+        assert_eq!([of_pass(&counted, 0), of_pass(&counted, 1)], counts.clone().map(Some));
+        counted.set(0, PackedCount::new(&counts[1]).unwrap());
+        assert_eq!([of_pass(&counted, 0), of_pass(&counted, 1)], [Some(counts[1].clone()), None]);
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use ndarray::Array3;
 
-use super::{Counted, MaskRecord, ThinningRecord, fingerprint};
+use super::{Counted, MaskRecord, PackedCount, ThinningRecord, fingerprint};
 use crate::chunk::{Chunk, Voxels};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
-use crate::kernel::mask::histogram::{Count, Histogram};
+use crate::kernel::mask::count::Count;
+use crate::kernel::mask::histogram::Histogram;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::pixel_values::PixelValues;
@@ -72,6 +73,8 @@ pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
     let mut histogram = Histogram::of_integers();
     histogram.add(&voxels).unwrap();
     let bounds = own.dilated([20, 30, 40]);
+    let mut counted = Counted::default();
+    counted.set(0, PackedCount::new(&Count::Histogram(histogram)).unwrap());
     MaskRecord {
         own,
         padded: own.dilated([2; 3]),
@@ -81,7 +84,7 @@ pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
         foreground: mask.as_ref().map_or(0, |mask| mask.count() as u64),
         constant: None,
         mask,
-        count: Some(Counted::new(&Count::Histogram(histogram)).unwrap()),
+        count: Some(counted),
         projections: Some(Projections::of_chunk(bounds, 3, &Chunk { region: own, voxels })),
     }
 }

@@ -35,7 +35,7 @@ pub struct MaskRecord {
     pub constant: Option<i64>,
     /// The mask with an empty halo, in the layout that the chunk has on the state's grid; none where all is background.
     pub mask: Option<Mask>,
-    /// What the chunk adds to the count that Otsu's threshold is made from.
+    /// What was counted of the chunk for a threshold that is found.
     pub count: Option<Counted>,
     /// The chunk's part of the overview.
     pub projections: Option<Projections>,
@@ -82,7 +82,7 @@ pub(crate) fn hash_of_mask(mask: Option<&Mask>) -> u64 {
 }
 
 impl Record for MaskRecord {
-    const KIND: RecordKind = RecordKind { number: 1, version: 1, name: "masks", folder: "masks" };
+    const KIND: RecordKind = RecordKind { number: 1, version: 2, name: "masks", folder: "masks" };
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let region = grid.region(id);

@@ -12,13 +12,15 @@ use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, succeed, wait_until};
 
 /// Options that make masks of the gray image in [`gray`], and none.
-const MASKS: [&[&str]; 7] = [
+const MASKS: [&[&str]; 9] = [
     &["--threshold", "30"],
     &["--sigma", "0.8", "--threshold", "40"],
     &["--sigma", "0.6,0,1.1", "--threshold", "otsu"],
     &["--threshold", "otsu"],
     &["--threshold", "30", "--prune", "4", "--prune-ratio", "1.5", "--keep-border"],
     &["--sigma", "0.7", "--below", "otsu"],
+    &["--threshold", "triangle"],
+    &["--sigma", "0.7", "--below", "triangle"],
     &["--threshold", "30", "--method", "homotopic"],
 ];
 

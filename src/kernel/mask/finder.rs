@@ -1,37 +1,136 @@
-//! Thresholds that are found from all values of an image.
+//! Thresholds that are found from all values of an image, in one or more passes over it.
 
-use std::fmt;
+use crate::chunk::Dtype;
+use crate::error::Result;
+use crate::kernel::mask::count::Count;
+use crate::kernel::mask::extent::Extent;
+use crate::kernel::mask::histogram::Histogram;
+use crate::kernel::mask::method::ThresholdMethod;
 
-use serde::{Deserialize, Serialize};
-
-/// How a threshold is found from all values of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ThresholdMethod {
-    /// The split that makes the variance between both classes largest, as scikit-image's `threshold_otsu`.
-    Otsu,
+/// What finding a threshold needs next, or comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Finding {
+    /// All values of the image counted, beginning with this empty count.
+    Count(Count),
+    /// The threshold.
+    Found(f64),
 }
 
-impl ThresholdMethod {
-    /// All of them.
-    pub const ALL: [ThresholdMethod; 1] = [ThresholdMethod::Otsu];
+/// Finds a threshold from what passes over an image count. The threshold follows from the counts of the whole image alone,
+/// however they were put together.
+///
+/// ```
+/// use anabranch::chunk::{Dtype, Voxels};
+/// use anabranch::kernel::mask::finder::{Finding, ThresholdFinder};
+/// use anabranch::kernel::mask::method::ThresholdMethod;
+///
+/// let image = Voxels::F32(ndarray::array![[[0.0, 0.1, 0.2, 0.8, 1.0]]]);
+/// let mut finder = ThresholdFinder::new(ThresholdMethod::Otsu, Dtype::F32);
+/// let mut finding = finder.first();
+/// let threshold = loop {
+///     match finding {
+///         Finding::Count(mut count) => {
+///             count.add(&image)?;
+///             finding = finder.next(&count)?;
+///         }
+///         Finding::Found(threshold) => break threshold,
+///     }
+/// };
+/// assert!(threshold > 0.2 && threshold < 0.8);
+/// # Ok::<(), anabranch::error::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ThresholdFinder {
+    method: ThresholdMethod,
+    dtype: Dtype,
+}
 
-    /// The name that people give it.
-    pub fn name(self) -> &'static str {
-        match self {
-            ThresholdMethod::Otsu => "otsu",
+impl ThresholdFinder {
+    /// Passes over an image at most.
+    pub const MOST_PASSES: usize = 2;
+
+    /// By a method, for an image of a type: `f32` where it is smoothed.
+    pub fn new(method: ThresholdMethod, dtype: Dtype) -> ThresholdFinder {
+        ThresholdFinder { method, dtype }
+    }
+
+    /// What is needed first.
+    pub fn first(&self) -> Finding {
+        Finding::Count(match self.dtype.is_integer() {
+            true => Count::Histogram(Histogram::of_integers()),
+            false => Count::Extent(Extent::default()),
+        })
+    }
+
+    /// What follows from what the last pass has counted over the whole image.
+    ///
+    /// # Errors
+    /// As [`Histogram::of_floats`] and [`Histogram::threshold`].
+    pub fn next(&mut self, total: &Count) -> Result<Finding> {
+        match total {
+            Count::Extent(extent) => Ok(Finding::Count(Count::Histogram(Histogram::of_floats(self.dtype, *extent)?))),
+            Count::Histogram(histogram) => Ok(Finding::Found(histogram.threshold(self.method)?)),
         }
     }
 
-    /// The method of a name.
-    pub fn of(name: &str) -> Option<ThresholdMethod> {
-        Self::ALL.into_iter().find(|method| method.name() == name)
+    /// How many passes it is likely to take in all.
+    pub fn likely_passes(&self) -> u64 {
+        if self.dtype.is_integer() { 1 } else { 2 }
     }
 }
 
-impl fmt::Display for ThresholdMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+#[cfg(test)]
+mod tests {
+    use crate::chunk::Value;
+    use crate::error::Result;
+    use crate::kernel::mask::extent::Extent;
+    use crate::kernel::mask::histogram::Histogram;
+    use crate::kernel::mask::method::ThresholdMethod;
+
+    fn parts_threshold<T: Value>(method: ThresholdMethod, parts: &[&[T]]) -> Result<f64> {
+        let empty = || {
+            if T::DTYPE.is_integer() {
+                return Ok(Histogram::of_integers());
+            }
+            Histogram::of_floats(T::DTYPE, parts.iter().map(|p| Extent::of(p)).fold(Extent::default(), Extent::merged))
+        };
+        let mut whole = empty()?;
+        for part in parts {
+            let mut histogram = empty()?;
+            histogram.add_values(part)?;
+            whole.merge(&histogram)?;
+        }
+        whole.threshold(method)
+    }
+
+    fn check<T: Value>(method: ThresholdMethod, values: &str, expected: f64, convert: fn(f64) -> T) {
+        let values: Vec<T> = values.split(' ').map(|v| convert(v.parse().unwrap())).collect();
+        let (a, b) = values.split_at(values.len() / 3);
+        for parts in [vec![&values[..]], vec![a, b], vec![b, &[], a]] {
+            assert_eq!(parts_threshold(method, &parts).unwrap(), expected, "{}", T::DTYPE.name());
+        }
+    }
+
+    #[test]
+    fn thresholds_are_those_of_scikit_image_however_the_image_is_cut() {
+        let otsu = include_str!("../../../tests/fixtures/voxels/otsu.txt");
+        let triangle = include_str!("../../../tests/fixtures/voxels/triangle.txt");
+        for (method, fixture) in [(ThresholdMethod::Otsu, otsu), (ThresholdMethod::Triangle, triangle)] {
+            assert!(fixture.lines().count() > 5);
+            for line in fixture.lines() {
+                let [dtype, _shape, values, threshold] = line.split(';').collect::<Vec<_>>().try_into().unwrap();
+                let expected = threshold.parse().unwrap();
+                match dtype {
+                    "uint8" => check(method, values, expected, |v| v as u8),
+                    "uint16" => check(method, values, expected, |v| v as u16),
+                    "uint32" => check(method, values, expected, |v| v as u32),
+                    "int16" => check(method, values, expected, |v| v as i16),
+                    "int32" => check(method, values, expected, |v| v as i32),
+                    "float32" => check(method, values, expected, |v| v as f32),
+                    "float64" => check(method, values, expected, |v| v),
+                    other => panic!("{other} in the fixture"),
+                }
+            }
+        }
     }
 }

@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
+use crate::kernel::mask::extent::{Extent, extremes};
+use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::otsu::{Real, best_split};
+use crate::kernel::mask::triangle::corner;
 
 /// The widest range of whole numbers that has a bin for each.
 const LARGEST_RANGE: i64 = 1 << 24;
@@ -20,97 +23,9 @@ const BINS: usize = 256;
 /// Bins that are allocated together.
 const PAGE: usize = 4096;
 
-/// The largest number of a page that a value of 32 bits can fall on, on either side of zero.
+/// The largest number of a page that a whole number can fall on, on either side of zero.
 #[cfg(feature = "dataflow")]
-const LAST_PAGE: u64 = (1 << 32) / PAGE as u64;
-
-/// What a pass over the image counts.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Count {
-    /// The least and the largest value.
-    Extent(Extent),
-    /// How often each value, or each bin of values, occurs.
-    Histogram(Histogram),
-}
-
-impl Count {
-    /// Counts the values of a chunk.
-    ///
-    /// # Errors
-    /// As [`Histogram::add`].
-    pub fn add(&mut self, voxels: &Voxels) -> Result<()> {
-        match self {
-            Count::Histogram(histogram) => histogram.add(voxels),
-            Count::Extent(extent) => {
-                let here = crate::with_voxels!(voxels, array => array.as_slice().map(Extent::of));
-                *extent = extent.merged(here.unwrap_or_default());
-                Ok(())
-            }
-        }
-    }
-
-    /// Adds what was counted elsewhere.
-    ///
-    /// # Errors
-    /// As [`Histogram::merge`], and where one counts extents and the other values.
-    pub fn merge(&mut self, other: &Count) -> Result<()> {
-        match (self, other) {
-            (Count::Extent(extent), Count::Extent(other)) => {
-                *extent = extent.merged(*other);
-                Ok(())
-            }
-            (Count::Histogram(histogram), Count::Histogram(other)) => histogram.merge(other),
-            _ => Err(Error::internal("an extent cannot be merged with a histogram")),
-        }
-    }
-}
-
-/// The least and the largest value of a float image: the first of its two passes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Extent {
-    /// The least value; infinite while there is none.
-    pub min: f64,
-    /// The largest value; negatively infinite while there is none.
-    pub max: f64,
-}
-
-impl Default for Extent {
-    fn default() -> Self {
-        Extent { min: f64::INFINITY, max: f64::NEG_INFINITY }
-    }
-}
-
-impl Extent {
-    /// The least and the largest of some values, which are numbers.
-    pub fn of<T: Value>(values: &[T]) -> Extent {
-        let Some(&first) = values.first() else { return Extent::default() };
-        let (min, max) = extremes(values, first);
-        Extent { min: min.to_f64(), max: max.to_f64() }
-    }
-
-    /// The least and the largest of both.
-    #[must_use]
-    pub fn merged(self, other: Extent) -> Extent {
-        Extent { min: self.min.min(other.min), max: self.max.max(other.max) }
-    }
-}
-
-/// The least and the largest of some values and one more. Keeps 16 of each, so that they become vector instructions.
-#[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
-fn extremes<T: Value>(values: &[T], first: T) -> (T, T) {
-    let (mut min, mut max) = ([first; 16], [first; 16]);
-    let less = |a: T, b: T| if a < b { a } else { b };
-    let more = |a: T, b: T| if a > b { a } else { b };
-    let (whole, rest) = values.as_chunks::<16>();
-    for values in whole {
-        for i in 0..16 {
-            min[i] = less(values[i], min[i]);
-            max[i] = more(values[i], max[i]);
-        }
-    }
-    let all = |of: [T; 16]| of.into_iter().chain(rest.iter().copied());
-    (all(min).fold(first, less), all(max).fold(first, more))
-}
+const LAST_PAGE: u64 = (1 << 53) / PAGE as u64;
 
 /// How often each value, or each bin of values, occurs. Histograms of parts of an image merge into that of the whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -140,7 +55,7 @@ impl Histogram {
     pub fn of_floats(dtype: Dtype, extent: Extent) -> Result<Histogram> {
         if !(extent.min.is_finite() && extent.max.is_finite()) {
             return Err(Error::data(
-                "the image has infinite values, for which Otsu's threshold does not exist: give a number as threshold",
+                "the image has infinite values, for which no such threshold exists: give a number as threshold",
             ));
         }
         match dtype {
@@ -234,21 +149,25 @@ impl Histogram {
         }
     }
 
-    /// Otsu's threshold: foreground is what lies above it. The value itself where all values are the same.
+    /// The threshold that a method finds: foreground is what lies above it. The value itself where all values are the same.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where nothing has been counted.
-    pub fn threshold(&self) -> Result<f64> {
+    /// [`Kind::Data`](crate::error::Kind::Data) if nothing has been counted.
+    pub fn threshold(&self, method: ThresholdMethod) -> Result<f64> {
         let nothing = || Error::data("the image has no values, so it has no threshold");
         match &self.0 {
             Counts::Integers(pages) => {
                 let (min, max) = span(pages).ok_or_else(nothing)?;
-                let value = |bin: usize| min + bin as i64;
+                let value = |bin: usize| (min + bin as i64) as f64;
                 let bins = (max - min + 1) as usize;
-                Ok(best_split(bins, |bin| count_of(pages, value(bin)), |bin| value(bin) as f64))
+                let count = |bin: usize| count_of(pages, min + bin as i64);
+                match method {
+                    ThresholdMethod::Otsu => Ok(best_split(bins, count, value)),
+                    ThresholdMethod::Triangle => corner(bins, count, value).ok_or_else(nothing),
+                }
             }
-            Counts::Singles(bins) => Ok(f64::from(bins.threshold().ok_or_else(nothing)?)),
-            Counts::Doubles(bins) => bins.threshold().ok_or_else(nothing),
+            Counts::Singles(bins) => Ok(f64::from(bins.threshold(method).ok_or_else(nothing)?)),
+            Counts::Doubles(bins) => bins.threshold(method).ok_or_else(nothing),
         }
     }
 }
@@ -301,7 +220,7 @@ fn check_span(pages: &BTreeMap<i64, Vec<u64>>, further: Option<(i64, i64)>) -> R
         return Ok(());
     }
     Err(Error::data(format!(
-        "values reach from {min} to {max}, too far apart for Otsu's threshold, which takes a range of {LARGEST_RANGE} \
+        "values reach from {min} to {max}, too far apart to find a threshold, which takes a range of {LARGEST_RANGE} \
          values: give a number as threshold"
     )))
 }
@@ -357,8 +276,7 @@ impl<F: Real> Bins<F> {
             Ok(Bins { edges, counts: vec![0; BINS], min, max })
         } else {
             Err(Error::data(
-                "the values lie too close together or too far apart for the 256 bins of Otsu's threshold: give a \
-                 number as threshold",
+                "the values lie too close together or too far apart for 256 bins: give a number as threshold",
             ))
         }
     }
@@ -407,7 +325,7 @@ impl<F: Real> Bins<F> {
         self.counts.len() == bins && (self.edges.is_empty() || self.edges.len() == bins + 1)
     }
 
-    fn threshold(&self) -> Option<F> {
+    fn threshold(&self, method: ThresholdMethod) -> Option<F> {
         if self.counts.iter().all(|&n| n == 0) {
             return None;
         }
@@ -415,7 +333,12 @@ impl<F: Real> Bins<F> {
             return Some(self.min);
         }
         let two = F::from_single(2.0);
-        Some(best_split(BINS, |bin| self.counts[bin], |bin| (self.edges[bin] + self.edges[bin + 1]) / two))
+        let (count, center) =
+            (|bin: usize| self.counts[bin], |bin: usize| (self.edges[bin] + self.edges[bin + 1]) / two);
+        match method {
+            ThresholdMethod::Otsu => Some(best_split(BINS, count, center)),
+            ThresholdMethod::Triangle => corner(BINS, count, center),
+        }
     }
 }
 
@@ -430,21 +353,34 @@ mod tests {
     fn whole_numbers_too_far_apart_are_refused_before_bins_are_made() {
         let mut histogram = Histogram::of_integers();
         histogram.add_values(&[0i32, (1 << 24) - 1]).unwrap();
-        assert_eq!(histogram.threshold().unwrap(), 0.0);
+        assert_eq!(histogram.threshold(ThresholdMethod::Otsu).unwrap(), 0.0);
         assert_eq!(histogram.add_values(&[1i32 << 24]).unwrap_err().kind(), Kind::Data);
         assert_eq!(histogram.add_values(&[i32::MIN, i32::MAX]).unwrap_err().kind(), Kind::Data);
-        assert_eq!(histogram.threshold().unwrap(), 0.0);
+        assert_eq!(histogram.threshold(ThresholdMethod::Otsu).unwrap(), 0.0);
     }
 
     #[test]
     fn an_image_without_a_threshold_is_refused() {
-        assert_eq!(Histogram::of_integers().threshold().unwrap_err().kind(), Kind::Data);
+        for method in [ThresholdMethod::Otsu, ThresholdMethod::Triangle] {
+            assert_eq!(Histogram::of_integers().threshold(method).unwrap_err().kind(), Kind::Data);
+        }
         let near = Extent::of(&[1.0f32, 1.0f32.next_up()]);
         assert_eq!(Histogram::of_floats(Dtype::F32, near).unwrap_err().kind(), Kind::Data);
         let infinite = Extent::of(&[1.0, f64::INFINITY]);
         assert_eq!(Histogram::of_floats(Dtype::F64, infinite).unwrap_err().kind(), Kind::Data);
         let mut histogram = Histogram::of_floats(Dtype::F64, Extent::of(&[0.0, 1.0])).unwrap();
         assert_eq!(histogram.add_values(&[2.0]).unwrap_err().kind(), Kind::Data);
+    }
+
+    #[test]
+    #[cfg(feature = "dataflow")]
+    fn whole_numbers_of_64_bits_have_a_place() {
+        let mut histogram = Histogram::of_integers();
+        histogram.add_values(&[(1i64 << 53) - 1, (1 << 53) - 5000]).unwrap();
+        assert!(histogram.is_sound());
+        let mut negative = Histogram::of_integers();
+        negative.add_values(&[-(1i64 << 53)]).unwrap();
+        assert!(negative.is_sound());
     }
 
     proptest! {

@@ -1,0 +1,70 @@
+//! What a pass over an image counts of its values, for a threshold that is found.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::Voxels;
+use crate::error::{Error, Result};
+use crate::kernel::mask::extent::Extent;
+use crate::kernel::mask::histogram::Histogram;
+
+/// What a pass over the image counts. Counts of parts of an image merge into that of the whole, in any order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Count {
+    /// The least and the largest value.
+    Extent(Extent),
+    /// How often each value, or each bin of values, occurs.
+    Histogram(Histogram),
+}
+
+impl Count {
+    /// Counts the values of a chunk.
+    ///
+    /// # Errors
+    /// As [`Histogram::add`].
+    pub fn add(&mut self, voxels: &Voxels) -> Result<()> {
+        match self {
+            Count::Histogram(histogram) => histogram.add(voxels),
+            Count::Extent(extent) => {
+                let here = crate::with_voxels!(voxels, array => array.as_slice().map(Extent::of));
+                *extent = extent.merged(here.unwrap_or_default());
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds what was counted elsewhere.
+    ///
+    /// # Errors
+    /// As [`Histogram::merge`], and where other things were counted there.
+    pub fn merge(&mut self, other: &Count) -> Result<()> {
+        match (self, other) {
+            (Count::Extent(extent), Count::Extent(other)) => {
+                *extent = extent.merged(*other);
+                Ok(())
+            }
+            (Count::Histogram(histogram), Count::Histogram(other)) => histogram.merge(other),
+            _ => Err(Error::internal("counts of different things were brought together")),
+        }
+    }
+
+    /// Whether both count the same, so that they can be merged.
+    pub fn is_like(&self, other: &Count) -> bool {
+        match (self, other) {
+            (Count::Extent(_), Count::Extent(_)) => true,
+            (Count::Histogram(histogram), Count::Histogram(other)) => histogram.has_bins_of(other),
+            _ => false,
+        }
+    }
+}
+
+impl Count {
+    /// Whether everything that can be counted has a place.
+    #[cfg(feature = "dataflow")]
+    pub(crate) fn is_sound(&self) -> bool {
+        match self {
+            Count::Extent(extent) => !extent.min.is_nan() && !extent.max.is_nan(),
+            Count::Histogram(histogram) => histogram.is_sound(),
+        }
+    }
+}
