@@ -12,6 +12,7 @@ pub mod finder;
 pub mod histogram;
 pub mod method;
 pub mod otsu;
+pub mod packed;
 pub mod smooth;
 pub mod threshold;
 pub mod triangle;

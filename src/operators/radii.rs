@@ -7,6 +7,7 @@
 //! to tell, and when that is so of all of them a time is over. The messages travel on an edge from the operator back to
 //! itself that leads to no output.
 
+mod held;
 mod round;
 mod team;
 
@@ -26,6 +27,7 @@ use timely::dataflow::operators::{Capability, Concatenate};
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
+use self::held::Held;
 use self::round::Round;
 pub use self::team::WithRadii;
 use self::team::{News, Team, Turn};
@@ -52,9 +54,10 @@ pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
     /// where its voxels change, where a mask changes that lies no further from it than its largest radius, or where bounds
     /// move that are as near. It comes out again where it, its channel or a radius has changed.
     ///
-    /// Holds the masks, which are shared with those who gave them (a chunk that is all foreground or all background takes
-    /// no more than a flag), and the skeletons. Until a time is over also the masks of other workers that were asked
-    /// for: those that lie nearer to a skeleton than the background does. In a process these are not copied.
+    /// Holds the masks, which are shared with those who gave them, or without their empty words where nobody else holds them
+    /// and these are many (a chunk that is all foreground or all background takes no more than a flag), and the skeletons.
+    /// Until a time is over also the masks of other workers that were asked for: those that lie nearer to a skeleton than
+    /// the background does. In a process these are not copied.
     ///
     /// # Panics
     /// When running, where a chunk has two skeletons at once, a skeleton is retracted that was not inserted, or voxels lie
@@ -111,7 +114,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
                     let is_own = |(id, _): &(ChunkId, _)| grid.owner(*id, peers) == index;
                     debug_assert!(records.iter().all(is_own), "masks are at the owners of their chunks");
                     if let Some(time) = capability.least() {
-                        let masks = records.drain(..).map(|(id, mask)| (id, Original::new(mask)));
+                        let masks = records.drain(..).map(|(id, mask)| (id, Held::new(Original::new(mask))));
                         news.entry(time.clone()).or_default().masks.extend(masks);
                     }
                 });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::held::{Held, HeldMasks};
 use super::round::Round;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::channel::Channel;
@@ -19,7 +20,7 @@ type Changes<C> = Vec<(Arc<Skeleton<C>>, isize)>;
 
 /// What a time brings.
 pub(super) struct News<C> {
-    pub(super) masks: BTreeMap<ChunkId, Original>,
+    pub(super) masks: BTreeMap<ChunkId, Held>,
     pub(super) bounds: Option<Region>,
     /// Skeletons that come and go.
     pub(super) skeletons: BTreeMap<ChunkId, Changes<C>>,
@@ -77,8 +78,8 @@ pub(super) struct Team<C> {
     phase: Phase,
     /// Whether this worker has told anybody anything in the current round.
     said: bool,
-    /// The masks of own chunks; those that are missing are background.
-    originals: BTreeMap<ChunkId, Original>,
+    /// The masks of own chunks.
+    originals: HeldMasks,
     kept: BTreeMap<ChunkId, Kept<C>>,
     /// Own chunks whose masks have changed at this time.
     edits: Vec<ChunkId>,
@@ -103,7 +104,7 @@ impl<C: Channel> Team<C> {
             number: 0,
             phase: Phase::Idle,
             said: false,
-            originals: BTreeMap::new(),
+            originals: HeldMasks::default(),
             kept: BTreeMap::new(),
             edits: Vec::new(),
             changed: BTreeMap::new(),
@@ -122,12 +123,8 @@ impl<C: Channel> Team<C> {
     /// Begins a time.
     pub(super) fn start(&mut self, news: News<C>, send: impl FnMut(Round)) {
         self.phase = Phase::Edits;
-        for (id, original) in news.masks {
-            let old = match &original {
-                Original::Background => self.originals.remove(&id),
-                _ => self.originals.insert(id, original.clone()),
-            };
-            if old.unwrap_or_default() != original {
+        for (id, mask) in news.masks {
+            if self.originals.set(id, mask) {
                 self.edits.push(id);
             }
         }
@@ -179,7 +176,7 @@ impl<C: Channel> Team<C> {
             Phase::Masks => {
                 for round in now {
                     for id in round.asks {
-                        answers[round.from].push((id, self.originals.get(&id).cloned().unwrap_or_default()));
+                        answers[round.from].push((id, self.originals.get(id)));
                     }
                     self.received.extend(round.answers);
                 }
@@ -235,7 +232,7 @@ impl<C: Channel> Team<C> {
         let Team { space, index, peers, originals, received, .. } = self;
         let known = |chunk: ChunkId| {
             if space.grid.owner(chunk, *peers) == *index {
-                Some(originals.get(&chunk).cloned().unwrap_or_default())
+                Some(originals.get(chunk))
             } else {
                 received.get(&chunk).cloned()
             }
@@ -260,6 +257,7 @@ impl<C: Channel> Team<C> {
         debug_assert!(self.waiting.is_empty(), "nothing is missing");
         self.asked.clear();
         self.received.clear();
+        self.originals.close();
         let (mut found, mut changed) = (std::mem::take(&mut self.found), std::mem::take(&mut self.changed));
         let touched: BTreeSet<ChunkId> = found.keys().chain(changed.keys()).copied().collect();
         let mut changes = Vec::new();
