@@ -1,7 +1,9 @@
 //! Cost of replacing one chunk in a session: chunks that are thinned again, CPU and wall time compared with the first
 //! epoch; cost of an idle session; and, with `--cycles N`, memory after retracting and inserting a chunk N times.
 //!
-//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense] [--slabs] [--cycles N]
+//!     cargo bench --bench session_edits -- [SIZE] [CHUNK] [WORKERS] [EDITS] [--dense] [--skan] [--slabs] [--cycles N]
+//!
+//! With `--skan`, sessions have skan's columns only, and measure no radii.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::phantom::PhantomTree;
+use anabranch::parameters::{ColumnSet, Parameters};
 use anabranch::session::{Session, SessionBuilder};
 use anabranch::space::Region;
 
@@ -54,7 +57,12 @@ fn main() -> Result<()> {
         }
         mask
     };
-    let session = SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).workers(workers).build()?;
+    let mut parameters = Parameters::default();
+    if arguments.iter().any(|a| a == "--skan") {
+        parameters.columns = ColumnSet::Skan;
+    }
+    let builder = SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).parameters(&parameters);
+    let session = builder.workers(workers).build()?;
     let mut filled = Vec::new();
     for id in grid.chunks() {
         let mask = image(id);

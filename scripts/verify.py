@@ -232,7 +232,7 @@ def measures_differ(mask, skeleton, spacing, out):
     want = network_tables.measures_of(mask, skeleton, spacing, radii)
     if list(branches.columns[-len(want.columns) :]) != list(want.columns):
         return [f"the columns after skan's are {list(branches.columns)}"]
-    places = tuple(nodes[f"image_coord_{axis}"].to_numpy() for axis in range(mask.ndim))
+    places = tuple(nodes[f"image_coord_{axis}"].to_numpy(int) for axis in range(mask.ndim))
     at_nodes = np.where(np.isfinite(radii), radii, np.nan)[places]
     touches = network_tables.borders_of(mask, radii, spacing)[places]
     pairs = [(f"branches: {name}", branches[name], want[name]) for name in want.columns]
