@@ -6,8 +6,8 @@ use anabranch::analysis::{Analysis, Circumstances, Resources, Results, Staged, W
 use anabranch::error::{Error, Result};
 use anabranch::overview::{BranchColour, OverviewOptions};
 use anabranch::parameters::Parameters;
-use anabranch::store::resolved;
 use anabranch::store::units::length_name;
+use anabranch::store::{OpenOptions, resolved};
 use anabranch::text::masked;
 
 use crate::apart;
@@ -101,6 +101,13 @@ pub(crate) fn put_in_place(
     Ok(())
 }
 
+/// How the image is opened, as the options ask for it.
+pub(crate) fn image_options(options: &RunOptions) -> Result<OpenOptions> {
+    let mut image = open_options(&options.image)?;
+    image.mask.clone_from(&options.mask);
+    Ok(image)
+}
+
 /// What results depend on, as the options ask for it.
 fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
@@ -120,7 +127,7 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
         return Err(Error::usage(message));
     }
     parameters.check()?;
-    parameters.image = open_options(&options.image)?;
+    parameters.image = image_options(options)?;
     Ok(parameters)
 }
 

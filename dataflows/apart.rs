@@ -50,6 +50,9 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     if let Some(hosts) = &options.hosts {
         things.add("the list of hosts", Some("--hosts"), hosts, false);
     }
+    if let Some(mask) = options.mask.as_deref().filter(|mask| !is_address(mask)) {
+        things.add("the mask", Some("--mask"), mask, false);
+    }
     things.add("the folder of the outputs", Some("--out"), &options.out, true);
     if let Some(state) = &options.state {
         things.add("the folder of the state", Some("--state"), state, true);

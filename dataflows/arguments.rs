@@ -229,6 +229,10 @@ pub(crate) struct RunOptions {
     /// Read the whole image to tell what has changed, instead of trusting the sizes and times of its files
     #[arg(long, requires = "state")]
     pub(crate) verify: bool,
+    /// Mask of a region of interest: an image of the same shape, in any format; what lies outside of it, where it is 0, counts as
+    /// background
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) mask: Option<PathBuf>,
     /// Colours of branches in overview.png: by what they join, or by their mean radius
     #[arg(long, value_enum, value_name = "kind|radius", alias = "picture-color", default_value_t = BranchColour::Kind)]
     pub(crate) picture_colour: BranchColour,

@@ -57,6 +57,7 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         verify: false,
         provisional: false,
         columns: ColumnSet::All,
+        mask: None,
         picture_colour: BranchColour::Radius,
         picture_size: None,
         prune: None,

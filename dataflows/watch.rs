@@ -14,11 +14,11 @@ use anabranch::parameters::ImageForm;
 use anabranch::store::marks::Marks;
 use anabranch::store::{Source, is_address, is_table, open};
 
+use crate::analysis::image_options;
 use crate::apart;
 use crate::arguments::{RunOptions, WatchOptions};
 use crate::epochs::{ShownEpochs, conduct};
 use crate::interrupt::Interrupt;
-use crate::opening::open_options;
 use crate::parsing::parse_seconds;
 use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{print, print_warning};
@@ -29,9 +29,10 @@ const ENDED_EARLY: &str = "ended; the image has not come\n";
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let run = &awaiting(&options.run);
-    if is_address(&run.image.input) {
+    let read = [Some(&run.image.input), run.mask.as_ref()];
+    if let Some(path) = read.into_iter().flatten().find(|path| is_address(path)) {
         let message = "is on a server, which watch cannot follow; call run with --state when it has changed";
-        return Err(Error::usage(message).at(&run.image.input));
+        return Err(Error::usage(message).at(path));
     }
     let Some(state) = &run.state else {
         return Err(Error::usage("watch goes on where it was from a state: give a folder for it with --state"));
@@ -61,7 +62,7 @@ fn awaiting(run: &RunOptions) -> RunOptions {
 /// Waits until the image exists and can be opened. Returns whether it has come; if not, the program has been asked to
 /// end.
 fn wait_for_image(run: &RunOptions, pace: Pace, interrupt: &Interrupt) -> Result<bool> {
-    let (input, mut options) = (&run.image.input, open_options(&run.image)?);
+    let (input, mut options) = (&run.image.input, image_options(run)?);
     // Waits for the image only: gains may be solved later, and anything else that is missing is an error.
     (options.mosaic.gains, options.mosaic.background, options.mosaic.flat_field) = (None, None, None);
     let mut monitor = None;
@@ -115,7 +116,7 @@ fn follow(
         known.for_each(|(chunk, mark)| marks.remember(chunk, mark));
     }
     let quiet = run.quiet;
-    let image = (run.image.input.as_path(), open_options(&run.image)?);
+    let image = (run.image.input.as_path(), image_options(run)?);
     let mut follower = Follower::new(image, &written(run), marks, pace, PATIENCE, &interrupt.stop, print_warning);
     if !follower.has_events() {
         let text = "the system tells of no changes there: files are looked at every few seconds";

@@ -29,7 +29,7 @@ use crate::kernel::network::prune::Pruning;
 use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
 use crate::store::units::LengthUnit;
-use crate::store::{Description, OpenOptions, StoredType};
+use crate::store::{Description, OpenOptions, StoredType, resolved};
 use crate::table::branch_columns::Columns;
 
 /// Everything that the results of an analysis depend on besides the image's values. The default analyses a mask as it
@@ -313,7 +313,7 @@ impl Settled {
 
     /// The part of the stored image that is analysed, in words; the values of tiles are part of their marks.
     pub fn part(&self) -> String {
-        let OpenOptions { channel, time, region: _, axes, spacing: _, unit: _, cache: _, patience: _, mosaic: _ } =
+        let OpenOptions { channel, time, region: _, axes, mask, spacing: _, unit: _, cache: _, patience: _, mosaic: _ } =
             &self.asked.image;
         let part =
             |name: &str, value: Option<String>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
@@ -323,6 +323,7 @@ impl Settled {
             part("time", time.map(|it| it.to_string())),
             part("region", self.asked.image.region_text()),
             part("axes", axes.as_ref().map(|names| names.iter().collect())),
+            part("mask", mask.as_ref().map(|path| resolved(path).display().to_string())),
         ]
         .concat()
     }
@@ -345,13 +346,16 @@ impl Settled {
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
         let Parameters { image, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
             &self.asked;
-        let OpenOptions { channel, time, region: _, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = image;
+        let OpenOptions { channel, time, region: _, axes, mask, mosaic, spacing: _, unit: _, cache: _, patience: _ } =
+            image;
         let mut agreed = described::agreed_of_tiles(mosaic);
         agreed.extend([
             ("--channel", given(*channel)),
             ("--time", given(*time)),
             ("--region", given(image.region_text())),
             ("--axes", given(axes.as_ref().map(|names| names.iter().collect::<String>()))),
+            // It may lie elsewhere for each process.
+            ("--mask", if mask.is_some() { "given" } else { "not given" }.to_owned()),
             ("the fill value of the input", format!("{:?}", self.form.fill)),
             ("--method", self.method.name().to_owned()),
             ("--sigma", given(self.sigma_text())),

@@ -153,6 +153,7 @@ impl Epochs {
             statistics: found.statistics().clone(),
             foreground: found.foreground(),
             junctions: found.junctions(),
+            volume: found.volume(),
             projections,
             arrival,
             counts: counts(epoch, chunks),

@@ -197,7 +197,7 @@ impl Analysis {
             skeletons: table.skeletons(),
             skeleton_voxels: table.voxels(),
             foreground_voxels: results.foreground,
-            voxels: self.grid.bounds().volume() as u64,
+            voxels: results.volume,
             voxel_volume: frame.voxel_volume(),
             isolated_voxels: results.isolated.len() as u64,
             junctions: results.junctions,

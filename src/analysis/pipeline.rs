@@ -31,10 +31,12 @@ use crate::operators::sample::SampleChunks;
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
 use crate::operators::thin_masks::ThinMasks;
+use crate::operators::volume::confined_volume;
 use crate::operators::window::Window;
 use crate::operators::write::WriteSkeletons;
 use crate::progress::{ProgressState, Stage};
-use crate::space::Voxel;
+use crate::space::{Region, Voxel};
+use crate::store::inside;
 use crate::store::output::{OutputFolder, SkeletonArray};
 use crate::table::statistics::{Snapshot, Statistics};
 use crate::table::summary::JunctionCounts;
@@ -143,6 +145,7 @@ impl Analysis {
             statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
             foreground: found.foreground,
             junctions: found.junctions,
+            volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
             projections: found.projections,
             arrival,
             counts: Counts {
@@ -232,10 +235,12 @@ fn analyse(
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
+        let image = Arc::clone(&analysis.source);
+        let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));
         let (masks, foreground) = scope
             .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
             .overlap(grid, depth, selection.clone(), description.dtype, description.fill, &window)
-            .binarise(kernel, move |padded, binary| {
+            .binarise_within(kernel, confine, failure.clone(), move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
                 found.foreground += binary.map_or(0, |binary| binary.count as u64);
                 let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));

@@ -41,6 +41,8 @@ pub struct Results {
     pub foreground: u64,
     /// Numbers of junctions.
     pub junctions: JunctionCounts,
+    /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
+    pub volume: u64,
     /// Projections of the whole image.
     pub projections: Option<Projections>,
     /// The parts that have arrived, if the table is to tell.

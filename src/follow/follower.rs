@@ -43,7 +43,7 @@ pub struct Follower {
     pause: Duration,
     /// The longest of such pauses.
     longest_pause: Duration,
-    /// How often tiles are looked at that are outside of what is watched.
+    /// How often tiles, or a mask, are looked at that are outside of what is watched.
     poll: Option<Duration>,
     patience: Duration,
     /// Whether the first look, which waits for nothing, is over.
@@ -84,6 +84,7 @@ impl Follower {
         stop: &Stop,
         tell: impl FnMut(&str) + 'static,
     ) -> Follower {
+        let lies_elsewhere = is_table(path) || options.mask.is_some();
         Follower {
             path: path.to_owned(),
             options,
@@ -93,7 +94,7 @@ impl Follower {
             settle: pace.settle.max(SHORTEST),
             pause: pace.settle.max(SHORTEST),
             longest_pause: pace.settle.max(SHORTEST).max(pace.poll),
-            poll: is_table(path).then_some(pace.poll),
+            poll: lies_elsewhere.then_some(pace.poll),
             patience,
             begun: false,
             unsettled: false,

@@ -135,6 +135,15 @@ impl Mask {
         Mask { layout: self.layout, bits: std::mem::take(&mut self.bits) }
     }
 
+    /// Clears the voxels that are not set in another mask of the same box.
+    ///
+    /// # Panics
+    /// If the other mask is that of another box.
+    pub fn intersect(&mut self, other: &Mask) {
+        assert_eq!(self.layout, other.layout, "masks of two boxes");
+        self.bits.iter_mut().zip(&other.bits).for_each(|(byte, other)| *byte &= other);
+    }
+
     /// The layout of its bits.
     #[inline]
     pub fn layout(&self) -> &Layout {

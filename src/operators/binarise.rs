@@ -10,10 +10,13 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
+use super::failure::Failure;
 use super::overlap::Padded;
+use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
 use crate::kernel::thin::partition::Change;
+use crate::space::Region;
 
 /// The masks of chunks, and what is known about the image's values in their foreground.
 pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
@@ -21,15 +24,32 @@ pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamV
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp + TotalOrder> {
     /// The mask of every chunk that has foreground, as a change for thinning, and what is known about the image's
-    /// values there. A chunk that comes again without foreground is [`Change::Gone`]. `watch` is called with every
+    /// values there. A chunk that comes again without foreground is [`Change::Gone`]. `confine` returns what of the mask of
+    /// a box counts; if that fails, the chunk has no foreground, and `failure` the error. `watch` is called with every
     /// chunk before its values are released. Holds which chunks have foreground.
-    fn binarise(self, kernel: Binarise, watch: impl FnMut(&Padded, Option<&Binary>) + 'static) -> Binaries<'scope, T>;
+    fn binarise_within(
+        self,
+        kernel: Binarise,
+        confine: impl Fn(Binary, &Region) -> Result<Option<Binary>> + 'static,
+        failure: Failure,
+        watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
+    ) -> Binaries<'scope, T>;
+
+    /// The same, with all of each mask.
+    fn binarise(self, kernel: Binarise, watch: impl FnMut(&Padded, Option<&Binary>) + 'static) -> Binaries<'scope, T>
+    where
+        Self: Sized,
+    {
+        self.binarise_within(kernel, |binary, _| Ok(Some(binary)), Failure::default(), watch)
+    }
 }
 
 impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<'scope, T, Padded> {
-    fn binarise(
+    fn binarise_within(
         self,
         mut kernel: Binarise,
+        confine: impl Fn(Binary, &Region) -> Result<Option<Binary>> + 'static,
+        failure: Failure,
         mut watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
     ) -> Binaries<'scope, T> {
         let mut builder = OperatorBuilder::new("BinariseChunks".to_owned(), self.scope());
@@ -51,6 +71,11 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                     let mut foregrounds = foregrounds.session(&for_values);
                     for padded in chunks.drain(..) {
                         let binary = kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own);
+                        let binary = binary.map(|binary| confine(binary, &padded.own)).transpose();
+                        let binary = binary.map(Option::flatten).unwrap_or_else(|error| {
+                            failure.report(error.in_chunk(padded.chunk));
+                            None
+                        });
                         watch(&padded, binary.as_ref());
                         match binary {
                             Some(binary) => {

@@ -19,6 +19,7 @@ pub mod sample;
 pub mod measure;
 pub mod radii;
 pub mod write;
+pub mod volume;
 pub mod shared;
 pub mod rise;
 pub mod link;

@@ -35,6 +35,9 @@ pub struct Described {
     region: Option<Vec<[usize; 2]>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     axes: Option<String>,
+    /// The name of its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tiles: Option<Tiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -89,7 +92,8 @@ impl Settled {
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
         let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
             &self.asked;
-        let OpenOptions { channel, time, region, axes, mosaic, spacing: _, unit: _, cache: _, patience: _ } = selection;
+        let OpenOptions { channel, time, region, axes, mask, mosaic, spacing: _, unit: _, cache: _, patience: _ } =
+            selection;
         let own = 3 - image.dimensions..3;
         Described {
             shape: image.shape[own.clone()].to_vec(),
@@ -109,6 +113,7 @@ impl Settled {
             time: *time,
             region: region.as_deref().map(ends),
             axes: axes.as_ref().map(|names| names.iter().collect()),
+            mask: name(mask),
             tiles: of_tiles.then(|| Tiles::of(mosaic)),
             provisional: provisional.then_some(true),
             prune: self.pruning.length,
@@ -127,7 +132,6 @@ fn ends<T: Copy>(ranges: &[Range<T>]) -> Vec<[T; 2]> {
 impl Tiles {
     fn of(options: &MosaicOptions) -> Tiles {
         let MosaicOptions { order, blend, flip, crop, canvas, background, flat_field, gains, missing: _ } = options;
-        let name = |path: &Option<PathBuf>| path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned());
         Tiles {
             order: match order {
                 Interpolation::Nearest => 0,
@@ -148,6 +152,11 @@ impl Tiles {
             gains: gains.as_deref().and_then(hash).map(|hash| format!("xxh3:{hash:016x}")),
         }
     }
+}
+
+/// The name of a file.
+fn name(path: &Option<PathBuf>) -> Option<String> {
+    path.as_ref()?.file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 /// The hash of a file, if it can be read.

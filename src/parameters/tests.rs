@@ -34,6 +34,7 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/image/spacing", json!([250.0, 1000.0])),
         ("/image/unit", json!("mm")),
         ("/image/axes", json!(["y", "x"])),
+        ("/image/mask", json!("lung.tif")),
         ("/image/mosaic/order", json!("Cubic")),
         ("/image/mosaic/blend", json!("Mean")),
         ("/image/mosaic/flip", json!([false, true, false])),

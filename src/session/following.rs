@@ -17,6 +17,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::count::Count;
 use crate::kernel::mask::threshold::Threshold;
+use crate::operators::volume::confined_volume;
 use crate::parameters::ThresholdRule;
 use crate::space::Region;
 use crate::state::PackedCount;
@@ -42,6 +43,8 @@ pub(super) struct Following {
     left: BTreeSet<ChunkId>,
     /// Marks of dirty chunks, taken before they are read.
     marks: BTreeMap<ChunkId, Option<Mark>>,
+    /// The number of voxels inside the mask of the image, and the mark that the mask had then.
+    confined: Option<(Mark, u64)>,
 }
 
 /// What the mask of a chunk was made from.
@@ -53,6 +56,12 @@ pub(super) struct Known {
     pub(super) mark: Option<Mark>,
     pub(super) fingerprint: u64,
     pub(super) threshold: Threshold,
+}
+
+/// Whether the files behind a mark are so old that every later change has another mark.
+fn is_old(marked: &Marked) -> bool {
+    let now = SystemTime::now();
+    marked.youngest.is_none_or(|youngest| now.duration_since(youngest).is_ok_and(|age| age >= MOMENT))
 }
 
 /// What an epoch has read.
@@ -80,7 +89,24 @@ impl Following {
             dirty,
             left: BTreeSet::new(),
             marks: BTreeMap::new(),
+            confined: None,
         }
+    }
+
+    /// The number of voxels to which the analysis of the image is confined, if it has a mask. The mask is read again only if
+    /// its mark has changed, or it has none.
+    pub(super) fn confined_volume(&mut self, threads: usize) -> Result<Option<u64>> {
+        let Some(mask) = self.source.confinement() else { return Ok(None) };
+        let bounds = self.grid.bounds();
+        let mark = mask.marks(&[bounds])?.pop().flatten().filter(is_old).map(|marked| marked.mark);
+        if let (Some((known, volume)), Some(mark)) = (self.confined, mark)
+            && known == mark
+        {
+            return Ok(Some(volume));
+        }
+        let volume = confined_volume(&*self.source, &self.grid, threads)?;
+        self.confined = mark.map(|mark| (mark, volume));
+        Ok(Some(volume))
     }
 
     /// The threshold that the masks were made with.
@@ -124,9 +150,7 @@ impl Following {
     /// without another mark.
     fn marks_of(&self, chunks: &[ChunkId]) -> Result<Vec<Option<Mark>>> {
         let regions: Vec<Region> = chunks.iter().map(|&chunk| self.padded(chunk)).collect();
-        let now = SystemTime::now();
-        let old = |youngest: SystemTime| now.duration_since(youngest).is_ok_and(|age| age >= MOMENT);
-        let trusted = |marked: Marked| marked.youngest.is_none_or(old).then_some(marked.mark);
+        let trusted = |marked: Marked| is_old(&marked).then_some(marked.mark);
         Ok(self.source.marks(&regions)?.into_iter().map(|marked| marked.and_then(trusted)).collect())
     }
 

@@ -86,6 +86,9 @@ impl Inner {
             self.coming.read += read.chunks;
             self.coming.remade |= read.remade;
         }
+        if let Some(following) = &mut self.following {
+            self.results.confined = following.confined_volume(self.workforce.workers())?;
+        }
         self.compute(batch.number)?;
         self.keep()?;
         self.coming.bytes_between_processes += self.workforce.sent() - sent;

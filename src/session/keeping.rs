@@ -23,6 +23,9 @@ impl Inner {
             kept.warnings.push(format!("{path}: the state {reason}: what depends on that is computed again"));
         }
         self.coming.number = kept.folder.epoch();
+        if let Some(following) = &mut self.following {
+            self.results.confined = following.confined_volume(self.workforce.workers())?;
+        }
         let (chunks, bounds) = (kept.folder.chunks()?, self.grid.bounds());
         if chunks.is_empty() {
             self.publish_results();

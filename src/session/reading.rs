@@ -19,8 +19,8 @@ use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
 use crate::progress::{ProgressState, Stage};
-use crate::state::{Counted, PackedCount, fingerprint};
-use crate::store::{Mark, Source};
+use crate::state::{Counted, PackedCount, fingerprint, hash_of_mask};
+use crate::store::{Inside, Mark, Source, inside};
 
 /// The chunks to read, and for what.
 pub(super) struct Reading {
@@ -57,6 +57,15 @@ pub(super) struct ChunksRead {
     pub(super) overview: Option<Projections>,
     /// Those of them that have changed.
     pub(super) replaced: Vec<ChunkId>,
+}
+
+/// What a part of a box adds to the fingerprint of its values: nothing for all of it.
+fn fingerprint_of_part(inside: &Inside) -> u64 {
+    match inside {
+        Inside::Everything => 0,
+        Inside::Mask(mask) => hash_of_mask(Some(mask)),
+        _ => !0,
+    }
 }
 
 impl Reading {
@@ -96,10 +105,16 @@ impl Reading {
     pub(super) fn masks(&self, worker: &mut Worker, mut watch: impl FnMut(&Padded, &Made) + 'static) -> Vec<Made> {
         let made = Rc::new(RefCell::new(Vec::new()));
         let (makes, mut kernel, known) = (Rc::clone(&made), self.kernel.clone(), self.known.clone());
+        let (source, failure) = (Arc::clone(&self.source), self.failure.clone());
         self.read(worker, Stage::Reading, move |padded| {
-            let fingerprint = fingerprint(padded.voxels.as_ref());
+            let inside = match inside(&*source, &padded.own) {
+                Ok(inside) => inside,
+                Err(error) => return failure.report(error.in_chunk(padded.chunk)),
+            };
+            let fingerprint = fingerprint(padded.voxels.as_ref()) ^ fingerprint_of_part(&inside);
             let same = known.get(&padded.chunk) == Some(&fingerprint);
-            let mask = (!same).then(|| kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own));
+            let mut make = || kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own);
+            let mask = (!same).then(|| make().and_then(|binary| inside.confine(binary)));
             let made = Made { chunk: padded.chunk, fingerprint, mask };
             watch(padded, &made);
             makes.borrow_mut().push(made);

@@ -52,6 +52,8 @@ pub struct EpochResults {
     junctions: JunctionCounts,
     voxels: u64,
     pub(super) foreground: u64,
+    /// Voxels to which the analysis of the image is confined, unless that is all of them.
+    pub(super) confined: Option<u64>,
 }
 
 /// Branches that have come (+1) and gone (-1).
@@ -106,6 +108,7 @@ impl EpochResults {
             junctions: JunctionCounts::default(),
             voxels: 0,
             foreground: 0,
+            confined: None,
         }
     }
 
@@ -173,6 +176,17 @@ impl EpochResults {
     /// Number of foreground voxels.
     pub fn foreground(&self) -> u64 {
         self.foreground
+    }
+
+    /// Number of voxels that were analysed: those inside the mask of a region of interest, or else those inside the bounds,
+    /// or of all chunks where there are no bounds.
+    pub fn volume(&self) -> u64 {
+        let is_endless = self.grid.bounds().max[2] == Voxel::END[2];
+        match self.confined {
+            Some(volume) => volume,
+            None if is_endless => self.present.keys().map(|&id| self.grid.region(id).volume() as u64).sum(),
+            None => self.grid.bounds().volume() as u64,
+        }
     }
 
     /// The statistics of all rows.
@@ -246,16 +260,11 @@ impl EpochResults {
     /// The statistics of all rows, with the caller's parameters. The dataflow maintains them, so this costs nothing,
     /// except that provisional branches are counted if arrival is tracked.
     pub fn summary<P: serde::Serialize>(&self, parameters: P) -> Summary<P> {
-        let voxels = if self.grid.bounds().max[2] == Voxel::END[2] {
-            self.present.keys().map(|&id| self.grid.region(id).volume() as u64).sum()
-        } else {
-            self.grid.bounds().volume() as u64
-        };
         let totals = Totals {
             skeletons: self.components(),
             skeleton_voxels: self.voxels,
             foreground_voxels: self.foreground,
-            voxels,
+            voxels: self.volume(),
             voxel_volume: self.frame.voxel_volume(),
             isolated_voxels: self.isolated.len() as u64,
             junctions: self.junctions,

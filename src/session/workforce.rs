@@ -222,6 +222,11 @@ impl Workforce {
         self.note(reopened)
     }
 
+    /// The number of workers of this process.
+    pub(super) fn workers(&self) -> usize {
+        self.crew.len()
+    }
+
     /// Bytes that the processes have sent each other by now.
     pub(super) fn sent(&self) -> u64 {
         self.links.as_ref().map_or(0, Links::sent) + self.sent_elsewhere

@@ -27,6 +27,7 @@ pub mod marks;
 pub mod suspects;
 pub mod output;
 mod absent;
+mod confined;
 mod details;
 mod inspection;
 mod resolved;
@@ -60,6 +61,7 @@ mod fixtures;
 
 pub use self::absent::Absent;
 pub use self::address::is_address;
+pub use self::confined::{Inside, inside};
 pub use self::details::Details;
 pub use self::file::{replace, write_failed};
 pub use self::inspection::{Image, Inspection, Refusal, Sample, inspect, times};
@@ -78,6 +80,7 @@ pub fn is_table(_: &std::path::Path) -> bool {
 pub use self::resolved::resolved;
 pub use self::stored_type::StoredType;
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
@@ -183,6 +186,11 @@ pub trait Source: Send + Sync {
         Ok(None)
     }
 
+    /// The mask to which the analysis of the image is confined, in the coordinates of the image; `None` if there is none.
+    fn confinement(&self) -> Option<Arc<dyn Source>> {
+        None
+    }
+
     /// The marks of many boxes, like [`Source::mark`], with the youngest file behind each. Sources in files look at
     /// each file once, however many boxes it is in.
     ///
@@ -199,6 +207,14 @@ pub trait Source: Send + Sync {
 /// program may compute it differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mark(u64);
+
+impl Mark {
+    /// The mark of two parts together, each with its own.
+    fn with(self, other: Mark) -> Mark {
+        // Multiplied by an odd number, so that no change of one alone is lost, and nothing cancels if both change alike.
+        Mark(self.0.rotate_left(23) ^ other.0.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+}
 
 /// A mark, and the age of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use std::path::Path;
 use self::by_form::open_image;
 use crate::error::Result;
 use crate::store::Source;
+use crate::store::confined::{ConfinedSource, mask_error};
 use crate::store::options::OpenOptions;
+use crate::store::region_view::viewed;
 
 /// Opens the image at a path: a Zarr v2 or v3 array, an OME-Zarr group (level 0 of its first multiscale), a TIFF file,
 /// a folder of TIFF slices, a NIfTI, NRRD, MetaImage, `.npy` or `.npz` file, or the mosaic of the tiles in a table
@@ -16,12 +18,22 @@ use crate::store::options::OpenOptions;
 ///
 /// # Errors
 /// `Missing` if the path does not exist; `Io` if a server does not deliver the image; `Data` if its format, type or
-/// number of axes is not supported, or the file is damaged; `Usage` if the options do not fit the image.
+/// number of axes is not supported, the file is damaged, or a mask has another shape; `Usage` if the options do not fit the image.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    let Some(mask) = &options.mask else { return open_alone(path, options) };
+    let whole = OpenOptions { region: None, mask: None, ..options.clone() };
+    let plain = OpenOptions { patience: options.patience, ..OpenOptions::default() };
+    let of_mask = open_alone(mask, &plain).map_err(mask_error)?;
+    let confined = ConfinedSource::new(open_alone(path, &whole)?, of_mask, mask)?;
+    viewed(Box::new(confined), options).map_err(|error| error.at(path))
+}
+
+/// The same, with no regard to a mask.
+fn open_alone(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "mosaic")]
     if path.is_file() && super::mosaic::is_table(path) {
         let mosaic = super::mosaic::MosaicSource::open(path, options)?;
-        return super::region_view::viewed(Box::new(mosaic), options).map_err(|error| error.at(path));
+        return viewed(Box::new(mosaic), options).map_err(|error| error.at(path));
     }
     open_image(path, options)
 }

@@ -1,6 +1,7 @@
 //! Options for opening an image.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,9 @@ pub struct OpenOptions {
     pub time: Option<usize>,
     /// A sub-volume to be opened in place of the whole: a range along each axis, (z, y, x) or (y, x).
     pub region: Option<Vec<Range<usize>>>,
+    /// The path or address of a mask, in any format that is read, of the shape of the whole image: the analysis is confined
+    /// to where it is not zero.
+    pub mask: Option<PathBuf>,
     /// Voxel size along (z, y, x) or (y, x), in place of the one in the metadata; one number is for all axes. Its unit
     /// is `unit`, otherwise that of the metadata.
     pub spacing: Option<Vec<f64>>,

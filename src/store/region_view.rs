@@ -1,6 +1,7 @@
 //! A sub-volume of an image in place of the whole.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
@@ -31,7 +32,7 @@ pub(crate) fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<B
 
 /// A sub-volume of a source in place of the whole: its first voxel is the origin.
 pub struct RegionView {
-    source: Box<dyn Source>,
+    source: Arc<dyn Source>,
     region: Region,
     description: Description,
 }
@@ -61,7 +62,7 @@ impl RegionView {
         }
         description.shape = region.shape();
         description.chunk = std::array::from_fn(|a| description.chunk[a].min(description.shape[a]));
-        Ok(RegionView { source, region, description })
+        Ok(RegionView { source: Arc::from(source), region, description })
     }
 }
 
@@ -105,6 +106,13 @@ impl Source for RegionView {
 
     fn covers(&self, region: &Region) -> Result<bool> {
         self.source.covers(&region.shifted(self.region.min))
+    }
+
+    fn confinement(&self) -> Option<Arc<dyn Source>> {
+        let mask = self.source.confinement()?;
+        let mut description = mask.description().clone();
+        (description.shape, description.chunk) = (self.description.shape, self.description.chunk);
+        Some(Arc::new(RegionView { source: mask, region: self.region, description }))
     }
 
     fn stored(&self) -> Result<Option<Vec<Region>>> {

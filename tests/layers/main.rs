@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("parameters", &["space", "error", "chunk", "kernel", "store", "table"]),
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "memory", "chunk", "kernel", "store"]),
-    ("operators", &["space", "grid", "error", "chunk", "kernel", "store", "table", "wire"]),
+    ("operators", &["space", "grid", "error", "chunk", "threads", "kernel", "store", "table", "wire"]),
     ("cluster", &["error", "memory", "wire"]),
     (
         "session",

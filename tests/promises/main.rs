@@ -17,6 +17,7 @@ mod chunking;
 mod cli;
 mod cluster;
 mod columns_table;
+mod confined;
 mod crash;
 mod cut;
 mod faults;

@@ -22,6 +22,18 @@ pub struct Binary {
     pub foreground: Foreground,
 }
 
+impl Binary {
+    /// What of it lies inside another mask of the same box; `None` if nothing does.
+    ///
+    /// # Panics
+    /// If the other mask is that of another box.
+    pub fn within(mut self, inside: &Mask) -> Option<Binary> {
+        self.mask.intersect(inside);
+        self.count = self.mask.count();
+        (self.count > 0).then_some(self)
+    }
+}
+
 /// The image's values in the foreground of a chunk, if they are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Foreground {
