@@ -94,10 +94,10 @@ impl<'b> WireReader<'b> {
     pub fn values<V: Pod>(&mut self, count: u64) -> Result<Vec<V>> {
         let bytes = usize::try_from(count).ok().and_then(|count| count.checked_mul(size_of::<V>()));
         let bytes =
-            bytes.filter(|&bytes| bytes <= self.left()).ok_or_else(|| damaged("it has fewer values than it says"))?;
+            bytes.filter(|&bytes| bytes <= self.left()).ok_or_else(|| damaged("it has fewer values than announced"))?;
         let values = self.take(bytes)?;
         if self.take(padding(bytes))?.iter().any(|&byte| byte != 0) {
-            return Err(damaged("it has values that stand for nothing"));
+            return Err(damaged("it has padding that is not zero"));
         }
         Ok(match bytemuck::try_cast_slice(values) {
             Ok(values) => values.to_vec(),
@@ -115,7 +115,7 @@ impl<'b> WireReader<'b> {
         usize::try_from(count)
             .ok()
             .filter(|&count| count <= room)
-            .ok_or_else(|| damaged("it has fewer records than it says"))
+            .ok_or_else(|| damaged("it has fewer records than announced"))
     }
 
     /// Checks that everything has been read.
@@ -123,7 +123,7 @@ impl<'b> WireReader<'b> {
     /// # Errors
     /// If bytes are left.
     pub fn finish(&self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(damaged("it goes on after its end")) }
+        if self.0.is_empty() { Ok(()) } else { Err(damaged("it continues after its end")) }
     }
 }
 
@@ -175,7 +175,7 @@ impl WireRegion {
         if inside(self.min) && inside(self.max) {
             Ok(Region::new(self.min, self.max))
         } else {
-            Err(damaged("it has a box where no voxels can be"))
+            Err(damaged("it has a box outside the range of voxels"))
         }
     }
 }

@@ -127,7 +127,7 @@ pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Res
     if !record.fits(grid, header.chunk) {
         return Err(Error::internal("a record does not fit its chunk and was not written").in_chunk(header.chunk));
     }
-    let unwritten = || Error::internal("a record cannot be put in bytes").in_chunk(header.chunk);
+    let unwritten = || Error::internal("a record cannot be encoded").in_chunk(header.chunk);
     let plain = postcard::to_stdvec(record).map_err(|error| unwritten().because(error))?;
     seal(&plain, header).map_err(|error| unwritten().because(error))
 }

@@ -121,16 +121,17 @@ impl WireRecord for Abomonated {
         if (frame.magic, frame.version) != (MAGIC, VERSION) {
             return Err(damaged("it has a mask of another form"));
         }
-        let length = usize::try_from(frame.bytes).map_err(|_| damaged("it has a mask that is longer than it is"))?;
+        let length =
+            usize::try_from(frame.bytes).map_err(|_| damaged("it has a mask that is longer than the message"))?;
         let body = bytes.take(length)?;
         if Frame::new(frame.bytes, [body, &[]]).checksum != frame.checksum {
-            return Err(damaged("it has a mask whose checksum is another"));
+            return Err(damaged("it has a mask with a wrong checksum"));
         }
         let mut body = WireReader::new(body);
         let header: SlabHeader = body.header()?;
         let (link, region) = header.verified()?;
         if header.words.checked_mul(size_of::<u64>() as u64) != Some(body.left() as u64) {
-            return Err(damaged("it has a mask that is not as long as it says"));
+            return Err(damaged("it has a mask of a wrong length"));
         }
         let words =
             exhume(body.take(body.left())?).ok_or_else(|| damaged("it has a mask that abomonation does not read"))?;

@@ -55,7 +55,7 @@ impl WireRecord for (ChunkId, Original) {
             BACKGROUND => Original::Background,
             FOREGROUND => Original::Foreground,
             MIXED => Original::mixed(Arc::new(mask(bytes)?)),
-            _ => return Err(damaged("it has a mask of a form that there is not")),
+            _ => return Err(damaged("it has a mask of an unknown form")),
         };
         Ok((chunk, original))
     }
@@ -71,7 +71,7 @@ fn mask(bytes: &mut WireReader<'_>) -> Result<Mask> {
     let words: Vec<u64> = bytes.values(bits.div_ceil(64))?;
     let over = (bits % 64) as usize;
     if over > 0 && words.last().is_some_and(|last| last & !low_bits(over) != 0) {
-        return Err(damaged("it has bits that stand for nothing"));
+        return Err(damaged("it has unused bits that are not zero"));
     }
     let mut mask = Mask::new(Layout::new(own));
     mask.paste(&own, &words);

@@ -62,7 +62,7 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
             CONSTANT => PixelValues::Constant(bytes.header()?),
             INTEGERS => PixelValues::Integers(bytes.values(count)?),
             FLOATS => PixelValues::Floats(bytes.values(count)?),
-            _ => return Err(damaged("it has values of a form that there is not")),
+            _ => return Err(damaged("it has values of an unknown form")),
         };
         Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values: Arc::new(values) })))
     }

@@ -91,7 +91,7 @@ impl SlabHeader {
 pub(super) fn verified(region: &Region, words: Vec<u64>) -> Result<Vec<u64>> {
     let over = region.volume() % 64;
     if over > 0 && words.last().is_some_and(|last| last & !low_bits(over) != 0) {
-        return Err(damaged("it has bits that stand for nothing"));
+        return Err(damaged("it has unused bits that are not zero"));
     }
     Ok(words)
 }
@@ -222,7 +222,7 @@ impl WireRecord for Message {
                 (LIVE, 0) => Ok(Message::Live(link(bytes)?)),
                 (ACTIVATE, _) => Ok(Message::Activate(link(bytes)?, bytes.values(count.into())?)),
                 (FLIPS, _) => Ok(Message::Flips(link(bytes)?, bytes.values(count.into())?)),
-                _ => Err(damaged("it tells something that there is not")),
+                _ => Err(damaged("it has an unknown kind")),
             },
         }
     }

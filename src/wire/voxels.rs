@@ -60,7 +60,7 @@ impl WireRecord for Voxels {
         let (_, dtype) = DTYPES
             .iter()
             .find(|(number, _)| *number == dtype)
-            .ok_or_else(|| damaged("it has values of a type that there is not"))?;
+            .ok_or_else(|| damaged("it has values of an unknown type"))?;
         let count = shape.iter().try_fold(1u64, |count, &n| count.checked_mul(n));
         // An axis may be longer than memory only if another one is zero.
         let axis = |n: u64| u32::try_from(n).ok().and_then(|n| usize::try_from(n).ok());
@@ -72,7 +72,7 @@ impl WireRecord for Voxels {
             Dtype::Bool => {
                 let values = bytes.values::<u8>(count)?;
                 if values.iter().any(|&value| value > 1) {
-                    return Err(damaged("it has truth values that are neither true nor false"));
+                    return Err(damaged("it has booleans that are neither true nor false"));
                 }
                 array(shape, values.into_iter().map(|value| value != 0).collect::<Vec<bool>>())
             }
