@@ -1,4 +1,4 @@
-//! What was counted of a chunk's values, small enough to be kept for every chunk.
+//! Counts of a chunk's values, small enough to store for every chunk.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,12 +6,12 @@ use crate::error::{Error, Result};
 use crate::kernel::mask::count::Count;
 use crate::kernel::mask::finder::ThresholdFinder;
 
-/// How hard counts are compressed.
+/// Level of compression.
 const LEVEL: i32 = 1;
-/// Bytes up to which a count is not compressed.
+/// Maximum size in bytes of a count that is not compressed.
 const SMALL: usize = 64;
 
-/// What one pass has counted of a chunk, encoded, and compressed where it is long: most bins of most chunks are empty.
+/// The count of a chunk in one pass, encoded, and compressed if it is long: most bins of most chunks are empty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PackedCount(#[serde(with = "serde_bytes")] Vec<u8>);
 
@@ -19,7 +19,7 @@ impl PackedCount {
     /// The packed form of a count.
     ///
     /// # Errors
-    /// `Internal` where it cannot be encoded.
+    /// Of kind `Internal` if the count cannot be encoded.
     pub fn new(count: &Count) -> Result<Self> {
         let failed = || Error::internal("a count of values cannot be encoded");
         let mut bytes = postcard::to_stdvec(count).map_err(|error| failed().because(error))?;
@@ -34,7 +34,7 @@ impl PackedCount {
     /// The count.
     ///
     /// # Errors
-    /// `Internal` where it cannot be decoded.
+    /// Of kind `Internal` if the bytes cannot be decoded.
     pub fn count(&self) -> Result<Count> {
         let failed = || Error::internal("a count of values cannot be decoded");
         let (is_long, bytes) = self.0.split_last().ok_or_else(failed)?;
@@ -51,12 +51,12 @@ impl PackedCount {
     }
 }
 
-/// What the passes that find a threshold have counted of a chunk, in their order.
+/// The counts of a chunk in the passes that find a threshold, in the order of the passes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counted(Vec<PackedCount>);
 
 impl Counted {
-    /// What a pass has counted, if it has.
+    /// The count of a pass, if the pass has counted the chunk.
     ///
     /// # Errors
     /// As [`PackedCount::count`].
@@ -64,18 +64,19 @@ impl Counted {
         self.0.get(pass).map(PackedCount::count).transpose()
     }
 
-    /// Puts what a pass has counted after what the passes before it have; what later ones have counted is of no use then.
+    /// Sets the count of a pass, after those of the passes before it. Removes the counts of later passes, which are no
+    /// longer valid.
     pub fn set(&mut self, pass: usize, count: PackedCount) {
         self.0.truncate(pass);
         self.0.push(count);
     }
 
-    /// Whether no pass has counted anything.
+    /// Whether no pass has counted the chunk.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether the numbers belong together, as far as can be told without decoding.
+    /// Whether the counts are consistent, as far as this can be checked without decoding.
     pub(super) fn is_sound(&self) -> bool {
         self.0.len() <= ThresholdFinder::MOST_PASSES
     }

@@ -1,4 +1,4 @@
-//! What is kept of a chunk.
+//! The records of a chunk.
 
 use serde::{Deserialize, Serialize};
 
@@ -16,43 +16,44 @@ use crate::kernel::thin::seam_log::SeamLog;
 use crate::space::{Region, Voxel};
 use crate::store::Mark;
 
-/// What is known of a chunk of the input without reading it again.
+/// The mask record of a chunk, which replaces reading the chunk again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MaskRecord {
-    /// The chunk's box, cut off at the volume's bounds.
+    /// The chunk's box, clipped to the volume's bounds.
     pub own: Region,
-    /// The box that its mask depends on: `own` and what smoothing reaches around it, cut off at the bounds.
+    /// The box on which its mask depends: `own` with the reach of smoothing, clipped to the bounds.
     pub padded: Region,
-    /// The store's mark of `padded`, taken before that was read.
+    /// The store's mark of `padded`, taken before `padded` was read.
     pub mark: Option<Mark>,
-    /// A hash of the values of `padded`; 0 where none are stored.
+    /// A hash of the values of `padded`; 0 if none are stored.
     pub fingerprint: u64,
-    /// The threshold that made the mask.
+    /// The threshold of the mask.
     pub threshold: Threshold,
     /// Number of foreground voxels.
     pub foreground: u64,
-    /// The one value of the foreground, where there is one, as in a mask image.
+    /// The value of the foreground if it is constant, as in a mask image.
     pub constant: Option<i64>,
-    /// The mask with an empty halo, in the layout that the chunk has on the state's grid; none where all is background.
+    /// The mask with an empty halo, in the layout of the chunk on the state's grid; `None` if all voxels are
+    /// background.
     pub mask: Option<Mask>,
-    /// What was counted of the chunk for a threshold that is found.
+    /// The counts of the chunk, if the threshold is found automatically.
     pub count: Option<Counted>,
     /// The chunk's part of the overview.
     pub projections: Option<Projections>,
 }
 
-/// What is known of a chunk's thinning without thinning it again. Only chunks with foreground have one.
+/// The thinning record of a chunk, which replaces thinning the chunk again. Only chunks with foreground have one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ThinningRecord {
     mask: u64,
     seen: Seen,
     /// The mask before thinning, with its halo.
     pub initial: Mask,
-    /// What crossed the seams while it was thinned.
+    /// The decisions that crossed its seams during thinning.
     pub log: SeamLog,
-    /// What is left of it, if anything is.
+    /// The skeleton of the chunk, if it has any voxels.
     pub skeleton: Option<Skeleton>,
-    /// The fingerprint of the mask record whose values the skeleton has.
+    /// The fingerprint of the mask record from which the skeleton has its values.
     pub fingerprint: u64,
 }
 
@@ -68,14 +69,14 @@ impl ThinningRecord {
         self.mask
     }
 
-    /// What crossed the seams, in the numbers that [`verify`](super::verify) compares.
+    /// The hashes of what crossed the seams, which [`verify`](super::verify) compares.
     pub fn seen(&self) -> &Seen {
         &self.seen
     }
 }
 
-/// A hash of the own voxels of a mask; 0 where there are none. It ties a thinning record to the mask record that the
-/// chunk has now.
+/// A hash of the own voxels of a mask; 0 if there are none. It links a thinning record to the current mask record of
+/// the chunk.
 pub(crate) fn hash_of_mask(mask: Option<&Mask>) -> u64 {
     let words = mask.map(|mask| mask.cut(&mask.layout().own)).unwrap_or_default();
     if words.iter().all(|&word| word == 0) { 0 } else { hash_words(words) }
@@ -124,7 +125,8 @@ enum Place {
     Nowhere,
 }
 
-/// Where in a layout a bit index lies. In 32 bits, which a layout fits into: division is several times faster there.
+/// The place of a bit index in a layout. In 32 bits, which are enough for a layout, and in which division is several
+/// times faster.
 fn place(layout: &Layout, bit: u32) -> Place {
     let [nz, ny, nx] = layout.shape.map(|n| n as u32);
     let (row, x) = (bit / layout.row() as u32, bit % layout.row() as u32);

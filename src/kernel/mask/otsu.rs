@@ -1,19 +1,20 @@
-//! Otsu's threshold: the split of a histogram that makes the variance between its two classes largest.
+//! Otsu's threshold: the split of a histogram that maximises the variance between its two classes.
 //!
-//! The arithmetic is that of scikit-image 0.26's `threshold_otsu`, operation by operation: exact arithmetic would give
-//! another threshold. [`Histogram::threshold`](crate::kernel::mask::histogram::Histogram::threshold) is the way in.
+//! The arithmetic is that of scikit-image 0.26's `threshold_otsu`, operation by operation: exact arithmetic would find
+//! another threshold. The entry point is
+//! [`Histogram::threshold`](crate::kernel::mask::histogram::Histogram::threshold).
 //!
 //! Source: N. Otsu, "A threshold selection method from gray-level histograms", IEEE Trans. SMC 9 (1979).
 
 use std::ops::{Add, Div, Mul, Sub};
 
-/// The arithmetic of a float type, as far as it is needed here.
+/// The arithmetic of a floating-point type that is needed here.
 pub(super) trait Real:
     Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
     fn from_single(value: f32) -> Self;
     fn is_nan(self) -> bool;
-    /// Rounded towards zero; for values up to 65535.
+    /// The number rounded towards zero, for values up to 65535.
     fn to_bin(self) -> usize;
 }
 
@@ -41,16 +42,16 @@ impl Real for f64 {
     }
 }
 
-/// The first centre after which a split makes the variance between the two classes largest, of `bins` bins with a
-/// count and a centre each. Counts and their running sums are `f32`, as are their products; class means and variances
-/// have the type of the centres.
+/// The first centre after which a split maximises the variance between the two classes, for `bins` bins with a count
+/// and a centre each. Counts and their running sums are `f32`, as are their products; class means and variances have
+/// the type of the centres.
 pub(super) fn best_split<F: Real>(bins: usize, count: impl Fn(usize) -> u64, center: impl Fn(usize) -> F) -> F {
     let part = |bin: usize| {
         let count = count(bin) as f32;
         (count, F::from_single(count) * center(bin))
     };
     let add = |sums: Option<(f32, F)>, part: (f32, F)| sums.map_or(part, |sums| (sums.0 + part.0, sums.1 + part.1));
-    // Weight and mean of the class above each bin, from the last bin on.
+    // Weight and mean of the class above each bin, beginning with the last bin.
     let mut sums = None;
     let mut above: Vec<(f32, F)> = Vec::with_capacity(bins);
     for bin in (1..bins).rev() {
@@ -66,7 +67,7 @@ pub(super) fn best_split<F: Real>(bins: usize, count: impl Fn(usize) -> u64, cen
         let (weight_above, mean_above) = above[bins - 2 - bin];
         let apart = sum / F::from_single(weight) - mean_above;
         let variance = F::from_single(weight * weight_above) * (apart * apart);
-        // The first that is not a number, or else the first of the largest.
+        // The first NaN, or otherwise the first maximum.
         if best.is_none_or(|(_, most)| !most.is_nan() && (variance > most || variance.is_nan())) {
             best = Some((bin, variance));
         }

@@ -1,14 +1,14 @@
 //! The triangle threshold: the bin of a histogram that lies farthest from the line between its peak and its longer tail.
 //!
-//! The arithmetic is that of scikit-image 0.26's `threshold_triangle`, operation by operation, but for counts whose squares
-//! exceed 63 bits (above 3·10⁹ voxels in one bin), which overflow there.
-//! [`Histogram::threshold`](crate::kernel::mask::histogram::Histogram::threshold) is the way in.
+//! The arithmetic is that of scikit-image 0.26's `threshold_triangle`, operation by operation, except for counts whose
+//! squares exceed 63 bits (above 3·10⁹ voxels in one bin), which overflow there. The entry point is
+//! [`Histogram::threshold`](crate::kernel::mask::histogram::Histogram::threshold).
 //!
 //! Source: G. Zack, W. Rogers and S. Latt, "Automatic measurement of sister chromatid exchange frequency", J. Histochem.
 //! Cytochem. 25 (1977).
 
-/// The centre of the bin that lies farthest below the line, of `bins` bins with a count and a centre each; the first of
-/// them from the tail's end on. `None` where nothing was counted.
+/// The centre of the bin that lies farthest below the line, for `bins` bins with a count and a centre each; of equal
+/// ones, the first from the end of the tail. `None` if no values were counted.
 pub(super) fn corner<F>(bins: usize, count: impl Fn(usize) -> u64, center: impl Fn(usize) -> F) -> Option<F> {
     let (mut peak, mut most, mut ends) = (0, 0, None);
     for bin in 0..bins {
