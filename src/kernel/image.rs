@@ -1,4 +1,4 @@
-//! What images look like: projections, and images at half the size.
+//! Overviews of images: projections, and images at half the size.
 
 pub mod coarsen;
 pub(in crate::kernel) mod largest;

@@ -1,4 +1,4 @@
-//! What is known at the voxels of a skeleton, and what follows from it along a branch.
+//! Channels at the voxels of a skeleton, and measures of them along branches.
 
 use self::moments::Moments;
 use self::pixel_values::PixelValues;
@@ -14,8 +14,8 @@ pub mod radii;
 #[cfg(test)]
 mod tests;
 
-/// What an analysis knows at skeleton voxels: the image's values, and radii.
+/// The channels of an analysis at skeleton voxels: the image's values, and radii.
 pub type Known = (PixelValues, Radii);
 
-/// What an analysis measures of a branch.
+/// The measures of a branch in an analysis.
 pub type BranchMeasures = (Moments, RadiusMeasures);

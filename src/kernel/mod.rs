@@ -1,4 +1,4 @@
-//! Pure functions on chunks; nothing here knows of timely.
+//! Pure functions on chunks, independent of timely.
 
 pub mod image;
 pub mod mask;

@@ -1,4 +1,4 @@
-//! Mosaics of tiles: where each lies, how it is resampled, and how bright it is.
+//! Mosaics of tiles: their positions, resampling and brightness.
 
 pub mod affine;
 pub mod correction;

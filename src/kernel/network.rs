@@ -1,4 +1,4 @@
-//! The network of a skeleton: voxel graphs, the forests of junction clusters, branches, and how parts become a whole.
+//! The network of a skeleton: voxel graphs, forests of junction clusters, branches, and how parts are joined.
 
 pub mod adjacency;
 pub mod voxel_list;

@@ -1,4 +1,5 @@
-//! Thinning: masks to skeletons, by chunks that tell each other what they delete, and by planes that follow each other.
+//! Thinning of masks to skeletons, by chunks that send each other their deletions, and by planes that follow each
+//! other.
 
 pub mod neighbourhood;
 pub mod lee;

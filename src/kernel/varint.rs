@@ -1,4 +1,4 @@
-//! Numbers in as few bytes as they need: seven bits a byte, the lowest first; the top bit says that more follow.
+//! Numbers in as few bytes as possible: seven bits per byte, the lowest first; the top bit is set if more bytes follow.
 
 /// Appends a number: one byte for numbers below 128, ten for the largest.
 #[inline]
@@ -10,7 +10,7 @@ pub(in crate::kernel) fn push(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// The number that begins at a place, which moves on behind it; `None` if the bytes end before.
+/// Reads the number at `at`, and moves `at` past it; `None` if the bytes end too early.
 #[inline]
 pub(in crate::kernel) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let first = *bytes.get(*at)?;

@@ -1,4 +1,4 @@
-//! Which skeleton voxels are neighbours: 26-neighbours in 3-D, 8-neighbours in a plane.
+//! Neighbours among skeleton voxels: 26-neighbours in 3-D, 8-neighbours in a plane.
 
 use crate::kernel::network::step::Step;
 use crate::space::Voxel;
@@ -6,13 +6,13 @@ use crate::space::Voxel;
 /// Calls `visit(i, j, step)` for each pair of neighbours `i < j` among voxels in raster order, with the step from `i` to
 /// `j`; `i` ascends, and `j` ascends for each `i`.
 ///
-/// Five cursors move along the list, one a row of forward neighbours, so this takes time linear in the number of voxels
-/// and no memory. The voxels must be sorted, without duplicates, and keep clear of the outermost positions that a
-/// [`Voxel`] can have.
+/// Moves five cursors along the list, one for each row of forward neighbours, so it takes time linear in the number of
+/// voxels and no memory. The voxels must be sorted, without duplicates, and none may be at the outermost positions that
+/// a [`Voxel`] can have.
 pub(crate) fn for_each_link(voxels: &[Voxel], mut visit: impl FnMut(usize, usize, Step)) {
     const ROWS: [(i64, i64); 4] = [(0, 1), (1, -1), (1, 0), (1, 1)];
     let keys: &[u64] = bytemuck::cast_slice(voxels);
-    // Positions are packed into one number, so a fixed offset in space is a fixed difference of numbers.
+    // Positions are packed into one number, so a fixed offset is a fixed difference of numbers.
     let rows = ROWS.map(|(z, y)| (Voxel::difference([z, y, -1]), ((z + 1) * 9 + (y + 1) * 3) as u8));
     let mut cursors = [0; 4];
     for (i, &key) in keys.iter().enumerate() {
@@ -34,7 +34,7 @@ pub(crate) fn for_each_link(voxels: &[Voxel], mut visit: impl FnMut(usize, usize
     }
 }
 
-/// The neighbours of each of some voxels in raster order, as a set of steps (see [`Step::bit`]).
+/// The neighbours of each voxel of a list in raster order, as a set of steps (see [`Step::bit`]).
 pub fn neighbours(voxels: &[Voxel]) -> Vec<u32> {
     let mut sets = vec![0; voxels.len()];
     for_each_link(voxels, |i, j, step| {
@@ -44,21 +44,21 @@ pub fn neighbours(voxels: &[Voxel]) -> Vec<u32> {
     sets
 }
 
-/// The places of neighbours in a list of voxels, voxel by voxel, in raster order of the neighbours.
+/// The indices of neighbours in a list of voxels, voxel by voxel, in raster order of the neighbours.
 #[derive(Debug)]
 pub struct Adjacency {
-    /// Where the neighbours of each voxel begin in `targets`; one more at the end.
+    /// Index in `targets` of the first neighbour of each voxel; one more at the end.
     pub starts: Vec<u32>,
-    /// Places of the neighbours; [`Adjacency::OUTSIDE`] for one that is not in the list.
+    /// Indices of the neighbours; [`Adjacency::OUTSIDE`] for neighbours that are not in the list.
     pub targets: Vec<u32>,
 }
 
 impl Adjacency {
-    /// Stands for a neighbour that is not in the list.
+    /// Index of a neighbour that is not in the list.
     pub const OUTSIDE: u32 = u32::MAX;
 
-    /// The adjacency of voxels in raster order of which each has the neighbours in its set of steps, inside the list or
-    /// outside it.
+    /// The adjacency of voxels in raster order. The set of steps of a voxel holds its neighbours, inside and outside
+    /// the list.
     pub fn new(voxels: &[Voxel], sets: &[u32]) -> Self {
         let mut starts = Vec::with_capacity(sets.len() + 1);
         let mut total = 0;
@@ -79,14 +79,14 @@ impl Adjacency {
         adjacency
     }
 
-    /// The place in `targets` of the neighbour that a step leads to, from a voxel with the given set of steps.
+    /// The index in `targets` of the neighbour that a step leads to, from a voxel with the given set of steps.
     #[inline]
     pub fn slot(&self, place: usize, set: u32, step: Step) -> usize {
         (self.starts[place] + (set & (step.bit() - 1)).count_ones()) as usize
     }
 }
 
-/// The steps of a set, in raster order of where they lead.
+/// The steps of a set, in raster order of their targets.
 #[inline]
 pub fn steps(mut set: u32) -> impl Iterator<Item = Step> {
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! A branch of the network: where it runs and what is measured along it.
+//! Branches of the network: their paths and measures.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
-/// What a branch joins, numbered as in skan's `branch_type`.
+/// The kind of a branch by its ends, numbered as in skan's `branch_type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum BranchKind {
@@ -23,11 +23,11 @@ pub enum BranchKind {
 }
 
 impl BranchKind {
-    /// All kinds, by number.
+    /// All kinds, in the order of their numbers.
     pub const ALL: [BranchKind; 4] =
         [BranchKind::TipToTip, BranchKind::TipToJunction, BranchKind::JunctionToJunction, BranchKind::Cycle];
 
-    /// The kind of a branch whose ends are, or are not, tips.
+    /// The kind of a branch, given whether each of its ends is a tip.
     pub fn of_ends(tips: [bool; 2]) -> Self {
         match tips {
             [true, true] => BranchKind::TipToTip,
@@ -39,9 +39,10 @@ impl BranchKind {
 
 /// A branch: a maximal path of skeleton voxels whose inner voxels have two neighbours, in its canonical direction.
 ///
-/// It runs from the end that is earlier in raster order; where both ends are the same voxel, by the earlier of its two
-/// neighbours. An isolated cycle begins at its earliest voxel. Branches order as skan's rows do: those with terminals
-/// first, by start and then first step, isolated cycles after them. `M` is what is measured of the channels along it.
+/// It runs from the end that is earlier in raster order; if both ends are the same voxel, it begins with the earlier of
+/// the two neighbours there. An isolated cycle begins at its earliest voxel. Branches have the order of skan's rows:
+/// those with terminals first, by start and then first step, isolated cycles after them. `M` is the measures of the
+/// channels along the branch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Branch<M = Moments> {
     isolated: bool,
@@ -55,7 +56,7 @@ pub struct Branch<M = Moments> {
 }
 
 impl<M: Measured> Branch<M> {
-    /// The branch that runs from a voxel along steps, at least one, given in its canonical direction.
+    /// The branch from a voxel along steps, at least one, in its canonical direction.
     pub fn new(
         start: Voxel,
         end: Voxel,
@@ -77,22 +78,22 @@ impl<M: Measured> Branch<M> {
         }
     }
 
-    /// The voxel that it starts from.
+    /// Its first voxel.
     pub fn start(&self) -> Voxel {
         self.start
     }
 
-    /// The voxel that it ends at.
+    /// Its last voxel.
     pub fn end(&self) -> Voxel {
         self.end
     }
 
-    /// Its first step. With start and end this identifies a branch, for as long as it is there.
+    /// Its first step. Start, end and first step identify a branch while it exists.
     pub fn first_step(&self) -> Step {
         self.first
     }
 
-    /// What it joins.
+    /// Its kind.
     pub fn kind(&self) -> BranchKind {
         self.kind
     }
@@ -107,7 +108,7 @@ impl<M: Measured> Branch<M> {
         f64::from_bits(self.length)
     }
 
-    /// What is measured along it, of the channels of the skeleton.
+    /// The measures of the skeleton's channels along it.
     pub fn measured(&self) -> &M {
         &self.measured
     }
@@ -126,7 +127,7 @@ impl<M: Measured> Branch<M> {
         }))
     }
 
-    /// The same, where the branch is not needed any more.
+    /// As [`Branch::voxels`], but consumes the branch.
     pub fn into_voxels(self) -> impl Iterator<Item = Voxel> {
         let (mut at, steps) = (self.start, self.steps);
         let after = (0..steps.as_slice().len()).map(move |place| {
@@ -151,13 +152,13 @@ impl<M: OfPixels> Branch<M> {
 
 const SHORT: usize = 22;
 
-/// A list of steps; short lists are held in place.
+/// A list of steps; short lists are stored inline.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Steps(Held);
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Held {
-    /// Up to [`SHORT`] steps; the places behind them hold the first number.
+    /// Up to [`SHORT`] steps; the unused ones have number 0.
     Short(u8, [Step; SHORT]),
     Long(Box<[Step]>),
 }

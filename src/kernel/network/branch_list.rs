@@ -1,5 +1,5 @@
-//! Branches in order, in little memory: a branch takes two or three bytes, one a step, and what is measured along it where
-//! that does not follow from the others: for pixel values that vary, sixteen.
+//! Branches in order, in little memory: a branch takes two or three bytes, one for each step, and its measures unless
+//! they follow from the list; these take sixteen bytes for pixel values that vary.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,35 +10,37 @@ use crate::kernel::network::step::{Lengths, Step};
 use crate::kernel::varint;
 use crate::space::Voxel;
 
-/// Branches that can be read from the first one on, without those before.
+/// Number of branches in a group. Reading can begin at the first branch of any group.
 const GROUP: usize = 64;
 
-/// Branches in order. What follows from their voxels (ends, lengths) is told again when they are read, bit for bit.
+/// Branches in order. Ends and lengths, which follow from the voxels, are computed again when branches are read, with
+/// equal bits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BranchList<M: Measured = Moments> {
     count: usize,
     lengths: Lengths,
-    /// What is measured of branches of which nothing else is said; none where there are no branches.
+    /// The measures of branches that have none in `bytes`; `None` if the list is empty.
     common: Option<M::Common>,
-    /// Where each group of branches begins.
+    /// Index in `bytes` of the beginning of each group.
     groups: Vec<u64>,
-    /// A branch after the other: by how much its start is later than the start before, or than the first voxel there can
-    /// be where a group begins; its head; its steps; and its measures, where the head says so.
+    /// The branches one after the other. Each is the difference of its start from the start of the branch before, or
+    /// from the first possible voxel at the beginning of a group; its head; its steps; and its measures, if the head
+    /// says so.
     #[serde(with = "serde_bytes")]
     bytes: Vec<u8>,
 }
 
-/// What a head holds besides a kind.
+/// Flags in a head, next to the kind.
 const ISOLATED: u8 = 1 << 2;
 const VARYING: u8 = 1 << 3;
-/// Numbers of steps from here on follow the head.
+/// Numbers of steps from this one on follow the head.
 const MANY: usize = 15;
 
 impl<M: Measured> BranchList<M> {
-    /// The list of branches that were measured with some lengths.
+    /// The list of branches whose lengths were computed with `lengths`.
     ///
     /// # Panics
-    /// If they are not in order, end elsewhere than their steps lead, or have other lengths.
+    /// If the branches are not in order, do not end where their steps lead, or have other lengths.
     pub fn new<'b>(branches: impl IntoIterator<Item = &'b Branch<M>>, lengths: &Lengths) -> Self {
         let mut list = BranchList { count: 0, lengths: *lengths, common: None, groups: Vec::new(), bytes: Vec::new() };
         let mut last: Option<&Branch<M>> = None;
@@ -75,7 +77,7 @@ impl<M: Measured> BranchList<M> {
         }
     }
 
-    /// The measures of a branch with this many steps whose head has none of its own.
+    /// The measures of a branch with `steps` steps that has none in `bytes`.
     fn implied(&self, steps: usize) -> Option<M> {
         M::implied(self.common.as_ref()?, steps)
     }
@@ -95,7 +97,7 @@ impl<M: Measured> BranchList<M> {
         self.range(0..self.count)
     }
 
-    /// The outlines of the branches at some places, in order, for a third of the time.
+    /// The outlines of the branches in a range, in order, in a third of the time of [`BranchList::range`].
     ///
     /// # Panics
     /// As [`BranchList::range`].
@@ -104,10 +106,10 @@ impl<M: Measured> BranchList<M> {
         std::iter::from_fn(move || branches.raw().map(|raw| raw.outline()))
     }
 
-    /// The branches at some places, in order. Reads at most 63 others before the first.
+    /// The branches in a range of indices, in order. Reads at most 63 others before the first.
     ///
     /// # Panics
-    /// If there are not so many.
+    /// If the list has fewer branches.
     pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_, M> {
         assert!(places.end <= self.count, "places {places:?} of {} branches", self.count);
         let next = places.start / GROUP * GROUP;
@@ -129,7 +131,7 @@ impl<'a, M: Measured> IntoIterator for &'a BranchList<M> {
     }
 }
 
-/// Where steps lead from a voxel.
+/// The voxel that steps lead to.
 fn end(start: Voxel, steps: &[Step]) -> Voxel {
     steps.iter().fold(start, |at, step| step.from(at))
 }
@@ -138,16 +140,16 @@ fn end(start: Voxel, steps: &[Step]) -> Voxel {
 #[derive(Clone, Debug)]
 pub struct Branches<'a, M: Measured = Moments> {
     list: &'a BranchList<M>,
-    /// The place of the next one.
+    /// Index of the next branch.
     next: usize,
     end: usize,
-    /// Where its bytes begin.
+    /// Index of its first byte.
     at: usize,
-    /// The start of the one before; the first voxel there can be where a group begins.
+    /// The start of the branch before, or the first possible voxel at the beginning of a group.
     before: Voxel,
 }
 
-/// Where a branch runs.
+/// The path of a branch in short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
     pub(crate) start: Voxel,
@@ -157,7 +159,7 @@ pub(crate) struct Outline {
     pub(crate) is_isolated_cycle: bool,
 }
 
-/// A branch as its bytes have it.
+/// The fields of a branch in `bytes`.
 struct Raw<'a, M> {
     start: Voxel,
     head: u8,
@@ -246,7 +248,7 @@ mod tests {
         Branch::new(start, end(start, &steps), BranchKind::ALL[kind], isolated, &steps, moments, lengths)
     }
 
-    /// Where a branch starts, its steps, kind and whether it is isolated, and a value that is not the constant.
+    /// A branch's start, its steps, its kind and whether it is isolated, and a value that differs from the constant.
     type Drawn = ([i64; 3], Vec<u8>, (usize, bool), Option<(i64, bool)>);
 
     fn branches() -> impl Strategy<Value = (Vec<Branch>, Lengths)> {

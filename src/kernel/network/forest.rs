@@ -1,9 +1,9 @@
-//! The minimum spanning forest of junction clusters, part by part.
+//! The minimum spanning forest of junction clusters, for parts of the volume.
 //!
 //! Morally this is Kruskal's algorithm on all edges between junction voxels (degree 3 and more), in the order (length,
 //! earlier voxel, later voxel). An edge that is not in the forest of a part is not in the forest of the whole, so each
-//! part drops its own losers for good. What other parts need of its trees is small: the nodes that have edges leading
-//! out of it, and between them, for each path, its largest edge, for only that can still be dropped.
+//! part drops its edges outside its forest for good. Other parts need little of its trees: the nodes with edges that
+//! lead out of the part and, for each path between them, the largest edge, because only that edge can still be dropped.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ use crate::kernel::network::rise::{Risen, risen};
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
-/// An edge between neighbouring voxels, given by the earlier one and a forward step.
+/// An edge between neighbouring voxels: the earlier one and a forward step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Edge {
     /// The end that is earlier in raster order.
@@ -22,7 +22,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// The edge along a step, whichever way it is taken.
+    /// The edge along a step, in either direction.
     #[inline]
     pub fn new(voxel: Voxel, step: Step) -> Self {
         if step.is_forward() {
@@ -42,35 +42,35 @@ impl Edge {
 /// A node of a reduced forest: a junction voxel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Node {
-    /// Where it is.
+    /// Position of the node.
     pub voxel: Voxel,
-    /// The level of the smallest box that holds all of its neighbouring junctions (see `Octree`); 0 where they all lie
+    /// The level of the smallest box that holds all of its neighbouring junctions (see `Octree`); 0 if all of them lie
     /// in its own chunk.
     pub until: u8,
 }
 
-/// A link of a reduced forest: it stands for a path of edges and carries the largest of them. Links order as Kruskal's
-/// algorithm takes them.
+/// A link of a reduced forest: it represents a path of edges by the largest of them. Links have the order of Kruskal's
+/// algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ForestLink {
     /// Rank of the edge's length (see [`Lengths::rank`]).
     pub rank: u8,
     /// The largest edge of the path.
     pub edge: Edge,
-    /// Places of the path's ends among the forest's nodes.
+    /// Indices of the path's ends among the forest's nodes.
     pub ends: [u32; 2],
 }
 
-/// A reduced forest: what a part of the volume has to tell of its trees.
+/// A reduced forest: the part of its trees that a part of the volume passes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Forest {
-    /// Nodes in raster order: those with edges that lead out of the part, and those where paths between them fork.
+    /// Nodes in raster order: those with edges that lead out of the part, and those at forks of the paths between them.
     pub nodes: Vec<Node>,
     /// Links in Kruskal's order.
     pub links: Vec<ForestLink>,
 }
 
-/// Keeps of sorted links those of the minimum spanning forest, and hands out the others.
+/// Keeps those of sorted links that belong to the minimum spanning forest, and calls `dropped` with the others.
 pub(crate) fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl FnMut(&ForestLink)) {
     debug_assert!(links.is_sorted());
     let mut sets = DisjointSets::new(nodes);
@@ -83,15 +83,15 @@ pub(crate) fn span(nodes: usize, links: &mut Vec<ForestLink>, mut dropped: impl 
     });
 }
 
-/// Reduces trees to what lies between nodes with edges that lead out of boxes of a level, or `None` if no node has such
-/// edges. Takes time linear in the number of nodes, plus that of sorting what is left.
+/// Reduces trees to the paths between nodes with edges that lead out of their box of a level; `None` if no node has
+/// such edges. Takes time linear in the number of nodes, plus the time to sort the rest.
 pub(crate) fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Option<Forest> {
     let exposed = |node: u32| nodes[node as usize].until > level;
     if !nodes.iter().any(|node| node.until > level) {
         return None;
     }
-    // Links at each node: how many, and the exclusive or of their places. It names the last link of a leaf, and at a
-    // node of two links the other one.
+    // The number of links at each node, and the exclusive or of their indices, which identifies the last link of a leaf
+    // and, at a node with two links, the other one.
     let mut degree = vec![0u32; nodes.len()];
     let mut mixed = vec![0u32; nodes.len()];
     for (place, link) in links.iter().enumerate() {
@@ -139,7 +139,7 @@ pub(crate) fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Optio
             largest = largest.max(last);
             node = other(last, node);
         }
-        // A path is found from both of its ends; the one with the smaller first link reports it.
+        // A path is found from both of its ends; the end with the smaller first link reports it.
         if first <= last {
             let ends = [start, node].map(|n| renumbered[n as usize]);
             forest.links.push(ForestLink { ends, ..links[largest as usize] });
@@ -149,8 +149,9 @@ pub(crate) fn contract(nodes: &[Node], links: &[ForestLink], level: u8) -> Optio
     Some(forest)
 }
 
-/// Merges the forests of the children of a box of a level, for a fold (see [`rise`](crate::kernel::network::rise::rise)). Returns
-/// the edges that the box drops, in Kruskal's order, and the forest of the box, unless nothing leads out of it.
+/// Merges the forests of the children of a box of a level, for a fold (see
+/// [`rise`](crate::kernel::network::rise::rise)). Returns the edges that the box drops, in Kruskal's order, and the
+/// forest of the box, unless no edge leads out of it.
 ///
 /// Edges between children are found from the nodes: two junctions that are neighbours and belong to different children
 /// have an edge that leads out of both, so they are nodes of both. Takes time O(n log n) in the size of the forests.
@@ -199,12 +200,12 @@ pub fn merge(
 pub(crate) struct DisjointSets(Vec<u32>);
 
 impl DisjointSets {
-    /// As many sets of one number each.
+    /// `count` sets of one number each.
     pub(crate) fn new(count: usize) -> Self {
         DisjointSets((0..count as u32).collect())
     }
 
-    /// The least number of the set that a number is in.
+    /// The smallest number in the set of a number.
     #[inline]
     pub(crate) fn find(&mut self, mut i: u32) -> u32 {
         while self.0[i as usize] != i {
@@ -215,7 +216,7 @@ impl DisjointSets {
         i
     }
 
-    /// Makes one set of the sets of two numbers, and tells whether they were two.
+    /// Unites the sets of two numbers. Returns whether they were different.
     #[inline]
     pub(crate) fn unite(&mut self, a: u32, b: u32) -> bool {
         let (a, b) = (self.find(a), self.find(b));

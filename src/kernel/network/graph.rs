@@ -1,6 +1,7 @@
 //! The graph of a whole skeleton, chunk by chunk and level by level, in one thread.
 //!
-//! This is the specification of what the operators maintain, and what there is to use without the feature `dataflow`.
+//! This is the specification of the network that the operators maintain, and the way to compute it without the feature
+//! `dataflow`.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +30,7 @@ pub struct Graph<M = Moments> {
 }
 
 impl<M: Measured> Graph<M> {
-    /// The graph of a skeleton given by the skeletons of its chunks. How it is cut into chunks does not change it.
+    /// The graph of a skeleton, from the skeletons of its chunks. It does not depend on the division into chunks.
     pub fn new<C>(chunks: &BTreeMap<ChunkId, Skeleton<C>>, grid: Grid, spacing: Spacing) -> Self
     where
         C: Channel,
@@ -88,7 +89,7 @@ pub(crate) mod tests {
     use crate::kernel::measure::pixel_values::PixelValues;
     use crate::space::{Position, Region};
 
-    /// Voxels with values, cut into the chunks of a grid.
+    /// Voxels with values, divided into the chunks of a grid.
     pub(crate) fn cut(voxels: &[(Voxel, i64)], grid: &Grid, floats: bool) -> BTreeMap<ChunkId, Skeleton> {
         let mut parts: BTreeMap<ChunkId, Vec<(Voxel, i64)>> = BTreeMap::new();
         for &(voxel, value) in voxels {
@@ -133,7 +134,7 @@ pub(crate) mod tests {
             let whole = Grid::new(Region::new([-3, -2, -5], [2, 5, 3]).shifted([3, 2, 5]), [8; 3]);
             let grid = Grid::new(bounds, chunk);
             let graph = Graph::new(&cut(&voxels, &grid, floats), grid, Spacing(spacing));
-            // A single chunk that covers everything: the same voxels, moved to where one chunk holds them.
+            // The same voxels in a single chunk, shifted so that one chunk holds all of them.
             let moved: Vec<_> = voxels.iter().map(|&(v, value)| (v.offset([3, 2, 5]), value)).collect();
             let expected = Graph::new(&cut(&moved, &whole, floats), whole, Spacing(spacing));
             let moved = |one: &Isolated| Isolated { voxel: one.voxel.offset([3, 2, 5]), ..one.clone() };

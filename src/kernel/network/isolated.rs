@@ -1,15 +1,15 @@
-//! Skeleton voxels without neighbours: nodes that no branch ends at.
+//! Skeleton voxels without neighbours: nodes without branches.
 
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::measure::moments::Moments;
 use crate::space::Voxel;
 
-/// A skeleton voxel without neighbours, with what is measured of the channels there: as of a path of one voxel.
+/// A skeleton voxel without neighbours, with the measures of the channels as for a path of one voxel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Isolated<M = Moments> {
-    /// Where it is.
+    /// Position of the voxel.
     pub voxel: Voxel,
-    /// What is measured of it.
+    /// The measures of the channels.
     pub measured: M,
 }

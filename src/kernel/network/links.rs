@@ -8,15 +8,15 @@ use crate::kernel::network::step::Lengths;
 use crate::kernel::network::voxel_list::VoxelList;
 use crate::space::Voxel;
 
-/// How far a chunk must see into its neighbours: a voxel's degree takes one voxel around it, and whether an edge across
-/// the seam joins two junctions takes the degree of the voxel on the other side.
+/// Depth of the halo that linking needs: a voxel's degree depends on one voxel around it, and whether an edge across
+/// the seam joins two junctions depends on the degree of the voxel on the other side.
 pub(crate) const HALO: usize = 2;
 
-/// The parts of a chunk's skeleton that lie within [`HALO`] voxels of other chunks: each with its chunk, in raster
-/// order of the chunks and of the voxels. Takes time linear in the voxels.
+/// The parts of a chunk's skeleton that lie within [`HALO`] voxels of other chunks, each with the other chunk, in
+/// raster order of the chunks and of the voxels. Takes time linear in the number of voxels.
 ///
-/// The bounds of the grid do not limit where chunks are, but an axis along which they are one voxel thick has no
-/// neighbours: a 2-D image stays in its plane.
+/// Chunks may lie outside the bounds of the grid, but have no neighbours along an axis along which the bounds are one
+/// voxel thick: a 2-D image stays in its plane.
 pub(crate) fn halo_pieces(own: ChunkId, voxels: &VoxelList, grid: &Grid) -> Vec<(ChunkId, Vec<Voxel>)> {
     let core = grid.whole_region(own);
     let reach = grid.bounds().shape().map(|thick| if thick > 1 { HALO as i64 } else { 0 });
@@ -47,26 +47,26 @@ pub(crate) fn halo_pieces(own: ChunkId, voxels: &VoxelList, grid: &Grid) -> Vec<
     pieces
 }
 
-/// What a chunk knows of the graph by itself.
+/// The part of the graph that follows from a chunk and its halo.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Network {
     /// The neighbours of each own voxel as a set of steps, without the edges that the chunk's forest drops. Neighbours
-    /// in other chunks are in it.
+    /// in other chunks are included.
     pub sets: Vec<u32>,
-    /// The forest of its junction clusters, reduced to what other chunks need to know; `None` if no cluster reaches
-    /// over a seam.
+    /// The forest of its junction clusters, reduced to the part that other chunks need; `None` if no cluster crosses a
+    /// seam.
     pub forest: Option<Forest>,
 }
 
-/// The graph of a chunk, from its own voxels and the pieces of its neighbours that lie within two voxels of it.
-/// All lists are in raster order. Takes time linear in the voxels, plus that of sorting the halo.
+/// The graph of a chunk, from its own voxels and the pieces of its neighbours that lie within two voxels of it. All
+/// lists are in raster order. Takes time linear in the number of voxels, plus the time to sort the halo.
 pub fn network(own: &[Voxel], pieces: &[&[Voxel]], octree: &Octree, lengths: &Lengths) -> Network {
     let (padded, mine) = pad(own, pieces);
     let mut sets = neighbours(&padded);
     let (mut nodes, mut links): (Vec<Node>, Vec<ForestLink>) = (Vec::new(), Vec::new());
     let junctions: Vec<u32> = (0..padded.len() as u32).filter(|&i| sets[i as usize].count_ones() >= 3).collect();
     let voxels: Vec<Voxel> = junctions.iter().map(|&i| padded[i as usize]).collect();
-    // Where each junction is among the nodes, which are the chunk's own junctions.
+    // The index of each junction among the nodes, which are the chunk's own junctions.
     let mut node_of = Vec::with_capacity(junctions.len());
     let mut place_of = Vec::new();
     for (&place, &voxel) in junctions.iter().zip(&voxels) {
@@ -88,7 +88,7 @@ pub fn network(own: &[Voxel], pieces: &[&[Voxel]], octree: &Octree, lengths: &Le
         }
         (false, false) => {}
     });
-    // Links come in raster order of their edges, so a stable sort by rank is Kruskal's order.
+    // Links are in raster order of their edges, so a stable sort by rank gives Kruskal's order.
     links.sort_by_key(|link| link.rank);
     span(nodes.len(), &mut links, |link| {
         let [a, b] = link.ends.map(|node| place_of[node as usize]);
@@ -103,7 +103,7 @@ pub fn network(own: &[Voxel], pieces: &[&[Voxel]], octree: &Octree, lengths: &Le
     Network { sets, forest }
 }
 
-/// Own voxels and halo as one list in raster order, and which of it is own.
+/// Own voxels and halo as one list in raster order, and for each voxel whether it is own.
 fn pad(own: &[Voxel], pieces: &[&[Voxel]]) -> (Vec<Voxel>, Vec<bool>) {
     let mut halo: Vec<Voxel> = pieces.concat();
     halo.sort();
@@ -123,7 +123,7 @@ fn pad(own: &[Voxel], pieces: &[&[Voxel]]) -> (Vec<Voxel>, Vec<bool>) {
     (padded, mine)
 }
 
-/// Takes dropped edges out of the sets of neighbours of a chunk's own voxels. Ends in other chunks are passed over.
+/// Removes dropped edges from the sets of neighbours of a chunk's own voxels. Ends in other chunks are ignored.
 pub(crate) fn drop_edges(own: &[Voxel], sets: &mut [u32], dropped: impl IntoIterator<Item = Edge>) {
     for edge in dropped {
         if let Ok(place) = own.binary_search(&edge.from) {
@@ -161,7 +161,7 @@ mod tests {
         let octree = Octree::new(Grid::new(Region::of_shape([1, 2, 2]), [1, 2, 2]));
         let network = network(&voxels, &[], &octree, &Lengths::new(Spacing::default()));
         let degrees: Vec<u32> = network.sets.iter().map(|s| s.count_ones()).collect();
-        // Of four sides of equal length the last in raster order goes, and both diagonals.
+        // Of four sides of equal length the last in raster order is dropped, and so are both diagonals.
         assert_eq!(degrees, [2, 2, 1, 1]);
         assert_eq!(network.forest, None);
     }

@@ -1,9 +1,9 @@
-//! Boxes of chunks, nested: the order in which what chunks know of each other is put together.
+//! Nested boxes of chunks, which determine the order in which results of chunks are merged.
 
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
 
-/// A part of the volume: a level of the octree and a box of it; level 0 is the chunks.
+/// A box of the octree: its level, and its place at that level; level 0 is the chunks.
 pub type OctreeBox = (u8, ChunkId);
 
 /// An octree over the chunks of a grid. Level 0 is the chunks; a box of level n holds the chunks whose places agree up
@@ -16,14 +16,14 @@ pub struct Octree {
 }
 
 impl Octree {
-    /// The octree of a grid, with as many levels as it takes to halve the grid's longest side down to one, and at least
-    /// one.
+    /// The octree of a grid. Its number of levels is the number of halvings that reduce the grid's longest side to one,
+    /// and at least one.
     pub fn new(grid: Grid) -> Self {
         let longest = grid.shape().into_iter().max().unwrap_or(1).max(2);
         Octree { grid, top: (longest - 1).ilog2() as u8 + 1 }
     }
 
-    /// The grid that it stands on.
+    /// The grid of its chunks.
     pub fn grid(&self) -> &Grid {
         &self.grid
     }
@@ -33,7 +33,7 @@ impl Octree {
         self.top
     }
 
-    /// The box of a higher level that holds a box.
+    /// The box of a higher level that contains a box.
     ///
     /// # Panics
     /// If the level is not higher, or is above the top.
@@ -44,7 +44,7 @@ impl Octree {
         (level, ChunkId::at(place))
     }
 
-    /// The level of the smallest box that holds two chunks; 0 where they are the same.
+    /// The level of the smallest box that holds two chunks; 0 if they are the same.
     #[inline]
     pub fn meeting(&self, a: ChunkId, b: ChunkId) -> u8 {
         let (a, b) = (a.place(), b.place());
@@ -53,7 +53,7 @@ impl Octree {
         bits.min(self.top)
     }
 
-    /// The level of the smallest box that holds the chunks of two voxels; 0 where they lie in the same chunk.
+    /// The level of the smallest box that holds the chunks of two voxels; 0 if they lie in the same chunk.
     #[inline]
     pub fn meeting_of(&self, a: Voxel, b: Voxel) -> u8 {
         self.meeting(self.chunk_of(a), self.chunk_of(b))

@@ -1,10 +1,11 @@
-//! Taking short side branches off a skeleton.
+//! Pruning of short side branches of a skeleton.
 //!
-//! A round looks at the branches of the whole network. At each voxel where branches meet, those that lead from there to a tip
-//! and are shorter than asked go; but two ends of branches stay at the voxel, the longest of those that would go. Then, in
-//! raster order, the voxels of the junctions concerned that are simple and no end points are deleted, so that edges that the
-//! forest of the junction had dropped do not come back as loops. Rounds follow until one takes nothing. Loops, components
-//! and the Euler number stay what they are, and pruning again changes nothing.
+//! A round visits the branches of the whole network. At each voxel where branches meet, it removes those that lead from
+//! there to a tip and are shorter than the limit; but two ends of branches stay at the voxel, with the longest of the
+//! short ones if necessary. Then, in raster order, it deletes the voxels of these junctions that are simple and not
+//! endpoints, so that edges that the forest of the junction had dropped do not come back as loops. Rounds continue
+//! until one removes nothing. Loops, components and the Euler number do not change, and pruning a pruned skeleton
+//! changes nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -20,36 +21,36 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::neighbourhood::{CENTRE, Tests, is_endpoint};
 use crate::space::{Position, Region, Spacing, Voxel};
 
-/// Which side branches are taken off.
+/// The side branches to remove.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Pruning {
-    /// Those shorter than this, in the unit of the spacing.
+    /// Removes side branches shorter than this length, in the unit of the spacing.
     pub length: Option<f64>,
-    /// Those shorter than this many times the radius at the voxel that they branch off from.
+    /// Removes side branches shorter than this multiple of the radius at the voxel where they branch off.
     pub ratio: Option<f64>,
-    /// Whether branches that touch the border of the image stay.
+    /// Whether to keep side branches that touch the border of the image.
     pub keep_border: bool,
 }
 
 impl Pruning {
-    /// Whether anything can be taken off.
+    /// Whether any side branch can be removed.
     pub fn is_any(&self) -> bool {
         self.length.is_some() || self.ratio.is_some()
     }
 
-    /// Whether radii must be known.
+    /// Whether pruning needs radii.
     pub fn needs_radii(&self) -> bool {
         self.ratio.is_some() || self.length.is_some() && self.keep_border
     }
 }
 
-/// Which voxels of a whole skeleton stay, in the order of the voxels, which is raster order. `radius` tells the radius at a
-/// voxel by its place in the list, where it is known.
+/// For each voxel of a whole skeleton, in raster order, whether it stays. `radius` returns the radius at a voxel by its
+/// index, if it is known.
 ///
-/// Takes time in proportion to the voxels for the first round, and to those of components that change for each of the
-/// others.
+/// Takes time proportional to the number of voxels for the first round, and to the number of voxels in components that
+/// change for every other round.
 ///
 /// # Panics
 /// If the voxels are not in order.
@@ -92,7 +93,7 @@ pub fn prune(
     voxels.iter().map(|voxel| left.places.contains_key(voxel)).collect()
 }
 
-/// The branches of some voxels in order.
+/// The graph of voxels in raster order.
 fn graph(voxels: &[Voxel], spacing: Spacing) -> Graph {
     let mut bounds = Region::new(voxels[0].position(), voxels[0].offset([1; 3]).position());
     for voxel in voxels {
@@ -102,7 +103,7 @@ fn graph(voxels: &[Voxel], spacing: Spacing) -> Graph {
             bounds.max[axis] = bounds.max[axis].max(p[axis] + 1);
         }
     }
-    // Chunks keep what is looked at together small.
+    // Chunks limit the number of voxels that are processed together.
     let grid = Grid::new(bounds, [64; 3]);
     let mut chunks: BTreeMap<_, Vec<Voxel>> = BTreeMap::new();
     voxels.iter().for_each(|voxel| chunks.entry(grid.chunk_at(voxel.position())).or_default().push(*voxel));
@@ -111,7 +112,7 @@ fn graph(voxels: &[Voxel], spacing: Spacing) -> Graph {
     Graph::new(&chunks.into_iter().map(|(id, voxels)| (id, skeleton(voxels))).collect(), grid, spacing)
 }
 
-/// The branches that go, each with the voxel that it branches off from.
+/// The branches to remove, each with the voxel where it branches off.
 fn short_twigs(branches: &[Branch], goes: impl Fn(&Branch, Voxel) -> bool) -> Vec<(&Branch, Voxel)> {
     let mut ends: BTreeMap<Voxel, usize> = BTreeMap::new();
     for branch in branches.iter().filter(|branch| !branch.is_isolated_cycle()) {
@@ -130,7 +131,7 @@ fn short_twigs(branches: &[Branch], goes: impl Fn(&Branch, Voxel) -> bool) -> Ve
     }
     let mut removed = Vec::new();
     for (root, mut twigs) in short {
-        // The longest stay, of equal ones that whose tip is first.
+        // The longest stay; of equal ones, the one with the first tip.
         twigs.sort_by(|(a, tip_a), (b, tip_b)| b.length().total_cmp(&a.length()).then(tip_a.cmp(tip_b)));
         let others = ends[&root] - twigs.len();
         removed.extend(twigs.into_iter().skip(2usize.saturating_sub(others)).map(|(branch, _)| (branch, root)));
@@ -138,13 +139,13 @@ fn short_twigs(branches: &[Branch], goes: impl Fn(&Branch, Voxel) -> bool) -> Ve
     removed
 }
 
-/// The voxels that are left, by their places in the list.
+/// The remaining voxels, by their indices in the list.
 struct Left {
     places: HashMap<Voxel, usize>,
 }
 
 impl Left {
-    /// The 27 bits of a voxel and those around it.
+    /// The neighbourhood of a voxel, as 27 bits.
     fn around(&self, voxel: Voxel) -> u32 {
         let offset = |bit: i64| -> Position { [bit / 9 - 1, bit / 3 % 3 - 1, bit % 3 - 1] };
         (0..27).filter(|&bit| self.places.contains_key(&voxel.offset(offset(bit)))).map(|bit| 1 << bit).sum()
@@ -156,7 +157,7 @@ impl Left {
         around.filter(|neighbour| self.places.contains_key(neighbour))
     }
 
-    /// All voxels that are reached from some over neighbours that pass.
+    /// All voxels that can be reached from `from` through neighbours that pass.
     fn reached(&self, from: impl Iterator<Item = Voxel>, passes: impl Fn(Voxel) -> bool) -> BTreeSet<Voxel> {
         let mut open: Vec<Voxel> = from.filter(|voxel| self.places.contains_key(voxel)).collect();
         let mut reached: BTreeSet<Voxel> = open.iter().copied().collect();
@@ -170,12 +171,12 @@ impl Left {
         reached
     }
 
-    /// The junctions of some voxels: all with three neighbours and more that hang together with one of them.
+    /// The junctions at `roots`: all voxels with three neighbours or more that are connected to one of them.
     fn clusters(&self, roots: impl Iterator<Item = Voxel>) -> BTreeSet<Voxel> {
         self.reached(roots, |voxel| self.neighbours(voxel).nth(2).is_some())
     }
 
-    /// All voxels of the components of some, in order. Those that have gone stand for their neighbours.
+    /// All voxels of the components of `from`, in order. Removed voxels count for their neighbours.
     fn components(&self, from: impl Iterator<Item = Voxel>) -> Vec<Voxel> {
         let near = from.flat_map(|voxel| std::iter::once(voxel).chain(self.neighbours(voxel)));
         self.reached(near, |_| true).into_iter().collect()
@@ -191,7 +192,7 @@ pub(crate) mod tests {
     use crate::kernel::thin::method::Method;
     use crate::kernel::thin::partition::Partition;
 
-    /// The skeleton of some boxes: where each begins, and how long it is along each axis.
+    /// The skeleton of boxes, given by position and shape.
     pub(crate) fn skeleton(shape: [usize; 3], boxes: &[([usize; 3], [usize; 3])]) -> Vec<Voxel> {
         let region = Region::of_shape(shape);
         let grid = Grid::new(region, shape);
@@ -215,7 +216,7 @@ pub(crate) mod tests {
         prop::collection::vec(one, 1..14)
     }
 
-    /// Numbers of components, and of loops in the graph of branches.
+    /// The numbers of components and of loops in the graph of branches.
     fn topology(voxels: &[Voxel]) -> (usize, i64) {
         if voxels.is_empty() {
             return (0, 0);
@@ -244,7 +245,7 @@ pub(crate) mod tests {
         Pruning { length: Some(length), ..Pruning::default() }
     }
 
-    /// A line along x with a twig of some voxels in its middle.
+    /// A line along x with a side branch of `twig` voxels in its middle.
     fn comb(twig: i64) -> Vec<Voxel> {
         let line = (0..21).map(|x| Voxel::new([5, 10, x]));
         let mut voxels: Vec<Voxel> = line.chain((1..=twig).map(|y| Voxel::new([5, 10 + y, 10]))).collect();
@@ -258,7 +259,7 @@ pub(crate) mod tests {
         assert_eq!(pruned(&comb(3), &shorter_than(5.0)), line);
         assert_eq!(pruned(&comb(9), &shorter_than(5.0)), comb(9));
         assert_eq!(graph(&line, Spacing::default()).branches.len(), 1);
-        // What is one branch stays, however short.
+        // A single branch stays, however short.
         assert_eq!(pruned(&line, &shorter_than(100.0)), line);
     }
 

@@ -1,25 +1,25 @@
-//! The fold over the octree, in one thread: what is complete goes out, what is not goes up.
+//! The fold over the octree, in one thread: complete results go out, open records go up.
 //!
-//! A measure that reaches over chunks says what it knows of a chunk (a leaf) and how a box puts together what its parts
-//! could not complete (a merge). A fold is a semigroup's product over the volume that says of each part of the result
-//! in which box it became complete. `operators::rise` maintains it while chunks change.
+//! A measure that crosses chunks defines the records of a chunk (a leaf), and how a box joins the records that its
+//! parts could not complete (a merge). A fold is the product of a semigroup over the volume, and assigns each part of
+//! the result to the box that completed it. `operators::rise` maintains it while chunks change.
 
 use std::collections::BTreeMap;
 
 use crate::grid::ChunkId;
 use crate::kernel::network::octree::{Octree, OctreeBox};
 
-/// What a chunk or a box says of its part of the volume.
+/// A result of a chunk or a box.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Risen<C, R> {
-    /// A part of the result: nothing outside of the box changes it.
+    /// A part of the result, which nothing outside the box can change.
     Complete(C),
-    /// A record that needs what lies outside of the box, for the box of a higher level that holds this one.
+    /// A record that depends on voxels outside the box. It goes to the box of this higher level that contains the box.
     Open(u8, R),
 }
 
 impl<C, R> Risen<C, R> {
-    /// The same of other types.
+    /// Converts the contents to other types.
     pub fn map<D, Q>(self, complete: impl FnOnce(C) -> D, open: impl FnOnce(R) -> Q) -> Risen<D, Q> {
         match self {
             Risen::Complete(part) => Risen::Complete(complete(part)),
@@ -28,7 +28,7 @@ impl<C, R> Risen<C, R> {
     }
 }
 
-/// Returns what is complete in a box, if anything is, and then the records that go up, each to a level.
+/// Returns the complete result of a box, if any, and then the records that go up, each with its level.
 pub(crate) fn risen<C, R>(
     complete: Option<C>,
     open: impl IntoIterator<Item = (u8, R)>,
@@ -36,11 +36,11 @@ pub(crate) fn risen<C, R>(
     complete.into_iter().map(Risen::Complete).chain(open.into_iter().map(|(level, record)| Risen::Open(level, record)))
 }
 
-/// Returns the complete parts of the fold over some leaves, each with the box that completed it. `merge` is called once
-/// for each box that records go up to, with the box and those records; they are in no order that means anything.
+/// Returns the complete parts of the fold over leaves, each with the box that completed it. Calls `merge` once for each
+/// box that records go up to, with the box and these records, in an unspecified order.
 ///
 /// # Panics
-/// If an open record does not go up: to the level of its box, below it, or above the top.
+/// If the level of an open record is not above the level of its box, or is above the top.
 pub fn rise<C, R, I: IntoIterator<Item = Risen<C, R>>>(
     leaves: impl IntoIterator<Item = (ChunkId, Risen<C, R>)>,
     octree: &Octree,
@@ -56,7 +56,7 @@ pub fn rise<C, R, I: IntoIterator<Item = Risen<C, R>>>(
                 Risen::Open(level, record) => boxes.entry(octree.above(place, level)).or_default().push(record),
             }
         }
-        // The lowest first: what goes up comes later.
+        // The lowest box first: records that go up come later.
         let Some((place, records)) = boxes.pop_first() else { return complete };
         new.extend(merge(place, &records.iter().collect::<Vec<_>>()).into_iter().map(|risen| (place, risen)));
     }

@@ -1,11 +1,11 @@
-//! Steps between neighbouring voxels, and what they weigh.
+//! Steps between neighbouring voxels, and their lengths.
 
 use serde::{Deserialize, Serialize};
 
 use crate::space::{Position, Spacing, Voxel};
 
-/// A step to one of the 26 neighbours. Its order is raster order of where it leads; the steps of a 2-D image are those
-/// with no part along z.
+/// A step to one of the 26 neighbours. Steps are in raster order of their targets; the steps of a 2-D image are those
+/// without a part along z.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, bytemuck::Pod, bytemuck::Zeroable,
 )]
@@ -13,18 +13,18 @@ use crate::space::{Position, Spacing, Voxel};
 pub struct Step(u8);
 
 impl Step {
-    /// Numbers that a step can have, standing still (the 13th) included.
+    /// Number of codes of steps, including code 13 for no step.
     pub const COUNT: usize = 27;
     const STILL: u8 = 13;
 
-    /// The step with a number below [`Step::COUNT`]: (z + 1) * 9 + (y + 1) * 3 + (x + 1).
+    /// The step with a code below [`Step::COUNT`]: (z + 1) * 9 + (y + 1) * 3 + (x + 1).
     #[inline]
     pub fn new(code: u8) -> Self {
         debug_assert!(code < 27 && code != Self::STILL);
         Step(code)
     }
 
-    /// The step from a voxel to a neighbour of it, or `None` if the two are the same or further apart.
+    /// The step from a voxel to one of its neighbours; `None` if the two voxels are equal or not neighbours.
     #[inline]
     pub fn between(from: Voxel, to: Voxel) -> Option<Self> {
         let [z, y, x] = from.step_to(to);
@@ -33,13 +33,13 @@ impl Step {
         (near && code != Self::STILL).then_some(Step(code))
     }
 
-    /// Its number.
+    /// Its code.
     #[inline]
     pub fn code(self) -> u8 {
         self.0
     }
 
-    /// The offset that it stands for, each axis -1, 0 or 1.
+    /// Its offset: -1, 0 or 1 along each axis.
     #[inline]
     pub fn offset(self) -> Position {
         let code = i64::from(self.0);
@@ -53,19 +53,19 @@ impl Step {
         Step(26 - self.0)
     }
 
-    /// Whether it leads to a voxel later in raster order.
+    /// Whether its target is later in raster order.
     #[inline]
     pub fn is_forward(self) -> bool {
         self.0 > Self::STILL
     }
 
-    /// Where it leads from a voxel, which must keep clear of the outermost positions that a [`Voxel`] can have.
+    /// The voxel that it leads to from a voxel, which must not be at the outermost positions that a [`Voxel`] can have.
     #[inline]
     pub fn from(self, voxel: Voxel) -> Voxel {
         voxel.moved(DIFFERENCE[usize::from(self.0)])
     }
 
-    /// Which axes move, as a number below [`CLASSES`].
+    /// The set of axes that it moves along, as a number below [`CLASSES`].
     #[inline]
     pub fn class(self) -> usize {
         CLASS[self.0 as usize] as usize
@@ -85,7 +85,7 @@ impl std::fmt::Debug for Step {
     }
 }
 
-/// Number of classes of steps. A class is the set of axes that move: x alone is 0, y alone 1, y and x 2, z alone 3, …
+/// Number of classes of steps. A class is a set of axes: x alone is 0, y alone 1, y and x 2, z alone 3, …
 pub const CLASSES: usize = 7;
 
 const CLASS: [u8; Step::COUNT] = {
@@ -99,7 +99,7 @@ const CLASS: [u8; Step::COUNT] = {
     class
 };
 
-/// What each step adds to a voxel's packed position.
+/// The difference that each step adds to a voxel's packed position.
 const DIFFERENCE: [u64; Step::COUNT] = {
     let mut difference = [0; Step::COUNT];
     let mut code = 0;
@@ -120,7 +120,7 @@ pub struct Lengths {
 }
 
 impl Lengths {
-    /// The lengths that steps have under a spacing.
+    /// The lengths of steps for a spacing.
     pub fn new(spacing: Spacing) -> Self {
         let length: [f64; CLASSES] = std::array::from_fn(|class| {
             let moved = class as i64 + 1;
@@ -141,13 +141,13 @@ impl Lengths {
         f64::from_bits(self.length[step.class()])
     }
 
-    /// How many different lengths are shorter: ranks compare as lengths do, and are equal where lengths are.
+    /// The number of distinct shorter lengths: ranks compare as lengths do, and are equal if the lengths are.
     #[inline]
     pub fn rank(&self, step: Step) -> u8 {
         self.rank[step.class()]
     }
 
-    /// Length of a path of some steps.
+    /// Length of a path along steps.
     #[inline]
     pub fn along(&self, steps: &[Step]) -> f64 {
         let mut counts = [0; CLASSES];
@@ -157,8 +157,8 @@ impl Lengths {
         self.total(&counts)
     }
 
-    /// Length of a path by how many steps of each class it has; the sum is taken class by class, so it depends on
-    /// nothing else.
+    /// Length of a path by its number of steps of each class; the sum is class by class, so it depends on these numbers
+    /// alone.
     pub fn total(&self, counts: &[u64; CLASSES]) -> f64 {
         let mut sum = 0.0;
         for class in 0..CLASSES {

@@ -1,21 +1,22 @@
-//! Sets of steps, one a voxel, in little memory: a byte each where all steps lie in a plane.
+//! Sets of steps, one per voxel, in little memory: one byte each if all steps lie in a plane.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// Sets of steps (see [`Step::bit`](crate::kernel::network::step::Step::bit)), one a voxel: a byte each in a plane, four in 3-D.
+/// Sets of steps (see [`Step::bit`](crate::kernel::network::step::Step::bit)), one per voxel: one byte each in a plane,
+/// four bytes in 3-D.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct StepSets(Held);
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Held {
-    /// The four steps before standing still, and the four after it.
+    /// The four steps before code 13, and the four after it.
     Planar(#[serde(with = "serde_bytes")] Vec<u8>),
     Any(Vec<u32>),
 }
 
-/// The bits of the steps in a plane: four on either side of standing still.
+/// The bits of the steps in a plane: four on either side of code 13.
 const PLANAR: u32 = 0b1_1110_1111 << 9;
 
 impl From<Vec<u32>> for StepSets {
@@ -31,7 +32,7 @@ impl From<Vec<u32>> for StepSets {
 }
 
 impl StepSets {
-    /// The sets with a bit a step each.
+    /// The sets, with one bit for each step.
     pub fn get(&self) -> Cow<'_, [u32]> {
         match &self.0 {
             Held::Planar(sets) => {

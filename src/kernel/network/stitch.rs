@@ -1,4 +1,4 @@
-//! Fragments of branches, and how they join across seams.
+//! Fragments of branches, and joining them across seams.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,10 +11,10 @@ use crate::kernel::network::rise::{Risen, risen};
 use crate::kernel::network::step::{Lengths, Step};
 use crate::space::Voxel;
 
-/// What follows an end of a fragment.
+/// What continues beyond an end of a fragment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Beyond {
-    /// The path goes on across a seam, by this step.
+    /// The path continues across a seam, by this step.
     Open(Step),
     /// Nothing: the voxel is a tip.
     Tip,
@@ -27,12 +27,12 @@ pub enum Beyond {
 pub struct End {
     /// The last voxel on this side.
     pub voxel: Voxel,
-    /// What follows it.
+    /// What continues beyond it.
     pub beyond: Beyond,
 }
 
 impl End {
-    /// The edge that the path goes on by, where it does.
+    /// The edge by which the path continues, if it does.
     pub fn edge(&self) -> Option<Edge> {
         match self.beyond {
             Beyond::Open(step) => Some(Edge::new(self.voxel, step)),
@@ -40,20 +40,20 @@ impl End {
         }
     }
 
-    /// The level of the box in which the path is joined to what lies beyond, where it goes on.
+    /// The level of the box in which the path is joined to its continuation, if it continues.
     pub fn level(&self, octree: &Octree) -> Option<u8> {
         self.edge().map(|edge| octree.meeting_of(edge.from, edge.to()))
     }
 }
 
-/// A path of which at least one end goes on in another chunk.
+/// A path with at least one end that continues in another chunk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Fragment<S = PixelSum> {
     /// Its two ends; they may be the same voxel.
     pub ends: [End; 2],
     /// The steps from the first end to the second.
     pub steps: Steps,
-    /// What is kept of the channels along it.
+    /// The sum of the channels along it.
     pub sum: S,
 }
 
@@ -64,10 +64,10 @@ impl<S> Fragment<S> {
     }
 }
 
-/// What a part of the volume says of the paths in it: branches, and fragments of those that leave it.
+/// The paths in a part of the volume: branches, and fragments of paths that leave it.
 pub type Paths<S> = Risen<Vec<Branch<<S as PathSum>::Measured>>, Vec<Fragment<S>>>;
 
-/// Returns the branches, if there are any, and the fragments by the level of the box in which they go on (see
+/// Returns the branches, if any, and the fragments by the level of the box in which they are joined (see
 /// [`Fragment::level`]), each list in order.
 pub fn paths<S: PathSum>(
     branches: Vec<Branch<S::Measured>>,
@@ -86,12 +86,13 @@ pub fn paths<S: PathSum>(
     risen((!branches.is_empty()).then_some(branches), sorted)
 }
 
-/// Joins the fragments that meet in a box of a level: the merge of a fold (see [`rise`](crate::kernel::network::rise::rise)).
-/// Returns the branches that are complete, in order, and the fragments that go on in a box above. Takes time O(n log n) in their number, and linear in their steps.
+/// Joins the fragments that meet in a box of a level: the merge of a fold (see
+/// [`rise`](crate::kernel::network::rise::rise)). Returns the complete branches, in order, and the fragments to be
+/// joined in a box above. Takes time O(n log n) in their number, and linear in their steps.
 ///
 /// # Panics
-/// If an end that meets its other half in this box finds none: chunks contradict each other about an edge. And where
-/// sums cannot be joined, as those of pixel values that are whole numbers in some chunks and not in others.
+/// If an end that should be joined in this box has no counterpart, so that chunks contradict each other about an edge;
+/// or if sums cannot be joined, such as those of pixel values that are whole numbers in some chunks and not in others.
 pub(crate) fn stitch<S: PathSum>(
     parts: &[&Vec<Fragment<S>>],
     level: u8,
@@ -126,7 +127,7 @@ pub(crate) fn stitch<S: PathSum>(
 /// One side of one fragment.
 type Side = (usize, usize);
 
-/// For both sides of each fragment, the side that it is joined to in a box of a level.
+/// For both sides of each fragment, the side to which it is joined in a box of a level.
 fn pair<S>(fragments: &[&Fragment<S>], level: u8, octree: &Octree) -> Vec<[Option<Side>; 2]> {
     let mut meeting: Vec<(Edge, Side)> = Vec::new();
     for (place, fragment) in fragments.iter().enumerate() {
@@ -163,8 +164,8 @@ struct Joint<'a, S> {
 }
 
 impl<S: PathSum> Joint<'_, S> {
-    /// Follows a chain from a side of a fragment through it and on, to an end that is not joined here or back to where
-    /// it began.
+    /// Follows a chain from a side of a fragment, through the fragment and on, to an end that is not joined here or
+    /// back to its beginning.
     fn follow(&mut self, place: usize, side: usize) -> Chain<S> {
         let mut chain = Chain::new(self.fragments[place], side == 1);
         let (mut place, mut side) = (place, side);

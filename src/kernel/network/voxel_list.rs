@@ -1,4 +1,5 @@
-//! Voxels in order, in little memory: one byte each where they are close to each other, a few where a row begins.
+//! Voxels in order, in little memory: one byte each if they are close to each other, a few bytes at the beginning of a
+//! row.
 
 use std::sync::Arc;
 
@@ -8,11 +9,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::kernel::varint;
 use crate::space::Voxel;
 
-/// Voxels, best in raster order. A copy shares their memory.
+/// A list of voxels, usually in raster order. A clone shares its memory.
 ///
-/// Each voxel is told by how much the number that holds its position is larger than that of the voxel before: a voxel in
-/// the same row takes one byte up to 127 columns on, the first voxel of a row four and that of a plane seven at most.
-/// Any list of voxels can be held, but in another order each takes ten.
+/// Each voxel is stored as the difference between its packed position and that of the voxel before: a voxel up to 127
+/// columns on in the same row takes one byte, the first voxel of a row at most four and that of a plane at most seven.
+/// The list can hold voxels in any order, but then each may take ten bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VoxelList {
     count: usize,
@@ -30,19 +31,19 @@ impl VoxelList {
         self.count == 0
     }
 
-    /// The voxels, in their order. Takes a nanosecond or two each.
+    /// The voxels, in the order of the list. Takes one or two nanoseconds for each.
     pub fn iter(&self) -> VoxelIter<'_> {
         VoxelIter { bytes: &self.bytes, at: 0, left: self.count, last: Voxel::FIRST }
     }
 
-    /// The voxels in eight bytes each.
+    /// The voxels as a vector, with eight bytes each.
     pub fn to_vec(&self) -> Vec<Voxel> {
         let mut voxels = Vec::with_capacity(self.count);
         self.extend(&mut voxels);
         voxels
     }
 
-    /// Appends the voxels to others.
+    /// Appends the voxels to `voxels`.
     pub fn extend(&self, voxels: &mut Vec<Voxel>) {
         let begin = voxels.len();
         voxels.resize(begin + self.count, Voxel::FIRST);
@@ -51,7 +52,7 @@ impl VoxelList {
         }
     }
 
-    /// The voxels that follow one of the list, given where it is.
+    /// The voxels after one of the list, given its place.
     pub(crate) fn after(&self, place: VoxelPlace) -> impl Iterator<Item = Voxel> + '_ {
         let (mut last, mut at) = (place.voxel, place.at as usize);
         std::iter::from_fn(move || {
@@ -108,7 +109,7 @@ impl<'a> IntoIterator for &'a VoxelList {
     }
 }
 
-/// As a list of voxels in eight bytes each has it.
+/// Serialised as a vector of voxels with eight bytes each.
 impl Serialize for VoxelList {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(self)
@@ -151,19 +152,19 @@ pub struct VoxelIter<'a> {
     last: Voxel,
 }
 
-/// Where a voxel of a list is.
+/// The place of a voxel in a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VoxelPlace {
     pub(crate) voxel: Voxel,
-    /// Bytes up to the next one.
+    /// Number of bytes before the next voxel.
     pub(crate) at: u32,
 }
 
 impl VoxelIter<'_> {
-    /// Where the voxel is that came last.
+    /// The place of the voxel that was returned last.
     ///
     /// # Panics
-    /// If 4 GiB come before.
+    /// If the list has 4 GiB before this voxel.
     pub(crate) fn place(&self) -> VoxelPlace {
         let at = u32::try_from(self.at).unwrap_or_else(|_| panic!("a list of {} bytes of voxels is too long", self.at));
         VoxelPlace { voxel: self.last, at }

@@ -1,4 +1,4 @@
-//! Walks along the voxel graph of a chunk: branches that lie inside it, and fragments of those that do not.
+//! Walks along the voxel graph of a chunk: branches inside the chunk, and fragments of branches that leave it.
 
 use crate::kernel::measure::channel::{Channel, PathSum};
 use crate::kernel::network::adjacency::{Adjacency, steps};
@@ -8,19 +8,20 @@ use crate::kernel::network::step::{Lengths, Step};
 use crate::kernel::network::stitch::{Beyond, End, Fragment};
 use crate::space::Voxel;
 
-/// What the walks of a chunk find, where paths keep sums `S`.
+/// The results of the walks of a chunk, with sums `S` along paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Walks<S: PathSum> {
-    /// Branches all of whose voxels are the chunk's own, in order.
+    /// Branches of which all voxels are own voxels of the chunk, in order.
     pub branches: Vec<Branch<S::Measured>>,
-    /// Paths with at least one end that goes on in another chunk.
+    /// Paths with at least one end that continues in another chunk.
     pub fragments: Vec<Fragment<S>>,
     /// Voxels without neighbours, in raster order.
     pub isolated: Vec<Isolated<S::Measured>>,
 }
 
-/// Walks all edges between a chunk's skeleton voxels once, and joins what a channel knows at them. `sets` holds the
-/// neighbours of each voxel (see `Network`), those in other chunks included. Takes time linear in the voxels.
+/// Walks every edge between a chunk's skeleton voxels once, and sums the values of a channel along the paths. `sets`
+/// holds the neighbours of each voxel (see `Network`), including those in other chunks. Takes time linear in the number
+/// of voxels.
 pub fn walk<C: Channel>(voxels: &[Voxel], channel: &C, sets: &[u32], lengths: &Lengths) -> Walks<C::Sum> {
     let adjacency = Adjacency::new(voxels, sets);
     let walked = vec![false; adjacency.targets.len()];
@@ -55,7 +56,7 @@ struct Walker<'a, C: Channel> {
     adjacency: Adjacency,
     /// For each slot of the adjacency, whether that edge has been walked.
     walked: Vec<bool>,
-    /// Places of the voxels of the current walk.
+    /// Indices of the voxels of the current walk.
     path: Vec<u32>,
     /// Steps between them.
     steps: Vec<Step>,
@@ -94,7 +95,7 @@ impl<C: Channel> Walker<'_, C> {
             self.walked[base + side] = true;
             let start = End { voxel: self.voxels[place], beyond: Beyond::Open(out) };
             let onward = Step::new((self.sets[place] & !out.bit()).trailing_zeros() as u8);
-            // A walk that ended at a terminal would have been taken from there.
+            // A walk that ends at a terminal has already been taken from there.
             let last = self.follow(place, base + 1 - side, onward);
             self.fragment([start, self.last(last)]);
         }
@@ -119,7 +120,7 @@ impl<C: Channel> Walker<'_, C> {
         End { voxel: self.voxels[self.path[self.path.len() - 1] as usize], beyond }
     }
 
-    /// Walks from a voxel by a step to the next terminal, to a seam, or back to where it began; tells which.
+    /// Walks from a voxel by a step to the next terminal, to a seam, or back to the beginning. Returns which.
     fn follow(&mut self, begin: usize, slot: usize, step: Step) -> Beyond {
         self.path.clear();
         self.steps.clear();
@@ -143,7 +144,7 @@ impl<C: Channel> Walker<'_, C> {
             if place == begin {
                 return Beyond::Junction;
             }
-            // The other of its two slots.
+            // The other one of its two slots.
             let base = self.adjacency.starts[place] as usize;
             slot = base + (1 - (back - base));
             step = Step::new((set & !step.reversed().bit()).trailing_zeros() as u8);

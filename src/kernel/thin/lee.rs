@@ -1,15 +1,16 @@
-//! Lee's thinning of one chunk, sub-iteration by sub-iteration, given what its neighbours delete; and the homotopic one,
-//! which differs in what is tested again only: [`Retest`].
+//! Lee's thinning of one chunk, sub-iteration by sub-iteration, given the voxels that its neighbours delete; and
+//! homotopic thinning, which differs only in the retest before a deletion: [`Retest`].
 //!
 //! Morally a sub-iteration lists the candidates (foreground with background in one direction, no endpoint, Euler
 //! invariant, simple) on the state at its start, and then visits them in raster order and deletes each that is still
-//! simple; the source is named in [`super::neighbourhood`]. The decision for a voxel depends on the decisions for
-//! candidates before it in raster order among its neighbours only; that relation has no cycles, so chunks that tell each
-//! other what they deleted, and reconsider what that touches until nothing flips, reach the sequential answer together.
+//! simple; [`super::neighbourhood`] names the source. The decision for a voxel depends only on the decisions for those
+//! of its neighbours that are candidates and earlier in raster order. That relation has no cycles. So chunks that send
+//! each other their deletions, and reconsider the voxels next to them until nothing flips, reach the sequential result
+//! together.
 //!
-//! Candidacy for a direction is a function of a voxel's neighbourhood, so a voxel is tested again only near what was
-//! deleted since the direction's last turn: within the last six sub-iterations (four for one plane). What is near is told
-//! apart by runs of 64 voxels only: a test more is cheaper than to know it better.
+//! Candidacy for a direction is a function of a voxel's neighbourhood, so a voxel is tested again only near deletions
+//! since the direction's last turn: within the last six sub-iterations (four for one plane). Nearness is recorded for
+//! runs of 64 voxels: additional tests are cheaper than a finer record.
 
 mod border;
 mod retest;
@@ -27,20 +28,20 @@ pub use retest::Retest;
 pub(crate) use runs::Runs;
 use runs::{RunSet, SeamRows};
 
-/// In [`Candidate::old`]: the voxel is deleted, as far as is known.
+/// In [`Candidate::old`]: the voxel is deleted, by the decisions so far.
 pub(crate) const DELETED: u32 = 1 << 31;
-/// In [`Candidate::old`]: the voxel before it in its row was foreground at the start of the sub-iteration, though what the
-/// rest says of that voxel is that it is not.
+/// In [`Candidate::old`]: the voxel before it in its row was foreground at the start of the sub-iteration, although the
+/// bit of that voxel is not set.
 const WAS_BEFORE: u32 = 1 << 27;
 
-/// A voxel that may be deleted in the current sub-iteration, with its neighbourhood at the start of it.
+/// A voxel that may be deleted in the current sub-iteration, with its neighbourhood at the start of the sub-iteration.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Candidate {
     pub(crate) bit: u32,
     pub(crate) old: u32,
 }
 
-/// The thinning of one chunk. Holds its mask, and where the last few sub-iterations deleted something.
+/// The thinning of one chunk. Holds its mask, and the places of deletions in the last few sub-iterations.
 #[derive(Debug)]
 pub struct Thinning {
     mask: Mask,
@@ -51,21 +52,22 @@ pub struct Thinning {
     /// Own runs that may hold foreground.
     filled: RunSet,
     seams: SeamRows,
-    /// Runs near deletions, the halo's included, since each direction's last turn; a set a sub-iteration.
+    /// Runs near deletions since each direction's last turn, including those in the halo; one set for each
+    /// sub-iteration.
     window: Vec<RunSet>,
     /// Runs near voxels that flipped in the current sub-iteration.
     flipped: RunSet,
-    /// The runs that a sub-iteration looks at.
+    /// The runs that a sub-iteration visits.
     near: Vec<u64>,
     candidates: Vec<Candidate>,
-    /// Places in `candidates` to be decided again.
+    /// Indices of the candidates to be decided again.
     doubtful: BinaryHeap<Reverse<u32>>,
-    /// Candidates that are deleted, as far as is known.
+    /// Number of deleted candidates, by the decisions so far.
     deleted: usize,
 }
 
 impl Thinning {
-    /// Begins the thinning of a chunk: in six directions, or in the first four for volumes of one plane.
+    /// The thinning of a chunk in six directions, or in the first four for volumes of one plane.
     pub fn new(mask: Mask, directions: usize, retest: Retest) -> Self {
         let runs = Runs::new(mask.layout());
         let [nz, ny, _] = mask.layout().shape;
@@ -73,7 +75,7 @@ impl Thinning {
         for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
             runs.of_row(z * (ny + 2) + y).for_each(|run| filled.insert(run));
         }
-        // What is thinned in four directions is one plane, with no chunks above and below.
+        // A volume that is thinned in four directions is one plane, without chunks above and below.
         let seams = SeamRows::new(mask.layout(), directions > 4);
         Thinning {
             mask,
@@ -92,25 +94,26 @@ impl Thinning {
         }
     }
 
-    /// The mask as it is now, given away.
+    /// The current mask.
     pub fn into_mask(self) -> Mask {
         self.mask
     }
 
-    /// Whether nothing near the chunk was deleted lately, so that the coming sub-iteration has no candidates in it.
+    /// Whether no voxel near the chunk was deleted since the direction's last turn, so that this sub-iteration has no
+    /// candidates in the chunk.
     pub fn is_resting(&self, sub_iteration: usize) -> bool {
         sub_iteration >= self.directions && self.window.iter().all(RunSet::is_empty)
     }
 
     /// Starts a sub-iteration: lists the candidates and decides them, assuming that the halo's candidates stay, except
-    /// for those voxels in `decided` that neighbours have deleted in this sub-iteration already. Bit indices of deleted
-    /// voxels next to a seam are added to `flips`. `border` is room to list voxels in.
+    /// for the voxels in `decided`, which neighbours have already deleted in this sub-iteration. Adds the bit indices
+    /// of deleted voxels next to a seam to `flips`. `border` is a buffer that is reused.
     pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u32>, decided: &[u32], flips: &mut Vec<u32>) {
         self.find_candidates(sub_iteration, border);
         let mut place = 0;
         for &bit in decided {
             self.flip_in_halo(bit);
-            // The voxel before a candidate in its row is looked up with the candidate.
+            // The voxel before a candidate in its row is part of `Candidate::old`.
             place = seek(&self.candidates, bit + 1, place);
             if let Some(candidate) = self.candidates.get_mut(place).filter(|candidate| candidate.bit == bit + 1) {
                 candidate.old ^= BEFORE | WAS_BEFORE;
@@ -133,7 +136,7 @@ impl Thinning {
         self.runs.mark(self.runs.row_and_column(bit), &mut self.flipped);
     }
 
-    /// Takes in halo voxels whose state a neighbour has changed, and marks the candidates that depend on them.
+    /// Applies flips of halo voxels by neighbours, and marks the candidates that depend on them.
     pub fn receive(&mut self, bits: &[u32]) {
         let mut places = [0; 5];
         for &bit in bits {
@@ -142,8 +145,7 @@ impl Thinning {
         }
     }
 
-    /// Decides the marked candidates again, in raster order. Own voxels next to a seam whose state changed are added to
-    /// `flips`.
+    /// Decides the marked candidates again, in raster order. Adds own voxels next to a seam that flip to `flips`.
     pub fn reconsider(&mut self, flips: &mut Vec<u32>) {
         let mut places = [0; 5];
         while let Some(Reverse(place)) = self.doubtful.pop() {
@@ -172,12 +174,12 @@ impl Thinning {
         }
     }
 
-    /// Own voxels deleted in this sub-iteration, as far as is known.
+    /// Number of own voxels deleted in this sub-iteration, by the decisions so far.
     pub fn deleted(&self) -> usize {
         self.deleted
     }
 
-    /// Ends the sub-iteration: its decisions are final. Gives the number of own voxels deleted.
+    /// Ends the sub-iteration: its decisions are final. Returns the number of own voxels deleted.
     pub fn settle(&mut self, sub_iteration: usize) -> usize {
         std::mem::swap(&mut self.flipped, &mut self.window[sub_iteration % self.directions]);
         self.candidates.clear();
@@ -212,13 +214,13 @@ impl Thinning {
         };
         let count = list(&search, &self.near, filled, border);
         test((bits, layout.stride, layout.plane()), self.tests, &border[..count], &mut self.candidates);
-        // What this direction has seen now, all have seen.
+        // With this turn, every direction has seen these deletions.
         recent.clear();
         self.window[direction] = recent;
     }
 
-    /// Marks the candidates among the neighbours of a voxel that come after it in raster order. `places` are where the
-    /// search begins, for each of the runs that these neighbours lie in, and where it has ended.
+    /// Marks the candidates among the neighbours of a voxel that come after it in raster order. `places` holds, for
+    /// each of the rows of these neighbours, the index at which the search begins, and then the one at which it ended.
     fn doubt_later_neighbours(&mut self, bit: u32, places: &mut [usize; 5]) {
         let (row, plane) = (self.mask.layout().row() as u32, self.mask.layout().plane() as u32);
         let runs = [(1, 1), (row - 1, 3), (plane - row - 1, 3), (plane - 1, 3), (plane + row - 1, 3)];
@@ -231,7 +233,8 @@ impl Thinning {
     }
 }
 
-/// The place of the first candidate from a bit index on, looked for from a place near it: fast for bits that ascend.
+/// The index of the first candidate at or after a bit index, searched from the index `from`; fast for ascending bit
+/// indices.
 fn seek(candidates: &[Candidate], first: u32, from: usize) -> usize {
     let is_before = |candidate: &Candidate| candidate.bit < first;
     let (mut low, mut step) = (from, 1);

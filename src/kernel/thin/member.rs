@@ -1,4 +1,4 @@
-//! A chunk of a partition: its mask, what it knows of its neighbours, and its thinning while it takes part in an epoch.
+//! A chunk of a partition: its mask, its neighbours' messages, and its thinning while it is active in an epoch.
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
@@ -15,13 +15,13 @@ pub(super) struct Member {
     pub(super) initial: Mask,
     /// What crossed the seams in the last run.
     pub(super) previous: SeamLog,
-    /// Whether it was restored and may contradict its neighbours: its halo must be asked for.
+    /// Whether it was restored and may contradict its neighbours, so that it must request its halo.
     pub(super) doubtful: bool,
-    /// Whether the chunk takes part in this epoch.
+    /// Whether the chunk is active in this epoch.
     pub(super) active: bool,
-    /// Which neighbours take part in this epoch, by number.
+    /// Whether each neighbour is active in this epoch, by number.
     pub(super) live: [bool; 27],
-    /// Halo voxels that flipped and have not been looked at.
+    /// Halo voxels that flipped, not yet applied.
     pub(super) inbox: Vec<u32>,
     run: Option<ChunkThinning>,
     /// What crosses the seams in this run.
@@ -48,7 +48,7 @@ impl Member {
         }
     }
 
-    /// Puts a new mask in place of the old one; the halo stays. Whether the chunk has to run.
+    /// Replaces the mask, but not its halo. Returns whether the chunk has to run.
     pub(super) fn replace(&mut self, mask: &Mask) -> bool {
         let own = self.initial.layout().own;
         let bits = mask.cut(&own);
@@ -59,8 +59,8 @@ impl Member {
         changed || self.doubtful
     }
 
-    /// Forgets all that neighbours showed and told, where that is in doubt: those that are there will say it again. Gives
-    /// whether it was.
+    /// If the chunk is in doubt, forgets its halo and all received decisions, which existing neighbours will send
+    /// again. Returns whether it was in doubt.
     pub(super) fn forget_neighbours(&mut self) -> bool {
         if !std::mem::take(&mut self.doubtful) {
             return false;
@@ -78,10 +78,11 @@ impl Member {
         Slab::new(&self.initial, self.id, to, layout)
     }
 
-    /// Takes in a neighbour's new mask. Whether the halo has changed.
+    /// Applies a neighbour's new mask. Returns whether the chunk has to run: whether its halo has changed, or it is
+    /// active already.
     pub(super) fn hear_change(&mut self, slab: &Slab) -> bool {
         self.mark_live(slab.link.from);
-        // A chunk that takes part anyway need not know.
+        // An active chunk runs anyway.
         let changed = self.active || self.initial.cut(&slab.region) != slab.bits;
         if changed {
             self.initial.paste(&slab.region, &slab.bits);
@@ -89,13 +90,13 @@ impl Member {
         changed
     }
 
-    /// Takes in what a neighbour has and what it told in the last run.
+    /// Applies a neighbour's mask and its decisions in the last run.
     pub(super) fn learn(&mut self, slab: &Slab, told: &[(u32, Vec<u32>)]) {
         self.initial.paste(&slab.region, &slab.bits);
         self.previous.received.merge(told);
     }
 
-    /// What the last run told a neighbour, by sub-iteration.
+    /// Decisions of the last run that a neighbour received, by sub-iteration.
     pub(super) fn told(&self, to: ChunkId) -> Vec<(u32, Vec<u32>)> {
         let Some(n) = self.seams.number_of(to) else { return Vec::new() };
         let sent = &self.previous.sent;
@@ -106,8 +107,8 @@ impl Member {
         self.seams.number_of(neighbour).is_some_and(|n| !std::mem::replace(&mut self.live[n], true))
     }
 
-    /// A neighbour takes part from now on. What it has to know: where this chunk's decisions in the current
-    /// sub-iteration are not those that the neighbour's log has.
+    /// Marks a neighbour as active. Returns the flips to send to it: own voxels whose decisions in the current
+    /// sub-iteration differ from those in the neighbour's log.
     pub(super) fn hear_live(&mut self, neighbour: ChunkId, sub_iteration: Option<usize>) -> Vec<u32> {
         let news = self.mark_live(neighbour) && self.run.is_some();
         match (self.seams.number_of(neighbour), sub_iteration) {
@@ -116,15 +117,15 @@ impl Member {
         }
     }
 
-    /// Makes the chunk ready for its first sub-iteration.
+    /// Prepares the chunk for its first sub-iteration.
     pub(super) fn start(&mut self, method: Method, keep: bool) {
         let mask = if keep { self.initial.clone() } else { self.initial.take() };
         self.run = Some(ChunkThinning::new(mask, method));
         self.log = SeamLog::default();
     }
 
-    /// Starts a sub-iteration. What neighbours have told of it before is known to the first decisions: these need not be
-    /// made again for it.
+    /// Starts a sub-iteration. Flips that have already arrived are applied before the first decisions, which then need
+    /// not be reconsidered for them.
     pub(super) fn begin(&mut self, sub_iteration: usize, keep: bool, border: &mut Vec<u32>, flips: &mut Vec<u32>) {
         let Some(run) = &mut self.run else { return };
         if run.is_resting(sub_iteration) {
@@ -141,14 +142,14 @@ impl Member {
         }
     }
 
-    /// What neighbours that do not take part tell in a sub-iteration, as in the last run.
+    /// Decisions of inactive neighbours in a sub-iteration, from the log of the last run.
     pub(super) fn logged(&self, sub_iteration: usize) -> Vec<u32> {
         let logged = self.previous.received.at(sub_iteration).iter().copied();
         logged.filter(|&bit| !self.live[self.seams.owner_of_halo(bit as usize)]).collect()
     }
 
-    /// Goes through the sub-iterations before `now` as in the last run, and decides `now` as if all neighbours said
-    /// nothing. Gives what they said in the last run.
+    /// Repeats the sub-iterations before `now` as in the last run, and decides `now` as if no neighbour had deleted a
+    /// voxel. Returns the neighbours' decisions in `now` of the last run.
     pub(super) fn replay(&mut self, now: usize, method: Method, keep: bool, border: &mut Vec<u32>) -> Vec<u32> {
         self.start(method, keep);
         let Some(run) = &mut self.run else { return Vec::new() };
@@ -170,7 +171,7 @@ impl Member {
         self.previous.received.at(now).to_vec()
     }
 
-    /// Looks at the halo voxels that flipped; own voxels next to a seam that flip in turn are added to `flips`.
+    /// Applies the halo voxels that flipped. Adds own voxels next to a seam that flip in turn to `flips`.
     pub(super) fn read(&mut self, flips: &mut Vec<u32>, keep: bool) {
         let mut inbox = std::mem::take(&mut self.inbox);
         if let Some(run) = &mut self.run {
@@ -187,14 +188,15 @@ impl Member {
         self.sent.extend_from_slice(flips);
     }
 
-    /// Own voxels next to a seam whose decisions in the current sub-iteration are not those of the last run.
+    /// Own voxels next to a seam whose decisions in the current sub-iteration differ from those of the last run.
     pub(super) fn unlike_previous(&self, sub_iteration: usize) -> Vec<u32> {
         let mut unlike = [&self.sent, self.previous.sent.at(sub_iteration)].concat();
         keep_odd(&mut unlike);
         unlike
     }
 
-    /// The same, by the neighbours that do not take part and see it; from now on they do.
+    /// As [`Member::unlike_previous`], for each inactive neighbour with some of these voxels in its halo. Marks these
+    /// neighbours as active.
     pub(super) fn differences(&mut self, sub_iteration: usize) -> Vec<(ChunkId, Vec<u32>)> {
         let unlike = self.unlike_previous(sub_iteration);
         if unlike.is_empty() || self.run.is_none() {
@@ -211,7 +213,7 @@ impl Member {
         differing
     }
 
-    /// Own voxels that a neighbour has in its halo, by their bit indices there.
+    /// The voxels of `bits` that a neighbour has in its halo, by their bit indices there.
     fn seen_by(&self, number: usize, bits: &[u32]) -> Vec<u32> {
         let mut seen = Vec::new();
         for &bit in bits {
@@ -238,19 +240,19 @@ impl Member {
         self.run.as_mut().map_or(0, |run| run.settle(sub_iteration))
     }
 
-    /// Number of sub-iterations in which the last run may have said or heard something.
+    /// Number of sub-iterations up to the last one in which the last run sent or received a decision.
     pub(super) fn horizon(&self) -> usize {
         self.previous.len()
     }
 
-    /// Ends the run: the thinned mask.
+    /// Ends the run, and returns the thinned mask.
     pub(super) fn finish(&mut self) -> Option<Mask> {
         self.active = false;
         self.previous = std::mem::take(&mut self.log);
         self.run.take().map(ChunkThinning::into_mask)
     }
 
-    /// Makes the chunk ready for the next epoch.
+    /// Prepares the chunk for the next epoch.
     pub(super) fn rest(&mut self) {
         self.live = [false; 27];
         self.inbox.clear();

@@ -1,4 +1,4 @@
-//! What the owners of neighbouring chunks tell each other while these are thinned.
+//! Messages between the owners of neighbouring chunks during thinning.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,25 +6,25 @@ use crate::grid::ChunkId;
 use crate::kernel::mask::{Layout, Mask};
 use crate::space::Region;
 
-/// What a chunk's owner tells the owner of a neighbour.
+/// A message from the owner of a chunk to the owner of a neighbour.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// The chunk's mask is new: its bits in the neighbour's halo. A chunk that `asks` knows nothing of the neighbour and
-    /// wants an answer, which a neighbour that is new itself gives unasked, as this.
+    /// The chunk's mask is new: its bits in the neighbour's halo. If the flag is set, the chunk has nothing from the
+    /// neighbour yet and requests [`Message::Known`]; a neighbour that is new itself sends this message anyway instead.
     Changed(Slab, bool),
-    /// The answer: the bits in the asking chunk's halo, and what the neighbour told or would have told it in the last run,
-    /// by sub-iteration.
+    /// The answer: the bits in the requesting chunk's halo, and the decisions next to their seam in the sender's last
+    /// run, by sub-iteration.
     Known(Slab, Vec<(u32, Vec<u32>)>),
-    /// The chunk takes part in this epoch.
+    /// The chunk is active in this epoch.
     Live(Link),
-    /// The neighbour has to take part from the current sub-iteration on: halo voxels that are not as its log says.
+    /// The neighbour becomes active in the current sub-iteration: the halo voxels that differ from its log.
     Activate(Link, Vec<u32>),
-    /// Halo voxels whose state changed.
+    /// Halo voxels that flipped.
     Flips(Link, Vec<u32>),
 }
 
 impl Message {
-    /// From which chunk to which neighbour it goes.
+    /// The chunk that sends the message, and the neighbour that receives it.
     pub fn link(&self) -> Link {
         match self {
             Message::Changed(slab, _) | Message::Known(slab, _) => slab.link,
@@ -33,28 +33,28 @@ impl Message {
     }
 }
 
-/// From which chunk to which neighbour.
+/// A chunk that sends, and the neighbour that receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Link {
-    /// The chunk that tells.
+    /// The chunk that sends.
     pub from: ChunkId,
-    /// The neighbour that is told.
+    /// The neighbour that receives.
     pub to: ChunkId,
 }
 
 /// A box of a chunk's mask that lies in a neighbour's halo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slab {
-    /// From which chunk to which neighbour.
+    /// A chunk that sends, and the neighbour that receives.
     pub link: Link,
     /// The box.
     pub region: Region,
-    /// The bits, as [`Mask::cut`] gives them.
+    /// The bits, as [`Mask::cut`] returns them.
     pub bits: Vec<u64>,
 }
 
 impl Slab {
-    /// The box of a mask that lies in the halo of a neighbour with a layout, and its bits.
+    /// The box of a mask in the halo of a neighbour with this layout, and its bits.
     pub(super) fn new(mask: &Mask, from: ChunkId, to: ChunkId, layout: &Layout) -> Self {
         let region = mask.layout().own.intersection(&layout.own.dilated([1; 3]));
         Slab { link: Link { from, to }, region, bits: mask.cut(&region) }

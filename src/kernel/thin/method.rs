@@ -1,4 +1,4 @@
-//! The thinning of one chunk, by whichever method.
+//! Methods of thinning, and the thinning of one chunk by any of them.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,25 +7,25 @@ use crate::kernel::thin::lee::{Retest, Thinning};
 use crate::kernel::thin::planes::DIRECTIONS;
 use crate::kernel::thin::zhang::{Pixel, ZhangChunk};
 
-/// How masks are thinned.
+/// A method of thinning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Method {
-    /// Lee, Kashyap and Chu 1994, in six directions: 3-D.
+    /// Lee, Kashyap and Chu 1994, in six directions, for 3-D volumes.
     Lee,
-    /// The same in the four directions of a plane: volumes of one plane, and 2-D images on request.
+    /// The same in the four directions of a plane, for volumes of one plane, and 2-D images on request.
     LeePlanar,
-    /// Zhang and Suen 1984: 2-D images.
+    /// Zhang and Suen 1984, for 2-D images.
     Zhang,
-    /// Lee's sub-iterations, with the whole test repeated before each deletion, so that no object, loop or cavity is lost:
-    /// 3-D.
+    /// Lee's sub-iterations, with the whole test repeated before each deletion, so that no object, loop or cavity is
+    /// lost; for 3-D volumes.
     Homotopic,
-    /// The same in the four directions of a plane: volumes of one plane, and 2-D images on request.
+    /// The same in the four directions of a plane, for volumes of one plane, and 2-D images on request.
     HomotopicPlanar,
 }
 
 impl Method {
-    /// The name by which it is asked for: the same in a plane and in space.
+    /// The name of the option, the same in a plane and in space.
     pub fn name(self) -> &'static str {
         match self {
             Method::Lee | Method::LeePlanar => "lee",
@@ -34,7 +34,7 @@ impl Method {
         }
     }
 
-    /// How many kinds of sub-iteration take turns; as many in a row without a deletion end the thinning.
+    /// Number of kinds of sub-iterations, which take turns; as many in a row without a deletion end the thinning.
     pub fn turns(self) -> usize {
         match self {
             Method::Lee | Method::Homotopic => 6,
@@ -43,7 +43,7 @@ impl Method {
         }
     }
 
-    /// What is tested again before a voxel is deleted, by the methods that delete one voxel after the other.
+    /// The retest before a voxel is deleted, for the methods that delete one voxel after the other.
     pub fn retest(self) -> Option<Retest> {
         match self {
             Method::Lee | Method::LeePlanar => Some(Retest::Simplicity),
@@ -52,23 +52,23 @@ impl Method {
         }
     }
 
-    /// The same, for the methods by which a volume can be thinned [by planes](crate::kernel::thin::planes) too: those in six
+    /// The retest, for the methods that can also thin a volume [by planes](crate::kernel::thin::planes): those in six
     /// directions.
     pub fn retest_by_planes(self) -> Option<Retest> {
         self.retest().filter(|_| self.turns() == DIRECTIONS)
     }
 }
 
-/// A chunk being thinned.
+/// The thinning of a chunk.
 #[derive(Debug)]
 pub enum ChunkThinning {
-    /// By Lee's method, or the homotopic one.
+    /// By Lee's or the homotopic method.
     Lee(Box<Thinning>),
-    /// By Zhang and Suen's.
+    /// By Zhang and Suen's method.
     Zhang(Box<ZhangThinning>),
 }
 
-/// A chunk being thinned by Zhang and Suen's method, with pixels named by bit indices of its mask's layout.
+/// The thinning of a chunk by Zhang and Suen's method, with pixels identified by bit indices of the layout of its mask.
 #[derive(Debug)]
 pub struct ZhangThinning {
     layout: Layout,
@@ -81,7 +81,7 @@ impl ZhangThinning {
         let layout = *mask.layout();
         let mut chunk = ZhangChunk::new([layout.shape[1], layout.shape[2]]);
         let [_, height, width] = layout.shape;
-        // Row 0 of the padded plane is the halo above, and so for the other sides.
+        // Row 0 of the padded plane is the halo above; the other sides are alike.
         for y in 0..height + 2 {
             let words = words(&layout, y).map(|(bit, count)| mask.read(bit, count));
             chunk.insert_row(y as i32 - 1, words);
@@ -105,7 +105,7 @@ impl ZhangThinning {
 }
 
 impl ChunkThinning {
-    /// Begins the thinning of a chunk, given with its halo.
+    /// The thinning of a chunk, from its mask with its halo.
     pub fn new(mask: Mask, method: Method) -> Self {
         match method.retest() {
             Some(retest) => ChunkThinning::Lee(Box::new(Thinning::new(mask, method.turns(), retest))),
@@ -113,7 +113,7 @@ impl ChunkThinning {
         }
     }
 
-    /// Whether the coming sub-iteration can be left out.
+    /// Whether this sub-iteration can be skipped.
     pub fn is_resting(&self, sub_iteration: usize) -> bool {
         match self {
             ChunkThinning::Lee(thinning) => thinning.is_resting(sub_iteration),
@@ -126,9 +126,9 @@ impl ChunkThinning {
         matches!(self, ChunkThinning::Lee(_))
     }
 
-    /// Starts a sub-iteration; bit indices of deleted voxels next to a seam are added to `flips`. `decided` are voxels of
-    /// the halo that flipped in it before; none where nothing depends on them. `border` is room to work in, the same for
-    /// all chunks.
+    /// Starts a sub-iteration, and adds the bit indices of deleted voxels next to a seam to `flips`. `decided` are halo
+    /// voxels that have already flipped in this sub-iteration; empty for methods that do not depend on them. `border`
+    /// is a buffer that all chunks share.
     pub fn begin(&mut self, sub_iteration: usize, border: &mut Vec<u32>, decided: &[u32], flips: &mut Vec<u32>) {
         match self {
             ChunkThinning::Lee(thinning) => thinning.begin(sub_iteration, border, decided, flips),
@@ -140,8 +140,8 @@ impl ChunkThinning {
         }
     }
 
-    /// Takes in halo voxels that flipped, and reconsiders what depends on them; own voxels that flip in turn are added to
-    /// `flips`. Zhang and Suen decide on the state before the sub-iteration, so there nothing does.
+    /// Applies halo voxels that flipped, and reconsiders the decisions that depend on them. Adds own voxels that flip
+    /// in turn to `flips`. Zhang and Suen's decisions depend on the state before the sub-iteration only, so none flips.
     pub fn receive(&mut self, bits: &[u32], flips: &mut Vec<u32>) {
         match self {
             ChunkThinning::Lee(thinning) => {
@@ -161,7 +161,7 @@ impl ChunkThinning {
         }
     }
 
-    /// Own voxels deleted in this sub-iteration, as far as is known.
+    /// Number of own voxels deleted in this sub-iteration, by the decisions so far.
     pub fn deleted(&self) -> usize {
         match self {
             ChunkThinning::Lee(thinning) => thinning.deleted(),
@@ -169,7 +169,7 @@ impl ChunkThinning {
         }
     }
 
-    /// Ends a sub-iteration. Gives the number of own voxels deleted in it.
+    /// Ends a sub-iteration. Returns the number of own voxels deleted in it.
     pub fn settle(&mut self, sub_iteration: usize) -> usize {
         match self {
             ChunkThinning::Lee(thinning) => thinning.settle(sub_iteration),
@@ -199,8 +199,8 @@ impl ZhangThinning {
     }
 }
 
-/// The words of a padded row of a plane, without the halo's columns: bit indices of their first pixels, and how many they
-/// have.
+/// The words of a padded row of a plane, without the halo's columns: the bit index of the first pixel of each, and its
+/// number of pixels.
 fn words(layout: &Layout, y: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
     let (first, width) = (layout.bit([1, y, 1]), layout.shape[2]);
     (0..width).step_by(64).map(move |x| (first + x, (width - x).min(64)))

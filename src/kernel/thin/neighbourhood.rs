@@ -1,8 +1,9 @@
-//! Predicates on the 27 voxels around a voxel, as Lee's thinning needs them.
+//! Predicates of Lee's thinning on the 27 voxels around a voxel.
 //!
-//! A neighbourhood is a number of 27 bits: bit 9 * (dz + 1) + 3 * (dy + 1) + (dx + 1), the voxel itself at bit 13.
+//! A neighbourhood is a number of 27 bits: the voxel at offset (dz, dy, dx) is bit 9 * (dz + 1) + 3 * (dy + 1) + (dx +
+//! 1), the voxel itself bit 13.
 //!
-//! The method is T.-C. Lee, R. L. Kashyap, C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning
+//! Source: T.-C. Lee, R. L. Kashyap, C.-N. Chu, "Building skeleton models via 3-D medial surface/axis thinning
 //! algorithms", CVGIP: Graphical Models and Image Processing 56(6), 1994.
 
 use std::sync::LazyLock;
@@ -24,42 +25,41 @@ pub fn is_endpoint(neighbourhood: u32) -> bool {
     (neighbourhood & !CENTRE).is_power_of_two()
 }
 
-/// Whether the foreground neighbours form at most one 26-connected component, so that removing the voxel splits
-/// nothing.
+/// Whether the foreground neighbours form at most one 26-connected component, so that deleting the voxel splits none.
 #[inline]
 pub fn is_simple(neighbourhood: u32) -> bool {
     Tests::get().is_simple(neighbourhood)
 }
 
-/// Whether removing the voxel, which is foreground, keeps the Euler characteristic [Lee94, section 3.2].
+/// Whether deleting the voxel, which is foreground, keeps the Euler characteristic [Lee94, section 3.2].
 #[inline]
 pub fn is_euler_invariant(neighbourhood: u32) -> bool {
     let [above, below] = Tests::get().halves(neighbourhood);
     euler_change(above, below) == 0
 }
 
-/// The tests by lookups: what the plane above a voxel and the eight cells around it in its own plane say together, and
-/// the same for the plane below, which is the mirror image.
+/// The tests by table lookups: one for the plane above a voxel together with the eight cells around it in its own plane
+/// (the ring), and one for the plane below with the ring, which is the mirror image.
 ///
-/// Planes above and below touch each other only through the ring of eight between them. So the neighbours are connected
-/// where no part of a plane is apart from the ring, and the parts of the ring, four at most, are joined by what lies
-/// above and below them. The Euler characteristic is a sum over the eight octants, four of them in each half.
+/// The planes above and below touch each other only through the ring between them. So the neighbours are connected if
+/// every part of a plane touches the ring, and the planes above and below join the parts of the ring, at most four. The
+/// Euler characteristic is a sum over the eight octants, four of them in each half.
 #[derive(Debug)]
 pub struct Tests {
-    /// By plane (9 bits) and ring (8 bits).
+    /// The entries by plane (9 bits) and ring (8 bits).
     halves: Box<[u16; 1 << 17]>,
 }
 
-/// In a half: which pairs of the ring's four parts are joined; parts that are missing are joined with the first.
+/// In a half: the pairs of the ring's four parts that are joined; missing parts count as joined with the first.
 const PAIRS: u16 = 0o77;
-/// In a half: some part of the plane touches no part of the ring, and another part is there.
+/// In a half: a part of the plane touches no part of the ring, and there is another part.
 const APART: u16 = 1 << 6;
-/// In a half: there is no ring, and the plane has one part.
+/// In a half: the ring is empty, and the plane has one part.
 const ALONE: u16 = 1 << 7;
-/// Where the eightfold change of the Euler characteristic begins, modulo 256.
+/// First bit of eight times the change of the Euler characteristic, modulo 256.
 const EULER: u32 = 8;
 
-/// For each set of pairs of four parts, whether these are connected.
+/// For each set of pairs of four parts, whether the pairs connect all parts.
 const CONNECTED: u64 = {
     let mut connected = 0;
     let mut pairs = 0;
@@ -85,28 +85,28 @@ const CONNECTED: u64 = {
 const PAIR: [u16; 6] = [0b0011, 0b0101, 0b1001, 0b0110, 0b1010, 0b1100];
 
 impl Tests {
-    /// The tables, which are made at the first call, in a few milliseconds.
+    /// The tables, which the first call computes in a few milliseconds.
     pub fn get() -> &'static Tests {
         static TESTS: LazyLock<Tests> = LazyLock::new(Tests::new);
         &TESTS
     }
 
-    /// [`is_simple`], without a look at whether the tables are there.
+    /// [`is_simple`], without the check whether the tables exist.
     #[inline(always)]
     pub fn is_simple(&self, neighbourhood: u32) -> bool {
         let [above, below] = self.halves(neighbourhood);
         is_connected(above, below)
     }
 
-    /// Whether Lee's method may delete the voxel: it is no endpoint, [`is_euler_invariant`] and [`is_simple`]. It is not
-    /// isolated then, since that would change the Euler characteristic.
+    /// Whether Lee's method may delete the voxel: it is not an endpoint, [`is_euler_invariant`] and [`is_simple`]. Then
+    /// it is not isolated either, since deleting it would change the Euler characteristic.
     #[inline(always)]
     pub fn is_deletable(&self, neighbourhood: u32) -> bool {
         let [above, below] = self.halves(neighbourhood);
         (euler_change(above, below) == 0) & is_connected(above, below) & !is_endpoint(neighbourhood)
     }
 
-    /// What the tables have for the planes above and below, each with the ring between them.
+    /// The entries for the planes above and below, each with the ring between them.
     #[inline(always)]
     fn halves(&self, neighbourhood: u32) -> [u16; 2] {
         let ring = neighbourhood >> 9 & 0o17 | neighbourhood >> 10 & 0o360;
@@ -162,7 +162,7 @@ impl Parts {
     }
 }
 
-/// A set of the 27 cells and all of these that are next to them.
+/// A set of the 27 cells, and all cells next to them.
 #[inline(always)]
 pub(super) fn dilate(cells: u32) -> u32 {
     const FIRST_TWO_OF_ROWS: u32 = 0o333_333_333;
@@ -172,13 +172,13 @@ pub(super) fn dilate(cells: u32) -> u32 {
     (y | y << 9 | y >> 9) & ((1 << 27) - 1)
 }
 
-/// A set of cells of a plane and all cells of the plane next to them.
+/// A set of cells of a plane, and all cells of the plane next to them.
 fn dilate_in_plane(cells: u16) -> u16 {
     let x = cells | (cells & 0o333) << 1 | cells >> 1 & 0o333;
     (x | x << 3 | x >> 3) & 0o777
 }
 
-/// What a plane and the ring below it say about connections.
+/// The connections through a plane and the ring below it.
 fn half(plane: &Parts, ring: &Parts) -> u16 {
     if ring.count == 0 {
         return PAIRS | [0, ALONE, APART][plane.count.min(2)];
@@ -194,8 +194,8 @@ fn half(plane: &Parts, ring: &Parts) -> u16 {
     half
 }
 
-/// Eight times the change of the Euler characteristic, modulo 256, that the four octants of a half contribute at their
-/// corners with the voxel when it is removed.
+/// Eight times the change of the Euler characteristic, modulo 256, that the four octants of a half contribute, at the
+/// corners that they share with the voxel, when it is deleted.
 fn euler_half(plane: usize, ring: usize) -> u16 {
     let square = |cells: usize, first: usize| cells >> first & 0b11 | (cells >> (first + 3) & 0b11) << 2;
     let octants = |middle: usize| -> i8 {
@@ -204,9 +204,9 @@ fn euler_half(plane: usize, ring: usize) -> u16 {
     u16::from((octants(ring | 1 << 4) - octants(ring)) as u8)
 }
 
-/// Eight times the part of the Euler characteristic at the corner that eight cells share: the corner counts whole, its
-/// six half edges a half, its twelve quarter faces a quarter, its eight cells an eighth; a closed cube brings its faces,
-/// edges and corners with it.
+/// Eight times the part of the Euler characteristic at the corner that eight cells share: the corner counts as a whole,
+/// its six half edges as a half each, its twelve quarter faces as a quarter, and its eight cells as an eighth; a closed
+/// cube includes its faces, edges and corners.
 const OCTANT: [i8; 256] = {
     let mut table = [0; 256];
     let mut cells = 1u32;
@@ -216,7 +216,7 @@ const OCTANT: [i8; 256] = {
         while axis < 3 {
             // Cells on the near side of the corner along an axis, as bits of the eight.
             let near = [0x55, 0x33, 0x0f][axis];
-            // Four cells on a side share the half edge there; cells across from each other share a face.
+            // The four cells on a side share the half edge there; cells opposite each other share a face.
             sum -= 4 * ((cells & near != 0) as i8 + (cells & !near != 0) as i8);
             sum += 2 * ((cells | cells >> (1 << axis)) & near).count_ones() as i8;
             axis += 1;
@@ -239,7 +239,7 @@ pub(super) mod tests {
         (0..27).filter(move |&n| neighbourhood >> n & 1 == 1).map(|n| [n / 9, n / 3 % 3, n % 3])
     }
 
-    /// The definition: all neighbours are reached from the first.
+    /// The definition: all neighbours can be reached from the first.
     pub(crate) fn is_simple_plainly(neighbourhood: u32) -> bool {
         let mut left: Vec<[i32; 3]> = cells(neighbourhood & !CENTRE).collect();
         let mut reached: Vec<[i32; 3]> = left.pop().into_iter().collect();
@@ -273,7 +273,7 @@ pub(super) mod tests {
         !endpoint && is_euler_invariant_plainly(neighbourhood) && is_simple_plainly(neighbourhood)
     }
 
-    /// The definition: a neighbour that has been deleted touches none of those that are left.
+    /// The definition: a neighbour that has been deleted touches none of the remaining ones.
     pub(crate) fn lies_apart_plainly(gone: u32, now: u32) -> bool {
         let touches = |p: [i32; 3], q: [i32; 3]| (0..3).all(|a| (p[a] - q[a]).abs() <= 1);
         cells(gone & !CENTRE).any(|p| !cells(now & !CENTRE).any(|q| touches(p, q)))

@@ -1,11 +1,12 @@
-//! The chunks of one worker, thinned together: decisions travel inside at once, and outside as messages.
+//! The chunks of one worker, thinned together: decisions travel directly between them, and as messages to other
+//! workers.
 //!
-//! A partition lives on from epoch to epoch. In the first all chunks run. Later a chunk becomes active, and runs again,
-//! where its mask or initial halo has changed; it hears from active neighbours as they decide, and from the others what
-//! the seam log says that they told it. Where an active chunk's decisions at a sub-iteration's fixpoint differ from
-//! what it told an inactive neighbour in the last run, that neighbour becomes active too: it replays its own
-//! sub-iterations up to there from its log, alone, and goes on with the others. Chunks that never become active keep
-//! their skeleton. Tentative decisions are no difference.
+//! A partition persists from epoch to epoch. In the first epoch all chunks run. Later a chunk becomes active, and runs
+//! again, if its mask or initial halo has changed. It receives decisions from active neighbours as they are made, and
+//! those of inactive neighbours from its seam log. If, at the fixpoint of a sub-iteration, an active chunk's decisions
+//! differ from those that it sent an inactive neighbour in the last run, that neighbour becomes active, too: it replays
+//! its own sub-iterations up to that one from its log, alone, and then continues with the others. Chunks that never
+//! become active keep their skeleton. Tentative decisions do not count as differences.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -16,18 +17,18 @@ use crate::kernel::thin::message::{Link, Message, Slab};
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::seam_log::SeamLog;
 
-/// What becomes of a chunk at the beginning of an epoch.
+/// A change of a chunk at the beginning of an epoch.
 #[derive(Clone, Debug)]
 pub enum Change {
-    /// It has this mask from now on, given with an empty halo. It runs, unless the mask is the one that it has.
+    /// It has this new mask, with an empty halo. It runs unless the mask is the one that it already has.
     Mask(Mask),
-    /// It has no foreground any more.
+    /// It no longer has foreground.
     Gone,
-    /// It is as an earlier partition left it, with everything around it, and does not run.
+    /// It and its neighbours are as an earlier partition left them, and it does not run.
     Restored(Box<Restored>),
-    /// It is new and was thinned by planes, with all that have foreground, and does not run.
+    /// It is new and was thinned by planes, together with all chunks with foreground, and does not run.
     Thinned(Box<Thinned>),
-    /// It was restored in doubt and its mask is right: it runs from the start, whatever its log says.
+    /// It was restored in doubt and its mask is correct: it runs from the start, regardless of its log.
     Rerun,
 }
 
@@ -38,8 +39,8 @@ pub struct Restored {
     pub initial: Mask,
     /// What crossed its seams.
     pub log: SeamLog,
-    /// Whether chunk and neighbours may contradict each other: then it has to run in the next epoch, be it by a mask or by
-    /// [`Change::Rerun`], and so do those that it contradicts.
+    /// Whether the chunk and its neighbours may contradict each other. Then it has to run in the next epoch, by a mask
+    /// or by [`Change::Rerun`], and so do the neighbours that it contradicts.
     pub doubtful: bool,
 }
 
@@ -50,11 +51,11 @@ pub struct Thinned {
     pub initial: Mask,
     /// What crossed its seams.
     pub log: SeamLog,
-    /// The mask after thinning, likewise.
+    /// The mask after thinning, with an empty halo.
     pub mask: Mask,
 }
 
-/// All chunks with foreground that one worker owns.
+/// All chunks with foreground of one worker.
 #[derive(Debug)]
 pub struct Partition {
     grid: Grid,
@@ -64,23 +65,23 @@ pub struct Partition {
     members: Vec<Option<Member>>,
     places: HashMap<ChunkId, u32>,
     free: Vec<u32>,
-    /// Members that take part in this epoch.
+    /// Members that are active in this epoch.
     active: Vec<u32>,
-    /// Those of them that were not there before: they tell all neighbours what they have, unasked.
+    /// Active members that are new: they send their masks to all neighbours without a request.
     newcomers: HashSet<u32>,
-    /// Chunks that came to this epoch thinned.
+    /// Chunks that entered this epoch thinned.
     thinned: Vec<(ChunkId, Mask)>,
     /// Members with unread flips.
     waiting: Vec<u32>,
-    /// Messages to chunks that may be in this partition or elsewhere.
+    /// Messages to chunks in this partition or others.
     posted: Vec<Message>,
     flips: Vec<u32>,
-    /// Room for the border voxels of the chunk at hand.
+    /// Buffer for the border voxels of the current chunk.
     border: Vec<u32>,
 }
 
 impl Partition {
-    /// A partition without chunks. `keep` keeps what later epochs need: masks and seam logs.
+    /// A partition without chunks. With `keep`, it keeps masks and seam logs, which later epochs need.
     pub fn new(grid: Grid, method: Method, keep: bool) -> Self {
         Partition {
             grid,
@@ -109,29 +110,29 @@ impl Partition {
         self.places.is_empty()
     }
 
-    /// The initial mask and the seam log of a chunk as the last epoch left them, where they are kept.
+    /// The initial mask and the seam log of a chunk after the last epoch, if they are kept.
     pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
         let member = self.members[*self.places.get(&id)? as usize].as_ref()?;
         self.keep.then_some((&member.initial, &member.previous))
     }
 
-    /// Number of chunks that came to this epoch thinned.
+    /// Number of chunks that entered this epoch thinned.
     pub fn thinned(&self) -> usize {
         self.thinned.len()
     }
 
-    /// Number of chunks that have taken part in this epoch so far.
+    /// Number of chunks that have become active in this epoch so far.
     pub fn active(&self) -> usize {
         self.active.len()
     }
 
-    /// How many quiet sub-iterations in a row end the thinning.
+    /// Number of sub-iterations in a row without a deletion that end the thinning.
     pub fn turns(&self) -> usize {
         self.method.turns()
     }
 
-    /// Begins an epoch. Chunks are restored in an epoch of their own, before all others; those that come thinned come as the
-    /// first ones, with all others that have foreground.
+    /// Begins an epoch. Chunks are restored in a separate epoch before all others; thinned chunks enter in the first
+    /// epoch, together with all other chunks with foreground.
     pub fn change(&mut self, changes: BTreeMap<ChunkId, Change>, send: &mut impl FnMut(Message)) {
         for (id, change) in changes {
             let known = self.places.get(&id).copied();
@@ -168,7 +169,7 @@ impl Partition {
                     let mut member = Member::new(&self.grid, id, initial);
                     member.previous = log;
                     let place = self.place(member);
-                    // Neighbours need its mask for their halos, and take part no more than it does.
+                    // Neighbours need its mask for their halos, but do not become active.
                     self.newcomers.insert(place);
                     self.show(place);
                     self.thinned.push((id, mask));
@@ -178,7 +179,7 @@ impl Partition {
         self.deliver(send);
     }
 
-    /// Finds a place for a member.
+    /// Stores a member, and returns its index.
     fn place(&mut self, member: Member) -> u32 {
         let place = self.free.pop().unwrap_or(self.members.len() as u32);
         if place as usize == self.members.len() {
@@ -189,14 +190,15 @@ impl Partition {
         place
     }
 
-    /// A chunk that was there before takes part from the start.
+    /// Activates an existing chunk from the start.
     fn run_again(&mut self, place: u32) {
         let doubtful = self.members[place as usize].as_mut().is_some_and(Member::forget_neighbours);
         self.activate(place);
         self.announce(place, None, doubtful);
     }
 
-    /// A whole epoch, where no chunk has neighbours at other workers: the thinned masks of the chunks that took part.
+    /// Runs a whole epoch of a partition without neighbours at other workers. Returns the thinned masks of the chunks
+    /// that became active.
     pub fn thin(&mut self, masks: BTreeMap<ChunkId, Option<Mask>>) -> Vec<(ChunkId, Mask)> {
         let change = |mask| if let Some(mask) = mask { Change::Mask(mask) } else { Change::Gone };
         self.change(masks.into_iter().map(|(id, mask)| (id, change(mask))).collect(), &mut |_| ());
@@ -210,7 +212,7 @@ impl Partition {
         self.finish()
     }
 
-    /// Takes in a message of another worker; [`Partition::converge`] follows when all are in.
+    /// Handles a message of another worker. After all messages, call [`Partition::converge`].
     pub fn receive(&mut self, message: Message, sub_iteration: Option<usize>) {
         match message {
             Message::Changed(slab, asks) => self.hear_change(slab, asks),
@@ -267,8 +269,8 @@ impl Partition {
         }
     }
 
-    /// Activates inactive neighbours that were told something else in the last run. To be called when nothing flips
-    /// anywhere; gives whether anybody was activated.
+    /// Activates inactive neighbours that received other decisions in the last run. Called when nothing flips at any
+    /// worker; returns whether a neighbour was activated.
     pub fn compare(&mut self, sub_iteration: usize, send: &mut impl FnMut(Message)) -> bool {
         let before = self.active.len();
         for at in 0..before {
@@ -285,12 +287,12 @@ impl Partition {
         differs
     }
 
-    /// Voxels deleted in the current sub-iteration, as far as is known.
+    /// Number of voxels deleted in the current sub-iteration, by the decisions so far.
     pub fn deleted(&self) -> usize {
         self.active.iter().filter_map(|&place| self.members[place as usize].as_ref()).map(Member::deleted).sum()
     }
 
-    /// Ends a sub-iteration in every active chunk. Gives the number of voxels deleted in it.
+    /// Ends a sub-iteration in every active chunk. Returns the number of voxels deleted in it.
     pub fn settle(&mut self, sub_iteration: usize) -> usize {
         let keep = self.keep;
         let active = &self.active;
@@ -301,7 +303,7 @@ impl Partition {
             .sum()
     }
 
-    /// Number of sub-iterations that logs of active chunks know something of: the thinning must not end before.
+    /// Number of sub-iterations in the logs of active chunks: the thinning must not end before.
     pub fn horizon(&self) -> usize {
         self.active
             .iter()
@@ -311,7 +313,7 @@ impl Partition {
             .unwrap_or(0)
     }
 
-    /// Ends the epoch: the thinned masks of the chunks that took part, or came thinned.
+    /// Ends the epoch. Returns the thinned masks of the chunks that were active or entered thinned.
     pub fn finish(&mut self) -> Vec<(ChunkId, Mask)> {
         self.newcomers.clear();
         let mut thinned = std::mem::take(&mut self.thinned);
@@ -343,7 +345,7 @@ impl Partition {
         }
     }
 
-    /// Tells all neighbours of a new mask; `gone` is what a chunk that has lost its mask shows instead.
+    /// Sends a new mask to all neighbours; `gone` is the mask to send for a chunk that has lost its foreground.
     fn announce(&mut self, place: u32, gone: Option<Mask>, asks: bool) {
         let Some(member) = &self.members[place as usize] else { return };
         let mask = gone.as_ref().unwrap_or(&member.initial);
@@ -353,7 +355,7 @@ impl Partition {
         }
     }
 
-    /// Shows a mask to neighbours that have nothing in their halos and do not ask: what they would see of it, if anything.
+    /// Sends a mask to neighbours that have empty halos and do not request it, if it has foreground there.
     fn show(&mut self, place: u32) {
         let Some(member) = &self.members[place as usize] else { return };
         let slabs = member.seams.neighbours().map(|(_, to, layout)| member.slab(to, layout));
@@ -376,7 +378,7 @@ impl Partition {
         }
     }
 
-    /// Tells all neighbours that a chunk takes part.
+    /// Sends to all neighbours that a chunk is active.
     fn call(&mut self, place: u32) {
         let Some(member) = &self.members[place as usize] else { return };
         for (_, to, _) in member.seams.neighbours() {
@@ -398,7 +400,7 @@ impl Partition {
         let Some(member) = &mut self.members[place as usize] else { return };
         member.mark_live(link.from);
         if !member.active {
-            // The neighbours' decisions in this sub-iteration are those of the log; what differs comes on top.
+            // The neighbours' decisions in this sub-iteration are those of the log, with the differences on top.
             let logged = member.replay(now, method, keep, &mut self.border);
             self.flips = member.unlike_previous(now);
             self.activate(place);
@@ -409,7 +411,7 @@ impl Partition {
         self.post(place, flips);
     }
 
-    /// Carries the flips that a chunk has just made to the neighbours that take part.
+    /// Sends the flips that a chunk has just made to its active neighbours.
     fn route(&mut self, place: u32) {
         if self.flips.is_empty() {
             return;
@@ -421,7 +423,7 @@ impl Partition {
         self.carry(place);
     }
 
-    /// Sends flips of a chunk to the neighbours that take part.
+    /// Sends flips of a chunk to its active neighbours, without logging them.
     fn carry(&mut self, place: u32) {
         let flips = std::mem::take(&mut self.flips);
         let Some(member) = &self.members[place as usize] else { return };
@@ -467,7 +469,7 @@ impl Partition {
         }
     }
 
-    /// Delivers what was posted: here where the chunk may be owned by this worker, else to whom it concerns.
+    /// Delivers posted messages: here if this partition holds the chunk, otherwise by `send`.
     fn deliver_in(&mut self, sub_iteration: Option<usize>, send: &mut impl FnMut(Message)) {
         for message in std::mem::take(&mut self.posted) {
             if self.places.contains_key(&message.link().to) {

@@ -1,10 +1,10 @@
-//! Which neighbouring chunks see a voxel in their halo, and where.
+//! The neighbouring chunks that have a voxel in their halo, and its place there.
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Layout;
 use crate::space::Position;
 
-/// The neighbours of a chunk, and how its voxels next to them are numbered there.
+/// The neighbours of a chunk, and the bit indices of its voxels in their halos.
 #[derive(Clone, Debug)]
 pub struct Seams {
     layout: Layout,
@@ -17,7 +17,7 @@ fn number([z, y, x]: Position) -> usize {
     (9 * (z + 1) + 3 * (y + 1) + x + 1) as usize
 }
 
-/// The offset between neighbouring chunks that has a number; the offset back has 26 less that number.
+/// The offset between neighbouring chunks with this number; the opposite offset has the number 26 - `number`.
 pub fn offset(number: usize) -> Position {
     [number / 9, number / 3 % 3, number % 3].map(|step| step as i64 - 1)
 }
@@ -66,7 +66,7 @@ impl Seams {
     pub fn visit(&self, bit: usize, mut visit: impl FnMut(usize, usize)) {
         let padded = self.layout.padded(bit);
         let shape = self.layout.shape;
-        // Along each axis the voxel is seen by the chunk's own slab, and by the one before or after it at the ends.
+        // Along each axis the chunk itself has the voxel, and at the ends the chunk before or after it.
         let before = padded.map(|p| p == 1);
         let after: [bool; 3] = std::array::from_fn(|a| padded[a] == shape[a]);
         for z in -i64::from(before[0])..=i64::from(after[0]) {

@@ -1,24 +1,24 @@
-//! What a chunk heard from its neighbours and told them while it was thinned.
+//! The decisions that a chunk received from its neighbours and sent to them while it was thinned.
 
 use serde::{Deserialize, Serialize};
 
 /// Voxels by sub-iteration, as bit indices in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Decisions {
-    /// Where the voxels of each sub-iteration end.
+    /// Index in `bits` of the end of each sub-iteration.
     ends: Vec<u32>,
     bits: Vec<u32>,
 }
 
 impl Decisions {
-    /// The voxels of a sub-iteration; none for those after the last.
+    /// The voxels of a sub-iteration; none after the last.
     pub fn at(&self, sub_iteration: usize) -> &[u32] {
         let Some(&end) = self.ends.get(sub_iteration) else { return &[] };
         let start = sub_iteration.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.bits[start as usize..end as usize]
     }
 
-    /// Number of sub-iterations up to the last that has voxels.
+    /// Number of sub-iterations up to the last one with voxels.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -28,7 +28,7 @@ impl Decisions {
         self.bits.is_empty()
     }
 
-    /// Whether the voxels are in order and all of them may be there, as in decisions that were set one by one.
+    /// Whether the voxels are in order and `may_be` accepts all of them, as in decisions that were set one by one.
     pub fn is_sound(&self, mut may_be: impl FnMut(u32) -> bool) -> bool {
         self.ends.is_sorted()
             && self.ends.last().copied().unwrap_or(0) as usize == self.bits.len()
@@ -36,8 +36,8 @@ impl Decisions {
             && self.bits.iter().all(|&bit| may_be(bit))
     }
 
-    /// Sets the voxels of a sub-iteration, which is later than those that have some: of voxels that flipped, with
-    /// repetitions, those that flipped an odd number of times. Sorts them.
+    /// Sets the voxels of a sub-iteration, which is later than all with voxels. `flips` may repeat voxels: those that
+    /// flipped an odd number of times are set. Sorts `flips`.
     pub fn set(&mut self, sub_iteration: usize, flips: &mut Vec<u32>) {
         keep_odd(flips);
         if !flips.is_empty() {
@@ -47,7 +47,7 @@ impl Decisions {
         }
     }
 
-    /// Adds a voxel of a sub-iteration, after all that are there, in the order of sub-iterations and then of voxels.
+    /// Appends a voxel of a sub-iteration. Voxels are in the order of sub-iterations, and then of bit indices.
     pub(super) fn push(&mut self, sub_iteration: usize, bit: u32) {
         debug_assert!(sub_iteration + 1 >= self.len() && self.at(sub_iteration).last().is_none_or(|&last| last < bit));
         let count = self.bits.len() as u32;
@@ -58,7 +58,7 @@ impl Decisions {
         self.ends[sub_iteration] = count + 1;
     }
 
-    /// The voxels of all of `parts`, each of which knows of other sub-iterations than the rest.
+    /// The voxels of all `parts`, which have voxels in different sub-iterations.
     fn join(parts: &[&Decisions]) -> Decisions {
         let last = parts.iter().map(|part| part.len()).max().unwrap_or(0);
         let count = parts.iter().map(|part| part.bits.len()).sum();
@@ -70,7 +70,7 @@ impl Decisions {
         Decisions { ends, bits }
     }
 
-    /// Adds voxels by sub-iteration, in ascending order of these.
+    /// Adds voxels by sub-iteration, in ascending order of sub-iterations.
     pub fn merge(&mut self, more: &[(u32, Vec<u32>)]) {
         let mut merged = Decisions::default();
         let last = more.last().map_or(0, |(sub_iteration, _)| *sub_iteration as usize + 1).max(self.len());
@@ -86,7 +86,7 @@ impl Decisions {
     }
 }
 
-/// Sorts voxels and keeps one each of those that occur an odd number of times.
+/// Sorts voxels, and keeps one of each that occurs an odd number of times.
 pub(crate) fn keep_odd(bits: &mut Vec<u32>) {
     bits.sort_unstable();
     let mut kept: Vec<u32> = Vec::with_capacity(bits.len());
@@ -100,8 +100,8 @@ pub(crate) fn keep_odd(bits: &mut Vec<u32>) {
     *bits = kept;
 }
 
-/// The seam log of a chunk's thinning. Together with the initial mask and halo it determines the run: a chunk that is
-/// given them again goes through the same states.
+/// The seam log of a chunk's thinning. Together with the initial mask and halo it determines the run: a chunk with the
+/// same three goes through the same states.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SeamLog {
     /// Halo voxels that neighbours deleted.
@@ -111,13 +111,13 @@ pub struct SeamLog {
 }
 
 impl SeamLog {
-    /// The log of which these are parts, each of other sub-iterations.
+    /// Joins logs of different sub-iterations.
     pub fn join(parts: &[SeamLog]) -> SeamLog {
         let join = |of: fn(&SeamLog) -> &Decisions| Decisions::join(&parts.iter().map(of).collect::<Vec<_>>());
         SeamLog { received: join(|part| &part.received), sent: join(|part| &part.sent) }
     }
 
-    /// Number of sub-iterations of which it knows something.
+    /// Number of sub-iterations up to the last one with voxels.
     pub fn len(&self) -> usize {
         self.received.len().max(self.sent.len())
     }

@@ -1,12 +1,12 @@
 //! Zhang-Suen thinning of one chunk of a 2-D image.
 //!
-//! Plainly: a sub-iteration deletes, all at once, every foreground pixel whose eight neighbours, as they were before
-//! it, form a code of its classes. First and second sub-iterations alternate until both of a pass delete nothing.
-//! Which pixels go depends on a pixel's eight neighbours only, so chunks that tell each other what they deleted next
-//! to their seams, once a sub-iteration, thin as the whole image does.
+//! Morally a sub-iteration deletes, all at once, every foreground pixel whose eight neighbours before the sub-iteration
+//! form a code of its classes. First and second sub-iterations alternate until both of a pass delete nothing. Deletion
+//! depends on a pixel's eight neighbours only, so chunks that send each other their deletions next to seams, once for
+//! each sub-iteration, have the same result as the whole image.
 //!
 //! The classes are those of scikit-image 0.26 (BSD-3-Clause), which differ from the published rule in 25 of 256
-//! neighbourhoods. 64 pixels are decided at a time, and only where a stretch of a row changed lately.
+//! neighbourhoods. 64 pixels are decided at a time, and only if a stretch of a row changed recently.
 //!
 //! Source: T. Y. Zhang and C. Y. Suen, "A fast parallel algorithm for thinning digital patterns", Communications of
 //! the ACM 27 (1984).
@@ -15,49 +15,49 @@ mod rules;
 
 use rules::{Neighbours, goes_first, goes_second};
 
-/// Words of a row that are looked at again together where one of them changed.
+/// Words in a stretch of a row: all are tested again if one of them changed.
 const STRETCH: usize = 4;
 
-/// A row and column of a chunk's own, both from 0; the halo lies at -1 and one past the end.
+/// A row and a column of a chunk, both from 0; the halo is at -1 and one past the end.
 pub type Pixel = [i32; 2];
 
 /// A chunk of a 2-D bit image with a halo of one pixel, between sub-iterations.
 ///
-/// Holds one bit a pixel, and 16 bytes and a little more a row and a stretch of 256 pixels.
+/// Holds one bit per pixel, and a little more than 16 bytes for each row and each stretch of 256 pixels.
 #[derive(Clone, Debug)]
 pub struct ZhangChunk {
     height: usize,
     width: usize,
-    /// Words of a row: its own, in which column x is bit x, and one more on either side, in which the halo has a bit.
+    /// Words in a row: own words, in which column x is bit x, and one more on either side with the bit of the halo.
     stride: usize,
-    /// Rows with the halo's above and below.
+    /// The rows, with the halo above and below.
     rows: Vec<u64>,
-    /// Stretches of a row.
+    /// Number of stretches in a row.
     stretches: usize,
-    /// For each stretch of each row, one more than the sub-iteration that last changed it or a pixel beside it.
+    /// For each stretch of each row, one more than the last sub-iteration that changed it or a pixel next to it.
     changed: Vec<u32>,
-    /// The bits of a row that are the chunk's own.
+    /// Mask of the bits of a row that are own pixels.
     own: Vec<u64>,
-    /// What the next sub-iteration is.
+    /// Number of the next sub-iteration.
     next: u32,
-    /// Deletions of the sub-iteration under way.
+    /// Deletions of the current sub-iteration.
     deletions: Vec<Deletion>,
-    /// Room for the deletions of a row.
+    /// Buffer for the deletions of a row.
     found: Vec<u64>,
 }
 
 /// Pixels of a word that are deleted together.
 #[derive(Clone, Copy, Debug)]
 struct Deletion {
-    /// From 1: row 0 is the halo's.
+    /// The row, from 1: row 0 is the halo.
     row: u32,
-    /// The place among the row's own words.
+    /// Index among the row's own words.
     word: u32,
     bits: u64,
 }
 
 impl ZhangChunk {
-    /// A chunk of `height` rows of `width` pixels, all of them background, the halo too.
+    /// A chunk of `height` rows of `width` pixels, all background, including the halo.
     pub fn new([height, width]: [usize; 2]) -> ZhangChunk {
         let words = width.div_ceil(64);
         let mut own = vec![0; words];
@@ -78,7 +78,7 @@ impl ZhangChunk {
         }
     }
 
-    /// Where a pixel's bit is: its word, and the bit in it.
+    /// The word of a pixel, and its bit in the word.
     fn place(&self, [y, x]: Pixel) -> (usize, u32) {
         let (height, width) = (self.height as i32, self.width as i32);
         assert!((-1..=height).contains(&y) && (-1..=width).contains(&x), "pixel {y}, {x} of {height} x {width}");
@@ -86,14 +86,13 @@ impl ZhangChunk {
         (row * self.stride + bit / 64, (bit % 64) as u32)
     }
 
-    /// Makes a pixel foreground; own ones and those of the halo, before the first sub-iteration.
+    /// Makes a pixel foreground, before the first sub-iteration. The pixel may be in the halo.
     pub fn insert(&mut self, pixel: Pixel) {
         let (word, bit) = self.place(pixel);
         self.rows[word] |= 1 << bit;
     }
 
-    /// Makes those pixels of a row between the halo's columns foreground whose bits are set; bit `i` of word `w` is column
-    /// `64 w + i`.
+    /// Makes the own pixels of a row foreground whose bits are set; bit `i` of word `w` is column `64 w + i`.
     pub fn insert_row(&mut self, y: i32, words: impl Iterator<Item = u64>) {
         let (first, _) = self.place([y, 0]);
         for (to, (word, own)) in self.rows[first..].iter_mut().zip(words.zip(&self.own)) {
@@ -101,29 +100,29 @@ impl ZhangChunk {
         }
     }
 
-    /// The pixels of an own row, as [`ZhangChunk::insert_row`] takes them.
+    /// The pixels of an own row, in the form of [`ZhangChunk::insert_row`].
     pub fn row(&self, y: i32) -> impl Iterator<Item = u64> + '_ {
         let (first, _) = self.place([y, 0]);
         self.rows[first..].iter().zip(&self.own).map(|(word, own)| word & own)
     }
 
-    /// Whether a pixel, of the halo perhaps, is foreground.
+    /// Whether a pixel is foreground. The pixel may be in the halo.
     pub fn is_foreground(&self, pixel: Pixel) -> bool {
         let (word, bit) = self.place(pixel);
         self.rows[word] >> bit & 1 == 1
     }
 
-    /// Deletes a pixel of the halo: its own chunk deleted it in the sub-iteration that was run last. All that is to be
-    /// deleted there must be before the next one is run.
+    /// Deletes a pixel of the halo, which its own chunk deleted in the last sub-iteration. All such deletions must be
+    /// made before the next sub-iteration.
     pub fn delete_in_halo(&mut self, pixel: Pixel) {
         let (word, bit) = self.place(pixel);
         self.rows[word] &= !(1 << bit);
-        // The halo's bits lie beside the own words.
+        // The bits of the halo are next to the own words.
         let own = (word % self.stride).clamp(1, self.stride - 2) - 1;
         self.mark(word / self.stride, own, 1 << bit);
     }
 
-    /// Notes that bits of a word changed now: its stretch, and the one beside it where a bit is next to that.
+    /// Marks the stretch of a word as changed, and the adjacent stretch if a changed bit is next to it.
     fn mark(&mut self, row: usize, word: usize, bits: u64) {
         let stretch = row * self.stretches + word / STRETCH;
         self.changed[stretch] = self.next;
@@ -135,10 +134,10 @@ impl ZhangChunk {
         }
     }
 
-    /// Runs the next sub-iteration on the chunk's own pixels and gives the number of pixels that it deleted.
+    /// Runs the next sub-iteration on the chunk's own pixels. Returns the number of pixels that it deleted.
     ///
-    /// Takes time in proportion to the stretches of rows, and to the words of those next to pixels that the last two
-    /// sub-iterations changed.
+    /// Takes time proportional to the number of stretches, and to the number of words in stretches next to pixels that
+    /// the last two sub-iterations changed.
     pub fn sub_iteration(&mut self) -> usize {
         let (now, words) = (self.next, self.stride - 2);
         self.next += 1;
@@ -146,7 +145,7 @@ impl ZhangChunk {
         for row in 1..=self.height {
             let [above, at, below] =
                 [row - 1, row, row + 1].map(|row| &self.changed[row * self.stretches..][..self.stretches]);
-            // This kind ran two sub-iterations ago: only what changed then or after can make it decide differently.
+            // This kind of sub-iteration ran two sub-iterations ago: only changes since then can alter its decisions.
             let recent = |stretch: usize| above[stretch].max(at[stretch]).max(below[stretch]) + 1 >= now;
             let around = &self.rows[(row - 1) * self.stride..][..3 * self.stride];
             let mut from = 0;
@@ -179,13 +178,13 @@ impl ZhangChunk {
         deleted
     }
 
-    /// What the last sub-iteration deleted, in raster order.
+    /// The pixels that the last sub-iteration deleted, in raster order.
     pub fn deleted(&self) -> impl Iterator<Item = Pixel> + '_ {
         self.deletions.iter().flat_map(|deletion| deletion.pixels())
     }
 
-    /// What the last sub-iteration deleted in the chunk's outermost rows and columns, in raster order: what chunks
-    /// beyond the seams have to know.
+    /// The pixels that the last sub-iteration deleted in the chunk's outermost rows and columns, in raster order: those
+    /// that are in the halos of neighbours.
     pub fn deleted_at_seams(&self) -> impl Iterator<Item = Pixel> + '_ {
         let (bottom, right) = (self.height as i32 - 1, self.width as i32 - 1);
         let (last_word, last_bit) = (self.own.len() - 1, right % 64);
@@ -210,8 +209,8 @@ impl Deletion {
     }
 }
 
-/// Puts into `found` which pixels of some words of a row a first sub-iteration deletes. `around` are three rows with a word
-/// more on either side of each.
+/// Sets in `found` the pixels of words of a row that a first sub-iteration deletes. `around` holds three rows, with one
+/// more word on either side of each.
 #[cfg_attr(
     not(feature = "portable"),
     multiversion::multiversion(targets("x86_64+avx2+avx512f+avx512vl", "x86_64+avx2"))
@@ -220,7 +219,7 @@ fn find_first(around: &[u64], words: std::ops::Range<usize>, found: &mut [u64]) 
     find(around, words, found, goes_first);
 }
 
-/// The same for a second sub-iteration.
+/// As [`find_first`], for a second sub-iteration.
 #[cfg_attr(
     not(feature = "portable"),
     multiversion::multiversion(targets("x86_64+avx2+avx512f+avx512vl", "x86_64+avx2"))
@@ -365,7 +364,7 @@ mod tests {
     #[test]
     fn thinning_goes_on_into_stretches_that_were_quiet() {
         let stretch = 64 * STRETCH;
-        // One side comes to the stretch in the middle before anything else has changed there.
+        // Deletions from one side reach the middle stretch before anything else has changed there.
         for columns in [stretch - 10..2 * stretch + 60, stretch - 60..2 * stretch + 10] {
             let image: Image = (0..70).map(|_| (0..3 * stretch).map(|x| columns.contains(&x)).collect()).collect();
             assert_eq!(thin(&image, [70, 3 * stretch]), thin_plainly(&image), "{columns:?}");
@@ -381,7 +380,7 @@ mod tests {
             thick in 1usize..9,
             chunk in (1usize..80, prop_oneof![1usize..80, Just(256), 250usize..1000]),
         ) {
-            // Squares of some pixels, so that some parts are thinned for longer than others.
+            // Squares of several pixels, so that some parts are thinned for longer than others.
             let image: Image = (0..pixels.len() / width * thick)
                 .map(|y| (0..width * thick).map(|x| pixels[y / thick * width + x / thick] < share).collect())
                 .collect();

@@ -1,7 +1,8 @@
-//! The loops over border voxels in one sub-iteration: they are listed, tested, and decided. For a chunk, and for a plane of
+//! The loops over border voxels in one sub-iteration, which list, test and decide them, for a chunk and for a plane of
 //! a volume.
 //!
-//! Without branches on what is found, which could not be foretold, and with bit instructions chosen at run time.
+//! The loops have no branches that depend on voxels, which would be unpredictable, and select bit instructions at run
+//! time.
 
 use super::retest::{Retest, passes_whole};
 use super::runs::Runs;
@@ -9,28 +10,29 @@ use super::{Candidate, DELETED};
 use crate::kernel::mask::{Mask, around};
 use crate::kernel::thin::neighbourhood::{BEFORE, EARLIER_ROWS, Tests};
 
-/// Which way a direction leads: y-, y+, x+, x-, z+, z-, in rows and planes.
+/// The steps of the directions y-, y+, x+, x-, z+ and z-, in rows and planes.
 pub(crate) const WAYS: [[isize; 2]; 6] = [[-1, 0], [1, 0], [0, 0], [0, 0], [0, 1], [0, -1]];
-/// From the voxel before a run's first to the neighbour of the first in a direction, where that is in the same row.
+/// Bits from the voxel before a run's first to the first voxel's neighbour in a direction; for other rows, to the voxel
+/// at the same column there.
 const SHIFTS: [u32; 6] = [1, 1, 2, 0, 1, 1];
 
-/// Where voxels with background in one direction are looked for.
+/// The input of a search for voxels with background in one direction.
 pub(crate) struct Search<'a> {
     /// The rows of the runs.
     pub(crate) here: &'a [u8],
-    /// The rows with the neighbours of their voxels: so many bytes further on, modulo 2^64.
+    /// The rows with the neighbours of their voxels, `to_row` bytes further on, modulo 2^64.
     pub(crate) there: &'a [u8],
     pub(crate) to_row: usize,
     pub(crate) direction: usize,
     pub(crate) runs: &'a Runs,
-    /// Bytes of a padded row, and its own voxels.
+    /// Bytes of a padded row; `width` is the number of its own voxels.
     pub(crate) stride: usize,
     pub(crate) width: usize,
 }
 
-/// Lists the bit indices of own voxels with background in a direction, in raster order. Only runs in both `near` and `filled`
-/// are looked at; those without foreground are taken out of `filled`. Gives the number of voxels; what follows them in the
-/// list is of no meaning.
+/// Lists the bit indices of own voxels with background in a direction, in raster order. Visits only runs in both `near`
+/// and `filled`, and removes runs without foreground from `filled`. Returns the number of voxels; the rest of the list
+/// has no meaning.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
 pub(crate) fn list(search: &Search<'_>, near: &[u64], filled: &mut [u64], listed: &mut Vec<u32>) -> usize {
     let (stride, to_row, shift) = (search.stride, search.to_row, SHIFTS[search.direction]);
@@ -42,7 +44,7 @@ pub(crate) fn list(search: &Search<'_>, near: &[u64], filled: &mut [u64], listed
             left &= left - 1;
             let [row, place] = search.runs.place(word * 64 + at as usize);
             let width = search.width - 64 * place;
-            // From the voxel before the run on, which is the first of a byte.
+            // Begins with the voxel before the run, which is the first of a byte.
             let byte = row * stride + 8 * place;
             let foreground = around::bits_after(search.here, byte, 1) & u64::MAX >> (64 - width.min(64));
             if foreground == 0 {
@@ -55,7 +57,7 @@ pub(crate) fn list(search: &Search<'_>, near: &[u64], filled: &mut [u64], listed
                 listed.resize(count + 4096, 0);
             }
             let end = count + border.count_ones() as usize;
-            // Four at a time, be there none: more are rare.
+            // Always writes four at a time, even if there are fewer: more are rare.
             loop {
                 for to in &mut listed[count..count + 4] {
                     *to = first.wrapping_add(border.trailing_zeros());
@@ -72,8 +74,8 @@ pub(crate) fn list(search: &Search<'_>, near: &[u64], filled: &mut [u64], listed
     count
 }
 
-/// Of the listed voxels those that Lee's method may delete, as candidates. Bit indices count from so many bits before `planes`
-/// on, which are the rows above, here and below.
+/// Makes candidates of the listed voxels that Lee's method may delete. `planes` are the rows above, here and below; bit
+/// indices count from `before` bits before them.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
 pub(crate) fn test(
     (planes, stride, before): ([&[u8]; 3], usize, usize),
@@ -93,10 +95,10 @@ pub(crate) fn test(
 
 /// Rows whose voxels are decided in raster order.
 pub(crate) trait Rows {
-    /// Of the neighbourhood of a voxel: the voxels in the rows before its own.
+    /// The part of a voxel's neighbourhood in the rows before its own.
     fn earlier_rows(&self, bit: usize) -> u32;
 
-    /// Clears a voxel, or writes it as it is.
+    /// Clears a voxel, or writes it unchanged.
     fn clear_if(&mut self, bit: usize, clear: bool);
 }
 
@@ -113,8 +115,8 @@ impl Rows for Mask {
     }
 }
 
-/// Visits candidates in raster order, and deletes each that passes what is tested again. Marks runs near deletions, and
-/// returns how many voxels were deleted.
+/// Visits candidates in raster order, and deletes each that passes the retest. Marks runs near deletions, and returns
+/// the number of deleted voxels.
 pub(crate) fn decide<R: Rows>(
     retest: Retest,
     rows: &mut R,
@@ -123,14 +125,14 @@ pub(crate) fn decide<R: Rows>(
     runs: &Runs,
     flipped: &mut [u64],
 ) -> usize {
-    // A loop for each, in which nothing has to be asked.
+    // One loop for each retest, without a branch inside.
     match retest {
         Retest::Simplicity => decide_by::<R, false>(rows, tests, candidates, runs, flipped),
         Retest::Whole => decide_by::<R, true>(rows, tests, candidates, runs, flipped),
     }
 }
 
-/// The same for one [`Retest`], the `WHOLE` one or the other.
+/// As [`decide`], for [`Retest::Whole`] if `WHOLE`, and [`Retest::Simplicity`] otherwise.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2+bmi1+bmi2+popcnt")))]
 fn decide_by<R: Rows, const WHOLE: bool>(
     rows: &mut R,
@@ -144,7 +146,7 @@ fn decide_by<R: Rows, const WHOLE: bool>(
     for candidate in candidates {
         let Candidate { bit, old } = *candidate;
         let now = old & !EARLIER_ROWS | rows.earlier_rows(bit as usize);
-        // Of the voxels before it only the last may have been written too lately to be read without a delay.
+        // Among the earlier voxels only the last may have been written too recently to be read without a delay.
         let is_gone = (bit == last.bit + 1) & (last.old & DELETED != 0);
         let now = now & !(BEFORE * u32::from(is_gone));
         let is_deleted = if WHOLE { passes_whole(tests, old, now) } else { tests.is_simple(now) };

@@ -1,35 +1,37 @@
-//! What is tested again when a candidate's turn comes: all in which the homotopic method differs from Lee's.
+//! The retest of a candidate before its deletion, the only difference between the homotopic method and Lee's.
 //!
 //! Lee's method, as scikit-image runs it, tests only whether the neighbours of a candidate are connected. When a solid object
 //! of even width is two voxels thick, all its voxels are candidates at once. Each of the last ones has one neighbour or none
 //! when its turn comes, which are connected, so the object vanishes.
 //!
-//! Repeating the whole test keeps components, loops and cavities, but not the length of arms. Of an arm that is two voxels
-//! wide, and flat as seen from the direction of the sub-iteration, all voxels are candidates too; where the arm leads along
-//! z or y, its voxels have their turns from its first end on, and each is near the end by then, but has two neighbours: a
-//! column of 4 x 4 x 280 voxels along z would leave two voxels, and of 130 bars along the axes and diagonals 33 would lose
-//! more than 30 % of their length. So the retest asks for one thing more: no neighbour that was deleted in the same
-//! sub-iteration may lie apart from all neighbours that are left. Where one does, the voxel lay between two parts of an arm,
-//! one of which is gone already. Then an arm recedes by no more than a voxel in a sub-iteration: all 130 bars keep their
-//! length, with as many tips on phantoms as without this condition (within 4 % on airways from a CT).
+//! Repeating the whole test keeps components, loops and cavities, but not the length of arms. In an arm that is two
+//! voxels wide, and flat as seen from the direction of the sub-iteration, all voxels are candidates as well. If the arm
+//! runs along z or y, its voxels are visited from its first end on, and each is near the end by then, but has two
+//! neighbours: a column of 4 x 4 x 280 voxels along z would leave two voxels, and 33 of 130 bars along the axes and
+//! diagonals would lose more than 30 % of their length. So the retest has one more condition: no neighbour that was
+//! deleted in the same sub-iteration may lie apart from all remaining neighbours. If one does, the voxel lay between
+//! two parts of an arm, one of which is already gone. With this condition an arm recedes by at most one voxel in a
+//! sub-iteration: all 130 bars keep their length, with as many tips on phantoms as without it (within 4 % on airways
+//! from a CT).
 
 use super::WAS_BEFORE;
 use crate::kernel::thin::neighbourhood::{BEFORE, CENTRE, Tests, dilate};
 
-/// What the sequential step of a sub-iteration tests of a candidate again, in the state in which the candidates before it
-/// have left its neighbourhood.
+/// The retest of a candidate in the sequential step of a sub-iteration, after the decisions on the candidates before
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retest {
-    /// Whether its neighbours are connected, as in scikit-image.
+    /// Tests whether its neighbours are connected, as in scikit-image.
     Simplicity,
-    /// All that made it a candidate: that it is no endpoint, and that its removal keeps components, loops and cavities; and
-    /// that no neighbour that was deleted in the same sub-iteration lies apart from all neighbours that are left.
+    /// Repeats the test for candidates: the voxel is not an endpoint, and its deletion keeps components, loops and
+    /// cavities. Also tests that no neighbour that was deleted in the same sub-iteration lies apart from all remaining
+    /// neighbours.
     Whole,
 }
 
 impl Retest {
-    /// Whether a candidate passes, given what is known of its neighbourhood at the start of the sub-iteration, as
-    /// [`Candidate::old`](super::Candidate::old) has it, and its neighbourhood now.
+    /// Whether a candidate passes, by its neighbourhood at the start of the sub-iteration, in the form of
+    /// [`Candidate::old`](super::Candidate::old), and its neighbourhood now.
     #[inline(always)]
     pub(super) fn passes(self, tests: &Tests, old: u32, now: u32) -> bool {
         match self {

@@ -1,21 +1,21 @@
-//! Runs: up to 64 voxels of a row each, in which a chunk's rows are gone through; and sets of them.
+//! Runs of up to 64 voxels of a row, in which a chunk's rows are processed, and sets of runs.
 
 use crate::kernel::mask::Layout;
 
-/// How the rows of a chunk and its halo are divided into runs. The first of a row begins with its first own voxel, each
-/// other 64 voxels after the one before. Runs are numbered in raster order.
+/// The division of the rows of a chunk and its halo into runs. The first run of a row begins with its first own voxel,
+/// every other one 64 voxels after the one before. Runs are numbered in raster order.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Runs {
-    /// Runs that a row has numbers for: a power of two, of which each row uses as many as it has.
+    /// Numbers of runs that are reserved for a row: a power of two, at least the number of runs.
     in_row: usize,
-    /// The number of the power.
+    /// Binary logarithm of `in_row`.
     shift: u32,
     /// The last run of a row.
     last: usize,
     in_plane: usize,
     count: usize,
     row_bits: usize,
-    /// 2^64 divided by the bits of a row, rounded up.
+    /// 2^64 divided by the number of bits in a row, rounded up.
     rows_a_bit: u64,
 }
 
@@ -34,7 +34,7 @@ impl Runs {
         }
     }
 
-    /// A set without runs.
+    /// An empty set.
     pub(super) fn none(&self) -> RunSet {
         RunSet { words: vec![0; self.count.div_ceil(64)], is_empty: true }
     }
@@ -44,20 +44,20 @@ impl Runs {
         row * self.in_row..row * self.in_row + self.last + 1
     }
 
-    /// The row of a run, and its place in it.
+    /// The row of a run, and its index in the row.
     #[inline(always)]
     pub(crate) fn place(&self, run: usize) -> [usize; 2] {
         [run >> self.shift, run & (self.in_row - 1)]
     }
 
-    /// Adds the runs of a row that hold a voxel or a neighbour of it in the row, given its row and column.
+    /// Adds the runs of a row that hold a voxel, given by row and column, or one of its neighbours in the row.
     #[inline]
     pub(super) fn mark(&self, place: [usize; 2], set: &mut RunSet) {
         self.mark_if(place, true, &mut set.words);
         set.note_marks(true);
     }
 
-    /// The same, if asked to, in the words of a set.
+    /// As [`Runs::mark`] in the words of a set, if `mark`.
     #[inline(always)]
     pub(crate) fn mark_if(&self, [row, x]: [usize; 2], mark: bool, words: &mut [u64]) {
         if self.shift == 0 {
@@ -72,12 +72,12 @@ impl Runs {
         }
     }
 
-    /// Words of a set of the runs of so many rows.
+    /// Number of words in a set of the runs of `rows` rows.
     pub(crate) fn words_of_rows(&self, rows: usize) -> usize {
         (rows * self.in_row).div_ceil(64)
     }
 
-    /// Adds the runs of a row that hold some of so many voxels from a padded column on, which is an own one.
+    /// Adds the runs of a row that hold any of `count` voxels, beginning at a padded column, which is an own one.
     pub(crate) fn mark_all(&self, [row, x]: [usize; 2], count: usize, words: &mut [u64]) {
         for place in (x - 1) / 64..=(x + count - 2) / 64 {
             let run = (row << self.shift) + place;
@@ -94,7 +94,7 @@ impl Runs {
         }
     }
 
-    /// The runs of a plane that are in a set, and those in the rows before and after them.
+    /// Adds the runs of a plane that are in `recent`, and those in the rows before and after them, to `near`.
     pub(crate) fn spread(&self, recent: &[u64], near: &mut [u64]) {
         let (words, bits) = (self.in_row / 64, (self.in_row % 64) as u32);
         let get = |word: usize| recent.get(word).copied().unwrap_or(0);
@@ -118,8 +118,8 @@ impl Runs {
         [row, bit as usize - row * self.row_bits]
     }
 
-    /// 64 runs from a multiple of 64 on: those in a set, and those above, below, before and after them and at the
-    /// corners between. Some more may come at the ends of planes.
+    /// The bits of the 64 runs of a word: those that are in a set, or above, below, before or after one, or at the
+    /// corners between. May include a few more at the ends of planes.
     pub(super) fn nearby(&self, word: usize, set: &RunSet) -> u64 {
         let (first, row, plane) = ((word * 64) as isize, self.in_row as isize, self.in_plane as isize);
         let at = |run: isize| set.read(run - row) | set.read(run) | set.read(run + row);
@@ -140,12 +140,12 @@ impl RunSet {
         self.words[run >> 6] |= 1 << (run & 63);
     }
 
-    /// Notes whether runs were marked in its words.
+    /// Records whether runs were marked in its words.
     pub(super) fn note_marks(&mut self, marked: bool) {
         self.is_empty &= !marked;
     }
 
-    /// Whether no run was marked since it was made or cleared.
+    /// Whether no run was marked since it was created or cleared.
     pub(super) fn is_empty(&self) -> bool {
         self.is_empty
     }
@@ -157,7 +157,7 @@ impl RunSet {
         }
     }
 
-    /// Takes in the runs of another set of the same chunk.
+    /// Adds the runs of another set of the same chunk.
     pub(super) fn extend(&mut self, other: &RunSet) {
         if !other.is_empty {
             self.is_empty = false;
@@ -165,7 +165,7 @@ impl RunSet {
         }
     }
 
-    /// 64 runs from one on, which may lie outside.
+    /// The bits of 64 runs, beginning at `run`, which may lie outside.
     #[inline]
     fn read(&self, run: isize) -> u64 {
         let (word, shift) = (run.div_euclid(64), run.rem_euclid(64) as u32);
@@ -175,17 +175,17 @@ impl RunSet {
     }
 }
 
-/// Which own voxels of a chunk are next to neighbouring chunks.
+/// The own voxels of a chunk that are next to neighbouring chunks.
 #[derive(Clone, Debug)]
 pub(super) struct SeamRows {
-    /// A bit a padded row: all own voxels of the row are.
+    /// One bit for each padded row: all own voxels of the row are next to a seam.
     rows: Vec<u64>,
-    /// The last own column of a padded row; of other rows the first and the last voxel are.
+    /// The last own column of a padded row; in other rows, the first and the last own voxel are next to a seam.
     last: usize,
 }
 
 impl SeamRows {
-    /// Of a chunk with neighbours above and below along z, if `is_stacked`, and on all other sides.
+    /// For a chunk with neighbours on all sides, but above and below along z only if `is_stacked`.
     pub(super) fn new(layout: &Layout, is_stacked: bool) -> Self {
         let [nz, ny, nx] = layout.shape;
         let mut rows = vec![0; layout.rows().div_ceil(64)];
@@ -198,7 +198,7 @@ impl SeamRows {
         SeamRows { rows, last: nx }
     }
 
-    /// Whether the own voxel at a row and column is one.
+    /// Whether the own voxel at a row and column is next to a seam.
     #[inline(always)]
     pub(super) fn hold(&self, [row, x]: [usize; 2]) -> bool {
         (self.rows[row >> 6] >> (row & 63) & 1 != 0) | (x == 1) | (x == self.last)

@@ -1,4 +1,4 @@
-//! Thinning in chunks against the definition, voxel by voxel on the whole volume.
+//! Thinning in chunks compared with the definition, voxel by voxel on the whole volume.
 
 mod topology;
 
@@ -15,7 +15,7 @@ use crate::kernel::thin::partition::Partition;
 use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
 use crate::space::{Position, Region};
 
-/// Whether each voxel of a volume of some shape is foreground, in raster order.
+/// A binary volume, with its voxels in raster order.
 #[derive(Clone, Debug, PartialEq)]
 struct Volume {
     shape: [usize; 3],
@@ -32,7 +32,7 @@ fn positions(region: &Region) -> impl Iterator<Item = Position> + use<> {
 }
 
 impl Volume {
-    /// A volume of noise: the mean over each voxel and those up to `reach` around it, cut at a share of the middle.
+    /// A volume of noise: a voxel is foreground if the mean of random values within `reach` of it is below `share`.
     fn drawn(shape: [usize; 3], reach: i64, share: f64, seed: u64) -> Volume {
         let mut state = seed;
         let noise: Vec<f64> = (0..shape.iter().product())
@@ -66,9 +66,9 @@ impl Volume {
     }
 }
 
-/// The definition: candidates on the state at the start of a sub-iteration, then each in raster order, when it is deleted
-/// if it is still simple; or, by the homotopic method, if it passes the whole test again, and no neighbour that has been
-/// deleted since the start lies apart from those that are left.
+/// The definition: candidates on the state at the start of a sub-iteration, then each in raster order is deleted if it
+/// is still simple; or, by the homotopic method, if it passes the whole test again, and no neighbour that was deleted
+/// since the start lies apart from the remaining ones.
 fn thin_plainly(volume: &Volume, method: Method) -> Volume {
     let mut volume = volume.clone();
     let (directions, whole) = (method.turns(), method.retest() == Some(Retest::Whole));
@@ -107,7 +107,7 @@ fn masks(volume: &Volume, grid: &Grid) -> BTreeMap<ChunkId, Mask> {
     masks
 }
 
-/// The volume that the masks of its chunks hold.
+/// The volume of the masks of its chunks.
 fn volume<'m>(shape: [usize; 3], masks: impl IntoIterator<Item = &'m Mask>) -> Volume {
     let mut volume = Volume { shape, voxels: vec![false; shape.iter().product()] };
     for mask in masks {
@@ -119,8 +119,8 @@ fn volume<'m>(shape: [usize; 3], masks: impl IntoIterator<Item = &'m Mask>) -> V
     volume
 }
 
-/// Laid in planes from the masks of chunks, which go through a ring of stages until nothing is deleted any more, and cut into
-/// masks again.
+/// Thinning by planes: the masks of chunks are pasted into planes, which go through a ring of stages until nothing is
+/// deleted any more, and are cut into masks again.
 fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize], method: Method) -> Volume {
     let grid = Grid::new(Region::of_shape(content.shape), chunk);
     let layout = PlaneLayout::new(content.shape);

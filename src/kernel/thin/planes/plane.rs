@@ -6,27 +6,27 @@ use super::PlaneLayout;
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::lee::Candidate;
 
-/// The voxels of a plane (fixed z), and what thinning has to remember of it. Without foreground it takes no memory.
+/// The voxels of a plane (fixed z), with the state of its thinning. Without foreground it takes no memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plane {
-    /// A bit a voxel, with a border of one voxel that is always background; a row begins at a byte. Nothing where all is
-    /// background.
+    /// One bit per voxel, with a border of one voxel that is always background; every row begins at a byte. Empty if
+    /// all voxels are background.
     #[serde(with = "serde_bytes")]
     pub(super) bits: Vec<u8>,
     /// Runs that may hold foreground.
     pub(super) filled: Vec<u64>,
-    /// Runs near deletions, for each of the last six sub-iterations; nothing where there never were any.
+    /// Runs near deletions, for each of the last six sub-iterations; empty if none were ever marked.
     pub(super) window: [Vec<u64>; 6],
-    /// Which of these hold something.
+    /// Bit set of the windows with runs.
     pub(super) marked: u8,
-    /// What is to be decided next, between the two halves of a sub-iteration.
+    /// The candidates to decide next, between the two halves of a sub-iteration.
     #[serde(skip)]
     pub(super) candidates: Vec<Candidate>,
 }
 
 impl Plane {
-    /// Puts in what a chunk's mask has of the plane: its own voxels in one of its planes, numbered from 0. `corner` is where
-    /// the chunk begins in the plane, along (y, x). Nothing may have been put there before.
+    /// Pastes the own voxels of a chunk's mask in one of its planes, numbered from 0. `[y, x]` is the position of the
+    /// chunk in the plane, which must be empty there.
     pub fn paste(&mut self, layout: &PlaneLayout, mask: &Mask, plane: usize, [y, x]: [usize; 2]) {
         let chunk = mask.layout();
         let [_, height, width] = chunk.shape;
@@ -49,8 +49,7 @@ impl Plane {
         }
     }
 
-    /// Puts what the plane holds of a chunk into the chunk's mask, which must be empty there: the counterpart of
-    /// [`Plane::paste`].
+    /// Copies the voxels of a chunk into its mask, which must be empty there: the inverse of [`Plane::paste`].
     pub fn cut(&self, layout: &PlaneLayout, mask: &mut Mask, plane: usize, [y, x]: [usize; 2]) {
         if self.bits.is_empty() {
             return;
@@ -72,7 +71,7 @@ impl Plane {
         }
     }
 
-    /// Number of voxels that are set.
+    /// Number of foreground voxels.
     pub fn count(&self) -> usize {
         self.bits.iter().map(|byte| byte.count_ones() as usize).sum()
     }

@@ -1,4 +1,4 @@
-//! What thinning by planes deletes next to the seams between chunks: the seam logs that thinning by chunks keeps.
+//! Seam logs of thinning by planes, equal to those of thinning by chunks.
 
 use super::PlaneLayout;
 use crate::grid::{ChunkId, Grid};
@@ -8,22 +8,22 @@ use crate::kernel::thin::seam_log::SeamLog;
 /// The chunks of a grid along one axis.
 #[derive(Debug)]
 struct Axis {
-    /// The place of the first chunk on the grid.
+    /// Coordinate of the first chunk on the grid.
     first: i64,
-    /// Voxels of each chunk.
+    /// Length of each chunk in voxels.
     lengths: Vec<usize>,
-    /// Where each voxel lies.
+    /// The place of each voxel.
     places: Vec<Place>,
 }
 
-/// Where a voxel lies along one axis.
+/// The place of a voxel along one axis.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    /// Number of its chunk.
+    /// Index of its chunk.
     chunk: usize,
-    /// Its place in the chunk's padded layout: 1 for the first own voxel.
+    /// Its coordinate in the chunk's padded layout: 1 for the first own voxel.
     padded: usize,
-    /// Whether the chunk before has it in its halo, and whether the one after.
+    /// Whether the chunks before and after have it in their halos.
     is_seen: [bool; 2],
 }
 
@@ -42,7 +42,8 @@ impl Axis {
         Axis { first, lengths, places }
     }
 
-    /// Where a voxel lies in the layout of the chunk at this distance from its own, where there is one.
+    /// The index of the chunk at a distance of `step` chunks from a voxel's own, and the voxel's coordinate in its
+    /// layout, if the chunk exists.
     fn seen_from(&self, place: Place, step: i64) -> Option<[usize; 2]> {
         let chunk = place.chunk.checked_add_signed(step as isize)?;
         let length = *self.lengths.get(chunk)?;
@@ -50,24 +51,25 @@ impl Axis {
     }
 }
 
-/// Writes the seam logs of the chunks of a volume that is thinned by planes, as far as a stage does the thinning. They hold
-/// what [`Partition`](crate::kernel::thin::partition::Partition) keeps of the same thinning by chunks.
+/// Writes the seam logs of the chunks of a volume that is thinned by planes, for the sub-iterations of one stage. They
+/// equal those that [`Partition`](crate::kernel::thin::partition::Partition) keeps when it thins the same volume by
+/// chunks.
 #[derive(Debug)]
 pub struct SeamWriter {
     axes: [Axis; 3],
-    /// Whether the own voxels of a padded row, or of a padded column, lie next to seams.
+    /// Whether the own voxels of each padded row are next to seams; `columns` likewise.
     rows: Vec<bool>,
     columns: Vec<bool>,
-    /// Voxels deleted next to seams in each sub-iteration that the stage is at: plane and bit index there.
+    /// Voxels deleted next to seams in each of the stage's current sub-iterations, as plane and bit index in the plane.
     deleted: Vec<Vec<[u32; 2]>>,
-    /// By the number of the chunk in raster order: one more than the place of its log, or 0 where it has none.
+    /// For each chunk in raster order, one more than the index of its log, or 0 if it has none.
     found: Vec<u32>,
-    /// The logs, with the numbers of their chunks.
+    /// The logs, with the indices of their chunks in raster order.
     logs: Vec<(usize, SeamLog)>,
 }
 
 impl SeamWriter {
-    /// One for the chunks of a grid, which has bounds.
+    /// A writer for the chunks of a grid, which must have bounds.
     pub fn new(grid: &Grid) -> SeamWriter {
         let axes = [0, 1, 2].map(|axis| Axis::new(grid, axis));
         let are_seen = |axis: &Axis| {
@@ -79,8 +81,8 @@ impl SeamWriter {
         SeamWriter { axes, rows, columns, deleted: Vec::new(), found, logs: Vec::new() }
     }
 
-    /// Notes which candidates of a plane were deleted, in one of the sub-iterations that the stage is at. Planes come in
-    /// ascending order in each of them.
+    /// Records the candidates of a plane that were deleted in one of the stage's current sub-iterations. In each of
+    /// them planes come in ascending order.
     pub(super) fn note(&mut self, layout: &PlaneLayout, step: usize, plane: usize, candidates: &[Candidate]) {
         if self.deleted.len() <= step {
             self.deleted.resize_with(step + 1, Vec::new);
@@ -95,7 +97,8 @@ impl SeamWriter {
         }
     }
 
-    /// Writes into the logs what was noted: all planes have gone through these sub-iterations, the first of which is given.
+    /// Writes the recorded deletions to the logs, after all planes have gone through these sub-iterations, which begin
+    /// with `first`.
     pub(super) fn write(&mut self, layout: &PlaneLayout, first: usize) {
         let mut deleted = std::mem::take(&mut self.deleted);
         for (sub_iteration, list) in (first..).zip(&mut deleted) {
@@ -107,7 +110,7 @@ impl SeamWriter {
         self.deleted = deleted;
     }
 
-    /// Writes down a voxel that was deleted, for its own chunk and all that have it in their halo.
+    /// Writes a deleted voxel to the logs of its own chunk and of all chunks that have it in their halo.
     fn write_one(&mut self, sub_iteration: usize, at: [usize; 3]) {
         let [z, y, x] = &self.axes;
         let places: [Place; 3] = std::array::from_fn(|a| self.axes[a].places[at[a]]);
@@ -118,7 +121,7 @@ impl SeamWriter {
                 let Some([chunk_y, at_y]) = y.seen_from(places[1], dy) else { continue };
                 for dx in steps[2].clone() {
                     let Some([chunk_x, at_x]) = x.seen_from(places[2], dx) else { continue };
-                    // As `Layout::bit` has it.
+                    // As in `Layout::bit`.
                     let row = (x.lengths[chunk_x] + 2).div_ceil(8) * 8;
                     let bit = ((at_z * (y.lengths[chunk_y] + 2) + at_y) * row + at_x) as u32;
                     let chunk = (chunk_z * y.lengths.len() + chunk_y) * x.lengths.len() + chunk_x;

@@ -1,4 +1,4 @@
-//! Some sub-iterations of the thinning, done on planes that pass by.
+//! A stage of thinning by planes: some sub-iterations on planes that pass through.
 
 use std::collections::VecDeque;
 
@@ -7,26 +7,26 @@ use crate::kernel::mask::around;
 use crate::kernel::thin::lee::{Candidate, Retest, Rows, Search, WAYS, decide, list, test};
 use crate::kernel::thin::neighbourhood::Tests;
 
-/// How many directions take turns; as many sub-iterations in a row without a deletion end the thinning.
+/// Number of directions, which take turns; as many sub-iterations in a row without a deletion end the thinning.
 pub const DIRECTIONS: usize = WAYS.len();
 
-/// Takes the planes of a volume from above to below, and gives them back in the same order a few sub-iterations further.
+/// Takes the planes of a volume from top to bottom, and returns them in the same order, some sub-iterations later.
 ///
-/// A sub-iteration lists the candidates of a plane on the state at its start, and decides them when the candidates of the
-/// plane below are listed and those of the plane above decided. So when a plane comes in, the one before it can be listed,
-/// the one before that decided, the one before that listed for the next sub-iteration, and so on: what is held are two planes
-/// a sub-iteration and two more, however many the volume has.
+/// A sub-iteration lists the candidates of a plane on the state at its start, and decides them when the candidates of
+/// the plane below are listed and those of the plane above decided. So when a plane comes in, the one before it can be
+/// listed, the one before that decided, the one before that listed for the next sub-iteration, and so on. A stage holds
+/// two planes for each sub-iteration and two more, independently of the size of the volume.
 #[derive(Debug)]
 pub struct Stage {
     layout: PlaneLayout,
-    /// Sub-iterations that a plane goes through here.
+    /// Number of sub-iterations of this stage.
     steps: usize,
-    /// Number of the first of them for the planes that are held.
+    /// Number of the first sub-iteration for the planes that are held.
     first: usize,
     held: VecDeque<Plane>,
-    /// Planes that have come in of this volume.
+    /// Number of planes of this volume that have come in.
     entered: usize,
-    /// Voxels deleted in each of the sub-iterations so far.
+    /// Number of voxels deleted so far in each of the sub-iterations.
     deleted: Vec<u64>,
     /// The bits of a plane without foreground.
     background: Vec<u8>,
@@ -35,14 +35,14 @@ pub struct Stage {
     recent: Vec<u64>,
     near: Vec<u64>,
     border: Vec<u32>,
-    /// Lists that are not in use.
+    /// Unused lists, for reuse.
     spare: Vec<Vec<Candidate>>,
-    /// Writes seam logs, where these are wanted.
+    /// Writes seam logs, if they are needed.
     writer: Option<SeamWriter>,
 }
 
 impl Stage {
-    /// One that holds no plane yet. `retest` says by which method it thins.
+    /// A stage without planes. `retest` selects the method.
     pub fn new(layout: PlaneLayout, steps: usize, retest: Retest) -> Stage {
         Stage {
             layout,
@@ -62,19 +62,20 @@ impl Stage {
         }
     }
 
-    /// The same, which has what it deletes written into seam logs.
+    /// Adds a writer of seam logs.
     #[must_use]
     pub fn with_seams(self, writer: SeamWriter) -> Stage {
         Stage { writer: Some(writer), ..self }
     }
 
-    /// The seam logs so far, where they are written. From now on they are not.
+    /// Takes out the writer with the seam logs so far, if any; later deletions are not logged.
     pub fn take_seams(&mut self) -> Option<SeamWriter> {
         self.writer.take()
     }
 
-    /// Takes the next plane, all of which have gone through so many sub-iterations; what is finished here leaves by `pass`.
-    /// Gives the voxels deleted in each sub-iteration, where the plane was the last one of its volume.
+    /// Takes the next plane of a volume that has gone through `before` sub-iterations. Calls `pass` with every plane
+    /// that is finished here. Returns the number of voxels deleted in each sub-iteration, if the plane was the last one
+    /// of its volume.
     pub fn push(&mut self, plane: Plane, before: usize, pass: &mut impl FnMut(Plane)) -> Option<Vec<u64>> {
         if self.entered == 0 {
             self.first = before;
@@ -83,7 +84,7 @@ impl Stage {
         self.held.push_back(plane);
         self.entered += 1;
         self.advance(self.entered - 1);
-        // It was read for the last time by the last decisions below it.
+        // The last decisions in the plane below were the last to read it.
         if self.entered > 2 * self.steps + 1 {
             self.held.pop_front().into_iter().for_each(&mut *pass);
         }
@@ -101,7 +102,7 @@ impl Stage {
         Some(std::mem::replace(&mut self.deleted, vec![0; self.steps]))
     }
 
-    /// What can be done when the plane with a number has come in, or would have.
+    /// Does the work that is possible once the plane with number `front` has come in, or would have.
     fn advance(&mut self, front: usize) {
         for step in 0..self.steps {
             let behind = |by: usize| front.checked_sub(2 * step + by).filter(|&plane| plane < self.layout.depth);
@@ -115,7 +116,7 @@ impl Stage {
         }
     }
 
-    /// The place of a plane among those held.
+    /// The index of a plane among those held.
     fn place(&self, plane: usize) -> usize {
         plane + self.held.len() - self.entered
     }
@@ -150,13 +151,13 @@ impl Stage {
         self.held[place] = here;
     }
 
-    /// The bits of the plane at a place, which may lie outside of the volume.
+    /// The bits of the plane at an index, which may lie outside the volume.
     fn bits(&self, place: usize) -> &[u8] {
         self.held.get(place).map(|plane| &plane.bits[..]).filter(|bits| !bits.is_empty()).unwrap_or(&self.background)
     }
 
-    /// Finds the runs that a direction has to look at: all in its first turn, then those near what was deleted in the last
-    /// six sub-iterations. Gives whether there are any.
+    /// Finds the runs that a direction has to visit: all in its first turn, later those near deletions in the last six
+    /// sub-iterations. Returns whether it found any.
     fn look_near(&mut self, place: usize, sub_iteration: usize) -> bool {
         if sub_iteration < DIRECTIONS {
             self.near.fill(u64::MAX);
@@ -177,7 +178,8 @@ impl Stage {
         true
     }
 
-    /// Decides the candidates of a plane in one of the sub-iterations of this stage. Returns how many voxels were deleted.
+    /// Decides the candidates of a plane in one of the sub-iterations of this stage. Returns the number of deleted
+    /// voxels.
     fn decide(&mut self, plane: usize, step: usize) -> u64 {
         let place = self.place(plane);
         let at = (self.first + step) % DIRECTIONS;

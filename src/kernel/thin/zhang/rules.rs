@@ -1,9 +1,9 @@
-//! Which pixels Zhang and Suen's method deletes, 64 at a time.
+//! The rules of Zhang and Suen's method, for 64 pixels at a time.
 //!
-//! Morally a pixel goes where the code of its eight neighbours is one of a list; the lists are with the tests. Here each
-//! list is a decision diagram: a line stands for a set of neighbourhoods, told apart by one neighbour from two that
-//! earlier lines stand for. The neighbours are asked in the order that gives the fewest steps of all 8! orders: 60
-//! operations in place of twice as many for all codes one by one.
+//! Morally a pixel is deleted if a list contains the code of its eight neighbours; the lists are with the tests. Here
+//! each list is a decision diagram: each line is a set of neighbourhoods, which combines two sets of earlier lines by
+//! the state of one neighbour. The order of the neighbours is the one with the fewest steps among all 8! orders: 60
+//! operations, against twice as many for all codes one by one.
 
 /// The neighbours of 64 pixels: bit `i` of each word belongs to pixel `i`.
 #[derive(Clone, Copy, Debug)]
@@ -18,13 +18,13 @@ pub(super) struct Neighbours {
     pub(super) left: u64,
 }
 
-/// One set where a neighbour is foreground, another where it is not.
+/// One set if a neighbour is foreground, another one if not.
 #[inline(always)]
 fn pick(neighbour: u64, foreground: u64, background: u64) -> u64 {
     neighbour & foreground | !neighbour & background
 }
 
-/// Pixels with neighbours for which the first sub-iteration of a pass deletes.
+/// The pixels that the first sub-iteration of a pass deletes.
 #[inline(always)]
 pub(super) fn goes_first(neighbours: Neighbours) -> u64 {
     let Neighbours { up_left, up, up_right, right, down_right, down, down_left, left } = neighbours;
@@ -60,7 +60,7 @@ pub(super) fn goes_first(neighbours: Neighbours) -> u64 {
     pick(up_right, d28, d20)
 }
 
-/// Pixels with neighbours for which the second sub-iteration of a pass deletes.
+/// The pixels that the second sub-iteration of a pass deletes.
 #[inline(always)]
 pub(super) fn goes_second(neighbours: Neighbours) -> u64 {
     let Neighbours { up_left, up, up_right, right, down_right, down, down_left, left } = neighbours;
@@ -100,8 +100,8 @@ pub(super) fn goes_second(neighbours: Neighbours) -> u64 {
 pub(super) mod tests {
     use super::*;
 
-    /// Codes of the neighbourhoods that a first sub-iteration deletes (classes 1 and 3 of scikit-image's). Bit 0 of a code
-    /// is the neighbour up-left of the pixel; the others follow clockwise.
+    /// Codes of the neighbourhoods that a first sub-iteration deletes (classes 1 and 3 of scikit-image). Bit 0 of a
+    /// code is the neighbour up-left of the pixel; the others follow clockwise.
     pub(in crate::kernel::thin::zhang) const FIRST: [u8; 36] = [
         3, 6, 7, 10, 11, 12, 14, 15, 28, 30, 31, 40, 60, 112, 120, 124, 130, 131, 134, 135, 143, 159, 160, 161, 193,
         194, 195, 198, 199, 207, 225, 227, 231, 240, 241, 243,
@@ -116,7 +116,7 @@ pub(super) mod tests {
     #[test]
     fn each_code_that_is_listed_and_no_other_is_deleted() {
         for code in 0..=u8::MAX {
-            // In one pixel of the 64, so that bits that stray show, too.
+            // In one pixel of the 64, so that stray bits are noticed, too.
             let [up_left, up, up_right, right, down_right, down, down_left, left] =
                 std::array::from_fn(|n| u64::from(code >> n & 1) << (code % 64));
             let neighbours = Neighbours { up_left, up, up_right, right, down_right, down, down_left, left };

@@ -1,13 +1,14 @@
-//! Promise: the homotopic method loses no object, and loses or makes no loop and no cavity, however chunks divide the volume.
+//! Promise: the homotopic method keeps every object, and neither loses nor makes loops and cavities, for every division
+//! into chunks.
 //!
-//! Every component of a mask, 26-connected, holds exactly one of the skeleton; the components of the background, 6-connected,
-//! are as many before and after: cavities, and what lies outside; and so is the Euler number, which leaves the loops the
-//! same number too.
+//! Every 26-connected component of a mask holds exactly one component of the skeleton; the number of 6-connected
+//! components of the background (cavities and the outside) stays the same; and so does the Euler number, and with it
+//! the number of loops.
 
 use super::*;
 
-/// Numbers of components, from 1, of the voxels that are `wanted`: 26-connected for foreground, 6-connected for background.
-/// Voxels that are not wanted have 0.
+/// Numbers of components, from 1, of the voxels that are `wanted`: 26-connected for foreground, 6-connected for
+/// background. All other voxels have 0.
 fn components(volume: &Volume, wanted: bool) -> (Vec<usize>, usize) {
     let steps: Vec<Position> = positions(&Region::new([-1; 3], [2; 3]))
         .filter(|d| d != &[0; 3] && (wanted || d.iter().map(|c| c.abs()).sum::<i64>() == 1))
@@ -56,7 +57,7 @@ fn bordered(volume: &Volume) -> Volume {
     Volume { shape, voxels: positions(&Region::of_shape(shape)).map(inside).collect() }
 }
 
-/// How a skeleton breaks the promise, if it does.
+/// The violation of the promise by a skeleton, if any.
 fn fault(volume: &Volume, skeleton: &Volume) -> Option<String> {
     let (objects, count) = components(volume, true);
     let (parts, parts_count) = components(skeleton, true);
@@ -79,7 +80,7 @@ fn fault(volume: &Volume, skeleton: &Volume) -> Option<String> {
     (before != after).then(|| format!("parts of the background and Euler number {before:?} become {after:?}"))
 }
 
-/// Bodies that are made of boxes: one box, a cross, a shell, a column that is four voxels wide, and two of these by chance.
+/// Solids made of boxes: a block, a cross, a shell, and a column that is four voxels wide.
 #[derive(Clone, Copy, Debug)]
 enum Solid {
     Block,
@@ -88,7 +89,7 @@ enum Solid {
     Column,
 }
 
-/// A solid of some half widths, along some axis.
+/// A solid with these half widths, along an axis.
 fn solid(kind: Solid, half: [usize; 3], long: usize, axis: usize) -> Volume {
     let mut shape = half.map(|n| 2 * n + 2);
     if matches!(kind, Solid::Cross | Solid::Column) {
@@ -100,7 +101,7 @@ fn solid(kind: Solid, half: [usize; 3], long: usize, axis: usize) -> Volume {
     if matches!(kind, Solid::Column) {
         (shape[(axis + 1) % 3], shape[(axis + 2) % 3]) = (6, 6);
     }
-    // Twice the distance from the middle, so that it is an odd number in a body of even width.
+    // Twice the distance from the middle, which is an odd number in a solid of even width.
     let from_middle = |p: Position| [0, 1, 2].map(|a| (2 * p[a] + 1 - shape[a] as i64).unsigned_abs() as usize);
     let inside = |p: Position| {
         let away = from_middle(p);
@@ -125,7 +126,7 @@ fn solids() -> impl Strategy<Value = Volume> {
         .prop_map(|(kind, half, long, axis)| solid(kind, half, long, axis))
 }
 
-/// Noise of all kinds, also in lumps of 2 x 2 x 2 voxels.
+/// Noise of various densities, also in lumps of 2 x 2 x 2 voxels.
 fn masks_of_noise(planar: bool) -> impl Strategy<Value = Volume> {
     let longest = if planar { 40 } else { 13 };
     let shape = (1usize..10, 1usize..longest, 1usize..longest);
@@ -178,7 +179,7 @@ proptest! {
     }
 }
 
-/// What a long solid leaves: the voxels of its skeleton.
+/// Number of voxels in the skeleton of a solid.
 fn left(mask: &Volume, method: Method) -> usize {
     thin_in_chunks(mask, [7; 3], method, false).voxels.iter().filter(|voxel| **voxel).count()
 }
