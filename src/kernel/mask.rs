@@ -138,7 +138,7 @@ impl Mask {
     /// Clears the voxels that are not set in another mask of the same box.
     ///
     /// # Panics
-    /// If the other mask is that of another box.
+    /// If the other mask is of another box.
     pub fn intersect(&mut self, other: &Mask) {
         assert_eq!(self.layout, other.layout, "masks of two boxes");
         self.bits.iter_mut().zip(&other.bits).for_each(|(byte, other)| *byte &= other);

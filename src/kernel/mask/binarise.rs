@@ -23,10 +23,10 @@ pub struct Binary {
 }
 
 impl Binary {
-    /// What of it lies inside another mask of the same box; `None` if nothing does.
+    /// The part inside another mask of the same box; `None` if it is empty.
     ///
     /// # Panics
-    /// If the other mask is that of another box.
+    /// If the other mask is of another box.
     pub fn within(mut self, inside: &Mask) -> Option<Binary> {
         self.mask.intersect(inside);
         self.count = self.mask.count();

@@ -1,24 +1,25 @@
-//! Masks that are held for long and looked at seldom.
+//! Masks in packed form, for masks that are held for long and rarely read.
 
 use super::{Layout, Mask};
 
-/// Bytes of a word.
+/// Size of a word in bytes.
 const WORD: usize = 8;
 
-/// A mask without its words that are zero.
+/// A mask that holds only its words that are not zero.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedMask {
     layout: Layout,
-    /// A bit for each word of the mask: whether it is in `words`.
+    /// One bit for each word of the mask: whether the word is in `words`.
     held: Vec<u64>,
     /// The words that are not zero, in order.
     words: Vec<u64>,
 }
 
 impl PackedMask {
-    /// Packs a mask, its halo included, if it takes at most half of its bytes so. Takes time linear in them.
+    /// Packs a mask, including its halo; `None` if the packed form takes more than half of its bytes. Takes time linear
+    /// in the size of the mask.
     pub fn new(mask: &Mask) -> Option<Self> {
-        // What is over at the end belongs to no row.
+        // The bytes after the last whole word do not belong to any row.
         let (words, _) = mask.bits.as_chunks::<WORD>();
         let held: Vec<u64> = words
             .chunks(64)
@@ -35,7 +36,7 @@ impl PackedMask {
         Some(PackedMask { layout: mask.layout, held, words: kept })
     }
 
-    /// The mask. Takes time linear in its bytes.
+    /// The mask. Takes time linear in its size.
     pub fn unpacked(&self) -> Mask {
         let mut mask = Mask::new(self.layout);
         let (words, _) = mask.bits.as_chunks_mut::<WORD>();
@@ -47,7 +48,7 @@ impl PackedMask {
     }
 }
 
-/// The places of the bits that are set.
+/// The indices of the bits that are set.
 fn places(mut bits: u64) -> impl Iterator<Item = usize> {
     std::iter::from_fn(move || {
         let place = bits.trailing_zeros() as usize;
@@ -72,7 +73,7 @@ mod tests {
             let layout = Layout::new(Region::of_shape(shape).shifted([-3, 5, 7]));
             let mut mask = Mask::new(layout);
             for voxel in voxels {
-                // Halos, too.
+                // Includes halos.
                 let [z, y, x] = shape.map(|n| voxel.index(n + 2));
                 mask.set(layout.bit([z, y, x]));
             }
