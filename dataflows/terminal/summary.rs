@@ -45,7 +45,11 @@ pub(crate) fn lines<P>(results: &ShownResults<'_, P>) -> String {
         }
     }
     line("tips", grouped(summary.tips.unsigned_abs()));
-    let voxels = if summary.junctions == 0 { String::new() } else { format!(" of {} voxels", summary.junction_voxels) };
+    let voxels = if summary.junctions == 0 {
+        String::new()
+    } else {
+        format!(" of {} voxels", grouped(summary.junction_voxels.unsigned_abs()))
+    };
     line("junctions", grouped(summary.junctions.unsigned_abs()) + &voxels);
     line("loops", grouped(summary.loops.unsigned_abs()));
     line("total length", format!("{} {unit}", rounded(summary.total_length)));
@@ -124,15 +128,21 @@ fn distribution(lengths: &[f64]) -> String {
     text
 }
 
-/// The end of a class as it is, whole thousands with commas.
+/// The end of a class, whole thousands with commas; very small and very large ones with a power of ten.
 fn round_number(value: f64) -> String {
-    if (1000.0..1e15).contains(&value) { grouped(value as u64) } else { format!("{value}") }
+    match value {
+        0.0 => "0".to_owned(),
+        v if (1000.0..1e9).contains(&v) => grouped(v as u64),
+        v if (1e-4..1e9).contains(&v) => v.to_string(),
+        v => format!("{v:e}"),
+    }
 }
 
-/// A number with about three digits; a whole number from a thousand on.
+/// A number with about three digits; a whole number from a thousand on, and a power of ten from a billion on.
 fn rounded(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
+        v if v >= 1e9 => format!("{value:.2e}"),
         v if v >= 1000.0 => grouped(value.round() as u64),
         v if v >= 100.0 => format!("{value:.0}"),
         v if v >= 10.0 => format!("{value:.1}"),
@@ -206,6 +216,12 @@ mod tests {
         assert!(!text.contains("cycle") && !text.contains("radius"), "{text}");
         assert!(shown("µm", 2).contains("junctions per µm²"));
         assert!(shown("units of the spacing", 3).contains("per cube of these"));
+    }
+
+    #[test]
+    fn numbers_are_short_however_small_or_large() {
+        assert_eq!([0.0, 2e-9, 0.5, 20.0, 5000.0, 1e12].map(round_number), ["0", "2e-9", "0.5", "20", "5,000", "1e12"]);
+        assert_eq!([2.5e-9, 0.0123, 1234.5, 1.5e16].map(rounded), ["2.50e-9", "0.0123", "1,235", "1.50e16"]);
     }
 
     #[test]

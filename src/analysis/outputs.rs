@@ -16,10 +16,11 @@ use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::network::isolated::Isolated;
 use crate::overview::{OverviewOptions, Scene, Stroke, StrokeKind, overview};
 use crate::parameters::Described;
-use crate::space::Voxel;
+use crate::space::{Spacing, Voxel};
+use crate::store::Description;
 use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
 use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
-use crate::store::units::symbol;
+use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::csv::write_table;
 use crate::table::nodes::Nodes;
 use crate::table::skeletons::Skeletons;
@@ -163,16 +164,20 @@ impl Analysis {
     fn overview(&self, results: &Results, options: &OverviewOptions) -> Option<Result<Vec<u8>>> {
         let projections = results.projections.as_ref()?;
         let description = self.source.description();
-        let unit = description.unit.as_deref().map(symbol);
-        let scene = Scene { projections, spacing: description.spacing, unit };
+        let known = description.unit.as_deref().and_then(LengthUnit::of);
+        let shown = known.map(|unit| readable(longest_side(description), unit));
+        // Lengths in the unit that is shown.
+        let factor = known.zip(shown).map_or(1.0, |(from, to)| converted(1.0, from, to));
+        let unit = shown.map(|unit| unit.symbol).or(description.unit.as_deref());
+        let scene = Scene { projections, spacing: Spacing(description.spacing.0.map(|size| size * factor)), unit };
         let strokes = |draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>)| {
             for branch in results.branches.iter().flat_map(|list| list.iter()) {
                 let kind = StrokeKind::of_branch_type(branch.kind() as u8);
-                let stroke = Stroke { kind, radius: mean_radius(branch.measured()) };
+                let stroke = Stroke { kind, radius: factor * mean_radius(branch.measured()) };
                 draw(stroke, &mut branch.into_voxels());
             }
             for Isolated { voxel, measured } in &results.isolated {
-                let stroke = Stroke { kind: StrokeKind::Isolated, radius: mean_radius(measured) };
+                let stroke = Stroke { kind: StrokeKind::Isolated, radius: factor * mean_radius(measured) };
                 draw(stroke, &mut std::iter::once(*voxel));
             }
         };
@@ -222,6 +227,13 @@ impl Analysis {
 fn write_into<D>(folder: &OutputFolder, name: &str, write: impl FnOnce(File) -> io::Result<D>) -> Result<D> {
     let written = File::create(folder.path(name)).and_then(write);
     written.map_err(|error| folder.write_error(name, &error))
+}
+
+/// The longest side of an image, in the unit of its spacing.
+fn longest_side(description: &Description) -> f64 {
+    (3 - description.dimensions..3)
+        .map(|axis| description.shape[axis] as f64 * description.spacing.0[axis])
+        .fold(0.0, f64::max)
 }
 
 /// The mean radius of a branch; NaN if radii were not measured, or there are none.

@@ -251,10 +251,30 @@ pub fn converted(length: f64, from: &LengthUnit, to: &LengthUnit) -> f64 {
     format!("{exact:.14e}").parse().unwrap_or(exact)
 }
 
+/// The unit in which people would give a length: its own if the number is from 1 to 10,000 in it, otherwise one of nm, µm, mm
+/// and m.
+pub(crate) fn readable(length: f64, unit: &'static LengthUnit) -> &'static LengthUnit {
+    let number = |to: &LengthUnit| converted(length, unit, to);
+    if (1.0..10_000.0).contains(&length) {
+        return unit;
+    }
+    let usual = UNITS.iter().filter(|unit| ["nm", "µm", "mm", "m"].contains(&unit.symbol));
+    usual.rev().find(|to| number(to) >= 1.0).unwrap_or(unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::error::Kind;
+
+    #[test]
+    fn a_length_is_given_in_a_unit_that_people_would_use() {
+        let of = |length: f64, unit: &str| readable(length, LengthUnit::of(unit).unwrap()).symbol;
+        assert_eq!(
+            [of(1.6e-6, "m"), of(350.0, "mm"), of(2e6, "nm"), of(3e-13, "m"), of(0.02, "mm")],
+            ["µm", "mm", "mm", "m", "µm"]
+        );
+    }
 
     fn calibration(size: [f64; 3], unit: [&str; 3]) -> Calibration {
         let unit = unit.map(|unit| Some(unit.to_owned()));

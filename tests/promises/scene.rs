@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::image::{Image, zarr_json};
-use crate::support::{
-    Outcome, Running, anabranch, assert_adds_up, invariant_bytes, kill_once, read_json, succeed, wait_until,
-};
+use crate::support::{Outcome, Running, anabranch, assert_adds_up, invariant_bytes, kill_once, succeed, wait_until};
 
 /// Files are made to look as old as this, so that their times are trusted, and each a second younger than the one before.
 const AGE: Duration = Duration::from_secs(1 << 20);
@@ -170,9 +168,15 @@ impl Scene {
 
     /// How many chunks were read and thinned, by `run.json`.
     pub(crate) fn log(&self) -> (u64, u64) {
-        let log = read_json(&self.path("out"), "run.json");
+        self.log_if_there().expect("run.json")
+    }
+
+    /// The same; `None` while outputs are exchanged for others, or if there are none.
+    pub(crate) fn log_if_there(&self) -> Option<(u64, u64)> {
+        let log = fs::read(self.path("out/run.json")).ok()?;
+        let log: serde_json::Value = serde_json::from_slice(&log).expect("JSON");
         let number = |key: &str| log[key].as_u64().expect("a number of chunks");
-        (number("chunks_read"), number("chunks_activated"))
+        Some((number("chunks_read"), number("chunks_activated")))
     }
 
     /// Runs until something has come about, and kills the program.
