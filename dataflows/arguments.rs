@@ -161,11 +161,11 @@ pub(crate) struct RunOptions {
     /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Foreground is what is above this value; `otsu` and `triangle` find it [default: nonzero is foreground]
-    #[arg(long, value_name = "V|otsu|triangle", allow_hyphen_values = true)]
+    /// Foreground is what is above this value, which `otsu`, `triangle` and `li` find [default: nonzero is foreground]
+    #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true)]
     pub(crate) threshold: Option<String>,
-    /// Foreground is this value and what is below it, for dark objects; `otsu` and `triangle` find it
-    #[arg(long, value_name = "V|otsu|triangle", allow_hyphen_values = true, conflicts_with = "threshold")]
+    /// Foreground is this value and what is below it, for dark objects; `otsu`, `triangle` and `li` find it
+    #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true, conflicts_with = "threshold")]
     pub(crate) below: Option<String>,
     /// Gaussian smoothing before the threshold: its standard deviation in voxels, or with a unit as a length (2um), which
     /// the spacing of the image turns into voxels; one number, or one for each axis, 0 where it is not smoothed

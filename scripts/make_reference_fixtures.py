@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 import skan
 from scipy.ndimage import gaussian_filter
-from skimage.filters import threshold_otsu, threshold_triangle
+from skimage.filters import threshold_li, threshold_otsu, threshold_triangle
 from skimage.morphology import skeletonize
 
 import homotopic
@@ -71,7 +71,7 @@ def fixture(
     base = np.asarray(base, bool)
     image = image_of(base, values, dtype)
     smooth = gaussian_filter(image.astype(np.float32), sigma, mode="reflect", truncate=4.0) if sigma else image
-    find = {"otsu": threshold_otsu, "triangle": threshold_triangle}
+    find = {"otsu": threshold_otsu, "triangle": threshold_triangle, "li": threshold_li}
     if threshold is not None:
         mask = smooth > (find[threshold](smooth) if threshold in find else float(threshold))
     elif below is not None:
@@ -198,6 +198,9 @@ def cases():
     yield "gray-triangle", fixture(base, values="noise", dtype="uint16", sigma=1.0, threshold="triangle")
     yield "gray-triangle-raw", fixture(bright, values="noise", dtype="int16", threshold="triangle")
     yield "dark-triangle", fixture(bright, values="noise", dtype="float64", sigma=0.8, below="triangle")
+    yield "gray-li", fixture(base, values="noise", dtype="uint16", sigma=1.0, threshold="li")
+    yield "gray-li-raw", fixture(bright, values="noise", dtype="int16", threshold="li")
+    yield "dark-li", fixture(bright, values="noise", dtype="float64", sigma=0.8, below="li")
     yield "image-gray-otsu", fixture(blobs((36, 39), 0.45, 17), values="noise", sigma=1.5, threshold="otsu")
     flat = fixture(blobs((30, 34), 0.45, 18), values="noise", sigma=(0.0, 1.2), threshold="otsu", method="lee")
     yield "image-gray-sigmas", flat

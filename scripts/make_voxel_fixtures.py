@@ -7,6 +7,7 @@ Made with numpy 2.4.6, scipy 1.17.1 and scikit-image 0.26.0. One case a line, fi
     smooth.txt  dtype; shape z,y,x; sigma z,y,x; input values; bits of the smoothed float32 values in hex
     otsu.txt    dtype; shape; input values; threshold
     triangle.txt    the same
+    li.txt      the same
     zhang.txt   rows of the image, # for foreground; rows of the skeleton
 """
 
@@ -15,7 +16,7 @@ import warnings
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from skimage.filters import threshold_otsu, threshold_triangle
+from skimage.filters import threshold_li, threshold_otsu, threshold_triangle
 from skimage.morphology import skeletonize
 
 warnings.filterwarnings("ignore")
@@ -110,6 +111,31 @@ cases = [
     found(threshold_triangle, "uint16", np.full((2, 2, 2), 7)),
 ]
 (folder / "triangle.txt").write_text("\n".join(cases) + "\n")
+
+
+def li(dtype, values):
+    return found(threshold_li, dtype, values)
+
+
+others = np.random.default_rng(7)
+cases = [
+    li("uint8", 20 + 25 * np.clip(tailed((4, 5, 6)), -0.8, 9)),
+    li("uint8", 235 + 25 * np.clip(tailed((4, 5, 6), dark=True), -9, 0.8)),
+    li("uint16", 900 + 4000 * np.clip(tailed((4, 5, 6)), -0.2, 15)),
+    li("int16", 700 * tailed((4, 5, 6), dark=True)),
+    li("int32", 1e5 * tailed((4, 4, 6))),
+    li("uint32", 3e5 + 1e5 * np.clip(tailed((4, 4, 6)), -2, 9)),
+    li("uint8", others.integers(0, 3, size=(3, 4, 5))),
+    li("uint8", np.where(others.random((3, 4, 5)) < 0.3, 200, 7)),
+    li("uint16", np.full((2, 2, 2), 7)),
+    li("float32", tailed((5, 5, 5))),
+    li("float32", np.round(300 * tailed((5, 5, 5)))),
+    li("float32", tailed((9, 20), dark=True)),
+    li("float64", 1e4 + tailed((5, 5, 5))),
+    li("float64", np.where(others.random((4, 4, 5)) < 0.7, 0, others.random((4, 4, 5)) + 1)),
+    li("float32", np.full((2, 2, 2), 0.1)),
+]
+(folder / "li.txt").write_text("\n".join(cases) + "\n")
 
 cases = [zhang(rng.random((9, 70)) < share) for share in (0.3, 0.6, 0.8)]
 cases += [zhang(blobs((24, 150), 3, 0.4)), zhang(blobs((40, 40), 4, 0.5))]

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import zarr
 from scipy.ndimage import gaussian_filter
-from skimage.filters import threshold_triangle
+from skimage.filters import threshold_li, threshold_triangle
 
 import homotopic
 import network_tables
@@ -34,7 +34,7 @@ import network_tables
 SPACINGS = [(1.0, 1.0, 1.0), (0.5, 0.684, 0.684), (5.0, 1.0, 1.0)]
 
 
-METHODS = {"triangle": threshold_triangle}
+METHODS = {"triangle": threshold_triangle, "li": threshold_li}
 
 
 class Case:
@@ -174,7 +174,7 @@ def cases(program, options):
         yield Case(f"phantom {seed}", phantom(program, shape, seed), rounds="all")
     yield Case("phantom anisotropic", phantom(program, (70, 80, 90), 6), spacing=(2.5, 0.7, 0.31), rounds="all")
     for number, (shape, dtype) in enumerate([((70, 90, 85), None), ((60, 64, 131), None)][: 1 if quick else 2]):
-        for sigma, threshold in ((1.0, 14000), (1.0, "otsu"), (2.3, "otsu"), (None, "otsu"), (1.0, "triangle"), (None, "triangle")):
+        for sigma, threshold in ((1.0, 14000), (1.0, "otsu"), (2.3, "otsu"), (None, "otsu"), (1.0, "triangle"), (None, "triangle"), (1.0, "li"), (None, "li")):
             make = phantom(program, shape, 10 + number, "--gray")
             yield Case(f"gray {number}, sigma {sigma}, {threshold}", make, sigma=sigma, threshold=threshold, rounds="all")
     for dtype in (np.uint8, np.float32, np.float64, np.int16):
@@ -184,6 +184,8 @@ def cases(program, options):
         yield Case(f"{name}, sigma 0.8, value", stored(gray), sigma=0.8, threshold=20.5)
         yield Case(f"{name}, otsu", stored(gray, "npy"), threshold="otsu")
         yield Case(f"{name}, triangle", stored(gray, "npy"), threshold="triangle")
+        yield Case(f"{name}, li", stored(gray, "npy"), threshold="li")
+        yield Case(f"{name}, dark, sigma 1.1, li", stored(gray.max() - gray), sigma=1.1, below="li")
         yield Case(f"{name}, dark, sigma 1.1, triangle", stored(gray.max() - gray), sigma=1.1, below="triangle")
         yield Case(f"{name}, dark", stored(gray.max() - gray), below=20.5)
         yield Case(f"{name}, dark, sigma 0.8, otsu", stored(gray.max() - gray), sigma=0.8, below="otsu")
@@ -220,6 +222,7 @@ def cases(program, options):
             )
             yield Case(f"{path.name}, otsu, {method}", lambda _, path=path: path, threshold="otsu", method=method)
             yield Case(f"{path.name}, triangle, {method}", lambda _, path=path: path, threshold="triangle", method=method)
+            yield Case(f"{path.name}, li, {method}", lambda _, path=path: path, threshold="li", method=method)
             yield Case(
                 f"{path.name}, sigma 1.5, {method}", lambda _, path=path: path, sigma=1.5, threshold="otsu", method=method
             )

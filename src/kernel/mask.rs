@@ -6,14 +6,17 @@
 pub(in crate::kernel) mod around;
 pub mod binarise;
 mod boxes;
+mod bracket;
 pub mod count;
 pub mod extent;
 pub mod finder;
 pub mod histogram;
+pub(in crate::kernel) mod li;
 pub mod method;
 pub mod otsu;
 pub mod packed;
 pub mod smooth;
+pub mod sums;
 pub mod threshold;
 pub mod triangle;
 

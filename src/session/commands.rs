@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::budget::MemoryPermit;
+use super::counting::CountedPart;
 use super::pipelines::Difference;
 use super::reading::{ChunksRead, Reading};
 use super::records::Found;
@@ -16,7 +17,6 @@ use crate::kernel::image::project::Projections;
 use crate::kernel::mask::count::Count;
 use crate::operators::thin::ThinningCounts;
 use crate::space::Region;
-use crate::state::PackedCount;
 use crate::store::Source;
 
 /// A command for a worker. All but the first two are answered.
@@ -56,7 +56,7 @@ pub(super) struct ToCompute {
 #[derive(Serialize, Deserialize)]
 pub(super) enum Answer {
     Done,
-    Counted(Vec<(ChunkId, PackedCount)>),
+    Counted(Vec<CountedPart>),
     Read(ChunksRead),
     /// The records that were found on disk, and their overview.
     Loaded(Result<(Vec<Found>, Projections)>),

@@ -11,8 +11,11 @@ use crate::kernel::mask::histogram::Histogram;
 use crate::kernel::mask::method::ThresholdMethod;
 use crate::state::{Counted, PackedCount};
 
-/// Counts the values of each of some chunks, from an empty count on.
-pub(super) type CountChunks<'a> = dyn FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<(ChunkId, PackedCount)>> + 'a;
+/// Counts the values of some chunks, each starting from an empty count where it is kept by chunk.
+pub(super) type CountChunks<'a> = dyn FnMut(&BTreeSet<ChunkId>, Count) -> Result<Vec<CountedPart>> + 'a;
+
+/// What was counted of a chunk, or of some chunks together.
+pub(super) type CountedPart = (Option<ChunkId>, PackedCount);
 
 /// What the passes that find a threshold have counted, in every chunk.
 pub(super) struct Counting {
@@ -20,16 +23,18 @@ pub(super) struct Counting {
     counted: BTreeMap<ChunkId, Counted>,
     /// Of all chunks, where their values are whole numbers.
     total: Option<Histogram>,
+    /// What was found last, from the chunks as they are.
+    found: Option<f64>,
 }
 
 impl Counting {
     pub(super) fn new(method: ThresholdMethod) -> Self {
-        Counting { method, counted: BTreeMap::new(), total: None }
+        Counting { method, counted: BTreeMap::new(), total: None, found: None }
     }
 
     /// The threshold of values of a type, after chunks have gone and others have changed. Of chunks that have not changed,
     /// counts are used again where they fit; where the least or the largest value of a float image has moved, all of it is
-    /// counted again.
+    /// counted again; where counts are not kept by chunk, all of the image is counted again after any change.
     pub(super) fn threshold(
         &mut self,
         gone: &BTreeSet<ChunkId>,
@@ -37,13 +42,20 @@ impl Counting {
         dtype: Dtype,
         count: &mut CountChunks<'_>,
     ) -> Result<f64> {
+        if let Some(found) = self.found.take().filter(|_| gone.is_empty() && changed.is_empty()) {
+            self.found = Some(found);
+            return Ok(found);
+        }
         let mut finder = ThresholdFinder::new(self.method, dtype);
         let mut before: Vec<Counted> = gone.iter().filter_map(|chunk| self.counted.remove(chunk)).collect();
         before.extend(changed.iter().filter_map(|&chunk| self.counted.insert(chunk, Counted::default())));
         let (mut finding, mut pass) = (finder.first(), 0);
         loop {
             let empty = match finding {
-                Finding::Found(threshold) => return Ok(threshold),
+                Finding::Found(threshold) => {
+                    self.found = Some(threshold);
+                    return Ok(threshold);
+                }
                 Finding::Count(empty) => empty,
             };
             let total = self.total(pass, empty, std::mem::take(&mut before), count)?;
@@ -82,7 +94,9 @@ impl Counting {
         }
         for (chunk, part) in count(&again, empty)? {
             total.merge(&part.count()?)?;
-            self.counted.entry(chunk).or_default().set(pass, part);
+            if let Some(chunk) = chunk {
+                self.counted.entry(chunk).or_default().set(pass, part);
+            }
         }
         Ok(total)
     }
@@ -90,7 +104,7 @@ impl Counting {
     /// What was counted of a chunk by an earlier session.
     pub(super) fn remember(&mut self, chunk: ChunkId, counted: Counted) {
         self.counted.insert(chunk, counted);
-        self.total = None;
+        (self.total, self.found) = (None, None);
     }
 
     /// What was counted of some chunks.

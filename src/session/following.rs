@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::commands::{Answer, failed, unexpected};
-use super::counting::Counting;
+use super::counting::{CountedPart, Counting};
 use super::kept::KeptState;
 use super::orders::{Order, Wanted};
 use super::reading::ChunksRead;
@@ -20,7 +20,6 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::operators::volume::confined_volume;
 use crate::parameters::ThresholdRule;
 use crate::space::Region;
-use crate::state::PackedCount;
 use crate::store::{Mark, Marked, Source};
 
 /// A younger file may change again within one tick of its file system's clock.
@@ -287,7 +286,7 @@ impl Following {
         workforce: &mut Workforce,
         chunks: &BTreeSet<ChunkId>,
         empty: Count,
-    ) -> Result<Vec<(ChunkId, PackedCount)>> {
+    ) -> Result<Vec<CountedPart>> {
         if chunks.is_empty() {
             return Ok(Vec::new());
         }

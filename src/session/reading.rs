@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
+use super::counting::CountedPart;
 use crate::chunk::Voxels;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
@@ -122,20 +123,33 @@ impl Reading {
         made.take()
     }
 
-    /// Counts the values of the chunks that this worker owns, each starting from `empty`.
-    pub(super) fn counts(&self, worker: &mut Worker, empty: Count) -> Vec<(ChunkId, PackedCount)> {
+    /// Counts the values of the chunks that this worker owns, each starting from `empty`, or all together where such counts
+    /// are not kept by chunk.
+    pub(super) fn counts(&self, worker: &mut Worker, empty: Count) -> Vec<CountedPart> {
         let counted = Rc::new(RefCell::new(Vec::new()));
-        let (counts, mut kernel, failure) = (Rc::clone(&counted), self.kernel.clone(), self.failure.clone());
+        let together = Rc::new(RefCell::new((!empty.is_kept()).then(|| empty.clone())));
+        let (counts, sum) = (Rc::clone(&counted), Rc::clone(&together));
+        let (mut kernel, failure) = (self.kernel.clone(), self.failure.clone());
         self.read(worker, Stage::Measuring, move |padded| {
             let count = |values: &Voxels| {
+                if let Some(sum) = &mut *sum.borrow_mut() {
+                    return sum.add(values);
+                }
                 let mut count = empty.clone();
-                count.add(values).and_then(|()| PackedCount::new(&count))
+                count.add(values)?;
+                counts.borrow_mut().push((Some(padded.chunk), PackedCount::new(&count)?));
+                Ok(())
             };
-            match kernel.with_compared(padded.voxels.as_ref(), &padded.region, &padded.own, count) {
-                Ok(counted) => counts.borrow_mut().push((padded.chunk, counted)),
-                Err(error) => failure.report(error.in_chunk(padded.chunk)),
+            if let Err(error) = kernel.with_compared(padded.voxels.as_ref(), &padded.region, &padded.own, count) {
+                failure.report(error.in_chunk(padded.chunk));
             }
         });
+        if let Some(sum) = together.take() {
+            match PackedCount::new(&sum) {
+                Ok(sum) => counted.borrow_mut().push((None, sum)),
+                Err(error) => self.failure.report(error),
+            }
+        }
         counted.take()
     }
 }

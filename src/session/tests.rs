@@ -33,11 +33,22 @@ pub(super) enum Masks {
     /// Foreground is what is dark, and so is all that has not arrived.
     Dark,
     Triangle,
+    Li,
+    SmoothedLi,
     Homotopic,
 }
 
-pub(super) const MASKS: [Masks; 7] =
-    [Masks::Nonzero, Masks::Smoothed, Masks::Otsu, Masks::SmoothedOtsu, Masks::Dark, Masks::Triangle, Masks::Homotopic];
+pub(super) const MASKS: [Masks; 9] = [
+    Masks::Nonzero,
+    Masks::Smoothed,
+    Masks::Otsu,
+    Masks::SmoothedOtsu,
+    Masks::Dark,
+    Masks::Triangle,
+    Masks::Li,
+    Masks::SmoothedLi,
+    Masks::Homotopic,
+];
 
 const OTSU: ThresholdRule = ThresholdRule::Above(ThresholdMethod::Otsu);
 
@@ -50,6 +61,8 @@ impl Masks {
             Masks::SmoothedOtsu => builder.smoothing(1.3).threshold(OTSU),
             Masks::Dark => builder.smoothing(0.7).threshold(ThresholdRule::AtMost(ThresholdMethod::Otsu)),
             Masks::Triangle => builder.threshold(ThresholdRule::Above(ThresholdMethod::Triangle)),
+            Masks::Li => builder.threshold(ThresholdRule::Above(ThresholdMethod::Li)),
+            Masks::SmoothedLi => builder.smoothing(0.6).threshold(ThresholdRule::AtMost(ThresholdMethod::Li)),
             Masks::Homotopic => builder.method(Method::Homotopic),
         }
     }

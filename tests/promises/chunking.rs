@@ -120,7 +120,7 @@ proptest! {
     fn chunk_shape_and_workers_change_nothing_of_a_smoothed_image(
         (mask, chunks) in mask_and_chunks(14),
         sigma in prop_oneof![Just("0.6"), Just("1.3"), Just("0.5,1.2,0"), Just("0,0,2")],
-        threshold in prop_oneof![Just(["--threshold", "otsu"]), Just(["--threshold", "61.5"]), Just(["--below", "otsu"]), Just(["--below", "33"]), Just(["--threshold", "triangle"]), Just(["--below", "triangle"])],
+        threshold in prop_oneof![Just(["--threshold", "otsu"]), Just(["--threshold", "61.5"]), Just(["--below", "otsu"]), Just(["--below", "33"]), Just(["--threshold", "triangle"]), Just(["--below", "triangle"]), Just(["--threshold", "li"]), Just(["--below", "li"])],
         dtype in prop_oneof![Just("uint16"), Just("float32")],
     ) {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -12,7 +12,7 @@ use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, succeed, wait_until};
 
 /// Options that make masks of the gray image in [`gray`], and none.
-const MASKS: [&[&str]; 9] = [
+const MASKS: [&[&str]; 11] = [
     &["--threshold", "30"],
     &["--sigma", "0.8", "--threshold", "40"],
     &["--sigma", "0.6,0,1.1", "--threshold", "otsu"],
@@ -21,6 +21,8 @@ const MASKS: [&[&str]; 9] = [
     &["--sigma", "0.7", "--below", "otsu"],
     &["--threshold", "triangle"],
     &["--sigma", "0.7", "--below", "triangle"],
+    &["--threshold", "li"],
+    &["--sigma", "0.7", "--threshold", "li"],
     &["--threshold", "30", "--method", "homotopic"],
 ];
 

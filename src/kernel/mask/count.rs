@@ -6,6 +6,7 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::kernel::mask::extent::Extent;
 use crate::kernel::mask::histogram::Histogram;
+use crate::kernel::mask::sums::Sums;
 
 /// What a pass over the image counts. Counts of parts of an image merge into that of the whole, in any order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub enum Count {
     Extent(Extent),
     /// How often each value, or each bin of values, occurs.
     Histogram(Histogram),
+    /// Counts and sums of values between bounds.
+    Sums(Sums),
 }
 
 impl Count {
@@ -25,6 +28,10 @@ impl Count {
     pub fn add(&mut self, voxels: &Voxels) -> Result<()> {
         match self {
             Count::Histogram(histogram) => histogram.add(voxels),
+            Count::Sums(sums) => {
+                sums.add(voxels);
+                Ok(())
+            }
             Count::Extent(extent) => {
                 let here = crate::with_voxels!(voxels, array => array.as_slice().map(Extent::of));
                 *extent = extent.merged(here.unwrap_or_default());
@@ -44,8 +51,14 @@ impl Count {
                 Ok(())
             }
             (Count::Histogram(histogram), Count::Histogram(other)) => histogram.merge(other),
+            (Count::Sums(sums), Count::Sums(other)) => sums.merge(other),
             _ => Err(Error::internal("counts of different things were brought together")),
         }
+    }
+
+    /// Whether it is worth keeping for each chunk: whether it stays of use when other chunks change.
+    pub fn is_kept(&self) -> bool {
+        !matches!(self, Count::Sums(_))
     }
 
     /// Whether both count the same, so that they can be merged.
@@ -53,6 +66,7 @@ impl Count {
         match (self, other) {
             (Count::Extent(_), Count::Extent(_)) => true,
             (Count::Histogram(histogram), Count::Histogram(other)) => histogram.has_bins_of(other),
+            (Count::Sums(sums), Count::Sums(other)) => sums.is_like(other),
             _ => false,
         }
     }
@@ -65,6 +79,7 @@ impl Count {
         match self {
             Count::Extent(extent) => !extent.min.is_nan() && !extent.max.is_nan(),
             Count::Histogram(histogram) => histogram.is_sound(),
+            Count::Sums(sums) => sums.is_sound(),
         }
     }
 }

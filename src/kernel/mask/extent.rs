@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::Value;
+use crate::error::{Error, Result};
 
 /// The least and the largest value of a float image: what the first pass for a histogram counts.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,11 +28,28 @@ impl Extent {
         Extent { min: min.to_f64(), max: max.to_f64() }
     }
 
+    /// Refuses values between which no threshold can be found.
+    ///
+    /// # Errors
+    /// [`Kind::Data`](crate::error::Kind::Data) where there are infinite values, or none.
+    pub(super) fn check(self) -> Result<()> {
+        match self.min.is_finite() && self.max.is_finite() {
+            true => Ok(()),
+            false => Err(Error::data(
+                "the image has infinite values, for which no such threshold exists: give a number as threshold",
+            )),
+        }
+    }
+
     /// The least and the largest of both.
     #[must_use]
     pub fn merged(self, other: Extent) -> Extent {
         Extent { min: self.min.min(other.min), max: self.max.max(other.max) }
     }
+}
+
+pub(super) fn no_values() -> Error {
+    Error::data("the image has no values, so it has no threshold")
 }
 
 /// The least and the largest of some values and one more. Keeps 16 of each, so that they become vector instructions.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::error::{Error, Result};
-use crate::kernel::mask::extent::{Extent, extremes};
+use crate::kernel::mask::extent::{Extent, extremes, no_values};
+use crate::kernel::mask::li::settled;
 use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::otsu::{Real, best_split};
 use crate::kernel::mask::triangle::corner;
@@ -53,11 +54,7 @@ impl Histogram {
     /// [`Kind::Data`](crate::error::Kind::Data) where the values are infinite, or lie too close together or too far
     /// apart for 256 bins of their type; [`Kind::Internal`](crate::error::Kind::Internal) for another type.
     pub fn of_floats(dtype: Dtype, extent: Extent) -> Result<Histogram> {
-        if !(extent.min.is_finite() && extent.max.is_finite()) {
-            return Err(Error::data(
-                "the image has infinite values, for which no such threshold exists: give a number as threshold",
-            ));
-        }
+        extent.check()?;
         match dtype {
             Dtype::F32 => Ok(Histogram(Counts::Singles(Bins::new(extent.min as f32, extent.max as f32)?))),
             Dtype::F64 => Ok(Histogram(Counts::Doubles(Bins::new(extent.min, extent.max)?))),
@@ -154,20 +151,26 @@ impl Histogram {
     /// # Errors
     /// [`Kind::Data`](crate::error::Kind::Data) if nothing has been counted.
     pub fn threshold(&self, method: ThresholdMethod) -> Result<f64> {
-        let nothing = || Error::data("the image has no values, so it has no threshold");
         match &self.0 {
             Counts::Integers(pages) => {
-                let (min, max) = span(pages).ok_or_else(nothing)?;
+                let (min, max) = span(pages).ok_or_else(no_values)?;
                 let value = |bin: usize| (min + bin as i64) as f64;
                 let bins = (max - min + 1) as usize;
                 let count = |bin: usize| count_of(pages, min + bin as i64);
                 match method {
                     ThresholdMethod::Otsu => Ok(best_split(bins, count, value)),
-                    ThresholdMethod::Triangle => corner(bins, count, value).ok_or_else(nothing),
+                    ThresholdMethod::Triangle => corner(bins, count, value).ok_or_else(no_values),
+                    ThresholdMethod::Li => {
+                        let values = (0..bins).map(|bin| (bin as f64, count(bin))).filter(|(_, count)| *count > 0);
+                        // Counts weigh what they come to in single precision.
+                        let above = settled(values, |count| f64::from(count as f32), 0.5).ok_or_else(no_values)?;
+                        Ok(above + min as f64)
+                    }
                 }
             }
-            Counts::Singles(bins) => Ok(f64::from(bins.threshold(method).ok_or_else(nothing)?)),
-            Counts::Doubles(bins) => bins.threshold(method).ok_or_else(nothing),
+            _ if method == ThresholdMethod::Li => Err(Error::internal("bins do not tell the means of their values")),
+            Counts::Singles(bins) => Ok(f64::from(bins.threshold(method).ok_or_else(no_values)?)),
+            Counts::Doubles(bins) => bins.threshold(method).ok_or_else(no_values),
         }
     }
 }
@@ -338,6 +341,7 @@ impl<F: Real> Bins<F> {
         match method {
             ThresholdMethod::Otsu => Some(best_split(BINS, count, center)),
             ThresholdMethod::Triangle => corner(BINS, count, center),
+            ThresholdMethod::Li => None,
         }
     }
 }
@@ -361,7 +365,7 @@ mod tests {
 
     #[test]
     fn an_image_without_a_threshold_is_refused() {
-        for method in [ThresholdMethod::Otsu, ThresholdMethod::Triangle] {
+        for method in ThresholdMethod::ALL {
             assert_eq!(Histogram::of_integers().threshold(method).unwrap_err().kind(), Kind::Data);
         }
         let near = Extent::of(&[1.0f32, 1.0f32.next_up()]);

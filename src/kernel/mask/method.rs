@@ -13,17 +13,20 @@ pub enum ThresholdMethod {
     Otsu,
     /// The corner between the peak of the histogram and its longer tail, as scikit-image's `threshold_triangle`.
     Triangle,
+    /// Where the mean of the values above and that of those below lead back to it, as scikit-image's `threshold_li`.
+    Li,
 }
 
 impl ThresholdMethod {
     /// All of them.
-    pub const ALL: [ThresholdMethod; 2] = [ThresholdMethod::Otsu, ThresholdMethod::Triangle];
+    pub const ALL: [ThresholdMethod; 3] = [ThresholdMethod::Otsu, ThresholdMethod::Triangle, ThresholdMethod::Li];
 
     /// The name that people give it.
     pub fn name(self) -> &'static str {
         match self {
             ThresholdMethod::Otsu => "otsu",
             ThresholdMethod::Triangle => "triangle",
+            ThresholdMethod::Li => "li",
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) const CASES: &[Case] = &[
         name: "a threshold for dark objects that is no number",
         input: gray_npy,
         options: &["--below", "low"],
-        says: &["--below", "low", "otsu"],
+        says: &["--below", "low", "otsu, triangle, li"],
         code: USAGE,
     },
     Case {
