@@ -5,6 +5,7 @@ pub mod mask;
 pub mod measure;
 pub mod mosaic;
 pub mod network;
+pub mod objects;
 pub mod phantom;
 pub mod thin;
 mod varint;

@@ -1,0 +1,62 @@
+"""Writes tests/fixtures/objects/objects.txt: objects of small masks, as scikit-image labels and measures them.
+
+    python scripts/make_object_fixtures.py
+
+Made with numpy 2.4.6 and scikit-image 0.26.0. Cases are separated by empty lines. The first line of a case is
+
+    shape z y x; connectivity (1, 2 or 3); spacing z y x; the mask in raster order, # for foreground
+
+and each further line is an object in the order of labels: voxels, bounding box (least z y x, then one more than the largest),
+Euler number, centroid z y x, and central moments of second order over the number of voxels (zz zy zx yy yx xx). Images of one
+plane are measured in 2-D.
+"""
+
+import itertools
+import pathlib
+
+import numpy as np
+from skimage.measure import label, regionprops
+
+rng = np.random.default_rng(17)
+folder = pathlib.Path(__file__).parent.parent / "tests" / "fixtures" / "objects"
+
+
+def rows(mask, connectivity, spacing):
+    flat = mask.shape[0] == 1
+    image = mask[0] if flat else mask
+    labels = label(image, connectivity=min(connectivity, image.ndim))
+    spaced = spacing[1:] if flat else spacing
+    for region in regionprops(labels, spacing=spaced):
+        half = len(region.bbox) // 2
+        low, high = region.bbox[:half], region.bbox[half:]
+        moments = region.moments_central
+        second = []
+        for a, b in itertools.combinations_with_replacement(range(image.ndim), 2):
+            order = [0] * image.ndim
+            order[a] += 1
+            order[b] += 1
+            second.append(float(moments[tuple(order)] / moments[(0,) * image.ndim]))
+        centroid = [float(c) for c in region.centroid]
+        if flat:
+            low, high, centroid, second = (0, *low), (1, *high), [0.0, *centroid], [0.0] * 3 + second
+        numbers = [int(region.num_pixels), *map(int, low), *map(int, high), int(region.euler_number), *centroid, *second]
+        yield " ".join(map(repr, numbers))
+
+
+def case(mask, connectivity, spacing=(1.0, 1.0, 1.0)):
+    text = "".join("#" if voxel else "." for voxel in mask.ravel())
+    head = f"{' '.join(map(str, mask.shape))};{connectivity};{' '.join(map(str, spacing))};{text}"
+    return "\n".join([head, *rows(mask, connectivity, spacing)])
+
+
+def ball(shape, center, radius, thick):
+    distance = np.sqrt(sum((axis - c) ** 2 for axis, c in zip(np.indices(shape), center)))
+    return (distance <= radius) & (distance > radius - thick)
+
+
+cases = [case(rng.random((5, 7, 9)) < share, c) for share in (0.15, 0.3) for c in (1, 2, 3)]
+cases += [case(rng.random((1, 9, 17)) < share, c) for share in (0.3, 0.6) for c in (1, 2)]
+cases += [case(rng.random((4, 6, 11)) < 0.12, 3, (2.5, 0.7, 0.31))]
+cases += [case(ball((11, 11, 11), (5, 5, 5), 5.2, 1.3) | ball((11, 11, 11), (5, 5, 5), 2.2, 1.3), 3)]
+folder.mkdir(exist_ok=True)
+(folder / "objects.txt").write_text("\n\n".join(cases) + "\n")
