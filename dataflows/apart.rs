@@ -6,10 +6,10 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use anabranch::error::{Error, Result};
-use anabranch::store::output::StagedFolder;
+use anabranch::store::output::{OUTPUTS, StagedFolder};
 use anabranch::store::{is_address, resolved};
 
-use crate::arguments::{FuseOptions, ImageOptions, RunOptions};
+use crate::arguments::{FuseOptions, ImageOptions, RunOptions, ShollOptions};
 
 /// A file or a folder that the options name, or a file that the input names.
 #[derive(Clone, Debug)]
@@ -70,6 +70,17 @@ fn can_be_made(file: &Path) -> bool {
     let folder = folder_of(file);
     let is_plain = file.components().all(|part| part != Component::ParentDir);
     folder.is_dir() || is_plain && matches!(folder.metadata(), Err(error) if error.kind() == ErrorKind::NotFound)
+}
+
+/// Refuses to write a table of crossings over one of the outputs that it is made from. Beside them it may lie.
+pub(crate) fn of_sholl(options: &ShollOptions, out: &Path) -> Result<()> {
+    for name in OUTPUTS {
+        let mut things = Things::default();
+        things.add("an output of the run", None, &options.results.join(name), false);
+        things.add("the table", Some("--out"), out, true);
+        things.check()?;
+    }
+    Ok(())
 }
 
 /// Refuses to write an image into its own input, or into a folder that holds its input.

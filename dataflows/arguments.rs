@@ -33,6 +33,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     Watch(WatchOptions),
     Fuse(FuseOptions),
+    Sholl(ShollOptions),
     Phantom(PhantomOptions),
     #[cfg(feature = "mosaic")]
     Tiles(TilesOptions),
@@ -291,6 +292,35 @@ pub(crate) struct FuseOptions {
     #[arg(long)]
     pub(crate) overwrite: bool,
     /// Print nothing but warnings and errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Count how often the skeleton of a run's results crosses spheres around a centre, by radius (Sholl analysis).
+///
+/// Reads the folder that a run wrote to, and not the image. Writes a table with the columns `radius` and `crossings`, which
+/// are those of skan's `sholl_analysis`. Spheres lie a step apart, from radius 0 on; lengths are in the unit of the results.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ShollOptions {
+    /// Folder that a run wrote its results to
+    pub(crate) results: PathBuf,
+    /// Centre of the spheres, in the coordinates of the tables (`coord_0` and so on) or with a unit: 10,52.5,40um [default:
+    /// the node with the largest radius]
+    #[arg(long, value_name = "Z,Y,X", allow_hyphen_values = true)]
+    pub(crate) center: Option<String>,
+    /// Distance between two spheres, with or without a unit, such as 5um [default: the diagonal of a voxel]
+    #[arg(long, value_name = "R", allow_hyphen_values = true)]
+    pub(crate) step: Option<String>,
+    /// Largest radius [default: up to the voxel of the skeleton that is farthest from the centre]
+    #[arg(long, value_name = "R", allow_hyphen_values = true)]
+    pub(crate) end_radius: Option<String>,
+    /// CSV file to write [default: standard output]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "out")]
+    pub(crate) overwrite: bool,
+    /// Print nothing but the table, warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
 }

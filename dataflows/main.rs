@@ -14,6 +14,7 @@ mod run;
 mod watch;
 mod fuse;
 mod phantom;
+mod sholl;
 #[cfg(feature = "mosaic")]
 mod tiles;
 mod demo;
@@ -102,6 +103,7 @@ fn carry_out(command: arguments::Command) -> Result<()> {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),
+        arguments::Command::Sholl(options) => sholl::sholl(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),
         #[cfg(feature = "mosaic")]
         arguments::Command::Tiles(options) => tiles::tiles(&options),

@@ -36,6 +36,7 @@ mod pipeline;
 mod record;
 mod resources;
 mod results;
+mod sholl;
 mod team;
 mod threshold;
 mod warnings;
@@ -48,6 +49,7 @@ pub use self::pipeline::Running;
 pub use self::record::Circumstances;
 pub use self::resources::{Resources, chunk_shape, workers};
 pub use self::results::{Counts, Results};
+pub use self::sholl::{Shells, Sholl};
 pub use self::team::Team;
 
 use std::collections::BTreeSet;

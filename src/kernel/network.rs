@@ -17,3 +17,4 @@ pub mod isolated;
 pub mod prune;
 pub mod components;
 pub mod graph;
+pub mod sholl;

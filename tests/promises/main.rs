@@ -37,6 +37,7 @@ mod mosaic;
 mod network;
 mod reference;
 mod scarcity;
+mod sholl;
 mod sparse;
 mod state;
 mod strangers;
