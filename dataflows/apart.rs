@@ -5,11 +5,12 @@ use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
+use anabranch::analysis::Changes;
 use anabranch::error::{Error, Result};
 use anabranch::store::output::{OUTPUTS, StagedFolder};
 use anabranch::store::{is_address, resolved};
 
-use crate::arguments::{FuseOptions, ImageOptions, RunOptions, ShollOptions};
+use crate::arguments::{ColumnSet, FuseOptions, ImageOptions, RunOptions, ShollOptions};
 
 /// A file or a folder that the options name, or a file that the input names.
 #[derive(Clone, Debug)]
@@ -59,7 +60,10 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     }
     things.add_gains(&options.image);
     if let Some(changes) = options.changes.as_deref().filter(|file| can_be_made(file)) {
-        things.add("the file of changes", Some("--changes"), changes, true);
+        let files = if options.columns == ColumnSet::Skan { 1 } else { 3 };
+        for file in Changes::paths(changes).iter().take(files) {
+            things.add("the file of changes", Some("--changes"), file, true);
+        }
     }
     things.check()
 }

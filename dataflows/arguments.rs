@@ -203,7 +203,8 @@ pub(crate) struct RunOptions {
     /// Budget for chunks in flight, in each process, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// Append the rows that changed, with diff +1 or -1, to this CSV file; over all runs they add up to the table
+    /// Append the rows that changed, with diff +1 or -1, to this CSV file, and those of nodes and skeletons to files beside
+    /// it (changes.nodes.csv, changes.skeletons.csv); over all runs they add up to the tables
     #[arg(long, value_name = "FILE")]
     pub(crate) changes: Option<PathBuf>,
     /// Mark branches near parts that are not stored yet: adds a column `provisional` to the table

@@ -81,7 +81,7 @@ impl ShownEpochs {
         let folder = || analysis.outputs_of_state(&options.out, state, options.overwrite);
         let folder = interrupt::stage(folder, OutputFolder::remover)?;
         let changes = options.changes.as_deref();
-        let changes = changes.map(|file| Changes::open(file, analysis.columns())).transpose()?;
+        let changes = changes.map(|file| analysis.changes(file)).transpose()?;
         let progress = Arc::new(ProgressState::new());
         let members = team.map(|team| &mut team.members);
         let of = analysis::Epochs::start(analysis, (folder, state), options.overwrite, &progress, members)?;

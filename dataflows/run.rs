@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anabranch::analysis::{Analysis, Changes, Destination, Running, open_folder};
+use anabranch::analysis::{Analysis, Destination, Running, open_folder};
 use anabranch::error::Result;
 use anabranch::progress::ProgressState;
 use anabranch::store::output::OutputFolder;
@@ -42,7 +42,7 @@ pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, 
 /// The part of the only process, or of the first one: it writes the outputs.
 fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: Option<&mut ProcessTeam>) -> Result<()> {
     let changes = options.changes.as_deref();
-    let mut changes = changes.map(|file| Changes::open(file, analysis.columns())).transpose()?;
+    let mut changes = changes.map(|file| analysis.changes(file)).transpose()?;
     let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, |_| false), OutputFolder::remover)?;
     print_headline(analysis, options.quiet);
     let progress = Arc::new(ProgressState::new());

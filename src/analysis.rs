@@ -28,6 +28,7 @@
 //! # Ok::<(), anabranch::error::Error>(())
 //! ```
 
+mod change_files;
 mod changes;
 mod epochs;
 mod opened;
@@ -41,7 +42,7 @@ mod team;
 mod threshold;
 mod warnings;
 
-pub use self::changes::Changes;
+pub use self::change_files::Changes;
 pub use self::epochs::Epochs;
 pub use self::opened::Outputs;
 pub use self::outputs::{Destination, Staged, Written, open_folder};

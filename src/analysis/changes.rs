@@ -1,4 +1,4 @@
-//! `--changes FILE`: the rows that changed, epoch by epoch, in one file over many runs.
+//! A file of changes: the rows of a table that changed, epoch by epoch, in one file over many runs.
 //!
 //! The difference is taken between the new table and the rows that FILE adds up to, not between two tables. So FILE
 //! adds up to the table after every epoch, whatever happened before: changes that a killed run did not write, or only
@@ -16,7 +16,6 @@ use crate::store::disk::sync_folder;
 use crate::store::file::read_failed;
 use crate::store::lock::is_at;
 use crate::store::write_failed;
-use crate::table::branch_columns::START;
 use crate::table::columns::Field;
 
 /// Maximum length of a line of changes, in bytes.
@@ -29,7 +28,7 @@ const SUMMED: usize = 1 << 16;
 ///
 /// Holds 32 bytes for each row that FILE adds up to: a hash of the row's text and its place in FILE.
 #[derive(Debug)]
-pub struct Changes {
+pub(super) struct ChangesFile {
     path: PathBuf,
     file: File,
     /// Whether this run has made the file.
@@ -42,6 +41,8 @@ pub struct Changes {
     rows: Vec<Held>,
     /// The number of the next epoch.
     epoch: u64,
+    /// The columns that say where a row's branch, node or skeleton begins: the name before `_0`.
+    place: &'static str,
     /// The end of the last whole line.
     end: u64,
 }
@@ -61,7 +62,7 @@ pub(super) struct RowChanges {
     lines: Vec<Line>,
     /// The rows of all lines.
     texts: Vec<u8>,
-    /// The column with the first coordinate of the branch's start.
+    /// The column with the first coordinate of where a row begins.
     start: usize,
 }
 
@@ -95,14 +96,14 @@ impl RowChanges {
     }
 }
 
-impl Changes {
+impl ChangesFile {
     /// Opens or makes a file of changes for tables with these columns; it leaves out ranks. A last line without an end,
     /// as a killed run leaves it, is ignored. Takes time linear in the file.
     ///
     /// # Errors
     /// `Output` if it is no file of changes with these columns, another run holds it, or it cannot be made; `Io` if it
     /// cannot be read.
-    pub fn open(path: &Path, columns: Vec<Field>) -> Result<Changes> {
+    pub(super) fn open(path: &Path, columns: Vec<Field>, place: &'static str) -> Result<ChangesFile> {
         if path.exists() && !path.is_file() {
             return Err(Error::new(Kind::Output, "is not a file; give --changes another path").at(path));
         }
@@ -110,7 +111,8 @@ impl Changes {
         let path = path.to_owned();
         let ranks = columns.iter().map(|column| column.is_rank).collect();
         let columns = columns.into_iter().filter(|column| !column.is_rank).collect();
-        let mut changes = Changes { path, file, created, columns, ranks, rows: Vec::new(), epoch: 0, end: 0 };
+        let mut changes =
+            ChangesFile { path, file, created, columns, ranks, rows: Vec::new(), epoch: 0, place, end: 0 };
         changes.read()?;
         Ok(changes)
     }
@@ -120,7 +122,7 @@ impl Changes {
         self.epoch
     }
 
-    /// The changes that make the file add up to a table, given as the file `branches.csv`. Writes nothing. Takes time
+    /// The changes that make the file add up to a table, given as a CSV file. Writes nothing. Takes time
     /// O(n log n) in the rows.
     ///
     /// # Errors
@@ -128,7 +130,7 @@ impl Changes {
     pub(super) fn compare(&self, table: &Path) -> Result<RowChanges> {
         let at_table = |error: io::Error| read_failed(&error).at(table);
         let mut seen = vec![0i64; self.rows.len()];
-        let start = self.columns.iter().position(|column| column.name.starts_with(START)).unwrap_or_default();
+        let start = self.columns.iter().position(|column| column.name.starts_with(self.place)).unwrap_or_default();
         let mut difference = RowChanges { start, ..RowChanges::default() };
         let mut row = Vec::new();
         for line in BufReader::new(File::open(table).map_err(at_table)?).split(b'\n').skip(1) {
@@ -170,13 +172,13 @@ impl Changes {
     }
 
     /// Appends an epoch to the file, and syncs it to the disk. Overwrites an incomplete end of the file. Writes nothing
-    /// if nothing has changed, except for the header of a new file. Returns what [`Changes::take_back`] needs.
+    /// if nothing has changed, except for the header of a new file. Returns what [`ChangesFile::take_back`] needs.
     ///
     /// # Errors
     /// `Io` or `Output` if the file cannot be written, which stays as it was; the call can be repeated then.
-    pub(super) fn append(&mut self, difference: &RowChanges) -> Result<Before> {
+    pub(super) fn append(&mut self, difference: &RowChanges, epoch: u64) -> Result<Before> {
         let before = Before(self.end);
-        let written = self.write(difference).map_err(|error| write_failed(&error).at(&self.path));
+        let written = self.write(difference, epoch).map_err(|error| write_failed(&error).at(&self.path));
         // A full disk may have room for a part.
         written.inspect_err(|_| drop(self.file.set_len(before.0)))?;
         Ok(before)
@@ -193,7 +195,7 @@ impl Changes {
         self.read()
     }
 
-    fn write(&mut self, difference: &RowChanges) -> io::Result<()> {
+    fn write(&mut self, difference: &RowChanges, epoch: u64) -> io::Result<()> {
         self.file.set_len(self.end)?;
         let mut end = (&self.file).seek(SeekFrom::Start(self.end))?;
         if difference.lines.is_empty() && end > 0 {
@@ -207,7 +209,7 @@ impl Changes {
         }
         let mut rows = Vec::with_capacity(difference.lines.len());
         for line in &difference.lines {
-            let (row, begin) = (&difference.texts[line.text.clone()], format!("{},{},", self.epoch, line.diff));
+            let (row, begin) = (&difference.texts[line.text.clone()], format!("{epoch},{},", line.diff));
             writer.write_all(begin.as_bytes())?;
             writer.write_all(row)?;
             writer.write_all(b"\n")?;
@@ -223,7 +225,7 @@ impl Changes {
         }
         self.end = end;
         if !rows.is_empty() {
-            self.epoch += 1;
+            self.epoch = epoch + 1;
             self.rows.append(&mut rows);
             sum(&mut self.rows);
         }
@@ -279,7 +281,7 @@ impl Changes {
     }
 }
 
-impl Drop for Changes {
+impl Drop for ChangesFile {
     fn drop(&mut self) {
         if self.created && self.end == 0 {
             // A failed run leaves nothing behind.
@@ -368,22 +370,22 @@ mod tests {
         let path = folder.path().join("changes.csv");
         let field = |name: &str| Field { name: name.to_owned(), form: Form::Number, is_rank: false };
         let columns = || vec![field("length"), field("type")];
-        let mut changes = Changes::open(&path, columns()).unwrap();
-        changes.append(&difference(&[("1.5,0", 1), ("2,1", 1)])).unwrap();
+        let mut changes = ChangesFile::open(&path, columns(), "place").unwrap();
+        changes.append(&difference(&[("1.5,0", 1), ("2,1", 1)]), changes.epoch()).unwrap();
         let before = (fs::read(&path).unwrap(), changes.rows.clone(), changes.epoch());
-        let place = changes.append(&difference(&[("2,1", -1), ("3,1", 1)])).unwrap();
+        let place = changes.append(&difference(&[("2,1", -1), ("3,1", 1)]), changes.epoch()).unwrap();
         assert_ne!(fs::read(&path).unwrap(), before.0);
         changes.take_back(place).unwrap();
         assert_eq!((fs::read(&path).unwrap(), changes.rows.clone(), changes.epoch()), before);
         // The next epoch follows as if there had been none between.
-        changes.append(&difference(&[("4,1", 1)])).unwrap();
+        changes.append(&difference(&[("4,1", 1)]), changes.epoch()).unwrap();
         drop(changes);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(text, "epoch,diff,length,type\n0,1,1.5,0\n0,1,2,1\n1,1,4,1\n");
         // Nothing is left of a file that has just been made.
         let fresh = folder.path().join("fresh.csv");
-        let mut changes = Changes::open(&fresh, columns()).unwrap();
-        let place = changes.append(&difference(&[("1,0", 1)])).unwrap();
+        let mut changes = ChangesFile::open(&fresh, columns(), "place").unwrap();
+        let place = changes.append(&difference(&[("1,0", 1)]), changes.epoch()).unwrap();
         changes.take_back(place).unwrap();
         drop(changes);
         assert!(!fresh.exists());

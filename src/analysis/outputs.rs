@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use super::changes::{Changes, RowChanges};
+use super::change_files::{Changes, TableChanges};
 use super::record::Circumstances;
 use super::warnings;
 use super::{Analysis, Results};
@@ -31,7 +31,7 @@ use crate::table::summary::{Awaited, Summary, Totals};
 pub struct Destination<'a> {
     /// The folder, locked and staged.
     pub folder: OutputFolder,
-    /// The file of changes, if there is one.
+    /// The files of changes, if changes are recorded.
     pub changes: Option<&'a mut Changes>,
     /// When the run began.
     pub started: Instant,
@@ -56,7 +56,7 @@ impl Destination<'_> {
 #[must_use = "outputs that are not put in place are gone"]
 pub struct Staged<'a> {
     folder: OutputFolder,
-    changed: Option<(&'a mut Changes, RowChanges)>,
+    changed: Option<(&'a mut Changes, TableChanges)>,
     written: Written,
 }
 
@@ -87,7 +87,7 @@ pub fn open_folder(out: &Path, overwrite: bool, own: impl FnOnce(&EarlierRun) ->
 }
 
 impl Staged<'_> {
-    /// Puts the outputs in place, and appends the changes to their file: both or neither. After a run that was killed
+    /// Puts the outputs in place, and appends the changes to their files: both or neither. After a run that was killed
     /// in between, the next one appends the same changes in their place, or removes them.
     ///
     /// # Errors
@@ -150,10 +150,10 @@ impl Analysis {
         if let Some(picture) = picture? {
             folder.write("overview.png", picture)?;
         }
-        let difference = changes.as_ref().map(|changes| changes.compare(&folder.path(BRANCHES))).transpose()?;
+        let difference = changes.as_ref().map(|changes| changes.compare(&folder)).transpose()?;
         let mut counts = results.counts;
         if let Some((changes, difference)) = changes.as_ref().zip(difference.as_ref()) {
-            (counts.rows_changed, counts.epoch) = (Some(difference.rows()), Some(changes.epoch()));
+            (counts.rows_changed, counts.epoch) = (Some(difference.branches()), Some(changes.epoch()));
         }
         let outputs = folder.written().into_iter().chain(["run.json"]).collect();
         folder.write("run.json", self.record(&circumstances, counts, outputs, [analysed, started.elapsed()])?)?;

@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::draw::tangle;
+use proptest::prelude::*;
+
+use crate::draw::{self, tangle};
 use crate::image::Image;
 use crate::sequential::Mask;
-use crate::support::{anabranch, assert_adds_up, files_under, read_changes, succeed};
+use crate::support::{
+    anabranch, assert_adds_up, files_of_changes, files_under, read_changes, read_named_changes, succeed,
+};
 
 /// An input, outputs and a file of changes in a folder of their own.
 struct Bench {
@@ -107,6 +111,14 @@ fn what_a_killed_run_wrote_of_its_changes_is_mended_by_the_next() {
         bench.assert_adds_up();
         assert_eq!(bench.run(&whole), 0, "nothing is left to mend after {length} bytes");
     }
+    for (_, path) in files_of_changes(&bench.path("changes.csv")) {
+        let all = fs::read(&path).expect("changes");
+        for part in [2, 3, 50] {
+            fs::write(&path, &all[..all.len() - all.len() / part]).expect("a writable folder");
+            bench.run(&whole);
+            bench.assert_adds_up();
+        }
+    }
 }
 
 #[test]
@@ -153,4 +165,60 @@ fn a_file_among_the_outputs_is_refused_and_a_failed_run_leaves_none() {
     fs::write(bench.path("out/.anabranch-partial"), "in the way").expect("a writable folder");
     assert_eq!(anabranch(&call).code, 73);
     assert!(!bench.path("changes.csv").exists());
+}
+
+#[test]
+fn tables_count_epochs_together_and_one_that_did_not_change_has_no_lines() {
+    let bench = Bench::new();
+    let bar = Mask::from_fn([1, 9, 20], |[_, y, x]| y == 4 && (2..12).contains(&x));
+    let dot = |p: [i64; 3]| p[1] == 4 && p[2] == 16;
+    bench.run(&bar);
+    // An isolated voxel is a node and a skeleton, and no branch.
+    assert_eq!(bench.run(&Mask::from_fn(bar.shape, |p| bar.get(p) || dot(p))), 0);
+    bench.run(&Mask::from_fn(bar.shape, |p| (bar.get(p) && p[2] > 4) || dot(p)));
+    bench.assert_adds_up();
+    let epochs = files_of_changes(&bench.path("changes.csv")).map(|(table, path)| {
+        let lines = read_named_changes(&path, &bench.path("out").join(table));
+        lines.into_iter().map(|(epoch, diff, _)| (epoch, diff)).collect::<Vec<_>>()
+    });
+    assert_eq!(epochs[0], [(0, 1), (2, -1), (2, 1)]);
+    assert_eq!(epochs[1], [(0, 1), (0, 1), (1, 1), (2, -1), (2, 1)]);
+    assert_eq!(epochs[2], [(0, 1), (1, 1), (2, -1), (2, 1)]);
+}
+
+#[test]
+fn columns_of_skan_have_changes_of_branches_alone() {
+    let bench = Bench::new();
+    let call = bench.call(&tangle([12, 12, 12]), &bench.path("changes.csv"));
+    succeed(&[call, vec!["--columns".into(), "skan".into()]].concat());
+    let [branches, nodes, skeletons] = files_of_changes(&bench.path("changes.csv")).map(|(_, path)| path.exists());
+    assert!(branches && !nodes && !skeletons);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 50, ..ProptestConfig::with_cases(8) })]
+
+    #[test]
+    fn chunks_and_workers_change_no_byte_of_changes(
+        (history, chunks) in draw::mask(12).prop_flat_map(|mask| {
+            let (shape, count) = (mask.shape, mask.voxels.len());
+            let others = prop::collection::vec(prop::collection::vec(any::<bool>(), count), 2);
+            let first = mask.clone();
+            let edited = move |drop: Vec<bool>| Mask::new(shape, first.voxels.iter().zip(drop).map(|(a, b)| *a && b).collect());
+            let others = others.prop_map(move |all| all.into_iter().map(&edited).collect::<Vec<_>>());
+            (others.prop_map(move |others| [&[mask.clone()][..], &others].concat()), prop::array::uniform3(draw::chunk_shape(shape)))
+        }),
+        workers in 1usize..4,
+    ) {
+        let [plain, other] = [Bench::new(), Bench::new()];
+        for (mask, chunk) in history.iter().zip(chunks) {
+            plain.run(mask);
+            let chunk = chunk.map(|n| n.to_string()).join(",");
+            let more = ["--chunk", &chunk, "--workers", &workers.to_string()].map(str::to_owned);
+            succeed(&[&other.call(mask, &other.path("changes.csv"))[..], &more].concat());
+        }
+        assert_adds_up(&plain.path("changes.csv"), &plain.path("out"));
+        let bytes = |bench: &Bench| files_of_changes(&bench.path("changes.csv")).map(|(_, path)| fs::read(path).expect("changes"));
+        prop_assert!(bytes(&plain) == bytes(&other));
+    }
 }

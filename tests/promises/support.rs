@@ -296,7 +296,7 @@ pub(crate) fn read_json(out: &Path, name: &str) -> serde_json::Value {
 /// The lines of a table, without the columns whose values are ranks.
 fn without_ranks(table: &str) -> impl Iterator<Item = String> {
     let header = table.lines().next().expect("a header");
-    let ranks = ["skeleton_id", "node_id_src", "node_id_dst", "branch_id"];
+    let ranks = ["skeleton_id", "node_id_src", "node_id_dst", "branch_id", "node_id", "junction_id"];
     let kept: Vec<bool> = header.split(',').map(|name| !ranks.contains(&name)).collect();
     table.lines().map(move |line| {
         let values = line.split(',').zip(&kept).filter(|(_, kept)| **kept).map(|(value, _)| value);
@@ -309,8 +309,12 @@ fn without_ranks(table: &str) -> impl Iterator<Item = String> {
 /// # Panics
 /// Where the header does not fit the columns of the table in `out`.
 pub(crate) fn read_changes(changes: &Path, out: &Path) -> Vec<(u64, i64, String)> {
-    let text = std::fs::read_to_string(changes).expect("changes.csv");
-    let table = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
+    read_named_changes(changes, &out.join("branches.csv"))
+}
+
+/// The same of any table.
+pub(crate) fn read_named_changes(changes: &Path, table: &Path) -> Vec<(u64, i64, String)> {
+    let [text, table] = [changes, table].map(|path| std::fs::read_to_string(path).expect("a table"));
     let columns = without_ranks(&table).next().expect("a header");
     assert_eq!(text.lines().next(), Some(format!("epoch,diff,{columns}").as_str()));
     let line = |line: &str| {
@@ -321,17 +325,29 @@ pub(crate) fn read_changes(changes: &Path, out: &Path) -> Vec<(u64, i64, String)
     text.lines().skip(1).map(line).collect()
 }
 
-/// Holds the lines of a file of changes to the table in `out`.
+/// The files of changes of branches, nodes and skeletons, with the names of their tables.
+pub(crate) fn files_of_changes(changes: &Path) -> [(&'static str, PathBuf); 3] {
+    let beside = |table: &str| changes.with_extension(format!("{table}.csv"));
+    [("branches.csv", changes.to_owned()), ("nodes.csv", beside("nodes")), ("skeletons.csv", beside("skeletons"))]
+}
+
+/// Holds the lines of the files of changes to the tables in `out`.
 pub(crate) fn assert_adds_up(changes: &Path, out: &Path) {
+    for (table, changes) in files_of_changes(changes) {
+        assert_file_adds_up(&changes, &out.join(table));
+    }
+}
+
+fn assert_file_adds_up(changes: &Path, table: &Path) {
     let mut rows: BTreeMap<String, i64> = BTreeMap::new();
-    for (_, diff, row) in read_changes(changes, out) {
+    for (_, diff, row) in read_named_changes(changes, table) {
         *rows.entry(row).or_default() += diff;
     }
     rows.retain(|_, count| *count != 0);
-    let mut table: BTreeMap<String, i64> = BTreeMap::new();
-    let text = std::fs::read_to_string(out.join("branches.csv")).expect("branches.csv");
+    let mut expected: BTreeMap<String, i64> = BTreeMap::new();
+    let text = std::fs::read_to_string(table).expect("a table");
     for row in without_ranks(&text).skip(1) {
-        *table.entry(row).or_default() += 1;
+        *expected.entry(row).or_default() += 1;
     }
-    assert_eq!(rows, table);
+    assert_eq!(rows, expected, "{}", table.display());
 }
