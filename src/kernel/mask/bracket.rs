@@ -1,9 +1,9 @@
-//! Li's threshold of values that are known by bins alone: two thresholds that have it between them.
+//! Li's threshold of values that are only known by bins: two thresholds that bracket it.
 //!
-//! The next threshold never falls where the present one rises, since both means rise with it. So the steps from below a
-//! threshold stay below those from it, and the steps from above stay above. Where values lie within a bin is not known: the
-//! lower steps take a bin that the threshold falls into for foreground, the upper ones for background. Bins that they pass
-//! through are divided, until both end close enough together.
+//! The next threshold is a non-decreasing function of the current one, since both means are. So steps from below a
+//! threshold stay below the steps from it, and steps from above stay above. The positions of values within a bin are
+//! not known: lower steps count the bin of the threshold as foreground, upper steps as background. Bins that the steps
+//! pass through are divided, until both end close enough together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,48 +12,48 @@ use crate::kernel::mask::extent::no_values;
 use crate::kernel::mask::li::{settled, step};
 use crate::kernel::mask::sums::{Bin, Span, Sums, value_of};
 
-/// How far the two may end apart, as a share of the threshold's distance from the least value.
+/// Maximum final distance of the two, relative to the threshold's distance from the smallest value.
 const APART: f64 = 1e-6;
 
-/// How little a step moves the threshold, as a share of it, where it has settled.
+/// Maximum relative step of a settled threshold.
 const SETTLED: f64 = 1e-13;
 
-/// Bins that a pass counts, but for twice as many as are divided.
+/// Maximum number of bins in a pass, unless twice the number of divided bins is larger.
 const BINS: usize = 1 << 13;
 
-/// What is known of the values of an image, pass after pass.
+/// The values of an image by bins, as far as the passes so far have divided them.
 #[derive(Clone, Debug)]
 pub(super) struct Bracket {
     least: f64,
     of_least: u64,
-    /// By the least key.
+    /// The widths and contents of bins, by their smallest keys.
     bins: BTreeMap<u64, (u32, Bin)>,
 }
 
-/// What the passes so far come to.
+/// The result of the passes so far.
 pub(super) enum Step {
     /// The threshold.
     Settled(f64),
-    /// Bins to divide, and into how many parts, as a power of two.
+    /// Bins to divide, and the number of parts of each, as a power of two.
     Divide(Vec<Span>, u32),
 }
 
-/// A bin and all before it, with distances from the least value.
+/// A bin, with the counts and sums before and after it. Values are relative to the smallest value.
 struct Part {
     span: Span,
-    /// Of the least and of the largest value that the bin can have.
+    /// The smallest and the largest possible value in the bin.
     reach: [f64; 2],
-    /// How many values are in the bins before it, and their sum.
+    /// Number and sum of the values in the bins before it.
     before: (u64, f64),
-    /// In it and the bins behind it.
+    /// Number and sum of the values in the bin and those after it.
     behind: (u64, f64),
 }
 
 impl Bracket {
-    /// What follows from the first pass: the threshold itself where all values are known.
+    /// The bracket after the first pass, and the threshold itself if all values are known.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where there are no values, or infinite ones.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if the image has no values, or infinite ones.
     pub(super) fn begin(sums: &Sums) -> Result<(Bracket, Option<f64>)> {
         if sums.bins.is_empty() {
             return Err(no_values());
@@ -71,10 +71,11 @@ impl Bracket {
         Ok((Bracket { least, of_least: sums.of_least, bins: bins.collect() }, known.map(|threshold| least + threshold)))
     }
 
-    /// Takes in what a later pass has counted.
+    /// Replaces the divided bins by the counts of a later pass.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where it has counted more or fewer values than the pass before it.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if the pass has counted more or fewer values in a bin than the
+    /// one before.
     pub(super) fn refine(&mut self, asked: &[Span], sums: &Sums) -> Result<()> {
         for span in asked {
             let old = self.bins.remove(&span.start).map_or(0, |(_, bin)| bin.count);
@@ -89,7 +90,7 @@ impl Bracket {
         Ok(())
     }
 
-    /// The threshold, or what to divide in another pass.
+    /// The threshold, or the bins to divide in another pass.
     pub(super) fn next(&self) -> Step {
         let parts = self.parts();
         let Some(last) = parts.last() else { return Step::Settled(self.least) };
@@ -101,7 +102,7 @@ impl Bracket {
             let to = parts.partition_point(|part| part.reach[0] <= high);
             passed.extend((from..to).filter(|&part| parts[part].span.width > 0).map(|part| parts[part].span));
             let background = |split: usize| parts.get(split).map_or((count, sum), |part| part.before);
-            // All of the background is surely the least value, or may be.
+            // Ends if all of the background is certainly the smallest value; `may_end` if it may be.
             if background(to).0 <= self.of_least {
                 break;
             }
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
     use crate::kernel::mask::sums::key_of;
 
-    /// What is found by bins alone, and in how many passes, of an image that is cut in parts.
+    /// The threshold of an image in parts by bins, and the number of passes.
     fn by_bins(parts: &[&[f64]]) -> (f64, usize) {
         let count = |empty: Sums| {
             let mut total = empty.clone();
@@ -179,7 +180,7 @@ mod tests {
         unreachable!("bins have one value in the end")
     }
 
-    /// What steps from all values come to.
+    /// The threshold by steps over all values.
     fn by_values(values: &[f64]) -> f64 {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! What a pass over an image counts of its values, for a threshold that is found.
+//! Counts of an image's values in a pass, for thresholds that are found automatically.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,13 +8,13 @@ use crate::kernel::mask::extent::Extent;
 use crate::kernel::mask::histogram::Histogram;
 use crate::kernel::mask::sums::Sums;
 
-/// What a pass over the image counts. Counts of parts of an image merge into that of the whole, in any order.
+/// The count of a pass over the image. Counts of parts of an image can be merged in any order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Count {
-    /// The least and the largest value.
+    /// The smallest and the largest value.
     Extent(Extent),
-    /// How often each value, or each bin of values, occurs.
+    /// The histogram of values, or of bins of values.
     Histogram(Histogram),
     /// Counts and sums of values between bounds.
     Sums(Sums),
@@ -40,10 +40,10 @@ impl Count {
         }
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds the count of another part of the image.
     ///
     /// # Errors
-    /// As [`Histogram::merge`], and where other things were counted there.
+    /// As [`Histogram::merge`], and if the two counts are of different kinds.
     pub fn merge(&mut self, other: &Count) -> Result<()> {
         match (self, other) {
             (Count::Extent(extent), Count::Extent(other)) => {
@@ -56,12 +56,12 @@ impl Count {
         }
     }
 
-    /// Whether it is worth keeping for each chunk: whether it stays of use when other chunks change.
+    /// Whether to keep it for each chunk: whether it remains valid when other chunks change.
     pub fn is_kept(&self) -> bool {
         !matches!(self, Count::Sums(_))
     }
 
-    /// Whether both count the same, so that they can be merged.
+    /// Whether both counts are of the same kind, so that they can be merged.
     pub fn is_like(&self, other: &Count) -> bool {
         match (self, other) {
             (Count::Extent(_), Count::Extent(_)) => true,
@@ -73,7 +73,7 @@ impl Count {
 }
 
 impl Count {
-    /// Whether everything that can be counted has a place.
+    /// Whether every value that can be counted has a place.
     #[cfg(feature = "dataflow")]
     pub(crate) fn is_sound(&self) -> bool {
         match self {

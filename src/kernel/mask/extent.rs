@@ -1,16 +1,16 @@
-//! The least and the largest value of an image.
+//! The smallest and the largest value of an image.
 
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::Value;
 use crate::error::{Error, Result};
 
-/// The least and the largest value of a float image: what the first pass for a histogram counts.
+/// The smallest and the largest value of an image of floating-point values, which the first pass for a histogram finds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Extent {
-    /// The least value; infinite while there is none.
+    /// The smallest value; infinity without values.
     pub min: f64,
-    /// The largest value; negatively infinite while there is none.
+    /// The largest value; negative infinity without values.
     pub max: f64,
 }
 
@@ -21,17 +21,17 @@ impl Default for Extent {
 }
 
 impl Extent {
-    /// The least and the largest of some values, which are numbers.
+    /// The extent of values, none of which is NaN.
     pub fn of<T: Value>(values: &[T]) -> Extent {
         let Some(&first) = values.first() else { return Extent::default() };
         let (min, max) = extremes(values, first);
         Extent { min: min.to_f64(), max: max.to_f64() }
     }
 
-    /// Refuses values between which no threshold can be found.
+    /// Checks that a threshold can be found between the values.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where there are infinite values, or none.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if values are infinite, or if there are none.
     pub(super) fn check(self) -> Result<()> {
         match self.min.is_finite() && self.max.is_finite() {
             true => Ok(()),
@@ -41,7 +41,7 @@ impl Extent {
         }
     }
 
-    /// The least and the largest of both.
+    /// The extent of the values of both.
     #[must_use]
     pub fn merged(self, other: Extent) -> Extent {
         Extent { min: self.min.min(other.min), max: self.max.max(other.max) }
@@ -52,7 +52,7 @@ pub(super) fn no_values() -> Error {
     Error::data("the image has no values, so it has no threshold")
 }
 
-/// The least and the largest of some values and one more. Keeps 16 of each, so that they become vector instructions.
+/// The smallest and the largest of `values` and `first`. Keeps 16 of each, so that the loop is vectorised.
 #[cfg_attr(not(feature = "portable"), multiversion::multiversion(targets("x86_64+avx2")))]
 pub(super) fn extremes<T: Value>(values: &[T], first: T) -> (T, T) {
     let (mut min, mut max) = ([first; 16], [first; 16]);

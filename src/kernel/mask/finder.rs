@@ -1,4 +1,4 @@
-//! Thresholds that are found from all values of an image, in one or more passes over it.
+//! Thresholds that are found from all values of an image, in one pass over it or several.
 
 use crate::chunk::Dtype;
 use crate::error::Result;
@@ -9,17 +9,17 @@ use crate::kernel::mask::histogram::Histogram;
 use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::sums::{FIRST_WIDTH, Span, Sums};
 
-/// What finding a threshold needs next, or comes to.
+/// The next step of finding a threshold, or its result.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Finding {
-    /// All values of the image counted, beginning with this empty count.
+    /// Add all values of the image to this empty count.
     Count(Count),
     /// The threshold.
     Found(f64),
 }
 
-/// Finds a threshold from what passes over an image count. The threshold follows from the counts of the whole image alone,
-/// however they were put together.
+/// Finds a threshold from counts of passes over an image. The threshold depends on the counts of the whole image alone,
+/// and not on how they were merged.
 ///
 /// ```
 /// use anabranch::chunk::{Dtype, Voxels};
@@ -45,20 +45,21 @@ pub enum Finding {
 pub struct ThresholdFinder {
     method: ThresholdMethod,
     dtype: Dtype,
-    /// What is known for Li's threshold of values that are no whole numbers, and which bins are divided.
+    /// For Li's threshold of values that are not integers: the bracket so far, and the bins that the current pass
+    /// divides.
     bracket: Option<(Bracket, Vec<Span>)>,
 }
 
 impl ThresholdFinder {
-    /// Passes over an image at most.
+    /// Maximum number of passes over an image.
     pub const MOST_PASSES: usize = 2 + FIRST_WIDTH as usize;
 
-    /// By a method, for an image of a type: `f32` where it is smoothed.
+    /// A finder for a method and the type of an image, which is `f32` for smoothed images.
     pub fn new(method: ThresholdMethod, dtype: Dtype) -> ThresholdFinder {
         ThresholdFinder { method, dtype, bracket: None }
     }
 
-    /// What is needed first.
+    /// The first step.
     pub fn first(&self) -> Finding {
         Finding::Count(match (self.dtype.is_integer(), self.method) {
             (true, _) => Count::Histogram(Histogram::of_integers()),
@@ -67,11 +68,11 @@ impl ThresholdFinder {
         })
     }
 
-    /// What follows from what the last pass has counted over the whole image.
+    /// The step after the last pass, from its count of the whole image.
     ///
     /// # Errors
-    /// As [`Histogram::of_floats`] and [`Histogram::threshold`]; [`Kind::Data`](crate::error::Kind::Data) where the image has
-    /// changed between passes.
+    /// As [`Histogram::of_floats`] and [`Histogram::threshold`]; of kind [`Kind::Data`](crate::error::Kind::Data) if
+    /// the image has changed between passes.
     pub fn next(&mut self, total: &Count) -> Result<Finding> {
         match total {
             Count::Extent(extent) => Ok(Finding::Count(Count::Histogram(Histogram::of_floats(self.dtype, *extent)?))),
@@ -104,7 +105,7 @@ impl ThresholdFinder {
         }
     }
 
-    /// How many passes it is likely to take in all.
+    /// Likely total number of passes.
     pub fn likely_passes(&self) -> u64 {
         match (self.dtype.is_integer(), self.method) {
             (true, _) => 1,
@@ -144,7 +145,7 @@ mod tests {
         let (a, b) = values.split_at(values.len() / 3);
         for parts in [vec![&values[..]], vec![a, b], vec![b, &[], a]] {
             let found = parts_threshold(method, &parts).unwrap();
-            // The means that scikit-image takes of float values depend on their order.
+            // scikit-image's means of floating-point values depend on their order.
             let apart =
                 if method == ThresholdMethod::Li && !T::DTYPE.is_integer() { 1e-6 * expected.abs() } else { 0.0 };
             assert!((found - expected).abs() <= apart, "{} {method}: {found}, not {expected}", T::DTYPE.name());

@@ -1,7 +1,7 @@
-//! Histograms of whole images, put together from those of their chunks.
+//! Histograms of whole images, merged from those of their chunks.
 //!
-//! Counts are exact, merge in any order and can be taken away again. Whole numbers get a bin for each value; other
-//! numbers 256 bins between the least and the largest value, so those need a pass of their own first.
+//! Counts are exact, can be merged in any order, and can be removed again. Integers have a bin for each value; other
+//! numbers have 256 bins between the smallest and the largest value, which need a separate pass first.
 
 use std::collections::BTreeMap;
 
@@ -15,20 +15,20 @@ use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::otsu::{Real, best_split};
 use crate::kernel::mask::triangle::corner;
 
-/// The widest range of whole numbers that has a bin for each.
+/// Maximum range of integers.
 const LARGEST_RANGE: i64 = 1 << 24;
 
-/// Bins of an image whose values are not whole numbers.
+/// Number of bins for an image whose values are not integers.
 const BINS: usize = 256;
 
-/// Bins that are allocated together.
+/// Number of bins that are allocated together.
 const PAGE: usize = 4096;
 
-/// The largest number of a page that a whole number can fall on, on either side of zero.
+/// The largest number of a page with integers, on either side of zero.
 #[cfg(feature = "dataflow")]
 const LAST_PAGE: u64 = (1 << 53) / PAGE as u64;
 
-/// How often each value, or each bin of values, occurs. Histograms of parts of an image merge into that of the whole.
+/// A histogram of values, or of bins of values. Histograms of parts of an image can be merged into that of the whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Histogram(Counts);
 
@@ -42,17 +42,17 @@ enum Counts {
 }
 
 impl Histogram {
-    /// An empty histogram for an image of whole numbers.
+    /// An empty histogram for an image of integers.
     pub fn of_integers() -> Histogram {
         Histogram(Counts::Integers(BTreeMap::new()))
     }
 
-    /// An empty histogram for an image of `f32` (every smoothed image is one) or `f64` with known least and largest
-    /// value. Holds 2 KiB.
+    /// An empty histogram for an image of `f32` (such as every smoothed image) or `f64`, with known smallest and
+    /// largest values. Holds 2 KiB.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where the values are infinite, or lie too close together or too far
-    /// apart for 256 bins of their type; [`Kind::Internal`](crate::error::Kind::Internal) for another type.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if the values are infinite, or are too close together or too
+    /// far apart for 256 bins of their type; [`Kind::Internal`](crate::error::Kind::Internal) for another type.
     pub fn of_floats(dtype: Dtype, extent: Extent) -> Result<Histogram> {
         extent.check()?;
         match dtype {
@@ -73,11 +73,11 @@ impl Histogram {
         })
     }
 
-    /// Counts some values.
+    /// Counts values.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where whole numbers now span more than 2^24 values, or values lie
-    /// outside the extent that the histogram was made for.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if integers now span more than 2^24 values, or if values are
+    /// outside the extent of the histogram.
     pub fn add_values<T: Value>(&mut self, values: &[T]) -> Result<()> {
         let Some(&first) = values.first() else { return Ok(()) };
         match &mut self.0 {
@@ -95,8 +95,8 @@ impl Histogram {
     /// Adds the counts of another part of the same image.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) where whole numbers now span more than 2^24 values;
-    /// [`Kind::Internal`](crate::error::Kind::Internal) where the bins differ.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if integers now span more than 2^24 values;
+    /// [`Kind::Internal`](crate::error::Kind::Internal) if the bins differ.
     pub fn merge(&mut self, other: &Histogram) -> Result<()> {
         match (&mut self.0, &other.0) {
             (Counts::Integers(mine), Counts::Integers(theirs)) => {
@@ -113,11 +113,11 @@ impl Histogram {
         }
     }
 
-    /// Takes away the counts of a part that were added before.
+    /// Removes the counts of a part that were added before.
     ///
     /// # Errors
-    /// [`Kind::Internal`](crate::error::Kind::Internal) where more would be taken away than is there, or the bins
-    /// differ; the histogram is then of no more use.
+    /// Of kind [`Kind::Internal`](crate::error::Kind::Internal) if a count would become negative, or if the bins
+    /// differ; then the histogram is no longer valid.
     pub fn remove(&mut self, other: &Histogram) -> Result<()> {
         match (&mut self.0, &other.0) {
             (Counts::Integers(mine), Counts::Integers(theirs)) => {
@@ -136,7 +136,7 @@ impl Histogram {
         }
     }
 
-    /// Whether the other's counts have the same bins, so that both can be merged.
+    /// Whether the other histogram has the same bins, so that both can be merged.
     pub fn has_bins_of(&self, other: &Histogram) -> bool {
         match (&self.0, &other.0) {
             (Counts::Integers(_), Counts::Integers(_)) => true,
@@ -146,10 +146,10 @@ impl Histogram {
         }
     }
 
-    /// The threshold that a method finds: foreground is what lies above it. The value itself where all values are the same.
+    /// The threshold that a method finds; values above it are foreground. If all values are equal, the value itself.
     ///
     /// # Errors
-    /// [`Kind::Data`](crate::error::Kind::Data) if nothing has been counted.
+    /// Of kind [`Kind::Data`](crate::error::Kind::Data) if no values have been counted.
     pub fn threshold(&self, method: ThresholdMethod) -> Result<f64> {
         match &self.0 {
             Counts::Integers(pages) => {
@@ -162,7 +162,7 @@ impl Histogram {
                     ThresholdMethod::Triangle => corner(bins, count, value).ok_or_else(no_values),
                     ThresholdMethod::Li => {
                         let values = (0..bins).map(|bin| (bin as f64, count(bin))).filter(|(_, count)| *count > 0);
-                        // Counts weigh what they come to in single precision.
+                        // The weights of counts are in single precision.
                         let above = settled(values, |count| f64::from(count as f32), 0.5).ok_or_else(no_values)?;
                         Ok(above + min as f64)
                     }
@@ -180,7 +180,7 @@ impl Histogram {
     #[cfg(feature = "dataflow")]
     pub(crate) fn is_sound(&self) -> bool {
         match &self.0 {
-            // The span is looked at last: it needs pages whose values are in reach.
+            // The span is checked last, since it needs pages with valid values.
             Counts::Integers(pages) => {
                 pages.iter().all(|(page, counts)| page.unsigned_abs() <= LAST_PAGE && counts.len() == PAGE)
                     && check_span(pages, span(pages)).is_ok()
@@ -206,7 +206,7 @@ fn subtract(counts: &mut [u64], less: &[u64]) -> Result<()> {
     Ok(())
 }
 
-/// The least and the largest whole number that occur.
+/// The smallest and the largest integer that occur.
 fn span(pages: &BTreeMap<i64, Vec<u64>>) -> Option<(i64, i64)> {
     let occurs = |n: &u64| *n > 0;
     let value = |page: &i64, i: usize| page * PAGE as i64 + i as i64;
@@ -215,7 +215,7 @@ fn span(pages: &BTreeMap<i64, Vec<u64>>) -> Option<(i64, i64)> {
     Some((min, max))
 }
 
-/// Refuses further whole numbers that would need too many bins, before any is allocated.
+/// Refuses further integers that would need too many bins, before any bin is allocated.
 fn check_span(pages: &BTreeMap<i64, Vec<u64>>, further: Option<(i64, i64)>) -> Result<()> {
     let Some((min, max)) = further else { return Ok(()) };
     let (min, max) = span(pages).map_or((min, max), |(low, high)| (low.min(min), high.max(max)));
@@ -233,7 +233,7 @@ fn count_of(pages: &BTreeMap<i64, Vec<u64>>, value: i64) -> u64 {
     page.map_or(0, |counts| counts[value.rem_euclid(PAGE as i64) as usize])
 }
 
-/// Counts whole numbers; those of small types in a plain table first, others by runs of equal ones.
+/// Counts integers: those of small types in a plain table first, others by runs of equal values.
 fn add_integers<T: Value>(pages: &mut BTreeMap<i64, Vec<u64>>, values: &[T]) {
     const LOWEST: i32 = i16::MIN as i32;
     let mut add = |value: i64, count: u64| {
@@ -257,10 +257,10 @@ fn add_integers<T: Value>(pages: &mut BTreeMap<i64, Vec<u64>>, values: &[T]) {
     }
 }
 
-/// Bins of equal width between the least and the largest value, as `numpy.histogram` makes them.
+/// Bins of equal width between the smallest and the largest value, as in `numpy.histogram`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Bins<F> {
-    /// One more than there are bins; none of both where all values are the same.
+    /// One more edge than bins; both are empty if all values are equal.
     edges: Vec<F>,
     counts: Vec<u64>,
     min: F,

@@ -1,8 +1,8 @@
-//! Li's threshold, of which every pass over an image or its histogram is one step: the mean of the values up to the
-//! threshold and that of the values above it give the next.
+//! Li's threshold, by steps over an image or its histogram: the next threshold follows from the mean of the values up
+//! to the current one and the mean of the values above it.
 //!
-//! The steps are those of scikit-image 0.26's `threshold_li` with its tolerance and its first guess, the mean.
-//! Means are equal to its means where sums of whole numbers stay below 2^53.
+//! The steps are those of scikit-image 0.26's `threshold_li` with its tolerance and its first guess, the mean. Means
+//! are equal to those of scikit-image if sums of integers are below 2^53.
 //!
 //! Source: C. Li and P. Tam, "An iterative algorithm for minimum cross entropy thresholding", Pattern Recognition Letters 19
 //! (1998).
@@ -13,9 +13,10 @@ pub(super) fn step(background: f64, foreground: f64) -> f64 {
     if next.is_nan() { background } else { next }
 }
 
-/// The threshold of values that are all known: `values` has each with its count, in ascending order, the first of them 0.
-/// In means a count weighs what `weight` makes of it. Steps end where the threshold moves by `tolerance` or less, or all of
-/// the background is 0. `None` where nothing was counted. Each step takes time linear in the number of values.
+/// The threshold of values that are all known: `values` are distinct values with their counts, in ascending order,
+/// beginning with 0. `weight` returns the weight of a count in means. Steps end when the threshold moves by `tolerance`
+/// or less, or when all of the background is 0. `None` without values. Each step takes time linear in the number of
+/// distinct values.
 pub(super) fn settled(
     values: impl Iterator<Item = (f64, u64)> + Clone,
     weight: impl Fn(u64) -> f64,

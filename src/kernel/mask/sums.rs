@@ -1,8 +1,8 @@
-//! Exact counts and sums of values between bounds, for means that no order of the values can change.
+//! Exact counts and sums of values in bins, for means that do not depend on the order of the values.
 //!
-//! A value that is no whole number has a key: its bits as `f64`, arranged so that keys ascend with values. Between two
-//! powers of two values lie evenly, so the sum over a bin of keys follows from how many there are and from the sum of
-//! their keys, both of which are whole numbers. Bins get narrower from pass to pass where it matters.
+//! The key of a floating-point value is its bits as `f64`, arranged so that keys ascend with values. Between two powers
+//! of two, values are evenly spaced, so the sum of the values in a bin of keys follows from their count and the sum of
+//! their keys, both of which are integers. Bins are divided from pass to pass where necessary.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::kernel::mask::extent::Extent;
 
-/// The width of the bins of the first pass, as a power of two: a power of two of values has 64 bins.
+/// The width of the bins of the first pass, as a power of two: 64 bins between successive powers of two.
 pub(super) const FIRST_WIDTH: u32 = 46;
 
-/// Different values up to which each is counted by itself.
+/// Maximum number of distinct values that are counted separately.
 const MOST_VALUES: usize = 1 << 16;
 
-/// Values whose keys are sorted together.
+/// Number of values whose keys are sorted together.
 const PART: usize = 1 << 16;
 
 /// The key of a number.
@@ -27,19 +27,20 @@ pub(super) fn key_of(value: f64) -> u64 {
     if bits >> 63 == 1 { !bits } else { bits | 1 << 63 }
 }
 
-/// The number of a key.
+/// The number with a key.
 pub(super) fn value_of(key: u64) -> f64 {
     f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
 }
 
-/// A bin of keys that later passes divide: the least key, and the width as a power of two.
+/// A bin of keys that later passes divide: the smallest key, and the width as a power of two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Span {
     pub(super) start: u64,
     pub(super) width: u32,
 }
 
-/// What was counted in a bin: how many values, and the sum of their keys, each less the least key of the bin.
+/// The contents of a bin: the number of values, and the sum of their keys, each relative to the smallest key of the
+/// bin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Bin {
     pub(super) count: u64,
@@ -53,24 +54,25 @@ impl Bin {
     }
 }
 
-/// Counts and sums of the values in bins. Those of parts of an image merge into those of the whole, in any order.
+/// Counts and sums of the values in bins. Those of parts of an image can be merged in any order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sums {
-    /// The bins of an earlier pass whose values are counted, in order; all values in the first pass.
+    /// The bins of an earlier pass whose values are counted, in order; `None` in the first pass, which counts all
+    /// values.
     spans: Option<Vec<Span>>,
-    /// Bits by which the bins here are narrower than those.
+    /// Number of bits by which the bins are narrower than those.
     bits: u32,
-    /// Bins with values, by their least key.
+    /// Bins with values, by their smallest key.
     pub(super) bins: BTreeMap<u64, Bin>,
-    /// How often each value occurs, by key, in the first pass, until there are too many.
+    /// The count of each value by its key, in the first pass, unless there are too many distinct values.
     pub(super) values: Option<BTreeMap<u64, u64>>,
     pub(super) extent: Extent,
-    /// How often the least value occurs, in the first pass.
+    /// The count of the smallest value, in the first pass.
     pub(super) of_least: u64,
 }
 
 impl Sums {
-    /// What the first pass counts: all values.
+    /// The empty count of the first pass, for all values.
     pub(super) fn of_all() -> Sums {
         Sums {
             spans: None,
@@ -82,17 +84,18 @@ impl Sums {
         }
     }
 
-    /// What a later pass counts: values in some bins, in order, each divided by 2^`bits` or as far as it can be.
+    /// The empty count of a later pass, for values in `spans`, which are in order; each is divided into up to 2^`bits`
+    /// bins.
     pub(super) fn within(spans: Vec<Span>, bits: u32) -> Sums {
         Sums { spans: Some(spans), bits, values: None, ..Sums::of_all() }
     }
 
-    /// Whether both count the same values in the same bins.
+    /// Whether both count in the same bins.
     pub(super) fn is_like(&self, other: &Sums) -> bool {
         (&self.spans, self.bits) == (&other.spans, other.bits)
     }
 
-    /// The bin of a key, if it is counted.
+    /// The bin of a key; `None` if the key is not counted.
     pub(super) fn bin_of(&self, key: u64) -> Option<Span> {
         let width = match &self.spans {
             None => FIRST_WIDTH,
@@ -115,7 +118,7 @@ impl Sums {
         });
     }
 
-    /// Counts some values, which are numbers.
+    /// Counts values, none of which is NaN.
     pub(super) fn add_values<T: Value>(&mut self, values: &[T]) {
         let mut keys = Vec::with_capacity(values.len().min(PART));
         for part in values.chunks(PART) {
@@ -162,10 +165,10 @@ impl Sums {
         self.extent = self.extent.merged(extent);
     }
 
-    /// Adds what was counted elsewhere.
+    /// Adds the counts of another part of the image.
     ///
     /// # Errors
-    /// [`Kind::Internal`](crate::error::Kind::Internal) where other bins were counted there.
+    /// Of kind [`Kind::Internal`](crate::error::Kind::Internal) if its bins differ.
     pub(super) fn merge(&mut self, other: &Sums) -> Result<()> {
         if !self.is_like(other) {
             return Err(Error::internal("sums of different bins were brought together"));
@@ -186,7 +189,7 @@ impl Sums {
         Ok(())
     }
 
-    /// Whether everything that can be counted has a place.
+    /// Whether every value that can be counted has a place.
     #[cfg(feature = "dataflow")]
     pub(super) fn is_sound(&self) -> bool {
         let spans = self.spans.as_deref().unwrap_or_default();
