@@ -14,7 +14,7 @@ mod legend;
 mod lines;
 mod strokes;
 
-use self::canvas::Canvas;
+use self::canvas::{Canvas, Sheet};
 use self::colours::Palette;
 use self::grey::Grey;
 use self::legend::{Font, legend, scale_bar, title, unit_of_lengths};
@@ -106,19 +106,26 @@ pub(crate) fn overview(scene: &Scene<'_>, strokes: &impl Strokes, options: &Over
         let is_turned = view.axes != projections.panel_axes()[view.panel];
         let mut canvas = grey.panel(panel, is_turned, view.axes.map(|axis| sides[axis]));
         lines.paint(&mut canvas, &palette);
-        if views.len() == 1 { canvas } else { title(view.title, lettering).above(&canvas, 2) }
+        let title = (views.len() > 1).then(|| title(view.title, lettering));
+        (title, canvas)
     };
-    let panels: Vec<Canvas> = views.iter().zip(&lines).map(panel).collect();
-    let above = match &panels[..] {
-        [along_z, along_x, along_y] => along_z.beside(along_x, GAP).above(along_y, GAP),
-        [only] => only.clone(),
-        _ => Canvas::filled([1, 1]),
-    };
+    let mut sheet = Sheet::default();
+    for (place, (title, canvas)) in views.iter().zip(&lines).map(panel).enumerate() {
+        // The second panel is to the right of the first, and the third below.
+        let corner = match place {
+            0 => [GAP, GAP],
+            1 => [GAP, sheet.width() + GAP],
+            _ => [sheet.height() + GAP, GAP],
+        };
+        let below = title.map_or(0, |title| sheet.put(title, corner) + 2);
+        sheet.put(canvas, [corner[0] + below, corner[1]]);
+    }
     let unit = unit_of_lengths(unit, spacing);
     let bar = scale_bar(scale, sides[views[0].axes[1]], &unit, lettering);
     let mut signs: Vec<Canvas> = bar.into_iter().collect();
     signs.extend(legend(&palette, &unit, lettering));
-    above.above(&Canvas::in_lines(&signs, above.width(), 2 * GAP), GAP).framed(GAP).png()
+    sheet.put(Canvas::in_lines(&signs, sheet.width() - GAP, 2 * GAP), [sheet.height() + GAP, GAP]);
+    sheet.canvas(GAP).png()
 }
 
 #[cfg(test)]

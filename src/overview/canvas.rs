@@ -33,10 +33,6 @@ impl Canvas {
         Canvas { height, width, pixels }
     }
 
-    pub(super) fn width(&self) -> usize {
-        self.width
-    }
-
     pub(super) fn pixels_mut(&mut self) -> &mut [[u8; 3]] {
         &mut self.pixels
     }
@@ -87,13 +83,6 @@ impl Canvas {
         lines.fold(first, stack)
     }
 
-    /// This picture with a frame in the colour of the background.
-    pub(super) fn framed(&self, gap: usize) -> Canvas {
-        let mut framed = Canvas::filled([self.height + 2 * gap, self.width + 2 * gap]);
-        framed.paste(self, [gap, gap]);
-        framed
-    }
-
     /// The bytes of a PNG file.
     pub(super) fn png(&self) -> Result<Vec<u8>> {
         let side = |n: usize| u32::try_from(n).map_err(|_| Error::internal("the picture is too large for a PNG file"));
@@ -102,6 +91,38 @@ impl Canvas {
             .write_image(self.pixels.as_flattened(), side(self.width)?, side(self.height)?, ExtendedColorType::Rgb8)
             .map_err(|e| Error::internal("the picture cannot be encoded").because(e))?;
         Ok(bytes)
+    }
+}
+
+/// Pictures at places of a larger one, which is made at last: large ones are copied once.
+#[derive(Debug, Default)]
+pub(super) struct Sheet {
+    parts: Vec<(Canvas, [usize; 2])>,
+}
+
+impl Sheet {
+    /// Puts a picture with its first pixel at a row and a column. Returns its height.
+    pub(super) fn put(&mut self, part: Canvas, corner: [usize; 2]) -> usize {
+        let height = part.height;
+        self.parts.push((part, corner));
+        height
+    }
+
+    /// Rows down to the end of the lowest picture.
+    pub(super) fn height(&self) -> usize {
+        self.parts.iter().map(|(part, [row, _])| row + part.height).max().unwrap_or(0)
+    }
+
+    /// Columns up to the end of the rightmost picture.
+    pub(super) fn width(&self) -> usize {
+        self.parts.iter().map(|(part, [_, column])| column + part.width).max().unwrap_or(0)
+    }
+
+    /// All of it, with a margin below and to the right.
+    pub(super) fn canvas(&self, margin: usize) -> Canvas {
+        let mut whole = Canvas::filled([self.height() + margin, self.width() + margin]);
+        self.parts.iter().for_each(|(part, corner)| whole.paste(part, *corner));
+        whole
     }
 }
 

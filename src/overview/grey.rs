@@ -49,6 +49,10 @@ impl Grey {
     /// falls on it.
     pub(super) fn panel(&self, panel: &Panel, is_turned: bool, [height, width]: [usize; 2]) -> Canvas {
         let [rows, columns] = panel.shape;
+        if !is_turned && panel.shape == [height, width] {
+            let pixels = panel.values.iter().map(|&value| [self.shade(value); 3]);
+            return Canvas::of([height, width], pixels.collect());
+        }
         let (from_rows, from_columns) = if is_turned { (columns, rows) } else { (rows, columns) };
         let spans = |from: usize, to: usize| -> Vec<(usize, usize)> {
             let span = |i: usize| (i * from / to, ((i + 1) * from).div_ceil(to).min(from));
