@@ -253,7 +253,7 @@ pub fn converted(length: f64, from: &LengthUnit, to: &LengthUnit) -> f64 {
 
 /// The unit in which people would give a length: its own if the number is from 1 to 10,000 in it, otherwise one of nm, µm, mm
 /// and m.
-pub(crate) fn readable(length: f64, unit: &'static LengthUnit) -> &'static LengthUnit {
+pub fn readable(length: f64, unit: &'static LengthUnit) -> &'static LengthUnit {
     let number = |to: &LengthUnit| converted(length, unit, to);
     if (1.0..10_000.0).contains(&length) {
         return unit;
