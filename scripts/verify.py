@@ -217,15 +217,11 @@ def cases(program, options):
         yield Case(f"image, blobs, {method}", stored(woven(blobs((150, 170), 0.5, 70))), method=method)
         yield Case(f"image, noise, {method}", stored(woven(noise((90, 85), 0.6, 71)), "npy"), method=method, spacing=(0.5, 2))
         for path in sorted(images.glob("*.tif")) if images else []:
-            yield Case(
-                f"{path.name}, sigma y, x, {method}", lambda _, path=path: path, sigma=(2.5, 0.7), threshold="otsu", method=method
-            )
-            yield Case(f"{path.name}, otsu, {method}", lambda _, path=path: path, threshold="otsu", method=method)
-            yield Case(f"{path.name}, triangle, {method}", lambda _, path=path: path, threshold="triangle", method=method)
-            yield Case(f"{path.name}, li, {method}", lambda _, path=path: path, threshold="li", method=method)
-            yield Case(
-                f"{path.name}, sigma 1.5, {method}", lambda _, path=path: path, sigma=1.5, threshold="otsu", method=method
-            )
+            # The files have a size of a pixel, of which the reference knows nothing.
+            how = {"method": method, "spacing": (1.0, 1.0)}
+            for sigma, threshold in (((2.5, 0.7), "otsu"), (1.5, "otsu"), (None, "otsu"), (None, "triangle"), (None, "li")):
+                name = f"{path.name}, sigma {sigma}, {threshold}, {method}"
+                yield Case(name, lambda _, path=path: path, sigma=sigma, threshold=threshold, **how)
 
 
 def measures_differ(mask, skeleton, spacing, out):
