@@ -11,6 +11,8 @@
 //! shortest counts). With NAME (`tubes`, `dense` or `ball`) only measurements whose names begin with it are made; NAME
 //! may also be the path of a mask in an `.npy` file.
 
+mod images;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,8 +20,7 @@ use std::time::Instant;
 
 use anabranch::chunk::Voxels;
 use anabranch::grid::{ChunkId, Grid};
-use anabranch::kernel::mask::smooth::Gaussian;
-use anabranch::kernel::mask::{Layout, Mask};
+use anabranch::kernel::mask::Mask;
 use anabranch::kernel::measure::distance::{Distances, Original, Ruler, Space};
 use anabranch::kernel::measure::radii::Radii;
 use anabranch::kernel::phantom::PhantomTree;
@@ -29,6 +30,8 @@ use anabranch::space::{Region, Spacing, Voxel};
 use anabranch::store::OpenOptions;
 use anabranch::store::{Source, npy};
 use ndarray::Array3;
+
+use images::{above, masks, uniform};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
@@ -60,35 +63,10 @@ fn main() {
 
 /// Noise from a generator with a fixed seed, smoothed and thresholded at a quantile.
 fn blobs(shape: [usize; 3], sigma: f64, quantile: f64) -> Array3<u8> {
-    let mut state = 1u64;
-    let noise = Array3::from_shape_simple_fn(shape, || {
-        // Approximately normal: the sum of four uniform numbers.
-        (0..4)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                (state >> 40) as f32 / (1u64 << 24) as f32
-            })
-            .sum::<f32>()
-    });
-    let region = Region::of_shape(shape);
-    let mut gaussian = Gaussian::new([sigma; 3]).expect("a standard deviation");
-    let smoothed = gaussian.smooth(noise.view(), &region, &region, &region);
-    let mut values: Vec<f32> = smoothed.iter().copied().collect();
-    let at = (values.len() as f64 * quantile) as usize;
-    let limit = *values.select_nth_unstable_by(at, f32::total_cmp).1;
-    smoothed.mapv(|value| u8::from(value > limit))
-}
-
-/// The bit-packed masks of an image's chunks.
-fn masks(image: &Array3<u8>, grid: &Grid) -> BTreeMap<ChunkId, Arc<Mask>> {
-    let mut masks: BTreeMap<ChunkId, Mask> = BTreeMap::new();
-    for ((z, y, x), _) in image.indexed_iter().filter(|(_, value)| **value != 0) {
-        let at = [z as i64, y as i64, x as i64];
-        let id = grid.chunk_at(at);
-        let mask = masks.entry(id).or_insert_with(|| Mask::new(Layout::new(grid.region(id))));
-        mask.set(mask.layout().bit_at(at));
-    }
-    masks.into_iter().map(|(id, mask)| (id, Arc::new(mask))).collect()
+    let mut uniform = uniform();
+    // Approximately normal: the sum of four uniform numbers.
+    let noise = Array3::from_shape_simple_fn(shape, || (0..4).map(|_| uniform()).sum::<f32>());
+    above(&noise, [sigma; 3], (noise.len() as f64 * quantile) as usize)
 }
 
 /// The radii at the voxels of a skeleton, and the times for reading the masks and for finding the radii.
@@ -116,7 +94,7 @@ fn measure(name: &str, image: &Array3<u8>, rounds: usize) {
     let bounds = Region::of_shape([depth, height, width]);
     let whole = Grid::new(bounds, [64, 64, 256]);
     let thinned = Partition::new(whole, Method::Lee, false)
-        .thin(masks(image, &whole).into_iter().map(|(id, mask)| (id, Some(Mask::clone(&mask)))).collect());
+        .thin(masks(image, &whole).into_iter().map(|(id, mask)| (id, Some(mask))).collect());
     let voxels: Vec<Voxel> = thinned.iter().flat_map(|(_, mask)| mask.own_voxels()).collect();
     let inside = image.iter().filter(|value| **value != 0).count();
     println!(
@@ -130,7 +108,7 @@ fn measure(name: &str, image: &Array3<u8>, rounds: usize) {
     {
         let grid = Grid::new(bounds, chunk);
         let space = Space { grid, bounds, ruler: Ruler::new(Spacing(spacing)) };
-        let masks = masks(image, &grid);
+        let masks = masks(image, &grid).into_iter().map(|(id, mask)| (id, Arc::new(mask))).collect();
         let mut skeletons: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
         for voxel in &voxels {
             skeletons.entry(grid.chunk_at(voxel.position())).or_default().push(*voxel);

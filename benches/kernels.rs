@@ -12,14 +12,15 @@
 //! shortest counts). With NAME (`tubes`, `dense`, `image` or `tests`) only measurements whose names begin with it are
 //! made.
 
+mod images;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::LazyLock;
 use std::time::Instant;
 
 use anabranch::grid::{ChunkId, Grid};
-use anabranch::kernel::mask::smooth::Gaussian;
-use anabranch::kernel::mask::{Layout, Mask};
+use anabranch::kernel::mask::Mask;
 use anabranch::kernel::phantom::PhantomTree;
 use anabranch::kernel::thin::lee::Retest;
 use anabranch::kernel::thin::method::Method;
@@ -29,7 +30,14 @@ use anabranch::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
 use anabranch::space::Region;
 use ndarray::Array3;
 
+use images::{above, masks, uniform};
+
 type Masks = BTreeMap<ChunkId, Option<Mask>>;
+
+/// The masks of an image, for thinning.
+fn changes(image: &Array3<u8>, grid: &Grid) -> Masks {
+    masks(image, grid).into_iter().map(|(id, mask)| (id, Some(mask))).collect()
+}
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
@@ -57,31 +65,9 @@ fn main() {
 
 /// Noise from a generator with a fixed seed, smoothed and thresholded at its median.
 fn sheets(shape: [usize; 3], sigma: f64) -> Array3<u8> {
-    let mut state = 1u64;
-    let noise = Array3::from_shape_simple_fn(shape, || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32
-    });
-    let region = Region::of_shape(shape);
+    let noise = Array3::from_shape_simple_fn(shape, uniform());
     let sigma = [if shape[0] == 1 { 0.0 } else { sigma }, sigma, sigma];
-    let mut gaussian = Gaussian::new(sigma).expect("a standard deviation");
-    let smoothed = gaussian.smooth(noise.view(), &region, &region, &region);
-    let mut values: Vec<f32> = smoothed.iter().copied().collect();
-    let middle = values.len() / 2;
-    let median = *values.select_nth_unstable_by(middle, f32::total_cmp).1;
-    smoothed.mapv(|value| u8::from(value > median))
-}
-
-/// The bit-packed masks of an image's chunks.
-fn masks(image: &Array3<u8>, grid: &Grid) -> Masks {
-    let mut masks: BTreeMap<ChunkId, Mask> = BTreeMap::new();
-    for ((z, y, x), _) in image.indexed_iter().filter(|(_, value)| **value != 0) {
-        let at = [z as i64, y as i64, x as i64];
-        let id = grid.chunk_at(at);
-        let mask = masks.entry(id).or_insert_with(|| Mask::new(Layout::new(grid.region(id))));
-        mask.set(mask.layout().bit_at(at));
-    }
-    masks.into_iter().map(|(id, mask)| (id, Some(mask))).collect()
+    above(&noise, sigma, noise.len() / 2)
 }
 
 fn count<'a>(masks: impl Iterator<Item = &'a Mask>) -> usize {
@@ -149,12 +135,12 @@ fn measure(name: &str, image: &Array3<u8>, method: Method, rounds: usize, wanted
     let chunk = if depth == 1 { [1, 1024, 1024] } else { [64, 64, 256] };
     let chunked = Grid::new(Region::of_shape(shape), chunk);
     let whole = Grid::new(Region::of_shape(shape), shape);
-    let whole_masks = masks(image, &whole);
+    let whole_masks = changes(image, &whole);
     let foreground = count(whole_masks.values().flatten());
     println!("{name}: {shape:?}, {:.1} % foreground", foreground as f64 * 100.0 / image.len() as f64);
     if wanted(name) {
         let (one, skeleton, _) = thin(&whole_masks, whole, method, rounds);
-        let (many, skeleton_again, decisions) = thin(&masks(image, &chunked), chunked, method, rounds);
+        let (many, skeleton_again, decisions) = thin(&changes(image, &chunked), chunked, method, rounds);
         assert_eq!(skeleton, skeleton_again, "chunks change the skeleton");
         let deleted = (foreground - skeleton) as f64;
         println!("  in one piece   {:>8.1} ms {:>7.2} ns a deletion", one / 1e6, one / deleted);

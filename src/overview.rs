@@ -20,7 +20,7 @@ use self::grey::Grey;
 use self::legend::{Font, legend, scale_bar, title, unit_of_lengths};
 use self::lines::Lines;
 pub use self::strokes::BranchColour;
-pub(crate) use self::strokes::{Stroke, StrokeKind, Strokes};
+pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
 use crate::error::Result;
 use crate::kernel::image::project::Projections;
 use crate::space::Spacing;
@@ -68,7 +68,7 @@ const VIEWS: [View; 3] = [
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the picture cannot be encoded.
-pub(crate) fn overview(scene: &Scene<'_>, strokes: &impl Strokes, options: &OverviewOptions) -> Result<Vec<u8>> {
+pub(crate) fn overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options: &OverviewOptions) -> Result<Vec<u8>> {
     let Scene { projections, spacing, unit } = *scene;
     let voxel = spacing.0;
     let views = &VIEWS[..projections.panels().len()];
@@ -88,7 +88,7 @@ pub(crate) fn overview(scene: &Scene<'_>, strokes: &impl Strokes, options: &Over
     let mut lines: Vec<Lines> =
         views.iter().map(|view| Lines::new(view.axes, view.axes.map(|axis| sides[axis]), width)).collect();
     let first = projections.bounds().min;
-    strokes.each(&mut |stroke, voxels| {
+    strokes(&mut |stroke, voxels| {
         let ink = palette.ink(stroke);
         let mut last = None;
         for voxel in voxels.filter(|voxel| projections.bounds().contains(voxel.position())) {

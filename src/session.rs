@@ -193,7 +193,6 @@ impl<Kind> Session<Kind> {
             following,
             held,
             foregrounds: BTreeMap::new(),
-            foreground: 0,
             results,
             published: published.clone(),
             changed: ChangedRows::default(),

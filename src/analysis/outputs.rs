@@ -14,9 +14,9 @@ use crate::error::{Error, Kind, Result};
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::network::isolated::Isolated;
-use crate::overview::{OverviewOptions, Scene, Stroke, StrokeKind, overview};
+use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview};
 use crate::parameters::Described;
-use crate::space::{Spacing, Voxel};
+use crate::space::Spacing;
 use crate::store::Description;
 use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
 use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
@@ -170,7 +170,7 @@ impl Analysis {
         let factor = known.zip(shown).map_or(1.0, |(from, to)| converted(1.0, from, to));
         let unit = shown.map(|unit| unit.symbol).or(description.unit.as_deref());
         let scene = Scene { projections, spacing: Spacing(description.spacing.0.map(|size| size * factor)), unit };
-        let strokes = |draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>)| {
+        let strokes = |draw: &mut Draw<'_>| {
             for branch in results.branches.iter().flat_map(|list| list.iter()) {
                 let kind = StrokeKind::of_branch_type(branch.kind() as u8);
                 let stroke = Stroke { kind, radius: factor * mean_radius(branch.measured()) };

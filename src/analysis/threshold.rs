@@ -7,8 +7,9 @@ use std::sync::Arc;
 use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
-use crate::chunk::{Dtype, Voxels};
+use crate::chunk::Voxels;
 use crate::error::{Error, Result};
+use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::count::Count;
 use crate::kernel::mask::finder::{Finding, ThresholdFinder};
 use crate::kernel::mask::threshold::Threshold;
@@ -39,8 +40,7 @@ pub(super) fn threshold(
         ThresholdRule::Value(value) => return Ok(value),
         ThresholdRule::Above(method) | ThresholdRule::AtMost(method) => method,
     };
-    let dtype = if analysis.settled.gaussian.is_some() { Dtype::F32 } else { analysis.source.description().dtype };
-    let mut finder = ThresholdFinder::new(method, dtype);
+    let mut finder = ThresholdFinder::new(method, analysis.binarise(Threshold::Nonzero, 0).compared_dtype());
     let mut finding = finder.first();
     for (pass, window) in (1..).zip(windows) {
         let empty = match finding {
@@ -73,7 +73,7 @@ fn count(
     let selected = selection.of_process(&grid, worker.index(), worker.peers());
     let state = Arc::clone(state);
     state.begin(Stage::Measuring, passes * selected);
-    let rest = Rest::new(analysis, &selection, &empty)?;
+    let rest = Rest::new(analysis, &kernel, &selection, &empty)?;
     let total = Rc::new(RefCell::new(Ok(empty.clone())));
     let gathered = Rc::clone(&total);
     let probe = worker.dataflow::<u64, _, _>(|scope| {
@@ -117,7 +117,7 @@ struct Rest {
 }
 
 impl Rest {
-    fn new(analysis: &Analysis, selection: &Selection, empty: &Count) -> Result<Rest> {
+    fn new(analysis: &Analysis, kernel: &Binarise, selection: &Selection, empty: &Count) -> Result<Rest> {
         let volume = |region: &Region| region.shape().into_iter().fold(1, |volume, n| volume * n as u64);
         let voxels = match selection {
             Selection::All => 0,
@@ -128,9 +128,7 @@ impl Rest {
         };
         let mut one = empty.clone();
         if voxels > 0 {
-            let description = analysis.source.description();
-            let dtype = if analysis.settled.gaussian.is_some() { Dtype::F32 } else { description.dtype };
-            one.add(&Voxels::filled(dtype, [1; 3], description.fill))?;
+            one.add(&Voxels::filled(kernel.compared_dtype(), [1; 3], kernel.fill))?;
         }
         Ok(Rest { one, voxels })
     }

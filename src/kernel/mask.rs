@@ -250,15 +250,7 @@ impl Mask {
 
     /// Bit indices of the own voxels that are set, in raster order.
     pub fn own_bits(&self) -> impl Iterator<Item = usize> + '_ {
-        self.own_runs().flat_map(|(first, mut word)| {
-            std::iter::from_fn(move || {
-                (word != 0).then(|| {
-                    let low = word.trailing_zeros() as usize;
-                    word &= word - 1;
-                    first + low
-                })
-            })
-        })
+        self.own_runs().flat_map(|(first, word)| set_bits(word).map(move |place| first + place))
     }
 
     /// The own voxels that are set, in raster order.
@@ -310,6 +302,17 @@ impl Mask {
         }
         count
     }
+}
+
+/// The places of the bits that are set in a word, in ascending order.
+fn set_bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        (word != 0).then(|| {
+            let low = word.trailing_zeros() as usize;
+            word &= word - 1;
+            low
+        })
+    })
 }
 
 impl Serialize for Mask {

@@ -12,8 +12,8 @@ pub(super) const KINDS: [(StrokeKind, [u8; 3], &str); 5] = [
     (StrokeKind::Isolated, [240, 228, 66], "single voxel"),
 ];
 
-/// Colours from the least radius to the largest: lightness grows throughout, so that they are told apart without hue, and
-/// the darkest stands out on grey.
+/// Colours from the least radius to the largest: lightness grows throughout, so that they can be distinguished without
+/// hue, and the darkest stands out on grey.
 const RAMP: [[u8; 3]; 5] = [[75, 94, 210], [0, 153, 204], [64, 190, 130], [200, 214, 60], [255, 244, 160]];
 
 /// The colours of a picture.
@@ -31,12 +31,12 @@ pub(super) enum Palette {
 
 impl Palette {
     /// The colours for some branches.
-    pub(super) fn new(colour: BranchColour, strokes: &impl Strokes) -> Palette {
+    pub(super) fn new(colour: BranchColour, strokes: &Strokes<'_>) -> Palette {
         if colour == BranchColour::Kind {
             return Palette::Kind;
         }
         let (mut least, mut largest) = (f64::INFINITY, 0.0);
-        strokes.each(&mut |stroke, _| {
+        strokes(&mut |stroke, _| {
             if stroke.radius.is_finite() && stroke.radius > 0.0 {
                 (least, largest) = (f64::min(least, stroke.radius), f64::max(largest, stroke.radius));
             }

@@ -49,13 +49,8 @@ pub(crate) struct Stroke {
     pub(crate) radius: f64,
 }
 
-/// Calls a function for each branch, with its voxels from end to end, in any order of branches.
-pub(crate) trait Strokes {
-    fn each(&self, draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>));
-}
+/// Draws a branch, with its voxels from end to end.
+pub(crate) type Draw<'d> = dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>) + 'd;
 
-impl<F: Fn(&mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>))> Strokes for F {
-    fn each(&self, draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>)) {
-        self(draw);
-    }
-}
+/// Draws every branch, in any order.
+pub(crate) type Strokes<'s> = dyn Fn(&mut Draw<'_>) + 's;

@@ -24,7 +24,7 @@ fn projections(values: Array3<u8>, dimensions: usize) -> Projections {
 }
 
 fn decoded(projections: &Projections, spacing: Spacing, lines: &[Line], options: OverviewOptions) -> RgbImage {
-    let strokes = |draw: &mut dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>)| {
+    let strokes = |draw: &mut Draw<'_>| {
         lines.iter().for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
     };
     let scene = Scene { projections, spacing, unit: Some("µm") };

@@ -9,13 +9,11 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::state_tests::{Changing, compare};
-use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, whole};
+use super::tests::{EditedImage, MASKS, Masks, SHAPE, SPACING, content};
 use super::*;
 use crate::chunk::Voxels;
 use crate::cluster::{Membership, Monitor, Secret, connect};
 use crate::error::{Error, Kind};
-use crate::grid::ChunkId;
-use crate::space::Region;
 use crate::store::Source;
 
 /// One process of a cluster.
@@ -98,23 +96,17 @@ proptest! {
     ) {
         let masks = MASKS[masks];
         let folder = tempfile::tempdir().unwrap();
-        let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
-        let chunks: Vec<ChunkId> = grid.chunks().collect();
-        let first = chunks.iter().map(|&id| (id, content(grid.region(id).shape(), 3, 50)));
-        let mut now: BTreeMap<ChunkId, Voxels> = first.collect();
+        let mut image = EditedImage::new();
         for ((processes, workers), epochs) in runs {
-            let sources = sources(&whole(SHAPE, &now), processes);
+            let sources = sources(&image.whole(), processes);
             let shared = Shared::start(&sources, folder.path(), masks, workers);
             for edits in epochs {
-                for (at, seed, density) in edits {
-                    let id = chunks[at % chunks.len()];
-                    now.insert(id, content(grid.region(id).shape(), seed, density));
-                }
-                sources.iter().for_each(|source| source.change(whole(SHAPE, &now)));
+                image.edit(edits);
+                sources.iter().for_each(|source| source.change(image.whole()));
                 shared.session.look(true).unwrap();
                 let epoch = shared.session.advance().unwrap();
                 prop_assert_eq!(epoch.bytes_between_processes > 0, processes > 1);
-                compare(&shared.session, &whole(SHAPE, &now), masks);
+                compare(&shared.session, &image.whole(), masks);
             }
             prop_assert_eq!(shared.session.warnings().unwrap(), Vec::<String>::new());
             shared.close();

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::state_tests::{Changing, compare, open};
-use super::tests::{CHUNK, MASKS, SHAPE, content, whole};
-use super::*;
-use crate::chunk::Voxels;
-use crate::grid::ChunkId;
-use crate::space::Region;
+use super::tests::{EditedImage, MASKS};
 
 /// What goes wrong in an epoch.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
-    /// The image cannot be read any more after so many times: before the masks are made, or when values are looked up.
+    /// Reads of the image fail after this many: before the masks are made, or when values are looked up.
     Read(usize),
     /// The record of a chunk cannot be written.
     Record(usize),
@@ -39,19 +35,13 @@ proptest! {
     ) {
         let masks = MASKS[masks];
         let folder = tempfile::tempdir().unwrap();
-        let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
-        let chunks: Vec<ChunkId> = grid.chunks().collect();
-        let first = chunks.iter().map(|&id| (id, content(grid.region(id).shape(), 3, 50)));
-        let mut now: BTreeMap<ChunkId, Voxels> = first.collect();
-        let source = Changing::new(whole(SHAPE, &now));
+        let mut image = EditedImage::new();
+        let source = Changing::new(image.whole());
         let mut session = open(&source, folder.path(), masks, workers);
         let mut rows: BTreeMap<String, isize> = BTreeMap::new();
         for (edits, fault, restart) in epochs {
-            for (at, seed, density) in edits {
-                let id = chunks[at % chunks.len()];
-                now.insert(id, content(grid.region(id).shape(), seed, density));
-            }
-            source.change(whole(SHAPE, &now));
+            image.edit(edits);
+            source.change(image.whole());
             session.look(true).unwrap();
             let published = session.rows().unwrap();
             let blocked = match fault {
@@ -60,7 +50,7 @@ proptest! {
                     None
                 }
                 Some((Fault::Record(at), _)) => {
-                    let [z, y, x] = chunks[at % chunks.len()].place();
+                    let [z, y, x] = image.chunk(at).place();
                     let blocked = folder.path().join("thinned").join(z.to_string()).join(format!("{y}.{x}.staged"));
                     std::fs::create_dir_all(blocked.join("in the way")).unwrap();
                     Some(blocked)
@@ -78,10 +68,8 @@ proptest! {
                     prop_assert_eq!(&session.rows().unwrap(), &published);
                     if let Some((_, Some(at))) = fault {
                         // Values that change meanwhile, where the foreground stays.
-                        let id = chunks[at % chunks.len()];
-                        let Voxels::U8(values) = &mut now.get_mut(&id).unwrap() else { unreachable!() };
-                        values.mapv_inplace(|value| if value == 0 { 0 } else { value % 3 + 1 });
-                        source.change(whole(SHAPE, &now));
+                        image.values(at).mapv_inplace(|value| if value == 0 { 0 } else { value % 3 + 1 });
+                        source.change(image.whole());
                         session.look(true).unwrap();
                     }
                     // Otherwise there is no need to look again: what the epoch did not do stays to be done.
@@ -94,12 +82,12 @@ proptest! {
             rows.retain(|_, count| *count != 0);
             prop_assert_eq!(rows.values().sum::<isize>(), session.rows().unwrap().len() as isize);
             prop_assert!(rows.values().all(|&count| count > 0));
-            compare(&session, &whole(SHAPE, &now), masks);
+            compare(&session, &image.whole(), masks);
             if let Some(workers) = restart {
                 session.close().unwrap();
                 session = open(&source, folder.path(), masks, workers);
                 prop_assert_eq!(session.warnings().unwrap(), Vec::<String>::new());
-                compare(&session, &whole(SHAPE, &now), masks);
+                compare(&session, &image.whole(), masks);
             }
         }
         session.close().unwrap();

@@ -11,7 +11,6 @@ use super::orders::{Order, Wanted};
 use super::reading::ChunksRead;
 use super::records::FoundMask;
 use super::workforce::Workforce;
-use crate::chunk::Dtype;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::binarise::Binarise;
@@ -111,11 +110,6 @@ impl Following {
     /// The threshold that the masks were made with.
     pub(super) fn threshold(&self) -> Threshold {
         self.kernel.threshold
-    }
-
-    /// Whether the image is smoothed before its threshold.
-    pub(super) fn is_smoothed(&self) -> bool {
-        self.kernel.gaussian.is_some()
     }
 
     fn padded(&self, chunk: ChunkId) -> Region {
@@ -227,7 +221,7 @@ impl Following {
         self.marks.extend(unmarked.iter().copied().zip(self.marks_of(&unmarked)?));
         let mut wanted = inside.clone();
         if let Some(mut counting) = self.counting.take() {
-            let dtype = self.counted_dtype();
+            let dtype = self.kernel.compared_dtype();
             let mut count = |chunks: &BTreeSet<ChunkId>, empty| self.count(workforce, chunks, empty);
             let found = counting.threshold(&outside, &inside, dtype, &mut count);
             self.counting = Some(counting);
@@ -273,11 +267,6 @@ impl Following {
         self.dirty = std::mem::take(&mut self.left);
         self.marks.clear();
         Ok(read)
-    }
-
-    /// The type of the values that are counted for a threshold.
-    fn counted_dtype(&self) -> Dtype {
-        if self.is_smoothed() { Dtype::F32 } else { self.source.description().dtype }
     }
 
     /// Lets the workers count the values of each chunk, starting from `empty`.

@@ -22,9 +22,8 @@ pub(super) struct Inner {
     pub(super) following: Option<Following>,
     /// The values of chunks, if they are held.
     pub(super) held: Option<Arc<HeldChunks>>,
-    /// Foreground voxels of chunks that have some; below, of all chunks.
+    /// Foreground voxels of chunks that have some.
     pub(super) foregrounds: BTreeMap<ChunkId, u64>,
-    pub(super) foreground: u64,
     /// The results as the workers have them, also those of an epoch that has failed.
     pub(super) results: EpochResults,
     /// Those of the last epoch that ended well.
@@ -122,8 +121,8 @@ impl Inner {
             self.coming.changed += foregrounds.len();
             self.coming.thinning.add(&thinning);
             for (chunk, count) in foregrounds {
-                self.foreground += count;
-                self.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
+                self.results.foreground += count;
+                self.results.foreground -= self.foregrounds.insert(chunk, count).unwrap_or(0);
                 if count == 0 {
                     self.foregrounds.remove(&chunk);
                 }
@@ -137,7 +136,6 @@ impl Inner {
     /// Publishes the results for all threads.
     pub(super) fn publish_results(&mut self) {
         self.results.next = self.coming.number;
-        self.results.foreground = self.foreground;
         self.results.grid = self.grid;
         if let Some(following) = &self.following {
             self.results.threshold = following.threshold();

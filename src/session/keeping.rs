@@ -49,7 +49,7 @@ impl Inner {
                 if let Some(mask) = found.mask {
                     if found.stands && mask.foreground > 0 {
                         self.foregrounds.insert(found.chunk, mask.foreground);
-                        self.foreground += mask.foreground;
+                        self.results.foreground += mask.foreground;
                     }
                     if let Some(following) = &mut self.following {
                         following.remember(found.chunk, mask);

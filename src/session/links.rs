@@ -162,7 +162,7 @@ impl<M: Send + 'static> Links<M> {
         state.bell = Some(Box::new(bell));
     }
 
-    /// Where the errors of a reading that is about to begin are reported. Other processes are told about the first.
+    /// The place for the errors of a reading that is about to begin. The first one is sent to the other processes.
     pub(super) fn begin_reading<S: Serialize + 'static>(&self, number: u64, message: fn(u64, Error) -> S) -> Failure {
         let senders = self.senders.clone();
         let failure = Failure::watched(move |error| {

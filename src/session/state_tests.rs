@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
-use super::tests::{CHUNK, MASKS, Masks, SHAPE, SPACING, content, scratch, summary, whole};
+use super::tests::{CHUNK, EditedImage, MASKS, Masks, SHAPE, SPACING, content, scratch, summary};
 use super::*;
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Kind};
-use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::space::{Position, Region};
 use crate::store::memory::MemorySource;
@@ -130,19 +129,13 @@ proptest! {
     ) {
         let masks = MASKS[masks];
         let folder = tempfile::tempdir().unwrap();
-        let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
-        let chunks: Vec<ChunkId> = grid.chunks().collect();
-        let first = chunks.iter().map(|&id| (id, content(grid.region(id).shape(), 3, 50)));
-        let mut now: BTreeMap<ChunkId, Voxels> = first.collect();
-        let source = Changing::new(whole(SHAPE, &now));
+        let mut image = EditedImage::new();
+        let source = Changing::new(image.whole());
         let mut session = open(&source, folder.path(), masks, workers);
         let mut earlier = BTreeMap::new();
         for (edits, restart) in epochs {
-            for (at, seed, density) in edits {
-                let id = chunks[at % chunks.len()];
-                now.insert(id, content(grid.region(id).shape(), seed, density));
-            }
-            source.change(whole(SHAPE, &now));
+            image.edit(edits);
+            source.change(image.whole());
             session.look(true).unwrap();
             session.advance().unwrap();
             compare(&session, &source.image.read().unwrap(), masks);

@@ -100,6 +100,50 @@ fn asked() -> Parameters {
     Parameters { longest_path: true, ..Parameters::default() }
 }
 
+/// An edit of an image: which chunk, and the seed and density of its new content.
+pub(super) type ImageEdit = (usize, u64, u64);
+
+/// A volume whose chunks are edited.
+pub(super) struct EditedImage {
+    pub(super) grid: Grid,
+    chunks: Vec<ChunkId>,
+    now: BTreeMap<ChunkId, Voxels>,
+}
+
+impl EditedImage {
+    /// The same at the beginning of every test.
+    pub(super) fn new() -> Self {
+        let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
+        let chunks: Vec<ChunkId> = grid.chunks().collect();
+        let first = |&id: &ChunkId| (id, content(grid.region(id).shape(), 3, 50));
+        let now = chunks.iter().map(first).collect();
+        EditedImage { grid, chunks, now }
+    }
+
+    /// The chunk of a number, which may be larger than the number of chunks.
+    pub(super) fn chunk(&self, at: usize) -> ChunkId {
+        self.chunks[at % self.chunks.len()]
+    }
+
+    pub(super) fn edit(&mut self, edits: Vec<ImageEdit>) {
+        for (at, seed, density) in edits {
+            let id = self.chunk(at);
+            self.now.insert(id, content(self.grid.region(id).shape(), seed, density));
+        }
+    }
+
+    /// The values of a chunk.
+    pub(super) fn values(&mut self, at: usize) -> &mut Array3<u8> {
+        let id = self.chunk(at);
+        let Some(Voxels::U8(values)) = self.now.get_mut(&id) else { panic!("content is u8") };
+        values
+    }
+
+    pub(super) fn whole(&self) -> Voxels {
+        whole(SHAPE, &self.now)
+    }
+}
+
 /// A session that sees an image once and in one piece.
 pub(super) fn scratch(image: Voxels, masks: Masks) -> FollowingSession {
     let chunk = image.shape();

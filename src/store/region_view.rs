@@ -35,6 +35,8 @@ pub struct RegionView {
     source: Arc<dyn Source>,
     region: Region,
     description: Description,
+    /// The same sub-volume of the mask to which the analysis of the source is confined.
+    confinement: Option<Arc<dyn Source>>,
 }
 
 impl RegionView {
@@ -43,15 +45,14 @@ impl RegionView {
     /// # Errors
     /// `Usage` if the number of ranges is not that of dimensions, or one is empty or reaches outside.
     pub fn new(source: Box<dyn Source>, ranges: &[Range<usize>]) -> Result<Self> {
-        let mut description = source.description().clone();
-        let dimensions = description.dimensions;
+        let &Description { dimensions, shape, .. } = source.description();
         if ranges.len() != dimensions {
             let message = format!("has {dimensions} dimensions; give --region as {dimensions} ranges");
             return Err(Error::usage(message));
         }
-        let mut region = Region::of_shape(description.shape);
+        let mut region = Region::of_shape(shape);
         for (axis, range) in (3 - dimensions..3).zip(ranges) {
-            let length = description.shape[axis];
+            let length = shape[axis];
             if range.start >= range.end || range.end > length {
                 let (name, Range { start, end }) = (["z", "y", "x"][axis], range);
                 let message = format!("has no voxels {start}:{end} along {name}; give a --region within 0:{length}");
@@ -60,9 +61,17 @@ impl RegionView {
             // Within the shape of an image, which is far below the limit of i64.
             (region.min[axis], region.max[axis]) = (range.start as i64, range.end as i64);
         }
+        Ok(Self::of_region(Arc::from(source), region))
+    }
+
+    /// The sub-volume in a box inside the source.
+    fn of_region(source: Arc<dyn Source>, region: Region) -> Self {
+        let mut description = source.description().clone();
         description.shape = region.shape();
         description.chunk = std::array::from_fn(|a| description.chunk[a].min(description.shape[a]));
-        Ok(RegionView { source: Arc::from(source), region, description })
+        let cut = |mask| Arc::new(Self::of_region(mask, region)) as Arc<dyn Source>;
+        let confinement = source.confinement().map(cut);
+        RegionView { source, region, description, confinement }
     }
 }
 
@@ -109,10 +118,7 @@ impl Source for RegionView {
     }
 
     fn confinement(&self) -> Option<Arc<dyn Source>> {
-        let mask = self.source.confinement()?;
-        let mut description = mask.description().clone();
-        (description.shape, description.chunk) = (self.description.shape, self.description.chunk);
-        Some(Arc::new(RegionView { source: mask, region: self.region, description }))
+        self.confinement.clone()
     }
 
     fn stored(&self) -> Result<Option<Vec<Region>>> {

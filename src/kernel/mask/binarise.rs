@@ -129,6 +129,11 @@ impl Binarise {
         self.gaussian.as_ref().map_or([0; 3], Gaussian::depth)
     }
 
+    /// The type of the values that a threshold looks at: smoothed ones are `f32`.
+    pub fn compared_dtype(&self) -> Dtype {
+        if self.gaussian.is_some() { Dtype::F32 } else { self.dtype }
+    }
+
     /// The smoothed values of a box, from the values of the box around it; `None` if the image is not smoothed.
     pub fn smooth(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Array3<f32>> {
         let gaussian = self.gaussian.as_mut()?;

@@ -1,6 +1,6 @@
 //! Masks in packed form, for masks that are held for long and rarely read.
 
-use super::{Layout, Mask};
+use super::{Layout, Mask, set_bits};
 
 /// Size of a word in bytes.
 const WORD: usize = 8;
@@ -31,7 +31,7 @@ impl PackedMask {
         }
         let mut kept = Vec::with_capacity(count);
         for (words, &held) in words.chunks(64).zip(&held) {
-            kept.extend(places(held).map(|at| u64::from_le_bytes(words[at])));
+            kept.extend(set_bits(held).map(|at| u64::from_le_bytes(words[at])));
         }
         Some(PackedMask { layout: mask.layout, held, words: kept })
     }
@@ -42,19 +42,10 @@ impl PackedMask {
         let (words, _) = mask.bits.as_chunks_mut::<WORD>();
         let mut kept = self.words.iter();
         for (words, &held) in words.chunks_mut(64).zip(&self.held) {
-            places(held).zip(&mut kept).for_each(|(at, word)| words[at] = word.to_le_bytes());
+            set_bits(held).zip(&mut kept).for_each(|(at, word)| words[at] = word.to_le_bytes());
         }
         mask
     }
-}
-
-/// The indices of the bits that are set.
-fn places(mut bits: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let place = bits.trailing_zeros() as usize;
-        bits &= bits.checked_sub(1)?;
-        Some(place)
-    })
 }
 
 #[cfg(test)]
