@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use anabranch::analysis::{Analysis, Circumstances, Resources, Results, Staged, Written};
 use anabranch::error::{Error, Result};
-use anabranch::overview::{BranchColour, OverviewOptions};
+use anabranch::overview::OverviewOptions;
 use anabranch::parameters::Parameters;
 use anabranch::store::units::length_name;
 use anabranch::store::{OpenOptions, resolved};
 use anabranch::text::masked;
 
 use crate::apart;
-use crate::arguments::{self, ColumnSet, RunOptions};
+use crate::arguments::{BranchColour, ColumnSet, RunOptions};
 use crate::interrupt;
 use crate::opening::open_options;
 use crate::parsing::{parse_chunk, parse_foreground, parse_prune, parse_sigma};
@@ -56,10 +56,7 @@ pub(crate) fn circumstances(options: &RunOptions) -> Circumstances {
 /// How the picture looks.
 pub(crate) fn picture(options: &RunOptions) -> OverviewOptions {
     let mut picture = OverviewOptions::default();
-    picture.colour = match options.picture_colour {
-        arguments::BranchColour::Kind => BranchColour::Kind,
-        arguments::BranchColour::Radius => BranchColour::Radius,
-    };
+    picture.colour = options.picture_colour.into();
     picture.size = options.picture_size.map(usize::from);
     picture
 }
@@ -121,7 +118,7 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
     }
     (parameters.prune.ratio, parameters.prune.keep_border) = (options.prune_ratio, options.keep_border);
     parameters.longest_path = options.longest_path;
-    if (options.columns, options.picture_colour) == (ColumnSet::Skan, arguments::BranchColour::Radius) {
+    if (options.columns, options.picture_colour) == (ColumnSet::Skan, BranchColour::Radius) {
         let message =
             "--picture-colour radius needs radii, and --columns skan leaves them out: leave one of the two out";
         return Err(Error::usage(message));

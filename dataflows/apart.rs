@@ -10,7 +10,7 @@ use anabranch::error::{Error, Result};
 use anabranch::store::output::{OUTPUTS, StagedFolder};
 use anabranch::store::{is_address, resolved};
 
-use crate::arguments::{ColumnSet, FuseOptions, ImageOptions, RunOptions, ShollOptions};
+use crate::arguments::{FuseOptions, ImageOptions, RunOptions, ShollOptions};
 
 /// A file or a folder that the options name, or a file that the input names.
 #[derive(Clone, Debug)]
@@ -60,8 +60,8 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     }
     things.add_gains(&options.image);
     if let Some(changes) = options.changes.as_deref().filter(|file| can_be_made(file)) {
-        let files = if options.columns == ColumnSet::Skan { 1 } else { 3 };
-        for file in Changes::paths(changes).iter().take(files) {
+        let tables = if anabranch::parameters::ColumnSet::from(options.columns).has_nodes() { 3 } else { 1 };
+        for file in Changes::paths(changes).iter().take(tables) {
             things.add("the file of changes", Some("--changes"), file, true);
         }
     }

@@ -1,8 +1,14 @@
 //! The command line, as the user writes it.
 
+mod choices;
+
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName};
+#[cfg(feature = "mosaic")]
+pub(crate) use self::choices::{Corner, StageOrder};
 
 /// Seconds that processes wait for each other by default.
 pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
@@ -326,54 +332,6 @@ pub(crate) struct ShollOptions {
     pub(crate) quiet: bool,
 }
 
-/// What the colours of branches stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BranchColour {
-    /// What a branch joins: junctions, tips
-    Kind,
-    /// The mean radius of a branch
-    Radius,
-}
-
-/// How masks are thinned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum MethodName {
-    /// Lee, Kashyap and Chu 1994, as scikit-image runs it; 3-D and 2-D.
-    Lee,
-    /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
-    Zhang,
-    /// Lee's order, but every deletion is tested in full: no object, loop or cavity is lost; 3-D and 2-D.
-    Homotopic,
-}
-
-/// Which columns the branch table has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColumnSet {
-    /// All: skan's, and after them radii, volume and more.
-    All,
-    /// skan's, and no others.
-    Skan,
-}
-
-impl From<ColumnSet> for anabranch::parameters::ColumnSet {
-    fn from(columns: ColumnSet) -> Self {
-        match columns {
-            ColumnSet::All => Self::All,
-            ColumnSet::Skan => Self::Skan,
-        }
-    }
-}
-
-impl From<MethodName> for anabranch::kernel::thin::method::Method {
-    fn from(method: MethodName) -> Self {
-        match method {
-            MethodName::Lee => Self::Lee,
-            MethodName::Zhang => Self::Zhang,
-            MethodName::Homotopic => Self::Homotopic,
-        }
-    }
-}
-
 /// Write a synthetic vessel tree of branching tubes and loops, as a Zarr array or as tiles.
 ///
 /// The same seed makes the same volume on every machine. With --tiles, OUT is a folder of overlapping TIFF tiles, as a
@@ -468,30 +426,6 @@ pub(crate) struct TilesOptions {
     /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,
-}
-
-/// The order in which a stage visits tiles.
-#[cfg(feature = "mosaic")]
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum StageOrder {
-    /// Row by row, each in the same direction
-    Row,
-    /// Column by column, each in the same direction
-    Column,
-    /// Row by row, every second one backwards
-    SnakeRow,
-    /// Column by column, every second one backwards
-    SnakeColumn,
-}
-
-/// The corner in which a scan begins.
-#[cfg(feature = "mosaic")]
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Corner {
-    TopLeft,
-    TopRight,
-    BottomLeft,
-    BottomRight,
 }
 
 /// Make a phantom, analyse it and name the results: the whole program in one command.

@@ -1,0 +1,84 @@
+//! Options whose value is one of a few names.
+
+use clap::ValueEnum;
+
+/// What the colours of branches stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BranchColour {
+    /// What a branch joins: junctions, tips
+    Kind,
+    /// The mean radius of a branch
+    Radius,
+}
+
+/// How masks are thinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodName {
+    /// Lee, Kashyap and Chu 1994, as scikit-image runs it; 3-D and 2-D.
+    Lee,
+    /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
+    Zhang,
+    /// Lee's order, but every deletion is tested in full: no object, loop or cavity is lost; 3-D and 2-D.
+    Homotopic,
+}
+
+/// Which columns the branch table has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColumnSet {
+    /// All: skan's, and after them radii, volume and more.
+    All,
+    /// skan's, and no others.
+    Skan,
+}
+
+/// The order in which a stage visits tiles.
+#[cfg(feature = "mosaic")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum StageOrder {
+    /// Row by row, each in the same direction
+    Row,
+    /// Column by column, each in the same direction
+    Column,
+    /// Row by row, every second one backwards
+    SnakeRow,
+    /// Column by column, every second one backwards
+    SnakeColumn,
+}
+
+/// The corner in which a scan begins.
+#[cfg(feature = "mosaic")]
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Corner {
+    TopLeft,
+    TopRight,
+    BottomLeft,
+    BottomRight,
+}
+
+impl From<BranchColour> for anabranch::overview::BranchColour {
+    fn from(colour: BranchColour) -> Self {
+        match colour {
+            BranchColour::Kind => Self::Kind,
+            BranchColour::Radius => Self::Radius,
+        }
+    }
+}
+
+impl From<ColumnSet> for anabranch::parameters::ColumnSet {
+    fn from(columns: ColumnSet) -> Self {
+        match columns {
+            ColumnSet::All => Self::All,
+            ColumnSet::Skan => Self::Skan,
+        }
+    }
+}
+
+impl From<MethodName> for anabranch::kernel::thin::method::Method {
+    fn from(method: MethodName) -> Self {
+        match method {
+            MethodName::Lee => Self::Lee,
+            MethodName::Zhang => Self::Zhang,
+            MethodName::Homotopic => Self::Homotopic,
+        }
+    }
+}
