@@ -12,6 +12,7 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
+use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::operators::shared::Shared;
 use crate::table::Table;
@@ -126,6 +127,16 @@ impl Results {
         let (ranks, threads) = (self.ranks(analysis)?, analysis.workers());
         let table = self.table(&ranks, threads)?;
         Skeletons::new(&table, &Nodes::new(&table, threads)?, analysis.settled.asked.longest_path, threads)
+    }
+
+    /// The branches with their paths, in the order of the rows of the branch table: number n, from 0, is the branch whose
+    /// `branch_id` is n, and [`Branch::voxels`](crate::kernel::network::branch::Branch::voxels) are its voxels from its start
+    /// to its end, both included, as the row has them; a cycle ends with the voxel that it begins with. Voxels of junctions
+    /// are joined by the minimum spanning tree that lengths follow from, as by `skan.Skeleton.path_coordinates`.
+    ///
+    /// Streams: decodes one branch at a time from the lists, and holds one of each.
+    pub fn paths(&self) -> Merged<'_, BranchMeasures> {
+        Merged::new(self.branches.iter().map(|list| &**list))
     }
 
     /// The rows of the branch table, in skan's order.

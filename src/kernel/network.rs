@@ -13,6 +13,7 @@ pub mod walk;
 pub mod stitch;
 pub mod branch;
 pub mod branch_list;
+pub mod merged;
 pub mod isolated;
 pub mod prune;
 pub mod components;

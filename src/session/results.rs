@@ -143,7 +143,8 @@ impl EpochResults {
         }
     }
 
-    /// The branches, in order, each once.
+    /// The branches, in order, each once: number n, from 0, is the branch whose row has the `branch_id` n. Its path is
+    /// [`Branch::voxels`], from its start to its end, both included; a cycle ends with the voxel that it begins with.
     pub fn branches(&self) -> impl Iterator<Item = &Branch<BranchMeasures>> {
         self.branches.keys()
     }
