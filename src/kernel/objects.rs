@@ -1,13 +1,16 @@
-//! Objects: the connected components of a mask, with their sums, however the mask is cut into chunks.
+//! Objects: the connected components of a mask, with sums over their voxels, however the mask is cut into chunks.
 //!
-//! A chunk finds the components of its own voxels and links to those of its neighbours; the fold over the octree joins
-//! them. Runs along x stand for their voxels.
+//! A chunk finds the components of its own voxels, and from the sides of its neighbours links to theirs; the fold over the
+//! octree joins them. Runs along x stand for their voxels.
 
 pub mod connectivity;
 mod euler;
 pub mod join;
+pub mod local;
 pub mod parts;
-mod runs;
+pub mod runs;
+pub mod sides;
+pub mod sums;
 pub mod tally;
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod span;
 pub mod walk;
 pub mod stitch;
 pub mod components;
+pub mod objects;
 pub mod branches;
 pub mod statistics;
 pub mod prune;

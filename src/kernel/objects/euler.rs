@@ -5,6 +5,9 @@
 
 use std::sync::LazyLock;
 
+use crate::kernel::mask::Mask;
+use crate::kernel::objects::runs::Run;
+
 /// The share of a voxel by which of the 13 voxels around it that come before it are set, in the order of
 /// [`Mask::neighbourhood`](crate::kernel::mask::Mask::neighbourhood).
 static SHARES: LazyLock<Vec<i8>> = LazyLock::new(|| {
@@ -23,6 +26,35 @@ static SHARES: LazyLock<Vec<i8>> = LazyLock::new(|| {
     let share = |bits: u32| cells.iter().filter(|(before, _)| bits & before == 0).map(|(_, sign)| sign).sum::<i8>() - 1;
     (0..1 << 13).map(share).collect()
 });
+
+/// Calls `found` with the number of each run, and the share of its voxels in the Euler number, where that is not 0. The runs
+/// are those of the mask's own voxels.
+pub(super) fn for_each_share(mask: &Mask, runs: &[Run], mut found: impl FnMut(usize, i64)) {
+    let layout = *mask.layout();
+    let (row, plane) = (layout.row(), layout.plane());
+    for (i, run) in runs.iter().enumerate() {
+        let (first, length) = (layout.bit_at([run.z, run.y, run.x[0]]), run.voxels() as usize);
+        let mut sum = 0;
+        for at in (0..length).step_by(64) {
+            let (bit, count) = (first + at, (length - at).min(64));
+            // Voxels of which all that come before are set have no share.
+            let mut rest = !mask.read(bit - 1, count);
+            for other in [bit - plane - row, bit - plane, bit - plane + row, bit - row] {
+                rest |= !(mask.read(other - 1, count) & mask.read(other, count) & mask.read(other + 1, count));
+            }
+            if count < 64 {
+                rest &= (1 << count) - 1;
+            }
+            while rest != 0 {
+                sum += share(mask.neighbourhood(bit + rest.trailing_zeros() as usize));
+                rest &= rest - 1;
+            }
+        }
+        if sum != 0 {
+            found(i, sum);
+        }
+    }
+}
 
 /// The share of a voxel in the Euler number, from the 27 voxels around and including it.
 pub(super) fn share(neighbourhood: u32) -> i64 {

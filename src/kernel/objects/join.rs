@@ -6,13 +6,13 @@ use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::rise::Risen;
 use crate::kernel::objects::parts::{Link, Part};
-use crate::kernel::objects::tally::Tally;
+use crate::kernel::objects::sums::{Object, Sums};
 
 /// What a chunk says of one of its parts: an object, or a part for the smallest box in which it meets another.
-pub fn leaf(part: Part, octree: &Octree) -> Risen<Tally, Part> {
+pub fn leaf<S>(part: Part<S>, octree: &Octree) -> Risen<Object<S>, Part<S>> {
     match part.links.iter().map(|&[a, b]| octree.meeting_of(a, b)).min() {
         Some(level) => Risen::Open(level, part),
-        None => Risen::Complete(part.tally),
+        None => Risen::Complete(part.object),
     }
 }
 
@@ -20,7 +20,7 @@ pub fn leaf(part: Part, octree: &Octree) -> Risen<Tally, Part> {
 /// complete in it, and the parts that go on outside, in the order of their first voxels. Parts with a link in common are one;
 /// a link of which the box holds both chunks is done with. Does not depend on the order of the parts, nor on boxes below.
 /// Takes time O(n log n) in the number of links.
-pub fn merge(parts: &[&Part], level: u8, octree: &Octree) -> Vec<Risen<Tally, Part>> {
+pub fn merge<S: Sums>(parts: &[&Part<S>], level: u8, octree: &Octree) -> Vec<Risen<Object<S>, Part<S>>> {
     let mut sets = DisjointSets::new(parts.len());
     let mut seen: BTreeMap<Link, u32> = BTreeMap::new();
     for (i, part) in (0..).zip(parts) {
@@ -29,13 +29,13 @@ pub fn merge(parts: &[&Part], level: u8, octree: &Octree) -> Vec<Risen<Tally, Pa
             sets.unite(i, other);
         }
     }
-    let mut joined: BTreeMap<u32, Part> = BTreeMap::new();
+    let mut joined: BTreeMap<u32, Part<S>> = BTreeMap::new();
     for (i, part) in (0..).zip(parts) {
         let root = sets.find(i);
         if let Some(whole) = joined.get_mut(&root) {
-            whole.tally.merge(&part.tally);
+            whole.object.merge(&part.object);
         } else {
-            joined.insert(root, Part { tally: part.tally.clone(), links: Vec::new() });
+            joined.insert(root, Part { object: part.object.clone(), links: Vec::new() });
         }
     }
     for (link, part) in seen {
@@ -45,7 +45,7 @@ pub fn merge(parts: &[&Part], level: u8, octree: &Octree) -> Vec<Risen<Tally, Pa
             whole.links.push(link);
         }
     }
-    let mut joined: Vec<Part> = joined.into_values().collect();
-    joined.sort_unstable_by_key(|part| part.tally.first);
+    let mut joined: Vec<Part<S>> = joined.into_values().collect();
+    joined.sort_unstable_by_key(|part| part.object.first);
     joined.into_iter().map(|part| leaf(part, octree)).collect()
 }

@@ -1,4 +1,4 @@
-//! Runs of foreground along x, and which of them are connected.
+//! Runs of foreground along an axis, and which of them are connected.
 
 use crate::kernel::mask::Mask;
 use crate::kernel::network::forest::DisjointSets;
@@ -7,51 +7,159 @@ use crate::space::{Region, Voxel};
 
 /// Successive voxels of a row: from `x[0]` to before `x[1]`. Runs are in raster order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Run {
-    pub(super) z: i64,
-    pub(super) y: i64,
-    pub(super) x: [i64; 2],
+pub struct Run {
+    /// Where the row is along z.
+    pub z: i64,
+    /// Where the row is along y.
+    pub y: i64,
+    /// The first voxel, and one past the last.
+    pub x: [i64; 2],
 }
 
 impl Run {
     /// Its first voxel.
-    pub(super) fn first(&self) -> Voxel {
+    pub fn first(&self) -> Voxel {
         Voxel::new([self.z, self.y, self.x[0]])
     }
+
+    /// How many voxels there are.
+    pub fn voxels(&self) -> u64 {
+        (self.x[1] - self.x[0]) as u64
+    }
 }
 
-/// The runs of a mask inside a box, which lies in the mask's box and its halo.
-pub(super) fn runs_in(mask: &Mask, region: &Region) -> Vec<Run> {
-    let mut runs = Vec::new();
-    let [from, to] = [region.min[2], region.max[2]];
-    for z in region.min[0]..region.max[0] {
-        for y in region.min[1]..region.max[1] {
-            let mut open: Option<i64> = None;
-            for x in (from..to).step_by(64) {
-                let count = (to - x).min(64);
-                let mut word = mask.read(mask.layout().bit_at([z, y, x]), count as usize);
-                let mut at = 0;
-                while at < count {
-                    // Up to where the row changes.
-                    let same = if open.is_some() { (!word).trailing_zeros() } else { word.trailing_zeros() };
-                    let same = i64::from(same).min(count - at);
-                    at += same;
-                    word = word.checked_shr(same as u32).unwrap_or(0);
-                    if at < count {
-                        match open.take() {
-                            Some(start) => runs.push(Run { z, y, x: [start, x + at] }),
-                            None => open = Some(x + at),
-                        }
-                    }
+/// The runs of the own voxels of a mask, in raster order, and the place of the first run of each row, with one more place
+/// for the end.
+#[derive(Debug)]
+pub(super) struct RowRuns {
+    pub(super) runs: Vec<Run>,
+    starts: Vec<u32>,
+    own: Region,
+}
+
+impl RowRuns {
+    /// Takes time in proportion to the words of the mask and the runs.
+    pub(super) fn of(mask: &Mask) -> RowRuns {
+        let layout = mask.layout();
+        let own = layout.own;
+        let [depth, height, width] = layout.shape;
+        let (mut runs, mut starts) = (Vec::new(), Vec::with_capacity(depth * height + 1));
+        for (z, plane) in (own.min[0]..own.max[0]).zip(1..) {
+            for (y, row) in (own.min[1]..own.max[1]).zip(1..) {
+                starts.push(runs.len() as u32);
+                let first = layout.bit([plane, row, 1]);
+                runs_of_row(
+                    width,
+                    |x, count| mask.read(first + x, count),
+                    |from, to| {
+                        runs.push(Run { z, y, x: [own.min[2] + from as i64, own.min[2] + to as i64] });
+                    },
+                );
+            }
+        }
+        starts.push(runs.len() as u32);
+        RowRuns { runs, starts, own }
+    }
+
+    /// The run that holds a voxel.
+    pub(super) fn at(&self, voxel: Voxel) -> usize {
+        let position = voxel.position();
+        let row = self.row([position[0], position[1]]);
+        let runs = &self.runs[self.starts[row] as usize..self.starts[row + 1] as usize];
+        self.starts[row] as usize + runs.partition_point(|run| run.x[0] <= position[2]) - 1
+    }
+
+    fn row(&self, [z, y]: [i64; 2]) -> usize {
+        ((z - self.own.min[0]) * (self.own.max[1] - self.own.min[1]) + y - self.own.min[1]) as usize
+    }
+
+    /// The components of the runs. Takes nearly linear time.
+    pub(super) fn connect(&self, connectivity: Connectivity) -> DisjointSets {
+        let mut sets = DisjointSets::new(self.runs.len());
+        let height = (self.own.max[1] - self.own.min[1]) as usize;
+        for row in 0..self.starts.len() - 1 {
+            let here = self.starts[row] as usize..self.starts[row + 1] as usize;
+            if here.is_empty() {
+                continue;
+            }
+            let [plane, y] = [row / height, row % height];
+            let mut meet = |other: usize, axes| {
+                if let Some(reach) = connectivity.reach(axes) {
+                    let there = self.starts[other] as usize..self.starts[other + 1] as usize;
+                    unite(&self.runs, here.clone(), there, reach, &mut sets);
+                }
+            };
+            if y > 0 {
+                meet(row - 1, 1);
+            }
+            if plane > 0 {
+                let above = row - height;
+                meet(above, 1);
+                if y > 0 {
+                    meet(above - 1, 2);
+                }
+                if y + 1 < height {
+                    meet(above + 1, 2);
                 }
             }
-            runs.extend(open.map(|start| Run { z, y, x: [start, to] }));
         }
+        sets
     }
-    runs
 }
 
-/// The components of runs in raster order. Takes nearly linear time.
+/// Unites the runs of two rows that are at most so many voxels apart.
+fn unite(
+    runs: &[Run],
+    here: std::ops::Range<usize>,
+    there: std::ops::Range<usize>,
+    reach: i64,
+    sets: &mut DisjointSets,
+) {
+    let (mut i, mut j) = (here.start, there.start);
+    while i < here.end && j < there.end {
+        let (a, b) = (runs[i].x, runs[j].x);
+        if a[0] < b[1] + reach && b[0] < a[1] + reach {
+            sets.unite(i as u32, j as u32);
+        }
+        if a[1] < b[1] {
+            i += 1;
+        } else {
+            j += 1;
+        }
+    }
+}
+
+/// Calls `found` with the bounds of each run in a row of bits, which `read` returns, up to 64 from a place.
+pub(super) fn runs_of_row(width: usize, read: impl Fn(usize, usize) -> u64, mut found: impl FnMut(usize, usize)) {
+    let mut open: Option<usize> = None;
+    for x in (0..width).step_by(64) {
+        let count = (width - x).min(64);
+        let mut word = read(x, count);
+        if word == 0 && open.is_none() {
+            continue;
+        }
+        let mut at = 0;
+        while at < count {
+            // Up to where the row changes.
+            let same = if open.is_some() { (!word).trailing_zeros() } else { word.trailing_zeros() };
+            let same = (same as usize).min(count - at);
+            at += same;
+            word = word.checked_shr(same as u32).unwrap_or(0);
+            if at < count {
+                match open.take() {
+                    Some(start) => found(start, x + at),
+                    None => open = Some(x + at),
+                }
+            }
+        }
+    }
+    if let Some(start) = open {
+        found(start, width);
+    }
+}
+
+/// The components of runs in raster order, of any rows; runs of one row may touch, and are connected then. Takes time
+/// O(n log n).
 pub(super) fn connect(runs: &[Run], connectivity: Connectivity) -> DisjointSets {
     let mut sets = DisjointSets::new(runs.len());
     let mut rows: Vec<(i64, i64, usize)> = Vec::new();
@@ -62,7 +170,6 @@ pub(super) fn connect(runs: &[Run], connectivity: Connectivity) -> DisjointSets 
     }
     let end = |row: usize| rows.get(row + 1).map_or(runs.len(), |next| next.2);
     for (row, &(z, y, first)) in rows.iter().enumerate() {
-        // Runs of a row touch where they come from two boxes.
         for i in first + 1..end(row) {
             if runs[i - 1].x[1] == runs[i].x[0] {
                 sets.unite(i as u32 - 1, i as u32);
@@ -71,18 +178,7 @@ pub(super) fn connect(runs: &[Run], connectivity: Connectivity) -> DisjointSets 
         for (dz, dy) in [(0, -1), (-1, -1), (-1, 0), (-1, 1)] {
             let Some(reach) = connectivity.reach(usize::from(dz != 0) + usize::from(dy != 0)) else { continue };
             let Ok(other) = rows.binary_search_by_key(&(z + dz, y + dy), |row| (row.0, row.1)) else { continue };
-            let (mut i, mut j) = (first, rows[other].2);
-            while i < end(row) && j < end(other) {
-                let (a, b) = (runs[i].x, runs[j].x);
-                if a[0] < b[1] + reach && b[0] < a[1] + reach {
-                    sets.unite(i as u32, j as u32);
-                }
-                if a[1] < b[1] {
-                    i += 1;
-                } else {
-                    j += 1;
-                }
-            }
+            unite(runs, first..end(row), rows[other].2..end(other), reach, &mut sets);
         }
     }
     sets
@@ -103,7 +199,11 @@ mod tests {
                 (inside[0]..inside[1]).for_each(|x| mask.set(mask.layout().bit_at([3, y, x])));
                 expected.push(Run { z: 3, y, x: inside });
             }
-            assert_eq!(runs_in(&mask, &own), expected, "{length}");
+            let found = RowRuns::of(&mask);
+            assert_eq!(found.runs, expected, "{length}");
+            for (place, run) in expected.iter().enumerate() {
+                assert!((run.x[0]..run.x[1]).all(|x| found.at(Voxel::new([3, run.y, x])) == place));
+            }
         }
     }
 }

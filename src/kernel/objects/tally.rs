@@ -1,15 +1,14 @@
-//! What is known of an object, or of a part of one: numbers of which the sums over parts are those of the whole, exactly.
+//! The shape of an object: numbers of which the sums over parts are those of the whole, exactly.
 
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::objects::runs::Run;
-use crate::space::{Region, Spacing, Voxel};
+use crate::kernel::objects::sums::Sums;
+use crate::space::{Region, Spacing};
 
 /// Sums over the voxels of an object, or of a part of one. Parts merge in any order, with the same result.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Tally {
-    /// The first voxel in raster order.
-    pub first: Voxel,
     /// How many voxels there are.
     pub voxels: u64,
     /// The least position along each axis.
@@ -20,14 +19,14 @@ pub struct Tally {
     pub sums: [i128; 3],
     /// The sums of products of positions: zz, zy, zx, yy, yx, xx.
     pub products: [i128; 6],
-    /// The Euler number, where objects are connected at corners: components and cavities less loops. A part's number counts
+    /// The Euler number of voxels that are connected at corners: components and cavities less loops. A part's number counts
     /// the cells that begin in it.
-    pub euler: Option<i64>,
+    pub euler: i64,
 }
 
 impl Tally {
     /// The sums over a run, without an Euler number.
-    pub(super) fn of(run: &Run) -> Tally {
+    pub fn of(run: &Run) -> Tally {
         let [from, to] = run.x.map(i128::from);
         let (z, y, count) = (i128::from(run.z), i128::from(run.y), to - from);
         let x = count * (from + to - 1) / 2;
@@ -35,27 +34,13 @@ impl Tally {
         let squares = |n: i128| (n - 1) * n * (2 * n - 1) / 6;
         let xx = squares(to) - squares(from);
         Tally {
-            first: run.first(),
-            voxels: (run.x[1] - run.x[0]) as u64,
+            voxels: run.voxels(),
             least: [run.z, run.y, run.x[0]],
             largest: [run.z, run.y, run.x[1] - 1],
             sums: [z * count, y * count, x],
             products: [z * z * count, z * y * count, z * x, y * y * count, y * x, xx],
-            euler: None,
+            euler: 0,
         }
-    }
-
-    /// Adds another part.
-    pub fn merge(&mut self, other: &Tally) {
-        self.first = self.first.min(other.first);
-        self.voxels += other.voxels;
-        for axis in 0..3 {
-            self.least[axis] = self.least[axis].min(other.least[axis]);
-            self.largest[axis] = self.largest[axis].max(other.largest[axis]);
-            self.sums[axis] += other.sums[axis];
-        }
-        self.products.iter_mut().zip(other.products).for_each(|(mine, theirs)| *mine += theirs);
-        self.euler = self.euler.zip(other.euler).map(|(mine, theirs)| mine + theirs);
     }
 
     /// The smallest box that holds the object.
@@ -80,14 +65,33 @@ impl Tally {
         let n = i128::from(self.voxels);
         const AXES: [[usize; 2]; 6] = [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2], [2, 2]];
         std::array::from_fn(|i| {
-            // Around the first voxel, where sums of large objects have room.
+            // Around a corner of the box, where sums of large objects have room.
             let [a, b] = AXES[i];
-            let from = self.first.position().map(i128::from);
+            let from = self.least.map(i128::from);
             let (sa, sb) = (self.sums[a] - n * from[a], self.sums[b] - n * from[b]);
             let product = self.products[i] - from[a] * self.sums[b] - from[b] * self.sums[a] + n * from[a] * from[b];
             let (whole, rest) = ((sa * sb).div_euclid(n), (sa * sb).rem_euclid(n));
             let moment = (product - whole) as f64 - rest as f64 / n as f64;
             moment / n as f64 * spacing.0[a] * spacing.0[b]
         })
+    }
+}
+
+impl Sums for Tally {
+    const EULER: bool = true;
+
+    fn merge(&mut self, other: &Tally) {
+        self.voxels += other.voxels;
+        for axis in 0..3 {
+            self.least[axis] = self.least[axis].min(other.least[axis]);
+            self.largest[axis] = self.largest[axis].max(other.largest[axis]);
+            self.sums[axis] += other.sums[axis];
+        }
+        self.products.iter_mut().zip(other.products).for_each(|(mine, theirs)| *mine += theirs);
+        self.euler += other.euler;
+    }
+
+    fn add_euler(&mut self, share: i64) {
+        self.euler += share;
     }
 }

@@ -6,13 +6,16 @@ use proptest::prelude::*;
 
 use super::connectivity::Connectivity;
 use super::join::{leaf, merge};
+use super::local::Local;
 use super::parts::parts;
+use super::sides::{Side, Step};
+use super::sums::Object;
 use super::tally::Tally;
 use crate::grid::Grid;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::rise::rise;
-use crate::space::{Position, Region, Spacing};
+use crate::space::{Position, Region, Spacing, Voxel};
 
 type Voxels = BTreeSet<Position>;
 
@@ -23,18 +26,29 @@ fn by_chunks(
     chunk: [usize; 3],
     connectivity: Connectivity,
     turned: bool,
-) -> Vec<Tally> {
+) -> Vec<Object<Tally>> {
     let grid = Grid::new(bounds, chunk);
     let octree = Octree::new(grid);
+    let locals: BTreeMap<_, _> = grid
+        .chunks()
+        .map(|id| {
+            let own = grid.region(id);
+            let mut mask = Mask::new(Layout::new(own));
+            for &place in voxels.iter().filter(|&&place| own.contains(place)) {
+                mask.set(mask.layout().bit_at(place));
+            }
+            (id, Local::new(&mask, connectivity, |_| true, Tally::of))
+        })
+        .collect();
     let mut leaves = Vec::new();
-    for id in grid.chunks() {
-        let own = grid.region(id);
-        let mut mask = Mask::new(Layout::new(own));
-        let around = own.dilated([1; 3]);
-        for &place in voxels.iter().filter(|&&place| around.contains(place)) {
-            mask.set(mask.layout().bit_at(place));
+    for (&id, local) in &locals {
+        let mut touching: Vec<(Step, &Side)> = Vec::new();
+        for (other, theirs) in &locals {
+            let step: Step = std::array::from_fn(|a| other.place()[a] - id.place()[a]);
+            let towards = theirs.sides().filter(|(back, _)| back.map(|d| -d) == step);
+            touching.extend(towards.map(|(_, side)| (step, side)));
         }
-        leaves.extend(parts(&mask, connectivity).into_iter().map(|part| (id, leaf(part, &octree))));
+        leaves.extend(parts(local, &touching, connectivity).into_iter().map(|part| (id, leaf(part, &octree))));
     }
     let merged = |level: u8, records: &[&_]| {
         let mut records = records.to_vec();
@@ -46,11 +60,14 @@ fn by_chunks(
     if turned {
         leaves.reverse();
     }
-    let mut objects: Vec<Tally> = rise(leaves, &octree, |(level, _), records| merged(level, records))
+    let mut objects: Vec<Object<Tally>> = rise(leaves, &octree, |(level, _), records| merged(level, records))
         .into_iter()
         .map(|(_, object)| object)
         .collect();
     objects.sort_unstable_by_key(|object| object.first);
+    if connectivity != Connectivity::Corners {
+        objects.iter_mut().for_each(|object| object.sums.euler = 0);
+    }
     objects
 }
 
@@ -64,7 +81,7 @@ fn euler_of(voxels: &Voxels) -> i64 {
 }
 
 /// The objects of a mask by filling from each voxel.
-fn by_filling(voxels: &Voxels, connectivity: Connectivity) -> Vec<Tally> {
+fn by_filling(voxels: &Voxels, connectivity: Connectivity) -> Vec<Object<Tally>> {
     let mut left = voxels.clone();
     let mut objects = Vec::new();
     while let Some(&first) = left.first() {
@@ -86,15 +103,15 @@ fn by_filling(voxels: &Voxels, connectivity: Connectivity) -> Vec<Tally> {
         });
         let sum = |of: &dyn Fn(&Position) -> i64| object.iter().map(|place| i128::from(of(place))).sum::<i128>();
         let product = |a: usize, b: usize| sum(&|place| place[a] * place[b]);
-        objects.push(Tally {
-            first: crate::space::Voxel::new(first),
+        let tally = Tally {
             voxels: object.len() as u64,
             least,
             largest,
             sums: std::array::from_fn(|axis| sum(&|place| place[axis])),
             products: [product(0, 0), product(0, 1), product(0, 2), product(1, 1), product(1, 2), product(2, 2)],
-            euler: (connectivity == Connectivity::Corners).then(|| euler_of(&object)),
-        });
+            euler: if connectivity == Connectivity::Corners { euler_of(&object) } else { 0 },
+        };
+        objects.push(Object { first: Voxel::new(first), sums: tally });
     }
     objects
 }
@@ -156,8 +173,8 @@ fn a_spiral_through_all_chunks_is_one_object_and_a_shell_has_a_cavity() {
     let shell = |place: &Position| place.iter().any(|&p| p == 0 || p == 4);
     let cube = (0..125i64).map(|i| [i / 25, i / 5 % 5, i % 5]);
     let objects = by_chunks(&cube.filter(shell).collect(), bounds, [2, 2, 3], Connectivity::Corners, false);
-    assert_eq!((objects.len(), objects[0].voxels, objects[0].euler), (1, 98, Some(2)));
-    assert!(objects[0].touches_border(&bounds) && !objects[0].touches_border(&bounds.dilated([1; 3])));
+    assert_eq!((objects.len(), objects[0].sums.voxels, objects[0].sums.euler), (1, 98, 2));
+    assert!(objects[0].sums.touches_border(&bounds) && !objects[0].sums.touches_border(&bounds.dilated([1; 3])));
 }
 
 #[test]
@@ -165,7 +182,7 @@ fn far_from_the_origin_covariances_lose_nothing() {
     let far: Voxels = (0..200i64).map(|i| [900_000 + i / 40, -800_000 - i % 7, 2_000_000 + i % 40]).collect();
     let near: Voxels = far.iter().map(|&[z, y, x]| [z - 900_000, y + 800_000, x - 2_000_000]).collect();
     let spacing = Spacing([2.0, 0.7, 0.3]);
-    let of = |voxels: &Voxels| by_filling(voxels, Connectivity::Corners)[0].covariance(&spacing);
+    let of = |voxels: &Voxels| by_filling(voxels, Connectivity::Corners)[0].sums.covariance(&spacing);
     assert_eq!(of(&far), of(&near));
 }
 
@@ -186,13 +203,13 @@ fn objects_are_those_of_scikit_image() {
         let objects = by_chunks(&voxels, bounds, [3, 4, 5], connectivity, false);
         let rows: Vec<Vec<f64>> = rows.lines().map(numbers).collect();
         assert_eq!(objects.len(), rows.len());
-        for (object, row) in objects.iter().zip(&rows) {
+        for (Object { sums: object, .. }, row) in objects.iter().zip(&rows) {
             let bbox = object.bbox();
             let whole: Vec<f64> =
                 [object.voxels as i64].iter().chain(&bbox.min).chain(&bbox.max).map(|&n| n as f64).collect();
             assert_eq!(whole, row[..7]);
-            if let Some(euler) = object.euler {
-                assert_eq!(euler as f64, row[7]);
+            if connectivity == Connectivity::Corners {
+                assert_eq!(object.euler as f64, row[7]);
             }
             let measures = object.centroid(&spacing).into_iter().chain(object.covariance(&spacing));
             for (found, &expected) in measures.zip(&row[8..]) {
@@ -208,7 +225,7 @@ fn objects_are_those_of_scikit_image() {
 fn tallies_of_runs_at_negative_places_are_exact() {
     let bounds = Region::new([-3, -2, -70], [-2, -1, 70]);
     let voxels: Voxels = (-66..64).map(|x| [-3, -2, x]).collect();
-    let found: BTreeMap<usize, Vec<Tally>> =
+    let found: BTreeMap<usize, Vec<Object<Tally>>> =
         [7, 64, 200].map(|x| (x, by_chunks(&voxels, bounds, [1, 1, x], Connectivity::Corners, false))).into();
     assert!(found.values().all(|tallies| *tallies == by_filling(&voxels, Connectivity::Corners)));
 }

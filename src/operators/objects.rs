@@ -1,0 +1,77 @@
+//! The connected components of a mask, maintained.
+
+use differential_dataflow::lattice::Lattice;
+use differential_dataflow::{ExchangeData, VecCollection};
+use serde::{Deserialize, Serialize};
+use timely::progress::Timestamp;
+
+use crate::grid::ChunkId;
+use crate::kernel::network::octree::{Octree, OctreeBox};
+use crate::kernel::network::rise::Risen;
+use crate::kernel::objects::connectivity::Connectivity;
+use crate::kernel::objects::join::{leaf, merge};
+use crate::kernel::objects::local::Local;
+use crate::kernel::objects::parts::{Part, parts};
+use crate::kernel::objects::sides::{Side, Step};
+use crate::kernel::objects::sums::{Object, Sums};
+use crate::operators::rise::RiseRecords;
+use crate::operators::shared::Shared;
+
+/// What a chunk knows: its own objects `L`, and the sides of others that touch it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Known<L> {
+    Own(L),
+    Touching(Step, Side),
+}
+
+/// The parts of objects in chunks, in the records of a fold.
+pub type Leaves<'scope, T, S> = VecCollection<'scope, T, (ChunkId, Risen<Object<S>, Shared<Part<S>>>)>;
+
+/// Extension trait on the objects of single chunks.
+pub trait JoinObjects<'scope, T: Timestamp, S> {
+    /// The parts of objects in chunks: those that are complete, and those that go on in other chunks, for the fold over the
+    /// octree. The sides of each chunk travel to the neighbours that they touch.
+    ///
+    /// Partitioned by chunk. Holds the objects of chunks and their sides; a change computes the parts of its chunk again, and
+    /// of neighbours whose side has changed.
+    fn object_parts(self, octree: Octree, connectivity: Connectivity) -> Leaves<'scope, T, S>;
+
+    /// The objects of the volume, each once, with the box in which it became complete. Takes what
+    /// [`JoinObjects::object_parts`] takes, and the fold ([`RiseRecords`]) over parts with links to other chunks.
+    fn objects(self, octree: Octree, connectivity: Connectivity) -> VecCollection<'scope, T, (OctreeBox, Object<S>)>;
+}
+
+impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::Hash> JoinObjects<'scope, T, S>
+    for VecCollection<'scope, T, (ChunkId, Shared<Local<S>>)>
+{
+    fn object_parts(self, octree: Octree, connectivity: Connectivity) -> Leaves<'scope, T, S> {
+        self.flat_map(|(id, local)| {
+            let touching: Vec<(ChunkId, Known<Shared<Local<S>>>)> = local
+                .sides()
+                .map(|(step, side)| (id.offset(step), Known::Touching(step.map(|d| -d), side.clone())))
+                .collect();
+            touching.into_iter().chain([(id, Known::Own(local))])
+        })
+        .reduce_named("ObjectParts", move |_, known, output| {
+            let (mut own, mut touching) = (None, Vec::new());
+            for (known, _) in known {
+                match known {
+                    Known::Own(local) => own = Some(local),
+                    Known::Touching(step, side) => touching.push((*step, side)),
+                }
+            }
+            if let Some(local) = own {
+                let leaves = parts(local, &touching, connectivity).into_iter().map(|part| leaf(part, &octree));
+                output.extend(leaves.map(|leaf| (leaf.map(|object| object, Shared::new), 1)));
+            }
+        })
+    }
+
+    fn objects(self, octree: Octree, connectivity: Connectivity) -> VecCollection<'scope, T, (OctreeBox, Object<S>)> {
+        self.object_parts(octree, connectivity)
+            .rise("Objects", octree, move |(level, _), parts| merge(parts, level, &octree))
+    }
+}
+
+#[cfg(test)]
+mod tests;
