@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName};
+pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
 
@@ -231,6 +231,12 @@ pub(crate) struct RunOptions {
     /// Add the longest shortest path between two nodes of each skeleton to skeletons.csv: the column `longest_path`
     #[arg(long)]
     pub(crate) longest_path: bool,
+    /// Write objects.csv: the connected components of the foreground, with their sizes, shapes, values and skeletons
+    #[arg(long)]
+    pub(crate) objects: bool,
+    /// How many neighbours a voxel of an object has: 6 at faces, 18 also at edges, 26 also at corners (4, 8 and 8 in 2-D)
+    #[arg(long, value_enum, value_name = "6|18|26", default_value_t = Neighbours::Corners)]
+    pub(crate) connectivity: Neighbours,
     /// Keep what is known about the image in this folder, and compute only what has changed
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

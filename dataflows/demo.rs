@@ -4,7 +4,8 @@ use anabranch::error::Result;
 
 use crate::apart;
 use crate::arguments::{
-    BranchColour, CONNECT_TIMEOUT, ColumnSet, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions,
+    BranchColour, CONNECT_TIMEOUT, ColumnSet, DEMO_SHAPE, DemoOptions, ImageOptions, Neighbours, PhantomOptions,
+    RunOptions,
 };
 use crate::phantom;
 use crate::run::run;
@@ -64,6 +65,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         prune_ratio: None,
         keep_border: false,
         longest_path: false,
+        objects: false,
+        connectivity: Neighbours::Corners,
         overwrite: true,
         strict: false,
         quiet: false,

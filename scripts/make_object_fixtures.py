@@ -9,13 +9,18 @@ Made with numpy 2.4.6 and scikit-image 0.26.0. Cases are separated by empty line
 and each further line is an object in the order of labels: voxels, bounding box (least z y x, then one more than the largest),
 Euler number, centroid z y x, and central moments of second order over the number of voxels (zz zy zx yy yx xx). Images of one
 plane are measured in 2-D.
+
+Tables: `NAME.npy` is an image, and `NAME.csv` beside it the table that `regionprops_table` makes of it; the first line of the
+table, after #, has the options of `anabranch run` for it.
 """
 
 import itertools
 import pathlib
 
 import numpy as np
-from skimage.measure import label, regionprops
+import pandas as pd
+from scipy.ndimage import gaussian_filter
+from skimage.measure import label, regionprops, regionprops_table
 
 rng = np.random.default_rng(17)
 folder = pathlib.Path(__file__).parent.parent / "tests" / "fixtures" / "objects"
@@ -60,3 +65,31 @@ cases += [case(rng.random((4, 6, 11)) < 0.12, 3, (2.5, 0.7, 0.31))]
 cases += [case(ball((11, 11, 11), (5, 5, 5), 5.2, 1.3) | ball((11, 11, 11), (5, 5, 5), 2.2, 1.3), 3)]
 folder.mkdir(exist_ok=True)
 (folder / "objects.txt").write_text("\n\n".join(cases) + "\n")
+
+COLUMNS = (
+    "label area num_pixels bbox centroid centroid_weighted equivalent_diameter_area extent euler_number intensity_mean "
+    "intensity_min intensity_max intensity_std inertia_tensor_eigvals axis_major_length axis_minor_length"
+).split()
+
+
+def table(name, image, mask, connectivity, spacing, options):
+    values = image.astype(np.uint8) if image.dtype == bool else image.astype(np.float64)
+    labels = label(mask, connectivity=min({6: 1, 18: 2, 26: 3}[connectivity], image.ndim))
+    rows = pd.DataFrame(regionprops_table(labels, values, properties=COLUMNS, spacing=spacing))
+    np.save(folder / f"{name}.npy", image)
+    spaced = ",".join(map(str, spacing))
+    head = f"# --connectivity {connectivity} --spacing {spaced} {options}".rstrip()
+    (folder / f"{name}.csv").write_text(head + "\n" + rows.to_csv(index=False))
+
+
+noise = rng.random((14, 16, 18)) < 0.11
+table("noise", noise, noise, 26, (1.0, 1.0, 1.0), "")
+faces = rng.random((9, 10, 12)) < 0.3
+table("faces", faces, faces, 6, (1.0, 1.0, 1.0), "")
+grey = (gaussian_filter(rng.random((20, 24, 28)), 1.2) * 60000).astype(np.uint16)
+level = int(np.quantile(grey, 0.8))
+table("grey", grey, grey > level, 18, (2.5, 0.7, 0.31), f"--threshold {level}")
+flat = gaussian_filter(rng.standard_normal((40, 50)), 1.5).astype(np.float32)
+table("flat", flat, flat > np.float32(0.1), 26, (0.5, 0.25), "--threshold 0.1")
+signed = (gaussian_filter(rng.standard_normal((10, 20, 20)), 1.0) * 3000).astype(np.int32)
+table("signed", signed, signed > 400, 26, (1.0, 2.0, 3.0), "--threshold 400")

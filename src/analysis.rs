@@ -63,6 +63,7 @@ use crate::grid::Grid;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::operators::network::NetworkPlan;
+use crate::operators::objects::find::ObjectPlan;
 use crate::operators::read::Selection;
 use crate::parameters::{ImageForm, Parameters, Settled};
 use crate::space::Region;
@@ -133,6 +134,12 @@ impl Analysis {
         let (set, longest_path) = (asked.columns, asked.longest_path);
         let radii = set.tells_radii() || pruning.needs_radii();
         NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii, pruning, longest_path }
+    }
+
+    /// How its objects are found.
+    pub(crate) fn object_plan(&self) -> ObjectPlan {
+        let Parameters { objects: table, connectivity, .. } = self.settled.asked;
+        ObjectPlan { grid: self.grid, connectivity, dimensions: self.dimensions(), table }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

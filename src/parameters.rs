@@ -26,6 +26,7 @@ use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::smooth::Gaussian;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::prune::Pruning;
+use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::thin::method::Method;
 use crate::space::Spacing;
 use crate::store::units::LengthUnit;
@@ -55,6 +56,10 @@ pub struct Parameters {
     pub prune: PruneRule,
     /// Whether the table of skeletons has the longest path of each.
     pub longest_path: bool,
+    /// Whether there is a table of objects.
+    pub objects: bool,
+    /// Which voxels of the foreground are neighbours, for objects.
+    pub connectivity: Connectivity,
 }
 
 /// Which columns the branch table has, and so what is measured and which tables are written beside it.
@@ -301,6 +306,8 @@ impl Settled {
             columns: _,
             prune: _,
             longest_path: _,
+            objects: _,
+            connectivity: _,
         } = &self.asked;
         let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
         (form, self.sigma.map(|sigma| sigma.map(f64::to_bits)), *threshold)
@@ -344,8 +351,18 @@ impl Settled {
     /// The names and values that must not differ between the processes of a run, besides the image. The spacing and
     /// unit are those that were found, since one process may be given what another one reads.
     pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
-        let Parameters { image, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
-            &self.asked;
+        let Parameters {
+            image,
+            sigma: _,
+            threshold,
+            method: _,
+            provisional,
+            columns,
+            prune,
+            longest_path,
+            objects,
+            connectivity,
+        } = &self.asked;
         let OpenOptions { channel, time, region: _, axes, mask, mosaic, spacing: _, unit: _, cache: _, patience: _ } =
             image;
         let mut agreed = described::agreed_of_tiles(mosaic);
@@ -367,6 +384,8 @@ impl Settled {
             ("--prune-ratio", given(prune.ratio)),
             ("--keep-border", prune.keep_border.to_string()),
             ("--longest-path", longest_path.to_string()),
+            ("--objects", objects.to_string()),
+            ("--connectivity", connectivity.neighbours().to_string()),
             ("the spacing of voxels", format!("{:?}", spacing.0)),
             ("the unit of the spacing", given(unit)),
         ]);

@@ -31,6 +31,20 @@ pub(crate) enum ColumnSet {
     Skan,
 }
 
+/// How many neighbours a voxel of an object has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Neighbours {
+    /// At faces: 6, and 4 in 2-D.
+    #[value(name = "6")]
+    Faces,
+    /// At faces and edges: 18, and 8 in 2-D.
+    #[value(name = "18")]
+    Edges,
+    /// At faces, edges and corners: 26, and 8 in 2-D.
+    #[value(name = "26")]
+    Corners,
+}
+
 /// The order in which a stage visits tiles.
 #[cfg(feature = "mosaic")]
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -69,6 +83,16 @@ impl From<ColumnSet> for anabranch::parameters::ColumnSet {
         match columns {
             ColumnSet::All => Self::All,
             ColumnSet::Skan => Self::Skan,
+        }
+    }
+}
+
+impl From<Neighbours> for anabranch::kernel::objects::connectivity::Connectivity {
+    fn from(neighbours: Neighbours) -> Self {
+        match neighbours {
+            Neighbours::Faces => Self::Faces,
+            Neighbours::Edges => Self::Edges,
+            Neighbours::Corners => Self::Corners,
         }
     }
 }

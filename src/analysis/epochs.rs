@@ -153,6 +153,8 @@ impl Epochs {
             statistics: found.statistics().clone(),
             foreground: found.foreground(),
             junctions: found.junctions(),
+            object_counts: found.object_counts(),
+            objects: found.objects().map(|objects| objects.cloned().collect()),
             volume: found.volume(),
             projections,
             arrival,

@@ -18,7 +18,7 @@ use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview
 use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
-use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
+use crate::store::output::folder::{BRANCHES, NODES, OBJECTS, SKELETONS};
 use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
 use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::csv::write_table;
@@ -198,6 +198,9 @@ impl Analysis {
             write_into(folder, SKELETONS, |file| skeletons.write_csv(&frame, threads, file))?;
             unknown_paths = skeletons.unknown_longest_paths();
         }
+        if let Some(objects) = results.object_table(self) {
+            write_into(folder, OBJECTS, |file| objects.write_csv(&frame, threads, file))?;
+        }
         let totals = Totals {
             skeletons: table.skeletons(),
             skeleton_voxels: table.voxels(),
@@ -206,6 +209,7 @@ impl Analysis {
             voxel_volume: frame.voxel_volume(),
             isolated_voxels: results.isolated.len() as u64,
             junctions: results.junctions,
+            objects: results.object_counts,
         };
         let warnings = warnings::warnings(self, results, &totals, unknown_paths)?;
         if let (true, Some(first)) = (strict, warnings.first()) {

@@ -25,6 +25,7 @@ use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::BinariseChunks;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
+use crate::operators::objects::findings::{FoundObject, find};
 use crate::operators::overlap::OverlapChunks;
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::sample::SampleChunks;
@@ -39,7 +40,7 @@ use crate::space::{Region, Voxel};
 use crate::store::inside;
 use crate::store::output::{OutputFolder, SkeletonArray};
 use crate::table::statistics::{Snapshot, Statistics};
-use crate::table::summary::JunctionCounts;
+use crate::table::summary::{JunctionCounts, ObjectCounts};
 
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
@@ -66,6 +67,8 @@ pub(super) struct Found {
     pub(super) thinning: ThinningCounts,
     /// Junctions.
     pub(super) junctions: JunctionCounts,
+    /// Objects.
+    pub(super) objects: ObjectCounts,
 }
 
 impl Found {
@@ -74,6 +77,7 @@ impl Found {
         self.foreground += other.foreground;
         self.thinning.add(&other.thinning);
         self.junctions.add(other.junctions, 1);
+        self.objects.add(other.objects, 1);
         match (&mut self.projections, other.projections) {
             (Some(projections), Some(others)) => Projections::merge(projections, &others),
             (mine @ None, others) => *mine = others,
@@ -91,6 +95,8 @@ pub(super) struct Report {
     pub(super) statistics: Option<Snapshot>,
     pub(super) isolated: Vec<Shared<Vec<Isolated<BranchMeasures>>>>,
     pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+    /// The objects, if there is a table of them.
+    pub(super) objects: Vec<FoundObject>,
 }
 
 /// The findings of all workers, at the first one.
@@ -135,7 +141,7 @@ impl Analysis {
             team.say_ready(folder.run());
         }
         let (threshold, report, sent) = self.execute(array, &mut running)?;
-        let Report { found, branches, statistics, isolated, skeletons } = report;
+        let Report { found, branches, statistics, isolated, skeletons, objects } = report;
         let thinning = &found.thinning;
         Ok(Results {
             threshold,
@@ -145,6 +151,8 @@ impl Analysis {
             statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
             foreground: found.foreground,
             junctions: found.junctions,
+            object_counts: found.objects,
+            objects: self.settled.asked.objects.then_some(objects),
             volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
             projections: found.projections,
             arrival,
@@ -262,10 +270,27 @@ fn analyse(
             }),
             bounds: Some(bounds).to_stream(scope).container(),
         });
+        let object_plan = analysis.object_plan();
+        let (masks, locals) = find(masks, foreground.clone(), object_plan, analysis.source.clone(), failure.clone());
         let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, watch, failure.clone());
         let collection = masks.sample(foreground, analysis.source.clone(), failure.clone());
         let network = collection.clone().network(originals, &plan);
-        let skeletons = network.pruned.clone().unwrap_or(collection).inner.map(|(skeleton, _, _)| skeleton);
+        let skeletons = network.pruned.clone().unwrap_or(collection);
+        let objects = locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels());
+        let (counted, listed) = (to_report(), to_report());
+        objects
+            .counts
+            .inner
+            .inspect(move |(counts, _, diff)| counted.borrow_mut().found.objects.add(*counts, *diff as i64))
+            .probe_with(&probe);
+        if let Some(table) = objects.table {
+            table
+                .inner
+                .exchange(|_| 0)
+                .inspect(move |(object, _, _)| listed.borrow_mut().objects.push(object.clone()))
+                .probe_with(&probe);
+        }
+        let skeletons = skeletons.inner.map(|(skeleton, _, _)| skeleton);
         if let Some((array, write)) = array {
             skeletons
                 .clone()

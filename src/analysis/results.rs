@@ -14,15 +14,17 @@ use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
 use crate::table::nodes::Nodes;
+use crate::table::objects::Objects;
 use crate::table::ranks::Ranks;
 use crate::table::row::Row;
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
-use crate::table::summary::JunctionCounts;
+use crate::table::summary::{JunctionCounts, ObjectCounts};
 
 /// The results of an analysis. Held in memory: some ten bytes for each skeleton voxel, and twenty for each branch.
 #[derive(Debug)]
@@ -42,6 +44,10 @@ pub struct Results {
     pub foreground: u64,
     /// Numbers of junctions.
     pub junctions: JunctionCounts,
+    /// Numbers of objects.
+    pub object_counts: ObjectCounts,
+    /// The objects in any order, if there is a table of them.
+    pub objects: Option<Vec<FoundObject>>,
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
     pub volume: u64,
     /// Projections of the whole image.
@@ -127,6 +133,12 @@ impl Results {
         let (ranks, threads) = (self.ranks(analysis)?, analysis.workers());
         let table = self.table(&ranks, threads)?;
         Skeletons::new(&table, &Nodes::new(&table, threads)?, analysis.settled.asked.longest_path, threads)
+    }
+
+    /// The table of objects, if it was asked for. Takes time O(n log n) in their number.
+    pub fn object_table(&self, analysis: &Analysis) -> Option<Objects> {
+        let objects = self.objects.as_ref()?.iter().cloned();
+        Some(Objects::new(objects, analysis.settled.asked.connectivity, analysis.grid.bounds()))
     }
 
     /// The branches with their paths, in the order of the rows of the branch table: number n, from 0, is the branch whose

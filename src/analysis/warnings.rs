@@ -3,8 +3,9 @@
 use crate::chunk::Dtype;
 use crate::error::Result;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::thin::method::Method;
 use crate::parameters::ThresholdRule;
-use crate::table::summary::Totals;
+use crate::table::summary::{ObjectCounts, Totals};
 use crate::text::sentence;
 
 use super::{Analysis, Results};
@@ -66,12 +67,31 @@ fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<St
         found.push(format!("{percent} % of the voxels are foreground: {}", described.mostly()));
     }
     found.extend(described.values().map(str::to_owned));
-    if totals.skeleton_voxels == 0 {
-        let text = "the foreground left no skeleton: Lee's thinning lets small solid objects vanish, as in scikit-image; \
-                    --method homotopic keeps them";
-        found.push(text.to_owned());
-    }
+    found.extend(of_lost(totals.objects, analysis.settled.method, analysis.settled.asked.objects));
     found
+}
+
+/// The warning about objects of which thinning left nothing. Those of a table are listed there.
+fn of_lost(objects: ObjectCounts, method: Method, table: bool) -> Option<String> {
+    let ObjectCounts { objects, lost, lost_voxels } = objects;
+    if lost == 0 {
+        return None;
+    }
+    let which = match (lost == objects, objects) {
+        (true, 1) => "the only object".to_owned(),
+        (true, _) => format!("all {objects} objects"),
+        (false, _) => format!("{lost} of {objects} objects"),
+    };
+    let cause = match method {
+        Method::Zhang => "Zhang and Suen's",
+        _ => "Lee's",
+    };
+    let list = if table { "objects.csv says which" } else { "--objects lists them" };
+    let voxels = if lost_voxels == 1 { "voxel" } else { "voxels" };
+    Some(format!(
+        "{which} ({lost_voxels} {voxels}) left no skeleton: {cause} thinning lets small solid objects vanish, as in \
+         scikit-image; --method homotopic keeps them, and {list}"
+    ))
 }
 
 /// Whether the image has more than one value along its skeleton, as raw data and labels have. Does not depend on
@@ -159,6 +179,15 @@ impl Described {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lost_objects_are_counted_with_the_way_out() {
+        let of = |objects, lost| of_lost(ObjectCounts { objects, lost, lost_voxels: 8 * lost }, Method::Lee, false);
+        assert_eq!(of(5, 0), None);
+        assert!(of(5, 2).is_some_and(|text| text.starts_with("2 of 5 objects (16 voxels) left no skeleton: Lee's")));
+        assert!(of(5, 5).is_some_and(|text| text.starts_with("all 5 objects") && text.contains("homotopic")));
+        assert!(of(1, 1).is_some_and(|text| text.starts_with("the only object (8 voxels)")));
+    }
 
     #[test]
     fn the_advice_names_the_cause() {

@@ -7,6 +7,7 @@ use self::radii::{Radii, RadiusMeasures};
 pub mod bits;
 pub mod channel;
 pub mod distance;
+pub mod exact;
 pub mod moments;
 pub mod numbers;
 pub mod pixel_values;

@@ -7,11 +7,13 @@ pub mod connectivity;
 mod euler;
 pub mod join;
 pub mod local;
+pub mod measures;
 pub mod parts;
 pub mod runs;
 pub mod sides;
 pub mod sums;
 pub mod tally;
+pub mod values;
 
 #[cfg(test)]
 mod tests;

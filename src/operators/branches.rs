@@ -25,7 +25,7 @@ use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
 use crate::operators::stitch::{Parts, StitchFragments};
 use crate::operators::walk::{WalkGraphs, Walked};
-use crate::space::Spacing;
+use crate::space::{Spacing, Voxel};
 use crate::table::summary::JunctionCounts;
 
 /// Voxels without neighbours, by chunk, as lists in raster order.
@@ -106,6 +106,13 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scop
     /// table of a whole skeleton has it as well; this follows it while chunks come and go.
     pub fn components(&self) -> VecCollection<'scope, T, (OctreeBox, u64)> {
         self.linked.clone().count_components(self.octree)
+    }
+
+    /// The first voxels of connected components, with their chunks: one for each skeleton.
+    pub fn first_voxels(&self) -> VecCollection<'scope, T, (ChunkId, Voxel)> {
+        let octree = self.octree;
+        let found = self.linked.clone().find_components(octree);
+        found.flat_map(move |(_, firsts)| firsts.into_iter().map(move |first| (octree.chunk_of(first), first)))
     }
 
     /// Numbers of junctions, in counts by part of the volume that are to be added up.

@@ -73,5 +73,9 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
     }
 }
 
+pub mod find;
+pub mod findings;
+pub mod measure;
+pub mod remains;
 #[cfg(test)]
 mod tests;

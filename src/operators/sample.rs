@@ -135,10 +135,7 @@ pub(crate) fn values_at(
             PixelValues::at(kept.values(), at)
         }
         (Some(Foreground::Varying), Some(source)) => {
-            let description = source.description();
-            let read = source.read(own)?;
-            let stored = read.map(|chunk| chunk.voxels);
-            let stored = stored.unwrap_or_else(|| Voxels::filled(description.dtype, own.shape(), description.fill));
+            let stored = stored_values(source, own)?;
             let place = |p: Position| std::array::from_fn(|a| (p[a] - own.min[a]) as usize);
             let at = voxels.iter().map(|voxel| place(voxel.position()));
             PixelValues::at(&stored, at)
@@ -149,7 +146,7 @@ pub(crate) fn values_at(
         (None, _) => return Err(Error::internal("a chunk was thinned that never had foreground")),
     };
     if let PixelValues::Floats(bits) = &values
-        && let Some(at) = bits.iter().position(|&bits| !fits(f64::from_bits(bits)))
+        && let Some(at) = bits.iter().position(|&bits| too_large(f64::from_bits(bits)))
     {
         let [z, y, x] = voxels[at].position();
         let message = format!(
@@ -161,9 +158,20 @@ pub(crate) fn values_at(
     Ok(values)
 }
 
+/// The values of a box inside the image.
+///
+/// # Errors
+/// If they cannot be read.
+pub(crate) fn stored_values(source: &dyn Source, own: &Region) -> Result<Voxels> {
+    let description = source.description();
+    let stored = source.read(own)?.map(|chunk| chunk.voxels);
+    Ok(stored.unwrap_or_else(|| Voxels::filled(description.dtype, own.shape(), description.fill)))
+}
+
 /// Values further from zero have squares whose sums overflow.
 const LARGEST: f64 = 1e140;
 
-fn fits(value: f64) -> bool {
-    value.abs() <= LARGEST
+/// Whether a value is too large to compute with.
+pub(crate) fn too_large(value: f64) -> bool {
+    value.is_nan() || value.abs() > LARGEST
 }

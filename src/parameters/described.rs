@@ -9,6 +9,7 @@ use twox_hash::XxHash3_64;
 use super::{ColumnSet, Parameters, Settled, ThresholdRule};
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mosaic::resample::{Blend, Interpolation};
+use crate::kernel::objects::connectivity::Connectivity;
 use crate::store::{Description, MosaicOptions, OpenOptions};
 
 /// The parameters of an analysis, for `summary.json`.
@@ -53,6 +54,11 @@ pub struct Described {
     keep_border: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     longest_path: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    objects: Option<bool>,
+    /// How many neighbours a voxel of an object has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connectivity: Option<u8>,
 }
 
 /// One number, or several.
@@ -90,8 +96,18 @@ impl Settled {
     /// The parameters of an image for `summary.json`, with the threshold that was found. `of_tiles` says whether the
     /// image is a mosaic of tiles.
     pub fn described(&self, image: &Description, found: Threshold, of_tiles: bool) -> Described {
-        let Parameters { image: selection, sigma: _, threshold, method: _, provisional, columns, prune, longest_path } =
-            &self.asked;
+        let Parameters {
+            image: selection,
+            sigma: _,
+            threshold,
+            method: _,
+            provisional,
+            columns,
+            prune,
+            longest_path,
+            objects,
+            connectivity,
+        } = &self.asked;
         let OpenOptions { channel, time, region, axes, mask, mosaic, spacing: _, unit: _, cache: _, patience: _ } =
             selection;
         let own = 3 - image.dimensions..3;
@@ -121,6 +137,8 @@ impl Settled {
             keep_border: prune.keep_border.then_some(true),
             columns: (*columns != ColumnSet::All).then(|| columns.name()),
             longest_path: longest_path.then_some(true),
+            objects: objects.then_some(true),
+            connectivity: (*connectivity != Connectivity::default()).then(|| connectivity.neighbours()),
         }
     }
 }

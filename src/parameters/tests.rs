@@ -58,6 +58,8 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/prune/ratio", json!(3.0)),
         ("/prune/keep_border", json!(true)),
         ("/longest_path", json!(true)),
+        ("/objects", json!(true)),
+        ("/connectivity", json!("Edges")),
     ]
 }
 

@@ -23,6 +23,7 @@ use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
+use crate::operators::objects::find::ObjectPlan;
 use crate::operators::window::MEMORY;
 use crate::parameters::{ImageForm, Parameters, Settled, Sigma, ThresholdRule};
 use crate::progress::ProgressState;
@@ -323,7 +324,9 @@ impl<Kind> SessionBuilder<Kind> {
             progress: Arc::clone(&self.progress),
         };
         let keeping = folder.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let plan = SessionPlan { canvas, method, kernel, network, keeping, progress: self.progress.clone() };
+        let (connectivity, table) = (asked.connectivity, asked.objects);
+        let objects = ObjectPlan { grid: canvas, connectivity, dimensions: self.dimensions, table };
+        let plan = SessionPlan { canvas, method, kernel, network, objects, keeping, progress: self.progress.clone() };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
         Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })

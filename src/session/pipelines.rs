@@ -22,17 +22,20 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::objects::local::Local;
+use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
+use crate::operators::objects::findings::{FoundObject, LocalObjects};
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_masks::ThinMasks;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 use crate::table::statistics::Snapshot;
-use crate::table::summary::JunctionCounts;
+use crate::table::summary::{JunctionCounts, ObjectCounts};
 
 /// A difference of an epoch.
 #[derive(Debug, Serialize, Deserialize)]
@@ -46,6 +49,9 @@ pub(super) enum Difference {
     Components(i64),
     /// The change of the numbers of junctions.
     Junctions(JunctionCounts),
+    /// The change of the numbers of objects.
+    ObjectCounts(ObjectCounts),
+    Object(Box<FoundObject>, isize),
 }
 
 pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
@@ -109,13 +115,26 @@ pub(super) fn thinning(
 }
 
 /// Masks before thinning, and the bounds of the image.
-type OriginalFeeds = (Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>);
+pub(super) type OriginalFeeds = (Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>);
 
 /// The inputs of the graph's dataflow.
 pub(super) struct GraphFeeds {
     pub(super) skeletons: Feed<((ChunkId, Arc<Skeleton>), u64, isize)>,
     /// `None` unless radii are measured.
     pub(super) originals: Option<OriginalFeeds>,
+    pub(super) objects: ObjectFeed,
+}
+
+/// Differences of objects of chunks, with sums `S`.
+pub(super) type LocalDifference<S> = ((ChunkId, Shared<Local<S>>), u64, isize);
+
+/// An input for them.
+pub(super) type LocalFeed<S> = Feed<LocalDifference<S>>;
+
+/// The input for the objects of chunks, as the plan wants them.
+pub(super) enum ObjectFeed {
+    Counted(LocalFeed<u64>),
+    Measured(LocalFeed<ObjectSums>),
 }
 
 /// The dataflow from skeletons to branches and their statistics.
@@ -134,6 +153,13 @@ pub(super) fn graph(
         let (original_inputs, originals) = originals.unzip();
         let skeletons = skeletons.as_collection();
         let network = skeletons.clone().network(originals, &plan.network);
+        let (object_feed, locals) = if plan.objects.table {
+            let (input, locals) = scope.new_input();
+            (ObjectFeed::Measured(input), LocalObjects::Measured(locals.as_collection()))
+        } else {
+            let (input, locals) = scope.new_input();
+            (ObjectFeed::Counted(input), LocalObjects::Counted(locals.as_collection()))
+        };
         let graph = &network.graph;
         let note = || {
             let differences = Rc::clone(differences);
@@ -170,14 +196,31 @@ pub(super) fn graph(
             })
             .map(|_| ())
             .probe_with(probe);
-        network
-            .pruned
-            .clone()
-            .unwrap_or(skeletons)
+        let skeletons = network.pruned.clone().unwrap_or(skeletons);
+        let objects = locals.join(&plan.objects, skeletons.clone(), || graph.first_voxels());
+        let (object_counts, each_object) = (note(), note());
+        objects
+            .counts
+            .inner
+            .inspect(move |(counts, _, diff)| {
+                let mut more = ObjectCounts::default();
+                more.add(*counts, *diff as i64);
+                object_counts(Difference::ObjectCounts(more));
+            })
+            .map(|_| ())
+            .probe_with(probe);
+        if let Some(table) = objects.table {
+            table
+                .inner
+                .inspect(move |(object, _, diff)| each_object(Difference::Object(Box::new(object.clone()), *diff)))
+                .map(|_| ())
+                .probe_with(probe);
+        }
+        skeletons
             .inner
             .inspect(move |((id, skeleton), _, diff)| voxels(Difference::Skeleton(*id, Arc::clone(skeleton), *diff)))
             .map(|_| ())
             .probe_with(probe);
-        GraphFeeds { skeletons: input, originals: original_inputs }
+        GraphFeeds { skeletons: input, originals: original_inputs, objects: object_feed }
     })
 }

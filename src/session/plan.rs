@@ -7,6 +7,7 @@ use crate::grid::Grid;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
+use crate::operators::objects::find::ObjectPlan;
 use crate::progress::ProgressState;
 
 /// What all workers of a session know from the start.
@@ -17,6 +18,7 @@ pub(super) struct SessionPlan {
     /// The kernel that makes masks of values from outside.
     pub(super) kernel: Binarise,
     pub(super) network: NetworkPlan,
+    pub(super) objects: ObjectPlan,
     pub(super) keeping: Option<Keeping>,
     pub(super) progress: Arc<ProgressState>,
 }

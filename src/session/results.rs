@@ -15,17 +15,21 @@ use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::operators::network::NetworkPlan;
+use crate::operators::objects::find::ObjectPlan;
+use crate::operators::objects::findings::FoundObject;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
 use crate::table::node_columns::NodeRow;
 use crate::table::nodes::Nodes;
+use crate::table::object_columns::ObjectRow;
+use crate::table::objects::Objects;
 use crate::table::ranks::Ranks;
 use crate::table::row::{Frame, Measures, Row};
 use crate::table::skeleton_columns::SkeletonRow;
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::{Snapshot, Statistics};
-use crate::table::summary::{Awaited, JunctionCounts, Summary, Totals};
+use crate::table::summary::{Awaited, JunctionCounts, ObjectCounts, Summary, Totals};
 
 /// The results of a session after an epoch. They never change, whatever the session does meanwhile.
 #[derive(Clone, Debug)]
@@ -50,6 +54,10 @@ pub struct EpochResults {
     statistics: Snapshot,
     components: i64,
     junctions: JunctionCounts,
+    object_counts: ObjectCounts,
+    objects: SharedMap<FoundObject, isize>,
+    /// Whether there is a table of objects, and which voxels of theirs are neighbours.
+    object_plan: ObjectPlan,
     voxels: u64,
     pub(super) foreground: u64,
     /// Voxels to which the analysis of the image is confined, unless that is all of them.
@@ -90,7 +98,13 @@ impl Published {
 }
 
 impl EpochResults {
-    pub(super) fn new(plan: &NetworkPlan, grid: Grid, threshold: Threshold, tracks_arrival: bool) -> Self {
+    pub(super) fn new(
+        plan: &NetworkPlan,
+        object_plan: ObjectPlan,
+        grid: Grid,
+        threshold: Threshold,
+        tracks_arrival: bool,
+    ) -> Self {
         EpochResults {
             canvas: plan.grid,
             frame: plan.frame,
@@ -106,6 +120,9 @@ impl EpochResults {
             statistics: Statistics::new(&plan.columns).snapshot(),
             components: 0,
             junctions: JunctionCounts::default(),
+            object_counts: ObjectCounts::default(),
+            objects: SharedMap::default(),
+            object_plan,
             voxels: 0,
             foreground: 0,
             confined: None,
@@ -129,6 +146,8 @@ impl EpochResults {
                 Difference::Statistics(snapshot) => self.statistics = *snapshot,
                 Difference::Components(more) => self.components += more,
                 Difference::Junctions(more) => self.junctions.add(more, 1),
+                Difference::ObjectCounts(more) => self.object_counts.add(more, 1),
+                Difference::Object(object, diff) => add(&mut self.objects, *object, diff),
                 Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
@@ -172,6 +191,23 @@ impl EpochResults {
     /// Numbers of junctions.
     pub fn junctions(&self) -> JunctionCounts {
         self.junctions
+    }
+
+    /// Numbers of objects.
+    pub fn object_counts(&self) -> ObjectCounts {
+        self.object_counts
+    }
+
+    /// The objects in the order of their first voxels, if the session's parameters ask for a table of them.
+    pub fn objects(&self) -> Option<impl Iterator<Item = &FoundObject>> {
+        self.object_plan.table.then(|| self.objects.keys())
+    }
+
+    /// The table of objects, if the session's parameters ask for it; takes time in proportion to their number.
+    pub fn object_rows(&self) -> Option<Vec<ObjectRow>> {
+        let objects = self.objects()?.cloned();
+        let table = Objects::new(objects, self.object_plan.connectivity, self.grid.bounds());
+        Some(table.rows(&self.frame).collect())
     }
 
     /// Number of foreground voxels.
@@ -269,6 +305,7 @@ impl EpochResults {
             voxel_volume: self.frame.voxel_volume(),
             isolated_voxels: self.isolated.len() as u64,
             junctions: self.junctions,
+            objects: self.object_counts,
         };
         let summary = Summary::new(parameters, &totals, &self.statistics);
         let Some(arrival) = self.arrival() else { return summary };

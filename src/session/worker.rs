@@ -12,7 +12,8 @@ use timely::worker::Worker;
 
 use super::commands::{Answer, Command, Computed, ToCompute};
 use super::crew::Post;
-use super::pipelines::{Difference, Feed, GraphFeeds, Thinned, graph, thinning};
+use super::objects::ChunkObjects;
+use super::pipelines::{Difference, Feed, GraphFeeds, OriginalFeeds, Thinned, graph, thinning};
 use super::plan::SessionPlan;
 use super::reading::{ChunksRead, Reading};
 use super::records::{Brought, Found, Records, on_canvas};
@@ -35,7 +36,9 @@ struct Station<'w> {
     masks: Feed<(ChunkId, Change)>,
     masks_done: Handle<u64>,
     thinned: Rc<RefCell<Thinned>>,
-    graph: GraphFeeds,
+    skeleton_feed: Feed<((ChunkId, Arc<Skeleton>), u64, isize)>,
+    original_feeds: Option<OriginalFeeds>,
+    objects: ChunkObjects,
     skeletons_done: Handle<u64>,
     /// The bounds of the image, as the graph knows them.
     bounds: Option<Region>,
@@ -80,7 +83,8 @@ impl<'w> Station<'w> {
         let (masks_done, skeletons_done) = (Handle::new(), Handle::new());
         let (thinned, differences) = (Rc::default(), Rc::default());
         let masks = thinning(worker, plan, &masks_done, &thinned);
-        let graph = graph(worker, plan, &skeletons_done, &differences);
+        let GraphFeeds { skeletons: skeleton_feed, originals: original_feeds, objects } =
+            graph(worker, plan, &skeletons_done, &differences);
         Station {
             worker,
             plan,
@@ -88,7 +92,9 @@ impl<'w> Station<'w> {
             masks,
             masks_done,
             thinned,
-            graph,
+            skeleton_feed,
+            original_feeds,
+            objects: ChunkObjects::new(plan.objects, objects),
             skeletons_done,
             bounds: None,
             differences,
@@ -141,8 +147,10 @@ impl<'w> Station<'w> {
     fn compute(&mut self, epoch: &ToCompute) -> Computed {
         let foregrounds = self.thin(epoch.batch);
         let thinning = std::mem::take(&mut self.thinned.borrow_mut().counts);
-        let sampled = self.sample(epoch.source.as_deref(), &epoch.grid);
-        let outcome = sampled.and_then(|()| self.stage(epoch.epoch));
+        let source = epoch.source.as_deref();
+        let measured = self.objects.measure(&self.foregrounds, source, &epoch.grid);
+        let sampled = self.sample(source, &epoch.grid);
+        let outcome = measured.and(sampled).and_then(|()| self.stage(epoch.epoch));
         Computed { thinning, foregrounds, differences: self.update_graph(epoch.grid.bounds()), outcome }
     }
 
@@ -320,17 +328,21 @@ impl<'w> Station<'w> {
         first
     }
 
-    /// Keeps a mask for radii, if they are measured.
+    /// Keeps a mask for objects, and for radii if they are measured.
     fn remember(&mut self, chunk: ChunkId, mask: Option<&Mask>) {
-        if self.graph.originals.is_some() {
-            self.originals.insert(chunk, mask.cloned().map(Arc::new));
+        let mask = mask.cloned().map(Arc::new);
+        if self.original_feeds.is_some() {
+            self.originals.insert(chunk, mask.clone());
         }
+        self.objects.take(chunk, mask);
     }
 
     /// Brings new skeletons, and the bounds of the image, to the graph. Returns what has changed there.
     fn update_graph(&mut self, bounds: Region) -> Vec<Difference> {
-        let time = *self.graph.skeletons.time();
-        if let Some((masks, all_bounds)) = &mut self.graph.originals {
+        let time = *self.skeleton_feed.time();
+        self.objects.count();
+        self.objects.send(time);
+        if let Some((masks, all_bounds)) = &mut self.original_feeds {
             std::mem::take(&mut self.originals).into_iter().for_each(|original| masks.send(original));
             if self.bounds.replace(bounds) != Some(bounds) {
                 all_bounds.send(bounds);
@@ -352,12 +364,12 @@ impl<'w> Station<'w> {
             if old != new {
                 for (skeleton, diff) in [(old, -1), (new, 1)] {
                     if let Some(skeleton) = skeleton {
-                        self.graph.skeletons.send(((chunk, skeleton), time, diff));
+                        self.skeleton_feed.send(((chunk, skeleton), time, diff));
                     }
                 }
             }
         }
-        self.graph.skeletons.advance_to(time + 1);
+        self.skeleton_feed.advance_to(time + 1);
         let done = &self.skeletons_done;
         self.worker.step_or_park_while(None, || done.less_than(&(time + 1)));
         self.differences.take()

@@ -36,12 +36,18 @@ pub enum Value<R> {
     Voxel(fn(&R) -> Position),
     /// A point: a column of numbers for each axis of the image.
     Point(fn(&R) -> [f64; 3]),
+    /// The same, or `None` if it would have no meaning.
+    OptionalPoint(fn(&R) -> Option<[f64; 3]>),
+    /// A box: a column of whole numbers for the first voxel along each axis, and then one for what comes after the last.
+    Box(fn(&R) -> [Position; 2]),
 }
 
 /// A column of a table whose rows are records `R`.
 pub struct Column<R> {
     /// Its name; for one column per axis, the name before `_0`, `_1` and `_2`.
     pub name: &'static str,
+    /// What stands between the name and the axis: `_`, as in skan's names, or `-`, as in scikit-image's.
+    pub separator: char,
     /// The unit of its numbers.
     pub unit: Unit,
     /// Its meaning, in a few words of Markdown.
@@ -99,12 +105,19 @@ impl Form {
 impl<R> Column<R> {
     /// A column that statistics do not include.
     pub const fn new(name: &'static str, unit: Unit, meaning: &'static str, value: Value<R>) -> Self {
-        Column { name, unit, meaning, is_described: false, is_rank: false, value }
+        Column { name, separator: '_', unit, meaning, is_described: false, is_rank: false, value }
     }
 
     /// A column of ranks: whole numbers that depend on other rows.
     pub const fn rank(name: &'static str, meaning: &'static str, value: Value<R>) -> Self {
-        Column { name, unit: Unit::None, meaning, is_described: false, is_rank: true, value }
+        Column { name, separator: '_', unit: Unit::None, meaning, is_described: false, is_rank: true, value }
+    }
+
+    /// The same column, with axes after a `-`.
+    #[must_use]
+    pub const fn dashed(mut self) -> Self {
+        self.separator = '-';
+        self
     }
 
     /// The same column, included in statistics.
@@ -124,26 +137,30 @@ impl<R> Column<R> {
             Value::Whole(of) => Some(of(record) as f64),
             Value::Number(of) => Some(of(record)),
             Value::Optional(of) => of(record),
-            Value::Flag(_) | Value::Voxel(_) | Value::Point(_) => None,
+            Value::Flag(_) | Value::Voxel(_) | Value::Point(_) | Value::OptionalPoint(_) | Value::Box(_) => None,
         }
     }
 
     /// The form in which its values are written.
     pub fn form(&self) -> Form {
         match self.value {
-            Value::Whole(_) | Value::Voxel(_) => Form::Whole,
+            Value::Whole(_) | Value::Voxel(_) | Value::Box(_) => Form::Whole,
             Value::Number(_) | Value::Point(_) => Form::Number,
-            Value::Optional(_) => Form::Optional,
+            Value::Optional(_) | Value::OptionalPoint(_) => Form::Optional,
             Value::Flag(_) => Form::Flag,
         }
     }
 
     /// Its columns of text, for images of 2 or 3 dimensions.
     pub fn fields(&self, dimensions: usize) -> impl Iterator<Item = Field> + use<R> {
-        let (name, form, is_rank) = (self.name, self.form(), self.is_rank);
-        let by_axis = matches!(self.value, Value::Voxel(_) | Value::Point(_));
-        (0..if by_axis { dimensions } else { 1 }).map(move |axis| {
-            let name = if by_axis { format!("{name}_{axis}") } else { name.to_owned() };
+        let (name, separator, form, is_rank) = (self.name, self.separator, self.form(), self.is_rank);
+        let axes = match self.value {
+            Value::Voxel(_) | Value::Point(_) | Value::OptionalPoint(_) => Some(dimensions),
+            Value::Box(_) => Some(2 * dimensions),
+            _ => None,
+        };
+        (0..axes.unwrap_or(1)).map(move |axis| {
+            let name = if axes.is_some() { format!("{name}{separator}{axis}") } else { name.to_owned() };
             Field { name, form, is_rank }
         })
     }

@@ -38,6 +38,13 @@ impl Line {
                 Value::Flag(of) => self.text.extend_from_slice(if of(record) { b"True," } else { b"False," }),
                 Value::Voxel(of) => of(record)[axes.clone()].iter().for_each(|&along| self.whole(along)),
                 Value::Point(of) => of(record)[axes.clone()].iter().for_each(|&along| self.number(along)),
+                Value::OptionalPoint(of) => match of(record) {
+                    Some(point) => point[axes.clone()].iter().for_each(|&along| self.number(along)),
+                    None => axes.clone().for_each(|_| self.text.push(b',')),
+                },
+                Value::Box(of) => {
+                    of(record).iter().flat_map(|corner| &corner[axes.clone()]).for_each(|&along| self.whole(along));
+                }
             }
         }
     }

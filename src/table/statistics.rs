@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
+use crate::kernel::measure::exact::{ExactSum, scaled_spread};
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::measure::radii::OfRadii;
 use crate::table::branch_columns::{Columns, LENGTH};
 use crate::table::changes::{AddedUp, Counts, length_in_class};
 use crate::table::classes::class_end;
 use crate::table::columns::Column;
-use crate::table::exact::{ExactSum, scaled_spread};
 use crate::table::row::Measures;
 use crate::table::tally::{self, Tally};
 

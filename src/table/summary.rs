@@ -22,6 +22,8 @@ pub struct Totals {
     pub isolated_voxels: u64,
     /// Numbers of junctions.
     pub junctions: JunctionCounts,
+    /// Numbers of objects.
+    pub objects: ObjectCounts,
 }
 
 /// Numbers of junctions, or differences of them, counted by voxels and with neighbouring voxels joined.
@@ -38,6 +40,26 @@ impl JunctionCounts {
     pub fn add(&mut self, more: JunctionCounts, times: i64) {
         self.voxels += more.voxels * times;
         self.joined += more.joined * times;
+    }
+}
+
+/// Numbers of objects, or differences of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectCounts {
+    /// Connected components of the foreground.
+    pub objects: i64,
+    /// Those of which no voxel is a skeleton voxel.
+    pub lost: i64,
+    /// The voxels of those.
+    pub lost_voxels: i64,
+}
+
+impl ObjectCounts {
+    /// Adds `more` multiplied by `times`.
+    pub fn add(&mut self, more: ObjectCounts, times: i64) {
+        self.objects += more.objects * times;
+        self.lost += more.lost * times;
+        self.lost_voxels += more.lost_voxels * times;
     }
 }
 
@@ -70,6 +92,12 @@ pub struct Summary<P> {
     pub junction_voxels: i64,
     /// Number of independent loops: branches - nodes + skeletons.
     pub loops: i64,
+    /// Number of objects: connected components of the foreground.
+    pub objects: i64,
+    /// Number of objects of which thinning left no voxel.
+    pub lost_objects: i64,
+    /// Number of foreground voxels of those.
+    pub lost_voxels: i64,
     /// Foreground voxels divided by voxels of the volume.
     pub foreground_fraction: f64,
     /// Length, branches and junctions per volume of the image.
@@ -152,6 +180,9 @@ impl<P: Serialize> Summary<P> {
             junctions: totals.junctions.joined,
             junction_voxels: totals.junctions.voxels,
             loops: statistics.kinds.iter().sum::<i64>() - nodes + whole(totals.skeletons),
+            objects: totals.objects.objects,
+            lost_objects: totals.objects.lost,
+            lost_voxels: totals.objects.lost_voxels,
             foreground_fraction: match totals.voxels {
                 0 => 0.0,
                 voxels => totals.foreground_voxels as f64 / voxels as f64,

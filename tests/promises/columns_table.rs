@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anabranch::table::branch_columns::Columns;
 use anabranch::table::columns::{Column, Form, Unit, Value};
-use anabranch::table::{node_columns, skeleton_columns};
+use anabranch::table::{node_columns, object_columns, skeleton_columns};
 
 const TABLE: &str = "docs/columns.md";
 /// Set to write the table instead of comparing it.
@@ -13,7 +13,7 @@ const WRITE: &str = "ANABRANCH_WRITE_COLUMNS";
 const HEAD: &str = "# The columns of the tables
 
 This page is made by `tests/promises/columns_table.rs` from the lists of columns of which all tables, statistics and changes are
-made (`src/table/branch_columns.rs`, `node_columns.rs` and `skeleton_columns.rs` there). After a change,
+made (`src/table/branch_columns.rs`, `node_columns.rs`, `skeleton_columns.rs` and `object_columns.rs` there). After a change,
 `ANABRANCH_WRITE_COLUMNS=1 cargo test --test promises columns_table` writes it anew. Columns with `_0`, `_1` and `_2` are there for
 each axis of the image: z, y and x, or y and x. `--columns skan` leaves out the columns after skan's, and all tables but
 `branches.csv`.
@@ -39,6 +39,18 @@ const SKELETONS: &str = "
 ## skeletons.csv
 
 A row for each skeleton, by its first voxel: connected components of the skeleton, those of one voxel included.
+
+| column | meaning | unit | values |
+|---|---|---|---|
+";
+
+const OBJECTS: &str = "
+## objects.csv
+
+With `--objects`: a row for each object, by its first voxel: connected components of the foreground, whose voxels are neighbours
+as `--connectivity` says. Names and values are those of `skimage.measure.regionprops_table` with the image and the spacing, up to
+rounding; its `euler_number` always counts voxels as neighbours at corners. Columns with `-0`, `-1` and `-2` are there for each
+axis of the image.
 
 | column | meaning | unit | values |
 |---|---|---|---|
@@ -90,7 +102,11 @@ fn values(form: Form) -> &'static str {
 /// The cells of a column in the documentation's table, but for the last.
 fn cells<R>(column: &Column<R>) -> String {
     let name = match column.value {
-        Value::Voxel(_) | Value::Point(_) => format!("`{}_0`, `_1`, `_2`", column.name),
+        Value::Voxel(_) | Value::Point(_) | Value::OptionalPoint(_) => {
+            let [name, separator] = [column.name, if column.separator == '-' { "-" } else { "_" }];
+            format!("`{name}{separator}0`, `{separator}1`, `{separator}2`")
+        }
+        Value::Box(_) => format!("`{name}-0` to `{name}-5`", name = column.name),
         _ => format!("`{}`", column.name),
     };
     format!("| {name} | {} | {} | {} |", column.meaning, unit(column.unit), values(column.form()))
@@ -115,6 +131,8 @@ fn the_table_of_columns_is_the_list_of_columns() {
     node_columns::columns().iter().for_each(|column| text += &(cells(column) + "\n"));
     text += SKELETONS;
     skeleton_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
+    text += OBJECTS;
+    object_columns::columns().iter().for_each(|column| text += &(cells(column) + "\n"));
     text += BESIDE_THE_MASK;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE);
     if std::env::var_os(WRITE).is_some() {

@@ -35,6 +35,7 @@ mod radii;
 #[cfg(feature = "mosaic")]
 mod mosaic;
 mod network;
+mod objects;
 mod paths;
 mod reference;
 mod scarcity;

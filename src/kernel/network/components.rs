@@ -1,4 +1,4 @@
-//! Connected components of a skeleton, counted for parts of the volume: the number of skeletons.
+//! Connected components of a skeleton, found in parts of the volume: the skeletons.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,15 @@ pub struct Open {
     /// Voxels in raster order, each with the level of the smallest box that holds all of its neighbours, and the number
     /// of its component.
     pub voxels: Vec<(Voxel, u8, u32)>,
+    /// The first voxel of each component, in the order of their numbers.
+    pub firsts: Vec<Voxel>,
 }
 
-/// The components of a part of the volume: the number of those that are complete in it, and those that extend beyond
-/// it.
-pub type Counted = Risen<u64, Open>;
+/// The components of a part of the volume: the first voxels of those that are complete in it, in raster order, and those
+/// that extend beyond it.
+pub type Counted = Risen<Vec<Voxel>, Open>;
 
-/// Returns the number of components inside a chunk, if any, and the components that extend beyond it, if any. `sets`
+/// Returns the first voxels of the components inside a chunk, if any, and the components that extend beyond it, if any. `sets`
 /// holds the neighbours of each voxel, or enough of them to connect the same voxels. Takes time linear in the number of
 /// voxels.
 pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Iterator<Item = Counted> + use<> {
@@ -42,7 +44,7 @@ pub fn components(voxels: &[Voxel], sets: &[u32], octree: &Octree) -> impl Itera
             exposed.push((voxel, until, i as u32));
         }
     }
-    settle(exposed, &mut labels, voxels.len(), 0)
+    settle(exposed, &mut labels, voxels, 0)
 }
 
 /// The voxels of junctions among a chunk's voxels, and the neighbours of each that may belong to the same junction.
@@ -62,13 +64,14 @@ pub fn junction_voxels(voxels: &[Voxel], linked: &[u32], kept: &[u32]) -> (Vec<V
 /// extend beyond it, if any. Takes time O(n log n) in their voxels.
 pub fn merge(children: &[&Open], level: u8) -> impl Iterator<Item = Counted> + use<> {
     let mut all: Vec<(Voxel, u8, u32, u32)> = Vec::new();
-    let mut count = 0;
+    let mut firsts: Vec<Voxel> = Vec::new();
     for (child, open) in (0..).zip(children) {
-        all.extend(open.voxels.iter().map(|&(voxel, until, label)| (voxel, until, count + label, child)));
-        count += open.voxels.iter().map(|&(.., label)| label + 1).max().unwrap_or(0);
+        let before = firsts.len() as u32;
+        all.extend(open.voxels.iter().map(|&(voxel, until, label)| (voxel, until, before + label, child)));
+        firsts.extend(&open.firsts);
     }
     all.sort();
-    let mut labels = DisjointSets::new(count as usize);
+    let mut labels = DisjointSets::new(firsts.len());
     let voxels: Vec<Voxel> = all.iter().map(|entry| entry.0).collect();
     for_each_link(&voxels, |i, j, _| {
         if all[i].3 != all[j].3 {
@@ -76,28 +79,37 @@ pub fn merge(children: &[&Open], level: u8) -> impl Iterator<Item = Counted> + u
         }
     });
     let exposed = all.iter().map(|&(voxel, until, label, _)| (voxel, until, label)).collect();
-    settle(exposed, &mut labels, count as usize, level)
+    settle(exposed, &mut labels, &firsts, level)
 }
 
-/// Counts the components without neighbours outside their box of a level, and renumbers the others.
+/// Tells components without neighbours outside their box of a level from the others, which it renumbers. `firsts` holds the
+/// first voxel of each label.
 fn settle(
     mut exposed: Vec<(Voxel, u8, u32)>,
     labels: &mut DisjointSets,
-    count: usize,
+    firsts: &[Voxel],
     level: u8,
 ) -> impl Iterator<Item = Counted> + use<> {
-    let all = (0..count as u32).filter(|&label| labels.find(label) == label).count();
-    exposed.retain(|&(_, until, _)| until > level);
-    let mut renumbered = vec![u32::MAX; count];
-    let mut open = 0;
-    for (.., label) in &mut exposed {
-        let number = &mut renumbered[labels.find(*label) as usize];
-        if *number == u32::MAX {
-            *number = open;
-            open += 1;
-        }
-        *label = *number;
+    let mut first_of = firsts.to_vec();
+    for (label, &first) in (0..).zip(firsts) {
+        let known = &mut first_of[labels.find(label) as usize];
+        *known = first.min(*known);
     }
-    let complete = all as u64 - u64::from(open);
-    risen((complete > 0).then_some(complete), (open > 0).then_some((level + 1, Open { voxels: exposed })))
+    exposed.retain(|&(_, until, _)| until > level);
+    let mut renumbered = vec![u32::MAX; firsts.len()];
+    let mut open = Open::default();
+    for (.., label) in &mut exposed {
+        let root = labels.find(*label) as usize;
+        if renumbered[root] == u32::MAX {
+            renumbered[root] = open.firsts.len() as u32;
+            open.firsts.push(first_of[root]);
+        }
+        *label = renumbered[root];
+    }
+    let is_complete = |&label: &u32| labels.find(label) == label && renumbered[label as usize] == u32::MAX;
+    let mut complete: Vec<Voxel> =
+        (0..firsts.len() as u32).filter(is_complete).map(|label| first_of[label as usize]).collect();
+    complete.sort_unstable();
+    open.voxels = exposed;
+    risen((!complete.is_empty()).then_some(complete), (!open.firsts.is_empty()).then_some((level + 1, open)))
 }

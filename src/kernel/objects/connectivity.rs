@@ -18,6 +18,15 @@ impl Connectivity {
     /// All of them.
     pub const ALL: [Connectivity; 3] = [Connectivity::Faces, Connectivity::Edges, Connectivity::Corners];
 
+    /// How many neighbours a voxel has in 3-D.
+    pub fn neighbours(self) -> u8 {
+        match self {
+            Connectivity::Faces => 6,
+            Connectivity::Edges => 18,
+            Connectivity::Corners => 26,
+        }
+    }
+
     /// Along how many axes neighbours may differ.
     pub fn axes(self) -> usize {
         match self {

@@ -1,14 +1,18 @@
 //! The objects of a chunk, as far as they follow from its own voxels.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::Mask;
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::euler;
 use crate::kernel::objects::runs::{RowRuns, Run};
-use crate::kernel::objects::sides::{Side, Step, all_steps};
+use crate::kernel::objects::sides::{Side, Step, Turned, all_steps};
 use crate::kernel::objects::sums::{Object, Sums};
-use crate::space::Region;
+use crate::kernel::varint;
+use crate::space::{Region, Voxel};
 
 /// The objects of a chunk's own voxels, as if there were no other chunks, and where they touch its sides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,7 +22,17 @@ pub struct Local<S> {
     /// The objects, in the order of their first voxels.
     pub objects: Vec<Object<S>>,
     /// The sides with foreground, in the order of their steps.
-    pub(super) sides: Vec<OwnSide>,
+    pub(super) sides: Arc<Vec<OwnSide>>,
+    places: Arc<Places>,
+}
+
+/// Which object holds which voxel.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Places {
+    /// There is one object at most.
+    Single,
+    /// For each run, the number of voxels since the one before, its length, and its object, packed.
+    Runs(Vec<u8>),
 }
 
 /// A side with foreground, and the object of each of its runs.
@@ -30,7 +44,7 @@ pub(super) struct OwnSide {
 }
 
 impl<S: Sums> Local<S> {
-    /// The objects of a mask's own voxels; its halo must be empty. `sums` returns what is added up over a run, and
+    /// The objects of a mask's own voxels, whatever its halo holds. `sums` returns what is added up over a run, and
     /// `has_neighbour` whether there can be a chunk at a step: sides without one are left out. Takes nearly linear time in
     /// the number of runs, and linear time in that of words, and of voxels on the sides.
     pub fn new(
@@ -55,7 +69,14 @@ impl<S: Sums> Local<S> {
             }
         }
         if S::EULER {
-            euler::for_each_share(mask, &rows.runs, |run, share| {
+            let mut alone = Cow::Borrowed(mask);
+            if !mask.has_empty_halo() {
+                let own = mask.layout().own;
+                let mut inside = Mask::new(*mask.layout());
+                inside.paste(&own, &mask.cut(&own));
+                alone = Cow::Owned(inside);
+            }
+            euler::for_each_share(&alone, &rows.runs, |run, share| {
                 objects[object_of[run] as usize].sums.add_euler(share);
             });
         }
@@ -63,17 +84,76 @@ impl<S: Sums> Local<S> {
         for step in all_steps(connectivity).filter(|&step| has_neighbour(step)) {
             let (side, runs) = Side::of(mask, step);
             if !runs.is_empty() {
-                let turned = super::sides::Turned::new(step);
+                let turned = Turned::new(step);
                 let objects = runs.iter().map(|run| object_of[rows.at(turned.first(run))]).collect();
                 sides.push(OwnSide { step, side, objects });
             }
         }
         sides.sort_unstable_by_key(|side| side.step);
-        Local { own: mask.layout().own, objects, sides }
+        let own = mask.layout().own;
+        let places = match objects.len() {
+            ..2 => Places::Single,
+            _ => Places::of(&own, &rows.runs, &object_of),
+        };
+        Local { own, objects, sides: Arc::new(sides), places: Arc::new(places) }
+    }
+
+    /// The place in the list of the object of each voxel, which are in raster order; `None` for voxels of the chunk that are
+    /// not foreground. If there is one object, all voxels are its. Takes time in proportion to the runs of the chunk.
+    pub fn objects_of<'a>(
+        &'a self,
+        voxels: impl Iterator<Item = Voxel> + 'a,
+    ) -> impl Iterator<Item = Option<usize>> + 'a {
+        let (mut at, mut run, mut object) = (0, [0; 2], 0);
+        voxels.map(move |voxel| {
+            if let Places::Runs(bytes) = &*self.places {
+                let place = index(&self.own, voxel);
+                while run[1] <= place {
+                    let [gap, length, next] = std::array::from_fn(|_| varint::read(bytes, &mut at));
+                    let (Some(gap), Some(length), Some(next)) = (gap, length, next) else { return None };
+                    run = [run[1] + gap, run[1] + gap + length];
+                    object = next as usize;
+                }
+                return (run[0] <= place).then_some(object);
+            }
+            (!self.objects.is_empty()).then_some(0)
+        })
+    }
+
+    /// The same objects, with more sums, which are 0 at first.
+    pub fn with<M: Sums + Default>(&self) -> Local<(S, M)> {
+        let with = |object: &Object<S>| Object { first: object.first, sums: (object.sums.clone(), M::default()) };
+        Local {
+            own: self.own,
+            objects: self.objects.iter().map(with).collect(),
+            sides: Arc::clone(&self.sides),
+            places: Arc::clone(&self.places),
+        }
     }
 
     /// The sides with foreground, each with the step to the neighbour that must know it.
     pub fn sides(&self) -> impl Iterator<Item = (Step, &Side)> {
         self.sides.iter().map(|side| (side.step, &side.side))
+    }
+}
+
+/// The place of a voxel of a box in raster order.
+fn index(own: &Region, voxel: Voxel) -> u64 {
+    let ([_, height, width], position) = (own.shape(), voxel.position());
+    let [z, y, x] = [0, 1, 2].map(|axis| (position[axis] - own.min[axis]) as u64);
+    (z * height as u64 + y) * width as u64 + x
+}
+
+impl Places {
+    fn of(own: &Region, runs: &[Run], object_of: &[u32]) -> Places {
+        let (mut bytes, mut end) = (Vec::new(), 0);
+        for (run, &object) in runs.iter().zip(object_of) {
+            let first = index(own, run.first());
+            varint::push(&mut bytes, first - end);
+            varint::push(&mut bytes, run.voxels());
+            varint::push(&mut bytes, u64::from(object));
+            end = first + run.voxels();
+        }
+        Places::Runs(bytes)
     }
 }

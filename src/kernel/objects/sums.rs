@@ -26,6 +26,36 @@ impl Sums for u64 {
     }
 }
 
+impl<A: Sums, B: Sums> Sums for (A, B) {
+    const EULER: bool = A::EULER || B::EULER;
+
+    fn merge(&mut self, other: &Self) {
+        self.0.merge(&other.0);
+        self.1.merge(&other.1);
+    }
+
+    fn add_euler(&mut self, share: i64) {
+        self.0.add_euler(share);
+        self.1.add_euler(share);
+    }
+}
+
+/// What is left of an object after thinning.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Remains {
+    /// How many of its voxels are skeleton voxels.
+    pub voxels: u64,
+    /// How many skeletons have their first voxel in it.
+    pub skeletons: u64,
+}
+
+impl Sums for Remains {
+    fn merge(&mut self, other: &Self) {
+        self.voxels += other.voxels;
+        self.skeletons += other.skeletons;
+    }
+}
+
 /// Voxels that are connected: an object, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Object<S> {

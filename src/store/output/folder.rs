@@ -18,13 +18,16 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 7] = [BRANCHES, NODES, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
+pub const OUTPUTS: [&str; 8] = [BRANCHES, NODES, OBJECTS, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
 
 /// The output with the branch table.
 pub(crate) const BRANCHES: &str = "branches.csv";
 
 /// The output with the table of nodes.
 pub(crate) const NODES: &str = "nodes.csv";
+
+/// The output with the table of objects.
+pub(crate) const OBJECTS: &str = "objects.csv";
 
 /// The output with the table of skeletons.
 pub(crate) const SKELETONS: &str = "skeletons.csv";

@@ -3,6 +3,8 @@
 //! A sum is one wide fixed-point number, kept in digits of 32 bits with room for carries, as in R. Neal, "Fast exact
 //! summation using small and large superaccumulators", 2015, section 2.
 
+use serde::{Deserialize, Serialize};
+
 /// Exponent of the weight of the lowest bit: below that of the square of the smallest number, and a multiple of 32.
 const LOWEST: i32 = -2176;
 /// Number of digits: up to 2^64 times the square of the largest number.
@@ -79,15 +81,76 @@ impl ExactSum {
     /// Whether the sum is negative, and its absolute value in digits of 32 bits, lowest first.
     fn magnitude(&self) -> (bool, Vec<u32>) {
         let mut digits = self.digits.clone();
-        carry(&mut digits);
-        let negative = digits[DIGITS - 1] < 0;
-        if negative {
-            for digit in &mut digits {
-                *digit = -*digit;
-            }
-            carry(&mut digits);
-        }
+        let negative = make_positive(&mut digits);
         (negative, digits.into_iter().map(|digit| digit as u32).collect())
+    }
+
+    /// The sum with only the digits that it needs; what is left is zero.
+    pub fn take_packed(&mut self) -> PackedSum {
+        let negative = make_positive(&mut self.digits);
+        let digits = self.digits.iter().map(|&digit| digit as u32).collect();
+        self.digits.fill(0);
+        self.additions = 0;
+        PackedSum { negative, place: 0, digits }.trimmed()
+    }
+}
+
+/// An exact sum that is held while nothing is added: the digits that it needs. Equal sums have equal digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PackedSum {
+    negative: bool,
+    /// The place of the first digit.
+    place: u16,
+    /// The digits of its absolute value, lowest first; neither the first nor the last is 0.
+    digits: Vec<u32>,
+}
+
+impl PackedSum {
+    /// A whole number.
+    pub fn of_whole(number: i128) -> PackedSum {
+        let magnitude = number.unsigned_abs();
+        let digits = (0..4).map(|digit| (magnitude >> (32 * digit)) as u32).collect();
+        PackedSum { negative: number < 0, place: (-LOWEST / 32) as u16, digits }.trimmed()
+    }
+
+    /// The same sum, to which can be added.
+    pub fn unpacked(&self) -> ExactSum {
+        let mut sum = ExactSum::default();
+        for (digit, &part) in sum.digits[usize::from(self.place)..].iter_mut().zip(&self.digits) {
+            *digit = if self.negative { -i64::from(part) } else { i64::from(part) };
+        }
+        sum
+    }
+
+    /// Adds another sum. Takes time in proportion to the digits of both.
+    pub fn add(&mut self, other: &PackedSum) {
+        let first = match (self.digits.is_empty(), other.digits.is_empty()) {
+            (_, true) => return,
+            (true, false) => other.place,
+            (false, false) => self.place.min(other.place),
+        };
+        let end = |sum: &PackedSum| usize::from(sum.place) + sum.digits.len();
+        // One digit more for what is carried.
+        let mut digits = vec![0i64; end(self).max(end(other)) + 1 - usize::from(first)];
+        for sum in [&*self, other].into_iter().filter(|sum| !sum.digits.is_empty()) {
+            for (digit, &part) in digits[usize::from(sum.place - first)..].iter_mut().zip(&sum.digits) {
+                *digit += if sum.negative { -i64::from(part) } else { i64::from(part) };
+            }
+        }
+        let negative = make_positive(&mut digits);
+        *self = PackedSum { negative, place: first, digits: digits.into_iter().map(|digit| digit as u32).collect() };
+        *self = std::mem::take(self).trimmed();
+    }
+
+    /// Without zeros at the ends.
+    fn trimmed(mut self) -> Self {
+        self.digits.truncate(self.digits.iter().rposition(|&digit| digit != 0).map_or(0, |last| last + 1));
+        let zeros = self.digits.iter().take_while(|&&digit| digit == 0).count();
+        self.digits.drain(..zeros);
+        match self.digits.is_empty() {
+            true => PackedSum::default(),
+            false => PackedSum { place: self.place + zeros as u16, ..self },
+        }
     }
 }
 
@@ -129,6 +192,17 @@ fn carry(digits: &mut [i64]) {
         digits[place] -= over << 32;
         digits[place + 1] += over;
     }
+}
+
+/// Carries, and turns a negative number round. Returns whether it was negative.
+fn make_positive(digits: &mut [i64]) -> bool {
+    carry(digits);
+    let negative = digits[digits.len() - 1] < 0;
+    if negative {
+        digits.iter_mut().for_each(|digit| *digit = -*digit);
+        carry(digits);
+    }
+    negative
 }
 
 fn multiply(a: &[u32], b: &[u32]) -> Vec<u32> {
@@ -216,6 +290,34 @@ mod tests {
             let spread = n * values.iter().map(|&v| i128::from(v).pow(2)).sum::<i128>() - i128::from(total).pow(2);
             prop_assert_eq!(sum.value(), total as f64 * unit);
             prop_assert_eq!(scaled_spread(n as u64, &sum, &squares), spread as f64 * unit * unit);
+        }
+
+        #[test]
+        fn packed_sums_are_the_same_whatever_they_are_added_up_from(values in prop::collection::vec(any::<f64>(), 0..20), cut in 0..20usize) {
+            let values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
+            let of = |values: &[f64]| {
+                let mut sum = ExactSum::default();
+                values.iter().for_each(|&value| sum.add(value, 1));
+                let value = sum.value();
+                let packed = sum.take_packed();
+                assert!(sum.value() == 0.0 && packed.unpacked().value().to_bits() == value.to_bits());
+                packed
+            };
+            let (left, right) = values.split_at(cut.min(values.len()));
+            let (mut together, all) = (of(left), of(&values));
+            together.add(&of(right));
+            prop_assert_eq!(&together, &all);
+            let turned: Vec<f64> = values.iter().map(|value| -value).collect();
+            together.add(&of(&turned));
+            prop_assert_eq!(together, PackedSum::default());
+        }
+
+        #[test]
+        fn whole_numbers_are_packed_as_their_sums(numbers in prop::collection::vec(any::<i64>(), 1..9)) {
+            let mut sum = PackedSum::default();
+            numbers.iter().for_each(|&number| sum.add(&PackedSum::of_whole(i128::from(number))));
+            prop_assert_eq!(&sum, &PackedSum::of_whole(numbers.iter().map(|&number| i128::from(number)).sum()));
+            prop_assert_eq!(PackedSum::of_whole(i128::from(numbers[0] as i32)).unpacked().value(), f64::from(numbers[0] as i32));
         }
 
         #[test]

@@ -1,0 +1,137 @@
+//! The objects of single chunks, from masks on their way to thinning.
+
+use std::collections::BTreeMap;
+
+use differential_dataflow::lattice::Lattice;
+use differential_dataflow::{AsCollection, Data, VecCollection};
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::StreamVec;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::generic::OutputBuilder;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::order::TotalOrder;
+use timely::progress::Timestamp;
+
+use crate::error::Result;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::Mask;
+use crate::kernel::mask::binarise::Foreground;
+use crate::kernel::objects::connectivity::Connectivity;
+use crate::kernel::objects::local::Local;
+use crate::kernel::objects::runs::Run;
+use crate::kernel::objects::sides::Step;
+use crate::kernel::objects::sums::Sums;
+use crate::kernel::thin::partition::Change;
+use crate::operators::failure::Failure;
+use crate::operators::shared::Shared;
+
+/// How objects are found.
+#[derive(Clone, Copy, Debug)]
+pub struct ObjectPlan {
+    /// The chunks. Sides that lie on the grid's bounds have no neighbours.
+    pub grid: Grid,
+    /// Which voxels are neighbours.
+    pub connectivity: Connectivity,
+    /// Axes of the image: in 2-D there are no neighbours along z.
+    pub dimensions: usize,
+    /// Whether there is a table of objects; otherwise they are counted.
+    pub table: bool,
+}
+
+impl ObjectPlan {
+    /// The objects of a chunk's mask.
+    pub fn local<S: Sums>(&self, chunk: ChunkId, mask: &Mask, sums: impl FnMut(&Run) -> S) -> Local<S> {
+        let bounds = self.grid.bounds();
+        let has_neighbour = |step: Step| {
+            let lies_inside = || !self.grid.whole_region(chunk.offset(step)).intersection(&bounds).is_empty();
+            (self.dimensions > 2 || step[0] == 0) && lies_inside()
+        };
+        Local::new(mask, self.connectivity, has_neighbour, sums)
+    }
+}
+
+/// The masks of chunks, and their objects.
+pub type WithObjects<'scope, T, S> =
+    (StreamVec<'scope, T, (ChunkId, Change)>, VecCollection<'scope, T, (ChunkId, Shared<Local<S>>)>);
+
+/// Extension trait on masks before thinning.
+pub trait FindObjects<'scope, T: Timestamp + TotalOrder + Lattice> {
+    /// The same masks, and the objects of each, as `find` returns them; those of a mask that came before for the same chunk
+    /// are retracted. If `find` fails, the chunk has none, and `failure` the error. A mask waits until what is known of its
+    /// foreground has come, which `foregrounds` holds at the same worker and time. Holds the objects of each chunk.
+    fn find_objects<S: Data>(
+        self,
+        foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
+        find: impl FnMut(ChunkId, &Mask, &Foreground) -> Result<Local<S>> + 'static,
+        failure: Failure,
+    ) -> WithObjects<'scope, T, S>;
+}
+
+impl<'scope, T: Timestamp + TotalOrder + Lattice> FindObjects<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
+    fn find_objects<S: Data>(
+        self,
+        foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
+        mut find: impl FnMut(ChunkId, &Mask, &Foreground) -> Result<Local<S>> + 'static,
+        failure: Failure,
+    ) -> WithObjects<'scope, T, S> {
+        let mut builder = OperatorBuilder::new("FindObjects".to_owned(), self.scope());
+        let mut input = builder.new_input(self, Pipeline);
+        let mut values = builder.new_input(foregrounds, Pipeline);
+        let (masks, mask_stream) = builder.new_output::<Vec<(ChunkId, Change)>>();
+        let mut masks = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(masks);
+        let (objects, object_stream) = builder.new_output();
+        let mut objects = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(objects);
+        builder.build(move |_| {
+            let mut known: BTreeMap<ChunkId, Shared<Local<S>>> = BTreeMap::new();
+            let mut foregrounds: BTreeMap<(T, ChunkId), Foreground> = BTreeMap::new();
+            let mut waiting = Vec::new();
+            move |_| {
+                values.for_each(|capability, records| {
+                    if let Some(time) = capability.least() {
+                        foregrounds.extend(records.drain(..).map(|(id, foreground)| ((time.clone(), id), foreground)));
+                    }
+                });
+                input.for_each(|capability, records| {
+                    if let (Some(for_masks), Some(for_objects)) =
+                        (capability.retain_least(0), capability.retain_least(1))
+                    {
+                        waiting.extend(
+                            records.drain(..).map(|(id, change)| (for_masks.clone(), for_objects.clone(), id, change)),
+                        );
+                    }
+                });
+                if waiting.is_empty() {
+                    return;
+                }
+                let (mut masks, mut objects) = (masks.activate(), objects.activate());
+                for (for_masks, for_objects, id, change) in std::mem::take(&mut waiting) {
+                    let time = for_objects.time().clone();
+                    let found = match &change {
+                        Change::Mask(mask) => match foregrounds.remove(&(time.clone(), id)) {
+                            Some(foreground) => Some(find(id, mask, &foreground)),
+                            None => {
+                                waiting.push((for_masks, for_objects, id, change));
+                                continue;
+                            }
+                        },
+                        _ => None,
+                    };
+                    let found = found.transpose().unwrap_or_else(|error| {
+                        failure.report(error.in_chunk(id));
+                        None
+                    });
+                    let found = found.map(Shared::new);
+                    let old = match &found {
+                        Some(found) => known.insert(id, found.clone()),
+                        None => known.remove(&id),
+                    };
+                    let mut session = objects.session(&for_objects);
+                    session.give_iterator(old.into_iter().map(|old| ((id, old), time.clone(), -1)));
+                    session.give_iterator(found.into_iter().map(|found| ((id, found), time.clone(), 1)));
+                    masks.session(&for_masks).give((id, change));
+                }
+            }
+        });
+        (mask_stream, object_stream.as_collection())
+    }
+}

@@ -1,0 +1,116 @@
+//! What an analysis finds out about objects: their numbers, and on request a table of them.
+
+use std::sync::Arc;
+
+use differential_dataflow::VecCollection;
+use differential_dataflow::lattice::Lattice;
+use timely::dataflow::StreamVec;
+use timely::order::TotalOrder;
+use timely::progress::Timestamp;
+
+use super::JoinObjects;
+use super::find::{FindObjects, ObjectPlan};
+use super::measure::measured;
+use super::remains::CountRemains;
+use crate::grid::ChunkId;
+use crate::kernel::mask::binarise::Foreground;
+use crate::kernel::network::octree::Octree;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::objects::local::Local;
+use crate::kernel::objects::measures::ObjectSums;
+use crate::kernel::objects::runs::Run;
+use crate::kernel::objects::sums::{Object, Remains};
+use crate::kernel::thin::partition::Change;
+use crate::operators::failure::Failure;
+use crate::operators::shared::Shared;
+use crate::space::Voxel;
+use crate::store::Source;
+use crate::table::summary::ObjectCounts;
+
+/// An object of a table: its sums, and what thinning left of it.
+pub type FoundObject = Object<(ObjectSums, Remains)>;
+
+/// The objects of single chunks, by chunk.
+pub type Locals<'scope, T, S> = VecCollection<'scope, T, (ChunkId, Shared<Local<S>>)>;
+
+/// The objects of single chunks.
+#[derive(Clone)]
+pub enum LocalObjects<'scope, T: Timestamp> {
+    /// With their numbers of voxels.
+    Counted(Locals<'scope, T, u64>),
+    /// With all that a table of objects tells.
+    Measured(Locals<'scope, T, ObjectSums>),
+}
+
+/// What is known of the objects of a volume.
+#[derive(Clone)]
+pub struct ObjectFindings<'scope, T: Timestamp> {
+    /// Their numbers, in counts by part of the volume that are to be added up.
+    pub counts: VecCollection<'scope, T, ObjectCounts>,
+    /// Each object, if there is a table.
+    pub table: Option<VecCollection<'scope, T, FoundObject>>,
+}
+
+impl<T: Timestamp> std::fmt::Debug for LocalObjects<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalObjects").finish_non_exhaustive()
+    }
+}
+
+impl<T: Timestamp> std::fmt::Debug for ObjectFindings<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectFindings").finish_non_exhaustive()
+    }
+}
+
+/// The masks of chunks on their way to thinning, and their objects as a plan wants them (see [`FindObjects`]). For a table,
+/// values of the foreground that vary and are not held are read again.
+pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
+    masks: StreamVec<'scope, T, (ChunkId, Change)>,
+    foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
+    plan: ObjectPlan,
+    source: Arc<dyn Source>,
+    failure: Failure,
+) -> (StreamVec<'scope, T, (ChunkId, Change)>, LocalObjects<'scope, T>) {
+    if plan.table {
+        let find = move |id, mask: &_, foreground: &_| {
+            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&*source))
+        };
+        let (masks, locals) = masks.find_objects(foregrounds, find, failure);
+        (masks, LocalObjects::Measured(locals))
+    } else {
+        let find = move |id, mask: &_, _: &_| Ok(plan.local(id, mask, Run::voxels));
+        let (masks, locals) = masks.find_objects(foregrounds, find, failure);
+        (masks, LocalObjects::Counted(locals))
+    }
+}
+
+impl<'scope, T: Timestamp + Lattice> LocalObjects<'scope, T> {
+    /// The objects of the volume, from those of chunks, their skeletons, and the first voxels of skeletons, which are asked
+    /// for where there is a table.
+    pub fn join(
+        self,
+        plan: &ObjectPlan,
+        skeletons: VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>,
+        firsts: impl FnOnce() -> VecCollection<'scope, T, (ChunkId, Voxel)>,
+    ) -> ObjectFindings<'scope, T> {
+        let octree = Octree::new(plan.grid);
+        let counts = |voxels: u64, remains: &Remains| {
+            let lost = i64::from(remains.voxels == 0);
+            ObjectCounts { objects: 1, lost, lost_voxels: lost * voxels as i64 }
+        };
+        match self {
+            LocalObjects::Counted(locals) => {
+                let objects = locals.with_remains(skeletons, None).objects(octree, plan.connectivity);
+                let counts = objects.map(move |(_, object)| counts(object.sums.0, &object.sums.1));
+                ObjectFindings { counts, table: None }
+            }
+            LocalObjects::Measured(locals) => {
+                let objects = locals.with_remains(skeletons, Some(firsts())).objects(octree, plan.connectivity);
+                let objects = objects.map(|(_, object)| object);
+                let counts = objects.clone().map(move |object| counts(object.sums.0.shape.voxels, &object.sums.1));
+                ObjectFindings { counts, table: Some(objects) }
+            }
+        }
+    }
+}

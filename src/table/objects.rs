@@ -1,0 +1,60 @@
+//! The table of objects.
+
+use std::io::{self, Write};
+
+use crate::kernel::objects::connectivity::Connectivity;
+use crate::kernel::objects::measures::ObjectSums;
+use crate::kernel::objects::sums::{Object, Remains};
+use crate::space::Region;
+use crate::table::csv::write_rows;
+use crate::table::object_columns::{ObjectRow, columns};
+use crate::table::row::Frame;
+
+/// The objects of an image, in the order of their first voxels.
+#[derive(Clone, Debug)]
+pub struct Objects {
+    objects: Vec<Object<(ObjectSums, Remains)>>,
+    connectivity: Connectivity,
+    bounds: Region,
+}
+
+impl Objects {
+    /// The table of objects, which come in any order; `bounds` are those of the image. Takes time O(n log n).
+    pub fn new(
+        objects: impl IntoIterator<Item = Object<(ObjectSums, Remains)>>,
+        connectivity: Connectivity,
+        bounds: Region,
+    ) -> Self {
+        let mut objects: Vec<_> = objects.into_iter().collect();
+        objects.sort_unstable_by_key(|object| object.first);
+        Objects { objects, connectivity, bounds }
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty()
+    }
+
+    /// The rows, in order.
+    pub fn rows(&self, frame: &Frame) -> impl ExactSizeIterator<Item = ObjectRow> + use<'_> {
+        let frame = *frame;
+        (0..self.objects.len()).map(move |place| self.row(place, &frame))
+    }
+
+    fn row(&self, place: usize, frame: &Frame) -> ObjectRow {
+        ObjectRow::new(place as u64 + 1, &self.objects[place], self.connectivity, frame, &self.bounds)
+    }
+
+    /// Writes the table, on some threads.
+    ///
+    /// # Errors
+    /// If writing fails.
+    pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
+        write_rows(self.len(), |place| self.row(place, frame), &columns(), frame, threads, out)
+    }
+}
