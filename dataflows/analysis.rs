@@ -102,6 +102,8 @@ pub(crate) fn put_in_place(
 pub(crate) fn image_options(options: &RunOptions) -> Result<OpenOptions> {
     let mut image = open_options(&options.image)?;
     image.mask.clone_from(&options.mask);
+    image.atlas.clone_from(&options.atlas);
+    image.atlas_names.clone_from(&options.atlas_names);
     Ok(image)
 }
 

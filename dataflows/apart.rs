@@ -51,8 +51,14 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     if let Some(hosts) = &options.hosts {
         things.add("the list of hosts", Some("--hosts"), hosts, false);
     }
-    if let Some(mask) = options.mask.as_deref().filter(|mask| !is_address(mask)) {
-        things.add("the mask", Some("--mask"), mask, false);
+    for (what, option, path) in [
+        ("the mask", "--mask", &options.mask),
+        ("the atlas", "--atlas", &options.atlas),
+        ("the names of regions", "--atlas-names", &options.atlas_names),
+    ] {
+        if let Some(path) = path.as_deref().filter(|path| !is_address(path)) {
+            things.add(what, Some(option), path, false);
+        }
     }
     things.add("the folder of the outputs", Some("--out"), &options.out, true);
     if let Some(state) = &options.state {

@@ -247,6 +247,14 @@ pub(crate) struct RunOptions {
     /// background
     #[arg(long, value_name = "IMAGE")]
     pub(crate) mask: Option<PathBuf>,
+    /// Atlas of regions: an image of the same shape, in any format, whose whole numbers are labels of regions, 0 outside of
+    /// all. Adds the region of each branch to branches.csv, and writes atlas.csv (length, branches, junctions and densities
+    /// of each region) and atlas_branches.csv (the length of each branch in each region)
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) atlas: Option<PathBuf>,
+    /// CSV file with the columns label and name: the names of the atlas's regions, for the tables
+    #[arg(long, value_name = "FILE", requires = "atlas")]
+    pub(crate) atlas_names: Option<PathBuf>,
     /// Colours of branches in overview.png: by what they join, or by their mean radius
     #[arg(long, value_enum, value_name = "kind|radius", alias = "picture-color", default_value_t = BranchColour::Kind)]
     pub(crate) picture_colour: BranchColour,

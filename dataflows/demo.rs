@@ -59,6 +59,8 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         provisional: false,
         columns: ColumnSet::All,
         mask: None,
+        atlas: None,
+        atlas_names: None,
         picture_colour: BranchColour::Radius,
         picture_size: None,
         prune: None,

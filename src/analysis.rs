@@ -31,10 +31,12 @@
 mod change_files;
 mod changes;
 mod epochs;
+mod kept_counts;
 mod opened;
 mod outputs;
 mod pipeline;
 mod record;
+mod regions;
 mod resources;
 mod results;
 mod sholl;
@@ -57,11 +59,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::kept_counts::KeptCounts;
 use self::resources::Allotted;
 use crate::error::Result;
 use crate::grid::Grid;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::measure::BranchMeasures;
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::read::Selection;
@@ -69,6 +73,7 @@ use crate::parameters::{ImageForm, Parameters, Settled};
 use crate::space::Region;
 use crate::store::{Image, Source, is_table, open};
 use crate::table::arrival::Arrival;
+use crate::table::branch_columns::Columns;
 use crate::table::columns::Field;
 use crate::table::row::Frame;
 
@@ -87,6 +92,8 @@ pub struct Analysis {
     /// The path or address that the image was opened from, if it was.
     path: Option<PathBuf>,
     allotted: Allotted,
+    /// What the regions of its atlas were found to hold.
+    counts: KeptCounts,
 }
 
 impl std::fmt::Debug for Analysis {
@@ -120,7 +127,7 @@ impl Analysis {
         let description = source.description();
         let settled = parameters.settle(ImageForm::of(description)).map_err(|error| error.at(&description.name))?;
         let (grid, allotted) = resources.allot(&*source, &settled)?;
-        Ok(Analysis { source, grid, settled, image, path: None, allotted })
+        Ok(Analysis { source, grid, settled, image, path: None, allotted, counts: KeptCounts::default() })
     }
 
     /// The coordinates of the results: how many axes, the size of a voxel, and which voxel is at zero.
@@ -155,7 +162,11 @@ impl Analysis {
     /// Columns of the branch table.
     pub fn columns(&self) -> Vec<Field> {
         let Parameters { columns, provisional, .. } = self.settled.asked;
-        columns.columns().fields(self.dimensions(), provisional)
+        let mut fields = columns.columns().fields(self.dimensions(), provisional);
+        if let Some(atlas) = self.source.atlas() {
+            fields.extend(Columns::<BranchMeasures>::region_fields(atlas.names.is_some()));
+        }
+        fields
     }
 
     /// The names and values that must not differ between the processes that share the analysis, for [`crate::cluster`].

@@ -6,6 +6,7 @@
 
 mod follower;
 mod monitor;
+mod seen_atlas;
 mod stop;
 
 pub use self::follower::{FollowStep, Follower, PATIENCE};

@@ -17,6 +17,7 @@ pub use self::prune::PruneRule;
 pub use self::sigma::Sigma;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -243,6 +244,11 @@ impl Parameters {
                 "--longest-path is a column of skeletons.csv, which --columns skan leaves out: leave one of the two out",
             ));
         }
+        if self.image.atlas.is_some() && !self.columns.has_nodes() {
+            return Err(Error::usage(
+                "--atlas adds columns and tables, which --columns skan leaves out: leave one of the two out",
+            ));
+        }
         if self.sigma.is_some() && self.threshold.is_nonzero() {
             return Err(Error::usage(
                 "--sigma smooths the image before a threshold, but there is none: add --threshold or --below",
@@ -320,8 +326,21 @@ impl Settled {
 
     /// The part of the stored image that is analysed, in words; the values of tiles are part of their marks.
     pub fn part(&self) -> String {
-        let OpenOptions { channel, time, region: _, axes, mask, spacing: _, unit: _, cache: _, patience: _, mosaic: _ } =
-            &self.asked.image;
+        // Regions are told apart in the outputs only.
+        let OpenOptions {
+            channel,
+            time,
+            region: _,
+            axes,
+            mask,
+            atlas: _,
+            atlas_names: _,
+            spacing: _,
+            unit: _,
+            cache: _,
+            patience: _,
+            mosaic: _,
+        } = &self.asked.image;
         let part =
             |name: &str, value: Option<String>| value.map(|value| format!(" {name} {value}")).unwrap_or_default();
         [
@@ -363,16 +382,31 @@ impl Settled {
             objects,
             connectivity,
         } = &self.asked;
-        let OpenOptions { channel, time, region: _, axes, mask, mosaic, spacing: _, unit: _, cache: _, patience: _ } =
-            image;
+        let OpenOptions {
+            channel,
+            time,
+            region: _,
+            axes,
+            mask,
+            atlas,
+            atlas_names,
+            mosaic,
+            spacing: _,
+            unit: _,
+            cache: _,
+            patience: _,
+        } = image;
+        let is_given = |path: &Option<PathBuf>| if path.is_some() { "given" } else { "not given" }.to_owned();
         let mut agreed = described::agreed_of_tiles(mosaic);
         agreed.extend([
             ("--channel", given(*channel)),
             ("--time", given(*time)),
             ("--region", given(image.region_text())),
             ("--axes", given(axes.as_ref().map(|names| names.iter().collect::<String>()))),
-            // It may lie elsewhere for each process.
-            ("--mask", if mask.is_some() { "given" } else { "not given" }.to_owned()),
+            // They may lie elsewhere for each process.
+            ("--mask", is_given(mask)),
+            ("--atlas", is_given(atlas)),
+            ("--atlas-names", is_given(atlas_names)),
             ("the fill value of the input", format!("{:?}", self.form.fill)),
             ("--method", self.method.name().to_owned()),
             ("--sigma", given(self.sigma_text())),

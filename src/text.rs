@@ -94,6 +94,48 @@ fn user(address: &str) -> usize {
     }
 }
 
+/// The cells of a line of comma-separated values, as they are written: commas between quotation marks are part of a cell.
+///
+/// ```
+/// use anabranch::text::{cells, unquoted};
+///
+/// let read: Vec<_> = cells("1,\"a, \"\"b\"\"\",").map(unquoted).collect();
+/// assert_eq!(read, ["1", "a, \"b\"", ""]);
+/// ```
+pub fn cells(line: &str) -> impl Iterator<Item = &str> {
+    let mut quoted = false;
+    line.split(move |c: char| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    })
+}
+
+/// The same of bytes.
+pub fn byte_cells(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut quoted = false;
+    line.split(move |&byte| {
+        quoted ^= byte == b'"';
+        byte == b',' && !quoted
+    })
+}
+
+/// The text of a cell: without its quotation marks, if it has them.
+pub fn unquoted(cell: &str) -> Cow<'_, str> {
+    match cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"')) {
+        Some(inside) if inside.contains('"') => Cow::Owned(inside.replace("\"\"", "\"")),
+        Some(inside) => Cow::Borrowed(inside),
+        None => Cow::Borrowed(cell),
+    }
+}
+
+/// The cell of a text: in quotation marks, if it has a comma or a quotation mark.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    match text.contains([',', '"']) {
+        true => Cow::Owned(format!("\"{}\"", text.replace('"', "\"\""))),
+        false => Cow::Borrowed(text),
+    }
+}
+
 /// Maximum number of characters of a sentence.
 const SENTENCE: usize = 4096;
 

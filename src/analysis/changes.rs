@@ -17,6 +17,7 @@ use crate::store::file::read_failed;
 use crate::store::lock::is_at;
 use crate::store::write_failed;
 use crate::table::columns::Field;
+use crate::text::{byte_cells, cells};
 
 /// Maximum length of a line of changes, in bytes.
 const LONGEST_LINE: u64 = 1 << 12;
@@ -136,7 +137,7 @@ impl ChangesFile {
         for line in BufReader::new(File::open(table).map_err(at_table)?).split(b'\n').skip(1) {
             let line = line.map_err(at_table)?;
             row.clear();
-            let values = line.split(|&byte| byte == b',').zip(&self.ranks);
+            let values = byte_cells(&line).zip(&self.ranks);
             for (value, _) in values.filter(|(_, is_rank)| !**is_rank) {
                 row.extend_from_slice(value);
                 row.push(b',');
@@ -322,7 +323,7 @@ fn locked(path: &Path) -> Result<(File, bool)> {
 fn parse<'t>(line: &'t [u8], columns: &[Field]) -> Option<(u64, i64, &'t [u8])> {
     let mut parts = std::str::from_utf8(line).ok()?.splitn(3, ',');
     let (epoch, diff, row) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
-    let mut values = row.split(',');
+    let mut values = cells(row);
     let is_value = |column: &Field| values.next().is_some_and(|value| column.form.accepts(value));
     let complete = columns.iter().all(is_value) && values.next().is_none();
     (complete && diff != 0 && epoch < u64::MAX).then_some((epoch, diff, row.as_bytes()))

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Kind, Result};
 use crate::store::file::read_failed;
-use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
+use crate::store::output::folder::{ATLAS, BRANCHES, NODES, SKELETONS};
 use crate::store::{OpenOptions, Source, open};
 use crate::table::read::TableText;
 
@@ -21,6 +21,8 @@ pub struct Outputs {
     pub nodes: Option<TableText>,
     /// The table of skeletons, by columns, likewise.
     pub skeletons: Option<TableText>,
+    /// The table of regions, by columns; `None` without an atlas.
+    pub atlas: Option<TableText>,
     /// `summary.json`.
     pub summary: Value,
     /// `run.json`: how it ran.
@@ -55,9 +57,10 @@ impl Outputs {
         };
         let table = |name: &str| TableText::read(opened(name)?).map_err(|error| error.at(folder.join(name)));
         let optional = |name: &str| folder.join(name).exists().then(|| table(name)).transpose();
-        let (table, nodes, skeletons) = (table(BRANCHES)?, optional(NODES)?, optional(SKELETONS)?);
+        let (nodes, skeletons, atlas) = (optional(NODES)?, optional(SKELETONS)?, optional(ATLAS)?);
+        let table = table(BRANCHES)?;
         let skeleton = open(&folder.join("skeleton.zarr"), &OpenOptions::default())?;
-        Ok(Outputs { table, nodes, skeletons, summary: json("summary.json")?, run: json("run.json")?, skeleton })
+        Ok(Outputs { table, nodes, skeletons, atlas, summary: json("summary.json")?, run: json("run.json")?, skeleton })
     }
 
     /// The parameters that the results depend on, as the summary has them.

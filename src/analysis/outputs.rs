@@ -188,11 +188,18 @@ impl Analysis {
     fn write_tables(&self, results: &Results, folder: &OutputFolder, strict: bool) -> Result<Written> {
         let ranks = results.ranks(self)?;
         let (threads, frame) = (self.allotted.workers, self.frame());
-        let table = results.table(&ranks, threads)?.with_columns(self.network_plan().columns);
+        let mut table = results.table(&ranks, threads)?.with_columns(self.network_plan().columns);
+        let nodes = self.settled.asked.columns.has_nodes().then(|| Nodes::new(&table, threads)).transpose()?;
+        let regions = self.source.atlas().zip(nodes.as_ref());
+        let regions = regions
+            .map(|(atlas, nodes)| self.write_regions(&atlas, results, (&table, nodes), &ranks, folder))
+            .transpose()?;
+        if let Some(regions) = &regions {
+            table = table.with_regions(regions.branches());
+        }
         let provisional = write_into(folder, BRANCHES, |file| write_table(&table, &frame, threads, file))?;
         let mut unknown_paths = 0;
-        if self.settled.asked.columns.has_nodes() {
-            let nodes = Nodes::new(&table, threads)?;
+        if let Some(nodes) = nodes {
             write_into(folder, NODES, |file| nodes.write_csv(&frame, threads, file))?;
             let skeletons = Skeletons::new(&table, &nodes, self.settled.asked.longest_path, threads)?;
             write_into(folder, SKELETONS, |file| skeletons.write_csv(&frame, threads, file))?;
@@ -211,7 +218,8 @@ impl Analysis {
             junctions: results.junctions,
             objects: results.object_counts,
         };
-        let warnings = warnings::warnings(self, results, &totals, unknown_paths)?;
+        let mut warnings = warnings::warnings(self, results, &totals, unknown_paths)?;
+        warnings.extend(regions.iter().flat_map(warnings::of_regions));
         if let (true, Some(first)) = (strict, warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
         }
@@ -228,7 +236,7 @@ impl Analysis {
 }
 
 /// Writes an output piece by piece.
-fn write_into<D>(folder: &OutputFolder, name: &str, write: impl FnOnce(File) -> io::Result<D>) -> Result<D> {
+pub(super) fn write_into<D>(folder: &OutputFolder, name: &str, write: impl FnOnce(File) -> io::Result<D>) -> Result<D> {
     let written = File::create(folder.path(name)).and_then(write);
     written.map_err(|error| folder.write_error(name, &error))
 }

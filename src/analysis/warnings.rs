@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::parameters::ThresholdRule;
+use crate::table::regions::Regions;
 use crate::table::summary::{ObjectCounts, Totals};
 use crate::text::sentence;
 
@@ -35,6 +36,23 @@ pub(super) fn warnings(
 fn of_paths(unknown: u64) -> Option<String> {
     let text = "skeletons have loops and more than 5,000 nodes: their longest path is not looked for, and empty in skeletons.csv";
     (unknown > 0).then(|| format!("{unknown} {text}"))
+}
+
+/// The warnings about regions that may not be those that were meant.
+pub(super) fn of_regions(regions: &Regions) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let (outside, inside): (Vec<_>, Vec<_>) = regions.rows().iter().partition(|row| row.region == 0);
+    if outside.iter().any(|row| row.length > 0.0) && inside.iter().all(|row| row.length == 0.0) {
+        warnings.push("no branch runs through a region of the atlas: is it the atlas of this image?".to_owned());
+    }
+    let unnamed = regions.unnamed();
+    if unnamed > 0 {
+        let count = inside.len();
+        warnings.push(format!(
+            "{unnamed} of {count} regions of the atlas have no name in --atlas-names: it is empty for them"
+        ));
+    }
+    warnings
 }
 
 /// What is said where the fill value of what is not stored counts as dark.

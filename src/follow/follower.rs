@@ -14,6 +14,7 @@ use crate::store::{OpenOptions, Source, is_table, open};
 
 use super::Stop;
 use super::monitor::{FileMonitor, Pace, Wake};
+use super::seen_atlas::{AtlasLook, SeenAtlas};
 
 /// How long a file may be unreadable and unchanged before it counts as damaged rather than as being written.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -25,7 +26,8 @@ const SHORTEST: Duration = Duration::from_millis(10);
 #[non_exhaustive]
 pub enum FollowStep {
     /// The image as it is now, opened again and perhaps with other bounds, and its chunks to be read again, in raster
-    /// order. Chunks at old bounds, whose boxes have grown with the image, need not be among them.
+    /// order: none of them where only its atlas has changed. Chunks at old bounds, whose boxes have grown with the image, need
+    /// not be among them.
     Changed(Arc<dyn Source>, Vec<ChunkId>),
     /// The program has been asked to end.
     Interrupted,
@@ -43,9 +45,11 @@ pub struct Follower {
     pause: Duration,
     /// The longest of such pauses.
     longest_pause: Duration,
-    /// How often tiles, or a mask, are looked at that are outside of what is watched.
+    /// How often tiles, a mask or an atlas are looked at that are outside of what is watched.
     poll: Option<Duration>,
     patience: Duration,
+    /// The atlas of the image at the last look.
+    atlas: SeenAtlas,
     /// Whether the first look, which waits for nothing, is over.
     begun: bool,
     /// Whether the last look has found chunks that had not settled.
@@ -84,7 +88,8 @@ impl Follower {
         stop: &Stop,
         tell: impl FnMut(&str) + 'static,
     ) -> Follower {
-        let lies_elsewhere = is_table(path) || options.mask.is_some();
+        let lies_elsewhere = is_table(path) || options.mask.is_some() || options.atlas.is_some();
+        let atlas = SeenAtlas::new(path, &options);
         Follower {
             path: path.to_owned(),
             options,
@@ -96,6 +101,7 @@ impl Follower {
             longest_pause: pace.settle.max(SHORTEST).max(pace.poll),
             poll: lies_elsewhere.then_some(pace.poll),
             patience,
+            atlas,
             begun: false,
             unsettled: false,
             closed: None,
@@ -179,13 +185,14 @@ impl Follower {
             self.marks.resize(Grid::new(bounds, known.chunk_shape()));
         }
         let look = self.marks.look(&*source, SystemTime::now())?;
-        self.unsettled = !look.unsettled.is_empty();
+        let atlas = self.atlas.look(&*source, self.settle)?;
+        self.unsettled = !look.unsettled.is_empty() || atlas == AtlasLook::Unsettled;
         let mut chunks: BTreeSet<ChunkId> = look.changed.iter().map(|(chunk, _)| *chunk).collect();
         if wake == Wake::Changed || self.suspects.due().is_some_and(|due| due <= Instant::now()) {
             // A file that is being written right now will have changed when that is done.
             chunks.extend(self.suspects.waiting().filter(|chunk| look.unsettled.binary_search(chunk).is_err()));
         }
-        let news = !chunks.is_empty() || known.bounds() != bounds;
+        let news = !chunks.is_empty() || known.bounds() != bounds || atlas == AtlasLook::Changed;
         Ok(news.then(|| FollowStep::Changed(source, chunks.into_iter().collect())))
     }
 

@@ -3,6 +3,7 @@
 pub mod adjacency;
 pub mod voxel_list;
 pub mod step;
+pub mod half_steps;
 pub mod step_sets;
 pub mod skeleton;
 pub mod octree;

@@ -20,6 +20,7 @@ pub mod measure;
 pub mod radii;
 pub mod write;
 pub mod volume;
+pub mod regions;
 pub mod shared;
 pub mod rise;
 pub mod link;

@@ -39,6 +39,11 @@ pub struct Described {
     /// The name of its file.
     #[serde(skip_serializing_if = "Option::is_none")]
     mask: Option<String>,
+    /// Likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    atlas: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    atlas_names: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tiles: Option<Tiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,8 +113,20 @@ impl Settled {
             objects,
             connectivity,
         } = &self.asked;
-        let OpenOptions { channel, time, region, axes, mask, mosaic, spacing: _, unit: _, cache: _, patience: _ } =
-            selection;
+        let OpenOptions {
+            channel,
+            time,
+            region,
+            axes,
+            mask,
+            atlas,
+            atlas_names,
+            mosaic,
+            spacing: _,
+            unit: _,
+            cache: _,
+            patience: _,
+        } = selection;
         let own = 3 - image.dimensions..3;
         Described {
             shape: image.shape[own.clone()].to_vec(),
@@ -130,6 +147,8 @@ impl Settled {
             region: region.as_deref().map(ends),
             axes: axes.as_ref().map(|names| names.iter().collect()),
             mask: name(mask),
+            atlas: name(atlas),
+            atlas_names: name(atlas_names),
             tiles: of_tiles.then(|| Tiles::of(mosaic)),
             provisional: provisional.then_some(true),
             prune: self.pruning.length,

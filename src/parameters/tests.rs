@@ -35,6 +35,8 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/image/unit", json!("mm")),
         ("/image/axes", json!(["y", "x"])),
         ("/image/mask", json!("lung.tif")),
+        ("/image/atlas", json!("lobes.nii.gz")),
+        ("/image/atlas_names", json!("lobes.csv")),
         ("/image/mosaic/order", json!("Cubic")),
         ("/image/mosaic/blend", json!("Mean")),
         ("/image/mosaic/flip", json!([false, true, false])),
@@ -131,7 +133,7 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
         assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
         // Rows are made anew in every session, and the marks of tiles have what becomes of them. But smoothing by a length
         // depends on how large voxels are.
-        let of_rows = ["/provisional", "/columns", "/longest_path"];
+        let of_rows = ["/provisional", "/columns", "/longest_path", "/image/atlas", "/image/atlas_names"];
         let is_of_rows = of_rows.contains(&place) || place.starts_with("/prune/");
         let is_of_marks = place.starts_with("/image/mosaic/");
         let expected = !is_of_rows && !is_of_marks;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use super::commands::{Answer, failed, unexpected};
 use super::counting::{CountedPart, Counting};
@@ -20,9 +19,6 @@ use crate::operators::volume::confined_volume;
 use crate::parameters::ThresholdRule;
 use crate::space::Region;
 use crate::store::{Mark, Marked, Source};
-
-/// A younger file may change again within one tick of its file system's clock.
-const MOMENT: Duration = Duration::from_secs(1);
 
 /// An image that a session reads by itself.
 pub(super) struct Following {
@@ -54,12 +50,6 @@ pub(super) struct Known {
     pub(super) mark: Option<Mark>,
     pub(super) fingerprint: u64,
     pub(super) threshold: Threshold,
-}
-
-/// Whether the files behind a mark are so old that every later change has another mark.
-fn is_old(marked: &Marked) -> bool {
-    let now = SystemTime::now();
-    marked.youngest.is_none_or(|youngest| now.duration_since(youngest).is_ok_and(|age| age >= MOMENT))
 }
 
 /// What an epoch has read.
@@ -96,7 +86,7 @@ impl Following {
     pub(super) fn confined_volume(&mut self, threads: usize) -> Result<Option<u64>> {
         let Some(mask) = self.source.confinement() else { return Ok(None) };
         let bounds = self.grid.bounds();
-        let mark = mask.marks(&[bounds])?.pop().flatten().filter(is_old).map(|marked| marked.mark);
+        let mark = mask.marks(&[bounds])?.pop().flatten().filter(Marked::is_old).map(|marked| marked.mark);
         if let (Some((known, volume)), Some(mark)) = (self.confined, mark)
             && known == mark
         {
@@ -143,7 +133,7 @@ impl Following {
     /// without another mark.
     fn marks_of(&self, chunks: &[ChunkId]) -> Result<Vec<Option<Mark>>> {
         let regions: Vec<Region> = chunks.iter().map(|&chunk| self.padded(chunk)).collect();
-        let trusted = |marked: Marked| is_old(&marked).then_some(marked.mark);
+        let trusted = |marked: Marked| marked.is_old().then_some(marked.mark);
         Ok(self.source.marks(&regions)?.into_iter().map(|marked| marked.and_then(trusted)).collect())
     }
 

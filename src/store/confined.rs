@@ -23,14 +23,10 @@ impl ConfinedSource {
     pub(crate) fn new(image: Box<dyn Source>, mask: Box<dyn Source>, path: &Path) -> Result<ConfinedSource> {
         let (of_image, of_mask) = (image.description(), mask.description());
         if (of_image.shape, of_image.dimensions) != (of_mask.shape, of_mask.dimensions) {
-            let text = |description: &Description| {
-                let own = &description.shape[3 - description.dimensions..];
-                own.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
-            };
             let message = format!(
                 "has {} voxels, and the image {}: a mask has one voxel for each voxel of the whole image",
-                text(of_mask),
-                text(of_image)
+                shape_text(of_mask),
+                shape_text(of_image)
             );
             return Err(Error::data(message).at(path));
         }
@@ -52,26 +48,8 @@ impl Source for ConfinedSource {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let (of_image, of_mask) = (self.image.description(), self.mask.description());
-        let is_known = |source: &dyn Source| !source.details().spacing_from.is_empty();
-        let same = |a: f64, b: f64| (a - b).abs() <= 1e-6 * a.abs().max(b.abs());
         let mut warnings = self.image.warnings();
-        if is_known(&*self.image)
-            && is_known(&*self.mask)
-            && of_image.unit == of_mask.unit
-            && !(0..3).all(|axis| same(of_image.spacing.0[axis], of_mask.spacing.0[axis]))
-        {
-            let text = |description: &Description| {
-                let own = &description.spacing.0[3 - description.dimensions..];
-                own.iter().map(f64::to_string).collect::<Vec<_>>().join(" x ")
-            };
-            let (of_mask_text, of_image_text) = (text(of_mask), text(of_image));
-            let name = &of_mask.name;
-            warnings.push(format!(
-                "{name}: a voxel of the mask is {of_mask_text}, and one of the image {of_image_text}: the image's is used; \
-                 is it the mask of this image?"
-            ));
-        }
+        warnings.extend(another_voxel_size(&*self.image, &*self.mask, "mask"));
         warnings
     }
 
@@ -131,6 +109,14 @@ impl Inside {
         }
     }
 
+    /// The mask, where some of the box lies inside and some outside.
+    pub fn mask(&self) -> Option<&Mask> {
+        match self {
+            Inside::Everything | Inside::Nothing => None,
+            Inside::Mask(mask) => Some(mask),
+        }
+    }
+
     /// Number of voxels inside a box, of which this is the part.
     pub fn volume(&self, own: &Region) -> usize {
         match self {
@@ -156,6 +142,37 @@ pub fn inside(source: &dyn Source, own: &Region) -> Result<Inside> {
         Some(binary) if binary.count == own.volume() => Inside::Everything,
         Some(binary) => Inside::Mask(binary.mask),
     })
+}
+
+/// The lengths of an image's own axes, for people.
+pub(super) fn shape_text(description: &Description) -> String {
+    let own = &description.shape[3 - description.dimensions..];
+    own.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")
+}
+
+/// The warning about a mask or an atlas whose voxels are of another size than those of the image, if both are known and in
+/// one unit.
+pub(super) fn another_voxel_size(image: &dyn Source, other: &dyn Source, what: &str) -> Option<String> {
+    let (of_image, of_other) = (image.description(), other.description());
+    let is_known = |source: &dyn Source| !source.details().spacing_from.is_empty();
+    let same = |a: f64, b: f64| (a - b).abs() <= 1e-6 * a.abs().max(b.abs());
+    if !is_known(image)
+        || !is_known(other)
+        || of_image.unit != of_other.unit
+        || (0..3).all(|axis| same(of_image.spacing.0[axis], of_other.spacing.0[axis]))
+    {
+        return None;
+    }
+    let text = |description: &Description| {
+        let own = &description.spacing.0[3 - description.dimensions..];
+        own.iter().map(f64::to_string).collect::<Vec<_>>().join(" x ")
+    };
+    Some(format!(
+        "{}: a voxel of the {what} is {}, and one of the image {}: the image's is used; is it the {what} of this image?",
+        of_other.name,
+        text(of_other),
+        text(of_image)
+    ))
 }
 
 /// The error of a mask that cannot be opened: options for the image are of no use to it.

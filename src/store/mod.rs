@@ -27,6 +27,7 @@ pub mod marks;
 pub mod suspects;
 pub mod output;
 mod absent;
+mod atlas;
 mod confined;
 mod details;
 mod inspection;
@@ -61,6 +62,7 @@ mod fixtures;
 
 pub use self::absent::Absent;
 pub use self::address::is_address;
+pub use self::atlas::{Atlas, Labels, RegionNames, read_region_names};
 pub use self::confined::{Inside, inside};
 pub use self::details::Details;
 pub use self::file::{replace, write_failed};
@@ -81,7 +83,7 @@ pub use self::resolved::resolved;
 pub use self::stored_type::StoredType;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -191,6 +193,12 @@ pub trait Source: Send + Sync {
         None
     }
 
+    /// The atlas whose regions the network of the image is told apart by, in the coordinates of the image; `None` if there is
+    /// none. It has no part in the marks of the image.
+    fn atlas(&self) -> Option<Atlas> {
+        None
+    }
+
     /// The marks of many boxes, like [`Source::mark`], with the youngest file behind each. Sources in files look at
     /// each file once, however many boxes it is in.
     ///
@@ -223,4 +231,15 @@ pub struct Marked {
     pub mark: Mark,
     /// When the youngest of the files was changed; `None` if there are no files, or it is not known.
     pub youngest: Option<SystemTime>,
+}
+
+/// A younger file may change again within one tick of its file system's clock.
+const MOMENT: Duration = Duration::from_secs(1);
+
+impl Marked {
+    /// Whether the files are so old that every later change has another mark.
+    pub fn is_old(&self) -> bool {
+        let now = SystemTime::now();
+        self.youngest.is_none_or(|youngest| now.duration_since(youngest).is_ok_and(|age| age >= MOMENT))
+    }
 }

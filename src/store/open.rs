@@ -3,10 +3,12 @@
 pub(crate) mod by_form;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use self::by_form::open_image;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::Source;
+use crate::store::atlas::{Atlas, WithAtlas, atlas_error, read_region_names};
 use crate::store::confined::{ConfinedSource, mask_error};
 use crate::store::options::OpenOptions;
 use crate::store::region_view::viewed;
@@ -18,17 +20,34 @@ use crate::store::region_view::viewed;
 ///
 /// # Errors
 /// `Missing` if the path does not exist; `Io` if a server does not deliver the image; `Data` if its format, type or
-/// number of axes is not supported, the file is damaged, or a mask has another shape; `Usage` if the options do not fit the image.
+/// number of axes is not supported, the file is damaged, or a mask or an atlas has another shape; `Usage` if the options do not fit the image.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
-    let Some(mask) = &options.mask else { return open_alone(path, options) };
-    let whole = OpenOptions { region: None, mask: None, ..options.clone() };
+    if options.atlas_names.is_some() && options.atlas.is_none() {
+        return Err(Error::usage("--atlas-names names the regions of an atlas, but there is none: add --atlas"));
+    }
+    if options.mask.is_none() && options.atlas.is_none() {
+        return open_alone(path, options);
+    }
     let plain = OpenOptions { patience: options.patience, ..OpenOptions::default() };
-    let of_mask = open_alone(mask, &plain).map_err(mask_error)?;
-    let confined = ConfinedSource::new(open_alone(path, &whole)?, of_mask, mask)?;
-    viewed(Box::new(confined), options).map_err(|error| error.at(path))
+    let mask = options.mask.as_ref().map(|mask| Ok((open_alone(mask, &plain).map_err(mask_error)?, mask)));
+    let atlas = options.atlas.as_ref().map(|atlas| {
+        let labels = open_alone(atlas, &plain).map_err(atlas_error)?;
+        let names = options.atlas_names.as_deref().map(read_region_names).transpose()?;
+        Ok((Atlas::new(Arc::from(labels), names)?, atlas))
+    });
+    let (mask, atlas) = (mask.transpose()?, atlas.transpose()?);
+    let whole = OpenOptions { region: None, mask: None, atlas: None, ..options.clone() };
+    let mut image = open_alone(path, &whole)?;
+    if let Some((mask, path)) = mask {
+        image = Box::new(ConfinedSource::new(image, mask, path)?);
+    }
+    if let Some((atlas, path)) = atlas {
+        image = Box::new(WithAtlas::new(image, atlas, path)?);
+    }
+    viewed(image, options).map_err(|error| error.at(path))
 }
 
-/// The same, with no regard to a mask.
+/// The same, with no regard to a mask or an atlas.
 fn open_alone(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     #[cfg(feature = "mosaic")]
     if path.is_file() && super::mosaic::is_table(path) {

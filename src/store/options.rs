@@ -24,6 +24,11 @@ pub struct OpenOptions {
     /// The path or address of a mask, in any format that is read, of the shape of the whole image: the analysis is confined
     /// to where it is not zero.
     pub mask: Option<PathBuf>,
+    /// The path or address of an atlas, in any format that is read, of the shape of the whole image: whole numbers, each the
+    /// label of a region, by which the network is told apart.
+    pub atlas: Option<PathBuf>,
+    /// The path of a CSV file with the columns `label` and `name`: names of the regions of the atlas.
+    pub atlas_names: Option<PathBuf>,
     /// Voxel size along (z, y, x) or (y, x), in place of the one in the metadata; one number is for all axes. Its unit
     /// is `unit`, otherwise that of the metadata.
     pub spacing: Option<Vec<f64>>,

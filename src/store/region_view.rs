@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::space::{Position, Region, Voxel};
 use crate::store::options::OpenOptions;
 use crate::store::values::require_inside;
-use crate::store::{Absent, Description, Details, Mark, Marked, Source};
+use crate::store::{Absent, Atlas, Description, Details, Mark, Marked, Source};
 
 /// Applies the region of the options to a source, and refuses volumes that are too large.
 pub(crate) fn viewed(source: Box<dyn Source>, options: &OpenOptions) -> Result<Box<dyn Source>> {
@@ -37,6 +37,8 @@ pub struct RegionView {
     description: Description,
     /// The same sub-volume of the mask to which the analysis of the source is confined.
     confinement: Option<Arc<dyn Source>>,
+    /// The same sub-volume of its atlas.
+    atlas: Option<Atlas>,
 }
 
 impl RegionView {
@@ -71,7 +73,8 @@ impl RegionView {
         description.chunk = std::array::from_fn(|a| description.chunk[a].min(description.shape[a]));
         let cut = |mask| Arc::new(Self::of_region(mask, region)) as Arc<dyn Source>;
         let confinement = source.confinement().map(cut);
-        RegionView { source, region, description, confinement }
+        let atlas = source.atlas().map(|atlas| Atlas { source: cut(atlas.source), ..atlas });
+        RegionView { source, region, description, confinement, atlas }
     }
 }
 
@@ -119,6 +122,10 @@ impl Source for RegionView {
 
     fn confinement(&self) -> Option<Arc<dyn Source>> {
         self.confinement.clone()
+    }
+
+    fn atlas(&self) -> Option<Atlas> {
+        self.atlas.clone()
     }
 
     fn stored(&self) -> Result<Option<Vec<Region>>> {

@@ -22,8 +22,9 @@ pub type FromNumber<'a, M> = (Column<Row<M>>, &'a [Column<Measures<M>>]);
 /// The columns of a branch table, for branches with measures `M`.
 ///
 /// All tables begin with ranks, which depend on other branches and are ignored when rows are compared. If arrival is
-/// tracked, they end with `provisional`. Between them are the columns that depend on a branch alone: [`Columns::skan`]
-/// has skan's, [`Columns::default`] has additional ones after them, and [`Columns::with`] appends more.
+/// tracked, `provisional` comes after all of them, and with an atlas the region is last. Between them are the columns that
+/// depend on a branch alone: [`Columns::skan`] has skan's, [`Columns::default`] has additional ones after them, and
+/// [`Columns::with`] appends more.
 ///
 /// ```
 /// use anabranch::table::branch_columns::Columns;
@@ -187,6 +188,32 @@ impl<M: Measured> Columns<M> {
             "whether something near the branch has not arrived; with `--provisional`",
             Value::Flag(|row| row.provisional == Some(true)),
         )
+    }
+
+    /// The columns of the region, after all others, if there is an atlas; the second one if its regions have names.
+    pub fn regions() -> [Column<Row<M>>; 2] {
+        [
+            Column::new(
+                "region",
+                Unit::None,
+                "label of the region of the branch's middle voxel: of n voxels along it, both ends included, number (n - 1) / 2 \
+                 rounded down, from 0; 0 outside of all regions; with `--atlas`",
+                Value::Label(|row| row.region.unwrap_or_default()),
+            ),
+            // Its texts are those of the table's regions.
+            Column::new(
+                "region_name",
+                Unit::None,
+                "name of the region, if it has one; with `--atlas-names`",
+                Value::Text(|_| ""),
+            ),
+        ]
+    }
+
+    /// The columns of text of the region, with its name if regions have names.
+    pub fn region_fields(names: bool) -> impl Iterator<Item = Field> {
+        // They are the same for images of 2 and 3 dimensions.
+        Self::regions().into_iter().take(1 + usize::from(names)).flat_map(|column| column.fields(3))
     }
 
     /// The columns that depend on a branch alone.

@@ -32,6 +32,10 @@ pub enum Value<R> {
     Optional(fn(&R) -> Option<f64>),
     /// Yes or no.
     Flag(fn(&R) -> bool),
+    /// A whole number of up to 64 bits, signed or not, that names something.
+    Label(fn(&R) -> i128),
+    /// A text.
+    Text(for<'r> fn(&'r R) -> &'r str),
     /// A voxel: a column of whole numbers for each axis of the image.
     Voxel(fn(&R) -> Position),
     /// A point: a column of numbers for each axis of the image.
@@ -89,6 +93,8 @@ pub enum Form {
     Optional,
     /// `True` and `False`.
     Flag,
+    /// Text, in quotation marks if it has a comma or a quotation mark.
+    Text,
 }
 
 impl Form {
@@ -98,6 +104,7 @@ impl Form {
             Form::Whole | Form::Number => text.parse::<f64>().is_ok(),
             Form::Optional => text.is_empty() || text.parse::<f64>().is_ok(),
             Form::Flag => text == "True" || text == "False",
+            Form::Text => true,
         }
     }
 }
@@ -137,17 +144,24 @@ impl<R> Column<R> {
             Value::Whole(of) => Some(of(record) as f64),
             Value::Number(of) => Some(of(record)),
             Value::Optional(of) => of(record),
-            Value::Flag(_) | Value::Voxel(_) | Value::Point(_) | Value::OptionalPoint(_) | Value::Box(_) => None,
+            Value::Flag(_)
+            | Value::Label(_)
+            | Value::Text(_)
+            | Value::Voxel(_)
+            | Value::Point(_)
+            | Value::OptionalPoint(_)
+            | Value::Box(_) => None,
         }
     }
 
     /// The form in which its values are written.
     pub fn form(&self) -> Form {
         match self.value {
-            Value::Whole(_) | Value::Voxel(_) | Value::Box(_) => Form::Whole,
+            Value::Whole(_) | Value::Label(_) | Value::Voxel(_) | Value::Box(_) => Form::Whole,
             Value::Number(_) | Value::Point(_) => Form::Number,
             Value::Optional(_) | Value::OptionalPoint(_) => Form::Optional,
             Value::Flag(_) => Form::Flag,
+            Value::Text(_) => Form::Text,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::table::Table;
 use crate::table::branch_columns::{Columns, FromNumber};
+use crate::table::branch_regions::BranchRegions;
 use crate::table::columns::{Column, Field, header};
 use crate::table::line::Line;
 use crate::table::row::{Frame, Measures, Row};
@@ -36,7 +37,8 @@ pub fn write_csv_with_arrival<M: OfPixels>(
     write(rows, frame, true, out)
 }
 
-/// Writes a whole table on `threads` threads, with the column `provisional` if the table has an arrival. Returns the
+/// Writes a whole table on `threads` threads, with the column `provisional` if the table has an arrival, and the region of
+/// each branch if it has regions. Returns the
 /// number of provisional rows. Holds a block of rows and their text for each thread.
 ///
 /// # Errors
@@ -47,7 +49,7 @@ pub fn write_table<M: Measured>(
     threads: usize,
     mut out: impl Write + Send,
 ) -> io::Result<u64> {
-    let form = Form::new(table.columns(), frame, table.tells_arrival());
+    let form = Form::new(table.columns(), frame, table.tells_arrival(), table.regions());
     writeln!(out, "{}", form.header)?;
     let mut provisional = 0;
     let make = |(line, count): &mut (Line, u64), block| {
@@ -73,7 +75,7 @@ fn write<M: OfPixels>(
     mut out: impl Write,
 ) -> io::Result<()> {
     let columns = Columns::skan();
-    let form = Form::new(&columns, frame, arrival);
+    let form = Form::new(&columns, frame, arrival, None);
     writeln!(out, "{}", form.header)?;
     let mut line = Line::default();
     for row in rows {
@@ -121,18 +123,24 @@ struct Form<'a, M> {
     before: &'a [Column<Measures<M>>],
     after: Option<FromNumber<'a, M>>,
     provisional: Option<Column<Row<M>>>,
+    /// The regions, with their column.
+    regions: Option<(&'a BranchRegions, Column<Row<M>>)>,
     axes: std::ops::Range<usize>,
 }
 
 impl<'a, M: Measured> Form<'a, M> {
-    fn new(columns: &'a Columns<M>, frame: &Frame, arrival: bool) -> Self {
+    fn new(columns: &'a Columns<M>, frame: &Frame, arrival: bool, regions: Option<&'a BranchRegions>) -> Self {
         let (before, after) = columns.around_number();
+        let mut fields = columns.fields(frame.dimensions, arrival);
+        fields.extend(regions.into_iter().flat_map(|regions| Columns::<M>::region_fields(regions.has_names())));
+        let [region, _] = Columns::regions();
         Form {
-            header: header(&columns.fields(frame.dimensions, arrival)),
+            header: header(&fields),
             ranks: Columns::ranks(),
             before,
             after,
             provisional: arrival.then(Columns::provisional),
+            regions: regions.map(|regions| (regions, region)),
             axes: frame.axes(),
         }
     }
@@ -146,6 +154,12 @@ impl<'a, M: Measured> Form<'a, M> {
             line.cells(&row.measures, after, &self.axes);
         }
         line.cells(row, self.provisional.as_slice(), &self.axes);
+        if let Some((regions, column)) = &self.regions {
+            line.cells(row, std::slice::from_ref(column), &self.axes);
+            if regions.has_names() {
+                line.text(regions.name(row.region.unwrap_or_default()));
+            }
+        }
         line.end();
     }
 }

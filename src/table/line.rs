@@ -4,6 +4,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use crate::table::columns::{Column, Value};
+use crate::text::quoted;
 
 /// Number of distinct numbers whose digits are cached: lengths and distances repeat.
 const REMEMBERED: usize = 1 << 12;
@@ -36,6 +37,8 @@ impl Line {
                     None => self.text.push(b','),
                 },
                 Value::Flag(of) => self.text.extend_from_slice(if of(record) { b"True," } else { b"False," }),
+                Value::Label(of) => self.label(of(record)),
+                Value::Text(of) => self.text(of(record)),
                 Value::Voxel(of) => of(record)[axes.clone()].iter().for_each(|&along| self.whole(along)),
                 Value::Point(of) => of(record)[axes.clone()].iter().for_each(|&along| self.number(along)),
                 Value::OptionalPoint(of) => match of(record) {
@@ -53,6 +56,22 @@ impl Line {
     pub(super) fn end(&mut self) {
         if let Some(comma) = self.text.last_mut() {
             *comma = b'\n';
+        }
+    }
+
+    /// Appends a text and a comma.
+    pub(super) fn text(&mut self, text: &str) {
+        self.text.extend_from_slice(quoted(text).as_bytes());
+        self.text.push(b',');
+    }
+
+    fn label(&mut self, value: i128) {
+        match i64::try_from(value) {
+            Ok(value) => self.whole(value),
+            Err(_) => {
+                // Writing to a vector does not fail.
+                let _ = write!(self.text, "{value},");
+            }
         }
     }
 
@@ -119,6 +138,13 @@ mod tests {
             line.whole(whole);
             expected += &format!("{whole},");
         }
+        for label in [3, i128::from(i64::MIN), i128::from(u64::MAX)] {
+            line.label(label);
+            expected += &format!("{label},");
+        }
+        line.text("a");
+        line.text("b, \"c\"");
+        expected += "a,\"b, \"\"c\"\"\",";
         assert_eq!(String::from_utf8(line.text).unwrap(), expected);
     }
 }

@@ -5,6 +5,7 @@ pub mod columns;
 pub mod branch_columns;
 pub mod node_columns;
 pub mod skeleton_columns;
+pub mod region_columns;
 pub mod read;
 pub mod arrival;
 pub mod ranks;
@@ -15,6 +16,9 @@ pub mod objects;
 mod principal;
 mod longest_path;
 pub mod skeletons;
+pub mod skeleton_labels;
+pub mod branch_regions;
+pub mod regions;
 mod line;
 pub mod csv;
 pub mod tally;
@@ -40,6 +44,7 @@ use crate::kernel::network::isolated::Isolated;
 use crate::threads::each;
 use arrival::Arrival;
 use branch_columns::Columns;
+use branch_regions::BranchRegions;
 use ends::Ends;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
@@ -70,6 +75,7 @@ pub struct Table<'a, M: Measured = BranchMeasures> {
     /// Numbers of blocks of branches with terminals, and of isolated cycles.
     blocks: [usize; 2],
     arrival: Option<&'a Arrival>,
+    regions: Option<&'a BranchRegions>,
     columns: Columns<M>,
 }
 
@@ -130,7 +136,19 @@ impl<'a, M: OfPixels> Table<'a, M> {
         let blocks = [open, all - open].map(|rows| rows.div_ceil(BLOCK));
         let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
         let columns = Columns::skan();
-        Ok(Table { parts, ends, skeleton, isolated, isolated_ranks, skeletons, voxels, blocks, arrival: None, columns })
+        Ok(Table {
+            parts,
+            ends,
+            skeleton,
+            isolated,
+            isolated_ranks,
+            skeletons,
+            voxels,
+            blocks,
+            arrival: None,
+            regions: None,
+            columns,
+        })
     }
 }
 
@@ -157,6 +175,18 @@ impl<'a, M: Measured> Table<'a, M> {
     /// Whether rows have `provisional`.
     pub fn tells_arrival(&self) -> bool {
         self.arrival.is_some()
+    }
+
+    /// Adds the regions of its branches, measured from this table, so that rows have `region`.
+    #[must_use]
+    pub fn with_regions(mut self, regions: &'a BranchRegions) -> Self {
+        self.regions = Some(regions);
+        self
+    }
+
+    /// The regions, if rows have `region`.
+    pub fn regions(&self) -> Option<&BranchRegions> {
+        self.regions
     }
 
     /// Number of rows.
@@ -202,9 +232,14 @@ impl<'a, M: Measured> Table<'a, M> {
             branch_id: 0,
             measures: Measures::new(&branch, frame),
             provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
+            region: None,
         };
         let (before, rows) = self.numbered_block(block, row);
-        (before..).zip(rows).map(|(number, row)| Row { branch_id: number as u64, ..row }).collect()
+        let numbered = |(branch_id, row): (u64, Row<M>)| {
+            let region = self.regions.map(|regions| regions.of_branch(branch_id));
+            Row { branch_id, region, ..row }
+        };
+        (before as u64..).zip(rows).map(numbered).collect()
     }
 
     /// The results of `of` for the branches of a block and the ranks of their ends, in the order of the table.

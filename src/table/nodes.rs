@@ -29,7 +29,7 @@ pub(super) struct Node {
     voxel: Voxel,
     radius: Option<Radius>,
     /// Rank among all skeleton voxels.
-    rank: u32,
+    pub(super) rank: u32,
     pub(super) skeleton: u32,
     pub(super) degree: u32,
     /// The junction of the node; [`NO_JUNCTION`] for other nodes.

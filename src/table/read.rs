@@ -3,17 +3,23 @@
 use std::io::BufRead;
 
 use crate::error::{Error, Kind, Result};
+use crate::text::{cells, unquoted};
 
 /// Maximum length of a line, in bytes.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// A table read from text, by columns. `True` and `False` are 1 and 0; empty fields are NaN.
+/// Columns whose values are text.
+const TEXTS: [&str; 2] = ["name", "region_name"];
+
+/// A table read from text, by columns. `True` and `False` are 1 and 0; empty fields, and names of regions, are NaN.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TableText {
     /// Names of the columns, in order.
     pub names: Vec<String>,
     /// The values of each column, by rows.
     pub values: Vec<Vec<f64>>,
+    /// The names of regions, by rows; empty if the table has none.
+    pub texts: Vec<String>,
 }
 
 impl TableText {
@@ -25,19 +31,30 @@ impl TableText {
     pub fn read(mut from: impl BufRead) -> Result<TableText> {
         let mut table = TableText::default();
         let mut line = String::new();
+        let mut text_column = None;
         for number in 1u64.. {
             line.clear();
             let read = std::io::Read::take(&mut from, LONGEST_LINE).read_line(&mut line);
             if read.map_err(|error| Error::new(Kind::Io, "cannot be read; check the disk").because(error))? == 0 {
                 break;
             }
-            let fields = line.trim_end_matches(['\n', '\r']).split(',');
+            let fields = cells(line.trim_end_matches(['\n', '\r']));
             if number == 1 {
                 table.names = fields.map(str::to_owned).collect();
                 table.values = vec![Vec::new(); table.names.len()];
+                text_column = table.names.iter().position(|name| TEXTS.contains(&name.as_str()));
                 continue;
             }
-            let values: Option<Vec<f64>> = fields.map(value).collect();
+            let values: Option<Vec<f64>> = fields
+                .enumerate()
+                .map(|(column, field)| match Some(column) == text_column {
+                    true => {
+                        table.texts.push(unquoted(field).into_owned());
+                        Some(f64::NAN)
+                    }
+                    false => value(field),
+                })
+                .collect();
             let Some(values) = values.filter(|values| values.len() == table.names.len()) else {
                 let message = format!("line {number} is no row of a table of {} numbers", table.names.len());
                 return Err(Error::data(format!("{message}; run the analysis again")));
@@ -83,6 +100,13 @@ mod tests {
         assert_eq!((table.len(), table.column("provisional")), (2, Some(&[1.0, 0.0][..])));
         let lengths = table.column("length").unwrap();
         assert!(lengths[0] == 1.5 && lengths[1].is_nan() && table.column("width").is_none());
+    }
+
+    #[test]
+    fn names_are_read_as_text() {
+        let table = TableText::read(&b"region,name,voxels\n1,\"CA1, left\",5\n-2,,6\n"[..]).unwrap();
+        assert_eq!(table.texts, ["CA1, left", ""]);
+        assert_eq!((table.column("region"), table.column("voxels")), (Some(&[1.0, -2.0][..]), Some(&[5.0, 6.0][..])));
     }
 
     #[test]

@@ -119,4 +119,6 @@ pub struct Row<M = BranchMeasures> {
     pub measures: Measures<M>,
     /// Whether a unit near the branch has not arrived; `None` if arrival is not tracked.
     pub provisional: Option<bool>,
+    /// The label of the region of the branch's middle voxel; `None` without an atlas.
+    pub region: Option<i128>,
 }

@@ -143,6 +143,7 @@ fn plain_rows(graph: &Graph, all: &[Voxel], frame: &Frame, arrival: Option<&Arri
         node_id_dst: place(branch.end()) as u64,
         measures: Measures::new(branch, frame),
         provisional: arrival.map(|arrival| arrival.is_provisional(branch)),
+        region: None,
     };
     (branches.into_iter().enumerate().map(row).collect(), firsts.len())
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anabranch::table::branch_columns::Columns;
 use anabranch::table::columns::{Column, Form, Unit, Value};
-use anabranch::table::{node_columns, object_columns, skeleton_columns};
+use anabranch::table::{node_columns, object_columns, region_columns, skeleton_columns};
 
 const TABLE: &str = "docs/columns.md";
 /// Set to write the table instead of comparing it.
@@ -13,10 +13,10 @@ const WRITE: &str = "ANABRANCH_WRITE_COLUMNS";
 const HEAD: &str = "# The columns of the tables
 
 This page is made by `tests/promises/columns_table.rs` from the lists of columns of which all tables, statistics and changes are
-made (`src/table/branch_columns.rs`, `node_columns.rs`, `skeleton_columns.rs` and `object_columns.rs` there). After a change,
-`ANABRANCH_WRITE_COLUMNS=1 cargo test --test promises columns_table` writes it anew. Columns with `_0`, `_1` and `_2` are there for
-each axis of the image: z, y and x, or y and x. `--columns skan` leaves out the columns after skan's, and all tables but
-`branches.csv`.
+made (`src/table/branch_columns.rs`, `node_columns.rs`, `skeleton_columns.rs`, `region_columns.rs` and `object_columns.rs` there).
+After a change, `ANABRANCH_WRITE_COLUMNS=1 cargo test --test promises columns_table` writes it anew. Columns with `_0`, `_1` and `_2`
+are there for each axis of the image: z, y and x, or y and x. `--columns skan` leaves out the columns after skan's, and all tables
+but `branches.csv`.
 
 ## branches.csv
 
@@ -51,6 +51,27 @@ With `--objects`: a row for each object, by its first voxel: connected component
 as `--connectivity` says. Names and values are those of `skimage.measure.regionprops_table` with the image and the spacing, up to
 rounding; its `euler_number` always counts voxels as neighbours at corners. Columns with `-0`, `-1` and `-2` are there for each
 axis of the image.
+
+| column | meaning | unit | values |
+|---|---|---|---|
+";
+
+const ATLAS: &str = "
+## atlas.csv
+
+With `--atlas`: a row for each region, by its label; one for label 0, what lies outside of all regions, only where something of the
+network lies there. A region is all voxels of a label, connected or not. The region of a branch is that of its middle voxel; its
+length is shared out: a step between two voxels counts one half for the region of each. So the rows add up to the network: to
+`branches`, `total_length`, `junctions` and `tips` in `summary.json`.
+
+| column | meaning | unit | values |
+|---|---|---|---|
+";
+
+const ATLAS_BRANCHES: &str = "
+## atlas_branches.csv
+
+With `--atlas`: a row for each branch and each region that it runs through, by branch and label.
 
 | column | meaning | unit | values |
 |---|---|---|---|
@@ -95,6 +116,7 @@ fn values(form: Form) -> &'static str {
         Form::Number => "numbers",
         Form::Optional => "numbers, or nothing",
         Form::Flag => "`True` or `False`",
+        Form::Text => "text",
         form => unreachable!("{form:?} has no words"),
     }
 }
@@ -127,12 +149,17 @@ fn the_table_of_columns_is_the_list_of_columns() {
     text += &line(&number);
     after.iter().for_each(|column| text += &line(column));
     text += &line(&<Columns>::provisional());
+    <Columns>::regions().iter().for_each(|column| text += &line(column));
     text += NODES;
     node_columns::columns().iter().for_each(|column| text += &(cells(column) + "\n"));
     text += SKELETONS;
     skeleton_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += OBJECTS;
     object_columns::columns().iter().for_each(|column| text += &(cells(column) + "\n"));
+    text += ATLAS;
+    region_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
+    text += ATLAS_BRANCHES;
+    region_columns::branch_columns().iter().for_each(|column| text += &(cells(column) + "\n"));
     text += BESIDE_THE_MASK;
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE);
     if std::env::var_os(WRITE).is_some() {

@@ -10,6 +10,7 @@ mod support;
 
 mod apart;
 mod arrival;
+mod atlas;
 #[cfg(feature = "mosaic")]
 mod brightness;
 mod changes;

@@ -246,7 +246,16 @@ pub(crate) fn invariant_bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     for name in ["branches.csv", "summary.json", "skeleton.zarr/zarr.json"] {
         assert!(files.contains_key(Path::new(name)), "{name} is missing in {}", out.display());
     }
-    let invariant = ["branches.csv", "nodes.csv", "objects.csv", "skeletons.csv", "summary.json"].map(Path::new);
+    let tables = [
+        "branches.csv",
+        "nodes.csv",
+        "objects.csv",
+        "skeletons.csv",
+        "atlas.csv",
+        "atlas_branches.csv",
+        "summary.json",
+    ];
+    let invariant = tables.map(Path::new);
     files.retain(|name, _| name.starts_with("skeleton.zarr") || invariant.contains(&&**name));
     files
 }

@@ -18,7 +18,14 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 8] = [BRANCHES, NODES, OBJECTS, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
+pub const OUTPUTS: [&str; 10] =
+    [ATLAS, ATLAS_BRANCHES, BRANCHES, NODES, OBJECTS, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
+
+/// The output with the table of regions.
+pub(crate) const ATLAS: &str = "atlas.csv";
+
+/// The output with the lengths of branches in regions.
+pub(crate) const ATLAS_BRANCHES: &str = "atlas_branches.csv";
 
 /// The output with the branch table.
 pub(crate) const BRANCHES: &str = "branches.csv";
