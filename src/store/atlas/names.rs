@@ -1,18 +1,19 @@
 //! Names of regions by their labels, from a table of text.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::store::file::read_whole;
+use crate::store::file::{open, read_failed};
 use crate::text::{cells, unquoted};
 
 /// Names of regions, by their labels.
 pub type RegionNames = BTreeMap<i128, String>;
 
-/// Maximum length of a table of names,
-const LONGEST: u64 = 1 << 28;
-/// and of a name, in bytes.
+/// Maximum length of a table of names in bytes,
+const LONGEST: u64 = 64 << 20;
+/// and of a name.
 const LONGEST_NAME: usize = 255;
 
 /// Reads names of regions from a CSV file in UTF-8 with the columns `label` and `name`, in any order.
@@ -21,7 +22,12 @@ const LONGEST_NAME: usize = 255;
 /// `Missing` if the file does not exist; `Data` if it has other columns, a label that is no whole number of 64 bits or occurs
 /// twice, or a name that is too long, by the line.
 pub fn read_region_names(path: &Path) -> Result<RegionNames> {
-    let bytes = read_whole(path, LONGEST, "a table of names")?;
+    let (file, length) = open(path)?;
+    if length > LONGEST {
+        return Err(Error::data("is longer than 64 MiB, which no table of names is; check the file").at(path));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes).map_err(|error| read_failed(&error).at(path))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| {
         Error::data("is not text in UTF-8; save the names as CSV in UTF-8 (Excel calls it CSV UTF-8)").at(path)
     })?;
