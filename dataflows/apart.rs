@@ -66,8 +66,9 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     }
     things.add_gains(&options.image);
     if let Some(changes) = options.changes.as_deref().filter(|file| can_be_made(file)) {
-        let tables = if anabranch::parameters::ColumnSet::from(options.columns).has_nodes() { 3 } else { 1 };
-        for file in Changes::paths(changes).iter().take(tables) {
+        let has_nodes = anabranch::parameters::ColumnSet::from(options.columns).has_nodes();
+        let written = [true, has_nodes, has_nodes, options.objects];
+        for (file, _) in Changes::paths(changes).iter().zip(written).filter(|(_, written)| *written) {
             things.add("the file of changes", Some("--changes"), file, true);
         }
     }

@@ -1,6 +1,8 @@
 //! The command line, as the user writes it.
 
 mod choices;
+mod defaults;
+mod objects;
 
 use std::path::PathBuf;
 
@@ -9,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
+pub(crate) use self::objects::ObjectsOptions;
 
 /// Seconds that processes wait for each other by default.
 pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
@@ -37,6 +40,7 @@ pub(crate) struct Program {
 pub(crate) enum Command {
     Info(InfoOptions),
     Run(RunOptions),
+    Objects(ObjectsOptions),
     Watch(WatchOptions),
     Fuse(FuseOptions),
     Sholl(ShollOptions),
@@ -209,8 +213,8 @@ pub(crate) struct RunOptions {
     /// Budget for chunks in flight, in each process, such as 500M or 2G
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<String>,
-    /// Append the rows that changed, with diff +1 or -1, to this CSV file, and those of nodes and skeletons to files beside
-    /// it (changes.nodes.csv, changes.skeletons.csv); over all runs they add up to the tables
+    /// Append the rows that changed, with diff +1 or -1, to this CSV file, and those of the other tables to files beside
+    /// it (changes.nodes.csv, changes.skeletons.csv, changes.objects.csv); over all runs they add up to the tables
     #[arg(long, value_name = "FILE")]
     pub(crate) changes: Option<PathBuf>,
     /// Mark branches near parts that are not stored yet: adds a column `provisional` to the table

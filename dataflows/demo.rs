@@ -3,10 +3,7 @@
 use anabranch::error::Result;
 
 use crate::apart;
-use crate::arguments::{
-    BranchColour, CONNECT_TIMEOUT, ColumnSet, DEMO_SHAPE, DemoOptions, ImageOptions, Neighbours, PhantomOptions,
-    RunOptions,
-};
+use crate::arguments::{BranchColour, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -38,40 +35,10 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     };
     phantom::make(&made, true)?;
     run(&RunOptions {
-        image: ImageOptions::of(input),
-        out: results.clone(),
-        threshold: None,
-        below: None,
-        sigma: None,
-        method: None,
-        chunk: None,
         workers: options.workers,
-        processes: None,
-        hosts: None,
-        process: None,
-        secret: None,
-        connect_timeout: CONNECT_TIMEOUT,
-        member: None,
-        memory: None,
-        changes: None,
-        state: None,
-        verify: false,
-        provisional: false,
-        columns: ColumnSet::All,
-        mask: None,
-        atlas: None,
-        atlas_names: None,
         picture_colour: BranchColour::Radius,
-        picture_size: None,
-        prune: None,
-        prune_ratio: None,
-        keep_border: false,
-        longest_path: false,
-        objects: false,
-        connectivity: Neighbours::Corners,
         overwrite: true,
-        strict: false,
-        quiet: false,
+        ..RunOptions::of(ImageOptions::of(input), results.clone())
     })?;
     let [picture, table, summary] = ["overview.png", "branches.csv", "summary.json"].map(|name| results.join(name));
     print(&format!("\nLook at {}, {} and {}\n", picture.display(), table.display(), summary.display()), false);

@@ -10,6 +10,7 @@ mod parsing;
 mod analysis;
 mod epochs;
 mod info;
+mod objects;
 mod run;
 mod watch;
 mod fuse;
@@ -101,6 +102,7 @@ fn carry_out(command: arguments::Command) -> Result<()> {
     match command {
         arguments::Command::Info(options) => info::info(&options),
         arguments::Command::Run(options) => run::run(&options),
+        arguments::Command::Objects(options) => objects::objects(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),
         arguments::Command::Sholl(options) => sholl::sholl(&options),

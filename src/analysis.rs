@@ -32,6 +32,8 @@ mod change_files;
 mod changes;
 mod epochs;
 mod kept_counts;
+mod masks;
+mod objects;
 mod opened;
 mod outputs;
 mod pipeline;
@@ -46,6 +48,7 @@ mod warnings;
 
 pub use self::change_files::Changes;
 pub use self::epochs::Epochs;
+pub use self::objects::{ObjectResults, ObjectSummary};
 pub use self::opened::Outputs;
 pub use self::outputs::{Destination, Staged, Written, open_folder};
 pub use self::pipeline::Running;

@@ -1,6 +1,6 @@
 //! `--changes FILE`: files of changes for all tables, appended to together.
 //!
-//! FILE is that of the branches; the files of nodes and of skeletons lie beside it. They count epochs together: an epoch
+//! FILE is that of the branches; the files of nodes, skeletons and objects lie beside it. They count epochs together: an epoch
 //! in which a table did not change has no line in its file.
 
 use std::ffi::OsString;
@@ -10,9 +10,9 @@ use super::Analysis;
 use super::changes::{Before, ChangesFile, RowChanges};
 use crate::error::Result;
 use crate::store::output::OutputFolder;
-use crate::store::output::folder::{BRANCHES, NODES, SKELETONS};
+use crate::store::output::folder::{BRANCHES, NODES, OBJECTS, SKELETONS};
 use crate::table::columns::Field;
-use crate::table::{branch_columns, node_columns, skeleton_columns};
+use crate::table::{branch_columns, node_columns, object_columns, skeleton_columns};
 
 /// The files of changes of an analysis, one for each of its tables, locked while this exists.
 ///
@@ -53,29 +53,38 @@ impl Analysis {
             tables.push((NODES, nodes, node_columns::PLACE));
             tables.push((SKELETONS, skeletons, skeleton_columns::PLACE));
         }
-        let opened = tables
-            .into_iter()
-            .zip(Changes::paths(path))
-            .map(|((name, columns, place), path)| Ok((name, ChangesFile::open(&path, columns, place)?)));
+        if self.settled.asked.objects {
+            let objects = object_columns::columns(true);
+            let objects = objects.iter().flat_map(|column| column.fields(dimensions)).collect();
+            tables.push((OBJECTS, objects, "bbox"));
+        }
+        let opened = tables.into_iter().map(|(name, columns, place)| {
+            Ok((name, ChangesFile::open(&Changes::path_of(path, name), columns, place)?))
+        });
         Ok(Changes { files: opened.collect::<Result<_>>()? })
     }
 }
 
 impl Changes {
-    /// The paths of the files of branches, nodes and skeletons: `changes.csv`, `changes.nodes.csv` and
-    /// `changes.skeletons.csv`.
-    pub fn paths(path: &Path) -> [PathBuf; 3] {
-        let beside = |table: &str| {
-            let mut name = path.file_stem().map(OsString::from).unwrap_or_default();
+    /// The paths of the files that there can be, of branches, nodes, skeletons and objects: `changes.csv`,
+    /// `changes.nodes.csv`, `changes.skeletons.csv` and `changes.objects.csv`.
+    pub fn paths(path: &Path) -> [PathBuf; 4] {
+        [BRANCHES, NODES, SKELETONS, OBJECTS].map(|table| Changes::path_of(path, table))
+    }
+
+    /// The path of the file of a table, from that of the branches.
+    fn path_of(path: &Path, table: &str) -> PathBuf {
+        if table == BRANCHES {
+            return path.to_owned();
+        }
+        let mut name = path.file_stem().map(OsString::from).unwrap_or_default();
+        name.push(".");
+        name.push(table.trim_end_matches(".csv"));
+        if let Some(extension) = path.extension() {
             name.push(".");
-            name.push(table);
-            if let Some(extension) = path.extension() {
-                name.push(".");
-                name.push(extension);
-            }
-            path.with_file_name(name)
-        };
-        [path.to_owned(), beside("nodes"), beside("skeletons")]
+            name.push(extension);
+        }
+        path.with_file_name(name)
     }
 
     /// The number of the next epoch.
@@ -126,7 +135,7 @@ mod tests {
     #[test]
     fn files_of_other_tables_lie_beside_that_of_branches() {
         let names = |path: &str| Changes::paths(Path::new(path)).map(|path| path.to_string_lossy().into_owned());
-        assert_eq!(names("a/b.c.csv"), ["a/b.c.csv", "a/b.c.nodes.csv", "a/b.c.skeletons.csv"]);
-        assert_eq!(names("changes"), ["changes", "changes.nodes", "changes.skeletons"]);
+        assert_eq!(names("a/b.c.csv"), ["a/b.c.csv", "a/b.c.nodes.csv", "a/b.c.skeletons.csv", "a/b.c.objects.csv"]);
+        assert_eq!(names("changes"), ["changes", "changes.nodes", "changes.skeletons", "changes.objects"]);
     }
 }

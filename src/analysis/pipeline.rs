@@ -22,12 +22,10 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
-use crate::operators::binarise::BinariseChunks;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
 use crate::operators::objects::findings::{FoundObject, find};
-use crate::operators::overlap::OverlapChunks;
-use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::read::Selection;
 use crate::operators::sample::SampleChunks;
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
@@ -36,12 +34,12 @@ use crate::operators::volume::confined_volume;
 use crate::operators::window::Window;
 use crate::operators::write::WriteSkeletons;
 use crate::progress::{ProgressState, Stage};
-use crate::space::{Region, Voxel};
-use crate::store::inside;
+use crate::space::Voxel;
 use crate::store::output::{OutputFolder, SkeletonArray};
 use crate::table::statistics::{Snapshot, Statistics};
 use crate::table::summary::{JunctionCounts, ObjectCounts};
 
+use super::masks::masks;
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
 
@@ -232,7 +230,7 @@ fn analyse(
     state: &Arc<ProgressState>,
 ) -> Result<Report> {
     let kernel = analysis.binarise(threshold, analysis.allotted.keep);
-    let (grid, depth, plan) = (analysis.grid, kernel.depth(), analysis.network_plan());
+    let (grid, plan) = (analysis.grid, analysis.network_plan());
     let (description, method) = (analysis.source.description().clone(), analysis.settled.method);
     let selection = analysis.chunks_to_binarise(&kernel)?;
     let selected = selection.of_process(&grid, worker.index(), worker.peers());
@@ -243,12 +241,8 @@ fn analyse(
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
-        let image = Arc::clone(&analysis.source);
-        let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));
-        let (masks, foreground) = scope
-            .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
-            .overlap(grid, depth, selection.clone(), description.dtype, description.fill, &window)
-            .binarise_within(kernel, confine, failure.clone(), move |padded, binary| {
+        let (masks, foreground) =
+            masks(scope, analysis, kernel, selection.clone(), &window, failure, move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
                 found.foreground += binary.map_or(0, |binary| binary.count as u64);
                 let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));

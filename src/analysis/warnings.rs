@@ -9,7 +9,7 @@ use crate::table::regions::Regions;
 use crate::table::summary::{ObjectCounts, Totals};
 use crate::text::sentence;
 
-use super::{Analysis, Results};
+use super::{Analysis, ObjectResults, Results};
 
 /// A mask with at least this share of foreground is probably inverted.
 const MOSTLY: f64 = 0.75;
@@ -30,6 +30,18 @@ pub(super) fn warnings(
     let of_fill = of_fill(analysis, results.threshold)?;
     let of_results = of_results(analysis, results, totals);
     Ok(of_image.chain(of_fill).chain(of_results).chain(of_paths(unknown_paths)).collect())
+}
+
+/// All warnings about an image and its objects alone, likewise.
+///
+/// # Errors
+/// As [`warnings`].
+pub(super) fn of_objects(analysis: &Analysis, results: &ObjectResults) -> Result<Vec<String>> {
+    let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
+    let of_fill = of_fill(analysis, results.threshold)?;
+    let described = Described::of(analysis, results.table.has_several_values());
+    let of_results = of_foreground(described, results.foreground, results.volume);
+    Ok(of_image.chain(of_fill).chain(of_results).collect())
 }
 
 /// The warning about longest paths that were asked for and not computed.
@@ -66,13 +78,15 @@ fn of_fill(analysis: &Analysis, threshold: Threshold) -> Result<Option<String>> 
 }
 
 fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
-    let (foreground, voxels) = (totals.foreground_voxels, totals.voxels);
+    let described = Described::of(analysis, has_several_values(results));
+    let mut found = of_foreground(described, totals.foreground_voxels, totals.voxels);
+    found.extend(of_lost(totals.objects, analysis.settled.method, analysis.settled.asked.objects));
+    found
+}
+
+/// The warnings about the foreground of an image: how much of it there is, and what its values are.
+fn of_foreground(described: Described, foreground: u64, voxels: u64) -> Vec<String> {
     let share = foreground as f64 / voxels.max(1) as f64;
-    let described = Described {
-        dtype: analysis.source.description().dtype,
-        foreground: ForegroundSide::of(analysis.settled.threshold),
-        several_values: has_several_values(results),
-    };
     let mut found = Vec::new();
     if foreground == 0 {
         found.push(described.nothing().to_owned());
@@ -85,7 +99,6 @@ fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<St
         found.push(format!("{percent} % of the voxels are foreground: {}", described.mostly()));
     }
     found.extend(described.values().map(str::to_owned));
-    found.extend(of_lost(totals.objects, analysis.settled.method, analysis.settled.asked.objects));
     found
 }
 
@@ -149,6 +162,11 @@ struct Described {
 }
 
 impl Described {
+    fn of(analysis: &Analysis, several_values: bool) -> Described {
+        let (dtype, foreground) = (analysis.source.description().dtype, ForegroundSide::of(analysis.settled.threshold));
+        Described { dtype, foreground, several_values }
+    }
+
     fn nothing(self) -> &'static str {
         match self.foreground {
             ForegroundSide::Above => "the mask is empty: no voxel is above the threshold",

@@ -133,8 +133,15 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
         assert_eq!(agreed(&after) != agreed(&before), place != "/image/mosaic/missing", "{place} between processes");
         // Rows are made anew in every session, and the marks of tiles have what becomes of them. But smoothing by a length
         // depends on how large voxels are.
-        let of_rows = ["/provisional", "/columns", "/longest_path", "/objects", "/connectivity"];
-        let of_rows = [&of_rows[..], &["/image/atlas", "/image/atlas_names"]].concat();
+        let of_rows = [
+            "/provisional",
+            "/columns",
+            "/longest_path",
+            "/objects",
+            "/connectivity",
+            "/image/atlas",
+            "/image/atlas_names",
+        ];
         let is_of_rows = of_rows.contains(&place) || place.starts_with("/prune/");
         let is_of_marks = place.starts_with("/image/mosaic/");
         let expected = !is_of_rows && !is_of_marks;

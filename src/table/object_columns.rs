@@ -2,7 +2,6 @@
 
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::measures::ObjectSums;
-use crate::kernel::objects::sums::{Object, Remains};
 use crate::kernel::objects::values::ValueSums;
 use crate::space::{Position, Region};
 use crate::table::columns::{Column, Unit, Value};
@@ -47,20 +46,14 @@ pub struct ObjectRow {
     pub axis_minor_length: f64,
     /// Whether it touches the bounds of the image, along an axis of more than one voxel.
     pub touches_border: bool,
-    /// How many skeletons have their first voxel in it.
-    pub skeletons: u64,
+    /// How many skeletons have their first voxel in it, if that is known.
+    pub skeletons: Option<u64>,
 }
 
 impl ObjectRow {
-    /// The row of an object of an image with these bounds.
-    pub fn new(
-        label: u64,
-        object: &Object<(ObjectSums, Remains)>,
-        connectivity: Connectivity,
-        frame: &Frame,
-        bounds: &Region,
-    ) -> Self {
-        let (ObjectSums { shape, values }, remains) = &object.sums;
+    /// The row of an object of an image with these bounds; of its skeletons nothing is known.
+    pub fn new(label: u64, object: &ObjectSums, connectivity: Connectivity, frame: &Frame, bounds: &Region) -> Self {
+        let ObjectSums { shape, values } = object;
         let (spacing, dimensions, bbox) = (frame.spacing, frame.dimensions, shape.bbox());
         let area = shape.voxels as f64 * frame.voxel_volume();
         let in_frame = |centre: [f64; 3]| -> [f64; 3] {
@@ -92,7 +85,7 @@ impl ObjectRow {
             axis_major_length: major,
             axis_minor_length: minor,
             touches_border: shape.touches_border(bounds),
-            skeletons: remains.skeletons,
+            skeletons: None,
         }
     }
 }
@@ -120,12 +113,12 @@ fn axes([a, b, c]: [f64; 3], dimensions: usize) -> [f64; 2] {
     }
 }
 
-/// The columns of the table of objects, in order.
-pub fn columns() -> Vec<Column<ObjectRow>> {
+/// The columns of the table of objects, in order; `skeletons` is among them if it is known.
+pub fn columns(skeletons: bool) -> Vec<Column<ObjectRow>> {
     let number = |name, unit, meaning, of: fn(&ObjectRow) -> f64| Column::new(name, unit, meaning, Value::Number(of));
     let optional =
         |name, meaning, of: fn(&ObjectRow) -> Option<f64>| Column::new(name, Unit::Image, meaning, Value::Optional(of));
-    vec![
+    let mut columns: Vec<Column<ObjectRow>> = vec![
         Column::rank(
             "label",
             "the object, numbered by its first voxel in raster order, from 1",
@@ -187,11 +180,14 @@ pub fn columns() -> Vec<Column<ObjectRow>> {
             "whether it touches the bounds of the image, or of `--region`; axes of one voxel do not count",
             Value::Flag(|row| row.touches_border),
         ),
-        Column::new(
+    ];
+    if skeletons {
+        columns.push(Column::new(
             "skeletons",
             Unit::None,
             "skeletons whose first voxel lies in it: 0 where thinning left nothing of it",
-            Value::Whole(|row| row.skeletons as i64),
-        ),
-    ]
+            Value::Optional(|row: &ObjectRow| row.skeletons.map(|count| count as f64)),
+        ));
+    }
+    columns
 }

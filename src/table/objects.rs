@@ -13,7 +13,9 @@ use crate::table::row::Frame;
 /// The objects of an image, in the order of their first voxels.
 #[derive(Clone, Debug)]
 pub struct Objects {
-    objects: Vec<Object<(ObjectSums, Remains)>>,
+    objects: Vec<Object<ObjectSums>>,
+    /// What thinning left of each, if there was thinning.
+    remains: Option<Vec<Remains>>,
     connectivity: Connectivity,
     bounds: Region,
 }
@@ -27,7 +29,17 @@ impl Objects {
     ) -> Self {
         let mut objects: Vec<_> = objects.into_iter().collect();
         objects.sort_unstable_by_key(|object| object.first);
-        Objects { objects, connectivity, bounds }
+        let (objects, remains) = objects
+            .into_iter()
+            .map(|Object { first, sums: (sums, remains) }| (Object { first, sums }, remains))
+            .unzip();
+        Objects { objects, remains: Some(remains), connectivity, bounds }
+    }
+
+    /// The same without thinning: it is not known how many skeletons an object has.
+    pub fn alone(mut objects: Vec<Object<ObjectSums>>, connectivity: Connectivity, bounds: Region) -> Self {
+        objects.sort_unstable_by_key(|object| object.first);
+        Objects { objects, remains: None, connectivity, bounds }
     }
 
     /// Number of rows.
@@ -40,6 +52,16 @@ impl Objects {
         self.objects.is_empty()
     }
 
+    /// Whether the image has more than one value in its objects.
+    pub fn has_several_values(&self) -> bool {
+        let mut values = self.objects.iter().filter_map(|object| object.sums.values.as_ref());
+        let Some(first) = values.next().map(|values| values.least()) else { return false };
+        self.objects
+            .iter()
+            .filter_map(|object| object.sums.values.as_ref())
+            .any(|values| [values.least(), values.largest()] != [first; 2])
+    }
+
     /// The rows, in order.
     pub fn rows(&self, frame: &Frame) -> impl ExactSizeIterator<Item = ObjectRow> + use<'_> {
         let frame = *frame;
@@ -47,7 +69,9 @@ impl Objects {
     }
 
     fn row(&self, place: usize, frame: &Frame) -> ObjectRow {
-        ObjectRow::new(place as u64 + 1, &self.objects[place], self.connectivity, frame, &self.bounds)
+        let skeletons = self.remains.as_ref().map(|remains| remains[place].skeletons);
+        let sums = &self.objects[place].sums;
+        ObjectRow { skeletons, ..ObjectRow::new(place as u64 + 1, sums, self.connectivity, frame, &self.bounds) }
     }
 
     /// Writes the table, on some threads.
@@ -55,6 +79,6 @@ impl Objects {
     /// # Errors
     /// If writing fails.
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
-        write_rows(self.len(), |place| self.row(place, frame), &columns(), frame, threads, out)
+        write_rows(self.len(), |place| self.row(place, frame), &columns(self.remains.is_some()), frame, threads, out)
     }
 }

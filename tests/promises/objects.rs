@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::draw;
 use crate::image::Image;
 use crate::scene::Scene;
-use crate::support::{Table, invariant_bytes, parse_table, read_json, read_named_table, succeed};
+use crate::support::{Table, anabranch, invariant_bytes, parse_table, read_json, read_named_table, succeed};
 
 fn run(input: &Path, out: &Path, options: &[&str]) {
     let [input, out] = [input, out].map(|path| path.to_str().expect("UTF-8"));
@@ -137,4 +137,33 @@ fn what_thinning_loses_is_said_with_the_way_out() {
     );
     let said = succeed(&["run", text, "--out", to, "--overwrite", "--method", "homotopic"]).stderr;
     assert!(!said.contains("objects"), "{said}");
+}
+
+#[test]
+fn objects_alone_are_those_of_a_run_without_their_skeletons() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, out, alone] = ["image.npy", "out", "alone"].map(|name| folder.path().join(name));
+    Image::woven(&draw::tangle([20, 21, 22]), "uint16").write_npy(&input);
+    let [text, to] = [&input, &alone].map(|path| path.to_str().expect("UTF-8"));
+    for options in [&["--threshold", "70"][..], &["--connectivity", "6"], &["--region", "2:9,3:20,0:22"]] {
+        run(&input, &out, options);
+        let expected = read_named_table(&out, "objects.csv");
+        let cut = expected.columns.len() - 1;
+        assert_eq!(expected.columns[cut], "skeletons");
+        for more in ["--chunk=6", "--workers=3"] {
+            succeed(&[&["objects", text, "--out", to, "--overwrite", "--quiet", more], options].concat());
+            let found = read_named_table(&alone, "objects.csv");
+            assert_eq!(found.columns, expected.columns[..cut]);
+            let rows: Vec<&[f64]> = expected.rows.iter().map(|row| &row[..cut]).collect();
+            // Nothing is NaN.
+            assert_eq!(found.rows.iter().map(|row| &row[..]).collect::<Vec<_>>(), rows, "{options:?} {more}");
+            let [alone, whole] = [&alone, &out].map(|out| read_json(out, "summary.json"));
+            assert_eq!(
+                (&alone["objects"], &alone["foreground_fraction"]),
+                (&whole["objects"], &whole["foreground_fraction"])
+            );
+        }
+    }
+    let refused = anabranch(["objects", text, "--out", to]);
+    assert!(refused.code == 73 && refused.stderr.contains("--overwrite"), "{refused:?}");
 }

@@ -305,7 +305,7 @@ pub(crate) fn read_json(out: &Path, name: &str) -> serde_json::Value {
 /// The lines of a table, without the columns whose values are ranks.
 fn without_ranks(table: &str) -> impl Iterator<Item = String> {
     let header = table.lines().next().expect("a header");
-    let ranks = ["skeleton_id", "node_id_src", "node_id_dst", "branch_id", "node_id", "junction_id"];
+    let ranks = ["skeleton_id", "node_id_src", "node_id_dst", "branch_id", "node_id", "junction_id", "label"];
     let kept: Vec<bool> = header.split(',').map(|name| !ranks.contains(&name)).collect();
     table.lines().map(move |line| {
         let values = line.split(',').zip(&kept).filter(|(_, kept)| **kept).map(|(value, _)| value);
@@ -344,6 +344,10 @@ pub(crate) fn files_of_changes(changes: &Path) -> [(&'static str, PathBuf); 3] {
 pub(crate) fn assert_adds_up(changes: &Path, out: &Path) {
     for (table, changes) in files_of_changes(changes) {
         assert_file_adds_up(&changes, &out.join(table));
+    }
+    let objects = out.join("objects.csv");
+    if objects.exists() {
+        assert_file_adds_up(&changes.with_extension("objects.csv"), &objects);
     }
 }
 

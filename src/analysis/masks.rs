@@ -1,0 +1,35 @@
+//! The first part of every dataflow: from stored chunks to masks.
+
+use std::sync::Arc;
+
+use timely::dataflow::Scope;
+
+use super::Analysis;
+use crate::kernel::mask::binarise::{Binarise, Binary};
+use crate::operators::binarise::{Binaries, BinariseChunks};
+use crate::operators::failure::Failure;
+use crate::operators::overlap::{OverlapChunks, Padded};
+use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::window::Window;
+use crate::space::Region;
+use crate::store::inside;
+
+/// The masks of the selected chunks, and what is known of their foreground. `watch` sees each chunk before its values are
+/// released.
+pub(super) fn masks<'scope>(
+    scope: Scope<'scope, u64>,
+    analysis: &Analysis,
+    kernel: Binarise,
+    selection: Selection,
+    window: &Window,
+    failure: &Failure,
+    watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
+) -> Binaries<'scope, u64> {
+    let (grid, depth, description) = (analysis.grid, kernel.depth(), analysis.source.description());
+    let image = Arc::clone(&analysis.source);
+    let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));
+    scope
+        .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
+        .overlap(grid, depth, selection, description.dtype, description.fill, window)
+        .binarise_within(kernel, confine, failure.clone(), watch)
+}

@@ -1,0 +1,175 @@
+//! The objects of an image alone, without thinning.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde::Serialize;
+use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::{Exchange, Inspect, Probe};
+use timely::worker::Worker;
+
+use super::masks::masks;
+use super::outputs::{Destination, write_into};
+use super::pipeline::Running;
+use super::threshold::threshold;
+use super::{Analysis, Counts, warnings};
+use crate::error::{Error, Result};
+use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::network::octree::Octree;
+use crate::kernel::objects::measures::ObjectSums;
+use crate::kernel::objects::sums::Object;
+use crate::memory::no_threads;
+use crate::operators::failure::Failure;
+use crate::operators::objects::JoinObjects;
+use crate::operators::objects::find::{FindObjects, ObjectPlan};
+use crate::operators::objects::measure::measured;
+use crate::operators::volume::confined_volume;
+use crate::operators::window::Window;
+use crate::parameters::Described;
+use crate::progress::{ProgressState, Stage};
+use crate::store::output::folder::OBJECTS;
+use crate::table::objects::Objects;
+
+/// The objects of an image.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ObjectResults {
+    /// The threshold that was used.
+    pub threshold: Threshold,
+    /// The table of objects; without skeletons, since nothing was thinned.
+    pub table: Objects,
+    /// Number of foreground voxels.
+    pub foreground: u64,
+    /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
+    pub volume: u64,
+}
+
+/// The summary of objects alone: the contents of `summary.json`.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ObjectSummary {
+    /// The version of this crate.
+    pub version: &'static str,
+    /// The parameters that results depend on.
+    pub parameters: Described,
+    /// Warnings about the numbers for users, one sentence each.
+    pub warnings: Vec<String>,
+    /// Number of objects.
+    pub objects: u64,
+    /// Number of foreground voxels.
+    pub foreground_voxels: u64,
+    /// Foreground voxels divided by voxels of the volume.
+    pub foreground_fraction: f64,
+}
+
+/// What a worker has found.
+#[derive(Debug, Default)]
+struct Found {
+    /// All objects, at the first worker.
+    objects: Vec<Object<ObjectSums>>,
+}
+
+impl Analysis {
+    /// Finds and measures the objects of the image: what `anabranch objects` does. Nothing is thinned, so it is not known how
+    /// many skeletons an object has. Takes nearly linear time in the foreground, and memory for chunks in flight, for the
+    /// sides of all chunks, and for each object.
+    ///
+    /// # Errors
+    /// If the image cannot be read; any error reported to `running`; `Usage` if other processes share the work.
+    pub fn find_objects(&self, running: Running<'_>) -> Result<ObjectResults> {
+        let Running { progress, failure, team } = running;
+        if team.is_some() {
+            return Err(Error::usage("objects alone are found by one process"));
+        }
+        let window = || Window::new(self.allotted.window);
+        let (passes, window) = (std::array::from_fn(|_| window()), window());
+        let (analysis, shared) = (self.clone(), failure.clone());
+        let logic = move |worker: &mut Worker| {
+            let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
+            Ok((threshold, find(worker, &analysis, threshold, window.clone(), &shared, &progress)?))
+        };
+        let guards = timely::execute(timely::Config::process(self.allotted.workers), logic).map_err(no_threads)?;
+        let found: Vec<std::result::Result<Result<(Threshold, Found)>, String>> = guards.join().into_iter().collect();
+        if let Some(error) = failure.take() {
+            return Err(error);
+        }
+        let stopped = |reason| Error::internal("a worker has stopped").because(reason);
+        let found: Result<Vec<_>> = found.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
+        let first = found?.into_iter().next();
+        let (threshold, Found { objects }) = first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
+        let plan = self.object_plan();
+        Ok(ObjectResults {
+            threshold,
+            foreground: objects.iter().map(|object| object.sums.shape.voxels).sum(),
+            table: Objects::alone(objects, plan.connectivity, self.grid.bounds()),
+            volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
+        })
+    }
+
+    /// Writes objects into a folder: `objects.csv`, `summary.json` and `run.json`. Returns the summary.
+    ///
+    /// # Errors
+    /// As [`Analysis::write`](super::Analysis::write); `Data` if a warning is an error.
+    pub fn write_objects(&self, results: &ObjectResults, to: Destination<'_>) -> Result<ObjectSummary> {
+        let Destination { folder, started, strict, circumstances, .. } = to;
+        let analysed = started.elapsed();
+        let (frame, threads) = (self.frame(), self.allotted.workers);
+        write_into(&folder, OBJECTS, |file| results.table.write_csv(&frame, threads, file))?;
+        let warnings = warnings::of_objects(self, results)?;
+        if let (true, Some(first)) = (strict, warnings.first()) {
+            return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
+        }
+        let summary = ObjectSummary {
+            version: env!("CARGO_PKG_VERSION"),
+            parameters: self.settled.described(self.source.description(), results.threshold, self.is_of_tiles()),
+            warnings,
+            objects: results.table.len() as u64,
+            foreground_voxels: results.foreground,
+            foreground_fraction: results.foreground as f64 / results.volume.max(1) as f64,
+        };
+        let text = serde_json::to_string_pretty(&summary)
+            .map_err(|error| Error::internal("the summary cannot be written as JSON").because(error))?;
+        folder.write("summary.json", text + "\n")?;
+        let outputs = folder.written().into_iter().chain(["run.json"]).collect();
+        let counts = Counts { chunks_read: self.allotted.stored.count(&self.grid) as u64, ..Counts::default() };
+        folder.write("run.json", self.record(&circumstances, counts, outputs, [analysed, started.elapsed()])?)?;
+        folder.commit()?;
+        Ok(summary)
+    }
+}
+
+/// Runs the dataflow on one worker.
+fn find(
+    worker: &mut Worker,
+    analysis: &Analysis,
+    threshold: Threshold,
+    window: Window,
+    failure: &Failure,
+    state: &Arc<ProgressState>,
+) -> Result<Found> {
+    let kernel = analysis.binarise(threshold, analysis.allotted.keep);
+    let selection = analysis.chunks_to_binarise(&kernel)?;
+    state.begin(Stage::Reading, selection.of_process(&analysis.grid, worker.index(), worker.peers()));
+    let (found, probe, reading) = (Rc::new(RefCell::new(Found::default())), Handle::new(), Arc::clone(state));
+    let to_report = Rc::clone(&found);
+    worker.dataflow::<u64, _, _>(|scope| {
+        let watch = move |_: &_, _: Option<&_>| reading.chunk_done(Stage::Reading);
+        let (masks, foregrounds) = masks(scope, analysis, kernel, selection, &window, failure, watch);
+        let plan = ObjectPlan { table: true, ..analysis.object_plan() };
+        let source = Arc::clone(&analysis.source);
+        let find = move |id, mask: &_, foreground: &_| {
+            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&*source))
+        };
+        // The masks themselves are not needed any more.
+        let (_, locals) = masks.find_objects(foregrounds, find, failure.clone());
+        locals
+            .objects(Octree::new(plan.grid), plan.connectivity)
+            .inner
+            .exchange(|_| 0)
+            .inspect(move |((_, object), _, _)| to_report.borrow_mut().objects.push(object.clone()))
+            .probe_with(&probe);
+    });
+    worker.step_or_park_while(None, || !probe.done());
+    Ok(found.take())
+}
