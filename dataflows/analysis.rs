@@ -121,6 +121,7 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
     (parameters.prune.ratio, parameters.prune.keep_border) = (options.prune_ratio, options.keep_border);
     parameters.longest_path = options.longest_path;
     (parameters.objects, parameters.connectivity) = (options.objects, options.connectivity.into());
+    parameters.object_labels = options.object_labels;
     if (options.columns, options.picture_colour) == (ColumnSet::Skan, BranchColour::Radius) {
         let message =
             "--picture-colour radius needs radii, and --columns skan leaves them out: leave one of the two out";

@@ -238,6 +238,9 @@ pub(crate) struct RunOptions {
     /// Write objects.csv: the connected components of the foreground, with their sizes, shapes, values and skeletons
     #[arg(long)]
     pub(crate) objects: bool,
+    /// Write objects.zarr: an image in which each voxel holds the label of its object in objects.csv, as OME-Zarr
+    #[arg(long)]
+    pub(crate) object_labels: bool,
     /// How many neighbours a voxel of an object has: 6 at faces, 18 also at edges, 26 also at corners (4, 8 and 8 in 2-D)
     #[arg(long, value_enum, value_name = "6|18|26", default_value_t = Neighbours::Corners)]
     pub(crate) connectivity: Neighbours,

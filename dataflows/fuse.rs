@@ -87,7 +87,8 @@ fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> 
     let name = Path::new(&description.name).file_stem();
     let name = name.map_or_else(|| description.name.clone(), |name| name.to_string_lossy().into_owned());
     let origin = source.origin();
-    Ok(PyramidForm { name, shape, dimensions, channels, dtype, chunk, levels, spacing, unit, origin })
+    let labels = false;
+    Ok(PyramidForm { name, shape, dimensions, channels, dtype, chunk, levels, spacing, unit, origin, labels })
 }
 
 /// A line about what was written.

@@ -32,6 +32,7 @@ mod change_files;
 mod changes;
 mod epochs;
 mod kept_counts;
+mod label_image;
 mod masks;
 mod objects;
 mod opened;
@@ -148,8 +149,8 @@ impl Analysis {
 
     /// How its objects are found.
     pub(crate) fn object_plan(&self) -> ObjectPlan {
-        let Parameters { objects: table, connectivity, .. } = self.settled.asked;
-        ObjectPlan { grid: self.grid, connectivity, dimensions: self.dimensions(), table }
+        let Parameters { objects: table, object_labels: labels, connectivity, .. } = self.settled.asked;
+        ObjectPlan { grid: self.grid, connectivity, dimensions: self.dimensions(), table, labels }
     }
 
     /// 2 or 3: how many of the axes are the image's own.

@@ -59,6 +59,8 @@ pub struct Parameters {
     pub longest_path: bool,
     /// Whether there is a table of objects.
     pub objects: bool,
+    /// Whether there is an image of the labels of objects.
+    pub object_labels: bool,
     /// Which voxels of the foreground are neighbours, for objects.
     pub connectivity: Connectivity,
 }
@@ -313,6 +315,7 @@ impl Settled {
             prune: _,
             longest_path: _,
             objects: _,
+            object_labels: _,
             connectivity: _,
         } = &self.asked;
         let form = (self.form.dtype, self.form.dimensions, self.form.fill.to_bits(), self.part());
@@ -380,6 +383,7 @@ impl Settled {
             prune,
             longest_path,
             objects,
+            object_labels,
             connectivity,
         } = &self.asked;
         let OpenOptions {
@@ -419,6 +423,7 @@ impl Settled {
             ("--keep-border", prune.keep_border.to_string()),
             ("--longest-path", longest_path.to_string()),
             ("--objects", objects.to_string()),
+            ("--object-labels", object_labels.to_string()),
             ("--connectivity", connectivity.neighbours().to_string()),
             ("the spacing of voxels", format!("{:?}", spacing.0)),
             ("the unit of the spacing", given(unit)),

@@ -38,6 +38,7 @@ impl RunOptions {
             keep_border: false,
             longest_path: false,
             objects: false,
+            object_labels: false,
             connectivity: Neighbours::Corners,
             overwrite: false,
             strict: false,

@@ -17,6 +17,9 @@ pub(crate) struct ObjectsOptions {
     /// Folder for objects.csv, summary.json and run.json
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Write objects.zarr: an image in which each voxel holds the label of its object in objects.csv, as OME-Zarr
+    #[arg(long)]
+    pub(crate) object_labels: bool,
     /// How many neighbours a voxel of an object has: 6 at faces, 18 also at edges, 26 also at corners (4, 8 and 8 in 2-D)
     #[arg(long, value_enum, value_name = "6|18|26", default_value_t = Neighbours::Corners)]
     pub(crate) connectivity: Neighbours,
@@ -54,9 +57,11 @@ pub(crate) struct ObjectsOptions {
 
 impl From<ObjectsOptions> for RunOptions {
     fn from(options: ObjectsOptions) -> RunOptions {
-        let ObjectsOptions { image, out, connectivity, threshold, below, sigma, mask, chunk, .. } = options;
+        let ObjectsOptions { image, out, object_labels, connectivity, threshold, below, sigma, mask, chunk, .. } =
+            options;
         let ObjectsOptions { workers, memory, overwrite, strict, quiet, .. } = options;
         RunOptions {
+            object_labels,
             connectivity,
             threshold,
             below,

@@ -154,6 +154,7 @@ impl Epochs {
             foreground: found.foreground(),
             junctions: found.junctions(),
             object_counts: found.object_counts(),
+            object_labels: found.object_labels().map(Arc::new),
             objects: found.objects().map(|objects| objects.cloned().collect()),
             volume: found.volume(),
             projections,

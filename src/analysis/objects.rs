@@ -15,15 +15,18 @@ use super::pipeline::Running;
 use super::threshold::threshold;
 use super::{Analysis, Counts, warnings};
 use crate::error::{Error, Result};
+use crate::grid::ChunkId;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::octree::Octree;
+use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
 use crate::memory::no_threads;
 use crate::operators::failure::Failure;
-use crate::operators::objects::JoinObjects;
 use crate::operators::objects::find::{FindObjects, ObjectPlan};
 use crate::operators::objects::measure::measured;
+use crate::operators::objects::{JoinObjects, JoinParts};
+use crate::operators::shared::Shared;
 use crate::operators::volume::confined_volume;
 use crate::operators::window::Window;
 use crate::parameters::Described;
@@ -39,6 +42,8 @@ pub struct ObjectResults {
     pub threshold: Threshold,
     /// The table of objects; without skeletons, since nothing was thinned.
     pub table: Objects,
+    /// The labels of objects, if there is an image of them.
+    pub labels: Option<Arc<LabelImage>>,
     /// Number of foreground voxels.
     pub foreground: u64,
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
@@ -68,6 +73,8 @@ pub struct ObjectSummary {
 struct Found {
     /// All objects, at the first worker.
     objects: Vec<Object<ObjectSums>>,
+    /// What an image of labels needs of chunks, there too.
+    labels: Vec<(ChunkId, Shared<ChunkLabels>)>,
 }
 
 impl Analysis {
@@ -97,9 +104,12 @@ impl Analysis {
         let stopped = |reason| Error::internal("a worker has stopped").because(reason);
         let found: Result<Vec<_>> = found.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
         let first = found?.into_iter().next();
-        let (threshold, Found { objects }) = first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
+        let (threshold, Found { objects, labels }) =
+            first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
         let plan = self.object_plan();
+        let labels = labels.into_iter().map(|(id, labels)| (id, (*labels).clone()));
         Ok(ObjectResults {
+            labels: plan.labels.then(|| Arc::new(LabelImage::new(labels, self.grid))),
             threshold,
             foreground: objects.iter().map(|object| object.sums.shape.voxels).sum(),
             table: Objects::alone(objects, plan.connectivity, self.grid.bounds()),
@@ -116,6 +126,9 @@ impl Analysis {
         let analysed = started.elapsed();
         let (frame, threads) = (self.frame(), self.allotted.workers);
         write_into(&folder, OBJECTS, |file| results.table.write_csv(&frame, threads, file))?;
+        if let Some(labels) = &results.labels {
+            self.write_labels(&folder, labels)?;
+        }
         let warnings = warnings::of_objects(self, results)?;
         if let (true, Some(first)) = (strict, warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
@@ -152,7 +165,7 @@ fn find(
     let selection = analysis.chunks_to_binarise(&kernel)?;
     state.begin(Stage::Reading, selection.of_process(&analysis.grid, worker.index(), worker.peers()));
     let (found, probe, reading) = (Rc::new(RefCell::new(Found::default())), Handle::new(), Arc::clone(state));
-    let to_report = Rc::clone(&found);
+    let [to_report, gathered] = [&found; 2].map(Rc::clone);
     worker.dataflow::<u64, _, _>(|scope| {
         let watch = move |_: &_, _: Option<&_>| reading.chunk_done(Stage::Reading);
         let (masks, foregrounds) = masks(scope, analysis, kernel, selection, &window, failure, watch);
@@ -163,8 +176,15 @@ fn find(
         };
         // The masks themselves are not needed any more.
         let (_, locals) = masks.find_objects(foregrounds, find, failure.clone());
-        locals
-            .objects(Octree::new(plan.grid), plan.connectivity)
+        let octree = Octree::new(plan.grid);
+        let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels);
+        labels
+            .inner
+            .exchange(|_| 0)
+            .inspect(move |(labels, _, _)| gathered.borrow_mut().labels.push(labels.clone()))
+            .probe_with(&probe);
+        parts
+            .join_parts(octree)
             .inner
             .exchange(|_| 0)
             .inspect(move |((_, object), _, _)| to_report.borrow_mut().objects.push(object.clone()))

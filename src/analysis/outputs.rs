@@ -139,6 +139,9 @@ impl Analysis {
     /// As [`Analysis::write`]; `Data` if a warning is an error.
     pub fn stage<'a>(&self, results: &Results, to: Destination<'a>) -> Result<Staged<'a>> {
         let Destination { folder, changes, started, strict, circumstances, picture } = to;
+        if let Some(labels) = &results.object_labels {
+            self.write_labels(&folder, labels)?;
+        }
         let analysed = started.elapsed();
         let (tables, picture) = std::thread::scope(|scope| {
             // In parallel with the table, since both take time.

@@ -19,6 +19,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
@@ -95,6 +96,8 @@ pub(super) struct Report {
     pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
     /// The objects, if there is a table of them.
     pub(super) objects: Vec<FoundObject>,
+    /// What an image of labels needs of chunks, if there is one.
+    pub(super) labels: Vec<(ChunkId, Shared<ChunkLabels>)>,
 }
 
 /// The findings of all workers, at the first one.
@@ -139,7 +142,9 @@ impl Analysis {
             team.say_ready(folder.run());
         }
         let (threshold, report, sent) = self.execute(array, &mut running)?;
-        let Report { found, branches, statistics, isolated, skeletons, objects } = report;
+        let Report { found, branches, statistics, isolated, skeletons, objects, labels } = report;
+        let labels = labels.into_iter().map(|(id, labels)| (id, (*labels).clone()));
+        let object_labels = self.settled.asked.object_labels.then(|| Arc::new(LabelImage::new(labels, self.grid)));
         let thinning = &found.thinning;
         Ok(Results {
             threshold,
@@ -150,6 +155,7 @@ impl Analysis {
             foreground: found.foreground,
             junctions: found.junctions,
             object_counts: found.objects,
+            object_labels,
             objects: self.settled.asked.objects.then_some(objects),
             volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
             projections: found.projections,
@@ -282,6 +288,14 @@ fn analyse(
                 .inner
                 .exchange(|_| 0)
                 .inspect(move |(object, _, _)| listed.borrow_mut().objects.push(object.clone()))
+                .probe_with(&probe);
+        }
+        if let Some(labels) = objects.labels {
+            let gathered = to_report();
+            labels
+                .inner
+                .exchange(|_| 0)
+                .inspect(move |(labels, _, _)| gathered.borrow_mut().labels.push(labels.clone()))
                 .probe_with(&probe);
         }
         let skeletons = skeletons.inner.map(|(skeleton, _, _)| skeleton);

@@ -6,6 +6,7 @@
 pub mod connectivity;
 mod euler;
 pub mod join;
+pub mod labels;
 pub mod local;
 pub mod measures;
 pub mod parts;

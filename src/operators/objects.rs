@@ -10,6 +10,7 @@ use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::join::{leaf, merge};
+use crate::kernel::objects::labels::ChunkLabels;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::parts::{Part, parts};
 use crate::kernel::objects::sides::{Side, Step};
@@ -24,17 +25,35 @@ enum Known<L> {
     Touching(Step, Side),
 }
 
+/// What is said of a chunk: leaves `L` of the fold, and what an image of labels needs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Said<L> {
+    Leaf(L),
+    Labels(Shared<ChunkLabels>),
+}
+
 /// The parts of objects in chunks, in the records of a fold.
 pub type Leaves<'scope, T, S> = VecCollection<'scope, T, (ChunkId, Risen<Object<S>, Shared<Part<S>>>)>;
+
+/// What an image of labels needs of chunks.
+pub type Labels<'scope, T> = VecCollection<'scope, T, (ChunkId, Shared<ChunkLabels>)>;
 
 /// Extension trait on the objects of single chunks.
 pub trait JoinObjects<'scope, T: Timestamp, S> {
     /// The parts of objects in chunks: those that are complete, and those that go on in other chunks, for the fold over the
     /// octree. The sides of each chunk travel to the neighbours that they touch.
     ///
+    /// Beside them is what an image of labels needs of each chunk, if `labels` is set; then the chunks' runs must have been
+    /// kept.
+    ///
     /// Partitioned by chunk. Holds the objects of chunks and their sides; a change computes the parts of its chunk again, and
     /// of neighbours whose side has changed.
-    fn object_parts(self, octree: Octree, connectivity: Connectivity) -> Leaves<'scope, T, S>;
+    fn object_parts(
+        self,
+        octree: Octree,
+        connectivity: Connectivity,
+        labels: bool,
+    ) -> (Leaves<'scope, T, S>, Labels<'scope, T>);
 
     /// The objects of the volume, each once, with the box in which it became complete. Takes what
     /// [`JoinObjects::object_parts`] takes, and the fold ([`RiseRecords`]) over parts with links to other chunks.
@@ -44,15 +63,20 @@ pub trait JoinObjects<'scope, T: Timestamp, S> {
 impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::Hash> JoinObjects<'scope, T, S>
     for VecCollection<'scope, T, (ChunkId, Shared<Local<S>>)>
 {
-    fn object_parts(self, octree: Octree, connectivity: Connectivity) -> Leaves<'scope, T, S> {
-        self.flat_map(|(id, local)| {
+    fn object_parts(
+        self,
+        octree: Octree,
+        connectivity: Connectivity,
+        labels: bool,
+    ) -> (Leaves<'scope, T, S>, Labels<'scope, T>) {
+        let known = self.flat_map(|(id, local)| {
             let touching: Vec<(ChunkId, Known<Shared<Local<S>>>)> = local
                 .sides()
                 .map(|(step, side)| (id.offset(step), Known::Touching(step.map(|d| -d), side.clone())))
                 .collect();
             touching.into_iter().chain([(id, Known::Own(local))])
-        })
-        .reduce_named("ObjectParts", move |_, known, output| {
+        });
+        let said = known.reduce_named("ObjectParts", move |_, known, output| {
             let (mut own, mut touching) = (None, Vec::new());
             for (known, _) in known {
                 match known {
@@ -61,15 +85,41 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
                 }
             }
             if let Some(local) = own {
-                let leaves = parts(local, &touching, connectivity).into_iter().map(|part| leaf(part, &octree));
-                output.extend(leaves.map(|leaf| (leaf.map(|object| object, Shared::new), 1)));
+                let parts = parts(local, &touching, connectivity);
+                if labels {
+                    output.push((Said::Labels(Shared::new(ChunkLabels::new(local, &parts))), 1));
+                }
+                let leaves = parts.into_iter().map(|part| leaf(part, &octree).map(|object| object, Shared::new));
+                output.extend(leaves.map(|leaf| (Said::Leaf(leaf), 1)));
             }
-        })
+        });
+        let leaves = said.clone().flat_map(|(id, said)| match said {
+            Said::Leaf(leaf) => Some((id, leaf)),
+            Said::Labels(_) => None,
+        });
+        let labels = said.flat_map(|(id, said)| match said {
+            Said::Labels(labels) => Some((id, labels)),
+            Said::Leaf(_) => None,
+        });
+        (leaves, labels)
     }
 
     fn objects(self, octree: Octree, connectivity: Connectivity) -> VecCollection<'scope, T, (OctreeBox, Object<S>)> {
-        self.object_parts(octree, connectivity)
-            .rise("Objects", octree, move |(level, _), parts| merge(parts, level, &octree))
+        self.object_parts(octree, connectivity, false).0.join_parts(octree)
+    }
+}
+
+/// Extension trait on parts of objects.
+pub trait JoinParts<'scope, T: Timestamp, S> {
+    /// The objects of the volume: the fold over their parts.
+    fn join_parts(self, octree: Octree) -> VecCollection<'scope, T, (OctreeBox, Object<S>)>;
+}
+
+impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::Hash> JoinParts<'scope, T, S>
+    for Leaves<'scope, T, S>
+{
+    fn join_parts(self, octree: Octree) -> VecCollection<'scope, T, (OctreeBox, Object<S>)> {
+        self.rise("Objects", octree, move |(level, _), parts| merge(parts, level, &octree))
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Described {
     longest_path: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     objects: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_labels: Option<bool>,
     /// How many neighbours a voxel of an object has.
     #[serde(skip_serializing_if = "Option::is_none")]
     connectivity: Option<u8>,
@@ -111,6 +113,7 @@ impl Settled {
             prune,
             longest_path,
             objects,
+            object_labels,
             connectivity,
         } = &self.asked;
         let OpenOptions {
@@ -157,6 +160,7 @@ impl Settled {
             columns: (*columns != ColumnSet::All).then(|| columns.name()),
             longest_path: longest_path.then_some(true),
             objects: objects.then_some(true),
+            object_labels: object_labels.then_some(true),
             connectivity: (*connectivity != Connectivity::default()).then(|| connectivity.neighbours()),
         }
     }

@@ -61,6 +61,7 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/prune/keep_border", json!(true)),
         ("/longest_path", json!(true)),
         ("/objects", json!(true)),
+        ("/object_labels", json!(true)),
         ("/connectivity", json!("Edges")),
     ]
 }
@@ -138,6 +139,7 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
             "/columns",
             "/longest_path",
             "/objects",
+            "/object_labels",
             "/connectivity",
             "/image/atlas",
             "/image/atlas_names",

@@ -324,8 +324,8 @@ impl<Kind> SessionBuilder<Kind> {
             progress: Arc::clone(&self.progress),
         };
         let keeping = folder.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let (connectivity, table) = (asked.connectivity, asked.objects);
-        let objects = ObjectPlan { grid: canvas, connectivity, dimensions: self.dimensions, table };
+        let (connectivity, table, labels) = (asked.connectivity, asked.objects, asked.object_labels);
+        let objects = ObjectPlan { grid: canvas, connectivity, dimensions: self.dimensions, table, labels };
         let plan = SessionPlan { canvas, method, kernel, network, objects, keeping, progress: self.progress.clone() };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);

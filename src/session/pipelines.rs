@@ -22,6 +22,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::objects::labels::ChunkLabels;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::thin::partition::Change;
@@ -52,6 +53,7 @@ pub(super) enum Difference {
     /// The change of the numbers of objects.
     ObjectCounts(ObjectCounts),
     Object(Box<FoundObject>, isize),
+    Labels(ChunkId, Shared<ChunkLabels>, isize),
 }
 
 pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
@@ -198,7 +200,7 @@ pub(super) fn graph(
             .probe_with(probe);
         let skeletons = network.pruned.clone().unwrap_or(skeletons);
         let objects = locals.join(&plan.objects, skeletons.clone(), || graph.first_voxels());
-        let (object_counts, each_object) = (note(), note());
+        let (object_counts, each_object, each_chunk) = (note(), note(), note());
         objects
             .counts
             .inner
@@ -213,6 +215,13 @@ pub(super) fn graph(
             table
                 .inner
                 .inspect(move |(object, _, diff)| each_object(Difference::Object(Box::new(object.clone()), *diff)))
+                .map(|_| ())
+                .probe_with(probe);
+        }
+        if let Some(labels) = objects.labels {
+            labels
+                .inner
+                .inspect(move |((id, labels), _, diff)| each_chunk(Difference::Labels(*id, labels.clone(), *diff)))
                 .map(|_| ())
                 .probe_with(probe);
         }

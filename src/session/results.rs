@@ -14,9 +14,11 @@ use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
+use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::objects::findings::FoundObject;
+use crate::operators::shared::Shared;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
@@ -56,6 +58,7 @@ pub struct EpochResults {
     junctions: JunctionCounts,
     object_counts: ObjectCounts,
     objects: SharedMap<FoundObject, isize>,
+    labels: SharedMap<ChunkId, Shared<ChunkLabels>>,
     /// Whether there is a table of objects, and which voxels of theirs are neighbours.
     object_plan: ObjectPlan,
     voxels: u64,
@@ -122,6 +125,7 @@ impl EpochResults {
             junctions: JunctionCounts::default(),
             object_counts: ObjectCounts::default(),
             objects: SharedMap::default(),
+            labels: SharedMap::default(),
             object_plan,
             voxels: 0,
             foreground: 0,
@@ -131,7 +135,7 @@ impl EpochResults {
 
     /// Applies the differences of a worker, at one time of its graph, and adds those of rows to `changed`.
     pub(super) fn apply(&mut self, changes: Vec<Difference>, changed: &mut ChangedRows) {
-        let (mut gone, mut come) = (Vec::new(), Vec::new());
+        let (mut gone, mut come, mut unlabelled, mut labelled) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for change in changes {
             match change {
                 Difference::Branch(branch, diff) => {
@@ -148,9 +152,17 @@ impl EpochResults {
                 Difference::Junctions(more) => self.junctions.add(more, 1),
                 Difference::ObjectCounts(more) => self.object_counts.add(more, 1),
                 Difference::Object(object, diff) => add(&mut self.objects, *object, diff),
+                Difference::Labels(id, _, diff) if diff < 0 => unlabelled.push(id),
+                Difference::Labels(id, labels, _) => labelled.push((id, labels)),
                 Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
+        }
+        for id in unlabelled {
+            self.labels.remove(id);
+        }
+        for (id, labels) in labelled {
+            self.labels.insert(id, labels);
         }
         for id in gone {
             let old = self.skeletons.remove(id);
@@ -201,6 +213,13 @@ impl EpochResults {
     /// The objects in the order of their first voxels, if the session's parameters ask for a table of them.
     pub fn objects(&self) -> Option<impl Iterator<Item = &FoundObject>> {
         self.object_plan.table.then(|| self.objects.keys())
+    }
+
+    /// The labels of objects, if the session's parameters ask for an image of them; takes time O(n log n) in the parts of
+    /// objects in chunks.
+    pub fn object_labels(&self) -> Option<LabelImage> {
+        let chunks = self.labels.iter().map(|(&id, labels)| (id, (**labels).clone()));
+        self.object_plan.labels.then(|| LabelImage::new(chunks, self.canvas))
     }
 
     /// The table of objects, if the session's parameters ask for it; takes time in proportion to their number.

@@ -2,11 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
+use zarrs::array::Array;
+use zarrs::filesystem::FilesystemStore;
 
 use crate::draw;
 use crate::image::Image;
 use crate::scene::Scene;
+use crate::sequential::Mask;
 use crate::support::{Table, anabranch, invariant_bytes, parse_table, read_json, read_named_table, succeed};
 
 fn run(input: &Path, out: &Path, options: &[&str]) {
@@ -70,6 +75,27 @@ fn objects_have_the_measures_of_scikit_image() {
     }
 }
 
+/// Whether the image of labels has the voxels of each row of the table, in the order of their first voxels, and nothing else.
+fn labels(out: &Path, mask: &Mask) -> Result<(), String> {
+    let store = FilesystemStore::new(out.join("objects.zarr/0")).expect("a store");
+    let array = Array::open(Arc::new(store), "/").expect("an array");
+    let labels: Vec<u32> = array.retrieve_array_subset(&array.subset_all()).expect("readable chunks");
+    let table = read_named_table(out, "objects.csv");
+    let mut voxels = vec![0.0; table.rows.len() + 1];
+    let mut largest = 0;
+    for (label, _) in labels.iter().zip(&mask.voxels) {
+        if *label > largest + 1 {
+            return Err(format!("label {label} comes before {}", largest + 1));
+        }
+        largest = largest.max(*label);
+        voxels[*label as usize] += 1.0;
+    }
+    match voxels[1..] == numbers(&table, "num_pixels") {
+        true => Ok(()),
+        false => Err(format!("{voxels:?}")),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 60, ..ProptestConfig::with_cases(20) })]
 
@@ -89,8 +115,9 @@ proptest! {
         let mut expected = None;
         for (chunk, more) in chunks.iter().zip(["--workers=1", "--workers=3", "--processes=2"]) {
             let chunk = chunk.map(|n| n.to_string()).join(",");
-            run(&input, &out, &[&options[..], &["--chunk", &chunk, more]].concat());
+            run(&input, &out, &[&options[..], &["--object-labels", "--chunk", &chunk, more]].concat());
             let found = invariant_bytes(&out);
+            prop_assert_eq!(labels(&out, &mask), Ok(()));
             prop_assert!(found.contains_key(Path::new("objects.csv")));
             prop_assert!(*expected.get_or_insert_with(|| found.clone()) == found, "chunks {} {}", chunk, more);
         }
@@ -101,7 +128,7 @@ proptest! {
 fn objects_of_a_state_are_those_of_a_run_from_scratch_whatever_came_and_went() {
     let mask = draw::tangle([24, 24, 48]);
     let mut scene = Scene::of(&Image::woven(&mask, "uint16"), &[8, 8, 8], r#"[{"name": "bytes"}]"#);
-    for options in [&["--objects"][..], &["--objects", "--threshold", "70", "--connectivity", "6"]] {
+    for options in [&["--objects", "--object-labels"][..], &["--objects", "--threshold", "70", "--connectivity", "6"]] {
         scene.run(options);
         scene.assert_as_from_scratch(options);
         let places = scene.places();
@@ -126,8 +153,7 @@ fn what_thinning_loses_is_said_with_the_way_out() {
     let [input, out]: [PathBuf; 2] = ["image.npy", "out"].map(|name| folder.path().join(name));
     // A line, and two solid blocks of even width, which Lee's thinning lets vanish.
     let block = |p: [i64; 3], at: i64| p.iter().all(|&p| (at..at + 4).contains(&p));
-    let mask =
-        crate::sequential::Mask::from_fn([20, 20, 20], |p| p[0] == 18 && p[1] == 3 || block(p, 1) || block(p, 9));
+    let mask = Mask::from_fn([20, 20, 20], |p| p[0] == 18 && p[1] == 3 || block(p, 1) || block(p, 9));
     Image::of_mask(&mask).write_npy(&input);
     let [text, to] = [&input, &out].map(|path| path.to_str().expect("UTF-8"));
     let said = succeed(&["run", text, "--out", to, "--chunk", "6"]).stderr;

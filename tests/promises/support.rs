@@ -256,7 +256,9 @@ pub(crate) fn invariant_bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         "summary.json",
     ];
     let invariant = tables.map(Path::new);
-    files.retain(|name, _| name.starts_with("skeleton.zarr") || invariant.contains(&&**name));
+    files.retain(|name, _| {
+        name.starts_with("skeleton.zarr") || name.starts_with("objects.zarr") || invariant.contains(&&**name)
+    });
     files
 }
 

@@ -23,13 +23,13 @@ pub struct Local<S> {
     pub objects: Vec<Object<S>>,
     /// The sides with foreground, in the order of their steps.
     pub(super) sides: Arc<Vec<OwnSide>>,
-    places: Arc<Places>,
+    pub(super) places: Arc<Places>,
 }
 
 /// Which object holds which voxel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Places {
-    /// There is one object at most.
+pub(super) enum Places {
+    /// There is one object at most, and nobody asked for its runs.
     Single,
     /// For each run, the number of voxels since the one before, its length, and its object, packed.
     Runs(Vec<u8>),
@@ -50,6 +50,26 @@ impl<S: Sums> Local<S> {
     pub fn new(
         mask: &Mask,
         connectivity: Connectivity,
+        has_neighbour: impl Fn(Step) -> bool,
+        sums: impl FnMut(&Run) -> S,
+    ) -> Local<S> {
+        Self::found(mask, connectivity, false, has_neighbour, sums)
+    }
+
+    /// The same, and keeps all runs, for [`ChunkLabels`](super::labels::ChunkLabels).
+    pub fn with_runs(
+        mask: &Mask,
+        connectivity: Connectivity,
+        has_neighbour: impl Fn(Step) -> bool,
+        sums: impl FnMut(&Run) -> S,
+    ) -> Local<S> {
+        Self::found(mask, connectivity, true, has_neighbour, sums)
+    }
+
+    fn found(
+        mask: &Mask,
+        connectivity: Connectivity,
+        keep_runs: bool,
         has_neighbour: impl Fn(Step) -> bool,
         mut sums: impl FnMut(&Run) -> S,
     ) -> Local<S> {
@@ -92,7 +112,7 @@ impl<S: Sums> Local<S> {
         sides.sort_unstable_by_key(|side| side.step);
         let own = mask.layout().own;
         let places = match objects.len() {
-            ..2 => Places::Single,
+            ..2 if !keep_runs => Places::Single,
             _ => Places::of(&own, &rows.runs, &object_of),
         };
         Local { own, objects, sides: Arc::new(sides), places: Arc::new(places) }
@@ -145,6 +165,22 @@ fn index(own: &Region, voxel: Voxel) -> u64 {
 }
 
 impl Places {
+    /// Calls `found` with each run in a box, and the number of its object.
+    pub(super) fn for_each_run(&self, own: &Region, mut found: impl FnMut(Run, usize)) {
+        let Places::Runs(bytes) = self else { return };
+        let [_, height, width] = own.shape().map(|n| n as u64);
+        let (mut at, mut end) = (0, 0);
+        let mut next = || varint::read(bytes, &mut at);
+        while let (Some(gap), Some(length), Some(object)) = (next(), next(), next()) {
+            let first = end + gap;
+            end = first + length;
+            let [z, y] = [first / width / height, first / width % height].map(|n| n as i64);
+            let x = own.min[2] + (first % width) as i64;
+            let run = Run { z: own.min[0] + z, y: own.min[1] + y, x: [x, x + length as i64] };
+            found(run, object as usize);
+        }
+    }
+
     fn of(own: &Region, runs: &[Run], object_of: &[u32]) -> Places {
         let (mut bytes, mut end) = (Vec::new(), 0);
         for (run, &object) in runs.iter().zip(object_of) {

@@ -36,6 +36,8 @@ pub struct ObjectPlan {
     pub dimensions: usize,
     /// Whether there is a table of objects; otherwise they are counted.
     pub table: bool,
+    /// Whether there is an image of their labels.
+    pub labels: bool,
 }
 
 impl ObjectPlan {
@@ -46,7 +48,10 @@ impl ObjectPlan {
             let lies_inside = || !self.grid.whole_region(chunk.offset(step)).intersection(&bounds).is_empty();
             (self.dimensions > 2 || step[0] == 0) && lies_inside()
         };
-        Local::new(mask, self.connectivity, has_neighbour, sums)
+        match self.labels {
+            true => Local::with_runs(mask, self.connectivity, has_neighbour, sums),
+            false => Local::new(mask, self.connectivity, has_neighbour, sums),
+        }
     }
 }
 

@@ -8,10 +8,10 @@ use timely::dataflow::StreamVec;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use super::JoinObjects;
 use super::find::{FindObjects, ObjectPlan};
 use super::measure::measured;
 use super::remains::CountRemains;
+use super::{JoinObjects, JoinParts, Labels};
 use crate::grid::ChunkId;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::network::octree::Octree;
@@ -49,6 +49,8 @@ pub struct ObjectFindings<'scope, T: Timestamp> {
     pub counts: VecCollection<'scope, T, ObjectCounts>,
     /// Each object, if there is a table.
     pub table: Option<VecCollection<'scope, T, FoundObject>>,
+    /// What an image of their labels needs of chunks, if there is one.
+    pub labels: Option<Labels<'scope, T>>,
 }
 
 impl<T: Timestamp> std::fmt::Debug for LocalObjects<'_, T> {
@@ -101,15 +103,18 @@ impl<'scope, T: Timestamp + Lattice> LocalObjects<'scope, T> {
         };
         match self {
             LocalObjects::Counted(locals) => {
-                let objects = locals.with_remains(skeletons, None).objects(octree, plan.connectivity);
+                let (parts, labels) =
+                    locals.with_remains(skeletons, None).object_parts(octree, plan.connectivity, plan.labels);
+                let objects = parts.join_parts(octree);
                 let counts = objects.map(move |(_, object)| counts(object.sums.0, &object.sums.1));
-                ObjectFindings { counts, table: None }
+                ObjectFindings { counts, table: None, labels: plan.labels.then_some(labels) }
             }
             LocalObjects::Measured(locals) => {
-                let objects = locals.with_remains(skeletons, Some(firsts())).objects(octree, plan.connectivity);
-                let objects = objects.map(|(_, object)| object);
+                let locals = locals.with_remains(skeletons, Some(firsts()));
+                let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels);
+                let objects = parts.join_parts(octree).map(|(_, object)| object);
                 let counts = objects.clone().map(move |object| counts(object.sums.0.shape.voxels, &object.sums.1));
-                ObjectFindings { counts, table: Some(objects) }
+                ObjectFindings { counts, table: Some(objects), labels: plan.labels.then_some(labels) }
             }
         }
     }

@@ -18,8 +18,8 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 10] =
-    [ATLAS, ATLAS_BRANCHES, BRANCHES, NODES, OBJECTS, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
+pub const OUTPUTS: [&str; 11] =
+    [ATLAS, ATLAS_BRANCHES, BRANCHES, NODES, OBJECTS, OBJECT_LABELS, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
 
 /// The output with the table of regions.
 pub(crate) const ATLAS: &str = "atlas.csv";
@@ -35,6 +35,9 @@ pub(crate) const NODES: &str = "nodes.csv";
 
 /// The output with the table of objects.
 pub(crate) const OBJECTS: &str = "objects.csv";
+
+/// The output with the image of labels of objects.
+pub(crate) const OBJECT_LABELS: &str = "objects.zarr";
 
 /// The output with the table of skeletons.
 pub(crate) const SKELETONS: &str = "skeletons.csv";

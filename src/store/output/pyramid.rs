@@ -50,6 +50,8 @@ pub struct PyramidForm {
     pub unit: Option<String>,
     /// Position of the first voxel, in voxels.
     pub origin: Position,
+    /// Whether values are labels, which have one resolution: a mean of labels is none.
+    pub labels: bool,
 }
 
 /// A group of arrays that several threads write: `0` with the image, and `1` and so on, each with the means of 2 x 2 x
@@ -70,6 +72,9 @@ impl PyramidWriter {
     /// folder or metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: PyramidForm) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
+        if form.labels && form.levels != NonZeroUsize::new(1) {
+            return Err(Error::internal("an image of labels has one resolution"));
+        }
         let shapes = shapes(&form)?;
         disk::make_folder(&folder).map_err(|error| write_failed(&error).at(&folder))?;
         let array = |(level, &shape): (usize, &[usize; 3])| {
@@ -285,8 +290,14 @@ fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
         datasets.push(json!({"path": level.to_string(), "coordinateTransformations": steps}));
         factor = std::array::from_fn(|a| factor[a] * factors(*shape)[a]);
     }
-    let multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets, "type": "mean"});
-    let ome = json!({"version": "0.5", "multiscales": [multiscale]});
+    let mut multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets});
+    if !form.labels {
+        multiscale["type"] = "mean".into();
+    }
+    let mut ome = json!({"version": "0.5", "multiscales": [multiscale]});
+    if form.labels {
+        ome["image-label"] = json!({});
+    }
     json!({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, WRITER: {"version": env!("CARGO_PKG_VERSION")}}})
 }
 

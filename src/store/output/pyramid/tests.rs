@@ -10,6 +10,7 @@ use crate::store::open;
 
 fn form(shape: [usize; 3], dtype: Dtype, chunk: [usize; 3]) -> PyramidForm {
     PyramidForm {
+        labels: false,
         name: "image".to_owned(),
         shape,
         dimensions: if shape[0] == 1 { 2 } else { 3 },
