@@ -18,8 +18,19 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 11] =
-    [ATLAS, ATLAS_BRANCHES, BRANCHES, NODES, OBJECTS, OBJECT_LABELS, "overview.png", SKELETON, SKELETONS, "summary.json", RUN];
+pub const OUTPUTS: [&str; 11] = [
+    ATLAS,
+    ATLAS_BRANCHES,
+    BRANCHES,
+    NODES,
+    OBJECTS,
+    OBJECT_LABELS,
+    "overview.png",
+    SKELETON,
+    SKELETONS,
+    "summary.json",
+    RUN,
+];
 
 /// The output with the table of regions.
 pub(crate) const ATLAS: &str = "atlas.csv";
