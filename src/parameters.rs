@@ -329,7 +329,7 @@ impl Settled {
 
     /// The part of the stored image that is analysed, in words; the values of tiles are part of their marks.
     pub fn part(&self) -> String {
-        // Regions are told apart in the outputs only.
+        // Regions divide the outputs only.
         let OpenOptions {
             channel,
             time,

@@ -61,7 +61,7 @@ pub(super) fn of_regions(regions: &Regions) -> Vec<String> {
     if unnamed > 0 {
         let count = inside.len();
         warnings.push(format!(
-            "{unnamed} of {count} regions of the atlas have no name in --atlas-names: it is empty for them"
+            "{unnamed} of {count} regions of the atlas have no name in --atlas-names: their names are empty"
         ));
     }
     warnings

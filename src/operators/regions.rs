@@ -23,7 +23,7 @@ pub fn region_voxels(
     volume: u64,
     threads: usize,
 ) -> Result<BTreeMap<i128, u64>> {
-    // What is not stored of the atlas has its fill value, and needs not be looked at.
+    // Parts of the atlas that are not stored hold its fill value: they are counted as the rest.
     let chunks: Arc<[ChunkId]> = match Selection::of_stored(&*atlas.source, grid, [0; 3])? {
         Selection::All => grid.chunks().collect(),
         Selection::Some(chunks) => chunks.iter().copied().collect(),

@@ -1,4 +1,4 @@
-//! Atlases: images of labels of regions, by which the network of another image of the same shape is told apart.
+//! Atlases: images of labels of regions, which divide the network of another image of the same shape.
 //!
 //! A region is all voxels of one label, connected or not. Label 0 stands for what lies outside of all regions.
 
@@ -20,7 +20,7 @@ use crate::store::confined::{another_voxel_size, shape_text};
 use crate::store::{Absent, Description, Details, Mark, Marked, Source, StoredType};
 use crate::with_voxels;
 
-/// An image of labels, and the names of regions, if they have some.
+/// An image of labels, with the names of its regions, if there are any.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Atlas {

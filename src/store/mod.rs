@@ -193,8 +193,8 @@ pub trait Source: Send + Sync {
         None
     }
 
-    /// The atlas whose regions the network of the image is told apart by, in the coordinates of the image; `None` if there is
-    /// none. It has no part in the marks of the image.
+    /// The atlas whose regions divide the network of the image, in the coordinates of the image; `None` if there is none. It has
+    /// no part in the marks of the image.
     fn atlas(&self) -> Option<Atlas> {
         None
     }

@@ -25,7 +25,7 @@ pub struct OpenOptions {
     /// to where it is not zero.
     pub mask: Option<PathBuf>,
     /// The path or address of an atlas, in any format that is read, of the shape of the whole image: whole numbers, each the
-    /// label of a region, by which the network is told apart.
+    /// label of a region. The regions divide the network.
     pub atlas: Option<PathBuf>,
     /// The path of a CSV file with the columns `label` and `name`: names of the regions of the atlas.
     pub atlas_names: Option<PathBuf>,

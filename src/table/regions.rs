@@ -25,13 +25,13 @@ use crate::table::row::Frame;
 use crate::table::skeleton_labels::SkeletonLabels;
 use crate::threads::in_turn;
 
-/// What is known of an atlas besides the labels at a skeleton.
+/// The sizes and names of an atlas's regions.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct AtlasFacts {
     /// Number of analysed voxels of each label: inside the mask of a region of interest, where there is one.
     pub voxels: BTreeMap<i128, u64>,
-    /// Names of regions, if they have some.
+    /// Names of regions, if there are any.
     pub names: Option<Arc<BTreeMap<i128, String>>>,
 }
 
@@ -42,7 +42,7 @@ pub struct Regions {
     branches: BranchRegions,
 }
 
-/// What is known of a region so far.
+/// The measures of a region so far.
 #[derive(Clone, Copy, Debug, Default)]
 struct Found {
     branches: u64,
