@@ -219,6 +219,9 @@ impl DisjointSets {
     /// Unites the sets of two numbers. Returns whether they were different.
     #[inline]
     pub(crate) fn unite(&mut self, a: u32, b: u32) -> bool {
+        if self.0[a as usize] == self.0[b as usize] {
+            return false;
+        }
         let (a, b) = (self.find(a), self.find(b));
         self.0[a.max(b) as usize] = a.min(b);
         a != b

@@ -74,7 +74,7 @@ impl<S: Sums> Local<S> {
         mut sums: impl FnMut(&Run) -> S,
     ) -> Local<S> {
         let rows = RowRuns::of(mask);
-        let mut sets = rows.connect(connectivity);
+        let mut sets = rows.connect(mask, connectivity);
         // The object of each run; the first run of an object is the smallest number of its set.
         let mut object_of = vec![0; rows.runs.len()];
         let mut objects: Vec<Object<S>> = Vec::new();

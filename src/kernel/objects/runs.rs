@@ -73,37 +73,76 @@ impl RowRuns {
         ((z - self.own.min[0]) * (self.own.max[1] - self.own.min[1]) + y - self.own.min[1]) as usize
     }
 
-    /// The components of the runs. Takes nearly linear time.
-    pub(super) fn connect(&self, connectivity: Connectivity) -> DisjointSets {
+    /// The components of the runs, which are those of this mask. Takes nearly linear time.
+    pub(super) fn connect(&self, mask: &Mask, connectivity: Connectivity) -> DisjointSets {
         let mut sets = DisjointSets::new(self.runs.len());
         let height = (self.own.max[1] - self.own.min[1]) as usize;
         for row in 0..self.starts.len() - 1 {
-            let here = self.starts[row] as usize..self.starts[row + 1] as usize;
+            let here = self.range(row);
             if here.is_empty() {
                 continue;
             }
             let [plane, y] = [row / height, row % height];
-            let mut meet = |other: usize, axes| {
-                if let Some(reach) = connectivity.reach(axes) {
-                    let there = self.starts[other] as usize..self.starts[other + 1] as usize;
-                    unite(&self.runs, here.clone(), there, reach, &mut sets);
-                }
-            };
-            if y > 0 {
-                meet(row - 1, 1);
+            // Rows beside this one differ along one axis, so they have neighbours whatever the connectivity.
+            let beside = i64::from(connectivity != Connectivity::Faces);
+            let before = (y > 0).then(|| row - 1);
+            let above = (plane > 0).then(|| row - height);
+            for other in [before, above].into_iter().flatten() {
+                unite(&self.runs, here.clone(), self.range(other), beside, &mut sets);
             }
-            if plane > 0 {
-                let above = row - height;
-                meet(above, 1);
-                if y > 0 {
-                    meet(above - 1, 2);
-                }
-                if y + 1 < height {
-                    meet(above + 1, 2);
+            let (Some(above), Some(reach)) = (above, connectivity.reach(2)) else { continue };
+            for (other, step) in [((y > 0).then(|| above - 1), -1), ((y + 1 < height).then(|| above + 1), 1)] {
+                if let Some(other) = other.filter(|&other| !self.range(other).is_empty()) {
+                    self.unite_aslant(mask, [row, other], step, reach, &mut sets);
                 }
             }
         }
         sets
+    }
+
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
+        self.starts[row] as usize..self.starts[row + 1] as usize
+    }
+
+    /// Unites the runs of a row with those of one that is a step along y from the row above, as far as they are not joined
+    /// through the two rows that lie between them: a voxel there at the same place is a neighbour of both. The one along y
+    /// after this row is not joined with it yet, but will be.
+    fn unite_aslant(&self, mask: &Mask, [row, other]: [usize; 2], step: i64, reach: i64, sets: &mut DisjointSets) {
+        let layout = mask.layout();
+        let (width, here, there) = (layout.shape[2], self.range(row), self.range(other));
+        let Run { z, y, .. } = self.runs[here.start];
+        let first = layout.bit_at([z, y, self.own.min[2]]);
+        let aside = |bit: usize| if step < 0 { bit - layout.row() } else { bit + layout.row() };
+        let (mut i, mut j) = (here.start, there.start);
+        for x in (0..width).step_by(64) {
+            let (bit, count) = (first + x, (width - x).min(64));
+            let above = bit - layout.plane();
+            let mut alone = mask.read(bit, count) & !mask.read(above, count) & !mask.read(aside(bit), count);
+            if alone == 0 {
+                continue;
+            }
+            let near = mask.read(aside(above), count);
+            alone &= match reach {
+                0 => near,
+                _ => near | mask.read(aside(above) - 1, count) | mask.read(aside(above) + 1, count),
+            };
+            while alone != 0 {
+                let at = self.own.min[2] + (x + alone.trailing_zeros() as usize) as i64;
+                alone &= alone - 1;
+                while self.runs[i].x[1] <= at {
+                    i += 1;
+                }
+                while j < there.end && self.runs[j].x[1] + reach <= at {
+                    j += 1;
+                }
+                for k in j..there.end {
+                    if self.runs[k].x[0] > at + reach {
+                        break;
+                    }
+                    sets.unite(i as u32, k as u32);
+                }
+            }
+        }
     }
 }
 
