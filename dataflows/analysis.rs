@@ -14,7 +14,7 @@ use crate::apart;
 use crate::arguments::{BranchColour, ColumnSet, RunOptions};
 use crate::interrupt;
 use crate::opening::open_options;
-use crate::parsing::{parse_chunk, parse_foreground, parse_prune, parse_sigma};
+use crate::parsing::{parse_chunk, parse_foreground, parse_holes, parse_prune, parse_sigma};
 use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::summary::{ShownResults, lines};
@@ -112,6 +112,9 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
     parameters.threshold = parse_foreground(options.threshold.as_deref(), options.below.as_deref())?;
     parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
+    parameters.filters.fill_holes = options.fill_holes.as_deref().map(parse_holes).transpose()?;
+    parameters.filters.remove_smaller = options.remove_smaller;
+    parameters.filters.keep_largest = options.keep_largest;
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;
     parameters.columns = options.columns.into();

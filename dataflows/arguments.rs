@@ -22,6 +22,9 @@ pub(crate) const SERVER_TIMEOUT: f64 = 30.0;
 /// Voxels of the demo's phantom along each axis: flat, so that a projection shows its branches one by one.
 pub(crate) const DEMO_SHAPE: &str = "64,320,480";
 
+/// The heading of the options for filters in the help.
+const FILTERS: &str = "Filters of the mask";
+
 /// The heading of the options for tiles in the help.
 const TILES: &str = "Tables of tiles";
 
@@ -172,7 +175,8 @@ pub(crate) struct RunOptions {
     /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Foreground is what is above this value, which `otsu`, `triangle` and `li` find [default: nonzero is foreground]
+    /// Foreground is what is above this value, which `otsu`, `triangle` and `li` find; hysteresis:LOW,HIGH keeps of what is
+    /// above LOW the objects with a voxel above HIGH [default: nonzero is foreground]
     #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true)]
     pub(crate) threshold: Option<String>,
     /// Foreground is this value and what is below it, for dark objects; `otsu`, `triangle` and `li` find it
@@ -182,6 +186,17 @@ pub(crate) struct RunOptions {
     /// the spacing of the image turns into voxels; one number, or one for each axis, 0 where it is not smoothed
     #[arg(long, value_name = "S|Z,Y,X", allow_hyphen_values = true)]
     pub(crate) sigma: Option<String>,
+    /// Fill holes of the mask: background (6-connected, 4-connected in 2-D) that does not reach the bounds of the image or of
+    /// --region; all holes, or those of fewer than N voxels. Filters work in this order: hysteresis, --fill-holes,
+    /// --remove-smaller, --keep-largest, and then the mask is thinned
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "all", help_heading = FILTERS)]
+    pub(crate) fill_holes: Option<String>,
+    /// Remove objects of fewer than N voxels from the mask
+    #[arg(long, value_name = "N", help_heading = FILTERS)]
+    pub(crate) remove_smaller: Option<u64>,
+    /// Keep only the K largest objects of the mask; of two of one size, the one that comes first in the order of voxels
+    #[arg(long, value_name = "K", help_heading = FILTERS)]
+    pub(crate) keep_largest: Option<usize>,
     /// Thinning: Lee 1994, Zhang-Suen (2-D only), or one that loses no object [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<MethodName>,

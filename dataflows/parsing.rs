@@ -7,7 +7,7 @@ use std::time::Duration;
 use anabranch::error::{Error, Result};
 use anabranch::kernel::mask::method::ThresholdMethod;
 use anabranch::kernel::mask::threshold::Threshold;
-use anabranch::parameters::{Sigma, ThresholdRule};
+use anabranch::parameters::{HoleSize, Sigma, ThresholdRule};
 use anabranch::store::units::{self, LengthUnit};
 
 /// What makes a voxel foreground, from the options `--threshold` and `--below`.
@@ -29,12 +29,42 @@ fn parse_threshold(
     if let Some(method) = ThresholdMethod::of(text) {
         return Ok(found(method));
     }
+    if let Some(numbers) = text.strip_prefix("hysteresis:") {
+        return parse_hysteresis(option, text, numbers);
+    }
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(ThresholdRule::Value(given(value))),
         _ => {
             let names = ThresholdMethod::ALL.map(ThresholdMethod::name).join(", ");
             Err(Error::usage(format!("{option} {text} is none: give a number, or one of {names}")))
         }
+    }
+}
+
+/// The two numbers of a hysteresis.
+fn parse_hysteresis(option: &str, text: &str, numbers: &str) -> Result<ThresholdRule> {
+    let wrong = |advice: &str| Error::usage(format!("{option} {text} does not fit: {advice}"));
+    if option != "--threshold" {
+        return Err(wrong("a hysteresis finds bright objects; give one number, or use --threshold"));
+    }
+    let numbers: Vec<f64> = numbers.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    match *numbers {
+        [low, high] if low.is_finite() && high.is_finite() && low <= high => {
+            Ok(ThresholdRule::Value(Threshold::Hysteresis { low, high }))
+        }
+        _ => Err(wrong("give the lower number and then the upper one, as in hysteresis:10,25.5")),
+    }
+}
+
+/// Which holes are filled.
+pub(crate) fn parse_holes(text: &str) -> Result<HoleSize> {
+    match text.parse() {
+        _ if text == "all" => Ok(HoleSize::Any),
+        Ok(voxels) => Ok(HoleSize::Below(voxels)),
+        Err(_) => Err(Error::usage(format!(
+            "--fill-holes {text} does not fit: give a number of voxels; to fill all holes, write --fill-holes behind INPUT or \
+             before another option"
+        ))),
     }
 }
 

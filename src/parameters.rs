@@ -7,12 +7,14 @@
 //! destructures [`Parameters`] completely, so that a new one cannot be forgotten there.
 
 mod described;
+mod filters;
 mod prune;
 mod sigma;
 #[cfg(test)]
 mod tests;
 
 pub use self::described::Described;
+pub use self::filters::{FilterRule, HoleSize};
 pub use self::prune::PruneRule;
 pub use self::sigma::Sigma;
 
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::Dtype;
 use crate::error::{Error, Result};
+use crate::kernel::filter::rule::Filter;
 use crate::kernel::mask::method::ThresholdMethod;
 use crate::kernel::mask::smooth::Gaussian;
 use crate::kernel::mask::threshold::Threshold;
@@ -46,6 +49,8 @@ pub struct Parameters {
     pub sigma: Option<Sigma>,
     /// What makes a voxel foreground.
     pub threshold: ThresholdRule,
+    /// Which objects are removed, and which holes filled, before masks are thinned.
+    pub filters: FilterRule,
     /// How masks are thinned. By default Zhang and Suen's method for 2-D images, Lee's for volumes. In how many directions
     /// follows from the image.
     pub method: Option<Method>,
@@ -61,7 +66,8 @@ pub struct Parameters {
     pub objects: bool,
     /// Whether there is an image of the labels of objects.
     pub object_labels: bool,
-    /// Which voxels of the foreground are neighbours, for objects.
+    /// Which voxels of the foreground are neighbours, for objects. Holes, and what a hysteresis connects, are always connected
+    /// at faces.
     pub connectivity: Connectivity,
 }
 
@@ -137,6 +143,9 @@ impl fmt::Display for ThresholdRule {
             ThresholdRule::Value(Threshold::Nonzero) => f.write_str("other than 0"),
             ThresholdRule::Value(Threshold::Above(value)) => write!(f, "above {value}"),
             ThresholdRule::Value(Threshold::AtMost(value)) => write!(f, "{value} or less"),
+            ThresholdRule::Value(Threshold::Hysteresis { low, high }) => {
+                write!(f, "above {low}, connected to a voxel above {high}")
+            }
             ThresholdRule::Above(method) => write!(f, "above {method}"),
             ThresholdRule::AtMost(method) => write!(f, "{method} or less"),
         }
@@ -170,6 +179,7 @@ impl ThresholdRule {
     /// What was given to `--below`, or else to `--threshold`.
     fn as_option(self, below: bool) -> String {
         let text = match self {
+            ThresholdRule::Value(Threshold::Hysteresis { low, high }) => Some(format!("hysteresis:{low},{high}")),
             ThresholdRule::Value(threshold) => threshold.bound().map(|bound| bound.to_string()),
             ThresholdRule::Above(method) | ThresholdRule::AtMost(method) => Some(method.to_string()),
         };
@@ -230,6 +240,8 @@ pub struct Settled {
     pub gaussian: Option<Gaussian>,
     /// What makes a voxel foreground, among the values that the image can have.
     pub threshold: ThresholdRule,
+    /// The filters of the foreground, in their order.
+    pub filters: Vec<Filter>,
     /// Which side branches to prune, with the length in the unit of the spacing.
     pub pruning: Pruning,
 }
@@ -241,6 +253,7 @@ impl Parameters {
     /// Of kind `Usage` if they do.
     pub fn check(&self) -> Result<()> {
         self.prune.check()?;
+        self.filters.check(self.threshold)?;
         if self.longest_path && !self.columns.has_nodes() {
             return Err(Error::usage(
                 "--longest-path is a column of skeletons.csv, which --columns skan leaves out: leave one of the two out",
@@ -297,6 +310,7 @@ impl Parameters {
             sigma,
             gaussian,
             threshold,
+            filters: self.filters.filters(threshold, self.connectivity),
             pruning: self.prune.settle(&form)?,
         })
     }
@@ -309,6 +323,7 @@ impl Settled {
             image: _,
             sigma: _,
             threshold,
+            filters: _,
             method: _,
             provisional: _,
             columns: _,
@@ -324,7 +339,15 @@ impl Settled {
 
     /// What thinning and the values along the skeleton depend on besides the masks, as text to be hashed.
     pub fn of_thinning(&self) -> impl Serialize + use<> {
-        (self.method, self.form.dtype)
+        // Without filters, records have the same dependencies as before there were any.
+        #[derive(Serialize)]
+        struct OfThinning {
+            method: Method,
+            dtype: Dtype,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            filters: Vec<Filter>,
+        }
+        OfThinning { method: self.method, dtype: self.form.dtype, filters: self.filters.clone() }
     }
 
     /// The part of the stored image that is analysed, in words; the values of tiles are part of their marks.
@@ -377,6 +400,7 @@ impl Settled {
             image,
             sigma: _,
             threshold,
+            filters,
             method: _,
             provisional,
             columns,
@@ -416,6 +440,9 @@ impl Settled {
             ("--sigma", given(self.sigma_text())),
             ("--threshold", format!("{:?}", threshold.as_option(false))),
             ("--below", format!("{:?}", threshold.as_option(true))),
+            ("--fill-holes", given(filters.fill_holes)),
+            ("--remove-smaller", given(filters.remove_smaller)),
+            ("--keep-largest", given(filters.keep_largest)),
             ("--provisional", provisional.to_string()),
             ("--columns", columns.name().to_owned()),
             ("--prune", given(self.pruning.length)),

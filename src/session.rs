@@ -57,6 +57,7 @@ mod counting;
 mod crew;
 mod epoch;
 mod fed;
+mod filtering;
 mod followed;
 mod following;
 mod handle;
@@ -182,7 +183,7 @@ impl<Kind> Session<Kind> {
     fn start(beginning: Beginning, cluster: Option<(Cluster, Links<Said>)>) -> Result<Self> {
         let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas) = (plan.network.frame, plan.canvas);
-        let results = EpochResults::new(&plan.network, plan.objects, grid, plan.kernel.threshold, tracks_arrival);
+        let results = EpochResults::new(&plan, grid, plan.kernel.threshold, tracks_arrival);
         let keeping = plan.keeping.clone();
         let kept = keeping.map(|keeping| KeptState::new(keeping.folder, grid.bounds(), keeping.dimensions));
         let (cluster, links) = cluster.unzip();

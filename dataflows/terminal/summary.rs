@@ -6,7 +6,7 @@ use std::time::Duration;
 use anabranch::memory::peak_memory;
 use anabranch::table::classes::{class_end, class_of};
 use anabranch::table::statistics::Describe;
-use anabranch::table::summary::{Summary, Totals};
+use anabranch::table::summary::{Filled, Removed, Summary, Totals};
 
 use super::grouped;
 
@@ -77,6 +77,21 @@ pub(crate) fn lines<P>(results: &ShownResults<'_, P>) -> String {
     line("skeletons", format!("{} with {} voxels", grouped(summary.skeletons), grouped(summary.skeleton_voxels)));
     let share = 100.0 * totals.foreground_voxels as f64 / totals.voxels.max(1) as f64;
     line("foreground", format!("{share:.2} % of {} voxels", grouped(totals.voxels)));
+    let filtered = &totals.filtered;
+    for (name, removed) in [
+        ("removed by hysteresis", filtered.hysteresis),
+        ("removed as too small", filtered.remove_smaller),
+        ("removed but for largest", filtered.keep_largest),
+    ] {
+        if let Some(Removed { objects_removed: objects, voxels_removed: voxels }) = removed {
+            let [objects, voxels] = [objects, voxels].map(|count| grouped(count.unsigned_abs()));
+            line(name, format!("{objects} objects with {voxels} voxels"));
+        }
+    }
+    if let Some(Filled { holes_filled: holes, voxels_filled: voxels }) = filtered.fill_holes {
+        let [holes, voxels] = [holes, voxels].map(|count| grouped(count.unsigned_abs()));
+        line("filled", format!("{holes} holes with {voxels} voxels"));
+    }
     let memory =
         peak_memory().map_or_else(String::new, |bytes| format!(", peak memory {} MB", bytes.div_ceil(1 << 20)));
     line("time", format!("{:.1} s{memory}", results.elapsed.as_secs_f64()));

@@ -152,6 +152,7 @@ impl Epochs {
             skeletons: found.skeletons().map(|(id, skeleton)| (id, Arc::clone(skeleton))).collect(),
             statistics: found.statistics().clone(),
             foreground: found.foreground(),
+            amounts: found.amounts(),
             junctions: found.junctions(),
             object_counts: found.object_counts(),
             object_labels: found.object_labels().map(Arc::new),

@@ -2,20 +2,23 @@
 
 use std::sync::Arc;
 
+use differential_dataflow::VecCollection;
 use timely::dataflow::Scope;
 
 use super::Analysis;
+use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::binarise::{Binarise, Binary};
 use crate::operators::binarise::{Binaries, BinariseChunks};
 use crate::operators::failure::Failure;
+use crate::operators::filter::{FilterBinaries, FilterPlan};
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
 use crate::space::Region;
 use crate::store::inside;
 
-/// The masks of the selected chunks, and what is known of their foreground. `watch` sees each chunk before its values are
-/// released.
+/// The masks of the selected chunks after filters, what is known of their foreground, and how much filters change, if there
+/// are any. `watch` sees each chunk before its values are released, and before filters.
 pub(super) fn masks<'scope>(
     scope: Scope<'scope, u64>,
     analysis: &Analysis,
@@ -24,7 +27,7 @@ pub(super) fn masks<'scope>(
     window: &Window,
     failure: &Failure,
     watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
-) -> Binaries<'scope, u64> {
+) -> (Binaries<'scope, u64>, Option<VecCollection<'scope, u64, Amounts>>) {
     let (grid, depth, description) = (analysis.grid, kernel.depth(), analysis.source.description());
     let image = Arc::clone(&analysis.source);
     let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));
@@ -32,4 +35,5 @@ pub(super) fn masks<'scope>(
         .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
         .overlap(grid, depth, selection, description.dtype, description.fill, window)
         .binarise_within(kernel, confine, failure.clone(), watch)
+        .filter(&FilterPlan { grid, planar: analysis.dimensions() == 2, filters: analysis.settled.filters.clone() })
 }

@@ -22,6 +22,7 @@ use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
 use crate::memory::no_threads;
+use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::objects::find::{FindObjects, ObjectPlan};
 use crate::operators::objects::measure::measured;
@@ -168,7 +169,8 @@ fn find(
     let [to_report, gathered] = [&found; 2].map(Rc::clone);
     worker.dataflow::<u64, _, _>(|scope| {
         let watch = move |_: &_, _: Option<&_>| reading.chunk_done(Stage::Reading);
-        let (masks, foregrounds) = masks(scope, analysis, kernel, selection, &window, failure, watch);
+        let (binaries, _) = masks(scope, analysis, kernel, selection, &window, failure, watch);
+        let Binaries { masks, foregrounds, .. } = binaries;
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };
         let source = Arc::clone(&analysis.source);
         let find = move |id, mask: &_, foreground: &_| {

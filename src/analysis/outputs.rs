@@ -24,7 +24,7 @@ use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::csv::write_table;
 use crate::table::nodes::Nodes;
 use crate::table::skeletons::Skeletons;
-use crate::table::summary::{Awaited, Summary, Totals};
+use crate::table::summary::{Awaited, FilteredTotals, Summary, Totals};
 
 /// Where outputs go, and how they are written.
 #[derive(Debug)]
@@ -215,6 +215,7 @@ impl Analysis {
             skeletons: table.skeletons(),
             skeleton_voxels: table.voxels(),
             foreground_voxels: results.foreground,
+            filtered: FilteredTotals::new(&self.settled.filters, &results.amounts),
             voxels: results.volume,
             voxel_volume: frame.voxel_volume(),
             isolated_voxels: results.isolated.len() as u64,

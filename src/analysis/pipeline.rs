@@ -13,6 +13,7 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
@@ -23,6 +24,7 @@ use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
+use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
 use crate::operators::objects::findings::{FoundObject, find};
@@ -59,8 +61,10 @@ pub struct Running<'a> {
 /// The findings of one worker in its own chunks.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Found {
-    /// Foreground voxels.
+    /// Foreground voxels, before filters.
     pub(super) foreground: u64,
+    /// How much filters change.
+    pub(super) amounts: Amounts,
     /// Projections.
     pub(super) projections: Option<Projections>,
     pub(super) thinning: ThinningCounts,
@@ -74,6 +78,7 @@ impl Found {
     /// Adds what another worker found.
     fn merge(&mut self, other: Found) {
         self.foreground += other.foreground;
+        self.amounts.add(&other.amounts, 1);
         self.thinning.add(&other.thinning);
         self.junctions.add(other.junctions, 1);
         self.objects.add(other.objects, 1);
@@ -152,7 +157,8 @@ impl Analysis {
             isolated: isolated.iter().flat_map(|voxels| voxels.iter().cloned()).collect(),
             skeletons,
             statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
-            foreground: found.foreground,
+            foreground: found.foreground.saturating_add_signed(found.amounts.growth()),
+            amounts: found.amounts,
             junctions: found.junctions,
             object_counts: found.objects,
             object_labels,
@@ -247,7 +253,7 @@ fn analyse(
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading) = (to_report(), Arc::clone(state));
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
-        let (masks, foreground) =
+        let (binaries, amounts) =
             masks(scope, analysis, kernel, selection.clone(), &window, failure, move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
                 found.foreground += binary.map_or(0, |binary| binary.count as u64);
@@ -255,6 +261,14 @@ fn analyse(
                 projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
                 reading.chunk_done(Stage::Reading);
             });
+        let Binaries { masks, foregrounds, .. } = binaries;
+        if let Some(amounts) = amounts {
+            let filtered = to_report();
+            amounts
+                .inner
+                .inspect(move |(amounts, _, diff)| filtered.borrow_mut().found.amounts.add(amounts, *diff as i64))
+                .probe_with(&probe);
+        }
         let (thinned, thinning) = (to_report(), Arc::clone(state));
         let watch = move |counts: &ThinningCounts| {
             thinning.begin(Stage::Thinning, 0);
@@ -271,9 +285,9 @@ fn analyse(
             bounds: Some(bounds).to_stream(scope).container(),
         });
         let object_plan = analysis.object_plan();
-        let (masks, locals) = find(masks, foreground.clone(), object_plan, analysis.source.clone(), failure.clone());
+        let (masks, locals) = find(masks, foregrounds.clone(), object_plan, analysis.source.clone(), failure.clone());
         let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, watch, failure.clone());
-        let collection = masks.sample(foreground, analysis.source.clone(), failure.clone());
+        let collection = masks.sample(foregrounds, analysis.source.clone(), failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);
         let objects = locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels());

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Analysis;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
+use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
@@ -41,8 +42,10 @@ pub struct Results {
     pub skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
     /// Statistics of the branches.
     pub statistics: Snapshot,
-    /// Number of foreground voxels.
+    /// Number of foreground voxels, after filters.
     pub foreground: u64,
+    /// How much filters have changed.
+    pub amounts: Amounts,
     /// Numbers of junctions.
     pub junctions: JunctionCounts,
     /// Numbers of objects.

@@ -78,7 +78,12 @@ fn of_fill(analysis: &Analysis, threshold: Threshold) -> Result<Option<String>> 
 }
 
 fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
-    let described = Described::of(analysis, has_several_values(results));
+    if totals.foreground_voxels == 0 && results.amounts.growth() < 0 {
+        return vec!["the mask is empty: filters have removed all objects".to_owned()];
+    }
+    // The image has other values where holes were filled.
+    let several_values = results.amounts.holes.voxels == 0 && has_several_values(results);
+    let described = Described::of(analysis, several_values);
     let mut found = of_foreground(described, totals.foreground_voxels, totals.voxels);
     found.extend(of_lost(totals.objects, analysis.settled.method, analysis.settled.asked.objects));
     found

@@ -29,7 +29,7 @@ use crate::space::{Position, Region, Voxel};
 pub(super) const TAIL: usize = 16;
 
 /// The layout in bits of the voxels of a chunk and its halo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Layout {
     /// The chunk's own box.
     pub own: Region,
@@ -104,7 +104,7 @@ impl Layout {
 }
 
 /// The bits of a chunk and its halo. Voxels outside the volume are background.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mask {
     layout: Layout,
     bits: Vec<u8>,
@@ -145,6 +145,21 @@ impl Mask {
     pub fn intersect(&mut self, other: &Mask) {
         assert_eq!(self.layout, other.layout, "masks of two boxes");
         self.bits.iter_mut().zip(&other.bits).for_each(|(byte, other)| *byte &= other);
+    }
+
+    /// The mask whose own voxels are set where those of this one are not; its halo is empty.
+    #[must_use]
+    pub fn inverted(&self) -> Mask {
+        let mut inverted = Mask::new(self.layout);
+        let [nz, ny, nx] = self.layout.shape;
+        for (z, y) in (1..=nz).flat_map(|z| (1..=ny).map(move |y| (z, y))) {
+            let first = self.layout.bit([z, y, 1]);
+            for x in (0..nx).step_by(64) {
+                let count = (nx - x).min(64);
+                inverted.write(first + x, count, !self.read(first + x, count));
+            }
+        }
+        inverted
     }
 
     /// The layout of its bits.

@@ -1,5 +1,6 @@
 //! Pure functions on chunks, independent of timely.
 
+pub mod filter;
 pub mod image;
 pub mod mask;
 pub mod measure;

@@ -4,6 +4,7 @@
 //! octree joins them. Runs along x stand for their voxels.
 
 pub mod connectivity;
+pub mod descent;
 mod euler;
 pub mod join;
 pub mod labels;

@@ -1,6 +1,7 @@
 //! Smoothing and threshold as an operator: chunks with their overlap in, masks out.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
@@ -14,12 +15,26 @@ use super::failure::Failure;
 use super::overlap::Padded;
 use crate::error::Result;
 use crate::grid::ChunkId;
+use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
 use crate::kernel::thin::partition::Change;
 use crate::space::Region;
 
-/// The masks of chunks, and what is known about the image's values in their foreground.
-pub type Binaries<'scope, T> = (StreamVec<'scope, T, (ChunkId, Change)>, StreamVec<'scope, T, (ChunkId, Foreground)>);
+/// The masks of chunks, and what is known about the image's values there.
+pub struct Binaries<'scope, T: Timestamp> {
+    /// The mask of every chunk that has foreground, as a change for thinning.
+    pub masks: StreamVec<'scope, T, (ChunkId, Change)>,
+    /// The image's values in the foreground.
+    pub foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
+    /// The strong voxels of each chunk that has a mask, if there are any and the threshold asks for them.
+    pub strong: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
+}
+
+impl<T: Timestamp> std::fmt::Debug for Binaries<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Binaries").finish_non_exhaustive()
+    }
+}
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp + TotalOrder> {
@@ -58,15 +73,18 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
         let mut masks = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(masks);
         let (foregrounds, foreground_stream) = builder.new_output::<Vec<(ChunkId, Foreground)>>();
         let mut foregrounds = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(foregrounds);
+        let (strong, strong_stream) = builder.new_output::<Vec<(ChunkId, Option<Arc<Mask>>)>>();
+        let mut strong = OutputBuilder::<_, CapacityContainerBuilder<_>>::from(strong);
+        let asks = kernel.threshold.strong().is_some();
         builder.build(move |_| {
             let mut present: BTreeSet<ChunkId> = BTreeSet::new();
             move |_| {
                 input.for_each(|capability, chunks| {
-                    let (Some(for_masks), Some(for_values)) = (capability.retain_least(0), capability.retain_least(1))
-                    else {
-                        return;
-                    };
+                    let held = [0, 1, 2].map(|port| capability.retain_least(port));
+                    let [Some(for_masks), Some(for_values), Some(for_strong)] = held else { return };
                     let (mut masks, mut foregrounds) = (masks.activate(), foregrounds.activate());
+                    let mut strong = strong.activate();
+                    let mut strong = strong.session(&for_strong);
                     let mut masks = masks.session(&for_masks);
                     let mut foregrounds = foregrounds.session(&for_values);
                     for padded in chunks.drain(..) {
@@ -81,9 +99,17 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                             Some(binary) => {
                                 present.insert(padded.chunk);
                                 foregrounds.give((padded.chunk, binary.foreground));
+                                if asks {
+                                    strong.give((padded.chunk, binary.strong.map(Arc::new)));
+                                }
                                 masks.give((padded.chunk, Change::Mask(binary.mask)));
                             }
-                            None if present.remove(&padded.chunk) => masks.give((padded.chunk, Change::Gone)),
+                            None if present.remove(&padded.chunk) => {
+                                if asks {
+                                    strong.give((padded.chunk, None));
+                                }
+                                masks.give((padded.chunk, Change::Gone));
+                            }
                             None => {}
                         }
                         if let Some(voxels) = padded.voxels.filter(|_| padded.region != padded.own) {
@@ -93,6 +119,6 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                 });
             }
         });
-        (mask_stream, foreground_stream)
+        Binaries { masks: mask_stream, foregrounds: foreground_stream, strong: strong_stream }
     }
 }

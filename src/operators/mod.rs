@@ -29,6 +29,8 @@ pub mod walk;
 pub mod stitch;
 pub mod components;
 pub mod objects;
+pub mod descent;
+pub mod filter;
 pub mod branches;
 pub mod statistics;
 pub mod prune;

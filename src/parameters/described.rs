@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use twox_hash::XxHash3_64;
 
-use super::{ColumnSet, Parameters, Settled, ThresholdRule};
+use super::{ColumnSet, HoleSize, Parameters, Settled, ThresholdRule};
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mosaic::resample::{Blend, Interpolation};
 use crate::kernel::objects::connectivity::Connectivity;
@@ -21,10 +21,20 @@ pub struct Described {
     /// In voxels: one number where it is the same along all axes, else one for each.
     sigma: Option<OneOrEach>,
     threshold: Option<f64>,
+    /// Of a hysteresis, the upper number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold_high: Option<f64>,
     threshold_method: &'static str,
     /// Whether foreground is what does not lie above the threshold.
     #[serde(skip_serializing_if = "Option::is_none")]
     below: Option<bool>,
+    /// A number of voxels, or `all`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fill_holes: Option<HolesFilled>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remove_smaller: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_largest: Option<usize>,
     spacing: Vec<f64>,
     unit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,6 +95,23 @@ impl From<Vec<f64>> for OneOrEach {
     }
 }
 
+/// Which holes are filled.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum HolesFilled {
+    All(&'static str),
+    Below(u64),
+}
+
+impl From<HoleSize> for HolesFilled {
+    fn from(holes: HoleSize) -> HolesFilled {
+        match holes {
+            HoleSize::Any => HolesFilled::All("all"),
+            HoleSize::Below(voxels) => HolesFilled::Below(voxels),
+        }
+    }
+}
+
 /// How tiles are put together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct Tiles {
@@ -107,6 +134,7 @@ impl Settled {
             image: selection,
             sigma: _,
             threshold,
+            filters,
             method: _,
             provisional,
             columns,
@@ -137,12 +165,20 @@ impl Settled {
             method: self.method.name(),
             sigma: self.own_sigma().map(OneOrEach::from),
             threshold: found.bound(),
+            threshold_high: match threshold {
+                ThresholdRule::Value(Threshold::Hysteresis { high, .. }) => Some(*high),
+                _ => None,
+            },
             threshold_method: match (threshold, threshold.method()) {
                 (_, Some(method)) => method.name(),
                 (ThresholdRule::Value(Threshold::Nonzero), None) => "nonzero",
+                (ThresholdRule::Value(Threshold::Hysteresis { .. }), None) => "hysteresis",
                 (_, None) => "value",
             },
             below: threshold.is_at_most().then_some(true),
+            fill_holes: filters.fill_holes.map(HolesFilled::from),
+            remove_smaller: filters.remove_smaller,
+            keep_largest: filters.keep_largest,
             spacing: image.spacing.0[own].to_vec(),
             unit: image.unit.clone(),
             channel: *channel,

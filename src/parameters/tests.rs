@@ -52,6 +52,10 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/threshold", json!({"value": {"AtMost": 7.0}})),
         ("/threshold", json!({"at_most": "otsu"})),
         ("/threshold", json!({"above": "triangle"})),
+        ("/threshold", json!({"value": {"Hysteresis": {"low": 3.0, "high": 7.0}}})),
+        ("/filters/fill_holes", json!("any")),
+        ("/filters/remove_smaller", json!(6)),
+        ("/filters/keep_largest", json!(3)),
         ("/method", json!("Lee")),
         ("/provisional", json!(true)),
         ("/columns", json!("skan")),
@@ -71,14 +75,16 @@ fn others() -> Vec<(&'static str, Value)> {
 fn first() -> Parameters {
     let sigma = Sigma { values: vec![1.0], unit: Some("um".to_owned()) };
     let prune = PruneRule { length: Some(4.0), unit: Some("um".to_owned()), ratio: Some(2.0), keep_border: false };
-    Parameters { sigma: Some(sigma), threshold: OTSU, prune, ..Parameters::default() }
+    let fill_holes = Some(HoleSize::Below(9));
+    let filters = FilterRule { fill_holes, remove_smaller: Some(5), keep_largest: Some(2) };
+    Parameters { sigma: Some(sigma), threshold: OTSU, filters, prune, ..Parameters::default() }
 }
 
 /// All places of a JSON value that hold no further object.
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     match value.as_object() {
         // Alternatives, of which each has a field of another name.
-        Some(_) if at == "/threshold" => found.push(at.to_owned()),
+        Some(_) if ["/threshold", "/filters/fill_holes"].contains(&at) => found.push(at.to_owned()),
         Some(fields) => fields.iter().for_each(|(name, value)| places(value, &format!("{at}/{name}"), found)),
         None => found.push(at.to_owned()),
     }
@@ -140,7 +146,6 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
             "/longest_path",
             "/objects",
             "/object_labels",
-            "/connectivity",
             "/image/atlas",
             "/image/atlas_names",
         ];

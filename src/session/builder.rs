@@ -21,11 +21,12 @@ use crate::grid::Grid;
 use crate::kernel::mask::Layout;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::window::MEMORY;
-use crate::parameters::{ImageForm, Parameters, Settled, Sigma, ThresholdRule};
+use crate::parameters::{FilterRule, ImageForm, Parameters, Settled, Sigma, ThresholdRule};
 use crate::progress::ProgressState;
 use crate::space::{Region, Spacing, Voxel};
 use crate::state::{Dependencies, MaskRecord, StateFolder, ThinningRecord};
@@ -208,6 +209,21 @@ impl<Kind> SessionBuilder<Kind> {
         self
     }
 
+    /// Which objects are removed, and which holes filled, before masks are thinned. Filled holes need a source, or values
+    /// that are held.
+    #[must_use]
+    pub fn filters(mut self, filters: FilterRule) -> Self {
+        self.parameters.filters = filters;
+        self
+    }
+
+    /// Which voxels of an object are neighbours, for filters.
+    #[must_use]
+    pub fn connectivity(mut self, connectivity: Connectivity) -> Self {
+        self.parameters.connectivity = connectivity;
+        self
+    }
+
     /// Gaussian smoothing before the threshold, by its standard deviation: a number of voxels, or a [`Sigma`] with one for
     /// each axis or with a unit. Needs a source or [`SessionBuilder::hold_values`].
     #[must_use]
@@ -289,6 +305,11 @@ impl<Kind> SessionBuilder<Kind> {
             },
         };
         let settled = self.parameters.settle(form)?;
+        if !follows && settled.filters.iter().any(|filter| filter.fills()) {
+            return Err(Error::usage(
+                "filled holes need the values of chunks again: give a source, or hold the values",
+            ));
+        }
         let grid = Grid::new(self.bounds, self.chunk).among(processes);
         let canvas = canvas(flat, grid);
         let threshold = match settled.threshold {
@@ -323,10 +344,13 @@ impl<Kind> SessionBuilder<Kind> {
             folder: folder.clone(),
             progress: Arc::clone(&self.progress),
         };
-        let keeping = folder.map(|folder| Keeping { folder, dimensions: self.dimensions });
-        let (connectivity, table, labels) = (asked.connectivity, asked.objects, asked.object_labels);
-        let objects = ObjectPlan { grid: canvas, connectivity, dimensions: self.dimensions, table, labels };
-        let plan = SessionPlan { canvas, method, kernel, network, objects, keeping, progress: self.progress.clone() };
+        let (filters, connectivity) = (settled.filters.clone(), asked.connectivity);
+        let (table, labels) = (asked.objects, asked.object_labels);
+        let (dimensions, filters_masks) = (self.dimensions, !filters.is_empty());
+        let keeping = folder.map(|folder| Keeping { folder, dimensions, filters_masks });
+        let objects = ObjectPlan { grid: canvas, connectivity, dimensions, table, labels };
+        let progress = self.progress.clone();
+        let plan = SessionPlan { canvas, method, filters, kernel, network, objects, keeping, progress };
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
         Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })

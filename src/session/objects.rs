@@ -1,6 +1,6 @@
 //! The objects of a worker's chunks, on their way to the graph.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::pipelines::{LocalFeed, ObjectFeed};
@@ -64,9 +64,9 @@ impl ChunkObjects {
     ///
     /// # Errors
     /// As [`measured`].
-    pub(super) fn measure(
+    pub(super) fn measure<'a>(
         &mut self,
-        foregrounds: &HashMap<ChunkId, Foreground>,
+        foreground: impl Fn(ChunkId) -> Option<&'a Foreground>,
         source: Option<&dyn Source>,
         bounds: &Grid,
     ) -> Result<()> {
@@ -76,7 +76,7 @@ impl ChunkObjects {
         for (chunk, mask) in std::mem::take(&mut self.masks) {
             let find = |mask: &Arc<Mask>| {
                 let unknown = || Error::internal("a chunk was thinned that never had foreground");
-                let foreground = foregrounds.get(&chunk).ok_or_else(unknown)?;
+                let foreground = foreground(chunk).ok_or_else(unknown)?;
                 measured(&self.plan, chunk, mask, &bounds.region(chunk), foreground, source)
             };
             match mask.as_ref().map(find).transpose() {

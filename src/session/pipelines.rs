@@ -17,6 +17,7 @@ use timely::worker::Worker;
 
 use super::plan::SessionPlan;
 use crate::grid::ChunkId;
+use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
@@ -54,6 +55,8 @@ pub(super) enum Difference {
     ObjectCounts(ObjectCounts),
     Object(Box<FoundObject>, isize),
     Labels(ChunkId, Shared<ChunkLabels>, isize),
+    /// The change of what filters change.
+    Amounts(Amounts),
 }
 
 pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::records::Keeping;
 use crate::grid::Grid;
+use crate::kernel::filter::rule::Filter;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
@@ -15,6 +16,8 @@ pub(super) struct SessionPlan {
     /// The chunks, without bounds.
     pub(super) canvas: Grid,
     pub(super) method: Method,
+    /// The filters of masks before thinning.
+    pub(super) filters: Vec<Filter>,
     /// The kernel that makes masks of values from outside.
     pub(super) kernel: Binarise,
     pub(super) network: NetworkPlan,

@@ -27,6 +27,8 @@ pub(super) struct Keeping {
     pub(super) folder: StateFolder,
     /// 2 or 3: how many axes the overview has.
     pub(super) dimensions: usize,
+    /// Whether masks are filtered before they are thinned.
+    pub(super) filters_masks: bool,
 }
 
 /// What the records of a chunk say.
@@ -36,7 +38,7 @@ pub(super) struct Found {
     pub(super) mask: Option<FoundMask>,
     /// What crossed its seams, if it has a record of its thinning.
     pub(super) seen: Option<Seen>,
-    /// Whether the mask is the one that was thinned.
+    /// Whether the mask is the one that was thinned, or goes through filters first.
     pub(super) stands: bool,
     /// Records that are of no use.
     pub(super) unusable: Vec<Reason>,
@@ -70,7 +72,7 @@ pub(super) struct Records {
 struct Pair {
     mask: Option<MaskRecord>,
     thinning: Option<ThinningRecord>,
-    /// Whether the mask is the one that was thinned.
+    /// Whether the mask is the one that was thinned, which is not known before filters.
     stands: bool,
 }
 
@@ -80,7 +82,7 @@ pub(super) struct Brought {
     pub(super) change: Option<Change>,
     pub(super) skeleton: Option<Skeleton>,
     pub(super) foreground: Foreground,
-    /// Its present mask, unless it is the one that was thinned.
+    /// Its present mask before filters, unless it is the one that was thinned.
     pub(super) made: Option<Option<Binary>>,
     /// Whether the skeleton's values are older than the mask.
     pub(super) revalued: bool,
@@ -113,6 +115,7 @@ impl Records {
             }
             let seen = thinning.as_ref().map(|record| *record.seen());
             let thinned = thinning.as_ref().map_or(0, ThinningRecord::mask);
+            let filters = self.keeping.filters_masks;
             let stands = mask.as_ref().is_some_and(|record| hash_of_mask(record.mask.as_ref()) == thinned);
             let found = mask.as_ref().map(|record| FoundMask {
                 own: record.own,
@@ -126,8 +129,8 @@ impl Records {
             if let Some(found) = &found {
                 self.fingerprints.insert(chunk, found.fingerprint);
             }
-            all.push(Found { chunk, mask: found, seen, stands, unusable });
-            self.found.insert(chunk, Pair { mask, thinning, stands });
+            all.push(Found { chunk, mask: found, seen, stands: stands || filters, unusable });
+            self.found.insert(chunk, Pair { mask, thinning, stands: stands && !filters });
         }
         Ok(all)
     }
@@ -143,7 +146,8 @@ impl Records {
             let revalued = fingerprint.is_some() && fingerprint != thinning.as_ref().map(|record| record.fingerprint);
             let made = mask.filter(|_| !stands).map(|record| {
                 let (count, foreground) = (record.foreground as usize, foreground.clone());
-                record.mask.map(|mask| Binary { mask, count, foreground })
+                let strong = record.strong;
+                record.mask.map(|mask| Binary { mask, strong, count, foreground })
             });
             let (change, skeleton) = match thinning {
                 None => (None, None),
@@ -199,6 +203,7 @@ impl Records {
             foreground: binary.as_ref().map_or(0, |binary| binary.count as u64),
             constant,
             mask: binary.as_ref().map(|binary| on_canvas(&binary.mask, &self.canvas, chunk)),
+            strong: binary.as_ref().and_then(|binary| Some(on_canvas(binary.strong.as_ref()?, &self.canvas, chunk))),
             count: reading.counted.get(&chunk).cloned(),
             projections: Some(part),
         };

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::pipelines::Difference;
+use super::plan::SessionPlan;
 use super::shared_map::SharedMap;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::filter::amount::Amounts;
+use crate::kernel::filter::rule::Filter;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
@@ -15,7 +18,6 @@ use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
-use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
@@ -31,7 +33,7 @@ use crate::table::row::{Frame, Measures, Row};
 use crate::table::skeleton_columns::SkeletonRow;
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::{Snapshot, Statistics};
-use crate::table::summary::{Awaited, JunctionCounts, ObjectCounts, Summary, Totals};
+use crate::table::summary::{Awaited, FilteredTotals, JunctionCounts, ObjectCounts, Summary, Totals};
 
 /// The results of a session after an epoch. They never change, whatever the session does meanwhile.
 #[derive(Clone, Debug)]
@@ -62,7 +64,11 @@ pub struct EpochResults {
     /// Whether there is a table of objects, and which voxels of theirs are neighbours.
     object_plan: ObjectPlan,
     voxels: u64,
+    /// Before filters.
     pub(super) foreground: u64,
+    /// The filters of the foreground, and how much they change.
+    filters: Vec<Filter>,
+    amounts: Amounts,
     /// Voxels to which the analysis of the image is confined, unless that is all of them.
     pub(super) confined: Option<u64>,
 }
@@ -101,34 +107,30 @@ impl Published {
 }
 
 impl EpochResults {
-    pub(super) fn new(
-        plan: &NetworkPlan,
-        object_plan: ObjectPlan,
-        grid: Grid,
-        threshold: Threshold,
-        tracks_arrival: bool,
-    ) -> Self {
+    pub(super) fn new(plan: &SessionPlan, grid: Grid, threshold: Threshold, tracks_arrival: bool) -> Self {
         EpochResults {
-            canvas: plan.grid,
-            frame: plan.frame,
+            canvas: plan.canvas,
+            frame: plan.network.frame,
             grid,
             present: SharedMap::default(),
             tracks_arrival,
-            longest_path: plan.longest_path,
+            longest_path: plan.network.longest_path,
             next: 0,
             threshold,
             branches: SharedMap::default(),
             isolated: SharedMap::default(),
             skeletons: SharedMap::default(),
-            statistics: Statistics::new(&plan.columns).snapshot(),
+            statistics: Statistics::new(&plan.network.columns).snapshot(),
             components: 0,
             junctions: JunctionCounts::default(),
             object_counts: ObjectCounts::default(),
             objects: SharedMap::default(),
             labels: SharedMap::default(),
-            object_plan,
+            object_plan: plan.objects,
             voxels: 0,
             foreground: 0,
+            filters: plan.filters.clone(),
+            amounts: Amounts::default(),
             confined: None,
         }
     }
@@ -154,6 +156,7 @@ impl EpochResults {
                 Difference::Object(object, diff) => add(&mut self.objects, *object, diff),
                 Difference::Labels(id, _, diff) if diff < 0 => unlabelled.push(id),
                 Difference::Labels(id, labels, _) => labelled.push((id, labels)),
+                Difference::Amounts(more) => self.amounts.add(&more, 1),
                 Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
@@ -229,9 +232,14 @@ impl EpochResults {
         Some(table.rows(&self.frame).collect())
     }
 
-    /// Number of foreground voxels.
+    /// Number of foreground voxels, after filters.
     pub fn foreground(&self) -> u64 {
-        self.foreground
+        self.foreground.saturating_add_signed(self.amounts.growth())
+    }
+
+    /// How much filters have changed.
+    pub fn amounts(&self) -> Amounts {
+        self.amounts
     }
 
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or else those inside the bounds,
@@ -319,7 +327,8 @@ impl EpochResults {
         let totals = Totals {
             skeletons: self.components(),
             skeleton_voxels: self.voxels,
-            foreground_voxels: self.foreground,
+            foreground_voxels: self.foreground(),
+            filtered: FilteredTotals::new(&self.filters, &self.amounts),
             voxels: self.volume(),
             voxel_volume: self.frame.voxel_volume(),
             isolated_voxels: self.isolated.len() as u64,

@@ -10,8 +10,9 @@ use crate::chunk::Voxels;
 use crate::error::{Error, Kind};
 use crate::grid::ChunkId;
 use crate::kernel::mask::method::ThresholdMethod;
+use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::thin::method::Method;
-use crate::parameters::{Parameters, ThresholdRule};
+use crate::parameters::{FilterRule, HoleSize, Parameters, ThresholdRule};
 use crate::space::{Region, Spacing};
 use crate::store::Source;
 use crate::store::memory::MemorySource;
@@ -36,9 +37,13 @@ pub(super) enum Masks {
     Li,
     SmoothedLi,
     Homotopic,
+    /// Small objects go, and of the others the largest stay.
+    Largest,
+    Filled,
+    Hysteresis,
 }
 
-pub(super) const MASKS: [Masks; 9] = [
+pub(super) const MASKS: [Masks; 12] = [
     Masks::Nonzero,
     Masks::Smoothed,
     Masks::Otsu,
@@ -48,6 +53,9 @@ pub(super) const MASKS: [Masks; 9] = [
     Masks::Li,
     Masks::SmoothedLi,
     Masks::Homotopic,
+    Masks::Largest,
+    Masks::Filled,
+    Masks::Hysteresis,
 ];
 
 const OTSU: ThresholdRule = ThresholdRule::Above(ThresholdMethod::Otsu);
@@ -64,6 +72,18 @@ impl Masks {
             Masks::Li => builder.threshold(ThresholdRule::Above(ThresholdMethod::Li)),
             Masks::SmoothedLi => builder.smoothing(0.6).threshold(ThresholdRule::AtMost(ThresholdMethod::Li)),
             Masks::Homotopic => builder.method(Method::Homotopic),
+            Masks::Largest => builder
+                .filters(FilterRule { remove_smaller: Some(4), keep_largest: Some(3), fill_holes: None })
+                .connectivity(Connectivity::Faces),
+            Masks::Filled => builder.filters(FilterRule {
+                fill_holes: Some(HoleSize::Any),
+                remove_smaller: Some(9),
+                keep_largest: None,
+            }),
+            Masks::Hysteresis => builder
+                .smoothing(0.5)
+                .threshold(Threshold::Hysteresis { low: 0.8, high: 1.7 })
+                .filters(FilterRule { fill_holes: Some(HoleSize::Below(20)), ..FilterRule::default() }),
         }
     }
 }

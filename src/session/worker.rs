@@ -12,6 +12,7 @@ use timely::worker::Worker;
 
 use super::commands::{Answer, Command, Computed, ToCompute};
 use super::crew::Post;
+use super::filtering::Filtering;
 use super::objects::ChunkObjects;
 use super::pipelines::{Difference, Feed, GraphFeeds, OriginalFeeds, Thinned, graph, thinning};
 use super::plan::SessionPlan;
@@ -19,6 +20,7 @@ use super::reading::{ChunksRead, Reading};
 use super::records::{Brought, Found, Records, on_canvas};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
@@ -26,6 +28,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
 use crate::operators::sample::{skeleton, values_at};
 use crate::space::{Region, Voxel};
+use crate::state::hash_of_mask;
 use crate::store::Source;
 
 /// One worker's part of a session.
@@ -33,6 +36,8 @@ struct Station<'w> {
     worker: &'w mut Worker,
     plan: &'w SessionPlan,
     kernel: Binarise,
+    /// The filters between masks and thinning, if there are any.
+    filtering: Option<Filtering>,
     masks: Feed<(ChunkId, Change)>,
     masks_done: Handle<u64>,
     thinned: Rc<RefCell<Thinned>>,
@@ -78,10 +83,24 @@ pub(super) fn work(worker: &mut Worker, plan: &SessionPlan, post: &Post<Command,
     }
 }
 
+/// What is known about the values of a chunk's foreground. Where voxels were filled, values vary: those of the filled voxels
+/// are the image's too.
+fn foreground<'a>(
+    filtering: Option<&Filtering>,
+    foregrounds: &'a HashMap<ChunkId, Foreground>,
+    chunk: ChunkId,
+) -> Option<&'a Foreground> {
+    match filtering {
+        Some(filtering) if filtering.has_filled(chunk) => Some(&Foreground::Varying),
+        _ => foregrounds.get(&chunk),
+    }
+}
+
 impl<'w> Station<'w> {
     fn new(worker: &'w mut Worker, plan: &'w SessionPlan) -> Self {
         let (masks_done, skeletons_done) = (Handle::new(), Handle::new());
         let (thinned, differences) = (Rc::default(), Rc::default());
+        let filtering = Filtering::new(worker, plan);
         let masks = thinning(worker, plan, &masks_done, &thinned);
         let GraphFeeds { skeletons: skeleton_feed, originals: original_feeds, objects } =
             graph(worker, plan, &skeletons_done, &differences);
@@ -89,6 +108,7 @@ impl<'w> Station<'w> {
             worker,
             plan,
             kernel: plan.kernel.clone(),
+            filtering,
             masks,
             masks_done,
             thinned,
@@ -148,7 +168,11 @@ impl<'w> Station<'w> {
         let foregrounds = self.thin(epoch.batch);
         let thinning = std::mem::take(&mut self.thinned.borrow_mut().counts);
         let source = epoch.source.as_deref();
-        let measured = self.objects.measure(&self.foregrounds, source, &epoch.grid);
+        let measured = self.objects.measure(
+            |chunk| foreground(self.filtering.as_ref(), &self.foregrounds, chunk),
+            source,
+            &epoch.grid,
+        );
         let sampled = self.sample(source, &epoch.grid);
         let outcome = measured.and(sampled).and_then(|()| self.stage(epoch.epoch));
         Computed { thinning, foregrounds, differences: self.update_graph(epoch.grid.bounds()), outcome }
@@ -182,11 +206,13 @@ impl<'w> Station<'w> {
 
     fn restore(&mut self, doubtful: &BTreeSet<ChunkId>) {
         let Some(records) = self.records.clone() else { return };
+        let mut thinned = BTreeMap::new();
         for brought in records.borrow_mut().restore(doubtful) {
             let Brought { chunk, change, skeleton, foreground, made, revalued } = brought;
             if let Some(change) = change {
                 self.foregrounds.insert(chunk, foreground);
                 if let Change::Restored(restored) = &change {
+                    thinned.insert(chunk, hash_of_mask(Some(&restored.initial)));
                     self.remember(chunk, Some(&restored.initial));
                 }
                 self.masks.send((chunk, change));
@@ -201,10 +227,31 @@ impl<'w> Station<'w> {
                 }
             }
             if let Some(made) = made {
-                self.made.insert((0, chunk), made);
+                match (&mut self.filtering, made) {
+                    (None, made) => _ = self.made.insert((0, chunk), made),
+                    (Some(filtering), Some(Binary { mask, strong, foreground, .. })) => {
+                        filtering.set(chunk, Some(mask), strong);
+                        self.foregrounds.insert(chunk, foreground);
+                    }
+                    (Some(_), None) => _ = self.foregrounds.remove(&chunk),
+                }
             }
         }
+        self.filter();
+        if let Some(filtering) = &mut self.filtering {
+            filtering.compare(thinned);
+        }
         self.advance_masks();
+    }
+
+    /// Filters the masks that have changed, if there are filters.
+    fn filter(&mut self) {
+        if let Some(filtering) = &mut self.filtering {
+            let amounts = filtering.work(self.worker);
+            if amounts != Amounts::default() {
+                self.differences.borrow_mut().push(Difference::Amounts(amounts));
+            }
+        }
     }
 
     fn advance_masks(&mut self) {
@@ -224,7 +271,11 @@ impl<'w> Station<'w> {
             Some(new) => new.clone(),
             None => self.skeletons.get(&chunk).cloned(),
         };
-        records.stage(skeleton, |chunk| self.foregrounds.contains_key(&chunk), &self.gone, epoch)?;
+        let has_mask = |chunk| match &self.filtering {
+            Some(filtering) => filtering.has_mask(chunk),
+            None => self.foregrounds.contains_key(&chunk),
+        };
+        records.stage(skeleton, has_mask, &self.gone, epoch)?;
         self.gone.clear();
         Ok(())
     }
@@ -244,22 +295,29 @@ impl<'w> Station<'w> {
                 self.revalued.insert(chunk);
             }
             foregrounds.push((chunk, binary.as_ref().map_or(0, |binary| binary.count as u64)));
-            let change = match binary {
+            let placed = |mask: Mask| on_canvas(&mask, &self.plan.canvas, chunk);
+            let (mask, strong) = match binary {
                 Some(binary) => {
                     if matches!(binary.foreground, Foreground::Kept(_)) {
                         self.holding.push(chunk);
                     }
                     self.foregrounds.insert(chunk, binary.foreground);
-                    Change::Mask(on_canvas(&binary.mask, &self.plan.canvas, chunk))
+                    (Some(placed(binary.mask)), binary.strong.map(placed))
                 }
                 None => {
                     self.foregrounds.remove(&chunk);
-                    Change::Gone
+                    (None, None)
                 }
             };
-            self.doubtful.remove(&chunk);
-            self.remember(chunk, if let Change::Mask(mask) = &change { Some(mask) } else { None });
-            self.masks.send((chunk, change));
+            match &mut self.filtering {
+                Some(filtering) => filtering.set(chunk, mask, strong),
+                None => self.change(chunk, mask),
+            }
+        }
+        self.filter();
+        let filtered = self.filtering.as_mut().map(Filtering::take);
+        for (chunk, mask) in filtered.into_iter().flatten() {
+            self.change(chunk, mask.map(|mask| Mask::clone(&mask)));
         }
         for chunk in std::mem::take(&mut self.doubtful) {
             self.masks.send((chunk, Change::Rerun));
@@ -270,6 +328,18 @@ impl<'w> Station<'w> {
             self.unsampled.insert(chunk, mask);
         }
         foregrounds
+    }
+
+    /// Replaces the mask of a chunk for thinning.
+    fn change(&mut self, chunk: ChunkId, mask: Option<Mask>) {
+        self.doubtful.remove(&chunk);
+        self.remember(chunk, mask.as_ref());
+        self.masks.send((chunk, mask.map_or(Change::Gone, Change::Mask)));
+    }
+
+    /// What is known about the values of a chunk's foreground.
+    fn foreground(&self, chunk: ChunkId) -> Option<&Foreground> {
+        foreground(self.filtering.as_ref(), &self.foregrounds, chunk)
     }
 
     /// Notes that a chunk's skeleton or its values are new.
@@ -290,7 +360,7 @@ impl<'w> Station<'w> {
         };
         for (chunk, mask) in std::mem::take(&mut self.unsampled) {
             let own = bounds.region(chunk);
-            let found = mask.as_ref().map(|mask| skeleton(mask, &own, self.foregrounds.get(&chunk), source));
+            let found = mask.as_ref().map(|mask| skeleton(mask, &own, self.foreground(chunk), source));
             match found.transpose() {
                 Ok(found) => {
                     self.note(chunk, found.flatten());
@@ -304,7 +374,7 @@ impl<'w> Station<'w> {
         for chunk in std::mem::take(&mut self.revalued) {
             let latest = self.news.get(&chunk).cloned().unwrap_or_else(|| self.skeletons.get(&chunk).cloned());
             let Some(known) = latest else { continue };
-            match values_at(&known.voxels.to_vec(), &bounds.region(chunk), self.foregrounds.get(&chunk), source) {
+            match values_at(&known.voxels.to_vec(), &bounds.region(chunk), self.foreground(chunk), source) {
                 Ok(values) => {
                     let voxels = known.voxels.clone();
                     self.note(chunk, Some(Skeleton { voxels, values: Arc::new(values) }));

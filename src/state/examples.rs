@@ -83,6 +83,7 @@ pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
         threshold: Threshold::Above(3.0),
         foreground: mask.as_ref().map_or(0, |mask| mask.count() as u64),
         constant: None,
+        strong: mask.clone(),
         mask,
         count: Some(counted),
         projections: Some(Projections::of_chunk(bounds, 3, &Chunk { region: own, voxels })),

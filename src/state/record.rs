@@ -36,6 +36,8 @@ pub struct MaskRecord {
     /// The mask with an empty halo, in the layout of the chunk on the state's grid; `None` if all voxels are
     /// background.
     pub mask: Option<Mask>,
+    /// The strong voxels in the same layout, if the threshold asks for them and the chunk has any.
+    pub strong: Option<Mask>,
     /// The counts of the chunk, if the threshold is found automatically.
     pub count: Option<Counted>,
     /// The chunk's part of the overview.
@@ -83,7 +85,7 @@ pub(crate) fn hash_of_mask(mask: Option<&Mask>) -> u64 {
 }
 
 impl Record for MaskRecord {
-    const KIND: RecordKind = RecordKind { number: 1, version: 2, name: "masks", folder: "masks" };
+    const KIND: RecordKind = RecordKind { number: 1, version: 3, name: "masks", folder: "masks" };
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let region = grid.region(id);
@@ -98,8 +100,18 @@ impl Record for MaskRecord {
                 mask.layout().own == region && mask.has_empty_halo() && ones > 0 && ones == self.foreground
             }
         };
+        let is_part = |strong: &Mask| {
+            let mut inside = strong.clone();
+            self.mask.as_ref().is_some_and(|mask| {
+                strong.layout() == mask.layout() && {
+                    inside.intersect(mask);
+                    inside == *strong
+                }
+            })
+        };
         boxes
             && mask
+            && self.strong.as_ref().is_none_or(is_part)
             && self.count.as_ref().is_none_or(Counted::is_sound)
             && self.projections.as_ref().is_none_or(|projections| projections.is_of(&self.own))
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::kernel::filter::amount::{Amount, Amounts};
+use crate::kernel::filter::rule::Filter;
 use crate::table::statistics::{Describe, RadiusClass, Snapshot};
 
 /// The counts of a summary that do not follow from the rows.
@@ -14,6 +16,8 @@ pub struct Totals {
     pub skeleton_voxels: u64,
     /// Number of foreground voxels of the mask.
     pub foreground_voxels: u64,
+    /// What filters of the foreground have changed.
+    pub filtered: FilteredTotals,
     /// Number of voxels of the volume.
     pub voxels: u64,
     /// Volume of a voxel in the unit of the spacing; in 2-D, its area.
@@ -24,6 +28,76 @@ pub struct Totals {
     pub junctions: JunctionCounts,
     /// Numbers of objects.
     pub objects: ObjectCounts,
+}
+
+/// What filters of the foreground have changed: for each that was asked for, in the order in which they work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FilteredTotals {
+    /// Objects without a strong voxel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hysteresis: Option<Removed>,
+    /// Holes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fill_holes: Option<Filled>,
+    /// Small objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remove_smaller: Option<Removed>,
+    /// Objects that are not among the largest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_largest: Option<Removed>,
+}
+
+impl FilteredTotals {
+    /// What some filters have changed.
+    pub fn new(filters: &[Filter], amounts: &Amounts) -> Self {
+        let mut totals = FilteredTotals::default();
+        for filter in filters {
+            match *filter {
+                Filter::Hysteresis => totals.hysteresis = Some(amounts.weak.into()),
+                Filter::FillHoles(_) => totals.fill_holes = Some(amounts.holes.into()),
+                Filter::RemoveSmaller(..) => totals.remove_smaller = Some(amounts.smaller.into()),
+                Filter::KeepLargest { least, .. } => {
+                    totals.remove_smaller = (least > 0).then(|| amounts.smaller.into());
+                    totals.keep_largest = Some(amounts.largest.into());
+                }
+            }
+        }
+        totals
+    }
+
+    fn is_empty(&self) -> bool {
+        *self == FilteredTotals::default()
+    }
+}
+
+/// Objects that were removed before thinning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// Their number.
+    pub objects_removed: i64,
+    /// Their voxels.
+    pub voxels_removed: i64,
+}
+
+/// Holes that were filled before thinning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Filled {
+    /// Their number.
+    pub holes_filled: i64,
+    /// Their voxels.
+    pub voxels_filled: i64,
+}
+
+impl From<Amount> for Removed {
+    fn from(amount: Amount) -> Removed {
+        Removed { objects_removed: amount.components, voxels_removed: amount.voxels }
+    }
+}
+
+impl From<Amount> for Filled {
+    fn from(amount: Amount) -> Filled {
+        Filled { holes_filled: amount.components, voxels_filled: amount.voxels }
+    }
 }
 
 /// Numbers of junctions, or differences of them, counted by voxels and with neighbouring voxels joined.
@@ -92,13 +166,16 @@ pub struct Summary<P> {
     pub junction_voxels: i64,
     /// Number of independent loops: branches - nodes + skeletons.
     pub loops: i64,
-    /// Number of objects: connected components of the foreground.
+    /// Number of objects: connected components of the foreground, after filters.
     pub objects: i64,
     /// Number of objects of which thinning left no voxel.
     pub lost_objects: i64,
     /// Number of foreground voxels of those.
     pub lost_voxels: i64,
-    /// Foreground voxels divided by voxels of the volume.
+    /// What filters of the foreground have changed, if there are any.
+    #[serde(skip_serializing_if = "FilteredTotals::is_empty")]
+    pub filtered: FilteredTotals,
+    /// Foreground voxels divided by voxels of the volume, after filters.
     pub foreground_fraction: f64,
     /// Length, branches and junctions per volume of the image.
     pub density: Density,
@@ -183,6 +260,7 @@ impl<P: Serialize> Summary<P> {
             objects: totals.objects.objects,
             lost_objects: totals.objects.lost,
             lost_voxels: totals.objects.lost_voxels,
+            filtered: totals.filtered,
             foreground_fraction: match totals.voxels {
                 0 => 0.0,
                 voxels => totals.foreground_voxels as f64 / voxels as f64,

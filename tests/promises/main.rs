@@ -22,6 +22,7 @@ mod confined;
 mod crash;
 mod cut;
 mod faults;
+mod filters;
 mod foreground;
 mod formats;
 mod formats_table;

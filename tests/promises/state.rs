@@ -12,7 +12,7 @@ use crate::sequential::Mask;
 use crate::support::{anabranch, files_under, succeed, wait_until};
 
 /// Options that make masks of the gray image in [`gray`], and none.
-const MASKS: [&[&str]; 11] = [
+const MASKS: [&[&str]; 14] = [
     &["--threshold", "30"],
     &["--sigma", "0.8", "--threshold", "40"],
     &["--sigma", "0.6,0,1.1", "--threshold", "otsu"],
@@ -24,6 +24,9 @@ const MASKS: [&[&str]; 11] = [
     &["--threshold", "li"],
     &["--sigma", "0.7", "--threshold", "li"],
     &["--threshold", "30", "--method", "homotopic"],
+    &["--threshold", "22", "--remove-smaller", "12", "--keep-largest", "2", "--connectivity", "6"],
+    &["--threshold", "30", "--fill-holes", "--remove-smaller", "5", "--objects"],
+    &["--threshold", "hysteresis:20,100", "--fill-holes=12"],
 ];
 
 /// A mask as a noisy image, the same every time for a seed.

@@ -16,6 +16,8 @@ use crate::{with_dtype, with_voxels};
 pub struct Binary {
     /// The mask; its halo is empty.
     pub mask: Mask,
+    /// Where the threshold asks for strong voxels ([`Threshold::strong`]): the mask of those, if there are any.
+    pub strong: Option<Mask>,
     /// Number of foreground voxels, at least one.
     pub count: usize,
     /// The image's values in the foreground.
@@ -30,6 +32,10 @@ impl Binary {
     pub fn within(mut self, inside: &Mask) -> Option<Binary> {
         self.mask.intersect(inside);
         self.count = self.mask.count();
+        self.strong = self.strong.filter(|_| self.count > 0).map(|mut strong| {
+            strong.intersect(inside);
+            strong
+        });
         (self.count > 0).then_some(self)
     }
 }
@@ -185,7 +191,9 @@ impl Binarise {
     fn mask_of(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<Binary> {
         match &self.gaussian {
             Some(_) => {
-                let (mask, count) = self.smoothed_mask(voxels, region, own)?;
+                let (mask, count) = self.smoothed_mask(self.threshold, voxels, region, own)?;
+                let strong = self.threshold.strong();
+                let strong = strong.and_then(|strong| Some(self.smoothed_mask(strong, voxels, region, own)?.0));
                 // The image's own values are in a larger box.
                 let inner = own.shifted(region.min.map(|m| -m));
                 let bytes = count * self.dtype.size() + mask.layout().bytes();
@@ -197,23 +205,30 @@ impl Binarise {
                         Foreground::Kept(Arc::new(values))
                     }
                 };
-                Some(Binary { mask, count, foreground })
+                Some(Binary { mask, strong, count, foreground })
             }
             None => with_voxels!(voxels, array => {
                 let (mask, count) = pack(self.threshold, array, own)?;
+                let strong = self.threshold.strong().and_then(|strong| Some(pack(strong, array, own)?.0));
                 let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
-                Some(Binary { mask, count, foreground })
+                Some(Binary { mask, strong, count, foreground })
             }),
         }
     }
 
-    /// The mask of smoothed values and its number of voxels; `None` without any.
-    fn smoothed_mask(&mut self, voxels: &Voxels, region: &Region, own: &Region) -> Option<(Mask, usize)> {
+    /// The mask of smoothed values that pass a threshold and its number of voxels; `None` without any.
+    fn smoothed_mask(
+        &mut self,
+        threshold: Threshold,
+        voxels: &Voxels,
+        region: &Region,
+        own: &Region,
+    ) -> Option<(Mask, usize)> {
         let gaussian = self.gaussian.as_mut()?;
         let mut packing = Packing::new(own);
         let mut take = |place: [usize; 2], words: &[u64]| packing.take(place, words);
         with_voxels!(voxels, array => {
-            gaussian.foreground(array.view(), region, own, &self.bounds, self.threshold, &mut take);
+            gaussian.foreground(array.view(), region, own, &self.bounds, threshold, &mut take);
         });
         packing.finish()
     }
@@ -221,20 +236,24 @@ impl Binarise {
     fn mask_of_fill(&mut self, own: &Region) -> Option<Binary> {
         let smoothed = self.gaussian.is_some();
         let value = Voxels::filled(self.dtype, [1; 3], self.fill);
-        let inside = with_voxels!(&value, array => {
-            let value = array[[0, 0, 0]];
-            if smoothed { self.threshold.is_foreground(value.to_f32()) } else { self.threshold.is_foreground(value) }
-        });
-        if !inside {
+        let is_inside = |threshold: Threshold| {
+            with_voxels!(&value, array => {
+                let value = array[[0, 0, 0]];
+                if smoothed { threshold.is_foreground(value.to_f32()) } else { threshold.is_foreground(value) }
+            })
+        };
+        if !is_inside(self.threshold) {
             return None;
         }
+        let is_strong = self.threshold.strong().is_some_and(is_inside);
         with_dtype!(self.dtype, T => {
             let value = Voxels::filled(self.dtype, own.shape(), self.fill);
             let array = <T as Value>::unwrap(&value)?;
             let mut mask = Mask::new(Layout::new(*own));
             fill(&mut mask);
             let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
-            Some(Binary { mask, count: own.volume(), foreground })
+            let strong = is_strong.then(|| mask.clone());
+            Some(Binary { mask, strong, count: own.volume(), foreground })
         })
     }
 }

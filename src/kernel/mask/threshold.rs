@@ -17,6 +17,15 @@ pub enum Threshold {
     Above(f64),
     /// Its value is at most a number, compared in the same way, for dark objects.
     AtMost(f64),
+    /// Its value is above `low`, and voxels above `low` connect it at their faces to one above `high`, as in
+    /// scikit-image's `apply_hysteresis_threshold`: `low` is compared in `f64`, and `high` as in [`Threshold::Above`].
+    /// A row alone only says which voxels are above `low`.
+    Hysteresis {
+        /// The number that all foreground is above.
+        low: f64,
+        /// The number that one voxel of each object is above; not below `low`.
+        high: f64,
+    },
 }
 
 impl Threshold {
@@ -25,15 +34,24 @@ impl Threshold {
         match self {
             Threshold::Nonzero => None,
             Threshold::Above(bound) | Threshold::AtMost(bound) => Some(bound),
+            Threshold::Hysteresis { low, .. } => Some(low),
         }
     }
 
-    /// The same condition with another number.
-    fn with(self, bound: f64) -> Threshold {
+    /// The number with which values of `f32` are compared, if any.
+    pub(super) fn single(self) -> Option<f32> {
         match self {
-            Threshold::Nonzero => self,
-            Threshold::Above(_) => Threshold::Above(bound),
-            Threshold::AtMost(_) => Threshold::AtMost(bound),
+            // Values above the largest f32 that is not above the number are those above the number.
+            Threshold::Hysteresis { low, .. } => Some(not_above(low)),
+            _ => self.bound().map(|bound| bound as f32),
+        }
+    }
+
+    /// The condition that a voxel of each object must meet besides, if there is one.
+    pub fn strong(self) -> Option<Threshold> {
+        match self {
+            Threshold::Hysteresis { high, .. } => Some(Threshold::Above(high)),
+            _ => None,
         }
     }
 
@@ -42,7 +60,14 @@ impl Threshold {
     /// two.
     #[must_use]
     pub fn of_halves(self) -> Threshold {
-        self.bound().and_then(rounded_to_half).map_or(self, |bound| self.with(bound))
+        let rounded = |bound| rounded_to_half(bound).unwrap_or(bound);
+        match self {
+            Threshold::Nonzero => self,
+            Threshold::Above(bound) => Threshold::Above(rounded(bound)),
+            Threshold::AtMost(bound) => Threshold::AtMost(rounded(bound)),
+            // NumPy compares the lower number, which `clip` has made an `f64`, in `f64`.
+            Threshold::Hysteresis { low, high } => Threshold::Hysteresis { low, high: rounded(high) },
+        }
     }
 
     /// Whether a value is foreground.
@@ -66,6 +91,9 @@ impl Threshold {
             Threshold::Above(bound) if is_small => pack_above_f32(row, small(bound), words),
             Threshold::Above(bound) if is_single => pack_above_f32(row, bound as f32, words),
             Threshold::Above(bound) => pack_above_f64(row, bound, words),
+            Threshold::Hysteresis { low, .. } if is_small => pack_above_f32(row, small(low), words),
+            Threshold::Hysteresis { low, .. } if is_single => pack_above_f32(row, not_above(low), words),
+            Threshold::Hysteresis { low, .. } => pack_above_f64(row, low, words),
             Threshold::AtMost(bound) if is_small => pack_at_most_f32(row, small(bound), words),
             Threshold::AtMost(bound) if is_single => pack_at_most_f32(row, bound as f32, words),
             Threshold::AtMost(bound) => pack_at_most_f64(row, bound, words),
@@ -94,6 +122,12 @@ impl Threshold {
         }
         words
     }
+}
+
+/// The largest `f32` that is not above a number.
+fn not_above(number: f64) -> f32 {
+    let near = number as f32;
+    if f64::from(near) > number { near.next_down() } else { near }
 }
 
 /// The nearest number of half precision, with ties to even; `None` if that is infinite.
@@ -222,6 +256,24 @@ mod tests {
         let third = 1.0 / 3.0;
         assert!(!Threshold::Above(third - 1e-12).is_foreground(third as f32));
         assert!(Threshold::Above(third - 1e-12).is_foreground(third));
+    }
+
+    #[test]
+    fn the_lower_number_of_a_hysteresis_is_compared_in_f64_and_the_upper_one_as_any_other() {
+        // As `image > np.clip(low, None, high)` and `image > high` in NumPy 2.
+        let third = 1.0f64 / 3.0;
+        let near = third as f32;
+        for low in [third, f64::from(near), f64::from(near.next_down()), -third, 0.0, -1e-60, 1e300, -1e300] {
+            let threshold = Threshold::Hysteresis { low, high: 1e301 };
+            for value in [near, near.next_down(), near.next_up(), -near, 0.0, f32::MAX, f32::MIN] {
+                assert_eq!(threshold.is_foreground(value), f64::from(value) > low, "{value} > {low}");
+            }
+        }
+        let both = Threshold::Hysteresis { low: 41.5, high: 50.0 };
+        assert!(both.is_foreground(42u16) && !both.is_foreground(41u8) && both.is_foreground(41.6f64));
+        assert_eq!([both.strong(), Threshold::Above(1.0).strong()], [Some(Threshold::Above(50.0)), None]);
+        let halves = Threshold::Hysteresis { low: 0.3, high: 1000.3 }.of_halves();
+        assert_eq!(halves, Threshold::Hysteresis { low: 0.3, high: 1000.5 });
     }
 
     #[test]

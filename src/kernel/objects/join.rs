@@ -8,9 +8,14 @@ use crate::kernel::network::rise::Risen;
 use crate::kernel::objects::parts::{Link, Part};
 use crate::kernel::objects::sums::{Object, Sums};
 
+/// The level of the smallest box in which a part meets another; `None` if it is complete.
+pub(super) fn level_of<S>(part: &Part<S>, octree: &Octree) -> Option<u8> {
+    part.links.iter().map(|&[a, b]| octree.meeting_of(a, b)).min()
+}
+
 /// What a chunk says of one of its parts: an object, or a part for the smallest box in which it meets another.
 pub fn leaf<S>(part: Part<S>, octree: &Octree) -> Risen<Object<S>, Part<S>> {
-    match part.links.iter().map(|&[a, b]| octree.meeting_of(a, b)).min() {
+    match level_of(&part, octree) {
         Some(level) => Risen::Open(level, part),
         None => Risen::Complete(part.object),
     }
@@ -21,6 +26,12 @@ pub fn leaf<S>(part: Part<S>, octree: &Octree) -> Risen<Object<S>, Part<S>> {
 /// a link of which the box holds both chunks is done with. Does not depend on the order of the parts, nor on boxes below.
 /// Takes time O(n log n) in the number of links.
 pub fn merge<S: Sums>(parts: &[&Part<S>], level: u8, octree: &Octree) -> Vec<Risen<Object<S>, Part<S>>> {
+    join(parts, level, octree).0.into_iter().map(|part| leaf(part, octree)).collect()
+}
+
+/// The parts that those of a box become, in the order of their first voxels, and for each of those before its place among
+/// them.
+pub(super) fn join<S: Sums>(parts: &[&Part<S>], level: u8, octree: &Octree) -> (Vec<Part<S>>, Vec<usize>) {
     let mut sets = DisjointSets::new(parts.len());
     let mut seen: BTreeMap<Link, u32> = BTreeMap::new();
     for (i, part) in (0..).zip(parts) {
@@ -45,7 +56,9 @@ pub fn merge<S: Sums>(parts: &[&Part<S>], level: u8, octree: &Octree) -> Vec<Ris
             whole.links.push(link);
         }
     }
-    let mut joined: Vec<Part<S>> = joined.into_values().collect();
-    joined.sort_unstable_by_key(|part| part.object.first);
-    joined.into_iter().map(|part| leaf(part, octree)).collect()
+    let mut joined: Vec<(u32, Part<S>)> = joined.into_iter().collect();
+    joined.sort_unstable_by_key(|(_, part)| part.object.first);
+    let place_of: BTreeMap<u32, usize> = joined.iter().zip(0..).map(|((root, _), place)| (*root, place)).collect();
+    let whole_of = (0..parts.len()).map(|i| place_of[&sets.find(i as u32)]).collect();
+    (joined.into_iter().map(|(_, part)| part).collect(), whole_of)
 }

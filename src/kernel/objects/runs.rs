@@ -199,7 +199,7 @@ pub(super) fn runs_of_row(width: usize, read: impl Fn(usize, usize) -> u64, mut 
 
 /// The components of runs in raster order, of any rows; runs of one row may touch, and are connected then. Takes time
 /// O(n log n).
-pub(super) fn connect(runs: &[Run], connectivity: Connectivity) -> DisjointSets {
+pub(in crate::kernel) fn connect(runs: &[Run], connectivity: Connectivity) -> DisjointSets {
     let mut sets = DisjointSets::new(runs.len());
     let mut rows: Vec<(i64, i64, usize)> = Vec::new();
     for (i, run) in runs.iter().enumerate() {

@@ -71,7 +71,7 @@ impl<S: Sums> Object<S> {
     }
 
     /// Makes one of two.
-    pub(super) fn merge(&mut self, other: &Self) {
+    pub(in crate::kernel) fn merge(&mut self, other: &Self) {
         self.first = self.first.min(other.first);
         self.sums.merge(&other.sums);
     }

@@ -2,6 +2,7 @@
 //!
 //! Nothing here comes from the library under test. The committed fixtures hold it to scikit-image and skan.
 
+pub(crate) mod filters;
 pub(crate) mod graph;
 pub(crate) mod homotopic;
 pub(crate) mod lee;

@@ -78,7 +78,7 @@ impl Gaussian {
         let values = padded.as_standard_layout();
         let (values, shape) = (values.as_slice().expect("standard layout is contiguous"), padded_region.shape());
         let reach = self.depth().iter().sum();
-        if let Some(margin) = threshold.bound().and_then(|bound| Margin::new(values, bound as f32, reach)) {
+        if let Some(margin) = threshold.single().and_then(|bound| Margin::new(values, bound, reach)) {
             let wanted: Vec<bool> =
                 self.row_bounds(values, shape, &taps).into_iter().map(|most| most > margin.low).collect();
             if let Threshold::AtMost(_) = threshold {
