@@ -104,11 +104,13 @@ pub(crate) fn image_options(options: &RunOptions) -> Result<OpenOptions> {
     image.mask.clone_from(&options.mask);
     image.atlas.clone_from(&options.atlas);
     image.atlas_names.clone_from(&options.atlas_names);
+    image.labels = options.labels;
+    image.intensity.clone_from(&options.intensity);
     Ok(image)
 }
 
 /// What results depend on, as the options ask for it.
-fn parameters(options: &RunOptions) -> Result<Parameters> {
+pub(crate) fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
     parameters.threshold = parse_foreground(options.threshold.as_deref(), options.below.as_deref())?;
     parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
@@ -130,8 +132,8 @@ fn parameters(options: &RunOptions) -> Result<Parameters> {
             "--picture-colour radius needs radii, and --columns skan leaves them out: leave one of the two out";
         return Err(Error::usage(message));
     }
-    parameters.check()?;
     parameters.image = image_options(options)?;
+    parameters.check()?;
     Ok(parameters)
 }
 

@@ -277,6 +277,14 @@ pub(crate) struct RunOptions {
     /// CSV file with the columns label and name: the names of the atlas's regions, for the tables
     #[arg(long, value_name = "FILE", requires = "atlas")]
     pub(crate) atlas_names: Option<PathBuf>,
+    /// The image is a segmentation: each value but 0 has its own skeleton, whether it touches others or not; adds a column
+    /// `label` to the tables
+    #[arg(long)]
+    pub(crate) labels: bool,
+    /// Image of the same shape whose values are measured along branches in place of the input's own: the image that a mask or
+    /// labels were made from
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) intensity: Option<PathBuf>,
     /// Colours of branches in overview.png: by what they join, or by their mean radius
     #[arg(long, value_enum, value_name = "kind|radius", alias = "picture-color", default_value_t = BranchColour::Kind)]
     pub(crate) picture_colour: BranchColour,

@@ -45,7 +45,7 @@ pub(crate) fn make(options: &PhantomOptions, replace: bool) -> Result<()> {
         shape: tree.shape(),
         dimensions: tree.dimensions(),
         channels: None,
-        dtype: if options.gray { Dtype::U16 } else { Dtype::U8 },
+        dtype: if options.gray { Dtype::U16 } else { Dtype::U8 }.into(),
         chunk: std::array::from_fn(|a| chunk[a].min(tree.shape()[a])),
         compression: if options.gray { Compression::Blosc } else { Compression::Zstd },
         spacing: None,

@@ -37,6 +37,8 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let Some(state) = &run.state else {
         return Err(Error::usage("watch goes on where it was from a state: give a folder for it with --state"));
     };
+    // Before it waits for an image.
+    crate::analysis::parameters(run)?.check_for_epochs()?;
     let pace = Pace {
         settle: parse_seconds("--settle", options.settle)?,
         poll: parse_seconds("--poll", options.poll)?,

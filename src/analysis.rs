@@ -33,6 +33,7 @@ mod changes;
 mod epochs;
 mod kept_counts;
 mod label_image;
+mod labels;
 mod masks;
 mod objects;
 mod opened;
@@ -40,6 +41,7 @@ mod outputs;
 mod pipeline;
 mod record;
 mod regions;
+mod report;
 mod resources;
 mod results;
 mod sholl;
@@ -65,17 +67,19 @@ use std::sync::Arc;
 
 use self::kept_counts::KeptCounts;
 use self::resources::Allotted;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::Grid;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
+use crate::kernel::mosaic::resample::{Blend, Interpolation};
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::read::Selection;
 use crate::parameters::{ImageForm, Parameters, Settled};
 use crate::space::Region;
-use crate::store::{Image, Source, is_table, open};
+use crate::store::labels::LabelImage;
+use crate::store::{Image, MosaicOptions, Source, is_table, open};
 use crate::table::arrival::Arrival;
 use crate::table::branch_columns::Columns;
 use crate::table::columns::Field;
@@ -98,6 +102,8 @@ pub struct Analysis {
     allotted: Allotted,
     /// What the regions of its atlas were found to hold.
     counts: KeptCounts,
+    /// The image as one of labels, if it is a segmentation.
+    labels: Option<Arc<LabelImage>>,
 }
 
 impl std::fmt::Debug for Analysis {
@@ -114,6 +120,9 @@ impl Analysis {
     /// As [`open`]; `Usage` if parameters or resources contradict each other or the image.
     pub fn open(path: &Path, parameters: &Parameters, resources: &Resources) -> Result<Analysis> {
         parameters.check()?;
+        if parameters.image.labels && is_table(path) {
+            require_labels_stay(&parameters.image.mosaic).map_err(|error| error.at(path))?;
+        }
         let source = Arc::from(open(path, &parameters.image)?);
         let mut analysis = Self::of(source, parameters, resources)?;
         analysis.path = Some(path.to_owned());
@@ -131,7 +140,12 @@ impl Analysis {
         let description = source.description();
         let settled = parameters.settle(ImageForm::of(description)).map_err(|error| error.at(&description.name))?;
         let (grid, allotted) = resources.allot(&*source, &settled)?;
-        Ok(Analysis { source, grid, settled, image, path: None, allotted, counts: KeptCounts::default() })
+        if allotted.keeps_state {
+            parameters.check_for_epochs()?;
+        }
+        let labels = parameters.image.labels.then(|| Arc::new(LabelImage::new(Arc::clone(&source), labels::HELD)));
+        let counts = KeptCounts::default();
+        Ok(Analysis { source, grid, settled, image, path: None, allotted, counts, labels })
     }
 
     /// The coordinates of the results: how many axes, the size of a voxel, and which voxel is at zero.
@@ -144,7 +158,8 @@ impl Analysis {
         let (asked, pruning) = (&self.settled.asked, self.settled.pruning);
         let (set, longest_path) = (asked.columns, asked.longest_path);
         let radii = set.tells_radii() || pruning.needs_radii();
-        NetworkPlan { grid: self.grid, frame: self.frame(), columns: set.columns(), radii, pruning, longest_path }
+        let columns = self.table_columns();
+        NetworkPlan { grid: self.grid, frame: self.frame(), columns, radii, pruning, longest_path }
     }
 
     /// How its objects are found.
@@ -165,12 +180,22 @@ impl Analysis {
 
     /// Columns of the branch table.
     pub fn columns(&self) -> Vec<Field> {
-        let Parameters { columns, provisional, .. } = self.settled.asked;
-        let mut fields = columns.columns().fields(self.dimensions(), provisional);
+        let mut fields = self.table_columns().fields(self.dimensions(), self.settled.asked.provisional);
         if let Some(atlas) = self.source.atlas() {
             fields.extend(Columns::<BranchMeasures>::region_fields(atlas.names.is_some()));
         }
         fields
+    }
+
+    /// The list of these columns.
+    fn table_columns(&self) -> Columns {
+        let columns = self.settled.asked.columns.columns();
+        match (&self.settled.asked.image, self.source.intensity().is_some()) {
+            (image, true) if image.labels => columns.with_labels(),
+            // The mean of labels is the label.
+            (image, false) if image.labels => columns.with_labels().without_image_values(),
+            _ => columns,
+        }
     }
 
     /// The names and values that must not differ between the processes that share the analysis, for [`crate::cluster`].
@@ -235,4 +260,16 @@ impl Analysis {
         let bounds = Region::of_shape(description.shape);
         Binarise { gaussian, threshold, bounds, dtype: description.dtype, fill: description.fill, keep }
     }
+}
+
+/// Refuses to put tiles together in a way that makes new labels of those that tiles have.
+fn require_labels_stay(tiles: &MosaicOptions) -> Result<()> {
+    let same = tiles.background.is_none() && tiles.flat_field.is_none() && tiles.gains.is_none();
+    if same && tiles.order == Interpolation::Nearest && matches!(tiles.blend, Blend::Max | Blend::First) {
+        return Ok(());
+    }
+    Err(Error::usage(
+        "--labels takes the values of tiles as they are: give --order 0 and --blend max or first, and neither --background, \
+         --flat-field nor --gains",
+    ))
 }

@@ -69,6 +69,8 @@ pub trait Value: Copy + Default + PartialEq + PartialOrd + Send + Sync + std::fm
     fn to_f64(self) -> f64;
     /// The value rounded to `f32`, as NumPy's `astype(float32)`.
     fn to_f32(self) -> f32;
+    /// The value as a whole number: exact for whole ones; of others, the part before the point.
+    fn to_i64(self) -> i64;
     /// An array of such values as [`Voxels`].
     fn wrap(array: Array3<Self>) -> Voxels;
     /// The array of such values inside, if it is of this type.
@@ -165,13 +167,15 @@ macro_rules! with_dtype {
 }
 
 macro_rules! values {
-    ($($t:ty, $variant:ident, $as_f64:expr, $as_f32:expr, $read:expr;)*) => {$(
+    ($($t:ty, $variant:ident, $as_f64:expr, $as_f32:expr, $as_i64:expr, $read:expr;)*) => {$(
         impl Value for $t {
             const DTYPE: Dtype = Dtype::$variant;
             #[inline]
             fn to_f64(self) -> f64 { let convert: fn($t) -> f64 = $as_f64; convert(self) }
             #[inline]
             fn to_f32(self) -> f32 { let convert: fn($t) -> f32 = $as_f32; convert(self) }
+            #[inline]
+            fn to_i64(self) -> i64 { let convert: fn($t) -> i64 = $as_i64; convert(self) }
             fn wrap(array: Array3<Self>) -> Voxels { Voxels::$variant(array) }
             fn unwrap(voxels: &Voxels) -> Option<&Array3<Self>> {
                 match voxels {
@@ -189,15 +193,15 @@ macro_rules! values {
 }
 
 values! {
-    bool, Bool, |v| f64::from(u8::from(v)), |v| f32::from(u8::from(v)), |b| b[0] != 0;
-    u8, U8, f64::from, f32::from, bytemuck::pod_read_unaligned;
-    u16, U16, f64::from, f32::from, bytemuck::pod_read_unaligned;
-    u32, U32, f64::from, |v| v as f32, bytemuck::pod_read_unaligned;
-    i16, I16, f64::from, f32::from, bytemuck::pod_read_unaligned;
-    i32, I32, f64::from, |v| v as f32, bytemuck::pod_read_unaligned;
-    f32, F32, f64::from, |v| v, bytemuck::pod_read_unaligned;
-    f64, F64, |v| v, |v| v as f32, bytemuck::pod_read_unaligned;
-    i64, I64, |v| v as f64, |v| v as f32, bytemuck::pod_read_unaligned;
+    bool, Bool, |v| f64::from(u8::from(v)), |v| f32::from(u8::from(v)), i64::from, |b| b[0] != 0;
+    u8, U8, f64::from, f32::from, i64::from, bytemuck::pod_read_unaligned;
+    u16, U16, f64::from, f32::from, i64::from, bytemuck::pod_read_unaligned;
+    u32, U32, f64::from, |v| v as f32, i64::from, bytemuck::pod_read_unaligned;
+    i16, I16, f64::from, f32::from, i64::from, bytemuck::pod_read_unaligned;
+    i32, I32, f64::from, |v| v as f32, i64::from, bytemuck::pod_read_unaligned;
+    f32, F32, f64::from, |v| v, |v| v as i64, bytemuck::pod_read_unaligned;
+    f64, F64, |v| v, |v| v as f32, |v| v as i64, bytemuck::pod_read_unaligned;
+    i64, I64, |v| v as f64, |v| v as f32, |v| v, bytemuck::pod_read_unaligned;
 }
 
 impl Voxels {

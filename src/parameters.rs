@@ -264,12 +264,44 @@ impl Parameters {
                 "--atlas adds columns and tables, which --columns skan leaves out: leave one of the two out",
             ));
         }
+        if self.image.labels && !(self.threshold.is_nonzero() && self.sigma.is_none()) {
+            return Err(Error::usage(
+                "--labels takes each value of the image for an object of its own, and so neither --threshold, --below nor \
+                 --sigma: leave one of them out",
+            ));
+        }
+        if self.image.labels && self.filters != FilterRule::default() {
+            return Err(Error::usage(
+                "--labels takes the voxels of each label as they are, and --fill-holes, --remove-smaller and --keep-largest \
+                 change a mask: leave one of them out",
+            ));
+        }
+        if self.image.labels && (self.objects || self.object_labels) {
+            return Err(Error::usage(
+                "--objects lists the components of one mask, and --labels makes a mask of each label: leave one of them out",
+            ));
+        }
         if self.sigma.is_some() && self.threshold.is_nonzero() {
             return Err(Error::usage(
                 "--sigma smooths the image before a threshold, but there is none: add --threshold or --below",
             ));
         }
         Ok(())
+    }
+
+    /// Refuses parameters whose results do not follow an image that changes.
+    ///
+    /// # Errors
+    /// Of kind `Usage` if there are such.
+    pub fn check_for_epochs(&self) -> Result<()> {
+        let option = match &self.image {
+            image if image.labels => "--labels",
+            image if image.intensity.is_some() => "--intensity",
+            _ => return Ok(()),
+        };
+        Err(Error::usage(format!(
+            "{option} is for single runs so far: leave it out where results follow an image (a session, --state, watch)"
+        )))
     }
 
     /// The parameters for an image of a form.
@@ -280,6 +312,12 @@ impl Parameters {
         self.check()?;
         if !self.threshold.is_nonzero() && form.dtype == Dtype::Bool {
             return Err(Error::usage("the input is a mask of bools already: leave --threshold and --below out"));
+        }
+        if self.image.labels && !form.dtype.is_integer() {
+            return Err(Error::usage(format!(
+                "--labels takes whole numbers, and the image has values of type {}: store the labels as whole numbers",
+                form.dtype.name()
+            )));
         }
         let method = match (self.method, form.flat) {
             (Some(Method::Zhang), _) if form.dimensions == 3 => {
@@ -361,6 +399,8 @@ impl Settled {
             mask,
             atlas: _,
             atlas_names: _,
+            labels,
+            intensity,
             spacing: _,
             unit: _,
             cache: _,
@@ -376,6 +416,8 @@ impl Settled {
             part("region", self.asked.image.region_text()),
             part("axes", axes.as_ref().map(|names| names.iter().collect())),
             part("mask", mask.as_ref().map(|path| resolved(path).display().to_string())),
+            part("of", labels.then(|| "labels".to_owned())),
+            part("intensity", intensity.as_ref().map(|path| resolved(path).display().to_string())),
         ]
         .concat()
     }
@@ -418,6 +460,8 @@ impl Settled {
             mask,
             atlas,
             atlas_names,
+            labels,
+            intensity,
             mosaic,
             spacing: _,
             unit: _,
@@ -435,6 +479,8 @@ impl Settled {
             ("--mask", is_given(mask)),
             ("--atlas", is_given(atlas)),
             ("--atlas-names", is_given(atlas_names)),
+            ("--intensity", is_given(intensity)),
+            ("--labels", labels.to_string()),
             ("the fill value of the input", format!("{:?}", self.form.fill)),
             ("--method", self.method.name().to_owned()),
             ("--sigma", given(self.sigma_text())),

@@ -32,6 +32,8 @@ impl RunOptions {
             provisional: false,
             columns: ColumnSet::All,
             mask: None,
+            labels: false,
+            intensity: None,
             atlas: None,
             atlas_names: None,
             picture_colour: BranchColour::Kind,

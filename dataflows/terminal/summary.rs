@@ -74,6 +74,13 @@ pub(crate) fn lines<P>(results: &ShownResults<'_, P>) -> String {
     if let Some(density) = density(results) {
         line("density", density);
     }
+    if let Some(labels) = summary.labels {
+        let lost = match labels.labels_without_skeleton {
+            0 => String::new(),
+            lost => format!(", {} of them without a skeleton", grouped(lost)),
+        };
+        line("labels", grouped(labels.labels) + &lost);
+    }
     line("skeletons", format!("{} with {} voxels", grouped(summary.skeletons), grouped(summary.skeleton_voxels)));
     let share = 100.0 * totals.foreground_voxels as f64 / totals.voxels.max(1) as f64;
     line("foreground", format!("{share:.2} % of {} voxels", grouped(totals.voxels)));

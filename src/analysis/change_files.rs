@@ -46,9 +46,10 @@ impl Analysis {
         let mut tables: Vec<(&'static str, Vec<Field>, &'static str)> =
             vec![(BRANCHES, self.columns(), branch_columns::START)];
         if self.settled.asked.columns.has_nodes() {
-            let nodes = node_columns::columns();
+            let labels = self.settled.asked.image.labels;
+            let nodes = node_columns::columns(labels);
             let nodes = nodes.iter().flat_map(|column| column.fields(dimensions)).collect();
-            let skeletons = skeleton_columns::columns(self.settled.asked.longest_path);
+            let skeletons = skeleton_columns::columns(self.settled.asked.longest_path, labels);
             let skeletons = skeletons.iter().flat_map(|column| column.fields(dimensions)).collect();
             tables.push((NODES, nodes, node_columns::PLACE));
             tables.push((SKELETONS, skeletons, skeleton_columns::PLACE));

@@ -160,6 +160,7 @@ impl Epochs {
             volume: found.volume(),
             projections,
             arrival,
+            labels: None,
             counts: counts(epoch, chunks),
         })
     }
@@ -212,6 +213,7 @@ fn written(state: &Path) -> std::result::Result<Option<Written>, String> {
 
 fn counts(epoch: &Epoch, chunks: usize) -> Counts {
     Counts {
+        classes: None,
         by_planes: epoch.thinning.by_planes,
         chunks_read: epoch.read as u64,
         chunks_reused: chunks.saturating_sub(epoch.changed) as u64,

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::change_files::{Changes, TableChanges};
@@ -11,15 +12,20 @@ use super::warnings;
 use super::{Analysis, Results};
 use crate::chunk::Dtype;
 use crate::error::{Error, Kind, Result};
+use crate::grid::ChunkId;
 use crate::kernel::measure::BranchMeasures;
+use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::network::isolated::Isolated;
+use crate::kernel::network::skeleton::Skeleton;
 use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview};
 use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
 use crate::store::output::folder::{BRANCHES, NODES, OBJECTS, SKELETONS};
-use crate::store::output::{ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_skeleton};
+use crate::store::output::{
+    ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_labelled, write_skeleton,
+};
 use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::csv::write_table;
 use crate::table::nodes::Nodes;
@@ -112,7 +118,7 @@ impl Analysis {
             shape: description.shape,
             dimensions: description.dimensions,
             channels: None,
-            dtype: Dtype::U8,
+            dtype: if self.labels.is_some() { description.stored } else { Dtype::U8.into() },
             chunk: skeleton_chunk_shape(description.shape, description.dimensions),
             compression: Compression::Zstd,
             spacing: Some(description.spacing),
@@ -128,8 +134,13 @@ impl Analysis {
     /// The previous content stays then.
     pub fn write(&self, results: &Results, out: impl AsRef<Path>, overwrite: bool) -> Result<Written> {
         let folder = open_folder(out.as_ref(), overwrite, |_| false)?;
-        let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
-        write_skeleton(&folder, self.skeleton_form(), voxels(), None, self.allotted.workers)?;
+        let (form, threads) = (self.skeleton_form(), self.allotted.workers);
+        if results.labels.is_some() {
+            write_labels(&folder, form, &results.skeletons, threads)?;
+        } else {
+            let voxels = results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
+            write_skeleton(&folder, form, voxels, None, threads)?;
+        }
         self.stage(results, Destination::new(folder))?.commit()
     }
 
@@ -222,14 +233,15 @@ impl Analysis {
             junctions: results.junctions,
             objects: results.object_counts,
         };
-        let mut warnings = warnings::warnings(self, results, &totals, unknown_paths)?;
+        let labels = results.label_totals(&ranks);
+        let mut warnings = warnings::warnings(self, results, &totals, labels.as_ref(), unknown_paths)?;
         warnings.extend(regions.iter().flat_map(warnings::of_regions));
         if let (true, Some(first)) = (strict, warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
         }
         let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());
         let mut summary = Summary::new(parameters, &totals, &results.statistics);
-        summary.warnings = warnings;
+        (summary.warnings, summary.labels) = (warnings, labels);
         if let Some(arrival) = &results.arrival {
             let (units, missing) = (arrival.units(), arrival.missing());
             summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
@@ -237,6 +249,23 @@ impl Analysis {
         folder.write("summary.json", summary.to_json()?)?;
         Ok(Written { totals, summary })
     }
+}
+
+/// Writes the skeleton's array of labels, from skeletons whose values are their labels.
+pub(super) fn write_labels(
+    folder: &OutputFolder,
+    form: ArrayForm,
+    skeletons: &[(ChunkId, Arc<Skeleton>)],
+    threads: usize,
+) -> Result<()> {
+    let voxels = skeletons.iter().flat_map(|(_, skeleton)| {
+        let values = match &*skeleton.values {
+            PixelValues::Integers(values) => &values[..],
+            _ => &[],
+        };
+        skeleton.voxels.iter().zip(values.iter().copied())
+    });
+    write_labelled(folder, form, voxels, threads)
 }
 
 /// Writes an output piece by piece.

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Exchange, Inspect, Probe, ToStream};
@@ -13,24 +12,19 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
+use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::measure::BranchMeasures;
-use crate::kernel::network::branch_list::BranchList;
-use crate::kernel::network::isolated::Isolated;
-use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
+use crate::kernel::objects::labels::LabelImage;
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
-use crate::operators::objects::findings::{FoundObject, find};
+use crate::operators::objects::findings::find;
 use crate::operators::read::Selection;
 use crate::operators::sample::SampleChunks;
-use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
 use crate::operators::thin_masks::ThinMasks;
 use crate::operators::volume::confined_volume;
@@ -39,10 +33,12 @@ use crate::operators::write::WriteSkeletons;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
 use crate::store::output::{OutputFolder, SkeletonArray};
-use crate::table::statistics::{Snapshot, Statistics};
-use crate::table::summary::{JunctionCounts, ObjectCounts};
+use crate::table::statistics::Statistics;
 
+use super::labels::{Windows, analyse_classes};
 use super::masks::masks;
+use super::outputs::write_labels;
+use super::report::{Found, Report};
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
 
@@ -56,53 +52,6 @@ pub struct Running<'a> {
     pub failure: Failure,
     /// The processes that share the work.
     pub team: Option<&'a mut Team>,
-}
-
-/// The findings of one worker in its own chunks.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Found {
-    /// Foreground voxels, before filters.
-    pub(super) foreground: u64,
-    /// How much filters change.
-    pub(super) amounts: Amounts,
-    /// Projections.
-    pub(super) projections: Option<Projections>,
-    pub(super) thinning: ThinningCounts,
-    /// Junctions.
-    pub(super) junctions: JunctionCounts,
-    /// Objects.
-    pub(super) objects: ObjectCounts,
-}
-
-impl Found {
-    /// Adds what another worker found.
-    fn merge(&mut self, other: Found) {
-        self.foreground += other.foreground;
-        self.amounts.add(&other.amounts, 1);
-        self.thinning.add(&other.thinning);
-        self.junctions.add(other.junctions, 1);
-        self.objects.add(other.objects, 1);
-        match (&mut self.projections, other.projections) {
-            (Some(projections), Some(others)) => Projections::merge(projections, &others),
-            (mine @ None, others) => *mine = others,
-            (Some(_), None) => {}
-        }
-    }
-}
-
-/// The findings of all workers, at the first one; empty at the others.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) found: Found,
-    pub(super) branches: Vec<Shared<BranchList<BranchMeasures>>>,
-    /// Statistics of the branches, if there are any.
-    pub(super) statistics: Option<Snapshot>,
-    pub(super) isolated: Vec<Shared<Vec<Isolated<BranchMeasures>>>>,
-    pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
-    /// The objects, if there is a table of them.
-    pub(super) objects: Vec<FoundObject>,
-    /// What an image of labels needs of chunks, if there is one.
-    pub(super) labels: Vec<(ChunkId, Shared<ChunkLabels>)>,
 }
 
 /// The findings of all workers, at the first one.
@@ -141,13 +90,23 @@ impl Analysis {
     /// As [`Analysis::run`], or if the array cannot be written.
     pub fn run_into(&self, folder: Option<&OutputFolder>, mut running: Running<'_>) -> Result<Results> {
         let arrival = self.arrival()?;
-        let array = folder.map(|folder| Ok(self.sink(SkeletonArray::create(folder, self.skeleton_form())?)));
+        let array = folder.filter(|_| self.labels.is_none());
+        let array = array.map(|folder| Ok(self.sink(SkeletonArray::create(folder, self.skeleton_form())?)));
         let array = array.transpose()?;
         if let (Some(team), Some(folder)) = (&running.team, folder) {
             team.say_ready(folder.run());
         }
-        let (threshold, report, sent) = self.execute(array, &mut running)?;
-        let Report { found, branches, statistics, isolated, skeletons, objects, labels } = report;
+        let (threshold, mut report, sent) = self.execute(array, &mut running)?;
+        let mut segmentation = None;
+        if let (Some(image), Some(found)) = (&self.labels, report.segmentation.take()) {
+            report.statistics = Some(self.statistics_of(&report));
+            report.skeletons = self.labelled(image, std::mem::take(&mut report.skeletons))?;
+            segmentation = Some(found);
+        }
+        let Report { found, branches, statistics, isolated, skeletons, objects, labels, .. } = report;
+        if let (Some(folder), true) = (folder, segmentation.is_some()) {
+            write_labels(folder, self.skeleton_form(), &skeletons, self.allotted.workers)?;
+        }
         let labels = labels.into_iter().map(|(id, labels)| (id, (*labels).clone()));
         let object_labels = self.settled.asked.object_labels.then(|| Arc::new(LabelImage::new(labels, self.grid)));
         let thinning = &found.thinning;
@@ -166,7 +125,11 @@ impl Analysis {
             volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
             projections: found.projections,
             arrival,
+            labels: segmentation
+                .as_ref()
+                .map(|labels| labels.voxels.iter().map(|(&bits, &voxels)| (self.label(bits), voxels)).collect()),
             counts: Counts {
+                classes: segmentation.map(|labels| labels.classes),
                 by_planes: thinning.by_planes,
                 chunks_read: self.allotted.stored.count(&self.grid) as u64,
                 chunks_activated: thinning.chunks as u64,
@@ -188,9 +151,13 @@ impl Analysis {
     /// As [`Analysis::run_into`].
     pub fn follow_into(&self, out: &Path, team: &mut Team) -> Result<u64> {
         let run = team.wait_until_ready()?;
-        let array = self.sink(SkeletonArray::join(out, &run, self.skeleton_form())?);
+        // The first process alone knows all labels.
+        let array = match self.labels {
+            Some(_) => None,
+            None => Some(self.sink(SkeletonArray::join(out, &run, self.skeleton_form())?)),
+        };
         let mut running = Running { team: Some(team), ..Running::default() };
-        Ok(self.execute(Some(array), &mut running)?.2)
+        Ok(self.execute(array, &mut running)?.2)
     }
 
     fn sink(&self, array: SkeletonArray) -> Sink {
@@ -203,11 +170,19 @@ impl Analysis {
     fn execute(&self, array: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
         let Running { progress, failure, team } = running;
         let window = || Window::new(self.allotted.window);
-        let (passes, window) = (std::array::from_fn(|_| window()), window());
+        let (passes, window, windows) =
+            (std::array::from_fn(|_| window()), window(), Windows::new(self.allotted.window));
         let (shared, progress) = (failure.clone(), Arc::clone(progress));
         let (workers, analysis) = (self.allotted.workers, self.clone());
         let logic = move |worker: &mut Worker| {
             let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
+            if let Some(image) = &analysis.labels {
+                let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
+                    analyse(worker, of_class, threshold, window, None, &shared, &progress)
+                };
+                let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
+                return Ok((threshold, report));
+            }
             let report = analyse(worker, &analysis, threshold, window.clone(), array.clone(), &shared, &progress)?;
             Ok((threshold, report))
         };
@@ -284,10 +259,15 @@ fn analyse(
             }),
             bounds: Some(bounds).to_stream(scope).container(),
         });
+        // Values are those of another image, and known of none yet.
+        let (values, foreground) = match analysis.source.intensity() {
+            Some(values) => (values, foregrounds.map(|(id, _)| (id, Foreground::Varying))),
+            None => (analysis.source.clone(), foregrounds),
+        };
         let object_plan = analysis.object_plan();
-        let (masks, locals) = find(masks, foregrounds.clone(), object_plan, analysis.source.clone(), failure.clone());
+        let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), failure.clone());
         let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, watch, failure.clone());
-        let collection = masks.sample(foregrounds, analysis.source.clone(), failure.clone());
+        let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);
         let objects = locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels());

@@ -1,5 +1,6 @@
 //! The results of an analysis, of one run or of an epoch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
+use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::merged::Merged;
@@ -20,6 +22,7 @@ use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
+use crate::table::labels::{LabelTotals, Labels};
 use crate::table::nodes::Nodes;
 use crate::table::objects::Objects;
 use crate::table::ranks::Ranks;
@@ -60,6 +63,9 @@ pub struct Results {
     pub projections: Option<Projections>,
     /// The parts that have arrived, if the table is to tell.
     pub arrival: Option<Arrival>,
+    /// The number of voxels of each label, if the image is of labels: of those in the region of interest, if there is one.
+    /// The values of `skeletons` are their labels then, of which those of unsigned 64 bits have the same bits.
+    pub labels: Option<BTreeMap<i128, u64>>,
     /// The amount of work.
     pub counts: Counts,
 }
@@ -73,6 +79,9 @@ pub struct Counts {
     pub by_planes: bool,
     /// Chunks whose values were read for their masks.
     pub chunks_read: u64,
+    /// Masks in which labels that touch were analysed apart, if the image is of labels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<u64>,
     /// Chunks about which everything was known already.
     pub chunks_reused: u64,
     /// Chunks that were thinned, or thinned again.
@@ -115,11 +124,37 @@ impl Results {
     /// # Errors
     /// As [`Table::new`].
     pub fn table<'a>(&'a self, ranks: &Ranks<'_>, threads: usize) -> Result<Table<'a, BranchMeasures>> {
-        let table = Table::new(self.branches.iter().map(|list| &**list), &self.isolated, ranks, threads)?;
+        let mut table = Table::new(self.branches.iter().map(|list| &**list), &self.isolated, ranks, threads)?;
+        if let Some(labels) = self.labels_of(ranks) {
+            table = table.with_labels(Arc::new(labels));
+        }
         Ok(match &self.arrival {
             Some(arrival) => table.with_arrival(arrival),
             None => table,
         })
+    }
+
+    /// How many labels there are, and how many left no skeleton, if the image is of labels.
+    pub fn label_totals(&self, ranks: &Ranks<'_>) -> Option<LabelTotals> {
+        let all = self.labels.as_ref()?.iter().map(|(&label, &voxels)| (label, voxels));
+        Some(LabelTotals::new(all, &self.labels_of(ranks)?))
+    }
+
+    /// The labels of all skeleton voxels by their ranks, if the image is of labels. Takes time linear in the voxels.
+    pub fn labels_of(&self, ranks: &Ranks<'_>) -> Option<Labels> {
+        let all = self.labels.as_ref()?;
+        // Labels beyond 2^63 have the bits of negative numbers.
+        let wraps = all.last_key_value().is_some_and(|(&most, _)| most > i128::from(i64::MAX));
+        let label = move |bits: i64| if wraps { i128::from(bits as u64) } else { i128::from(bits) };
+        let named = self.skeletons.iter().flat_map(|(_, skeleton)| {
+            let mut lookup = ranks.lookup();
+            let values = match &*skeleton.values {
+                PixelValues::Integers(values) => &values[..],
+                _ => &[],
+            };
+            skeleton.voxels.iter().zip(values).map(move |(voxel, &bits)| (lookup.of(voxel), label(bits)))
+        });
+        Some(Labels::new(ranks.voxels(), named))
     }
 
     /// The table of nodes. Takes time linear in the branches and their voxels.

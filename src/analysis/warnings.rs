@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::thin::method::Method;
 use crate::parameters::ThresholdRule;
+use crate::table::labels::LabelTotals;
 use crate::table::regions::Regions;
 use crate::table::summary::{ObjectCounts, Totals};
 use crate::text::sentence;
@@ -23,12 +24,16 @@ pub(super) fn warnings(
     analysis: &Analysis,
     results: &Results,
     totals: &Totals,
+    labels: Option<&LabelTotals>,
     unknown_paths: u64,
 ) -> Result<Vec<String>> {
     // Warnings about the image may contain text of its files and servers.
     let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
     let of_fill = of_fill(analysis, results.threshold)?;
-    let of_results = of_results(analysis, results, totals);
+    let of_results = match labels {
+        Some(labels) => of_labels(labels).into_iter().collect(),
+        None => of_results(analysis, results, totals),
+    };
     Ok(of_image.chain(of_fill).chain(of_results).chain(of_paths(unknown_paths)).collect())
 }
 
@@ -75,6 +80,19 @@ fn of_fill(analysis: &Analysis, threshold: Threshold) -> Result<Option<String>> 
         return Ok(None);
     }
     Ok(Some(format!("what is not stored of the image holds the fill value {fill}, which --below makes foreground")))
+}
+
+/// The warning about labels that are missing, or missing in the results.
+fn of_labels(labels: &LabelTotals) -> Option<String> {
+    let LabelTotals { labels, labels_without_skeleton: lost, voxels_without_skeleton: voxels, .. } = *labels;
+    match (labels, lost) {
+        (0, _) => Some("there are no labels: every voxel is zero".to_owned()),
+        (_, 0) => None,
+        _ => Some(format!(
+            "{lost} of {labels} labels left no skeleton ({voxels} voxels): Lee's thinning lets small solid objects vanish, as \
+             in scikit-image; --method homotopic keeps them"
+        )),
+    }
 }
 
 fn of_results(analysis: &Analysis, results: &Results, totals: &Totals) -> Vec<String> {
@@ -211,7 +229,7 @@ impl Described {
             ),
             (false, _) => Some(
                 "the image has several values, and every one but zero counts as foreground: a raw image needs --threshold, \
-                 and labels that touch merge",
+                 and a segmentation --labels, without which labels that touch merge",
             ),
         }
     }
@@ -233,7 +251,7 @@ mod tests {
     #[test]
     fn the_advice_names_the_cause() {
         let raw = Described { dtype: Dtype::U16, foreground: ForegroundSide::Nonzero, several_values: true };
-        assert!(raw.values().is_some_and(|text| text.contains("labels that touch merge")));
+        assert!(raw.values().is_some_and(|text| text.contains("--threshold") && text.contains("--labels")));
         let map = Described { dtype: Dtype::F32, ..raw };
         assert!(map.values().is_some_and(|text| text.contains("probability map")));
         assert!(map.everything().contains("probability map") && map.mostly().contains("inverted"));

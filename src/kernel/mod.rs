@@ -2,6 +2,7 @@
 
 pub mod filter;
 pub mod image;
+pub mod labels;
 pub mod mask;
 pub mod measure;
 pub mod mosaic;

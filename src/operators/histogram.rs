@@ -1,5 +1,6 @@
-//! Histograms of whole images: each worker counts its chunks, and all learn the total.
+//! Counts of whole images: each worker counts in its chunks, and all learn the total.
 
+use timely::ExchangeData;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -10,28 +11,27 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::overlap::Padded;
 use crate::error::Result;
-use crate::kernel::mask::count::Count;
 
 /// Extension trait on streams of chunks with their overlap.
 pub trait CountChunks<'scope, T: Timestamp> {
     /// The counts of all workers, at every worker: one record for each worker, when all chunks have been seen.
     ///
     /// `count` adds a chunk to the count, which starts as `empty`; errors go to `failure`.
-    fn count_chunks(
+    fn count_chunks<C: ExchangeData + Clone>(
         self,
-        empty: Count,
-        count: impl FnMut(&mut Count, &Padded) -> Result<()> + 'static,
+        empty: C,
+        count: impl FnMut(&mut C, &Padded) -> Result<()> + 'static,
         failure: Failure,
-    ) -> StreamVec<'scope, T, Count>;
+    ) -> StreamVec<'scope, T, C>;
 }
 
 impl<'scope, T: Timestamp> CountChunks<'scope, T> for StreamVec<'scope, T, Padded> {
-    fn count_chunks(
+    fn count_chunks<C: ExchangeData + Clone>(
         self,
-        empty: Count,
-        mut count: impl FnMut(&mut Count, &Padded) -> Result<()> + 'static,
+        empty: C,
+        mut count: impl FnMut(&mut C, &Padded) -> Result<()> + 'static,
         failure: Failure,
-    ) -> StreamVec<'scope, T, Count> {
+    ) -> StreamVec<'scope, T, C> {
         self.unary_frontier::<CapacityContainerBuilder<Vec<_>>, _, _, _>(
             Pipeline,
             "CountChunks",

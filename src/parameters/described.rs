@@ -54,6 +54,12 @@ pub struct Described {
     atlas: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     atlas_names: Option<String>,
+    /// Whether each value has its own skeleton.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    labels: Option<bool>,
+    /// The name of its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    intensity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     tiles: Option<Tiles>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,6 +158,8 @@ impl Settled {
             mask,
             atlas,
             atlas_names,
+            labels,
+            intensity,
             mosaic,
             spacing: _,
             unit: _,
@@ -188,6 +196,8 @@ impl Settled {
             mask: name(mask),
             atlas: name(atlas),
             atlas_names: name(atlas_names),
+            labels: labels.then_some(true),
+            intensity: name(intensity),
             tiles: of_tiles.then(|| Tiles::of(mosaic)),
             provisional: provisional.then_some(true),
             prune: self.pruning.length,

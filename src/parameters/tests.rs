@@ -37,6 +37,8 @@ fn others() -> Vec<(&'static str, Value)> {
         ("/image/mask", json!("lung.tif")),
         ("/image/atlas", json!("lobes.nii.gz")),
         ("/image/atlas_names", json!("lobes.csv")),
+        ("/image/labels", json!(true)),
+        ("/image/intensity", json!("raw.tif")),
         ("/image/mosaic/order", json!("Cubic")),
         ("/image/mosaic/blend", json!("Mean")),
         ("/image/mosaic/flip", json!([false, true, false])),
@@ -126,12 +128,15 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
     listed.dedup();
     known.sort_unstable();
     assert_eq!(known, listed, "every parameter has another value in this test");
-    let before = first.settle(form(&first)).unwrap();
+    // Labels have no threshold.
+    let plain = Parameters { sigma: None, threshold: ThresholdRule::default(), ..first.clone() };
     for (place, other) in others() {
-        let mut changed = whole.clone();
+        let first = if place == "/image/labels" { &plain } else { &first };
+        let before = first.settle(form(first)).unwrap();
+        let mut changed = serde_json::to_value(first).unwrap();
         *changed.pointer_mut(place).unwrap() = other;
         let after: Parameters = serde_json::from_value(changed).unwrap();
-        assert_ne!(after, first, "{place}");
+        assert_ne!(after, *first, "{place}");
         let after = after.settle(form(&after)).unwrap();
         // Tiles that are waited for become the same image once they are there. Where gains lie says nothing of what they
         // are, and here is no such file.
@@ -208,4 +213,22 @@ fn a_length_that_is_smoothed_by_is_the_voxels_that_it_comes_to() {
     // Records are of the voxels, however they were asked for.
     let same = Parameters { sigma: Some(Sigma { values: vec![1.0, 2.0], unit: None }), ..settled[0].asked.clone() };
     assert_eq!(of_records(&same.settle(form).unwrap()), of_records(&settled[0]));
+}
+
+#[test]
+fn labels_are_whole_numbers_without_a_threshold() {
+    let mut labels = Parameters::default();
+    labels.image.labels = true;
+    assert!(labels.settle(FORM).is_ok());
+    let floats = labels.settle(ImageForm { dtype: Dtype::F32, ..FORM }).unwrap_err().to_string();
+    assert!(floats.contains("--labels") && floats.contains("float32"), "{floats}");
+    for refused in [
+        Parameters { threshold: OTSU, ..labels.clone() },
+        Parameters { threshold: ThresholdRule::Value(Threshold::AtMost(1.0)), ..labels.clone() },
+        Parameters { sigma: Some(Sigma::from(1.0)), ..labels.clone() },
+    ] {
+        assert!(refused.check().unwrap_err().to_string().contains("--labels"));
+    }
+    assert!(labels.check_for_epochs().unwrap_err().to_string().contains("--state"));
+    assert!(Parameters::default().check_for_epochs().is_ok());
 }

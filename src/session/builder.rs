@@ -304,6 +304,7 @@ impl<Kind> SessionBuilder<Kind> {
                 unit: None,
             },
         };
+        self.parameters.check_for_epochs()?;
         let settled = self.parameters.settle(form)?;
         if !follows && settled.filters.iter().any(|filter| filter.fills()) {
             return Err(Error::usage(

@@ -54,7 +54,7 @@ impl Source for MemorySource {
     fn read(&self, region: &Region) -> Result<Option<Chunk>> {
         require_inside(region, self.description.shape)?;
         let voxels = self.voxels.part(region);
-        refuse_unfit(&voxels, region).map_err(|error| error.at(&self.description.name))?;
+        refuse_unfit(&voxels, self.description.stored, region).map_err(|error| error.at(&self.description.name))?;
         Ok(Some(Chunk { region: *region, voxels }))
     }
 }

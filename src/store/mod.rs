@@ -31,6 +31,8 @@ mod atlas;
 mod confined;
 mod details;
 mod inspection;
+mod intensity;
+pub(crate) mod labels;
 mod resolved;
 mod stored_type;
 pub mod units;
@@ -196,6 +198,11 @@ pub trait Source: Send + Sync {
     /// The atlas whose regions divide the network of the image, in the coordinates of the image; `None` if there is none. It has
     /// no part in the marks of the image.
     fn atlas(&self) -> Option<Atlas> {
+        None
+    }
+
+    /// The image whose values are measured in place of this one's, in the coordinates of this one; `None` if there is none.
+    fn intensity(&self) -> Option<Arc<dyn Source>> {
         None
     }
 

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::store::Source;
 use crate::store::atlas::{Atlas, WithAtlas, atlas_error, read_region_names};
 use crate::store::confined::{ConfinedSource, mask_error};
+use crate::store::intensity::{WithIntensity, intensity_error};
 use crate::store::options::OpenOptions;
 use crate::store::region_view::viewed;
 
@@ -20,12 +21,13 @@ use crate::store::region_view::viewed;
 ///
 /// # Errors
 /// `Missing` if the path does not exist; `Io` if a server does not deliver the image; `Data` if its format, type or
-/// number of axes is not supported, the file is damaged, or a mask or an atlas has another shape; `Usage` if the options do not fit the image.
+/// number of axes is not supported, the file is damaged, or a mask, an atlas or an
+/// image of intensities has another shape; `Usage` if the options do not fit the image.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     if options.atlas_names.is_some() && options.atlas.is_none() {
         return Err(Error::usage("--atlas-names names the regions of an atlas, but there is none: add --atlas"));
     }
-    if options.mask.is_none() && options.atlas.is_none() {
+    if options.mask.is_none() && options.atlas.is_none() && options.intensity.is_none() {
         return open_alone(path, options);
     }
     let plain = OpenOptions { patience: options.patience, ..OpenOptions::default() };
@@ -35,14 +37,19 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
         let names = options.atlas_names.as_deref().map(read_region_names).transpose()?;
         Ok((Atlas::new(Arc::from(labels), names)?, atlas))
     });
-    let (mask, atlas) = (mask.transpose()?, atlas.transpose()?);
-    let whole = OpenOptions { region: None, mask: None, atlas: None, ..options.clone() };
+    let values = options.intensity.as_ref();
+    let values = values.map(|values| Ok((open_alone(values, &plain).map_err(intensity_error)?, values)));
+    let (mask, atlas, values) = (mask.transpose()?, atlas.transpose()?, values.transpose()?);
+    let whole = OpenOptions { region: None, mask: None, atlas: None, intensity: None, ..options.clone() };
     let mut image = open_alone(path, &whole)?;
     if let Some((mask, path)) = mask {
         image = Box::new(ConfinedSource::new(image, mask, path)?);
     }
     if let Some((atlas, path)) = atlas {
         image = Box::new(WithAtlas::new(image, atlas, path)?);
+    }
+    if let Some((values, path)) = values {
+        image = Box::new(WithIntensity::new(image, values, path)?);
     }
     viewed(image, options).map_err(|error| error.at(path))
 }

@@ -29,6 +29,12 @@ pub struct OpenOptions {
     pub atlas: Option<PathBuf>,
     /// The path of a CSV file with the columns `label` and `name`: names of the regions of the atlas.
     pub atlas_names: Option<PathBuf>,
+    /// Whether the image is a segmentation, whose values are labels: whole numbers, of which all 64 bits count. Without,
+    /// whole numbers beyond 2^53 are refused.
+    pub labels: bool,
+    /// The path or address of an image of the same shape, in any format that is read, whose values are measured along
+    /// branches in place of the image's own.
+    pub intensity: Option<PathBuf>,
     /// Voxel size along (z, y, x) or (y, x), in place of the one in the metadata; one number is for all axes. Its unit
     /// is `unit`, otherwise that of the metadata.
     pub spacing: Option<Vec<f64>>,

@@ -20,7 +20,7 @@ pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
-pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_skeleton};
+pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_labelled, write_skeleton};
 pub use self::staged::{Overwrite, StagedFolder, put_file};
 pub use self::staging::Remover;
 #[cfg(feature = "tiff")]

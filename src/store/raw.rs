@@ -96,6 +96,8 @@ pub struct RawSource {
     order: [usize; 3],
     endian: Endian,
     scale: Option<[f64; 2]>,
+    /// Whether values are labels, of which all 64 bits count.
+    labels: bool,
     description: Description,
     details: Details,
     warnings: Vec<String>,
@@ -194,7 +196,8 @@ impl RawSource {
         };
         let array = Strided { offset: layout.offset + picked, size, strides: order.map(|a| along[a]) };
         let (files, endian, scale) = (layout.files, layout.endian, layout.scale);
-        Ok(RawSource { files, bytes, array, order, endian, scale, description, details, warnings })
+        let labels = options.labels;
+        Ok(RawSource { files, bytes, array, order, endian, scale, labels, description, details, warnings })
     }
 }
 
@@ -236,11 +239,13 @@ impl Source for RawSource {
         let bytes = self.array.read(&*self.bytes, wanted)?;
         let voxels = from_bytes(self.description.stored, shape, bytes, self.endian);
         let voxels = ordered(voxels, self.order);
-        refuse_unfit(&voxels, region).map_err(|error| error.at(&self.files[0]))?;
+        if !self.labels {
+            refuse_unfit(&voxels, self.description.stored, region).map_err(|error| error.at(&self.files[0]))?;
+        }
         let voxels = match self.scale {
             Some(scale) => {
                 let voxels = scaled(&voxels, scale);
-                refuse_unfit(&voxels, region).map_err(|error| error.at(&self.files[0]))?;
+                refuse_unfit(&voxels, StoredType::F64, region).map_err(|error| error.at(&self.files[0]))?;
                 voxels
             }
             None => voxels,

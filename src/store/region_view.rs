@@ -39,6 +39,8 @@ pub struct RegionView {
     confinement: Option<Arc<dyn Source>>,
     /// The same sub-volume of its atlas.
     atlas: Option<Atlas>,
+    /// The same sub-volume of the image whose values are measured.
+    intensity: Option<Arc<dyn Source>>,
 }
 
 impl RegionView {
@@ -71,10 +73,10 @@ impl RegionView {
         let mut description = source.description().clone();
         description.shape = region.shape();
         description.chunk = std::array::from_fn(|a| description.chunk[a].min(description.shape[a]));
-        let cut = |mask| Arc::new(Self::of_region(mask, region)) as Arc<dyn Source>;
-        let confinement = source.confinement().map(cut);
+        let cut = |image| Arc::new(Self::of_region(image, region)) as Arc<dyn Source>;
+        let (confinement, intensity) = (source.confinement().map(cut), source.intensity().map(cut));
         let atlas = source.atlas().map(|atlas| Atlas { source: cut(atlas.source), ..atlas });
-        RegionView { source, region, description, confinement, atlas }
+        RegionView { source, region, description, confinement, atlas, intensity }
     }
 }
 
@@ -126,6 +128,10 @@ impl Source for RegionView {
 
     fn atlas(&self) -> Option<Atlas> {
         self.atlas.clone()
+    }
+
+    fn intensity(&self) -> Option<Arc<dyn Source>> {
+        self.intensity.clone()
     }
 
     fn stored(&self) -> Result<Option<Vec<Region>>> {

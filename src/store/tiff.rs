@@ -60,6 +60,8 @@ pub struct TiffSource {
     cache: BlockCache<(usize, [usize; 3])>,
     details: Details,
     warnings: Vec<String>,
+    /// Whether values are labels, of which all 64 bits count.
+    labels: bool,
 }
 
 impl TiffSource {
@@ -129,7 +131,7 @@ impl TiffSource {
         };
         let planes = if dimensions == 3 { vec![('z', pages.len() as u64)] } else { Vec::new() };
         let warnings = described.warnings.iter().cloned().chain(calibration.warning).collect();
-        Ok(TiffSource { pages, planes, description, cache, details, warnings })
+        Ok(TiffSource { pages, planes, description, cache, details, warnings, labels: options.labels })
     }
 
     /// Copies the part of a region in a plane of rows.
@@ -276,7 +278,7 @@ impl Source for TiffSource {
             }
         }
         self.read_blocks(joined(jobs), region, &mut file, &mut voxels)?;
-        if let Some(unfit) = first_unfit(&voxels) {
+        if let (false, Some(unfit)) = (self.labels, first_unfit(&voxels, self.description.stored)) {
             let z = region.min[0] + unfit.at[0];
             return Err(unfit.refusal(region.min).at(&self.pages[z as usize].file.path));
         }

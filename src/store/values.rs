@@ -78,7 +78,7 @@ pub(crate) fn unsupported_dtype(name: &str) -> Error {
 }
 
 /// Values from their stored bytes in C order; `bytes` holds exactly the values of the shape. Types without a [`Dtype`]
-/// become the next wider one; unsigned 64-bit values beyond it become its largest value, which [`first_unfit`] finds.
+/// become the next wider one; unsigned 64-bit values become signed ones with the same bits, which are negative from 2^63 on.
 pub(crate) fn from_bytes(
     stored: impl Into<StoredType>,
     shape: [usize; 3],
@@ -118,7 +118,7 @@ pub(crate) fn from_bytes(
         StoredType::I32 => numbers::<i32>(shape, &bytes),
         StoredType::U32 => numbers::<u32>(shape, &bytes),
         StoredType::I64 => numbers::<i64>(shape, &bytes),
-        StoredType::U64 => widened::<u64, i64>(shape, &bytes, |v| i64::try_from(v).unwrap_or(i64::MAX)),
+        StoredType::U64 => numbers::<i64>(shape, &bytes),
         StoredType::F16 => widened::<u16, f32>(shape, &bytes, |bits| half::f16::from_bits(bits).to_f32()),
         StoredType::F32 => numbers::<f32>(shape, &bytes),
         StoredType::F64 => numbers::<f64>(shape, &bytes),
@@ -202,13 +202,14 @@ fn unfitness(value: f64) -> (&'static str, &'static str) {
     } else {
         (
             "further from zero than 2^53, beyond which whole numbers are not exact",
-            "number labels anew, or store smaller values",
+            "give --labels if these are labels, and store smaller values otherwise",
         )
     }
 }
 
-/// The first value that is NaN, infinite, or a whole number beyond those that are exact in `f64`.
-pub(crate) fn first_unfit(voxels: &Voxels) -> Option<Unfit> {
+/// The first value that is NaN, infinite, or a whole number beyond those that are exact in `f64`; `stored` is the type in
+/// which values are stored.
+pub(crate) fn first_unfit(voxels: &Voxels, stored: StoredType) -> Option<Unfit> {
     fn find<T: Value>(array: &Array3<T>, fits: impl Fn(T) -> bool) -> Option<Unfit> {
         // The position is only searched if there is an unfit value.
         if array.as_slice().is_some_and(|values| values.iter().all(|&v| fits(v))) {
@@ -221,14 +222,16 @@ pub(crate) fn first_unfit(voxels: &Voxels) -> Option<Unfit> {
     match voxels {
         Voxels::F32(array) => find(array, f32::is_finite),
         Voxels::F64(array) => find(array, f64::is_finite),
+        // Negative ones are the bits of unsigned values beyond 2^63.
+        Voxels::I64(array) if stored == StoredType::U64 => find(array, |v| (0..=LARGEST_WHOLE).contains(&v)),
         Voxels::I64(array) => find(array, |v| (-LARGEST_WHOLE..=LARGEST_WHOLE).contains(&v)),
         _ => None,
     }
 }
 
 /// Refuses values that cannot be computed with; `region` is the box of the array.
-pub(crate) fn refuse_unfit(voxels: &Voxels, region: &Region) -> Result<()> {
-    first_unfit(voxels).map_or(Ok(()), |unfit| Err(unfit.refusal(region.min)))
+pub(crate) fn refuse_unfit(voxels: &Voxels, stored: StoredType, region: &Region) -> Result<()> {
+    first_unfit(voxels, stored).map_or(Ok(()), |unfit| Err(unfit.refusal(region.min)))
 }
 
 #[cfg(any(feature = "zarr", test))]
@@ -291,11 +294,11 @@ mod tests {
         let halves = bytes(&[&0x3c00u16.to_be_bytes(), &0xc000u16.to_be_bytes(), &0x7c00u16.to_be_bytes()]);
         let halves = from_bytes(StoredType::F16, [1, 1, 3], halves, Endian::Big);
         assert_eq!(halves, Voxels::F32(Array3::from_shape_vec([1, 1, 3], vec![1.0, -2.0, f32::INFINITY]).unwrap()));
-        assert_eq!(first_unfit(&halves).map(|unfit| unfit.at), Some([0, 0, 2]));
+        assert_eq!(first_unfit(&halves, StoredType::F16).map(|unfit| unfit.at), Some([0, 0, 2]));
         let large = |value: u64| from_bytes(StoredType::U64, [1, 1, 1], value.to_le_bytes().to_vec(), Endian::Little);
-        assert_eq!(first_unfit(&large(1 << 53)), None);
+        assert_eq!(first_unfit(&large(1 << 53), StoredType::U64), None);
         for value in [(1 << 53) + 1, 1 << 63, u64::MAX] {
-            let refused = first_unfit(&large(value)).unwrap().refusal([4, 5, 6]).to_string();
+            let refused = first_unfit(&large(value), StoredType::U64).unwrap().refusal([4, 5, 6]).to_string();
             assert!(
                 refused.starts_with("the value at (z, y, x) = (4, 5, 6) is further from zero than 2^53"),
                 "{refused}"

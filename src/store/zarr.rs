@@ -46,6 +46,8 @@ pub struct ZarrSource {
     details: Details,
     warnings: Vec<String>,
     cache: BlockCache<ChunkId>,
+    /// Whether values are labels, of which all 64 bits count.
+    labels: bool,
 }
 
 impl ZarrSource {
@@ -107,7 +109,7 @@ impl Source for ZarrSource {
             paste(part, &at, voxels, region);
         }
         let Some(voxels) = whole else { return Ok(None) };
-        if let Some(unfit) = first_unfit(&voxels) {
+        if let (false, Some(unfit)) = (self.labels, first_unfit(&voxels, self.description.stored)) {
             let p = std::array::from_fn(|a| region.min[a] + unfit.at[a]);
             return Err(self.blocks.locate(unfit.refusal(region.min), self.grid.chunk_at(p)));
         }

@@ -40,6 +40,8 @@ pub struct Columns<M = BranchMeasures> {
     measures: Vec<Column<Measures<M>>>,
     /// Number of these columns before the row's number; `None` for tables without the row's number.
     before_number: Option<usize>,
+    /// Whether rows have the label of their object.
+    labels: bool,
 }
 
 impl<M: OfPixels + OfRadii> Default for Columns<M> {
@@ -97,7 +99,7 @@ impl<M: OfPixels + OfRadii> Default for Columns<M> {
 impl<M: OfPixels> Columns<M> {
     /// Only skan's columns.
     pub fn skan() -> Self {
-        Columns { measures: Vec::new(), before_number: None }
+        Columns { measures: Vec::new(), before_number: None, labels: false }
             .with_described(LENGTH, Unit::Length, "length along the branch", Value::Number(|row| row.branch_distance))
             .with(
                 "branch_type",
@@ -180,6 +182,36 @@ impl<M: Measured> Columns<M> {
         )
     }
 
+    /// The column of labels, after those that depend on a branch alone, if the image is of labels.
+    pub fn label() -> Column<Row<M>> {
+        Column::new(
+            "label",
+            Unit::None,
+            "the value of the segmentation at the branch's voxels; with `--labels`",
+            Value::Label(|row| row.label.unwrap_or_default()),
+        )
+    }
+
+    /// The same columns, with labels.
+    #[must_use]
+    pub fn with_labels(self) -> Self {
+        Columns { labels: true, ..self }
+    }
+
+    /// Whether there is a column of labels.
+    pub fn tells_labels(&self) -> bool {
+        self.labels
+    }
+
+    /// The same columns, those of the image's values empty: for images whose values mean nothing along a branch.
+    #[must_use]
+    pub fn without_image_values(mut self) -> Self {
+        for column in self.measures.iter_mut().filter(|column| column.unit == Unit::Image) {
+            column.value = Value::Optional(|_| None);
+        }
+        self
+    }
+
     /// The column after all others, if arrival is tracked.
     pub fn provisional() -> Column<Row<M>> {
         Column::new(
@@ -255,6 +287,9 @@ impl<M: Measured> Columns<M> {
         if let Some((number, after)) = after {
             fields.extend(number.fields(dimensions));
             fields.extend(after.iter().flat_map(|column| column.fields(dimensions)));
+        }
+        if self.labels {
+            fields.extend(Self::label().fields(dimensions));
         }
         if arrival {
             fields.extend(Self::provisional().fields(dimensions));

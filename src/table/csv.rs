@@ -122,6 +122,7 @@ struct Form<'a, M> {
     ranks: [Column<Row<M>>; 3],
     before: &'a [Column<Measures<M>>],
     after: Option<FromNumber<'a, M>>,
+    label: Option<Column<Row<M>>>,
     provisional: Option<Column<Row<M>>>,
     /// The regions, with their column.
     regions: Option<(&'a BranchRegions, Column<Row<M>>)>,
@@ -139,6 +140,7 @@ impl<'a, M: Measured> Form<'a, M> {
             ranks: Columns::ranks(),
             before,
             after,
+            label: columns.tells_labels().then(Columns::label),
             provisional: arrival.then(Columns::provisional),
             regions: regions.map(|regions| (regions, region)),
             axes: frame.axes(),
@@ -153,6 +155,7 @@ impl<'a, M: Measured> Form<'a, M> {
             line.cells(row, std::slice::from_ref(number), &self.axes);
             line.cells(&row.measures, after, &self.axes);
         }
+        line.cells(row, self.label.as_slice(), &self.axes);
         line.cells(row, self.provisional.as_slice(), &self.axes);
         if let Some((regions, column)) = &self.regions {
             line.cells(row, std::slice::from_ref(column), &self.axes);

@@ -8,6 +8,7 @@ pub mod skeleton_columns;
 pub mod region_columns;
 pub mod read;
 pub mod arrival;
+pub mod labels;
 pub mod ranks;
 mod ends;
 pub mod nodes;
@@ -32,6 +33,7 @@ mod tests;
 mod network_tests;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::measure::BranchMeasures;
@@ -46,6 +48,7 @@ use arrival::Arrival;
 use branch_columns::Columns;
 use branch_regions::BranchRegions;
 use ends::Ends;
+use labels::Labels;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
 
@@ -76,6 +79,8 @@ pub struct Table<'a, M: Measured = BranchMeasures> {
     blocks: [usize; 2],
     arrival: Option<&'a Arrival>,
     regions: Option<&'a BranchRegions>,
+    /// The labels of voxels, if the image is of labels.
+    labels: Option<Arc<Labels>>,
     columns: Columns<M>,
 }
 
@@ -147,6 +152,7 @@ impl<'a, M: OfPixels> Table<'a, M> {
             blocks,
             arrival: None,
             regions: None,
+            labels: None,
             columns,
         })
     }
@@ -169,6 +175,13 @@ impl<'a, M: Measured> Table<'a, M> {
     #[must_use]
     pub fn with_arrival(mut self, arrival: &'a Arrival) -> Self {
         self.arrival = Some(arrival);
+        self
+    }
+
+    /// Adds the labels of voxels, so that rows have them.
+    #[must_use]
+    pub fn with_labels(mut self, labels: Arc<Labels>) -> Self {
+        self.labels = Some(labels);
         self
     }
 
@@ -231,6 +244,7 @@ impl<'a, M: Measured> Table<'a, M> {
             node_id_dst: u64::from(nodes[1]),
             branch_id: 0,
             measures: Measures::new(&branch, frame),
+            label: self.labels.as_ref().map(|labels| labels.of(nodes[0])),
             provisional: self.arrival.map(|arrival| arrival.is_provisional(&branch)),
             region: None,
         };

@@ -64,6 +64,7 @@ fn plain_nodes(graph: &Graph<BranchMeasures>, all: &[Voxel], skeletons: &[usize]
             coord: std::array::from_fn(|a| place[a] as f64 * frame.spacing.0[a]),
             radius: radius(voxel).finite(),
             touches_border: radius(voxel).touches_border(),
+            label: None,
         }
     };
     degrees.iter().map(row).collect()
@@ -118,6 +119,7 @@ fn plain_skeletons(
             bbox_max: std::array::from_fn(|axis| along(axis).max().unwrap() + 1),
             longest_path: None,
             touches_border: own().any(|voxel| radius(voxel).touches_border()),
+            label: None,
         }
     };
     (0..count).map(row).collect()

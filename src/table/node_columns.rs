@@ -23,14 +23,16 @@ pub struct NodeRow {
     pub radius: Option<f64>,
     /// Whether the object may continue outside the image here.
     pub touches_border: bool,
+    /// The label of the object; `None` if the image is not of labels.
+    pub label: Option<i128>,
 }
 
 /// Name, before `_0`, of the columns with the position of a node.
 pub const PLACE: &str = "image_coord";
 
-/// The columns of the table of nodes, in order.
-pub fn columns() -> Vec<Column<NodeRow>> {
-    vec![
+/// The columns of the table of nodes, in order; `label` is among them if the image is of labels.
+pub fn columns(labels: bool) -> Vec<Column<NodeRow>> {
+    let mut columns: Vec<Column<NodeRow>> = vec![
         Column::rank(
             "node_id",
             "the node, numbered among all skeleton voxels in raster order, from 0, as `node_id_src` and `node_id_dst` number \
@@ -71,5 +73,14 @@ pub fn columns() -> Vec<Column<NodeRow>> {
              may go on outside, and its radius is an upper bound",
             Value::Flag(|row| row.touches_border),
         ),
-    ]
+    ];
+    if labels {
+        columns.push(Column::new(
+            "label",
+            Unit::None,
+            "the value of the segmentation there; with `--labels`",
+            Value::Label(|row| row.label.unwrap_or_default()),
+        ));
+    }
+    columns
 }

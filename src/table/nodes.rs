@@ -1,6 +1,7 @@
 //! The nodes of a network: skeleton voxels at which branches end, and those without neighbours.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::measure::radii::{OfRadii, Radius};
@@ -9,6 +10,7 @@ use crate::kernel::network::forest::DisjointSets;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::csv::write_rows;
+use crate::table::labels::Labels;
 use crate::table::node_columns::{self, NodeRow};
 use crate::table::row::Frame;
 use crate::threads::in_turn;
@@ -21,6 +23,7 @@ use crate::threads::in_turn;
 pub struct Nodes {
     nodes: Vec<Node>,
     junctions: u32,
+    labels: Option<Arc<Labels>>,
 }
 
 /// A node, without coordinates in a frame.
@@ -79,7 +82,7 @@ impl Nodes {
         }
         let ranked = table.ends.ranks().zip(all);
         let nodes = ranked.filter_map(|(rank, node)| node.map(|node| Node { rank, ..node })).collect();
-        let mut nodes = Nodes { nodes, junctions: 0 };
+        let mut nodes = Nodes { nodes, junctions: 0, labels: table.labels.clone() };
         nodes.join_junctions();
         Ok(nodes)
     }
@@ -91,7 +94,10 @@ impl Nodes {
         let voxels: Vec<Voxel> = junctions.iter().map(|node| node.voxel).collect();
         let mut sets = DisjointSets::new(voxels.len());
         for_each_link(&voxels, |a, b, _| {
-            sets.unite(a as u32, b as u32);
+            // Objects with labels may touch.
+            if junctions[a].skeleton == junctions[b].skeleton {
+                sets.unite(a as u32, b as u32);
+            }
         });
         for place in 0..junctions.len() {
             let least = sets.find(place as u32);
@@ -124,7 +130,8 @@ impl Nodes {
     /// # Errors
     /// If writing fails.
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
-        write_rows(self.len(), |place| self.nodes[place].row(frame), &node_columns::columns(), frame, threads, out)
+        let columns = node_columns::columns(self.labels.is_some());
+        write_rows(self.len(), |place| self.row(&self.nodes[place], frame), &columns, frame, threads, out)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node> {
@@ -133,22 +140,21 @@ impl Nodes {
 
     /// The rows, with coordinates in a frame.
     pub fn rows(&self, frame: Frame) -> impl ExactSizeIterator<Item = NodeRow> + '_ {
-        self.nodes.iter().map(move |node| node.row(&frame))
+        self.nodes.iter().map(move |node| self.row(node, &frame))
     }
-}
 
-impl Node {
-    pub(super) fn row(&self, frame: &Frame) -> NodeRow {
-        let image_coord = frame.place(self.voxel);
+    fn row(&self, node: &Node, frame: &Frame) -> NodeRow {
+        let image_coord = frame.place(node.voxel);
         NodeRow {
-            node_id: u64::from(self.rank),
-            skeleton_id: u64::from(self.skeleton),
-            junction_id: (self.junction != NO_JUNCTION).then_some(u64::from(self.junction)),
-            degree: self.degree,
+            node_id: u64::from(node.rank),
+            skeleton_id: u64::from(node.skeleton),
+            junction_id: (node.junction != NO_JUNCTION).then_some(u64::from(node.junction)),
+            degree: node.degree,
             image_coord,
             coord: frame.coord(image_coord),
-            radius: self.radius.and_then(Radius::finite),
-            touches_border: self.radius.is_some_and(Radius::touches_border),
+            radius: node.radius.and_then(Radius::finite),
+            touches_border: node.radius.is_some_and(Radius::touches_border),
+            label: self.labels.as_ref().map(|labels| labels.of(node.rank)),
         }
     }
 }

@@ -117,6 +117,8 @@ pub struct Row<M = BranchMeasures> {
     pub branch_id: u64,
     /// The measures of the branch.
     pub measures: Measures<M>,
+    /// The label of the object that the branch belongs to; `None` if the image is not of labels.
+    pub label: Option<i128>,
     /// Whether a unit near the branch has not arrived; `None` if arrival is not tracked.
     pub provisional: Option<bool>,
     /// The label of the region of the branch's middle voxel; `None` without an atlas.

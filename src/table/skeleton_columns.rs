@@ -36,6 +36,8 @@ pub struct SkeletonRow {
     pub longest_path: Option<f64>,
     /// Whether the object may continue outside the image.
     pub touches_border: bool,
+    /// The label of the object; `None` if the image is not of labels.
+    pub label: Option<i128>,
 }
 
 /// Name, before `_0`, of the columns with the first voxel of a skeleton.
@@ -43,8 +45,9 @@ pub const PLACE: &str = "first_voxel";
 
 const _: () = assert!(MOST_NODES == 5000, "the meaning of longest_path says how many");
 
-/// The columns of the table of skeletons, in order; `longest_path` is among them if requested.
-pub fn columns(longest_path: bool) -> Vec<Column<SkeletonRow>> {
+/// The columns of the table of skeletons, in order; `longest_path` is among them if requested, `label` if the image is of
+/// labels.
+pub fn columns(longest_path: bool, labels: bool) -> Vec<Column<SkeletonRow>> {
     let mut columns: Vec<Column<SkeletonRow>> = vec![
         Column::rank(
             "skeleton_id",
@@ -113,6 +116,14 @@ pub fn columns(longest_path: bool) -> Vec<Column<SkeletonRow>> {
         "whether one of its branches or nodes does",
         Value::Flag(|row| row.touches_border),
     ));
+    if labels {
+        columns.push(Column::new(
+            "label",
+            Unit::None,
+            "the value of the segmentation at its voxels; with `--labels`",
+            Value::Label(|row| row.label.unwrap_or_default()),
+        ));
+    }
     columns
 }
 

@@ -1,6 +1,7 @@
 //! The skeletons of a network: its connected components, isolated voxels included.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use crate::error::Result;
 use crate::kernel::measure::radii::OfRadii;
@@ -8,6 +9,7 @@ use crate::kernel::network::branch::Branch;
 use crate::space::{Position, Voxel};
 use crate::table::Table;
 use crate::table::csv::write_rows;
+use crate::table::labels::Labels;
 use crate::table::longest_path::{LongestPaths, longest_paths};
 use crate::table::nodes::Nodes;
 use crate::table::row::Frame;
@@ -20,12 +22,15 @@ pub struct Skeletons {
     found: Vec<Found>,
     /// The longest paths, if they were requested.
     longest_paths: Option<LongestPaths>,
+    labels: Option<Arc<Labels>>,
 }
 
 /// The measures of a skeleton so far.
 #[derive(Clone, Debug)]
 struct Found {
     first: Voxel,
+    /// The rank of one of its voxels.
+    rank: u32,
     /// Corners of its bounding box, both inclusive.
     corners: [Voxel; 2],
     voxels: u64,
@@ -44,6 +49,8 @@ struct Found {
 struct Part {
     skeleton: u32,
     first: Voxel,
+    /// The rank of an end.
+    rank: u32,
     corners: [Voxel; 2],
     /// Number of voxels that are not ends.
     inner: u64,
@@ -54,7 +61,7 @@ struct Part {
 }
 
 impl Part {
-    fn new<M: OfRadii>(branch: &Branch<M>, skeleton: u32) -> Self {
+    fn new<M: OfRadii>(branch: &Branch<M>, skeleton: u32, rank: u32) -> Self {
         let (mut first, mut corners) = (branch.start(), [branch.start().position(); 2]);
         for voxel in branch.voxels() {
             first = first.min(voxel);
@@ -64,6 +71,7 @@ impl Part {
         Part {
             skeleton,
             first,
+            rank,
             corners: corners.map(Voxel::new),
             inner: branch.steps().len() as u64 - 1,
             length: branch.length(),
@@ -98,16 +106,16 @@ impl Skeletons {
     ) -> Result<Skeletons> {
         let mut all: Vec<Option<Found>> = vec![None; table.skeletons() as usize];
         let make = |parts: &mut Vec<Part>, block: usize| {
-            *parts = table.in_block(block, |branch, [rank, _]| Part::new(&branch, table.skeleton_of(rank)));
+            *parts = table.in_block(block, |branch, [rank, _]| Part::new(&branch, table.skeleton_of(rank), rank));
         };
         in_turn(table.blocks(), threads, Vec::new, make, |parts| {
             for part in parts.drain(..) {
-                all[part.skeleton as usize].get_or_insert_with(|| Found::at(part.first)).take_in(&part);
+                all[part.skeleton as usize].get_or_insert_with(|| Found::at(part.first, part.rank)).take_in(&part);
             }
             Ok(())
         })?;
         for (isolated, &rank) in table.isolated.iter().zip(&table.isolated_ranks) {
-            let mut found = Found::at(isolated.voxel);
+            let mut found = Found::at(isolated.voxel, rank);
             if let Some([radius, _]) = isolated.measured.radii().ends() {
                 (found.radii, found.touches_border) = (radius.get(), radius.touches_border());
             }
@@ -128,7 +136,7 @@ impl Skeletons {
             }
         }
         let longest_paths = longest_path.then(|| longest_paths(table, threads)).transpose()?;
-        Ok(Skeletons { found, longest_paths })
+        Ok(Skeletons { found, longest_paths, labels: table.labels.clone() })
     }
 
     /// Number of skeletons.
@@ -156,7 +164,7 @@ impl Skeletons {
     /// # Errors
     /// If writing fails.
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
-        let columns = skeleton_columns::columns(self.longest_paths.is_some());
+        let columns = skeleton_columns::columns(self.longest_paths.is_some(), self.labels.is_some());
         write_rows(self.found.len(), |place| self.row(place, frame), &columns, frame, threads, out)
     }
 
@@ -179,15 +187,17 @@ impl Skeletons {
             bbox_max: max.map(|last| last + 1),
             longest_path: self.longest_paths.as_ref().and_then(|paths| paths.lengths[place]),
             touches_border: found.touches_border,
+            label: self.labels.as_ref().map(|labels| labels.of(found.rank)),
         }
     }
 }
 
 impl Found {
     /// The measures of a skeleton that contains a voxel, before any contribution.
-    fn at(voxel: Voxel) -> Self {
+    fn at(voxel: Voxel, rank: u32) -> Self {
         Found {
             first: voxel,
+            rank,
             corners: [voxel; 2],
             voxels: 0,
             branches: 0,

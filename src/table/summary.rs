@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::kernel::filter::amount::{Amount, Amounts};
 use crate::kernel::filter::rule::Filter;
+use crate::table::labels::LabelTotals;
 use crate::table::statistics::{Describe, RadiusClass, Snapshot};
 
 /// The counts of a summary that do not follow from the rows.
@@ -175,6 +176,9 @@ pub struct Summary<P> {
     /// What filters of the foreground have changed, if there are any.
     #[serde(skip_serializing_if = "FilteredTotals::is_empty")]
     pub filtered: FilteredTotals,
+    /// Numbers of labels, if the image is of labels.
+    #[serde(flatten)]
+    pub labels: Option<LabelTotals>,
     /// Foreground voxels divided by voxels of the volume, after filters.
     pub foreground_fraction: f64,
     /// Length, branches and junctions per volume of the image.
@@ -261,6 +265,7 @@ impl<P: Serialize> Summary<P> {
             lost_objects: totals.objects.lost,
             lost_voxels: totals.objects.lost_voxels,
             filtered: totals.filtered,
+            labels: None,
             foreground_fraction: match totals.voxels {
                 0 => 0.0,
                 voxels => totals.foreground_voxels as f64 / voxels as f64,

@@ -142,6 +142,7 @@ fn plain_rows(graph: &Graph, all: &[Voxel], frame: &Frame, arrival: Option<&Arri
         node_id_src: place(branch.start()) as u64,
         node_id_dst: place(branch.end()) as u64,
         measures: Measures::new(branch, frame),
+        label: None,
         provisional: arrival.map(|arrival| arrival.is_provisional(branch)),
         region: None,
     };

@@ -57,6 +57,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "chunk",
             "memory",
+            "threads",
             "kernel",
             "store",
             "parameters",

@@ -148,12 +148,13 @@ fn the_table_of_columns_is_the_list_of_columns() {
     before.iter().for_each(|column| text += &line(column));
     text += &line(&number);
     after.iter().for_each(|column| text += &line(column));
+    text += &line(&<Columns>::label());
     text += &line(&<Columns>::provisional());
     <Columns>::regions().iter().for_each(|column| text += &line(column));
     text += NODES;
-    node_columns::columns().iter().for_each(|column| text += &(cells(column) + "\n"));
+    node_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += SKELETONS;
-    skeleton_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
+    skeleton_columns::columns(true, true).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += OBJECTS;
     object_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += ATLAS;

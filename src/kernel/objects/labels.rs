@@ -32,8 +32,8 @@ impl ChunkLabels {
 #[derive(Debug)]
 pub struct LabelImage {
     grid: Grid,
-    /// For each chunk, the labels of its objects.
-    chunks: BTreeMap<ChunkId, (ChunkLabels, Vec<u32>)>,
+    /// For each chunk, the labels of its objects; more than once where masks were analysed one after the other.
+    chunks: BTreeMap<ChunkId, Vec<(ChunkLabels, Vec<u32>)>>,
     objects: usize,
 }
 
@@ -59,12 +59,12 @@ impl LabelImage {
         roots.sort_unstable();
         let label_of: BTreeMap<u32, u32> = roots.iter().zip(1..).map(|(&(_, root), label)| (root, label)).collect();
         let mut parts = 0..;
-        let labelled = chunks.into_iter().map(|(id, chunk)| {
+        let mut labelled: BTreeMap<ChunkId, Vec<(ChunkLabels, Vec<u32>)>> = BTreeMap::new();
+        for (id, chunk) in chunks {
             let labels = chunk.objects.iter().zip(&mut parts).map(|(_, part)| label_of[&sets.find(part)]).collect();
-            (id, (chunk, labels))
-        });
-        let chunks = labelled.collect();
-        LabelImage { grid, chunks, objects: roots.len() }
+            labelled.entry(id).or_default().push((chunk, labels));
+        }
+        LabelImage { grid, chunks: labelled, objects: roots.len() }
     }
 
     /// Number of objects.
@@ -77,8 +77,7 @@ impl LabelImage {
     pub fn read(&self, region: &Region) -> Option<Vec<u32>> {
         let mut labels: Option<Vec<u32>> = None;
         let [_, height, width] = region.shape();
-        for id in self.grid.chunks_in(region) {
-            let Some((chunk, numbers)) = self.chunks.get(&id) else { continue };
+        for (chunk, numbers) in self.grid.chunks_in(region).filter_map(|id| self.chunks.get(&id)).flatten() {
             chunk.places.for_each_run(&chunk.own, |run, object| {
                 let inside = |axis: usize, at: i64| (region.min[axis]..region.max[axis]).contains(&at);
                 let (from, to) = (run.x[0].max(region.min[2]), run.x[1].min(region.max[2]));

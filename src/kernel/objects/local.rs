@@ -198,7 +198,7 @@ impl Places {
 /// linear time in the number of runs, and linear time in that of words.
 pub fn labelled_runs(mask: &Mask, connectivity: Connectivity) -> Vec<(Run, Voxel)> {
     let rows = RowRuns::of(mask);
-    let mut sets = rows.connect(connectivity);
+    let mut sets = rows.connect(mask, connectivity);
     let firsts: Vec<Voxel> = (0..rows.runs.len()).map(|i| rows.runs[sets.find(i as u32) as usize].first()).collect();
     rows.runs.into_iter().zip(firsts).collect()
 }

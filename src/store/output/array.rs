@@ -15,10 +15,11 @@ use zarrs::array::{
 };
 use zarrs::filesystem::FilesystemStore;
 
-use crate::chunk::{Dtype, Value, Voxels};
+use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::space::{Region, Spacing};
+use crate::store::StoredType;
 use crate::store::disk;
 use crate::store::file::write_failed;
 use crate::store::values::paste;
@@ -48,7 +49,7 @@ pub struct ArrayForm {
     /// Number of images of this shape along a first axis c; without channels there is no such axis.
     pub channels: Option<usize>,
     /// Type of the values.
-    pub dtype: Dtype,
+    pub dtype: StoredType,
     /// Shape of a chunk along (z, y, x), in voxels.
     pub chunk: [usize; 3],
     /// Compression of chunks.
@@ -179,7 +180,8 @@ impl ArrayWriter {
             return Err(Error::internal(format!("has no channel {channel}")).at(&self.folder));
         }
         let region = self.grid.region(chunk);
-        if region.is_empty() || voxels.shape() != region.shape() || voxels.dtype() != self.form.dtype {
+        if region.is_empty() || voxels.shape() != region.shape() || StoredType::from(voxels.dtype()) != self.form.dtype
+        {
             let (shape, dtype) = (voxels.shape(), voxels.dtype().name());
             let message = format!("values of shape {shape:?} and type {dtype} do not fit");
             return Err(Error::internal(message).at(&self.folder).in_chunk(chunk));
@@ -208,7 +210,7 @@ impl ArrayWriter {
         let voxels = if voxels.shape() == chunk {
             voxels
         } else {
-            let mut whole = Voxels::filled(self.form.dtype, chunk, 0.0);
+            let mut whole = Voxels::filled(self.form.dtype.dtype(), chunk, 0.0);
             let at = Region::of_shape(chunk).shifted(region.min);
             paste(voxels, region, &mut whole, &at);
             padded = whole;
@@ -279,7 +281,7 @@ fn is_zero(voxels: &Voxels) -> bool {
     with_voxels!(voxels, array => all(array))
 }
 
-fn codec(compression: Compression, dtype: Dtype) -> Result<Arc<dyn BytesToBytesCodecTraits>> {
+fn codec(compression: Compression, dtype: StoredType) -> Result<Arc<dyn BytesToBytesCodecTraits>> {
     let blosc = |compressor, level: u8, shuffle| -> Result<Arc<dyn BytesToBytesCodecTraits>> {
         let refused = |cause: &dyn std::fmt::Display| Error::internal("Blosc cannot be used").because(cause);
         let level = BloscCompressionLevel::try_from(level).map_err(|_| refused(&"its level"))?;
@@ -294,27 +296,31 @@ fn codec(compression: Compression, dtype: Dtype) -> Result<Arc<dyn BytesToBytesC
     }
 }
 
-fn zarr_type(dtype: Dtype) -> DataType {
+fn zarr_type(dtype: StoredType) -> DataType {
     match dtype {
-        Dtype::Bool => data_type::bool(),
-        Dtype::U8 => data_type::uint8(),
-        Dtype::U16 => data_type::uint16(),
-        Dtype::U32 => data_type::uint32(),
-        Dtype::I16 => data_type::int16(),
-        Dtype::I32 => data_type::int32(),
-        Dtype::F32 => data_type::float32(),
-        Dtype::F64 => data_type::float64(),
-        Dtype::I64 => data_type::int64(),
+        StoredType::Bool => data_type::bool(),
+        StoredType::U8 => data_type::uint8(),
+        StoredType::U16 => data_type::uint16(),
+        StoredType::U32 => data_type::uint32(),
+        StoredType::U64 => data_type::uint64(),
+        StoredType::I8 => data_type::int8(),
+        StoredType::I16 => data_type::int16(),
+        StoredType::I32 => data_type::int32(),
+        StoredType::I64 => data_type::int64(),
+        StoredType::F16 => data_type::float16(),
+        StoredType::F32 => data_type::float32(),
+        StoredType::F64 => data_type::float64(),
     }
 }
 
-fn zero(dtype: Dtype) -> FillValue {
+fn zero(dtype: StoredType) -> FillValue {
     FillValue::new(vec![0; dtype.size()])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chunk::Dtype;
     use crate::error::Kind;
     use crate::store::fixtures::{assert_holds, expected};
     use crate::store::zarr::ZarrSource;
@@ -323,7 +329,16 @@ mod tests {
     fn form(shape: [usize; 3], dtype: Dtype, chunk: [usize; 3]) -> ArrayForm {
         let dimensions = if shape[0] == 1 { 2 } else { 3 };
         let compression = Compression::Zstd;
-        ArrayForm { shape, dimensions, channels: None, dtype, chunk, compression, spacing: None, unit: None }
+        ArrayForm {
+            shape,
+            dimensions,
+            channels: None,
+            dtype: dtype.into(),
+            chunk,
+            compression,
+            spacing: None,
+            unit: None,
+        }
     }
 
     fn write(writer: &ArrayWriter, values: &Voxels) {

@@ -82,7 +82,7 @@ impl PyramidWriter {
                 shape,
                 dimensions: form.dimensions,
                 channels: form.channels,
-                dtype: form.dtype,
+                dtype: form.dtype.into(),
                 chunk: std::array::from_fn(|a| form.chunk[a].min(shape[a])),
                 compression: Compression::Fast,
                 spacing: None,

@@ -1,4 +1,4 @@
-//! The skeleton as an array of 0 and 1, with unchanged chunks linked from the array of an earlier epoch.
+//! The skeleton as an array of 0 and 1, or of labels, with unchanged chunks linked from the array of an earlier epoch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -33,13 +33,13 @@ pub struct SkeletonArray {
 /// would take several times as long as compressing it.
 struct Encoder {
     compressor: Compressor<'static>,
-    /// A chunk of zeros, except while one is being encoded.
+    /// The bytes of a chunk of zeros, except while one is being encoded.
     values: Vec<u8>,
     encoded: Vec<u8>,
 }
 
 impl SkeletonArray {
-    /// Creates an array, staged in a folder of outputs. The form must be one of type u8, compressed by Zstandard.
+    /// Creates an array, staged in a folder of outputs. The form must be one of whole numbers, compressed by Zstandard.
     ///
     /// # Errors
     /// Those of [`ArrayWriter::create`].
@@ -75,21 +75,37 @@ impl SkeletonArray {
     /// # Panics
     /// If a voxel lies outside of the chunk.
     pub fn write_chunk(&self, chunk: ChunkId, voxels: &[Voxel]) -> Result<()> {
-        if voxels.is_empty() {
+        self.write_values(chunk, voxels.iter().map(|&voxel| (voxel, 1)))
+    }
+
+    /// Writes a chunk: the values at voxels, in any order, 0 elsewhere. Without voxels it is not stored. Of a value, as many
+    /// of its lowest bytes count as the array's type has.
+    ///
+    /// # Errors
+    /// Those of [`ArrayWriter::write_chunk`].
+    ///
+    /// # Panics
+    /// If a voxel lies outside of the chunk.
+    pub fn write_values(&self, chunk: ChunkId, voxels: impl Iterator<Item = (Voxel, i64)> + Clone) -> Result<()> {
+        if voxels.clone().next().is_none() {
             return self.writer.remove_chunk(chunk);
         }
+        let size = self.writer.form().dtype.size();
         let free = self.encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoder = free.map_or_else(|| Encoder::new(&self.writer.form().chunk), Ok)?;
+        let mut encoder = free.map_or_else(|| Encoder::new(&self.writer.form().chunk, size), Ok)?;
         let (region, shape) = (self.grid().region(chunk), self.writer.form().chunk);
-        let place = |voxel: &Voxel| {
+        let place = |voxel: Voxel| {
             let p = voxel.position();
             assert!(region.contains(p), "a voxel of the chunk");
             let [z, y, x]: [usize; 3] = std::array::from_fn(|a| (p[a] - region.min[a]) as usize);
-            (z * shape[1] + y) * shape[2] + x
+            let first = ((z * shape[1] + y) * shape[2] + x) * size;
+            first..first + size
         };
-        voxels.iter().for_each(|voxel| encoder.values[place(voxel)] = 1);
+        for (voxel, value) in voxels.clone() {
+            encoder.values[place(voxel)].copy_from_slice(&value.to_le_bytes()[..size]);
+        }
         encoder.compress()?;
-        voxels.iter().for_each(|voxel| encoder.values[place(voxel)] = 0);
+        voxels.for_each(|(voxel, _)| encoder.values[place(voxel)].fill(0));
         self.writer.write_encoded(chunk, &encoder.encoded)?;
         self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
         Ok(())
@@ -97,9 +113,9 @@ impl SkeletonArray {
 }
 
 impl Encoder {
-    fn new(chunk: &[usize; 3]) -> Result<Self> {
+    fn new(chunk: &[usize; 3], size: usize) -> Result<Self> {
         let compressor = Compressor::new(i32::from(LEVEL)).map_err(unencoded)?;
-        let values = vec![0; chunk.iter().product()];
+        let values = vec![0; chunk.iter().product::<usize>() * size];
         let encoded = Vec::with_capacity(zstd::zstd_safe::compress_bound(values.len()));
         Ok(Encoder { compressor, values, encoded })
     }
@@ -244,6 +260,33 @@ pub fn write_skeleton(
     Ok(WrittenSkeleton { manifest, reused: chunks.len() - changed.len(), encoded: changed.len() })
 }
 
+/// Writes a skeleton's array of labels, staged in a folder of outputs, on up to `threads` threads. `voxels` are in any
+/// order, preferably chunk by chunk, each voxel once, with its label.
+///
+/// Takes what [`write_skeleton`] takes without a manifest, and twice the memory.
+///
+/// # Errors
+/// Those of [`ArrayWriter::create`] and [`ArrayWriter::write_chunk`].
+pub fn write_labelled(
+    folder: &OutputFolder,
+    form: ArrayForm,
+    voxels: impl IntoIterator<Item = (Voxel, i64)>,
+    threads: usize,
+) -> Result<()> {
+    let array = SkeletonArray::create(folder, form)?;
+    let grid = array.grid();
+    let mut chunks: BTreeMap<ChunkId, Vec<(Voxel, i64)>> = BTreeMap::new();
+    let mut voxels = voxels.into_iter().peekable();
+    while let Some((first, _)) = voxels.peek() {
+        let id = grid.chunk_at(first.position());
+        let region = grid.whole_region(id);
+        let here = std::iter::from_fn(|| voxels.next_if(|(voxel, _)| region.contains(voxel.position())));
+        chunks.entry(id).or_default().extend(here);
+    }
+    let chunks: Vec<_> = chunks.into_iter().collect();
+    each(&chunks, threads, |_, (id, voxels)| array.write_values(*id, voxels.iter().copied())).map(|_| ())
+}
+
 /// The voxels of each chunk, in raster order.
 fn by_chunk(grid: &Grid, voxels: impl IntoIterator<Item = Voxel>) -> BTreeMap<ChunkId, Vec<Voxel>> {
     let mut chunks: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
@@ -290,7 +333,7 @@ mod tests {
     const SHAPE: [usize; 3] = [5, 9, 16];
 
     fn form() -> ArrayForm {
-        let (dtype, compression) = (Dtype::U8, Compression::Zstd);
+        let (dtype, compression) = (Dtype::U8.into(), Compression::Zstd);
         let chunk = [4, 4, 8];
         ArrayForm { shape: SHAPE, dimensions: 3, channels: None, dtype, chunk, compression, spacing: None, unit: None }
     }

@@ -157,7 +157,8 @@ fn open_array(
         warnings.push("has no stored chunk: all of it is its fill value".to_owned());
     }
     let warnings = warnings.into_iter().map(|warning| format!("{}: {warning}", description.name)).collect();
-    Ok(ZarrSource { blocks, grid, description, details, warnings, cache: BlockCache::new(plan.cache) })
+    let (cache, labels) = (BlockCache::new(plan.cache), options.labels);
+    Ok(ZarrSource { blocks, grid, description, details, warnings, cache, labels })
 }
 
 /// A warning about an array whose axes in space have another order than z, y, x by their names: results are along the

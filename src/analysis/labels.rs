@@ -1,0 +1,243 @@
+//! The analysis of a segmentation: a skeleton for each label, by means of classes of labels that do not touch (see
+//! [`crate::kernel::labels`]).
+//!
+//! One pass over the image finds its labels, which of them touch, and which chunks have which. Then each class is a mask,
+//! and is analysed like one, in the same workers, one after the other.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::{Inspect, Probe};
+use timely::worker::Worker;
+
+use crate::chunk::Voxels;
+use crate::error::Result;
+use crate::grid::ChunkId;
+use crate::kernel::labels::colours::Colours;
+use crate::kernel::labels::runs::LabelRuns;
+use crate::kernel::labels::touching::Census;
+use crate::kernel::mask::threshold::Threshold;
+use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::voxel_list::VoxelList;
+use crate::operators::failure::Failure;
+use crate::operators::histogram::CountChunks;
+use crate::operators::overlap::{OverlapChunks, Padded};
+use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::window::Window;
+use crate::progress::{ProgressState, Stage};
+use crate::space::Voxel;
+use crate::store::labels::{ClassView, LabelImage};
+use crate::store::{Inside, StoredType, inside};
+use crate::table::changes::RowChanges;
+use crate::table::row::Measures;
+use crate::table::statistics::{Snapshot, Statistics};
+use crate::threads::each;
+
+use super::Analysis;
+use super::report::{LabelsFound, Report};
+
+/// Bytes in which a process holds the labels of chunks as runs. What does not fit is read again for each class.
+pub(super) const HELD: usize = 256 << 20;
+
+/// Windows for dataflows that follow each other, the same for all workers of a process.
+#[derive(Clone)]
+pub(super) struct Windows {
+    size: usize,
+    made: Arc<Mutex<Vec<Window>>>,
+}
+
+impl Windows {
+    /// Windows of so many chunks.
+    pub(super) fn new(size: usize) -> Self {
+        Windows { size, made: Arc::default() }
+    }
+
+    /// The window of a dataflow, by its number.
+    fn of(&self, number: usize) -> Window {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        while made.len() <= number {
+            made.push(Window::new(self.size));
+        }
+        made[number].clone()
+    }
+}
+
+/// What the first pass finds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Surveyed {
+    census: Census,
+    /// The values in each chunk.
+    chunks: Vec<(ChunkId, Vec<i64>)>,
+}
+
+/// The findings of all classes, one after the other, on one worker.
+pub(super) fn analyse_classes(
+    worker: &mut Worker,
+    analysis: &Analysis,
+    image: &Arc<LabelImage>,
+    windows: &Windows,
+    failure: &Failure,
+    state: &Arc<ProgressState>,
+    mut analyse: impl FnMut(&mut Worker, &Analysis, Window) -> Result<Report>,
+) -> Result<Report> {
+    let Surveyed { census, chunks } = survey(worker, analysis, image, windows.of(0), failure, state)?;
+    let touching = &census.touching;
+    let labels = chunks.iter().flat_map(|(_, values)| values.iter().copied()).filter(|&label| label != 0);
+    let colours = Arc::new(Colours::new(labels, touching));
+    let mut chunks_of: Vec<BTreeSet<ChunkId>> = vec![BTreeSet::new(); colours.count() as usize];
+    for (chunk, values) in &chunks {
+        for colour in values.iter().filter_map(|&label| colours.of(label)) {
+            chunks_of[colour as usize].insert(*chunk);
+        }
+    }
+    drop(chunks);
+    let mut report = Report::default();
+    // Without labels there is one class, in which nothing is.
+    chunks_of.resize(chunks_of.len().max(1), BTreeSet::new());
+    for (class, chunks) in (0..).zip(chunks_of) {
+        let of_class = analysis.of_class(image, &colours, class, chunks);
+        report.merge(analyse(worker, &of_class, windows.of(class as usize + 1))?);
+    }
+    report.segmentation = Some(LabelsFound { voxels: census.voxels, classes: u64::from(colours.count()) });
+    Ok(report)
+}
+
+/// Looks at all labels once; every worker gets what all have found.
+fn survey(
+    worker: &mut Worker,
+    analysis: &Analysis,
+    image: &Arc<LabelImage>,
+    window: Window,
+    failure: &Failure,
+    state: &Arc<ProgressState>,
+) -> Result<Surveyed> {
+    let (grid, source) = (analysis.grid, Arc::clone(&analysis.source));
+    let description = source.description().clone();
+    let selection = analysis.chunks_to_binarise(&analysis.binarise(Threshold::Nonzero, 0))?;
+    let depth = description.shape.map(|n| usize::from(n > 1));
+    let selected = selection.of_process(&grid, worker.index(), worker.peers());
+    let (image, state) = (Arc::clone(image), Arc::clone(state));
+    state.begin(Stage::Measuring, selected);
+    let total: Rc<RefCell<Surveyed>> = Rc::default();
+    let gathered = Rc::clone(&total);
+    let probe = worker.dataflow::<u64, _, _>(|scope| {
+        scope
+            .read_chunks(Arc::clone(&source), grid, depth, selection.clone(), window.clone(), failure.clone())
+            .overlap(grid, depth, selection, description.dtype, description.fill, &window)
+            .count_chunks(
+                Surveyed::default(),
+                move |found: &mut Surveyed, padded| {
+                    let filled;
+                    let voxels = match &padded.voxels {
+                        Some(voxels) => voxels,
+                        None => {
+                            filled = Voxels::filled(description.dtype, padded.region.shape(), description.fill);
+                            &filled
+                        }
+                    };
+                    let runs = LabelRuns::new(voxels, &padded.region, padded.own);
+                    found.take(voxels, padded, &runs, &inside(&*source, &padded.own)?);
+                    image.hold(runs);
+                    state.chunk_done(Stage::Measuring);
+                    Ok(())
+                },
+                failure.clone(),
+            )
+            .inspect(move |part: &Surveyed| {
+                let mut total = gathered.borrow_mut();
+                total.census.merge(&part.census);
+                total.chunks.extend(part.chunks.iter().cloned());
+            })
+            .probe()
+            .0
+    });
+    worker.step_or_park_while(None, || !probe.done());
+    Ok(total.take())
+}
+
+impl Surveyed {
+    /// Adds a chunk.
+    fn take(&mut self, voxels: &Voxels, padded: &Padded, runs: &LabelRuns, inside: &Inside) {
+        self.census.touching.add(voxels);
+        self.chunks.push((padded.chunk, runs.counts().map(|(label, _)| label).collect()));
+        let mut count = |label: i64, voxels: u64| {
+            if label != 0 && voxels > 0 {
+                *self.census.voxels.entry(label).or_default() += voxels;
+            }
+        };
+        match inside {
+            Inside::Nothing => {}
+            Inside::Mask(mask) => {
+                let positions = mask.own_voxels().into_iter().map(Voxel::position);
+                runs.at(positions).into_iter().for_each(|label| count(label, 1));
+            }
+            _ => runs.counts().for_each(|(label, voxels)| count(label, voxels)),
+        }
+    }
+}
+
+impl Analysis {
+    /// The analysis of one class of labels, which lies in some chunks.
+    fn of_class(
+        &self,
+        image: &Arc<LabelImage>,
+        colours: &Arc<Colours>,
+        class: u32,
+        chunks: BTreeSet<ChunkId>,
+    ) -> Analysis {
+        let mut of_class = self.clone();
+        of_class.source = Arc::new(ClassView::new(image, colours, class));
+        of_class.allotted.stored = Selection::Some(Arc::new(chunks));
+        of_class.allotted.keep = 0;
+        of_class
+    }
+
+    /// A label as a number, from its bits.
+    pub(super) fn label(&self, bits: i64) -> i128 {
+        label_of(self.settled.form.stored, bits)
+    }
+
+    /// The skeletons of chunks from those of all classes, with the labels as their values. Reads chunks again that are not
+    /// held.
+    pub(super) fn labelled(
+        &self,
+        image: &LabelImage,
+        skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+    ) -> Result<Vec<(ChunkId, Arc<Skeleton>)>> {
+        let mut chunks: BTreeMap<ChunkId, Vec<Arc<Skeleton>>> = BTreeMap::new();
+        for (id, skeleton) in skeletons {
+            chunks.entry(id).or_default().push(skeleton);
+        }
+        let chunks: Vec<_> = chunks.into_iter().collect();
+        let joined = |_, (id, parts): &(ChunkId, Vec<Arc<Skeleton>>)| {
+            let mut voxels: Vec<Voxel> = Vec::new();
+            parts.iter().for_each(|part| part.voxels.extend(&mut voxels));
+            // Sorted runs, which a stable sort merges.
+            voxels.sort();
+            let labels = image.at(&self.grid.region(*id), voxels.iter().map(|voxel| voxel.position()));
+            let values = PixelValues::Integers(labels.map_err(|error| error.in_chunk(*id))?);
+            Ok((*id, Arc::new(Skeleton { voxels: VoxelList::from(voxels), values: Arc::new(values) })))
+        };
+        each(&chunks, self.allotted.workers, joined)
+    }
+
+    /// The statistics of all branches of a report.
+    pub(super) fn statistics_of(&self, report: &Report) -> Snapshot {
+        let (columns, frame) = (self.network_plan().columns, self.frame());
+        let (mut rows, mut statistics) = (RowChanges::new(&columns), Statistics::new(&columns));
+        for branch in report.branches.iter().flat_map(|list| list.iter()) {
+            rows.change(&Measures::new(&branch, &frame), 1);
+        }
+        statistics.apply(&rows.add_up());
+        statistics.snapshot()
+    }
+}
+
+/// A label as a number, from the bits that stand for it.
+pub(super) fn label_of(stored: StoredType, bits: i64) -> i128 {
+    if stored == StoredType::U64 { i128::from(bits as u64) } else { i128::from(bits) }
+}
