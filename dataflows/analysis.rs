@@ -114,9 +114,9 @@ pub(crate) fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
     parameters.threshold = parse_foreground(options.threshold.as_deref(), options.below.as_deref())?;
     parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
-    parameters.filters.fill_holes = options.fill_holes.as_deref().map(parse_holes).transpose()?;
-    parameters.filters.remove_smaller = options.remove_smaller;
-    parameters.filters.keep_largest = options.keep_largest;
+    parameters.filters.fill_holes = options.filters.fill_holes.as_deref().map(parse_holes).transpose()?;
+    parameters.filters.remove_smaller = options.filters.remove_smaller;
+    parameters.filters.keep_largest = options.filters.keep_largest;
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;
     parameters.columns = options.columns.into();

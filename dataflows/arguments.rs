@@ -2,6 +2,7 @@
 
 mod choices;
 mod defaults;
+mod filters;
 mod objects;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
+pub(crate) use self::filters::FilterOptions;
 pub(crate) use self::objects::ObjectsOptions;
 
 /// Seconds that processes wait for each other by default.
@@ -21,9 +23,6 @@ pub(crate) const SERVER_TIMEOUT: f64 = 30.0;
 
 /// Voxels of the demo's phantom along each axis: flat, so that a projection shows its branches one by one.
 pub(crate) const DEMO_SHAPE: &str = "64,320,480";
-
-/// The heading of the options for filters in the help.
-const FILTERS: &str = "Filters of the mask";
 
 /// The heading of the options for tiles in the help.
 const TILES: &str = "Tables of tiles";
@@ -186,17 +185,8 @@ pub(crate) struct RunOptions {
     /// the spacing of the image turns into voxels; one number, or one for each axis, 0 where it is not smoothed
     #[arg(long, value_name = "S|Z,Y,X", allow_hyphen_values = true)]
     pub(crate) sigma: Option<String>,
-    /// Fill holes of the mask: background (6-connected, 4-connected in 2-D) that does not reach the bounds of the image or of
-    /// --region; all holes, or those of fewer than N voxels. Filters work in this order: hysteresis, --fill-holes,
-    /// --remove-smaller, --keep-largest, and then the mask is thinned
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "all", help_heading = FILTERS)]
-    pub(crate) fill_holes: Option<String>,
-    /// Remove objects of fewer than N voxels from the mask
-    #[arg(long, value_name = "N", help_heading = FILTERS)]
-    pub(crate) remove_smaller: Option<u64>,
-    /// Keep only the K largest objects of the mask; of two of one size, the one that comes first in the order of voxels
-    #[arg(long, value_name = "K", help_heading = FILTERS)]
-    pub(crate) keep_largest: Option<usize>,
+    #[command(flatten)]
+    pub(crate) filters: FilterOptions,
     /// Thinning: Lee 1994, Zhang-Suen (2-D only), or one that loses no object [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<MethodName>,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, ImageOptions, Neighbours, RunOptions};
+use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, FilterOptions, ImageOptions, Neighbours, RunOptions};
 
 impl RunOptions {
     /// A run on an image into a folder.
@@ -11,9 +11,7 @@ impl RunOptions {
             image,
             out,
             threshold: None,
-            fill_holes: None,
-            remove_smaller: None,
-            keep_largest: None,
+            filters: FilterOptions::default(),
             below: None,
             sigma: None,
             method: None,
