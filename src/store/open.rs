@@ -33,7 +33,8 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     let plain = OpenOptions { patience: options.patience, ..OpenOptions::default() };
     let mask = options.mask.as_ref().map(|mask| Ok((open_alone(mask, &plain).map_err(mask_error)?, mask)));
     let atlas = options.atlas.as_ref().map(|atlas| {
-        let labels = open_alone(atlas, &plain).map_err(atlas_error)?;
+        let exact = OpenOptions { labels: true, ..plain.clone() };
+        let labels = open_alone(atlas, &exact).map_err(atlas_error)?;
         let names = options.atlas_names.as_deref().map(read_region_names).transpose()?;
         Ok((Atlas::new(Arc::from(labels), names)?, atlas))
     });

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::draw;
 use crate::fixtures;
-use crate::image::Image;
+use crate::image::{Image, write_npy};
 use crate::scene::{Scene, set_time};
 use crate::sequential::Mask;
 use crate::support::{Table, anabranch, invariant_bytes, read_json, read_named_table, read_table, succeed};
@@ -211,6 +211,34 @@ fn an_atlas_may_have_any_format_and_is_cut_like_the_image_by_every_process() {
     let mut found = invariant_bytes(&out);
     found.remove(Path::new("summary.json"));
     assert!(found == expected, "a part of an image and of its atlas");
+}
+
+#[test]
+fn all_64_bits_of_a_label_count() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, atlas, names, out] =
+        ["image.npy", "atlas.npy", "names.csv", "out"].map(|name| folder.path().join(name));
+    let shape = [9, 9, 20];
+    Image::of_mask(&Mask::from_fn(shape, |[z, y, x]| z == 4 && y == 4 && (2..18).contains(&x))).write_npy(&input);
+    let write = |code: &str, labels: [[u8; 8]; 3]| {
+        let bytes: Vec<u8> = (0..9 * 9 * 20).flat_map(|index| labels[(index % 20) / 7]).collect();
+        write_npy(&atlas, code, &shape, &bytes);
+    };
+    let labels = || -> Vec<String> {
+        let options = ["--atlas", text(&atlas), "--atlas-names", text(&names)];
+        let call = ["run", text(&input), "--out", text(&out), "--quiet", "--overwrite"];
+        succeed(&[&call[..], &options].concat());
+        let table = fs::read_to_string(out.join("atlas.csv")).expect("a table");
+        table.lines().skip(1).map(|line| line.split(',').take(2).collect::<Vec<_>>().join(" ")).collect()
+    };
+    let unsigned = [(1 << 53) + 1, (1 << 53) + 2, u64::MAX];
+    fs::write(&names, format!("label,name\n{},last\n", u64::MAX)).expect("a writable folder");
+    write("<u8", unsigned.map(u64::to_le_bytes));
+    assert_eq!(labels(), ["9007199254740993 ", "9007199254740994 ", "18446744073709551615 last"]);
+    let signed = [i64::MIN, -1, (1 << 62) + 1];
+    fs::write(&names, "label,name\n-1,middle\n").expect("a writable folder");
+    write("<i8", signed.map(i64::to_le_bytes));
+    assert_eq!(labels(), ["-9223372036854775808 ", "-1 middle", "4611686018427387905 "]);
 }
 
 #[test]
