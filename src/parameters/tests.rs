@@ -128,8 +128,9 @@ fn a_parameter_that_changes_is_noticed_by_summary_processes_and_state() {
     listed.dedup();
     known.sort_unstable();
     assert_eq!(known, listed, "every parameter has another value in this test");
-    // Labels have no threshold.
-    let plain = Parameters { sigma: None, threshold: ThresholdRule::default(), ..first.clone() };
+    // Labels have neither a threshold nor filters.
+    let filters = FilterRule::default();
+    let plain = Parameters { sigma: None, threshold: ThresholdRule::default(), filters, ..first.clone() };
     for (place, other) in others() {
         let first = if place == "/image/labels" { &plain } else { &first };
         let before = first.settle(form(first)).unwrap();

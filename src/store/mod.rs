@@ -32,6 +32,7 @@ mod confined;
 mod details;
 mod inspection;
 mod intensity;
+#[cfg(feature = "analysis")]
 pub(crate) mod labels;
 mod resolved;
 mod stored_type;

@@ -171,7 +171,8 @@ fn objects_alone_are_those_of_a_run_without_their_skeletons() {
     let [input, out, alone] = ["image.npy", "out", "alone"].map(|name| folder.path().join(name));
     Image::woven(&draw::tangle([20, 21, 22]), "uint16").write_npy(&input);
     let [text, to] = [&input, &alone].map(|path| path.to_str().expect("UTF-8"));
-    let filters = ["--threshold", "hysteresis:40,90", "--fill-holes=40", "--remove-smaller", "3", "--keep-largest", "5"];
+    let filters =
+        ["--threshold", "hysteresis:40,90", "--fill-holes=40", "--remove-smaller", "3", "--keep-largest", "5"];
     for options in [&["--threshold", "70"][..], &["--connectivity", "6"], &["--region", "2:9,3:20,0:22"], &filters] {
         run(&input, &out, options);
         let expected = read_named_table(&out, "objects.csv");
