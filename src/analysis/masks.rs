@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use differential_dataflow::VecCollection;
 use timely::dataflow::Scope;
 
 use super::Analysis;
-use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::binarise::{Binarise, Binary};
 use crate::operators::binarise::{Binaries, BinariseChunks};
 use crate::operators::failure::Failure;
-use crate::operators::filter::{FilterBinaries, FilterPlan};
+use crate::operators::filter::{FilterBinaries, FilterPlan, FilteredAmounts};
 use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
@@ -27,7 +25,7 @@ pub(super) fn masks<'scope>(
     window: &Window,
     failure: &Failure,
     watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
-) -> (Binaries<'scope, u64>, Option<VecCollection<'scope, u64, Amounts>>) {
+) -> (Binaries<'scope, u64>, Option<FilteredAmounts<'scope, u64>>) {
     let (grid, depth, description) = (analysis.grid, kernel.depth(), analysis.source.description());
     let image = Arc::clone(&analysis.source);
     let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));

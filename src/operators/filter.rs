@@ -19,7 +19,7 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use self::at_owner::reduce_at_owner;
-pub use self::binaries::FilterBinaries;
+pub use self::binaries::{FilterBinaries, FilteredAmounts};
 use self::largest::Largest;
 pub use self::masks::{ChangedMasks, HeldMasks};
 use crate::grid::{ChunkId, Grid};

@@ -22,15 +22,18 @@ use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::thin::partition::Change;
 use crate::operators::binarise::Binaries;
 
+/// How much filters change, in amounts by part of the volume that are to be added up.
+pub type FilteredAmounts<'scope, T> = VecCollection<'scope, T, Amounts>;
+
 /// Extension trait on masks with what is known about the image's values.
 pub trait FilterBinaries<'scope, T: Timestamp>: Sized {
     /// The masks after all filters of a plan, and how much these change. In chunks where voxels are filled, values vary:
     /// those of the filled voxels are the image's too. See [`FilterMasks`]. Without filters nothing is held, and nothing waits.
-    fn filter(self, plan: &FilterPlan) -> (Self, Option<VecCollection<'scope, T, Amounts>>);
+    fn filter(self, plan: &FilterPlan) -> (Self, Option<FilteredAmounts<'scope, T>>);
 }
 
 impl<'scope, T: Timestamp + Lattice + TotalOrder> FilterBinaries<'scope, T> for Binaries<'scope, T> {
-    fn filter(self, plan: &FilterPlan) -> (Self, Option<VecCollection<'scope, T, Amounts>>) {
+    fn filter(self, plan: &FilterPlan) -> (Self, Option<FilteredAmounts<'scope, T>>) {
         if plan.filters.is_empty() {
             return (self, None);
         }
