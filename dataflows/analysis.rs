@@ -61,7 +61,8 @@ pub(crate) fn picture(options: &RunOptions) -> OverviewOptions {
     picture
 }
 
-/// Puts outputs in place and prints the summary, and the warnings that were not among those `said` of the last results.
+/// Puts outputs in place and prints the summary, and the warnings that were not among those `said` of the last results,
+/// whatever their numbers.
 pub(crate) fn put_in_place(
     analysis: &Analysis,
     results: &Results,
@@ -75,7 +76,10 @@ pub(crate) fn put_in_place(
     let Written { totals, summary, .. } = staged.commit()?;
     let warnings = &summary.warnings;
     // Those of the image itself were printed when it was opened.
-    let new = warnings.iter().skip(analysis.image.warnings.len()).filter(|warning| !said.contains(warning));
+    let new = warnings
+        .iter()
+        .skip(analysis.image.warnings.len())
+        .filter(|warning| !said.iter().any(|known| differ_in_numbers(known, warning)));
     new.for_each(|warning| print_warning(warning));
     said.clone_from(warnings);
     if quiet {
@@ -96,6 +100,12 @@ pub(crate) fn put_in_place(
     };
     print(&lines(&told), quiet);
     Ok(())
+}
+
+/// Whether two warnings say the same of other numbers, as those of two epochs may.
+fn differ_in_numbers(one: &str, other: &str) -> bool {
+    let words = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+    words(one) == words(other)
 }
 
 /// How the image is opened, as the options ask for it.

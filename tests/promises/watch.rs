@@ -43,9 +43,10 @@ fn chunks_that_arrive_change_and_go_are_followed_and_nothing_is_read_again() {
         scene.wait_as_from_scratch(options, &mut watch);
         let outcome = watch.interrupt();
         assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""));
-        // Warnings are kept, each once.
+        // Warnings are kept, each once; what thinning loses is another thing in each epoch.
         let warned = usize::from(options.is_empty());
-        assert_eq!(outcome.stderr.lines().count(), warned, "{outcome:?}");
+        let others = outcome.stderr.lines().filter(|line| !line.contains("left no skeleton"));
+        assert_eq!(others.count(), warned, "{outcome:?}");
         assert_eq!(outcome.stderr.matches("warning: the image has several values").count(), warned, "{outcome:?}");
     }
 }
