@@ -6,18 +6,16 @@ mod names;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::Array3;
 
 pub use self::names::{RegionNames, read_region_names};
 use crate::chunk::{Chunk, Dtype, Value, Voxels};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::kernel::mask::Mask;
-use crate::space::{Position, Region, Voxel};
-use crate::store::confined::{another_voxel_size, shape_text};
-use crate::store::{Absent, Description, Details, Mark, Marked, Source, StoredType};
+use crate::space::{Region, Voxel};
+use crate::store::{Description, Source, StoredType};
 use crate::with_voxels;
 
 /// An image of labels, with the names of its regions, if there are any.
@@ -121,94 +119,15 @@ impl Labels {
     }
 }
 
-/// An image with an atlas of the same shape.
-pub(crate) struct WithAtlas {
-    image: Box<dyn Source>,
-    atlas: Atlas,
-}
-
-impl WithAtlas {
-    /// # Errors
-    /// `Data` if the atlas has another shape than the image.
-    pub(crate) fn new(image: Box<dyn Source>, atlas: Atlas, path: &Path) -> Result<WithAtlas> {
-        let (of_image, of_atlas) = (image.description(), atlas.source.description());
-        if (of_image.shape, of_image.dimensions) != (of_atlas.shape, of_atlas.dimensions) {
-            let message = format!(
-                "has {} voxels, and the image {}: an atlas has one label for each voxel of the whole image",
-                shape_text(of_atlas),
-                shape_text(of_image)
-            );
-            return Err(Error::data(message).at(path));
-        }
-        Ok(WithAtlas { image, atlas })
-    }
-}
-
-impl Source for WithAtlas {
-    fn description(&self) -> &Description {
-        self.image.description()
-    }
-
-    fn origin(&self) -> Position {
-        self.image.origin()
-    }
-
-    fn details(&self) -> Details {
-        self.image.details()
-    }
-
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.image.warnings();
-        warnings.extend(another_voxel_size(&*self.image, &*self.atlas.source, "atlas"));
-        warnings
-    }
-
-    fn read(&self, region: &Region) -> Result<Option<Chunk>> {
-        self.image.read(region)
-    }
-
-    // The atlas has no part in the marks of chunks: nothing is read or thinned again when it changes.
-    fn mark(&self, region: &Region) -> Result<Option<Mark>> {
-        self.image.mark(region)
-    }
-
-    fn absent(&self) -> Result<Option<Absent>> {
-        self.image.absent()
-    }
-
-    fn covers(&self, region: &Region) -> Result<bool> {
-        self.image.covers(region)
-    }
-
-    fn stored(&self) -> Result<Option<Vec<Region>>> {
-        self.image.stored()
-    }
-
-    fn marks(&self, regions: &[Region]) -> Result<Vec<Option<Marked>>> {
-        self.image.marks(regions)
-    }
-
-    fn confinement(&self) -> Option<Arc<dyn Source>> {
-        self.image.confinement()
-    }
-
-    fn atlas(&self) -> Option<Atlas> {
-        Some(self.atlas.clone())
-    }
-}
-
-/// The error of an atlas that cannot be opened: options for the image are of no use to it.
-pub(crate) fn atlas_error(error: Error) -> Error {
-    if error.kind() != Kind::Usage {
-        return error;
-    }
-    Error::usage("an atlas must be one image with the axes z, y, x (or y, x)").because(error)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::error::Kind;
+    use crate::space::Position;
     use crate::store::RegionView;
+    use crate::store::companions::Accompanied;
     use crate::store::memory::MemorySource;
 
     fn atlas(voxels: Voxels) -> Result<Atlas> {
@@ -223,7 +142,7 @@ mod tests {
     fn a_part_of_an_image_has_the_labels_of_its_own_voxels() {
         let labels = Array3::from_shape_fn((4, 5, 6), |(z, y, x)| i16::try_from(100 * z + 10 * y + x).unwrap() - 200);
         let atlas = atlas(Voxels::I16(labels.clone())).unwrap();
-        let source = WithAtlas::new(image([4, 5, 6]), atlas, Path::new("a")).unwrap();
+        let source = Accompanied::new(image([4, 5, 6])).with_atlas(atlas, Path::new("a")).unwrap();
         let view = RegionView::new(Box::new(source), &[1..3, 1..5, 2..6]).unwrap();
         let own = Region::new([1, 0, 1], [2, 3, 4]);
         let found = view.atlas().unwrap().read(&own).unwrap().unwrap();
@@ -259,7 +178,7 @@ mod tests {
     #[test]
     fn an_atlas_of_another_shape_or_without_whole_numbers_is_refused() {
         let other = atlas(Voxels::Bool(Array3::default((4, 5, 7)))).unwrap();
-        let error = WithAtlas::new(image([4, 5, 6]), other, Path::new("brain.nii")).err().unwrap();
+        let error = Accompanied::new(image([4, 5, 6])).with_atlas(other, Path::new("brain.nii")).err().unwrap();
         let text = error.to_string();
         assert_eq!(error.kind(), Kind::Data);
         assert!(text.contains("brain.nii") && text.contains("4 x 5 x 7") && text.contains("4 x 5 x 6"), "{text}");

@@ -28,10 +28,10 @@ pub mod suspects;
 pub mod output;
 mod absent;
 mod atlas;
+mod companions;
 mod confined;
 mod details;
 mod inspection;
-mod intensity;
 #[cfg(feature = "analysis")]
 pub(crate) mod labels;
 mod resolved;

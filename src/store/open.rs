@@ -8,9 +8,8 @@ use std::sync::Arc;
 use self::by_form::open_image;
 use crate::error::{Error, Result};
 use crate::store::Source;
-use crate::store::atlas::{Atlas, WithAtlas, atlas_error, read_region_names};
-use crate::store::confined::{ConfinedSource, mask_error};
-use crate::store::intensity::{WithIntensity, intensity_error};
+use crate::store::atlas::{Atlas, read_region_names};
+use crate::store::companions::{Accompanied, companion_error};
 use crate::store::options::OpenOptions;
 use crate::store::region_view::viewed;
 
@@ -31,28 +30,30 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
         return open_alone(path, options);
     }
     let plain = OpenOptions { patience: options.patience, ..OpenOptions::default() };
-    let mask = options.mask.as_ref().map(|mask| Ok((open_alone(mask, &plain).map_err(mask_error)?, mask)));
+    let companion = |path: &Path, options: &OpenOptions, what| open_alone(path, options).map_err(companion_error(what));
+    let mask = options.mask.as_ref();
+    let mask = mask.map(|mask| Ok((companion(mask, &plain, "the mask of a region of interest")?, mask)));
     let atlas = options.atlas.as_ref().map(|atlas| {
         let exact = OpenOptions { labels: true, ..plain.clone() };
-        let labels = open_alone(atlas, &exact).map_err(atlas_error)?;
+        let labels = companion(atlas, &exact, "an atlas")?;
         let names = options.atlas_names.as_deref().map(read_region_names).transpose()?;
         Ok((Atlas::new(Arc::from(labels), names)?, atlas))
     });
     let values = options.intensity.as_ref();
-    let values = values.map(|values| Ok((open_alone(values, &plain).map_err(intensity_error)?, values)));
+    let values = values.map(|values| Ok((companion(values, &plain, "the image of --intensity")?, values)));
     let (mask, atlas, values) = (mask.transpose()?, atlas.transpose()?, values.transpose()?);
     let whole = OpenOptions { region: None, mask: None, atlas: None, intensity: None, ..options.clone() };
-    let mut image = open_alone(path, &whole)?;
+    let mut image = Accompanied::new(open_alone(path, &whole)?);
     if let Some((mask, path)) = mask {
-        image = Box::new(ConfinedSource::new(image, mask, path)?);
+        image = image.with_mask(mask, path)?;
     }
     if let Some((atlas, path)) = atlas {
-        image = Box::new(WithAtlas::new(image, atlas, path)?);
+        image = image.with_atlas(atlas, path)?;
     }
     if let Some((values, path)) = values {
-        image = Box::new(WithIntensity::new(image, values, path)?);
+        image = image.with_intensity(values, path)?;
     }
-    viewed(image, options).map_err(|error| error.at(path))
+    viewed(Box::new(image), options).map_err(|error| error.at(path))
 }
 
 /// The same, with no regard to a mask or an atlas.

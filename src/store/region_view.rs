@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind, Result};
 use crate::space::{Position, Region, Voxel};
+use crate::store::companions::Companions;
 use crate::store::options::OpenOptions;
 use crate::store::values::require_inside;
 use crate::store::{Absent, Atlas, Description, Details, Mark, Marked, Source};
@@ -35,12 +36,8 @@ pub struct RegionView {
     source: Arc<dyn Source>,
     region: Region,
     description: Description,
-    /// The same sub-volume of the mask to which the analysis of the source is confined.
-    confinement: Option<Arc<dyn Source>>,
-    /// The same sub-volume of its atlas.
-    atlas: Option<Atlas>,
-    /// The same sub-volume of the image whose values are measured.
-    intensity: Option<Arc<dyn Source>>,
+    /// The same sub-volumes of the images that go with it.
+    companions: Companions,
 }
 
 impl RegionView {
@@ -74,9 +71,8 @@ impl RegionView {
         description.shape = region.shape();
         description.chunk = std::array::from_fn(|a| description.chunk[a].min(description.shape[a]));
         let cut = |image| Arc::new(Self::of_region(image, region)) as Arc<dyn Source>;
-        let (confinement, intensity) = (source.confinement().map(cut), source.intensity().map(cut));
-        let atlas = source.atlas().map(|atlas| Atlas { source: cut(atlas.source), ..atlas });
-        RegionView { source, region, description, confinement, atlas, intensity }
+        let companions = Companions::of(&*source).map(cut);
+        RegionView { source, region, description, companions }
     }
 }
 
@@ -123,15 +119,15 @@ impl Source for RegionView {
     }
 
     fn confinement(&self) -> Option<Arc<dyn Source>> {
-        self.confinement.clone()
+        self.companions.mask.clone()
     }
 
     fn atlas(&self) -> Option<Atlas> {
-        self.atlas.clone()
+        self.companions.atlas.clone()
     }
 
     fn intensity(&self) -> Option<Arc<dyn Source>> {
-        self.intensity.clone()
+        self.companions.intensity.clone()
     }
 
     fn stored(&self) -> Result<Option<Vec<Region>>> {
