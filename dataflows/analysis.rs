@@ -111,7 +111,7 @@ fn differ_in_numbers(one: &str, other: &str) -> bool {
 /// How the image is opened, as the options ask for it.
 pub(crate) fn image_options(options: &RunOptions) -> Result<OpenOptions> {
     let mut image = open_options(&options.image)?;
-    image.mask.clone_from(&options.mask);
+    image.mask.clone_from(&options.foreground.mask);
     image.atlas.clone_from(&options.atlas);
     image.atlas_names.clone_from(&options.atlas_names);
     image.labels = options.labels;
@@ -122,11 +122,13 @@ pub(crate) fn image_options(options: &RunOptions) -> Result<OpenOptions> {
 /// What results depend on, as the options ask for it.
 pub(crate) fn parameters(options: &RunOptions) -> Result<Parameters> {
     let mut parameters = Parameters::default();
-    parameters.threshold = parse_foreground(options.threshold.as_deref(), options.below.as_deref())?;
-    parameters.sigma = options.sigma.as_deref().map(parse_sigma).transpose()?;
-    parameters.filters.fill_holes = options.filters.fill_holes.as_deref().map(parse_holes).transpose()?;
-    parameters.filters.remove_smaller = options.filters.remove_smaller;
-    parameters.filters.keep_largest = options.filters.keep_largest;
+    let foreground = &options.foreground;
+    parameters.threshold = parse_foreground(foreground.threshold.as_deref(), foreground.below.as_deref())?;
+    parameters.sigma = foreground.sigma.as_deref().map(parse_sigma).transpose()?;
+    parameters.filters.fill_holes = foreground.fill_holes.as_deref().map(parse_holes).transpose()?;
+    parameters.filters.remove_smaller = foreground.remove_smaller;
+    parameters.filters.keep_largest = foreground.keep_largest;
+    parameters.connectivity = foreground.connectivity.into();
     parameters.method = options.method.map(Into::into);
     parameters.provisional = options.provisional;
     parameters.columns = options.columns.into();
@@ -135,8 +137,7 @@ pub(crate) fn parameters(options: &RunOptions) -> Result<Parameters> {
     }
     (parameters.prune.ratio, parameters.prune.keep_border) = (options.prune_ratio, options.keep_border);
     parameters.longest_path = options.longest_path;
-    (parameters.objects, parameters.connectivity) = (options.objects, options.connectivity.into());
-    parameters.object_labels = options.object_labels;
+    (parameters.objects, parameters.object_labels) = (options.objects, options.object_labels);
     if (options.columns, options.picture_colour) == (ColumnSet::Skan, BranchColour::Radius) {
         let message =
             "--picture-colour radius needs radii, and --columns skan leaves them out: leave one of the two out";

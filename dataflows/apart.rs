@@ -52,7 +52,7 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
         things.add("the list of hosts", Some("--hosts"), hosts, false);
     }
     for (what, option, path) in [
-        ("the mask", "--mask", &options.mask),
+        ("the mask", "--mask", &options.foreground.mask),
         ("the atlas", "--atlas", &options.atlas),
         ("the names of regions", "--atlas-names", &options.atlas_names),
     ] {

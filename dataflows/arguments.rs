@@ -2,7 +2,7 @@
 
 mod choices;
 mod defaults;
-mod filters;
+mod foreground;
 mod objects;
 
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
-pub(crate) use self::filters::FilterOptions;
+pub(crate) use self::foreground::ForegroundOptions;
 pub(crate) use self::objects::ObjectsOptions;
 
 /// Seconds that processes wait for each other by default.
@@ -174,19 +174,8 @@ pub(crate) struct RunOptions {
     /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
-    /// Foreground is what is above this value, which `otsu`, `triangle` and `li` find; hysteresis:LOW,HIGH keeps of what is
-    /// above LOW the objects with a voxel above HIGH [default: nonzero is foreground]
-    #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true)]
-    pub(crate) threshold: Option<String>,
-    /// Foreground is this value and what is below it, for dark objects; `otsu`, `triangle` and `li` find it
-    #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true, conflicts_with = "threshold")]
-    pub(crate) below: Option<String>,
-    /// Gaussian smoothing before the threshold: its standard deviation in voxels, or with a unit as a length (2um), which
-    /// the spacing of the image turns into voxels; one number, or one for each axis, 0 where it is not smoothed
-    #[arg(long, value_name = "S|Z,Y,X", allow_hyphen_values = true)]
-    pub(crate) sigma: Option<String>,
     #[command(flatten)]
-    pub(crate) filters: FilterOptions,
+    pub(crate) foreground: ForegroundOptions,
     /// Thinning: Lee 1994, Zhang-Suen (2-D only), or one that loses no object [default: zhang in 2-D, lee in 3-D]
     #[arg(long)]
     pub(crate) method: Option<MethodName>,
@@ -246,19 +235,12 @@ pub(crate) struct RunOptions {
     /// Write objects.zarr: an image in which each voxel holds the label of its object in objects.csv, as OME-Zarr
     #[arg(long)]
     pub(crate) object_labels: bool,
-    /// How many neighbours a voxel of an object has: 6 at faces, 18 also at edges, 26 also at corners (4, 8 and 8 in 2-D)
-    #[arg(long, value_enum, value_name = "6|18|26", default_value_t = Neighbours::Corners)]
-    pub(crate) connectivity: Neighbours,
     /// Keep what is known about the image in this folder, and compute only what has changed
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// Read the whole image to tell what has changed, instead of trusting the sizes and times of its files
     #[arg(long, requires = "state")]
     pub(crate) verify: bool,
-    /// Mask of a region of interest: an image of the same shape, in any format; what lies outside of it, where it is 0, counts as
-    /// background
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) mask: Option<PathBuf>,
     /// Atlas of regions: an image of the same shape, in any format, whose whole numbers are labels of regions, 0 outside of
     /// all. Adds the region of each branch to branches.csv, and writes atlas.csv (length, branches, junctions and densities
     /// of each region) and atlas_branches.csv (the length of each branch in each region)

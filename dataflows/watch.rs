@@ -29,7 +29,7 @@ const ENDED_EARLY: &str = "ended; the image has not come\n";
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     let run = &awaiting(&options.run);
-    let read = [Some(&run.image.input), run.mask.as_ref(), run.atlas.as_ref()];
+    let read = [Some(&run.image.input), run.foreground.mask.as_ref(), run.atlas.as_ref()];
     if let Some(path) = read.into_iter().flatten().find(|path| is_address(path)) {
         let message = "is on a server, which watch cannot follow; call run with --state when it has changed";
         return Err(Error::usage(message).at(path));

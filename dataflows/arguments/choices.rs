@@ -32,7 +32,7 @@ pub(crate) enum ColumnSet {
 }
 
 /// How many neighbours a voxel of an object has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Neighbours {
     /// At faces: 6, and 4 in 2-D.
     #[value(name = "6")]
@@ -41,6 +41,7 @@ pub(crate) enum Neighbours {
     #[value(name = "18")]
     Edges,
     /// At faces, edges and corners: 26, and 8 in 2-D.
+    #[default]
     #[value(name = "26")]
     Corners,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, FilterOptions, ImageOptions, Neighbours, RunOptions};
+use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, ForegroundOptions, ImageOptions, RunOptions};
 
 impl RunOptions {
     /// A run on an image into a folder.
@@ -10,10 +10,7 @@ impl RunOptions {
         RunOptions {
             image,
             out,
-            threshold: None,
-            filters: FilterOptions::default(),
-            below: None,
-            sigma: None,
+            foreground: ForegroundOptions::default(),
             method: None,
             chunk: None,
             workers: None,
@@ -29,7 +26,6 @@ impl RunOptions {
             verify: false,
             provisional: false,
             columns: ColumnSet::All,
-            mask: None,
             labels: false,
             intensity: None,
             atlas: None,
@@ -42,7 +38,6 @@ impl RunOptions {
             longest_path: false,
             objects: false,
             object_labels: false,
-            connectivity: Neighbours::Corners,
             overwrite: false,
             strict: false,
             quiet: false,

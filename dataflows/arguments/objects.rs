@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FilterOptions, ImageOptions, Neighbours, RunOptions};
+use super::{ForegroundOptions, ImageOptions, RunOptions};
 
 /// Find the objects of a volume, the connected components of its foreground, and measure each.
 ///
@@ -20,24 +20,8 @@ pub(crate) struct ObjectsOptions {
     /// Write objects.zarr: an image in which each voxel holds the label of its object in objects.csv, as OME-Zarr
     #[arg(long)]
     pub(crate) object_labels: bool,
-    /// How many neighbours a voxel of an object has: 6 at faces, 18 also at edges, 26 also at corners (4, 8 and 8 in 2-D)
-    #[arg(long, value_enum, value_name = "6|18|26", default_value_t = Neighbours::Corners)]
-    pub(crate) connectivity: Neighbours,
-    /// Foreground is what is above this value, which `otsu`, `triangle` and `li` find; hysteresis:LOW,HIGH as in
-    /// `run` [default: nonzero is foreground]
-    #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true)]
-    pub(crate) threshold: Option<String>,
-    /// Foreground is this value and what is below it, for dark objects; `otsu`, `triangle` and `li` find it
-    #[arg(long, value_name = "V|METHOD", allow_hyphen_values = true, conflicts_with = "threshold")]
-    pub(crate) below: Option<String>,
-    /// Gaussian smoothing before the threshold, as in `run`
-    #[arg(long, value_name = "S|Z,Y,X", allow_hyphen_values = true)]
-    pub(crate) sigma: Option<String>,
     #[command(flatten)]
-    pub(crate) filters: FilterOptions,
-    /// Mask of a region of interest: what lies outside of it, where it is 0, counts as background
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) mask: Option<PathBuf>,
+    pub(crate) foreground: ForegroundOptions,
     /// Processing chunk; results do not depend on it [default: as in `run`]
     #[arg(long, value_name = "N|Z,Y,X")]
     pub(crate) chunk: Option<String>,
@@ -60,16 +44,11 @@ pub(crate) struct ObjectsOptions {
 
 impl From<ObjectsOptions> for RunOptions {
     fn from(options: ObjectsOptions) -> RunOptions {
-        let ObjectsOptions { image, out, object_labels, connectivity, threshold, below, sigma, .. } = options;
-        let ObjectsOptions { filters, mask, chunk, workers, memory, overwrite, strict, quiet, .. } = options;
+        let ObjectsOptions { image, out, object_labels, foreground, chunk, workers, memory, overwrite, strict, quiet } =
+            options;
         RunOptions {
             object_labels,
-            connectivity,
-            threshold,
-            below,
-            sigma,
-            filters,
-            mask,
+            foreground,
             chunk,
             workers,
             memory,
