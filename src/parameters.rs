@@ -6,6 +6,7 @@
 //! [`Settled::of_thinning`]) and what `summary.json` says ([`Settled::described`]) all follow from it; each
 //! destructures [`Parameters`] completely, so that a new one cannot be forgotten there.
 
+mod agreed;
 mod described;
 mod filters;
 mod prune;
@@ -19,7 +20,6 @@ pub use self::prune::PruneRule;
 pub use self::sigma::Sigma;
 
 use std::fmt;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -433,74 +433,5 @@ impl Settled {
         let own = self.sigma?[3 - self.form.dimensions..].to_vec();
         let same = own.iter().all(|sigma| *sigma == own[0]);
         Some(if same { own[..1].to_vec() } else { own })
-    }
-
-    /// The names and values that must not differ between the processes of a run, besides the image. The spacing and
-    /// unit are those that were found, since one process may be given what another one reads.
-    pub fn agreed(&self, spacing: Spacing, unit: Option<&str>) -> Vec<(String, String)> {
-        let Parameters {
-            image,
-            sigma: _,
-            threshold,
-            filters,
-            method: _,
-            provisional,
-            columns,
-            prune,
-            longest_path,
-            objects,
-            object_labels,
-            connectivity,
-        } = &self.asked;
-        let OpenOptions {
-            channel,
-            time,
-            region: _,
-            axes,
-            mask,
-            atlas,
-            atlas_names,
-            labels,
-            intensity,
-            mosaic,
-            spacing: _,
-            unit: _,
-            cache: _,
-            patience: _,
-        } = image;
-        let is_given = |path: &Option<PathBuf>| if path.is_some() { "given" } else { "not given" }.to_owned();
-        let mut agreed = described::agreed_of_tiles(mosaic);
-        agreed.extend([
-            ("--channel", given(*channel)),
-            ("--time", given(*time)),
-            ("--region", given(image.region_text())),
-            ("--axes", given(axes.as_ref().map(|names| names.iter().collect::<String>()))),
-            // They may lie elsewhere for each process.
-            ("--mask", is_given(mask)),
-            ("--atlas", is_given(atlas)),
-            ("--atlas-names", is_given(atlas_names)),
-            ("--intensity", is_given(intensity)),
-            ("--labels", labels.to_string()),
-            ("the fill value of the input", format!("{:?}", self.form.fill)),
-            ("--method", self.method.name().to_owned()),
-            ("--sigma", given(self.sigma_text())),
-            ("--threshold", format!("{:?}", threshold.as_option(false))),
-            ("--below", format!("{:?}", threshold.as_option(true))),
-            ("--fill-holes", given(filters.fill_holes)),
-            ("--remove-smaller", given(filters.remove_smaller)),
-            ("--keep-largest", given(filters.keep_largest)),
-            ("--provisional", provisional.to_string()),
-            ("--columns", columns.name().to_owned()),
-            ("--prune", given(self.pruning.length)),
-            ("--prune-ratio", given(prune.ratio)),
-            ("--keep-border", prune.keep_border.to_string()),
-            ("--longest-path", longest_path.to_string()),
-            ("--objects", objects.to_string()),
-            ("--object-labels", object_labels.to_string()),
-            ("--connectivity", connectivity.neighbours().to_string()),
-            ("the spacing of voxels", format!("{:?}", spacing.0)),
-            ("the unit of the spacing", given(unit)),
-        ]);
-        agreed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }

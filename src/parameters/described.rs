@@ -1,4 +1,4 @@
-//! Parameters in the form of `summary.json`, and in the form that processes compare.
+//! Parameters in the form of `summary.json`.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -247,22 +247,6 @@ fn name(path: &Option<PathBuf>) -> Option<String> {
 }
 
 /// The hash of a file, if it can be read.
-fn hash(path: &Path) -> Option<u64> {
+pub(super) fn hash(path: &Path) -> Option<u64> {
     Some(XxHash3_64::oneshot(&std::fs::read(path).ok()?))
-}
-
-/// How tiles are put together, for processes to compare. Files may lie elsewhere for each of them.
-pub(super) fn agreed_of_tiles(options: &MosaicOptions) -> Vec<(&'static str, String)> {
-    let MosaicOptions { order, blend, flip, crop, canvas, background, flat_field, gains, missing: _ } = options;
-    let given = |given: bool| if given { "given" } else { "not given" }.to_owned();
-    vec![
-        ("--order", format!("{order:?}")),
-        ("--blend", format!("{blend:?}")),
-        ("--flip", format!("{flip:?}")),
-        ("--crop", format!("{crop:?}")),
-        ("--canvas", format!("{canvas:?}")),
-        ("--background", given(background.is_some())),
-        ("--flat-field", given(flat_field.is_some())),
-        ("the file of --gains", gains.as_deref().map_or_else(|| given(false), |path| format!("{:x?}", hash(path)))),
-    ]
 }
