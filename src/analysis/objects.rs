@@ -21,7 +21,6 @@ use crate::kernel::network::octree::Octree;
 use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
-use crate::memory::no_threads;
 use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::objects::find::{FindObjects, ObjectPlan};
@@ -85,28 +84,18 @@ impl Analysis {
     ///
     /// # Errors
     /// If the image cannot be read; any error reported to `running`; `Usage` if other processes share the work.
-    pub fn find_objects(&self, running: Running<'_>) -> Result<ObjectResults> {
-        let Running { progress, failure, team } = running;
-        if team.is_some() {
+    pub fn find_objects(&self, mut running: Running<'_>) -> Result<ObjectResults> {
+        if running.team.is_some() {
             return Err(Error::usage("objects alone are found by one process"));
         }
         let window = || Window::new(self.allotted.window);
         let (passes, window) = (std::array::from_fn(|_| window()), window());
-        let (analysis, shared) = (self.clone(), failure.clone());
+        let (analysis, shared, progress) = (self.clone(), running.failure.clone(), Arc::clone(&running.progress));
         let logic = move |worker: &mut Worker| {
             let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
             Ok((threshold, find(worker, &analysis, threshold, window.clone(), &shared, &progress)?))
         };
-        let guards = timely::execute(timely::Config::process(self.allotted.workers), logic).map_err(no_threads)?;
-        let found: Vec<std::result::Result<Result<(Threshold, Found)>, String>> = guards.join().into_iter().collect();
-        if let Some(error) = failure.take() {
-            return Err(error);
-        }
-        let stopped = |reason| Error::internal("a worker has stopped").because(reason);
-        let found: Result<Vec<_>> = found.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
-        let first = found?.into_iter().next();
-        let (threshold, Found { objects, labels }) =
-            first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
+        let ((threshold, Found { objects, labels }), _) = running.on_workers(self.allotted.workers, logic)?;
         let plan = self.object_plan();
         let labels = labels.into_iter().map(|(id, labels)| (id, (*labels).clone()));
         Ok(ObjectResults {

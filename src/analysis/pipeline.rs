@@ -54,6 +54,36 @@ pub struct Running<'a> {
     pub team: Option<&'a mut Team>,
 }
 
+impl Running<'_> {
+    /// Runs a closure on some workers, together with those of the team's other processes. Returns what the first worker of
+    /// this process does, and the bytes that this process has sent to others.
+    ///
+    /// # Errors
+    /// The error that was reported first; `Internal` if a worker stops.
+    pub(super) fn on_workers<T: Send + 'static>(
+        &mut self,
+        workers: usize,
+        logic: impl Fn(&mut Worker) -> Result<T> + Send + Sync + 'static,
+    ) -> Result<(T, u64)> {
+        let (results, sent) = match &mut self.team {
+            Some(team) => team.execute(workers, &self.failure, logic)?,
+            None => {
+                let guards = timely::execute(timely::Config::process(workers), logic).map_err(no_threads)?;
+                (guards.join().into_iter().collect(), 0)
+            }
+        };
+        if let Some(error) = self.failure.take() {
+            return Err(error);
+        }
+        let stopped = |reason| Error::internal("a worker has stopped").because(reason);
+        let found: Result<Vec<T>> =
+            results.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
+        // The first worker has the findings of all.
+        let first = found?.into_iter().next();
+        Ok((first.ok_or_else(|| Error::internal("a run has at least one worker"))?, sent))
+    }
+}
+
 /// The findings of all workers, at the first one.
 fn gather(worker: &mut Worker, found: Found) -> Found {
     let total = Rc::new(RefCell::new(Found::default()));
@@ -168,11 +198,10 @@ impl Analysis {
     /// Returns the threshold that was used, the findings of all workers if this process gathers them, and the bytes
     /// that this process has sent to others.
     fn execute(&self, array: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
-        let Running { progress, failure, team } = running;
         let window = || Window::new(self.allotted.window);
         let (passes, window, windows) =
             (std::array::from_fn(|_| window()), window(), Windows::new(self.allotted.window));
-        let (shared, progress) = (failure.clone(), Arc::clone(progress));
+        let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
         let (workers, analysis) = (self.allotted.workers, self.clone());
         let logic = move |worker: &mut Worker| {
             let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
@@ -186,22 +215,7 @@ impl Analysis {
             let report = analyse(worker, &analysis, threshold, window.clone(), array.clone(), &shared, &progress)?;
             Ok((threshold, report))
         };
-        let (results, sent) = match team {
-            Some(team) => team.execute(workers, failure, logic)?,
-            None => {
-                let guards = timely::execute(timely::Config::process(workers), logic).map_err(no_threads)?;
-                (guards.join().into_iter().collect(), 0)
-            }
-        };
-        if let Some(error) = failure.take() {
-            return Err(error);
-        }
-        let stopped = |reason| Error::internal("a worker has stopped").because(reason);
-        let found: Result<Vec<_>> =
-            results.into_iter().map(|result| result.map_err(stopped).and_then(|it| it)).collect();
-        // The first worker has the findings of all.
-        let first = found?.into_iter().next();
-        let (threshold, report) = first.ok_or_else(|| Error::internal("a run has at least one worker"))?;
+        let ((threshold, report), sent) = running.on_workers(workers, logic)?;
         Ok((threshold, report, sent))
     }
 }
