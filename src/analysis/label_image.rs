@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Analysis;
 use crate::chunk::{Chunk, Dtype, Value};
 use crate::error::{Error, Result};
-use crate::kernel::objects::labels::LabelImage;
+use crate::kernel::objects::labels::ObjectLabels;
 use crate::space::{Position, Region};
 use crate::store::output::folder::OBJECT_LABELS;
 use crate::store::output::{OutputFolder, PyramidForm, PyramidWriter};
@@ -16,7 +16,7 @@ const CHUNK: [[usize; 3]; 2] = [[1, 1024, 1024], [64; 3]];
 
 /// Labels as an image that can be read.
 struct LabelSource {
-    labels: Arc<LabelImage>,
+    labels: Arc<ObjectLabels>,
     description: Description,
     origin: Position,
 }
@@ -44,7 +44,7 @@ impl Analysis {
     ///
     /// # Errors
     /// If it cannot be written; `Data` if there are too many objects to number them.
-    pub(super) fn write_labels(&self, folder: &OutputFolder, labels: &Arc<LabelImage>) -> Result<()> {
+    pub(super) fn write_labels(&self, folder: &OutputFolder, labels: &Arc<ObjectLabels>) -> Result<()> {
         let of_image = self.source.description();
         if u32::try_from(labels.objects()).is_err() {
             let message = format!("has {} objects, too many for an image of labels", labels.objects());

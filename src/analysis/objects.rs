@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::octree::Octree;
-use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
+use crate::kernel::objects::labels::{ChunkLabels, ObjectLabels};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
 use crate::operators::binarise::Binaries;
@@ -43,7 +43,7 @@ pub struct ObjectResults {
     /// The table of objects; without skeletons, since nothing was thinned.
     pub table: Objects,
     /// The labels of objects, if there is an image of them.
-    pub labels: Option<Arc<LabelImage>>,
+    pub labels: Option<Arc<ObjectLabels>>,
     /// Number of foreground voxels.
     pub foreground: u64,
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
@@ -97,9 +97,9 @@ impl Analysis {
         };
         let ((threshold, Found { objects, labels }), _) = running.on_workers(self.allotted.workers, logic)?;
         let plan = self.object_plan();
-        let labels = labels.into_iter().map(|(id, labels)| (id, (*labels).clone()));
+        let labels = labels.into_iter().map(|(id, labels)| (id, labels.into_inner()));
         Ok(ObjectResults {
-            labels: plan.labels.then(|| Arc::new(LabelImage::new(labels, self.grid))),
+            labels: plan.labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid))),
             threshold,
             foreground: objects.iter().map(|object| object.sums.shape.voxels).sum(),
             table: Objects::alone(objects, plan.connectivity, self.grid.bounds()),

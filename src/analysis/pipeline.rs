@@ -15,7 +15,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::objects::labels::LabelImage;
+use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::thin::partition::Change;
 use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
@@ -137,8 +137,8 @@ impl Analysis {
         if let (Some(folder), true) = (folder, segmentation.is_some()) {
             write_labels(folder, self.skeleton_form(), &skeletons, self.allotted.workers)?;
         }
-        let labels = labels.into_iter().map(|(id, labels)| (id, (*labels).clone()));
-        let object_labels = self.settled.asked.object_labels.then(|| Arc::new(LabelImage::new(labels, self.grid)));
+        let labels = labels.into_iter().map(|(id, labels)| (id, labels.into_inner()));
+        let object_labels = self.settled.asked.object_labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid)));
         let thinning = &found.thinning;
         Ok(Results {
             threshold,

@@ -17,7 +17,7 @@ use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::objects::labels::LabelImage;
+use crate::kernel::objects::labels::ObjectLabels;
 use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
 use crate::table::Table;
@@ -56,7 +56,7 @@ pub struct Results {
     /// The objects in any order, if there is a table of them.
     pub objects: Option<Vec<FoundObject>>,
     /// The labels of objects, if there is an image of them.
-    pub object_labels: Option<Arc<LabelImage>>,
+    pub object_labels: Option<Arc<ObjectLabels>>,
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
     pub volume: u64,
     /// Projections of the whole image.

@@ -31,7 +31,7 @@ pub(super) fn warnings(
     let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
     let of_fill = of_fill(analysis, results.threshold)?;
     let of_results = match labels {
-        Some(labels) => of_labels(labels).into_iter().collect(),
+        Some(labels) => of_labels(labels, analysis.settled.method).into_iter().collect(),
         None => of_results(analysis, results, totals),
     };
     Ok(of_image.chain(of_fill).chain(of_results).chain(of_paths(unknown_paths)).collect())
@@ -83,15 +83,12 @@ fn of_fill(analysis: &Analysis, threshold: Threshold) -> Result<Option<String>> 
 }
 
 /// The warning about labels that are missing, or missing in the results.
-fn of_labels(labels: &LabelTotals) -> Option<String> {
+fn of_labels(labels: &LabelTotals, method: Method) -> Option<String> {
     let LabelTotals { labels, labels_without_skeleton: lost, voxels_without_skeleton: voxels, .. } = *labels;
     match (labels, lost) {
         (0, _) => Some("there are no labels: every voxel is zero".to_owned()),
         (_, 0) => None,
-        _ => Some(format!(
-            "{lost} of {labels} labels left no skeleton ({voxels} voxels): Lee's thinning lets small solid objects vanish, as \
-             in scikit-image; --method homotopic keeps them"
-        )),
+        _ => Some(format!("{lost} of {labels} labels left no skeleton ({voxels} voxels): {}", vanishing(method))),
     }
 }
 
@@ -136,16 +133,18 @@ fn of_lost(objects: ObjectCounts, method: Method, table: bool) -> Option<String>
         (true, _) => format!("all {objects} objects"),
         (false, _) => format!("{lost} of {objects} objects"),
     };
-    let cause = match method {
+    let list = if table { "objects.csv says which" } else { "--objects lists them" };
+    let voxels = if lost_voxels == 1 { "voxel" } else { "voxels" };
+    Some(format!("{which} ({lost_voxels} {voxels}) left no skeleton: {}, and {list}", vanishing(method)))
+}
+
+/// Why thinning by a method leaves nothing of some objects, and what does not.
+fn vanishing(method: Method) -> String {
+    let whose = match method {
         Method::Zhang => "Zhang and Suen's",
         _ => "Lee's",
     };
-    let list = if table { "objects.csv says which" } else { "--objects lists them" };
-    let voxels = if lost_voxels == 1 { "voxel" } else { "voxels" };
-    Some(format!(
-        "{which} ({lost_voxels} {voxels}) left no skeleton: {cause} thinning lets small solid objects vanish, as in \
-         scikit-image; --method homotopic keeps them, and {list}"
-    ))
+    format!("{whose} thinning lets small solid objects vanish, as in scikit-image; --method homotopic keeps them")
 }
 
 /// Whether the image has more than one value along its skeleton, as raw data and labels have. Does not depend on

@@ -17,7 +17,7 @@ use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
-use crate::kernel::objects::labels::{ChunkLabels, LabelImage};
+use crate::kernel::objects::labels::{ChunkLabels, ObjectLabels};
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
@@ -220,9 +220,9 @@ impl EpochResults {
 
     /// The labels of objects, if the session's parameters ask for an image of them; takes time O(n log n) in the parts of
     /// objects in chunks.
-    pub fn object_labels(&self) -> Option<LabelImage> {
-        let chunks = self.labels.iter().map(|(&id, labels)| (id, (**labels).clone()));
-        self.object_plan.labels.then(|| LabelImage::new(chunks, self.canvas))
+    pub fn object_labels(&self) -> Option<ObjectLabels> {
+        let chunks = self.labels.iter().map(|(&id, labels)| (id, labels.clone().into_inner()));
+        self.object_plan.labels.then(|| ObjectLabels::new(chunks, self.canvas))
     }
 
     /// The table of objects, if the session's parameters ask for it; takes time in proportion to their number.

@@ -213,7 +213,7 @@ impl<'w> Station<'w> {
                 self.foregrounds.insert(chunk, foreground);
                 if let Change::Restored(restored) = &change {
                     thinned.insert(chunk, hash_of_mask(Some(&restored.initial)));
-                    self.remember(chunk, Some(&restored.initial));
+                    self.remember(chunk, Some(Arc::new(restored.initial.clone())));
                 }
                 self.masks.send((chunk, change));
                 if doubtful.contains(&chunk) {
@@ -311,13 +311,13 @@ impl<'w> Station<'w> {
             };
             match &mut self.filtering {
                 Some(filtering) => filtering.set(chunk, mask, strong),
-                None => self.change(chunk, mask),
+                None => self.change(chunk, mask.map(Arc::new)),
             }
         }
         self.filter();
         let filtered = self.filtering.as_mut().map(Filtering::take);
         for (chunk, mask) in filtered.into_iter().flatten() {
-            self.change(chunk, mask.map(|mask| Mask::clone(&mask)));
+            self.change(chunk, mask);
         }
         for chunk in std::mem::take(&mut self.doubtful) {
             self.masks.send((chunk, Change::Rerun));
@@ -331,10 +331,11 @@ impl<'w> Station<'w> {
     }
 
     /// Replaces the mask of a chunk for thinning.
-    fn change(&mut self, chunk: ChunkId, mask: Option<Mask>) {
+    fn change(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>) {
         self.doubtful.remove(&chunk);
-        self.remember(chunk, mask.as_ref());
-        self.masks.send((chunk, mask.map_or(Change::Gone, Change::Mask)));
+        let change = mask.as_deref().cloned().map_or(Change::Gone, Change::Mask);
+        self.remember(chunk, mask);
+        self.masks.send((chunk, change));
     }
 
     /// What is known about the values of a chunk's foreground.
@@ -399,8 +400,7 @@ impl<'w> Station<'w> {
     }
 
     /// Keeps a mask for objects, and for radii if they are measured.
-    fn remember(&mut self, chunk: ChunkId, mask: Option<&Mask>) {
-        let mask = mask.cloned().map(Arc::new);
+    fn remember(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>) {
         if self.original_feeds.is_some() {
             self.originals.insert(chunk, mask.clone());
         }

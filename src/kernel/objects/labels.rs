@@ -1,6 +1,7 @@
 //! An image of labels: each voxel holds the number of its object, 0 where there is none.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,30 +18,30 @@ pub struct ChunkLabels {
     own: Region,
     /// The first voxel of each of the chunk's objects, and where it goes on.
     objects: Vec<(Voxel, Vec<Link>)>,
-    places: Places,
+    places: Arc<Places>,
 }
 
 impl ChunkLabels {
     /// Of a chunk's objects, whose runs were kept, and their parts.
     pub fn new<S: Sums>(local: &Local<S>, parts: &[Part<S>]) -> Self {
         let objects = parts.iter().map(|part| (part.object.first, part.links.clone())).collect();
-        ChunkLabels { own: local.own, objects, places: (*local.places).clone() }
+        ChunkLabels { own: local.own, objects, places: Arc::clone(&local.places) }
     }
 }
 
 /// The objects of a volume, by chunks, with their labels: numbers from 1 in the order of their first voxels.
 #[derive(Debug)]
-pub struct LabelImage {
+pub struct ObjectLabels {
     grid: Grid,
-    /// For each chunk, the labels of its objects; more than once where masks were analysed one after the other.
-    chunks: BTreeMap<ChunkId, Vec<(ChunkLabels, Vec<u32>)>>,
+    /// For each chunk, the labels of its objects.
+    chunks: BTreeMap<ChunkId, (Arc<ChunkLabels>, Vec<u32>)>,
     objects: usize,
 }
 
-impl LabelImage {
-    /// The labels of all chunks that have objects. Takes time O(n log n) in parts and links, and holds what is given.
-    pub fn new(chunks: impl IntoIterator<Item = (ChunkId, ChunkLabels)>, grid: Grid) -> Self {
-        let chunks: Vec<(ChunkId, ChunkLabels)> = chunks.into_iter().collect();
+impl ObjectLabels {
+    /// The labels of all chunks that have objects, each given once. Takes time O(n log n) in parts and links, and holds what is given.
+    pub fn new(chunks: impl IntoIterator<Item = (ChunkId, Arc<ChunkLabels>)>, grid: Grid) -> Self {
+        let chunks: Vec<(ChunkId, Arc<ChunkLabels>)> = chunks.into_iter().collect();
         let firsts: Vec<Voxel> =
             chunks.iter().flat_map(|(_, chunk)| chunk.objects.iter().map(|object| object.0)).collect();
         let links = chunks.iter().flat_map(|(_, chunk)| chunk.objects.iter().map(|object| &object.1));
@@ -59,12 +60,11 @@ impl LabelImage {
         roots.sort_unstable();
         let label_of: BTreeMap<u32, u32> = roots.iter().zip(1..).map(|(&(_, root), label)| (root, label)).collect();
         let mut parts = 0..;
-        let mut labelled: BTreeMap<ChunkId, Vec<(ChunkLabels, Vec<u32>)>> = BTreeMap::new();
-        for (id, chunk) in chunks {
+        let labelled = chunks.into_iter().map(|(id, chunk)| {
             let labels = chunk.objects.iter().zip(&mut parts).map(|(_, part)| label_of[&sets.find(part)]).collect();
-            labelled.entry(id).or_default().push((chunk, labels));
-        }
-        LabelImage { grid, chunks: labelled, objects: roots.len() }
+            (id, (chunk, labels))
+        });
+        ObjectLabels { grid, chunks: labelled.collect(), objects: roots.len() }
     }
 
     /// Number of objects.
@@ -77,7 +77,7 @@ impl LabelImage {
     pub fn read(&self, region: &Region) -> Option<Vec<u32>> {
         let mut labels: Option<Vec<u32>> = None;
         let [_, height, width] = region.shape();
-        for (chunk, numbers) in self.grid.chunks_in(region).filter_map(|id| self.chunks.get(&id)).flatten() {
+        for (chunk, numbers) in self.grid.chunks_in(region).filter_map(|id| self.chunks.get(&id)) {
             chunk.places.for_each_run(&chunk.own, |run, object| {
                 let inside = |axis: usize, at: i64| (region.min[axis]..region.max[axis]).contains(&at);
                 let (from, to) = (run.x[0].max(region.min[2]), run.x[1].min(region.max[2]));
