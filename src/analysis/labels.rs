@@ -51,7 +51,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Windows of so many chunks.
+    /// Windows that hold this many chunks each.
     pub(super) fn new(size: usize) -> Self {
         Windows { size, made: Arc::default() }
     }

@@ -21,7 +21,7 @@ use timely::progress::Timestamp;
 use self::at_owner::reduce_at_owner;
 pub use self::binaries::{FilterBinaries, FilteredAmounts};
 use self::largest::Largest;
-pub use self::masks::{ChangedMasks, HeldMasks};
+pub use self::masks::ChangedMasks;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::filter::amount::{Amounts, Kind};
 use crate::kernel::filter::apply::applied;

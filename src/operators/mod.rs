@@ -22,6 +22,7 @@ pub mod write;
 pub mod volume;
 pub mod regions;
 pub mod shared;
+pub mod held;
 pub mod rise;
 pub mod link;
 pub mod span;

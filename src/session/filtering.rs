@@ -18,7 +18,8 @@ use super::plan::SessionPlan;
 use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
-use crate::operators::filter::{ChangedMasks, FilterMasks, FilterPlan, HeldMasks};
+use crate::operators::filter::{ChangedMasks, FilterMasks, FilterPlan};
+use crate::operators::held::HoldLatest;
 use crate::state::hash_of_mask;
 
 /// The filters of a worker's masks.

@@ -24,7 +24,7 @@ struct Held {
 }
 
 impl LabelImage {
-    /// An image whose chunks are held in so many bytes.
+    /// An image of whose chunks at most this many bytes are held.
     pub(crate) fn new(source: Arc<dyn Source>, budget: usize) -> Self {
         LabelImage { source, held: Mutex::new(Held { chunks: HashMap::new(), left: budget }) }
     }

@@ -14,13 +14,14 @@ use timely::dataflow::operators::vec::Map;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use super::{ChangedMasks, FilterMasks, FilterPlan, Filtered, HeldMasks};
+use super::{ChangedMasks, FilterMasks, FilterPlan, Filtered};
 use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::thin::partition::Change;
 use crate::operators::binarise::Binaries;
+use crate::operators::held::HoldLatest;
 
 /// How much filters change, in amounts by part of the volume that are to be added up.
 pub type FilteredAmounts<'scope, T> = VecCollection<'scope, T, Amounts>;

@@ -1,9 +1,8 @@
-//! Masks of chunks as collections, and changes of such collections.
+//! Changes of masks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use differential_dataflow::AsCollection;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -15,38 +14,6 @@ use super::Masks;
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::operators::shared::Shared;
-
-/// Extension trait on masks that come and go.
-pub trait HeldMasks<'scope, T: Timestamp> {
-    /// The masks that chunks have: a record replaces what was known of its chunk from its time on, and with `None` the chunk
-    /// has none. Times come in order, and with each at most one record of a chunk. Holds the masks.
-    fn held(self) -> Masks<'scope, T>;
-}
-
-impl<'scope, T: Timestamp + TotalOrder> HeldMasks<'scope, T> for StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)> {
-    fn held(self) -> Masks<'scope, T> {
-        self.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(Pipeline, "HoldMasks", |_, _| {
-            let mut held: BTreeMap<ChunkId, Shared<Mask>> = BTreeMap::new();
-            move |input, output| {
-                input.for_each(|capability, records| {
-                    let Some(time) = capability.least().cloned() else { return };
-                    let mut session = output.session(&capability);
-                    for (id, mask) in records.drain(..) {
-                        let new = mask.map(Shared::from);
-                        let old = match &new {
-                            Some(mask) => held.insert(id, mask.clone()),
-                            None => held.remove(&id),
-                        };
-                        for (mask, diff) in [(old, -1), (new, 1)] {
-                            session.give_iterator(mask.into_iter().map(|mask| ((id, mask), time.clone(), diff)));
-                        }
-                    }
-                });
-            }
-        })
-        .as_collection()
-    }
-}
 
 /// Extension trait on masks.
 pub trait ChangedMasks<'scope, T: Timestamp> {

@@ -9,6 +9,7 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
 use crate::kernel::objects::connectivity::Connectivity;
+use crate::operators::held::HoldLatest;
 use crate::space::{Position, Region};
 
 type Voxels = BTreeSet<Position>;
@@ -153,7 +154,7 @@ fn filtered(contents: &[Content], plan: &FilterPlan, workers: usize) -> Vec<Told
                 filled
                     .inner
                     .inspect(move |(id, time, diff)| {
-                        assert_eq!(grid.owner(*id, peers), index, "fillings are told to owners");
+                        assert_eq!(grid.owner(*id, peers), index, "fillings come to owners");
                         *to_filled.lock().unwrap()[*time as usize].filled.entry(*id).or_default() += diff;
                     })
                     .probe_with(&probe);

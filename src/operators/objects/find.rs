@@ -1,9 +1,10 @@
 //! The objects of single chunks, from masks on their way to thinning.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use differential_dataflow::lattice::Lattice;
-use differential_dataflow::{AsCollection, Data, VecCollection};
+use differential_dataflow::{Data, VecCollection};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -23,6 +24,7 @@ use crate::kernel::objects::sides::Step;
 use crate::kernel::objects::sums::Sums;
 use crate::kernel::thin::partition::Change;
 use crate::operators::failure::Failure;
+use crate::operators::held::HoldLatest;
 use crate::operators::shared::Shared;
 
 /// How objects are found.
@@ -87,7 +89,6 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> FindObjects<'scope, T> for Str
         let (objects, object_stream) = builder.new_output();
         let mut objects = OutputBuilder::<_, CapacityContainerBuilder<Vec<_>>>::from(objects);
         builder.build(move |_| {
-            let mut known: BTreeMap<ChunkId, Shared<Local<S>>> = BTreeMap::new();
             let mut foregrounds: BTreeMap<(T, ChunkId), Foreground> = BTreeMap::new();
             let mut waiting = Vec::new();
             move |_| {
@@ -125,18 +126,11 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> FindObjects<'scope, T> for Str
                         failure.report(error.in_chunk(id));
                         None
                     });
-                    let found = found.map(Shared::new);
-                    let old = match &found {
-                        Some(found) => known.insert(id, found.clone()),
-                        None => known.remove(&id),
-                    };
-                    let mut session = objects.session(&for_objects);
-                    session.give_iterator(old.into_iter().map(|old| ((id, old), time.clone(), -1)));
-                    session.give_iterator(found.into_iter().map(|found| ((id, found), time.clone(), 1)));
+                    objects.session(&for_objects).give((id, found.map(Arc::new)));
                     masks.session(&for_masks).give((id, change));
                 }
             }
         });
-        (mask_stream, object_stream.as_collection())
+        (mask_stream, object_stream.held())
     }
 }
