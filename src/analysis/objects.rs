@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::octree::Octree;
-use crate::kernel::objects::labels::{ChunkLabels, ObjectLabels};
+use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
 use crate::operators::binarise::Binaries;
@@ -74,7 +74,7 @@ struct Found {
     /// All objects, at the first worker.
     objects: Vec<Object<ObjectSums>>,
     /// What an image of labels needs of chunks, there too.
-    labels: Vec<(ChunkId, Shared<ChunkLabels>)>,
+    labels: Vec<(ChunkId, Shared<LabelledChunk>)>,
 }
 
 impl Analysis {

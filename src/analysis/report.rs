@@ -12,7 +12,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::objects::labels::ChunkLabels;
+use crate::kernel::objects::labels::LabelledChunk;
 use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
 use crate::operators::thin::ThinningCounts;
@@ -63,7 +63,7 @@ pub(super) struct Report {
     /// The objects, if there is a table of them.
     pub(super) objects: Vec<FoundObject>,
     /// What an image of labels of objects needs of chunks, if there is one.
-    pub(super) labels: Vec<(ChunkId, Shared<ChunkLabels>)>,
+    pub(super) labels: Vec<(ChunkId, Shared<LabelledChunk>)>,
     /// What is known of a segmentation, if the image is one.
     pub(super) segmentation: Option<LabelsFound>,
 }

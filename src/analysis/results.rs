@@ -22,11 +22,12 @@ use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
 use crate::table::Table;
 use crate::table::arrival::Arrival;
-use crate::table::labels::{LabelTotals, Labels};
+use crate::table::labels::LabelTotals;
 use crate::table::nodes::Nodes;
 use crate::table::objects::Objects;
 use crate::table::ranks::Ranks;
 use crate::table::row::Row;
+use crate::table::skeleton_labels::{ChunkLabels, SkeletonLabels};
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 use crate::table::summary::{JunctionCounts, ObjectCounts};
@@ -141,20 +142,19 @@ impl Results {
     }
 
     /// The labels of all skeleton voxels by their ranks, if the image is of labels. Takes time linear in the voxels.
-    pub fn labels_of(&self, ranks: &Ranks<'_>) -> Option<Labels> {
+    pub fn labels_of(&self, ranks: &Ranks<'_>) -> Option<SkeletonLabels> {
         let all = self.labels.as_ref()?;
         // Labels beyond 2^63 have the bits of negative numbers.
         let wraps = all.last_key_value().is_some_and(|(&most, _)| most > i128::from(i64::MAX));
         let label = move |bits: i64| if wraps { i128::from(bits as u64) } else { i128::from(bits) };
-        let named = self.skeletons.iter().flat_map(|(_, skeleton)| {
-            let mut lookup = ranks.lookup();
-            let values = match &*skeleton.values {
-                PixelValues::Integers(values) => &values[..],
-                _ => &[],
+        let chunks = self.skeletons.iter().map(|(_, skeleton)| {
+            let labels = match &*skeleton.values {
+                PixelValues::Integers(values) => values.iter().map(|&bits| label(bits)).collect(),
+                _ => ChunkLabels::default(),
             };
-            skeleton.voxels.iter().zip(values).map(move |(voxel, &bits)| (lookup.of(voxel), label(bits)))
+            (&skeleton.voxels, labels)
         });
-        Some(Labels::new(ranks.voxels(), named))
+        Some(SkeletonLabels::new(ranks, &chunks.collect::<Vec<_>>()))
     }
 
     /// The table of nodes. Takes time linear in the branches and their voxels.

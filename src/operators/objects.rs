@@ -10,7 +10,7 @@ use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::join::{leaf, merge};
-use crate::kernel::objects::labels::ChunkLabels;
+use crate::kernel::objects::labels::LabelledChunk;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::parts::{Part, parts};
 use crate::kernel::objects::sides::{Side, Step};
@@ -29,14 +29,14 @@ enum Known<L> {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Said<L> {
     Leaf(L),
-    Labels(Shared<ChunkLabels>),
+    Labels(Shared<LabelledChunk>),
 }
 
 /// The parts of objects in chunks, in the records of a fold.
 pub type Leaves<'scope, T, S> = VecCollection<'scope, T, (ChunkId, Risen<Object<S>, Shared<Part<S>>>)>;
 
 /// What an image of labels needs of chunks.
-pub type Labels<'scope, T> = VecCollection<'scope, T, (ChunkId, Shared<ChunkLabels>)>;
+pub type LabelledChunks<'scope, T> = VecCollection<'scope, T, (ChunkId, Shared<LabelledChunk>)>;
 
 /// Extension trait on the objects of single chunks.
 pub trait JoinObjects<'scope, T: Timestamp, S> {
@@ -53,7 +53,7 @@ pub trait JoinObjects<'scope, T: Timestamp, S> {
         octree: Octree,
         connectivity: Connectivity,
         labels: bool,
-    ) -> (Leaves<'scope, T, S>, Labels<'scope, T>);
+    ) -> (Leaves<'scope, T, S>, LabelledChunks<'scope, T>);
 
     /// The objects of the volume, each once, with the box in which it became complete. Takes what
     /// [`JoinObjects::object_parts`] takes, and the fold ([`RiseRecords`]) over parts with links to other chunks.
@@ -68,7 +68,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
         octree: Octree,
         connectivity: Connectivity,
         labels: bool,
-    ) -> (Leaves<'scope, T, S>, Labels<'scope, T>) {
+    ) -> (Leaves<'scope, T, S>, LabelledChunks<'scope, T>) {
         let known = self.flat_map(|(id, local)| {
             let touching: Vec<(ChunkId, Known<Shared<Local<S>>>)> = local
                 .sides()
@@ -87,7 +87,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
             if let Some(local) = own {
                 let parts = parts(local, &touching, connectivity);
                 if labels {
-                    output.push((Said::Labels(Shared::new(ChunkLabels::new(local, &parts))), 1));
+                    output.push((Said::Labels(Shared::new(LabelledChunk::new(local, &parts))), 1));
                 }
                 let leaves = parts.into_iter().map(|part| leaf(part, &octree).map(|object| object, Shared::new));
                 output.extend(leaves.map(|leaf| (Said::Leaf(leaf), 1)));

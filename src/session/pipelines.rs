@@ -23,7 +23,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::objects::labels::ChunkLabels;
+use crate::kernel::objects::labels::LabelledChunk;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::thin::partition::Change;
@@ -54,7 +54,7 @@ pub(super) enum Difference {
     /// The change of the numbers of objects.
     ObjectCounts(ObjectCounts),
     Object(Box<FoundObject>, isize),
-    Labels(ChunkId, Shared<ChunkLabels>, isize),
+    Labels(ChunkId, Shared<LabelledChunk>, isize),
     /// The change of what filters change.
     Amounts(Amounts),
 }

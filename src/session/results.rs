@@ -17,7 +17,7 @@ use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
-use crate::kernel::objects::labels::{ChunkLabels, ObjectLabels};
+use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
@@ -60,7 +60,7 @@ pub struct EpochResults {
     junctions: JunctionCounts,
     object_counts: ObjectCounts,
     objects: SharedMap<FoundObject, isize>,
-    labels: SharedMap<ChunkId, Shared<ChunkLabels>>,
+    labels: SharedMap<ChunkId, Shared<LabelledChunk>>,
     /// Whether there is a table of objects, and which voxels of theirs are neighbours.
     object_plan: ObjectPlan,
     voxels: u64,

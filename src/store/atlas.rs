@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ndarray::Array3;
 
 pub use self::names::{RegionNames, read_region_names};
-use crate::chunk::{Chunk, Dtype, Value, Voxels};
+use crate::chunk::{Chunk, Value, Voxels};
 use crate::error::{Error, Result};
 use crate::kernel::mask::Mask;
 use crate::space::{Region, Voxel};
@@ -111,10 +111,7 @@ impl Labels {
     }
 
     fn label<T: Value>(&self, value: T) -> i128 {
-        let whole: i64 = match T::DTYPE {
-            Dtype::I64 => bytemuck::pod_read_unaligned(T::bytes(&[value])),
-            _ => value.to_f64() as i64,
-        };
+        let whole = value.to_i64();
         if self.unsigned { i128::from(whole as u64) } else { i128::from(whole) }
     }
 }

@@ -48,9 +48,9 @@ use arrival::Arrival;
 use branch_columns::Columns;
 use branch_regions::BranchRegions;
 use ends::Ends;
-use labels::Labels;
 use ranks::Ranks;
 use row::{Frame, Measures, Row};
+use skeleton_labels::SkeletonLabels;
 
 /// Number of branches of a list that a thread looks up together.
 const PART: usize = if cfg!(test) { 3 } else { 1 << 14 };
@@ -80,7 +80,7 @@ pub struct Table<'a, M: Measured = BranchMeasures> {
     arrival: Option<&'a Arrival>,
     regions: Option<&'a BranchRegions>,
     /// The labels of voxels, if the image is of labels.
-    labels: Option<Arc<Labels>>,
+    labels: Option<Arc<SkeletonLabels>>,
     columns: Columns<M>,
 }
 
@@ -180,7 +180,7 @@ impl<'a, M: Measured> Table<'a, M> {
 
     /// Adds the labels of voxels, so that rows have them.
     #[must_use]
-    pub fn with_labels(mut self, labels: Arc<Labels>) -> Self {
+    pub fn with_labels(mut self, labels: Arc<SkeletonLabels>) -> Self {
         self.labels = Some(labels);
         self
     }

@@ -10,9 +10,9 @@ use crate::kernel::network::forest::DisjointSets;
 use crate::space::Voxel;
 use crate::table::Table;
 use crate::table::csv::write_rows;
-use crate::table::labels::Labels;
 use crate::table::node_columns::{self, NodeRow};
 use crate::table::row::Frame;
+use crate::table::skeleton_labels::SkeletonLabels;
 use crate::threads::in_turn;
 
 /// The nodes of a network, in raster order: the voxels whose degree is not 2, and the first voxel of each isolated cycle.
@@ -23,7 +23,7 @@ use crate::threads::in_turn;
 pub struct Nodes {
     nodes: Vec<Node>,
     junctions: u32,
-    labels: Option<Arc<Labels>>,
+    labels: Option<Arc<SkeletonLabels>>,
 }
 
 /// A node, without coordinates in a frame.

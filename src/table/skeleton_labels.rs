@@ -1,4 +1,4 @@
-//! Labels at the voxels of a skeleton.
+//! Labels at the voxels of a skeleton: of a segmentation, or of the regions of an atlas.
 
 use crate::kernel::network::voxel_list::VoxelList;
 use crate::table::ranks::Ranks;
@@ -59,6 +59,14 @@ impl SkeletonLabels {
     /// The labels, in ascending order, each once.
     pub fn labels(&self) -> &[i128] {
         &self.labels
+    }
+
+    /// The label of a voxel, by its rank.
+    ///
+    /// # Panics
+    /// If the skeleton has no such voxel.
+    pub fn of(&self, rank: u32) -> i128 {
+        self.labels[self.place_of_rank(rank) as usize]
     }
 
     /// The place among the labels of the one at a voxel, by the voxel's rank.

@@ -9,11 +9,11 @@ use crate::kernel::network::branch::Branch;
 use crate::space::{Position, Voxel};
 use crate::table::Table;
 use crate::table::csv::write_rows;
-use crate::table::labels::Labels;
 use crate::table::longest_path::{LongestPaths, longest_paths};
 use crate::table::nodes::Nodes;
 use crate::table::row::Frame;
 use crate::table::skeleton_columns::{self, SkeletonRow};
+use crate::table::skeleton_labels::SkeletonLabels;
 use crate::threads::in_turn;
 
 /// The skeletons of a network, in the order of their first voxels.
@@ -22,7 +22,7 @@ pub struct Skeletons {
     found: Vec<Found>,
     /// The longest paths, if they were requested.
     longest_paths: Option<LongestPaths>,
-    labels: Option<Arc<Labels>>,
+    labels: Option<Arc<SkeletonLabels>>,
 }
 
 /// The measures of a skeleton so far.

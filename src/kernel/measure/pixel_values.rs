@@ -33,7 +33,7 @@ impl PixelValues {
                 Dtype::F32 | Dtype::F64 => {
                     PixelValues::Floats(places.map(|place| array[place].to_f64().to_bits()).collect())
                 }
-                _ => PixelValues::Integers(places.map(|place| array[place].to_f64() as i64).collect()),
+                _ => PixelValues::Integers(places.map(|place| array[place].to_i64()).collect()),
             }
         }
         with_voxels!(values, array => of(array, places))

@@ -14,18 +14,18 @@ use crate::space::{Region, Voxel};
 
 /// What an image of labels needs of a chunk.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ChunkLabels {
+pub struct LabelledChunk {
     own: Region,
     /// The first voxel of each of the chunk's objects, and where it goes on.
     objects: Vec<(Voxel, Vec<Link>)>,
     places: Arc<Places>,
 }
 
-impl ChunkLabels {
+impl LabelledChunk {
     /// Of a chunk's objects, whose runs were kept, and their parts.
     pub fn new<S: Sums>(local: &Local<S>, parts: &[Part<S>]) -> Self {
         let objects = parts.iter().map(|part| (part.object.first, part.links.clone())).collect();
-        ChunkLabels { own: local.own, objects, places: Arc::clone(&local.places) }
+        LabelledChunk { own: local.own, objects, places: Arc::clone(&local.places) }
     }
 }
 
@@ -34,14 +34,14 @@ impl ChunkLabels {
 pub struct ObjectLabels {
     grid: Grid,
     /// For each chunk, the labels of its objects.
-    chunks: BTreeMap<ChunkId, (Arc<ChunkLabels>, Vec<u32>)>,
+    chunks: BTreeMap<ChunkId, (Arc<LabelledChunk>, Vec<u32>)>,
     objects: usize,
 }
 
 impl ObjectLabels {
     /// The labels of all chunks that have objects, each given once. Takes time O(n log n) in parts and links, and holds what is given.
-    pub fn new(chunks: impl IntoIterator<Item = (ChunkId, Arc<ChunkLabels>)>, grid: Grid) -> Self {
-        let chunks: Vec<(ChunkId, Arc<ChunkLabels>)> = chunks.into_iter().collect();
+    pub fn new(chunks: impl IntoIterator<Item = (ChunkId, Arc<LabelledChunk>)>, grid: Grid) -> Self {
+        let chunks: Vec<(ChunkId, Arc<LabelledChunk>)> = chunks.into_iter().collect();
         let firsts: Vec<Voxel> =
             chunks.iter().flat_map(|(_, chunk)| chunk.objects.iter().map(|object| object.0)).collect();
         let links = chunks.iter().flat_map(|(_, chunk)| chunk.objects.iter().map(|object| &object.1));

@@ -56,7 +56,7 @@ impl<S: Sums> Local<S> {
         Self::found(mask, connectivity, false, has_neighbour, sums)
     }
 
-    /// The same, and keeps all runs, for [`ChunkLabels`](super::labels::ChunkLabels).
+    /// The same, and keeps all runs, for [`LabelledChunk`](super::labels::LabelledChunk).
     pub fn with_runs(
         mask: &Mask,
         connectivity: Connectivity,

@@ -11,7 +11,7 @@ use timely::progress::Timestamp;
 use super::find::{FindObjects, ObjectPlan};
 use super::measure::measured;
 use super::remains::CountRemains;
-use super::{JoinObjects, JoinParts, Labels};
+use super::{JoinObjects, JoinParts, LabelledChunks};
 use crate::grid::ChunkId;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::network::octree::Octree;
@@ -50,7 +50,7 @@ pub struct ObjectFindings<'scope, T: Timestamp> {
     /// Each object, if there is a table.
     pub table: Option<VecCollection<'scope, T, FoundObject>>,
     /// What an image of their labels needs of chunks, if there is one.
-    pub labels: Option<Labels<'scope, T>>,
+    pub labels: Option<LabelledChunks<'scope, T>>,
 }
 
 impl<T: Timestamp> std::fmt::Debug for LocalObjects<'_, T> {

@@ -79,7 +79,7 @@ impl RunValues<'_> {
 
 fn of_row<V: Value>(run: &Run, row: impl Iterator<Item = V> + Clone, scratch: &mut Scratch) -> Result<ValueSums> {
     if V::DTYPE.is_integer() && V::DTYPE.size() <= 4 {
-        return Ok(ValueSums::of_whole(run, row.map(|value| value.to_f64() as i64)));
+        return Ok(ValueSums::of_whole(run, row.map(Value::to_i64)));
     }
     let numbers = row.map(Value::to_f64);
     if let Some((x, _)) = (run.x[0]..).zip(numbers.clone()).find(|&(_, value)| too_large(value)) {
