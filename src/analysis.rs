@@ -28,6 +28,7 @@
 //! # Ok::<(), anabranch::error::Error>(())
 //! ```
 
+mod arrays;
 mod change_files;
 mod changes;
 mod epochs;
@@ -49,6 +50,7 @@ mod team;
 mod threshold;
 mod warnings;
 
+pub use self::arrays::TableArrays;
 pub use self::change_files::Changes;
 pub use self::epochs::Epochs;
 pub use self::objects::{ObjectResults, ObjectSummary};

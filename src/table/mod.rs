@@ -2,6 +2,7 @@
 
 pub mod row;
 pub mod columns;
+pub mod arrays;
 pub mod branch_columns;
 pub mod node_columns;
 pub mod skeleton_columns;
@@ -22,6 +23,7 @@ pub mod branch_regions;
 pub mod regions;
 mod line;
 pub mod csv;
+mod branch_arrays;
 pub mod tally;
 pub mod classes;
 pub mod changes;

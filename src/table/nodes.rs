@@ -9,6 +9,7 @@ use crate::kernel::network::adjacency::for_each_link;
 use crate::kernel::network::forest::DisjointSets;
 use crate::space::Voxel;
 use crate::table::Table;
+use crate::table::arrays::ColumnArrays;
 use crate::table::csv::write_rows;
 use crate::table::node_columns::{self, NodeRow};
 use crate::table::row::Frame;
@@ -132,6 +133,12 @@ impl Nodes {
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
         let columns = node_columns::columns(self.labels.is_some());
         write_rows(self.len(), |place| self.row(&self.nodes[place], frame), &columns, frame, threads, out)
+    }
+
+    /// The table of nodes as arrays, with the columns of `nodes.csv`, made on `threads` threads.
+    pub fn arrays(&self, frame: &Frame, threads: usize) -> ColumnArrays {
+        let columns = node_columns::columns(self.labels.is_some());
+        ColumnArrays::of_table(self.len(), |place| self.row(&self.nodes[place], frame), &columns, frame, threads)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Node> {

@@ -6,6 +6,7 @@ use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::{Object, Remains};
 use crate::space::Region;
+use crate::table::arrays::ColumnArrays;
 use crate::table::csv::write_rows;
 use crate::table::object_columns::{ObjectRow, columns};
 use crate::table::row::Frame;
@@ -72,6 +73,12 @@ impl Objects {
         let skeletons = self.remains.as_ref().map(|remains| remains[place].skeletons);
         let sums = &self.objects[place].sums;
         ObjectRow { skeletons, ..ObjectRow::new(place as u64 + 1, sums, self.connectivity, frame, &self.bounds) }
+    }
+
+    /// The table as arrays, with the columns of `objects.csv`, made on some threads.
+    pub fn arrays(&self, frame: &Frame, threads: usize) -> ColumnArrays {
+        let columns = columns(self.remains.is_some());
+        ColumnArrays::of_table(self.len(), |place| self.row(place, frame), &columns, frame, threads)
     }
 
     /// Writes the table, on some threads.

@@ -14,6 +14,7 @@ use crate::kernel::network::branch::Branch;
 use crate::kernel::network::half_steps::{HalfSteps, by_region};
 use crate::kernel::network::step::Lengths;
 use crate::table::Table;
+use crate::table::arrays::ColumnArrays;
 use crate::table::branch_regions::BranchRegions;
 use crate::table::columns::header;
 use crate::table::csv::write_rows;
@@ -151,6 +152,11 @@ impl Regions {
         names.map_or(0, |names| {
             self.rows.iter().filter(|row| row.region != 0 && !names.contains_key(&row.region)).count()
         })
+    }
+
+    /// The table of regions as arrays, with the columns of `atlas.csv`.
+    pub fn arrays(&self, frame: &Frame) -> ColumnArrays {
+        ColumnArrays::of_rows(&self.rows, &region_columns::columns(self.branches.has_names()), frame)
     }
 
     /// Writes the table of regions.

@@ -8,6 +8,7 @@ use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::network::branch::Branch;
 use crate::space::{Position, Voxel};
 use crate::table::Table;
+use crate::table::arrays::ColumnArrays;
 use crate::table::csv::write_rows;
 use crate::table::longest_path::{LongestPaths, longest_paths};
 use crate::table::nodes::Nodes;
@@ -166,6 +167,12 @@ impl Skeletons {
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
         let columns = skeleton_columns::columns(self.longest_paths.is_some(), self.labels.is_some());
         write_rows(self.found.len(), |place| self.row(place, frame), &columns, frame, threads, out)
+    }
+
+    /// The table of skeletons as arrays, with the columns of `skeletons.csv`, made on `threads` threads.
+    pub fn arrays(&self, frame: &Frame, threads: usize) -> ColumnArrays {
+        let columns = skeleton_columns::columns(self.longest_paths.is_some(), self.labels.is_some());
+        ColumnArrays::of_table(self.len(), |place| self.row(place, frame), &columns, frame, threads)
     }
 
     fn row(&self, place: usize, frame: &Frame) -> SkeletonRow {
