@@ -1,7 +1,6 @@
 //! Images that go with another image of the same shape: the mask of a region of interest, an atlas, and the image whose values
 //! are measured in place of its own.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::chunk::Chunk;
@@ -53,8 +52,8 @@ impl Accompanied {
     ///
     /// # Errors
     /// `Data` if the mask has another shape than the image.
-    pub(crate) fn with_mask(mut self, mask: Box<dyn Source>, path: &Path) -> Result<Self> {
-        self.check(&*mask, "a mask has one voxel", path)?;
+    pub(crate) fn with_mask(mut self, mask: Box<dyn Source>) -> Result<Self> {
+        self.check(&*mask, "a mask has one voxel")?;
         self.companions.mask = Some(Arc::from(mask));
         Ok(self)
     }
@@ -63,8 +62,8 @@ impl Accompanied {
     ///
     /// # Errors
     /// `Data` if the atlas has another shape than the image.
-    pub(crate) fn with_atlas(mut self, atlas: Atlas, path: &Path) -> Result<Self> {
-        self.check(&*atlas.source, "an atlas has one label", path)?;
+    pub(crate) fn with_atlas(mut self, atlas: Atlas) -> Result<Self> {
+        self.check(&*atlas.source, "an atlas has one label")?;
         self.companions.atlas = Some(atlas);
         Ok(self)
     }
@@ -73,14 +72,14 @@ impl Accompanied {
     ///
     /// # Errors
     /// `Data` if the other has another shape than the image.
-    pub(crate) fn with_intensity(mut self, intensity: Box<dyn Source>, path: &Path) -> Result<Self> {
-        self.check(&*intensity, "--intensity takes one value", path)?;
+    pub(crate) fn with_intensity(mut self, intensity: Box<dyn Source>) -> Result<Self> {
+        self.check(&*intensity, "--intensity takes one value")?;
         self.companions.intensity = Some(Arc::from(intensity));
         Ok(self)
     }
 
     /// Refuses a companion of another shape than the image.
-    fn check(&self, other: &dyn Source, wanted: &str, path: &Path) -> Result<()> {
+    fn check(&self, other: &dyn Source, wanted: &str) -> Result<()> {
         let (of_image, of_other) = (self.image.description(), other.description());
         if (of_image.shape, of_image.dimensions) == (of_other.shape, of_other.dimensions) {
             return Ok(());
@@ -94,7 +93,7 @@ impl Accompanied {
             text(of_other),
             text(of_image)
         );
-        Err(Error::data(message).at(path))
+        Err(Error::data(message).at(&of_other.name))
     }
 
     /// The companions on which masks and values depend. Regions divide the outputs only: nothing is read or thinned again when
@@ -219,6 +218,13 @@ mod tests {
         Box::new(MemorySource::of(Voxels::U8(values), 3))
     }
 
+    /// An image of another shape.
+    fn named(name: &str) -> Box<dyn Source> {
+        let values = Voxels::U8(Array3::ones((4, 5, 7)));
+        let description = Description::new(name, values.shape(), 3, values.dtype());
+        Box::new(MemorySource::new(values, description).unwrap())
+    }
+
     fn accompanied() -> Accompanied {
         Accompanied::new(boxed(Array3::ones((4, 5, 6))))
     }
@@ -226,8 +232,7 @@ mod tests {
     #[test]
     fn a_part_of_an_image_has_the_same_part_of_its_intensities() {
         let values = Array3::from_shape_fn((4, 5, 6), |(z, y, x)| u8::try_from(50 * z + 8 * y + x).unwrap());
-        let path = Path::new("values.npy");
-        let source = accompanied().with_intensity(boxed(values.clone()), path).unwrap();
+        let source = accompanied().with_intensity(boxed(values.clone())).unwrap();
         let view = RegionView::new(Box::new(source), &[1..3, 1..5, 2..6]).unwrap();
         let read = view.intensity().unwrap().read(&Region::new([1, 2, 3], [2, 4, 4])).unwrap().unwrap();
         assert_eq!(read.voxels, Voxels::U8(values.slice(ndarray::s![2..3, 3..5, 5..6]).to_owned()));
@@ -236,8 +241,7 @@ mod tests {
 
     #[test]
     fn intensities_of_another_shape_are_refused_with_both() {
-        let values = boxed(Array3::ones((4, 5, 7)));
-        let error = accompanied().with_intensity(values, Path::new("raw.npy")).err().unwrap();
+        let error = accompanied().with_intensity(named("raw.npy")).err().unwrap();
         let text = error.to_string();
         assert_eq!(error.kind(), Kind::Data);
         assert!(text.contains("raw.npy") && text.contains("4 x 5 x 7") && text.contains("4 x 5 x 6"), "{text}");
@@ -245,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_mask_of_another_shape_is_refused_with_both() {
-        let error = accompanied().with_mask(boxed(Array3::ones((4, 5, 7))), Path::new("lung.npy")).err().unwrap();
+        let error = accompanied().with_mask(named("lung.npy")).err().unwrap();
         assert_eq!(error.kind(), Kind::Data);
         let text = error.to_string();
         assert!(text.contains("lung.npy") && text.contains("4 x 5 x 7") && text.contains("4 x 5 x 6"), "{text}");

@@ -66,8 +66,6 @@ pub fn inside(source: &dyn Source, own: &Region) -> Result<Inside> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use ndarray::Array3;
 
     use super::*;
@@ -84,8 +82,7 @@ mod tests {
     #[test]
     fn what_lies_inside_is_where_the_mask_is_not_zero_in_any_part_of_the_image() {
         let mask = Array3::from_shape_fn((4, 5, 6), |(z, y, x)| u8::from(z > 0 && (y + x) % 2 == 0) * 7);
-        let source =
-            Accompanied::new(boxed(Array3::ones((4, 5, 6)))).with_mask(boxed(mask.clone()), Path::new("m")).unwrap();
+        let source = Accompanied::new(boxed(Array3::ones((4, 5, 6)))).with_mask(boxed(mask.clone())).unwrap();
         let view = RegionView::new(Box::new(source), &[1..3, 1..5, 2..6]).unwrap();
         let own = Region::new([1, 0, 1], [2, 3, 4]);
         let Inside::Mask(found) = inside(&view, &own).unwrap() else { panic!("neither all nor nothing") };

@@ -1,6 +1,7 @@
 //! Sources of chunks, and the outputs of results.
 
 pub mod memory;
+pub mod provided;
 #[cfg(feature = "dataflow")]
 pub(crate) mod held;
 pub mod npy;
@@ -73,7 +74,7 @@ pub use self::inspection::{Image, Inspection, Refusal, Sample, inspect, times};
 #[cfg(feature = "mosaic")]
 pub use self::mosaic::is_table;
 pub use self::mosaic_options::{MissingTiles, MosaicOptions};
-pub use self::open::open;
+pub use self::open::{CompanionSources, accompanied, open};
 pub use self::options::OpenOptions;
 pub use self::region_view::RegionView;
 

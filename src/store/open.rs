@@ -31,29 +31,62 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Box<dyn Source>> {
     }
     let plain = OpenOptions { patience: options.patience, ..OpenOptions::default() };
     let companion = |path: &Path, options: &OpenOptions, what| open_alone(path, options).map_err(companion_error(what));
-    let mask = options.mask.as_ref();
-    let mask = mask.map(|mask| Ok((companion(mask, &plain, "the mask of a region of interest")?, mask)));
-    let atlas = options.atlas.as_ref().map(|atlas| {
+    let mut with = CompanionSources::default();
+    if let Some(mask) = &options.mask {
+        with.mask = Some(companion(mask, &plain, "the mask of a region of interest")?);
+    }
+    if let Some(atlas) = &options.atlas {
         let exact = OpenOptions { labels: true, ..plain.clone() };
         let labels = companion(atlas, &exact, "an atlas")?;
         let names = options.atlas_names.as_deref().map(read_region_names).transpose()?;
-        Ok((Atlas::new(Arc::from(labels), names)?, atlas))
-    });
-    let values = options.intensity.as_ref();
-    let values = values.map(|values| Ok((companion(values, &plain, "the image of --intensity")?, values)));
-    let (mask, atlas, values) = (mask.transpose()?, atlas.transpose()?, values.transpose()?);
+        with.atlas = Some(Atlas::new(Arc::from(labels), names)?);
+    }
+    if let Some(values) = &options.intensity {
+        with.intensity = Some(companion(values, &plain, "the image of --intensity")?);
+    }
     let whole = OpenOptions { region: None, mask: None, atlas: None, intensity: None, ..options.clone() };
-    let mut image = Accompanied::new(open_alone(path, &whole)?);
-    if let Some((mask, path)) = mask {
-        image = image.with_mask(mask, path)?;
+    accompanied(open_alone(path, &whole)?, with, options)
+}
+
+/// Images that go with another one, as sources.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct CompanionSources {
+    /// A mask: the analysis is confined to where it is not zero.
+    pub mask: Option<Box<dyn Source>>,
+    /// An atlas, whose regions divide the network.
+    pub atlas: Option<Atlas>,
+    /// The image whose values are measured along branches in place of the image's own.
+    pub intensity: Option<Box<dyn Source>>,
+}
+
+impl std::fmt::Debug for CompanionSources {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = |source: &Option<Box<dyn Source>>| source.as_ref().map(|source| source.description().name.clone());
+        let (mask, intensity) = (name(&self.mask), name(&self.intensity));
+        let mut shown = f.debug_struct("CompanionSources");
+        shown.field("mask", &mask).field("atlas", &self.atlas).field("intensity", &intensity).finish()
     }
-    if let Some((atlas, path)) = atlas {
-        image = image.with_atlas(atlas, path)?;
+}
+
+/// A whole image with others that go with it, and the region of the options in place of the whole: what [`open`] returns, for
+/// images that a program has as sources, such as arrays in memory. Of the options, the region alone counts.
+///
+/// # Errors
+/// `Data` if one of them has another shape than the image, or the image has no voxels; `Usage` if the region does not fit.
+pub fn accompanied(image: Box<dyn Source>, with: CompanionSources, options: &OpenOptions) -> Result<Box<dyn Source>> {
+    let name = image.description().name.clone();
+    let mut image = Accompanied::new(image);
+    if let Some(mask) = with.mask {
+        image = image.with_mask(mask)?;
     }
-    if let Some((values, path)) = values {
-        image = image.with_intensity(values, path)?;
+    if let Some(atlas) = with.atlas {
+        image = image.with_atlas(atlas)?;
     }
-    viewed(Box::new(image), options).map_err(|error| error.at(path))
+    if let Some(values) = with.intensity {
+        image = image.with_intensity(values)?;
+    }
+    viewed(Box::new(image), options).map_err(|error| error.at(name))
 }
 
 /// The same, with no regard to a mask or an atlas.
