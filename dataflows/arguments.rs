@@ -229,7 +229,8 @@ pub(crate) struct RunOptions {
     /// Add the longest shortest path between two nodes of each skeleton to skeletons.csv: the column `longest_path`
     #[arg(long)]
     pub(crate) longest_path: bool,
-    /// Write objects.csv: the connected components of the foreground, with their sizes, shapes, values and skeletons
+    /// Write objects.csv: the connected components of the foreground, with their sizes, shapes, values and skeletons; with
+    /// --labels, the labels, each with all of its voxels
     #[arg(long)]
     pub(crate) objects: bool,
     /// Write objects.zarr: an image in which each voxel holds the label of its object in objects.csv, as OME-Zarr

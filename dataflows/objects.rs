@@ -39,10 +39,14 @@ pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
     // Those of the image itself were printed when it was opened.
     summary.warnings.iter().skip(analysis.image.warnings.len()).for_each(|warning| print_warning(warning));
     let share = 100.0 * summary.foreground_fraction;
+    let (name, count) = match summary.labels {
+        Some(labels) => ("labels", labels),
+        None => ("objects", summary.objects.unwrap_or_default()),
+    };
     let text = format!(
         "  {:<24}{}\n  {:<24}{share:.2} % of {} voxels\n  {:<24}{:.1} s\n",
-        "objects",
-        grouped(summary.objects),
+        name,
+        grouped(count),
         "foreground",
         grouped(results.volume),
         "time",

@@ -11,7 +11,8 @@ Euler number, centroid z y x, and central moments of second order over the numbe
 plane are measured in 2-D.
 
 Tables: `NAME.npy` is an image, and `NAME.csv` beside it the table that `regionprops_table` makes of it; the first line of the
-table, after #, has the options of `anabranch run` for it.
+table, after #, has the options of `anabranch run` for it. `labels_NAME.npy` is a segmentation and `labels_NAME.csv` the table of its
+labels, with the values of `labels_NAME_intensity.npy` where that is there.
 """
 
 import itertools
@@ -93,3 +94,31 @@ flat = gaussian_filter(rng.standard_normal((40, 50)), 1.5).astype(np.float32)
 table("flat", flat, flat > np.float32(0.1), 26, (0.5, 0.25), "--threshold 0.1")
 signed = (gaussian_filter(rng.standard_normal((10, 20, 20)), 1.0) * 3000).astype(np.int32)
 table("signed", signed, signed > 400, 26, (1.0, 2.0, 3.0), "--threshold 400")
+
+
+def label_table(name, labels, values, spacing):
+    """Of a segmentation, whose labels may be in pieces and touch."""
+    columns = [name for name in COLUMNS if values is not None or not name.startswith(("intensity", "centroid_weighted"))]
+    seen = None if values is None else values.astype(np.float64)
+    rows = pd.DataFrame(regionprops_table(labels.astype(np.int64), seen, properties=columns, spacing=spacing))
+    np.save(folder / f"labels_{name}.npy", labels)
+    if values is not None:
+        np.save(folder / f"labels_{name}_intensity.npy", values)
+    (folder / f"labels_{name}.csv").write_text(f"# --spacing {','.join(map(str, spacing))}\n" + rows.to_csv(index=False))
+
+
+def cells(shape, count, holes, noise):
+    """Cells that touch, with holes, and with voxels of other cells in them, so that most labels are in pieces."""
+    points = rng.random((count, len(shape))) * shape
+    place = np.stack(np.indices(shape), -1)[..., None, :]
+    found = np.argmin(((place - points) ** 2).sum(-1), -1) + 1
+    field = gaussian_filter(rng.random(shape), 1.5)
+    found = np.where(field > np.quantile(field, 1 - holes), 0, found)
+    return np.where(rng.random(shape) < noise, rng.integers(0, count + 1, shape), found)
+
+
+shape = (15, 18, 21)
+label_table("cells", 7 * cells(shape, 9, 0.1, 0.05).astype(np.uint16), rng.integers(0, 60000, shape).astype(np.uint16), (2.5, 0.7, 0.31))
+signed = (rng.standard_normal(shape) * 1e3).astype(np.float32)
+label_table("noise", rng.integers(0, 5, shape).astype(np.int32), signed, (1.0, 1.0, 1.0))
+label_table("flat", cells((40, 50), 12, 0.2, 0.05).astype(np.uint8), None, (0.5, 0.25))

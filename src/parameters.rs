@@ -62,7 +62,7 @@ pub struct Parameters {
     pub prune: PruneRule,
     /// Whether the table of skeletons has the longest path of each.
     pub longest_path: bool,
-    /// Whether there is a table of objects.
+    /// Whether there is a table of objects: of connected components, or of labels if the image is of labels.
     pub objects: bool,
     /// Whether there is an image of the labels of objects.
     pub object_labels: bool,
@@ -276,9 +276,10 @@ impl Parameters {
                  change a mask: leave one of them out",
             ));
         }
-        if self.image.labels && (self.objects || self.object_labels) {
+        if self.image.labels && self.object_labels {
             return Err(Error::usage(
-                "--objects lists the components of one mask, and --labels makes a mask of each label: leave one of them out",
+                "--object-labels writes an image of the labels of objects, and with --labels that is the input itself: leave \
+                 --object-labels out",
             ));
         }
         if self.sigma.is_some() && self.threshold.is_nonzero() {

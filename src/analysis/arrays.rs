@@ -68,7 +68,7 @@ impl Results {
             branches: table.arrays(&frame, threads),
             nodes,
             skeletons,
-            objects: self.object_table(analysis).map(|objects| objects.arrays(&frame, threads)),
+            objects: self.objects_beside(Some(&table), analysis).map(|objects| objects.arrays(&frame, threads)),
             regions: regions.map(|regions| regions.arrays(&frame)),
             unknown_longest_paths,
         })

@@ -55,7 +55,7 @@ impl Analysis {
             tables.push((SKELETONS, skeletons, skeleton_columns::PLACE));
         }
         if self.settled.asked.objects {
-            let objects = object_columns::columns(true);
+            let objects = object_columns::columns(true, self.settled.asked.image.labels);
             let objects = objects.iter().flat_map(|column| column.fields(dimensions)).collect();
             tables.push((OBJECTS, objects, "bbox"));
         }

@@ -156,6 +156,7 @@ impl Epochs {
             junctions: found.junctions(),
             object_counts: found.object_counts(),
             object_labels: found.object_labels().map(Arc::new),
+            label_objects: None,
             objects: found.objects().map(|objects| objects.cloned().collect()),
             volume: found.volume(),
             projections,

@@ -10,7 +10,6 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use timely::dataflow::operators::{Inspect, Probe};
 use timely::worker::Worker;
 
 use crate::chunk::Voxels;
@@ -19,16 +18,14 @@ use crate::grid::ChunkId;
 use crate::kernel::labels::colours::Colours;
 use crate::kernel::labels::runs::LabelRuns;
 use crate::kernel::labels::touching::Census;
-use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::voxel_list::VoxelList;
 use crate::operators::failure::Failure;
-use crate::operators::histogram::CountChunks;
-use crate::operators::overlap::{OverlapChunks, Padded};
-use crate::operators::read::{ReadChunks, Selection};
+use crate::operators::overlap::Padded;
+use crate::operators::read::Selection;
 use crate::operators::window::Window;
-use crate::progress::{ProgressState, Stage};
+use crate::progress::ProgressState;
 use crate::space::Voxel;
 use crate::store::labels::{ClassView, LabelImage};
 use crate::store::{Inside, StoredType, inside};
@@ -38,6 +35,8 @@ use crate::table::statistics::{Snapshot, Statistics};
 use crate::threads::each;
 
 use super::Analysis;
+use super::label_chunks::count_labels;
+use super::label_objects::LabelSums;
 use super::report::{LabelsFound, Report};
 
 /// Bytes in which a process holds the labels of chunks as runs. What does not fit is read again for each class.
@@ -68,7 +67,7 @@ impl Windows {
 
 /// What the first pass finds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Surveyed {
+struct Surveyed {
     census: Census,
     /// The values in each chunk.
     chunks: Vec<(ChunkId, Vec<i64>)>,
@@ -84,7 +83,10 @@ pub(super) fn analyse_classes(
     state: &Arc<ProgressState>,
     mut analyse: impl FnMut(&mut Worker, &Analysis, Window) -> Result<Report>,
 ) -> Result<Report> {
-    let Surveyed { census, chunks } = survey(worker, analysis, image, windows.of(0), failure, state)?;
+    let asked = &analysis.settled.asked;
+    let sums = Rc::new(RefCell::new(asked.objects.then(LabelSums::default)));
+    let Surveyed { census, chunks } = survey(worker, analysis, image, &sums, windows.of(0), failure, state)?;
+    let objects = sums.take().map(|sums| sums.gather(worker));
     let touching = &census.touching;
     let labels = chunks.iter().flat_map(|(_, values)| values.iter().copied()).filter(|&label| label != 0);
     let colours = Arc::new(Colours::new(labels, touching));
@@ -102,61 +104,34 @@ pub(super) fn analyse_classes(
         let of_class = analysis.of_class(image, &colours, class, chunks);
         report.merge(analyse(worker, &of_class, windows.of(class as usize + 1))?);
     }
-    report.segmentation = Some(LabelsFound { voxels: census.voxels, classes: u64::from(colours.count()) });
+    report.segmentation = Some(LabelsFound { voxels: census.voxels, objects, classes: u64::from(colours.count()) });
     Ok(report)
 }
 
-/// Looks at all labels once; every worker gets what all have found.
+/// Looks at all labels once; every worker gets what all have found. Adds the parts of labels in the chunks of this worker to
+/// `sums`, if they are wanted.
 fn survey(
     worker: &mut Worker,
     analysis: &Analysis,
     image: &Arc<LabelImage>,
+    sums: &Rc<RefCell<Option<LabelSums>>>,
     window: Window,
     failure: &Failure,
     state: &Arc<ProgressState>,
 ) -> Result<Surveyed> {
-    let (grid, source) = (analysis.grid, Arc::clone(&analysis.source));
-    let description = source.description().clone();
-    let selection = analysis.chunks_to_binarise(&analysis.binarise(Threshold::Nonzero, 0))?;
-    let depth = description.shape.map(|n| usize::from(n > 1));
-    let selected = selection.of_process(&grid, worker.index(), worker.peers());
-    let (image, state) = (Arc::clone(image), Arc::clone(state));
-    state.begin(Stage::Measuring, selected);
-    let total: Rc<RefCell<Surveyed>> = Rc::default();
-    let gathered = Rc::clone(&total);
-    let probe = worker.dataflow::<u64, _, _>(|scope| {
-        scope
-            .read_chunks(Arc::clone(&source), grid, depth, selection.clone(), window.clone(), failure.clone())
-            .overlap(grid, depth, selection, description.dtype, description.fill, &window)
-            .count_chunks(
-                Surveyed::default(),
-                move |found: &mut Surveyed, padded| {
-                    let filled;
-                    let voxels = match &padded.voxels {
-                        Some(voxels) => voxels,
-                        None => {
-                            filled = Voxels::filled(description.dtype, padded.region.shape(), description.fill);
-                            &filled
-                        }
-                    };
-                    let runs = LabelRuns::new(voxels, &padded.region, padded.own);
-                    found.take(voxels, padded, &runs, &inside(&*source, &padded.own)?);
-                    image.hold(runs);
-                    state.chunk_done(Stage::Measuring);
-                    Ok(())
-                },
-                failure.clone(),
-            )
-            .inspect(move |part: &Surveyed| {
-                let mut total = gathered.borrow_mut();
-                total.census.merge(&part.census);
-                total.chunks.extend(part.chunks.iter().cloned());
-            })
-            .probe()
-            .0
-    });
-    worker.step_or_park_while(None, || !probe.done());
-    Ok(total.take())
+    let (image, source, sums) = (Arc::clone(image), Arc::clone(&analysis.source), Rc::clone(sums));
+    let found = count_labels(worker, analysis, window, failure, state, move |found: &mut Surveyed, padded, voxels| {
+        let runs = LabelRuns::new(voxels, &padded.region, padded.own);
+        found.take(voxels, padded, &runs, &inside(&*source, &padded.own)?);
+        image.hold(runs);
+        sums.borrow_mut().as_mut().map_or(Ok(()), |sums| sums.add(voxels, padded, &*source))
+    })?;
+    let mut total = Surveyed::default();
+    for part in found {
+        total.census.merge(&part.census);
+        total.chunks.extend(part.chunks);
+    }
+    Ok(total)
 }
 
 impl Surveyed {
@@ -193,6 +168,8 @@ impl Analysis {
         of_class.source = Arc::new(ClassView::new(image, colours, class));
         of_class.allotted.stored = Selection::Some(Arc::new(chunks));
         of_class.allotted.keep = 0;
+        // Their objects are labels.
+        of_class.settled.asked.objects = false;
         of_class
     }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Exchange, Inspect, Probe};
 use timely::worker::Worker;
 
+use super::label_objects::measure_labels;
 use super::masks::masks;
 use super::outputs::{Destination, write_into};
 use super::pipeline::Running;
@@ -16,6 +18,7 @@ use super::threshold::threshold;
 use super::{Analysis, Counts, warnings};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
+use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
@@ -60,8 +63,12 @@ pub struct ObjectSummary {
     pub parameters: Described,
     /// Warnings about the numbers for users, one sentence each.
     pub warnings: Vec<String>,
-    /// Number of objects.
-    pub objects: u64,
+    /// Number of objects, if they are connected components.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objects: Option<u64>,
+    /// Number of labels, if these are the objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub labels: Option<u64>,
     /// Number of foreground voxels.
     pub foreground_voxels: u64,
     /// Foreground voxels divided by voxels of the volume.
@@ -78,7 +85,7 @@ struct Found {
 }
 
 impl Analysis {
-    /// Finds and measures the objects of the image: what `anabranch objects` does. Nothing is thinned, so it is not known how
+    /// Finds and measures the objects of the image, or its labels: what `anabranch objects` does. Nothing is thinned, so it is not known how
     /// many skeletons an object has. Takes nearly linear time in the foreground, and memory for chunks in flight, for the
     /// sides of all chunks, and for each object.
     ///
@@ -87,6 +94,9 @@ impl Analysis {
     pub fn find_objects(&self, mut running: Running<'_>) -> Result<ObjectResults> {
         if running.team.is_some() {
             return Err(Error::usage("objects alone are found by one process"));
+        }
+        if self.labels.is_some() {
+            return self.find_labels(running);
         }
         let window = || Window::new(self.allotted.window);
         let (passes, window) = (std::array::from_fn(|_| window()), window());
@@ -98,13 +108,28 @@ impl Analysis {
         let ((threshold, Found { objects, labels }), _) = running.on_workers(self.allotted.workers, logic)?;
         let plan = self.object_plan();
         let labels = labels.into_iter().map(|(id, labels)| (id, labels.into_inner()));
-        Ok(ObjectResults {
-            labels: plan.labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid))),
-            threshold,
-            foreground: objects.iter().map(|object| object.sums.shape.voxels).sum(),
-            table: Objects::alone(objects, plan.connectivity, self.grid.bounds()),
-            volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
-        })
+        let labels = plan.labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid)));
+        self.objects_of(threshold, Objects::alone(objects, plan.connectivity, self.grid.bounds()), labels)
+    }
+
+    /// The labels of a segmentation as objects.
+    fn find_labels(&self, mut running: Running<'_>) -> Result<ObjectResults> {
+        let window = Window::new(self.allotted.window);
+        let (analysis, shared, progress) = (self.clone(), running.failure.clone(), Arc::clone(&running.progress));
+        let logic = move |worker: &mut Worker| measure_labels(worker, &analysis, window.clone(), &shared, &progress);
+        let (sums, _) = running.on_workers(self.allotted.workers, logic)?;
+        let table = Objects::of_labels(self.numbered(sums), None, self.grid.bounds());
+        self.objects_of(Threshold::Nonzero, table, None)
+    }
+
+    fn objects_of(
+        &self,
+        threshold: Threshold,
+        table: Objects,
+        labels: Option<Arc<ObjectLabels>>,
+    ) -> Result<ObjectResults> {
+        let volume = confined_volume(&*self.source, &self.grid, self.allotted.workers)?;
+        Ok(ObjectResults { threshold, foreground: table.voxels(), table, labels, volume })
     }
 
     /// Writes objects into a folder: `objects.csv`, `summary.json` and `run.json`. Returns the summary.
@@ -127,7 +152,8 @@ impl Analysis {
             version: env!("CARGO_PKG_VERSION"),
             parameters: self.settled.described(self.source.description(), results.threshold, self.is_of_tiles()),
             warnings,
-            objects: results.table.len() as u64,
+            objects: (!results.table.are_labels()).then_some(results.table.len() as u64),
+            labels: results.table.are_labels().then_some(results.table.len() as u64),
             foreground_voxels: results.foreground,
             foreground_fraction: results.foreground as f64 / results.volume.max(1) as f64,
         };
@@ -161,7 +187,11 @@ fn find(
         let (binaries, _) = masks(scope, analysis, kernel, selection, &window, failure, watch);
         let Binaries { masks, foregrounds, .. } = binaries;
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };
-        let source = Arc::clone(&analysis.source);
+        // Values of another image are known of none yet.
+        let (source, foregrounds) = match analysis.source.intensity() {
+            Some(values) => (values, foregrounds.map(|(id, _)| (id, Foreground::Varying))),
+            None => (Arc::clone(&analysis.source), foregrounds),
+        };
         let find = move |id, mask: &_, foreground: &_| {
             measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&*source))
         };

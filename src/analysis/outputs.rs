@@ -219,7 +219,7 @@ impl Analysis {
             write_into(folder, SKELETONS, |file| skeletons.write_csv(&frame, threads, file))?;
             unknown_paths = skeletons.unknown_longest_paths();
         }
-        if let Some(objects) = results.object_table(self) {
+        if let Some(objects) = results.objects_beside(Some(&table), self) {
             write_into(folder, OBJECTS, |file| objects.write_csv(&frame, threads, file))?;
         }
         let totals = Totals {

@@ -127,10 +127,11 @@ impl Analysis {
             team.say_ready(folder.run());
         }
         let (threshold, mut report, sent) = self.execute(array, &mut running)?;
-        let mut segmentation = None;
-        if let (Some(image), Some(found)) = (&self.labels, report.segmentation.take()) {
+        let (mut segmentation, mut label_objects) = (None, None);
+        if let (Some(image), Some(mut found)) = (&self.labels, report.segmentation.take()) {
             report.statistics = Some(self.statistics_of(&report));
             report.skeletons = self.labelled(image, std::mem::take(&mut report.skeletons))?;
+            label_objects = found.objects.take().map(|sums| self.numbered(sums));
             segmentation = Some(found);
         }
         let Report { found, branches, statistics, isolated, skeletons, objects, labels, .. } = report;
@@ -151,7 +152,8 @@ impl Analysis {
             junctions: found.junctions,
             object_counts: found.objects,
             object_labels,
-            objects: self.settled.asked.objects.then_some(objects),
+            objects: (self.settled.asked.objects && label_objects.is_none()).then_some(objects),
+            label_objects,
             volume: confined_volume(&*self.source, &self.grid, self.allotted.workers)?,
             projections: found.projections,
             arrival,

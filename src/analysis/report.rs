@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::label_objects::LabelSums;
 use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
@@ -86,6 +87,8 @@ impl Report {
 pub(super) struct LabelsFound {
     /// The number of voxels of each label.
     pub(super) voxels: BTreeMap<i64, u64>,
+    /// The sums over each label, if there is a table of them; empty but at the first worker.
+    pub(super) objects: Option<LabelSums>,
     /// Number of classes.
     pub(super) classes: u64,
 }

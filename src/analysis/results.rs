@@ -18,6 +18,7 @@ use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::objects::labels::ObjectLabels;
+use crate::kernel::objects::measures::ObjectSums;
 use crate::operators::objects::findings::FoundObject;
 use crate::operators::shared::Shared;
 use crate::table::Table;
@@ -54,8 +55,10 @@ pub struct Results {
     pub junctions: JunctionCounts,
     /// Numbers of objects.
     pub object_counts: ObjectCounts,
-    /// The objects in any order, if there is a table of them.
+    /// The objects in any order, if there is a table of them; not if the image is of labels.
     pub objects: Option<Vec<FoundObject>>,
+    /// The sums over each label, if the image is of labels and there is a table of objects.
+    pub label_objects: Option<BTreeMap<i128, ObjectSums>>,
     /// The labels of objects, if there is an image of them.
     pub object_labels: Option<Arc<ObjectLabels>>,
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or all.
@@ -176,10 +179,34 @@ impl Results {
         Skeletons::new(&table, &Nodes::new(&table, threads)?, analysis.settled.asked.longest_path, threads)
     }
 
-    /// The table of objects, if it was asked for. Takes time O(n log n) in their number.
-    pub fn object_table(&self, analysis: &Analysis) -> Option<Objects> {
+    /// The table of objects, if it was asked for. Takes time O(n log n) in their number; of labels, the time of a branch table
+    /// too.
+    ///
+    /// # Errors
+    /// If the image is of labels, as [`Results::ranks`] and [`Results::table`].
+    pub fn object_table(&self, analysis: &Analysis) -> Result<Option<Objects>> {
+        match &self.label_objects {
+            None => Ok(self.objects_beside(None, analysis)),
+            Some(_) => {
+                let ranks = self.ranks(analysis)?;
+                Ok(self.objects_beside(Some(&self.table(&ranks, analysis.workers())?), analysis))
+            }
+        }
+    }
+
+    /// The table of objects, if it was asked for; of labels, beside the branch table.
+    pub(super) fn objects_beside(
+        &self,
+        table: Option<&Table<'_, BranchMeasures>>,
+        analysis: &Analysis,
+    ) -> Option<Objects> {
+        let bounds = analysis.grid.bounds();
+        if let Some(labels) = &self.label_objects {
+            let skeletons = table.and_then(Table::skeletons_by_label);
+            return Some(Objects::of_labels(labels.clone(), skeletons.as_ref(), bounds));
+        }
         let objects = self.objects.as_ref()?.iter().cloned();
-        Some(Objects::new(objects, analysis.settled.asked.connectivity, analysis.grid.bounds()))
+        Some(Objects::new(objects, analysis.settled.asked.connectivity, bounds))
     }
 
     /// The branches with their paths, in the order of the rows of the branch table: number n, from 0, is the branch whose

@@ -15,6 +15,9 @@ use super::{Analysis, ObjectResults, Results};
 /// A mask with at least this share of foreground is probably inverted.
 const MOSTLY: f64 = 0.75;
 
+/// The warning about a segmentation without labels.
+const NO_LABELS: &str = "there are no labels: every voxel is zero";
+
 /// All warnings, about the image and then about its results. They follow from the image and the parameters alone.
 /// `unknown_paths` is the number of skeletons whose longest path was asked for and not computed.
 ///
@@ -45,7 +48,10 @@ pub(super) fn of_objects(analysis: &Analysis, results: &ObjectResults) -> Result
     let of_image = analysis.image.warnings.iter().map(|warning| sentence(warning));
     let of_fill = of_fill(analysis, results.threshold)?;
     let described = Described::of(analysis, results.table.has_several_values());
-    let of_results = of_foreground(described, results.foreground, results.volume);
+    let of_results = match results.table.are_labels() {
+        true => results.table.is_empty().then(|| NO_LABELS.to_owned()).into_iter().collect(),
+        false => of_foreground(described, results.foreground, results.volume),
+    };
     Ok(of_image.chain(of_fill).chain(of_results).collect())
 }
 
@@ -86,7 +92,7 @@ fn of_fill(analysis: &Analysis, threshold: Threshold) -> Result<Option<String>> 
 fn of_labels(labels: &LabelTotals, method: Method) -> Option<String> {
     let LabelTotals { labels, labels_without_skeleton: lost, voxels_without_skeleton: voxels, .. } = *labels;
     match (labels, lost) {
-        (0, _) => Some("there are no labels: every voxel is zero".to_owned()),
+        (0, _) => Some(NO_LABELS.to_owned()),
         (_, 0) => None,
         _ => Some(format!("{lost} of {labels} labels left no skeleton ({voxels} voxels): {}", vanishing(method))),
     }

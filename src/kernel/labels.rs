@@ -18,7 +18,11 @@
 //!
 //! So nothing depends on the colouring but the time: results are the same for every number of classes, and for every
 //! chunking and number of workers.
+//!
+//! Measures of a label as an object need neither classes nor components: they are sums over its voxels, connected or not
+//! ([`parts`]).
 
 pub mod colours;
+pub mod parts;
 pub mod runs;
 pub mod touching;

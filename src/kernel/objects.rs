@@ -5,7 +5,7 @@
 
 pub mod connectivity;
 pub mod descent;
-mod euler;
+pub(in crate::kernel) mod euler;
 pub mod join;
 pub mod labels;
 pub mod local;

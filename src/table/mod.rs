@@ -34,6 +34,7 @@ mod tests;
 #[cfg(test)]
 mod network_tests;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -217,6 +218,20 @@ impl<'a, M: Measured> Table<'a, M> {
     /// Number of skeletons: connected components, isolated voxels included.
     pub fn skeletons(&self) -> u64 {
         self.skeletons
+    }
+
+    /// Number of skeletons of each label that has one, if the image is of labels. Takes time linear in the ends of branches.
+    pub fn skeletons_by_label(&self) -> Option<BTreeMap<i128, u64>> {
+        let labels = self.labels.as_ref()?;
+        let (mut counts, mut next) = (BTreeMap::new(), 0);
+        // The number of a skeleton comes first at its first end.
+        for (rank, &skeleton) in self.ends.ranks().zip(&self.skeleton) {
+            if skeleton == next {
+                *counts.entry(labels.of(rank)).or_default() += 1;
+                next += 1;
+            }
+        }
+        Some(counts)
     }
 
     /// Number of skeleton voxels.

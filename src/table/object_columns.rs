@@ -8,12 +8,12 @@ use crate::table::columns::{Column, Unit, Value};
 use crate::table::principal::eigenvalues;
 use crate::table::row::Frame;
 
-/// A row of the table of objects: a connected component of the foreground. Lengths are in the unit of the spacing.
+/// A row of the table of objects: a connected component of the foreground, or a label of a segmentation. Lengths are in the unit of the spacing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ObjectRow {
-    /// Rank of the object by its first voxel, from 1.
-    pub label: u64,
+    /// Rank of the object by its first voxel, from 1; the label, where objects are labels.
+    pub label: i128,
     /// Its volume; in 2-D, its area.
     pub area: f64,
     /// How many voxels it has.
@@ -52,7 +52,7 @@ pub struct ObjectRow {
 
 impl ObjectRow {
     /// The row of an object of an image with these bounds; of its skeletons nothing is known.
-    pub fn new(label: u64, object: &ObjectSums, connectivity: Connectivity, frame: &Frame, bounds: &Region) -> Self {
+    pub fn new(label: i128, object: &ObjectSums, connectivity: Connectivity, frame: &Frame, bounds: &Region) -> Self {
         let ObjectSums { shape, values } = object;
         let (spacing, dimensions, bbox) = (frame.spacing, frame.dimensions, shape.bbox());
         let area = shape.voxels as f64 * frame.voxel_volume();
@@ -113,17 +113,24 @@ fn axes([a, b, c]: [f64; 3], dimensions: usize) -> [f64; 2] {
     }
 }
 
-/// The columns of the table of objects, in order; `skeletons` is among them if it is known.
-pub fn columns(skeletons: bool) -> Vec<Column<ObjectRow>> {
+/// The columns of the table of objects, in order; `skeletons` is among them if it is known. Where objects are labels, `label`
+/// is no rank: it is compared like other columns.
+pub fn columns(skeletons: bool, labels: bool) -> Vec<Column<ObjectRow>> {
     let number = |name, unit, meaning, of: fn(&ObjectRow) -> f64| Column::new(name, unit, meaning, Value::Number(of));
     let optional =
         |name, meaning, of: fn(&ObjectRow) -> Option<f64>| Column::new(name, Unit::Image, meaning, Value::Optional(of));
     let mut columns: Vec<Column<ObjectRow>> = vec![
-        Column::rank(
-            "label",
-            "the object, numbered by its first voxel in raster order, from 1",
-            Value::Whole(|row| row.label as i64),
-        ),
+        Column {
+            is_rank: !labels,
+            ..Column::rank(
+                "label",
+                "the object, numbered by its first voxel in raster order, from 1; with `--labels`, the value of the segmentation",
+                match labels {
+                    true => Value::Label(|row| row.label),
+                    false => Value::Whole(|row| row.label as i64),
+                },
+            )
+        },
         number("area", Unit::Volume, "its volume; in 2-D, its area", |row| row.area),
         Column::new("num_pixels", Unit::Voxels, "its voxels", Value::Whole(|row| row.num_pixels as i64)),
         Column::new(
@@ -153,7 +160,7 @@ pub fn columns(skeletons: bool) -> Vec<Column<ObjectRow>> {
             "euler_number",
             Unit::None,
             "its components and cavities less its loops (in 2-D, one less its holes), where voxels are connected at corners; \
-             nothing with fewer neighbours",
+             nothing with fewer neighbours. Of a label always",
             Value::Optional(|row| row.euler_number.map(|number| number as f64)),
         ),
         optional("intensity_mean", "mean of the image's values in it", |row| row.intensity_mean),

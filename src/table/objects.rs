@@ -1,5 +1,6 @@
 //! The table of objects.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::kernel::objects::connectivity::Connectivity;
@@ -11,12 +12,15 @@ use crate::table::csv::write_rows;
 use crate::table::object_columns::{ObjectRow, columns};
 use crate::table::row::Frame;
 
-/// The objects of an image, in the order of their first voxels.
+/// The objects of an image: connected components in the order of their first voxels, or labels of a segmentation in their own
+/// order.
 #[derive(Clone, Debug)]
 pub struct Objects {
-    objects: Vec<Object<ObjectSums>>,
-    /// What thinning left of each, if there was thinning.
-    remains: Option<Vec<Remains>>,
+    objects: Vec<ObjectSums>,
+    /// The label of each, in a segmentation; ranks otherwise.
+    labels: Option<Vec<i128>>,
+    /// How many skeletons each has, if there was thinning.
+    skeletons: Option<Vec<u64>>,
     connectivity: Connectivity,
     bounds: Region,
 }
@@ -30,17 +34,31 @@ impl Objects {
     ) -> Self {
         let mut objects: Vec<_> = objects.into_iter().collect();
         objects.sort_unstable_by_key(|object| object.first);
-        let (objects, remains) = objects
-            .into_iter()
-            .map(|Object { first, sums: (sums, remains) }| (Object { first, sums }, remains))
-            .unzip();
-        Objects { objects, remains: Some(remains), connectivity, bounds }
+        let with_skeletons = objects.into_iter().map(|object| (object.sums.0, object.sums.1.skeletons));
+        let (objects, skeletons) = with_skeletons.unzip();
+        Objects { objects, labels: None, skeletons: Some(skeletons), connectivity, bounds }
     }
 
     /// The same without thinning: it is not known how many skeletons an object has.
     pub fn alone(mut objects: Vec<Object<ObjectSums>>, connectivity: Connectivity, bounds: Region) -> Self {
         objects.sort_unstable_by_key(|object| object.first);
-        Objects { objects, remains: None, connectivity, bounds }
+        let objects = objects.into_iter().map(|object| object.sums).collect();
+        Objects { objects, labels: None, skeletons: None, connectivity, bounds }
+    }
+
+    /// The table of labels, each with the sums over all of its voxels, connected or not. If there was thinning, `skeletons` has
+    /// how many skeletons labels have; those that it has not have none.
+    pub fn of_labels(
+        labels: BTreeMap<i128, ObjectSums>,
+        skeletons: Option<&BTreeMap<i128, u64>>,
+        bounds: Region,
+    ) -> Self {
+        let count = |of: &BTreeMap<i128, u64>| {
+            labels.keys().map(|label| of.get(label).copied().unwrap_or_default()).collect::<Vec<_>>()
+        };
+        let skeletons = skeletons.map(count);
+        let (labels, objects) = labels.into_iter().unzip();
+        Objects { objects, labels: Some(labels), skeletons, connectivity: Connectivity::Corners, bounds }
     }
 
     /// Number of rows.
@@ -53,13 +71,23 @@ impl Objects {
         self.objects.is_empty()
     }
 
+    /// Number of voxels of all objects.
+    pub fn voxels(&self) -> u64 {
+        self.objects.iter().map(|sums| sums.shape.voxels).sum()
+    }
+
+    /// Whether objects are the labels of a segmentation.
+    pub fn are_labels(&self) -> bool {
+        self.labels.is_some()
+    }
+
     /// Whether the image has more than one value in its objects.
     pub fn has_several_values(&self) -> bool {
-        let mut values = self.objects.iter().filter_map(|object| object.sums.values.as_ref());
+        let mut values = self.objects.iter().filter_map(|sums| sums.values.as_ref());
         let Some(first) = values.next().map(|values| values.least()) else { return false };
         self.objects
             .iter()
-            .filter_map(|object| object.sums.values.as_ref())
+            .filter_map(|sums| sums.values.as_ref())
             .any(|values| [values.least(), values.largest()] != [first; 2])
     }
 
@@ -70,14 +98,14 @@ impl Objects {
     }
 
     fn row(&self, place: usize, frame: &Frame) -> ObjectRow {
-        let skeletons = self.remains.as_ref().map(|remains| remains[place].skeletons);
-        let sums = &self.objects[place].sums;
-        ObjectRow { skeletons, ..ObjectRow::new(place as u64 + 1, sums, self.connectivity, frame, &self.bounds) }
+        let skeletons = self.skeletons.as_ref().map(|skeletons| skeletons[place]);
+        let label = self.labels.as_ref().map_or(place as i128 + 1, |labels| labels[place]);
+        ObjectRow { skeletons, ..ObjectRow::new(label, &self.objects[place], self.connectivity, frame, &self.bounds) }
     }
 
     /// The table as arrays, with the columns of `objects.csv`, made on some threads.
     pub fn arrays(&self, frame: &Frame, threads: usize) -> ColumnArrays {
-        let columns = columns(self.remains.is_some());
+        let columns = columns(self.skeletons.is_some(), self.are_labels());
         ColumnArrays::of_table(self.len(), |place| self.row(place, frame), &columns, frame, threads)
     }
 
@@ -86,6 +114,7 @@ impl Objects {
     /// # Errors
     /// If writing fails.
     pub fn write_csv(&self, frame: &Frame, threads: usize, out: impl Write + Send) -> io::Result<()> {
-        write_rows(self.len(), |place| self.row(place, frame), &columns(self.remains.is_some()), frame, threads, out)
+        let columns = columns(self.skeletons.is_some(), self.are_labels());
+        write_rows(self.len(), |place| self.row(place, frame), &columns, frame, threads, out)
     }
 }

@@ -52,6 +52,10 @@ as `--connectivity` says. Names and values are those of `skimage.measure.regionp
 rounding; its `euler_number` always counts voxels as neighbours at corners. Columns with `-0`, `-1` and `-2` are there for each
 axis of the image.
 
+With `--labels`, a row for each label, by its value: all of its voxels, connected or not, whether they touch others or not, as
+`regionprops_table` has them of the segmentation. `--connectivity` does not matter to it. Intensities are those of `--intensity`;
+without it they are empty.
+
 | column | meaning | unit | values |
 |---|---|---|---|
 ";
@@ -156,7 +160,7 @@ fn the_table_of_columns_is_the_list_of_columns() {
     text += SKELETONS;
     skeleton_columns::columns(true, true).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += OBJECTS;
-    object_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
+    object_columns::columns(true, false).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += ATLAS;
     region_columns::columns(true).iter().for_each(|column| text += &(cells(column) + "\n"));
     text += ATLAS_BRANCHES;

@@ -16,12 +16,12 @@ use crate::support::{anabranch, invariant_bytes, read_json, read_named_table, su
 
 /// A segmentation: a label for each voxel, 0 for none.
 #[derive(Clone, Debug)]
-struct Labelled {
-    shape: [usize; 3],
-    dimensions: usize,
-    values: Vec<i128>,
+pub(crate) struct Labelled {
+    pub(crate) shape: [usize; 3],
+    pub(crate) dimensions: usize,
+    pub(crate) values: Vec<i128>,
     /// As NumPy names it.
-    dtype: &'static str,
+    pub(crate) dtype: &'static str,
 }
 
 impl Labelled {
@@ -31,11 +31,11 @@ impl Labelled {
         Labelled { shape, dimensions: 3, values, dtype }
     }
 
-    fn axes(&self) -> &[usize] {
+    pub(crate) fn axes(&self) -> &[usize] {
         &self.shape[3 - self.dimensions..]
     }
 
-    fn write(&self, path: &Path) {
+    pub(crate) fn write(&self, path: &Path) {
         let (code, size) = match self.dtype {
             "uint8" => ("|u1", 1),
             "int8" => ("|i1", 1),
@@ -51,7 +51,7 @@ impl Labelled {
     }
 
     /// The labels, each with its mask.
-    fn masks(&self) -> BTreeMap<i128, Mask> {
+    pub(crate) fn masks(&self) -> BTreeMap<i128, Mask> {
         let mut masks = BTreeMap::new();
         for &label in self.values.iter().filter(|label| **label != 0) {
             let mask = || Mask::new(self.shape, self.values.iter().map(|&value| value == label).collect());
@@ -65,7 +65,7 @@ impl Labelled {
     }
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
@@ -73,7 +73,7 @@ fn text(path: &Path) -> &str {
 const RANKS: [&str; 6] = ["skeleton_id", "node_id_src", "node_id_dst", "branch_id", "node_id", "junction_id"];
 
 /// The rows of a table, each as a map of its columns.
-fn rows(out: &Path, table: &str) -> Vec<BTreeMap<String, String>> {
+pub(crate) fn rows(out: &Path, table: &str) -> Vec<BTreeMap<String, String>> {
     let text = std::fs::read_to_string(out.join(table)).expect("a table");
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().expect("a header").split(',').collect();
@@ -179,7 +179,7 @@ fn hold_to_masks(labels: &Labelled, out: &Path, folder: &Path, options: &[&str])
 }
 
 /// Segmentations of all kinds: noise, lumps of it, cells without background, checkerboards; volumes, planes and images.
-fn labelled() -> impl Strategy<Value = Labelled> {
+pub(crate) fn labelled() -> impl Strategy<Value = Labelled> {
     let shape = (1usize..13, 1usize..15, 1usize..17, 0usize..4);
     let names = proptest::sample::select(vec!["uint8", "int16", "uint64", "int64", "int8"]);
     (shape, names, 0usize..4, 1i64..5, 2i128..6).prop_flat_map(|((z, y, x, flat), dtype, kind, size, most)| {
@@ -319,7 +319,7 @@ fn fixtures_of_scikit_image_skan_and_scipy_are_met_label_by_label() {
 }
 
 /// Cells that fill a box and are all touched by others, with labels that no float holds.
-fn cells(shape: [usize; 3]) -> Labelled {
+pub(crate) fn cells(shape: [usize; 3]) -> Labelled {
     const NAMES: [i128; 5] = [0, (1 << 63) + 5, 1 << 53, (1 << 53) + 1, u64::MAX as i128];
     Labelled::from_fn(shape, "uint64", |[z, y, x]| {
         let cell = (z + y / 2) / 6 + 2 * ((y + x / 3) / 7) + 3 * ((x + z / 4) / 9);
@@ -424,7 +424,9 @@ fn what_labels_cannot_be_combined_with_is_refused_in_a_sentence() {
         ("run", &input, &["--labels", "--threshold", "3"][..], 2, "--threshold"),
         ("run", &input, &["--labels", "--below", "3"], 2, "--below"),
         ("run", &input, &["--labels", "--sigma", "1"], 2, "--sigma"),
-        ("run", &input, &["--labels", "--objects"], 2, "--objects"),
+        ("run", &input, &["--labels", "--object-labels"], 2, "--object-labels"),
+        ("objects", &input, &["--labels", "--object-labels"], 2, "--object-labels"),
+        ("objects", &input, &["--labels", "--remove-smaller", "3"], 2, "--remove-smaller"),
         ("run", &floats, &["--labels"], 2, "float32"),
         ("run", &input, &["--labels", "--state", text(&state)], 2, "--labels"),
         ("watch", &input, &["--labels", "--state", text(&state)], 2, "watch"),

@@ -29,6 +29,7 @@ mod formats_table;
 mod fuse;
 mod info;
 mod input;
+mod label_objects;
 mod labels;
 #[cfg(all(feature = "medical", feature = "mosaic"))]
 mod limits;

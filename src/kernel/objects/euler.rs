@@ -57,6 +57,6 @@ pub(super) fn for_each_share(mask: &Mask, runs: &[Run], mut found: impl FnMut(us
 }
 
 /// The share of a voxel in the Euler number, from the 27 voxels around and including it.
-pub(super) fn share(neighbourhood: u32) -> i64 {
+pub(in crate::kernel) fn share(neighbourhood: u32) -> i64 {
     i64::from(SHARES[(neighbourhood & 0x1fff) as usize])
 }

@@ -49,25 +49,31 @@ impl ValueSums {
         ValueSums { voxels: run.voxels(), least, largest, sums: Exact::Whole { sum, squares, moments } }
     }
 
-    /// The sums over a run of numbers, none of which is infinite or NaN.
+    /// The sums over runs of numbers, none of which is infinite or NaN, each run with its values.
     ///
     /// # Panics
-    /// If there is none, or one is infinite or NaN.
-    pub fn of_numbers(run: &Run, values: impl Iterator<Item = f64>, scratch: &mut Scratch) -> ValueSums {
+    /// If there are none, or one is infinite or NaN.
+    pub fn of_numbers<V: Iterator<Item = f64>>(
+        runs: impl IntoIterator<Item = (Run, V)>,
+        scratch: &mut Scratch,
+    ) -> ValueSums {
         let [sum, squares, z, y, x] = &mut scratch.0;
-        let mut range: Option<[f64; 2]> = None;
-        for (at, value) in (run.x[0]..run.x[1]).zip(values) {
-            sum.add(value, 1);
-            squares.add_square(value, 1);
-            x.add(value, at);
-            range = Some(range.map_or([value; 2], |[least, largest]| [least.min(value), largest.max(value)]));
-            z.add(value, run.z);
-            y.add(value, run.y);
+        let (mut voxels, mut range): (u64, Option<[f64; 2]>) = (0, None);
+        for (run, values) in runs {
+            voxels += run.voxels();
+            for (at, value) in (run.x[0]..run.x[1]).zip(values) {
+                sum.add(value, 1);
+                squares.add_square(value, 1);
+                x.add(value, at);
+                range = Some(range.map_or([value; 2], |[least, largest]| [least.min(value), largest.max(value)]));
+                z.add(value, run.z);
+                y.add(value, run.y);
+            }
         }
         // Both zeros are the same number.
-        let [least, largest] = range.expect("a run has a voxel").map(|value| Bits::from(value + 0.0));
+        let [least, largest] = range.expect("runs have voxels").map(|value| Bits::from(value + 0.0));
         let sums = Exact::Packed(Box::new(scratch.0.each_mut().map(ExactSum::take_packed)));
-        ValueSums { voxels: run.voxels(), least, largest, sums }
+        ValueSums { voxels, least, largest, sums }
     }
 
     /// The least value.

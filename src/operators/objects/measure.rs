@@ -4,11 +4,13 @@ use super::find::ObjectPlan;
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
+use crate::kernel::labels::parts::LabelPart;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::runs::Run;
+use crate::kernel::objects::sums::Sums;
 use crate::kernel::objects::tally::Tally;
 use crate::kernel::objects::values::{Scratch, ValueSums};
 use crate::operators::sample::{stored_values, too_large};
@@ -36,12 +38,12 @@ pub fn measured(
         Foreground::Varying => {
             let missing = || Error::internal("values of the foreground vary and are neither held nor stored");
             read = stored_values(source.ok_or_else(missing)?, own)?;
-            RunValues::Held(&read, Box::new(|first| std::array::from_fn(|axis| (first[axis] - own.min[axis]) as usize)))
+            RunValues::of_box(&read, own)
         }
     };
     let (mut scratch, mut failed) = (Scratch::default(), None);
     let local = plan.local(chunk, mask, |run| {
-        let values = values.sums(run, &mut scratch).unwrap_or_else(|error| {
+        let values = values.sums(std::slice::from_ref(run), &mut scratch).map(Some).unwrap_or_else(|error| {
             failed.get_or_insert(error);
             None
         });
@@ -50,43 +52,88 @@ pub fn measured(
     failed.map_or(Ok(local), Err)
 }
 
-/// The values of runs of foreground.
+/// The parts of labels in a box with their shapes, and with the values that another image has there, if there is one.
+///
+/// # Errors
+/// If values cannot be read; `Data` if one is too large to compute with.
+pub fn measured_labels(
+    parts: Vec<LabelPart>,
+    own: &Region,
+    intensity: Option<&dyn Source>,
+) -> Result<Vec<(i64, ObjectSums)>> {
+    let read = intensity.filter(|_| !parts.is_empty()).map(|source| stored_values(source, own)).transpose()?;
+    let values = read.as_ref().map(|read| RunValues::of_box(read, own));
+    let mut scratch = Scratch::default();
+    let sums = |part: LabelPart| {
+        let values = values.as_ref().map(|values| values.sums(&part.runs, &mut scratch)).transpose()?;
+        Ok((part.label, ObjectSums { shape: part.tally(), values }))
+    };
+    parts.into_iter().map(sums).collect()
+}
+
+/// The values of runs of voxels.
 enum RunValues<'a> {
     Constant(i64),
     /// An array, and the place in it of the first voxel of a run; the others follow along its last axis.
     Held(&'a Voxels, Box<dyn Fn(Position) -> [usize; 3] + 'a>),
 }
 
-impl RunValues<'_> {
-    fn sums(&self, run: &Run, scratch: &mut Scratch) -> Result<Option<ValueSums>> {
+impl<'a> RunValues<'a> {
+    /// The values of a box.
+    fn of_box(values: &'a Voxels, own: &'a Region) -> Self {
+        RunValues::Held(values, Box::new(|first| std::array::from_fn(|axis| (first[axis] - own.min[axis]) as usize)))
+    }
+
+    /// The sums over runs, at least one.
+    fn sums(&self, runs: &[Run], scratch: &mut Scratch) -> Result<ValueSums> {
         let (values, place) = match self {
             RunValues::Constant(value) => {
-                return Ok(Some(match i32::try_from(*value) {
-                    Ok(_) => ValueSums::of_whole(run, (run.x[0]..run.x[1]).map(|_| *value)),
-                    Err(_) => ValueSums::of_numbers(run, (run.x[0]..run.x[1]).map(|_| *value as f64), scratch),
-                }));
+                let repeated = |run: &Run| std::iter::repeat_n(*value, run.voxels() as usize);
+                return Ok(match i32::try_from(*value) {
+                    Ok(_) => of_whole(runs.iter().map(|run| (*run, repeated(run)))),
+                    Err(_) => {
+                        let numbers = runs.iter().map(|run| (*run, repeated(run).map(|value| value as f64)));
+                        ValueSums::of_numbers(numbers, scratch)
+                    }
+                });
             }
-            RunValues::Held(values, place) => (values, place(run.first().position())),
+            RunValues::Held(values, place) => (values, place),
         };
-        let [z, y, first] = place;
         with_voxels!(values, array => {
-            let row = (first..first + run.voxels() as usize).map(|x| array[[z, y, x]]);
-            of_row(run, row, scratch)
+            let rows = runs.iter().map(|run| {
+                let [z, y, first] = place(run.first().position());
+                (*run, (first..first + run.voxels() as usize).map(move |x| array[[z, y, x]]))
+            });
+            of_rows(rows, scratch)
         })
-        .map(Some)
     }
 }
 
-fn of_row<V: Value>(run: &Run, row: impl Iterator<Item = V> + Clone, scratch: &mut Scratch) -> Result<ValueSums> {
+/// The sums over runs of whole numbers of up to 32 bits.
+fn of_whole<V: Iterator<Item = i64>>(runs: impl Iterator<Item = (Run, V)>) -> ValueSums {
+    let merged = runs.map(|(run, values)| ValueSums::of_whole(&run, values)).reduce(|mut sums, more| {
+        sums.merge(&more);
+        sums
+    });
+    merged.expect("at least one run")
+}
+
+fn of_rows<V: Value, R: Iterator<Item = V> + Clone>(
+    rows: impl Iterator<Item = (Run, R)> + Clone,
+    scratch: &mut Scratch,
+) -> Result<ValueSums> {
     if V::DTYPE.is_integer() && V::DTYPE.size() <= 4 {
-        return Ok(ValueSums::of_whole(run, row.map(Value::to_i64)));
+        return Ok(of_whole(rows.map(|(run, row)| (run, row.map(Value::to_i64)))));
     }
-    let numbers = row.map(Value::to_f64);
-    if let Some((x, _)) = (run.x[0]..).zip(numbers.clone()).find(|&(_, value)| too_large(value)) {
-        return Err(Error::data(format!(
-            "the value at (z, y, x) = ({}, {}, {x}), which is foreground, is too large to compute with; give numbers up to 1e140",
-            run.z, run.y
-        )));
+    let numbers = rows.map(|(run, row)| (run, row.map(Value::to_f64)));
+    for (run, row) in numbers.clone() {
+        if let Some((x, _)) = (run.x[0]..).zip(row).find(|&(_, value)| too_large(value)) {
+            return Err(Error::data(format!(
+                "the value at (z, y, x) = ({}, {}, {x}), which is foreground, is too large to compute with; give numbers up to \
+                 1e140",
+                run.z, run.y
+            )));
+        }
     }
-    Ok(ValueSums::of_numbers(run, numbers, scratch))
+    Ok(ValueSums::of_numbers(numbers, scratch))
 }
