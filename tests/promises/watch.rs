@@ -51,6 +51,70 @@ fn chunks_that_arrive_change_and_go_are_followed_and_nothing_is_read_again() {
     }
 }
 
+/// A shell around a cavity with a grain in it, beside bars that a single chunk joins; some voxels are strong.
+fn shell_and_bars([z, y, x]: [usize; 3]) -> f64 {
+    let depth = [z, y, x].map(|p| p.min(15usize.saturating_sub(p))).into_iter().min().unwrap_or_default();
+    let strong = if (z + 2 * y + 3 * x) % 23 == 0 { 90.0 } else { 30.0 };
+    match (x < 16, depth) {
+        (true, 2 | 7) => strong,
+        (true, _) => 0.0,
+        (false, _) if (6..9).contains(&(y % 12)) && z % 9 > 5 || (24..26).contains(&x) && z == 7 => strong,
+        (false, _) => 0.0,
+    }
+}
+
+#[test]
+fn what_filters_remove_and_fill_follows_what_is_stored() {
+    let processes = ["--threshold", "hysteresis:20,60", "--fill-holes=900", "--keep-largest", "3", "--processes", "2"];
+    let faces = ["--threshold", "20", "--remove-smaller", "170", "--connectivity", "6"];
+    for options in [&["--fill-holes", "--remove-smaller", "60", "--objects"][..], &processes, &faces] {
+        let mut scene = Scene::new(&[16, 16, 32], &[8; 3], "uint8", PLAIN);
+        let mut watch = scene.watch(options);
+        let mut amounts = Vec::new();
+        let mut follow = |scene: &Scene, watch: &mut Running| {
+            scene.wait_as_from_scratch(options, watch);
+            amounts.push(read_json(&scene.path("out"), "summary.json")["filtered"].to_string());
+        };
+        // A shell that is not closed encloses nothing.
+        for slab in 0..4 {
+            for place in scene.places().into_iter().filter(|place| place[2] == slab) {
+                scene.put(place, shell_and_bars);
+            }
+            follow(&scene, &mut watch);
+        }
+        // It is opened, bars fall apart, and both are mended.
+        for place in [[1, 0, 1], [0, 1, 3], [0, 0, 3]] {
+            scene.remove(place);
+            follow(&scene, &mut watch);
+        }
+        for place in [[1, 0, 1], [0, 0, 3]] {
+            scene.put(place, shell_and_bars);
+            follow(&scene, &mut watch);
+        }
+        let outcome = watch.interrupt();
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        assert_adds_up(&scene.path("changes.csv"), &scene.path("out"));
+
+        // Begun again it knows what filters had changed.
+        let mut watch = scene.watch(&[options, &["--quiet"]].concat());
+        wait_until("an epoch", || watch.has_ended() || scene.log_if_there() == Some((0, 0)));
+        scene.wait_as_from_scratch(options, &mut watch);
+        scene.put([0, 1, 3], shell_and_bars);
+        follow(&scene, &mut watch);
+        // What was enclosed by the bounds may be open behind them, and the other way round.
+        scene.resize(&[16, 16, 40]);
+        scene.put([1, 1, 4], |_| 90.0);
+        follow(&scene, &mut watch);
+        scene.resize(&[16, 16, 14]);
+        follow(&scene, &mut watch);
+        assert_eq!(watch.interrupt().code, 0);
+        assert_adds_up(&scene.path("changes.csv"), &scene.path("out"));
+        amounts.sort();
+        amounts.dedup();
+        assert!(amounts.len() >= 4, "{amounts:?}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn the_end_of_its_terminal_ends_it_unless_it_was_started_to_outlive_that() {
