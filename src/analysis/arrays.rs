@@ -1,12 +1,13 @@
 //! The tables of an analysis as arrays.
 
-use super::{Analysis, Results};
+use super::{Analysis, Results, Written};
 use crate::error::Result;
-use crate::table::arrays::ColumnArrays;
+use crate::table::arrays::{ColumnArrays, ColumnValues};
 use crate::table::nodes::Nodes;
 use crate::table::skeletons::Skeletons;
 
-/// All tables of some results as arrays, with the columns and the rows of the files that [`Analysis::write`] writes.
+/// All tables of some results as arrays, with the columns and the rows of the files that [`Analysis::write`] writes, and their
+/// summary.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TableArrays {
@@ -20,8 +21,8 @@ pub struct TableArrays {
     pub objects: Option<ColumnArrays>,
     /// `atlas.csv`, if the image has an atlas.
     pub regions: Option<ColumnArrays>,
-    /// Number of skeletons whose longest path was requested but not computed.
-    pub unknown_longest_paths: u64,
+    /// What `summary.json` holds, with its totals.
+    pub written: Written,
 }
 
 impl Results {
@@ -60,17 +61,23 @@ impl Results {
             nodes = Some(found.arrays(&frame, threads));
             skeletons = Some(joined.arrays(&frame, threads));
         }
-        let regions = analysis.regions(self)?;
-        if let Some(regions) = &regions {
+        let found = analysis.regions(self)?;
+        let regions = found.as_ref();
+        if let Some(regions) = regions {
             table = table.with_regions(regions.branches());
         }
+        let branches = table.arrays(&frame, threads);
+        let provisional = match branches.column("provisional").map(|column| &column.values) {
+            Some(ColumnValues::Flag(flags)) => flags.iter().filter(|&&flag| flag).count() as u64,
+            _ => 0,
+        };
         Ok(TableArrays {
-            branches: table.arrays(&frame, threads),
+            branches,
             nodes,
             skeletons,
             objects: self.objects_beside(Some(&table), analysis).map(|objects| objects.arrays(&frame, threads)),
             regions: regions.map(|regions| regions.arrays(&frame)),
-            unknown_longest_paths,
+            written: analysis.summed_up(self, (&table, &ranks), regions, (provisional, unknown_longest_paths))?,
         })
     }
 }
@@ -88,7 +95,6 @@ mod tests {
     use crate::parameters::Parameters;
     use crate::store::memory::MemorySource;
     use crate::store::{Atlas, CompanionSources, OpenOptions, Source, accompanied};
-    use crate::table::arrays::ColumnValues;
 
     /// The values of a column as the text of a table has them.
     fn texts(values: &ColumnValues) -> Vec<String> {
@@ -145,6 +151,8 @@ mod tests {
             assert_is_file(&arrays.skeletons.unwrap(), &file("skeletons.csv"));
             assert_is_file(&arrays.regions.unwrap(), &file("atlas.csv"));
             assert_eq!(arrays.objects.is_some(), parameters.objects);
+            let summary = std::fs::read_to_string(file("summary.json")).unwrap();
+            assert_eq!(arrays.written.summary.to_json().unwrap(), summary);
             if let Some(objects) = arrays.objects {
                 assert_is_file(&objects, &file("objects.csv"));
             }

@@ -27,8 +27,11 @@ use crate::store::output::{
     ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_labelled, write_skeleton,
 };
 use crate::store::units::{LengthUnit, converted, readable};
+use crate::table::Table;
 use crate::table::csv::write_table;
 use crate::table::nodes::Nodes;
+use crate::table::ranks::Ranks;
+use crate::table::regions::Regions;
 use crate::table::skeletons::Skeletons;
 use crate::table::summary::{Awaited, FilteredTotals, Summary, Totals};
 
@@ -222,23 +225,38 @@ impl Analysis {
         if let Some(objects) = results.objects_beside(Some(&table), self) {
             write_into(folder, OBJECTS, |file| objects.write_csv(&frame, threads, file))?;
         }
+        let found = (provisional, unknown_paths);
+        let Written { totals, summary } = self.summed_up(results, (&table, &ranks), regions.as_ref(), found)?;
+        if let (true, Some(first)) = (strict, summary.warnings.first()) {
+            return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
+        }
+        folder.write("summary.json", summary.to_json()?)?;
+        Ok(Written { totals, summary })
+    }
+
+    /// The summary of some results, from their table and regions, the number of provisional branches, and the number of
+    /// skeletons whose longest path is not known.
+    pub(super) fn summed_up(
+        &self,
+        results: &Results,
+        (table, ranks): (&Table<'_, BranchMeasures>, &Ranks<'_>),
+        regions: Option<&Regions>,
+        (provisional, unknown_paths): (u64, u64),
+    ) -> Result<Written> {
         let totals = Totals {
             skeletons: table.skeletons(),
             skeleton_voxels: table.voxels(),
             foreground_voxels: results.foreground,
             filtered: FilteredTotals::new(&self.settled.filters, &results.amounts),
             voxels: results.volume,
-            voxel_volume: frame.voxel_volume(),
+            voxel_volume: self.frame().voxel_volume(),
             isolated_voxels: results.isolated.len() as u64,
             junctions: results.junctions,
             objects: results.object_counts,
         };
-        let labels = results.label_totals(&ranks);
+        let labels = results.label_totals(ranks);
         let mut warnings = warnings::warnings(self, results, &totals, labels.as_ref(), unknown_paths)?;
-        warnings.extend(regions.iter().flat_map(warnings::of_regions));
-        if let (true, Some(first)) = (strict, warnings.first()) {
-            return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
-        }
+        warnings.extend(regions.into_iter().flat_map(warnings::of_regions));
         let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());
         let mut summary = Summary::new(parameters, &totals, &results.statistics);
         (summary.warnings, summary.labels) = (warnings, labels);
@@ -246,7 +264,6 @@ impl Analysis {
             let (units, missing) = (arrival.units(), arrival.missing());
             summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
         }
-        folder.write("summary.json", summary.to_json()?)?;
         Ok(Written { totals, summary })
     }
 }
