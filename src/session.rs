@@ -49,6 +49,7 @@
 //! # Ok::<(), anabranch::error::Error>(())
 //! ```
 
+mod arrays;
 mod budget;
 mod builder;
 mod commands;
@@ -88,6 +89,7 @@ mod tests;
 #[cfg(test)]
 mod state_tests;
 
+pub use self::arrays::EpochArrays;
 pub use self::builder::{SessionBuilder, SharedBuilder};
 pub use self::epoch::Epoch;
 pub use self::handle::EpochHandle;

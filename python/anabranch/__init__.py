@@ -21,12 +21,15 @@ from ._errors import (
     UsageError,
 )
 from ._native import __version__
+from ._phantom import phantom
 from ._progress import Progress
 from ._results import Results
 from ._run import run
+from ._session import Epoch, Session, Snapshot
 
 __all__ = [
     "DataError",
+    "Epoch",
     "Error",
     "InputOutputError",
     "InternalError",
@@ -35,7 +38,10 @@ __all__ = [
     "PeerError",
     "Progress",
     "Results",
+    "Session",
+    "Snapshot",
     "UsageError",
     "__version__",
+    "phantom",
     "run",
 ]

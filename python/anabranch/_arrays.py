@@ -103,11 +103,20 @@ def _chunk(array, order):
     return [max(1, min(int(shape[axis]), int(array.shape[axis]))) for axis in order]
 
 
+def converted(part, stored: str):
+    """Values in the type in which they are read, in the machine's byte order and aligned."""
+    if stored == "bool":
+        part = part.view(np.uint8) if part.dtype == bool else part.astype(bool).view(np.uint8)
+    elif stored == "uint64":
+        part = part.astype(np.uint64, copy=False).view(np.int64)
+    target = np.dtype(_READ_AS.get(stored, stored))
+    return part if part.dtype == target and part.flags.aligned else part.astype(target)
+
+
 def _reader(array, names: str, own: str, order: str, fixed: dict, stored: str):
     """The function that reads a box. Whoever holds it holds the array."""
     places = [names.index(name) for name in own]
     turned = [order.index(name) for name in own]
-    target = np.dtype(_READ_AS.get(stored, stored))
 
     def read(z0, z1, y0, y1, x0, x1):
         index = [fixed.get(axis) for axis in range(len(names))]
@@ -121,12 +130,7 @@ def _reader(array, names: str, own: str, order: str, fixed: dict, stored: str):
         part = part.transpose(turned) if part.ndim == len(turned) else part
         if part.shape != wanted:
             raise DataError(f"the array gave values of shape {part.shape} for a part of shape {wanted}")
-        if stored == "bool":
-            part = part.view(np.uint8) if part.dtype == bool else part.astype(bool).view(np.uint8)
-        elif stored == "uint64":
-            part = part.astype(np.uint64, copy=False).view(np.int64)
-        if part.dtype != target or not part.flags.aligned:
-            part = part.astype(target)
+        part = converted(part, stored)
         return part if part.ndim == 3 else part[np.newaxis]
 
     return read

@@ -141,7 +141,7 @@ def run(
     >>> mask[3:6, 3:6, 2:38] = True
     >>> results = anabranch.run(mask, spacing=(2, 0.5, 0.5), unit="um")
     >>> float(results.branches["branch_distance"].sum())
-    17.0
+    16.5
     """
     main = opened(image, axes, channel, time)
     names = None if main.array is None else main.order

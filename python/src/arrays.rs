@@ -74,20 +74,24 @@ impl Array {
 /// The values of a box.
 fn values(read: &Bound<'_, PyAny>, region: &Region, stored: StoredType) -> PyResult<Voxels> {
     let [z, y, x] = [0, 1, 2].map(|axis| [region.min[axis], region.max[axis]]);
-    let array = read.call1((z[0], z[1], y[0], y[1], x[0], x[1]))?;
+    voxels(&read.call1((z[0], z[1], y[0], y[1], x[0], x[1]))?, stored)
+}
+
+/// The values of an array along (z, y, x) in the type in which values of the type `stored` are read.
+pub(crate) fn voxels(array: &Bound<'_, PyAny>, stored: StoredType) -> PyResult<Voxels> {
     match stored {
         StoredType::Bool => {
             let bytes: PyReadonlyArray3<'_, u8> = array.extract()?;
             Ok(Voxels::Bool(copied(&bytes.as_array()).mapv(|byte| byte != 0)))
         }
-        StoredType::U8 => typed::<u8>(&array),
-        StoredType::U16 => typed::<u16>(&array),
-        StoredType::U32 => typed::<u32>(&array),
-        StoredType::I8 | StoredType::I16 => typed::<i16>(&array),
-        StoredType::I32 => typed::<i32>(&array),
-        StoredType::I64 | StoredType::U64 => typed::<i64>(&array),
-        StoredType::F16 | StoredType::F32 => typed::<f32>(&array),
-        StoredType::F64 => typed::<f64>(&array),
+        StoredType::U8 => typed::<u8>(array),
+        StoredType::U16 => typed::<u16>(array),
+        StoredType::U32 => typed::<u32>(array),
+        StoredType::I8 | StoredType::I16 => typed::<i16>(array),
+        StoredType::I32 => typed::<i32>(array),
+        StoredType::I64 | StoredType::U64 => typed::<i64>(array),
+        StoredType::F16 | StoredType::F32 => typed::<f32>(array),
+        StoredType::F64 => typed::<f64>(array),
         _ => Err(PyTypeError::new_err(format!("no values of type {}", stored.name()))),
     }
 }
@@ -112,7 +116,7 @@ fn copied<T: Copy>(view: &ArrayView3<'_, T>) -> Array3<T> {
 }
 
 /// The type of this name in NumPy.
-fn stored_type(name: &str) -> Option<StoredType> {
+pub(crate) fn stored_type(name: &str) -> Option<StoredType> {
     use StoredType::{Bool, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
     [Bool, I8, U8, I16, U16, I32, U32, I64, U64, F16, F32, F64].into_iter().find(|stored| stored.name() == name)
 }

@@ -6,8 +6,10 @@
 mod arrays;
 mod columns;
 mod errors;
+mod phantom;
 mod results;
 mod run;
+mod session;
 
 use anabranch::store::units::LengthUnit;
 use pyo3::prelude::*;
@@ -24,7 +26,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<arrays::Array>()?;
     module.add_class::<results::Results>()?;
+    module.add_class::<session::Session>()?;
+    module.add_class::<session::Snapshot>()?;
     module.add_function(wrap_pyfunction!(unit_symbol, module)?)?;
+    module.add_function(wrap_pyfunction!(phantom::phantom, module)?)?;
     module.add_function(wrap_pyfunction!(run::run, module)?)?;
     Ok(())
 }

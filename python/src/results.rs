@@ -164,6 +164,6 @@ impl Results {
 }
 
 /// The place of a voxel of an image, which begins at zero.
-fn place(voxel: Voxel) -> [usize; 3] {
+pub(crate) fn place(voxel: Voxel) -> [usize; 3] {
     voxel.position().map(|along| usize::try_from(along).expect("voxels of an image are not before its first"))
 }

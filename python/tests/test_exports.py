@@ -69,6 +69,9 @@ def test_layers_have_the_scale_and_a_vector_for_each_step(results):
     assert skeleton[tuple(vectors[:, 0].astype(int).T)].all()
     with pytest.raises(anabranch.UsageError, match="mean_radius"):
         results.to_napari(color="colour")
+
+
+def test_layers_are_taken_by_napari(results):
     napari = pytest.importorskip("napari.layers", reason="napari is not installed: pip install napari")
     for layer in results.to_napari():
         napari.Layer.create(*layer)

@@ -227,9 +227,22 @@ impl EpochResults {
 
     /// The table of objects, if the session's parameters ask for it; takes time in proportion to their number.
     pub fn object_rows(&self) -> Option<Vec<ObjectRow>> {
-        let objects = self.objects()?.cloned();
-        let table = Objects::new(objects, self.object_plan.connectivity, self.grid.bounds());
-        Some(table.rows(&self.frame).collect())
+        Some(self.object_table()?.rows(&self.frame).collect())
+    }
+
+    /// The objects in order.
+    pub(super) fn object_table(&self) -> Option<Objects> {
+        Some(Objects::new(self.objects()?.cloned(), self.object_plan.connectivity, self.grid.bounds()))
+    }
+
+    /// The coordinates of rows.
+    pub fn frame(&self) -> Frame {
+        self.frame
+    }
+
+    /// Whether the table of skeletons has longest paths.
+    pub(super) fn has_longest_paths(&self) -> bool {
+        self.longest_path
     }
 
     /// Number of foreground voxels, after filters.
@@ -275,7 +288,7 @@ impl EpochResults {
     }
 
     /// Which chunks had arrived, if that is tracked.
-    fn arrival(&self) -> Option<Arrival> {
+    pub(super) fn arrival(&self) -> Option<Arrival> {
         self.tracks_arrival.then(|| Arrival::of(self.grid, &self.present.keys().copied().collect::<BTreeSet<_>>()))
     }
 
@@ -314,7 +327,7 @@ impl EpochResults {
     }
 
     /// What follows from the whole table.
-    fn of_table<D>(&self, of: impl FnOnce(Table<'_, BranchMeasures>) -> Result<D>) -> Result<D> {
+    pub(super) fn of_table<D>(&self, of: impl FnOnce(Table<'_, BranchMeasures>) -> Result<D>) -> Result<D> {
         let ranks = Ranks::new(self.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)), &self.canvas);
         let isolated: Vec<Isolated<BranchMeasures>> = self.isolated().cloned().collect();
         let list = self.branch_list();

@@ -1,0 +1,86 @@
+"""The native part: what the rest of the package is made of. Positions are along (z, y, x)."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__version__: str
+
+class Array:
+    def __init__(
+        self,
+        read: Callable[[int, int, int, int, int, int], npt.NDArray[Any]],
+        name: str,
+        form: str,
+        shape: Sequence[int],
+        dimensions: int,
+        stored: str,
+        chunk: Sequence[int] | None,
+    ) -> None: ...
+
+class Results:
+    @property
+    def shape(self) -> list[int]: ...
+    @property
+    def spacing(self) -> list[float]: ...
+    @property
+    def origin(self) -> list[int]: ...
+    @property
+    def unit(self) -> str | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def headline(self) -> str: ...
+    def tables(self) -> tuple[dict[str, dict[str, npt.NDArray[Any]]], dict[str, list[tuple[str, str]]], str]: ...
+    def draw_skeleton(self, into: npt.NDArray[np.uint8]) -> None: ...
+    def draw_branches(self, into: npt.NDArray[np.int32]) -> None: ...
+    def paths(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+    def voxels(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]: ...
+    def write(self, folder: str | os.PathLike[str], overwrite: bool) -> None: ...
+
+class Session:
+    def __init__(
+        self,
+        shape: Sequence[int],
+        chunk: Sequence[int],
+        dtype: str,
+        parameters: str,
+        *,
+        planar: bool,
+        spacing: Sequence[float],
+        hold_values: bool,
+        track_arrival: bool,
+        workers: int,
+        memory: int | None,
+    ) -> None: ...
+    @property
+    def shape(self) -> list[int]: ...
+    def set(self, chunk: Sequence[int], values: npt.NDArray[Any], replace: bool) -> None: ...
+    def retract(self, chunk: Sequence[int]) -> None: ...
+    def resize(self, shape: Sequence[int]) -> None: ...
+    def advance(self) -> tuple[int, int, bool, dict[str, npt.NDArray[Any]]]: ...
+    def results(self) -> Snapshot: ...
+    def close(self) -> None: ...
+
+class Snapshot:
+    def tables(self) -> tuple[dict[str, dict[str, npt.NDArray[Any]]], str]: ...
+    def draw_skeleton(self, into: npt.NDArray[np.uint8]) -> None: ...
+
+def run(
+    image: str | Array,
+    parameters: str,
+    *,
+    mask: str | Array | None = None,
+    intensity: str | Array | None = None,
+    atlas: str | Array | None = None,
+    atlas_names: str | os.PathLike[str] | None = None,
+    chunk: Sequence[int] | None = None,
+    workers: int | None = None,
+    memory: int | None = None,
+    progress: Callable[[str, int, int, int, int], object] | None = None,
+) -> Results: ...
+def unit_symbol(text: str) -> str | None: ...
+def phantom(shape: Sequence[int], seed: int, roots: int | None, radius: float | None) -> npt.NDArray[np.uint8]: ...
