@@ -109,7 +109,7 @@ impl Analysis {
         let plan = self.object_plan();
         let labels = labels.into_iter().map(|(id, labels)| (id, labels.into_inner()));
         let labels = plan.labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid)));
-        self.objects_of(threshold, Objects::alone(objects, plan.connectivity, self.grid.bounds()), labels)
+        self.objects_of(threshold, Objects::alone(objects, self.grid.bounds()), labels)
     }
 
     /// The labels of a segmentation as objects.

@@ -206,7 +206,7 @@ impl Results {
             return Some(Objects::of_labels(labels.clone(), skeletons.as_ref(), bounds));
         }
         let objects = self.objects.as_ref()?.iter().cloned();
-        Some(Objects::new(objects, analysis.settled.asked.connectivity, bounds))
+        Some(Objects::new(objects, bounds))
     }
 
     /// The branches with their paths, in the order of the rows of the branch table: number n, from 0, is the branch whose

@@ -3,6 +3,7 @@
 //! A chunk finds the components of its own voxels, and from the sides of its neighbours links to theirs; the fold over the
 //! octree joins them. Runs along x stand for their voxels.
 
+pub mod cells;
 pub mod connectivity;
 pub mod descent;
 pub(in crate::kernel) mod euler;

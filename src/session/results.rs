@@ -232,7 +232,7 @@ impl EpochResults {
 
     /// The objects in order.
     pub(super) fn object_table(&self) -> Option<Objects> {
-        Some(Objects::new(self.objects()?.cloned(), self.object_plan.connectivity, self.grid.bounds()))
+        Some(Objects::new(self.objects()?.cloned(), self.grid.bounds()))
     }
 
     /// The coordinates of rows.

@@ -1,6 +1,5 @@
 //! The rows of the table of objects, and its columns, which have the names of scikit-image's `regionprops_table`.
 
-use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::values::ValueSums;
 use crate::space::{Position, Region};
@@ -28,8 +27,8 @@ pub struct ObjectRow {
     pub equivalent_diameter_area: f64,
     /// Its share of the box that holds it.
     pub extent: f64,
-    /// Components and cavities less loops, for objects whose voxels are connected at corners.
-    pub euler_number: Option<i64>,
+    /// Components and cavities less loops of its own voxels, connected at corners whatever connects objects.
+    pub euler_number: i64,
     /// Mean of the image's values.
     pub intensity_mean: Option<f64>,
     /// The least of the image's values.
@@ -52,7 +51,7 @@ pub struct ObjectRow {
 
 impl ObjectRow {
     /// The row of an object of an image with these bounds; of its skeletons nothing is known.
-    pub fn new(label: i128, object: &ObjectSums, connectivity: Connectivity, frame: &Frame, bounds: &Region) -> Self {
+    pub fn new(label: i128, object: &ObjectSums, frame: &Frame, bounds: &Region) -> Self {
         let ObjectSums { shape, values } = object;
         let (spacing, dimensions, bbox) = (frame.spacing, frame.dimensions, shape.bbox());
         let area = shape.voxels as f64 * frame.voxel_volume();
@@ -74,9 +73,7 @@ impl ObjectRow {
                 _ => (6.0 * area / std::f64::consts::PI).cbrt(),
             },
             extent: shape.voxels as f64 / bbox.volume() as f64,
-            euler_number: (connectivity == Connectivity::Corners
-                || (dimensions, connectivity) == (2, Connectivity::Edges))
-                .then_some(shape.euler),
+            euler_number: shape.euler,
             intensity_mean: intensity(|values| values.mean()),
             intensity_min: intensity(|values| values.least()),
             intensity_max: intensity(|values| values.largest()),
@@ -159,9 +156,9 @@ pub fn columns(skeletons: bool, labels: bool) -> Vec<Column<ObjectRow>> {
         Column::new(
             "euler_number",
             Unit::None,
-            "its components and cavities less its loops (in 2-D, one less its holes), where voxels are connected at corners; \
-             nothing with fewer neighbours. Of a label always",
-            Value::Optional(|row| row.euler_number.map(|number| number as f64)),
+            "its components and cavities less its loops (in 2-D, its components less its holes), of its own voxels connected at \
+             corners, whatever `--connectivity` says",
+            Value::Whole(|row| row.euler_number),
         ),
         optional("intensity_mean", "mean of the image's values in it", |row| row.intensity_mean),
         optional("intensity_min", "the least of them", |row| row.intensity_min),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::{Object, Remains};
 use crate::space::Region;
@@ -21,29 +20,24 @@ pub struct Objects {
     labels: Option<Vec<i128>>,
     /// How many skeletons each has, if there was thinning.
     skeletons: Option<Vec<u64>>,
-    connectivity: Connectivity,
     bounds: Region,
 }
 
 impl Objects {
     /// The table of objects, which come in any order; `bounds` are those of the image. Takes time O(n log n).
-    pub fn new(
-        objects: impl IntoIterator<Item = Object<(ObjectSums, Remains)>>,
-        connectivity: Connectivity,
-        bounds: Region,
-    ) -> Self {
+    pub fn new(objects: impl IntoIterator<Item = Object<(ObjectSums, Remains)>>, bounds: Region) -> Self {
         let mut objects: Vec<_> = objects.into_iter().collect();
         objects.sort_unstable_by_key(|object| object.first);
         let with_skeletons = objects.into_iter().map(|object| (object.sums.0, object.sums.1.skeletons));
         let (objects, skeletons) = with_skeletons.unzip();
-        Objects { objects, labels: None, skeletons: Some(skeletons), connectivity, bounds }
+        Objects { objects, labels: None, skeletons: Some(skeletons), bounds }
     }
 
     /// The same without thinning: it is not known how many skeletons an object has.
-    pub fn alone(mut objects: Vec<Object<ObjectSums>>, connectivity: Connectivity, bounds: Region) -> Self {
+    pub fn alone(mut objects: Vec<Object<ObjectSums>>, bounds: Region) -> Self {
         objects.sort_unstable_by_key(|object| object.first);
         let objects = objects.into_iter().map(|object| object.sums).collect();
-        Objects { objects, labels: None, skeletons: None, connectivity, bounds }
+        Objects { objects, labels: None, skeletons: None, bounds }
     }
 
     /// The table of labels, each with the sums over all of its voxels, connected or not. If there was thinning, `skeletons` has
@@ -58,7 +52,7 @@ impl Objects {
         };
         let skeletons = skeletons.map(count);
         let (labels, objects) = labels.into_iter().unzip();
-        Objects { objects, labels: Some(labels), skeletons, connectivity: Connectivity::Corners, bounds }
+        Objects { objects, labels: Some(labels), skeletons, bounds }
     }
 
     /// Number of rows.
@@ -100,7 +94,7 @@ impl Objects {
     fn row(&self, place: usize, frame: &Frame) -> ObjectRow {
         let skeletons = self.skeletons.as_ref().map(|skeletons| skeletons[place]);
         let label = self.labels.as_ref().map_or(place as i128 + 1, |labels| labels[place]);
-        ObjectRow { skeletons, ..ObjectRow::new(label, &self.objects[place], self.connectivity, frame, &self.bounds) }
+        ObjectRow { skeletons, ..ObjectRow::new(label, &self.objects[place], frame, &self.bounds) }
     }
 
     /// The table as arrays, with the columns of `objects.csv`, made on some threads.

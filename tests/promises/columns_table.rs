@@ -49,7 +49,7 @@ const OBJECTS: &str = "
 
 With `--objects`: a row for each object, by its first voxel: connected components of the foreground, whose voxels are neighbours
 as `--connectivity` says. Names and values are those of `skimage.measure.regionprops_table` with the image and the spacing, up to
-rounding; its `euler_number` always counts voxels as neighbours at corners. Columns with `-0`, `-1` and `-2` are there for each
+rounding. Columns with `-0`, `-1` and `-2` are there for each
 axis of the image.
 
 With `--labels`, a row for each label, by its value: all of its voxels, connected or not, whether they touch others or not, as

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::network::rise::Risen;
+use crate::kernel::objects::cells::Cell;
 use crate::kernel::objects::parts::{Link, Part};
 use crate::kernel::objects::sums::{Object, Sums};
 
@@ -45,9 +46,16 @@ pub(super) fn join<S: Sums>(parts: &[&Part<S>], level: u8, octree: &Octree) -> (
         let root = sets.find(i);
         if let Some(whole) = joined.get_mut(&root) {
             whole.object.merge(&part.object);
+            whole.cells.extend_from_slice(&part.cells);
         } else {
-            joined.insert(root, Part { object: part.object.clone(), links: Vec::new() });
+            let (object, cells) = (part.object.clone(), part.cells.clone());
+            joined.insert(root, Part { object, links: Vec::new(), cells });
         }
+    }
+    for whole in joined.values_mut().filter(|whole| !whole.cells.is_empty()) {
+        let (cells, more) = Cell::join(std::mem::take(&mut whole.cells));
+        whole.cells = cells;
+        whole.object.sums.add_euler(more);
     }
     for (link, part) in seen {
         if octree.meeting_of(link[0], link[1]) > level

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::Mask;
+use crate::kernel::objects::cells::{Contact, contacts};
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::euler;
 use crate::kernel::objects::runs::{RowRuns, Run};
@@ -24,6 +25,8 @@ pub struct Local<S> {
     /// The sides with foreground, in the order of their steps.
     pub(super) sides: Arc<Vec<OwnSide>>,
     pub(super) places: Arc<Places>,
+    /// Where objects meet that are not connected there, if Euler numbers are wanted.
+    pub(super) contacts: Arc<Vec<Contact>>,
 }
 
 /// Which object holds which voxel.
@@ -88,6 +91,7 @@ impl<S: Sums> Local<S> {
                 objects[object_of[root] as usize].sums.merge(&sums(run));
             }
         }
+        let mut met = Vec::new();
         if S::EULER {
             let mut alone = Cow::Borrowed(mask);
             if !mask.has_empty_halo() {
@@ -99,9 +103,15 @@ impl<S: Sums> Local<S> {
             euler::for_each_share(&alone, &rows.runs, |run, share| {
                 objects[object_of[run] as usize].sums.add_euler(share);
             });
+            met = contacts(&alone, &rows, &object_of, connectivity);
+            for contact in &met {
+                contact.for_each_other(|object, share| objects[object as usize].sums.add_euler(share));
+            }
         }
         let mut sides = Vec::new();
-        for step in all_steps(connectivity).filter(|&step| has_neighbour(step)) {
+        // Euler numbers depend on all voxels that touch, connected or not.
+        let told = if S::EULER { Connectivity::Corners } else { connectivity };
+        for step in all_steps(told).filter(|&step| has_neighbour(step)) {
             let (side, runs) = Side::of(mask, step);
             if !runs.is_empty() {
                 let turned = Turned::new(step);
@@ -115,7 +125,7 @@ impl<S: Sums> Local<S> {
             ..2 if !keep_runs => Places::Single,
             _ => Places::of(&own, &rows.runs, &object_of),
         };
-        Local { own, objects, sides: Arc::new(sides), places: Arc::new(places) }
+        Local { own, objects, sides: Arc::new(sides), places: Arc::new(places), contacts: Arc::new(met) }
     }
 
     /// The place in the list of the object of each voxel, which are in raster order; `None` for voxels of the chunk that are
@@ -148,6 +158,7 @@ impl<S: Sums> Local<S> {
             objects: self.objects.iter().map(with).collect(),
             sides: Arc::clone(&self.sides),
             places: Arc::clone(&self.places),
+            contacts: Arc::clone(&self.contacts),
         }
     }
 

@@ -1,17 +1,18 @@
 //! The objects of a chunk, with links to those of other chunks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::objects::cells::{Cell, Meeting, on_side};
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::euler;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::runs::{Run, connect};
 use crate::kernel::objects::sides::{Side, Step, Turned, side_of};
 use crate::kernel::objects::sums::{Object, Sums};
-use crate::space::{Region, Voxel};
+use crate::space::{Position, Region, Voxel};
 
 /// Where an object goes on in another chunk. The voxels of two chunks that lie next to each other have components of their
 /// own; a link is the first voxel of such a component in each of the chunks, the chunk that comes first in raster order
@@ -25,14 +26,19 @@ pub struct Part<S> {
     pub object: Object<S>,
     /// Where it goes on; nowhere if it is complete.
     pub links: Vec<Link>,
+    /// Edges and vertices that it has counted for its Euler number, and that other parts of the object may have counted too.
+    pub cells: Vec<Cell>,
 }
 
 /// The objects of a chunk, in the order of their first voxels, with links to those of its neighbours. `neighbours` holds the
 /// sides of other chunks that touch it, each with the step from this chunk to the other one. Takes time O(n log n) in the
 /// number of runs on the sides; with Euler numbers also linear time in the bits of the chunk's mask.
 pub fn parts<S: Sums>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivity: Connectivity) -> Vec<Part<S>> {
-    let mut parts: Vec<Part<S>> =
-        local.objects.iter().map(|object| Part { object: object.clone(), links: Vec::new() }).collect();
+    let mut parts: Vec<Part<S>> = local
+        .objects
+        .iter()
+        .map(|object| Part { object: object.clone(), links: Vec::new(), cells: Vec::new() })
+        .collect();
     // Sides without foreground have no runs.
     let runs = |side: &Side, region: &Region, step| side.runs(region, step).unwrap_or_default();
     let touching: Vec<(Step, Vec<Run>)> = neighbours
@@ -44,7 +50,8 @@ pub fn parts<S: Sums>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivi
         .iter()
         .map(|side| (side.step, (runs(&side.side, &side_of(&local.own, side.step), side.step), &side.objects[..])))
         .collect();
-    for (step, theirs) in &touching {
+    let leads_on = |step: &Step| step.iter().filter(|&&d| d != 0).count() <= connectivity.axes();
+    for (step, theirs) in touching.iter().filter(|(step, _)| leads_on(step)) {
         let Some((mine, objects)) = own.get(step) else { continue };
         for (link, object) in links(*step, mine, objects, theirs, connectivity) {
             parts[object as usize].links.push(link);
@@ -55,7 +62,7 @@ pub fn parts<S: Sums>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivi
         part.links.dedup();
     }
     if S::EULER && !touching.is_empty() {
-        add_seams(&mut parts, local, &own, &touching);
+        add_seams(&mut parts, local, &own, &touching, connectivity);
     }
     parts
 }
@@ -95,6 +102,7 @@ fn add_seams<S: Sums>(
     local: &Local<S>,
     own: &BTreeMap<Step, (Vec<Run>, &[u32])>,
     touching: &[(Step, Vec<Run>)],
+    connectivity: Connectivity,
 ) {
     let mut alone = Mask::new(Layout::new(local.own));
     let set = |mask: &mut Mask, step: Step, runs: &[Run]| {
@@ -108,6 +116,7 @@ fn add_seams<S: Sums>(
     let mut together = alone.clone();
     touching.iter().for_each(|(step, runs)| set(&mut together, *step, runs));
     let mut done: Vec<Region> = Vec::new();
+    let mut objects_at: HashMap<Position, u32> = HashMap::new();
     for (&step, (runs, objects)) in faces() {
         let turned = Turned::new(step);
         for (run, &object) in runs.iter().zip(*objects) {
@@ -115,8 +124,60 @@ fn add_seams<S: Sums>(
                 let bit = alone.layout().bit_at(position);
                 let more = euler::share(together.neighbourhood(bit)) - euler::share(alone.neighbourhood(bit));
                 parts[object as usize].object.sums.add_euler(more);
+                if connectivity != Connectivity::Corners {
+                    objects_at.insert(position, object);
+                }
             }
         }
         done.push(side_of(&local.own, step));
     }
+    if connectivity != Connectivity::Corners {
+        add_cells(parts, local, &objects_at, [&together, &alone], connectivity);
+    }
+}
+
+/// Adds the cells at which voxels meet that are not connected there, and counts each once for each object that has it.
+/// `together` has the voxels of other chunks too, and `alone` those of this one, as far as they lie on sides.
+fn add_cells<S: Sums>(
+    parts: &mut [Part<S>],
+    local: &Local<S>,
+    objects_at: &HashMap<Position, u32>,
+    [together, alone]: [&Mask; 2],
+    connectivity: Connectivity,
+) {
+    for contact in local.contacts.iter() {
+        match contact.among(together, alone, connectivity) {
+            Meeting::Alone => {
+                let is_open = |(object, _): &(u32, Cell)| !parts[*object as usize].links.is_empty();
+                let open: Vec<(u32, Cell)> = contact.cells().filter(is_open).collect();
+                if open.len() > 1 {
+                    open.into_iter().for_each(|(object, cell)| parts[object as usize].cells.push(cell));
+                }
+            }
+            // Whoever has the first voxel counts for all.
+            Meeting::Connected => {
+                contact.for_each_other(|object, share| parts[object as usize].object.sums.add_euler(-share));
+            }
+            Meeting::Apart => {}
+        }
+    }
+    let mut places: Vec<Position> = objects_at.keys().copied().collect();
+    places.sort_unstable();
+    for place in places {
+        on_side(
+            place,
+            together,
+            alone,
+            connectivity,
+            |place| objects_at[&place],
+            |object, cell, missing| {
+                let part = &mut parts[object as usize];
+                part.object.sums.add_euler(missing);
+                if !part.links.is_empty() {
+                    part.cells.push(cell);
+                }
+            },
+        );
+    }
+    parts.iter_mut().for_each(|part| part.cells.sort_unstable());
 }

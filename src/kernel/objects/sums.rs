@@ -13,7 +13,7 @@ pub trait Sums: Clone {
     /// Adds the sums over other voxels.
     fn merge(&mut self, other: &Self);
 
-    /// Adds a share of the Euler number of objects that are connected at corners.
+    /// Adds a share of the Euler number of the object's own voxels, connected at corners.
     fn add_euler(&mut self, share: i64) {
         let _ = share;
     }

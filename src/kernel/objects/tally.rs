@@ -19,8 +19,8 @@ pub struct Tally {
     pub sums: [i128; 3],
     /// The sums of products of positions: zz, zy, zx, yy, yx, xx.
     pub products: [i128; 6],
-    /// The Euler number of voxels that are connected at corners: components and cavities less loops. A part's number counts
-    /// the cells that begin in it.
+    /// The Euler number of the object's own voxels, connected at corners whatever connects objects: components and cavities less
+    /// loops. A part's number counts the cells that begin in it, and its [`Cell`](super::cells::Cell)s.
     pub euler: i64,
 }
 

@@ -67,9 +67,6 @@ fn by_chunks(
         .map(|(_, object)| object)
         .collect();
     objects.sort_unstable_by_key(|object| object.first);
-    if connectivity != Connectivity::Corners {
-        objects.iter_mut().for_each(|object| object.sums.euler = 0);
-    }
     objects
 }
 
@@ -111,7 +108,7 @@ fn by_filling(voxels: &Voxels, connectivity: Connectivity) -> Vec<Object<Tally>>
             largest,
             sums: std::array::from_fn(|axis| sum(&|place| place[axis])),
             products: [product(0, 0), product(0, 1), product(0, 2), product(1, 1), product(1, 2), product(2, 2)],
-            euler: if connectivity == Connectivity::Corners { euler_of(&object) } else { 0 },
+            euler: euler_of(&object),
         };
         objects.push(Object { first: Voxel::new(first), sums: tally });
     }
@@ -210,9 +207,7 @@ fn objects_are_those_of_scikit_image() {
             let whole: Vec<f64> =
                 [object.voxels as i64].iter().chain(&bbox.min).chain(&bbox.max).map(|&n| n as f64).collect();
             assert_eq!(whole, row[..7]);
-            if connectivity == Connectivity::Corners {
-                assert_eq!(object.euler as f64, row[7]);
-            }
+            assert_eq!(object.euler as f64, row[7]);
             let measures = object.centroid(&spacing).into_iter().chain(object.covariance(&spacing));
             for (found, &expected) in measures.zip(&row[8..]) {
                 assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{found}, not {expected}");
