@@ -13,6 +13,7 @@ The skeleton is scikit-image's, voxel for voxel, and the table skan's, row for r
 from ._errors import (
     DataError,
     Error,
+    ImageWarning,
     InputOutputError,
     InternalError,
     MissingError,
@@ -31,6 +32,7 @@ __all__ = [
     "DataError",
     "Epoch",
     "Error",
+    "ImageWarning",
     "InputOutputError",
     "InternalError",
     "MissingError",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import warnings
 
 
 class Error(Exception):
@@ -66,6 +68,10 @@ class InterruptedRun(Error, RuntimeError):
     exit_code = 130
 
 
+class ImageWarning(UserWarning):
+    """What may mislead about an image or its results."""
+
+
 def spoken(sentence: str) -> str:
     """The sentence with keyword arguments in place of the program's options: ``sigma=`` for ``--sigma``."""
     sentence = re.sub(r"--(method|columns) ([a-z]+)", r"\1='\2'", sentence)
@@ -77,3 +83,11 @@ def make(kind: str, sentence: str, path: str | None, exit_code: int) -> Error:
     error = globals()[kind](spoken(sentence))
     error.path, error.exit_code = path, exit_code
     return error
+
+
+def warn(sentence: str) -> None:
+    """Says a warning of the library, at the line that called this package."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("anabranch", "functools"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(spoken(sentence), ImageWarning, stacklevel=level)

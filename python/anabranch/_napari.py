@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ._lines import column, segments
+
+if TYPE_CHECKING:
+    import napari.layers
+    import napari.types
 
 
 def to_napari(results, color: str = "branch_distance", name: str = "anabranch") -> list[tuple]:
@@ -37,12 +42,12 @@ def to_napari(results, color: str = "branch_distance", name: str = "anabranch") 
 
 
 def run_on_layer(
-    layer: "napari.layers.Image",
+    layer: napari.layers.Image,
     threshold: str = "otsu",
     sigma: float = 0.0,
     prune: float = 0.0,
     color: str = "branch_distance",
-) -> "list[napari.types.LayerDataTuple]":
+) -> list[napari.types.LayerDataTuple]:
     """Analyse a layer, and add its skeleton and its branches as layers.
 
     Parameters

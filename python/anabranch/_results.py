@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from ._errors import UsageError, spoken
+from ._errors import UsageError, spoken, warn
 
 
 class Results:
@@ -50,7 +50,11 @@ class Results:
     def _tables(self):
         tables, units, summary = self._native.tables()
         frames = {name: _frame(columns, units[name]) for name, columns in tables.items()}
-        return frames, json.loads(summary)
+        summary = json.loads(summary)
+        # Those of the image itself come first, and were said by the run.
+        for warning in summary["warnings"][len(self._native.warnings):]:
+            warn(warning)
+        return frames, summary
 
     def _table(self, name: str, advice: str) -> pd.DataFrame:
         frames, _ = self._tables
@@ -90,7 +94,7 @@ class Results:
 
     @property
     def warnings(self) -> list[str]:
-        """What may mislead, a sentence each."""
+        """What may mislead, a sentence each. Each is an `ImageWarning` too, as soon as it is known."""
         return [spoken(warning) for warning in self.summary["warnings"]]
 
     def _drawn(self, dtype, draw) -> np.ndarray:

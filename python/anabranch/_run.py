@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from . import _native
 from ._arrays import opened
+from ._errors import warn
 from ._parameters import chunk_of, memory_of, parameters
-from ._progress import shown
+from ._progress import Progress, shown
 from ._results import Results
 
 
 def run(
-    image,
+    image: Any,
     *,
-    axes=None,
-    spacing=None,
-    unit=None,
-    channel=None,
-    time=None,
-    region=None,
-    threshold=None,
-    below=None,
-    sigma=None,
-    method=None,
-    prune=None,
-    prune_ratio=None,
-    keep_border=False,
-    remove_smaller=None,
-    keep_largest=None,
-    fill_holes=None,
-    connectivity=26,
-    objects=False,
-    labels=False,
-    intensity=None,
-    mask=None,
-    atlas=None,
-    atlas_names=None,
-    longest_path=False,
-    columns="all",
-    provisional=False,
-    chunk=None,
-    workers=None,
-    memory=None,
-    progress=None,
+    axes: str | Sequence[str] | None = None,
+    spacing: float | Sequence[float] | str | None = None,
+    unit: str | None = None,
+    channel: int | None = None,
+    time: int | None = None,
+    region: str | Sequence[slice | tuple[int, int]] | None = None,
+    threshold: float | str | tuple[float, float] | None = None,
+    below: float | str | None = None,
+    sigma: float | Sequence[float] | str | None = None,
+    method: str | None = None,
+    prune: float | str | None = None,
+    prune_ratio: float | None = None,
+    keep_border: bool = False,
+    remove_smaller: int | None = None,
+    keep_largest: int | None = None,
+    fill_holes: bool | int | None = None,
+    connectivity: int = 26,
+    objects: bool = False,
+    labels: bool = False,
+    intensity: Any = None,
+    mask: Any = None,
+    atlas: Any = None,
+    atlas_names: str | os.PathLike[str] | None = None,
+    longest_path: bool = False,
+    columns: str = "all",
+    provisional: bool = False,
+    chunk: int | Sequence[int] | None = None,
+    workers: int | None = None,
+    memory: int | str | None = None,
+    progress: bool | Callable[[Progress], object] | None = None,
 ) -> Results:
     """Analyse an image: its skeleton, its branches, nodes and skeletons, and a summary.
 
@@ -134,6 +137,11 @@ def run(
     KeyboardInterrupt
         At Ctrl-C.
 
+    Warns
+    -----
+    ImageWarning
+        About what may mislead: see `Results.warnings`.
+
     Examples
     --------
     >>> import numpy as np, anabranch
@@ -184,4 +192,6 @@ def run(
             memory=memory_of(memory),
             progress=report,
         )
+    for warning in native.warnings:
+        warn(warning)
     return Results(native, main.order)

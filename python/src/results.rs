@@ -68,6 +68,12 @@ impl Results {
         &self.analysis.source.description().name
     }
 
+    /// Warnings about the image itself.
+    #[getter]
+    fn warnings(&self) -> Vec<String> {
+        self.analysis.image.warnings.clone()
+    }
+
     /// What is understood of the image, in a line.
     #[getter]
     fn headline(&self) -> String {

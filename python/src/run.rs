@@ -11,7 +11,6 @@ use anabranch::operators::failure::Failure;
 use anabranch::parameters::Parameters;
 use anabranch::progress::ProgressState;
 use anabranch::store::{Atlas, CompanionSources, Source, accompanied, open, read_region_names};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::Array;
@@ -90,8 +89,7 @@ pub(crate) fn run(
     memory: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Results> {
-    let parameters: Parameters =
-        serde_json::from_str(parameters).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    let parameters = read_parameters(py, parameters)?;
     let raised = Raised::default();
     // A region is taken of all images together.
     let mut whole = parameters.image.clone();
@@ -102,6 +100,12 @@ pub(crate) fn run(
     exact.labels = true;
     let companion = |image: Option<Image<'_>>, options: &anabranch::OpenOptions| {
         image.map(|image| image.opening(py, options, &raised)).transpose()
+    };
+    // What the library opens itself it knows by its path.
+    let has_array = |image: &Option<Image<'_>>| matches!(image, Some(Image::Array(_)));
+    let path = match &image {
+        Image::Path(path) if ![&mask, &intensity, &atlas].into_iter().any(has_array) => Some(path.clone()),
+        _ => None,
     };
     let images = Images {
         image: image.opening(py, &whole, &raised)?,
@@ -116,13 +120,22 @@ pub(crate) fn run(
     let mut running = Running::default();
     (running.failure, running.progress) = (failure.clone(), Arc::clone(&state));
     let work = move || -> Result<(Analysis, Found)> {
-        let source = Arc::from(images.open(&parameters)?);
-        let analysis = Analysis::of(source, &parameters, &resources)?;
+        let analysis = match path {
+            Some(path) => Analysis::open(&path, &parameters, &resources)?,
+            None => Analysis::of(Arc::from(images.open(&parameters)?), &parameters, &resources)?,
+        };
         let results = analysis.run(running)?;
         Ok((analysis, results))
     };
     let (analysis, results) = watched(py, work, &failure, &state, progress.as_ref(), &raised)?;
     Ok(Results::new(analysis, results))
+}
+
+/// The parameters of JSON.
+pub(crate) fn read_parameters(py: Python<'_>, text: &str) -> PyResult<Parameters> {
+    serde_json::from_str(text).map_err(|error| {
+        plain(py, &Error::usage("an argument has a value that does not fit; see help(anabranch.run)").because(error))
+    })
 }
 
 /// Does some work in a thread of its own. Meanwhile this thread handles signals and reports progress; what either raises
@@ -151,7 +164,12 @@ pub(crate) fn watched<T: Send + 'static>(
             Err(RecvTimeoutError::Disconnected) => break None,
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if ended.is_some() {
+        if let Some(exception) = ended {
+            // Who asks again does not wait for the work to notice.
+            if py.check_signals().is_err() {
+                return Err(exception);
+            }
+            ended = Some(exception);
             continue;
         }
         if let Err(exception) = py.check_signals().and_then(|()| report(py, state, progress)) {

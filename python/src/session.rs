@@ -14,7 +14,6 @@ use anabranch::store::StoredType;
 use anabranch::table::arrays::ColumnArrays;
 use anabranch::table::row::{Frame, Measures};
 use numpy::{IntoPyArray, PyReadwriteArray3};
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -22,6 +21,7 @@ use crate::arrays::{stored_type, voxels};
 use crate::columns::to_dict;
 use crate::errors::plain;
 use crate::results::place;
+use crate::run::read_parameters;
 
 /// How often signals are looked for while an epoch runs.
 const EVERY: Duration = Duration::from_millis(20);
@@ -65,8 +65,7 @@ impl Session {
         workers: usize,
         memory: Option<usize>,
     ) -> PyResult<Self> {
-        let parameters: Parameters =
-            serde_json::from_str(parameters).map_err(|error| PyValueError::new_err(error.to_string()))?;
+        let parameters = read_parameters(py, parameters)?;
         let stored = stored_type(dtype).filter(|stored| StoredType::from(stored.dtype()) == *stored);
         let dtype = stored.map(StoredType::dtype).ok_or_else(|| {
             let message = format!("a session has no values of type {dtype}: give the next wider type");

@@ -130,6 +130,8 @@ def test_errors_are_exceptions_by_kind(tmp_path):
         ({"axes": "zyz"}, "each axis once"),
         ({"channel": 1}, "leave it out"),
         ({"workers": 0}, "workers="),
+        ({"remove_smaller": -1}, "does not fit"),
+        ({"columns": "few"}, "does not fit"),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_with_what_to_do(arguments, says):
