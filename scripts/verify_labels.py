@@ -4,12 +4,13 @@
 
 SEGMENTATION is .npy, or .npy.ckl.gz (by crackle-codec). It is stored as a Zarr array in chunks of 64 and analysed in two ways that
 differ in chunks and workers, whose outputs must have the same bytes. Then, for labels of all sizes, evenly by rank, the skeleton is
-compared with skeletonize(image == label) voxel for voxel, the table with skan's, label by label, and the radii at nodes with
-distance_transform_edt. --kimimaro times kimimaro beside on as many processes. Ends with exit code 1 where anything differs.
+compared with skeletonize(image == label) voxel for voxel, the table with skan's, label by label, the radii at nodes with
+distance_transform_edt, and the row of objects.csv with regionprops. --kimimaro times kimimaro beside on as many processes. Ends with exit code 1 where anything differs.
 """
 
 import argparse
 import gzip
+import itertools
 import json
 import pathlib
 import subprocess
@@ -23,11 +24,13 @@ import pandas as pd
 import skan
 import zarr
 from scipy.ndimage import distance_transform_edt, find_objects
+from skimage.measure import regionprops_table
 from skimage.morphology import skeletonize
 
 warnings.filterwarnings("ignore")
 
-SAME = ["branches.csv", "nodes.csv", "skeletons.csv", "summary.json"]
+SAME = ["branches.csv", "nodes.csv", "skeletons.csv", "objects.csv", "summary.json"]
+OBJECT = "num_pixels euler_number centroid extent inertia_tensor_eigvals axis_major_length axis_minor_length bbox".split()
 
 
 def read(path):
@@ -40,7 +43,7 @@ def read(path):
 
 def run(program, source, out, *options):
     began = time.monotonic()
-    call = [program, "run", source, "--labels", "--out", out, "--overwrite", "--quiet", *options]
+    call = [program, "run", source, "--labels", "--objects", "--out", out, "--overwrite", "--quiet", *options]
     subprocess.run([str(word) for word in call], check=True, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 
@@ -57,6 +60,23 @@ def table_of(skeleton, offset):
         for axis in range(skeleton.ndim):
             rows[f"image_coord_{end}_{axis}"] += offset[axis]
     return rows
+
+
+def faults_of_object(label, mask, box, objects):
+    row = objects[objects["label"] == label]
+    if len(row) != 1:
+        yield f"{len(row)} rows of objects"
+        return
+    expected = regionprops_table(mask[tuple(slice(1, -1) for _ in box)].astype(np.uint8), properties=OBJECT)
+    for name, value in expected.items():
+        place = name.rpartition("-")[2]
+        if name.startswith(("centroid-", "bbox-")):
+            value = value + box[int(place) % mask.ndim].start
+        found = row[name].iloc[0]
+        # Of numbers near 0 the squares are compared, where roots make much of rounding.
+        found, value = (found**2, value**2) if name.startswith("axis_") else (found, value)
+        if not np.allclose(found, value, rtol=1e-9, atol=1e-9):
+            yield f"{name} is {found}, not {value[0]}"
 
 
 def faults_of(label, image, box, skeletons, branches, nodes):
@@ -119,7 +139,7 @@ def main():
         if ((skeletons != 0) & (skeletons != image)).any() or skeletons.dtype != image.dtype:
             print("skeleton.zarr has other labels than the image")
             wrong += 1
-        branches, nodes = (pd.read_csv(one / name) for name in ("branches.csv", "nodes.csv"))
+        branches, nodes, objects = (pd.read_csv(one / name) for name in ("branches.csv", "nodes.csv", "objects.csv"))
     labels, sizes = np.unique(image[image != 0], return_counts=True)
     by_size = labels[np.argsort(sizes, kind="stable")]
     chosen = by_size[np.unique(np.linspace(0, len(by_size) - 1, options.count).astype(int))]
@@ -129,7 +149,9 @@ def main():
     del numbers
     for label in chosen:
         box = boxes[int(np.searchsorted(labels, label))]
-        for fault in faults_of(label, image, box, skeletons, branches, nodes):
+        mask = np.pad(image[box] == label, 1)
+        faults = (faults_of(label, image, box, skeletons, branches, nodes), faults_of_object(label, mask, box, objects))
+        for fault in itertools.chain(*faults):
             print(f"label {label}: {fault}")
             wrong += 1
     print(f"{len(chosen)} of {len(labels)} labels compared, of {sizes.min()} to {sizes.max()} voxels: {wrong} differences")
