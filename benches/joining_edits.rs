@@ -12,7 +12,7 @@ use anabranch::chunk::{Dtype, Voxels};
 use anabranch::error::Result;
 use anabranch::grid::{ChunkId, Grid};
 use anabranch::kernel::phantom::PhantomTree;
-use anabranch::parameters::{HoleSize, Parameters};
+use anabranch::parameters::Parameters;
 use anabranch::session::{Session, SessionBuilder};
 use anabranch::space::Region;
 use ndarray::Array3;
@@ -63,7 +63,7 @@ fn main() -> Result<()> {
     plain.objects = true;
     let mut filtered = plain.clone();
     filtered.filters.remove_smaller = Some(50);
-    filtered.filters.fill_holes = Some(HoleSize::Any);
+    filtered.filters.keep_largest = Some(5);
     for (name, parameters) in [("a table of objects", plain), ("a table and filters", filtered)] {
         let builder = SessionBuilder::new([size; 3], [chunk; 3], Dtype::U8).parameters(&parameters);
         let session = builder.workers(workers).build()?;
