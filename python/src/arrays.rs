@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anabranch::chunk::{Value, Voxels};
 use anabranch::error::Result;
-use anabranch::ndarray::{Array3, ArrayView3};
+use anabranch::ndarray::{Array3, ArrayView1, ArrayView3, Axis};
 use anabranch::space::Region;
 use anabranch::store::provided::ProvidedSource;
 use anabranch::store::{Description, Details, OpenOptions, Source, StoredType};
@@ -101,18 +101,39 @@ fn typed<T: Element + Value>(array: &Bound<'_, PyAny>) -> PyResult<Voxels> {
     Ok(T::wrap(copied(&array.as_array())))
 }
 
+/// Values along x that are copied together where they do not lie next to each other.
+const TOGETHER: usize = 64;
+
 /// The values of a view of any strides, in C order.
-fn copied<T: Copy>(view: &ArrayView3<'_, T>) -> Array3<T> {
-    let mut values = Vec::with_capacity(view.len());
-    for plane in view.outer_iter() {
-        for row in plane.outer_iter() {
+fn copied<T: Copy + Default>(view: &ArrayView3<'_, T>) -> Array3<T> {
+    let width = view.dim().2;
+    let strides = [0, 1, 2].map(|axis| view.strides()[axis].unsigned_abs());
+    if width < 2 || strides[2] <= strides[0].min(strides[1]) {
+        let mut values = Vec::with_capacity(view.len());
+        for row in view.rows() {
             match row.to_slice() {
                 Some(row) => values.extend_from_slice(row),
                 None => values.extend(row.iter().copied()),
             }
         }
+        return Array3::from_shape_vec(view.dim(), values).expect("as many values as the view has");
     }
-    Array3::from_shape_vec(view.dim(), values).expect("as many values as the view has")
+    // Values that lie next to each other follow each other along z or y: lines of memory are used up before others take their
+    // places in the cache.
+    let mut values = Array3::from_elem(view.dim(), T::default());
+    let along = if strides[0] < strides[1] { 0 } else { 1 };
+    let planes = view.axis_iter(Axis(1 - along)).zip(values.axis_iter_mut(Axis(1 - along)));
+    for (from, mut into) in planes {
+        for (from, mut into) in
+            from.axis_chunks_iter(Axis(1), TOGETHER).zip(into.axis_chunks_iter_mut(Axis(1), TOGETHER))
+        {
+            let lanes: Vec<ArrayView1<'_, T>> = from.axis_iter(Axis(1)).collect();
+            for (place, mut row) in into.rows_mut().into_iter().enumerate() {
+                row.iter_mut().zip(&lanes).for_each(|(value, lane)| *value = lane[place]);
+            }
+        }
+    }
+    values
 }
 
 /// The type of this name in NumPy.

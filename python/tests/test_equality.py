@@ -61,6 +61,14 @@ def test_random_volumes_are_the_same_for_every_chunking_and_number_of_workers(se
         np.testing.assert_array_equal(other.labels, expected.labels)
 
 
+@pytest.mark.parametrize("order", ["zyx", "zxy", "yzx", "yxz", "xzy", "xyz"])
+def test_every_order_of_axes_in_memory_is_the_same_image(order):
+    mask = blobs((9, 20, 150), seed=2)
+    places = ["zyx".index(name) for name in order]
+    laid_out = np.ascontiguousarray(mask.transpose(places)).transpose(np.argsort(places))
+    assert anabranch.run(laid_out).branches.equals(anabranch.run(mask).branches)
+
+
 def test_planes_are_thinned_as_planes():
     mask = blobs((80, 90), seed=3)
     results = anabranch.run(mask, spacing=(0.5, 0.25))

@@ -30,3 +30,8 @@ def test_healthy_lungs_have_more_vessels_than_diseased_ones(monkeypatch):
 @pytest.mark.skipif("ANABRANCH_DATA" not in os.environ, reason="ANABRANCH_DATA names no folder with healthy and diseased lungs")
 def test_the_notebook_runs_on_data():
     assert set(run_notebook()["medians"].index) == {"healthy", "diseased"}
+
+
+@pytest.mark.skipif("ANABRANCH_IMAGE" not in os.environ, reason="ANABRANCH_IMAGE names no mask")
+def test_the_notebook_runs_on_an_image():
+    assert run_notebook()["results"].summary["branches"] > 0
