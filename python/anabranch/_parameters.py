@@ -113,7 +113,10 @@ def chunk_of(chunk) -> list[int] | None:
     """Voxels of a chunk along each axis."""
     if chunk is None:
         return None
-    return [int(chunk)] if isinstance(chunk, Real) else [int(length) for length in chunk]
+    try:
+        return [int(chunk)] if isinstance(chunk, Real) else [int(length) for length in chunk]
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"chunk={chunk!r} does not fit: give one whole number, or one for each axis") from error
 
 
 def parameters(
@@ -164,12 +167,11 @@ def parameters(
     prune_length, prune_unit = (None, None) if prune is None else lengths(prune, "prune")
     if prune_length is not None and (len(prune_length) != 1 or not prune_length[0] > 0):
         raise UsageError(f"prune={prune!r} does not fit: give one length above zero, with or without a unit")
-    holes = {None: None, False: None, True: "any", "all": "any"}
     wanted: dict = {
         "image": image,
         "method": None if method is None else _of(_METHODS, method, "method"),
         "filters": {
-            "fill_holes": holes[fill_holes] if _is_word(fill_holes) else {"below": int(fill_holes)},
+            "fill_holes": _holes(fill_holes),
             "remove_smaller": remove_smaller,
             "keep_largest": keep_largest,
         },
@@ -194,5 +196,13 @@ def parameters(
     return json.dumps(wanted)
 
 
-def _is_word(fill_holes) -> bool:
-    return fill_holes is None or isinstance(fill_holes, (bool, str)) and fill_holes in (True, False, "all")
+def _holes(fill_holes):
+    """Which holes are filled."""
+    if fill_holes is None or fill_holes is False:
+        return None
+    if fill_holes is True or fill_holes == "all":
+        return "any"
+    try:
+        return {"below": int(fill_holes)}
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"fill_holes={fill_holes!r} does not fit: give True, or a number of voxels") from error

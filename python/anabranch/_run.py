@@ -179,7 +179,7 @@ def run(
         columns=columns,
         provisional=provisional,
         **of_path,
-        **{name: other and (os.fspath(other.native) if other.array is None else name) for name, other in others.items()},
+        **{name: other and (os.fspath(other.native) if other.array is None else "an array") for name, other in others.items()},
     )
     with shown(progress) as report:
         native = _native.run(

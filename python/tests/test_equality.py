@@ -116,6 +116,18 @@ def test_paths_are_the_voxels_of_branches_as_in_skan():
         np.testing.assert_array_equal(path, theirs.path_coordinates(number))
 
 
+def test_filters_of_the_mask_are_those_of_scipy_and_scikit_image():
+    from scipy import ndimage
+
+    mask = blobs((24, 25, 26), seed=10, share=0.75)
+    filled = ndimage.binary_fill_holes(mask)
+    np.testing.assert_array_equal(anabranch.run(mask, fill_holes=True).skeleton, skeleton_of(filled))
+    assert anabranch.run(mask, fill_holes=1).branches.equals(anabranch.run(mask).branches)
+    parts, count = ndimage.label(mask, np.ones((3, 3, 3)))
+    largest = parts == np.argmax(np.bincount(parts.ravel())[1:]) + 1
+    np.testing.assert_array_equal(anabranch.run(mask, keep_largest=1).skeleton, skeleton_of(largest))
+
+
 def test_nothing_leaves_tables_without_rows():
     results = anabranch.run(np.zeros((5, 6, 7), bool))
     assert len(results.branches) == 0 and results.paths == [] and not results.skeleton.any()

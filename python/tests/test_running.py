@@ -63,9 +63,13 @@ def test_progress_may_be_a_bar(capsys):
 
 
 INTERRUPTED = """
+import signal
 import time
 import numpy as np
 import anabranch
+
+# It is ignored where tests run in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 class Slow:
     shape, dtype = (64, 64, 64), np.dtype(bool)
@@ -88,7 +92,10 @@ def test_ctrl_c_ends_a_run():
     assert process.stdout.readline() == "begun\n"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    try:
+        out, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
     word, seconds = out.split()
     # All chunks would take more than three minutes.
     assert word == "interrupted" and float(seconds) < 30
@@ -132,6 +139,8 @@ def test_errors_are_exceptions_by_kind(tmp_path):
         ({"workers": 0}, "workers="),
         ({"remove_smaller": -1}, "does not fit"),
         ({"columns": "few"}, "does not fit"),
+        ({"chunk": "small"}, "chunk="),
+        ({"fill_holes": "some"}, "fill_holes="),
     ],
 )
 def test_arguments_that_make_no_sense_are_refused_with_what_to_do(arguments, says):
