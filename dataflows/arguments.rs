@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use self::choices::{BranchColour, ColumnSet, MethodName, Neighbours};
+pub(crate) use self::choices::{BranchColour, ColumnSet, DownsampleName, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
 pub(crate) use self::foreground::ForegroundOptions;
@@ -295,7 +295,7 @@ pub(crate) struct WatchOptions {
 /// Write the tiles of a table as one image, or any other image, as OME-Zarr with coarser copies for viewers.
 ///
 /// INPUT is what `run` takes; all channels of a table are written. OUT.zarr gets the full resolution at `0`, and at
-/// `1`, `2` and so on the means of two voxels along each axis of the level before. It appears once it is complete.
+/// `1`, `2` and so on one value for two voxels along each axis of the level before (--downsample). It appears once it is complete.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct FuseOptions {
     #[command(flatten)]
@@ -309,6 +309,10 @@ pub(crate) struct FuseOptions {
     /// Number of resolutions, the full one included [default: until no axis is longer than 1024 voxels, 256 in 3-D]
     #[arg(long, value_name = "N")]
     pub(crate) levels: Option<usize>,
+    /// Coarser resolutions: the mean of 2 x 2 (x 2) voxels, the largest or the most frequent value [default: max for masks
+    /// and skeletons, mode for images of labels by their metadata, else mean]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) downsample: Option<DownsampleName>,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<usize>,

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anabranch::analysis::{chunk_shape, workers};
 use anabranch::error::{Error, Kind, Result};
+use anabranch::kernel::image::coarsen::Downsample;
 use anabranch::memory::peak_memory;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{Overwrite, PyramidForm, PyramidWriter, StagedFolder};
@@ -75,7 +76,6 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
 fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> Result<PyramidForm> {
     let description = source.description();
     let Description { shape, dimensions, dtype, .. } = *description;
-    let (spacing, unit) = (description.spacing, description.unit.clone());
     let chunk = match &options.chunk {
         Some(text) => chunk_shape(&parse_chunk(text)?, dimensions)?,
         None => CHUNK[usize::from(dimensions == 3)],
@@ -86,9 +86,22 @@ fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> 
     };
     let name = Path::new(&description.name).file_stem();
     let name = name.map_or_else(|| description.name.clone(), |name| name.to_string_lossy().into_owned());
-    let origin = source.origin();
-    let labels = false;
-    Ok(PyramidForm { name, shape, dimensions, channels, dtype, chunk, levels, spacing, unit, origin, labels })
+    let downsample = options.downsample.map_or(description.downsample, Into::into);
+    Ok(PyramidForm {
+        name,
+        shape,
+        dimensions,
+        channels,
+        dtype: dtype.into(),
+        chunk,
+        levels,
+        spacing: description.spacing,
+        unit: description.unit.clone(),
+        origin: source.place(),
+        downsample,
+        labels: downsample == Downsample::Mode,
+        of_fuse: true,
+    })
 }
 
 /// A line about what was written.

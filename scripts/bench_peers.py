@@ -177,7 +177,7 @@ def differences(ours, theirs):
     import zarr
 
     faults = []
-    skeleton = np.asarray(zarr.open(str(ours / "skeleton.zarr"), mode="r")[:]) != 0
+    skeleton = np.asarray(zarr.open(str(ours / "skeleton.zarr/0"), mode="r")[:]) != 0
     wrong = int((skeleton != np.load(theirs / "skeleton.npy")).sum())
     if wrong:
         faults.append(f"{wrong} skeleton voxels differ")
@@ -198,7 +198,7 @@ def voxels_apart(ours, theirs):
     import numpy as np
     import zarr
 
-    skeleton = np.asarray(zarr.open(str(ours / "skeleton.zarr"), mode="r")[:]) != 0
+    skeleton = np.asarray(zarr.open(str(ours / "skeleton.zarr/0"), mode="r")[:]) != 0
     return int((skeleton != np.load(theirs / "skeleton.npy")).sum())
 
 

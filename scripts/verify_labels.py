@@ -132,8 +132,8 @@ def main():
             if (one / name).read_bytes() != (two / name).read_bytes():
                 print(f"{name} depends on chunks or workers")
                 wrong += 1
-        skeletons = zarr.open(str(one / "skeleton.zarr"), mode="r")[:]
-        if (skeletons != zarr.open(str(two / "skeleton.zarr"), mode="r")[:]).any():
+        skeletons = zarr.open(str(one / "skeleton.zarr/0"), mode="r")[:]
+        if (skeletons != zarr.open(str(two / "skeleton.zarr/0"), mode="r")[:]).any():
             print("skeleton.zarr depends on chunks or workers")
             wrong += 1
         if ((skeletons != 0) & (skeletons != image)).any() or skeletons.dtype != image.dtype:

@@ -48,6 +48,7 @@ mod report;
 mod resources;
 mod results;
 mod sholl;
+mod stored_skeleton;
 mod team;
 mod threshold;
 mod warnings;

@@ -1,5 +1,6 @@
 //! Options whose value is one of a few names.
 
+use anabranch::kernel::image::coarsen::Downsample;
 use clap::ValueEnum;
 
 /// What the colours of branches stand for.
@@ -29,6 +30,27 @@ pub(crate) enum ColumnSet {
     All,
     /// skan's, and no others.
     Skan,
+}
+
+/// How coarser resolutions of an image are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DownsampleName {
+    /// The mean: for intensities
+    Mean,
+    /// The largest value: for masks and skeletons
+    Max,
+    /// The most frequent value, of several the largest: for labels
+    Mode,
+}
+
+impl From<DownsampleName> for Downsample {
+    fn from(name: DownsampleName) -> Downsample {
+        match name {
+            DownsampleName::Mean => Downsample::Mean,
+            DownsampleName::Max => Downsample::Max,
+            DownsampleName::Mode => Downsample::Mode,
+        }
+    }
 }
 
 /// How many neighbours a voxel of an object has.

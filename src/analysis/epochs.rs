@@ -134,7 +134,7 @@ impl Epochs {
         let results = self.results(epoch)?;
         let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
         let (form, workers) = (self.analysis.skeleton_form(), self.analysis.workers());
-        let now = write_skeleton(&to.folder, form, voxels(), earlier.as_ref(), workers)?;
+        let now = write_skeleton(&to.folder, &form, voxels(), earlier.as_ref(), workers)?;
         // Before they are in place, so that the run after a killed one knows the outputs as its own.
         remember(&self.state, &self.out, now.manifest)?;
         let staged = self.analysis.stage(&results, to)?;
@@ -166,7 +166,7 @@ impl Epochs {
         })
     }
 
-    /// What is known about the skeleton's array in place, if the outputs there are the state's own. A damaged file
+    /// What is known about the skeleton's image in place, if the outputs there are the state's own. A damaged file
     /// counts as missing.
     fn written(&mut self) -> Option<SkeletonManifest> {
         let written = written(&self.state).unwrap_or_else(|text| {

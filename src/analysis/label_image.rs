@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Analysis;
 use crate::chunk::{Chunk, Dtype, Value};
 use crate::error::{Error, Result};
+use crate::kernel::image::coarsen::Downsample;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::space::{Position, Region};
 use crate::store::output::folder::OBJECT_LABELS;
@@ -39,8 +40,8 @@ impl Source for LabelSource {
 }
 
 impl Analysis {
-    /// Writes the image of labels into a folder of outputs: a label image of OME-Zarr 0.5 with one resolution, aligned with
-    /// the image that was analysed.
+    /// Writes the image of labels into a folder of outputs: a label image of OME-Zarr 0.5, aligned with the
+    /// image that was analysed; coarser resolutions hold the most frequent label of each eight voxels.
     ///
     /// # Errors
     /// If it cannot be written; `Data` if there are too many objects to number them.
@@ -56,13 +57,15 @@ impl Analysis {
             shape,
             dimensions,
             channels: None,
-            dtype: Dtype::U32,
+            dtype: Dtype::U32.into(),
             chunk: CHUNK[usize::from(dimensions == 3)],
-            levels: std::num::NonZeroUsize::new(1),
+            levels: None,
             spacing: of_image.spacing,
             unit: of_image.unit.clone(),
-            origin,
+            origin: self.source.place(),
+            downsample: Downsample::Mode,
             labels: true,
+            of_fuse: false,
         };
         let writer = PyramidWriter::create(folder.path(OBJECT_LABELS), form)?;
         let description = Description::new("objects", shape, dimensions, Dtype::U32);

@@ -1,4 +1,4 @@
-//! The outputs of an analysis: tables, summary and picture beside the skeleton's array, put in place together.
+//! The outputs of an analysis: tables, summary and picture beside the skeleton's image, put in place together.
 
 use std::fs::File;
 use std::io;
@@ -10,7 +10,6 @@ use super::change_files::{Changes, TableChanges};
 use super::record::Circumstances;
 use super::warnings;
 use super::{Analysis, Results};
-use crate::chunk::Dtype;
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
 use crate::kernel::measure::BranchMeasures;
@@ -23,9 +22,7 @@ use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
 use crate::store::output::folder::{BRANCHES, NODES, OBJECTS, SKELETONS};
-use crate::store::output::{
-    ArrayForm, Compression, EarlierRun, OutputFolder, skeleton_chunk_shape, write_labelled, write_skeleton,
-};
+use crate::store::output::{EarlierRun, OutputFolder, SkeletonForm, write_labelled, write_skeleton};
 use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::Table;
 use crate::table::csv::write_table;
@@ -114,19 +111,11 @@ impl Staged<'_> {
 }
 
 impl Analysis {
-    /// The form of the skeleton's array.
-    pub(super) fn skeleton_form(&self) -> ArrayForm {
+    /// The form of the skeleton's image.
+    pub(super) fn skeleton_form(&self) -> SkeletonForm {
         let description = self.source.description();
-        ArrayForm {
-            shape: description.shape,
-            dimensions: description.dimensions,
-            channels: None,
-            dtype: if self.labels.is_some() { description.stored } else { Dtype::U8.into() },
-            chunk: skeleton_chunk_shape(description.shape, description.dimensions),
-            compression: Compression::Zstd,
-            spacing: Some(description.spacing),
-            unit: description.unit.clone(),
-        }
+        let form = SkeletonForm::of(&*self.source);
+        if self.labels.is_some() { SkeletonForm { dtype: description.stored, ..form } } else { form }
     }
 
     /// Writes all outputs of results in memory into a folder: `branches.csv`, `nodes.csv`, `skeletons.csv`, `summary.json`,
@@ -139,15 +128,15 @@ impl Analysis {
         let folder = open_folder(out.as_ref(), overwrite, |_| false)?;
         let (form, threads) = (self.skeleton_form(), self.allotted.workers);
         if results.labels.is_some() {
-            write_labels(&folder, form, &results.skeletons, threads)?;
+            write_labels(&folder, &form, &results.skeletons, threads)?;
         } else {
             let voxels = results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
-            write_skeleton(&folder, form, voxels, None, threads)?;
+            write_skeleton(&folder, &form, voxels, None, threads)?;
         }
         self.stage(results, Destination::new(folder))?.commit()
     }
 
-    /// Writes everything but the skeleton's array, which is written already. Puts nothing in place yet.
+    /// Writes everything but the skeleton's image, which is written already. Puts nothing in place yet.
     ///
     /// # Errors
     /// As [`Analysis::write`]; `Data` if a warning is an error.
@@ -268,10 +257,10 @@ impl Analysis {
     }
 }
 
-/// Writes the skeleton's array of labels, from skeletons whose values are their labels.
+/// Writes the skeleton's image of labels, from skeletons whose values are their labels.
 pub(super) fn write_labels(
     folder: &OutputFolder,
-    form: ArrayForm,
+    form: &SkeletonForm,
     skeletons: &[(ChunkId, Arc<Skeleton>)],
     threads: usize,
 ) -> Result<()> {

@@ -11,7 +11,6 @@ use timely::dataflow::operators::{Exchange, Inspect, Probe, ToStream};
 use timely::worker::Worker;
 
 use crate::error::{Error, Result};
-use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
@@ -32,7 +31,7 @@ use crate::operators::window::Window;
 use crate::operators::write::WriteSkeletons;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Voxel;
-use crate::store::output::{OutputFolder, SkeletonArray};
+use crate::store::output::{OutputFolder, SkeletonImage};
 use crate::table::statistics::Statistics;
 
 use super::labels::{Windows, analyse_classes};
@@ -101,8 +100,8 @@ fn gather(worker: &mut Worker, found: Found) -> Found {
     total.take()
 }
 
-/// The grid of the skeleton array, and a function that writes the skeleton voxels of one of its chunks.
-type Sink = (Grid, Arc<dyn Fn(ChunkId, &[Voxel]) -> Result<()> + Send + Sync>);
+/// The image that skeletons are written to, by the workers that own its chunks.
+type Sink = Arc<SkeletonImage>;
 
 impl Analysis {
     /// Runs the analysis, and holds its results in memory; writes nothing. Takes time in proportion to the image, and
@@ -120,13 +119,13 @@ impl Analysis {
     /// As [`Analysis::run`], or if the array cannot be written.
     pub fn run_into(&self, folder: Option<&OutputFolder>, mut running: Running<'_>) -> Result<Results> {
         let arrival = self.arrival()?;
-        let array = folder.filter(|_| self.labels.is_none());
-        let array = array.map(|folder| Ok(self.sink(SkeletonArray::create(folder, self.skeleton_form())?)));
-        let array = array.transpose()?;
+        let image = folder.filter(|_| self.labels.is_none());
+        let image =
+            image.map(|folder| SkeletonImage::create(folder, &self.skeleton_form()).map(Arc::new)).transpose()?;
         if let (Some(team), Some(folder)) = (&running.team, folder) {
             team.say_ready(folder.run());
         }
-        let (threshold, mut report, sent) = self.execute(array, &mut running)?;
+        let (threshold, mut report, sent) = self.execute(image, &mut running)?;
         let (mut segmentation, mut label_objects) = (None, None);
         if let (Some(image), Some(mut found)) = (&self.labels, report.segmentation.take()) {
             report.statistics = Some(self.statistics_of(&report));
@@ -136,7 +135,7 @@ impl Analysis {
         }
         let Report { found, branches, statistics, isolated, skeletons, objects, labels, .. } = report;
         if let (Some(folder), true) = (folder, segmentation.is_some()) {
-            write_labels(folder, self.skeleton_form(), &skeletons, self.allotted.workers)?;
+            write_labels(folder, &self.skeleton_form(), &skeletons, self.allotted.workers)?;
         }
         let labels = labels.into_iter().map(|(id, labels)| (id, labels.into_inner()));
         let object_labels = self.settled.asked.object_labels.then(|| Arc::new(ObjectLabels::new(labels, self.grid)));
@@ -184,22 +183,17 @@ impl Analysis {
     pub fn follow_into(&self, out: &Path, team: &mut Team) -> Result<u64> {
         let run = team.wait_until_ready()?;
         // The first process alone knows all labels.
-        let array = match self.labels {
+        let image = match self.labels {
             Some(_) => None,
-            None => Some(self.sink(SkeletonArray::join(out, &run, self.skeleton_form())?)),
+            None => Some(Arc::new(SkeletonImage::join(out, &run, &self.skeleton_form())?)),
         };
         let mut running = Running { team: Some(team), ..Running::default() };
-        Ok(self.execute(array, &mut running)?.2)
-    }
-
-    fn sink(&self, array: SkeletonArray) -> Sink {
-        let grid = array.grid().among(self.allotted.processes);
-        (grid, Arc::new(move |id: ChunkId, voxels: &[Voxel]| array.write_chunk(id, voxels)))
+        Ok(self.execute(image, &mut running)?.2)
     }
 
     /// Returns the threshold that was used, the findings of all workers if this process gathers them, and the bytes
     /// that this process has sent to others.
-    fn execute(&self, array: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
+    fn execute(&self, skeleton: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
         let window = || Window::new(self.allotted.window);
         let (passes, window, windows) =
             (std::array::from_fn(|_| window()), window(), Windows::new(self.allotted.window));
@@ -214,7 +208,7 @@ impl Analysis {
                 let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
                 return Ok((threshold, report));
             }
-            let report = analyse(worker, &analysis, threshold, window.clone(), array.clone(), &shared, &progress)?;
+            let report = analyse(worker, &analysis, threshold, window.clone(), skeleton.clone(), &shared, &progress)?;
             Ok((threshold, report))
         };
         let ((threshold, report), sent) = running.on_workers(workers, logic)?;
@@ -228,7 +222,7 @@ fn analyse(
     analysis: &Analysis,
     threshold: Threshold,
     window: Window,
-    array: Option<Sink>,
+    skeleton: Option<Sink>,
     failure: &Failure,
     state: &Arc<ProgressState>,
 ) -> Result<Report> {
@@ -309,11 +303,11 @@ fn analyse(
                 .probe_with(&probe);
         }
         let skeletons = skeletons.inner.map(|(skeleton, _, _)| skeleton);
-        if let Some((array, write)) = array {
-            skeletons
-                .clone()
-                .write_skeletons(array, move |id, voxels| write(id, voxels), failure.clone())
-                .probe_with(&probe);
+        if let Some(image) = skeleton {
+            let grids = image.grids().map(|grid| grid.among(analysis.allotted.processes)).collect();
+            let levels = image.levels().clone();
+            let store = move |level, id, voxels: &[Voxel]| image.write_chunk(level, id, voxels);
+            skeletons.clone().write_skeletons(levels, grids, store, failure.clone()).probe_with(&probe);
         }
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
         network

@@ -1,12 +1,10 @@
 //! Sholl analysis of the outputs in a folder, without the image.
 
 use crate::analysis::Outputs;
-use crate::chunk::Voxels;
-use crate::error::{Error, Kind, Result};
-use crate::grid::Grid;
+use crate::error::{Error, Result};
 use crate::kernel::network::sholl::{crossings, distance};
 use crate::space::{Region, Spacing, Voxel};
-use crate::store::output::folder::{NODES, SKELETON};
+use crate::store::output::folder::NODES;
 
 /// Maximum number of shells.
 const MOST_SHELLS: f64 = 1e7;
@@ -66,7 +64,7 @@ impl Outputs {
         let mut point = [0.0; 3];
         point[3 - dimensions..].copy_from_slice(&center);
         let bounds = Region::of_shape(description.shape);
-        let voxels = self.skeleton_voxels()?;
+        let voxels: Vec<Voxel> = self.skeleton_voxels()?.into_iter().map(|(voxel, _)| voxel).collect();
         // A 2-D image has no thickness.
         let axes = std::array::from_fn(|axis| i64::from(axis >= 3 - dimensions));
         let diagonal = spacing.length(axes);
@@ -109,33 +107,6 @@ impl Outputs {
         let axes = 0..self.skeleton.description().dimensions;
         axes.map(|axis| Ok(column(&format!("coord_{axis}"))?[row])).collect()
     }
-
-    /// The voxels of the skeleton, in raster order.
-    fn skeleton_voxels(&self) -> Result<Vec<Voxel>> {
-        let description = self.skeleton.description();
-        let bounds = Region::of_shape(description.shape);
-        let stored = self.skeleton.stored()?.unwrap_or_else(|| vec![bounds]);
-        let grid = Grid::new(bounds, description.chunk);
-        let mut chunks: Vec<_> =
-            stored.iter().flat_map(|region| grid.chunks_in(&region.intersection(&bounds))).collect();
-        chunks.sort_unstable();
-        chunks.dedup();
-        let mut voxels = Vec::new();
-        for id in chunks {
-            let region = grid.region(id);
-            let Some(chunk) = self.skeleton.read(&region)? else { continue };
-            let Voxels::U8(values) = &chunk.voxels else {
-                let message = format!("{SKELETON} is not what a run writes; run the analysis again");
-                return Err(Error::new(Kind::Data, message).at(&description.name));
-            };
-            let inside = values.indexed_iter().filter(|(_, value)| **value != 0);
-            voxels.extend(inside.map(|((z, y, x), _)| {
-                Voxel::new([(0, z), (1, y), (2, x)].map(|(axis, at)| region.min[axis] + at as i64))
-            }));
-        }
-        voxels.sort_unstable();
-        Ok(voxels)
-    }
 }
 
 /// The radii of shells from zero to an end, as skan places them: rounding does not lose the last one.
@@ -168,7 +139,7 @@ mod tests {
         assert_eq!(radii(2.0, 4.0).unwrap(), [0.0, 2.0, 4.0]);
         assert_eq!(radii(0.1, 0.3).unwrap().len(), 4, "three times 0.1 is more than 0.3 by rounding");
         assert_eq!(radii(2.0, 0.0).unwrap(), [0.0]);
-        assert_eq!(radii(1e-9, 1.0).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(radii(1e-9, 1.0).unwrap_err().kind(), crate::error::Kind::Usage);
     }
 
     #[test]

@@ -2,4 +2,5 @@
 
 pub mod coarsen;
 pub(in crate::kernel) mod largest;
+pub mod levels;
 pub mod project;

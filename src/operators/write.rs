@@ -1,4 +1,4 @@
-//! Writes skeleton voxels to the output array.
+//! Writes skeleton voxels to the arrays of the output image, one for each resolution.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -17,14 +17,16 @@ use super::batch::Batch;
 use super::failure::Failure;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::image::levels::Levels;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::voxel_list::VoxelList;
 use crate::space::Voxel;
 use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_values};
 
-/// Skeleton voxels of one chunk that fall into one chunk of the output.
+/// Skeleton voxels of one chunk that fall into one chunk of a resolution of the output, as voxels of that resolution.
 #[derive(Clone, Debug)]
 struct Part {
+    level: u64,
     to: ChunkId,
     voxels: VoxelList,
 }
@@ -33,6 +35,7 @@ struct Part {
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct PartHeader {
+    level: u64,
     to: ChunkId,
     voxels: u64,
 }
@@ -46,27 +49,30 @@ impl WireRecord for Part {
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        write_header(out, &PartHeader { to: self.to, voxels: self.voxels.len() as u64 })?;
+        write_header(out, &PartHeader { level: self.level, to: self.to, voxels: self.voxels.len() as u64 })?;
         write_values(out, &self.voxels.to_vec())
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
-        let PartHeader { to, voxels } = bytes.header()?;
+        let PartHeader { level, to, voxels } = bytes.header()?;
         let voxels: Vec<Voxel> = bytes.values(voxels)?;
-        Ok(Part { to, voxels: voxels.into() })
+        Ok(Part { level, to, voxels: voxels.into() })
     }
 }
 
 /// Extension trait on streams of skeletons.
 pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
-    /// Calls `store` with the skeleton voxels of each chunk of the output grid, in no particular order, at the chunk's
-    /// owner when the time is complete; not for output chunks without skeleton.
+    /// Calls `store` with the skeleton voxels of each chunk of each resolution of the output, in no particular order, and of
+    /// coarser ones several times where several finer voxels are one; at the chunk's owner when the time is complete; not for
+    /// output chunks without skeleton. `grids` are those of the resolutions' chunks.
     ///
-    /// The returned stream is empty; its progress shows when everything is stored.
+    /// The returned stream is empty; its progress shows when everything is stored. Each resolution sends each voxel of its
+    /// own at most once for each chunk that has some of it.
     fn write_skeletons(
         self,
-        output: Grid,
-        store: impl Fn(ChunkId, &[Voxel]) -> Result<()> + 'static,
+        output: Levels,
+        grids: Vec<Grid>,
+        store: impl Fn(usize, ChunkId, &[Voxel]) -> Result<()> + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, ()>;
 }
@@ -74,15 +80,22 @@ pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
 impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<'scope, T, (ChunkId, Arc<Skeleton>)> {
     fn write_skeletons(
         self,
-        grid: Grid,
-        store: impl Fn(ChunkId, &[Voxel]) -> Result<()> + 'static,
+        levels: Levels,
+        grids: Vec<Grid>,
+        store: impl Fn(usize, ChunkId, &[Voxel]) -> Result<()> + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, ()> {
-        let peers = self.scope().peers();
+        let (peers, of_parts) = (self.scope().peers(), grids.clone());
         let parts = self.flat_map::<Batch<Part>, _, _>(move |(_, skeleton)| {
-            by_chunk(&skeleton.voxels, &grid).into_iter().map(|(to, voxels)| Part { to, voxels })
+            let mut parts = Vec::new();
+            for (level, grid) in of_parts.iter().enumerate() {
+                let voxels = if level == 0 { skeleton.voxels.clone() } else { coarser(&skeleton, level, &levels) };
+                let here = by_chunk(&voxels, grid).into_iter();
+                parts.extend(here.map(|(to, voxels)| Part { level: level as u64, to, voxels }));
+            }
+            parts
         });
-        let by_owner = ExchangeCore::new(move |part: &Part| grid.owner(part.to, peers) as u64);
+        let by_owner = ExchangeCore::new(move |part: &Part| grids[part.level as usize].owner(part.to, peers) as u64);
         parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(by_owner, "WriteSkeletons", move |_, _| {
             let mut gathered = BTreeMap::new();
             let mut voxels = Vec::new();
@@ -92,7 +105,7 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
                         let time = held.time().clone();
                         let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
                         for part in parts.drain() {
-                            chunks.entry(part.to).or_insert_with(Vec::new).push(part.voxels);
+                            chunks.entry((part.level, part.to)).or_insert_with(Vec::new).push(part.voxels);
                         }
                     }
                 });
@@ -101,13 +114,13 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
                         break;
                     }
                     let (_held, chunks) = entry.remove();
-                    for (id, lists) in chunks {
+                    for ((level, id), lists) in chunks {
                         if failure.happened() {
                             break;
                         }
                         voxels.clear();
                         lists.iter().for_each(|list| list.extend(&mut voxels));
-                        if let Err(error) = store(id, &voxels) {
+                        if let Err(error) = store(level as usize, id, &voxels) {
                             failure.report(error);
                         }
                     }
@@ -115,6 +128,14 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
             }
         })
     }
+}
+
+/// The voxels of a resolution in which those of a skeleton lie, in raster order.
+fn coarser(skeleton: &Skeleton, level: usize, levels: &Levels) -> VoxelList {
+    let mut voxels: Vec<Voxel> = skeleton.voxels.iter().map(|voxel| levels.voxel(level, voxel)).collect();
+    voxels.sort_unstable();
+    voxels.dedup();
+    voxels.into()
 }
 
 /// Voxels by the chunks of a grid that they lie in, in order.

@@ -57,6 +57,8 @@ impl HeldChunks {
             unit: None,
             chunk: grid.chunk_shape(),
             fill: 0.0,
+            offset: [0.0; 3],
+            downsample: Description::downsample_of(dtype),
         };
         HeldChunks { grid, description, chunks: RwLock::default() }
     }

@@ -93,6 +93,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{Chunk, Dtype};
 use crate::error::Result;
+use crate::kernel::image::coarsen::Downsample;
 use crate::space::{Position, Region, Spacing};
 
 /// The description of a source.
@@ -117,6 +118,12 @@ pub struct Description {
     pub chunk: [usize; 3],
     /// The value of voxels that have not been stored.
     pub fill: f64,
+    /// Position of the first voxel according to the source's own metadata, in voxels, otherwise 0. Results do not depend on
+    /// it; images that are written lie where this one does.
+    pub offset: [f64; 3],
+    /// How coarser copies of it are made, as far as its type and its metadata tell: by the largest value if it is of
+    /// bools, by the most frequent one if it is of labels.
+    pub downsample: Downsample,
 }
 
 impl Description {
@@ -125,7 +132,25 @@ impl Description {
     pub fn new(name: &str, shape: [usize; 3], dimensions: usize, dtype: Dtype) -> Description {
         let (name, stored, spacing) = (name.to_owned(), dtype.into(), Spacing::default());
         let chunk = layout::read_shape(shape, [1; 3], dimensions);
-        Description { name, shape, dimensions, dtype, stored, spacing, unit: None, chunk, fill: 0.0 }
+        let downsample = Description::downsample_of(dtype);
+        Description {
+            name,
+            shape,
+            dimensions,
+            dtype,
+            stored,
+            spacing,
+            unit: None,
+            chunk,
+            fill: 0.0,
+            offset: [0.0; 3],
+            downsample,
+        }
+    }
+
+    /// How coarser copies are made of an image of this type, of which no more is known.
+    pub(crate) fn downsample_of(dtype: Dtype) -> Downsample {
+        if dtype == Dtype::Bool { Downsample::Max } else { Downsample::Mean }
     }
 }
 
@@ -138,6 +163,13 @@ pub trait Source: Send + Sync {
     /// of a table of tiles.
     fn origin(&self) -> Position {
         [0; 3]
+    }
+
+    /// Position of the first voxel, in voxels, in the coordinates of the image's metadata: what viewers lay images over each
+    /// other by.
+    fn place(&self) -> [f64; 3] {
+        let (origin, offset) = (self.origin(), self.description().offset);
+        std::array::from_fn(|a| origin[a] as f64 + offset[a])
     }
 
     /// How the image is stored, for display.

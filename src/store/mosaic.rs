@@ -125,6 +125,8 @@ impl MosaicSource {
             unit,
             chunk: read_shape(shape, [1; 3], dimensions),
             fill: 0.0,
+            offset: [0.0; 3],
+            downsample: Description::downsample_of(first.dtype),
         };
         let outlines: Vec<Region> = tiles.iter().map(|tile| tile.outline.shifted(canvas.min.map(|n| -n))).collect();
         let index = TileIndex::new(shape, &outlines);

@@ -20,13 +20,15 @@ pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
-pub use self::skeleton::{SkeletonArray, SkeletonManifest, WrittenSkeleton, write_labelled, write_skeleton};
+pub use self::skeleton::{
+    SkeletonForm, SkeletonImage, SkeletonManifest, WrittenSkeleton, write_labelled, write_skeleton,
+};
 pub use self::staged::{Overwrite, StagedFolder, put_file};
 pub use self::staging::Remover;
 #[cfg(feature = "tiff")]
 pub use self::tiff::write_tiff;
 
-/// The chunk shape of a skeleton's array: cubes of 128 voxels, squares of 1024 in 2-D, no longer than the volume. It
+/// The chunk shape of an array of a skeleton's image: cubes of 128 voxels, squares of 1024 in 2-D, no longer than the volume. It
 /// follows from the volume's shape alone, so that the same volume always has the same files.
 pub fn skeleton_chunk_shape(shape: [usize; 3], dimensions: usize) -> [usize; 3] {
     let edges = if dimensions == 2 { [1, 1024, 1024] } else { [128; 3] };

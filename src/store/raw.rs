@@ -193,6 +193,8 @@ impl RawSource {
             unit,
             chunk,
             fill: 0.0,
+            offset: [0.0; 3],
+            downsample: Description::downsample_of(layout.stored.dtype()),
         };
         let array = Strided { offset: layout.offset + picked, size, strides: order.map(|a| along[a]) };
         let (files, endian, scale) = (layout.files, layout.endian, layout.scale);

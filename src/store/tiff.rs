@@ -120,6 +120,8 @@ impl TiffSource {
             unit: calibration.unit.clone(),
             chunk: plan.chunk,
             fill: 0.0,
+            offset: [0.0; 3],
+            downsample: Description::downsample_of(first.stored.dtype()),
         };
         let cache = BlockCache::new(plan.cache);
         let details = Details {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::draw::tangle;
 use crate::image::{CHECKED, Image, PLAIN};
 use crate::sequential::{Mask, table};
-use crate::support::{invariant_bytes, read_skeleton, read_table, succeed};
+use crate::support::{invariant_bytes, read_json, read_skeleton, read_table, succeed};
 
 fn run(input: &Path, out: &Path, options: &[&str]) {
     let [input, out] = [input, out].map(|path| path.to_str().expect("UTF-8"));
@@ -77,6 +77,15 @@ fn a_region_is_analysed_as_if_it_were_the_volume() {
     Image::of_mask(&part).write_npy(&at("part.npy"));
     run(&at("part.npy"), &at("expected"), &[]);
     run(&at("whole.npy"), &at("out"), &["--region", "4:13,3:14,6:20", "--chunk", "5"]);
+    // It lies where the region does.
+    let steps = |name: &str| {
+        let ome = &read_json(&at(name), "skeleton.zarr/zarr.json")["attributes"]["ome"];
+        ome["multiscales"][0]["datasets"][0]["coordinateTransformations"].clone()
+    };
+    let scale = serde_json::json!({"type": "scale", "scale": [1.0, 1.0, 1.0]});
+    assert_eq!(steps("expected"), serde_json::json!([scale]));
+    let moved = serde_json::json!({"type": "translation", "translation": [4.0, 3.0, 6.0]});
+    assert_eq!(steps("out"), serde_json::json!([scale, moved]));
     assert_eq!(read_skeleton(&at("out")), read_skeleton(&at("expected")));
     let (found, expected) = (read_table(&at("out")), read_table(&at("expected")));
     assert_eq!(found.rows.len(), expected.rows.len());

@@ -83,6 +83,60 @@ fn each_resolution_is_the_mean_of_the_one_before() {
     }
 }
 
+/// Of each box of 2 voxels along each axis the largest value, or the most frequent one, of several the largest.
+fn picked(image: &Image, most_frequent: bool) -> Image {
+    let factor = image.shape.map(|n| n.min(2));
+    let shape: [usize; 3] = std::array::from_fn(|a| image.shape[a].div_ceil(factor[a]));
+    let mut boxes = vec![Vec::new(); shape.iter().product()];
+    for (index, value) in image.values.iter().enumerate() {
+        let [_, height, width] = image.shape;
+        let place = [index / (height * width), index / width % height, index % width];
+        let [z, y, x]: [usize; 3] = std::array::from_fn(|a| place[a] / factor[a]);
+        boxes[(z * shape[1] + y) * shape[2] + x].push(*value);
+    }
+    let weight = |values: &[f64], value: f64| {
+        if most_frequent { values.iter().filter(|other| **other == value).count() } else { 0 }
+    };
+    let pick = |values: Vec<f64>| {
+        let rank = |v: &f64| (weight(&values, *v), *v);
+        *values.iter().max_by(|a, b| rank(a).partial_cmp(&rank(b)).expect("numbers")).expect("a voxel")
+    };
+    Image { shape, values: boxes.into_iter().map(pick).collect(), ..image.clone() }
+}
+
+#[test]
+fn coarser_resolutions_of_masks_and_labels_hold_values_that_are_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (input, out) = (folder.path().join("image.npy"), folder.path().join("out.zarr"));
+    for (dtype, how, most_frequent) in [
+        ("bool", &[][..], false),
+        ("uint8", &["--downsample", "max"], false),
+        ("uint16", &["--downsample", "mode"], true),
+        ("float32", &["--downsample", "max"], false),
+    ] {
+        let mut image = uneven([13, 40, 51], dtype);
+        image.values.iter_mut().for_each(|value| *value = if dtype == "bool" { *value % 2.0 } else { *value % 5.0 });
+        image.write_npy(&input);
+        succeed(&[&["fuse", text(&input), "--out", text(&out), "--levels", "3", "--overwrite"], how].concat());
+        for resolution in 0..3 {
+            assert_eq!(level(&out, resolution).1, image.bytes(), "{resolution} of {dtype}");
+            image = picked(&image, most_frequent);
+        }
+        let ome = &read_json(&out, "zarr.json")["attributes"]["ome"];
+        assert_eq!(ome["multiscales"][0]["type"], if most_frequent { "mode" } else { "max" });
+        assert_eq!(ome["image-label"].is_object(), most_frequent);
+    }
+    // What its metadata say are labels stays so, without being told.
+    let again = folder.path().join("again.zarr");
+    let mut image = uneven([13, 40, 51], "uint16");
+    image.values.iter_mut().for_each(|value| *value %= 5.0);
+    image.write_npy(&input);
+    succeed(&["fuse", text(&input), "--out", text(&out), "--levels", "3", "--overwrite", "--downsample", "mode"]);
+    succeed(&["fuse", text(&out), "--out", text(&again), "--levels", "3"]);
+    assert_eq!(level(&out, 2), level(&again, 2));
+    assert_eq!(read_json(&again, "zarr.json")["attributes"]["ome"]["multiscales"][0]["type"], "mode");
+}
+
 #[test]
 fn the_same_bytes_come_from_any_number_of_workers() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -93,7 +93,7 @@ fn skeleton(out: &Path, dtype: &str) -> Vec<i128> {
         let values: Vec<T> = array.retrieve_array_subset(&array.subset_all()).expect("readable chunks");
         values.into_iter().map(Into::into).collect()
     }
-    let store = FilesystemStore::new(out.join("skeleton.zarr")).expect("a store");
+    let store = FilesystemStore::new(out.join("skeleton.zarr/0")).expect("a store");
     let array = Array::open(Arc::new(store), "/").expect("an array");
     match dtype {
         "uint8" => all::<u8>(&array),

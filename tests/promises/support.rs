@@ -223,7 +223,7 @@ pub(crate) fn parse_table(text: &str) -> Table {
 
 /// Reads `skeleton.zarr` of an output folder: the shape as stored, and the mask (one plane for an image).
 pub(crate) fn read_skeleton(out: &Path) -> (Vec<usize>, Mask) {
-    let store = FilesystemStore::new(out.join("skeleton.zarr")).expect("a store");
+    let store = FilesystemStore::new(out.join("skeleton.zarr/0")).expect("a store");
     let array = Array::open(Arc::new(store), "/").expect("an array");
     let values: Vec<u8> = array.retrieve_array_subset(&array.subset_all()).expect("readable chunks");
     let axes: Vec<usize> = array.shape().iter().map(|&n| usize::try_from(n).expect("an extent")).collect();
@@ -262,8 +262,8 @@ pub(crate) fn invariant_bytes(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
-/// The same bytes, without which part of what is stored was analysed, and how tiles were put together: of an image and of
-/// what was made of it before.
+/// The same bytes, without which part of what is stored was analysed and where it lies, and how tiles were put together: of
+/// an image and of what was made of it before.
 pub(crate) fn bytes_of_any_part(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut files = invariant_bytes(out);
     let summary = files.get_mut(Path::new("summary.json")).expect("a summary");
@@ -273,6 +273,16 @@ pub(crate) fn bytes_of_any_part(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         parameters.remove(name);
     }
     *summary = json.to_string().into_bytes();
+    // A part lies elsewhere.
+    for name in ["skeleton.zarr/zarr.json", "objects.zarr/zarr.json"] {
+        let Some(group) = files.get_mut(Path::new(name)) else { continue };
+        let mut json: serde_json::Value = serde_json::from_slice(group).expect("JSON");
+        for dataset in json["attributes"]["ome"]["multiscales"][0]["datasets"].as_array_mut().expect("datasets") {
+            let steps = dataset["coordinateTransformations"].as_array_mut().expect("transformations");
+            steps.retain(|step| step["type"] != "translation");
+        }
+        *group = json.to_string().into_bytes();
+    }
     files
 }
 

@@ -1,10 +1,38 @@
-//! Images at half the size: the means of pairs of voxels along each axis.
+//! Images at half the size: one value for each pair of voxels along each axis.
+
+mod picked;
 
 use std::ops::AddAssign;
 
 use ndarray::Array3;
 
+use self::picked::{largest, most_frequent, picked};
 use crate::chunk::{Value, Voxels};
+use crate::with_voxels;
+
+/// How one voxel of a coarser image is made of several.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Downsample {
+    /// Their mean: for intensities.
+    #[default]
+    Mean,
+    /// The largest: for masks and skeletons, whose thin lines a mean erases.
+    Max,
+    /// The most frequent; of several, the largest: for labels, of which a mean is none.
+    Mode,
+}
+
+impl Downsample {
+    /// Its name, as in the metadata of OME-Zarr images: `mean`, `max`, `mode`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Downsample::Mean => "mean",
+            Downsample::Max => "max",
+            Downsample::Mode => "mode",
+        }
+    }
+}
 
 /// The factor for each axis of an image of this shape: 2, or 1 for an axis of one voxel.
 #[must_use]
@@ -12,11 +40,19 @@ pub fn factors(shape: [usize; 3]) -> [usize; 3] {
     shape.map(|n| if n > 1 { 2 } else { 1 })
 }
 
-/// The means of boxes of `factors` (1 or 2 along each axis) voxels, in the type of the image; boxes at the far sides
+/// One value for each box of `factors` (1 or 2 along each axis) voxels, in the type of the image; boxes at the far sides
 /// may be smaller. Means of integers are rounded, halves upwards; means of bools are true from a half on. Takes one
 /// pass over the voxels.
 #[must_use]
-pub fn coarsen(voxels: &Voxels, factors: [usize; 3]) -> Voxels {
+pub fn coarsen(voxels: &Voxels, factors: [usize; 3], how: Downsample) -> Voxels {
+    match how {
+        Downsample::Mean => means_of(voxels, factors),
+        Downsample::Max => with_voxels!(voxels, array => picked(array, factors, largest)),
+        Downsample::Mode => with_voxels!(voxels, array => picked(array, factors, most_frequent)),
+    }
+}
+
+fn means_of(voxels: &Voxels, factors: [usize; 3]) -> Voxels {
     /// The mean of 2^`shift` integers from their sum.
     macro_rules! rounded {
         ($sum:expr, $shift:expr) => {
@@ -95,7 +131,7 @@ mod tests {
 
     #[test]
     fn halves_of_whole_numbers_are_rounded_upwards() {
-        let halved = |voxels: &Voxels| coarsen(voxels, [1, 1, 2]);
+        let halved = |voxels: &Voxels| coarsen(voxels, [1, 1, 2], Downsample::Mean);
         assert_eq!(halved(&row(&[1u8, 2, 254, 255, 7])), row(&[2u8, 255, 7]));
         assert_eq!(halved(&row(&[-1i16, -2, -3, 0, 1, 0, i16::MIN])), row(&[-1i16, -1, 1, i16::MIN]));
         assert_eq!(halved(&row(&[u32::MAX, u32::MAX, 0, 1])), row(&[u32::MAX, 1]));
@@ -122,7 +158,11 @@ mod tests {
         for shape in [[1, 1, 1], [1, 4, 6], [1, 5, 7], [3, 4, 5], [2, 1, 9], [5, 6, 1]] {
             let array = Array3::from_shape_fn(shape, |(z, y, x)| (7919 * z + 104_729 * y + 1299 * x * x) as u16);
             let expected = plainly(&array, factors(shape));
-            assert_eq!(coarsen(&Voxels::U16(array), factors(shape)), Voxels::U16(expected), "{shape:?}");
+            assert_eq!(
+                coarsen(&Voxels::U16(array), factors(shape), Downsample::Mean),
+                Voxels::U16(expected),
+                "{shape:?}"
+            );
         }
     }
 
@@ -131,7 +171,7 @@ mod tests {
         for dtype in
             [Dtype::Bool, Dtype::U8, Dtype::U16, Dtype::U32, Dtype::I16, Dtype::I32, Dtype::I64, Dtype::F32, Dtype::F64]
         {
-            let coarse = coarsen(&Voxels::filled(dtype, [3, 5, 4], 1.0), [2; 3]);
+            let coarse = coarsen(&Voxels::filled(dtype, [3, 5, 4], 1.0), [2; 3], Downsample::Mean);
             assert_eq!(coarse, Voxels::filled(dtype, [2, 3, 2], 1.0));
         }
     }

@@ -316,6 +316,8 @@ fn tiles_that_a_row_of_chunks_meets_are_held() {
         unit: None,
         chunk,
         fill: 0.0,
+        offset: [0.0; 3],
+        downsample: Description::downsample_of(Dtype::U16),
     };
     let tile = 2048 * 2048 * 2;
     assert_eq!(cache_size(&description, &index, &[tile; 100]), ROW_CACHE);

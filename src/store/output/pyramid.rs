@@ -10,20 +10,19 @@ use serde_json::{Value, json};
 
 use super::array::{ArrayForm, ArrayWriter, Compression};
 use super::staged::WRITER;
-use crate::chunk::{Dtype, Voxels};
+use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
-use crate::kernel::image::coarsen::{coarsen, factors};
+use crate::kernel::image::coarsen::{Downsample, coarsen, factors};
+use crate::kernel::image::levels::Levels;
 use crate::space::{Position, Region, Spacing};
 use crate::store::disk;
 use crate::store::file::write_failed;
 use crate::store::values::paste;
 use crate::store::zarr::ZarrSource;
-use crate::store::{OpenOptions, Source};
+use crate::store::{OpenOptions, Source, StoredType};
 use crate::threads::each;
 
-/// Largest length of the coarsest copy's axes by default, in voxels: in an image and in a volume.
-const COARSEST: [usize; 2] = [1024, 256];
 /// Shares of the work for each thread, so that all end at about the same time.
 const SHARES: usize = 16;
 
@@ -39,7 +38,7 @@ pub struct PyramidForm {
     /// Number of images of this shape along a first axis c; without channels there is no such axis.
     pub channels: Option<usize>,
     /// Type of the values.
-    pub dtype: Dtype,
+    pub dtype: StoredType,
     /// Shape of a chunk along (z, y, x) at every resolution, in voxels.
     pub chunk: [usize; 3],
     /// Number of resolutions; by default as many as make every axis at most 1024 voxels long, 256 in a volume.
@@ -48,13 +47,17 @@ pub struct PyramidForm {
     pub spacing: Spacing,
     /// Unit of the spacing.
     pub unit: Option<String>,
-    /// Position of the first voxel, in voxels.
-    pub origin: Position,
-    /// Whether values are labels, which have one resolution: a mean of labels is none.
+    /// Position of the first voxel, in voxels ([`Source::place`]).
+    pub origin: [f64; 3],
+    /// How coarser resolutions are made.
+    pub downsample: Downsample,
+    /// Whether values are labels: viewers lay them over images.
     pub labels: bool,
+    /// Whether this is an image of `fuse`, which may replace it when asked to: it is marked so.
+    pub of_fuse: bool,
 }
 
-/// A group of arrays that several threads write: `0` with the image, and `1` and so on, each with the means of 2 x 2 x
+/// A group of arrays that several threads write: `0` with the image, and `1` and so on, each with one value for 2 x 2 x
 /// 2 voxels of the one before. The bytes do not depend on the number of threads.
 #[derive(Debug)]
 pub struct PyramidWriter {
@@ -72,17 +75,14 @@ impl PyramidWriter {
     /// folder or metadata cannot be written.
     pub fn create(folder: impl AsRef<Path>, form: PyramidForm) -> Result<Self> {
         let folder = folder.as_ref().to_owned();
-        if form.labels && form.levels != NonZeroUsize::new(1) {
-            return Err(Error::internal("an image of labels has one resolution"));
-        }
-        let shapes = shapes(&form)?;
+        let all = Levels::new(form.shape, form.dimensions, form.levels)?;
         disk::make_folder(&folder).map_err(|error| write_failed(&error).at(&folder))?;
         let array = |(level, &shape): (usize, &[usize; 3])| {
             let array = ArrayForm {
                 shape,
                 dimensions: form.dimensions,
                 channels: form.channels,
-                dtype: form.dtype.into(),
+                dtype: form.dtype,
                 chunk: std::array::from_fn(|a| form.chunk[a].min(shape[a])),
                 compression: Compression::Fast,
                 spacing: None,
@@ -90,10 +90,9 @@ impl PyramidWriter {
             };
             ArrayWriter::create(folder.join(level.to_string()), array)
         };
-        let levels = shapes.iter().enumerate().map(array).collect::<Result<_>>()?;
+        let levels = all.shapes().iter().enumerate().map(array).collect::<Result<_>>()?;
         let path = folder.join("zarr.json");
-        let metadata = format!("{:#}", metadata(&form, &shapes));
-        disk::write(&path, metadata.as_bytes()).map_err(|error| write_failed(&error).at(&path))?;
+        disk::write(&path, metadata_text(&form, &all).as_bytes()).map_err(|error| write_failed(&error).at(&path))?;
         Ok(PyramidWriter { folder, form, levels })
     }
 
@@ -136,11 +135,12 @@ impl PyramidWriter {
             let source = open(channel)?;
             let source = source.as_ref();
             let description = source.description();
-            if (description.shape, description.dtype) != (self.form.shape, self.form.dtype) {
+            if (description.shape, StoredType::from(description.dtype)) != (self.form.shape, self.form.dtype) {
                 let message = "has another shape or type than the image that is written";
                 return Err(Error::data(message).at(&description.name));
             }
-            let pass = Pass { levels: &self.levels, channel, base: 0, source, stored: false, observe: &observe };
+            let (levels, downsample) = (&self.levels, self.form.downsample);
+            let pass = Pass { levels, downsample, channel, base: 0, source, stored: false, observe: &observe };
             pass.run(together, workers)?;
             for level in together..self.levels.len() - 1 {
                 let options = OpenOptions { channel: self.form.channels.map(|_| channel), ..OpenOptions::default() };
@@ -156,6 +156,7 @@ impl PyramidWriter {
 #[derive(Clone, Copy)]
 struct Pass<'p, F> {
     levels: &'p [ArrayWriter],
+    downsample: Downsample,
     channel: usize,
     /// The resolution that is read from the source.
     base: usize,
@@ -221,7 +222,7 @@ impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
             let Some(mut voxels) = self.make(level - 1, chunk, failed)? else { continue };
             let mut place = below.region(chunk);
             if apart {
-                voxels = coarsen(&voxels, factors);
+                voxels = coarsen(&voxels, factors, self.downsample);
                 let min: Position = std::array::from_fn(|a| place.min[a] / factors[a] as i64);
                 place = Region::of_shape(voxels.shape()).shifted(min);
             }
@@ -233,34 +234,17 @@ impl<F: Fn() -> Result<()> + Sync> Pass<'_, F> {
                 paste(&voxels, &place, whole, target);
             }
         }
-        Ok(gathered.map(|voxels| if apart { voxels } else { coarsen(&voxels, factors) }))
+        Ok(gathered.map(|voxels| if apart { voxels } else { coarsen(&voxels, factors, self.downsample) }))
     }
 }
 
-/// The shape of each resolution.
-fn shapes(form: &PyramidForm) -> Result<Vec<[usize; 3]>> {
-    let mut shapes = vec![form.shape];
-    let coarsest = COARSEST[usize::from(form.dimensions == 3)];
-    loop {
-        let last = shapes[shapes.len() - 1];
-        let enough = match form.levels {
-            Some(levels) => shapes.len() >= levels.get(),
-            None => last.iter().all(|&n| n <= coarsest),
-        };
-        if enough {
-            return Ok(shapes);
-        }
-        if last == [1; 3] {
-            let message = format!("has {} resolutions at most, then one voxel is left; ask for no more", shapes.len());
-            return Err(Error::usage(message));
-        }
-        let factors = factors(last);
-        shapes.push(std::array::from_fn(|a| last[a].div_ceil(factors[a])));
-    }
+/// The metadata of the group, as they are written.
+pub(super) fn metadata_text(form: &PyramidForm, levels: &Levels) -> String {
+    format!("{:#}", metadata(form, levels))
 }
 
 /// The metadata of the group.
-fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
+fn metadata(form: &PyramidForm, levels: &Levels) -> Value {
     let own = 3 - form.dimensions.clamp(2, 3)..3;
     // The axis of channels comes first, with a scale of one and without an offset.
     let along = |channel: f64, values: [f64; 3]| -> Vec<f64> {
@@ -274,31 +258,29 @@ fn metadata(form: &PyramidForm, shapes: &[[usize; 3]]) -> Value {
         }
         axes.push(axis);
     }
-    // Voxels of the full resolution in one voxel of this one, along each axis.
-    let mut factor = [1usize; 3];
     let mut datasets = Vec::new();
-    for (level, shape) in shapes.iter().enumerate() {
+    for (level, factor) in levels.factors().iter().enumerate() {
         let Spacing(spacing) = form.spacing;
         let scale = std::array::from_fn(|a| spacing[a] * factor[a] as f64);
-        // The centre of a voxel is that of the voxels of which it is the mean.
-        let middle = |a: usize| form.origin[a] as f64 + (factor[a] - 1) as f64 / 2.0;
+        // The centre of a voxel is that of the voxels that it is made of.
+        let middle = |a: usize| form.origin[a] + (factor[a] - 1) as f64 / 2.0;
         let translation: [f64; 3] = std::array::from_fn(|a| spacing[a] * middle(a));
         let mut steps = vec![json!({"type": "scale", "scale": along(1.0, scale)})];
         if translation[own.clone()].iter().any(|&t| t != 0.0) {
             steps.push(json!({"type": "translation", "translation": along(0.0, translation)}));
         }
         datasets.push(json!({"path": level.to_string(), "coordinateTransformations": steps}));
-        factor = std::array::from_fn(|a| factor[a] * factors(*shape)[a]);
     }
-    let mut multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets});
-    if !form.labels {
-        multiscale["type"] = "mean".into();
-    }
+    let multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets, "type": form.downsample.name()});
     let mut ome = json!({"version": "0.5", "multiscales": [multiscale]});
     if form.labels {
         ome["image-label"] = json!({});
     }
-    json!({"zarr_format": 3, "node_type": "group", "attributes": {"ome": ome, WRITER: {"version": env!("CARGO_PKG_VERSION")}}})
+    let mut attributes = json!({"ome": ome});
+    if form.of_fuse {
+        attributes[WRITER] = json!({"version": env!("CARGO_PKG_VERSION")});
+    }
+    json!({"zarr_format": 3, "node_type": "group", "attributes": attributes})
 }
 
 /// A unit in OME-Zarr's spelling.

@@ -13,6 +13,7 @@ pub(crate) use self::words::AxisWords;
 use super::folder::Folder;
 use super::metadata::group_attributes;
 use crate::error::{Error, Result};
+use crate::kernel::image::coarsen::Downsample;
 use crate::store::axes::Role;
 use crate::store::units::Calibration;
 
@@ -29,6 +30,8 @@ pub(crate) struct Multiscale {
     pub(crate) multiscales: usize,
     /// The names of channels; empty for channels without one.
     pub(crate) channels: Vec<String>,
+    /// How its levels are made, if it is of labels or by the largest value.
+    pub(crate) downsample: Option<Downsample>,
 }
 
 /// One resolution of an image.
@@ -65,7 +68,12 @@ pub(crate) fn image(attributes: &Value) -> Result<Option<Multiscale>> {
     if channels.iter().all(String::is_empty) {
         channels.clear();
     }
+    // As this program's own skeletons have it; there are other words for means.
+    let largest = multiscale.get("type").and_then(Value::as_str) == Some(Downsample::Max.name());
+    let of_labels = ome(attributes, "image-label").is_some();
+    let downsample = [(largest, Downsample::Max), (of_labels, Downsample::Mode)];
     Ok(Some(Multiscale {
+        downsample: downsample.into_iter().find(|(it_is, _)| *it_is).map(|(_, how)| how),
         version: version.and_then(Value::as_str).map(str::to_owned),
         levels: levels.collect::<Result<_>>()?,
         multiscales: list.len(),
@@ -123,7 +131,7 @@ fn words(axis: &Value) -> AxisWords {
         "space" => Some(Role::Space),
         _ => None,
     });
-    AxisWords { name, kind, unit: text("unit").or_else(|| text("units")).map(str::to_owned), size: None }
+    AxisWords { name, kind, unit: text("unit").or_else(|| text("units")).map(str::to_owned), size: None, offset: 0.0 }
 }
 
 /// The image of which an array is a level, according to the metadata of its parent groups, and the index of the level.
@@ -164,6 +172,20 @@ pub(crate) fn calibration(words: &[AxisWords], kept: &[usize]) -> Calibration {
     calibration
 }
 
+/// The position of the first voxel of a level along the kept axes, those of space, in voxels.
+pub(crate) fn offset(words: &[AxisWords], kept: &[usize]) -> [f64; 3] {
+    let mut offset = [0.0; 3];
+    for (axis, &at) in (3 - kept.len().min(3)..3).zip(kept) {
+        let voxels = words.get(at).map_or(0.0, |words| words.offset / words.size.unwrap_or(1.0));
+        if voxels.is_finite() {
+            // A whole number of voxels, times their size and through it, may have become less than one.
+            let whole = voxels.round();
+            offset[axis] = if (voxels - whole).abs() < 1e-6 { whole } else { voxels };
+        }
+    }
+    offset
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +221,8 @@ mod tests {
         let (spacing, unit) = settled(&level, &[1, 2, 3]).unwrap();
         assert_eq!((spacing, unit.as_deref()), (Spacing([2.5, 0.5, 1.0]), Some("micrometer")));
         let image = image(&attributes).unwrap().unwrap();
+        // The translation comes before the scale.
+        assert_eq!(offset(level.words.as_deref().unwrap(), &[1, 2, 3]), [9.0, 9.0, 9.0]);
         assert_eq!((image.channels, image.version.as_deref()), (vec!["DAPI".to_owned(), String::new()], Some("0.5")));
     }
 
@@ -220,14 +244,22 @@ mod tests {
         let sequence = |steps: Value| json!([{"type": "sequence", "output": "physical", "transformations": steps}]);
         let expected = (Spacing([2.0, 0.5, 0.25]), Some("micrometer".to_owned()));
         let moved = json!({"type": "translation", "translation": [1, 1, 1]});
-        for steps in [json!([scale, moved]), json!([moved, scale]), json!([{"type": "identity"}, scale])] {
+        let cases = [
+            (json!([moved, scale]), [1.0; 3]),
+            (json!([scale, moved]), [0.5, 2.0, 4.0]),
+            (json!([scale, moved, moved]), [1.0, 4.0, 8.0]),
+            (json!([{"type": "identity"}, scale]), [0.0; 3]),
+        ];
+        for (steps, first) in cases {
             let level = newest(sequence(steps));
+            assert_eq!(offset(level.words.as_deref().unwrap(), &[0, 1, 2]), first);
             assert_eq!(level.words.as_deref().unwrap()[0].name.as_deref(), Some("z"));
             assert_eq!(settled(&level, &[0, 1, 2]).unwrap(), expected);
         }
         let diagonal = json!([{"type": "affine", "output": {"name": "physical"},
             "affine": [[2, 0, 0, 7], [0, 0.5, 0, 0], [0, 0, 0.25, 0]]}]);
-        assert_eq!(settled(&newest(diagonal), &[0, 1, 2]).unwrap(), expected);
+        assert_eq!(settled(&newest(diagonal.clone()), &[0, 1, 2]).unwrap(), expected);
+        assert_eq!(offset(newest(diagonal).words.as_deref().unwrap(), &[0, 1, 2]), [3.5, 0.0, 0.0]);
         let mapped = newest(sequence(json!([{"type": "mapAxis", "mapAxis": [2, 1, 0]}, scale])));
         let names: Vec<_> = mapped.words.as_ref().unwrap().iter().map(|w| w.name.as_deref().unwrap()).collect();
         assert_eq!(names, ["x", "y", "z"]);

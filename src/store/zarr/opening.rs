@@ -133,6 +133,9 @@ fn open_array(
         None => own_calibration(node, &form, kept),
     };
     let calibration = found.settle(dimensions, options)?;
+    let offset =
+        words.filter(|words| words.len() == form.shape.len()).map_or([0.0; 3], |words| ome::offset(words, kept));
+    let told = context.as_ref().and_then(|context| context.image.downsample);
     let details = details(node, &form, &chosen, &calibration, context.as_ref());
     let unusual = unusual_order(&chosen);
     let blocks = Blocks::open(folder, form, chosen.selection)?;
@@ -149,6 +152,8 @@ fn open_array(
         unit: calibration.unit.clone(),
         chunk: plan.chunk,
         fill: form.fill.number(),
+        offset,
+        downsample: told.unwrap_or_else(|| Description::downsample_of(stored.dtype())),
     };
     let grid = Grid::new(Region::of_shape(shape), block);
     let mut warnings: Vec<String> = calibration.warning.into_iter().collect();

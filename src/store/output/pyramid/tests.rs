@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use super::*;
+use crate::chunk::Dtype;
 use crate::error::Kind;
 use crate::grid::Grid;
 use crate::store::fixtures::{assert_holds, expected};
@@ -11,16 +12,18 @@ use crate::store::open;
 fn form(shape: [usize; 3], dtype: Dtype, chunk: [usize; 3]) -> PyramidForm {
     PyramidForm {
         labels: false,
+        downsample: Downsample::Mean,
+        of_fuse: true,
         name: "image".to_owned(),
         shape,
         dimensions: if shape[0] == 1 { 2 } else { 3 },
         channels: None,
-        dtype,
+        dtype: dtype.into(),
         chunk,
         levels: NonZeroUsize::new(3),
         spacing: Spacing::default(),
         unit: None,
-        origin: [0; 3],
+        origin: [0.0; 3],
     }
 }
 
@@ -73,7 +76,7 @@ fn each_resolution_holds_the_means_of_the_one_before() {
             assert_holds(&*open(&path, &OpenOptions::default()).unwrap(), &values);
             for level in ["0", "1", "2"] {
                 assert_holds(&*open(&path.join(level), &OpenOptions::default()).unwrap(), &values);
-                values = coarsen(&values, factors(values.shape()));
+                values = coarsen(&values, factors(values.shape()), Downsample::Mean);
             }
         }
     }
@@ -103,7 +106,7 @@ fn channels_lie_along_an_axis_of_their_own() {
                 let options = OpenOptions { channel: Some(channel), ..OpenOptions::default() };
                 assert_holds(&*open(&path.join(level), &options).unwrap(), values);
             }
-            channels = channels.map(|values| coarsen(&values, factors(values.shape())));
+            channels = channels.map(|values| coarsen(&values, factors(values.shape()), Downsample::Mean));
         }
     }
 }
@@ -139,31 +142,15 @@ fn what_is_not_there_is_not_stored_and_what_it_is_filled_with_is() {
 }
 
 #[test]
-fn resolutions_end_where_the_image_is_small_or_as_told() {
-    let count = |shape: [usize; 3], levels| {
-        shapes(&PyramidForm { levels: NonZeroUsize::new(levels), ..form(shape, Dtype::U8, [1; 3]) })
-            .map(|all| all.len())
-    };
-    assert_eq!(count([1, 1000, 1024], 0).unwrap(), 1);
-    assert_eq!(count([1, 1025, 10], 0).unwrap(), 2);
-    assert_eq!(count([1, 50_000, 46_280], 0).unwrap(), 7);
-    assert_eq!(count([512; 3], 0).unwrap(), 2);
-    assert_eq!(count([1, 9, 9], 5).unwrap(), 5);
-    let error = count([1, 9, 9], 6).unwrap_err();
-    assert_eq!(error.kind(), Kind::Usage);
-    assert_eq!(error.to_string(), "has 5 resolutions at most, then one voxel is left; ask for no more");
-}
-
-#[test]
 fn the_metadata_say_where_each_resolution_lies() {
     let form = PyramidForm {
         spacing: Spacing([2.0, 0.5, 0.25]),
         unit: Some("µm".to_owned()),
-        origin: [0, -20, 8],
+        origin: [0.0, -20.0, 8.0],
         channels: Some(2),
         ..form([3, 64, 64], Dtype::U8, [1, 8, 8])
     };
-    let all = metadata(&form, &shapes(&form).unwrap());
+    let all = metadata(&form, &Levels::new(form.shape, 3, form.levels).unwrap());
     let multiscale = &all["attributes"]["ome"]["multiscales"][0];
     let micrometer = |name: &str| json!({"name": name, "type": "space", "unit": "micrometer"});
     let channel = json!({"name": "c", "type": "channel"});
@@ -173,7 +160,8 @@ fn the_metadata_say_where_each_resolution_lies() {
     assert_eq!(steps(0), transformations([1.0, 2.0, 0.5, 0.25], [0.0, 0.0, -10.0, 2.0]));
     // Three planes are halved twice, like four.
     assert_eq!(steps(2), transformations([1.0, 8.0, 2.0, 1.0], [0.0, 3.0, -9.25, 2.375]));
-    let plain = metadata(&PyramidForm { origin: [0; 3], channels: None, ..form }, &[[3, 64, 64]]);
+    let one = Levels::new(form.shape, 3, NonZeroUsize::new(1)).unwrap();
+    let plain = metadata(&PyramidForm { origin: [0.0; 3], channels: None, ..form }, &one);
     let dataset = &plain["attributes"]["ome"]["multiscales"][0]["datasets"][0];
     assert_eq!(dataset["coordinateTransformations"], json!([{"type": "scale", "scale": [2.0, 0.5, 0.25]}]));
 }

@@ -1,5 +1,5 @@
-//! Coordinate transformations, as far as they determine the voxel size: the axis of the array for each axis of space,
-//! and its factor.
+//! Coordinate transformations, as far as they are along axes: the axis of the array for each axis of space, its factor and
+//! its offset.
 
 use serde_json::Value;
 
@@ -10,9 +10,20 @@ use crate::store::zarr::json;
 /// Largest depth of nested transformations.
 const DEPTH: usize = 16;
 
-/// For each axis of space, the axis of the array along it, and the size of a voxel.
+/// What there is for each axis of space.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Map(pub(super) Vec<(usize, f64)>);
+pub(super) struct Map(pub(super) Vec<Along>);
+
+/// An axis of space.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Along {
+    /// The axis of the array along it.
+    from: usize,
+    /// The size of a voxel.
+    factor: f64,
+    /// The position of the first voxel.
+    offset: f64,
+}
 
 /// The coordinate transformations of a dataset or a multiscale.
 pub(super) fn list(node: &Value) -> &[Value] {
@@ -25,26 +36,50 @@ impl Map {
     /// # Errors
     /// `Data` if one rotates or shears, is unknown, or has its numbers in another file.
     pub(super) fn of<'v>(steps: impl IntoIterator<Item = &'v Value>) -> Result<Option<Map>> {
-        let mut map = None;
-        steps.into_iter().try_for_each(|step| apply(step, &mut map, DEPTH))?;
-        Ok(map)
+        let (mut map, mut sized) = (None, false);
+        for step in steps {
+            apply(step, &mut map, DEPTH)?;
+            sized |= tells_sizes(step);
+        }
+        Ok(map.filter(|_| sized))
     }
 
     /// Applies the descriptions of the axes of space to those of the array; `None` if one axis of the array leads along
     /// two.
     pub(super) fn backwards(&self, axes: &[AxisWords]) -> Option<Vec<AxisWords>> {
         let mut words: Vec<Option<AxisWords>> = vec![None; self.0.len()];
-        for (&(from, factor), axis) in self.0.iter().zip(axes) {
-            *words.get_mut(from)? = Some(AxisWords { size: Some(factor), ..axis.clone() });
+        for (&Along { from, factor, offset }, axis) in self.0.iter().zip(axes) {
+            *words.get_mut(from)? = Some(AxisWords { size: Some(factor), offset, ..axis.clone() });
         }
         words.into_iter().collect()
+    }
+}
+
+/// Whether a step that can be applied affects sizes.
+fn tells_sizes(step: &Value) -> bool {
+    match step.get("type").and_then(Value::as_str) {
+        Some("identity" | "translation") => false,
+        Some("sequence") => {
+            step.get("transformations").and_then(Value::as_array).is_some_and(|steps| steps.iter().any(tells_sizes))
+        }
+        _ => true,
     }
 }
 
 fn apply(step: &Value, map: &mut Option<Map>, depth: usize) -> Result<()> {
     let kind = step.get("type").and_then(Value::as_str).unwrap_or_default();
     match kind {
-        "identity" | "translation" => {}
+        "identity" => {}
+        // One in another file does not change sizes.
+        "translation" if step.get("translation").is_none() => {}
+        "translation" => {
+            let offsets = numbers(step, "translation")?;
+            if map.as_ref().is_none_or(|map| map.0.len() == offsets.len()) {
+                let mut after = taken(map, offsets.len())?;
+                after.0.iter_mut().zip(offsets).for_each(|(along, offset)| along.offset += offset);
+                *map = Some(after);
+            }
+        }
         "scale" => {
             // A value that is not a number is refused later, as a voxel size.
             let scale = numbers(step, "scale")?;
@@ -74,6 +109,7 @@ fn apply(step: &Value, map: &mut Option<Map>, depth: usize) -> Result<()> {
             let mut after = Vec::new();
             for row in &rows[..axes] {
                 let row = row.as_array().filter(|row| row.len() == width).ok_or_else(|| unknown(kind))?;
+                let moved = row.get(axes).and_then(Value::as_f64).unwrap_or(0.0);
                 let row: Vec<f64> = row[..axes].iter().map(|n| n.as_f64().unwrap_or(f64::NAN)).collect();
                 let others: Vec<usize> = (0..axes).filter(|&axis| row[axis] != 0.0).collect();
                 let [from] = others[..] else {
@@ -81,7 +117,12 @@ fn apply(step: &Value, map: &mut Option<Map>, depth: usize) -> Result<()> {
                         format!("is turned or sheared by its OME metadata ({kind}); resample it, or give --spacing");
                     return Err(Error::data(message));
                 };
-                after.push((before.0[from].0, before.0[from].1 * row[from]));
+                let by = row[from];
+                after.push(Along {
+                    from: before.0[from].from,
+                    factor: before.0[from].factor * by,
+                    offset: by * before.0[from].offset + moved,
+                });
             }
             *map = Some(Map(after));
         }
@@ -92,14 +133,18 @@ fn apply(step: &Value, map: &mut Option<Map>, depth: usize) -> Result<()> {
 
 fn scaled(map: &mut Option<Map>, scale: &[f64]) -> Result<()> {
     let mut after = taken(map, scale.len())?;
-    after.0.iter_mut().zip(scale).for_each(|((_, factor), scale)| *factor *= scale);
+    for (along, scale) in after.0.iter_mut().zip(scale) {
+        along.factor *= scale;
+        along.offset *= scale;
+    }
     *map = Some(after);
     Ok(())
 }
 
 /// The map so far, or the identity.
 fn taken(map: &mut Option<Map>, axes: usize) -> Result<Map> {
-    let before = map.take().unwrap_or_else(|| Map((0..axes).map(|axis| (axis, 1.0)).collect()));
+    let before =
+        map.take().unwrap_or_else(|| Map((0..axes).map(|from| Along { from, factor: 1.0, offset: 0.0 }).collect()));
     if before.0.len() == axes {
         return Ok(before);
     }

@@ -11,4 +11,6 @@ pub(crate) struct AxisWords {
     pub(crate) unit: Option<String>,
     /// Voxel size along the axis.
     pub(crate) size: Option<f64>,
+    /// The position of the first voxel along the axis.
+    pub(crate) offset: f64,
 }

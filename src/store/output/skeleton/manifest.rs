@@ -1,0 +1,102 @@
+//! Which chunks of a skeleton's image are stored, so that those without change can be linked from there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::grid::ChunkId;
+use crate::store::disk::read_if_there;
+use crate::store::file::{read_failed, replace};
+
+/// A list of the stored chunks of a skeleton's image: a hash of the voxels of each, and the length and the modification
+/// time of its file.
+///
+/// A manifest that does not match a folder is harmless: a chunk is reused only if its file is the one that was written
+/// for these voxels. So it can be saved before or after outputs are put in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SkeletonManifest {
+    /// The version of this crate that encoded the chunks: other versions may write other bytes.
+    version: String,
+    shape: [usize; 3],
+    /// The chunks of each resolution, the full one first.
+    pub(super) stored: Vec<BTreeMap<ChunkId, StoredChunk>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredChunk {
+    /// Hash of the voxels in raster order.
+    pub(super) voxels: u64,
+    pub(super) file: FileState,
+}
+
+/// Length of a file, and its modification time, in seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileState {
+    length: u64,
+    changed: (u64, u32),
+}
+
+impl FileState {
+    /// The length of the file, in bytes.
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The state of a file; `None` if it does not exist or the system does not support this.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(FileState { length: metadata.len(), changed: (changed.as_secs(), changed.subsec_nanos()) })
+    }
+}
+
+impl SkeletonManifest {
+    /// Loads the manifest from a file; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// `Data` if the file is damaged, `Io` if it cannot be read. Either way the caller can continue without a manifest:
+    /// all chunks are encoded then.
+    pub fn load(path: &Path) -> Result<Option<Self>> {
+        let bytes = read_if_there(path).map_err(|error| read_failed(&error).at(path))?;
+        let parsed = bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose();
+        parsed.map_err(|error| {
+            Error::data("is no list of skeleton chunks; all of them are written again").because(error).at(path)
+        })
+    }
+
+    /// Saves the manifest to a file, which is replaced as a whole.
+    ///
+    /// # Errors
+    /// `Io` or `Output` if it cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec(self)
+            .map_err(|error| Error::internal("a list of chunks cannot be written as JSON").because(error))?;
+        replace(path, &bytes)
+    }
+
+    /// An empty manifest of a volume of a shape, which its chunks and resolutions follow from.
+    pub(super) fn new(shape: [usize; 3], levels: usize) -> Self {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        SkeletonManifest { version, shape, stored: vec![BTreeMap::new(); levels] }
+    }
+
+    /// Whether the chunks of both are encoded in the same way.
+    pub(super) fn encodes_as(&self, other: &Self) -> bool {
+        (&self.version, self.shape, self.stored.len()) == (&other.version, other.shape, other.stored.len())
+    }
+
+    /// The same, as if another version had written it.
+    #[cfg(test)]
+    pub(super) fn of_version(self, version: &str) -> Self {
+        SkeletonManifest { version: version.to_owned(), ..self }
+    }
+
+    /// A stored chunk of a resolution.
+    pub(super) fn chunk(&self, level: usize, id: ChunkId) -> Option<&StoredChunk> {
+        self.stored.get(level)?.get(&id)
+    }
+}
