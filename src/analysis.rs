@@ -51,6 +51,7 @@ mod sholl;
 mod stored_skeleton;
 mod team;
 mod threshold;
+mod voxel_values;
 mod warnings;
 
 pub use self::arrays::TableArrays;

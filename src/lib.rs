@@ -215,6 +215,8 @@ pub mod session;
 pub mod overview;
 #[cfg(feature = "analysis")]
 pub mod analysis;
+#[cfg(feature = "analysis")]
+pub mod export;
 
 pub use ndarray;
 #[cfg(feature = "dataflow")]

@@ -18,7 +18,9 @@ use crate::grid::ChunkId;
 use crate::kernel::labels::colours::Colours;
 use crate::kernel::labels::runs::LabelRuns;
 use crate::kernel::labels::touching::Census;
+use crate::kernel::measure::Known;
 use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::measure::radii::{Radii, Radius};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::voxel_list::VoxelList;
 use crate::operators::failure::Failure;
@@ -183,21 +185,27 @@ impl Analysis {
     pub(super) fn labelled(
         &self,
         image: &LabelImage,
-        skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
-    ) -> Result<Vec<(ChunkId, Arc<Skeleton>)>> {
-        let mut chunks: BTreeMap<ChunkId, Vec<Arc<Skeleton>>> = BTreeMap::new();
+        skeletons: Vec<(ChunkId, Arc<Skeleton<Known>>)>,
+    ) -> Result<Vec<(ChunkId, Arc<Skeleton<Known>>)>> {
+        let mut chunks: BTreeMap<ChunkId, Vec<Arc<Skeleton<Known>>>> = BTreeMap::new();
         for (id, skeleton) in skeletons {
             chunks.entry(id).or_default().push(skeleton);
         }
         let chunks: Vec<_> = chunks.into_iter().collect();
-        let joined = |_, (id, parts): &(ChunkId, Vec<Arc<Skeleton>>)| {
-            let mut voxels: Vec<Voxel> = Vec::new();
-            parts.iter().for_each(|part| part.voxels.extend(&mut voxels));
+        let joined = |_, (id, parts): &(ChunkId, Vec<Arc<Skeleton<Known>>>)| {
+            let mut voxels: Vec<(Voxel, Option<Radius>)> = Vec::new();
+            for part in parts {
+                let radii = &part.values.1;
+                voxels.extend(part.voxels.iter().enumerate().map(|(place, voxel)| (voxel, radii.at(place))));
+            }
             // Sorted runs, which a stable sort merges.
             voxels.sort();
-            let labels = image.at(&self.grid.region(*id), voxels.iter().map(|voxel| voxel.position()));
-            let values = PixelValues::Integers(labels.map_err(|error| error.in_chunk(*id))?);
-            Ok((*id, Arc::new(Skeleton { voxels: VoxelList::from(voxels), values: Arc::new(values) })))
+            let labels = image.at(&self.grid.region(*id), voxels.iter().map(|(voxel, _)| voxel.position()));
+            let labels = PixelValues::Integers(labels.map_err(|error| error.in_chunk(*id))?);
+            let radii: Option<Vec<Radius>> = voxels.iter().map(|(_, radius)| *radius).collect();
+            let values = Arc::new((labels, radii.map_or(Radii::Unknown, Radii::Known)));
+            let voxels: Vec<Voxel> = voxels.into_iter().map(|(voxel, _)| voxel).collect();
+            Ok((*id, Arc::new(Skeleton { voxels: VoxelList::from(voxels), values })))
         };
         each(&chunks, self.allotted.workers, joined)
     }

@@ -12,9 +12,9 @@ use super::warnings;
 use super::{Analysis, Results};
 use crate::error::{Error, Kind, Result};
 use crate::grid::ChunkId;
-use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::measure::radii::OfRadii;
+use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview};
@@ -214,6 +214,7 @@ impl Analysis {
         if let Some(objects) = results.objects_beside(Some(&table), self) {
             write_into(folder, OBJECTS, |file| objects.write_csv(&frame, threads, file))?;
         }
+        self.write_voxels(results, folder)?;
         let found = (provisional, unknown_paths);
         let Written { totals, summary } = self.summed_up(results, (&table, &ranks), regions.as_ref(), found)?;
         if let (true, Some(first)) = (strict, summary.warnings.first()) {
@@ -261,11 +262,11 @@ impl Analysis {
 pub(super) fn write_labels(
     folder: &OutputFolder,
     form: &SkeletonForm,
-    skeletons: &[(ChunkId, Arc<Skeleton>)],
+    skeletons: &[(ChunkId, Arc<Skeleton<Known>>)],
     threads: usize,
 ) -> Result<()> {
     let voxels = skeletons.iter().flat_map(|(_, skeleton)| {
-        let values = match &*skeleton.values {
+        let values = match &skeleton.values.0 {
             PixelValues::Integers(values) => &values[..],
             _ => &[],
         };

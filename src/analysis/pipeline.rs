@@ -307,14 +307,14 @@ fn analyse(
             let grids = image.grids().map(|grid| grid.among(analysis.allotted.processes)).collect();
             let levels = image.levels().clone();
             let store = move |level, id, voxels: &[Voxel]| image.write_chunk(level, id, voxels);
-            skeletons.clone().write_skeletons(levels, grids, store, failure.clone()).probe_with(&probe);
+            skeletons.write_skeletons(levels, grids, store, failure.clone()).probe_with(&probe);
         }
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
         network
             .statistics()
             .inspect(move |snapshot| described.borrow_mut().statistics = Some(snapshot.clone()))
             .probe_with(&probe);
-        let (graph, counted) = (network.graph, to_report());
+        let (graph, counted, known) = (network.graph, to_report(), network.known);
         graph
             .junction_counts()
             .inner
@@ -332,7 +332,9 @@ fn analyse(
             .exchange(|_| 0)
             .inspect(move |((_, voxels), _, _)| isolated.borrow_mut().isolated.push(voxels.clone()))
             .probe_with(&probe);
-        skeletons
+        known
+            .inner
+            .map(|(skeleton, _, _)| skeleton)
             .batch()
             .exchange(|_| 0)
             .inspect(move |skeleton| gathered.borrow_mut().skeletons.push(skeleton.clone()))

@@ -9,7 +9,7 @@ use super::label_objects::LabelSums;
 use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
-use crate::kernel::measure::BranchMeasures;
+use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
@@ -60,7 +60,7 @@ pub(super) struct Report {
     /// Statistics of the branches, if there are any.
     pub(super) statistics: Option<Snapshot>,
     pub(super) isolated: Vec<Shared<Vec<Isolated<BranchMeasures>>>>,
-    pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+    pub(super) skeletons: Vec<(ChunkId, Arc<Skeleton<Known>>)>,
     /// The objects, if there is a table of them.
     pub(super) objects: Vec<FoundObject>,
     /// What an image of labels of objects needs of chunks, if there is one.

@@ -11,8 +11,8 @@ use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::merged::Merged;
@@ -33,7 +33,7 @@ use crate::table::skeletons::Skeletons;
 use crate::table::statistics::Snapshot;
 use crate::table::summary::{JunctionCounts, ObjectCounts};
 
-/// The results of an analysis. Held in memory: some ten bytes for each skeleton voxel, and twenty for each branch.
+/// The results of an analysis. Held in memory: some twenty bytes for each skeleton voxel, and as much for each branch.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Results {
@@ -43,8 +43,8 @@ pub struct Results {
     pub branches: Vec<Shared<BranchList<BranchMeasures>>>,
     /// Skeleton voxels without neighbours.
     pub isolated: Vec<Isolated<BranchMeasures>>,
-    /// The skeleton of every chunk that has one, in raster order of the chunks.
-    pub skeletons: Vec<(ChunkId, Arc<Skeleton>)>,
+    /// The skeleton of every chunk that has one, in raster order of the chunks, with the image's values and radii.
+    pub skeletons: Vec<(ChunkId, Arc<Skeleton<Known>>)>,
     /// Statistics of the branches.
     pub statistics: Snapshot,
     /// Number of foreground voxels, after filters.
@@ -151,7 +151,7 @@ impl Results {
         let wraps = all.last_key_value().is_some_and(|(&most, _)| most > i128::from(i64::MAX));
         let label = move |bits: i64| if wraps { i128::from(bits as u64) } else { i128::from(bits) };
         let chunks = self.skeletons.iter().map(|(_, skeleton)| {
-            let labels = match &*skeleton.values {
+            let labels = match &skeleton.values.0 {
                 PixelValues::Integers(values) => values.iter().map(|&bits| label(bits)).collect(),
                 _ => ChunkLabels::default(),
             };

@@ -62,6 +62,8 @@ pub struct Network<'scope, T: Timestamp> {
     pub graph: BranchGraph<'scope, T, BranchMeasures>,
     /// The skeletons of chunks, where side branches were taken off.
     pub pruned: Option<VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>>,
+    /// The skeletons of chunks, without these side branches, with the image's values and radii.
+    pub known: VecCollection<'scope, T, (ChunkId, Arc<Skeleton<Known>>)>,
     plan: NetworkPlan,
 }
 
@@ -99,7 +101,8 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
         } else {
             (known, None)
         };
-        Network { graph: known.extract_branches(plan.grid, plan.frame.spacing), pruned, plan: plan.clone() }
+        let graph = known.clone().extract_branches(plan.grid, plan.frame.spacing);
+        Network { graph, pruned, known, plan: plan.clone() }
     }
 }
 

@@ -19,7 +19,7 @@ use super::plan::SessionPlan;
 use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
-use crate::kernel::measure::BranchMeasures;
+use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
@@ -44,7 +44,7 @@ use crate::table::summary::{JunctionCounts, ObjectCounts};
 pub(super) enum Difference {
     Branch(Branch<BranchMeasures>, isize),
     Isolated(Shared<Vec<Isolated<BranchMeasures>>>, isize),
-    Skeleton(ChunkId, Arc<Skeleton>, isize),
+    Skeleton(ChunkId, Arc<Skeleton<Known>>, isize),
     /// The statistics of all rows, where they have changed.
     Statistics(Box<Snapshot>),
     /// The change of the number of connected components.
@@ -228,7 +228,8 @@ pub(super) fn graph(
                 .map(|_| ())
                 .probe_with(probe);
         }
-        skeletons
+        let known = network.known;
+        known
             .inner
             .inspect(move |((id, skeleton), _, diff)| voxels(Difference::Skeleton(*id, Arc::clone(skeleton), *diff)))
             .map(|_| ())

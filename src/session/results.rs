@@ -11,7 +11,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::filter::rule::Filter;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::measure::BranchMeasures;
+use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
@@ -54,7 +54,7 @@ pub struct EpochResults {
     pub(super) threshold: Threshold,
     branches: SharedMap<Branch<BranchMeasures>, isize>,
     isolated: SharedMap<Isolated<BranchMeasures>, isize>,
-    skeletons: SharedMap<ChunkId, Arc<Skeleton>>,
+    skeletons: SharedMap<ChunkId, Arc<Skeleton<Known>>>,
     statistics: Snapshot,
     components: i64,
     junctions: JunctionCounts,
@@ -189,7 +189,7 @@ impl EpochResults {
     }
 
     /// The skeletons of the chunks that have one, in the order of the chunks.
-    pub fn skeletons(&self) -> impl Iterator<Item = (ChunkId, &Arc<Skeleton>)> {
+    pub fn skeletons(&self) -> impl Iterator<Item = (ChunkId, &Arc<Skeleton<Known>>)> {
         self.skeletons.iter().map(|(&id, skeleton)| (id, skeleton))
     }
 

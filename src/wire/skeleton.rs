@@ -1,4 +1,4 @@
-//! Wire format of the skeletons of chunks: positions of voxels, and their values.
+//! Wire format of the skeletons of chunks: positions of voxels, their values and their radii.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use bytemuck::{Pod, Zeroable};
 use super::{WireReader, WireRecord, damaged, values_bytes, write_header, write_values};
 use crate::error::Result;
 use crate::grid::ChunkId;
+use crate::kernel::measure::Known;
 use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::measure::radii::{Radii, Radius};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Voxel;
 
@@ -24,39 +26,49 @@ struct Header {
     voxels: u64,
     /// The form of the values.
     values: u64,
+    /// The number of radii: that of the voxels, or none.
+    radii: u64,
 }
 
-impl WireRecord for (ChunkId, Arc<Skeleton>) {
+impl WireRecord for (ChunkId, Arc<Skeleton<Known>>) {
     const KIND: [u8; 8] = *b"skeleton";
     const LEAST: usize = size_of::<Header>();
 
     fn wire_bytes(&self) -> usize {
-        let values = match &*self.1.values {
+        let (values, radii) = &*self.1.values;
+        let values = match values {
             PixelValues::Constant(_) => size_of::<i64>(),
             PixelValues::Integers(values) => values_bytes::<i64>(values.len()),
             PixelValues::Floats(values) => values_bytes::<u64>(values.len()),
         };
-        size_of::<Header>() + values_bytes::<Voxel>(self.1.voxels.len()) + values
+        size_of::<Header>()
+            + values_bytes::<Voxel>(self.1.voxels.len())
+            + values
+            + values_bytes::<u64>(bits(radii).len())
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
         let (chunk, skeleton) = self;
-        let values = match *skeleton.values {
+        let (values, radii) = &*skeleton.values;
+        let form = match values {
             PixelValues::Constant(_) => CONSTANT,
             PixelValues::Integers(_) => INTEGERS,
             PixelValues::Floats(_) => FLOATS,
         };
-        write_header(out, &Header { chunk: *chunk, voxels: skeleton.voxels.len() as u64, values })?;
+        let radii = bits(radii);
+        let (voxels, counted) = (skeleton.voxels.len() as u64, radii.len() as u64);
+        write_header(out, &Header { chunk: *chunk, voxels, values: form, radii: counted })?;
         write_values(out, &skeleton.voxels.to_vec())?;
-        match &*skeleton.values {
-            PixelValues::Constant(value) => write_values(out, &[*value]),
-            PixelValues::Integers(values) => write_values(out, values),
-            PixelValues::Floats(values) => write_values(out, values),
+        match values {
+            PixelValues::Constant(value) => write_values(out, &[*value])?,
+            PixelValues::Integers(values) => write_values(out, values)?,
+            PixelValues::Floats(values) => write_values(out, values)?,
         }
+        write_values(out, radii)
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
-        let Header { chunk, voxels: count, values } = bytes.header()?;
+        let Header { chunk, voxels: count, values, radii } = bytes.header()?;
         let voxels: Vec<Voxel> = bytes.values(count)?;
         let values = match values {
             CONSTANT => PixelValues::Constant(bytes.header()?),
@@ -64,6 +76,22 @@ impl WireRecord for (ChunkId, Arc<Skeleton>) {
             FLOATS => PixelValues::Floats(bytes.values(count)?),
             _ => return Err(damaged("it has values of an unknown form")),
         };
-        Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values: Arc::new(values) })))
+        let radii = match radii {
+            0 => Radii::Unknown,
+            _ if radii != count => return Err(damaged("it has another number of radii than of voxels")),
+            _ => {
+                let radii: Option<Vec<Radius>> = bytes.values(count)?.into_iter().map(Radius::from_bits).collect();
+                Radii::Known(radii.ok_or_else(|| damaged("it has a radius that is none"))?)
+            }
+        };
+        Ok((chunk, Arc::new(Skeleton { voxels: voxels.into(), values: Arc::new((values, radii)) })))
+    }
+}
+
+/// The bits of radii; nothing if they are unknown.
+fn bits(radii: &Radii) -> &[u64] {
+    match radii {
+        Radii::Unknown => &[],
+        Radii::Known(radii) => Radius::all_bits(radii),
     }
 }

@@ -9,7 +9,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::chunk::{Dtype, Value, Voxels};
 use crate::grid::ChunkId;
+use crate::kernel::measure::Known;
 use crate::kernel::measure::pixel_values::PixelValues;
+use crate::kernel::measure::radii::{Radii, Radius};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::message::{Link, Message, Slab};
 use crate::with_dtype;
@@ -128,16 +130,20 @@ pub(crate) fn messages() -> impl Strategy<Value = Message> {
     ]
 }
 
-fn skeletons() -> impl Strategy<Value = (ChunkId, Arc<Skeleton>)> {
+fn skeletons() -> impl Strategy<Value = (ChunkId, Arc<Skeleton<Known>>)> {
     let voxels = prop::collection::vec(prop::array::uniform3(-99i64..99).prop_map(Voxel::new), 0..9);
-    (prop::array::uniform3(-9i64..9), voxels, any::<i64>(), 0..3).prop_map(|(chunk, voxels, value, form)| {
+    (prop::array::uniform3(-9i64..9), voxels, any::<i64>(), 0..6).prop_map(|(chunk, voxels, value, form)| {
         let count = voxels.len() as i64;
-        let values = match form {
+        let values = match form % 3 {
             0 => PixelValues::Constant(value),
             1 => PixelValues::Integers((0..count).map(|n| value.wrapping_mul(n)).collect()),
             _ => PixelValues::Floats((0..count).map(|n| value.wrapping_mul(n) as u64).collect()),
         };
-        (ChunkId::at(chunk), Arc::new(Skeleton { voxels: voxels.into(), values: values.into() }))
+        let radii = match form {
+            3.. if count > 0 => (0..count).map(|n| Radius::new(0.5 + n as f64, n % 2 == 0)).collect(),
+            _ => Radii::Unknown,
+        };
+        (ChunkId::at(chunk), Arc::new(Skeleton { voxels: voxels.into(), values: Arc::new((values, radii)) }))
     })
 }
 
@@ -170,7 +176,7 @@ proptest! {
         prop_assert!(refused_or_the_same::<Voxels>(&bytes));
         prop_assert!(refused_or_the_same::<Slab>(&bytes));
         prop_assert!(refused_or_the_same::<Message>(&bytes));
-        prop_assert!(refused_or_the_same::<(ChunkId, Arc<Skeleton>)>(&bytes));
+        prop_assert!(refused_or_the_same::<(ChunkId, Arc<Skeleton<Known>>)>(&bytes));
     }
 }
 

@@ -69,6 +69,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "overview",
         ],
     ),
+    ("export", &["space", "grid", "error", "kernel", "store", "table", "analysis"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

@@ -1,10 +1,12 @@
 //! Numbers in records that are compared and sorted.
 
+use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
 
 /// A floating-point number that compares by its bits: equal if all bits are equal, and in the order of the bits.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Pod, Serialize, Deserialize, Zeroable)]
 #[serde(into = "f64", from = "f64")]
+#[repr(transparent)]
 pub struct Bits(u64);
 
 impl Bits {

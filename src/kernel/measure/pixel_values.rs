@@ -41,6 +41,18 @@ impl PixelValues {
 }
 
 impl PixelValues {
+    /// The value at an index of the list, as the nearest number.
+    ///
+    /// # Panics
+    /// If the index is not in the list.
+    pub fn value(&self, place: usize) -> f64 {
+        match self {
+            PixelValues::Constant(value) => *value as f64,
+            PixelValues::Integers(values) => values[place] as f64,
+            PixelValues::Floats(values) => f64::from_bits(values[place]),
+        }
+    }
+
     /// The values at some indices of the list.
     ///
     /// # Panics

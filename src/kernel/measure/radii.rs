@@ -5,6 +5,7 @@
 
 use std::f64::consts::PI;
 
+use bytemuck::NoUninit;
 use serde::{Deserialize, Serialize};
 
 use super::bits::Bits;
@@ -16,7 +17,8 @@ use crate::kernel::varint;
 use crate::space::Voxel;
 
 /// The radius at a voxel, and whether the object there may continue outside the image.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, NoUninit, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(transparent)]
 pub struct Radius(
     /// Radii are above zero, so the sign holds whether the voxel touches the border.
     Bits,
@@ -44,6 +46,17 @@ impl Radius {
     #[inline]
     pub fn touches_border(self) -> bool {
         self.0.get().is_sign_negative()
+    }
+
+    /// The bits of radii, for [`Radius::from_bits`].
+    pub fn all_bits(radii: &[Radius]) -> &[u64] {
+        bytemuck::cast_slice(radii)
+    }
+
+    /// The radius with these bits; `None` if there is none.
+    pub fn from_bits(bits: u64) -> Option<Radius> {
+        let radius = f64::from_bits(bits);
+        (radius.abs() > 0.0).then(|| Radius(radius.into()))
     }
 
     /// At unit spacing a radius is the square root of an integer, which takes one or two bytes.

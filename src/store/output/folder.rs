@@ -18,10 +18,11 @@ use crate::store::disk::{self, There, what_is};
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 11] = [
+pub const OUTPUTS: [&str; 13] = [
     ATLAS,
     ATLAS_BRANCHES,
     BRANCHES,
+    EXPORT,
     NODES,
     OBJECTS,
     OBJECT_LABELS,
@@ -29,6 +30,7 @@ pub const OUTPUTS: [&str; 11] = [
     SKELETON,
     SKELETONS,
     "summary.json",
+    VOXELS,
     RUN,
 ];
 
@@ -40,6 +42,9 @@ pub(crate) const ATLAS_BRANCHES: &str = "atlas_branches.csv";
 
 /// The output with the branch table.
 pub(crate) const BRANCHES: &str = "branches.csv";
+
+/// The output with the files for other programs.
+pub(crate) const EXPORT: &str = "export";
 
 /// The output with the table of nodes.
 pub(crate) const NODES: &str = "nodes.csv";
@@ -55,6 +60,9 @@ pub(crate) const SKELETONS: &str = "skeletons.csv";
 
 /// The output with the skeleton's array.
 pub(crate) const SKELETON: &str = "skeleton.zarr";
+
+/// The output with the radius and the image's value at each voxel of the skeleton.
+pub(crate) const VOXELS: &str = "voxels.npy";
 
 const RUN: &str = "run.json";
 
