@@ -73,7 +73,7 @@ pub(crate) fn put_in_place(
 ) -> Result<()> {
     // Everything from here on takes a moment.
     interrupt::finish();
-    let Written { totals, summary, .. } = staged.commit()?;
+    let Written { totals, summary, notes, .. } = staged.commit()?;
     let warnings = &summary.warnings;
     // Those of the image itself were printed when it was opened.
     let new = warnings
@@ -82,6 +82,7 @@ pub(crate) fn put_in_place(
         .filter(|warning| !said.iter().any(|known| differ_in_numbers(known, warning)));
     new.for_each(|warning| print_warning(warning));
     said.clone_from(warnings);
+    notes.iter().for_each(|note| print_warning(note));
     if quiet {
         return Ok(());
     }

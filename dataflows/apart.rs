@@ -97,6 +97,18 @@ pub(crate) fn of_sholl(options: &ShollOptions, out: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Refuses to write exports over one of the outputs that they are made from. In their folder they may lie.
+pub(crate) fn of_export(results: &Path, out: Option<&Path>) -> Result<()> {
+    let Some(out) = out else { return Ok(()) };
+    for name in OUTPUTS.into_iter().filter(|name| *name != "export") {
+        let mut things = Things::default();
+        things.add("an output of the run", None, &results.join(name), false);
+        things.add("the folder of the exports", Some("--out"), out, true);
+        things.check()?;
+    }
+    Ok(())
+}
+
 /// Refuses to write an image into its own input, or into a folder that holds its input.
 pub(crate) fn of_fuse(options: &FuseOptions) -> Result<()> {
     let mut things = Things::default();

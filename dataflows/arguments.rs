@@ -7,8 +7,10 @@ mod objects;
 
 use std::path::PathBuf;
 
+use anabranch::export::Format;
 use clap::{Args, Parser, Subcommand};
 
+use self::choices::export_format;
 pub(crate) use self::choices::{BranchColour, ColumnSet, DownsampleName, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     Objects(ObjectsOptions),
     Watch(WatchOptions),
+    Export(ExportOptions),
     Fuse(FuseOptions),
     Sholl(ShollOptions),
     Phantom(PhantomOptions),
@@ -174,6 +177,9 @@ pub(crate) struct RunOptions {
     /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// Write the results in these formats of other programs too, into the folder export in DIR
+    #[arg(long, value_name = "FORMAT,…", value_delimiter = ',', value_parser = export_format())]
+    pub(crate) export: Vec<Format>,
     #[command(flatten)]
     pub(crate) foreground: ForegroundOptions,
     /// Thinning: Lee 1994, Zhang-Suen (2-D only), or one that loses no object [default: zhang in 2-D, lee in 3-D]
@@ -319,6 +325,30 @@ pub(crate) struct FuseOptions {
     /// Replace an image that an earlier fuse has written there
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// Print nothing but warnings and errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+}
+
+/// Write the results of a run in formats of other programs.
+///
+/// Reads the folder that a run wrote to, and not the image. FORMAT is any of those that `run --export` takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExportOptions {
+    /// Folder that a run wrote its results to
+    pub(crate) results: PathBuf,
+    /// What to write
+    #[arg(required = true, value_name = "FORMAT", value_parser = export_format())]
+    pub(crate) formats: Vec<Format>,
+    /// Folder to write to [default: export, in the folder of the results]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace earlier exports
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<usize>,
     /// Print nothing but warnings and errors
     #[arg(long)]
     pub(crate) quiet: bool,

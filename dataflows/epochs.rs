@@ -12,6 +12,7 @@ use anabranch::store::output::OutputFolder;
 
 use crate::analysis::{circumstances, open, picture, print_headline, put_in_place};
 use crate::arguments::RunOptions;
+use crate::export::each_once;
 use crate::interrupt::{self, Interrupt};
 use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{Progress, print_note, print_warning};
@@ -108,6 +109,7 @@ impl ShownEpochs {
             strict: self.options.strict,
             circumstances: circumstances(&self.options),
             picture: picture(&self.options),
+            exports: each_once(&self.options.export),
             ..Destination::new(folder)
         };
         let (results, staged) = self.of.stage(&epoch, to)?;

@@ -13,6 +13,7 @@ mod info;
 mod objects;
 mod run;
 mod watch;
+mod export;
 mod fuse;
 mod phantom;
 mod sholl;
@@ -104,6 +105,7 @@ fn carry_out(command: arguments::Command) -> Result<()> {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Objects(options) => objects::objects(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
+        arguments::Command::Export(options) => export::export(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),
         arguments::Command::Sholl(options) => sholl::sholl(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),

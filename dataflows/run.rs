@@ -11,6 +11,7 @@ use anabranch::store::output::OutputFolder;
 use crate::analysis::{self, circumstances, picture, print_headline, put_in_place};
 use crate::arguments::RunOptions;
 use crate::epochs;
+use crate::export::each_once;
 use crate::interrupt;
 use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::Progress;
@@ -62,6 +63,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
         strict: options.strict,
         circumstances: circumstances(options),
         picture: picture(options),
+        exports: each_once(&options.export),
         ..Destination::new(folder)
     };
     let staged = analysis.stage(&results, to)?;

@@ -32,6 +32,7 @@ mod arrays;
 mod change_files;
 mod changes;
 mod epochs;
+mod exports;
 mod kept_counts;
 mod label_chunks;
 mod label_image;

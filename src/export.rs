@@ -38,15 +38,22 @@ impl Format {
         Format::ALL.into_iter().find(|format| format.name() == name)
     }
 
-    /// The files or folders that are written.
-    pub const fn files(self) -> &'static [&'static str] {
+    /// What it is, in a few words.
+    pub const fn meaning(self) -> &'static str {
         self.description().1
     }
 
-    /// Name, files and writer.
-    const fn description(self) -> (&'static str, &'static [&'static str], Writer) {
+    /// The files or folders that are written.
+    pub const fn files(self) -> &'static [&'static str] {
+        self.description().2
+    }
+
+    /// Name, meaning, files and writer.
+    const fn description(self) -> (&'static str, &'static str, &'static [&'static str], Writer) {
         match self {
-            Format::Paths => ("paths", &["paths.csv"], paths::write),
+            Format::Paths => {
+                ("paths", "the voxels of each branch, with radius and pixel value", &["paths.csv"], paths::write)
+            }
         }
     }
 
@@ -56,6 +63,6 @@ impl Format {
     /// # Errors
     /// `Usage` if the network lacks what the format needs; `Output` or `Io` if a file cannot be written.
     pub fn write(self, network: &Network, folder: &Path, threads: usize) -> Result<Vec<String>> {
-        self.description().2(network, folder, threads)
+        self.description().3(network, folder, threads)
     }
 }

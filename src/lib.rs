@@ -214,9 +214,9 @@ pub mod session;
 #[cfg(feature = "analysis")]
 pub mod overview;
 #[cfg(feature = "analysis")]
-pub mod analysis;
-#[cfg(feature = "analysis")]
 pub mod export;
+#[cfg(feature = "analysis")]
+pub mod analysis;
 
 pub use ndarray;
 #[cfg(feature = "dataflow")]

@@ -1,7 +1,9 @@
 //! Options whose value is one of a few names.
 
+use anabranch::export::Format;
 use anabranch::kernel::image::coarsen::Downsample;
 use clap::ValueEnum;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 /// What the colours of branches stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,6 +32,13 @@ pub(crate) enum ColumnSet {
     All,
     /// skan's, and no others.
     Skan,
+}
+
+/// Takes the names of formats of exports.
+pub(crate) fn export_format() -> impl TypedValueParser<Value = Format> {
+    let names = Format::ALL.map(|format| PossibleValue::new(format.name()).help(format.meaning()));
+    // The parser has let names of formats through alone.
+    PossibleValuesParser::new(names).map(|name| Format::of(&name).unwrap_or(Format::ALL[0]))
 }
 
 /// How coarser resolutions of an image are made.

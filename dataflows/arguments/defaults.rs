@@ -10,6 +10,7 @@ impl RunOptions {
         RunOptions {
             image,
             out,
+            export: Vec::new(),
             foreground: ForegroundOptions::default(),
             method: None,
             chunk: None,

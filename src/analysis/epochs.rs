@@ -79,6 +79,11 @@ impl Analysis {
 }
 
 impl Epochs {
+    /// The folder of the outputs that were made from a state; `None` if it is no folder of a state that knows of any.
+    pub fn outputs_of(state: &Path) -> Option<PathBuf> {
+        written(state).ok().flatten().map(|written| written.folder)
+    }
+
     /// Opens the state, from which the analysis begins. `folder`, from [`Analysis::outputs_of_state`], is where the
     /// outputs will go; it is released until results are written, and then opened again with `overwrite`.
     ///

@@ -11,6 +11,7 @@ use super::record::Circumstances;
 use super::warnings;
 use super::{Analysis, Results};
 use crate::error::{Error, Kind, Result};
+use crate::export::{Format, Network};
 use crate::grid::ChunkId;
 use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::measure::radii::OfRadii;
@@ -21,7 +22,8 @@ use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview
 use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
-use crate::store::output::folder::{BRANCHES, NODES, OBJECTS, SKELETONS};
+use crate::store::disk;
+use crate::store::output::folder::{BRANCHES, EXPORT, NODES, OBJECTS, SKELETONS};
 use crate::store::output::{EarlierRun, OutputFolder, SkeletonForm, write_labelled, write_skeleton};
 use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::Table;
@@ -47,13 +49,15 @@ pub struct Destination<'a> {
     pub circumstances: Circumstances,
     /// How the picture looks.
     pub picture: OverviewOptions,
+    /// The formats of other programs in which the results are written too, into the folder `export`.
+    pub exports: Vec<Format>,
 }
 
 impl Destination<'_> {
     /// A folder for outputs, with nothing else.
     pub fn new(folder: OutputFolder) -> Self {
         let (started, circumstances, picture) = (Instant::now(), Circumstances::default(), OverviewOptions::default());
-        Destination { folder, changes: None, started, strict: false, circumstances, picture }
+        Destination { folder, changes: None, started, strict: false, circumstances, picture, exports: Vec::new() }
     }
 }
 
@@ -74,6 +78,8 @@ pub struct Written {
     pub totals: Totals,
     /// What `summary.json` holds; of its warnings those of the image are first.
     pub summary: Summary<Described>,
+    /// What exports cannot hold of the results, each a sentence.
+    pub notes: Vec<String>,
 }
 
 /// The folder for a run's outputs, locked and staged. Replaces the outputs of an earlier run only if asked to, or if
@@ -141,7 +147,7 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::write`]; `Data` if a warning is an error.
     pub fn stage<'a>(&self, results: &Results, to: Destination<'a>) -> Result<Staged<'a>> {
-        let Destination { folder, changes, started, strict, circumstances, picture } = to;
+        let Destination { folder, changes, started, strict, circumstances, picture, exports } = to;
         if let Some(labels) = &results.object_labels {
             self.write_labels(&folder, labels)?;
         }
@@ -152,7 +158,7 @@ impl Analysis {
             let tables = self.write_tables(results, &folder, strict);
             (tables, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        let written = tables?;
+        let mut written = tables?;
         if let Some(picture) = picture? {
             folder.write("overview.png", picture)?;
         }
@@ -161,8 +167,17 @@ impl Analysis {
         if let Some((changes, difference)) = changes.as_ref().zip(difference.as_ref()) {
             (counts.rows_changed, counts.epoch) = (Some(difference.branches()), Some(changes.epoch()));
         }
+        if !exports.is_empty() {
+            let place = folder.path(EXPORT);
+            disk::make_folder(&place).map_err(|error| folder.write_error(EXPORT, &error))?;
+        }
         let outputs = folder.written().into_iter().chain(["run.json"]).collect();
         folder.write("run.json", self.record(&circumstances, counts, outputs, [analysed, started.elapsed()])?)?;
+        if !exports.is_empty() {
+            // From the files, as when they are exported later.
+            let network = Network::open(folder.new_folder())?;
+            written.notes = network.export(&exports, &folder.path(EXPORT), self.allotted.workers)?;
+        }
         Ok(Staged { folder, changed: changes.zip(difference), written })
     }
 
@@ -216,12 +231,12 @@ impl Analysis {
         }
         self.write_voxels(results, folder)?;
         let found = (provisional, unknown_paths);
-        let Written { totals, summary } = self.summed_up(results, (&table, &ranks), regions.as_ref(), found)?;
-        if let (true, Some(first)) = (strict, summary.warnings.first()) {
+        let written = self.summed_up(results, (&table, &ranks), regions.as_ref(), found)?;
+        if let (true, Some(first)) = (strict, written.summary.warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")).at(&self.source.description().name));
         }
-        folder.write("summary.json", summary.to_json()?)?;
-        Ok(Written { totals, summary })
+        folder.write("summary.json", written.summary.to_json()?)?;
+        Ok(written)
     }
 
     /// The summary of some results, from their table and regions, the number of provisional branches, and the number of
@@ -254,7 +269,7 @@ impl Analysis {
             let (units, missing) = (arrival.units(), arrival.missing());
             summary = summary.with_awaited(Awaited { provisional_branches: provisional, units, missing });
         }
-        Ok(Written { totals, summary })
+        Ok(Written { totals, summary, notes: Vec::new() })
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::Path;
 
-use crate::analysis::Outputs;
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::moments::Moments;
@@ -15,6 +13,7 @@ use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
+use crate::store::Source;
 use crate::table::read::TableText;
 
 /// Edge of the chunks in which branches are found again.
@@ -52,6 +51,20 @@ pub struct Network {
     pub nodes: Option<TableText>,
     /// `skeletons.csv`, likewise.
     pub skeletons: Option<TableText>,
+}
+
+/// What results tell besides the skeleton.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// The name of the image.
+    pub(crate) image: String,
+    /// Whether the skeleton's values are labels.
+    pub(crate) labelled: bool,
+    pub(crate) radii: Option<Vec<f64>>,
+    pub(crate) values: Option<Vec<f64>>,
+    pub(crate) branches: TableText,
+    pub(crate) nodes: Option<TableText>,
+    pub(crate) skeletons: Option<TableText>,
 }
 
 /// The voxels of branches, each from its start to its end, both included; a cycle ends with the voxel it begins with.
@@ -103,37 +116,32 @@ impl Paths {
 }
 
 impl Network {
-    /// The network of the results in a folder. Finds the paths of branches in the skeleton again, and compares their ends
-    /// with the table; takes time in proportion to the stored skeleton.
+    /// The network of a skeleton whose voxels are in raster order with their labels, or ones. Finds the paths of branches, and
+    /// compares their ends with the table's.
     ///
     /// # Errors
-    /// `Missing` if an output is not there; `Data` if one is damaged or the outputs are not of one run.
-    pub fn open(folder: impl AsRef<Path>) -> Result<Network> {
-        let folder = folder.as_ref();
-        let outputs = Outputs::open(folder)?;
-        let description = outputs.skeleton.description().clone();
-        let voxels = outputs.skeleton_voxels()?;
-        let labelled = outputs.parameters()["labels"] == true;
-        let (radii, values) = outputs.voxel_values(folder, voxels.len())?;
-        let bounds = Region::of_shape(description.shape);
-        let paths = paths(&voxels, labelled, bounds, description.spacing);
+    /// `Data` if the tables are not those of the skeleton.
+    pub(crate) fn new(skeleton: &dyn Source, voxels: Vec<(Voxel, i64)>, told: Told) -> Result<Network> {
+        let Told { image, labelled, radii, values, branches, nodes, skeletons } = told;
+        let description = skeleton.description();
+        let paths = paths(&voxels, labelled, Region::of_shape(description.shape), description.spacing);
         let network = Network {
-            image: outputs.run["input"].as_str().unwrap_or_default().to_owned(),
+            image,
             dimensions: description.dimensions,
             shape: description.shape,
             spacing: description.spacing,
-            unit: description.unit,
-            place: outputs.skeleton.place(),
+            unit: description.unit.clone(),
+            place: skeleton.place(),
             labels: labelled.then(|| voxels.iter().map(|(_, label)| *label).collect()),
             voxels: voxels.into_iter().map(|(voxel, _)| voxel).collect(),
             radii,
             values,
             paths,
-            branches: outputs.table,
-            nodes: outputs.nodes,
-            skeletons: outputs.skeletons,
+            branches,
+            nodes,
+            skeletons,
         };
-        network.check().map_err(|error| error.at(folder))?;
+        network.check()?;
         Ok(network)
     }
 

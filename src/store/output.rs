@@ -23,7 +23,7 @@ pub use self::pyramid::{PyramidForm, PyramidWriter};
 pub use self::skeleton::{
     SkeletonForm, SkeletonImage, SkeletonManifest, WrittenSkeleton, write_labelled, write_skeleton,
 };
-pub use self::staged::{Overwrite, StagedFolder, put_file};
+pub use self::staged::{EXPORT_RECORD, Overwrite, StagedFolder, put_file};
 pub use self::staging::Remover;
 #[cfg(feature = "tiff")]
 pub use self::tiff::write_tiff;

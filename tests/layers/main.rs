@@ -48,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cluster",
         ],
     ),
+    ("export", &["space", "grid", "error", "kernel", "store", "table"]),
     (
         "analysis",
         &[
@@ -67,9 +68,9 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cluster",
             "session",
             "overview",
+            "export",
         ],
     ),
-    ("export", &["space", "grid", "error", "kernel", "store", "table", "analysis"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::staged::EXPORT_RECORD;
 use super::staging::{DONE, OLD, Remover, STAGING, Staging, complete, is_folder, replaced, unwritable};
 use crate::error::{Error, Kind, Result};
 use crate::store::disk::{self, There, what_is};
@@ -215,7 +216,8 @@ impl OutputFolder {
         })
     }
 
-    fn new_folder(&self) -> PathBuf {
+    /// The folder in which outputs are staged.
+    pub(crate) fn new_folder(&self) -> PathBuf {
         Staging::new_folder_of(&self.folder.join(STAGING), self.run())
     }
 
@@ -318,8 +320,11 @@ fn check(folder: &Path, overwrite: bool) -> Result<Option<EarlierRun>> {
     }
     names.remove(STAGING);
     let earlier = EarlierRun::of(folder);
+    // Exports may have been written there since. They are of the earlier results, and go with them.
+    let exports = folder.join(EXPORT).join(EXPORT_RECORD).is_file();
     for name in names {
         let message = match OUTPUTS.contains(&&*name) {
+            true if exports && name == EXPORT && earlier.is_some() => continue,
             true if earlier.as_ref().is_some_and(|run| run.wrote(&name)) => continue,
             true => format!("holds {name}, which no run wrote there; move it, or give another folder"),
             false if overwrite => continue,

@@ -13,6 +13,9 @@ use crate::store::file::write_failed;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub(super) const WRITER: &str = "anabranch";
 
+/// The file in a folder of exports that tells what is in it, and marks it as written by this program.
+pub const EXPORT_RECORD: &str = "export.json";
+
 /// Name of the file, while it is in the folder of a run.
 const FILE: &str = "file";
 
@@ -25,6 +28,8 @@ pub enum Overwrite {
     Image,
     /// A Zarr array, which the caller has checked.
     Array,
+    /// A folder of exports, by the record in it.
+    Exports,
 }
 
 /// A folder that is being written. Until [`StagedFolder::commit`] its place is empty, or holds the earlier folder; if
@@ -159,10 +164,13 @@ fn folder_of(place: &Path) -> &Path {
 /// Refuses a path with something that may not be replaced.
 fn refuse_existing(place: &Path, overwrite: Overwrite) -> Result<()> {
     let refused = |message: &str| Err(Error::new(Kind::Output, message).at(place));
+    let are_exports = || place.join(EXPORT_RECORD).is_file();
     let is_array = || overwrite == Overwrite::Array && place.join("zarr.json").is_file();
     match fs::read_dir(place).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),
         Ok(_) if is_array() => Ok(()),
+        Ok(_) if overwrite == Overwrite::Exports && are_exports() => Ok(()),
+        Ok(_) if are_exports() => refused("holds exports already; give another path, or --overwrite to replace them"),
         Ok(_) if !is_ours(place) => refused(
             "is there already, and is no Zarr group that fuse has written; give another path, or remove it first",
         ),
