@@ -99,7 +99,7 @@ fn form(options: &FuseOptions, source: &dyn Source, channels: Option<usize>) -> 
         unit: description.unit.clone(),
         origin: source.place(),
         downsample,
-        labels: downsample == Downsample::Mode,
+        labels: (downsample == Downsample::Mode).then(|| serde_json::json!({})),
         of_fuse: true,
     })
 }

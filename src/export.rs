@@ -4,9 +4,15 @@
 //! radii and pixel values at every voxel. [`Format::write`] writes it. What is written follows from the results alone, so it
 //! has the same bytes for every chunking, number of workers and order of arrival.
 
+mod branch_labels;
+mod edges;
 mod files;
+#[cfg(test)]
+mod fixtures;
 pub mod network;
 mod paths;
+#[cfg(feature = "tiff")]
+mod tiff;
 
 use std::path::Path;
 
@@ -19,6 +25,13 @@ use crate::error::Result;
 pub enum Format {
     /// The voxels of each branch with their radii and the image's values: `paths.csv`.
     Paths,
+    /// An image of the branches' numbers: `branch_labels.zarr`.
+    BranchLabels,
+    /// The graph of the skeleton's voxels: `edges.csv`.
+    Edges,
+    /// The skeleton and the branches' numbers for Fiji: `skeleton.tif` and `branch_labels.tif`.
+    #[cfg(feature = "tiff")]
+    Tiff,
 }
 
 /// Writes a network into a folder that exists, on so many threads. Returns what the format cannot hold, each a sentence.
@@ -26,7 +39,13 @@ type Writer = fn(&Network, &Path, usize) -> Result<Vec<String>>;
 
 impl Format {
     /// All formats.
-    pub const ALL: [Format; 1] = [Format::Paths];
+    pub const ALL: &[Format] = &[
+        Format::Paths,
+        Format::BranchLabels,
+        Format::Edges,
+        #[cfg(feature = "tiff")]
+        Format::Tiff,
+    ];
 
     /// Its name, as options have it.
     pub const fn name(self) -> &'static str {
@@ -35,7 +54,7 @@ impl Format {
 
     /// The format with a name; `None` if there is none.
     pub fn of(name: &str) -> Option<Format> {
-        Format::ALL.into_iter().find(|format| format.name() == name)
+        Format::ALL.iter().copied().find(|format| format.name() == name)
     }
 
     /// What it is, in a few words.
@@ -51,6 +70,20 @@ impl Format {
     /// Name, meaning, files and writer.
     const fn description(self) -> (&'static str, &'static str, &'static [&'static str], Writer) {
         match self {
+            Format::BranchLabels => (
+                "branch-labels",
+                "OME-Zarr label image of the branches' numbers, for napari and Neuroglancer",
+                &["branch_labels.zarr"],
+                branch_labels::write,
+            ),
+            Format::Edges => ("edges", "the graph of the skeleton's voxels", &["edges.csv"], edges::write),
+            #[cfg(feature = "tiff")]
+            Format::Tiff => (
+                "tiff",
+                "skeleton and branches' numbers as calibrated stacks, for Fiji",
+                &["skeleton.tif", "branch_labels.tif"],
+                tiff::write,
+            ),
             Format::Paths => {
                 ("paths", "the voxels of each branch, with radius and pixel value", &["paths.csv"], paths::write)
             }

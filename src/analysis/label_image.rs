@@ -64,7 +64,7 @@ impl Analysis {
             unit: of_image.unit.clone(),
             origin: self.source.place(),
             downsample: Downsample::Mode,
-            labels: true,
+            labels: Some(serde_json::json!({})),
             of_fuse: false,
         };
         let writer = PyramidWriter::create(folder.path(OBJECT_LABELS), form)?;

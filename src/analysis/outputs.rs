@@ -23,7 +23,7 @@ use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
 use crate::store::disk;
-use crate::store::output::folder::{BRANCHES, EXPORT, NODES, OBJECTS, SKELETONS};
+use crate::store::output::folder::{BRANCHES, EXPORT, NODES, OBJECTS, SKELETON, SKELETONS};
 use crate::store::output::{EarlierRun, OutputFolder, SkeletonForm, write_labelled, write_skeleton};
 use crate::store::units::{LengthUnit, converted, readable};
 use crate::table::Table;
@@ -287,7 +287,7 @@ pub(super) fn write_labels(
         };
         skeleton.voxels.iter().zip(values.iter().copied())
     });
-    write_labelled(folder, form, voxels, threads)
+    write_labelled(&folder.path(SKELETON), form, voxels, threads)
 }
 
 /// Writes an output piece by piece.

@@ -13,7 +13,8 @@ use crate::kernel::network::merged::Merged;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::space::{Region, Spacing, Voxel};
-use crate::store::Source;
+use crate::store::output::SkeletonForm;
+use crate::store::{Source, StoredType};
 use crate::table::read::TableText;
 
 /// Edge of the chunks in which branches are found again.
@@ -51,6 +52,22 @@ pub struct Network {
     pub nodes: Option<TableText>,
     /// `skeletons.csv`, likewise.
     pub skeletons: Option<TableText>,
+}
+
+/// The form of an image of the network's voxels.
+impl Network {
+    pub(super) fn form(&self, name: &str, labels: serde_json::Value) -> SkeletonForm {
+        SkeletonForm {
+            name: name.to_owned(),
+            shape: self.shape,
+            dimensions: self.dimensions,
+            dtype: StoredType::U32,
+            spacing: self.spacing,
+            unit: self.unit.clone(),
+            origin: self.place,
+            labels,
+        }
+    }
 }
 
 /// What results tell besides the skeleton.
@@ -181,6 +198,20 @@ impl Network {
     /// If there is no such voxel.
     pub fn value(&self, voxel: u32) -> f64 {
         self.values.as_ref().map_or(f64::NAN, |values| values[voxel as usize])
+    }
+
+    /// The branch of each voxel, plus one: of a voxel where several meet, the first in the table; 0 for isolated voxels.
+    pub fn branches_of_voxels(&self) -> Vec<u32> {
+        let mut of = vec![0; self.voxels.len()];
+        for (branch, path) in self.paths.iter().enumerate() {
+            for &voxel in path {
+                let of = &mut of[voxel as usize];
+                if *of == 0 {
+                    *of = branch as u32 + 1;
+                }
+            }
+        }
+        of
     }
 
     /// The `skeleton_id` of each voxel that lies on a branch or is a node of the table of nodes; `None` of others, which lie in

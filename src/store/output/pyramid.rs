@@ -51,8 +51,9 @@ pub struct PyramidForm {
     pub origin: [f64; 3],
     /// How coarser resolutions are made.
     pub downsample: Downsample,
-    /// Whether values are labels: viewers lay them over images.
-    pub labels: bool,
+    /// What is told of labels, if values are labels: colours and properties, as `image-label` in the metadata. Viewers lay
+    /// such images over others.
+    pub labels: Option<Value>,
     /// Whether this is an image of `fuse`, which may replace it when asked to: it is marked so.
     pub of_fuse: bool,
 }
@@ -273,8 +274,8 @@ fn metadata(form: &PyramidForm, levels: &Levels) -> Value {
     }
     let multiscale = json!({"name": form.name, "axes": axes, "datasets": datasets, "type": form.downsample.name()});
     let mut ome = json!({"version": "0.5", "multiscales": [multiscale]});
-    if form.labels {
-        ome["image-label"] = json!({});
+    if let Some(labels) = &form.labels {
+        ome["image-label"] = labels.clone();
     }
     let mut attributes = json!({"ome": ome});
     if form.of_fuse {

@@ -10,6 +10,7 @@ mod whole;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use serde_json::{Value, json};
 use zstd::bulk::Compressor;
 
 pub use self::manifest::SkeletonManifest;
@@ -28,6 +29,8 @@ use crate::store::{Description, Source, StoredType, disk, file::write_failed};
 /// The description of a skeleton's image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SkeletonForm {
+    /// The image's name in the metadata.
+    pub name: String,
     /// Shape along (z, y, x), in voxels.
     pub shape: [usize; 3],
     /// Number of dimensions, 2 or 3: an image is written with the axes (y, x), a volume with (z, y, x).
@@ -40,13 +43,16 @@ pub struct SkeletonForm {
     pub unit: Option<String>,
     /// Position of the first voxel in the coordinates of the image that the skeleton is aligned with, in voxels.
     pub origin: [f64; 3],
+    /// What is told of labels: colours and properties, as `image-label` in the metadata.
+    pub labels: Value,
 }
 
 impl SkeletonForm {
     /// The form of the skeleton of an image: of 0 and 1.
     pub fn of(image: &dyn Source) -> SkeletonForm {
         let &Description { shape, dimensions, spacing, ref unit, .. } = image.description();
-        SkeletonForm { shape, dimensions, dtype: StoredType::U8, spacing, unit: unit.clone(), origin: image.place() }
+        let (name, unit, origin, labels) = ("skeleton".to_owned(), unit.clone(), image.place(), json!({}));
+        SkeletonForm { name, shape, dimensions, dtype: StoredType::U8, spacing, unit, origin, labels }
     }
 
     /// Its resolutions: as many as make every axis at most 1024 voxels long, 256 in a volume.
@@ -57,7 +63,7 @@ impl SkeletonForm {
     /// The metadata of its group. They say that values are labels, so that viewers lay them over an image.
     fn metadata(&self, levels: &Levels) -> String {
         let form = PyramidForm {
-            name: "skeleton".to_owned(),
+            name: self.name.clone(),
             shape: self.shape,
             dimensions: self.dimensions,
             channels: None,
@@ -68,7 +74,7 @@ impl SkeletonForm {
             unit: self.unit.clone(),
             origin: self.origin,
             downsample: Downsample::Max,
-            labels: true,
+            labels: Some(self.labels.clone()),
             of_fuse: false,
         };
         metadata_text(&form, levels)
@@ -118,8 +124,16 @@ impl SkeletonImage {
     /// # Errors
     /// `Output` or `Io` if it cannot be written.
     pub fn create(folder: &OutputFolder, form: &SkeletonForm) -> Result<Self> {
-        let path = folder.path(SKELETON);
-        disk::make_folder(&path).map_err(|error| write_failed(&error).at(&path))?;
+        Self::create_at(folder.path(SKELETON), form)
+    }
+
+    /// Creates an image in a folder, which is made.
+    ///
+    /// # Errors
+    /// `Output` or `Io` if it cannot be written.
+    pub fn create_at(path: impl AsRef<Path>, form: &SkeletonForm) -> Result<Self> {
+        let path = path.as_ref();
+        disk::make_folder(path).map_err(|error| write_failed(&error).at(path))?;
         let image = Self::open(form, |level, array| ArrayWriter::create(path.join(level), array))?;
         // Last, since other processes wait for it.
         let (path, text) = (path.join("zarr.json"), form.metadata(&image.levels));

@@ -11,7 +11,7 @@ use crate::store::open;
 
 fn form(shape: [usize; 3], dtype: Dtype, chunk: [usize; 3]) -> PyramidForm {
     PyramidForm {
-        labels: false,
+        labels: None,
         downsample: Downsample::Mean,
         of_fuse: true,
         name: "image".to_owned(),

@@ -15,7 +15,8 @@ const SHAPE: [usize; 3] = [5, 300, 260];
 fn form() -> SkeletonForm {
     let spacing = Spacing([2.0, 0.5, 0.25]);
     let (unit, origin) = (Some("um".to_owned()), [1.0, 0.0, 8.0]);
-    SkeletonForm { shape: SHAPE, dimensions: 3, dtype: StoredType::U8, spacing, unit, origin }
+    let (name, labels) = ("skeleton".to_owned(), json!({}));
+    SkeletonForm { name, labels, shape: SHAPE, dimensions: 3, dtype: StoredType::U8, spacing, unit, origin }
 }
 
 fn voxels(seed: i64) -> Vec<Voxel> {
@@ -170,7 +171,7 @@ fn of_labels_the_largest_stays_those_beyond_half_of_all_bits_included() {
         let form = SkeletonForm { dtype, ..form() };
         let voxels =
             labels.into_iter().enumerate().map(|(x, label)| (Voxel::new([0, x as i64 / 2, x as i64 % 2]), label));
-        write_labelled(&folder, &form, voxels, 2).unwrap();
+        write_labelled(&folder.path(SKELETON), &form, voxels, 2).unwrap();
         let bytes = fs::read(folder.path(SKELETON).join("1/c/0/0/0")).unwrap();
         let values = zstd::decode_all(&bytes[..]).unwrap();
         assert_eq!(i64::from_le_bytes(values[..8].try_into().unwrap()), most);

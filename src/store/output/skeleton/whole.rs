@@ -78,20 +78,20 @@ pub fn write_skeleton(
     Ok(WrittenSkeleton { manifest, reused, encoded })
 }
 
-/// Writes a skeleton's image of labels, staged in a folder of outputs, on up to `threads` threads. `voxels` are in any
+/// Writes a skeleton's image of labels into a folder, which is made, on up to `threads` threads. `voxels` are in any
 /// order, preferably chunk by chunk, each voxel once, with the bits of its label.
 ///
 /// Takes what [`write_skeleton`] takes without a manifest, and twice the memory.
 ///
 /// # Errors
-/// Those of [`SkeletonImage::create`] and [`SkeletonImage::write_chunk`].
+/// Those of [`SkeletonImage::create_at`] and [`SkeletonImage::write_chunk`].
 pub fn write_labelled(
-    folder: &OutputFolder,
+    folder: &Path,
     form: &SkeletonForm,
     voxels: impl IntoIterator<Item = (Voxel, i64)>,
     threads: usize,
 ) -> Result<()> {
-    let image = SkeletonImage::create(folder, form)?;
+    let image = SkeletonImage::create_at(folder, form)?;
     // Labels of unsigned 64 bits beyond 2^63 have the bits of negative numbers: with the first bit turned, the order of
     // signed numbers is theirs.
     let turned = if form.dtype == StoredType::U64 { i64::MIN } else { 0 };
