@@ -10,6 +10,8 @@ mod files;
 #[cfg(test)]
 mod fixtures;
 pub mod network;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod paths;
 #[cfg(feature = "tiff")]
 mod tiff;
@@ -23,6 +25,9 @@ use crate::error::Result;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Format {
+    /// The tables and the paths with types: `branches.parquet`, `nodes.parquet`, `skeletons.parquet`, `paths.parquet`.
+    #[cfg(feature = "parquet")]
+    Parquet,
     /// The voxels of each branch with their radii and the image's values: `paths.csv`.
     Paths,
     /// An image of the branches' numbers: `branch_labels.zarr`.
@@ -40,6 +45,8 @@ type Writer = fn(&Network, &Path, usize) -> Result<Vec<String>>;
 impl Format {
     /// All formats.
     pub const ALL: &[Format] = &[
+        #[cfg(feature = "parquet")]
+        Format::Parquet,
         Format::Paths,
         Format::BranchLabels,
         Format::Edges,
@@ -77,6 +84,13 @@ impl Format {
                 branch_labels::write,
             ),
             Format::Edges => ("edges", "the graph of the skeleton's voxels", &["edges.csv"], edges::write),
+            #[cfg(feature = "parquet")]
+            Format::Parquet => (
+                "parquet",
+                "branches, nodes, skeletons and paths as typed tables, for pandas, polars, DuckDB and R",
+                &["branches.parquet", "nodes.parquet", "skeletons.parquet", "paths.parquet"],
+                parquet::write,
+            ),
             #[cfg(feature = "tiff")]
             Format::Tiff => (
                 "tiff",

@@ -25,6 +25,7 @@ impl Network {
         let (radii, values) = outputs.voxel_values(folder, voxels.len())?;
         let told = Told {
             image: outputs.run["input"].as_str().unwrap_or_default().to_owned(),
+            parameters: outputs.parameters().clone(),
             labelled: outputs.parameters()["labels"] == true,
             radii,
             values,

@@ -59,7 +59,10 @@ impl Outputs {
         let optional = |name: &str| folder.join(name).exists().then(|| table(name)).transpose();
         let (nodes, skeletons, atlas) = (optional(NODES)?, optional(SKELETONS)?, optional(ATLAS)?);
         let table = table(BRANCHES)?;
-        let skeleton = open(&folder.join("skeleton.zarr"), &OpenOptions::default())?;
+        // Labels have all bits; ones are ones.
+        let mut options = OpenOptions::default();
+        options.labels = true;
+        let skeleton = open(&folder.join("skeleton.zarr"), &options)?;
         Ok(Outputs { table, nodes, skeletons, atlas, summary: json("summary.json")?, run: json("run.json")?, skeleton })
     }
 

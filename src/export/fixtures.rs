@@ -47,6 +47,7 @@ pub(super) fn ring_and_rod() -> Network {
         [("skeleton_id", ids(&[0.0, 1.0])), ("branches", ids(&[1.0, 2.0])), ("total_length", ids(&[8.25, 7.0]))];
     let told = Told {
         image: "image.npy".to_owned(),
+        parameters: serde_json::json!({"method": "lee"}),
         labelled: false,
         radii: Some((0..voxels.len()).map(|voxel| 0.5 + voxel as f64 / 8.0).collect()),
         values: Some((0..voxels.len()).map(|voxel| voxel as f64).collect()),

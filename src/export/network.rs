@@ -40,6 +40,10 @@ pub struct Network {
     pub voxels: Vec<Voxel>,
     /// The label of each voxel, if the image is of labels.
     pub labels: Option<Vec<i64>>,
+    /// Whether labels are of unsigned 64 bits: those beyond 2^63 have the bits of negative numbers.
+    pub unsigned_labels: bool,
+    /// The parameters that the results depend on, as the summary has them.
+    pub parameters: serde_json::Value,
     /// The radius at each voxel, in the unit; NaN where the mask has no background. `None` if radii were not measured.
     pub radii: Option<Vec<f64>>,
     /// The image's value at each voxel; `None` if it is not known.
@@ -75,6 +79,8 @@ impl Network {
 pub(crate) struct Told {
     /// The name of the image.
     pub(crate) image: String,
+    /// The parameters, as the summary has them.
+    pub(crate) parameters: serde_json::Value,
     /// Whether the skeleton's values are labels.
     pub(crate) labelled: bool,
     pub(crate) radii: Option<Vec<f64>>,
@@ -139,11 +145,13 @@ impl Network {
     /// # Errors
     /// `Data` if the tables are not those of the skeleton.
     pub(crate) fn new(skeleton: &dyn Source, voxels: Vec<(Voxel, i64)>, told: Told) -> Result<Network> {
-        let Told { image, labelled, radii, values, branches, nodes, skeletons } = told;
+        let Told { image, parameters, labelled, radii, values, branches, nodes, skeletons } = told;
         let description = skeleton.description();
         let paths = paths(&voxels, labelled, Region::of_shape(description.shape), description.spacing);
         let network = Network {
             image,
+            parameters,
+            unsigned_labels: labelled && description.stored == StoredType::U64,
             dimensions: description.dimensions,
             shape: description.shape,
             spacing: description.spacing,

@@ -21,6 +21,7 @@ mod columns_table;
 mod confined;
 mod crash;
 mod cut;
+mod export;
 mod faults;
 mod filters;
 mod foreground;
