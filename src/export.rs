@@ -4,17 +4,26 @@
 //! radii and pixel values at every voxel. [`Format::write`] writes it. What is written follows from the results alone, so it
 //! has the same bytes for every chunking, number of workers and order of arrival.
 
+mod attributes;
 mod branch_labels;
 mod edges;
 mod files;
 #[cfg(test)]
 mod fixtures;
+mod lengths;
 pub mod network;
+mod nodes;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod paths;
+mod precomputed;
+mod skeletons;
+mod swc;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "tiff")]
 mod tiff;
+mod trees;
 
 use std::path::Path;
 
@@ -32,6 +41,10 @@ pub enum Format {
     Paths,
     /// An image of the branches' numbers: `branch_labels.zarr`.
     BranchLabels,
+    /// The skeletons for Neuroglancer and cloud-volume: `precomputed`.
+    Precomputed,
+    /// The skeletons as trees: `skeletons.swc`.
+    Swc,
     /// The graph of the skeleton's voxels: `edges.csv`.
     Edges,
     /// The skeleton and the branches' numbers for Fiji: `skeleton.tif` and `branch_labels.tif`.
@@ -49,6 +62,8 @@ impl Format {
         Format::Parquet,
         Format::Paths,
         Format::BranchLabels,
+        Format::Precomputed,
+        Format::Swc,
         Format::Edges,
         #[cfg(feature = "tiff")]
         Format::Tiff,
@@ -83,6 +98,12 @@ impl Format {
                 &["branch_labels.zarr"],
                 branch_labels::write,
             ),
+            Format::Precomputed => {
+                ("precomputed", "skeletons for Neuroglancer and cloud-volume", &["precomputed"], precomputed::write)
+            }
+            Format::Swc => {
+                ("swc", "skeletons as trees for navis, SNT and others, loops cut", &["skeletons.swc"], swc::write)
+            }
             Format::Edges => ("edges", "the graph of the skeleton's voxels", &["edges.csv"], edges::write),
             #[cfg(feature = "parquet")]
             Format::Parquet => (

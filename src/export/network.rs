@@ -243,7 +243,7 @@ impl Network {
 }
 
 /// The paths of the branches of a skeleton, whose voxels are in raster order. Branches of labels join voxels of one label.
-fn paths(voxels: &[(Voxel, i64)], labelled: bool, bounds: Region, spacing: Spacing) -> Paths {
+pub(super) fn paths(voxels: &[(Voxel, i64)], labelled: bool, bounds: Region, spacing: Spacing) -> Paths {
     let grid = Grid::new(bounds, bounds.shape().map(|n| n.clamp(1, EDGE)));
     let mut classes: BTreeMap<i64, BTreeMap<ChunkId, Vec<Voxel>>> = BTreeMap::new();
     for &(voxel, label) in voxels {
