@@ -10,6 +10,7 @@ mod edges;
 mod files;
 #[cfg(test)]
 mod fixtures;
+mod graphml;
 mod lengths;
 pub mod network;
 mod nodes;
@@ -24,6 +25,9 @@ mod tests;
 #[cfg(feature = "tiff")]
 mod tiff;
 mod trees;
+mod voreen;
+mod vtp;
+mod xml;
 
 use std::path::Path;
 
@@ -45,6 +49,12 @@ pub enum Format {
     Precomputed,
     /// The skeletons as trees: `skeletons.swc`.
     Swc,
+    /// The graph of nodes and branches: `network.graphml`.
+    Graphml,
+    /// The branches as lines for VTK, ParaView and 3D Slicer: `network.vtp`.
+    Vtp,
+    /// The tables of Voreen's vessel graphs: `voreen_nodes.csv` and `voreen_edges.csv`.
+    Voreen,
     /// The graph of the skeleton's voxels: `edges.csv`.
     Edges,
     /// The skeleton and the branches' numbers for Fiji: `skeleton.tif` and `branch_labels.tif`.
@@ -64,6 +74,9 @@ impl Format {
         Format::BranchLabels,
         Format::Precomputed,
         Format::Swc,
+        Format::Graphml,
+        Format::Vtp,
+        Format::Voreen,
         Format::Edges,
         #[cfg(feature = "tiff")]
         Format::Tiff,
@@ -104,6 +117,21 @@ impl Format {
             Format::Swc => {
                 ("swc", "skeletons as trees for navis, SNT and others, loops cut", &["skeletons.swc"], swc::write)
             }
+            Format::Graphml => (
+                "graphml",
+                "the graph of nodes and branches for networkx, igraph, Gephi and VesselVio",
+                &["network.graphml"],
+                graphml::write,
+            ),
+            Format::Vtp => {
+                ("vtp", "branches as lines for ParaView, PyVista and 3D Slicer", &["network.vtp"], vtp::write)
+            }
+            Format::Voreen => (
+                "voreen",
+                "tables with the columns of Voreen's vessel graphs",
+                &["voreen_nodes.csv", "voreen_edges.csv"],
+                voreen::write,
+            ),
             Format::Edges => ("edges", "the graph of the skeleton's voxels", &["edges.csv"], edges::write),
             #[cfg(feature = "parquet")]
             Format::Parquet => (

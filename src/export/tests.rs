@@ -1,7 +1,10 @@
 //! The files of each format, read back. The programs that they are for read them in `scripts/verify_exports.py`.
 
+mod graphml;
 mod precomputed;
 mod swc;
+mod voreen;
+mod vtp;
 
 use std::fs;
 
