@@ -16,7 +16,7 @@ const PROPERTIES: [&str; 6] =
     ["branch_id", "skeleton_id", "branch_type", "branch_distance", "euclidean_distance", "mean_radius"];
 
 /// Writes an image of u32 of the volume's shape: at the voxels of a branch the `branch_id` plus one, elsewhere 0. Where
-/// several branches meet, the first in the table has the voxel. Coarser copies hold the largest number.
+/// several branches meet, the last in the table has the voxel, as in skan's `path_label_image`. Coarser copies hold the largest number.
 pub(super) fn write(network: &Network, folder: &Path, threads: usize) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     let mut labels = json!({});

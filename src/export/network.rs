@@ -208,15 +208,13 @@ impl Network {
         self.values.as_ref().map_or(f64::NAN, |values| values[voxel as usize])
     }
 
-    /// The branch of each voxel, plus one: of a voxel where several meet, the first in the table; 0 for isolated voxels.
+    /// The branch of each voxel, plus one: of a voxel where several meet, the last in the table, as in skan's
+    /// `path_label_image`; 0 for isolated voxels.
     pub fn branches_of_voxels(&self) -> Vec<u32> {
         let mut of = vec![0; self.voxels.len()];
         for (branch, path) in self.paths.iter().enumerate() {
             for &voxel in path {
-                let of = &mut of[voxel as usize];
-                if *of == 0 {
-                    *of = branch as u32 + 1;
-                }
+                of[voxel as usize] = branch as u32 + 1;
             }
         }
         of

@@ -36,5 +36,6 @@ pub mod branches;
 pub mod statistics;
 pub mod prune;
 pub mod network;
+pub mod edges;
 #[cfg(test)]
 mod tests;
