@@ -174,7 +174,7 @@ pub(crate) struct InfoOptions {
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) image: ImageOptions,
-    /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr and overview.png
+    /// Folder for branches.csv, nodes.csv, skeletons.csv, summary.json, run.json, skeleton.zarr, voxels.npy and overview.png
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Write the results in these formats of other programs too, into the folder export in DIR

@@ -16,7 +16,7 @@ MEMORY = 1 << 30
 # A safeguard for the machine; what is held against a call is what it has touched.
 ADDRESSES = 16 << 30
 FILE_SIZE = 1 << 28
-RESULTS = {"branches.csv", "nodes.csv", "overview.png", "run.json", "skeleton.zarr", "skeletons.csv", "summary.json"}
+RESULTS = {"branches.csv", "nodes.csv", "overview.png", "run.json", "skeleton.zarr", "skeletons.csv", "summary.json", "voxels.npy"}
 FORBIDDEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 PR_SET_CHILD_SUBREAPER = 36
 

@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-NAMES = ["branches.csv", "nodes.csv", "overview.png", "run.json", "skeleton.zarr", "skeletons.csv", "summary.json"]
+NAMES = ["branches.csv", "nodes.csv", "overview.png", "run.json", "skeleton.zarr", "skeletons.csv", "summary.json", "voxels.npy"]
 
 
 class Lab:

@@ -60,8 +60,7 @@ impl Outputs {
         let (nodes, skeletons, atlas) = (optional(NODES)?, optional(SKELETONS)?, optional(ATLAS)?);
         let table = table(BRANCHES)?;
         // Labels have all bits; ones are ones.
-        let mut options = OpenOptions::default();
-        options.labels = true;
+        let options = OpenOptions { labels: true, ..OpenOptions::default() };
         let skeleton = open(&folder.join("skeleton.zarr"), &options)?;
         Ok(Outputs { table, nodes, skeletons, atlas, summary: json("summary.json")?, run: json("run.json")?, skeleton })
     }

@@ -48,7 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cluster",
         ],
     ),
-    ("export", &["space", "grid", "error", "kernel", "store", "table"]),
+    ("export", &["space", "grid", "text", "error", "chunk", "kernel", "store", "table"]),
     (
         "analysis",
         &[
@@ -81,7 +81,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("timely", &["operators", "cluster", "session", "analysis"]),
     ("differential_dataflow", &["operators", "session"]),
     ("zarrs", &["store"]),
-    ("tiff", &["store"]),
+    ("tiff", &["store", "export"]),
     ("csv", &["store"]),
     ("roxmltree", &["store"]),
     ("ureq", &["store"]),
@@ -98,6 +98,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &[]),
     ("indicatif", &[]),
     ("notify", &["follow"]),
+    ("parquet", &["export"]),
     ("ctrlc", &[]),
 ];
 

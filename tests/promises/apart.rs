@@ -71,7 +71,7 @@ fn outputs_that_are_not_this_runs_stay() {
     refused(folder, &["run", text(&a), "--out", &fresh, "--overwrite"], 73, "holds summary.json, which no run wrote");
     succeed(&["run", text(&a), "--out", &out, "--state", &state, "--quiet"]);
     let log = read_json(Path::new(&out), "run.json");
-    assert_eq!(log["outputs"].as_array().map(Vec::len), Some(7), "{log}");
+    assert_eq!(log["outputs"].as_array().map(Vec::len), Some(8), "{log}");
     // Of another image, whatever the state.
     refused(folder, &["run", text(&b), "--out", &out, "--state", &state], 73, "holds the outputs of another run");
     refused(folder, &["run", text(&b), "--out", &out, "--state", &fresh], 73, "holds the outputs of another run");

@@ -122,7 +122,7 @@ fn compare(input: &Path, options: &[&str], folder: &Path) {
         assert_eq!(log["processes"].to_string(), processes);
         assert_eq!(log["bytes_between_processes"] == 0, processes == "1", "{log}");
         assert!(bytes == *alone.get_or_insert_with(|| bytes.clone()), "{processes} processes of {workers} workers");
-        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 7, "nothing but outputs");
+        assert_eq!(fs::read_dir(&out).expect("a folder").count(), 8, "nothing but outputs");
     }
 }
 

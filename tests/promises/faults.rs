@@ -138,7 +138,7 @@ fn processes_killed_at_any_moment_leave_nothing_half_done() {
             let started = Instant::now();
             run_together(&call, folder.path(), count);
             assert!(invariant_bytes(&out) == expected);
-            assert_eq!(fs::read_dir(&out).expect("a folder").count(), 7, "nothing but outputs");
+            assert_eq!(fs::read_dir(&out).expect("a folder").count(), 8, "nothing but outputs");
             started.elapsed()
         };
         let lasts = run();
