@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anabranch::analysis::{Analysis, Results as Found};
-use anabranch::kernel::measure::pixel_values::PixelValues;
 use anabranch::space::Voxel;
 use anabranch::table::arrays::ColumnArrays;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadwriteArray3};
@@ -147,11 +146,7 @@ impl Results {
         let all = py.detach(|| {
             let mut all: Vec<(Voxel, f64)> = Vec::new();
             for (_, skeleton) in &self.found.skeletons {
-                let value = |place: usize| match &*skeleton.values {
-                    PixelValues::Constant(value) => *value as f64,
-                    PixelValues::Integers(values) => values[place] as f64,
-                    PixelValues::Floats(values) => f64::from_bits(values[place]),
-                };
+                let value = |place: usize| skeleton.values.0.value(place);
                 all.extend(skeleton.voxels.iter().enumerate().map(|(place, voxel)| (voxel, value(place))));
             }
             all.sort_unstable_by_key(|(voxel, _)| *voxel);
