@@ -3,10 +3,11 @@
     python scripts/verify_exports.py [RESULTS ...] [--program target/release/anabranch]
 
 Without RESULTS it makes some: a phantom with an anisotropic spacing, thousands of small objects with rings and single voxels
-among them, an image in the plane without a unit, and skan's columns alone. Checks whose packages are missing are skipped and
-named. Ends with exit code 1 where anything differs.
+among them, a segmentation, an image in the plane without a unit, and skan's columns alone. Checks whose packages are missing
+are skipped and named. Ends with exit code 1 where anything differs.
 
-    pip install pandas zarr cloud-volume tensorstore navis networkx igraph pyvista
+It needs numpy, pandas and zarr; the checks besides cloud-volume, tensorstore, navis, networkx, igraph, pyvista, pyarrow,
+polars, duckdb, ome-zarr-models, skan and tifffile.
 """
 
 import argparse
@@ -22,6 +23,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import zarr
+
+from export_results import made
 
 warnings.filterwarnings("ignore")
 
@@ -103,6 +106,138 @@ def paths_by_pandas(results):
     lengths = np.bincount(paths.branch_id[1:][within], steps[within], minlength=len(results.branches))
     same("lengths", lengths, results.branches.branch_distance)
     return f"{len(paths)} voxels of {len(lengths)} branches"
+
+
+def compare_tables(found, results):
+    for name, table in [("branches", results.branches), ("nodes", results.nodes), ("skeletons", results.skeletons)]:
+        if table is None:
+            continue
+        for column in table.columns:
+            same(f"{column} of {name}", found(name)[column], table[column])
+    paths = found("paths")
+    lengths = [len(path) for path in paths["coord_0"]]
+    starts = np.cumsum([0] + lengths[:-1])
+    places = np.stack([np.concatenate(list(paths[f"coord_{axis}"])) for axis in range(len(results.spacing))], axis=1)
+    same("starts", places[starts], results.positions(results.branches.node_id_src))
+    steps = np.append(np.sqrt((np.diff(places, axis=0) ** 2).sum(axis=1)), 0.0)
+    steps[starts[1:] - 1] = 0.0
+    same("lengths", np.add.reduceat(steps, starts), results.branches.branch_distance)
+    return f"{len(results.branches)} branches, {len(places)} voxels of paths"
+
+
+@check("parquet", "pyarrow")
+def parquet_by_pandas(results):
+    return compare_tables(lambda name: pd.read_parquet(results.export / f"{name}.parquet"), results)
+
+
+@check("parquet", "polars")
+def parquet_by_polars(results):
+    import polars
+
+    def frame(name):
+        table = polars.read_parquet(results.export / f"{name}.parquet")
+        return {column: table[column].to_list() for column in table.columns} | fill(table)
+
+    def fill(table):
+        numbers = [column for column in table.columns if table[column].dtype == polars.Float64]
+        return {column: table[column].fill_null(math.nan).to_list() for column in numbers}
+
+    return compare_tables(frame, results)
+
+
+@check("parquet", "duckdb")
+def parquet_by_duckdb(results):
+    import duckdb
+
+    query = f"SELECT count(*), sum(branch_distance) FROM '{results.export / 'branches.parquet'}'"
+    [(count, length)] = duckdb.sql(query).fetchall()
+    same("rows", count, len(results.branches))
+    same("length", length, results.branches.branch_distance.sum())
+    return f"{count} branches, length {length:.3f}"
+
+
+def expected_labels(results):
+    """The image of branches: the first branch in the table has voxels where several meet."""
+    paths = pd.read_csv(results.export / "paths.csv").drop_duplicates("node_id")
+    labels = np.zeros(results.skeleton.shape, dtype=np.int64)
+    labels[tuple(results.voxels[paths.node_id].T)] = paths.branch_id + 1
+    return labels
+
+
+@check("branch-labels", "zarr")
+def labels_by_zarr(results):
+    image = zarr.open_group(str(results.export / "branch_labels.zarr"), mode="r")
+    ome = image.attrs["ome"]
+    same("labels", image["0"][:], expected_labels(results))
+    for transformation in ome["multiscales"][0]["datasets"][0]["coordinateTransformations"]:
+        told = {"scale": results.spacing, "translation": results.translation}[transformation["type"]]
+        same(transformation["type"], transformation[transformation["type"]], told)
+    properties = ome["image-label"].get("properties", [])
+    same("numbers", [entry["label-value"] for entry in properties], np.arange(1, len(results.branches) + 1))
+    same("lengths", [entry["branch_distance"] for entry in properties], results.branches.branch_distance)
+    return f"{len(properties)} labels"
+
+
+@check("branch-labels", "ome_zarr_models")
+def labels_by_ome_zarr_models(results):
+    import ome_zarr_models
+
+    group = ome_zarr_models.open_ome_zarr(zarr.open_group(str(results.export / "branch_labels.zarr"), mode="r"))
+    return f"valid as {type(group).__module__.split('.')[1]} {type(group).__name__}"
+
+
+def edges_of(results):
+    from scipy import sparse
+
+    edges = pd.read_csv(results.export / "edges.csv")
+    n = len(results.voxels)
+    return sparse.coo_matrix((edges.distance, (edges.row, edges.column)), shape=(n, n)).tocsr()
+
+
+@check("edges", "scipy")
+def edges_by_scipy(results):
+    from scipy.spatial import cKDTree
+
+    pairs = np.array(sorted(cKDTree(results.voxels).query_pairs(1.5, p=np.inf))).reshape(-1, 2)
+    values = results.skeleton[tuple(results.voxels.T)]
+    pairs = pairs[values[pairs[:, 0]] == values[pairs[:, 1]]]
+    ours = edges_of(results).tocoo()
+    order = np.lexsort([ours.col, ours.row])
+    same("pairs", np.stack([ours.row, ours.col], axis=1)[order], pairs)
+    steps = (results.voxels[pairs[:, 0]] - results.voxels[pairs[:, 1]]) * results.spacing
+    same("distances", ours.data[order], np.sqrt((steps**2).sum(axis=1)))
+    return f"{len(pairs)} edges of {len(results.voxels)} voxels"
+
+
+@check("edges", "skan")
+def edges_by_skan(results):
+    from scipy import sparse
+    from skan.csr import skeleton_to_csgraph
+
+    graph, _ = skeleton_to_csgraph(results.skeleton != 0, spacing=results.spacing)
+    theirs, ours = sparse.triu(graph).tocoo(), edges_of(results)
+    # skan keeps the spanning trees of clusters of junctions only.
+    same("distances", np.asarray(ours[theirs.row, theirs.col]).ravel(), theirs.data)
+    return f"{theirs.nnz} edges that skan has, of {ours.nnz}"
+
+
+@check("tiff", "tifffile")
+def stacks_by_tifffile(results):
+    import tifffile
+
+    with tifffile.TiffFile(results.export / "skeleton.tif") as file:
+        same("skeleton", file.asarray().squeeze(), np.where(results.skeleton != 0, 255, 0).squeeze())
+        told, page = file.imagej_metadata, file.pages[0]
+        sizes = [page.tags[name].value for name in ("YResolution", "XResolution")]
+        sizes = [denominator / numerator for numerator, denominator in sizes]
+        unit = str(told.get("unit", ""))
+    scale = {"micron": 1.0, "µm": 1.0, "um": 1.0, "\\u00B5m": 1.0, "nm": 1e-3}.get(unit, 1.0)
+    in_micrometers = NANOMETERS.get(results.unit, 1e3) / 1e3
+    same("size of pixels", np.array(sizes) * scale, results.spacing[-2:] * in_micrometers, 1e-6)
+    if len(results.spacing) == 3:
+        same("spacing", float(told["spacing"]) * scale, results.spacing[0] * in_micrometers, 1e-6)
+    same("branches", tifffile.imread(results.export / "branch_labels.tif").squeeze(), expected_labels(results).squeeze())
+    return f"{results.skeleton.shape}, unit {unit or 'not known'}"
 
 
 def sample(ids):
@@ -299,66 +434,21 @@ def voreen_by_pandas(results):
     return f"{len(nodes)} nodes, {len(edges)} edges"
 
 
-def rings_and_dots(shape, size):
-    """Small objects in cells of so many voxels: rings, rods and single voxels."""
-    image = np.zeros(shape, dtype=np.uint8)
-    angle = np.linspace(0, 2 * math.pi, 60)
-    ring = np.unique(np.rint(np.stack([3.4 * np.sin(angle), 3.4 * np.cos(angle)], axis=1)).astype(int) + size // 2, axis=0)
-    for number, cell in enumerate(np.ndindex(*(n // size for n in shape))):
-        z, y, x = (size * place for place in cell)
-        if number % 3 == 0:
-            image[z + 2, y + ring[:, 0], x + ring[:, 1]] = 1
-        elif number % 3 == 1:
-            image[z + 1 : z + size - 1, y + 3, x + 4] = 1
-        else:
-            image[z + 3, y + 3, x + 3] = 1
-    return image
-
-
-def plane(size):
-    random = np.random.default_rng(0)
-    image = np.zeros((size, size), dtype=np.uint8)
-    for _ in range(12):
-        start, end = random.integers(5, size - 5, (2, 2))
-        line = np.rint(np.linspace(start, end, 2 * size)).astype(int)
-        image[line[:, 0], line[:, 1]] = 1
-        image[line[:, 0] + 1, line[:, 1]] = 1
-    return image
-
-
-def made(folder, program):
-    """Results to export, by names."""
-
-    def run(name, source, *options):
-        call = [program, "run", source, "--out", folder / name, "--quiet", *options]
-        subprocess.run([str(word) for word in call], check=True, stderr=subprocess.DEVNULL)
-        return folder / name
-
-    phantom = folder / "phantom.zarr"
-    subprocess.run([str(program), "phantom", "--shape", "128,128,128", "--quiet", str(phantom)], check=True)
-    np.save(folder / "small.npy", rings_and_dots((96, 180, 270), 9))
-    np.save(folder / "plane.npy", plane(200))
-    yield run("phantom", phantom, "--spacing", "2,0.5,0.25um")
-    yield run("region", phantom, "--spacing", "0.3um", "--region", "20:100,10:110,30:128")
-    yield run("small", folder / "small.npy", "--spacing", "30,4,4nm")
-    yield run("plane", folder / "plane.npy")
-    yield run("skan", phantom, "--spacing", "0.5um", "--columns", "skan")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=pathlib.Path, nargs="*")
     parser.add_argument("--program", default="target/release/anabranch", type=pathlib.Path)
     options = parser.parse_args()
+    program = options.program.resolve()
     wrong = 0
     formats = list(dict.fromkeys(format for format, _, _ in CHECKS))
     missing = set()
     with tempfile.TemporaryDirectory() as temporary:
         temporary = pathlib.Path(temporary)
         print(f"{'results':<12} {'format':<12} {'read by':<12} what was compared with the tables")
-        for number, folder in enumerate(options.results or made(temporary, options.program)):
+        for number, folder in enumerate(options.results or made(temporary, program)):
             exported = temporary / f"export-{number}"
-            call = [options.program, "export", folder, *formats, "--out", exported, "--quiet"]
+            call = [program, "export", folder, *formats, "--out", exported, "--quiet"]
             subprocess.run([str(word) for word in call], check=True, stderr=subprocess.DEVNULL)
             results = Results(folder, exported)
             for format, package, function in CHECKS:
