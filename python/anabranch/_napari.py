@@ -83,6 +83,13 @@ def get_reader(path):
     return None
 
 
+def _place(group, dimensions: int) -> tuple[float, ...]:
+    """Where the first voxel of an OME-Zarr image lies, in its unit."""
+    steps = group.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    places = [tuple(step["translation"]) for step in steps if step["type"] == "translation"]
+    return places[0] if places else (0.0,) * dimensions
+
+
 def read_folder(path) -> list[tuple]:
     """The skeleton of a folder of results as labels, and its branches as vectors from end to end."""
     import json
@@ -93,13 +100,13 @@ def read_folder(path) -> list[tuple]:
     with open(os.path.join(path, "summary.json"), encoding="utf-8") as file:
         told = json.load(file)["parameters"]
     stored = zarr.open(os.path.join(path, "skeleton.zarr"), mode="r")
-    skeleton = stored if hasattr(stored, "shape") else stored["0"]
+    skeleton = stored["0"]
     branches = pd.read_csv(os.path.join(path, "branches.csv"))
     dimensions = skeleton.ndim
     scale = tuple(told["spacing"]) if len(told.get("spacing") or ()) == dimensions else (1.0,) * dimensions
     ends = [branches[[f"image_coord_{end}_{axis}" for axis in range(dimensions)]].to_numpy(float) for end in ("src", "dst")]
     vectors = np.stack([ends[0], ends[1] - ends[0]], axis=1)
-    common = {"scale": scale, "metadata": {"unit": told.get("unit")}}
+    common = {"scale": scale, "translate": _place(stored, dimensions), "metadata": {"unit": told.get("unit")}}
     name = os.path.basename(os.path.abspath(path))
     attributes = {"name": f"{name}: branches", "features": branches, "vector_style": "line", "edge_width": 0.5, **common}
     if len(branches):

@@ -101,6 +101,11 @@ def test_the_plugin_runs_on_a_layer_and_reads_folders(results, tmp_path):
     np.testing.assert_array_equal(skeleton > 0, results.skeleton)
     assert attributes["scale"] == results.spacing and len(vectors) == len(results.branches)
     assert _napari.get_reader(str(tmp_path)) is None
+    # A part of an image lies where it does in the image.
+    part = anabranch.run(blobs((16, 17, 18), seed=14), region="3:15,4:16,5:18", spacing=(2, 1, 0.5))
+    part.write(tmp_path / "part")
+    layers = _napari.read_folder(tmp_path / "part")
+    assert [attributes["translate"] for _, attributes, _ in layers] == [(6.0, 4.0, 2.5)] * 2
 
 
 def test_a_picture_has_a_line_for_each_step(results):
