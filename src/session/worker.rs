@@ -413,7 +413,13 @@ impl<'w> Station<'w> {
         self.objects.count();
         self.objects.send(time);
         if let Some((masks, all_bounds)) = &mut self.original_feeds {
-            std::mem::take(&mut self.originals).into_iter().for_each(|original| masks.send(original));
+            // A mask comes with the skeleton that it was thinned to: where values could not be looked up, the one of before
+            // stays, of which voxels may be background by now.
+            let unsampled = &self.unsampled;
+            let all = std::mem::take(&mut self.originals).into_iter();
+            let (later, ready): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(id, _)| unsampled.contains_key(id));
+            self.originals = later;
+            ready.into_iter().for_each(|original| masks.send(original));
             if self.bounds.replace(bounds) != Some(bounds) {
                 all_bounds.send(bounds);
             }
