@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use timely::dataflow::Scope;
+use timely::dataflow::operators::vec::Map;
+use timely::dataflow::{Scope, StreamVec};
 
 use super::Analysis;
-use crate::kernel::mask::binarise::{Binarise, Binary};
+use crate::grid::ChunkId;
+use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
 use crate::operators::binarise::{Binaries, BinariseChunks};
 use crate::operators::failure::Failure;
 use crate::operators::filter::{FilterBinaries, FilterPlan, FilteredAmounts};
@@ -13,7 +15,7 @@ use crate::operators::overlap::{OverlapChunks, Padded};
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
 use crate::space::Region;
-use crate::store::inside;
+use crate::store::{Source, inside};
 
 /// The masks of the selected chunks after filters, what is known of their foreground, and how much filters change, if there
 /// are any. `watch` sees each chunk before its values are released, and before filters.
@@ -34,4 +36,15 @@ pub(super) fn masks<'scope>(
         .overlap(grid, depth, selection, description.dtype, description.fill, window)
         .binarise_within(kernel, confine, failure.clone(), watch)
         .filter(&FilterPlan { grid, planar: analysis.dimensions() == 2, filters: analysis.settled.filters.clone() })
+}
+
+/// The image whose values are measured in the foreground, and what is known of these: nothing yet, if it is another image.
+pub(super) fn measured_values<'scope>(
+    analysis: &Analysis,
+    foregrounds: StreamVec<'scope, u64, (ChunkId, Foreground)>,
+) -> (Arc<dyn Source>, StreamVec<'scope, u64, (ChunkId, Foreground)>) {
+    match analysis.source.intensity() {
+        Some(values) => (values, foregrounds.map(|(id, _)| (id, Foreground::Varying))),
+        None => (Arc::clone(&analysis.source), foregrounds),
+    }
 }

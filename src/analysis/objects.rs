@@ -6,19 +6,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use timely::dataflow::operators::probe::Handle;
-use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Exchange, Inspect, Probe};
 use timely::worker::Worker;
 
 use super::label_objects::measure_labels;
-use super::masks::masks;
+use super::masks::{masks, measured_values};
 use super::outputs::{Destination, write_into};
 use super::pipeline::Running;
 use super::threshold::threshold;
 use super::{Analysis, Counts, warnings};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
-use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
@@ -85,8 +83,8 @@ struct Found {
 }
 
 impl Analysis {
-    /// Finds and measures the objects of the image, or its labels: what `anabranch objects` does. Nothing is thinned, so it is not known how
-    /// many skeletons an object has. Takes nearly linear time in the foreground, and memory for chunks in flight, for the
+    /// Finds and measures the objects of the image, or its labels: what `anabranch objects` does. Nothing is thinned, so it is
+    /// not known how many skeletons an object has. Takes nearly linear time in the foreground, and memory for chunks in flight, for the
     /// sides of all chunks, and for each object.
     ///
     /// # Errors
@@ -187,11 +185,7 @@ fn find(
         let (binaries, _) = masks(scope, analysis, kernel, selection, &window, failure, watch);
         let Binaries { masks, foregrounds, .. } = binaries;
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };
-        // Values of another image are known of none yet.
-        let (source, foregrounds) = match analysis.source.intensity() {
-            Some(values) => (values, foregrounds.map(|(id, _)| (id, Foreground::Varying))),
-            None => (Arc::clone(&analysis.source), foregrounds),
-        };
+        let (source, foregrounds) = measured_values(analysis, foregrounds);
         let find = move |id, mask: &_, foreground: &_| {
             measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&*source))
         };

@@ -12,7 +12,6 @@ use timely::worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::kernel::image::project::Projections;
-use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::thin::partition::Change;
@@ -35,7 +34,7 @@ use crate::store::output::{OutputFolder, SkeletonImage};
 use crate::table::statistics::Statistics;
 
 use super::labels::{Windows, analyse_classes};
-use super::masks::masks;
+use super::masks::{masks, measured_values};
 use super::outputs::write_labels;
 use super::report::{Found, Report};
 use super::threshold::threshold;
@@ -269,11 +268,7 @@ fn analyse(
             }),
             bounds: Some(bounds).to_stream(scope).container(),
         });
-        // Values are those of another image, and known of none yet.
-        let (values, foreground) = match analysis.source.intensity() {
-            Some(values) => (values, foregrounds.map(|(id, _)| (id, Foreground::Varying))),
-            None => (analysis.source.clone(), foregrounds),
-        };
+        let (values, foreground) = measured_values(analysis, foregrounds);
         let object_plan = analysis.object_plan();
         let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), failure.clone());
         let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, watch, failure.clone());
