@@ -87,9 +87,11 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
     ) -> StreamVec<'scope, T, ()> {
         let (peers, of_parts) = (self.scope().peers(), grids.clone());
         let parts = self.flat_map::<Batch<Part>, _, _>(move |(_, skeleton)| {
-            let mut parts = Vec::new();
+            let (mut parts, mut voxels) = (Vec::new(), skeleton.voxels.clone());
             for (level, grid) in of_parts.iter().enumerate() {
-                let voxels = if level == 0 { skeleton.voxels.clone() } else { coarser(&skeleton, level, &levels) };
+                if level > 0 {
+                    voxels = coarser(&voxels, level, &levels);
+                }
                 let here = by_chunk(&voxels, grid).into_iter();
                 parts.extend(here.map(|(to, voxels)| Part { level: level as u64, to, voxels }));
             }
@@ -130,9 +132,9 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
     }
 }
 
-/// The voxels of a resolution in which those of a skeleton lie, in raster order.
-fn coarser(skeleton: &Skeleton, level: usize, levels: &Levels) -> VoxelList {
-    let mut voxels: Vec<Voxel> = skeleton.voxels.iter().map(|voxel| levels.voxel(level, voxel)).collect();
+/// The voxels of a resolution in which those of the one before lie, in raster order.
+fn coarser(finer: &VoxelList, level: usize, levels: &Levels) -> VoxelList {
+    let mut voxels: Vec<Voxel> = finer.iter().map(|voxel| levels.coarser(level, voxel)).collect();
     voxels.sort_unstable();
     voxels.dedup();
     voxels.into()

@@ -56,13 +56,13 @@ impl Levels {
         &self.factors
     }
 
-    /// The voxel of a resolution in which a voxel of the full one lies. Places count from the image's first voxel.
+    /// The voxel of a resolution in which a voxel of the one before lies. Places count from the image's first voxel.
     ///
     /// # Panics
-    /// If there is no such resolution.
-    pub fn voxel(&self, level: usize, voxel: Voxel) -> Voxel {
-        let (position, factors) = (voxel.position(), &self.factors[level]);
-        Voxel::new(std::array::from_fn(|a| position[a].div_euclid(factors[a] as i64)))
+    /// If the resolution is the full one, or there is no such resolution.
+    pub fn coarser(&self, level: usize, voxel: Voxel) -> Voxel {
+        let (position, halved) = (voxel.position(), factors(self.shapes[level - 1]));
+        Voxel::new(std::array::from_fn(|a| position[a].div_euclid(halved[a] as i64)))
     }
 }
 
@@ -92,6 +92,7 @@ mod tests {
         let levels = Levels::new([3, 9, 1], 3, NonZeroUsize::new(4)).unwrap();
         assert_eq!(levels.shapes(), [[3, 9, 1], [2, 5, 1], [1, 3, 1], [1, 2, 1]]);
         assert_eq!(levels.factors(), [[1, 1, 1], [2, 2, 1], [4, 4, 1], [4, 8, 1]]);
-        assert_eq!(levels.voxel(3, Voxel::new([2, 8, 0])), Voxel::new([0, 1, 0]));
+        let coarser = |voxel, level| levels.coarser(level, voxel);
+        assert_eq!((1..4).fold(Voxel::new([2, 8, 0]), coarser), Voxel::new([0, 1, 0]));
     }
 }

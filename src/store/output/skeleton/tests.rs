@@ -149,7 +149,8 @@ fn chunks_of_any_resolution_may_be_written_one_by_one_and_are_read_back_with_the
     let all = voxels(3);
     for (level, grid) in image.grids().enumerate() {
         for id in grid.chunks() {
-            let inside = all.iter().map(|&voxel| image.levels().voxel(level, voxel));
+            let place = |voxel| (1..=level).fold(voxel, |voxel, level| image.levels().coarser(level, voxel));
+            let inside = all.iter().map(|&voxel| place(voxel));
             let inside: Vec<_> = inside.filter(|voxel| grid.region(id).contains(voxel.position())).collect();
             image.write_chunk(level, id, &inside).unwrap();
         }

@@ -116,11 +116,8 @@ fn for_each_level<V: Copy + Ord>(
     let mut chunks = by_chunk(&grids[0], voxels);
     write(0, &chunks)?;
     for (level, grid) in grids.iter().enumerate().skip(1) {
-        let finer = image.levels().factors()[level - 1];
-        let step: [i64; 3] = std::array::from_fn(|a| (image.levels().factors()[level][a] / finer[a]) as i64);
-        let halved = |voxel: Voxel| Voxel::new(std::array::from_fn(|a| voxel.position()[a] / step[a]));
         let voxels = std::mem::take(&mut chunks).into_values().flatten();
-        chunks = by_chunk(grid, voxels.map(|(voxel, value)| (halved(voxel), value)));
+        chunks = by_chunk(grid, voxels.map(|(voxel, value)| (image.levels().coarser(level, voxel), value)));
         write(level, &chunks)?;
     }
     Ok(())
