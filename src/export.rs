@@ -23,7 +23,7 @@ mod swc;
 #[cfg(test)]
 mod tests;
 #[cfg(feature = "tiff")]
-mod tiff;
+mod stacks;
 mod trees;
 mod voreen;
 mod vtp;
@@ -62,7 +62,7 @@ pub enum Format {
     Tiff,
 }
 
-/// Writes a network into a folder that exists, on so many threads. Returns what the format cannot hold, each a sentence.
+/// Writes a network into a folder that exists, on a number of threads. Returns what the format cannot hold, each a sentence.
 type Writer = fn(&Network, &Path, usize) -> Result<Vec<String>>;
 
 impl Format {
@@ -145,7 +145,7 @@ impl Format {
                 "tiff",
                 "skeleton and branches' numbers as calibrated stacks, for Fiji",
                 &["skeleton.tif", "branch_labels.tif"],
-                tiff::write,
+                stacks::write,
             ),
             Format::Paths => {
                 ("paths", "the voxels of each branch, with radius and pixel value", &["paths.csv"], paths::write)
@@ -153,7 +153,7 @@ impl Format {
         }
     }
 
-    /// Writes a network into a folder that exists, on up to so many threads. Returns what the format cannot hold of this
+    /// Writes a network into a folder that exists, on up to `threads` threads. Returns what the format cannot hold of this
     /// network, each a sentence.
     ///
     /// # Errors

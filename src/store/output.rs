@@ -9,6 +9,8 @@ mod pyramid;
 mod staged;
 mod staging;
 #[cfg(feature = "tiff")]
+mod stack;
+#[cfg(feature = "tiff")]
 mod tiff;
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 mod skeleton;
@@ -23,6 +25,8 @@ pub use self::pyramid::{PyramidForm, PyramidWriter};
 pub use self::skeleton::{
     SkeletonForm, SkeletonImage, SkeletonManifest, WrittenSkeleton, write_labelled, write_skeleton,
 };
+#[cfg(feature = "tiff")]
+pub use self::stack::{StackForm, StackSample, write_stack};
 pub use self::staged::{EXPORT_RECORD, Overwrite, StagedFolder, put_file};
 pub use self::staging::Remover;
 #[cfg(feature = "tiff")]

@@ -81,7 +81,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("timely", &["operators", "cluster", "session", "analysis"]),
     ("differential_dataflow", &["operators", "session"]),
     ("zarrs", &["store"]),
-    ("tiff", &["store", "export"]),
+    ("tiff", &["store"]),
     ("csv", &["store"]),
     ("roxmltree", &["store"]),
     ("ureq", &["store"]),
