@@ -6,6 +6,8 @@
 //! The volume is a phantom without the planes in its middle, and an edit brings a chunk of these planes back, or takes it
 //! away. With `--dense` there are sheets between the tubes: each half is one object of a sixth of the volume.
 
+mod cpu_time;
+
 use std::time::Instant;
 
 use anabranch::chunk::{Dtype, Voxels};
@@ -17,15 +19,7 @@ use anabranch::session::{Session, SessionBuilder};
 use anabranch::space::Region;
 use ndarray::Array3;
 
-/// CPU time of all threads of this process, in milliseconds.
-fn cpu() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let nanoseconds: u64 = tasks
-        .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
-        .filter_map(|stat| stat.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()))
-        .sum();
-    nanoseconds as f64 / 1e6
-}
+use cpu_time::cpu;
 
 /// Voxels of the largest objects, the largest first.
 fn largest(session: &Session) -> Vec<u64> {

@@ -5,6 +5,8 @@
 //!
 //! With `--skan`, sessions have skan's columns only, and measure no radii.
 
+mod cpu_time;
+
 use std::time::{Duration, Instant};
 
 use anabranch::chunk::{Dtype, Voxels};
@@ -15,15 +17,7 @@ use anabranch::parameters::{ColumnSet, Parameters};
 use anabranch::session::{Session, SessionBuilder};
 use anabranch::space::Region;
 
-/// CPU time of all threads of this process, in milliseconds.
-fn cpu() -> f64 {
-    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    let nanoseconds: u64 = tasks
-        .filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok())
-        .filter_map(|stat| stat.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()))
-        .sum();
-    nanoseconds as f64 / 1e6
-}
+use cpu_time::cpu;
 
 /// Resident memory of this process, in KiB.
 fn resident() -> u64 {
