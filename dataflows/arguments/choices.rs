@@ -37,8 +37,7 @@ pub(crate) enum ColumnSet {
 /// Takes the names of formats of exports.
 pub(crate) fn export_format() -> impl TypedValueParser<Value = Format> {
     let names = Format::ALL.iter().map(|format| PossibleValue::new(format.name()).help(format.meaning()));
-    // The parser has let names of formats through alone.
-    PossibleValuesParser::new(names).map(|name| Format::of(&name).unwrap_or(Format::ALL[0]))
+    PossibleValuesParser::new(names).try_map(|name| Format::of(&name).ok_or("is no format of exports"))
 }
 
 /// How coarser resolutions of an image are made.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use anabranch::kernel::network::branch::BranchKind;
 use anabranch::memory::peak_memory;
 use anabranch::table::classes::{class_end, class_of};
 use anabranch::table::statistics::Describe;
@@ -34,14 +35,10 @@ pub(crate) fn lines<P>(results: &ShownResults<'_, P>) -> String {
     };
     line("branches", grouped(summary.branches));
     let kinds = &summary.branches_by_kind;
-    for (name, count) in [
-        ("tip to tip", kinds.tip_to_tip),
-        ("tip to junction", kinds.tip_to_junction),
-        ("junction to junction", kinds.junction_to_junction),
-        ("cycle", kinds.cycle),
-    ] {
+    let counts = [kinds.tip_to_tip, kinds.tip_to_junction, kinds.junction_to_junction, kinds.cycle];
+    for (kind, count) in BranchKind::ALL.into_iter().zip(counts) {
         if count != 0 {
-            line(&format!("  {name}"), grouped(count.unsigned_abs()));
+            line(&format!("  {}", kind.words()), grouped(count.unsigned_abs()));
         }
     }
     line("tips", grouped(summary.tips.unsigned_abs()));

@@ -22,7 +22,7 @@ impl Network {
         let folder = folder.as_ref();
         let outputs = Outputs::open(folder)?;
         let voxels = outputs.skeleton_voxels()?;
-        let (radii, values) = outputs.voxel_values(folder, voxels.len())?;
+        let (radii, values) = outputs.voxel_values(voxels.len())?;
         let told = Told {
             image: outputs.run["input"].as_str().unwrap_or_default().to_owned(),
             parameters: outputs.parameters().clone(),

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -15,6 +15,8 @@ use crate::table::read::TableText;
 /// The outputs in a folder that `anabranch run`, or [`Analysis::write`](super::Analysis::write), has written.
 #[non_exhaustive]
 pub struct Outputs {
+    /// Their folder.
+    pub(super) folder: PathBuf,
     /// The branch table, by columns.
     pub table: TableText,
     /// The table of nodes, by columns; `None` where only skan's columns were asked for.
@@ -62,7 +64,8 @@ impl Outputs {
         // Labels have all bits; ones are ones.
         let options = OpenOptions { labels: true, ..OpenOptions::default() };
         let skeleton = open(&folder.join("skeleton.zarr"), &options)?;
-        Ok(Outputs { table, nodes, skeletons, atlas, summary: json("summary.json")?, run: json("run.json")?, skeleton })
+        let (summary, run, folder) = (json("summary.json")?, json("run.json")?, folder.to_owned());
+        Ok(Outputs { folder, table, nodes, skeletons, atlas, summary, run, skeleton })
     }
 
     /// The parameters that the results depend on, as the summary has them.

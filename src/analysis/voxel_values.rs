@@ -1,7 +1,6 @@
 //! `voxels.npy`: the radius and the image's value at each voxel of the skeleton.
 
 use std::fs;
-use std::path::Path;
 
 use super::{Analysis, Outputs, Results};
 use crate::chunk::Voxels;
@@ -49,8 +48,8 @@ impl Outputs {
     ///
     /// # Errors
     /// `Missing` if they were not written; `Data` if they are damaged, or those of another number of voxels.
-    pub fn voxel_values(&self, folder: &Path, voxels: usize) -> Result<VoxelValues> {
-        let path = folder.join(VOXELS);
+    pub fn voxel_values(&self, voxels: usize) -> Result<VoxelValues> {
+        let path = self.folder.join(VOXELS);
         let bytes = fs::read(&path).map_err(|error| read_failed(&error).at(&path))?;
         let header = bytes.len().checked_sub(voxels * COLUMNS * size_of::<f64>());
         let shape = format!("\'shape\': ({voxels}, {COLUMNS},)");

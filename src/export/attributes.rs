@@ -67,12 +67,25 @@ fn is_small(value: f64) -> bool {
     value.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&value)
 }
 
+/// The columns that a table of branches may have.
+pub(super) fn branch_fields() -> Vec<Field> {
+    let mut fields = Columns::<BranchMeasures>::default().with_labels().fields(3, true);
+    fields.extend(Columns::<BranchMeasures>::region_fields(true));
+    fields
+}
+
+/// The columns that a table of nodes may have.
+pub(super) fn node_fields() -> Vec<Field> {
+    node_columns::columns(true).iter().flat_map(|column| column.fields(3)).collect()
+}
+
+/// The columns that a table of skeletons may have.
+pub(super) fn skeleton_fields() -> Vec<Field> {
+    skeleton_columns::columns(true, true).iter().flat_map(|column| column.fields(3)).collect()
+}
+
 /// The kinds of the columns that tables of results have, by name.
 fn kinds() -> BTreeMap<String, Kind> {
-    let branches = Columns::<BranchMeasures>::default().with_labels().fields(3, true);
-    let regions = Columns::<BranchMeasures>::region_fields(true);
-    let nodes = node_columns::columns(true).into_iter().flat_map(|column| column.fields(3));
-    let skeletons = skeleton_columns::columns(true, true).into_iter().flat_map(|column| column.fields(3));
     let kind = |field: Field| {
         let kind = match field.form {
             Form::Flag => Kind::Flag,
@@ -83,7 +96,7 @@ fn kinds() -> BTreeMap<String, Kind> {
         };
         (field.name, kind)
     };
-    branches.into_iter().chain(regions).chain(nodes).chain(skeletons).map(kind).collect()
+    [branch_fields(), node_fields(), skeleton_fields()].into_iter().flatten().map(kind).collect()
 }
 
 #[cfg(test)]

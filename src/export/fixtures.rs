@@ -4,8 +4,8 @@ use super::Network;
 use super::network::Told;
 use crate::chunk::{Dtype, Voxels};
 use crate::space::{Spacing, Voxel};
-use crate::store::memory::MemorySource;
-use crate::store::{Description, Source};
+use crate::store::Description;
+use crate::store::provided::ProvidedSource;
 use crate::table::read::TableText;
 
 /// A ring from which a rod leads away, and another rod, with radii and values. Spacing (2, 0.5, 0.25) micrometers.
@@ -21,11 +21,12 @@ pub(super) fn ring_and_rod() -> Network {
         .filter(|(_, value)| **value == 1)
         .map(|((z, y, x), _)| (Voxel::new([z as i64, y as i64, x as i64]), 1))
         .collect();
-    let mut source =
-        Placed(MemorySource::of(Voxels::U8(image), 3), Description::new("image", [5, 12, 30], 3, Dtype::U8));
-    source.1.spacing = Spacing([2.0, 0.5, 0.25]);
-    source.1.unit = Some("micrometer".to_owned());
-    source.1.offset = [1.0, 0.0, 4.0];
+    let mut description = Description::new("image", [5, 12, 30], 3, Dtype::U8);
+    description.spacing = Spacing([2.0, 0.5, 0.25]);
+    description.unit = Some("micrometer".to_owned());
+    description.offset = [1.0, 0.0, 4.0];
+    let image = Voxels::U8(image);
+    let source = ProvidedSource::new(description, move |region| Ok(image.part(region)));
     let ids = |numbers: &[f64]| numbers.to_vec();
     let at = |place: [i64; 3]| voxels.iter().position(|(voxel, _)| voxel.position() == place).unwrap() as f64;
     // The ring begins and ends where the rod leads away.
@@ -61,17 +62,4 @@ pub(super) fn ring_and_rod() -> Network {
 fn table(columns: &[(&str, Vec<f64>)]) -> TableText {
     let (names, values) = columns.iter().map(|(name, values)| ((*name).to_owned(), values.clone())).unzip();
     TableText { names, values, texts: Vec::new() }
-}
-
-/// An image that lies somewhere.
-struct Placed(MemorySource, Description);
-
-impl Source for Placed {
-    fn description(&self) -> &Description {
-        &self.1
-    }
-
-    fn read(&self, region: &crate::space::Region) -> crate::error::Result<Option<crate::chunk::Chunk>> {
-        self.0.read(region)
-    }
 }

@@ -20,22 +20,18 @@ use parquet::schema::parser::parse_message_type;
 use serde_json::json;
 
 use super::Network;
+use super::attributes::{branch_fields, node_fields, skeleton_fields};
 use crate::error::{Error, Result};
-use crate::kernel::measure::BranchMeasures;
+use crate::kernel::network::branch::BranchKind;
 use crate::store::file::write_failed;
-use crate::table::branch_columns::Columns;
 use crate::table::columns::{Field, Form};
 use crate::table::read::TableText;
-use crate::table::{node_columns, skeleton_columns};
 
 /// Rows that are written together.
 const GROUP: usize = 1 << 17;
 
 /// The key of the metadata that is this program's.
 const KEY: &str = "anabranch";
-
-/// What branches join, by `branch_type`, as documentation and pictures have it.
-const KINDS: [&str; 4] = ["tip to tip", "tip to junction", "junction to junction", "cycle"];
 
 /// A column with its values.
 struct Column {
@@ -61,24 +57,22 @@ enum Values {
 /// in the unit, of their radii and of the image's values, as far as these are known. The metadata of each file have the
 /// image, the unit and the parameters as JSON under the key `anabranch`.
 pub(super) fn write(network: &Network, folder: &Path, _: usize) -> Result<Vec<String>> {
-    let mut fields = Columns::<BranchMeasures>::default().with_labels().fields(3, true);
-    fields.extend(Columns::<BranchMeasures>::region_fields(true));
     let labels = Labels::new(network);
-    let mut branches = columns(&network.branches, &fields, labels.as_ref().map(|labels| labels.of_branches()));
+    let mut branches = columns(&network.branches, &branch_fields(), labels.as_ref().map(|labels| labels.of_branches()));
     let kinds = network.branches.column("branch_type").unwrap_or_default();
-    let words = kinds.iter().map(|&kind| ByteArray::from(KINDS.get(kind as usize).copied().unwrap_or_default()));
+    let words = kinds.iter().map(|&kind| {
+        let kind = BranchKind::ALL.get(kind as usize);
+        ByteArray::from(kind.map_or("", |kind| kind.words()))
+    });
     branches.push(Column { name: "branch_kind".to_owned(), values: Values::Text(words.collect()) });
     file(network, folder, "branches.parquet", branches)?;
     if let Some(nodes) = &network.nodes {
-        let fields: Vec<Field> = node_columns::columns(true).iter().flat_map(|column| column.fields(3)).collect();
         let labels = labels.as_ref().map(|labels| labels.of_nodes(nodes));
-        file(network, folder, "nodes.parquet", columns(nodes, &fields, labels))?;
+        file(network, folder, "nodes.parquet", columns(nodes, &node_fields(), labels))?;
     }
     if let Some(skeletons) = &network.skeletons {
-        let fields = skeleton_columns::columns(true, true);
-        let fields: Vec<Field> = fields.iter().flat_map(|column| column.fields(3)).collect();
         let labels = labels.as_ref().map(|labels| labels.of_skeletons(skeletons));
-        file(network, folder, "skeletons.parquet", columns(skeletons, &fields, labels))?;
+        file(network, folder, "skeletons.parquet", columns(skeletons, &skeleton_fields(), labels))?;
     }
     file(network, folder, "paths.parquet", paths(network))?;
     Ok(Vec::new())
@@ -288,7 +282,7 @@ mod tests {
         for (branch, row) in branches.get_row_iter(None).unwrap().map(|row| row.unwrap()).enumerate() {
             assert_eq!(row.get_double(place("branch_distance")).unwrap(), lengths[branch]);
             let kind = row.get_long(place("branch_type")).unwrap() as usize;
-            assert_eq!(row.get_string(network.branches.names.len()).unwrap(), KINDS[kind]);
+            assert_eq!(row.get_string(network.branches.names.len()).unwrap(), BranchKind::ALL[kind].words());
             rows += 1;
         }
         assert_eq!(rows, network.paths.len());

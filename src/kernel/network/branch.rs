@@ -27,6 +27,16 @@ impl BranchKind {
     pub const ALL: [BranchKind; 4] =
         [BranchKind::TipToTip, BranchKind::TipToJunction, BranchKind::JunctionToJunction, BranchKind::Cycle];
 
+    /// What it joins, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            BranchKind::TipToTip => "tip to tip",
+            BranchKind::TipToJunction => "tip to junction",
+            BranchKind::JunctionToJunction => "junction to junction",
+            BranchKind::Cycle => "cycle",
+        }
+    }
+
     /// The kind of a branch, given whether each of its ends is a tip.
     pub fn of_ends(tips: [bool; 2]) -> Self {
         match tips {

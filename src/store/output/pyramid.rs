@@ -51,7 +51,7 @@ pub struct PyramidForm {
     pub origin: [f64; 3],
     /// How coarser resolutions are made.
     pub downsample: Downsample,
-    /// What is told of labels, if values are labels: colours and properties, as `image-label` in the metadata. Viewers lay
+    /// Colours and properties of labels, if values are labels: `image-label` in the metadata. Viewers lay
     /// such images over others.
     pub labels: Option<Value>,
     /// Whether this is an image of `fuse`, which may replace it when asked to: it is marked so.

@@ -43,7 +43,7 @@ pub struct SkeletonForm {
     pub unit: Option<String>,
     /// Position of the first voxel in the coordinates of the image that the skeleton is aligned with, in voxels.
     pub origin: [f64; 3],
-    /// What is told of labels: colours and properties, as `image-label` in the metadata.
+    /// Colours and properties of labels: `image-label` in the metadata.
     pub labels: Value,
 }
 
