@@ -214,6 +214,8 @@ pub mod session;
 #[cfg(feature = "analysis")]
 pub mod overview;
 #[cfg(feature = "analysis")]
+pub mod page;
+#[cfg(feature = "analysis")]
 pub mod export;
 #[cfg(feature = "analysis")]
 pub mod analysis;
