@@ -100,7 +100,7 @@ Sums are less than the mask's because thinning shortens ends by about a radius, 
 tubes none to four in 18), and because a circle that fits into a cross-section is smaller than one that is not round. They are
 more because at a junction every branch counts the same ball, side branches of thick objects lie inside of the others, and a
 line of voxels that is not along an axis or a diagonal is longer than the straight one. So volumes and surfaces compare branches
-of one kind with each other; for the volume of a network take its foreground voxels (`foreground_voxels` in `summary.json`).
+of one kind with each other; for the volume of a network take `foreground_fraction` times `density.image_volume` in `summary.json`.
 ";
 
 fn unit(unit: Unit) -> &'static str {
