@@ -10,6 +10,7 @@ mod parsing;
 mod analysis;
 mod epochs;
 mod info;
+mod manual;
 mod objects;
 mod run;
 mod watch;
@@ -112,6 +113,8 @@ fn carry_out(command: arguments::Command) -> Result<()> {
         #[cfg(feature = "mosaic")]
         arguments::Command::Tiles(options) => tiles::tiles(&options),
         arguments::Command::Demo(options) => demo::demo(&options),
+        arguments::Command::Completions(options) => manual::completions(&options),
+        arguments::Command::Man(options) => manual::man(&options),
     }
 }
 

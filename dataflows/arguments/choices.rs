@@ -17,20 +17,20 @@ pub(crate) enum BranchColour {
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MethodName {
-    /// Lee, Kashyap and Chu 1994, as scikit-image runs it; 3-D and 2-D.
+    /// Lee, Kashyap and Chu 1994, as scikit-image runs it: 3-D and 2-D
     Lee,
-    /// Zhang and Suen 1984, as scikit-image runs it; 2-D only.
+    /// Zhang and Suen 1984, as scikit-image runs it: 2-D
     Zhang,
-    /// Lee's order, but every deletion is tested in full: no object, loop or cavity is lost; 3-D and 2-D.
+    /// Keeps every object, loop and cavity: 3-D and 2-D
     Homotopic,
 }
 
 /// Which columns the branch table has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColumnSet {
-    /// All: skan's, and after them radii, volume and more.
+    /// skan's, then radii, volume and more
     All,
-    /// skan's, and no others.
+    /// skan's only, and no other tables: faster
     Skan,
 }
 
@@ -64,7 +64,7 @@ impl From<DownsampleName> for Downsample {
 /// How many neighbours a voxel of an object has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Neighbours {
-    /// At faces: 6, and 4 in 2-D.
+    /// At faces: 6, and 4 in 2-D
     #[value(name = "6")]
     Faces,
     /// At faces and edges: 18, and 8 in 2-D.

@@ -4,49 +4,57 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::headings::{ANALYSIS, INPUT, OUTPUT, RESOURCES};
 use super::{ForegroundOptions, ImageOptions, RunOptions};
 
-/// Find the objects of a volume, the connected components of its foreground or the labels of a segmentation, and measure each.
+/// Find and measure the objects of an image
 ///
-/// INPUT is what `run` takes. Writes objects.csv, with the names and the numbers of scikit-image's regionprops, summary.json
-/// and run.json; nothing is thinned. `run --objects` writes the table beside the network, with the skeletons in each object.
+/// Objects are the connected components of the foreground, or the labels of a segmentation. INPUT is what `run` takes. Writes
+/// objects.csv, with the names and numbers of scikit-image's regionprops, summary.json and run.json. `run --objects` writes
+/// the same table beside a network, with the skeletons in each object.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  anabranch objects cells.tif -o cells --threshold otsu --remove-smaller 50
+  anabranch objects labels.zarr -o cells --labels --intensity scan.zarr")]
 pub(crate) struct ObjectsOptions {
     #[command(flatten)]
     pub(crate) image: ImageOptions,
-    /// Folder for objects.csv, summary.json and run.json
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-    /// Write objects.zarr: an image in which each voxel holds the label of its object in objects.csv, as OME-Zarr
-    #[arg(long)]
-    pub(crate) object_labels: bool,
-    /// The image is a segmentation: its objects are the values but 0, each with all of its voxels, connected or not
-    #[arg(long)]
+    /// The image is a segmentation: measure each label
+    ///
+    /// Labels are the values other than 0; their voxels may lie apart.
+    #[arg(long, help_heading = INPUT)]
     pub(crate) labels: bool,
-    /// Image of the same shape whose values are measured in place of the input's own: the image that a mask or labels were
-    /// made from
-    #[arg(long, value_name = "IMAGE")]
+    /// Measure values in this image of the same shape
+    ///
+    /// For a mask or labels, give the image that they were made from.
+    #[arg(long, value_name = "IMAGE", help_heading = INPUT)]
     pub(crate) intensity: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) foreground: ForegroundOptions,
-    /// Processing chunk; results do not depend on it [default: as in `run`]
-    #[arg(long, value_name = "N|Z,Y,X")]
+    /// Write an image of the objects' labels: objects.zarr
+    #[arg(long, help_heading = ANALYSIS)]
+    pub(crate) object_labels: bool,
+    /// Folder for objects.csv, summary.json and run.json
+    #[arg(short, long, value_name = "DIR", help_heading = OUTPUT)]
+    pub(crate) out: PathBuf,
+    /// Replace earlier results in the folder
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) overwrite: bool,
+    /// Treat warnings as errors: write results only if there are none
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) strict: bool,
+    /// Print warnings and errors only
+    #[arg(long, help_heading = OUTPUT)]
+    pub(crate) quiet: bool,
+    /// Chunk to work on; results are the same for every chunk [default: as in `run`]
+    #[arg(long, value_name = "N|Z,Y,X", help_heading = RESOURCES)]
     pub(crate) chunk: Option<String>,
     /// Worker threads [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = RESOURCES)]
     pub(crate) workers: Option<usize>,
-    /// Budget for chunks in flight, such as 500M or 2G
-    #[arg(long, value_name = "SIZE")]
+    /// Memory for chunks at work: 500M or 2G [default: 256M, more if it takes more]
+    #[arg(long, value_name = "SIZE", help_heading = RESOURCES)]
     pub(crate) memory: Option<String>,
-    /// Replace what an earlier run wrote to the folder
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Treat every warning as an error, and write no results
-    #[arg(long)]
-    pub(crate) strict: bool,
-    /// Print nothing but warnings and errors
-    #[arg(long)]
-    pub(crate) quiet: bool,
 }
 
 impl From<ObjectsOptions> for RunOptions {

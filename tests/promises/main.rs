@@ -28,6 +28,7 @@ mod foreground;
 mod formats;
 mod formats_table;
 mod fuse;
+mod help;
 mod info;
 mod input;
 mod label_objects;

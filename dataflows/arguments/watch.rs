@@ -1,0 +1,28 @@
+//! The options of `anabranch watch`.
+
+use clap::Args;
+
+use super::RunOptions;
+use super::headings::INCREMENTAL;
+
+/// Follow an image that is being written, and keep its results up to date
+///
+/// INPUT is a Zarr array or a folder of slices that grows or changes, or a table whose tiles arrive one by one; it need not
+/// exist yet. Whenever files have changed and then rested for a moment, the results are replaced and one line says what
+/// changed. Ctrl-C ends; the next call goes on from the state.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:
+  anabranch watch scan.zarr -o results --state state --threshold 200
+  anabranch watch slices -o results --state state --changes changes.csv")]
+pub(crate) struct WatchOptions {
+    #[command(flatten)]
+    pub(crate) run: RunOptions,
+    /// Seconds for which a file must rest before it is read
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0, allow_hyphen_values = true, help_heading = INCREMENTAL)]
+    pub(crate) settle: f64,
+    /// Look at all files at least every so many seconds
+    ///
+    /// For file systems that report no changes.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_hyphen_values = true, help_heading = INCREMENTAL)]
+    pub(crate) poll: f64,
+}
