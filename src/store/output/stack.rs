@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 
-use tiff::encoder::colortype::{ColorType, Gray8, Gray16, Gray32Float};
-use tiff::encoder::{Compression, Rational, TiffEncoder, TiffKind, TiffValue};
-use tiff::tags::{ResolutionUnit, Tag};
+use tiff::encoder::{Rational, TiffEncoder, TiffKind};
+use tiff::tags::{CompressionMethod, PhotometricInterpretation, ResolutionUnit, SampleFormat, Tag};
 use tiff::{TiffError, TiffResult};
 
 use crate::error::{Error, Result};
@@ -16,6 +15,8 @@ use crate::store::units::LengthUnit;
 
 /// Bytes of values up to which offsets of 32 bits are enough: values that are mostly zeros are packed to a thirtieth.
 const SMALL: u64 = 1 << 36;
+/// Bytes of values in a strip, about.
+const STRIP: usize = 1 << 20;
 
 /// The description of a stack.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +44,27 @@ pub enum StackSample {
     F32,
 }
 
+impl StackSample {
+    /// Bytes of a value.
+    const fn bytes(self) -> usize {
+        match self {
+            StackSample::U8 => 1,
+            StackSample::U16 => 2,
+            StackSample::F32 => 4,
+        }
+    }
+
+    const fn format(self) -> SampleFormat {
+        match self {
+            StackSample::U8 | StackSample::U16 => SampleFormat::Uint,
+            StackSample::F32 => SampleFormat::IEEEFP,
+        }
+    }
+}
+
 /// Writes a stack with a page for each plane, packed by PackBits, which every reader knows: the values at voxels, in raster
-/// order, and 0 elsewhere. Of a value, as many of its lowest bits count as the type has. Holds one plane.
+/// order, and 0 elsewhere. Of a value, as many of its lowest bits count as the type has. Takes time in proportion to the
+/// values and to the rows of the stack, whatever their length; holds a packed plane.
 ///
 /// # Errors
 /// `Io` or `Output` if the file cannot be written.
@@ -52,24 +72,12 @@ pub enum StackSample {
 /// # Panics
 /// If a voxel lies outside of the stack.
 pub fn write_stack(path: &Path, form: &StackForm, values: impl Iterator<Item = (Voxel, u32)>) -> Result<()> {
-    match form.sample {
-        StackSample::U8 => stack::<Gray8>(path, form, values.map(|(voxel, value)| (voxel, value as u8))),
-        StackSample::U16 => stack::<Gray16>(path, form, values.map(|(voxel, value)| (voxel, value as u16))),
-        StackSample::F32 => stack::<Gray32Float>(path, form, values.map(|(voxel, value)| (voxel, value as f32))),
-    }
-}
-
-fn stack<C: ColorType>(path: &Path, form: &StackForm, values: impl Iterator<Item = (Voxel, C::Inner)>) -> Result<()>
-where
-    C::Inner: Clone + Default,
-    [C::Inner]: TiffValue,
-{
     let voxels: u64 = form.shape.iter().map(|&n| n as u64).product();
     let written = File::create(path).map_err(TiffError::from).and_then(|file| {
         let file = BufWriter::new(file);
-        match voxels * size_of::<C::Inner>() as u64 {
-            0..SMALL => pages::<C, _>(form, TiffEncoder::new(file)?, values),
-            _ => pages::<C, _>(form, TiffEncoder::new_big(file)?, values),
+        match voxels * form.sample.bytes() as u64 {
+            0..SMALL => pages(form, TiffEncoder::new(file)?, values),
+            _ => pages(form, TiffEncoder::new_big(file)?, values),
         }
     });
     written.map_err(|error| match error {
@@ -78,37 +86,110 @@ where
     })
 }
 
-fn pages<C: ColorType, K: TiffKind>(
+fn pages<K: TiffKind>(
     form: &StackForm,
-    encoder: TiffEncoder<BufWriter<File>, K>,
-    values: impl Iterator<Item = (Voxel, C::Inner)>,
-) -> TiffResult<()>
-where
-    C::Inner: Clone + Default,
-    [C::Inner]: TiffValue,
-{
-    let mut encoder = encoder.with_compression(Compression::Packbits);
+    mut encoder: TiffEncoder<BufWriter<File>, K>,
+    values: impl Iterator<Item = (Voxel, u32)>,
+) -> TiffResult<()> {
     let [depth, height, width] = form.shape;
-    let mut plane = vec![C::Inner::default(); height * width];
-    let (mut values, mut filled) = (values.peekable(), Vec::new());
+    let strip = (STRIP / (width * form.sample.bytes()).max(1)).clamp(1, height);
+    let mut rows = Rows::new(width, form.sample);
+    let (mut values, mut packed) = (values.peekable(), Vec::new());
     for z in 0..depth {
-        while let Some((voxel, value)) = values.next_if(|(voxel, _)| voxel.position()[0] == z as i64) {
-            let [_, y, x] = voxel.position();
-            let place = y as usize * width + x as usize;
-            plane[place] = value;
-            filled.push(place);
+        let mut page = encoder.image_directory()?;
+        let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
+        for first in (0..height).step_by(strip) {
+            packed.clear();
+            for y in first..height.min(first + strip) {
+                let row = [z as i64, y as i64];
+                let inside = std::iter::from_fn(|| values.next_if(|(voxel, _)| voxel.position()[..2] == row));
+                rows.pack(inside.map(|(voxel, value)| (voxel.position()[2] as usize, value)), &mut packed);
+            }
+            offsets.push(K::convert_offset(page.write_data(&packed[..])?)?);
+            lengths.push(K::convert_offset(packed.len() as u64)?);
         }
-        let mut page = encoder.new_image::<C>(u32::try_from(width)?, u32::try_from(height)?)?;
-        page.resolution_unit(ResolutionUnit::None);
-        page.x_resolution(resolution(form.spacing.0[2]));
-        page.y_resolution(resolution(form.spacing.0[1]));
+        page.write_tag(Tag::ImageWidth, u32::try_from(width)?)?;
+        page.write_tag(Tag::ImageLength, u32::try_from(height)?)?;
+        page.write_tag(Tag::BitsPerSample, 8 * form.sample.bytes() as u16)?;
+        page.write_tag(Tag::Compression, CompressionMethod::PackBits.to_u16())?;
+        page.write_tag(Tag::PhotometricInterpretation, PhotometricInterpretation::BlackIsZero.to_u16())?;
         if z == 0 {
-            page.encoder().write_tag(Tag::ImageDescription, &*description(form))?;
+            page.write_tag(Tag::ImageDescription, &*description(form))?;
         }
-        page.write_data(&plane)?;
-        filled.drain(..).for_each(|place| plane[place] = C::Inner::default());
+        page.write_tag(Tag::StripOffsets, K::convert_slice(&offsets))?;
+        page.write_tag(Tag::SamplesPerPixel, 1u16)?;
+        page.write_tag(Tag::RowsPerStrip, u32::try_from(strip)?)?;
+        page.write_tag(Tag::StripByteCounts, K::convert_slice(&lengths))?;
+        page.write_tag(Tag::XResolution, resolution(form.spacing.0[2]))?;
+        page.write_tag(Tag::YResolution, resolution(form.spacing.0[1]))?;
+        page.write_tag(Tag::ResolutionUnit, ResolutionUnit::None)?;
+        page.write_tag(Tag::SampleFormat, form.sample.format().to_u16())?;
+        page.finish()?;
     }
+    assert!(values.next().is_none(), "voxels lie in the stack, in raster order");
     Ok(())
+}
+
+/// Packs rows that are mostly zeros.
+struct Rows {
+    sample: StackSample,
+    /// A row of zeros.
+    row: Vec<u8>,
+    /// The same, packed.
+    empty: Vec<u8>,
+}
+
+impl Rows {
+    fn new(width: usize, sample: StackSample) -> Self {
+        let row = vec![0; width * sample.bytes()];
+        let mut empty = Vec::new();
+        pack_bits(&row, &mut empty);
+        Rows { sample, row, empty }
+    }
+
+    /// Appends a row, packed, with values at some places.
+    fn pack(&mut self, values: impl Iterator<Item = (usize, u32)>, packed: &mut Vec<u8>) {
+        let bytes = self.sample.bytes();
+        let mut is_empty = true;
+        for (x, value) in values {
+            is_empty = false;
+            let place = &mut self.row[x * bytes..(x + 1) * bytes];
+            match self.sample {
+                StackSample::U8 => place.copy_from_slice(&[value as u8]),
+                StackSample::U16 => place.copy_from_slice(&(value as u16).to_ne_bytes()),
+                StackSample::F32 => place.copy_from_slice(&(value as f32).to_ne_bytes()),
+            }
+        }
+        if is_empty {
+            return packed.extend_from_slice(&self.empty);
+        }
+        pack_bits(&self.row, packed);
+        self.row.fill(0);
+    }
+}
+
+/// Appends bytes as PackBits has them (TIFF 6.0, section 9): of three and more equal bytes their number and the byte, of
+/// others their number and themselves, at most 128 at a time.
+fn pack_bits(bytes: &[u8], packed: &mut Vec<u8>) {
+    let equal = |at: usize| {
+        let rest = &bytes[at..bytes.len().min(at + 128)];
+        rest.iter().take_while(|byte| **byte == rest[0]).count()
+    };
+    let mut at = 0;
+    while at < bytes.len() {
+        let run = equal(at);
+        if run > 2 {
+            packed.extend([(257 - run) as u8, bytes[at]]);
+            at += run;
+            continue;
+        }
+        let first = at;
+        while at < bytes.len() && at - first < 128 && equal(at) <= 2 {
+            at += 1;
+        }
+        packed.push((at - first - 1) as u8);
+        packed.extend_from_slice(&bytes[first..at]);
+    }
 }
 
 /// Voxels in a unit of length, as a ratio whose larger part has as many digits as there is room for.
@@ -142,7 +223,34 @@ fn description(form: &StackForm) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn unpacked(packed: &[u8]) -> Vec<u8> {
+        let (mut bytes, mut at) = (Vec::new(), 0);
+        while at < packed.len() {
+            let count = packed[at] as i8;
+            if count < 0 {
+                bytes.extend(std::iter::repeat_n(packed[at + 1], (1 - isize::from(count)) as usize));
+                at += 2;
+            } else {
+                bytes.extend_from_slice(&packed[at + 1..at + 2 + count as usize]);
+                at += 2 + count as usize;
+            }
+        }
+        bytes
+    }
+
+    proptest! {
+        #[test]
+        fn packed_bytes_unpack_to_themselves(runs in prop::collection::vec((0u8..3, 1usize..300), 0..20)) {
+            let bytes: Vec<u8> = runs.iter().flat_map(|&(byte, count)| std::iter::repeat_n(byte, count % 5 * 60 + count % 4)).collect();
+            let mut packed = Vec::new();
+            pack_bits(&bytes, &mut packed);
+            prop_assert_eq!(unpacked(&packed), bytes);
+        }
+    }
 
     #[test]
     fn resolutions_are_exact_to_nine_digits_or_as_near_as_ratios_go() {
