@@ -70,10 +70,11 @@ pub(crate) fn put_in_place(
     said: &mut Vec<String>,
     started: Instant,
     quiet: bool,
-) -> Result<()> {
+) -> Result<Written> {
     // Everything from here on takes a moment.
     interrupt::finish();
-    let Written { totals, summary, notes, .. } = staged.commit()?;
+    let written = staged.commit()?;
+    let Written { totals, summary, notes, .. } = &written;
     let warnings = &summary.warnings;
     // Those of the image itself were printed when it was opened.
     let new = warnings
@@ -84,7 +85,7 @@ pub(crate) fn put_in_place(
     said.clone_from(warnings);
     notes.iter().for_each(|note| print_warning(note));
     if quiet {
-        return Ok(());
+        return Ok(written);
     }
     let lengths: Vec<f64> =
         results.branches.iter().flat_map(|list| list.iter()).map(|branch| branch.length()).collect();
@@ -92,15 +93,15 @@ pub(crate) fn put_in_place(
     let from = &analysis.image.details.spacing_from;
     let unit = length_name(description.spacing, description.unit.as_deref(), from);
     let told = ShownResults {
-        summary: &summary,
-        totals: &totals,
+        summary,
+        totals,
         lengths: &lengths,
         unit: &unit,
         dimensions: description.dimensions,
         elapsed: started.elapsed(),
     };
     print(&lines(&told), quiet);
-    Ok(())
+    Ok(written)
 }
 
 /// Whether two warnings say the same of other numbers, as those of two epochs may.

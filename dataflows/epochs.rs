@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anabranch::analysis::{self, Analysis, Changes, Destination};
+use anabranch::analysis::{self, Analysis, Changes, Destination, Written};
 use anabranch::error::Result;
 use anabranch::progress::ProgressState;
 use anabranch::session::Epoch;
@@ -25,6 +25,7 @@ pub(crate) struct ShownEpochs {
     pub(crate) of: analysis::Epochs,
     changes: Option<Changes>,
     options: RunOptions,
+    /// What the analysis is busy with.
     progress: Arc<ProgressState>,
     /// The warnings of the last epoch.
     said: Vec<String>,
@@ -34,7 +35,7 @@ pub(crate) struct ShownEpochs {
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
     conduct(options, state, None, |analysis, team| {
-        let mut epochs = ShownEpochs::start(analysis, options, state, team)?;
+        let mut epochs = ShownEpochs::start(analysis, options, state, team, &Arc::default())?;
         epochs.of.session.look(options.verify)?;
         epochs.close(started)?;
         Ok(epochs)
@@ -77,23 +78,24 @@ impl ShownEpochs {
         options: &RunOptions,
         state: &Path,
         team: Option<&mut ProcessTeam>,
+        progress: &Arc<ProgressState>,
     ) -> Result<ShownEpochs> {
         // Refused before anything is written or computed.
         let folder = || analysis.outputs_of_state(&options.out, state, options.overwrite);
         let folder = interrupt::stage(folder, OutputFolder::remover)?;
         let changes = options.changes.as_deref();
         let changes = changes.map(|file| analysis.changes(file)).transpose()?;
-        let progress = Arc::new(ProgressState::new());
         let members = team.map(|team| &mut team.members);
-        let of = analysis::Epochs::start(analysis, (folder, state), options.overwrite, &progress, members)?;
-        let mut epochs = ShownEpochs { of, changes, options: options.clone(), progress, said: Vec::new() };
+        let of = analysis::Epochs::start(analysis, (folder, state), options.overwrite, progress, members)?;
+        let mut epochs =
+            ShownEpochs { of, changes, options: options.clone(), progress: Arc::clone(progress), said: Vec::new() };
         print_headline(&epochs.of.analysis, epochs.options.quiet);
         epochs.tell();
         Ok(epochs)
     }
 
-    /// Closes an epoch and puts its outputs in place of those of the one before.
-    pub(crate) fn close(&mut self, started: Instant) -> Result<Epoch> {
+    /// Closes an epoch and puts its outputs in place of those of the one before. Returns what it did and what was written.
+    pub(crate) fn close(&mut self, started: Instant) -> Result<(Epoch, Written)> {
         let shown = Progress::show(&self.progress, self.options.quiet);
         let epoch = self.of.advance()?;
         drop(shown);
@@ -113,9 +115,9 @@ impl ShownEpochs {
             ..Destination::new(folder)
         };
         let (results, staged) = self.of.stage(&epoch, to)?;
-        put_in_place(&self.of.analysis, &results, staged, &mut self.said, started, self.options.quiet)?;
+        let written = put_in_place(&self.of.analysis, &results, staged, &mut self.said, started, self.options.quiet)?;
         self.tell();
-        Ok(epoch)
+        Ok((epoch, written))
     }
 
     /// Prints the notes about the state.

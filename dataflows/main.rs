@@ -14,6 +14,7 @@ mod manual;
 mod objects;
 mod run;
 mod watch;
+mod live;
 mod export;
 mod fuse;
 mod phantom;

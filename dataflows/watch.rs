@@ -11,6 +11,7 @@ use anabranch::follow::{FileMonitor, FollowStep, Follower, PATIENCE, Pace, Wake}
 use anabranch::grid::ChunkId;
 use anabranch::kernel::mask::smooth::Gaussian;
 use anabranch::parameters::ImageForm;
+use anabranch::progress::ProgressState;
 use anabranch::store::marks::Marks;
 use anabranch::store::{Source, is_address, is_table, open};
 
@@ -19,6 +20,7 @@ use crate::apart;
 use crate::arguments::{RunOptions, WatchOptions};
 use crate::epochs::{ShownEpochs, conduct};
 use crate::interrupt::Interrupt;
+use crate::live::Live;
 use crate::parsing::parse_seconds;
 use crate::processes::{ProcessTeam, Seat};
 use crate::terminal::{print, print_warning};
@@ -51,7 +53,11 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
         print(ENDED_EARLY, run.quiet);
         return Ok(());
     }
-    conduct(run, state, Some(&interrupt), |analysis, team| follow(run, state, analysis, team, pace, &interrupt))
+    let progress = Arc::default();
+    let mut live = Live::start(options, &progress)?;
+    conduct(run, state, Some(&interrupt), |analysis, team| {
+        follow((run, state), analysis, team, pace, &interrupt, (&mut live, &progress))
+    })
 }
 
 /// The same options, with tiles that are still to come.
@@ -101,15 +107,15 @@ fn written(run: &RunOptions) -> Vec<PathBuf> {
 
 /// Follows the volume in the first process, or the only one.
 fn follow(
-    run: &RunOptions,
-    state: &Path,
+    (run, state): (&RunOptions, &Path),
     analysis: Analysis,
     team: Option<&mut ProcessTeam>,
     pace: Pace,
     interrupt: &Interrupt,
+    (live, progress): (&mut Live, &Arc<ProgressState>),
 ) -> Result<ShownEpochs> {
     let alone = team.is_none();
-    let mut epochs = ShownEpochs::start(analysis, run, state, team)?;
+    let mut epochs = ShownEpochs::start(analysis, run, state, team, progress)?;
     let mut marks = unmarked(&epochs, pace);
     let begun = epochs.of.session.results().next_epoch() > 0;
     if !run.verify {
@@ -127,7 +133,7 @@ fn follow(
     print(&format!("watching {}; Ctrl-C ends\n", run.image.input.display()), quiet);
     if begun {
         // The state may have been left before its outputs were written.
-        close_readable(&mut epochs, &mut follower)?;
+        close_readable(&mut epochs, &mut follower, live, &[])?;
     }
     while let FollowStep::Changed(source, chunks) = follower.wait()? {
         if is_another(&source, &epochs.of.analysis.source) {
@@ -149,14 +155,14 @@ fn follow(
                 analysis => analysis?,
             };
             drop(epochs);
-            epochs = ShownEpochs::start(analysis, run, state, None)?;
+            epochs = ShownEpochs::start(analysis, run, state, None, progress)?;
             epochs.of.session.look(true)?;
             follower.begin_again(unmarked(&epochs, pace));
             continue;
         }
         let said = epochs.of.analysis.source.warnings();
         source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text));
-        close(&mut epochs, &mut follower, source, &chunks)?;
+        close(&mut epochs, &mut follower, live, source, &chunks)?;
     }
     print("ended; the state is kept\n", quiet);
     Ok(epochs)
@@ -175,27 +181,44 @@ fn is_another(source: &Arc<dyn Source>, before: &Arc<dyn Source>) -> bool {
 }
 
 /// Closes an epoch in which chunks have changed.
-fn close(epochs: &mut ShownEpochs, follower: &mut Follower, source: Arc<dyn Source>, chunks: &[ChunkId]) -> Result<()> {
+fn close(
+    epochs: &mut ShownEpochs,
+    follower: &mut Follower,
+    live: &mut Live,
+    source: Arc<dyn Source>,
+    chunks: &[ChunkId],
+) -> Result<()> {
     epochs.of.follow(source)?;
     for &chunk in chunks {
         epochs.of.session.refresh(chunk)?;
     }
-    let unread = close_readable(epochs, follower)?;
+    let unread = close_readable(epochs, follower, live, chunks)?;
     chunks.iter().filter(|chunk| !unread.contains(chunk)).for_each(|&chunk| follower.succeeded(chunk));
     Ok(())
 }
 
-/// Closes an epoch. Chunks that cannot be read stay as they were, and are returned.
-fn close_readable(epochs: &mut ShownEpochs, follower: &mut Follower) -> Result<BTreeSet<ChunkId>> {
+/// Closes an epoch in which chunks are read. Those that cannot be read stay as they were, and are returned.
+fn close_readable(
+    epochs: &mut ShownEpochs,
+    follower: &mut Follower,
+    live: &mut Live,
+    chunks: &[ChunkId],
+) -> Result<BTreeSet<ChunkId>> {
     let started = Instant::now();
     let mut unread = BTreeSet::new();
-    while let Err(error) = epochs.close(started) {
+    live.begin(&epochs.of.analysis, chunks);
+    let closed = loop {
+        let error = match epochs.close(started) {
+            Ok(closed) => break closed,
+            Err(error) => error,
+        };
         if error.kind() != Kind::Data || error.chunk().is_none() {
             return Err(error);
         }
         let chunk = follower.failed(error)?;
         epochs.of.session.leave(chunk)?;
         unread.insert(chunk);
-    }
+    };
+    live.publish(&epochs.of.analysis, &closed, started, &unread)?;
     Ok(unread)
 }

@@ -219,6 +219,8 @@ pub mod page;
 pub mod export;
 #[cfg(feature = "analysis")]
 pub mod analysis;
+#[cfg(feature = "serve")]
+pub mod live;
 
 pub use ndarray;
 #[cfg(feature = "dataflow")]

@@ -1,9 +1,10 @@
 //! The options of `anabranch watch`.
 
+use anabranch::live::ServeAddress;
 use clap::Args;
 
 use super::RunOptions;
-use super::headings::INCREMENTAL;
+use super::headings::{INCREMENTAL, OUTPUT};
 
 /// Follow an image that is being written, and keep its results up to date
 ///
@@ -13,7 +14,8 @@ use super::headings::INCREMENTAL;
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   anabranch watch scan.zarr -o results --state state --threshold 200
-  anabranch watch slices -o results --state state --changes changes.csv")]
+  anabranch watch slices -o results --state state --changes changes.csv
+  anabranch watch scan.zarr -o results --state state --serve")]
 pub(crate) struct WatchOptions {
     #[command(flatten)]
     pub(crate) run: RunOptions,
@@ -25,4 +27,10 @@ pub(crate) struct WatchOptions {
     /// For file systems that report no changes.
     #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_hyphen_values = true, help_heading = INCREMENTAL)]
     pub(crate) poll: f64,
+    /// Serve a page that shows the analysis while it goes on
+    ///
+    /// Its address is printed; who does not know it sees nothing. By default this machine alone can reach it, at a free port. Give a
+    /// port, or an address of this machine and a port, to choose them.
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:0", help_heading = OUTPUT)]
+    pub(crate) serve: Option<ServeAddress>,
 }

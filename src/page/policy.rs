@@ -5,13 +5,13 @@ use sha2::{Digest, Sha256};
 use super::base64;
 
 /// The content security policy of a page with these scripts: they run, and no others; styles and pictures are those in the
-/// page. A page that follows may connect to its own server.
+/// page. A page that follows may connect to its own server, and show its pictures.
 pub(super) fn policy(scripts: &[&str], follows: bool) -> String {
     let hashes: Vec<String> =
         scripts.iter().map(|script| format!("'sha256-{}'", base64(&Sha256::digest(script.as_bytes())))).collect();
-    let connect = if follows { "; connect-src 'self'" } else { "" };
+    let own = if follows { " 'self'; connect-src 'self'" } else { "" };
     format!(
-        "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:{connect}; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src data:{own}; base-uri 'none'; form-action 'none'",
         hashes.join(" ")
     )
 }

@@ -49,7 +49,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "cluster",
         ],
     ),
-    ("export", &["space", "grid", "text", "error", "chunk", "kernel", "store", "table"]),
+    ("export", &["space", "grid", "error", "chunk", "kernel", "store", "table"]),
     (
         "analysis",
         &[
@@ -72,6 +72,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "export",
         ],
     ),
+    ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.
@@ -95,7 +96,12 @@ const CRATES: &[(&str, &[&str])] = &[
     ("zstd", &["store", "state"]),
     ("hmac", &["cluster"]),
     ("sha2", &["cluster", "page"]),
-    ("getrandom", &["cluster"]),
+    ("getrandom", &["cluster", "live"]),
+    ("hyper", &["live"]),
+    ("hyper_util", &["live"]),
+    ("http_body_util", &["live"]),
+    ("tokio", &["live"]),
+    ("tokio_io_timeout", &["live"]),
     ("clap", &[]),
     ("indicatif", &[]),
     ("notify", &["follow"]),
@@ -153,7 +159,10 @@ fn modules() -> BTreeMap<String, String> {
     for path in files(&root) {
         let inside = path.strip_prefix(&root).expect("the file lies in src").with_extension("");
         let module = inside.iter().next().expect("a file has a name").to_string_lossy().into_owned();
+        // From inside a folder `super` does not reach the root of the crate.
         let text = fs::read_to_string(&path).expect("sources are text");
+        let is_inside = inside.components().count() > 1 && !inside.ends_with("mod");
+        let text = if is_inside { text.replace("super::", "above::") } else { text };
         modules.entry(module).or_default().extend(code(&text).flat_map(|line| [line, "\n"]));
     }
     modules.remove("lib");

@@ -35,6 +35,7 @@ mod label_objects;
 mod labels;
 #[cfg(all(feature = "medical", feature = "mosaic"))]
 mod limits;
+mod live;
 mod mutations;
 mod prune;
 mod radii;
