@@ -239,3 +239,8 @@ pub use self::parameters::{Parameters, Sigma, ThresholdRule};
 pub use self::session::{FollowingSession, HostedSession, Session, SessionBuilder};
 pub use self::space::{Region, Spacing, Voxel};
 pub use self::store::{OpenOptions, Source, open};
+
+/// The guide's page on embedding, so that its examples are tested.
+#[cfg(all(doctest, feature = "analysis"))]
+#[doc = include_str!("../docs/rust.md")]
+mod embedding {}
