@@ -1,6 +1,7 @@
 //! The command line, as the user writes it: a file of options for each subcommand, and for each part that several share.
 
 mod choices;
+mod compare;
 mod defaults;
 mod export;
 mod foreground;
@@ -22,6 +23,7 @@ use clap_complete::Shell;
 pub(crate) use self::choices::{BranchColour, ColumnSet, DownsampleName, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
+pub(crate) use self::compare::{CompareOptions, GroupOptions};
 pub(crate) use self::export::ExportOptions;
 pub(crate) use self::foreground::ForegroundOptions;
 pub(crate) use self::fuse::FuseOptions;
@@ -62,6 +64,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     Objects(ObjectsOptions),
     Watch(WatchOptions),
+    Compare(CompareOptions),
     Export(ExportOptions),
     Fuse(FuseOptions),
     Sholl(ShollOptions),

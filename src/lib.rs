@@ -221,6 +221,8 @@ pub mod export;
 pub mod analysis;
 #[cfg(feature = "serve")]
 pub mod live;
+#[cfg(feature = "analysis")]
+pub mod compare;
 
 pub use ndarray;
 #[cfg(feature = "dataflow")]

@@ -2,12 +2,16 @@
 
 #[cfg(feature = "zarr")]
 mod array;
+#[cfg(feature = "zarr")]
+mod files;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub(crate) mod folder;
 #[cfg(feature = "zarr")]
 mod pyramid;
 mod staged;
 mod staging;
+#[cfg(any(feature = "zarr", feature = "tiff"))]
+mod swap;
 #[cfg(feature = "tiff")]
 mod stack;
 #[cfg(feature = "tiff")]
@@ -17,6 +21,8 @@ mod skeleton;
 
 #[cfg(feature = "zarr")]
 pub use self::array::{ArrayForm, ArrayWriter, Compression};
+#[cfg(feature = "zarr")]
+pub use self::files::{Replace, StagedFiles};
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder};
 #[cfg(feature = "zarr")]

@@ -73,6 +73,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis"]),
+    ("compare", &["text", "error", "threads", "store", "page"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

@@ -18,6 +18,8 @@ mod chunking;
 mod cli;
 mod cluster;
 mod columns_table;
+mod compare;
+mod comparisons;
 mod confined;
 mod crash;
 mod cut;

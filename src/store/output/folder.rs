@@ -1,9 +1,6 @@
 //! The folder of a run's outputs: they are staged in a hidden folder inside it, and put in place together at the end.
 //!
-//! At all times the folder holds the outputs of one run, or the next run restores this. Without the mark
-//! `replaced-<run>` in the staging folder, it puts the earlier outputs back; with the mark, it puts the new ones in
-//! place, which are complete and synced by then. After a power failure this holds if the file system keeps the order of
-//! renames, like those with a journal.
+//! At all times the folder holds the outputs of one run, or the next run restores this.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,9 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::staged::EXPORT_RECORD;
-use super::staging::{DONE, OLD, Remover, STAGING, Staging, complete, is_folder, replaced, unwritable};
+use super::staging::{Remover, STAGING, Staging, is_folder, unwritable};
+use super::swap::Swap;
 use crate::error::{Error, Kind, Result};
-use crate::store::disk::{self, There, what_is};
+use crate::store::disk;
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
@@ -131,7 +129,7 @@ impl OutputFolder {
         let busy = "is being written by another run; wait for it, or give another folder";
         let staging = Staging::begin(staging, busy).map_err(at)?;
         let mut output = OutputFolder { folder: folder.to_owned(), staging, earlier: None };
-        output.recover().map_err(at)?;
+        output.swap().recover().map_err(at)?;
         // Another run may have started and ended meanwhile.
         output.earlier = check(folder, overwrite).map_err(at)?;
         Ok(output)
@@ -202,18 +200,7 @@ impl OutputFolder {
     /// # Errors
     /// `Io` if files cannot be synced or moved.
     pub fn commit(self) -> Result<()> {
-        self.staging.finish(|above| {
-            let synced = disk::sync_tree(&self.new_folder()).and_then(|()| self.make_way(above));
-            let Err(error) = synced.and_then(|()| self.put_in_place(self.run())) else { return Ok(()) };
-            let error = write_failed(&error).at(&self.folder);
-            Err(match self.withdraw() {
-                Ok(()) => error,
-                Err(_) => {
-                    let kept = self.folder.join(STAGING);
-                    error.because(format!("the next run there puts in order what is in {}", kept.display()))
-                }
-            })
-        })
+        self.staging.finish(|above| self.swap().swap_in(self.run(), above))
     }
 
     /// The folder in which outputs are staged.
@@ -221,88 +208,9 @@ impl OutputFolder {
         Staging::new_folder_of(&self.folder.join(STAGING), self.run())
     }
 
-    /// Moves the present outputs out of the way, and sets the mark that those of this run are complete.
-    fn make_way(&self, above: &[PathBuf]) -> io::Result<()> {
-        let (folder, staging) = (&self.folder, self.folder.join(STAGING));
-        let old = staging.join(OLD);
-        disk::make_folder(&old)?;
-        disk::sync_folder(&staging)?;
-        above.iter().try_for_each(|folder| disk::sync_folder(folder))?;
-        // From here until the new outputs are in place the folder has none, so nothing is synced in between.
-        for name in OUTPUTS {
-            disk::rename_if_there(&folder.join(name), &old.join(name))?;
-        }
-        disk::rename(&old, &staging.join(replaced(self.run())))
-    }
-
-    /// Puts the complete outputs of a run in place, and removes its mark.
-    fn put_in_place(&self, run: &str) -> io::Result<()> {
-        let staging = self.folder.join(STAGING);
-        let new = Staging::new_folder_of(&staging, run);
-        for name in OUTPUTS {
-            self.move_in(&new, name)?;
-        }
-        disk::sync_folder(&self.folder)?;
-        disk::rename(&staging.join(replaced(run)), &staging.join(DONE))?;
-        disk::sync_folder(&staging)
-    }
-
-    /// Moves an output from a folder to its place, if it exists.
-    fn move_in(&self, from: &Path, name: &str) -> io::Result<()> {
-        if what_is(&from.join(name))? == There::Nothing {
-            return Ok(());
-        }
-        let place = self.folder.join(name);
-        if what_is(&place)? != There::Nothing {
-            // Somebody else has put a file there meanwhile, which must not be replaced.
-            return Err(io::Error::other(format!("{name} has come there meanwhile: move it")));
-        }
-        disk::rename(&from.join(name), &place)
-    }
-
-    /// Withdraws the outputs of this run, and puts the earlier ones back in place.
-    fn withdraw(&self) -> io::Result<()> {
-        let (staging, new) = (self.folder.join(STAGING), self.new_folder());
-        let mark = staging.join(replaced(self.run()));
-        if what_is(&mark)? == There::Folder {
-            for name in OUTPUTS {
-                if what_is(&new.join(name))? == There::Nothing {
-                    disk::rename_if_there(&self.folder.join(name), &new.join(name))?;
-                }
-            }
-            disk::rename(&mark, &staging.join(OLD))?;
-        }
-        self.restore()
-    }
-
-    /// Repairs the leftovers of killed runs.
-    fn recover(&self) -> Result<()> {
-        let staging = self.folder.join(STAGING);
-        let failed = |error: io::Error| unwritable(&error);
-        for run in complete(&staging).map_err(failed)? {
-            let whole =
-                is_folder(&Staging::new_folder_of(&staging, &run))? && is_folder(&staging.join(replaced(&run)))?;
-            if whole {
-                self.put_in_place(&run).map_err(failed)?;
-            }
-        }
-        if is_folder(&staging.join(OLD))? {
-            self.restore().map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    /// Puts back the outputs of an earlier run that were moved out of the way.
-    fn restore(&self) -> io::Result<()> {
-        let old = self.folder.join(STAGING).join(OLD);
-        if what_is(&old)? != There::Folder {
-            return Ok(());
-        }
-        for name in OUTPUTS {
-            self.move_in(&old, name)?;
-        }
-        disk::sync_folder(&self.folder)?;
-        disk::remove(&old)
+    /// Where outputs are swapped.
+    fn swap(&self) -> Swap<'_> {
+        Swap { folder: &self.folder, staging: self.folder.join(STAGING), names: &OUTPUTS }
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::disk::log;
-use crate::store::output::staging::names;
+use crate::store::output::staging::{DONE, OLD, names};
 
 const RUN_TEXT: &str = r#"{"program": "anabranch", "version": "1", "outputs": ["branches.csv", "skeleton.zarr"]}"#;
 
@@ -140,7 +140,7 @@ fn a_file_of_somebody_else_that_comes_meanwhile_is_not_replaced() {
     let output = stage(folder, "second");
     let staging = folder.join(STAGING);
     // Killed while it was putting its outputs in place.
-    output.make_way(&[]).unwrap();
+    output.swap().make_way(output.run(), &[]).unwrap();
     output.staging.kill();
     drop(output);
     fs::write(folder.join("branches.csv"), "mine").unwrap();
