@@ -1,5 +1,6 @@
 //! The command line, as the user writes it: a file of options for each subcommand, and for each part that several share.
 
+mod batch;
 mod choices;
 mod compare;
 mod defaults;
@@ -20,6 +21,7 @@ mod watch;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub(crate) use self::batch::BatchOptions;
 pub(crate) use self::choices::{BranchColour, ColumnSet, DownsampleName, MethodName, Neighbours};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
@@ -64,6 +66,7 @@ pub(crate) enum Command {
     Run(RunOptions),
     Objects(ObjectsOptions),
     Watch(WatchOptions),
+    Batch(BatchOptions),
     Compare(CompareOptions),
     Export(ExportOptions),
     Fuse(FuseOptions),

@@ -112,6 +112,13 @@ fn on_request(act: impl FnMut() + Send + 'static) -> std::result::Result<(), ctr
     ctrlc::set_handler(act)
 }
 
+/// Ends the program as a request to end does.
+pub(crate) fn request() {
+    let interrupt = INTERRUPT.get_or_init(Interrupt::default);
+    interrupt.stop.raise();
+    interrupt.end();
+}
+
 /// Removes what is staged, unless another thread is about to put it in place.
 pub(crate) fn clear_all() {
     if let Some(Ok(work)) = INTERRUPT.get().map(|interrupt| interrupt.work.try_lock()) {

@@ -15,6 +15,7 @@ mod objects;
 mod run;
 mod watch;
 mod live;
+mod batch;
 mod compare;
 mod export;
 mod fuse;
@@ -108,6 +109,7 @@ fn carry_out(command: arguments::Command) -> Result<()> {
         arguments::Command::Run(options) => run::run(&options),
         arguments::Command::Objects(options) => objects::objects(&options),
         arguments::Command::Watch(options) => watch::watch(&options),
+        arguments::Command::Batch(options) => batch::batch(&options),
         arguments::Command::Compare(options) => compare::compare(&options),
         arguments::Command::Export(options) => export::export(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),

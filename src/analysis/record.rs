@@ -21,6 +21,8 @@ struct RunRecord<'a> {
     input: &'a str,
     image: ImageName,
     state: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<&'a serde_json::Value>,
     /// What was understood about the input, in a line.
     understood: String,
     /// The origin of the spacing, unless voxels count as one long. Not among the parameters: the same voxels make the
@@ -60,6 +62,8 @@ pub struct Circumstances {
     pub arguments: Vec<String>,
     /// The folder of the state, if there is one.
     pub state: Option<String>,
+    /// What the results depend on, if they are part of a batch, which tells by it whether they must be made again.
+    pub batch: Option<serde_json::Value>,
     /// The sum of the peak memory of the other processes of the run, in bytes.
     pub memory_of_others: u64,
 }
@@ -92,6 +96,7 @@ impl Analysis {
             input: &self.source.description().name,
             image: self.image_name(),
             state: circumstances.state.as_deref(),
+            batch: circumstances.batch.as_ref(),
             understood: self.image.headline(),
             spacing_from: Some(&*self.image.details.spacing_from).filter(|from| !from.is_empty()),
             chunk: &self.grid.chunk_shape(),

@@ -11,6 +11,7 @@ mod support;
 mod apart;
 mod arrival;
 mod atlas;
+mod batch;
 #[cfg(feature = "mosaic")]
 mod brightness;
 mod changes;

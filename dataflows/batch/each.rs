@@ -1,0 +1,50 @@
+//! One image of a batch, in a process of its own.
+
+use std::io::Read;
+use std::time::Instant;
+
+use anabranch::analysis::{Destination, Running, open_folder};
+use anabranch::error::Result;
+use anabranch::store::output::OutputFolder;
+
+use super::key::Key;
+use crate::analysis::{self, circumstances, picture, put_in_place};
+use crate::arguments::RunOptions;
+use crate::export::each_once;
+use crate::interrupt;
+use crate::processes::Seat;
+
+/// Analyses an image, and says nothing but warnings and errors.
+pub(super) fn analyse(options: &RunOptions, workers: Option<usize>) -> Result<()> {
+    end_with_starter();
+    let started = Instant::now();
+    let mut options = options.clone();
+    // What the results depend on was read before them: an image that changes meanwhile is analysed again.
+    let key = Key::of(&options)?.into_value();
+    (options.workers, options.quiet) = (workers, true);
+    let analysis = analysis::open(&options, &Seat::of(&options)?)?;
+    let own = |_: &_| false;
+    let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, own), OutputFolder::remover)?;
+    let results = analysis.run_into(Some(&folder), Running::default())?;
+    let mut circumstances = circumstances(&options);
+    circumstances.batch = Some(key);
+    let to = Destination {
+        started,
+        strict: options.strict,
+        circumstances,
+        picture: picture(&options),
+        exports: each_once(&options.export),
+        ..Destination::new(folder)
+    };
+    let staged = analysis.stage(&results, to)?;
+    put_in_place(&analysis, &results, staged, &mut Vec::new(), started, true).map(|_| ())
+}
+
+/// Ends this process, as an interruption does, when the one that has started it is gone: it holds the other end of standard
+/// input.
+fn end_with_starter() {
+    std::thread::spawn(|| {
+        let _ = std::io::stdin().read_to_end(&mut Vec::new());
+        interrupt::request();
+    });
+}

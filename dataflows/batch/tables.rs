@@ -1,0 +1,113 @@
+//! The tables of a batch, and its comparison.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::io::Write as _;
+
+use anabranch::compare::{Comparison, GroupRule, Sample, append_branches, branch_header, sample_table};
+use anabranch::error::{Error, Result};
+use anabranch::store::output::{Replace, StagedFiles};
+use anabranch::store::write_failed;
+use serde_json::json;
+
+use super::Task;
+use crate::arguments::BatchOptions;
+use crate::compare::{compared, files_of, settings, summary};
+use crate::interrupt;
+use crate::terminal::{print, print_warning};
+
+/// What the record of a batch says of itself.
+const BATCH: &str = "batch";
+/// The table with a row for each sample.
+const SAMPLES: &str = "samples.csv";
+/// The table with the branches of all samples.
+const BRANCHES: &str = "branches.csv";
+/// The record.
+const RECORD: &str = "batch.json";
+
+/// Writes the tables of all images that have results, together. `failed` tells why an image has none.
+pub(super) fn write<'f>(
+    options: &BatchOptions,
+    tasks: &[Task],
+    failed: impl Fn(usize) -> Option<&'f str>,
+    rules: &[GroupRule],
+    threads: usize,
+) -> Result<()> {
+    let out = &options.run.out;
+    let done: Vec<&Task> =
+        tasks.iter().enumerate().filter(|(at, _)| failed(*at).is_none()).map(|(_, task)| task).collect();
+    let samples: Vec<Sample> = done.iter().map(|task| Sample::read(&task.name, &task.out)).collect::<Result<_>>()?;
+    let settings = settings(&options.of_all.groups, None, threads)?;
+    let comparison_files = files_of("compare");
+    let names =
+        [SAMPLES, BRANCHES].map(str::to_owned).into_iter().chain(comparison_files.clone()).chain([RECORD.to_owned()]);
+    let begin = || StagedFiles::create(out, names.collect(), BATCH, Replace::Own);
+    let files = interrupt::stage(begin, StagedFiles::remover)?;
+    let rules = GroupRule::of_names(rules, &done.iter().map(|task| task.name.clone()).collect::<Vec<_>>());
+    let comparison = compare(samples.clone(), &rules, &settings);
+    let (table, told) = match &comparison {
+        Ok(comparison) => {
+            crate::compare::write(comparison, &files, &comparison_files)?;
+            (sample_table(&comparison.samples, &rules), summary(comparison))
+        }
+        Err(error) => {
+            print_warning(&format!("the samples are not compared: {error}"));
+            (sample_table(&samples, &rules), String::new())
+        }
+    };
+    files.write(SAMPLES, table)?;
+    write_branches(&files, &samples, &rules)?;
+    let images = tasks.iter().enumerate().map(|(at, task)| {
+        let image = task.image.to_string_lossy();
+        json!({ "name": task.name, "image": anabranch::text::masked(&image), "failed": failed(at) })
+    });
+    let record = json!({
+        "program": "anabranch",
+        "kind": BATCH,
+        "version": env!("CARGO_PKG_VERSION"),
+        "images": images.collect::<Vec<_>>(),
+    });
+    files.write(RECORD, format!("{record:#}\n"))?;
+    interrupt::finish();
+    files.commit()?;
+    print(&told, options.run.quiet);
+    print(
+        &format!("{}: {} samples in samples.csv, branches.csv and compare.*\n", out.display(), done.len()),
+        options.run.quiet,
+    );
+    Ok(())
+}
+
+/// The comparison of samples, unless there is nothing to compare.
+fn compare(
+    samples: Vec<Sample>,
+    rules: &[GroupRule],
+    settings: &anabranch::compare::CompareOptions,
+) -> Result<Comparison> {
+    if samples.is_empty() {
+        return Err(Error::data("no image has results"));
+    }
+    match rules.len() {
+        1 => Err(Error::data("only one group has results")),
+        _ => compared(samples, rules, settings),
+    }
+}
+
+/// Copies the branch tables of all samples into one.
+fn write_branches(files: &StagedFiles, samples: &[Sample], rules: &[GroupRule]) -> Result<()> {
+    let path = files.path(BRANCHES);
+    let failed = |error: std::io::Error| write_failed(&error).at(&path);
+    let units: std::collections::BTreeSet<&str> =
+        samples.iter().map(|sample| sample.unit.as_deref().unwrap_or_default()).collect();
+    if units.len() > 1 {
+        print_warning("branches.csv has the lengths of each sample in the sample's own unit, and these differ");
+    }
+    let header = branch_header(samples)?;
+    let mut to = BufWriter::with_capacity(1 << 18, File::create(&path).map_err(failed)?);
+    let names: Vec<&str> = header.iter().map(String::as_str).collect();
+    writeln!(to, "sample,group,{}", names.join(",")).map_err(failed)?;
+    samples
+        .iter()
+        .try_for_each(|sample| append_branches(sample, GroupRule::group_of(rules, &sample.name), &header, &mut to))?;
+    to.flush().map_err(failed)
+}

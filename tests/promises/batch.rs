@@ -1,0 +1,156 @@
+//! Promise: a batch analyses each image as `run` does, goes on with what is missing, and leaves complete results only.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::draw::tangle;
+use crate::image::Image;
+use crate::support::{Outcome, Running, anabranch, invariant_bytes, read_json, succeed, wait_until};
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Images in a temporary folder.
+struct Images(tempfile::TempDir);
+
+impl Images {
+    fn new() -> Images {
+        Images(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn draw(&self, name: &str, shape: [usize; 3]) -> String {
+        let path = self.at(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        Image::woven(&tangle(shape), "uint8").write_npy(&path);
+        text(&path).to_owned()
+    }
+
+    fn batch(&self, images: &[&str], options: &[&str]) -> Outcome {
+        anabranch([&["batch"], images, &["--out", text(&self.at("out")), "--spacing", "2um"], options].concat())
+    }
+}
+
+/// The lines of an output.
+fn lines(out: &Path, name: &str) -> Vec<String> {
+    fs::read_to_string(out.join(name)).expect("a table").lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn each_image_of_a_batch_has_the_results_of_a_run_and_all_are_in_tables() {
+    let images = Images::new();
+    let all = [
+        images.draw("x/scan.npy", [12, 20, 24]),
+        images.draw("y/scan.npy", [13, 22, 24]),
+        images.draw("z.npy", [14, 20, 26]),
+        images.draw("plain.npy", [14, 21, 26]),
+    ];
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    let groups = ["--group", "a=*scan", "--group", "b=z,plain", "--jobs", "2", "--prune", "3um"];
+    let outcome = images.batch(&all, &groups);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("[4 of 4] ") && outcome.stdout.contains("b compared with a"), "{}", outcome.stdout);
+    let out = images.at("out");
+    let names = ["x-scan", "y-scan", "z", "plain"];
+    let mut branches = 0;
+    for (image, name) in all.iter().zip(names) {
+        let alone = images.at("alone");
+        let call =
+            ["run", image, "--out", text(&alone), "--spacing", "2um", "--prune", "3um", "--quiet", "--overwrite"];
+        succeed(&call);
+        assert!(invariant_bytes(&alone) == invariant_bytes(&out.join(name)), "{name}");
+        branches += lines(&alone, "branches.csv").len() - 1;
+        let row = lines(&alone, "branches.csv")[1].clone();
+        let group = if name.ends_with("scan") { "a" } else { "b" };
+        assert!(lines(&out, "branches.csv").contains(&format!("{name},{group},{row}")), "{name}");
+    }
+    assert_eq!(lines(&out, "branches.csv").len(), 1 + branches);
+    let samples = lines(&out, "samples.csv");
+    let starts: Vec<&str> = samples.iter().map(|line| line.split(',').next().expect("a cell")).collect();
+    assert_eq!(starts, ["sample", "x-scan", "y-scan", "z", "plain"]);
+    assert_eq!(read_json(&out, "compare.json")["groups"][0]["samples"], serde_json::json!(["x-scan", "y-scan"]));
+    assert!(lines(&out, "compare.html")[0].starts_with("<!doctype html>"));
+}
+
+#[test]
+fn a_batch_goes_on_with_what_is_missing_and_keeps_what_is_there() {
+    let images = Images::new();
+    let (one, two) = (images.draw("one.npy", [12, 20, 24]), images.draw("two.npy", [14, 20, 24]));
+    let broken = text(&images.at("broken.npy")).to_owned();
+    fs::write(&broken, "no array").expect("a file");
+    let all = [one.as_str(), &broken, &two];
+    // One fails, the others are done, and the sentence names it.
+    let outcome = images.batch(&all, &[]);
+    assert_eq!(outcome.code, 65, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("warning: broken: ")
+            && outcome.stderr.contains("1 of 3 images have no results: broken")
+    );
+    let out = images.at("out");
+    assert_eq!(lines(&out, "samples.csv").len(), 3);
+    assert!(read_json(&out, "batch.json")["images"][1]["failed"].is_string());
+    let written =
+        |name: &str| fs::metadata(out.join(name).join("run.json")).and_then(|it| it.modified()).expect("a file");
+    let (first, second) = (written("one"), written("two"));
+    // Put right, and started again: the others are kept.
+    images.draw("broken.npy", [13, 20, 24]);
+    let outcome = images.batch(&all, &[]);
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stdout.contains("one: kept") && outcome.stdout.contains("broken: analysed"), "{}", outcome.stdout);
+    assert_eq!((written("one"), written("two"), lines(&out, "samples.csv").len()), (first, second, 4));
+    // An image that has changed, and other options, are refused but for --overwrite.
+    images.draw("one.npy", [12, 22, 24]);
+    let refused = images.batch(&all, &[]);
+    assert!(refused.code == 73 && refused.stderr.contains("--overwrite"), "{}", refused.stderr);
+    let outcome = images.batch(&all, &["--overwrite"]);
+    assert!(outcome.code == 0 && outcome.stdout.contains("one: analysed") && outcome.stdout.contains("two: kept"));
+    let outcome = images.batch(&all, &["--overwrite", "--method", "homotopic", "--quiet"]);
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (0, ""), "{}", outcome.stderr);
+    assert_eq!(read_json(&out, "two/summary.json")["parameters"]["method"], "homotopic");
+}
+
+#[test]
+fn what_a_batch_cannot_do_is_refused_before_it_begins() {
+    let images = Images::new();
+    let one = images.draw("one.npy", [12, 20, 24]);
+    let out = text(&images.at("out")).to_owned();
+    for (options, words) in [
+        (vec!["--state", "state"], "--state is for one image"),
+        (vec!["--group", "a=one", "--group", "b=three"], "three is none of the samples"),
+        (vec!["--group", "a=one"], "nothing to be compared with"),
+        (vec!["--jobs", "0"], "--jobs is 0"),
+        (vec!["--sigma", "2"], "--threshold"),
+    ] {
+        let outcome = images.batch(&[&one], &options);
+        assert!(outcome.code == 2 && outcome.stderr.contains(words), "{options:?}: {}", outcome.stderr);
+        assert!(!images.at("out").exists(), "{options:?}");
+    }
+    let none = anabranch(["batch", "--out", &out]);
+    assert!(none.code == 2 && none.stderr.contains("IMAGES"), "{}", none.stderr);
+}
+
+#[test]
+fn an_interrupted_batch_leaves_complete_results_only() {
+    let images = Images::new();
+    let small = images.draw("small.npy", [12, 20, 24]);
+    let large = text(&images.at("large.zarr")).to_owned();
+    succeed(&["phantom", large.as_str(), "--shape", "160,160,160", "--quiet"]);
+    let out = images.at("out");
+    let running = Running::start(["batch", &small, &large, "--out", text(&out), "--workers", "1"]);
+    wait_until("the second image is begun", || out.join("large/.anabranch-partial").exists());
+    let children = running.children();
+    let outcome = running.interrupt();
+    assert_eq!(outcome.code, 130, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("what was complete before is kept"), "{}", outcome.stderr);
+    assert!(out.join("small/run.json").exists() && !out.join("samples.csv").exists());
+    for child in children {
+        wait_until("the process of the image ends", || !Path::new(&format!("/proc/{child}")).exists());
+    }
+    assert!(!out.join("large").exists(), "nothing is left of the second image");
+    let again = anabranch(["batch", &small, &large, "--out", text(&out)]);
+    assert!(again.code == 0 && again.stdout.contains("small: kept"), "{} {}", again.stdout, again.stderr);
+}
