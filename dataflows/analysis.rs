@@ -1,5 +1,6 @@
 //! What `run` and `watch` share: opening the analysis that the options ask for, and reporting its results.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anabranch::analysis::{Analysis, Circumstances, Resources, Results, Staged, Written};
@@ -7,18 +8,18 @@ use anabranch::error::{Error, Result};
 use anabranch::overview::OverviewOptions;
 use anabranch::parameters::Parameters;
 use anabranch::store::units::length_name;
-use anabranch::store::{OpenOptions, resolved};
+use anabranch::store::{Image, OpenOptions, resolved};
 use anabranch::text::masked;
 
 use crate::apart;
-use crate::arguments::{BranchColour, ColumnSet, RunOptions};
+use crate::arguments::{BranchColour, ColumnSet, PictureFormat, RunOptions};
 use crate::interrupt;
 use crate::opening::open_options;
 use crate::parsing::{parse_chunk, parse_foreground, parse_holes, parse_prune, parse_sigma};
 use crate::processes::{Seat, memory_of_others};
 use crate::sizes::parse_size;
 use crate::terminal::summary::{ShownResults, lines};
-use crate::terminal::{print, print_warning};
+use crate::terminal::{log, print_event, print_results, print_warning};
 
 /// The analysis that the options ask for. Opens its image and prints its warnings.
 pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
@@ -31,6 +32,7 @@ pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
     }
     let analysis = Analysis::open(&options.image.input, &parameters, &resources)?;
     if seat.is_first() {
+        print_headline(&analysis.source.description().name, &analysis.image, options.quiet);
         analysis.image.warnings.iter().for_each(|warning| print_warning(warning));
         if let (true, Some(first)) = (options.strict, analysis.image.warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")));
@@ -40,8 +42,9 @@ pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
 }
 
 /// Prints what the program understands of the image, unless quiet.
-pub(crate) fn print_headline(analysis: &Analysis, quiet: bool) {
-    print(&format!("{}: {}\n", analysis.source.description().name, analysis.image.headline()), quiet);
+pub(crate) fn print_headline(name: &str, image: &Image, quiet: bool) {
+    let fields = [("image", serde_json::to_value(image).unwrap_or_default())];
+    print_event("image", &format!("{name}: {}\n", image.headline()), quiet, fields);
 }
 
 /// What only the program knows about a run.
@@ -58,24 +61,17 @@ pub(crate) fn picture(options: &RunOptions) -> OverviewOptions {
     let mut picture = OverviewOptions::default();
     picture.colour = options.picture_colour.into();
     picture.size = options.picture_size.map(usize::from);
+    picture.vector = options.picture_format == PictureFormat::Svg;
     picture
 }
 
-/// Puts outputs in place and prints the summary, and the warnings that were not among those `said` of the last results,
-/// whatever their numbers.
-pub(crate) fn put_in_place(
-    analysis: &Analysis,
-    results: &Results,
-    staged: Staged<'_>,
-    said: &mut Vec<String>,
-    started: Instant,
-    quiet: bool,
-) -> Result<Written> {
+/// Puts outputs in place and prints the warnings that were not among those `said` of the last results, whatever their
+/// numbers.
+pub(crate) fn put_in_place(analysis: &Analysis, staged: Staged<'_>, said: &mut Vec<String>) -> Result<Written> {
     // Everything from here on takes a moment.
     interrupt::finish();
     let written = staged.commit()?;
-    let Written { totals, summary, notes, .. } = &written;
-    let warnings = &summary.warnings;
+    let warnings = &written.summary.warnings;
     // Those of the image itself were printed when it was opened.
     let new = warnings
         .iter()
@@ -83,25 +79,49 @@ pub(crate) fn put_in_place(
         .filter(|warning| !said.iter().any(|known| differ_in_numbers(known, warning)));
     new.for_each(|warning| print_warning(warning));
     said.clone_from(warnings);
-    notes.iter().for_each(|note| print_warning(note));
+    written.notes.iter().for_each(|note| print_warning(note));
+    Ok(written)
+}
+
+/// Prints the summary of results, and where they are.
+pub(crate) fn print_summary(
+    analysis: &Analysis,
+    results: &Results,
+    written: &Written,
+    (out, started): (&Path, Instant),
+    quiet: bool,
+) {
     if quiet {
-        return Ok(written);
+        return;
     }
+    let Written { totals, summary, .. } = written;
     let lengths: Vec<f64> =
         results.branches.iter().flat_map(|list| list.iter()).map(|branch| branch.length()).collect();
     let description = analysis.source.description();
-    let from = &analysis.image.details.spacing_from;
-    let unit = length_name(description.spacing, description.unit.as_deref(), from);
     let told = ShownResults {
         summary,
         totals,
         lengths: &lengths,
-        unit: &unit,
+        unit: &unit(analysis),
         dimensions: description.dimensions,
         elapsed: started.elapsed(),
     };
-    print(&lines(&told), quiet);
-    Ok(written)
+    let fields = [
+        ("branches", summary.branches.into()),
+        ("skeletons", summary.skeletons.into()),
+        ("total_length", summary.total_length.into()),
+        ("unit", told.unit.into()),
+        ("seconds", told.elapsed.as_secs_f64().into()),
+    ];
+    let text = if log::is_json() { "the analysis is complete".to_owned() } else { lines(&told) };
+    print_event("summary", &text, quiet, fields);
+    print_results(if log::is_json() { "" } else { "\n" }, out, quiet);
+}
+
+/// The unit of lengths, for people.
+pub(crate) fn unit(analysis: &Analysis) -> String {
+    let description = analysis.source.description();
+    length_name(description.spacing, description.unit.as_deref(), &analysis.image.details.spacing_from)
 }
 
 /// Whether two warnings say the same of other numbers, as those of two epochs may.

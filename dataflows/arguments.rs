@@ -10,6 +10,7 @@ mod fuse;
 mod headings;
 mod info;
 mod input;
+mod messages;
 mod objects;
 mod phantom;
 mod run;
@@ -22,7 +23,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::batch::BatchOptions;
-pub(crate) use self::choices::{BranchColour, ColumnSet, DownsampleName, MethodName, Neighbours};
+pub(crate) use self::choices::{BranchColour, ColumnSet, DownsampleName, MethodName, Neighbours, PictureFormat};
 #[cfg(feature = "mosaic")]
 pub(crate) use self::choices::{Corner, StageOrder};
 pub(crate) use self::compare::{CompareOptions, GroupOptions};
@@ -31,6 +32,7 @@ pub(crate) use self::foreground::ForegroundOptions;
 pub(crate) use self::fuse::FuseOptions;
 pub(crate) use self::info::InfoOptions;
 pub(crate) use self::input::{ImageOptions, TileOptions};
+pub(crate) use self::messages::{LogFormat, MessageOptions};
 pub(crate) use self::objects::ObjectsOptions;
 pub(crate) use self::phantom::{DEMO_SHAPE, DemoOptions, PhantomOptions};
 pub(crate) use self::run::{CONNECT_TIMEOUT, RunOptions};
@@ -58,6 +60,8 @@ pub(crate) use self::watch::WatchOptions;
 pub(crate) struct Program {
     #[command(subcommand)]
     pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) messages: MessageOptions,
 }
 
 #[derive(Debug, Subcommand)]
@@ -77,6 +81,27 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
+}
+
+impl Command {
+    /// The name by which the subcommand is called.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Command::Info(_) => "info",
+            Command::Run(_) => "run",
+            Command::Objects(_) => "objects",
+            Command::Watch(_) => "watch",
+            Command::Export(_) => "export",
+            Command::Fuse(_) => "fuse",
+            Command::Sholl(_) => "sholl",
+            Command::Phantom(_) => "phantom",
+            #[cfg(feature = "mosaic")]
+            Command::Tiles(_) => "tiles",
+            Command::Demo(_) => "demo",
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
+        }
+    }
 }
 
 /// Print completions for a shell

@@ -40,7 +40,6 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
         overwrite: true,
         ..RunOptions::of(ImageOptions::of(input), results.clone())
     })?;
-    let [picture, table, summary] = ["overview.png", "branches.csv", "summary.json"].map(|name| results.join(name));
-    print(&format!("\nLook at {}, {} and {}\n", picture.display(), table.display(), summary.display()), false);
+    print(&format!("The picture is {}\n", results.join("overview.png").display()), false);
     Ok(())
 }

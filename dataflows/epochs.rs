@@ -6,15 +6,17 @@ use std::time::Instant;
 
 use anabranch::analysis::{self, Analysis, Changes, Destination, Written};
 use anabranch::error::Result;
-use anabranch::progress::ProgressState;
+use anabranch::progress::{ProgressState, Stage};
 use anabranch::session::Epoch;
 use anabranch::store::output::OutputFolder;
 
-use crate::analysis::{circumstances, open, picture, print_headline, put_in_place};
+use crate::analysis::{circumstances, open, picture, print_summary, put_in_place, unit};
 use crate::arguments::RunOptions;
 use crate::export::each_once;
 use crate::interrupt::{self, Interrupt};
 use crate::processes::{ProcessTeam, Seat};
+use crate::status;
+use crate::terminal::epoch::print_epoch;
 use crate::terminal::{Progress, print_note, print_warning};
 
 /// How many notes are printed one by one.
@@ -27,15 +29,26 @@ pub(crate) struct ShownEpochs {
     options: RunOptions,
     /// What the analysis is busy with.
     progress: Arc<ProgressState>,
+    shown: Shown,
     /// The warnings of the last epoch.
     said: Vec<String>,
+}
+
+/// What is shown of the results of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// The summary.
+    Summary,
+    /// One line about what came and what changed.
+    Line,
 }
 
 /// Runs the analysis, with what its state knows already, and writes its outputs.
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
     conduct(options, state, None, |analysis, team| {
-        let mut epochs = ShownEpochs::start(analysis, options, state, team, &Arc::default())?;
+        let progress = Arc::default();
+        let mut epochs = ShownEpochs::start(analysis, (options, state), Shown::Summary, team, &progress)?;
         epochs.of.session.look(options.verify)?;
         epochs.close(started)?;
         Ok(epochs)
@@ -75,8 +88,8 @@ impl ShownEpochs {
     /// Opens the state, with which the analysis begins.
     pub(crate) fn start(
         analysis: Analysis,
-        options: &RunOptions,
-        state: &Path,
+        (options, state): (&RunOptions, &Path),
+        shown: Shown,
         team: Option<&mut ProcessTeam>,
         progress: &Arc<ProgressState>,
     ) -> Result<ShownEpochs> {
@@ -87,18 +100,19 @@ impl ShownEpochs {
         let changes = changes.map(|file| analysis.changes(file)).transpose()?;
         let members = team.map(|team| &mut team.members);
         let of = analysis::Epochs::start(analysis, (folder, state), options.overwrite, progress, members)?;
-        let mut epochs =
-            ShownEpochs { of, changes, options: options.clone(), progress: Arc::clone(progress), said: Vec::new() };
-        print_headline(&epochs.of.analysis, epochs.options.quiet);
+        let (options, progress) = (options.clone(), Arc::clone(progress));
+        let mut epochs = ShownEpochs { of, changes, options, progress, shown, said: Vec::new() };
         epochs.tell();
         Ok(epochs)
     }
 
     /// Closes an epoch and puts its outputs in place of those of the one before. Returns what it did and what was written.
     pub(crate) fn close(&mut self, started: Instant) -> Result<(Epoch, Written)> {
+        self.progress.restart();
+        status::follow(&self.progress);
         let shown = Progress::show(&self.progress, self.options.quiet);
         let epoch = self.of.advance()?;
-        drop(shown);
+        self.progress.begin(Stage::Writing, 0);
         if let (Some(method), true) = (self.of.analysis.settled.threshold.method(), epoch.remade) {
             let value = self.of.session.threshold().bound().unwrap_or_default();
             let note = format!("the threshold by {method} has moved to {value}: all masks were made again");
@@ -115,7 +129,17 @@ impl ShownEpochs {
             ..Destination::new(folder)
         };
         let (results, staged) = self.of.stage(&epoch, to)?;
-        let written = put_in_place(&self.of.analysis, &results, staged, &mut self.said, started, self.options.quiet)?;
+        drop(shown);
+        let written = put_in_place(&self.of.analysis, staged, &mut self.said)?;
+        let (out, quiet) = (&self.options.out, self.options.quiet);
+        status::results(out, Some(epoch.number));
+        match self.shown {
+            Shown::Summary => print_summary(&self.of.analysis, &results, &written, (out, started), quiet),
+            Shown::Line => {
+                let unit = unit(&self.of.analysis);
+                print_epoch(&epoch, &written.summary, (&unit, out), started.elapsed(), quiet);
+            }
+        }
         self.tell();
         Ok((epoch, written))
     }

@@ -11,7 +11,8 @@ use std::time::Duration;
 use anabranch::error::{Error, Kind, Result};
 use anabranch::memory::{is_only_tried, no_threads};
 
-use crate::interrupt;
+use crate::terminal::log;
+use crate::{interrupt, status};
 
 /// The system's allocator; when that has no more memory, the program ends with a sentence.
 #[derive(Debug)]
@@ -118,16 +119,21 @@ fn end(bytes: usize) {
     // In one piece, and without allocating.
     let mut buffer = [0; 512];
     let mut rest = &mut buffer[..];
+    let (before, after) = match log::is_json() {
+        true => ("{\"level\":\"error\",\"event\":\"error\",\"exit_code\":74,\"message\":\"", "\"}"),
+        false => ("anabranch: ", ""),
+    };
     let _ = writeln!(
         rest,
-        "anabranch: the system gives no more memory ({bytes} bytes were asked for); close other programs, give smaller \
-         --memory, --workers or --chunk, or raise the limit (ulimit -v)"
+        "{before}the system gives no more memory ({bytes} bytes were asked for); close other programs, give smaller \
+         --memory, --workers or --chunk, or raise the limit (ulimit -v){after}"
     );
     let left = rest.len();
     let _ = std::io::stderr().write_all(&buffer[..buffer.len() - left]);
     if let Ok(mut reserve) = RESERVE.try_lock() {
         *reserve = Vec::new();
     }
+    status::end_at_once("the system gives no more memory", Kind::Io.exit_code());
     interrupt::clear_all();
     std::process::exit(code);
 }

@@ -10,6 +10,7 @@ use anabranch::store::output::{Overwrite, StagedFolder};
 use crate::apart;
 use crate::arguments::ExportOptions;
 use crate::interrupt;
+use crate::status;
 use crate::terminal::{print, print_warning};
 
 /// Reads results, and writes them in the formats that are asked for: all of them or none.
@@ -33,6 +34,7 @@ pub(crate) fn export(options: &ExportOptions) -> Result<()> {
     let notes = network.export(&formats, &folder.path(), threads)?;
     interrupt::finish();
     folder.commit()?;
+    status::results(&out, None);
     notes.iter().for_each(|note| print_warning(note));
     let files: Vec<&str> = formats.iter().flat_map(|format| format.files()).copied().collect();
     let told = format!("{}: {} ({:.1} s)\n", out.display(), files.join(", "), started.elapsed().as_secs_f64());

@@ -14,11 +14,13 @@ use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{Overwrite, PyramidForm, PyramidWriter, StagedFolder};
 use anabranch::store::{Description, Image, Source, open};
 
+use crate::analysis::print_headline;
 use crate::apart;
 use crate::arguments::FuseOptions;
 use crate::interrupt;
 use crate::opening::{self, open_options};
 use crate::parsing::parse_chunk;
+use crate::status;
 use crate::terminal::{Progress, print, print_warning};
 
 /// Default chunks of an image and of a volume.
@@ -44,6 +46,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     };
     let source = open_channel(0)?;
     let image = Image::of(&*source, &wanted);
+    print_headline(&input.display().to_string(), &image, options.quiet);
     // All channels of an image have the same warnings.
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
@@ -55,8 +58,8 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
         Kind::Usage => error.at(input),
         _ => error,
     })?;
-    print(&format!("{}: {}\n", input.display(), image.headline()), options.quiet);
     let state = Arc::new(ProgressState::new());
+    status::follow(&state);
     state.begin(Stage::Writing, writer.chunks());
     let progress = Progress::show(&state, options.quiet);
     let observe = || {
@@ -68,6 +71,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     written?;
     interrupt::finish();
     folder.commit()?;
+    status::results(&options.out, None);
     print(&told(&options.out, &writer, started), options.quiet);
     Ok(())
 }

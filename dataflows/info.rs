@@ -11,7 +11,7 @@ use anabranch::store::{Inspection, Refusal, Sample, Source, inspect, open, times
 
 use crate::arguments::InfoOptions;
 use crate::opening::open_options;
-use crate::terminal::{print, print_warning};
+use crate::terminal::{print_data, print_warning};
 
 /// Bytes of values that are read at once for a checksum, unless a plane is larger.
 const AT_ONCE: usize = 64 << 20;
@@ -49,9 +49,9 @@ pub(crate) fn info(options: &InfoOptions) -> Result<()> {
     if options.json {
         let text = serde_json::to_string_pretty(&known)
             .map_err(|error| Error::internal("what is known of the image cannot be written as JSON").because(error))?;
-        print(&(text + "\n"), false);
+        print_data(&(text + "\n"));
     } else {
-        print(&described(&known), false);
+        print_data(&described(&known));
         let warnings = known.inspection.image.iter().flat_map(|image| &image.warnings);
         warnings.for_each(|warning| print_warning(warning));
         if let Some(choice) = &known.inspection.choice {

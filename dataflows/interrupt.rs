@@ -10,8 +10,8 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::follow::Stop;
 use anabranch::store::output::Remover;
 
-use crate::processes;
-use crate::say;
+use crate::terminal::print_error;
+use crate::{processes, status};
 
 /// Whether the program has been asked to end, and what it is doing. Clones share both.
 #[derive(Clone, Debug, Default)]
@@ -49,7 +49,9 @@ impl Interrupt {
         let interrupt = INTERRUPT.get_or_init(Interrupt::default);
         let installed = on_request(move || {
             if interrupt.stop.happened() {
-                std::process::exit(i32::from(Kind::Interrupted.exit_code()));
+                let code = Kind::Interrupted.exit_code();
+                status::end_at_once("interrupted twice", code);
+                std::process::exit(i32::from(code));
             }
             interrupt.stop.raise();
             interrupt.end();
@@ -81,8 +83,9 @@ impl Interrupt {
         processes::interrupted(&error);
         work.staged.iter().for_each(Remover::remove);
         if !processes::is_spoken_for() {
-            say(&error);
+            print_error(&error);
         }
+        status::end(&Err(error.clone()));
         std::process::exit(i32::from(error.kind().exit_code()));
     }
 }

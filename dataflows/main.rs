@@ -28,27 +28,24 @@ mod interrupt;
 mod exhausted;
 mod panics;
 mod sizes;
+mod status;
 mod terminal;
 
-use std::fmt::Display;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use anabranch::error::Result;
-use anabranch::text::{line, masked, sentence};
+use anabranch::text::{line, masked};
+
+use crate::terminal::{events, log, print_error};
 
 /// Characters of a line on standard error at most.
 const LONGEST: usize = 4096;
 /// Characters of an argument that is repeated at most.
 const LONGEST_ARGUMENT: usize = 512;
-
-/// Prints a line to standard error, if it is open.
-fn say(text: impl Display) {
-    let text = sentence(&text.to_string());
-    let _ = writeln!(std::io::stderr(), "anabranch: {text}");
-}
 
 /// The command line. The program ends if it cannot be understood.
 fn parse() -> arguments::Program {
@@ -87,7 +84,7 @@ fn end(result: &Result<()>) -> u8 {
         Ok(()) => 0,
         Err(error) => {
             if !processes::is_spoken_for() {
-                say(error);
+                print_error(error);
             }
             error.kind().exit_code()
         }
@@ -96,11 +93,33 @@ fn end(result: &Result<()>) -> u8 {
 
 fn main() -> ExitCode {
     panics::end_program();
-    let command = parse().command;
-    let result = exhausted::prepare().and_then(|()| interrupt::Interrupt::install()).and_then(|()| carry_out(command));
+    let arguments::Program { command, messages } = parse();
+    log::set_format(messages.log_format);
+    let result = events::show_asked()
+        .and_then(|()| exhausted::prepare())
+        .and_then(|()| begin_status(&command, messages.status.as_deref()))
+        .and_then(|()| interrupt::Interrupt::install())
+        .and_then(|()| carry_out(command));
     // An interruption just now ends the program here.
     interrupt::finish();
-    ExitCode::from(end(&result))
+    let code = end(&result);
+    status::end(&result);
+    ExitCode::from(code)
+}
+
+/// Begins to keep the status in the file that is asked for. Of several processes the first one does.
+fn begin_status(command: &arguments::Command, file: Option<&Path>) -> Result<()> {
+    use arguments::Command::{Run, Watch};
+    let run = match command {
+        Run(run) => Some(run),
+        Watch(watch) => Some(&watch.run),
+        _ => None,
+    };
+    let is_first = run.is_none_or(|run| run.member.or(run.process).unwrap_or(0) == 0);
+    match file.filter(|_| is_first) {
+        Some(file) => status::begin(file, command.name()),
+        None => Ok(()),
+    }
 }
 
 fn carry_out(command: arguments::Command) -> Result<()> {

@@ -8,11 +8,12 @@ use anabranch::error::Result;
 use anabranch::progress::ProgressState;
 use anabranch::store::output::OutputFolder;
 
-use crate::analysis::{self, circumstances, print_headline};
+use crate::analysis::{self, circumstances};
 use crate::arguments::{ObjectsOptions, RunOptions};
 use crate::interrupt;
 use crate::processes::Seat;
-use crate::terminal::{Progress, grouped, print, print_warning};
+use crate::status;
+use crate::terminal::{Progress, grouped, print, print_event, print_warning};
 
 /// Finds the objects of an image and writes their table.
 pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
@@ -20,8 +21,8 @@ pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
     let options = RunOptions::from(options.clone());
     let analysis = analysis::open(&options, &Seat::of(&options)?)?;
     let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, |_| false), OutputFolder::remover)?;
-    print_headline(&analysis, options.quiet);
     let progress = Arc::new(ProgressState::new());
+    status::follow(&progress);
     let shown = Progress::show(&progress, options.quiet);
     let mut running = Running::default();
     running.progress = progress;
@@ -52,6 +53,12 @@ pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
         "time",
         started.elapsed().as_secs_f64()
     );
-    print(&text, options.quiet);
+    let fields = [(name, count.into()), ("seconds", started.elapsed().as_secs_f64().into())];
+    print_event("summary", &text, options.quiet, fields);
+    status::results(&options.out, None);
+    print(
+        &format!("\nResults are in {}: objects.csv, summary.json and run.json\n", options.out.display()),
+        options.quiet,
+    );
     Ok(())
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use anabranch::error::{Error, Kind};
 
-use crate::{exhausted, interrupt, processes, say};
+use crate::terminal::{log, print_error};
+use crate::{exhausted, interrupt, processes, status};
 
 /// How long a thread waits when another one is about to end the program.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,9 +19,14 @@ pub(crate) fn end_program() {
             give_up(&error);
         }
         let tell = || {
-            say("internal error, please report it with the lines below");
+            if log::is_json() {
+                let place = panic.location().map(ToString::to_string).unwrap_or_default();
+                return print_error(&Error::internal(format!("internal error, please report it: {message} ({place})")));
+            }
+            log::write_line("anabranch: internal error, please report it with the lines below");
             report(panic);
         };
+        status::end_at_once("internal error", Kind::Internal.exit_code());
         processes::panicked(message, tell);
         tell();
         std::process::exit(i32::from(Kind::Internal.exit_code()));
@@ -37,8 +43,9 @@ fn give_up(error: &Error) -> ! {
         std::process::exit(code);
     }
     if !processes::is_heard() {
-        say(error);
+        print_error(error);
     }
+    status::end_at_once(&error.to_string(), error.kind().exit_code());
     processes::interrupted(error);
     interrupt::clear_all();
     std::process::exit(code);

@@ -18,7 +18,7 @@ use anabranch::wire::DAMAGED;
 
 use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
-use crate::say;
+use crate::terminal::print_error;
 
 /// Any free port of the loopback interface.
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -90,7 +90,7 @@ impl Seat {
     /// can be reached within a short time, so that they end with it rather than wait. Returns the error.
     pub(crate) fn call_off(&self, options: &RunOptions, error: Error) -> Error {
         if let Seat::Host { process, addresses, secret } = self {
-            say(&error);
+            print_error(&error);
             SPOKEN_FOR.store(true, Ordering::Release);
             let timeout = timeout(options).unwrap_or(REFUSAL).min(REFUSAL);
             let (process, addresses, secret) = (*process, addresses.clone(), secret.clone());

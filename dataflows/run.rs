@@ -5,15 +5,16 @@ use std::time::Instant;
 
 use anabranch::analysis::{Analysis, Destination, Running, open_folder};
 use anabranch::error::Result;
-use anabranch::progress::ProgressState;
+use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::OutputFolder;
 
-use crate::analysis::{self, circumstances, picture, print_headline, put_in_place};
+use crate::analysis::{self, circumstances, picture, print_summary, put_in_place};
 use crate::arguments::RunOptions;
 use crate::epochs;
 use crate::export::each_once;
 use crate::interrupt;
 use crate::processes::{ProcessTeam, Seat};
+use crate::status;
 use crate::terminal::Progress;
 
 /// Runs the analysis and writes its outputs.
@@ -45,14 +46,14 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     let changes = options.changes.as_deref();
     let mut changes = changes.map(|file| analysis.changes(file)).transpose()?;
     let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, |_| false), OutputFolder::remover)?;
-    print_headline(analysis, options.quiet);
     let progress = Arc::new(ProgressState::new());
+    status::follow(&progress);
     let shown = Progress::show(&progress, options.quiet);
     let members = team.as_deref_mut().map(|team| &mut team.members);
     let mut running = Running::default();
-    (running.progress, running.team) = (progress, members);
+    (running.progress, running.team) = (Arc::clone(&progress), members);
     let mut results = analysis.run_into(Some(&folder), running)?;
-    drop(shown);
+    progress.begin(Stage::Writing, 0);
     let sent = results.counts.bytes_between_processes;
     if let Some(team) = &team {
         results.counts.bytes_between_processes += team.members.wait_for_others()?;
@@ -67,7 +68,10 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
         ..Destination::new(folder)
     };
     let staged = analysis.stage(&results, to)?;
-    put_in_place(analysis, &results, staged, &mut Vec::new(), started, options.quiet)?;
+    drop(shown);
+    let written = put_in_place(analysis, staged, &mut Vec::new())?;
+    status::results(&options.out, None);
+    print_summary(analysis, &results, &written, (&options.out, started), options.quiet);
     if let Some(team) = &team {
         team.members.say_goodbye(sent);
     }

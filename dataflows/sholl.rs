@@ -11,7 +11,7 @@ use anabranch::store::{Description, replace};
 use crate::apart;
 use crate::arguments::ShollOptions;
 use crate::parsing::parse_lengths;
-use crate::terminal::{print, print_warning};
+use crate::terminal::{print, print_data, print_warning};
 
 /// Reads results, and writes a table of crossings by radius to a file or to standard output.
 pub(crate) fn sholl(options: &ShollOptions) -> Result<()> {
@@ -40,7 +40,7 @@ pub(crate) fn sholl(options: &ShollOptions) -> Result<()> {
         let _ = writeln!(table, "{radius},{crossings}");
     }
     let Some(out) = &options.out else {
-        print(&table, false);
+        print_data(&table);
         return Ok(());
     };
     replace(out, table.as_bytes())?;

@@ -1,122 +1,91 @@
-//! What a user sees: progress while a run is under way, its summary afterwards, and warnings.
+//! What a user sees: what was understood, progress while a run is under way, its summary, where the results are, and
+//! warnings. As text for people, or as JSON objects ([`log`]).
 
+pub(crate) mod epoch;
+pub(crate) mod events;
+pub(crate) mod log;
+pub(crate) mod pace;
+mod progress;
 pub(crate) mod summary;
 
-use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::io::Write as _;
+use std::path::Path;
 
-use anabranch::progress::{Counters, ProgressState, Stage};
+use anabranch::error::Error;
 use anabranch::text::{line, masked_words, sentence};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
-/// How often a bar is drawn; how often a line is written if there is no terminal.
-const BAR_EVERY: Duration = Duration::from_millis(100);
-const LINE_EVERY: Duration = Duration::from_secs(5);
+pub(crate) use self::progress::Progress;
 
-/// Shows the progress of a run on standard error until it is dropped: a bar on a terminal, a line every few seconds
-/// elsewhere, nothing when quiet.
-#[derive(Debug)]
-pub(crate) struct Progress(Option<(Sender<()>, JoinHandle<()>)>);
+/// Prints the error that ends the program.
+pub(crate) fn print_error(error: &Error) {
+    let text = sentence(&error.to_string());
+    if log::is_json() {
+        return log::write_json("error", "error", &text, [("exit_code", Value::from(error.kind().exit_code()))]);
+    }
+    log::write_line(&format!("anabranch: {text}"));
+}
 
-impl Progress {
-    /// Shows a run's counters from now on.
-    pub(crate) fn show(state: &Arc<ProgressState>, quiet: bool) -> Progress {
-        if quiet {
-            return Progress(None);
-        }
-        let state = Arc::clone(state);
-        let (stop, stopped) = channel();
-        let thread = std::thread::spawn(move || {
-            let mut display = Display::new(std::io::stderr().is_terminal());
-            let every = display.every();
-            while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                display.update(&state.snapshot());
-            }
-            display.clear();
-        });
-        Progress(Some((stop, thread)))
+/// Prints a warning to standard error, in one line.
+pub(crate) fn print_warning(warning: &str) {
+    let warning = sentence(warning);
+    if log::is_json() {
+        return log::write_json("warning", "warning", &warning, []);
+    }
+    log::write_line(&format!("warning: {warning}"));
+}
+
+/// Prints a note to standard error, unless quiet: why something takes long.
+pub(crate) fn print_note(note: &str, quiet: bool) {
+    if !quiet {
+        print_warning(note);
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.0.take() {
-            drop(stop);
-            // A display that has panicked is no reason for a run to fail.
-            let _ = thread.join();
-        }
-    }
+/// Prints lines of text about what the program does to standard output, unless quiet. As JSON each is an object.
+pub(crate) fn print(text: &str, quiet: bool) {
+    print_event("message", text, quiet, []);
 }
 
-enum Display {
-    Bar(ProgressBar),
-    Lines { since: Instant, last: String },
+/// The same about an event, with fields for its JSON.
+pub(crate) fn print_event(
+    event: &str,
+    text: &str,
+    quiet: bool,
+    fields: impl IntoIterator<Item = (&'static str, Value)>,
+) {
+    if quiet {
+        return;
+    }
+    if log::is_json() {
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        return log::write_json("info", event, &lines.join("; "), fields);
+    }
+    print_data(text);
 }
 
-impl Display {
-    fn new(terminal: bool) -> Display {
-        if !terminal {
-            return Display::Lines { since: Instant::now(), last: String::new() };
-        }
-        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{elapsed:>4} [{bar:30}] {msg}").unwrap_or_else(|_| {
-            // The template is a constant; the plain style is as good.
-            ProgressStyle::default_bar()
-        });
-        bar.set_style(style.progress_chars("=> "));
-        Display::Bar(bar)
-    }
-
-    fn every(&self) -> Duration {
-        match self {
-            Display::Bar(_) => BAR_EVERY,
-            Display::Lines { .. } => LINE_EVERY,
-        }
-    }
-
-    fn update(&mut self, now: &Counters) {
-        let text = describe(now);
-        match self {
-            Display::Bar(bar) => {
-                bar.set_length(now.total.max(1));
-                bar.set_position(now.done.min(now.total));
-                bar.set_message(text);
-                bar.tick();
-            }
-            Display::Lines { since, last } => {
-                if text != *last {
-                    // Nobody may be listening any more.
-                    let _ = writeln!(std::io::stderr(), "{:>4} s  {text}", since.elapsed().as_secs());
-                    *last = text;
-                }
-            }
-        }
-    }
-
-    fn clear(&self) {
-        if let Display::Bar(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
+/// Prints what was asked for to standard output: a table, or JSON.
+pub(crate) fn print_data(text: &str) {
+    let lines = text.split('\n').map(|text| line(&masked_words(text), usize::MAX));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    // The reader may have gone, as in a pipe to head.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// The stage, with its chunks and rounds as far as there are any.
-fn describe(now: &Counters) -> String {
-    let mut text = String::from(now.stage.name());
-    if now.total > 0 {
-        let _ = write!(text, ", {} of {} chunks", now.done, now.total);
+/// Prints where the results are, and what to do next.
+pub(crate) fn print_results(before: &str, folder: &Path, quiet: bool) {
+    let place = folder.display().to_string();
+    let text = format!("{before}Results are in {place}; to look at them: anabranch report {}\n", shell_word(&place));
+    print_event("results", &text, quiet, [("results", Value::from(place))]);
+}
+
+/// A path as a shell takes it for one word.
+fn shell_word(path: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=~".contains(c);
+    if !path.is_empty() && !path.starts_with(['-', '~']) && path.chars().all(is_plain) {
+        return path.to_owned();
     }
-    if now.stage >= Stage::Thinning && now.rounds > 0 {
-        let _ = write!(text, ", {} rounds", now.rounds);
-    }
-    if now.stage == Stage::Thinning && now.deletions > 0 {
-        let _ = write!(text, ", {} voxels deleted", grouped(now.deletions));
-    }
-    text
+    format!("'{}'", path.replace('\'', "'\\''"))
 }
 
 /// A whole number with commas between thousands.
@@ -132,44 +101,13 @@ pub(crate) fn grouped(value: u64) -> String {
     text
 }
 
-/// Prints a warning to standard error, in one line.
-pub(crate) fn print_warning(warning: &str) {
-    let warning = sentence(warning);
-    let _ = writeln!(std::io::stderr(), "warning: {warning}");
-}
-
-/// Prints a note to standard error, unless quiet: why something takes long.
-pub(crate) fn print_note(note: &str, quiet: bool) {
-    if !quiet {
-        print_warning(note);
-    }
-}
-
-/// Prints lines of text to standard output, unless quiet.
-pub(crate) fn print(text: &str, quiet: bool) {
-    if !quiet {
-        let lines = text.split('\n').map(|text| line(&masked_words(text), usize::MAX));
-        let text = lines.collect::<Vec<_>>().join("\n");
-        // The reader may have gone, as in a pipe to head.
-        let _ = std::io::stdout().write_all(text.as_bytes());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_progress_line_names_stage_chunks_and_rounds() {
-        let now = Counters { stage: Stage::Thinning, done: 3, total: 512, rounds: 40, deletions: 1_234_567 };
-        assert_eq!(describe(&now), "thinning, 3 of 512 chunks, 40 rounds, 1,234,567 voxels deleted");
-        assert_eq!(describe(&Counters { total: 0, stage: Stage::Opening, ..now }), "opening");
-    }
-
-    #[test]
-    fn a_display_ends_when_it_is_dropped() {
-        let state = Arc::new(ProgressState::new());
-        drop(Progress::show(&state, false));
-        assert_eq!(Arc::strong_count(&state), 1);
+    fn a_path_is_one_word_for_a_shell() {
+        let words = ["out", "a/b.1", "my results", "it's", "-o", ""].map(shell_word);
+        assert_eq!(words, ["out", "a/b.1", "'my results'", "'it'\\''s'", "'-o'", "''"]);
     }
 }

@@ -18,15 +18,16 @@ use anabranch::store::{Source, is_address, is_table, open};
 use crate::analysis::image_options;
 use crate::apart;
 use crate::arguments::{RunOptions, WatchOptions};
-use crate::epochs::{ShownEpochs, conduct};
+use crate::epochs::{Shown, ShownEpochs, conduct};
 use crate::interrupt::Interrupt;
 use crate::live::Live;
 use crate::parsing::parse_seconds;
 use crate::processes::{ProcessTeam, Seat};
-use crate::terminal::{print, print_warning};
+use crate::status;
+use crate::terminal::{print, print_results, print_warning};
 
 /// The message at the end if no image has come.
-const ENDED_EARLY: &str = "ended; the image has not come\n";
+const ENDED_EARLY: &str = "Ended; the image has not come\n";
 
 /// Follows the volume until it is interrupted.
 pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
@@ -115,7 +116,7 @@ fn follow(
     (live, progress): (&mut Live, &Arc<ProgressState>),
 ) -> Result<ShownEpochs> {
     let alone = team.is_none();
-    let mut epochs = ShownEpochs::start(analysis, run, state, team, progress)?;
+    let mut epochs = ShownEpochs::start(analysis, (run, state), Shown::Line, team, progress)?;
     let mut marks = unmarked(&epochs, pace);
     let begun = epochs.of.session.results().next_epoch() > 0;
     if !run.verify {
@@ -135,6 +136,7 @@ fn follow(
         // The state may have been left before its outputs were written.
         close_readable(&mut epochs, &mut follower, live, &[])?;
     }
+    status::waiting();
     while let FollowStep::Changed(source, chunks) = follower.wait()? {
         if is_another(&source, &epochs.of.analysis.source) {
             if !alone {
@@ -155,7 +157,7 @@ fn follow(
                 analysis => analysis?,
             };
             drop(epochs);
-            epochs = ShownEpochs::start(analysis, run, state, None, progress)?;
+            epochs = ShownEpochs::start(analysis, (run, state), Shown::Line, None, progress)?;
             epochs.of.session.look(true)?;
             follower.begin_again(unmarked(&epochs, pace));
             continue;
@@ -163,8 +165,13 @@ fn follow(
         let said = epochs.of.analysis.source.warnings();
         source.warnings().iter().filter(|text| !said.contains(text)).for_each(|text| print_warning(text));
         close(&mut epochs, &mut follower, live, source, &chunks)?;
+        status::waiting();
     }
-    print("ended; the state is kept\n", quiet);
+    if run.out.join("run.json").is_file() {
+        print_results("Ended; the state is kept. ", &run.out, quiet);
+    } else {
+        print("Ended; the state is kept\n", quiet);
+    }
     Ok(epochs)
 }
 

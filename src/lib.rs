@@ -212,9 +212,9 @@ pub mod cluster;
 #[cfg(feature = "dataflow")]
 pub mod session;
 #[cfg(feature = "analysis")]
-pub mod overview;
-#[cfg(feature = "analysis")]
 pub mod page;
+#[cfg(feature = "analysis")]
+pub mod overview;
 #[cfg(feature = "analysis")]
 pub mod export;
 #[cfg(feature = "analysis")]

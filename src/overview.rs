@@ -1,8 +1,8 @@
-//! Pictures of results: maximum projections of an image in grey, with its skeleton in colours over them.
+//! Pictures of results: maximum projections of an image in grey, with its skeleton in colours over them, as PNG or as SVG.
 //!
 //! A 3-D image has three panels: seen along z at the top left, along x to its right (rows are y in both), and along y
-//! below (columns are x in both). A 2-D image has one. All panels have one scale, whatever the spacing of the image.
-//! Below them are a scale bar and a legend.
+//! below (columns are x in both); the panels of one that is longest along z lie below each other. A 2-D image has one. All
+//! panels have one scale, whatever the spacing of the image. A scale bar and a legend explain them.
 //!
 //! A picture depends on the image and its results only: where several branches fall on a pixel, the same one shows in
 //! whatever order they are drawn.
@@ -10,25 +10,28 @@
 mod canvas;
 mod colours;
 mod grey;
+mod layout;
 mod legend;
+mod lettering;
 mod lines;
+mod paths;
 mod strokes;
+mod svg;
 
-use self::canvas::{Canvas, Sheet};
+use self::canvas::Canvas;
 use self::colours::Palette;
 use self::grey::Grey;
-use self::legend::{Font, legend, scale_bar, title, unit_of_lengths};
+use self::layout::Layout;
 use self::lines::Lines;
 pub use self::strokes::BranchColour;
 pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
+pub(crate) use self::svg::vector_overview;
 use crate::error::Result;
 use crate::kernel::image::project::Projections;
-use crate::space::Spacing;
+use crate::space::{Spacing, Voxel};
 
-/// Pixels between panels, and around them.
-const GAP: usize = 8;
-/// The longest side of a panel is at least this, unless a size is given.
-const LEAST_SIDE: usize = 512;
+/// Lines that cover more of the panels than this are drawn thinner.
+const MOST_COVERED: f64 = 0.3;
 
 /// How a picture of results looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,8 +40,10 @@ pub struct OverviewOptions {
     /// What colours stand for.
     pub colour: BranchColour,
     /// The longest side of a panel, in pixels; by default as many as the image has voxels there, but between 512 and
-    /// 1024.
+    /// 1024, and up to 1536 for images that are long and thin.
     pub size: Option<usize>,
+    /// Whether to make the picture as SVG too.
+    pub vector: bool,
 }
 
 /// What a picture shows.
@@ -50,82 +55,79 @@ pub(crate) struct Scene<'a> {
     pub(crate) unit: Option<&'a str>,
 }
 
-/// A panel as it is shown: the axes of its rows and columns, and its title.
-struct View {
-    panel: usize,
-    axes: [usize; 2],
-    title: &'static str,
+impl Scene<'_> {
+    /// Where a voxel lies, in pixels along (z, y, x); `None` outside the bounds of the image.
+    fn place(&self, voxel: Voxel, layout: &Layout) -> Option<[f64; 3]> {
+        let (p, bounds) = (voxel.position(), self.projections.bounds());
+        let place = |axis: usize| ((p[axis] - bounds.min[axis]) as f64 + 0.5) * layout.per_voxel[axis];
+        bounds.contains(p).then(|| std::array::from_fn(place))
+    }
+
+    /// The grey of a panel, in a number of rows and columns.
+    fn grey(&self, grey: &Grey, place: usize, layout: &Layout, shape: [usize; 2]) -> Canvas {
+        let placed = &layout.panels[place];
+        let is_turned = placed.axes != self.projections.panel_axes()[placed.panel];
+        grey.panel(&self.projections.panels()[placed.panel], is_turned, shape)
+    }
 }
 
-const VIEWS: [View; 3] = [
-    View { panel: 0, axes: [1, 2], title: "along z" },
-    View { panel: 2, axes: [1, 0], title: "along x" },
-    View { panel: 1, axes: [0, 2], title: "along y" },
-];
-
-/// The overview as the bytes of a PNG file. Holds 4 bytes for each pixel; takes time in proportion to the pixels and to
+/// The overview as the bytes of a PNG file. Holds 20 bytes for each pixel; takes time in proportion to the pixels and to
 /// the voxels of the skeleton.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the picture cannot be encoded.
 pub(crate) fn overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options: &OverviewOptions) -> Result<Vec<u8>> {
-    let Scene { projections, spacing, unit } = *scene;
-    let voxel = spacing.0;
-    let views = &VIEWS[..projections.panels().len()];
-    let shape = projections.bounds().shape();
-    let extents: [f64; 3] = std::array::from_fn(|axis| shape[axis] as f64 * voxel[axis]);
-    let axes = views.iter().flat_map(|view| view.axes);
-    let longest = axes.map(|axis| extents[axis]).fold(0.0, f64::max);
-    let pixels = projections.panels().iter().flat_map(|panel| panel.shape).max().unwrap_or(1);
-    let size = options.size.unwrap_or(pixels.max(LEAST_SIDE));
-    // Pixels in a unit of length, alike along all axes.
-    let scale = if longest > 0.0 { size as f64 / longest } else { 1.0 };
-    let sides = extents.map(|extent| ((extent * scale).round() as usize).max(1));
-
     let palette = Palette::new(options.colour, strokes);
-    let per_voxel: [f64; 3] = std::array::from_fn(|axis| voxel[axis] * scale);
-    let width = (size / 350).clamp(2, 8);
-    let mut lines: Vec<Lines> =
-        views.iter().map(|view| Lines::new(view.axes, view.axes.map(|axis| sides[axis]), width)).collect();
-    let first = projections.bounds().min;
-    strokes(&mut |stroke, voxels| {
-        let ink = palette.ink(stroke);
-        let mut last = None;
-        for voxel in voxels.filter(|voxel| projections.bounds().contains(voxel.position())) {
-            let p = voxel.position();
-            let place = std::array::from_fn(|axis| ((p[axis] - first[axis]) as f64 + 0.5) * per_voxel[axis]);
-            lines.iter_mut().for_each(|lines| lines.add(last, place, ink));
-            last = Some(place);
-        }
-    });
-
-    let grey = Grey::of(projections);
-    let lettering = Font::of(size);
-    let panel = |(view, lines): (&View, &Lines)| {
-        let panel = &projections.panels()[view.panel];
-        let is_turned = view.axes != projections.panel_axes()[view.panel];
-        let mut canvas = grey.panel(panel, is_turned, view.axes.map(|axis| sides[axis]));
+    let layout = Layout::new(scene, &palette, options);
+    let lines = lines(scene, strokes, (&palette, &layout), |_| true);
+    let grey = Grey::of(scene.projections);
+    let mut sheet = Canvas::filled(layout.sheet);
+    for (place, (placed, lines)) in layout.panels.iter().zip(&lines).enumerate() {
+        let mut canvas = scene.grey(&grey, place, &layout, placed.shape);
         lines.paint(&mut canvas, &palette);
-        let title = (views.len() > 1).then(|| title(view.title, lettering));
-        (title, canvas)
-    };
-    let mut sheet = Sheet::default();
-    for (place, (title, canvas)) in views.iter().zip(&lines).map(panel).enumerate() {
-        // The second panel is to the right of the first, and the third below.
-        let corner = match place {
-            0 => [GAP, GAP],
-            1 => [GAP, sheet.width() + GAP],
-            _ => [sheet.height() + GAP, GAP],
-        };
-        let below = title.map_or(0, |title| sheet.put(title, corner) + 2);
-        sheet.put(canvas, [corner[0] + below, corner[1]]);
+        sheet.paste(&canvas, placed.corner);
+        if let Some((title, corner)) = &placed.title {
+            sheet.paste(&layout.lettering.text(title), *corner);
+        }
     }
-    let unit = unit_of_lengths(unit, spacing);
-    let bar = scale_bar(scale, sides[views[0].axes[1]], &unit, lettering);
-    let mut signs: Vec<Canvas> = bar.into_iter().collect();
-    signs.extend(legend(&palette, &unit, lettering));
-    sheet.put(Canvas::in_lines(&signs, sheet.width() - GAP, 2 * GAP), [sheet.height() + GAP, GAP]);
-    sheet.canvas(GAP).png()
+    for (sign, corner) in &layout.signs {
+        sheet.paste(&sign.canvas(layout.lettering), *corner);
+    }
+    sheet.png()
+}
+
+/// The lines of the branches that `wanted` accepts by their numbers of voxels, on each panel; thinner than the layout has
+/// them if they would cover too much.
+fn lines(
+    scene: &Scene<'_>,
+    strokes: &Strokes<'_>,
+    (palette, layout): (&Palette, &Layout),
+    wanted: impl Fn(usize) -> bool,
+) -> Vec<Lines> {
+    let draw = |width: f64| {
+        let mut lines: Vec<Lines> =
+            layout.panels.iter().map(|placed| Lines::new(placed.axes, placed.shape, width)).collect();
+        strokes(&mut |stroke, voxels| {
+            let (ink, mut last, mut places) = (palette.ink(stroke), None, Vec::new());
+            places.extend(voxels);
+            if !wanted(places.len()) {
+                return;
+            }
+            for place in places.into_iter().filter_map(|voxel| scene.place(voxel, layout)) {
+                lines.iter_mut().for_each(|lines| lines.add(last, place, ink));
+                last = Some(place);
+            }
+        });
+        lines
+    };
+    let lines = draw(layout.line);
+    let inked: usize = lines.iter().map(Lines::inked).sum();
+    let pixels: usize = layout.panels.iter().map(|placed| placed.shape[0] * placed.shape[1]).sum();
+    let covered = inked as f64 / pixels.max(1) as f64;
+    if covered <= MOST_COVERED || layout.line <= 1.0 {
+        return lines;
+    }
+    draw((layout.line * MOST_COVERED / covered).max(1.0))
 }
 
 #[cfg(test)]

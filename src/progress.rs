@@ -47,6 +47,7 @@ pub struct ProgressState {
     chunks: [Chunks; STAGES.len()],
     rounds: AtomicU64,
     deletions: AtomicU64,
+    foreground: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -68,6 +69,8 @@ pub struct Counters {
     pub rounds: u64,
     /// Voxels that thinning has deleted.
     pub deletions: u64,
+    /// Foreground voxels that have been read, as far as they are counted on the way: thinning deletes most of them.
+    pub foreground: u64,
 }
 
 impl ProgressState {
@@ -98,6 +101,19 @@ impl ProgressState {
         self.deletions.fetch_add(voxels, Ordering::Relaxed);
     }
 
+    /// Adds voxels that were read and are foreground.
+    pub fn add_foreground(&self, voxels: u64) {
+        self.foreground.fetch_add(voxels, Ordering::Relaxed);
+    }
+
+    /// Begins again, as for another epoch: nothing has been counted.
+    pub fn restart(&self) {
+        let counts = [&self.rounds, &self.deletions, &self.foreground];
+        let chunks = self.chunks.iter().flat_map(|chunks| [&chunks.done, &chunks.total]);
+        counts.into_iter().chain(chunks).for_each(|count| count.store(0, Ordering::Relaxed));
+        self.stage.store(Stage::Opening as u8, Ordering::Relaxed);
+    }
+
     /// The counters now. They are read one by one: each is right, but they may be a moment apart.
     pub fn snapshot(&self) -> Counters {
         let stage = STAGES[usize::from(self.stage.load(Ordering::Relaxed)).min(STAGES.len() - 1)];
@@ -108,6 +124,7 @@ impl ProgressState {
             total: chunks.total.load(Ordering::Relaxed),
             rounds: self.rounds.load(Ordering::Relaxed),
             deletions: self.deletions.load(Ordering::Relaxed),
+            foreground: self.foreground.load(Ordering::Relaxed),
         }
     }
 }
@@ -130,7 +147,11 @@ mod tests {
         state.reach_round(3);
         state.reach_round(2);
         state.add_deletions(7);
-        assert_eq!(state.snapshot(), Counters { stage: Stage::Thinning, done: 2, total: 5, rounds: 3, deletions: 7 });
+        state.add_foreground(9);
+        let stage = Stage::Thinning;
+        assert_eq!(state.snapshot(), Counters { stage, done: 2, total: 5, rounds: 3, deletions: 7, foreground: 9 });
+        state.restart();
+        assert_eq!(state.snapshot(), ProgressState::new().snapshot());
     }
 
     #[test]

@@ -14,6 +14,15 @@ pub(crate) enum BranchColour {
     Radius,
 }
 
+/// The files of the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PictureFormat {
+    /// overview.png
+    Png,
+    /// overview.svg, with lines and text that can be edited, beside overview.png
+    Svg,
+}
+
 /// How masks are thinned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum MethodName {

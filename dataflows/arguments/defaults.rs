@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, ForegroundOptions, ImageOptions, RunOptions};
+use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, ForegroundOptions, ImageOptions, PictureFormat, RunOptions};
 
 impl RunOptions {
     /// A run on an image into a folder.
@@ -33,6 +33,7 @@ impl RunOptions {
             atlas_names: None,
             picture_colour: BranchColour::Kind,
             picture_size: None,
+            picture_format: PictureFormat::Png,
             prune: None,
             prune_ratio: None,
             keep_border: false,

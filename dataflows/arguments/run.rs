@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::choices::export_format;
 use super::headings::{ANALYSIS, INCREMENTAL, INPUT, OUTPUT, PROCESSES, RESOURCES};
-use super::{BranchColour, ColumnSet, ForegroundOptions, ImageOptions, MethodName};
+use super::{BranchColour, ColumnSet, ForegroundOptions, ImageOptions, MethodName, PictureFormat};
 
 /// Seconds that processes wait for each other by default.
 pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
@@ -101,6 +101,9 @@ pub(crate) struct RunOptions {
     /// Longest side of a panel of the picture, in pixels [default: fits the image]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(64..=8192), help_heading = OUTPUT)]
     pub(crate) picture_size: Option<u16>,
+    /// Format of the picture
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = PictureFormat::Png, help_heading = OUTPUT)]
+    pub(crate) picture_format: PictureFormat,
     /// Replace earlier results in the folder
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) overwrite: bool,

@@ -14,7 +14,7 @@ use super::headings::{INCREMENTAL, OUTPUT};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   anabranch watch scan.zarr -o results --state state --threshold 200
-  anabranch watch slices -o results --state state --changes changes.csv
+  anabranch watch slices -o results --state state --changes changes.csv --status status.json
   anabranch watch scan.zarr -o results --state state --serve")]
 pub(crate) struct WatchOptions {
     #[command(flatten)]

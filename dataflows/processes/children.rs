@@ -1,5 +1,6 @@
 //! The processes that the first one starts on its machine.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
@@ -69,11 +70,10 @@ pub(super) fn start(
         Error::new(Kind::Io, message).because(error)
     };
     let program = std::env::current_exe().map_err(failed)?;
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let (said, saying) = channel();
     for process in 1..processes {
-        // After the name of the subcommand.
-        let (command, rest) = arguments.split_at(1.min(arguments.len()));
+        let (command, rest) = arguments.split_at(end_of_command(&arguments));
         let mut child = Command::new(&program)
             .args(command)
             .args(["--member", &process.to_string()])
@@ -118,6 +118,20 @@ pub(super) fn start(
     Ok(addresses)
 }
 
+/// How many arguments there are up to the name of the subcommand, which options of all subcommands may precede.
+fn end_of_command(arguments: &[OsString]) -> usize {
+    let mut place = 0;
+    while let Some(argument) = arguments.get(place).map(|argument| argument.to_string_lossy()) {
+        place += 1;
+        match &*argument {
+            "--log-format" | "--status" => place += 1,
+            option if option.starts_with('-') => {}
+            _ => break,
+        }
+    }
+    place.min(arguments.len())
+}
+
 /// Tells the process that has started this one the address at which it listens. Returns the addresses of all processes,
 /// and their secret.
 pub(super) fn introduce(own: &str, processes: usize) -> Result<(Vec<String>, Secret)> {
@@ -131,4 +145,16 @@ pub(super) fn introduce(own: &str, processes: usize) -> Result<(Vec<String>, Sec
         return Err(Error::new(Kind::Peer, "process 0 has ended before it was connected"));
     }
     Ok((lines, secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_subcommand_is_found_behind_options_of_all_subcommands() {
+        let end = |text: &str| end_of_command(&text.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        let calls = ["run a.tif -o b", "--status run run a.tif", "--log-format=json run a.tif", "--status", ""];
+        assert_eq!(calls.map(end), [1, 3, 2, 1, 0]);
+    }
 }

@@ -158,7 +158,7 @@ fn round_number(value: f64) -> String {
 }
 
 /// A number with about three digits; a whole number from a thousand on, and a power of ten from a billion on.
-fn rounded(value: f64) -> String {
+pub(crate) fn rounded(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
         v if v >= 1e9 => format!("{value:.2e}"),

@@ -18,7 +18,7 @@ use crate::kernel::measure::radii::OfRadii;
 use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview};
+use crate::overview::{Draw, OverviewOptions, Scene, Stroke, StrokeKind, overview, vector_overview};
 use crate::parameters::Described;
 use crate::space::Spacing;
 use crate::store::Description;
@@ -159,8 +159,9 @@ impl Analysis {
             (tables, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
         let mut written = tables?;
-        if let Some(picture) = picture? {
+        if let Some((picture, vector)) = picture? {
             folder.write("overview.png", picture)?;
+            vector.map(|vector| folder.write("overview.svg", vector)).transpose()?;
         }
         let difference = changes.as_ref().map(|changes| changes.compare(&folder)).transpose()?;
         let mut counts = results.counts;
@@ -181,8 +182,9 @@ impl Analysis {
         Ok(Staged { folder, changed: changes.zip(difference), written })
     }
 
-    /// The picture of some results, as the bytes of a PNG file; `None` if the image was not projected.
-    fn overview(&self, results: &Results, options: &OverviewOptions) -> Option<Result<Vec<u8>>> {
+    /// The picture of some results, as the bytes of a PNG file, and as SVG if that is wanted; `None` if the image was not
+    /// projected.
+    fn overview(&self, results: &Results, options: &OverviewOptions) -> Option<Result<(Vec<u8>, Option<String>)>> {
         let projections = results.projections.as_ref()?;
         let description = self.source.description();
         let known = description.unit.as_deref().and_then(LengthUnit::of);
@@ -202,7 +204,8 @@ impl Analysis {
                 draw(stroke, &mut std::iter::once(*voxel));
             }
         };
-        Some(overview(&scene, &strokes, options))
+        let vector = options.vector.then(|| vector_overview(&scene, &strokes, options)).transpose();
+        Some(vector.and_then(|vector| Ok((overview(&scene, &strokes, options)?, vector))))
     }
 
     /// Writes the tables and their summary.

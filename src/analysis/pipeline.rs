@@ -240,7 +240,9 @@ fn analyse(
         let (binaries, amounts) =
             masks(scope, analysis, kernel, selection.clone(), &window, failure, move |padded, binary| {
                 let found = &mut counted.borrow_mut().found;
-                found.foreground += binary.map_or(0, |binary| binary.count as u64);
+                let foreground = binary.map_or(0, |binary| binary.count as u64);
+                found.foreground += foreground;
+                reading.add_foreground(foreground);
                 let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
                 projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
                 reading.chunk_done(Stage::Reading);

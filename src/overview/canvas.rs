@@ -11,7 +11,9 @@ use image::{ExtendedColorType, ImageEncoder};
 
 use crate::error::{Error, Result};
 
-const BACKGROUND: [u8; 3] = [38, 38, 38];
+/// The colours of a sheet and of what is written on it.
+const BACKGROUND: [u8; 3] = [255; 3];
+pub(super) const INK: [u8; 3] = [0; 3];
 
 /// An RGB picture.
 #[derive(Clone, Debug)]
@@ -45,42 +47,22 @@ impl Canvas {
         }
     }
 
-    fn paste(&mut self, part: &Canvas, [row, column]: [usize; 2]) {
+    /// Puts another picture over this one, with its first pixel at a row and a column; it must fit.
+    pub(super) fn paste(&mut self, part: &Canvas, [row, column]: [usize; 2]) {
         for (i, pixels) in part.pixels.chunks_exact(part.width.max(1)).enumerate() {
             let start = (row + i) * self.width + column;
             self.pixels[start..start + part.width].copy_from_slice(pixels);
         }
     }
 
-    /// This picture with another one below.
-    pub(super) fn above(&self, other: &Canvas, gap: usize) -> Canvas {
-        let mut both = Canvas::filled([self.height + gap + other.height, self.width.max(other.width)]);
-        both.paste(self, [0, 0]);
-        both.paste(other, [self.height + gap, 0]);
-        both
-    }
-
-    /// This picture with another one to its right.
-    pub(super) fn beside(&self, other: &Canvas, gap: usize) -> Canvas {
-        let mut both = Canvas::filled([self.height.max(other.height), self.width + gap + other.width]);
-        both.paste(self, [0, 0]);
-        both.paste(other, [0, self.width + gap]);
-        both
-    }
-
-    /// Pictures from left to right, in as many lines as a width asks for.
-    pub(super) fn in_lines(pictures: &[Canvas], width: usize, gap: usize) -> Canvas {
-        let mut lines: Vec<Canvas> = Vec::new();
-        for picture in pictures {
-            match lines.last_mut() {
-                Some(line) if line.width + gap + picture.width <= width => *line = line.beside(picture, gap),
-                _ => lines.push(picture.clone()),
-            }
+    /// This picture with squares of pixels for its pixels.
+    pub(super) fn enlarged(self, times: usize) -> Canvas {
+        if times == 1 {
+            return self;
         }
-        let stack = |all: Canvas, line: &Canvas| all.above(line, gap / 2);
-        let mut lines = lines.iter();
-        let first = lines.next().cloned().unwrap_or_else(|| Canvas::filled([1, 1]));
-        lines.fold(first, stack)
+        let [height, width] = [self.height * times, self.width * times];
+        let pixel = |i: usize| self.pixels[i / width / times * self.width + i % width / times];
+        Canvas { height, width, pixels: (0..height * width).map(pixel).collect() }
     }
 
     /// The bytes of a PNG file.
@@ -94,36 +76,10 @@ impl Canvas {
     }
 }
 
-/// Pictures at places of a larger one, which is made at last: large ones are copied once.
-#[derive(Debug, Default)]
-pub(super) struct Sheet {
-    parts: Vec<(Canvas, [usize; 2])>,
-}
-
-impl Sheet {
-    /// Puts a picture with its first pixel at a row and a column. Returns its height.
-    pub(super) fn put(&mut self, part: Canvas, corner: [usize; 2]) -> usize {
-        let height = part.height;
-        self.parts.push((part, corner));
-        height
-    }
-
-    /// Rows down to the end of the lowest picture.
-    pub(super) fn height(&self) -> usize {
-        self.parts.iter().map(|(part, [row, _])| row + part.height).max().unwrap_or(0)
-    }
-
-    /// Columns up to the end of the rightmost picture.
-    pub(super) fn width(&self) -> usize {
-        self.parts.iter().map(|(part, [_, column])| column + part.width).max().unwrap_or(0)
-    }
-
-    /// All of it, with a margin below and to the right.
-    pub(super) fn canvas(&self, margin: usize) -> Canvas {
-        let mut whole = Canvas::filled([self.height() + margin, self.width() + margin]);
-        self.parts.iter().for_each(|(part, corner)| whole.paste(part, *corner));
-        whole
-    }
+/// A colour with a share of another one in it.
+pub(super) fn mixed(colour: [u8; 3], other: [u8; 3], share: f32) -> [u8; 3] {
+    let mix = |a: u8, b: u8| (f32::from(a) + (f32::from(b) - f32::from(a)) * share).round() as u8;
+    std::array::from_fn(|i| mix(colour[i], other[i]))
 }
 
 impl OriginDimensions for Canvas {

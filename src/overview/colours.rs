@@ -19,12 +19,10 @@ const RAMP: [[u8; 3]; 5] = [[75, 94, 210], [0, 153, 204], [64, 190, 130], [200, 
 /// The colours of a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Palette {
-    Kind,
+    /// By kind, with those that are there.
+    Kind { present: [bool; KINDS.len()] },
     /// From the least mean radius to the largest.
-    Radius {
-        least: f64,
-        largest: f64,
-    },
+    Radius { least: f64, largest: f64 },
     /// By radius, where none is known.
     NoRadius,
 }
@@ -33,7 +31,9 @@ impl Palette {
     /// The colours for some branches.
     pub(super) fn new(colour: BranchColour, strokes: &Strokes<'_>) -> Palette {
         if colour == BranchColour::Kind {
-            return Palette::Kind;
+            let mut present = [false; KINDS.len()];
+            strokes(&mut |stroke, _| present[stroke.kind as usize] = true);
+            return Palette::Kind { present };
         }
         let (mut least, mut largest) = (f64::INFINITY, 0.0);
         strokes(&mut |stroke, _| {
@@ -47,7 +47,7 @@ impl Palette {
     /// The ink of a branch, from 1 on.
     pub(super) fn ink(&self, stroke: Stroke) -> u8 {
         match *self {
-            Palette::Kind => stroke.kind as u8 + 1,
+            Palette::Kind { .. } => stroke.kind as u8 + 1,
             Palette::Radius { least, largest } if stroke.radius.is_finite() && stroke.radius > 0.0 => {
                 let range = (largest / least).ln();
                 let share = if range > 0.0 { (stroke.radius / least).ln() / range } else { 1.0 };
@@ -60,7 +60,7 @@ impl Palette {
     /// The colour of an ink.
     pub(super) fn colour(&self, ink: u8) -> [u8; 3] {
         match self {
-            Palette::Kind => KINDS[usize::from(ink).saturating_sub(1).min(KINDS.len() - 1)].1,
+            Palette::Kind { .. } => KINDS[usize::from(ink).saturating_sub(1).min(KINDS.len() - 1)].1,
             Palette::Radius { .. } | Palette::NoRadius if ink < 2 => [200, 200, 200],
             Palette::Radius { .. } | Palette::NoRadius => of_ramp(f64::from(ink - 2) / 253.0),
         }
@@ -84,7 +84,8 @@ mod tests {
     fn kinds_are_in_the_order_in_which_they_cover_each_other() {
         for (place, (kind, colour, _)) in KINDS.into_iter().enumerate() {
             assert_eq!(kind as usize, place);
-            assert_eq!(Palette::Kind.colour(Palette::Kind.ink(Stroke { kind, radius: 1.0 })), colour);
+            let palette = Palette::Kind { present: [true; KINDS.len()] };
+            assert_eq!(palette.colour(palette.ink(Stroke { kind, radius: 1.0 })), colour);
         }
     }
 

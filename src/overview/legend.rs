@@ -1,58 +1,105 @@
-//! What explains a picture: titles, a scale bar, and a legend of its colours.
+//! What explains a picture: a scale bar, and a legend of its colours.
 
-use embedded_graphics::Drawable;
-use embedded_graphics::geometry::Point;
-use embedded_graphics::mono_font::iso_8859_1::{FONT_7X13, FONT_9X15};
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
-use embedded_graphics::pixelcolor::Rgb888;
-use embedded_graphics::text::{Baseline, Text};
-
-use super::canvas::Canvas;
+use super::canvas::{Canvas, INK};
 use super::colours::{KINDS, Palette, of_ramp};
+use super::lettering::Lettering;
 use crate::space::Spacing;
 
-const INK: [u8; 3] = [225, 225, 225];
-/// Length of the colour bar, in pixels.
-const BAR: usize = 160;
+/// A part of the legend.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Sign {
+    /// A bar of some pixels, and the length that it stands for.
+    Scale { pixels: usize, length: String },
+    /// A colour of lines, and what it stands for.
+    Colour { colour: [u8; 3], name: &'static str },
+    /// All colours from the least radius to the largest.
+    Ramp { ends: [String; 2] },
+    /// A sentence.
+    Words(&'static str),
+}
 
-/// The font of a picture.
-pub(super) type Lettering = &'static Font;
+/// What stands before a bar of colours.
+pub(super) const RAMP_NAME: &str = "mean radius (log scale)";
 
-/// A font of letters of one width.
-pub(super) struct Font(MonoFont<'static>);
-
-static SMALL: Font = Font(FONT_7X13);
-static LARGE: Font = Font(FONT_9X15);
-
-impl Font {
-    /// The font for panels of a size.
-    pub(super) fn of(size: usize) -> Lettering {
-        if size < 800 { &SMALL } else { &LARGE }
+impl Sign {
+    /// Rows and columns.
+    pub(super) fn shape(&self, lettering: Lettering) -> [usize; 2] {
+        let (height, gap) = (lettering.height(), lettering.height() / 2);
+        let width = match self {
+            Sign::Scale { pixels, length } => pixels + gap + lettering.width(length),
+            Sign::Colour { name, .. } => swatch(lettering) + gap + lettering.width(name),
+            Sign::Ramp { ends } => {
+                let texts = lettering.width(RAMP_NAME) + lettering.width(&ends[0]) + lettering.width(&ends[1]);
+                texts + ramp(lettering) + 3 * gap
+            }
+            Sign::Words(words) => lettering.width(words),
+        };
+        [height, width.max(1)]
     }
 
-    fn height(&self) -> usize {
-        self.0.character_size.height as usize
+    /// The sign as a picture.
+    pub(super) fn canvas(&self, lettering: Lettering) -> Canvas {
+        let [height, width] = self.shape(lettering);
+        let gap = height / 2;
+        let mut canvas = Canvas::filled([height, width]);
+        match self {
+            Sign::Scale { pixels, length } => {
+                canvas.fill([height * 3 / 8, 0], [(height / 4).max(2), *pixels], INK);
+                canvas.paste(&lettering.text(length), [0, pixels + gap]);
+            }
+            Sign::Colour { colour, name } => {
+                let length = swatch(lettering);
+                // On black, as on a panel.
+                canvas.fill([height / 8, 0], [height * 3 / 4, length], [0; 3]);
+                canvas.fill([height * 3 / 8, 0], [(height / 4).max(2), length], *colour);
+                canvas.paste(&lettering.text(name), [0, length + gap]);
+            }
+            Sign::Ramp { ends } => {
+                let mut place = 0;
+                let mut write = |canvas: &mut Canvas, text: &str| {
+                    canvas.paste(&lettering.text(text), [0, place]);
+                    place += lettering.width(text) + gap;
+                    place
+                };
+                write(&mut canvas, RAMP_NAME);
+                let (start, length) = (write(&mut canvas, &ends[0]), ramp(lettering));
+                for column in 0..length {
+                    let colour = of_ramp(column as f64 / (length - 1).max(1) as f64);
+                    canvas.fill([height / 8, start + column], [height * 3 / 4, 1], colour);
+                }
+                canvas.paste(&lettering.text(&ends[1]), [0, start + length + gap]);
+            }
+            Sign::Words(words) => canvas.paste(&lettering.text(words), [0, 0]),
+        }
+        canvas
     }
 }
 
-/// A line of text.
-pub(super) fn title(text: &str, lettering: Lettering) -> Canvas {
-    let width = text.chars().count() * lettering.0.character_size.width as usize;
-    let mut canvas = Canvas::filled([lettering.height(), width.max(1)]);
-    let style = MonoTextStyle::new(&lettering.0, Rgb888::new(INK[0], INK[1], INK[2]));
-    // Nothing can fail: the target is memory.
-    let _ = Text::with_baseline(text, Point::zero(), style, Baseline::Top).draw(&mut canvas);
-    canvas
+/// Length of a sample of a colour.
+pub(super) fn swatch(lettering: Lettering) -> usize {
+    lettering.height() * 3 / 2
 }
 
-/// A sign in a colour, as high as a line of text.
-fn swatch(lettering: Lettering, width: usize, colour: impl Fn(usize) -> [u8; 3]) -> Canvas {
-    let height = lettering.height();
-    let mut canvas = Canvas::filled([height, width]);
-    for column in 0..width {
-        canvas.fill([height / 4, column], [height / 2, 1], colour(column));
-    }
-    canvas
+/// Length of the bar of colours.
+pub(super) fn ramp(lettering: Lettering) -> usize {
+    lettering.height() * 10
+}
+
+/// The signs of a picture: the scale bar, if a round length fits `most` pixels, and what the colours stand for.
+pub(super) fn signs(palette: &Palette, scale: f64, most: f64, unit: &str) -> Vec<Sign> {
+    let bar = scale_bar(scale, most, unit);
+    let colours = match palette {
+        Palette::Kind { present } => {
+            let present = KINDS.iter().zip(present).filter(|(_, present)| **present);
+            let colours: Vec<Sign> = present.map(|(&(_, colour, name), _)| Sign::Colour { colour, name }).collect();
+            if colours.is_empty() { vec![Sign::Words("no skeleton")] } else { colours }
+        }
+        Palette::Radius { least, largest } => {
+            vec![Sign::Ramp { ends: [short(*least), format!("{}{unit}", short(*largest))] }]
+        }
+        Palette::NoRadius => vec![Sign::Words("no radius: the image has no background")],
+    };
+    bar.into_iter().chain(colours).collect()
 }
 
 /// What stands behind a length: its unit, or `voxels` if a voxel is one long along each axis.
@@ -64,13 +111,13 @@ pub(super) fn unit_of_lengths(unit: Option<&str>, spacing: Spacing) -> String {
     }
 }
 
-/// The scale bar: a length of 1, 2 or 5 times a power of ten that takes at most a quarter of a panel's `width`. `None` if
-/// there is no length that fits.
-pub(super) fn scale_bar(scale: f64, width: usize, unit: &str, lettering: Lettering) -> Option<Canvas> {
-    let length = round_length(width as f64 / 4.0 / scale)?;
+/// The scale bar: a length of 1, 2 or 5 times a power of ten that takes at most some pixels. `None` if there is no length
+/// that fits.
+fn scale_bar(scale: f64, most: f64, unit: &str) -> Option<Sign> {
+    let length = round_length(most / scale)?;
     let pixels = ((length * scale).round() as usize).max(1);
-    let bar = swatch(lettering, pixels, |_| INK);
-    Some(bar.beside(&title(&format!("{length}{unit}"), lettering), 6))
+    let unit = if length == 1.0 && unit == " voxels" { " voxel" } else { unit };
+    Some(Sign::Scale { pixels, length: format!("{length}{unit}") })
 }
 
 /// The largest of 1, 2 and 5 times a power of ten that is at most a limit.
@@ -82,25 +129,6 @@ fn round_length(limit: f64) -> Option<f64> {
     let fitting = [5.0, 2.0, 1.0].map(|times| times * power).into_iter().find(|length| *length <= limit);
     // The nearest decimal number, not a product of rounded ones.
     fitting.and_then(|length| format!("{length:.0e}").parse().ok())
-}
-
-/// The signs of the legend.
-pub(super) fn legend(palette: &Palette, unit: &str, lettering: Lettering) -> Vec<Canvas> {
-    let label = |text: &str| title(text, lettering);
-    match *palette {
-        Palette::Kind => {
-            let sign =
-                |&(_, colour, name): &(_, [u8; 3], &str)| swatch(lettering, 18, |_| colour).beside(&label(name), 6);
-            KINDS.iter().map(sign).collect()
-        }
-        Palette::Radius { least, largest } => {
-            let bar = swatch(lettering, BAR, |column| of_ramp(column as f64 / (BAR - 1) as f64));
-            let numbers = [least, largest].map(short);
-            let ends = label(&numbers[0]).beside(&bar, 6).beside(&label(&format!("{}{unit}", numbers[1])), 6);
-            vec![label("mean radius").beside(&ends, 12)]
-        }
-        Palette::NoRadius => vec![label("no radius: the image has no background")],
-    }
 }
 
 /// A number with three digits that count.
@@ -123,5 +151,14 @@ mod tests {
     #[test]
     fn numbers_have_three_digits_that_count() {
         assert_eq!([1.0, 12.345, 0.012_345, 1234.5].map(short), ["1.00", "12.3", "0.0123", "1234"]);
+    }
+
+    #[test]
+    fn the_legend_names_the_kinds_that_are_there() {
+        let kinds = |present| signs(&Palette::Kind { present }, 0.0, 0.0, "");
+        let names = |signs: Vec<Sign>| signs.into_iter().map(|sign| format!("{sign:?}")).collect::<String>();
+        let some = names(kinds([true, false, false, true, false]));
+        assert!(some.contains("junction to junction") && some.contains("cycle") && !some.contains("tip"), "{some}");
+        assert_eq!(kinds([false; 5]), [Sign::Words("no skeleton")]);
     }
 }

@@ -5,6 +5,7 @@ use ndarray::Array3;
 
 use super::colours::KINDS;
 use super::grey::BRIGHTEST;
+use super::layout::{GAP, LEAST_SIDE};
 use super::*;
 use crate::chunk::{Chunk, Voxels};
 use crate::space::{Position, Region, Voxel};
@@ -47,7 +48,7 @@ fn lengths_are_alike_along_all_axes_whatever_the_spacing() {
     let lines = [line(StrokeKind::Cycle, 1.0, &along_z)];
     let options = OverviewOptions { size: Some(600), ..OverviewOptions::default() };
     let picture = decoded(&seen, Spacing([10.0, 1.0, 1.0]), &lines, options);
-    let (gap, letters) = (GAP as u32, 15);
+    let (gap, letters) = (GAP as u32, 28);
     let panel = 600 + letters;
     assert_eq!(picture.width(), 2 * 600 + 3 * gap);
     // Along x, to the right, the line goes from the middle of the first plane to that of the last, in the row y = 50.
@@ -72,7 +73,7 @@ fn what_shows_on_a_pixel_does_not_depend_on_the_order_of_branches() {
         line(StrokeKind::TipTip, 3.0, &(5..45).map(|y| [1, y, 30]).collect::<Vec<_>>()),
     ];
     for colour in [BranchColour::Kind, BranchColour::Radius] {
-        let options = OverviewOptions { colour, size: None };
+        let options = OverviewOptions { colour, ..OverviewOptions::default() };
         let picture = decoded(&seen, Spacing([1.0; 3]), &lines, options);
         lines.reverse();
         assert_eq!(picture, decoded(&seen, Spacing([1.0; 3]), &lines, options));
@@ -84,8 +85,12 @@ fn colours_by_radius_go_from_the_least_to_the_largest() {
     let seen = projections(Array3::zeros((1, 60, 60)), 2);
     let row = |y: i64| -> Vec<Position> { (5..55).map(|x| [0, y, x]).collect() };
     let lines = [line(StrokeKind::Cycle, 1.0, &row(10)), line(StrokeKind::Cycle, 9.0, &row(40))];
-    let picture =
-        decoded(&seen, Spacing([1.0; 3]), &lines, OverviewOptions { colour: BranchColour::Radius, size: Some(600) });
+    let picture = decoded(
+        &seen,
+        Spacing([1.0; 3]),
+        &lines,
+        OverviewOptions { colour: BranchColour::Radius, size: Some(600), vector: false },
+    );
     let palette = Palette::Radius { least: 1.0, largest: 9.0 };
     for (ink, y) in [(2, 10), (255, 40)] {
         let pixel = picture.get_pixel(GAP as u32 + 300, GAP as u32 + y * 10 + 5);
@@ -107,6 +112,54 @@ fn the_brightest_value_is_the_brightest_grey_and_small_images_are_enlarged() {
 #[test]
 fn an_image_of_nothing_still_gives_a_picture() {
     let seen = Projections::new(Region::of_shape([3, 3, 3]), 3);
-    let options = OverviewOptions { colour: BranchColour::Radius, size: None };
+    let options = OverviewOptions { colour: BranchColour::Radius, ..OverviewOptions::default() };
     assert!(decoded(&seen, Spacing([1.0; 3]), &[], options).width() > 2 * LEAST_SIDE as u32);
+}
+
+fn vector(projections: &Projections, lines: &[Line]) -> String {
+    let strokes = |draw: &mut Draw<'_>| {
+        lines.iter().for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
+    };
+    let scene = Scene { projections, spacing: Spacing([2.0, 1.0, 1.0]), unit: Some("<µm>") };
+    vector_overview(&scene, &strokes, &OverviewOptions::default()).unwrap()
+}
+
+#[test]
+fn every_branch_is_a_path_on_every_panel_in_whatever_order_they_are_drawn() {
+    let seen = projections(Array3::zeros((6, 30, 40)), 3);
+    let mut lines = vec![
+        line(StrokeKind::TipTip, 1.0, &(0..30).map(|x| [2, 7, x]).collect::<Vec<_>>()),
+        line(StrokeKind::Cycle, 1.0, &[[0, 0, 0], [1, 1, 1], [1, 2, 0], [0, 0, 0]]),
+        line(StrokeKind::Isolated, 1.0, &[[3, 3, 3]]),
+    ];
+    let text = vector(&seen, &lines);
+    assert_eq!(text.matches("<path ").count(), 3 * lines.len());
+    assert_eq!(text.matches("<image ").count(), 3);
+    assert!(text.contains("tip to tip") && text.contains("&lt;µm&gt;") && !text.contains("junction"), "{text}");
+    lines.reverse();
+    assert_eq!(text, vector(&seen, &lines));
+}
+
+#[test]
+fn of_very_many_branches_the_longest_are_paths() {
+    let seen = projections(Array3::zeros((1, 200, 300)), 2);
+    let branch = |i: i64| -> Vec<Position> { (0..2 + i % 7).map(|x| [0, i % 200, i / 200 + x]).collect() };
+    let lines: Vec<Line> = (0..11_000).map(|i| line(StrokeKind::TipTip, 1.0, &branch(i))).collect();
+    let longer = |least: usize| lines.iter().filter(|(_, voxels)| voxels.len() >= least).count();
+    let text = vector(&seen, &lines);
+    assert_eq!(text.matches("<path ").count(), longer(3));
+    assert!(longer(3) <= 10_000 && text.contains("fewer than 3 voxels"), "{}", &text[..400]);
+}
+
+#[test]
+fn panels_of_what_is_long_lie_where_little_room_is_lost() {
+    let sheet =
+        |shape| decoded(&projections(Array3::zeros(shape), 3), Spacing([1.0; 3]), &[], OverviewOptions::default());
+    let (tall, long) = (sheet((600, 20, 20)), sheet((20, 20, 600)));
+    for picture in [&tall, &long] {
+        assert!(picture.width() > 1500 && picture.height() < 500, "{} x {}", picture.width(), picture.height());
+    }
+    let square = sheet((60, 60, 60));
+    // The legend has found room beside the third panel.
+    assert!(square.height() < 2 * 512 + 100, "{}", square.height());
 }

@@ -39,6 +39,7 @@ mod labels;
 #[cfg(all(feature = "medical", feature = "mosaic"))]
 mod limits;
 mod live;
+mod messages;
 mod mutations;
 mod prune;
 mod radii;
@@ -47,6 +48,7 @@ mod mosaic;
 mod network;
 mod objects;
 mod paths;
+mod picture;
 mod reference;
 mod scarcity;
 mod sholl;

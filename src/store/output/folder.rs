@@ -17,7 +17,7 @@ use crate::store::disk;
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 13] = [
+pub const OUTPUTS: [&str; 14] = [
     ATLAS,
     ATLAS_BRANCHES,
     BRANCHES,
@@ -26,6 +26,7 @@ pub const OUTPUTS: [&str; 13] = [
     OBJECTS,
     OBJECT_LABELS,
     "overview.png",
+    "overview.svg",
     SKELETON,
     SKELETONS,
     "summary.json",
