@@ -26,9 +26,9 @@ pub(crate) fn end_program() {
             log::write_line("anabranch: internal error, please report it with the lines below");
             report(panic);
         };
-        status::end_at_once("internal error", Kind::Internal.exit_code());
         processes::panicked(message, tell);
         tell();
+        status::end_at_once("internal error", Kind::Internal.exit_code());
         std::process::exit(i32::from(Kind::Internal.exit_code()));
     }));
 }

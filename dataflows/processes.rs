@@ -18,6 +18,7 @@ use anabranch::wire::DAMAGED;
 
 use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
+use crate::status;
 use crate::terminal::print_error;
 
 /// Any free port of the loopback interface.
@@ -224,6 +225,7 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
         SPOKEN_FOR.store(true, Ordering::Release);
     }
     let error = monitor.panicked(message);
+    status::end_at_once(&error.to_string(), error.kind().exit_code());
     if std::thread::current().name() == Some("main") {
         monitor.close();
     } else {

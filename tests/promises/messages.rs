@@ -32,7 +32,10 @@ fn the_first_line_says_what_was_understood_and_the_last_where_the_results_are() 
     Image::of_mask(&tangle([12, 14, 16])).write_npy(&input);
     let told = succeed(&["run", text(&input), "-o", text(&out), "--spacing", "2,0.5,0.5um"]).stdout;
     let first = told.lines().next().expect("a line");
-    assert!(first.starts_with(text(&input)) && first.contains("12 x 14 x 16") && first.contains("2 x 0.5 x 0.5 µm"), "{first}");
+    assert!(
+        first.starts_with(text(&input)) && first.contains("12 x 14 x 16") && first.contains("2 x 0.5 x 0.5 µm"),
+        "{first}"
+    );
     let last = told.lines().last().expect("a line");
     assert_eq!(last, format!("Results are in {0}; to look at them: anabranch report '{0}'", out.display()));
 }

@@ -12,7 +12,9 @@ fn a_picture_as_svg_is_well_formed_and_every_branch_is_a_path_on_every_panel() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let text = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
     let flat = Mask::from_fn([1, 20, 30], |[_, y, x]| y == 10 || x == 15 && y > 3 || [y, x] == [2, 2]);
-    for (mask, panels, colour) in [(tangle([16, 18, 20]), 3, "kind"), (tangle([16, 18, 20]), 3, "radius"), (flat, 1, "kind")] {
+    for (mask, panels, colour) in
+        [(tangle([16, 18, 20]), 3, "kind"), (tangle([16, 18, 20]), 3, "radius"), (flat, 1, "kind")]
+    {
         let mut image = Image::of_mask(&mask);
         image.dimensions = if panels == 1 { 2 } else { 3 };
         image.write_npy(text("mask.npy").as_ref());
@@ -23,8 +25,10 @@ fn a_picture_as_svg_is_well_formed_and_every_branch_is_a_path_on_every_panel() {
         let svg = std::fs::read_to_string(folder.path().join("out/overview.svg")).expect("overview.svg");
         let document = Document::parse(&svg).expect("well-formed XML");
         let count = |name: &str| document.descendants().filter(|node| node.tag_name().name() == name).count();
-        let summary = crate::support::read_json(out.as_ref(), "summary.json");
-        let isolated = summary["isolated_voxels"].as_u64().expect("a count") as usize;
+        let nodes = std::fs::read_to_string(folder.path().join("out/nodes.csv")).expect("nodes.csv");
+        let degree =
+            nodes.lines().next().expect("a header").split(',').position(|name| name == "degree").expect("degrees");
+        let isolated = nodes.lines().filter(|row| row.split(',').nth(degree) == Some("0")).count();
         assert_eq!(count("path"), panels * (read_table(out.as_ref()).rows.len() + isolated), "{colour}");
         assert_eq!(count("image"), panels);
         let words: String = document.descendants().filter_map(|node| node.text()).collect();
