@@ -6,7 +6,7 @@ use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use image::codecs::png::PngEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 
 use crate::error::{Error, Result};
@@ -69,7 +69,7 @@ impl Canvas {
     pub(super) fn png(&self) -> Result<Vec<u8>> {
         let side = |n: usize| u32::try_from(n).map_err(|_| Error::internal("the picture is too large for a PNG file"));
         let mut bytes = Vec::new();
-        PngEncoder::new(&mut bytes)
+        PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive)
             .write_image(self.pixels.as_flattened(), side(self.width)?, side(self.height)?, ExtendedColorType::Rgb8)
             .map_err(|e| Error::internal("the picture cannot be encoded").because(e))?;
         Ok(bytes)
