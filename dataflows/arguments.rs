@@ -96,6 +96,8 @@ impl Command {
             Command::Run(_) => "run",
             Command::Objects(_) => "objects",
             Command::Watch(_) => "watch",
+            Command::Batch(_) => "batch",
+            Command::Compare(_) => "compare",
             Command::Export(_) => "export",
             Command::Fuse(_) => "fuse",
             Command::Sholl(_) => "sholl",

@@ -40,6 +40,7 @@ use clap::Parser;
 use anabranch::error::Result;
 use anabranch::text::{line, masked};
 
+use crate::arguments::{LogFormat, WatchOptions};
 use crate::terminal::{events, log, print_error};
 
 /// Characters of a line on standard error at most.
@@ -94,7 +95,9 @@ fn end(result: &Result<()>) -> u8 {
 fn main() -> ExitCode {
     panics::end_program();
     let arguments::Program { command, messages } = parse();
-    log::set_format(messages.log_format);
+    // What a process of a batch prints is read by the one that has started it.
+    let is_of_batch = matches!(&command, arguments::Command::Batch(batch) if batch.of_all.each.is_some());
+    log::set_format(if is_of_batch { LogFormat::Text } else { messages.log_format });
     let result = events::show_asked()
         .and_then(|()| exhausted::prepare())
         .and_then(|()| begin_status(&command, messages.status.as_deref()))
@@ -109,13 +112,12 @@ fn main() -> ExitCode {
 
 /// Begins to keep the status in the file that is asked for. Of several processes the first one does.
 fn begin_status(command: &arguments::Command, file: Option<&Path>) -> Result<()> {
-    use arguments::Command::{Run, Watch};
-    let run = match command {
-        Run(run) => Some(run),
-        Watch(watch) => Some(&watch.run),
-        _ => None,
+    use arguments::Command::{Batch, Run, Watch};
+    let is_first = match command {
+        Run(run) | Watch(WatchOptions { run, .. }) => run.member.or(run.process).unwrap_or(0) == 0,
+        Batch(batch) => batch.of_all.each.is_none(),
+        _ => true,
     };
-    let is_first = run.is_none_or(|run| run.member.or(run.process).unwrap_or(0) == 0);
     match file.filter(|_| is_first) {
         Some(file) => status::begin(file, command.name()),
         None => Ok(()),

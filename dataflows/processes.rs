@@ -16,6 +16,7 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::follow::Stop;
 use anabranch::wire::DAMAGED;
 
+pub(crate) use self::children::end_of_command;
 use self::children::{Children, introduce, start};
 use crate::arguments::RunOptions;
 use crate::status;

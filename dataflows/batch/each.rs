@@ -37,7 +37,7 @@ pub(super) fn analyse(options: &RunOptions, workers: Option<usize>) -> Result<()
         ..Destination::new(folder)
     };
     let staged = analysis.stage(&results, to)?;
-    put_in_place(&analysis, &results, staged, &mut Vec::new(), started, true).map(|_| ())
+    put_in_place(&analysis, staged, &mut Vec::new()).map(|_| ())
 }
 
 /// Ends this process, as an interruption does, when the one that has started it is gone: it holds the other end of standard

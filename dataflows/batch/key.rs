@@ -8,7 +8,7 @@ use anabranch::error::{Error, Result};
 use anabranch::store::{is_address, resolved};
 use serde_json::{Value, json};
 
-use crate::analysis::parameters;
+use crate::analysis::{parameters, picture};
 use crate::arguments::RunOptions;
 use crate::export::each_once;
 
@@ -33,7 +33,7 @@ impl Key {
             "version": env!("CARGO_PKG_VERSION"),
             "parameters": parameters,
             "exports": exports,
-            "picture": [format!("{:?}", options.picture_colour), format!("{:?}", options.picture_size)],
+            "picture": format!("{:?}", picture(options)),
             "files": files.flatten().map(|path| mark(path)).collect::<Vec<_>>(),
         })))
     }

@@ -6,6 +6,7 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 use anabranch::error::Kind;
 
 use super::Failure;
+use crate::processes::end_of_command;
 use crate::terminal::print_warning;
 
 /// The start of the line in which a process says why it fails.
@@ -21,8 +22,7 @@ pub(super) fn run(number: usize, workers: usize, name: &str) -> Result<(), Failu
     };
     let program = std::env::current_exe().map_err(failed)?;
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    // After the name of the subcommand.
-    let (command, rest) = arguments.split_at(1.min(arguments.len()));
+    let (command, rest) = arguments.split_at(end_of_command(&arguments));
     let mut child = Command::new(program)
         .args(command)
         .args(["--each", &number.to_string(), "--each-workers", &workers.to_string()])

@@ -119,7 +119,7 @@ pub(super) fn start(
 }
 
 /// How many arguments there are up to the name of the subcommand, which options of all subcommands may precede.
-fn end_of_command(arguments: &[OsString]) -> usize {
+pub(crate) fn end_of_command(arguments: &[OsString]) -> usize {
     let mut place = 0;
     while let Some(argument) = arguments.get(place).map(|argument| argument.to_string_lossy()) {
         place += 1;
