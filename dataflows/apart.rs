@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use anabranch::analysis::Changes;
 use anabranch::error::{Error, Result};
-use anabranch::store::output::{OUTPUTS, StagedFolder};
+use anabranch::store::output::{OUTPUTS, REPORT, StagedFolder};
 use anabranch::store::{is_address, resolved};
 
 use crate::arguments::{FuseOptions, ImageOptions, RunOptions, ShollOptions};
@@ -104,6 +104,17 @@ pub(crate) fn of_export(results: &Path, out: Option<&Path>) -> Result<()> {
         let mut things = Things::default();
         things.add("an output of the run", None, &results.join(name), false);
         things.add("the folder of the exports", Some("--out"), out, true);
+        things.check()?;
+    }
+    Ok(())
+}
+
+/// Refuses to write a report over one of the outputs that it is made from. Beside them it may lie.
+pub(crate) fn of_report(results: &Path, out: &Path) -> Result<()> {
+    for name in OUTPUTS.into_iter().filter(|name| *name != REPORT) {
+        let mut things = Things::default();
+        things.add("an output of the run", None, &results.join(name), false);
+        things.add("the report", Some("--out"), out, true);
         things.check()?;
     }
     Ok(())

@@ -13,6 +13,7 @@ mod input;
 mod messages;
 mod objects;
 mod phantom;
+mod report;
 mod run;
 mod sholl;
 #[cfg(feature = "mosaic")]
@@ -35,6 +36,7 @@ pub(crate) use self::input::{ImageOptions, TileOptions};
 pub(crate) use self::messages::{LogFormat, MessageOptions};
 pub(crate) use self::objects::ObjectsOptions;
 pub(crate) use self::phantom::{DEMO_SHAPE, DemoOptions, PhantomOptions};
+pub(crate) use self::report::ReportOptions;
 pub(crate) use self::run::{CONNECT_TIMEOUT, RunOptions};
 pub(crate) use self::sholl::ShollOptions;
 #[cfg(feature = "mosaic")]
@@ -73,6 +75,7 @@ pub(crate) enum Command {
     Batch(BatchOptions),
     Compare(CompareOptions),
     Export(ExportOptions),
+    Report(ReportOptions),
     Fuse(FuseOptions),
     Sholl(ShollOptions),
     Phantom(PhantomOptions),

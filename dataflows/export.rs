@@ -1,5 +1,6 @@
 //! `anabranch export`: results in formats of other programs.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anabranch::analysis::{Epochs, workers};
@@ -17,14 +18,7 @@ use crate::terminal::{print, print_warning};
 pub(crate) fn export(options: &ExportOptions) -> Result<()> {
     let started = Instant::now();
     let threads = workers(options.workers)?;
-    // A state knows where the results are that were made from it.
-    let results = match options.results.join("run.json").is_file() {
-        true => options.results.clone(),
-        false => Epochs::outputs_of(&options.results).ok_or_else(|| {
-            let message = "holds no results; give the folder that a run wrote to, or that of its state";
-            Error::new(Kind::Missing, message).at(&options.results)
-        })?,
-    };
+    let results = results_of(&options.results)?;
     let out = options.out.clone().unwrap_or_else(|| results.join("export"));
     apart::of_export(&results, options.out.as_deref())?;
     let formats = each_once(&options.formats);
@@ -40,6 +34,18 @@ pub(crate) fn export(options: &ExportOptions) -> Result<()> {
     let told = format!("{}: {} ({:.1} s)\n", out.display(), files.join(", "), started.elapsed().as_secs_f64());
     print(&told, options.quiet);
     Ok(())
+}
+
+/// The folder of results that a path means: itself, or, of a state, which knows where the results are that were made from
+/// it, the folder of these.
+pub(crate) fn results_of(path: &Path) -> Result<PathBuf> {
+    if path.join("run.json").is_file() {
+        return Ok(path.to_owned());
+    }
+    Epochs::outputs_of(path).ok_or_else(|| {
+        let message = "holds no results; give the folder that a run wrote to, or that of its state";
+        Error::new(Kind::Missing, message).at(path)
+    })
 }
 
 /// The formats in the order in which they are asked for, each once.

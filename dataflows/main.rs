@@ -18,6 +18,7 @@ mod live;
 mod batch;
 mod compare;
 mod export;
+mod report;
 mod fuse;
 mod phantom;
 mod sholl;
@@ -133,6 +134,7 @@ fn carry_out(command: arguments::Command) -> Result<()> {
         arguments::Command::Batch(options) => batch::batch(&options),
         arguments::Command::Compare(options) => compare::compare(&options),
         arguments::Command::Export(options) => export::export(&options),
+        arguments::Command::Report(options) => report::report(&options),
         arguments::Command::Fuse(options) => fuse::fuse(&options),
         arguments::Command::Sholl(options) => sholl::sholl(&options),
         arguments::Command::Phantom(options) => phantom::phantom(&options),

@@ -223,6 +223,8 @@ pub mod analysis;
 pub mod live;
 #[cfg(feature = "analysis")]
 pub mod compare;
+#[cfg(feature = "analysis")]
+pub mod report;
 
 pub use ndarray;
 #[cfg(feature = "dataflow")]

@@ -15,6 +15,7 @@ mod legend;
 mod lettering;
 mod lines;
 mod paths;
+mod reduced;
 mod strokes;
 mod svg;
 
@@ -23,6 +24,7 @@ use self::colours::Palette;
 use self::grey::Grey;
 use self::layout::Layout;
 use self::lines::Lines;
+pub(crate) use self::reduced::reduced;
 pub use self::strokes::BranchColour;
 pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
 pub(crate) use self::svg::vector_overview;

@@ -19,8 +19,15 @@ impl Network {
     /// # Errors
     /// `Missing` if an output is not there; `Data` if one is damaged or the outputs are not of one run.
     pub fn open(folder: impl AsRef<Path>) -> Result<Network> {
-        let folder = folder.as_ref();
-        let outputs = Outputs::open(folder)?;
+        Network::of(Outputs::open(folder)?)
+    }
+
+    /// The network of results that have been read. The same as [`Network::open`] of their folder.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn of(outputs: Outputs) -> Result<Network> {
+        let folder = outputs.folder.clone();
         let voxels = outputs.skeleton_voxels()?;
         let (radii, values) = outputs.voxel_values(voxels.len())?;
         let told = Told {

@@ -19,6 +19,7 @@ const charts = (() => {
 
     // Ticks of a logarithmic axis: powers of ten, with 2 and 5 between them where there are few.
     function logTicks(low, high, count) {
+        if (high / low < 6) return ticks(low, high, count);
         const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high)), found = [];
         const factors = to - from <= 1 ? [1, 2, 3, 5, 7] : to - from <= 3 ? [1, 2, 5] : [1];
         const step = Math.max(1, Math.ceil((to - from) / Math.max(2, count)));
@@ -30,6 +31,9 @@ const charts = (() => {
         }
         return found.length > 1 ? found : ticks(low, high, count);
     }
+
+    // The title of an axis, which says where it is logarithmic.
+    const titled = (label, log) => !log ? label : label.endsWith(")") ? `${label.slice(0, -1)}, logarithmic)` : `${label} (logarithmic)`;
 
     // From values to places: `scale(value)`, with `scale.ticks`, `scale.log`, `scale.domain`.
     function scale({ log = false, domain, range, count = 5 }) {
@@ -57,6 +61,9 @@ const charts = (() => {
         if ("ResizeObserver" in window) new ResizeObserver(draw).observe(host);
         return host;
     }
+
+    // The room that the labels of a vertical axis need, with its title.
+    const room = (values, format = number) => 30 + 7 * Math.max(3, ...values.map(value => format(value).length));
 
     // The frame of a chart: an SVG element with a name for those who listen, and its inner box.
     function frame(width, height, { title, description, margins = {} }) {
@@ -120,5 +127,5 @@ const charts = (() => {
         return shown.root;
     }
 
-    return { COLOURS, ticks, logTicks, scale, place, frame, xAxis, yAxis, legend, figure, empty };
+    return { COLOURS, ticks, logTicks, titled, room, scale, place, frame, xAxis, yAxis, legend, figure, empty };
 })();

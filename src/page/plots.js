@@ -12,10 +12,10 @@ charts.histogram = options => {
     return charts.figure({ title, note, entries: shown }, width => {
         if (!all) return charts.empty(width, title, "no branch has a value");
         const description = `Histogram of ${title.toLowerCase()}: ${number(all)} ${countLabel} between ${number(edges[0])} and ${number(edges.at(-1))} ${label}`;
-        const frame = charts.frame(width, height, { title, description });
+        const frame = charts.frame(width, height, { title, description, margins: { left: charts.room(charts.ticks(0, Math.max(...totals), 4)) } });
         const x = charts.scale({ log, domain: [edges[0], edges.at(-1)], range: frame.inner.x, count: width / 90 });
         const y = charts.scale({ domain: [0, Math.max(...totals)], range: frame.inner.y, count: 4 });
-        charts.xAxis(frame, x, label + (log ? " (logarithmic)" : ""));
+        charts.xAxis(frame, x, charts.titled(label, log));
         charts.yAxis(frame, y, countLabel);
         totals.forEach((_, bin) => {
             const [left, right] = [x(edges[bin]), x(edges[bin + 1])];
@@ -42,7 +42,7 @@ charts.bars = options => {
         const most = Math.max(0, ...bars.map(bar => bar.value));
         if (!most) return charts.empty(width, title, "nothing to show");
         const description = `${title}: ` + bars.map(bar => `${bar.name}: ${number(bar.value)}`).join("; ");
-        const frame = charts.frame(width, height, { title, description, margins: { left: 64 } });
+        const frame = charts.frame(width, height, { title, description, margins: { left: charts.room(charts.ticks(0, most, 4)) } });
         const y = charts.scale({ domain: [0, most], range: frame.inner.y, count: 4 });
         charts.yAxis(frame, y, valueLabel);
         const [from, to] = frame.inner.x, step = (to - from) / bars.length;

@@ -55,9 +55,9 @@ charts.violin = options => {
         if (!log && Math.min(...extent) >= 0) low = Math.max(0, low);
         const description = `Violins of ${title.toLowerCase()}: ` + prepared.map(group =>
             `${group.name}: ${group.quartiles ? "median " + number(group.quartiles[1]) : "no values"}`).join("; ");
-        const frame = charts.frame(width, height, { title, description, margins: { bottom: 34 } });
+        const frame = charts.frame(width, height, { title, description, margins: { bottom: 34, left: charts.room((log ? charts.logTicks : charts.ticks)(back(low), back(high), 5)) } });
         const y = charts.scale({ log, domain: [back(low), back(high)], range: frame.inner.y, count: 5 });
-        charts.yAxis(frame, y, label + (log ? " (logarithmic)" : ""));
+        charts.yAxis(frame, y, charts.titled(label, log));
         const [from, to] = frame.inner.x, step = (to - from) / prepared.length;
         prepared.forEach((group, i) => {
             const middle = from + (i + 0.5) * step, half = Math.min(step * 0.42, 70);

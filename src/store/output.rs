@@ -8,6 +8,7 @@ mod files;
 pub(crate) mod folder;
 #[cfg(feature = "zarr")]
 mod pyramid;
+pub(crate) mod page;
 mod staged;
 mod staging;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
@@ -24,7 +25,8 @@ pub use self::array::{ArrayForm, ArrayWriter, Compression};
 #[cfg(feature = "zarr")]
 pub use self::files::{Replace, StagedFiles};
 #[cfg(any(feature = "zarr", feature = "tiff"))]
-pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder};
+pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder, REPORT};
+pub use self::page::{is_own_page, put_page};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]

@@ -74,6 +74,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis"]),
     ("compare", &["text", "error", "threads", "store", "page"]),
+    ("report", &["space", "error", "kernel", "store", "table", "overview", "page", "export", "analysis"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

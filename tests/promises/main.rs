@@ -50,6 +50,7 @@ mod objects;
 mod paths;
 mod picture;
 mod reference;
+mod report;
 mod scarcity;
 mod sholl;
 mod sparse;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::page::is_own_page;
 use super::staged::EXPORT_RECORD;
 use super::staging::{Remover, STAGING, Staging, is_folder, unwritable};
 use super::swap::Swap;
@@ -17,7 +18,7 @@ use crate::store::disk;
 use crate::store::file::write_failed;
 
 /// Names of all outputs of a run. `run.json` is last: it is put in place last.
-pub const OUTPUTS: [&str; 14] = [
+pub const OUTPUTS: [&str; 15] = [
     ATLAS,
     ATLAS_BRANCHES,
     BRANCHES,
@@ -27,6 +28,7 @@ pub const OUTPUTS: [&str; 14] = [
     OBJECT_LABELS,
     "overview.png",
     "overview.svg",
+    REPORT,
     SKELETON,
     SKELETONS,
     "summary.json",
@@ -54,6 +56,9 @@ pub(crate) const OBJECTS: &str = "objects.csv";
 
 /// The output with the image of labels of objects.
 pub(crate) const OBJECT_LABELS: &str = "objects.zarr";
+
+/// The page about the results, which `anabranch report` puts among them.
+pub const REPORT: &str = "report.html";
 
 /// The output with the table of skeletons.
 pub(crate) const SKELETONS: &str = "skeletons.csv";
@@ -229,11 +234,13 @@ fn check(folder: &Path, overwrite: bool) -> Result<Option<EarlierRun>> {
     }
     names.remove(STAGING);
     let earlier = EarlierRun::of(folder);
-    // Exports may have been written there since. They are of the earlier results, and go with them.
+    // Exports and a report may have been written there since. They are of the earlier results, and go with them.
     let exports = folder.join(EXPORT).join(EXPORT_RECORD).is_file();
+    let report = is_own_page(&folder.join(REPORT));
     for name in names {
         let message = match OUTPUTS.contains(&&*name) {
             true if exports && name == EXPORT && earlier.is_some() => continue,
+            true if report && name == REPORT && earlier.is_some() => continue,
             true if earlier.as_ref().is_some_and(|run| run.wrote(&name)) => continue,
             true => format!("holds {name}, which no run wrote there; move it, or give another folder"),
             false if overwrite => continue,
