@@ -43,10 +43,10 @@ report.table = host => {
     const save = element("button", { type: "button", text: "Save as CSV", title: "The rows that pass the filters, in this order", onclick: () => download() });
     const filters = element("details", { class: "filters" }, element("summary", { text: "Ranges" }), bounds);
     const head = element("div", { class: "grid-row grid-head", role: "row" }, ...columns.map(column => element("div", { role: "columnheader", "aria-sort": "none", "data-key": column.key, class: column.isText ? "text" : null },
-        element("button", { type: "button", onclick: () => sort(column.key) }, column.name, column.unit ? element("small", { text: column.unit }) : null))));
+        element("button", { type: "button", onclick: () => sort(column.key) }, column.name, element("span", { class: "arrow" }), column.unit ? element("small", { text: column.unit }) : null))));
     const spacer = element("div", { class: "grid-spacer" });
     const body = element("div", { class: "grid-body", role: "rowgroup" }, spacer);
-    const grid = element("div", { class: "grid", role: "grid", tabindex: "0", "aria-label": "Branches", "aria-colcount": String(columns.length), style: `--columns:${columns.length}` }, element("div", { role: "rowgroup", class: "grid-top" }, head), body);
+    const grid = element("div", { class: "rows", role: "grid", tabindex: "0", "aria-label": "Branches", "aria-colcount": String(columns.length), style: `--columns:${columns.length}` }, element("div", { role: "rowgroup", class: "grid-top" }, head), body);
     host.append(element("div", { class: "controls" }, kinds, ofBorder, clear, save), filters, count, grid,
         element("p", { class: "note", text: (rows < facts.branches ? `The ${grouped(rows)} longest of ${grouped(facts.branches)} branches. ` : "") + "The view above shows the branches that pass the filters. Arrows, Page Up and Page Down move through the rows. Numbers have four digits here; branches.csv has all." }));
 

@@ -34,7 +34,7 @@ const tubes = canvas => {
     const FRAGMENT = `#version 300 es
     precision highp float;
     flat in vec2 pa, pb, width; flat in vec3 tint; in vec2 place; in float far; flat in float bulge;
-    uniform vec3 back; uniform float haze; uniform bool picking;
+    uniform vec3 back; uniform float haze; uniform bool picking, chosen;
     out vec4 shown;
     void main() {
         vec2 along = pb - pa; float squared = dot(along, along);
@@ -48,7 +48,8 @@ const tubes = canvas => {
         if (picking) { shown = vec4(tint, 1.0); return; }
         float light = w > 1.6 ? 0.5 + 0.5 * facing : 0.95;
         float gleam = w > 2.5 ? 0.18 * pow(facing, 14.0) : 0.0;
-        shown = vec4(mix(tint * light + gleam, back, haze * clamp(far * far, 0.0, 1.0)), cover);
+        vec3 paint = chosen ? vec3(1.0, 0.24, 0.42) : tint;
+        shown = vec4(mix(paint * light + gleam, back, haze * clamp(far * far, 0.0, 1.0)), cover);
     }`;
 
     function shader(kind, source) {
@@ -68,7 +69,7 @@ const tubes = canvas => {
         gl.attachShader(program, shader(gl.FRAGMENT_SHADER, FRAGMENT));
         gl.linkProgram(program);
         if (!gl.getProgramParameter(program, gl.LINK_STATUS)) throw new Error(gl.getProgramInfoLog(program));
-        uniforms = Object.fromEntries(["turn", "offset", "size", "focal", "thick", "least", "depth", "picking", "back", "haze"].map(name => [name, gl.getUniformLocation(program, name)]));
+        uniforms = Object.fromEntries(["turn", "offset", "size", "focal", "thick", "least", "depth", "picking", "back", "haze", "chosen"].map(name => [name, gl.getUniformLocation(program, name)]));
         buffers = { place: gl.createBuffer(), colour: gl.createBuffer(), branch: gl.createBuffer() };
         target = null;
         if (data) fill();
@@ -129,12 +130,14 @@ const tubes = canvas => {
         gl.uniform1i(uniforms.picking, picking ? 1 : 0);
         gl.uniform3fv(uniforms.back, back);
         gl.uniform1f(uniforms.haze, 0.75);
+        gl.uniform1i(uniforms.chosen, 0);
         const scale = Math.max(1, height / 700);
         gl.uniform1f(uniforms.least, picking ? 3 * scale : 0.7 * scale);
         if (box && !picking) pieces(0, box);
         pieces(box, box + Math.max(2, Math.ceil((points - box) * share)));
         gl.uniform1f(uniforms.least, 3 * scale);
         gl.uniform1f(uniforms.haze, 0);
+        gl.uniform1i(uniforms.chosen, 1);
         if (!picking) { gl.disable(gl.DEPTH_TEST); for (const [from, to] of emphasis) pieces(from, to); }
     }
 
@@ -162,7 +165,17 @@ const tubes = canvas => {
         return branch === 0xffffff ? -1 : branch;
     }
 
+    // Milliseconds that a drawing takes, the graphics card's work included.
+    function time(matrix, options) {
+        const pixel = new Uint8Array(4), wait = () => gl.readPixels(0, 0, 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+        wait();
+        const began = performance.now();
+        draw(matrix, options);
+        wait();
+        return performance.now() - began;
+    }
+
     prepare();
     canvas.addEventListener("webglcontextlost", event => event.preventDefault());
-    return { set, paint, draw, pick, restore: prepare, points: () => points };
+    return { set, paint, draw, pick, time, restore: prepare, points: () => points };
 };

@@ -17,7 +17,7 @@ report.view = host => {
         ...choices.map(choice => element("option", { value: choice.key, text: choice.name })));
     const thickness = element("input", { type: "range", id: "thickness", min: "0", max: "2", step: "0.05", value: "1", oninput: () => redraw() });
     const button = (text, title, act) => element("button", { type: "button", text, title, onclick: act });
-    const light = button("Light", "Light background", () => { lit = !lit; light.setAttribute("aria-pressed", lit); redraw(); });
+    const light = button("Light", "Light background", () => { lit = !lit; stage.classList.toggle("lit", lit); light.setAttribute("aria-pressed", lit); redraw(); });
     const controls = element("div", { class: "controls" },
         element("label", {}, "Colour", choose),
         facts.hasRadii ? element("label", {}, "Thickness", thickness) : null,
@@ -31,7 +31,10 @@ report.view = host => {
         + ", + and − zoom, 0 shows everything." });
     host.append(controls, stage, legend, status, help);
 
-    let pen = null, lit = false, rank, order, colour, frame = 0, moving = false, rest = 0, share = 1, last = 0;
+    const detail = element("p", { class: "note", role: "status" });
+    help.before(detail);
+    // `share` of the lines is drawn while the view moves, `most` when it rests: the longest branches.
+    let pen = null, lit = false, rank, order, colour, frame = 0, moving = false, rest = 0, share = 1, most = 1, last = 0;
     const eye = camera(isFlat);
     const half = facts.extent.slice().reverse().map(side => side / Math.max(...facts.extent));
     if (isFlat) half[2] = 0;
@@ -50,6 +53,7 @@ report.view = host => {
     build();
     recolour();
     look();
+    pace();
     new ResizeObserver(() => { resize(); redraw(); }).observe(stage);
     canvas.addEventListener("webglcontextrestored", () => { pen.restore(); recolour(); });
     report.on("filter", recolour);
@@ -130,12 +134,20 @@ report.view = host => {
 
     function options() {
         const emphasis = state.selected < 0 ? [] : [[rank[state.selected], rank[state.selected] + report.lines.points[state.selected]]];
-        return { thick: facts.hasRadii ? Number(thickness.value) : 0, back: lit ? [0.965, 0.97, 0.975] : [0.055, 0.075, 0.095], emphasis, share: moving ? share : 1 };
+        return { thick: facts.hasRadii ? Number(thickness.value) : 0, back: lit ? [0.965, 0.97, 0.975] : [0.055, 0.075, 0.095], emphasis, share: moving ? Math.min(share, most) : most };
     }
 
     function resize() {
         const ratio = Math.min(2, devicePixelRatio || 1), [width, height] = [stage.clientWidth, stage.clientHeight].map(side => Math.max(1, Math.round(side * ratio)));
         if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+    }
+
+    // Times a part of the drawing. A browser without a graphics card draws no more than it manages in a moment.
+    function pace() {
+        const part = Math.min(1, 20000 / pen.points()), took = pen.time(eye.matrix(canvas.height), { ...options(), share: part }) / part;
+        share = Math.min(1, 40 / took);
+        most = Math.min(1, 1200 / took);
+        detail.textContent = most < 1 ? `This browser draws without a graphics card: the view shows ${Math.max(1, Math.round(most * 100))} % of the lines, the longest branches.` : "";
     }
 
     function redraw() {
@@ -148,7 +160,7 @@ report.view = host => {
         // While it moves, as much is drawn as takes a thirtieth of a second.
         if (moving && last) {
             const took = now - last;
-            if (took > 45) share = Math.max(0.02, share * 0.75);
+            if (took > 45) share = Math.max(0.01, share * 0.75);
             else if (took < 22) share = Math.min(1, share * 1.15);
         }
         last = moving ? now : 0;
@@ -182,7 +194,7 @@ report.view = host => {
     }
 
     function save() {
-        pen.draw(eye.matrix(canvas.height), { ...options(), share: 1 });
+        pen.draw(eye.matrix(canvas.height), { ...options(), share: most });
         element("a", { href: canvas.toDataURL("image/png"), download: "network.png" }).click();
     }
 

@@ -8,7 +8,7 @@ mod files;
 pub(crate) mod folder;
 #[cfg(feature = "zarr")]
 mod pyramid;
-pub(crate) mod page;
+mod own_page;
 mod staged;
 mod staging;
 #[cfg(any(feature = "zarr", feature = "tiff"))]
@@ -26,7 +26,7 @@ pub use self::array::{ArrayForm, ArrayWriter, Compression};
 pub use self::files::{Replace, StagedFiles};
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder, REPORT};
-pub use self::page::{is_own_page, put_page};
+pub use self::own_page::{is_own_page, put_page};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
 #[cfg(all(feature = "zarr", feature = "dataflow"))]

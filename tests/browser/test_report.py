@@ -111,7 +111,7 @@ def test_the_table_sorts_by_every_column(open_page, report, table):
 
 def test_the_table_works_by_keyboard_and_selects_in_the_view(open_page, report, table):
     page = open_page(report)
-    grid = page.locator(".grid")
+    grid = page.locator(".rows")
     grid.focus()
     for _ in range(30):
         page.keyboard.press("ArrowDown")

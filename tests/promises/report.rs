@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
+
 use crate::draw::tangle;
 use crate::image::{Image, PLAIN};
-use crate::support::{anabranch, succeed};
+use crate::support::{anabranch, read_json, succeed};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -50,12 +52,20 @@ fn names_cannot_put_anything_into_a_report() {
     let at = |name: &str| folder.path().join(name);
     let image = at("a<script>alert(1)<!--\"'&amp;.npy");
     Image::of_mask(&tangle([10, 12, 14])).write_npy(&image);
+    succeed(&["run", text(&image), "--quiet", "--out", text(&at("out"))]);
+    // What files say of themselves gets into the record of the run, and warnings into the summary.
     let hostile = "</script><img src=x onerror=alert(2)>";
-    succeed(&["run", text(&image), "--quiet", "--spacing", "1", "--unit", hostile, "--out", text(&at("out"))]);
+    for (name, key, value) in
+        [("run.json", "understood", json!(hostile)), ("summary.json", "warnings", json!([hostile]))]
+    {
+        let mut record = read_json(&at("out"), name);
+        record[key] = value;
+        fs::write(at("out").join(name), record.to_string()).expect("a record");
+    }
     succeed(&["report", text(&at("out")), "--quiet"]);
     let page = page(&at("out/report.html"));
     assert!(!page.contains("<script>alert") && !page.contains("<img src=x") && !page.contains("<!--"));
-    assert!(page.contains("a&lt;script&gt;alert(1)"), "the name is told");
+    assert!(page.contains("a&lt;script&gt;alert(1)") && page.contains("onerror=alert(2)&gt;"), "both are told");
 }
 
 #[test]
@@ -74,9 +84,9 @@ fn results_of_every_form_have_a_report() {
         ("flat", "flat.npy", &[], "Lines run within"),
         ("pruned", "image.npy", &["--prune", "2", "--longest-path"], "Side branches pruned below"),
     ] {
-        let call = [&["run", text(&at(input)), "--quiet", "--out", text(&at(name))], options].concat();
-        succeed(&call);
-        succeed(&["report", text(&at(name)), "-o", text(&at("page.html")), "--quiet"]);
+        let (input, out) = (at(input), at(name));
+        succeed(&[&["run", text(&input), "--quiet", "--out", text(&out)], options].concat());
+        succeed(&["report", text(&out), "-o", text(&at("page.html")), "--quiet"]);
         assert!(page(&at("page.html")).contains(has), "{name}");
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::page::is_own_page;
+use super::own_page::is_own_page;
 use super::staged::EXPORT_RECORD;
 use super::staging::{Remover, STAGING, Staging, is_folder, unwritable};
 use super::swap::Swap;
