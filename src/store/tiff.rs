@@ -10,7 +10,7 @@ mod directory;
 mod form;
 mod lzw;
 mod packbits;
-mod page;
+mod one_page;
 mod pages;
 mod picture;
 mod planes;

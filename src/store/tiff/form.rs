@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::blocks::{Blocks, Fault};
 use super::codec::Codec;
 use super::directory::{Directory, List, TiffFile, tag};
-use super::page::{Page, PageFile, Storage, label};
+use super::one_page::{Page, PageFile, Storage, label};
 use super::samples::{Predictor, Samples};
 use crate::error::{Error, Result};
 use crate::store::StoredType;

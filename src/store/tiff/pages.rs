@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::directory::{Directory, TiffFile, tag};
 use super::form::{Form, Traits};
-use super::page::{Page, PageFile};
+use super::one_page::{Page, PageFile};
 use super::reader::Reader;
 use super::tags::{FileTags, TagLayout};
 use crate::error::{Error, Result};

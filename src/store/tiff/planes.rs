@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use super::page::Page;
+use super::one_page::Page;
 use super::pages;
 use super::stack::{FileDescription, PlaneAxes, Run, Stack};
 use crate::error::{Error, Kind, Result};

@@ -13,7 +13,7 @@ pub(crate) use self::natural::natural;
 use self::order::{SliceOrder, order};
 use super::TiffSource;
 use super::describe::{Given, described};
-use super::page::Page;
+use super::one_page::Page;
 use super::pages::pages;
 use super::picture::{Picture, plane};
 use super::stack::FileDescription;

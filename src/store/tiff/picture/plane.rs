@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::store::tiff::blocks::Blocks;
 use crate::store::tiff::codec::Codec;
 use crate::store::tiff::directory::List;
-use crate::store::tiff::page::{Page, PageFile, Storage};
+use crate::store::tiff::one_page::{Page, PageFile, Storage};
 use crate::store::tiff::reader::Reader;
 use crate::store::tiff::samples::{Predictor, Samples};
 use crate::store::values::Endian;
