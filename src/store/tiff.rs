@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use self::blocks::{BlockFile, Blocks};
 use self::describe::{Given, described, is_micromanager, micromanager_pages};
-use self::page::{Page, PageFile, Storage};
+use self::one_page::{Page, PageFile, Storage};
 use self::pages::{Pages, pages, tags_of, tags_of_pages};
 use self::planes::arrange;
 use self::stack::{FileDescription, PlaneAxes};
