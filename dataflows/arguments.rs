@@ -102,6 +102,7 @@ impl Command {
             Command::Batch(_) => "batch",
             Command::Compare(_) => "compare",
             Command::Export(_) => "export",
+            Command::Report(_) => "report",
             Command::Fuse(_) => "fuse",
             Command::Sholl(_) => "sholl",
             Command::Phantom(_) => "phantom",
