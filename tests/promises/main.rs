@@ -47,6 +47,8 @@ mod radii;
 mod mosaic;
 mod network;
 mod objects;
+#[cfg(all(feature = "medical", feature = "mosaic", feature = "parquet", feature = "s3"))]
+mod options_page;
 mod paths;
 mod picture;
 mod reference;
