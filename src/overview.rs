@@ -16,6 +16,7 @@ mod lettering;
 mod lines;
 mod paths;
 mod reduced;
+mod scene;
 mod strokes;
 mod svg;
 
@@ -25,53 +26,15 @@ use self::grey::Grey;
 use self::layout::Layout;
 use self::lines::Lines;
 pub(crate) use self::reduced::reduced;
+pub use self::scene::OverviewOptions;
+pub(crate) use self::scene::Scene;
 pub use self::strokes::BranchColour;
 pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
 pub(crate) use self::svg::vector_overview;
 use crate::error::Result;
-use crate::kernel::image::project::Projections;
-use crate::space::{Spacing, Voxel};
 
 /// Lines that cover more of the panels than this are drawn thinner.
 const MOST_COVERED: f64 = 0.3;
-
-/// How a picture of results looks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OverviewOptions {
-    /// What colours stand for.
-    pub colour: BranchColour,
-    /// The longest side of a panel, in pixels; by default as many as the image has voxels there, but between 512 and
-    /// 1024, and up to 1536 for images that are long and thin.
-    pub size: Option<usize>,
-    /// Whether to make the picture as SVG too.
-    pub vector: bool,
-}
-
-/// What a picture shows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scene<'a> {
-    pub(crate) projections: &'a Projections,
-    pub(crate) spacing: Spacing,
-    /// The symbol of the spacing's unit.
-    pub(crate) unit: Option<&'a str>,
-}
-
-impl Scene<'_> {
-    /// Where a voxel lies, in pixels along (z, y, x); `None` outside the bounds of the image.
-    fn place(&self, voxel: Voxel, layout: &Layout) -> Option<[f64; 3]> {
-        let (p, bounds) = (voxel.position(), self.projections.bounds());
-        let place = |axis: usize| ((p[axis] - bounds.min[axis]) as f64 + 0.5) * layout.per_voxel[axis];
-        bounds.contains(p).then(|| std::array::from_fn(place))
-    }
-
-    /// The grey of a panel, in a number of rows and columns.
-    fn grey(&self, grey: &Grey, place: usize, layout: &Layout, shape: [usize; 2]) -> Canvas {
-        let placed = &layout.panels[place];
-        let is_turned = placed.axes != self.projections.panel_axes()[placed.panel];
-        grey.panel(&self.projections.panels()[placed.panel], is_turned, shape)
-    }
-}
 
 /// The overview as the bytes of a PNG file. Holds 20 bytes for each pixel; takes time in proportion to the pixels and to
 /// the voxels of the skeleton.
@@ -85,7 +48,7 @@ pub(crate) fn overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options: &Overv
     let grey = Grey::of(scene.projections);
     let mut sheet = Canvas::filled(layout.sheet);
     for (place, (placed, lines)) in layout.panels.iter().zip(&lines).enumerate() {
-        let mut canvas = scene.grey(&grey, place, &layout, placed.shape);
+        let mut canvas = layout.grey(scene, &grey, place, placed.shape);
         lines.paint(&mut canvas, &palette);
         sheet.paste(&canvas, placed.corner);
         if let Some((title, corner)) = &placed.title {
@@ -115,7 +78,7 @@ fn lines(
             if !wanted(places.len()) {
                 return;
             }
-            for place in places.into_iter().filter_map(|voxel| scene.place(voxel, layout)) {
+            for place in places.into_iter().filter_map(|voxel| layout.place(scene, voxel)) {
                 lines.iter_mut().for_each(|lines| lines.add(last, place, ink));
                 last = Some(place);
             }

@@ -1,9 +1,12 @@
 //! Where the panels, titles and signs of a picture lie on its sheet.
 
+use super::canvas::Canvas;
 use super::colours::Palette;
+use super::grey::Grey;
 use super::legend::{Sign, signs, unit_of_lengths};
 use super::lettering::Lettering;
-use super::{OverviewOptions, Scene};
+use super::scene::{OverviewOptions, Scene};
+use crate::space::Voxel;
 
 /// Pixels between panels, and around them.
 pub(super) const GAP: usize = 8;
@@ -47,7 +50,7 @@ pub(super) struct Layout {
     pub(super) sheet: [usize; 2],
     pub(super) lettering: Lettering,
     /// Pixels in a voxel along each axis.
-    pub(super) per_voxel: [f64; 3],
+    per_voxel: [f64; 3],
     /// Width of lines, in pixels.
     pub(super) line: f64,
 }
@@ -93,6 +96,20 @@ impl Layout {
         layout.place_signs(signs(palette, scale, size as f64 / 5.0, &unit));
         layout.sheet = layout.sheet.map(|end| end + GAP);
         layout
+    }
+
+    /// Where a voxel lies, in pixels along (z, y, x); `None` outside the bounds of the image.
+    pub(super) fn place(&self, scene: &Scene<'_>, voxel: Voxel) -> Option<[f64; 3]> {
+        let (p, bounds) = (voxel.position(), scene.projections.bounds());
+        let place = |axis: usize| ((p[axis] - bounds.min[axis]) as f64 + 0.5) * self.per_voxel[axis];
+        bounds.contains(p).then(|| std::array::from_fn(place))
+    }
+
+    /// The grey of a panel, in a number of rows and columns.
+    pub(super) fn grey(&self, scene: &Scene<'_>, grey: &Grey, place: usize, shape: [usize; 2]) -> Canvas {
+        let placed = &self.panels[place];
+        let is_turned = placed.axes != scene.projections.panel_axes()[placed.panel];
+        grey.panel(&scene.projections.panels()[placed.panel], is_turned, shape)
     }
 
     /// Puts the panels with their titles on the sheet.

@@ -7,10 +7,11 @@ use super::colours::{Palette, of_ramp};
 use super::grey::Grey;
 use super::layout::Layout;
 use super::legend::{RAMP_NAME, Sign, ramp, swatch};
+use super::lines;
 use super::lines::Lines;
 use super::paths::{path, simplified};
+use super::scene::{OverviewOptions, Scene};
 use super::strokes::Strokes;
-use super::{OverviewOptions, Scene, lines};
 use crate::error::Result;
 use crate::page::{base64, escaped};
 
@@ -97,7 +98,7 @@ fn paths(
         branches.clear();
         strokes(&mut |stroke, voxels| {
             let mut count = 0;
-            let places = voxels.inspect(|_| count += 1).filter_map(|voxel| scene.place(voxel, layout));
+            let places = voxels.inspect(|_| count += 1).filter_map(|voxel| layout.place(scene, voxel));
             let places: Vec<[f64; 3]> = places.collect();
             if count >= least && !places.is_empty() {
                 branches.push((palette.ink(stroke), simplified(&places, tolerance)));
@@ -132,7 +133,7 @@ fn image(
             if is_turned { [columns, rows] } else { [rows, columns] }
         }
     };
-    let mut canvas = scene.grey(grey, place, layout, shape);
+    let mut canvas = layout.grey(scene, grey, place, shape);
     if let Some((lines, palette)) = painted {
         lines.paint(&mut canvas, palette);
     }

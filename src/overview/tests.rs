@@ -8,7 +8,8 @@ use super::grey::BRIGHTEST;
 use super::layout::{GAP, LEAST_SIDE};
 use super::*;
 use crate::chunk::{Chunk, Voxels};
-use crate::space::{Position, Region, Voxel};
+use crate::kernel::image::project::Projections;
+use crate::space::{Position, Region, Spacing, Voxel};
 
 /// A branch: what it shows, and its voxels.
 type Line = (Stroke, Vec<Position>);
