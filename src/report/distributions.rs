@@ -9,8 +9,7 @@ const BINS: usize = 36;
 /// From this ratio of the largest value to the least on, bins are alike on a logarithmic axis.
 const LOGARITHMIC: f64 = 20.0;
 
-/// A measure: its column, what it is called, whether it has the unit of lengths, and whether it is that of a branch's outside
-/// only where the branch ends inside the image.
+/// A measure: its column, what it is called, and whether it has the unit of lengths.
 struct Measure {
     column: &'static str,
     name: &'static str,
@@ -68,19 +67,18 @@ fn tortuosity(network: &Network) -> Vec<f64> {
 
 fn histogram(measure: &Measure, mut by_kind: [Vec<f64>; 4], unit: &str) -> Value {
     by_kind.iter_mut().for_each(|values| values.sort_unstable_by(f64::total_cmp));
-    let least = by_kind
-        .iter()
-        .filter_map(|values| values.iter().find(|value| **value > 0.0))
-        .copied()
-        .fold(f64::INFINITY, f64::min);
+    let first = |positive: bool| {
+        let of = |values: &Vec<f64>| values.iter().copied().find(|value| !positive || *value > 0.0);
+        by_kind.iter().filter_map(of).fold(f64::INFINITY, f64::min)
+    };
     let largest = by_kind.iter().filter_map(|values| values.last()).copied().fold(0.0, f64::max);
-    let log = least < largest && largest / least >= measure.logarithmic;
-    let edges = edges(least, largest, log);
+    let log = first(true) < largest && largest / first(true) >= measure.logarithmic;
+    // A logarithmic axis has no zero: the straight distance of a cycle.
+    let edges = edges(first(log), largest, log);
     let series = by_kind.iter().map(|values| {
         let mut counts = vec![0u64; BINS];
         let mut left_of = 0;
         for &value in values {
-            // A logarithmic axis has no zero: the straight distance of a cycle.
             if log && value <= 0.0 {
                 left_of += 1;
                 continue;
@@ -133,6 +131,7 @@ mod tests {
     fn every_branch_is_in_a_bin_of_its_kind() {
         let narrow = of([&[1.0, 2.0, 4.0], &[3.0], &[], &[0.0]]);
         assert_eq!([0, 1, 2, 3].map(|kind| counted(&narrow, kind)), [3, 1, 0, 1]);
+        assert_eq!(narrow["edges"][0], 0.0);
         assert_eq!((&narrow["log"], &narrow["kinds"][0]["quartiles"]), (&json!(false), &json!([1.5, 2.0, 3.0])));
         let wide = of([&[0.0, 1.0, 10.0, 1000.0], &[], &[], &[]]);
         assert_eq!((counted(&wide, 0), &wide["kinds"][0]["zeros"], &wide["log"]), (3, &json!(1), &json!(true)));
