@@ -23,8 +23,8 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         let message = "is there already; give another path, or --overwrite to replace it";
         return Err(Error::new(Kind::Output, message).at(out));
     }
-    // A folder of tiles usually holds the table that is made of them.
-    for scan in options.scan.iter().filter(|scan| !scan.is_dir()) {
+    // A folder of tiles usually holds the table that is made of them; what is not there is told of when it is read.
+    for scan in options.scan.iter().filter(|scan| scan.is_file()) {
         apart::of_two((scan, "the input"), (out, "the table", "--out"))?;
     }
     if out.exists() && !out.is_file() {

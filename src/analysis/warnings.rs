@@ -191,6 +191,8 @@ struct Described {
 
 impl Described {
     fn of(analysis: &Analysis, several_values: bool) -> Described {
+        // Values are those of another image, where there is one, and tell nothing of the mask.
+        let several_values = several_values && analysis.source.intensity().is_none();
         let (dtype, foreground) = (analysis.source.description().dtype, ForegroundSide::of(analysis.settled.threshold));
         Described { dtype, foreground, several_values }
     }

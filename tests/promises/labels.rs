@@ -382,7 +382,10 @@ fn values_are_those_of_the_intensities_with_labels_or_without() {
                 let found = invariant_bytes(&out);
                 assert!(found[Path::new("branches.csv")] == expected[Path::new("branches.csv")], "{more:?}");
             }
-            assert_eq!(read_json(&out, "summary.json")["parameters"]["intensity"], "values.npy");
+            let summary = read_json(&out, "summary.json");
+            assert_eq!(summary["parameters"]["intensity"], "values.npy");
+            // The values tell nothing of the mask.
+            assert!(!summary["warnings"].to_string().contains("several values"), "{summary}");
         }
     }
     // Labels have no values of their own along a branch.

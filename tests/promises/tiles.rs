@@ -132,6 +132,8 @@ fn a_stages_export_becomes_a_table() {
     let unknown = anabranch(["tiles", text(&path("scan.txt")), "--out", text(&path("b.csv"))]);
     assert!(unknown.code == 65 && unknown.stderr.contains("names the point 4, and no image"), "{unknown:?}");
     assert!(!path("b.csv").exists());
+    let missing = anabranch(["tiles", text(&path("scan")), "--out", text(&path("scan/tiles.csv"))]);
+    assert!(missing.code == 66 && missing.stderr.contains("scan: "), "{missing:?}");
 }
 
 #[test]
