@@ -157,10 +157,10 @@ def parquet_by_duckdb(results):
 
 
 def expected_labels(results):
-    """The image of branches: the first branch in the table has voxels where several meet."""
-    paths = pd.read_csv(results.export / "paths.csv").drop_duplicates("node_id")
+    """The image of branches: the last branch in the table has voxels where several meet."""
+    paths = pd.read_csv(results.export / "paths.csv")
     labels = np.zeros(results.skeleton.shape, dtype=np.int64)
-    labels[tuple(results.voxels[paths.node_id].T)] = paths.branch_id + 1
+    np.maximum.at(labels, tuple(results.voxels[paths.node_id].T), np.asarray(paths.branch_id + 1))
     return labels
 
 
