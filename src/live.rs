@@ -60,7 +60,13 @@ impl LivePage {
         let bound = listener.local_addr().map_err(refused)?;
         let shown = format!("http://{}/{}/", address.shown(bound), door.token());
         let feed = Arc::new(Feed::new(Arc::clone(progress)));
-        let served = Served { door, feed: Arc::clone(&feed), results: results.into(), page: page::page(title) };
+        let served = Served {
+            door,
+            feed: Arc::clone(&feed),
+            results: results.into(),
+            page: page::page(title),
+            report: None.into(),
+        };
         let thread = server::start(listener, served)?;
         Ok(LivePage { feed, address: shown, thread: Some(thread) })
     }

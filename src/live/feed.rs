@@ -26,6 +26,8 @@ pub(super) struct Told {
     pub(super) history: Bytes,
     /// The map of chunks, as JSON.
     pub(super) map: Bytes,
+    /// Epochs that have been published.
+    pub(super) published: u64,
     /// Whether an epoch is running.
     pub(super) is_working: bool,
     /// Whether the analysis has ended.
@@ -52,6 +54,7 @@ impl Feed {
             summary,
             history: Bytes::from_static(b"[]"),
             map,
+            published: 0,
             is_working: false,
             has_ended: false,
         };
@@ -73,6 +76,7 @@ impl Feed {
             thin(lines);
             told.history = json(&lines.iter().map(|(_, line)| line).collect::<Vec<_>>());
             told.map = json(map);
+            told.published += 1;
             told.is_working = false;
             told.summary = Arc::new(epoch.summary.clone());
         });

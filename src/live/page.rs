@@ -32,7 +32,9 @@ pub(super) fn page(title: &str) -> String {
         Html::default().raw("<div class=\"scroll\" id=\"changes\" tabindex=\"0\"></div>"),
     );
     let files = ["summary.json", "branches.csv", "nodes.csv", "skeletons.csv", "run.json"];
-    let mut links = Html::default().raw("<ul class=\"files\">");
+    let mut links = Html::default()
+        .raw("<p><a href=\"report.html\">The report of these results</a>: the network in 3-D, distributions, all branches.</p>")
+        .raw("<ul class=\"files\">");
     for file in files {
         links = links.raw("<li><a href=\"").text(file).raw("\">").text(file).raw("</a></li>");
     }

@@ -23,6 +23,8 @@ pub(super) enum Asked {
     History,
     /// The map of chunks.
     Map,
+    /// The report of the results.
+    Report,
     /// A file of the results, and its type.
     File(&'static str, &'static str),
 }
@@ -65,6 +67,7 @@ impl Door {
             "events" => Asked::Events,
             "history.json" => Asked::History,
             "map.json" => Asked::Map,
+            "report.html" => Asked::Report,
             _ => FILES.iter().find(|(file, _)| *file == name).map(|&(file, kind)| Asked::File(file, kind))?,
         })
     }

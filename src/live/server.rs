@@ -21,7 +21,8 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval, sleep};
 use tokio_io_timeout::TimeoutStream;
 
@@ -29,6 +30,7 @@ use super::feed::{Feed, Told};
 use super::files;
 use super::requests::{Asked, Door};
 use crate::error::{Error, Result};
+use crate::report::Report;
 
 /// Connections at a time; more are closed at once.
 const MOST: usize = 1024;
@@ -56,6 +58,8 @@ pub(super) struct Served {
     pub(super) results: PathBuf,
     /// The page.
     pub(super) page: String,
+    /// The last report that was made, and after how many epochs.
+    pub(super) report: Mutex<Option<(u64, Bytes)>>,
 }
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -134,6 +138,7 @@ async fn answer<B>(served: &Served, request: &Request<B>) -> Response<Body> {
             }
             typed("text/event-stream", events.boxed_unsync())
         }
+        Asked::Report => report(served).await.map_or_else(later, |page| whole("text/html; charset=utf-8", page)),
         Asked::File(name, kind) => match files::file(served.results.join(name)).await {
             Ok((length, content)) => {
                 let mut answer = typed(kind, content.boxed_unsync());
@@ -169,9 +174,26 @@ fn plain(status: StatusCode) -> Response<Body> {
     answer
 }
 
+/// The report of the results in place; `None` while there are none, or while they are being replaced. One is made at a time,
+/// and kept until an epoch ends.
+async fn report(served: &Served) -> Option<Bytes> {
+    let mut made = served.report.lock().await;
+    let published = served.feed.follow().borrow().published;
+    if let Some((_, page)) = made.as_ref().filter(|(of, _)| *of == published) {
+        return Some(page.clone());
+    }
+    let results = served.results.clone();
+    let page = spawn_blocking(move || Report::open(results)?.render()).await.ok()?.ok()?;
+    let page = Bytes::from(page);
+    *made = Some((published, page.clone()));
+    Some(page)
+}
+
 /// What is asked for is being written just now.
 fn later() -> Response<Body> {
-    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE);
+    let text = "The results are not there yet, or are being replaced. Load this page again in a moment.\n";
+    let mut answer = whole("text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()));
+    *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     answer
 }

@@ -153,6 +153,15 @@ def test_it_fits_its_window(scan, open_page, scheme, width):
     assert page.locator("#plane-name").inner_text() == "1 of 1" or page.locator("#plane").is_disabled()
 
 
+def test_the_report_of_the_last_epoch_is_one_click_away(scan, open_page):
+    scan.bring(6)
+    page = open_page(scan.address, ready="#status")
+    wait_for_epoch_after(page, 0)
+    page.get_by_role("link", name="The report of these results").click()
+    page.wait_for_selector("html[data-ready]", state="attached", timeout=60_000)
+    assert page.locator("#charts svg").count() > 0
+
+
 def test_without_the_token_there_is_nothing(scan):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(re.sub(r"/\w{32}/", f"/{'0' * 32}/", scan.address))

@@ -72,9 +72,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "export",
         ],
     ),
-    ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis"]),
     ("compare", &["text", "error", "threads", "store", "page"]),
+    ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis", "report"]),
     ("report", &["space", "error", "kernel", "store", "table", "overview", "page", "export", "analysis"]),
+    ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis", "report"]),
 ];
 
 /// Macros stand at the root of the crate, wherever they are written.

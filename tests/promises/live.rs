@@ -79,6 +79,8 @@ fn who_has_the_address_sees_epochs_chunks_and_results_and_nobody_else_does() {
     assert_eq!((&last["branches"], &last["total_length"]), (&summary["branches"], &summary["total_length"]));
     let token = format!("/{}/", serving.token);
     assert!(serving.get(&token).is_some_and(|(status, page)| status == "200" && page.contains("</html>")));
+    let report = serving.get(&format!("{token}report.html"));
+    assert!(report.is_some_and(|(status, page)| status == "200" && page.contains("report-data")));
     for path in ["/", "/summary.json", &format!("{token}../out/summary.json"), &format!("{token}state")] {
         assert_eq!(serving.get(path), Some(("404".to_owned(), String::new())), "{path}");
     }
