@@ -73,7 +73,6 @@ const LAYERS: &[(&str, &[&str])] = &[
         ],
     ),
     ("compare", &["text", "error", "threads", "store", "page"]),
-    ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis", "report"]),
     ("report", &["space", "error", "kernel", "store", "table", "overview", "page", "export", "analysis"]),
     ("live", &["space", "grid", "error", "store", "progress", "session", "page", "analysis", "report"]),
 ];
