@@ -92,6 +92,14 @@ fn wrong_options_end_with_one_sentence_and_leave_nothing_behind() {
     check(options::CASES);
 }
 
+/// A run that ends after it has said what it understood of the image, without that line.
+fn understood_and_ended(call: &[&str]) -> Outcome {
+    let outcome = anabranch(call);
+    let lines: Vec<&str> = outcome.stdout.lines().collect();
+    assert!(matches!(lines[..], [line] if line.contains("NumPy .npy, 12 x 13 x 14 bool")), "{outcome:?}");
+    Outcome { stdout: String::new(), ..outcome }
+}
+
 #[test]
 fn an_output_folder_that_holds_other_things_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -101,7 +109,7 @@ fn an_output_folder_that_holds_other_things_is_refused_and_left_alone() {
     std::fs::write(out.join("thesis.tex"), "three years").expect("a writable folder");
     let before = everything_under(folder.path());
     let [input, out] = [&input, &out].map(|path| path.to_str().expect("UTF-8"));
-    let outcome = anabranch(["run", input, "--out", out]);
+    let outcome = understood_and_ended(&["run", input, "--out", out]);
     assert_eq!(fault(&outcome, OUTPUT, &["out", "--overwrite"]), None);
     assert_eq!(everything_under(folder.path()), before);
 }
@@ -114,7 +122,7 @@ fn an_output_folder_that_cannot_be_made_is_named() {
     let before = everything_under(folder.path());
     let out = folder.path().join("file/out");
     let [input, out] = [&input, &out].map(|path| path.to_str().expect("UTF-8"));
-    let outcome = anabranch(["run", input, "--out", out]);
+    let outcome = understood_and_ended(&["run", input, "--out", out]);
     assert_eq!(fault(&outcome, OUTPUT, &["file/out"]), None);
     assert_eq!(everything_under(folder.path()), before);
 }
