@@ -11,7 +11,9 @@
         { name: "skeletons", title: "Skeletons" },
         { name: "median_radius", title: "Median radius of branches", length: true },
     ];
-    let lines = [], now = null, connected = false, progress = null, shownVersion = -1, busy = false, again = false;
+    // Milliseconds after which is asked again for what did not come.
+    const RETRY = 2000;
+    let lines = [], now = null, connected = false, progress = null, shownVersion = -1, pictured = -1, busy = false, again = false;
 
     const get = async name => {
         const answer = await fetch(name, { cache: "no-store" });
@@ -86,13 +88,17 @@
             element("tbody", {}, ...lines.slice(-200).reverse().map(row))));
     }
 
-    async function picture() {
+    // Shows the picture of an epoch once it has come, unless a later one has come before. Nothing waits for it: browsers put off
+    // pictures that nobody sees.
+    async function picture(version, { number: epoch }) {
         const image = place("picture"), next = new Image();
-        next.src = `overview.png?version=${now.version}`;
+        next.src = `overview.png?version=${version}`;
         await next.decode();
+        if (version < pictured) return;
+        pictured = version;
         image.src = next.src;
         image.hidden = false;
-        image.alt = `Projections of the image with ${number(now.summary?.branches)} branches, after epoch ${now.epoch.number}`;
+        image.alt = `Projections of the image with its branches, after epoch ${epoch}`;
         place("no-picture").hidden = true;
     }
 
@@ -113,11 +119,12 @@
                     history();
                     shownVersion = now.epoch.number;
                     // Of some images there is no picture.
-                    await picture().catch(() => {});
+                    picture(now.version, now.epoch).catch(() => {});
                 }
             } catch (error) {
-                // The connection is lost, which the status tells, or a file is being replaced, and the next event follows.
+                // The connection is lost, which the status tells, or the program is busy.
                 console.info(String(error));
+                setTimeout(refresh, RETRY);
             }
             if (now.version !== version) again = true;
         } while (again && !document.hidden);
