@@ -20,7 +20,7 @@ mod sholl;
 mod tiles;
 mod watch;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use self::batch::BatchOptions;
@@ -84,11 +84,6 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     Completions(CompletionsOptions),
     Man(ManOptions),
-}
-
-/// Whether the program was built with a subcommand.
-pub(crate) fn has_command(name: &str) -> bool {
-    Program::command().find_subcommand(name).is_some()
 }
 
 impl Command {

@@ -32,7 +32,7 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<()> {
     write(&comparison, &files, &names)?;
     interrupt::finish();
     files.commit()?;
-    print(&summary(&comparison), options.quiet);
+    print(&comparison.to_text(), options.quiet);
     let files: Vec<String> = names.iter().map(|name| folder.join(name).display().to_string()).collect();
     print(&format!("{} ({:.1} s)\n", files.join(", "), started.elapsed().as_secs_f64()), options.quiet);
     Ok(())
@@ -94,9 +94,4 @@ pub(crate) fn write(comparison: &Comparison, files: &StagedFiles, names: &[Strin
     files.write(samples, comparison.samples_csv())?;
     files.write(pairs, comparison.pairs_csv())?;
     files.write(record, comparison.to_json()?)
-}
-
-/// What was found, as lines of text.
-pub(crate) fn summary(comparison: &Comparison) -> String {
-    comparison.to_text()
 }

@@ -15,8 +15,6 @@ use anabranch::error::Error;
 use anabranch::text::{line, masked_words, sentence};
 use serde_json::Value;
 
-use crate::arguments::has_command;
-
 pub(crate) use self::progress::Progress;
 
 /// Prints the error that ends the program.
@@ -74,17 +72,10 @@ pub(crate) fn print_data(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// The subcommand that shows results.
-const LOOKING: &str = "report";
-
 /// Prints where the results are, and what to do next.
 pub(crate) fn print_results(before: &str, folder: &Path, quiet: bool) {
     let place = folder.display().to_string();
-    let next = match has_command(LOOKING) {
-        true => format!("; to look at them: anabranch {LOOKING} {}", shell_word(&place)),
-        false => String::new(),
-    };
-    let text = format!("{before}Results are in {place}{next}\n");
+    let text = format!("{before}Results are in {place}; to look at them: anabranch report {}\n", shell_word(&place));
     print_event("results", &text, quiet, [("results", Value::from(place))]);
 }
 

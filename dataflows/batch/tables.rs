@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::Task;
 use crate::arguments::BatchOptions;
-use crate::compare::{compared, files_of, settings, summary};
+use crate::compare::{compared, files_of, settings};
 use crate::interrupt;
 use crate::terminal::{print, print_warning};
 
@@ -48,7 +48,7 @@ pub(super) fn write<'f>(
     let (table, told) = match &comparison {
         Ok(comparison) => {
             crate::compare::write(comparison, &files, &comparison_files)?;
-            (sample_table(&comparison.samples, &rules), summary(comparison))
+            (sample_table(&comparison.samples, &rules), comparison.to_text())
         }
         Err(error) => {
             print_warning(&format!("the samples are not compared: {error}"));
