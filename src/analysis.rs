@@ -43,6 +43,7 @@ mod objects;
 mod opened;
 mod outputs;
 mod pipeline;
+mod projected;
 mod record;
 mod regions;
 mod report;

@@ -36,6 +36,7 @@ use crate::table::statistics::Statistics;
 use super::labels::{Windows, analyse_classes};
 use super::masks::{masks, measured_values};
 use super::outputs::write_labels;
+use super::projected::Projected;
 use super::report::{Found, Report};
 use super::threshold::threshold;
 use super::{Analysis, Counts, Results, Team};
@@ -196,18 +197,21 @@ impl Analysis {
         let window = || Window::new(self.allotted.window);
         let (passes, window, windows) =
             (std::array::from_fn(|_| window()), window(), Windows::new(self.allotted.window));
+        let projected = Projected::default();
         let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
         let (workers, analysis) = (self.allotted.workers, self.clone());
         let logic = move |worker: &mut Worker| {
             let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
             if let Some(image) = &analysis.labels {
                 let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
-                    analyse(worker, of_class, threshold, window, None, &shared, &progress)
+                    analyse(worker, of_class, threshold, (window, &projected), None, &shared, &progress)
                 };
                 let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
                 return Ok((threshold, report));
             }
-            let report = analyse(worker, &analysis, threshold, window.clone(), skeleton.clone(), &shared, &progress)?;
+            let shared_by_workers = (window.clone(), &projected);
+            let report =
+                analyse(worker, &analysis, threshold, shared_by_workers, skeleton.clone(), &shared, &progress)?;
             Ok((threshold, report))
         };
         let ((threshold, report), sent) = running.on_workers(workers, logic)?;
@@ -220,7 +224,7 @@ fn analyse(
     worker: &mut Worker,
     analysis: &Analysis,
     threshold: Threshold,
-    window: Window,
+    (window, projected): (Window, &Projected),
     skeleton: Option<Sink>,
     failure: &Failure,
     state: &Arc<ProgressState>,
@@ -235,7 +239,7 @@ fn analyse(
     let to_report = || Rc::clone(&report);
     let probe = Handle::new();
     worker.dataflow::<u64, _, _>(|scope| {
-        let (counted, reading) = (to_report(), Arc::clone(state));
+        let (counted, reading, picture) = (to_report(), Arc::clone(state), projected.clone());
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
         let (binaries, amounts) =
             masks(scope, analysis, kernel, selection.clone(), &window, failure, move |padded, binary| {
@@ -243,8 +247,7 @@ fn analyse(
                 let foreground = binary.map_or(0, |binary| binary.count as u64);
                 found.foreground += foreground;
                 reading.add_foreground(foreground);
-                let projections = found.projections.get_or_insert_with(|| Projections::new(bounds, dimensions));
-                projections.add_own(&padded.own, &padded.region, padded.voxels.as_ref(), fill);
+                picture.add(bounds, dimensions, padded, fill);
                 reading.chunk_done(Stage::Reading);
             });
         let Binaries { masks, foregrounds, .. } = binaries;
@@ -339,6 +342,10 @@ fn analyse(
     });
     worker.step_or_park_while(None, || !probe.done());
     let mut report = report.take();
+    // Nobody adds to it any more. The first worker of a process sends it for all.
+    if worker.index().is_multiple_of((worker.peers() / grid.processes()).max(1)) {
+        report.found.projections = projected.take();
+    }
     if let (0, Selection::Some(chunks)) = (worker.index(), &selection) {
         let new = || Projections::new(grid.bounds(), analysis.dimensions());
         let projections = report.found.projections.get_or_insert_with(new);
