@@ -60,13 +60,9 @@ impl LivePage {
         let bound = listener.local_addr().map_err(refused)?;
         let shown = format!("http://{}/{}/", address.shown(bound), door.token());
         let feed = Arc::new(Feed::new(Arc::clone(progress)));
-        let served = Served {
-            door,
-            feed: Arc::clone(&feed),
-            results: results.into(),
-            page: page::page(title),
-            report: None.into(),
-        };
+        let results = results.into();
+        let page = page::page(title, &results);
+        let served = Served { door, feed: Arc::clone(&feed), results, page, report: None.into() };
         let thread = server::start(listener, served)?;
         Ok(LivePage { feed, address: shown, thread: Some(thread) })
     }

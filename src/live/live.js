@@ -11,27 +11,33 @@
         { name: "skeletons", title: "Skeletons" },
         { name: "median_radius", title: "Median radius of branches", length: true },
     ];
-    // Milliseconds after which is asked again for what did not come.
-    const RETRY = 2000;
-    let lines = [], now = null, connected = false, progress = null, shownVersion = -1, pictured = -1, busy = false, again = false;
+    // Milliseconds after which is asked again for what did not come, and after which it is given up for now.
+    const RETRY = 2000, PATIENCE = 30000;
+    // The lines of all epochs, what was told last, how far the running epoch is, and the epoch of the picture.
+    let lines = [], now = null, progress = null, pictured = null;
+    let busy = false, again = false, retry = 0;
 
-    const get = async name => {
-        const answer = await fetch(name, { cache: "no-store" });
+    async function get(name) {
+        const answer = await fetch(name, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
         if (!answer.ok) throw new Error(`${name}: the program answers ${answer.status}`);
-        return answer;
-    };
+        return answer.json();
+    }
+    // Whether two are the same epoch: numbers begin anew where an image takes another form.
+    const same = (one, other) => one?.number === other?.number && one?.at === other?.at;
     const unit = () => now?.summary?.parameters?.unit || "voxels";
     const ofLine = statistic => statistic.length ? unit() : "";
 
     function status() {
-        const host = place("status");
-        const last = now?.epoch;
+        const host = place("status"), last = now?.epoch;
         const parts = [element("span", { class: "dot" })];
         let kind = "";
         if (now?.ended) {
             kind = "ended";
             parts.push("The program has ended. This is what it found last.");
-        } else if (!connected) {
+        } else if (connection.state === "gone") {
+            kind = "ended";
+            parts.push("The program has ended. This is what was known last. If it was started again, it has printed a new address.");
+        } else if (connection.state !== "open") {
             kind = "lost";
             parts.push(now ? "The connection is lost. Trying again; this is what was known last." : "Connecting …");
         } else if (now?.working) {
@@ -43,14 +49,20 @@
         }
         if (last) parts.push(`Epoch ${last.number} ended at ${new Date(last.at).toLocaleTimeString()} after ${number(last.seconds, 3)} s`);
         host.className = `status ${kind}`;
-        host.dataset.epoch = last ? last.number : "";
         host.replaceChildren(...parts.map(part => typeof part === "string" ? element("span", { text: part }) : part));
+        if (kind === "ended") endLinks();
+    }
+
+    // Nothing is served any more.
+    function endLinks() {
+        document.querySelectorAll("#files a, #picture-link").forEach(link => link.removeAttribute("href"));
+        place("not-served").hidden = false;
     }
 
     function figures() {
         const summary = now.summary;
         if (!summary) return place("figures").replaceChildren(element("p", { class: "note", text: "Results come with the first epoch." }));
-        const before = lines.at(-2);
+        const before = same(lines.at(-1), now.epoch) ? lines.at(-2) : null;
         const change = (name, value) => {
             if (!before || typeof before[name] !== "number" || typeof value !== "number") return null;
             const by = value - before[name];
@@ -88,60 +100,74 @@
             element("tbody", {}, ...lines.slice(-200).reverse().map(row))));
     }
 
-    // Shows the picture of an epoch once it has come, unless a later one has come before. Nothing waits for it: browsers put off
-    // pictures that nobody sees.
-    async function picture(version, { number: epoch }) {
-        const image = place("picture"), next = new Image();
-        next.src = `overview.png?version=${version}`;
-        await next.decode();
-        if (version < pictured) return;
-        pictured = version;
-        image.src = next.src;
-        image.hidden = false;
-        image.alt = `Projections of the image with its branches, after epoch ${epoch}`;
-        place("no-picture").hidden = true;
+    // Shows the picture of an epoch when it has come, unless that of a later one has been asked for. Nothing waits for it, and it
+    // is asked for again with the next event if it does not come.
+    function picture(epoch) {
+        if (same(pictured, epoch)) return;
+        pictured = epoch;
+        const next = element("img", { id: "picture", alt: `Projections of the image with its branches, after epoch ${epoch.number}` });
+        next.addEventListener("load", () => {
+            if (pictured !== epoch) return;
+            place("picture").replaceWith(next);
+            place("no-picture").hidden = true;
+        });
+        next.addEventListener("error", () => { if (pictured === epoch) pictured = null; });
+        next.src = `overview.png?epoch=${epoch.number}-${epoch.at}`;
+    }
+
+    // The lines of all epochs up to the last.
+    async function linesUntil(last) {
+        const newest = lines.at(-1);
+        if (!last || same(newest, last)) return lines;
+        return last.number === (newest ? newest.number + 1 : 0) ? [...lines, last] : get("history.json");
     }
 
     // Shows what is known now; one call at a time, and none while nobody looks.
     async function refresh() {
         if (busy || document.hidden) { again = true; return; }
         busy = true;
-        do {
-            again = false;
-            const version = now.version;
-            try {
-                figures();
-                const map = await (await get("map.json")).json();
-                chunkMap.show(map, now.summary?.parameters?.spacing);
-                if (now.epoch && shownVersion !== now.epoch.number) {
-                    if (lines.at(-1)?.number !== now.epoch.number) lines = await (await get("history.json")).json();
-                    figures();
-                    history();
-                    shownVersion = now.epoch.number;
-                    // Of some images there is no picture.
-                    picture(now.version, now.epoch).catch(() => {});
-                }
-            } catch (error) {
-                // The connection is lost, which the status tells, or the program is busy.
-                console.info(String(error));
-                setTimeout(refresh, RETRY);
-            }
-            if (now.version !== version) again = true;
-        } while (again && !document.hidden);
-        busy = false;
+        try {
+            do {
+                again = false;
+                clearTimeout(retry);
+                await show(now);
+            } while (again && !document.hidden);
+        } finally {
+            busy = false;
+        }
     }
 
-    const source = new EventSource("events");
-    source.addEventListener("open", () => { connected = true; status(); });
-    source.addEventListener("error", () => { connected = false; status(); });
-    source.addEventListener("progress", event => { progress = event.data ? JSON.parse(event.data) : null; status(); });
-    source.addEventListener("epoch", event => {
-        now = JSON.parse(event.data);
-        connected = true;
-        if (!now.working) progress = null;
-        if (now.ended) source.close();
-        status();
-        refresh();
+    async function show({ version, epoch, ended }) {
+        const shown = lines.at(-1);
+        let map = null;
+        try {
+            lines = await linesUntil(epoch);
+            if (!ended || !same(shown, epoch)) map = await get("map.json");
+        } catch (error) {
+            // The connection is lost, which the status tells, or the program is busy.
+            console.info(String(error));
+            if (!ended && connection.state !== "gone") retry = setTimeout(refresh, RETRY);
+        }
+        if (now.version !== version) again = true;
+        figures();
+        if (map) chunkMap.show(map, now.summary?.parameters?.spacing);
+        if (!same(shown, lines.at(-1))) history();
+        if (epoch) picture(epoch);
+    }
+
+    connection.follow({
+        state: status,
+        progress(told) {
+            progress = told;
+            status();
+        },
+        epoch(told) {
+            now = told;
+            if (!now.working) progress = null;
+            if (now.ended) connection.end();
+            status();
+            refresh();
+        },
     });
     document.addEventListener("visibilitychange", () => { if (!document.hidden && now) refresh(); });
     status();

@@ -1,9 +1,12 @@
 //! The page itself: places that its scripts fill.
 
+use std::path::Path;
+
 use crate::page::{Html, Page};
 
-/// The page of an analysis with a title: one file, which asks the server that it comes from for everything else.
-pub(super) fn page(title: &str) -> String {
+/// The page of an analysis with a title, whose results are in a folder: one file, which asks the server that it comes from for
+/// everything else.
+pub(super) fn page(title: &str, results: &Path) -> String {
     let mut page = Page::new(title, "live page");
     page.follow_server();
     page.style(include_str!("live.css"));
@@ -38,9 +41,14 @@ pub(super) fn page(title: &str) -> String {
     for file in files {
         links = links.raw("<li><a href=\"").text(file).raw("\">").text(file).raw("</a></li>");
     }
-    page.section("files", "Results", links.raw("</ul>"));
+    links = links
+        .raw("</ul><p id=\"not-served\" class=\"note\" hidden>They are not served any more. They are in the folder <code>")
+        .text(&results.display().to_string())
+        .raw("</code>; <code>anabranch report</code> makes a page of them.</p>");
+    page.section("files", "Results", links);
     page.script(include_str!("map.js"));
     page.script(include_str!("times.js"));
+    page.script(include_str!("connection.js"));
     page.script(include_str!("live.js"));
     page.render()
 }

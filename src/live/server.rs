@@ -38,7 +38,7 @@ const MOST: usize = 1024;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a request may take to come.
 const REQUEST: Duration = Duration::from_secs(10);
-/// How often a stream says something, so that a reader that has gone is noticed.
+/// How often a stream says something, so that each side notices when the other has gone.
 const PULSE: Duration = Duration::from_secs(15);
 /// How often progress is told.
 const TICK: Duration = Duration::from_secs(1);
@@ -225,15 +225,11 @@ async fn wait(feed: &Feed, told: &mut watch::Receiver<Arc<Told>>, is_working: bo
             _ = ticks.tick() => {}
         }
         let progress = if is_working { feed.progress() } else { Bytes::new() };
-        let sign = if progress != last {
-            event("progress", 0, &progress)
-        } else if spoken.elapsed() > PULSE {
-            Bytes::from_static(b":\n\n")
-        } else {
+        if progress == last && spoken.elapsed() <= PULSE {
             continue;
-        };
+        }
         (last, spoken) = (progress, Instant::now());
-        if to.send_data(sign).await.is_err() {
+        if to.send_data(event("progress", 0, &last)).await.is_err() {
             return false;
         }
     }
