@@ -46,10 +46,11 @@ def browser():
 
 @pytest.fixture
 def open_page(browser):
-    """Opens a file or an address; `allowed` are texts of errors on the console that are expected."""
+    """Opens a file or an address; `allowed` are texts of errors on the console that are expected, `before` is a script that runs
+    first, and with `clock` the test can put the page's clock forward."""
     contexts, errors = [], []
 
-    def open_it(where, width=1440, height=900, scheme="light", ready="html[data-ready]", allowed=(), before=None):
+    def open_it(where, width=1440, height=900, scheme="light", ready="html[data-ready]", allowed=(), before=None, clock=False):
         context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
@@ -60,6 +61,8 @@ def open_page(browser):
 
         page.on("console", lambda message: message.type == "error" and note("console", message.text))
         page.on("pageerror", lambda error: note("script", str(error)))
+        if clock:
+            page.clock.install()
         if before:
             page.add_init_script(before)
         page.goto(where if "://" in str(where) else f"file://{where}")
