@@ -2,52 +2,59 @@
 
 use super::random::Random;
 
-/// Two samples, by the places of their values among the distinct values of both.
+/// Two samples with ascending values, by where the values of the second lie among those of the first.
 pub(super) struct Pair {
-    places: [Vec<u32>; 2],
-    distinct: usize,
+    counts: [usize; 2],
+    /// For each value of the second sample, how many of the first are smaller, and how many are not larger.
+    below: Vec<[u32; 2]>,
 }
 
-/// How often each distinct value was drawn, for both samples.
-pub(super) struct Workplace([Vec<u32>; 2]);
+/// How often each value was drawn, for both samples: once on average, so that no count comes near the largest number.
+pub(super) struct Workplace {
+    drawn: [Vec<u16>; 2],
+    /// Draws of the values of the first sample before each place.
+    before: Vec<u32>,
+}
 
 impl Pair {
     /// Of two lists of ascending values.
     pub(super) fn new(first: &[f64], second: &[f64]) -> Pair {
-        let mut all: Vec<f64> = first.iter().chain(second).copied().collect();
-        all.sort_by(f64::total_cmp);
-        all.dedup();
-        let places = |values: &[f64]| {
-            let mut at = 0;
-            let place = |value: &f64| {
-                at += all[at..].iter().take_while(|other| *other < value).count();
-                at as u32
-            };
-            values.iter().map(place).collect()
+        let (mut smaller, mut up_to) = (0, 0);
+        let places = |value: &f64| {
+            smaller += first[smaller..].iter().take_while(|other| *other < value).count();
+            up_to += first[up_to..].iter().take_while(|other| *other <= value).count();
+            [smaller as u32, up_to as u32]
         };
-        Pair { places: [places(first), places(second)], distinct: all.len() }
+        Pair { counts: [first.len(), second.len()], below: second.iter().map(places).collect() }
     }
 
     pub(super) fn workplace(&self) -> Workplace {
-        Workplace([(); 2].map(|()| vec![0; self.distinct]))
+        Workplace { drawn: self.counts.map(|count| vec![0; count]), before: vec![0; self.counts[0] + 1] }
     }
 
-    /// Cliff's delta of one draw.
-    pub(super) fn delta(&self, counts: &mut Workplace, random: &mut Random) -> f64 {
-        for (places, counts) in self.places.iter().zip(&mut counts.0) {
+    /// Cliff's delta of one draw. Draws places, not values: nothing is sorted again, and the counts of 200,000 branches stay in
+    /// a core's cache.
+    pub(super) fn delta(&self, workplace: &mut Workplace, random: &mut Random) -> f64 {
+        let Workplace { drawn, before } = workplace;
+        for counts in &mut *drawn {
             counts.fill(0);
-            for _ in 0..places.len() {
-                counts[places[random.below(places.len())] as usize] += 1;
+            let places = counts.len();
+            for _ in 0..places {
+                counts[random.below(places)] += 1;
             }
         }
-        let [first, second] = &self.places;
-        let (mut below, mut sum) = (0i64, 0i128);
-        for (&of_first, &of_second) in counts.0[0].iter().zip(&counts.0[1]) {
-            let above = first.len() as i64 - below - i64::from(of_first);
-            sum += i128::from(of_second) * i128::from(below - above);
-            below += i64::from(of_first);
+        let mut sum = 0;
+        for (before, &count) in before[1..].iter_mut().zip(&drawn[0]) {
+            sum += u32::from(count);
+            *before = sum;
         }
-        sum as f64 / (first.len() as f64 * second.len() as f64)
+        let [first, second] = self.counts;
+        // Smaller values of the first sample, less larger ones.
+        let surplus = |&[smaller, up_to]: &[u32; 2]| {
+            i64::from(before[smaller as usize]) + i64::from(before[up_to as usize]) - first as i64
+        };
+        let sums = self.below.iter().zip(&drawn[1]).map(|(places, &count)| surplus(places) * i64::from(count));
+        sums.map(i128::from).sum::<i128>() as f64 / (first as f64 * second as f64)
     }
 }
 
