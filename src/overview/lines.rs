@@ -6,9 +6,9 @@ use super::colours::Palette;
 /// A pixel is made of this many places along each side, so that edges are smooth.
 const FINE: usize = 2;
 /// How much of the grey beside a line is taken away, so that the line stands out.
-const SHADOW: f32 = 0.7;
+pub(super) const SHADOW: f32 = 0.7;
 /// Narrower lines have no shadow: there are many.
-const LEAST_WITH_SHADOW: f64 = 1.4;
+pub(super) const LEAST_WITH_SHADOW: f64 = 1.4;
 
 /// The inks of the places of a panel; 0 where there is none.
 pub(super) struct Lines {

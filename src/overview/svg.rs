@@ -8,7 +8,7 @@ use super::grey::Grey;
 use super::layout::Layout;
 use super::legend::{RAMP_NAME, Sign, ramp, swatch};
 use super::lines;
-use super::lines::Lines;
+use super::lines::{LEAST_WITH_SHADOW, Lines, SHADOW};
 use super::paths::{path, simplified};
 use super::scene::{OverviewOptions, Scene};
 use super::strokes::Strokes;
@@ -59,12 +59,16 @@ pub(crate) fn vector_overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options:
              height=\"{rows}\" preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" \
              href=\"data:image/png;base64,{image}\"/>\n<g fill=\"none\" stroke-width=\"{}\" stroke-linecap=\"round\" \
              stroke-linejoin=\"round\">\n",
-            (layout.line * 10.0).round() / 10.0
+            tenths(layout.line)
         );
+        if layout.line >= LEAST_WITH_SHADOW {
+            write_shadow(&mut text, place, paths[place].keys(), layout.line);
+        }
         for (ink, lines) in &paths[place] {
-            let _ = writeln!(text, "<g stroke=\"{}\">", hex(palette.colour(*ink)));
+            // The paths of an inner group have the colour of whoever uses it.
+            let _ = writeln!(text, "<g stroke=\"{}\"><g id=\"lines-{place}-{ink}\">", hex(palette.colour(*ink)));
             lines.iter().for_each(|line| text.push_str(&format!("<path d=\"{line}\"/>\n")));
-            text.push_str("</g>\n");
+            text.push_str("</g></g>\n");
         }
         text.push_str("</g>\n</svg>\n");
     }
@@ -180,6 +184,18 @@ fn write_sign(text: &mut String, sign: &Sign, [row, column]: [usize; 2], layout:
         }
         Sign::Words(words) => write_words(text, words, [row, column], layout),
     }
+}
+
+/// A dark line, a pixel wider on either side, below each line of a panel: on bright grey it stands out, too.
+fn write_shadow<'a>(text: &mut String, place: usize, inks: impl Iterator<Item = &'a u8>, line: f64) {
+    let width = tenths(line + 2.0);
+    let _ = writeln!(text, "<g stroke=\"#000\" stroke-width=\"{width}\" opacity=\"{SHADOW}\">");
+    inks.for_each(|ink| text.push_str(&format!("<use href=\"#lines-{place}-{ink}\"/>\n")));
+    text.push_str("</g>\n");
+}
+
+fn tenths(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
 }
 
 fn hex([r, g, b]: [u8; 3]) -> String {

@@ -31,6 +31,10 @@ fn a_picture_as_svg_is_well_formed_and_every_branch_is_a_path_on_every_panel() {
         let isolated = nodes.lines().filter(|row| row.split(',').nth(degree) == Some("0")).count();
         assert_eq!(count("path"), panels * (read_table(out.as_ref()).rows.len() + isolated), "{colour}");
         assert_eq!(count("image"), panels);
+        let all = |name: &str| document.descendants().filter_map(|node| node.attribute(name)).collect::<Vec<_>>();
+        let (ids, used) = (all("id"), all("href").into_iter().filter_map(|href| href.strip_prefix('#')));
+        assert!(used.clone().count() >= panels, "lines have a dark edge, from what is drawn already");
+        used.for_each(|id| assert!(ids.contains(&id), "{id}"));
         let words: String = document.descendants().filter_map(|node| node.text()).collect();
         assert!(words.contains("µm"), "the scale bar has its unit: {words}");
         assert!(words.contains(if colour == "kind" { "junction to tip" } else { "mean radius" }), "{words}");
