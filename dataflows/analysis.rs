@@ -27,12 +27,12 @@ pub(crate) fn open(options: &RunOptions, seat: &Seat) -> Result<Analysis> {
     let (parameters, resources) = (parameters(options)?, resources(options, seat)?);
     #[cfg(feature = "mosaic")]
     {
-        let threads = anabranch::analysis::workers(options.workers)?;
-        crate::gains::settle(&options.image, seat, threads, options.quiet)?;
+        let threads = anabranch::analysis::workers(options.resources.workers)?;
+        crate::gains::settle(&options.image, seat, threads, options.output.quiet)?;
     }
     let analysis = Analysis::open(&options.image.input, &parameters, &resources)?;
     if seat.is_first() {
-        print_headline(&analysis.source.description().name, &analysis.image, options.quiet);
+        print_headline(&analysis.source.description().name, &analysis.image, options.output.quiet);
         analysis.image.warnings.iter().for_each(|warning| print_warning(warning));
         if let (true, Some(first)) = (options.strict, analysis.image.warnings.first()) {
             return Err(Error::data(format!("{first} (--strict)")));
@@ -136,8 +136,8 @@ pub(crate) fn image_options(options: &RunOptions) -> Result<OpenOptions> {
     image.mask.clone_from(&options.foreground.mask);
     image.atlas.clone_from(&options.atlas);
     image.atlas_names.clone_from(&options.atlas_names);
-    image.labels = options.labels;
-    image.intensity.clone_from(&options.intensity);
+    image.labels = options.segmentation.labels;
+    image.intensity.clone_from(&options.segmentation.intensity);
     Ok(image)
 }
 
@@ -173,9 +173,9 @@ pub(crate) fn parameters(options: &RunOptions) -> Result<Parameters> {
 /// What may be used, as the options ask for it.
 fn resources(options: &RunOptions, seat: &Seat) -> Result<Resources> {
     let mut resources = Resources::default();
-    resources.chunk = options.chunk.as_deref().map(parse_chunk).transpose()?;
-    resources.workers = options.workers;
-    resources.memory = options.memory.as_deref().map(parse_size).transpose()?;
+    resources.chunk = options.resources.chunk.as_deref().map(parse_chunk).transpose()?;
+    resources.workers = options.resources.workers;
+    resources.memory = options.resources.memory.as_deref().map(parse_size).transpose()?;
     (resources.processes, resources.on_this_machine) = (seat.processes(), seat.on_this_machine());
     resources.keeps_state = options.state.is_some();
     Ok(resources)

@@ -60,7 +60,7 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
             things.add(what, Some(option), path, false);
         }
     }
-    if let Some(values) = options.intensity.as_deref().filter(|values| !is_address(values)) {
+    if let Some(values) = options.segmentation.intensity.as_deref().filter(|values| !is_address(values)) {
         things.add("the image of values", Some("--intensity"), values, false);
     }
     things.add("the folder of the outputs", Some("--out"), &options.out, true);

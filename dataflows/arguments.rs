@@ -12,9 +12,12 @@ mod info;
 mod input;
 mod messages;
 mod objects;
+mod output;
 mod phantom;
 mod report;
+mod resources;
 mod run;
+mod segmentation;
 mod sholl;
 #[cfg(feature = "mosaic")]
 mod tiles;
@@ -35,9 +38,12 @@ pub(crate) use self::info::InfoOptions;
 pub(crate) use self::input::{ImageOptions, TileOptions};
 pub(crate) use self::messages::{LogFormat, MessageOptions};
 pub(crate) use self::objects::ObjectsOptions;
+pub(crate) use self::output::OutputOptions;
 pub(crate) use self::phantom::{DEMO_SHAPE, DemoOptions, PhantomOptions};
 pub(crate) use self::report::ReportOptions;
+pub(crate) use self::resources::ResourceOptions;
 pub(crate) use self::run::{CONNECT_TIMEOUT, RunOptions};
+pub(crate) use self::segmentation::SegmentationOptions;
 pub(crate) use self::sholl::ShollOptions;
 #[cfg(feature = "mosaic")]
 pub(crate) use self::tiles::TilesOptions;

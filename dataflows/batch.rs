@@ -94,7 +94,7 @@ fn shares(options: &BatchOptions, images: usize) -> Result<(usize, usize)> {
         return Err(Error::usage("--jobs is 0, but at least one is needed"));
     }
     let jobs = options.of_all.jobs.min(images).max(1);
-    let each = match options.run.workers {
+    let each = match options.run.resources.workers {
         None => (workers(None)? / jobs).max(1),
         asked => workers(asked)?,
     };
@@ -127,7 +127,7 @@ fn analyse_all(
             Ok(how) => format!("{how}{}", branches(&task.out)),
             Err(_) => "failed".to_owned(),
         };
-        print(&format!("[{number} of {}] {}: {told}\n", tasks.len(), task.name), options.run.quiet);
+        print(&format!("[{number} of {}] {}: {told}\n", tasks.len(), task.name), options.run.output.quiet);
         match outcome {
             // An interruption from now on leaves these results.
             Ok(_) => interrupt::finish_part(|| Ok(())),

@@ -23,7 +23,7 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<()> {
     folders.extend(GroupRule::more_folders(&rules, &options.results));
     let settings = settings(&options.groups, options.unit.as_deref(), workers(options.workers)?)?;
     let (folder, names) = places(&options.out)?;
-    let replace = if options.overwrite { Replace::Own } else { Replace::Nothing };
+    let replace = if options.output.overwrite { Replace::Own } else { Replace::Nothing };
     let files =
         interrupt::stage(|| StagedFiles::create(folder, names.to_vec(), COMPARISON, replace), StagedFiles::remover)?;
     let samples = distinct_names(&folders, "/", str::to_owned);
@@ -32,9 +32,9 @@ pub(crate) fn compare(options: &CompareOptions) -> Result<()> {
     write(&comparison, &files, &names)?;
     interrupt::finish();
     files.commit()?;
-    print(&comparison.to_text(), options.quiet);
+    print(&comparison.to_text(), options.output.quiet);
     let files: Vec<String> = names.iter().map(|name| folder.join(name).display().to_string()).collect();
-    print(&format!("{} ({:.1} s)\n", files.join(", "), started.elapsed().as_secs_f64()), options.quiet);
+    print(&format!("{} ({:.1} s)\n", files.join(", "), started.elapsed().as_secs_f64()), options.output.quiet);
     Ok(())
 }
 

@@ -3,7 +3,9 @@
 use anabranch::error::Result;
 
 use crate::apart;
-use crate::arguments::{BranchColour, DEMO_SHAPE, DemoOptions, ImageOptions, PhantomOptions, RunOptions};
+use crate::arguments::{
+    BranchColour, DEMO_SHAPE, DemoOptions, ImageOptions, OutputOptions, PhantomOptions, ResourceOptions, RunOptions,
+};
 use crate::phantom;
 use crate::run::run;
 use crate::terminal::print;
@@ -35,9 +37,9 @@ pub(crate) fn demo(options: &DemoOptions) -> Result<()> {
     };
     phantom::make(&made, true)?;
     run(&RunOptions {
-        workers: options.workers,
         picture_colour: BranchColour::Radius,
-        overwrite: true,
+        output: OutputOptions { overwrite: true, ..OutputOptions::default() },
+        resources: ResourceOptions { workers: options.workers, ..ResourceOptions::default() },
         ..RunOptions::of(ImageOptions::of(input), results.clone())
     })?;
     print(&format!("The picture is {}\n", results.join("overview.png").display()), false);

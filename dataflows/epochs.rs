@@ -94,12 +94,12 @@ impl ShownEpochs {
         progress: &Arc<ProgressState>,
     ) -> Result<ShownEpochs> {
         // Refused before anything is written or computed.
-        let folder = || analysis.outputs_of_state(&options.out, state, options.overwrite);
+        let folder = || analysis.outputs_of_state(&options.out, state, options.output.overwrite);
         let folder = interrupt::stage(folder, OutputFolder::remover)?;
         let changes = options.changes.as_deref();
         let changes = changes.map(|file| analysis.changes(file)).transpose()?;
         let members = team.map(|team| &mut team.members);
-        let of = analysis::Epochs::start(analysis, (folder, state), options.overwrite, progress, members)?;
+        let of = analysis::Epochs::start(analysis, (folder, state), options.output.overwrite, progress, members)?;
         let (options, progress) = (options.clone(), Arc::clone(progress));
         let mut epochs = ShownEpochs { of, changes, options, progress, shown, said: Vec::new() };
         epochs.tell();
@@ -110,13 +110,13 @@ impl ShownEpochs {
     pub(crate) fn close(&mut self, started: Instant) -> Result<(Epoch, Written)> {
         self.progress.restart();
         status::follow(&self.progress);
-        let shown = Progress::show(&self.progress, self.options.quiet);
+        let shown = Progress::show(&self.progress, self.options.output.quiet);
         let epoch = self.of.advance()?;
         self.progress.begin(Stage::Writing, 0);
         if let (Some(method), true) = (self.of.analysis.settled.threshold.method(), epoch.remade) {
             let value = self.of.session.threshold().bound().unwrap_or_default();
             let note = format!("the threshold by {method} has moved to {value}: all masks were made again");
-            print_note(&note, self.options.quiet);
+            print_note(&note, self.options.output.quiet);
         }
         let folder = interrupt::stage(|| self.of.folder(), OutputFolder::remover)?;
         let to = Destination {
@@ -131,7 +131,7 @@ impl ShownEpochs {
         let (results, staged) = self.of.stage(&epoch, to)?;
         drop(shown);
         let written = put_in_place(&self.of.analysis, staged, &mut self.said)?;
-        let (out, quiet) = (&self.options.out, self.options.quiet);
+        let (out, quiet) = (&self.options.out, self.options.output.quiet);
         status::results(out, Some(epoch.number));
         match self.shown {
             Shown::Summary => print_summary(&self.of.analysis, &results, &written, (out, started), quiet),

@@ -22,7 +22,7 @@ pub(crate) fn export(options: &ExportOptions) -> Result<()> {
     let out = options.out.clone().unwrap_or_else(|| results.join("export"));
     apart::of_export(&results, options.out.as_deref())?;
     let formats = each_once(&options.formats);
-    let overwrite = if options.overwrite { Overwrite::Exports } else { Overwrite::Nothing };
+    let overwrite = if options.output.overwrite { Overwrite::Exports } else { Overwrite::Nothing };
     let folder = interrupt::stage(|| StagedFolder::create(&out, overwrite), StagedFolder::remover)?;
     let network = Network::open(&results)?;
     let notes = network.export(&formats, &folder.path(), threads)?;
@@ -32,7 +32,7 @@ pub(crate) fn export(options: &ExportOptions) -> Result<()> {
     notes.iter().for_each(|note| print_warning(note));
     let files: Vec<&str> = formats.iter().flat_map(|format| format.files()).copied().collect();
     let told = format!("{}: {} ({:.1} s)\n", out.display(), files.join(", "), started.elapsed().as_secs_f64());
-    print(&told, options.quiet);
+    print(&told, options.output.quiet);
     Ok(())
 }
 

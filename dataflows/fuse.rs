@@ -34,7 +34,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     apart::of_fuse(options)?;
     let wanted = open_options(&options.image)?;
     #[cfg(feature = "mosaic")]
-    crate::gains::settle(&options.image, &crate::processes::Seat::Alone, workers, options.quiet)?;
+    crate::gains::settle(&options.image, &crate::processes::Seat::Alone, workers, options.output.quiet)?;
     // All channels of a table, unless one is picked.
     let channels = if wanted.channel.is_none() { opening::channels(input)? } else { BTreeSet::new() };
     let channels: Vec<usize> = if channels.len() > 1 { channels.into_iter().collect() } else { Vec::new() };
@@ -46,12 +46,12 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     };
     let source = open_channel(0)?;
     let image = Image::of(&*source, &wanted);
-    print_headline(&input.display().to_string(), &image, options.quiet);
+    print_headline(&input.display().to_string(), &image, options.output.quiet);
     // All channels of an image have the same warnings.
     image.warnings.iter().for_each(|warning| print_warning(warning));
     let form = form(options, &*source, (!channels.is_empty()).then_some(channels.len()))?;
     let mut first = Some(source);
-    let overwrite = if options.overwrite { Overwrite::Image } else { Overwrite::Nothing };
+    let overwrite = if options.output.overwrite { Overwrite::Image } else { Overwrite::Nothing };
     let begin = || StagedFolder::create(&options.out, overwrite);
     let folder = interrupt::stage(begin, StagedFolder::remover)?;
     let writer = PyramidWriter::create(folder.path(), form).map_err(|error| match error.kind() {
@@ -61,7 +61,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     let state = Arc::new(ProgressState::new());
     status::follow(&state);
     state.begin(Stage::Writing, writer.chunks());
-    let progress = Progress::show(&state, options.quiet);
+    let progress = Progress::show(&state, options.output.quiet);
     let observe = || {
         state.chunk_done(Stage::Writing);
         Ok(())
@@ -72,7 +72,7 @@ pub(crate) fn fuse(options: &FuseOptions) -> Result<()> {
     interrupt::finish();
     folder.commit()?;
     status::results(&options.out, None);
-    print(&told(&options.out, &writer, started), options.quiet);
+    print(&told(&options.out, &writer, started), options.output.quiet);
     Ok(())
 }
 

@@ -20,10 +20,11 @@ pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
     let started = Instant::now();
     let options = RunOptions::from(options.clone());
     let analysis = analysis::open(&options, &Seat::of(&options)?)?;
-    let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, |_| false), OutputFolder::remover)?;
+    let folder =
+        interrupt::stage(|| open_folder(&options.out, options.output.overwrite, |_| false), OutputFolder::remover)?;
     let progress = Arc::new(ProgressState::new());
     status::follow(&progress);
-    let shown = Progress::show(&progress, options.quiet);
+    let shown = Progress::show(&progress, options.output.quiet);
     let mut running = Running::default();
     running.progress = progress;
     let results = analysis.find_objects(running)?;
@@ -54,11 +55,11 @@ pub(crate) fn objects(options: &ObjectsOptions) -> Result<()> {
         started.elapsed().as_secs_f64()
     );
     let fields = [(name, count.into()), ("seconds", started.elapsed().as_secs_f64().into())];
-    print_event("summary", &text, options.quiet, fields);
+    print_event("summary", &text, options.output.quiet, fields);
     status::results(&options.out, None);
     print(
         &format!("\nResults are in {}: objects.csv, summary.json and run.json\n", options.out.display()),
-        options.quiet,
+        options.output.quiet,
     );
     Ok(())
 }

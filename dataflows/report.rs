@@ -20,8 +20,8 @@ pub(crate) fn report(options: &ReportOptions) -> Result<()> {
     apart::of_report(&results, &out)?;
     let page = Report::open(&results)?.render()?;
     interrupt::finish();
-    put_page(&out, &page, options.overwrite)?;
+    put_page(&out, &page, options.output.overwrite)?;
     let (size, seconds) = (anabranch::text::size(page.len()), started.elapsed().as_secs_f64());
-    print(&format!("{}: open it in a browser ({size}, {seconds:.1} s)\n", out.display()), options.quiet);
+    print(&format!("{}: open it in a browser ({size}, {seconds:.1} s)\n", out.display()), options.output.quiet);
     Ok(())
 }

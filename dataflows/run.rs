@@ -45,10 +45,11 @@ pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, 
 fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: Option<&mut ProcessTeam>) -> Result<()> {
     let changes = options.changes.as_deref();
     let mut changes = changes.map(|file| analysis.changes(file)).transpose()?;
-    let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, |_| false), OutputFolder::remover)?;
+    let folder =
+        interrupt::stage(|| open_folder(&options.out, options.output.overwrite, |_| false), OutputFolder::remover)?;
     let progress = Arc::new(ProgressState::new());
     status::follow(&progress);
-    let shown = Progress::show(&progress, options.quiet);
+    let shown = Progress::show(&progress, options.output.quiet);
     let members = team.as_deref_mut().map(|team| &mut team.members);
     let mut running = Running::default();
     (running.progress, running.team) = (Arc::clone(&progress), members);
@@ -71,7 +72,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     drop(shown);
     let written = put_in_place(analysis, staged, &mut Vec::new())?;
     status::results(&options.out, None);
-    print_summary(analysis, &results, &written, (&options.out, started), options.quiet);
+    print_summary(analysis, &results, &written, (&options.out, started), options.output.quiet);
     if let Some(team) = &team {
         team.members.say_goodbye(sent);
     }

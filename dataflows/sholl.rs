@@ -17,7 +17,7 @@ use crate::terminal::{print, print_data, print_warning};
 pub(crate) fn sholl(options: &ShollOptions) -> Result<()> {
     if let Some(out) = &options.out {
         apart::of_sholl(options, out)?;
-        if out.exists() && !options.overwrite {
+        if out.exists() && !options.output.overwrite {
             let message = "exists; give --out another path, or --overwrite to replace the file";
             return Err(Error::new(Kind::Output, message).at(out));
         }
@@ -44,7 +44,7 @@ pub(crate) fn sholl(options: &ShollOptions) -> Result<()> {
         return Ok(());
     };
     replace(out, table.as_bytes())?;
-    print(&summary(out, &format!("{center} {unit}"), &unit, (&found.radii, &found.crossings)), options.quiet);
+    print(&summary(out, &format!("{center} {unit}"), &unit, (&found.radii, &found.crossings)), options.output.quiet);
     Ok(())
 }
 

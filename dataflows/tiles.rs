@@ -19,7 +19,7 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
         let message = "is not a name by which a table of tiles is known again; give one that ends in .csv";
         return Err(Error::usage(message).at(out));
     }
-    if out.exists() && !options.overwrite {
+    if out.exists() && !options.output.overwrite {
         let message = "is there already; give another path, or --overwrite to replace it";
         return Err(Error::new(Kind::Output, message).at(out));
     }
@@ -49,7 +49,7 @@ pub(crate) fn tiles(options: &TilesOptions) -> Result<()> {
     let count = scan.tiles.len();
     interrupt::finish();
     scan.reversed(reverse).write(out)?;
-    print(&format!("{}: {count} tiles\n", out.display()), options.quiet);
+    print(&format!("{}: {count} tiles\n", out.display()), options.output.quiet);
     Ok(())
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     apart::of_run(run)?;
     let interrupt = Interrupt::followed();
     if !wait_for_image(run, pace, &interrupt)? {
-        print(ENDED_EARLY, run.quiet);
+        print(ENDED_EARLY, run.output.quiet);
         return Ok(());
     }
     let progress = Arc::default();
@@ -124,7 +124,7 @@ fn follow(
         let known = epochs.of.session.marks()?.into_iter().skip(usize::from(!begun));
         known.for_each(|(chunk, mark)| marks.remember(chunk, mark));
     }
-    let quiet = run.quiet;
+    let quiet = run.output.quiet;
     let image = (run.image.input.as_path(), image_options(run)?);
     let mut follower = Follower::new(image, &written(run), marks, pace, PATIENCE, &interrupt.stop, print_warning);
     if !follower.has_events() {

@@ -6,6 +6,7 @@ use anabranch::compare::MEASURES;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 
+use super::OutputOptions;
 use super::headings::{ANALYSIS, INPUT, OUTPUT, RESOURCES};
 
 /// Compare samples: what differs, by how much, and whether it is more than chance
@@ -21,6 +22,7 @@ use super::headings::{ANALYSIS, INPUT, OUTPUT, RESOURCES};
   anabranch compare results/one results/two
   anabranch compare --group healthy=h1,h2,h3 --group hernia=x1,x2,x3 -o hernia.html
   anabranch compare results/a1 results/a2 results/b1 results/b2 --group a=a* --group b=b*")]
+#[command(mut_arg("overwrite", |overwrite| overwrite.help("Replace an earlier comparison")))]
 pub(crate) struct CompareOptions {
     /// Folders with the results of runs
     #[arg(required_unless_present = "group")]
@@ -33,12 +35,8 @@ pub(crate) struct CompareOptions {
     /// Page to write; tables and JSON get its name [default: compare.html]
     #[arg(short, long, value_name = "FILE.html", default_value = "compare.html", hide_default_value = true, help_heading = OUTPUT)]
     pub(crate) out: PathBuf,
-    /// Replace an earlier comparison
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
-    /// Print warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", help_heading = RESOURCES)]
     pub(crate) workers: Option<usize>,

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{BranchColour, CONNECT_TIMEOUT, ColumnSet, ForegroundOptions, ImageOptions, PictureFormat, RunOptions};
+use super::{
+    BranchColour, CONNECT_TIMEOUT, ColumnSet, ForegroundOptions, ImageOptions, OutputOptions, PictureFormat,
+    ResourceOptions, RunOptions, SegmentationOptions,
+};
 
 impl RunOptions {
     /// A run on an image into a folder.
@@ -13,22 +16,19 @@ impl RunOptions {
             export: Vec::new(),
             foreground: ForegroundOptions::default(),
             method: None,
-            chunk: None,
-            workers: None,
+            resources: ResourceOptions::default(),
             processes: None,
             hosts: None,
             process: None,
             secret: None,
             connect_timeout: CONNECT_TIMEOUT,
             member: None,
-            memory: None,
             changes: None,
             state: None,
             verify: false,
             provisional: false,
             columns: ColumnSet::All,
-            labels: false,
-            intensity: None,
+            segmentation: SegmentationOptions::default(),
             atlas: None,
             atlas_names: None,
             picture_colour: BranchColour::Kind,
@@ -40,9 +40,8 @@ impl RunOptions {
             longest_path: false,
             objects: false,
             object_labels: false,
-            overwrite: false,
             strict: false,
-            quiet: false,
+            output: OutputOptions::default(),
         }
     }
 }

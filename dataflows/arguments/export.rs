@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anabranch::export::Format;
 use clap::Args;
 
+use super::OutputOptions;
 use super::choices::export_format;
 use super::headings::{OUTPUT, RESOURCES};
 
@@ -15,6 +16,7 @@ use super::headings::{OUTPUT, RESOURCES};
 #[command(after_help = "Examples:
   anabranch export results swc
   anabranch export results parquet graphml -o for-python")]
+#[command(mut_arg("overwrite", |overwrite| overwrite.help("Replace earlier exports")))]
 pub(crate) struct ExportOptions {
     /// Folder with the results of a run
     pub(crate) results: PathBuf,
@@ -24,12 +26,8 @@ pub(crate) struct ExportOptions {
     /// Folder to write to [default: export, in the folder of the results]
     #[arg(short, long, value_name = "DIR", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
-    /// Replace earlier exports
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
-    /// Print warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
     /// Threads [default: all cores]
     #[arg(long, value_name = "N", help_heading = RESOURCES)]
     pub(crate) workers: Option<usize>,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::headings::{OUTPUT, RESOURCES};
-use super::{DownsampleName, ImageOptions};
+use super::{DownsampleName, ImageOptions, OutputOptions};
 
 /// Write an image, or the tiles of a table, as OME-Zarr with coarser copies
 ///
@@ -15,6 +15,7 @@ use super::{DownsampleName, ImageOptions};
 #[command(after_help = "Examples:
   anabranch fuse tiles.csv -o fused.zarr --blend feather --gains gains.csv
   anabranch fuse scan.tif -o scan.zarr")]
+#[command(mut_arg("overwrite", |overwrite| overwrite.help("Replace an image that an earlier fuse wrote there")))]
 pub(crate) struct FuseOptions {
     #[command(flatten)]
     pub(crate) image: ImageOptions,
@@ -32,12 +33,8 @@ pub(crate) struct FuseOptions {
     /// By default max for masks and skeletons, mode for labels, and mean for other images.
     #[arg(long, value_name = "HOW", help_heading = OUTPUT)]
     pub(crate) downsample: Option<DownsampleName>,
-    /// Replace an image that an earlier fuse wrote there
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
-    /// Print warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
     /// Worker threads [default: all cores]
     #[arg(long, value_name = "N", help_heading = RESOURCES)]
     pub(crate) workers: Option<usize>,

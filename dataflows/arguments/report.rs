@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OutputOptions;
 use super::headings::OUTPUT;
 
 /// Make a page to look at and to send from the results of a run
@@ -14,16 +15,13 @@ use super::headings::OUTPUT;
 #[command(after_help = "Examples:
   anabranch report results
   anabranch report results -o scan-7.html")]
+#[command(mut_arg("overwrite", |overwrite| overwrite.help("Replace the file even if it is no earlier report")))]
 pub(crate) struct ReportOptions {
     /// Folder with the results of a run
     pub(crate) results: PathBuf,
     /// File to write [default: report.html, in the folder of the results]
     #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
-    /// Replace the file even if it is no earlier report
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
-    /// Print warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }

@@ -6,8 +6,11 @@ use anabranch::export::Format;
 use clap::Args;
 
 use super::choices::export_format;
-use super::headings::{ANALYSIS, INCREMENTAL, INPUT, OUTPUT, PROCESSES, RESOURCES};
-use super::{BranchColour, ColumnSet, ForegroundOptions, ImageOptions, MethodName, PictureFormat};
+use super::headings::{ANALYSIS, INCREMENTAL, OUTPUT, PROCESSES};
+use super::{
+    BranchColour, ColumnSet, ForegroundOptions, ImageOptions, MethodName, OutputOptions, PictureFormat,
+    ResourceOptions, SegmentationOptions,
+};
 
 /// Seconds that processes wait for each other by default.
 pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
@@ -29,16 +32,8 @@ pub(crate) const CONNECT_TIMEOUT: f64 = 30.0;
 pub(crate) struct RunOptions {
     #[command(flatten)]
     pub(crate) image: ImageOptions,
-    /// The image is a segmentation: give each label its own skeleton
-    ///
-    /// Labels are the values other than 0; they may touch. The tables get a column `label`.
-    #[arg(long, help_heading = INPUT)]
-    pub(crate) labels: bool,
-    /// Measure values along branches in this image of the same shape
-    ///
-    /// For a mask or labels, give the image that they were made from.
-    #[arg(long, value_name = "IMAGE", help_heading = INPUT)]
-    pub(crate) intensity: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) segmentation: SegmentationOptions,
     #[command(flatten)]
     pub(crate) foreground: ForegroundOptions,
     /// How to thin [default: zhang in 2-D, lee in 3-D]
@@ -104,26 +99,13 @@ pub(crate) struct RunOptions {
     /// Format of the picture
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = PictureFormat::Png, help_heading = OUTPUT)]
     pub(crate) picture_format: PictureFormat,
-    /// Replace earlier results in the folder
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
     /// Treat warnings as errors: write results only if there are none
     #[arg(long, help_heading = OUTPUT)]
     pub(crate) strict: bool,
-    /// Print warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
-    /// Chunk to work on; results are the same for every chunk [default: follows the storage]
-    ///
-    /// One number for all axes, or one for each. By default the stored chunks are joined along x, up to 256 voxels.
-    #[arg(long, value_name = "N|Z,Y,X", help_heading = RESOURCES)]
-    pub(crate) chunk: Option<String>,
-    /// Worker threads in each process [default: all cores]
-    #[arg(long, value_name = "N", help_heading = RESOURCES)]
-    pub(crate) workers: Option<usize>,
-    /// Memory for chunks at work, in each process: 500M or 2G [default: 256M, more if it takes more]
-    #[arg(long, value_name = "SIZE", help_heading = RESOURCES)]
-    pub(crate) memory: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+    #[command(flatten)]
+    pub(crate) resources: ResourceOptions,
     /// Folder to remember the image in: the next run computes only what has changed
     #[arg(long, value_name = "DIR", help_heading = INCREMENTAL)]
     pub(crate) state: Option<PathBuf>,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::OutputOptions;
 use super::headings::{ANALYSIS, OUTPUT};
 
 /// Count the crossings of a skeleton with spheres around a centre (Sholl analysis)
@@ -14,6 +15,8 @@ use super::headings::{ANALYSIS, OUTPUT};
 #[command(after_help = "Examples:
   anabranch sholl results
   anabranch sholl results --center 10,52.5,40um --step 5um -o sholl.csv")]
+#[command(mut_arg("overwrite", |overwrite| overwrite.help("Replace the file if it exists").requires("out")))]
+#[command(mut_arg("quiet", |quiet| quiet.help("Print the table, warnings and errors only")))]
 pub(crate) struct ShollOptions {
     /// Folder with the results of a run
     pub(crate) results: PathBuf,
@@ -31,10 +34,6 @@ pub(crate) struct ShollOptions {
     /// CSV file to write [default: standard output]
     #[arg(short, long, value_name = "FILE", help_heading = OUTPUT)]
     pub(crate) out: Option<PathBuf>,
-    /// Replace the file if it exists
-    #[arg(long, requires = "out", help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
-    /// Print the table, warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }

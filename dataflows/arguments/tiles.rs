@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::headings::{INPUT, OUTPUT};
-use super::{Corner, StageOrder};
+use super::{Corner, OutputOptions, StageOrder};
 
 /// Make a table of tiles for run, watch and fuse
 ///
@@ -19,6 +19,7 @@ use super::{Corner, StageOrder};
 #[command(after_help = "Examples:
   anabranch tiles scan/TileConfiguration.txt -o tiles.csv
   anabranch tiles scan -o tiles.csv --grid 4x6 --overlap 10% --scan-order snake-row")]
+#[command(mut_arg("overwrite", |overwrite| overwrite.help("Replace a table that exists already")))]
 pub(crate) struct TilesOptions {
     /// File or folder with the positions of tiles, or the tiles of a grid
     #[arg(required = true)]
@@ -52,10 +53,6 @@ pub(crate) struct TilesOptions {
     /// Table to write; paths in it are relative to its folder
     #[arg(short, long, value_name = "TILES.csv", help_heading = OUTPUT)]
     pub(crate) out: PathBuf,
-    /// Replace a table that exists already
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) overwrite: bool,
-    /// Print warnings and errors only
-    #[arg(long, help_heading = OUTPUT)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
 }

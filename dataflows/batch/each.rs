@@ -21,10 +21,10 @@ pub(super) fn analyse(options: &RunOptions, workers: Option<usize>) -> Result<()
     let mut options = options.clone();
     // What the results depend on was read before them: an image that changes meanwhile is analysed again.
     let key = Key::of(&options)?.into_value();
-    (options.workers, options.quiet) = (workers, true);
+    (options.resources.workers, options.output.quiet) = (workers, true);
     let analysis = analysis::open(&options, &Seat::of(&options)?)?;
     let own = |_: &_| false;
-    let folder = interrupt::stage(|| open_folder(&options.out, options.overwrite, own), OutputFolder::remover)?;
+    let folder = interrupt::stage(|| open_folder(&options.out, options.output.overwrite, own), OutputFolder::remover)?;
     let results = analysis.run_into(Some(&folder), Running::default())?;
     let mut circumstances = circumstances(&options);
     circumstances.batch = Some(key);

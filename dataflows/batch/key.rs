@@ -25,7 +25,8 @@ impl Key {
         let parameters = serde_json::to_value(parameters(options)?)
             .map_err(|error| Error::internal("parameters cannot be written as JSON").because(error))?;
         let exports: Vec<&str> = each_once(&options.export).iter().map(|format| format.name()).collect();
-        let foreground = [&options.foreground.mask, &options.atlas, &options.atlas_names, &options.intensity];
+        let foreground =
+            [&options.foreground.mask, &options.atlas, &options.atlas_names, &options.segmentation.intensity];
         let tiles = [&options.image.tiles.background, &options.image.tiles.flat_field];
         let files =
             [Some(&options.image.input)].into_iter().chain(foreground.into_iter().chain(tiles).map(Option::as_ref));

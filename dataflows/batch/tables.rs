@@ -70,10 +70,10 @@ pub(super) fn write<'f>(
     files.write(RECORD, format!("{record:#}\n"))?;
     interrupt::finish();
     files.commit()?;
-    print(&told, options.run.quiet);
+    print(&told, options.run.output.quiet);
     print(
         &format!("{}: {} samples in samples.csv, branches.csv and compare.*\n", out.display(), done.len()),
-        options.run.quiet,
+        options.run.output.quiet,
     );
     Ok(())
 }

@@ -1,0 +1,21 @@
+//! The options that say what an analysis may use of the machine.
+
+use clap::Args;
+
+use super::headings::RESOURCES;
+
+/// What an analysis may use of the machine.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ResourceOptions {
+    /// Chunk to work on; results are the same for every chunk [default: follows the storage]
+    ///
+    /// One number for all axes, or one for each. By default the stored chunks are joined along x, up to 256 voxels.
+    #[arg(long, value_name = "N|Z,Y,X", help_heading = RESOURCES)]
+    pub(crate) chunk: Option<String>,
+    /// Worker threads in each process [default: all cores]
+    #[arg(long, value_name = "N", help_heading = RESOURCES)]
+    pub(crate) workers: Option<usize>,
+    /// Memory for chunks at work, in each process: 500M or 2G [default: 256M, more if it takes more]
+    #[arg(long, value_name = "SIZE", help_heading = RESOURCES)]
+    pub(crate) memory: Option<String>,
+}
