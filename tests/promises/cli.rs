@@ -289,6 +289,7 @@ fn a_reader_that_goes_away_is_no_error() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("demo");
     let outcome = anabranch_into_closed_pipe(&["demo", "--shape", "32,32,32", "--out", text(&out)]);
-    assert_eq!((outcome.code, outcome.stderr.as_str()), (0, ""));
+    // On a slow machine progress is told there.
+    assert!(outcome.code == 0 && !outcome.stderr.contains("anabranch:"), "{}", outcome.stderr);
     assert!(out.join("results/branches.csv").is_file());
 }
