@@ -158,6 +158,7 @@ impl Epochs {
             statistics: found.statistics().clone(),
             foreground: found.foreground(),
             amounts: found.amounts(),
+            unpruned_loops: self.analysis.settled.pruning.is_any().then_some(found.unpruned_loops()),
             junctions: found.junctions(),
             object_counts: found.object_counts(),
             object_labels: found.object_labels().map(Arc::new),

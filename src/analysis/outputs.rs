@@ -267,6 +267,7 @@ impl Analysis {
         warnings.extend(regions.into_iter().flat_map(warnings::of_regions));
         let parameters = self.settled.described(self.source.description(), results.threshold, self.is_of_tiles());
         let mut summary = Summary::new(parameters, &totals, &results.statistics);
+        warnings.extend(results.unpruned_loops.and_then(|before| warnings::of_pruning(before, summary.loops)));
         (summary.warnings, summary.labels) = (warnings, labels);
         if let Some(arrival) = &results.arrival {
             let (units, missing) = (arrival.units(), arrival.missing());

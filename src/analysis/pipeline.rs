@@ -148,6 +148,7 @@ impl Analysis {
             statistics: statistics.unwrap_or_else(|| Statistics::new(&self.network_plan().columns).snapshot()),
             foreground: found.foreground.saturating_add_signed(found.amounts.growth()),
             amounts: found.amounts,
+            unpruned_loops: self.settled.pruning.is_any().then_some(found.unpruned_loops),
             junctions: found.junctions,
             object_counts: found.objects,
             object_labels,
@@ -280,6 +281,10 @@ fn analyse(
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);
+        if let Some(loops) = &network.unpruned_loops {
+            let counted = to_report();
+            loops.clone().inspect(move |more| counted.borrow_mut().found.unpruned_loops += more).probe_with(&probe);
+        }
         let objects = locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels());
         let (counted, listed) = (to_report(), to_report());
         objects

@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub(super) foreground: u64,
     /// How much filters change.
     pub(super) amounts: Amounts,
+    /// Loops before pruning.
+    pub(super) unpruned_loops: i64,
     /// Projections.
     pub(super) projections: Option<Projections>,
     pub(super) thinning: ThinningCounts,
@@ -41,6 +43,7 @@ impl Found {
     pub(super) fn merge(&mut self, other: Found) {
         self.foreground += other.foreground;
         self.amounts.add(&other.amounts, 1);
+        self.unpruned_loops += other.unpruned_loops;
         self.thinning.add(&other.thinning);
         self.junctions.add(other.junctions, 1);
         self.objects.add(other.objects, 1);

@@ -51,6 +51,8 @@ pub struct Results {
     pub foreground: u64,
     /// How much filters have changed.
     pub amounts: Amounts,
+    /// Number of loops before pruning, if there was any.
+    pub unpruned_loops: Option<i64>,
     /// Numbers of junctions.
     pub junctions: JunctionCounts,
     /// Numbers of objects.

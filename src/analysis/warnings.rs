@@ -61,6 +61,12 @@ fn of_paths(unknown: u64) -> Option<String> {
     (unknown > 0).then(|| format!("{unknown} {text}"))
 }
 
+/// The warning about loops that pruning has made or opened.
+pub(super) fn of_pruning(before: i64, after: i64) -> Option<String> {
+    let why = "thinning has left closed shells around cavities, on whose surface loops mean nothing; --fill-holes fills cavities";
+    (before != after).then(|| format!("there were {before} loops before pruning, and are {after} now: {why}"))
+}
+
 /// The warnings about regions that may not be those that were meant.
 pub(super) fn of_regions(regions: &Regions) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -253,6 +259,13 @@ mod tests {
         assert!(of(5, 2).is_some_and(|text| text.starts_with("2 of 5 objects (16 voxels) left no skeleton: Lee's")));
         assert!(of(5, 5).is_some_and(|text| text.starts_with("all 5 objects") && text.contains("homotopic")));
         assert!(of(1, 1).is_some_and(|text| text.starts_with("the only object (8 voxels)")));
+    }
+
+    #[test]
+    fn loops_that_pruning_has_made_are_told() {
+        assert_eq!(of_pruning(3, 3), None);
+        let text = of_pruning(0, 4).unwrap();
+        assert!(text.starts_with("there were 0 loops before pruning, and are 4 now") && text.contains("--fill-holes"));
     }
 
     #[test]

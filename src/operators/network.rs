@@ -62,6 +62,8 @@ pub struct Network<'scope, T: Timestamp> {
     pub graph: BranchGraph<'scope, T, BranchMeasures>,
     /// The skeletons of chunks, where side branches were taken off.
     pub pruned: Option<VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>>,
+    /// Changes of the number of loops before side branches were taken off, at the first worker.
+    pub unpruned_loops: Option<StreamVec<'scope, T, i64>>,
     /// The skeletons of chunks, without these side branches, with the image's values and radii.
     pub known: VecCollection<'scope, T, (ChunkId, Arc<Skeleton<Known>>)>,
     plan: NetworkPlan,
@@ -91,18 +93,18 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
                 (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))
             }),
         };
-        let (known, pruned) = if plan.pruning.is_any() {
-            let known = known.prune(plan.grid, plan.frame.spacing, plan.pruning);
+        let (known, pruned, unpruned_loops) = if plan.pruning.is_any() {
+            let (known, loops) = known.prune(plan.grid, plan.frame.spacing, plan.pruning);
             let pruned = known.clone().map(|(id, skeleton)| {
                 let values = Arc::new(skeleton.values.0.clone());
                 (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values }))
             });
-            (known, Some(pruned))
+            (known, Some(pruned), Some(loops))
         } else {
-            (known, None)
+            (known, None, None)
         };
         let graph = known.clone().extract_branches(plan.grid, plan.frame.spacing);
-        Network { graph, pruned, known, plan: plan.clone() }
+        Network { graph, pruned, unpruned_loops, known, plan: plan.clone() }
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) enum Difference {
     Labels(ChunkId, Shared<LabelledChunk>, isize),
     /// The change of what filters change.
     Amounts(Amounts),
+    /// The change of the number of loops before pruning.
+    UnprunedLoops(i64),
 }
 
 pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
@@ -202,6 +204,10 @@ pub(super) fn graph(
             .map(|_| ())
             .probe_with(probe);
         let skeletons = network.pruned.clone().unwrap_or(skeletons);
+        if let Some(loops) = &network.unpruned_loops {
+            let counted = note();
+            loops.clone().inspect(move |more| counted(Difference::UnprunedLoops(*more))).map(|_| ()).probe_with(probe);
+        }
         let objects = locals.join(&plan.objects, skeletons.clone(), || graph.first_voxels());
         let (object_counts, each_object, each_chunk) = (note(), note(), note());
         objects

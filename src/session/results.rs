@@ -69,6 +69,7 @@ pub struct EpochResults {
     /// The filters of the foreground, and how much they change.
     filters: Vec<Filter>,
     amounts: Amounts,
+    unpruned_loops: i64,
     /// Voxels to which the analysis of the image is confined, unless that is all of them.
     pub(super) confined: Option<u64>,
 }
@@ -131,6 +132,7 @@ impl EpochResults {
             foreground: 0,
             filters: plan.filters.clone(),
             amounts: Amounts::default(),
+            unpruned_loops: 0,
             confined: None,
         }
     }
@@ -157,6 +159,7 @@ impl EpochResults {
                 Difference::Labels(id, _, diff) if diff < 0 => unlabelled.push(id),
                 Difference::Labels(id, labels, _) => labelled.push((id, labels)),
                 Difference::Amounts(more) => self.amounts.add(&more, 1),
+                Difference::UnprunedLoops(more) => self.unpruned_loops += more,
                 Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
@@ -253,6 +256,11 @@ impl EpochResults {
     /// How much filters have changed.
     pub fn amounts(&self) -> Amounts {
         self.amounts
+    }
+
+    /// Number of loops before pruning; 0 without pruning.
+    pub fn unpruned_loops(&self) -> i64 {
+        self.unpruned_loops
     }
 
     /// Number of voxels that were analysed: those inside the mask of a region of interest, or else those inside the bounds,

@@ -119,3 +119,26 @@ fn pruning_that_has_no_meaning_is_refused() {
         assert!(!out.exists());
     }
 }
+
+#[test]
+fn loops_that_pruning_makes_on_closed_shells_are_told_whatever_the_chunks_and_edits() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [input, whole, parts, kept, state] =
+        ["box.npy", "whole", "parts", "kept", "state"].map(|name| folder.path().join(name));
+    let inside = |place: [i64; 3], from: i64, to: i64| place.iter().all(|at| (from..to).contains(at));
+    // A box with thorns on it, with and without a cavity.
+    for hollow in [true, false, true] {
+        let mask = Mask::from_fn([14, 14, 14], |[z, y, x]| {
+            let thorn = y == 5 && x % 3 == 1 && (3..11).contains(&x) && z < 4 || z == 6 && x == 6 && y > 9;
+            inside([z, y, x], 3, 11) && !(hollow && inside([z, y, x], 5, 9)) || thorn
+        });
+        Image::of_mask(&mask).write_npy(&input);
+        run(&input, &whole, "--prune 6 --workers 1");
+        let told = read_json(&whole, "summary.json")["warnings"].to_string().contains("loops before pruning");
+        assert_eq!(told, hollow);
+        run(&input, &parts, "--prune 6 --workers 2 --chunk 5");
+        assert!(invariant_bytes(&whole) == invariant_bytes(&parts));
+        run(&input, &kept, &format!("--prune 6 --chunk 5 --state {}", state.display()));
+        assert!(invariant_bytes(&whole) == invariant_bytes(&kept), "after an edit");
+    }
+}

@@ -17,6 +17,7 @@ use crate::grid::Grid;
 use crate::kernel::measure::pixel_values::PixelValues;
 use crate::kernel::measure::radii::Radius;
 use crate::kernel::network::branch::{Branch, BranchKind};
+use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::graph::Graph;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::neighbourhood::{CENTRE, Tests, is_endpoint};
@@ -47,8 +48,17 @@ impl Pruning {
     }
 }
 
-/// For each voxel of a whole skeleton, in raster order, whether it stays. `radius` returns the radius at a voxel by its
-/// index, if it is known.
+/// What pruning makes of a skeleton.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// For each voxel, whether it stays.
+    pub kept: Vec<bool>,
+    /// Independent loops of the branches before. There are as many afterwards, unless there are closed shells.
+    pub loops: i64,
+}
+
+/// For each voxel of a whole skeleton, in raster order, whether it stays, and the number of loops before. `radius` returns the
+/// radius at a voxel by its index, if it is known.
 ///
 /// Takes time proportional to the number of voxels for the first round, and to the number of voxels in components that
 /// change for every other round.
@@ -60,12 +70,14 @@ pub fn prune(
     radius: impl Fn(usize) -> Option<Radius>,
     spacing: Spacing,
     pruning: &Pruning,
-) -> Vec<bool> {
+) -> Pruned {
     assert!(voxels.is_sorted_by(|a, b| a < b), "voxels are in raster order");
     let mut left = Left { places: voxels.iter().enumerate().map(|(place, &voxel)| (voxel, place)).collect() };
     let mut active: Vec<Voxel> = if pruning.is_any() { voxels.to_vec() } else { Vec::new() };
+    let mut loops_before = None;
     while !active.is_empty() {
         let graph = graph(&active, spacing);
+        loops_before.get_or_insert_with(|| loops(&graph.branches));
         let touches = |branch: &Branch| {
             let flag = |voxel: Voxel| left.places.get(&voxel).and_then(|&place| radius(place));
             branch.voxels().any(|voxel| flag(voxel).is_some_and(Radius::touches_border))
@@ -91,7 +103,20 @@ pub fn prune(
         }
         active = left.components(removed.iter().map(|(_, root)| *root).chain(clusters));
     }
-    voxels.iter().map(|voxel| left.places.contains_key(voxel)).collect()
+    let kept = voxels.iter().map(|voxel| left.places.contains_key(voxel)).collect();
+    Pruned { kept, loops: loops_before.unwrap_or(0) }
+}
+
+/// The number of independent loops: of branches that join what other ones join already.
+fn loops(branches: &[Branch]) -> i64 {
+    let mut numbers: HashMap<Voxel, u32> = HashMap::new();
+    let mut number = |voxel| {
+        let next = numbers.len() as u32;
+        *numbers.entry(voxel).or_insert(next)
+    };
+    let ends: Vec<[u32; 2]> = branches.iter().map(|branch| [branch.start(), branch.end()].map(&mut number)).collect();
+    let mut sets = DisjointSets::new(numbers.len());
+    ends.into_iter().filter(|&[start, end]| !sets.unite(start, end)).count() as i64
 }
 
 /// The graph of voxels in raster order.
@@ -263,7 +288,8 @@ pub(crate) mod tests {
     }
 
     fn pruned(voxels: &[Voxel], pruning: &Pruning) -> Vec<Voxel> {
-        let kept = prune(voxels, |_| None, Spacing::default(), pruning);
+        let Pruned { kept, loops } = prune(voxels, |_| None, Spacing::default(), pruning);
+        assert_eq!(loops, topology(voxels).1);
         voxels.iter().zip(kept).filter(|(_, kept)| *kept).map(|(voxel, _)| *voxel).collect()
     }
 
@@ -300,7 +326,7 @@ pub(crate) mod tests {
         let (voxels, line) = (comb(3), comb(0));
         let by = |radius: f64, touches, keep_border| {
             let pruning = Pruning { ratio: Some(2.0), keep_border, ..Pruning::default() };
-            let kept = prune(&voxels, |_| Some(Radius::new(radius, touches)), Spacing::default(), &pruning);
+            let kept = prune(&voxels, |_| Some(Radius::new(radius, touches)), Spacing::default(), &pruning).kept;
             kept.iter().filter(|kept| **kept).count()
         };
         assert_eq!(by(4.0, false, false), line.len());
