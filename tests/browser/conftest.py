@@ -6,6 +6,7 @@ which the console shows an error or a script fails fails its test.
 
 import os
 import subprocess
+import time
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -74,6 +75,15 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert not errors, errors
+
+
+def eventually(get, expected):
+    """Waits until something is as expected; fails with what it is if it does not become so."""
+    end = time.monotonic() + 120
+    while (found := get()) != expected and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found == expected
+    return found
 
 
 def overflow(page):

@@ -12,24 +12,14 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 import urllib.request
 
 import pytest
-from conftest import overflow
+from conftest import eventually, overflow
 
 # Texts on the console where the connection is cut.
 LOST = ["ERR_CONNECTION", "ERR_INCOMPLETE_CHUNKED", "ERR_EMPTY_RESPONSE", "ERR_NETWORK", "ERR_SOCKET"]
 SHAPE, CHUNK = (64, 96, 128), 32
-
-
-def eventually(get, expected):
-    """Waits until something is as expected; fails with what it is if it does not become so."""
-    end = time.monotonic() + 120
-    while (found := get()) != expected and time.monotonic() < end:
-        time.sleep(0.05)
-    assert found == expected
-    return found
 
 
 class Line:
