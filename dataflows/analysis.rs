@@ -10,6 +10,7 @@ use anabranch::parameters::Parameters;
 use anabranch::store::units::length_name;
 use anabranch::store::{Image, OpenOptions, resolved};
 use anabranch::text::masked;
+use serde_json::Value;
 
 use crate::apart;
 use crate::arguments::{BranchColour, ColumnSet, PictureFormat, RunOptions};
@@ -114,6 +115,28 @@ pub(crate) fn print_summary(
         ("seconds", told.elapsed.as_secs_f64().into()),
     ];
     let text = if log::is_json() { "the analysis is complete".to_owned() } else { lines(&told) };
+    print_event("summary", &text, quiet, fields);
+    print_results(if log::is_json() { "" } else { "\n" }, out, quiet);
+}
+
+/// Prints that the results that are there stand, with the warnings of their summary.
+pub(crate) fn print_standing(analysis: &Analysis, summary: &Value, (out, started): (&Path, Instant), quiet: bool) {
+    let warnings = summary["warnings"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    // Those of the image itself were printed when it was opened.
+    warnings.skip(analysis.image.warnings.len()).for_each(print_warning);
+    let elapsed = started.elapsed().as_secs_f64();
+    let fields = [
+        ("branches", summary["branches"].clone()),
+        ("skeletons", summary["skeletons"].clone()),
+        ("total_length", summary["total_length"].clone()),
+        ("unit", unit(analysis).into()),
+        ("seconds", elapsed.into()),
+        ("unchanged", true.into()),
+    ];
+    let text = match log::is_json() {
+        true => "nothing has changed, and the results stand".to_owned(),
+        false => format!("  nothing has changed since the results were made: they stand ({elapsed:.2} s)\n"),
+    };
     print_event("summary", &text, quiet, fields);
     print_results(if log::is_json() { "" } else { "\n" }, out, quiet);
 }

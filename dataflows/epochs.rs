@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anabranch::analysis::{self, Analysis, Changes, Destination, Written};
+use anabranch::analysis::{self, Analysis, Changes, Destination, OutputPlan, Verdict, Written};
 use anabranch::error::Result;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::session::Epoch;
 use anabranch::store::output::OutputFolder;
 
-use crate::analysis::{circumstances, open, picture, print_summary, put_in_place, unit};
+use crate::analysis::{circumstances, open, picture, print_standing, print_summary, put_in_place, unit};
 use crate::arguments::RunOptions;
 use crate::export::each_once;
 use crate::interrupt::{self, Interrupt};
@@ -43,10 +43,12 @@ pub(crate) enum Shown {
     Line,
 }
 
-/// Runs the analysis, with what its state knows already, and writes its outputs.
+/// Runs the analysis, with what its state knows already, and writes its outputs. If they would be those that are there,
+/// it leaves them.
 pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
     let started = Instant::now();
-    conduct(options, state, None, |analysis, team| {
+    let stands = |analysis: &Analysis| Ok(!options.verify && stands(analysis, options, state, started)?);
+    conduct(options, state, None, stands, |analysis, team| {
         let progress = Arc::default();
         let mut epochs = ShownEpochs::start(analysis, (options, state), Shown::Summary, team, &progress)?;
         epochs.of.session.look(options.verify)?;
@@ -57,15 +59,19 @@ pub(crate) fn run(options: &RunOptions, state: &Path) -> Result<()> {
 
 /// Runs an analysis that goes on, in as many processes as the options ask for. The first process, or the only one,
 /// calls `lead`, which returns the analysis when it is over. A request to end that reaches any process reaches `lead`
-/// through `interrupt`.
+/// through `interrupt`. Does nothing if `is_over` says so, which is not asked where other processes wait to be connected.
 pub(crate) fn conduct(
     options: &RunOptions,
     state: &Path,
     interrupt: Option<&Interrupt>,
+    is_over: impl FnOnce(&Analysis) -> Result<bool>,
     lead: impl FnOnce(Analysis, Option<&mut ProcessTeam>) -> Result<ShownEpochs>,
 ) -> Result<()> {
     let seat = Seat::of(options)?;
     let analysis = open(options, &seat).map_err(|error| seat.call_off(options, error))?;
+    if matches!(seat, Seat::Alone | Seat::Parent(_)) && is_over(&analysis)? {
+        return Ok(());
+    }
     let Some(mut team) = ProcessTeam::gather(&seat, &analysis, options)? else {
         return lead(analysis, None)?.of.session.close();
     };
@@ -82,6 +88,34 @@ pub(crate) fn conduct(
     let result = result.and_then(|()| team.members.wait_for_others().map(|_| ()));
     team.end(&result);
     result
+}
+
+/// Whether the outputs that are there are those of the image as it is now. If so, says that.
+fn stands(analysis: &Analysis, options: &RunOptions, state: &Path, started: Instant) -> Result<bool> {
+    let folder = || analysis.outputs_of_state(&options.out, state, options.output.overwrite);
+    let folder = interrupt::stage(folder, OutputFolder::remover)?;
+    let standing = match analysis.verdict(&folder, state, &plan(options))? {
+        Verdict::Stand(standing) => standing,
+        Verdict::Unknown(why) => {
+            print_warning(&why);
+            return Ok(false);
+        }
+        _ => return Ok(false),
+    };
+    let epoch = standing.epoch();
+    interrupt::finish();
+    let summary = standing.renew(analysis, folder, &circumstances(options), started)?;
+    status::results(&options.out, Some(epoch));
+    print_standing(analysis, &summary, (&options.out, started), options.output.quiet);
+    Ok(true)
+}
+
+/// What is written of results, and how, as the options ask for it.
+fn plan(options: &RunOptions) -> OutputPlan {
+    let mut plan = OutputPlan::default();
+    (plan.strict, plan.picture) = (options.strict, picture(options));
+    (plan.exports, plan.changes) = (each_once(&options.export), options.changes.clone());
+    plan
 }
 
 impl ShownEpochs {
@@ -119,18 +153,24 @@ impl ShownEpochs {
             print_note(&note, self.options.output.quiet);
         }
         let folder = interrupt::stage(|| self.of.folder(), OutputFolder::remover)?;
+        let plan = plan(&self.options);
         let to = Destination {
             changes: self.changes.as_mut(),
             started,
-            strict: self.options.strict,
+            strict: plan.strict,
             circumstances: circumstances(&self.options),
-            picture: picture(&self.options),
-            exports: each_once(&self.options.export),
+            picture: plan.picture,
+            exports: plan.exports.clone(),
             ..Destination::new(folder)
         };
         let (results, staged) = self.of.stage(&epoch, to)?;
+        // Of use to a later run, at a cost that follows from the size of the image: not for each of many epochs.
+        let made = if self.shown == Shown::Summary { self.of.made(&staged, &plan)? } else { None };
         drop(shown);
         let written = put_in_place(&self.of.analysis, staged, &mut self.said)?;
+        if let Err(error) = self.of.settle(made, &plan) {
+            print_warning(&format!("{error}; the results are complete, but the next run reads the whole state"));
+        }
         let (out, quiet) = (&self.options.out, self.options.output.quiet);
         status::results(out, Some(epoch.number));
         match self.shown {

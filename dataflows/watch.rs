@@ -56,9 +56,13 @@ pub(crate) fn watch(options: &WatchOptions) -> Result<()> {
     }
     let progress = Arc::default();
     let mut live = Live::start(options, &progress)?;
-    conduct(run, state, Some(&interrupt), |analysis, team| {
-        follow((run, state), analysis, team, pace, &interrupt, (&mut live, &progress))
-    })
+    conduct(
+        run,
+        state,
+        Some(&interrupt),
+        |_| Ok(false),
+        |analysis, team| follow((run, state), analysis, team, pace, &interrupt, (&mut live, &progress)),
+    )
 }
 
 /// The same options, with tiles that are still to come.

@@ -50,6 +50,7 @@ mod report;
 mod resources;
 mod results;
 mod sholl;
+mod standing;
 mod stored_skeleton;
 mod team;
 mod threshold;
@@ -67,6 +68,7 @@ pub use self::record::Circumstances;
 pub use self::resources::{Resources, chunk_shape, workers};
 pub use self::results::{Counts, Results};
 pub use self::sholl::{Shells, Sholl};
+pub use self::standing::{Made, OutputPlan, Standing, Verdict};
 pub use self::team::Team;
 
 use std::collections::BTreeSet;

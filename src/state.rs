@@ -10,6 +10,9 @@
 //! workers nor on the release of the program, but on the [`Dependencies`] and the version of their kind: a release that
 //! changes a kind of record, or adds one, goes on with the others.
 //!
+//! The [`Index`] says from which image and parameters the outputs in place were made. If all of that is as it was, they
+//! stand, and no record is read.
+//!
 //! Files are written under another name and renamed. Only `state.json` is forced to the disk: after a power failure
 //! some records may be torn, which is noticed like any other damage, and costs the time to compute them again. Syncing
 //! thousands of records would cost more than the run.
@@ -17,6 +20,8 @@
 mod counted;
 mod encoding;
 mod folder;
+#[cfg(feature = "analysis")]
+mod index;
 mod kind;
 mod locks;
 mod manifest;
@@ -33,6 +38,8 @@ pub use self::dependencies::Dependencies;
 pub(crate) use self::dependencies::fingerprint;
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
+#[cfg(feature = "analysis")]
+pub use self::index::{HeldIndex, Index};
 pub use self::kind::{Record, RecordKind};
 pub(crate) use self::record::hash_of_mask;
 pub use self::record::{MaskRecord, ThinningRecord};

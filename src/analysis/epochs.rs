@@ -28,10 +28,12 @@ pub struct Epochs {
     /// The session that runs it.
     pub session: FollowingSession,
     out: PathBuf,
-    state: PathBuf,
+    pub(super) state: PathBuf,
     overwrite: bool,
     /// The parts that had arrived before the last epoch was closed.
     arrival: Option<Arrival>,
+    /// A hash of what is beside the image as it was then, if that can be told: see [`Epochs::made`].
+    pub(super) beside: Option<u64>,
     /// Warnings about the state that [`Epochs::take_notes`] has not returned yet.
     notes: Vec<String>,
 }
@@ -105,7 +107,7 @@ impl Epochs {
         };
         let notes = session.warnings()?;
         let state = state.to_owned();
-        Ok(Epochs { analysis, session, out, state, overwrite, arrival: None, notes })
+        Ok(Epochs { analysis, session, out, state, overwrite, arrival: None, beside: None, notes })
     }
 
     /// Closes an epoch.
@@ -114,6 +116,7 @@ impl Epochs {
     /// As [`Session::advance`](crate::session::Session::advance).
     pub fn advance(&mut self) -> Result<Epoch> {
         self.arrival = self.analysis.arrival()?;
+        self.beside = self.analysis.beside(self.arrival.as_ref())?;
         self.session.advance()
     }
 

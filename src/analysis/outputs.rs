@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::change_files::{Changes, TableChanges};
 use super::record::Circumstances;
 use super::warnings;
-use super::{Analysis, Results};
+use super::{Analysis, Counts, Results};
 use crate::error::{Error, Kind, Result};
 use crate::export::{Format, Network};
 use crate::grid::ChunkId;
@@ -65,9 +65,11 @@ impl Destination<'_> {
 #[derive(Debug)]
 #[must_use = "outputs that are not put in place are gone"]
 pub struct Staged<'a> {
-    folder: OutputFolder,
+    pub(super) folder: OutputFolder,
     changed: Option<(&'a mut Changes, TableChanges)>,
     written: Written,
+    /// What `run.json` counts.
+    pub(super) counts: Counts,
 }
 
 /// What was written, for people.
@@ -179,7 +181,7 @@ impl Analysis {
             let network = Network::open(folder.new_folder())?;
             written.notes = network.export(&exports, &folder.path(EXPORT), self.allotted.workers)?;
         }
-        Ok(Staged { folder, changed: changes.zip(difference), written })
+        Ok(Staged { folder, changed: changes.zip(difference), written, counts })
     }
 
     /// The picture of some results, as the bytes of a PNG file, and as SVG if that is wanted; `None` if the image was not

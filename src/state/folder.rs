@@ -20,6 +20,8 @@ use crate::store::file::{WRITING, named, read_failed, replace_below, replace_for
 const MANIFEST: &str = "state.json";
 /// The program's file about the outputs that it made from the state.
 const OUTPUTS: &str = "outputs.json";
+/// The file that tells from what they were made: see `index`.
+pub(super) const INDEX: &str = "index";
 /// Suffix of the file of a record that is staged until the end of its epoch.
 const STAGED: &str = ".staged";
 
@@ -391,7 +393,8 @@ fn foreign(path: &Path, parameters: &Dependencies) -> Result<Option<String>> {
     let unfinished = format!("{MANIFEST}{WRITING}");
     let noting = format!("{OUTPUTS}{WRITING}");
     let begun = format!("{RUN}{WRITING}");
-    let files = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, &unfinished, &noting, &begun];
+    let indexing = format!("{INDEX}{WRITING}");
+    let files = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, INDEX, &unfinished, &noting, &begun, &indexing];
     for name in &names {
         let known = files.contains(&name.as_str()) || is_of_records(name);
         if !ours || !(known || looks_like_records(&path.join(name))?) {

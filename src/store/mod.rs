@@ -52,6 +52,8 @@ mod axes;
 mod cache;
 pub(crate) mod disk;
 pub(crate) mod file;
+#[cfg(feature = "analysis")]
+pub(crate) mod file_states;
 mod layout;
 pub(crate) mod lock;
 mod marker;

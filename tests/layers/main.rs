@@ -65,6 +65,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "parameters",
             "table",
             "progress",
+            "state",
             "operators",
             "cluster",
             "session",

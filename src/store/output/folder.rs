@@ -69,7 +69,8 @@ pub(crate) const SKELETON: &str = "skeleton.zarr";
 /// The output with the radius and the image's value at each voxel of the skeleton.
 pub(crate) const VOXELS: &str = "voxels.npy";
 
-const RUN: &str = "run.json";
+/// The output that says how a run went.
+pub(crate) const RUN: &str = "run.json";
 
 /// A folder for one run's outputs. Until [`OutputFolder::commit`] the outputs of an earlier run stay unchanged; if this
 /// is dropped before, nothing of the new run remains.
@@ -207,6 +208,17 @@ impl OutputFolder {
     /// `Io` if files cannot be synced or moved.
     pub fn commit(self) -> Result<()> {
         self.staging.finish(|above| self.swap().swap_in(self.run(), above))
+    }
+
+    /// Puts a written `run.json` in place of the earlier one. All other outputs stay as they are; the caller knows that
+    /// this run would have written the same.
+    ///
+    /// # Errors
+    /// `Io` or `Output` if it cannot be moved; the earlier one stays.
+    #[cfg(feature = "analysis")]
+    pub(crate) fn commit_record(self) -> Result<()> {
+        let (new, place) = (self.path(RUN), self.folder.join(RUN));
+        self.staging.finish(|_| disk::rename(&new, &place).map_err(|error| write_failed(&error).at(&place)))
     }
 
     /// The folder in which outputs are staged.

@@ -1,0 +1,118 @@
+//! The lengths and times of the files of a folder, in one number.
+
+use std::fs::{self, Metadata};
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use twox_hash::XxHash3_64;
+
+/// A hash of the names, lengths and modification times of all files below a folder, and of the names of its folders,
+/// however the system lists them. Entries of the folder itself with a name in `but` are left out. `None` if something
+/// below it is neither a file nor a folder, or a file has no time: then nothing can be told.
+///
+/// It differs if any file does, unless the file was changed within a tick of the file system's clock and kept its length.
+/// Takes about a microsecond a file if its metadata are cached, and memory for the names of one folder on each level.
+///
+/// # Errors
+/// If the operating system cannot list a folder, or read the metadata of a file.
+pub(crate) fn states_below(folder: &Path, but: &[&str]) -> io::Result<Option<u64>> {
+    let mut hash = XxHash3_64::new();
+    Ok(add_below(folder, but, &mut hash)?.then(|| hash.finish()))
+}
+
+/// A hash of the length and the modification time of a file; `None` if it is no file, or has no time.
+///
+/// # Errors
+/// If the operating system cannot read its metadata; of kind `NotFound` if it does not exist.
+pub(crate) fn state_of(file: &Path) -> io::Result<Option<u64>> {
+    let mut hash = XxHash3_64::new();
+    Ok(add(&fs::symlink_metadata(file)?, &mut hash).then(|| hash.finish()))
+}
+
+/// Adds the content of a folder. Returns whether all of it could be added.
+fn add_below(folder: &Path, but: &[&str], hash: &mut XxHash3_64) -> io::Result<bool> {
+    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.retain(|entry| !but.iter().any(|name| entry.file_name() == *name));
+    entries.sort_by_cached_key(fs::DirEntry::file_name);
+    entries.len().hash(hash);
+    for entry in entries {
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        (name.as_encoded_bytes(), kind.is_dir()).hash(hash);
+        let is_added = match kind.is_dir() {
+            true => add_below(&entry.path(), &[], hash)?,
+            false => kind.is_file() && add(&entry.metadata()?, hash),
+        };
+        if !is_added {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Adds the length and the time of a file. Returns whether it is a file with a time.
+fn add(metadata: &Metadata, hash: &mut XxHash3_64) -> bool {
+    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    match changed.filter(|_| metadata.is_file()) {
+        Some(changed) => {
+            (metadata.len(), changed).hash(hash);
+            true
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes};
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn every_change_below_a_folder_is_noticed_and_none_that_is_left_out() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        let put = |name: &str, bytes: &[u8], age: u64| {
+            fs::write(path(name), bytes).unwrap();
+            let file = File::options().write(true).open(path(name)).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 30) - Duration::from_secs(age);
+            file.set_times(FileTimes::new().set_modified(time)).unwrap();
+        };
+        let now = || states_below(root.path(), &["lock"]).unwrap();
+        fs::create_dir_all(path("a/b")).unwrap();
+        put("a/b/1", b"one", 0);
+        put("a/2", b"two", 0);
+        let first = now();
+        put("lock", b"other", 5);
+        put("a/2", b"owt", 0);
+        assert_eq!(now(), first, "neither length nor time");
+        let mut seen = vec![first];
+        let mut changed = |what: &str| {
+            assert!(!seen.contains(&now()), "{what}");
+            seen.push(now());
+        };
+        put("a/2", b"two", 1);
+        changed("another time");
+        put("a/2", b"twoo", 1);
+        changed("another length");
+        fs::rename(path("a/2"), path("a/3")).unwrap();
+        changed("another name");
+        fs::rename(path("a/3"), path("a/b/3")).unwrap();
+        changed("another folder");
+        fs::create_dir(path("a/c")).unwrap();
+        changed("an empty folder");
+        fs::remove_file(path("a/b/1")).unwrap();
+        changed("a file less");
+        put("a/lock", b"", 0);
+        changed("a name that is left out elsewhere");
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(path("lock"), path("a/link")).unwrap();
+            assert_eq!((now(), state_of(&path("a/link")).unwrap()), (None, None));
+        }
+        assert_ne!(state_of(&path("a/b/3")).unwrap(), state_of(&path("a/lock")).unwrap());
+        assert_eq!(state_of(&path("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}
