@@ -130,10 +130,12 @@ impl Analysis {
         let parameters = serde_json::to_string(&self.settled.asked).ok()?;
         let program = std::env::current_exe().and_then(std::fs::metadata).ok()?;
         let built = program.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let image = (self.source.description(), &self.image, self.image_name(), self.source.origin());
-        let changes = changes.as_deref().map(resolved);
-        let chunk = self.grid.chunk_shape();
-        let text = format!("{parameters} {image:?} {chunk:?} {strict} {picture:?} {exports:?} {changes:?}");
+        let description = self.source.description();
+        let image = (description, &self.image, self.image_name(), self.source.origin());
+        // With what the parameters name files for, such as gains.
+        let agreed = self.settled.agreed(description.spacing, description.unit.as_deref());
+        let (changes, chunk) = (changes.as_deref().map(resolved), self.grid.chunk_shape());
+        let text = format!("{parameters} {agreed:?} {image:?} {chunk:?} {strict} {picture:?} {exports:?} {changes:?}");
         let mut hash = XxHash3_64::new();
         (env!("CARGO_PKG_VERSION"), program.len(), built, text, beside).hash(&mut hash);
         Some(hash.finish())

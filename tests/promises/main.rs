@@ -56,6 +56,7 @@ mod report;
 mod scarcity;
 mod sholl;
 mod sparse;
+mod standing;
 mod state;
 mod strangers;
 #[cfg(feature = "mosaic")]
