@@ -135,14 +135,14 @@ fn records_that_are_harmed_are_named_and_made_again() {
             (versioned(&whole, 200), "is of another version"),
         ] {
             fs::write(file, harmed).expect("a writable folder");
-            let told = scene.run(&[]).stderr;
+            let told = scene.run(&["--quiet"]).stderr;
             // Neighbours of a chunk whose thinning is not known cannot rely on theirs.
             let known = |line: &&str| line.contains("contradicts that of a neighbour") || line.contains("more such");
             let others = told.lines().skip(1).filter(|line| !known(line));
             assert!(told.starts_with(&format!("warning: chunk {chunk}: its record {says}")), "{told}");
             assert!(others.count() == 0 && (kind == "thinned" || told.lines().count() == 1), "{told}");
             scene.assert_as_from_scratch(&[]);
-            assert_eq!(scene.run(&[]).stderr, "");
+            assert_eq!(scene.run(&["--quiet"]).stderr, "");
         }
     }
     // All but one of another epoch: they contradict that one, and the masks that are there now.
@@ -154,7 +154,7 @@ fn records_that_are_harmed_are_named_and_made_again() {
     }
     scene.run(&[]);
     scene.assert_as_from_scratch(&[]);
-    assert_eq!(scene.run(&[]).stderr, "");
+    assert_eq!(scene.run(&["--quiet"]).stderr, "");
 }
 
 /// A record of another version of the format, whole by its own account: the last eight bytes of the header are its hash.
