@@ -11,7 +11,7 @@ mod described;
 mod filters;
 mod prune;
 mod sigma;
-#[cfg(test)]
+#[cfg(all(test, feature = "analysis"))]
 mod tests;
 
 pub use self::described::Described;
