@@ -14,7 +14,7 @@
 
 mod images;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -26,7 +26,7 @@ use anabranch::kernel::thin::lee::Retest;
 use anabranch::kernel::thin::method::Method;
 use anabranch::kernel::thin::neighbourhood::{Tests, is_endpoint, is_euler_invariant, is_simple};
 use anabranch::kernel::thin::partition::Partition;
-use anabranch::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
+use anabranch::kernel::thin::planes::{Passage, Plane, PlaneLayout, Sweep};
 use anabranch::space::Region;
 use ndarray::Array3;
 
@@ -107,23 +107,26 @@ fn thin_in_planes(mask: &Mask, retest: Retest, rounds: usize) -> (f64, usize) {
     let layout = PlaneLayout::new(shape);
     let mut laid = vec![Plane::default(); shape[0]];
     laid.iter_mut().enumerate().for_each(|(z, plane)| plane.paste(&layout, mask, z, [0; 2]));
-    let steps = layout.steps(1)[0];
     let (mut least, mut skeleton) = (f64::INFINITY, 0);
     for _ in 0..rounds {
-        let (mut planes, mut stage) = (laid.clone(), Stage::new(layout, steps, retest));
-        let (mut done, mut quiet) = (0, 0);
+        let (mut planes, mut sweep) = (laid.clone().into_iter(), Sweep::new(layout, layout.steps(1), 0, retest));
         let start = now();
-        while quiet < DIRECTIONS {
-            let mut passed = Vec::with_capacity(planes.len());
-            for plane in planes {
-                let deleted = stage.push(plane, done, &mut |plane| passed.push(plane)).unwrap_or_default();
-                deleted.iter().for_each(|&count| quiet = if count == 0 { quiet + 1 } else { 0 });
+        let mut passed = VecDeque::new();
+        let thinned = loop {
+            while sweep.wants_planes() {
+                let Some(plane) = planes.next() else { break };
+                sweep.receive(Passage { stage: 0, plane }, &mut |passage| passed.push_back(passage));
             }
-            done += steps;
-            planes = passed;
-        }
+            sweep.work(&mut |passage| passed.push_back(passage));
+            while let Some(passage) = passed.pop_front() {
+                sweep.receive(passage, &mut |passage| passed.push_back(passage));
+            }
+            if let Some(thinned) = sweep.take_finished() {
+                break thinned;
+            }
+        };
         least = least.min(now() - start);
-        skeleton = planes.iter().map(Plane::count).sum();
+        skeleton = thinned.iter().map(Plane::count).sum();
     }
     (least, skeleton)
 }

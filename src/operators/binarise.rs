@@ -22,7 +22,7 @@ use crate::space::Region;
 
 /// The masks of chunks, and what is known about the image's values there.
 pub struct Binaries<'scope, T: Timestamp> {
-    /// The mask of every chunk that has foreground, as a change for thinning.
+    /// The mask of every chunk that has foreground, as a change for thinning, and [`Change::Gone`] for every other one.
     pub masks: StreamVec<'scope, T, (ChunkId, Change)>,
     /// The image's values in the foreground.
     pub foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
@@ -39,7 +39,7 @@ impl<T: Timestamp> std::fmt::Debug for Binaries<'_, T> {
 /// Extension trait on streams of chunks with their overlap.
 pub trait BinariseChunks<'scope, T: Timestamp + TotalOrder> {
     /// The mask of every chunk that has foreground, as a change for thinning, and what is known about the image's
-    /// values there. A chunk that comes again without foreground is [`Change::Gone`]. `confine` returns what of the mask of
+    /// values there. A chunk without foreground is [`Change::Gone`]. `confine` returns what of the mask of
     /// a box counts; if that fails, the chunk has no foreground, and `failure` the error. `watch` is called with every
     /// chunk before its values are released. Holds which chunks have foreground.
     fn binarise_within(
@@ -104,13 +104,12 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                                 }
                                 masks.give((padded.chunk, Change::Mask(binary.mask)));
                             }
-                            None if present.remove(&padded.chunk) => {
-                                if asks {
+                            None => {
+                                if present.remove(&padded.chunk) && asks {
                                     strong.give((padded.chunk, None));
                                 }
                                 masks.give((padded.chunk, Change::Gone));
                             }
-                            None => {}
                         }
                         if let Some(voxels) = padded.voxels.filter(|_| padded.region != padded.own) {
                             voxels.recycle();

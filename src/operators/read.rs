@@ -232,7 +232,7 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
 enum Next {
     /// A chunk, with its rank.
     Chunk(ChunkId, u64),
-    /// Another worker lags behind: try again shortly.
+    /// Another worker, or the thinning, lags behind: try again shortly.
     Later,
     /// Nothing more.
     None,
@@ -260,9 +260,16 @@ impl Reads {
         match self {
             Reads::Own(own) => match own.last() {
                 None => Next::None,
-                Some(&(_, rank)) if !window.admits(rank) => Next::Later,
+                Some(&(id, rank)) if !window.admits(rank) || !window.admits_layer(id.place()[0]) => Next::Later,
                 Some(_) => own.pop().map_or(Next::None, |(id, rank)| Next::Chunk(id, rank)),
             },
+            Reads::Any(chunks)
+                if chunks
+                    .get(window.next_taken() as usize)
+                    .is_some_and(|next| !window.admits_layer(next.place()[0])) =>
+            {
+                Next::Later
+            }
             Reads::Any(chunks) => match window.take(chunks.len() as u64) {
                 None => Next::None,
                 Some(None) => Next::Later,

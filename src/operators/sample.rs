@@ -59,7 +59,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
             move |_, _| {
                 let mut known: BTreeMap<T, BTreeMap<ChunkId, Foreground>> = BTreeMap::new();
                 let mut thinned = BTreeMap::new();
-                move |(masks, _), (foregrounds, known_until), output| {
+                move |(masks, masks_until), (foregrounds, known_until), output| {
                     foregrounds.for_each(|capability, records| {
                         if let Some(time) = capability.least() {
                             known.entry(time.clone()).or_default().extend(records.drain(..));
@@ -77,14 +77,15 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
                             break;
                         }
                         let (time, (capability, masks)) = entry.remove_entry();
-                        let known = known.remove(&time).unwrap_or_default();
+                        let mut known = known.get_mut(&time);
                         let mut session = output.session(&capability);
                         for (id, mask) in masks {
                             if failure.happened() {
                                 break;
                             }
-                            let found =
-                                mask.map(|mask| skeleton(&mask, &mask.layout().own, known.get(&id), Some(&*source)));
+                            let foreground = known.as_mut().and_then(|known| known.remove(&id));
+                            let found = mask
+                                .map(|mask| skeleton(&mask, &mask.layout().own, foreground.as_ref(), Some(&*source)));
                             match found.transpose() {
                                 Ok(Some(Some(found))) => session.give(((id, Arc::new(found)), time.clone(), 1)),
                                 Ok(_) => {}
@@ -92,6 +93,8 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
                             }
                         }
                     }
+                    // Masks of a time may come bit by bit.
+                    known.retain(|time, _| masks_until.less_equal(time) || thinned.contains_key(time));
                 }
             },
         )

@@ -122,7 +122,7 @@ pub struct ThinningCounts {
     pub thinned: usize,
     /// Sub-iterations until nothing was left to delete.
     pub sub_iterations: usize,
-    /// Rounds of exchange, or the number of times that all planes have passed through the worker.
+    /// Rounds of exchange, or the number of times that planes have passed through the worker.
     pub rounds: u64,
     /// Voxels deleted.
     pub deleted: u64,

@@ -7,7 +7,7 @@ use timely::progress::Timestamp;
 
 use super::failure::Failure;
 use super::thin::{ThinChunks, ThinningPlan, WatchThinning};
-use super::thin_planes::{ThinFirst, ThinPlanes};
+use super::thin_planes::{Inflow, ThinFirst, ThinPlanes};
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::partition::Change;
@@ -18,12 +18,14 @@ pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
     /// The masks of chunks, thinned together, as [`ThinChunks::thin`] returns them.
     ///
     /// A volume is thinned by planes ([`ThinPlanes`]) if the method has six directions, all workers are of one process,
-    /// and there are enough planes for all of them: faster than by chunks, but it takes a bit for every voxel of the
-    /// rows that hold foreground. With `keep`, these are the first masks that come ([`ThinFirst`]); later changes are
+    /// and there are enough planes for all of them: faster than by chunks, and with an `inflow` only the planes that are
+    /// awake are held. `inflow` describes how the chunks of a volume of one time come in; without one, planes wait until
+    /// all have come. With `keep`, these are the first masks that come ([`ThinFirst`]); later changes are
     /// thinned by chunks. [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
     fn thin_masks(
         self,
         plan: ThinningPlan,
+        inflow: Option<Inflow>,
         watch: impl WatchThinning + Clone + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
@@ -33,6 +35,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
     fn thin_masks(
         self,
         plan: ThinningPlan,
+        inflow: Option<Inflow>,
         watch: impl WatchThinning + Clone + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
@@ -45,8 +48,8 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
                 self.thin_first(grid, retest, watch.clone(), failure.clone()).thin(plan, watch, failure)
             }
             Some(retest) => self
-                .flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None })
-                .thin_planes(grid, retest, watch, failure),
+                .map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }))
+                .thin_planes(grid, retest, inflow, watch, failure),
             None => self.thin(plan, watch, failure),
         }
     }

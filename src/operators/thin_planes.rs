@@ -1,20 +1,21 @@
-//! Lee's thinning of a whole volume, or the homotopic one, by the workers of one process, which hand its planes on to each
-//! other in a ring.
+//! Lee's thinning of a whole volume, or the homotopic one, by the workers of one process, in one sweep over its planes.
 //!
-//! Every worker is a [`Stage`](crate::kernel::thin::planes::Stage): it takes the planes from the worker before it, does
-//! a few sub-iterations, and passes them on. All of them work at the same time, on different sub-iterations; workers
-//! wait for planes, but never for decisions of others. The last plane of the volume carries how many sub-iterations in
-//! a row have deleted nothing. When these are as many as there are directions, the stage that notices keeps the planes
-//! that come to it, until the last has gone around.
+//! Every worker has some of the stages of the chain through which planes go: see [`crate::kernel::thin::planes`]. It takes
+//! the planes from the worker before it, does a few sub-iterations, and passes them on. All of them work at the same time,
+//! on different sub-iterations; workers wait for planes, but never for decisions of others. Planes that have nothing to do
+//! any more go on packed. When all planes have come to the same gate that way, the sweep is over.
 //!
-//! Before and after that each worker has some layers of chunks: it makes planes of their masks, and cuts the planes
-//! into masks again, which go back to their owners. If seam logs are kept, every worker logs what it deletes next to
-//! seams, and the owners join the parts.
+//! Before that each worker keeps some layers of chunks: it makes planes of their masks as they come. A layer whose chunks
+//! have all come goes to the first worker, and reading does not run farther ahead than that ([`Inflow`]); so masks are in
+//! memory only in the layer that is read and the one that is taken, and awake planes between the two ends of the sweep.
+//! Afterwards the keepers of layers send the voxels that are left to the chunks' owners, some chunks at a time. If seam logs
+//! are kept, every worker logs what it deletes next to seams, and the owners join the parts.
 //!
 //! As in [`super::thin`], messages travel on an edge from the operator back to itself.
 
 mod crew;
 mod first;
+mod layers;
 mod part;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
+pub use self::crew::Inflow;
 use self::crew::{Crew, Errand};
 use self::first::First;
 use self::part::{Letter, Part, Post};
@@ -41,32 +43,42 @@ use crate::kernel::thin::partition::Change;
 /// Extension trait on streams of masks.
 pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     /// The masks of the chunks of a volume, thinned together in six directions, by Lee's method or the homotopic one, as
-    /// `retest` says: the same as [`super::thin::ThinChunks`] returns without `keep`, in less time, for volumes whose planes
-    /// fit into the memory of one process; see [`PlaneLayout::bytes`](crate::kernel::thin::planes::PlaneLayout::bytes).
+    /// `retest` says: the same as [`super::thin::ThinChunks`] returns without `keep`, in less time, for volumes whose awake
+    /// planes fit into the memory of one process; see
+    /// [`PlaneLayout::suits`](crate::kernel::thin::planes::PlaneLayout::suits).
     ///
-    /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there. Times are
-    /// independent, and nothing is held after one; until then about nine bits for every eight voxels of planes that
-    /// hold foreground. All workers must be of one process, and there must be some eight planes for each. Once
-    /// `failure` has an error, all workers stop, and nothing more comes out.
+    /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there; other chunks may
+    /// have one without a mask. Times are independent, and nothing is held after one; until then about nine bits for every
+    /// eight voxels of planes that are awake, and some bytes for every voxel that is left in others. With an `inflow`, for
+    /// a stream of one time, planes go through as soon as the chunks of their layer have come, and reading waits for
+    /// thinning; without one, planes go through when all chunks of a time have come, and are held until then. All workers
+    /// must be of one process, and there must be some eight planes for each. Once `failure` has an error, all workers stop,
+    /// and nothing more comes out.
+    ///
+    /// With an `inflow` that names chunks that do not come, their layers wait until all others have come; if the source of
+    /// the chunks waits for the window, the dataflow locks up.
     fn thin_planes(
         self,
         grid: Grid,
         retest: Retest,
+        inflow: Option<Inflow>,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
 }
 
-impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Mask)> {
+impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
     fn thin_planes(
         self,
         grid: Grid,
         retest: Retest,
+        inflow: Option<Inflow>,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinPlanes", Crew::new(grid, Errand { index, peers, retest, keeps: false }), watch, failure)
+        let crew = Crew::new(grid, Errand { index, peers, retest, keeps: false }, inflow);
+        run(self, "ThinPlanes", crew, watch, failure)
     }
 }
 
@@ -152,9 +164,15 @@ fn run<'scope, T: Timestamp + TotalOrder, P: Part + 'static>(
                     // Messages go out when this returns, so that others can work at the same time.
                     activator.activate();
                 }
-                let Some(found) = part.results() else { return };
                 drop(session);
-                output.activate().session(&held[0]).give_iterator(found.into_iter());
+                let found = part.results();
+                if !found.is_empty() {
+                    output.activate().session(&held[0]).give_iterator(found.into_iter());
+                    activator.activate();
+                }
+                if !part.is_over() {
+                    return;
+                }
                 number += 1;
                 // The next time: the least of the frontier and of the records that have come.
                 match frontiers[0].frontier().iter().chain(arrived.keys()).min() {
@@ -166,3 +184,6 @@ fn run<'scope, T: Timestamp + TotalOrder, P: Part + 'static>(
     });
     results
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ impl Drop for Held {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     /// In chunks.
     size: u64,
@@ -59,12 +59,20 @@ struct State {
     done: BTreeSet<u64>,
     /// The number of chunks that were taken.
     taken: u64,
+    /// The last layer of chunks, as a place along z, that may be read.
+    last_layer: i64,
 }
 
 impl Window {
     /// A window of a number of chunks.
     pub fn new(size: usize) -> Self {
-        Window(Arc::new(Mutex::new(State { size: size.max(1) as u64, ..State::default() })))
+        Window(Arc::new(Mutex::new(State {
+            size: size.max(1) as u64,
+            next: 0,
+            done: BTreeSet::new(),
+            taken: 0,
+            last_layer: i64::MAX,
+        })))
     }
 
     /// The least window for chunks of a grid that wait for all chunks within a depth: the farthest such chunk in raster
@@ -111,6 +119,27 @@ impl Window {
     pub fn admits(&self, rank: u64) -> bool {
         let state = self.state();
         rank < state.next + state.size
+    }
+
+    /// Whether chunks of a layer may be read: those at a place along z.
+    pub fn admits_layer(&self, layer: i64) -> bool {
+        layer <= self.state().last_layer
+    }
+
+    /// Admits only layers up to one, if all are admitted so far: for an operator that takes chunks layer by layer.
+    pub(super) fn limit_layers(&self, last: i64) {
+        let mut state = self.state();
+        state.last_layer = if state.last_layer == i64::MAX { last } else { state.last_layer };
+    }
+
+    /// Admits layers up to one.
+    pub(super) fn admit_layers(&self, last: i64) {
+        self.state().last_layer = last;
+    }
+
+    /// The next rank that [`Window::take`] hands out.
+    pub(super) fn next_taken(&self) -> u64 {
+        self.state().taken
     }
 
     /// Hands out this many ranks in turn, to any worker: returns the next rank, or `Some(None)` if it may not be read
@@ -168,6 +197,17 @@ mod tests {
         );
         drop(window.permit(0));
         assert_eq!([window.take(3), window.take(3), other.take(0)], [Some(Some(2)), None, None]);
+    }
+
+    #[test]
+    fn layers_are_admitted_up_to_the_last_that_is_wanted() {
+        let window = Window::new(2);
+        assert!(window.admits_layer(i64::MAX));
+        window.clone().limit_layers(-3);
+        window.limit_layers(5);
+        assert!(window.admits_layer(-3) && !window.admits_layer(-2));
+        window.admit_layers(-2);
+        assert!(window.admits_layer(-2) && !window.admits_layer(-1));
     }
 
     #[test]

@@ -1,23 +1,50 @@
-//! Lee's or homotopic thinning of a whole volume, plane by plane, on any number of threads that do not wait for each
-//! other.
+//! Lee's or homotopic thinning of a whole volume in one sweep over its planes, which holds few of them, on any number of
+//! threads that do not wait for each other.
 //!
 //! The definition is that of [`lee`](crate::kernel::thin::lee): a sub-iteration lists its candidates on the state at
 //! its start and decides them in raster order. In that order a plane depends, within a sub-iteration, on the plane
 //! above only; and from one sub-iteration to the next on the plane below as well. So the planes can go through the
 //! sub-iterations one behind the other, like a loop over space that is skewed in time [Wolf and Lam 1991, "A data
-//! locality optimizing algorithm"]. A [`Stage`] holds the few planes that are between two of its sub-iterations, in a
-//! cache. Stages that pass the planes on to each other, in a ring, work at the same time on different sub-iterations of
-//! the same volume. No voxel is decided twice, and no seams arise.
+//! locality optimizing algorithm"]. A stage holds the few planes that are between two of its sub-iterations, in a
+//! cache. Stages pass the planes on to each other, in a chain; a [`Sweep`] has those of one worker, which work at the
+//! same time as those of others on different sub-iterations of the same volume. No voxel is decided twice, and no seams
+//! arise.
+//!
+//! # Planes that sleep
+//!
+//! Every sub-iteration of a plane has a fixed place in the order of the chain. Leaving one out changes nothing if it has
+//! no candidates. After the first six, that is so of plane z in sub-iteration s if z - 1, z and z + 1 have lost nothing in
+//! the six sub-iterations before s, whichever direction s has: the three are as they were before sub-iteration s - 6, which
+//! had the same direction, and so has s the same candidates. There were none then: the first candidate of a plane always
+//! passes the retest, unless the plane above has lost voxels in the same sub-iteration. So a plane is *hot* while it has
+//! lost a voxel in the last six sub-iterations (in the first six, while it has foreground), and only hot planes and those
+//! next to them have work.
+//!
+//! A plane that leaves a stage neither hot nor next to a hot one falls asleep: it is packed, and goes on through the chain
+//! in its place, so that it is at hand where a later deletion reaches it; then it is unpacked, and decides from that
+//! sub-iteration on. No other plane has gone on without it by then, since the order of the chain is kept. A stage opens with
+//! the first hot plane that comes to it. Planes before that wait at its gate, asleep; the last few of them enter with the hot
+//! one, because its deletions may reach them, and the others go on to the next gate. When all planes wait at one gate,
+//! nothing is left to do.
+//!
+//! So the planes that are awake are those between the first that still changes and the newest that was read, and their number
+//! follows from the number of sub-iterations (two planes for each, and those that wait to enter together), not from the depth
+//! of the volume.
 
+mod bench;
 mod plane;
 mod seams;
+mod sleep;
 mod stage;
+mod sweep;
+#[cfg(test)]
+pub(super) mod tests;
 
 pub use self::plane::Plane;
 pub use self::seams::SeamWriter;
-pub use self::stage::{DIRECTIONS, Stage};
-use crate::kernel::mask::around;
-use crate::kernel::mask::{Layout, TAIL, low_bits};
+pub use self::stage::DIRECTIONS;
+pub use self::sweep::{Passage, Sweep};
+use crate::kernel::mask::{Layout, TAIL};
 use crate::kernel::thin::lee::Runs;
 use crate::space::Region;
 
@@ -29,8 +56,11 @@ const MOST_STEPS: usize = 4;
 /// Ratio of the work of a sub-iteration to that of the previous one; about that of vessels and noise.
 const FADING: f64 = 0.945;
 
-/// Maximum bytes of all planes of a volume.
-const MEMORY: usize = 1 << 29;
+/// Maximum bytes of planes that are awake.
+const MEMORY: usize = 1 << 30;
+/// Planes that are awake at a time in volumes of vessels with a radius of some twenty voxels. Solids of larger radius have
+/// more, and take more memory.
+const AWAKE: usize = 256;
 /// Minimum number of planes per worker, so that no worker waits for another.
 const PLANES_A_WORKER: usize = 8;
 
@@ -71,10 +101,11 @@ impl PlaneLayout {
         ends.map(step).collect()
     }
 
-    /// Whether `workers` workers of one process should thin the volume by planes: all planes together must fit in
-    /// memory, and all workers need planes to work on.
+    /// Whether `workers` workers of one process should thin the volume by planes: those that are usually awake at a time
+    /// must fit in memory, and all workers need planes to work on.
     pub fn suits(&self, workers: usize) -> bool {
-        self.bytes().saturating_mul(self.depth) <= MEMORY && self.depth / PLANES_A_WORKER >= workers
+        let awake = self.bytes().saturating_mul(self.depth.min(AWAKE));
+        Layout::fits([1, self.height, self.width]) && awake <= MEMORY && self.depth / PLANES_A_WORKER >= workers
     }
 
     /// Number of planes.
@@ -98,11 +129,5 @@ impl PlaneLayout {
         let bytes = &mut bits[bit >> 3..][..16];
         let wide = u128::from_le_bytes((&*bytes).try_into().expect("sixteen bytes")) | u128::from(word) << (bit & 7);
         bytes.copy_from_slice(&wide.to_le_bytes());
-    }
-
-    /// Reads up to 64 bits of a row, beginning at a padded position along (y, x).
-    fn read(&self, bits: &[u8], [y, x]: [usize; 2], count: usize) -> u64 {
-        let bit = y * self.stride * 8 + x;
-        around::bits_after(bits, bit >> 3, (bit & 7) as u32) & low_bits(count)
     }
 }

@@ -60,9 +60,9 @@ fn in_planes<'s>(
     masks: StreamVec<'s, usize, (ChunkId, Change)>,
     plan: ThinningPlan,
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
-    let masks = masks.flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
+    let masks = masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
     let retest = plan.method.retest_by_planes().expect("a method in six directions");
-    masks.thin_planes(plan.grid, retest, |_: &ThinningCounts| {}, Failure::default())
+    masks.thin_planes(plan.grid, retest, None, |_: &ThinningCounts| {}, Failure::default())
 }
 
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
@@ -274,9 +274,9 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
                 input.send((id, Change::Mask(mask(&grid, id, &volume).unwrap())));
             }
             let thinned = if by_planes {
-                let masks = masks
-                    .flat_map(|(id, change)| if let Change::Mask(mask) = change { Some((id, mask)) } else { None });
-                masks.thin_planes(grid, Retest::Simplicity, watch, failure)
+                let masks =
+                    masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
+                masks.thin_planes(grid, Retest::Simplicity, None, watch, failure)
             } else {
                 masks.thin(ThinningPlan { grid, method: Method::Lee, keep: false }, watch, failure)
             };

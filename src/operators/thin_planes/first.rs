@@ -77,6 +77,11 @@ impl First {
         First { grid, errand, is_first: true, changes, is_complete: false, survey, crew: None, early }
     }
 
+    /// Whether all changes have come, and the summaries of all workers if those are needed.
+    fn is_surveyed(&self) -> bool {
+        self.is_complete && (!self.is_first || self.survey.workers == self.errand.peers)
+    }
+
     /// Begins, when the summaries of all workers have come.
     fn begin(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
         let Survey { are_masks, is_any, bounds, .. } = self.survey;
@@ -84,11 +89,11 @@ impl First {
         if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers)) {
             return;
         }
-        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand);
+        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None);
         let mut post = planes(post);
         self.changes.retain_mut(|(id, change)| match std::mem::replace(change, Change::Gone) {
             Change::Mask(mask) => {
-                crew.take((*id, mask), &mut post);
+                crew.take((*id, Some(mask)), &mut post);
                 false
             }
             _ => true,
@@ -141,22 +146,23 @@ impl Part for First {
         self.crew.as_mut().is_some_and(|crew| crew.work(&mut planes(post), watch))
     }
 
-    fn results(&mut self) -> Option<Vec<(ChunkId, Change)>> {
-        let is_surveyed = !self.is_first || self.survey.workers == self.errand.peers;
-        if !self.is_complete || !is_surveyed {
-            return None;
+    fn results(&mut self) -> Vec<(ChunkId, Change)> {
+        if !self.is_surveyed() {
+            return Vec::new();
         }
-        let outcomes = match &mut self.crew {
-            Some(crew) => crew.finish()?,
-            None => Vec::new(),
-        };
         let thinned = |Outcome { id, mask, kept }: Outcome| {
             let (initial, log) = kept.expect("masks are kept");
             (id, Change::Thinned(Box::new(Thinned { initial, log, mask })))
         };
-        let mut changes = std::mem::take(&mut self.changes);
-        changes.extend(outcomes.into_iter().map(thinned));
-        *self = First { is_first: self.is_first && !self.survey.is_any, ..First::new(self.grid, self.errand) };
-        Some(changes)
+        let outcomes = self.crew.as_mut().map(Crew::outcomes).unwrap_or_default();
+        std::mem::take(&mut self.changes).into_iter().chain(outcomes.into_iter().map(thinned)).collect()
+    }
+
+    fn is_over(&mut self) -> bool {
+        let is_over = self.is_surveyed() && self.crew.as_ref().is_none_or(Crew::has_finished);
+        if is_over {
+            *self = First { is_first: self.is_first && !self.survey.is_any, ..First::new(self.grid, self.errand) };
+        }
+        is_over
     }
 }

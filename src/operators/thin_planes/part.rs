@@ -50,6 +50,9 @@ pub(super) trait Part {
     /// Does some work. Returns whether there is more to do without further letters.
     fn work(&mut self, post: &mut Post<impl FnMut(Letter<Self::Content>)>, watch: &mut impl WatchThinning) -> bool;
 
-    /// The results, when everything is done and no other worker needs this one; it is then ready for the next time.
-    fn results(&mut self) -> Option<Vec<Self::Result>>;
+    /// Some of the results that there are.
+    fn results(&mut self) -> Vec<Self::Result>;
+
+    /// Whether all results have come out, and no other worker needs this one; it is then ready for the next time.
+    fn is_over(&mut self) -> bool;
 }

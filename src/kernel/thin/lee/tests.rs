@@ -12,7 +12,8 @@ use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::neighbourhood::tests::{is_deletable_plainly, is_simple_plainly, lies_apart_plainly};
 use crate::kernel::thin::partition::Partition;
-use crate::kernel::thin::planes::{DIRECTIONS, Plane, PlaneLayout, Stage};
+use crate::kernel::thin::planes::tests::swept;
+use crate::kernel::thin::planes::{Plane, PlaneLayout};
 use crate::space::{Position, Region};
 
 /// A binary volume, with its voxels in raster order.
@@ -119,12 +120,11 @@ fn volume<'m>(shape: [usize; 3], masks: impl IntoIterator<Item = &'m Mask>) -> V
     volume
 }
 
-/// Thinning by planes: the masks of chunks are pasted into planes, which go through a ring of stages until nothing is
-/// deleted any more, and are cut into masks again.
+/// Thinning by planes: the masks of chunks are pasted into planes, which go through the stages of some workers.
 fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize], method: Method) -> Volume {
     let grid = Grid::new(Region::of_shape(content.shape), chunk);
     let layout = PlaneLayout::new(content.shape);
-    let mut masks = masks(content, &grid);
+    let masks = masks(content, &grid);
     let corner = |id: ChunkId| [1, 2].map(|a| grid.region(id).min[a] as usize);
     let mut planes: Vec<Plane> = vec![Plane::default(); content.shape[0]];
     for (&id, mask) in &masks {
@@ -135,32 +135,17 @@ fn thin_in_planes(content: &Volume, chunk: [usize; 3], steps: &[usize], method: 
     let voxels = content.voxels.iter().filter(|&&voxel| voxel).count();
     assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels);
     let retest = method.retest_by_planes().unwrap();
-    let mut stages: Vec<Stage> = steps.iter().map(|&steps| Stage::new(layout, steps, retest)).collect();
-    let (mut quiet, mut done, mut deleted) = (0, 0, 0);
-    for at in (0..stages.len()).cycle() {
-        let (mut passed, mut counts) = (Vec::new(), None);
-        for plane in std::mem::take(&mut planes) {
-            assert_eq!(counts, None, "the last plane is the last");
-            counts = stages[at].push(plane, done, &mut |plane| passed.push(plane));
-        }
-        planes = passed;
-        done += steps[at];
-        for count in counts.unwrap() {
-            quiet = if count == 0 { quiet + 1 } else { 0 };
-            deleted += count as usize;
-        }
-        if quiet >= DIRECTIONS {
-            break;
-        }
-    }
+    let swept = swept(layout, planes, steps, retest, voxels as u64);
+    let (planes, deleted) = (swept.planes, swept.deleted as usize);
     assert_eq!(planes.iter().map(Plane::count).sum::<usize>(), voxels - deleted);
-    for (&id, mask) in &mut masks {
-        *mask = Mask::new(*mask.layout());
-        for (number, z) in (grid.region(id).min[0]..grid.region(id).max[0]).enumerate() {
-            planes[z as usize].cut(&layout, mask, number, corner(id));
-        }
+    let mut thinned = Volume { shape: content.shape, voxels: vec![false; content.voxels.len()] };
+    for (z, plane) in planes.iter().enumerate() {
+        plane.voxels(&layout, |[y, x]| {
+            let index = thinned.index([z as i64, y as i64, x as i64]).unwrap();
+            thinned.voxels[index] = true;
+        });
     }
-    volume(content.shape, masks.values())
+    thinned
 }
 
 fn thin_in_chunks(content: &Volume, chunk: [usize; 3], method: Method, keep: bool) -> Volume {

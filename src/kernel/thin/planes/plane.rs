@@ -2,21 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PlaneLayout;
+use super::{DIRECTIONS, PlaneLayout, sleep};
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::lee::Candidate;
+
+/// A plane sleeps if that takes less than this part of its bytes.
+const WORTH_PACKING: usize = 4;
 
 /// The voxels of a plane (fixed z), with the state of its thinning. Without foreground it takes no memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plane {
     /// One bit per voxel, with a border of one voxel that is always background; every row begins at a byte. Empty if
-    /// all voxels are background.
+    /// all voxels are background, and while the plane sleeps.
     #[serde(with = "serde_bytes")]
     pub(super) bits: Vec<u8>,
+    /// The same, packed, while the plane sleeps; otherwise empty.
+    #[serde(with = "serde_bytes")]
+    asleep: Vec<u8>,
     /// Runs that may hold foreground.
     pub(super) filled: Vec<u64>,
     /// Runs near deletions, for each of the last six sub-iterations; empty if none were ever marked.
-    pub(super) window: [Vec<u64>; 6],
+    pub(super) window: [Vec<u64>; DIRECTIONS],
     /// Bit set of the windows with runs.
     pub(super) marked: u8,
     /// The candidates to decide next, between the two halves of a sub-iteration.
@@ -26,7 +32,7 @@ pub struct Plane {
 
 impl Plane {
     /// Pastes the own voxels of a chunk's mask in one of its planes, numbered from 0. `[y, x]` is the position of the
-    /// chunk in the plane, which must be empty there.
+    /// chunk in the plane, which must be empty there, and awake.
     pub fn paste(&mut self, layout: &PlaneLayout, mask: &Mask, plane: usize, [y, x]: [usize; 2]) {
         let chunk = mask.layout();
         let [_, height, width] = chunk.shape;
@@ -49,30 +55,74 @@ impl Plane {
         }
     }
 
-    /// Copies the voxels of a chunk into its mask, which must be empty there: the inverse of [`Plane::paste`].
-    pub fn cut(&self, layout: &PlaneLayout, mask: &mut Mask, plane: usize, [y, x]: [usize; 2]) {
-        if self.bits.is_empty() {
+    /// Calls `each` with the foreground voxels in raster order, along (y, x). The plane may sleep.
+    pub fn voxels(&self, layout: &PlaneLayout, mut each: impl FnMut([usize; 2])) {
+        let mut voxels_of = |place: usize, mut byte: u8| {
+            let (row, column) = (place / layout.stride, place % layout.stride * 8);
+            while byte != 0 {
+                each([row - 1, column + byte.trailing_zeros() as usize - 1]);
+                byte &= byte - 1;
+            }
+        };
+        sleep::unpack(&self.asleep, &mut voxels_of);
+        for row in (1..=layout.height).filter(|&row| !self.bits.is_empty() && layout.runs.hold_any(row, &self.filled)) {
+            let bytes = row * layout.stride..(row + 1) * layout.stride;
+            bytes.clone().zip(&self.bits[bytes]).for_each(|(place, &byte)| voxels_of(place, byte));
+        }
+    }
+
+    /// Packs the plane, if that takes much less memory. A plane without foreground is let go.
+    pub(super) fn sleep(&mut self) {
+        if self.bits.is_empty() || self.marked != 0 {
             return;
         }
-        let chunk = *mask.layout();
-        let [_, height, width] = chunk.shape;
-        for row in 1..=height {
-            if !layout.runs.hold_any(y + row, &self.filled) {
-                continue;
-            }
-            let first = chunk.bit([plane + 1, row, 1]);
-            for at in (0..width).step_by(64) {
-                let count = (width - at).min(64);
-                let word = layout.read(&self.bits, [y + row, x + at + 1], count);
-                if word != 0 {
-                    mask.write(first + at, count, word);
-                }
-            }
+        if let Some(asleep) = sleep::packed(&self.bits, self.bits.len() / WORTH_PACKING) {
+            *self = Plane { asleep, ..Plane::default() };
         }
+    }
+
+    /// Unpacks the plane, if it sleeps.
+    pub(super) fn wake(&mut self, layout: &PlaneLayout) {
+        if self.asleep.is_empty() {
+            return;
+        }
+        let (mut bits, mut filled) = (vec![0; layout.bytes()], layout.no_runs());
+        let write = |place: usize, byte: u8| {
+            bits[place] = byte;
+            let (row, column) = (place / layout.stride, place % layout.stride * 8);
+            let [first, last] = [byte.trailing_zeros(), 7 - byte.leading_zeros()].map(|bit| column + bit as usize);
+            layout.runs.mark_all([row, first], last - first + 1, &mut filled);
+        };
+        sleep::unpack(&self.asleep, write);
+        *self = Plane { bits, filled, ..Plane::default() };
+    }
+
+    /// Whether the plane is packed.
+    pub(super) fn is_asleep(&self) -> bool {
+        !self.asleep.is_empty()
+    }
+
+    /// Whether the plane has no foreground.
+    pub(super) fn is_background(&self) -> bool {
+        self.bits.is_empty() && self.asleep.is_empty()
+    }
+
+    /// Whether this and the planes next to it have to be looked at in a sub-iteration because of what the plane is or was:
+    /// it has foreground in one of the first, or lost some in the six before.
+    pub(super) fn is_hot(&self, sub_iteration: usize) -> bool {
+        self.marked != 0 || (sub_iteration < DIRECTIONS && !self.is_background())
+    }
+
+    /// Size in memory, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let words = self.filled.len() + self.window.iter().map(Vec::len).sum::<usize>();
+        size_of::<Plane>() + self.bits.len() + self.asleep.len() + 8 * words
     }
 
     /// Number of foreground voxels.
     pub fn count(&self) -> usize {
-        self.bits.iter().map(|byte| byte.count_ones() as usize).sum()
+        let mut count = self.bits.iter().map(|byte| byte.count_ones() as usize).sum();
+        sleep::unpack(&self.asleep, |_, byte| count += byte.count_ones() as usize);
+        count
     }
 }

@@ -51,7 +51,7 @@ impl Axis {
     }
 }
 
-/// Writes the seam logs of the chunks of a volume that is thinned by planes, for the sub-iterations of one stage. They
+/// Writes the seam logs of the chunks of a volume that is thinned by planes, for the sub-iterations of one worker. They
 /// equal those that [`Partition`](crate::kernel::thin::partition::Partition) keeps when it thins the same volume by
 /// chunks.
 #[derive(Debug)]
@@ -60,8 +60,6 @@ pub struct SeamWriter {
     /// Whether the own voxels of each padded row are next to seams; `columns` likewise.
     rows: Vec<bool>,
     columns: Vec<bool>,
-    /// Voxels deleted next to seams in each of the stage's current sub-iterations, as plane and bit index in the plane.
-    deleted: Vec<Vec<[u32; 2]>>,
     /// For each chunk in raster order, one more than the index of its log, or 0 if it has none.
     found: Vec<u32>,
     /// The logs, with the indices of their chunks in raster order.
@@ -78,16 +76,11 @@ impl SeamWriter {
         };
         let (rows, columns) = (are_seen(&axes[1]), are_seen(&axes[2]));
         let found = vec![0; axes.iter().map(|axis| axis.lengths.len()).product()];
-        SeamWriter { axes, rows, columns, deleted: Vec::new(), found, logs: Vec::new() }
+        SeamWriter { axes, rows, columns, found, logs: Vec::new() }
     }
 
-    /// Records the candidates of a plane that were deleted in one of the stage's current sub-iterations. In each of
-    /// them planes come in ascending order.
-    pub(super) fn note(&mut self, layout: &PlaneLayout, step: usize, plane: usize, candidates: &[Candidate]) {
-        if self.deleted.len() <= step {
-            self.deleted.resize_with(step + 1, Vec::new);
-        }
-        let list = &mut self.deleted[step];
+    /// Adds the candidates of a plane that were deleted next to seams to a list, as plane and bit index in the plane.
+    pub(super) fn note(&self, layout: &PlaneLayout, plane: usize, candidates: &[Candidate], list: &mut Vec<[u32; 2]>) {
         let all = self.axes[0].places[plane].is_seen.contains(&true);
         for candidate in candidates.iter().filter(|candidate| candidate.old & DELETED != 0) {
             let [row, column] = layout.runs.row_and_column(candidate.bit);
@@ -97,17 +90,15 @@ impl SeamWriter {
         }
     }
 
-    /// Writes the recorded deletions to the logs, after all planes have gone through these sub-iterations, which begin
-    /// with `first`.
-    pub(super) fn write(&mut self, layout: &PlaneLayout, first: usize) {
-        let mut deleted = std::mem::take(&mut self.deleted);
-        for (sub_iteration, list) in (first..).zip(&mut deleted) {
-            for [plane, bit] in list.drain(..) {
+    /// Writes the deletions that were noted in some sub-iterations, which begin with `first`, to the logs: in each those
+    /// of all planes, in ascending order.
+    pub(super) fn write(&mut self, layout: &PlaneLayout, first: usize, lists: &mut [Vec<[u32; 2]>]) {
+        for (sub_iteration, list) in (first..).zip(lists) {
+            for [plane, bit] in std::mem::take(list) {
                 let [row, column] = layout.runs.row_and_column(bit);
                 self.write_one(sub_iteration, [plane as usize, row - 1, column - 1]);
             }
         }
-        self.deleted = deleted;
     }
 
     /// Writes a deleted voxel to the logs of its own chunk and of all chunks that have it in their halo.

@@ -2,10 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::{Plane, PlaneLayout, SeamWriter};
-use crate::kernel::mask::around;
-use crate::kernel::thin::lee::{Candidate, Retest, Rows, Search, WAYS, decide, list, test};
-use crate::kernel::thin::neighbourhood::Tests;
+use super::bench::{Bench, PlaneRows};
+use super::{Plane, PlaneLayout};
+use crate::kernel::thin::lee::{Search, WAYS, decide, list, test};
 
 /// Number of directions, which take turns; as many sub-iterations in a row without a deletion end the thinning.
 pub const DIRECTIONS: usize = WAYS.len();
@@ -16,122 +15,161 @@ pub const DIRECTIONS: usize = WAYS.len();
 /// the plane below are listed and those of the plane above decided. So when a plane comes in, the one before it can be
 /// listed, the one before that decided, the one before that listed for the next sub-iteration, and so on. A stage holds
 /// two planes for each sub-iteration and two more, independently of the size of the volume.
+///
+/// Planes that come wait at the stage's gate. A stage that has not opened does nothing; see [`Stage::arrive`].
 #[derive(Debug)]
-pub struct Stage {
-    layout: PlaneLayout,
+pub(super) struct Stage {
     /// Number of sub-iterations of this stage.
     steps: usize,
-    /// Number of the first sub-iteration for the planes that are held.
+    /// Number of its first sub-iteration.
     first: usize,
+    is_open: bool,
+    /// The last planes that have come, and how many have come.
+    gate: VecDeque<Plane>,
+    arrived: usize,
     held: VecDeque<Plane>,
-    /// Number of planes of this volume that have come in.
-    entered: usize,
+    /// Number of the plane that enters next.
+    next: usize,
+    /// Whether the plane that left last was hot.
+    left_hot: bool,
     /// Number of voxels deleted so far in each of the sub-iterations.
     deleted: Vec<u64>,
-    /// The bits of a plane without foreground.
-    background: Vec<u8>,
-    retest: Retest,
-    tests: &'static Tests,
-    recent: Vec<u64>,
-    near: Vec<u64>,
-    border: Vec<u32>,
-    /// Unused lists, for reuse.
-    spare: Vec<Vec<Candidate>>,
-    /// Writes seam logs, if they are needed.
-    writer: Option<SeamWriter>,
+    /// Those of these voxels that are next to seams, if seam logs are written: number of the plane and bit index.
+    at_seams: Vec<Vec<[u32; 2]>>,
+    /// Number of planes that slept and were woken here.
+    woken: u64,
 }
 
 impl Stage {
-    /// A stage without planes. `retest` selects the method.
-    pub fn new(layout: PlaneLayout, steps: usize, retest: Retest) -> Stage {
+    /// A stage without planes.
+    pub(super) fn new(first: usize, steps: usize, is_open: bool) -> Stage {
         Stage {
-            layout,
             steps,
-            first: 0,
+            first,
+            is_open,
+            gate: VecDeque::new(),
+            arrived: 0,
             held: VecDeque::new(),
-            entered: 0,
+            next: 0,
+            left_hot: false,
             deleted: vec![0; steps],
-            background: vec![0; layout.bytes()],
-            retest,
-            tests: Tests::get(),
-            recent: layout.no_runs(),
-            near: layout.no_runs(),
-            border: Vec::new(),
-            spare: Vec::new(),
-            writer: None,
+            woken: 0,
+            at_seams: vec![Vec::new(); steps],
         }
     }
 
-    /// Adds a writer of seam logs.
-    #[must_use]
-    pub fn with_seams(self, writer: SeamWriter) -> Stage {
-        Stage { writer: Some(writer), ..self }
-    }
-
-    /// Takes out the writer with the seam logs so far, if any; later deletions are not logged.
-    pub fn take_seams(&mut self) -> Option<SeamWriter> {
-        self.writer.take()
-    }
-
-    /// Takes the next plane of a volume that has gone through `before` sub-iterations. Calls `pass` with every plane
-    /// that is finished here. Returns the number of voxels deleted in each sub-iteration, if the plane was the last one
-    /// of its volume.
-    pub fn push(&mut self, plane: Plane, before: usize, pass: &mut impl FnMut(Plane)) -> Option<Vec<u64>> {
-        if self.entered == 0 {
-            self.first = before;
+    /// Takes the next plane to the gate. The first one in which or next to which there is work opens the stage. The work
+    /// reaches up by at most one plane in a sub-iteration, and looks at one more: planes farther up go on as they are,
+    /// to `pass`.
+    pub(super) fn arrive(&mut self, plane: Plane, pass: impl FnMut(Plane)) {
+        if !self.is_open && plane.is_hot(self.first) {
+            let kept = self.gate.len().min(self.steps + 1);
+            self.gate.drain(..self.gate.len() - kept).for_each(pass);
+            (self.is_open, self.next) = (true, self.arrived - kept);
         }
-        debug_assert_eq!(self.first, before);
+        self.gate.push_back(plane);
+        self.arrived += 1;
+    }
+
+    /// Number of planes that can enter.
+    pub(super) fn ready(&self) -> usize {
+        if self.is_open { self.gate.len() } else { 0 }
+    }
+
+    /// Number of planes that are worth entering together, since they find those that are held in the cache.
+    pub(super) fn batch(&self) -> usize {
+        2 * self.steps - 1
+    }
+
+    /// Whether all planes have gone through.
+    pub(super) fn is_over(&self, layout: &PlaneLayout) -> bool {
+        self.is_open && self.next == layout.depth && self.held.is_empty()
+    }
+
+    /// All planes, if they have come and there is nothing to do in any of them.
+    pub(super) fn take_finished(&mut self, layout: &PlaneLayout) -> Option<VecDeque<Plane>> {
+        (!self.is_open && self.gate.len() == layout.depth).then(|| std::mem::take(&mut self.gate))
+    }
+
+    /// The planes at the gate and inside.
+    pub(super) fn planes(&self) -> impl Iterator<Item = &Plane> {
+        self.gate.iter().chain(&self.held)
+    }
+
+    /// The number of the first sub-iteration, and the number of voxels deleted so far in each.
+    pub(super) fn deleted(&self) -> (usize, &[u64]) {
+        (self.first, &self.deleted)
+    }
+
+    /// Number of planes that slept and were woken here.
+    pub(super) fn woken(&self) -> u64 {
+        self.woken
+    }
+
+    /// Writes the seam logs of this stage, if all planes have gone through.
+    pub(super) fn write_seams(&mut self, bench: &mut Bench) {
+        if let Some(writer) = &mut bench.writer {
+            writer.write(&bench.layout, self.first, &mut self.at_seams);
+        }
+    }
+
+    /// Lets the first plane at the gate in. Calls `pass` with every plane that is finished here.
+    pub(super) fn enter(&mut self, bench: &mut Bench, pass: &mut impl FnMut(Plane)) {
+        let Some(plane) = self.gate.pop_front().filter(|_| self.is_open) else { return };
         self.held.push_back(plane);
-        self.entered += 1;
-        self.advance(self.entered - 1);
+        self.next += 1;
+        self.advance(bench, self.next - 1);
         // The last decisions in the plane below were the last to read it.
-        if self.entered > 2 * self.steps + 1 {
-            self.held.pop_front().into_iter().for_each(&mut *pass);
+        if self.held.len() > 2 * self.steps + 1 {
+            self.leave().into_iter().for_each(&mut *pass);
         }
-        if self.entered < self.layout.depth {
-            return None;
+        if self.next == bench.layout.depth {
+            (0..2 * self.steps).for_each(|below| self.advance(bench, self.next + below));
+            std::iter::from_fn(|| self.leave()).for_each(pass);
         }
-        for below in 0..2 * self.steps {
-            self.advance(self.entered + below);
+    }
+
+    /// Takes out the first plane that is held. It falls asleep if nothing is to do in it or next to it.
+    fn leave(&mut self) -> Option<Plane> {
+        let mut plane = self.held.pop_front()?;
+        let end = self.first + self.steps;
+        let is_hot = plane.is_hot(end);
+        if !is_hot && !self.left_hot && !self.held.front().is_some_and(|below| below.is_hot(end)) {
+            plane.sleep();
         }
-        self.held.drain(..).for_each(pass);
-        self.entered = 0;
-        if let Some(writer) = &mut self.writer {
-            writer.write(&self.layout, self.first);
-        }
-        Some(std::mem::replace(&mut self.deleted, vec![0; self.steps]))
+        self.left_hot = is_hot;
+        Some(plane)
     }
 
     /// Does the work that is possible once the plane with number `front` has come in, or would have.
-    fn advance(&mut self, front: usize) {
+    fn advance(&mut self, bench: &mut Bench, front: usize) {
         for step in 0..self.steps {
-            let behind = |by: usize| front.checked_sub(2 * step + by).filter(|&plane| plane < self.layout.depth);
-            let (listed, decided) = (behind(1), behind(2));
-            if let Some(plane) = listed {
-                self.list(plane, self.first + step);
+            if let Some(place) = self.place(front, 2 * step + 1) {
+                self.list(bench, place, self.first + step);
             }
-            if let Some(plane) = decided {
-                self.deleted[step] += self.decide(plane, step);
+            if let Some(place) = self.place(front, 2 * step + 2) {
+                self.decide(bench, place, step);
             }
         }
     }
 
-    /// The index of a plane among those held.
-    fn place(&self, plane: usize) -> usize {
-        plane + self.held.len() - self.entered
+    /// The index among those held of the plane that many planes above another one.
+    fn place(&self, front: usize, above: usize) -> Option<usize> {
+        (front + self.held.len()).checked_sub(above + self.next).filter(|&place| place < self.held.len())
     }
 
     /// Lists the candidates of a plane.
-    fn list(&mut self, plane: usize, sub_iteration: usize) {
-        let place = self.place(plane);
-        if self.held[place].filled.is_empty() || !self.look_near(place, sub_iteration) {
+    fn list(&mut self, bench: &mut Bench, place: usize, sub_iteration: usize) {
+        if self.held[place].is_background() || !self.look_near(bench, place, sub_iteration) {
             return;
         }
+        for plane in self.held.range_mut(place.saturating_sub(1)..(place + 2).min(self.held.len())) {
+            self.woken += u64::from(plane.is_asleep());
+            plane.wake(&bench.layout);
+        }
         let mut here = std::mem::take(&mut self.held[place]);
-        let mut border = std::mem::take(&mut self.border);
-        let mut candidates = self.spare.pop().unwrap_or_default();
-        let PlaneLayout { stride, width, runs, .. } = &self.layout;
-        let [above, below] = [place.wrapping_sub(1), place + 1].map(|place| self.bits(place));
+        let PlaneLayout { stride, width, runs, .. } = &bench.layout;
+        let [above, below] = [place.wrapping_sub(1), place + 1].map(|place| self.bits(place, &bench.background));
         let planes = [above, &here.bits[..], below];
         let direction = sub_iteration % DIRECTIONS;
         let [rows, way] = WAYS[direction];
@@ -144,89 +182,74 @@ impl Stage {
             stride: *stride,
             width: *width,
         };
-        let count = list(&search, &self.near, &mut here.filled, &mut border);
-        test((planes, *stride, 0), self.tests, &border[..count], &mut candidates);
-        here.candidates = candidates;
-        self.border = border;
+        let count = list(&search, &bench.near, &mut here.filled, &mut bench.border);
+        test((planes, *stride, 0), bench.tests, &bench.border[..count], &mut bench.found);
+        if !bench.found.is_empty() {
+            // The list of all tested voxels is many times as long.
+            here.candidates = bench.spare.pop().unwrap_or_default();
+            here.candidates.extend_from_slice(&bench.found);
+        }
         self.held[place] = here;
     }
 
-    /// The bits of the plane at an index, which may lie outside the volume.
-    fn bits(&self, place: usize) -> &[u8] {
-        self.held.get(place).map(|plane| &plane.bits[..]).filter(|bits| !bits.is_empty()).unwrap_or(&self.background)
+    /// The bits of the plane at an index, which may lie outside the volume; the plane must be awake.
+    fn bits<'a>(&'a self, place: usize, background: &'a [u8]) -> &'a [u8] {
+        let plane = self.held.get(place);
+        debug_assert!(plane.is_none_or(|plane| !plane.is_asleep()));
+        plane.map(|plane| &plane.bits[..]).filter(|bits| !bits.is_empty()).unwrap_or(background)
     }
 
     /// Finds the runs that a direction has to visit: all in its first turn, later those near deletions in the last six
     /// sub-iterations. Returns whether it found any.
-    fn look_near(&mut self, place: usize, sub_iteration: usize) -> bool {
+    fn look_near(&self, bench: &mut Bench, place: usize, sub_iteration: usize) -> bool {
         if sub_iteration < DIRECTIONS {
-            self.near.fill(u64::MAX);
+            bench.near.fill(u64::MAX);
             return true;
         }
         let planes = self.held.range(place.saturating_sub(1)..(place + 2).min(self.held.len()));
         if planes.clone().all(|plane| plane.marked == 0) {
             return false;
         }
-        self.recent.fill(0);
+        bench.recent.fill(0);
         for plane in planes {
             let marked = plane.window.iter().enumerate().filter(|(at, _)| plane.marked >> at & 1 != 0);
             for (_, set) in marked {
-                self.recent.iter_mut().zip(set).for_each(|(all, set)| *all |= set);
+                bench.recent.iter_mut().zip(set).for_each(|(all, set)| *all |= set);
             }
         }
-        self.layout.runs.spread(&self.recent, &mut self.near);
+        bench.layout.runs.spread(&bench.recent, &mut bench.near);
         true
     }
 
-    /// Decides the candidates of a plane in one of the sub-iterations of this stage. Returns the number of deleted
-    /// voxels.
-    fn decide(&mut self, plane: usize, step: usize) -> u64 {
-        let place = self.place(plane);
+    /// Decides the candidates of a plane in one of the sub-iterations of this stage.
+    fn decide(&mut self, bench: &mut Bench, place: usize, step: usize) {
         let at = (self.first + step) % DIRECTIONS;
-        let mut here = std::mem::take(&mut self.held[place]);
+        let here = &mut self.held[place];
         if here.marked >> at & 1 != 0 {
             here.window[at].fill(0);
             here.marked &= !(1 << at);
         }
         let mut candidates = std::mem::take(&mut here.candidates);
-        let mut count = 0;
         if !candidates.is_empty() {
+            let mut here = std::mem::take(here);
             if here.window[at].is_empty() {
-                here.window[at] = self.layout.no_runs();
+                here.window[at] = bench.layout.no_runs();
             }
-            let above = self.bits(place.wrapping_sub(1));
-            let mut rows = PlaneRows { above, here: &mut here.bits, stride: self.layout.stride as u32 };
-            let (runs, marks) = (&self.layout.runs, &mut here.window[at]);
-            count = decide(self.retest, &mut rows, self.tests, &mut candidates, runs, marks);
+            let above = self.bits(place.wrapping_sub(1), &bench.background);
+            let mut rows = PlaneRows { above, here: &mut here.bits, stride: bench.layout.stride as u32 };
+            let (runs, marks) = (&bench.layout.runs, &mut here.window[at]);
+            let count = decide(bench.retest, &mut rows, bench.tests, &mut candidates, runs, marks);
             here.marked |= u8::from(count > 0) << at;
-            if let (Some(writer), true) = (&mut self.writer, count > 0) {
-                writer.note(&self.layout, step, plane, &candidates);
+            self.deleted[step] += count as u64;
+            if let (Some(writer), true) = (&bench.writer, count > 0) {
+                let plane = self.next + place - self.held.len();
+                writer.note(&bench.layout, plane, &candidates, &mut self.at_seams[step]);
             }
+            self.held[place] = here;
         }
         if candidates.capacity() > 0 {
             candidates.clear();
-            self.spare.push(candidates);
+            bench.spare.push(candidates);
         }
-        self.held[place] = here;
-        count as u64
-    }
-}
-
-/// The rows of a plane and of the one above.
-struct PlaneRows<'a> {
-    above: &'a [u8],
-    here: &'a mut [u8],
-    stride: u32,
-}
-
-impl Rows for PlaneRows<'_> {
-    #[inline(always)]
-    fn earlier_rows(&self, bit: usize) -> u32 {
-        around::earlier_rows([self.above, self.here], bit, self.stride)
-    }
-
-    #[inline(always)]
-    fn clear_if(&mut self, bit: usize, clear: bool) {
-        around::clear_if(self.here, bit, clear);
     }
 }
