@@ -44,6 +44,8 @@ pub(super) enum Content {
     Layer(Planes),
     /// A plane, to the next stage.
     Plane(Box<Passage>),
+    /// The planes that wait at the gate of a worker's first stage, to the first worker.
+    Parked(usize, usize),
     /// The thinned planes of a layer, to its keeper.
     Thinned(Planes),
     /// No more planes come to any stage.
@@ -87,6 +89,8 @@ pub(super) struct Crew {
     /// At the first worker: planes that wait for their turn, by number, and the number of the next one.
     waiting: BTreeMap<usize, Plane>,
     next: usize,
+    /// What the first worker was told last of planes that wait at the gate of this worker's first stage.
+    parked: usize,
     /// Whether no plane goes around any more.
     is_over: bool,
     /// Thinned layers that were not cut yet.
@@ -119,6 +123,7 @@ impl Crew {
             complete: (0, 0),
             waiting: BTreeMap::new(),
             next: 0,
+            parked: 0,
             is_over: false,
             thinned: VecDeque::new(),
             cut: VecDeque::new(),
@@ -185,6 +190,7 @@ impl Crew {
                 self.sweep.receive(*passage, &mut |passage| sent.push(passage));
                 self.hand_on(sent, post);
             }
+            Content::Parked(worker, planes) => self.sweep.note_parked(worker, planes),
             Content::Thinned(planes) => self.thinned.push_back(planes),
             Content::Over => self.end_sweep(post),
             Content::Cut(id, bits) => self.cut.push_back((id, bits)),
@@ -236,7 +242,13 @@ impl Crew {
         }
         is_busy |= !sent.is_empty();
         self.hand_on(sent, post);
+        let parked = self.sweep.parked();
+        if self.errand.index > 0 && parked != self.parked {
+            self.parked = parked;
+            post.send(0, Content::Parked(self.errand.index, parked));
+        }
         if let Some(planes) = self.sweep.take_finished() {
+            self.parked = 0;
             self.send_thinned(planes, post);
             is_busy = true;
         }

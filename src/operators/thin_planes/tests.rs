@@ -101,9 +101,14 @@ proptest! {
 }
 
 #[test]
-fn a_volume_without_foreground_ends() {
-    for workers in [1, 3] {
-        let (left, _) = thinned(&Array3::zeros([90, 4, 5]), [7, 2, 3], 1, workers, Retest::Simplicity, true);
+fn a_volume_without_foreground_or_with_some_at_its_end_alone_ends() {
+    for workers in [1, 2, 3] {
+        let mut image = Array3::zeros([500, 4, 5]);
+        let (left, _) = thinned(&image, [7, 2, 3], 1, workers, Retest::Simplicity, true);
         assert!(left.is_empty());
+        image.slice_mut(ndarray::s![470.., 1.., 1..]).fill(1);
+        let [as_read, all] =
+            [true, false].map(|as_read| thinned(&image, [7, 2, 3], 1, workers, Retest::Whole, as_read).0);
+        assert!(as_read == all && !all.is_empty());
     }
 }

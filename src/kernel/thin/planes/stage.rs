@@ -76,6 +76,11 @@ impl Stage {
         if self.is_open { self.gate.len() } else { 0 }
     }
 
+    /// Number of planes that wait because the stage has not opened.
+    pub(super) fn parked(&self) -> usize {
+        if self.is_open { 0 } else { self.gate.len() }
+    }
+
     /// Number of planes that are worth entering together, since they find those that are held in the cache.
     pub(super) fn batch(&self) -> usize {
         2 * self.steps - 1

@@ -34,6 +34,8 @@ pub struct Sweep {
     over: usize,
     /// Number of planes that have come to the first stage, and to the first worker's second one.
     around: [usize; 2],
+    /// For each worker, the planes that wait at the gate of its first stage while that is closed, as far as this one knows.
+    parked: Vec<usize>,
     /// Number of voxels deleted in stages that are over, and the last of their sub-iterations with deletions.
     deleted: u64,
     last: Option<usize>,
@@ -47,6 +49,7 @@ impl Sweep {
     pub fn new(layout: PlaneLayout, steps: Vec<usize>, index: usize, retest: Retest) -> Sweep {
         Sweep {
             bench: Bench::new(layout, retest),
+            parked: vec![0; steps.len()],
             steps,
             index,
             stages: VecDeque::new(),
@@ -74,11 +77,23 @@ impl Sweep {
     /// not fallen behind.
     pub fn wants_planes(&self) -> bool {
         let held: usize = self.steps.iter().map(|steps| 2 * steps + 2 + ON_THE_WAY).sum();
-        let [come, returned] = self.around;
+        let ([come, returned], parked) = (self.around, self.parked.iter().sum::<usize>());
         come < self.bench.layout.depth()
             && self.choose().is_none_or(|stage| stage == 0)
             && self.stages.front().is_none_or(|stage| self.over > 0 || stage.ready() < stage.batch())
-            && (self.steps.len() == 1 || come - returned <= held)
+            && (self.steps.len() == 1 || come <= returned + parked + held)
+    }
+
+    /// Number of planes that wait at the gate of this worker's first stage because nothing is to do there yet. The first
+    /// worker must be told of it by [`Sweep::note_parked`]: it would wait for them, and they for planes that it has not taken.
+    pub fn parked(&self) -> usize {
+        let first = self.stages.front().filter(|_| self.over == 0);
+        first.map_or(0, Stage::parked)
+    }
+
+    /// Notes how many planes wait at the gate of another worker's first stage.
+    pub fn note_parked(&mut self, worker: usize, planes: usize) {
+        self.parked[worker] = planes;
     }
 
     /// Takes a plane, the next one to its stage. Planes of the volume come to stage 0 of the first worker, from top to

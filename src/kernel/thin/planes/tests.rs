@@ -46,6 +46,8 @@ pub(in crate::kernel::thin) fn swept(
             sweeps[0].receive(Passage { stage: 0, plane }, &mut |passage| sent.push(passage));
         }
         sweeps[at].work(&mut |passage| sent.push(passage));
+        let parked = sweeps[at].parked();
+        sweeps[0].note_parked(at, parked);
         sent.into_iter().for_each(|passage| letters[passage.stage % steps.len()].push(passage));
         let on_the_way = letters.iter().flatten().filter(|passage| !passage.plane.bits.is_empty()).count();
         awake = awake.max(on_the_way + sweeps.iter().map(|sweep| sweep.held().0).sum::<usize>());
@@ -184,6 +186,18 @@ fn volumes_without_foreground_and_of_one_or_two_planes_go_through() {
                 assert_eq!((&thinned, thinned.count() > 0), (&in_one_piece(&mask, Method::Homotopic), is_left));
                 assert!(is_left || (swept.sub_iterations, swept.awake) == (6, 0), "{swept:?}");
             }
+        }
+    }
+}
+
+#[test]
+fn workers_do_not_wait_for_planes_in_which_nothing_is_to_do_before_the_first_with_work() {
+    // Nothing, and a line, before a solid: more planes than may be on their way between workers.
+    for line in [0, 1] {
+        let mask = drawn([400, 7, 9], |[z, y, x]| z > 380 && y > 0 && x > 0 || (y, x) == (3, 4 * line) && line > 0);
+        for steps in [&[1, 2][..], &[4, 4, 1], &[2, 6, 1, 3]] {
+            let (thinned, _) = in_a_sweep(&mask, Method::Homotopic, steps, 5);
+            assert_eq!(thinned, in_one_piece(&mask, Method::Homotopic), "{line} {steps:?}");
         }
     }
 }
