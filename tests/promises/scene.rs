@@ -1,5 +1,6 @@
 //! A stored image that changes, and the runs that follow it.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileTimes};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -18,6 +19,8 @@ pub(crate) struct Scene {
     pub(crate) image: Image,
     pub(crate) chunk: [usize; 3],
     codecs: &'static str,
+    /// The values of the chunks that are stored, by place. Those at the end of an array that became smaller reach beyond it.
+    stored: BTreeMap<[usize; 3], Vec<f64>>,
     written: u64,
 }
 
@@ -33,7 +36,7 @@ impl Scene {
         let shape = in_three(axes);
         let values = vec![0.0; shape.iter().product()];
         let image = Image { shape, dimensions: axes.len(), values, dtype: dtype.into() };
-        let scene = Scene { folder, image, chunk: in_three(chunk), codecs, written: 0 };
+        let scene = Scene { folder, image, chunk: in_three(chunk), codecs, stored: BTreeMap::new(), written: 0 };
         scene.describe();
         scene
     }
@@ -101,6 +104,7 @@ impl Scene {
                 }
             }
         }
+        self.stored.insert(place, values.clone());
         let mut bytes = Image { shape: self.chunk, values, ..self.image.clone() }.bytes();
         if self.codecs.contains("crc32c") {
             bytes.extend(crc32c(&bytes).to_le_bytes());
@@ -120,19 +124,25 @@ impl Scene {
     /// Removes a chunk, if it is stored.
     pub(crate) fn remove(&mut self, place: [usize; 3]) {
         self.encode(place, |_| 0.0);
+        self.stored.remove(&place);
         // It may not be there.
         let _ = fs::remove_file(self.file(place));
     }
 
-    /// Gives the array another shape. What is new is not stored.
+    /// Gives the array another shape, and changes no chunk: what is stored beyond the bounds comes back with them.
     pub(crate) fn resize(&mut self, axes: &[usize]) {
         let mut shape = [1; 3];
         shape[3 - axes.len()..].copy_from_slice(axes);
-        let old = self.image.clone();
-        self.image = Image { shape, values: vec![0.0; shape.iter().product()], ..old.clone() };
-        for place in self.places() {
-            let inside = |p: [usize; 3]| (0..3).all(|a| p[a] < old.shape[a]);
-            self.encode(place, |p| if inside(p) { at(&old, p) } else { 0.0 });
+        self.image = Image { shape, values: vec![0.0; shape.iter().product()], ..self.image.clone() };
+        for (place, values) in &self.stored {
+            for (at, value) in values.iter().enumerate() {
+                let [_, height, width] = self.chunk;
+                let inside = [at / (height * width), at / width % height, at % width];
+                let p: [usize; 3] = std::array::from_fn(|a| place[a] * self.chunk[a] + inside[a]);
+                if (0..3).all(|a| p[a] < shape[a]) {
+                    self.image.values[(p[0] * shape[1] + p[1]) * shape[2] + p[2]] = *value;
+                }
+            }
         }
         self.describe();
     }
