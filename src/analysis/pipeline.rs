@@ -277,9 +277,8 @@ fn analyse(
         let (values, foreground) = measured_values(analysis, foregrounds);
         let object_plan = analysis.object_plan();
         let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), failure.clone());
-        let plan_of_thinning = ThinningPlan { grid, method, keep: false };
         // Reading does not keep pace with thinning: workers lock up where those that keep the next layers have no chunks.
-        let masks = masks.thin_masks(plan_of_thinning, None, watch, failure.clone());
+        let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, None, watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);

@@ -6,8 +6,9 @@
 //! any more go on packed. When all planes have come to the same gate that way, the sweep is over.
 //!
 //! Before that each worker keeps some layers of chunks: it makes planes of their masks as they come. A layer whose chunks
-//! have all come goes to the first worker, and reading does not run farther ahead than that ([`Inflow`]); so masks are in
-//! memory only in the layer that is read and the one that is taken, and awake planes between the two ends of the sweep.
+//! have all come goes to the first worker. With an [`Inflow`] that is known while chunks are read, and reading does not run
+//! farther ahead; so masks are in memory only in the layer that is read and the one that is taken, and awake planes between
+//! the two ends of the sweep. Without one, all masks come first.
 //! Afterwards the keepers of layers send the voxels that are left to the chunks' owners, some chunks at a time. If seam logs
 //! are kept, every worker logs what it deletes next to seams, and the owners join the parts.
 //!

@@ -65,7 +65,7 @@ pub(crate) fn vector_overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options:
             write_shadow(&mut text, place, paths[place].keys(), layout.line);
         }
         for (ink, lines) in &paths[place] {
-            // The paths of an inner group have the colour of whoever uses it.
+            // The paths of an inner group have the colour of the group in which they are drawn.
             let _ = writeln!(text, "<g stroke=\"{}\"><g id=\"lines-{place}-{ink}\">", hex(palette.colour(*ink)));
             lines.iter().for_each(|line| text.push_str(&format!("<path d=\"{line}\"/>\n")));
             text.push_str("</g></g>\n");

@@ -1,12 +1,13 @@
 //! The lengths and times of the files of a folder, in one number.
 
-use std::fs::{self, Metadata};
+use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use twox_hash::XxHash3_64;
+
+use super::output::FileState;
 
 /// A hash of the names, lengths and modification times of all files below a folder, and of the names of its folders,
 /// however the system lists them. Entries of the folder itself with a name in `but` are left out. `None` if something
@@ -22,13 +23,12 @@ pub(crate) fn states_below(folder: &Path, but: &[&str]) -> io::Result<Option<u64
     Ok(add_below(folder, but, &mut hash)?.then(|| hash.finish()))
 }
 
-/// A hash of the length and the modification time of a file; `None` if it is no file, or has no time.
+/// The state of a file; `None` if it is no file, or has no time.
 ///
 /// # Errors
 /// If the operating system cannot read its metadata; of kind `NotFound` if it does not exist.
-pub(crate) fn state_of(file: &Path) -> io::Result<Option<u64>> {
-    let mut hash = XxHash3_64::new();
-    Ok(add(&fs::symlink_metadata(file)?, &mut hash).then(|| hash.finish()))
+pub(crate) fn state_of(file: &Path) -> io::Result<Option<FileState>> {
+    Ok(FileState::from(&fs::symlink_metadata(file)?))
 }
 
 /// Adds the content of a folder. Returns whether all of it could be added.
@@ -42,25 +42,17 @@ fn add_below(folder: &Path, but: &[&str], hash: &mut XxHash3_64) -> io::Result<b
         (name.as_encoded_bytes(), kind.is_dir()).hash(hash);
         let is_added = match kind.is_dir() {
             true => add_below(&entry.path(), &[], hash)?,
-            false => kind.is_file() && add(&entry.metadata()?, hash),
+            false => {
+                let state = FileState::from(&entry.metadata()?);
+                state.hash(hash);
+                state.is_some()
+            }
         };
         if !is_added {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-/// Adds the length and the time of a file. Returns whether it is a file with a time.
-fn add(metadata: &Metadata, hash: &mut XxHash3_64) -> bool {
-    let changed = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    match changed.filter(|_| metadata.is_file()) {
-        Some(changed) => {
-            (metadata.len(), changed).hash(hash);
-            true
-        }
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Which chunks of a skeleton's image are stored, so that those without change can be linked from there.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -34,8 +34,8 @@ pub(super) struct StoredChunk {
 }
 
 /// Length of a file, and its modification time, in seconds and nanoseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct FileState {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct FileState {
     length: u64,
     changed: (u64, u32),
 }
@@ -48,9 +48,14 @@ impl FileState {
 
     /// The state of a file; `None` if it does not exist or the system does not support this.
     pub(super) fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+        FileState::from(&fs::symlink_metadata(path).ok()?)
+    }
+
+    /// The state by what the system says of a file; `None` if it is no file, or has no time.
+    pub(crate) fn from(metadata: &Metadata) -> Option<Self> {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        Some(FileState { length: metadata.len(), changed: (changed.as_secs(), changed.subsec_nanos()) })
+        let changed = (changed.as_secs(), changed.subsec_nanos());
+        metadata.is_file().then_some(FileState { length: metadata.len(), changed })
     }
 }
 
