@@ -25,6 +25,7 @@ use crate::operators::read::Selection;
 use crate::operators::sample::SampleChunks;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
 use crate::operators::thin_masks::ThinMasks;
+use crate::operators::thin_planes::Inflow;
 use crate::operators::volume::confined_volume;
 use crate::operators::window::Window;
 use crate::operators::write::WriteSkeletons;
@@ -236,6 +237,12 @@ fn analyse(
     let selection = analysis.chunks_to_binarise(&kernel)?;
     let selected = selection.of_process(&grid, worker.index(), worker.peers());
     state.begin(Stage::Reading, selected);
+    // Filters want all masks before the first comes out.
+    let inflow = analysis.settled.filters.is_empty().then(|| Inflow {
+        chunks: selection.clone(),
+        window: window.clone(),
+        reach: kernel.depth()[0].div_ceil(grid.chunk_shape()[0]),
+    });
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
     let probe = Handle::new();
@@ -277,8 +284,7 @@ fn analyse(
         let (values, foreground) = measured_values(analysis, foregrounds);
         let object_plan = analysis.object_plan();
         let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), failure.clone());
-        // Reading does not keep pace with thinning: workers lock up where those that keep the next layers have no chunks.
-        let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, None, watch, failure.clone());
+        let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, inflow, watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);

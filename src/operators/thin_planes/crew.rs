@@ -82,6 +82,8 @@ pub(super) struct Crew {
     sweep: Sweep,
     layering: Layering,
     layers: Layers,
+    /// Whether layers were sent that are complete though no chunk of them has come.
+    has_begun: bool,
     /// Whether the number of own masks was sent to the others.
     sent_last: bool,
     /// Workers that have sent all their masks, and how many masks these are.
@@ -119,6 +121,7 @@ impl Crew {
             layering: Layering::new(grid, peers),
             layers: Layers::new(grid, index, peers, inflow.as_ref().map(|inflow| &inflow.chunks)),
             inflow,
+            has_begun: false,
             sent_last: false,
             complete: (0, 0),
             waiting: BTreeMap::new(),
@@ -344,6 +347,10 @@ impl Part for Crew {
     }
 
     fn work(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>, watch: &mut impl WatchThinning) -> bool {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            // No chunk comes to a keeper of layers in which nothing is stored.
+            self.send_layers(post);
+        }
         let is_busy = self.thin_some(post);
         // Until then the reading shows how far the sweep has come.
         if is_busy && self.has_all_masks() {

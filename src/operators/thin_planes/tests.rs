@@ -1,6 +1,6 @@
 //! Volumes that are thinned while they are read, against those that are thinned when all of them is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use ndarray::Array3;
@@ -33,11 +33,33 @@ fn image(shape: [usize; 3], seed: u64, density: u64) -> Array3<u8> {
     })
 }
 
-/// The voxels that are left of each chunk with foreground, and whether the last layer was admitted when the first chunk came.
-type Left = (BTreeMap<ChunkId, Vec<usize>>, bool);
+/// The chunks with foreground, which are all that a sparse array stores.
+fn stored(image: &Array3<u8>, chunk: [usize; 3]) -> Selection {
+    let grid = Grid::new(Region::of_shape(image.dim().into()), chunk);
+    let foreground = image.indexed_iter().filter(|&(_, &value)| value > 0);
+    let chunks = foreground.map(|((z, y, x), _)| grid.chunk_at([z, y, x].map(|n| n as i64)));
+    Selection::Some(Arc::new(chunks.collect::<BTreeSet<ChunkId>>()))
+}
 
-fn thinned(image: &Array3<u8>, chunk: [usize; 3], depth: usize, workers: usize, retest: Retest, as_read: bool) -> Left {
-    let shape: [usize; 3] = image.dim().into();
+/// How a volume is read and thinned.
+#[derive(Clone)]
+struct Way {
+    chunk: [usize; 3],
+    chunks: Selection,
+    depth: usize,
+    workers: usize,
+    retest: Retest,
+    /// Whether it is thinned while it is read.
+    as_read: bool,
+}
+
+/// The voxels that are left of each chunk with foreground, and whether the last layer was admitted when the first chunk
+/// came, if one did.
+type Left = (BTreeMap<ChunkId, Vec<usize>>, Option<bool>);
+
+fn thinned(image: &Array3<u8>, way: &Way) -> Left {
+    let Way { chunk, ref chunks, depth, workers, retest, as_read } = *way;
+    let (shape, chunks): ([usize; 3], _) = (image.dim().into(), chunks.clone());
     let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::U8(image.clone()), 3));
     let (grid, window) = (Grid::new(Region::of_shape(shape), chunk), Window::new(5));
     let found: Arc<Mutex<BTreeMap<ChunkId, Vec<usize>>>> = Arc::default();
@@ -55,11 +77,11 @@ fn thinned(image: &Array3<u8>, chunk: [usize; 3], depth: usize, workers: usize, 
                 keep: 0,
             };
             let reach = depth.div_ceil(chunk[0]);
-            let inflow = Inflow { chunks: Selection::All, window: window.clone(), reach };
+            let inflow = Inflow { chunks: chunks.clone(), window: window.clone(), reach };
             let last = grid.shape()[0] as i64 - 1;
             scope
-                .read_chunks(source.clone(), grid, [depth; 3], Selection::All, window.clone(), Failure::default())
-                .overlap(grid, [depth; 3], Selection::All, Dtype::U8, 0.0, &window)
+                .read_chunks(source.clone(), grid, [depth; 3], chunks.clone(), window.clone(), Failure::default())
+                .overlap(grid, [depth; 3], chunks.clone(), Dtype::U8, 0.0, &window)
                 .binarise(kernel, move |padded, _| {
                     let layer = padded.chunk.place()[0];
                     assert!(!as_read || seen.admits_layer(layer), "{layer} is read before it is wanted");
@@ -76,7 +98,7 @@ fn thinned(image: &Array3<u8>, chunk: [usize; 3], depth: usize, workers: usize, 
     });
     guards.expect("workers start").join().into_iter().for_each(|result| result.expect("a worker ends"));
     let left = std::mem::take(&mut *found.lock().unwrap());
-    let is_all_admitted = is_all_admitted.lock().unwrap().expect("chunks are read");
+    let is_all_admitted = *is_all_admitted.lock().unwrap();
     (left, is_all_admitted)
 }
 
@@ -92,23 +114,31 @@ proptest! {
         retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
     ) {
         let image = image(shape, seed, density);
-        let (all, is_all_admitted) = thinned(&image, chunk, depth, workers, retest, false);
-        prop_assert!(is_all_admitted, "reading waits for nothing");
-        let (as_read, is_all_admitted) = thinned(&image, chunk, depth, workers, retest, true);
-        prop_assert!(!is_all_admitted, "reading waits for thinning");
-        prop_assert_eq!(as_read, all);
+        let all_at_once = Way { chunk, chunks: Selection::All, depth, workers, retest, as_read: false };
+        let (all, is_all_admitted) = thinned(&image, &all_at_once);
+        prop_assert_ne!(is_all_admitted, Some(false), "reading waits for nothing");
+        let all_as_read = Way { as_read: true, ..all_at_once.clone() };
+        let (as_read, is_all_admitted) = thinned(&image, &all_as_read);
+        prop_assert_eq!(is_all_admitted, Some(false), "reading waits for thinning");
+        prop_assert_eq!(&as_read, &all);
+        let (as_read, _) = thinned(&image, &Way { chunks: stored(&image, chunk), ..all_as_read });
+        prop_assert_eq!(&as_read, &all);
     }
 }
 
 #[test]
-fn a_volume_without_foreground_or_with_some_at_its_end_alone_ends() {
-    for workers in [1, 2, 3] {
-        let mut image = Array3::zeros([500, 4, 5]);
-        let (left, _) = thinned(&image, [7, 2, 3], 1, workers, Retest::Simplicity, true);
-        assert!(left.is_empty());
-        image.slice_mut(ndarray::s![470.., 1.., 1..]).fill(1);
-        let [as_read, all] =
-            [true, false].map(|as_read| thinned(&image, [7, 2, 3], 1, workers, Retest::Whole, as_read).0);
-        assert!(as_read == all && !all.is_empty());
+fn a_volume_without_foreground_or_with_some_at_its_ends_alone_ends() {
+    let mut image = Array3::zeros([500, 4, 5]);
+    for (from, to) in [(0, 0), (470, 500), (0, 3), (250, 251)] {
+        image.slice_mut(ndarray::s![from..to, 1.., 1..]).fill(1);
+        for (workers, chunks) in
+            [1, 2, 3].into_iter().flat_map(|n| [(n, Selection::All), (n, stored(&image, [7, 2, 3]))])
+        {
+            let retest = if workers == 1 { Retest::Simplicity } else { Retest::Whole };
+            let all_at_once = Way { chunk: [7, 2, 3], chunks, depth: 1, workers, retest, as_read: false };
+            let (all, _) = thinned(&image, &all_at_once);
+            let (as_read, _) = thinned(&image, &Way { as_read: true, ..all_at_once });
+            assert!(as_read == all && all.is_empty() == (to == 0), "{from}..{to}, {workers} workers");
+        }
     }
 }
