@@ -21,6 +21,7 @@ use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::{MeasureNetwork, Originals};
 use crate::operators::objects::findings::find;
+use crate::operators::radii::MaskStore;
 use crate::operators::read::Selection;
 use crate::operators::sample::SampleChunks;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
@@ -101,6 +102,10 @@ fn gather(worker: &mut Worker, found: Found) -> Found {
     total.take()
 }
 
+/// Bytes of masks that a process holds in memory for radii. Others go to a file, which the system keeps in memory as long as
+/// nothing else needs that.
+const MASKS_IN_MEMORY: usize = 32 << 20;
+
 /// The image that skeletons are written to, by the workers that own its chunks.
 type Sink = Arc<SkeletonImage>;
 
@@ -126,7 +131,7 @@ impl Analysis {
         if let (Some(team), Some(folder)) = (&running.team, folder) {
             team.say_ready(folder.run());
         }
-        let (threshold, mut report, sent) = self.execute(image, &mut running)?;
+        let (threshold, mut report, sent) = self.execute(folder.map(OutputFolder::folder), image, &mut running)?;
         let (mut segmentation, mut label_objects) = (None, None);
         if let (Some(image), Some(mut found)) = (&self.labels, report.segmentation.take()) {
             report.statistics = Some(self.statistics_of(&report));
@@ -190,28 +195,35 @@ impl Analysis {
             None => Some(Arc::new(SkeletonImage::join(out, &run, &self.skeleton_form())?)),
         };
         let mut running = Running { team: Some(team), ..Running::default() };
-        Ok(self.execute(image, &mut running)?.2)
+        Ok(self.execute(Some(out), image, &mut running)?.2)
     }
 
     /// Returns the threshold that was used, the findings of all workers if this process gathers them, and the bytes
     /// that this process has sent to others.
-    fn execute(&self, skeleton: Option<Sink>, running: &mut Running<'_>) -> Result<(Threshold, Report, u64)> {
+    fn execute(
+        &self,
+        out: Option<&Path>,
+        skeleton: Option<Sink>,
+        running: &mut Running<'_>,
+    ) -> Result<(Threshold, Report, u64)> {
         let window = || Window::new(self.allotted.window);
         let (passes, window, windows) =
             (std::array::from_fn(|_| window()), window(), Windows::new(self.allotted.window));
         let projected = Projected::default();
+        let scratch = out.map_or_else(std::env::temp_dir, Path::to_owned);
+        let store = Arc::new(MaskStore::new(scratch, MASKS_IN_MEMORY, running.failure.clone()));
         let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
         let (workers, analysis) = (self.allotted.workers, self.clone());
         let logic = move |worker: &mut Worker| {
             let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
             if let Some(image) = &analysis.labels {
                 let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
-                    analyse(worker, of_class, threshold, (window, &projected), None, &shared, &progress)
+                    analyse(worker, of_class, threshold, (window, &projected, &store), None, &shared, &progress)
                 };
                 let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
                 return Ok((threshold, report));
             }
-            let shared_by_workers = (window.clone(), &projected);
+            let shared_by_workers = (window.clone(), &projected, &store);
             let report =
                 analyse(worker, &analysis, threshold, shared_by_workers, skeleton.clone(), &shared, &progress)?;
             Ok((threshold, report))
@@ -226,7 +238,7 @@ fn analyse(
     worker: &mut Worker,
     analysis: &Analysis,
     threshold: Threshold,
-    (window, projected): (Window, &Projected),
+    (window, projected, store): (Window, &Projected, &Arc<MaskStore>),
     skeleton: Option<Sink>,
     failure: &Failure,
     state: &Arc<ProgressState>,
@@ -280,6 +292,7 @@ fn analyse(
                 _ => None,
             }),
             bounds: Some(bounds).to_stream(scope).container(),
+            store: Some(Arc::clone(store)),
         });
         let (values, foreground) = measured_values(analysis, foregrounds);
         let object_plan = analysis.object_plan();

@@ -10,7 +10,7 @@ use timely::progress::Timestamp;
 
 use super::branches::{BranchGraph, ExtractBranches};
 use super::prune::PruneSkeletons;
-use super::radii::MeasureRadii;
+use super::radii::{MaskStore, MeasureRadii};
 use super::statistics::MaintainStatistics;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
@@ -48,6 +48,8 @@ pub struct Originals<'scope, T: Timestamp> {
     pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
     /// The bounds of the image, for every worker.
     pub bounds: StreamVec<'scope, T, Region>,
+    /// Room for those that nobody else holds, if it is limited.
+    pub store: Option<Arc<MaskStore>>,
 }
 
 impl<T: Timestamp> std::fmt::Debug for Originals<'_, T> {
@@ -87,7 +89,9 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
 {
     fn network(self, originals: Option<Originals<'scope, T>>, plan: &NetworkPlan) -> Network<'scope, T> {
         let known: VecCollection<'scope, T, (ChunkId, Arc<Skeleton<Known>>)> = match originals {
-            Some(Originals { masks, bounds }) => self.measure_radii(masks, bounds, plan.grid, plan.frame.spacing),
+            Some(Originals { masks, bounds, store }) => {
+                self.measure_radii(masks, bounds, plan.grid, plan.frame.spacing, store)
+            }
             None => self.map(|(id, skeleton)| {
                 let known = ((*skeleton.values).clone(), Radii::Unknown);
                 (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))

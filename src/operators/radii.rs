@@ -8,6 +8,7 @@
 //! itself that leads to no output.
 
 mod held;
+mod mask_store;
 mod round;
 mod team;
 
@@ -27,7 +28,8 @@ use timely::dataflow::operators::{Capability, Concatenate};
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
-use self::held::Held;
+use self::mask_store::Held;
+pub use self::mask_store::MaskStore;
 use self::round::Round;
 pub use self::team::WithRadii;
 use self::team::{News, Team, Turn};
@@ -57,7 +59,8 @@ pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
     /// Holds the masks, which are shared with those who gave them, or without their empty words where nobody else holds them
     /// and these are many (a chunk that is all foreground or all background takes no more than a flag), and the skeletons.
     /// Until a time is over also the masks of other workers that were asked for: those that lie nearer to a skeleton than
-    /// the background does. In a process these are not copied.
+    /// the background does. In a process these are not copied. With a `store`, which the workers of a process share, masks
+    /// that nobody else holds take no more memory than it has room for; others go to its file.
     ///
     /// # Panics
     /// When running, where a chunk has two skeletons at once, a skeleton is retracted that was not inserted, or voxels lie
@@ -68,6 +71,7 @@ pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
         bounds: StreamVec<'scope, T, Region>,
         grid: Grid,
         spacing: Spacing,
+        store: Option<Arc<MaskStore>>,
     ) -> VecCollection<'scope, T, (ChunkId, WithRadii<C>)>;
 }
 
@@ -80,6 +84,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
         bounds: StreamVec<'scope, T, Region>,
         grid: Grid,
         spacing: Spacing,
+        store: Option<Arc<MaskStore>>,
     ) -> VecCollection<'scope, T, (ChunkId, WithRadii<C>)> {
         let scope = self.inner.scope();
         let (index, peers) = (scope.index(), scope.peers());
@@ -107,14 +112,15 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
             let mut news: BTreeMap<T, News<C>> = BTreeMap::new();
             // For each time that is not over: the right to send skeletons, and messages.
             let mut open: BTreeMap<T, [Capability<T>; 2]> = BTreeMap::new();
-            let mut team: Team<C> = Team::new(grid, spacing, index, peers);
+            let mut team: Team<C> = Team::new(grid, spacing, (index, peers), store.clone());
             let mut early: Vec<Round> = Vec::new();
             move |frontiers| {
                 masks.for_each(|capability, records| {
                     let is_own = |(id, _): &(ChunkId, _)| grid.owner(*id, peers) == index;
                     debug_assert!(records.iter().all(is_own), "masks are at the owners of their chunks");
                     if let Some(time) = capability.least() {
-                        let masks = records.drain(..).map(|(id, mask)| (id, Held::new(Original::new(mask))));
+                        let masks =
+                            records.drain(..).map(|(id, mask)| (id, Held::new(Original::new(mask), store.as_ref())));
                         news.entry(time.clone()).or_default().masks.extend(masks);
                     }
                 });

@@ -155,7 +155,7 @@ pub(super) fn graph(
         let (input, skeletons) = scope.new_input();
         let originals = plan.network.radii.then(|| {
             let ((mask_input, masks), (bounds_input, bounds)) = (scope.new_input(), scope.new_input());
-            ((mask_input, bounds_input), Originals { masks, bounds })
+            ((mask_input, bounds_input), Originals { masks, bounds, store: None })
         });
         let (original_inputs, originals) = originals.unzip();
         let skeletons = skeletons.as_collection();

@@ -39,6 +39,29 @@ pub(crate) fn read_at(file: &File, mut offset: u64, mut buffer: &mut [u8]) -> io
     Ok(())
 }
 
+/// Writes bytes at an offset, without moving a position that other threads share.
+#[cfg(all(unix, feature = "dataflow"))]
+pub(crate) fn write_at(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Writes bytes at an offset, without relying on a position that other threads share.
+#[cfg(all(windows, feature = "dataflow"))]
+pub(crate) fn write_at(file: &File, mut offset: u64, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match std::os::windows::fs::FileExt::seek_write(file, bytes, offset) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                bytes = &bytes[n..];
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 #[cfg(any(feature = "zarr", feature = "tiff"))]
 /// The bytes of a box of an array in C order that begins at an offset of the file.
 pub(crate) fn read_box(

@@ -44,6 +44,8 @@ mod foreign;
 mod ome_xml;
 mod open;
 mod region_view;
+#[cfg(feature = "dataflow")]
+pub(crate) mod scratch;
 mod options;
 #[cfg(feature = "http")]
 mod remote;

@@ -9,9 +9,7 @@ const WORD: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PackedMask {
     layout: Layout,
-    /// One bit for each word of the mask: whether the word is in `words`.
-    held: Vec<u64>,
-    /// The words that are not zero, in order.
+    /// One bit for each word of the mask: whether the word is held. Then the words that are, in order.
     words: Vec<u64>,
 }
 
@@ -19,33 +17,59 @@ impl PackedMask {
     /// Packs a mask, including its halo; `None` if the packed form takes more than half of its bytes. Takes time linear
     /// in the size of the mask.
     pub fn new(mask: &Mask) -> Option<Self> {
-        // The bytes after the last whole word do not belong to any row.
+        let most = mask.bits.len() / WORD / 2;
+        let flags = flags(mask);
+        (count(&flags) + flags.len() <= most).then(|| Self::with_flags(mask, flags))
+    }
+
+    /// The same, even if it takes more: at most a sixty-fourth more than the mask.
+    pub(crate) fn always(mask: &Mask) -> Self {
+        Self::with_flags(mask, flags(mask))
+    }
+
+    fn with_flags(mask: &Mask, flags: Vec<u64>) -> Self {
         let (words, _) = mask.bits.as_chunks::<WORD>();
-        let held: Vec<u64> = words
-            .chunks(64)
-            .map(|words| (0..).zip(words).fold(0, |held, (at, word)| held | u64::from(*word != [0; WORD]) << at))
-            .collect();
-        let count = held.iter().map(|held| held.count_ones() as usize).sum::<usize>();
-        if (count + held.len()) * 2 > words.len() {
-            return None;
-        }
-        let mut kept = Vec::with_capacity(count);
-        for (words, &held) in words.chunks(64).zip(&held) {
+        let mut kept = Vec::with_capacity(flags.len() + count(&flags));
+        kept.extend_from_slice(&flags);
+        for (words, held) in words.chunks(64).zip(flags) {
             kept.extend(set_bits(held).map(|at| u64::from_le_bytes(words[at])));
         }
-        Some(PackedMask { layout: mask.layout, held, words: kept })
+        PackedMask { layout: mask.layout, words: kept }
     }
 
     /// The mask. Takes time linear in its size.
     pub fn unpacked(&self) -> Mask {
         let mut mask = Mask::new(self.layout);
         let (words, _) = mask.bits.as_chunks_mut::<WORD>();
-        let mut kept = self.words.iter();
-        for (words, &held) in words.chunks_mut(64).zip(&self.held) {
+        let (flags, kept) = self.words.split_at(words.len().div_ceil(64));
+        let mut kept = kept.iter();
+        for (words, &held) in words.chunks_mut(64).zip(flags) {
             set_bits(held).zip(&mut kept).for_each(|(at, word)| words[at] = word.to_le_bytes());
         }
         mask
     }
+
+    /// Its words, from which [`PackedMask::from_words`] makes it again.
+    pub(crate) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
+    /// The packed mask of a layout with the words of one of that layout.
+    pub(crate) fn from_words(layout: Layout, words: Vec<u64>) -> Self {
+        PackedMask { layout, words }
+    }
+}
+
+/// One bit for each word of a mask: whether it is not zero. The bytes after the last whole word do not belong to any row.
+fn flags(mask: &Mask) -> Vec<u64> {
+    let (words, _) = mask.bits.as_chunks::<WORD>();
+    let flags_of =
+        |words: &[[u8; WORD]]| (0..).zip(words).fold(0, |held, (at, word)| held | u64::from(*word != [0; WORD]) << at);
+    words.chunks(64).map(flags_of).collect()
+}
+
+fn count(flags: &[u64]) -> usize {
+    flags.iter().map(|held| held.count_ones() as usize).sum()
 }
 
 #[cfg(test)]
@@ -68,10 +92,13 @@ mod tests {
                 let [z, y, x] = shape.map(|n| voxel.index(n + 2));
                 mask.set(layout.bit([z, y, x]));
             }
+            let always = PackedMask::always(&mask);
+            prop_assert!(always.words.len() * WORD <= layout.bytes() + layout.bytes().div_ceil(64) + WORD);
+            let again = PackedMask::from_words(layout, always.words().to_vec());
+            prop_assert!(again == always && again.unpacked() == mask);
             if let Some(packed) = PackedMask::new(&mask) {
-                prop_assert!(packed.words.iter().all(|&word| word != 0));
-                prop_assert!((packed.words.len() + packed.held.len()) * 2 * WORD <= layout.bytes());
-                prop_assert_eq!(packed.unpacked(), mask);
+                prop_assert!(packed.words.len() * 2 * WORD <= layout.bytes());
+                prop_assert_eq!(packed, always);
             }
         }
     }
@@ -82,7 +109,7 @@ mod tests {
         let mut mask = Mask::new(layout);
         (1..=16).for_each(|y| mask.set(layout.bit([3, y, 100])));
         let packed = PackedMask::new(&mask).expect("a mask that is nearly empty");
-        assert_eq!((packed.words.len(), packed.unpacked() == mask), (16, true));
+        assert_eq!((count(&flags(&mask)), packed.unpacked() == mask), (16, true));
         for first in (0..layout.rows() * layout.row()).step_by(64) {
             mask.set(first);
         }

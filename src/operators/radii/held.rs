@@ -1,49 +1,59 @@
-//! The original masks of a worker's own chunks.
+//! The original masks that a worker looks at: those of its own chunks, and what others have lent it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::mask_store::Held;
 use crate::grid::ChunkId;
-use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::measure::distance::Original;
 
 /// Masks that are unpacked at a time.
 const MOST_OPEN: usize = if cfg!(test) { 3 } else { 64 };
 
-/// The original masks of a worker's own chunks: packed, while nobody looks at them, if no one else holds them and that takes
-/// less memory.
+/// Original masks, of which few are unpacked at a time.
 #[derive(Default)]
 pub(super) struct HeldMasks {
-    /// Those that are missing are background.
+    /// Those of own chunks; those that are missing are background.
     held: BTreeMap<ChunkId, Held>,
+    /// Those of other workers' chunks, as long as a time is worked on.
+    lent: BTreeMap<ChunkId, Held>,
     /// Those that were packed and are looked at.
     open: RefCell<BTreeMap<ChunkId, Original>>,
 }
 
-/// An original mask as it is held.
-pub(super) enum Held {
-    Original(Original),
-    Packed(PackedMask),
-}
-
 impl HeldMasks {
-    /// The mask of a chunk.
+    /// The mask of an own chunk.
     pub(super) fn get(&self, chunk: ChunkId) -> Original {
-        match self.held.get(&chunk) {
-            None => Original::Background,
-            Some(Held::Original(original)) => original.clone(),
-            Some(packed) => {
-                let mut open = self.open.borrow_mut();
-                if open.len() >= MOST_OPEN && !open.contains_key(&chunk) {
-                    open.clear();
-                }
-                open.entry(chunk).or_insert_with(|| packed.opened()).clone()
-            }
-        }
+        self.held.get(&chunk).map_or(Original::Background, |held| self.opened(chunk, held))
     }
 
-    /// Replaces the mask of a chunk. Returns whether it is another one than before.
+    /// The same, to be lent to a worker of this process.
+    pub(super) fn to_lend(&self, chunk: ChunkId) -> Held {
+        self.held.get(&chunk).cloned().unwrap_or(Held::Original(Original::Background))
+    }
+
+    /// Takes masks of others.
+    pub(super) fn borrow(&mut self, masks: impl IntoIterator<Item = (ChunkId, Held)>) {
+        self.lent.extend(masks);
+    }
+
+    /// The mask of a chunk of another worker, if it was lent.
+    pub(super) fn borrowed(&self, chunk: ChunkId) -> Option<Original> {
+        self.lent.get(&chunk).map(|held| self.opened(chunk, held))
+    }
+
+    fn opened(&self, chunk: ChunkId, held: &Held) -> Original {
+        if !held.is_packed() {
+            return held.opened();
+        }
+        let mut open = self.open.borrow_mut();
+        if open.len() >= MOST_OPEN && !open.contains_key(&chunk) {
+            open.clear();
+        }
+        open.entry(chunk).or_insert_with(|| held.opened()).clone()
+    }
+
+    /// Replaces the mask of an own chunk. Returns whether it is another one than before.
     pub(super) fn set(&mut self, chunk: ChunkId, held: Held) -> bool {
         let is_background = matches!(held, Held::Original(Original::Background));
         let changes = match self.held.get(&chunk) {
@@ -59,32 +69,17 @@ impl HeldMasks {
         changes
     }
 
-    /// Lets go of what was unpacked.
+    /// Lets go of what was lent or unpacked.
     pub(super) fn close(&mut self) {
+        self.lent.clear();
         self.open.get_mut().clear();
-    }
-}
-
-impl Held {
-    /// A mask, packed where nobody else holds it.
-    pub(super) fn new(original: Original) -> Self {
-        let packed = match &original {
-            Original::Mixed(mixed) if Arc::strong_count(mixed.mask()) == 1 => PackedMask::new(mixed.mask()),
-            _ => None,
-        };
-        packed.map_or(Held::Original(original), Held::Packed)
-    }
-
-    fn opened(&self) -> Original {
-        match self {
-            Held::Original(original) => original.clone(),
-            Held::Packed(packed) => Original::mixed(Arc::new(packed.unpacked())),
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::grid::Grid;
     use crate::kernel::mask::{Layout, Mask};
@@ -101,23 +96,23 @@ mod tests {
         };
         let mut held = HeldMasks::default();
         let shared = mask(grid.chunk_at([0; 3]), 7);
-        assert!(held.set(grid.chunk_at([0; 3]), Held::new(Original::new(Some(Arc::clone(&shared))))));
+        assert!(held.set(grid.chunk_at([0; 3]), Held::new(Original::new(Some(Arc::clone(&shared))), None)));
         let others: Vec<ChunkId> = grid.chunks().skip(1).collect();
         for &chunk in &others {
-            assert!(held.set(chunk, Held::new(Original::new(Some(mask(chunk, 5))))));
+            assert!(held.set(chunk, Held::new(Original::new(Some(mask(chunk, 5))), None)));
         }
-        let packed = held.held.values().filter(|held| matches!(held, Held::Packed(_))).count();
+        let packed = held.held.values().filter(|held| held.is_packed()).count();
         assert_eq!((packed, held.held.len()), (others.len(), others.len() + 1));
         for &chunk in &others {
             assert_eq!(held.get(chunk), Original::new(Some(mask(chunk, 5))));
             assert!(held.open.borrow().len() <= MOST_OPEN);
         }
         let (same, other) = (others[others.len() - 1], others[0]);
-        assert!(!held.set(same, Held::new(Original::new(Some(mask(same, 5))))));
-        assert!(held.set(other, Held::new(Original::new(Some(mask(other, 6))))));
+        assert!(!held.set(same, Held::new(Original::new(Some(mask(same, 5))), None)));
+        assert!(held.set(other, Held::new(Original::new(Some(mask(other, 6))), None)));
         assert_eq!(held.get(other), Original::new(Some(mask(other, 6))));
         held.close();
-        assert!(held.set(other, Held::new(Original::Background)) && held.open.borrow().is_empty());
+        assert!(held.set(other, Held::new(Original::Background, None)) && held.open.borrow().is_empty());
         assert_eq!(held.get(other), Original::Background);
     }
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use bytemuck::{Pod, Zeroable};
 
+use super::mask_store::Held;
 use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::measure::distance::Original;
@@ -22,7 +23,7 @@ pub(super) struct Round {
     /// Chunks of the other worker whose masks are missing.
     pub(super) asks: Vec<ChunkId>,
     /// The masks that the other worker has asked for.
-    pub(super) answers: Vec<(ChunkId, Original)>,
+    pub(super) answers: Vec<(ChunkId, Held)>,
 }
 
 /// What comes before the lists.
@@ -46,7 +47,7 @@ impl WireRecord for Round {
         size_of::<Header>()
             + values_bytes::<ChunkId>(self.edits.len())
             + values_bytes::<ChunkId>(self.asks.len())
-            + self.answers.iter().map(WireRecord::wire_bytes).sum::<usize>()
+            + self.answers.iter().map(|(id, held)| (*id, held.opened()).wire_bytes()).sum::<usize>()
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
@@ -62,7 +63,7 @@ impl WireRecord for Round {
         write_header(out, &header)?;
         write_values(out, &self.edits)?;
         write_values(out, &self.asks)?;
-        self.answers.iter().try_for_each(|answer| answer.write_to(out))
+        self.answers.iter().try_for_each(|(id, held)| (*id, held.opened()).write_to(out))
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
@@ -76,7 +77,8 @@ impl WireRecord for Round {
         let count = bytes.count(header.answers, <(ChunkId, Original)>::LEAST)?;
         let mut answers = Vec::with_capacity(count);
         for _ in 0..count {
-            answers.push(WireRecord::read_from(bytes)?);
+            let (id, original) = WireRecord::read_from(bytes)?;
+            answers.push((id, Held::Original(original)));
         }
         Ok(Round { from, to, number: header.number, busy: header.busy == 1, edits, asks, answers })
     }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::held::{Held, HeldMasks};
+use super::held::HeldMasks;
+use super::mask_store::{Held, MaskStore};
 use super::round::Round;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::channel::Channel;
-use crate::kernel::measure::distance::{Distances, Original, Ruler, Space, around};
+use crate::kernel::measure::distance::{Distances, Ruler, Space, around};
 use crate::kernel::measure::radii::Radii;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::space::{Region, Spacing};
@@ -78,8 +79,9 @@ pub(super) struct Team<C> {
     phase: Phase,
     /// Whether this worker has told anybody anything in the current round.
     said: bool,
-    /// The masks of own chunks.
+    /// The masks of own chunks, and what others have lent.
     originals: HeldMasks,
+    store: Option<Arc<MaskStore>>,
     kept: BTreeMap<ChunkId, Kept<C>>,
     /// Own chunks whose masks have changed at this time.
     edits: Vec<ChunkId>,
@@ -90,13 +92,17 @@ pub(super) struct Team<C> {
     /// Those of which masks are missing.
     waiting: BTreeMap<ChunkId, Distances>,
     found: BTreeMap<ChunkId, Radii>,
-    /// Masks of others, asked for and received.
+    /// Masks of others that were asked for.
     asked: BTreeSet<ChunkId>,
-    received: BTreeMap<ChunkId, Original>,
 }
 
 impl<C: Channel> Team<C> {
-    pub(super) fn new(grid: Grid, spacing: Spacing, index: usize, peers: usize) -> Self {
+    pub(super) fn new(
+        grid: Grid,
+        spacing: Spacing,
+        (index, peers): (usize, usize),
+        store: Option<Arc<MaskStore>>,
+    ) -> Self {
         Team {
             space: Space { grid, bounds: grid.bounds(), ruler: Ruler::new(spacing) },
             index,
@@ -105,6 +111,7 @@ impl<C: Channel> Team<C> {
             phase: Phase::Idle,
             said: false,
             originals: HeldMasks::default(),
+            store,
             kept: BTreeMap::new(),
             edits: Vec::new(),
             changed: BTreeMap::new(),
@@ -112,7 +119,6 @@ impl<C: Channel> Team<C> {
             waiting: BTreeMap::new(),
             found: BTreeMap::new(),
             asked: BTreeSet::new(),
-            received: BTreeMap::new(),
         }
     }
 
@@ -156,9 +162,10 @@ impl<C: Channel> Team<C> {
         let (now, later): (Vec<_>, _) = std::mem::take(early).into_iter().partition(|round| round.number == number);
         *early = later;
         self.number += 1;
+        let process = self.space.grid.process_of(self.index, self.peers);
         let busy = self.said || now.iter().any(|round| round.busy);
         let mut asks: Vec<Vec<ChunkId>> = vec![Vec::new(); self.peers];
-        let mut answers: Vec<Vec<(ChunkId, Original)>> = vec![Vec::new(); self.peers];
+        let mut answers: Vec<Vec<(ChunkId, Held)>> = vec![Vec::new(); self.peers];
         match self.phase {
             Phase::Idle => unreachable!("a time has begun"),
             Phase::Edits => {
@@ -174,11 +181,18 @@ impl<C: Channel> Team<C> {
                 return Turn::Over(self.finish());
             }
             Phase::Masks => {
+                let Team { originals, store, .. } = self;
                 for round in now {
+                    // Packed as it is for a worker of this process.
+                    let is_near = self.space.grid.process_of(round.from, self.peers) == process;
                     for id in round.asks {
-                        answers[round.from].push((id, self.originals.get(id)));
+                        let held = if is_near { originals.to_lend(id) } else { Held::Original(originals.get(id)) };
+                        answers[round.from].push((id, held));
                     }
-                    self.received.extend(round.answers);
+                    originals.borrow(round.answers.into_iter().map(|(id, held)| match held {
+                        Held::Original(original) => (id, Held::new(original, store.as_ref())),
+                        held => (id, held),
+                    }));
                 }
                 self.search(&mut asks);
             }
@@ -229,12 +243,12 @@ impl<C: Channel> Team<C> {
 
     /// Goes on with all that waits, and notes which masks are missing, by whom they are to be asked for.
     fn search(&mut self, asks: &mut [Vec<ChunkId>]) {
-        let Team { space, index, peers, originals, received, .. } = self;
+        let Team { space, index, peers, originals, .. } = self;
         let known = |chunk: ChunkId| {
             if space.grid.owner(chunk, *peers) == *index {
                 Some(originals.get(chunk))
             } else {
-                received.get(&chunk).cloned()
+                originals.borrowed(chunk)
             }
         };
         for (id, mut distances) in std::mem::take(&mut self.waiting) {
@@ -256,7 +270,6 @@ impl<C: Channel> Team<C> {
     fn finish(&mut self) -> Vec<((ChunkId, WithRadii<C>), isize)> {
         debug_assert!(self.waiting.is_empty(), "nothing is missing");
         self.asked.clear();
-        self.received.clear();
         self.originals.close();
         let (mut found, mut changed) = (std::mem::take(&mut self.found), std::mem::take(&mut self.changed));
         let touched: BTreeSet<ChunkId> = found.keys().chain(changed.keys()).copied().collect();

@@ -9,8 +9,10 @@ use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
 use crate::kernel::mask::Layout;
+use crate::kernel::measure::distance::Original;
 use crate::kernel::measure::numbers::{InOrder, Numbers};
 use crate::kernel::measure::radii::Radius;
+use crate::operators::failure::Failure;
 use crate::space::{Position, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes};
 
@@ -76,7 +78,16 @@ fn skeleton(own: Region, scene: &Scene) -> Option<Arc<Skeleton<Numbered>>> {
 }
 
 /// The radii after each of some scenes, whose changes are epochs, in chunks.
-fn followed(scenes: &[Scene], chunk: [usize; 3], spacing: Spacing, how: Communication) -> Vec<Found> {
+/// With room for so many bytes of masks in memory, if that is limited.
+fn followed(
+    scenes: &[Scene],
+    chunk: [usize; 3],
+    spacing: Spacing,
+    how: Communication,
+    room: Option<usize>,
+) -> Vec<Found> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = room.map(|room| Arc::new(MaskStore::new(folder.path().to_owned(), room, Failure::default())));
     let all = scenes.to_vec();
     let processes = if let Communication::ProcessBinary(count) = how { count } else { 1 };
     let grid = Grid::new(scenes[0].bounds, chunk).among(processes);
@@ -90,8 +101,10 @@ fn followed(scenes: &[Scene], chunk: [usize; 3], spacing: Spacing, how: Communic
             let (masks, mask_stream) = scope.new_input::<Vec<_>>();
             let (bounds, bounds_stream) = scope.new_input::<Vec<_>>();
             let (skeletons, skeleton_stream) = scope.new_input::<Vec<_>>();
-            let measured =
-                skeleton_stream.as_collection().measure_radii(mask_stream, bounds_stream, grid, spacing).inner;
+            let measured = skeleton_stream
+                .as_collection()
+                .measure_radii(mask_stream, bounds_stream, grid, spacing, store.clone())
+                .inner;
             let (probe, _) = measured
                 .inspect(move |(skeleton, time, diff)| noted.lock().unwrap().push((*time, skeleton.clone(), *diff)))
                 .probe();
@@ -224,10 +237,11 @@ proptest! {
         chunk in prop::array::uniform3(2usize..9),
         spacing in prop::sample::select(vec![[1.0; 3], [0.5, 0.684, 0.684], [5.0, 1.0, 1.0]]),
         workers in 0usize..5,
+        room in prop::option::of(0usize..600),
     ) {
         let spacing = Spacing(spacing);
         let expected: Vec<Found> = scenes.iter().map(|scene| defined(scene, spacing)).collect();
-        prop_assert_eq!(followed(&scenes, chunk, spacing, how(workers)), expected);
+        prop_assert_eq!(followed(&scenes, chunk, spacing, how(workers), room), expected);
     }
 
     #[test]
@@ -238,7 +252,8 @@ proptest! {
         answers in prop::collection::vec(originals(), 0..4),
         changes in changes(),
     ) {
-        let answers = answers.into_iter().map(|original| (ChunkId::at([1, 2, 3]), original)).collect();
+        let held = |original| (ChunkId::at([1, 2, 3]), Held::Original(original));
+        let answers = answers.into_iter().map(held).collect();
         let round =
             Round { from: ids.len(), to: 7, number, busy, asks: ids.iter().rev().copied().collect(), edits: ids, answers };
         assert_is_sent_and_received(&round);

@@ -1,0 +1,237 @@
+//! Where the original masks of a process are held: in memory up to a limit, and beyond that in a file.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::kernel::mask::packed::PackedMask;
+use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::measure::distance::Original;
+use crate::operators::failure::Failure;
+use crate::store::scratch::Scratch;
+
+/// Room for the original masks of a process, for all of its workers. Masks that find no room in memory go to a file
+/// without a name, which is gone with the process.
+pub struct MaskStore {
+    /// Bytes of masks that are held in memory at most.
+    most: usize,
+    held: AtomicUsize,
+    folder: PathBuf,
+    /// Made when it is needed; `None` if it cannot be.
+    file: OnceLock<Option<Scratch>>,
+    failure: Failure,
+}
+
+impl fmt::Debug for MaskStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MaskStore").field("most", &self.most).field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl MaskStore {
+    /// Room for `most` bytes in memory, and for the rest in a file in `folder`. If that cannot be written or read, `failure`
+    /// is told, and masks are lost.
+    pub fn new(folder: PathBuf, most: usize, failure: Failure) -> Self {
+        MaskStore { most, held: AtomicUsize::new(0), folder, file: OnceLock::new(), failure }
+    }
+
+    fn file(&self) -> Option<&Scratch> {
+        let make = || Scratch::new(&self.folder).map_err(|error| self.failure.report(error)).ok();
+        self.file.get_or_init(make).as_ref()
+    }
+
+    /// Takes room in memory, if there is so much.
+    fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Room> {
+        let within = |held: usize| Some(held + bytes).filter(|&held| held <= self.most);
+        self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).ok()?;
+        Some(Room { store: Arc::clone(self), bytes })
+    }
+}
+
+/// Room in memory, which is free again when this is dropped.
+struct Room {
+    store: Arc<MaskStore>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.store.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// An original mask as it is held. A clone shares it.
+#[derive(Clone)]
+pub(super) enum Held {
+    /// All foreground or background, or a mask that somebody else holds too.
+    Original(Original),
+    InMemory(Arc<InMemory>),
+    InFile(Arc<InFile>),
+}
+
+/// A mask of its own in memory.
+pub(super) struct InMemory {
+    form: Form,
+    /// If it is in a store.
+    _room: Option<Room>,
+}
+
+enum Form {
+    Packed(PackedMask),
+    Whole(Original),
+}
+
+/// The place of a mask in the file.
+pub(super) struct InFile {
+    store: Arc<MaskStore>,
+    layout: Layout,
+    at: u64,
+    /// Number of words of its packed form.
+    words: usize,
+}
+
+impl Held {
+    /// A mask, as it takes least memory: packed where nobody else holds it, and in the file if there is a store with no
+    /// more room.
+    pub(super) fn new(original: Original, store: Option<&Arc<MaskStore>>) -> Self {
+        let mask = match &original {
+            Original::Mixed(mixed) if Arc::strong_count(mixed.mask()) == 1 => Arc::clone(mixed.mask()),
+            _ => return Held::Original(original),
+        };
+        let packed = PackedMask::new(&mask);
+        let bytes = packed.as_ref().map_or(mask.layout().bytes(), |packed| size_of_val(packed.words()));
+        let room = match store {
+            None => None,
+            Some(store) => match store.reserve(bytes) {
+                None => return InFile::new(store, &mask, packed),
+                room => room,
+            },
+        };
+        Held::InMemory(Arc::new(InMemory { form: packed.map_or(Form::Whole(original), Form::Packed), _room: room }))
+    }
+
+    /// The mask.
+    pub(super) fn opened(&self) -> Original {
+        match self {
+            Held::Original(original) => original.clone(),
+            Held::InMemory(held) => match &held.form {
+                Form::Packed(packed) => Original::mixed(Arc::new(packed.unpacked())),
+                Form::Whole(original) => original.clone(),
+            },
+            Held::InFile(held) => Original::mixed(Arc::new(held.read())),
+        }
+    }
+
+    /// Whether opening it takes time and memory.
+    pub(super) fn is_packed(&self) -> bool {
+        match self {
+            Held::Original(_) => false,
+            Held::InMemory(held) => matches!(held.form, Form::Packed(_)),
+            Held::InFile(_) => true,
+        }
+    }
+}
+
+impl InFile {
+    fn new(store: &Arc<MaskStore>, mask: &Mask, packed: Option<PackedMask>) -> Held {
+        let packed = packed.unwrap_or_else(|| PackedMask::always(mask));
+        let words = packed.words();
+        let Some(file) = store.file() else { return Held::Original(Original::Background) };
+        match file.append(bytemuck::cast_slice(words)) {
+            Ok(at) => {
+                let (store, layout) = (Arc::clone(store), *mask.layout());
+                Held::InFile(Arc::new(InFile { store, layout, at, words: words.len() }))
+            }
+            Err(error) => {
+                store.failure.report(error);
+                Held::Original(Original::Background)
+            }
+        }
+    }
+
+    fn read(&self) -> Mask {
+        let mut words = vec![0u64; self.words];
+        let read = self.store.file().map(|file| file.read(self.at, bytemuck::cast_slice_mut(&mut words)));
+        if let Some(Err(error)) = read {
+            self.store.failure.report(error);
+            return Mask::new(self.layout);
+        }
+        PackedMask::from_words(self.layout, words).unpacked()
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.opened().fmt(f)
+    }
+}
+
+/// Masks are equal if their own voxels are.
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.opened() == other.opened()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::space::Region;
+
+    fn mask(voxels: usize) -> Mask {
+        let mut mask = Mask::new(Layout::new(Region::of_shape([8, 8, 256])));
+        (0..voxels).for_each(|n| mask.set(mask.layout().bit([1 + n % 8, 1 + n / 8 % 8, 1 + n * 37 % 256])));
+        mask
+    }
+
+    fn original(voxels: usize) -> Original {
+        Original::new(Some(Arc::new(mask(voxels))))
+    }
+
+    #[test]
+    fn what_finds_no_room_goes_to_a_file_and_room_that_is_let_go_is_used_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = Failure::default();
+        let least = size_of_val(PackedMask::new(&mask(5)).unwrap().words());
+        let store = Arc::new(MaskStore::new(folder.path().to_owned(), 2 * least, failure.clone()));
+        // One that is not packed takes more than there is.
+        let counts = [5, 5, 5, 900, 5];
+        let mut held: Vec<Held> = counts.iter().map(|&n| Held::new(original(n), Some(&store))).collect();
+        let in_file = |held: &[Held]| held.iter().map(|held| matches!(held, Held::InFile(_))).collect::<Vec<_>>();
+        assert_eq!(in_file(&held), [false, false, true, true, true]);
+        for (held, count) in held.iter().zip(counts) {
+            assert!(held.opened() == original(count) && held.is_packed());
+        }
+        let lent = held[0].clone();
+        held[0] = Held::Original(Original::Background);
+        held[1] = Held::new(original(5), Some(&store));
+        assert_eq!(in_file(&held[1..2]), [true], "the first is still lent");
+        drop(lent);
+        held[0] = Held::new(original(5), Some(&store));
+        held[1] = Held::new(original(5), Some(&store));
+        assert_eq!(in_file(&held), [false, false, true, true, true]);
+        assert!(!failure.happened() && std::fs::read_dir(folder.path()).unwrap().count() == 0);
+    }
+
+    #[test]
+    fn without_a_store_masks_are_held_in_memory_and_shared_ones_as_they_are() {
+        assert!(matches!(Held::new(original(5), None), Held::InMemory(_)));
+        assert!(!Held::new(original(2000), None).is_packed());
+        let shared = Arc::new(mask(5));
+        assert!(matches!(Held::new(Original::new(Some(Arc::clone(&shared))), None), Held::Original(_)));
+        assert!(matches!(Held::new(Original::Foreground, None), Held::Original(Original::Foreground)));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_is_an_error_of_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let failure = Failure::default();
+        let store = Arc::new(MaskStore::new(folder.path().join("gone"), 0, failure.clone()));
+        let held = Held::new(original(5), Some(&store));
+        assert_eq!(held.opened(), Original::Background);
+        let error = failure.take().expect("an error");
+        assert!(error.kind() == Kind::Io && error.to_string().contains("gone"), "{error}");
+    }
+}
