@@ -12,6 +12,7 @@ pub mod labels;
 pub mod local;
 pub mod measures;
 pub mod parts;
+mod places;
 pub mod runs;
 pub mod sides;
 pub mod sums;

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::network::forest::DisjointSets;
-use crate::kernel::objects::local::{Local, Places};
+use crate::kernel::objects::local::Local;
 use crate::kernel::objects::parts::{Link, Part};
+use crate::kernel::objects::places::Places;
 use crate::kernel::objects::sums::Sums;
 use crate::space::{Region, Voxel};
 

@@ -9,10 +9,10 @@ use crate::kernel::mask::Mask;
 use crate::kernel::objects::cells::{Contact, contacts};
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::euler;
+use crate::kernel::objects::places::Places;
 use crate::kernel::objects::runs::{RowRuns, Run};
 use crate::kernel::objects::sides::{Side, Step, Turned, all_steps};
 use crate::kernel::objects::sums::{Object, Sums};
-use crate::kernel::varint;
 use crate::space::{Region, Voxel};
 
 /// The objects of a chunk's own voxels, as if there were no other chunks, and where they touch its sides.
@@ -27,15 +27,6 @@ pub struct Local<S> {
     pub(super) places: Arc<Places>,
     /// Where objects meet that are not connected there, if Euler numbers are wanted.
     pub(super) contacts: Arc<Vec<Contact>>,
-}
-
-/// Which object holds which voxel.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) enum Places {
-    /// There is one object at most, and nobody asked for its runs.
-    Single,
-    /// For each run, the number of voxels since the one before, its length, and its object, packed.
-    Runs(Vec<u8>),
 }
 
 /// A side with foreground, and the object of each of its runs.
@@ -121,33 +112,19 @@ impl<S: Sums> Local<S> {
         }
         sides.sort_unstable_by_key(|side| side.step);
         let own = mask.layout().own;
-        let places = match objects.len() {
-            ..2 if !keep_runs => Places::Single,
-            _ => Places::of(&own, &rows.runs, &object_of),
+        let places = match keep_runs {
+            true => Places::in_runs(&own, &rows.runs, &object_of),
+            false => Places::new(&own, &rows.runs, &object_of, objects.len()),
         };
         Local { own, objects, sides: Arc::new(sides), places: Arc::new(places), contacts: Arc::new(met) }
     }
 
-    /// The place in the list of the object of each voxel, which are in raster order; `None` for voxels of the chunk that are
-    /// not foreground. If there is one object, all voxels are its. Takes time in proportion to the runs of the chunk.
-    pub fn objects_of<'a>(
-        &'a self,
-        voxels: impl Iterator<Item = Voxel> + 'a,
-    ) -> impl Iterator<Item = Option<usize>> + 'a {
-        let (mut at, mut run, mut object) = (0, [0; 2], 0);
-        voxels.map(move |voxel| {
-            if let Places::Runs(bytes) = &*self.places {
-                let place = index(&self.own, voxel);
-                while run[1] <= place {
-                    let [gap, length, next] = std::array::from_fn(|_| varint::read(bytes, &mut at));
-                    let (Some(gap), Some(length), Some(next)) = (gap, length, next) else { return None };
-                    run = [run[1] + gap, run[1] + gap + length];
-                    object = next as usize;
-                }
-                return (run[0] <= place).then_some(object);
-            }
-            (!self.objects.is_empty()).then_some(0)
-        })
+    /// The place in the list of the object of each of some foreground voxels of the chunk, in raster order. Takes time in
+    /// proportion to what is held of places: see [`Places`].
+    pub fn objects_of<'a>(&'a self, voxels: impl Iterator<Item = Voxel> + 'a) -> impl Iterator<Item = usize> + 'a {
+        let mut finder = self.places.finder(self.own);
+        let is_any = !self.objects.is_empty();
+        voxels.filter(move |_| is_any).map(move |voxel| finder.object_of(voxel))
     }
 
     /// The same objects, with more sums, which are 0 at first.
@@ -165,43 +142,6 @@ impl<S: Sums> Local<S> {
     /// The sides with foreground, each with the step to the neighbour that must know it.
     pub fn sides(&self) -> impl Iterator<Item = (Step, &Side)> {
         self.sides.iter().map(|side| (side.step, &side.side))
-    }
-}
-
-/// The place of a voxel of a box in raster order.
-fn index(own: &Region, voxel: Voxel) -> u64 {
-    let ([_, height, width], position) = (own.shape(), voxel.position());
-    let [z, y, x] = [0, 1, 2].map(|axis| (position[axis] - own.min[axis]) as u64);
-    (z * height as u64 + y) * width as u64 + x
-}
-
-impl Places {
-    /// Calls `found` with each run in a box, and the number of its object.
-    pub(super) fn for_each_run(&self, own: &Region, mut found: impl FnMut(Run, usize)) {
-        let Places::Runs(bytes) = self else { return };
-        let [_, height, width] = own.shape().map(|n| n as u64);
-        let (mut at, mut end) = (0, 0);
-        let mut next = || varint::read(bytes, &mut at);
-        while let (Some(gap), Some(length), Some(object)) = (next(), next(), next()) {
-            let first = end + gap;
-            end = first + length;
-            let [z, y] = [first / width / height, first / width % height].map(|n| n as i64);
-            let x = own.min[2] + (first % width) as i64;
-            let run = Run { z: own.min[0] + z, y: own.min[1] + y, x: [x, x + length as i64] };
-            found(run, object as usize);
-        }
-    }
-
-    fn of(own: &Region, runs: &[Run], object_of: &[u32]) -> Places {
-        let (mut bytes, mut end) = (Vec::new(), 0);
-        for (run, &object) in runs.iter().zip(object_of) {
-            let first = index(own, run.first());
-            varint::push(&mut bytes, first - end);
-            varint::push(&mut bytes, run.voxels());
-            varint::push(&mut bytes, u64::from(object));
-            end = first + run.voxels();
-        }
-        Places::Runs(bytes)
     }
 }
 

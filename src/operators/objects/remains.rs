@@ -59,7 +59,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + Hash> Count
             });
             let Some(mut local) = found else { return };
             let mut count = |voxels: &mut dyn Iterator<Item = Voxel>, add: fn(&mut Remains)| {
-                let held: Vec<usize> = local.objects_of(voxels).flatten().collect();
+                let held: Vec<usize> = local.objects_of(voxels).collect();
                 held.into_iter().for_each(|object| add(&mut local.objects[object].sums.1));
             };
             let skeletons = known.iter().filter_map(|(known, _)| match known {
