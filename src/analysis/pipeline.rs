@@ -110,8 +110,9 @@ const MASKS_IN_MEMORY: usize = 32 << 20;
 type Sink = Arc<SkeletonImage>;
 
 impl Analysis {
-    /// Runs the analysis, and holds its results in memory; writes nothing. Takes time in proportion to the image, and
-    /// memory for chunks in flight, a bit or less for every voxel, and the results.
+    /// Runs the analysis, and holds its results in memory. Takes time in proportion to the image, and memory for chunks in
+    /// flight, planes that are thinned, and the results. What masks take beyond 32 MiB lies in a file without a name in the
+    /// system's folder for temporary files, and is gone with the process.
     ///
     /// # Errors
     /// If the image cannot be read; any error reported to `running`.
@@ -119,7 +120,7 @@ impl Analysis {
         self.run_into(None, running)
     }
 
-    /// The same, and writes the skeleton's array into a folder of outputs while it runs.
+    /// The same, and writes the skeleton's array into a folder of outputs while it runs. The file of masks lies there.
     ///
     /// # Errors
     /// As [`Analysis::run`], or if the array cannot be written.

@@ -100,13 +100,8 @@ impl SkeletonForm {
 #[derive(Debug)]
 pub struct SkeletonImage {
     levels: Levels,
-    arrays: Vec<Level>,
-}
-
-/// The array of one resolution.
-#[derive(Debug)]
-struct Level {
-    writer: ArrayWriter,
+    /// The array of each resolution.
+    arrays: Vec<ArrayWriter>,
     /// Encoders that no thread is using.
     encoders: Mutex<Vec<Encoder>>,
 }
@@ -157,12 +152,9 @@ impl SkeletonImage {
 
     fn open(form: &SkeletonForm, array: impl Fn(String, ArrayForm) -> Result<ArrayWriter>) -> Result<Self> {
         let levels = form.levels()?;
-        let open = |(level, &shape): (usize, &[usize; 3])| {
-            let writer = array(level.to_string(), form.array(shape))?;
-            Ok(Level { writer, encoders: Mutex::default() })
-        };
+        let open = |(level, &shape): (usize, &[usize; 3])| array(level.to_string(), form.array(shape));
         let arrays = levels.shapes().iter().enumerate().map(open).collect::<Result<_>>()?;
-        Ok(SkeletonImage { levels, arrays })
+        Ok(SkeletonImage { levels, arrays, encoders: Mutex::default() })
     }
 
     /// Its resolutions.
@@ -172,7 +164,7 @@ impl SkeletonImage {
 
     /// The grids of the chunks of all resolutions, the full one first.
     pub fn grids(&self) -> impl Iterator<Item = Grid> {
-        self.arrays.iter().map(|level| level.writer.grid())
+        self.arrays.iter().map(ArrayWriter::grid)
     }
 
     /// Writes a chunk of a resolution: 1 at its voxels, in any order and each as often as may be, 0 elsewhere. Without voxels
@@ -201,13 +193,18 @@ impl SkeletonImage {
         chunk: ChunkId,
         voxels: impl Iterator<Item = (Voxel, i64)> + Clone,
     ) -> Result<()> {
-        let Level { writer, encoders } = &self.arrays[level];
+        let writer = &self.arrays[level];
         if voxels.clone().next().is_none() {
             return writer.remove_chunk(chunk);
         }
         let size = writer.form().dtype.size();
-        let free = encoders.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut encoder = free.map_or_else(|| Encoder::new(&writer.form().chunk, size), Ok)?;
+        let bytes = writer.form().chunk.iter().product::<usize>() * size;
+        let free = {
+            let mut encoders = self.encoders.lock().unwrap_or_else(PoisonError::into_inner);
+            let fits = encoders.iter().position(|encoder| encoder.values.len() == bytes);
+            fits.map(|place| encoders.swap_remove(place))
+        };
+        let mut encoder = free.map_or_else(|| Encoder::new(bytes), Ok)?;
         let (region, shape) = (writer.grid().region(chunk), writer.form().chunk);
         let place = |voxel: Voxel| {
             let p = voxel.position();
@@ -222,15 +219,16 @@ impl SkeletonImage {
         encoder.compress()?;
         voxels.for_each(|(voxel, _)| encoder.values[place(voxel)].fill(0));
         writer.write_encoded(chunk, &encoder.encoded)?;
-        encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
+        self.encoders.lock().unwrap_or_else(PoisonError::into_inner).push(encoder);
         Ok(())
     }
 }
 
 impl Encoder {
-    fn new(chunk: &[usize; 3], size: usize) -> Result<Self> {
+    /// An encoder of chunks of so many bytes.
+    fn new(bytes: usize) -> Result<Self> {
         let compressor = Compressor::new(i32::from(LEVEL)).map_err(unencoded)?;
-        let values = vec![0; chunk.iter().product::<usize>() * size];
+        let values = vec![0; bytes];
         let encoded = Vec::with_capacity(zstd::zstd_safe::compress_bound(values.len()));
         Ok(Encoder { compressor, values, encoded })
     }

@@ -53,7 +53,7 @@ pub fn write_skeleton(
     let (in_place, staged) = (folder.folder().join(SKELETON), folder.path(SKELETON));
     let (mut reused, mut encoded) = (0, 0);
     for_each_level(&image, voxels.into_iter().map(|voxel| (voxel, ())), |level, chunks| {
-        let writer = &image.arrays[level].writer;
+        let writer = &image.arrays[level];
         let file = |id| Path::new(&level.to_string()).join(writer.file(0, id));
         let mut changed = Vec::new();
         let mut hashes = Vec::new();
