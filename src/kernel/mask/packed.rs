@@ -23,6 +23,7 @@ impl PackedMask {
     }
 
     /// The same, even if it takes more: at most a sixty-fourth more than the mask.
+    #[cfg(any(test, feature = "dataflow"))]
     pub(crate) fn always(mask: &Mask) -> Self {
         Self::with_flags(mask, flags(mask))
     }
@@ -50,11 +51,13 @@ impl PackedMask {
     }
 
     /// Its words, from which [`PackedMask::from_words`] makes it again.
+    #[cfg(any(test, feature = "dataflow"))]
     pub(crate) fn words(&self) -> &[u64] {
         &self.words
     }
 
     /// The packed mask of a layout with the words of one of that layout.
+    #[cfg(any(test, feature = "dataflow"))]
     pub(crate) fn from_words(layout: Layout, words: Vec<u64>) -> Self {
         PackedMask { layout, words }
     }
