@@ -48,9 +48,9 @@ use crate::kernel::mask::{Layout, TAIL};
 use crate::kernel::thin::lee::Runs;
 use crate::space::Region;
 
-/// Maximum bytes of planes that a stage holds, so that they fit the second-level cache of a core together with the
-/// tables.
-const CACHE: usize = 640 << 10;
+/// Maximum bytes of planes that a stage holds, so that they fit the caches of a core. Most of a plane is background, which is
+/// not looked at. With fewer, more stages hold planes, and each finds its own in the cache less often.
+const CACHE: usize = 2 << 20;
 /// Maximum number of sub-iterations of the first stage; more gain nothing.
 const MOST_STEPS: usize = 4;
 /// Ratio of the work of a sub-iteration to that of the previous one; about that of vessels and noise.

@@ -15,8 +15,9 @@ use crate::operators::read::Selection;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
 use crate::operators::window::Window;
 
-/// Times that a worker looks for planes to work on before it reads messages.
-const AT_ONCE: usize = 16;
+/// Times that a worker looks for planes to work on before it reads messages. What comes between, such as reading a chunk, takes
+/// the planes' place in the cache.
+const AT_ONCE: usize = 128;
 /// Chunks that are made at a time: so many masks can be on their way to what comes next.
 const MADE_AT_ONCE: usize = 8;
 /// Least number of planes that may be read beyond the layer that is thinned.
