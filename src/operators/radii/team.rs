@@ -19,6 +19,9 @@ pub type WithRadii<C> = Arc<Skeleton<(C, Radii)>>;
 /// Skeletons of a chunk, and how many times each comes.
 type Changes<C> = Vec<(Arc<Skeleton<C>>, isize)>;
 
+/// Chunks whose radii are looked for at a time.
+const MOST_WAITING: usize = if cfg!(test) { 2 } else { 256 };
+
 /// What a time brings.
 pub(super) struct News<C> {
     pub(super) masks: BTreeMap<ChunkId, Held>,
@@ -173,7 +176,6 @@ impl<C: Channel> Team<C> {
                 let mut edits: BTreeSet<ChunkId> = std::mem::take(&mut self.edits).into_iter().collect();
                 edits.extend(now.into_iter().flat_map(|round| round.edits));
                 self.affect(&edits);
-                self.begin();
                 self.search(&mut asks);
             }
             Phase::Masks if !busy => {
@@ -229,20 +231,35 @@ impl<C: Channel> Team<C> {
         }
     }
 
-    /// Begins to find the radii of the skeletons that are concerned.
-    fn begin(&mut self) {
-        for id in std::mem::take(&mut self.affected) {
+    /// Begins to find the radii of some of the skeletons that are concerned.
+    fn begin(&mut self, most: usize) -> BTreeMap<ChunkId, Distances> {
+        let mut begun = BTreeMap::new();
+        while begun.len() < most {
+            let Some(id) = self.affected.pop_first() else { break };
             let voxels = match (self.changed.get(&id), self.kept.get(&id)) {
                 (Some(Some(skeleton)), _) => skeleton.voxels.to_vec(),
                 (None, Some(kept)) => kept.measured.voxels.to_vec(),
                 _ => continue,
             };
-            self.waiting.insert(id, Distances::new(self.space.clone(), id, voxels));
+            begun.insert(id, Distances::new(self.space.clone(), id, voxels));
+        }
+        begun
+    }
+
+    /// Goes on with all that waits, and begins with more while few do; notes which masks are missing, by whom they are to be
+    /// asked for.
+    fn search(&mut self, asks: &mut [Vec<ChunkId>]) {
+        let mut next = std::mem::take(&mut self.waiting);
+        loop {
+            self.search_in(next, asks);
+            next = self.begin(MOST_WAITING.saturating_sub(self.waiting.len()));
+            if next.is_empty() {
+                break;
+            }
         }
     }
 
-    /// Goes on with all that waits, and notes which masks are missing, by whom they are to be asked for.
-    fn search(&mut self, asks: &mut [Vec<ChunkId>]) {
+    fn search_in(&mut self, chunks: BTreeMap<ChunkId, Distances>, asks: &mut [Vec<ChunkId>]) {
         let Team { space, index, peers, originals, .. } = self;
         let known = |chunk: ChunkId| {
             if space.grid.owner(chunk, *peers) == *index {
@@ -251,7 +268,7 @@ impl<C: Channel> Team<C> {
                 originals.borrowed(chunk)
             }
         };
-        for (id, mut distances) in std::mem::take(&mut self.waiting) {
+        for (id, mut distances) in chunks {
             let missing = distances.search(known);
             if missing.is_empty() {
                 self.found.insert(id, distances.radii());
@@ -304,7 +321,8 @@ impl<C: Channel> Team<C> {
         let (from, number) = (self.index, self.number);
         let mut rounds: Vec<Round> = (0..self.peers).map(|to| Round { from, to, number, ..Round::default() }).collect();
         rounds.iter_mut().enumerate().for_each(|(to, round)| tell(to, round));
-        self.said = rounds.iter().any(|round| !(round.asks.is_empty() && round.answers.is_empty()));
+        let tells = |round: &Round| !(round.asks.is_empty() && round.answers.is_empty());
+        self.said = !self.affected.is_empty() || rounds.iter().any(tells);
         for round in rounds.into_iter().filter(|round| round.to != from) {
             send(Round { busy: self.said, ..round });
         }
