@@ -12,8 +12,10 @@
         for (const host of [view, table]) if (host) page.fail(host, error);
         return;
     }
+    part(table, report.table);
+    // What there is can be read while the view is made, which takes a second or two without a graphics card.
+    await new Promise(done => setTimeout(done, 20));
     // The view says it, where there is no branch.
     part(view, host => report.rows ? report.view(host) : host.append(page.element("p", { class: "note", text: "There is no branch to show." })));
-    part(table, report.table);
     document.documentElement.dataset.ready = "true";
 })();

@@ -120,7 +120,7 @@ impl<S: Sums> Local<S> {
     }
 
     /// The place in the list of the object of each of some foreground voxels of the chunk, in raster order. Takes time in
-    /// proportion to what is held of places: see [`Places`].
+    /// proportion to what is held of their places: boxes, which are halved where objects meet, or all runs.
     pub fn objects_of<'a>(&'a self, voxels: impl Iterator<Item = Voxel> + 'a) -> impl Iterator<Item = usize> + 'a {
         let mut finder = self.places.finder(self.own);
         let is_any = !self.objects.is_empty();

@@ -104,7 +104,7 @@ impl Held {
         let room = match store {
             None => None,
             Some(store) => match store.reserve(bytes) {
-                None => return InFile::new(store, &mask, packed),
+                None => return InFile::put(store, &mask, packed),
                 room => room,
             },
         };
@@ -134,7 +134,8 @@ impl Held {
 }
 
 impl InFile {
-    fn new(store: &Arc<MaskStore>, mask: &Mask, packed: Option<PackedMask>) -> Held {
+    /// Puts a mask into the file of a store.
+    fn put(store: &Arc<MaskStore>, mask: &Mask, packed: Option<PackedMask>) -> Held {
         let packed = packed.unwrap_or_else(|| PackedMask::always(mask));
         let words = packed.words();
         let Some(file) = store.file() else { return Held::Original(Original::Background) };
