@@ -212,8 +212,8 @@ impl Analysis {
             (std::array::from_fn(|_| window()), window(), Windows::new(self.allotted.window));
         let projected = Projected::default();
         let scratch = out.map_or_else(std::env::temp_dir, Path::to_owned);
-        let store = Arc::new(MaskStore::new(scratch, MASKS_IN_MEMORY, running.failure.clone()));
         let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
+        let store = Arc::new(MaskStore::new(scratch, MASKS_IN_MEMORY, shared.clone()));
         let (workers, analysis) = (self.allotted.workers, self.clone());
         let logic = move |worker: &mut Worker| {
             let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::file::{read_at, read_failed, write_at, write_failed};
 use crate::error::Result;
 
-/// A file that takes bytes and gives them back, for the threads of a process. It has no name, or loses it at once: whatever
-/// ends the process, nothing is left of it.
+/// A file for bytes that the threads of a process write once and read again. It has no name, or loses it at once, so nothing
+/// is left of it however the process ends.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     file: File,
@@ -27,7 +27,7 @@ impl Scratch {
         Ok(Scratch { file, end: AtomicU64::new(0), folder: folder.to_owned() })
     }
 
-    /// Takes bytes in. Returns their place.
+    /// Writes bytes at the end of the file. Returns their offset.
     ///
     /// # Errors
     /// `Io` or `Output` if they cannot be written: the disk may be full.
@@ -37,7 +37,7 @@ impl Scratch {
         Ok(at)
     }
 
-    /// Gives bytes back, as many as the buffer takes.
+    /// Fills a buffer with the bytes from an offset on.
     ///
     /// # Errors
     /// `Io` if they cannot be read.

@@ -129,7 +129,7 @@ impl Scene {
         let _ = fs::remove_file(self.file(place));
     }
 
-    /// Gives the array another shape, and changes no chunk: what is stored beyond the bounds comes back with them.
+    /// Changes the shape of the array, and no chunk: values that are stored beyond smaller bounds return with larger ones.
     pub(crate) fn resize(&mut self, axes: &[usize]) {
         let mut shape = [1; 3];
         shape[3 - axes.len()..].copy_from_slice(axes);

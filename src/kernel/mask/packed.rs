@@ -96,11 +96,13 @@ mod tests {
                 mask.set(layout.bit([z, y, x]));
             }
             let always = PackedMask::always(&mask);
+            prop_assert!(always.words[flags(&mask).len()..].iter().all(|&word| word != 0));
             prop_assert!(always.words.len() * WORD <= layout.bytes() + layout.bytes().div_ceil(64) + WORD);
             let again = PackedMask::from_words(layout, always.words().to_vec());
             prop_assert!(again == always && again.unpacked() == mask);
             if let Some(packed) = PackedMask::new(&mask) {
                 prop_assert!(packed.words.len() * 2 * WORD <= layout.bytes());
+                prop_assert_eq!(packed.unpacked(), mask);
                 prop_assert_eq!(packed, always);
             }
         }

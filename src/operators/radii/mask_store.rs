@@ -30,8 +30,8 @@ impl fmt::Debug for MaskStore {
 }
 
 impl MaskStore {
-    /// Room for `most` bytes in memory, and for the rest in a file in `folder`. If that cannot be written or read, `failure`
-    /// is told, and masks are lost.
+    /// Room for `most` bytes in memory, and for the rest in a file in `folder`. An error of the file is reported to `failure`;
+    /// the mask then counts as background.
     pub fn new(folder: PathBuf, most: usize, failure: Failure) -> Self {
         MaskStore { most, held: AtomicUsize::new(0), folder, file: OnceLock::new(), failure }
     }
@@ -41,7 +41,7 @@ impl MaskStore {
         self.file.get_or_init(make).as_ref()
     }
 
-    /// Takes room in memory, if there is so much.
+    /// Takes room for these bytes in memory, if there is enough.
     fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Room> {
         let within = |held: usize| Some(held + bytes).filter(|&held| held <= self.most);
         self.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, within).ok()?;
@@ -92,8 +92,7 @@ pub(super) struct InFile {
 }
 
 impl Held {
-    /// A mask, as it takes least memory: packed where nobody else holds it, and in the file if there is a store with no
-    /// more room.
+    /// A mask in the form that takes least memory: packed if nobody else holds it, and in the file if the store is full.
     pub(super) fn new(original: Original, store: Option<&Arc<MaskStore>>) -> Self {
         let mask = match &original {
             Original::Mixed(mixed) if Arc::strong_count(mixed.mask()) == 1 => Arc::clone(mixed.mask()),

@@ -78,7 +78,7 @@ fn skeleton(own: Region, scene: &Scene) -> Option<Arc<Skeleton<Numbered>>> {
 }
 
 /// The radii after each of some scenes, whose changes are epochs, in chunks.
-/// With room for so many bytes of masks in memory, if that is limited.
+/// `room` limits the bytes of masks that are held in memory.
 fn followed(
     scenes: &[Scene],
     chunk: [usize; 3],

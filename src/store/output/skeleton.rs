@@ -225,7 +225,7 @@ impl SkeletonImage {
 }
 
 impl Encoder {
-    /// An encoder of chunks of so many bytes.
+    /// An encoder of chunks with this number of bytes.
     fn new(bytes: usize) -> Result<Self> {
         let compressor = Compressor::new(i32::from(LEVEL)).map_err(unencoded)?;
         let values = vec![0; bytes];
