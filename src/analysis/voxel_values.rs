@@ -1,13 +1,20 @@
 //! `voxels.npy`: the radius and the image's value at each voxel of the skeleton.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs;
+use std::io::{BufWriter, Write};
 
+use super::outputs::write_into;
 use super::{Analysis, Outputs, Results};
-use crate::chunk::Voxels;
 use crate::error::{Error, Kind, Result};
+use crate::kernel::measure::Known;
+use crate::kernel::network::skeleton::Skeleton;
+use crate::kernel::network::voxel_list::VoxelIter;
 use crate::space::Voxel;
 use crate::store::file::read_failed;
-use crate::store::npy::write_npy;
+use crate::store::npy::npy_header;
 use crate::store::output::OutputFolder;
 use crate::store::output::folder::VOXELS;
 
@@ -26,21 +33,44 @@ impl Analysis {
     pub(super) fn write_voxels(&self, results: &Results, folder: &OutputFolder) -> Result<()> {
         // The values of a segmentation's skeleton are its labels.
         let of_image = results.labels.is_none();
-        let mut all: Vec<(Voxel, [f64; COLUMNS])> = Vec::new();
-        for (_, skeleton) in &results.skeletons {
-            let (values, radii) = &*skeleton.values;
-            all.extend(skeleton.voxels.iter().enumerate().map(|(place, voxel)| {
+        let count = results.skeletons.iter().map(|(_, skeleton)| skeleton.voxels.len()).sum();
+        let header = npy_header("<f8", &[count, COLUMNS])?;
+        write_into(folder, VOXELS, |file| {
+            let mut file = BufWriter::with_capacity(1 << 16, file);
+            file.write_all(&header)?;
+            for (skeleton, place) in in_raster_order(results.skeletons.iter().map(|(_, skeleton)| &**skeleton)) {
+                let (values, radii) = &*skeleton.values;
                 let radius = radii.at(place).and_then(|radius| radius.finite()).unwrap_or(f64::NAN);
-                (voxel, [radius, if of_image { values.value(place) } else { f64::NAN }])
-            }));
-        }
-        all.sort_unstable_by_key(|(voxel, _)| *voxel);
-        let shape = (1, all.len(), COLUMNS);
-        let numbers = all.into_iter().flat_map(|(_, numbers)| numbers).collect();
-        let array = ndarray::Array3::from_shape_vec(shape, numbers)
-            .map_err(|error| Error::internal("values of voxels do not fill their array").because(error))?;
-        write_npy(folder.path(VOXELS), &Voxels::F64(array), 2)
+                let value = if of_image { values.value(place) } else { f64::NAN };
+                file.write_all(&radius.to_le_bytes())?;
+                file.write_all(&value.to_le_bytes())?;
+            }
+            file.flush()
+        })
     }
+}
+
+/// The voxels of all skeletons in raster order: for each, its skeleton and its place there. Takes O(n log c) for n voxels in c
+/// skeletons, and memory for the skeletons only.
+fn in_raster_order<'a>(
+    skeletons: impl Iterator<Item = &'a Skeleton<Known>>,
+) -> impl Iterator<Item = (&'a Skeleton<Known>, usize)> {
+    let mut lists: Vec<(&Skeleton<Known>, VoxelIter<'_>)> =
+        skeletons.map(|skeleton| (skeleton, skeleton.voxels.iter())).collect();
+    let first = lists.iter_mut().enumerate().filter_map(|(list, (_, voxels))| Some(Reverse((voxels.next()?, list, 0))));
+    let mut next: BinaryHeap<Reverse<(Voxel, usize, usize)>> = first.collect();
+    std::iter::from_fn(move || {
+        let mut top = next.peek_mut()?;
+        let Reverse((voxel, list, place)) = *top;
+        match lists[list].1.next() {
+            Some(after) => {
+                debug_assert!(voxel < after, "the voxels of a skeleton are in raster order");
+                *top = Reverse((after, list, place + 1));
+            }
+            None => _ = PeekMut::pop(top),
+        }
+        Some((lists[list].0, place))
+    })
 }
 
 impl Outputs {

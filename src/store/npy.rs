@@ -182,21 +182,26 @@ pub fn write_npy(path: impl AsRef<Path>, voxels: &Voxels, dimensions: usize) -> 
     } else {
         "<"
     };
-    let shape = voxels.shape();
-    let axes: Vec<String> = shape[3 - dimensions.clamp(1, 3)..].iter().map(usize::to_string).collect();
-    let mut header = format!("{{'descr': '{order}{code}', 'fortran_order': False, 'shape': ({},), }}", axes.join(", "));
+    let shape = &voxels.shape()[3 - dimensions.clamp(1, 3)..];
+    let mut bytes = npy_header(&format!("{order}{code}"), shape)?;
+    bytes.reserve_exact(voxels.bytes());
+    bytes.extend_from_slice(&crate::store::values::to_bytes(voxels));
+    std::fs::write(path, bytes).map_err(|error| crate::store::file::write_failed(&error).at(path))
+}
+
+/// The start of a `.npy` file of version 1 whose values follow in C order. `descr` is their type as NumPy writes it.
+///
+/// # Errors
+/// `Internal` if it does not fit into 64 KiB.
+pub(crate) fn npy_header(descr: &str, shape: &[usize]) -> Result<Vec<u8>> {
+    let axes: Vec<String> = shape.iter().map(usize::to_string).collect();
+    let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({},), }}", axes.join(", "));
     // NumPy aligns the values to 64 bytes.
     let total = (10 + header.len() + 1).next_multiple_of(64);
     header.extend(std::iter::repeat_n(' ', total - 11 - header.len()));
     header.push('\n');
     let length = u16::try_from(header.len()).map_err(|_| Error::internal("a header of one line"))?;
-    let mut bytes = Vec::with_capacity(total + voxels.bytes());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&[1, 0]);
-    bytes.extend_from_slice(&length.to_le_bytes());
-    bytes.extend_from_slice(header.as_bytes());
-    bytes.extend_from_slice(&crate::store::values::to_bytes(voxels));
-    std::fs::write(path, bytes).map_err(|error| crate::store::file::write_failed(&error).at(path))
+    Ok([MAGIC, &[1, 0], &length.to_le_bytes(), header.as_bytes()].concat())
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ impl Places {
             Places::Boxes(bytes) => {
                 let (mut boxes, mut at) = (Vec::new(), 0);
                 read_box(bytes, &mut at, &mut boxes);
-                Finder::Boxes { own, boxes }
+                Finder::Boxes { boxes, path: vec![(own, 0)] }
             }
             Places::Runs(bytes) => Finder::Runs { own, bytes, at: 0, run: [0; 2], object: 0 },
         }
@@ -94,8 +94,18 @@ pub(super) enum Part {
 /// Finds the objects of voxels, which come in raster order.
 pub(super) enum Finder<'a> {
     Single,
-    Boxes { own: Region, boxes: Vec<Part> },
-    Runs { own: Region, bytes: &'a [u8], at: usize, run: [u64; 2], object: u32 },
+    /// With the boxes around the voxel that was found last, from the largest, and their places: the next is near.
+    Boxes {
+        boxes: Vec<Part>,
+        path: Vec<(Region, u32)>,
+    },
+    Runs {
+        own: Region,
+        bytes: &'a [u8],
+        at: usize,
+        run: [u64; 2],
+        object: u32,
+    },
 }
 
 impl Finder<'_> {
@@ -103,18 +113,20 @@ impl Finder<'_> {
     pub(super) fn object_of(&mut self, voxel: Voxel) -> usize {
         match self {
             Finder::Single => 0,
-            Finder::Boxes { own, boxes } => {
-                let (mut around, mut at) = (*own, 0);
-                loop {
-                    match boxes[at] {
-                        Part::Object(object) => return object as usize,
-                        Part::Halved(second) => {
-                            let halves = halves(&around);
-                            let which = usize::from(!halves[0].contains(voxel.position()));
-                            (around, at) = (halves[which], [at + 1, second as usize][which]);
-                        }
-                    }
+            Finder::Boxes { boxes, path } => {
+                while path.len() > 1 && path.last().is_some_and(|(around, _)| !around.contains(voxel.position())) {
+                    path.pop();
                 }
+                while let Some(&(around, at)) = path.last() {
+                    let second = match boxes[at as usize] {
+                        Part::Object(object) => return object as usize,
+                        Part::Halved(second) => second,
+                    };
+                    let halves = halves(&around);
+                    let which = usize::from(!halves[0].contains(voxel.position()));
+                    path.push((halves[which], [at + 1, second][which]));
+                }
+                0
             }
             Finder::Runs { own, bytes, at, run, object } => {
                 let place = index(own, voxel);
