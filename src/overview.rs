@@ -24,7 +24,7 @@ use self::canvas::Canvas;
 use self::colours::Palette;
 use self::grey::Grey;
 use self::layout::Layout;
-use self::lines::Lines;
+use self::lines::{Lines, Points};
 pub(crate) use self::reduced::reduced;
 pub use self::scene::OverviewOptions;
 pub(crate) use self::scene::Scene;
@@ -70,8 +70,8 @@ fn lines(
     wanted: impl Fn(usize) -> bool,
 ) -> Vec<Lines> {
     let draw = |width: f64| {
-        let mut lines: Vec<Lines> =
-            layout.panels.iter().map(|placed| Lines::new(placed.axes, placed.shape, width)).collect();
+        let mut points: Vec<Points> =
+            layout.panels.iter().map(|placed| Points::new(placed.axes, placed.shape, width)).collect();
         strokes(&mut |stroke, voxels| {
             let (ink, mut last, mut places) = (palette.ink(stroke), None, Vec::new());
             places.extend(voxels);
@@ -79,13 +79,13 @@ fn lines(
                 return;
             }
             for place in places.into_iter().filter_map(|voxel| layout.place(scene, voxel)) {
-                lines.iter_mut().for_each(|lines| lines.add(last, place, ink));
+                points.iter_mut().for_each(|points| points.add(last, place, ink));
                 last = Some(place);
             }
         });
-        lines
+        points.into_iter().map(Points::into_lines).collect()
     };
-    let lines = draw(layout.line);
+    let lines: Vec<Lines> = draw(layout.line);
     let inked: usize = lines.iter().map(Lines::inked).sum();
     let pixels: usize = layout.panels.iter().map(|placed| placed.shape[0] * placed.shape[1]).sum();
     let covered = inked as f64 / pixels.max(1) as f64;

@@ -49,29 +49,72 @@ impl Grey {
     /// falls on it.
     pub(super) fn panel(&self, panel: &Panel, is_turned: bool, [height, width]: [usize; 2]) -> Canvas {
         let [rows, columns] = panel.shape;
-        if !is_turned && panel.shape == [height, width] {
-            let pixels = panel.values.iter().map(|&value| [self.shade(value); 3]);
-            return Canvas::of([height, width], pixels.collect());
+        // A larger value has no darker shade: shades are compared in place of values.
+        let mut shades: Vec<u8> = panel.values.iter().map(|&value| self.shade(value)).collect();
+        if is_turned {
+            shades = (0..columns).flat_map(|column| shades.iter().skip(column).step_by(columns).copied()).collect();
         }
-        let (from_rows, from_columns) = if is_turned { (columns, rows) } else { (rows, columns) };
-        let spans = |from: usize, to: usize| -> Vec<(usize, usize)> {
-            let span = |i: usize| (i * from / to, ((i + 1) * from).div_ceil(to).min(from));
-            (0..to).map(span).collect()
-        };
-        let (of_rows, of_columns) = (spans(from_rows, height), spans(from_columns, width));
-        let mut pixels = Vec::with_capacity(height * width);
-        for &(top, bottom) in &of_rows {
-            for &(left, right) in &of_columns {
+        let shape = if is_turned { [columns, rows] } else { [rows, columns] };
+        if shape != [height, width] {
+            shades = resized(&shades, shape, [height, width]);
+        }
+        Canvas::of([height, width], shades.into_iter().map(|shade| [shade; 3]).collect())
+    }
+}
+
+/// An image of some rows and columns in another size. A pixel has the largest value that falls on it, or 0 if none does.
+fn resized(values: &[u8], [rows, columns]: [usize; 2], [height, width]: [usize; 2]) -> Vec<u8> {
+    let spans = |from: usize, to: usize| (0..to).map(move |i| i * from / to..((i + 1) * from).div_ceil(to).min(from));
+    let of_columns: Vec<_> = spans(columns, width).collect();
+    let mut pixels = Vec::with_capacity(height * width);
+    let mut largest = vec![0; columns];
+    for of_row in spans(rows, height) {
+        largest.fill(0);
+        for row in of_row {
+            let values = &values[row * columns..][..columns];
+            largest.iter_mut().zip(values).for_each(|(largest, value)| *largest = (*largest).max(*value));
+        }
+        pixels.extend(of_columns.iter().map(|columns| largest[columns.clone()].iter().copied().max().unwrap_or(0)));
+    }
+    pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_pixel_of_another_size_has_the_largest_value_that_falls_on_it(
+            (shape, values) in (1usize..9, 1usize..9)
+                .prop_flat_map(|(r, c)| (Just([r, c]), prop::collection::vec(-3i8..100, r * c))),
+            size in [1usize..20, 1usize..20],
+            is_turned: bool,
+        ) {
+            let values: Vec<f32> = values.into_iter().map(|v| if v < 0 { f32::NEG_INFINITY } else { f32::from(v) }).collect();
+            let panel = Panel { first: [0; 2], shape, values };
+            let grey = Grey { darkest: 0.0, brightest: 90.0 };
+            let mut canvas = grey.panel(&panel, is_turned, size);
+            let [from_rows, from_columns] = if is_turned { [shape[1], shape[0]] } else { shape };
+            let falls = |place: usize, from: usize, to: usize, pixel: usize| {
+                // The pixel and the place share a part of the side.
+                place * to < (pixel + 1) * from && (place + 1) * to > pixel * from
+            };
+            for (at, pixel) in canvas.pixels_mut().iter().enumerate() {
                 let mut largest = f32::NEG_INFINITY;
-                for row in top..bottom {
-                    for column in left..right {
-                        let place = if is_turned { column * columns + row } else { row * columns + column };
-                        largest = largest.max(panel.values[place]);
+                for (place, value) in panel.values.iter().enumerate() {
+                    let (mut row, mut column) = (place / shape[1], place % shape[1]);
+                    if is_turned {
+                        (row, column) = (column, row);
+                    }
+                    if falls(row, from_rows, size[0], at / size[1]) && falls(column, from_columns, size[1], at % size[1]) {
+                        largest = largest.max(*value);
                     }
                 }
-                pixels.push([self.shade(largest); 3]);
+                prop_assert_eq!(*pixel, [grey.shade(largest); 3]);
             }
         }
-        Canvas::of([height, width], pixels)
     }
 }
