@@ -9,5 +9,6 @@ pub mod seam;
 pub mod seam_log;
 pub mod message;
 mod member;
+pub mod recall;
 pub mod partition;
 pub mod planes;

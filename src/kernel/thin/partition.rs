@@ -15,6 +15,7 @@ use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::member::Member;
 use crate::kernel::thin::message::{Link, Message, Slab};
 use crate::kernel::thin::method::Method;
+use crate::kernel::thin::recall::{Recall, Restored, StoredChunks};
 use crate::kernel::thin::seam_log::SeamLog;
 
 /// A change of a chunk at the beginning of an epoch.
@@ -26,22 +27,12 @@ pub enum Change {
     Gone,
     /// It and its neighbours are as an earlier partition left them, and it does not run.
     Restored(Box<Restored>),
+    /// The same, but it is stored elsewhere, and restored when it or a neighbour's news of it are first needed.
+    Stored(Recall),
     /// It is new and was thinned by planes, together with all chunks with foreground, and does not run.
     Thinned(Box<Thinned>),
     /// It was restored in doubt and its mask is correct: it runs from the start, regardless of its log.
     Rerun,
-}
-
-/// A chunk as an earlier partition left it.
-#[derive(Clone, Debug)]
-pub struct Restored {
-    /// The mask before thinning, with its halo.
-    pub initial: Mask,
-    /// What crossed its seams.
-    pub log: SeamLog,
-    /// Whether the chunk and its neighbours may contradict each other. Then it has to run in the next epoch, by a mask
-    /// or by [`Change::Rerun`], and so do the neighbours that it contradicts.
-    pub doubtful: bool,
 }
 
 /// A chunk that was thinned by planes.
@@ -65,6 +56,7 @@ pub struct Partition {
     members: Vec<Option<Member>>,
     places: HashMap<ChunkId, u32>,
     free: Vec<u32>,
+    stored: StoredChunks,
     /// Members that are active in this epoch.
     active: Vec<u32>,
     /// Active members that are new: they send their masks to all neighbours without a request.
@@ -90,6 +82,7 @@ impl Partition {
             members: Vec::new(),
             places: HashMap::new(),
             free: Vec::new(),
+            stored: StoredChunks::default(),
             active: Vec::new(),
             newcomers: HashSet::new(),
             thinned: Vec::new(),
@@ -102,12 +95,12 @@ impl Partition {
 
     /// Number of chunks with foreground.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.places.len() + self.stored.len()
     }
 
     /// Whether there are no chunks.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.len() == 0
     }
 
     /// The initial mask and the seam log of a chunk after the last epoch, if they are kept.
@@ -135,6 +128,7 @@ impl Partition {
     /// epoch, together with all other chunks with foreground.
     pub fn change(&mut self, changes: BTreeMap<ChunkId, Change>, send: &mut impl FnMut(Message)) {
         for (id, change) in changes {
+            self.wake(id);
             let known = self.places.get(&id).copied();
             match (known, change) {
                 (None, Change::Gone | Change::Rerun) => {}
@@ -159,11 +153,9 @@ impl Partition {
                     self.announce(place, None, true);
                 }
                 (_, Change::Restored(restored)) => {
-                    let Restored { initial, log, doubtful } = *restored;
-                    let mut member = Member::new(&self.grid, id, initial);
-                    (member.previous, member.doubtful) = (log, doubtful);
-                    self.place(member);
+                    self.restore(id, *restored);
                 }
+                (_, Change::Stored(recall)) => self.stored.insert(id, recall),
                 (_, Change::Thinned(thinned)) => {
                     let Thinned { initial, log, mask } = *thinned;
                     let mut member = Member::new(&self.grid, id, initial);
@@ -177,6 +169,25 @@ impl Partition {
             }
         }
         self.deliver(send);
+    }
+
+    /// Restores a chunk, and returns its index.
+    fn restore(&mut self, id: ChunkId, restored: Restored) -> u32 {
+        let Restored { initial, log, doubtful } = restored;
+        let mut member = Member::new(&self.grid, id, initial);
+        (member.previous, member.doubtful) = (log, doubtful);
+        self.place(member)
+    }
+
+    /// Restores a chunk if it is stored elsewhere.
+    fn wake(&mut self, id: ChunkId) {
+        let Some((restored, live)) = self.stored.take(id) else { return };
+        let place = self.restore(id, restored);
+        if let Some(member) = &mut self.members[place as usize] {
+            for neighbour in live {
+                member.mark_live(neighbour);
+            }
+        }
     }
 
     /// Stores a member, and returns its index.
@@ -214,6 +225,10 @@ impl Partition {
 
     /// Handles a message of another worker. After all messages, call [`Partition::converge`].
     pub fn receive(&mut self, message: Message, sub_iteration: Option<usize>) {
+        if matches!(message, Message::Live(link) if self.stored.note_live(link)) {
+            return;
+        }
+        self.wake(message.link().to);
         match message {
             Message::Changed(slab, asks) => self.hear_change(slab, asks),
             Message::Known(slab, told) => {
@@ -325,6 +340,7 @@ impl Partition {
             }
         }
         if self.keep {
+            self.stored.rest();
             self.members.iter_mut().flatten().for_each(Member::rest);
         } else {
             *self = Partition::new(self.grid, self.method, false);
@@ -472,7 +488,8 @@ impl Partition {
     /// Delivers posted messages: here if this partition holds the chunk, otherwise by `send`.
     fn deliver_in(&mut self, sub_iteration: Option<usize>, send: &mut impl FnMut(Message)) {
         for message in std::mem::take(&mut self.posted) {
-            if self.places.contains_key(&message.link().to) {
+            let to = message.link().to;
+            if self.places.contains_key(&to) || self.stored.contains(to) {
                 self.receive(message, sub_iteration);
             } else {
                 send(message);
