@@ -19,9 +19,9 @@ use crate::memory::no_threads;
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
-use crate::operators::network::{MeasureNetwork, Originals};
+use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::find;
-use crate::operators::radii::MaskStore;
+use crate::operators::radii::{MaskStore, Originals};
 use crate::operators::read::Selection;
 use crate::operators::sample::SampleChunks;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
@@ -293,6 +293,7 @@ fn analyse(
                 _ => None,
             }),
             bounds: Some(bounds).to_stream(scope).container(),
+            measured: None,
             store: Some(Arc::clone(store)),
         });
         let (values, foreground) = measured_values(analysis, foregrounds);

@@ -10,16 +10,14 @@ use timely::progress::Timestamp;
 
 use super::branches::{BranchGraph, ExtractBranches};
 use super::prune::PruneSkeletons;
-use super::radii::{MaskStore, MeasureRadii};
+use super::radii::{MeasureRadii, Originals};
 use super::statistics::MaintainStatistics;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::mask::Mask;
 use crate::kernel::measure::radii::Radii;
 use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::prune::Pruning;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::space::Region;
 use crate::table::branch_columns::Columns;
 use crate::table::row::{Frame, Measures};
 use crate::table::statistics::Snapshot;
@@ -39,23 +37,6 @@ pub struct NetworkPlan {
     pub pruning: Pruning,
     /// Whether the table of skeletons has the longest path of each.
     pub longest_path: bool,
-}
-
-/// The masks that a skeleton was thinned from.
-#[derive(Clone)]
-pub struct Originals<'scope, T: Timestamp> {
-    /// The masks of chunks before thinning; `None` if a chunk no longer has foreground.
-    pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
-    /// The bounds of the image, for every worker.
-    pub bounds: StreamVec<'scope, T, Region>,
-    /// Room for those that nobody else holds, if it is limited.
-    pub store: Option<Arc<MaskStore>>,
-}
-
-impl<T: Timestamp> std::fmt::Debug for Originals<'_, T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Originals").finish_non_exhaustive()
-    }
 }
 
 /// The network of a volume's skeleton.
@@ -89,9 +70,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> MeasureNetwork<'scope, T>
 {
     fn network(self, originals: Option<Originals<'scope, T>>, plan: &NetworkPlan) -> Network<'scope, T> {
         let known: VecCollection<'scope, T, (ChunkId, Arc<Skeleton<Known>>)> = match originals {
-            Some(Originals { masks, bounds, store }) => {
-                self.measure_radii(masks, bounds, plan.grid, plan.frame.spacing, store)
-            }
+            Some(originals) => self.measure_radii(originals, plan.grid, plan.frame.spacing),
             None => self.map(|(id, skeleton)| {
                 let known = ((*skeleton.values).clone(), Radii::Unknown);
                 (id, Arc::new(Skeleton { voxels: skeleton.voxels.clone(), values: Arc::new(known) }))

@@ -9,6 +9,8 @@
 
 mod held;
 mod mask_store;
+mod originals;
+mod recalled;
 mod round;
 mod team;
 
@@ -22,7 +24,7 @@ use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{ExchangeCore, Pipeline};
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
-use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::operators::generic::operator::{Operator, empty};
 use timely::dataflow::operators::vec::Broadcast;
 use timely::dataflow::operators::{Capability, Concatenate};
 use timely::order::TotalOrder;
@@ -30,22 +32,23 @@ use timely::progress::{Antichain, Timestamp};
 
 use self::mask_store::Held;
 pub use self::mask_store::MaskStore;
+pub use self::originals::Originals;
+pub use self::recalled::{MeasuredChunk, RecallMasks, RecalledMask};
 use self::round::Round;
 pub use self::team::WithRadii;
 use self::team::{News, Team, Turn};
 use super::batch::Batch;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::mask::Mask;
 use crate::kernel::measure::channel::Channel;
 use crate::kernel::measure::distance::Original;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::space::{Region, Spacing};
+use crate::space::Spacing;
 
 /// Extension trait on skeletons.
 pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
     /// Returns the skeletons with one more channel: the [radii](crate::kernel::measure::distance) at their voxels.
     ///
-    /// `masks` has the masks of chunks before thinning: a record replaces what was known of its chunk from its time on,
+    /// `originals.masks` has the masks of chunks before thinning: a record replaces what was known of its chunk from its time on,
     /// and with `None` the chunk has no foreground any more. Chunks inside the bounds that have never come are background.
     /// Masks cover the part of their chunk that lies inside the bounds; their halos, and what lies outside the bounds, are
     /// not looked at. `bounds` are those of the image, where every worker gets a copy of its own; until the first come they
@@ -67,11 +70,9 @@ pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
     /// outside of their chunk, of the bounds or of the mask; in release builds some of these go unnoticed.
     fn measure_radii(
         self,
-        masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
-        bounds: StreamVec<'scope, T, Region>,
+        originals: Originals<'scope, T>,
         grid: Grid,
         spacing: Spacing,
-        store: Option<Arc<MaskStore>>,
     ) -> VecCollection<'scope, T, (ChunkId, WithRadii<C>)>;
 }
 
@@ -80,23 +81,25 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
 {
     fn measure_radii(
         self,
-        masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
-        bounds: StreamVec<'scope, T, Region>,
+        originals: Originals<'scope, T>,
         grid: Grid,
         spacing: Spacing,
-        store: Option<Arc<MaskStore>>,
     ) -> VecCollection<'scope, T, (ChunkId, WithRadii<C>)> {
+        let Originals { masks, bounds, measured, store } = originals;
         let scope = self.inner.scope();
         let (index, peers) = (scope.index(), scope.peers());
+        let known = measured.unwrap_or_else(|| empty(scope));
         // Workers must agree on which times there are, also where they have no records.
         let times = scope.concatenate([
             times(masks.clone(), |time, _| time.clone()),
             times(bounds.clone(), |time, _| time.clone()),
+            times(known.clone(), |time, _| time.clone()),
             times(self.inner.clone(), |_, (_, time, _)| time.clone()),
         ]);
         let mut builder = OperatorBuilder::new("MeasureRadii".to_owned(), scope);
         let mut masks = builder.new_input(masks, Pipeline);
         let mut bounds = builder.new_input(bounds, Pipeline);
+        let mut known = builder.new_input(known, Pipeline);
         let mut skeletons = builder.new_input(self.inner, Pipeline);
         let mut times = builder.new_input(times.broadcast(), Pipeline);
         let (output, measured) = builder.new_output::<Vec<_>>();
@@ -129,6 +132,11 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
                         news.entry(time.clone()).or_default().bounds = records.pop();
                     }
                 });
+                known.for_each(|capability, records| {
+                    if let Some(time) = capability.least() {
+                        news.entry(time.clone()).or_default().measured.extend(records.drain(..));
+                    }
+                });
                 skeletons.for_each(|_, records| {
                     for ((id, skeleton), time, diff) in records.drain(..) {
                         debug_assert_eq!(grid.owner(id, peers), index, "skeletons are at the owners of their chunks");
@@ -146,7 +154,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
                     let mut outgoing = messages.activate();
                     let mut session = outgoing.session(&entry.get()[1]);
                     if team.is_idle() {
-                        if frontiers[..4].iter().any(|frontier| frontier.less_equal(entry.key())) {
+                        if frontiers[..5].iter().any(|frontier| frontier.less_equal(entry.key())) {
                             return;
                         }
                         team.start(news.remove(entry.key()).unwrap_or_default(), |round| session.give(round));

@@ -29,8 +29,9 @@ use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::failure::Failure;
-use crate::operators::network::{MeasureNetwork, Originals};
+use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::{FoundObject, LocalObjects};
+use crate::operators::radii::Originals;
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_masks::ThinMasks;
@@ -155,7 +156,7 @@ pub(super) fn graph(
         let (input, skeletons) = scope.new_input();
         let originals = plan.network.radii.then(|| {
             let ((mask_input, masks), (bounds_input, bounds)) = (scope.new_input(), scope.new_input());
-            ((mask_input, bounds_input), Originals { masks, bounds, store: None })
+            ((mask_input, bounds_input), Originals { masks, bounds, measured: None, store: None })
         });
         let (original_inputs, originals) = originals.unzip();
         let skeletons = skeletons.as_collection();

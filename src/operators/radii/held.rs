@@ -69,6 +69,11 @@ impl HeldMasks {
         changes
     }
 
+    /// Sets the mask of an own chunk that nothing has changed since it was measured.
+    pub(super) fn keep(&mut self, chunk: ChunkId, held: Held) {
+        self.held.insert(chunk, held);
+    }
+
     /// Lets go of what was lent or unpacked.
     pub(super) fn close(&mut self) {
         self.lent.clear();

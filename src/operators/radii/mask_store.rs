@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::recalled::RecalledMask;
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
@@ -68,6 +69,8 @@ pub(super) enum Held {
     Original(Original),
     InMemory(Arc<InMemory>),
     InFile(Arc<InFile>),
+    /// Outside of the dataflow.
+    Recalled(RecalledMask),
 }
 
 /// A mask of its own in memory.
@@ -119,6 +122,8 @@ impl Held {
                 Form::Whole(original) => original.clone(),
             },
             Held::InFile(held) => Original::mixed(Arc::new(held.read())),
+            // One that cannot be loaded may hold a skeleton, so it is not background.
+            Held::Recalled(recalled) => recalled.load().map_or(Original::Foreground, |mask| Original::new(Some(mask))),
         }
     }
 
@@ -127,7 +132,7 @@ impl Held {
         match self {
             Held::Original(_) => false,
             Held::InMemory(held) => matches!(held.form, Form::Packed(_)),
-            Held::InFile(_) => true,
+            Held::InFile(_) | Held::Recalled(_) => true,
         }
     }
 }

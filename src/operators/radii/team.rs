@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::held::HeldMasks;
 use super::mask_store::{Held, MaskStore};
+use super::recalled::MeasuredChunk;
 use super::round::Round;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::channel::Channel;
@@ -26,13 +27,15 @@ const MOST_WAITING: usize = if cfg!(test) { 2 } else { 256 };
 pub(super) struct News<C> {
     pub(super) masks: BTreeMap<ChunkId, Held>,
     pub(super) bounds: Option<Region>,
+    /// Chunks that an earlier dataflow has measured.
+    pub(super) measured: BTreeMap<ChunkId, MeasuredChunk>,
     /// Skeletons that come and go.
     pub(super) skeletons: BTreeMap<ChunkId, Changes<C>>,
 }
 
 impl<C> Default for News<C> {
     fn default() -> Self {
-        News { masks: BTreeMap::new(), bounds: None, skeletons: BTreeMap::new() }
+        News { masks: BTreeMap::new(), bounds: None, measured: BTreeMap::new(), skeletons: BTreeMap::new() }
     }
 }
 
@@ -151,6 +154,15 @@ impl<C: Channel> Team<C> {
                 None => drop(self.affected.remove(&id)),
             }
             self.changed.insert(id, new);
+        }
+        for (id, MeasuredChunk { mask, radii }) in news.measured {
+            self.originals.keep(id, Held::Recalled(mask));
+            let length = self.changed.get(&id).and_then(Option::as_ref).map(|skeleton| skeleton.voxels.len());
+            if let (Some(radii), Some(length)) = (radii, length) {
+                debug_assert!(radii.is_for(length), "radii are those of the skeleton");
+                self.affected.remove(&id);
+                self.found.insert(id, radii);
+            }
         }
         let edits = self.edits.clone();
         self.say(|_, round| round.edits.clone_from(&edits), send);

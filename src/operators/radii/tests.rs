@@ -8,12 +8,12 @@ use timely::CommunicationConfig as Communication;
 use timely::dataflow::operators::{Input, Inspect, Probe};
 
 use super::*;
-use crate::kernel::mask::Layout;
+use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
 use crate::kernel::measure::numbers::{InOrder, Numbers};
 use crate::kernel::measure::radii::Radius;
 use crate::operators::failure::Failure;
-use crate::space::{Position, Voxel};
+use crate::space::{Position, Region, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes};
 
 /// Where foreground and skeleton are, inside some bounds.
@@ -78,13 +78,15 @@ fn skeleton(own: Region, scene: &Scene) -> Option<Arc<Skeleton<Numbered>>> {
 }
 
 /// The radii after each of some scenes, whose changes are epochs, in chunks.
-/// `room` limits the bytes of masks that are held in memory.
+/// `room` limits the bytes of masks that are held in memory. With `recalls`, the first scene was measured by an earlier
+/// dataflow.
 fn followed(
     scenes: &[Scene],
     chunk: [usize; 3],
     spacing: Spacing,
     how: Communication,
     room: Option<usize>,
+    recalls: bool,
 ) -> Vec<Found> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = room.map(|room| Arc::new(MaskStore::new(folder.path().to_owned(), room, Failure::default())));
@@ -97,18 +99,19 @@ fn followed(
     let guards = timely::execute(config, move |worker| {
         let (index, peers) = (worker.index(), worker.peers());
         let noted = Arc::clone(&noted);
-        let (mut masks, mut bounds, mut skeletons, probe) = worker.dataflow::<usize, _, _>(|scope| {
+        let (mut masks, mut bounds, mut known, mut skeletons, probe) = worker.dataflow::<usize, _, _>(|scope| {
             let (masks, mask_stream) = scope.new_input::<Vec<_>>();
             let (bounds, bounds_stream) = scope.new_input::<Vec<_>>();
+            let (known, known_stream) = scope.new_input::<Vec<_>>();
             let (skeletons, skeleton_stream) = scope.new_input::<Vec<_>>();
-            let measured = skeleton_stream
-                .as_collection()
-                .measure_radii(mask_stream, bounds_stream, grid, spacing, store.clone())
-                .inner;
+            let store = store.clone();
+            let originals =
+                Originals { masks: mask_stream, bounds: bounds_stream, measured: Some(known_stream), store };
+            let measured = skeleton_stream.as_collection().measure_radii(originals, grid, spacing).inner;
             let (probe, _) = measured
                 .inspect(move |(skeleton, time, diff)| noted.lock().unwrap().push((*time, skeleton.clone(), *diff)))
                 .probe();
-            (masks, bounds, skeletons, probe)
+            (masks, bounds, known, skeletons, probe)
         });
         let everything = grid.with_bounds(Region::new([-99; 3], [99; 3]));
         for (epoch, scene) in all.iter().enumerate() {
@@ -119,7 +122,16 @@ fn followed(
             for id in everything.chunks_in(&scene.bounds).filter(|&id| grid.owner(id, peers) == index) {
                 let own = grid.whole_region(id);
                 let (old, new) = (before.and_then(|before| mask(own, before)), mask(own, scene));
-                if old != new {
+                if recalls && epoch == 0 {
+                    if new.is_some() {
+                        let first = all[0].clone();
+                        let recall = RecallMasks::new(move |id| mask(grid.whole_region(id), &first));
+                        let (found, of_chunk) = (defined(scene, spacing), skeleton(own, scene));
+                        let radii =
+                            of_chunk.map(|skeleton| skeleton.voxels.iter().map(|voxel| found[&voxel].1).collect());
+                        known.send((id, MeasuredChunk { mask: recall.of(id), radii }));
+                    }
+                } else if old != new {
                     masks.send((id, new));
                 }
                 let (old, new) = (before.and_then(|before| skeleton(own, before)), skeleton(own, scene));
@@ -130,6 +142,7 @@ fn followed(
             }
             masks.advance_to(epoch + 1);
             bounds.advance_to(epoch + 1);
+            known.advance_to(epoch + 1);
             skeletons.advance_to(epoch + 1);
             worker.step_while(|| probe.less_than(&(epoch + 1)));
         }
@@ -238,10 +251,11 @@ proptest! {
         spacing in prop::sample::select(vec![[1.0; 3], [0.5, 0.684, 0.684], [5.0, 1.0, 1.0]]),
         workers in 0usize..5,
         room in prop::option::of(0usize..600),
+        recalls in any::<bool>(),
     ) {
         let spacing = Spacing(spacing);
         let expected: Vec<Found> = scenes.iter().map(|scene| defined(scene, spacing)).collect();
-        prop_assert_eq!(followed(&scenes, chunk, spacing, how(workers), room), expected);
+        prop_assert_eq!(followed(&scenes, chunk, spacing, how(workers), room, recalls), expected);
     }
 
     #[test]

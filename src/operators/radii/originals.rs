@@ -1,0 +1,32 @@
+//! What radii are measured from: masks before thinning, some of which may be stored elsewhere.
+
+use std::fmt;
+use std::sync::Arc;
+
+use timely::dataflow::StreamVec;
+use timely::progress::Timestamp;
+
+use super::mask_store::MaskStore;
+use super::recalled::MeasuredChunk;
+use crate::grid::ChunkId;
+use crate::kernel::mask::Mask;
+use crate::space::Region;
+
+/// The masks that a skeleton was thinned from.
+#[derive(Clone)]
+pub struct Originals<'scope, T: Timestamp> {
+    /// The masks of chunks before thinning; `None` if a chunk no longer has foreground.
+    pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
+    /// The bounds of the image, for every worker.
+    pub bounds: StreamVec<'scope, T, Region>,
+    /// Chunks with foreground whose radii an earlier dataflow has measured, if any can be: see [`MeasuredChunk`].
+    pub measured: Option<StreamVec<'scope, T, (ChunkId, MeasuredChunk)>>,
+    /// Room for those that nobody else holds, if it is limited.
+    pub store: Option<Arc<MaskStore>>,
+}
+
+impl<T: Timestamp> fmt::Debug for Originals<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Originals").finish_non_exhaustive()
+    }
+}
