@@ -10,6 +10,9 @@
 //! workers nor on the release of the program, but on the [`Dependencies`] and the version of their kind: a release that
 //! changes a kind of record, or adds one, goes on with the others.
 //!
+//! The [`Digest`] tells of all chunks what a run needs to know of those that it does not touch. With one, the records of
+//! other chunks are not read.
+//!
 //! The [`Index`] says from which image and parameters the outputs in place were made. If all of that is as it was, they
 //! stand, and no record is read.
 //!
@@ -17,7 +20,9 @@
 //! some records may be torn, which is noticed like any other damage, and costs the time to compute them again. Syncing
 //! thousands of records would cost more than the run.
 
+mod changing;
 mod counted;
+mod digest;
 mod encoding;
 mod folder;
 #[cfg(feature = "analysis")]
@@ -36,6 +41,7 @@ mod tests;
 pub use self::counted::{Counted, PackedCount};
 pub use self::dependencies::Dependencies;
 pub(crate) use self::dependencies::fingerprint;
+pub use self::digest::Digest;
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
 #[cfg(feature = "analysis")]

@@ -51,6 +51,15 @@ pub enum Loaded<R> {
 }
 
 impl<R> Loaded<R> {
+    /// Converts the value to another type.
+    pub(super) fn map<S>(self, of: impl FnOnce(R) -> S) -> Loaded<S> {
+        match self {
+            Loaded::Valid(value) => Loaded::Valid(of(value)),
+            Loaded::Absent => Loaded::Absent,
+            Loaded::Unusable(reason) => Loaded::Unusable(reason),
+        }
+    }
+
     /// The value, if it can be used.
     pub fn valid(self) -> Option<R> {
         match self {
@@ -76,6 +85,8 @@ pub enum Reason {
     OtherVersion,
     /// It was made with other parameters.
     OtherParameters,
+    /// It is not the record that the digest names, or a digest of other records.
+    OtherRecords,
     /// It is complete, but its parts do not fit each other or the chunk on this grid.
     Unfit,
 }
@@ -89,6 +100,7 @@ impl fmt::Display for Reason {
             Reason::OtherKind => "is of another kind",
             Reason::OtherVersion => "is of another version",
             Reason::OtherParameters => "was made with other parameters",
+            Reason::OtherRecords => "does not fit the other records",
             Reason::Unfit => "does not fit the chunk",
         })
     }
@@ -132,12 +144,17 @@ pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Res
     seal(&plain, header).map_err(|error| unwritten().because(error))
 }
 
-/// The bytes of a file with this body, compressed.
-fn seal(plain: &[u8], header: &Header) -> std::io::Result<Vec<u8>> {
-    let body = COMPRESSOR.with_borrow_mut(|compressor| match compressor {
+/// Compresses bytes.
+pub(super) fn pack(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+    COMPRESSOR.with_borrow_mut(|compressor| match compressor {
         Some(compressor) => compressor.compress(plain),
         None => compressor.insert(Compressor::new(LEVEL)?).compress(plain),
-    })?;
+    })
+}
+
+/// The bytes of a file with this body, compressed.
+fn seal(plain: &[u8], header: &Header) -> std::io::Result<Vec<u8>> {
+    let body = pack(plain)?;
     let mut bytes = Vec::with_capacity(HEADER + body.len());
     bytes.extend_from_slice(&MAGIC);
     bytes.extend_from_slice(&header.identity());
@@ -153,9 +170,14 @@ fn seal(plain: &[u8], header: &Header) -> std::io::Result<Vec<u8>> {
 pub(super) fn decode<R: Record>(bytes: &[u8], expected: &Header, grid: &Grid) -> Checked<R> {
     let (header, body) = split(bytes)?;
     check_identity(header, &expected.identity())?;
-    let plain = decompress(body, number(header, 64)).ok_or(Reason::Damaged)?;
+    let plain = unpack(body, number(header, 64)).ok_or(Reason::Damaged)?;
     let (record, rest) = postcard::take_from_bytes::<R>(&plain).map_err(|_| Reason::Unfit)?;
     if rest.is_empty() && record.fits(grid, expected.chunk) { Ok(record) } else { Err(Reason::Unfit) }
+}
+
+/// A number that tells the bytes of a record from all others: the checksum of its header, which holds that of its body.
+pub(super) fn stamp(bytes: &[u8]) -> u64 {
+    bytes.first_chunk::<HEADER>().map_or(0, |header| number(header, 80))
 }
 
 /// The epoch of a record, from the first bytes of its file, if the header is complete.
@@ -197,7 +219,8 @@ fn number(header: &[u8; HEADER], at: usize) -> u64 {
     header[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-fn decompress(body: &[u8], length: u64) -> Option<Vec<u8>> {
+/// The bytes that were compressed, if there are as many as expected.
+pub(super) fn unpack(body: &[u8], length: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(length).ok()?;
     let mut plain = crate::memory::room(length)?;
     let written = zstd::bulk::Decompressor::new().and_then(|mut z| z.decompress_to_buffer(body, &mut plain)).ok()?;
@@ -313,7 +336,7 @@ mod tests {
         ) {
             let (kind, bytes) = encoded().into_iter().nth(usize::from(thinning)).unwrap();
             let (whole, body) = split(&bytes).unwrap();
-            let mut plain = decompress(body, number(whole, 64)).unwrap();
+            let mut plain = unpack(body, number(whole, 64)).unwrap();
             for (at, with) in changes {
                 let at = at.index(plain.len());
                 plain[at] = with;

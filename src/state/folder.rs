@@ -1,13 +1,14 @@
 //! The folder of a state: one file for each record, and locks against other runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::changing::{Changing, Stamps};
 use super::dependencies::Dependencies;
-use super::encoding::{self, HEADER, Header, Loaded, decode, encode};
+use super::encoding::{self, HEADER, Header, Loaded, Reason, decode, encode, stamp};
 use super::kind::{Record, RecordKind};
 use super::locks::{LOCK, Locks, MEMBERS, RUN, unwritable};
 use super::manifest;
@@ -22,6 +23,8 @@ const MANIFEST: &str = "state.json";
 const OUTPUTS: &str = "outputs.json";
 /// The file that tells from what they were made: see `index`.
 pub(super) const INDEX: &str = "index";
+/// The file that tells of all chunks: see `digest`.
+pub(super) const DIGEST: &str = "digest";
 /// Suffix of the file of a record that is staged until the end of its epoch.
 const STAGED: &str = ".staged";
 
@@ -42,13 +45,6 @@ struct Inner {
     changing: Mutex<Changing>,
     /// Held as long as this process uses the folder.
     locks: Locks,
-}
-
-#[derive(Debug)]
-struct Changing {
-    epoch: u64,
-    /// The records that the end of the epoch puts in place (true) or removes (false).
-    staged: BTreeMap<(RecordKind, ChunkId), bool>,
 }
 
 impl StateFolder {
@@ -78,7 +74,7 @@ impl StateFolder {
         };
         // The next epochs get numbers that no record has yet.
         let epoch = epoch.map_or_else(|| last_epoch(path, parameters), Ok)?;
-        let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
+        let changing = Mutex::new(Changing::new(epoch));
         let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, locks };
         if !matches!(folder.found, Loaded::Valid(())) {
             folder.write_manifest(epoch)?;
@@ -102,7 +98,7 @@ impl StateFolder {
         let locks = Locks::of_member(path, run)?.ok_or_else(other)?;
         let text = read(&path.join(MANIFEST))?.unwrap_or_default();
         let (Some(epoch), found @ Loaded::Valid(())) = manifest::parse(&text, parameters) else { return Err(other()) };
-        let changing = Mutex::new(Changing { epoch, staged: BTreeMap::new() });
+        let changing = Mutex::new(Changing::new(epoch));
         let folder = Inner { path: path.to_owned(), parameters: parameters.clone(), found, changing, locks };
         Ok(StateFolder(Arc::new(folder)))
     }
@@ -115,6 +111,11 @@ impl StateFolder {
     /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// What its records depend on.
+    pub(super) fn parameters(&self) -> &Dependencies {
+        &self.0.parameters
     }
 
     /// What the folder held when it was opened: nothing, a state of the same parameters, or a state that cannot be
@@ -143,7 +144,13 @@ impl StateFolder {
     /// # Errors
     /// Of kind `Io` if a file exists but cannot be read, `Internal` if the state does not know the kind.
     pub fn load<R: Record>(&self, chunk: ChunkId) -> Result<Loaded<R>> {
-        self.load_from(&self.0.place(R::KIND, chunk), chunk)
+        let found = self.load_from(&self.0.place(R::KIND, chunk), chunk)?;
+        Ok(match found {
+            Loaded::Valid((_, stamp)) if !self.0.changing().meet(R::KIND, chunk, stamp) => {
+                Loaded::Unusable(Reason::OtherRecords)
+            }
+            found => found.map(|(record, _)| record),
+        })
     }
 
     /// The record of kind `R` of a chunk as of the next [`StateFolder::commit`]: the staged one, if any.
@@ -154,16 +161,17 @@ impl StateFolder {
         let place = self.0.place(R::KIND, chunk);
         let staged = self.0.changing().staged.get(&(R::KIND, chunk)).copied();
         match staged {
-            None => self.load_from(&place, chunk),
-            Some(true) => self.load_from(&named(&place, STAGED), chunk),
-            Some(false) => Ok(Loaded::Absent),
+            None => self.load(chunk),
+            Some(Some(_)) => Ok(self.load_from(&named(&place, STAGED), chunk)?.map(|(record, _)| record)),
+            Some(None) => Ok(Loaded::Absent),
         }
     }
 
-    fn load_from<R: Record>(&self, path: &Path, chunk: ChunkId) -> Result<Loaded<R>> {
+    /// A record and its stamp.
+    fn load_from<R: Record>(&self, path: &Path, chunk: ChunkId) -> Result<Loaded<(R, u64)>> {
         let expected = self.0.header(R::KIND, chunk, 0)?;
         let Some(bytes) = read(path)? else { return Ok(Loaded::Absent) };
-        let record = decode(&bytes, &expected, &self.0.parameters.grid);
+        let record = decode(&bytes, &expected, &self.0.parameters.grid).map(|record| (record, stamp(&bytes)));
         Ok(record.map_or_else(Loaded::Unusable, Loaded::Valid))
     }
 
@@ -174,10 +182,12 @@ impl StateFolder {
     /// Of kind `Internal` if the record does not fit the chunk, or the state does not know its kind.
     pub fn write<R: Record>(&self, chunk: ChunkId, record: &R, epoch: u64) -> Result<()> {
         let bytes = self.0.encode(chunk, record, epoch)?;
+        self.0.remove_digest(&mut self.0.changing())?;
         replace_below(&self.0.path, &self.0.place(R::KIND, chunk), &bytes)?;
-        let staged = &mut self.0.changing().staged;
-        if staged.get(&(R::KIND, chunk)) == Some(&false) {
-            staged.remove(&(R::KIND, chunk));
+        let changing = &mut *self.0.changing();
+        changing.stamps.insert((R::KIND.number, chunk), stamp(&bytes));
+        if changing.staged.get(&(R::KIND, chunk)) == Some(&None) {
+            changing.staged.remove(&(R::KIND, chunk));
         }
         Ok(())
     }
@@ -192,16 +202,20 @@ impl StateFolder {
         let staged = named(&place, STAGED);
         // Until the new file is complete, nothing is staged for the chunk.
         let before = self.0.changing().staged.remove(&(R::KIND, chunk));
+        let mut stamped = None;
         match record {
             Some(record) => {
                 let bytes = self.0.encode(chunk, record, epoch)?;
                 let written = disk::write_below(&self.0.path, &staged, &bytes);
                 written.map_err(|error| write_failed(&error).at(&place))?;
+                stamped = Some(stamp(&bytes));
             }
-            None if before == Some(true) => remove(&staged).map_err(|error| write_failed(&error).at(&place))?,
+            None if matches!(before, Some(Some(_))) => {
+                remove(&staged).map_err(|error| write_failed(&error).at(&place))?;
+            }
             None => {}
         }
-        self.0.changing().staged.insert((R::KIND, chunk), record.is_some());
+        self.0.changing().staged.insert((R::KIND, chunk), stamped);
         Ok(())
     }
 
@@ -216,10 +230,15 @@ impl StateFolder {
     pub fn place_staged(&self) -> Result<()> {
         let mut changing = self.0.changing();
         while let Some((&(kind, chunk), &written)) = changing.staged.first_key_value() {
+            self.0.remove_digest(&mut changing)?;
             let place = self.0.place(kind, chunk);
-            let moved = if written { fs::rename(named(&place, STAGED), &place) } else { remove(&place) };
+            let moved = if written.is_some() { fs::rename(named(&place, STAGED), &place) } else { remove(&place) };
             moved.map_err(|error| write_failed(&error).at(&place))?;
             changing.staged.pop_first();
+            match written {
+                Some(stamp) => changing.stamps.insert((kind.number, chunk), stamp),
+                None => changing.stamps.remove(&(kind.number, chunk)),
+            };
         }
         Ok(())
     }
@@ -234,6 +253,34 @@ impl StateFolder {
         self.0.write_manifest(epoch)?;
         self.0.changing().epoch = epoch;
         Ok(())
+    }
+
+    /// Sets the stamps of all records, or notes that records are there that are not known.
+    pub(super) fn set_stamps(&self, stamps: Option<Stamps>) {
+        let changing = &mut *self.0.changing();
+        changing.is_complete = stamps.is_some();
+        changing.stamps = stamps.unwrap_or_default();
+    }
+
+    /// Calls a function with the stamps of the records that are known.
+    pub(super) fn with_stamps<D>(&self, of: impl FnOnce(&Stamps) -> D) -> D {
+        of(&self.0.changing().stamps)
+    }
+
+    /// Whether the records are those that a digest has named, and those that this run has written since.
+    pub fn relies_on_digest(&self) -> bool {
+        self.0.changing().is_complete
+    }
+
+    /// Whether the record of kind `R` of a chunk is one of these.
+    pub fn relies_on<R: Record>(&self, chunk: ChunkId) -> bool {
+        let changing = self.0.changing();
+        changing.is_complete && changing.stamps.contains_key(&(R::KIND.number, chunk))
+    }
+
+    /// Notes that a digest will be in place.
+    pub(super) fn expect_digest(&self) {
+        self.0.changing().has_digest = true;
     }
 
     /// Discards all staged records and removals. A file that cannot be removed now is removed when the folder is opened
@@ -264,11 +311,21 @@ impl Inner {
 
     fn discard(&self) {
         for ((kind, chunk), written) in std::mem::take(&mut self.changing().staged) {
-            if written {
+            if written.is_some() {
                 // If this fails, the next run removes the file.
                 let _ = fs::remove_file(named(&self.place(kind, chunk), STAGED));
             }
         }
+    }
+
+    /// Removes the digest, before a record changes.
+    fn remove_digest(&self, changing: &mut Changing) -> Result<()> {
+        if changing.has_digest {
+            let path = self.path.join(DIGEST);
+            remove(&path).map_err(|error| write_failed(&error).at(&path))?;
+            changing.has_digest = false;
+        }
+        Ok(())
     }
 
     fn write_manifest(&self, epoch: u64) -> Result<()> {
@@ -394,7 +451,9 @@ fn foreign(path: &Path, parameters: &Dependencies) -> Result<Option<String>> {
     let noting = format!("{OUTPUTS}{WRITING}");
     let begun = format!("{RUN}{WRITING}");
     let indexing = format!("{INDEX}{WRITING}");
-    let files = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, INDEX, &unfinished, &noting, &begun, &indexing];
+    let digesting = format!("{DIGEST}{WRITING}");
+    let known = [MANIFEST, LOCK, MEMBERS, RUN, OUTPUTS, INDEX, DIGEST];
+    let files = [&known[..], &[&unfinished, &noting, &begun, &indexing, &digesting]].concat();
     for name in &names {
         let known = files.contains(&name.as_str()) || is_of_records(name);
         if !ours || !(known || looks_like_records(&path.join(name))?) {

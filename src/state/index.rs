@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use twox_hash::XxHash3_64;
 
 use super::encoding::{Loaded, Reason};
-use super::folder::INDEX;
+use super::folder::{DIGEST, INDEX};
 use super::locks::{LOCK, Locks, MEMBERS, RUN};
 use crate::error::Result;
 use crate::store::disk;
@@ -58,7 +58,7 @@ impl Index {
     /// # Errors
     /// Of kind `Io` if the folder cannot be listed.
     pub fn records_of(state: &Path) -> Result<Option<u64>> {
-        states_below(state, &[LOCK, MEMBERS, RUN, INDEX]).map_err(|error| read_failed(&error).at(state))
+        states_below(state, &[LOCK, MEMBERS, RUN, INDEX, DIGEST]).map_err(|error| read_failed(&error).at(state))
     }
 
     /// Writes the index of a state, which the caller holds.

@@ -1,13 +1,41 @@
 //! The lengths and times of the files of a folder, in one number.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::hash::{Hash, Hasher};
 use std::io;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
-use super::output::FileState;
+/// Length of a file, and its modification time, in seconds and nanoseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct FileState {
+    length: u64,
+    changed: (u64, u32),
+}
+
+impl FileState {
+    /// The length of the file, in bytes.
+    #[cfg(feature = "zarr")]
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The state of a file; `None` if it does not exist or the system does not support this.
+    #[cfg(feature = "zarr")]
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        FileState::from(&fs::symlink_metadata(path).ok()?)
+    }
+
+    /// The state by what the system says of a file; `None` if it is no file, or has no time.
+    fn from(metadata: &Metadata) -> Option<Self> {
+        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        let changed = (changed.as_secs(), changed.subsec_nanos());
+        metadata.is_file().then_some(FileState { length: metadata.len(), changed })
+    }
+}
 
 /// A hash of the names, lengths and modification times of all files below a folder, and of the names of its folders,
 /// however the system lists them. Entries of the folder itself with a name in `but` are left out. `None` if something
@@ -27,6 +55,7 @@ pub(crate) fn states_below(folder: &Path, but: &[&str]) -> io::Result<Option<u64
 ///
 /// # Errors
 /// If the operating system cannot read its metadata; of kind `NotFound` if it does not exist.
+#[cfg(feature = "analysis")]
 pub(crate) fn state_of(file: &Path) -> io::Result<Option<FileState>> {
     Ok(FileState::from(&fs::symlink_metadata(file)?))
 }

@@ -54,7 +54,7 @@ mod axes;
 mod cache;
 pub(crate) mod disk;
 pub(crate) mod file;
-#[cfg(feature = "analysis")]
+#[cfg(feature = "dataflow")]
 pub(crate) mod file_states;
 mod layout;
 pub(crate) mod lock;

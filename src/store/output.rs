@@ -29,8 +29,6 @@ pub use self::folder::{EarlierRun, OUTPUTS, OutputFolder, REPORT};
 pub use self::own_page::{is_own_page, put_page};
 #[cfg(feature = "zarr")]
 pub use self::pyramid::{PyramidForm, PyramidWriter};
-#[cfg(feature = "analysis")]
-pub(crate) use self::skeleton::FileState;
 #[cfg(all(feature = "zarr", feature = "dataflow"))]
 pub use self::skeleton::{
     SkeletonForm, SkeletonImage, SkeletonManifest, WrittenSkeleton, write_labelled, write_skeleton,

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use zstd::bulk::Compressor;
 
 #[cfg(feature = "analysis")]
-pub(crate) use self::manifest::FileState;
 pub use self::manifest::SkeletonManifest;
 pub use self::whole::{WrittenSkeleton, write_labelled, write_skeleton};
 use crate::error::{Error, Kind, Result};

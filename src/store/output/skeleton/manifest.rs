@@ -1,9 +1,7 @@
 //! Which chunks of a skeleton's image are stored, so that those without change can be linked from there.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Metadata};
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::store::disk::read_if_there;
 use crate::store::file::{read_failed, replace};
+use crate::store::file_states::FileState;
 
 /// A list of the stored chunks of a skeleton's image: a hash of the voxels of each, and the length and the modification
 /// time of its file.
@@ -31,32 +30,6 @@ pub(super) struct StoredChunk {
     /// Hash of the voxels in raster order.
     pub(super) voxels: u64,
     pub(super) file: FileState,
-}
-
-/// Length of a file, and its modification time, in seconds and nanoseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub(crate) struct FileState {
-    length: u64,
-    changed: (u64, u32),
-}
-
-impl FileState {
-    /// The length of the file, in bytes.
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// The state of a file; `None` if it does not exist or the system does not support this.
-    pub(super) fn of(path: &Path) -> Option<Self> {
-        FileState::from(&fs::symlink_metadata(path).ok()?)
-    }
-
-    /// The state by what the system says of a file; `None` if it is no file, or has no time.
-    pub(crate) fn from(metadata: &Metadata) -> Option<Self> {
-        let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        let changed = (changed.as_secs(), changed.subsec_nanos());
-        metadata.is_file().then_some(FileState { length: metadata.len(), changed })
-    }
 }
 
 impl SkeletonManifest {

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use twox_hash::XxHash3_64;
 
-use super::manifest::{FileState, StoredChunk};
+use super::manifest::StoredChunk;
 use super::{SkeletonForm, SkeletonImage, SkeletonManifest};
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::space::Voxel;
 use crate::store::StoredType;
+use crate::store::file_states::FileState;
 use crate::store::output::OutputFolder;
 use crate::store::output::folder::SKELETON;
 use crate::threads::each;
