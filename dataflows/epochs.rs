@@ -165,10 +165,11 @@ impl ShownEpochs {
         };
         let (results, staged) = self.of.stage(&epoch, to)?;
         // Of use to a later run, at a cost that follows from the size of the image: not for each of many epochs.
-        let made = if self.shown == Shown::Summary { self.of.made(&staged, &plan)? } else { None };
+        let is_last = self.shown == Shown::Summary;
+        let made = if is_last { self.of.made(&staged, &plan)? } else { None };
         drop(shown);
         let written = put_in_place(&self.of.analysis, staged, &mut self.said)?;
-        if let Err(error) = self.of.settle(made, &plan) {
+        if is_last && let Err(error) = self.of.settle(made, &plan) {
             print_warning(&format!("{error}; the results are complete, but the next run reads the whole state"));
         }
         let (out, quiet) = (&self.options.out, self.options.output.quiet);

@@ -52,10 +52,12 @@
 mod arrays;
 mod budget;
 mod builder;
+mod chunk_digest;
 mod commands;
 mod conductor;
 mod counting;
 mod crew;
+mod digest;
 mod epoch;
 mod fed;
 mod filtering;
@@ -187,7 +189,8 @@ impl<Kind> Session<Kind> {
         let (frame, canvas) = (plan.network.frame, plan.canvas);
         let results = EpochResults::new(&plan, grid, plan.kernel.threshold, tracks_arrival);
         let keeping = plan.keeping.clone();
-        let kept = keeping.map(|keeping| KeptState::new(keeping.folder, grid.bounds(), keeping.dimensions));
+        let kept = keeping.map(|keeping| KeptState::new(&keeping, grid.bounds()));
+        let digested = digest::parameters(&plan);
         let (cluster, links) = cluster.unzip();
         let crew = Crew::start(workers, cluster, move |worker, post| work(worker, &plan, post))?;
         let (holds, published) = (held.is_some(), Published::new(&results));
@@ -197,10 +200,13 @@ impl<Kind> Session<Kind> {
             following,
             held,
             foregrounds: BTreeMap::new(),
+            blank: results.clone(),
             results,
             published: published.clone(),
             changed: ChangedRows::default(),
             kept,
+            digested,
+            is_settled: false,
             coming: Epoch::default(),
         };
         inner.restore(&canvas)?;

@@ -218,11 +218,13 @@ impl Epochs {
         Ok(outputs.map(|outputs| Made { asked, marks, outputs, counts: staged.counts }))
     }
 
-    /// Writes the index of the state, once the outputs are in place: a run that finds everything as it is now leaves them.
+    /// Writes the digest and the index of the state, once the outputs are in place: a run that finds everything as it is now
+    /// leaves them, and one that finds some chunks changed reads the records that it needs.
     ///
     /// # Errors
     /// `Io` or `Output` if it cannot be written.
     pub fn settle(&self, made: Option<Made>, plan: &OutputPlan) -> Result<()> {
+        self.session.write_digest()?;
         let Some(Made { asked, marks, outputs, counts }) = made else { return Ok(()) };
         let known = with_changes(outputs, plan)?.zip(Index::records_of(&self.state)?);
         let Some((outputs, records)) = known else { return Ok(()) };

@@ -23,6 +23,7 @@ use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::thin::method::Method;
+use crate::operators::failure::Failure;
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::window::MEMORY;
@@ -348,7 +349,8 @@ impl<Kind> SessionBuilder<Kind> {
         let (filters, connectivity) = (settled.filters.clone(), asked.connectivity);
         let (table, labels) = (asked.objects, asked.object_labels);
         let (dimensions, filters_masks) = (self.dimensions, !filters.is_empty());
-        let keeping = folder.map(|folder| Keeping { folder, dimensions, filters_masks });
+        let [recalls, recalls_of_thinning] = [Failure::default(), Failure::default()];
+        let keeping = folder.map(|folder| Keeping { folder, dimensions, filters_masks, recalls, recalls_of_thinning });
         let objects = ObjectPlan { grid: canvas, connectivity, dimensions, table, labels };
         let progress = self.progress.clone();
         let plan = SessionPlan { canvas, method, filters, kernel, network, objects, keeping, progress };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::budget::MemoryPermit;
+use super::chunk_digest::{ChunkDigest, ThinnedDigest};
 use super::counting::CountedPart;
 use super::pipelines::Difference;
 use super::reading::{ChunksRead, Reading};
@@ -35,6 +36,12 @@ pub(super) enum Command {
     Load(Arc<BTreeSet<ChunkId>>, Region),
     /// Restore the chunks that were found, in an image within bounds; those listed are doubtful.
     Restore(Arc<BTreeSet<ChunkId>>, Region),
+    /// Begin with chunks of a digest, of an image within bounds.
+    Recall(Vec<ChunkDigest>, Region),
+    /// Tell what a digest says of chunks.
+    Digest,
+    /// Begin again, without any chunk.
+    StartOver,
     /// Compute an epoch.
     Compute(ToCompute),
 }
@@ -61,6 +68,8 @@ pub(super) enum Answer {
     /// The records that were found on disk, and their overview.
     Loaded(Result<(Vec<Found>, Projections)>),
     Restored(Vec<Difference>),
+    /// Chunks with foreground, without their skeletons.
+    Digested(Vec<(ChunkId, ThinnedDigest)>),
     Computed(Box<Computed>),
     Failed(Error),
 }

@@ -107,6 +107,11 @@ impl Counting {
         (self.total, self.found) = (None, None);
     }
 
+    /// What was counted of a chunk.
+    pub(super) fn of(&self, chunk: ChunkId) -> Option<Counted> {
+        self.counted.get(&chunk).cloned()
+    }
+
     /// What was counted of some chunks.
     pub(super) fn counted(&self, chunks: &BTreeSet<ChunkId>) -> BTreeMap<ChunkId, Counted> {
         chunks.iter().filter_map(|chunk| Some((*chunk, self.counted.get(chunk)?.clone()))).collect()

@@ -72,6 +72,17 @@ impl FollowingSession {
         })
     }
 
+    /// Writes a digest of the state, if the last epoch has ended well: a later session then reads only the records that it
+    /// needs. It is of use until the next record is written. Takes time in proportion to the volume's chunks and skeleton,
+    /// so it is of most use before a session ends. Nothing is written for sessions that restore all chunks: those in several
+    /// processes, and those that filter masks, prune, or measure objects.
+    ///
+    /// # Errors
+    /// `Io` or `Output` if it cannot be written; `Internal` if the session cannot go on.
+    pub fn write_digest(&self) -> Result<()> {
+        self.ask(Inner::write_digest)
+    }
+
     /// Takes the warnings about the state that the session found: a sentence for each record that was of no use.
     ///
     /// # Errors

@@ -149,6 +149,25 @@ impl Following {
         self.dirty.retain(|chunk| !self.left.contains(chunk));
     }
 
+    /// What the records of all chunks say that have been read, except for their foreground.
+    pub(super) fn found(&self) -> impl Iterator<Item = (ChunkId, FoundMask)> {
+        self.known.iter().map(|(&chunk, known)| {
+            let Known { own, padded, mark, fingerprint, threshold } = *known;
+            let counted = self.counting.as_ref().and_then(|counting| counting.of(chunk));
+            (chunk, FoundMask { own, padded, mark, fingerprint, threshold, foreground: 0, counted })
+        })
+    }
+
+    /// Chunks that must still be looked at.
+    pub(super) fn behind(&self) -> BTreeSet<ChunkId> {
+        self.dirty.union(&self.left).copied().collect()
+    }
+
+    /// Looks at chunks in the next epoch.
+    pub(super) fn look_at(&mut self, chunks: BTreeSet<ChunkId>) {
+        self.dirty.extend(chunks);
+    }
+
     /// Takes in what a record says about a chunk.
     pub(super) fn remember(&mut self, chunk: ChunkId, found: FoundMask) {
         let FoundMask { own, padded, mark, fingerprint, threshold, counted, .. } = found;

@@ -24,6 +24,8 @@ pub(super) struct Inner {
     pub(super) held: Option<Arc<HeldChunks>>,
     /// Foreground voxels of chunks that have some.
     pub(super) foregrounds: BTreeMap<ChunkId, u64>,
+    /// Results without any chunk.
+    pub(super) blank: EpochResults,
     /// The results as the workers have them, also those of an epoch that has failed.
     pub(super) results: EpochResults,
     /// Those of the last epoch that ended well.
@@ -31,6 +33,10 @@ pub(super) struct Inner {
     /// The rows that changed since then.
     pub(super) changed: ChangedRows,
     pub(super) kept: Option<KeptState>,
+    /// What the digest of the state depends on besides records, if there can be one.
+    pub(super) digested: Option<String>,
+    /// Whether results and records are those of the last epoch, and not of one that has failed.
+    pub(super) is_settled: bool,
     /// The outcome of the next epoch, as far as it is known.
     pub(super) coming: Epoch,
 }
@@ -75,21 +81,16 @@ impl Inner {
     pub(super) fn advance(&mut self, batch: EditBatch) -> Result<Epoch> {
         self.edit(batch.edits);
         let sent = self.workforce.sent();
-        if let Some(following) = &mut self.following {
-            let read = following.read(&mut self.workforce, &mut self.kept, self.coming.number + 1);
-            let read = read.inspect_err(|error| {
-                if error.kind() == Kind::Internal {
-                    self.workforce.give_up(error);
-                }
-            })?;
-            self.coming.read += read.chunks;
-            self.coming.remade |= read.remade;
+        self.is_settled = false;
+        let outcome = self.run(batch.number);
+        if self.kept.as_ref().is_some_and(KeptState::has_failed) {
+            self.start_over()?;
+            self.run(batch.number)?;
+            self.changed = ChangedRows::between(&self.published.get(), &self.results);
+        } else {
+            outcome?;
         }
-        if let Some(following) = &mut self.following {
-            self.results.confined = following.confined_volume(self.workforce.workers())?;
-        }
-        self.compute(batch.number)?;
-        self.keep()?;
+        self.is_settled = true;
         self.coming.bytes_between_processes += self.workforce.sent() - sent;
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
@@ -109,6 +110,28 @@ impl Inner {
             "an epoch is closed"
         );
         Ok(Epoch { changes, ..epoch })
+    }
+
+    /// Reads what has changed, computes what follows up to the edits of a batch, and makes it part of the state.
+    fn run(&mut self, batch: u64) -> Result<()> {
+        if let Some(following) = &mut self.following {
+            let read = following.read(&mut self.workforce, &mut self.kept, self.coming.number + 1);
+            let read = read.inspect_err(|error| {
+                if error.kind() == Kind::Internal {
+                    self.workforce.give_up(error);
+                }
+            })?;
+            self.coming.read += read.chunks;
+            self.coming.remade |= read.remade;
+        }
+        if let Some(following) = &mut self.following {
+            self.results.confined = following.confined_volume(self.workforce.workers())?;
+        }
+        self.compute(batch)?;
+        if let Some(kept) = &mut self.kept {
+            kept.check_recalls(&self.grid)?;
+        }
+        self.keep()
     }
 
     /// Lets the workers compute all that follows from the edits up to those of a batch.

@@ -26,9 +26,18 @@ impl Inner {
         if let Some(following) = &mut self.following {
             self.results.confined = following.confined_volume(self.workforce.workers())?;
         }
+        if !self.begin_with_digest(canvas)? {
+            self.restore_all(canvas)?;
+        }
+        self.publish_results();
+        Ok(())
+    }
+
+    /// Restores all chunks from their records.
+    pub(super) fn restore_all(&mut self, canvas: &Grid) -> Result<()> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
         let (chunks, bounds) = (kept.folder.chunks()?, self.grid.bounds());
         if chunks.is_empty() {
-            self.publish_results();
             return Ok(());
         }
         let mut seen: BTreeMap<ChunkId, Seen> = BTreeMap::new();
@@ -68,7 +77,6 @@ impl Inner {
             // These rows are no changes of an epoch.
             self.results.apply(differences, &mut ChangedRows::default());
         }
-        self.publish_results();
         Ok(())
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
+use super::records::Keeping;
+use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
+use crate::operators::failure::Failure;
 use crate::space::Region;
 use crate::state::{Loaded, MaskRecord, Reason, StateFolder};
 
@@ -18,12 +20,54 @@ pub(super) struct KeptState {
     /// Whether it must be gathered again.
     lost: bool,
     pub(super) warnings: Vec<String>,
+    /// The records that the digest names and that could not be used.
+    recalls: Failure,
+    recalls_of_thinning: Failure,
 }
 
 impl KeptState {
-    pub(super) fn new(folder: StateFolder, bounds: Region, dimensions: usize) -> Self {
-        let overview = Projections::new(bounds, dimensions);
-        KeptState { folder, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
+    pub(super) fn new(keeping: &Keeping, bounds: Region) -> Self {
+        let Keeping { folder, recalls, recalls_of_thinning, .. } = keeping.clone();
+        let overview = Projections::new(bounds, keeping.dimensions);
+        KeptState {
+            folder,
+            overview,
+            replaced: BTreeSet::new(),
+            lost: false,
+            warnings: Vec::new(),
+            recalls,
+            recalls_of_thinning,
+        }
+    }
+
+    /// Begins with the overview of a digest.
+    pub(super) fn set_overview(&mut self, overview: Projections) {
+        self.overview = overview;
+    }
+
+    /// Forgets the overview, which is about to be loaded again.
+    pub(super) fn start_over(&mut self, bounds: Region) {
+        self.overview = Projections::new(bounds, self.overview.dimensions());
+        self.replaced.clear();
+        self.lost = false;
+    }
+
+    /// Whether a record that the digest names could not be used.
+    pub(super) fn has_failed(&self) -> bool {
+        self.recalls.happened() || self.recalls_of_thinning.happened()
+    }
+
+    /// Takes the reasons out.
+    pub(super) fn take_recalls(&mut self) -> Vec<Error> {
+        [&self.recalls, &self.recalls_of_thinning].into_iter().flat_map(Failure::take_all).collect()
+    }
+
+    /// Brings the overview up to date if there is a digest, and checks that all records were usable that it names.
+    pub(super) fn check_recalls(&mut self, grid: &Grid) -> Result<()> {
+        if self.folder.relies_on_digest() && !self.has_failed() {
+            self.overview(grid)?;
+        }
+        if self.has_failed() { Err(Error::internal("a record is not the one that is known")) } else { Ok(()) }
     }
 
     /// Adds the projections of chunks that were read.
@@ -74,6 +118,9 @@ impl KeptState {
     fn gather(&mut self, chunks: BTreeSet<ChunkId>) -> Result<()> {
         for chunk in chunks {
             let record = self.folder.load::<MaskRecord>(chunk)?.valid();
+            if record.is_none() && self.folder.relies_on::<MaskRecord>(chunk) {
+                self.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+            }
             let part = record.and_then(|record| record.projections).filter(|part| part.fits(&self.overview.bounds()));
             if let Some(part) = part {
                 self.overview.merge(&part);

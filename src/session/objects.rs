@@ -51,6 +51,19 @@ impl ChunkObjects {
         self.masks.insert(chunk, mask);
     }
 
+    /// Takes the objects that a chunk has, if they are only counted.
+    pub(super) fn restore(&mut self, chunk: ChunkId, objects: Arc<Local<u64>>) {
+        if let Found::Counted(sent) = &mut self.found {
+            sent.news.insert(chunk, Some(Shared::from(objects)));
+        }
+    }
+
+    /// The objects of chunks that the graph knows, if they are only counted.
+    pub(super) fn counted(&self) -> impl Iterator<Item = (ChunkId, Arc<Local<u64>>)> {
+        let known = if let Found::Counted(sent) = &self.found { Some(&sent.known) } else { None };
+        known.into_iter().flatten().map(|(&chunk, objects)| (chunk, objects.clone().into_inner()))
+    }
+
     /// Finds the objects of new masks, if they are only counted: then nothing else must be known.
     pub(super) fn count(&mut self) {
         if let Found::Counted(sent) = &mut self.found {

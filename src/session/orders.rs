@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::chunk_digest::ChunkDigest;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::count::Count;
 use crate::kernel::mask::threshold::Threshold;
@@ -29,6 +30,12 @@ pub(super) enum Order {
     /// Compute the epoch of this number: all that follows from the masks up to those of a batch of edits, in an image
     /// within bounds.
     Compute { batch: u64, bounds: Region, epoch: u64 },
+    /// Begin with the chunks of a digest, of an image within bounds.
+    Recall(Vec<ChunkDigest>, Region),
+    /// Tell what a digest says of chunks.
+    Digest,
+    /// Begin again, without any chunk.
+    StartOver,
     /// Put staged records in place.
     Place,
     /// Open the image again, which has at least these bounds now.

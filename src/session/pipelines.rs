@@ -28,10 +28,9 @@ use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
-use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::{FoundObject, LocalObjects};
-use crate::operators::radii::Originals;
+use crate::operators::radii::{MeasuredChunk, Originals};
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_masks::ThinMasks;
@@ -107,8 +106,8 @@ pub(super) fn thinning(
     let watch =
         Watch { thinned: Rc::clone(thinned), keeps: plan.keeping.is_some(), progress: Arc::clone(&plan.progress) };
     let gathered = Rc::clone(thinned);
-    // Nothing can fail here: reading comes before.
-    let failure = Failure::default();
+    // Nothing can fail here but reading what an earlier session has thinned.
+    let failure = plan.keeping.as_ref().map(|keeping| keeping.recalls_of_thinning.clone()).unwrap_or_default();
     let plan = ThinningPlan { grid: plan.canvas, method: plan.method, keep: true };
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
@@ -122,8 +121,23 @@ pub(super) fn thinning(
     })
 }
 
-/// Masks before thinning, and the bounds of the image.
-pub(super) type OriginalFeeds = (Feed<(ChunkId, Option<Arc<Mask>>)>, Feed<Region>);
+/// The inputs for what radii are measured from.
+pub(super) struct OriginalFeeds {
+    /// Masks before thinning.
+    pub(super) masks: Feed<(ChunkId, Option<Arc<Mask>>)>,
+    /// The bounds of the image.
+    pub(super) bounds: Feed<Region>,
+    /// Chunks that an earlier session has measured.
+    pub(super) measured: Feed<(ChunkId, MeasuredChunk)>,
+}
+
+impl OriginalFeeds {
+    pub(super) fn advance_to(&mut self, time: u64) {
+        self.masks.advance_to(time);
+        self.bounds.advance_to(time);
+        self.measured.advance_to(time);
+    }
+}
 
 /// The inputs of the graph's dataflow.
 pub(super) struct GraphFeeds {
@@ -156,7 +170,9 @@ pub(super) fn graph(
         let (input, skeletons) = scope.new_input();
         let originals = plan.network.radii.then(|| {
             let ((mask_input, masks), (bounds_input, bounds)) = (scope.new_input(), scope.new_input());
-            ((mask_input, bounds_input), Originals { masks, bounds, measured: None, store: None })
+            let (measured_input, measured) = scope.new_input();
+            let feeds = OriginalFeeds { masks: mask_input, bounds: bounds_input, measured: measured_input };
+            (feeds, Originals { masks, bounds, measured: Some(measured), store: None })
         });
         let (original_inputs, originals) = originals.unzip();
         let skeletons = skeletons.as_collection();

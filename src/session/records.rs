@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::reading::{ChunksRead, Made, Reading};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::{Binary, Foreground};
@@ -14,10 +14,12 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
-use crate::kernel::thin::recall::Restored;
+use crate::kernel::thin::recall::{Recall, Restored};
 use crate::kernel::thin::seam::Seams;
 use crate::kernel::thin::seam_log::SeamLog;
+use crate::operators::failure::Failure;
 use crate::operators::overlap::Padded;
+use crate::operators::radii::RecallMasks;
 use crate::space::Region;
 use crate::state::{Counted, Loaded, MaskRecord, Reason, Seen, StateFolder, ThinningRecord, hash_of_mask};
 use crate::store::Mark;
@@ -30,6 +32,24 @@ pub(super) struct Keeping {
     pub(super) dimensions: usize,
     /// Whether masks are filtered before they are thinned.
     pub(super) filters_masks: bool,
+    /// The records that the digest names and that could not be used.
+    pub(super) recalls: Failure,
+    /// Those of them that thinning needed, which all workers then end.
+    pub(super) recalls_of_thinning: Failure,
+}
+
+impl Keeping {
+    /// The thinning record of a chunk that the digest names.
+    fn recall(&self, chunk: ChunkId, recalls: &Failure) -> Option<ThinningRecord> {
+        let why = match self.folder.load(chunk) {
+            Ok(Loaded::Valid(record)) => return Some(record),
+            Ok(Loaded::Absent) => Error::data("its record is missing"),
+            Ok(Loaded::Unusable(reason)) => Error::data(format!("its record {reason}")),
+            Err(error) => error,
+        };
+        recalls.report(why.in_chunk(chunk));
+        None
+    }
 }
 
 /// What the records of a chunk say.
@@ -46,7 +66,7 @@ pub(super) struct Found {
 }
 
 /// What a mask record says, except for the mask.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct FoundMask {
     pub(super) own: Region,
     pub(super) padded: Region,
@@ -55,6 +75,13 @@ pub(super) struct FoundMask {
     pub(super) threshold: Threshold,
     pub(super) foreground: u64,
     pub(super) counted: Option<Counted>,
+}
+
+impl FoundMask {
+    /// Whether its boxes are those of a chunk.
+    pub(super) fn fits(&self, region: &Region) -> bool {
+        !self.own.is_empty() && region.encloses(&self.own) && self.padded.encloses(&self.own)
+    }
 }
 
 /// The records of a worker's chunks.
@@ -93,6 +120,23 @@ impl Records {
     pub(super) fn new(keeping: Keeping, canvas: Grid) -> Self {
         let (found, fingerprints, stale) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Records { keeping, canvas, found, fingerprints, stale }
+    }
+
+    /// How records are read where chunks are first needed: for thinning, and for radii.
+    pub(super) fn recall(&self) -> (Recall, RecallMasks) {
+        let keeping = self.keeping.clone();
+        let thinning = Recall::new(move |chunk| {
+            let ThinningRecord { initial, log, .. } = keeping.recall(chunk, &keeping.recalls_of_thinning)?;
+            Some(Restored { initial, log, doubtful: false })
+        });
+        let keeping = self.keeping.clone();
+        // Not from the mask record, which is replaced before the epoch ends.
+        (thinning, RecallMasks::new(move |chunk| Some(Arc::new(keeping.recall(chunk, &keeping.recalls)?.initial))))
+    }
+
+    /// Notes the fingerprint of a chunk whose records are not read.
+    pub(super) fn know(&mut self, chunk: ChunkId, fingerprint: u64) {
+        self.fingerprints.insert(chunk, fingerprint);
     }
 
     /// Reads the records of chunks. Adds their parts of the overview to `overview`, as far as they fit.
@@ -179,6 +223,10 @@ impl Records {
                 Loaded::Valid(record) if record.mark != mark => {
                     folder.write(chunk, &MaskRecord { mark, ..record }, epoch)
                 }
+                Loaded::Absent | Loaded::Unusable(_) if folder.relies_on::<MaskRecord>(chunk) => {
+                    self.keeping.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+                    Ok(())
+                }
                 _ => Ok(()),
             };
         };
@@ -245,6 +293,10 @@ impl Records {
                 Some(kept) => Some(kept),
                 None => folder.load_latest(chunk)?.valid().map(|record: ThinningRecord| (record.initial, record.log)),
             };
+            if found.is_none() && folder.relies_on::<ThinningRecord>(chunk) {
+                self.keeping.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+                continue;
+            }
             let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
             let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
             let record = found.map(|(initial, log)| {

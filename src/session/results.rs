@@ -79,6 +79,17 @@ pub struct EpochResults {
 pub(super) struct ChangedRows(BTreeMap<Branch<BranchMeasures>, isize>);
 
 impl ChangedRows {
+    /// The rows that have changed from some results to others.
+    pub(super) fn between(before: &EpochResults, after: &EpochResults) -> ChangedRows {
+        let mut changed = ChangedRows::default();
+        for (results, sign) in [(before, -1), (after, 1)] {
+            for (branch, count) in results.branches.iter() {
+                *changed.0.entry(branch.clone()).or_default() += sign * count;
+            }
+        }
+        changed
+    }
+
     /// Their rows, in order, in the frame of some results.
     pub(super) fn rows(self, results: &EpochResults) -> Vec<(Measures<BranchMeasures>, isize)> {
         let changed = self.0.into_iter().filter(|(_, diff)| *diff != 0);
@@ -178,6 +189,11 @@ impl EpochResults {
             self.voxels += skeleton.voxels.len() as u64;
             self.skeletons.insert(id, skeleton);
         }
+    }
+
+    /// The grid without bounds.
+    pub(super) fn canvas(&self) -> Grid {
+        self.canvas
     }
 
     /// The branches, in order, each once: number n, from 0, is the branch whose row has the `branch_id` n. Its path is

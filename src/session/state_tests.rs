@@ -11,6 +11,7 @@ use super::tests::{CHUNK, EditedImage, MASKS, Masks, SHAPE, SPACING, content, sc
 use super::*;
 use crate::chunk::{Chunk, Voxels};
 use crate::error::{Error, Kind};
+use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::space::{Position, Region};
 use crate::store::memory::MemorySource;
@@ -83,10 +84,27 @@ fn records(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     planes.flat_map(|plane| list(&plane)).map(|file| (file.clone(), std::fs::read(&file).unwrap())).collect()
 }
 
-/// Does something to the existing records, of the present epoch and an earlier one.
-fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64) {
+/// Changes the last byte of a file, and neither its length nor its time.
+fn harm_in_secret(file: &Path) {
+    let time = std::fs::metadata(file).and_then(|metadata| metadata.modified()).unwrap();
+    let mut bytes = std::fs::read(file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(file, bytes).unwrap();
+    let file = std::fs::File::options().write(true).open(file).unwrap();
+    file.set_times(std::fs::FileTimes::new().set_modified(time)).unwrap();
+}
+
+/// Does something to the existing records, of the present epoch and an earlier one; with `secret`, so that their lengths and
+/// times stay.
+fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64, secret: bool) {
     let now: Vec<(PathBuf, Vec<u8>)> = records(folder).into_iter().collect();
     for (at, (file, bytes)) in now.iter().enumerate() {
+        if secret {
+            if seed.rotate_left(5 * at as u32) % 4 == 0 {
+                harm_in_secret(file);
+            }
+            continue;
+        }
         match seed.rotate_left(5 * at as u32) % 16 {
             0 => std::fs::remove_file(file).unwrap(),
             1 => std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap(),
@@ -122,7 +140,7 @@ proptest! {
     fn a_session_that_begins_again_from_any_state_ends_where_one_from_scratch_does(
         epochs in prop::collection::vec((
             prop::collection::vec((0usize..12, any::<u64>(), 0u64..90), 0..4),
-            prop::option::weighted(0.7, (1usize..4, prop::option::of(any::<u64>()))),
+            prop::option::weighted(0.7, (1usize..4, prop::option::of((any::<u64>(), any::<bool>())), any::<bool>())),
         ), 2..6),
         masks in 0..MASKS.len(),
         workers in 1usize..3,
@@ -139,10 +157,13 @@ proptest! {
             session.look(true).unwrap();
             session.advance().unwrap();
             compare(&session, &source.image.read().unwrap(), masks);
-            if let Some((workers, harmed)) = restart {
+            if let Some((workers, harmed, digests)) = restart {
+                if digests {
+                    session.write_digest().unwrap();
+                }
                 session.close().unwrap();
-                if let Some(seed) = harmed {
-                    harm(folder.path(), &earlier, seed);
+                if let Some((seed, secret)) = harmed {
+                    harm(folder.path(), &earlier, seed, secret);
                 }
                 session = open(&source, folder.path(), masks, workers);
             }
@@ -213,6 +234,92 @@ fn nothing_is_thinned_again_after_a_restart_and_only_what_changed_after_an_edit(
     assert_eq!(session.warnings().unwrap(), ["chunk 0.0.0: its record is damaged: it is computed again"]);
     assert_eq!(session.advance().unwrap().thinning.thinned, 1);
     assert_eq!(session.rows().unwrap().len(), 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn a_session_that_begins_with_a_digest_goes_on_as_one_that_restores_everything(
+        first in (any::<u64>(), 0u64..90),
+        epochs in prop::collection::vec((prop::collection::vec((0usize..12, any::<u64>(), 0u64..90), 0..3), 1usize..4), 1..4),
+        masks in 0..MASKS.len(),
+    ) {
+        let masks = MASKS[masks];
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let mut image = EditedImage::new();
+        image.edit((0..12).map(|at| (at, first.0 ^ at as u64, first.1)).collect());
+        let source = Changing::new(image.whole());
+        let open_both = |workers: usize| folders.each_ref().map(|folder| open(&source, folder.path(), masks, workers));
+        let records_of = |at: usize| -> BTreeMap<PathBuf, Vec<u8>> {
+            let name = |file: &Path| file.strip_prefix(folders[at].path()).unwrap().to_owned();
+            records(folders[at].path()).into_iter().map(|(file, bytes)| (name(&file), bytes)).collect()
+        };
+        let mut sessions = open_both(1);
+        for (edits, workers) in epochs {
+            for session in &sessions {
+                session.look(true).unwrap();
+                session.advance().unwrap();
+            }
+            sessions[0].write_digest().unwrap();
+            sessions.into_iter().for_each(|session| session.close().unwrap());
+            sessions = open_both(workers);
+            image.edit(edits);
+            source.change(image.whole());
+            let mut found = Vec::new();
+            for session in &sessions {
+                session.look(true).unwrap();
+                let epoch = session.advance().unwrap();
+                prop_assert_eq!(session.warnings().unwrap(), Vec::<String>::new());
+                compare(session, &source.image.read().unwrap(), masks);
+                let thinning = epoch.thinning;
+                found.push((epoch.number, epoch.read, epoch.changed, epoch.changes, thinning.chunks, thinning.thinned));
+            }
+            prop_assert_eq!(&found[0], &found[1]);
+            prop_assert_eq!(records_of(0), records_of(1));
+        }
+    }
+}
+
+#[test]
+fn records_of_chunks_that_nothing_touches_are_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    // A rod in the first chunk, and one in the last: no neighbours, and in no row of chunks together.
+    let mut image = ndarray::Array3::zeros(SHAPE);
+    (1..4).for_each(|x| image[[2, 3, x]] = 1);
+    (8..12).for_each(|x| image[[7, 13, x]] = 1u8);
+    let source = Changing::new(Voxels::U8(image.clone()));
+    let session = open(&source, folder.path(), Masks::Nonzero, 2);
+    session.look(false).unwrap();
+    session.advance().unwrap();
+    session.write_digest().unwrap();
+    session.close().unwrap();
+    let far = folder.path().join("thinned/1/2.1");
+    harm_in_secret(&far);
+    image[[2, 3, 4]] = 1;
+    source.change(Voxels::U8(image.clone()));
+    let session = open(&source, folder.path(), Masks::Nonzero, 2);
+    assert_eq!(session.rows().unwrap().len(), 2);
+    let first = [ChunkId::new([0; 3]).unwrap()];
+    first.into_iter().for_each(|chunk| session.refresh(chunk).unwrap());
+    let epoch = session.advance().unwrap();
+    assert_eq!((epoch.read, epoch.changed, epoch.thinning.thinned, epoch.thinning.chunks), (1, 1, 1, 2));
+    assert_eq!((session.warnings().unwrap(), epoch.changes.len()), (Vec::<String>::new(), 2));
+    session.write_digest().unwrap();
+    session.close().unwrap();
+
+    // It is noticed when it is needed: then everything is restored, as far as it can be.
+    image[[7, 13, 12]] = 1;
+    source.change(Voxels::U8(image.clone()));
+    let session = open(&source, folder.path(), Masks::Nonzero, 2);
+    session.refresh(ChunkId::new([1, 2, 1]).unwrap()).unwrap();
+    let epoch = session.advance().unwrap();
+    let warnings = session.warnings().unwrap();
+    assert!(warnings[0].contains("the digest does not fit the other records"), "{warnings:?}");
+    assert!(warnings[1..].contains(&"chunk 1.2.1: its record is damaged: it is computed again".into()), "{warnings:?}");
+    assert_eq!(epoch.changes.len(), 2);
+    compare(&session, &Voxels::U8(image), Masks::Nonzero);
+    session.close().unwrap();
 }
 
 #[test]

@@ -31,6 +31,8 @@ use crate::space::{Region, Voxel};
 use crate::state::hash_of_mask;
 use crate::store::Source;
 
+mod recalled;
+
 /// One worker's part of a session.
 struct Station<'w> {
     worker: &'w mut Worker,
@@ -75,12 +77,21 @@ struct Station<'w> {
 
 /// Carries out commands until there are no more.
 pub(super) fn work(worker: &mut Worker, plan: &SessionPlan, post: &Post<Command, Answer>) {
-    let mut station = Station::new(worker, plan);
+    while serve(&mut Station::new(worker, plan), post) {}
+}
+
+/// Carries out commands until there are no more, or the worker is to begin again. Returns whether it is.
+fn serve(station: &mut Station<'_>, post: &Post<Command, Answer>) -> bool {
     while let Some(command) = post.next(station.worker) {
+        let starts_over = matches!(command, Command::StartOver);
         if let Some(answer) = station.obey(command) {
             post.answer(answer);
         }
+        if starts_over {
+            return true;
+        }
     }
+    false
 }
 
 /// What is known about the values of a chunk's foreground. Where voxels were filled, values vary: those of the filled voxels
@@ -153,6 +164,9 @@ impl<'w> Station<'w> {
                 self.read.clear();
                 Some(Answer::Done)
             }
+            Command::Recall(chunks, bounds) => Some(Answer::Restored(self.recall(chunks, bounds))),
+            Command::Digest => Some(Answer::Digested(self.digest())),
+            Command::StartOver => Some(Answer::Done),
             Command::Load(chunks, bounds) => Some(Answer::Loaded(self.load(&chunks, bounds))),
             Command::Restore(doubtful, bounds) => {
                 self.restore(&doubtful);
@@ -167,6 +181,10 @@ impl<'w> Station<'w> {
     fn compute(&mut self, epoch: &ToCompute) -> Computed {
         let foregrounds = self.thin(epoch.batch);
         let thinning = std::mem::take(&mut self.thinned.borrow_mut().counts);
+        // Of one worker's, the others know when they end: nothing was thinned, and all begin again.
+        if self.plan.keeping.as_ref().is_some_and(|keeping| keeping.recalls_of_thinning.happened()) {
+            return Computed { thinning, foregrounds, differences: Vec::new(), outcome: Ok(()) };
+        }
         let source = epoch.source.as_deref();
         let measured = self.objects.measure(
             |chunk| foreground(self.filtering.as_ref(), &self.foregrounds, chunk),
@@ -412,19 +430,18 @@ impl<'w> Station<'w> {
         let time = *self.skeleton_feed.time();
         self.objects.count();
         self.objects.send(time);
-        if let Some((masks, all_bounds)) = &mut self.original_feeds {
+        if let Some(feeds) = &mut self.original_feeds {
             // A mask comes with the skeleton that it was thinned to: where values could not be looked up, the one of before
             // stays, of which voxels may be background by now.
             let unsampled = &self.unsampled;
             let all = std::mem::take(&mut self.originals).into_iter();
             let (later, ready): (BTreeMap<_, _>, BTreeMap<_, _>) = all.partition(|(id, _)| unsampled.contains_key(id));
             self.originals = later;
-            ready.into_iter().for_each(|original| masks.send(original));
+            ready.into_iter().for_each(|original| feeds.masks.send(original));
             if self.bounds.replace(bounds) != Some(bounds) {
-                all_bounds.send(bounds);
+                feeds.bounds.send(bounds);
             }
-            masks.advance_to(time + 1);
-            all_bounds.advance_to(time + 1);
+            feeds.advance_to(time + 1);
         }
         // The image has become smaller since the state was written: the chunks that it cuts are read next.
         let lies_inside = |skeleton: &Skeleton| skeleton.voxels.iter().all(|voxel| bounds.contains(voxel.position()));

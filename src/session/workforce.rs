@@ -76,6 +76,15 @@ impl Context {
                 let doubtful = Arc::new(doubtful);
                 crew.ask(|_| Command::Restore(Arc::clone(&doubtful), bounds))
             }
+            Order::Recall(chunks, bounds) => {
+                let mut parts: Vec<Vec<_>> = (0..crew.len()).map(|_| Vec::new()).collect();
+                for chunk in chunks {
+                    parts[self.worker(chunk.chunk, crew.len())].push(chunk);
+                }
+                crew.ask(|index| Command::Recall(std::mem::take(&mut parts[index]), bounds))
+            }
+            Order::Digest => crew.ask(|_| Command::Digest),
+            Order::StartOver => crew.ask(|_| Command::StartOver),
             Order::Compute { batch, bounds, epoch } => {
                 let (source, grid) = (self.source.clone(), self.grid.with_bounds(bounds));
                 let to_compute = ToCompute { epoch, batch, source, grid };

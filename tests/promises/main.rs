@@ -24,6 +24,7 @@ mod comparisons;
 mod confined;
 mod crash;
 mod cut;
+mod digest;
 mod export;
 mod faults;
 mod filters;

@@ -1,0 +1,149 @@
+//! How a session begins with the digest of its state, and writes one: the records of chunks that nothing touches are
+//! neither read nor restored.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::chunk_digest::{ChunkDigest, ThinnedDigest};
+use super::commands::{Answer, unexpected};
+use super::epoch::Epoch;
+use super::following::Following;
+use super::inner::Inner;
+use super::orders::Order;
+use super::plan::SessionPlan;
+use super::records::FoundMask;
+use super::results::ChangedRows;
+use crate::error::Result;
+use crate::grid::{ChunkId, Grid};
+use crate::kernel::image::project::Projections;
+use crate::space::Region;
+use crate::state::{Loaded, Reason};
+
+/// The content of a digest.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Digest {
+    /// The bounds of the image.
+    bounds: Region,
+    /// The overview of the image.
+    overview: Projections,
+    chunks: Vec<(FoundMask, ChunkDigest)>,
+}
+
+impl Digest {
+    /// Whether it is of an image within these bounds, in chunks of this grid.
+    fn fits(&self, bounds: Region, canvas: &Grid) -> bool {
+        let is_sound = |(mask, of_chunk): &(FoundMask, ChunkDigest)| {
+            let region = canvas.region(of_chunk.chunk);
+            let thinned = of_chunk.thinned.as_ref();
+            let skeleton = thinned.and_then(|thinned| thinned.skeleton.as_ref());
+            mask.fits(&region)
+                && (mask.foreground > 0) == thinned.is_some()
+                && thinned.is_none_or(|thinned| thinned.objects.own == region)
+                && skeleton.is_none_or(|skeleton| skeleton.is_sound(&region))
+        };
+        self.bounds == bounds && self.overview.fits(&bounds) && self.chunks.iter().all(is_sound)
+    }
+}
+
+/// The parameters that a digest depends on, besides those of records; `None` if sessions of a plan have none: where masks
+/// are filtered, side branches pruned or objects measured, everything is restored, and in several processes too.
+pub(super) fn parameters(plan: &SessionPlan) -> Option<String> {
+    let (network, objects) = (&plan.network, &plan.objects);
+    let is_plain = plan.filters.is_empty() && !network.pruning.is_any() && !objects.table && !objects.labels;
+    let alone = plan.keeping.is_some() && plan.canvas.processes() == 1;
+    (is_plain && alone).then(|| format!("{:?} {} {:?}", network.frame, network.radii, objects.connectivity))
+}
+
+impl Inner {
+    /// Begins with the digest of the state, if there is one that can be used. Returns whether it did.
+    pub(super) fn begin_with_digest(&mut self, canvas: &Grid) -> Result<bool> {
+        let (Some(parameters), Some(kept)) = (&self.digested, &mut self.kept) else { return Ok(false) };
+        let found = match kept.folder.load_digest::<Digest>(parameters)? {
+            Loaded::Valid(found) if found.content.fits(self.grid.bounds(), canvas) => found,
+            Loaded::Absent => return Ok(false),
+            Loaded::Unusable(reason @ (Reason::Truncated | Reason::Damaged)) => {
+                let path = kept.folder.path().display();
+                kept.warnings.push(format!("{path}: the digest {reason}: all records are read instead"));
+                return Ok(false);
+            }
+            unfit => {
+                let reason = if let Loaded::Unusable(reason) = unfit { reason } else { Reason::Unfit };
+                tracing::info!("the digest of the state {reason}: all records are read instead");
+                return Ok(false);
+            }
+        };
+        let Digest { bounds, overview, chunks } = kept.folder.rely_on(found);
+        kept.set_overview(overview);
+        let mut of_workers = Vec::with_capacity(chunks.len());
+        for (mask, of_chunk) in chunks {
+            if mask.foreground > 0 {
+                self.foregrounds.insert(of_chunk.chunk, mask.foreground);
+                self.results.foreground += mask.foreground;
+            }
+            if let Some(following) = &mut self.following {
+                following.remember(of_chunk.chunk, mask);
+            }
+            of_workers.push(of_chunk);
+        }
+        for answer in self.workforce.ask(Order::Recall(of_workers, bounds))? {
+            let Answer::Restored(differences) = answer else { return Err(unexpected()) };
+            self.results.apply(differences, &mut ChangedRows::default());
+        }
+        Ok(true)
+    }
+
+    /// Writes the digest of the state, if its session can have one, and the last epoch has ended well and left no chunk as
+    /// it was.
+    pub(super) fn write_digest(&mut self) -> Result<()> {
+        let (Some(parameters), Some(following), true) = (&self.digested, &self.following, self.is_settled) else {
+            return Ok(());
+        };
+        if !following.behind().is_empty() {
+            return Ok(());
+        }
+        let mut thinned: BTreeMap<ChunkId, ThinnedDigest> = BTreeMap::new();
+        for answer in self.workforce.ask(Order::Digest)? {
+            let Answer::Digested(of_chunks) = answer else { return Err(unexpected()) };
+            thinned.extend(of_chunks);
+        }
+        let skeletons: BTreeMap<_, _> = self.results.skeletons().collect();
+        let mut chunks = Vec::new();
+        for (chunk, mut mask) in following.found() {
+            mask.foreground = self.foregrounds.get(&chunk).copied().unwrap_or(0);
+            let thinned = thinned.remove(&chunk);
+            let skeleton = skeletons.get(&chunk).map(|skeleton| Arc::clone(skeleton));
+            let thinned = thinned.map(|thinned| ThinnedDigest { skeleton, ..thinned });
+            let fingerprint = mask.fingerprint;
+            chunks.push((mask, ChunkDigest { chunk, fingerprint, thinned }));
+        }
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        let overview = kept.overview(&self.grid)?.clone();
+        kept.folder.write_digest(parameters, &Digest { bounds: self.grid.bounds(), overview, chunks })
+    }
+
+    /// Begins again with all records, after one of those that the digest names could not be used.
+    pub(super) fn start_over(&mut self) -> Result<()> {
+        let Some(kept) = &mut self.kept else { return Ok(()) };
+        for error in kept.take_recalls() {
+            tracing::info!("the digest of the state is of no use: {error}");
+        }
+        let path = kept.folder.path().display();
+        kept.warnings.push(format!("{path}: the digest {}: all records are read instead", Reason::OtherRecords));
+        kept.folder.discard();
+        kept.folder.rely_on_records();
+        kept.start_over(self.grid.bounds());
+        self.workforce.ask(Order::StartOver)?;
+        self.foregrounds.clear();
+        self.results = self.blank.clone();
+        self.coming = Epoch { number: self.coming.number, read: self.coming.read, ..Epoch::default() };
+        let behind = self.following.as_ref().map(Following::behind).unwrap_or_default();
+        let canvas = self.results.canvas();
+        self.restore_all(&canvas)?;
+        if let Some(following) = &mut self.following {
+            following.look_at(behind);
+        }
+        Ok(())
+    }
+}
