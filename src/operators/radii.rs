@@ -48,8 +48,9 @@ use crate::space::Spacing;
 pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
     /// Returns the skeletons with one more channel: the [radii](crate::kernel::measure::distance) at their voxels.
     ///
-    /// `originals.masks` has the masks of chunks before thinning: a record replaces what was known of its chunk from its time on,
-    /// and with `None` the chunk has no foreground any more. Chunks inside the bounds that have never come are background.
+    /// `originals.masks` has the masks of chunks before thinning: a record replaces what was known of its chunk from its time
+    /// on, and with `None` the chunk has no foreground any more. Chunks inside the bounds that have never come are background.
+    /// Chunks of `originals.measured` come in with their radii, and their masks are loaded where a search reaches them.
     /// Masks cover the part of their chunk that lies inside the bounds; their halos, and what lies outside the bounds, are
     /// not looked at. `bounds` are those of the image, where every worker gets a copy of its own; until the first come they
     /// are the grid's. The grid's chunk shape and owners count otherwise, not its bounds.

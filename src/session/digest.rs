@@ -1,5 +1,5 @@
-//! How a session begins with the digest of its state, and writes one: the records of chunks that nothing touches are
-//! neither read nor restored.
+//! How a session begins with the digest of its state, and writes one: records of chunks that no change reaches are not
+//! read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,17 +21,18 @@ use crate::kernel::image::project::Projections;
 use crate::space::Region;
 use crate::state::{Loaded, Reason};
 
-/// The content of a digest.
+/// Number of chunks in a part of a digest.
+const CHUNKS: usize = 256;
+
+/// A part of a digest.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Digest {
-    /// The bounds of the image.
-    bounds: Region,
-    /// The overview of the image.
-    overview: Projections,
-    chunks: Vec<(FoundMask, ChunkDigest)>,
+enum Part {
+    /// The overview of the image, whose bounds it knows.
+    Overview(Projections),
+    Chunks(Vec<(FoundMask, ChunkDigest)>),
 }
 
-impl Digest {
+impl Part {
     /// Whether it is of an image within these bounds, in chunks of this grid.
     fn fits(&self, bounds: Region, canvas: &Grid) -> bool {
         let is_sound = |(mask, of_chunk): &(FoundMask, ChunkDigest)| {
@@ -43,7 +44,10 @@ impl Digest {
                 && thinned.is_none_or(|thinned| thinned.objects.own == region)
                 && skeleton.is_none_or(|skeleton| skeleton.is_sound(&region))
         };
-        self.bounds == bounds && self.overview.fits(&bounds) && self.chunks.iter().all(is_sound)
+        match self {
+            Part::Overview(overview) => overview.bounds() == bounds,
+            Part::Chunks(chunks) => chunks.iter().all(is_sound),
+        }
     }
 }
 
@@ -60,8 +64,11 @@ impl Inner {
     /// Begins with the digest of the state, if there is one that can be used. Returns whether it did.
     pub(super) fn begin_with_digest(&mut self, canvas: &Grid) -> Result<bool> {
         let (Some(parameters), Some(kept)) = (&self.digested, &mut self.kept) else { return Ok(false) };
-        let found = match kept.folder.load_digest::<Digest>(parameters)? {
-            Loaded::Valid(found) if found.content.fits(self.grid.bounds(), canvas) => found,
+        let (bounds, threads) = (self.grid.bounds(), self.workforce.workers());
+        let fits = |part: &Part| part.fits(bounds, canvas);
+        let is_whole = |parts: &[Part]| matches!(parts.first(), Some(Part::Overview(_)));
+        let found = match kept.folder.load_digest::<Part>(parameters, threads)? {
+            Loaded::Valid(found) if is_whole(&found.parts) && found.parts.iter().all(fits) => found,
             Loaded::Absent => return Ok(false),
             Loaded::Unusable(reason @ (Reason::Truncated | Reason::Damaged)) => {
                 let path = kept.folder.path().display();
@@ -74,9 +81,13 @@ impl Inner {
                 return Ok(false);
             }
         };
-        let Digest { bounds, overview, chunks } = kept.folder.rely_on(found);
-        kept.set_overview(overview);
-        let mut of_workers = Vec::with_capacity(chunks.len());
+        let (mut chunks, mut of_workers) = (Vec::new(), Vec::new());
+        for part in kept.folder.rely_on(found) {
+            match part {
+                Part::Overview(overview) => kept.set_overview(overview),
+                Part::Chunks(more) => chunks.extend(more),
+            }
+        }
         for (mask, of_chunk) in chunks {
             if mask.foreground > 0 {
                 self.foregrounds.insert(of_chunk.chunk, mask.foreground);
@@ -119,8 +130,12 @@ impl Inner {
             chunks.push((mask, ChunkDigest { chunk, fingerprint, thinned }));
         }
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let overview = kept.overview(&self.grid)?.clone();
-        kept.folder.write_digest(parameters, &Digest { bounds: self.grid.bounds(), overview, chunks })
+        let mut parts = vec![Part::Overview(kept.overview(&self.grid)?.clone())];
+        while !chunks.is_empty() {
+            let more = chunks.split_off(chunks.len().saturating_sub(CHUNKS));
+            parts.push(Part::Chunks(more));
+        }
+        kept.folder.write_digest(parameters, &parts, self.workforce.workers())
     }
 
     /// Begins again with all records, after one of those that the digest names could not be used.

@@ -72,10 +72,10 @@ impl FollowingSession {
         })
     }
 
-    /// Writes a digest of the state, if the last epoch has ended well: a later session then reads only the records that it
-    /// needs. It is of use until the next record is written. Takes time in proportion to the volume's chunks and skeleton,
-    /// so it is of most use before a session ends. Nothing is written for sessions that restore all chunks: those in several
-    /// processes, and those that filter masks, prune, or measure objects.
+    /// Writes a digest of the state, if the last epoch has ended well. A later session that finds the digest reads only the
+    /// records that it needs; the first record that a session writes removes it. So this is best called before a session
+    /// ends. Takes time in proportion to the chunks and the skeleton of the volume. Writes nothing for sessions that restore
+    /// all chunks: those in several processes, and those that filter masks, prune, or measure objects.
     ///
     /// # Errors
     /// `Io` or `Output` if it cannot be written; `Internal` if the session cannot go on.

@@ -100,7 +100,7 @@ fn harm(folder: &Path, earlier: &BTreeMap<PathBuf, Vec<u8>>, seed: u64, secret: 
     let now: Vec<(PathBuf, Vec<u8>)> = records(folder).into_iter().collect();
     for (at, (file, bytes)) in now.iter().enumerate() {
         if secret {
-            if seed.rotate_left(5 * at as u32) % 4 == 0 {
+            if seed.rotate_left(5 * at as u32).is_multiple_of(4) {
                 harm_in_secret(file);
             }
             continue;
@@ -237,7 +237,7 @@ fn nothing_is_thinned_again_after_a_restart_and_only_what_changed_after_an_edit(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
     fn a_session_that_begins_with_a_digest_goes_on_as_one_that_restores_everything(

@@ -1,9 +1,8 @@
-//! `digest`: what a run needs to know of all chunks, in one file, so that it reads the records of those chunks only that
-//! it touches.
+//! `digest`: one file about all chunks, so that a run reads the records only of those chunks that it touches.
 //!
 //! A run that ends well writes the digest last, and the next one removes it before it puts any record in place. So a digest
-//! tells of the records beside it, unless somebody else has changed them: it has a hash of their lengths and times, which
-//! is compared before the digest is used, and the checksum of each record, which is compared when that record is read.
+//! describes the records beside it, unless another program has changed them. It holds a hash of their lengths and times,
+//! which is compared before the digest is used, and the checksum of each record, which is compared when that record is read.
 //!
 //! All numbers are little-endian:
 //!
@@ -14,15 +13,16 @@
 //! | 16..24 | hash of the parameters that records and content depend on |
 //! | 24..32 | hash of the lengths and times of the records |
 //! | 32..40 | bytes of the body |
-//! | 40..48 | bytes of the body before compression |
-//! | 48..56 | XXH3 of the body |
-//! | 56..64 | XXH3 of the header up to here |
+//! | 40..48 | XXH3 of the body |
+//! | 48..56 | XXH3 of the header up to here |
+//!
+//! The body is a list of parts in postcard's format. Each is compressed by itself, so that threads can share the work.
 
 use std::hash::{Hash, Hasher};
 use std::io;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_64;
 
 use super::changing::Stamps;
@@ -32,19 +32,43 @@ use crate::error::{Error, Result};
 use crate::store::disk;
 use crate::store::file::{read_failed, replace};
 use crate::store::file_states::states_below;
+use crate::threads::each;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"ANABRDIG");
 /// Incremented whenever the form of the file or of its content changes.
 const VERSION: u64 = 1;
 /// Numbers in the header.
-const WORDS: usize = 8;
+const WORDS: usize = 7;
 
-/// A digest, and the checksums of the records that it tells of.
+/// A digest, and the checksums of the records that it describes.
 #[derive(Debug, PartialEq)]
 pub struct Digest<D> {
-    /// What it tells.
-    pub content: D,
-    pub(super) stamps: Stamps,
+    /// The parts that were given to [`StateFolder::write_digest`].
+    pub parts: Vec<D>,
+    stamps: Stamps,
+}
+
+/// A part of the body, compressed.
+#[derive(Debug, Serialize, Deserialize)]
+struct Packed {
+    /// Bytes before compression.
+    length: u64,
+    #[serde(with = "serde_bytes")]
+    bytes: Vec<u8>,
+}
+
+impl Packed {
+    fn new(part: &impl Serialize) -> Result<Packed> {
+        let failed = || Error::internal("a digest cannot be encoded");
+        let plain = postcard::to_stdvec(part).map_err(|error| failed().because(error))?;
+        let bytes = pack(&plain).map_err(|error| failed().because(error))?;
+        Ok(Packed { length: plain.len() as u64, bytes })
+    }
+
+    fn open<D: DeserializeOwned>(&self) -> std::result::Result<D, Reason> {
+        let plain = unpack(&self.bytes, self.length).ok_or(Reason::Damaged)?;
+        postcard::from_bytes(&plain).map_err(|_| Reason::Unfit)
+    }
 }
 
 /// The fields of a header before those about the body.
@@ -55,12 +79,16 @@ struct Header {
 }
 
 impl StateFolder {
-    /// The digest, if it was written with the same parameters and is of the records that are there. Takes about a
-    /// microsecond a record.
+    /// The digest, if it was written with the same parameters and describes the records in place. Takes about a microsecond
+    /// for each record. Decodes the parts on a number of threads.
     ///
     /// # Errors
     /// Of kind `Io` if the file or the folders of the records cannot be read.
-    pub fn load_digest<D: DeserializeOwned>(&self, parameters: &str) -> Result<Loaded<Digest<D>>> {
+    pub fn load_digest<D: DeserializeOwned + Send>(
+        &self,
+        parameters: &str,
+        threads: usize,
+    ) -> Result<Loaded<Digest<D>>> {
         let path = self.path().join(DIGEST);
         let bytes = disk::read_if_there(&path).map_err(|error| read_failed(&error).at(&path))?;
         let Some(bytes) = bytes else { return Ok(Loaded::Absent) };
@@ -74,39 +102,45 @@ impl StateFolder {
         if self.hash_of_records()? != Some(found.records) {
             return Ok(Loaded::Unusable(Reason::OtherRecords));
         }
-        let content = unpack(body.bytes, body.length).ok_or(Reason::Damaged);
-        let content = content.and_then(|plain| postcard::from_bytes(&plain).map_err(|_| Reason::Unfit));
-        Ok(match content {
-            Ok((stamps, content)) => Loaded::Valid(Digest { content, stamps }),
-            Err(reason) => Loaded::Unusable(reason),
-        })
+        let open = || {
+            let all: Vec<Packed> = postcard::from_bytes(body).map_err(|_| Reason::Unfit)?;
+            let (stamps, parts) = all.split_first().ok_or(Reason::Unfit)?;
+            Ok((stamps.open()?, each(parts, threads, |_, part| Ok(part.open()))))
+        };
+        let (stamps, parts) = match open() {
+            Ok((stamps, parts)) => (stamps, parts?),
+            Err(reason) => return Ok(Loaded::Unusable(reason)),
+        };
+        let parts: std::result::Result<Vec<D>, Reason> = parts.into_iter().collect();
+        Ok(parts.map_or_else(Loaded::Unusable, |parts| Loaded::Valid(Digest { parts, stamps })))
     }
 
-    /// Uses the records from now on that a digest tells of: others cannot be loaded.
-    pub fn rely_on<D>(&self, digest: Digest<D>) -> D {
+    /// Returns the parts of a digest. From now on only the records that the digest describes, and those that this run
+    /// writes, can be loaded.
+    pub fn rely_on<D>(&self, digest: Digest<D>) -> Vec<D> {
         self.set_stamps(Some(digest.stamps));
-        digest.content
+        digest.parts
     }
 
-    /// Uses whatever records are there from now on.
+    /// From now on all records can be loaded that fit their chunks and the parameters.
     pub fn rely_on_records(&self) {
         self.set_stamps(None);
     }
 
-    /// Writes the digest of the records that this run has read, written, or found in another digest. Nothing is written if
-    /// the records have no times.
+    /// Writes the digest of the records that this run has loaded, written, or found in an earlier digest. Writes nothing if
+    /// the file system keeps no times. Encodes the parts on a number of threads.
     ///
     /// # Errors
-    /// `Internal` if the content cannot be encoded; `Io` or `Output` if it cannot be written.
-    pub fn write_digest(&self, parameters: &str, content: &impl Serialize) -> Result<()> {
+    /// `Internal` if a part cannot be encoded; `Io` or `Output` if the file cannot be written.
+    pub fn write_digest(&self, parameters: &str, parts: &[impl Serialize + Sync], threads: usize) -> Result<()> {
         let Some(records) = self.hash_of_records()? else { return Ok(()) };
         let header = Header { parameters: self.hash_of_digest(parameters), records };
-        let unwritten = || Error::internal("a digest cannot be encoded").at(self.path());
-        let plain = self.with_stamps(|stamps| postcard::to_stdvec(&(stamps, content)));
-        let bytes = seal(&plain.map_err(|error| unwritten().because(error))?, header);
-        let bytes = bytes.map_err(|error| unwritten().because(error))?;
+        let mut all = vec![self.with_stamps(Packed::new)?];
+        all.extend(each(parts, threads, |_, part| Packed::new(part))?);
+        let failed = |error| Error::internal("a digest cannot be encoded").because(error);
+        let body = postcard::to_stdvec(&all).map_err(failed)?;
         self.expect_digest();
-        replace(&self.path().join(DIGEST), &bytes)
+        replace(&self.path().join(DIGEST), &seal(&body, header))
     }
 
     /// A hash of the lengths and times of all records; `None` if something in their folders is no file, or has no time.
@@ -132,28 +166,21 @@ impl StateFolder {
     }
 }
 
-struct Body<'a> {
-    bytes: &'a [u8],
-    /// Before compression.
-    length: u64,
-}
-
-fn seal(plain: &[u8], header: Header) -> io::Result<Vec<u8>> {
-    let body = pack(plain)?;
+/// The bytes of a file with this body.
+fn seal(body: &[u8], header: Header) -> Vec<u8> {
     let Header { parameters, records } = header;
-    let numbers =
-        [MAGIC, VERSION, parameters, records, body.len() as u64, plain.len() as u64, XxHash3_64::oneshot(&body)];
+    let numbers = [MAGIC, VERSION, parameters, records, body.len() as u64, XxHash3_64::oneshot(body)];
     let mut bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
     bytes.extend(XxHash3_64::oneshot(&bytes).to_le_bytes());
     bytes.extend(body);
-    Ok(bytes)
+    bytes
 }
 
 /// The header and the body, with verified checksums.
-fn split(bytes: &[u8]) -> std::result::Result<(Header, Body<'_>), Reason> {
+fn split(bytes: &[u8]) -> std::result::Result<(Header, &[u8]), Reason> {
     let (words, _) = bytes.as_chunks();
     let words: Vec<u64> = words.iter().take(WORDS).map(|word| u64::from_le_bytes(*word)).collect();
-    let [magic, version, parameters, records, size, length, checksum, of_header] = words[..] else {
+    let [magic, version, parameters, records, size, checksum, of_header] = words[..] else {
         return Err(Reason::Truncated);
     };
     let body = &bytes[8 * WORDS..];
@@ -166,7 +193,7 @@ fn split(bytes: &[u8]) -> std::result::Result<(Header, Body<'_>), Reason> {
     match (body.len() as u64).cmp(&size) {
         std::cmp::Ordering::Less => Err(Reason::Truncated),
         std::cmp::Ordering::Equal if checksum == XxHash3_64::oneshot(body) => {
-            Ok((Header { parameters, records }, Body { bytes: body, length }))
+            Ok((Header { parameters, records }, body))
         }
         _ => Err(Reason::Damaged),
     }
@@ -179,10 +206,8 @@ mod tests {
     #[test]
     fn every_changed_or_missing_byte_of_a_digest_is_noticed() {
         let header = Header { parameters: 3, records: 4 };
-        let bytes = seal(b"what is known of all chunks", header).unwrap();
-        let (found, body) = split(&bytes).unwrap();
-        assert_eq!(found, header);
-        assert_eq!(unpack(body.bytes, body.length).as_deref(), Some(&b"what is known of all chunks"[..]));
+        let bytes = seal(b"all chunks", header);
+        assert_eq!(split(&bytes), Ok((header, &b"all chunks"[..])));
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x20;

@@ -9,6 +9,7 @@ use crate::draw::tangle;
 use crate::image::{Image, PLAIN};
 use crate::scene::{Scene, at};
 use crate::sequential::Mask;
+use crate::support::Outcome;
 
 /// Changes a byte of a file, but not its length or time.
 fn harm_in_secret(file: &Path) {
@@ -18,6 +19,11 @@ fn harm_in_secret(file: &Path) {
     fs::write(file, bytes).expect("a writable file");
     let file = File::options().write(true).open(file).expect("a writable file");
     file.set_times(FileTimes::new().set_modified(time)).expect("a file with times");
+}
+
+/// Whether a run has anything to say of its state.
+fn says_of_state(outcome: &Outcome) -> bool {
+    ["record", "digest", "state"].iter().any(|word| outcome.stderr.contains(word))
 }
 
 #[test]
@@ -38,7 +44,7 @@ fn records_far_from_what_has_changed_are_not_read() {
     for edit in 0..3 {
         scene.put([0, 0, edit % 2], |p| at(&image, [p[0], p[2], (p[1] + edit) % 14]));
         let told = scene.run(&["--quiet"]);
-        assert_eq!(told.stderr, "");
+        assert!(!says_of_state(&told), "{told:?}");
         let (read, thinned) = scene.log();
         assert!(read == 1 && thinned > 0 && thinned < 40, "{thinned} chunks thinned");
         scene.assert_as_from_scratch(&[]);
@@ -48,7 +54,7 @@ fn records_far_from_what_has_changed_are_not_read() {
     let told = scene.run(&["--quiet"]);
     assert!(told.stderr.contains("digest") && told.stderr.contains("is damaged"), "{told:?}");
     scene.assert_as_from_scratch(&[]);
-    assert_eq!(scene.run(&["--quiet"]).stderr, "");
+    assert!(!says_of_state(&scene.run(&["--quiet"])));
 }
 
 #[test]
@@ -124,7 +130,7 @@ proptest! {
                 fs::remove_file(scene.path("state/digest")).expect("a digest");
             }
             let outcome = scene.run(&[options, &["--workers", &workers.to_string()]].concat());
-            prop_assert!(!outcome.stderr.contains("record") && !outcome.stderr.contains("digest"), "{}", outcome.stderr);
+            prop_assert!(!says_of_state(&outcome), "{}", outcome.stderr);
             scene.assert_as_from_scratch(options);
         }
     }

@@ -27,7 +27,8 @@ pub enum Change {
     Gone,
     /// It and its neighbours are as an earlier partition left them, and it does not run.
     Restored(Box<Restored>),
-    /// The same, but it is stored elsewhere, and restored when it or a neighbour's news of it are first needed.
+    /// The same, but the chunk is stored elsewhere. It is restored when it changes, or when a neighbour's mask or decisions
+    /// reach it.
     Stored(Recall),
     /// It is new and was thinned by planes, together with all chunks with foreground, and does not run.
     Thinned(Box<Thinned>),

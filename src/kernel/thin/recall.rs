@@ -21,15 +21,15 @@ pub struct Restored {
     pub doubtful: bool,
 }
 
-/// How chunks that are stored elsewhere are restored: the chunk as an earlier partition left it, or `None` if it cannot
-/// be loaded. Whoever loads it reports why, and the epoch is of no use then.
+/// How chunks that are stored elsewhere are restored: as an earlier partition left them.
 #[derive(Clone)]
 pub struct Recall(Arc<Load>);
 
 type Load = dyn Fn(ChunkId) -> Option<Restored> + Send + Sync;
 
 impl Recall {
-    /// Restores chunks by a function, each at most once.
+    /// Restores chunks by a function, each at most once. The function returns `None` for a chunk that cannot be loaded, and
+    /// reports the reason: the chunk then counts as gone, and the epoch's result is of no use.
     pub fn new(load: impl Fn(ChunkId) -> Option<Restored> + Send + Sync + 'static) -> Self {
         Recall(Arc::new(load))
     }

@@ -19,7 +19,7 @@ pub struct Originals<'scope, T: Timestamp> {
     pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
     /// The bounds of the image, for every worker.
     pub bounds: StreamVec<'scope, T, Region>,
-    /// Chunks with foreground whose radii an earlier dataflow has measured, if any can be: see [`MeasuredChunk`].
+    /// Chunks with foreground whose radii an earlier dataflow has measured: see [`MeasuredChunk`].
     pub measured: Option<StreamVec<'scope, T, (ChunkId, MeasuredChunk)>>,
     /// Room for those that nobody else holds, if it is limited.
     pub store: Option<Arc<MaskStore>>,
