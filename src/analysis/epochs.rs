@@ -117,7 +117,9 @@ impl Epochs {
     pub fn advance(&mut self) -> Result<Epoch> {
         self.arrival = self.analysis.arrival()?;
         self.beside = self.analysis.beside(self.arrival.as_ref())?;
-        self.session.advance()
+        let epoch = self.session.advance()?;
+        self.notes.extend(self.session.warnings()?);
+        Ok(epoch)
     }
 
     /// The notes about the state that were not returned before.

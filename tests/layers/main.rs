@@ -28,7 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("table", &["space", "grid", "text", "error", "threads", "kernel"]),
     ("parameters", &["space", "error", "chunk", "kernel", "store", "table"]),
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
-    ("state", &["space", "grid", "error", "memory", "chunk", "kernel", "store"]),
+    ("state", &["space", "grid", "error", "memory", "chunk", "threads", "kernel", "store"]),
     ("operators", &["space", "grid", "error", "chunk", "threads", "kernel", "store", "table", "wire"]),
     ("cluster", &["error", "memory", "wire"]),
     (

@@ -42,7 +42,7 @@ fn records_far_from_what_has_changed_are_not_read() {
     }
     assert!(harmed > 20);
     for edit in 0..3 {
-        scene.put([0, 0, edit % 2], |p| at(&image, [p[0], p[2], (p[1] + edit) % 14]));
+        scene.put([0, 0, edit % 2], |p| if p[0] < 5 && p[1] == 3 + edit { 1.0 } else { at(&image, p) });
         let told = scene.run(&["--quiet"]);
         assert!(!says_of_state(&told), "{told:?}");
         let (read, thinned) = scene.log();
@@ -50,7 +50,9 @@ fn records_far_from_what_has_changed_are_not_read() {
         scene.assert_as_from_scratch(&[]);
     }
     // Where one of them is needed, everything is read, and those that are harmed are named.
-    scene.put([1, 4, 4], |p| at(&image, [p[0], p[2], p[1]]));
+    for place in [[1, 4, 4], [0, 4, 4]] {
+        scene.put(place, |p| if p[1] == 35 { 1.0 } else { at(&image, p) });
+    }
     let told = scene.run(&["--quiet"]);
     assert!(told.stderr.contains("digest") && told.stderr.contains("is damaged"), "{told:?}");
     scene.assert_as_from_scratch(&[]);
