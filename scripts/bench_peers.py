@@ -43,6 +43,9 @@ PEERS = [
 
 SIGMA = 1.0
 
+# The table of skan is what the peers make: without radii, nodes and skeletons.
+TABLE = ["--columns", "skan"]
+
 
 # The peers: each runs in a process of its own.
 
@@ -236,7 +239,7 @@ def growth(options, folder):
         radius = 14 * min(1, size / 512) if not more else 4
         subprocess.run([str(part) for part in [*call, "--radius", radius]], check=True, stdout=subprocess.DEVNULL)
         out = folder / f"growth-{number}"
-        run = [options.program, "run", path, "--out", out, "--quiet", "--overwrite", "--workers", options.workers]
+        run = [options.program, "run", path, "--out", out, "--quiet", "--overwrite", *TABLE, "--workers", options.workers]
         contender = Contender(title, run, out, options.runs)
         in_turn([contender])
         inside = round(json.loads((out / "summary.json").read_text())["foreground_fraction"] * size**3)
@@ -266,10 +269,10 @@ def versions(program):
 def bench(options, folder, title, path, run_options, threshold, peers):
     """Measures one piece of work; returns its rows for the table, and faults."""
     out = folder / f"ours-{path.stem}"
-    call = [options.program, "run", path, "--out", out, "--quiet", "--overwrite", "--workers", options.workers]
+    call = [options.program, "run", path, "--out", out, "--quiet", "--overwrite", *TABLE, "--workers", options.workers]
     ours = Contender(f"anabranch, {options.workers} workers", [*call, *run_options], out, options.runs)
     slow = folder / f"slow-{path.stem}"
-    alone = [options.program, "run", path, "--out", slow, "--quiet", "--overwrite", "--workers", 1, *run_options]
+    alone = [options.program, "run", path, "--out", slow, "--quiet", "--overwrite", *TABLE, "--workers", 1, *run_options]
     contenders = [ours, Contender("anabranch, 1 worker", alone, slow, options.runs)]
     for name, kind in peers:
         target = folder / f"{kind}-{path.stem}"
