@@ -17,7 +17,7 @@ pub struct Restored {
     /// What crossed its seams.
     pub log: SeamLog,
     /// Whether the chunk and its neighbours may contradict each other. Then it has to run in the next epoch, by a mask
-    /// or by [`Change::Rerun`], and so do the neighbours that it contradicts.
+    /// or by [`Change::Rerun`](super::partition::Change::Rerun), and so do the neighbours that it contradicts.
     pub doubtful: bool,
 }
 
