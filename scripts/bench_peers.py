@@ -284,7 +284,7 @@ def bench(options, folder, title, path, run_options, threshold, peers):
     rows, faults = [], []
     for contender in contenders:
         total, compute = statistics.median(contender.seconds), statistics.median(contender.compute)
-        ratio = compute / statistics.median(ours.seconds)
+        ratio = total / statistics.median(ours.seconds)
         result = ""
         if "whole" in contender.out.name:
             wrong = differences(ours.out, contender.out)
@@ -369,7 +369,7 @@ def main():
     print("|---|---|---:|---:|---:|---:|---|")
     print("\n".join([*rows, "", *grown] if grown else rows))
     print(f"\nMachine: {machine()}. Medians of {options.runs} runs of anabranch and {options.peer_runs} of the peers, in turn.")
-    print("«Against anabranch» is a peer's compute time over anabranch's whole process.")
+    print("«Against anabranch» compares whole processes.")
     print(f"Versions: {versions(options.program)}.")
     print(f"Command: `python {' '.join(sys.argv)}`")
     for fault in faults:
