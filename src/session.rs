@@ -188,8 +188,7 @@ impl<Kind> Session<Kind> {
         let Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival } = beginning;
         let (frame, canvas) = (plan.network.frame, plan.canvas);
         let results = EpochResults::new(&plan, grid, plan.kernel.threshold, tracks_arrival);
-        let keeping = plan.keeping.clone();
-        let kept = keeping.map(|keeping| KeptState::new(&keeping, grid.bounds()));
+        let kept = plan.keeping.clone().map(|keeping| KeptState::new(keeping, grid.bounds()));
         let digested = digest::parameters(&plan);
         let (cluster, links) = cluster.unzip();
         let crew = Crew::start(workers, cluster, move |worker, post| work(worker, &plan, post))?;

@@ -67,11 +67,11 @@ impl Inner {
         let (bounds, threads) = (self.grid.bounds(), self.workforce.workers());
         let fits = |part: &Part| part.fits(bounds, canvas);
         let is_whole = |parts: &[Part]| matches!(parts.first(), Some(Part::Overview(_)));
-        let found = match kept.folder.load_digest::<Part>(parameters, threads)? {
+        let found = match kept.keeping.folder.load_digest::<Part>(parameters, threads)? {
             Loaded::Valid(found) if is_whole(&found.parts) && found.parts.iter().all(fits) => found,
             Loaded::Absent => return Ok(false),
             Loaded::Unusable(reason @ (Reason::Truncated | Reason::Damaged)) => {
-                let path = kept.folder.path().display();
+                let path = kept.keeping.folder.path().display();
                 kept.warnings.push(format!("{path}: the digest {reason}: all records are read instead"));
                 return Ok(false);
             }
@@ -82,7 +82,7 @@ impl Inner {
             }
         };
         let (mut chunks, mut of_workers) = (Vec::new(), Vec::new());
-        for part in kept.folder.rely_on(found) {
+        for part in kept.keeping.folder.rely_on(found) {
             match part {
                 Part::Overview(overview) => kept.set_overview(overview),
                 Part::Chunks(more) => chunks.extend(more),
@@ -135,7 +135,7 @@ impl Inner {
             let more = chunks.split_off(chunks.len().saturating_sub(CHUNKS));
             parts.push(Part::Chunks(more));
         }
-        kept.folder.write_digest(parameters, &parts, self.workforce.workers())
+        kept.keeping.folder.write_digest(parameters, &parts, self.workforce.workers())
     }
 
     /// Begins again with all records, after one of those that the digest names could not be used.
@@ -144,10 +144,10 @@ impl Inner {
         for error in kept.take_recalls() {
             tracing::info!("the digest of the state is of no use: {error}");
         }
-        let path = kept.folder.path().display();
+        let path = kept.keeping.folder.path().display();
         kept.warnings.push(format!("{path}: the digest {}: all records are read instead", Reason::OtherRecords));
-        kept.folder.discard();
-        kept.folder.rely_on_records();
+        kept.keeping.folder.discard();
+        kept.keeping.folder.rely_on_records();
         kept.start_over(self.grid.bounds());
         self.workforce.ask(Order::StartOver)?;
         self.foregrounds.clear();

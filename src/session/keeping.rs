@@ -18,11 +18,11 @@ impl Inner {
     /// Begins with the state that an earlier session has left.
     pub(super) fn restore(&mut self, canvas: &Grid) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        if let Loaded::Unusable(reason) = kept.folder.found() {
-            let path = kept.folder.path().display();
+        if let Loaded::Unusable(reason) = kept.keeping.folder.found() {
+            let path = kept.keeping.folder.path().display();
             kept.warnings.push(format!("{path}: the state {reason}: what depends on that is computed again"));
         }
-        self.coming.number = kept.folder.epoch();
+        self.coming.number = kept.keeping.folder.epoch();
         if let Some(following) = &mut self.following {
             self.results.confined = following.confined_volume(self.workforce.workers())?;
         }
@@ -36,7 +36,7 @@ impl Inner {
     /// Restores all chunks from their records.
     pub(super) fn restore_all(&mut self, canvas: &Grid) -> Result<()> {
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let (chunks, bounds) = (kept.folder.chunks()?, self.grid.bounds());
+        let (chunks, bounds) = (kept.keeping.folder.chunks()?, self.grid.bounds());
         if chunks.is_empty() {
             return Ok(());
         }
@@ -99,7 +99,7 @@ impl Inner {
         if let Some(error) = failed(&self.workforce.ask(Order::Place)?) {
             return Err(error);
         }
-        kept.folder.commit(self.coming.number + 1)
+        kept.keeping.folder.commit(self.coming.number + 1)
     }
 }
 

@@ -8,11 +8,11 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::operators::failure::Failure;
 use crate::space::Region;
-use crate::state::{Loaded, MaskRecord, Reason, StateFolder};
+use crate::state::{Loaded, MaskRecord, Reason};
 
 /// A state on disk, as the session sees it.
 pub(super) struct KeptState {
-    pub(super) folder: StateFolder,
+    pub(super) keeping: Keeping,
     /// The overview of the whole image.
     overview: Projections,
     /// Chunks that have changed since they were added to it.
@@ -20,24 +20,12 @@ pub(super) struct KeptState {
     /// Whether it must be gathered again.
     lost: bool,
     pub(super) warnings: Vec<String>,
-    /// The records that the digest names and that could not be used.
-    recalls: Failure,
-    recalls_of_thinning: Failure,
 }
 
 impl KeptState {
-    pub(super) fn new(keeping: &Keeping, bounds: Region) -> Self {
-        let Keeping { folder, recalls, recalls_of_thinning, .. } = keeping.clone();
+    pub(super) fn new(keeping: Keeping, bounds: Region) -> Self {
         let overview = Projections::new(bounds, keeping.dimensions);
-        KeptState {
-            folder,
-            overview,
-            replaced: BTreeSet::new(),
-            lost: false,
-            warnings: Vec::new(),
-            recalls,
-            recalls_of_thinning,
-        }
+        KeptState { keeping, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
     }
 
     /// Begins with the overview of a digest.
@@ -54,17 +42,18 @@ impl KeptState {
 
     /// Whether a record that the digest names could not be used.
     pub(super) fn has_failed(&self) -> bool {
-        self.recalls.happened() || self.recalls_of_thinning.happened()
+        self.keeping.recalls.happened() || self.keeping.recalls_of_thinning.happened()
     }
 
     /// Takes the reasons out.
     pub(super) fn take_recalls(&mut self) -> Vec<Error> {
-        [&self.recalls, &self.recalls_of_thinning].into_iter().flat_map(Failure::take_all).collect()
+        let Keeping { recalls, recalls_of_thinning, .. } = &self.keeping;
+        [recalls, recalls_of_thinning].into_iter().flat_map(Failure::take_all).collect()
     }
 
     /// Brings the overview up to date if there is a digest, and checks that all records were usable that it names.
     pub(super) fn check_recalls(&mut self, grid: &Grid) -> Result<()> {
-        if self.folder.relies_on_digest() && !self.has_failed() {
+        if self.keeping.folder.relies_on_digest() && !self.has_failed() {
             self.overview(grid)?;
         }
         if self.has_failed() { Err(Error::internal("a record is not the one that is known")) } else { Ok(()) }
@@ -96,7 +85,7 @@ impl KeptState {
     pub(super) fn overview(&mut self, grid: &Grid) -> Result<&Projections> {
         if self.lost {
             self.overview = Projections::new(grid.bounds(), self.overview.dimensions());
-            self.gather(self.folder.chunks()?)?;
+            self.gather(self.keeping.folder.chunks()?)?;
             self.lost = false;
         } else {
             let mut beside = BTreeSet::new();
@@ -117,9 +106,9 @@ impl KeptState {
 
     fn gather(&mut self, chunks: BTreeSet<ChunkId>) -> Result<()> {
         for chunk in chunks {
-            let record = self.folder.load::<MaskRecord>(chunk)?.valid();
-            if record.is_none() && self.folder.relies_on::<MaskRecord>(chunk) {
-                self.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+            let record = self.keeping.folder.load::<MaskRecord>(chunk)?.valid();
+            if record.is_none() {
+                self.keeping.misses::<MaskRecord>(chunk);
             }
             let part = record.and_then(|record| record.projections).filter(|part| part.fits(&self.overview.bounds()));
             if let Some(part) = part {
@@ -131,7 +120,7 @@ impl KeptState {
 
     /// Notes what is wrong with the records of a chunk, except for what is wrong with all of them.
     pub(super) fn warn(&mut self, chunk: ChunkId, reasons: &[Reason]) {
-        let of_all = match self.folder.found() {
+        let of_all = match self.keeping.folder.found() {
             Loaded::Unusable(reason) => Some(*reason),
             _ => None,
         };

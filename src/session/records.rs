@@ -21,7 +21,7 @@ use crate::operators::failure::Failure;
 use crate::operators::overlap::Padded;
 use crate::operators::radii::RecallMasks;
 use crate::space::Region;
-use crate::state::{Counted, Loaded, MaskRecord, Reason, Seen, StateFolder, ThinningRecord, hash_of_mask};
+use crate::state::{Counted, Loaded, MaskRecord, Reason, Record, Seen, StateFolder, ThinningRecord, hash_of_mask};
 use crate::store::Mark;
 
 /// The state of a session, and what its records hold besides masks.
@@ -49,6 +49,16 @@ impl Keeping {
         };
         recalls.report(why.in_chunk(chunk));
         None
+    }
+
+    /// Reports that there is no record of kind `R` of a chunk that can be used, if the digest names one. Returns whether it
+    /// does.
+    pub(super) fn misses<R: Record>(&self, chunk: ChunkId) -> bool {
+        let is_named = self.folder.relies_on::<R>(chunk);
+        if is_named {
+            self.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+        }
+        is_named
     }
 }
 
@@ -223,11 +233,11 @@ impl Records {
                 Loaded::Valid(record) if record.mark != mark => {
                     folder.write(chunk, &MaskRecord { mark, ..record }, epoch)
                 }
-                Loaded::Absent | Loaded::Unusable(_) if folder.relies_on::<MaskRecord>(chunk) => {
-                    self.keeping.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+                Loaded::Valid(_) => Ok(()),
+                Loaded::Absent | Loaded::Unusable(_) => {
+                    self.keeping.misses::<MaskRecord>(chunk);
                     Ok(())
                 }
-                _ => Ok(()),
             };
         };
         let (own, bounds) = (padded.own, reading.grid.bounds());
@@ -293,8 +303,7 @@ impl Records {
                 Some(kept) => Some(kept),
                 None => folder.load_latest(chunk)?.valid().map(|record: ThinningRecord| (record.initial, record.log)),
             };
-            if found.is_none() && folder.relies_on::<ThinningRecord>(chunk) {
-                self.keeping.recalls.report(Error::data("its record cannot be used").in_chunk(chunk));
+            if found.is_none() && self.keeping.misses::<ThinningRecord>(chunk) {
                 continue;
             }
             let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));

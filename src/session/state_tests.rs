@@ -200,14 +200,19 @@ proptest! {
     }
 }
 
+/// A rod in the first chunk, and one in the last: the chunks are no neighbours, and in no row of chunks together.
+fn two_rods() -> ndarray::Array3<u8> {
+    let mut image = ndarray::Array3::zeros(SHAPE);
+    (1..4).for_each(|x| image[[2, 3, x]] = 1);
+    (8..12).for_each(|x| image[[7, 13, x]] = 1);
+    image
+}
+
 #[test]
 fn nothing_is_thinned_again_after_a_restart_and_only_what_changed_after_an_edit() {
     let folder = tempfile::tempdir().unwrap();
     let grid = Grid::new(Region::of_shape(SHAPE), CHUNK);
-    // A rod in the first chunk, and one in the last.
-    let mut image = ndarray::Array3::zeros(SHAPE);
-    (1..4).for_each(|x| image[[2, 3, x]] = 1);
-    (8..12).for_each(|x| image[[7, 13, x]] = 1u8);
+    let mut image = two_rods();
     let source = Changing::new(Voxels::U8(image.clone()));
     let session = open(&source, folder.path(), Masks::Nonzero, 2);
     session.look(false).unwrap();
@@ -284,10 +289,7 @@ proptest! {
 #[test]
 fn records_of_chunks_that_nothing_touches_are_not_read() {
     let folder = tempfile::tempdir().unwrap();
-    // A rod in the first chunk, and one in the last: no neighbours, and in no row of chunks together.
-    let mut image = ndarray::Array3::zeros(SHAPE);
-    (1..4).for_each(|x| image[[2, 3, x]] = 1);
-    (8..12).for_each(|x| image[[7, 13, x]] = 1u8);
+    let mut image = two_rods();
     let source = Changing::new(Voxels::U8(image.clone()));
     let session = open(&source, folder.path(), Masks::Nonzero, 2);
     session.look(false).unwrap();

@@ -114,19 +114,19 @@ impl Finder<'_> {
         match self {
             Finder::Single => 0,
             Finder::Boxes { boxes, path } => {
-                while path.len() > 1 && path.last().is_some_and(|(around, _)| !around.contains(voxel.position())) {
-                    path.pop();
-                }
-                while let Some(&(around, at)) = path.last() {
-                    let second = match boxes[at as usize] {
+                let around_it = path.iter().rposition(|(around, _)| around.contains(voxel.position()));
+                path.truncate(1 + around_it.unwrap_or(0));
+                loop {
+                    let (around, at) = path[path.len() - 1];
+                    match boxes[at as usize] {
                         Part::Object(object) => return object as usize,
-                        Part::Halved(second) => second,
-                    };
-                    let halves = halves(&around);
-                    let which = usize::from(!halves[0].contains(voxel.position()));
-                    path.push((halves[which], [at + 1, second][which]));
+                        Part::Halved(second) => {
+                            let halves = halves(&around);
+                            let which = usize::from(!halves[0].contains(voxel.position()));
+                            path.push((halves[which], [at + 1, second][which]));
+                        }
+                    }
                 }
-                0
             }
             Finder::Runs { own, bytes, at, run, object } => {
                 let place = index(own, voxel);

@@ -99,7 +99,7 @@ mod tests {
 
     fn random_mask(grid: &Grid, id: ChunkId, percent: u64, seed: u64) -> Option<Mask> {
         let layout = Layout::new(grid.region(id));
-        let (mut mask, mut state) = (Mask::new(layout), seed ^ format!("{id:?}").len() as u64);
+        let (mut mask, mut state) = (Mask::new(layout), seed ^ u64::from_le_bytes(bytemuck::cast(id)));
         let [nz, ny, nx] = layout.shape;
         for z in 1..=nz {
             for y in 1..=ny {
