@@ -28,7 +28,7 @@
 //! nothing is left to do.
 //!
 //! So the planes that are awake are those between the first that still changes and the newest that was read, and their number
-//! follows from the number of sub-iterations (two planes for each, and those that wait to enter together), not from the depth
+//! follows from the number of sub-iterations (a plane for each, and those that wait to enter together), not from the depth
 //! of the volume.
 
 mod bench;
@@ -48,10 +48,8 @@ use crate::kernel::mask::{Layout, TAIL};
 use crate::kernel::thin::lee::Runs;
 use crate::space::Region;
 
-/// Maximum bytes of planes that a stage holds, so that they fit the caches of a core. Most of a plane is background, which is
-/// not looked at. With fewer, more stages hold planes, and each finds its own in the cache less often.
-const CACHE: usize = 2 << 20;
-/// Maximum number of sub-iterations of the first stage; more gain nothing.
+/// Maximum number of sub-iterations of the first stage. With fewer, more stages hold planes, two more than they have
+/// sub-iterations, and each finds its own in the cache less often; more gain nothing.
 const MOST_STEPS: usize = 4;
 /// Ratio of the work of a sub-iteration to that of the previous one; about that of vessels and noise.
 const FADING: f64 = 0.945;
@@ -60,7 +58,7 @@ const FADING: f64 = 0.945;
 const MEMORY: usize = 1 << 30;
 /// Planes that are awake at a time in volumes of vessels with a radius of some twenty voxels. Solids of larger radius have
 /// more, and take more memory.
-const AWAKE: usize = 256;
+const AWAKE: usize = 128;
 /// Minimum number of planes per worker, so that no worker waits for another.
 const PLANES_A_WORKER: usize = 8;
 
@@ -82,13 +80,11 @@ impl PlaneLayout {
         PlaneLayout { depth, height, width, stride: layout.stride, runs: Runs::new(&layout) }
     }
 
-    /// The number of sub-iterations for each of `stages` stages in a ring: for the first one small enough that its
-    /// planes fit a cache and all stages have planes to work on, and more for later ones, since less and less is left
-    /// to delete.
+    /// The number of sub-iterations for each of `stages` stages in a ring: for the first one few enough that all stages
+    /// have planes to work on, and more for later ones, since less and less is left to delete.
     pub fn steps(&self, stages: usize) -> Vec<usize> {
-        let cached = (CACHE / self.bytes().max(1) / 2).saturating_sub(1);
         let shared = (self.depth / (4 * stages.max(1))).saturating_sub(1);
-        let first = cached.min(shared).clamp(1, MOST_STEPS) as i32;
+        let first = shared.clamp(1, MOST_STEPS) as i32;
         // Each stage does this share of the work that is left when the first one begins; the last leaves some.
         let share = (1.0 - FADING.powi(first)).min(0.8 / stages as f64);
         let ends = (1..=stages).map(|stage| ((1.0 - share * stage as f64).ln() / FADING.ln()).round() as usize);

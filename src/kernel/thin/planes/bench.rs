@@ -21,7 +21,7 @@ pub(super) struct Bench {
     /// Those of them that are candidates.
     pub(super) found: Vec<Candidate>,
     /// Unused lists, for reuse.
-    pub(super) spare: Vec<Vec<Candidate>>,
+    pub(super) spare: Vec<Vec<u32>>,
     /// Writes seam logs, if they are needed.
     pub(super) writer: Option<SeamWriter>,
 }

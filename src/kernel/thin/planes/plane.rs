@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{DIRECTIONS, PlaneLayout, sleep};
 use crate::kernel::mask::Mask;
-use crate::kernel::thin::lee::Candidate;
 
 /// A plane sleeps if that takes less than this part of its bytes.
 const WORTH_PACKING: usize = 4;
+/// Number of sub-iterations whose deletions a plane knows of: the last six of the plane below it, which is one behind.
+pub(super) const WINDOW: usize = DIRECTIONS + 1;
 
 /// The voxels of a plane (fixed z), with the state of its thinning. Without foreground it takes no memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -21,13 +22,13 @@ pub struct Plane {
     asleep: Vec<u8>,
     /// Runs that may hold foreground.
     pub(super) filled: Vec<u64>,
-    /// Runs near deletions, for each of the last six sub-iterations; empty if none were ever marked.
-    pub(super) window: [Vec<u64>; DIRECTIONS],
+    /// Runs near deletions, for each of the last seven sub-iterations; empty if none were ever marked.
+    pub(super) window: [Vec<u64>; WINDOW],
     /// Bit set of the windows with runs.
     pub(super) marked: u8,
-    /// The candidates to decide next, between the two halves of a sub-iteration.
+    /// The voxels that were deleted in the last sub-iteration, as bit indices, while the plane below may need them.
     #[serde(skip)]
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) lost: Vec<u32>,
 }
 
 impl Plane {
@@ -71,9 +72,9 @@ impl Plane {
         }
     }
 
-    /// Packs the plane, if that takes much less memory. A plane without foreground is let go.
+    /// Packs the plane, without its marks, if that takes much less memory. A plane without foreground is let go.
     pub(super) fn sleep(&mut self) {
-        if self.bits.is_empty() || self.marked != 0 {
+        if self.bits.is_empty() {
             return;
         }
         if let Some(asleep) = sleep::packed(&self.bits, self.bits.len() / WORTH_PACKING) {
@@ -107,10 +108,34 @@ impl Plane {
         self.bits.is_empty() && self.asleep.is_empty()
     }
 
+    /// Begins a sub-iteration: forgets what was deleted in the last one, and the marks of those that no plane looks at any more.
+    pub(super) fn forget(&mut self, sub_iteration: usize, spare: &mut Vec<Vec<u32>>) {
+        let at = sub_iteration % WINDOW;
+        if self.marked >> at & 1 != 0 {
+            self.window[at].fill(0);
+            self.marked &= !(1 << at);
+        }
+        if self.lost.capacity() > 0 {
+            self.lost.clear();
+            spare.push(std::mem::take(&mut self.lost));
+        }
+    }
+
+    /// The runs near deletions in the six sub-iterations before one. It may have been in that one.
+    pub(super) fn marks_before(&self, sub_iteration: usize) -> impl Iterator<Item = &[u64]> {
+        let recent = self.recent(sub_iteration);
+        self.window.iter().enumerate().filter(move |(at, _)| recent >> at & 1 != 0).map(|(_, runs)| &runs[..])
+    }
+
+    /// Bit set of the windows of the six sub-iterations before one that have runs.
+    fn recent(&self, sub_iteration: usize) -> u8 {
+        self.marked & !(1 << (sub_iteration % WINDOW))
+    }
+
     /// Whether this and the planes next to it have to be looked at in a sub-iteration because of what the plane is or was:
     /// it has foreground in one of the first, or lost some in the six before.
     pub(super) fn is_hot(&self, sub_iteration: usize) -> bool {
-        self.marked != 0 || (sub_iteration < DIRECTIONS && !self.is_background())
+        self.recent(sub_iteration) != 0 || (sub_iteration < DIRECTIONS && !self.is_background())
     }
 
     /// Size in memory, in bytes.

@@ -2,7 +2,6 @@
 
 use super::PlaneLayout;
 use crate::grid::{ChunkId, Grid};
-use crate::kernel::thin::lee::{Candidate, DELETED};
 use crate::kernel::thin::seam_log::SeamLog;
 
 /// The chunks of a grid along one axis.
@@ -79,13 +78,13 @@ impl SeamWriter {
         SeamWriter { axes, rows, columns, found, logs: Vec::new() }
     }
 
-    /// Adds the candidates of a plane that were deleted next to seams to a list, as plane and bit index in the plane.
-    pub(super) fn note(&self, layout: &PlaneLayout, plane: usize, candidates: &[Candidate], list: &mut Vec<[u32; 2]>) {
+    /// Adds those of the voxels that a plane has lost that are next to seams to a list, as plane and bit index in the plane.
+    pub(super) fn note(&self, layout: &PlaneLayout, plane: usize, lost: &[u32], list: &mut Vec<[u32; 2]>) {
         let all = self.axes[0].places[plane].is_seen.contains(&true);
-        for candidate in candidates.iter().filter(|candidate| candidate.old & DELETED != 0) {
-            let [row, column] = layout.runs.row_and_column(candidate.bit);
+        for &bit in lost {
+            let [row, column] = layout.runs.row_and_column(bit);
             if all | self.rows[row] | self.columns[column] {
-                list.push([plane as u32, candidate.bit]);
+                list.push([plane as u32, bit]);
             }
         }
     }

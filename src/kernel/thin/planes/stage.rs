@@ -3,18 +3,20 @@
 use std::collections::VecDeque;
 
 use super::bench::{Bench, PlaneRows};
+use super::plane::WINDOW;
 use super::{Plane, PlaneLayout};
-use crate::kernel::thin::lee::{Search, WAYS, decide, list, test};
+use crate::kernel::thin::lee::{DELETED, Search, WAYS, decide, list, test};
 
 /// Number of directions, which take turns; as many sub-iterations in a row without a deletion end the thinning.
 pub const DIRECTIONS: usize = WAYS.len();
 
 /// Takes the planes of a volume from top to bottom, and returns them in the same order, some sub-iterations later.
 ///
-/// A sub-iteration lists the candidates of a plane on the state at its start, and decides them when the candidates of
-/// the plane below are listed and those of the plane above decided. So when a plane comes in, the one before it can be
-/// listed, the one before that decided, the one before that listed for the next sub-iteration, and so on. A stage holds
-/// two planes for each sub-iteration and two more, independently of the size of the volume.
+/// A sub-iteration lists the candidates of a plane on the state at its start, and decides them when those of the plane above
+/// are decided. So when a plane comes in, the one before it can go through a sub-iteration, the one before that through the
+/// next, and so on: the plane above gets back what it has lost in the sub-iteration while candidates are listed, and has
+/// lost it again when they are decided. A stage holds one plane for each sub-iteration and two more, independently of the
+/// size of the volume.
 ///
 /// Planes that come wait at the stage's gate. A stage that has not opened does nothing; see [`Stage::arrive`].
 #[derive(Debug)]
@@ -83,7 +85,7 @@ impl Stage {
 
     /// Number of planes that are worth entering together, since they find those that are held in the cache.
     pub(super) fn batch(&self) -> usize {
-        2 * self.steps - 1
+        2 * self.steps
     }
 
     /// Whether all planes have gone through.
@@ -125,19 +127,20 @@ impl Stage {
         self.next += 1;
         self.advance(bench, self.next - 1);
         // The last decisions in the plane below were the last to read it.
-        if self.held.len() > 2 * self.steps + 1 {
-            self.leave().into_iter().for_each(&mut *pass);
+        if self.held.len() > self.steps + 1 {
+            self.leave(bench).into_iter().for_each(&mut *pass);
         }
         if self.next == bench.layout.depth {
-            (0..2 * self.steps).for_each(|below| self.advance(bench, self.next + below));
-            std::iter::from_fn(|| self.leave()).for_each(pass);
+            (0..self.steps).for_each(|below| self.advance(bench, self.next + below));
+            std::iter::from_fn(|| self.leave(bench)).for_each(pass);
         }
     }
 
     /// Takes out the first plane that is held. It falls asleep if nothing is to do in it or next to it.
-    fn leave(&mut self) -> Option<Plane> {
+    fn leave(&mut self, bench: &mut Bench) -> Option<Plane> {
         let mut plane = self.held.pop_front()?;
         let end = self.first + self.steps;
+        plane.forget(end, &mut bench.spare);
         let is_hot = plane.is_hot(end);
         if !is_hot && !self.left_hot && !self.held.front().is_some_and(|below| below.is_hot(end)) {
             plane.sleep();
@@ -149,22 +152,19 @@ impl Stage {
     /// Does the work that is possible once the plane with number `front` has come in, or would have.
     fn advance(&mut self, bench: &mut Bench, front: usize) {
         for step in 0..self.steps {
-            if let Some(place) = self.place(front, 2 * step + 1) {
-                self.list(bench, place, self.first + step);
-            }
-            if let Some(place) = self.place(front, 2 * step + 2) {
-                self.decide(bench, place, step);
+            // The index among those held of the plane that many planes above.
+            let place = (front + self.held.len()).checked_sub(step + 1 + self.next);
+            if let Some(place) = place.filter(|&place| place < self.held.len()) {
+                self.thin(bench, place, step);
             }
         }
     }
 
-    /// The index among those held of the plane that many planes above another one.
-    fn place(&self, front: usize, above: usize) -> Option<usize> {
-        (front + self.held.len()).checked_sub(above + self.next).filter(|&place| place < self.held.len())
-    }
-
-    /// Lists the candidates of a plane.
-    fn list(&mut self, bench: &mut Bench, place: usize, sub_iteration: usize) {
+    /// Takes a plane through one of the sub-iterations of this stage, in which the plane above has been and the one below has
+    /// not.
+    fn thin(&mut self, bench: &mut Bench, place: usize, step: usize) {
+        let sub_iteration = self.first + step;
+        self.held[place].forget(sub_iteration, &mut bench.spare);
         if self.held[place].is_background() || !self.look_near(bench, place, sub_iteration) {
             return;
         }
@@ -173,6 +173,25 @@ impl Stage {
             plane.wake(&bench.layout);
         }
         let mut here = std::mem::take(&mut self.held[place]);
+        self.give_back_above(place);
+        self.list(bench, place, &mut here, sub_iteration);
+        self.give_back_above(place);
+        if !bench.found.is_empty() {
+            self.decide(bench, place, &mut here, step);
+        }
+        self.held[place] = here;
+    }
+
+    /// Gives the plane above a place back what it has lost in the sub-iteration that it was in last, or takes it again.
+    fn give_back_above(&mut self, place: usize) {
+        if let Some(above) = place.checked_sub(1) {
+            let Plane { bits, lost, .. } = &mut self.held[above];
+            lost.iter().for_each(|&bit| bits[bit as usize >> 3] ^= 1 << (bit & 7));
+        }
+    }
+
+    /// Lists the candidates of a plane, whose place among those held is empty.
+    fn list(&self, bench: &mut Bench, place: usize, here: &mut Plane, sub_iteration: usize) {
         let PlaneLayout { stride, width, runs, .. } = &bench.layout;
         let [above, below] = [place.wrapping_sub(1), place + 1].map(|place| self.bits(place, &bench.background));
         let planes = [above, &here.bits[..], below];
@@ -189,12 +208,6 @@ impl Stage {
         };
         let count = list(&search, &bench.near, &mut here.filled, &mut bench.border);
         test((planes, *stride, 0), bench.tests, &bench.border[..count], &mut bench.found);
-        if !bench.found.is_empty() {
-            // The list of all tested voxels is many times as long.
-            here.candidates = bench.spare.pop().unwrap_or_default();
-            here.candidates.extend_from_slice(&bench.found);
-        }
-        self.held[place] = here;
     }
 
     /// The bits of the plane at an index, which may lie outside the volume; the plane must be awake.
@@ -204,57 +217,45 @@ impl Stage {
         plane.map(|plane| &plane.bits[..]).filter(|bits| !bits.is_empty()).unwrap_or(background)
     }
 
-    /// Finds the runs that a direction has to visit: all in its first turn, later those near deletions in the last six
-    /// sub-iterations. Returns whether it found any.
+    /// Finds the runs that a direction has to visit: all in its first turn, later those near deletions in the six
+    /// sub-iterations before. Returns whether it found any.
     fn look_near(&self, bench: &mut Bench, place: usize, sub_iteration: usize) -> bool {
         if sub_iteration < DIRECTIONS {
             bench.near.fill(u64::MAX);
             return true;
         }
         let planes = self.held.range(place.saturating_sub(1)..(place + 2).min(self.held.len()));
-        if planes.clone().all(|plane| plane.marked == 0) {
+        if planes.clone().all(|plane| !plane.is_hot(sub_iteration)) {
             return false;
         }
         bench.recent.fill(0);
-        for plane in planes {
-            let marked = plane.window.iter().enumerate().filter(|(at, _)| plane.marked >> at & 1 != 0);
-            for (_, set) in marked {
-                bench.recent.iter_mut().zip(set).for_each(|(all, set)| *all |= set);
-            }
+        for set in planes.flat_map(|plane| plane.marks_before(sub_iteration)) {
+            bench.recent.iter_mut().zip(set).for_each(|(all, set)| *all |= set);
         }
         bench.layout.runs.spread(&bench.recent, &mut bench.near);
         true
     }
 
-    /// Decides the candidates of a plane in one of the sub-iterations of this stage.
-    fn decide(&mut self, bench: &mut Bench, place: usize, step: usize) {
-        let at = (self.first + step) % DIRECTIONS;
-        let here = &mut self.held[place];
-        if here.marked >> at & 1 != 0 {
-            here.window[at].fill(0);
-            here.marked &= !(1 << at);
+    /// Decides the candidates that were found in a plane, whose place among those held is empty.
+    fn decide(&mut self, bench: &mut Bench, place: usize, here: &mut Plane, step: usize) {
+        let above = self.bits(place.wrapping_sub(1), &bench.background);
+        let Bench { layout, retest, tests, found, .. } = bench;
+        let at = (self.first + step) % WINDOW;
+        if here.window[at].is_empty() {
+            here.window[at] = layout.no_runs();
         }
-        let mut candidates = std::mem::take(&mut here.candidates);
-        if !candidates.is_empty() {
-            let mut here = std::mem::take(here);
-            if here.window[at].is_empty() {
-                here.window[at] = bench.layout.no_runs();
-            }
-            let above = self.bits(place.wrapping_sub(1), &bench.background);
-            let mut rows = PlaneRows { above, here: &mut here.bits, stride: bench.layout.stride as u32 };
-            let (runs, marks) = (&bench.layout.runs, &mut here.window[at]);
-            let count = decide(bench.retest, &mut rows, bench.tests, &mut candidates, runs, marks);
-            here.marked |= u8::from(count > 0) << at;
-            self.deleted[step] += count as u64;
-            if let (Some(writer), true) = (&bench.writer, count > 0) {
-                let plane = self.next + place - self.held.len();
-                writer.note(&bench.layout, plane, &candidates, &mut self.at_seams[step]);
-            }
-            self.held[place] = here;
+        let mut rows = PlaneRows { above, here: &mut here.bits, stride: layout.stride as u32 };
+        let count = decide(*retest, &mut rows, tests, found, &layout.runs, &mut here.window[at]);
+        if count == 0 {
+            return;
         }
-        if candidates.capacity() > 0 {
-            candidates.clear();
-            bench.spare.push(candidates);
+        here.marked |= 1 << at;
+        here.lost = bench.spare.pop().unwrap_or_default();
+        here.lost.extend(found.iter().filter(|candidate| candidate.old & DELETED != 0).map(|candidate| candidate.bit));
+        self.deleted[step] += count as u64;
+        if let Some(writer) = &bench.writer {
+            let plane = self.next + place - self.held.len();
+            writer.note(layout, plane, &here.lost, &mut self.at_seams[step]);
         }
     }
 }

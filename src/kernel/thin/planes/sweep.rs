@@ -76,7 +76,7 @@ impl Sweep {
     /// Whether the first worker should take further planes of the volume: it has nothing better to do, and the others have
     /// not fallen behind.
     pub fn wants_planes(&self) -> bool {
-        let held: usize = self.steps.iter().map(|steps| 2 * steps + 2 + ON_THE_WAY).sum();
+        let held: usize = self.steps.iter().map(|steps| steps + 2 + ON_THE_WAY).sum();
         let ([come, returned], parked) = (self.around, self.parked.iter().sum::<usize>());
         come < self.bench.layout.depth()
             && self.choose().is_none_or(|stage| stage == 0)
