@@ -32,24 +32,34 @@ pub use self::strokes::BranchColour;
 pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
 pub(crate) use self::svg::vector_overview;
 use crate::error::Result;
+use crate::threads::each;
 
 /// Lines that cover more of the panels than this are drawn thinner.
 const MOST_COVERED: f64 = 0.3;
 
-/// The overview as the bytes of a PNG file. Holds 20 bytes for each pixel; takes time in proportion to the pixels and to
-/// the voxels of the skeleton.
+/// The overview as the bytes of a PNG file, drawn by a number of threads. Holds 15 bytes for each pixel; takes time in
+/// proportion to the pixels and to the voxels of the skeleton.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the picture cannot be encoded.
-pub(crate) fn overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options: &OverviewOptions) -> Result<Vec<u8>> {
+pub(crate) fn overview(
+    scene: &Scene<'_>,
+    strokes: &Strokes<'_>,
+    options: &OverviewOptions,
+    threads: usize,
+) -> Result<Vec<u8>> {
     let palette = Palette::new(options.colour, strokes);
     let layout = Layout::new(scene, &palette, options);
-    let lines = lines(scene, strokes, (&palette, &layout), |_| true);
+    let lines = lines(scene, strokes, (&palette, &layout), threads, |_| true)?;
     let grey = Grey::of(scene.projections);
-    let mut sheet = Canvas::filled(layout.sheet);
-    for (place, (placed, lines)) in layout.panels.iter().zip(&lines).enumerate() {
+    let canvases = each(&layout.panels, threads, |place, placed| {
         let mut canvas = layout.grey(scene, &grey, place, placed.shape);
-        lines.paint(&mut canvas, &palette);
+        lines[place].paint(&mut canvas, &palette);
+        Ok(canvas)
+    })?;
+    drop(lines);
+    let mut sheet = Canvas::filled(layout.sheet);
+    for (placed, canvas) in layout.panels.iter().zip(canvases) {
         sheet.paste(&canvas, placed.corner);
         if let Some((title, corner)) = &placed.title {
             sheet.paste(&layout.lettering.text(title), *corner);
@@ -67,32 +77,36 @@ fn lines(
     scene: &Scene<'_>,
     strokes: &Strokes<'_>,
     (palette, layout): (&Palette, &Layout),
-    wanted: impl Fn(usize) -> bool,
-) -> Vec<Lines> {
-    let draw = |width: f64| {
-        let mut points: Vec<Points> =
-            layout.panels.iter().map(|placed| Points::new(placed.axes, placed.shape, width)).collect();
+    threads: usize,
+    wanted: impl Fn(usize) -> bool + Sync,
+) -> Result<Vec<Lines>> {
+    let drawn = each(&layout.panels, threads, |_, placed| {
+        let mut points = Points::new(placed.axes, placed.shape, layout.line);
+        let mut places = Vec::new();
         strokes(&mut |stroke, voxels| {
-            let (ink, mut last, mut places) = (palette.ink(stroke), None, Vec::new());
+            places.clear();
             places.extend(voxels);
             if !wanted(places.len()) {
                 return;
             }
-            for place in places.into_iter().filter_map(|voxel| layout.place(scene, voxel)) {
-                points.iter_mut().for_each(|points| points.add(last, place, ink));
+            let (ink, mut last) = (palette.ink(stroke), None);
+            for place in places.iter().filter_map(|&voxel| layout.place(scene, voxel)) {
+                points.add(last, place, ink);
                 last = Some(place);
             }
         });
-        points.into_iter().map(Points::into_lines).collect()
-    };
-    let lines: Vec<Lines> = draw(layout.line);
-    let inked: usize = lines.iter().map(Lines::inked).sum();
+        let lines = points.lines(layout.line);
+        Ok((points, lines))
+    })?;
+    let inked: usize = drawn.iter().map(|(_, lines)| lines.inked()).sum();
     let pixels: usize = layout.panels.iter().map(|placed| placed.shape[0] * placed.shape[1]).sum();
     let covered = inked as f64 / pixels.max(1) as f64;
     if covered <= MOST_COVERED || layout.line <= 1.0 {
-        return lines;
+        return Ok(drawn.into_iter().map(|(_, lines)| lines).collect());
     }
-    draw((layout.line * MOST_COVERED / covered).max(1.0))
+    let width = (layout.line * MOST_COVERED / covered).max(1.0);
+    let points: Vec<Points> = drawn.into_iter().map(|(points, _)| points).collect();
+    each(&points, threads, |_, points| Ok(points.lines(width)))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use super::change_files::{Changes, TableChanges};
@@ -149,18 +150,32 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::write`]; `Data` if a warning is an error.
     pub fn stage<'a>(&self, results: &Results, to: Destination<'a>) -> Result<Staged<'a>> {
+        Ok(self.stage_beside(results, to, |_| Ok(()))?.1)
+    }
+
+    /// The same, and writes something else into the folder meanwhile.
+    ///
+    /// # Errors
+    /// As [`Analysis::stage`], and those of `beside`.
+    pub(super) fn stage_beside<'a, D: Send>(
+        &self,
+        results: &Results,
+        to: Destination<'a>,
+        beside: impl FnOnce(&OutputFolder) -> Result<D> + Send,
+    ) -> Result<(D, Staged<'a>)> {
         let Destination { folder, changes, started, strict, circumstances, picture, exports } = to;
         if let Some(labels) = &results.object_labels {
             self.write_labels(&folder, labels)?;
         }
         let analysed = started.elapsed();
-        let (tables, picture) = std::thread::scope(|scope| {
-            // In parallel with the table, since both take time.
+        let (tables, picture, beside) = std::thread::scope(|scope| {
+            // In parallel, since each takes time.
             let picture = scope.spawn(|| self.overview(results, &picture).transpose());
+            let beside = scope.spawn(|| beside(&folder));
             let tables = self.write_tables(results, &folder, strict);
-            (tables, picture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            (tables, joined(picture), joined(beside))
         });
-        let mut written = tables?;
+        let (mut written, beside) = (tables?, beside?);
         if let Some((picture, vector)) = picture? {
             folder.write("overview.png", picture)?;
             vector.map(|vector| folder.write("overview.svg", vector)).transpose()?;
@@ -181,7 +196,7 @@ impl Analysis {
             let network = Network::open(folder.new_folder())?;
             written.notes = network.export(&exports, &folder.path(EXPORT), self.allotted.workers)?;
         }
-        Ok(Staged { folder, changed: changes.zip(difference), written, counts })
+        Ok((beside, Staged { folder, changed: changes.zip(difference), written, counts }))
     }
 
     /// The picture of some results, as the bytes of a PNG file, and as SVG if that is wanted; `None` if the image was not
@@ -206,8 +221,9 @@ impl Analysis {
                 draw(stroke, &mut std::iter::once(*voxel));
             }
         };
-        let vector = options.vector.then(|| vector_overview(&scene, &strokes, options)).transpose();
-        Some(vector.and_then(|vector| Ok((overview(&scene, &strokes, options)?, vector))))
+        let threads = self.allotted.workers;
+        let vector = options.vector.then(|| vector_overview(&scene, &strokes, options, threads)).transpose();
+        Some(vector.and_then(|vector| Ok((overview(&scene, &strokes, options, threads)?, vector))))
     }
 
     /// Writes the tables and their summary.
@@ -277,6 +293,11 @@ impl Analysis {
         }
         Ok(Written { totals, summary, notes: Vec::new() })
     }
+}
+
+/// The result of a thread, which panics as that has.
+fn joined<D>(thread: ScopedJoinHandle<'_, D>) -> D {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Writes the skeleton's image of labels, from skeletons whose values are their labels.

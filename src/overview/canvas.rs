@@ -71,8 +71,8 @@ impl Canvas {
         Canvas { height, width, pixels: (0..height * width).map(pixel).collect() }
     }
 
-    /// The bytes of a PNG file.
-    pub(super) fn png(&self) -> Result<Vec<u8>> {
+    /// The bytes of a PNG file. Takes no further memory but for these.
+    pub(super) fn png(self) -> Result<Vec<u8>> {
         let side = |n: usize| u32::try_from(n).map_err(|_| Error::internal("the picture is too large for a PNG file"));
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, side(self.width)?, side(self.height)?);
@@ -87,16 +87,25 @@ impl Canvas {
     }
 
     /// The rows of a PNG file before compression: each as the differences from the one above it, with a byte that says so.
-    fn filtered(&self) -> Vec<u8> {
+    fn filtered(self) -> Vec<u8> {
         let length = self.width * 3;
-        let mut filtered = Vec::with_capacity((length + 1) * self.height);
-        let mut above = &vec![0; length][..];
-        for row in self.pixels.as_flattened().chunks_exact(length.max(1)) {
-            filtered.push(UP);
-            filtered.extend(row.iter().zip(above).map(|(value, above)| value.wrapping_sub(*above)));
-            above = row;
+        let mut bytes = self.pixels.into_flattened();
+        bytes.reserve_exact(self.height);
+        bytes.resize((length + 1) * self.height, 0);
+        let (mut here, mut above) = (vec![0; length], vec![0; length]);
+        // In place, from the last row on: each moves down by the bytes of the rows above it.
+        for row in (0..self.height).rev() {
+            here.copy_from_slice(&bytes[row * length..][..length]);
+            match row.checked_sub(1) {
+                Some(before) => above.copy_from_slice(&bytes[before * length..][..length]),
+                None => above.fill(0),
+            }
+            let filtered = &mut bytes[row * (length + 1)..][..length + 1];
+            filtered[0] = UP;
+            let differences = here.iter().zip(&above).map(|(value, above)| value.wrapping_sub(*above));
+            filtered[1..].iter_mut().zip(differences).for_each(|(value, difference)| *value = difference);
         }
-        filtered
+        bytes
     }
 }
 

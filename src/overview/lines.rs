@@ -17,29 +17,37 @@ pub(super) struct Points {
     axes: [usize; 2],
     /// Its rows and columns of pixels.
     shape: [usize; 2],
-    has_shadow: bool,
-    /// The places of a line around a point: in each of the rows of a disc its first column and its end.
-    disc: Vec<[usize; 2]>,
+    /// Rows and columns of a disc, the places of a line around a point.
+    places: usize,
     /// The inks of the points, at the first row and column of their discs, which may lie before those of the panel.
     inks: Vec<u8>,
 }
 
+/// The rows and columns of the disc of lines of a width in pixels.
+fn places(width: f64) -> usize {
+    ((width * FINE as f64).round() as usize).max(1)
+}
+
+/// The places of a line around a point: in each of the rows of a disc its first column and its end.
+fn disc(places: usize) -> Vec<[usize; 2]> {
+    let middle = (places as f64 - 1.0) / 2.0;
+    let is_inside = |row: usize, column: usize| {
+        let (y, x) = (row as f64 - middle, column as f64 - middle);
+        y * y + x * x <= (middle + 0.5) * (middle + 0.5)
+    };
+    let in_row = |row: usize| {
+        let count = (0..places).filter(|&column| is_inside(row, column)).count();
+        [(places - count) / 2, (places + count) / 2]
+    };
+    (0..places).map(in_row).collect()
+}
+
 impl Points {
-    /// A panel of some rows and columns without lines; those to come are `width` pixels wide.
+    /// A panel of some rows and columns without lines; those to come are at most `width` pixels wide.
     pub(super) fn new(axes: [usize; 2], shape: [usize; 2], width: f64) -> Points {
-        let places = ((width * FINE as f64).round() as usize).max(1);
-        let middle = (places as f64 - 1.0) / 2.0;
-        let is_inside = |row: usize, column: usize| {
-            let (y, x) = (row as f64 - middle, column as f64 - middle);
-            y * y + x * x <= (middle + 0.5) * (middle + 0.5)
-        };
-        let in_row = |row: usize| {
-            let count = (0..places).filter(|&column| is_inside(row, column)).count();
-            [(places - count) / 2, (places + count) / 2]
-        };
-        let disc = (0..places).map(in_row).collect();
+        let places = places(width);
         let [rows, columns] = shape.map(|side| side * FINE + places - 1);
-        Points { axes, shape, has_shadow: width >= LEAST_WITH_SHADOW, disc, inks: vec![0; rows * columns] }
+        Points { axes, shape, places, inks: vec![0; rows * columns] }
     }
 
     /// Draws a line from a place to another one, or only that one, in pixels along (z, y, x).
@@ -62,7 +70,7 @@ impl Points {
     }
 
     fn mark(&mut self, row: f64, column: f64, ink: u8) {
-        let places = self.disc.len();
+        let places = self.places;
         let first = |middle: f64| nearest(middle - places as f64 / 2.0) + places as isize - 1;
         let [rows, columns] = self.shape.map(|side| side * FINE + places - 1);
         if let (Ok(row), Ok(column)) = (usize::try_from(first(row)), usize::try_from(first(column)))
@@ -74,14 +82,17 @@ impl Points {
         }
     }
 
-    /// The lines through these points.
-    pub(super) fn into_lines(self) -> Lines {
-        let Points { axes: _, shape, has_shadow, disc, inks: points } = self;
-        let [rows, columns] = shape.map(|side| side * FINE);
-        let before = disc.len() - 1;
+    /// The lines through these points, of the width that they were made for or a smaller one. Discs of an even number of
+    /// places have another middle than those of an odd one: a smaller width is rounded to the next of the same kind.
+    pub(super) fn lines(&self, width: f64) -> Lines {
+        let [rows, columns] = self.shape.map(|side| side * FINE);
+        let before = self.places - 1;
+        // How much later a smaller disc begins, on every side.
+        let within = self.places.saturating_sub(places(width)) / 2;
+        let disc = disc(self.places - 2 * within);
         let mut inks = vec![0; rows * columns];
         let mut along = vec![0; columns];
-        for (row, points) in points.chunks_exact((columns + before).max(1)).enumerate() {
+        for (row, points) in self.inks.chunks_exact((columns + before).max(1)).enumerate() {
             if points.iter().fold(0, |all, point| all | point) == 0 {
                 continue;
             }
@@ -90,18 +101,18 @@ impl Points {
             // Rows of a disc become longer towards its middle, and then shorter in the same way.
             for (at, &[first, end]) in disc.iter().enumerate().take(disc.len().div_ceil(2)) {
                 for column in (first..reached[0]).chain(reached[1]..end) {
-                    raise(&mut along, &points[before - column..]);
+                    raise(&mut along, &points[before - within - column..]);
                 }
                 reached = [first, end];
-                let other = before - at;
+                let other = disc.len() - 1 - at;
                 for at in std::iter::once(at).chain((other != at).then_some(other)) {
-                    if let Some(row) = (row + at).checked_sub(before).filter(|row| *row < rows) {
+                    if let Some(row) = (row + within + at).checked_sub(before).filter(|row| *row < rows) {
                         raise(&mut inks[row * columns..][..columns], &along);
                     }
                 }
             }
         }
-        Lines { inks, shape, has_shadow }
+        Lines { inks, shape: self.shape, has_shadow: width >= LEAST_WITH_SHADOW }
     }
 }
 
@@ -200,12 +211,12 @@ fn raise(values: &mut [u8], others: &[u8]) {
     values.iter_mut().zip(others).for_each(|(value, other)| *value = (*value).max(*other));
 }
 
-/// The nearest whole number; of two, the one farther from zero. `f64::round` is a call of a function unless the program is
-/// built for processors with an instruction for it.
+/// The nearest whole number; of two, the larger one, wherever zero is. `f64::floor` is a call of a function unless the
+/// program is built for processors with an instruction for it.
 fn nearest(number: f64) -> isize {
     let whole = number as isize;
     let rest = number - whole as f64;
-    whole + isize::from(rest >= 0.5) - isize::from(rest <= -0.5)
+    whole + isize::from(rest >= 0.5) - isize::from(rest < -0.5)
 }
 
 #[cfg(test)]
@@ -219,7 +230,8 @@ mod tests {
         #[test]
         fn a_number_becomes_the_nearest_whole_one(whole in -5000isize..5000, part in 0.0f64..1.0) {
             for number in [whole as f64 + part, whole as f64 + 0.5, whole as f64, (whole as f64 + 0.5).next_down()] {
-                prop_assert_eq!(nearest(number), number.round() as isize);
+                let below = number.floor();
+                prop_assert_eq!(nearest(number), below as isize + isize::from(number - below >= 0.5));
             }
         }
 
@@ -252,12 +264,17 @@ mod tests {
             let mut points = Points::new([1, 2], [8, 8], places as f64 / FINE as f64);
             let (middle, at) = ((places as f64 - 1.0) / 2.0, [3.0, 14.0]);
             points.mark(at[0], at[1], 7);
-            let lines = points.into_lines();
-            let corner = at.map(|at| (at - places as f64 / 2.0).round());
-            for (place, ink) in lines.inks.iter().enumerate() {
-                let [y, x] = [place / 16, place % 16];
-                let [y, x] = [y as f64 - corner[0] - middle, x as f64 - corner[1] - middle];
-                assert_eq!(*ink == 7, y * y + x * x <= (middle + 0.5) * (middle + 0.5), "{places} places, at {place}");
+            // Thinner ones are around the same point.
+            for fewer in (0..places).step_by(2) {
+                let (places, middle) = (places - fewer, middle - fewer as f64 / 2.0);
+                let lines = points.lines(places as f64 / FINE as f64);
+                let corner = at.map(|at| (at - places as f64 / 2.0 + 0.5).floor());
+                for (place, ink) in lines.inks.iter().enumerate() {
+                    let [y, x] = [place / 16, place % 16];
+                    let [y, x] = [y as f64 - corner[0] - middle, x as f64 - corner[1] - middle];
+                    let is_inside = y * y + x * x <= (middle + 0.5) * (middle + 0.5);
+                    assert_eq!(*ink == 7, is_inside, "{places} places, at {place}");
+                }
             }
         }
     }
@@ -266,7 +283,7 @@ mod tests {
     fn a_line_has_a_shadow_and_what_is_far_from_it_stays() {
         let mut points = Points::new([1, 2], [9, 9], 2.0);
         points.add(None, [0.0, 4.0, 4.0], 1);
-        let lines = points.into_lines();
+        let lines = points.lines(2.0);
         let palette = Palette::Kind { present: [true; 5] };
         let mut canvas = Canvas::of([9, 9], vec![[100; 3]; 81]);
         lines.paint(&mut canvas, &palette);

@@ -52,5 +52,5 @@ pub(crate) struct Stroke {
 /// Draws a branch, with its voxels from end to end.
 pub(crate) type Draw<'d> = dyn FnMut(Stroke, &mut dyn Iterator<Item = Voxel>) + 'd;
 
-/// Draws every branch, in any order.
-pub(crate) type Strokes<'s> = dyn Fn(&mut Draw<'_>) + 's;
+/// Draws every branch, in any order; several threads may ask for it.
+pub(crate) type Strokes<'s> = dyn Fn(&mut Draw<'_>) + Sync + 's;

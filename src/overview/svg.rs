@@ -28,11 +28,17 @@ const TOLERANCES: [f64; 5] = [0.35, 0.7, 1.4, 2.8, 5.6];
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if a panel cannot be encoded.
-pub(crate) fn vector_overview(scene: &Scene<'_>, strokes: &Strokes<'_>, options: &OverviewOptions) -> Result<String> {
+pub(crate) fn vector_overview(
+    scene: &Scene<'_>,
+    strokes: &Strokes<'_>,
+    options: &OverviewOptions,
+    threads: usize,
+) -> Result<String> {
     let palette = Palette::new(options.colour, strokes);
     let layout = Layout::new(scene, &palette, options);
     let least = least_voxels(strokes);
-    let painted = (least > 0).then(|| lines(scene, strokes, (&palette, &layout), |voxels| voxels < least));
+    let painted = (least > 0).then(|| lines(scene, strokes, (&palette, &layout), threads, |voxels| voxels < least));
+    let painted = painted.transpose()?;
     let paths = paths(scene, strokes, (&palette, &layout), least);
     let [height, width] = layout.sheet;
     let mut text = format!(

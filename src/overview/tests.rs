@@ -30,7 +30,7 @@ fn decoded(projections: &Projections, spacing: Spacing, lines: &[Line], options:
         lines.iter().for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
     };
     let scene = Scene { projections, spacing, unit: Some("µm") };
-    image::load_from_memory(&overview(&scene, &strokes, &options).unwrap()).unwrap().to_rgb8()
+    image::load_from_memory(&overview(&scene, &strokes, &options, 2).unwrap()).unwrap().to_rgb8()
 }
 
 /// The box around all pixels of a colour, down to a row: left, top, right, bottom.
@@ -122,7 +122,7 @@ fn vector(projections: &Projections, lines: &[Line]) -> String {
         lines.iter().for_each(|(stroke, voxels)| draw(*stroke, &mut voxels.iter().copied().map(Voxel::new)));
     };
     let scene = Scene { projections, spacing: Spacing([2.0, 1.0, 1.0]), unit: Some("<µm>") };
-    vector_overview(&scene, &strokes, &OverviewOptions::default()).unwrap()
+    vector_overview(&scene, &strokes, &OverviewOptions::default(), 2).unwrap()
 }
 
 #[test]
