@@ -13,6 +13,7 @@ use anabranch::store::output::OutputFolder;
 use crate::analysis::{circumstances, open, picture, print_standing, print_summary, put_in_place, unit};
 use crate::arguments::RunOptions;
 use crate::export::each_once;
+use crate::freed;
 use crate::interrupt::{self, Interrupt};
 use crate::processes::{ProcessTeam, Seat};
 use crate::status;
@@ -73,7 +74,9 @@ pub(crate) fn conduct(
         return Ok(());
     }
     let Some(mut team) = ProcessTeam::gather(&seat, &analysis, options)? else {
-        return lead(analysis, None)?.of.session.close();
+        // The process ends, and with it what the analysis holds: to free that piece by piece takes longer.
+        std::mem::forget(lead(analysis, None)?);
+        return Ok(());
     };
     if let Some(interrupt) = interrupt {
         team.pass_on(&interrupt.stop);
@@ -146,6 +149,7 @@ impl ShownEpochs {
         status::follow(&self.progress);
         let shown = Progress::show(&self.progress, self.options.output.quiet);
         let epoch = self.of.advance()?;
+        freed::give_back();
         self.progress.begin(Stage::Writing, 0);
         if let (Some(method), true) = (self.of.analysis.settled.threshold.method(), epoch.remade) {
             let value = self.of.session.threshold().bound().unwrap_or_default();
@@ -163,9 +167,9 @@ impl ShownEpochs {
             exports: plan.exports.clone(),
             ..Destination::new(folder)
         };
-        let (results, staged) = self.of.stage(&epoch, to)?;
-        // Of use to a later run, at a cost that follows from the size of the image: not for each of many epochs.
+        // A digest is of use to a later run, at a cost that follows from the size of the image: not for each of many epochs.
         let is_last = self.shown == Shown::Summary;
+        let (results, staged) = self.of.stage(&epoch, to, is_last)?;
         let made = if is_last { self.of.made(&staged, &plan)? } else { None };
         drop(shown);
         let written = put_in_place(&self.of.analysis, staged, &mut self.said)?;

@@ -27,6 +27,7 @@ mod tiles;
 mod demo;
 mod interrupt;
 mod exhausted;
+mod freed;
 mod panics;
 mod sizes;
 mod status;

@@ -12,6 +12,7 @@ use crate::analysis::{self, circumstances, picture, print_summary, put_in_place}
 use crate::arguments::RunOptions;
 use crate::epochs;
 use crate::export::each_once;
+use crate::freed;
 use crate::interrupt;
 use crate::processes::{ProcessTeam, Seat};
 use crate::status;
@@ -54,6 +55,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     let mut running = Running::default();
     (running.progress, running.team) = (Arc::clone(&progress), members);
     let mut results = analysis.run_into(Some(&folder), running)?;
+    freed::give_back();
     progress.begin(Stage::Writing, 0);
     let sent = results.counts.bytes_between_processes;
     if let Some(team) = &team {

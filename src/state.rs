@@ -41,7 +41,7 @@ mod tests;
 pub use self::counted::{Counted, PackedCount};
 pub use self::dependencies::Dependencies;
 pub(crate) use self::dependencies::fingerprint;
-pub use self::digest::Digest;
+pub use self::digest::{Digest, PackedDigest};
 pub use self::encoding::{Loaded, Reason};
 pub use self::folder::StateFolder;
 #[cfg(feature = "analysis")]

@@ -11,6 +11,7 @@ use super::key::Key;
 use crate::analysis::{self, circumstances, picture, put_in_place};
 use crate::arguments::RunOptions;
 use crate::export::each_once;
+use crate::freed;
 use crate::interrupt;
 use crate::processes::Seat;
 
@@ -26,6 +27,7 @@ pub(super) fn analyse(options: &RunOptions, workers: Option<usize>) -> Result<()
     let own = |_: &_| false;
     let folder = interrupt::stage(|| open_folder(&options.out, options.output.overwrite, own), OutputFolder::remover)?;
     let results = analysis.run_into(Some(&folder), Running::default())?;
+    freed::give_back();
     let mut circumstances = circumstances(&options);
     circumstances.batch = Some(key);
     let to = Destination {

@@ -135,19 +135,24 @@ impl Epochs {
         self.analysis.outputs_of_state(&self.out, &self.state, self.overwrite)
     }
 
-    /// Writes the outputs of the last epoch, and of the skeleton only what has changed. Puts nothing in place yet.
+    /// Writes the outputs of the last epoch, and of the skeleton only what has changed. Puts nothing in place yet. If the
+    /// epoch `is_last`, part of the work of [`Epochs::settle`] is done meanwhile.
     ///
     /// # Errors
     /// As [`Analysis::stage`].
-    pub fn stage<'a>(&mut self, epoch: &Epoch, to: Destination<'a>) -> Result<(Results, Staged<'a>)> {
+    pub fn stage<'a>(&mut self, epoch: &Epoch, to: Destination<'a>, is_last: bool) -> Result<(Results, Staged<'a>)> {
         let earlier = self.written();
         let results = self.results(epoch)?;
-        let voxels = || results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
+        if is_last {
+            self.session.prepare_digest();
+        }
         let (form, workers) = (self.analysis.skeleton_form(), self.analysis.workers());
-        let now = write_skeleton(&to.folder, &form, voxels(), earlier.as_ref(), workers)?;
+        let (now, staged) = self.analysis.stage_beside(&results, to, |folder| {
+            let voxels = results.skeletons.iter().flat_map(|(_, skeleton)| &skeleton.voxels);
+            write_skeleton(folder, &form, voxels, earlier.as_ref(), workers)
+        })?;
         // Before they are in place, so that the run after a killed one knows the outputs as its own.
         remember(&self.state, &self.out, now.manifest)?;
-        let staged = self.analysis.stage(&results, to)?;
         Ok((results, staged))
     }
 

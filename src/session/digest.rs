@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::space::Region;
-use crate::state::{Loaded, Reason};
+use crate::state::{Loaded, PackedDigest, Reason};
 
 /// Number of chunks in a part of a digest.
 const CHUNKS: usize = 256;
@@ -108,7 +108,19 @@ impl Inner {
     /// Writes the digest of the state, if its session can have one, and the last epoch has ended well and left no chunk as
     /// it was.
     pub(super) fn write_digest(&mut self) -> Result<()> {
-        let (Some(parameters), Some(following), true) = (&self.digested, &self.following, self.is_settled) else {
+        if self.kept.as_ref().is_some_and(|kept| kept.digest.is_none()) {
+            self.prepare_digest()?;
+        }
+        let (Some(parameters), Some(kept)) = (&self.digested, &mut self.kept) else { return Ok(()) };
+        match kept.digest.take() {
+            Some(digest) => kept.keeping.folder.write_digest(parameters, digest),
+            None => Ok(()),
+        }
+    }
+
+    /// Encodes the digest, if it can be written.
+    pub(super) fn prepare_digest(&mut self) -> Result<()> {
+        let (Some(_), Some(following), true) = (&self.digested, &self.following, self.is_settled) else {
             return Ok(());
         };
         if !following.behind().is_empty() {
@@ -135,7 +147,8 @@ impl Inner {
             let more = chunks.split_off(chunks.len().saturating_sub(CHUNKS));
             parts.push(Part::Chunks(more));
         }
-        kept.keeping.folder.write_digest(parameters, &parts, self.workforce.workers())
+        kept.digest = Some(PackedDigest::new(&parts, self.workforce.workers())?);
+        Ok(())
     }
 
     /// Begins again with all records, after one of those that the digest names could not be used.

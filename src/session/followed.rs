@@ -72,6 +72,13 @@ impl FollowingSession {
         })
     }
 
+    /// Begins to encode what [`FollowingSession::write_digest`] will write, if no epoch comes before it. Returns at once; calls
+    /// that wait for a running epoch wait for this too.
+    pub fn prepare_digest(&self) {
+        // A job that fails is done again when the digest is written.
+        drop(self.conductor.ask(Inner::prepare_digest));
+    }
+
     /// Writes a digest of the state, if the last epoch has ended well. A later session that finds the digest reads only the
     /// records that it needs; the first record that a session writes removes it. So this is best called before a session
     /// ends. Takes time in proportion to the chunks and the skeleton of the volume. Writes nothing for sessions that restore

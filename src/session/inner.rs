@@ -82,6 +82,9 @@ impl Inner {
         self.edit(batch.edits);
         let sent = self.workforce.sent();
         self.is_settled = false;
+        if let Some(kept) = &mut self.kept {
+            kept.digest = None;
+        }
         let outcome = self.run(batch.number);
         if self.kept.as_ref().is_some_and(KeptState::has_failed) {
             self.start_over()?;

@@ -8,7 +8,7 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
 use crate::operators::failure::Failure;
 use crate::space::Region;
-use crate::state::{Loaded, MaskRecord, Reason};
+use crate::state::{Loaded, MaskRecord, PackedDigest, Reason};
 
 /// A state on disk, as the session sees it.
 pub(super) struct KeptState {
@@ -20,12 +20,14 @@ pub(super) struct KeptState {
     /// Whether it must be gathered again.
     lost: bool,
     pub(super) warnings: Vec<String>,
+    /// The digest of the state after the last epoch, if it is encoded and not written.
+    pub(super) digest: Option<PackedDigest>,
 }
 
 impl KeptState {
     pub(super) fn new(keeping: Keeping, bounds: Region) -> Self {
         let overview = Projections::new(bounds, keeping.dimensions);
-        KeptState { keeping, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new() }
+        KeptState { keeping, overview, replaced: BTreeSet::new(), lost: false, warnings: Vec::new(), digest: None }
     }
 
     /// Begins with the overview of a digest.
@@ -90,8 +92,8 @@ impl KeptState {
         } else {
             let mut beside = BTreeSet::new();
             for &chunk in &self.replaced {
-                let region = grid.region(chunk).dilated([self.overview.scale(); 3]).intersection(&grid.bounds());
-                self.overview.forget(&grid.region(chunk));
+                let region = self.overview.whole_pixels(&grid.region(chunk));
+                self.overview.forget(&region);
                 for axis in 0..3 {
                     let mut column = region;
                     (column.min[axis], column.max[axis]) = (grid.bounds().min[axis], grid.bounds().max[axis]);

@@ -43,7 +43,7 @@ const WORDS: usize = 7;
 /// A digest, and the checksums of the records that it describes.
 #[derive(Debug, PartialEq)]
 pub struct Digest<D> {
-    /// The parts that were given to [`StateFolder::write_digest`].
+    /// The parts that were given to [`PackedDigest::new`].
     pub parts: Vec<D>,
     stamps: Stamps,
 }
@@ -68,6 +68,20 @@ impl Packed {
     fn open<D: DeserializeOwned>(&self) -> std::result::Result<D, Reason> {
         let plain = unpack(&self.bytes, self.length).ok_or(Reason::Damaged)?;
         postcard::from_bytes(&plain).map_err(|_| Reason::Unfit)
+    }
+}
+
+/// The encoded parts of a digest.
+#[derive(Debug)]
+pub struct PackedDigest(Vec<Packed>);
+
+impl PackedDigest {
+    /// Encodes the parts on a number of threads.
+    ///
+    /// # Errors
+    /// `Internal` if a part cannot be encoded.
+    pub fn new(parts: &[impl Serialize + Sync], threads: usize) -> Result<PackedDigest> {
+        each(parts, threads, |_, part| Packed::new(part)).map(PackedDigest)
     }
 }
 
@@ -128,15 +142,15 @@ impl StateFolder {
     }
 
     /// Writes the digest of the records that this run has loaded, written, or found in an earlier digest. Writes nothing if
-    /// the file system keeps no times. Encodes the parts on a number of threads.
+    /// the file system keeps no times.
     ///
     /// # Errors
-    /// `Internal` if a part cannot be encoded; `Io` or `Output` if the file cannot be written.
-    pub fn write_digest(&self, parameters: &str, parts: &[impl Serialize + Sync], threads: usize) -> Result<()> {
+    /// `Internal` if it cannot be encoded; `Io` or `Output` if the file cannot be written.
+    pub fn write_digest(&self, parameters: &str, digest: PackedDigest) -> Result<()> {
         let Some(records) = self.hash_of_records()? else { return Ok(()) };
         let header = Header { parameters: self.hash_of_digest(parameters), records };
         let mut all = vec![self.with_stamps(Packed::new)?];
-        all.extend(each(parts, threads, |_, part| Packed::new(part))?);
+        all.extend(digest.0);
         let failed = |error| Error::internal("a digest cannot be encoded").because(error);
         let body = postcard::to_stdvec(&all).map_err(failed)?;
         self.expect_digest();

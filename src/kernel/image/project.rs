@@ -214,6 +214,20 @@ impl Projections {
         }
     }
 
+    /// The box of all voxels that are on the pixels of a box inside the bounds.
+    pub fn whole_pixels(&self, region: &Region) -> Region {
+        if region.is_empty() {
+            return *region;
+        }
+        let (bounds, scale) = (self.bounds, i64::try_from(self.scale).unwrap_or(i64::MAX));
+        let whole = |axis: usize| {
+            let first = |p: i64| bounds.min[axis] + (p - bounds.min[axis]).div_euclid(scale) * scale;
+            [first(region.min[axis]), first(region.max[axis] - 1).saturating_add(scale).min(bounds.max[axis])]
+        };
+        let sides = [0, 1, 2].map(whole);
+        Region::new(sides.map(|[min, _]| min), sides.map(|[_, max]| max))
+    }
+
     /// Clears the pixels of a box.
     pub fn forget(&mut self, region: &Region) {
         let empty = Self::of_part(self.bounds, self.dimensions(), region);
@@ -373,6 +387,25 @@ mod tests {
     use super::*;
     use crate::chunk::Voxels;
     use crate::grid::Grid;
+
+    proptest! {
+        #[test]
+        fn whole_pixels_of_a_box_hold_the_voxels_that_share_a_pixel_with_it(
+            first in -3000i64..3000,
+            length in 1i64..9000,
+            (from, to) in (0.0..1.0f64, 0.0..1.0f64),
+        ) {
+            let [from, to] = [from, to].map(|share| first + (share * length as f64) as i64);
+            let projections = Projections::new(Region::new([0, -7, first], [1, 5, first + length]), 2);
+            let region = Region::new([0, -6, from.min(to)], [1, 2, from.max(to) + 1]);
+            let whole = projections.whole_pixels(&region);
+            let pixel = |x: i64| projections.pixel([0, 0, x], 2);
+            let pixels = pixel(region.min[2])..=pixel(region.max[2] - 1);
+            for x in first..first + length {
+                prop_assert_eq!((whole.min[2]..whole.max[2]).contains(&x), pixels.contains(&pixel(x)), "{}", x);
+            }
+        }
+    }
 
     fn image(shape: [usize; 3], seed: u64) -> Chunk {
         let mut state = seed;
