@@ -21,7 +21,7 @@ use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::find;
-use crate::operators::radii::{MaskStore, Originals};
+use crate::operators::radii::{HeldMask, MaskStore, Originals};
 use crate::operators::read::Selection;
 use crate::operators::sample::SampleChunks;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
@@ -287,9 +287,10 @@ fn analyse(
             thinning.add_deletions(counts.deleted - known.deleted);
             *known = *counts;
         };
+        let held = Arc::clone(store);
         let originals = plan.radii.then(|| Originals {
-            masks: masks.clone().flat_map(|(id, change)| match change {
-                Change::Mask(mask) => Some((id, Some(Arc::new(mask)))),
+            masks: masks.clone().flat_map(move |(id, change)| match change {
+                Change::Mask(mask) => Some((id, HeldMask::new(Some(Arc::new(mask)), Some(&held)))),
                 _ => None,
             }),
             bounds: Some(bounds).to_stream(scope).container(),

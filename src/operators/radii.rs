@@ -30,8 +30,7 @@ use timely::dataflow::operators::{Capability, Concatenate};
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
-use self::mask_store::Held;
-pub use self::mask_store::MaskStore;
+pub use self::mask_store::{HeldMask, MaskStore};
 pub use self::originals::Originals;
 pub use self::recalled::{MeasuredChunk, RecallMasks, RecalledMask};
 use self::round::Round;
@@ -40,7 +39,6 @@ use self::team::{News, Team, Turn};
 use super::batch::Batch;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::channel::Channel;
-use crate::kernel::measure::distance::Original;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::space::Spacing;
 
@@ -49,7 +47,7 @@ pub trait MeasureRadii<'scope, T: Timestamp + TotalOrder, C: Channel> {
     /// Returns the skeletons with one more channel: the [radii](crate::kernel::measure::distance) at their voxels.
     ///
     /// `originals.masks` has the masks of chunks before thinning: a record replaces what was known of its chunk from its time
-    /// on, and with `None` the chunk has no foreground any more. Chunks inside the bounds that have never come are background.
+    /// on, also where the chunk has no foreground any more. Chunks inside the bounds that have never come are background.
     /// Chunks of `originals.measured` come in with their radii, and their masks are loaded where a search reaches them.
     /// Masks cover the part of their chunk that lies inside the bounds; their halos, and what lies outside the bounds, are
     /// not looked at. `bounds` are those of the image, where every worker gets a copy of its own; until the first come they
@@ -123,8 +121,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice, C: Channel> MeasureRadii<'scop
                     let is_own = |(id, _): &(ChunkId, _)| grid.owner(*id, peers) == index;
                     debug_assert!(records.iter().all(is_own), "masks are at the owners of their chunks");
                     if let Some(time) = capability.least() {
-                        let masks =
-                            records.drain(..).map(|(id, mask)| (id, Held::new(Original::new(mask), store.as_ref())));
+                        let masks = records.drain(..).map(|(id, HeldMask(held))| (id, held));
                         news.entry(time.clone()).or_default().masks.extend(masks);
                     }
                 });

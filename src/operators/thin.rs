@@ -8,8 +8,9 @@
 //! The messages travel on an edge from the operator back to itself. That input leads to no output, so the edge closes no
 //! cycle in which times would have to advance, and rounds need no timestamps of their own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Serialize};
@@ -27,11 +28,15 @@ use super::failure::Failure;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
+use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::message::Message;
 use crate::kernel::thin::method::Method;
 use crate::kernel::thin::partition::{Change, Partition};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::wire::{WireReader, WireRecord, damaged, write_header};
+
+/// Thinned masks that come out at a time, before what comes next takes them: in packed form they take less memory.
+const OUT_AT_ONCE: usize = 64;
 
 /// The message of a worker to another one in a round.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -163,7 +168,7 @@ pub trait WatchThinning {
 
     /// Called for each chunk that was thinned at a time that is over, with its mask before, including its halo, and its
     /// seam log; only if these are kept.
-    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+    fn thinned(&mut self, chunk: ChunkId, initial: &Arc<Mask>, log: &Arc<SeamLog>) {
         let _ = (chunk, initial, log);
     }
 }
@@ -218,6 +223,8 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
             let mut arrived: BTreeMap<T, BTreeMap<ChunkId, Change>> = BTreeMap::new();
             let mut team = Team::new(plan, index, peers, failure);
             let mut early: Vec<Round> = Vec::new();
+            // The results of a time that is over, as long as some have not come out.
+            let mut leaving: Option<VecDeque<(ChunkId, Option<PackedMask>)>> = None;
             move |frontiers| {
                 chunks.for_each(|capability, records| {
                     let is_own = |(id, _): &(ChunkId, Change)| plan.grid.owner(*id, peers) == index;
@@ -232,6 +239,22 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
                     early.clear();
                 }
                 while let Some(held) = &mut capabilities {
+                    if let Some(masks) = &mut leaving {
+                        let now = masks.drain(..masks.len().min(OUT_AT_ONCE));
+                        let now = now.map(|(id, mask)| (id, mask.map(|mask| mask.unpacked())));
+                        output.activate().session(&held[0]).give_iterator(now);
+                        if !masks.is_empty() {
+                            activator.activate();
+                            return;
+                        }
+                        leaving = None;
+                        // The next time: the least of the frontier and of the chunks that have come.
+                        match frontiers[0].frontier().iter().chain(arrived.keys()).min() {
+                            Some(next) => held.iter_mut().for_each(|capability| capability.downgrade(next)),
+                            None => capabilities = None,
+                        }
+                        continue;
+                    }
                     let time = held[0].time().clone();
                     let mut outgoing = messages.activate();
                     let mut session = outgoing.session(&held[1]);
@@ -243,7 +266,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
                         activator.activate();
                         return;
                     }
-                    let thinned = match team.advance(&mut early, |round| session.give(round), &mut watch) {
+                    match team.advance(&mut early, |round| session.give(round), &mut watch) {
                         Turn::Missing => return,
                         Turn::Said => {
                             // Messages go out when this returns, so that peers can work at the same time.
@@ -255,14 +278,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinChunks<'scope, T> for StreamVec<'sco
                             capabilities = None;
                             return;
                         }
-                        Turn::Over(thinned) => thinned,
-                    };
-                    drop(session);
-                    output.activate().session(&held[0]).give_iterator(thinned.into_iter());
-                    // The next time: the least of the frontier and of the chunks that have come.
-                    match frontiers[0].frontier().iter().chain(arrived.keys()).min() {
-                        Some(next) => held.iter_mut().for_each(|capability| capability.downgrade(next)),
-                        None => capabilities = None,
+                        Turn::Over(thinned) => leaving = Some(thinned),
                     }
                 }
             }
@@ -293,7 +309,7 @@ enum Turn {
     /// A worker gives up, and with it all.
     Failed,
     /// The epoch is over: what was thinned, and what is gone.
-    Over(Vec<(ChunkId, Option<Mask>)>),
+    Over(VecDeque<(ChunkId, Option<PackedMask>)>),
 }
 
 /// One worker's part in the thinning.

@@ -19,6 +19,7 @@ use super::plan::SessionPlan;
 use crate::grid::ChunkId;
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
+use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::isolated::Isolated;
@@ -30,7 +31,7 @@ use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::{FoundObject, LocalObjects};
-use crate::operators::radii::{MeasuredChunk, Originals};
+use crate::operators::radii::{HeldMask, MeasuredChunk, Originals};
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_masks::ThinMasks;
@@ -67,8 +68,8 @@ pub(super) type Feed<D> = InputHandle<u64, CapacityContainerBuilder<Vec<D>>>;
 #[derive(Default)]
 pub(super) struct Thinned {
     pub(super) counts: ThinningCounts,
-    pub(super) masks: Vec<(ChunkId, Option<Mask>)>,
-    pub(super) kept: Vec<(ChunkId, Mask, SeamLog)>,
+    pub(super) masks: Vec<(ChunkId, Option<PackedMask>)>,
+    pub(super) kept: Vec<(ChunkId, Arc<Mask>, Arc<SeamLog>)>,
 }
 
 /// Watches the thinning of chunks.
@@ -89,9 +90,9 @@ impl WatchThinning for Watch {
         self.thinned.borrow_mut().counts = *counts;
     }
 
-    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+    fn thinned(&mut self, chunk: ChunkId, initial: &Arc<Mask>, log: &Arc<SeamLog>) {
         if self.keeps {
-            self.thinned.borrow_mut().kept.push((chunk, initial.clone(), log.clone()));
+            self.thinned.borrow_mut().kept.push((chunk, Arc::clone(initial), Arc::clone(log)));
         }
     }
 }
@@ -114,7 +115,12 @@ pub(super) fn thinning(
         masks
             .thin_masks(plan, None, watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
-                move |input, _| input.for_each(|_, masks| gathered.borrow_mut().masks.append(masks))
+                move |input, _| {
+                    input.for_each(|_, masks| {
+                        let packed = |(id, mask): (_, Option<Mask>)| (id, mask.as_ref().map(PackedMask::always));
+                        gathered.borrow_mut().masks.extend(masks.drain(..).map(packed));
+                    });
+                }
             })
             .probe_with(probe);
         input
@@ -124,7 +130,7 @@ pub(super) fn thinning(
 /// The inputs for what radii are measured from.
 pub(super) struct OriginalFeeds {
     /// Masks before thinning.
-    pub(super) masks: Feed<(ChunkId, Option<Arc<Mask>>)>,
+    pub(super) masks: Feed<(ChunkId, HeldMask)>,
     /// The bounds of the image.
     pub(super) bounds: Feed<Region>,
     /// Chunks that an earlier session has measured.

@@ -103,8 +103,11 @@ pub(super) struct Records {
     /// Fingerprints of the values that masks were made from.
     fingerprints: BTreeMap<ChunkId, u64>,
     /// Chunks whose thinning record must be written again, with mask and log where they were thinned.
-    stale: BTreeMap<ChunkId, Option<(Mask, SeamLog)>>,
+    stale: BTreeMap<ChunkId, Option<MaskAndLog>>,
 }
+
+/// What a chunk was thinned from, and what crossed its seams: shared with the partition.
+type MaskAndLog = (Arc<Mask>, Arc<SeamLog>);
 
 /// The records of a chunk.
 struct Pair {
@@ -270,7 +273,7 @@ impl Records {
     }
 
     /// Notes that a chunk was thinned: its mask before, with its halo, and its seam log.
-    pub(super) fn thinned(&mut self, chunk: ChunkId, initial: Mask, log: SeamLog) {
+    pub(super) fn thinned(&mut self, chunk: ChunkId, initial: Arc<Mask>, log: Arc<SeamLog>) {
         self.stale.insert(chunk, Some((initial, log)));
     }
 
@@ -301,20 +304,24 @@ impl Records {
             let is_new = kept.is_some();
             let found = match kept.take() {
                 Some(kept) => Some(kept),
-                None => folder.load_latest(chunk)?.valid().map(|record: ThinningRecord| (record.initial, record.log)),
+                None => {
+                    let latest = folder.load_latest::<ThinningRecord>(chunk)?.valid();
+                    latest.map(|record| (Arc::new(record.initial), Arc::new(record.log)))
+                }
             };
             if found.is_none() && self.keeping.misses::<ThinningRecord>(chunk) {
                 continue;
             }
             let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
             let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
-            let record = found.map(|(initial, log)| {
+            let record = found.as_ref().map(|(initial, log)| {
+                let (initial, log) = (Mask::clone(initial), SeamLog::clone(log));
                 ThinningRecord::new(&Seams::new(&self.canvas, chunk), initial, log, skeleton, fingerprint)
             });
             let staged = folder.stage(chunk, record.as_ref(), epoch);
             if is_new {
                 // If the epoch fails, they are staged again.
-                *kept = record.map(|record| (record.initial, record.log));
+                *kept = found;
             }
             staged?;
         }

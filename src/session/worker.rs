@@ -24,8 +24,10 @@ use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
+use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
+use crate::operators::radii::HeldMask;
 use crate::operators::sample::{skeleton, values_at};
 use crate::space::{Region, Voxel};
 use crate::state::hash_of_mask;
@@ -58,11 +60,11 @@ struct Station<'w> {
     /// Chunks whose foreground's values are held.
     holding: Vec<ChunkId>,
     /// Thinned masks whose values have not been looked up.
-    unsampled: BTreeMap<ChunkId, Option<Mask>>,
+    unsampled: BTreeMap<ChunkId, Option<PackedMask>>,
     /// Chunks whose values are new, but not their skeleton voxels.
     revalued: BTreeSet<ChunkId>,
     /// Masks that have been thinned, and that the graph does not know.
-    originals: BTreeMap<ChunkId, Option<Arc<Mask>>>,
+    originals: BTreeMap<ChunkId, HeldMask>,
     /// Skeletons that the graph does not know.
     news: BTreeMap<ChunkId, Option<Arc<Skeleton>>>,
     /// Skeletons that the graph knows.
@@ -379,7 +381,8 @@ impl<'w> Station<'w> {
         };
         for (chunk, mask) in std::mem::take(&mut self.unsampled) {
             let own = bounds.region(chunk);
-            let found = mask.as_ref().map(|mask| skeleton(mask, &own, self.foreground(chunk), source));
+            let thinned = mask.as_ref().map(PackedMask::unpacked);
+            let found = thinned.map(|thinned| skeleton(&thinned, &own, self.foreground(chunk), source));
             match found.transpose() {
                 Ok(found) => {
                     self.note(chunk, found.flatten());
@@ -419,10 +422,11 @@ impl<'w> Station<'w> {
 
     /// Keeps a mask for objects, and for radii if they are measured.
     fn remember(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>) {
+        self.objects.take(chunk, mask.clone());
+        self.objects.count();
         if self.original_feeds.is_some() {
-            self.originals.insert(chunk, mask.clone());
+            self.originals.insert(chunk, HeldMask::new(mask, None));
         }
-        self.objects.take(chunk, mask);
     }
 
     /// Brings new skeletons, and the bounds of the image, to the graph. Returns what has changed there.

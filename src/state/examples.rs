@@ -59,7 +59,7 @@ pub(super) fn records(
             let values = PixelValues::Integers(voxels.iter().map(|voxel| voxel.position()[2]).collect());
             Skeleton { voxels: voxels.into(), values: values.into() }
         });
-        Some((id, ThinningRecord::new(&Seams::new(grid, id), initial.clone(), log.clone(), skeleton, 7)))
+        Some((id, ThinningRecord::new(&Seams::new(grid, id), Mask::clone(initial), (**log).clone(), skeleton, 7)))
     };
     ids.into_iter().filter_map(record).collect()
 }

@@ -23,7 +23,6 @@ impl PackedMask {
     }
 
     /// The same, even if it takes more: at most a sixty-fourth more than the mask.
-    #[cfg(any(test, feature = "dataflow"))]
     pub(crate) fn always(mask: &Mask) -> Self {
         Self::with_flags(mask, flags(mask))
     }

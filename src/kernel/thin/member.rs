@@ -1,5 +1,7 @@
 //! A chunk of a partition: its mask, its neighbours' messages, and its thinning while it is active in an epoch.
 
+use std::sync::Arc;
+
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::message::Slab;
@@ -12,9 +14,9 @@ pub(super) struct Member {
     pub(super) id: ChunkId,
     pub(super) seams: Seams,
     /// The mask before thinning, and its halo.
-    pub(super) initial: Mask,
+    pub(super) initial: Arc<Mask>,
     /// What crossed the seams in the last run.
-    pub(super) previous: SeamLog,
+    pub(super) previous: Arc<SeamLog>,
     /// Whether it was restored and may contradict its neighbours, so that it must request its halo.
     pub(super) doubtful: bool,
     /// Whether the chunk is active in this epoch.
@@ -31,12 +33,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(grid: &Grid, id: ChunkId, mask: Mask) -> Self {
+    pub(super) fn new(grid: &Grid, id: ChunkId, mask: Arc<Mask>) -> Self {
         Member {
             id,
             seams: Seams::new(grid, id),
             initial: mask,
-            previous: SeamLog::default(),
+            previous: Arc::default(),
             doubtful: false,
             active: false,
             live: [false; 27],
@@ -54,7 +56,7 @@ impl Member {
         let bits = mask.cut(&own);
         let changed = self.initial.cut(&own) != bits;
         if changed {
-            self.initial.paste(&own, &bits);
+            Arc::make_mut(&mut self.initial).paste(&own, &bits);
         }
         changed || self.doubtful
     }
@@ -67,9 +69,10 @@ impl Member {
         }
         let layout = *self.initial.layout();
         let own = self.initial.cut(&layout.own);
-        self.initial = Mask::new(layout);
-        self.initial.paste(&layout.own, &own);
-        self.previous.received = Decisions::default();
+        let mut initial = Mask::new(layout);
+        initial.paste(&layout.own, &own);
+        self.initial = Arc::new(initial);
+        Arc::make_mut(&mut self.previous).received = Decisions::default();
         true
     }
 
@@ -85,15 +88,15 @@ impl Member {
         // An active chunk runs anyway.
         let changed = self.active || self.initial.cut(&slab.region) != slab.bits;
         if changed {
-            self.initial.paste(&slab.region, &slab.bits);
+            Arc::make_mut(&mut self.initial).paste(&slab.region, &slab.bits);
         }
         changed
     }
 
     /// Applies a neighbour's mask and its decisions in the last run.
     pub(super) fn learn(&mut self, slab: &Slab, told: &[(u32, Vec<u32>)]) {
-        self.initial.paste(&slab.region, &slab.bits);
-        self.previous.received.merge(told);
+        Arc::make_mut(&mut self.initial).paste(&slab.region, &slab.bits);
+        Arc::make_mut(&mut self.previous).received.merge(told);
     }
 
     /// Decisions of the last run that a neighbour received, by sub-iteration.
@@ -119,7 +122,7 @@ impl Member {
 
     /// Prepares the chunk for its first sub-iteration.
     pub(super) fn start(&mut self, method: Method, keep: bool) {
-        let mask = if keep { self.initial.clone() } else { self.initial.take() };
+        let mask = if keep { Mask::clone(&self.initial) } else { Arc::make_mut(&mut self.initial).take() };
         self.run = Some(ChunkThinning::new(mask, method));
         self.log = SeamLog::default();
     }
@@ -248,7 +251,7 @@ impl Member {
     /// Ends the run, and returns the thinned mask.
     pub(super) fn finish(&mut self) -> Option<Mask> {
         self.active = false;
-        self.previous = std::mem::take(&mut self.log);
+        self.previous = Arc::new(std::mem::take(&mut self.log));
         self.run.take().map(ChunkThinning::into_mask)
     }
 

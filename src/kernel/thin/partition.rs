@@ -9,8 +9,10 @@
 //! become active keep their skeleton. Tentative decisions do not count as differences.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::member::Member;
 use crate::kernel::thin::message::{Link, Message, Slab};
@@ -40,11 +42,11 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub struct Thinned {
     /// The mask before thinning, with an empty halo.
-    pub initial: Mask,
+    pub initial: Arc<Mask>,
     /// What crossed its seams.
     pub log: SeamLog,
     /// The mask after thinning, with an empty halo.
-    pub mask: Mask,
+    pub mask: PackedMask,
 }
 
 /// All chunks with foreground of one worker.
@@ -63,7 +65,7 @@ pub struct Partition {
     /// Active members that are new: they send their masks to all neighbours without a request.
     newcomers: HashSet<u32>,
     /// Chunks that entered this epoch thinned.
-    thinned: Vec<(ChunkId, Mask)>,
+    thinned: Vec<(ChunkId, PackedMask)>,
     /// Members with unread flips.
     waiting: Vec<u32>,
     /// Messages to chunks in this partition or others.
@@ -105,7 +107,7 @@ impl Partition {
     }
 
     /// The initial mask and the seam log of a chunk after the last epoch, if they are kept.
-    pub fn kept(&self, id: ChunkId) -> Option<(&Mask, &SeamLog)> {
+    pub fn kept(&self, id: ChunkId) -> Option<(&Arc<Mask>, &Arc<SeamLog>)> {
         let member = self.members[*self.places.get(&id)? as usize].as_ref()?;
         self.keep.then_some((&member.initial, &member.previous))
     }
@@ -148,7 +150,7 @@ impl Partition {
                 }
                 (Some(place), Change::Rerun) => self.run_again(place),
                 (None, Change::Mask(mask)) => {
-                    let place = self.place(Member::new(&self.grid, id, mask));
+                    let place = self.place(Member::new(&self.grid, id, Arc::new(mask)));
                     self.newcomers.insert(place);
                     self.activate(place);
                     self.announce(place, None, true);
@@ -160,7 +162,7 @@ impl Partition {
                 (_, Change::Thinned(thinned)) => {
                     let Thinned { initial, log, mask } = *thinned;
                     let mut member = Member::new(&self.grid, id, initial);
-                    member.previous = log;
+                    member.previous = Arc::new(log);
                     let place = self.place(member);
                     // Neighbours need its mask for their halos, but do not become active.
                     self.newcomers.insert(place);
@@ -175,8 +177,8 @@ impl Partition {
     /// Restores a chunk, and returns its index.
     fn restore(&mut self, id: ChunkId, restored: Restored) -> u32 {
         let Restored { initial, log, doubtful } = restored;
-        let mut member = Member::new(&self.grid, id, initial);
-        (member.previous, member.doubtful) = (log, doubtful);
+        let mut member = Member::new(&self.grid, id, Arc::new(initial));
+        (member.previous, member.doubtful) = (Arc::new(log), doubtful);
         self.place(member)
     }
 
@@ -221,7 +223,7 @@ impl Partition {
             quiet = if self.settle(sub_iteration) == 0 { quiet + 1 } else { 0 };
             sub_iteration += 1;
         }
-        self.finish()
+        self.finish().into_iter().map(|(id, mask)| (id, mask.unpacked())).collect()
     }
 
     /// Handles a message of another worker. After all messages, call [`Partition::converge`].
@@ -330,14 +332,14 @@ impl Partition {
     }
 
     /// Ends the epoch. Returns the thinned masks of the chunks that were active or entered thinned.
-    pub fn finish(&mut self) -> Vec<(ChunkId, Mask)> {
+    pub fn finish(&mut self) -> Vec<(ChunkId, PackedMask)> {
         self.newcomers.clear();
         let mut thinned = std::mem::take(&mut self.thinned);
         for place in std::mem::take(&mut self.active) {
             if let Some(member) = &mut self.members[place as usize]
                 && let Some(mask) = member.finish()
             {
-                thinned.push((member.id, mask));
+                thinned.push((member.id, PackedMask::always(&mask)));
             }
         }
         if self.keep {

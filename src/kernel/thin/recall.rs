@@ -138,7 +138,7 @@ mod tests {
                     .iter()
                     .filter_map(|&id| Some((id, held.kept(id)?)))
                     .map(|(id, (initial, log))| {
-                        (id, Restored { initial: initial.clone(), log: log.clone(), doubtful: false })
+                        (id, Restored { initial: Mask::clone(initial), log: (**log).clone(), doubtful: false })
                     })
                     .collect();
                 let loaded: Arc<Mutex<BTreeSet<ChunkId>>> = Arc::default();

@@ -62,6 +62,18 @@ impl Drop for Room {
     }
 }
 
+/// The mask of a chunk before thinning, in the form that takes least memory: packed if nobody else holds it, and in a file if
+/// its store is full. A clone shares it.
+#[derive(Clone, Debug)]
+pub struct HeldMask(pub(super) Held);
+
+impl HeldMask {
+    /// Holds a mask, in a store if there is one; `None` is a chunk without foreground. Takes time in proportion to the mask.
+    pub fn new(mask: Option<Arc<Mask>>, store: Option<&Arc<MaskStore>>) -> HeldMask {
+        HeldMask(Held::new(Original::new(mask), store))
+    }
+}
+
 /// An original mask as it is held. A clone shares it.
 #[derive(Clone)]
 pub(super) enum Held {

@@ -6,22 +6,21 @@ use std::sync::Arc;
 use timely::dataflow::StreamVec;
 use timely::progress::Timestamp;
 
-use super::mask_store::MaskStore;
+use super::mask_store::{HeldMask, MaskStore};
 use super::recalled::MeasuredChunk;
 use crate::grid::ChunkId;
-use crate::kernel::mask::Mask;
 use crate::space::Region;
 
 /// The masks that a skeleton was thinned from.
 #[derive(Clone)]
 pub struct Originals<'scope, T: Timestamp> {
-    /// The masks of chunks before thinning; `None` if a chunk no longer has foreground.
-    pub masks: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
+    /// The masks of chunks before thinning.
+    pub masks: StreamVec<'scope, T, (ChunkId, HeldMask)>,
     /// The bounds of the image, for every worker.
     pub bounds: StreamVec<'scope, T, Region>,
     /// Chunks with foreground whose radii an earlier dataflow has measured: see [`MeasuredChunk`].
     pub measured: Option<StreamVec<'scope, T, (ChunkId, MeasuredChunk)>>,
-    /// Room for those that nobody else holds, if it is limited.
+    /// Room for those that nobody else holds, if it is limited; the same in which `masks` are held.
     pub store: Option<Arc<MaskStore>>,
 }
 

@@ -104,9 +104,8 @@ fn followed(
             let (bounds, bounds_stream) = scope.new_input::<Vec<_>>();
             let (known, known_stream) = scope.new_input::<Vec<_>>();
             let (skeletons, skeleton_stream) = scope.new_input::<Vec<_>>();
-            let store = store.clone();
-            let originals =
-                Originals { masks: mask_stream, bounds: bounds_stream, measured: Some(known_stream), store };
+            let (masks_of, measured, store) = (mask_stream, Some(known_stream), store.clone());
+            let originals = Originals { masks: masks_of, bounds: bounds_stream, measured, store };
             let measured = skeleton_stream.as_collection().measure_radii(originals, grid, spacing).inner;
             let (probe, _) = measured
                 .inspect(move |(skeleton, time, diff)| noted.lock().unwrap().push((*time, skeleton.clone(), *diff)))
@@ -132,7 +131,7 @@ fn followed(
                         known.send((id, MeasuredChunk { mask: recall.of(id), radii }));
                     }
                 } else if old != new {
-                    masks.send((id, new));
+                    masks.send((id, HeldMask::new(new, store.as_ref())));
                 }
                 let (old, new) = (before.and_then(|before| skeleton(own, before)), skeleton(own, scene));
                 if old != new {
@@ -266,7 +265,7 @@ proptest! {
         answers in prop::collection::vec(originals(), 0..4),
         changes in changes(),
     ) {
-        let held = |original| (ChunkId::at([1, 2, 3]), Held::Original(original));
+        let held = |original| (ChunkId::at([1, 2, 3]), mask_store::Held::Original(original));
         let answers = answers.into_iter().map(held).collect();
         let round =
             Round { from: ids.len(), to: 7, number, busy, asks: ids.iter().rev().copied().collect(), edits: ids, answers };

@@ -139,10 +139,10 @@ impl WatchThinning for Note {
         self.kept.lock().unwrap().by_planes |= counts.by_planes;
     }
 
-    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+    fn thinned(&mut self, chunk: ChunkId, initial: &Arc<Mask>, log: &Arc<SeamLog>) {
         let mut kept = self.kept.lock().unwrap();
         *kept.taking_part.entry(self.epoch).or_default() += 1;
-        kept.logs.insert((self.epoch, chunk), (initial.clone(), log.clone()));
+        kept.logs.insert((self.epoch, chunk), (Mask::clone(initial), SeamLog::clone(log)));
     }
 }
 
@@ -155,7 +155,7 @@ impl WatchThinning for SharedNote {
         self.0.borrow_mut().round(counts);
     }
 
-    fn thinned(&mut self, chunk: ChunkId, initial: &Mask, log: &SeamLog) {
+    fn thinned(&mut self, chunk: ChunkId, initial: &Arc<Mask>, log: &Arc<SeamLog>) {
         self.0.borrow_mut().thinned(chunk, initial, log);
     }
 }

@@ -1,6 +1,7 @@
 //! One worker's part in the thinning of a volume by planes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,8 @@ use crate::operators::window::Window;
 /// Times that a worker looks for planes to work on before it reads messages. What comes between, such as reading a chunk, takes
 /// the planes' place in the cache.
 const AT_ONCE: usize = 128;
+/// Planes for another worker after which this one lets it have them.
+const SENT_AT_ONCE: usize = 16;
 /// Chunks that are made at a time: so many masks can be on their way to what comes next.
 const MADE_AT_ONCE: usize = 8;
 /// Least number of planes that may be read beyond the layer that is thinned.
@@ -38,7 +41,7 @@ pub struct Inflow {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Content {
     /// A chunk, with its mask if it has foreground, to the keeper of its layer.
-    Chunk(ChunkId, Option<Mask>),
+    Chunk(ChunkId, Option<Arc<Mask>>),
     /// The number of masks of a worker, when all have come.
     AllMasks(usize),
     /// The planes of a layer, to the first worker, and the number of the first plane.
@@ -71,7 +74,7 @@ pub(super) struct Outcome {
     pub(super) id: ChunkId,
     pub(super) mask: Mask,
     /// The mask before and the seam log, if these are kept.
-    pub(super) kept: Option<(Mask, SeamLog)>,
+    pub(super) kept: Option<(Arc<Mask>, SeamLog)>,
 }
 
 /// One worker's part in the thinning of a volume.
@@ -103,7 +106,7 @@ pub(super) struct Crew {
     /// Number of own chunks that came out.
     made: usize,
     /// Own masks before, if they are kept.
-    initial: BTreeMap<ChunkId, Mask>,
+    initial: BTreeMap<ChunkId, Arc<Mask>>,
     /// Parts of the seam logs of own chunks; below, the number of workers whose parts are missing.
     logs: BTreeMap<ChunkId, Vec<SeamLog>>,
     missing_logs: usize,
@@ -181,7 +184,7 @@ impl Crew {
     fn read<S: FnMut(Letter<Content>)>(&mut self, content: Content, post: &mut Post<S>) {
         match content {
             Content::Chunk(id, mask) => {
-                self.layers.take(id, mask.as_ref());
+                self.layers.take(id, mask.as_deref());
                 self.send_layers(post);
             }
             Content::AllMasks(count) => {
@@ -218,8 +221,8 @@ impl Crew {
         planes.into_iter().for_each(|passage| post.send(passage.stage % peers, Content::Plane(Box::new(passage))));
     }
 
-    /// Takes waiting planes, and lets planes pass through the stages, until there is a new stage. Returns whether there was
-    /// anything to do.
+    /// Takes waiting planes, and lets planes pass through the stages, until there is a new stage or another worker can go on.
+    /// Returns whether there was anything to do.
     fn thin_some<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) -> bool {
         let (mut sent, mut is_busy) = (Vec::new(), false);
         let stages = self.counts.rounds;
@@ -240,7 +243,7 @@ impl Crew {
                 }
             }
             self.note_counts();
-            if self.counts.rounds > stages {
+            if self.counts.rounds > stages || sent.len() >= SENT_AT_ONCE {
                 break;
             }
         }
@@ -329,11 +332,12 @@ impl Part for Crew {
 
     fn take(&mut self, (id, mask): (ChunkId, Option<Mask>), post: &mut Post<impl FnMut(Letter<Content>)>) {
         debug_assert_eq!(self.grid.owner(id, self.errand.peers), self.errand.index, "chunks come to their owners");
+        let mask = mask.map(Arc::new);
         if let Some(mask) = &mask {
             self.counts.chunks += 1;
             self.counts.thinned += 1;
             if self.errand.keeps {
-                self.initial.insert(id, mask.clone());
+                self.initial.insert(id, Arc::clone(mask));
             }
         }
         post.send(self.layering.keeper(id.place()[0]), Content::Chunk(id, mask));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::crew::{self, Crew, Errand, Outcome};
 use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::partition::{Change, Thinned};
 use crate::kernel::thin::planes::PlaneLayout;
 use crate::operators::thin::WatchThinning;
@@ -152,7 +153,7 @@ impl Part for First {
         }
         let thinned = |Outcome { id, mask, kept }: Outcome| {
             let (initial, log) = kept.expect("masks are kept");
-            (id, Change::Thinned(Box::new(Thinned { initial, log, mask })))
+            (id, Change::Thinned(Box::new(Thinned { initial, log, mask: PackedMask::always(&mask) })))
         };
         let outcomes = self.crew.as_mut().map(Crew::outcomes).unwrap_or_default();
         std::mem::take(&mut self.changes).into_iter().chain(outcomes.into_iter().map(thinned)).collect()
