@@ -23,7 +23,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("kernel", &["space", "grid", "error", "chunk"]),
     ("store", &["space", "grid", "text", "error", "memory", "chunk", "threads", "kernel"]),
     ("page", &[]),
-    ("overview", &["space", "error", "page", "chunk", "kernel"]),
+    ("overview", &["space", "error", "page", "chunk", "threads", "kernel"]),
     ("follow", &["space", "grid", "error", "chunk", "store"]),
     ("table", &["space", "grid", "text", "error", "threads", "kernel"]),
     ("parameters", &["space", "error", "chunk", "kernel", "store", "table"]),
