@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use crate::error::{Error, Result};
 
@@ -37,6 +38,11 @@ pub fn each<T: Sync, R: Send>(
     }
     results.sort_unstable_by_key(|(at, _)| *at);
     Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+/// The result of a thread. Panics as that has.
+pub(crate) fn joined<D>(thread: ScopedJoinHandle<'_, D>) -> D {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Which thread hands over next.

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::ScopedJoinHandle;
 use std::time::Instant;
 
 use super::change_files::{Changes, TableChanges};
@@ -34,6 +33,7 @@ use crate::table::ranks::Ranks;
 use crate::table::regions::Regions;
 use crate::table::skeletons::Skeletons;
 use crate::table::summary::{Awaited, FilteredTotals, Summary, Totals};
+use crate::threads::joined;
 
 /// Where outputs go, and how they are written.
 #[derive(Debug)]
@@ -293,11 +293,6 @@ impl Analysis {
         }
         Ok(Written { totals, summary, notes: Vec::new() })
     }
-}
-
-/// The result of a thread, which panics as that has.
-fn joined<D>(thread: ScopedJoinHandle<'_, D>) -> D {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Writes the skeleton's image of labels, from skeletons whose values are their labels.

@@ -12,6 +12,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use crate::threads::joined;
+
 #[cfg(test)]
 pub(crate) mod log;
 
@@ -271,8 +273,6 @@ fn sync_files(files: &[PathBuf]) -> io::Result<()> {
     let part = |from: usize| files.iter().skip(from).step_by(AT_ONCE).try_for_each(|file| sync_file(file));
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..AT_ONCE).map(|from| scope.spawn(move || part(from))).collect();
-        threads
-            .into_iter()
-            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        threads.into_iter().try_for_each(joined)
     })
 }
