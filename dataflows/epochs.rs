@@ -149,7 +149,12 @@ impl ShownEpochs {
         status::follow(&self.progress);
         let shown = Progress::show(&self.progress, self.options.output.quiet);
         let epoch = self.of.advance()?;
-        freed::give_back();
+        // A digest is of use to a later run, at a cost that follows from the size of the image, and what is freed now will be
+        // needed by the next epoch: not for each of many epochs.
+        let is_last = self.shown == Shown::Summary;
+        if is_last {
+            freed::give_back();
+        }
         self.progress.begin(Stage::Writing, 0);
         if let (Some(method), true) = (self.of.analysis.settled.threshold.method(), epoch.remade) {
             let value = self.of.session.threshold().bound().unwrap_or_default();
@@ -167,8 +172,6 @@ impl ShownEpochs {
             exports: plan.exports.clone(),
             ..Destination::new(folder)
         };
-        // A digest is of use to a later run, at a cost that follows from the size of the image: not for each of many epochs.
-        let is_last = self.shown == Shown::Summary;
         let (results, staged) = self.of.stage(&epoch, to, is_last)?;
         let made = if is_last { self.of.made(&staged, &plan)? } else { None };
         drop(shown);

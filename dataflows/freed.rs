@@ -1,6 +1,6 @@
 //! Memory that was freed, and that the allocator keeps.
 
-/// Gives freed memory back to the system. The GNU allocator keeps what worker threads have freed for threads to come, of which
+/// Returns freed memory to the system. The GNU allocator keeps what worker threads have freed for threads to come, of which
 /// there may be none: about a third of what outputs take later. Takes some milliseconds.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code, reason = "a function of the C library")]
