@@ -98,11 +98,6 @@ impl Projections {
         if self.panels.len() == 1 { 2 } else { 3 }
     }
 
-    /// Number of voxels along the side of a pixel.
-    pub fn scale(&self) -> usize {
-        self.scale
-    }
-
     /// The panels: along z, and for a 3-D image along y and x.
     pub fn panels(&self) -> &[Panel] {
         &self.panels
@@ -489,7 +484,7 @@ mod tests {
         let mut projections = Projections::new(image.region, 2);
         projections.add_chunk(&part(&image, Region::new([0, 0, 1250], [1, 3, 2500])));
         projections.add_constant(&Region::new([0, 0, 0], [1, 3, 1250]), 5.0);
-        assert_eq!((projections.scale(), projections.panels()[0].shape), (3, [1, 834]));
+        assert_eq!((projections.scale, projections.panels()[0].shape), (3, [1, 834]));
         let row = &projections.panels()[0].values;
         assert_eq!((row[0], row[416], row[417], row[833]), (5.0, 5.0, 0.0, 9.0));
     }

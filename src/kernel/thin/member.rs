@@ -33,12 +33,12 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn new(grid: &Grid, id: ChunkId, mask: Arc<Mask>) -> Self {
+    pub(super) fn new(grid: &Grid, id: ChunkId, mask: Arc<Mask>, previous: SeamLog) -> Self {
         Member {
             id,
             seams: Seams::new(grid, id),
             initial: mask,
-            previous: Arc::default(),
+            previous: Arc::new(previous),
             doubtful: false,
             active: false,
             live: [false; 27],

@@ -150,7 +150,7 @@ impl Partition {
                 }
                 (Some(place), Change::Rerun) => self.run_again(place),
                 (None, Change::Mask(mask)) => {
-                    let place = self.place(Member::new(&self.grid, id, Arc::new(mask)));
+                    let place = self.place(Member::new(&self.grid, id, Arc::new(mask), SeamLog::default()));
                     self.newcomers.insert(place);
                     self.activate(place);
                     self.announce(place, None, true);
@@ -161,9 +161,7 @@ impl Partition {
                 (_, Change::Stored(recall)) => self.stored.insert(id, recall),
                 (_, Change::Thinned(thinned)) => {
                     let Thinned { initial, log, mask } = *thinned;
-                    let mut member = Member::new(&self.grid, id, initial);
-                    member.previous = Arc::new(log);
-                    let place = self.place(member);
+                    let place = self.place(Member::new(&self.grid, id, initial, log));
                     // Neighbours need its mask for their halos, but do not become active.
                     self.newcomers.insert(place);
                     self.show(place);
@@ -177,8 +175,8 @@ impl Partition {
     /// Restores a chunk, and returns its index.
     fn restore(&mut self, id: ChunkId, restored: Restored) -> u32 {
         let Restored { initial, log, doubtful } = restored;
-        let mut member = Member::new(&self.grid, id, Arc::new(initial));
-        (member.previous, member.doubtful) = (Arc::new(log), doubtful);
+        let mut member = Member::new(&self.grid, id, Arc::new(initial), log);
+        member.doubtful = doubtful;
         self.place(member)
     }
 

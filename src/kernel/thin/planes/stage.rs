@@ -182,7 +182,7 @@ impl Stage {
         self.held[place] = here;
     }
 
-    /// Gives the plane above a place back what it has lost in the sub-iteration that it was in last, or takes it again.
+    /// Restores what the plane above a place has lost in the sub-iteration that it was in last, or takes it away again.
     fn give_back_above(&mut self, place: usize) {
         if let Some(above) = place.checked_sub(1) {
             let Plane { bits, lost, .. } = &mut self.held[above];
