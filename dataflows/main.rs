@@ -43,7 +43,7 @@ use anabranch::error::Result;
 use anabranch::text::{line, masked};
 
 use crate::arguments::{LogFormat, WatchOptions};
-use crate::terminal::{events, log, print_error};
+use crate::terminal::{events, log};
 
 /// Characters of a line on standard error at most.
 const LONGEST: usize = 4096;
@@ -86,9 +86,7 @@ fn end(result: &Result<()>) -> u8 {
     match result {
         Ok(()) => 0,
         Err(error) => {
-            if !processes::is_spoken_for() {
-                print_error(error);
-            }
+            processes::speak(error);
             error.kind().exit_code()
         }
     }

@@ -217,6 +217,13 @@ pub(crate) fn is_spoken_for() -> bool {
     SPOKEN_FOR.load(Ordering::Acquire)
 }
 
+/// Prints an error that ends this process, unless that has been done, or another process does it.
+pub(crate) fn speak(error: &Error) {
+    if !SPOKEN_FOR.swap(true, Ordering::AcqRel) {
+        print_error(error);
+    }
+}
+
 /// Handles a panic in a process of several. A panic about a connection that broke because of another process is not
 /// reported; `report` reports any other. Returns only if this process is alone.
 pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
@@ -233,6 +240,7 @@ pub(crate) fn panicked(message: &str, report: impl FnOnce()) {
         // The main thread ends the program, once it has cleared away what it has begun to write.
         std::thread::sleep(PATIENCE);
     }
+    speak(&error);
     std::process::exit(i32::from(error.kind().exit_code()));
 }
 
