@@ -43,7 +43,7 @@ pub(super) mod tests;
 pub use self::plane::Plane;
 pub use self::seams::SeamWriter;
 pub use self::stage::DIRECTIONS;
-pub use self::sweep::{Passage, Sweep};
+pub use self::sweep::{LoadParts, Passage, SaveParts, Sweep};
 use crate::kernel::mask::{Layout, TAIL};
 use crate::kernel::thin::lee::Runs;
 use crate::space::Region;

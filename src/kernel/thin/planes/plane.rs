@@ -26,8 +26,8 @@ pub struct Plane {
     pub(super) window: [Vec<u64>; WINDOW],
     /// Bit set of the windows with runs.
     pub(super) marked: u8,
-    /// The voxels that were deleted in the last sub-iteration, as bit indices, while the plane below may need them.
-    #[serde(skip)]
+    /// The voxels that were deleted in the last sub-iteration, as bit indices, while the plane below may need them: not
+    /// between two stages.
     pub(super) lost: Vec<u32>,
 }
 

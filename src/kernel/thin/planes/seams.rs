@@ -127,6 +127,21 @@ impl SeamWriter {
         }
     }
 
+    /// The logs so far, with the indices of their chunks in raster order.
+    pub(super) fn logs(&self) -> &[(usize, SeamLog)] {
+        &self.logs
+    }
+
+    /// Goes on with these logs, which a writer of the same grid had.
+    pub(super) fn resume(&mut self, logs: Vec<(usize, SeamLog)>) {
+        for (number, (chunk, _)) in (1..).zip(&logs) {
+            if let Some(found) = self.found.get_mut(*chunk) {
+                *found = number;
+            }
+        }
+        self.logs = logs;
+    }
+
     /// The logs of the chunks that have one.
     pub fn into_logs(self) -> impl Iterator<Item = (ChunkId, SeamLog)> {
         let [z, y, x] = self.axes.map(|axis| (axis.first, axis.lengths.len()));

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::bench::{Bench, PlaneRows};
 use super::plane::WINDOW;
 use super::{Plane, PlaneLayout};
@@ -19,7 +21,7 @@ pub const DIRECTIONS: usize = WAYS.len();
 /// size of the volume.
 ///
 /// Planes that come wait at the stage's gate. A stage that has not opened does nothing; see [`Stage::arrive`].
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Stage {
     /// Number of sub-iterations of this stage.
     steps: usize,
@@ -27,9 +29,11 @@ pub(super) struct Stage {
     first: usize,
     is_open: bool,
     /// The last planes that have come, and how many have come.
-    gate: VecDeque<Plane>,
+    #[serde(skip)]
+    pub(super) gate: VecDeque<Plane>,
     arrived: usize,
-    held: VecDeque<Plane>,
+    #[serde(skip)]
+    pub(super) held: VecDeque<Plane>,
     /// Number of the plane that enters next.
     next: usize,
     /// Whether the plane that left last was hot.
@@ -93,9 +97,14 @@ impl Stage {
         self.is_open && self.next == layout.depth && self.held.is_empty()
     }
 
-    /// All planes, if they have come and there is nothing to do in any of them.
+    /// Whether all planes have come, and there is nothing to do in any of them.
+    pub(super) fn has_finished(&self, layout: &PlaneLayout) -> bool {
+        !self.is_open && self.gate.len() == layout.depth
+    }
+
+    /// All planes, if there is nothing to do in any of them.
     pub(super) fn take_finished(&mut self, layout: &PlaneLayout) -> Option<VecDeque<Plane>> {
-        (!self.is_open && self.gate.len() == layout.depth).then(|| std::mem::take(&mut self.gate))
+        self.has_finished(layout).then(|| std::mem::take(&mut self.gate))
     }
 
     /// The planes at the gate and inside.

@@ -1,8 +1,12 @@
 //! One worker's stages in a sweep.
 
+mod kept;
+
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::kept::{LoadParts, SaveParts};
 
 use super::bench::Bench;
 use super::stage::Stage;
@@ -135,6 +139,11 @@ impl Sweep {
     fn choose(&self) -> Option<usize> {
         let has_enough = |stage: &Stage| stage.ready() >= stage.batch();
         self.stages.iter().rposition(has_enough).or_else(|| self.stages.iter().position(|stage| stage.ready() > 0))
+    }
+
+    /// Whether the sweep is over, and this worker has the thinned planes.
+    pub fn has_finished(&self) -> bool {
+        self.stages.back().is_some_and(|stage| stage.has_finished(&self.bench.layout))
     }
 
     /// The thinned planes of the volume, from top to bottom, if the sweep is over and this worker has them. Many sleep.
