@@ -181,7 +181,7 @@
 //! - `cli` (default): everything that the program needs, `analysis` included.
 //! - `analysis`: from an image to its results in one call, and the files that it writes.
 //! - `follow`: waits for changes of stored images that other programs write to.
-//! - `dataflow`: the operators, the session for analyses inside a program, and its state on disk.
+//! - `dataflow`: the operators, the session for analyses inside a program, its state on disk, and checkpoints of long runs.
 //! - `zarr`, `tiff` (default): the formats. NumPy's `.npy` and arrays in memory are always there.
 //! - `mosaic` (default): images made of the tiles of a scan, and readers of the files that stages write about them.
 //! - `http`, `s3` (default): Zarr on web servers and in object stores.
@@ -204,6 +204,8 @@ pub mod table;
 pub mod wire;
 #[cfg(feature = "dataflow")]
 pub mod state;
+#[cfg(feature = "dataflow")]
+pub mod checkpoint;
 pub mod progress;
 #[cfg(feature = "dataflow")]
 pub mod operators;

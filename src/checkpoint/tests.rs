@@ -1,0 +1,136 @@
+//! Checkpoints that are found again, damaged, or of something else.
+
+use super::*;
+use crate::error::Kind;
+use crate::grid::ChunkId;
+use crate::kernel::image::project::Projections;
+use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::thin::planes::{LoadParts, SaveParts};
+use crate::space::Region;
+
+fn read_chunk(at: i64) -> ReadChunk {
+    let own = Region::new([at, 0, 0], [at + 2, 3, 4]);
+    let mut mask = Mask::new(Layout::new(own));
+    mask.set(mask.layout().bit([1, 2, 3]));
+    let projections = Projections::of_part(Region::of_shape([9, 3, 4]), 3, &own);
+    ReadChunk { mask: Some(mask), strong: None, count: 1, constant: Some(at), projections }
+}
+
+fn chunk(at: i64) -> ChunkId {
+    ChunkId::at([at, 0, 0])
+}
+
+/// All that a worker has read.
+fn all(checkpoint: &Checkpoint, worker: usize) -> Result<Vec<(ChunkId, ReadChunk)>> {
+    checkpoint.read_chunks(worker)?.collect()
+}
+
+#[test]
+fn chunks_are_found_again_up_to_the_one_that_was_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kept");
+    let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+    assert!(checkpoint.is_new());
+    let mut journal = checkpoint.journal(1).unwrap();
+    (0..3).for_each(|at| journal.add(chunk(at), &read_chunk(at)).unwrap());
+    drop((journal, checkpoint));
+    let file = path.join("masks.1");
+    let whole = std::fs::read(&file).unwrap();
+    for cut in [0, 1, 60, whole.len() - 1] {
+        std::fs::write(&file, &whole[..whole.len() - cut]).unwrap();
+        let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+        let count = match cut {
+            0 => 3,
+            1 => 2,
+            60 => 2,
+            _ => 0,
+        };
+        let expected: Vec<_> = (0..count).map(|at| (chunk(at), read_chunk(at))).collect();
+        assert_eq!(all(&checkpoint, 1).unwrap(), expected, "{cut} bytes less");
+        assert_eq!(checkpoint.chunks().collect::<Vec<_>>(), (0..count).map(chunk).collect::<Vec<_>>());
+        assert_eq!(all(&checkpoint, 0).unwrap(), []);
+        // It goes on behind the last whole one.
+        checkpoint.journal(1).unwrap().add(chunk(7), &read_chunk(7)).unwrap();
+        drop(checkpoint);
+        let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+        assert_eq!(checkpoint.count(), count as usize + 1);
+        assert_eq!(all(&checkpoint, 1).unwrap().last(), Some(&(chunk(7), read_chunk(7))));
+    }
+}
+
+#[test]
+fn a_byte_that_has_changed_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = Checkpoint::open(folder.path(), 1, 1).unwrap();
+    checkpoint.journal(0).unwrap().add(chunk(1), &read_chunk(1)).unwrap();
+    drop(checkpoint);
+    let file = folder.path().join("masks.0");
+    let whole = std::fs::read(&file).unwrap();
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 8;
+        std::fs::write(&file, &changed).unwrap();
+        let checkpoint = Checkpoint::open(folder.path(), 1, 1).unwrap();
+        // In the header: it counts as not there.
+        match all(&checkpoint, 0) {
+            Ok(found) => assert!(found.is_empty() && at < 56, "byte {at}"),
+            Err(error) => assert!(error.kind() == Kind::Data && at >= 56, "byte {at}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn a_snapshot_counts_when_all_workers_have_written_theirs() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |checkpoint: &Checkpoint, number: u64, worker: usize, parts: u64| {
+        let mut writer = checkpoint.begin_snapshot(number, worker).unwrap();
+        (0..parts).for_each(|part| writer.save(&(part, vec![7u8; 300])).unwrap());
+        checkpoint.end_snapshot(writer).unwrap();
+    };
+    let checkpoint = Checkpoint::open(folder.path(), 1, 2).unwrap();
+    assert!(checkpoint.snapshot(0).unwrap().is_none());
+    let number = checkpoint.next_snapshot();
+    [1, 0].into_iter().for_each(|worker| write(&checkpoint, number, worker, 9000));
+    // Of the next one, a worker's is missing, and another's was being written.
+    write(&checkpoint, number + 1, 1, 3);
+    checkpoint.begin_snapshot(number + 1, 0).unwrap().save(&1u64).unwrap();
+    drop(checkpoint);
+    let checkpoint = Checkpoint::open(folder.path(), 1, 2).unwrap();
+    assert!(!folder.path().join("sweep.1.1").exists() && checkpoint.next_snapshot() == number + 1);
+    for worker in 0..2 {
+        let mut reader = checkpoint.snapshot(worker).unwrap().unwrap();
+        for part in 0..9000u64 {
+            assert_eq!(reader.load::<(u64, Vec<u8>)>().unwrap(), (part, vec![7; 300]));
+        }
+        assert_eq!(reader.load::<u64>().unwrap_err().kind(), Kind::Data);
+    }
+    // With a newer one, the earlier goes.
+    [1, 0].into_iter().for_each(|worker| write(&checkpoint, number + 1, worker, 1));
+    assert!(!folder.path().join("sweep.0.0").exists() && folder.path().join("sweep.1.0").exists());
+}
+
+#[test]
+fn a_folder_of_something_else_is_refused_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kept");
+    let refusal = |identity, workers| {
+        let error = Checkpoint::open(&path, identity, workers).unwrap_err();
+        assert_eq!(error.kind(), Kind::Output);
+        error.to_string()
+    };
+    let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+    assert!(refusal(1, 2).contains("going on"));
+    checkpoint.keep_threshold(Threshold::Nonzero).unwrap();
+    drop(checkpoint);
+    assert!(refusal(2, 2).contains("another analysis"));
+    assert!(refusal(1, 3).contains("--workers 2"));
+    std::fs::write(path.join("notes.txt"), "mine").unwrap();
+    assert!(refusal(1, 2).contains("notes.txt"));
+    std::fs::remove_file(path.join("notes.txt")).unwrap();
+    let checkpoint = Checkpoint::open(&path, 1, 2).unwrap();
+    assert!(checkpoint.threshold() == Some(Threshold::Nonzero) && !checkpoint.is_new());
+    checkpoint.remove().unwrap();
+    assert!(!path.exists());
+    std::fs::write(&path, "a file").unwrap();
+    assert!(refusal(1, 2).contains("not a folder"));
+}
