@@ -31,6 +31,7 @@
 mod arrays;
 mod change_files;
 mod changes;
+mod checkpointed;
 mod epochs;
 mod exports;
 mod kept_counts;
@@ -186,6 +187,11 @@ impl Analysis {
     /// Worker threads of each process.
     pub fn workers(&self) -> usize {
         self.allotted.workers
+    }
+
+    /// Number of chunks of which anything is stored.
+    pub fn chunks_to_read(&self) -> usize {
+        self.allotted.stored.count(&self.grid)
     }
 
     /// Columns of the branch table.

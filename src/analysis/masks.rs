@@ -17,25 +17,29 @@ use crate::operators::window::Window;
 use crate::space::Region;
 use crate::store::{Source, inside};
 
-/// The masks of the selected chunks after filters, what is known of their foreground, and how much filters change, if there
-/// are any. `watch` sees each chunk before its values are released, and before filters.
+/// The masks of the selected chunks and of those that were read before, after filters, what is known of their foreground, and
+/// how much filters change, if there are any. `watch` sees each selected chunk before its values are released, and before
+/// filters.
 pub(super) fn masks<'scope>(
     scope: Scope<'scope, u64>,
     analysis: &Analysis,
     kernel: Binarise,
-    selection: Selection,
-    window: &Window,
-    failure: &Failure,
+    (selection, before): (Selection, Option<Binaries<'scope, u64>>),
+    (window, failure): (&Window, &Failure),
     watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
 ) -> (Binaries<'scope, u64>, Option<FilteredAmounts<'scope, u64>>) {
     let (grid, depth, description) = (analysis.grid, kernel.depth(), analysis.source.description());
     let image = Arc::clone(&analysis.source);
     let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));
-    scope
+    let binaries = scope
         .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
         .overlap(grid, depth, selection, description.dtype, description.fill, window)
-        .binarise_within(kernel, confine, failure.clone(), watch)
-        .filter(&FilterPlan { grid, planar: analysis.dimensions() == 2, filters: analysis.settled.filters.clone() })
+        .binarise_within(kernel, confine, failure.clone(), watch);
+    let binaries = match before {
+        Some(before) => binaries.and(before),
+        None => binaries,
+    };
+    binaries.filter(&FilterPlan { grid, planar: analysis.dimensions() == 2, filters: analysis.settled.filters.clone() })
 }
 
 /// The image whose values are measured in the foreground, and what is known of these: nothing yet, if it is another image.

@@ -182,7 +182,7 @@ fn find(
     let [to_report, gathered] = [&found; 2].map(Rc::clone);
     worker.dataflow::<u64, _, _>(|scope| {
         let watch = move |_: &_, _: Option<&_>| reading.chunk_done(Stage::Reading);
-        let (binaries, _) = masks(scope, analysis, kernel, selection, &window, failure, watch);
+        let (binaries, _) = masks(scope, analysis, kernel, (selection, None), (&window, failure), watch);
         let Binaries { masks, foregrounds, .. } = binaries;
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };
         let (source, foregrounds) = measured_values(analysis, foregrounds);

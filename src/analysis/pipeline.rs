@@ -10,8 +10,10 @@ use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Exchange, Inspect, Probe, ToStream};
 use timely::worker::Worker;
 
+use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::kernel::image::project::Projections;
+use crate::kernel::mask::binarise::Binary;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::thin::partition::Change;
@@ -21,8 +23,10 @@ use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::find;
+use crate::operators::overlap::Padded;
 use crate::operators::radii::{HeldMask, MaskStore, Originals};
 use crate::operators::read::Selection;
+use crate::operators::resume::ResumeChunks;
 use crate::operators::sample::SampleChunks;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
 use crate::operators::thin_masks::ThinMasks;
@@ -35,6 +39,7 @@ use crate::space::Voxel;
 use crate::store::output::{OutputFolder, SkeletonImage};
 use crate::table::statistics::Statistics;
 
+use super::checkpointed::KeptChunks;
 use super::labels::{Windows, analyse_classes};
 use super::masks::{masks, measured_values};
 use super::outputs::write_labels;
@@ -53,6 +58,8 @@ pub struct Running<'a> {
     pub failure: Failure,
     /// The processes that share the work.
     pub team: Option<&'a mut Team>,
+    /// Where what has been done is kept, and from which the analysis goes on: of [`Analysis::checkpoint`].
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl Running<'_> {
@@ -214,19 +221,26 @@ impl Analysis {
         let scratch = out.map_or_else(std::env::temp_dir, Path::to_owned);
         let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
         let store = Arc::new(MaskStore::new(scratch, MASKS_IN_MEMORY, shared.clone()));
-        let (workers, analysis) = (self.allotted.workers, self.clone());
+        let (workers, analysis, kept) = (self.allotted.workers, self.clone(), running.checkpoint.take());
         let logic = move |worker: &mut Worker| {
-            let threshold = threshold(worker, &analysis, &passes, &shared, &progress)?;
+            let kept = kept.as_ref();
+            let threshold = match kept.and_then(Checkpoint::threshold) {
+                Some(threshold) => threshold,
+                None => threshold(worker, &analysis, &passes, &shared, &progress)?,
+            };
             if let Some(image) = &analysis.labels {
                 let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
-                    analyse(worker, of_class, threshold, (window, &projected, &store), None, &shared, &progress)
+                    analyse(worker, of_class, threshold, (window, &projected, &store), (None, None), &shared, &progress)
                 };
                 let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
                 return Ok((threshold, report));
             }
+            if let Some(kept) = kept.filter(|kept| worker.index() == 0 && kept.threshold().is_none()) {
+                kept.keep_threshold(threshold)?;
+            }
             let shared_by_workers = (window.clone(), &projected, &store);
-            let report =
-                analyse(worker, &analysis, threshold, shared_by_workers, skeleton.clone(), &shared, &progress)?;
+            let files = (skeleton.clone(), kept);
+            let report = analyse(worker, &analysis, threshold, shared_by_workers, files, &shared, &progress)?;
             Ok((threshold, report))
         };
         let ((threshold, report), sent) = running.on_workers(workers, logic)?;
@@ -240,7 +254,7 @@ fn analyse(
     analysis: &Analysis,
     threshold: Threshold,
     (window, projected, store): (Window, &Projected, &Arc<MaskStore>),
-    skeleton: Option<Sink>,
+    (skeleton, kept): (Option<Sink>, Option<&Checkpoint>),
     failure: &Failure,
     state: &Arc<ProgressState>,
 ) -> Result<Report> {
@@ -259,18 +273,31 @@ fn analyse(
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
     let probe = Handle::new();
+    let mut keeping = kept.map(|kept| KeptChunks::new(kept, worker.index(), failure)).transpose()?;
+    let rest = keeping.as_ref().map_or_else(|| selection.clone(), |keeping| keeping.rest(&selection, &grid));
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading, picture) = (to_report(), Arc::clone(state), projected.clone());
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);
-        let (binaries, amounts) =
-            masks(scope, analysis, kernel, selection.clone(), &window, failure, move |padded, binary| {
-                let found = &mut counted.borrow_mut().found;
-                let foreground = binary.map_or(0, |binary| binary.count as u64);
-                found.foreground += foreground;
-                reading.add_foreground(foreground);
-                picture.add(bounds, dimensions, padded, fill);
-                reading.chunk_done(Stage::Reading);
-            });
+        let count = move |foreground| {
+            counted.borrow_mut().found.foreground += foreground;
+            reading.add_foreground(foreground);
+            reading.chunk_done(Stage::Reading);
+        };
+        let (counted_before, picture_before) = (count.clone(), projected.clone());
+        let before = keeping.as_mut().and_then(KeptChunks::take_read).map(|chunks| {
+            scope.resume_chunks(chunks, failure.clone(), move |_, read| {
+                picture_before.merge(bounds, dimensions, &read.projections);
+                counted_before(read.count);
+            })
+        });
+        let watch = move |padded: &Padded, binary: Option<&Binary>| {
+            let part = picture.add(bounds, dimensions, padded, fill);
+            if let Some(keeping) = &mut keeping {
+                keeping.add(padded.chunk, binary, part);
+            }
+            count(binary.map_or(0, |binary| binary.count as u64));
+        };
+        let (binaries, amounts) = masks(scope, analysis, kernel, (rest, before), (&window, failure), watch);
         let Binaries { masks, foregrounds, .. } = binaries;
         if let Some(amounts) = amounts {
             let filtered = to_report();
@@ -298,9 +325,10 @@ fn analyse(
             store: Some(Arc::clone(store)),
         });
         let (values, foreground) = measured_values(analysis, foregrounds);
+        let thinning_plan = ThinningPlan { grid, method, keep: false };
         let object_plan = analysis.object_plan();
         let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), failure.clone());
-        let masks = masks.thin_masks(ThinningPlan { grid, method, keep: false }, inflow, watch, failure.clone());
+        let masks = masks.thin_masks(thinning_plan, inflow, kept.cloned(), watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);

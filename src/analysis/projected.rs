@@ -12,10 +12,17 @@ pub(super) struct Projected(Arc<Mutex<Option<Projections>>>);
 
 impl Projected {
     /// Adds a chunk of an image with these bounds and 2 or 3 dimensions; where nothing is stored it has the value `fill`.
-    pub(super) fn add(&self, bounds: Region, dimensions: usize, chunk: &Padded, fill: f64) {
+    /// Returns its part.
+    pub(super) fn add(&self, bounds: Region, dimensions: usize, chunk: &Padded, fill: f64) -> Projections {
         let mut part = Projections::of_part(bounds, dimensions, &chunk.own);
         part.add_own(&chunk.own, &chunk.region, chunk.voxels.as_ref(), fill);
-        self.all().get_or_insert_with(|| Projections::new(bounds, dimensions)).merge(&part);
+        self.merge(bounds, dimensions, &part);
+        part
+    }
+
+    /// Adds the part of a chunk.
+    pub(super) fn merge(&self, bounds: Region, dimensions: usize, part: &Projections) {
+        self.all().get_or_insert_with(|| Projections::new(bounds, dimensions)).merge(part);
     }
 
     /// What has been added since it was last taken.

@@ -143,6 +143,15 @@ impl Analysis {
 
     /// A hash of the marks that the chunks have now; `None` unless all have one that can be trusted.
     fn marks_now(&self) -> Result<Option<u64>> {
+        self.hash_of_marks(|marked| marked.filter(Marked::is_old).map(|marked| marked.mark))
+    }
+
+    /// A hash of the marks that the chunks have now, also of those that were written just now; `None` unless all have one.
+    pub(super) fn hash_of_image(&self) -> Result<Option<u64>> {
+        self.hash_of_marks(|marked| marked.map(|marked| marked.mark))
+    }
+
+    fn hash_of_marks(&self, of: impl Fn(Option<Marked>) -> Option<Mark>) -> Result<Option<u64>> {
         let (grid, bounds) = (self.grid, self.grid.bounds());
         let depth = self.settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
         let mut chunks: Vec<ChunkId> = grid.chunks().collect();
@@ -150,8 +159,7 @@ impl Analysis {
         let padded = |&chunk: &ChunkId| grid.region(chunk).dilated(depth).intersection(&bounds);
         let regions: Vec<Region> = chunks.iter().map(padded).collect();
         let marked = self.source.marks(&regions)?;
-        let marks = marked.into_iter().map(|marked| marked.filter(Marked::is_old).map(|marked| marked.mark));
-        Ok(hash_of_marks(bounds, chunks.into_iter().zip(marks)))
+        Ok(hash_of_marks(bounds, chunks.into_iter().zip(marked.into_iter().map(of))))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::Concat;
 use timely::dataflow::operators::generic::OutputBuilder;
 use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::order::TotalOrder;
@@ -28,6 +29,18 @@ pub struct Binaries<'scope, T: Timestamp> {
     pub foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
     /// The strong voxels of each chunk that has a mask, if there are any and the threshold asks for them.
     pub strong: StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)>,
+}
+
+impl<'scope, T: Timestamp> Binaries<'scope, T> {
+    /// Those of other chunks, too.
+    #[must_use]
+    pub fn and(self, other: Binaries<'scope, T>) -> Self {
+        Binaries {
+            masks: self.masks.concat(other.masks),
+            foregrounds: self.foregrounds.concat(other.foregrounds),
+            strong: self.strong.concat(other.strong),
+        }
+    }
 }
 
 impl<T: Timestamp> std::fmt::Debug for Binaries<'_, T> {

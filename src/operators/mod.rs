@@ -12,6 +12,7 @@ pub mod live_overlap;
 pub mod extract;
 pub mod histogram;
 pub mod binarise;
+pub mod resume;
 pub mod thin;
 pub mod thin_planes;
 pub mod thin_masks;

@@ -124,6 +124,19 @@ impl Selection {
         if self.count(grid) > MOST_CHUNKS { Err(too_many(grid)) } else { Ok(self) }
     }
 
+    /// The selection without some chunks. Takes time O(n log n) in the number of chunks.
+    #[must_use]
+    pub fn without(&self, others: &BTreeSet<ChunkId>, grid: &Grid) -> Selection {
+        if others.is_empty() {
+            return self.clone();
+        }
+        let left = |chunk: &ChunkId| !others.contains(chunk);
+        Selection::Some(Arc::new(match self {
+            Selection::All => grid.chunks().filter(left).collect(),
+            Selection::Some(chunks) => chunks.iter().copied().filter(left).collect(),
+        }))
+    }
+
     /// The number of chunks.
     pub fn count(&self, grid: &Grid) -> usize {
         match self {

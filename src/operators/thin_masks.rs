@@ -8,6 +8,7 @@ use timely::progress::Timestamp;
 use super::failure::Failure;
 use super::thin::{ThinChunks, ThinningPlan, WatchThinning};
 use super::thin_planes::{Inflow, ThinFirst, ThinPlanes};
+use crate::checkpoint::Checkpoint;
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::partition::Change;
@@ -21,11 +22,13 @@ pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
     /// and there are enough planes for all of them: faster than by chunks, and with an `inflow` only the planes that are
     /// awake are held. `inflow` describes how the chunks of a volume of one time come in; without one, planes wait until
     /// all have come. With `keep`, these are the first masks that come ([`ThinFirst`]); later changes are
-    /// thinned by chunks. [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
+    /// thinned by chunks. The sweep over the planes of a volume is kept in `checkpoint`, if there is one; thinning by chunks is
+    /// not. [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
     fn thin_masks(
         self,
         plan: ThinningPlan,
         inflow: Option<Inflow>,
+        checkpoint: Option<Checkpoint>,
         watch: impl WatchThinning + Clone + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
@@ -36,6 +39,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
         self,
         plan: ThinningPlan,
         inflow: Option<Inflow>,
+        checkpoint: Option<Checkpoint>,
         watch: impl WatchThinning + Clone + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
@@ -49,7 +53,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
             }
             Some(retest) => self
                 .map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }))
-                .thin_planes(grid, retest, inflow, watch, failure),
+                .thin_planes(grid, retest, inflow, checkpoint, watch, failure),
             None => self.thin(plan, watch, failure),
         }
     }

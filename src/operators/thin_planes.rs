@@ -12,10 +12,14 @@
 //! Afterwards the keepers of layers send the voxels that are left to the chunks' owners, some chunks at a time. If seam logs
 //! are kept, every worker logs what it deletes next to seams, and the owners join the parts.
 //!
+//! A sweep that is kept in a [`Checkpoint`] goes on from there in a later run. Its chunks come again, and the planes that had
+//! entered are left out.
+//!
 //! As in [`super::thin`], messages travel on an edge from the operator back to itself.
 
 mod crew;
 mod first;
+mod keeping;
 mod layers;
 mod part;
 
@@ -36,6 +40,7 @@ use self::first::First;
 use self::part::{Letter, Part, Post};
 use super::failure::Failure;
 use super::thin::WatchThinning;
+use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::lee::Retest;
@@ -58,11 +63,15 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     ///
     /// With an `inflow` that names chunks that do not come, their layers wait until all others have come; if the source of
     /// the chunks waits for the window, the dataflow locks up.
+    ///
+    /// What the sweep of the first time holds is kept in `checkpoint` now and then, if there is one, and goes on from what it
+    /// holds. It must be of the same volume, method and number of workers, and the same chunks must come.
     fn thin_planes(
         self,
         grid: Grid,
         retest: Retest,
         inflow: Option<Inflow>,
+        checkpoint: Option<Checkpoint>,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
@@ -74,11 +83,13 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
         grid: Grid,
         retest: Retest,
         inflow: Option<Inflow>,
+        checkpoint: Option<Checkpoint>,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let crew = Crew::new(grid, Errand { index, peers, retest, keeps: false }, inflow);
+        let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
+        let crew = Crew::new(grid, Errand { index, peers, retest, keeps: false }, inflow, kept);
         run(self, "ThinPlanes", crew, watch, failure)
     }
 }

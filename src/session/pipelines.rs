@@ -113,7 +113,7 @@ pub(super) fn thinning(
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
         masks
-            .thin_masks(plan, None, watch, failure)
+            .thin_masks(plan, None, None, watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
                 move |input, _| {
                     input.for_each(|_, masks| {

@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "memory", "chunk", "threads", "kernel", "store"]),
     ("checkpoint", &["space", "grid", "error", "memory", "kernel", "store"]),
-    ("operators", &["space", "grid", "error", "chunk", "threads", "kernel", "store", "table", "wire"]),
+    ("operators", &["space", "grid", "error", "chunk", "threads", "kernel", "store", "table", "wire", "checkpoint"]),
     ("cluster", &["error", "memory", "wire"]),
     (
         "session",
@@ -67,6 +67,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "table",
             "progress",
             "state",
+            "checkpoint",
             "operators",
             "cluster",
             "session",

@@ -62,7 +62,7 @@ fn in_planes<'s>(
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
     let masks = masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
     let retest = plan.method.retest_by_planes().expect("a method in six directions");
-    masks.thin_planes(plan.grid, retest, None, |_: &ThinningCounts| {}, Failure::default())
+    masks.thin_planes(plan.grid, retest, None, None, |_: &ThinningCounts| {}, Failure::default())
 }
 
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
@@ -276,7 +276,7 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
             let thinned = if by_planes {
                 let masks =
                     masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
-                masks.thin_planes(grid, Retest::Simplicity, None, watch, failure)
+                masks.thin_planes(grid, Retest::Simplicity, None, None, watch, failure)
             } else {
                 masks.thin(ThinningPlan { grid, method: Method::Lee, keep: false }, watch, failure)
             };

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::keeping::{Resumed, Standing, SweepKeeping};
 use super::layers::{Layering, Layers, Planes};
 use super::part::{Letter, Part, Post};
+use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::planes::{Passage, Plane, PlaneLayout, SeamWriter, Sweep};
 use crate::kernel::thin::seam_log::SeamLog;
+use crate::operators::failure::Failure;
 use crate::operators::read::Selection;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
 use crate::operators::window::Window;
@@ -48,6 +51,12 @@ pub(super) enum Content {
     Layer(Planes),
     /// A plane, to the next stage.
     Plane(Box<Passage>),
+    /// The mark of a snapshot, with its number, which goes around the workers after the planes.
+    Mark(u64),
+    /// A worker has the thinned planes and waits for a snapshot of them, to the first worker.
+    Wanted(usize),
+    /// That snapshot is complete, to the worker that has waited.
+    Kept,
     /// The planes that wait at the gate of a worker's first stage, to the first worker.
     Parked(usize, usize),
     /// The thinned planes of a layer, to its keeper.
@@ -84,9 +93,12 @@ pub(super) struct Crew {
     inflow: Option<Inflow>,
     counts: ThinningCounts,
     sweep: Sweep,
+    /// The snapshots of the sweep, if it is kept, and the planes that were on their way when the last one was taken.
+    keeping: Option<SweepKeeping>,
+    coming: Vec<Passage>,
     layering: Layering,
     layers: Layers,
-    /// Whether layers were sent that are complete though no chunk of them has come.
+    /// Whether planes have come in that were there from the beginning.
     has_begun: bool,
     /// Whether the number of own masks was sent to the others.
     sent_last: bool,
@@ -113,23 +125,31 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    pub(super) fn new(grid: Grid, errand: Errand, inflow: Option<Inflow>) -> Crew {
+    pub(super) fn new(grid: Grid, errand: Errand, inflow: Option<Inflow>, kept: Option<(Checkpoint, Failure)>) -> Crew {
         let Errand { index, peers, retest, keeps } = errand;
         let layout = PlaneLayout::new(grid.bounds().shape());
         let sweep = Sweep::new(layout, layout.steps(peers), index, retest);
+        let mut sweep = if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep };
+        let keeping = kept.map(|(checkpoint, failure)| SweepKeeping::new(checkpoint, failure, index));
+        let resumed = keeping.as_ref().and_then(|keeping| keeping.resume(&mut sweep));
+        let Resumed { standing, coming } = resumed.unwrap_or_default();
+        let Standing { next, messages } = standing;
+        let layers = Layers::new(grid, index, peers, inflow.as_ref().map(|inflow| &inflow.chunks), next);
         let crew = Crew {
             grid,
             errand,
-            counts: ThinningCounts { by_planes: true, ..ThinningCounts::default() },
-            sweep: if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep },
+            counts: ThinningCounts { by_planes: true, messages, ..ThinningCounts::default() },
+            sweep,
+            keeping,
+            coming,
             layering: Layering::new(grid, peers),
-            layers: Layers::new(grid, index, peers, inflow.as_ref().map(|inflow| &inflow.chunks)),
+            layers,
             inflow,
             has_begun: false,
             sent_last: false,
             complete: (0, 0),
             waiting: BTreeMap::new(),
-            next: 0,
+            next,
             parked: 0,
             is_over: false,
             thinned: VecDeque::new(),
@@ -139,9 +159,12 @@ impl Crew {
             logs: BTreeMap::new(),
             missing_logs: if keeps { peers } else { 0 },
         };
-        // Any worker may begin to read before the first one is ready to thin.
+        // Any worker may begin to read before the first one is ready to thin, which alone knows where an earlier run was.
         if let Some(inflow) = &crew.inflow {
             inflow.window.limit_layers(crew.last_wanted(inflow, crew.layering.first()));
+            if next > 0 {
+                inflow.window.admit_layers(crew.last_wanted(inflow, crew.layering.of_plane(next)));
+            }
         }
         crew
     }
@@ -151,7 +174,7 @@ impl Crew {
         if let Some(inflow) = self.inflow.as_ref().filter(|_| self.errand.index == 0) {
             inflow.window.admit_layers(i64::MAX);
         }
-        Crew::new(self.grid, self.errand, None)
+        Crew::new(self.grid, self.errand, None, None)
     }
 
     /// The last layer to be read while the planes of one come.
@@ -191,12 +214,19 @@ impl Crew {
                 self.complete = (self.complete.0 + 1, self.complete.1 + count);
                 self.send_layers(post);
             }
-            Content::Layer((first, planes)) => self.waiting.extend((first..).zip(planes)),
-            Content::Plane(passage) => {
-                let mut sent = Vec::new();
-                self.sweep.receive(*passage, &mut |passage| sent.push(passage));
-                self.hand_on(sent, post);
+            Content::Layer((first, planes)) => {
+                // Others were in the sweep when it was kept.
+                self.waiting.extend((first..).zip(planes).filter(|(number, _)| *number >= self.next));
             }
+            Content::Plane(passage) => {
+                if let Some(keeping) = &mut self.keeping {
+                    keeping.note(&passage);
+                }
+                self.receive(*passage, post);
+            }
+            Content::Mark(number) => self.pass_mark(number, post),
+            Content::Wanted(worker) => self.keeping.iter_mut().for_each(|keeping| keeping.want(worker)),
+            Content::Kept => self.keeping.iter_mut().for_each(SweepKeeping::note_last),
             Content::Parked(worker, planes) => self.sweep.note_parked(worker, planes),
             Content::Thinned(planes) => self.thinned.push_back(planes),
             Content::Over => self.end_sweep(post),
@@ -206,6 +236,59 @@ impl Crew {
                 logs.into_iter().for_each(|(id, part)| self.logs.entry(id).or_default().push(part));
             }
         }
+    }
+
+    /// Takes a plane from another worker, or from this one.
+    fn receive<S: FnMut(Letter<Content>)>(&mut self, passage: Passage, post: &mut Post<S>) {
+        let mut sent = Vec::new();
+        self.sweep.receive(passage, &mut |passage| sent.push(passage));
+        self.hand_on(sent, post);
+    }
+
+    /// Begins with what was there when the sweep was kept, and with layers that are complete though no chunk of them comes.
+    fn begin<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
+        if !std::mem::replace(&mut self.has_begun, true) {
+            std::mem::take(&mut self.coming).into_iter().for_each(|passage| self.receive(passage, post));
+            self.send_layers(post);
+        }
+    }
+
+    /// What is kept of this worker's part besides the planes.
+    fn standing(&self) -> Standing {
+        Standing { next: self.next, messages: self.counts.messages }
+    }
+
+    /// At the first worker: begins a snapshot of the sweep, if it is time for one.
+    fn keep<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
+        let standing = self.standing();
+        let number = self.keeping.as_mut().and_then(|keeping| keeping.begin(standing, &self.sweep));
+        if let Some(number) = number {
+            post.send(1 % self.errand.peers, Content::Mark(number));
+        }
+    }
+
+    /// Adds this worker's part to a snapshot and hands its mark on, after the planes that were sent before; the first worker
+    /// ends it.
+    fn pass_mark<S: FnMut(Letter<Content>)>(&mut self, number: u64, post: &mut Post<S>) {
+        let (Errand { index, peers, .. }, standing) = (self.errand, self.standing());
+        let Some(keeping) = &mut self.keeping else { return };
+        if index == 0 {
+            keeping.end().into_iter().for_each(|worker| post.send(worker, Content::Kept));
+        } else {
+            keeping.join(number, standing, &self.sweep);
+            post.send((index + 1) % peers, Content::Mark(number));
+        }
+    }
+
+    /// The thinned planes, if this worker has them. They are kept before they go on.
+    fn finished<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) -> Option<VecDeque<Plane>> {
+        if let Some(keeping) = self.keeping.as_mut().filter(|keeping| !keeping.has_last()) {
+            if self.sweep.has_finished() && keeping.asks() {
+                post.send(0, Content::Wanted(self.errand.index));
+            }
+            return None;
+        }
+        self.sweep.take_finished()
     }
 
     /// Sends the planes of complete layers to the first worker.
@@ -254,7 +337,7 @@ impl Crew {
             self.parked = parked;
             post.send(0, Content::Parked(self.errand.index, parked));
         }
-        if let Some(planes) = self.sweep.take_finished() {
+        if let Some(planes) = self.finished(post) {
             self.parked = 0;
             self.send_thinned(planes, post);
             is_busy = true;
@@ -287,6 +370,10 @@ impl Crew {
 
     /// Cuts one of the thinned layers into chunks. Returns whether there was one.
     fn cut_one<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) -> bool {
+        // Planes that were thinned in an earlier run may come before the chunks of their layers.
+        if !self.has_all_masks() {
+            return false;
+        }
         let Some(planes) = self.thinned.pop_front() else { return false };
         for (id, bits) in self.layers.cut(planes) {
             post.send(self.grid.owner(id, self.errand.peers), Content::Cut(id, bits));
@@ -348,15 +435,16 @@ impl Part for Crew {
     }
 
     fn open(&mut self, content: Content, post: &mut Post<impl FnMut(Letter<Content>)>) {
+        self.begin(post);
         self.read(content, post);
     }
 
     fn work(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>, watch: &mut impl WatchThinning) -> bool {
-        if !std::mem::replace(&mut self.has_begun, true) {
-            // No chunk comes to a keeper of layers in which nothing is stored.
-            self.send_layers(post);
-        }
+        self.begin(post);
         let is_busy = self.thin_some(post);
+        if self.errand.index == 0 && !self.is_over {
+            self.keep(post);
+        }
         // Until then the reading shows how far the sweep has come.
         if is_busy && self.has_all_masks() {
             watch.round(&self.counts);

@@ -90,7 +90,7 @@ impl First {
         if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers)) {
             return;
         }
-        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None);
+        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None, None);
         let mut post = planes(post);
         self.changes.retain_mut(|(id, change)| match std::mem::replace(change, Change::Gone) {
             Change::Mask(mask) => {

@@ -68,6 +68,8 @@ pub(super) struct Layers {
     grid: Grid,
     layering: Layering,
     layout: PlaneLayout,
+    /// The first plane that is wanted.
+    first: usize,
     layers: BTreeMap<i64, Layer>,
 }
 
@@ -75,8 +77,9 @@ pub(super) struct Layers {
 pub(super) type Planes = (usize, Vec<Plane>);
 
 impl Layers {
-    /// The layers of worker `index`. `chunks` are those that will come, if that is known.
-    pub(super) fn new(grid: Grid, index: usize, peers: usize, chunks: Option<&Selection>) -> Layers {
+    /// The layers of worker `index`. `chunks` are those that will come, if that is known. Planes before number `first` are
+    /// not wanted.
+    pub(super) fn new(grid: Grid, index: usize, peers: usize, chunks: Option<&Selection>, first: usize) -> Layers {
         let layering = Layering::new(grid, peers);
         let [_, height, width] = grid.shape();
         let mut layers = BTreeMap::new();
@@ -90,12 +93,12 @@ impl Layers {
                 missing.into_iter().for_each(|missing| *missing += 1);
             }
         }
-        Layers { grid, layering, layout: PlaneLayout::new(grid.bounds().shape()), layers }
+        Layers { grid, layering, layout: PlaneLayout::new(grid.bounds().shape()), first, layers }
     }
 
     /// Takes a chunk of one of the layers, with its mask if it has foreground.
     pub(super) fn take(&mut self, id: ChunkId, mask: Option<&Mask>) {
-        let planes = self.layering.planes(id.place()[0]).len();
+        let planes = self.layering.planes(id.place()[0]);
         let (first, from) = (self.grid.bounds().min, self.grid.region(id).min);
         let corner = [1, 2].map(|a| (from[a] - first[a]) as usize);
         let Some(layer) = self.layers.get_mut(&id.place()[0]) else { return };
@@ -104,7 +107,10 @@ impl Layers {
         }
         let Some(mask) = mask else { return };
         layer.chunks.push(id);
-        layer.planes.resize_with(planes, Plane::default);
+        if planes.end <= self.first {
+            return;
+        }
+        layer.planes.resize_with(planes.len(), Plane::default);
         for (number, plane) in layer.planes.iter_mut().enumerate() {
             plane.paste(&self.layout, mask, number, corner);
         }

@@ -1,7 +1,9 @@
 //! Volumes that are thinned while they are read, against those that are thinned when all of them is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ndarray::Array3;
 use proptest::prelude::*;
@@ -9,7 +11,9 @@ use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::vec::Map;
 
 use super::*;
+use crate::checkpoint::Rhythm;
 use crate::chunk::{Dtype, Voxels};
+use crate::error::Error;
 use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::operators::binarise::BinariseChunks;
@@ -51,6 +55,18 @@ struct Way {
     retest: Retest,
     /// Whether it is thinned while it is read.
     as_read: bool,
+    /// Where the sweep is kept, and when it is killed.
+    kept: Option<(Checkpoint, Killed)>,
+}
+
+/// When a run is killed.
+#[derive(Clone, Copy, Debug)]
+enum Killed {
+    Never,
+    /// When this chunk comes.
+    AtChunk(usize),
+    /// When the first thinned chunk comes out.
+    AtTheEnd,
 }
 
 /// The voxels that are left of each chunk with foreground, and whether the last layer was admitted when the first chunk
@@ -58,7 +74,9 @@ struct Way {
 type Left = (BTreeMap<ChunkId, Vec<usize>>, Option<bool>);
 
 fn thinned(image: &Array3<u8>, way: &Way) -> Left {
-    let Way { chunk, ref chunks, depth, workers, retest, as_read } = *way;
+    let Way { chunk, ref chunks, depth, workers, retest, as_read, ref kept } = *way;
+    let (checkpoint, killed) = kept.clone().map_or((None, Killed::Never), |(kept, killed)| (Some(kept), killed));
+    let (failure, come) = (Failure::default(), Arc::new(AtomicUsize::new(0)));
     let (shape, chunks): ([usize; 3], _) = (image.dim().into(), chunks.clone());
     let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::U8(image.clone()), 3));
     let (grid, window) = (Grid::new(Region::of_shape(shape), chunk), Window::new(5));
@@ -67,6 +85,9 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
     let (left, admitted) = (Arc::clone(&found), Arc::clone(&is_all_admitted));
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let (left, admitted, seen) = (Arc::clone(&left), Arc::clone(&admitted), window.clone());
+        let (failure, failed, come) = (failure.clone(), failure.clone(), Arc::clone(&come));
+        let kill = move || failed.report(Error::internal("killed"));
+        let kill_at_the_end = kill.clone();
         worker.dataflow::<u64, _, _>(|scope| {
             let kernel = Binarise {
                 gaussian: None,
@@ -80,17 +101,31 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
             let inflow = Inflow { chunks: chunks.clone(), window: window.clone(), reach };
             let last = grid.shape()[0] as i64 - 1;
             scope
-                .read_chunks(source.clone(), grid, [depth; 3], chunks.clone(), window.clone(), Failure::default())
+                .read_chunks(source.clone(), grid, [depth; 3], chunks.clone(), window.clone(), failure.clone())
                 .overlap(grid, [depth; 3], chunks.clone(), Dtype::U8, 0.0, &window)
                 .binarise(kernel, move |padded, _| {
                     let layer = padded.chunk.place()[0];
                     assert!(!as_read || seen.admits_layer(layer), "{layer} is read before it is wanted");
                     admitted.lock().unwrap().get_or_insert(seen.admits_layer(last));
+                    let come = come.fetch_add(1, Ordering::Relaxed);
+                    if matches!(killed, Killed::AtChunk(at) if at == come) {
+                        kill();
+                    }
                 })
                 .masks
                 .map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }))
-                .thin_planes(grid, retest, as_read.then_some(inflow), |_: &ThinningCounts| {}, Failure::default())
+                .thin_planes(
+                    grid,
+                    retest,
+                    as_read.then_some(inflow),
+                    checkpoint.clone(),
+                    |_: &ThinningCounts| {},
+                    failure,
+                )
                 .inspect(move |(id, mask)| {
+                    if let Killed::AtTheEnd = killed {
+                        kill_at_the_end();
+                    }
                     let voxels = mask.iter().flat_map(|mask| mask.own_bits()).collect();
                     assert!(left.lock().unwrap().insert(*id, voxels).is_none(), "a chunk comes once");
                 });
@@ -114,7 +149,7 @@ proptest! {
         retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
     ) {
         let image = image(shape, seed, density);
-        let all_at_once = Way { chunk, chunks: Selection::All, depth, workers, retest, as_read: false };
+        let all_at_once = Way { chunk, chunks: Selection::All, depth, workers, retest, as_read: false, kept: None };
         let (all, is_all_admitted) = thinned(&image, &all_at_once);
         prop_assert_eq!(is_all_admitted, Some(true), "reading waits for nothing");
         let all_as_read = Way { as_read: true, ..all_at_once.clone() };
@@ -123,6 +158,41 @@ proptest! {
         prop_assert_eq!(&as_read, &all);
         let (as_read, _) = thinned(&image, &Way { chunks: stored(&image, chunk), ..all_as_read });
         prop_assert_eq!(&as_read, &all);
+    }
+}
+
+/// Some snapshots in each run.
+const OFTEN: Rhythm = Rhythm { pause: Duration::from_millis(1), rest: 1 };
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn a_sweep_that_was_killed_again_and_again_goes_on_from_what_it_kept(
+        shape in [60usize..160, 3usize..9, 3usize..9],
+        chunk in [1usize..12, 2usize..8, 2usize..8],
+        workers in 1usize..5,
+        (seed, density) in (any::<u64>(), 0u64..60),
+        retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
+        as_read in any::<bool>(),
+        kills in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
+    ) {
+        let image = image(shape, seed, density);
+        let whole = Way { chunk, chunks: Selection::All, depth: 0, workers, retest, as_read, kept: None };
+        let (all, _) = thinned(&image, &whole);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kept");
+        let chunks = Selection::All.count(&Grid::new(Region::of_shape(shape), chunk));
+        // The last one is killed when all is thinned.
+        let mut kills: Vec<Killed> = kills.iter().map(|at| Killed::AtChunk(at.index(chunks))).collect();
+        kills.extend([Killed::AtTheEnd, Killed::Never]);
+        let mut left = BTreeMap::new();
+        for killed in kills {
+            let checkpoint = Checkpoint::with_rhythm(&path, 7, workers, OFTEN).unwrap();
+            left = thinned(&image, &Way { kept: Some((checkpoint, killed)), ..whole.clone() }).0;
+        }
+        prop_assert_eq!(&left, &all);
+        let checkpoint = Checkpoint::with_rhythm(&path, 7, workers, OFTEN).unwrap();
+        prop_assert!(checkpoint.has_snapshot());
     }
 }
 
@@ -136,7 +206,8 @@ fn a_volume_without_foreground_or_with_some_at_its_ends_alone_ends() {
         {
             for retest in [Retest::Simplicity, Retest::Whole] {
                 let chunks = chunks.clone();
-                let all_at_once = Way { chunk: [7, 2, 3], chunks, depth: 1, workers, retest, as_read: false };
+                let all_at_once =
+                    Way { chunk: [7, 2, 3], chunks, depth: 1, workers, retest, as_read: false, kept: None };
                 let (all, _) = thinned(&image, &all_at_once);
                 let (as_read, _) = thinned(&image, &Way { as_read: true, ..all_at_once });
                 assert!(as_read == all && all.is_empty() == (to == 0), "{from}..{to}, {workers} workers");
