@@ -67,6 +67,9 @@ pub(crate) fn of_run(options: &RunOptions) -> Result<()> {
     if let Some(state) = &options.state {
         things.add("the folder of the state", Some("--state"), state, true);
     }
+    if let Some(checkpoint) = &options.checkpoint {
+        things.add("the folder of the checkpoint", Some("--checkpoint"), checkpoint, true);
+    }
     things.add_gains(&options.image);
     if let Some(changes) = options.changes.as_deref().filter(|file| can_be_made(file)) {
         let has_nodes = anabranch::parameters::ColumnSet::from(options.columns).has_nodes();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anabranch::analysis::{Analysis, Destination, Running, open_folder};
+use anabranch::checkpoint::Checkpoint;
 use anabranch::error::Result;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::OutputFolder;
@@ -16,7 +17,7 @@ use crate::freed;
 use crate::interrupt;
 use crate::processes::{ProcessTeam, Seat};
 use crate::status;
-use crate::terminal::Progress;
+use crate::terminal::{Progress, print_note, print_warning};
 
 /// Runs the analysis and writes its outputs.
 pub(crate) fn run(options: &RunOptions) -> Result<()> {
@@ -46,6 +47,10 @@ pub(crate) fn carry_out(options: &RunOptions, seat: &Seat, analysis: &Analysis, 
 fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: Option<&mut ProcessTeam>) -> Result<()> {
     let changes = options.changes.as_deref();
     let mut changes = changes.map(|file| analysis.changes(file)).transpose()?;
+    let checkpoint = options.checkpoint.as_deref().map(|path| analysis.checkpoint(path)).transpose()?;
+    if let Some(kept) = checkpoint.as_ref().filter(|kept| !kept.is_new()) {
+        print_note(&goes_on(kept, analysis), options.output.quiet);
+    }
     let folder =
         interrupt::stage(|| open_folder(&options.out, options.output.overwrite, |_| false), OutputFolder::remover)?;
     let progress = Arc::new(ProgressState::new());
@@ -53,7 +58,7 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     let shown = Progress::show(&progress, options.output.quiet);
     let members = team.as_deref_mut().map(|team| &mut team.members);
     let mut running = Running::default();
-    (running.progress, running.team) = (Arc::clone(&progress), members);
+    (running.progress, running.team, running.checkpoint) = (Arc::clone(&progress), members, checkpoint.clone());
     let mut results = analysis.run_into(Some(&folder), running)?;
     freed::give_back();
     progress.begin(Stage::Writing, 0);
@@ -74,11 +79,24 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     drop(shown);
     let written = put_in_place(analysis, staged, &mut Vec::new())?;
     status::results(&options.out, None);
+    if let Some(Err(error)) = checkpoint.map(Checkpoint::remove) {
+        print_warning(&format!("{error}; the results are complete, and the checkpoint is not needed any more"));
+    }
     print_summary(analysis, &results, &written, (&options.out, started), options.output.quiet);
     if let Some(team) = &team {
         team.members.say_goodbye(sent);
     }
     Ok(())
+}
+
+/// A note about what an earlier run has done.
+fn goes_on(kept: &Checkpoint, analysis: &Analysis) -> String {
+    let (read, all) = (kept.count(), analysis.chunks_to_read());
+    let thinning = if kept.has_snapshot() { ", and thinning has begun" } else { "" };
+    format!(
+        "{}: goes on where an earlier run ended: {read} of {all} chunks have been read{thinning}",
+        kept.path().display()
+    )
 }
 
 /// The part of any other process: it analyses its own chunks, and ends when the first has written the outputs.

@@ -8,13 +8,14 @@ use super::headings::RESOURCES;
 use super::{GroupOptions, RunOptions};
 
 /// Options of `run` that make no sense for several images.
-const NOT_FOR_SEVERAL: [&str; 11] = [
+const NOT_FOR_SEVERAL: [&str; 12] = [
     "processes",
     "hosts",
     "process",
     "secret",
     "connect_timeout",
     "member",
+    "checkpoint",
     "changes",
     "state",
     "verify",

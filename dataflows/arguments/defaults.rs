@@ -23,6 +23,7 @@ impl RunOptions {
             secret: None,
             connect_timeout: CONNECT_TIMEOUT,
             member: None,
+            checkpoint: None,
             changes: None,
             state: None,
             verify: false,

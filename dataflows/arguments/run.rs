@@ -6,7 +6,7 @@ use anabranch::export::Format;
 use clap::Args;
 
 use super::choices::export_format;
-use super::headings::{ANALYSIS, INCREMENTAL, OUTPUT, PROCESSES};
+use super::headings::{ANALYSIS, INCREMENTAL, OUTPUT, PROCESSES, RESOURCES};
 use super::{
     BranchColour, ColumnSet, ForegroundOptions, ImageOptions, MethodName, OutputOptions, PictureFormat,
     ResourceOptions, SegmentationOptions,
@@ -106,6 +106,11 @@ pub(crate) struct RunOptions {
     pub(crate) output: OutputOptions,
     #[command(flatten)]
     pub(crate) resources: ResourceOptions,
+    /// Folder in which a long run keeps what it has done: if it is killed, the same call goes on from there
+    ///
+    /// It is removed when the results are in place. The image, the parameters and --workers must stay as they are.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["state", "processes", "hosts"], help_heading = RESOURCES)]
+    pub(crate) checkpoint: Option<PathBuf>,
     /// Folder to remember the image in: the next run computes only what has changed
     #[arg(long, value_name = "DIR", help_heading = INCREMENTAL)]
     pub(crate) state: Option<PathBuf>,

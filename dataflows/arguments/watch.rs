@@ -12,6 +12,7 @@ use super::headings::{INCREMENTAL, OUTPUT};
 /// exist yet. Whenever files have changed and then rested for a moment, the results are replaced and one line says what
 /// changed. Ctrl-C ends; the next call goes on from the state.
 #[derive(Args, Clone, Debug)]
+#[command(mut_arg("checkpoint", |checkpoint| checkpoint.hide(true)))]
 #[command(after_help = "Examples:
   anabranch watch scan.zarr -o results --state state --threshold 200
   anabranch watch slices -o results --state state --changes changes.csv --status status.json

@@ -54,6 +54,7 @@ mod paths;
 mod picture;
 mod reference;
 mod report;
+mod resume;
 mod scarcity;
 mod sholl;
 mod sparse;
