@@ -10,7 +10,6 @@ use anabranch::error::{Error, Kind, Result};
 use anabranch::follow::Stop;
 use anabranch::store::output::Remover;
 
-use crate::terminal::print_error;
 use crate::{processes, status};
 
 /// Whether the program has been asked to end, and what it is doing. Clones share both.
@@ -82,9 +81,7 @@ impl Interrupt {
         // Before the folder that they write to is removed.
         processes::interrupted(&error);
         work.staged.iter().for_each(Remover::remove);
-        if !processes::is_spoken_for() {
-            print_error(&error);
-        }
+        processes::speak(&error);
         status::end(&Err(error.clone()));
         std::process::exit(i32::from(error.kind().exit_code()));
     }

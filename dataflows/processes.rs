@@ -92,8 +92,7 @@ impl Seat {
     /// can be reached within a short time, so that they end with it rather than wait. Returns the error.
     pub(crate) fn call_off(&self, options: &RunOptions, error: Error) -> Error {
         if let Seat::Host { process, addresses, secret } = self {
-            print_error(&error);
-            SPOKEN_FOR.store(true, Ordering::Release);
+            speak(&error);
             let timeout = timeout(options).unwrap_or(REFUSAL).min(REFUSAL);
             let (process, addresses, secret) = (*process, addresses.clone(), secret.clone());
             // Others may call this process as well, unless its address is what is wrong.
@@ -210,11 +209,6 @@ impl ProcessTeam {
 /// The sum of the peak memory of the other processes, in bytes, as far as they have reported it.
 pub(crate) fn memory_of_others() -> u64 {
     WATCHED.get().map_or(0, Monitor::memory_of_others)
-}
-
-/// Whether the error is printed already, or another process prints it for this one.
-pub(crate) fn is_spoken_for() -> bool {
-    SPOKEN_FOR.load(Ordering::Acquire)
 }
 
 /// Prints an error that ends this process, unless that has been done, or another process does it.
