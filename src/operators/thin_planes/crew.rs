@@ -159,12 +159,9 @@ impl Crew {
             logs: BTreeMap::new(),
             missing_logs: if keeps { peers } else { 0 },
         };
-        // Any worker may begin to read before the first one is ready to thin, which alone knows where an earlier run was.
+        // Any worker may begin to read before the first one is ready to thin.
         if let Some(inflow) = &crew.inflow {
-            inflow.window.limit_layers(crew.last_wanted(inflow, crew.layering.first()));
-            if next > 0 {
-                inflow.window.admit_layers(crew.last_wanted(inflow, crew.layering.of_plane(next)));
-            }
+            inflow.window.limit_layers(crew.last_wanted(inflow, crew.layering.of_plane(next)));
         }
         crew
     }

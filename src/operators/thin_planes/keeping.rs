@@ -10,7 +10,7 @@ use crate::operators::failure::Failure;
 /// What is kept of a worker's part in a sweep besides the planes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Standing {
-    /// At the first worker: the number of the plane that enters next.
+    /// The number of the plane that enters next, as the first worker knows it.
     pub(super) next: usize,
     /// Planes that were sent to other workers.
     pub(super) messages: u64,
@@ -54,7 +54,12 @@ impl SweepKeeping {
 
     fn read(&self, sweep: &mut Sweep) -> Result<Option<Resumed>> {
         let Some(mut parts) = self.checkpoint.snapshot(self.index)? else { return Ok(None) };
-        let standing = parts.load()?;
+        let mut standing: Standing = parts.load()?;
+        if self.index > 0
+            && let Some(mut of_first) = self.checkpoint.snapshot(0)?
+        {
+            standing.next = of_first.load::<Standing>()?.next;
+        }
         sweep.resume(&mut parts)?;
         let mut coming = Vec::new();
         while let Some(passage) = parts.load()? {
