@@ -43,12 +43,11 @@ const MASKS: &str = "masks.";
 const SWEEP: &str = "sweep.";
 
 /// Incremented whenever the files change.
-const VERSION: u32 = 1;
+const VERSION: i64 = 1;
 
 /// Whose checkpoint a folder holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Owner {
-    version: u32,
     identity: u64,
     workers: u64,
     /// If it was found in the image, and is known by now.
@@ -97,13 +96,8 @@ impl Checkpoint {
             Refused::NoFile => refused("holds a lock that no run has made; give another folder for the checkpoint"),
             Refused::Failed(error) => unwritable(&error, "the checkpoint").at(path),
         })?;
-        let asked = Owner { version: VERSION, identity, workers: workers as u64, threshold: None };
-        let owner = match owner(&path.join(OWNER))? {
-            Some(owner) if owner.version != VERSION => {
-                return Err(refused(
-                    "is the checkpoint of another release; remove the folder, and run from the beginning",
-                ));
-            }
+        let asked = Owner { identity, workers: workers as u64, threshold: None };
+        let owner = match owner(path)? {
             Some(owner) if owner.identity == identity && owner.workers != workers as u64 => {
                 let message = format!("is the checkpoint of a run with --workers {}; give that again", owner.workers);
                 return Err(refused(&message));
@@ -122,15 +116,11 @@ impl Checkpoint {
         };
         let journal = |worker| Known::of(path.join(format!("{MASKS}{worker}")));
         let known = (0..workers).map(journal).collect::<Result<Vec<Known>>>()?;
-        let snapshot = newest(&entries(path)?, workers);
-        for name in entries(path)? {
-            let is_kept = match parse(&name) {
-                Some((number, _)) => Some(number) == snapshot && !name.ends_with(WRITING),
-                None => !name.ends_with(WRITING),
-            };
-            if !is_kept {
-                disk::remove(&path.join(&name)).map_err(|error| write_failed(&error).at(path.join(&name)))?;
-            }
+        let names = entries(path)?;
+        let snapshot = newest(&names, workers);
+        let is_of_newest = |name: &str| parse(name).is_none_or(|(number, _)| Some(number) == snapshot);
+        for name in names.iter().filter(|name| name.ends_with(WRITING) || !is_of_newest(name)) {
+            remove(&path.join(name))?;
         }
         let pace = Mutex::new(Pace::new(snapshot, rhythm));
         let path = path.to_owned();
@@ -211,10 +201,8 @@ impl Checkpoint {
         if worker > 0 {
             return Ok(());
         }
-        let earlier = self.pace().note(number, took, self.0.rhythm);
-        for (earlier, worker) in
-            earlier.into_iter().flat_map(|earlier| (0..self.0.workers).map(move |at| (earlier, at)))
-        {
+        let Some(earlier) = self.pace().note(number, took, self.0.rhythm) else { return Ok(()) };
+        for worker in 0..self.0.workers {
             // What stays is removed when the folder is opened again.
             let _ = disk::remove(&self.snapshot_of(earlier, worker));
         }
@@ -252,7 +240,7 @@ impl Checkpoint {
         names.retain(|name| is_ours(name));
         names.sort_by_key(|name| (name == LOCK, name == OWNER));
         for name in names {
-            disk::remove(&path.join(&name)).map_err(|error| write_failed(&error).at(path.join(&name)))?;
+            remove(&path.join(name))?;
         }
         disk::remove_empty(path);
         Ok(())
@@ -269,6 +257,10 @@ impl Checkpoint {
     fn pace(&self) -> MutexGuard<'_, Pace> {
         self.0.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn remove(file: &Path) -> Result<()> {
+    disk::remove(file).map_err(|error| write_failed(&error).at(file))
 }
 
 /// The names in a folder; none if it is missing.
@@ -303,14 +295,14 @@ fn newest(names: &[String], workers: usize) -> Option<u64> {
     numbers.filter(is_whole).max()
 }
 
-/// Whose checkpoint it is; `None` if nobody's.
+/// Whose checkpoint a folder holds; `None` if nobody's.
 fn owner(path: &Path) -> Result<Option<Owner>> {
-    let Some(mut reader) = FrameReader::open(path.to_owned())? else { return Ok(None) };
+    let Some(mut reader) = FrameReader::open(path.join(OWNER))? else { return Ok(None) };
     let frame = reader.next()?.ok_or_else(|| reader.damaged())?;
     let plain = reader.body(frame)?;
-    if frame.about[0] != i64::from(VERSION) {
-        let version = u32::try_from(frame.about[0]).unwrap_or(u32::MAX);
-        return Ok(Some(Owner { version, identity: 0, workers: 0, threshold: None }));
+    if frame.about[0] != VERSION {
+        let message = "is the checkpoint of another release; remove the folder, and run from the beginning";
+        return Err(Error::new(Kind::Output, message).at(path));
     }
     Ok(Some(from_bytes(&plain).map_err(|_| reader.damaged())?.0))
 }
@@ -318,6 +310,6 @@ fn owner(path: &Path) -> Result<Option<Owner>> {
 fn write_owner(path: &Path, owner: &Owner) -> Result<()> {
     let place = path.join(OWNER);
     let mut writer = FrameWriter::create(named(&place, WRITING))?;
-    writer.write([i64::from(VERSION), 0, 0], &to_bytes(owner, Vec::new())?)?;
+    writer.write([VERSION, 0, 0], &to_bytes(owner, Vec::new())?)?;
     writer.rename(&place)
 }

@@ -43,6 +43,7 @@ pub use self::dependencies::Dependencies;
 pub(crate) use self::dependencies::fingerprint;
 pub use self::digest::{Digest, PackedDigest};
 pub use self::encoding::{Loaded, Reason};
+pub(crate) use self::encoding::{pack, unpack};
 pub use self::folder::StateFolder;
 #[cfg(feature = "analysis")]
 pub use self::index::{HeldIndex, Index};

@@ -1,6 +1,5 @@
 //! What an analysis has done so far, on disk: whose it is, and the chunks that were read.
 
-use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
@@ -9,11 +8,10 @@ use twox_hash::XxHash3_64;
 use super::Analysis;
 use crate::checkpoint::{Checkpoint, Journal, ReadChunk, ReadChunks};
 use crate::error::{Error, Result};
-use crate::grid::{ChunkId, Grid};
+use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::{Binary, Foreground};
 use crate::operators::failure::Failure;
-use crate::operators::read::Selection;
 
 impl Analysis {
     /// Opens the checkpoint of this analysis in a folder, for [`Running::checkpoint`](super::Running::checkpoint): what an
@@ -56,7 +54,6 @@ impl Analysis {
 
 /// One worker's chunks in a checkpoint.
 pub(super) struct KeptChunks {
-    before: BTreeSet<ChunkId>,
     read: Option<ReadChunks>,
     journal: Journal,
     failure: Failure,
@@ -66,12 +63,7 @@ impl KeptChunks {
     pub(super) fn new(checkpoint: &Checkpoint, worker: usize, failure: &Failure) -> Result<KeptChunks> {
         let read = Some(checkpoint.read_chunks(worker)?);
         let journal = checkpoint.journal(worker)?;
-        Ok(KeptChunks { before: checkpoint.chunks().collect(), read, journal, failure: failure.clone() })
-    }
-
-    /// The chunks of a selection that have to be read.
-    pub(super) fn rest(&self, selection: &Selection, grid: &Grid) -> Selection {
-        selection.without(&self.before, grid)
+        Ok(KeptChunks { read, journal, failure: failure.clone() })
     }
 
     /// What an earlier run has read of this worker's chunks; once.

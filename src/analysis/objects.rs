@@ -159,7 +159,7 @@ impl Analysis {
             .map_err(|error| Error::internal("the summary cannot be written as JSON").because(error))?;
         folder.write("summary.json", text + "\n")?;
         let outputs = folder.written().into_iter().chain(["run.json"]).collect();
-        let counts = Counts { chunks_read: self.allotted.stored.count(&self.grid) as u64, ..Counts::default() };
+        let counts = Counts { chunks_read: self.chunks_to_read() as u64, ..Counts::default() };
         folder.write("run.json", self.record(&circumstances, counts, outputs, [analysed, started.elapsed()])?)?;
         folder.commit()?;
         Ok(summary)

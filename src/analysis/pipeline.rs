@@ -177,7 +177,7 @@ impl Analysis {
             counts: Counts {
                 classes: segmentation.map(|labels| labels.classes),
                 by_planes: thinning.by_planes,
-                chunks_read: self.allotted.stored.count(&self.grid) as u64,
+                chunks_read: self.chunks_to_read() as u64,
                 chunks_activated: thinning.chunks as u64,
                 chunks_with_foreground: thinning.chunks as u64,
                 sub_iterations: thinning.sub_iterations as u64,
@@ -274,7 +274,7 @@ fn analyse(
     let to_report = || Rc::clone(&report);
     let probe = Handle::new();
     let mut keeping = kept.map(|kept| KeptChunks::new(kept, worker.index(), failure)).transpose()?;
-    let rest = keeping.as_ref().map_or_else(|| selection.clone(), |keeping| keeping.rest(&selection, &grid));
+    let rest = kept.map_or_else(|| selection.clone(), |kept| selection.without(&kept.chunks().collect(), &grid));
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading, picture) = (to_report(), Arc::clone(state), projected.clone());
         let (bounds, dimensions, fill) = (grid.bounds(), analysis.dimensions(), description.fill);

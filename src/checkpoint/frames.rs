@@ -17,16 +17,14 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use twox_hash::XxHash3_64;
-use zstd::bulk::{Compressor, Decompressor};
 
 use crate::error::{Error, Result};
+use crate::state::{pack, unpack};
 use crate::store::disk;
 use crate::store::file::{read_failed, write_failed};
 
 /// Size of a header in bytes.
 const HEADER: usize = 56;
-/// The fastest level.
-const LEVEL: i32 = 1;
 
 /// What a frame is about.
 pub(super) type About = [i64; 3];
@@ -35,14 +33,13 @@ pub(super) type About = [i64; 3];
 pub(super) struct FrameWriter {
     path: PathBuf,
     file: File,
-    compressor: Compressor<'static>,
 }
 
 impl FrameWriter {
     /// A new file.
     pub(super) fn create(path: PathBuf) -> Result<FrameWriter> {
         let file = disk::create(&path).map_err(|error| write_failed(&error).at(&path))?;
-        Self::of(path, file)
+        Ok(FrameWriter { path, file })
     }
 
     /// A file of which the first bytes are kept; it is made if it is missing.
@@ -54,18 +51,13 @@ impl FrameWriter {
             Ok(file)
         };
         let file = open().map_err(|error: io::Error| write_failed(&error).at(&path))?;
-        Self::of(path, file)
-    }
-
-    fn of(path: PathBuf, file: File) -> Result<FrameWriter> {
-        let compressor = Compressor::new(LEVEL).map_err(|error| write_failed(&error).at(&path))?;
-        Ok(FrameWriter { path, file, compressor })
+        Ok(FrameWriter { path, file })
     }
 
     /// Writes a frame, which is in the hands of the system when this returns.
     pub(super) fn write(&mut self, about: About, plain: &[u8]) -> Result<()> {
         let mut put = || {
-            let body = self.compressor.compress(plain)?;
+            let body = pack(plain)?;
             let mut bytes = Vec::with_capacity(HEADER + body.len());
             about.iter().for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
             for number in [body.len() as u64, plain.len() as u64, XxHash3_64::oneshot(&body)] {
@@ -153,15 +145,14 @@ impl FrameReader {
     /// The bytes of the frame that was read last, as they were before compression.
     pub(super) fn body(&mut self, frame: Frame) -> Result<Vec<u8>> {
         self.at += HEADER as u64 + frame.body;
-        let room = |length: u64| usize::try_from(length).ok().and_then(crate::memory::room::<u8>);
-        let (mut body, mut plain) = room(frame.body).zip(room(frame.plain)).ok_or_else(|| self.damaged())?;
+        let room = usize::try_from(frame.body).ok().and_then(crate::memory::room::<u8>);
+        let mut body = room.ok_or_else(|| self.damaged())?;
         body.resize(frame.body as usize, 0);
         self.file.read_exact(&mut body).map_err(|error| read_failed(&error).at(&self.path))?;
         if XxHash3_64::oneshot(&body) != frame.hash {
             return Err(self.damaged());
         }
-        let written = Decompressor::new().and_then(|mut z| z.decompress_to_buffer(&body, &mut plain));
-        if written.is_ok_and(|written| written as u64 == frame.plain) { Ok(plain) } else { Err(self.damaged()) }
+        unpack(&body, frame.plain).ok_or_else(|| self.damaged())
     }
 
     /// The error of a file that is not as it was written.

@@ -145,7 +145,7 @@ pub(super) fn encode<R: Record>(record: &R, header: &Header, grid: &Grid) -> Res
 }
 
 /// Compresses bytes.
-pub(super) fn pack(plain: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(crate) fn pack(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|compressor| match compressor {
         Some(compressor) => compressor.compress(plain),
         None => compressor.insert(Compressor::new(LEVEL)?).compress(plain),
@@ -220,7 +220,7 @@ fn number(header: &[u8; HEADER], at: usize) -> u64 {
 }
 
 /// The bytes that were compressed, if there are as many as expected.
-pub(super) fn unpack(body: &[u8], length: u64) -> Option<Vec<u8>> {
+pub(crate) fn unpack(body: &[u8], length: u64) -> Option<Vec<u8>> {
     let length = usize::try_from(length).ok()?;
     let mut plain = crate::memory::room(length)?;
     let written = zstd::bulk::Decompressor::new().and_then(|mut z| z.decompress_to_buffer(body, &mut plain)).ok()?;

@@ -29,7 +29,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("parameters", &["space", "error", "chunk", "kernel", "store", "table"]),
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "memory", "chunk", "threads", "kernel", "store"]),
-    ("checkpoint", &["space", "grid", "error", "memory", "kernel", "store"]),
+    ("checkpoint", &["space", "grid", "error", "memory", "kernel", "store", "state"]),
     ("operators", &["space", "grid", "error", "chunk", "threads", "kernel", "store", "table", "wire", "checkpoint"]),
     ("cluster", &["error", "memory", "wire"]),
     (
@@ -98,7 +98,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("postcard", &["parameters", "state", "checkpoint", "cluster"]),
     ("twox_hash", &["store", "parameters", "wire", "state", "checkpoint", "operators", "analysis"]),
     ("abomonation", &["wire"]),
-    ("zstd", &["store", "state", "checkpoint"]),
+    ("zstd", &["store", "state"]),
     ("hmac", &["cluster"]),
     ("sha2", &["cluster", "page"]),
     ("getrandom", &["cluster", "live"]),
