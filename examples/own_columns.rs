@@ -80,7 +80,7 @@ impl Analysis {
         let session = builder.start(move |chunks, _| {
             let (bounds, threshold) = (grid.bounds(), Threshold::Above(100.0));
             let kernel = Binarise { gaussian: None, threshold, bounds, dtype: Dtype::U8, fill: 0.0, keep: 0 };
-            let masks = chunks.clone().binarise(kernel, |_, _| {}).masks;
+            let masks = chunks.clone().binarise(kernel, |_| {}).masks;
             let plan = ThinningPlan { grid, method: Method::Lee, keep: true };
             let thinned = masks.thin(plan, |_: &ThinningCounts| {}, Failure::default());
             let skeletons = thinned.measure(chunks, known);

@@ -32,6 +32,7 @@ mod arrays;
 mod change_files;
 mod changes;
 mod checkpointed;
+mod chunks_seen;
 mod epochs;
 mod exports;
 mod kept_counts;

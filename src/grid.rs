@@ -60,6 +60,9 @@ pub struct Grid {
     /// How chunks are dealt to processes, if there are several. Not part of what is stored.
     #[serde(skip)]
     deal: Option<Deal>,
+    /// If the chunks are tiers of others: how many of each.
+    #[serde(skip)]
+    tiers: Option<i64>,
 }
 
 /// Chunks dealt to processes in blocks, and in small cubes to the workers of each.
@@ -95,13 +98,50 @@ impl Grid {
     /// If an axis of the chunk shape is zero.
     pub fn new(bounds: Region, chunk: [usize; 3]) -> Self {
         assert!(chunk.iter().all(|&n| n > 0), "a chunk has at least one voxel along each axis");
-        Grid { bounds, chunk: chunk.map(|n| i64::try_from(n).unwrap_or(i64::MAX)), deal: None }
+        Grid { bounds, chunk: chunk.map(|n| i64::try_from(n).unwrap_or(i64::MAX)), deal: None, tiers: None }
     }
 
     /// The grid with the same chunks and processes, within other bounds.
     #[must_use]
     pub fn with_bounds(self, bounds: Region) -> Grid {
         Grid { bounds, ..self }
+    }
+
+    /// The grid of tiers: each chunk is cut into `count` of them along z, all of one thickness. A tier has the owner of
+    /// its chunk. To be called after [`Grid::among`].
+    ///
+    /// # Panics
+    /// If chunks cannot be cut into as many tiers, or are tiers.
+    #[must_use]
+    pub fn in_tiers(self, count: usize) -> Grid {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        let [z, y, x] = self.chunk;
+        assert!(count > 0 && z % count == 0 && self.tiers.is_none(), "tiers of a chunk are of one thickness");
+        if count == 1 { self } else { Grid { chunk: [z / count, y, x], tiers: Some(count), ..self } }
+    }
+
+    /// The grid of the chunks whose tiers the chunks of this one are; this one itself if they are no tiers.
+    #[must_use]
+    pub fn of_wholes(self) -> Grid {
+        let [z, y, x] = self.chunk;
+        Grid { chunk: [z * self.tiers.unwrap_or(1), y, x], tiers: None, ..self }
+    }
+
+    /// The chunk of a tier; a chunk itself if chunks are no tiers.
+    pub fn whole(&self, id: ChunkId) -> ChunkId {
+        let Some(tiers) = self.tiers else { return id };
+        let [z, y, x] = id.place();
+        ChunkId::at([z.div_euclid(tiers), y, x])
+    }
+
+    /// The tiers of a chunk inside the bounds, from the first to the last; the chunk itself if chunks are no tiers.
+    pub fn tiers_of(&self, whole: ChunkId) -> impl ExactSizeIterator<Item = ChunkId> + use<> {
+        let [place, y, x] = whole.place();
+        let (bounds, depth, tiers) = (self.bounds, self.chunk[0], self.tiers.unwrap_or(1));
+        let first = (place * tiers).max(bounds.min[0].div_euclid(depth));
+        let end = ((place + 1) * tiers).min((bounds.max[0] + depth - 1).div_euclid(depth));
+        let count = usize::try_from(end - first).unwrap_or(0);
+        (0..count).map(move |tier| ChunkId::at([first + tier as i64, y, x]))
     }
 
     /// The box that the grid covers.
@@ -189,6 +229,7 @@ impl Grid {
     /// The process that owns a chunk. Blocks are dealt in turn, along a line that reverses at the end of every row.
     pub fn process(&self, id: ChunkId) -> usize {
         let Some(Deal { processes, first, shape, blocks }) = self.deal else { return 0 };
+        let id = self.whole(id);
         let block = |a: usize| (id.place()[a] - first[a]).saturating_mul(blocks[a]).div_euclid(shape[a]);
         let [z, y, x] = [0, 1, 2].map(block);
         let turned = |place: i64, count: i64, row: i64| if row.rem_euclid(2) == 1 { count - 1 - place } else { place };
@@ -211,7 +252,7 @@ impl Grid {
             cubes / CUBES_OF_A_WORKER < i64::try_from(peers).unwrap_or(i64::MAX)
         });
         let edge = if few { 1 } else { OWNED_CUBE };
-        let [z, y, x] = id.place().map(|p| p.div_euclid(edge));
+        let [z, y, x] = self.whole(id).place().map(|p| p.div_euclid(edge));
         let workers = (peers / self.processes()).max(1);
         let here = (z + y + x).rem_euclid(i64::try_from(workers).unwrap_or(i64::MAX));
         self.process(id) * workers + usize::try_from(here).unwrap_or(0)
@@ -362,6 +403,22 @@ mod tests {
             let chunks: usize = shape.iter().product();
             if chunks >= 16 * peers {
                 prop_assert!(unevenness(shape, processes, workers) < 1.5, "{}", unevenness(shape, processes, workers));
+            }
+        }
+    }
+
+    #[test]
+    fn tiers_cover_their_chunks_and_have_their_owners() {
+        let bounds = Region::new([-5, 0, 0], [18, 9, 4]);
+        let grid = Grid::new(bounds, [8, 4, 4]).among(2);
+        for count in [1, 2, 4, 8] {
+            let tiers = grid.in_tiers(count);
+            assert_eq!((tiers.chunk_shape(), tiers.of_wholes()), ([8 / count, 4, 4], grid));
+            for id in grid.chunks() {
+                let all: Vec<_> = tiers.chunks_in(&grid.region(id)).collect();
+                assert_eq!(tiers.tiers_of(id).collect::<Vec<_>>(), all);
+                let same = |&tier: &_| tiers.whole(tier) == id && tiers.owner(tier, 6) == grid.owner(id, 6);
+                assert!(all.iter().all(same), "{id:?}");
             }
         }
     }

@@ -7,34 +7,34 @@ use timely::dataflow::{Scope, StreamVec};
 
 use super::Analysis;
 use crate::grid::ChunkId;
-use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
-use crate::operators::binarise::{Binaries, BinariseChunks};
+use crate::kernel::mask::binarise::{Binarise, Foreground};
+use crate::operators::binarise::{Binaries, BinariseChunks, Watch};
 use crate::operators::failure::Failure;
 use crate::operators::filter::{FilterBinaries, FilterPlan, FilteredAmounts};
-use crate::operators::overlap::{OverlapChunks, Padded};
+use crate::operators::overlap::OverlapChunks;
 use crate::operators::read::{ReadChunks, Selection};
 use crate::operators::window::Window;
 use crate::space::Region;
 use crate::store::{Source, inside};
 
 /// The masks of the selected chunks and of those that were read before, after filters, what is known of their foreground, and
-/// how much filters change, if there are any. `watch` sees each selected chunk before its values are released, and before
-/// filters.
+/// how much filters change, if there are any. `watch` sees each selected chunk, or its tiers, before its values are released,
+/// and its mask before filters.
 pub(super) fn masks<'scope>(
     scope: Scope<'scope, u64>,
     analysis: &Analysis,
     kernel: Binarise,
     (selection, before): (Selection, Option<Binaries<'scope, u64>>),
     (window, failure): (&Window, &Failure),
-    watch: impl FnMut(&Padded, Option<&Binary>) + 'static,
+    watch: impl Watch,
 ) -> (Binaries<'scope, u64>, Option<FilteredAmounts<'scope, u64>>) {
     let (grid, depth, description) = (analysis.grid, kernel.depth(), analysis.source.description());
-    let image = Arc::clone(&analysis.source);
+    let (image, tiers) = (Arc::clone(&analysis.source), analysis.allotted.tiers);
     let confine = move |binary, own: &Region| Ok(inside(&*image, own)?.confine(binary));
     let binaries = scope
         .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
-        .overlap(grid, depth, selection, description.dtype, description.fill, window)
-        .binarise_within(kernel, confine, failure.clone(), watch);
+        .overlap(tiers, depth, selection, description.dtype, description.fill, window)
+        .binarise_within((tiers != grid).then_some(tiers), kernel, confine, failure.clone(), watch);
     let binaries = match before {
         Some(before) => binaries.and(before),
         None => binaries,

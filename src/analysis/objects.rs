@@ -17,16 +17,18 @@ use super::threshold::threshold;
 use super::{Analysis, Counts, warnings};
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
+use crate::kernel::mask::binarise::Binary;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::network::octree::Octree;
 use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
-use crate::operators::binarise::Binaries;
+use crate::operators::binarise::{Binaries, Watch};
 use crate::operators::failure::Failure;
 use crate::operators::objects::find::{FindObjects, ObjectPlan};
 use crate::operators::objects::measure::measured;
 use crate::operators::objects::{JoinObjects, JoinParts};
+use crate::operators::overlap::Padded;
 use crate::operators::shared::Shared;
 use crate::operators::volume::confined_volume;
 use crate::operators::window::Window;
@@ -166,6 +168,17 @@ impl Analysis {
     }
 }
 
+/// Counts the chunks whose masks are made.
+struct Progress(Arc<ProgressState>);
+
+impl Watch for Progress {
+    fn see(&mut self, _: &Padded) {}
+
+    fn made(&mut self, _: ChunkId, _: Option<&Binary>) {
+        self.0.chunk_done(Stage::Reading);
+    }
+}
+
 /// Runs the dataflow on one worker.
 fn find(
     worker: &mut Worker,
@@ -181,7 +194,7 @@ fn find(
     let (found, probe, reading) = (Rc::new(RefCell::new(Found::default())), Handle::new(), Arc::clone(state));
     let [to_report, gathered] = [&found; 2].map(Rc::clone);
     worker.dataflow::<u64, _, _>(|scope| {
-        let watch = move |_: &_, _: Option<&_>| reading.chunk_done(Stage::Reading);
+        let watch = Progress(reading);
         let (binaries, _) = masks(scope, analysis, kernel, (selection, None), (&window, failure), watch);
         let Binaries { masks, foregrounds, .. } = binaries;
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };

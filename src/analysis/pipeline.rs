@@ -1,6 +1,7 @@
 //! The dataflow of an analysis: from stored chunks to skeleton and branches.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use timely::worker::Worker;
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::kernel::image::project::Projections;
-use crate::kernel::mask::binarise::Binary;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::thin::partition::Change;
@@ -23,7 +23,6 @@ use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::find;
-use crate::operators::overlap::Padded;
 use crate::operators::radii::{HeldMask, MaskStore, Originals};
 use crate::operators::read::Selection;
 use crate::operators::resume::ResumeChunks;
@@ -40,6 +39,7 @@ use crate::store::output::{OutputFolder, SkeletonImage};
 use crate::table::statistics::Statistics;
 
 use super::checkpointed::KeptChunks;
+use super::chunks_seen::ChunksSeen;
 use super::labels::{Windows, analyse_classes};
 use super::masks::{masks, measured_values};
 use super::outputs::write_labels;
@@ -290,13 +290,7 @@ fn analyse(
                 counted_before(read.count);
             })
         });
-        let watch = move |padded: &Padded, binary: Option<&Binary>| {
-            let part = picture.add(bounds, dimensions, padded, fill);
-            if let Some(keeping) = &mut keeping {
-                keeping.add(padded.chunk, binary, part);
-            }
-            count(binary.map_or(0, |binary| binary.count as u64));
-        };
+        let watch = ChunksSeen { grid, dimensions, fill, picture, keeping, parts: BTreeMap::new(), count };
         let (binaries, amounts) = masks(scope, analysis, kernel, (rest, before), (&window, failure), watch);
         let Binaries { masks, foregrounds, .. } = binaries;
         if let Some(amounts) = amounts {

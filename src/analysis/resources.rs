@@ -49,6 +49,8 @@ pub(super) struct Allotted {
     pub(super) processes: usize,
     /// Workers of each process.
     pub(super) workers: usize,
+    /// The tiers that chunks are cut into for smoothing; the chunks themselves where they stay whole.
+    pub(super) tiers: Grid,
     /// Chunks in flight.
     pub(super) window: usize,
     /// The budget that the window follows from, in bytes.
@@ -96,7 +98,12 @@ impl Resources {
         }
         let grid = Grid::new(Region::of_shape(image.shape), chunk).among(self.processes);
         let depth = settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
-        let (window, memory) = window(&grid, depth, image.dtype, workers, self.memory)?;
+        // A state has whole chunks.
+        let tiers = match self.keeps_state {
+            true => grid,
+            false => Window::tiers(&grid, depth, image.dtype, workers, self.memory.unwrap_or(MEMORY)),
+        };
+        let (window, memory) = window(&tiers, depth, image.dtype, workers, self.memory)?;
         let stored = match self.keeps_state {
             // Every chunk has a record.
             true => Selection::All.within_limit(&grid),
@@ -104,7 +111,7 @@ impl Resources {
         };
         let stored = stored.map_err(|error| error.at(&image.name))?;
         let (processes, keep, keeps_state) = (self.processes, KEPT_VALUES / workers, self.keeps_state);
-        Ok((grid, Allotted { processes, workers, window, memory, stored, keep, keeps_state }))
+        Ok((grid, Allotted { processes, workers, tiers, window, memory, stored, keep, keeps_state }))
     }
 }
 
@@ -166,7 +173,8 @@ pub fn workers(asked: Option<usize>) -> Result<usize> {
     }
 }
 
-/// The number of chunks that may be in flight within the budget, and the budget in bytes.
+/// The number of chunks that may be in flight within the budget, and the budget in bytes. The grid is that of the tiers
+/// that chunks are cut into.
 fn window(
     grid: &Grid,
     depth: [usize; 3],
@@ -174,8 +182,9 @@ fn window(
     workers: usize,
     memory: Option<usize>,
 ) -> Result<(usize, usize)> {
-    let chunk = grid.chunk_shape();
-    let needed = Window::bytes(grid, depth, dtype, workers, Window::least(grid, depth, workers));
+    let whole = grid.of_wholes();
+    let chunk = whole.chunk_shape();
+    let needed = Window::bytes(grid, depth, dtype, workers, Window::least(&whole, depth, workers));
     let budget = memory.unwrap_or(MEMORY.max(needed));
     if let (None, Some(most)) = (memory, of_machine().filter(|&most| needed as u64 > most)) {
         return Err(Error::data(format!(

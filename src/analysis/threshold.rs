@@ -68,7 +68,8 @@ fn count(
 ) -> Result<Count> {
     let description = analysis.source.description().clone();
     let mut kernel = analysis.binarise(Threshold::Nonzero, 0);
-    let (grid, depth, window) = (analysis.grid, kernel.depth(), window.clone());
+    let (grid, tiers) = (analysis.grid, analysis.allotted.tiers);
+    let (depth, window) = (kernel.depth(), window.clone());
     let selection = analysis.chunks_to_count(&kernel)?;
     let selected = selection.of_process(&grid, worker.index(), worker.peers());
     let state = Arc::clone(state);
@@ -79,13 +80,16 @@ fn count(
     let probe = worker.dataflow::<u64, _, _>(|scope| {
         scope
             .read_chunks(analysis.source.clone(), grid, depth, selection.clone(), window.clone(), failure.clone())
-            .overlap(grid, depth, selection, description.dtype, description.fill, &window)
+            .overlap(tiers, depth, selection, description.dtype, description.fill, &window)
             .count_chunks(
                 empty,
                 move |count, padded| {
                     let (voxels, region, own) = (padded.voxels.as_ref(), &padded.region, &padded.own);
                     let result = kernel.with_compared(voxels, region, own, |values| count.add(values));
-                    state.chunk_done(Stage::Measuring);
+                    if own.max == grid.region(grid.chunk_at(own.min)).max {
+                        // The last tier.
+                        state.chunk_done(Stage::Measuring);
+                    }
                     result
                 },
                 failure.clone(),

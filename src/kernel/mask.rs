@@ -11,6 +11,7 @@ pub mod count;
 pub mod extent;
 pub mod finder;
 pub mod histogram;
+mod join;
 pub(in crate::kernel) mod li;
 pub mod method;
 pub mod otsu;

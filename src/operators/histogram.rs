@@ -46,6 +46,7 @@ impl<'scope, T: Timestamp> CountChunks<'scope, T> for StreamVec<'scope, T, Padde
                             {
                                 failure.report(error.in_chunk(padded.chunk));
                             }
+                            padded.recycle();
                         }
                     });
                     if frontier.is_empty()

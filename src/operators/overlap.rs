@@ -37,6 +37,16 @@ pub struct Padded {
     pub permit: Permit,
 }
 
+impl Padded {
+    /// Drops it; the next array may reuse its memory.
+    pub(super) fn recycle(self) {
+        // Values without surroundings are as they were decoded, in memory that decoding does not take again.
+        if let Some(voxels) = self.voxels.filter(|_| self.region != self.own) {
+            voxels.recycle();
+        }
+    }
+}
+
 /// Extension trait on streams of chunks.
 pub trait OverlapChunks<'scope, T: Timestamp + TotalOrder> {
     /// Every selected chunk with the voxels within `depth` of it, from as many chunks as the depth needs.
@@ -46,7 +56,12 @@ pub trait OverlapChunks<'scope, T: Timestamp + TotalOrder> {
     /// have not arrived by then hold the fill value. Holds chunks until then: about depth / chunk + 1 planes of chunks,
     /// if chunks arrive in raster order. Without a depth a chunk goes out at once. Partitioned by [`Grid::owner`].
     ///
-    /// `window` must be the one of [`super::read::ReadChunks::read_chunks`]: a padded chunk holds its room.
+    /// The chunks of `grid` may be the tiers of those that come ([`Grid::in_tiers`]), which are then cut: each tier goes
+    /// out when its own neighbours are there, so that of each chunk little more than the last tier waits for the next
+    /// plane of chunks. `selection` is of the chunks that come.
+    ///
+    /// `window` must be the one of [`super::read::ReadChunks::read_chunks`]: padded chunks hold the room of the one that
+    /// they are of.
     fn overlap(
         self,
         grid: Grid,
@@ -76,8 +91,8 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
         window: &Window,
     ) -> StreamVec<'scope, T, Padded> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let permits = Permits::new(window, &selection, &grid, depth, grid.process_of(index, peers));
-        if depth == [0; 3] {
+        let mut permits = Permits::new(window, &selection, &grid, depth, grid.process_of(index, peers));
+        if depth == [0; 3] && grid == grid.of_wholes() {
             let owned = self.exchange(move |piece| grid.owner(piece.chunk, peers) as u64);
             return owned.filter(move |piece| selection.contains(piece.chunk)).map(
                 move |Piece { chunk, region, voxels }| {
@@ -86,24 +101,41 @@ impl<'scope, T: Timestamp + TotalOrder> OverlapChunks<'scope, T> for StreamVec<'
                 },
             );
         }
-        let slabs = core::Map::flat_map(self, move |piece| cut(&grid, depth, &selection, piece));
+        let slabs = core::Map::flat_map(self, move |piece| {
+            let tiers = tiers(&grid, piece).into_iter();
+            tiers.flat_map(|tier| cut(&grid, depth, &selection, tier)).collect::<Vec<_>>()
+        });
         gather(slabs, grid, depth, dtype, fill, permits)
     }
 }
 
 /// The permits of chunks in flight.
 #[derive(Default)]
-pub(super) struct Permits(Option<(Window, BTreeMap<ChunkId, u64>)>);
+pub(super) struct Permits {
+    /// The window, the grid, and the ranks of the chunks that this process reads.
+    ranks: Option<(Window, Grid, BTreeMap<ChunkId, u64>)>,
+    /// The permits of chunks of which tiers are missing, and how many.
+    underway: BTreeMap<ChunkId, (Permit, usize)>,
+}
 
 impl Permits {
     fn new(window: &Window, selection: &Selection, grid: &Grid, depth: [usize; 3], process: usize) -> Self {
-        Permits(Some((window.clone(), selection.reads(grid, depth, process))))
+        let ranks = selection.reads(&grid.of_wholes(), depth, process);
+        Permits { ranks: Some((window.clone(), *grid, ranks)), underway: BTreeMap::new() }
     }
 
-    /// The permit of a chunk that this process has read; an empty one for any other.
-    fn of(&self, chunk: ChunkId) -> Permit {
-        let rank = self.0.as_ref().and_then(|(window, ranks)| Some(window.permit(*ranks.get(&chunk)?)));
-        rank.unwrap_or_default()
+    /// The permit of a chunk that this process has read; an empty one for any other. All tiers of a chunk have one permit,
+    /// and each of them may be asked for once.
+    fn of(&mut self, chunk: ChunkId) -> Permit {
+        let Some((window, grid, ranks)) = &self.ranks else { return Permit::default() };
+        let whole = grid.whole(chunk);
+        let new = || ranks.get(&whole).map(|&rank| window.permit(rank)).unwrap_or_default();
+        let tiers = self.underway.entry(whole).or_insert_with(|| (new(), grid.tiers_of(whole).len()));
+        tiers.1 -= 1;
+        if tiers.1 > 0 {
+            return tiers.0.clone();
+        }
+        self.underway.remove(&whole).map(|(permit, _)| permit).unwrap_or_default()
     }
 }
 
@@ -114,7 +146,7 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
     depth: [usize; 3],
     dtype: Dtype,
     fill: f64,
-    permits: Permits,
+    mut permits: Permits,
 ) -> StreamVec<'scope, T, Padded> {
     let peers = slabs.scope().peers();
     let by_owner = ExchangeCore::new(move |piece: &Piece| grid.owner(piece.chunk, peers) as u64);
@@ -136,7 +168,15 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                         && let Some(whole) = waiting.remove(&key)
                     {
                         let capability = whole.capability.clone();
-                        output.session(&capability).give(assemble(&grid, depth, dtype, fill, key.1, whole, &permits));
+                        output.session(&capability).give(assemble(
+                            &grid,
+                            depth,
+                            dtype,
+                            fill,
+                            key.1,
+                            whole,
+                            &mut permits,
+                        ));
                     }
                 }
             });
@@ -146,10 +186,30 @@ pub(super) fn gather<'scope, T: Timestamp + TotalOrder>(
                 }
                 let ((_, chunk), part) = entry.remove_entry();
                 let capability = part.capability.clone();
-                output.session(&capability).give(assemble(&grid, depth, dtype, fill, chunk, part, &permits));
+                output.session(&capability).give(assemble(&grid, depth, dtype, fill, chunk, part, &mut permits));
             }
         }
     })
+}
+
+/// The tiers of a chunk; the chunk itself if the chunks of the grid are no tiers.
+fn tiers(grid: &Grid, piece: Piece) -> Vec<Piece> {
+    let tiers = grid.tiers_of(piece.chunk);
+    if tiers.len() == 1 {
+        let chunk = tiers.last().unwrap_or(piece.chunk);
+        return vec![Piece { chunk, ..piece }];
+    }
+    let corner = piece.region.min.map(|m| -m);
+    let part = |voxels: &Voxels, region: &Region| voxels.part(&region.shifted(corner));
+    let tier = |chunk: ChunkId| {
+        let region = grid.region(chunk);
+        Piece { chunk, region, voxels: piece.voxels.as_ref().map(|voxels| part(voxels, &region)) }
+    };
+    let tiers = tiers.map(tier).collect();
+    if let Some(voxels) = piece.voxels {
+        voxels.recycle();
+    }
+    tiers
 }
 
 /// The piece itself, and the slabs of it that selected neighbours need.
@@ -157,14 +217,14 @@ fn cut(grid: &Grid, depth: [usize; 3], selection: &Selection, piece: Piece) -> V
     let own = piece.region;
     let mut pieces: Vec<Piece> = grid
         .within(piece.chunk, depth)
-        .filter(|&to| selection.contains(to))
+        .filter(|&to| selection.contains(grid.whole(to)))
         .map(|to| {
             let region = own.intersection(&grid.region(to).dilated(depth));
             let part = region.shifted(own.min.map(|m| -m));
             Piece { chunk: to, region, voxels: piece.voxels.as_ref().map(|voxels| voxels.part(&part)) }
         })
         .collect();
-    if selection.contains(piece.chunk) {
+    if selection.contains(grid.whole(piece.chunk)) {
         pieces.push(piece);
     }
     pieces
@@ -177,7 +237,7 @@ fn assemble<C>(
     fill: f64,
     chunk: ChunkId,
     Waiting { parts, missing, .. }: Waiting<C>,
-    permits: &Permits,
+    permits: &mut Permits,
 ) -> Padded {
     let own = grid.region(chunk);
     let region = own.dilated(depth).intersection(&grid.bounds());

@@ -22,6 +22,9 @@ use crate::grid::Grid;
 /// Default number of bytes of values in flight.
 pub const MEMORY: usize = 256 << 20;
 
+/// The least thickness of tiers, in planes.
+const LEAST_TIER: usize = 16;
+
 /// The window of a process's chunks in flight, shared by its workers.
 #[derive(Clone, Debug)]
 pub struct Window(Arc<Mutex<State>>);
@@ -84,25 +87,56 @@ impl Window {
         (reach[0] * shape[1] + reach[1]) * shape[2] + reach[2] + workers
     }
 
+    /// The grid of the tiers that chunks are best cut into ([`Grid::in_tiers`]): as thick as the least window allows within
+    /// a budget, since each tier has its own halo, which is copied; but none thinner than 16 planes or twice the depth. The
+    /// same grid where that is whole chunks.
+    pub fn tiers(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, budget: usize) -> Grid {
+        let thickness = grid.chunk_shape()[0];
+        if depth[0] == 0 || grid.shape()[0] == 1 {
+            return *grid;
+        }
+        let most = (thickness / LEAST_TIER.max(2 * depth[0])).max(1);
+        let tiers = (1..=most).filter(|count| thickness.is_multiple_of(*count)).map(|count| grid.in_tiers(count));
+        let least = Self::least(grid, depth, workers);
+        let mut thinnest = *grid;
+        for tiers in tiers {
+            thinnest = tiers;
+            if Self::bytes(&tiers, depth, dtype, workers, least) <= budget {
+                break;
+            }
+        }
+        thinnest
+    }
+
     /// Bytes of a number of chunks in flight: their values with the slabs for neighbours; and for each worker a padded
-    /// copy of one chunk and, with a depth, its smoothed values.
+    /// copy of one chunk and, with a depth, its smoothed values. `grid` may be of tiers ([`Grid::in_tiers`]): of chunks that
+    /// wait for the next plane of chunks, only the last tier is held. The chunks are whole ones.
     pub fn bytes(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, chunks: usize) -> usize {
-        let (waiting, working) = Self::bytes_a_chunk(grid, depth, dtype);
-        workers * working + chunks * waiting
+        let [whole, tier, working] = Self::bytes_a_chunk(grid, depth, dtype);
+        let waiting =
+            Self::least(&grid.of_wholes(), depth, workers).saturating_sub(Self::of_rows(grid, depth, workers));
+        let waiting = waiting.min(chunks);
+        workers * working + waiting * tier + (chunks - waiting) * whole
     }
 
-    /// The window, in chunks, that a budget of bytes allows, but at least the least one.
+    /// The window, in chunks, that a budget of bytes allows, but at least the least one. `grid` may be of tiers.
     pub fn within(grid: &Grid, depth: [usize; 3], dtype: Dtype, workers: usize, budget: usize) -> usize {
-        let (waiting, working) = Self::bytes_a_chunk(grid, depth, dtype);
-        (budget.saturating_sub(workers * working) / waiting.max(1)).max(Self::least(grid, depth, workers))
+        let least = Self::least(&grid.of_wholes(), depth, workers);
+        let [whole, ..] = Self::bytes_a_chunk(grid, depth, dtype);
+        least + budget.saturating_sub(Self::bytes(grid, depth, dtype, workers, least)) / whole.max(1)
     }
 
-    /// Bytes of a chunk in flight, and of one that is processed.
-    fn bytes_a_chunk(grid: &Grid, depth: [usize; 3], dtype: Dtype) -> (usize, usize) {
-        let chunk = grid.chunk_shape();
-        let padded: usize = (0..3).map(|a| chunk[a] + 2 * depth[a]).product();
-        let smoothed = if depth == [0; 3] { 0 } else { 3 * 4 * padded };
-        (padded * dtype.size(), padded * dtype.size() + smoothed)
+    /// Of the least window, the chunks that wait for no plane of chunks but their own.
+    fn of_rows(grid: &Grid, depth: [usize; 3], workers: usize) -> usize {
+        Self::least(&grid.of_wholes(), [0, depth[1], depth[2]], workers)
+    }
+
+    /// Bytes of a chunk in flight, of its last tier with the slabs for the next plane of chunks, and of what is processed.
+    fn bytes_a_chunk(grid: &Grid, depth: [usize; 3], dtype: Dtype) -> [usize; 3] {
+        let padded = |chunk: [usize; 3]| (0..3).map(|a| chunk[a] + 2 * depth[a]).product::<usize>();
+        let (whole, tier) = (padded(grid.of_wholes().chunk_shape()), padded(grid.chunk_shape()));
+        let smoothed = if depth == [0; 3] { 0 } else { 3 * 4 * tier };
+        [whole * dtype.size(), tier * dtype.size(), tier * dtype.size() + smoothed]
     }
 
     /// Makes the window at least as large as a number of chunks.
@@ -216,6 +250,35 @@ mod tests {
         window.clone().widen(4);
         window.widen(3);
         assert!(window.admits(3) && !window.admits(4));
+    }
+
+    #[test]
+    fn of_chunks_that_wait_for_the_next_plane_only_a_tier_is_held() {
+        let grid = Grid::new(Region::of_shape([128, 2048, 2048]), [64; 3]);
+        let bytes = |grid: &Grid, chunks| Window::bytes(grid, [4; 3], Dtype::U16, 2, chunks);
+        let (least, tiers) = (Window::least(&grid, [4; 3], 2), grid.in_tiers(4));
+        assert_eq!(bytes(&grid, least), 2 * (72 * 72 * 72 * 14) + 1059 * (72 * 72 * 72 * 2));
+        assert_eq!(bytes(&tiers, least), 2 * (24 * 72 * 72 * 14) + 1024 * (24 * 72 * 72 * 2) + 35 * (72 * 72 * 72 * 2));
+        for grid in [grid, tiers] {
+            for more in [0, 10] {
+                let budget = bytes(&grid, least + more);
+                assert_eq!(Window::within(&grid, [4; 3], Dtype::U16, 2, budget), least + more);
+            }
+            assert_eq!(Window::within(&grid, [4; 3], Dtype::U16, 2, 0), least);
+        }
+    }
+
+    #[test]
+    fn tiers_are_as_thick_as_a_budget_allows() {
+        let grid = Grid::new(Region::of_shape([128, 2048, 2048]), [64; 3]);
+        let thickness = |grid: &Grid, depth, budget| Window::tiers(grid, depth, Dtype::U16, 2, budget).chunk_shape()[0];
+        for (budget, expected) in [(1 << 30, 64), (600 << 20, 32), (300 << 20, 16), (0, 16)] {
+            assert_eq!(thickness(&grid, [4; 3], budget), expected, "{budget}");
+        }
+        assert_eq!(thickness(&grid, [12; 3], 0), 32);
+        assert_eq!(thickness(&grid, [0, 4, 4], 0), 64);
+        assert_eq!(thickness(&Grid::new(Region::of_shape([64, 256, 256]), [64; 3]), [4; 3], 0), 64);
+        assert_eq!(thickness(&Grid::new(Region::of_shape([99, 256, 256]), [33; 3]), [4; 3], 0), 33);
     }
 
     #[test]

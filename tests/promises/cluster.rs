@@ -160,22 +160,27 @@ fn processes_without_chunks_do_no_harm() {
 }
 
 #[test]
-fn the_least_memory_does_not_lock_processes_up() {
+fn the_least_memory_locks_nothing_up_and_changes_no_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let input = phantom(folder.path(), "48,64,72", true);
-    let call =
-        ["run", text(&input), "--quiet", "--chunk", "7", "--sigma", "2.5", "--threshold", "otsu", "--workers", "1"];
-    let run = |out: &Path, memory: &str, processes: &str| {
-        anabranch([&call[..], &["--out", text(out), "--memory", memory, "--processes", processes]].concat())
-    };
-    let [alone, out] = ["alone", "out"].map(|name| folder.path().join(name));
-    let refused = run(&alone, "1K", "1").stderr;
-    let least = refused.split(" need ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the least budget");
-    for (out, processes) in [(&alone, "1"), (&out, "5")] {
-        let outcome = run(out, least, processes);
+    let input = phantom(folder.path(), "56,48,44", true);
+    // Chunks that stay whole, and some that are cut into tiers where memory is scarce.
+    for (chunk, sigma) in [("7", "2.5"), ("48,16,24", "1"), ("32,20,20", "1.5,1,0")] {
+        let call = [
+            &["run", text(&input), "--quiet", "--chunk", chunk, "--sigma", sigma][..],
+            &["--threshold", "otsu", "--workers", "1", "--overwrite"],
+        ];
+        let run = |out: &Path, more: &[&str]| anabranch([&call.concat()[..], &["--out", text(out)], more].concat());
+        let [roomy, out] = ["roomy", "out"].map(|name| folder.path().join(name));
+        let refused = run(&roomy, &["--memory", "1K"]).stderr;
+        let least = refused.split(" need ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the least budget");
+        let outcome = run(&roomy, &[]);
         assert_eq!(outcome.code, 0, "{outcome:?}");
+        for processes in ["1", "5"] {
+            let outcome = run(&out, &["--memory", least, "--processes", processes]);
+            assert_eq!(outcome.code, 0, "{outcome:?}");
+            assert!(invariant_bytes(&out) == invariant_bytes(&roomy), "{chunk}, {processes} processes");
+        }
     }
-    assert!(invariant_bytes(&out) == invariant_bytes(&alone));
 }
 
 #[test]

@@ -62,36 +62,44 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The values of an array where a mask is set; the first voxel of the mask is at `corner` in the array.
-    fn new<T: Value>(array: &Array3<T>, corner: Position, mask: &Mask) -> Self {
+    /// The bytes of the values of `count` voxels, of a size each, in a mask of a layout.
+    fn bytes(count: usize, size: usize, layout: &Layout) -> usize {
+        count * size + layout.bytes() + (layout.rows() + 1) * size_of::<u32>()
+    }
+
+    /// The `count` values of an array where a mask is set; the first voxel of the mask is at `corner` in the array.
+    fn new<T: Value>(array: &Array3<T>, corner: Position, mask: &Mask, count: usize) -> Self {
         let layout = *mask.layout();
-        let mut before = vec![0; layout.rows() + 1];
-        let mut values = Vec::new();
+        let mut values = Vec::with_capacity(count);
         let standard = array.as_standard_layout();
         let all = standard.as_slice().expect("standard layout is contiguous");
-        let ([own_depth, own_height, own_width], (_, height, width)) = (layout.shape, array.dim());
-        let [corner_z, corner_y, corner_x] = corner.map(|p| p as usize);
-        for (z, y) in (0..own_depth).flat_map(|z| (0..own_height).map(move |y| (z, y))) {
-            let first = layout.bit([z + 1, y + 1, 1]);
-            let row = &all[((z + corner_z) * height + y + corner_y) * width + corner_x..][..own_width];
-            let held = values.len();
-            for x in (0..own_width).step_by(64) {
-                let mut word = mask.read(first + x, (own_width - x).min(64));
-                // Run by run.
-                while word != 0 {
-                    let start = word.trailing_zeros();
-                    let length = (word >> start).trailing_ones();
-                    values.extend_from_slice(&row[x + start as usize..][..length as usize]);
-                    word = if length == 64 { 0 } else { word & !(((1 << length) - 1) << start) };
-                }
+        let ((_, height, width), [corner_z, corner_y, corner_x]) = (array.dim(), corner.map(|p| p as usize));
+        for (first, mut word) in mask.own_runs() {
+            let [z, y, x] = layout.padded(first);
+            let row = &all[((z - 1 + corner_z) * height + y - 1 + corner_y) * width + x - 1 + corner_x..];
+            // Run by run.
+            while word != 0 {
+                let start = word.trailing_zeros();
+                let length = (word >> start).trailing_ones();
+                values.extend_from_slice(&row[start as usize..][..length as usize]);
+                word = if length == 64 { 0 } else { word & !(((1 << length) - 1) << start) };
             }
-            before[first / layout.row() + 1] = (values.len() - held) as u32;
+        }
+        let values = Array3::from_shape_vec((1, 1, values.len()), values).expect("as many values as the shape says");
+        Kept::of_values(T::wrap(values), mask)
+    }
+
+    /// The values where a mask is set, in raster order as an array of one row.
+    pub(super) fn of_values(values: Voxels, mask: &Mask) -> Self {
+        let layout = mask.layout();
+        let mut before = vec![0; layout.rows() + 1];
+        for (first, word) in mask.own_runs() {
+            before[first / layout.row() + 1] += word.count_ones();
         }
         for row in 1..before.len() {
             before[row] += before[row - 1];
         }
-        let values = Array3::from_shape_vec((1, 1, values.len()), values).expect("as many values as the shape says");
-        Kept { mask: mask.clone(), before, values: T::wrap(values) }
+        Kept { mask: mask.clone(), before, values }
     }
 
     /// The place in [`Kept::values`] of the value at the position of a foreground voxel.
@@ -164,7 +172,12 @@ impl Binarise {
             }
         };
         match self.smooth(voxels, region, own) {
-            Some(smoothed) => see(&f32::wrap(smoothed)),
+            Some(smoothed) => {
+                let smoothed = f32::wrap(smoothed);
+                let seen = see(&smoothed);
+                smoothed.recycle();
+                seen
+            }
             None => see(voxels),
         }
     }
@@ -196,12 +209,12 @@ impl Binarise {
                 let strong = strong.and_then(|strong| Some(self.smoothed_mask(strong, voxels, region, own)?.0));
                 // The image's own values are in a larger box.
                 let inner = own.shifted(region.min.map(|m| -m));
-                let bytes = count * self.dtype.size() + mask.layout().bytes();
+                let bytes = Kept::bytes(count, self.dtype.size(), mask.layout());
                 let foreground = match self.keep.checked_sub(bytes) {
                     None => Foreground::Varying,
                     Some(left) => {
                         self.keep = left;
-                        let values = with_voxels!(voxels, array => Kept::new(array, inner.min, &mask));
+                        let values = with_voxels!(voxels, array => Kept::new(array, inner.min, &mask, count));
                         Foreground::Kept(Arc::new(values))
                     }
                 };
@@ -210,7 +223,7 @@ impl Binarise {
             None => with_voxels!(voxels, array => {
                 let (mask, count) = pack(self.threshold, array, own)?;
                 let strong = self.threshold.strong().and_then(|strong| Some(pack(strong, array, own)?.0));
-                let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
+                let foreground = foreground(array, (&mask, count), self.threshold, &mut self.keep);
                 Some(Binary { mask, strong, count, foreground })
             }),
         }
@@ -251,7 +264,7 @@ impl Binarise {
             let array = <T as Value>::unwrap(&value)?;
             let mut mask = Mask::new(Layout::new(*own));
             fill(&mut mask);
-            let foreground = foreground(array, &mask, self.threshold, &mut self.keep);
+            let foreground = foreground(array, (&mask, own.volume()), self.threshold, &mut self.keep);
             let strong = is_strong.then(|| mask.clone());
             Some(Binary { mask, strong, count: own.volume(), foreground })
         })
@@ -314,7 +327,12 @@ fn fill(mask: &mut Mask) {
 }
 
 /// The values of the foreground, if they are constant or kept.
-fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, keep: &mut usize) -> Foreground {
+fn foreground<T: Value>(
+    array: &Array3<T>,
+    (mask, count): (&Mask, usize),
+    threshold: Threshold,
+    keep: &mut usize,
+) -> Foreground {
     if T::DTYPE == Dtype::Bool {
         return Foreground::Constant(1);
     }
@@ -336,10 +354,10 @@ fn foreground<T: Value>(array: &Array3<T>, mask: &Mask, threshold: Threshold, ke
     match first {
         Some(first) if same => Foreground::Constant(first.to_f64() as i64),
         _ => {
-            let bytes = mask.count() * T::DTYPE.size() + layout.bytes();
+            let bytes = Kept::bytes(count, T::DTYPE.size(), layout);
             let Some(left) = keep.checked_sub(bytes) else { return Foreground::Varying };
             *keep = left;
-            Foreground::Kept(Arc::new(Kept::new(array, [0; 3], mask)))
+            Foreground::Kept(Arc::new(Kept::new(array, [0; 3], mask, count)))
         }
     }
 }

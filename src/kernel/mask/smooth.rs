@@ -15,7 +15,7 @@ mod sums;
 use ndarray::{Array3, ArrayView3};
 
 use self::sums::{Sums, Taps};
-use crate::chunk::Value;
+use crate::chunk::{Value, spare};
 use crate::error::{Error, Result};
 use crate::space::Region;
 
@@ -85,19 +85,19 @@ impl Gaussian {
         bounds: &Region,
     ) -> Array3<f32> {
         self.check(padded_region, own, bounds, padded.shape());
-        let mut smoothed = Array3::zeros(own.shape());
         if own.is_empty() {
-            return smoothed;
+            return Array3::zeros(own.shape());
         }
+        let mut out = spare::take(own.volume());
+        out.resize(own.volume(), 0.0);
         let taps = self.taps(padded_region, own, bounds);
         let [depth, height, width] = own.shape();
-        let out = smoothed.as_slice_mut().expect("a new array is contiguous");
         let values = padded.as_standard_layout();
         let values = values.as_slice().expect("standard layout is contiguous");
         self.exact.each_row(values, padded_region.shape(), &taps, &vec![true; depth * height], |[z, y], row| {
             out[(z * height + y) * width..][..width].copy_from_slice(row);
         });
-        smoothed
+        Array3::from_shape_vec(own.shape(), out).expect("as many values as the box has")
     }
 
     /// Panics if the boxes are not nested as smoothing needs.

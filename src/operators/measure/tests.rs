@@ -80,7 +80,7 @@ fn followed(images: &[Array3<u8>], chunk: [usize; 3], workers: usize) -> Vec<Bra
         let (mut input, probe) = worker.dataflow::<u64, _, _>(|scope| {
             let (input, pieces) = scope.new_input::<Vec<Piece>>();
             let chunks = pieces.overlap_live(grid, [1; 3], Dtype::U8, 0.0);
-            let masks = chunks.clone().binarise(binarise(), |_, _| {}).masks;
+            let masks = chunks.clone().binarise(binarise(), |_| {}).masks;
             let plan = ThinningPlan { grid, method: Method::Lee, keep: true };
             let thinned = masks.thin(plan, |_: &ThinningCounts| {}, Failure::default());
             let graph = thinned.measure(chunks, known).extract_branches(grid, SPACING);

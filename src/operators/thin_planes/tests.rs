@@ -103,7 +103,7 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
             scope
                 .read_chunks(source.clone(), grid, [depth; 3], chunks.clone(), window.clone(), failure.clone())
                 .overlap(grid, [depth; 3], chunks.clone(), Dtype::U8, 0.0, &window)
-                .binarise(kernel, move |padded, _| {
+                .binarise(kernel, move |padded| {
                     let layer = padded.chunk.place()[0];
                     assert!(!as_read || seen.admits_layer(layer), "{layer} is read before it is wanted");
                     admitted.lock().unwrap().get_or_insert(seen.admits_layer(last));

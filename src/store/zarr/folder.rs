@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::archive::Archive;
 use super::faults::{damaged, room};
 use super::span::Span;
+use crate::chunk::spare;
 use crate::error::{Error, Kind, Result};
 use crate::store::{OpenOptions, file};
 #[cfg(feature = "http")]
@@ -325,7 +326,12 @@ fn read_local(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     if metadata.len() > limit {
         return Err(damaged());
     }
-    let mut bytes = room(usize::try_from(metadata.len()).map_err(|_| damaged())?)?;
+    let length = usize::try_from(metadata.len()).map_err(|_| damaged())?;
+    let mut bytes = match spare::take_within(length, length.saturating_mul(4)) {
+        Some(bytes) => bytes,
+        None => room(length)?,
+    };
+    bytes.clear();
     // Bytes that are appended meanwhile are ignored.
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
