@@ -42,7 +42,7 @@ impl LabelSums {
             return Ok(());
         }
         let parts = parts(voxels, &padded.region, &padded.own, confined.mask());
-        self.merge(measured_labels(parts, &padded.own, source.intensity().as_deref())?);
+        self.merge(measured_labels(parts, &padded.own, source.intensity().as_ref())?);
         Ok(())
     }
 

@@ -200,7 +200,7 @@ fn find(
         let plan = ObjectPlan { table: true, ..analysis.object_plan() };
         let (source, foregrounds) = measured_values(analysis, foregrounds);
         let find = move |id, mask: &_, foreground: &_| {
-            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&*source))
+            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&source))
         };
         // The masks themselves are not needed any more.
         let (_, locals) = masks.find_objects(foregrounds, find, failure.clone());

@@ -7,6 +7,7 @@ pub mod failure;
 pub mod window;
 pub mod batch;
 pub mod read;
+mod reader;
 pub mod overlap;
 pub mod live_overlap;
 pub mod extract;

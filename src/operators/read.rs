@@ -12,6 +12,7 @@ use timely::dataflow::{Scope, StreamVec};
 use timely::progress::Timestamp;
 
 use super::failure::Failure;
+use super::reader::read;
 use super::window::Window;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
@@ -222,9 +223,8 @@ impl<'scope, T: Timestamp> ReadChunks<'scope, T> for Scope<'scope, T> {
                     Next::Later => activator.activate_after(std::time::Duration::from_micros(200)),
                     Next::Chunk(id, rank) => {
                         let region = grid.region(id);
-                        match input.read(&region) {
-                            Ok(found) => {
-                                let voxels = found.map(|chunk| chunk.voxels);
+                        match read(&input, &region) {
+                            Ok(voxels) => {
                                 output.session(at).give(Piece { chunk: id, region, voxels });
                                 if !selection.contains(id) {
                                     // Only slabs of it are used.

@@ -13,6 +13,7 @@ use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
 use super::failure::Failure;
+use super::reader::read;
 use crate::chunk::Voxels;
 use crate::error::{Error, Result};
 use crate::grid::ChunkId;
@@ -85,7 +86,7 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> SampleChunks<'scope, T>
                             }
                             let foreground = known.as_mut().and_then(|known| known.remove(&id));
                             let found = mask
-                                .map(|mask| skeleton(&mask, &mask.layout().own, foreground.as_ref(), Some(&*source)));
+                                .map(|mask| skeleton(&mask, &mask.layout().own, foreground.as_ref(), Some(&source)));
                             match found.transpose() {
                                 Ok(Some(Some(found))) => session.give(((id, Arc::new(found)), time.clone(), 1)),
                                 Ok(_) => {}
@@ -111,7 +112,7 @@ pub fn skeleton(
     mask: &Mask,
     own: &Region,
     foreground: Option<&Foreground>,
-    source: Option<&dyn Source>,
+    source: Option<&Arc<dyn Source>>,
 ) -> Result<Option<Skeleton>> {
     let voxels = mask.own_voxels();
     if voxels.is_empty() {
@@ -129,7 +130,7 @@ pub(crate) fn values_at(
     voxels: &[Voxel],
     own: &Region,
     foreground: Option<&Foreground>,
-    source: Option<&dyn Source>,
+    source: Option<&Arc<dyn Source>>,
 ) -> Result<PixelValues> {
     let values = match (foreground, source) {
         (Some(Foreground::Constant(value)), _) => PixelValues::Constant(*value),
@@ -141,7 +142,9 @@ pub(crate) fn values_at(
             let stored = stored_values(source, own)?;
             let place = |p: Position| std::array::from_fn(|a| (p[a] - own.min[a]) as usize);
             let at = voxels.iter().map(|voxel| place(voxel.position()));
-            PixelValues::at(&stored, at)
+            let values = PixelValues::at(&stored, at);
+            stored.recycle();
+            values
         }
         (Some(Foreground::Varying), None) => {
             return Err(Error::internal("values of the foreground vary and are neither held nor stored"));
@@ -165,9 +168,9 @@ pub(crate) fn values_at(
 ///
 /// # Errors
 /// If they cannot be read.
-pub(crate) fn stored_values(source: &dyn Source, own: &Region) -> Result<Voxels> {
+pub(crate) fn stored_values(source: &Arc<dyn Source>, own: &Region) -> Result<Voxels> {
     let description = source.description();
-    let stored = source.read(own)?.map(|chunk| chunk.voxels);
+    let stored = read(source, own)?;
     Ok(stored.unwrap_or_else(|| Voxels::filled(description.dtype, own.shape(), description.fill)))
 }
 

@@ -80,7 +80,7 @@ impl ChunkObjects {
     pub(super) fn measure<'a>(
         &mut self,
         foreground: impl Fn(ChunkId) -> Option<&'a Foreground>,
-        source: Option<&dyn Source>,
+        source: Option<&Arc<dyn Source>>,
         bounds: &Grid,
     ) -> Result<()> {
         self.count();

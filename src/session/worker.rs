@@ -187,7 +187,7 @@ impl<'w> Station<'w> {
         if self.plan.keeping.as_ref().is_some_and(|keeping| keeping.recalls_of_thinning.happened()) {
             return Computed { thinning, foregrounds, differences: Vec::new(), outcome: Ok(()) };
         }
-        let source = epoch.source.as_deref();
+        let source = epoch.source.as_ref();
         let measured = self.objects.measure(
             |chunk| foreground(self.filtering.as_ref(), &self.foregrounds, chunk),
             source,
@@ -372,7 +372,7 @@ impl<'w> Station<'w> {
     }
 
     /// Looks up the image's values at new parts of the skeleton. Chunks that fail are tried again the next time.
-    fn sample(&mut self, source: Option<&dyn Source>, bounds: &Grid) -> Result<()> {
+    fn sample(&mut self, source: Option<&Arc<dyn Source>>, bounds: &Grid) -> Result<()> {
         let mut first: Result<()> = Ok(());
         let mut fail = |chunk, error: Error| {
             if first.is_ok() {

@@ -76,7 +76,7 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
 ) -> (StreamVec<'scope, T, (ChunkId, Change)>, LocalObjects<'scope, T>) {
     if plan.table {
         let find = move |id, mask: &_, foreground: &_| {
-            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&*source))
+            measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&source))
         };
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Measured(locals))

@@ -1,5 +1,7 @@
 //! Sums over the objects of a chunk, with the image's values.
 
+use std::sync::Arc;
+
 use super::find::ObjectPlan;
 use crate::chunk::{Value, Voxels};
 use crate::error::{Error, Result};
@@ -29,7 +31,7 @@ pub fn measured(
     mask: &Mask,
     own: &Region,
     foreground: &Foreground,
-    source: Option<&dyn Source>,
+    source: Option<&Arc<dyn Source>>,
 ) -> Result<Local<ObjectSums>> {
     let read;
     let values = match foreground {
@@ -59,7 +61,7 @@ pub fn measured(
 pub fn measured_labels(
     parts: Vec<LabelPart>,
     own: &Region,
-    intensity: Option<&dyn Source>,
+    intensity: Option<&Arc<dyn Source>>,
 ) -> Result<Vec<(i64, ObjectSums)>> {
     let read = intensity.filter(|_| !parts.is_empty()).map(|source| stored_values(source, own)).transpose()?;
     let values = read.as_ref().map(|read| RunValues::of_box(read, own));
