@@ -111,6 +111,8 @@ pub(super) struct Crew {
     parked: usize,
     /// Whether no plane goes around any more.
     is_over: bool,
+    /// Whether the counts of the whole sweep have been shown.
+    has_shown: bool,
     /// Thinned layers that were not cut yet.
     thinned: VecDeque<Planes>,
     /// The voxels of own chunks that have come back and were not made into masks yet.
@@ -152,6 +154,7 @@ impl Crew {
             next,
             parked: 0,
             is_over: false,
+            has_shown: false,
             thinned: VecDeque::new(),
             cut: VecDeque::new(),
             made: 0,
@@ -442,8 +445,13 @@ impl Part for Crew {
         if self.errand.index == 0 && !self.is_over {
             self.keep(post);
         }
-        // Until then the reading shows how far the sweep has come.
-        if is_busy && self.has_all_masks() {
+        // Until all masks have come the reading shows how far the sweep has come; it may be over before that is known.
+        let ends = self.is_over && self.has_all_masks() && !self.has_shown;
+        if ends {
+            self.has_shown = true;
+            self.note_counts();
+        }
+        if ends || is_busy && self.has_all_masks() {
             watch.round(&self.counts);
         }
         is_busy | self.cut_one(post)

@@ -82,10 +82,13 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
     let (grid, window) = (Grid::new(Region::of_shape(shape), chunk), Window::new(5));
     let found: Arc<Mutex<BTreeMap<ChunkId, Vec<usize>>>> = Arc::default();
     let is_all_admitted: Arc<Mutex<Option<bool>>> = Arc::default();
+    let shown: Arc<Mutex<BTreeMap<usize, ThinningCounts>>> = Arc::default();
+    let (counted, all) = (Arc::clone(&shown), chunks.clone());
     let (left, admitted) = (Arc::clone(&found), Arc::clone(&is_all_admitted));
     let guards = timely::execute(timely::Config::process(workers), move |worker| {
         let (left, admitted, seen) = (Arc::clone(&left), Arc::clone(&admitted), window.clone());
         let (failure, failed, come) = (failure.clone(), failure.clone(), Arc::clone(&come));
+        let (counted, index) = (Arc::clone(&counted), worker.index());
         let kill = move || failed.report(Error::internal("killed"));
         let kill_at_the_end = kill.clone();
         worker.dataflow::<u64, _, _>(|scope| {
@@ -119,7 +122,9 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
                     retest,
                     as_read.then_some(inflow),
                     checkpoint.clone(),
-                    |_: &ThinningCounts| {},
+                    move |counts: &ThinningCounts| {
+                        counted.lock().unwrap().insert(index, *counts);
+                    },
                     failure,
                 )
                 .inspect(move |(id, mask)| {
@@ -133,6 +138,16 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
     });
     guards.expect("workers start").join().into_iter().for_each(|result| result.expect("a worker ends"));
     let left = std::mem::take(&mut *found.lock().unwrap());
+    if kept.is_none() {
+        let in_chunks = |&(p, &value): &((usize, usize, usize), &u8)| {
+            value > 0 && all.contains(grid.chunk_at([p.0, p.1, p.2].map(|n| n as i64)))
+        };
+        let before = image.indexed_iter().filter(in_chunks).count();
+        let after: usize = left.values().map(Vec::len).sum();
+        let shown = shown.lock().unwrap();
+        let deleted: u64 = shown.values().map(|counts| counts.deleted).sum();
+        assert_eq!((deleted as usize, shown.values().map(|counts| counts.chunks).sum()), (before - after, left.len()));
+    }
     let is_all_admitted = *is_all_admitted.lock().unwrap();
     (left, is_all_admitted)
 }
