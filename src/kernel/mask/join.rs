@@ -10,8 +10,12 @@ use crate::with_voxels;
 
 impl Binary {
     /// The mask of a box, from those of its parts that have foreground, in raster order: parts follow each other along z.
-    /// `None` if there are none.
-    pub(crate) fn joined(parts: &[Binary], region: &Region) -> Option<Binary> {
+    /// `None` if there are none. The image's values are known where those of all parts are, in the same way. Takes time in
+    /// proportion to the parts.
+    ///
+    /// # Panics
+    /// If a part lies outside of the box.
+    pub fn joined(parts: &[Binary], region: &Region) -> Option<Binary> {
         let mut mask = Mask::new(Layout::new(*region));
         let (mut strong, mut count): (Option<Mask>, _) = (None, 0);
         for part in parts {
