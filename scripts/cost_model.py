@@ -43,6 +43,11 @@ class Case:
         return self.processes * self.workers
 
     @property
+    def by_planes(self) -> bool:
+        """One process thins by planes, several by chunks."""
+        return self.processes == 1
+
+    @property
     def image(self) -> str:
         return f"{self.size}-{self.radius:g}-{'gray' if self.gray else 'mask'}.zarr"
 
@@ -101,6 +106,21 @@ class Deal:
         loads = numpy.bincount(self.owners(workers).ravel(), minlength=self.processes * workers)
         return float(loads.max() / loads.mean())
 
+    def lent(self) -> int:
+        """Chunks beside one of another process, counted for each such process: it asks for their masks, for radii."""
+        owner = self.owner[self.block[0]][:, self.block[1]][:, :, self.block[2]]
+        wide = numpy.pad(owner, 1, constant_values=-1)
+        count = 0
+        for process in range(self.processes):
+            near = wide == process
+            for axis in range(3):
+                middle, before, after = (
+                    tuple(slice(*ends) if a == axis else slice(None) for a in range(3))
+                    for ends in [(1, -1), (0, -2), (2, None)])
+                near = near[middle] | near[before] | near[after]
+            count += int((near & (owner != process)).sum())
+        return count
+
     def crossing(self, depth: int) -> tuple[int, int]:
         """Slabs of a depth that chunks of one process show to chunks of others, and their voxels; both exact."""
         pairs = voxels = 0
@@ -141,13 +161,14 @@ KNOWN = "counted"
 class Place:
     """Where a run takes place, besides its nodes and workers: bytes a second between a node and the others, seconds
     that a message takes, bytes a second that a node reads, cores in all, and how much longer workers need than even
-    shares of the CPU time, since they wait for each other in every round."""
+    shares of the CPU time, since they wait for each other in every round, or for planes."""
 
     network: float = math.inf
     latency: float = 0.0
     storage: float = math.inf
     cores: float = math.inf
     waiting: float = 1.0
+    waiting_for_planes: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -189,45 +210,46 @@ def round_terms(case: Case, work: Work, turns: float) -> dict[str, float]:
 
 
 def overview_bytes(case: Case) -> float:
-    """Bytes of the pictures that workers send to the first process: four a pixel of a panel that a worker's chunks do
-    not cover, else as many as a value has."""
-    far = range(case.workers, case.peers)
-    if case.peers > 16:
+    """Bytes of the pictures that processes send to the first one: four a pixel of a panel that a process's chunks do not
+    cover, else as many as a value has."""
+    far = range(1, case.processes)
+    if case.processes > 16:
         return 4.0 * pixels(case) * len(far)
-    owners = Deal(case.size, case.chunk, case.processes).owners(case.workers)
-    covered = sum(bool((owners == worker).any(axis=axis).all()) for worker in far for axis in range(3))
+    owners = Deal(case.size, case.chunk, case.processes).owners(1)
+    covered = sum(bool((owners == process).any(axis=axis).all()) for process in far for axis in range(3))
     return pixels(case) / 3 * (12.0 * len(far) - (2.0 if case.gray else 3.0) * covered)
 
 
 def cpu_terms(case: Case, work: Work, sent: float) -> dict[str, float]:
     """CPU seconds of all processes together."""
-    overview = overview_bytes(case)
+    planes = case.by_planes
     return {
         "process": case.processes,
         "worker": case.peers,
         "voxel read, mask": float(case.size) ** 3 if case.radius and not case.gray else 0.0,
         "voxel read and smoothed, gray": padded(case) if case.gray else 0.0,
-        "voxel deleted": work.deleted,
-        "chunk in a sub-iteration": work.chunks_with_foreground * work.sub_iterations,
+        "voxel deleted, by planes": work.deleted if planes else 0.0,
+        "voxel deleted, by chunks": 0.0 if planes else work.deleted,
+        "chunk in a sub-iteration": 0.0 if planes else work.chunks_with_foreground * work.sub_iterations,
         "skeleton voxel": work.skeleton,
-        "message of a round": work.rounds * case.peers * (case.peers - 1),
-        "pixel of an overview": float(case.peers * pixels(case)),
-        "byte of overviews sent": overview,
-        "byte of records sent": max(sent - overview, 0.0),
+        "message of a round": 0.0 if planes else work.rounds * case.peers * (case.peers - 1),
+        "pixel of an overview": float(case.processes * pixels(case)),
+        "byte of records sent": sent,
     }
 
 
 def traffic_terms(case: Case, work: Work) -> dict[str, float]:
     """Bytes that processes send each other, together."""
-    deal = Deal(case.size, case.chunk, case.processes)
-    halo = deal.crossing(1)
+    deal, chunk = Deal(case.size, case.chunk, case.processes), min(case.chunk, case.size)
     full = work.chunks_with_foreground / math.prod(deal.shape)
+    others = case.peers * (case.peers - case.workers)
     return {
-        KNOWN: (2.0 * deal.crossing(DEPTH)[1] if case.gray else 0.0) + full * (halo[1] / 8 + 72 * halo[0])
-        + overview_bytes(case),
-        "voxel deleted at a seam": work.deleted * halo[1] / 2 / float(case.size) ** 3,
+        KNOWN: 2.0 * deal.crossing(DEPTH)[1] if case.gray else 0.0,
+        "byte of masks for radii": deal.lent() * full * chunk**3 / 8,
+        "voxel deleted at a seam": work.deleted * deal.crossing(1)[1] / 2 / float(case.size) ** 3,
         "skeleton voxel moved": work.skeleton * (case.processes - 1) / case.processes,
-        "message of a round": work.rounds * case.peers * (case.peers - case.workers),
+        "message of a round": work.rounds * others,
+        "pair of workers": float(others),
     }
 
 
@@ -235,15 +257,20 @@ def memory_terms(case: Case, work: Work) -> dict[str, float]:
     """Peak bytes of a process that thins masks and finds branches."""
     chunk = min(case.chunk, case.size)
     chunks = work.chunks_with_foreground / case.processes
-    return {
+    masks = chunks * (chunk + 2) ** 2 * ((chunk + 2 + 7) // 8)
+    # Nine bits for eight voxels: a layer of chunks or two, and two planes for each sub-iteration.
+    plane = float(case.size) ** 2 * 9 / 64
+    awake = min(2.0 * work.sub_iterations, case.size) * plane
+    common = {
+        KNOWN: awake if case.by_planes else masks,
         "process": 1.0,
         "worker": case.workers,
-        "pixel of an overview": case.workers * pixels(case),
-        "chunk with foreground": chunks,
-        "byte of masks": chunks * (chunk + 2) ** 2 * ((chunk + 2 + 7) // 8),
+        "pixel of an overview": float(pixels(case)),
         "skeleton voxel of its own": work.skeleton / case.processes,
-        "skeleton voxel of its own, sent": work.skeleton / case.processes if case.processes > 1 else 0.0,
     }
+    if case.by_planes:
+        return common | {"byte of layers that come": 2.0 * chunk * plane}
+    return common | {"chunk with foreground": chunks}
 
 
 def gathering_terms(case: Case, work: Work, start: dict[str, float]) -> dict[str, float]:
@@ -251,25 +278,41 @@ def gathering_terms(case: Case, work: Work, start: dict[str, float]) -> dict[str
     all, and the outputs are written."""
     constant = {name: term for name, term in memory_terms(case, work).items() if name in ["process", "worker"]}
     return {
-        KNOWN: sum(start[name] * term for name, term in constant.items()) + 4.0 * case.workers * pixels(case),
+        KNOWN: sum(start[name] * term for name, term in constant.items()),
         "pixel of an overview, put together": float(pixels(case)),
         "byte of overviews that come in": overview_bytes(case),
         "skeleton voxel of all": work.skeleton,
     }
 
 
+def tier(case: Case, plane: float, rows: float) -> int:
+    """Planes of a tier: `Window::tiers` of src/operators/window.rs."""
+    chunk = min(case.chunk, case.size)
+    best = chunk
+    for count in range(1, max(chunk // max(16, 2 * DEPTH), 1) + 1):
+        if chunk % count == 0:
+            best = chunk // count
+            of_tier, whole = (2.0 * (planes + 2 * DEPTH) * (chunk + 2 * DEPTH) ** 2 for planes in [best, chunk])
+            if case.workers * 7 * of_tier + (plane - rows) * of_tier + rows * whole <= IN_FLIGHT:
+                break
+    return best
+
+
 def smoothing_terms(case: Case, work: Work, thinning: float) -> dict[str, float]:
-    """Peak bytes of a process that smooths as well. A chunk waits for those of the next plane; workers that are ahead
-    of others read on until the budget is spent, which is at least a plane of the whole grid."""
-    shape = -(-case.size // case.chunk)
-    whole = 2.0 * (min(case.chunk, case.size) + 2 * DEPTH) ** 3
-    plane, own = min(shape**3, shape**2 + shape + 1), shape**3 / case.processes
-    window = min(max(plane + case.workers, IN_FLIGHT // whole), own)
+    """Peak bytes of a process that smooths as well. A chunk waits for those of the next plane, with its last tier;
+    workers that are ahead of others read on until the budget is spent, which is at least a plane of the whole grid."""
+    shape, chunk = -(-case.size // case.chunk), min(case.chunk, case.size)
+    rows = shape + 1 + case.workers
+    plane, own = min(shape**3, shape**2 + rows), shape**3 / case.processes
+    waiting = 2.0 * (tier(case, plane, rows) + 2 * DEPTH) * (chunk + 2 * DEPTH) ** 2
+    whole = 2.0 * (chunk + 2 * DEPTH) ** 3
+    held = ((plane - rows) * waiting + rows * whole) / case.processes
+    ahead = min(max(IN_FLIGHT - held, 0.0), max(own * whole - held, 0.0))
     return {
         KNOWN: thinning + min(KEPT, 2 * work.foreground / case.processes),
-        "byte of a plane of chunks": plane / case.processes * whole,
-        "byte that may be read ahead": (window - plane / case.processes) * whole if case.peers > 1 else 0.0,
-        "byte of the chunks that are worked on": case.workers * 7 * whole,
+        "byte of a plane of chunks": held,
+        "byte that may be read ahead": ahead if case.peers > 1 else 0.0,
+        "byte of the chunks that are worked on": case.workers * 7 * waiting,
     }
 
 
@@ -340,9 +383,9 @@ class Model:
         self.turns = fitted("Sub-iterations", "1", *zip(*(
             ({"thinning": 1.0, "voxel of the largest radius": case.radius}, work.sub_iterations)
             for case, work, _ in both if case.radius)))
-        self.rounds = fitted("Rounds, several workers", "1", *zip(*(
+        self.rounds = fitted("Rounds, several processes", "1", *zip(*(
             (round_terms(case, work, work.sub_iterations), work.rounds)
-            for case, work, _ in both if case.radius and case.peers > 1)))
+            for case, work, _ in both if case.radius and not case.by_planes)))
         self.cpu = fitted("CPU time, all processes", "s", *zip(*(
             (cpu_terms(case, work, one["bytes_between_processes"]), sum(one["cpu"])) for case, work, one in both)))
         self.traffic = fitted("Traffic, all processes", "B", *zip(*(
@@ -352,19 +395,20 @@ class Model:
         large = [one for one in both if one[0].size >= sorted(case.size for case in cases)[len(cases) // 2]]
         peaks = [(case, work, first, one["memory"][0] if first else max(one["memory"][1:]))
                  for case, work, one in large for first in [True, False] if first or case.processes > 1]
-        self.memory = fitted("Peak memory of a process", "B", *zip(*(
-            (memory_terms(case, work), peak) for case, work, first, peak in peaks
-            if not case.gray and case.radius and (case.processes <= 2 or not first))), BASE)
+        masks = [one for one in peaks if not one[0].gray and one[0].radius]
+        self.memory = {planes: fitted(f"Peak memory of a process, by {'planes' if planes else 'chunks'}", "B", *zip(*(
+            (memory_terms(case, work), peak) for case, work, first, peak in masks
+            if case.by_planes == planes and (case.processes <= 2 or not first))), BASE) for planes in [True, False]}
         self.gathering = fitted("Peak memory of the first process at the end, where that is more", "B", *zip(*(
-            (gathering_terms(case, work, self.memory), peak) for case, work, first, peak in peaks
-            if not case.gray and first and peak > 1.1 * total(self.memory, memory_terms(case, work)))), BASE)
+            (gathering_terms(case, work, self.memory[case.by_planes]), peak) for case, work, first, peak in masks
+            if first and peak > 1.1 * total(self.memory[case.by_planes], memory_terms(case, work)))), BASE)
         self.smoothing = fitted("Peak memory of a process that smooths", "B", *zip(*(
             (smoothing_terms(case, work, self.thinning(case, work, first)), peak)
             for case, work, first, peak in peaks if case.gray)))
         self.tail = fitted("Serial: table, summary and picture, by the first process", "s", *zip(*(
             (tail_terms(case, work), one["tail"]) for case, work, one in both)))
         # How much longer than an even share of the CPU time it takes: more where the machine has other work.
-        largest = max(case.size for case in cases if case.radius)
+        largest = max(case.size for case in cases if case.radius and case.peers == 1)
         alone, two = (float(numpy.median([
             (one["seconds"] - one["tail"]) / (sum(one["cpu"]) - one["tail"]) * peers
             for case, work, one in both if case.size == largest and case.radius and case.peers == peers]))
@@ -380,7 +424,7 @@ class Model:
         turns = total(self.turns, {"thinning": 1.0, "voxel of the largest radius": case.radius})
         larger = Work(work.foreground * more, work.deleted * more, work.skeleton * more, work.branches * more,
                       full * math.ceil(case.size / case.chunk) ** 3, turns, turns + 1)
-        if case.peers == 1:
+        if case.by_planes:
             return larger
         return replace(larger, rounds=total(self.rounds, round_terms(case, larger, turns)))
 
@@ -394,13 +438,15 @@ class Model:
         # What the first process receives alone: its workers take it in while the others wait.
         far = (case.processes - 1) / case.processes
         gathered = far * (VOXEL_SENT * work.skeleton * (2 if case.gray else 1) + BRANCH_SENT * work.branches)
-        overview = overview_bytes(case)
-        serial = tail + (gathered + overview) * self.cpu["byte of overviews sent"]
+        serial = tail + gathered * self.cpu["byte of records sent"]
         parallel = max(cpu - serial, 0.0) / min(case.peers, place.cores)
-        parallel *= place.waiting if case.peers > 1 else 1.0
-        parallel *= deal.unevenness(case.workers) if case.peers <= place.cores else 1.0
+        if case.by_planes:
+            parallel *= place.waiting_for_planes if case.workers > 1 else 1.0
+        else:
+            parallel *= place.waiting
+            parallel *= deal.unevenness(case.workers) if case.peers <= place.cores else 1.0
         read = float(case.size) ** 3 * (2 if case.gray else 1) / case.processes
-        moving = max(sent / case.processes, gathered + overview) / place.network + read / place.storage
+        moving = max(sent / case.processes, gathered) / place.network + read / place.storage
         moving += work.rounds * place.latency if case.processes > 1 else 0.0
         other, first = (self.peak(case, work, first) for first in [False, True])
         return {"seconds": parallel + serial + moving, "cpu": cpu, "serial": serial, "rounds": work.rounds,
@@ -408,8 +454,9 @@ class Model:
 
     def thinning(self, case: Case, work: Work, first: bool) -> float:
         """The same of a process that smooths nothing."""
-        return max(total(self.memory, memory_terms(case, work)),
-                   total(self.gathering, gathering_terms(case, work, self.memory)) if first else 0.0)
+        memory = self.memory[case.by_planes]
+        return max(total(memory, memory_terms(case, work)),
+                   total(self.gathering, gathering_terms(case, work, memory)) if first else 0.0)
 
     def peak(self, case: Case, work: Work, first: bool) -> float:
         """Peak bytes of the first process, or of another one."""

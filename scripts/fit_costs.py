@@ -18,6 +18,7 @@ import itertools
 import json
 import math
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -90,7 +91,10 @@ def run(arguments: argparse.Namespace, folder: Path, case: Case) -> dict:
     command += ["--sigma", "1", "--threshold", "10000"] if case.gray else []
     if case.processes > 1:
         hosts.write_text("".join(f"127.0.0.1:{port}\n" for port in free_ports(case.processes)))
-        command += ["--hosts", str(hosts), "--process"]
+        secret = folder / "secret.txt"
+        secret.write_text(secrets.token_hex(32))
+        secret.chmod(0o600)
+        command += ["--hosts", str(hosts), "--secret", str(secret), "--process"]
         started = [subprocess.Popen([*command, str(n)], stdout=subprocess.DEVNULL) for n in range(case.processes)]
     else:
         started = [subprocess.Popen(command, stdout=subprocess.DEVNULL)]
@@ -149,6 +153,8 @@ def cases_of(sizes: list[int]) -> list[Case]:
     cases += [Case(middle, radius, False, 64, *way) for radius in [3.5, 14.0, 28.0] for way in ways[:4]]
     # Much and little skeleton for as much foreground, and many processes, which the first one gathers from.
     many = [(1, 1), (4, 1), (8, 1)]
+    # Memory of small volumes is that of the program.
+    cases += [Case(TILE, RADIUS, gray, 64, *way) for gray in [False, True] for way in [(1, 2), (4, 1)]]
     cases += [Case(max(sizes), radius, False, 128, *way) for radius in [3.5, RADIUS, 14.0] for way in many]
     # Many workers on a small volume, and on an empty one, show what it costs that all tell all.
     crowds = [(1, 8), (1, 16), (2, 8), (4, 4), (4, 8)]
@@ -160,7 +166,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", type=Path, default=Path("target/release/anabranch"))
     parser.add_argument("--sizes", default="128,192,256,384,512", help="edges of the volumes for the fit, in voxels")
-    parser.add_argument("--checks", default="1024:gray:64:1:2,1024:mask:128:8:1,2048:mask:128:2:1",
+    parser.add_argument("--checks", default="1024:mask:128:8:1,2048:mask:64:1:2,2048:mask:128:2:1,2048:gray:64:1:2",
                         help="runs that the fit does not see, as edge:form:chunk:processes:workers")
     parser.add_argument("--repeats", type=int, default=2, help="runs of a case of 256³ voxels; smaller ones have more")
     parser.add_argument("--keep", type=Path, help="folder for phantoms and measurements")
@@ -171,6 +177,7 @@ def main() -> None:
     parser.add_argument("--storage", type=float, default=1e9, help="bytes a second that a node reads of the image")
     parser.add_argument("--waiting", type=float, default=1.4,
                         help="how much longer several workers take than even shares of the CPU time")
+    parser.add_argument("--waiting-for-planes", type=float, default=1.2, help="the same where one process thins by planes")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.keep or Path(temporary)
@@ -191,7 +198,8 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
               for size, form, chunk, processes, workers in words]
     print("\nChecks, which the fit has not seen: predicted / measured")
     for case, one in zip(checks, measure(arguments, folder, checks, 1)):
-        said = model.predict(case, Place(cores=os.cpu_count() or 1, waiting=arguments.waiting))
+        said = model.predict(case, Place(
+            cores=os.cpu_count() or 1, waiting=arguments.waiting, waiting_for_planes=arguments.waiting_for_planes))
         pairs = [("s", said["seconds"], one["seconds"]), ("s CPU", said["cpu"], sum(one["cpu"])),
                  ("rounds", said["rounds"], one["rounds"]),
                  ("MB sent", said["sent"] / 1e6, one["bytes_between_processes"] / 1e6),
@@ -200,7 +208,8 @@ def report(arguments: argparse.Namespace, folder: Path) -> None:
                  ("M skeleton voxels", said["skeleton"] / 1e6, one["skeleton_voxels"] / 1e6),
                  ("s after the branches", said["serial"], one["tail"])]
         print(f"  {case.name}: " + ", ".join(f"{a:.3g} / {b:.3g} {unit}" for unit, a, b in pairs if b))
-    place = Place(arguments.network, arguments.latency, arguments.storage, waiting=arguments.waiting)
+    place = Place(arguments.network, arguments.latency, arguments.storage, waiting=arguments.waiting,
+                  waiting_for_planes=arguments.waiting_for_planes)
     for gray in [False, True]:
         form = "gray u16, sigma 1" if gray else "mask"
         print(f"\n{form}, chunk {arguments.chunk}, {arguments.node_workers} workers a node:\n")
