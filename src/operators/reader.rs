@@ -3,7 +3,8 @@
 //! Reading and decoding take and free large blocks for every chunk, and the rest of a worker's work takes small ones that
 //! stay. An allocator that gives both from the same memory leaves it in pieces: where a large block was, small ones lie, and
 //! the next large one takes new memory, until what is resident is several times what is in use. Allocators give threads
-//! memory of their own, so each worker has a thread that does its reading, and waits for it.
+//! memory of their own, so each worker has a thread that does its reading, and waits for it. Of images that are read in a
+//! few seconds little can be left in pieces, and each hand-over takes some microseconds, so workers read these themselves.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use crate::store::Source;
 
 /// Chunks with fewer bytes are read by the worker itself.
 const LEAST: usize = 64 << 10;
+/// So are those of images with fewer bytes.
+const LEAST_IMAGE: usize = 2 << 30;
 
 /// The values of a box of a source, read for this thread; `None` if no part of it is stored.
 ///
@@ -24,8 +27,9 @@ const LEAST: usize = 64 << 10;
 /// Those of [`Source::read`].
 pub(crate) fn read(source: &Arc<dyn Source>, region: &Region) -> Result<Option<Voxels>> {
     thread_local!(static READER: RefCell<Option<Reader>> = const { RefCell::new(None) });
-    let bytes = region.volume().saturating_mul(source.description().dtype.size());
-    let read = if bytes < LEAST {
+    let image = source.description();
+    let bytes = |shape: [usize; 3]| shape.into_iter().fold(image.dtype.size(), usize::saturating_mul);
+    let read = if bytes(region.shape()) < LEAST || bytes(image.shape) < LEAST_IMAGE {
         source.read(region)
     } else {
         READER.with_borrow_mut(|reader| {
@@ -120,8 +124,9 @@ mod tests {
     }
 
     #[test]
-    fn large_chunks_are_read_by_one_other_thread() {
-        let told = Arc::new(Told(Description::new("told", [9, 256, 256], 3, Dtype::U8), Default::default()));
+    fn large_chunks_of_large_images_are_read_by_one_other_thread() {
+        let of_shape = |shape| Arc::new(Told(Description::new("told", shape, 3, Dtype::U8), Default::default()));
+        let told = of_shape([1 << 15, 256, 256]);
         let source: Arc<dyn Source> = told.clone();
         let of = |z, size| Region::new([z, 0, 0], [z + 1, size, size]);
         for _ in 0..2 {
@@ -134,6 +139,10 @@ mod tests {
         assert!(threads.iter().all(|&id| id == threads[0] && id != std::thread::current().id()) && threads.len() == 6);
         assert_eq!(read(&source, &of(1, 2)).unwrap(), None);
         assert_eq!(*told.1.lock().unwrap(), [std::thread::current().id()]);
+        let small = of_shape([9, 256, 256]);
+        let source_of_small: Arc<dyn Source> = small.clone();
+        assert_eq!(read(&source_of_small, &of(1, 256)).unwrap(), None);
+        assert_eq!(*small.1.lock().unwrap(), [std::thread::current().id()]);
         let panic = catch_unwind(AssertUnwindSafe(|| read(&source, &of(3, 256)))).unwrap_err();
         assert_eq!(panic.downcast_ref(), Some(&"a fault"));
     }
