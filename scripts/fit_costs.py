@@ -28,6 +28,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from cost_model import RADIUS, Case, Model, Place
+from large_images import link
 
 # The volume for each tree of a phantom: so all are as dense.
 VOXELS_OF_A_ROOT = 256**3 / 6
@@ -48,15 +49,7 @@ def phantom(arguments: argparse.Namespace, folder: Path, case: Case) -> Path:
         (image / "zarr.json").write_text(json.dumps(metadata))
     elif not image.exists() and case.size > TILE:
         tile = phantom(arguments, folder, replace(case, size=TILE))
-        metadata = json.loads((tile / "zarr.json").read_text())
-        metadata["shape"] = [case.size] * 3
-        for file in (tile / "c").rglob("*"):
-            place = [int(part) for part in file.relative_to(tile / "c").parts] if file.is_file() else []
-            for shift in itertools.product(range(case.size // TILE), repeat=3) if place else []:
-                to = image.joinpath("c", *(str(p + s * TILE // 64) for p, s in zip(place, shift)))
-                to.parent.mkdir(parents=True, exist_ok=True)
-                os.link(file, to)
-        (image / "zarr.json").write_text(json.dumps(metadata))
+        link(tile, image, [case.size // TILE] * 3, None)
     elif not image.exists():
         roots = max(1, round(case.size**3 / VOXELS_OF_A_ROOT * (RADIUS / case.radius) ** 3))
         command = [arguments.program, "phantom", image, "--shape", ",".join([str(case.size)] * 3), "--chunk", "64"]

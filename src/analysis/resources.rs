@@ -27,7 +27,7 @@ pub struct Resources {
     pub chunk: Option<Vec<usize>>,
     /// Worker threads of each process. By default one for each core.
     pub workers: Option<usize>,
-    /// Budget for chunks in flight in each process, in bytes. By default 512 MiB, and more if chunks need it.
+    /// Budget for chunks in flight in each process, in bytes. By default 256 MiB, and more if chunks need it.
     pub memory: Option<usize>,
     /// How many processes share the work.
     pub processes: usize,

@@ -79,17 +79,11 @@ reused!(bool u8 u16 u32 i16 i32 i64 f32 f64);
 
 /// A vector with room for this many values, with any number of any values.
 pub(crate) fn take<T: Reused>(count: usize) -> Vec<T> {
-    // Only of about this size, so that no larger memory is held than is needed.
-    take_within(count, count + count / 8).unwrap_or_else(|| Vec::with_capacity(count))
-}
-
-/// A vector with room for at least `count` values and at most `most`, with any number of any values, if one is kept.
-pub(crate) fn take_within<T: Reused>(count: usize, most: usize) -> Option<Vec<T>> {
-    if WORTH.contains(&(count * size_of::<T>())) {
-        T::spare().lock().unwrap_or_else(PoisonError::into_inner).take(count, most)
-    } else {
-        None
-    }
+    let kept = WORTH.contains(&(count * size_of::<T>())).then(|| {
+        // Only of about this size, so that no larger memory is held than is needed.
+        T::spare().lock().unwrap_or_else(PoisonError::into_inner).take(count, count + count / 8)
+    });
+    kept.flatten().unwrap_or_else(|| Vec::with_capacity(count))
 }
 
 /// Frees values; the next vector of about their size may reuse their memory.
@@ -133,7 +127,7 @@ mod tests {
         assert!(take::<i64>(1 << 10).is_empty() && take::<i64>(1 << 20).is_empty());
         let Voxels::I64(again) = Voxels::of_any(Dtype::I64, [1, 1, 131_000]) else { unreachable!("of this type") };
         assert_eq!((again.as_ptr(), again.dim()), (memory, (1, 1, 131_000)));
-        assert_eq!(take_within::<i64>(131_000, 131_100), None);
+        assert_eq!(i64::spare().lock().unwrap().take(131_000, 131_100), None);
     }
 
     #[test]

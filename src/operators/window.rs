@@ -96,16 +96,10 @@ impl Window {
             return *grid;
         }
         let most = (thickness / LEAST_TIER.max(2 * depth[0])).max(1);
-        let tiers = (1..=most).filter(|count| thickness.is_multiple_of(*count)).map(|count| grid.in_tiers(count));
-        let least = Self::least(grid, depth, workers);
-        let mut thinnest = *grid;
-        for tiers in tiers {
-            thinnest = tiers;
-            if Self::bytes(&tiers, depth, dtype, workers, least) <= budget {
-                break;
-            }
-        }
-        thinnest
+        let mut tiers = (1..=most).filter(|count| thickness.is_multiple_of(*count)).map(|count| grid.in_tiers(count));
+        let (thinnest, least) = (tiers.clone().next_back(), Self::least(grid, depth, workers));
+        let fits = |tiers: &Grid| Self::bytes(tiers, depth, dtype, workers, least) <= budget;
+        tiers.find(fits).or(thinnest).unwrap_or(*grid)
     }
 
     /// Bytes of a number of chunks in flight: their values with the slabs for neighbours; and for each worker a padded

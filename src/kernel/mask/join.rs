@@ -19,25 +19,15 @@ impl Binary {
         let mut mask = Mask::new(Layout::new(*region));
         let (mut strong, mut count): (Option<Mask>, _) = (None, 0);
         for part in parts {
-            copy(&part.mask, &mut mask);
+            let own = part.mask.layout().own;
+            mask.paste(&own, &part.mask.cut(&own));
             if let Some(part) = &part.strong {
-                copy(part, strong.get_or_insert_with(|| Mask::new(Layout::new(*region))));
+                strong.get_or_insert_with(|| Mask::new(Layout::new(*region))).paste(&own, &part.cut(&own));
             }
             count += part.count;
         }
         let foreground = joined_foreground(parts, &mask)?;
         Some(Binary { mask, strong, count, foreground })
-    }
-}
-
-/// Sets the voxels of a mask that are set in that of a part of its box.
-fn copy(part: &Mask, whole: &mut Mask) {
-    let from = *part.layout();
-    for (bit, word) in part.own_runs() {
-        let position = from.position(bit);
-        let at = whole.layout().bit_at(position);
-        let left = from.shape[2] - (from.padded(bit)[2] - 1);
-        whole.write(at, left.min(64), word);
     }
 }
 

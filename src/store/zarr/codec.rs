@@ -12,7 +12,6 @@ use std::borrow::Cow;
 pub(crate) use self::bits::Padding;
 pub(crate) use self::numbers::Typed;
 use super::faults::{damaged, too_large};
-use crate::chunk::spare;
 use crate::error::Result;
 use crate::memory;
 use crate::store::values::Endian;
@@ -102,17 +101,14 @@ impl Step {
             Step::Crc32c => return compressors::crc32c(bytes),
             Step::Crc32 => return compressors::checked(bytes, libdeflater::crc32),
             Step::Adler32 => return compressors::checked(bytes, libdeflater::adler32),
-            Step::Shuffle(size) => return Ok(Cow::Owned(bits::unshuffled(bytes.into_owned(), *size)?)),
-            Step::Swap(size) => return Ok(Cow::Owned(bits::swapped(bytes.into_owned(), *size))),
+            Step::Shuffle(size) => bits::unshuffled(bytes.into_owned(), *size)?,
+            Step::Swap(size) => bits::swapped(bytes.into_owned(), *size),
             Step::PackBits(padding) => bits::unpacked(&bytes, *padding)?,
             Step::Delta { values, stored } => numbers::summed(&bytes, *values, *stored)?,
             Step::Scale { offset, scale, values, stored } => {
                 numbers::unscaled(&bytes, *offset, *scale, *values, *stored)?
             }
         };
-        if let Cow::Owned(bytes) = bytes {
-            spare::give(bytes);
-        }
         Ok(Cow::Owned(decoded))
     }
 }

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::archive::Archive;
 use super::faults::{damaged, room};
 use super::span::Span;
-use crate::chunk::spare;
 use crate::error::{Error, Kind, Result};
 use crate::store::{OpenOptions, file};
 #[cfg(feature = "http")]
@@ -326,12 +325,7 @@ fn read_local(path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
     if metadata.len() > limit {
         return Err(damaged());
     }
-    let length = usize::try_from(metadata.len()).map_err(|_| damaged())?;
-    let mut bytes = match spare::take_within(length, length.saturating_mul(4)) {
-        Some(bytes) => bytes,
-        None => room(length)?,
-    };
-    bytes.clear();
+    let mut bytes = room(usize::try_from(metadata.len()).map_err(|_| damaged())?)?;
     // Bytes that are appended meanwhile are ignored.
     let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
     match read {
