@@ -43,7 +43,7 @@
 //! // Half of the rod goes: its one branch makes place for a shorter one.
 //! session.retract(right)?;
 //! let epoch = session.advance()?;
-//! let lengths: Vec<_> = epoch.changes.iter().map(|(row, diff)| (row.branch_distance, *diff)).collect();
+//! let lengths: Vec<_> = epoch.changes.iter().map(|(row, diff)| (row.branch_distance, diff)).collect();
 //! assert_eq!(lengths, [(15.0, 1), (31.0, -1)]);
 //! session.close()?;
 //! # Ok::<(), anabranch::error::Error>(())
@@ -52,6 +52,7 @@
 mod arrays;
 mod budget;
 mod builder;
+mod changed_rows;
 mod chunk_digest;
 mod commands;
 mod conductor;
@@ -93,6 +94,7 @@ mod state_tests;
 
 pub use self::arrays::EpochArrays;
 pub use self::builder::{SessionBuilder, SharedBuilder};
+pub use self::changed_rows::ChangedRows;
 pub use self::epoch::Epoch;
 pub use self::handle::EpochHandle;
 pub use self::hosted::{HostedBuilder, HostedSession};
@@ -103,6 +105,7 @@ use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::budget::Budget;
+use self::changed_rows::ChangedLists;
 use self::commands::Command;
 use self::conductor::{Broken, Conductor};
 use self::crew::Crew;
@@ -112,7 +115,7 @@ use self::kept::KeptState;
 use self::links::{Links, Said};
 use self::plan::SessionPlan;
 use self::queue::Queue;
-use self::results::{ChangedRows, Published};
+use self::results::Published;
 use self::worker::work;
 use self::workforce::{Context, Workforce};
 use crate::chunk::Dtype;
@@ -202,7 +205,7 @@ impl<Kind> Session<Kind> {
             blank: results.clone(),
             results,
             published: published.clone(),
-            changed: ChangedRows::default(),
+            changed: ChangedLists::default(),
             kept,
             digested,
             is_settled: false,

@@ -55,12 +55,8 @@ struct Changes {
 
 impl Changes {
     fn of(epoch: &Epoch) -> Changes {
-        let mut changes = Changes::default();
-        for (_, diff) in &epoch.changes {
-            let count = if *diff > 0 { &mut changes.added } else { &mut changes.removed };
-            *count += diff.unsigned_abs() as u64;
-        }
-        changes
+        let [added, removed] = [epoch.changes.come(), epoch.changes.gone()].map(|count| count as u64);
+        Changes { added, removed }
     }
 
     fn told(self) -> String {

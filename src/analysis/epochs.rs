@@ -9,7 +9,6 @@ use super::outputs::{Destination, Staged, open_folder};
 use super::{Analysis, Counts, Results, Team};
 use crate::error::{Error, Result};
 use crate::operators::read::Selection;
-use crate::operators::shared::Shared;
 use crate::progress::ProgressState;
 use crate::session::{Epoch, FollowingSession, Follows, SessionBuilder};
 use crate::store::disk::read_if_there;
@@ -162,7 +161,7 @@ impl Epochs {
         let (arrival, chunks) = (self.arrival.clone(), Selection::All.count(&self.analysis.grid));
         Ok(Results {
             threshold: found.threshold(),
-            branches: vec![Shared::new(found.branch_list())],
+            branches: found.branch_lists().cloned().collect(),
             isolated: found.isolated().cloned().collect(),
             skeletons: found.skeletons().map(|(id, skeleton)| (id, Arc::clone(skeleton))).collect(),
             statistics: found.statistics().clone(),
@@ -241,7 +240,7 @@ fn counts(epoch: &Epoch, chunks: usize) -> Counts {
         deleted_voxels: epoch.thinning.deleted,
         messages_between_workers: epoch.thinning.messages,
         bytes_between_processes: epoch.bytes_between_processes,
-        rows_changed: Some(epoch.changes.iter().map(|(_, diff)| diff.unsigned_abs() as u64).sum()),
+        rows_changed: Some(epoch.changes.len() as u64),
         epoch: Some(epoch.number),
     }
 }

@@ -52,7 +52,6 @@ impl LiveEpoch {
     pub fn new(epoch: &Epoch, written: &Written, seconds: f64) -> Result<LiveEpoch> {
         let summary = serde_json::to_value(&written.summary)
             .map_err(|error| Error::internal("a summary cannot be written as JSON").because(error))?;
-        let rows = |sign: isize| epoch.changes.iter().filter(|(_, times)| times.signum() == sign).count();
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let of = |name: &str| summary[name].clone();
         let line = Line {
@@ -61,8 +60,8 @@ impl LiveEpoch {
             seconds,
             read: epoch.read,
             changed: epoch.changed,
-            rows_added: rows(1),
-            rows_removed: rows(-1),
+            rows_added: epoch.changes.come(),
+            rows_removed: epoch.changes.gone(),
             branches: of("branches"),
             skeletons: of("skeletons"),
             junctions: of("junctions"),

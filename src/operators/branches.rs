@@ -13,7 +13,6 @@ use timely::progress::Timestamp;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::channel::{Channel, Measured, MeasuredBy};
 use crate::kernel::measure::moments::Moments;
-use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
 use crate::kernel::network::octree::{Octree, OctreeBox};
@@ -21,6 +20,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::step::Lengths;
 use crate::operators::components::CountComponents;
 use crate::operators::link::{LinkSkeletons, Linked, LinkedPart};
+use crate::operators::list_changes::{ListChanges, settled};
 use crate::operators::shared::Shared;
 use crate::operators::span::SpanForests;
 use crate::operators::stitch::{Parts, StitchFragments};
@@ -123,10 +123,10 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scop
         voxels.concat(joined.map(|(_, count)| JunctionCounts { voxels: 0, joined: count as i64 }))
     }
 
-    /// The branches one by one. Of a list that changed, only the branches that changed come out.
+    /// Lists of the branches that come and go: of a list that has changed, only the branches that have.
     ///
     /// Holds changes of lists until their time is complete, and nothing after that.
-    pub fn branches(&self) -> VecCollection<'scope, T, Branch<M>> {
+    pub fn changes(&self) -> VecCollection<'scope, T, Shared<BranchList<M>>> {
         self.parts
             .clone()
             .inner
@@ -137,9 +137,9 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scop
                         let Some(capability) = capability.retain_least(output.output_index()) else { return };
                         for ((place, branches), time, diff) in messages.flat_map(|message| message.drain(..)) {
                             let capability = capability.delayed(&time);
-                            let (_, parts) = waiting.entry(time).or_insert_with(|| {
-                                (capability, BTreeMap::<OctreeBox, Vec<(Shared<BranchList<M>>, isize)>>::new())
-                            });
+                            let (_, parts) = waiting
+                                .entry(time)
+                                .or_insert_with(|| (capability, BTreeMap::<OctreeBox, ListChanges<M>>::new()));
                             parts.entry(place).or_default().push((branches, diff));
                         }
                     });
@@ -149,32 +149,13 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder, M: Measured> BranchGraph<'scop
                         }
                         let (time, (capability, parts)) = entry.remove_entry();
                         let mut session = output.session(&capability);
-                        for lists in parts.into_values() {
-                            let changes = differences(&lists).into_iter();
-                            session.give_iterator(changes.map(|(branch, diff)| (branch, time.clone(), diff)));
+                        for changes in parts.into_values() {
+                            let changes = settled(changes).into_iter();
+                            session.give_iterator(changes.map(|(list, diff)| (list, time.clone(), diff)));
                         }
                     }
                 }
             })
             .as_collection()
     }
-}
-
-/// The branches of lists with differences, without those whose differences cancel.
-fn differences<M: Measured>(lists: &[(Shared<BranchList<M>>, isize)]) -> Vec<(Branch<M>, isize)> {
-    if let [(list, diff)] = lists {
-        return list.iter().map(|branch| (branch, *diff)).collect();
-    }
-    let mut all: Vec<(Branch<M>, isize)> =
-        lists.iter().flat_map(|(list, diff)| list.iter().map(|branch| (branch, *diff))).collect();
-    // A stable sort merges lists that are sorted already.
-    all.sort();
-    let mut changes = Vec::new();
-    for same in all.chunk_by(|a, b| a.0 == b.0) {
-        let diff: isize = same.iter().map(|(_, diff)| diff).sum();
-        if diff != 0 {
-            changes.push((same[0].0.clone(), diff));
-        }
-    }
-    changes
 }

@@ -34,6 +34,7 @@ pub mod components;
 pub mod objects;
 pub mod descent;
 pub mod filter;
+pub mod list_changes;
 pub mod branches;
 pub mod statistics;
 pub mod prune;

@@ -15,9 +15,10 @@ use super::statistics::MaintainStatistics;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::measure::radii::Radii;
 use crate::kernel::measure::{BranchMeasures, Known};
-use crate::kernel::network::branch::Branch;
+use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::prune::Pruning;
 use crate::kernel::network::skeleton::Skeleton;
+use crate::operators::shared::Shared;
 use crate::table::branch_columns::Columns;
 use crate::table::row::{Frame, Measures};
 use crate::table::statistics::Snapshot;
@@ -95,20 +96,21 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> Network<'scope, T> {
     /// The statistics of all rows, at the first worker, once for each time that changes some. Takes time in proportion
     /// to the branches of the lists that change.
     pub fn statistics(&self) -> StreamVec<'scope, T, Snapshot> {
-        let frame = self.plan.frame;
-        self.graph.parts.clone().inner.statistics(&self.plan.columns, move |((_, branches), _, diff), rows| {
-            branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
-        })
+        self.statistics_of(self.graph.parts.clone().map(|(_, branches)| branches))
     }
 
-    /// The same from the differences of single branches: in proportion to what changes.
-    pub fn statistics_of(
+    /// The same in proportion to the branches that change ([`BranchGraph::changes`]).
+    pub fn statistics_of_changes(&self) -> StreamVec<'scope, T, Snapshot> {
+        self.statistics_of(self.graph.changes())
+    }
+
+    fn statistics_of(
         &self,
-        branches: StreamVec<'scope, T, (Branch<BranchMeasures>, T, isize)>,
+        lists: VecCollection<'scope, T, Shared<BranchList<BranchMeasures>>>,
     ) -> StreamVec<'scope, T, Snapshot> {
         let frame = self.plan.frame;
-        branches.statistics(&self.plan.columns, move |(branch, _, diff), rows| {
-            rows.change(&Measures::new(&branch, &frame), diff as i64);
+        lists.inner.statistics(&self.plan.columns, move |(branches, _, diff), rows| {
+            branches.iter().for_each(|branch| rows.change(&Measures::new(&branch, &frame), diff as i64));
         })
     }
 }

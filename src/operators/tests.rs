@@ -48,7 +48,8 @@ fn run(history: &[Chunks], grid: Grid, spacing: Spacing, how: Communication) -> 
         worker.dataflow(|scope| {
             let graph = input.to_collection(scope).extract_branches(grid, spacing);
             graph
-                .branches()
+                .changes()
+                .flat_map(|list| list.iter().collect::<Vec<_>>())
                 .inspect(move |change| branches.lock().unwrap().branches.push(change.clone()))
                 .probe_with(&probe);
             graph

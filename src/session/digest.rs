@@ -14,7 +14,6 @@ use super::inner::Inner;
 use super::orders::Order;
 use super::plan::SessionPlan;
 use super::records::FoundMask;
-use super::results::ChangedRows;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
@@ -100,7 +99,7 @@ impl Inner {
         }
         for answer in self.workforce.ask(Order::Recall(of_workers, bounds))? {
             let Answer::Restored(differences) = answer else { return Err(unexpected()) };
-            self.results.apply(differences, &mut ChangedRows::default());
+            self.results.apply(differences, None);
         }
         Ok(true)
     }

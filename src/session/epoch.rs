@@ -1,7 +1,7 @@
 //! The outcome of an epoch.
 
+use super::changed_rows::ChangedRows;
 use crate::operators::thin::ThinningCounts;
-use crate::table::row::Measures;
 
 /// The outcome of an epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -9,8 +9,8 @@ use crate::table::row::Measures;
 pub struct Epoch {
     /// Its number, from 0.
     pub number: u64,
-    /// The rows that changed, without ranks, with +1 or -1: in the order of rows, and of equal ones new before old.
-    pub changes: Vec<(Measures, isize)>,
+    /// The rows that changed.
+    pub changes: ChangedRows,
     /// Chunks that were read, if the session reads by itself.
     pub read: usize,
     /// Chunks that have other values now, or none.

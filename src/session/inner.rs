@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::changed_rows::ChangedLists;
 use super::commands::{Answer, Computed, unexpected};
 use super::epoch::Epoch;
 use super::following::Following;
 use super::kept::KeptState;
 use super::orders::Order;
 use super::queue::{Edit, EditBatch};
-use super::results::{ChangedRows, EpochResults, Published};
+use super::results::{EpochResults, Published};
 use super::workforce::Workforce;
 use crate::error::{Error, Kind, Result};
 use crate::grid::{ChunkId, Grid};
@@ -31,7 +32,7 @@ pub(super) struct Inner {
     /// Those of the last epoch that ended well.
     pub(super) published: Published,
     /// The rows that changed since then.
-    pub(super) changed: ChangedRows,
+    pub(super) changed: ChangedLists,
     pub(super) kept: Option<KeptState>,
     /// What the digest of the state depends on besides records, if there can be one.
     pub(super) digested: Option<String>,
@@ -89,7 +90,7 @@ impl Inner {
         if self.kept.as_ref().is_some_and(KeptState::has_failed) {
             self.start_over()?;
             self.run(batch.number)?;
-            self.changed = ChangedRows::between(&self.published.get(), &self.results);
+            self.changed = self.results.changed_since(&self.published.get());
         } else {
             outcome?;
         }
@@ -97,7 +98,7 @@ impl Inner {
         self.coming.bytes_between_processes += self.workforce.sent() - sent;
         let number = self.coming.number;
         let epoch = std::mem::replace(&mut self.coming, Epoch { number: number + 1, ..Epoch::default() });
-        let changes = std::mem::take(&mut self.changed).rows(&self.results);
+        let changes = std::mem::take(&mut self.changed).rows(self.results.frame());
         self.results.present = batch.present;
         self.publish_results();
         let (thinning, rows) = (&epoch.thinning, changes.len());
@@ -153,7 +154,7 @@ impl Inner {
                     self.foregrounds.remove(&chunk);
                 }
             }
-            self.results.apply(differences, &mut self.changed);
+            self.results.apply(differences, Some(&mut self.changed));
             outcome = outcome.and(of_worker);
         }
         outcome

@@ -8,7 +8,6 @@ use super::following::Following;
 use super::inner::Inner;
 use super::kept::KeptState;
 use super::orders::Order;
-use super::results::ChangedRows;
 use crate::error::Result;
 use crate::grid::{ChunkId, Grid};
 use crate::state::{Loaded, Seen, verify};
@@ -75,7 +74,7 @@ impl Inner {
         for answer in self.workforce.ask(Order::Restore(doubtful, bounds))? {
             let Answer::Restored(differences) = answer else { return Err(unexpected()) };
             // These rows are no changes of an epoch.
-            self.results.apply(differences, &mut ChangedRows::default());
+            self.results.apply(differences, None);
         }
         Ok(())
     }

@@ -21,8 +21,9 @@ use crate::kernel::filter::amount::Amounts;
 use crate::kernel::mask::Mask;
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::measure::{BranchMeasures, Known};
-use crate::kernel::network::branch::Branch;
+use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
+use crate::kernel::network::octree::OctreeBox;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::objects::labels::LabelledChunk;
 use crate::kernel::objects::local::Local;
@@ -43,7 +44,8 @@ use crate::table::summary::{JunctionCounts, ObjectCounts};
 /// A difference of an epoch.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Difference {
-    Branch(Branch<BranchMeasures>, isize),
+    /// The branches that a box is the smallest to hold.
+    Branches(OctreeBox, Shared<BranchList<BranchMeasures>>, isize),
     Isolated(Shared<Vec<Isolated<BranchMeasures>>>, isize),
     Skeleton(ChunkId, Arc<Skeleton<Known>>, isize),
     /// The statistics of all rows, where they have changed.
@@ -197,10 +199,15 @@ pub(super) fn graph(
         };
         let (branches, isolated, voxels) = (note(), note(), note());
         let (components, junctions, statistics) = (note(), note(), note());
-        let changes = graph.branches().inner;
-        let changes = changes.inspect(move |(branch, _, diff)| branches(Difference::Branch(branch.clone(), *diff)));
+        graph
+            .parts
+            .clone()
+            .inner
+            .inspect(move |((at, list), _, diff)| branches(Difference::Branches(*at, list.clone(), *diff)))
+            .map(|_| ())
+            .probe_with(probe);
         network
-            .statistics_of(changes)
+            .statistics_of_changes()
             .inspect(move |snapshot| statistics(Difference::Statistics(Box::new(snapshot.clone()))))
             .probe_with(probe);
         graph

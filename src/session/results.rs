@@ -1,8 +1,9 @@
 //! The results of a session after an epoch. Results of several epochs share what has not changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::changed_rows::ChangedLists;
 use super::pipelines::Difference;
 use super::plan::SessionPlan;
 use super::shared_map::SharedMap;
@@ -15,8 +16,8 @@ use crate::kernel::measure::{BranchMeasures, Known};
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::isolated::Isolated;
+use crate::kernel::network::octree::OctreeBox;
 use crate::kernel::network::skeleton::Skeleton;
-use crate::kernel::network::step::Lengths;
 use crate::kernel::objects::labels::{LabelledChunk, ObjectLabels};
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::objects::findings::FoundObject;
@@ -29,7 +30,7 @@ use crate::table::nodes::Nodes;
 use crate::table::object_columns::ObjectRow;
 use crate::table::objects::Objects;
 use crate::table::ranks::Ranks;
-use crate::table::row::{Frame, Measures, Row};
+use crate::table::row::{Frame, Row};
 use crate::table::skeleton_columns::SkeletonRow;
 use crate::table::skeletons::Skeletons;
 use crate::table::statistics::{Snapshot, Statistics};
@@ -52,7 +53,8 @@ pub struct EpochResults {
     /// The number of the next epoch.
     pub(super) next: u64,
     pub(super) threshold: Threshold,
-    branches: SharedMap<Branch<BranchMeasures>, isize>,
+    /// The branches, in lists by the smallest box that holds each.
+    branches: SharedMap<OctreeBox, Shared<BranchList<BranchMeasures>>>,
     isolated: SharedMap<Isolated<BranchMeasures>, isize>,
     skeletons: SharedMap<ChunkId, Arc<Skeleton<Known>>>,
     statistics: Snapshot,
@@ -72,29 +74,6 @@ pub struct EpochResults {
     unpruned_loops: i64,
     /// Voxels to which the analysis of the image is confined, unless that is all of them.
     pub(super) confined: Option<u64>,
-}
-
-/// Branches that have come (+1) and gone (-1).
-#[derive(Debug, Default)]
-pub(super) struct ChangedRows(BTreeMap<Branch<BranchMeasures>, isize>);
-
-impl ChangedRows {
-    /// The rows that have changed from some results to others.
-    pub(super) fn between(before: &EpochResults, after: &EpochResults) -> ChangedRows {
-        let mut changed = ChangedRows::default();
-        for (results, sign) in [(before, -1), (after, 1)] {
-            for (branch, count) in results.branches.iter() {
-                *changed.0.entry(branch.clone()).or_default() += sign * count;
-            }
-        }
-        changed
-    }
-
-    /// Their rows, in order, in the frame of some results.
-    pub(super) fn rows(self, results: &EpochResults) -> Vec<(Measures<BranchMeasures>, isize)> {
-        let changed = self.0.into_iter().filter(|(_, diff)| *diff != 0);
-        changed.map(|(branch, diff)| (Measures::new(&branch, &results.frame), diff)).collect()
-    }
 }
 
 /// The results of the last epoch that ended without an error, for any thread to read.
@@ -148,14 +127,22 @@ impl EpochResults {
         }
     }
 
-    /// Applies the differences of a worker, at one time of its graph, and adds those of rows to `changed`.
-    pub(super) fn apply(&mut self, changes: Vec<Difference>, changed: &mut ChangedRows) {
+    /// Applies the differences of a worker, at one time of its graph, and adds those of rows to `changed`, if they are
+    /// changes of an epoch.
+    pub(super) fn apply(&mut self, changes: Vec<Difference>, mut changed: Option<&mut ChangedLists>) {
         let (mut gone, mut come, mut unlabelled, mut labelled) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut listed = Vec::new();
         for change in changes {
             match change {
-                Difference::Branch(branch, diff) => {
-                    *changed.0.entry(branch.clone()).or_default() += diff;
-                    add(&mut self.branches, branch, diff);
+                Difference::Branches(at, list, diff) => {
+                    if let Some(changed) = &mut changed {
+                        changed.add(at, list.clone(), diff);
+                    }
+                    if diff < 0 {
+                        self.branches.remove(at);
+                    } else {
+                        listed.push((at, list));
+                    }
                 }
                 Difference::Isolated(voxels, diff) => {
                     for voxel in voxels.iter() {
@@ -174,6 +161,9 @@ impl EpochResults {
                 Difference::Skeleton(id, _, diff) if diff < 0 => gone.push(id),
                 Difference::Skeleton(id, skeleton, _) => come.push((id, skeleton)),
             }
+        }
+        for (at, list) in listed {
+            self.branches.insert(at, list);
         }
         for id in unlabelled {
             self.labels.remove(id);
@@ -197,9 +187,28 @@ impl EpochResults {
     }
 
     /// The branches, in order, each once: number n, from 0, is the branch whose row has the `branch_id` n. Its path is
-    /// [`Branch::voxels`], from its start to its end, both included; a cycle ends with the voxel that it begins with.
-    pub fn branches(&self) -> impl Iterator<Item = &Branch<BranchMeasures>> {
-        self.branches.keys()
+    /// [`Branch::voxels`], from its start to its end, both included; a cycle ends with the voxel that it begins with. Takes
+    /// time O(n log n).
+    pub fn branches(&self) -> Vec<Branch<BranchMeasures>> {
+        let mut all: Vec<_> = self.branch_lists().flat_map(|list| list.iter()).collect();
+        all.sort();
+        all
+    }
+
+    /// The branches in lists, each once, for a [`Table`].
+    pub fn branch_lists(&self) -> impl Iterator<Item = &Shared<BranchList<BranchMeasures>>> {
+        self.branches.iter().map(|(_, list)| list)
+    }
+
+    /// What has changed since other results.
+    pub(super) fn changed_since(&self, before: &EpochResults) -> ChangedLists {
+        let mut changed = ChangedLists::default();
+        for (results, diff) in [(before, -1), (self, 1)] {
+            for (at, list) in results.branches.iter() {
+                changed.add(*at, list.clone(), diff);
+            }
+        }
+        changed
     }
 
     /// Skeleton voxels without neighbours, in raster order.
@@ -295,11 +304,6 @@ impl EpochResults {
         &self.statistics
     }
 
-    /// The branches as a list, for a [`Table`].
-    pub fn branch_list(&self) -> BranchList<BranchMeasures> {
-        BranchList::new(self.branches(), &Lengths::new(self.frame.spacing))
-    }
-
     /// The number of the epoch after this one: how many have been closed, including those of earlier sessions on the
     /// same state.
     pub fn next_epoch(&self) -> u64 {
@@ -354,8 +358,7 @@ impl EpochResults {
     pub(super) fn of_table<D>(&self, of: impl FnOnce(Table<'_, BranchMeasures>) -> Result<D>) -> Result<D> {
         let ranks = Ranks::new(self.skeletons().map(|(id, skeleton)| (id, &skeleton.voxels)), &self.canvas);
         let isolated: Vec<Isolated<BranchMeasures>> = self.isolated().cloned().collect();
-        let list = self.branch_list();
-        of(Table::new([&list], &isolated, &ranks, 1)?)
+        of(Table::new(self.branch_lists().map(|list| &**list), &isolated, &ranks, 1)?)
     }
 
     /// The statistics of all rows, with the caller's parameters. The dataflow maintains them, so this costs nothing,
@@ -374,7 +377,8 @@ impl EpochResults {
         };
         let summary = Summary::new(parameters, &totals, &self.statistics);
         let Some(arrival) = self.arrival() else { return summary };
-        let provisional_branches = self.branches().filter(|branch| arrival.is_provisional(branch)).count() as u64;
+        let branches = self.branch_lists().flat_map(|list| list.iter());
+        let provisional_branches = branches.filter(|branch| arrival.is_provisional(branch)).count() as u64;
         summary.with_awaited(Awaited { provisional_branches, units: arrival.units(), missing: arrival.missing() })
     }
 }

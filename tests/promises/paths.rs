@@ -127,7 +127,7 @@ fn a_session_has_the_paths_of_a_run_after_its_edits() {
     session.advance().expect("an epoch");
     let results = session.results();
     let rows = results.rows().expect("rows");
-    let found = paths(results.branches().cloned());
+    let found = paths(results.branches().into_iter());
     assert_eq!(rows.len(), found.len());
     let (_, whole) = analyse(&image_of(&mask, 3), (Spacing::default(), None), &[7], 1);
     assert!(found.len() > 10 && found == paths(whole.paths()));

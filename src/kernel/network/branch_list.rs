@@ -82,6 +82,11 @@ impl<M: Measured> BranchList<M> {
         M::implied(self.common.as_ref()?, steps)
     }
 
+    /// The lengths that its branches are measured with.
+    pub fn lengths(&self) -> &Lengths {
+        &self.lengths
+    }
+
     /// Number of branches.
     pub fn len(&self) -> usize {
         self.count

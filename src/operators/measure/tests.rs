@@ -84,9 +84,11 @@ fn followed(images: &[Array3<u8>], chunk: [usize; 3], workers: usize) -> Vec<Bra
             let plan = ThinningPlan { grid, method: Method::Lee, keep: true };
             let thinned = masks.thin(plan, |_: &ThinningCounts| {}, Failure::default());
             let graph = thinned.measure(chunks, known).extract_branches(grid, SPACING);
-            let branches = graph.branches().inspect(move |(branch, time, diff)| {
-                noted.borrow_mut().push((*time, branch.clone(), *diff));
-            });
+            let branches = graph.changes().flat_map(|list| list.iter().collect::<Vec<_>>()).inspect(
+                move |(branch, time, diff)| {
+                    noted.borrow_mut().push((*time, branch.clone(), *diff));
+                },
+            );
             (input, branches.inner.probe().0)
         });
         let mut before: BTreeMap<ChunkId, Voxels> = BTreeMap::new();
