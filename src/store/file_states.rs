@@ -55,7 +55,7 @@ pub(crate) fn states_below(folder: &Path, but: &[&str]) -> io::Result<Option<u64
 ///
 /// # Errors
 /// If the operating system cannot read its metadata; of kind `NotFound` if it does not exist.
-#[cfg(feature = "analysis")]
+#[cfg(any(test, feature = "analysis"))]
 pub(crate) fn state_of(file: &Path) -> io::Result<Option<FileState>> {
     Ok(FileState::from(&fs::symlink_metadata(file)?))
 }

@@ -138,7 +138,7 @@ impl Staging {
     }
 
     /// Leaves everything unchanged, like a process that is killed.
-    #[cfg(test)]
+    #[cfg(all(test, any(feature = "zarr", feature = "tiff")))]
     pub(super) fn kill(&self) {
         let mut held = self.held();
         held.created.clear();
@@ -254,7 +254,7 @@ pub(super) fn unwritable(error: &io::Error) -> Error {
 }
 
 /// The names in a folder.
-#[cfg(test)]
+#[cfg(all(test, any(feature = "zarr", feature = "tiff")))]
 pub(super) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();

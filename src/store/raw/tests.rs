@@ -76,11 +76,12 @@ proptest! {
         };
         let (channel, time) = (pick('c', &ends[6]), pick('t', &ends[7]));
         let options = OpenOptions { channel, time, axes: Some(names.clone()), ..OpenOptions::default() };
-        let mut layout = layout(file.path(), &lengths, fortran, endian, offset);
+        let layout = layout(file.path(), &lengths, fortran, endian, offset);
         #[cfg(feature = "medical")]
-        if packed {
-            layout.bytes = Some(Stored::Packed(zipped(file.path())));
-        }
+        let layout = match packed {
+            true => RawLayout { bytes: Some(Stored::Packed(zipped(file.path()))), ..layout },
+            false => layout,
+        };
         let _ = packed;
         let source = RawSource::new(file.path(), layout, &options).unwrap();
         let shape = source.description().shape;
