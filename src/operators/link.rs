@@ -12,6 +12,7 @@ use crate::kernel::network::octree::Octree;
 use crate::kernel::network::step::Lengths;
 use crate::kernel::network::step_sets::StepSets;
 use crate::kernel::network::voxel_list::VoxelList;
+use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 
@@ -58,7 +59,7 @@ impl<'scope, T: Timestamp + Lattice> LinkSkeletons<'scope, T> for VecCollection<
             let own = (id, Part::Own(voxels));
             pieces.into_iter().map(|(other, piece)| (other, Part::Halo(Shared::new(piece)))).chain([own])
         })
-        .reduce_named("Link", move |_, parts, output| {
+        .reduce_chunks("Link", move |_, parts, output| {
             let (mut own, mut pieces) = (None, Vec::new());
             for (part, _) in parts {
                 match part {

@@ -25,6 +25,7 @@ pub mod volume;
 pub mod regions;
 pub mod shared;
 pub mod held;
+mod reduce_chunks;
 pub mod rise;
 pub mod link;
 pub mod span;

@@ -15,6 +15,7 @@ use crate::kernel::objects::local::Local;
 use crate::kernel::objects::parts::{Part, parts};
 use crate::kernel::objects::sides::{Side, Step};
 use crate::kernel::objects::sums::{Object, Sums};
+use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
 
@@ -76,7 +77,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
                 .collect();
             touching.into_iter().chain([(id, Known::Own(local))])
         });
-        let said = known.reduce_named("ObjectParts", move |_, known, output| {
+        let said = known.reduce_chunks("ObjectParts", move |_, known, output| {
             let (mut own, mut touching) = (None, Vec::new());
             for (known, _) in known {
                 match known {

@@ -10,6 +10,7 @@ use timely::progress::Timestamp;
 use crate::grid::ChunkId;
 use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
+use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
 
 /// Folding: from statements of chunks about their parts of the volume to results about the whole.
@@ -112,7 +113,7 @@ impl<'scope, T: Timestamp + Lattice, C: Data, R: ExchangeData + Sync> RiseRecord
         for level in 1..=octree.top() {
             let merge = merge.clone();
             let here = open.clone().flat_map(move |((at, id), record)| (at == level).then_some((id, record)));
-            let merged = here.reduce_named(name, move |&id, records, output| {
+            let merged = here.reduce_chunks(name, move |&id, records, output| {
                 let times = |count: isize| {
                     usize::try_from(count)
                         .unwrap_or_else(|_| panic!("a record of {id:?} was retracted, but not inserted"))

@@ -17,6 +17,7 @@ use crate::kernel::network::step::Lengths;
 use crate::kernel::network::stitch::paths;
 use crate::kernel::network::walk::walk;
 use crate::operators::link::Linked;
+use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
 use crate::operators::stitch::ListedPaths;
 
@@ -68,7 +69,7 @@ impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'sc
         let graphs = self.map(|(id, graph)| (id, Part::Graph(graph)));
         let channels = channels.map(|(id, channel)| (id, Part::Channel(channel)));
         let dropped = dropped.map(|(id, edges)| (id, Part::Dropped(edges)));
-        graphs.concatenate([channels, dropped]).reduce_named("Walk", move |id, parts, output| {
+        graphs.concatenate([channels, dropped]).reduce_chunks("Walk", move |id, parts, output| {
             let (mut graph, mut channel) = (None, None);
             for (part, _) in parts {
                 match part {

@@ -13,6 +13,7 @@ use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::network::voxel_list::VoxelList;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::sums::{Remains, Sums};
+use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 
@@ -52,7 +53,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + Hash> Count
         if let Some(firsts) = firsts {
             known = known.concat(firsts.map(|(id, first)| (id, Known::First(first))));
         }
-        known.reduce_named("CountRemains", |_, known, output| {
+        known.reduce_chunks("CountRemains", |_, known, output| {
             let found = known.iter().find_map(|(known, _)| match known {
                 Known::Objects(local) => Some(local.with()),
                 _ => None,
