@@ -4,7 +4,6 @@
 //! the octree until components are complete ([`super::descent`]), what is decided comes down again, and the chunks where
 //! something was decided change their masks.
 
-mod at_owner;
 mod binaries;
 mod largest;
 mod masks;
@@ -18,7 +17,6 @@ use timely::dataflow::operators::Exchange;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use self::at_owner::reduce_at_owner;
 pub use self::binaries::{FilterBinaries, FilteredAmounts};
 use self::largest::Largest;
 pub use self::masks::ChangedMasks;
@@ -35,6 +33,7 @@ use crate::kernel::objects::local::Local;
 use crate::kernel::objects::sides::Step;
 use crate::operators::descent::{Descend, TraceParts};
 use crate::operators::objects::JoinObjects;
+use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 
@@ -155,7 +154,7 @@ impl Pass {
         });
         let shaped = own.map(|(id, mask)| (id, Shaped::Own(mask)));
         let shaped = shaped.concat(chosen.map(|(id, first)| (id, Shaped::Chosen(first))));
-        let masks = reduce_at_owner(shaped, grid, "ApplyFilter", move |id, shaped, output| {
+        let masks = shaped.reduce_at_owners(grid, "ApplyFilter", move |id, shaped, output| {
             let mut own = None;
             let mut chosen = Vec::new();
             for (shaped, _) in shaped {
@@ -205,7 +204,7 @@ impl Pass {
             Some(strong) => seen.concat(strong.map(|(id, mask)| (id, Seen::Strong(mask)))),
             None => seen,
         };
-        reduce_at_owner(seen, grid, "FindComponents", move |id, seen, output| {
+        seen.reduce_at_owners(grid, "FindComponents", move |id, seen, output| {
             let (mut own, mut strong, mut near) = (None, None, BTreeSet::new());
             for (seen, _) in seen {
                 match seen {

@@ -17,10 +17,7 @@ pub fn settled<M: Measured>(changes: ListChanges<M>) -> ListChanges<M> {
     let Some(lengths) = changes.first().filter(|_| changes.len() > 1).map(|(list, _)| *list.lengths()) else {
         return changes;
     };
-    let mut all: Vec<(Branch<M>, isize)> =
-        changes.iter().flat_map(|(list, diff)| list.iter().map(|branch| (branch, *diff))).collect();
-    // A stable sort merges lists that are sorted already.
-    all.sort();
+    let all = sorted(&changes);
     let (mut gone, mut come) = (Vec::new(), Vec::new());
     for same in all.chunk_by(|a, b| a.0 == b.0) {
         let diff: isize = same.iter().map(|(_, diff)| diff).sum();
@@ -29,6 +26,15 @@ pub fn settled<M: Measured>(changes: ListChanges<M>) -> ListChanges<M> {
     }
     let listed = [(gone, -1), (come, 1)].into_iter().filter(|(branches, _)| !branches.is_empty());
     listed.map(|(branches, diff)| (Shared::new(BranchList::new(branches, &lengths)), diff)).collect()
+}
+
+/// The branches of lists that come and go, one by one, in order. Takes time O(n log n).
+pub fn sorted<M: Measured>(changes: &ListChanges<M>) -> Vec<(Branch<M>, isize)> {
+    let mut all: Vec<(Branch<M>, isize)> =
+        changes.iter().flat_map(|(list, diff)| list.iter().map(|branch| (branch, *diff))).collect();
+    // A stable sort merges lists that are sorted already.
+    all.sort();
+    all
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use timely::dataflow::channels::pact::{Exchange, Pipeline};
 use timely::dataflow::operators::generic::Operator;
 use timely::progress::Timestamp;
 
-use crate::grid::ChunkId;
+use crate::grid::{ChunkId, Grid};
 
 /// Extension trait on records of chunks.
 pub(crate) trait ReduceChunks<'scope, T: Timestamp + Lattice, V> {
@@ -29,6 +29,14 @@ pub(crate) trait ReduceChunks<'scope, T: Timestamp + Lattice, V> {
         name: &str,
         logic: impl FnMut(&ChunkId, &[(&V, isize)], &mut Vec<(W, isize)>) + 'static,
     ) -> VecCollection<'scope, T, (ChunkId, W)>;
+
+    /// The same at the chunks' owners by [`Grid::owner`]: records that are there already stay.
+    fn reduce_at_owners<W: Data>(
+        self,
+        grid: Grid,
+        name: &str,
+        logic: impl FnMut(&ChunkId, &[(&V, isize)], &mut Vec<(W, isize)>) + 'static,
+    ) -> VecCollection<'scope, T, (ChunkId, W)>;
 }
 
 impl<'scope, T: Timestamp + Lattice, V: ExchangeData> ReduceChunks<'scope, T, V>
@@ -37,25 +45,45 @@ impl<'scope, T: Timestamp + Lattice, V: ExchangeData> ReduceChunks<'scope, T, V>
     fn reduce_chunks<W: Data>(
         self,
         name: &str,
-        mut logic: impl FnMut(&ChunkId, &[(&V, isize)], &mut Vec<(W, isize)>) + 'static,
+        logic: impl FnMut(&ChunkId, &[(&V, isize)], &mut Vec<(W, isize)>) + 'static,
     ) -> VecCollection<'scope, T, (ChunkId, W)> {
-        let to_owner = Exchange::new(|((id, _), _, _): &((ChunkId, V), T, isize)| id.hashed());
-        let untyped = self.inner.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(to_owner, "Deal", |_, _| {
-            |input, output| {
-                input.for_each(|capability, records| {
-                    let untyped = |((id, record), time, diff)| ((id, Untyped::new::<V>(record)), time, diff);
-                    output.session(&capability).give_iterator(records.drain(..).map(untyped));
-                });
-            }
-        });
-        let logic: Logic = Box::new(move |id, records, output| {
-            let records: Vec<(&V, isize)> = records.iter().map(|(record, count)| (record.get(), *count)).collect();
-            let mut found = Vec::new();
-            logic(id, &records, &mut found);
-            output.extend(found.into_iter().map(|(result, count)| (Untyped::new::<W>(result), count)));
-        });
-        reduce(untyped.as_collection(), name, logic).map(|(id, result)| (id, result.get::<W>().clone()))
+        reduce_at(self, |id| id.hashed(), name, logic)
     }
+
+    fn reduce_at_owners<W: Data>(
+        self,
+        grid: Grid,
+        name: &str,
+        logic: impl FnMut(&ChunkId, &[(&V, isize)], &mut Vec<(W, isize)>) + 'static,
+    ) -> VecCollection<'scope, T, (ChunkId, W)> {
+        let peers = self.inner.scope().peers();
+        reduce_at(self, move |id| grid.owner(*id, peers) as u64, name, logic)
+    }
+}
+
+/// The reduction of the records of each chunk at a worker.
+fn reduce_at<'scope, T: Timestamp + Lattice, V: ExchangeData, W: Data>(
+    records: VecCollection<'scope, T, (ChunkId, V)>,
+    worker: impl Fn(&ChunkId) -> u64 + 'static,
+    name: &str,
+    mut logic: impl FnMut(&ChunkId, &[(&V, isize)], &mut Vec<(W, isize)>) + 'static,
+) -> VecCollection<'scope, T, (ChunkId, W)> {
+    let to_worker = Exchange::new(move |((id, _), _, _): &((ChunkId, V), T, isize)| worker(id));
+    let untyped = records.inner.unary::<CapacityContainerBuilder<Vec<_>>, _, _, _>(to_worker, "Deal", |_, _| {
+        |input, output| {
+            input.for_each(|capability, records| {
+                let untyped = |((id, record), time, diff)| ((id, Untyped::new::<V>(record)), time, diff);
+                output.session(&capability).give_iterator(records.drain(..).map(untyped));
+            });
+        }
+    });
+    let logic: Logic = Box::new(move |id, records, output| {
+        let records: Vec<(&V, isize)> = records.iter().map(|(record, count)| (record.get(), *count)).collect();
+        let mut found = Vec::new();
+        logic(id, &records, &mut found);
+        output.extend(found.into_iter().map(|(result, count)| (Untyped::new::<W>(result), count)));
+    });
+    reduce(untyped.as_collection(), name, logic).map(|(id, result)| (id, result.get::<W>().clone()))
 }
 
 type Logic = Box<dyn FnMut(&ChunkId, &[(&Untyped, isize)], &mut Vec<(Untyped, isize)>)>;

@@ -6,7 +6,7 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::network::branch::Branch;
 use crate::kernel::network::branch_list::BranchList;
 use crate::kernel::network::octree::OctreeBox;
-use crate::operators::list_changes::{ListChanges, settled};
+use crate::operators::list_changes::{ListChanges, settled, sorted};
 use crate::operators::shared::Shared;
 use crate::space::Spacing;
 use crate::table::row::{Frame, Measures};
@@ -46,18 +46,8 @@ impl ChangedRows {
 
     /// The rows, without ranks, in the order of the table, each with +1 or -1. Takes time O(n log n).
     pub fn iter(&self) -> std::vec::IntoIter<(Measures, isize)> {
-        let rows = self.branches().into_iter().map(|(branch, diff)| (Measures::new(&branch, &self.frame), diff));
-        rows.collect::<Vec<_>>().into_iter()
-    }
-
-    fn branches(&self) -> Vec<(Branch<BranchMeasures>, isize)> {
-        let of_list = |(list, diff): &(Shared<BranchList<_>>, isize)| {
-            let diff = *diff;
-            list.iter().map(|branch| (branch, diff)).collect::<Vec<_>>()
-        };
-        let mut all: Vec<_> = self.lists.iter().flat_map(of_list).collect();
-        all.sort();
-        all
+        let of_branch = |(branch, diff): (Branch<_>, isize)| (Measures::new(&branch, &self.frame), diff);
+        sorted(&self.lists).into_iter().map(of_branch).collect::<Vec<_>>().into_iter()
     }
 }
 
