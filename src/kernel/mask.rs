@@ -271,14 +271,22 @@ impl Mask {
 
     /// The own voxels that are set, in raster order.
     pub fn own_voxels(&self) -> Vec<Voxel> {
+        let ([nz, ny, nx], [z0, y0, x0]) = (self.layout.shape, self.layout.own.min.map(|p| p - 1));
         let mut voxels = Vec::new();
-        for (first, mut word) in self.own_runs() {
-            let first = Voxel::new(self.layout.position(first));
-            while word != 0 {
-                voxels.push(first.moved(Voxel::difference([0, 0, i64::from(word.trailing_zeros())])));
-                word &= word - 1;
+        let mut add = |first: usize, bytes: &[u8]| {
+            for (place, &byte) in (first..).zip(bytes).filter(|(_, byte)| **byte != 0) {
+                let (row, first) = (place / self.layout.stride, place % self.layout.stride * 8);
+                let (z, y) = (row / (ny + 2), row % (ny + 2));
+                if (1..=nz).contains(&z) && (1..=ny).contains(&y) {
+                    let inside = set_bits(u64::from(byte)).map(|bit| first + bit).filter(|x| (1..=nx).contains(x));
+                    voxels.extend(inside.map(|x| Voxel::new([z0 + z as i64, y0 + y as i64, x0 + x as i64])));
+                }
             }
-        }
+        };
+        // Few of the words are not 0 in a skeleton.
+        let (words, rest) = self.bits.as_chunks::<8>();
+        words.iter().enumerate().filter(|(_, bytes)| **bytes != [0; 8]).for_each(|(word, bytes)| add(8 * word, bytes));
+        add(8 * words.len(), rest);
         voxels
     }
 
@@ -381,6 +389,8 @@ mod tests {
                     let place = layout.position(bit);
                     assert!(padded.contains(place));
                     assert_eq!((mask.ones(), mask.has_empty_halo()), (1, own.contains(place)), "bit {bit}");
+                    let voxels: Vec<Position> = mask.own_voxels().into_iter().map(Voxel::position).collect();
+                    assert_eq!(voxels.first(), own.contains(place).then_some(&place), "bit {bit}");
                 }
                 mask.clear(bit);
             }

@@ -13,7 +13,7 @@ use crate::kernel::objects::join::{leaf, merge};
 use crate::kernel::objects::labels::LabelledChunk;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::parts::{Part, parts};
-use crate::kernel::objects::sides::{Side, Step};
+use crate::kernel::objects::sides::Side;
 use crate::kernel::objects::sums::{Object, Sums};
 use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::rise::RiseRecords;
@@ -23,7 +23,8 @@ use crate::operators::shared::Shared;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Known<L> {
     Own(L),
-    Touching(Step, Side),
+    /// With the step to the other chunk.
+    Touching([i8; 3], Side),
 }
 
 /// What is said of a chunk: leaves `L` of the fold, and what an image of labels needs.
@@ -73,7 +74,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
         let known = self.flat_map(|(id, local)| {
             let touching: Vec<(ChunkId, Known<Shared<Local<S>>>)> = local
                 .sides()
-                .map(|(step, side)| (id.offset(step), Known::Touching(step.map(|d| -d), side.clone())))
+                .map(|(step, side)| (id.offset(step), Known::Touching(step.map(|d| -d as i8), side)))
                 .collect();
             touching.into_iter().chain([(id, Known::Own(local))])
         });
@@ -82,7 +83,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
             for (known, _) in known {
                 match known {
                     Known::Own(local) => own = Some(local),
-                    Known::Touching(step, side) => touching.push((*step, side)),
+                    Known::Touching(step, side) => touching.push((step.map(i64::from), side)),
                 }
             }
             if let Some(local) = own {

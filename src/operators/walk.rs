@@ -82,18 +82,18 @@ impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'sc
             let channel = channel.filter(|channel| channel.is_for(graph.voxels.len()));
             let channel =
                 channel.unwrap_or_else(|| panic!("{id:?} has a skeleton and no channel that is for its voxels"));
-            let mut sets = graph.sets.get();
-            let voxels = graph.voxels.to_vec();
+            let (voxels, before) = (graph.voxels.to_vec(), graph.sets.get());
+            let mut sets = before.clone();
             for (part, _) in parts {
                 if let Part::Dropped(edges) = part {
-                    drop_edges(&voxels, sets.to_mut(), edges.iter().copied());
+                    drop_edges(&voxels, &mut sets, edges.iter().copied());
                 }
             }
             let walks = walk(&voxels, &**channel, &sets, &lengths);
             if !walks.isolated.is_empty() {
                 output.push((Walked::Isolated(Shared::new(walks.isolated)), 1));
             }
-            let (junctions, near) = junction_voxels(&voxels, &graph.sets.get(), &sets);
+            let (junctions, near) = junction_voxels(&voxels, &before, &sets);
             if !junctions.is_empty() {
                 let linked = Linked { voxels: junctions.into(), sets: near.into() };
                 output.push((Walked::Junctions(Shared::new(linked)), 1));

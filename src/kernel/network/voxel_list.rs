@@ -1,5 +1,4 @@
-//! Voxels in order, in little memory: one byte each if they are close to each other, a few bytes at the beginning of a
-//! row.
+//! Voxels in order, in little memory: one byte each if they are close to each other in a row, two or three if not.
 
 use std::sync::Arc;
 
@@ -7,13 +6,13 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::kernel::varint;
-use crate::space::Voxel;
+use crate::space::{Position, Voxel};
 
 /// A list of voxels, usually in raster order. A clone shares its memory.
 ///
-/// Each voxel is stored as the difference between its packed position and that of the voxel before: a voxel up to 127
-/// columns on in the same row takes one byte, the first voxel of a row at most four and that of a plane at most seven.
-/// The list can hold voxels in any order, but then each may take ten bytes.
+/// Each voxel is stored as the step from the voxel before: one byte for up to 31 columns and two for up to 4095, another one
+/// where the row changes by less than 32, and another where the plane does by less than 64. The list can hold voxels in any
+/// order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VoxelList {
     count: usize,
@@ -56,10 +55,38 @@ impl VoxelList {
     pub(crate) fn after(&self, place: VoxelPlace) -> impl Iterator<Item = Voxel> + '_ {
         let (mut last, mut at) = (place.voxel, place.at as usize);
         std::iter::from_fn(move || {
-            last = last.moved(varint::read(&self.bytes, &mut at)?);
+            last = last.moved(read_step(&self.bytes, &mut at)?);
             Some(last)
         })
     }
+}
+
+/// Appends a step: along x with a bit that says whether it goes on along y, then along y with one for z, then along z. A number
+/// that may be negative is doubled, and its bits are inverted if it is.
+#[inline]
+fn push_step(bytes: &mut Vec<u8>, [dz, dy, dx]: Position) {
+    let whole = |d: i64| (d << 1 ^ d >> 63) as u64;
+    let (leaves_row, leaves_plane) = (dz != 0 || dy != 0, dz != 0);
+    varint::push(bytes, whole(dx) << 1 | u64::from(leaves_row));
+    if leaves_row {
+        varint::push(bytes, whole(dy) << 1 | u64::from(leaves_plane));
+    }
+    if leaves_plane {
+        varint::push(bytes, whole(dz));
+    }
+}
+
+/// Reads the step at `at` as a [`Voxel::difference`], and moves `at` past it; `None` if the bytes end too early.
+#[inline]
+fn read_step(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let along = |number: u64| (number >> 1) as i64 ^ -((number & 1) as i64);
+    let x = varint::read(bytes, at)?;
+    if x & 1 == 0 {
+        return Some(Voxel::difference([0, 0, along(x >> 1)]));
+    }
+    let y = varint::read(bytes, at)?;
+    let z = if y & 1 == 0 { 0 } else { varint::read(bytes, at)? };
+    Some(Voxel::difference([along(z), along(y >> 1), along(x >> 1)]))
 }
 
 impl Default for VoxelList {
@@ -80,7 +107,7 @@ impl FromIterator<Voxel> for VoxelList {
         let mut bytes = Vec::with_capacity(voxels.size_hint().0);
         let (mut last, mut count) = (Voxel::FIRST, 0);
         for voxel in voxels {
-            varint::push(&mut bytes, voxel.since(last));
+            push_step(&mut bytes, last.step_to(voxel));
             last = voxel;
             count += 1;
         }
@@ -176,7 +203,7 @@ impl Iterator for VoxelIter<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<Voxel> {
-        self.last = self.last.moved(varint::read(self.bytes, &mut self.at)?);
+        self.last = self.last.moved(read_step(self.bytes, &mut self.at)?);
         self.left -= 1;
         Some(self.last)
     }
@@ -220,6 +247,13 @@ mod tests {
         let voxels: Vec<Voxel> = (0..10_000).map(|i| Voxel::new([0, i / 100, i % 100 * 10])).collect();
         let list = VoxelList::from(voxels);
         assert!(list.bytes.len() < 10_000 * 11 / 10, "{} bytes", list.bytes.len());
+    }
+
+    #[test]
+    fn voxels_in_other_rows_and_planes_take_few_bytes() {
+        let voxels: Vec<Voxel> = (0..900).map(|i| Voxel::new([i / 9, i % 9 * 20, i * 7 % 64])).collect();
+        let list = VoxelList::from(voxels);
+        assert!(list.bytes.len() < 3 * 900, "{} bytes", list.bytes.len());
     }
 
     #[cfg(feature = "analysis")]

@@ -11,7 +11,7 @@ use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::euler;
 use crate::kernel::objects::places::Places;
 use crate::kernel::objects::runs::{RowRuns, Run};
-use crate::kernel::objects::sides::{Side, Step, Turned, all_steps};
+use crate::kernel::objects::sides::{OwnSides, Side, Step, Turned, all_steps};
 use crate::kernel::objects::sums::{Object, Sums};
 use crate::space::{Region, Voxel};
 
@@ -23,18 +23,10 @@ pub struct Local<S> {
     /// The objects, in the order of their first voxels.
     pub objects: Vec<Object<S>>,
     /// The sides with foreground, in the order of their steps.
-    pub(super) sides: Arc<Vec<OwnSide>>,
+    pub(super) sides: Arc<OwnSides>,
     pub(super) places: Arc<Places>,
     /// Where objects meet that are not connected there, if Euler numbers are wanted.
     pub(super) contacts: Arc<Vec<Contact>>,
-}
-
-/// A side with foreground, and the object of each of its runs.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(super) struct OwnSide {
-    pub(super) step: Step,
-    pub(super) side: Side,
-    pub(super) objects: Vec<u32>,
 }
 
 impl<S: Sums> Local<S> {
@@ -99,24 +91,23 @@ impl<S: Sums> Local<S> {
                 contact.for_each_other(|object, share| objects[object as usize].sums.add_euler(share));
             }
         }
-        let mut sides = Vec::new();
         // Euler numbers depend on all voxels that touch, connected or not.
         let told = if S::EULER { Connectivity::Corners } else { connectivity };
-        for step in all_steps(told).filter(|&step| has_neighbour(step)) {
-            let (side, runs) = Side::of(mask, step);
-            if !runs.is_empty() {
-                let turned = Turned::new(step);
-                let objects = runs.iter().map(|run| object_of[rows.at(turned.first(run))]).collect();
-                sides.push(OwnSide { step, side, objects });
-            }
-        }
-        sides.sort_unstable_by_key(|side| side.step);
+        let mut steps: Vec<Step> = all_steps(told).filter(|&step| has_neighbour(step)).collect();
+        steps.sort_unstable();
+        let sides = steps.into_iter().filter_map(|step| {
+            let ((side, runs), turned) = (Side::of(mask, step), Turned::new(step));
+            let objects = runs.iter().map(|run| object_of[rows.at(turned.first(run))]).collect();
+            (!runs.is_empty()).then_some((step, side, objects))
+        });
+        let sides = Arc::new(sides.collect());
         let own = mask.layout().own;
         let places = match keep_runs {
             true => Places::in_runs(&own, &rows.runs, &object_of),
             false => Places::new(&own, &rows.runs, &object_of, objects.len()),
         };
-        Local { own, objects, sides: Arc::new(sides), places: Arc::new(places), contacts: Arc::new(met) }
+        objects.shrink_to_fit();
+        Local { own, objects, sides, places: Arc::new(places), contacts: Arc::new(met) }
     }
 
     /// The place in the list of the object of each of some foreground voxels of the chunk, in raster order. Takes time in
@@ -140,8 +131,8 @@ impl<S: Sums> Local<S> {
     }
 
     /// The sides with foreground, each with the step to the neighbour that must know it.
-    pub fn sides(&self) -> impl Iterator<Item = (Step, &Side)> {
-        self.sides.iter().map(|side| (side.step, &side.side))
+    pub fn sides(&self) -> impl Iterator<Item = (Step, Side)> {
+        self.sides.sides()
     }
 }
 

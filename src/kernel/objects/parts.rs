@@ -40,16 +40,10 @@ pub fn parts<S: Sums>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivi
         .map(|object| Part { object: object.clone(), links: Vec::new(), cells: Vec::new() })
         .collect();
     // Sides without foreground have no runs.
-    let runs = |side: &Side, region: &Region, step| side.runs(region, step).unwrap_or_default();
-    let touching: Vec<(Step, Vec<Run>)> = neighbours
-        .iter()
-        .map(|&(step, side)| (step, runs(side, &side_of(&local.own, step).shifted(step), step)))
-        .collect();
-    let own: BTreeMap<Step, (Vec<Run>, &[u32])> = local
-        .sides
-        .iter()
-        .map(|side| (side.step, (runs(&side.side, &side_of(&local.own, side.step), side.step), &side.objects[..])))
-        .collect();
+    let runs = |side: &Side, step| side.runs(&side_of(&local.own, step).shifted(step), step).unwrap_or_default();
+    let touching: Vec<(Step, Vec<Run>)> = neighbours.iter().map(|&(step, side)| (step, runs(side, step))).collect();
+    let own: BTreeMap<Step, (Vec<Run>, Vec<u32>)> =
+        local.sides.runs(&local.own).map(|(step, runs, objects)| (step, (runs, objects))).collect();
     let leads_on = |step: &Step| step.iter().filter(|&&d| d != 0).count() <= connectivity.axes();
     for (step, theirs) in touching.iter().filter(|(step, _)| leads_on(step)) {
         let Some((mine, objects)) = own.get(step) else { continue };
@@ -100,7 +94,7 @@ fn links(step: Step, mine: &[Run], objects: &[u32], theirs: &[Run], connectivity
 fn add_seams<S: Sums>(
     parts: &mut [Part<S>],
     local: &Local<S>,
-    own: &BTreeMap<Step, (Vec<Run>, &[u32])>,
+    own: &BTreeMap<Step, (Vec<Run>, Vec<u32>)>,
     touching: &[(Step, Vec<Run>)],
     connectivity: Connectivity,
 ) {
@@ -119,7 +113,7 @@ fn add_seams<S: Sums>(
     let mut objects_at: HashMap<Position, u32> = HashMap::new();
     for (&step, (runs, objects)) in faces() {
         let turned = Turned::new(step);
-        for (run, &object) in runs.iter().zip(*objects) {
+        for (run, &object) in runs.iter().zip(objects) {
             for position in turned.positions(run).filter(|&position| !done.iter().any(|side| side.contains(position))) {
                 let bit = alone.layout().bit_at(position);
                 let more = euler::share(together.neighbourhood(bit)) - euler::share(alone.neighbourhood(bit));

@@ -20,7 +20,70 @@ pub(super) fn all_steps(connectivity: Connectivity) -> impl Iterator<Item = Step
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Side {
     /// For each run, the number of voxels since the one before, and its length, packed.
-    bytes: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    bytes: Box<[u8]>,
+}
+
+/// The sides of a chunk with foreground, and the object of each of their runs, in few bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(super) struct OwnSides {
+    /// For each side the place of its step among all, and, each after its number of bytes, the side, and the objects of its
+    /// runs: how many runs in turn are of an object, and which.
+    #[serde(with = "serde_bytes")]
+    bytes: Box<[u8]>,
+}
+
+impl FromIterator<(Step, Side, Vec<u32>)> for OwnSides {
+    fn from_iter<I: IntoIterator<Item = (Step, Side, Vec<u32>)>>(sides: I) -> Self {
+        let mut bytes = Vec::new();
+        for (step, side, objects) in sides {
+            let place = step.iter().fold(0, |place, d| 3 * place + d + 1);
+            varint::push(&mut bytes, place as u64);
+            let mut packed = Vec::new();
+            for runs in objects.chunk_by(|a, b| a == b) {
+                varint::push(&mut packed, runs.len() as u64);
+                varint::push(&mut packed, u64::from(runs[0]));
+            }
+            for part in [&side.bytes[..], &packed] {
+                varint::push(&mut bytes, part.len() as u64);
+                bytes.extend_from_slice(part);
+            }
+        }
+        OwnSides { bytes: bytes.into() }
+    }
+}
+
+impl OwnSides {
+    /// The sides in the order in which they came, each with the packed objects of its runs.
+    fn packed(&self) -> impl Iterator<Item = (Step, &[u8], &[u8])> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let place = varint::read(&self.bytes, &mut at)? as i64;
+            let mut part = || {
+                let length = varint::read(&self.bytes, &mut at)? as usize;
+                let part = self.bytes.get(at..)?.get(..length)?;
+                at += length;
+                Some(part)
+            };
+            Some(([place / 9 - 1, place / 3 % 3 - 1, place % 3 - 1], part()?, part()?))
+        })
+    }
+
+    /// The sides.
+    pub(super) fn sides(&self) -> impl Iterator<Item = (Step, Side)> {
+        self.packed().map(|(step, side, _)| (step, Side { bytes: side.into() }))
+    }
+
+    /// The runs of each side of this box, turned, and their objects.
+    pub(super) fn runs(&self, own: &Region) -> impl Iterator<Item = (Step, Vec<Run>, Vec<u32>)> {
+        self.packed().map(|(step, side, packed)| {
+            let (mut objects, mut at) = (Vec::new(), 0);
+            while let (Some(count), Some(object)) = (varint::read(packed, &mut at), varint::read(packed, &mut at)) {
+                objects.extend(std::iter::repeat_n(object as u32, count as usize));
+            }
+            (step, runs_of(side, &side_of(own, step), step).unwrap_or_default(), objects)
+        })
+    }
 }
 
 /// A view of space in which the axes of a step come first, so that runs lie along one of the others, if there is any.
@@ -91,25 +154,30 @@ impl Side {
                 runs.push(Run { z, y, x: [min[2] + from as i64, min[2] + to as i64] });
             });
         }
-        (Side { bytes }, runs)
+        (Side { bytes: bytes.into() }, runs)
     }
 
     /// The runs of a side of this box, turned; `None` if they do not lie in it.
     pub(super) fn runs(&self, side: &Region, step: Step) -> Option<Vec<Run>> {
-        let turned = Turned::new(step);
-        let [min, max] = [turned.position(side.min), turned.position(side.max)];
-        let [depth, height, width] = [0, 1, 2].map(|axis| (max[axis] - min[axis]) as u64);
-        let (mut runs, mut at, mut end) = (Vec::new(), 0, 0u64);
-        while at < self.bytes.len() {
-            let from = end.checked_add(varint::read(&self.bytes, &mut at)?)?;
-            end = from.checked_add(varint::read(&self.bytes, &mut at)?)?;
-            let (row, x) = (from / width, (from % width) as i64);
-            if end > depth * height * width || (end - 1) / width != row {
-                return None;
-            }
-            let (z, y) = (min[0] + (row / height) as i64, min[1] + (row % height) as i64);
-            runs.push(Run { z, y, x: [min[2] + x, min[2] + x + (end - from) as i64] });
-        }
-        Some(runs)
+        runs_of(&self.bytes, side, step)
     }
+}
+
+/// The runs that are packed of a side of this box, turned; `None` if they do not lie in it.
+fn runs_of(bytes: &[u8], side: &Region, step: Step) -> Option<Vec<Run>> {
+    let turned = Turned::new(step);
+    let [min, max] = [turned.position(side.min), turned.position(side.max)];
+    let [depth, height, width] = [0, 1, 2].map(|axis| (max[axis] - min[axis]) as u64);
+    let (mut runs, mut at, mut end) = (Vec::new(), 0, 0u64);
+    while at < bytes.len() {
+        let from = end.checked_add(varint::read(bytes, &mut at)?)?;
+        end = from.checked_add(varint::read(bytes, &mut at)?)?;
+        let (row, x) = (from / width, (from % width) as i64);
+        if end > depth * height * width || (end - 1) / width != row {
+            return None;
+        }
+        let (z, y) = (min[0] + (row / height) as i64, min[1] + (row % height) as i64);
+        runs.push(Run { z, y, x: [min[2] + x, min[2] + x + (end - from) as i64] });
+    }
+    Some(runs)
 }

@@ -44,12 +44,13 @@ fn by_chunks(
         .collect();
     let mut leaves = Vec::new();
     for (&id, local) in &locals {
-        let mut touching: Vec<(Step, &Side)> = Vec::new();
+        let mut touching: Vec<(Step, Side)> = Vec::new();
         for (other, theirs) in &locals {
             let step: Step = std::array::from_fn(|a| other.place()[a] - id.place()[a]);
             let towards = theirs.sides().filter(|(back, _)| back.map(|d| -d) == step);
             touching.extend(towards.map(|(_, side)| (step, side)));
         }
+        let touching: Vec<(Step, &Side)> = touching.iter().map(|(step, side)| (*step, side)).collect();
         leaves.extend(parts(local, &touching, connectivity).into_iter().map(|part| (id, leaf(part, &octree))));
     }
     let merged = |level: u8, records: &[&_]| {

@@ -10,6 +10,7 @@ use timely::dataflow::operators::probe::Handle;
 use super::*;
 use crate::grid::Grid;
 use crate::kernel::mask::{Layout, Mask};
+use crate::kernel::objects::sides::Step;
 use crate::kernel::objects::tally::Tally;
 use crate::space::{Position, Region};
 
