@@ -1,7 +1,10 @@
 //! What an analysis has done so far, on disk: whose it is, and the chunks that were read.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::path::Path;
+use std::rc::Rc;
 
 use twox_hash::XxHash3_64;
 
@@ -11,7 +14,10 @@ use crate::error::{Error, Result};
 use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::{Binary, Foreground};
+use crate::kernel::objects::local::Local;
+use crate::kernel::objects::runs::Run;
 use crate::operators::failure::Failure;
+use crate::operators::objects::find::ObjectPlan;
 
 impl Analysis {
     /// Opens the checkpoint of this analysis in a folder, for [`Running::checkpoint`](super::Running::checkpoint): what an
@@ -52,18 +58,45 @@ impl Analysis {
     }
 }
 
+/// Objects of chunks of one worker that are known before the dataflow looks for them. A clone shares them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KnownObjects(Rc<RefCell<BTreeMap<ChunkId, Local<u64>>>>);
+
+impl KnownObjects {
+    /// Adds those that a chunk has, if they are known.
+    pub(super) fn add(&self, chunk: ChunkId, objects: Option<Local<u64>>) {
+        self.0.borrow_mut().extend(objects.map(|objects| (chunk, objects)));
+    }
+
+    /// Takes those of a chunk.
+    pub(super) fn take(&self, chunk: ChunkId) -> Option<Local<u64>> {
+        self.0.borrow_mut().remove(&chunk)
+    }
+}
+
 /// One worker's chunks in a checkpoint.
 pub(super) struct KeptChunks {
     read: Option<ReadChunks>,
     journal: Journal,
+    /// How objects are found, where that needs nothing but the mask that was read.
+    plan: Option<ObjectPlan>,
+    known: KnownObjects,
     failure: Failure,
 }
 
 impl KeptChunks {
-    pub(super) fn new(checkpoint: &Checkpoint, worker: usize, failure: &Failure) -> Result<KeptChunks> {
+    /// Of the chunks that are added, `known` has the objects too, unless masks are filtered or objects measured.
+    pub(super) fn new(
+        checkpoint: &Checkpoint,
+        analysis: &Analysis,
+        worker: usize,
+        known: &KnownObjects,
+        failure: &Failure,
+    ) -> Result<KeptChunks> {
         let read = Some(checkpoint.read_chunks(worker)?);
         let journal = checkpoint.journal(worker)?;
-        Ok(KeptChunks { read, journal, failure: failure.clone() })
+        let plan = Some(analysis.object_plan()).filter(|plan| !plan.table && analysis.settled.filters.is_empty());
+        Ok(KeptChunks { read, journal, plan, known: known.clone(), failure: failure.clone() })
     }
 
     /// What an earlier run has read of this worker's chunks; once.
@@ -77,15 +110,18 @@ impl KeptChunks {
             Foreground::Constant(value) => Some(value),
             Foreground::Varying | Foreground::Kept(_) => None,
         });
-        let read = ReadChunk {
+        let objects = self.plan.zip(binary).map(|(plan, binary)| plan.local(chunk, &binary.mask, Run::voxels));
+        let mut read = ReadChunk {
             mask: binary.map(|binary| binary.mask.clone()),
             strong: binary.and_then(|binary| binary.strong.clone()),
             count: binary.map_or(0, |binary| binary.count as u64),
             constant,
+            objects,
             projections,
         };
         if let Err(error) = self.journal.add(chunk, &read) {
             self.failure.report(error);
         }
+        self.known.add(chunk, read.objects.take());
     }
 }

@@ -38,7 +38,7 @@ use crate::space::Voxel;
 use crate::store::output::{OutputFolder, SkeletonImage};
 use crate::table::statistics::Statistics;
 
-use super::checkpointed::KeptChunks;
+use super::checkpointed::{KeptChunks, KnownObjects};
 use super::chunks_seen::ChunksSeen;
 use super::labels::{Windows, analyse_classes};
 use super::masks::{masks, measured_values};
@@ -273,7 +273,9 @@ fn analyse(
     let report = Rc::new(RefCell::new(Report::default()));
     let to_report = || Rc::clone(&report);
     let probe = Handle::new();
-    let mut keeping = kept.map(|kept| KeptChunks::new(kept, worker.index(), failure)).transpose()?;
+    let objects = KnownObjects::default();
+    let new = |kept| KeptChunks::new(kept, analysis, worker.index(), &objects, failure);
+    let mut keeping = kept.map(new).transpose()?;
     let rest = kept.map_or_else(|| selection.clone(), |kept| selection.without(&kept.chunks().collect(), &grid));
     worker.dataflow::<u64, _, _>(|scope| {
         let (counted, reading, picture) = (to_report(), Arc::clone(state), projected.clone());
@@ -283,9 +285,10 @@ fn analyse(
             reading.add_foreground(foreground);
             reading.chunk_done(Stage::Reading);
         };
-        let (counted_before, picture_before) = (count.clone(), projected.clone());
+        let (counted_before, picture_before, objects_before) = (count.clone(), projected.clone(), objects.clone());
         let before = keeping.as_mut().and_then(KeptChunks::take_read).map(|chunks| {
-            scope.resume_chunks(chunks, failure.clone(), move |_, read| {
+            scope.resume_chunks(chunks, failure.clone(), move |chunk, read| {
+                objects_before.add(chunk, read.objects.take());
                 picture_before.merge(bounds, dimensions, &read.projections);
                 counted_before(read.count);
             })
@@ -321,7 +324,8 @@ fn analyse(
         let (values, foreground) = measured_values(analysis, foregrounds);
         let thinning_plan = ThinningPlan { grid, method, keep: false };
         let object_plan = analysis.object_plan();
-        let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), failure.clone());
+        let known = move |chunk| objects.take(chunk);
+        let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), known, failure.clone());
         let masks = masks.thin_masks(thinning_plan, inflow, kept.cloned(), watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Mask;
+use crate::kernel::objects::local::Local;
 
 /// What became of a chunk when it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub struct ReadChunk {
     pub count: u64,
     /// The value of the foreground, if it is the same everywhere.
     pub constant: Option<i64>,
+    /// Its objects, if they are known and not measured.
+    pub objects: Option<Local<u64>>,
     /// The part of the picture.
     pub projections: Projections,
 }

@@ -13,7 +13,7 @@ fn read_chunk(at: i64) -> ReadChunk {
     let mut mask = Mask::new(Layout::new(own));
     mask.set(mask.layout().bit([1, 2, 3]));
     let projections = Projections::of_part(Region::of_shape([9, 3, 4]), 3, &own);
-    ReadChunk { mask: Some(mask), strong: None, count: 1, constant: Some(at), projections }
+    ReadChunk { mask: Some(mask), strong: None, count: 1, constant: Some(at), objects: None, projections }
 }
 
 fn chunk(at: i64) -> ChunkId {

@@ -297,6 +297,12 @@ impl Mask {
         ones.sum::<usize>() + rest.iter().map(|byte| byte.count_ones() as usize).sum::<usize>()
     }
 
+    /// Whether no voxel of a padded row is set, along (z, y).
+    pub(crate) fn is_row_empty(&self, [z, y]: [usize; 2]) -> bool {
+        let first = (z * (self.layout.shape[1] + 2) + y) * self.layout.stride;
+        self.bits[first..first + self.layout.stride].iter().fold(0, |all, byte| all | byte) == 0
+    }
+
     /// Whether no voxel of the halo is set. Reads whole bytes, which is many times faster than counting.
     pub fn has_empty_halo(&self) -> bool {
         let ([nz, ny, nx], stride) = (self.layout.shape, self.layout.stride);

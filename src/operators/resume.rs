@@ -23,13 +23,13 @@ const AT_ONCE: usize = 8;
 /// Extension trait on scopes.
 pub trait ResumeChunks<'scope, T: Timestamp + TotalOrder> {
     /// What an earlier run has made of chunks of this worker, as [`binarise`](super::binarise::BinariseChunks::binarise) would
-    /// send it; values that vary are read again where they are needed. `watch` is called with every chunk. Errors are reported
+    /// send it; values that vary are read again where they are needed. `watch` is called with every chunk first. Errors are reported
     /// to `failure`, which ends this.
     fn resume_chunks(
         self,
         chunks: ReadChunks,
         failure: Failure,
-        watch: impl FnMut(ChunkId, &ReadChunk) + 'static,
+        watch: impl FnMut(ChunkId, &mut ReadChunk) + 'static,
     ) -> Binaries<'scope, T>;
 }
 
@@ -38,7 +38,7 @@ impl<'scope, T: Timestamp + TotalOrder> ResumeChunks<'scope, T> for Scope<'scope
         self,
         mut chunks: ReadChunks,
         failure: Failure,
-        mut watch: impl FnMut(ChunkId, &ReadChunk) + 'static,
+        mut watch: impl FnMut(ChunkId, &mut ReadChunk) + 'static,
     ) -> Binaries<'scope, T> {
         let mut builder = OperatorBuilder::new("ResumeChunks".to_owned(), self);
         let activator = self.activator_for(builder.operator_info().address);
@@ -63,11 +63,11 @@ impl<'scope, T: Timestamp + TotalOrder> ResumeChunks<'scope, T> for Scope<'scope
                         failure.report(error);
                         None
                     });
-                    let Some((chunk, read)) = next.filter(|_| !is_over) else {
+                    let Some((chunk, mut read)) = next.filter(|_| !is_over) else {
                         is_over = true;
                         break;
                     };
-                    watch(chunk, &read);
+                    watch(chunk, &mut read);
                     let Some(mask) = read.mask else {
                         masks.give((chunk, Change::Gone));
                         continue;

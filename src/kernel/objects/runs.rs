@@ -47,6 +47,9 @@ impl RowRuns {
         for (z, plane) in (own.min[0]..own.max[0]).zip(1..) {
             for (y, row) in (own.min[1]..own.max[1]).zip(1..) {
                 starts.push(runs.len() as u32);
+                if mask.is_row_empty([plane, row]) {
+                    continue;
+                }
                 let first = layout.bit([plane, row, 1]);
                 runs_of_row(
                     width,
@@ -109,13 +112,20 @@ impl RowRuns {
     /// after this row is not joined with it yet, but will be.
     fn unite_aslant(&self, mask: &Mask, [row, other]: [usize; 2], step: i64, reach: i64, sets: &mut DisjointSets) {
         let layout = mask.layout();
-        let (width, here, there) = (layout.shape[2], self.range(row), self.range(other));
+        let (here, there) = (self.range(row), self.range(other));
         let Run { z, y, .. } = self.runs[here.start];
+        // Where both rows have runs.
+        let from = self.runs[here.start].x[0].max(self.runs[there.start].x[0] - reach) - self.own.min[2];
+        let to = self.runs[here.end - 1].x[1].min(self.runs[there.end - 1].x[1] + reach) - self.own.min[2];
+        if from >= to {
+            return;
+        }
+        let (from, to) = (from as usize, to as usize);
         let first = layout.bit_at([z, y, self.own.min[2]]);
         let aside = |bit: usize| if step < 0 { bit - layout.row() } else { bit + layout.row() };
         let (mut i, mut j) = (here.start, there.start);
-        for x in (0..width).step_by(64) {
-            let (bit, count) = (first + x, (width - x).min(64));
+        for x in (from..to).step_by(64) {
+            let (bit, count) = (first + x, (to - x).min(64));
             let above = bit - layout.plane();
             let mut alone = mask.read(bit, count) & !mask.read(above, count) & !mask.read(aside(bit), count);
             if alone == 0 {

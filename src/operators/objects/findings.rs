@@ -66,12 +66,14 @@ impl<T: Timestamp> std::fmt::Debug for ObjectFindings<'_, T> {
 }
 
 /// The masks of chunks on their way to thinning, and their objects as a plan wants them (see [`FindObjects`]). For a table,
-/// values of the foreground that vary and are not held are read again.
+/// values of the foreground that vary and are not held are read again; without one, objects that `known` returns are not looked
+/// for.
 pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
     masks: StreamVec<'scope, T, (ChunkId, Change)>,
     foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
     plan: ObjectPlan,
     source: Arc<dyn Source>,
+    known: impl Fn(ChunkId) -> Option<Local<u64>> + 'static,
     failure: Failure,
 ) -> (StreamVec<'scope, T, (ChunkId, Change)>, LocalObjects<'scope, T>) {
     if plan.table {
@@ -81,7 +83,8 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Measured(locals))
     } else {
-        let find = move |id, mask: &_, _: &_| Ok(plan.local(id, mask, Run::voxels));
+        let find =
+            move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.local(id, mask, Run::voxels)));
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Counted(locals))
     }
