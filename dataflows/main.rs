@@ -94,6 +94,7 @@ fn end(result: &Result<()>) -> u8 {
 
 fn main() -> ExitCode {
     panics::end_program();
+    anabranch::memory::return_freed_with(freed::give_back);
     let arguments::Program { command, messages } = parse();
     // What a process of a batch prints is read by the one that has started it.
     let is_of_batch = matches!(&command, arguments::Command::Batch(batch) if batch.of_all.each.is_some());

@@ -63,6 +63,22 @@ pub fn is_only_tried() -> bool {
     TRIES.try_with(Cell::get).unwrap_or(false)
 }
 
+static RETURN_FREED: OnceLock<fn()> = OnceLock::new();
+
+/// Sets what is called where much memory was freed of which little will be needed again, for an allocator that keeps it: it is
+/// to return what it can to the system, in milliseconds. The first function stays.
+pub fn return_freed_with(function: fn()) {
+    let _ = RETURN_FREED.set(function);
+}
+
+/// Much memory was freed, and little of it will be needed again.
+#[cfg(feature = "dataflow")]
+pub(crate) fn much_is_freed() {
+    if let Some(function) = RETURN_FREED.get() {
+        function();
+    }
+}
+
 /// The error of too few threads.
 pub fn no_threads(cause: impl std::fmt::Display) -> Error {
     let message = "the system starts no more threads; close other programs, give a smaller --workers, or raise the limits \

@@ -30,6 +30,18 @@ pub(in crate::kernel) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     }
 }
 
+/// A number that may be negative as one that is small if it is near 0: doubled, with its bits inverted if it is negative.
+#[inline]
+pub(in crate::kernel) const fn of_signed(number: i64) -> u64 {
+    (number << 1 ^ number >> 63) as u64
+}
+
+/// The number of which [`of_signed`] made another one.
+#[inline]
+pub(in crate::kernel) const fn signed(number: u64) -> i64 {
+    (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -40,6 +52,10 @@ mod tests {
         #[test]
         fn numbers_are_read_as_they_were_written(draws in prop::collection::vec((any::<u64>(), 0u32..64), 0..50)) {
             let numbers: Vec<u64> = draws.iter().map(|&(number, shift)| number >> shift).collect();
+            for number in numbers.iter().map(|&number| number as i64) {
+                prop_assert_eq!(signed(of_signed(number)), number);
+                prop_assert!(of_signed(number) >> 1 <= number.unsigned_abs());
+            }
             let mut bytes = Vec::new();
             numbers.iter().for_each(|&number| push(&mut bytes, number));
             let lengths = numbers.iter().map(|number| (64 - number.leading_zeros()).div_ceil(7).max(1));

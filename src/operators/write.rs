@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
 use timely::container::{CapacityContainerBuilder, DrainContainer};
-use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::ExchangeCore;
 use timely::dataflow::operators::core::Map;
 use timely::dataflow::operators::generic::operator::Operator;
+use timely::dataflow::{Stream, StreamVec};
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
@@ -23,10 +24,9 @@ use crate::kernel::network::voxel_list::VoxelList;
 use crate::space::Voxel;
 use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_values};
 
-/// Skeleton voxels of one chunk that fall into one chunk of a resolution of the output, as voxels of that resolution.
+/// Skeleton voxels that fall into one chunk of a resolution of the output.
 #[derive(Clone, Debug)]
 struct Part {
-    level: u64,
     to: ChunkId,
     voxels: VoxelList,
 }
@@ -35,7 +35,6 @@ struct Part {
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct PartHeader {
-    level: u64,
     to: ChunkId,
     voxels: u64,
 }
@@ -49,25 +48,25 @@ impl WireRecord for Part {
     }
 
     fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        write_header(out, &PartHeader { level: self.level, to: self.to, voxels: self.voxels.len() as u64 })?;
+        write_header(out, &PartHeader { to: self.to, voxels: self.voxels.len() as u64 })?;
         write_values(out, &self.voxels.to_vec())
     }
 
     fn read_from(bytes: &mut WireReader<'_>) -> Result<Self> {
-        let PartHeader { level, to, voxels } = bytes.header()?;
+        let PartHeader { to, voxels } = bytes.header()?;
         let voxels: Vec<Voxel> = bytes.values(voxels)?;
-        Ok(Part { level, to, voxels: voxels.into() })
+        Ok(Part { to, voxels: voxels.into() })
     }
 }
 
 /// Extension trait on streams of skeletons.
 pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
-    /// Calls `store` with the skeleton voxels of each chunk of each resolution of the output, in no particular order, and of
-    /// coarser ones several times where several finer voxels are one; at the chunk's owner when the time is complete; not for
+    /// Calls `store` with the skeleton voxels of each chunk of each resolution of the output, in no particular order, and
+    /// perhaps several times where several finer voxels are one; at the chunk's owner when the time is complete; not for
     /// output chunks without skeleton. `grids` are those of the resolutions' chunks.
     ///
-    /// The returned stream is empty; its progress shows when everything is stored. Each resolution sends each voxel of its
-    /// own at most once for each chunk that has some of it.
+    /// The returned stream is empty; its progress shows when everything is stored. A resolution follows from the chunks of
+    /// the one before as they are stored: each sends each voxel at most once. Holds the voxels of one resolution.
     fn write_skeletons(
         self,
         output: Levels,
@@ -85,72 +84,84 @@ impl<'scope, T: Timestamp + TotalOrder> WriteSkeletons<'scope, T> for StreamVec<
         store: impl Fn(usize, ChunkId, &[Voxel]) -> Result<()> + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, ()> {
-        let (peers, of_parts) = (self.scope().peers(), grids.clone());
-        let parts = self.flat_map::<Batch<Part>, _, _>(move |(_, skeleton)| {
-            let (mut parts, mut voxels) = (Vec::new(), skeleton.voxels.clone());
-            for (level, grid) in of_parts.iter().enumerate() {
-                if level > 0 {
-                    voxels = coarser(&voxels, level, &levels);
-                }
-                let here = by_chunk(&voxels, grid).into_iter();
-                parts.extend(here.map(|(to, voxels)| Part { level: level as u64, to, voxels }));
-            }
-            parts
+        let (store, finest) = (Rc::new(store), grids.first().copied());
+        let mut parts = self.flat_map::<Batch<Part>, _, _>(move |(_, skeleton)| {
+            finest.map(|grid| by_chunk(&skeleton.voxels, &grid)).into_iter().flatten()
         });
-        let by_owner = ExchangeCore::new(move |part: &Part| grids[part.level as usize].owner(part.to, peers) as u64);
-        parts.unary_frontier::<CapacityContainerBuilder<Vec<()>>, _, _, _>(by_owner, "WriteSkeletons", move |_, _| {
-            let mut gathered = BTreeMap::new();
-            let mut voxels = Vec::new();
-            move |(input, frontier), output| {
-                input.for_each(|capability, parts| {
-                    if let Some(held) = capability.retain_least(output.output_index()) {
-                        let time = held.time().clone();
-                        let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
-                        for part in parts.drain() {
-                            chunks.entry((part.level, part.to)).or_insert_with(Vec::new).push(part.voxels);
-                        }
-                    }
-                });
-                while let Some(entry) = gathered.first_entry() {
-                    if frontier.less_equal(entry.key()) {
-                        break;
-                    }
-                    let (_held, chunks) = entry.remove();
-                    for ((level, id), lists) in chunks {
-                        if failure.happened() {
-                            break;
-                        }
-                        voxels.clear();
-                        lists.iter().for_each(|list| list.extend(&mut voxels));
-                        if let Err(error) = store(level as usize, id, &voxels) {
-                            failure.report(error);
-                        }
-                    }
-                }
-            }
-        })
+        for (level, &grid) in grids.iter().enumerate() {
+            let (store, levels, next) = (Rc::clone(&store), levels.clone(), grids.get(level + 1).copied());
+            let store = move |to, voxels: &[Voxel]| {
+                store(level, to, voxels)?;
+                Ok(next.map(|grid| by_chunk(&coarser(voxels, level + 1, &levels), &grid)).unwrap_or_default())
+            };
+            parts = write_level(parts, grid, store, failure.clone());
+        }
+        parts.flat_map::<Vec<()>, _, _>(|_| None::<()>)
     }
 }
 
+/// Calls `store` with the voxels of each chunk of a resolution. Returns the parts of the next one that it returns.
+fn write_level<'scope, T: Timestamp + TotalOrder>(
+    parts: Stream<'scope, T, Batch<Part>>,
+    grid: Grid,
+    store: impl Fn(ChunkId, &[Voxel]) -> Result<Vec<Part>> + 'static,
+    failure: Failure,
+) -> Stream<'scope, T, Batch<Part>> {
+    let peers = parts.scope().peers();
+    let by_owner = ExchangeCore::new(move |part: &Part| grid.owner(part.to, peers) as u64);
+    parts.unary_frontier::<CapacityContainerBuilder<Batch<Part>>, _, _, _>(by_owner, "WriteSkeletons", move |_, _| {
+        let (mut gathered, mut voxels) = (BTreeMap::new(), Vec::new());
+        move |(input, frontier), output| {
+            input.for_each(|capability, parts| {
+                if let Some(held) = capability.retain_least(output.output_index()) {
+                    let time = held.time().clone();
+                    let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
+                    for part in parts.drain() {
+                        chunks.entry(part.to).or_insert_with(Vec::new).push(part.voxels);
+                    }
+                }
+            });
+            while let Some(entry) = gathered.first_entry() {
+                if frontier.less_equal(entry.key()) {
+                    break;
+                }
+                let (held, chunks) = entry.remove();
+                let mut session = output.session(&held);
+                for (to, lists) in chunks {
+                    if failure.happened() {
+                        break;
+                    }
+                    voxels.clear();
+                    lists.iter().for_each(|list| list.extend(&mut voxels));
+                    match store(to, &voxels) {
+                        Ok(coarser) => session.give_iterator(coarser.into_iter()),
+                        Err(error) => failure.report(error),
+                    }
+                }
+            }
+        }
+    })
+}
+
 /// The voxels of a resolution in which those of the one before lie, in raster order.
-fn coarser(finer: &VoxelList, level: usize, levels: &Levels) -> VoxelList {
-    let mut voxels: Vec<Voxel> = finer.iter().map(|voxel| levels.coarser(level, voxel)).collect();
+fn coarser(finer: &[Voxel], level: usize, levels: &Levels) -> VoxelList {
+    let mut voxels: Vec<Voxel> = finer.iter().map(|&voxel| levels.coarser(level, voxel)).collect();
     voxels.sort_unstable();
     voxels.dedup();
     voxels.into()
 }
 
 /// Voxels by the chunks of a grid that they lie in, in order.
-fn by_chunk(voxels: &VoxelList, grid: &Grid) -> BTreeMap<ChunkId, VoxelList> {
+fn by_chunk(voxels: &VoxelList, grid: &Grid) -> Vec<Part> {
     let mut whole = voxels.iter().next().map(|first| grid.chunk_at(first.position()));
     let region = whole.map(|id| grid.whole_region(id));
     whole = whole.filter(|_| region.is_some_and(|region| voxels.iter().all(|voxel| region.contains(voxel.position()))));
-    if let Some(id) = whole {
-        return BTreeMap::from([(id, voxels.clone())]);
+    if let Some(to) = whole {
+        return vec![Part { to, voxels: voxels.clone() }];
     }
     let mut parts: BTreeMap<ChunkId, Vec<Voxel>> = BTreeMap::new();
     for voxel in voxels {
         parts.entry(grid.chunk_at(voxel.position())).or_default().push(voxel);
     }
-    parts.into_iter().map(|(id, voxels)| (id, voxels.into())).collect()
+    parts.into_iter().map(|(to, voxels)| Part { to, voxels: voxels.into() }).collect()
 }

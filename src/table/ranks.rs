@@ -4,8 +4,8 @@ use crate::grid::{ChunkId, Grid};
 use crate::kernel::network::voxel_list::{VoxelList, VoxelPlace};
 use crate::space::{Region, Voxel};
 
-/// Maximum number of voxels in a run.
-const RUN: usize = if cfg!(test) { 3 } else { 32 };
+/// Number of voxels of a chunk from one mark to the next.
+const BETWEEN: usize = if cfg!(test) { 3 } else { 32 };
 
 /// Ranks of the voxels of a skeleton, from 0, computed from the number of voxels in each row.
 #[derive(Debug)]
@@ -20,28 +20,29 @@ pub struct Ranks<'a> {
 struct Chunk<'a> {
     id: ChunkId,
     voxels: &'a VoxelList,
-    runs: Vec<Run>,
+    marks: Vec<Mark>,
+    /// The rank of the first voxel of each row that has some.
+    ranks: Vec<u32>,
 }
 
-/// Consecutive voxels of a chunk in one row.
+/// A voxel from which the next ones are looked through.
 #[derive(Clone, Copy, Debug)]
-struct Run {
-    /// Place of the first voxel in the chunk's list.
-    first: VoxelPlace,
-    /// Rank of the first voxel; until ranks are known, its index in the chunk's list.
-    rank: u32,
+struct Mark {
+    at: VoxelPlace,
+    /// The number of its row among those that have voxels, and of voxels of the row before it.
+    row: u32,
+    before: u32,
 }
 
 impl<'a> Ranks<'a> {
     /// The ranks in raster order of a skeleton's voxels, from the own voxels of each chunk. Takes time linear in the
-    /// number of voxels, and memory proportional to the rows of one layer of chunks, plus 24 bytes for every row of a
-    /// chunk and every 32 voxels of a row.
+    /// number of voxels, and memory proportional to the rows of one layer of chunks, plus four bytes for every row of a
+    /// chunk with voxels, and a byte for every voxel.
     ///
     /// # Panics
     /// If the skeleton has 2^32 voxels or more.
     pub fn new(chunks: impl IntoIterator<Item = (ChunkId, &'a VoxelList)>, grid: &Grid) -> Self {
-        let mut chunks: Vec<Chunk<'a>> =
-            chunks.into_iter().map(|(id, voxels)| Chunk { id, voxels, runs: runs(voxels) }).collect();
+        let mut chunks: Vec<Chunk<'a>> = chunks.into_iter().map(|(id, voxels)| Chunk::new(id, voxels)).collect();
         chunks.sort_by_key(|chunk| chunk.id);
         let mut total = 0u64;
         for layer in chunks.chunk_by_mut(|a, b| a.id.place()[0] == b.id.place()[0]) {
@@ -59,7 +60,7 @@ impl<'a> Ranks<'a> {
     /// A lookup of ranks. It remembers the place of the last voxel, and is fastest if successive voxels are close to
     /// each other.
     pub fn lookup(&self) -> Lookup<'_> {
-        Lookup { ranks: self, region: Region::of_shape([0; 3]), chunk: None, run: 0 }
+        Lookup { ranks: self, region: Region::of_shape([0; 3]), chunk: None, mark: 0 }
     }
 }
 
@@ -69,13 +70,13 @@ pub struct Lookup<'a> {
     ranks: &'a Ranks<'a>,
     region: Region,
     chunk: Option<&'a Chunk<'a>>,
-    /// The run of the last voxel in its chunk.
-    run: usize,
+    /// The mark before the last voxel in its chunk.
+    mark: usize,
 }
 
 impl Lookup<'_> {
     /// The rank of a voxel. Takes time logarithmic in the number of chunks if the last voxel was in another chunk, and
-    /// in the number of rows between the two voxels.
+    /// in the number of voxels between the two.
     ///
     /// # Panics
     /// If the voxel does not belong to the skeleton.
@@ -86,72 +87,73 @@ impl Lookup<'_> {
             self.region = self.ranks.grid.whole_region(id);
             let found = self.ranks.chunks.binary_search_by_key(&id, |chunk| chunk.id);
             self.chunk = found.ok().map(|place| &self.ranks.chunks[place]);
-            self.run = 0;
+            self.mark = 0;
         }
         let rank = self.chunk.and_then(|chunk| {
-            self.run = last_up_to(&chunk.runs, voxel, self.run)?;
-            let Run { first, rank } = chunk.runs[self.run];
-            if first.voxel == voxel {
-                return Some(rank);
+            self.mark = last_up_to(&chunk.marks, voxel, self.mark)?;
+            let Mark { at, mut row, mut before } = chunk.marks[self.mark];
+            let mut last = at.voxel;
+            let mut after = chunk.voxels.after(at);
+            while last != voxel {
+                let next = after.next().filter(|&next| next <= voxel)?;
+                (row, before) = if row_of(next) == row_of(last) { (row, before + 1) } else { (row + 1, 0) };
+                last = next;
             }
-            let place = chunk.voxels.after(first).take_while(|&next| next <= voxel).position(|next| next == voxel)?;
-            Some(rank + place as u32 + 1)
+            Some(chunk.ranks[row as usize] + before)
         });
         rank.unwrap_or_else(|| panic!("{voxel:?} is no voxel of the skeleton"))
     }
 }
 
-/// The last run that begins at or before a voxel, by an exponential search from the run `near`.
-fn last_up_to(runs: &[Run], voxel: Voxel, near: usize) -> Option<usize> {
-    let up_to = |place: usize| runs[place].first.voxel <= voxel;
-    let (mut from, mut to, mut width) = (near.min(runs.len()), near.min(runs.len()), 1);
-    if to < runs.len() && up_to(to) {
-        while to < runs.len() && up_to(to) {
+/// The last mark at or before a voxel, by an exponential search from the mark `near`.
+fn last_up_to(marks: &[Mark], voxel: Voxel, near: usize) -> Option<usize> {
+    let up_to = |place: usize| marks[place].at.voxel <= voxel;
+    let (mut from, mut to, mut width) = (near.min(marks.len()), near.min(marks.len()), 1);
+    if to < marks.len() && up_to(to) {
+        while to < marks.len() && up_to(to) {
             (from, to, width) = (to, to + width, width * 2);
         }
-        to = to.min(runs.len());
+        to = to.min(marks.len());
     } else {
-        while from > 0 && !up_to(from.min(runs.len() - 1)) {
+        while from > 0 && !up_to(from.min(marks.len() - 1)) {
             (from, to, width) = (from.saturating_sub(width), from, width * 2);
         }
     }
-    (from + runs[from..to].partition_point(|run| run.first.voxel <= voxel)).checked_sub(1)
+    (from + marks[from..to].partition_point(|mark| mark.at.voxel <= voxel)).checked_sub(1)
 }
 
-fn runs(voxels: &VoxelList) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
-    let (mut row, mut end) = (None, 0);
-    let mut iter = voxels.iter();
-    let mut rank = 0;
-    while let Some(voxel) = iter.next() {
-        let [z, y, _] = voxel.position();
-        if row != Some([z, y]) || rank == end {
-            runs.push(Run { first: iter.place(), rank });
-            (row, end) = (Some([z, y]), rank + RUN as u32);
+/// Where the row of a voxel is, along (z, y).
+fn row_of(voxel: Voxel) -> [i64; 2] {
+    let [z, y, _] = voxel.position();
+    [z, y]
+}
+
+/// The rows of a chunk with voxels, each with their number.
+fn rows(voxels: &VoxelList) -> impl Iterator<Item = ([i64; 2], u32)> {
+    let mut rows = voxels.iter().map(row_of).peekable();
+    std::iter::from_fn(move || {
+        let (row, mut length) = (rows.next()?, 1);
+        while rows.next_if_eq(&row).is_some() {
+            length += 1;
         }
-        rank += 1;
-    }
-    runs.shrink_to_fit();
-    runs
+        Some((row, length))
+    })
 }
 
-/// Ranks the runs of chunks that share their planes, starting at `first`. Returns the next rank.
+/// Ranks the rows of chunks that share their planes, starting at `first`. Returns the next rank.
 fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
-    let row = |run: &Run| {
-        let [z, y, _] = run.first.voxel.position();
-        [z, y]
-    };
-    let all = || layer.iter().flat_map(|chunk| chunk.runs.iter());
-    let least = |axis: usize| all().map(|run| row(run)[axis]).min().unwrap_or(0);
-    let most = |axis: usize| all().map(|run| row(run)[axis]).max().unwrap_or(-1);
-    let [z, y] = [least(0), least(1)];
-    let wide = (most(1) - y + 1) as usize;
-    let mut counts = vec![0u32; (most(0) - z + 1) as usize * wide];
-    let place = |run: &Run| (row(run)[0] - z) as usize * wide + (row(run)[1] - y) as usize;
-    for chunk in &*layer {
-        for (at, run) in chunk.runs.iter().enumerate() {
-            counts[place(run)] += chunk.length(at);
-        }
+    let (mut least, mut most) = ([i64::MAX; 2], [i64::MIN; 2]);
+    for (row, _) in layer.iter().flat_map(|chunk| rows(chunk.voxels)) {
+        (least, most) = ([0, 1].map(|a| least[a].min(row[a])), [0, 1].map(|a| most[a].max(row[a])));
+    }
+    if least > most {
+        return first;
+    }
+    let wide = (most[1] - least[1] + 1) as usize;
+    let mut counts = vec![0u32; (most[0] - least[0] + 1) as usize * wide];
+    let place = |[z, y]: [i64; 2]| (z - least[0]) as usize * wide + (y - least[1]) as usize;
+    for (row, length) in layer.iter().flat_map(|chunk| rows(chunk.voxels)) {
+        counts[place(row)] += length;
     }
     let mut next = first;
     for count in &mut counts {
@@ -159,22 +161,34 @@ fn rank_layer(layer: &mut [Chunk<'_>], first: u64) -> u64 {
     }
     // Chunks that share rows are in the order of their columns.
     for chunk in layer {
-        for at in 0..chunk.runs.len() {
-            let length = chunk.length(at);
-            let run = &mut chunk.runs[at];
-            let rank = &mut counts[place(run)];
-            run.rank = *rank;
-            *rank += length;
+        for ((row, length), rank) in rows(chunk.voxels).zip(&mut chunk.ranks) {
+            let next = &mut counts[place(row)];
+            *rank = *next;
+            *next += length;
         }
     }
     next
 }
 
-impl Chunk<'_> {
-    /// Number of voxels of a run, while neither its rank nor that of the next run is known.
-    fn length(&self, run: usize) -> u32 {
-        let end = self.runs.get(run + 1).map_or(self.voxels.len() as u32, |next| next.rank);
-        end - self.runs[run].rank
+impl<'a> Chunk<'a> {
+    /// A chunk whose ranks are not known yet.
+    fn new(id: ChunkId, voxels: &'a VoxelList) -> Self {
+        let mut marks = Vec::with_capacity(voxels.len().div_ceil(BETWEEN));
+        let (mut last, mut row, mut before) = (None, 0, 0);
+        let mut iter = voxels.iter();
+        for number in 0.. {
+            let Some(voxel) = iter.next() else { break };
+            (row, before) = match last.replace(row_of(voxel)) {
+                None => (0, 0),
+                Some(last) if last == row_of(voxel) => (row, before + 1),
+                Some(_) => (row + 1, 0),
+            };
+            if number % BETWEEN == 0 {
+                marks.push(Mark { at: iter.place(), row, before });
+            }
+        }
+        let ranks = vec![0; last.map_or(0, |_| row as usize + 1)];
+        Chunk { id, voxels, marks, ranks }
     }
 }
 

@@ -30,7 +30,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &["space", "grid", "error", "chunk", "kernel"]),
     ("state", &["space", "grid", "error", "memory", "chunk", "threads", "kernel", "store"]),
     ("checkpoint", &["space", "grid", "error", "memory", "kernel", "store", "state"]),
-    ("operators", &["space", "grid", "error", "chunk", "threads", "kernel", "store", "table", "wire", "checkpoint"]),
+    (
+        "operators",
+        &["space", "grid", "error", "memory", "chunk", "threads", "kernel", "store", "table", "wire", "checkpoint"],
+    ),
     ("cluster", &["error", "memory", "wire"]),
     (
         "session",

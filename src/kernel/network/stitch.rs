@@ -81,6 +81,8 @@ pub fn paths<S: PathSum>(
     let lists = (0..).zip(levels).filter(|(_, list)| !list.is_empty());
     let sorted = lists.map(|(level, mut list)| {
         list.sort_unstable();
+        // There are many lists of one or two, which are held until the boxes below are done.
+        list.shrink_to_fit();
         (level, list)
     });
     risen((!branches.is_empty()).then_some(branches), sorted)

@@ -61,32 +61,29 @@ impl VoxelList {
     }
 }
 
-/// Appends a step: along x with a bit that says whether it goes on along y, then along y with one for z, then along z. A number
-/// that may be negative is doubled, and its bits are inverted if it is.
+/// Appends a step: along x with a bit that says whether it goes on along y, then along y with one for z, then along z.
 #[inline]
 fn push_step(bytes: &mut Vec<u8>, [dz, dy, dx]: Position) {
-    let whole = |d: i64| (d << 1 ^ d >> 63) as u64;
     let (leaves_row, leaves_plane) = (dz != 0 || dy != 0, dz != 0);
-    varint::push(bytes, whole(dx) << 1 | u64::from(leaves_row));
+    varint::push(bytes, varint::of_signed(dx) << 1 | u64::from(leaves_row));
     if leaves_row {
-        varint::push(bytes, whole(dy) << 1 | u64::from(leaves_plane));
+        varint::push(bytes, varint::of_signed(dy) << 1 | u64::from(leaves_plane));
     }
     if leaves_plane {
-        varint::push(bytes, whole(dz));
+        varint::push(bytes, varint::of_signed(dz));
     }
 }
 
 /// Reads the step at `at` as a [`Voxel::difference`], and moves `at` past it; `None` if the bytes end too early.
 #[inline]
 fn read_step(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let along = |number: u64| (number >> 1) as i64 ^ -((number & 1) as i64);
     let x = varint::read(bytes, at)?;
     if x & 1 == 0 {
-        return Some(Voxel::difference([0, 0, along(x >> 1)]));
+        return Some(Voxel::difference([0, 0, varint::signed(x >> 1)]));
     }
     let y = varint::read(bytes, at)?;
     let z = if y & 1 == 0 { 0 } else { varint::read(bytes, at)? };
-    Some(Voxel::difference([along(z), along(y >> 1), along(x >> 1)]))
+    Some(Voxel::difference([varint::signed(z), varint::signed(y >> 1), varint::signed(x >> 1)]))
 }
 
 impl Default for VoxelList {

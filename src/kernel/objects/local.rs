@@ -23,7 +23,7 @@ pub struct Local<S> {
     /// The objects, in the order of their first voxels.
     pub objects: Vec<Object<S>>,
     /// The sides with foreground, in the order of their steps.
-    pub(super) sides: Arc<OwnSides>,
+    pub(super) sides: OwnSides,
     pub(super) places: Arc<Places>,
     /// Where objects meet that are not connected there, if Euler numbers are wanted.
     pub(super) contacts: Arc<Vec<Contact>>,
@@ -100,7 +100,7 @@ impl<S: Sums> Local<S> {
             let objects = runs.iter().map(|run| object_of[rows.at(turned.first(run))]).collect();
             (!runs.is_empty()).then_some((step, side, objects))
         });
-        let sides = Arc::new(sides.collect());
+        let sides = sides.collect();
         let own = mask.layout().own;
         let places = match keep_runs {
             true => Places::in_runs(&own, &rows.runs, &object_of),
@@ -124,7 +124,7 @@ impl<S: Sums> Local<S> {
         Local {
             own: self.own,
             objects: self.objects.iter().map(with).collect(),
-            sides: Arc::clone(&self.sides),
+            sides: self.sides.clone(),
             places: Arc::clone(&self.places),
             contacts: Arc::clone(&self.contacts),
         }

@@ -218,16 +218,24 @@ pub(in crate::kernel) fn connect(runs: &[Run], connectivity: Connectivity) -> Di
         }
     }
     let end = |row: usize| rows.get(row + 1).map_or(runs.len(), |next| next.2);
+    let near = [[0, -1], [-1, -1], [-1, 0], [-1, 1]];
+    let near = near.map(|[dz, dy]| (dz, dy, connectivity.reach(usize::from(dz != 0) + usize::from(dy != 0))));
+    // For each of these, the first row that is not before the one that is so far away: they follow each other as rows do.
+    let mut others = [0; 4];
     for (row, &(z, y, first)) in rows.iter().enumerate() {
         for i in first + 1..end(row) {
             if runs[i - 1].x[1] == runs[i].x[0] {
                 sets.unite(i as u32 - 1, i as u32);
             }
         }
-        for (dz, dy) in [(0, -1), (-1, -1), (-1, 0), (-1, 1)] {
-            let Some(reach) = connectivity.reach(usize::from(dz != 0) + usize::from(dy != 0)) else { continue };
-            let Ok(other) = rows.binary_search_by_key(&(z + dz, y + dy), |row| (row.0, row.1)) else { continue };
-            unite(runs, first..end(row), rows[other].2..end(other), reach, &mut sets);
+        for (other, (dz, dy, reach)) in others.iter_mut().zip(near) {
+            let Some(reach) = reach else { continue };
+            while (rows[*other].0, rows[*other].1) < (z + dz, y + dy) {
+                *other += 1;
+            }
+            if (rows[*other].0, rows[*other].1) == (z + dz, y + dy) {
+                unite(runs, first..end(row), rows[*other].2..end(*other), reach, &mut sets);
+            }
         }
     }
     sets

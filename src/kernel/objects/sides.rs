@@ -1,5 +1,6 @@
 //! The sides of a chunk: where its voxels touch those of a neighbour.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::Mask;
@@ -19,18 +20,16 @@ pub(super) fn all_steps(connectivity: Connectivity) -> impl Iterator<Item = Step
 /// The foreground of a box that is one voxel thick along the axes of a step, as runs along another axis.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Side {
-    /// For each run, the number of voxels since the one before, and its length, packed.
-    #[serde(with = "serde_bytes")]
-    bytes: Box<[u8]>,
+    /// For each run, how far it begins from where the one before does in the next row, and its length, packed.
+    bytes: Bytes,
 }
 
-/// The sides of a chunk with foreground, and the object of each of their runs, in few bytes.
+/// The sides of a chunk with foreground, and the object of each of their runs, in few bytes. A clone shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct OwnSides {
     /// For each side the place of its step among all, and, each after its number of bytes, the side, and the objects of its
     /// runs: how many runs in turn are of an object, and which.
-    #[serde(with = "serde_bytes")]
-    bytes: Box<[u8]>,
+    bytes: Bytes,
 }
 
 impl FromIterator<(Step, Side, Vec<u32>)> for OwnSides {
@@ -49,6 +48,7 @@ impl FromIterator<(Step, Side, Vec<u32>)> for OwnSides {
                 bytes.extend_from_slice(part);
             }
         }
+        bytes.shrink_to_fit();
         OwnSides { bytes: bytes.into() }
     }
 }
@@ -69,9 +69,9 @@ impl OwnSides {
         })
     }
 
-    /// The sides.
+    /// The sides. They share the memory of all.
     pub(super) fn sides(&self) -> impl Iterator<Item = (Step, Side)> {
-        self.packed().map(|(step, side, _)| (step, Side { bytes: side.into() }))
+        self.packed().map(|(step, side, _)| (step, Side { bytes: self.bytes.slice_ref(side) }))
     }
 
     /// The runs of each side of this box, turned, and their objects.
@@ -140,7 +140,7 @@ impl Side {
         let [min, max] = [turned.position(side.min), turned.position(side.max)];
         let width = (max[2] - min[2]) as usize;
         let stride = [layout.plane(), layout.row(), 1][turned.0[2]];
-        let (mut bytes, mut runs, mut end) = (Vec::new(), Vec::new(), 0);
+        let (mut bytes, mut runs, mut below) = (Vec::new(), Vec::new(), 0);
         for (row, [z, y]) in (min[0]..max[0]).flat_map(|z| (min[1]..max[1]).map(move |y| [z, y])).enumerate() {
             let first = layout.bit_at(turned.back([z, y, min[2]]));
             let read = |x: usize, count: usize| match stride {
@@ -148,9 +148,10 @@ impl Side {
                 _ => (0..count).fold(0, |word, i| word | u64::from(mask.get(first + (x + i) * stride)) << i),
             };
             runs_of_row(width, read, |from, to| {
-                varint::push(&mut bytes, (row * width + from - end) as u64);
+                let first = row * width + from;
+                varint::push(&mut bytes, varint::of_signed(first as i64 - below));
                 varint::push(&mut bytes, (to - from) as u64);
-                end = row * width + to;
+                below = (first + width) as i64;
                 runs.push(Run { z, y, x: [min[2] + from as i64, min[2] + to as i64] });
             });
         }
@@ -167,17 +168,18 @@ impl Side {
 fn runs_of(bytes: &[u8], side: &Region, step: Step) -> Option<Vec<Run>> {
     let turned = Turned::new(step);
     let [min, max] = [turned.position(side.min), turned.position(side.max)];
-    let [depth, height, width] = [0, 1, 2].map(|axis| (max[axis] - min[axis]) as u64);
-    let (mut runs, mut at, mut end) = (Vec::new(), 0, 0u64);
+    let [depth, height, width] = [0, 1, 2].map(|axis| max[axis] - min[axis]);
+    let (mut runs, mut at, mut below, mut end) = (Vec::new(), 0, 0i64, 0);
     while at < bytes.len() {
-        let from = end.checked_add(varint::read(bytes, &mut at)?)?;
-        end = from.checked_add(varint::read(bytes, &mut at)?)?;
-        let (row, x) = (from / width, (from % width) as i64);
-        if end > depth * height * width || (end - 1) / width != row {
+        let from = below.checked_add(varint::signed(varint::read(bytes, &mut at)?))?;
+        let length = i64::try_from(varint::read(bytes, &mut at)?).ok()?;
+        let (row, x) = (from / width, from % width);
+        if from < end || length < 1 || length > width - x || row >= depth * height {
             return None;
         }
-        let (z, y) = (min[0] + (row / height) as i64, min[1] + (row % height) as i64);
-        runs.push(Run { z, y, x: [min[2] + x, min[2] + x + (end - from) as i64] });
+        (below, end) = (from + width, from + length);
+        let (z, y) = (min[0] + row / height, min[1] + row % height);
+        runs.push(Run { z, y, x: [min[2] + x, min[2] + x + length] });
     }
     Some(runs)
 }

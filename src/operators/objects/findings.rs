@@ -83,8 +83,7 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Measured(locals))
     } else {
-        let find =
-            move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.local(id, mask, Run::voxels)));
+        let find = move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.local(id, mask, Run::voxels)));
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Counted(locals))
     }

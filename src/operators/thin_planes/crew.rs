@@ -14,6 +14,7 @@ use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::planes::{Passage, Plane, PlaneLayout, SeamWriter, Sweep};
 use crate::kernel::thin::seam_log::SeamLog;
+use crate::memory::much_is_freed;
 use crate::operators::failure::Failure;
 use crate::operators::read::Selection;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
@@ -360,6 +361,10 @@ impl Crew {
     fn end_sweep<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
         self.is_over = true;
         self.note_counts();
+        if self.errand.index == 0 {
+            // Of the planes that were awake.
+            much_is_freed();
+        }
         let Some(writer) = self.sweep.take_seams() else { return };
         let mut parts: Vec<Vec<(ChunkId, SeamLog)>> = vec![Vec::new(); self.errand.peers];
         for (id, log) in writer.into_logs() {
