@@ -64,7 +64,7 @@ impl Voxel {
     /// The number that an offset adds to the number of a voxel's position.
     #[inline]
     pub const fn difference([dz, dy, dx]: Position) -> u64 {
-        ((dz << (X_BITS + Y_BITS)) + (dy << X_BITS) + dx) as u64
+        (dz << (X_BITS + Y_BITS)).wrapping_add(dy << X_BITS).wrapping_add(dx) as u64
     }
 
     /// The voxel at an offset from this one, given by its [`Voxel::difference`].

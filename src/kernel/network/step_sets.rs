@@ -50,8 +50,8 @@ impl StepSets {
             }
             Held::Any(bytes) => {
                 let ends = |byte: &u8| byte & LAST != 0;
-                let bit = |byte: &u8| if *byte == EMPTY { 0 } else { 1 << (byte & !LAST) };
-                bytes.split_inclusive(ends).map(|set| set.iter().map(bit).sum()).collect()
+                let bit = |byte: &u8| if *byte == EMPTY { 0 } else { 1u32.wrapping_shl(u32::from(byte & !LAST)) };
+                bytes.split_inclusive(ends).map(|set| set.iter().fold(0, |all, byte| all | bit(byte))).collect()
             }
         }
     }
