@@ -15,7 +15,6 @@ use crate::grid::ChunkId;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::binarise::{Binary, Foreground};
 use crate::kernel::objects::local::Local;
-use crate::kernel::objects::runs::Run;
 use crate::operators::failure::Failure;
 use crate::operators::objects::find::ObjectPlan;
 
@@ -110,7 +109,7 @@ impl KeptChunks {
             Foreground::Constant(value) => Some(value),
             Foreground::Varying | Foreground::Kept(_) => None,
         });
-        let objects = self.plan.zip(binary).map(|(plan, binary)| plan.local(chunk, &binary.mask, Run::voxels));
+        let objects = self.plan.zip(binary).map(|(plan, binary)| plan.counted(chunk, &binary.mask));
         let mut read = ReadChunk {
             mask: binary.map(|binary| binary.mask.clone()),
             strong: binary.and_then(|binary| binary.strong.clone()),

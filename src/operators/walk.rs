@@ -1,5 +1,7 @@
 //! Walks along the voxel graphs of chunks, on which channels join them.
 
+use std::borrow::Cow;
+
 use differential_dataflow::VecCollection;
 use differential_dataflow::lattice::Lattice;
 use serde::{Deserialize, Serialize};
@@ -83,10 +85,10 @@ impl<'scope, T: Timestamp + Lattice> WalkGraphs<'scope, T> for VecCollection<'sc
             let channel =
                 channel.unwrap_or_else(|| panic!("{id:?} has a skeleton and no channel that is for its voxels"));
             let (voxels, before) = (graph.voxels.to_vec(), graph.sets.get());
-            let mut sets = before.clone();
+            let mut sets = Cow::Borrowed(&before[..]);
             for (part, _) in parts {
                 if let Part::Dropped(edges) = part {
-                    drop_edges(&voxels, &mut sets, edges.iter().copied());
+                    drop_edges(&voxels, sets.to_mut(), edges.iter().copied());
                 }
             }
             let walks = walk(&voxels, &**channel, &sets, &lengths);

@@ -10,7 +10,6 @@ use crate::kernel::mask::Mask;
 use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
-use crate::kernel::objects::runs::Run;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::objects::measure::measured;
 use crate::operators::shared::Shared;
@@ -68,7 +67,7 @@ impl ChunkObjects {
     pub(super) fn count(&mut self) {
         if let Found::Counted(sent) = &mut self.found {
             for (chunk, mask) in std::mem::take(&mut self.masks) {
-                sent.news.insert(chunk, mask.map(|mask| Shared::new(self.plan.local(chunk, &mask, Run::voxels))));
+                sent.news.insert(chunk, mask.map(|mask| Shared::new(self.plan.counted(chunk, &mask))));
             }
         }
     }

@@ -45,7 +45,11 @@ impl Connectivity {
     /// The steps to neighbouring chunks in which neighbouring voxels may lie, one of each pair of opposites: the later one
     /// in raster order.
     pub(super) fn steps(self) -> impl Iterator<Item = [i64; 3]> {
-        let all = (14..27i64).map(|i| [i / 9 - 1, i / 3 % 3 - 1, i % 3 - 1]);
-        all.filter(move |step| step.iter().filter(|&&d| d != 0).count() <= self.axes())
+        (14..27).map(step_at).filter(move |step| step.iter().filter(|&&d| d != 0).count() <= self.axes())
     }
+}
+
+/// The step with a number from 0 to 26, in raster order.
+pub(super) fn step_at(number: i64) -> [i64; 3] {
+    [number / 9 - 1, number / 3 % 3 - 1, number % 3 - 1]
 }

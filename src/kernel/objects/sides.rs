@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::Mask;
-use crate::kernel::objects::connectivity::Connectivity;
+use crate::kernel::objects::connectivity::{Connectivity, step_at};
 use crate::kernel::objects::runs::{Run, runs_of_row};
 use crate::kernel::varint;
 use crate::space::{Position, Region, Voxel};
@@ -65,7 +65,7 @@ impl OwnSides {
                 at += length;
                 Some(part)
             };
-            Some(([place / 9 - 1, place / 3 % 3 - 1, place % 3 - 1], part()?, part()?))
+            Some((step_at(place), part()?, part()?))
         })
     }
 
@@ -77,11 +77,13 @@ impl OwnSides {
     /// The runs of each side of this box, turned, and their objects.
     pub(super) fn runs(&self, own: &Region) -> impl Iterator<Item = (Step, Vec<Run>, Vec<u32>)> {
         self.packed().map(|(step, side, packed)| {
-            let (mut objects, mut at) = (Vec::new(), 0);
+            let runs = runs_of(side, &side_of(own, step), step).unwrap_or_default();
+            let (mut objects, mut at) = (Vec::with_capacity(runs.len()), 0);
             while let (Some(count), Some(object)) = (varint::read(packed, &mut at), varint::read(packed, &mut at)) {
-                objects.extend(std::iter::repeat_n(object as u32, count as usize));
+                let left = runs.len() - objects.len();
+                objects.extend(std::iter::repeat_n(object as u32, left.min(count as usize)));
             }
-            (step, runs_of(side, &side_of(own, step), step).unwrap_or_default(), objects)
+            (step, runs, objects)
         })
     }
 }

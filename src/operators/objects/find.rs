@@ -43,6 +43,11 @@ pub struct ObjectPlan {
 }
 
 impl ObjectPlan {
+    /// The objects of a chunk's mask, with their numbers of voxels.
+    pub fn counted(&self, chunk: ChunkId, mask: &Mask) -> Local<u64> {
+        self.local(chunk, mask, Run::voxels)
+    }
+
     /// The objects of a chunk's mask.
     pub fn local<S: Sums>(&self, chunk: ChunkId, mask: &Mask, sums: impl FnMut(&Run) -> S) -> Local<S> {
         let bounds = self.grid.bounds();

@@ -18,7 +18,6 @@ use crate::kernel::network::octree::Octree;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
-use crate::kernel::objects::runs::Run;
 use crate::kernel::objects::sums::{Object, Remains};
 use crate::kernel::thin::partition::Change;
 use crate::operators::failure::Failure;
@@ -83,7 +82,7 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Measured(locals))
     } else {
-        let find = move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.local(id, mask, Run::voxels)));
+        let find = move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.counted(id, mask)));
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
         (masks, LocalObjects::Counted(locals))
     }
