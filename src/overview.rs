@@ -15,30 +15,39 @@ mod legend;
 mod lettering;
 mod lines;
 mod paths;
+mod points;
 mod reduced;
 mod scene;
+mod sheet;
 mod strokes;
 mod svg;
+
+use std::convert::Infallible;
 
 use self::canvas::Canvas;
 use self::colours::Palette;
 use self::grey::Grey;
 use self::layout::Layout;
-use self::lines::{Lines, Points};
+use self::lines::{Brush, Lines};
+use self::points::Points;
 pub(crate) use self::reduced::reduced;
 pub use self::scene::OverviewOptions;
 pub(crate) use self::scene::Scene;
+use self::sheet::Sheet;
 pub use self::strokes::BranchColour;
 pub(crate) use self::strokes::{Draw, Stroke, StrokeKind, Strokes};
 pub(crate) use self::svg::vector_overview;
 use crate::error::Result;
-use crate::threads::each;
+use crate::threads::{each, in_turn};
 
 /// Lines that cover more of the panels than this are drawn thinner.
 const MOST_COVERED: f64 = 0.3;
 
-/// The overview as the bytes of a PNG file, drawn by a number of threads. Holds 15 bytes for each pixel; takes time in
-/// proportion to the pixels and to the voxels of the skeleton.
+/// Rows of a picture that are made at once.
+const BAND: usize = 64;
+
+/// The overview as the bytes of a PNG file, drawn by a number of threads. Holds five bytes for each pixel of a picture with up
+/// to 256 colours, or seven; takes time in proportion to the pixels and to the voxels of the skeleton.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the picture cannot be encoded.
@@ -51,23 +60,34 @@ pub(crate) fn overview(
     let palette = Palette::new(options.colour, strokes);
     let layout = Layout::new(scene, &palette, options);
     let lines = lines(scene, strokes, (&palette, &layout), threads, |_| true)?;
-    let grey = Grey::of(scene.projections);
-    let canvases = each(&layout.panels, threads, |place, placed| {
-        let mut canvas = layout.grey(scene, &grey, place, placed.shape);
-        lines[place].paint(&mut canvas, &palette);
-        Ok(canvas)
-    })?;
-    drop(lines);
-    let mut sheet = Canvas::filled(layout.sheet);
-    for (placed, canvas) in layout.panels.iter().zip(canvases) {
-        sheet.paste(&canvas, placed.corner);
-        if let Some((title, corner)) = &placed.title {
-            sheet.paste(&layout.lettering.text(title), *corner);
+    let (grey, brush) = (Grey::of(scene.projections), Brush::new(&palette));
+    let titles = layout.panels.iter().filter_map(|placed| placed.title.as_ref());
+    let titles = titles.map(|(title, corner)| (layout.lettering.text(title), *corner));
+    let signs = layout.signs.iter().map(|(sign, corner)| (sign.canvas(layout.lettering), *corner));
+    let written: Vec<(Canvas, [usize; 2])> = titles.chain(signs).collect();
+    let [height, width] = layout.sheet;
+    let draw = |band: &mut Canvas, number: usize| {
+        let rows = number * BAND..((number + 1) * BAND).min(height);
+        *band = Canvas::filled([rows.len(), width]);
+        for (place, placed) in layout.panels.iter().enumerate() {
+            let ([first, column], [high, _]) = (placed.corner, placed.shape);
+            let of_panel = rows.start.max(first)..rows.end.min(first + high);
+            if !of_panel.is_empty() {
+                let own = of_panel.start - first..of_panel.end - first;
+                let mut canvas = layout.grey(scene, &grey, place, placed.shape, own.clone());
+                lines[place].paint(&mut canvas, own, &brush);
+                band.paste(&canvas, [of_panel.start - rows.start, column]);
+            }
         }
-    }
-    for (sign, corner) in &layout.signs {
-        sheet.paste(&sign.canvas(layout.lettering), *corner);
-    }
+        written.iter().for_each(|(canvas, corner)| band.paste_below(rows.start, canvas, *corner));
+    };
+    let mut sheet = Sheet::new(layout.sheet);
+    let take = |band: &mut Canvas| {
+        sheet.push(band);
+        Ok::<(), Infallible>(())
+    };
+    let Ok(()) = in_turn(height.div_ceil(BAND), threads, || Canvas::filled([0; 2]), draw, take);
+    drop(lines);
     sheet.png()
 }
 
@@ -80,33 +100,29 @@ fn lines(
     threads: usize,
     wanted: impl Fn(usize) -> bool + Sync,
 ) -> Result<Vec<Lines>> {
-    let drawn = each(&layout.panels, threads, |_, placed| {
-        let mut points = Points::new(placed.axes, placed.shape, layout.line);
-        let mut places = Vec::new();
-        strokes(&mut |stroke, voxels| {
-            places.clear();
-            places.extend(voxels);
-            if !wanted(places.len()) {
-                return;
-            }
-            let (ink, mut last) = (palette.ink(stroke), None);
-            for place in places.iter().filter_map(|&voxel| layout.place(scene, voxel)) {
-                points.add(last, place, ink);
-                last = Some(place);
-            }
-        });
-        let lines = points.lines(layout.line);
-        Ok((points, lines))
-    })?;
-    let inked: usize = drawn.iter().map(|(_, lines)| lines.inked()).sum();
+    let draw = |width: f64| {
+        each(&layout.panels, threads, |_, placed| {
+            let mut points = Points::new(placed.axes, placed.shape, layout.line);
+            let mut branch = Vec::new();
+            strokes(&mut |stroke, voxels| {
+                branch.clear();
+                branch.extend(voxels);
+                if wanted(branch.len()) {
+                    points.add_branch(&branch, palette.ink(stroke), scene, layout);
+                }
+            });
+            Ok(points.into_lines(width))
+        })
+    };
+    let drawn = draw(layout.line)?;
+    let inked: usize = drawn.iter().map(Lines::inked).sum();
     let pixels: usize = layout.panels.iter().map(|placed| placed.shape[0] * placed.shape[1]).sum();
     let covered = inked as f64 / pixels.max(1) as f64;
     if covered <= MOST_COVERED || layout.line <= 1.0 {
-        return Ok(drawn.into_iter().map(|(_, lines)| lines).collect());
+        return Ok(drawn);
     }
-    let width = (layout.line * MOST_COVERED / covered).max(1.0);
-    let points: Vec<Points> = drawn.into_iter().map(|(points, _)| points).collect();
-    each(&points, threads, |_, points| Ok(points.lines(width)))
+    drop(drawn);
+    draw((layout.line * MOST_COVERED / covered).max(1.0))
 }
 
 #[cfg(test)]

@@ -6,20 +6,10 @@ use embedded_graphics::Pixel;
 use embedded_graphics::draw_target::DrawTarget;
 use embedded_graphics::geometry::{OriginDimensions, Size};
 use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use libdeflater::{CompressionLvl, Compressor};
-
-use crate::error::{Error, Result};
 
 /// The colours of a sheet and of what is written on it.
 const BACKGROUND: [u8; 3] = [255; 3];
 pub(super) const INK: [u8; 3] = [0; 3];
-
-/// The number of PNG's filter that stores each row as the differences from the one above it. A choice for each row takes
-/// longer than all of the compression, and on drawings over grey it makes no smaller files.
-const UP: u8 = 2;
-
-/// The level of compression. Lower levels make larger files of noise; higher ones take longer than they are worth.
-const LEVEL: i32 = 2;
 
 /// An RGB picture.
 #[derive(Clone, Debug)]
@@ -41,6 +31,11 @@ impl Canvas {
         Canvas { height, width, pixels }
     }
 
+    /// The rows of pixels.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[[u8; 3]]> {
+        self.pixels.chunks_exact(self.width.max(1))
+    }
+
     pub(super) fn pixels_mut(&mut self) -> &mut [[u8; 3]] {
         &mut self.pixels
     }
@@ -53,11 +48,17 @@ impl Canvas {
         }
     }
 
-    /// Puts another picture over this one, with its first pixel at a row and a column; it must fit.
-    pub(super) fn paste(&mut self, part: &Canvas, [row, column]: [usize; 2]) {
+    /// Puts another picture over this one, with its first pixel at a row and a column; its columns must fit.
+    pub(super) fn paste(&mut self, part: &Canvas, at: [usize; 2]) {
+        self.paste_below(0, part, at);
+    }
+
+    /// The same where this picture begins at a row of a larger one: only what falls on it is put over it.
+    pub(super) fn paste_below(&mut self, first: usize, part: &Canvas, [row, column]: [usize; 2]) {
         for (i, pixels) in part.pixels.chunks_exact(part.width.max(1)).enumerate() {
-            let start = (row + i) * self.width + column;
-            self.pixels[start..start + part.width].copy_from_slice(pixels);
+            if let Some(row) = (row + i).checked_sub(first).filter(|row| *row < self.height) {
+                self.pixels[row * self.width + column..][..part.width].copy_from_slice(pixels);
+            }
         }
     }
 
@@ -70,52 +71,6 @@ impl Canvas {
         let pixel = |i: usize| self.pixels[i / width / times * self.width + i % width / times];
         Canvas { height, width, pixels: (0..height * width).map(pixel).collect() }
     }
-
-    /// The bytes of a PNG file. Takes no further memory but for these.
-    pub(super) fn png(self) -> Result<Vec<u8>> {
-        let side = |n: usize| u32::try_from(n).map_err(|_| Error::internal("the picture is too large for a PNG file"));
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, side(self.width)?, side(self.height)?);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        let written = encoder.write_header().and_then(|mut writer| {
-            writer.write_chunk(png::chunk::IDAT, &compressed(&self.filtered()))?;
-            writer.finish()
-        });
-        written.map_err(|e| Error::internal("the picture cannot be encoded").because(e))?;
-        Ok(bytes)
-    }
-
-    /// The rows of a PNG file before compression: each as the differences from the one above it, with a byte that says so.
-    fn filtered(self) -> Vec<u8> {
-        let length = self.width * 3;
-        let mut bytes = self.pixels.into_flattened();
-        bytes.reserve_exact(self.height);
-        bytes.resize((length + 1) * self.height, 0);
-        let (mut here, mut above) = (vec![0; length], vec![0; length]);
-        // In place, from the last row on: each moves down by the bytes of the rows above it.
-        for row in (0..self.height).rev() {
-            here.copy_from_slice(&bytes[row * length..][..length]);
-            match row.checked_sub(1) {
-                Some(before) => above.copy_from_slice(&bytes[before * length..][..length]),
-                None => above.fill(0),
-            }
-            let filtered = &mut bytes[row * (length + 1)..][..length + 1];
-            filtered[0] = UP;
-            let differences = here.iter().zip(&above).map(|(value, above)| value.wrapping_sub(*above));
-            filtered[1..].iter_mut().zip(differences).for_each(|(value, difference)| *value = difference);
-        }
-        bytes
-    }
-}
-
-/// Bytes in the format of RFC 1950.
-fn compressed(bytes: &[u8]) -> Vec<u8> {
-    let mut compressor = Compressor::new(CompressionLvl::new(LEVEL).unwrap_or_default());
-    let mut out = vec![0; compressor.zlib_compress_bound(bytes.len())];
-    let written = compressor.zlib_compress(bytes, &mut out).unwrap_or_else(|_| unreachable!("the bound is enough"));
-    out.truncate(written);
-    out
 }
 
 impl OriginDimensions for Canvas {
@@ -139,25 +94,5 @@ impl DrawTarget for Canvas {
             }
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn a_picture_is_read_back_as_it_was(
-            (shape, pixels) in (1usize..20, 1usize..20)
-                .prop_flat_map(|(r, c)| (Just([r, c]), prop::collection::vec(any::<[u8; 3]>(), r * c))),
-        ) {
-            let bytes = Canvas::of(shape, pixels.clone()).png().unwrap();
-            let read = image::load_from_memory(&bytes).unwrap().into_rgb8();
-            prop_assert_eq!((read.height() as usize, read.width() as usize), (shape[0], shape[1]));
-            prop_assert_eq!(read.into_raw(), pixels.into_flattened());
-        }
     }
 }

@@ -1,5 +1,8 @@
 //! Projections in shades of grey.
 
+use std::iter::zip;
+use std::ops::Range;
+
 use super::canvas::Canvas;
 use crate::kernel::image::project::{Panel, Projections};
 
@@ -15,18 +18,24 @@ pub(super) struct Grey {
 impl Grey {
     /// From the least projected value to one that few pixels exceed.
     pub(super) fn of(projections: &Projections) -> Grey {
-        let values = || projections.panels().iter().flat_map(|panel| &panel.values).copied().filter(|v| v.is_finite());
-        let (mut darkest, mut largest, mut count) = (f32::INFINITY, f32::NEG_INFINITY, 0);
-        values().for_each(|value| (darkest, largest, count) = (darkest.min(value), largest.max(value), count + 1));
+        let panels = || projections.panels().iter().map(|panel| &panel.values[..]);
+        let (mut darkest, mut largest, mut count) = (f32::INFINITY, f32::NEG_INFINITY, 0usize);
+        for values in panels() {
+            for &value in values.iter().filter(|value| value.is_finite()) {
+                (darkest, largest, count) = (darkest.min(value), largest.max(value), count + 1);
+            }
+        }
         if count == 0 {
             return Grey { darkest: 0.0, brightest: 1.0 };
         }
         let exceeding = (count - 1) / 500;
         // Masks and saturated images need no sorting.
-        if values().filter(|&value| value == largest).count() > exceeding {
+        let saturated: usize = panels().map(|values| values.iter().filter(|value| **value == largest).count()).sum();
+        if saturated > exceeding {
             return Grey { darkest, brightest: largest };
         }
-        let mut above: Vec<f32> = values().filter(|&value| value > darkest).collect();
+        let above = panels().flatten().copied().filter(|&value| value > darkest && value.is_finite());
+        let mut above: Vec<f32> = above.collect();
         let brightest = match above.len().checked_sub(exceeding + 1) {
             Some(place) => *above.select_nth_unstable_by(place, f32::total_cmp).1,
             None => largest,
@@ -45,30 +54,58 @@ impl Grey {
         (share.clamp(0.0, 1.0) * BRIGHTEST) as u8
     }
 
-    /// A panel in another size, turned so that its columns become rows if `is_turned`. A pixel has the largest value that
-    /// falls on it.
-    pub(super) fn panel(&self, panel: &Panel, is_turned: bool, [height, width]: [usize; 2]) -> Canvas {
-        let [rows, columns] = panel.shape;
-        // A larger value has no darker shade: shades are compared in place of values.
-        let mut shades: Vec<u8> = panel.values.iter().map(|&value| self.shade(value)).collect();
+    /// Some rows of a panel in another size, turned so that its columns become rows if `is_turned`. A pixel has the largest
+    /// value that falls on it.
+    pub(super) fn panel(
+        &self,
+        panel: &Panel,
+        is_turned: bool,
+        [height, width]: [usize; 2],
+        rows: Range<usize>,
+    ) -> Canvas {
+        let [mut high, mut wide] = panel.shape;
         if is_turned {
-            shades = (0..columns).flat_map(|column| shades.iter().skip(column).step_by(columns).copied()).collect();
+            (high, wide) = (wide, high);
         }
-        let shape = if is_turned { [columns, rows] } else { [rows, columns] };
-        if shape != [height, width] {
-            shades = resized(&shades, shape, [height, width]);
+        // The rows that fall on these.
+        let needed = match rows.is_empty() {
+            true => 0..0,
+            false => span(high, height, rows.start).start..span(high, height, rows.end - 1).end,
+        };
+        // A larger value has no darker shade: shades are compared in place of values.
+        let mut shades = vec![0; needed.len() * wide];
+        if is_turned {
+            for (column, values) in panel.values.chunks_exact(high.max(1)).enumerate() {
+                for (row, value) in values[needed.clone()].iter().enumerate() {
+                    shades[row * wide + column] = self.shade(*value);
+                }
+            }
+        } else {
+            let values = &panel.values[needed.start * wide..needed.end * wide];
+            zip(&mut shades, values).for_each(|(shade, value)| *shade = self.shade(*value));
         }
-        Canvas::of([height, width], shades.into_iter().map(|shade| [shade; 3]).collect())
+        let shape = [rows.len(), width];
+        if [high, wide] != [height, width] {
+            let of_rows =
+                rows.map(|row| span(high, height, row)).map(|of| of.start - needed.start..of.end - needed.start);
+            shades = resized(&shades, wide, of_rows, width);
+        }
+        Canvas::of(shape, shades.into_iter().map(|shade| [shade; 3]).collect())
     }
 }
 
-/// An image of some rows and columns in another size. A pixel has the largest value that falls on it, or 0 if none does.
-fn resized(values: &[u8], [rows, columns]: [usize; 2], [height, width]: [usize; 2]) -> Vec<u8> {
-    let spans = |from: usize, to: usize| (0..to).map(move |i| i * from / to..((i + 1) * from).div_ceil(to).min(from));
-    let of_columns: Vec<_> = spans(columns, width).collect();
-    let mut pixels = Vec::with_capacity(height * width);
+/// The places of a side that fall on a pixel of it, of which it has another number.
+fn span(places: usize, pixels: usize, pixel: usize) -> Range<usize> {
+    pixel * places / pixels..((pixel + 1) * places).div_ceil(pixels).min(places)
+}
+
+/// An image of some columns in another size, made of these of its rows. A pixel has the largest value that falls on it, or 0
+/// if none does.
+fn resized(values: &[u8], columns: usize, of_rows: impl Iterator<Item = Range<usize>>, width: usize) -> Vec<u8> {
+    let of_columns: Vec<_> = (0..width).map(|column| span(columns, width, column)).collect();
+    let mut pixels = Vec::new();
     let mut largest = vec![0; columns];
-    for of_row in spans(rows, height) {
+    for of_row in of_rows {
         largest.fill(0);
         for row in of_row {
             let values = &values[row * columns..][..columns];
@@ -92,11 +129,16 @@ mod tests {
                 .prop_flat_map(|(r, c)| (Just([r, c]), prop::collection::vec(-3i8..100, r * c))),
             size in [1usize..20, 1usize..20],
             is_turned: bool,
+            cut in 0usize..20,
         ) {
             let values: Vec<f32> = values.into_iter().map(|v| if v < 0 { f32::NEG_INFINITY } else { f32::from(v) }).collect();
             let panel = Panel { first: [0; 2], shape, values };
             let grey = Grey { darkest: 0.0, brightest: 90.0 };
-            let mut canvas = grey.panel(&panel, is_turned, size);
+            let mut canvas = grey.panel(&panel, is_turned, size, 0..size[0]);
+            for rows in [0..cut.min(size[0]), cut.min(size[0])..size[0]] {
+                let mut some = grey.panel(&panel, is_turned, size, rows.clone());
+                prop_assert_eq!(some.pixels_mut(), &canvas.pixels_mut()[rows.start * size[1]..rows.end * size[1]]);
+            }
             let [from_rows, from_columns] = if is_turned { [shape[1], shape[0]] } else { shape };
             let falls = |place: usize, from: usize, to: usize, pixel: usize| {
                 // The pixel and the place share a part of the side.

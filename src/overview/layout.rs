@@ -1,12 +1,14 @@
 //! Where the panels, titles and signs of a picture lie on its sheet.
 
+use std::ops::Range;
+
 use super::canvas::Canvas;
 use super::colours::Palette;
 use super::grey::Grey;
 use super::legend::{Sign, signs, unit_of_lengths};
 use super::lettering::Lettering;
 use super::scene::{OverviewOptions, Scene};
-use crate::space::Voxel;
+use crate::space::{Position, Voxel};
 
 /// Pixels between panels, and around them.
 pub(super) const GAP: usize = 8;
@@ -100,16 +102,33 @@ impl Layout {
 
     /// Where a voxel lies, in pixels along (z, y, x); `None` outside the bounds of the image.
     pub(super) fn place(&self, scene: &Scene<'_>, voxel: Voxel) -> Option<[f64; 3]> {
-        let (p, bounds) = (voxel.position(), scene.projections.bounds());
-        let place = |axis: usize| ((p[axis] - bounds.min[axis]) as f64 + 0.5) * self.per_voxel[axis];
-        bounds.contains(p).then(|| std::array::from_fn(place))
+        let position = voxel.position();
+        scene.projections.bounds().contains(position).then(|| self.place_of(scene, position))
     }
 
-    /// The grey of a panel, in a number of rows and columns.
-    pub(super) fn grey(&self, scene: &Scene<'_>, grey: &Grey, place: usize, shape: [usize; 2]) -> Canvas {
+    /// Where a position lies, in pixels along (z, y, x).
+    pub(super) fn place_of(&self, scene: &Scene<'_>, position: Position) -> [f64; 3] {
+        let first = scene.projections.bounds().min;
+        std::array::from_fn(|axis| ((position[axis] - first[axis]) as f64 + 0.5) * self.per_voxel[axis])
+    }
+
+    /// Pixels in a voxel along each axis.
+    pub(super) fn per_voxel(&self) -> [f64; 3] {
+        self.per_voxel
+    }
+
+    /// The grey of some rows of a panel in a number of rows and columns.
+    pub(super) fn grey(
+        &self,
+        scene: &Scene<'_>,
+        grey: &Grey,
+        place: usize,
+        shape: [usize; 2],
+        rows: Range<usize>,
+    ) -> Canvas {
         let placed = &self.panels[place];
         let is_turned = placed.axes != scene.projections.panel_axes()[placed.panel];
-        grey.panel(&scene.projections.panels()[placed.panel], is_turned, shape)
+        grey.panel(&scene.projections.panels()[placed.panel], is_turned, shape, rows)
     }
 
     /// Puts the panels with their titles on the sheet.

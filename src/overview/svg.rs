@@ -8,9 +8,10 @@ use super::grey::Grey;
 use super::layout::Layout;
 use super::legend::{RAMP_NAME, Sign, ramp, swatch};
 use super::lines;
-use super::lines::{LEAST_WITH_SHADOW, Lines, SHADOW};
+use super::lines::{Brush, LEAST_WITH_SHADOW, Lines, SHADOW};
 use super::paths::{path, simplified};
 use super::scene::{OverviewOptions, Scene};
+use super::sheet::Sheet;
 use super::strokes::Strokes;
 use crate::error::Result;
 use crate::page::{base64, escaped};
@@ -143,11 +144,13 @@ fn image(
             if is_turned { [columns, rows] } else { [rows, columns] }
         }
     };
-    let mut canvas = layout.grey(scene, grey, place, shape);
+    let mut canvas = layout.grey(scene, grey, place, shape, 0..shape[0]);
     if let Some((lines, palette)) = painted {
-        lines.paint(&mut canvas, palette);
+        lines.paint(&mut canvas, 0..shape[0], &Brush::new(palette));
     }
-    Ok(base64(&canvas.png()?))
+    let mut sheet = Sheet::new(shape);
+    sheet.push(&canvas);
+    Ok(base64(&sheet.png()?))
 }
 
 fn write_words(text: &mut String, words: &str, [row, column]: [usize; 2], layout: &Layout) {
