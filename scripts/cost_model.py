@@ -210,14 +210,11 @@ def round_terms(case: Case, work: Work, turns: float) -> dict[str, float]:
 
 
 def overview_bytes(case: Case) -> float:
-    """Bytes of the pictures that processes send to the first one: four a pixel of a panel that a process's chunks do not
-    cover, else as many as a value has."""
-    far = range(1, case.processes)
-    if case.processes > 16:
-        return 4.0 * pixels(case) * len(far)
+    """Bytes of the pictures that processes send to the first one: as many as a value has for each pixel of a panel that a
+    process's chunks cover."""
     owners = Deal(case.size, case.chunk, case.processes).owners(1)
-    covered = sum(bool((owners == process).any(axis=axis).all()) for process in far for axis in range(3))
-    return pixels(case) / 3 * (12.0 * len(far) - (2.0 if case.gray else 3.0) * covered)
+    shares = ((owners == process).any(axis=axis).mean() for process in range(1, case.processes) for axis in range(3))
+    return pixels(case) / 3 * (2.0 if case.gray else 1.0) * float(sum(shares))
 
 
 def cpu_terms(case: Case, work: Work, sent: float) -> dict[str, float]:

@@ -92,21 +92,36 @@ impl Running<'_> {
     }
 }
 
-/// The findings of all workers, at the first one.
-fn gather(worker: &mut Worker, found: Found) -> Found {
-    let total = Rc::new(RefCell::new(Found::default()));
-    let gathered = Rc::clone(&total);
-    let probe = worker.dataflow::<u64, _, _>(|scope| {
+/// The findings of all workers, at the first one. Projections go there in parts: it holds its own, and some parts of others.
+fn gather(worker: &mut Worker, mut found: Found) -> Found {
+    let own = found.projections.take();
+    let (sent, kept) = if worker.index() == 0 { (None, own) } else { (own, None) };
+    let total = Rc::new(RefCell::new((Found::default(), kept)));
+    let (gathered, merged) = (Rc::clone(&total), Rc::clone(&total));
+    let probe = Handle::new();
+    worker.dataflow::<u64, _, _>(|scope| {
         vec![found]
             .to_stream(scope)
             .container::<Vec<_>>()
             .exchange(|_| 0)
-            .inspect(move |found| gathered.borrow_mut().merge(found.clone()))
-            .probe()
-            .0
+            .inspect(move |found| gathered.borrow_mut().0.merge(found))
+            .probe_with(&probe);
+        let parts = sent.into_iter().flat_map(|projections| projections.parts().collect::<Vec<_>>());
+        parts
+            .to_stream(scope)
+            .container::<Vec<_>>()
+            .exchange(|_| 0)
+            .inspect(move |part: &Projections| {
+                let all = &mut merged.borrow_mut().1;
+                let new = || Projections::new(part.bounds(), part.dimensions());
+                all.get_or_insert_with(new).merge(part);
+            })
+            .probe_with(&probe);
     });
     worker.step_or_park_while(None, || !probe.done());
-    total.take()
+    let (mut found, projections) = total.take();
+    found.projections = projections;
+    found
 }
 
 /// Bytes of masks that a process holds in memory for radii. Others go to a file, which the system keeps in memory as long as

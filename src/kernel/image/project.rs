@@ -19,6 +19,9 @@ use crate::with_voxels;
 /// Maximum side of a panel, in pixels.
 const LONGEST_SIDE: usize = 1024;
 
+/// Rows of a part of a panel.
+const PART_ROWS: usize = 32;
+
 /// For each panel, the axes of its rows and columns.
 const PANEL_AXES: [[usize; 2]; 3] = [[1, 2], [0, 2], [0, 1]];
 
@@ -163,7 +166,8 @@ impl Projections {
             lines.retain(|_, count| *count == grid.shape()[along]);
             // Number of voxels of each pixel without the rest behind them.
             let whole = &self.panels[panel];
-            let mut hidden = vec![0u64; whole.values.len()];
+            // At most 2^22, since sides have at most 2^21.
+            let mut hidden = vec![0u32; whole.values.len()];
             for place in lines.into_keys() {
                 let mut at = grid.chunk_at(grid.bounds().min).place();
                 (at[axes[0]], at[axes[1]]) = (place[0], place[1]);
@@ -173,14 +177,14 @@ impl Projections {
                 for row in first[0]..=last[0] {
                     for column in first[1]..=last[1] {
                         hidden[(row - whole.first[0]) * whole.shape[1] + column - whole.first[1]] +=
-                            self.of_pixel(row, axes[0], &region) * self.of_pixel(column, axes[1], &region);
+                            (self.of_pixel(row, axes[0], &region) * self.of_pixel(column, axes[1], &region)) as u32;
                     }
                 }
             }
             let pixels = hidden.iter().enumerate().map(|(i, hidden)| {
                 let at = [whole.first[0] + i / whole.shape[1], whole.first[1] + i % whole.shape[1]];
                 let all = self.of_pixel(at[0], axes[0], &self.bounds) * self.of_pixel(at[1], axes[1], &self.bounds);
-                if *hidden == all { f32::NEG_INFINITY } else { value }
+                if u64::from(*hidden) == all { f32::NEG_INFINITY } else { value }
             });
             let rest = Panel { first: whole.first, shape: whole.shape, values: pixels.collect() };
             self.panels[panel].raise(&rest);
@@ -251,6 +255,25 @@ impl Projections {
         for (panel, other) in self.panels.iter_mut().zip(&other.panels) {
             panel.raise(other);
         }
+    }
+
+    /// Parts that make up these projections: some rows of one panel each, but for rows without projected values.
+    pub fn parts(&self) -> impl Iterator<Item = Projections> {
+        let rows = |number: usize| {
+            let panel = &self.panels[number];
+            let length = panel.shape[1].max(1);
+            panel.values.chunks(PART_ROWS * length).enumerate().map(move |(part, values)| {
+                let first = [panel.first[0] + part * PART_ROWS, panel.first[1]];
+                (number, Panel { first, shape: [values.len() / length, panel.shape[1]], values: values.to_vec() })
+            })
+        };
+        let parts = (0..self.panels.len()).flat_map(rows);
+        let parts = parts.filter(|(_, panel)| panel.values.iter().any(|value| *value != f32::NEG_INFINITY));
+        parts.map(|(number, part)| {
+            let mut panels = vec![Panel { first: [0; 2], shape: [0; 2], values: Vec::new() }; self.panels.len()];
+            panels[number] = part;
+            Projections { bounds: self.bounds, scale: self.scale, panels }
+        })
     }
 
     fn add<T: Value>(&mut self, region: &Region, array: &Array3<T>, corner: [usize; 3]) {
@@ -452,7 +475,10 @@ mod tests {
                     projections.merge(&Projections::of_chunk(image.region, dimensions, &part));
                 }
             }
-            prop_assert_eq!(projections, plainly(&image, dimensions));
+            prop_assert_eq!(&projections, &plainly(&image, dimensions));
+            let mut of_parts = Projections::new(image.region, dimensions);
+            projections.parts().for_each(|part| of_parts.merge(&part));
+            prop_assert_eq!(of_parts, projections);
         }
     }
 

@@ -12,6 +12,11 @@ enum Packed {
     Words(Vec<u16>),
     /// The bits of each value.
     Floats(Vec<u32>),
+    /// As these, of pixels with projected values only; before them the lengths of runs, by turns of pixels without such values
+    /// and with them.
+    BytesInRuns(Vec<u32>, Vec<u8>),
+    WordsInRuns(Vec<u32>, Vec<u16>),
+    FloatsInRuns(Vec<u32>, Vec<u32>),
 }
 
 /// Maximum number of pixels in a part of a panel: a whole panel.
@@ -23,6 +28,20 @@ impl Packed {
         if values.iter().all(|value| value.to_bits() == first) {
             return Packed::Equal(values.len(), first);
         }
+        if !values.iter().any(is_empty) {
+            return Packed::without_runs(values);
+        }
+        let projected: Vec<f32> = values.iter().copied().filter(|value| !is_empty(value)).collect();
+        match Packed::without_runs(&projected) {
+            Packed::Bytes(bytes) => Packed::BytesInRuns(runs(values), bytes),
+            Packed::Words(words) => Packed::WordsInRuns(runs(values), words),
+            Packed::Floats(bits) => Packed::FloatsInRuns(runs(values), bits),
+            other => other,
+        }
+    }
+
+    /// In the smallest form that holds each value.
+    fn without_runs(values: &[f32]) -> Self {
         // Negative zero does not survive the conversion to an integer and back.
         let bytes =
             values.iter().map(|&value| (f32::from(value as u8).to_bits() == value.to_bits()).then_some(value as u8));
@@ -37,15 +56,54 @@ impl Packed {
         Packed::Floats(values.iter().map(|value| value.to_bits()).collect())
     }
 
-    /// The pixels; `None` if they are more than those of a panel.
+    /// The pixels; `None` if they are more than those of a panel, or others than runs say.
     fn values(self) -> Option<Vec<f32>> {
         match self {
             Packed::Equal(count, bits) => (count <= MOST).then(|| vec![f32::from_bits(bits); count]),
             Packed::Bytes(bytes) => Some(bytes.into_iter().map(f32::from).collect()),
             Packed::Words(words) => Some(words.into_iter().map(f32::from).collect()),
             Packed::Floats(bits) => Some(bits.into_iter().map(f32::from_bits).collect()),
+            Packed::BytesInRuns(runs, bytes) => in_runs(&runs, bytes.into_iter().map(f32::from)),
+            Packed::WordsInRuns(runs, words) => in_runs(&runs, words.into_iter().map(f32::from)),
+            Packed::FloatsInRuns(runs, bits) => in_runs(&runs, bits.into_iter().map(f32::from_bits)),
         }
     }
+}
+
+/// Whether no value was projected on a pixel.
+fn is_empty(value: &f32) -> bool {
+    value.to_bits() == f32::NEG_INFINITY.to_bits()
+}
+
+/// The lengths of runs of pixels, by turns without projected values and with them.
+fn runs(values: &[f32]) -> Vec<u32> {
+    let mut runs = Vec::new();
+    let mut rest = values;
+    while !rest.is_empty() {
+        let of_empty = runs.len() % 2 == 0;
+        let run = rest.iter().take_while(|value| is_empty(value) == of_empty).count();
+        runs.push(u32::try_from(run).unwrap_or(u32::MAX));
+        rest = &rest[run..];
+    }
+    runs
+}
+
+/// Pixels from the lengths of their runs, and the values of those that have some.
+fn in_runs(runs: &[u32], mut projected: impl ExactSizeIterator<Item = f32>) -> Option<Vec<f32>> {
+    let total: u64 = runs.iter().copied().map(u64::from).sum();
+    let mut values = Vec::with_capacity(usize::try_from(total).ok().filter(|&total| total <= MOST)?);
+    for (place, &run) in runs.iter().enumerate() {
+        let end = values.len() + run as usize;
+        if place % 2 == 0 {
+            values.resize(end, f32::NEG_INFINITY);
+        } else {
+            values.extend(projected.by_ref().take(run as usize));
+        }
+        if values.len() < end {
+            return None;
+        }
+    }
+    (projected.len() == 0).then_some(values)
 }
 
 pub(super) fn serialize<S: Serializer>(values: &[f32], serializer: S) -> Result<S::Ok, S::Error> {
@@ -67,7 +125,7 @@ mod tests {
     #[test]
     fn pixels_take_the_bytes_that_they_need_and_come_back_the_same() {
         let infinite = f32::NEG_INFINITY;
-        let cases: [Case<'_>; 8] = [
+        let cases: [Case<'_>; 10] = [
             (&[], |packed| matches!(packed, Packed::Equal(0, _))),
             (&[infinite, infinite], |packed| matches!(packed, Packed::Equal(2, _))),
             (&[0.0, -0.0], |packed| matches!(packed, Packed::Floats(_))),
@@ -75,7 +133,9 @@ mod tests {
             (&[0.0, 256.0], |packed| matches!(packed, Packed::Words(_))),
             (&[1.0, 65536.0], |packed| matches!(packed, Packed::Floats(_))),
             (&[1.0, 0.5], |packed| matches!(packed, Packed::Floats(_))),
-            (&[1.0, infinite], |packed| matches!(packed, Packed::Floats(_))),
+            (&[1.0, infinite], |packed| *packed == Packed::BytesInRuns(vec![0, 1, 1], vec![1])),
+            (&[infinite, infinite, 7.0, 900.0], |packed| *packed == Packed::WordsInRuns(vec![2, 2], vec![7, 900])),
+            (&[infinite, 0.5, infinite, 7.0], |packed| matches!(packed, Packed::FloatsInRuns(..))),
         ];
         for (values, expected) in cases {
             let packed = Packed::of(values);
@@ -83,6 +143,9 @@ mod tests {
             let back: Vec<u32> = packed.values().unwrap().into_iter().map(f32::to_bits).collect();
             assert_eq!(back, values.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
         }
-        assert_eq!(Packed::Equal(usize::MAX, 0).values(), None);
+        let bytes = |runs: &[u32], bytes: &[u8]| Packed::BytesInRuns(runs.to_vec(), bytes.to_vec());
+        let damaged =
+            [Packed::Equal(usize::MAX, 0), bytes(&[u32::MAX, 1], &[0]), bytes(&[1, 2], &[0]), bytes(&[1, 1], &[0, 0])];
+        assert!(damaged.into_iter().all(|packed| packed.values().is_none()));
     }
 }
