@@ -126,7 +126,7 @@ fn thin_in_planes(mask: &Mask, retest: Retest, rounds: usize) -> (f64, usize) {
             }
         };
         least = least.min(now() - start);
-        skeleton = thinned.iter().map(Plane::count).sum();
+        skeleton = thinned.into_planes().map(|plane| plane.count()).sum();
     }
     (least, skeleton)
 }

@@ -32,6 +32,7 @@
 //! of the volume.
 
 mod bench;
+mod gate;
 mod plane;
 mod seams;
 mod sleep;
@@ -40,6 +41,7 @@ mod sweep;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use self::gate::Gate;
 pub use self::plane::Plane;
 pub use self::seams::SeamWriter;
 pub use self::stage::DIRECTIONS;

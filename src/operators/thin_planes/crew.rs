@@ -12,7 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::lee::Retest;
-use crate::kernel::thin::planes::{Passage, Plane, PlaneLayout, SeamWriter, Sweep};
+use crate::kernel::thin::planes::{Gate, Passage, Plane, PlaneLayout, SeamWriter, Sweep};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::memory::much_is_freed;
 use crate::operators::failure::Failure;
@@ -282,7 +282,7 @@ impl Crew {
     }
 
     /// The thinned planes, if this worker has them. They are kept before they go on.
-    fn finished<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) -> Option<VecDeque<Plane>> {
+    fn finished<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) -> Option<Gate> {
         if let Some(keeping) = self.keeping.as_mut().filter(|keeping| !keeping.has_last()) {
             if self.sweep.has_finished() && keeping.asks() {
                 post.send(0, Content::Wanted(self.errand.index));
@@ -347,8 +347,8 @@ impl Crew {
     }
 
     /// Sends thinned planes to the keepers of their layers.
-    fn send_thinned<S: FnMut(Letter<Content>)>(&mut self, planes: VecDeque<Plane>, post: &mut Post<S>) {
-        let mut planes = planes.into_iter();
+    fn send_thinned<S: FnMut(Letter<Content>)>(&mut self, planes: Gate, post: &mut Post<S>) {
+        let mut planes = planes.into_planes();
         for layer in self.layering.all() {
             let numbers = self.layering.planes(layer);
             let of_layer = planes.by_ref().take(numbers.len()).collect();

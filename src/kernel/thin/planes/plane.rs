@@ -8,7 +8,7 @@ use crate::kernel::mask::Mask;
 /// A plane sleeps if that takes less than this part of its bytes.
 const WORTH_PACKING: usize = 4;
 /// Number of sub-iterations whose deletions a plane knows of: the last six of the plane below it, which is one behind.
-pub(super) const WINDOW: usize = DIRECTIONS + 1;
+const WINDOW: usize = DIRECTIONS + 1;
 
 /// The voxels of a plane (fixed z), with the state of its thinning. Without foreground it takes no memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -22,10 +22,10 @@ pub struct Plane {
     asleep: Vec<u8>,
     /// Runs that may hold foreground.
     pub(super) filled: Vec<u64>,
-    /// Runs near deletions, for each of the last seven sub-iterations; empty if none were ever marked.
-    pub(super) window: [Vec<u64>; WINDOW],
+    /// Runs near deletions, for each of the last seven sub-iterations; empty if none were ever marked there, or anywhere.
+    window: Vec<Vec<u64>>,
     /// Bit set of the windows with runs.
-    pub(super) marked: u8,
+    marked: u8,
     /// The voxels that were deleted in the last sub-iteration, as bit indices, while the plane below may need them: not
     /// between two stages.
     pub(super) lost: Vec<u32>,
@@ -96,6 +96,38 @@ impl Plane {
         };
         sleep::unpack(&self.asleep, write);
         *self = Plane { bits, filled, ..Plane::default() };
+    }
+
+    /// The marks of runs near deletions in a sub-iteration, to be added to.
+    pub(super) fn marks(&mut self, sub_iteration: usize, layout: &PlaneLayout) -> &mut [u64] {
+        self.window.resize_with(WINDOW, Vec::new);
+        let marks = &mut self.window[sub_iteration % WINDOW];
+        if marks.is_empty() {
+            *marks = layout.no_runs();
+        }
+        marks
+    }
+
+    /// Notes that there are marks of a sub-iteration.
+    pub(super) fn mark(&mut self, sub_iteration: usize) {
+        self.marked |= 1 << (sub_iteration % WINDOW);
+    }
+
+    /// Takes out what the plane is packed in, if it sleeps, or nothing if it has neither foreground nor marks; `None` if it is
+    /// awake.
+    pub(super) fn take_asleep(&mut self) -> Option<Box<[u8]>> {
+        let is_at_rest = self.bits.is_empty() && self.marked == 0 && self.lost.is_empty();
+        is_at_rest.then(|| std::mem::take(&mut self.asleep).into_boxed_slice())
+    }
+
+    /// A plane that sleeps, or that has no foreground.
+    pub(super) fn of_asleep(asleep: Box<[u8]>) -> Plane {
+        Plane { asleep: asleep.into_vec(), ..Plane::default() }
+    }
+
+    /// Whether the plane has foreground that is not packed.
+    pub(super) fn is_awake(&self) -> bool {
+        !self.bits.is_empty()
     }
 
     /// Whether the plane is packed.

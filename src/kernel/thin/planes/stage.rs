@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::bench::{Bench, PlaneRows};
-use super::plane::WINDOW;
+use super::gate::Gate;
 use super::{Plane, PlaneLayout};
 use crate::kernel::thin::lee::{DELETED, Search, WAYS, decide, list, test};
 
@@ -30,7 +30,7 @@ pub(super) struct Stage {
     is_open: bool,
     /// The last planes that have come, and how many have come.
     #[serde(skip)]
-    pub(super) gate: VecDeque<Plane>,
+    pub(super) gate: Gate,
     arrived: usize,
     #[serde(skip)]
     pub(super) held: VecDeque<Plane>,
@@ -53,7 +53,7 @@ impl Stage {
             steps,
             first,
             is_open,
-            gate: VecDeque::new(),
+            gate: Gate::default(),
             arrived: 0,
             held: VecDeque::new(),
             next: 0,
@@ -67,10 +67,12 @@ impl Stage {
     /// Takes the next plane to the gate. The first one in which or next to which there is work opens the stage. The work
     /// reaches up by at most one plane in a sub-iteration, and looks at one more: planes farther up go on as they are,
     /// to `pass`.
-    pub(super) fn arrive(&mut self, plane: Plane, pass: impl FnMut(Plane)) {
+    pub(super) fn arrive(&mut self, plane: Plane, mut pass: impl FnMut(Plane)) {
         if !self.is_open && plane.is_hot(self.first) {
             let kept = self.gate.len().min(self.steps + 1);
-            self.gate.drain(..self.gate.len() - kept).for_each(pass);
+            while self.gate.len() > kept {
+                self.gate.pop_front().into_iter().for_each(&mut pass);
+            }
             (self.is_open, self.next) = (true, self.arrived - kept);
         }
         self.gate.push_back(plane);
@@ -103,13 +105,14 @@ impl Stage {
     }
 
     /// All planes, if there is nothing to do in any of them.
-    pub(super) fn take_finished(&mut self, layout: &PlaneLayout) -> Option<VecDeque<Plane>> {
+    pub(super) fn take_finished(&mut self, layout: &PlaneLayout) -> Option<Gate> {
         self.has_finished(layout).then(|| std::mem::take(&mut self.gate))
     }
 
-    /// The planes at the gate and inside.
-    pub(super) fn planes(&self) -> impl Iterator<Item = &Plane> {
-        self.gate.iter().chain(&self.held)
+    /// Number of planes that are awake, and bytes of all planes at the gate and inside.
+    pub(super) fn memory(&self) -> (usize, usize) {
+        let add = |(awake, bytes), plane: &Plane| (awake + usize::from(plane.is_awake()), bytes + plane.bytes());
+        self.held.iter().fold(self.gate.held(), add)
     }
 
     /// The number of the first sub-iteration, and the number of voxels deleted so far in each.
@@ -249,16 +252,14 @@ impl Stage {
     fn decide(&mut self, bench: &mut Bench, place: usize, here: &mut Plane, step: usize) {
         let above = self.bits(place.wrapping_sub(1), &bench.background);
         let Bench { layout, retest, tests, found, .. } = bench;
-        let at = (self.first + step) % WINDOW;
-        if here.window[at].is_empty() {
-            here.window[at] = layout.no_runs();
-        }
-        let mut rows = PlaneRows { above, here: &mut here.bits, stride: layout.stride as u32 };
-        let count = decide(*retest, &mut rows, tests, found, &layout.runs, &mut here.window[at]);
+        let (mut bits, sub_iteration) = (std::mem::take(&mut here.bits), self.first + step);
+        let mut rows = PlaneRows { above, here: &mut bits, stride: layout.stride as u32 };
+        let count = decide(*retest, &mut rows, tests, found, &layout.runs, here.marks(sub_iteration, layout));
+        here.bits = bits;
         if count == 0 {
             return;
         }
-        here.marked |= 1 << at;
+        here.mark(sub_iteration);
         here.lost = bench.spare.pop().unwrap_or_default();
         here.lost.extend(found.iter().filter(|candidate| candidate.old & DELETED != 0).map(|candidate| candidate.bit));
         self.deleted[step] += count as u64;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use self::kept::{LoadParts, SaveParts};
 
 use super::bench::Bench;
+use super::gate::Gate;
 use super::stage::Stage;
 use super::{DIRECTIONS, Plane, PlaneLayout, SeamWriter};
 use crate::kernel::thin::lee::Retest;
@@ -147,7 +148,7 @@ impl Sweep {
     }
 
     /// The thinned planes of the volume, from top to bottom, if the sweep is over and this worker has them. Many sleep.
-    pub fn take_finished(&mut self) -> Option<VecDeque<Plane>> {
+    pub fn take_finished(&mut self) -> Option<Gate> {
         self.stages.back_mut()?.take_finished(&self.bench.layout)
     }
 
@@ -174,8 +175,7 @@ impl Sweep {
 
     /// Number of planes at this worker that are awake, and bytes of all planes here.
     pub fn held(&self) -> (usize, usize) {
-        let planes = || self.stages.iter().flat_map(Stage::planes);
-        (planes().filter(|plane| !plane.bits.is_empty()).count(), planes().map(Plane::bytes).sum())
+        self.stages.iter().map(Stage::memory).fold((0, 0), |all, stage| (all.0 + stage.0, all.1 + stage.1))
     }
 }
 

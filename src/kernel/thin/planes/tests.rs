@@ -49,11 +49,11 @@ pub(in crate::kernel::thin) fn swept(
         let parked = sweeps[at].parked();
         sweeps[0].note_parked(at, parked);
         sent.into_iter().for_each(|passage| letters[passage.stage % steps.len()].push(passage));
-        let on_the_way = letters.iter().flatten().filter(|passage| !passage.plane.bits.is_empty()).count();
+        let on_the_way = letters.iter().flatten().filter(|passage| passage.plane.is_awake()).count();
         awake = awake.max(on_the_way + sweeps.iter().map(|sweep| sweep.held().0).sum::<usize>());
         let Some(planes) = sweeps[at].take_finished() else { continue };
         return Swept {
-            planes: planes.into(),
+            planes: planes.into_planes().collect(),
             deleted: sweeps.iter().map(Sweep::deleted).sum(),
             sub_iterations: sweeps.iter().map(Sweep::sub_iterations).max().unwrap_or(0),
             awake,

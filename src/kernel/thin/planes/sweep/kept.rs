@@ -1,7 +1,5 @@
 //! What a worker's part in a sweep holds, as parts that can be written and read again one by one.
 
-use std::collections::VecDeque;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -57,10 +55,10 @@ impl Sweep {
         }
         for stage in &self.stages {
             parts.save(stage)?;
-            for planes in [&stage.gate, &stage.held] {
-                parts.save(&planes.len())?;
-                planes.iter().try_for_each(|plane| parts.save(plane))?;
-            }
+            parts.save(&stage.gate.len())?;
+            stage.gate.planes().try_for_each(|plane| parts.save(&*plane))?;
+            parts.save(&stage.held.len())?;
+            stage.held.iter().try_for_each(|plane| parts.save(plane))?;
         }
         Ok(())
     }
@@ -81,9 +79,8 @@ impl Sweep {
         self.stages.clear();
         for _ in 0..stages {
             let mut stage: Stage = parts.load()?;
-            for planes in [&mut stage.gate, &mut stage.held] {
-                *planes = VecDeque::from(many::<Plane>(parts)?);
-            }
+            stage.gate.extend(many::<Plane>(parts)?);
+            stage.held = many::<Plane>(parts)?.into();
             self.stages.push_back(stage);
         }
         Ok(())
