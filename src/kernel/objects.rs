@@ -13,6 +13,7 @@ pub mod local;
 pub mod measures;
 pub mod parts;
 mod places;
+mod run_code;
 pub mod runs;
 pub mod sides;
 pub mod sums;

@@ -1,7 +1,7 @@
 //! The objects of a chunk, as far as they follow from its own voxels.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,12 @@ use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::euler;
 use crate::kernel::objects::places::Places;
 use crate::kernel::objects::runs::{RowRuns, Run};
-use crate::kernel::objects::sides::{OwnSides, Side, Step, Turned, all_steps};
+use crate::kernel::objects::sides::{OwnSides, Side, Step, all_steps, packed_side};
 use crate::kernel::objects::sums::{Object, Sums};
 use crate::space::{Region, Voxel};
+
+/// Of all chunks without contacts, which are many.
+static NO_CONTACTS: LazyLock<Arc<Vec<Contact>>> = LazyLock::new(Arc::default);
 
 /// The objects of a chunk's own voxels, as if there were no other chunks, and where they touch its sides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -95,11 +98,8 @@ impl<S: Sums> Local<S> {
         let told = if S::EULER { Connectivity::Corners } else { connectivity };
         let mut steps: Vec<Step> = all_steps(told).filter(|&step| has_neighbour(step)).collect();
         steps.sort_unstable();
-        let sides = steps.into_iter().filter_map(|step| {
-            let ((side, runs), turned) = (Side::of(mask, step), Turned::new(step));
-            let objects = runs.iter().map(|run| object_of[rows.at(turned.first(run))]).collect();
-            (!runs.is_empty()).then_some((step, side, objects))
-        });
+        let object_at = |voxel| object_of[rows.at(voxel)];
+        let sides = steps.into_iter().filter_map(|step| Some((step, packed_side(mask, step, object_at)?)));
         let sides = sides.collect();
         let own = mask.layout().own;
         let places = match keep_runs {
@@ -107,7 +107,8 @@ impl<S: Sums> Local<S> {
             false => Places::new(&own, &rows.runs, &object_of, objects.len()),
         };
         objects.shrink_to_fit();
-        Local { own, objects, sides, places: Arc::new(places), contacts: Arc::new(met) }
+        let contacts = if met.is_empty() { Arc::clone(&NO_CONTACTS) } else { Arc::new(met) };
+        Local { own, objects, sides, places: Arc::new(places), contacts }
     }
 
     /// The place in the list of the object of each of some foreground voxels of the chunk, in raster order. Takes time in

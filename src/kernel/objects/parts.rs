@@ -63,24 +63,22 @@ pub fn parts<S: Sums>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivi
 
 /// The links between two sides, each with an object of the chunk that it leads to.
 fn links(step: Step, mine: &[Run], objects: &[u32], theirs: &[Run], connectivity: Connectivity) -> Vec<(Link, u32)> {
-    let turned = Turned::new(step);
-    // The objects of the chunk's own runs; none for the others.
-    let mut runs: Vec<(Run, Option<u32>)> =
-        mine.iter().zip(objects).map(|(run, &object)| (*run, Some(object))).collect();
-    runs.extend(theirs.iter().map(|run| (*run, None)));
-    runs.sort_unstable();
-    let mut sets = connect(&runs.iter().map(|(run, _)| *run).collect::<Vec<_>>(), connectivity);
+    let (turned, is_first) = (Turned::new(step), step > [0; 3]);
+    // The axes of the step come first: in raster order all runs of one side come before those of the other.
+    let runs = if is_first { [mine, theirs].concat() } else { [theirs, mine].concat() };
+    let own = if is_first { 0..mine.len() } else { theirs.len()..runs.len() };
+    let mut sets = connect(&runs, connectivity);
     // The first voxels here and there of each component.
     let mut firsts: Vec<[Option<Voxel>; 2]> = vec![[None; 2]; runs.len()];
-    for (i, (run, object)) in runs.iter().enumerate() {
-        let first = &mut firsts[sets.find(i as u32) as usize][usize::from(object.is_none())];
+    for (i, run) in runs.iter().enumerate() {
+        let first = &mut firsts[sets.find(i as u32) as usize][usize::from(!own.contains(&i))];
         let voxel = turned.first(run);
         *first = Some(first.map_or(voxel, |known| known.min(voxel)));
     }
     let mut found = Vec::new();
-    for (i, (_, object)) in runs.iter().enumerate() {
-        if let (Some(object), [Some(here), Some(there)]) = (object, firsts[sets.find(i as u32) as usize]) {
-            found.push((if step > [0; 3] { [here, there] } else { [there, here] }, *object));
+    for (i, object) in own.zip(objects) {
+        if let [Some(here), Some(there)] = firsts[sets.find(i as u32) as usize] {
+            found.push((if is_first { [here, there] } else { [there, here] }, *object));
         }
     }
     found.sort_unstable();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::mask::Mask;
 use crate::kernel::objects::connectivity::{Connectivity, step_at};
+use crate::kernel::objects::run_code::{self, RowRun};
 use crate::kernel::objects::runs::{Run, runs_of_row};
 use crate::kernel::varint;
 use crate::space::{Position, Region, Voxel};
@@ -20,32 +21,28 @@ pub(super) fn all_steps(connectivity: Connectivity) -> impl Iterator<Item = Step
 /// The foreground of a box that is one voxel thick along the axes of a step, as runs along another axis.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Side {
-    /// For each run, how far it begins from where the one before does in the next row, and its length, packed.
+    /// Its packed runs ([`run_code`]).
     bytes: Bytes,
 }
 
 /// The sides of a chunk with foreground, and the object of each of their runs, in few bytes. A clone shares them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct OwnSides {
-    /// For each side the place of its step among all, and, each after its number of bytes, the side, and the objects of its
-    /// runs: how many runs in turn are of an object, and which.
+    /// For each side the place of its step among all, and, each after its number of bytes, the runs and their objects, packed
+    /// ([`run_code`]).
     bytes: Bytes,
 }
 
-impl FromIterator<(Step, Side, Vec<u32>)> for OwnSides {
-    fn from_iter<I: IntoIterator<Item = (Step, Side, Vec<u32>)>>(sides: I) -> Self {
+impl FromIterator<(Step, [Vec<u8>; 2])> for OwnSides {
+    /// From the packed runs and objects of sides.
+    fn from_iter<I: IntoIterator<Item = (Step, [Vec<u8>; 2])>>(sides: I) -> Self {
         let mut bytes = Vec::new();
-        for (step, side, objects) in sides {
+        for (step, packed) in sides {
             let place = step.iter().fold(0, |place, d| 3 * place + d + 1);
             varint::push(&mut bytes, place as u64);
-            let mut packed = Vec::new();
-            for runs in objects.chunk_by(|a, b| a == b) {
-                varint::push(&mut packed, runs.len() as u64);
-                varint::push(&mut packed, u64::from(runs[0]));
-            }
-            for part in [&side.bytes[..], &packed] {
+            for part in packed {
                 varint::push(&mut bytes, part.len() as u64);
-                bytes.extend_from_slice(part);
+                bytes.extend_from_slice(&part);
             }
         }
         bytes.shrink_to_fit();
@@ -76,14 +73,14 @@ impl OwnSides {
 
     /// The runs of each side of this box, turned, and their objects.
     pub(super) fn runs(&self, own: &Region) -> impl Iterator<Item = (Step, Vec<Run>, Vec<u32>)> {
-        self.packed().map(|(step, side, packed)| {
-            let runs = runs_of(side, &side_of(own, step), step).unwrap_or_default();
-            let (mut objects, mut at) = (Vec::with_capacity(runs.len()), 0);
-            while let (Some(count), Some(object)) = (varint::read(packed, &mut at), varint::read(packed, &mut at)) {
-                let left = runs.len() - objects.len();
-                objects.extend(std::iter::repeat_n(object as u32, left.min(count as usize)));
-            }
-            (step, runs, objects)
+        self.packed().map(|(step, side, listed)| {
+            let (mut objects, mut at) = (Vec::<u32>::new(), 0);
+            let mut next = || varint::read(listed, &mut at).unwrap_or_default() as u32;
+            let runs = runs_of(side, &side_of(own, step), step, |other| {
+                let object = other.map_or_else(&mut next, |other| objects[other]);
+                objects.push(object);
+            });
+            (step, runs.unwrap_or_default(), objects)
         })
     }
 }
@@ -135,53 +132,46 @@ pub(super) fn side_of(own: &Region, step: Step) -> Region {
 }
 
 impl Side {
-    /// The side of a mask's own box at a step, and its runs, turned.
-    pub(super) fn of(mask: &Mask, step: Step) -> (Side, Vec<Run>) {
-        let (turned, layout) = (Turned::new(step), mask.layout());
-        let side = side_of(&layout.own, step);
-        let [min, max] = [turned.position(side.min), turned.position(side.max)];
-        let width = (max[2] - min[2]) as usize;
-        let stride = [layout.plane(), layout.row(), 1][turned.0[2]];
-        let (mut bytes, mut runs, mut below) = (Vec::new(), Vec::new(), 0);
-        for (row, [z, y]) in (min[0]..max[0]).flat_map(|z| (min[1]..max[1]).map(move |y| [z, y])).enumerate() {
-            let first = layout.bit_at(turned.back([z, y, min[2]]));
-            let read = |x: usize, count: usize| match stride {
-                1 => mask.read(first + x, count),
-                _ => (0..count).fold(0, |word, i| word | u64::from(mask.get(first + (x + i) * stride)) << i),
-            };
-            runs_of_row(width, read, |from, to| {
-                let first = row * width + from;
-                varint::push(&mut bytes, varint::of_signed(first as i64 - below));
-                varint::push(&mut bytes, (to - from) as u64);
-                below = (first + width) as i64;
-                runs.push(Run { z, y, x: [min[2] + from as i64, min[2] + to as i64] });
-            });
-        }
-        (Side { bytes: bytes.into() }, runs)
-    }
-
     /// The runs of a side of this box, turned; `None` if they do not lie in it.
     pub(super) fn runs(&self, side: &Region, step: Step) -> Option<Vec<Run>> {
-        runs_of(&self.bytes, side, step)
+        runs_of(&self.bytes, side, step, |_| {})
     }
 }
 
-/// The runs that are packed of a side of this box, turned; `None` if they do not lie in it.
-fn runs_of(bytes: &[u8], side: &Region, step: Step) -> Option<Vec<Run>> {
+/// The packed runs, and the packed objects of them, of the side of a mask's own box at a step. `object_at` finds the object of
+/// a foreground voxel. `None` if there is no foreground.
+pub(super) fn packed_side(mask: &Mask, step: Step, mut object_at: impl FnMut(Voxel) -> u32) -> Option<[Vec<u8>; 2]> {
+    let (turned, layout) = (Turned::new(step), mask.layout());
+    let side = side_of(&layout.own, step);
+    let [min, max] = [turned.position(side.min), turned.position(side.max)];
+    let width = (max[2] - min[2]) as usize;
+    let stride = [layout.plane(), layout.row(), 1][turned.0[2]];
+    let (mut runs, mut objects) = (Vec::new(), Vec::new());
+    for (row, [z, y]) in (0..).zip((min[0]..max[0]).flat_map(|z| (min[1]..max[1]).map(move |y| [z, y]))) {
+        let first = layout.bit_at(turned.back([z, y, min[2]]));
+        let read = |x: usize, count: usize| match stride {
+            1 => mask.read(first + x, count),
+            _ => (0..count).fold(0, |word, i| word | u64::from(mask.get(first + (x + i) * stride)) << i),
+        };
+        runs_of_row(width, read, |from, to| {
+            runs.push(RowRun { row, first: from as i64, length: (to - from) as i64 });
+            objects.push(object_at(Voxel::new(turned.back([z, y, min[2] + from as i64]))));
+        });
+    }
+    (!runs.is_empty()).then(|| run_code::pack(&runs, &objects, width as i64))
+}
+
+/// The runs that are packed of a side of this box, turned; `None` if they do not lie in it. Calls `object` for each, with the
+/// number of the run from which it goes on.
+fn runs_of(bytes: &[u8], side: &Region, step: Step, mut object: impl FnMut(Option<usize>)) -> Option<Vec<Run>> {
     let turned = Turned::new(step);
     let [min, max] = [turned.position(side.min), turned.position(side.max)];
     let [depth, height, width] = [0, 1, 2].map(|axis| max[axis] - min[axis]);
-    let (mut runs, mut at, mut below, mut end) = (Vec::new(), 0, 0i64, 0);
-    while at < bytes.len() {
-        let from = below.checked_add(varint::signed(varint::read(bytes, &mut at)?))?;
-        let length = i64::try_from(varint::read(bytes, &mut at)?).ok()?;
-        let (row, x) = (from / width, from % width);
-        if from < end || length < 1 || length > width - x || row >= depth * height {
-            return None;
-        }
-        (below, end) = (from + width, from + length);
-        let (z, y) = (min[0] + row / height, min[1] + row % height);
-        runs.push(Run { z, y, x: [min[2] + x, min[2] + x + length] });
-    }
+    let mut runs = Vec::with_capacity(bytes.len());
+    run_code::unpack(bytes, [depth * height, width], |RowRun { row, first, length }, other| {
+        let x = min[2] + first;
+        runs.push(Run { z: min[0] + row / height, y: min[1] + row % height, x: [x, x + length] });
+        object(other);
+    })?;
     Some(runs)
 }
