@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
-use timely::dataflow::operators::{Exchange, Inspect, Probe, ToStream};
+use timely::dataflow::operators::{Concat, Exchange, Inspect, Probe, ToStream};
 use timely::worker::Worker;
 
 use crate::checkpoint::Checkpoint;
@@ -350,7 +350,7 @@ fn analyse(
             loops.clone().inspect(move |more| counted.borrow_mut().found.unpruned_loops += more).probe_with(&probe);
         }
         let objects = locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels());
-        let (counted, listed) = (to_report(), to_report());
+        let (counted, listed, joined) = (to_report(), to_report(), objects.counts.inner.clone());
         objects
             .counts
             .inner
@@ -376,7 +376,9 @@ fn analyse(
             let grids = image.grids().map(|grid| grid.among(analysis.allotted.processes)).collect();
             let levels = image.levels().clone();
             let store = move |level, id, voxels: &[Voxel]| image.write_chunk(level, id, voxels);
-            skeletons.write_skeletons(levels, grids, store, failure.clone()).probe_with(&probe);
+            // Not before objects are joined: each takes memory of its own.
+            let joined = joined.flat_map(|_| None);
+            skeletons.concat(joined).write_skeletons(levels, grids, store, failure.clone()).probe_with(&probe);
         }
         let (parts, isolated, gathered, described) = (to_report(), to_report(), to_report(), to_report());
         network

@@ -24,6 +24,9 @@ use crate::kernel::network::voxel_list::VoxelList;
 use crate::space::Voxel;
 use crate::wire::{WireReader, WireRecord, values_bytes, write_header, write_values};
 
+/// Chunks that are written before other operators have their turn.
+const AT_ONCE: usize = if cfg!(test) { 2 } else { 64 };
+
 /// Skeleton voxels that fall into one chunk of a resolution of the output.
 #[derive(Clone, Debug)]
 struct Part {
@@ -107,40 +110,47 @@ fn write_level<'scope, T: Timestamp + TotalOrder>(
     store: impl Fn(ChunkId, &[Voxel]) -> Result<Vec<Part>> + 'static,
     failure: Failure,
 ) -> Stream<'scope, T, Batch<Part>> {
-    let peers = parts.scope().peers();
+    let (peers, scope) = (parts.scope().peers(), parts.scope());
     let by_owner = ExchangeCore::new(move |part: &Part| grid.owner(part.to, peers) as u64);
-    parts.unary_frontier::<CapacityContainerBuilder<Batch<Part>>, _, _, _>(by_owner, "WriteSkeletons", move |_, _| {
-        let (mut gathered, mut voxels) = (BTreeMap::new(), Vec::new());
-        move |(input, frontier), output| {
-            input.for_each(|capability, parts| {
-                if let Some(held) = capability.retain_least(output.output_index()) {
-                    let time = held.time().clone();
-                    let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
-                    for part in parts.drain() {
-                        chunks.entry(part.to).or_insert_with(Vec::new).push(part.voxels);
+    parts.unary_frontier::<CapacityContainerBuilder<Batch<Part>>, _, _, _>(
+        by_owner,
+        "WriteSkeletons",
+        move |_, info| {
+            let activator = scope.activator_for(info.address);
+            let (mut gathered, mut voxels) = (BTreeMap::new(), Vec::new());
+            move |(input, frontier), output| {
+                input.for_each(|capability, parts| {
+                    if let Some(held) = capability.retain_least(output.output_index()) {
+                        let time = held.time().clone();
+                        let (_, chunks) = gathered.entry(time).or_insert_with(|| (held, BTreeMap::new()));
+                        for part in parts.drain() {
+                            chunks.entry(part.to).or_insert_with(Vec::new).push(part.voxels);
+                        }
+                    }
+                });
+                for _ in 0..AT_ONCE {
+                    let Some(mut entry) = gathered.first_entry().filter(|entry| !frontier.less_equal(entry.key()))
+                    else {
+                        return;
+                    };
+                    let (held, chunks) = entry.get_mut();
+                    match chunks.pop_first().filter(|_| !failure.happened()) {
+                        Some((to, lists)) => {
+                            voxels.clear();
+                            lists.iter().for_each(|list| list.extend(&mut voxels));
+                            match store(to, &voxels) {
+                                Ok(coarser) => output.session(held).give_iterator(coarser.into_iter()),
+                                Err(error) => failure.report(error),
+                            }
+                        }
+                        None => _ = entry.remove(),
                     }
                 }
-            });
-            while let Some(entry) = gathered.first_entry() {
-                if frontier.less_equal(entry.key()) {
-                    break;
-                }
-                let (held, chunks) = entry.remove();
-                let mut session = output.session(&held);
-                for (to, lists) in chunks {
-                    if failure.happened() {
-                        break;
-                    }
-                    voxels.clear();
-                    lists.iter().for_each(|list| list.extend(&mut voxels));
-                    match store(to, &voxels) {
-                        Ok(coarser) => session.give_iterator(coarser.into_iter()),
-                        Err(error) => failure.report(error),
-                    }
-                }
+                // The rest comes when others have had their turn: what they hold for this step, they let go.
+                activator.activate();
             }
-        }
-    })
+        },
+    )
 }
 
 /// The voxels of a resolution in which those of the one before lie, in raster order.
