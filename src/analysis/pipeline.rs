@@ -17,7 +17,7 @@ use crate::kernel::image::project::Projections;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::thin::partition::Change;
-use crate::memory::no_threads;
+use crate::memory::{much_is_freed, no_threads};
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
@@ -94,6 +94,10 @@ impl Running<'_> {
 
 /// The findings of all workers, at the first one. Projections go there in parts: it holds its own, and some parts of others.
 fn gather(worker: &mut Worker, mut found: Found) -> Found {
+    if worker.index() == 0 {
+        // Of masks and of what the network was made of; pictures and tables are next.
+        much_is_freed();
+    }
     let own = found.projections.take();
     let (sent, kept) = if worker.index() == 0 { (None, own) } else { (own, None) };
     let total = Rc::new(RefCell::new((Found::default(), kept)));
@@ -126,14 +130,14 @@ fn gather(worker: &mut Worker, mut found: Found) -> Found {
 
 /// Bytes of masks that a process holds in memory for radii. Others go to a file, which the system keeps in memory as long as
 /// nothing else needs that.
-const MASKS_IN_MEMORY: usize = 32 << 20;
+const MASKS_IN_MEMORY: usize = 16 << 20;
 
 /// The image that skeletons are written to, by the workers that own its chunks.
 type Sink = Arc<SkeletonImage>;
 
 impl Analysis {
     /// Runs the analysis, and holds its results in memory. Takes time in proportion to the image, and memory for chunks in
-    /// flight, planes that are thinned, and the results. What masks take beyond 32 MiB lies in a file without a name in the
+    /// flight, planes that are thinned, and the results. What masks take beyond 16 MiB lies in a file without a name in the
     /// system's folder for temporary files, and is gone with the process.
     ///
     /// # Errors
