@@ -69,7 +69,8 @@ pub trait WriteSkeletons<'scope, T: Timestamp + TotalOrder> {
     /// output chunks without skeleton. `grids` are those of the resolutions' chunks.
     ///
     /// The returned stream is empty; its progress shows when everything is stored. A resolution follows from the chunks of
-    /// the one before as they are stored: each sends each voxel at most once. Holds the voxels of one resolution.
+    /// the one before as they are stored: each sends each voxel at most once. Other operators have their turn after some
+    /// chunks. Holds the voxels of one resolution.
     fn write_skeletons(
         self,
         output: Levels,
