@@ -52,7 +52,9 @@ pub(crate) fn print_headline(name: &str, image: &Image, quiet: bool) {
 pub(crate) fn circumstances(options: &RunOptions) -> Circumstances {
     let mut known = Circumstances::default();
     known.arguments = std::env::args_os().skip(1).map(|it| masked(&it.to_string_lossy()).into_owned()).collect();
-    known.state = options.state.as_deref().map(|state| resolved(state).to_string_lossy().into_owned());
+    let path = |folder: &Path| resolved(folder).to_string_lossy().into_owned();
+    known.state = options.state.as_deref().map(path);
+    known.checkpoint = options.checkpoint.as_deref().map(path);
     known.memory_of_others = memory_of_others();
     known
 }

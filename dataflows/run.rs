@@ -7,7 +7,7 @@ use anabranch::analysis::{Analysis, Destination, Running, open_folder};
 use anabranch::checkpoint::Checkpoint;
 use anabranch::error::Result;
 use anabranch::progress::{ProgressState, Stage};
-use anabranch::store::output::OutputFolder;
+use anabranch::store::output::{EarlierRun, OutputFolder};
 
 use crate::analysis::{self, circumstances, picture, print_summary, put_in_place};
 use crate::arguments::RunOptions;
@@ -51,8 +51,15 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
     if let Some(kept) = checkpoint.as_ref().filter(|kept| !kept.is_new()) {
         print_note(&goes_on(kept, analysis), options.output.quiet);
     }
-    let folder =
-        interrupt::stage(|| open_folder(&options.out, options.output.overwrite, |_| false), OutputFolder::remover)?;
+    // A run that was killed before it had removed its checkpoint goes on, and puts its outputs in place again.
+    let known = circumstances(options).checkpoint.filter(|_| checkpoint.as_ref().is_some_and(Checkpoint::existed));
+    let own = |earlier: &EarlierRun| known.is_some() && earlier.checkpoint == known;
+    let open = || open_folder(&options.out, options.output.overwrite, own);
+    let folder = interrupt::stage(open, OutputFolder::remover).inspect_err(|_| {
+        // Nothing has been kept in a checkpoint that has just begun.
+        let begun = checkpoint.clone().filter(|kept| !kept.existed());
+        let _ = begun.map(Checkpoint::remove);
+    })?;
     let progress = Arc::new(ProgressState::new());
     status::follow(&progress);
     let shown = Progress::show(&progress, options.output.quiet);

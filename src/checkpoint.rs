@@ -62,6 +62,8 @@ pub struct Checkpoint(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     owner: Owner,
+    /// Whether it was there before it was opened.
+    existed: bool,
     workers: usize,
     /// What each worker had read when the folder was opened.
     known: Vec<Known>,
@@ -97,7 +99,9 @@ impl Checkpoint {
             Refused::Failed(error) => unwritable(&error, "the checkpoint").at(path),
         })?;
         let asked = Owner { identity, workers: workers as u64, threshold: None };
-        let owner = match owner(path)? {
+        let there = owner(path)?;
+        let existed = there.is_some();
+        let owner = match there {
             Some(owner) if owner.identity == identity && owner.workers != workers as u64 => {
                 let message = format!("is the checkpoint of a run with --workers {}; give that again", owner.workers);
                 return Err(refused(&message));
@@ -124,7 +128,7 @@ impl Checkpoint {
         }
         let pace = Mutex::new(Pace::new(snapshot, rhythm));
         let path = path.to_owned();
-        Ok(Checkpoint(Arc::new(Inner { path, owner, workers, known, pace, rhythm, _lock: lock })))
+        Ok(Checkpoint(Arc::new(Inner { path, owner, existed, workers, known, pace, rhythm, _lock: lock })))
     }
 
     /// The threshold that an earlier run has found in the image.
@@ -138,6 +142,11 @@ impl Checkpoint {
     /// `Io` or `Output` if it cannot be written.
     pub fn keep_threshold(&self, threshold: Threshold) -> Result<()> {
         write_owner(&self.0.path, &Owner { threshold: Some(threshold), ..self.0.owner })
+    }
+
+    /// Whether an earlier run has begun it. What it has left may be nothing.
+    pub fn existed(&self) -> bool {
+        self.0.existed
     }
 
     /// Whether an earlier run has left anything.

@@ -22,6 +22,8 @@ struct RunRecord<'a> {
     image: ImageName,
     state: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     batch: Option<&'a serde_json::Value>,
     /// What was understood about the input, in a line.
     understood: String,
@@ -62,6 +64,8 @@ pub struct Circumstances {
     pub arguments: Vec<String>,
     /// The folder of the state, if there is one.
     pub state: Option<String>,
+    /// The folder of the checkpoint, if there is one: as long as it is there, the same run may write these outputs again.
+    pub checkpoint: Option<String>,
     /// What the results depend on, if they are part of a batch, which tells by it whether they must be made again.
     pub batch: Option<serde_json::Value>,
     /// The sum of the peak memory of the other processes of the run, in bytes.
@@ -96,6 +100,7 @@ impl Analysis {
             input: &self.source.description().name,
             image: self.image_name(),
             state: circumstances.state.as_deref(),
+            checkpoint: circumstances.checkpoint.as_deref(),
             batch: circumstances.batch.as_ref(),
             understood: self.image.headline(),
             spacing_from: Some(&*self.image.details.spacing_from).filter(|from| !from.is_empty()),

@@ -74,6 +74,30 @@ fn a_run_that_was_killed_reads_and_thins_nothing_twice() {
     assert!(before > 0 && outputs(&out) == outputs(&whole));
 }
 
+#[test]
+fn a_run_that_is_killed_before_its_checkpoint_is_gone_writes_its_outputs_again_and_no_others() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let input = phantom(folder.path(), "96,64,64", false);
+    let [out, kept, aside] = ["out", "kept", "aside"].map(|name| folder.path().join(name));
+    let run = ["run", text(&input), "--chunk", "16", "--workers", "2", "--out", text(&out)];
+    let kept_run = [&run[..], &["--checkpoint", text(&kept)]].concat();
+    kill_once(&kept_run, || kept.join("checkpoint").exists());
+    fs::create_dir(&aside).expect("a folder");
+    for name in names(&kept) {
+        fs::copy(kept.join(&name), aside.join(name)).expect("a copy");
+    }
+    succeed(&kept_run);
+    let whole = outputs(&out);
+    // As if it had been killed when its outputs were in place.
+    fs::rename(&aside, &kept).expect("a folder of another name");
+    succeed(&kept_run);
+    assert!(outputs(&out) == whole && !kept.exists());
+    // Without its checkpoint they are those of another run.
+    let told = anabranch(&kept_run);
+    assert!(told.code == 73 && told.stderr.contains("holds the outputs of another run"), "{told:?}");
+    assert!(outputs(&out) == whole && !kept.exists());
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()

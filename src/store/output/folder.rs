@@ -95,6 +95,9 @@ pub struct EarlierRun {
     /// Path of the state that it kept, resolved; `Some(None)` if it kept none, `None` if the record does not say.
     #[serde(default, deserialize_with = "said")]
     pub state: Option<Option<String>>,
+    /// Path of the checkpoint that it kept, resolved.
+    #[serde(default)]
+    pub checkpoint: Option<String>,
 }
 
 /// Distinguishes `null` from a missing field.
