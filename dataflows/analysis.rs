@@ -52,11 +52,15 @@ pub(crate) fn print_headline(name: &str, image: &Image, quiet: bool) {
 pub(crate) fn circumstances(options: &RunOptions) -> Circumstances {
     let mut known = Circumstances::default();
     known.arguments = std::env::args_os().skip(1).map(|it| masked(&it.to_string_lossy()).into_owned()).collect();
-    let path = |folder: &Path| resolved(folder).to_string_lossy().into_owned();
-    known.state = options.state.as_deref().map(path);
-    known.checkpoint = options.checkpoint.as_deref().map(path);
+    known.state = options.state.as_deref().map(path_in_record);
+    known.checkpoint = options.checkpoint.as_deref().map(path_in_record);
     known.memory_of_others = memory_of_others();
     known
+}
+
+/// A folder as `run.json` names it.
+pub(crate) fn path_in_record(folder: &Path) -> String {
+    resolved(folder).to_string_lossy().into_owned()
 }
 
 /// How the picture looks.

@@ -9,7 +9,7 @@ use anabranch::error::Result;
 use anabranch::progress::{ProgressState, Stage};
 use anabranch::store::output::{EarlierRun, OutputFolder};
 
-use crate::analysis::{self, circumstances, picture, print_summary, put_in_place};
+use crate::analysis::{self, circumstances, path_in_record, picture, print_summary, put_in_place};
 use crate::arguments::RunOptions;
 use crate::epochs;
 use crate::export::each_once;
@@ -52,13 +52,14 @@ fn lead(options: &RunOptions, analysis: &Analysis, started: Instant, mut team: O
         print_note(&goes_on(kept, analysis), options.output.quiet);
     }
     // A run that was killed before it had removed its checkpoint goes on, and puts its outputs in place again.
-    let known = circumstances(options).checkpoint.filter(|_| checkpoint.as_ref().is_some_and(Checkpoint::existed));
+    let known = checkpoint.as_ref().filter(|kept| kept.existed()).map(|kept| path_in_record(kept.path()));
     let own = |earlier: &EarlierRun| known.is_some() && earlier.checkpoint == known;
     let open = || open_folder(&options.out, options.output.overwrite, own);
     let folder = interrupt::stage(open, OutputFolder::remover).inspect_err(|_| {
         // Nothing has been kept in a checkpoint that has just begun.
-        let begun = checkpoint.clone().filter(|kept| !kept.existed());
-        let _ = begun.map(Checkpoint::remove);
+        if let Some(kept) = checkpoint.as_ref().filter(|kept| !kept.existed()) {
+            let _ = kept.clone().remove();
+        }
     })?;
     let progress = Arc::new(ProgressState::new());
     status::follow(&progress);

@@ -94,21 +94,25 @@ impl Running<'_> {
 
 /// The findings of all workers, at the first one. Projections go there in parts: it holds its own, and some parts of others.
 fn gather(worker: &mut Worker, mut found: Found) -> Found {
-    if worker.index() == 0 {
-        // Of masks and of what the network was made of; pictures and tables are next.
-        much_is_freed();
-    }
-    let own = found.projections.take();
-    let (sent, kept) = if worker.index() == 0 { (None, own) } else { (own, None) };
-    let total = Rc::new(RefCell::new((Found::default(), kept)));
-    let (gathered, merged) = (Rc::clone(&total), Rc::clone(&total));
+    let (own, mut total) = (found.projections.take(), Found::default());
+    let sent = match worker.index() {
+        0 => {
+            // Of masks and of what the network was made of; pictures and tables are next.
+            much_is_freed();
+            total.projections = own;
+            None
+        }
+        _ => own,
+    };
+    let total = Rc::new(RefCell::new(total));
+    let (gathered, projected) = (Rc::clone(&total), Rc::clone(&total));
     let probe = Handle::new();
     worker.dataflow::<u64, _, _>(|scope| {
         vec![found]
             .to_stream(scope)
             .container::<Vec<_>>()
             .exchange(|_| 0)
-            .inspect(move |found| gathered.borrow_mut().0.merge(found))
+            .inspect(move |found| gathered.borrow_mut().merge(found.clone()))
             .probe_with(&probe);
         let parts = sent.into_iter().flat_map(|projections| projections.parts().collect::<Vec<_>>());
         parts
@@ -116,16 +120,13 @@ fn gather(worker: &mut Worker, mut found: Found) -> Found {
             .container::<Vec<_>>()
             .exchange(|_| 0)
             .inspect(move |part: &Projections| {
-                let all = &mut merged.borrow_mut().1;
                 let new = || Projections::new(part.bounds(), part.dimensions());
-                all.get_or_insert_with(new).merge(part);
+                projected.borrow_mut().projections.get_or_insert_with(new).merge(part);
             })
             .probe_with(&probe);
     });
     worker.step_or_park_while(None, || !probe.done());
-    let (mut found, projections) = total.take();
-    found.projections = projections;
-    found
+    total.take()
 }
 
 /// Bytes of masks that a process holds in memory for radii. Others go to a file, which the system keeps in memory as long as

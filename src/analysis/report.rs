@@ -40,16 +40,16 @@ pub(super) struct Found {
 
 impl Found {
     /// Adds what another worker found, or another dataflow.
-    pub(super) fn merge(&mut self, other: &Found) {
+    pub(super) fn merge(&mut self, other: Found) {
         self.foreground += other.foreground;
         self.amounts.add(&other.amounts, 1);
         self.unpruned_loops += other.unpruned_loops;
         self.thinning.add(&other.thinning);
         self.junctions.add(other.junctions, 1);
         self.objects.add(other.objects, 1);
-        match (&mut self.projections, &other.projections) {
-            (Some(projections), Some(others)) => Projections::merge(projections, others),
-            (mine @ None, others) => mine.clone_from(others),
+        match (&mut self.projections, other.projections) {
+            (Some(projections), Some(others)) => Projections::merge(projections, &others),
+            (mine @ None, others) => *mine = others,
             (Some(_), None) => {}
         }
     }
@@ -75,7 +75,7 @@ pub(super) struct Report {
 impl Report {
     /// Adds the findings of another dataflow; statistics are those of neither then.
     pub(super) fn merge(&mut self, other: Report) {
-        self.found.merge(&other.found);
+        self.found.merge(other.found);
         self.branches.extend(other.branches);
         self.isolated.extend(other.isolated);
         self.skeletons.extend(other.skeletons);
