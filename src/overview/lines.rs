@@ -8,6 +8,8 @@ use super::colours::Palette;
 /// A pixel is made of this many places along each side, so that edges are smooth.
 pub(super) const FINE: usize = 2;
 const PLACES: usize = FINE * FINE;
+/// Pixels that are looked at together.
+const BLOCK: usize = 32;
 /// How much of the grey beside a line is taken away, so that the line stands out.
 pub(super) const SHADOW: f32 = 0.7;
 /// Narrower lines have no shadow: there are many.
@@ -65,19 +67,27 @@ impl Lines {
         let around = rows.start.saturating_sub(1)..(rows.end + 1).min(self.shape[0]);
         let own = (rows.start - around.start) * columns;
         let covers = self.covers(around);
-        let beside = if self.has_shadow { largest_around(&covers, columns) } else { vec![0; covers.len()] };
-        let (covers, beside) = (&covers[own..], &beside[own..]);
-        for (pixel, value) in canvas.pixels_mut().iter_mut().enumerate() {
-            let (cover, beside) = (covers[pixel], beside[pixel]);
-            if beside > 0 && usize::from(cover) < PLACES {
-                *value = value.map(|value| brush.shades[usize::from(beside)][usize::from(value)]);
+        // Without shadows, what lies beside a line is as far from it as anything else.
+        let shadows = self.has_shadow.then(|| largest_around(&covers, columns));
+        let (covers, beside) = (&covers[own..], &shadows.as_ref().unwrap_or(&covers)[own..]);
+        // Most pixels have no line near them: those are passed over, a block at a time.
+        for (block, pixels) in canvas.pixels_mut().chunks_mut(BLOCK).enumerate() {
+            let first = block * BLOCK;
+            if beside[first..][..pixels.len()].iter().fold(0, |any, beside| any | beside) == 0 {
+                continue;
             }
-            if cover > 0 {
-                let colour = self.colour([rows.start + pixel / columns, pixel % columns], &brush.colours);
-                *value = match usize::from(cover) {
-                    PLACES => colour,
-                    _ => std::array::from_fn(|i| covered(value[i], colour[i], cover)),
-                };
+            for (pixel, value) in (first..).zip(pixels) {
+                let (cover, beside) = (covers[pixel], beside[pixel]);
+                if self.has_shadow && beside > 0 && usize::from(cover) < PLACES {
+                    *value = value.map(|value| brush.shades[usize::from(beside)][usize::from(value)]);
+                }
+                if cover > 0 {
+                    let colour = self.colour([rows.start + pixel / columns, pixel % columns], &brush.colours);
+                    *value = match usize::from(cover) {
+                        PLACES => colour,
+                        _ => std::array::from_fn(|i| covered(value[i], colour[i], cover)),
+                    };
+                }
             }
         }
     }

@@ -41,7 +41,10 @@ impl Points {
     pub(super) fn new(axes: [usize; 2], shape: [usize; 2], width: f64) -> Points {
         let places = places(width);
         let [rows, columns] = shape.map(|side| side * FINE + places - 1);
-        Points { axes, shape, places, inks: vec![0; rows * columns] }
+        // Written now: a page that the system has promised to be zero, and that is read before it is written, comes twice.
+        let mut inks = std::hint::black_box(Vec::with_capacity(rows * columns));
+        inks.resize(rows * columns, 0);
+        Points { axes, shape, places, inks }
     }
 
     /// Draws a branch from end to end, as far as it lies inside the image.
