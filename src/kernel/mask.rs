@@ -21,8 +21,6 @@ pub mod sums;
 pub mod threshold;
 pub mod triangle;
 
-use serde::{Deserialize, Serialize};
-
 pub(crate) use self::boxes::{box_words, low_bits};
 use crate::space::{Position, Region, Voxel};
 
@@ -45,6 +43,13 @@ impl Layout {
     pub fn new(own: Region) -> Self {
         let shape = own.shape();
         Layout { own, shape, stride: (shape[2] + 2).div_ceil(8) }
+    }
+
+    /// The layout for a box that may be any; `None` if no chunk has it.
+    fn checked(own: Region) -> Option<Layout> {
+        // In this order, since otherwise the shape of the box might overflow.
+        let fits = !own.is_empty() && Region::new(Voxel::MIN, Voxel::END).encloses(&own) && Layout::fits(own.shape());
+        fits.then(|| Layout::new(own))
     }
 
     /// Whether bit indices of a chunk of this shape fit into 32 bits.
@@ -117,21 +122,13 @@ impl Mask {
         Mask { layout, bits: vec![0; layout.bytes()] }
     }
 
-    /// The mask of a box with these bits; `None` if no mask of the box can have them: their number is wrong, or some
-    /// are set where the layout has no voxel.
-    fn from_bits(own: Region, bits: Vec<u8>) -> Option<Mask> {
-        // Checked first, since otherwise the shape of the box might overflow.
-        if own.is_empty() || !Region::new(Voxel::MIN, Voxel::END).encloses(&own) || !Layout::fits(own.shape()) {
-            return None;
-        }
-        let layout = Layout::new(own);
-        if bits.len() != layout.bytes() {
-            return None;
-        }
-        let (rows, tail) = bits.split_at(layout.rows() * layout.stride);
+    /// Whether no bits are set where the layout has no voxel.
+    fn is_sound(&self) -> bool {
+        let layout = &self.layout;
+        let (rows, tail) = self.bits.split_at(layout.rows() * layout.stride);
         let unused = layout.row() - (layout.shape[2] + 2);
         let stray = rows.chunks_exact(layout.stride).any(|row| row[layout.stride - 1].leading_zeros() < unused as u32);
-        (!stray && tail.iter().all(|&byte| byte == 0)).then_some(Mask { layout, bits })
+        !stray && tail.iter().all(|&byte| byte == 0)
     }
 
     /// Takes the mask out. Only the layout of the remaining mask may be used.
@@ -345,20 +342,6 @@ fn set_bits(mut word: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-impl Serialize for Mask {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (self.layout.own, serde_bytes::Bytes::new(&self.bits)).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Mask {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (own, bits) = <(Region, serde_bytes::ByteBuf)>::deserialize(deserializer)?;
-        Mask::from_bits(own, bits.into_vec())
-            .ok_or_else(|| serde::de::Error::custom("the bits of a mask do not fill its layout"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -380,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_is_read_back_and_one_with_stray_bits_is_refused() {
+    fn a_mask_with_stray_bits_is_not_sound() {
         for nx in 1..20 {
             let own = Region::new([-1, 5, 3], [1, 8, 3 + nx]);
             let mut mask = Mask::new(Layout::new(own));
@@ -389,8 +372,7 @@ mod tests {
             let inside = |bit: usize| layout.padded(bit)[2] < layout.shape[2] + 2 && bit < layout.rows() * layout.row();
             for bit in 0..layout.bytes() * 8 {
                 mask.set(bit);
-                let read = Mask::from_bits(own, mask.bits.clone());
-                assert_eq!(read.is_some(), inside(bit), "bit {bit}");
+                assert_eq!(mask.is_sound(), inside(bit), "bit {bit}");
                 if inside(bit) {
                     let place = layout.position(bit);
                     assert!(padded.contains(place));
@@ -400,8 +382,10 @@ mod tests {
                 }
                 mask.clear(bit);
             }
-            assert_eq!(Mask::from_bits(own, vec![0; layout.bytes() + 1]), None);
-            assert_eq!(Mask::from_bits(Region::new([i64::MIN; 3], [i64::MAX; 3]), vec![0; layout.bytes()]), None);
+            assert_eq!(Layout::checked(own), Some(layout));
+        }
+        for own in [Region::new([i64::MIN; 3], [i64::MAX; 3]), Region::new([0; 3], [0, 1, 1])] {
+            assert_eq!(Layout::checked(own), None);
         }
     }
 

@@ -85,7 +85,7 @@ pub(crate) fn hash_of_mask(mask: Option<&Mask>) -> u64 {
 }
 
 impl Record for MaskRecord {
-    const KIND: RecordKind = RecordKind { number: 1, version: 3, name: "masks", folder: "masks" };
+    const KIND: RecordKind = RecordKind { number: 1, version: 4, name: "masks", folder: "masks" };
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let region = grid.region(id);
@@ -118,7 +118,7 @@ impl Record for MaskRecord {
 }
 
 impl Record for ThinningRecord {
-    const KIND: RecordKind = RecordKind { number: 2, version: 1, name: "thinning", folder: "thinned" };
+    const KIND: RecordKind = RecordKind { number: 2, version: 2, name: "thinning", folder: "thinned" };
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let layout = *self.initial.layout();
@@ -155,7 +155,50 @@ fn place(layout: &Layout, bit: u32) -> Place {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::kernel::thin::seam_log::Decisions;
+
+    proptest! {
+        #[test]
+        fn a_mask_comes_back_from_its_bytes_and_no_others_are_taken_for_it(
+            shape in prop::array::uniform3(1usize..20),
+            voxels in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
+        ) {
+            let layout = Layout::new(Region::of_shape(shape).shifted([-3, 5, 7]));
+            let mut mask = Mask::new(layout);
+            for voxel in voxels {
+                // Includes halos.
+                mask.set(layout.bit(shape.map(|n| voxel.index(n + 2))));
+            }
+            let bytes = postcard::to_stdvec(&mask).unwrap();
+            prop_assert_eq!(&postcard::from_bytes::<Mask>(&bytes).unwrap(), &mask);
+            for at in 0..bytes.len() {
+                prop_assert!(postcard::from_bytes::<Mask>(&bytes[..at]).is_err());
+                let damaged = [&bytes[..at], &[!bytes[at]], &bytes[at + 1..]].concat();
+                prop_assert!(postcard::from_bytes::<Mask>(&damaged).ok().is_none_or(|other| other != mask));
+            }
+        }
+
+        #[test]
+        fn decisions_come_back_from_their_bytes(
+            lists in prop::collection::vec(prop::collection::btree_set(prop_oneof![0u32..300, any::<u32>()], 0..9), 0..9),
+            more in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let mut decisions = Decisions::default();
+            for (at, list) in lists.into_iter().enumerate() {
+                decisions.set(at, &mut list.into_iter().collect());
+            }
+            let bytes = postcard::to_stdvec(&decisions).unwrap();
+            prop_assert_eq!(postcard::from_bytes::<Decisions>(&bytes).unwrap(), decisions);
+            prop_assert!((0..bytes.len()).all(|end| postcard::from_bytes::<Decisions>(&bytes[..end]).is_err()));
+            // Whatever the bytes are, what comes out of them can be used.
+            if let Ok(any) = postcard::from_bytes::<Decisions>(&[&[more.len() as u8], &more[..]].concat()) {
+                prop_assert!((0..any.len()).map(|at| any.at(at).len()).sum::<usize>() <= more.len());
+            }
+        }
+    }
 
     #[test]
     fn every_bit_of_a_layout_lies_inside_or_around_or_nowhere() {

@@ -1,9 +1,11 @@
 //! The decisions that a chunk received from its neighbours and sent to them while it was thinned.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::{ByteBuf, Bytes};
 
 /// Voxels by sub-iteration, as bit indices in ascending order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Decisions {
     /// Index in `bits` of the end of each sub-iteration.
     ends: Vec<u32>,
@@ -84,6 +86,71 @@ impl Decisions {
         }
         *self = merged;
     }
+}
+
+/// For each sub-iteration the number of its voxels, and the distance of each to the one before, in seven bits a byte.
+impl Serialize for Decisions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = Vec::with_capacity(2 * (self.ends.len() + self.bits.len()));
+        for at in 0..self.len() {
+            let bits = self.at(at);
+            put(&mut bytes, bits.len() as u32);
+            let mut before = 0;
+            for &bit in bits {
+                put(&mut bytes, bit - before);
+                before = bit;
+            }
+        }
+        Bytes::new(&bytes).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Decisions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let bytes = ByteBuf::deserialize(deserializer)?;
+        listed(&bytes).ok_or_else(|| D::Error::custom("the voxels of a seam log do not end where it does"))
+    }
+}
+
+/// The decisions in these bytes.
+fn listed(mut bytes: &[u8]) -> Option<Decisions> {
+    let (mut ends, mut bits) = (Vec::new(), Vec::with_capacity(bytes.len()));
+    while !bytes.is_empty() {
+        let mut before: u32 = 0;
+        for _ in 0..take(&mut bytes)? {
+            before = before.checked_add(take(&mut bytes)?)?;
+            bits.push(before);
+        }
+        ends.push(bits.len() as u32);
+    }
+    Some(Decisions { ends, bits })
+}
+
+/// Appends a number, the lowest bits first.
+fn put(bytes: &mut Vec<u8>, mut number: u32) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+/// Takes a number off the front.
+fn take(bytes: &mut &[u8]) -> Option<u32> {
+    let mut number = 0u32;
+    for shift in (0..u32::BITS).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let part = u32::from(byte & 0x7f);
+        if part << shift >> shift != part {
+            return None;
+        }
+        number |= part << shift;
+        if byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 /// Sorts voxels, and keeps one of each that occurs an odd number of times.
