@@ -27,6 +27,7 @@ use crate::operators::binarise::{Binaries, Watch};
 use crate::operators::failure::Failure;
 use crate::operators::objects::find::{FindObjects, ObjectPlan};
 use crate::operators::objects::measure::measured;
+use crate::operators::objects::seams::KnownLinks;
 use crate::operators::objects::{JoinObjects, JoinParts};
 use crate::operators::overlap::Padded;
 use crate::operators::shared::Shared;
@@ -205,7 +206,7 @@ fn find(
         // The masks themselves are not needed any more.
         let (_, locals) = masks.find_objects(foregrounds, find, failure.clone());
         let octree = Octree::new(plan.grid);
-        let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels);
+        let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels, &KnownLinks::default());
         labels
             .inner
             .exchange(|_| 0)

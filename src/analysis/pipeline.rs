@@ -23,6 +23,7 @@ use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
 use crate::operators::network::MeasureNetwork;
 use crate::operators::objects::findings::find;
+use crate::operators::objects::seams::KnownLinks;
 use crate::operators::radii::{HeldMask, MaskStore, Originals};
 use crate::operators::read::Selection;
 use crate::operators::resume::ResumeChunks;
@@ -354,7 +355,8 @@ fn analyse(
             let counted = to_report();
             loops.clone().inspect(move |more| counted.borrow_mut().found.unpruned_loops += more).probe_with(&probe);
         }
-        let objects = locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels());
+        let objects =
+            locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels(), &KnownLinks::default());
         let (counted, listed, joined) = (to_report(), to_report(), objects.counts.inner.clone());
         objects
             .counts

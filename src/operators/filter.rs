@@ -33,6 +33,7 @@ use crate::kernel::objects::local::Local;
 use crate::kernel::objects::sides::Step;
 use crate::operators::descent::{Descend, TraceParts};
 use crate::operators::objects::JoinObjects;
+use crate::operators::objects::seams::KnownLinks;
 use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
@@ -131,7 +132,7 @@ impl Pass {
         }
         let joined = self
             .components(own.clone(), strong)
-            .object_parts(octree, filter.connectivity(), false)
+            .object_parts(octree, filter.connectivity(), false, &KnownLinks::default())
             .0
             .trace_parts(octree);
         let mut amounts = joined.wholes.clone().map(move |(_, object)| filter.amount(object.sums));

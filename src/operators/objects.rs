@@ -12,12 +12,14 @@ use crate::kernel::objects::connectivity::Connectivity;
 use crate::kernel::objects::join::{leaf, merge};
 use crate::kernel::objects::labels::LabelledChunk;
 use crate::kernel::objects::local::Local;
-use crate::kernel::objects::parts::{Part, parts};
+use crate::kernel::objects::parts::Part;
 use crate::kernel::objects::sides::Side;
 use crate::kernel::objects::sums::{Object, Sums};
 use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
+
+use self::seams::KnownLinks;
 
 /// What a chunk knows: its own objects `L`, and the sides of others that touch it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub trait JoinObjects<'scope, T: Timestamp, S> {
     /// Beside them is what an image of labels needs of each chunk, if `labels` is set; then the chunks' runs must have been
     /// kept.
     ///
+    /// Links that are `known` are not looked for where nothing at the chunk's seams has changed.
+    ///
     /// Partitioned by chunk. Holds the objects of chunks and their sides; a change computes the parts of its chunk again, and
     /// of neighbours whose side has changed.
     fn object_parts(
@@ -55,6 +59,7 @@ pub trait JoinObjects<'scope, T: Timestamp, S> {
         octree: Octree,
         connectivity: Connectivity,
         labels: bool,
+        known: &KnownLinks,
     ) -> (Leaves<'scope, T, S>, LabelledChunks<'scope, T>);
 
     /// The objects of the volume, each once, with the box in which it became complete. Takes what
@@ -70,15 +75,17 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
         octree: Octree,
         connectivity: Connectivity,
         labels: bool,
+        known: &KnownLinks,
     ) -> (Leaves<'scope, T, S>, LabelledChunks<'scope, T>) {
-        let known = self.flat_map(|(id, local)| {
+        let links = known.clone();
+        let told = self.flat_map(|(id, local)| {
             let touching: Vec<(ChunkId, Known<Shared<Local<S>>>)> = local
                 .sides()
                 .map(|(step, side)| (id.offset(step), Known::Touching(step.map(|d| -d as i8), side)))
                 .collect();
             touching.into_iter().chain([(id, Known::Own(local))])
         });
-        let said = known.reduce_chunks("ObjectParts", move |_, known, output| {
+        let said = told.reduce_chunks("ObjectParts", move |&id, known, output| {
             let (mut own, mut touching) = (None, Vec::new());
             for (known, _) in known {
                 match known {
@@ -87,7 +94,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
                 }
             }
             if let Some(local) = own {
-                let parts = parts(local, &touching, connectivity);
+                let parts = links.parts(id, local, &touching, connectivity);
                 if labels {
                     output.push((Said::Labels(Shared::new(LabelledChunk::new(local, &parts))), 1));
                 }
@@ -107,7 +114,7 @@ impl<'scope, T: Timestamp + Lattice, S: Sums + ExchangeData + Sync + std::hash::
     }
 
     fn objects(self, octree: Octree, connectivity: Connectivity) -> VecCollection<'scope, T, (OctreeBox, Object<S>)> {
-        self.object_parts(octree, connectivity, false).0.join_parts(octree)
+        self.object_parts(octree, connectivity, false, &KnownLinks::default()).0.join_parts(octree)
     }
 }
 
@@ -129,5 +136,6 @@ pub mod find;
 pub mod findings;
 pub mod measure;
 pub mod remains;
+pub mod seams;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use std::sync::mpsc::Receiver;
 
 use super::budget::Budget;
 use super::crew::Crew;
+use super::digest;
 use super::following::Following;
 use super::links::{Links, Told};
 use super::plan::SessionPlan;
@@ -26,6 +27,7 @@ use crate::kernel::thin::method::Method;
 use crate::operators::failure::Failure;
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
+use crate::operators::objects::seams::KnownLinks;
 use crate::operators::window::MEMORY;
 use crate::parameters::{FilterRule, ImageForm, Parameters, Settled, Sigma, ThresholdRule};
 use crate::progress::ProgressState;
@@ -353,7 +355,11 @@ impl<Kind> SessionBuilder<Kind> {
         let keeping = folder.map(|folder| Keeping { folder, dimensions, filters_masks, recalls, recalls_of_thinning });
         let objects = ObjectPlan { grid: canvas, connectivity, dimensions, table, labels };
         let progress = self.progress.clone();
-        let plan = SessionPlan { canvas, method, filters, kernel, network, objects, keeping, progress };
+        let links = KnownLinks::default();
+        let mut plan = SessionPlan { canvas, method, filters, kernel, network, objects, links, keeping, progress };
+        if digest::parameters(&plan).is_some() {
+            plan.links = KnownLinks::held();
+        }
         let (dtype, workers, tracks_arrival) = (self.dtype, self.workers, self.tracks_arrival);
         let budget = Budget::new(self.memory);
         Ok(Beginning { plan, grid, dtype, workers, context, budget, following, held, tracks_arrival })

@@ -8,6 +8,7 @@ use crate::grid::ChunkId;
 use crate::kernel::measure::Known;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::objects::local::Local;
+use crate::operators::objects::seams::ChunkLinks;
 
 /// What a worker needs to know of a chunk.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub(super) struct ThinnedDigest {
     /// The value of the foreground, if it is constant.
     pub(super) constant: Option<i64>,
     pub(super) objects: Arc<Local<u64>>,
+    /// The links of its objects to those of other chunks.
+    pub(super) links: Option<ChunkLinks>,
     /// The skeleton, with what is known at its voxels, if it has any.
     pub(super) skeleton: Option<Arc<Skeleton<Known>>>,
 }

@@ -1,6 +1,7 @@
 //! How a session begins with the digest of its state, and writes one: records of chunks that no change reaches are not
 //! read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,13 +26,13 @@ const CHUNKS: usize = 256;
 
 /// A part of a digest.
 #[derive(Debug, Serialize, Deserialize)]
-enum Part {
+enum Part<'a> {
     /// The overview of the image, whose bounds it knows.
-    Overview(Projections),
+    Overview(Cow<'a, Projections>),
     Chunks(Vec<(FoundMask, ChunkDigest)>),
 }
 
-impl Part {
+impl Part<'_> {
     /// Whether it is of an image within these bounds, in chunks of this grid.
     fn fits(&self, bounds: Region, canvas: &Grid) -> bool {
         let is_sound = |(mask, of_chunk): &(FoundMask, ChunkDigest)| {
@@ -64,9 +65,9 @@ impl Inner {
     pub(super) fn begin_with_digest(&mut self, canvas: &Grid) -> Result<bool> {
         let (Some(parameters), Some(kept)) = (&self.digested, &mut self.kept) else { return Ok(false) };
         let (bounds, threads) = (self.grid.bounds(), self.workforce.workers());
-        let fits = |part: &Part| part.fits(bounds, canvas);
-        let is_whole = |parts: &[Part]| matches!(parts.first(), Some(Part::Overview(_)));
-        let found = match kept.keeping.folder.load_digest::<Part>(parameters, threads)? {
+        let fits = |part: &Part<'_>| part.fits(bounds, canvas);
+        let is_whole = |parts: &[Part<'_>]| matches!(parts.first(), Some(Part::Overview(_)));
+        let found = match kept.keeping.folder.load_digest::<Part<'_>>(parameters, threads)? {
             Loaded::Valid(found) if is_whole(&found.parts) && found.parts.iter().all(fits) => found,
             Loaded::Absent => return Ok(false),
             Loaded::Unusable(reason @ (Reason::Truncated | Reason::Damaged)) => {
@@ -83,7 +84,7 @@ impl Inner {
         let (mut chunks, mut of_workers) = (Vec::new(), Vec::new());
         for part in kept.keeping.folder.rely_on(found) {
             match part {
-                Part::Overview(overview) => kept.set_overview(overview),
+                Part::Overview(overview) => kept.set_overview(overview.into_owned()),
                 Part::Chunks(more) => chunks.extend(more),
             }
         }
@@ -141,12 +142,13 @@ impl Inner {
             chunks.push((mask, ChunkDigest { chunk, fingerprint, thinned }));
         }
         let Some(kept) = &mut self.kept else { return Ok(()) };
-        let mut parts = vec![Part::Overview(kept.overview(&self.grid)?.clone())];
+        let mut parts = vec![Part::Overview(Cow::Borrowed(kept.overview(&self.grid)?))];
         while !chunks.is_empty() {
             let more = chunks.split_off(chunks.len().saturating_sub(CHUNKS));
             parts.push(Part::Chunks(more));
         }
-        kept.digest = Some(PackedDigest::new(&parts, self.workforce.workers())?);
+        let digest = PackedDigest::new(&parts, self.workforce.workers())?;
+        kept.digest = Some(digest);
         Ok(())
     }
 

@@ -238,7 +238,7 @@ pub(super) fn graph(
             let counted = note();
             loops.clone().inspect(move |more| counted(Difference::UnprunedLoops(*more))).map(|_| ()).probe_with(probe);
         }
-        let objects = locals.join(&plan.objects, skeletons.clone(), || graph.first_voxels());
+        let objects = locals.join(&plan.objects, skeletons.clone(), || graph.first_voxels(), &plan.links);
         let (object_counts, each_object, each_chunk) = (note(), note(), note());
         objects
             .counts

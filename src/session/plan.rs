@@ -9,6 +9,7 @@ use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::thin::method::Method;
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
+use crate::operators::objects::seams::KnownLinks;
 use crate::progress::ProgressState;
 
 /// What all workers of a session know from the start.
@@ -22,6 +23,8 @@ pub(super) struct SessionPlan {
     pub(super) kernel: Binarise,
     pub(super) network: NetworkPlan,
     pub(super) objects: ObjectPlan,
+    /// Links between the objects of chunks, which are held for a digest.
+    pub(super) links: KnownLinks,
     pub(super) keeping: Option<Keeping>,
     pub(super) progress: Arc<ProgressState>,
 }

@@ -36,7 +36,7 @@ use crate::threads::each;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"ANABRDIG");
 /// Incremented whenever the form of the file or of its content changes.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// Numbers in the header.
 const WORDS: usize = 7;
 

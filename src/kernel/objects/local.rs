@@ -1,6 +1,7 @@
 //! The objects of a chunk, as far as they follow from its own voxels.
 
 use std::borrow::Cow;
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,13 @@ pub struct Local<S> {
     pub(super) places: Arc<Places>,
     /// Where objects meet that are not connected there, if Euler numbers are wanted.
     pub(super) contacts: Arc<Vec<Contact>>,
+}
+
+impl<S> Local<S> {
+    /// Hashes the sides, their objects and those of neighbours: what the chunk's links follow from.
+    pub fn hash_seams(&self, neighbours: &[(Step, &Side)], state: &mut impl Hasher) {
+        (self.own, &self.sides, neighbours).hash(state);
+    }
 }
 
 impl<S: Sums> Local<S> {

@@ -30,39 +30,74 @@ pub struct Part<S> {
     pub cells: Vec<Cell>,
 }
 
+/// A link, and the place of the object of a chunk that it leads to among the objects of that chunk.
+pub type OwnLink = (u32, Link);
+
 /// The objects of a chunk, in the order of their first voxels, with links to those of its neighbours. `neighbours` holds the
 /// sides of other chunks that touch it, each with the step from this chunk to the other one. Takes time O(n log n) in the
 /// number of runs on the sides; with Euler numbers also linear time in the bits of the chunk's mask.
 pub fn parts<S: Sums>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivity: Connectivity) -> Vec<Part<S>> {
-    let mut parts: Vec<Part<S>> = local
-        .objects
-        .iter()
-        .map(|object| Part { object: object.clone(), links: Vec::new(), cells: Vec::new() })
-        .collect();
-    // Sides without foreground have no runs.
-    let runs = |side: &Side, step| side.runs(&side_of(&local.own, step).shifted(step), step).unwrap_or_default();
-    let touching: Vec<(Step, Vec<Run>)> = neighbours.iter().map(|&(step, side)| (step, runs(side, step))).collect();
-    let own: BTreeMap<Step, (Vec<Run>, Vec<u32>)> =
-        local.sides.runs(&local.own).map(|(step, runs, objects)| (step, (runs, objects))).collect();
-    let leads_on = |step: &Step| step.iter().filter(|&&d| d != 0).count() <= connectivity.axes();
-    for (step, theirs) in touching.iter().filter(|(step, _)| leads_on(step)) {
-        let Some((mine, objects)) = own.get(step) else { continue };
-        for (link, object) in links(*step, mine, objects, theirs, connectivity) {
-            parts[object as usize].links.push(link);
-        }
-    }
-    for part in &mut parts {
-        part.links.sort_unstable();
-        part.links.dedup();
-    }
+    let (own, touching) = (own_sides(local), touching(local, neighbours));
+    let mut parts = linked(local, links_between(&own, &touching, connectivity));
     if S::EULER && !touching.is_empty() {
         add_seams(&mut parts, local, &own, &touching, connectivity);
     }
     parts
 }
 
-/// The links between two sides, each with an object of the chunk that it leads to.
-fn links(step: Step, mine: &[Run], objects: &[u32], theirs: &[Run], connectivity: Connectivity) -> Vec<(Link, u32)> {
+/// The same with links that [`links`] has found, without Euler numbers. Takes linear time in objects and links.
+///
+/// # Panics
+/// If a link is of an object that the chunk does not have.
+pub fn linked<S: Sums>(local: &Local<S>, links: Vec<OwnLink>) -> Vec<Part<S>> {
+    let part = |object: &Object<S>| Part { object: object.clone(), links: Vec::new(), cells: Vec::new() };
+    let mut parts: Vec<Part<S>> = local.objects.iter().map(part).collect();
+    links.into_iter().for_each(|(object, link)| parts[object as usize].links.push(link));
+    parts
+}
+
+/// The links from a chunk's objects to those of its neighbours, in order. Takes time O(n log n) in the number of runs on the
+/// sides.
+pub fn links<S>(local: &Local<S>, neighbours: &[(Step, &Side)], connectivity: Connectivity) -> Vec<OwnLink> {
+    links_between(&own_sides(local), &touching(local, neighbours), connectivity)
+}
+
+fn links_between(
+    own: &BTreeMap<Step, (Vec<Run>, Vec<u32>)>,
+    touching: &[(Step, Vec<Run>)],
+    connectivity: Connectivity,
+) -> Vec<OwnLink> {
+    let leads_on = |step: &Step| step.iter().filter(|&&d| d != 0).count() <= connectivity.axes();
+    let mut found = Vec::new();
+    for (step, theirs) in touching.iter().filter(|(step, _)| leads_on(step)) {
+        if let Some((mine, objects)) = own.get(step) {
+            found.append(&mut links_of_side(*step, mine, objects, theirs, connectivity));
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The runs of each of a chunk's sides, and their objects.
+fn own_sides<S>(local: &Local<S>) -> BTreeMap<Step, (Vec<Run>, Vec<u32>)> {
+    local.sides.runs(&local.own).map(|(step, runs, objects)| (step, (runs, objects))).collect()
+}
+
+/// The runs of the sides of neighbours. Sides without foreground have none.
+fn touching<S>(local: &Local<S>, neighbours: &[(Step, &Side)]) -> Vec<(Step, Vec<Run>)> {
+    let runs = |side: &Side, step| side.runs(&side_of(&local.own, step).shifted(step), step).unwrap_or_default();
+    neighbours.iter().map(|&(step, side)| (step, runs(side, step))).collect()
+}
+
+/// The links between two sides. Some may be there twice.
+fn links_of_side(
+    step: Step,
+    mine: &[Run],
+    objects: &[u32],
+    theirs: &[Run],
+    connectivity: Connectivity,
+) -> Vec<OwnLink> {
     let (turned, is_first) = (Turned::new(step), step > [0; 3]);
     // The axes of the step come first: in raster order all runs of one side come before those of the other.
     let runs = if is_first { [mine, theirs].concat() } else { [theirs, mine].concat() };
@@ -78,11 +113,9 @@ fn links(step: Step, mine: &[Run], objects: &[u32], theirs: &[Run], connectivity
     let mut found = Vec::new();
     for (i, object) in own.zip(objects) {
         if let [Some(here), Some(there)] = firsts[sets.find(i as u32) as usize] {
-            found.push((if is_first { [here, there] } else { [there, here] }, *object));
+            found.push((*object, if is_first { [here, there] } else { [there, here] }));
         }
     }
-    found.sort_unstable();
-    found.dedup();
     found
 }
 

@@ -11,6 +11,7 @@ use timely::progress::Timestamp;
 use super::find::{FindObjects, ObjectPlan};
 use super::measure::measured;
 use super::remains::CountRemains;
+use super::seams::KnownLinks;
 use super::{JoinObjects, JoinParts, LabelledChunks};
 use crate::grid::ChunkId;
 use crate::kernel::mask::binarise::Foreground;
@@ -90,12 +91,13 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
 
 impl<'scope, T: Timestamp + Lattice> LocalObjects<'scope, T> {
     /// The objects of the volume, from those of chunks, their skeletons, and the first voxels of skeletons, which are asked
-    /// for where there is a table.
+    /// for where there is a table; with links that are known, if they are only counted.
     pub fn join(
         self,
         plan: &ObjectPlan,
         skeletons: VecCollection<'scope, T, (ChunkId, Arc<Skeleton>)>,
         firsts: impl FnOnce() -> VecCollection<'scope, T, (ChunkId, Voxel)>,
+        known: &KnownLinks,
     ) -> ObjectFindings<'scope, T> {
         let octree = Octree::new(plan.grid);
         let counts = |voxels: u64, remains: &Remains| {
@@ -104,15 +106,16 @@ impl<'scope, T: Timestamp + Lattice> LocalObjects<'scope, T> {
         };
         match self {
             LocalObjects::Counted(locals) => {
-                let (parts, labels) =
-                    locals.with_remains(skeletons, None).object_parts(octree, plan.connectivity, plan.labels);
+                let locals = locals.with_remains(skeletons, None);
+                let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels, known);
                 let objects = parts.join_parts(octree);
                 let counts = objects.map(move |(_, object)| counts(object.sums.0, &object.sums.1));
                 ObjectFindings { counts, table: None, labels: plan.labels.then_some(labels) }
             }
             LocalObjects::Measured(locals) => {
                 let locals = locals.with_remains(skeletons, Some(firsts()));
-                let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels);
+                let (parts, labels) =
+                    locals.object_parts(octree, plan.connectivity, plan.labels, &KnownLinks::default());
                 let objects = parts.join_parts(octree).map(|(_, object)| object);
                 let counts = objects.clone().map(move |object| counts(object.sums.0.shape.voxels, &object.sums.1));
                 ObjectFindings { counts, table: Some(objects), labels: plan.labels.then_some(labels) }

@@ -18,11 +18,14 @@ impl Station<'_> {
         let (thinning, masks) = records.borrow().recall();
         for ChunkDigest { chunk, fingerprint, thinned } in chunks {
             records.borrow_mut().know(chunk, fingerprint);
-            let Some(ThinnedDigest { constant, objects, skeleton }) = thinned else { continue };
+            let Some(ThinnedDigest { constant, objects, links, skeleton }) = thinned else { continue };
             let foreground = constant.map_or(Foreground::Varying, Foreground::Constant);
             self.foregrounds.insert(chunk, foreground);
             self.masks.send((chunk, Change::Stored(thinning.clone())));
             self.objects.restore(chunk, objects);
+            if let Some(links) = links {
+                self.plan.links.insert(chunk, links);
+            }
             let mut radii = None;
             if let Some(skeleton) = skeleton {
                 let Skeleton { voxels, values } = Arc::unwrap_or_clone(skeleton);
@@ -45,7 +48,7 @@ impl Station<'_> {
                 Foreground::Constant(value) => Some(*value),
                 _ => None,
             };
-            Some((chunk, ThinnedDigest { constant, objects, skeleton: None }))
+            Some((chunk, ThinnedDigest { constant, objects, links: self.plan.links.get(chunk), skeleton: None }))
         };
         self.objects.counted().filter_map(of_chunk).collect()
     }
