@@ -10,7 +10,7 @@ pub(in crate::kernel) fn push(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-/// Reads the number at `at`, and moves `at` past it; `None` if the bytes end too early.
+/// Reads the number at `at`, and moves `at` past it; `None` if the bytes end too early, or it takes more than 64 bits.
 #[inline]
 pub(in crate::kernel) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let first = *bytes.get(*at)?;
@@ -22,7 +22,9 @@ pub(in crate::kernel) fn read(bytes: &[u8], at: &mut usize) -> Option<u64> {
     loop {
         let byte = *bytes.get(*at)?;
         *at += 1;
-        number |= u64::from(byte & 0x7f).wrapping_shl(shift);
+        let part = u64::from(byte & 0x7f);
+        let placed = part.checked_shl(shift).filter(|placed| placed >> shift == part)?;
+        number |= placed;
         if byte < 0x80 {
             return Some(number);
         }
@@ -65,6 +67,10 @@ mod tests {
                 prop_assert_eq!(read(&bytes, &mut at), Some(number));
             }
             prop_assert_eq!(read(&bytes, &mut at), None);
+            prop_assert_eq!(read(&[0x80; 10], &mut 0), None);
+            prop_assert_eq!(read(&[[0x80; 10].as_slice(), &[1]].concat(), &mut 0), None);
+            prop_assert_eq!(read(&[[0x80; 9].as_slice(), &[2]].concat(), &mut 0), None);
+            prop_assert_eq!(read(&[[0x80; 9].as_slice(), &[1]].concat(), &mut 0), Some(1 << 63));
         }
     }
 }

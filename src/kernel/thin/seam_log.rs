@@ -4,6 +4,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_bytes::{ByteBuf, Bytes};
 
+use crate::kernel::varint;
+
 /// Voxels by sub-iteration, as bit indices in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Decisions {
@@ -88,16 +90,16 @@ impl Decisions {
     }
 }
 
-/// For each sub-iteration the number of its voxels, and the distance of each to the one before, in seven bits a byte.
+/// For each sub-iteration the number of its voxels, and the distance of each to the one before ([`varint`]).
 impl Serialize for Decisions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::with_capacity(2 * (self.ends.len() + self.bits.len()));
         for at in 0..self.len() {
             let bits = self.at(at);
-            put(&mut bytes, bits.len() as u32);
+            varint::push(&mut bytes, bits.len() as u64);
             let mut before = 0;
             for &bit in bits {
-                put(&mut bytes, bit - before);
+                varint::push(&mut bytes, u64::from(bit - before));
                 before = bit;
             }
         }
@@ -113,44 +115,18 @@ impl<'de> Deserialize<'de> for Decisions {
 }
 
 /// The decisions in these bytes.
-fn listed(mut bytes: &[u8]) -> Option<Decisions> {
-    let (mut ends, mut bits) = (Vec::new(), Vec::with_capacity(bytes.len()));
-    while !bytes.is_empty() {
+fn listed(bytes: &[u8]) -> Option<Decisions> {
+    let (mut ends, mut bits, mut at) = (Vec::new(), Vec::with_capacity(bytes.len()), 0);
+    let number = |at: &mut usize| u32::try_from(varint::read(bytes, at)?).ok();
+    while at < bytes.len() {
         let mut before: u32 = 0;
-        for _ in 0..take(&mut bytes)? {
-            before = before.checked_add(take(&mut bytes)?)?;
+        for _ in 0..number(&mut at)? {
+            before = before.checked_add(number(&mut at)?)?;
             bits.push(before);
         }
         ends.push(bits.len() as u32);
     }
     Some(Decisions { ends, bits })
-}
-
-/// Appends a number, the lowest bits first.
-fn put(bytes: &mut Vec<u8>, mut number: u32) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-}
-
-/// Takes a number off the front.
-fn take(bytes: &mut &[u8]) -> Option<u32> {
-    let mut number = 0u32;
-    for shift in (0..u32::BITS).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        let part = u32::from(byte & 0x7f);
-        if part << shift >> shift != part {
-            return None;
-        }
-        number |= part << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 /// Sorts voxels, and keeps one of each that occurs an odd number of times.
