@@ -5,6 +5,7 @@ use differential_dataflow::{ExchangeData, VecCollection};
 use serde::{Deserialize, Serialize};
 use timely::progress::Timestamp;
 
+use self::seams::KnownLinks;
 use crate::grid::ChunkId;
 use crate::kernel::network::octree::{Octree, OctreeBox};
 use crate::kernel::network::rise::Risen;
@@ -18,8 +19,6 @@ use crate::kernel::objects::sums::{Object, Sums};
 use crate::operators::reduce_chunks::ReduceChunks;
 use crate::operators::rise::RiseRecords;
 use crate::operators::shared::Shared;
-
-use self::seams::KnownLinks;
 
 /// What a chunk knows: its own objects `L`, and the sides of others that touch it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

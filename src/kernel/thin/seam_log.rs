@@ -90,7 +90,7 @@ impl Decisions {
     }
 }
 
-/// For each sub-iteration the number of its voxels, and the distance of each to the one before ([`varint`]).
+/// For each sub-iteration the number of its voxels, and the distance of each to the one before (as `varint`s).
 impl Serialize for Decisions {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut bytes = Vec::with_capacity(2 * (self.ends.len() + self.bits.len()));
