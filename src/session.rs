@@ -70,6 +70,7 @@ mod inner;
 mod keeping;
 mod kept;
 mod links;
+mod new_mask;
 mod objects;
 mod orders;
 mod pipelines;

@@ -335,7 +335,7 @@ fn analyse(
         let held = Arc::clone(store);
         let originals = plan.radii.then(|| Originals {
             masks: masks.clone().flat_map(move |(id, change)| match change {
-                Change::Mask(mask) => Some((id, HeldMask::new(Some(Arc::new(mask)), Some(&held)))),
+                Change::Mask(mask) => Some((id, HeldMask::apart(mask, Some(&held)))),
                 _ => None,
             }),
             bounds: Some(bounds).to_stream(scope).container(),

@@ -16,6 +16,7 @@ pub(in crate::kernel) mod li;
 pub mod method;
 pub mod otsu;
 pub mod packed;
+pub mod places;
 pub mod smooth;
 pub mod sums;
 pub mod threshold;

@@ -165,7 +165,7 @@ impl<'scope, T: Timestamp + TotalOrder> BinariseChunks<'scope, T> for StreamVec<
                                 if asks {
                                     strong.give((chunk, binary.strong.map(Arc::new)));
                                 }
-                                masks.give((chunk, Change::Mask(binary.mask)));
+                                masks.give((chunk, Change::Mask(Arc::new(binary.mask))));
                             }
                             None => {
                                 if present.remove(&chunk) && asks {

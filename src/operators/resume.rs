@@ -76,7 +76,7 @@ impl<'scope, T: Timestamp + TotalOrder> ResumeChunks<'scope, T> for Scope<'scope
                     if let Some(voxels) = read.strong {
                         strong.give((chunk, Some(Arc::new(voxels))));
                     }
-                    masks.give((chunk, Change::Mask(mask)));
+                    masks.give((chunk, Change::Mask(Arc::new(mask))));
                 }
                 drop((masks, foregrounds, strong));
                 if is_over {

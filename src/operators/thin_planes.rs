@@ -25,6 +25,8 @@ mod part;
 
 use std::collections::BTreeMap;
 
+use std::sync::Arc;
+
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::{Exchange, Pipeline};
@@ -77,7 +79,7 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
 }
 
-impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
+impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'scope, T, (ChunkId, Option<Arc<Mask>>)> {
     fn thin_planes(
         self,
         grid: Grid,

@@ -84,9 +84,9 @@ impl Filtering {
     }
 
     /// Replaces the mask of a chunk, and its strong voxels.
-    pub(super) fn set(&mut self, chunk: ChunkId, mask: Option<Mask>, strong: Option<Mask>) {
-        self.masks.send((chunk, mask.map(Arc::new)));
-        self.strong.send((chunk, strong.map(Arc::new)));
+    pub(super) fn set(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>, strong: Option<Arc<Mask>>) {
+        self.masks.send((chunk, mask));
+        self.strong.send((chunk, strong));
     }
 
     /// Filters what was replaced. Returns by how much more filters change. All workers must call this together.

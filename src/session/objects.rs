@@ -18,7 +18,7 @@ use crate::store::Source;
 /// The objects of a worker's chunks.
 pub(super) struct ChunkObjects {
     plan: ObjectPlan,
-    /// Masks whose objects are not known; `None` if a chunk no longer has foreground.
+    /// Masks whose objects are measured later; `None` if a chunk no longer has foreground.
     masks: BTreeMap<ChunkId, Option<Arc<Mask>>>,
     found: Found,
 }
@@ -45,9 +45,16 @@ impl ChunkObjects {
         ChunkObjects { plan, masks: BTreeMap::new(), found }
     }
 
-    /// Takes the mask that a chunk has now, or `None` if it no longer has foreground.
-    pub(super) fn take(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>) {
-        self.masks.insert(chunk, mask);
+    /// Takes the mask that a chunk has now, or `None` if it no longer has foreground. Where its objects are only counted,
+    /// nothing else must be known, and they are, unless they are among what was `counted` before.
+    pub(super) fn take(&mut self, chunk: ChunkId, mask: Option<&Arc<Mask>>, counted: Option<Arc<Local<u64>>>) {
+        match &mut self.found {
+            Found::Measured(_) => _ = self.masks.insert(chunk, mask.cloned()),
+            Found::Counted(sent) => {
+                let count = |mask: &Arc<Mask>| counted.unwrap_or_else(|| Arc::new(self.plan.counted(chunk, mask)));
+                sent.news.insert(chunk, mask.map(count).map(Shared::from));
+            }
+        }
     }
 
     /// Takes the objects that a chunk has, if they are only counted.
@@ -63,16 +70,7 @@ impl ChunkObjects {
         known.into_iter().flatten().map(|(&chunk, objects)| (chunk, objects.clone().into_inner()))
     }
 
-    /// Finds the objects of new masks, if they are only counted: then nothing else must be known.
-    pub(super) fn count(&mut self) {
-        if let Found::Counted(sent) = &mut self.found {
-            for (chunk, mask) in std::mem::take(&mut self.masks) {
-                sent.news.insert(chunk, mask.map(|mask| Shared::new(self.plan.counted(chunk, &mask))));
-            }
-        }
-    }
-
-    /// Finds the objects of new masks. Chunks that fail are tried again the next time.
+    /// Measures the objects of new masks, unless they are only counted. Chunks that fail are tried again the next time.
     ///
     /// # Errors
     /// As [`measured`].
@@ -82,7 +80,6 @@ impl ChunkObjects {
         source: Option<&Arc<dyn Source>>,
         bounds: &Grid,
     ) -> Result<()> {
-        self.count();
         let Found::Measured(sent) = &mut self.found else { return Ok(()) };
         let mut first: Result<()> = Ok(());
         for (chunk, mask) in std::mem::take(&mut self.masks) {

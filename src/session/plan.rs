@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::new_mask::Preparation;
 use super::records::Keeping;
 use crate::grid::Grid;
 use crate::kernel::filter::rule::Filter;
@@ -27,4 +28,13 @@ pub(super) struct SessionPlan {
     pub(super) links: KnownLinks,
     pub(super) keeping: Option<Keeping>,
     pub(super) progress: Arc<ProgressState>,
+}
+
+impl SessionPlan {
+    /// How new masks are prepared.
+    pub(super) fn preparation(&self) -> Preparation {
+        let (counts, stands) = (!self.objects.table, self.filters.is_empty());
+        let objects = (counts && stands).then_some(self.objects);
+        Preparation { canvas: self.canvas, objects, holds: self.network.radii && stands }
+    }
 }

@@ -41,9 +41,7 @@ pub(super) struct Reading {
 }
 
 /// The mask of a chunk that was read.
-#[derive(Debug)]
 pub(super) struct Made {
-    pub(super) chunk: ChunkId,
     pub(super) fingerprint: u64,
     /// Its mask and foreground, unless its values are the known ones.
     pub(super) mask: Option<Option<Binary>>,
@@ -102,10 +100,10 @@ impl Reading {
         worker.step_or_park_while(None, || !probe.done());
     }
 
-    /// The masks of the chunks that this worker owns, unless their values are the known ones.
-    pub(super) fn masks(&self, worker: &mut Worker, mut watch: impl FnMut(&Padded, &Made) + 'static) -> Vec<Made> {
-        let made = Rc::new(RefCell::new(Vec::new()));
-        let (makes, mut kernel, known) = (Rc::clone(&made), self.kernel.clone(), self.known.clone());
+    /// Calls `each` with the masks of the chunks that this worker owns, unless their values are the known ones. All workers
+    /// must call this together.
+    pub(super) fn masks(&self, worker: &mut Worker, mut each: impl FnMut(&Padded, Made) + 'static) {
+        let (mut kernel, known) = (self.kernel.clone(), self.known.clone());
         let (source, failure) = (Arc::clone(&self.source), self.failure.clone());
         self.read(worker, Stage::Reading, move |padded| {
             let inside = match inside(&*source, &padded.own) {
@@ -116,11 +114,8 @@ impl Reading {
             let same = known.get(&padded.chunk) == Some(&fingerprint);
             let mut make = || kernel.mask(padded.voxels.as_ref(), &padded.region, &padded.own);
             let mask = (!same).then(|| make().and_then(|binary| inside.confine(binary)));
-            let made = Made { chunk: padded.chunk, fingerprint, mask };
-            watch(padded, &made);
-            makes.borrow_mut().push(made);
+            each(padded, Made { fingerprint, mask });
         });
-        made.take()
     }
 
     /// Counts the values of the chunks that this worker owns, each starting from `empty`, or all together where such counts

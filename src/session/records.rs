@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::reading::{ChunksRead, Made, Reading};
+use super::new_mask::{Findings, NewMask};
+use super::reading::{ChunksRead, Reading};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
-use crate::kernel::mask::binarise::{Binary, Foreground};
+use crate::kernel::mask::Mask;
+use crate::kernel::mask::binarise::Foreground;
 use crate::kernel::mask::threshold::Threshold;
-use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
 use crate::kernel::thin::recall::{Recall, Restored};
@@ -121,10 +122,10 @@ struct Pair {
 pub(super) struct Brought {
     pub(super) chunk: ChunkId,
     pub(super) change: Option<Change>,
-    pub(super) skeleton: Option<Skeleton>,
+    pub(super) skeleton: Option<Arc<Skeleton>>,
     pub(super) foreground: Foreground,
     /// Its present mask before filters, unless it is the one that was thinned.
-    pub(super) made: Option<Option<Binary>>,
+    pub(super) made: Option<Option<NewMask>>,
     /// Whether the skeleton's values are older than the mask.
     pub(super) revalued: bool,
 }
@@ -140,11 +141,11 @@ impl Records {
         let keeping = self.keeping.clone();
         let thinning = Recall::new(move |chunk| {
             let ThinningRecord { initial, log, .. } = keeping.recall(chunk, &keeping.recalls_of_thinning)?;
-            Some(Restored { initial, log, doubtful: false })
+            Some(Restored { initial, log: Arc::unwrap_or_clone(log), doubtful: false })
         });
         let keeping = self.keeping.clone();
         // Not from the mask record, which is replaced before the epoch ends.
-        (thinning, RecallMasks::new(move |chunk| Some(Arc::new(keeping.recall(chunk, &keeping.recalls)?.initial))))
+        (thinning, RecallMasks::new(move |chunk| Some(keeping.recall(chunk, &keeping.recalls)?.initial)))
     }
 
     /// Notes the fingerprint of a chunk whose records are not read.
@@ -174,7 +175,7 @@ impl Records {
             let seen = thinning.as_ref().map(|record| *record.seen());
             let thinned = thinning.as_ref().map_or(0, ThinningRecord::mask);
             let filters = self.keeping.filters_masks;
-            let stands = mask.as_ref().is_some_and(|record| hash_of_mask(record.mask.as_ref()) == thinned);
+            let stands = mask.as_ref().is_some_and(|record| hash_of_mask(record.mask.as_deref()) == thinned);
             let found = mask.as_ref().map(|record| FoundMask {
                 own: record.own,
                 padded: record.padded,
@@ -205,12 +206,13 @@ impl Records {
             let made = mask.filter(|_| !stands).map(|record| {
                 let (count, foreground) = (record.foreground as usize, foreground.clone());
                 let strong = record.strong;
-                record.mask.map(|mask| Binary { mask, strong, count, foreground })
+                record.mask.map(|mask| NewMask { mask, strong, count, foreground, findings: Findings::default() })
             });
             let (change, skeleton) = match thinning {
                 None => (None, None),
                 Some(ThinningRecord { initial, log, skeleton, .. }) => {
-                    let restored = Restored { initial, log, doubtful: doubtful.contains(&chunk) };
+                    let (log, doubtful) = (Arc::unwrap_or_clone(log), doubtful.contains(&chunk));
+                    let restored = Restored { initial, log, doubtful };
                     (Some(Change::Restored(Box::new(restored))), skeleton)
                 }
             };
@@ -219,18 +221,19 @@ impl Records {
         std::mem::take(&mut self.found).into_iter().map(bring).collect()
     }
 
-    /// Writes the mask of a chunk, and adds its projections to what was read.
+    /// Writes the mask of a chunk and the fingerprint of its values, and adds its projections to what was read. Of known
+    /// values only the mark is new.
     pub(super) fn write_mask(
         &mut self,
         reading: &Reading,
         padded: &Padded,
-        made: &Made,
+        (fingerprint, new): (u64, Option<Option<&NewMask>>),
         epoch: u64,
         read: &mut ChunksRead,
     ) -> Result<()> {
-        let (folder, chunk) = (self.keeping.folder.clone(), made.chunk);
+        let (folder, chunk) = (self.keeping.folder.clone(), padded.chunk);
         let mark = reading.marks.get(&chunk).copied().flatten();
-        let Some(binary) = &made.mask else {
+        let Some(new) = new else {
             // Only the mark is new.
             return match folder.load::<MaskRecord>(chunk)? {
                 Loaded::Valid(record) if record.mark != mark => {
@@ -248,11 +251,11 @@ impl Records {
         let fill = reading.source.description().fill;
         part.add_own(&own, &padded.region, padded.voxels.as_ref(), fill);
         read.overview.get_or_insert_with(|| Projections::new(bounds, self.keeping.dimensions)).merge(&part);
-        let before = self.fingerprints.insert(chunk, made.fingerprint);
-        if before.is_some_and(|before| before != made.fingerprint) {
+        let before = self.fingerprints.insert(chunk, fingerprint);
+        if before.is_some_and(|before| before != fingerprint) {
             read.replaced.push(chunk);
         }
-        let constant = binary.as_ref().and_then(|binary| match binary.foreground {
+        let constant = new.and_then(|new| match new.foreground {
             Foreground::Constant(value) => Some(value),
             _ => None,
         });
@@ -260,12 +263,12 @@ impl Records {
             own,
             padded: padded.region,
             mark,
-            fingerprint: made.fingerprint,
+            fingerprint,
             threshold: reading.kernel.threshold,
-            foreground: binary.as_ref().map_or(0, |binary| binary.count as u64),
+            foreground: new.map_or(0, |new| new.count as u64),
             constant,
-            mask: binary.as_ref().map(|binary| on_canvas(&binary.mask, &self.canvas, chunk)),
-            strong: binary.as_ref().and_then(|binary| Some(on_canvas(binary.strong.as_ref()?, &self.canvas, chunk))),
+            mask: new.map(|new| Arc::clone(&new.mask)),
+            strong: new.and_then(|new| new.strong.clone()),
             count: reading.counted.get(&chunk).cloned(),
             projections: Some(part),
         };
@@ -306,16 +309,15 @@ impl Records {
                 Some(kept) => Some(kept),
                 None => {
                     let latest = folder.load_latest::<ThinningRecord>(chunk)?.valid();
-                    latest.map(|record| (Arc::new(record.initial), Arc::new(record.log)))
+                    latest.map(|record| (record.initial, record.log))
                 }
             };
             if found.is_none() && self.keeping.misses::<ThinningRecord>(chunk) {
                 continue;
             }
-            let skeleton = skeletons(chunk).map(|skeleton| Skeleton::clone(&skeleton));
-            let fingerprint = self.fingerprints.get(&chunk).copied().unwrap_or(0);
+            let (skeleton, fingerprint) = (skeletons(chunk), self.fingerprints.get(&chunk).copied().unwrap_or(0));
             let record = found.as_ref().map(|(initial, log)| {
-                let (initial, log) = (Mask::clone(initial), SeamLog::clone(log));
+                let (initial, log) = (Arc::clone(initial), Arc::clone(log));
                 ThinningRecord::new(&Seams::new(&self.canvas, chunk), initial, log, skeleton, fingerprint)
             });
             let staged = folder.stage(chunk, record.as_ref(), epoch);
@@ -336,15 +338,4 @@ fn usable<R>(loaded: Loaded<R>, unusable: &mut Vec<Reason>) -> Option<R> {
         return None;
     }
     loaded.valid()
-}
-
-/// The mask of a chunk that may be cut off at bounds, in a layout without bounds.
-pub(super) fn on_canvas(mask: &Mask, canvas: &Grid, chunk: ChunkId) -> Mask {
-    let (own, whole) = (mask.layout().own, canvas.region(chunk));
-    if own == whole {
-        return mask.clone();
-    }
-    let mut placed = Mask::new(Layout::new(whole));
-    placed.paste(&own, &mask.cut(&own));
-    placed
 }

@@ -13,17 +13,18 @@ use timely::worker::Worker;
 use super::commands::{Answer, Command, Computed, ToCompute};
 use super::crew::Post;
 use super::filtering::Filtering;
+use super::new_mask::{Findings, NewMask};
 use super::objects::ChunkObjects;
 use super::pipelines::{Difference, Feed, GraphFeeds, OriginalFeeds, Thinned, graph, thinning};
 use super::plan::SessionPlan;
-use super::reading::{ChunksRead, Reading};
-use super::records::{Brought, Found, Records, on_canvas};
+use super::reading::{ChunksRead, Made, Reading};
+use super::records::{Brought, Found, Records};
 use crate::error::{Error, Result};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::filter::amount::Amounts;
 use crate::kernel::image::project::Projections;
 use crate::kernel::mask::Mask;
-use crate::kernel::mask::binarise::{Binarise, Binary, Foreground};
+use crate::kernel::mask::binarise::{Binarise, Foreground};
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::network::skeleton::Skeleton;
 use crate::kernel::thin::partition::Change;
@@ -53,9 +54,9 @@ struct Station<'w> {
     bounds: Option<Region>,
     differences: Rc<RefCell<Vec<Difference>>>,
     /// Masks of chunks that were read last; discarded if another chunk could not be read.
-    read: BTreeMap<ChunkId, Option<Binary>>,
+    read: BTreeMap<ChunkId, Option<NewMask>>,
     /// Other masks that have not been thinned, by batch and chunk: batches that are still open come while an epoch runs.
-    made: BTreeMap<(u64, ChunkId), Option<Binary>>,
+    made: BTreeMap<(u64, ChunkId), Option<NewMask>>,
     foregrounds: HashMap<ChunkId, Foreground>,
     /// Chunks whose foreground's values are held.
     holding: Vec<ChunkId>,
@@ -150,7 +151,8 @@ impl<'w> Station<'w> {
         match command {
             Command::Set(batch, chunk, region, voxels, _permit) => {
                 let binary = self.kernel.mask(Some(&voxels), &region, &region);
-                self.made.insert((batch, chunk), binary);
+                let preparation = self.plan.preparation();
+                self.made.insert((batch, chunk), binary.map(|binary| preparation.of(chunk, binary)));
                 None
             }
             Command::Forget(batch, chunk) => {
@@ -201,16 +203,23 @@ impl<'w> Station<'w> {
     fn read(&mut self, reading: &Arc<Reading>, epoch: u64) -> ChunksRead {
         let read: Rc<RefCell<ChunksRead>> = Rc::default();
         let (noted, records, shared) = (Rc::clone(&read), self.records.clone(), Arc::clone(reading));
-        let made = reading.masks(self.worker, move |padded, made| {
-            let mut noted = noted.borrow_mut();
-            noted.chunks.push((made.chunk, made.fingerprint, made.mask.is_some()));
+        let made = Rc::new(RefCell::new(BTreeMap::new()));
+        let (makes, preparation) = (Rc::clone(&made), self.plan.preparation());
+        reading.masks(self.worker, move |padded, Made { fingerprint, mask }| {
+            let (mut noted, chunk) = (noted.borrow_mut(), padded.chunk);
+            let new = mask.map(|binary| binary.map(|binary| preparation.of(chunk, binary)));
+            noted.chunks.push((chunk, fingerprint, new.is_some()));
+            let made = (fingerprint, new.as_ref().map(Option::as_ref));
             if let Some(records) = &records
                 && let Err(error) = records.borrow_mut().write_mask(&shared, padded, made, epoch, &mut noted)
             {
                 shared.failure.report(error);
             }
+            if let Some(new) = new {
+                makes.borrow_mut().insert(chunk, new);
+            }
         });
-        self.read = made.into_iter().filter_map(|made| Some((made.chunk, made.mask?))).collect();
+        self.read = made.take();
         read.take()
     }
 
@@ -233,7 +242,7 @@ impl<'w> Station<'w> {
                 self.foregrounds.insert(chunk, foreground);
                 if let Change::Restored(restored) = &change {
                     thinned.insert(chunk, hash_of_mask(Some(&restored.initial)));
-                    self.remember(chunk, Some(Arc::new(restored.initial.clone())));
+                    self.remember(chunk, Some(&restored.initial), Findings::default());
                 }
                 self.masks.send((chunk, change));
                 if doubtful.contains(&chunk) {
@@ -241,7 +250,7 @@ impl<'w> Station<'w> {
                 }
             }
             if let Some(skeleton) = skeleton {
-                self.news.insert(chunk, Some(Arc::new(skeleton)));
+                self.news.insert(chunk, Some(skeleton));
                 if revalued {
                     self.revalued.insert(chunk);
                 }
@@ -249,7 +258,7 @@ impl<'w> Station<'w> {
             if let Some(made) = made {
                 match (&mut self.filtering, made) {
                     (None, made) => _ = self.made.insert((0, chunk), made),
-                    (Some(filtering), Some(Binary { mask, strong, foreground, .. })) => {
+                    (Some(filtering), Some(NewMask { mask, strong, foreground, .. })) => {
                         filtering.set(chunk, Some(mask), strong);
                         self.foregrounds.insert(chunk, foreground);
                     }
@@ -307,37 +316,36 @@ impl<'w> Station<'w> {
         let later = self.made.split_off(&(batch + 1, ChunkId::at(Voxel::MIN)));
         let made = std::mem::replace(&mut self.made, later);
         // Of several masks of a chunk, the last one counts.
-        let mut latest: BTreeMap<ChunkId, Option<Binary>> =
-            made.into_iter().map(|((_, chunk), binary)| (chunk, binary)).collect();
+        let mut latest: BTreeMap<ChunkId, Option<NewMask>> =
+            made.into_iter().map(|((_, chunk), new)| (chunk, new)).collect();
         latest.append(&mut self.read);
-        for (chunk, binary) in latest {
+        for (chunk, new) in latest {
             if self.skeletons.contains_key(&chunk) {
                 self.revalued.insert(chunk);
             }
-            foregrounds.push((chunk, binary.as_ref().map_or(0, |binary| binary.count as u64)));
-            let placed = |mask: Mask| on_canvas(&mask, &self.plan.canvas, chunk);
-            let (mask, strong) = match binary {
-                Some(binary) => {
-                    if matches!(binary.foreground, Foreground::Kept(_)) {
+            foregrounds.push((chunk, new.as_ref().map_or(0, |new| new.count as u64)));
+            let (mask, strong, findings) = match new {
+                Some(NewMask { mask, strong, foreground, findings, .. }) => {
+                    if matches!(foreground, Foreground::Kept(_)) {
                         self.holding.push(chunk);
                     }
-                    self.foregrounds.insert(chunk, binary.foreground);
-                    (Some(placed(binary.mask)), binary.strong.map(placed))
+                    self.foregrounds.insert(chunk, foreground);
+                    (Some(mask), strong, findings)
                 }
                 None => {
                     self.foregrounds.remove(&chunk);
-                    (None, None)
+                    (None, None, Findings::default())
                 }
             };
             match &mut self.filtering {
                 Some(filtering) => filtering.set(chunk, mask, strong),
-                None => self.change(chunk, mask.map(Arc::new)),
+                None => self.change(chunk, mask, findings),
             }
         }
         self.filter();
         let filtered = self.filtering.as_mut().map(Filtering::take);
         for (chunk, mask) in filtered.into_iter().flatten() {
-            self.change(chunk, mask);
+            self.change(chunk, mask, Findings::default());
         }
         for chunk in std::mem::take(&mut self.doubtful) {
             self.masks.send((chunk, Change::Rerun));
@@ -351,10 +359,10 @@ impl<'w> Station<'w> {
     }
 
     /// Replaces the mask of a chunk for thinning.
-    fn change(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>) {
+    fn change(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>, findings: Findings) {
         self.doubtful.remove(&chunk);
-        let change = mask.as_deref().cloned().map_or(Change::Gone, Change::Mask);
-        self.remember(chunk, mask);
+        self.remember(chunk, mask.as_ref(), findings);
+        let change = mask.map_or(Change::Gone, Change::Mask);
         self.masks.send((chunk, change));
     }
 
@@ -421,18 +429,17 @@ impl<'w> Station<'w> {
     }
 
     /// Keeps a mask for objects, and for radii if they are measured.
-    fn remember(&mut self, chunk: ChunkId, mask: Option<Arc<Mask>>) {
-        self.objects.take(chunk, mask.clone());
-        self.objects.count();
+    fn remember(&mut self, chunk: ChunkId, mask: Option<&Arc<Mask>>, findings: Findings) {
+        self.objects.take(chunk, mask, findings.counted);
         if self.original_feeds.is_some() {
-            self.originals.insert(chunk, HeldMask::new(mask, None));
+            let apart = |mask: &Arc<Mask>| findings.held.unwrap_or_else(|| HeldMask::apart(Arc::clone(mask), None));
+            self.originals.insert(chunk, mask.map_or_else(|| HeldMask::new(None, None), apart));
         }
     }
 
     /// Brings new skeletons, and the bounds of the image, to the graph. Returns what has changed there.
     fn update_graph(&mut self, bounds: Region) -> Vec<Difference> {
         let time = *self.skeleton_feed.time();
-        self.objects.count();
         self.objects.send(time);
         if let Some(feeds) = &mut self.original_feeds {
             // A mask comes with the skeleton that it was thinned to: where values could not be looked up, the one of before

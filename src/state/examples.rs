@@ -1,6 +1,7 @@
 //! Records for tests.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ndarray::Array3;
 
@@ -57,9 +58,9 @@ pub(super) fn records(
         let skeleton = thinned.get(&id).map(|mask| {
             let voxels = mask.own_voxels();
             let values = PixelValues::Integers(voxels.iter().map(|voxel| voxel.position()[2]).collect());
-            Skeleton { voxels: voxels.into(), values: values.into() }
+            Arc::new(Skeleton { voxels: voxels.into(), values: values.into() })
         });
-        Some((id, ThinningRecord::new(&Seams::new(grid, id), Mask::clone(initial), (**log).clone(), skeleton, 7)))
+        Some((id, ThinningRecord::new(&Seams::new(grid, id), Arc::clone(initial), Arc::clone(log), skeleton, 7)))
     };
     ids.into_iter().filter_map(record).collect()
 }
@@ -67,7 +68,7 @@ pub(super) fn records(
 pub(super) fn mask_record(id: ChunkId) -> MaskRecord {
     let grid = grid();
     let own = grid.region(id);
-    let mask = random_mask(&grid, id, 40, 3);
+    let mask = random_mask(&grid, id, 40, 3).map(Arc::new);
     let mut random = random(5);
     let voxels = Voxels::U8(Array3::from_shape_simple_fn(own.shape(), || random() as u8));
     let mut histogram = Histogram::of_integers();

@@ -1,5 +1,7 @@
 //! The records of a chunk.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::counted::Counted;
@@ -8,6 +10,7 @@ use super::kind::{Record, RecordKind};
 use super::seen::Seen;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::image::project::Projections;
+use crate::kernel::mask::places::Places;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::network::skeleton::Skeleton;
@@ -35,9 +38,9 @@ pub struct MaskRecord {
     pub constant: Option<i64>,
     /// The mask with an empty halo, in the layout of the chunk on the state's grid; `None` if all voxels are
     /// background.
-    pub mask: Option<Mask>,
+    pub mask: Option<Arc<Mask>>,
     /// The strong voxels in the same layout, if the threshold asks for them and the chunk has any.
-    pub strong: Option<Mask>,
+    pub strong: Option<Arc<Mask>>,
     /// The counts of the chunk, if the threshold is found automatically.
     pub count: Option<Counted>,
     /// The chunk's part of the overview.
@@ -50,18 +53,24 @@ pub struct ThinningRecord {
     mask: u64,
     seen: Seen,
     /// The mask before thinning, with its halo.
-    pub initial: Mask,
+    pub initial: Arc<Mask>,
     /// The decisions that crossed its seams during thinning.
-    pub log: SeamLog,
+    pub log: Arc<SeamLog>,
     /// The skeleton of the chunk, if it has any voxels.
-    pub skeleton: Option<Skeleton>,
+    pub skeleton: Option<Arc<Skeleton>>,
     /// The fingerprint of the mask record from which the skeleton has its values.
     pub fingerprint: u64,
 }
 
 impl ThinningRecord {
     /// The record of a chunk with these seams, mask and halo before thinning, log and skeleton.
-    pub fn new(seams: &Seams, initial: Mask, log: SeamLog, skeleton: Option<Skeleton>, fingerprint: u64) -> Self {
+    pub fn new(
+        seams: &Seams,
+        initial: Arc<Mask>,
+        log: Arc<SeamLog>,
+        skeleton: Option<Arc<Skeleton>>,
+        fingerprint: u64,
+    ) -> Self {
         let seen = Seen::new(seams, &initial, &log);
         ThinningRecord { mask: hash_of_mask(Some(&initial)), seen, initial, log, skeleton, fingerprint }
     }
@@ -100,12 +109,12 @@ impl Record for MaskRecord {
                 mask.layout().own == region && mask.has_empty_halo() && ones > 0 && ones == self.foreground
             }
         };
-        let is_part = |strong: &Mask| {
-            let mut inside = strong.clone();
+        let is_part = |strong: &Arc<Mask>| {
+            let mut inside = Mask::clone(strong);
             self.mask.as_ref().is_some_and(|mask| {
                 strong.layout() == mask.layout() && {
                     inside.intersect(mask);
-                    inside == *strong
+                    inside == **strong
                 }
             })
         };
@@ -122,10 +131,10 @@ impl Record for ThinningRecord {
 
     fn fits(&self, grid: &Grid, id: ChunkId) -> bool {
         let layout = *self.initial.layout();
-        let region = grid.region(id);
+        let (region, places) = (grid.region(id), Places::new(&layout));
         layout.own == region
-            && self.log.sent.is_sound(|bit| place(&layout, bit) == Place::Own)
-            && self.log.received.is_sound(|bit| place(&layout, bit) == Place::Halo)
+            && self.log.sent.is_sound(|bit| place(&layout, &places, bit) == Place::Own)
+            && self.log.received.is_sound(|bit| place(&layout, &places, bit) == Place::Halo)
             && self.skeleton.as_ref().is_none_or(|skeleton| skeleton.is_sound(&region))
     }
 }
@@ -137,12 +146,10 @@ enum Place {
     Nowhere,
 }
 
-/// The place of a bit index in a layout. In 32 bits, which are enough for a layout, and in which division is several
-/// times faster.
-fn place(layout: &Layout, bit: u32) -> Place {
+/// The place of a bit index in a layout.
+fn place(layout: &Layout, places: &Places, bit: u32) -> Place {
     let [nz, ny, nx] = layout.shape.map(|n| n as u32);
-    let (row, x) = (bit / layout.row() as u32, bit % layout.row() as u32);
-    let (z, y) = (row / (ny + 2), row % (ny + 2));
+    let [z, y, x] = places.padded(bit);
     let own = |p: u32, n: u32| (1..=n).contains(&p);
     if z > nz + 1 || x > nx + 1 {
         Place::Nowhere
@@ -210,7 +217,7 @@ mod tests {
                 (_, true) => Place::Halo,
                 _ => Place::Nowhere,
             };
-            assert!(place(&layout, bit as u32) == expected, "bit {bit}");
+            assert!(place(&layout, &Places::new(&layout), bit as u32) == expected, "bit {bit}");
         }
     }
 }

@@ -219,7 +219,7 @@ mod tests {
         let id = ChunkId::at([0, 0, 0]);
         let mut mask = Mask::new(crate::kernel::mask::Layout::new(grid.region(id)));
         mask.set(mask.layout().bit([3, 3, 3]));
-        let record = ThinningRecord::new(&Seams::new(&grid, id), mask, SeamLog::default(), None, 0);
+        let record = ThinningRecord::new(&Seams::new(&grid, id), mask.into(), Default::default(), None, 0);
         assert_eq!(*record.seen(), Seen::NOTHING);
         assert!(record.mask() != 0 && hash_of_mask(None) == 0);
     }

@@ -24,7 +24,7 @@ use crate::kernel::thin::seam_log::SeamLog;
 #[derive(Clone, Debug)]
 pub enum Change {
     /// It has this new mask, with an empty halo. It runs unless the mask is the one that it already has.
-    Mask(Mask),
+    Mask(Arc<Mask>),
     /// It no longer has foreground.
     Gone,
     /// It and its neighbours are as an earlier partition left them, and it does not run.
@@ -150,7 +150,7 @@ impl Partition {
                 }
                 (Some(place), Change::Rerun) => self.run_again(place),
                 (None, Change::Mask(mask)) => {
-                    let place = self.place(Member::new(&self.grid, id, Arc::new(mask), SeamLog::default()));
+                    let place = self.place(Member::new(&self.grid, id, mask, SeamLog::default()));
                     self.newcomers.insert(place);
                     self.activate(place);
                     self.announce(place, None, true);
@@ -175,7 +175,7 @@ impl Partition {
     /// Restores a chunk, and returns its index.
     fn restore(&mut self, id: ChunkId, restored: Restored) -> u32 {
         let Restored { initial, log, doubtful } = restored;
-        let mut member = Member::new(&self.grid, id, Arc::new(initial), log);
+        let mut member = Member::new(&self.grid, id, initial, log);
         member.doubtful = doubtful;
         self.place(member)
     }
@@ -212,7 +212,7 @@ impl Partition {
     /// Runs a whole epoch of a partition without neighbours at other workers. Returns the thinned masks of the chunks
     /// that became active.
     pub fn thin(&mut self, masks: BTreeMap<ChunkId, Option<Mask>>) -> Vec<(ChunkId, Mask)> {
-        let change = |mask| if let Some(mask) = mask { Change::Mask(mask) } else { Change::Gone };
+        let change = |mask| if let Some(mask) = mask { Change::Mask(Arc::new(mask)) } else { Change::Gone };
         self.change(masks.into_iter().map(|(id, mask)| (id, change(mask))).collect(), &mut |_| ());
         let (mut quiet, mut sub_iteration) = (0, 0);
         while quiet < self.turns() || sub_iteration < self.horizon() {

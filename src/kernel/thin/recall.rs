@@ -13,7 +13,7 @@ use crate::kernel::thin::seam_log::SeamLog;
 #[derive(Clone, Debug)]
 pub struct Restored {
     /// The mask before thinning, with its halo.
-    pub initial: Mask,
+    pub initial: Arc<Mask>,
     /// What crossed its seams.
     pub log: SeamLog,
     /// Whether the chunk and its neighbours may contradict each other. Then it has to run in the next epoch, by a mask
@@ -138,7 +138,7 @@ mod tests {
                     .iter()
                     .filter_map(|&id| Some((id, held.kept(id)?)))
                     .map(|(id, (initial, log))| {
-                        (id, Restored { initial: Mask::clone(initial), log: (**log).clone(), doubtful: false })
+                        (id, Restored { initial: Arc::clone(initial), log: (**log).clone(), doubtful: false })
                     })
                     .collect();
                 let loaded: Arc<Mutex<BTreeSet<ChunkId>>> = Arc::default();

@@ -2,12 +2,14 @@
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Layout;
+use crate::kernel::mask::places::Places;
 use crate::space::Position;
 
 /// The neighbours of a chunk, and the bit indices of its voxels in their halos.
 #[derive(Clone, Debug)]
 pub struct Seams {
     layout: Layout,
+    places: Places,
     neighbours: Vec<Option<(ChunkId, Layout)>>,
 }
 
@@ -37,7 +39,8 @@ impl Seams {
                 }
             }
         }
-        Seams { layout: Layout::new(grid.region(id)), neighbours }
+        let layout = Layout::new(grid.region(id));
+        Seams { layout, places: Places::new(&layout), neighbours }
     }
 
     /// The neighbours that exist on the grid, with their number among the 27 offsets.
@@ -50,9 +53,13 @@ impl Seams {
         self.neighbours.iter().position(|found| found.as_ref().is_some_and(|(id, _)| *id == neighbour))
     }
 
+    fn padded(&self, bit: usize) -> [usize; 3] {
+        self.places.padded(bit as u32).map(|p| p as usize)
+    }
+
     /// The number of the neighbour that owns a voxel of the halo.
     pub fn owner_of_halo(&self, bit: usize) -> usize {
-        let padded = self.layout.padded(bit);
+        let padded = self.padded(bit);
         number(std::array::from_fn(|a| match padded[a] {
             0 => -1,
             p if p > self.layout.shape[a] => 1,
@@ -64,7 +71,7 @@ impl Seams {
     /// bit index there.
     #[inline]
     pub fn visit(&self, bit: usize, mut visit: impl FnMut(usize, usize)) {
-        let padded = self.layout.padded(bit);
+        let padded = self.padded(bit);
         let shape = self.layout.shape;
         // Along each axis the chunk itself has the voxel, and at the ends the chunk before or after it.
         let before = padded.map(|p| p == 1);

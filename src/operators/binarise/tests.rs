@@ -89,7 +89,7 @@ fn made(image: &Array3<u16>, way: &Way) -> Found {
                 .binarise_within(Some(tiers), kernel, |mask, _| Ok(Some(mask)), failure.clone(), Seen(grid, seen));
             binaries.masks.inspect(move |(id, change)| {
                 let mask = if let Change::Mask(mask) = change { Some(mask) } else { None };
-                held.lock().unwrap().extend(mask.map(|mask| (*id, mask.clone())));
+                held.lock().unwrap().extend(mask.map(|mask| (*id, Mask::clone(mask))));
                 let bits = mask.map(|mask| mask.own_bits().collect());
                 assert!(masked.lock().unwrap().masks.insert(*id, bits).is_none(), "a mask comes once");
             });

@@ -40,7 +40,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> FilterBinaries<'scope, T> for 
         }
         let Binaries { masks, foregrounds, strong } = self;
         let masks = masks.map(|(id, change)| match change {
-            Change::Mask(mask) => (id, Some(Arc::new(mask))),
+            Change::Mask(mask) => (id, Some(mask)),
             _ => (id, None),
         });
         let Filtered { masks, filled, amounts } = masks.held().filter_masks(Some(strong.clone().held()), plan);
@@ -51,7 +51,7 @@ impl<'scope, T: Timestamp + Lattice + TotalOrder> FilterBinaries<'scope, T> for 
         }
         let foregrounds = changed.clone().foregrounds(statements);
         let masks = changed.map(|(id, mask)| match mask {
-            Some(mask) => (id, Change::Mask(Mask::clone(&mask))),
+            Some(mask) => (id, Change::Mask(mask)),
             None => (id, Change::Gone),
         });
         (Binaries { masks, foregrounds, strong }, Some(amounts))

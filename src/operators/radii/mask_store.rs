@@ -72,6 +72,11 @@ impl HeldMask {
     pub fn new(mask: Option<Arc<Mask>>, store: Option<&Arc<MaskStore>>) -> HeldMask {
         HeldMask(Held::new(Original::new(mask), store))
     }
+
+    /// The same of a mask that others hold, who let go of it soon: it is packed nevertheless.
+    pub fn apart(mask: Arc<Mask>, store: Option<&Arc<MaskStore>>) -> HeldMask {
+        HeldMask(Held::apart(Original::new(Some(mask)), store))
+    }
 }
 
 /// An original mask as it is held. A clone shares it.
@@ -109,10 +114,16 @@ pub(super) struct InFile {
 impl Held {
     /// A mask in the form that takes least memory: packed if nobody else holds it, and in the file if the store is full.
     pub(super) fn new(original: Original, store: Option<&Arc<MaskStore>>) -> Self {
-        let mask = match &original {
-            Original::Mixed(mixed) if Arc::strong_count(mixed.mask()) == 1 => Arc::clone(mixed.mask()),
-            _ => return Held::Original(original),
-        };
+        match &original {
+            Original::Mixed(mixed) if Arc::strong_count(mixed.mask()) == 1 => Held::apart(original, store),
+            _ => Held::Original(original),
+        }
+    }
+
+    /// The same, also if somebody else holds it.
+    fn apart(original: Original, store: Option<&Arc<MaskStore>>) -> Self {
+        let Original::Mixed(mixed) = &original else { return Held::Original(original) };
+        let mask = Arc::clone(mixed.mask());
         let packed = PackedMask::new(&mask);
         let bytes = packed.as_ref().map_or(mask.layout().bytes(), |packed| size_of_val(packed.words()));
         let room = match store {
@@ -238,6 +249,7 @@ mod tests {
         assert!(!Held::new(original(2000), None).is_packed());
         let shared = Arc::new(mask(5));
         assert!(matches!(Held::new(Original::new(Some(Arc::clone(&shared))), None), Held::Original(_)));
+        assert!(matches!(HeldMask::apart(Arc::clone(&shared), None).0, Held::InMemory(_)));
         assert!(matches!(Held::new(Original::Foreground, None), Held::Original(Original::Foreground)));
     }
 

@@ -96,7 +96,7 @@ fn skeletons(thin: Thin, plan: ThinningPlan, volumes: &[Volume], how: Communicat
                 let new = mask(&plan.grid, id, volume);
                 let old = if epoch == 0 { None } else { mask(&plan.grid, id, &volumes[epoch - 1]) };
                 if !plan.keep || new != old {
-                    input.send((id, new.map_or(Change::Gone, Change::Mask)));
+                    input.send((id, new.map_or(Change::Gone, |mask| Change::Mask(mask.into()))));
                 }
             }
             input.advance_to(epoch + 1);
@@ -199,7 +199,7 @@ fn kept(grid: Grid, method: Method, volumes: &[Volume], by_planes: bool, how: Co
                 let new = mask(&grid, id, volume);
                 let old = if epoch == 0 { None } else { mask(&grid, id, &volumes[epoch - 1]) };
                 if new != old {
-                    input.send((id, new.map_or(Change::Gone, |mask| Change::Mask(on_canvas(mask)))));
+                    input.send((id, new.map_or(Change::Gone, |mask| Change::Mask(on_canvas(mask).into()))));
                 }
             }
             input.advance_to(epoch + 1);
@@ -271,7 +271,7 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
         worker.dataflow::<usize, _, _>(|scope| {
             let (mut input, masks) = scope.new_input::<Vec<(ChunkId, Change)>>();
             for id in grid.chunks().filter(|&id| grid.owner(id, peers) == index) {
-                input.send((id, Change::Mask(mask(&grid, id, &volume).unwrap())));
+                input.send((id, Change::Mask(mask(&grid, id, &volume).unwrap().into())));
             }
             let thinned = if by_planes {
                 let masks =

@@ -418,13 +418,12 @@ impl Crew {
 }
 
 impl Part for Crew {
-    type Record = (ChunkId, Option<Mask>);
+    type Record = (ChunkId, Option<Arc<Mask>>);
     type Content = Content;
     type Result = (ChunkId, Option<Mask>);
 
-    fn take(&mut self, (id, mask): (ChunkId, Option<Mask>), post: &mut Post<impl FnMut(Letter<Content>)>) {
+    fn take(&mut self, (id, mask): (ChunkId, Option<Arc<Mask>>), post: &mut Post<impl FnMut(Letter<Content>)>) {
         debug_assert_eq!(self.grid.owner(id, self.errand.peers), self.errand.index, "chunks come to their owners");
-        let mask = mask.map(Arc::new);
         if let Some(mask) = &mask {
             self.counts.chunks += 1;
             self.counts.thinned += 1;
