@@ -6,6 +6,9 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use timely::container::CapacityContainerBuilder;
+use timely::dataflow::channels::pact;
+use timely::dataflow::operators::generic::Operator;
 use timely::dataflow::operators::probe::Handle;
 use timely::dataflow::operators::vec::Map;
 use timely::dataflow::operators::{Concat, Exchange, Inspect, Probe, ToStream};
@@ -116,13 +119,20 @@ fn gather(worker: &mut Worker, mut found: Found) -> Found {
             .inspect(move |found| gathered.borrow_mut().merge(found.clone()))
             .probe_with(&probe);
         let parts = sent.into_iter().flat_map(|projections| projections.parts().collect::<Vec<_>>());
+        let to_first = pact::Exchange::new(|_: &Projections| 0);
         parts
             .to_stream(scope)
             .container::<Vec<_>>()
-            .exchange(|_| 0)
-            .inspect(move |part: &Projections| {
-                let new = || Projections::new(part.bounds(), part.dimensions());
-                projected.borrow_mut().projections.get_or_insert_with(new).merge(part);
+            // In the operator that receives them: between two operators those of all other processes would wait, unpacked.
+            .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(to_first, "MergeProjections", move |_, _| {
+                move |input, _| {
+                    input.for_each(|_, parts| {
+                        for part in parts.drain(..) {
+                            let new = || Projections::new(part.bounds(), part.dimensions());
+                            projected.borrow_mut().projections.get_or_insert_with(new).merge(&part);
+                        }
+                    });
+                }
             })
             .probe_with(&probe);
     });
