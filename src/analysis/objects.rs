@@ -25,6 +25,7 @@ use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::Object;
 use crate::operators::binarise::{Binaries, Watch};
 use crate::operators::failure::Failure;
+use crate::operators::held::HoldLatest;
 use crate::operators::objects::find::{FindObjects, ObjectPlan};
 use crate::operators::objects::measure::measured;
 use crate::operators::objects::seams::KnownLinks;
@@ -206,7 +207,8 @@ fn find(
         // The masks themselves are not needed any more.
         let (_, locals) = masks.find_objects(foregrounds, find, failure.clone());
         let octree = Octree::new(plan.grid);
-        let (parts, labels) = locals.object_parts(octree, plan.connectivity, plan.labels, &KnownLinks::default());
+        let (parts, labels) =
+            locals.held().object_parts(octree, plan.connectivity, plan.labels, &KnownLinks::default());
         labels
             .inner
             .exchange(|_| 0)

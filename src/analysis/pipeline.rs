@@ -21,6 +21,7 @@ use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::objects::labels::ObjectLabels;
 use crate::kernel::thin::partition::Change;
 use crate::memory::{much_is_freed, no_threads};
+use crate::operators::attic::Attic;
 use crate::operators::batch::BatchRecords;
 use crate::operators::binarise::Binaries;
 use crate::operators::failure::Failure;
@@ -33,7 +34,7 @@ use crate::operators::resume::ResumeChunks;
 use crate::operators::sample::SampleChunks;
 use crate::operators::thin::{ThinningCounts, ThinningPlan};
 use crate::operators::thin_masks::ThinMasks;
-use crate::operators::thin_planes::Inflow;
+use crate::operators::thin_planes::{Inflow, Provisions};
 use crate::operators::volume::confined_volume;
 use crate::operators::window::Window;
 use crate::operators::write::WriteSkeletons;
@@ -251,7 +252,8 @@ impl Analysis {
         let projected = Projected::default();
         let scratch = out.map_or_else(std::env::temp_dir, Path::to_owned);
         let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
-        let store = Arc::new(MaskStore::new(scratch, MASKS_IN_MEMORY, shared.clone()));
+        let attic = Arc::new(Attic::new(scratch, shared.clone()));
+        let store = Arc::new(MaskStore::new(Arc::clone(&attic), MASKS_IN_MEMORY));
         let (workers, analysis, kept) = (self.allotted.workers, self.clone(), running.checkpoint.take());
         let logic = move |worker: &mut Worker| {
             let kept = kept.as_ref();
@@ -261,7 +263,15 @@ impl Analysis {
             };
             if let Some(image) = &analysis.labels {
                 let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
-                    analyse(worker, of_class, threshold, (window, &projected, &store), (None, None), &shared, &progress)
+                    analyse(
+                        worker,
+                        of_class,
+                        threshold,
+                        (window, &projected, (&store, &attic)),
+                        (None, None),
+                        &shared,
+                        &progress,
+                    )
                 };
                 let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
                 return Ok((threshold, report));
@@ -269,7 +279,7 @@ impl Analysis {
             if let Some(kept) = kept.filter(|kept| worker.index() == 0 && kept.threshold().is_none()) {
                 kept.keep_threshold(threshold)?;
             }
-            let shared_by_workers = (window.clone(), &projected, &store);
+            let shared_by_workers = (window.clone(), &projected, (&store, &attic));
             let files = (skeleton.clone(), kept);
             let report = analyse(worker, &analysis, threshold, shared_by_workers, files, &shared, &progress)?;
             Ok((threshold, report))
@@ -284,7 +294,7 @@ fn analyse(
     worker: &mut Worker,
     analysis: &Analysis,
     threshold: Threshold,
-    (window, projected, store): (Window, &Projected, &Arc<MaskStore>),
+    (window, projected, (store, attic)): (Window, &Projected, (&Arc<MaskStore>, &Arc<Attic>)),
     (skeleton, kept): (Option<Sink>, Option<&Checkpoint>),
     failure: &Failure,
     state: &Arc<ProgressState>,
@@ -356,8 +366,9 @@ fn analyse(
         let thinning_plan = ThinningPlan { grid, method, keep: false };
         let object_plan = analysis.object_plan();
         let known = move |chunk| objects.take(chunk);
-        let (masks, locals) = find(masks, foreground.clone(), object_plan, values.clone(), known, failure.clone());
-        let masks = masks.thin_masks(thinning_plan, inflow, kept.cloned(), watch, failure.clone());
+        let (masks, found) = find(masks, foreground.clone(), object_plan, values.clone(), known, failure.clone());
+        let provisions = Provisions { inflow, checkpoint: kept.cloned(), attic: Some(Arc::clone(attic)) };
+        let masks = masks.thin_masks(thinning_plan, provisions, watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
         let skeletons = network.pruned.clone().unwrap_or(collection);
@@ -365,6 +376,8 @@ fn analyse(
             let counted = to_report();
             loops.clone().inspect(move |more| counted.borrow_mut().found.unpruned_loops += more).probe_with(&probe);
         }
+        // When the network is known, which takes memory of its own.
+        let locals = found.rested(network.graph.parts.inner.clone(), Arc::clone(attic));
         let objects =
             locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels(), &KnownLinks::default());
         let (counted, listed, joined) = (to_report(), to_report(), objects.counts.inner.clone());

@@ -4,6 +4,7 @@
 //! number of records of any type.
 
 pub mod failure;
+pub mod attic;
 pub mod window;
 pub mod batch;
 pub mod read;
@@ -25,6 +26,7 @@ pub mod volume;
 pub mod regions;
 pub mod shared;
 pub mod held;
+pub mod rested;
 mod reduce_chunks;
 pub mod rise;
 pub mod link;

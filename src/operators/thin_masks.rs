@@ -7,8 +7,7 @@ use timely::progress::Timestamp;
 
 use super::failure::Failure;
 use super::thin::{ThinChunks, ThinningPlan, WatchThinning};
-use super::thin_planes::{Inflow, ThinFirst, ThinPlanes};
-use crate::checkpoint::Checkpoint;
+use super::thin_planes::{Provisions, ThinFirst, ThinPlanes};
 use crate::grid::ChunkId;
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::partition::Change;
@@ -27,8 +26,7 @@ pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
     fn thin_masks(
         self,
         plan: ThinningPlan,
-        inflow: Option<Inflow>,
-        checkpoint: Option<Checkpoint>,
+        provisions: Provisions,
         watch: impl WatchThinning + Clone + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
@@ -38,8 +36,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
     fn thin_masks(
         self,
         plan: ThinningPlan,
-        inflow: Option<Inflow>,
-        checkpoint: Option<Checkpoint>,
+        provisions: Provisions,
         watch: impl WatchThinning + Clone + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
@@ -53,7 +50,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinMasks<'scope, T> for StreamVec<'scop
             }
             Some(retest) => self
                 .map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }))
-                .thin_planes(grid, retest, inflow, checkpoint, watch, failure),
+                .thin_planes(grid, retest, provisions, watch, failure),
             None => self.thin(plan, watch, failure),
         }
     }

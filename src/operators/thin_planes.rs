@@ -12,7 +12,7 @@
 //! Afterwards the keepers of layers send the voxels that are left to the chunks' owners, some chunks at a time. If seam logs
 //! are kept, every worker logs what it deletes next to seams, and the owners join the parts.
 //!
-//! A sweep that is kept in a [`Checkpoint`] goes on from there in a later run. Its chunks come again, and the planes that had
+//! A sweep that is kept in a [`Checkpoint`](crate::checkpoint::Checkpoint) goes on from there in a later run. Its chunks come again, and the planes that had
 //! entered are left out.
 //!
 //! As in [`super::thin`], messages travel on an edge from the operator back to itself.
@@ -24,7 +24,6 @@ mod layers;
 mod part;
 
 use std::collections::BTreeMap;
-
 use std::sync::Arc;
 
 use timely::container::CapacityContainerBuilder;
@@ -36,13 +35,12 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
-pub use self::crew::Inflow;
 use self::crew::{Crew, Errand};
+pub use self::crew::{Inflow, Provisions};
 use self::first::First;
 use self::part::{Letter, Part, Post};
 use super::failure::Failure;
 use super::thin::WatchThinning;
-use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::Mask;
 use crate::kernel::thin::lee::Retest;
@@ -65,15 +63,11 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     ///
     /// With an `inflow` that names chunks that do not come, their layers wait until all others have come; if the source of
     /// the chunks waits for the window, the dataflow locks up.
-    ///
-    /// What the sweep of the first time holds is kept in `checkpoint` now and then, if there is one, and goes on from what it
-    /// holds. It must be of the same volume, method and number of workers, and the same chunks must come.
     fn thin_planes(
         self,
         grid: Grid,
         retest: Retest,
-        inflow: Option<Inflow>,
-        checkpoint: Option<Checkpoint>,
+        provisions: Provisions,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)>;
@@ -84,14 +78,13 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
         self,
         grid: Grid,
         retest: Retest,
-        inflow: Option<Inflow>,
-        checkpoint: Option<Checkpoint>,
+        provisions: Provisions,
         watch: impl WatchThinning + 'static,
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
-        let crew = Crew::new(grid, Errand { index, peers, retest, keeps: false }, inflow, kept);
+        let errand = Errand { index, peers, retest, keeps: false };
+        let crew = Crew::new(grid, errand, provisions, failure.clone());
         run(self, "ThinPlanes", crew, watch, failure)
     }
 }
@@ -112,7 +105,13 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinFirst", First::new(grid, Errand { index, peers, retest, keeps: true }), watch, failure)
+        run(
+            self,
+            "ThinFirst",
+            First::new(grid, Errand { index, peers, retest, keeps: true }, failure.clone()),
+            watch,
+            failure,
+        )
     }
 }
 

@@ -36,6 +36,7 @@ use crate::operators::radii::{HeldMask, MeasuredChunk, Originals};
 use crate::operators::shared::Shared;
 use crate::operators::thin::{ThinningCounts, ThinningPlan, WatchThinning};
 use crate::operators::thin_masks::ThinMasks;
+use crate::operators::thin_planes::Provisions;
 use crate::progress::{ProgressState, Stage};
 use crate::space::Region;
 use crate::table::statistics::Snapshot;
@@ -115,7 +116,7 @@ pub(super) fn thinning(
     worker.dataflow(|scope| {
         let (input, masks) = scope.new_input();
         masks
-            .thin_masks(plan, None, None, watch, failure)
+            .thin_masks(plan, Provisions::default(), watch, failure)
             .unary::<CapacityContainerBuilder<Vec<()>>, _, _, _>(Pipeline, "Gather", move |_, _| {
                 move |input, _| {
                     input.for_each(|_, masks| {

@@ -98,7 +98,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rusty_s3", &["store"]),
     ("image", &["overview", "store"]),
     ("embedded_graphics", &["overview"]),
-    ("postcard", &["parameters", "state", "checkpoint", "cluster"]),
+    ("postcard", &["parameters", "operators", "state", "checkpoint", "cluster"]),
     ("twox_hash", &["store", "parameters", "wire", "state", "checkpoint", "operators", "analysis"]),
     ("abomonation", &["wire"]),
     ("zstd", &["store", "state"]),

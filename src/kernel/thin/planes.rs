@@ -27,6 +27,8 @@
 //! one, because its deletions may reach them, and the others go on to the next gate. When all planes wait at one gate,
 //! nothing is left to do.
 //!
+//! Of the planes that sleep at a gate, those beyond a few are put on a [`Shelf`], if there is one.
+//!
 //! So the planes that are awake are those between the first that still changes and the newest that was read, and their number
 //! follows from the number of sub-iterations (a plane for each, and those that wait to enter together), not from the depth
 //! of the volume.
@@ -35,6 +37,7 @@ mod bench;
 mod gate;
 mod plane;
 mod seams;
+mod shelf;
 mod sleep;
 mod stage;
 mod sweep;
@@ -44,6 +47,7 @@ pub(super) mod tests;
 pub use self::gate::Gate;
 pub use self::plane::Plane;
 pub use self::seams::SeamWriter;
+pub use self::shelf::Shelf;
 pub use self::stage::DIRECTIONS;
 pub use self::sweep::{LoadParts, Passage, SaveParts, Sweep};
 use crate::kernel::mask::{Layout, TAIL};

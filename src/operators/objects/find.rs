@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use differential_dataflow::Data;
 use differential_dataflow::lattice::Lattice;
-use differential_dataflow::{Data, VecCollection};
 use timely::container::CapacityContainerBuilder;
 use timely::dataflow::StreamVec;
 use timely::dataflow::channels::pact::Pipeline;
@@ -24,8 +24,6 @@ use crate::kernel::objects::sides::Step;
 use crate::kernel::objects::sums::Sums;
 use crate::kernel::thin::partition::Change;
 use crate::operators::failure::Failure;
-use crate::operators::held::HoldLatest;
-use crate::operators::shared::Shared;
 
 /// How objects are found.
 #[derive(Clone, Copy, Debug)]
@@ -62,15 +60,17 @@ impl ObjectPlan {
     }
 }
 
+/// The objects of chunks that have some, each record in place of an earlier one of its chunk.
+pub type Latest<'scope, T, S> = StreamVec<'scope, T, (ChunkId, Option<Arc<Local<S>>>)>;
+
 /// The masks of chunks, and their objects.
-pub type WithObjects<'scope, T, S> =
-    (StreamVec<'scope, T, (ChunkId, Change)>, VecCollection<'scope, T, (ChunkId, Shared<Local<S>>)>);
+pub type WithObjects<'scope, T, S> = (StreamVec<'scope, T, (ChunkId, Change)>, Latest<'scope, T, S>);
 
 /// Extension trait on masks before thinning.
 pub trait FindObjects<'scope, T: Timestamp + TotalOrder + Lattice> {
-    /// The same masks, and the objects of each, as `find` returns them; those of a mask that came before for the same chunk
-    /// are retracted. If `find` fails, the chunk has none, and `failure` the error. A mask waits until what is known of its
-    /// foreground has come, which `foregrounds` holds at the same worker and time. Holds the objects of each chunk.
+    /// The same masks, and the objects of each, as `find` returns them, in place of those of a mask that came before for the
+    /// same chunk. If `find` fails, the chunk has none, and `failure` the error. A mask waits until what is known of its
+    /// foreground has come, which `foregrounds` holds at the same worker and time.
     fn find_objects<S: Data>(
         self,
         foregrounds: StreamVec<'scope, T, (ChunkId, Foreground)>,
@@ -136,6 +136,6 @@ impl<'scope, T: Timestamp + TotalOrder + Lattice> FindObjects<'scope, T> for Str
                 }
             }
         });
-        (mask_stream, object_stream.held())
+        (mask_stream, object_stream)
     }
 }

@@ -8,7 +8,7 @@ use timely::dataflow::StreamVec;
 use timely::order::TotalOrder;
 use timely::progress::Timestamp;
 
-use super::find::{FindObjects, ObjectPlan};
+use super::find::{FindObjects, Latest, ObjectPlan};
 use super::measure::measured;
 use super::remains::CountRemains;
 use super::seams::KnownLinks;
@@ -21,7 +21,9 @@ use crate::kernel::objects::local::Local;
 use crate::kernel::objects::measures::ObjectSums;
 use crate::kernel::objects::sums::{Object, Remains};
 use crate::kernel::thin::partition::Change;
+use crate::operators::attic::Attic;
 use crate::operators::failure::Failure;
+use crate::operators::rested::RestLatest;
 use crate::operators::shared::Shared;
 use crate::space::Voxel;
 use crate::store::Source;
@@ -42,6 +44,28 @@ pub enum LocalObjects<'scope, T: Timestamp> {
     Measured(Locals<'scope, T, ObjectSums>),
 }
 
+/// The objects of single chunks, which replace each other.
+pub enum LatestObjects<'scope, T: Timestamp> {
+    /// With their numbers of voxels.
+    Counted(Latest<'scope, T, u64>),
+    /// With all that a table of objects tells.
+    Measured(Latest<'scope, T, ObjectSums>),
+}
+
+impl<'scope, T: Timestamp + TotalOrder> LatestObjects<'scope, T> {
+    /// The objects that chunks have, each time when it is complete and `until` has nothing more of it (see [`RestLatest`]).
+    pub fn rested<D: Clone + 'static>(
+        self,
+        until: StreamVec<'scope, T, D>,
+        attic: Arc<Attic>,
+    ) -> LocalObjects<'scope, T> {
+        match self {
+            LatestObjects::Counted(latest) => LocalObjects::Counted(latest.rested(until, attic)),
+            LatestObjects::Measured(latest) => LocalObjects::Measured(latest.rested(until, attic)),
+        }
+    }
+}
+
 /// What is known of the objects of a volume.
 #[derive(Clone)]
 pub struct ObjectFindings<'scope, T: Timestamp> {
@@ -51,6 +75,12 @@ pub struct ObjectFindings<'scope, T: Timestamp> {
     pub table: Option<VecCollection<'scope, T, FoundObject>>,
     /// What an image of their labels needs of chunks, if there is one.
     pub labels: Option<LabelledChunks<'scope, T>>,
+}
+
+impl<T: Timestamp> std::fmt::Debug for LatestObjects<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LatestObjects").finish_non_exhaustive()
+    }
 }
 
 impl<T: Timestamp> std::fmt::Debug for LocalObjects<'_, T> {
@@ -75,17 +105,17 @@ pub fn find<'scope, T: Timestamp + TotalOrder + Lattice>(
     source: Arc<dyn Source>,
     known: impl Fn(ChunkId) -> Option<Local<u64>> + 'static,
     failure: Failure,
-) -> (StreamVec<'scope, T, (ChunkId, Change)>, LocalObjects<'scope, T>) {
+) -> (StreamVec<'scope, T, (ChunkId, Change)>, LatestObjects<'scope, T>) {
     if plan.table {
         let find = move |id, mask: &_, foreground: &_| {
             measured(&plan, id, mask, &plan.grid.region(id), foreground, Some(&source))
         };
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
-        (masks, LocalObjects::Measured(locals))
+        (masks, LatestObjects::Measured(locals))
     } else {
         let find = move |id, mask: &_, _: &_| Ok(known(id).unwrap_or_else(|| plan.counted(id, mask)));
         let (masks, locals) = masks.find_objects(foregrounds, find, failure);
-        (masks, LocalObjects::Counted(locals))
+        (masks, LatestObjects::Counted(locals))
     }
 }
 

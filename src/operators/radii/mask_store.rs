@@ -1,45 +1,33 @@
 //! Where the original masks of a process are held: in memory up to a limit, and beyond that in a file.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use super::recalled::RecalledMask;
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
-use crate::operators::failure::Failure;
-use crate::store::scratch::Scratch;
+use crate::operators::attic::Attic;
 
-/// Room for the original masks of a process, for all of its workers. Masks that find no room in memory go to a file
-/// without a name, which is gone with the process.
+/// Room for the original masks of a process, for all of its workers. Masks that find no room in memory go to an [`Attic`].
 pub struct MaskStore {
     /// Bytes of masks that are held in memory at most.
     most: usize,
     held: AtomicUsize,
-    folder: PathBuf,
-    /// Made when it is needed; `None` if it cannot be.
-    file: OnceLock<Option<Scratch>>,
-    failure: Failure,
+    attic: Arc<Attic>,
 }
 
 impl fmt::Debug for MaskStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MaskStore").field("most", &self.most).field("folder", &self.folder).finish_non_exhaustive()
+        f.debug_struct("MaskStore").field("most", &self.most).field("attic", &self.attic).finish_non_exhaustive()
     }
 }
 
 impl MaskStore {
-    /// Room for `most` bytes in memory, and for the rest in a file in `folder`. An error of the file is reported to `failure`;
-    /// the mask then counts as background.
-    pub fn new(folder: PathBuf, most: usize, failure: Failure) -> Self {
-        MaskStore { most, held: AtomicUsize::new(0), folder, file: OnceLock::new(), failure }
-    }
-
-    fn file(&self) -> Option<&Scratch> {
-        let make = || Scratch::new(&self.folder).map_err(|error| self.failure.report(error)).ok();
-        self.file.get_or_init(make).as_ref()
+    /// Room for `most` bytes in memory, and for the rest in an attic. Where that fails, the mask counts as background.
+    pub fn new(attic: Arc<Attic>, most: usize) -> Self {
+        MaskStore { most, held: AtomicUsize::new(0), attic }
     }
 
     /// Takes room for these bytes in memory, if there is enough.
@@ -104,7 +92,7 @@ enum Form {
 
 /// The place of a mask in the file.
 pub(super) struct InFile {
-    store: Arc<MaskStore>,
+    attic: Arc<Attic>,
     layout: Layout,
     at: u64,
     /// Number of words of its packed form.
@@ -165,24 +153,16 @@ impl InFile {
     fn put(store: &Arc<MaskStore>, mask: &Mask, packed: Option<PackedMask>) -> Held {
         let packed = packed.unwrap_or_else(|| PackedMask::always(mask));
         let words = packed.words();
-        let Some(file) = store.file() else { return Held::Original(Original::Background) };
-        match file.append(bytemuck::cast_slice(words)) {
-            Ok(at) => {
-                let (store, layout) = (Arc::clone(store), *mask.layout());
-                Held::InFile(Arc::new(InFile { store, layout, at, words: words.len() }))
-            }
-            Err(error) => {
-                store.failure.report(error);
-                Held::Original(Original::Background)
-            }
-        }
+        let Some(at) = store.attic.append(bytemuck::cast_slice(words)) else {
+            return Held::Original(Original::Background);
+        };
+        let (attic, layout) = (Arc::clone(&store.attic), *mask.layout());
+        Held::InFile(Arc::new(InFile { attic, layout, at, words: words.len() }))
     }
 
     fn read(&self) -> Mask {
         let mut words = vec![0u64; self.words];
-        let read = self.store.file().map(|file| file.read(self.at, bytemuck::cast_slice_mut(&mut words)));
-        if let Some(Err(error)) = read {
-            self.store.failure.report(error);
+        if !self.attic.read(self.at, bytemuck::cast_slice_mut(&mut words)) {
             return Mask::new(self.layout);
         }
         PackedMask::from_words(self.layout, words).unpacked()
@@ -204,14 +184,21 @@ impl PartialEq for Held {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::error::Kind;
+    use crate::operators::failure::Failure;
     use crate::space::Region;
 
     fn mask(voxels: usize) -> Mask {
         let mut mask = Mask::new(Layout::new(Region::of_shape([8, 8, 256])));
         (0..voxels).for_each(|n| mask.set(mask.layout().bit([1 + n % 8, 1 + n / 8 % 8, 1 + n * 37 % 256])));
         mask
+    }
+
+    fn store(folder: &Path, most: usize, failure: &Failure) -> Arc<MaskStore> {
+        Arc::new(MaskStore::new(Arc::new(Attic::new(folder.to_owned(), failure.clone())), most))
     }
 
     fn original(voxels: usize) -> Original {
@@ -223,7 +210,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let failure = Failure::default();
         let least = size_of_val(PackedMask::new(&mask(5)).unwrap().words());
-        let store = Arc::new(MaskStore::new(folder.path().to_owned(), 2 * least, failure.clone()));
+        let store = store(folder.path(), 2 * least, &failure);
         // One that is not packed takes more than there is.
         let counts = [5, 5, 5, 900, 5];
         let mut held: Vec<Held> = counts.iter().map(|&n| Held::new(original(n), Some(&store))).collect();
@@ -257,7 +244,7 @@ mod tests {
     fn a_file_that_cannot_be_made_is_an_error_of_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let failure = Failure::default();
-        let store = Arc::new(MaskStore::new(folder.path().join("gone"), 0, failure.clone()));
+        let store = store(&folder.path().join("gone"), 0, &failure);
         let held = Held::new(original(5), Some(&store));
         assert_eq!(held.opened(), Original::Background);
         let error = failure.take().expect("an error");

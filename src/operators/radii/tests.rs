@@ -12,6 +12,7 @@ use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::measure::distance::Original;
 use crate::kernel::measure::numbers::{InOrder, Numbers};
 use crate::kernel::measure::radii::Radius;
+use crate::operators::attic::Attic;
 use crate::operators::failure::Failure;
 use crate::space::{Position, Region, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes};
@@ -89,7 +90,8 @@ fn followed(
     recalls: bool,
 ) -> Vec<Found> {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = room.map(|room| Arc::new(MaskStore::new(folder.path().to_owned(), room, Failure::default())));
+    let attic = Arc::new(Attic::new(folder.path().to_owned(), Failure::default()));
+    let store = room.map(|room| Arc::new(MaskStore::new(attic, room)));
     let all = scenes.to_vec();
     let processes = if let Communication::ProcessBinary(count) = how { count } else { 1 };
     let grid = Grid::new(scenes[0].bounds, chunk).among(processes);

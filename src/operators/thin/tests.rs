@@ -11,7 +11,7 @@ use super::*;
 use crate::error::Error;
 use crate::kernel::mask::Layout;
 use crate::kernel::thin::lee::Retest;
-use crate::operators::thin_planes::{ThinFirst, ThinPlanes};
+use crate::operators::thin_planes::{Provisions, ThinFirst, ThinPlanes};
 use crate::space::{Region, Voxel};
 use crate::wire::tests::{assert_garbled_bytes_are_refused, assert_is_sent_and_received, changes, messages};
 
@@ -62,7 +62,7 @@ fn in_planes<'s>(
 ) -> StreamVec<'s, usize, (ChunkId, Option<Mask>)> {
     let masks = masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
     let retest = plan.method.retest_by_planes().expect("a method in six directions");
-    masks.thin_planes(plan.grid, retest, None, None, |_: &ThinningCounts| {}, Failure::default())
+    masks.thin_planes(plan.grid, retest, Provisions::default(), |_: &ThinningCounts| {}, Failure::default())
 }
 
 /// The skeleton after each of a list of volumes, every one an epoch that changes the chunks that differ. With `keep`
@@ -276,7 +276,7 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
             let thinned = if by_planes {
                 let masks =
                     masks.map(|(id, change)| (id, if let Change::Mask(mask) = change { Some(mask) } else { None }));
-                masks.thin_planes(grid, Retest::Simplicity, None, None, watch, failure)
+                masks.thin_planes(grid, Retest::Simplicity, Provisions::default(), watch, failure)
             } else {
                 masks.thin(ThinningPlan { grid, method: Method::Lee, keep: false }, watch, failure)
             };

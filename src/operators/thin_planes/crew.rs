@@ -15,6 +15,7 @@ use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::planes::{Gate, Passage, Plane, PlaneLayout, SeamWriter, Sweep};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::memory::much_is_freed;
+use crate::operators::attic::Attic;
 use crate::operators::failure::Failure;
 use crate::operators::read::Selection;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
@@ -39,6 +40,18 @@ pub struct Inflow {
     pub window: Window,
     /// Layers of chunks, beyond a chunk's own, that must be read before its mask is known.
     pub reach: usize,
+}
+
+/// What a sweep may make use of.
+#[derive(Clone, Debug, Default)]
+pub struct Provisions {
+    /// How chunks come in, if masks need not wait until all have come.
+    pub inflow: Option<Inflow>,
+    /// What is kept of the sweep of the first time, now and then, so that a later run can go on from there. It must be of the
+    /// same volume, method and number of workers, and the same chunks must come.
+    pub checkpoint: Option<Checkpoint>,
+    /// Room for planes that sleep, of which all but a few wait there.
+    pub attic: Option<Arc<Attic>>,
 }
 
 /// A message of a worker to another one.
@@ -92,6 +105,8 @@ pub(super) struct Crew {
     grid: Grid,
     errand: Errand,
     inflow: Option<Inflow>,
+    attic: Option<Arc<Attic>>,
+    failure: Failure,
     counts: ThinningCounts,
     sweep: Sweep,
     /// The snapshots of the sweep, if it is kept, and the planes that were on their way when the last one was taken.
@@ -128,12 +143,16 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    pub(super) fn new(grid: Grid, errand: Errand, inflow: Option<Inflow>, kept: Option<(Checkpoint, Failure)>) -> Crew {
+    pub(super) fn new(grid: Grid, errand: Errand, provisions: Provisions, failure: Failure) -> Crew {
         let Errand { index, peers, retest, keeps } = errand;
+        let Provisions { inflow, checkpoint, attic } = provisions;
         let layout = PlaneLayout::new(grid.bounds().shape());
         let sweep = Sweep::new(layout, layout.steps(peers), index, retest);
         let mut sweep = if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep };
-        let keeping = kept.map(|(checkpoint, failure)| SweepKeeping::new(checkpoint, failure, index));
+        if let Some(attic) = &attic {
+            sweep = sweep.with_shelf(Arc::clone(attic) as _);
+        }
+        let keeping = checkpoint.map(|checkpoint| SweepKeeping::new(checkpoint, failure.clone(), index));
         let resumed = keeping.as_ref().and_then(|keeping| keeping.resume(&mut sweep));
         let Resumed { standing, coming } = resumed.unwrap_or_default();
         let Standing { next, messages } = standing;
@@ -148,6 +167,8 @@ impl Crew {
             layering: Layering::new(grid, peers),
             layers,
             inflow,
+            attic,
+            failure,
             has_begun: false,
             sent_last: false,
             complete: (0, 0),
@@ -175,7 +196,8 @@ impl Crew {
         if let Some(inflow) = self.inflow.as_ref().filter(|_| self.errand.index == 0) {
             inflow.window.admit_layers(i64::MAX);
         }
-        Crew::new(self.grid, self.errand, None, None)
+        let provisions = Provisions { attic: self.attic.clone(), ..Provisions::default() };
+        Crew::new(self.grid, self.errand, provisions, self.failure.clone())
     }
 
     /// The last layer to be read while the planes of one come.

@@ -11,7 +11,7 @@ use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::vec::Map;
 
 use super::*;
-use crate::checkpoint::Rhythm;
+use crate::checkpoint::{Checkpoint, Rhythm};
 use crate::chunk::{Dtype, Voxels};
 use crate::error::Error;
 use crate::kernel::mask::binarise::Binarise;
@@ -120,8 +120,7 @@ fn thinned(image: &Array3<u8>, way: &Way) -> Left {
                 .thin_planes(
                     grid,
                     retest,
-                    as_read.then_some(inflow),
-                    checkpoint.clone(),
+                    Provisions { inflow: as_read.then_some(inflow), checkpoint: checkpoint.clone(), attic: None },
                     move |counts: &ThinningCounts| {
                         counted.lock().unwrap().insert(index, *counts);
                     },

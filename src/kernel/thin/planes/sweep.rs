@@ -3,6 +3,7 @@
 mod kept;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ pub use self::kept::{LoadParts, SaveParts};
 use super::bench::Bench;
 use super::gate::Gate;
 use super::stage::Stage;
-use super::{DIRECTIONS, Plane, PlaneLayout, SeamWriter};
+use super::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, Shelf};
 use crate::kernel::thin::lee::Retest;
 
 /// Planes that may be on their way between two workers, beside those that their stages hold.
@@ -46,6 +47,7 @@ pub struct Sweep {
     last: Option<usize>,
     /// Number of planes that were woken in stages that are over.
     woken: u64,
+    shelf: Option<Arc<dyn Shelf>>,
 }
 
 impl Sweep {
@@ -63,7 +65,15 @@ impl Sweep {
             deleted: 0,
             last: None,
             woken: 0,
+            shelf: None,
         }
+    }
+
+    /// Adds a shelf for planes that sleep.
+    #[must_use]
+    pub fn with_shelf(mut self, shelf: Arc<dyn Shelf>) -> Sweep {
+        self.shelf = Some(shelf);
+        self
     }
 
     /// Adds a writer of seam logs.
@@ -112,7 +122,9 @@ impl Sweep {
         while self.stages.len() <= at {
             let round = self.over + self.stages.len();
             let first = round * self.steps.iter().sum::<usize>() + self.steps[..self.index].iter().sum::<usize>();
-            self.stages.push_back(Stage::new(first, self.steps[self.index], round == 0));
+            let mut stage = Stage::new(first, self.steps[self.index], round == 0);
+            stage.gate.set_shelf(self.shelf.as_ref());
+            self.stages.push_back(stage);
         }
         self.stages[at].arrive(plane, |plane| pass(Passage { stage: stage + 1, plane }));
     }

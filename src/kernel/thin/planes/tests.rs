@@ -1,8 +1,10 @@
 //! Sweeps compared with thinning in one piece: planes that fall asleep and wake late, and how many are awake.
 
+use std::sync::{Arc, Mutex};
+
 use proptest::prelude::*;
 
-use super::{Passage, Plane, PlaneLayout, Sweep};
+use super::{Passage, Plane, PlaneLayout, Shelf, Sweep};
 use crate::grid::Grid;
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::lee::Retest;
@@ -22,7 +24,31 @@ pub(in crate::kernel::thin) struct Swept {
     woken: u64,
 }
 
-/// Thins planes by as many workers as there are `steps`, which take turns in an order drawn with a seed.
+/// A shelf for all but the first hundred bytes.
+#[derive(Debug, Default)]
+struct List(Mutex<Vec<u8>>);
+
+impl Shelf for List {
+    fn near(&self) -> usize {
+        100
+    }
+
+    fn put(&self, bytes: &[u8]) -> Option<u64> {
+        let mut list = self.0.lock().unwrap();
+        // Now and then there is no room.
+        (list.len() % 7 != 3 || list.is_empty()).then(|| {
+            list.extend(bytes);
+            (list.len() - bytes.len()) as u64
+        })
+    }
+
+    fn get(&self, place: u64, length: usize) -> Vec<u8> {
+        self.0.lock().unwrap()[place as usize..][..length].to_vec()
+    }
+}
+
+/// Thins planes by as many workers as there are `steps`, which take turns in an order drawn with a seed; those of an odd one have a
+/// shelf.
 pub(in crate::kernel::thin) fn swept(
     layout: PlaneLayout,
     planes: Vec<Plane>,
@@ -30,7 +56,12 @@ pub(in crate::kernel::thin) fn swept(
     retest: Retest,
     mut seed: u64,
 ) -> Swept {
-    let mut sweeps: Vec<Sweep> = (0..steps.len()).map(|at| Sweep::new(layout, steps.to_vec(), at, retest)).collect();
+    let shelf: Arc<List> = Arc::default();
+    let sweep = |at| {
+        let sweep = Sweep::new(layout, steps.to_vec(), at, retest);
+        if seed.is_multiple_of(2) { sweep } else { sweep.with_shelf(Arc::clone(&shelf) as _) }
+    };
+    let mut sweeps: Vec<Sweep> = (0..steps.len()).map(sweep).collect();
     let mut letters: Vec<Vec<Passage>> = vec![Vec::new(); steps.len()];
     let mut coming = planes.into_iter();
     let mut awake = 0;

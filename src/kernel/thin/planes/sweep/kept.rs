@@ -79,6 +79,7 @@ impl Sweep {
         self.stages.clear();
         for _ in 0..stages {
             let mut stage: Stage = parts.load()?;
+            stage.gate.set_shelf(self.shelf.as_ref());
             stage.gate.extend(many::<Plane>(parts)?);
             stage.held = many::<Plane>(parts)?.into();
             self.stages.push_back(stage);

@@ -1,0 +1,66 @@
+//! A file without a name, for what waits for long.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::failure::Failure;
+use crate::kernel::thin::planes::Shelf;
+use crate::store::scratch::Scratch;
+
+/// Bytes of planes that sleep at a gate in memory.
+const NEAR: usize = 1 << 17;
+
+/// A file for what the workers of a process hold and do not need for long. It is made when it is needed, has no name, and is
+/// gone with the process.
+pub struct Attic {
+    folder: PathBuf,
+    /// `None` if it cannot be made.
+    file: OnceLock<Option<Scratch>>,
+    failure: Failure,
+}
+
+impl fmt::Debug for Attic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attic").field("folder", &self.folder).finish_non_exhaustive()
+    }
+}
+
+impl Attic {
+    /// A file in `folder`. Its errors are reported to `failure`.
+    pub fn new(folder: PathBuf, failure: Failure) -> Attic {
+        Attic { folder, file: OnceLock::new(), failure }
+    }
+
+    fn file(&self) -> Option<&Scratch> {
+        let make = || Scratch::new(&self.folder).map_err(|error| self.failure.report(error)).ok();
+        self.file.get_or_init(make).as_ref()
+    }
+
+    /// Puts bytes at the end of the file. Returns their place; `None` if that failed.
+    pub(crate) fn append(&self, bytes: &[u8]) -> Option<u64> {
+        self.file()?.append(bytes).map_err(|error| self.failure.report(error)).ok()
+    }
+
+    /// Fills a buffer with the bytes from a place on. Returns whether it could.
+    pub(crate) fn read(&self, at: u64, buffer: &mut [u8]) -> bool {
+        let Some(file) = self.file() else { return false };
+        file.read(at, buffer).map_err(|error| self.failure.report(error)).is_ok()
+    }
+}
+
+impl Shelf for Attic {
+    fn near(&self) -> usize {
+        NEAR
+    }
+
+    fn put(&self, bytes: &[u8]) -> Option<u64> {
+        self.append(bytes)
+    }
+
+    fn get(&self, place: u64, length: usize) -> Vec<u8> {
+        let mut bytes = vec![0; length];
+        // One that was half read would be no plane.
+        if self.read(place, &mut bytes) { bytes } else { Vec::new() }
+    }
+}
