@@ -17,6 +17,8 @@ enum Packed {
     BytesInRuns(Vec<u32>, Vec<u8>),
     WordsInRuns(Vec<u32>, Vec<u16>),
     FloatsInRuns(Vec<u32>, Vec<u32>),
+    /// Their number, the bits of the two values that occur, and one bit for each pixel: whether it has the second.
+    Two(usize, [u32; 2], #[serde(with = "serde_bytes")] Vec<u8>),
 }
 
 /// Maximum number of pixels in a part of a panel: a whole panel.
@@ -28,6 +30,9 @@ impl Packed {
         if values.iter().fold(0, |others, value| others | (value.to_bits() ^ first)) == 0 {
             return Packed::Equal(values.len(), first);
         }
+        if let Some(two) = Packed::of_two(values) {
+            return two;
+        }
         if !values.iter().fold(false, |any, value| any | is_empty(value)) {
             return Packed::without_runs(values);
         }
@@ -38,6 +43,23 @@ impl Packed {
             Packed::Floats(bits) => Packed::FloatsInRuns(runs(values), bits),
             other => other,
         }
+    }
+
+    /// Pixels of two values, as those of a mask are.
+    fn of_two(values: &[f32]) -> Option<Self> {
+        let first = values.first()?.to_bits();
+        let second = values.iter().map(|value| value.to_bits()).find(|bits| *bits != first)?;
+        let are_two = |values: &[f32]| {
+            values.iter().fold(true, |are, value| are & ((value.to_bits() == first) | (value.to_bits() == second)))
+        };
+        // Others of an image with more values are found soon.
+        if !values.chunks(1024).all(are_two) {
+            return None;
+        }
+        let byte = |values: &[f32]| {
+            (0..).zip(values).fold(0, |byte, (at, value)| byte | u8::from(value.to_bits() == second) << at)
+        };
+        Some(Packed::Two(values.len(), [first, second], values.chunks(8).map(byte).collect()))
     }
 
     /// In the smallest form that holds each value.
@@ -66,6 +88,16 @@ impl Packed {
             Packed::BytesInRuns(runs, bytes) => in_runs(&runs, bytes.into_iter().map(f32::from)),
             Packed::WordsInRuns(runs, words) => in_runs(&runs, words.into_iter().map(f32::from)),
             Packed::FloatsInRuns(runs, bits) => in_runs(&runs, bits.into_iter().map(f32::from_bits)),
+            Packed::Two(count, two, bytes) => {
+                let two = two.map(f32::from_bits);
+                let pixels = |byte: u8| (0..8).map(move |at| two[usize::from(byte >> at & 1)]);
+                let fits = count <= MOST && bytes.len() == count.div_ceil(8);
+                fits.then(|| {
+                    let mut values: Vec<f32> = bytes.into_iter().flat_map(pixels).collect();
+                    values.truncate(count);
+                    values
+                })
+            }
         }
     }
 }
@@ -125,15 +157,21 @@ mod tests {
     #[test]
     fn pixels_take_the_bytes_that_they_need_and_come_back_the_same() {
         let infinite = f32::NEG_INFINITY;
-        let cases: [Case<'_>; 10] = [
+        let cases: [Case<'_>; 14] = [
             (&[], |packed| matches!(packed, Packed::Equal(0, _))),
             (&[infinite, infinite], |packed| matches!(packed, Packed::Equal(2, _))),
-            (&[0.0, -0.0], |packed| matches!(packed, Packed::Floats(_))),
+            (&[0.0, -0.0], |packed| matches!(packed, Packed::Two(2, ..))),
+            (&[1.0, infinite], |packed| matches!(packed, Packed::Two(2, ..))),
+            (&[0.0, 255.0, 0.0, 0.0, 255.0, 0.0, 0.0, 0.0, 255.0], |packed| {
+                *packed == Packed::Two(9, [0, 255f32.to_bits()], vec![0b10010, 1])
+            }),
+            (&[255.0, 0.0, 0.0], |packed| *packed == Packed::Two(3, [255f32.to_bits(), 0], vec![0b110])),
+            (&[2.0, 0.0, -0.0], |packed| matches!(packed, Packed::Floats(_))),
             (&[0.0, 255.0, 3.0], |packed| matches!(packed, Packed::Bytes(_))),
-            (&[0.0, 256.0], |packed| matches!(packed, Packed::Words(_))),
-            (&[1.0, 65536.0], |packed| matches!(packed, Packed::Floats(_))),
-            (&[1.0, 0.5], |packed| matches!(packed, Packed::Floats(_))),
-            (&[1.0, infinite], |packed| *packed == Packed::BytesInRuns(vec![0, 1, 1], vec![1])),
+            (&[0.0, 1.0, 256.0], |packed| matches!(packed, Packed::Words(_))),
+            (&[1.0, 2.0, 65536.0], |packed| matches!(packed, Packed::Floats(_))),
+            (&[1.0, 2.0, 0.5], |packed| matches!(packed, Packed::Floats(_))),
+            (&[1.0, 2.0, infinite], |packed| *packed == Packed::BytesInRuns(vec![0, 2, 1], vec![1, 2])),
             (&[infinite, infinite, 7.0, 900.0], |packed| *packed == Packed::WordsInRuns(vec![2, 2], vec![7, 900])),
             (&[infinite, 0.5, infinite, 7.0], |packed| matches!(packed, Packed::FloatsInRuns(..))),
         ];
@@ -144,8 +182,14 @@ mod tests {
             assert_eq!(back, values.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
         }
         let bytes = |runs: &[u32], bytes: &[u8]| Packed::BytesInRuns(runs.to_vec(), bytes.to_vec());
-        let damaged =
-            [Packed::Equal(usize::MAX, 0), bytes(&[u32::MAX, 1], &[0]), bytes(&[1, 2], &[0]), bytes(&[1, 1], &[0, 0])];
+        let damaged = [
+            Packed::Two(usize::MAX, [0, 1], vec![0]),
+            Packed::Two(9, [0, 1], vec![0]),
+            Packed::Equal(usize::MAX, 0),
+            bytes(&[u32::MAX, 1], &[0]),
+            bytes(&[1, 2], &[0]),
+            bytes(&[1, 1], &[0, 0]),
+        ];
         assert!(damaged.into_iter().all(|packed| packed.values().is_none()));
     }
 }
