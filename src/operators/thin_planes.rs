@@ -22,6 +22,7 @@ mod first;
 mod keeping;
 mod layers;
 mod part;
+mod provisions;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,9 +37,9 @@ use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
 use self::crew::{Crew, Errand};
-pub use self::crew::{Inflow, Provisions};
 use self::first::First;
 use self::part::{Letter, Part, Post};
+pub use self::provisions::{Inflow, Provisions};
 use super::failure::Failure;
 use super::thin::WatchThinning;
 use crate::grid::{ChunkId, Grid};

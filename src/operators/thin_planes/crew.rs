@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::keeping::{Resumed, Standing, SweepKeeping};
 use super::layers::{Layering, Layers, Planes};
 use super::part::{Letter, Part, Post};
-use crate::checkpoint::Checkpoint;
+use super::provisions::{Inflow, Provisions};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::lee::Retest;
@@ -17,9 +17,7 @@ use crate::kernel::thin::seam_log::SeamLog;
 use crate::memory::much_is_freed;
 use crate::operators::attic::Attic;
 use crate::operators::failure::Failure;
-use crate::operators::read::Selection;
 use crate::operators::thin::{ThinningCounts, WatchThinning};
-use crate::operators::window::Window;
 
 /// Times that a worker looks for planes to work on before it reads messages. What comes between, such as reading a chunk, takes
 /// the planes' place in the cache.
@@ -31,29 +29,6 @@ const MADE_AT_ONCE: usize = 8;
 /// Least number of planes that may be read beyond the layer that is thinned.
 const AHEAD: usize = 32;
 
-/// How the chunks of a volume come in while it is read.
-#[derive(Clone, Debug)]
-pub struct Inflow {
-    /// The chunks that come. Each has one record, also without foreground.
-    pub chunks: Selection,
-    /// Limits how far reading runs ahead of thinning.
-    pub window: Window,
-    /// Layers of chunks, beyond a chunk's own, that must be read before its mask is known.
-    pub reach: usize,
-}
-
-/// What a sweep may make use of.
-#[derive(Clone, Debug, Default)]
-pub struct Provisions {
-    /// How chunks come in, if masks need not wait until all have come.
-    pub inflow: Option<Inflow>,
-    /// What is kept of the sweep of the first time, now and then, so that a later run can go on from there. It must be of the
-    /// same volume, method and number of workers, and the same chunks must come.
-    pub checkpoint: Option<Checkpoint>,
-    /// Room for planes that sleep, of which all but a few wait there.
-    pub attic: Option<Arc<Attic>>,
-}
-
 /// A message of a worker to another one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Content {
@@ -63,6 +38,8 @@ pub(super) enum Content {
     AllMasks(usize),
     /// The planes of a layer, to the first worker, and the number of the first plane.
     Layer(Planes),
+    /// The first worker wants the planes of layers up to one.
+    Asked(i64),
     /// A plane, to the next stage.
     Plane(Box<Passage>),
     /// The mark of a snapshot, with its number, which goes around the workers after the planes.
@@ -123,6 +100,8 @@ pub(super) struct Crew {
     /// At the first worker: planes that wait for their turn, by number, and the number of the next one.
     waiting: BTreeMap<usize, Plane>,
     next: usize,
+    /// The last layer that it has asked for, where layers come on request.
+    asked: Option<i64>,
     /// What the first worker was told last of planes that wait at the gate of this worker's first stage.
     parked: usize,
     /// Whether no plane goes around any more.
@@ -157,6 +136,7 @@ impl Crew {
         let Resumed { standing, coming } = resumed.unwrap_or_default();
         let Standing { next, messages } = standing;
         let layers = Layers::new(grid, index, peers, inflow.as_ref().map(|inflow| &inflow.chunks), next);
+        let layers = if keeps { layers.on_request() } else { layers };
         let crew = Crew {
             grid,
             errand,
@@ -174,6 +154,7 @@ impl Crew {
             complete: (0, 0),
             waiting: BTreeMap::new(),
             next,
+            asked: None,
             parked: 0,
             is_over: false,
             has_shown: false,
@@ -205,6 +186,18 @@ impl Crew {
         layer + (AHEAD.div_ceil(self.grid.chunk_shape()[0]) + inflow.reach) as i64
     }
 
+    /// At the first worker, where layers come on request: asks for those that come next.
+    fn ask<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
+        if !self.errand.keeps || self.errand.index > 0 {
+            return;
+        }
+        let ahead = AHEAD.div_ceil(self.grid.chunk_shape()[0]) as i64;
+        let last = self.layering.of_plane(self.next.min(self.sweep.depth() - 1)) + ahead;
+        if self.asked.replace(last) != Some(last) {
+            (0..self.errand.peers).for_each(|to| post.send(to, Content::Asked(last)));
+        }
+    }
+
     /// Takes the next waiting plane, and admits the layers to be read after it.
     fn next_waiting(&mut self) -> Option<Plane> {
         let plane = self.waiting.remove(&self.next)?;
@@ -230,7 +223,7 @@ impl Crew {
     fn read<S: FnMut(Letter<Content>)>(&mut self, content: Content, post: &mut Post<S>) {
         match content {
             Content::Chunk(id, mask) => {
-                self.layers.take(id, mask.as_deref());
+                self.layers.take(id, mask);
                 self.send_layers(post);
             }
             Content::AllMasks(count) => {
@@ -246,6 +239,10 @@ impl Crew {
                     keeping.note(&passage);
                 }
                 self.receive(*passage, post);
+            }
+            Content::Asked(last) => {
+                self.layers.ask(last);
+                self.send_layers(post);
             }
             Content::Mark(number) => self.pass_mark(number, post),
             Content::Wanted(worker) => self.keeping.iter_mut().for_each(|keeping| keeping.want(worker)),
@@ -273,6 +270,7 @@ impl Crew {
         if !std::mem::replace(&mut self.has_begun, true) {
             std::mem::take(&mut self.coming).into_iter().for_each(|passage| self.receive(passage, post));
             self.send_layers(post);
+            self.ask(post);
         }
     }
 
@@ -355,6 +353,7 @@ impl Crew {
         }
         is_busy |= !sent.is_empty();
         self.hand_on(sent, post);
+        self.ask(post);
         let parked = self.sweep.parked();
         if self.errand.index > 0 && parked != self.parked {
             self.parked = parked;

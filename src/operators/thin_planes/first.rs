@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::crew::{self, Crew, Errand, Outcome, Provisions};
+use super::crew::{self, Crew, Errand, Outcome};
 use super::part::{Letter, Part, Post};
+use super::provisions::Provisions;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::partition::{Change, Thinned};

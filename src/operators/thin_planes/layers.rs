@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
@@ -57,9 +58,25 @@ struct Layer {
     chunks: Vec<ChunkId>,
     /// Its planes until they are complete.
     planes: Vec<Plane>,
+    /// Masks of which no planes are made yet.
+    masks: Vec<(ChunkId, Arc<Mask>)>,
     /// Number of chunks that have not come, if it is known how many come.
     missing: Option<usize>,
     is_complete: bool,
+}
+
+impl Layer {
+    /// Makes planes of the masks, of a layer of this depth.
+    fn paste(&mut self, grid: &Grid, layout: &PlaneLayout, depth: usize) {
+        self.planes.resize_with(depth, Plane::default);
+        for (id, mask) in std::mem::take(&mut self.masks) {
+            let (first, from) = (grid.bounds().min, grid.region(id).min);
+            let corner = [1, 2].map(|a| (from[a] - first[a]) as usize);
+            for (number, plane) in self.planes.iter_mut().enumerate() {
+                plane.paste(layout, &mask, number, corner);
+            }
+        }
+    }
 }
 
 /// The layers that one worker keeps.
@@ -70,6 +87,8 @@ pub(super) struct Layers {
     layout: PlaneLayout,
     /// The first plane that is wanted.
     first: usize,
+    /// The last layer of which planes are made, where masks wait for that.
+    asked: Option<i64>,
     layers: BTreeMap<i64, Layer>,
 }
 
@@ -93,14 +112,23 @@ impl Layers {
                 missing.into_iter().for_each(|missing| *missing += 1);
             }
         }
-        Layers { grid, layering, layout: PlaneLayout::new(grid.bounds().shape()), first, layers }
+        Layers { grid, layering, layout: PlaneLayout::new(grid.bounds().shape()), first, asked: None, layers }
+    }
+
+    /// The same, where planes are made when they are asked for: their masks are held anyway.
+    #[must_use]
+    pub(super) fn on_request(self) -> Layers {
+        Layers { asked: Some(i64::MIN), ..self }
+    }
+
+    /// Asks for the planes of all layers up to one.
+    pub(super) fn ask(&mut self, last: i64) {
+        self.asked = self.asked.map(|asked| asked.max(last));
     }
 
     /// Takes a chunk of one of the layers, with its mask if it has foreground.
-    pub(super) fn take(&mut self, id: ChunkId, mask: Option<&Mask>) {
+    pub(super) fn take(&mut self, id: ChunkId, mask: Option<Arc<Mask>>) {
         let planes = self.layering.planes(id.place()[0]);
-        let (first, from) = (self.grid.bounds().min, self.grid.region(id).min);
-        let corner = [1, 2].map(|a| (from[a] - first[a]) as usize);
         let Some(layer) = self.layers.get_mut(&id.place()[0]) else { return };
         if let Some(missing) = &mut layer.missing {
             *missing = missing.saturating_sub(1);
@@ -110,20 +138,22 @@ impl Layers {
         if planes.end <= self.first {
             return;
         }
-        layer.planes.resize_with(planes.len(), Plane::default);
-        for (number, plane) in layer.planes.iter_mut().enumerate() {
-            plane.paste(&self.layout, mask, number, corner);
+        layer.masks.push((id, mask));
+        if self.asked.is_none() {
+            layer.paste(&self.grid, &self.layout, planes.len());
         }
     }
 
-    /// The planes of the layers whose chunks have all come since the last call; of all that are left, if no more chunks come.
+    /// The planes of the layers whose chunks have all come since the last call, or all that are left if no more chunks come;
+    /// where planes come on request, of those of them that were asked for.
     pub(super) fn complete(&mut self, all_have_come: bool) -> Vec<Planes> {
         let mut complete = Vec::new();
         for (&at, layer) in &mut self.layers {
-            if !layer.is_complete && (all_have_come || layer.missing == Some(0)) {
+            let is_asked = self.asked.is_none_or(|last| at <= last);
+            if is_asked && !layer.is_complete && (all_have_come || layer.missing == Some(0)) {
                 layer.is_complete = true;
                 let numbers = self.layering.planes(at);
-                layer.planes.resize_with(numbers.len(), Plane::default);
+                layer.paste(&self.grid, &self.layout, numbers.len());
                 complete.push((numbers.start, std::mem::take(&mut layer.planes)));
             }
         }
