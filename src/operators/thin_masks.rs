@@ -18,11 +18,10 @@ pub trait ThinMasks<'scope, T: Timestamp + TotalOrder> {
     /// The masks of chunks, thinned together, as [`ThinChunks::thin`] returns them.
     ///
     /// A volume is thinned by planes ([`ThinPlanes`]) if the method has six directions, all workers are of one process,
-    /// and there are enough planes for all of them: faster than by chunks, and with an `inflow` only the planes that are
-    /// awake are held. `inflow` describes how the chunks of a volume of one time come in; without one, planes wait until
-    /// all have come. With `keep`, these are the first masks that come ([`ThinFirst`]); later changes are
-    /// thinned by chunks. The sweep over the planes of a volume is kept in `checkpoint`, if there is one; thinning by chunks is
-    /// not. [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
+    /// and there are enough planes for all of them: faster than by chunks, and where `provisions` have an inflow only the
+    /// planes that are awake are held; without one, planes wait until all chunks have come. With `keep`, these are the first
+    /// masks that come ([`ThinFirst`]); later changes are thinned by chunks, for which provisions are of no use.
+    /// [`ThinningCounts::by_planes`](super::thin::ThinningCounts::by_planes) says which engine ran.
     fn thin_masks(
         self,
         plan: ThinningPlan,

@@ -12,8 +12,8 @@
 //! Afterwards the keepers of layers send the voxels that are left to the chunks' owners, some chunks at a time. If seam logs
 //! are kept, every worker logs what it deletes next to seams, and the owners join the parts.
 //!
-//! A sweep that is kept in a [`Checkpoint`](crate::checkpoint::Checkpoint) goes on from there in a later run. Its chunks come again, and the planes that had
-//! entered are left out.
+//! A sweep that is kept in a [`Checkpoint`](crate::checkpoint::Checkpoint) goes on from there in a later run. Its chunks come
+//! again, and the planes that had entered are left out.
 //!
 //! As in [`super::thin`], messages travel on an edge from the operator back to itself.
 
@@ -56,13 +56,13 @@ pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     ///
     /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there; other chunks may
     /// have one without a mask. Times are independent, and nothing is held after one; until then about nine bits for every
-    /// eight voxels of planes that are awake, and some bytes for every voxel that is left in others. With an `inflow`, for
-    /// a stream of one time, planes go through as soon as the chunks of their layer have come, and reading waits for
-    /// thinning; without one, planes go through when all chunks of a time have come, and are held until then. All workers
-    /// must be of one process, and there must be some eight planes for each. Once `failure` has an error, all workers stop,
-    /// and nothing more comes out.
+    /// eight voxels of planes that are awake, and some bytes for every voxel that is left in others, or, with an attic, for
+    /// every plane. With an inflow, for a stream of one time, planes go through as soon as the chunks of their layer have
+    /// come, and reading waits for thinning; without one, planes go through when all chunks of a time have come, and are held
+    /// until then. All workers must be of one process, and there must be some eight planes for each. Once `failure` has an
+    /// error, all workers stop, and nothing more comes out.
     ///
-    /// With an `inflow` that names chunks that do not come, their layers wait until all others have come; if the source of
+    /// With an inflow that names chunks that do not come, their layers wait until all others have come; if the source of
     /// the chunks waits for the window, the dataflow locks up.
     fn thin_planes(
         self,
