@@ -252,8 +252,7 @@ impl Analysis {
         let projected = Projected::default();
         let scratch = out.map_or_else(std::env::temp_dir, Path::to_owned);
         let (shared, progress) = (running.failure.clone(), Arc::clone(&running.progress));
-        let attic = Arc::new(Attic::new(scratch, shared.clone()));
-        let store = Arc::new(MaskStore::new(Arc::clone(&attic), MASKS_IN_MEMORY));
+        let store = Arc::new(MaskStore::new(Arc::new(Attic::new(scratch, shared.clone())), MASKS_IN_MEMORY));
         let (workers, analysis, kept) = (self.allotted.workers, self.clone(), running.checkpoint.take());
         let logic = move |worker: &mut Worker| {
             let kept = kept.as_ref();
@@ -263,15 +262,7 @@ impl Analysis {
             };
             if let Some(image) = &analysis.labels {
                 let of_class = |worker: &mut Worker, of_class: &Analysis, window| {
-                    analyse(
-                        worker,
-                        of_class,
-                        threshold,
-                        (window, &projected, (&store, &attic)),
-                        (None, None),
-                        &shared,
-                        &progress,
-                    )
+                    analyse(worker, of_class, threshold, (window, &projected, &store), (None, None), &shared, &progress)
                 };
                 let report = analyse_classes(worker, &analysis, image, &windows, &shared, &progress, of_class)?;
                 return Ok((threshold, report));
@@ -279,7 +270,7 @@ impl Analysis {
             if let Some(kept) = kept.filter(|kept| worker.index() == 0 && kept.threshold().is_none()) {
                 kept.keep_threshold(threshold)?;
             }
-            let shared_by_workers = (window.clone(), &projected, (&store, &attic));
+            let shared_by_workers = (window.clone(), &projected, &store);
             let files = (skeleton.clone(), kept);
             let report = analyse(worker, &analysis, threshold, shared_by_workers, files, &shared, &progress)?;
             Ok((threshold, report))
@@ -294,7 +285,7 @@ fn analyse(
     worker: &mut Worker,
     analysis: &Analysis,
     threshold: Threshold,
-    (window, projected, (store, attic)): (Window, &Projected, (&Arc<MaskStore>, &Arc<Attic>)),
+    (window, projected, store): (Window, &Projected, &Arc<MaskStore>),
     (skeleton, kept): (Option<Sink>, Option<&Checkpoint>),
     failure: &Failure,
     state: &Arc<ProgressState>,
@@ -367,7 +358,7 @@ fn analyse(
         let object_plan = analysis.object_plan();
         let known = move |chunk| objects.take(chunk);
         let (masks, found) = find(masks, foreground.clone(), object_plan, values.clone(), known, failure.clone());
-        let provisions = Provisions { inflow, checkpoint: kept.cloned(), attic: Some(Arc::clone(attic)) };
+        let provisions = Provisions { inflow, checkpoint: kept.cloned(), attic: Some(Arc::clone(store.attic())) };
         let masks = masks.thin_masks(thinning_plan, provisions, watch, failure.clone());
         let collection = masks.sample(foreground, values, failure.clone());
         let network = collection.clone().network(originals, &plan);
@@ -377,7 +368,7 @@ fn analyse(
             loops.clone().inspect(move |more| counted.borrow_mut().found.unpruned_loops += more).probe_with(&probe);
         }
         // When the network is known, which takes memory of its own.
-        let locals = found.rested(network.graph.parts.inner.clone(), Arc::clone(attic));
+        let locals = found.rested(network.graph.parts.inner.clone(), Arc::clone(store.attic()));
         let objects =
             locals.join(&object_plan, skeletons.clone(), || network.graph.first_voxels(), &KnownLinks::default());
         let (counted, listed, joined) = (to_report(), to_report(), objects.counts.inner.clone());

@@ -85,7 +85,9 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
         let errand = Errand { index, peers, retest, keeps: false };
-        let crew = Crew::new(grid, errand, provisions, failure.clone());
+        let Provisions { inflow, checkpoint, attic } = provisions;
+        let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
+        let crew = Crew::new(grid, errand, inflow, kept, attic);
         run(self, "ThinPlanes", crew, watch, failure)
     }
 }
@@ -106,13 +108,7 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(
-            self,
-            "ThinFirst",
-            First::new(grid, Errand { index, peers, retest, keeps: true }, failure.clone()),
-            watch,
-            failure,
-        )
+        run(self, "ThinFirst", First::new(grid, Errand { index, peers, retest, keeps: true }), watch, failure)
     }
 }
 

@@ -30,6 +30,11 @@ impl MaskStore {
         MaskStore { most, held: AtomicUsize::new(0), attic }
     }
 
+    /// Where masks are that find no room.
+    pub fn attic(&self) -> &Arc<Attic> {
+        &self.attic
+    }
+
     /// Takes room for these bytes in memory, if there is enough.
     fn reserve(self: &Arc<Self>, bytes: usize) -> Option<Room> {
         let within = |held: usize| Some(held + bytes).filter(|&held| held <= self.most);

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::keeping::{Resumed, Standing, SweepKeeping};
 use super::layers::{Layering, Layers, Planes};
 use super::part::{Letter, Part, Post};
-use super::provisions::{Inflow, Provisions};
+use super::provisions::Inflow;
+use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
 use crate::kernel::thin::lee::Retest;
@@ -83,7 +84,6 @@ pub(super) struct Crew {
     errand: Errand,
     inflow: Option<Inflow>,
     attic: Option<Arc<Attic>>,
-    failure: Failure,
     counts: ThinningCounts,
     sweep: Sweep,
     /// The snapshots of the sweep, if it is kept, and the planes that were on their way when the last one was taken.
@@ -122,16 +122,21 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    pub(super) fn new(grid: Grid, errand: Errand, provisions: Provisions, failure: Failure) -> Crew {
+    pub(super) fn new(
+        grid: Grid,
+        errand: Errand,
+        inflow: Option<Inflow>,
+        kept: Option<(Checkpoint, Failure)>,
+        attic: Option<Arc<Attic>>,
+    ) -> Crew {
         let Errand { index, peers, retest, keeps } = errand;
-        let Provisions { inflow, checkpoint, attic } = provisions;
         let layout = PlaneLayout::new(grid.bounds().shape());
         let sweep = Sweep::new(layout, layout.steps(peers), index, retest);
         let mut sweep = if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep };
         if let Some(attic) = &attic {
             sweep = sweep.with_shelf(Arc::clone(attic) as _);
         }
-        let keeping = checkpoint.map(|checkpoint| SweepKeeping::new(checkpoint, failure.clone(), index));
+        let keeping = kept.map(|(checkpoint, failure)| SweepKeeping::new(checkpoint, failure, index));
         let resumed = keeping.as_ref().and_then(|keeping| keeping.resume(&mut sweep));
         let Resumed { standing, coming } = resumed.unwrap_or_default();
         let Standing { next, messages } = standing;
@@ -148,7 +153,6 @@ impl Crew {
             layers,
             inflow,
             attic,
-            failure,
             has_begun: false,
             sent_last: false,
             complete: (0, 0),
@@ -167,7 +171,7 @@ impl Crew {
         };
         // Any worker may begin to read before the first one is ready to thin.
         if let Some(inflow) = &crew.inflow {
-            inflow.window.limit_layers(crew.last_wanted(inflow, crew.layering.of_plane(next)));
+            inflow.window.limit_layers(crew.last_wanted(next, inflow.reach));
         }
         crew
     }
@@ -177,13 +181,12 @@ impl Crew {
         if let Some(inflow) = self.inflow.as_ref().filter(|_| self.errand.index == 0) {
             inflow.window.admit_layers(i64::MAX);
         }
-        let provisions = Provisions { attic: self.attic.clone(), ..Provisions::default() };
-        Crew::new(self.grid, self.errand, provisions, self.failure.clone())
+        Crew::new(self.grid, self.errand, None, None, self.attic.clone())
     }
 
-    /// The last layer to be read while the planes of one come.
-    fn last_wanted(&self, inflow: &Inflow, layer: i64) -> i64 {
-        layer + (AHEAD.div_ceil(self.grid.chunk_shape()[0]) + inflow.reach) as i64
+    /// The last layer to be read while a plane comes, if a mask waits for `reach` layers beyond its own.
+    fn last_wanted(&self, plane: usize, reach: usize) -> i64 {
+        self.layering.of_plane(plane) + (AHEAD.div_ceil(self.grid.chunk_shape()[0]) + reach) as i64
     }
 
     /// At the first worker, where layers come on request: asks for those that come next.
@@ -191,8 +194,7 @@ impl Crew {
         if !self.errand.keeps || self.errand.index > 0 {
             return;
         }
-        let ahead = AHEAD.div_ceil(self.grid.chunk_shape()[0]) as i64;
-        let last = self.layering.of_plane(self.next.min(self.sweep.depth() - 1)) + ahead;
+        let last = self.last_wanted(self.next.min(self.grid.bounds().shape()[0] - 1), 0);
         if self.asked.replace(last) != Some(last) {
             (0..self.errand.peers).for_each(|to| post.send(to, Content::Asked(last)));
         }
@@ -202,7 +204,7 @@ impl Crew {
     fn next_waiting(&mut self) -> Option<Plane> {
         let plane = self.waiting.remove(&self.next)?;
         if let Some(inflow) = &self.inflow {
-            inflow.window.admit_layers(self.last_wanted(inflow, self.layering.of_plane(self.next)));
+            inflow.window.admit_layers(self.last_wanted(self.next, inflow.reach));
         }
         self.next += 1;
         Some(plane)

@@ -4,12 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::crew::{self, Crew, Errand, Outcome};
 use super::part::{Letter, Part, Post};
-use super::provisions::Provisions;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::partition::{Change, Thinned};
 use crate::kernel::thin::planes::PlaneLayout;
-use crate::operators::failure::Failure;
 use crate::operators::thin::WatchThinning;
 use crate::space::{Position, Region};
 
@@ -64,7 +62,6 @@ impl Survey {
 pub(super) struct First {
     grid: Grid,
     errand: Errand,
-    failure: Failure,
     /// Whether no chunk has come to any worker at earlier times.
     is_first: bool,
     changes: Vec<(ChunkId, Change)>,
@@ -76,9 +73,9 @@ pub(super) struct First {
 }
 
 impl First {
-    pub(super) fn new(grid: Grid, errand: Errand, failure: Failure) -> First {
+    pub(super) fn new(grid: Grid, errand: Errand) -> First {
         let (changes, survey, early) = (Vec::new(), Survey::of_none(), Vec::new());
-        First { grid, errand, failure, is_first: true, changes, is_complete: false, survey, crew: None, early }
+        First { grid, errand, is_first: true, changes, is_complete: false, survey, crew: None, early }
     }
 
     /// Whether all changes have come, and the summaries of all workers if those are needed.
@@ -93,8 +90,7 @@ impl First {
         if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers)) {
             return;
         }
-        let mut crew =
-            Crew::new(self.grid.with_bounds(bounds), self.errand, Provisions::default(), self.failure.clone());
+        let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None, None, None);
         let mut post = planes(post);
         self.changes.retain_mut(|(id, change)| match std::mem::replace(change, Change::Gone) {
             Change::Mask(mask) => {
@@ -166,10 +162,7 @@ impl Part for First {
     fn is_over(&mut self) -> bool {
         let is_over = self.is_surveyed() && self.crew.as_ref().is_none_or(Crew::has_finished);
         if is_over {
-            *self = First {
-                is_first: self.is_first && !self.survey.is_any,
-                ..First::new(self.grid, self.errand, self.failure.clone())
-            };
+            *self = First { is_first: self.is_first && !self.survey.is_any, ..First::new(self.grid, self.errand) };
         }
         is_over
     }

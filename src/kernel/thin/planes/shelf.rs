@@ -10,7 +10,7 @@ pub trait Shelf: Debug + Send + Sync {
     /// Puts bytes on the shelf. Returns their place, or `None` if they must stay where they are.
     fn put(&self, bytes: &[u8]) -> Option<u64>;
 
-    /// The bytes of this number at a place. If they cannot be read, any: then what comes out of the sweep is of no use, and
-    /// whoever made the shelf must know of that.
+    /// The bytes of this number at a place. If they cannot be read, any: the shelf has to tell its maker, because what comes
+    /// out of the sweep is of no use then.
     fn get(&self, place: u64, length: usize) -> Vec<u8>;
 }

@@ -164,11 +164,6 @@ impl Sweep {
         self.stages.back_mut()?.take_finished(&self.bench.layout)
     }
 
-    /// Number of planes of the volume.
-    pub fn depth(&self) -> usize {
-        self.bench.layout.depth()
-    }
-
     /// Number of own stages that have come into being.
     pub fn stages(&self) -> usize {
         self.over + self.stages.len()
