@@ -109,7 +109,7 @@ fn thin_in_planes(mask: &Mask, retest: Retest, rounds: usize) -> (f64, usize) {
     laid.iter_mut().enumerate().for_each(|(z, plane)| plane.paste(&layout, mask, z, [0; 2]));
     let (mut least, mut skeleton) = (f64::INFINITY, 0);
     for _ in 0..rounds {
-        let (mut planes, mut sweep) = (laid.clone().into_iter(), Sweep::new(layout, layout.steps(1), 0, retest));
+        let (mut planes, mut sweep) = (laid.clone().into_iter(), Sweep::new(layout, layout.steps(1, 1), 0, retest));
         let start = now();
         let mut passed = VecDeque::new();
         let thinned = loop {

@@ -1,9 +1,12 @@
-//! Lee's thinning of a whole volume, or the homotopic one, by the workers of one process, in one sweep over its planes.
+//! Lee's thinning of a whole volume, or the homotopic one, by all workers, in one sweep over its planes.
 //!
 //! Every worker has some of the stages of the chain through which planes go: see [`crate::kernel::thin::planes`]. It takes
 //! the planes from the worker before it, does a few sub-iterations, and passes them on. All of them work at the same time,
 //! on different sub-iterations; workers wait for planes, but never for decisions of others. Planes that have nothing to do
 //! any more go on packed. When all planes have come to the same gate that way, the sweep is over.
+//!
+//! Workers may be in several processes. Planes go to another process packed, and stages there do more sub-iterations, so that
+//! planes go around less often.
 //!
 //! Before that each worker keeps some layers of chunks: it makes planes of their masks as they come. A layer whose chunks
 //! have all come goes to the first worker. With an [`Inflow`] that is known while chunks are read, and reading does not run
@@ -17,7 +20,9 @@
 //!
 //! As in [`super::thin`], messages travel on an edge from the operator back to itself.
 
+mod content;
 mod crew;
+mod errand;
 mod first;
 mod keeping;
 mod layers;
@@ -36,7 +41,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::order::TotalOrder;
 use timely::progress::{Antichain, Timestamp};
 
-use self::crew::{Crew, Errand};
+use self::crew::Crew;
+use self::errand::Errand;
 use self::first::First;
 use self::part::{Letter, Part, Post};
 pub use self::provisions::{Inflow, Provisions};
@@ -51,16 +57,15 @@ use crate::kernel::thin::partition::Change;
 pub trait ThinPlanes<'scope, T: Timestamp + TotalOrder> {
     /// The masks of the chunks of a volume, thinned together in six directions, by Lee's method or the homotopic one, as
     /// `retest` says: the same as [`super::thin::ThinChunks`] returns without `keep`, in less time, for volumes whose awake
-    /// planes fit into the memory of one process; see
-    /// [`PlaneLayout::suits`](crate::kernel::thin::planes::PlaneLayout::suits).
+    /// planes fit into memory; see [`PlaneLayout::suits`](crate::kernel::thin::planes::PlaneLayout::suits).
     ///
     /// Every chunk with foreground has one record, at its owner by [`Grid::owner`], and comes out there; other chunks may
     /// have one without a mask. Times are independent, and nothing is held after one; until then about nine bits for every
     /// eight voxels of planes that are awake, and some bytes for every voxel that is left in others, or, with an attic, for
     /// every plane. With an inflow, for a stream of one time, planes go through as soon as the chunks of their layer have
     /// come, and reading waits for thinning; without one, planes go through when all chunks of a time have come, and are held
-    /// until then. All workers must be of one process, and there must be some eight planes for each. Once `failure` has an
-    /// error, all workers stop, and nothing more comes out.
+    /// until then. There must be some eight planes for each worker. Once `failure` has an error, all workers stop, and nothing
+    /// more comes out.
     ///
     /// With an inflow that names chunks that do not come, their layers wait until all others have come; if the source of
     /// the chunks waits for the window, the dataflow locks up.
@@ -84,7 +89,7 @@ impl<'scope, T: Timestamp + TotalOrder> ThinPlanes<'scope, T> for StreamVec<'sco
         failure: Failure,
     ) -> StreamVec<'scope, T, (ChunkId, Option<Mask>)> {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        let errand = Errand { index, peers, retest, keeps: false };
+        let errand = Errand { index, peers, processes: grid.processes(), retest, keeps: false };
         let Provisions { inflow, checkpoint, attic } = provisions;
         let kept = checkpoint.map(|checkpoint| (checkpoint, failure.clone()));
         let crew = Crew::new(grid, errand, inflow, kept, attic);
@@ -108,7 +113,13 @@ pub trait ThinFirst<'scope, T: Timestamp + TotalOrder> {
 impl<'scope, T: Timestamp + TotalOrder> ThinFirst<'scope, T> for StreamVec<'scope, T, (ChunkId, Change)> {
     fn thin_first(self, grid: Grid, retest: Retest, watch: impl WatchThinning + 'static, failure: Failure) -> Self {
         let (index, peers) = (self.scope().index(), self.scope().peers());
-        run(self, "ThinFirst", First::new(grid, Errand { index, peers, retest, keeps: true }), watch, failure)
+        run(
+            self,
+            "ThinFirst",
+            First::new(grid, Errand { index, peers, processes: grid.processes(), retest, keeps: true }),
+            watch,
+            failure,
+        )
     }
 }
 

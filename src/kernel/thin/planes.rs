@@ -35,6 +35,7 @@
 
 mod bench;
 mod gate;
+mod packed;
 mod plane;
 mod seams;
 mod shelf;
@@ -45,11 +46,12 @@ mod sweep;
 pub(super) mod tests;
 
 pub use self::gate::Gate;
+pub use self::packed::PackedPlane;
 pub use self::plane::Plane;
 pub use self::seams::SeamWriter;
 pub use self::shelf::Shelf;
 pub use self::stage::DIRECTIONS;
-pub use self::sweep::{LoadParts, Passage, SaveParts, Sweep};
+pub use self::sweep::{LoadParts, PackedPassage, Passage, SaveParts, Sweep};
 use crate::kernel::mask::{Layout, TAIL};
 use crate::kernel::thin::lee::Runs;
 use crate::space::Region;
@@ -57,10 +59,15 @@ use crate::space::Region;
 /// Maximum number of sub-iterations of the first stage. With fewer, more stages hold planes, two more than they have
 /// sub-iterations, and each finds its own in the cache less often; more gain nothing.
 const MOST_STEPS: usize = 4;
+/// The share of the work that the first stage of each worker does together.
+const AT_FIRST: f64 = 0.8;
+/// The same for several processes, where planes that go around more often cost more than workers that wait.
+const MOST_STEPS_APART: usize = 16;
+const AT_FIRST_APART: f64 = 0.95;
 /// Ratio of the work of a sub-iteration to that of the previous one; about that of vessels and noise.
 const FADING: f64 = 0.945;
 
-/// Maximum bytes of planes that are awake.
+/// Maximum bytes of planes that are awake in a process.
 const MEMORY: usize = 1 << 30;
 /// Planes that are awake at a time in volumes of vessels with a radius of some twenty voxels. Solids of larger radius have
 /// more, and take more memory.
@@ -87,12 +94,15 @@ impl PlaneLayout {
     }
 
     /// The number of sub-iterations for each of `stages` stages in a ring: for the first one few enough that all stages
-    /// have planes to work on, and more for later ones, since less and less is left to delete.
-    pub fn steps(&self, stages: usize) -> Vec<usize> {
+    /// have planes to work on, and more for later ones, since less and less is left to delete. More for all of them if they
+    /// are in several processes.
+    pub fn steps(&self, stages: usize, processes: usize) -> Vec<usize> {
+        let few = (MOST_STEPS, AT_FIRST);
+        let (most, at_first) = if processes > 1 { (MOST_STEPS_APART, AT_FIRST_APART) } else { few };
         let shared = (self.depth / (4 * stages.max(1))).saturating_sub(1);
-        let first = shared.clamp(1, MOST_STEPS) as i32;
+        let first = shared.clamp(1, most) as i32;
         // Each stage does this share of the work that is left when the first one begins; the last leaves some.
-        let share = (1.0 - FADING.powi(first)).min(0.8 / stages as f64);
+        let share = (1.0 - FADING.powi(first)).min(at_first / stages as f64);
         let ends = (1..=stages).map(|stage| ((1.0 - share * stage as f64).ln() / FADING.ln()).round() as usize);
         let mut begin = 0;
         let step = |end: usize| {
@@ -103,11 +113,12 @@ impl PlaneLayout {
         ends.map(step).collect()
     }
 
-    /// Whether `workers` workers of one process should thin the volume by planes: those that are usually awake at a time
-    /// must fit in memory, and all workers need planes to work on.
-    pub fn suits(&self, workers: usize) -> bool {
+    /// Whether `workers` workers, of `processes` processes, should thin the volume by planes: those that are usually awake at a
+    /// time must fit in memory, and all workers need planes to work on.
+    pub fn suits(&self, workers: usize, processes: usize) -> bool {
         let awake = self.bytes().saturating_mul(self.depth.min(AWAKE));
-        Layout::fits([1, self.height, self.width]) && awake <= MEMORY && self.depth / PLANES_A_WORKER >= workers
+        let memory = MEMORY.saturating_mul(processes);
+        Layout::fits([1, self.height, self.width]) && awake <= memory && self.depth / PLANES_A_WORKER >= workers
     }
 
     /// Number of planes.

@@ -251,16 +251,18 @@ fn in_space() -> [Method; 2] {
 /// Thins a solid box, of which worker 0 reports an error from a round on. Returns how many records came out, and how many
 /// voxels were deleted.
 fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64) {
-    let grid = Grid::new(Region::of_shape([32, 12, 12]), [4, 6, 6]);
+    let processes = if let Communication::ProcessBinary(processes) = how { processes } else { 1 };
+    let grid = Grid::new(Region::of_shape([32, 12, 12]), [4, 6, 6]).among(processes);
     let volume = vec![true; 32 * 12 * 12];
     // Workers of one process share it.
+    let is_shared = by_planes && processes == 1;
     let shared = Failure::default();
     let found: Arc<Mutex<(usize, BTreeMap<usize, u64>)>> = Arc::default();
     let result = Arc::clone(&found);
     let config = timely::Config { communication: how, worker: timely::WorkerConfig::default() };
     let guards = timely::execute(config, move |worker| {
         let (index, peers) = (worker.index(), worker.peers());
-        let failure = if by_planes { shared.clone() } else { Failure::default() };
+        let failure = if is_shared { shared.clone() } else { Failure::default() };
         let (reports, counted, records) = (failure.clone(), Arc::clone(&found), Arc::clone(&found));
         let watch = move |counts: &ThinningCounts| {
             counted.lock().unwrap().1.insert(index, counts.deleted);
@@ -292,7 +294,7 @@ fn thinned_until(round: u64, by_planes: bool, how: Communication) -> (usize, u64
 
 #[test]
 fn an_error_at_one_worker_ends_the_thinning_of_all() {
-    for (by_planes, hows) in [(false, &[0, 1, 3][..]), (true, &[1, 3])] {
+    for (by_planes, hows) in [(false, &[0, 1, 3][..]), (true, &[0, 1, 3])] {
         for &workers in hows {
             let (records, all) = thinned_until(u64::MAX, by_planes, how(workers));
             assert_eq!(records, 32, "without an error");
@@ -345,6 +347,7 @@ proptest! {
         for method in in_space() {
             let plan = ThinningPlan { grid, method, keep: false };
             let chunks = skeletons(in_chunks, plan, &volumes, Communication::Thread);
+            let plan = ThinningPlan { grid: grid.among(if workers == 0 { 2 } else { 1 }), ..plan };
             prop_assert_eq!(skeletons(in_planes, plan, &volumes, how(workers)), chunks);
         }
     }

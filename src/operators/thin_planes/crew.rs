@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
+use super::content::Content;
+use super::errand::Errand;
 use super::keeping::{Resumed, Standing, SweepKeeping};
 use super::layers::{Layering, Layers, Planes};
 use super::part::{Letter, Part, Post};
@@ -12,7 +12,6 @@ use super::provisions::Inflow;
 use crate::checkpoint::Checkpoint;
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
-use crate::kernel::thin::lee::Retest;
 use crate::kernel::thin::planes::{Gate, Passage, Plane, PlaneLayout, SeamWriter, Sweep};
 use crate::kernel::thin::seam_log::SeamLog;
 use crate::memory::much_is_freed;
@@ -23,52 +22,10 @@ use crate::operators::thin::{ThinningCounts, WatchThinning};
 /// Times that a worker looks for planes to work on before it reads messages. What comes between, such as reading a chunk, takes
 /// the planes' place in the cache.
 const AT_ONCE: usize = 128;
-/// Planes for another worker after which this one lets it have them.
-const SENT_AT_ONCE: usize = 16;
 /// Chunks that are made at a time: so many masks can be on their way to what comes next.
 const MADE_AT_ONCE: usize = 8;
 /// Least number of planes that may be read beyond the layer that is thinned.
 const AHEAD: usize = 32;
-
-/// A message of a worker to another one.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Content {
-    /// A chunk, with its mask if it has foreground, to the keeper of its layer.
-    Chunk(ChunkId, Option<Arc<Mask>>),
-    /// The number of masks of a worker, when all have come.
-    AllMasks(usize),
-    /// The planes of a layer, to the first worker, and the number of the first plane.
-    Layer(Planes),
-    /// The first worker wants the planes of layers up to one.
-    Asked(i64),
-    /// A plane, to the next stage.
-    Plane(Box<Passage>),
-    /// The mark of a snapshot, with its number, which goes around the workers after the planes.
-    Mark(u64),
-    /// A worker has the thinned planes and waits for a snapshot of them, to the first worker.
-    Wanted(usize),
-    /// That snapshot is complete, to the worker that has waited.
-    Kept,
-    /// The planes that wait at the gate of a worker's first stage, to the first worker.
-    Parked(usize, usize),
-    /// The thinned planes of a layer, to its keeper.
-    Thinned(Planes),
-    /// No more planes come to any stage.
-    Over,
-    /// The thinned voxels of a chunk, to its owner, as bit indices of its mask.
-    Cut(ChunkId, Vec<u32>),
-    /// A worker's parts of the seam logs of chunks, to their owner.
-    Logs(Vec<(ChunkId, SeamLog)>),
-}
-
-/// The worker, the method, and whether masks and seam logs are kept.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Errand {
-    pub(super) index: usize,
-    pub(super) peers: usize,
-    pub(super) retest: Retest,
-    pub(super) keeps: bool,
-}
 
 /// A thinned chunk of this worker.
 pub(super) struct Outcome {
@@ -100,7 +57,7 @@ pub(super) struct Crew {
     /// At the first worker: planes that wait for their turn, by number, and the number of the next one.
     waiting: BTreeMap<usize, Plane>,
     next: usize,
-    /// The last layer that it has asked for, where layers come on request.
+    /// The last layer that it has asked for, where layers come on request, or has let others read.
     asked: Option<i64>,
     /// What the first worker was told last of planes that wait at the gate of this worker's first stage.
     parked: usize,
@@ -129,9 +86,9 @@ impl Crew {
         kept: Option<(Checkpoint, Failure)>,
         attic: Option<Arc<Attic>>,
     ) -> Crew {
-        let Errand { index, peers, retest, keeps } = errand;
+        let Errand { index, peers, processes, retest, keeps } = errand;
         let layout = PlaneLayout::new(grid.bounds().shape());
-        let sweep = Sweep::new(layout, layout.steps(peers), index, retest);
+        let sweep = Sweep::new(layout, layout.steps(peers, processes), index, retest);
         let mut sweep = if keeps { sweep.with_seams(SeamWriter::new(&grid)) } else { sweep };
         if let Some(attic) = &attic {
             sweep = sweep.with_shelf(Arc::clone(attic) as _);
@@ -178,15 +135,22 @@ impl Crew {
 
     /// The same for the next time, whose chunks come in at once.
     fn renewed(&self) -> Crew {
-        if let Some(inflow) = self.inflow.as_ref().filter(|_| self.errand.index == 0) {
-            inflow.window.admit_layers(i64::MAX);
-        }
+        self.inflow.iter().for_each(|inflow| inflow.window.admit_layers(i64::MAX));
         Crew::new(self.grid, self.errand, None, None, self.attic.clone())
     }
 
     /// The last layer to be read while a plane comes, if a mask waits for `reach` layers beyond its own.
     fn last_wanted(&self, plane: usize, reach: usize) -> i64 {
         self.layering.of_plane(plane) + (AHEAD.div_ceil(self.grid.chunk_shape()[0]) + reach) as i64
+    }
+
+    /// At the first worker: lets the other processes read the layers that its own reads.
+    fn admit<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
+        let Some(inflow) = self.inflow.as_ref().filter(|_| self.errand.index == 0 && self.next > 0) else { return };
+        let last = self.last_wanted(self.next - 1, inflow.reach);
+        if self.asked.replace(last) != Some(last) {
+            self.errand.others().for_each(|to| post.send(to, Content::Admitted(last)));
+        }
     }
 
     /// At the first worker, where layers come on request: asks for those that come next.
@@ -242,6 +206,19 @@ impl Crew {
                 }
                 self.receive(*passage, post);
             }
+            Content::PackedLayer(first, planes) => {
+                let planes = self.layers.unpacked(planes);
+                self.read(Content::Layer((first, planes)), post);
+            }
+            Content::PackedPlane(passage) => {
+                let passage = self.sweep.unpack(passage).expect("a plane of this volume");
+                self.receive(passage, post);
+            }
+            Content::Sent(bytes) => {
+                let content = postcard::from_bytes(&bytes).expect("what another worker has written");
+                self.read(content, post);
+            }
+            Content::Admitted(last) => self.inflow.iter().for_each(|inflow| inflow.window.admit_layers(last)),
             Content::Asked(last) => {
                 self.layers.ask(last);
                 self.send_layers(post);
@@ -317,14 +294,26 @@ impl Crew {
     /// Sends the planes of complete layers to the first worker.
     fn send_layers<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
         let complete = self.layers.complete(self.has_all_masks());
-        complete.into_iter().for_each(|planes| post.send(0, Content::Layer(planes)));
+        for (first, planes) in complete {
+            let packed = |planes| Content::PackedLayer(first, self.layers.packed(planes)).sent();
+            post.send(0, if self.errand.is_near(0) { Content::Layer((first, planes)) } else { packed(planes) });
+        }
     }
 
     /// Sends planes to the workers of their stages.
     fn hand_on<S: FnMut(Letter<Content>)>(&mut self, planes: Vec<Passage>, post: &mut Post<S>) {
         let peers = self.errand.peers;
         self.counts.messages += if peers > 1 { planes.len() as u64 } else { 0 };
-        planes.into_iter().for_each(|passage| post.send(passage.stage % peers, Content::Plane(Box::new(passage))));
+        for passage in planes {
+            let to = passage.stage % peers;
+            let is_near = self.errand.is_near(to);
+            let content = if is_near {
+                Content::Plane(Box::new(passage))
+            } else {
+                Content::PackedPlane(self.sweep.pack(passage)).sent()
+            };
+            post.send(to, content);
+        }
     }
 
     /// Takes waiting planes, and lets planes pass through the stages, until there is a new stage or another worker can go on.
@@ -349,13 +338,14 @@ impl Crew {
                 }
             }
             self.note_counts();
-            if self.counts.rounds > stages || sent.len() >= SENT_AT_ONCE {
+            if self.counts.rounds > stages || sent.len() >= self.errand.sent_at_once() {
                 break;
             }
         }
         is_busy |= !sent.is_empty();
         self.hand_on(sent, post);
         self.ask(post);
+        self.admit(post);
         let parked = self.sweep.parked();
         if self.errand.index > 0 && parked != self.parked {
             self.parked = parked;
@@ -384,7 +374,7 @@ impl Crew {
     fn end_sweep<S: FnMut(Letter<Content>)>(&mut self, post: &mut Post<S>) {
         self.is_over = true;
         self.note_counts();
-        if self.errand.index == 0 {
+        if self.errand.is_first_of_process() {
             // Of the planes that were awake.
             much_is_freed();
         }
@@ -454,7 +444,8 @@ impl Part for Crew {
                 self.initial.insert(id, Arc::clone(mask));
             }
         }
-        post.send(self.layering.keeper(id.place()[0]), Content::Chunk(id, mask));
+        let (keeper, chunk) = (self.layering.keeper(id.place()[0]), Content::Chunk(id, mask));
+        post.send(keeper, if self.errand.is_near(keeper) { chunk } else { chunk.sent() });
     }
 
     fn end(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::crew::{self, Crew, Errand, Outcome};
+use super::content;
+use super::crew::{Crew, Outcome};
+use super::errand::Errand;
 use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::packed::PackedMask;
@@ -15,7 +17,7 @@ use crate::space::{Position, Region};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Content {
     Survey(Survey),
-    Planes(crew::Content),
+    Planes(content::Content),
 }
 
 /// A summary of the chunks of a worker, or of several, at a time.
@@ -69,7 +71,7 @@ pub(super) struct First {
     survey: Survey,
     crew: Option<Crew>,
     /// Messages of others that came before this worker knew that planes are thinned.
-    early: Vec<crew::Content>,
+    early: Vec<content::Content>,
 }
 
 impl First {
@@ -87,7 +89,7 @@ impl First {
     fn begin(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
         let Survey { are_masks, is_any, bounds, .. } = self.survey;
         let peers = self.errand.peers;
-        if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers)) {
+        if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers, self.errand.processes)) {
             return;
         }
         let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None, None, None);
@@ -106,7 +108,7 @@ impl First {
 }
 
 /// Sends letters about planes.
-fn planes(post: &mut Post<impl FnMut(Letter<Content>)>) -> Post<impl FnMut(Letter<crew::Content>)> {
+fn planes(post: &mut Post<impl FnMut(Letter<Content>)>) -> Post<impl FnMut(Letter<content::Content>)> {
     let send = &mut post.send;
     let wrapped = |Letter { to, time, content }| send(Letter { to, time, content: content.map(Content::Planes) });
     Post { time: post.time, send: wrapped }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::grid::{ChunkId, Grid};
 use crate::kernel::mask::{Layout, Mask};
-use crate::kernel::thin::planes::{Plane, PlaneLayout};
+use crate::kernel::thin::planes::{PackedPlane, Plane, PlaneLayout};
 use crate::operators::read::Selection;
 
 /// The layers of chunks of a volume: those at one place along z.
@@ -158,6 +158,18 @@ impl Layers {
             }
         }
         complete
+    }
+
+    /// Planes of a layer for another process.
+    pub(super) fn packed(&self, planes: Vec<Plane>) -> Vec<PackedPlane> {
+        planes.into_iter().map(|plane| PackedPlane::new(plane, &self.layout).0).collect()
+    }
+
+    /// The planes that another process has packed.
+    pub(super) fn unpacked(&self, planes: Vec<PackedPlane>) -> Vec<Plane> {
+        let unpacked =
+            |plane: PackedPlane| plane.unpacked(&self.layout, &mut Vec::new()).expect("a plane of this volume");
+        planes.into_iter().map(unpacked).collect()
     }
 
     /// The voxels of the thinned planes of a layer by chunk, for each that has a mask, as bit indices of its layout.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ndarray::Array3;
 use proptest::prelude::*;
+use timely::CommunicationConfig;
 use timely::dataflow::operators::Inspect;
 use timely::dataflow::operators::vec::Map;
 
@@ -52,6 +53,8 @@ struct Way {
     chunks: Selection,
     depth: usize,
     workers: usize,
+    /// Whether workers exchange bytes, as processes of one worker each do.
+    apart: bool,
     retest: Retest,
     /// Whether it is thinned while it is read.
     as_read: bool,
@@ -74,18 +77,24 @@ enum Killed {
 type Left = (BTreeMap<ChunkId, Vec<usize>>, Option<bool>);
 
 fn thinned(image: &Array3<u8>, way: &Way) -> Left {
-    let Way { chunk, ref chunks, depth, workers, retest, as_read, ref kept } = *way;
+    let Way { chunk, ref chunks, depth, workers, apart, retest, as_read, ref kept } = *way;
     let (checkpoint, killed) = kept.clone().map_or((None, Killed::Never), |(kept, killed)| (Some(kept), killed));
     let (failure, come) = (Failure::default(), Arc::new(AtomicUsize::new(0)));
     let (shape, chunks): ([usize; 3], _) = (image.dim().into(), chunks.clone());
     let source: Arc<dyn Source> = Arc::new(MemorySource::of(Voxels::U8(image.clone()), 3));
-    let (grid, window) = (Grid::new(Region::of_shape(shape), chunk), Window::new(5));
+    let processes = if apart { workers } else { 1 };
+    let grid = Grid::new(Region::of_shape(shape), chunk).among(processes);
+    let windows: Vec<Window> = (0..processes).map(|_| Window::new(5)).collect();
     let found: Arc<Mutex<BTreeMap<ChunkId, Vec<usize>>>> = Arc::default();
     let is_all_admitted: Arc<Mutex<Option<bool>>> = Arc::default();
     let shown: Arc<Mutex<BTreeMap<usize, ThinningCounts>>> = Arc::default();
     let (counted, all) = (Arc::clone(&shown), chunks.clone());
     let (left, admitted) = (Arc::clone(&found), Arc::clone(&is_all_admitted));
-    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+    let communication =
+        if apart { CommunicationConfig::ProcessBinary(workers) } else { CommunicationConfig::Process(workers) };
+    let config = timely::Config { communication, worker: timely::WorkerConfig::default() };
+    let guards = timely::execute(config, move |worker| {
+        let window = windows[grid.process_of(worker.index(), worker.peers())].clone();
         let (left, admitted, seen) = (Arc::clone(&left), Arc::clone(&admitted), window.clone());
         let (failure, failed, come) = (failure.clone(), failure.clone(), Arc::clone(&come));
         let (counted, index) = (Arc::clone(&counted), worker.index());
@@ -158,12 +167,13 @@ proptest! {
         shape in [150usize..260, 3usize..9, 3usize..9],
         chunk in [1usize..12, 2usize..8, 2usize..8],
         depth in 0usize..6,
-        workers in 1usize..4,
+        (workers, apart) in (1usize..4, any::<bool>()),
         (seed, density) in (any::<u64>(), 0u64..60),
         retest in prop::sample::select(vec![Retest::Simplicity, Retest::Whole]),
     ) {
         let image = image(shape, seed, density);
-        let all_at_once = Way { chunk, chunks: Selection::All, depth, workers, retest, as_read: false, kept: None };
+        let all_at_once =
+            Way { chunk, chunks: Selection::All, depth, workers, apart, retest, as_read: false, kept: None };
         let (all, is_all_admitted) = thinned(&image, &all_at_once);
         prop_assert_eq!(is_all_admitted, Some(true), "reading waits for nothing");
         let all_as_read = Way { as_read: true, ..all_at_once.clone() };
@@ -191,7 +201,8 @@ proptest! {
         kills in prop::collection::vec(any::<prop::sample::Index>(), 1..5),
     ) {
         let image = image(shape, seed, density);
-        let whole = Way { chunk, chunks: Selection::All, depth: 0, workers, retest, as_read, kept: None };
+        let whole =
+            Way { chunk, chunks: Selection::All, depth: 0, workers, apart: false, retest, as_read, kept: None };
         let (all, _) = thinned(&image, &whole);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("kept");
@@ -220,11 +231,21 @@ fn a_volume_without_foreground_or_with_some_at_its_ends_alone_ends() {
         {
             for retest in [Retest::Simplicity, Retest::Whole] {
                 let chunks = chunks.clone();
-                let all_at_once =
-                    Way { chunk: [7, 2, 3], chunks, depth: 1, workers, retest, as_read: false, kept: None };
+                let all_at_once = Way {
+                    chunk: [7, 2, 3],
+                    chunks,
+                    depth: 1,
+                    workers,
+                    apart: false,
+                    retest,
+                    as_read: false,
+                    kept: None,
+                };
                 let (all, _) = thinned(&image, &all_at_once);
-                let (as_read, _) = thinned(&image, &Way { as_read: true, ..all_at_once });
-                assert!(as_read == all && all.is_empty() == (to == 0), "{from}..{to}, {workers} workers");
+                for apart in [false, true] {
+                    let (as_read, _) = thinned(&image, &Way { as_read: true, apart, ..all_at_once.clone() });
+                    assert!(as_read == all && all.is_empty() == (to == 0), "{from}..{to}, {workers} workers");
+                }
             }
         }
     }

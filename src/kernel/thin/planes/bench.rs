@@ -22,6 +22,8 @@ pub(super) struct Bench {
     pub(super) found: Vec<Candidate>,
     /// Unused lists, for reuse.
     pub(super) spare: Vec<Vec<u32>>,
+    /// Bytes for the voxels of planes, all zero, for reuse.
+    pub(super) spare_bits: Vec<Vec<u8>>,
     /// Writes seam logs, if they are needed.
     pub(super) writer: Option<SeamWriter>,
 }
@@ -38,6 +40,7 @@ impl Bench {
             border: Vec::new(),
             found: Vec::new(),
             spare: Vec::new(),
+            spare_bits: Vec::new(),
             writer: None,
         }
     }

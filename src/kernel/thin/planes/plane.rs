@@ -8,7 +8,7 @@ use crate::kernel::mask::Mask;
 /// A plane sleeps if that takes less than this part of its bytes.
 const WORTH_PACKING: usize = 4;
 /// Number of sub-iterations whose deletions a plane knows of: the last six of the plane below it, which is one behind.
-const WINDOW: usize = DIRECTIONS + 1;
+pub(super) const WINDOW: usize = DIRECTIONS + 1;
 
 /// The voxels of a plane (fixed z), with the state of its thinning. Without foreground it takes no memory.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -19,13 +19,13 @@ pub struct Plane {
     pub(super) bits: Vec<u8>,
     /// The same, packed, while the plane sleeps; otherwise empty.
     #[serde(with = "serde_bytes")]
-    asleep: Vec<u8>,
+    pub(super) asleep: Vec<u8>,
     /// Runs that may hold foreground.
     pub(super) filled: Vec<u64>,
     /// Runs near deletions, for each of the last seven sub-iterations; empty if none were ever marked there, or anywhere.
-    window: Vec<Vec<u64>>,
+    pub(super) window: Vec<Vec<u64>>,
     /// Bit set of the windows with runs.
-    marked: u8,
+    pub(super) marked: u8,
     /// The voxels that were deleted in the last sub-iteration, as bit indices, while the plane below may need them: not
     /// between two stages.
     pub(super) lost: Vec<u32>,

@@ -12,11 +12,13 @@ pub use self::kept::{LoadParts, SaveParts};
 use super::bench::Bench;
 use super::gate::Gate;
 use super::stage::Stage;
-use super::{DIRECTIONS, Plane, PlaneLayout, SeamWriter, Shelf};
+use super::{DIRECTIONS, PackedPlane, Plane, PlaneLayout, SeamWriter, Shelf};
 use crate::kernel::thin::lee::Retest;
 
 /// Planes that may be on their way between two workers, beside those that their stages hold.
 const ON_THE_WAY: usize = 16;
+/// Number of planes whose bytes are kept for others that come from other processes.
+const SPARE: usize = 16;
 
 /// A plane on its way to a stage. The worker of the stage is its number modulo the number of workers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,6 +27,13 @@ pub struct Passage {
     pub stage: usize,
     /// The plane.
     pub plane: Plane,
+}
+
+/// A plane on its way to a stage in another process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PackedPassage {
+    stage: usize,
+    plane: PackedPlane,
 }
 
 /// One worker's stages in a sweep: of `n` workers the first has the stages `0`, `n`, `2n` and so on.
@@ -127,6 +136,20 @@ impl Sweep {
             self.stages.push_back(stage);
         }
         self.stages[at].arrive(plane, |plane| pass(Passage { stage: stage + 1, plane }));
+    }
+
+    /// Packs a plane for a stage in another process.
+    pub fn pack(&mut self, Passage { stage, plane }: Passage) -> PackedPassage {
+        let (plane, bits) = PackedPlane::new(plane, &self.bench.layout);
+        let spare = &mut self.bench.spare_bits;
+        spare.extend(bits.filter(|_| spare.len() < SPARE));
+        PackedPassage { stage, plane }
+    }
+
+    /// The plane that was packed by a sweep of the same volume; `None` if it is of another one.
+    pub fn unpack(&mut self, PackedPassage { stage, plane }: PackedPassage) -> Option<Passage> {
+        let plane = plane.unpacked(&self.bench.layout, &mut self.bench.spare_bits)?;
+        Some(Passage { stage, plane })
     }
 
     /// Lets some planes enter one of the stages. Calls `pass` with planes that are finished there, each in the order of its

@@ -69,7 +69,13 @@ pub(in crate::kernel::thin) fn swept(
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let at = (seed >> 40) as usize % steps.len();
         let mut sent = Vec::new();
-        for passage in std::mem::take(&mut letters[at]) {
+        for (number, passage) in std::mem::take(&mut letters[at]).into_iter().enumerate() {
+            // Some come from another process.
+            let passage = if ((seed >> 30) as usize + number).is_multiple_of(2) {
+                passage
+            } else {
+                sent_by(&mut sweeps[at], passage)
+            };
             sweeps[at].receive(passage, &mut |passage| sent.push(passage));
         }
         while at == 0 && sweeps[0].wants_planes() {
@@ -91,6 +97,12 @@ pub(in crate::kernel::thin) fn swept(
             woken: sweeps.iter().map(Sweep::woken).sum(),
         };
     }
+}
+
+/// What comes of a plane that is sent to another process.
+fn sent_by(sweep: &mut Sweep, passage: Passage) -> Passage {
+    let packed = sweep.pack(passage);
+    sweep.unpack(packed).unwrap()
 }
 
 /// A volume as one mask.

@@ -1,0 +1,158 @@
+//! Planes on their way to another process.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_bytes::{ByteBuf, Bytes};
+
+use super::plane::WINDOW;
+use super::{Plane, PlaneLayout};
+use crate::kernel::mask::around;
+
+/// Size of a word in bytes.
+const WORD: usize = size_of::<u64>();
+
+/// A plane without the runs that hold no foreground.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PackedPlane {
+    /// What the plane is packed in while it sleeps.
+    #[serde(with = "serde_bytes")]
+    asleep: Vec<u8>,
+    is_awake: bool,
+    /// Bit set of the windows with marks.
+    marked: u8,
+    /// If the plane is awake, the set of runs with foreground, and the voxels of each of them; the sets of marks of the windows
+    /// that have any.
+    #[serde(serialize_with = "to_bytes", deserialize_with = "of_bytes")]
+    words: Vec<u64>,
+}
+
+impl PackedPlane {
+    /// Packs a plane. Takes time in proportion to its runs with foreground and to its rows. If it is awake, returns the bytes
+    /// that its voxels took as well, all zero.
+    pub fn new(mut plane: Plane, layout: &PlaneLayout) -> (PackedPlane, Option<Vec<u8>>) {
+        let mut packed = PackedPlane { asleep: plane.asleep, is_awake: false, marked: plane.marked, words: Vec::new() };
+        let mut bits = (!plane.bits.is_empty()).then_some(plane.bits);
+        if let Some(bits) = &mut bits {
+            packed.is_awake = true;
+            let mut voxels = Vec::new();
+            for (word, filled) in plane.filled.iter_mut().enumerate() {
+                let mut left = *filled;
+                while left != 0 {
+                    let at = left.trailing_zeros();
+                    left &= left - 1;
+                    match layout.take_run(bits, word * 64 + at as usize) {
+                        0 => *filled &= !(1 << at),
+                        run => voxels.push(run),
+                    }
+                }
+            }
+            packed.words = plane.filled;
+            packed.words.extend(voxels);
+        }
+        let has_marks = |&(at, _): &(usize, &Vec<u64>)| packed.marked >> at & 1 != 0;
+        let marks = plane.window.iter().enumerate().filter(has_marks);
+        marks.for_each(|(_, marks)| packed.words.extend_from_slice(marks));
+        (packed, bits)
+    }
+
+    /// The plane; `None` if it is of another layout. Its voxels take the last of the bytes of others, if there are any.
+    pub fn unpacked(self, layout: &PlaneLayout, spare: &mut Vec<Vec<u8>>) -> Option<Plane> {
+        let mut plane = Plane { asleep: self.asleep, marked: self.marked, ..Plane::default() };
+        let (in_set, mut words) = (layout.no_runs().len(), &self.words[..]);
+        let mut take = |count: usize| words.split_off(..count);
+        if self.is_awake {
+            plane.bits = spare.pop().unwrap_or_else(|| vec![0; layout.bytes()]);
+            plane.filled = take(in_set)?.to_vec();
+            let count = plane.filled.iter().map(|filled| filled.count_ones() as usize).sum();
+            let mut voxels = take(count)?.iter();
+            for (word, &filled) in plane.filled.iter().enumerate() {
+                let mut left = filled;
+                while left != 0 {
+                    layout.put_run(&mut plane.bits, word * 64 + left.trailing_zeros() as usize, *voxels.next()?)?;
+                    left &= left - 1;
+                }
+            }
+        }
+        if self.marked != 0 {
+            plane.window.resize_with(WINDOW, Vec::new);
+        }
+        for at in (0..WINDOW).filter(|at| self.marked >> at & 1 != 0) {
+            plane.window[at] = take(in_set)?.to_vec();
+        }
+        (words.is_empty() && self.marked >> WINDOW == 0).then_some(plane)
+    }
+}
+
+impl PlaneLayout {
+    /// The voxels of a run, which become background.
+    fn take_run(&self, bits: &mut [u8], run: usize) -> u64 {
+        let [row, place] = self.runs.place(run);
+        let first = row * self.stride + 8 * place;
+        let own = u64::MAX >> (64 - (self.width - 64 * place).min(64));
+        let voxels = around::bits_after(bits, first, 1) & own;
+        let bytes = &mut bits[first..][..16];
+        let wide = u128::from_le_bytes((&*bytes).try_into().expect("sixteen bytes")) & !(u128::from(voxels) << 1);
+        bytes.copy_from_slice(&wide.to_le_bytes());
+        voxels
+    }
+
+    /// Adds the voxels of a run; `None` if there is no such run.
+    fn put_run(&self, bits: &mut [u8], run: usize, voxels: u64) -> Option<()> {
+        let [row, place] = self.runs.place(run);
+        (row <= self.height + 1 && 64 * place < self.width).then(|| self.write(bits, [row, 64 * place + 1], voxels))
+    }
+}
+
+fn to_bytes<S: Serializer>(words: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+    let bytes: Vec<[u8; WORD]> = words.iter().map(|word| word.to_le_bytes()).collect();
+    Bytes::new(bytes.as_flattened()).serialize(serializer)
+}
+
+fn of_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+    let bytes = ByteBuf::deserialize(deserializer)?;
+    Ok(bytes.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn planes_are_unpacked_as_they_were_packed_and_not_by_another_layout(
+            shape in [1usize..3, 1usize..9, 1usize..200],
+            voxels in prop::collection::vec(any::<[prop::sample::Index; 2]>(), 0..40),
+            marks in prop::collection::vec((0usize..9, any::<prop::sample::Index>()), 0..9),
+            awake: bool,
+        ) {
+            let layout = PlaneLayout::new(shape);
+            let mut plane = Plane::default();
+            let own = |[y, x]: &[prop::sample::Index; 2]| [y.index(shape[1]) + 1, x.index(shape[2]) + 1];
+            if !voxels.is_empty() {
+                (plane.bits, plane.filled) = (vec![0; layout.bytes()], layout.no_runs());
+            }
+            for place in voxels.iter().map(own) {
+                layout.write(&mut plane.bits, place, 1);
+                layout.runs.mark_all(place, 1, &mut plane.filled);
+            }
+            if awake {
+                for (sub_iteration, at) in marks {
+                    let marks = plane.marks(sub_iteration, &layout);
+                    let at = at.index(marks.len());
+                    marks[at] |= 1;
+                    plane.mark(sub_iteration);
+                }
+            } else {
+                plane.sleep();
+            }
+            let before = format!("{plane:?}");
+            let (packed, bits) = PackedPlane::new(plane, &layout);
+            prop_assert!(bits.iter().flatten().all(|&byte| byte == 0));
+            let other = PlaneLayout::new([1, 90, 90]);
+            prop_assert!(!packed.is_awake || packed.clone().unpacked(&other, &mut Vec::new()).is_none());
+            let again = packed.unpacked(&layout, &mut bits.into_iter().collect()).unwrap();
+            prop_assert_eq!(format!("{again:?}"), before);
+        }
+    }
+}
