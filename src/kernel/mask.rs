@@ -83,6 +83,12 @@ impl Layout {
         self.rows() * self.stride + TAIL
     }
 
+    /// The same for a chunk of a shape, which may have more voxels than a layout can have.
+    pub fn bytes_of(shape: [usize; 3]) -> usize {
+        let rows = (shape[0] + 2).saturating_mul(shape[1] + 2);
+        rows.saturating_mul((shape[2] + 2).div_ceil(8)).saturating_add(TAIL)
+    }
+
     /// Bit index of a padded position: 0 is the halo, 1 the first own voxel along each axis.
     #[inline]
     pub fn bit(&self, [z, y, x]: [usize; 3]) -> usize {

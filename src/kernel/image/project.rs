@@ -86,6 +86,13 @@ impl Projections {
         self.scale == like.scale && self.panels.iter().map(form).eq(like.panels.iter().map(form))
     }
 
+    /// Number of pixels of the projections of an image with these bounds.
+    pub fn count_of_pixels(bounds: &Region, dimensions: usize) -> usize {
+        let (shape, scale) = (bounds.shape(), scale(bounds, dimensions));
+        let panels = &PANEL_AXES[..if dimensions == 2 { 1 } else { 3 }];
+        panels.iter().map(|axes| axes.iter().map(|&a| shape[a].div_ceil(scale)).product::<usize>()).sum()
+    }
+
     /// The pixel of a position along an axis.
     fn pixel(&self, p: Position, axis: usize) -> usize {
         usize::try_from(p[axis] - self.bounds.min[axis]).unwrap_or(0) / self.scale

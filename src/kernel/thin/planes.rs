@@ -67,7 +67,7 @@ const AT_FIRST_APART: f64 = 0.95;
 /// Ratio of the work of a sub-iteration to that of the previous one; about that of vessels and noise.
 const FADING: f64 = 0.945;
 
-/// Maximum bytes of planes that are awake in a process.
+/// Bytes of planes that may be awake in a process in any case.
 const MEMORY: usize = 1 << 30;
 /// Planes that are awake at a time in volumes of vessels with a radius of some twenty voxels. Solids of larger radius have
 /// more, and take more memory.
@@ -113,11 +113,12 @@ impl PlaneLayout {
         ends.map(step).collect()
     }
 
-    /// Whether `workers` workers, of `processes` processes, should thin the volume by planes: those that are usually awake at a
-    /// time must fit in memory, and all workers need planes to work on.
-    pub fn suits(&self, workers: usize, processes: usize) -> bool {
+    /// Whether `workers` workers, of `processes` processes, should thin the volume by planes: all workers need planes to work
+    /// on, and the planes that are usually awake at a time must fit in memory, or take no more than the masks of chunks, which
+    /// would be held otherwise, and take `masks` bytes.
+    pub fn suits(&self, workers: usize, processes: usize, masks: usize) -> bool {
         let awake = self.bytes().saturating_mul(self.depth.min(AWAKE));
-        let memory = MEMORY.saturating_mul(processes);
+        let memory = MEMORY.saturating_mul(processes).max(masks);
         Layout::fits([1, self.height, self.width]) && awake <= memory && self.depth / PLANES_A_WORKER >= workers
     }
 

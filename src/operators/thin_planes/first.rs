@@ -7,6 +7,7 @@ use super::crew::{Crew, Outcome};
 use super::errand::Errand;
 use super::part::{Letter, Part, Post};
 use crate::grid::{ChunkId, Grid};
+use crate::kernel::mask::Layout;
 use crate::kernel::mask::packed::PackedMask;
 use crate::kernel::thin::partition::{Change, Thinned};
 use crate::kernel::thin::planes::PlaneLayout;
@@ -27,22 +28,22 @@ pub(super) struct Survey {
     workers: usize,
     /// Whether all chunks are masks, or have gone.
     are_masks: bool,
-    /// Whether any chunk has not gone.
-    is_any: bool,
+    /// Number of chunks that have not gone.
+    chunks: usize,
     /// A box around these chunks.
     bounds: Region,
 }
 
 impl Survey {
     fn of_none() -> Survey {
-        Survey { workers: 0, are_masks: true, is_any: false, bounds: Region::new([0; 3], [0; 3]) }
+        Survey { workers: 0, are_masks: true, chunks: 0, bounds: Region::new([0; 3], [0; 3]) }
     }
 
     fn of_worker(grid: &Grid, changes: &[(ChunkId, Change)]) -> Survey {
         let mut survey = Survey { workers: 1, ..Survey::of_none() };
         for (id, change) in changes.iter().filter(|(_, change)| !matches!(change, Change::Gone)) {
             let (are_masks, bounds) = (matches!(change, Change::Mask(_)), grid.region(*id));
-            survey.add(&Survey { workers: 0, are_masks, is_any: true, bounds });
+            survey.add(&Survey { workers: 0, are_masks, chunks: 1, bounds });
         }
         survey
     }
@@ -50,13 +51,14 @@ impl Survey {
     fn add(&mut self, other: &Survey) {
         self.workers += other.workers;
         self.are_masks &= other.are_masks;
-        if !self.is_any {
-            (self.is_any, self.bounds) = (other.is_any, other.bounds);
-        } else if other.is_any {
+        if self.chunks == 0 {
+            self.bounds = other.bounds;
+        } else if other.chunks > 0 {
             let [a, b] = [self.bounds, other.bounds];
             let around = |a: Position, b: Position, of: fn(i64, i64) -> i64| [0, 1, 2].map(|axis| of(a[axis], b[axis]));
             self.bounds = Region::new(around(a.min, b.min, i64::min), around(a.max, b.max, i64::max));
         }
+        self.chunks += other.chunks;
     }
 }
 
@@ -87,9 +89,10 @@ impl First {
 
     /// Begins, when the summaries of all workers have come.
     fn begin(&mut self, post: &mut Post<impl FnMut(Letter<Content>)>) {
-        let Survey { are_masks, is_any, bounds, .. } = self.survey;
-        let peers = self.errand.peers;
-        if !(is_any && are_masks && PlaneLayout::new(bounds.shape()).suits(peers, self.errand.processes)) {
+        let Survey { are_masks, chunks, bounds, .. } = self.survey;
+        let Errand { peers, processes, .. } = self.errand;
+        let masks = chunks.saturating_mul(Layout::bytes_of(self.grid.chunk_shape()));
+        if !(chunks > 0 && are_masks && PlaneLayout::new(bounds.shape()).suits(peers, processes, masks)) {
             return;
         }
         let mut crew = Crew::new(self.grid.with_bounds(bounds), self.errand, None, None, None);
@@ -164,7 +167,7 @@ impl Part for First {
     fn is_over(&mut self) -> bool {
         let is_over = self.is_surveyed() && self.crew.as_ref().is_none_or(Crew::has_finished);
         if is_over {
-            *self = First { is_first: self.is_first && !self.survey.is_any, ..First::new(self.grid, self.errand) };
+            *self = First { is_first: self.is_first && self.survey.chunks == 0, ..First::new(self.grid, self.errand) };
         }
         is_over
     }
