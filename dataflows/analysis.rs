@@ -86,7 +86,7 @@ pub(crate) fn put_in_place(analysis: &Analysis, staged: Staged<'_>, said: &mut V
         .filter(|warning| !said.iter().any(|known| differ_in_numbers(known, warning)));
     new.for_each(|warning| print_warning(warning));
     said.clone_from(warnings);
-    written.notes.iter().for_each(|note| print_warning(note));
+    written.notes.iter().cloned().chain(analysis.memory_warning()).for_each(|note| print_warning(&note));
     Ok(written)
 }
 

@@ -35,6 +35,7 @@ mod checkpointed;
 mod chunks_seen;
 mod epochs;
 mod exports;
+mod footprint;
 mod kept_counts;
 mod label_chunks;
 mod label_image;
@@ -85,6 +86,7 @@ use crate::kernel::mask::binarise::Binarise;
 use crate::kernel::mask::threshold::Threshold;
 use crate::kernel::measure::BranchMeasures;
 use crate::kernel::mosaic::resample::{Blend, Interpolation};
+use crate::memory::peak_memory;
 use crate::operators::network::NetworkPlan;
 use crate::operators::objects::find::ObjectPlan;
 use crate::operators::read::Selection;
@@ -96,6 +98,7 @@ use crate::table::arrival::Arrival;
 use crate::table::branch_columns::Columns;
 use crate::table::columns::Field;
 use crate::table::row::Frame;
+use crate::text::size;
 
 /// An image with a settled analysis: every default is resolved, and every contradiction refused.
 #[derive(Clone)]
@@ -183,6 +186,21 @@ impl Analysis {
     /// 2 or 3: how many of the axes are the image's own.
     pub fn dimensions(&self) -> usize {
         self.source.description().dimensions
+    }
+
+    /// A warning if this process has taken much more memory than [`Resources::memory`] so far: thick objects need more planes that
+    /// are thinned at a time, and dense networks take more.
+    pub fn memory_warning(&self) -> Option<String> {
+        let asked = self.allotted.asked?;
+        let taken = usize::try_from(peak_memory()?).unwrap_or(usize::MAX);
+        (taken > asked + asked / 5).then(|| {
+            format!(
+                "this process has taken {} of memory, more than --memory {}: thick objects and dense networks need more than is \
+                 set aside for them; give more, or more --processes",
+                size(taken),
+                size(asked)
+            )
+        })
     }
 
     /// Worker threads of each process.

@@ -15,7 +15,7 @@ const INTENSITY: &str = "Measure values in this image of the same shape
 
 For a mask or labels, give the image that they were made from.";
 const CHUNK: &str = "Chunk to work on; results are the same for every chunk [default: as in `run`]";
-const MEMORY: &str = "Memory for chunks at work: 500M or 2G [default: 256M, more if it takes more]";
+const MEMORY: &str = "Memory: 500M or 2G [default: what is needed, with 256M for chunks at work]";
 
 /// Find and measure the objects of an image
 ///

@@ -15,7 +15,10 @@ pub(crate) struct ResourceOptions {
     /// Worker threads in each process [default: all cores]
     #[arg(long, value_name = "N", help_heading = RESOURCES)]
     pub(crate) workers: Option<usize>,
-    /// Memory for chunks at work, in each process: 500M or 2G [default: 256M, more if it takes more]
+    /// Memory of each process: 500M or 2G [default: what is needed, with 256M for chunks at work]
+    ///
+    /// For the program, chunks at work, planes that are thinned and the picture; what the skeleton takes is estimated, and
+    /// a run that takes a fifth more says so. With --state and in watch, for chunks at work alone.
     #[arg(long, value_name = "SIZE", help_heading = RESOURCES)]
     pub(crate) memory: Option<String>,
 }

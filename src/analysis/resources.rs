@@ -14,6 +14,8 @@ use crate::space::Region;
 use crate::store::Source;
 use crate::text::size;
 
+use super::footprint::Footprint;
+
 /// Maximum number of worker threads on a machine. Each has a channel to every other one for every exchange of the
 /// dataflow: 512 workers take a gigabyte and 18 seconds of processor time before they begin, 256 a quarter of that.
 const MOST_WORKERS: usize = 256;
@@ -27,7 +29,9 @@ pub struct Resources {
     pub chunk: Option<Vec<usize>>,
     /// Worker threads of each process. By default one for each core.
     pub workers: Option<usize>,
-    /// Budget for chunks in flight in each process, in bytes. By default 256 MiB, and more if chunks need it.
+    /// Budget for the memory of each process, in bytes: for the program, chunks in flight, planes that are thinned, and the picture;
+    /// what the skeleton takes is estimated. Where a state is kept, for chunks in flight alone. By default 256 MiB for these, and
+    /// more if they need it.
     pub memory: Option<usize>,
     /// How many processes share the work.
     pub processes: usize,
@@ -53,6 +57,8 @@ pub(super) struct Allotted {
     pub(super) tiers: Grid,
     /// Chunks in flight.
     pub(super) window: usize,
+    /// The budget for all memory of a process that was asked for, if there is one, in bytes.
+    pub(super) asked: Option<usize>,
     /// The budget that the window follows from, in bytes.
     pub(super) memory: usize,
     /// Chunks within reach of stored parts.
@@ -98,20 +104,29 @@ impl Resources {
         }
         let grid = Grid::new(Region::of_shape(image.shape), chunk).among(self.processes);
         let depth = settled.gaussian.as_ref().map_or([0; 3], Gaussian::depth);
-        // A state has whole chunks.
-        let tiers = match self.keeps_state {
-            true => grid,
-            false => Window::tiers(&grid, depth, image.dtype, workers, self.memory.unwrap_or(MEMORY)),
-        };
-        let (window, memory) = window(&tiers, depth, image.dtype, workers, self.memory)?;
         let stored = match self.keeps_state {
             // Every chunk has a record.
             true => Selection::All.within_limit(&grid),
             false => Selection::of_stored(source, &grid, depth),
         };
         let stored = stored.map_err(|error| error.at(&image.name))?;
-        let (processes, keep, keeps_state) = (self.processes, KEPT_VALUES / workers, self.keeps_state);
-        Ok((grid, Allotted { processes, workers, tiers, window, memory, stored, keep, keeps_state }))
+        // What a state takes does not follow from the image: the budget is for chunks in flight alone.
+        let beside = match self.keeps_state {
+            true => Footprint::default(),
+            false => Footprint::new(&grid, dimensions, &stored, settled, workers),
+        };
+        let left = self.memory.map_or(MEMORY, |memory| memory.saturating_sub(beside.usual));
+        // A state has whole chunks.
+        let tiers = match self.keeps_state {
+            true => grid,
+            false => Window::tiers(&grid, depth, image.dtype, workers, left),
+        };
+        let asked = self.memory.filter(|_| !self.keeps_state);
+        let held = if asked.is_some() { KEPT_VALUES.min(left / 3) } else { KEPT_VALUES };
+        let left = if asked.is_some() { left - held } else { left };
+        let (window, memory) = window(&tiers, depth, image.dtype, workers, (self.memory, left, beside.least))?;
+        let (processes, keep, keeps_state) = (self.processes, held / workers, self.keeps_state);
+        Ok((grid, Allotted { processes, workers, tiers, window, asked, memory, stored, keep, keeps_state }))
     }
 }
 
@@ -174,18 +189,19 @@ pub fn workers(asked: Option<usize>) -> Result<usize> {
 }
 
 /// The number of chunks that may be in flight within the budget, and the budget in bytes. The grid is that of the tiers
-/// that chunks are cut into.
+/// that chunks are cut into. Of the memory that was asked for, if it was, some is left for chunks in flight, and some is
+/// needed beside them.
 fn window(
     grid: &Grid,
     depth: [usize; 3],
     dtype: Dtype,
     workers: usize,
-    memory: Option<usize>,
+    (memory, left, beside): (Option<usize>, usize, usize),
 ) -> Result<(usize, usize)> {
     let whole = grid.of_wholes();
     let chunk = whole.chunk_shape();
     let needed = Window::bytes(grid, depth, dtype, workers, Window::least(&whole, depth, workers));
-    let budget = memory.unwrap_or(MEMORY.max(needed));
+    let budget = if memory.is_some() { left.max(needed) } else { MEMORY.max(needed) };
     if let (None, Some(most)) = (memory, of_machine().filter(|&most| needed as u64 > most)) {
         return Err(Error::data(format!(
             "chunks of {chunk:?} voxels on {workers} workers need {} of memory, and there are {}; give a smaller --chunk, \
@@ -194,11 +210,12 @@ fn window(
             size(usize::try_from(most).unwrap_or(usize::MAX))
         )));
     }
-    if budget < needed {
+    let needed = needed.saturating_add(beside);
+    if let Some(memory) = memory.filter(|&memory| memory < needed) {
         return Err(Error::usage(format!(
-            "--memory {} is too little: chunks of {chunk:?} voxels with a halo of {depth:?} on {workers} workers need \
-             {} at least; give that, or a smaller --chunk",
-            size(budget),
+            "--memory {} is too little: chunks of {chunk:?} voxels with a halo of {depth:?} on {workers} workers, and what is \
+             made of them, need {} at least; give that, or a smaller --chunk",
+            size(memory),
             size(needed)
         )));
     }
@@ -222,9 +239,9 @@ mod tests {
     #[test]
     fn a_refused_budget_names_one_that_is_taken() {
         let grid = Grid::new(Region::of_shape([256; 3]), [64; 3]);
-        let error = window(&grid, [4; 3], Dtype::U16, 2, Some(100 << 10)).unwrap_err().to_string();
+        let error = window(&grid, [4; 3], Dtype::U16, 2, (Some(100 << 10), 0, 9 << 20)).unwrap_err().to_string();
         let named = error.split(" need ").nth(1).unwrap().split(' ').next().unwrap();
         let bytes = named.strip_suffix('M').unwrap().parse::<usize>().unwrap() << 20;
-        assert!(window(&grid, [4; 3], Dtype::U16, 2, Some(bytes)).is_ok(), "{named}");
+        assert!(window(&grid, [4; 3], Dtype::U16, 2, (Some(bytes), 0, 9 << 20)).is_ok(), "{named}");
     }
 }

@@ -1,0 +1,107 @@
+//! The memory that a process of an analysis takes beside chunks in flight, as far as it follows from the image, the parameters and
+//! the workers. The numbers are those of docs/costs.md.
+
+use crate::grid::Grid;
+use crate::kernel::image::project::Projections;
+use crate::kernel::mask::Layout;
+use crate::kernel::thin::planes::PlaneLayout;
+use crate::operators::read::Selection;
+use crate::parameters::Settled;
+
+/// Bytes of the program, and of each worker.
+const PROGRAM: usize = 28 << 20;
+const WORKER: usize = 5 << 20;
+/// Bytes for each pixel of the picture while its projections grow, and when it is made.
+const PIXEL_OF_PROJECTION: usize = 26;
+const PIXEL_OF_PICTURE: usize = 56;
+/// Planes that are awake: two for each sub-iteration, of which thin tubes need these, and those of solids of some radius.
+const LEAST_AWAKE: usize = 32;
+const USUALLY_AWAKE: usize = 128;
+/// Layers of chunks that come, in planes that are awake.
+const LAYERS: usize = 4;
+/// One voxel of so many is one of the skeleton, usually, and takes these bytes.
+const VOXELS_OF_ONE: usize = 1000;
+const SKELETON_VOXEL: usize = 22;
+
+/// Bytes beside chunks in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Footprint {
+    /// In any case.
+    pub(super) least: usize,
+    /// For vessels of usual thickness and density.
+    pub(super) usual: usize,
+}
+
+impl Footprint {
+    /// That of an image in chunks of `grid`, of which those of `stored` may have foreground.
+    pub(super) fn new(
+        grid: &Grid,
+        dimensions: usize,
+        stored: &Selection,
+        settled: &Settled,
+        workers: usize,
+    ) -> Footprint {
+        let (shape, processes) = (grid.bounds().shape(), grid.processes());
+        let pixels = Projections::count_of_pixels(&grid.bounds(), dimensions);
+        let masks = stored.count(grid).saturating_mul(Layout::bytes_of(grid.chunk_shape()));
+        let planes = PlaneLayout::new(shape);
+        let is_swept =
+            settled.method.retest_by_planes().is_some() && planes.suits(workers * processes, processes, masks);
+        let (least, usual) = if is_swept && settled.filters.is_empty() {
+            let layers = LAYERS * grid.chunk_shape()[0];
+            let of_planes = |awake: usize| {
+                let planes = planes.bytes().saturating_mul(shape[0].min(layers + awake / processes));
+                planes.saturating_add(planes / 8)
+            };
+            (of_planes(LEAST_AWAKE), of_planes(USUALLY_AWAKE))
+        } else {
+            // How much of them is empty is not known.
+            (0, masks / processes)
+        };
+        let program = PROGRAM + WORKER * workers;
+        let skeleton = shape.iter().fold(SKELETON_VOXEL, |all, n| all.saturating_mul(*n)) / VOXELS_OF_ONE / processes;
+        let with_picture = |thinning: usize| {
+            let projections = thinning.saturating_add(PIXEL_OF_PROJECTION * pixels);
+            program.saturating_add(projections.max(PIXEL_OF_PICTURE * pixels))
+        };
+        Footprint { least: with_picture(least), usual: with_picture(usual).saturating_add(skeleton) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Dtype;
+    use crate::parameters::{ImageForm, Parameters};
+    use crate::space::Region;
+    use crate::store::Description;
+
+    fn footprint(shape: [usize; 3], stored: &Selection, parameters: &Parameters, processes: usize) -> Footprint {
+        let form = ImageForm::of(&Description::new("image", shape, 3, Dtype::U8));
+        let grid = Grid::new(Region::of_shape(shape), [64; 3]).among(processes);
+        Footprint::new(&grid, 3, stored, &parameters.settle(form).unwrap(), 2)
+    }
+
+    #[test]
+    fn planes_take_as_much_however_deep_the_volume_is_and_less_in_more_processes() {
+        let of = |shape, processes| footprint(shape, &Selection::All, &Parameters::default(), processes);
+        let [shallow, deep] = [4096, 16384].map(|depth| of([depth, 2048, 2048], 1));
+        let skeleton = |depth: usize| SKELETON_VOXEL * (depth << 22) / VOXELS_OF_ONE;
+        // The picture of the deeper one has fewer pixels.
+        assert!(deep.usual - skeleton(16384) <= shallow.usual - skeleton(4096) && deep.least <= shallow.least);
+        assert!(of([4096, 2048, 2048], 4).usual < shallow.usual);
+        // What 1024³ voxels of vessels take, with 256 MiB for chunks in flight left out.
+        let cube = of([1024; 3], 1);
+        assert!(cube.least > 120 << 20 && cube.usual < 260 << 20, "{cube:?}");
+    }
+
+    #[test]
+    fn filters_hold_all_masks_and_what_is_not_stored_takes_nothing() {
+        let mut filled = Parameters::default();
+        filled.filters.remove_smaller = Some(5);
+        let (all, none) =
+            (Selection::All, Selection::Some(Vec::new().into_iter().collect::<std::collections::BTreeSet<_>>().into()));
+        let [whole, empty] = [&all, &none].map(|stored| footprint([2048; 3], stored, &filled, 1));
+        assert!(whole.usual - empty.usual > 900 << 20 && whole.least == empty.least);
+    }
+}
