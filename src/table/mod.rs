@@ -20,6 +20,7 @@ mod longest_path;
 pub mod skeletons;
 pub mod skeleton_labels;
 pub mod branch_regions;
+mod blocks;
 pub mod regions;
 mod line;
 pub mod csv;
@@ -43,11 +44,12 @@ use crate::kernel::measure::BranchMeasures;
 use crate::kernel::measure::channel::Measured;
 use crate::kernel::measure::pixel_values::OfPixels;
 use crate::kernel::network::branch::Branch;
-use crate::kernel::network::branch_list::{BranchList, Outline};
+use crate::kernel::network::branch_list::{Bookmark, BranchList, Outline};
 use crate::kernel::network::forest::DisjointSets;
 use crate::kernel::network::isolated::Isolated;
 use crate::threads::each;
 use arrival::Arrival;
+use blocks::Blocks;
 use branch_columns::Columns;
 use branch_regions::BranchRegions;
 use ends::Ends;
@@ -57,8 +59,8 @@ use skeleton_labels::SkeletonLabels;
 
 /// Number of branches of a list that a thread looks up together.
 const PART: usize = if cfg!(test) { 3 } else { 1 << 14 };
-/// Number of rows in a block, if branches are spread evenly over the skeleton.
-const BLOCK: usize = if cfg!(test) { 5 } else { 1 << 13 };
+/// Number of branches from one bookmark of a part to the next.
+const MARKED: usize = 16;
 
 /// The branch table of a whole skeleton, in skan's order: branches with terminals by (start, first step), then isolated
 /// cycles by first voxel.
@@ -78,8 +80,8 @@ pub struct Table<'a, M: Measured = BranchMeasures> {
     isolated_ranks: Vec<u32>,
     skeletons: u64,
     voxels: u64,
-    /// Numbers of blocks of branches with terminals, and of isolated cycles.
-    blocks: [usize; 2],
+    /// The blocks of branches with terminals, and of isolated cycles.
+    blocks: [Blocks; 2],
     arrival: Option<&'a Arrival>,
     regions: Option<&'a BranchRegions>,
     /// The labels of voxels, if the image is of labels.
@@ -97,6 +99,8 @@ struct Part<'a, M: Measured> {
     open: usize,
     /// Ranks of the ends of each branch.
     nodes: Vec<[u32; 2]>,
+    /// Where to read on at every [`MARKED`]th branch.
+    marks: Vec<Bookmark>,
 }
 
 impl<'a, M: OfPixels> Table<'a, M> {
@@ -139,9 +143,8 @@ impl<'a, M: OfPixels> Table<'a, M> {
                 skeleton.push(skeleton[least as usize]);
             }
         }
-        let open: usize = parts.iter().map(|part| part.open).sum();
-        let all: usize = parts.iter().map(|part| part.nodes.len()).sum();
-        let blocks = [open, all - open].map(|rows| rows.div_ceil(BLOCK));
+        let blocks =
+            [false, true].map(|isolated| Blocks::new(parts.iter().map(|part| part.ends(isolated)), ranks.voxels()));
         let (skeletons, voxels) = (u64::from(skeletons), ranks.voxels());
         let columns = Columns::skan();
         Ok(Table {
@@ -246,7 +249,7 @@ impl<'a, M: Measured> Table<'a, M> {
 
     /// Number of blocks of rows.
     pub fn blocks(&self) -> usize {
-        self.blocks[0] + self.blocks[1]
+        self.blocks[0].len() + self.blocks[1].len()
     }
 
     /// The rows of a block. The rows of all blocks, in order, are the table. Takes time linear in the number of rows of
@@ -281,26 +284,38 @@ impl<'a, M: Measured> Table<'a, M> {
     /// The number of branches before a block, and the results of [`Table::in_block`].
     fn numbered_block<D>(&self, block: usize, mut of: impl FnMut(Branch<M>, [u32; 2]) -> D) -> (usize, Vec<D>) {
         assert!(block < self.blocks(), "block {block} of {}", self.blocks());
-        let isolated = block >= self.blocks[0];
-        let (block, blocks) = if isolated { (block - self.blocks[0], self.blocks[1]) } else { (block, self.blocks[0]) };
-        // A block has the branches that start in an equal share of the voxels.
-        let [from, to] = [block, block + 1].map(|block| (self.voxels * block as u64).div_ceil(blocks as u64));
+        let [open, cycles] = &self.blocks;
+        let isolated = block >= open.len();
+        let (block, blocks, others) =
+            if isolated { (block - open.len(), cycles, open.rows_before(open.len())) } else { (block, open, 0) };
+        let before = others + blocks.rows_before(block);
         let (mut made, mut order): (Vec<Option<D>>, Vec<(u64, usize)>) = (Vec::new(), Vec::new());
-        // Number of rows before the block.
-        let mut before = if isolated { self.parts.iter().map(|part| part.open).sum() } else { 0 };
-        for part in &self.parts {
-            let places = part.starting(from..to, isolated);
-            before += places.start - if isolated { part.open } else { 0 };
-            let branches = part.list.range(part.first + places.start..part.first + places.end);
-            for (branch, nodes) in branches.zip(&part.nodes[places]) {
+        for (part, places) in blocks.parts_of(block) {
+            let part = &self.parts[part];
+            for (branch, nodes) in part.branches_at(places, isolated) {
                 // A single number with the order of rows.
                 order.push((u64::from(nodes[0]) << 8 | u64::from(branch.first_step().code()), made.len()));
-                made.push(Some(of(branch, *nodes)));
+                made.push(Some(of(branch, nodes)));
             }
         }
         // Parts are in order, and a stable sort merges such runs.
         order.sort();
         (before, order.into_iter().filter_map(|(_, place)| made[place].take()).collect())
+    }
+
+    /// The parts, in bundles that have as many branches as a large part: to take turns for each small one would take longer.
+    fn bundles(&self) -> Vec<&[Part<'a, M>]> {
+        let (mut bundles, mut left) = (Vec::new(), &self.parts[..]);
+        while !left.is_empty() {
+            let mut branches = 0;
+            let is_room = |part: &&Part<'a, M>| {
+                branches += part.nodes.len();
+                branches < PART
+            };
+            let count = left.iter().take_while(is_room).count().max(1);
+            bundles.extend(left.split_off(..count));
+        }
+        bundles
     }
 
     /// The skeleton of a voxel by its rank. The voxel must be an end of a branch, or isolated.
@@ -314,10 +329,17 @@ impl<'a, M: Measured> Part<'a, M> {
     /// with a voxel other than an end, the ranks of its end and of that voxel.
     fn new(list: &'a BranchList<M>, first: usize, ranks: &Ranks<'_>) -> (Self, Vec<[u32; 2]>) {
         let places = first..list.len().min(first + PART);
-        let mut part = Part { list, first, open: 0, nodes: Vec::with_capacity(places.len()) };
+        let (nodes, marks) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len().div_ceil(MARKED)));
+        let mut part = Part { list, first, open: 0, nodes, marks };
         let mut beginnings = Vec::new();
         let mut lookup = ranks.lookup();
-        for Outline { start, end, least, is_isolated_cycle } in list.outlines(places) {
+        let mut branches = list.range(places);
+        loop {
+            let mark = branches.bookmark();
+            let Some(Outline { start, end, least, is_isolated_cycle }) = branches.outline() else { break };
+            if part.nodes.len().is_multiple_of(MARKED) {
+                part.marks.push(mark);
+            }
             let nodes = [start, end].map(|voxel| lookup.of(voxel));
             if least < start {
                 beginnings.push([nodes[0], lookup.of(least)]);
@@ -333,16 +355,20 @@ impl<'a, M: Measured> Part<'a, M> {
         self.list.range(self.first..self.first + self.nodes.len()).zip(self.nodes.iter().copied())
     }
 
-    /// The indices of the branches that start at voxels of these ranks, among isolated cycles if `isolated`, otherwise
-    /// among branches with terminals.
-    fn starting(&self, ranks: Range<u64>, isolated: bool) -> Range<usize> {
-        let (first, nodes) =
-            if isolated { (self.open, &self.nodes[self.open..]) } else { (0, &self.nodes[..self.open]) };
-        let before = |limit: u64| match (nodes.first(), nodes.last()) {
-            (Some(least), Some(_)) if u64::from(least[0]) >= limit => 0,
-            (Some(_), Some(most)) if u64::from(most[0]) < limit => nodes.len(),
-            _ => nodes.partition_point(|node| u64::from(node[0]) < limit),
-        };
-        first + before(ranks.start)..first + before(ranks.end)
+    /// The ranks of the ends of isolated cycles, or of branches with terminals.
+    fn ends(&self, isolated: bool) -> &[[u32; 2]] {
+        if isolated { &self.nodes[self.open..] } else { &self.nodes[..self.open] }
+    }
+
+    /// Branches among isolated cycles, or among branches with terminals, with the ranks of their ends.
+    fn branches_at(
+        &self,
+        places: Range<usize>,
+        isolated: bool,
+    ) -> impl Iterator<Item = (Branch<M>, [u32; 2])> + use<'_, 'a, M> {
+        let before = if isolated { self.open } else { 0 };
+        let [from, to] = [places.start, places.end].map(|place| place + before);
+        let branches = self.list.range_from(self.marks[from / MARKED], self.first + from..self.first + to);
+        branches.zip(self.nodes[from..to].iter().copied())
     }
 }

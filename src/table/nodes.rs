@@ -62,16 +62,17 @@ impl Nodes {
         };
         // Skeletons may begin at voxels that are not nodes.
         let mut all: Vec<Option<Node>> = vec![None; table.ends.len()];
-        let find = |ends: &mut Vec<(u32, Voxel, Option<Radius>)>, part: usize| {
+        let bundles = table.bundles();
+        let find = |ends: &mut Vec<(u32, Voxel, Option<Radius>)>, bundle: usize| {
             ends.clear();
-            for (branch, ranks) in table.parts[part].branches() {
+            for (branch, ranks) in bundles[bundle].iter().flat_map(|part| part.branches()) {
                 let radii = branch.measured().radii().ends();
                 for (side, voxel) in [branch.start(), branch.end()].into_iter().enumerate() {
                     ends.push((table.ends.number(ranks[side]), voxel, radii.map(|radii| radii[side])));
                 }
             }
         };
-        in_turn(table.parts.len(), threads, Vec::new, find, |ends| {
+        in_turn(bundles.len(), threads, Vec::new, find, |ends| {
             for &(number, voxel, radius) in ends.iter() {
                 all[number as usize].get_or_insert_with(|| node(number, voxel, radius)).degree += 1;
             }

@@ -102,15 +102,6 @@ impl<M: Measured> BranchList<M> {
         self.range(0..self.count)
     }
 
-    /// The outlines of the branches in a range, in order, in a third of the time of [`BranchList::range`].
-    ///
-    /// # Panics
-    /// As [`BranchList::range`].
-    pub(crate) fn outlines(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = Outline> {
-        let mut branches = self.range(places);
-        std::iter::from_fn(move || branches.raw().map(|raw| raw.outline()))
-    }
-
     /// The branches in a range of indices, in order. Reads at most 63 others before the first.
     ///
     /// # Panics
@@ -118,11 +109,14 @@ impl<M: Measured> BranchList<M> {
     pub fn range(&self, places: std::ops::Range<usize>) -> Branches<'_, M> {
         assert!(places.end <= self.count, "places {places:?} of {} branches", self.count);
         let next = places.start / GROUP * GROUP;
-        let mut branches = Branches { list: self, next, end: places.end, at: 0, before: Voxel::FIRST };
-        if next < places.end {
-            branches.at = self.groups[next / GROUP] as usize;
-            while branches.next < places.start && branches.raw().is_some() {}
-        }
+        let at = self.groups.get(next / GROUP).map_or(0, |&at| at as usize);
+        self.range_from(Bookmark { next, at, before: Voxel::FIRST }, places)
+    }
+
+    /// The same. Reads others from a bookmark in this list on, which is not after the first.
+    pub(crate) fn range_from(&self, mark: Bookmark, places: std::ops::Range<usize>) -> Branches<'_, M> {
+        let mut branches = Branches { list: self, mark, end: places.end };
+        while branches.mark.next < places.start && branches.raw().is_some() {}
         branches
     }
 }
@@ -141,17 +135,23 @@ fn end(start: Voxel, steps: &[Step]) -> Voxel {
     steps.iter().fold(start, |at, step| step.from(at))
 }
 
-/// The branches of a list, one by one.
-#[derive(Clone, Debug)]
-pub struct Branches<'a, M: Measured = Moments> {
-    list: &'a BranchList<M>,
+/// A place in a list at which reading can begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bookmark {
     /// Index of the next branch.
     next: usize,
-    end: usize,
     /// Index of its first byte.
     at: usize,
     /// The start of the branch before, or the first possible voxel at the beginning of a group.
     before: Voxel,
+}
+
+/// The branches of a list, one by one.
+#[derive(Clone, Debug)]
+pub struct Branches<'a, M: Measured = Moments> {
+    list: &'a BranchList<M>,
+    mark: Bookmark,
+    end: usize,
 }
 
 /// The path of a branch in short.
@@ -184,34 +184,45 @@ impl<M> Raw<'_, M> {
 }
 
 impl<'a, M: Measured> Branches<'a, M> {
+    /// The place of the next branch.
+    pub(crate) fn bookmark(&self) -> Bookmark {
+        self.mark
+    }
+
+    /// The outline of the next branch, in a third of the time of the branch itself.
+    pub(crate) fn outline(&mut self) -> Option<Outline> {
+        self.raw().map(|raw| raw.outline())
+    }
+
     fn raw(&mut self) -> Option<Raw<'a, M>> {
-        if self.next >= self.end {
+        if self.mark.next >= self.end {
             return None;
         }
-        if self.next.is_multiple_of(GROUP) {
-            self.before = Voxel::FIRST;
+        if self.mark.next.is_multiple_of(GROUP) {
+            self.mark.before = Voxel::FIRST;
         }
-        self.next += 1;
+        self.mark.next += 1;
         let bytes = &self.list.bytes;
-        let start = self.before.moved(varint::read(bytes, &mut self.at)?);
-        self.before = start;
+        let start = self.mark.before.moved(varint::read(bytes, &mut self.mark.at)?);
+        self.mark.before = start;
         let head = self.take(1)?[0];
         let mut count = usize::from(head >> 4);
         if count == MANY {
-            count += varint::read(bytes, &mut self.at)? as usize;
+            count += varint::read(bytes, &mut self.mark.at)? as usize;
         }
         let steps = bytemuck::cast_slice(self.take(count)?);
         let measured = if head & VARYING == 0 {
             None
         } else {
-            Some(M::read(self.list.common.as_ref()?, count, bytes, &mut self.at)?)
+            Some(M::read(self.list.common.as_ref()?, count, bytes, &mut self.mark.at)?)
         };
         Some(Raw { start, head, steps, measured })
     }
 
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let taken = self.list.bytes.get(self.at..self.at.checked_add(count)?)?;
-        self.at += count;
+        let at = self.mark.at;
+        let taken = self.list.bytes.get(at..at.checked_add(count)?)?;
+        self.mark.at += count;
         Some(taken)
     }
 }
@@ -228,7 +239,8 @@ impl<M: Measured> Iterator for Branches<'_, M> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.end - self.next, Some(self.end - self.next))
+        let left = self.end - self.mark.next;
+        (left, Some(left))
     }
 }
 
@@ -298,7 +310,14 @@ mod tests {
                 is_isolated_cycle: branch.is_isolated_cycle(),
             };
             let expected: Vec<Outline> = branches[places.clone()].iter().map(outline).collect();
-            prop_assert_eq!(list.outlines(places).collect::<Vec<_>>(), expected);
+            let mut rest = list.range(places.clone());
+            let (marks, outlines): (Vec<Bookmark>, Vec<Outline>) =
+                std::iter::from_fn(|| Some((rest.bookmark(), rest.outline()?))).unzip();
+            prop_assert_eq!(outlines, expected);
+            for (from, &mark) in places.clone().zip(&marks) {
+                let last = places.end.min(from + 5);
+                prop_assert_eq!(list.range_from(mark, last - 1..last).collect::<Vec<_>>(), &branches[last - 1..last]);
+            }
         }
     }
 
