@@ -11,16 +11,15 @@ use crate::parameters::Settled;
 /// Bytes of the program, and of each worker.
 const PROGRAM: usize = 28 << 20;
 const WORKER: usize = 5 << 20;
-/// Bytes for each pixel of the picture while its projections grow, and when it is made.
-const PIXEL_OF_PROJECTION: usize = 26;
-const PIXEL_OF_PICTURE: usize = 56;
+/// Bytes for each pixel of the picture.
+const PIXEL: usize = 10;
 /// Planes that are awake: two for each sub-iteration, of which thin tubes need these, and those of solids of some radius.
 const LEAST_AWAKE: usize = 32;
 const USUALLY_AWAKE: usize = 128;
 /// Layers of chunks that come, in planes that are awake.
-const LAYERS: usize = 4;
+const LAYERS: usize = 3;
 /// One voxel of so many is one of the skeleton, usually, and takes these bytes.
-const VOXELS_OF_ONE: usize = 1000;
+const VOXELS_OF_ONE: usize = 500;
 const SKELETON_VOXEL: usize = 22;
 
 /// Bytes beside chunks in flight.
@@ -60,10 +59,7 @@ impl Footprint {
         };
         let program = PROGRAM + WORKER * workers;
         let skeleton = shape.iter().fold(SKELETON_VOXEL, |all, n| all.saturating_mul(*n)) / VOXELS_OF_ONE / processes;
-        let with_picture = |thinning: usize| {
-            let projections = thinning.saturating_add(PIXEL_OF_PROJECTION * pixels);
-            program.saturating_add(projections.max(PIXEL_OF_PICTURE * pixels))
-        };
+        let with_picture = |thinning: usize| thinning.saturating_add(program + PIXEL * pixels);
         Footprint { least: with_picture(least), usual: with_picture(usual).saturating_add(skeleton) }
     }
 }
@@ -90,9 +86,9 @@ mod tests {
         // The picture of the deeper one has fewer pixels.
         assert!(deep.usual - skeleton(16384) <= shallow.usual - skeleton(4096) && deep.least <= shallow.least);
         assert!(of([4096, 2048, 2048], 4).usual < shallow.usual);
-        // What 1024³ voxels of vessels take, with 256 MiB for chunks in flight left out.
+        // 1024³ voxels of vessels take 103 to 140 MiB.
         let cube = of([1024; 3], 1);
-        assert!(cube.least > 120 << 20 && cube.usual < 260 << 20, "{cube:?}");
+        assert!(cube.least > 80 << 20 && cube.least < 120 << 20 && cube.usual < 200 << 20, "{cube:?}");
     }
 
     #[test]
